@@ -1,0 +1,1 @@
+"""Tenants, applications, members and their roles, sessions and API keys."""

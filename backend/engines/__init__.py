@@ -1,0 +1,1 @@
+"""Embedded PostgreSQL, NATS and a local model: start, health, stop."""

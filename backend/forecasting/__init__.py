@@ -1,0 +1,1 @@
+"""Where usage is heading, and what the bill will be when it gets there."""

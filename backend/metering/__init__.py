@@ -1,0 +1,1 @@
+"""Usage events: counting tokens, publishing, consuming, rolling up, querying."""

@@ -1,0 +1,1 @@
+"""Pure rules of price: money, periods, charges, rating. No I/O, no framework."""

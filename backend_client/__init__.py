@@ -1,0 +1,1 @@
+"""A typed client for Farebox's API, and the wire types that it speaks."""

@@ -1,0 +1,93 @@
+"""Usage events: CloudEvents 1.0 of type ``ai.usage``, and the answer to sending them."""
+
+from __future__ import annotations
+
+from typing import Annotated, Final, Literal
+
+from pydantic import Field, StringConstraints
+
+from backend_client.types.common import Answer, Exact, Instant, Wire
+
+EVENT_TYPE: Final = "ai.usage"
+METERS = (
+    "requests",
+    "input_tokens",
+    "cached_input_tokens",
+    "output_tokens",
+    "reasoning_tokens",
+    "images",
+    "audio_seconds",
+)
+"""Farebox's own meters. They are disjoint: a token counts in one of them, never in two."""
+
+Name = Annotated[
+    str, StringConstraints(min_length=1, max_length=200, pattern=r"^[^\x00-\x1f\x7f]+$")
+]
+MeterName = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9_]{0,62}$")]
+Quantity = Annotated[Exact, Field(ge=0, max_digits=30, decimal_places=9, allow_inf_nan=False)]
+
+
+class UsageData(Wire):
+    """What was used. ``application`` and ``key`` are ids; ``model`` is the catalog's name."""
+
+    application: Name
+    model: Name
+    key: Name | None = None
+    quantities: dict[MeterName, Quantity] = Field(min_length=1, max_length=32)
+    labels: dict[Name, Annotated[str, StringConstraints(max_length=200)]] = Field({}, max_length=32)
+    counted: dict[MeterName, Quantity] | None = Field(
+        None, description="The local tokenizer's count, kept beside what the provider reported"
+    )
+
+
+class UsageEvent(Wire):
+    """A CloudEvent. Identity is (tenant, source, id): it counts once, however often it arrives."""
+
+    specversion: Literal["1.0"] = "1.0"
+    id: Name
+    source: Name
+    type: Literal["ai.usage"] = EVENT_TYPE
+    subject: Name | None = Field(
+        None, description="Tenant id or slug; may be left out with a tenant's own credential"
+    )
+    time: Instant | None = Field(None, description="When it was used; the time of receipt if none")
+    datacontenttype: Literal["application/json"] | None = None
+    data: UsageData
+
+
+class RejectedEvent(Answer):
+    """A member of a batch that was not taken, and why. ``index`` counts from 0."""
+
+    index: int
+    id: str | None
+    field: str | None
+    detail: str
+
+
+class IngestResult(Answer):
+    """The verdict on a request: ``received = accepted + duplicates + rejected``.
+
+    ``accepted`` are durably stored and will be counted; ``duplicates`` were already known and
+    change nothing; ``rejected`` are listed in ``errors`` and were not stored.
+    """
+
+    received: int
+    accepted: int
+    duplicates: int
+    rejected: int
+    errors: list[RejectedEvent] = []
+
+
+class StoredEvent(Answer):
+    """An event as it was counted."""
+
+    id: str
+    source: str
+    time: Instant
+    received_at: Instant
+    application: str
+    model: str
+    key: str | None
+    quantities: dict[str, Exact]
+    labels: dict[str, str]
+    counted: dict[str, Exact] | None

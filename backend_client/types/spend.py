@@ -1,0 +1,100 @@
+"""What the current period has cost so far, and where it is heading."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from backend_client.types.common import Answer, Exact, Instant, Money
+
+
+class Period(Answer):
+    """A billing period, ``start`` inclusive, ``end`` exclusive."""
+
+    start: Instant
+    end: Instant
+    time_zone: str
+
+
+class TierSpend(Answer):
+    """One tier's part of a line: ``quantity`` units at ``price`` per ``unit_size``."""
+
+    up_to: Exact | None
+    quantity: Exact
+    price: Exact
+    amount: Exact
+
+
+class SpendLine(Answer):
+    """One charge in one stretch of a subscription.
+
+    ``exact`` is what the arithmetic gives; ``amount`` is ``exact`` rounded half up to the minor
+    unit. The total is the sum of the rounded lines.
+    """
+
+    charge_id: str
+    name: str
+    kind: Literal["per_unit", "graduated", "flat"]
+    plan: str
+    plan_version: int
+    start: Instant
+    end: Instant
+    meters: list[str] = []
+    models: list[str] | None = None
+    quantity: Exact
+    included: Exact
+    billable: Exact
+    unit_size: int
+    price: Exact | None
+    tiers: list[TierSpend] = []
+    exact: Exact
+    amount: Money
+
+
+class UnpricedUsage(Answer):
+    """Usage that no charge of the plan prices: nothing is lost, nothing is billed."""
+
+    model: str
+    meter: str
+    quantity: Exact
+
+
+class SpendReport(Answer):
+    """Spend in a billing period so far. ``exact_total`` sums the unrounded lines."""
+
+    period: Period
+    as_of: Instant
+    currency: str
+    lines: list[SpendLine]
+    exact_total: Exact
+    total: Money
+    unpriced: list[UnpricedUsage] = []
+    version: int
+
+
+class DailySpend(Answer):
+    """One day of a forecast, as cumulative spend in its period; bands are null for the past."""
+
+    day: Instant
+    actual: Exact | None
+    expected: Exact | None
+    low: Exact | None
+    high: Exact | None
+
+
+class Forecast(Answer):
+    """Where spend is heading by the period's end.
+
+    ``method`` is ``prophet`` or, with too little history, ``run_rate``; ``reason`` says why.
+    ``low`` and ``high`` hold 80% of the simulated outcomes.
+    """
+
+    period: Period
+    method: Literal["prophet", "run_rate"]
+    reason: str | None
+    history_days: int
+    expected: Money
+    low: Money
+    high: Money
+    days: list[DailySpend]
+    computed_at: Instant
+    version: int

@@ -1,0 +1,54 @@
+"""Usage over time, as summed from rollups."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+
+from backend_client.types.common import Answer, Exact, Instant
+
+
+class Granularity(StrEnum):
+    """Width of a time bucket; days and months are the tenant's, in its time zone."""
+
+    QUARTER_HOUR = "quarter_hour"
+    HOUR = "hour"
+    DAY = "day"
+    MONTH = "month"
+    TOTAL = "total"
+
+
+class UsageDimension(StrEnum):
+    """What usage can be grouped by, beside time."""
+
+    APPLICATION = "application"
+    KEY = "key"
+    MODEL = "model"
+    METER = "meter"
+
+
+class UsageRow(Answer):
+    """Usage in one bucket. A dimension that was not grouped by is null."""
+
+    start: Instant
+    meter: str
+    application: str | None = None
+    key: str | None = None
+    model: str | None = None
+    quantity: Exact
+    event_count: int
+
+
+class UsageReport(Answer):
+    """Rows ordered by start, then dimensions; quantities of different meters are never added.
+
+    ``version`` grows with every change to the tenant's usage, and is the answer's ETag.
+    ``last_event_at`` is the newest event's receipt.
+    """
+
+    start: Instant
+    end: Instant
+    granularity: Granularity
+    time_zone: str
+    rows: list[UsageRow]
+    version: int
+    last_event_at: Instant | None
