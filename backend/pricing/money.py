@@ -1,0 +1,70 @@
+"""Exact arithmetic on money, and the one place that rounds it."""
+
+from __future__ import annotations
+
+import decimal
+from collections.abc import Iterator
+from contextlib import contextmanager
+from decimal import ROUND_HALF_EVEN, ROUND_HALF_UP, Decimal
+from fractions import Fraction
+from typing import Final
+
+_WHOLE: Final = frozenset(
+    ["BIF", "CLP", "DJF", "GNF", "ISK", "JPY", "KMF", "KRW", "PYG"]
+    + ["RWF", "UGX", "UYI", "VND", "VUV", "XAF", "XOF", "XPF"]
+)
+_THOUSANDTHS: Final = frozenset(["BHD", "IQD", "JOD", "KWD", "LYD", "OMR", "TND"])
+_TEN_THOUSANDTHS: Final = frozenset(["CLF", "UYW"])
+
+EXACT: Final = decimal.Context(
+    prec=120,
+    traps=[
+        decimal.Inexact,
+        decimal.InvalidOperation,
+        decimal.DivisionByZero,
+        decimal.Overflow,
+        decimal.FloatOperation,
+    ],
+)
+"""Arithmetic that raises rather than lose a digit. Python's own default rounds at 28 digits,
+which a large quantity times a small price can pass."""
+
+_ROUNDING: Final = decimal.Context(prec=120, traps=[decimal.InvalidOperation])
+
+FRACTION_DIGITS: Final = 24
+"""Decimals kept of a prorated amount, which need not end. With at most 12 decimals in a price and
+under 2**22 seconds in a period, an amount that is not exactly half a cent is further from it than
+``10**-19``, so cutting at 24 never changes what the line rounds to."""
+
+
+@contextmanager
+def exact_arithmetic() -> Iterator[None]:
+    """Run a block in ``EXACT``: an operation that would lose a digit raises ``decimal.Inexact``."""
+    with decimal.localcontext(EXACT):
+        yield
+
+
+def minor_digits(currency: str) -> int:
+    """Return how many decimals ISO 4217 gives the currency: 2 for USD, 0 for JPY, 3 for KWD."""
+    if currency in _WHOLE:
+        return 0
+    if currency in _THOUSANDTHS:
+        return 3
+    return 4 if currency in _TEN_THOUSANDTHS else 2
+
+
+def round_to_minor_unit(amount: Decimal, currency: str) -> Decimal:
+    """Round to the currency's minor unit, half up: a tie goes away from zero."""
+    return amount.quantize(
+        Decimal(1).scaleb(-minor_digits(currency)), rounding=ROUND_HALF_UP, context=_ROUNDING
+    )
+
+
+def prorate(amount: Decimal, share: Fraction) -> Decimal:
+    """Return ``amount * share``, exactly if it ends within 24 decimals, else to 24 decimals."""
+    product = Fraction(amount) * share
+    quotient = _ROUNDING.divide(Decimal(product.numerator), Decimal(product.denominator))
+    kept = quotient.quantize(
+        Decimal(1).scaleb(-FRACTION_DIGITS), rounding=ROUND_HALF_EVEN, context=_ROUNDING
+    )
+    return kept.normalize(_ROUNDING)

@@ -1,0 +1,73 @@
+"""Billing periods and the quarter hours that prices change at. All instants are UTC."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from fractions import Fraction
+from typing import Final
+from zoneinfo import ZoneInfo
+
+QUARTER_HOUR: Final = timedelta(minutes=15)
+_EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
+_SECOND: Final = timedelta(seconds=1)
+
+
+@dataclass(frozen=True, slots=True)
+class BillingPeriod:
+    """A calendar month of ``time_zone`` (IANA name); ``start`` inclusive, ``end`` exclusive."""
+
+    start: datetime
+    end: datetime
+    time_zone: str
+
+    def share(self, start: datetime, end: datetime) -> Fraction:
+        """Return the part of the period's seconds that lies in ``start`` to ``end``."""
+        overlap = min(end, self.end) - max(start, self.start)
+        return Fraction(max(overlap // _SECOND, 0), (self.end - self.start) // _SECOND)
+
+
+def billing_period(moment: datetime, time_zone: str) -> BillingPeriod:
+    """Return the billing period that holds ``moment``.
+
+    It begins at midnight of the first day of the month in ``time_zone``. Where a clock change
+    skips that midnight the period begins at the change; where it repeats it, at the first.
+    Raises ``zoneinfo.ZoneInfoNotFoundError`` for an unknown zone.
+    """
+    zone = ZoneInfo(time_zone)
+    local = moment.astimezone(zone)
+    month = local.year * 12 + local.month - 1
+    # Clocks set back over the midnight of the first show the old month again after it.
+    if moment >= _month_start(month + 1, zone):
+        month += 1
+    elif moment < _month_start(month, zone):
+        month -= 1
+    return BillingPeriod(_month_start(month, zone), _month_start(month + 1, zone), time_zone)
+
+
+def next_billing_period(period: BillingPeriod) -> BillingPeriod:
+    """Return the billing period that begins when ``period`` ends."""
+    return billing_period(period.end, period.time_zone)
+
+
+def quarter_hour_of(moment: datetime) -> datetime:
+    """Return the start of the quarter hour that holds ``moment``."""
+    return moment.astimezone(UTC) - (moment - _EPOCH) % QUARTER_HOUR
+
+
+def next_quarter_hour(moment: datetime) -> datetime:
+    """Return the first quarter hour that starts at ``moment`` or after it."""
+    return moment.astimezone(UTC) + (_EPOCH - moment) % QUARTER_HOUR
+
+
+def is_quarter_hour(moment: datetime) -> bool:
+    """Tell whether ``moment`` is where a quarter hour starts."""
+    return not (moment - _EPOCH) % QUARTER_HOUR
+
+
+def _month_start(month: int, zone: ZoneInfo) -> datetime:
+    """Return where a month begins; ``month`` counts from January of the year 0."""
+    # fold=0 gives a repeated midnight's first occurrence, and for a skipped one the moment of the
+    # change, since the offset before the change is used. Offsets of the far past, which had odd
+    # seconds, are cut to the quarter hour, so that rollups always split where periods do.
+    return quarter_hour_of(datetime(month // 12, month % 12 + 1, 1, tzinfo=zone))
