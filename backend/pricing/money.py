@@ -9,12 +9,15 @@ from decimal import ROUND_HALF_EVEN, ROUND_HALF_UP, Decimal
 from fractions import Fraction
 from typing import Final
 
-_WHOLE: Final = frozenset(
-    ["BIF", "CLP", "DJF", "GNF", "ISK", "JPY", "KMF", "KRW", "PYG"]
-    + ["RWF", "UGX", "UYI", "VND", "VUV", "XAF", "XOF", "XPF"]
-)
-_THOUSANDTHS: Final = frozenset(["BHD", "IQD", "JOD", "KWD", "LYD", "OMR", "TND"])
-_TEN_THOUSANDTHS: Final = frozenset(["CLF", "UYW"])
+# fmt: off
+_MINOR_DIGITS: Final = {
+    "BIF": 0, "CLP": 0, "DJF": 0, "GNF": 0, "ISK": 0, "JPY": 0, "KMF": 0, "KRW": 0, "PYG": 0,
+    "RWF": 0, "UGX": 0, "UYI": 0, "VND": 0, "VUV": 0, "XAF": 0, "XOF": 0, "XPF": 0,
+    "BHD": 3, "IQD": 3, "JOD": 3, "KWD": 3, "LYD": 3, "OMR": 3, "TND": 3,
+    "CLF": 4, "UYW": 4,
+}
+# fmt: on
+"""ISO 4217's minor units, where they are not hundredths."""
 
 EXACT: Final = decimal.Context(
     prec=120,
@@ -46,11 +49,7 @@ def exact_arithmetic() -> Iterator[None]:
 
 def minor_digits(currency: str) -> int:
     """Return how many decimals ISO 4217 gives the currency: 2 for USD, 0 for JPY, 3 for KWD."""
-    if currency in _WHOLE:
-        return 0
-    if currency in _THOUSANDTHS:
-        return 3
-    return 4 if currency in _TEN_THOUSANDTHS else 2
+    return _MINOR_DIGITS.get(currency, 2)
 
 
 def round_to_minor_unit(amount: Decimal, currency: str) -> Decimal:
