@@ -1,0 +1,26 @@
+"""``python -m portal build`` and ``python -m portal serve``, for people and supervisors."""
+
+from __future__ import annotations
+
+import argparse
+
+from portal.build import build, is_built
+from portal.serve import serve
+
+
+def main() -> None:
+    """Build the pages, or serve them; serving builds first what is not built."""
+    parser = argparse.ArgumentParser(prog="python -m portal", description=__doc__)
+    commands = parser.add_subparsers(dest="command", required=True)
+    building = commands.add_parser("build", help="build the pages if the source has changed")
+    building.add_argument("--force", action="store_true", help="build in any case")
+    commands.add_parser("serve", help="serve the built pages at FAREBOX_PORTAL_HOST and _PORT")
+    chosen = parser.parse_args()
+    if chosen.command == "serve":
+        serve()
+    elif chosen.force or not is_built():
+        build()
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,1 @@
+"""What pages share: the shell, cards, charts, states of loading and failure."""

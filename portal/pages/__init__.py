@@ -1,0 +1,1 @@
+"""One file a page; each says its route, its title and what it loads."""

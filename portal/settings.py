@@ -1,0 +1,109 @@
+"""What the portal reads from the environment (``FAREBOX_*``) or a ``.env`` file."""
+
+from __future__ import annotations
+
+from functools import lru_cache
+from ipaddress import ip_address
+from pathlib import Path
+from urllib.parse import urlsplit
+
+from pydantic import Field, SecretStr, field_validator
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+
+class PortalSettings(BaseSettings):
+    """Every setting of the portal, with defaults that work on a laptop."""
+
+    model_config = SettingsConfigDict(
+        env_prefix="FAREBOX_", env_file=".env", extra="ignore", frozen=True
+    )
+
+    home: Path = Path(".farebox")
+    """Shared with the API on one machine; the local sign-in's secret is under it."""
+
+    api_url: str = "http://127.0.0.1:8080"
+    """Where the portal's server reaches the API. Browsers never call it."""
+
+    public_api_url: str | None = None
+    """The API's address as customers see it, in code samples; ``api_url`` if none."""
+
+    portal_host: str = "127.0.0.1"
+    portal_port: int = Field(3000, ge=0, le=65535)
+
+    public_url: str | None = None
+    """The portal's address as browsers see it, such as ``https://portal.example.com``, when a
+    proxy stands before it. Websockets and sign-in are accepted from this origin alone."""
+
+    oidc_issuer: str | None = None
+    oidc_client_id: str | None = None
+    oidc_client_secret: SecretStr | None = None
+    oidc_scopes: str = "openid email profile"
+
+    cookie_secret: SecretStr | None = None
+    """Signs the short-lived cookie of an OpenID Connect round trip. Set the same value on every
+    portal process behind one address; one process makes its own."""
+
+    @field_validator("home")
+    @classmethod
+    def _absolute(cls, value: Path) -> Path:
+        return value.expanduser().resolve()
+
+    @field_validator("api_url", "public_api_url", "public_url")
+    @classmethod
+    def _no_trailing_slash(cls, value: str | None) -> str | None:
+        if value is None:
+            return None
+        if urlsplit(value).scheme not in {"http", "https"}:
+            raise ValueError("must start with http:// or https://")
+        return value.rstrip("/")
+
+    @property
+    def local_sign_in_secret_file(self) -> Path:
+        """Shared by portal and API on one machine; readable by their user alone."""
+        return self.home / "run" / "local-sign-in"
+
+    @property
+    def oidc_configured(self) -> bool:
+        """Whether people sign in at an identity provider."""
+        return self.oidc_issuer is not None and self.oidc_client_id is not None
+
+    @property
+    def shown_api_url(self) -> str:
+        """The API's address for code samples."""
+        return self.public_api_url or self.api_url
+
+    @property
+    def origins(self) -> tuple[str, ...]:
+        """The origins that the portal is served from; no other may open its websocket."""
+        if self.public_url:
+            parts = urlsplit(self.public_url)
+            return (f"{parts.scheme}://{parts.netloc}",)
+        if is_loopback(self.portal_host):
+            names = dict.fromkeys(("localhost", "127.0.0.1", _in_url(self.portal_host)))
+            return tuple(f"http://{name}:{self.portal_port}" for name in names)
+        return (f"http://{_in_url(self.portal_host)}:{self.portal_port}",)
+
+    @property
+    def secure(self) -> bool:
+        """Whether browsers reach the portal by https, so that its cookies must too."""
+        return bool(self.public_url and self.public_url.startswith("https:"))
+
+
+def is_loopback(host: str) -> bool:
+    """Tell whether listening on ``host`` can be reached from this machine only."""
+    if host == "localhost":
+        return True
+    try:
+        return ip_address(host).is_loopback
+    except ValueError:
+        return False
+
+
+def _in_url(host: str) -> str:
+    return f"[{host}]" if ":" in host else host
+
+
+@lru_cache(maxsize=1)
+def portal_settings() -> PortalSettings:
+    """The settings of this process, read once."""
+    return PortalSettings()
