@@ -34,8 +34,10 @@ def engines_home() -> Iterator[Path]:
 
 
 @pytest.fixture(scope="session")
-def postgres_url(engines_home: Path) -> str:
-    return start_postgres(engines_home / "postgres")
+def postgres_url(engines_home: Path) -> Iterator[str]:
+    postgres = start_postgres(engines_home / "postgres")
+    yield postgres.url
+    postgres.stop()
 
 
 @pytest.fixture(scope="session")

@@ -2,51 +2,73 @@
 
 from __future__ import annotations
 
+import json
+import os
+import secrets
 import socket
-import subprocess
 import sys
-import time
-from dataclasses import dataclass
 from pathlib import Path
 
-
-@dataclass
-class NatsProcess:
-    """A running server: its address, and the process to watch and stop."""
-
-    url: str
-    process: subprocess.Popen[bytes]
-
-    def stop(self) -> None:
-        """Ask the server to finish and wait until it has."""
-        self.process.terminate()
-        try:
-            self.process.wait(10)
-        except subprocess.TimeoutExpired:
-            self.process.kill()
-            self.process.wait()
+from backend.engines.processes import Command, RunningEngine, start_and_wait
 
 
-def start_nats(data: Path, *, port: int) -> NatsProcess:
+def start_nats(data: Path, *, port: int) -> RunningEngine:
     """Start a JetStream server on loopback with its files in ``data``; return when it accepts."""
-    data.mkdir(parents=True, exist_ok=True)
-    executable = Path(sys.executable).with_name("nats-server")
-    log = (data / "nats.log").open("ab")
-    process = subprocess.Popen(
-        [executable, "-js", "-sd", data, "-a", "127.0.0.1", "-p", str(port)],
-        stdout=log,
-        stderr=log,
+    command = nats_command(data, port=port)
+    return start_and_wait(
+        command,
+        url=nats_url(data, port=port),
+        log=data / "nats.log",
+        ready=lambda _pid: nats_accepts(port),
     )
-    deadline = time.monotonic() + 15
-    while True:
-        if process.poll() is not None:
-            raise RuntimeError(f"nats-server stopped at once; see {data / 'nats.log'}")
-        try:
-            socket.create_connection(("127.0.0.1", port), timeout=0.2).close()
-        except OSError:
-            if time.monotonic() > deadline:
-                process.kill()
-                raise RuntimeError(f"nats-server did not listen; see {data / 'nats.log'}") from None
-            time.sleep(0.02)
-            continue
-        return NatsProcess(f"nats://127.0.0.1:{port}", process)
+
+
+def nats_command(data: Path, *, port: int) -> Command:
+    """The command that serves JetStream on loopback from ``data``, which it makes if need be.
+
+    Clients need the token of :func:`nats_url`: other users of the machine reach loopback too.
+    """
+    token = _token(data)
+    configuration = data / "nats.conf"
+    # NATS reads JSON as its own configuration language
+    settings = {
+        "listen": f"127.0.0.1:{port}",
+        "server_name": "farebox",
+        "jetstream": {"store_dir": str(data)},
+        "authorization": {"token": token},
+    }
+    _write_private(configuration, json.dumps(settings, indent=2))
+    executable = Path(sys.executable).with_name("nats-server")
+    return Command([executable, "-c", configuration])
+
+
+def nats_url(data: Path, *, port: int) -> str:
+    """The address that clients connect to, with the token of this home."""
+    return f"nats://{_token(data)}@127.0.0.1:{port}"
+
+
+def nats_accepts(port: int) -> bool:
+    """Tell whether a server accepts connections on this port of loopback."""
+    try:
+        socket.create_connection(("127.0.0.1", port), timeout=0.2).close()
+    except OSError:
+        return False
+    return True
+
+
+def _token(data: Path) -> str:
+    data.mkdir(mode=0o700, parents=True, exist_ok=True)
+    file = data / "token"
+    if not file.exists():
+        _write_private(file, secrets.token_urlsafe(24))
+    return file.read_text()
+
+
+def _write_private(path: Path, text: str) -> None:
+    """Replace a file that only this user may read, whole or not at all."""
+    draft = path.with_suffix(".new")
+    draft.unlink(missing_ok=True)
+    descriptor = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    with os.fdopen(descriptor, "w") as file:
+        file.write(text)
+    draft.replace(path)
