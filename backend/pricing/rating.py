@@ -84,8 +84,9 @@ class RateCard:
         for charge in plan.charges:
             if isinstance(charge, FlatCharge):
                 continue
+            models: Sequence[str | None] = charge.models or (None,)
             for meter in charge.meters:
-                for model in charge.models or [None]:
+                for model in models:
                     self._charges[meter, model] = charge
 
     def charge_for(self, model: str, meter: str) -> UsageCharge | None:

@@ -34,7 +34,7 @@ class _UsageCharge(Wire):
     id: str = Field(pattern=r"^[a-z0-9][a-z0-9-]{0,62}$")
     name: str = Field(min_length=1, max_length=200)
     meters: list[MeterName] = Field(min_length=1)
-    models: list[Name] | None = None
+    models: list[Name] | None = Field(None, min_length=1)
     unit_size: UnitSize = 1_000_000
     included: Units = Decimal(0)
 
