@@ -237,6 +237,7 @@ catalog_state = Table(
     metadata,
     Column("only_row", Boolean, primary_key=True, server_default=text("true")),
     Column("default_plan", Text, nullable=False),
+    Column("plans", ARRAY(Text), nullable=False),  # on sale, in the catalog's order
     CheckConstraint("only_row", name="only_row"),
 )
 

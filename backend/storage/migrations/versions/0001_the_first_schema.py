@@ -16,6 +16,7 @@ def upgrade() -> None:
         "catalog_state",
         sa.Column("only_row", sa.Boolean(), server_default=sa.text("true"), nullable=False),
         sa.Column("default_plan", sa.Text(), nullable=False),
+        sa.Column("plans", postgresql.ARRAY(sa.Text()), nullable=False),
         sa.CheckConstraint("only_row", name=op.f("ck_catalog_state_only_row")),
         sa.PrimaryKeyConstraint("only_row", name=op.f("pk_catalog_state")),
     )
