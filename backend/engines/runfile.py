@@ -1,0 +1,185 @@
+"""Who runs on a home: a lock that dies with its holder, and a list of the children it started.
+
+The lock is the kernel's, so it is never stale. The list outlives a supervisor that was killed, so
+that the next one can find and stop what was left behind: a process is known by its id and start
+time together, since ids are used again.
+"""
+
+from __future__ import annotations
+
+import errno
+import fcntl
+import json
+import os
+import signal
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+
+import psutil
+
+from backend.errors import ConfigurationError
+
+_SAME_START_SECONDS = 2.0
+"""The start time is told relative to the machine's clock, which may have been adjusted since."""
+
+
+@dataclass(frozen=True)
+class ProcessIdentity:
+    """One process, for good."""
+
+    pid: int
+    started: float
+    """Seconds since the epoch."""
+
+    @classmethod
+    def of(cls, pid: int) -> ProcessIdentity | None:
+        """The identity of the process that has this id now, if there is one."""
+        try:
+            return cls(pid, psutil.Process(pid).create_time())
+        except psutil.NoSuchProcess:
+            return None
+
+    def is_alive(self) -> bool:
+        """Tell whether this very process still runs."""
+        now = ProcessIdentity.of(self.pid)
+        return now is not None and abs(now.started - self.started) < _SAME_START_SECONDS
+
+
+@dataclass
+class RunFile:
+    """What the supervisor of a home writes down, at ``run/farebox.json``."""
+
+    path: Path
+    supervisor: int = 0
+    url: str = ""
+    children: dict[str, ProcessIdentity] = field(default_factory=dict)
+
+    @classmethod
+    def read(cls, path: Path) -> RunFile:
+        """What was written; nothing if there is no file or it can't be read."""
+        try:
+            content = json.loads(path.read_text())
+            children = {
+                name: ProcessIdentity(**child) for name, child in content["children"].items()
+            }
+            return cls(path, content["supervisor"], content["url"], children)
+        except (FileNotFoundError, ValueError, KeyError, TypeError):
+            return cls(path)
+
+    def write(self) -> None:
+        """Replace the file, whole or not at all."""
+        content = {
+            "supervisor": self.supervisor,
+            "url": self.url,
+            "children": {name: asdict(child) for name, child in self.children.items()},
+        }
+        draft = self.path.with_suffix(".new")
+        draft.write_text(json.dumps(content, indent=2))
+        draft.replace(self.path)
+
+    def record(self, name: str, pid: int) -> None:
+        """Write down that the child ``name`` has been started."""
+        identity = ProcessIdentity.of(pid)
+        if identity is not None:
+            self.children[name] = identity
+            self.write()
+
+    def forget(self, name: str) -> None:
+        """Write down that the child ``name`` is gone."""
+        if self.children.pop(name, None):
+            self.write()
+
+    def remove(self) -> None:
+        """Write down that nothing runs."""
+        self.path.unlink(missing_ok=True)
+
+
+class HomeLock:
+    """Keeps two supervisors off one home. Held until :meth:`release` or the end of the process."""
+
+    def __init__(self, home: Path) -> None:
+        self._path = home / "run" / "lock"
+        self._run_file = home / "run" / "farebox.json"
+        self._home = home
+        self._descriptor: int | None = None
+
+    def acquire(self) -> None:
+        """Take the lock.
+
+        Raises:
+            ConfigurationError: another supervisor holds it, or the file system has no locks.
+        """
+        descriptor = os.open(self._path, os.O_RDWR | os.O_CREAT, 0o600)
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError as error:
+            os.close(descriptor)
+            if error.errno in {errno.EWOULDBLOCK, errno.EACCES}:
+                raise ConfigurationError(self._already_running()) from error
+            raise ConfigurationError(
+                f"The file system of {self._home} has no file locks ({error.strerror}). "
+                "Set FAREBOX_HOME to a directory on a local disk."
+            ) from error
+        self._descriptor = descriptor
+
+    def release(self) -> None:
+        """Let another supervisor have the home."""
+        if self._descriptor is not None:
+            os.close(self._descriptor)
+            self._descriptor = None
+
+    def _already_running(self) -> str:
+        run = RunFile.read(self._run_file)
+        where = f" at {run.url}" if run.url else ""
+        who = f" (process {run.supervisor})" if run.supervisor else ""
+        return (
+            f"Farebox already runs on {self._home}{where}{who}. Use that one, or stop it with "
+            "Ctrl-C where it runs. For a second one beside it, set FAREBOX_HOME to another "
+            "directory, and FAREBOX_API_PORT and FAREBOX_PORTAL_PORT to other ports."
+        )
+
+
+def left_behind(run: RunFile) -> dict[str, list[psutil.Process]]:
+    """Processes of the children that a killed supervisor wrote down, those they started included.
+
+    A child leads a session, whose number no other process gets while a member lives. A member
+    counts if its leader is still the one written down, or is gone.
+    """
+    found: dict[str, list[psutil.Process]] = {}
+    sessions = {child.pid: (name, child) for name, child in run.children.items()}
+    for process in psutil.process_iter():
+        try:
+            name, leader = sessions[os.getsid(process.pid)]
+            if process.status() == psutil.STATUS_ZOMBIE:
+                continue
+            younger = process.create_time() > leader.started - _SAME_START_SECONDS
+        except (KeyError, ProcessLookupError, PermissionError, psutil.Error):
+            continue
+        if leader.is_alive() or (younger and not psutil.pid_exists(leader.pid)):
+            found.setdefault(name, []).append(process)
+    return found
+
+
+def stop_left_behind(run: RunFile, *, seconds: float = 20.0) -> list[str]:
+    """Stop what a killed supervisor left behind; return the names of the children found alive."""
+    found = left_behind(run)
+    processes = [process for members in found.values() for process in members]
+    for process in processes:
+        _signal(process, kill=False)
+    _, alive = psutil.wait_procs(processes, timeout=seconds)
+    for process in alive:
+        _signal(process, kill=True)
+    psutil.wait_procs(alive, timeout=seconds)
+    return sorted(found)
+
+
+def _signal(process: psutil.Process, *, kill: bool) -> None:
+    try:
+        if kill:
+            process.kill()
+        elif process.name() == "postgres":
+            process.send_signal(signal.SIGINT)  # on SIGTERM it would wait for its clients
+        else:
+            process.terminate()
+    except psutil.NoSuchProcess:
+        return
