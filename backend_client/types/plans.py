@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import itertools
+from collections.abc import Sequence
 from decimal import Decimal
 from enum import StrEnum
-from typing import Annotated, Literal, Self
+from typing import Annotated, Literal, NoReturn, Self
 
 from pydantic import Field, model_validator
+from pydantic_core import PydanticCustomError
 
-from backend_client.types.common import Answer, Currency, Exact, Instant, Wire
+from backend_client.types.common import Answer, Currency, Exact, Instant, Wire, plain
 from backend_client.types.events import MeterName, Name
 
 Price = Annotated[Exact, Field(ge=0, max_digits=24, decimal_places=12, allow_inf_nan=False)]
@@ -17,11 +19,28 @@ Units = Annotated[Exact, Field(ge=0, max_digits=24, decimal_places=9, allow_inf_
 UnitSize = Literal[1, 1_000, 1_000_000]
 
 
+def _refuse(detail: str, *at: str | int) -> NoReturn:
+    """Raise a validation error about a part of this value; ``ctx["at"]`` is the path to it."""
+    raise PydanticCustomError("catalog", "{detail}", {"detail": detail, "at": at})
+
+
 class Tier(Wire):
     """Units up to ``up_to`` in the period (inclusive; null for all above) at ``price``."""
 
     up_to: Units | None
     price: Price
+
+
+def _check_tiers(tiers: Sequence[Tier]) -> None:
+    """Refuse tiers that don't ascend, or leave units without a price."""
+    floor = Decimal(0)
+    for index, tier in enumerate(tiers[:-1]):
+        if tier.up_to is None or tier.up_to <= floor:
+            _refuse(f"up_to must be above {plain(floor)}", "tiers", index, "up_to")
+        floor = tier.up_to
+    if tiers[-1].up_to is not None:
+        detail = "the last tier must have no up_to (null), so that every unit has a price"
+        _refuse(detail, "tiers", len(tiers) - 1, "up_to")
 
 
 class _UsageCharge(Wire):
@@ -54,14 +73,7 @@ class GraduatedCharge(_UsageCharge):
 
     @model_validator(mode="after")
     def _tiers_ascend_to_infinity(self) -> Self:
-        bounds = [tier.up_to for tier in self.tiers]
-        if bounds[-1] is not None:
-            raise ValueError("the last tier must have no up_to, so that every unit has a price")
-        finite = [bound for bound in bounds[:-1] if bound is not None]
-        if len(finite) != len(bounds) - 1 or any(b <= 0 for b in finite):
-            raise ValueError("every tier but the last needs an up_to above 0")
-        if any(later <= earlier for earlier, later in itertools.pairwise(finite)):
-            raise ValueError("each tier's up_to must be above the one before")
+        _check_tiers(self.tiers)
         return self
 
 
@@ -104,22 +116,20 @@ class PlanDefinition(Wire):
 
     @model_validator(mode="after")
     def _charges_do_not_overlap(self) -> Self:
-        ids = [charge.id for charge in self.charges]
-        if len(set(ids)) != len(ids):
-            raise ValueError("two charges have the same id")
+        ids: set[str] = set()
         seen: dict[tuple[str, str | None], str] = {}
-        for charge in self.charges:
+        for index, charge in enumerate(self.charges):
+            if charge.id in ids:
+                _refuse(f"another charge has the id {charge.id!r}", "charges", index, "id")
+            ids.add(charge.id)
             if isinstance(charge, FlatCharge):
                 continue
-            for meter in charge.meters:
-                models: list[str | None] = [*charge.models] if charge.models else [None]
-                for model in models:
-                    other = seen.setdefault((meter, model), charge.id)
-                    if other != charge.id:
-                        raise ValueError(
-                            f"charges {other} and {charge.id} both price {meter}"
-                            + (f" of {model}" if model else "")
-                        )
+            models: Sequence[str | None] = charge.models or (None,)
+            for meter, model in itertools.product(charge.meters, models):
+                other = seen.setdefault((meter, model), charge.id)
+                if other != charge.id:
+                    of = f" of {model}" if model else ""
+                    _refuse(f"charge {other!r} prices {meter}{of} too", "charges", index)
         return self
 
 
@@ -146,23 +156,24 @@ class Catalog(Wire):
 
     @model_validator(mode="after")
     def _names_resolve(self) -> Self:
-        model_ids = [model.id for model in self.models]
-        plan_ids = [plan.id for plan in self.plans]
-        if len(set(model_ids)) != len(model_ids):
-            raise ValueError("two models have the same id")
-        if len(set(plan_ids)) != len(plan_ids):
-            raise ValueError("two plans have the same id")
+        model_ids: set[str] = set()
+        for index, model in enumerate(self.models):
+            if model.id in model_ids:
+                _refuse(f"another model has the id {model.id!r}", "models", index, "id")
+            model_ids.add(model.id)
+        plan_ids: set[str] = set()
+        for index, plan in enumerate(self.plans):
+            if plan.id in plan_ids:
+                _refuse(f"another plan has the id {plan.id!r}", "plans", index, "id")
+            plan_ids.add(plan.id)
+            for position, charge in enumerate(plan.charges):
+                named = [] if isinstance(charge, FlatCharge) else charge.models or []
+                for place, name in enumerate(named):
+                    if name not in model_ids:
+                        at = ("plans", index, "charges", position, "models", place)
+                        _refuse(f"there is no model {name!r} in this catalog", *at)
         if self.default_plan not in plan_ids:
-            raise ValueError(f"default_plan {self.default_plan!r} is not among the plans")
-        for plan in self.plans:
-            for charge in plan.charges:
-                if isinstance(charge, FlatCharge):
-                    continue
-                for model in charge.models or []:
-                    if model not in model_ids:
-                        raise ValueError(
-                            f"charge {charge.id} of plan {plan.id} names unknown model {model!r}"
-                        )
+            _refuse(f"there is no plan {self.default_plan!r} in this catalog", "default_plan")
         return self
 
 
