@@ -12,6 +12,7 @@ import fcntl
 import json
 import os
 import signal
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
@@ -84,11 +85,6 @@ class RunFile:
             self.children[name] = identity
             self.write()
 
-    def forget(self, name: str) -> None:
-        """Write down that the child ``name`` is gone."""
-        if self.children.pop(name, None):
-            self.write()
-
     def remove(self) -> None:
         """Write down that nothing runs."""
         self.path.unlink(missing_ok=True)
@@ -139,14 +135,14 @@ class HomeLock:
         )
 
 
-def left_behind(run: RunFile) -> dict[str, list[psutil.Process]]:
-    """Processes of the children that a killed supervisor wrote down, those they started included.
+def left_behind(children: Mapping[str, ProcessIdentity]) -> dict[str, list[psutil.Process]]:
+    """What still runs of these children and of what they started.
 
     A child leads a session, whose number no other process gets while a member lives. A member
     counts if its leader is still the one written down, or is gone.
     """
     found: dict[str, list[psutil.Process]] = {}
-    sessions = {child.pid: (name, child) for name, child in run.children.items()}
+    sessions = {child.pid: (name, child) for name, child in children.items()}
     for process in psutil.process_iter():
         try:
             name, leader = sessions[os.getsid(process.pid)]
@@ -160,9 +156,11 @@ def left_behind(run: RunFile) -> dict[str, list[psutil.Process]]:
     return found
 
 
-def stop_left_behind(run: RunFile, *, seconds: float = 20.0) -> list[str]:
-    """Stop what a killed supervisor left behind; return the names of the children found alive."""
-    found = left_behind(run)
+def stop_left_behind(
+    children: Mapping[str, ProcessIdentity], *, seconds: float = 20.0
+) -> list[str]:
+    """Stop what still runs of these children; return the names of those found. Blocks."""
+    found = left_behind(children)
     processes = [process for members in found.values() for process in members]
     for process in processes:
         _signal(process, kill=False)

@@ -1,0 +1,59 @@
+"""The ``farebox`` command."""
+
+from __future__ import annotations
+
+import sys
+from importlib import import_module
+
+import typer
+from pydantic import ValidationError
+
+from backend.errors import FareboxError
+
+# A command's module is imported when the command is: the supervisor needs no web framework, and
+# starts the sooner for it
+_COMMANDS = {
+    "up": "backend.commands.up:up",
+    "api": "backend.commands.serve:api",
+    "worker": "backend.commands.serve:worker",
+    "portal": "backend.commands.serve:portal",
+}
+
+
+def command_line(arguments: list[str]) -> typer.Typer:
+    """The commands that these arguments may mean: the one they name, or all."""
+    app = typer.Typer(
+        name="farebox",
+        help="Meter, price and bill an AI API; with a portal for its developers.",
+        no_args_is_help=True,
+        add_completion=False,
+        pretty_exceptions_enable=False,
+    )
+    app.callback()(lambda: None)  # keeps a single command a command
+    wanted = arguments[:1] if arguments and arguments[0] in _COMMANDS else list(_COMMANDS)
+    for name in wanted:
+        module, _, attribute = _COMMANDS[name].partition(":")
+        found = getattr(import_module(module), attribute)
+        if isinstance(found, typer.Typer):
+            app.add_typer(found, name=name)
+        else:
+            app.command(name)(found)
+    return app
+
+
+def main() -> None:
+    """Run the command line; what an operator can put right is told in a sentence."""
+    try:
+        command_line(sys.argv[1:])()
+    except FareboxError as error:
+        typer.echo(f"farebox: {error.detail}", err=True)
+        sys.exit(1)
+    except ValidationError as error:
+        for problem in error.errors():
+            setting = "_".join(str(part) for part in problem["loc"]).upper()
+            typer.echo(f"farebox: the setting {setting} is wrong: {problem['msg']}", err=True)
+        sys.exit(1)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,54 @@
+"""``farebox api``, ``worker`` and ``portal``: one role each, in as many replicas as wanted.
+
+Each imports what it needs when it runs, and nothing of the others.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import sys
+from pathlib import Path
+
+from backend.settings import Settings
+
+
+def api() -> None:
+    """Serve the API and the gateway, after bringing the schema up to date."""
+    import uvicorn
+
+    from backend.api.app import create_app
+    from backend.commands.prepare import prepare_database
+    from backend.engines.home import make_local_sign_in_secret
+
+    settings = Settings()
+    if settings.local_sign_in_allowed:
+        make_local_sign_in_secret(settings.local_sign_in_secret_file)
+    asyncio.run(prepare_database(settings))
+    uvicorn.run(
+        create_app(settings),
+        host=settings.api_host,
+        port=settings.api_port,
+        loop="uvloop",
+        http="httptools",
+        ws="none",
+        access_log=False,
+        server_header=False,
+        timeout_graceful_shutdown=10,
+    )
+
+
+def worker() -> None:
+    """Carry usage events from the queue into the database, and make forecasts."""
+    from backend.commands.prepare import prepare_database
+    from backend.worker import run_worker
+
+    settings = Settings()
+    asyncio.run(prepare_database(settings))
+    asyncio.run(run_worker(settings))
+
+
+def portal() -> None:
+    """Serve the portal at FAREBOX_PORTAL_HOST and _PORT; it reaches the API at FAREBOX_API_URL."""
+    os.chdir(Path(__file__).resolve().parents[2])
+    os.execv(sys.executable, [sys.executable, "-m", "portal", "serve"])

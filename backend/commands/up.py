@@ -1,0 +1,86 @@
+"""``farebox up``: everything on one machine, until Ctrl-C."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import signal
+import time
+from typing import Annotated
+
+import typer
+
+from backend.engines.home import check_port, make_local_sign_in_secret, prepare_home
+from backend.engines.runfile import HomeLock, RunFile, stop_left_behind
+from backend.engines.services import plan
+from backend.engines.supervisor import Supervisor
+from backend.settings import Settings
+
+
+def up(
+    portal: Annotated[bool, typer.Option(help="Run the portal beside the API.")] = True,
+) -> None:
+    """Start everything on this machine and keep it running until Ctrl-C.
+
+    PostgreSQL, NATS and a model are started too where DATABASE_URL, NATS_URL and
+    FAREBOX_UPSTREAMS give no address.
+    """
+    settings = Settings()
+    prepare_home(settings.home)
+    lock = HomeLock(settings.home)
+    lock.acquire()
+    try:
+        _stop_what_was_left(settings)
+        _check_ports(settings, with_portal=portal)
+        make_local_sign_in_secret(settings.local_sign_in_secret_file)
+        asyncio.run(_supervise(settings, with_portal=portal))
+    finally:
+        lock.release()
+
+
+async def _supervise(settings: Settings, *, with_portal: bool) -> None:
+    began = time.monotonic()
+    installation = plan(settings, with_portal=with_portal)
+    run = RunFile(_run_file(settings).path, os.getpid(), installation.url)
+    run.write()
+    typer.echo(f"Starting Farebox; its data is in {settings.home}")
+    supervisor = Supervisor(installation.services, home=settings.home, run=run, say=typer.echo)
+
+    def stop(number: signal.Signals) -> None:
+        typer.echo(f"\nStopping ({number.name}); again to kill what is left")
+        supervisor.stop()
+
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+        loop.add_signal_handler(number, stop, number)
+
+    def ready() -> None:
+        seconds = time.monotonic() - began
+        typer.echo(f"\nFarebox is ready ({seconds:.1f} s): {installation.url}")
+        typer.echo(f"Ctrl-C stops it. Logs are in {settings.home / 'logs'}\n")
+
+    await supervisor.run(ready)
+    typer.echo("Stopped")
+
+
+def _run_file(settings: Settings) -> RunFile:
+    return RunFile.read(settings.home / "run" / "farebox.json")
+
+
+def _stop_what_was_left(settings: Settings) -> None:
+    run = _run_file(settings)
+    stopped = stop_left_behind(run.children)
+    if stopped:
+        typer.echo(f"A Farebox that was killed left {', '.join(stopped)} running; stopped")
+    run.remove()
+
+
+def _check_ports(settings: Settings, *, with_portal: bool) -> None:
+    check_port(settings.api_host, settings.api_port, purpose="the API", variable="FAREBOX_API_PORT")
+    if with_portal:
+        check_port(
+            settings.portal_host,
+            settings.portal_port,
+            purpose="the portal",
+            variable="FAREBOX_PORTAL_PORT",
+        )

@@ -1,0 +1,222 @@
+"""What makes up Farebox on one machine: the engines that have no address, and our own processes."""
+
+from __future__ import annotations
+
+import asyncio
+import signal
+import sys
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass, field
+from ipaddress import ip_address
+from pathlib import Path
+
+from backend.engines.home import disk_errors_explained, free_port
+from backend.engines.nats import nats_accepts, nats_command, nats_url
+from backend.engines.postgres import (
+    postgres_answers,
+    postgres_command,
+    postgres_url,
+    prepare_postgres,
+)
+from backend.engines.processes import Command, kill_group
+from backend.engines.supervisor import Service
+from backend.errors import ConfigurationError
+from backend.settings import Settings
+
+PROJECT = Path(__file__).resolve().parents[2]
+
+
+@dataclass
+class Installation:
+    """The services of one machine, and where people and programs reach them."""
+
+    settings: Settings
+    with_portal: bool = True
+    services: list[Service] = field(default_factory=list)
+    environment: dict[str, str] = field(default_factory=dict)
+    """What the services are told beside this process's own environment."""
+
+    @property
+    def url(self) -> str:
+        """The one address to open in a browser."""
+        return self.portal_url if self.with_portal else self.api_url
+
+    @property
+    def api_url(self) -> str:
+        """Where programs on this machine reach the API."""
+        return _address(self.settings.api_host, self.settings.api_port)
+
+    @property
+    def portal_url(self) -> str:
+        """Where a browser on this machine reaches the portal."""
+        return _address(self.settings.portal_host, self.settings.portal_port)
+
+
+def plan(settings: Settings, *, with_portal: bool = True) -> Installation:
+    """Decide what has to run for these settings. Nothing is started yet."""
+    settings = settings.model_copy(
+        update={
+            "api_port": settings.api_port or free_port(),
+            "portal_port": settings.portal_port or free_port(),
+        }
+    )
+    installation = Installation(settings, with_portal)
+    installation.environment.update(
+        FAREBOX_HOME=str(settings.home),
+        FAREBOX_API_HOST=settings.api_host,
+        FAREBOX_API_PORT=str(settings.api_port),
+        FAREBOX_API_URL=installation.api_url,
+        FAREBOX_PORTAL_HOST=settings.portal_host,
+        FAREBOX_PORTAL_PORT=str(settings.portal_port),
+        FAREBOX_CATALOG=str(_catalog(settings)),
+        PYTHONUNBUFFERED="1",
+    )
+    if settings.database_url is None:
+        _add_postgres(installation)
+    if settings.nats_url is None:
+        _add_nats(installation)
+    _add_own(installation)
+    return installation
+
+
+def _add_postgres(installation: Installation) -> None:
+    data = installation.settings.home / "postgres"
+
+    async def prepare() -> None:
+        with disk_errors_explained(installation.settings.home):
+            await asyncio.to_thread(prepare_postgres, data)
+
+    async def ready(pid: int) -> bool:
+        return postgres_answers(data, pid)
+
+    installation.environment["DATABASE_URL"] = postgres_url(data)
+    installation.services.append(
+        Service(
+            "postgres",
+            "PostgreSQL",
+            command=lambda: postgres_command(data),
+            prepare=prepare,
+            ready=ready,
+            ready_seconds=300.0,  # recovery after a crash replays the log
+        )
+    )
+
+
+def _add_nats(installation: Installation) -> None:
+    data, port = installation.settings.home / "nats", free_port()
+
+    async def ready(_pid: int) -> bool:
+        return nats_accepts(port)
+
+    with disk_errors_explained(installation.settings.home):
+        installation.environment["NATS_URL"] = nats_url(data, port=port)
+    installation.services.append(
+        Service(
+            "nats",
+            "NATS JetStream",
+            command=lambda: nats_command(data, port=port),
+            ready=ready,
+            ready_seconds=300.0,
+        )
+    )
+
+
+def _add_own(installation: Installation) -> None:
+    engines = tuple(service.name for service in installation.services)
+    stores = tuple(name for name in engines if name != "model")
+    settings = installation.settings
+    installation.services += [
+        Service(
+            "api",
+            "The API",
+            command=_farebox("api", installation.environment),
+            ready=_answers(_reachable(settings.api_host), settings.api_port, "/readyz"),
+            needs=stores,
+        ),
+        Service(
+            "worker",
+            "The worker",
+            command=_farebox("worker", installation.environment),
+            ready=_runs,
+            needs=stores,
+        ),
+    ]
+    if installation.with_portal:
+        installation.services.append(
+            Service(
+                "portal",
+                "The portal",
+                command=_farebox("portal", installation.environment),
+                prepare=lambda: _build_portal(installation),
+                ready=_answers(_reachable(settings.portal_host), settings.portal_port, "/"),
+            )
+        )
+
+
+def _catalog(settings: Settings) -> Path:
+    """The operator's catalog, or the one that comes with Farebox."""
+    own = settings.catalog.resolve()
+    return own if own.exists() else PROJECT / "catalog.yaml"
+
+
+def _farebox(role: str, environment: Mapping[str, str]) -> Callable[[], Command]:
+    command = Command([sys.executable, "-m", "backend.cli", role], environment)
+    return lambda: command
+
+
+async def _build_portal(installation: Installation) -> None:
+    log = installation.settings.home / "logs" / "portal.log"
+    command = Command([sys.executable, "-m", "portal", "build"], directory=PROJECT)
+    with disk_errors_explained(installation.settings.home), log.open("ab") as output:
+        child = await asyncio.create_subprocess_exec(*command.arguments, **command.options(output))
+    try:
+        code = await child.wait()
+    finally:
+        if child.returncode is None:
+            kill_group(child.pid, signal.SIGTERM)
+            await child.wait()
+    if code != 0:
+        raise ConfigurationError(
+            f"The portal's pages could not be built; see {log}. "
+            "The first build downloads packages: is there a network?"
+        )
+
+
+async def _runs(_pid: int) -> bool:
+    return True
+
+
+def _answers(host: str, port: int, path: str) -> Callable[[int], Awaitable[bool]]:
+    """Ready when a GET of ``path`` is answered with 200."""
+    request = f"GET {path} HTTP/1.1\r\nHost: {host}\r\nConnection: close\r\n\r\n".encode()
+
+    async def ready(_pid: int) -> bool:
+        try:
+            async with asyncio.timeout(2.0):
+                reader, writer = await asyncio.open_connection(host, port)
+                try:
+                    writer.write(request)
+                    status_line = await reader.readline()
+                finally:
+                    writer.close()
+        except (OSError, TimeoutError):
+            return False
+        return b" 200 " in status_line
+
+    return ready
+
+
+def _reachable(host: str) -> str:
+    """The host to reach a server on this machine that listens on ``host``, which may be all."""
+    try:
+        address = ip_address(host)
+    except ValueError:
+        return host
+    if address.is_unspecified:
+        return "127.0.0.1" if address.version == 4 else "::1"
+    return host
+
+
+def _address(host: str, port: int) -> str:
+    host = _reachable(host)
+    return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
