@@ -57,6 +57,11 @@ def price_quantity(charge: UsageCharge, before: Decimal, quantity: Decimal) -> P
     return PricedQuantity(quantity, quantity - billable, billable, tiers, amount)
 
 
+def first_price(charge: UsageCharge) -> Decimal:
+    """Return the price of the first billable unit, per ``unit_size``."""
+    return charge.price if isinstance(charge, PerUnitCharge) else charge.tiers[0].price
+
+
 def _graduated(
     tiers: list[Tier], unit_size: int, start: Decimal, end: Decimal
 ) -> tuple[PricedTier, ...]:

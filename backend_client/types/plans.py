@@ -186,16 +186,23 @@ class Plan(Answer):
 
 
 class Subscription(Answer):
-    """A tenant's plan from ``start`` until ``end`` (null while it runs)."""
+    """A tenant's plan from ``start`` until ``end`` (null while it runs).
+
+    ``next_plan`` is the plan from ``end`` on, when a change is scheduled.
+    """
 
     id: str
     plan: Plan
     start: Instant
     end: Instant | None
+    next_plan: Plan | None = None
 
 
 class SubscriptionChange(Wire):
-    """Move to another plan. Takes effect at the next quarter hour unless ``at`` says when."""
+    """Move to a plan's latest version, at the next quarter hour unless ``at`` says when.
+
+    ``at`` must be a quarter hour (minute 0, 15, 30 or 45) that is not over.
+    """
 
     plan: str
     at: Instant | None = None
