@@ -19,17 +19,17 @@ LEAST_FREE_BYTES = 512 * 1024 * 1024
 """PostgreSQL's and JetStream's first files take about half of this."""
 
 
-def prepare_home(home: Path) -> None:
+def prepare_home(home: Path, *, least_free_bytes: int = LEAST_FREE_BYTES) -> None:
     """Make the directories of a home, closed to other users of the machine.
 
     Raises:
-        ConfigurationError: it can't be written, or its disk has less than LEAST_FREE_BYTES free.
+        ConfigurationError: it can't be written, or its disk has less free than that.
     """
     with disk_errors_explained(home):
         home.mkdir(mode=0o700, parents=True, exist_ok=True)
         for name in ("run", "logs"):
             (home / name).mkdir(mode=0o700, exist_ok=True)
-        if is_disk_full(home):
+        if shutil.disk_usage(home).free < least_free_bytes:
             raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
 
 

@@ -41,9 +41,13 @@ class ProcessIdentity:
             return None
 
     def is_alive(self) -> bool:
-        """Tell whether this very process still runs."""
-        now = ProcessIdentity.of(self.pid)
-        return now is not None and abs(now.started - self.started) < _SAME_START_SECONDS
+        """Tell whether this very process still runs; one that only waits to be reaped does not."""
+        try:
+            process = psutil.Process(self.pid)
+            same = abs(process.create_time() - self.started) < _SAME_START_SECONDS
+            return same and process.status() != psutil.STATUS_ZOMBIE
+        except psutil.NoSuchProcess:
+            return False
 
 
 @dataclass

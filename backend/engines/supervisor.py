@@ -26,6 +26,10 @@ _CHECK_SECONDS = 0.03
 _LOG_BYTES = 10 * 1024 * 1024
 
 
+class _NotReadyError(Exception):
+    """A service did not get ready; the message says how it ended and what it told."""
+
+
 @dataclass(frozen=True)
 class Service:
     """One child, as the supervisor sees it."""
@@ -101,22 +105,28 @@ class Supervisor:
             await self._ready[name].wait()
         if service.prepare:
             await service.prepare()
-        began = time.monotonic()
-        child = await self._start(service)
-        await self._until_ready(service, child)
-        self._ready[service.name].set()
-        self._say(f"  {service.title} is ready ({time.monotonic() - began:.1f} s)")
         pause = 0.0
         while True:
-            code = await child.wait()
+            began = time.monotonic()
+            child = await self._start(service)
+            try:
+                await self._until_ready(service, child)
+            except _NotReadyError as error:
+                if not self._ready[service.name].is_set():
+                    raise ConfigurationError(str(error)) from error
+                await self._stop_one(service.name)
+                happened = str(error)
+            else:
+                self._say(f"  {service.title} is ready ({time.monotonic() - began:.1f} s)")
+                self._ready[service.name].set()
+                happened = self._what_happened(service, await child.wait())
             if time.monotonic() - began > _STEADY_SECONDS:
                 pause = 0.0
-            self._say(self._what_happened(service, code, pause))
+            when = f"in {pause:g} s" if pause else "now"
+            self._say(f"{happened}\nStarting {service.title} again {when}")
             await self._end_what_it_started(service)
             await asyncio.sleep(pause)
             pause = min(max(pause * 2, _FIRST_PAUSE_SECONDS), _LONGEST_PAUSE_SECONDS)
-            began = time.monotonic()
-            child = await self._start(service)
 
     async def _start(self, service: Service) -> asyncio.subprocess.Process:
         with disk_errors_explained(self._home):
@@ -140,10 +150,10 @@ class Supervisor:
                 while not await service.ready(child.pid):
                     await asyncio.wait([ended], timeout=_CHECK_SECONDS)
                     if ended.done():
-                        raise ConfigurationError(self._why_not(service, "stopped while starting"))
+                        raise _NotReadyError(self._why_not(service, "stopped while starting"))
         except TimeoutError as error:
             within = f"was not ready within {service.ready_seconds:.0f} s"
-            raise ConfigurationError(self._why_not(service, within)) from error
+            raise _NotReadyError(self._why_not(service, within)) from error
         finally:
             ended.cancel()
 
@@ -158,12 +168,10 @@ class Supervisor:
         told = "".join(f"\n  | {line}" for line in last_lines)
         return f"{service.title} {what}. The end of {log}:{told}"
 
-    def _what_happened(self, service: Service, code: int, pause: float) -> str:
+    def _what_happened(self, service: Service, code: int) -> str:
         how = f"was killed by signal {-code}" if code < 0 else f"stopped with status {code}"
         full = " The disk is full: free some." if is_disk_full(self._home) else ""
-        when = f"in {pause:g} s" if pause else "now"
-        log = self._log(service)
-        return f"{service.title} {how}.{full} Starting it again {when}; see {log}"
+        return f"{service.title} {how}.{full} See {self._log(service)}"
 
     async def _stop_all(self) -> None:
         """Stop every service, each one after those that need it."""
