@@ -2,19 +2,27 @@
 
 from __future__ import annotations
 
+import sys
+
+import typer
+from sqlalchemy import select
+
+from backend.billing.catalog import apply_catalog, load_catalog
 from backend.errors import ConfigurationError
 from backend.settings import Settings
 from backend.storage.database import Database
 from backend.storage.migrate import migrate
+from backend.storage.tables import catalog_state
 
 
 async def prepare_database(settings: Settings) -> None:
     """Bring the schema up to date, and apply the catalog file if no catalog was applied yet.
 
-    Safe to run from every replica at once.
+    Safe to run from every replica at once: applying the same catalog twice changes nothing.
 
     Raises:
-        ConfigurationError: no database is configured, or the catalog file can't be used.
+        ConfigurationError: no database is configured, it can't be reached, or the catalog file
+            can't be used.
     """
     if settings.database_url is None:
         raise ConfigurationError(
@@ -23,5 +31,20 @@ async def prepare_database(settings: Settings) -> None:
     database = Database(settings.database_url, pool_size=1)
     try:
         await migrate(database.engine)
+        async with database.begin() as connection:
+            if (await connection.execute(select(catalog_state.c.only_row))).first():
+                return
+            if not settings.catalog.exists():
+                typer.echo(
+                    f"There is no catalog yet, and no {settings.catalog}: nothing can be sold. "
+                    "Write one, then run `farebox catalog apply`.",
+                    file=sys.stderr,
+                )
+                return
+            await apply_catalog(connection, load_catalog(settings.catalog))
+    except OSError as error:
+        raise ConfigurationError(
+            f"PostgreSQL can't be reached ({error}). Is DATABASE_URL right, and the server up?"
+        ) from error
     finally:
         await database.close()
