@@ -34,7 +34,8 @@ def nats_command(data: Path, *, port: int) -> Command:
     settings = {
         "listen": f"127.0.0.1:{port}",
         "server_name": "farebox",
-        "jetstream": {"store_dir": str(data)},
+        # Flushed before it is acknowledged, as PostgreSQL does: a power cut loses nothing either
+        "jetstream": {"store_dir": str(data), "sync_interval": "always"},
         "authorization": {"token": token},
     }
     _write_private(configuration, json.dumps(settings, indent=2))
