@@ -1,0 +1,64 @@
+"""How much of a plan's quotas is used in the current billing period. The gateway asks."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from decimal import Decimal
+
+from sqlalchemy import func, select
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from backend.billing.subscriptions import current_subscription
+from backend.pricing.periods import billing_period
+from backend.storage.tables import rollups
+from backend_client.types.accounts import Tenant
+from backend_client.types.plans import Quota
+
+
+@dataclass(frozen=True, slots=True)
+class QuotaUse:
+    """A quota, and the units ``used`` of it. It starts anew at ``resets_at``."""
+
+    quota: Quota
+    used: Decimal
+    resets_at: datetime
+
+    @property
+    def remaining(self) -> Decimal:
+        """Units that are left; 0 if it is used up or passed."""
+        return max(self.quota.quantity - self.used, Decimal(0))
+
+
+async def current_quotas(
+    connection: AsyncConnection, tenant: Tenant, now: datetime
+) -> list[QuotaUse]:
+    """Return the quotas of the plan in force, with what was used of each in the billing period.
+
+    All of the period's usage counts, also what came before a change of plan: going to another plan
+    and back gives no new quota. Raises ``NotFound`` if the tenant has no plan.
+    """
+    subscription = await current_subscription(connection, tenant.id, now)
+    quotas = subscription.plan.definition.quotas
+    if not quotas:
+        return []
+    period = billing_period(now, tenant.time_zone)
+    query = (
+        select(rollups.c.meter, func.sum(rollups.c.quantity))
+        .where(
+            rollups.c.tenant_id == tenant.id,
+            rollups.c.bucket >= period.start,
+            rollups.c.bucket < period.end,
+            rollups.c.meter.in_({meter for quota in quotas for meter in quota.meters}),
+        )
+        .group_by(rollups.c.meter)
+    )
+    used: dict[str, Decimal] = dict((await connection.execute(query)).all())
+    return [
+        QuotaUse(
+            quota,
+            sum((used.get(meter, Decimal(0)) for meter in set(quota.meters)), Decimal(0)),
+            period.end,
+        )
+        for quota in quotas
+    ]

@@ -1,0 +1,153 @@
+"""What the current billing period has cost so far, rated from rollups as the invoice will be."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+from hashlib import blake2b
+
+from sqlalchemy import select
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from backend.billing.subscriptions import plan_stretches
+from backend.metering.rated_usage import period_usage
+from backend.pricing.periods import BillingPeriod, billing_period
+from backend.pricing.rating import MeteredQuantity, RatedLine, RatedPeriod, Stretch, rate
+from backend.storage.tables import usage_versions
+from backend_client.types.accounts import Tenant
+from backend_client.types.common import Money
+from backend_client.types.plans import FlatCharge, GraduatedCharge
+from backend_client.types.spend import Period, SpendLine, SpendReport, TierSpend, UnpricedUsage
+
+
+@dataclass(frozen=True, slots=True)
+class OpenPeriod:
+    """A billing period that is not over: its plans, its usage so far. Rates without a database.
+
+    ``version`` is the tenant's usage version that the usage holds at least.
+    """
+
+    period: BillingPeriod
+    currency: str
+    stretches: tuple[Stretch, ...]
+    version: int
+
+    def rate(self, more: Iterable[MeteredQuantity] = ()) -> RatedPeriod:
+        """Rate the period as if ``more`` was still used before its end, on the plan it ends on.
+
+        A forecast calls this with simulated quantities, so that included units and tiers bend it
+        as they will bend the bill.
+        """
+        *earlier, last = self.stretches
+        return rate(
+            [*earlier, replace(last, usage=[*last.usage, *more])], self.period, self.currency
+        )
+
+    def rate_with(self, usage: Iterable[Iterable[MeteredQuantity]]) -> RatedPeriod:
+        """Rate the period with other usage than was metered: a collection for each stretch."""
+        pairs = zip(self.stretches, usage, strict=True)
+        stretches = [replace(stretch, usage=list(used)) for stretch, used in pairs]
+        return rate(stretches, self.period, self.currency)
+
+
+async def spend_version(connection: AsyncConnection, tenant: Tenant, now: datetime) -> str:
+    """Return a word that changes with all that the spend report tells but its ``as_of``."""
+    period = billing_period(now, tenant.time_zone)
+    stretches = await plan_stretches(connection, tenant.id, period)
+    usage = await _usage_version(connection, tenant.id)
+    return _version(period, stretches, usage)
+
+
+async def open_period(connection: AsyncConnection, tenant: Tenant, now: datetime) -> OpenPeriod:
+    """Return the billing period that holds ``now``, with its plans and usage so far."""
+    period = billing_period(now, tenant.time_zone)
+    # The version first: usage that lands in between is then shown again, never missed.
+    version = await _usage_version(connection, tenant.id)
+    stretches = await plan_stretches(connection, tenant.id, period)
+    usage = await period_usage(connection, tenant.id, [(one.start, one.end) for one in stretches])
+    return OpenPeriod(
+        period,
+        tenant.currency,
+        tuple(
+            replace(stretch, usage=tuple(used))
+            for stretch, used in zip(stretches, usage, strict=True)
+        ),
+        version,
+    )
+
+
+async def spend_report(
+    connection: AsyncConnection,
+    tenant: Tenant,
+    now: datetime,
+    more: Iterable[MeteredQuantity] = (),
+) -> SpendReport:
+    """Return the spend in the tenant's current billing period, by line.
+
+    ``more`` is usage to rate beside what was metered. Fees count whole from the first day, for the
+    part of the period that the plan covers.
+    """
+    opened = await open_period(connection, tenant, now)
+    return report(opened, opened.rate(more), now)
+
+
+def report(opened: OpenPeriod, rated: RatedPeriod, now: datetime) -> SpendReport:
+    """Put a rated period into the wire's words."""
+    return SpendReport(
+        period=Period(
+            start=opened.period.start, end=opened.period.end, time_zone=opened.period.time_zone
+        ),
+        as_of=now.astimezone(UTC),
+        currency=rated.currency,
+        lines=[_line(line, rated.currency) for line in rated.lines],
+        exact_total=rated.exact_total,
+        total=Money(amount=rated.total, currency=rated.currency),
+        unpriced=[
+            UnpricedUsage(model=one.model, meter=one.meter, quantity=one.quantity)
+            for one in rated.unpriced
+        ],
+        version=opened.version,
+    )
+
+
+def _line(line: RatedLine, currency: str) -> SpendLine:
+    charge = line.charge
+    return SpendLine(
+        charge_id=charge.id,
+        name=charge.name,
+        kind=charge.kind,
+        plan=line.plan,
+        plan_version=line.plan_version,
+        start=line.start,
+        end=line.end,
+        meters=[] if isinstance(charge, FlatCharge) else charge.meters,
+        models=None if isinstance(charge, FlatCharge) else charge.models,
+        quantity=line.quantity,
+        included=line.included,
+        billable=line.billable,
+        unit_size=1 if isinstance(charge, FlatCharge) else charge.unit_size,
+        price=None if isinstance(charge, GraduatedCharge) else charge.price,
+        tiers=[
+            TierSpend(
+                up_to=tier.up_to, quantity=tier.quantity, price=tier.price, amount=tier.amount
+            )
+            for tier in line.tiers
+        ],
+        exact=line.exact,
+        amount=Money(amount=line.amount, currency=currency),
+    )
+
+
+async def _usage_version(connection: AsyncConnection, tenant_id: str) -> int:
+    query = select(usage_versions.c.version).where(usage_versions.c.tenant_id == tenant_id)
+    return await connection.scalar(query) or 0
+
+
+def _version(period: BillingPeriod, stretches: list[Stretch], usage: int) -> str:
+    parts = [
+        f"{stretch.plan.id if stretch.plan else ''}/{stretch.plan_version}/{stretch.end}"
+        for stretch in stretches
+    ]
+    told = "|".join([str(period.start), period.time_zone, *parts])
+    return f"{usage}-{blake2b(told.encode(), digest_size=8).hexdigest()}"
