@@ -80,11 +80,12 @@ def plan(settings: Settings, *, with_portal: bool = True) -> Installation:
 
 
 def _add_postgres(installation: Installation) -> None:
-    data = installation.settings.home / "postgres"
+    home = installation.settings.home
+    data = home / "postgres"
 
     async def prepare() -> None:
-        with disk_errors_explained(installation.settings.home):
-            await asyncio.to_thread(prepare_postgres, data)
+        with disk_errors_explained(home):
+            await asyncio.to_thread(prepare_postgres, data, home / "logs" / "postgres.log")
 
     async def ready(pid: int) -> bool:
         return postgres_answers(data, pid)
