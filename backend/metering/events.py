@@ -1,0 +1,76 @@
+"""An event once it has been accepted: checked, exact, its tenant and application known."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from datetime import UTC, datetime, timedelta
+from decimal import Decimal
+
+import msgspec
+
+BUCKET = timedelta(minutes=15)
+"""Width of a rollup: every real UTC offset is a multiple of it."""
+
+
+class AcceptedEvent(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """What is published and counted. Identity is (``tenant_id``, ``source``, ``id``).
+
+    ``time`` is when it was used, ``received_at`` when Farebox took it, both in UTC.
+    ``key_id`` is empty where no key was used. ``counted`` is the local tokenizer's count.
+    """
+
+    tenant_id: str
+    source: str
+    id: str
+    time: datetime
+    received_at: datetime
+    application_id: str
+    model: str
+    quantities: dict[str, Decimal]
+    key_id: str = ""
+    labels: dict[str, str] = {}
+    counted: dict[str, Decimal] | None = None
+
+    @property
+    def bucket(self) -> datetime:
+        """Start of the quarter hour that this event is rolled up in."""
+        return bucket_start(self.time)
+
+
+def bucket_start(moment: datetime) -> datetime:
+    """Return the start of the quarter hour (UTC) that ``moment`` is in."""
+    utc = moment.astimezone(UTC)
+    return utc.replace(minute=utc.minute - utc.minute % 15, second=0, microsecond=0)
+
+
+_encoder = msgspec.json.Encoder()  # writes a Decimal as a string: no digit passes through a float
+_decoder = msgspec.json.Decoder(list[AcceptedEvent])
+
+_MESSAGE_EVENTS = 500
+_MESSAGE_BYTES = 700_000  # below the NATS default of 1 MiB, with room for headers
+
+
+def encode(events: Sequence[AcceptedEvent]) -> bytes:
+    """Write events as one message of the stream."""
+    return _encoder.encode(events)
+
+
+def decode(message: bytes) -> list[AcceptedEvent]:
+    """Read a message of the stream; raise ``msgspec.DecodeError`` if it is none."""
+    return _decoder.decode(message)
+
+
+def messages(events: Sequence[AcceptedEvent]) -> Iterator[bytes]:
+    """Pack events into as few messages as their limits of size and number allow."""
+    for start in range(0, len(events), _MESSAGE_EVENTS):
+        yield from _within_bytes(events[start : start + _MESSAGE_EVENTS])
+
+
+def _within_bytes(events: Sequence[AcceptedEvent]) -> Iterator[bytes]:
+    message = encode(events)
+    if len(message) <= _MESSAGE_BYTES or len(events) == 1:
+        yield message
+    else:
+        half = len(events) // 2
+        yield from _within_bytes(events[:half])
+        yield from _within_bytes(events[half:])
