@@ -17,6 +17,7 @@ _COMMANDS = {
     "api": "backend.commands.serve:api",
     "worker": "backend.commands.serve:worker",
     "portal": "backend.commands.serve:portal",
+    "catalog": "backend.commands.catalog:catalog",
 }
 
 
