@@ -1,0 +1,60 @@
+"""Models and plans on sale, and publishing them."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import Annotated, Any, Final
+
+from fastapi import APIRouter, Depends, Request
+
+from backend.accounts.principal import Permission, Principal
+from backend.api.dependencies import Caller, ServicesNow, needs
+from backend.billing.catalog import apply_catalog, list_models, list_plans, parse_catalog
+from backend.billing.subscriptions import current_subscription
+from backend.errors import NotFound
+from backend_client.types.common import Page
+from backend_client.types.models import ModelInfo
+from backend_client.types.plans import Catalog, CatalogApplied, Plan
+
+router = APIRouter(tags=["catalog"])
+
+Operator = Annotated[Principal, Depends(needs(Permission.OPERATE))]
+
+_CATALOG_BODY: Final[dict[str, Any]] = {
+    "requestBody": {
+        "required": True,
+        "content": {"application/json": {"schema": Catalog.model_json_schema()}},
+    }
+}
+
+
+@router.get("/v1/catalog/models")
+async def get_models(services: ServicesNow, caller: Caller) -> Page[ModelInfo]:
+    """List the models on sale, with their prices on the caller's present plan."""
+    available = {model for upstream in services.settings.upstreams for model in upstream.models}
+    async with services.database.begin() as connection:
+        try:
+            subscription = await current_subscription(
+                connection, caller.tenant_id, datetime.now(UTC)
+            )
+            plan = subscription.plan.definition
+        except NotFound:  # an operator's key, or a tenant without a plan: the models, no prices
+            plan = None
+        models = await list_models(connection, available=available, plan=plan)
+    return Page(items=models)
+
+
+@router.get("/v1/plans")
+async def get_plans(services: ServicesNow, caller: Caller) -> Page[Plan]:
+    """List the plans on sale, in the version that choosing one now gives."""
+    async with services.database.begin() as connection:
+        return Page(items=await list_plans(connection))
+
+
+@router.put("/v1/catalog", openapi_extra=_CATALOG_BODY)
+async def put_catalog(services: ServicesNow, caller: Operator, request: Request) -> CatalogApplied:
+    """Publish what the catalog changes. A second time does nothing; no subscription moves."""
+    # Parsed by hand: FastAPI would read prices as binary floating point.
+    catalog = parse_catalog(await request.body())
+    async with services.database.begin() as connection:
+        return await apply_catalog(connection, catalog)
