@@ -129,14 +129,14 @@ def _add_own(installation: Installation) -> None:
     installation.services += [
         Service(
             "api",
-            "The API",
+            "the API",
             command=_farebox("api", installation.environment),
             ready=_answers(_reachable(settings.api_host), settings.api_port, "/readyz"),
             needs=stores,
         ),
         Service(
             "worker",
-            "The worker",
+            "the worker",
             command=_farebox("worker", installation.environment),
             ready=_runs,
             needs=stores,
@@ -146,7 +146,7 @@ def _add_own(installation: Installation) -> None:
         installation.services.append(
             Service(
                 "portal",
-                "The portal",
+                "the portal",
                 command=_farebox("portal", installation.environment),
                 prepare=lambda: _build_portal(installation),
                 ready=_answers(_reachable(settings.portal_host), settings.portal_port, "/"),

@@ -37,7 +37,7 @@ class Service:
     name: str
     """Names its log, ``logs/<name>.log``."""
     title: str
-    """What a person calls it."""
+    """What a person calls it, within a sentence."""
     command: Callable[[], Command]
     """Asked before each start."""
     ready: Callable[[int], Awaitable[bool]]
@@ -47,6 +47,11 @@ class Service:
     prepare: Callable[[], Awaitable[None]] | None = None
     """Runs once, before the first start."""
     ready_seconds: float = 60.0
+
+    @property
+    def headline(self) -> str:
+        """What a person calls it, at the start of a sentence."""
+        return self.title[0].upper() + self.title[1:]
 
 
 class Supervisor:
@@ -117,7 +122,7 @@ class Supervisor:
                 await self._stop_one(service.name)
                 happened = str(error)
             else:
-                self._say(f"  {service.title} is ready ({time.monotonic() - began:.1f} s)")
+                self._say(f"  {service.headline} is ready ({time.monotonic() - began:.1f} s)")
                 self._ready[service.name].set()
                 happened = self._what_happened(service, await child.wait())
             if time.monotonic() - began > _STEADY_SECONDS:
@@ -162,16 +167,18 @@ class Supervisor:
 
     def _why_not(self, service: Service, what: str) -> str:
         if is_disk_full(self._home):
-            return f"{service.title} {what}: the disk that holds {self._home} is full. Free some."
+            return (
+                f"{service.headline} {what}: the disk that holds {self._home} is full. Free some."
+            )
         log = self._log(service)
         last_lines = log.read_text(errors="replace").strip().splitlines()[-12:]
         told = "".join(f"\n  | {line}" for line in last_lines)
-        return f"{service.title} {what}. The end of {log}:{told}"
+        return f"{service.headline} {what}. The end of {log}:{told}"
 
     def _what_happened(self, service: Service, code: int) -> str:
         how = f"was killed by signal {-code}" if code < 0 else f"stopped with status {code}"
         full = " The disk is full: free some." if is_disk_full(self._home) else ""
-        return f"{service.title} {how}.{full} See {self._log(service)}"
+        return f"{service.headline} {how}.{full} See {self._log(service)}"
 
     async def _stop_all(self) -> None:
         """Stop every service, each one after those that need it."""
@@ -193,7 +200,7 @@ class Supervisor:
                 async with asyncio.timeout(command.stop_seconds):
                     await child.wait()
             except TimeoutError:
-                self._say(f"{self._services[name].title} did not stop in time and is killed")
+                self._say(f"{self._services[name].headline} did not stop in time and is killed")
                 kill_group(child.pid, signal.SIGKILL)
                 await child.wait()
 
