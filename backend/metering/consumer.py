@@ -1,0 +1,151 @@
+"""The worker's side of the usage stream: take batches, count them, then acknowledge."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from collections.abc import Sequence
+
+import asyncpg
+import msgspec
+import structlog
+from nats.aio.msg import Msg
+from nats.errors import Error as NatsError
+from nats.errors import TimeoutError as NatsTimeout
+from nats.js import JetStreamContext
+from nats.js.api import AckPolicy, ConsumerConfig
+
+from backend.metering.counting import count_events
+from backend.metering.events import AcceptedEvent, decode
+from backend.metering.stream import (
+    dead_letter_stream,
+    ensure_streams,
+    events_subject,
+    open_connection,
+)
+from backend.settings import Settings
+from backend.storage.database import Database
+
+_log = structlog.get_logger(__name__)
+
+_DURABLE = "counting"
+_BATCH_MESSAGES = 200
+_BATCH_EVENTS = 5_000
+_WAIT_SECONDS = 1.0
+_ACK_WAIT_SECONDS = 30.0
+_PAUSE_SECONDS = 0.5
+
+# What PostgreSQL answers when it is the data's fault: no retry will help.
+_POISON = (
+    asyncpg.exceptions.DataError,
+    asyncpg.exceptions.IntegrityConstraintViolationError,
+    msgspec.DecodeError,
+)
+
+
+class UsageConsumer:
+    """Counts what the stream holds. As many as wanted may run at once, anywhere."""
+
+    def __init__(self, database: Database, nats_url: str, settings: Settings) -> None:
+        self._database = database
+        self._nats_url = nats_url
+        self._settings = settings
+
+    async def run(self, stop: asyncio.Event) -> None:
+        """Work until ``stop`` is set; outlive the loss of PostgreSQL and of NATS."""
+        while not stop.is_set():
+            try:
+                await self._work(stop)
+            except (
+                NatsError,
+                OSError,
+                TimeoutError,
+                asyncpg.PostgresError,
+                asyncpg.InterfaceError,
+            ) as error:
+                # Nothing was acknowledged, so nothing is lost: the messages come again.
+                _log.warning("consumer.interrupted", error=str(error) or type(error).__name__)
+                with contextlib.suppress(TimeoutError):
+                    await asyncio.wait_for(stop.wait(), _PAUSE_SECONDS)
+
+    async def _work(self, stop: asyncio.Event) -> None:
+        client = await open_connection(self._nats_url, "farebox-worker")
+        try:
+            js = client.jetstream()
+            await ensure_streams(js, self._settings)
+            subscription = await js.pull_subscribe(
+                events_subject(self._settings.stream_name),
+                durable=_DURABLE,
+                stream=self._settings.stream_name,
+                config=ConsumerConfig(
+                    ack_policy=AckPolicy.EXPLICIT,
+                    ack_wait=_ACK_WAIT_SECONDS,
+                    max_ack_pending=4 * _BATCH_MESSAGES,
+                ),
+            )
+            async with self._database.raw() as connection:
+                while not stop.is_set():
+                    try:
+                        taken = await subscription.fetch(_BATCH_MESSAGES, timeout=_WAIT_SECONDS)
+                    except NatsTimeout:
+                        if connection.is_closed():
+                            raise ConnectionError("PostgreSQL closed the connection") from None
+                        continue
+                    await self._count(js, connection, taken)
+        finally:
+            await client.close()
+
+    async def _count(
+        self, js: JetStreamContext, connection: asyncpg.Connection, taken: Sequence[Msg]
+    ) -> None:
+        readable: list[tuple[Msg, list[AcceptedEvent]]] = []
+        for message in taken:
+            try:
+                readable.append((message, decode(message.data)))
+            except msgspec.DecodeError as error:
+                await self._set_aside(js, message, f"not readable: {error}")
+        chunk: list[tuple[Msg, list[AcceptedEvent]]] = []
+        size = 0
+        for message, events in readable:
+            chunk.append((message, events))
+            size += len(events)
+            if size >= _BATCH_EVENTS:
+                await self._count_chunk(js, connection, chunk)
+                chunk, size = [], 0
+        if chunk:
+            await self._count_chunk(js, connection, chunk)
+
+    async def _count_chunk(
+        self,
+        js: JetStreamContext,
+        connection: asyncpg.Connection,
+        chunk: Sequence[tuple[Msg, list[AcceptedEvent]]],
+    ) -> None:
+        try:
+            counted = await count_events(
+                connection, [event for _, events in chunk for event in events]
+            )
+        except _POISON as error:
+            if len(chunk) == 1:
+                await self._set_aside(js, chunk[0][0], f"refused by PostgreSQL: {error}")
+                return
+            # One message spoils the batch; halve it until that one stands alone.
+            half = len(chunk) // 2
+            await self._count_chunk(js, connection, chunk[:half])
+            await self._count_chunk(js, connection, chunk[half:])
+            return
+        for message, _ in chunk:
+            await message.ack()
+        _log.debug("consumer.counted", new=counted.new, known=counted.known)
+
+    async def _set_aside(self, js: JetStreamContext, message: Msg, reason: str) -> None:
+        """Move a message that can't be processed to the dead-letter stream, with the reason."""
+        subject = events_subject(dead_letter_stream(self._settings.stream_name))
+        headers = {
+            "Farebox-Reason": " ".join(reason.split())[:500],
+            # The same message set aside twice is kept once.
+            "Nats-Msg-Id": f"dead-{message.metadata.sequence.stream}",
+        }
+        await js.publish(subject, message.data, headers=headers)
+        await message.ack()
+        _log.error("consumer.set_aside", reason=reason)

@@ -1,0 +1,46 @@
+"""The worker: counts events and, beside that, computes forecasts. Run any number of them."""
+
+from __future__ import annotations
+
+import asyncio
+import signal
+from collections.abc import Awaitable, Callable
+
+import structlog
+
+from backend.errors import ConfigurationError
+from backend.metering.consumer import UsageConsumer
+from backend.settings import Settings
+from backend.storage.database import Database
+
+_log = structlog.get_logger(__name__)
+
+Task = Callable[[asyncio.Event], Awaitable[None]]
+
+
+async def run_worker(settings: Settings) -> None:
+    """Work until SIGTERM or SIGINT; what was begun is finished first."""
+    if settings.database_url is None or settings.nats_url is None:
+        raise ConfigurationError(
+            "The worker needs DATABASE_URL and NATS_URL; 'farebox up' sets both."
+        )
+    stop = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, stop.set)
+    database = Database(settings.database_url, pool_size=settings.database_pool_size)
+    tasks: list[Task] = [
+        UsageConsumer(database, settings.nats_url, settings).run,
+    ]
+    _log.info("worker.started")
+    try:
+        async with asyncio.TaskGroup() as group:
+            for task in tasks:
+                group.create_task(_run(task, stop))
+    finally:
+        await database.close()
+        _log.info("worker.stopped")
+
+
+async def _run(task: Task, stop: asyncio.Event) -> None:
+    await task(stop)
