@@ -10,6 +10,9 @@ from urllib.parse import urlsplit
 from pydantic import Field, SecretStr, field_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
+SESSION_COOKIE = "farebox_session"
+SIGN_IN_PAGE = "/sign-in"
+
 
 class PortalSettings(BaseSettings):
     """Every setting of the portal, with defaults that work on a laptop."""

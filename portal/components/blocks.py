@@ -1,0 +1,133 @@
+"""Small things that pages share: cards, figures, empty and failed states, code to copy."""
+
+from __future__ import annotations
+
+import reflex as rx
+
+from portal.components.copy_button import copy_button
+
+
+def card(
+    *content: rx.Component,
+    heading: rx.Var[str] | str = "",
+    aside: rx.Component | None = None,
+    **props: object,
+) -> rx.Component:
+    """A panel with a heading of its own."""
+    top = (
+        rx.flex(
+            rx.heading(heading, as_="h2", size="3", weight="medium"),
+            aside or rx.fragment(),
+            justify="between",
+            align="center",
+            gap="3",
+            wrap="wrap",
+            margin_bottom="var(--space-4)",
+        )
+        if isinstance(heading, rx.Var) or heading
+        else rx.fragment()
+    )
+    return rx.card(top, *content, size="3", width="100%", **props)
+
+
+def figure(
+    label: str,
+    value: rx.Var[str] | str,
+    note: rx.Var[str] | str | rx.Component,
+    *,
+    loading: rx.Var[bool],
+) -> rx.Component:
+    """One number with its name and what it means."""
+    return rx.card(
+        rx.text(label, size="2", color_scheme="gray"),
+        rx.skeleton(
+            rx.text(value, size="7", weight="medium", letter_spacing="-0.02em", margin_top="4px"),
+            loading=loading,
+        ),
+        rx.box(
+            rx.skeleton(
+                note
+                if isinstance(note, rx.Component)
+                else rx.text(note, size="2", color_scheme="gray"),
+                loading=loading,
+            ),
+            margin_top="6px",
+            min_height="20px",
+        ),
+        size="3",
+    )
+
+
+def failed(problem: rx.Var[str], retry: rx.event.EventType) -> rx.Component:
+    """What stands in place of content that could not be loaded."""
+    return rx.callout.root(
+        rx.callout.icon(rx.icon("cloud-off", size=18)),
+        rx.flex(
+            rx.box(
+                rx.text("This page could not be loaded.", weight="medium"),
+                rx.text(problem, size="2"),
+            ),
+            rx.button("Try again", on_click=retry, variant="soft", color_scheme="red"),
+            justify="between",
+            align="center",
+            gap="4",
+            wrap="wrap",
+            width="100%",
+        ),
+        color_scheme="red",
+        role="alert",
+    )
+
+
+def stale(problem: rx.Var[str], phase: rx.Var[str]) -> rx.Component:
+    """A line above content that can't be brought up to date, or an action that failed."""
+    return rx.cond(
+        (problem != "") & (phase == "ready"),
+        rx.callout.root(
+            rx.callout.icon(rx.icon("triangle-alert", size=16)),
+            rx.callout.text(problem),
+            color_scheme="orange",
+            size="1",
+            margin_bottom="var(--space-4)",
+            role="status",
+        ),
+    )
+
+
+def empty(icon: str, heading: str, text: str, *actions: rx.Component) -> rx.Component:
+    """What stands where there is nothing yet, and how to get something."""
+    return rx.flex(
+        rx.icon(icon, size=28, color="var(--gray-9)", aria_hidden="true"),
+        rx.text(heading, weight="medium", size="3"),
+        rx.text(text, color_scheme="gray", size="2", align="center", max_width="28rem"),
+        rx.flex(*actions, gap="3", margin_top="var(--space-2)") if actions else rx.fragment(),
+        direction="column",
+        align="center",
+        justify="center",
+        gap="2",
+        padding="var(--space-7) var(--space-4)",
+    )
+
+
+def code(text: rx.Var[str] | str, *, label: str) -> rx.Component:
+    """Code with a button that copies it. Scrolls by keyboard too."""
+    return rx.box(
+        rx.el.pre(text, class_name="fb-code", tab_index=0, aria_label=label),
+        rx.box(
+            copy_button(text=text, variant="soft", size="1", color="gray"),
+            position="absolute",
+            top="8px",
+            right="8px",
+        ),
+        position="relative",
+    )
+
+
+def loading_rows(number: int = 4) -> rx.Component:
+    """Skeletons where a table's rows will be."""
+    return rx.flex(
+        *[rx.skeleton(height="28px", width="100%") for _ in range(number)],
+        direction="column",
+        gap="3",
+        aria_hidden="true",
+    )

@@ -1,0 +1,45 @@
+"""The chart of a period's spend with its forecast, and its key."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import reflex as rx
+
+from portal.components.blocks import card
+from portal.components.vega_chart import vega_chart
+
+
+def forecast_chart(
+    *,
+    spec: rx.Var[dict[str, Any]],
+    rows: rx.Var[list[dict[str, Any]]],
+    description: rx.Var[str],
+    note: rx.Component | None = None,
+) -> rx.Component:
+    """The chart in a card; a skeleton until the forecast has been computed."""
+    return card(
+        rx.cond(
+            rows.length() > 0,
+            vega_chart(spec=spec, rows=rows, description=description),
+            rx.skeleton(height="260px", width="100%"),
+        ),
+        note or rx.fragment(),
+        heading="Spend this period",
+        aside=rx.flex(
+            _key("Spent", "2.5px solid var(--indigo-9)"),
+            _key("Expected", "2px dashed var(--indigo-9)"),
+            _key("80% of outcomes", "10px solid var(--indigo-a4)"),
+            gap="4",
+            wrap="wrap",
+        ),
+    )
+
+
+def _key(name: str, line: str) -> rx.Component:
+    return rx.flex(
+        rx.box(width="18px", border_top=line),
+        rx.text(name, size="1", color_scheme="gray"),
+        align="center",
+        gap="2",
+    )

@@ -1,0 +1,285 @@
+"""API keys: the list, the dialog that makes one, and revoking."""
+
+from __future__ import annotations
+
+import reflex as rx
+
+from portal.components.blocks import card, empty, failed, loading_rows, stale
+from portal.components.copy_button import copy_button
+from portal.components.shell import shell
+from portal.state.keys import EXPIRIES, SCOPES, Choice, KeyRow, Keys
+
+ROUTE, TITLE, ON_LOAD = "/keys", "API keys", Keys.load
+
+
+def page() -> rx.Component:
+    """The page."""
+    return shell(
+        ROUTE,
+        "API keys",
+        stale(Keys.problem, Keys.phase),
+        rx.match(
+            Keys.phase,
+            ("loading", card(loading_rows())),
+            ("failed", failed(Keys.problem, Keys.load)),
+            rx.cond(Keys.keys.length() > 0, _table(), _none()),
+        ),
+        lead="Keys authenticate calls to the API. A key is shown in full once, when it is made.",
+        actions=rx.cond(Keys.develops, _create()),
+    )
+
+
+def _none() -> rx.Component:
+    return card(
+        empty(
+            "key-round",
+            "No keys yet",
+            "Make one to call the API from your own code. Each key belongs to an application and "
+            "can be limited to some models.",
+        )
+    )
+
+
+def _table() -> rx.Component:
+    headings = ("Name", "Key", "Application", "Created", "Last used", "Status")
+    return rx.card(
+        rx.table.root(
+            rx.table.header(
+                rx.table.row(
+                    *[rx.table.column_header_cell(heading) for heading in headings],
+                    rx.table.column_header_cell(rx.visually_hidden("Actions")),
+                )
+            ),
+            rx.table.body(rx.foreach(Keys.keys, _row)),
+            width="100%",
+        ),
+        size="1",
+        width="100%",
+    )
+
+
+def _row(key: rx.Var[KeyRow]) -> rx.Component:
+    active = key.status == "active"
+    quiet = rx.cond(active, "var(--gray-12)", "var(--gray-10)")
+    return rx.table.row(
+        rx.table.row_header_cell(
+            rx.text(key.name, weight="medium", color=quiet),
+            rx.text(key.scopes, " · ", key.models, size="1", color_scheme="gray"),
+        ),
+        rx.table.cell(
+            rx.code(key.shown, variant="ghost", color_scheme="gray", white_space="nowrap")
+        ),
+        rx.table.cell(key.application, color=quiet),
+        rx.table.cell(key.created, color=quiet, white_space="nowrap"),
+        rx.table.cell(key.last_used, color=quiet, white_space="nowrap"),
+        rx.table.cell(
+            rx.badge(
+                rx.match(key.status, ("active", "Active"), ("revoked", "Revoked"), "Expired"),
+                color_scheme=rx.cond(active, "green", "gray"),
+            )
+        ),
+        rx.table.cell(rx.cond(active & Keys.develops, _revoke(key)), text_align="right"),
+        vertical_align="middle",
+    )
+
+
+def _revoke(key: rx.Var[KeyRow]) -> rx.Component:
+    return rx.alert_dialog.root(
+        rx.alert_dialog.trigger(
+            rx.button(
+                "Revoke", variant="ghost", color_scheme="red", aria_label="Revoke " + key.name
+            )
+        ),
+        rx.alert_dialog.content(
+            rx.alert_dialog.title("Revoke " + key.name + "?"),
+            rx.alert_dialog.description(
+                "Calls with this key are refused within a second. This can’t be undone."
+            ),
+            rx.flex(
+                rx.alert_dialog.cancel(rx.button("Keep it", variant="soft", color_scheme="gray")),
+                rx.alert_dialog.action(
+                    rx.button("Revoke the key", color_scheme="red", on_click=Keys.revoke(key.id))
+                ),
+                gap="3",
+                justify="end",
+                margin_top="var(--space-5)",
+            ),
+            max_width="28rem",
+        ),
+    )
+
+
+def _create() -> rx.Component:
+    return rx.dialog.root(
+        rx.dialog.trigger(rx.button(rx.icon("plus", size=16), "Create key")),
+        rx.dialog.content(
+            rx.cond(Keys.secret != "", _secret(), _form()),
+            max_width="31rem",
+        ),
+        open=Keys.creating,
+        on_open_change=Keys.open_form,
+    )
+
+
+def _form() -> rx.Component:
+    return rx.fragment(
+        rx.dialog.title("Create a key"),
+        rx.dialog.description(
+            "Give it the least it needs; you can make as many as you like.",
+            size="2",
+            color_scheme="gray",
+        ),
+        rx.form(
+            rx.flex(
+                _field(
+                    "Name",
+                    rx.input(
+                        name="name",
+                        id="key-name",
+                        placeholder="e.g. production web",
+                        required=True,
+                        max_length=100,
+                        auto_focus=True,
+                        auto_complete=False,
+                    ),
+                    html_for="key-name",
+                ),
+                rx.grid(
+                    _field(
+                        "Application",
+                        rx.select.root(
+                            rx.select.trigger(width="100%", aria_label="Application"),
+                            rx.select.content(rx.foreach(Keys.applications, _option)),
+                            name="application",
+                            default_value=Keys.applications[0].id,
+                        ),
+                    ),
+                    _field(
+                        "Expires",
+                        rx.select.root(
+                            rx.select.trigger(width="100%", aria_label="Expires"),
+                            rx.select.content(
+                                *[
+                                    rx.select.item(text, value=days)
+                                    for days, text in EXPIRIES.items()
+                                ]
+                            ),
+                            name="expiry",
+                            default_value="never",
+                        ),
+                    ),
+                    columns="2",
+                    gap="4",
+                ),
+                _group(
+                    "May",
+                    *[
+                        _checkbox(f"scope:{scope}", text, checked=scope == "inference")
+                        for scope, text in SCOPES.items()
+                    ],
+                ),
+                _group(
+                    "Models",
+                    rx.foreach(Keys.models, _model),
+                    note="None chosen means all, also those added later.",
+                ),
+                rx.cond(
+                    Keys.form_problem != "",
+                    rx.callout.root(
+                        rx.callout.icon(rx.icon("circle-alert", size=16)),
+                        rx.callout.text(Keys.form_problem),
+                        color_scheme="red",
+                        size="1",
+                        role="alert",
+                    ),
+                ),
+                rx.flex(
+                    rx.dialog.close(
+                        rx.button("Cancel", type="button", variant="soft", color_scheme="gray")
+                    ),
+                    rx.button("Create key", type="submit"),
+                    gap="3",
+                    justify="end",
+                ),
+                direction="column",
+                gap="4",
+                margin_top="var(--space-4)",
+            ),
+            on_submit=Keys.create,
+        ),
+    )
+
+
+def _secret() -> rx.Component:
+    return rx.fragment(
+        rx.dialog.title("Your new key"),
+        rx.dialog.description(
+            "Copy “",
+            Keys.secret_name,
+            "” now: it can’t be shown again.",
+            size="2",
+            color_scheme="gray",
+        ),
+        rx.flex(
+            rx.el.code(
+                Keys.secret,
+                id="key-secret",
+                class_name="fb-code",
+                tab_index=0,
+                style={"whiteSpace": "normal", "overflowWrap": "anywhere"},
+            ),
+            rx.flex(
+                copy_button(text=Keys.secret, label="Copy the key", variant="solid", size="2"),
+                rx.dialog.close(rx.button("Done", variant="soft", color_scheme="gray")),
+                gap="3",
+                justify="end",
+            ),
+            direction="column",
+            gap="4",
+            margin_top="var(--space-4)",
+        ),
+    )
+
+
+def _field(label: str, control: rx.Component, *, html_for: str = "") -> rx.Component:
+    named = {"html_for": html_for} if html_for else {}
+    return rx.box(
+        rx.el.label(rx.text(label, size="2", weight="medium", margin_bottom="4px"), **named),
+        control,
+    )
+
+
+def _group(label: str, *content: rx.Component, note: str = "") -> rx.Component:
+    return rx.el.fieldset(
+        rx.el.legend(rx.text(label, size="2", weight="medium", margin_bottom="6px")),
+        rx.flex(*content, direction="column", gap="2"),
+        rx.text(note, size="1", color_scheme="gray", margin_top="6px") if note else rx.fragment(),
+        border="0",
+        padding="0",
+        margin="0",
+    )
+
+
+def _checkbox(name: str, text: rx.Var[str] | str, *, checked: bool = False) -> rx.Component:
+    return rx.text(
+        rx.flex(rx.checkbox(name=name, default_checked=checked), text, gap="2", align="center"),
+        as_="label",
+        size="2",
+    )
+
+
+def _model(model: rx.Var[Choice]) -> rx.Component:
+    return rx.text(
+        rx.flex(
+            rx.checkbox(name="model:" + model.id.to(str), default_checked=False),
+            model.name,
+            gap="2",
+            align="center",
+        ),
+        as_="label",
+        size="2",
+    )
+
+
+def _option(choice: rx.Var[Choice]) -> rx.Component:
+    return rx.select.item(choice.name, value=choice.id)

@@ -1,0 +1,150 @@
+"""Spend: the current period by line, its total, and its forecast."""
+
+from __future__ import annotations
+
+import reflex as rx
+
+from portal.components.blocks import card, empty, failed, figure, loading_rows, stale
+from portal.components.forecast import forecast_chart
+from portal.components.shell import shell
+from portal.state.spend import LineRow, Spend, UnpricedRow
+
+ROUTE, TITLE, ON_LOAD = "/spend", "Spend", Spend.watch
+
+
+def page() -> rx.Component:
+    """The page."""
+    return shell(
+        ROUTE,
+        "Spend",
+        stale(Spend.problem, Spend.phase),
+        rx.cond(
+            Spend.phase == "failed",
+            failed(Spend.problem, Spend.watch),
+            rx.flex(_figures(), _lines(), _unpriced(), _forecast(), direction="column", gap="5"),
+        ),
+        lead="What the current period would be billed at if it ended now.",
+    )
+
+
+def _figures() -> rx.Component:
+    loading = Spend.phase == "loading"
+    return rx.grid(
+        figure("Spend so far", Spend.total, Spend.period_name, loading=loading),
+        figure(
+            "Expected by the period’s end",
+            Spend.expected,
+            Spend.band,
+            loading=Spend.expected == "",
+        ),
+        columns=rx.breakpoints(initial="1", xs="2"),
+        gap="4",
+    )
+
+
+def _lines() -> rx.Component:
+    return card(
+        rx.cond(
+            Spend.phase == "loading",
+            loading_rows(),
+            rx.cond(
+                Spend.lines.length() > 0,
+                _table(),
+                empty(
+                    "receipt",
+                    "No charges yet",
+                    "Lines appear here as soon as a call is metered on a plan that prices it.",
+                ),
+            ),
+        ),
+        heading="By line",
+        aside=rx.text("Each line is rounded once, half up.", size="1", color_scheme="gray"),
+    )
+
+
+def _table() -> rx.Component:
+    return rx.table.root(
+        rx.table.header(
+            rx.table.row(
+                rx.table.column_header_cell("Charge"),
+                rx.table.column_header_cell("Plan"),
+                *[
+                    rx.table.column_header_cell(head, class_name="fb-number")
+                    for head in ("Quantity", "Included", "Price", "Exact", "Amount")
+                ],
+            )
+        ),
+        rx.table.body(
+            rx.foreach(Spend.lines, _line),
+            rx.table.row(
+                rx.table.row_header_cell(rx.text("Total", weight="medium"), col_span=5),
+                rx.table.cell(
+                    rx.text(Spend.exact_total, color_scheme="gray"), class_name="fb-number"
+                ),
+                rx.table.cell(
+                    rx.text(Spend.total, weight="medium", id="spend-total"), class_name="fb-number"
+                ),
+            ),
+        ),
+        width="100%",
+    )
+
+
+def _line(line: rx.Var[LineRow]) -> rx.Component:
+    return rx.table.row(
+        rx.table.row_header_cell(
+            rx.text(line.name, weight="medium"),
+            rx.text(line.detail, size="1", color_scheme="gray"),
+        ),
+        rx.table.cell(line.plan, white_space="nowrap"),
+        rx.table.cell(line.quantity, class_name="fb-number"),
+        rx.table.cell(line.included, class_name="fb-number"),
+        rx.table.cell(line.price, class_name="fb-number"),
+        rx.table.cell(rx.text(line.exact, color_scheme="gray"), class_name="fb-number"),
+        rx.table.cell(line.amount, class_name="fb-number"),
+        vertical_align="middle",
+    )
+
+
+def _unpriced() -> rx.Component:
+    return rx.cond(
+        Spend.unpriced.length() > 0,
+        card(
+            rx.text(
+                "Your plan has no price for this usage. It is metered, and not billed.",
+                size="2",
+                color_scheme="gray",
+                margin_bottom="var(--space-3)",
+            ),
+            rx.table.root(
+                rx.table.header(
+                    rx.table.row(
+                        rx.table.column_header_cell("Model"),
+                        rx.table.column_header_cell("Meter"),
+                        rx.table.column_header_cell("Quantity", class_name="fb-number"),
+                    )
+                ),
+                rx.table.body(rx.foreach(Spend.unpriced, _unpriced_row)),
+                size="1",
+                width="100%",
+            ),
+            heading="Not priced",
+        ),
+    )
+
+
+def _unpriced_row(used: rx.Var[UnpricedRow]) -> rx.Component:
+    return rx.table.row(
+        rx.table.row_header_cell(used.model),
+        rx.table.cell(used.meter),
+        rx.table.cell(used.quantity, class_name="fb-number"),
+    )
+
+
+def _forecast() -> rx.Component:
+    return forecast_chart(
+        spec=Spend.spec,
+        rows=Spend.rows,
+        description=Spend.description,
+        note=rx.text(Spend.method, size="1", color_scheme="gray", margin_top="var(--space-3)"),
+    )

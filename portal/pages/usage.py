@@ -1,0 +1,153 @@
+"""Usage: what was used when, by what, live."""
+
+from __future__ import annotations
+
+import reflex as rx
+
+from portal.components.blocks import card, empty, failed, stale
+from portal.components.shell import shell
+from portal.components.vega_chart import vega_chart
+from portal.state.usage import SHOWN, Choice, LegendEntry, TableRow, Usage
+from portal.usage_question import RANGES, SPLITS
+
+ROUTE, TITLE, ON_LOAD = "/usage", "Usage", Usage.watch
+
+
+def page() -> rx.Component:
+    """The page."""
+    return shell(
+        ROUTE,
+        "Usage",
+        stale(Usage.problem, Usage.phase),
+        rx.cond(
+            Usage.phase == "failed",
+            failed(Usage.problem, Usage.watch),
+            rx.flex(_choices(), _chart(), _table(), direction="column", gap="5"),
+        ),
+        lead="Every call as it is metered. The chart follows by itself.",
+        actions=rx.link(
+            rx.button(rx.icon("download", size=16), "CSV", variant="soft", color_scheme="gray"),
+            href=Usage.csv,
+            download=True,
+            is_external=False,
+        ),
+    )
+
+
+def _choices() -> rx.Component:
+    return rx.flex(
+        rx.segmented_control.root(
+            *[rx.segmented_control.item(name, value=key) for key, name in SHOWN.items()],
+            value=Usage.show,
+            on_change=Usage.choose_show,
+            aria_label="What to count",
+        ),
+        _select("Range", Usage.chosen, Usage.choose_range, RANGES),
+        rx.select.root(
+            rx.select.trigger(aria_label="Bar width"),
+            rx.select.content(rx.foreach(Usage.widths, _width)),
+            value=Usage.width,
+            on_change=Usage.choose_width,
+        ),
+        _select("Split by", Usage.split, Usage.choose_split, SPLITS),
+        gap="3",
+        wrap="wrap",
+        align="center",
+    )
+
+
+def _select(
+    label: str, value: rx.Var[str], choose: rx.event.EventType, options: dict[str, str]
+) -> rx.Component:
+    return rx.select.root(
+        rx.select.trigger(aria_label=label),
+        rx.select.content(*[rx.select.item(name, value=key) for key, name in options.items()]),
+        value=value,
+        on_change=choose,
+    )
+
+
+def _width(width: rx.Var[Choice]) -> rx.Component:
+    return rx.select.item(width.name, value=width.id)
+
+
+def _chart() -> rx.Component:
+    return card(
+        rx.match(
+            Usage.phase,
+            ("loading", rx.skeleton(height="300px", width="100%")),
+            rx.cond(
+                Usage.rows.length() > 0,
+                vega_chart(spec=Usage.spec, rows=Usage.rows, description=Usage.description),
+                empty(
+                    "chart-column",
+                    "Nothing was used in this time",
+                    "Ask a model something in the playground, or call the API with a key: it shows "
+                    "here within two seconds.",
+                    rx.link(rx.button("Open the playground", variant="soft"), href="/playground"),
+                ),
+            ),
+        ),
+        heading=rx.cond(Usage.show == "tokens", "Tokens", "Requests"),
+        aside=rx.flex(
+            rx.foreach(Usage.legend, _entry), gap="4", wrap="wrap", class_name="fb-legend"
+        ),
+    )
+
+
+def _entry(entry: rx.Var[LegendEntry]) -> rx.Component:
+    return rx.flex(
+        rx.box(class_name="fb-swatch", background=entry.colour),
+        rx.text(entry.name, size="1", color_scheme="gray"),
+        rx.text(entry.total, size="1", weight="medium"),
+        align="center",
+        gap="2",
+    )
+
+
+def _table() -> rx.Component:
+    return rx.cond(
+        Usage.table.length() > 0,
+        card(
+            rx.box(
+                rx.table.root(
+                    rx.table.header(
+                        rx.table.row(
+                            rx.table.column_header_cell("When"),
+                            rx.foreach(Usage.table_head, _head),
+                        )
+                    ),
+                    rx.table.body(rx.foreach(Usage.table, _row)),
+                    size="1",
+                    width="100%",
+                ),
+                class_name="fb-scroll",
+                tab_index=0,
+                role="region",
+                aria_label="Usage as a table",
+            ),
+            rx.cond(
+                Usage.table_more > 0,
+                rx.text(
+                    Usage.table_more,
+                    " older rows are in the CSV.",
+                    size="1",
+                    color_scheme="gray",
+                    mt="3",
+                ),
+            ),
+            heading="The same in numbers",
+            aside=rx.text("Total ", rx.text.strong(Usage.total), size="2", color_scheme="gray"),
+        ),
+    )
+
+
+def _head(name: rx.Var[str]) -> rx.Component:
+    return rx.table.column_header_cell(name, class_name="fb-number")
+
+
+def _row(row: rx.Var[TableRow]) -> rx.Component:
+    return rx.table.row(
+        rx.table.row_header_cell(row.when, white_space="nowrap"),
+        rx.foreach(row.cells, lambda cell: rx.table.cell(cell, class_name="fb-number")),
+    )

@@ -1,0 +1,176 @@
+"""Who is behind an event: every handler of the portal asks here first.
+
+Any websocket client can call any public handler with any arguments, whatever its page shows. So
+there is one decorator, ``signed_in``, on every handler; the sign-in page's alone are ``public``.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import inspect
+import logging
+import time
+import typing
+from collections import OrderedDict
+from collections.abc import AsyncIterator, Callable
+from dataclasses import dataclass
+from hashlib import sha256
+from typing import Any
+
+import reflex as rx
+from reflex.istate.proxy import StateProxy
+from starlette.requests import cookie_parser
+
+from backend_client import AsyncFareboxClient, ClientError, Unauthenticated
+from backend_client.types.accounts import Me, Role
+from portal.settings import SESSION_COOKIE, SIGN_IN_PAGE, portal_settings
+
+log = logging.getLogger(__name__)
+
+DEVELOPERS = frozenset({Role.OWNER, Role.ADMIN, Role.DEVELOPER, Role.OPERATOR})
+"""Who may call models and make keys. The backend decides; the portal only doesn't offer it."""
+SPENDERS = DEVELOPERS | {Role.BILLING}
+"""Who may see what usage costs."""
+
+KNOWN_SECONDS = 5.0
+KNOWN_MOST = 1000
+GUARD_MARK = "_farebox_guard"
+
+Method = Callable[..., Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Caller:
+    """The signed-in person of one event, and a client that acts as them."""
+
+    me: Me
+    client: AsyncFareboxClient
+
+
+class Callers:
+    """Clients by session token, so that events share connections and ask ``/v1/me`` seldom.
+
+    Bounded: the longest unused is dropped first. Lives outside state, where no browser sees it.
+    """
+
+    def __init__(self) -> None:
+        self._known: OrderedDict[str, tuple[Caller, float]] = OrderedDict()
+
+    async def find(self, token: str) -> Caller:
+        """The caller of a session token, known to be good a few seconds ago at most.
+
+        Raises:
+            Unauthenticated: the session has ended.
+            ClientError: the API can't be reached.
+        """
+        slot = sha256(token.encode()).hexdigest()
+        found = self._known.get(slot)
+        if found and time.monotonic() - found[1] < KNOWN_SECONDS:
+            self._known.move_to_end(slot)
+            return found[0]
+        client = found[0].client if found else AsyncFareboxClient(portal_settings().api_url, token)
+        try:
+            me = await client.me()
+        except Unauthenticated:
+            self._known.pop(slot, None)
+            await client.close()
+            raise
+        caller = Caller(me, client)
+        self._known[slot] = (caller, time.monotonic())
+        if len(self._known) > KNOWN_MOST:
+            _, (oldest, _) = self._known.popitem(last=False)
+            await oldest.client.close()
+        return caller
+
+    def forget(self, token: str) -> None:
+        """Ask the API again at the next event: the session's tenant or role has changed."""
+        slot = sha256(token.encode()).hexdigest()
+        if found := self._known.get(slot):
+            self._known[slot] = (found[0], float("-inf"))
+
+
+callers = Callers()
+
+
+def session_token(state: rx.State) -> str:
+    """The session token in the cookie that came with the websocket; empty without one."""
+    return cookie_parser(state.router.headers.cookie).get(SESSION_COOKIE, "")
+
+
+def signed_in(
+    *, roles: frozenset[Role] | None = None, background: bool = False, supersedes: bool = False
+) -> Callable[[Method], Method]:
+    """Make a state's method an event handler that only a signed-in person with a role can run.
+
+    The method takes the ``Caller`` after ``self``; events don't carry it. Without a good session
+    the browser goes to the sign-in page; without the role, or when the API refuses, ``_fail`` of
+    the state is told why. ``background`` and ``supersedes`` are Reflex's.
+    """
+
+    def guard(method: Method) -> Method:
+        async def handler(self: rx.State, *args: object, **kwargs: object) -> AsyncIterator[Any]:
+            try:
+                caller = await callers.find(session_token(self))
+                if roles is not None and caller.me.role not in roles:
+                    async with changing(self):
+                        self._fail(f"Your role here ({caller.me.role}) can't do this.")
+                    return
+                outcome = method(self, caller, *args, **kwargs)
+                if inspect.isasyncgen(outcome):
+                    async with contextlib.aclosing(outcome):
+                        async for event in outcome:
+                            yield event
+                else:
+                    yield await outcome
+            except Unauthenticated:
+                yield rx.redirect(f"{SIGN_IN_PAGE}?next={self.router.url.path}")
+            except ClientError as problem:
+                log.info("%s: %s", method.__qualname__, problem)
+                async with changing(self):
+                    self._fail(str(problem))
+
+        return _as_event(handler, method, background=background, supersedes=supersedes, skip=2)
+
+    return guard
+
+
+def public(method: Method) -> Method:
+    """Make a method an event handler that anybody can run: the sign-in page's."""
+
+    async def handler(self: rx.State, *args: object, **kwargs: object) -> Any:
+        return await method(self, *args, **kwargs)
+
+    return _as_event(handler, method, background=False, supersedes=False, skip=1)
+
+
+@contextlib.asynccontextmanager
+async def changing(state: rx.State) -> AsyncIterator[None]:
+    """Hold the state's lock where it isn't held: in a background handler."""
+    if isinstance(state, StateProxy) and not state._is_mutable():
+        async with state:
+            yield
+    else:
+        yield
+
+
+def _as_event(
+    handler: Method, method: Method, *, background: bool, supersedes: bool, skip: int
+) -> Method:
+    """Dress a handler as the method it guards, less the arguments that events don't carry."""
+    signature = inspect.signature(method)
+    first, *rest = signature.parameters.values()
+    carried = rest[skip - 1 :]
+    hints = typing.get_type_hints(method)
+    handler.__name__ = method.__name__
+    handler.__qualname__ = method.__qualname__
+    handler.__module__ = method.__module__
+    handler.__doc__ = method.__doc__
+    handler.__annotations__ = {
+        parameter.name: hints[parameter.name] for parameter in carried if parameter.name in hints
+    }
+    handler.__signature__ = signature.replace(
+        parameters=[first, *(p.replace(annotation=hints.get(p.name, p.empty)) for p in carried)],
+        return_annotation=signature.empty,
+    )
+    setattr(handler, GUARD_MARK, "public" if skip == 1 else "signed_in")
+    return rx.event(handler, background=background, supersedes=supersedes)

@@ -1,0 +1,163 @@
+"""What the overview shows: spend so far and ahead, usage, quotas."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import datetime
+from decimal import Decimal
+from typing import Any
+from zoneinfo import ZoneInfo
+
+from backend_client import Unavailable
+from backend_client.types.plans import Quota, QuotaLimit, Subscription
+from backend_client.types.spend import Forecast, SpendReport
+from backend_client.types.usage import Granularity, UsageReport, UsageRow
+from portal.charts.spend import forecast_rows, spend_spec
+from portal.formatting import TOKEN_METERS, compact, count, meter_name, money, period
+from portal.session import SPENDERS, Caller, signed_in
+from portal.state.page import PageState
+from portal.state.session import Session
+
+LOOK_SECONDS = 2.0
+"""How often the page asks whether anything was used; an answer of "no" costs next to nothing."""
+
+
+@dataclass(frozen=True)
+class QuotaUse:
+    """A quota of the plan and how much of it the period has used."""
+
+    name: str
+    used: str
+    allowed: str
+    percent: int
+    hard: bool
+
+
+class Overview(PageState, Session):
+    """The start page's figures, brought up to date while it is open."""
+
+    period_name: str = ""
+    plan: str = ""
+    spend: str = ""
+    expected: str = ""
+    expected_note: str = ""
+    tokens_today: str = ""
+    requests_today: str = ""
+    tokens_period: str = ""
+    requests_period: str = ""
+    quotas: list[QuotaUse] = []
+    has_usage: bool = False
+    spec: dict[str, Any] = {}
+    rows: list[dict[str, Any]] = []
+    description: str = ""
+
+    @signed_in(background=True, supersedes=True)
+    async def watch(self, caller: Caller) -> None:
+        """Load the page, and follow the tenant's usage until the browser leaves it."""
+        zone = ZoneInfo(caller.me.tenant.time_zone)
+        sees_spend = caller.me.role in SPENDERS
+        version: int | None = None
+        day = datetime.now(zone).date()
+        forecast_due = False
+        while True:
+            now = datetime.now(zone)
+            if now.date() != day:
+                version, day = None, now.date()
+            try:
+                usage = await caller.client.usage(
+                    start=start_of_month(now), granularity=Granularity.DAY, etag=etag(version)
+                )
+                if usage is not None:
+                    version = usage.version
+                    subscription = await caller.client.subscription()
+                    spend = await caller.client.spend() if sees_spend else None
+                    async with self:
+                        self._show_usage(usage, subscription, now)
+                        self._show_spend(spend)
+                        self._ready()
+                    forecast_due = sees_spend
+                if forecast_due and (forecast := await caller.client.forecast()) is not None:
+                    forecast_due = False
+                    async with self:
+                        self._show_forecast(forecast)
+            except Unavailable as problem:
+                async with self:
+                    self._fail(str(problem))
+            await asyncio.sleep(LOOK_SECONDS)
+
+    def _show_usage(self, usage: UsageReport, subscription: Subscription, now: datetime) -> None:
+        today = [row for row in usage.rows if row.start.astimezone(now.tzinfo).date() == now.date()]
+        self.has_usage = bool(usage.rows)
+        self.tokens_today = compact(tokens(today))
+        self.requests_today = requests_note(today)
+        self.tokens_period = compact(tokens(usage.rows))
+        self.requests_period = requests_note(usage.rows)
+        plan = subscription.plan.definition
+        self.plan = plan.name
+        self.quotas = [quota_use(quota, usage.rows) for quota in plan.quotas]
+
+    def _show_spend(self, spend: SpendReport | None) -> None:
+        if spend is not None:
+            self.spend = money(spend.total.amount, spend.currency)
+            self.period_name = period(spend.period.start, spend.period.end, spend.period.time_zone)
+
+    def _show_forecast(self, forecast: Forecast) -> None:
+        currency = forecast.expected.currency
+        low, high = (money(bound.amount, currency) for bound in (forecast.low, forecast.high))
+        self.expected = money(forecast.expected.amount, currency)
+        self.expected_note = f"{low} – {high}"
+        self.spec = spend_spec(forecast.period, currency)
+        self.rows = forecast_rows(forecast)
+        self.description = forecast_description(forecast)
+
+
+def start_of_month(now: datetime) -> datetime:
+    """The first instant of ``now``'s month, in its own time zone."""
+    return now.replace(day=1, hour=0, minute=0, second=0, microsecond=0)
+
+
+def etag(version: int | None) -> str | None:
+    """The ETag of a usage report of that version."""
+    return None if version is None else f'"{version}"'
+
+
+def tokens(rows: Iterable[UsageRow]) -> Decimal:
+    """All tokens in ``rows``; the token meters are disjoint, so they add up."""
+    return sum((row.quantity for row in rows if row.meter in TOKEN_METERS), Decimal(0))
+
+
+def requests_note(rows: Iterable[UsageRow]) -> str:
+    """How many requests ``rows`` count, in words."""
+    number = sum((row.quantity for row in rows if row.meter == "requests"), Decimal(0))
+    return f"{count(number)} request{'' if number == 1 else 's'}"
+
+
+def quota_use(quota: Quota, rows: Iterable[UsageRow]) -> QuotaUse:
+    """How much of ``quota`` the period's ``rows`` use."""
+    used = sum((row.quantity for row in rows if row.meter in quota.meters), Decimal(0))
+    share = used / quota.quantity if quota.quantity else Decimal(1)
+    return QuotaUse(
+        name=" and ".join(meter_name(meter) for meter in quota.meters)
+        if len(quota.meters) < len(TOKEN_METERS)
+        else "Tokens",
+        used=count(used),
+        allowed=count(quota.quantity),
+        percent=int(min(share, Decimal(1)) * 100),
+        hard=quota.limit is QuotaLimit.HARD,
+    )
+
+
+def forecast_description(forecast: Forecast) -> str:
+    """What a screen reader says of the forecast's chart."""
+    currency = forecast.expected.currency
+    expected, low, high = (
+        money(bound.amount, currency) for bound in (forecast.expected, forecast.low, forecast.high)
+    )
+    spent = [day.actual for day in forecast.days if day.actual is not None]
+    so_far = money(spent[-1], currency) if spent else money(Decimal(0), currency)
+    return (
+        f"Cumulative spend in the period: {so_far} so far; {expected} expected by its end, "
+        f"between {low} and {high} in 80% of the simulated outcomes."
+    )
