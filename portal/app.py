@@ -2,14 +2,58 @@
 
 from __future__ import annotations
 
+import logging
+from types import ModuleType
+
 import reflex as rx
+from reflex.event import EventSpec
+from starlette.applications import Starlette
+from starlette.types import ASGIApp
 
-app = rx.App()
+from portal import downloads
+from portal.auth import AuthRoutes
+from portal.build import static_directory
+from portal.pages import keys, overview, playground, sign_in, spend, usage
+from portal.security import SecurityHeaders, content_security_policy
+from portal.settings import portal_settings
+from portal.state.session import Session
+
+log = logging.getLogger(__name__)
+
+SIGNED_IN: tuple[ModuleType, ...] = (overview, playground, keys, usage, spend)
 
 
-def index() -> rx.Component:
-    """Say the name."""
-    return rx.heading("Farebox")
+def secured(app: ASGIApp) -> ASGIApp:
+    """The app with the headers that its built pages need, and no more."""
+    return SecurityHeaders(app, content_security_policy(static_directory()))
 
 
-app.add_page(index, route="/", title="Farebox")
+def on_failure(exception: Exception) -> EventSpec:
+    """Log what no handler expected, and tell the person that something did not happen."""
+    log.error("An event failed.", exc_info=exception)
+    return Session.stumble()
+
+
+app = rx.App(
+    stylesheets=["/portal.css"],
+    head_components=[
+        rx.el.link(rel="icon", href="/favicon.svg", type="image/svg+xml"),
+        rx.el.meta(name="color-scheme", content="light dark"),
+    ],
+    backend_exception_handler=on_failure,
+    api_transformer=[
+        Starlette(routes=[AuthRoutes(portal_settings()).mount(), *downloads.routes]),
+        secured,
+    ],
+)
+
+app.add_page(
+    sign_in.page, route=sign_in.ROUTE, title=f"{sign_in.TITLE} · Farebox", on_load=sign_in.ON_LOAD
+)
+for module in SIGNED_IN:
+    app.add_page(
+        module.page,
+        route=module.ROUTE,
+        title=f"{module.TITLE} · Farebox",
+        on_load=[Session.enter, module.ON_LOAD],
+    )

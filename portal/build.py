@@ -26,6 +26,11 @@ def web_directory() -> Path:
     return Path(os.environ.get("REFLEX_WEB_WORKDIR", ROOT / ".web"))
 
 
+def static_directory() -> Path:
+    """The built pages themselves, as browsers get them."""
+    return web_directory() / "build" / "client"
+
+
 def is_built() -> bool:
     """Tell whether the pages of exactly this source have been built."""
     stamp = web_directory() / "farebox-source.sha256"

@@ -97,6 +97,14 @@ def session_token(state: rx.State) -> str:
     return cookie_parser(state.router.headers.cookie).get(SESSION_COOKIE, "")
 
 
+def connected(state: rx.State) -> bool:
+    """Tell whether the browser behind a state is still there."""
+    from portal.app import app  # the app imports the pages, whose states import this
+
+    namespace = app.event_namespace
+    return namespace is not None and state.router.session.client_token in namespace.token_to_sid
+
+
 def signed_in(
     *, roles: frozenset[Role] | None = None, background: bool = False, supersedes: bool = False
 ) -> Callable[[Method], Method]:

@@ -131,7 +131,7 @@ def _top_bar(route: str) -> rx.Component:
                 )
             ),
             rx.dialog.content(
-                rx.visually_hidden(rx.dialog.title("Menu")),
+                rx.dialog.title("Menu", class_name="fb-unseen"),
                 rx.box(_navigation(route, in_dialog=True), class_name="fb-sidebar"),
                 class_name="fb-menu",
                 max_width="22rem",

@@ -47,7 +47,7 @@ def _table() -> rx.Component:
             rx.table.header(
                 rx.table.row(
                     *[rx.table.column_header_cell(heading) for heading in headings],
-                    rx.table.column_header_cell(rx.visually_hidden("Actions")),
+                    rx.table.column_header_cell(rx.el.span("Actions", class_name="fb-unseen")),
                 )
             ),
             rx.table.body(rx.foreach(Keys.keys, _row)),

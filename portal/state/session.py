@@ -71,6 +71,11 @@ class Session(rx.State):
         self._show(caller.me)
 
     @signed_in()
+    async def stumble(self, caller: Caller) -> None:
+        """Say that something failed which nobody foresaw; the log has it."""
+        self.notice = "Something went wrong here. Try again, or reload the page."
+
+    @signed_in()
     async def dismiss_notice(self, caller: Caller) -> None:
         """Put the notice away."""
         self.notice = ""

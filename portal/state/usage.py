@@ -125,9 +125,9 @@ class Usage(PageState, Session):
         return Usage.look
 
     @signed_in()
-    async def choose_show(self, caller: Caller, show: str) -> Any:
+    async def choose_show(self, caller: Caller, show: str | list[str]) -> Any:
         """Choose what is counted; requests are one meter, so they split by something else."""
-        if show in SHOWN:
+        if isinstance(show, str) and show in SHOWN:
             self.show, self._version = show, -1
             if show == "requests" and self.split == "meter":
                 self.split = "model"

@@ -1,0 +1,51 @@
+"""Files that the browser downloads by a plain link; the cookie says for whom."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+
+from starlette.requests import Request
+from starlette.responses import PlainTextResponse, RedirectResponse, Response
+from starlette.routing import Route
+
+from backend_client import ClientError, Unauthenticated
+from backend_client.types.usage import UsageDimension
+from portal.session import callers
+from portal.settings import SESSION_COOKIE, SIGN_IN_PAGE
+from portal.usage_question import usage_question
+
+EVERY_DIMENSION = tuple(UsageDimension)
+
+
+async def usage_csv(request: Request) -> Response:
+    """The usage of a range, by every dimension, as CSV."""
+    token = request.cookies.get(SESSION_COOKIE, "")
+    query = request.query_params
+    try:
+        caller = await callers.find(token)
+        question = usage_question(
+            query.get("range", ""),
+            query.get("width", ""),
+            "",
+            now=datetime.now(UTC),
+            time_zone=caller.me.tenant.time_zone,
+        )
+        text = await caller.client.usage_csv(
+            start=question.start,
+            end=question.end,
+            granularity=question.granularity,
+            group_by=EVERY_DIMENSION,
+        )
+    except Unauthenticated:
+        return RedirectResponse(SIGN_IN_PAGE, status_code=303)
+    except ClientError as problem:
+        return PlainTextResponse(f"The download failed: {problem}", status_code=502)
+    name = f"usage-{caller.me.tenant.slug}-{question.start:%Y%m%d}.csv"
+    return Response(
+        text,
+        media_type="text/csv; charset=utf-8",
+        headers={"Content-Disposition": f'attachment; filename="{name}"'},
+    )
+
+
+routes = [Route("/downloads/usage.csv", usage_csv, methods=["GET"])]
