@@ -4,7 +4,7 @@ import reflex as rx
 
 from portal.same_origin import SameOriginPlugin
 from portal.settings import portal_settings
-from portal.theme import THEME
+from portal.theme import THEME, Typeface
 
 config = rx.Config(
     app_name="farebox",
@@ -18,6 +18,6 @@ config = rx.Config(
     state_manager_mode="memory",
     redis_token_expiration=3600,
     default_color_mode="system",
-    plugins=[rx.plugins.RadixThemesPlugin(theme=THEME), SameOriginPlugin()],
+    plugins=[rx.plugins.RadixThemesPlugin(theme=THEME), SameOriginPlugin(), Typeface()],
     disable_plugins=[rx.plugins.SitemapPlugin],
 )

@@ -10,6 +10,7 @@ const OPTIONS = {
   ast: true,
   defaultStyle: false,
   expr: expressionInterpreter,
+  logLevel: 1, // errors; that there are no rows before the first arrive is no news
   renderer: "svg",
   tooltip: { disableDefaultStyle: true, theme: "farebox" },
 };

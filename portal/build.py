@@ -55,9 +55,9 @@ def build() -> None:
     prerequisites.initialize_reflex_user_directory()
     if prerequisites.needs_reinit():
         prerequisites.initialize_frontend_dependencies()
-    digest = source_digest()
     export.export(zipping=False, backend=False, env=constants.Env.PROD)
-    (web_directory() / "farebox-source.sha256").write_text(digest)
+    # After the build, which writes the lock file anew when a package was added
+    (web_directory() / "farebox-source.sha256").write_text(source_digest())
 
 
 def prepare_environment() -> None:

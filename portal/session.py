@@ -119,6 +119,8 @@ def signed_in(
         async def handler(self: rx.State, *args: object, **kwargs: object) -> AsyncIterator[Any]:
             try:
                 caller = await callers.find(session_token(self))
+                async with changing(self):
+                    await self._belong_to(caller.me)
                 if roles is not None and caller.me.role not in roles:
                     async with changing(self):
                         self._fail(f"Your role here ({caller.me.role}) can't do this.")

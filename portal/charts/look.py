@@ -20,6 +20,9 @@ FONT = "Geist Variable, system-ui, sans-serif"
 ROWS = alt.NamedData(name="rows")
 """Where the browser puts a chart's rows; see ``vega_chart.js``."""
 
+SHORT_NUMBER = "format(datum.value, '~s')"
+"""An axis label such as 20k; the same format by the axis itself would read 0k at the bottom."""
+
 
 def finish(chart: alt.Chart | alt.LayerChart, *, height: int) -> dict[str, Any]:
     """The chart as a Vega-Lite spec that fills its container's width."""

@@ -9,7 +9,7 @@ import altair as alt
 
 from backend_client.types.spend import Forecast, Period
 from portal.charts.look import ROWS, finish
-from portal.charts.usage import wall_clock_ms
+from portal.charts.usage import wall_clock, wall_clock_ms
 from portal.formatting import date, money
 
 
@@ -43,7 +43,10 @@ def spend_spec(period: Period, currency: str, *, height: int = 260) -> dict[str,
     """The chart's Vega-Lite spec: the actual line, and the forecast's band with its middle."""
     zone = ZoneInfo(period.time_zone)
     scale = alt.Scale(
-        type="utc", domain=[wall_clock_ms(period.start, zone), wall_clock_ms(period.end, zone)]
+        type="utc",
+        domainMin=wall_clock(period.start, zone),
+        domainMax=wall_clock(period.end, zone),
+        padding=0,
     )
     symbol = "$" if currency == "USD" else ""
     base = alt.Chart(ROWS).encode(

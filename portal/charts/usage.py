@@ -13,7 +13,7 @@ from zoneinfo import ZoneInfo
 import altair as alt
 
 from backend_client.types.usage import Granularity, UsageReport, UsageRow
-from portal.charts.look import OTHER, PALETTE, ROWS, finish
+from portal.charts.look import OTHER, PALETTE, ROWS, SHORT_NUMBER, finish
 from portal.formatting import TOKEN_METERS, count, meter_name
 
 OTHER_SERIES = "Other"
@@ -101,21 +101,23 @@ def usage_spec(
     *,
     start: datetime,
     end: datetime,
+    granularity: Granularity,
     time_zone: str,
     unit: str,
 ) -> dict[str, Any]:
     """The chart's Vega-Lite spec; it depends on the rows by the names of their series alone."""
     zone = ZoneInfo(time_zone)
-    domain = [wall_clock_ms(start, zone), wall_clock_ms(end, zone)]
     # Times are the tenant's wall clock sent as if it were UTC: every browser shows the same days
-    scale = alt.Scale(type="utc", domain=domain)
+    scale = alt.Scale(
+        type="utc", domainMin=wall_clock(start, zone), domainMax=wall_clock(end, zone), padding=0
+    )
     bars = (
         alt.Chart(ROWS)
-        .mark_bar(cornerRadius=1, stroke="var(--color-panel-solid)", strokeWidth=1)
+        .mark_bar(orient="vertical", stroke="var(--color-panel-solid)", strokeWidth=1)
         .encode(
-            x=alt.X("start:T", title=None, scale=scale),
+            x=alt.X("start:T", title=None, scale=scale, axis=time_axis(granularity)),
             x2="end:T",
-            y=alt.Y("quantity:Q", stack="zero", axis=alt.Axis(format="~s")),
+            y=alt.Y("quantity:Q", stack="zero", axis=alt.Axis(labelExpr=SHORT_NUMBER)),
             color=alt.Color(
                 "series:N",
                 legend=None,
@@ -150,6 +152,33 @@ def bucket_name(start: datetime, granularity: Granularity, time_zone: str) -> st
 def wall_clock_ms(moment: datetime, zone: ZoneInfo) -> int:
     """The zone's wall clock at ``moment``, in milliseconds as if that clock ran on UTC."""
     return int(moment.astimezone(zone).replace(tzinfo=UTC).timestamp() * 1000)
+
+
+def time_axis(granularity: Granularity) -> alt.Axis:
+    """An axis that names hours by the clock and midnights by the day."""
+    day = "utcFormat(datum.value, '%-d %b')"
+    match granularity:
+        case Granularity.QUARTER_HOUR | Granularity.HOUR:
+            midnight = "utchours(datum.value) == 0 && utcminutes(datum.value) == 0"
+            label = f"{midnight} ? {day} : utcFormat(datum.value, '%H:%M')"
+        case Granularity.MONTH:
+            label = "utcFormat(datum.value, '%b %Y')"
+        case _:
+            label = day
+    return alt.Axis(labelExpr=label, tickCount=10)
+
+
+def wall_clock(moment: datetime, zone: ZoneInfo) -> alt.DateTime:
+    """The zone's wall clock at ``moment``, as the end of an axis."""
+    local = moment.astimezone(zone)
+    return alt.DateTime(
+        year=local.year,
+        month=local.month,
+        date=local.day,
+        hours=local.hour,
+        minutes=local.minute,
+        utc=True,
+    )
 
 
 def _group(row: UsageRow, split: str) -> str:

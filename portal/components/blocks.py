@@ -20,7 +20,7 @@ def card(
             aside or rx.fragment(),
             justify="between",
             align="center",
-            gap="3",
+            spacing="3",
             wrap="wrap",
             margin_bottom="var(--space-4)",
         )
@@ -70,7 +70,7 @@ def failed(problem: rx.Var[str], retry: rx.event.EventType) -> rx.Component:
             rx.button("Try again", on_click=retry, variant="soft", color_scheme="red"),
             justify="between",
             align="center",
-            gap="4",
+            spacing="4",
             wrap="wrap",
             width="100%",
         ),
@@ -100,11 +100,11 @@ def empty(icon: str, heading: str, text: str, *actions: rx.Component) -> rx.Comp
         rx.icon(icon, size=28, color="var(--gray-9)", aria_hidden="true"),
         rx.text(heading, weight="medium", size="3"),
         rx.text(text, color_scheme="gray", size="2", align="center", max_width="28rem"),
-        rx.flex(*actions, gap="3", margin_top="var(--space-2)") if actions else rx.fragment(),
+        rx.flex(*actions, spacing="3", margin_top="var(--space-2)") if actions else rx.fragment(),
         direction="column",
         align="center",
         justify="center",
-        gap="2",
+        spacing="2",
         padding="var(--space-7) var(--space-4)",
     )
 
@@ -128,6 +128,6 @@ def loading_rows(number: int = 4) -> rx.Component:
     return rx.flex(
         *[rx.skeleton(height="28px", width="100%") for _ in range(number)],
         direction="column",
-        gap="3",
+        spacing="3",
         aria_hidden="true",
     )

@@ -30,7 +30,7 @@ def forecast_chart(
             _key("Spent", "2.5px solid var(--indigo-9)"),
             _key("Expected", "2px dashed var(--indigo-9)"),
             _key("80% of outcomes", "10px solid var(--indigo-a4)"),
-            gap="4",
+            spacing="4",
             wrap="wrap",
         ),
     )
@@ -41,5 +41,5 @@ def _key(name: str, line: str) -> rx.Component:
         rx.box(width="18px", border_top=line),
         rx.text(name, size="1", color_scheme="gray"),
         align="center",
-        gap="2",
+        spacing="2",
     )

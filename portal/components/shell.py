@@ -6,6 +6,7 @@ from typing import NamedTuple
 
 import reflex as rx
 
+from portal.components.plain_form import plain_form
 from portal.state.session import Session, TenantChoice
 
 
@@ -37,7 +38,11 @@ def shell(
     return rx.fragment(
         rx.el.a("Skip to the content", href="#content", class_name="fb-skip"),
         rx.box(
-            rx.el.aside(_navigation(route), class_name="fb-sidebar", aria_label="Farebox"),
+            rx.el.aside(
+                rx.box(_navigation(route), class_name="fb-sidebar"),
+                class_name="fb-aside",
+                aria_label="Farebox",
+            ),
             _top_bar(route),
             rx.el.main(
                 rx.flex(
@@ -49,7 +54,7 @@ def shell(
                     actions or rx.fragment(),
                     justify="between",
                     align="start",
-                    gap="4",
+                    spacing="4",
                     wrap="wrap",
                     margin_bottom="var(--space-6)",
                 ),
@@ -70,7 +75,7 @@ def brand() -> rx.Component:
         rx.image(src="/logo.svg", alt="", width="26px", height="26px"),
         rx.text("Farebox", size="4", weight="medium", letter_spacing="-0.01em"),
         align="center",
-        gap="2",
+        spacing="2",
     )
 
 
@@ -153,7 +158,7 @@ def _tenant_switcher() -> rx.Component:
                         rx.flex(
                             rx.text(Session.role, size="1", color_scheme="gray", as_="span"),
                             _sample_badge(Session.tenant_is_sample),
-                            gap="2",
+                            spacing="2",
                             align="center",
                         ),
                         min_width="0",
@@ -172,7 +177,7 @@ def _tenant_switcher() -> rx.Component:
                 rx.text(
                     "Organisations", size="1", color_scheme="gray", padding="var(--space-1) 12px"
                 ),
-                rx.el.form(
+                plain_form(
                     rx.foreach(Session.tenants, _tenant_choice),
                     action="/auth/tenant",
                     method="post",
@@ -218,7 +223,7 @@ def _person() -> rx.Component:
                 min_width="0",
                 flex_grow="1",
             ),
-            rx.el.form(
+            plain_form(
                 rx.icon_button(
                     rx.icon("log-out", size=16),
                     type="submit",
@@ -231,7 +236,7 @@ def _person() -> rx.Component:
                 method="post",
             ),
             align="center",
-            gap="3",
+            spacing="3",
             padding="0 var(--space-3)",
         ),
         rx.skeleton(height="36px", width="100%"),
@@ -255,7 +260,7 @@ def _notice() -> rx.Component:
                         size="1",
                         aria_label="Dismiss",
                     ),
-                    gap="3",
+                    spacing="3",
                     justify="between",
                     align="center",
                 ),

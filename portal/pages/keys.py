@@ -100,7 +100,7 @@ def _revoke(key: rx.Var[KeyRow]) -> rx.Component:
                 rx.alert_dialog.action(
                     rx.button("Revoke the key", color_scheme="red", on_click=Keys.revoke(key.id))
                 ),
-                gap="3",
+                spacing="3",
                 justify="end",
                 margin_top="var(--space-5)",
             ),
@@ -169,7 +169,7 @@ def _form() -> rx.Component:
                         ),
                     ),
                     columns="2",
-                    gap="4",
+                    spacing="4",
                 ),
                 _group(
                     "May",
@@ -198,11 +198,11 @@ def _form() -> rx.Component:
                         rx.button("Cancel", type="button", variant="soft", color_scheme="gray")
                     ),
                     rx.button("Create key", type="submit"),
-                    gap="3",
+                    spacing="3",
                     justify="end",
                 ),
                 direction="column",
-                gap="4",
+                spacing="4",
                 margin_top="var(--space-4)",
             ),
             on_submit=Keys.create,
@@ -231,11 +231,11 @@ def _secret() -> rx.Component:
             rx.flex(
                 copy_button(text=Keys.secret, label="Copy the key", variant="solid", size="2"),
                 rx.dialog.close(rx.button("Done", variant="soft", color_scheme="gray")),
-                gap="3",
+                spacing="3",
                 justify="end",
             ),
             direction="column",
-            gap="4",
+            spacing="4",
             margin_top="var(--space-4)",
         ),
     )
@@ -252,7 +252,7 @@ def _field(label: str, control: rx.Component, *, html_for: str = "") -> rx.Compo
 def _group(label: str, *content: rx.Component, note: str = "") -> rx.Component:
     return rx.el.fieldset(
         rx.el.legend(rx.text(label, size="2", weight="medium", margin_bottom="6px")),
-        rx.flex(*content, direction="column", gap="2"),
+        rx.flex(*content, direction="column", spacing="2"),
         rx.text(note, size="1", color_scheme="gray", margin_top="6px") if note else rx.fragment(),
         border="0",
         padding="0",
@@ -262,7 +262,7 @@ def _group(label: str, *content: rx.Component, note: str = "") -> rx.Component:
 
 def _checkbox(name: str, text: rx.Var[str] | str, *, checked: bool = False) -> rx.Component:
     return rx.text(
-        rx.flex(rx.checkbox(name=name, default_checked=checked), text, gap="2", align="center"),
+        rx.flex(rx.checkbox(name=name, default_checked=checked), text, spacing="2", align="center"),
         as_="label",
         size="2",
     )
@@ -273,7 +273,7 @@ def _model(model: rx.Var[Choice]) -> rx.Component:
         rx.flex(
             rx.checkbox(name="model:" + model.id.to(str), default_checked=False),
             model.name,
-            gap="2",
+            spacing="2",
             align="center",
         ),
         as_="label",

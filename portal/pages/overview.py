@@ -21,7 +21,7 @@ def page() -> rx.Component:
         rx.cond(
             Overview.phase == "failed",
             failed(Overview.problem, Overview.watch),
-            rx.flex(_figures(), _forecast(), _quotas(), _start(), direction="column", gap="5"),
+            rx.flex(_figures(), _forecast(), _quotas(), _start(), direction="column", spacing="5"),
         ),
     )
 
@@ -46,7 +46,7 @@ def _figures() -> rx.Component:
             "Tokens this month", Overview.tokens_period, Overview.requests_period, loading=loading
         ),
         columns=rx.breakpoints(initial="1", xs="2", lg="4"),
-        gap="4",
+        spacing="4",
     )
 
 
@@ -61,7 +61,7 @@ def _quotas() -> rx.Component:
     return rx.cond(
         Overview.quotas.length() > 0,
         card(
-            rx.flex(rx.foreach(Overview.quotas, _quota), direction="column", gap="4"),
+            rx.flex(rx.foreach(Overview.quotas, _quota), direction="column", spacing="4"),
             heading="Quota",
             aside=rx.text(Overview.plan, " plan", size="2", color_scheme="gray"),
         ),
@@ -84,7 +84,12 @@ def _quota(quota: rx.Var[QuotaUse]) -> rx.Component:
         ),
         rx.cond(
             quota.hard,
-            rx.text("Calls are refused at the end of it.", size="1", color_scheme="gray", mt="1"),
+            rx.text(
+                "Calls are refused at the end of it.",
+                size="1",
+                color_scheme="gray",
+                margin_top="var(--space-1)",
+            ),
         ),
     )
 
@@ -106,7 +111,7 @@ def _start() -> rx.Component:
                     "3", "Watch it arrive", "Usage shows within two seconds of a call.", "/usage"
                 ),
                 direction="column",
-                gap="4",
+                spacing="4",
             ),
             heading="Quick start",
         ),
@@ -128,7 +133,7 @@ def _start() -> rx.Component:
             heading="Connect",
         ),
         columns=rx.breakpoints(initial="1", md="2"),
-        gap="4",
+        spacing="4",
     )
 
 
@@ -139,6 +144,6 @@ def _step(number: str, name: str, text: str, route: str) -> rx.Component:
             rx.link(name, href=route, size="2", weight="medium"),
             rx.text(text, size="2", color_scheme="gray"),
         ),
-        gap="3",
+        spacing="3",
         align="start",
     )

@@ -34,7 +34,7 @@ def page() -> rx.Component:
                 color_scheme="gray",
                 disabled=Playground.said.length() == 0,
             ),
-            gap="3",
+            spacing="3",
         ),
     )
 
@@ -46,9 +46,9 @@ def _bench() -> rx.Component:
             size="2",
             class_name="fb-bench",
         ),
-        rx.flex(_counts(), _parameters(), direction="column", gap="4"),
+        rx.flex(_counts(), _parameters(), direction="column", spacing="4"),
         columns=rx.breakpoints(initial="1", md="minmax(0, 1fr) 19rem"),
-        gap="4",
+        spacing="4",
     )
 
 
@@ -56,7 +56,7 @@ def _conversation() -> rx.Component:
     return rx.auto_scroll(
         rx.cond(
             Playground.said.length() > 0,
-            rx.flex(rx.foreach(Playground.said, _said), direction="column", gap="5"),
+            rx.flex(rx.foreach(Playground.said, _said), direction="column", spacing="5"),
             empty(
                 "message-square-text",
                 "Ask the model something",
@@ -76,7 +76,11 @@ def _said(said: rx.Var[Said]) -> rx.Component:
     mine = said.role == "user"
     return rx.box(
         rx.text(
-            rx.cond(mine, "You", "Model"), size="1", weight="medium", color_scheme="gray", mb="1"
+            rx.cond(mine, "You", "Model"),
+            size="1",
+            weight="medium",
+            color_scheme="gray",
+            margin_bottom="var(--space-1)",
         ),
         rx.box(
             rx.text(
@@ -89,7 +93,10 @@ def _said(said: rx.Var[Said]) -> rx.Component:
             border_radius="var(--radius-4)",
             padding=rx.cond(mine, "var(--space-2) var(--space-3)", "0"),
         ),
-        rx.cond(said.note != "", rx.text(said.note, size="1", color_scheme="gray", mt="2")),
+        rx.cond(
+            said.note != "",
+            rx.text(said.note, size="1", color_scheme="gray", margin_top="var(--space-2)"),
+        ),
     )
 
 
@@ -126,7 +133,7 @@ def _ask() -> rx.Component:
                     disabled=~Playground.develops,
                 ),
             ),
-            gap="3",
+            spacing="3",
             align="end",
         ),
         rx.text(
@@ -137,7 +144,7 @@ def _ask() -> rx.Component:
             ),
             size="1",
             color_scheme="gray",
-            mt="2",
+            margin_top="var(--space-2)",
         ),
         on_submit=Playground.ask,
         padding_top="var(--space-3)",
@@ -150,8 +157,9 @@ def _counts() -> rx.Component:
             _count("Input tokens", Playground.tokens_in, "tokens-in"),
             _count("Output tokens", Playground.tokens_out, "tokens-out"),
             _count("Cost", Playground.spent, "cost"),
-            columns="3",
-            gap="3",
+            columns="auto auto auto",
+            justify="between",
+            spacing="3",
         ),
         size="2",
     )
@@ -160,7 +168,7 @@ def _counts() -> rx.Component:
 def _count(name: str, value: rx.Var[str], id_: str) -> rx.Component:
     return rx.box(
         rx.text(name, size="1", color_scheme="gray"),
-        rx.text(value, size="4", weight="medium", id=id_, margin_top="2px"),
+        rx.text(value, size="3", weight="medium", id=id_, margin_top="2px", white_space="nowrap"),
     )
 
 
@@ -175,7 +183,9 @@ def _parameters() -> rx.Component:
                     value=Playground.model,
                     on_change=Playground.choose_model,
                 ),
-                rx.text(Playground.about, size="1", color_scheme="gray", mt="2"),
+                rx.text(
+                    Playground.about, size="1", color_scheme="gray", margin_top="var(--space-2)"
+                ),
             ),
             rx.box(
                 _label("System prompt"),
@@ -204,14 +214,14 @@ def _parameters() -> rx.Component:
                 step=16,
             ),
             direction="column",
-            gap="4",
+            spacing="4",
         ),
         size="2",
     )
 
 
 def _label(text: str) -> rx.Component:
-    return rx.text(text, size="2", weight="medium", mb="1")
+    return rx.text(text, size="2", weight="medium", margin_bottom="var(--space-1)")
 
 
 def _slider(
@@ -278,7 +288,9 @@ def _view_code() -> rx.Component:
                 rx.tabs.list(*[rx.tabs.trigger(name, value=name) for name, _, _ in kinds]),
                 *[
                     rx.tabs.content(
-                        rx.text(install, size="1", color_scheme="gray", mb="2")
+                        rx.text(
+                            install, size="1", color_scheme="gray", margin_bottom="var(--space-2)"
+                        )
                         if install
                         else rx.fragment(),
                         rx.box(

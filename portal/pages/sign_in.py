@@ -5,6 +5,7 @@ from __future__ import annotations
 import reflex as rx
 
 from portal.components.blocks import failed
+from portal.components.plain_form import plain_form
 from portal.components.shell import brand, colour_mode_button
 from portal.state.sign_in import SignIn
 
@@ -44,7 +45,7 @@ def page() -> rx.Component:
                     _ways(),
                 ),
                 direction="column",
-                gap="5",
+                spacing="5",
             ),
             size="4",
             width="25rem",
@@ -64,7 +65,7 @@ def _ways() -> rx.Component:
     return rx.flex(
         rx.cond(
             SignIn.oidc,
-            rx.el.form(
+            plain_form(
                 rx.el.input(type="hidden", name="next", value=SignIn.wanted, read_only=True),
                 rx.button("Continue with single sign-on", type="submit", size="3", width="100%"),
                 action="/auth/login",
@@ -73,7 +74,7 @@ def _ways() -> rx.Component:
         ),
         rx.cond(
             SignIn.local,
-            rx.el.form(
+            plain_form(
                 rx.el.input(type="hidden", name="next", value=SignIn.wanted, read_only=True),
                 rx.button("Continue on this machine", type="submit", size="3", width="100%"),
                 rx.text(
@@ -98,5 +99,5 @@ def _ways() -> rx.Component:
             ),
         ),
         direction="column",
-        gap="4",
+        spacing="4",
     )

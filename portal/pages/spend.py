@@ -21,7 +21,9 @@ def page() -> rx.Component:
         rx.cond(
             Spend.phase == "failed",
             failed(Spend.problem, Spend.watch),
-            rx.flex(_figures(), _lines(), _unpriced(), _forecast(), direction="column", gap="5"),
+            rx.flex(
+                _figures(), _lines(), _unpriced(), _forecast(), direction="column", spacing="5"
+            ),
         ),
         lead="What the current period would be billed at if it ended now.",
     )
@@ -38,7 +40,7 @@ def _figures() -> rx.Component:
             loading=Spend.expected == "",
         ),
         columns=rx.breakpoints(initial="1", xs="2"),
-        gap="4",
+        spacing="4",
     )
 
 

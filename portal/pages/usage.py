@@ -22,7 +22,7 @@ def page() -> rx.Component:
         rx.cond(
             Usage.phase == "failed",
             failed(Usage.problem, Usage.watch),
-            rx.flex(_choices(), _chart(), _table(), direction="column", gap="5"),
+            rx.flex(_choices(), _chart(), _table(), direction="column", spacing="5"),
         ),
         lead="Every call as it is metered. The chart follows by itself.",
         actions=rx.link(
@@ -50,7 +50,17 @@ def _choices() -> rx.Component:
             on_change=Usage.choose_width,
         ),
         _select("Split by", Usage.split, Usage.choose_split, SPLITS),
-        gap="3",
+        rx.spacer(),
+        rx.cond(
+            Usage.last_event != "",
+            rx.flex(
+                rx.box(class_name="fb-live"),
+                rx.text(Usage.last_event, size="1", color_scheme="gray"),
+                align="center",
+                spacing="2",
+            ),
+        ),
+        spacing="3",
         wrap="wrap",
         align="center",
     )
@@ -90,7 +100,7 @@ def _chart() -> rx.Component:
         ),
         heading=rx.cond(Usage.show == "tokens", "Tokens", "Requests"),
         aside=rx.flex(
-            rx.foreach(Usage.legend, _entry), gap="4", wrap="wrap", class_name="fb-legend"
+            rx.foreach(Usage.legend, _entry), spacing="4", wrap="wrap", class_name="fb-legend"
         ),
     )
 
@@ -101,7 +111,7 @@ def _entry(entry: rx.Var[LegendEntry]) -> rx.Component:
         rx.text(entry.name, size="1", color_scheme="gray"),
         rx.text(entry.total, size="1", weight="medium"),
         align="center",
-        gap="2",
+        spacing="2",
     )
 
 
@@ -133,7 +143,7 @@ def _table() -> rx.Component:
                     " older rows are in the CSV.",
                     size="1",
                     color_scheme="gray",
-                    mt="3",
+                    margin_top="var(--space-3)",
                 ),
             ),
             heading="The same in numbers",

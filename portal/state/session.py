@@ -44,6 +44,18 @@ class Session(rx.State):
         """Say why an action did not happen, in the shell's notice."""
         self.notice = why
 
+    async def _belong_to(self, me: Me) -> None:
+        """Make this tab's state the caller's: what it held of another person or tenant goes.
+
+        Every guarded handler of this state and its substates begins with it.
+        """
+        session = await self.get_state(Session)
+        whose = owner(me)
+        if session._whose != whose:
+            session.reset()
+            session._whose = whose
+            session._show(me)
+
     def _show(self, me: Me) -> None:
         self.known = True
         self.person = me.name
@@ -63,11 +75,7 @@ class Session(rx.State):
 
     @signed_in()
     async def enter(self, caller: Caller) -> None:
-        """Show who is signed in. First on every page: what another left in this tab goes."""
-        whose = owner(caller.me)
-        if self._whose != whose:
-            self.reset()
-            self._whose = whose
+        """Show who is signed in. First on every page."""
         self._show(caller.me)
 
     @signed_in()

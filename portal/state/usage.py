@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 from urllib.parse import urlencode
+from zoneinfo import ZoneInfo
 
 import reflex as rx
 
@@ -178,11 +179,15 @@ class Usage(PageState, Session):
             bars.series,
             start=question.start,
             end=question.end,
+            granularity=question.granularity,
             time_zone=report.time_zone,
             unit=unit,
         )
         self.rows = bars.rows
         self.total = count(total)
+        if report.last_event_at is not None:
+            local = report.last_event_at.astimezone(ZoneInfo(report.time_zone))
+            self.last_event = f"Last call metered at {local:%H:%M:%S}, {local.day} {local:%b}"
         self.description = (
             f"{unit} in the {RANGES[self.chosen].lower()}, stacked {SPLITS[self.split].lower()}: "
             + ("; ".join(f"{s.name} {count(s.total)}" for s in bars.series) or "none")
