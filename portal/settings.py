@@ -5,9 +5,10 @@ from __future__ import annotations
 from functools import lru_cache
 from ipaddress import ip_address
 from pathlib import Path
+from typing import Self
 from urllib.parse import urlsplit
 
-from pydantic import Field, SecretStr, field_validator
+from pydantic import Field, SecretStr, field_validator, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 SESSION_COOKIE = "farebox_session"
@@ -60,6 +61,15 @@ class PortalSettings(BaseSettings):
             raise ValueError("must start with http:// or https://")
         return value.rstrip("/")
 
+    @model_validator(mode="after")
+    def _everywhere_is_no_origin(self) -> Self:
+        if self.public_url is None and is_everywhere(self.portal_host):
+            raise ValueError(
+                "set FAREBOX_PUBLIC_URL to the address that browsers use: the portal listens on "
+                "every interface and can't tell which name is its own"
+            )
+        return self
+
     @property
     def local_sign_in_secret_file(self) -> Path:
         """Shared by portal and API on one machine; readable by their user alone."""
@@ -98,6 +108,14 @@ def is_loopback(host: str) -> bool:
         return True
     try:
         return ip_address(host).is_loopback
+    except ValueError:
+        return False
+
+
+def is_everywhere(host: str) -> bool:
+    """Tell whether ``host`` means every interface, so that it is no name to reach."""
+    try:
+        return ip_address(host).is_unspecified
     except ValueError:
         return False
 

@@ -50,7 +50,7 @@ def spend_spec(period: Period, currency: str, *, height: int = 260) -> dict[str,
     )
     symbol = "$" if currency == "USD" else ""
     base = alt.Chart(ROWS).encode(
-        x=alt.X("day:T", title=None, scale=scale, axis=alt.Axis(format="%-d %b"))
+        x=alt.X("day:T", title=None, scale=scale, axis=alt.Axis(format="%-d %b", tickCount=8))
     )
     tooltip = [
         alt.Tooltip("when:N", title="Day"),

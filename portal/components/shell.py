@@ -131,7 +131,7 @@ def _top_bar(route: str) -> rx.Component:
                     rx.icon("menu", size=18),
                     variant="ghost",
                     color_scheme="gray",
-                    size="3",
+                    size="2",
                     aria_label="Open the menu",
                 )
             ),
@@ -183,7 +183,7 @@ def _tenant_switcher() -> rx.Component:
                     method="post",
                 ),
                 padding="var(--space-2)",
-                width="15rem",
+                width="18rem",
                 size="1",
             ),
         ),
