@@ -105,6 +105,14 @@ def connected(state: rx.State) -> bool:
     return namespace is not None and state.router.session.client_token in namespace.token_to_sid
 
 
+def still_at(state: rx.State, path: str) -> bool:
+    """Tell whether the browser behind a state still shows the page at ``path``.
+
+    Reflex ends what a page's load began when the browser leaves it; this ends what a button began.
+    """
+    return connected(state) and state.router.url.path == path
+
+
 def signed_in(
     *, roles: frozenset[Role] | None = None, background: bool = False, supersedes: bool = False
 ) -> Callable[[Method], Method]:

@@ -16,7 +16,7 @@ from backend_client.types.spend import Forecast, SpendReport
 from backend_client.types.usage import Granularity, UsageReport, UsageRow
 from portal.charts.spend import forecast_rows, spend_spec
 from portal.formatting import TOKEN_METERS, compact, count, meter_name, money, period
-from portal.session import SPENDERS, Caller, signed_in
+from portal.session import SPENDERS, Caller, signed_in, still_at
 from portal.state.page import PageState
 from portal.state.session import Session
 
@@ -61,7 +61,8 @@ class Overview(PageState, Session):
         version: int | None = None
         day = datetime.now(zone).date()
         forecast_due = False
-        while True:
+        page = self.router.url.path
+        while still_at(self, page):
             now = datetime.now(zone)
             if now.date() != day:
                 version, day = None, now.date()

@@ -205,11 +205,13 @@ class Playground(PageState, Session):
             self.said[-1] = replace(self.said[-1], streaming=False, note=note)
 
     def _request(self) -> samples.ChatRequest:
-        """What the next call sends: the system prompt and the conversation so far."""
+        """What the next call sends: the system prompt, and the conversation up to a question."""
         messages = [{"role": said.role, "content": said.text} for said in self.said if said.text]
+        if messages and messages[-1]["role"] == "assistant":
+            messages.pop()
         if self.system.strip():
             messages.insert(0, {"role": "system", "content": self.system.strip()})
-        if not self.said:
+        if not any(message["role"] == "user" for message in messages):
             messages.append({"role": "user", "content": "What is a token?"})
         return samples.ChatRequest(
             self.api_url, self.model, messages, self.temperature, self.max_tokens

@@ -23,7 +23,7 @@ from portal.formatting import (
     period,
     unit_price,
 )
-from portal.session import SPENDERS, Caller, signed_in
+from portal.session import SPENDERS, Caller, signed_in, still_at
 from portal.state.overview import LOOK_SECONDS, etag, forecast_description, start_of_month
 from portal.state.page import PageState
 from portal.state.session import Session
@@ -74,7 +74,8 @@ class Spend(PageState, Session):
         zone = ZoneInfo(caller.me.tenant.time_zone)
         version: int | None = None
         forecast_due = False
-        while True:
+        page = self.router.url.path
+        while still_at(self, page):
             try:
                 # The cheapest question whose answer changes with every call that is metered
                 usage = await caller.client.usage(

@@ -15,7 +15,7 @@ from backend_client import Unavailable
 from backend_client.types.usage import UsageReport
 from portal.charts.usage import UsageBars, bucket_name, usage_bars, usage_spec
 from portal.formatting import compact, count
-from portal.session import Caller, signed_in
+from portal.session import Caller, signed_in, still_at
 from portal.state.overview import etag
 from portal.state.page import PageState
 from portal.state.session import Session
@@ -97,7 +97,8 @@ class Usage(PageState, Session):
         names = await names_of(caller)
         async with self:
             self._names = names
-        while True:
+        page = self.router.url.path
+        while still_at(self, page):
             try:
                 await self._look(caller)
             except Unavailable as problem:
