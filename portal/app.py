@@ -55,5 +55,5 @@ for module in SIGNED_IN:
         module.page,
         route=module.ROUTE,
         title=f"{module.TITLE} · Farebox",
-        on_load=[Session.enter, module.ON_LOAD],
+        on_load=[Session.enter, *module.ON_LOAD],
     )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import datetime, timedelta
 from decimal import ROUND_HALF_UP, Decimal
 from zoneinfo import ZoneInfo
@@ -39,6 +40,13 @@ def fine_money(amount: Decimal, currency: str) -> str:
     return _with_currency(f"{whole}.{fraction}", currency, negative=amount < 0)
 
 
+def exact_money(amount: Decimal, currency: str) -> str:
+    """An amount before it is rounded, to its last digit: ``$3.3123456``, ``$20.00``."""
+    whole, _, fraction = f"{abs(amount):,f}".partition(".")
+    shown = f"{whole}.{fraction.rstrip('0').ljust(2, '0')}"
+    return _with_currency(shown, currency, negative=amount < 0)
+
+
 def count(quantity: Decimal | int) -> str:
     """A quantity in full, grouped by thousands: ``1,234,567``."""
     text = f"{Decimal(quantity):,f}"
@@ -69,6 +77,14 @@ def unit_price(price: Decimal, unit_size: int, currency: str) -> str:
 def meter_name(meter: str) -> str:
     """A meter as a person says it; an operator's own meter by its words."""
     return METER_NAMES.get(meter, meter.replace("_", " ").capitalize())
+
+
+def meters_name(meters: Sequence[str]) -> str:
+    """Meters that are summed, in a word if they are all the tokens there are."""
+    if set(meters) == set(TOKEN_METERS):
+        return "Tokens"
+    first, *rest = [meter_name(meter) for meter in meters]
+    return " + ".join([first, *(name.lower() for name in rest)])
 
 
 def date(moment: datetime, time_zone: str) -> str:

@@ -31,6 +31,8 @@ DEVELOPERS = frozenset({Role.OWNER, Role.ADMIN, Role.DEVELOPER, Role.OPERATOR})
 """Who may call models and make keys. The backend decides; the portal only doesn't offer it."""
 SPENDERS = DEVELOPERS | {Role.BILLING}
 """Who may see what usage costs."""
+PLANNERS = frozenset({Role.OWNER, Role.ADMIN, Role.BILLING, Role.OPERATOR})
+"""Who may move the tenant to another plan."""
 
 KNOWN_SECONDS = 5.0
 KNOWN_MOST = 1000

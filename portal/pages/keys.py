@@ -9,7 +9,7 @@ from portal.components.copy_button import copy_button
 from portal.components.shell import shell
 from portal.state.keys import EXPIRIES, SCOPES, Choice, KeyRow, Keys
 
-ROUTE, TITLE, ON_LOAD = "/keys", "API keys", Keys.load
+ROUTE, TITLE, ON_LOAD = "/keys", "API keys", (Keys.load,)
 
 
 def page() -> rx.Component:

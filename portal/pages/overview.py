@@ -9,7 +9,7 @@ from portal.components.forecast import forecast_chart
 from portal.components.shell import shell
 from portal.state.overview import Overview, QuotaUse
 
-ROUTE, TITLE, ON_LOAD = "/", "Overview", Overview.watch
+ROUTE, TITLE, ON_LOAD = "/", "Overview", (Overview.watch,)
 
 
 def page() -> rx.Component:

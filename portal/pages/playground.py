@@ -8,7 +8,7 @@ from portal.components.blocks import code, empty, failed, stale
 from portal.components.shell import shell
 from portal.state.playground import ModelChoice, Playground, Said
 
-ROUTE, TITLE, ON_LOAD = "/playground", "Playground", Playground.load
+ROUTE, TITLE, ON_LOAD = "/playground", "Playground", (Playground.load,)
 
 
 def page() -> rx.Component:
@@ -210,7 +210,7 @@ def _parameters() -> rx.Component:
                 Playground.max_tokens,
                 Playground.set_max_tokens,
                 low=16,
-                high=2048,
+                high=Playground.longest,
                 step=16,
             ),
             direction="column",
@@ -230,7 +230,7 @@ def _slider(
     change: rx.event.EventType,
     *,
     low: float,
-    high: float,
+    high: rx.Var[int] | float,
     step: float,
 ) -> rx.Component:
     return rx.box(

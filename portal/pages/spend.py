@@ -6,10 +6,12 @@ import reflex as rx
 
 from portal.components.blocks import card, empty, failed, figure, loading_rows, stale
 from portal.components.forecast import forecast_chart
+from portal.components.plan import plan_panel
 from portal.components.shell import shell
+from portal.state.plan import Plans
 from portal.state.spend import LineRow, Spend, UnpricedRow
 
-ROUTE, TITLE, ON_LOAD = "/spend", "Spend", Spend.watch
+ROUTE, TITLE, ON_LOAD = "/spend", "Spend", (Spend.watch, Plans.load)
 
 
 def page() -> rx.Component:
@@ -22,7 +24,13 @@ def page() -> rx.Component:
             Spend.phase == "failed",
             failed(Spend.problem, Spend.watch),
             rx.flex(
-                _figures(), _lines(), _unpriced(), _forecast(), direction="column", spacing="5"
+                _figures(),
+                _lines(),
+                _unpriced(),
+                _forecast(),
+                plan_panel(),
+                direction="column",
+                spacing="5",
             ),
         ),
         lead="What the current period would be billed at if it ended now.",

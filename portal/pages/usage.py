@@ -10,7 +10,7 @@ from portal.components.vega_chart import vega_chart
 from portal.state.usage import SHOWN, Choice, LegendEntry, TableRow, Usage
 from portal.usage_question import RANGES, SPLITS
 
-ROUTE, TITLE, ON_LOAD = "/usage", "Usage", Usage.watch
+ROUTE, TITLE, ON_LOAD = "/usage", "Usage", (Usage.watch,)
 
 
 def page() -> rx.Component:

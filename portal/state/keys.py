@@ -68,7 +68,7 @@ class Keys(PageState, Session):
         """Load the keys, and what a new one can be made for."""
         keys = await caller.client.keys()
         applications = await caller.client.applications()
-        models = await caller.client.models()
+        models = [model for model in await caller.client.models() if model.available]
         rows = key_rows(keys, applications, datetime.now(UTC), caller.me.tenant.time_zone)
         async with self:
             self.keys = rows

@@ -15,7 +15,7 @@ from backend_client.types.plans import Quota, QuotaLimit, Subscription
 from backend_client.types.spend import Forecast, SpendReport
 from backend_client.types.usage import Granularity, UsageReport, UsageRow
 from portal.charts.spend import forecast_rows, spend_spec
-from portal.formatting import TOKEN_METERS, compact, count, meter_name, money, period
+from portal.formatting import TOKEN_METERS, compact, count, meters_name, money, period
 from portal.session import SPENDERS, Caller, signed_in, still_at
 from portal.state.page import PageState
 from portal.state.session import Session
@@ -140,9 +140,7 @@ def quota_use(quota: Quota, rows: Iterable[UsageRow]) -> QuotaUse:
     used = sum((row.quantity for row in rows if row.meter in quota.meters), Decimal(0))
     share = used / quota.quantity if quota.quantity else Decimal(1)
     return QuotaUse(
-        name=" and ".join(meter_name(meter) for meter in quota.meters)
-        if len(quota.meters) < len(TOKEN_METERS)
-        else "Tokens",
+        name=meters_name(quota.meters),
         used=count(used),
         allowed=count(quota.quantity),
         percent=int(min(share, Decimal(1)) * 100),

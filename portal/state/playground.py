@@ -42,6 +42,7 @@ class ModelChoice:
     id: str
     name: str
     about: str
+    longest: int
 
 
 @dataclass
@@ -79,6 +80,11 @@ class Playground(PageState, Session):
         return next((model.about for model in self.models if model.id == self.model), "")
 
     @rx.var
+    def longest(self) -> int:
+        """The longest answer that the chosen model gives, in tokens."""
+        return next((model.longest for model in self.models if model.id == self.model), 1024)
+
+    @rx.var
     def as_curl(self) -> str:
         """The next request as a shell command."""
         return samples.curl(self._request())
@@ -99,7 +105,10 @@ class Playground(PageState, Session):
         models = [model for model in await caller.client.models() if model.available]
         async with self:
             self._catalog = {model.id: model for model in models}
-            self.models = [ModelChoice(model.id, model.name, about(model)) for model in models]
+            self.models = [
+                ModelChoice(model.id, model.name, about(model), model.max_output_tokens)
+                for model in models
+            ]
             if self.model not in self._catalog:
                 self.model = models[0].id if models else ""
             self._ready()
@@ -109,6 +118,7 @@ class Playground(PageState, Session):
         """Choose which model answers."""
         if model in self._catalog:
             self.model = model
+            self.max_tokens = min(self.max_tokens, self.longest)
 
     @signed_in()
     async def set_system(self, caller: Caller, text: str) -> None:
@@ -123,7 +133,7 @@ class Playground(PageState, Session):
     @signed_in()
     async def set_max_tokens(self, caller: Caller, chosen: list[int | float]) -> None:
         """Set how long an answer may get."""
-        self.max_tokens = min(4096, max(1, int(chosen[0])))
+        self.max_tokens = min(self.longest, max(1, int(chosen[0])))
 
     @signed_in()
     async def clear(self, caller: Caller) -> None:
@@ -254,6 +264,8 @@ def quantities(usage: dict[str, Any]) -> dict[str, int]:
 
 def about(model: ModelInfo) -> str:
     """What a model costs on the caller's plan, in a line."""
+    if model.prices and not any(price.price for price in model.prices):
+        return "Free on your plan."
     prices = [
         f"{meter_name(price.meter)} {unit_price(price.price, price.unit_size, price.currency)}"
         for price in model.prices

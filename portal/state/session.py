@@ -8,7 +8,7 @@ import reflex as rx
 
 from backend_client.types.accounts import Me
 from portal.formatting import initials
-from portal.session import DEVELOPERS, SPENDERS, Caller, signed_in
+from portal.session import DEVELOPERS, PLANNERS, SPENDERS, Caller, signed_in
 from portal.settings import portal_settings
 
 
@@ -35,6 +35,7 @@ class Session(rx.State):
     tenants: list[TenantChoice] = []
     develops: bool = False
     sees_spend: bool = False
+    plans_change: bool = False
     api_url: str = ""
     notice: str = ""
 
@@ -72,6 +73,7 @@ class Session(rx.State):
         self.api_url = portal_settings().shown_api_url
         self.develops = me.role in DEVELOPERS
         self.sees_spend = me.role in SPENDERS
+        self.plans_change = me.role in PLANNERS
 
     @signed_in()
     async def enter(self, caller: Caller) -> None:

@@ -17,7 +17,7 @@ from portal.formatting import (
     compact,
     count,
     date,
-    fine_money,
+    exact_money,
     meter_name,
     money,
     period,
@@ -102,7 +102,7 @@ class Spend(PageState, Session):
         zone = spend.period.time_zone
         self.period_name = period(spend.period.start, spend.period.end, zone)
         self.total = money(spend.total.amount, spend.currency)
-        self.exact_total = fine_money(spend.exact_total, spend.currency)
+        self.exact_total = exact_money(spend.exact_total, spend.currency)
         self.lines = [line_row(line, spend.currency, zone) for line in spend.lines]
         self.unpriced = [
             UnpricedRow(used.model, meter_name(used.meter), count(used.quantity))
@@ -129,7 +129,7 @@ def line_row(line: SpendLine, currency: str, time_zone: str) -> LineRow:
         quantity="" if flat else count(line.quantity),
         included="" if flat or not line.included else count(line.included),
         price="" if line.price is None else line_price(line.price, line, currency),
-        exact=fine_money(line.exact, currency),
+        exact=exact_money(line.exact, currency),
         amount=money(line.amount.amount, currency),
     )
 
