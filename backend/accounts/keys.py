@@ -1,0 +1,111 @@
+"""API keys: made, listed, revoked."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+
+from sqlalchemy import RowMapping, func, insert, select, update
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from backend.accounts.audit import record
+from backend.accounts.pages import Cursor, page_of
+from backend.accounts.principal import Principal
+from backend.accounts.secrets import API_KEY, new_secret
+from backend.accounts.tenants import find_application
+from backend.errors import InvalidInput, NotFound
+from backend.ids import new_id
+from backend.storage.tables import api_keys, models
+from backend_client.types.accounts import ApiKey, ApiKeyCreate, ApiKeyCreated
+from backend_client.types.common import Page
+from backend_client.types.problems import FieldError
+
+_SHOWN = [column for column in api_keys.c if column.name not in {"secret_hash", "tenant_id"}]
+
+
+def _key(row: RowMapping) -> ApiKey:
+    return ApiKey.model_validate(dict(row))
+
+
+async def create_key(
+    connection: AsyncConnection, caller: Principal, wanted: ApiKeyCreate
+) -> ApiKeyCreated:
+    """Make a key; its secret is in the answer and nowhere else.
+
+    Raises ``NotFound`` for a foreign application, ``InvalidInput`` for an unknown model or an
+    expiry that has passed.
+    """
+    await find_application(connection, caller.tenant_id, wanted.application_id)
+    if wanted.expires_at is not None and wanted.expires_at <= datetime.now(UTC):
+        raise InvalidInput(
+            "The key would have expired already.",
+            errors=[FieldError(field="expires_at", detail="must be in the future")],
+        )
+    if wanted.models is not None:
+        known = set((await connection.execute(select(models.c.id))).scalars())
+        unknown = [name for name in wanted.models if name not in known]
+        if unknown or not wanted.models:
+            raise InvalidInput(
+                f"There is no model {unknown[0]!r}." if unknown else "Name at least one model.",
+                errors=[FieldError(field="models", detail="use ids of the catalog, or null")],
+            )
+    secret = new_secret(API_KEY)
+    inserted = await connection.execute(
+        insert(api_keys)
+        .values(
+            tenant_id=caller.tenant_id,
+            id=new_id("key"),
+            application_id=wanted.application_id,
+            name=wanted.name,
+            secret_hash=secret.hash,
+            prefix=secret.prefix,
+            last_four=secret.last_four,
+            scopes=[scope.value for scope in wanted.scopes],
+            models=wanted.models,
+            created_by=caller.id,
+            expires_at=wanted.expires_at,
+        )
+        .returning(*_SHOWN)
+    )
+    row = inserted.mappings().one()
+    await record(connection, caller, "key.create", row["id"], detail={"name": wanted.name})
+    return ApiKeyCreated.model_validate({**row, "secret": secret.value})
+
+
+async def list_keys(
+    connection: AsyncConnection, tenant_id: str, *, cursor: str | None, limit: int
+) -> Page[ApiKey]:
+    """Return a page of the tenant's keys, newest first, revoked ones included."""
+    query = (
+        select(*_SHOWN)
+        .where(api_keys.c.tenant_id == tenant_id)
+        .order_by(api_keys.c.id.desc())
+        .limit(limit + 1)
+    )
+    if cursor is not None:
+        query = query.where(api_keys.c.id < Cursor.read(cursor))
+    rows = (await connection.execute(query)).mappings().all()
+    return page_of([_key(row) for row in rows], limit, lambda key: key.id)
+
+
+async def find_key(connection: AsyncConnection, tenant_id: str, key_id: str) -> ApiKey:
+    """Return one of the tenant's keys; raise ``NotFound``."""
+    found = await connection.execute(
+        select(*_SHOWN).where(api_keys.c.tenant_id == tenant_id, api_keys.c.id == key_id)
+    )
+    row = found.mappings().first()
+    if row is None:
+        raise NotFound("There is no such key.")
+    return _key(row)
+
+
+async def revoke_key(connection: AsyncConnection, caller: Principal, key_id: str) -> None:
+    """Revoke a key for good; harmless to repeat. Raises ``NotFound``."""
+    key = await find_key(connection, caller.tenant_id, key_id)
+    if key.revoked_at is not None:
+        return
+    await connection.execute(
+        update(api_keys)
+        .where(api_keys.c.tenant_id == caller.tenant_id, api_keys.c.id == key_id)
+        .values(revoked_at=func.now())
+    )
+    await record(connection, caller, "key.revoke", key_id)

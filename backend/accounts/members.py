@@ -1,0 +1,147 @@
+"""Members of a tenant and their roles."""
+
+from __future__ import annotations
+
+from sqlalchemy import RowMapping, delete, select, update
+from sqlalchemy.dialects.postgresql import insert
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from backend.accounts.audit import record
+from backend.accounts.pages import Cursor, page_of
+from backend.accounts.principal import Principal
+from backend.errors import Conflict, InvalidInput, NotFound
+from backend.ids import new_id
+from backend.storage.tables import members, tenants, users
+from backend_client.types.accounts import Member, Membership, Role, Tenant
+from backend_client.types.common import Page
+from backend_client.types.problems import FieldError
+
+_MEMBER = select(
+    members.c.user_id,
+    users.c.email,
+    users.c.name,
+    members.c.role,
+    members.c.created_at.label("joined_at"),
+).join(users, users.c.id == members.c.user_id)
+
+
+def _member(row: RowMapping) -> Member:
+    return Member.model_validate(dict(row))
+
+
+async def upsert_user(
+    connection: AsyncConnection,
+    *,
+    issuer: str,
+    subject: str,
+    name: str,
+    email: str | None,
+    is_operator: bool = False,
+) -> str:
+    """Return the id of the person that ``issuer`` calls ``subject``, made or brought up to date."""
+    values = {"name": name, "email": email}
+    row = await connection.execute(
+        insert(users)
+        .values(id=new_id("usr"), issuer=issuer, subject=subject, is_operator=is_operator, **values)
+        .on_conflict_do_update(index_elements=["issuer", "subject"], set_=values)
+        .returning(users.c.id)
+    )
+    return str(row.scalar_one())
+
+
+async def add_member(connection: AsyncConnection, tenant_id: str, user_id: str, role: Role) -> None:
+    """Make someone a member; a member that is there keeps their role."""
+    await connection.execute(
+        insert(members)
+        .values(tenant_id=tenant_id, user_id=user_id, role=role.value)
+        .on_conflict_do_nothing()
+    )
+
+
+async def memberships(connection: AsyncConnection, user_id: str) -> list[Membership]:
+    """Return the person's tenants, oldest membership first, with the role in each."""
+    rows = await connection.execute(
+        select(tenants, members.c.role)
+        .join(members, members.c.tenant_id == tenants.c.id)
+        .where(members.c.user_id == user_id)
+        .order_by(members.c.created_at, tenants.c.id)
+    )
+    return [
+        Membership(tenant=Tenant.model_validate(dict(row)), role=Role(row["role"]))
+        for row in rows.mappings()
+    ]
+
+
+async def list_members(
+    connection: AsyncConnection, tenant_id: str, *, cursor: str | None, limit: int
+) -> Page[Member]:
+    """Return a page of the tenant's members, those first known first."""
+    query = (
+        _MEMBER.where(members.c.tenant_id == tenant_id).order_by(members.c.user_id).limit(limit + 1)
+    )
+    if cursor is not None:
+        query = query.where(members.c.user_id > Cursor.read(cursor))
+    rows = (await connection.execute(query)).mappings().all()
+    return page_of([_member(row) for row in rows], limit, lambda member: member.user_id)
+
+
+async def change_role(
+    connection: AsyncConnection, caller: Principal, user_id: str, role: Role
+) -> Member:
+    """Give a member another role; raise ``NotFound``, or ``Conflict`` for the last owner."""
+    if role is Role.OPERATOR:
+        raise InvalidInput(
+            "operator is the seller's role, not a member's.",
+            errors=[FieldError(field="role", detail="not a role in a tenant")],
+        )
+    member = await _locked_member(connection, caller.tenant_id, user_id)
+    if Role.OWNER in {member.role, role} and caller.role not in {Role.OWNER, Role.OPERATOR}:
+        raise Conflict("Only an owner can make or unmake an owner.")
+    if member.role is Role.OWNER and role is not Role.OWNER:
+        await _require_another_owner(connection, caller.tenant_id, user_id)
+    await connection.execute(
+        update(members)
+        .where(members.c.tenant_id == caller.tenant_id, members.c.user_id == user_id)
+        .values(role=role.value)
+    )
+    await record(connection, caller, "member.change", user_id, detail={"role": role.value})
+    return member.model_copy(update={"role": role})
+
+
+async def remove_member(connection: AsyncConnection, caller: Principal, user_id: str) -> None:
+    """End a membership; raise ``NotFound``, or ``Conflict`` for the last owner."""
+    member = await _locked_member(connection, caller.tenant_id, user_id)
+    if member.role is Role.OWNER:
+        if caller.role not in {Role.OWNER, Role.OPERATOR}:
+            raise Conflict("Only an owner can remove an owner.")
+        await _require_another_owner(connection, caller.tenant_id, user_id)
+    await connection.execute(
+        delete(members).where(members.c.tenant_id == caller.tenant_id, members.c.user_id == user_id)
+    )
+    await record(connection, caller, "member.remove", user_id)
+
+
+async def _locked_member(connection: AsyncConnection, tenant_id: str, user_id: str) -> Member:
+    # Changes to a tenant's members take turns, or two could each remove "the other" owner.
+    await connection.execute(
+        select(tenants.c.id).where(tenants.c.id == tenant_id).with_for_update()
+    )
+    found = await connection.execute(
+        _MEMBER.where(members.c.tenant_id == tenant_id, members.c.user_id == user_id)
+    )
+    row = found.mappings().first()
+    if row is None:
+        raise NotFound("There is no such member.")
+    return _member(row)
+
+
+async def _require_another_owner(connection: AsyncConnection, tenant_id: str, user_id: str) -> None:
+    others = await connection.execute(
+        select(members.c.user_id).where(
+            members.c.tenant_id == tenant_id,
+            members.c.user_id != user_id,
+            members.c.role == Role.OWNER.value,
+        )
+    )
+    if others.first() is None:
+        raise Conflict("A tenant needs an owner; make someone else an owner first.")

@@ -1,0 +1,38 @@
+"""The operator's own keys, made on the command line: for ingest and for managing tenants."""
+
+from __future__ import annotations
+
+from sqlalchemy import func, insert, update
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from backend.accounts.secrets import OPERATOR_KEY, new_secret
+from backend.errors import NotFound
+from backend.ids import new_id
+from backend.storage.tables import operator_keys
+
+
+async def create_operator_key(connection: AsyncConnection, name: str) -> tuple[str, str]:
+    """Make a key; return its id and its secret, which is kept nowhere."""
+    secret = new_secret(OPERATOR_KEY)
+    key_id = new_id("key")
+    await connection.execute(
+        insert(operator_keys).values(
+            id=key_id,
+            name=name,
+            secret_hash=secret.hash,
+            prefix=secret.prefix,
+            last_four=secret.last_four,
+        )
+    )
+    return key_id, secret.value
+
+
+async def revoke_operator_key(connection: AsyncConnection, key_id: str) -> None:
+    """Revoke a key for good; raise ``NotFound``."""
+    changed = await connection.execute(
+        update(operator_keys)
+        .where(operator_keys.c.id == key_id)
+        .values(revoked_at=func.coalesce(operator_keys.c.revoked_at, func.now()))
+    )
+    if changed.rowcount == 0:
+        raise NotFound("There is no such operator key.")

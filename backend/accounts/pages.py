@@ -1,0 +1,41 @@
+"""Pages of a list: an opaque cursor that says after what to go on."""
+
+from __future__ import annotations
+
+import base64
+import binascii
+from collections.abc import Callable
+from typing import TypeVar
+
+from backend.errors import InvalidInput
+from backend_client.types.common import Page
+from backend_client.types.problems import FieldError
+
+Item = TypeVar("Item")
+
+
+class Cursor:
+    """Base64 of the last item's sort key, so that nobody builds on what is in it."""
+
+    @staticmethod
+    def write(after: str) -> str:
+        """Make a cursor."""
+        return base64.urlsafe_b64encode(after.encode()).decode().rstrip("=")
+
+    @staticmethod
+    def read(cursor: str) -> str:
+        """Return what the cursor goes on after; raise ``InvalidInput`` if it was not ours."""
+        try:
+            return base64.urlsafe_b64decode(cursor + "=" * (-len(cursor) % 4)).decode()
+        except (binascii.Error, UnicodeDecodeError, ValueError):
+            raise InvalidInput(
+                "The cursor is not one that a page gave.",
+                errors=[FieldError(field="cursor", detail="use next_cursor of the page before")],
+            ) from None
+
+
+def page_of(items: list[Item], limit: int, key: Callable[[Item], str]) -> Page[Item]:
+    """Make a page of up to ``limit`` items out of up to ``limit + 1``."""
+    more = len(items) > limit
+    kept = items[:limit]
+    return Page(items=kept, next_cursor=Cursor.write(key(kept[-1])) if more else None)

@@ -1,0 +1,142 @@
+"""Tenants and their applications."""
+
+from __future__ import annotations
+
+from zoneinfo import ZoneInfo
+
+from sqlalchemy import RowMapping, delete, insert, or_, select
+from sqlalchemy.exc import IntegrityError
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from backend.accounts.pages import Cursor, page_of
+from backend.errors import Conflict, InvalidInput, NotFound
+from backend.ids import new_id
+from backend.storage.tables import (
+    applications,
+    events,
+    idempotency_keys,
+    rollups,
+    tenants,
+    usage_versions,
+)
+from backend_client.types.accounts import Application, ApplicationCreate, Tenant, TenantCreate
+from backend_client.types.common import Page
+from backend_client.types.problems import FieldError
+
+DEFAULT_APPLICATION = "Default"
+
+
+def _tenant(row: RowMapping) -> Tenant:
+    return Tenant.model_validate(dict(row))
+
+
+def _application(row: RowMapping) -> Application:
+    return Application.model_validate(dict(row))
+
+
+async def create_tenant(connection: AsyncConnection, wanted: TenantCreate) -> Tenant:
+    """Make a tenant and its first application; raise ``Conflict`` if the slug is taken."""
+    try:
+        ZoneInfo(wanted.time_zone)
+    except (KeyError, ValueError, OSError):
+        raise InvalidInput(
+            f"{wanted.time_zone!r} is not a time zone.",
+            errors=[FieldError(field="time_zone", detail="give an IANA name: Europe/Berlin")],
+        ) from None
+    try:
+        async with connection.begin_nested():
+            row = await connection.execute(
+                insert(tenants)
+                .values(
+                    id=new_id("ten"),
+                    slug=wanted.slug,
+                    name=wanted.name,
+                    time_zone=wanted.time_zone,
+                    currency=wanted.currency,
+                    is_sample=wanted.is_sample,
+                )
+                .returning(tenants)
+            )
+    except IntegrityError:
+        raise Conflict(f"There is a tenant {wanted.slug!r} already.") from None
+    tenant = _tenant(row.mappings().one())
+    await create_application(connection, tenant.id, ApplicationCreate(name=DEFAULT_APPLICATION))
+    return tenant
+
+
+async def find_tenant(connection: AsyncConnection, id_or_slug: str) -> Tenant:
+    """Return a tenant; raise ``NotFound``."""
+    found = await connection.execute(
+        select(tenants).where(or_(tenants.c.id == id_or_slug, tenants.c.slug == id_or_slug))
+    )
+    row = found.mappings().first()
+    if row is None:
+        raise NotFound("There is no such tenant.")
+    return _tenant(row)
+
+
+async def list_tenants(
+    connection: AsyncConnection, *, cursor: str | None, limit: int
+) -> Page[Tenant]:
+    """Return a page of all tenants, oldest first."""
+    query = select(tenants).order_by(tenants.c.id).limit(limit + 1)
+    if cursor is not None:
+        query = query.where(tenants.c.id > Cursor.read(cursor))
+    rows = (await connection.execute(query)).mappings().all()
+    return page_of([_tenant(row) for row in rows], limit, lambda tenant: tenant.id)
+
+
+async def delete_tenant(connection: AsyncConnection, tenant_id: str) -> None:
+    """Remove a tenant with everything it has, its usage included; raise ``NotFound``."""
+    await find_tenant(connection, tenant_id)
+    # The tenant goes first: from then on the worker counts nothing more for it.
+    await connection.execute(delete(tenants).where(tenants.c.id == tenant_id))
+    for table in (events, rollups, usage_versions, idempotency_keys):
+        await connection.execute(delete(table).where(table.c.tenant_id == tenant_id))
+
+
+async def create_application(
+    connection: AsyncConnection, tenant_id: str, wanted: ApplicationCreate
+) -> Application:
+    """Make an application; raise ``Conflict`` if the tenant has one of that name."""
+    try:
+        async with connection.begin_nested():
+            row = await connection.execute(
+                insert(applications)
+                .values(tenant_id=tenant_id, id=new_id("app"), name=wanted.name)
+                .returning(applications)
+            )
+    except IntegrityError:
+        raise Conflict(f"There is an application {wanted.name!r} already.") from None
+    return _application(row.mappings().one())
+
+
+async def find_application(
+    connection: AsyncConnection, tenant_id: str, application_id: str
+) -> Application:
+    """Return one of the tenant's applications; raise ``NotFound``."""
+    found = await connection.execute(
+        select(applications).where(
+            applications.c.tenant_id == tenant_id, applications.c.id == application_id
+        )
+    )
+    row = found.mappings().first()
+    if row is None:
+        raise NotFound("There is no such application.")
+    return _application(row)
+
+
+async def list_applications(
+    connection: AsyncConnection, tenant_id: str, *, cursor: str | None, limit: int
+) -> Page[Application]:
+    """Return a page of the tenant's applications, oldest first."""
+    query = (
+        select(applications)
+        .where(applications.c.tenant_id == tenant_id)
+        .order_by(applications.c.id)
+        .limit(limit + 1)
+    )
+    if cursor is not None:
+        query = query.where(applications.c.id > Cursor.read(cursor))
+    rows = (await connection.execute(query)).mappings().all()
+    return page_of([_application(row) for row in rows], limit, lambda application: application.id)
