@@ -1,0 +1,152 @@
+"""From a bearer token to a ``Principal``."""
+
+from __future__ import annotations
+
+import time
+from collections import OrderedDict
+from datetime import UTC, datetime, timedelta
+
+from sqlalchemy import RowMapping, and_, or_, select, update
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from backend.accounts.principal import (
+    ROLE_PERMISSIONS,
+    SCOPE_PERMISSIONS,
+    Permission,
+    Principal,
+)
+from backend.accounts.secrets import API_KEY, OPERATOR_KEY, SESSION, hash_secret
+from backend.errors import Unauthenticated
+from backend.storage.database import Database
+from backend.storage.tables import api_keys, members, operator_keys, sessions, users
+from backend_client.types.accounts import Role, Scope
+
+KNOWN_SECONDS = 0.9
+"""How long a credential that was good stays so unasked: a revocation shows within 1 s."""
+_KNOWN_MOST = 10_000
+_LAST_USED_EVERY = timedelta(minutes=1)
+
+
+class Authenticator:
+    """Looks credentials up, and remembers the good ones for less than a second."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+        self._known: OrderedDict[bytes, tuple[Principal, float]] = OrderedDict()
+
+    async def authenticate(self, token: str) -> Principal:
+        """Return who holds ``token``; raise ``Unauthenticated`` if nobody does, or no longer."""
+        slot = hash_secret(token)
+        found = self._known.get(slot)
+        if found is not None and found[1] > time.monotonic():
+            return found[0]
+        self._known.pop(slot, None)
+        async with self._database.begin() as connection:
+            principal = await _look_up(connection, token, slot)
+        if principal is None:
+            raise Unauthenticated("This credential is unknown, has expired or was revoked.")
+        self._known[slot] = (principal, time.monotonic() + KNOWN_SECONDS)
+        if len(self._known) > _KNOWN_MOST:
+            self._known.popitem(last=False)
+        return principal
+
+    def forget(self, token: str) -> None:
+        """Look the credential up again when it comes next: it has just changed."""
+        self._known.pop(hash_secret(token), None)
+
+
+async def _look_up(connection: AsyncConnection, token: str, slot: bytes) -> Principal | None:
+    now = datetime.now(UTC)
+    if token.startswith(API_KEY):
+        return await _api_key(connection, slot, now)
+    if token.startswith(SESSION):
+        return await _session(connection, slot, now)
+    if token.startswith(OPERATOR_KEY):
+        return await _operator_key(connection, slot)
+    return None
+
+
+async def _api_key(connection: AsyncConnection, slot: bytes, now: datetime) -> Principal | None:
+    found = await connection.execute(
+        select(api_keys).where(
+            api_keys.c.secret_hash == slot,
+            api_keys.c.revoked_at.is_(None),
+            or_(api_keys.c.expires_at.is_(None), api_keys.c.expires_at > now),
+        )
+    )
+    row = found.mappings().first()
+    if row is None:
+        return None
+    await _note_use(connection, row, now)
+    scopes = frozenset(Scope(scope) for scope in row["scopes"])
+    return Principal(
+        kind="key",
+        id=row["id"],
+        tenant_id=row["tenant_id"],
+        permissions=frozenset().union(*(SCOPE_PERMISSIONS[scope] for scope in scopes)),
+        role=Role.VIEWER,
+        scopes=scopes,
+        application_id=row["application_id"],
+        models=None if row["models"] is None else frozenset(row["models"]),
+    )
+
+
+async def _note_use(connection: AsyncConnection, row: RowMapping, now: datetime) -> None:
+    """Say when the key was last used, to the minute: not every call is worth a write."""
+    used = row["last_used_at"]
+    if used is not None and now - used < _LAST_USED_EVERY:
+        return
+    await connection.execute(
+        update(api_keys)
+        .where(api_keys.c.tenant_id == row["tenant_id"], api_keys.c.id == row["id"])
+        .values(last_used_at=now)
+    )
+
+
+async def _session(connection: AsyncConnection, slot: bytes, now: datetime) -> Principal | None:
+    # Whoever is no longer a member has no session there either.
+    found = await connection.execute(
+        select(sessions.c.user_id, sessions.c.tenant_id, members.c.role, users.c.is_operator)
+        .join(users, users.c.id == sessions.c.user_id)
+        .join(
+            members,
+            and_(
+                members.c.user_id == sessions.c.user_id,
+                members.c.tenant_id == sessions.c.tenant_id,
+            ),
+        )
+        .where(sessions.c.token_hash == slot, sessions.c.expires_at > now)
+    )
+    row = found.mappings().first()
+    if row is None:
+        return None
+    role = Role(row["role"])
+    permissions = ROLE_PERMISSIONS[role]
+    if row["is_operator"]:
+        permissions = permissions | {Permission.OPERATE}
+    return Principal(
+        kind="user",
+        id=row["user_id"],
+        tenant_id=row["tenant_id"],
+        permissions=permissions,
+        role=role,
+    )
+
+
+async def _operator_key(connection: AsyncConnection, slot: bytes) -> Principal | None:
+    found = await connection.execute(
+        select(operator_keys.c.id).where(
+            operator_keys.c.secret_hash == slot, operator_keys.c.revoked_at.is_(None)
+        )
+    )
+    row = found.mappings().first()
+    if row is None:
+        return None
+    return Principal(
+        kind="operator",
+        id=row["id"],
+        tenant_id="",
+        # An operator's key acts for no tenant, so it can only do what names one.
+        permissions=frozenset({Permission.OPERATE, Permission.EVENTS_WRITE}),
+        role=Role.OPERATOR,
+    )

@@ -1,0 +1,97 @@
+"""ID tokens of the identity provider (OpenID Connect Core 1.0, section 3.1.3.7)."""
+
+from __future__ import annotations
+
+import asyncio
+import hmac
+import time
+from dataclasses import dataclass
+
+import httpx
+from joserfc import jwt
+from joserfc.errors import InvalidKeyIdError, JoseError
+from joserfc.jwk import KeySet
+
+from backend.errors import Unauthenticated, Unavailable
+
+_ALGORITHMS = ["RS256", "RS384", "RS512", "PS256", "PS384", "PS512", "ES256", "ES384", "ES512"]
+"""Signatures by a key pair alone: never ``none``, never a secret shared with the client."""
+_KEYS_SECONDS = 3600.0
+_REFRESH_SECONDS = 10.0
+_LEEWAY_SECONDS = 60
+
+
+@dataclass(frozen=True, slots=True)
+class Identity:
+    """Who an ID token speaks of."""
+
+    issuer: str
+    subject: str
+    name: str
+    email: str | None
+
+
+class IdentityProvider:
+    """Verifies the ID tokens of one issuer, for one client id."""
+
+    def __init__(self, issuer: str, client_id: str) -> None:
+        self._issuer = issuer.rstrip("/")
+        self._client_id = client_id
+        self._keys: KeySet | None = None
+        self._fetched = float("-inf")
+        self._fetching = asyncio.Lock()
+
+    async def verify(self, id_token: str, nonce: str) -> Identity:
+        """Return who the token speaks of.
+
+        Raises ``Unauthenticated`` if it is not one that the issuer made for this client and this
+        sign-in, ``Unavailable`` if the issuer's keys can't be had.
+        """
+        keys = await self._key_set(_KEYS_SECONDS)
+        try:
+            try:
+                token = jwt.decode(id_token, keys, algorithms=_ALGORITHMS)
+            except InvalidKeyIdError:
+                # Signed by a key that is newer than the ones we know.
+                keys = await self._key_set(_REFRESH_SECONDS)
+                token = jwt.decode(id_token, keys, algorithms=_ALGORITHMS)
+            claims = token.claims
+            jwt.JWTClaimsRegistry(
+                leeway=_LEEWAY_SECONDS,
+                iss={"essential": True, "values": [self._issuer, self._issuer + "/"]},
+                aud={"essential": True, "value": self._client_id},
+                sub={"essential": True},
+                exp={"essential": True},
+                iat={"essential": True},
+            ).validate(claims)
+        except (JoseError, ValueError) as error:
+            raise Unauthenticated("The identity provider's token is not valid.") from error
+        if not hmac.compare_digest(str(claims.get("nonce", "")).encode(), nonce.encode()):
+            raise Unauthenticated("The identity provider's token is for another sign-in.")
+        authorized = claims.get("azp")
+        if authorized is not None and authorized != self._client_id:
+            raise Unauthenticated("The identity provider's token is for another client.")
+        subject = str(claims["sub"])
+        email = claims.get("email")
+        return Identity(
+            issuer=self._issuer,
+            subject=subject,
+            name=str(claims.get("name") or claims.get("preferred_username") or email or subject),
+            email=str(email) if email else None,
+        )
+
+    async def _key_set(self, not_older_than: float) -> KeySet:
+        async with self._fetching:
+            if self._keys is None or time.monotonic() - self._fetched > not_older_than:
+                try:
+                    async with httpx.AsyncClient(timeout=10, follow_redirects=True) as client:
+                        configuration = await client.get(
+                            f"{self._issuer}/.well-known/openid-configuration"
+                        )
+                        uri = configuration.raise_for_status().json()["jwks_uri"]
+                        answer = await client.get(uri)
+                        self._keys = KeySet.import_key_set(answer.raise_for_status().json())
+                except (httpx.HTTPError, KeyError, ValueError) as error:
+                    raise Unavailable("The identity provider can't be reached.") from error
+                self._fetched = time.monotonic()
+            return self._keys

@@ -1,0 +1,114 @@
+"""Sessions of the people who use the portal."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+
+from sqlalchemy import delete, insert, select, update
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from backend.accounts.members import add_member, memberships, upsert_user
+from backend.accounts.principal import Principal
+from backend.accounts.secrets import SESSION, hash_secret, new_secret
+from backend.accounts.tenants import create_tenant, find_tenant
+from backend.errors import Forbidden, NotFound
+from backend.ids import new_id
+from backend.storage.tables import sessions, tenants, users
+from backend_client.types.accounts import Me, Role, SessionCreated, Tenant, TenantCreate
+
+LOCAL_ISSUER = "local"
+LOCAL_SLUG = "local"
+
+
+async def local_user(connection: AsyncConnection) -> tuple[str, Tenant, bool]:
+    """Return the person at this machine, their own tenant, and whether it was made just now."""
+    user_id = await upsert_user(
+        connection,
+        issuer=LOCAL_ISSUER,
+        subject="local",
+        name="Local developer",
+        email=None,
+        is_operator=True,
+    )
+    # The user's row is locked by the upsert, so two first sign-ins make one tenant.
+    try:
+        tenant, made = await find_tenant(connection, LOCAL_SLUG), False
+    except NotFound:
+        tenant = await create_tenant(connection, TenantCreate(slug=LOCAL_SLUG, name="Local"))
+        made = True
+    await add_member(connection, tenant.id, user_id, Role.OWNER)
+    return user_id, tenant, made
+
+
+async def own_tenant(connection: AsyncConnection, user_id: str, name: str) -> tuple[Tenant, bool]:
+    """Return the first of the person's tenants, made for them if they have none."""
+    joined = await memberships(connection, user_id)
+    if joined:
+        return joined[0].tenant, False
+    slug = f"t-{new_id('ten').rpartition('_')[2]}"
+    tenant = await create_tenant(connection, TenantCreate(slug=slug, name=name[:200]))
+    await add_member(connection, tenant.id, user_id, Role.OWNER)
+    return tenant, True
+
+
+async def begin_session(
+    connection: AsyncConnection, user_id: str, tenant_id: str, *, seconds: int
+) -> SessionCreated:
+    """Begin a session in one of the person's tenants; its token is kept as a hash alone."""
+    secret = new_secret(SESSION)
+    now = datetime.now(UTC)
+    expires_at = now + timedelta(seconds=seconds)
+    await connection.execute(delete(sessions).where(sessions.c.expires_at <= now))
+    await connection.execute(
+        insert(sessions).values(
+            token_hash=secret.hash, user_id=user_id, tenant_id=tenant_id, expires_at=expires_at
+        )
+    )
+    return SessionCreated(token=secret.value, expires_at=expires_at)
+
+
+async def switch_tenant(
+    connection: AsyncConnection, token: str, caller: Principal, tenant_id: str
+) -> None:
+    """Let the session act for another of the person's tenants; raise ``NotFound``."""
+    joined = {one.tenant.id for one in await memberships(connection, caller.id)}
+    if tenant_id not in joined:
+        raise NotFound("There is no such tenant.")
+    await connection.execute(
+        update(sessions)
+        .where(sessions.c.token_hash == hash_secret(token))
+        .values(tenant_id=tenant_id)
+    )
+
+
+async def end_session(connection: AsyncConnection, token: str) -> None:
+    """End a session; harmless to repeat."""
+    await connection.execute(delete(sessions).where(sessions.c.token_hash == hash_secret(token)))
+
+
+async def who_is(connection: AsyncConnection, caller: Principal) -> Me:
+    """Describe the caller; raise ``Forbidden`` for an operator's key, which acts for no tenant."""
+    if caller.kind == "operator":
+        raise Forbidden("An operator's key acts for no tenant.")
+    if caller.kind == "key":
+        found = await connection.execute(select(tenants).where(tenants.c.id == caller.tenant_id))
+        return Me(
+            user_id=None,
+            name=caller.id,
+            email=None,
+            is_operator=False,
+            tenant=Tenant.model_validate(dict(found.mappings().one())),
+            role=caller.role,
+            scopes=sorted(caller.scopes),
+        )
+    user = (await connection.execute(select(users).where(users.c.id == caller.id))).mappings().one()
+    joined = await memberships(connection, caller.id)
+    return Me(
+        user_id=caller.id,
+        name=user["name"],
+        email=user["email"],
+        is_operator=user["is_operator"],
+        tenant=next(one.tenant for one in joined if one.tenant.id == caller.tenant_id),
+        role=caller.role,
+        memberships=joined,
+    )
