@@ -13,7 +13,7 @@ from starlette.types import ASGIApp
 from portal import downloads
 from portal.auth import AuthRoutes
 from portal.build import static_directory
-from portal.pages import keys, overview, playground, sign_in, spend, usage
+from portal.pages import keys, not_found, overview, playground, sign_in, spend, usage
 from portal.security import SecurityHeaders, content_security_policy
 from portal.settings import portal_settings
 from portal.state.session import Session
@@ -47,8 +47,15 @@ app = rx.App(
     ],
 )
 
+ABOUT = {"description": "Keys, usage and spend of an AI API.", "image": "/logo.svg"}
+
+app.add_page(not_found.page, route="404", title="Not found · Farebox", **ABOUT)
 app.add_page(
-    sign_in.page, route=sign_in.ROUTE, title=f"{sign_in.TITLE} · Farebox", on_load=sign_in.ON_LOAD
+    sign_in.page,
+    route=sign_in.ROUTE,
+    title=f"{sign_in.TITLE} · Farebox",
+    on_load=sign_in.ON_LOAD,
+    **ABOUT,
 )
 for module in SIGNED_IN:
     app.add_page(
@@ -56,4 +63,5 @@ for module in SIGNED_IN:
         route=module.ROUTE,
         title=f"{module.TITLE} · Farebox",
         on_load=[Session.enter, *module.ON_LOAD],
+        **ABOUT,
     )

@@ -1,4 +1,4 @@
-"""Headers that keep the pages to themselves: no foreign script, no eval, no frame."""
+"""Headers of every answer: no foreign script, no eval, no frame; and what browsers may keep."""
 
 from __future__ import annotations
 
@@ -63,6 +63,9 @@ class SecurityHeaders:
                 headers = MutableHeaders(scope=message)
                 for name, value in self._headers.items():
                     headers[name] = value
+                if scope["path"].startswith("/assets/") and message["status"] == 200:
+                    # The bundler names these files by their content
+                    headers["Cache-Control"] = "public, max-age=31536000, immutable"
             await send(message)
 
         await self._app(scope, receive, send_with_headers)

@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 import reflex as rx
 
-from portal.components.plain_form import plain_form
+from portal.components.plain import plain_form, plain_link
 from portal.state.session import Session, TenantChoice
 
 
@@ -36,7 +36,7 @@ def shell(
 ) -> rx.Component:
     """A page: its heading with what can be done there, its content, and the frame around."""
     return rx.fragment(
-        rx.el.a("Skip to the content", href="#content", class_name="fb-skip"),
+        plain_link("Skip to the content", href="#content", class_name="fb-skip"),
         rx.box(
             rx.el.aside(
                 rx.box(_navigation(route), class_name="fb-sidebar"),
@@ -95,7 +95,7 @@ def colour_mode_button() -> rx.Component:
 def _navigation(route: str, *, in_dialog: bool = False) -> rx.Component:
     return rx.fragment(
         rx.flex(
-            rx.el.a(brand(), href="/", style={"color": "inherit", "textDecoration": "none"}),
+            rx.link(brand(), href="/", underline="none", color="var(--gray-12)"),
             colour_mode_button(),
             justify="between",
             align="center",

@@ -5,7 +5,7 @@ from __future__ import annotations
 import reflex as rx
 
 from portal.components.blocks import failed
-from portal.components.plain_form import plain_form
+from portal.components.plain import plain_form
 from portal.components.shell import brand, colour_mode_button
 from portal.state.sign_in import SignIn
 

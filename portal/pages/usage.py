@@ -5,6 +5,7 @@ from __future__ import annotations
 import reflex as rx
 
 from portal.components.blocks import card, empty, failed, stale
+from portal.components.plain import plain_link
 from portal.components.shell import shell
 from portal.components.vega_chart import vega_chart
 from portal.state.usage import SHOWN, Choice, LegendEntry, TableRow, Usage
@@ -25,11 +26,11 @@ def page() -> rx.Component:
             rx.flex(_choices(), _chart(), _table(), direction="column", spacing="5"),
         ),
         lead="Every call as it is metered. The chart follows by itself.",
-        actions=rx.link(
-            rx.button(rx.icon("download", size=16), "CSV", variant="soft", color_scheme="gray"),
-            href=Usage.csv,
-            download=True,
-            is_external=False,
+        actions=rx.button(
+            plain_link(rx.icon("download", size=16), "CSV", href=Usage.csv, download=True),
+            as_child=True,
+            variant="soft",
+            color_scheme="gray",
         ),
     )
 
@@ -94,7 +95,11 @@ def _chart() -> rx.Component:
                     "Nothing was used in this time",
                     "Ask a model something in the playground, or call the API with a key: it shows "
                     "here within two seconds.",
-                    rx.link(rx.button("Open the playground", variant="soft"), href="/playground"),
+                    rx.button(
+                        rx.link("Open the playground", href="/playground", underline="none"),
+                        as_child=True,
+                        variant="soft",
+                    ),
                 ),
             ),
         ),

@@ -1,4 +1,4 @@
-"""A form that the browser itself sends, for what sets cookies; Reflex's own only send events."""
+"""A form and a link as the browser has them: Reflex's own send events and change pages in place."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import reflex as rx
 
 
 class PlainForm(rx.el.Form):
-    """An HTML form with an ``action`` and a ``method``, and no handler."""
+    """An HTML form with an ``action`` and a ``method``, and no handler: for what sets cookies."""
 
     @classmethod
     def create(cls, *children: rx.Component, **props: object) -> rx.Component:
@@ -17,3 +17,5 @@ class PlainForm(rx.el.Form):
 
 
 plain_form = PlainForm.create
+plain_link = rx.el.A.create
+"""A link to a file or to a place on the same page."""
