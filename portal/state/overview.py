@@ -109,7 +109,8 @@ class Overview(PageState, Session):
         low, high = (money(bound.amount, currency) for bound in (forecast.low, forecast.high))
         self.expected = money(forecast.expected.amount, currency)
         self.expected_note = f"{low} – {high}"
-        self.spec = spend_spec(forecast.period, currency)
+        if (spec := spend_spec(forecast.period, currency)) != self.spec:
+            self.spec = spec
         self.rows = forecast_rows(forecast)
         self.description = forecast_description(forecast)
 

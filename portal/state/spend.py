@@ -114,7 +114,8 @@ class Spend(PageState, Session):
         self.expected = money(forecast.expected.amount, currency)
         self.band = " – ".join(money(b.amount, currency) for b in (forecast.low, forecast.high))
         self.method = forecast_method(forecast)
-        self.spec = spend_spec(forecast.period, currency)
+        if (spec := spend_spec(forecast.period, currency)) != self.spec:
+            self.spec = spec
         self.rows = forecast_rows(forecast)
         self.description = forecast_description(forecast)
 

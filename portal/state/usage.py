@@ -94,9 +94,6 @@ class Usage(PageState, Session):
         """Draw the chart, and follow the tenant's usage until the browser leaves the page."""
         async with self:
             self._version = -1
-        names = await names_of(caller)
-        async with self:
-            self._names = names
         page = self.router.url.path
         while still_at(self, page):
             try:
@@ -161,6 +158,10 @@ class Usage(PageState, Session):
         )
         if report is None:
             return
+        if not named(report) <= self._names.keys():
+            names = await names_of(caller)
+            async with self:
+                self._names = names
         async with self:
             if asked == (self.chosen, self.width, self.split):
                 self._version = report.version
@@ -176,7 +177,7 @@ class Usage(PageState, Session):
         self.legend = [
             LegendEntry(series.name, series.colour, compact(series.total)) for series in bars.series
         ]
-        self.spec = usage_spec(
+        spec = usage_spec(
             bars.series,
             start=question.start,
             end=question.end,
@@ -184,6 +185,8 @@ class Usage(PageState, Session):
             time_zone=report.time_zone,
             unit=unit,
         )
+        if spec != self.spec:
+            self.spec = spec
         self.rows = bars.rows
         self.total = count(total)
         if report.last_event_at is not None:
@@ -213,6 +216,11 @@ def usage_table(bars: UsageBars, report: UsageReport) -> tuple[list[str], list[T
         for start in newest[:TABLE_ROWS]
     ]
     return heads, rows, max(0, len(newest) - TABLE_ROWS)
+
+
+def named(report: UsageReport) -> set[str]:
+    """The ids in a report that have names of their own."""
+    return {id_ for row in report.rows for id_ in (row.application, row.key) if id_ is not None}
 
 
 async def names_of(caller: Caller) -> dict[str, str]:
