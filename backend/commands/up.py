@@ -11,7 +11,7 @@ from typing import Annotated
 import typer
 
 from backend.engines.home import check_port, make_local_sign_in_secret, prepare_home
-from backend.engines.runfile import HomeLock, RunFile, stop_left_behind
+from backend.engines.runfile import HomeLock, RunFile, run_file_path, stop_left_behind
 from backend.engines.services import plan
 from backend.engines.supervisor import Supervisor
 from backend.settings import Settings
@@ -41,7 +41,8 @@ def up(
 async def _supervise(settings: Settings, *, with_portal: bool) -> None:
     began = time.monotonic()
     installation = plan(settings, with_portal=with_portal)
-    run = RunFile(_run_file(settings).path, os.getpid(), installation.url)
+    path = run_file_path(settings.home)
+    run = RunFile(path, os.getpid(), installation.url, installation.addresses)
     run.write()
     typer.echo(f"Starting Farebox; its data is in {settings.home}")
     supervisor = Supervisor(installation.services, home=settings.home, run=run, say=typer.echo)
@@ -63,12 +64,8 @@ async def _supervise(settings: Settings, *, with_portal: bool) -> None:
     typer.echo("Stopped")
 
 
-def _run_file(settings: Settings) -> RunFile:
-    return RunFile.read(settings.home / "run" / "farebox.json")
-
-
 def _stop_what_was_left(settings: Settings) -> None:
-    run = _run_file(settings)
+    run = RunFile.read(run_file_path(settings.home))
     stopped = stop_left_behind(run.children)
     if stopped:
         typer.echo(f"A Farebox that was killed left {', '.join(stopped)} running; stopped")

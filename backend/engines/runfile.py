@@ -50,6 +50,11 @@ class ProcessIdentity:
             return False
 
 
+def run_file_path(home: Path) -> Path:
+    """Where the supervisor of a home writes down what it runs."""
+    return home / "run" / "farebox.json"
+
+
 @dataclass
 class RunFile:
     """What the supervisor of a home writes down, at ``run/farebox.json``."""
@@ -57,6 +62,8 @@ class RunFile:
     path: Path
     supervisor: int = 0
     url: str = ""
+    addresses: dict[str, str] = field(default_factory=dict)
+    """Of what it runs, as settings: ``database_url``, ``nats_url``, ``api_port``, ..."""
     children: dict[str, ProcessIdentity] = field(default_factory=dict)
 
     @classmethod
@@ -67,7 +74,7 @@ class RunFile:
             children = {
                 name: ProcessIdentity(**child) for name, child in content["children"].items()
             }
-            return cls(path, content["supervisor"], content["url"], children)
+            return cls(path, content["supervisor"], content["url"], content["addresses"], children)
         except (FileNotFoundError, ValueError, KeyError, TypeError):
             return cls(path)
 
@@ -76,6 +83,7 @@ class RunFile:
         content = {
             "supervisor": self.supervisor,
             "url": self.url,
+            "addresses": self.addresses,
             "children": {name: asdict(child) for name, child in self.children.items()},
         }
         draft = self.path.with_suffix(".new")
@@ -99,7 +107,7 @@ class HomeLock:
 
     def __init__(self, home: Path) -> None:
         self._path = home / "run" / "lock"
-        self._run_file = home / "run" / "farebox.json"
+        self._run_file = run_file_path(home)
         self._home = home
         self._descriptor: int | None = None
 

@@ -37,6 +37,16 @@ class Installation:
     """What the services are told beside this process's own environment."""
 
     @property
+    def addresses(self) -> dict[str, str]:
+        """What a command beside this installation needs to reach its parts, by setting."""
+        return {
+            "database_url": self.settings.database_url or self.environment["DATABASE_URL"],
+            "nats_url": self.settings.nats_url or self.environment["NATS_URL"],
+            "api_host": self.settings.api_host,
+            "api_port": str(self.settings.api_port),
+        }
+
+    @property
     def url(self) -> str:
         """The one address to open in a browser."""
         return self.portal_url if self.with_portal else self.api_url
@@ -219,5 +229,6 @@ def _reachable(host: str) -> str:
 
 
 def _address(host: str, port: int) -> str:
+    """An address that works on this machine, also for a server on every interface."""
     host = _reachable(host)
     return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"

@@ -17,7 +17,14 @@ from backend.engines.home import (
     make_local_sign_in_secret,
     prepare_home,
 )
-from backend.engines.runfile import HomeLock, ProcessIdentity, RunFile, stop_left_behind
+from backend.engines.runfile import (
+    HomeLock,
+    ProcessIdentity,
+    RunFile,
+    run_file_path,
+    stop_left_behind,
+)
+from backend.engines.running import running_settings
 from backend.errors import ConfigurationError
 
 pytestmark = pytest.mark.fast
@@ -116,3 +123,29 @@ def test_what_was_left_is_stopped_with_its_children_and_nothing_else(tmp_path: P
             child.kill()
             child.communicate()
     assert stop_left_behind(run.children) == []
+
+
+def test_a_command_beside_a_running_installation_finds_its_addresses(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    prepare_home(tmp_path)
+    for name in ("DATABASE_URL", "NATS_URL"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("FAREBOX_HOME", str(tmp_path))
+    with pytest.raises(ConfigurationError, match="Start `farebox up`"):
+        running_settings()
+
+    addresses = {
+        "database_url": "postgresql://here/one",
+        "nats_url": "nats://here",
+        "api_port": "18080",
+    }
+    RunFile(run_file_path(tmp_path), os.getpid(), addresses=addresses).write()
+    settings = running_settings()
+    assert settings.database_url == "postgresql://here/one"
+    assert settings.nats_url == "nats://here"
+    assert settings.api_port == 18080
+
+    monkeypatch.setenv("DATABASE_URL", "postgresql://elsewhere/two")
+    assert running_settings().database_url == "postgresql://elsewhere/two"
+    assert running_settings().home == tmp_path
