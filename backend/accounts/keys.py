@@ -8,11 +8,12 @@ from sqlalchemy import RowMapping, func, insert, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from backend.accounts.audit import record
+from backend.accounts.idempotency import claim
 from backend.accounts.pages import Cursor, page_of
 from backend.accounts.principal import Principal
 from backend.accounts.secrets import API_KEY, new_secret
 from backend.accounts.tenants import find_application
-from backend.errors import InvalidInput, NotFound
+from backend.errors import Conflict, InvalidInput, NotFound
 from backend.ids import new_id
 from backend.storage.tables import api_keys, models
 from backend_client.types.accounts import ApiKey, ApiKeyCreate, ApiKeyCreated
@@ -27,13 +28,27 @@ def _key(row: RowMapping) -> ApiKey:
 
 
 async def create_key(
-    connection: AsyncConnection, caller: Principal, wanted: ApiKeyCreate
+    connection: AsyncConnection,
+    caller: Principal,
+    wanted: ApiKeyCreate,
+    *,
+    idempotency_key: str | None = None,
 ) -> ApiKeyCreated:
     """Make a key; its secret is in the answer and nowhere else.
 
     Raises ``NotFound`` for a foreign application, ``InvalidInput`` for an unknown model or an
-    expiry that has passed.
+    expiry that has passed. A repeated ``idempotency_key`` makes no second key, and raises
+    ``Conflict`` naming the first: its secret can't be shown again.
     """
+    key_id = new_id("key")
+    if idempotency_key is not None:
+        request = f"key {wanted.model_dump_json()}"
+        made = await claim(connection, caller.tenant_id, idempotency_key, request, key_id)
+        if made is not None:
+            raise Conflict(
+                f"Key {made} was made by an earlier request with this Idempotency-Key. Its secret "
+                "was shown then and is kept nowhere; revoke it and make another if it was lost."
+            )
     await find_application(connection, caller.tenant_id, wanted.application_id)
     if wanted.expires_at is not None and wanted.expires_at <= datetime.now(UTC):
         raise InvalidInput(
@@ -53,7 +68,7 @@ async def create_key(
         insert(api_keys)
         .values(
             tenant_id=caller.tenant_id,
-            id=new_id("key"),
+            id=key_id,
             application_id=wanted.application_id,
             name=wanted.name,
             secret_hash=secret.hash,

@@ -8,6 +8,7 @@ from sqlalchemy import RowMapping, delete, insert, or_, select
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from backend.accounts.idempotency import claim
 from backend.accounts.pages import Cursor, page_of
 from backend.errors import Conflict, InvalidInput, NotFound
 from backend.ids import new_id
@@ -96,14 +97,27 @@ async def delete_tenant(connection: AsyncConnection, tenant_id: str) -> None:
 
 
 async def create_application(
-    connection: AsyncConnection, tenant_id: str, wanted: ApplicationCreate
+    connection: AsyncConnection,
+    tenant_id: str,
+    wanted: ApplicationCreate,
+    *,
+    idempotency_key: str | None = None,
 ) -> Application:
-    """Make an application; raise ``Conflict`` if the tenant has one of that name."""
+    """Make an application; raise ``Conflict`` if the tenant has one of that name.
+
+    With an ``idempotency_key`` that was used before, return what was made then.
+    """
+    application_id = new_id("app")
+    if idempotency_key is not None:
+        request = f"application {wanted.model_dump_json()}"
+        made = await claim(connection, tenant_id, idempotency_key, request, application_id)
+        if made is not None:
+            return await find_application(connection, tenant_id, made)
     try:
         async with connection.begin_nested():
             row = await connection.execute(
                 insert(applications)
-                .values(tenant_id=tenant_id, id=new_id("app"), name=wanted.name)
+                .values(tenant_id=tenant_id, id=application_id, name=wanted.name)
                 .returning(applications)
             )
     except IntegrityError:

@@ -6,9 +6,11 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from typing import Annotated
 
-from fastapi import Depends, Request
+from fastapi import Depends, Header, Query, Request, Security
+from fastapi.security import HTTPBearer
 
 from backend.accounts.authenticator import Authenticator
+from backend.accounts.identity import IdentityProvider
 from backend.accounts.principal import Permission, Principal
 from backend.errors import Unauthenticated
 from backend.gateway.gateway import Gateway
@@ -26,6 +28,7 @@ class Services:
     stream: UsageStream
     authenticator: Authenticator
     gateway: Gateway
+    identity_provider: IdentityProvider | None
 
 
 def services(request: Request) -> Services:
@@ -37,14 +40,40 @@ def services(request: Request) -> Services:
 ServicesNow = Annotated[Services, Depends(services)]
 
 
-async def bearer_principal(request: Request) -> Principal:
-    """Return the caller that the ``Authorization: Bearer`` header names, once a request."""
+_bearer = HTTPBearer(
+    auto_error=False,
+    scheme_name="bearer",
+    description="An API key (fb_live_…), an operator's key (fb_oper_…) or a session (fbs_…)",
+)
+
+
+def bearer_token(request: Request) -> str:
+    """Return the token of the ``Authorization: Bearer`` header; raise ``Unauthenticated``."""
     scheme, _, token = request.headers.get("authorization", "").partition(" ")
     if scheme.lower() != "bearer" or not token.strip():
         raise Unauthenticated("Send a credential as 'Authorization: Bearer <key>'.")
-    principal = await services(request).authenticator.authenticate(token.strip())
-    request.state.principal = principal
-    return principal
+    return token.strip()
+
+
+async def bearer_principal(
+    request: Request, _shown: Annotated[object, Security(_bearer)]
+) -> Principal:
+    """Return the caller that the ``Authorization: Bearer`` header names, once a request."""
+    return await services(request).authenticator.authenticate(bearer_token(request))
+
+
+PageCursor = Annotated[
+    str | None, Query(description="next_cursor of the page before", alias="cursor")
+]
+PageLimit = Annotated[int, Query(ge=1, le=200, alias="limit")]
+IdempotencyKey = Annotated[
+    str | None,
+    Header(
+        min_length=1,
+        max_length=255,
+        description="A create that is repeated with it makes nothing again",
+    ),
+]
 
 
 Caller = Annotated[Principal, Depends(bearer_principal)]

@@ -1,0 +1,112 @@
+"""The API: what it holds while it runs, and its routes."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+from fastapi import FastAPI
+
+from backend.accounts.authenticator import Authenticator
+from backend.accounts.identity import IdentityProvider
+from backend.api import problems
+from backend.api.dependencies import Services
+from backend.api.middleware import BodyLimit, Metrics, RequestContext
+from backend.api.routers import (
+    applications,
+    catalog,
+    events,
+    gateway,
+    health,
+    keys,
+    me,
+    members,
+    sessions,
+    spend,
+    subscription,
+    tenants,
+    usage,
+)
+from backend.errors import ConfigurationError
+from backend.gateway.gateway import Gateway
+from backend.metering.stream import UsageStream
+from backend.settings import Settings
+from backend.storage.database import Database
+from backend_client.types.problems import Problem
+
+_ROUTERS = (
+    applications,
+    catalog,
+    events,
+    gateway,
+    health,
+    keys,
+    me,
+    members,
+    sessions,
+    spend,
+    subscription,
+    tenants,
+    usage,
+)
+
+
+def create_app(settings: Settings) -> FastAPI:
+    """Make the API. It starts without PostgreSQL and NATS too, and ``/readyz`` says so."""
+    database_url, nats_url = settings.database_url, settings.nats_url
+    if database_url is None or nats_url is None:
+        raise ConfigurationError("The API needs DATABASE_URL and NATS_URL; 'farebox up' sets both.")
+
+    @asynccontextmanager
+    async def lifespan(app: FastAPI) -> AsyncIterator[None]:
+        database = Database(database_url, pool_size=settings.database_pool_size)
+        stream = await UsageStream.connect(nats_url, settings)
+        authenticator = Authenticator(database)
+        gateway_now = Gateway(settings, database, stream)
+        app.state.services = Services(
+            settings=settings,
+            database=database,
+            stream=stream,
+            authenticator=authenticator,
+            gateway=gateway_now,
+            identity_provider=_identity_provider(settings),
+        )
+        try:
+            yield
+        finally:
+            # In this order: what is under way publishes its usage before the stream goes.
+            await gateway_now.close()
+            await stream.close()
+            await database.close()
+
+    app = FastAPI(
+        title="Farebox",
+        version="1",
+        summary="Metering, pricing and billing of an AI API",
+        lifespan=lifespan,
+        docs_url=None,
+        redoc_url=None,
+        responses={
+            "default": {
+                "model": Problem,
+                "description": "Problem details (RFC 9457)",
+                "content": {problems.MEDIA_TYPE: {}},
+            }
+        },
+    )
+    metrics = Metrics()
+    app.state.metrics = metrics
+    problems.install(app)
+    app.add_middleware(BodyLimit, max_bytes=settings.max_body_bytes)
+    app.add_middleware(RequestContext, metrics=metrics)
+    for module in _ROUTERS:
+        app.include_router(module.router)
+    return app
+
+
+def _identity_provider(settings: Settings) -> IdentityProvider | None:
+    if settings.oidc_issuer is None:
+        return None
+    if settings.oidc_client_id is None:
+        raise ConfigurationError("FAREBOX_OIDC_ISSUER is set, so FAREBOX_OIDC_CLIENT_ID must be.")
+    return IdentityProvider(settings.oidc_issuer, settings.oidc_client_id)

@@ -1,0 +1,116 @@
+"""Every error as problem details (RFC 9457), or in OpenAI's shape on OpenAI's routes."""
+
+from __future__ import annotations
+
+from http import HTTPStatus
+
+import structlog
+from fastapi import FastAPI, Request, Response
+from fastapi.exceptions import RequestValidationError
+from sqlalchemy.exc import DBAPIError
+from sqlalchemy.exc import TimeoutError as PoolTimeout
+from starlette.exceptions import HTTPException
+
+from backend.errors import (
+    FareboxError,
+    InvalidInput,
+    MalformedRequest,
+    RateLimited,
+    Unauthenticated,
+    Unavailable,
+)
+from backend.gateway.errors import is_openai_route, openai_error_response
+from backend_client.types.problems import FieldError, Problem
+
+_log = structlog.get_logger(__name__)
+
+MEDIA_TYPE = "application/problem+json"
+
+
+class _HttpError(FareboxError):
+    """What the framework itself refuses: no such path, no such method."""
+
+    def __init__(self, status: int) -> None:
+        phrase = HTTPStatus(status).phrase
+        super().__init__(f"{phrase}.")
+        self.status = status
+        self.code = phrase.lower().replace(" ", "_")
+        self.title = phrase
+
+
+def problem_response(request: Request, error: FareboxError) -> Response:
+    """Answer an error in the shape that the route's callers expect."""
+    if is_openai_route(request.url.path):
+        return openai_error_response(error)
+    problem = Problem(
+        title=error.title,
+        status=error.status,
+        detail=error.detail,
+        instance=request.url.path,
+        code=error.code,
+        request_id=getattr(request.state, "request_id", None),
+        errors=error.errors,
+    )
+    headers = {}
+    if isinstance(error, (RateLimited, Unavailable)):
+        headers["retry-after"] = str(max(1, round(error.retry_after_seconds)))
+    if isinstance(error, Unauthenticated):
+        headers["www-authenticate"] = "Bearer"
+    return Response(
+        problem.model_dump_json(exclude_none=True),
+        status_code=error.status,
+        media_type=MEDIA_TYPE,
+        headers=headers,
+    )
+
+
+def install(app: FastAPI) -> None:
+    """Give the app its error handlers."""
+
+    @app.exception_handler(FareboxError)
+    async def farebox(request: Request, error: FareboxError) -> Response:
+        return problem_response(request, error)
+
+    @app.exception_handler(HTTPException)
+    async def http(request: Request, error: HTTPException) -> Response:
+        response = problem_response(request, _HttpError(error.status_code))
+        response.headers.update(error.headers or {})
+        return response
+
+    @app.exception_handler(RequestValidationError)
+    async def validation(request: Request, error: RequestValidationError) -> Response:
+        return problem_response(request, _validation_problem(error))
+
+    @app.exception_handler(DBAPIError)
+    async def database(request: Request, error: DBAPIError) -> Response:
+        if error.connection_invalidated or error.orig is None:
+            return problem_response(request, Unavailable("The database can't be reached."))
+        return await unexpected(request, error)
+
+    @app.exception_handler(PoolTimeout)
+    @app.exception_handler(ConnectionError)
+    @app.exception_handler(FileNotFoundError)
+    async def unreachable(request: Request, error: Exception) -> Response:
+        _log.warning("database.unreachable", error=type(error).__name__)
+        return problem_response(request, Unavailable("The database can't be reached."))
+
+    @app.exception_handler(Exception)
+    async def unexpected(request: Request, error: Exception) -> Response:
+        _log.error("request.failed", exc_info=error)
+        return problem_response(
+            request, FareboxError("Something went wrong here; the request id finds it in the log.")
+        )
+
+
+def _validation_problem(error: RequestValidationError) -> FareboxError:
+    if any(one["type"] == "json_invalid" for one in error.errors()):
+        return MalformedRequest("The body is not valid JSON.")
+    fields = [
+        FieldError(
+            field=".".join(str(part) for part in one["loc"][1:]) or str(one["loc"][0]),
+            detail=str(one["msg"]).removeprefix("Value error, "),
+        )
+        for one in error.errors()
+    ]
+    first = fields[0]
+    return InvalidInput(f"{first.field}: {first.detail}", errors=fields)

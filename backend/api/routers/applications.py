@@ -1,0 +1,50 @@
+"""The tenant's applications."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from fastapi import APIRouter, Depends
+
+from backend.accounts.audit import record
+from backend.accounts.principal import Permission, Principal
+from backend.accounts.tenants import create_application, list_applications
+from backend.api.dependencies import (
+    IdempotencyKey,
+    PageCursor,
+    PageLimit,
+    ServicesNow,
+    needs,
+)
+from backend_client.types.accounts import Application, ApplicationCreate
+from backend_client.types.common import Page
+
+router = APIRouter(tags=["accounts"])
+
+
+@router.get("/v1/applications")
+async def get_applications(
+    services: ServicesNow,
+    caller: Annotated[Principal, Depends(needs(Permission.USAGE_READ))],
+    cursor: PageCursor = None,
+    limit: PageLimit = 50,
+) -> Page[Application]:
+    """List applications, oldest first."""
+    async with services.database.begin() as connection:
+        return await list_applications(connection, caller.tenant_id, cursor=cursor, limit=limit)
+
+
+@router.post("/v1/applications", status_code=201)
+async def post_application(
+    services: ServicesNow,
+    caller: Annotated[Principal, Depends(needs(Permission.APPLICATIONS_WRITE))],
+    wanted: ApplicationCreate,
+    idempotency_key: IdempotencyKey = None,
+) -> Application:
+    """Make an application."""
+    async with services.database.begin() as connection:
+        made = await create_application(
+            connection, caller.tenant_id, wanted, idempotency_key=idempotency_key
+        )
+        await record(connection, caller, "application.create", made.id)
+        return made

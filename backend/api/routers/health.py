@@ -1,0 +1,39 @@
+"""Is the process there, can it work, and what has it done."""
+
+from __future__ import annotations
+
+import asyncio
+
+from fastapi import APIRouter, Request, Response
+from fastapi.responses import JSONResponse
+from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
+
+from backend.api.dependencies import ServicesNow
+
+router = APIRouter(tags=["health"])
+
+
+@router.get("/healthz")
+async def healthz() -> dict[str, str]:
+    """Say that this process answers."""
+    return {"status": "ok"}
+
+
+@router.get("/readyz", responses={503: {"description": "PostgreSQL or NATS does not answer"}})
+async def readyz(services: ServicesNow) -> JSONResponse:
+    """Say whether PostgreSQL and NATS JetStream answer, each asked now."""
+    postgres, nats = await asyncio.gather(services.database.healthy(), services.stream.healthy())
+    answers = {"postgresql": postgres, "nats": nats}
+    ready = all(answers.values())
+    return JSONResponse(
+        {"status": "ready" if ready else "not_ready", "checks": answers},
+        status_code=200 if ready else 503,
+    )
+
+
+@router.get("/metrics", response_class=Response)
+async def metrics(request: Request) -> Response:
+    """Give Prometheus this process's counters."""
+    return Response(
+        generate_latest(request.app.state.metrics.registry), media_type=CONTENT_TYPE_LATEST
+    )

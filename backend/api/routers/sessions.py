@@ -1,0 +1,118 @@
+"""Signing in and out."""
+
+from __future__ import annotations
+
+import hmac
+from datetime import UTC, datetime
+
+from fastapi import APIRouter, Request
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from backend.accounts.members import upsert_user
+from backend.accounts.sessions import (
+    begin_session,
+    end_session,
+    local_user,
+    own_tenant,
+    switch_tenant,
+    who_is,
+)
+from backend.api.dependencies import Caller, ServicesNow, bearer_token
+from backend.billing.subscriptions import start_subscription
+from backend.errors import Forbidden, Unauthenticated
+from backend_client.types.accounts import (
+    LocalSessionCreate,
+    Me,
+    SessionChange,
+    SessionCreate,
+    SessionCreated,
+    SignInOptions,
+    Tenant,
+)
+
+router = APIRouter(tags=["sessions"])
+
+
+async def _subscribe(connection: AsyncConnection, tenant: Tenant) -> None:
+    await start_subscription(connection, tenant.id, None, datetime.now(UTC))
+
+
+@router.get("/v1/sign-in")
+async def get_sign_in(services: ServicesNow) -> SignInOptions:
+    """Say which ways to sign in there are."""
+    return SignInOptions(
+        local=services.settings.local_sign_in_allowed,
+        oidc=services.identity_provider is not None,
+    )
+
+
+@router.post("/v1/sessions", status_code=201)
+async def post_session(services: ServicesNow, wanted: SessionCreate) -> SessionCreated:
+    """Begin a session for whom the identity provider's ID token speaks of.
+
+    A person not seen before gets a tenant of their own.
+    """
+    if services.identity_provider is None:
+        raise Forbidden("No identity provider is configured here.")
+    identity = await services.identity_provider.verify(wanted.id_token, wanted.nonce)
+    async with services.database.begin() as connection:
+        user_id = await upsert_user(
+            connection,
+            issuer=identity.issuer,
+            subject=identity.subject,
+            name=identity.name,
+            email=identity.email,
+        )
+        tenant, made = await own_tenant(connection, user_id, identity.name)
+        if made:
+            await _subscribe(connection, tenant)
+        return await begin_session(
+            connection, user_id, tenant.id, seconds=services.settings.session_seconds
+        )
+
+
+@router.post("/v1/sessions/local", status_code=201)
+async def post_local_session(services: ServicesNow, wanted: LocalSessionCreate) -> SessionCreated:
+    """Begin a session for the person at this machine; refused where others can reach it."""
+    if not services.settings.local_sign_in_allowed:
+        raise Forbidden("Local sign-in works on a loopback-only installation alone.")
+    try:
+        secret = services.settings.local_sign_in_secret_file.read_text().strip()
+    except OSError:
+        raise Forbidden("Local sign-in has not been set up here.") from None
+    if not secret or not hmac.compare_digest(secret.encode(), wanted.secret.encode()):
+        raise Unauthenticated("The local sign-in's secret is wrong.")
+    async with services.database.begin() as connection:
+        user_id, tenant, made = await local_user(connection)
+        if made:
+            await _subscribe(connection, tenant)
+        return await begin_session(
+            connection, user_id, tenant.id, seconds=services.settings.session_seconds
+        )
+
+
+@router.patch("/v1/sessions/current")
+async def patch_session(
+    request: Request, services: ServicesNow, caller: Caller, change: SessionChange
+) -> Me:
+    """Act for another of one's tenants."""
+    if caller.kind != "user":
+        raise Forbidden("Only a person's session can switch tenants.")
+    token = bearer_token(request)
+    async with services.database.begin() as connection:
+        await switch_tenant(connection, token, caller, change.tenant_id)
+    services.authenticator.forget(token)
+    switched = await services.authenticator.authenticate(token)
+    async with services.database.begin() as connection:
+        return await who_is(connection, switched)
+
+
+@router.delete("/v1/sessions/current", status_code=204)
+async def delete_session(request: Request, services: ServicesNow, caller: Caller) -> None:
+    """Sign out."""
+    if caller.kind != "user":
+        raise Forbidden("Only a person's session can sign out.")
+    token = bearer_token(request)
+    async with services.database.begin() as connection:
+        await end_session(connection, token)
+    services.authenticator.forget(token)

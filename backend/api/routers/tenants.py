@@ -1,0 +1,47 @@
+"""Tenants, for the operator."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import Annotated
+
+from fastapi import APIRouter, Depends
+
+from backend.accounts.audit import record
+from backend.accounts.principal import Permission, Principal
+from backend.accounts.tenants import create_tenant, delete_tenant, find_tenant, list_tenants
+from backend.api.dependencies import PageCursor, PageLimit, ServicesNow, needs
+from backend.billing.subscriptions import start_subscription
+from backend_client.types.accounts import Tenant, TenantCreate
+from backend_client.types.common import Page
+
+router = APIRouter(tags=["operator"])
+
+Operator = Annotated[Principal, Depends(needs(Permission.OPERATE))]
+
+
+@router.get("/v1/tenants")
+async def get_tenants(
+    services: ServicesNow, caller: Operator, cursor: PageCursor = None, limit: PageLimit = 50
+) -> Page[Tenant]:
+    """List all tenants, oldest first."""
+    async with services.database.begin() as connection:
+        return await list_tenants(connection, cursor=cursor, limit=limit)
+
+
+@router.post("/v1/tenants", status_code=201)
+async def post_tenant(services: ServicesNow, caller: Operator, wanted: TenantCreate) -> Tenant:
+    """Make a tenant with its first application and its plan. Its slug makes this idempotent."""
+    async with services.database.begin() as connection:
+        tenant = await create_tenant(connection, wanted)
+        await start_subscription(connection, tenant.id, wanted.plan, datetime.now(UTC))
+        await record(connection, caller, "tenant.create", tenant.id, tenant_id=tenant.id)
+        return tenant
+
+
+@router.delete("/v1/tenants/{tenant_id}", status_code=204)
+async def remove_tenant(services: ServicesNow, caller: Operator, tenant_id: str) -> None:
+    """Remove a tenant with all that it has, its usage included. There is no way back."""
+    async with services.database.begin() as connection:
+        tenant = await find_tenant(connection, tenant_id)
+        await delete_tenant(connection, tenant.id)
