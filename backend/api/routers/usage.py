@@ -1,0 +1,91 @@
+"""What was used."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+from typing import Annotated, Literal
+
+from fastapi import APIRouter, Depends, Header, Query, Response
+from pydantic import AwareDatetime
+
+from backend.accounts.principal import Permission, Principal
+from backend.accounts.tenants import find_tenant
+from backend.api.dependencies import ServicesNow, needs
+from backend.errors import InvalidInput
+from backend.metering.usage import UsageQuestion, usage_csv, usage_report, usage_version
+from backend.pricing.periods import billing_period
+from backend_client.types.problems import FieldError
+from backend_client.types.usage import Granularity, UsageDimension, UsageReport
+
+router = APIRouter(tags=["usage"])
+
+_LONGEST = {
+    Granularity.QUARTER_HOUR: timedelta(days=31),
+    Granularity.HOUR: timedelta(days=93),
+}
+
+
+@router.get(
+    "/v1/usage",
+    response_model=UsageReport,
+    responses={
+        200: {"content": {"text/csv": {}}},
+        304: {"description": "Nothing changed since the ETag in If-None-Match"},
+    },
+)
+async def get_usage(
+    services: ServicesNow,
+    caller: Annotated[Principal, Depends(needs(Permission.USAGE_READ))],
+    response: Response,
+    start: Annotated[
+        AwareDatetime | None, Query(description="The billing period's if none")
+    ] = None,
+    end: Annotated[AwareDatetime | None, Query(description="Exclusive; now if none")] = None,
+    granularity: Granularity = Granularity.DAY,
+    group_by: Annotated[list[UsageDimension], Query()] = [],
+    application: Annotated[list[str], Query()] = [],
+    key: Annotated[list[str], Query()] = [],
+    model: Annotated[list[str], Query()] = [],
+    meter: Annotated[list[str], Query()] = [],
+    answer_format: Annotated[Literal["json", "csv"], Query(alias="format")] = "json",
+    if_none_match: Annotated[str | None, Header()] = None,
+) -> UsageReport | Response:
+    """Sum usage by time and meter, and by what ``group_by`` names."""
+    now = datetime.now(UTC)
+    async with services.database.begin() as connection:
+        tenant = await find_tenant(connection, caller.tenant_id)
+        version, _ = await usage_version(connection, tenant.id)
+        # Weak: the default times move on, the usage in them does not.
+        headers = {"etag": f'W/"{version}"', "cache-control": "private, no-cache"}
+        if if_none_match is not None and if_none_match == headers["etag"]:
+            return Response(status_code=304, headers=headers)
+        question = UsageQuestion(
+            start=(start or billing_period(now, tenant.time_zone).start).astimezone(UTC),
+            end=(end or now).astimezone(UTC),
+            granularity=granularity,
+            group_by=frozenset(group_by),
+            applications=application,
+            keys=key,
+            models=model,
+            meters=meter,
+        )
+        _check_range(question)
+        report = await usage_report(connection, tenant, question)
+    if answer_format == "csv":
+        headers["content-disposition"] = 'attachment; filename="usage.csv"'
+        return Response(usage_csv(report.rows), media_type="text/csv", headers=headers)
+    response.headers.update(headers)
+    return report
+
+
+def _check_range(question: UsageQuestion) -> None:
+    if question.end <= question.start:
+        raise InvalidInput(
+            "end must be after start.", errors=[FieldError(field="end", detail="not after start")]
+        )
+    longest = _LONGEST.get(question.granularity)
+    if longest is not None and question.end - question.start > longest:
+        raise InvalidInput(
+            f"At this granularity a question spans at most {longest.days} days.",
+            errors=[FieldError(field="granularity", detail="choose a wider one, or less time")],
+        )
