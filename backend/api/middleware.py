@@ -46,6 +46,7 @@ class RequestContext:
         self._metrics = metrics
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Serve one request (ASGI)."""
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
@@ -74,7 +75,7 @@ class RequestContext:
 
     def _note(self, scope: Scope, status: int, seconds: float) -> None:
         # The route and not the path: a path holds ids, and there is no end of them.
-        route = getattr(scope.get("route"), "path", "unmatched")
+        route = getattr(scope.get("route"), "path", None) or "unmatched"
         self._metrics.requests.labels(scope["method"], route, status).inc()
         self._metrics.seconds.labels(scope["method"], route).observe(seconds)
         _log.info(
@@ -94,6 +95,7 @@ class BodyLimit:
         self._max_bytes = max_bytes
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Serve one request (ASGI)."""
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return

@@ -1,0 +1,83 @@
+"""Errors in OpenAI's shape: ``{"error": {"message", "type", "param", "code"}}``."""
+
+from __future__ import annotations
+
+import orjson
+from starlette.responses import Response
+
+from backend.errors import FareboxError, RateLimited, Unavailable
+
+_TYPES = {
+    400: "invalid_request_error",
+    401: "authentication_error",
+    402: "insufficient_quota",
+    403: "permission_error",
+    404: "invalid_request_error",
+    413: "invalid_request_error",
+    422: "invalid_request_error",
+    429: "rate_limit_error",
+}
+_CODES = {401: "invalid_api_key"}
+
+
+class ModelNotFound(FareboxError):
+    """The model is not in the catalog, or not the caller's to use."""
+
+    status, code, title = 404, "model_not_found", "No such model"
+
+
+class InvalidRequest(FareboxError):
+    """The request can't be forwarded as it is; ``errors[0].field`` names the parameter."""
+
+    status, code, title = 400, "invalid_request", "The request is not valid"
+
+
+class QuotaExhausted(FareboxError):
+    """The plan's hard quota for the period is used up: trying again does not help."""
+
+    status, code, title = 429, "insufficient_quota", "The quota is used up"
+
+
+class UpstreamRefused(FareboxError):
+    """The provider refused the caller's request; its own words are passed on."""
+
+    title = "The model provider refused the request"
+
+    def __init__(self, status: int, detail: str, code: str | None) -> None:
+        super().__init__(detail)
+        self.status = status
+        self.code = code or "upstream_refused"
+
+
+def is_openai_route(path: str) -> bool:
+    """Tell whether the path is one that OpenAI's clients call."""
+    return path == "/v1/models" or path.startswith(("/v1/models/", "/v1/chat/"))
+
+
+def error_body(error: FareboxError) -> bytes:
+    """Return the error as OpenAI's JSON."""
+    return orjson.dumps(
+        {
+            "error": {
+                "message": error.detail,
+                "type": _TYPES.get(error.status, "api_error"),
+                "param": error.errors[0].field if error.errors else None,
+                "code": _CODES.get(error.status, error.code),
+            }
+        }
+    )
+
+
+def openai_error_response(error: FareboxError) -> Response:
+    """Answer an error as OpenAI would; say where trying again is of no use."""
+    headers = {}
+    if isinstance(error, QuotaExhausted):
+        headers["x-should-retry"] = "false"
+    if isinstance(error, (RateLimited, Unavailable)):
+        headers["retry-after"] = str(max(1, round(error.retry_after_seconds)))
+    return Response(
+        error_body(error),
+        status_code=error.status,
+        media_type="application/json",
+        headers=headers,
+    )

@@ -1,0 +1,68 @@
+"""The model providers behind the gateway: OpenAI-compatible servers."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import httpx
+
+from backend.settings import Upstream
+
+_LIMITS = httpx.Limits(max_connections=1000, max_keepalive_connections=200)
+
+
+class Provider:
+    """A connection pool to one upstream."""
+
+    def __init__(self, upstream: Upstream) -> None:
+        self.upstream = upstream
+        key = upstream.api_key
+        self.http = httpx.AsyncClient(
+            base_url=upstream.base_url.rstrip("/") + "/",
+            headers={"authorization": f"Bearer {key.get_secret_value()}"} if key else {},
+            timeout=httpx.Timeout(upstream.timeout_seconds, connect=10),
+            limits=_LIMITS,
+            trust_env=False,
+        )
+
+    async def tokenize(self, text: str) -> int | None:
+        """Count a text's tokens by the provider's own ``/tokenize``; None if it has none."""
+        try:
+            answer = await self.http.post(self._beside("tokenize"), json={"content": text})
+            return len(answer.raise_for_status().json()["tokens"])
+        except (httpx.HTTPError, KeyError, ValueError, TypeError):
+            return None
+
+    async def prompt_text(self, messages: object) -> str | None:
+        """Return the prompt that the provider's chat template makes; None if it can't say."""
+        try:
+            answer = await self.http.post(
+                self._beside("apply-template"), json={"messages": messages}
+            )
+            prompt = answer.raise_for_status().json()["prompt"]
+        except (httpx.HTTPError, KeyError, ValueError, TypeError):
+            return None
+        return prompt if isinstance(prompt, str) else None
+
+    def _beside(self, path: str) -> httpx.URL:
+        """The address of a route that the server has beside ``/v1``."""
+        return self.http.base_url.join(f"../{path}")
+
+
+class Upstreams:
+    """Which provider serves a model. Of two that do, the first configured."""
+
+    def __init__(self, configured: Sequence[Upstream]) -> None:
+        self._providers = [Provider(upstream) for upstream in configured]
+
+    def serving(self, model: str) -> tuple[Provider, str] | None:
+        """Return the provider of a model and its own name for it."""
+        for provider in self._providers:
+            if model in provider.upstream.models:
+                return provider, provider.upstream.models[model]
+        return None
+
+    async def close(self) -> None:
+        """Close every connection."""
+        for provider in self._providers:
+            await provider.http.aclose()
