@@ -30,7 +30,9 @@ class ReportedUsage(msgspec.Struct):
         Providers count cached tokens within the prompt's and reasoning within the completion's.
         """
         prompt, completion = max(0, self.prompt_tokens), max(0, self.completion_tokens)
-        cached = _part(prompt, self.prompt_tokens_details and self.prompt_tokens_details.cached_tokens)
+        cached = _part(
+            prompt, self.prompt_tokens_details and self.prompt_tokens_details.cached_tokens
+        )
         reasoning = _part(
             completion,
             self.completion_tokens_details and self.completion_tokens_details.reasoning_tokens,

@@ -1,0 +1,56 @@
+"""OpenAI's routes. Their errors have OpenAI's shape."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Depends, Request, Response
+from fastapi.responses import StreamingResponse
+
+from backend.accounts.principal import Permission, Principal
+from backend.api.dependencies import ServicesNow, needs
+from backend.gateway.errors import ModelNotFound
+
+router = APIRouter(tags=["openai"])
+
+User = Annotated[Principal, Depends(needs(Permission.INFERENCE))]
+
+_BODY: dict[str, Any] = {
+    "requestBody": {
+        "required": True,
+        "content": {"application/json": {"schema": {"type": "object"}}},
+    }
+}
+
+
+def _described(model: str) -> dict[str, object]:
+    return {"id": model, "object": "model", "created": 0, "owned_by": "farebox"}
+
+
+@router.get("/v1/models")
+async def get_models(services: ServicesNow, caller: User) -> dict[str, object]:
+    """List the models that the caller can call now."""
+    models = await services.gateway.models(caller)
+    return {"object": "list", "data": [_described(model) for model in models]}
+
+
+@router.get("/v1/models/{model:path}")
+async def get_model(services: ServicesNow, caller: User, model: str) -> dict[str, object]:
+    """Return one model."""
+    if model not in await services.gateway.models(caller):
+        raise ModelNotFound(f"The model {model!r} does not exist or is not yours to use.")
+    return _described(model)
+
+
+@router.post("/v1/chat/completions", openapi_extra=_BODY, response_class=Response)
+async def post_chat_completions(services: ServicesNow, caller: User, request: Request) -> Response:
+    """Answer a conversation, at once or streamed; its usage is recorded either way."""
+    gateway = services.gateway
+    call = await gateway.begin(caller, await request.body(), request.state.request_id)
+    if call.request.get("stream"):
+        return StreamingResponse(
+            await gateway.open_stream(call),
+            media_type="text/event-stream",
+            headers={"x-accel-buffering": "no"},
+        )
+    return Response(await gateway.answer(call), media_type="application/json")

@@ -1,0 +1,148 @@
+"""One call: what is asked of the provider, what came of it, and the event that tells."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from decimal import Decimal
+from typing import Any, Literal
+
+import orjson
+
+from backend.gateway.accounting import ReportedUsage, measured
+from backend.gateway.admission import Admitted
+from backend.gateway.errors import InvalidRequest
+from backend.gateway.upstreams import Provider
+from backend.metering.events import AcceptedEvent
+from backend.metering.tokens import count_text_off_loop
+from backend_client.types.problems import FieldError
+
+SOURCE = "farebox://gateway"
+Status = Literal["completed", "aborted", "failed"]
+
+
+def parse_request(body: bytes) -> dict[str, Any]:
+    """Return a chat completion's request; raise ``InvalidRequest`` naming the parameter."""
+    try:
+        request = orjson.loads(body)
+    except orjson.JSONDecodeError as error:
+        raise InvalidRequest(f"The body is not valid JSON: {error}") from error
+    if not isinstance(request, dict):
+        raise InvalidRequest("The body must be a JSON object.")
+    if not isinstance(request.get("model"), str):
+        raise _wrong("model", "must be the name of a model")
+    messages = request.get("messages")
+    if not isinstance(messages, list) or not all(isinstance(one, dict) for one in messages):
+        raise _wrong("messages", "must be an array of messages")
+    if not messages:
+        raise _wrong("messages", "must hold at least one message")
+    if not isinstance(request.get("stream", False), bool | None):
+        raise _wrong("stream", "must be true or false")
+    if not isinstance(request.get("stream_options", {}), dict | None):
+        raise _wrong("stream_options", "must be an object")
+    return request
+
+
+def _wrong(parameter: str, detail: str) -> InvalidRequest:
+    return InvalidRequest(
+        f"{parameter} {detail}.", errors=[FieldError(field=parameter, detail=detail)]
+    )
+
+
+class Call:
+    """A call that was admitted. ``usage`` is what the provider reported, once it has."""
+
+    def __init__(
+        self, admitted: Admitted, provider: Provider, request: dict[str, Any], request_id: str
+    ) -> None:
+        self.admitted = admitted
+        self.provider = provider
+        self.request = request
+        self.request_id = request_id
+        self.usage: ReportedUsage | None = None
+        self.answered = False
+        self._answer: list[str] = []
+        self._began = datetime.now(UTC)
+
+    def heard(self, delta: object) -> None:
+        """Keep what the provider said, to be counted if it reports no usage."""
+        self.answered = True
+        if not isinstance(delta, dict):
+            return
+        for member in ("content", "reasoning_content", "refusal"):
+            if isinstance(delta.get(member), str):
+                self._answer.append(delta[member])
+        for tool_call in delta.get("tool_calls") or []:
+            function = tool_call.get("function") if isinstance(tool_call, dict) else None
+            if isinstance(function, dict):
+                self._answer += [
+                    part
+                    for part in (function.get("name"), function.get("arguments"))
+                    if isinstance(part, str)
+                ]
+
+    async def event(self, status: Status) -> AcceptedEvent:
+        """Make the call's usage event.
+
+        The provider's report bills. Where it reported nothing, what it was asked and what it said
+        is counted here. A call that failed before any answer bills nothing, and is on record.
+        """
+        counted: dict[str, Decimal] | None = None
+        if self.usage is not None:
+            quantities, origin = self.usage.quantities(), "provider"
+            if self.admitted.model.tokenizer.startswith("tiktoken:"):
+                counted = await self._count()
+        elif self.answered or status == "aborted":
+            quantities, origin = await self._count(), "local"
+            counted = quantities
+        else:
+            quantities, origin = {"requests": Decimal(0)}, "local"
+        caller = self.admitted.caller
+        return AcceptedEvent(
+            tenant_id=caller.tenant_id,
+            source=SOURCE,
+            id=self.request_id,
+            time=self._began,
+            received_at=datetime.now(UTC),
+            application_id=self.admitted.application_id,
+            key_id=caller.id if caller.kind == "key" else "",
+            model=self.admitted.model.id,
+            quantities=quantities,
+            labels={"status": status, "usage_source": origin},
+            counted=counted,
+        )
+
+    async def _count(self) -> dict[str, Decimal]:
+        messages = self.request["messages"]
+        scheme, _, name = self.admitted.model.tokenizer.partition(":")
+        answer = "".join(self._answer)
+        if scheme == "tiktoken":
+            prompt = await count_text_off_loop(name, _plain_text(messages))
+            said = await count_text_off_loop(name, answer)
+        else:
+            text = await self.provider.prompt_text(messages) or _plain_text(messages)
+            prompt = await self._tokenize(text)
+            said = await self._tokenize(answer)
+        return measured({"input_tokens": prompt, "output_tokens": said})
+
+    async def _tokenize(self, text: str) -> int:
+        if not text:
+            return 0
+        count = await self.provider.tokenize(text)
+        # A provider that can't even tokenize any more: about what its users' models average.
+        return await count_text_off_loop("o200k_base", text) if count is None else count
+
+
+def _plain_text(messages: list[dict[str, Any]]) -> str:
+    """Join what the messages say; pictures and sounds have no text to count."""
+    parts: list[str] = []
+    for message in messages:
+        content = message.get("content")
+        if isinstance(content, str):
+            parts.append(content)
+        elif isinstance(content, list):
+            parts += [
+                part["text"]
+                for part in content
+                if isinstance(part, dict) and isinstance(part.get("text"), str)
+            ]
+    return "\n".join(parts)
