@@ -30,13 +30,10 @@ class ReportedUsage(msgspec.Struct):
         Providers count cached tokens within the prompt's and reasoning within the completion's.
         """
         prompt, completion = max(0, self.prompt_tokens), max(0, self.completion_tokens)
-        cached = _part(
-            prompt, self.prompt_tokens_details and self.prompt_tokens_details.cached_tokens
-        )
-        reasoning = _part(
-            completion,
-            self.completion_tokens_details and self.completion_tokens_details.reasoning_tokens,
-        )
+        details = self.prompt_tokens_details
+        cached = _part(prompt, details.cached_tokens if details else None)
+        spoken = self.completion_tokens_details
+        reasoning = _part(completion, spoken.reasoning_tokens if spoken else None)
         return measured(
             {
                 "input_tokens": prompt - cached,

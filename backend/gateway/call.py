@@ -52,12 +52,12 @@ class Call:
     """A call that was admitted. ``usage`` is what the provider reported, once it has."""
 
     def __init__(
-        self, admitted: Admitted, provider: Provider, request: dict[str, Any], request_id: str
+        self, admitted: Admitted, provider: Provider, request: dict[str, Any], event_id: str
     ) -> None:
         self.admitted = admitted
         self.provider = provider
         self.request = request
-        self.request_id = request_id
+        self.event_id = event_id
         self.usage: ReportedUsage | None = None
         self.answered = False
         self._answer: list[str] = []
@@ -100,7 +100,7 @@ class Call:
         return AcceptedEvent(
             tenant_id=caller.tenant_id,
             source=SOURCE,
-            id=self.request_id,
+            id=self.event_id,
             time=self._began,
             received_at=datetime.now(UTC),
             application_id=self.admitted.application_id,

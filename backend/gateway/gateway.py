@@ -17,6 +17,7 @@ from backend.gateway.admission import Admission
 from backend.gateway.call import Call, Status, parse_request
 from backend.gateway.errors import ModelNotFound, UpstreamRefused, error_body
 from backend.gateway.upstreams import Upstreams
+from backend.ids import new_id
 from backend.metering.stream import UsageStream
 from backend.settings import Settings
 from backend.storage.database import Database
@@ -45,7 +46,7 @@ class Gateway:
             if self._upstreams.serving(model) and (caller.models is None or model in caller.models)
         ]
 
-    async def begin(self, caller: Principal, body: bytes, request_id: str) -> Call:
+    async def begin(self, caller: Principal, body: bytes) -> Call:
         """Check a request and admit it; nothing has been asked of a provider yet.
 
         Raises the gateway's errors, and ``Unavailable`` while its usage could not be recorded.
@@ -57,7 +58,8 @@ class Gateway:
             raise ModelNotFound(f"The model {request['model']!r} has no provider at present.")
         await self._stream.jetstream()
         provider, own_name = found
-        return Call(admitted, provider, {**request, "model": own_name}, request_id)
+        # An id of our own: with one that callers choose, a repeated one would go unbilled.
+        return Call(admitted, provider, {**request, "model": own_name}, new_id("req"))
 
     async def answer(self, call: Call) -> bytes:
         """Return the provider's whole answer, once its usage is recorded."""

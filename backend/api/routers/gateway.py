@@ -46,7 +46,7 @@ async def get_model(services: ServicesNow, caller: User, model: str) -> dict[str
 async def post_chat_completions(services: ServicesNow, caller: User, request: Request) -> Response:
     """Answer a conversation, at once or streamed; its usage is recorded either way."""
     gateway = services.gateway
-    call = await gateway.begin(caller, await request.body(), request.state.request_id)
+    call = await gateway.begin(caller, await request.body())
     if call.request.get("stream"):
         return StreamingResponse(
             await gateway.open_stream(call),
