@@ -16,7 +16,9 @@ from backend_client.types.events import MeterName, Name
 
 Price = Annotated[Exact, Field(ge=0, max_digits=24, decimal_places=12, allow_inf_nan=False)]
 Units = Annotated[Exact, Field(ge=0, max_digits=24, decimal_places=9, allow_inf_nan=False)]
+Percent = Annotated[Exact, Field(ge=0, le=100, decimal_places=6, allow_inf_nan=False)]
 UnitSize = Literal[1, 1_000, 1_000_000]
+Id = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9-]{0,62}$")]
 
 
 def _refuse(detail: str, *at: str | int) -> NoReturn:
@@ -25,10 +27,14 @@ def _refuse(detail: str, *at: str | int) -> NoReturn:
 
 
 class Tier(Wire):
-    """Units up to ``up_to`` in the period (inclusive; null for all above) at ``price``."""
+    """Units up to ``up_to`` in the period (inclusive; null for all above) at ``price``.
+
+    ``flat_fee`` is asked once a period, when the tier is reached.
+    """
 
     up_to: Units | None
     price: Price
+    flat_fee: Price = Decimal(0)
 
 
 def _check_tiers(tiers: Sequence[Tier]) -> None:
@@ -47,28 +53,35 @@ class _UsageCharge(Wire):
     """A charge on what is metered.
 
     ``meters`` are summed before pricing; ``models`` limits the charge to those models (null for
-    all). The ``included`` units of each period are free.
+    all). The ``included`` units of each period are free. ``minimum`` and ``maximum`` bound what
+    the charge asks for in a period; the minimum is prorated by the second.
     """
 
-    id: str = Field(pattern=r"^[a-z0-9][a-z0-9-]{0,62}$")
+    id: Id
     name: str = Field(min_length=1, max_length=200)
     meters: list[MeterName] = Field(min_length=1)
     models: list[Name] | None = Field(None, min_length=1)
-    unit_size: UnitSize = 1_000_000
     included: Units = Decimal(0)
+    minimum: Price | None = None
+    maximum: Price | None = None
+
+    @model_validator(mode="after")
+    def _minimum_is_below_maximum(self) -> Self:
+        if self.minimum is not None and self.maximum is not None and self.minimum > self.maximum:
+            _refuse("the minimum is above the maximum", "minimum")
+        return self
 
 
 class PerUnitCharge(_UsageCharge):
     """Every unit beyond the included ones costs the same."""
 
     kind: Literal["per_unit"] = "per_unit"
+    unit_size: UnitSize = 1_000_000
     price: Price
 
 
-class GraduatedCharge(_UsageCharge):
-    """Each tier's price applies to the units that fall in it; tiers count after ``included``."""
-
-    kind: Literal["graduated"] = "graduated"
+class _TieredCharge(_UsageCharge):
+    unit_size: UnitSize = 1_000_000
     tiers: list[Tier] = Field(min_length=1)
 
     @model_validator(mode="after")
@@ -77,16 +90,78 @@ class GraduatedCharge(_UsageCharge):
         return self
 
 
+class GraduatedCharge(_TieredCharge):
+    """Each tier's price applies to the units that fall in it; tiers count after ``included``."""
+
+    kind: Literal["graduated"] = "graduated"
+
+
+class VolumeCharge(_TieredCharge):
+    """The tier that the period's billable units reach prices all of them.
+
+    The total can fall where a tier begins: that is what volume pricing means.
+    """
+
+    kind: Literal["volume"] = "volume"
+
+
+class PackageCharge(_UsageCharge):
+    """Units are sold in packages of ``package_size``; a package that is begun is paid whole."""
+
+    kind: Literal["package"] = "package"
+    package_size: int = Field(ge=1, le=10**15)
+    price: Price
+
+
+class PercentageCharge(_UsageCharge):
+    """``percent`` of what is metered, for meters that count money, such as a provider's cost."""
+
+    kind: Literal["percentage"] = "percentage"
+    percent: Annotated[Exact, Field(ge=0, max_digits=13, decimal_places=10, allow_inf_nan=False)]
+
+
 class FlatCharge(Wire):
     """A fee for the period, whatever is used; prorated by the second when partly subscribed."""
 
     kind: Literal["flat"] = "flat"
-    id: str = Field(pattern=r"^[a-z0-9][a-z0-9-]{0,62}$")
+    id: Id
     name: str = Field(min_length=1, max_length=200)
     price: Price
 
 
-Charge = Annotated[PerUnitCharge | GraduatedCharge | FlatCharge, Field(discriminator="kind")]
+UsageCharge = PerUnitCharge | GraduatedCharge | VolumeCharge | PackageCharge | PercentageCharge
+Charge = Annotated[UsageCharge | FlatCharge, Field(discriminator="kind")]
+
+
+class IncludedPool(Wire):
+    """Units a period that several charges may draw on, in the order they are named, for free.
+
+    What a charge includes itself is used up before the pool.
+    """
+
+    id: Id
+    name: str = Field(min_length=1, max_length=200)
+    charges: list[Id] = Field(min_length=1)
+    quantity: Units
+
+
+class Discount(Wire):
+    """Takes ``percent`` or, once a period, ``amount`` off ``charges`` (null for all of the plan).
+
+    A discount never takes off more than there is.
+    """
+
+    id: Id
+    name: str = Field(min_length=1, max_length=200)
+    percent: Percent | None = None
+    amount: Price | None = None
+    charges: list[Id] | None = Field(None, min_length=1)
+
+    @model_validator(mode="after")
+    def _one_of_percent_and_amount(self) -> Self:
+        if (self.percent is None) == (self.amount is None):
+            _refuse("give either percent or amount")
+        return self
 
 
 class QuotaLimit(StrEnum):
@@ -105,13 +180,20 @@ class Quota(Wire):
 
 
 class PlanDefinition(Wire):
-    """A plan version's content. Immutable once published."""
+    """A plan version's content. Immutable once published.
 
-    id: str = Field(pattern=r"^[a-z0-9][a-z0-9-]{0,62}$")
+    ``minimum`` is the least that a period on the plan costs, after discounts; prorated by the
+    second.
+    """
+
+    id: Id
     name: str = Field(min_length=1, max_length=200)
     description: str = ""
     currency: Currency = "USD"
     charges: list[Charge] = []
+    pools: list[IncludedPool] = []
+    discounts: list[Discount] = []
+    minimum: Price | None = None
     quotas: list[Quota] = []
 
     @model_validator(mode="after")
@@ -130,6 +212,31 @@ class PlanDefinition(Wire):
                 if other != charge.id:
                     of = f" of {model}" if model else ""
                     _refuse(f"charge {other!r} prices {meter}{of} too", "charges", index)
+        return self
+
+    @model_validator(mode="after")
+    def _pools_and_discounts_name_charges(self) -> Self:
+        usage = {charge.id for charge in self.charges if not isinstance(charge, FlatCharge)}
+        pooled: set[str] = set()
+        for index, pool in enumerate(self.pools):
+            for place, charge_id in enumerate(pool.charges):
+                at = ("pools", index, "charges", place)
+                if charge_id not in usage:
+                    _refuse(f"there is no usage charge {charge_id!r} in this plan", *at)
+                if charge_id in pooled:
+                    _refuse(f"charge {charge_id!r} draws on a pool already", *at)
+                pooled.add(charge_id)
+        every = {charge.id for charge in self.charges}
+        for index, discount in enumerate(self.discounts):
+            for place, charge_id in enumerate(discount.charges or ()):
+                if charge_id not in every:
+                    at = ("discounts", index, "charges", place)
+                    _refuse(f"there is no charge {charge_id!r} in this plan", *at)
+        for field, parts in (("pools", self.pools), ("discounts", self.discounts)):
+            ids = [part.id for part in parts]
+            for index, part_id in enumerate(ids):
+                if part_id in ids[:index]:
+                    _refuse(f"the id {part_id!r} is given twice", field, index, "id")
         return self
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from decimal import Decimal
 from typing import Literal
 
 from backend_client.types.common import Answer, Exact, Instant, Money
@@ -16,24 +17,29 @@ class Period(Answer):
 
 
 class TierSpend(Answer):
-    """One tier's part of a line: ``quantity`` units at ``price`` per ``unit_size``."""
+    """One tier's part of a line: ``quantity`` units at ``price`` per ``unit_size``.
+
+    ``flat_fee`` is part of ``amount``.
+    """
 
     up_to: Exact | None
     quantity: Exact
     price: Exact
     amount: Exact
+    flat_fee: Exact = Decimal(0)
 
 
 class SpendLine(Answer):
     """One charge in one stretch of a subscription.
 
     ``exact`` is what the arithmetic gives; ``amount`` is ``exact`` rounded half up to the minor
-    unit. The total is the sum of the rounded lines.
+    unit. The total is the sum of the rounded lines and adjustments. ``price`` is for
+    ``unit_size`` units, and null where tiers have prices.
     """
 
     charge_id: str
     name: str
-    kind: Literal["per_unit", "graduated", "flat"]
+    kind: Literal["per_unit", "graduated", "volume", "package", "percentage", "flat"]
     plan: str
     plan_version: int
     start: Instant
@@ -50,6 +56,21 @@ class SpendLine(Answer):
     amount: Money
 
 
+class SpendAdjustment(Answer):
+    """A signed amount beside the lines: a charge's or the plan's limit, or a discount.
+
+    ``id`` is the charge's, the discount's or the plan's.
+    """
+
+    kind: Literal["maximum", "minimum", "discount"]
+    id: str
+    name: str
+    plan: str
+    plan_version: int
+    exact: Exact
+    amount: Money
+
+
 class UnpricedUsage(Answer):
     """Usage that no charge of the plan prices: nothing is lost, nothing is billed."""
 
@@ -59,12 +80,16 @@ class UnpricedUsage(Answer):
 
 
 class SpendReport(Answer):
-    """Spend in a billing period so far. ``exact_total`` sums the unrounded lines."""
+    """Spend in a billing period so far.
+
+    ``exact_total`` sums the unrounded lines and adjustments.
+    """
 
     period: Period
     as_of: Instant
     currency: str
     lines: list[SpendLine]
+    adjustments: list[SpendAdjustment] = []
     exact_total: Exact
     total: Money
     unpriced: list[UnpricedUsage] = []
