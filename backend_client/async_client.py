@@ -13,7 +13,7 @@ from typing import Any, Self, TypeVar
 import httpx
 
 from backend_client import requests
-from backend_client.errors import Unavailable, error_of
+from backend_client.errors import ClientError, Unavailable, error_of
 from backend_client.requests import Answer, Call
 from backend_client.transport import STREAM_TIMEOUT, TIMEOUT, Retries, headers, unreachable
 from backend_client.types.accounts import (
@@ -88,7 +88,9 @@ class AsyncFareboxClient:
 
     async def _do(self, call: Call[Answer]) -> Answer:
         for attempt in itertools.count():
-            response = None
+            response: httpx.Response | None = None
+            failure: ClientError
+            cause: httpx.TransportError | None
             try:
                 response = await self._http.request(
                     call.method,

@@ -1,0 +1,101 @@
+"""A person signs in, makes a key, sends an event, and reads it back as usage and as spend."""
+
+from __future__ import annotations
+
+import asyncio
+from decimal import Decimal
+
+import httpx
+import pytest
+
+pytestmark = pytest.mark.engine
+
+
+async def until_usage(api: httpx.AsyncClient, headers: dict[str, str]) -> dict[str, object]:
+    """The usage report, once the worker has counted anything."""
+    async with asyncio.timeout(20):
+        while True:
+            answer = await api.get(
+                "/v1/usage", headers=headers, params={"granularity": "total", "group_by": "model"}
+            )
+            assert answer.status_code == 200, answer.text
+            if answer.json()["rows"]:
+                return dict(answer.json())
+
+
+async def test_an_event_becomes_usage_once_and_is_priced(
+    api: httpx.AsyncClient, session: dict[str, str], worker: None
+) -> None:
+    application = (await api.get("/v1/applications", headers=session)).json()["items"][0]["id"]
+    made = await api.post(
+        "/v1/keys",
+        headers=session,
+        json={"name": "ingest", "application_id": application, "scopes": ["events:write"]},
+    )
+    assert made.status_code == 201, made.text
+    key = {"authorization": f"Bearer {made.json()['secret']}"}
+    event = {
+        "specversion": "1.0",
+        "id": "1",
+        "source": "test",
+        "type": "ai.usage",
+        "data": {
+            "application": application,
+            "model": "smollm2-135m-instruct",
+            "quantities": {"input_tokens": 1200, "audio_seconds": 0.1},
+        },
+    }
+    wrong = {**event, "id": "2", "data": {**event["data"], "application": "app_unknown"}}
+    verdict = await api.post("/v1/events", headers=key, json=[event, event, wrong])
+    assert verdict.status_code == 202, verdict.text
+    assert verdict.json() | {"errors": []} == {
+        "received": 3,
+        "accepted": 1,
+        "duplicates": 1,
+        "rejected": 1,
+        "errors": [],
+    }
+    assert verdict.json()["errors"][0]["field"] == "data.application"
+
+    report = await until_usage(api, session)
+    rows = report["rows"]
+    assert isinstance(rows, list)
+    assert {row["meter"]: Decimal(row["quantity"]) for row in rows} == {
+        "audio_seconds": Decimal("0.1"),
+        "input_tokens": Decimal(1200),
+    }
+    etag = {"if-none-match": f'W/"{report["version"]}"'}
+    unchanged = await api.get("/v1/usage", headers=session | etag)
+    assert unchanged.status_code == 304
+    spend = await api.get("/v1/spend", headers=session)
+    assert spend.status_code == 200, spend.text
+    assert spend.json()["total"] == {"amount": "0.00", "currency": "USD"}
+
+
+async def test_problems_are_told_as_problem_details(
+    api: httpx.AsyncClient, session: dict[str, str]
+) -> None:
+    missing = await api.get("/v1/keys/key_none", headers=session)
+    assert missing.status_code == 404
+    assert missing.headers["content-type"] == "application/problem+json"
+    assert missing.json()["code"] == "not_found"
+    assert missing.json()["request_id"] == missing.headers["x-request-id"]
+    nobody = await api.get("/v1/keys")
+    assert (nobody.status_code, nobody.headers["www-authenticate"]) == (401, "Bearer")
+    invalid = await api.post("/v1/applications", headers=session, json={"name": ""})
+    assert invalid.status_code == 422
+    assert invalid.json()["errors"][0]["field"] == "name"
+    openai = await api.post("/v1/chat/completions", json={})
+    assert openai.status_code == 401
+    assert openai.json()["error"]["code"] == "invalid_api_key"
+
+
+async def test_readiness_tells_of_both_engines(api: httpx.AsyncClient) -> None:
+    answer = await api.get("/readyz")
+    assert answer.json() == {"status": "ready", "checks": {"postgresql": True, "nats": True}}
+
+
+async def test_openapi_is_made_from_the_routes(api: httpx.AsyncClient) -> None:
+    document = (await api.get("/openapi.json")).json()
+    assert document["openapi"].startswith("3.1")
+    assert "/v1/usage" in document["paths"]
