@@ -184,12 +184,8 @@ def _prices(plan: PlanDefinition, card: RateCard, model: str) -> list[MeterPrice
     for meter in [*METERS, *sorted(own.difference(METERS))]:
         charge = card.charge_for(model, meter)
         if charge is not None:
+            price, units = first_price(charge)
             prices.append(
-                MeterPrice(
-                    meter=meter,
-                    price=first_price(charge),
-                    unit_size=charge.unit_size,
-                    currency=plan.currency,
-                )
+                MeterPrice(meter=meter, price=price, unit_size=units, currency=plan.currency)
             )
     return prices

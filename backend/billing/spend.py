@@ -12,13 +12,22 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from backend.billing.subscriptions import plan_stretches
 from backend.metering.rated_usage import period_usage
+from backend.pricing.adjustments import Adjustment
+from backend.pricing.charges import first_price
 from backend.pricing.periods import BillingPeriod, billing_period
 from backend.pricing.rating import MeteredQuantity, RatedLine, RatedPeriod, Stretch, rate
 from backend.storage.tables import usage_versions
 from backend_client.types.accounts import Tenant
 from backend_client.types.common import Money
-from backend_client.types.plans import FlatCharge, GraduatedCharge
-from backend_client.types.spend import Period, SpendLine, SpendReport, TierSpend, UnpricedUsage
+from backend_client.types.plans import FlatCharge, GraduatedCharge, VolumeCharge
+from backend_client.types.spend import (
+    Period,
+    SpendAdjustment,
+    SpendLine,
+    SpendReport,
+    TierSpend,
+    UnpricedUsage,
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,6 +110,7 @@ def report(opened: OpenPeriod, rated: RatedPeriod, now: datetime) -> SpendReport
         as_of=now.astimezone(UTC),
         currency=rated.currency,
         lines=[_line(line, rated.currency) for line in rated.lines],
+        adjustments=[_adjustment(one, rated.currency) for one in rated.adjustments],
         exact_total=rated.exact_total,
         total=Money(amount=rated.total, currency=rated.currency),
         unpriced=[
@@ -113,6 +123,7 @@ def report(opened: OpenPeriod, rated: RatedPeriod, now: datetime) -> SpendReport
 
 def _line(line: RatedLine, currency: str) -> SpendLine:
     charge = line.charge
+    price, unit_size = (charge.price, 1) if isinstance(charge, FlatCharge) else first_price(charge)
     return SpendLine(
         charge_id=charge.id,
         name=charge.name,
@@ -126,16 +137,32 @@ def _line(line: RatedLine, currency: str) -> SpendLine:
         quantity=line.quantity,
         included=line.included,
         billable=line.billable,
-        unit_size=1 if isinstance(charge, FlatCharge) else charge.unit_size,
-        price=None if isinstance(charge, GraduatedCharge) else charge.price,
+        unit_size=unit_size,
+        price=None if isinstance(charge, GraduatedCharge | VolumeCharge) else price,
         tiers=[
             TierSpend(
-                up_to=tier.up_to, quantity=tier.quantity, price=tier.price, amount=tier.amount
+                up_to=tier.up_to,
+                quantity=tier.quantity,
+                price=tier.price,
+                amount=tier.amount,
+                flat_fee=tier.flat_fee,
             )
             for tier in line.tiers
         ],
         exact=line.exact,
         amount=Money(amount=line.amount, currency=currency),
+    )
+
+
+def _adjustment(one: Adjustment, currency: str) -> SpendAdjustment:
+    return SpendAdjustment(
+        kind=one.kind,
+        id=one.id,
+        name=one.name,
+        plan=one.plan,
+        plan_version=one.plan_version,
+        exact=one.exact,
+        amount=Money(amount=one.amount, currency=currency),
     )
 
 

@@ -1,7 +1,7 @@
 """What each kind of charge makes of a quantity. Exact: nothing here rounds.
 
-A quantity is priced as the stretch of units from ``before`` to ``before + quantity`` of the
-period, so that usage which is split over plan versions goes on in the tier it had reached.
+Units are priced as the stretch from ``before`` to ``before + units`` of the period's billable
+units, so that usage which is split over plan versions goes on in the tier it had reached.
 """
 
 from __future__ import annotations
@@ -9,69 +9,96 @@ from __future__ import annotations
 from dataclasses import dataclass
 from decimal import Decimal
 
-from backend_client.types.plans import GraduatedCharge, PerUnitCharge, Tier
-
-UsageCharge = PerUnitCharge | GraduatedCharge
+from backend_client.types.plans import (
+    GraduatedCharge,
+    PackageCharge,
+    PercentageCharge,
+    PerUnitCharge,
+    Tier,
+    UsageCharge,
+    VolumeCharge,
+)
 
 _ZERO = Decimal(0)
 
 
 @dataclass(frozen=True, slots=True)
 class PricedTier:
-    """The ``quantity`` of units that fell in a tier, and what they cost at its ``price``."""
+    """The units that fell in a tier; ``amount`` is their price and, once, the tier's flat fee."""
 
     up_to: Decimal | None
     price: Decimal
+    flat_fee: Decimal
     quantity: Decimal
     amount: Decimal
 
 
 @dataclass(frozen=True, slots=True)
-class PricedQuantity:
-    """``quantity = included + billable``, and ``amount`` the unrounded price of the billable."""
+class PricedUnits:
+    """The unrounded price of some units, and how tiers made it."""
 
-    quantity: Decimal
-    included: Decimal
-    billable: Decimal
-    tiers: tuple[PricedTier, ...]
     amount: Decimal
-
-
-def price_quantity(charge: UsageCharge, before: Decimal, quantity: Decimal) -> PricedQuantity:
-    """Price ``quantity`` units that follow ``before`` earlier ones in the same period.
-
-    Raises ``ValueError`` if either is negative. Run it in ``money.exact_arithmetic()``.
-    """
-    if before < 0 or quantity < 0:
-        raise ValueError(f"charge {charge.id}: a quantity is negative")
-    start = max(before - charge.included, _ZERO)
-    end = max(before + quantity - charge.included, _ZERO)
-    billable = end - start
     tiers: tuple[PricedTier, ...] = ()
+
+
+def price_units(
+    charge: UsageCharge, before: Decimal, units: Decimal, total: Decimal
+) -> PricedUnits:
+    """Price ``units`` that follow ``before`` others in a period that has ``total`` in the end.
+
+    Raises ``ValueError`` if a quantity is negative or there are more units than ``total``. Run it
+    in ``money.exact_arithmetic()``.
+    """
+    if before < 0 or units < 0 or before + units > total:
+        raise ValueError(f"charge {charge.id}: {before} and {units} units of {total} can't be")
+    if not units:
+        return PricedUnits(_ZERO)
     match charge:
-        case PerUnitCharge(price=price):
-            amount = billable * price / charge.unit_size
-        case GraduatedCharge():
-            tiers = _graduated(charge.tiers, charge.unit_size, start, end)
-            amount = sum((tier.amount for tier in tiers), _ZERO)
-    return PricedQuantity(quantity, quantity - billable, billable, tiers, amount)
+        case PerUnitCharge(price=price, unit_size=unit_size):
+            return PricedUnits(units * price / unit_size)
+        case PercentageCharge(percent=percent):
+            return PricedUnits(units * percent / 100)
+        case PackageCharge(package_size=size, price=price):
+            return PricedUnits((_packages(before + units, size) - _packages(before, size)) * price)
+        case GraduatedCharge(tiers=tiers, unit_size=unit_size):
+            priced = tuple(_graduated(tiers, unit_size, before, before + units))
+        case VolumeCharge(tiers=tiers, unit_size=unit_size):
+            reached = next(tier for tier in tiers if tier.up_to is None or total <= tier.up_to)
+            priced = (_priced(reached, unit_size, units, begins=not before),)
+    return PricedUnits(sum((tier.amount for tier in priced), _ZERO), priced)
 
 
-def first_price(charge: UsageCharge) -> Decimal:
-    """Return the price of the first billable unit, per ``unit_size``."""
-    return charge.price if isinstance(charge, PerUnitCharge) else charge.tiers[0].price
+def first_price(charge: UsageCharge) -> tuple[Decimal, int]:
+    """Return the price of the first billable units, and how many units it is for."""
+    match charge:
+        case PerUnitCharge():
+            return charge.price, charge.unit_size
+        case PercentageCharge():
+            return charge.percent / 100, 1
+        case PackageCharge():
+            return charge.price, charge.package_size
+        case _:
+            return charge.tiers[0].price, charge.unit_size
 
 
-def _graduated(
-    tiers: list[Tier], unit_size: int, start: Decimal, end: Decimal
-) -> tuple[PricedTier, ...]:
+def _graduated(tiers: list[Tier], unit_size: int, start: Decimal, end: Decimal) -> list[PricedTier]:
     priced = []
     floor = _ZERO
     for tier in tiers:
         ceiling = end if tier.up_to is None else min(end, tier.up_to)
         units = ceiling - max(start, floor)
         if units > 0:
-            priced.append(PricedTier(tier.up_to, tier.price, units, units * tier.price / unit_size))
+            priced.append(_priced(tier, unit_size, units, begins=start <= floor))
         if tier.up_to is not None:
             floor = tier.up_to
-    return tuple(priced)
+    return priced
+
+
+def _priced(tier: Tier, unit_size: int, units: Decimal, *, begins: bool) -> PricedTier:
+    fee = tier.flat_fee if begins else _ZERO
+    return PricedTier(tier.up_to, tier.price, fee, units, units * tier.price / unit_size + fee)
+
+
+def _packages(units: Decimal, size: int) -> Decimal:
+    whole, rest = divmod(units, size)
+    return whole + 1 if rest else whole

@@ -14,10 +14,11 @@ from decimal import Decimal
 from fractions import Fraction
 from typing import Final
 
-from backend.pricing.charges import PricedQuantity, PricedTier, UsageCharge, price_quantity
+from backend.pricing.adjustments import Adjuster, Adjustment
+from backend.pricing.charges import PricedTier, PricedUnits, price_units
 from backend.pricing.money import exact_arithmetic, prorate, round_to_minor_unit
 from backend.pricing.periods import BillingPeriod
-from backend_client.types.plans import Charge, FlatCharge, PlanDefinition
+from backend_client.types.plans import Charge, FlatCharge, PlanDefinition, UsageCharge
 
 FALLBACK_METERS: Final = {
     "cached_input_tokens": "input_tokens",
@@ -26,6 +27,7 @@ FALLBACK_METERS: Final = {
 """The meter whose charge prices another one, if a plan has no charge for that itself."""
 
 _ZERO = Decimal(0)
+_Sums = defaultdict[tuple[str, str], Decimal]
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,10 +69,14 @@ class RatedLine:
 
 @dataclass(frozen=True, slots=True)
 class RatedPeriod:
-    """A period's lines. ``total`` sums the rounded lines, ``exact_total`` the unrounded ones."""
+    """A period's lines and adjustments. ``total`` sums their rounded amounts.
+
+    ``exact_total`` sums the unrounded ones.
+    """
 
     currency: str
     lines: tuple[RatedLine, ...]
+    adjustments: tuple[Adjustment, ...]
     unpriced: tuple[MeteredQuantity, ...]
     exact_total: Decimal
     total: Decimal
@@ -112,6 +118,7 @@ class _Version:
     end: datetime
     share: Fraction = Fraction(0)
     used: defaultdict[str, Decimal] = field(default_factory=lambda: defaultdict(Decimal))
+    free: dict[str, Decimal] = field(default_factory=dict)
 
 
 def rate(stretches: Iterable[Stretch], period: BillingPeriod, currency: str) -> RatedPeriod:
@@ -123,18 +130,26 @@ def rate(stretches: Iterable[Stretch], period: BillingPeriod, currency: str) -> 
     the second. Raises ``ValueError`` for a plan in another currency or a negative quantity.
     """
     with exact_arithmetic():
-        unpriced: defaultdict[tuple[str, str], Decimal] = defaultdict(Decimal)
+        unpriced: _Sums = defaultdict(Decimal)
         versions = _by_version(stretches, period, currency, unpriced)
+        totals = _allot_free_units(versions)
+        adjuster = Adjuster(currency)
+        before: _Sums = defaultdict(Decimal)
         lines: list[RatedLine] = []
-        counted: defaultdict[tuple[str, str], Decimal] = defaultdict(Decimal)
+        adjustments: list[Adjustment] = []
         for version in versions:
-            lines.extend(_lines(version, currency, counted))
+            own = list(_lines(version, currency, before, totals))
+            amounts = {line.charge.id: line.amount for line in own}
+            lines += own
+            adjustments += adjuster.adjust(version.plan, version.version, version.share, amounts)
+        parts: list[RatedLine | Adjustment] = [*lines, *adjustments]
         return RatedPeriod(
             currency,
             tuple(lines),
+            tuple(adjustments),
             tuple(MeteredQuantity(*key, quantity) for key, quantity in sorted(unpriced.items())),
-            sum((line.exact for line in lines), _ZERO),
-            sum((line.amount for line in lines), round_to_minor_unit(_ZERO, currency)),
+            sum((part.exact for part in parts), _ZERO),
+            sum((part.amount for part in parts), round_to_minor_unit(_ZERO, currency)),
         )
 
 
@@ -142,7 +157,7 @@ def _by_version(
     stretches: Iterable[Stretch],
     period: BillingPeriod,
     currency: str,
-    unpriced: defaultdict[tuple[str, str], Decimal],
+    unpriced: _Sums,
 ) -> list[_Version]:
     versions: dict[tuple[str, int], tuple[_Version, RateCard]] = {}
     for stretch in sorted(stretches, key=lambda stretch: stretch.start):
@@ -168,18 +183,45 @@ def _by_version(
     return [version for version, _ in versions.values()]
 
 
-def _lines(
-    version: _Version, currency: str, counted: defaultdict[tuple[str, str], Decimal]
-) -> Iterable[RatedLine]:
+def _allot_free_units(versions: list[_Version]) -> _Sums:
+    """Set which units of each charge are free; return the period's billable units by charge.
+
+    A charge's own included units go first, then the pools; what a version used of them is gone
+    for a later version of the same plan.
+    """
+    had: _Sums = defaultdict(Decimal)
+    drawn: _Sums = defaultdict(Decimal)
+    totals: _Sums = defaultdict(Decimal)
+    for version in versions:
+        plan, used = version.plan, version.used
+        for charge in plan.charges:
+            if isinstance(charge, FlatCharge) or charge.id not in used:
+                continue
+            own = max(charge.included - had[plan.id, charge.id], _ZERO)
+            version.free[charge.id] = min(own, used[charge.id])
+            had[plan.id, charge.id] += version.free[charge.id]
+        for pool in plan.pools:
+            for charge_id in pool.charges:
+                wanted = used.get(charge_id, _ZERO) - version.free.get(charge_id, _ZERO)
+                taken = min(wanted, max(pool.quantity - drawn[plan.id, pool.id], _ZERO))
+                drawn[plan.id, pool.id] += taken
+                if taken:
+                    version.free[charge_id] += taken
+        for charge_id, quantity in used.items():
+            totals[plan.id, charge_id] += quantity - version.free[charge_id]
+    return totals
+
+
+def _lines(version: _Version, currency: str, before: _Sums, totals: _Sums) -> Iterable[RatedLine]:
     for charge in version.plan.charges:
         if isinstance(charge, FlatCharge):
-            fee = prorate(charge.price, version.share)
-            share = Decimal(1)
-            priced = PricedQuantity(share, _ZERO, share, (), fee)
-        elif quantity := version.used.get(charge.id):
-            before = counted[version.plan.id, charge.id]
-            counted[version.plan.id, charge.id] += quantity
-            priced = price_quantity(charge, before, quantity)
+            quantity, free = Decimal(1), _ZERO
+            priced = PricedUnits(prorate(charge.price, version.share))
+        elif quantity := version.used.get(charge.id, _ZERO):
+            key = (version.plan.id, charge.id)
+            free = version.free[charge.id]
+            priced = price_units(charge, before[key], quantity - free, totals[key])
+            before[key] += quantity - free
         else:
             continue
         yield RatedLine(
@@ -188,9 +230,9 @@ def _lines(
             version.version,
             version.start,
             version.end,
-            priced.quantity,
-            priced.included,
-            priced.billable,
+            quantity,
+            free,
+            quantity - free,
             priced.tiers,
             priced.amount,
             round_to_minor_unit(priced.amount, currency),

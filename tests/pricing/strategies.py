@@ -10,11 +10,16 @@ from hypothesis import strategies as st
 from backend.pricing.periods import BillingPeriod
 from backend.pricing.rating import MeteredQuantity, Stretch
 from backend_client.types.plans import (
+    Discount,
     FlatCharge,
     GraduatedCharge,
+    IncludedPool,
+    PackageCharge,
+    PercentageCharge,
     PerUnitCharge,
     PlanDefinition,
     Tier,
+    VolumeCharge,
 )
 
 MODELS = ("large", "small")
@@ -37,31 +42,85 @@ usages = st.lists(metered, max_size=12)
 @st.composite
 def tiers(draw: st.DrawFn) -> list[Tier]:
     bounds = sorted(draw(st.sets(st.integers(1, 2_000_000), max_size=3)))
-    return [Tier(up_to=bound, price=draw(prices)) for bound in [*map(Decimal, bounds), None]]
+    fees = st.just(Decimal(0)) | prices
+    return [
+        Tier(up_to=bound, price=draw(prices), flat_fee=draw(fees))
+        for bound in [*map(Decimal, bounds), None]
+    ]
+
+
+KINDS = ("per_unit", "graduated", "volume", "package", "percentage")
 
 
 @st.composite
-def plans(draw: st.DrawFn, plan_id: str = "plan") -> PlanDefinition:
+def usage_charges(draw: st.DrawFn, charge_id: str, meters: list[str], kinds: tuple[str, ...]):
+    fields = {
+        "id": charge_id,
+        "name": "A charge",
+        "meters": meters,
+        "models": draw(st.sampled_from([None, ["large"], ["large", "small"]])),
+        "included": draw(st.just(Decimal(0)) | quantities),
+        "minimum": draw(st.none() | st.decimals(0, 5, places=4)),
+        "maximum": draw(st.none() | st.decimals(5, 500, places=4)),
+    }
+    sizes = {"unit_size": draw(st.sampled_from([1, 1_000, 1_000_000]))}
+    match draw(st.sampled_from(kinds)):
+        case "per_unit":
+            return PerUnitCharge(**fields, **sizes, price=draw(prices))
+        case "graduated":
+            return GraduatedCharge(**fields, **sizes, tiers=draw(tiers()))
+        case "volume":
+            return VolumeCharge(**fields, **sizes, tiers=draw(tiers()))
+        case "package":
+            size = draw(st.integers(1, 10_000))
+            return PackageCharge(**fields, package_size=size, price=draw(prices))
+        case _:
+            return PercentageCharge(**fields, percent=draw(st.decimals(0, 150, places=4)))
+
+
+@st.composite
+def plans(draw: st.DrawFn, plan_id: str = "plan", kinds: tuple[str, ...] = KINDS) -> PlanDefinition:
     """A plan that prices some of the meters, each by one charge of its own or a shared one."""
     charges = []
     unpriced = list(draw(st.permutations(METERS)))
     while unpriced and len(charges) < 4:
         taken = [unpriced.pop() for _ in range(min(len(unpriced), draw(st.integers(1, 2))))]
-        common = {
-            "id": f"charge-{len(charges)}",
-            "name": "A charge",
-            "meters": taken,
-            "models": draw(st.sampled_from([None, ["large"], ["large", "small"]])),
-            "unit_size": draw(st.sampled_from([1, 1_000, 1_000_000])),
-            "included": draw(st.one_of(st.just(Decimal(0)), quantities)),
-        }
-        if draw(st.booleans()):
-            charges.append(PerUnitCharge(**common, price=draw(prices)))
-        else:
-            charges.append(GraduatedCharge(**common, tiers=draw(tiers())))
+        charges.append(draw(usage_charges(f"charge-{len(charges)}", taken, kinds)))
+    names = [charge.id for charge in charges]
+    pools = []
+    if draw(st.booleans()):
+        drawing = draw(st.permutations(names))[: draw(st.integers(1, len(names)))]
+        pools.append(
+            IncludedPool(id="pool", name="Pool", charges=drawing, quantity=draw(quantities))
+        )
     if draw(st.booleans()):
         charges.append(FlatCharge(id="fee", name="Fee", price=draw(prices)))
-    return PlanDefinition(id=plan_id, name="Plan", charges=charges)
+    return PlanDefinition(
+        id=plan_id,
+        name="Plan",
+        charges=charges,
+        pools=pools,
+        discounts=draw(discounts(names)),
+        minimum=draw(st.none() | prices),
+    )
+
+
+@st.composite
+def discounts(draw: st.DrawFn, charges: list[str]) -> list[Discount]:
+    """One discount on some charges, or up to three on all of the plan."""
+    if draw(st.booleans()):
+        some = draw(st.lists(st.sampled_from(charges), min_size=1, unique=True))
+        return [draw(discount("part", some))]
+    return [draw(discount(f"whole-{index}", None)) for index in range(draw(st.integers(0, 3)))]
+
+
+@st.composite
+def discount(draw: st.DrawFn, discount_id: str, charges: list[str] | None) -> Discount:
+    off = draw(
+        st.fixed_dictionaries({"percent": st.decimals(0, 100, places=3)})
+        | st.fixed_dictionaries({"amount": st.decimals(0, 50, places=3)})
+    )
+    return Discount(id=discount_id, name="Discount", charges=charges, **off)
 
 
 def whole(plan: PlanDefinition | None, usage: list[MeteredQuantity], version: int = 1) -> Stretch:

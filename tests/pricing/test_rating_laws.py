@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import random
 from collections import Counter
 from decimal import Decimal
@@ -11,18 +12,31 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from backend.pricing.charges import price_quantity
+from backend.pricing.charges import price_units
 from backend.pricing.money import exact_arithmetic, round_to_minor_unit
-from backend.pricing.rating import FALLBACK_METERS, MeteredQuantity, RatedPeriod, Stretch, rate
-from backend_client.types.plans import FlatCharge, GraduatedCharge, PlanDefinition, Tier
+from backend.pricing.rating import MeteredQuantity, RatedPeriod, Stretch, rate
+from backend_client.types.plans import (
+    FlatCharge,
+    GraduatedCharge,
+    PackageCharge,
+    PercentageCharge,
+    PerUnitCharge,
+    PlanDefinition,
+    Tier,
+    VolumeCharge,
+)
 from tests.pricing.strategies import (
+    KINDS,
+    MODELS,
     PERIOD,
     QUARTERS,
     between,
     metered,
     plans,
+    prices,
     quantities,
     tiers,
+    usage_charges,
     usages,
     whole,
 )
@@ -64,20 +78,43 @@ def test_a_new_version_that_changes_nothing_costs_nothing(
 ) -> None:
     changed = rated(between(plan, 0, 1000, early), between(plan, 1000, QUARTERS, late, version=2))
     unchanged = rated(whole(plan, early + late))
-    difference = abs(changed.exact_total - unchanged.exact_total)
-    assert difference < Decimal("1e-20")  # a fee's two shares may not end
-    assert sum(line.included for line in changed.lines) == sum(
-        line.included for line in unchanged.lines
-    )
+    with exact_arithmetic():
+        costs = [sum(line.exact for line in bill.lines) for bill in (changed, unchanged)]
+        assert abs(costs[0] - costs[1]) < Decimal("1e-20")  # a fee's two shares may not end
+        free = [sum(line.included for line in bill.lines) for bill in (changed, unchanged)]
+    assert free[0] == free[1]
 
 
-@given(plans(), usages, metered)
-def test_more_usage_never_costs_less(
+@given(plans(kinds=("per_unit", "graduated", "package", "percentage")), usages, metered)
+def test_more_usage_never_costs_less_unless_by_volume(
     plan: PlanDefinition, usage: list[MeteredQuantity], more: MeteredQuantity
 ) -> None:
     before, after = rated(whole(plan, usage)), rated(whole(plan, [*usage, more]))
-    assert after.exact_total >= before.exact_total
     assert after.total >= before.total
+
+
+@given(plans(), usages)
+def test_no_total_is_negative(plan: PlanDefinition, usage: list[MeteredQuantity]) -> None:
+    assert rated(whole(plan, usage)).total >= 0
+
+
+@given(plans(), usages)
+def test_limits_hold(plan: PlanDefinition, usage: list[MeteredQuantity]) -> None:
+    """A charge asks for its minimum at least and its maximum at most, the plan for its minimum."""
+    bill = rated(whole(plan, usage))
+    asked = {line.charge.id: line.amount for line in bill.lines}
+    for one in bill.adjustments:
+        if one.kind != "discount":
+            asked[one.id] = asked.get(one.id, Decimal(0)) + one.amount
+    for charge in plan.charges:
+        if isinstance(charge, FlatCharge):
+            continue
+        if charge.maximum is not None:
+            assert asked.get(charge.id, 0) <= round_to_minor_unit(charge.maximum, "USD")
+        if charge.minimum is not None:
+            assert asked.get(charge.id, 0) >= round_to_minor_unit(charge.minimum, "USD")
+    if plan.minimum is not None:
+        assert bill.total >= round_to_minor_unit(plan.minimum, "USD")
 
 
 @given(plans(), plans("other"), usages, usages)
@@ -89,10 +126,12 @@ def test_the_total_is_the_sum_of_the_rounded_lines(
 ) -> None:
     bill = rated(between(plan, 0, 7, early), between(other, 7, QUARTERS, late))
     with exact_arithmetic():
-        assert bill.total == sum(line.amount for line in bill.lines)
-        assert bill.exact_total == sum(line.exact for line in bill.lines)
+        parts = [*bill.lines, *bill.adjustments]
+        assert bill.total == sum(part.amount for part in parts)
+        assert bill.exact_total == sum(part.exact for part in parts)
+    for part in parts:
+        assert part.amount == round_to_minor_unit(part.exact, "USD")
     for line in bill.lines:
-        assert line.amount == round_to_minor_unit(line.exact, "USD")
         assert line.quantity == line.included + line.billable
 
 
@@ -106,89 +145,129 @@ def test_all_usage_is_in_a_line_or_unpriced(
     assert in_lines + unpriced == sum(one.quantity for one in usage)
 
 
-@given(tiers(), quantities, quantities, quantities)
+@given(tiers(), quantities, quantities)
 def test_graduated_is_the_integral_of_the_price_over_the_units(
-    price_tiers: list[Tier], included: Decimal, before: Decimal, quantity: Decimal
+    price_tiers: list[Tier], before: Decimal, units: Decimal
 ) -> None:
-    charge = GraduatedCharge(
-        id="c", name="C", meters=["m"], unit_size=1000, included=included, tiers=price_tiers
-    )
+    charge = GraduatedCharge(id="c", name="C", meters=["m"], unit_size=1000, tiers=price_tiers)
 
     def integral(units: Decimal) -> Fraction:
         area, floor = Fraction(0), Fraction(0)
-        above_included = max(Fraction(units) - Fraction(included), Fraction(0))
         for tier in price_tiers:
-            ceiling = above_included if tier.up_to is None else Fraction(tier.up_to)
-            width = max(min(above_included, ceiling) - floor, Fraction(0))
-            area += width * Fraction(tier.price) / 1000
+            ceiling = Fraction(units if tier.up_to is None else tier.up_to)
+            if units > floor:
+                area += Fraction(tier.flat_fee)
+                area += (min(Fraction(units), ceiling) - floor) * Fraction(tier.price) / 1000
             floor = max(floor, ceiling)
         return area
 
     with exact_arithmetic():
-        priced = price_quantity(charge, before, quantity)
-        assert Fraction(priced.amount) == integral(before + quantity) - integral(before)
-        assert sum(tier.quantity for tier in priced.tiers) == priced.billable
+        priced = price_units(charge, before, units, before + units)
+        assert Fraction(priced.amount) == integral(before + units) - integral(before)
+        assert sum(tier.quantity for tier in priced.tiers) == units
 
 
-@given(plans(), st.lists(st.tuples(st.sampled_from(["large", "small"]), st.integers(0, 30))))
+@given(usage_charges("c", ["m"], KINDS), quantities, quantities, quantities)
+def test_pricing_in_parts_is_pricing_at_once(
+    charge, before: Decimal, first: Decimal, second: Decimal
+) -> None:
+    with exact_arithmetic():
+        total = before + first + second
+        parts = price_units(charge, before, first, total).amount
+        parts += price_units(charge, before + first, second, total).amount
+        assert parts == price_units(charge, before, first + second, total).amount
+
+
+@given(tiers())
+def test_at_a_tiers_edge_graduated_goes_on_and_volume_takes_the_lower_tier(
+    price_tiers: list[Tier],
+) -> None:
+    """The edge is the lower tier's last unit; a hair beyond, graduated adds a hair and the fee."""
+    hair = Decimal("1e-9")
+    fields = {"id": "c", "name": "C", "meters": ["m"], "unit_size": 1, "tiers": price_tiers}
+    graduated, volume = GraduatedCharge(**fields), VolumeCharge(**fields)
+    with exact_arithmetic():
+        for tier, above in itertools.pairwise(price_tiers):
+            edge = tier.up_to
+            at = price_units(graduated, Decimal(0), edge, edge).amount
+            beyond = price_units(graduated, Decimal(0), edge + hair, edge + hair).amount
+            assert beyond - at == above.flat_fee + hair * above.price
+            assert price_units(volume, Decimal(0), edge, edge).amount == (
+                edge * tier.price + tier.flat_fee
+            )
+            assert price_units(volume, Decimal(0), edge + hair, edge + hair).amount == (
+                (edge + hair) * above.price + above.flat_fee
+            )
+
+
+small_tiers = st.lists(prices, min_size=1, max_size=4).map(
+    lambda found: [
+        Tier(
+            up_to=None if index == len(found) - 1 else Decimal(7 * index + 5),
+            price=price,
+            flat_fee=price,
+        )
+        for index, price in enumerate(found)
+    ]
+)
+calls = st.lists(st.tuples(st.sampled_from(MODELS), st.integers(0, 30)), max_size=8)
+
+
+@given(small_tiers, st.integers(1, 9), st.integers(0, 20), st.sampled_from(KINDS), calls)
 def test_agrees_with_pricing_unit_after_unit(
-    plan: PlanDefinition, calls: list[tuple[str, int]]
+    price_tiers: list[Tier],
+    size: int,
+    included: int,
+    kind: str,
+    calls: list[tuple[str, int]],
 ) -> None:
     """An oracle that knows nothing of sums: it walks the units one by one."""
-    scaled = plan.model_copy(
-        update={"charges": [_in_small_units(charge) for charge in plan.charges]}
-    )
-    owed: dict[str, Fraction] = {}
-    seen: dict[str, int] = {}
-    for model, count in calls:
-        charge = _charge_by_hand(scaled, model, "reasoning_tokens")
-        if charge is None:
+    fields = {"id": "c", "name": "C", "meters": ["m"], "models": ["large"], "included": included}
+    price = price_tiers[0].price
+    charge = {
+        "per_unit": lambda: PerUnitCharge(**fields, unit_size=1000, price=price),
+        "graduated": lambda: GraduatedCharge(**fields, unit_size=1000, tiers=price_tiers),
+        "volume": lambda: VolumeCharge(**fields, unit_size=1000, tiers=price_tiers),
+        "package": lambda: PackageCharge(**fields, package_size=size, price=price),
+        "percentage": lambda: PercentageCharge(**fields, percent=price),
+    }[kind]()
+
+    billable = sum(count for model, count in calls if model == "large") - included
+    owed, fees_paid = Fraction(0), set()
+    for unit in range(1, max(billable, 0) + 1):
+        counted = billable if kind == "volume" else unit
+        tier = next(t for t in price_tiers if t.up_to is None or counted <= t.up_to)
+        if kind in ("graduated", "volume"):
+            owed += Fraction(tier.price) / 1000
+            if tier.up_to not in fees_paid:
+                fees_paid.add(tier.up_to)
+                owed += Fraction(tier.flat_fee)
+        elif kind == "package":
+            owed += Fraction(price) if unit % size == 1 or size == 1 else 0
+        else:
+            owed += Fraction(price) / (1000 if kind == "per_unit" else 100)
+
+    usage = [MeteredQuantity(model, "m", Decimal(count)) for model, count in calls]
+    bill = rated(whole(PlanDefinition(id="plan", name="Plan", charges=[charge]), usage))
+    assert Fraction(bill.exact_total) == owed
+
+
+@given(plans(), usages)
+def test_free_units_are_as_many_as_the_plan_includes(
+    plan: PlanDefinition, usage: list[MeteredQuantity]
+) -> None:
+    """Free is what is used, up to the charge's own included units and then the pool's."""
+    lines = {line.charge.id: line for line in rated(whole(plan, usage)).lines}
+    pooled = plan.pools[0].charges if plan.pools else []
+    left = plan.pools[0].quantity if plan.pools else Decimal(0)
+    for charge_id in pooled:
+        if charge_id not in lines:
             continue
-        for _ in range(count):
-            seen[charge.id] = seen.get(charge.id, 0) + 1
-            position = seen[charge.id] - int(charge.included)
-            if position <= 0:
-                continue
-            price = (
-                next(t.price for t in charge.tiers if t.up_to is None or position <= t.up_to)
-                if isinstance(charge, GraduatedCharge)
-                else charge.price
-            )
-            owed[charge.id] = owed.get(charge.id, Fraction(0)) + Fraction(price) / charge.unit_size
-    usage = [MeteredQuantity(model, "reasoning_tokens", Decimal(count)) for model, count in calls]
-    bill = rated(whole(scaled, usage))
-    by_charge = {
-        line.charge.id: Fraction(line.exact)
-        for line in bill.lines
-        if not isinstance(line.charge, FlatCharge) and line.exact
-    }
-    assert by_charge == {charge: amount for charge, amount in owed.items() if amount}
-
-
-def _in_small_units(charge):
-    """Tiers and included units small enough to be walked through."""
-    if isinstance(charge, FlatCharge):
-        return charge
-    update = {"included": Decimal(int(charge.included) % 20)}
-    if isinstance(charge, GraduatedCharge):
-        last = len(charge.tiers) - 1
-        update["tiers"] = [
-            Tier(up_to=None if index == last else Decimal(7 * (index + 1)), price=tier.price)
-            for index, tier in enumerate(charge.tiers)
-        ]
-    return charge.model_copy(update=update)
-
-
-def _charge_by_hand(plan, model, meter):
-    for wanted in (meter, FALLBACK_METERS.get(meter)):
-        for named in (True, False):
-            for charge in plan.charges:
-                if isinstance(charge, FlatCharge) or wanted not in charge.meters:
-                    continue
-                if (
-                    (model in charge.models)
-                    if named and charge.models
-                    else not (named or charge.models)
-                ):
-                    return charge
-    return None
+        line = lines.pop(charge_id)
+        beyond = max(line.quantity - line.charge.included, Decimal(0))
+        from_pool = min(beyond, left)
+        left -= from_pool
+        assert line.billable == beyond - from_pool
+    for line in lines.values():
+        if not isinstance(line.charge, FlatCharge):
+            assert line.included == min(line.quantity, line.charge.included)

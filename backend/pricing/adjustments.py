@@ -1,0 +1,132 @@
+"""What comes on top of the charges' lines or off them: maxima, minima, discounts. Pure.
+
+They work on what the lines show, rounded, in this order: each charge's maximum and minimum, then
+the plan's discounts as listed, each on what the ones before left, then the plan's minimum.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable
+from dataclasses import dataclass
+from decimal import Decimal
+from fractions import Fraction
+from typing import Literal
+
+from backend.pricing.money import prorate, round_to_minor_unit
+from backend_client.types.plans import Discount, FlatCharge, PlanDefinition, UsageCharge
+
+_ZERO = Decimal(0)
+
+
+Kind = Literal["maximum", "minimum", "discount"]
+
+
+@dataclass(frozen=True, slots=True)
+class Adjustment:
+    """A signed amount beside the lines. ``id`` is the charge's, the discount's or the plan's."""
+
+    kind: Kind
+    id: str
+    name: str
+    plan: str
+    plan_version: int
+    exact: Decimal
+    amount: Decimal
+
+
+class Adjuster:
+    """Adjusts a period's plan versions one after another, and remembers what a period has once.
+
+    A charge's maximum and a discount's amount are not had again by a later version of the plan.
+    """
+
+    def __init__(self, currency: str) -> None:
+        self._currency = currency
+        self._asked: defaultdict[tuple[str, str], Decimal] = defaultdict(Decimal)
+        self._given: defaultdict[tuple[str, str], Decimal] = defaultdict(Decimal)
+
+    def adjust(
+        self,
+        plan: PlanDefinition,
+        version: int,
+        share: Fraction,
+        amounts: dict[str, Decimal],
+    ) -> list[Adjustment]:
+        """Return the adjustments of one plan version.
+
+        ``share`` is the part of the period it covered, ``amounts`` its lines' rounded amounts by
+        charge id. Run it in ``money.exact_arithmetic()``.
+        """
+        made: list[Adjustment] = []
+
+        def add(kind: Kind, of: UsageCharge | Discount | PlanDefinition, exact: Decimal) -> Decimal:
+            amount = round_to_minor_unit(exact, self._currency)
+            if amount:
+                made.append(Adjustment(kind, of.id, of.name, plan.id, version, exact, amount))
+            return amount
+
+        left = dict(amounts)
+        for charge in plan.charges:
+            if isinstance(charge, FlatCharge):
+                continue
+            asked = left.get(charge.id, _ZERO)
+            if charge.maximum is not None:
+                room = max(charge.maximum - self._asked[plan.id, charge.id], _ZERO)
+                asked += add("maximum", charge, min(room - asked, _ZERO))
+            if charge.minimum is not None:
+                least = prorate(charge.minimum, share)
+                asked += add("minimum", charge, max(least - asked, _ZERO))
+            self._asked[plan.id, charge.id] += asked
+            left[charge.id] = asked
+        for discount in plan.discounts:
+            add("discount", discount, -self._discount(plan, discount, left))
+        if plan.minimum is not None:
+            least = prorate(plan.minimum, share)
+            add("minimum", plan, max(least - sum(left.values(), _ZERO), _ZERO))
+        return made
+
+    def _discount(
+        self, plan: PlanDefinition, discount: Discount, left: dict[str, Decimal]
+    ) -> Decimal:
+        """Take the discount off ``left``; return what it takes off in all, unrounded."""
+        eligible = [
+            charge.id
+            for charge in plan.charges
+            if charge.id in left and (discount.charges is None or charge.id in discount.charges)
+        ]
+        if discount.percent is not None:
+            off = _shares(left, eligible, discount.percent, self._currency)
+            exact = sum((left[name] for name in eligible), _ZERO) * discount.percent / 100
+        else:
+            amount = (discount.amount or _ZERO) - self._given[plan.id, discount.id]
+            off = _fill(left, eligible, round_to_minor_unit(amount, self._currency))
+            exact = sum(off.values(), _ZERO)
+            self._given[plan.id, discount.id] += exact
+        for name, amount in off.items():
+            left[name] -= amount
+        return exact
+
+
+def _shares(
+    left: dict[str, Decimal], names: Iterable[str], percent: Decimal, currency: str
+) -> dict[str, Decimal]:
+    """Divide ``percent`` of the whole, rounded once, over the charges to the minor unit.
+
+    Rounding the running sum makes the parts add up to the rounded whole, and none above its charge.
+    """
+    off: dict[str, Decimal] = {}
+    running = before = _ZERO
+    for name in names:
+        running += left[name]
+        after = round_to_minor_unit(running * percent / 100, currency)
+        off[name], before = after - before, after
+    return off
+
+
+def _fill(left: dict[str, Decimal], names: Iterable[str], amount: Decimal) -> dict[str, Decimal]:
+    off: dict[str, Decimal] = {}
+    for name in names:
+        off[name] = min(left[name], max(amount, _ZERO))
+        amount -= off[name]
+    return off
