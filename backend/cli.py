@@ -18,7 +18,6 @@ _COMMANDS = {
     "worker": "backend.commands.serve:worker",
     "portal": "backend.commands.serve:portal",
     "catalog": "backend.commands.catalog:catalog",
-    "catalog": "backend.commands.catalog:catalog",
 }
 
 

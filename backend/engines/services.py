@@ -11,6 +11,7 @@ from ipaddress import ip_address
 from pathlib import Path
 
 from backend.engines.home import disk_errors_explained, free_port
+from backend.engines.model import model_command, upstream_setting
 from backend.engines.nats import nats_accepts, nats_command, nats_url
 from backend.engines.postgres import (
     postgres_answers,
@@ -85,6 +86,8 @@ def plan(settings: Settings, *, with_portal: bool = True) -> Installation:
         _add_postgres(installation)
     if settings.nats_url is None:
         _add_nats(installation)
+    if not settings.upstreams:
+        _add_model(installation)
     _add_own(installation)
     return installation
 
@@ -128,6 +131,20 @@ def _add_nats(installation: Installation) -> None:
             command=lambda: nats_command(data, port=port),
             ready=ready,
             ready_seconds=300.0,
+        )
+    )
+
+
+def _add_model(installation: Installation) -> None:
+    port = free_port()
+    installation.environment["FAREBOX_UPSTREAMS"] = upstream_setting(port)
+    installation.services.append(
+        Service(
+            "model",
+            "the model",
+            command=lambda: model_command(port),
+            ready=_answers("127.0.0.1", port, "/health"),
+            ready_seconds=120.0,
         )
     )
 
