@@ -11,6 +11,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from backend.billing import catalog
 from backend.errors import Conflict, InvalidInput, NotFound
 from backend.ids import new_id
+from backend.pricing.charges import asks_for_nothing
 from backend.pricing.periods import (
     BillingPeriod,
     is_quarter_hour,
@@ -64,14 +65,16 @@ async def change_plan(
     """Move a tenant to the latest version of a plan, at a quarter hour; return that subscription.
 
     A change that was scheduled for later is dropped. Choosing the plan version that is in force
-    just keeps it on. Raises ``NotFound`` for a plan not on sale, ``InvalidInput`` for an ``at``
-    that is over or no quarter hour, ``Conflict`` if the plan is in another currency.
+    just keeps it on. From a plan that asks for no money, ``at`` may be the start of the quarter
+    hour that holds ``now``: no price is taken back by it, and who has used up a free quota can go
+    on at once. Raises ``NotFound`` for a plan not on sale, ``InvalidInput`` for an ``at`` that is
+    over or no quarter hour, ``Conflict`` if the plan is in another currency.
     """
     currency = await _lock(connection, tenant_id)
     plan = await catalog.latest_plan(connection, change.plan)
     _same_currency(plan, currency)
-    at = _effective(change, now)
     rows = await _rows(connection, tenant_id, since=now)
+    at = _effective(change, now, rows)
     await connection.execute(
         delete(subscriptions).where(
             subscriptions.c.tenant_id == tenant_id, subscriptions.c.start_at >= at
@@ -116,12 +119,14 @@ async def plan_stretches(
     return stretches
 
 
-def _effective(change: SubscriptionChange, now: datetime) -> datetime:
+def _effective(change: SubscriptionChange, now: datetime, rows: Sequence[RowMapping]) -> datetime:
     if change.at is None:
         return next_quarter_hour(now)
+    in_force = catalog.plan_from(rows[0]).definition if rows else None
+    from_now = in_force is None or asks_for_nothing(in_force)
     if not is_quarter_hour(change.at):
         detail = "must be a quarter hour: minute 0, 15, 30 or 45, and no seconds"
-    elif change.at < now:
+    elif change.at < (quarter_hour_of(now) if from_now else now):
         detail = "is over; usage that was already priced keeps its price"
     else:
         return change.at

@@ -10,6 +10,7 @@ import os
 import sys
 from pathlib import Path
 
+from backend.logs import configure_logs
 from backend.settings import Settings
 
 
@@ -22,6 +23,7 @@ def api() -> None:
     from backend.engines.home import make_local_sign_in_secret
 
     settings = Settings()
+    configure_logs(settings)
     if settings.local_sign_in_allowed:
         make_local_sign_in_secret(settings.local_sign_in_secret_file)
     asyncio.run(prepare_database(settings))
@@ -44,6 +46,7 @@ def worker() -> None:
     from backend.worker import run_worker
 
     settings = Settings()
+    configure_logs(settings)
     asyncio.run(prepare_database(settings))
     asyncio.run(run_worker(settings))
 

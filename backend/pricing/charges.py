@@ -10,10 +10,12 @@ from dataclasses import dataclass
 from decimal import Decimal
 
 from backend_client.types.plans import (
+    FlatCharge,
     GraduatedCharge,
     PackageCharge,
     PercentageCharge,
     PerUnitCharge,
+    PlanDefinition,
     Tier,
     UsageCharge,
     VolumeCharge,
@@ -79,6 +81,22 @@ def first_price(charge: UsageCharge) -> tuple[Decimal, int]:
             return charge.price, charge.package_size
         case _:
             return charge.tiers[0].price, charge.unit_size
+
+
+def asks_for_nothing(plan: PlanDefinition) -> bool:
+    """Tell whether a plan costs nothing, whatever is used."""
+    prices: list[Decimal] = [plan.minimum or _ZERO]
+    for charge in plan.charges:
+        match charge:
+            case GraduatedCharge() | VolumeCharge():
+                prices += [part for tier in charge.tiers for part in (tier.price, tier.flat_fee)]
+            case PercentageCharge():
+                prices.append(charge.percent)
+            case _:
+                prices.append(charge.price)
+        if not isinstance(charge, FlatCharge):
+            prices.append(charge.minimum or _ZERO)
+    return not any(prices)
 
 
 def _graduated(tiers: list[Tier], unit_size: int, start: Decimal, end: Decimal) -> list[PricedTier]:
