@@ -308,7 +308,8 @@ class Subscription(Answer):
 class SubscriptionChange(Wire):
     """Move to a plan's latest version, at the next quarter hour unless ``at`` says when.
 
-    ``at`` must be a quarter hour (minute 0, 15, 30 or 45) that is not over.
+    ``at`` must be a quarter hour (minute 0, 15, 30 or 45) that has not begun; from a plan that
+    asks for no money, the present one will do.
     """
 
     plan: str

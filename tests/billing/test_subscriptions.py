@@ -139,10 +139,22 @@ async def test_the_past_and_odd_times_are_refused(
     database: Database, tenant: Tenant, applied: Catalog
 ) -> None:
     await start(database, tenant)
-    for at in (NEXT - timedelta(minutes=15), NEXT + timedelta(seconds=1)):
+    for at in (NEXT - timedelta(minutes=30), NEXT + timedelta(seconds=1)):
         with pytest.raises(InvalidInput) as caught:
             await change(database, tenant, "paid", at)
         assert caught.value.errors[0].field == "at"
+
+
+async def test_from_a_free_plan_a_change_can_begin_with_this_quarter_hour(
+    database: Database, tenant: Tenant, applied: Catalog
+) -> None:
+    """Who has used up a free quota can go on at once; a price is never taken back."""
+    await start(database, tenant)
+    this = NEXT - timedelta(minutes=15)
+    changed = await change(database, tenant, "paid", this)
+    assert await current(database, tenant) == changed
+    with pytest.raises(InvalidInput):
+        await change(database, tenant, "free", this)
 
 
 async def test_a_plan_in_another_currency_is_refused(
