@@ -6,6 +6,7 @@ Bun and Node come from wheels in this environment; nothing has to be installed b
 from __future__ import annotations
 
 import hashlib
+import json
 import os
 import subprocess
 import sys
@@ -56,6 +57,7 @@ def build() -> None:
     if prerequisites.needs_reinit():
         prerequisites.initialize_frontend_dependencies()
     export.export(zipping=False, backend=False, env=constants.Env.PROD)
+    _lay_out_lock()
     # After the build, which writes the lock file anew when a package was added
     (web_directory() / "farebox-source.sha256").write_text(source_digest())
 
@@ -84,6 +86,14 @@ def source_digest() -> str:
                 digest.update(str(file.relative_to(ROOT)).encode())
                 digest.update(file.read_bytes())
     return digest.hexdigest()
+
+
+def _lay_out_lock() -> None:
+    """Write the locked ``package.json`` as one layout; Reflex leaves it in one of two."""
+    locked = ROOT / "reflex.lock" / "package.json"
+    laid_out = json.dumps(json.loads(locked.read_text()), indent=2) + "\n"
+    if laid_out != locked.read_text():
+        locked.write_text(laid_out)
 
 
 def _configured_registry() -> str:

@@ -122,7 +122,7 @@ def start_of_month(now: datetime) -> datetime:
 
 def etag(version: int | None) -> str | None:
     """The ETag of a usage report of that version."""
-    return None if version is None else f'"{version}"'
+    return None if version is None else f'W/"{version}"'
 
 
 def tokens(rows: Iterable[UsageRow]) -> Decimal:
