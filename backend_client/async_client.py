@@ -15,7 +15,7 @@ import httpx
 from backend_client import requests
 from backend_client.errors import ClientError, Unavailable, error_of
 from backend_client.requests import Answer, Call
-from backend_client.transport import STREAM_TIMEOUT, TIMEOUT, Retries, headers, unreachable
+from backend_client.transport import RETRIES, STREAM_TIMEOUT, TIMEOUT, Retries, headers, unreachable
 from backend_client.types.accounts import (
     ApiKey,
     ApiKeyCreate,
@@ -64,7 +64,7 @@ class AsyncFareboxClient:
         credential: str | None = None,
         *,
         timeout: httpx.Timeout = TIMEOUT,
-        retries: Retries = Retries(),
+        retries: Retries = RETRIES,
     ) -> None:
         self._http = httpx.AsyncClient(
             base_url=base_url, headers=headers(credential), timeout=timeout

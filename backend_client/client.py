@@ -15,7 +15,7 @@ import httpx
 from backend_client import requests
 from backend_client.errors import ClientError, Unavailable, error_of
 from backend_client.requests import Answer, Call
-from backend_client.transport import STREAM_TIMEOUT, TIMEOUT, Retries, headers, unreachable
+from backend_client.transport import RETRIES, STREAM_TIMEOUT, TIMEOUT, Retries, headers, unreachable
 from backend_client.types.accounts import (
     ApiKey,
     ApiKeyCreate,
@@ -64,7 +64,7 @@ class FareboxClient:
         credential: str | None = None,
         *,
         timeout: httpx.Timeout = TIMEOUT,
-        retries: Retries = Retries(),
+        retries: Retries = RETRIES,
     ) -> None:
         self._http = httpx.Client(base_url=base_url, headers=headers(credential), timeout=timeout)
         self._retries = retries
@@ -113,14 +113,13 @@ class FareboxClient:
         cursor: str | None = None
         while True:
             page = self._do(call.page(cursor))
-            for item in page.items:
-                yield item
+            yield from page.items
             cursor = page.next_cursor
             if cursor is None:
                 return
 
     def _all(self, call: Call[Page[Item]]) -> list[Item]:
-        return [item for item in self._items(call)]
+        return list(self._items(call))
 
     def sign_in_options(self) -> SignInOptions:
         """Say which ways to sign in there are."""

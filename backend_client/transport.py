@@ -41,6 +41,9 @@ class Retries:
         return random.uniform(0, self.first_pause * 2**attempt)  # jitter: no secret hangs on it
 
 
+RETRIES = Retries()
+
+
 def _retry_after(response: httpx.Response) -> float | None:
     value = response.headers.get("retry-after")
     if value is None:
