@@ -11,7 +11,6 @@ import msgspec
 import structlog
 from nats.aio.msg import Msg
 from nats.errors import Error as NatsError
-from nats.errors import TimeoutError as NatsTimeout
 from nats.js import JetStreamContext
 from nats.js.api import AckPolicy, ConsumerConfig
 
@@ -87,7 +86,7 @@ class UsageConsumer:
                 while not stop.is_set():
                     try:
                         taken = await subscription.fetch(_BATCH_MESSAGES, timeout=_WAIT_SECONDS)
-                    except NatsTimeout:
+                    except TimeoutError:  # nats-py raises its own kind or asyncio's
                         if connection.is_closed():
                             raise ConnectionError("PostgreSQL closed the connection") from None
                         continue
