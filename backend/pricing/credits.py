@@ -1,0 +1,316 @@
+"""Credits: grants, the order they burn in, and a wallet as the sum of its ledger. Pure.
+
+The ledger is append-only and double-entry: an entry moves an amount of one grant from one account
+to another, so what was granted is always what is available, reserved, used, expired and refunded.
+A balance, as of any instant, is a sum over entries. Nothing here rounds.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from decimal import Decimal
+from enum import StrEnum
+from typing import Final
+
+from backend.pricing.money import exact_arithmetic
+from backend.pricing.periods import BillingPeriod
+
+_ZERO = Decimal(0)
+_NEVER: Final = datetime.max.replace(tzinfo=UTC)
+
+
+class GrantKind(StrEnum):
+    """Given away, or bought."""
+
+    PROMOTIONAL = "promotional"
+    PAID = "paid"
+
+
+@dataclass(frozen=True, slots=True)
+class Grant:
+    """Credit of ``amount``, usable from ``starts_at`` until ``expires_at`` (None: for ever).
+
+    ``models`` limits it to calls of those models. Lower ``priority`` numbers burn first.
+    """
+
+    id: str
+    kind: GrantKind
+    amount: Decimal
+    starts_at: datetime
+    expires_at: datetime | None = None
+    priority: int = 100
+    models: frozenset[str] | None = None
+
+    def covers(self, model: str | None, at: datetime) -> bool:
+        """Tell whether it can pay for a call of ``model`` at that moment; None for any model."""
+        usable = self.starts_at <= at and (self.expires_at is None or at < self.expires_at)
+        return usable and (self.models is None or model in self.models)
+
+
+def burn_order(grants: Iterable[Grant]) -> list[Grant]:
+    """Sort grants as they burn.
+
+    Soonest expiry first, then the lower priority number, then promotional before paid, then the
+    oldest; the id settles what is left.
+    """
+    return sorted(
+        grants,
+        key=lambda grant: (
+            grant.expires_at or _NEVER,
+            grant.priority,
+            grant.kind is GrantKind.PAID,
+            grant.starts_at,
+            grant.id,
+        ),
+    )
+
+
+class Account(StrEnum):
+    """Where a grant's credit can be. ``granted`` is where it comes from, and runs below zero."""
+
+    GRANTED = "granted"
+    AVAILABLE = "available"
+    RESERVED = "reserved"
+    USED = "used"
+    EXPIRED = "expired"
+    REFUNDED = "refunded"
+
+
+@dataclass(frozen=True, slots=True)
+class LedgerEntry:
+    """``amount`` of a grant moved between accounts; ``cause`` is the reservation or the reason."""
+
+    at: datetime
+    grant_id: str
+    source: Account
+    target: Account
+    amount: Decimal
+    cause: str
+
+
+class InsufficientCredit(Exception):
+    """The wallet holds less than was asked for; nothing was moved. ``missing`` is by how much."""
+
+    def __init__(self, missing: Decimal) -> None:
+        super().__init__(f"{missing} of credit is missing")
+        self.missing = missing
+
+
+class ReservationClosed(ValueError):
+    """The reservation is unknown, or was settled or released before."""
+
+
+class Wallet:
+    """What a ledger's entries add up to. Its methods return the entries that an act appends.
+
+    They don't change the wallet: ``append`` does, once the caller has stored them. Entries are in
+    the order of their times.
+    """
+
+    def __init__(self, grants: Iterable[Grant] = (), entries: Iterable[LedgerEntry] = ()) -> None:
+        self.grants = {grant.id: grant for grant in grants}
+        self._balances: defaultdict[tuple[str, Account], Decimal] = defaultdict(Decimal)
+        self._reservations: defaultdict[str, defaultdict[str, Decimal]] = defaultdict(
+            lambda: defaultdict(Decimal)
+        )
+        self.append(entries)
+
+    def append(self, entries: Iterable[LedgerEntry], grants: Iterable[Grant] = ()) -> None:
+        """Take entries, and the new grants they speak of, into the sums.
+
+        Raises ``ValueError`` if an account would go below zero.
+        """
+        self.grants.update((grant.id, grant) for grant in grants)
+        with exact_arithmetic():
+            for entry in entries:
+                source = (entry.grant_id, entry.source)
+                if entry.amount <= 0:
+                    raise ValueError(f"an entry of {entry.amount} moves nothing")
+                if entry.source is not Account.GRANTED and self._balances[source] < entry.amount:
+                    raise ValueError(f"{entry.source} of {entry.grant_id} would go below zero")
+                self._balances[source] -= entry.amount
+                self._balances[entry.grant_id, entry.target] += entry.amount
+                if entry.target is Account.RESERVED:
+                    self._reservations[entry.cause][entry.grant_id] += entry.amount
+                elif entry.source is Account.RESERVED:
+                    self._reservations[entry.cause][entry.grant_id] -= entry.amount
+
+    def balance(self, account: Account, grant_id: str | None = None) -> Decimal:
+        """Return what is in an account, of one grant or of all."""
+        with exact_arithmetic():
+            ids = self.grants if grant_id is None else (grant_id,)
+            return sum((self._balances[one, account] for one in ids), _ZERO)
+
+    def available(self, at: datetime, model: str | None = None) -> Decimal:
+        """Return what could be spent at a moment, on ``model`` or (None) on anything."""
+        with exact_arithmetic():
+            return sum((left for _, left in self._spendable(at, model)), _ZERO)
+
+    def grant(self, grant: Grant, at: datetime) -> list[LedgerEntry]:
+        """Add a grant. Adding one again does nothing, so that a retried top-up can't double it."""
+        if self._balances[grant.id, Account.GRANTED]:
+            return []
+        return [_entry(at, grant.id, Account.GRANTED, Account.AVAILABLE, grant.amount)]
+
+    def reserve(
+        self, reservation: str, amount: Decimal, at: datetime, model: str | None = None
+    ) -> list[LedgerEntry]:
+        """Set aside ``amount`` in burn order.
+
+        Raises ``InsufficientCredit`` if there is less, ``ValueError`` for a name in use.
+        """
+        if reservation in self._reservations:
+            raise ValueError(f"the reservation {reservation!r} exists")
+        return self._draw(amount, at, model, Account.RESERVED, reservation)
+
+    def spend(
+        self, cause: str, amount: Decimal, at: datetime, model: str | None = None
+    ) -> list[LedgerEntry]:
+        """Use ``amount`` in burn order, without a reservation. Raises ``InsufficientCredit``."""
+        return self._draw(amount, at, model, Account.USED, cause)
+
+    def settle(self, reservation: str, amount: Decimal, at: datetime) -> list[LedgerEntry]:
+        """Use ``amount`` of a reservation, in burn order, and give the rest back.
+
+        Raises ``ReservationClosed`` the second time, ``InsufficientCredit`` if the reservation
+        held less: reserve the greatest possible cost.
+        """
+        held = self._held(reservation)
+        with exact_arithmetic():
+            missing = amount - sum(held.values(), _ZERO)
+            if missing > 0:
+                raise InsufficientCredit(missing)
+            entries = []
+            for grant in burn_order(self.grants[grant_id] for grant_id in held):
+                used = min(amount, held[grant.id])
+                amount -= used
+                for part, target in (
+                    (used, Account.USED),
+                    (held[grant.id] - used, Account.AVAILABLE),
+                ):
+                    if part:
+                        entries.append(
+                            _entry(at, grant.id, Account.RESERVED, target, part, reservation)
+                        )
+            return entries
+
+    def release(self, reservation: str, at: datetime) -> list[LedgerEntry]:
+        """Give all of a reservation back. Raises ``ReservationClosed`` the second time."""
+        return self.settle(reservation, _ZERO, at)
+
+    def expire(self, at: datetime) -> list[LedgerEntry]:
+        """Take away what is left of grants that have expired.
+
+        What is reserved of them stays until it is settled; what comes back expires the next time.
+        """
+        return [
+            _entry(at, grant.id, Account.AVAILABLE, Account.EXPIRED, left)
+            for grant in burn_order(self.grants.values())
+            if grant.expires_at is not None and grant.expires_at <= at
+            if (left := self._balances[grant.id, Account.AVAILABLE])
+        ]
+
+    def refund(self, grant_id: str, at: datetime) -> list[LedgerEntry]:
+        """Pay back what is left of a bought grant; promotional credit is not paid back.
+
+        Raises ``ValueError`` for a promotional grant.
+        """
+        if self.grants[grant_id].kind is not GrantKind.PAID:
+            raise ValueError(f"grant {grant_id!r} was not paid for")
+        left = self._balances[grant_id, Account.AVAILABLE]
+        return [_entry(at, grant_id, Account.AVAILABLE, Account.REFUNDED, left)] if left else []
+
+    def _spendable(self, at: datetime, model: str | None) -> list[tuple[Grant, Decimal]]:
+        return [
+            (grant, left)
+            for grant in burn_order(self.grants.values())
+            if (left := self._balances[grant.id, Account.AVAILABLE]) and grant.covers(model, at)
+        ]
+
+    def _held(self, reservation: str) -> dict[str, Decimal]:
+        held = {
+            grant_id: left
+            for grant_id, left in self._reservations.get(reservation, {}).items()
+            if left
+        }
+        if not held:
+            raise ReservationClosed(f"the reservation {reservation!r} is not open")
+        return held
+
+    def _draw(
+        self, amount: Decimal, at: datetime, model: str | None, target: Account, cause: str
+    ) -> list[LedgerEntry]:
+        if amount <= 0:
+            raise ValueError(f"can't draw {amount}")
+        entries = []
+        with exact_arithmetic():
+            for grant, left in self._spendable(at, model):
+                taken = min(left, amount)
+                entries.append(_entry(at, grant.id, Account.AVAILABLE, target, taken, cause))
+                amount -= taken
+                if not amount:
+                    return entries
+        raise InsufficientCredit(amount)
+
+
+def wallet_as_of(grants: Iterable[Grant], entries: Iterable[LedgerEntry], at: datetime) -> Wallet:
+    """Return the wallet as it was at an instant: the sum of the entries up to then."""
+    return Wallet(grants, (entry for entry in entries if entry.at <= at))
+
+
+@dataclass(frozen=True, slots=True)
+class RecurringGrant:
+    """A grant that every billing period brings. ``rollover_cap`` of what is left is carried on."""
+
+    id: str
+    kind: GrantKind
+    amount: Decimal
+    rollover_cap: Decimal = _ZERO
+    priority: int = 100
+    models: frozenset[str] | None = None
+
+    def for_period(self, period: BillingPeriod, left_before: Decimal = _ZERO) -> Grant:
+        """Return the period's grant, which expires with it.
+
+        Its id is made of the rule and the period, so that a period never brings it twice.
+        ``left_before`` is what was left of the previous period's when that expired.
+        """
+        with exact_arithmetic():
+            amount = self.amount + min(left_before, self.rollover_cap)
+        return Grant(
+            f"{self.id}:{period.start:%Y-%m-%dT%H:%MZ}",
+            self.kind,
+            amount,
+            period.start,
+            period.end,
+            self.priority,
+            self.models,
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class TopUpRule:
+    """Buy ``amount`` when less than ``threshold`` is left, but ``daily_ceiling`` a day at most."""
+
+    threshold: Decimal
+    amount: Decimal
+    daily_ceiling: Decimal
+
+    def due(self, balance: Decimal, topped_up_today: Decimal, *, pending: bool) -> Decimal:
+        """Return how much to buy now: ``amount`` or nothing.
+
+        ``balance`` is what is available and reserved; ``pending`` says that a top-up is under way,
+        so that one shortage never buys twice.
+        """
+        with exact_arithmetic():
+            within = topped_up_today + self.amount <= self.daily_ceiling
+            return self.amount if balance < self.threshold and within and not pending else _ZERO
+
+
+def _entry(
+    at: datetime, grant_id: str, source: Account, target: Account, amount: Decimal, cause: str = ""
+) -> LedgerEntry:
+    return LedgerEntry(at, grant_id, source, target, amount, cause)
