@@ -14,7 +14,7 @@ from importlib.util import find_spec
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
-SOURCES = ("portal", "backend_client", "assets", "reflex.lock", "rxconfig.py")
+SOURCES = ("portal", "assets", "reflex.lock", "rxconfig.py")
 ENVIRONMENT = {
     "REFLEX_USE_SYSTEM_BUN": "true",
     "REFLEX_TELEMETRY_ENABLED": "false",

@@ -4,10 +4,7 @@ from __future__ import annotations
 
 from decimal import Decimal
 
-from backend_client.types.models import MeterPrice, ModelInfo
-
-# A meter without a price of its own costs what the wider one does, as in rating
-FALLBACK = {"cached_input_tokens": "input_tokens", "reasoning_tokens": "output_tokens"}
+from backend_client.types.models import ModelInfo
 
 
 def estimate(model: ModelInfo, quantities: dict[str, int]) -> Decimal | None:
@@ -20,7 +17,7 @@ def estimate(model: ModelInfo, quantities: dict[str, int]) -> Decimal | None:
     priced = [
         (price, quantity)
         for meter, quantity in quantities.items()
-        if (price := _price(prices, meter)) is not None
+        if (price := prices.get(meter)) is not None
     ]
     if not priced:
         return None
@@ -30,7 +27,3 @@ def estimate(model: ModelInfo, quantities: dict[str, int]) -> Decimal | None:
 def currency(model: ModelInfo) -> str:
     """The currency of a model's prices; dollars for one without any."""
     return model.prices[0].currency if model.prices else "USD"
-
-
-def _price(prices: dict[str, MeterPrice], meter: str) -> MeterPrice | None:
-    return prices.get(meter) or prices.get(FALLBACK.get(meter, ""))

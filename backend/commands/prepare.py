@@ -6,6 +6,7 @@ import sys
 
 import typer
 from sqlalchemy import select
+from sqlalchemy.exc import DBAPIError
 
 from backend.billing.catalog import apply_catalog, load_catalog
 from backend.errors import ConfigurationError
@@ -45,6 +46,13 @@ async def prepare_database(settings: Settings) -> None:
     except OSError as error:
         raise ConfigurationError(
             f"PostgreSQL can't be reached ({error}). Is DATABASE_URL right, and the server up?"
+        ) from error
+    except DBAPIError as error:
+        if error.statement is not None:
+            raise
+        raise ConfigurationError(
+            f"PostgreSQL lets nobody in at DATABASE_URL: {error.orig}. Correct the address, or "
+            "make the database and the user that it names."
         ) from error
     finally:
         await database.close()

@@ -40,7 +40,7 @@ def up(
 
 async def _supervise(settings: Settings, *, with_portal: bool) -> None:
     began = time.monotonic()
-    installation = plan(settings, with_portal=with_portal)
+    installation = plan(settings, with_portal=with_portal, say=typer.echo)
     path = run_file_path(settings.home)
     run = RunFile(path, os.getpid(), installation.url, installation.addresses)
     run.write()

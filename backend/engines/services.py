@@ -24,6 +24,8 @@ from backend.engines.supervisor import Service
 from backend.errors import ConfigurationError
 from backend.settings import Settings
 
+_BUILD_NOTICE_SECONDS = 4.0
+
 PROJECT = Path(__file__).resolve().parents[2]
 
 
@@ -33,6 +35,7 @@ class Installation:
 
     settings: Settings
     with_portal: bool = True
+    say: Callable[[str], None] = lambda _line: None
     services: list[Service] = field(default_factory=list)
     environment: dict[str, str] = field(default_factory=dict)
     """What the services are told beside this process's own environment."""
@@ -63,7 +66,9 @@ class Installation:
         return _address(self.settings.portal_host, self.settings.portal_port)
 
 
-def plan(settings: Settings, *, with_portal: bool = True) -> Installation:
+def plan(
+    settings: Settings, *, with_portal: bool = True, say: Callable[[str], None]
+) -> Installation:
     """Decide what has to run for these settings. Nothing is started yet."""
     settings = settings.model_copy(
         update={
@@ -71,7 +76,7 @@ def plan(settings: Settings, *, with_portal: bool = True) -> Installation:
             "portal_port": settings.portal_port or free_port(),
         }
     )
-    installation = Installation(settings, with_portal)
+    installation = Installation(settings, with_portal, say)
     installation.environment.update(
         FAREBOX_HOME=str(settings.home),
         FAREBOX_API_HOST=settings.api_host,
@@ -197,9 +202,14 @@ async def _build_portal(installation: Installation) -> None:
     command = Command([sys.executable, "-m", "portal", "build"], directory=PROJECT)
     with disk_errors_explained(installation.settings.home), log.open("ab") as output:
         child = await asyncio.create_subprocess_exec(*command.arguments, **command.options(output))
+    ended = asyncio.create_task(child.wait())
     try:
-        code = await child.wait()
+        await asyncio.wait([ended], timeout=_BUILD_NOTICE_SECONDS)
+        if not ended.done():
+            installation.say("  Building the portal's pages; once for each version")
+        code = await ended
     finally:
+        ended.cancel()
         if child.returncode is None:
             kill_group(child.pid, signal.SIGTERM)
             await child.wait()

@@ -55,8 +55,7 @@ def _change() -> rx.Component:
         rx.dialog.content(
             rx.dialog.title("Change plan"),
             rx.dialog.description(
-                "A change takes effect at the next quarter hour. What was used before is billed at "
-                "the plan of its time; monthly fees are prorated by the second.",
+                Plans.takes_effect,
                 size="2",
                 color_scheme="gray",
             ),

@@ -4,20 +4,16 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from typing import Any
 from zoneinfo import ZoneInfo
 
 from backend_client.types.plans import (
-    FlatCharge,
-    GraduatedCharge,
-    PerUnitCharge,
     Plan,
     PlanDefinition,
-    Quota,
-    QuotaLimit,
     Subscription,
     SubscriptionChange,
 )
-from portal.formatting import compact, meters_name, money, unit_price
+from portal.plan_terms import asks_for_nothing, plan_terms
 from portal.session import PLANNERS, Caller, signed_in
 from portal.state.page import PageState
 from portal.state.session import Session
@@ -39,6 +35,7 @@ class Plans(PageState, Session):
     current: PlanCard = PlanCard("", "", "", [])
     since: str = ""
     next_change: str = ""
+    takes_effect: str = ""
     offered: list[PlanCard] = []
 
     @signed_in(background=True)
@@ -51,28 +48,41 @@ class Plans(PageState, Session):
             self._ready()
 
     @signed_in(roles=PLANNERS, background=True)
-    async def change(self, caller: Caller, plan: str) -> None:
-        """Move to another plan from the next quarter hour on."""
-        changed = await caller.client.change_plan(SubscriptionChange(plan=plan))
-        subscription = await caller.client.subscription()
-        plans = await caller.client.plans()
-        async with self:
-            self._show(subscription, plans, caller.me.tenant.time_zone)
-            self.next_change = change_note(changed, caller.me.tenant.time_zone)
+    async def change(self, caller: Caller, plan: str) -> Any:
+        """Move to another plan: from the next quarter hour on; from a free one, at once."""
+        in_force = await caller.client.subscription()
+        now = datetime.now(UTC)
+        at = quarter_hour(now) if asks_for_nothing(in_force.plan.definition) else None
+        await caller.client.change_plan(SubscriptionChange(plan=plan, at=at))
+        return Plans.load
 
     def _show(self, subscription: Subscription, plans: list[Plan], time_zone: str) -> None:
-        self.current = plan_card(subscription.plan.definition)
+        definition = subscription.plan.definition
+        self.current = plan_card(definition)
         self.since = f"Since {moment(subscription.start, time_zone)}"
+        self.next_change = change_note(subscription, time_zone)
+        self.takes_effect = (
+            "The change takes effect at once, with the present quarter hour."
+            if asks_for_nothing(definition)
+            else "The change takes effect at the next quarter hour. What was used before is billed "
+            "by the plan of its time; monthly fees are prorated by the second."
+        )
         self.offered = [
-            plan_card(plan.definition) for plan in plans if plan.definition.id != self.current.id
+            plan_card(plan.definition) for plan in plans if plan.definition.id != definition.id
         ]
 
 
-def change_note(changed: Subscription, time_zone: str) -> str:
-    """When a change takes effect, in a sentence; nothing once it has."""
-    if changed.start <= datetime.now(UTC):
+def plan_card(plan: PlanDefinition) -> PlanCard:
+    """A plan as it is offered."""
+    return PlanCard(plan.id, plan.name, plan.description, plan_terms(plan))
+
+
+def change_note(subscription: Subscription, time_zone: str) -> str:
+    """The change that is scheduled, in a sentence; nothing without one."""
+    if subscription.next_plan is None or subscription.end is None:
         return ""
-    return f"{changed.plan.definition.name} begins {moment(changed.start, time_zone)}."
+    name = subscription.next_plan.definition.name
+    return f"{name} begins {moment(subscription.end, time_zone)}."
 
 
 def moment(when: datetime, time_zone: str) -> str:
@@ -81,30 +91,6 @@ def moment(when: datetime, time_zone: str) -> str:
     return f"{local.day} {local:%b %Y, %H:%M}"
 
 
-def plan_card(plan: PlanDefinition) -> PlanCard:
-    """A plan as it is offered."""
-    charges = [charge_term(charge, plan.currency) for charge in plan.charges]
-    return PlanCard(
-        plan.id, plan.name, plan.description, [*charges, *(quota_term(q) for q in plan.quotas)]
-    )
-
-
-def charge_term(charge: PerUnitCharge | GraduatedCharge | FlatCharge, currency: str) -> str:
-    """A charge in a line."""
-    if isinstance(charge, FlatCharge):
-        return f"{charge.name}: {money(charge.price, currency)} per month"
-    if isinstance(charge, PerUnitCharge) and charge.price == 0:
-        price = "free"
-    elif isinstance(charge, PerUnitCharge):
-        price = unit_price(charge.price, charge.unit_size, currency)
-    else:
-        price = "from " + unit_price(charge.tiers[0].price, charge.unit_size, currency)
-    included = f", {compact(charge.included)} included" if charge.included else ""
-    return f"{charge.name}: {price}{included}"
-
-
-def quota_term(quota: Quota) -> str:
-    """A quota in a line."""
-    what = meters_name(quota.meters).lower()
-    end = "then calls are refused" if quota.limit is QuotaLimit.HARD else "then calls go on"
-    return f"{compact(quota.quantity)} a month of {what}, {end}"
+def quarter_hour(now: datetime) -> datetime:
+    """The start of the quarter hour that ``now`` is in."""
+    return now.replace(minute=now.minute - now.minute % 15, second=0, microsecond=0)

@@ -266,8 +266,16 @@ def about(model: ModelInfo) -> str:
     """What a model costs on the caller's plan, in a line."""
     if model.prices and not any(price.price for price in model.prices):
         return "Free on your plan."
+    shown = {price.meter: price for price in model.prices if price.price}
+    for meter, wider in (
+        ("cached_input_tokens", "input_tokens"),
+        ("reasoning_tokens", "output_tokens"),
+    ):
+        # Said only where it differs
+        if (own := shown.get(meter)) and (wide := shown.get(wider)) and own.price == wide.price:
+            del shown[meter]
     prices = [
         f"{meter_name(price.meter)} {unit_price(price.price, price.unit_size, price.currency)}"
-        for price in model.prices
+        for price in shown.values()
     ]
     return " · ".join(prices) if prices else "Your plan has no price for this model."

@@ -34,14 +34,6 @@ def test_each_meter_at_its_price() -> None:
     assert currency(priced) == "EUR"
 
 
-def test_cached_and_reasoning_tokens_fall_back_to_the_wider_price() -> None:
-    priced = model(input_tokens="1", output_tokens="2")
-    used = {"cached_input_tokens": 1_000_000, "reasoning_tokens": 1_000_000}
-    assert estimate(priced, used) == 3
-    own = model(input_tokens="1", cached_input_tokens="0.1")
-    assert estimate(own, {"cached_input_tokens": 1_000_000}) == Decimal("0.1")
-
-
 def test_an_unpriced_model_has_no_cost_rather_than_zero() -> None:
     assert estimate(model(), {"input_tokens": 5}) is None
 

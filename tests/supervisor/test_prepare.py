@@ -50,6 +50,14 @@ async def test_a_database_out_of_reach_is_told_in_a_sentence(tmp_path: Path) -> 
         await prepare_database(settings)
 
 
+async def test_a_database_that_is_not_there_is_told_in_a_sentence(
+    postgres_url: str, tmp_path: Path
+) -> None:
+    url = postgres_url.replace("/postgres?", "/nowhere?")
+    with pytest.raises(ConfigurationError, match='database "nowhere" does not exist'):
+        await prepare_database(Settings(database_url=url, home=tmp_path))
+
+
 async def test_no_database_is_told_in_a_sentence(tmp_path: Path) -> None:
     with pytest.raises(ConfigurationError, match="DATABASE_URL is not set"):
         await prepare_database(Settings(home=tmp_path))
