@@ -20,9 +20,9 @@ LOCAL_ISSUER = "local"
 LOCAL_SLUG = "local"
 
 
-async def local_user(connection: AsyncConnection) -> tuple[str, Tenant, bool]:
-    """Return the person at this machine, their own tenant, and whether it was made just now."""
-    user_id = await upsert_user(
+async def local_person(connection: AsyncConnection) -> str:
+    """Return the id of the person at this machine."""
+    return await upsert_user(
         connection,
         issuer=LOCAL_ISSUER,
         subject="local",
@@ -30,6 +30,11 @@ async def local_user(connection: AsyncConnection) -> tuple[str, Tenant, bool]:
         email=None,
         is_operator=True,
     )
+
+
+async def local_user(connection: AsyncConnection) -> tuple[str, Tenant, bool]:
+    """Return the person at this machine, their own tenant, and whether it was made just now."""
+    user_id = await local_person(connection)
     # The user's row is locked by the upsert, so two first sign-ins make one tenant.
     try:
         tenant, made = await find_tenant(connection, LOCAL_SLUG), False

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from backend.engines.runfile import ProcessIdentity, RunFile, run_file_path
+from backend.engines.services import Installation
 from backend.errors import ConfigurationError
 from backend.settings import Settings
 
@@ -23,6 +24,18 @@ def running_settings() -> Settings:
             "DATABASE_URL."
         )
     return settings
+
+
+def running_api_url(settings: Settings) -> str:
+    """Where a command on this machine reaches the API that these settings speak of."""
+    return Installation(settings).api_url
+
+
+def running_url(settings: Settings) -> str:
+    """The address to open in a browser: the portal's if ``farebox up`` runs one, else the API's."""
+    run = RunFile.read(run_file_path(settings.home))
+    runs = run.supervisor and ProcessIdentity.of(run.supervisor)
+    return run.url if runs else running_api_url(settings)
 
 
 def _given(settings: Settings) -> dict[str, object]:

@@ -1,0 +1,117 @@
+"""``farebox demo``: labelled sample tenants with months of usage, through the real way in."""
+
+from __future__ import annotations
+
+import asyncio
+from datetime import UTC, datetime, timedelta
+from functools import partial
+from typing import Annotated
+
+import typer
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+
+from backend.accounts.sessions import local_person
+from backend.demo.accounts import open_tenants, remove_tenants, sample_tenants
+from backend.demo.load import all_events, operator_key, send, until_counted
+from backend.engines.running import running_api_url, running_settings, running_url
+from backend.errors import ConfigurationError
+from backend.settings import Settings
+from backend.storage.database import Database
+from backend_client import AsyncFareboxClient
+from backend_client.types.accounts import Tenant
+
+_MAX_DAYS = 365
+_HEADROOM_DAYS = 2
+
+
+def demo(
+    days: Annotated[
+        int, typer.Option(min=1, max=_MAX_DAYS, help="Days of usage, up to now.")
+    ] = 120,
+    seed: Annotated[int, typer.Option(min=0, help="What chance is drawn from.")] = 1,
+    remove: Annotated[
+        bool, typer.Option("--remove", help="Remove the sample tenants and all they have.")
+    ] = False,
+    yes: Annotated[bool, typer.Option("--yes", help="Remove without asking.")] = False,
+) -> None:
+    """Load sample usage into the Farebox that runs here: three tenants, labelled as samples.
+
+    Repeat it to bring their usage up to now: nothing counts twice, and what is there stays.
+    """
+    settings = running_settings()
+    asyncio.run(_remove(settings, ask=not yes) if remove else _load(settings, days=days, seed=seed))
+
+
+async def _load(settings: Settings, *, days: int, seed: int) -> None:
+    if days + _HEADROOM_DAYS > settings.event_max_age_days:
+        raise ConfigurationError(
+            f"Ingest takes no event of more than {settings.event_max_age_days} days ago "
+            f"(FAREBOX_EVENT_MAX_AGE_DAYS); ask for fewer than {days}."
+        )
+    database = _database(settings)
+    now = datetime.now(UTC)
+    try:
+        async with operator_key(database, "farebox demo") as (key_id, secret):
+            async with database.begin() as connection:
+                member = None
+                if settings.local_sign_in_allowed:
+                    member = await local_person(connection)
+                opened = await open_tenants(
+                    connection, actor=key_id, start=now - timedelta(days=days), member=member
+                )
+            to_send = all_events(opened, until=now, seed=seed)
+            new = 0
+            with _bar() as bar:
+                for one in opened:
+                    found = to_send[one.tenant.id]
+                    task = bar.add_task(one.tenant.name, total=len(found))
+                    async with AsyncFareboxClient(running_api_url(settings), secret) as client:
+                        new += await send(client, found, partial(bar.advance, task))
+                total = sum(len(found) for found in to_send.values())
+                counting = bar.add_task("Counted", total=total)
+                await until_counted(database, to_send, lambda n: bar.update(counting, completed=n))
+    finally:
+        await database.close()
+    kept = f", {total - new:,} were there already" if new < total else ""
+    typer.echo(f"{new:,} sample events are new{kept}. See them at {running_url(settings)}")
+    if member is not None:
+        typer.echo("Switch between the sample tenants at the top of the portal's menu.")
+
+
+async def _remove(settings: Settings, *, ask: bool) -> None:
+    database = _database(settings)
+    try:
+        async with database.begin() as connection:
+            found = await sample_tenants(connection)
+        if not found:
+            typer.echo("There are no sample tenants.")
+            return
+        if ask and not _sure(found):
+            raise typer.Abort
+        async with database.begin() as connection:
+            await remove_tenants(connection, found)
+    finally:
+        await database.close()
+    typer.echo(f"Removed {', '.join(tenant.slug for tenant in found)}.")
+
+
+def _sure(found: list[Tenant]) -> bool:
+    names = "\n".join(f"  {tenant.name} ({tenant.slug})" for tenant in found)
+    return typer.confirm(f"{names}\nRemove these tenants with all their usage?")
+
+
+def _database(settings: Settings) -> Database:
+    if settings.database_url is None:
+        raise ConfigurationError("DATABASE_URL is not set.")
+    return Database(settings.database_url, pool_size=2)
+
+
+def _bar() -> Progress:
+    return Progress(
+        TextColumn("{task.description}"),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TimeElapsedColumn(),
+        console=Console(stderr=True),
+    )

@@ -1,0 +1,113 @@
+"""Send sample usage through the running API, and see it counted."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Callable, Iterable, Iterator, Sequence
+from contextlib import asynccontextmanager
+from datetime import datetime
+from itertools import islice
+
+from sqlalchemy import func, select
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from backend.accounts.operator_keys import create_operator_key, revoke_operator_key
+from backend.demo.accounts import OpenedTenant
+from backend.demo.usage import SOURCE, sample_events
+from backend.errors import InvalidInput, Unavailable
+from backend.storage.database import Database
+from backend.storage.tables import events
+from backend_client import AsyncFareboxClient, ClientError
+from backend_client.types.events import UsageEvent
+
+BATCH = 2_000
+_LOOK_SECONDS = 0.25
+_PATIENCE_SECONDS = 60.0
+
+Progress = Callable[[int], None]
+
+
+@asynccontextmanager
+async def operator_key(database: Database, name: str) -> AsyncIterator[tuple[str, str]]:
+    """Lend an operator's key, its id and secret, that is revoked at the end."""
+    async with database.begin() as connection:
+        key_id, secret = await create_operator_key(connection, name)
+    try:
+        yield key_id, secret
+    finally:
+        async with database.begin() as connection:
+            await revoke_operator_key(connection, key_id)
+
+
+def all_events(
+    opened: Sequence[OpenedTenant], *, until: datetime, seed: int
+) -> dict[str, list[UsageEvent]]:
+    """Return each tenant's events by its id."""
+    return {
+        one.tenant.id: list(
+            sample_events(one.sample, one.places, start=one.start, until=until, seed=seed)
+        )
+        for one in opened
+    }
+
+
+async def send(
+    client: AsyncFareboxClient, to_send: Iterable[UsageEvent], progress: Progress
+) -> int:
+    """Send events in batches; return how many were new. ``progress`` is told of each batch.
+
+    Raises ``Unavailable`` if the API can't be reached or its queue doesn't answer; what was sent
+    until then is kept, and may be sent again.
+    """
+    new = 0
+    for batch in _batches(to_send):
+        try:
+            verdict = await client.send_events(batch)
+        except ClientError as error:
+            raise Unavailable(
+                f"The API stopped taking events ({error}). Run the command again: it goes on."
+            ) from error
+        if verdict.errors:
+            first = verdict.errors[0]
+            raise InvalidInput(f"The API refused the sample event {first.id}: {first.detail}.")
+        new += verdict.accepted
+        progress(len(batch))
+    return new
+
+
+async def until_counted(
+    database: Database, sent: dict[str, list[UsageEvent]], progress: Progress
+) -> None:
+    """Return when the worker has counted all that was sent; ``progress`` is told how much is.
+
+    Raises ``Unavailable`` if the worker gets nowhere.
+    """
+    wanted = sum(len(one) for one in sent.values())
+    loop = asyncio.get_running_loop()
+    counted, since = -1, loop.time()
+    while counted < wanted:
+        if counted >= 0:
+            await asyncio.sleep(_LOOK_SECONDS)
+        async with database.begin() as connection:
+            now = await _stored(connection, list(sent))
+        if now > counted:
+            counted, since = now, loop.time()
+            progress(min(counted, wanted))
+        elif loop.time() - since > _PATIENCE_SECONDS:
+            raise Unavailable(
+                f"The worker has counted {counted:,} of {wanted:,} events and doesn't go on. They "
+                "are safe in the queue; see the worker's log."
+            )
+
+
+async def _stored(connection: AsyncConnection, tenant_ids: list[str]) -> int:
+    query = select(func.count()).where(
+        events.c.tenant_id.in_(tenant_ids), events.c.source == SOURCE
+    )
+    return await connection.scalar(query) or 0
+
+
+def _batches(to_send: Iterable[UsageEvent]) -> Iterator[list[UsageEvent]]:
+    rest = iter(to_send)
+    while batch := list(islice(rest, BATCH)):
+        yield batch

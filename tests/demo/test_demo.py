@@ -1,0 +1,132 @@
+"""``farebox demo`` against a running API and worker."""
+
+from __future__ import annotations
+
+import asyncio
+import sys
+from datetime import UTC, datetime, timedelta
+from decimal import Decimal
+from pathlib import Path
+
+import pytest
+from sqlalchemy import func, select
+
+from backend.accounts.members import memberships
+from backend.accounts.sessions import local_person
+from backend.accounts.tenants import create_tenant
+from backend.demo.accounts import open_tenants, remove_tenants, sample_tenants
+from backend.demo.load import all_events, operator_key, send, until_counted
+from backend.demo.usage import SOURCE
+from backend.errors import Conflict
+from backend.settings import Settings
+from backend.storage.database import Database
+from backend.storage.tables import events, operator_keys, rollups, tenants
+from backend_client import AsyncFareboxClient
+from backend_client.types.accounts import Role, TenantCreate
+
+pytestmark = pytest.mark.engine
+
+SLUGS = ["sample-chat", "sample-batch", "sample-starter"]
+
+
+async def load(database: Database, api_url: str, until: datetime) -> int:
+    async with operator_key(database, "test") as (key_id, secret):
+        async with database.begin() as connection:
+            member = await local_person(connection)
+            opened = await open_tenants(
+                connection, actor=key_id, start=until - timedelta(days=2), member=member
+            )
+        found = all_events(opened, until=until, seed=1)
+        new = 0
+        async with AsyncFareboxClient(api_url, secret) as client:
+            for one in found.values():
+                new += await send(client, one, lambda _: None)
+        async with asyncio.timeout(60):
+            await until_counted(database, found, lambda _: None)
+    return new
+
+
+async def totals(database: Database) -> tuple[int, Decimal]:
+    async with database.begin() as connection:
+        count = await connection.scalar(select(func.count()).where(events.c.source == SOURCE))
+        return count or 0, await connection.scalar(select(func.sum(rollups.c.quantity))) or Decimal(
+            0
+        )
+
+
+async def test_a_repeat_adds_only_what_is_new(
+    database: Database, api_url: str, worker: None
+) -> None:
+    now = datetime.now(UTC)
+    first = await load(database, api_url, now - timedelta(hours=6))
+    before = await totals(database)
+    assert first == before[0] > 0
+    assert await load(database, api_url, now - timedelta(hours=6)) == 0
+    assert await totals(database) == before
+    later = await load(database, api_url, now)
+    after = await totals(database)
+    assert later > 0
+    assert after[0] == first + later
+    assert after[1] > before[1]
+
+
+async def test_the_local_developer_owns_the_samples_and_removal_takes_nothing_else(
+    database: Database, api_url: str, worker: None
+) -> None:
+    async with database.begin() as connection:
+        other = await create_tenant(connection, TenantCreate(slug="other", name="Other"))
+    await load(database, api_url, datetime.now(UTC))
+    async with database.begin() as connection:
+        joined = await memberships(connection, await local_person(connection))
+        assert [(one.tenant.slug, one.role) for one in joined] == [
+            (slug, Role.OWNER) for slug in SLUGS
+        ]
+        assert all(one.tenant.is_sample for one in joined)
+        open_keys = select(func.count()).where(operator_keys.c.revoked_at.is_(None))
+        assert await connection.scalar(open_keys) == 0
+        await remove_tenants(connection, await sample_tenants(connection))
+    assert await totals(database) == (0, Decimal(0))
+    async with database.begin() as connection:
+        assert list((await connection.execute(select(tenants.c.id))).scalars()) == [other.id]
+
+
+async def test_a_tenant_that_is_no_sample_is_left_alone(database: Database) -> None:
+    async with database.begin() as connection:
+        await create_tenant(connection, TenantCreate(slug="sample-chat", name="Not ours"))
+    with pytest.raises(Conflict, match="not sample data"):
+        async with database.begin() as connection:
+            await sample_tenants(connection)
+
+
+async def test_the_command_loads_and_removes(
+    api_settings: Settings, api_url: str, worker: None, tmp_path: Path
+) -> None:
+    async def farebox(*arguments: str) -> str:
+        child = await asyncio.create_subprocess_exec(
+            sys.executable,
+            "-m",
+            "backend.cli",
+            "demo",
+            *arguments,
+            stdout=asyncio.subprocess.PIPE,
+            stderr=asyncio.subprocess.STDOUT,
+            env={
+                "PATH": "/usr/bin:/bin",
+                "HOME": str(tmp_path),
+                "FAREBOX_HOME": str(tmp_path),
+                "FAREBOX_API_PORT": api_url.rpartition(":")[2],
+                "DATABASE_URL": str(api_settings.database_url),
+                "NATS_URL": str(api_settings.nats_url),
+            },
+        )
+        out, _ = await asyncio.wait_for(child.communicate(), 120)
+        assert child.returncode == 0, out.decode()
+        return out.decode()
+
+    said = await farebox("--days", "1")
+    assert "sample events are new. See them at" in said
+    assert "were there already" in await farebox("--days", "1")
+    assert "Removed sample-chat, sample-batch, sample-starter." in await farebox(
+        "--remove", "--yes"
+    )
+    assert "no sample tenants" in await farebox("--remove", "--yes")
