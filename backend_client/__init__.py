@@ -15,6 +15,7 @@ from backend_client.errors import (
     TooLarge,
     Unauthenticated,
     Unavailable,
+    UnexpectedAnswer,
 )
 from backend_client.transport import Retries
 
@@ -34,4 +35,5 @@ __all__ = [
     "TooLarge",
     "Unauthenticated",
     "Unavailable",
+    "UnexpectedAnswer",
 ]

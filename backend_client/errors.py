@@ -77,6 +77,10 @@ class Unavailable(ClientError):
         self.problem = problem
 
 
+class UnexpectedAnswer(ClientError):
+    """What answered is no API of this version: another server, or a proxy's page."""
+
+
 _BY_STATUS: dict[int, type[ApiError]] = {
     400: BadRequest,
     401: Unauthenticated,

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import json
 import random
 from dataclasses import dataclass
 from email.utils import parsedate_to_datetime
+from typing import Any
 
 import httpx
 
-from backend_client.errors import Unavailable
+from backend_client.errors import Unavailable, UnexpectedAnswer
 
 TIMEOUT = httpx.Timeout(30.0, connect=5.0)
 STREAM_TIMEOUT = httpx.Timeout(600.0, connect=5.0)
@@ -60,14 +62,38 @@ def _retry_after(response: httpx.Response) -> float | None:
     return max(0.0, (moment - now).total_seconds())
 
 
-def headers(credential: str | None) -> dict[str, str]:
+def headers(credential: str | None) -> httpx.Headers:
     """The headers that every request has."""
-    common = {"accept": "application/json", "user-agent": "farebox-client/1"}
-    return common | ({"authorization": f"Bearer {credential}"} if credential else {})
+    # Bytes, so that a credential that can't be one is refused by the API and not by the encoder.
+    common = [(b"accept", b"application/json"), (b"user-agent", b"farebox-client/1")]
+    own = [(b"authorization", f"Bearer {credential}".encode())] if credential else []
+    return httpx.Headers([*common, *own])
 
 
-def unreachable(error: httpx.TransportError) -> Unavailable:
+def unreachable(error: httpx.RequestError) -> Unavailable:
     """Say in a sentence that the API could not be reached."""
     if isinstance(error, httpx.TimeoutException):
         return Unavailable("The API did not answer in time.")
     return Unavailable("The API can't be reached.")
+
+
+DONE = "[DONE]"
+"""What ends a stream."""
+
+
+def event_data(line: str) -> str | None:
+    """Return what a line of a stream carries; None for a line that carries nothing."""
+    return line.removeprefix("data:").strip() if line.startswith("data:") else None
+
+
+def chunk_of(data: str) -> dict[str, Any]:
+    """Read a chunk of a stream; raise ``Unavailable`` if it tells that the call failed."""
+    try:
+        chunk = json.loads(data)
+    except ValueError as error:
+        raise UnexpectedAnswer("The stream holds something that is no chunk.") from error
+    if not isinstance(chunk, dict):
+        raise UnexpectedAnswer("The stream holds something that is no chunk.")
+    if isinstance(chunk.get("error"), dict):
+        raise Unavailable(str(chunk["error"].get("message")))
+    return chunk

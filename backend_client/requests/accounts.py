@@ -1,0 +1,96 @@
+"""Requests about sessions, accounts, keys and tenants."""
+
+from __future__ import annotations
+
+from backend_client.requests.call import Call, create, get, nothing, segment, send
+from backend_client.types.accounts import (
+    ApiKey,
+    ApiKeyCreate,
+    ApiKeyCreated,
+    Application,
+    ApplicationCreate,
+    LocalSessionCreate,
+    Me,
+    Member,
+    MemberChange,
+    SessionChange,
+    SessionCreate,
+    SessionCreated,
+    SignInOptions,
+    Tenant,
+    TenantCreate,
+)
+from backend_client.types.common import Page
+
+
+def sign_in_options() -> Call[SignInOptions]:
+    return get("/v1/sign-in", SignInOptions)
+
+
+def create_session(wanted: SessionCreate) -> Call[SessionCreated]:
+    return send("POST", "/v1/sessions", wanted, SessionCreated, repeatable=False)
+
+
+def create_local_session(wanted: LocalSessionCreate) -> Call[SessionCreated]:
+    return send("POST", "/v1/sessions/local", wanted, SessionCreated, repeatable=False)
+
+
+def switch_tenant(change: SessionChange) -> Call[Me]:
+    return send("PATCH", "/v1/sessions/current", change, Me, repeatable=True)
+
+
+def end_session() -> Call[None]:
+    return Call("DELETE", "/v1/sessions/current", nothing, repeatable=False)
+
+
+def me() -> Call[Me]:
+    return get("/v1/me", Me)
+
+
+def applications() -> Call[Page[Application]]:
+    return get("/v1/applications", Page[Application])
+
+
+def create_application(wanted: ApplicationCreate) -> Call[Application]:
+    return create("/v1/applications", wanted, Application)
+
+
+def keys() -> Call[Page[ApiKey]]:
+    return get("/v1/keys", Page[ApiKey])
+
+
+def key(key_id: str) -> Call[ApiKey]:
+    return get(f"/v1/keys/{segment(key_id)}", ApiKey)
+
+
+def create_key(wanted: ApiKeyCreate) -> Call[ApiKeyCreated]:
+    # Not repeated: the secret is in the first answer alone, and a second could not show it.
+    return send("POST", "/v1/keys", wanted, ApiKeyCreated, repeatable=False)
+
+
+def revoke_key(key_id: str) -> Call[None]:
+    return Call("DELETE", f"/v1/keys/{segment(key_id)}", nothing)
+
+
+def members() -> Call[Page[Member]]:
+    return get("/v1/members", Page[Member])
+
+
+def change_member(user_id: str, change: MemberChange) -> Call[Member]:
+    return send("PATCH", f"/v1/members/{segment(user_id)}", change, Member, repeatable=True)
+
+
+def remove_member(user_id: str) -> Call[None]:
+    return Call("DELETE", f"/v1/members/{segment(user_id)}", nothing, repeatable=False)
+
+
+def tenants() -> Call[Page[Tenant]]:
+    return get("/v1/tenants", Page[Tenant])
+
+
+def create_tenant(wanted: TenantCreate) -> Call[Tenant]:
+    return send("POST", "/v1/tenants", wanted, Tenant, repeatable=False)
+
+
+def delete_tenant(tenant_id: str) -> Call[None]:
+    return Call("DELETE", f"/v1/tenants/{segment(tenant_id)}", nothing, repeatable=False)
