@@ -12,7 +12,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from backend.billing.catalog_file import load_catalog, parse_catalog
 from backend.errors import ConfigurationError, NotFound
 from backend.pricing.charges import first_price
-from backend.pricing.rating import RateCard
+from backend.pricing.rate_card import RateCard
 from backend.storage.tables import catalog_state, models, plan_versions
 from backend_client.types.events import METERS
 from backend_client.types.models import MeterPrice, ModelInfo

@@ -9,8 +9,8 @@ from decimal import Decimal
 from sqlalchemy import func, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from backend.billing.periods import period_at
 from backend.billing.subscriptions import current_subscription
-from backend.pricing.periods import billing_period
 from backend.storage.tables import rollups
 from backend_client.types.accounts import Tenant
 from backend_client.types.plans import Quota
@@ -42,7 +42,7 @@ async def current_quotas(
     quotas = subscription.plan.definition.quotas
     if not quotas:
         return []
-    period = billing_period(now, tenant.time_zone)
+    period = await period_at(connection, tenant, now)
     query = (
         select(rollups.c.meter, func.sum(rollups.c.quantity))
         .where(

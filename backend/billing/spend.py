@@ -10,12 +10,15 @@ from hashlib import blake2b
 from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from backend.billing.periods import period_at
 from backend.billing.subscriptions import plan_stretches
 from backend.metering.rated_usage import period_usage
 from backend.pricing.adjustments import Adjustment
 from backend.pricing.charges import first_price
-from backend.pricing.periods import BillingPeriod, billing_period
-from backend.pricing.rating import MeteredQuantity, RatedLine, RatedPeriod, Stretch, rate
+from backend.pricing.periods import BillingPeriod
+from backend.pricing.rate_card import MeteredQuantity
+from backend.pricing.rating import RatedLine, RatedPeriod, Stretch, rate
+from backend.pricing.windows import windowed_spans
 from backend.storage.tables import usage_versions
 from backend_client.types.accounts import Tenant
 from backend_client.types.common import Money
@@ -62,7 +65,7 @@ class OpenPeriod:
 
 async def spend_version(connection: AsyncConnection, tenant: Tenant, now: datetime) -> str:
     """Return a word that changes with all that the spend report tells but its ``as_of``."""
-    period = billing_period(now, tenant.time_zone)
+    period = await period_at(connection, tenant, now)
     stretches = await plan_stretches(connection, tenant.id, period)
     usage = await _usage_version(connection, tenant.id)
     return _version(period, stretches, usage)
@@ -70,11 +73,21 @@ async def spend_version(connection: AsyncConnection, tenant: Tenant, now: dateti
 
 async def open_period(connection: AsyncConnection, tenant: Tenant, now: datetime) -> OpenPeriod:
     """Return the billing period that holds ``now``, with its plans and usage so far."""
-    period = billing_period(now, tenant.time_zone)
+    return await metered_period(connection, tenant, await period_at(connection, tenant, now))
+
+
+async def metered_period(
+    connection: AsyncConnection, tenant: Tenant, period: BillingPeriod
+) -> OpenPeriod:
+    """Return any billing period of the tenant's, with its plans and the usage metered in it."""
     # The version first: usage that lands in between is then shown again, never missed.
     version = await _usage_version(connection, tenant.id)
     stretches = await plan_stretches(connection, tenant.id, period)
-    usage = await period_usage(connection, tenant.id, [(one.start, one.end) for one in stretches])
+    usage = await period_usage(
+        connection,
+        tenant.id,
+        [windowed_spans(one.plan, one.start, one.end) for one in stretches],
+    )
     return OpenPeriod(
         period,
         tenant.currency,
@@ -134,6 +147,8 @@ def _line(line: RatedLine, currency: str) -> SpendLine:
         end=line.end,
         meters=[] if isinstance(charge, FlatCharge) else charge.meters,
         models=None if isinstance(charge, FlatCharge) else charge.models,
+        labels={} if isinstance(charge, FlatCharge) else charge.labels,
+        window=None if isinstance(charge, FlatCharge) else charge.window,
         quantity=line.quantity,
         included=line.included,
         billable=line.billable,

@@ -1,49 +1,55 @@
-"""Usage as rating wants it: summed by model and meter over stretches of time."""
+"""Usage as rating wants it: summed by model, meter and window over stretches of time."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import datetime
 
-from sqlalchemy import DateTime, bindparam, text
+from sqlalchemy import DateTime, Integer, Text, bindparam, text
 from sqlalchemy.dialects.postgresql import ARRAY
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from backend.pricing.rating import MeteredQuantity
+from backend.pricing.rate_card import MeteredQuantity
+from backend.pricing.windows import WindowedSpan
 
 _QUERY = text(
     """
-    SELECT stretch.place, rollups.model, rollups.meter, sum(rollups.quantity) AS quantity
-    FROM unnest(:starts, :ends) WITH ORDINALITY AS stretch (start_at, end_at, place)
+    SELECT span.place, span.window_id, rollups.model, rollups.meter, sum(rollups.quantity)
+    FROM unnest(:places, :windows, :starts, :ends) AS span (place, window_id, start_at, end_at)
     JOIN rollups ON rollups.tenant_id = :tenant_id
-        AND rollups.bucket >= stretch.start_at AND rollups.bucket < stretch.end_at
-    GROUP BY stretch.place, rollups.model, rollups.meter
-    ORDER BY stretch.place, rollups.model, rollups.meter
+        AND rollups.bucket >= span.start_at AND rollups.bucket < span.end_at
+    GROUP BY 1, 2, 3, 4
+    ORDER BY 1, 2, 3, 4
     """
 ).bindparams(
+    bindparam("places", type_=ARRAY(Integer)),
+    bindparam("windows", type_=ARRAY(Text)),
     bindparam("starts", type_=ARRAY(DateTime(timezone=True))),
     bindparam("ends", type_=ARRAY(DateTime(timezone=True))),
 )
 
 
 async def period_usage(
-    connection: AsyncConnection, tenant_id: str, boundaries: Sequence[tuple[datetime, datetime]]
+    connection: AsyncConnection, tenant_id: str, stretches: Sequence[Sequence[WindowedSpan]]
 ) -> list[list[MeteredQuantity]]:
-    """Return the usage in each stretch, ``start`` inclusive and ``end`` exclusive, in one query.
+    """Return the usage in each stretch, in one query.
 
-    Stretches should start and end at quarter hours: a rollup counts where it starts.
+    A stretch is the spans that its plan's windows cut it into; see ``windows.windowed_spans``.
+    Spans start and end at quarter hours: a rollup counts where it starts.
     """
-    found: list[list[MeteredQuantity]] = [[] for _ in boundaries]
-    if not boundaries:
+    found: list[list[MeteredQuantity]] = [[] for _ in stretches]
+    spans = [(place, span) for place, stretch in enumerate(stretches) for span in stretch]
+    if not spans:
         return found
     rows = await connection.execute(
         _QUERY,
         {
             "tenant_id": tenant_id,
-            "starts": [start for start, _ in boundaries],
-            "ends": [end for _, end in boundaries],
+            "places": [place for place, _ in spans],
+            "windows": [span.window for _, span in spans],
+            "starts": [span.start for _, span in spans],
+            "ends": [span.end for _, span in spans],
         },
     )
-    for place, model, meter, quantity in rows:
-        found[place - 1].append(MeteredQuantity(model, meter, quantity))
+    for place, window, model, meter, quantity in rows:
+        found[place].append(MeteredQuantity(model, meter, quantity, window))
     return found

@@ -12,31 +12,18 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from decimal import Decimal
 from fractions import Fraction
-from typing import Final
 
 from backend.pricing.adjustments import Adjuster, Adjustment
 from backend.pricing.charges import PricedTier, PricedUnits, price_units
 from backend.pricing.money import exact_arithmetic, prorate, round_to_minor_unit
 from backend.pricing.periods import BillingPeriod
-from backend_client.types.plans import Charge, FlatCharge, PlanDefinition, UsageCharge
-
-FALLBACK_METERS: Final = {
-    "cached_input_tokens": "input_tokens",
-    "reasoning_tokens": "output_tokens",
-}
-"""The meter whose charge prices another one, if a plan has no charge for that itself."""
+from backend.pricing.rate_card import MeteredQuantity, RateCard
+from backend_client.types.plans import Charge, FlatCharge, PlanDefinition
 
 _ZERO = Decimal(0)
 _Sums = defaultdict[tuple[str, str], Decimal]
 
-
-@dataclass(frozen=True, slots=True)
-class MeteredQuantity:
-    """How much of a meter a model used. Several of the same model and meter add up."""
-
-    model: str
-    meter: str
-    quantity: Decimal
+__all__ = ["MeteredQuantity", "RatedLine", "RatedPeriod", "Stretch", "rate"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,32 +67,6 @@ class RatedPeriod:
     unpriced: tuple[MeteredQuantity, ...]
     exact_total: Decimal
     total: Decimal
-
-
-class RateCard:
-    """Which charge of a plan prices a model's meter."""
-
-    def __init__(self, plan: PlanDefinition) -> None:
-        self._charges: dict[tuple[str, str | None], UsageCharge] = {}
-        for charge in plan.charges:
-            if isinstance(charge, FlatCharge):
-                continue
-            models: Sequence[str | None] = charge.models or (None,)
-            for meter in charge.meters:
-                for model in models:
-                    self._charges[meter, model] = charge
-
-    def charge_for(self, model: str, meter: str) -> UsageCharge | None:
-        """Return the charge, or None if nothing prices this.
-
-        A charge that names the model goes before one for all models, and the meter's own charge
-        before that of the meter it falls back on.
-        """
-        charges = self._charges
-        own = charges.get((meter, model)) or charges.get((meter, None))
-        if own is not None or (fallback := FALLBACK_METERS.get(meter)) is None:
-            return own
-        return charges.get((fallback, model)) or charges.get((fallback, None))
 
 
 @dataclass(slots=True)
@@ -175,7 +136,11 @@ def _by_version(
         for metered in stretch.usage:
             if metered.quantity < 0:
                 raise ValueError(f"negative quantity of {metered.meter} of {metered.model}")
-            charge = card.charge_for(metered.model, metered.meter) if card else None
+            charge = (
+                card.charge_for(metered.model, metered.meter, metered.window, metered.labels)
+                if card
+                else None
+            )
             if charge is not None:
                 version.used[charge.id] += metered.quantity
             elif metered.quantity:

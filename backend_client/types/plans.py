@@ -3,134 +3,64 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Sequence
-from decimal import Decimal
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
 from enum import StrEnum
-from typing import Annotated, Literal, NoReturn, Self
+from typing import Literal, Self
 
 from pydantic import Field, model_validator
-from pydantic_core import PydanticCustomError
 
-from backend_client.types.common import Answer, Currency, Exact, Instant, Wire, plain
+from backend_client.types.charges import (
+    Charge,
+    Day,
+    FlatCharge,
+    GraduatedCharge,
+    Id,
+    PackageCharge,
+    Percent,
+    PercentageCharge,
+    PerUnitCharge,
+    Price,
+    Tier,
+    TimeWindow,
+    TimeZone,
+    Units,
+    UsageCharge,
+    VolumeCharge,
+    refuse,
+)
+from backend_client.types.common import Answer, Currency, Instant, Wire
 from backend_client.types.events import MeterName, Name
 
-Price = Annotated[Exact, Field(ge=0, max_digits=24, decimal_places=12, allow_inf_nan=False)]
-Units = Annotated[Exact, Field(ge=0, max_digits=24, decimal_places=9, allow_inf_nan=False)]
-Percent = Annotated[Exact, Field(ge=0, le=100, decimal_places=6, allow_inf_nan=False)]
-UnitSize = Literal[1, 1_000, 1_000_000]
-Id = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9-]{0,62}$")]
-
-
-def _refuse(detail: str, *at: str | int) -> NoReturn:
-    """Raise a validation error about a part of this value; ``ctx["at"]`` is the path to it."""
-    raise PydanticCustomError("catalog", "{detail}", {"detail": detail, "at": at})
-
-
-class Tier(Wire):
-    """Units up to ``up_to`` in the period (inclusive; null for all above) at ``price``.
-
-    ``flat_fee`` is asked once a period, when the tier is reached.
-    """
-
-    up_to: Units | None
-    price: Price
-    flat_fee: Price = Decimal(0)
-
-
-def _check_tiers(tiers: Sequence[Tier]) -> None:
-    """Refuse tiers that don't ascend, or leave units without a price."""
-    floor = Decimal(0)
-    for index, tier in enumerate(tiers[:-1]):
-        if tier.up_to is None or tier.up_to <= floor:
-            _refuse(f"up_to must be above {plain(floor)}", "tiers", index, "up_to")
-        floor = tier.up_to
-    if tiers[-1].up_to is not None:
-        detail = "the last tier must have no up_to (null), so that every unit has a price"
-        _refuse(detail, "tiers", len(tiers) - 1, "up_to")
-
-
-class _UsageCharge(Wire):
-    """A charge on what is metered.
-
-    ``meters`` are summed before pricing; ``models`` limits the charge to those models (null for
-    all). The ``included`` units of each period are free. ``minimum`` and ``maximum`` bound what
-    the charge asks for in a period; the minimum is prorated by the second.
-    """
-
-    id: Id
-    name: str = Field(min_length=1, max_length=200)
-    meters: list[MeterName] = Field(min_length=1)
-    models: list[Name] | None = Field(None, min_length=1)
-    included: Units = Decimal(0)
-    minimum: Price | None = None
-    maximum: Price | None = None
-
-    @model_validator(mode="after")
-    def _minimum_is_below_maximum(self) -> Self:
-        if self.minimum is not None and self.maximum is not None and self.minimum > self.maximum:
-            _refuse("the minimum is above the maximum", "minimum")
-        return self
-
-
-class PerUnitCharge(_UsageCharge):
-    """Every unit beyond the included ones costs the same."""
-
-    kind: Literal["per_unit"] = "per_unit"
-    unit_size: UnitSize = 1_000_000
-    price: Price
-
-
-class _TieredCharge(_UsageCharge):
-    unit_size: UnitSize = 1_000_000
-    tiers: list[Tier] = Field(min_length=1)
-
-    @model_validator(mode="after")
-    def _tiers_ascend_to_infinity(self) -> Self:
-        _check_tiers(self.tiers)
-        return self
-
-
-class GraduatedCharge(_TieredCharge):
-    """Each tier's price applies to the units that fall in it; tiers count after ``included``."""
-
-    kind: Literal["graduated"] = "graduated"
-
-
-class VolumeCharge(_TieredCharge):
-    """The tier that the period's billable units reach prices all of them.
-
-    The total can fall where a tier begins: that is what volume pricing means.
-    """
-
-    kind: Literal["volume"] = "volume"
-
-
-class PackageCharge(_UsageCharge):
-    """Units are sold in packages of ``package_size``; a package that is begun is paid whole."""
-
-    kind: Literal["package"] = "package"
-    package_size: int = Field(ge=1, le=10**15)
-    price: Price
-
-
-class PercentageCharge(_UsageCharge):
-    """``percent`` of what is metered, for meters that count money, such as a provider's cost."""
-
-    kind: Literal["percentage"] = "percentage"
-    percent: Annotated[Exact, Field(ge=0, max_digits=13, decimal_places=10, allow_inf_nan=False)]
-
-
-class FlatCharge(Wire):
-    """A fee for the period, whatever is used; prorated by the second when partly subscribed."""
-
-    kind: Literal["flat"] = "flat"
-    id: Id
-    name: str = Field(min_length=1, max_length=200)
-    price: Price
-
-
-UsageCharge = PerUnitCharge | GraduatedCharge | VolumeCharge | PackageCharge | PercentageCharge
-Charge = Annotated[UsageCharge | FlatCharge, Field(discriminator="kind")]
+__all__ = [
+    "Catalog",
+    "CatalogApplied",
+    "CatalogModel",
+    "Charge",
+    "Day",
+    "Discount",
+    "FlatCharge",
+    "GraduatedCharge",
+    "Id",
+    "IncludedPool",
+    "PackageCharge",
+    "PerUnitCharge",
+    "Percent",
+    "PercentageCharge",
+    "Plan",
+    "PlanDefinition",
+    "Price",
+    "Quota",
+    "QuotaLimit",
+    "Subscription",
+    "SubscriptionChange",
+    "Tier",
+    "TimeWindow",
+    "TimeZone",
+    "Units",
+    "UsageCharge",
+    "VolumeCharge",
+]
 
 
 class IncludedPool(Wire):
@@ -160,7 +90,7 @@ class Discount(Wire):
     @model_validator(mode="after")
     def _one_of_percent_and_amount(self) -> Self:
         if (self.percent is None) == (self.amount is None):
-            _refuse("give either percent or amount")
+            refuse("give either percent or amount")
         return self
 
 
@@ -179,6 +109,13 @@ class Quota(Wire):
     limit: QuotaLimit
 
 
+def _alike(one: Mapping[str, str], other: Mapping[str, str]) -> bool:
+    """Tell whether usage could have both sets of labels, and neither set says more."""
+    return len(one) == len(other) and all(
+        one.get(name, value) == value for name, value in other.items()
+    )
+
+
 class PlanDefinition(Wire):
     """A plan version's content. Immutable once published.
 
@@ -190,6 +127,7 @@ class PlanDefinition(Wire):
     name: str = Field(min_length=1, max_length=200)
     description: str = ""
     currency: Currency = "USD"
+    windows: list[TimeWindow] = []
     charges: list[Charge] = []
     pools: list[IncludedPool] = []
     discounts: list[Discount] = []
@@ -199,20 +137,36 @@ class PlanDefinition(Wire):
     @model_validator(mode="after")
     def _charges_do_not_overlap(self) -> Self:
         ids: set[str] = set()
-        seen: dict[tuple[str, str | None], str] = {}
+        seen: defaultdict[tuple[str, str | None, str | None], list[UsageCharge]] = defaultdict(list)
+        windows = {window.id for window in self.windows}
         for index, charge in enumerate(self.charges):
             if charge.id in ids:
-                _refuse(f"another charge has the id {charge.id!r}", "charges", index, "id")
+                refuse(f"another charge has the id {charge.id!r}", "charges", index, "id")
             ids.add(charge.id)
             if isinstance(charge, FlatCharge):
                 continue
+            if charge.window is not None and charge.window not in windows:
+                at = ("charges", index, "window")
+                refuse(f"there is no window {charge.window!r} in this plan", *at)
             models: Sequence[str | None] = charge.models or (None,)
             for meter, model in itertools.product(charge.meters, models):
-                other = seen.setdefault((meter, model), charge.id)
-                if other != charge.id:
-                    of = f" of {model}" if model else ""
-                    _refuse(f"charge {other!r} prices {meter}{of} too", "charges", index)
+                others = seen[meter, model, charge.window]
+                for other in others:
+                    if other.id != charge.id and _alike(other.labels, charge.labels):
+                        of = f" of {model}" if model else ""
+                        refuse(f"charge {other.id!r} prices {meter}{of} too", "charges", index)
+                others.append(charge)
         return self
+
+    @property
+    def priced_labels(self) -> frozenset[str]:
+        """Names of the labels that usage must be counted by for this plan to price it."""
+        return frozenset(
+            name
+            for charge in self.charges
+            if not isinstance(charge, FlatCharge)
+            for name in charge.labels
+        )
 
     @model_validator(mode="after")
     def _pools_and_discounts_name_charges(self) -> Self:
@@ -222,21 +176,21 @@ class PlanDefinition(Wire):
             for place, charge_id in enumerate(pool.charges):
                 at = ("pools", index, "charges", place)
                 if charge_id not in usage:
-                    _refuse(f"there is no usage charge {charge_id!r} in this plan", *at)
+                    refuse(f"there is no usage charge {charge_id!r} in this plan", *at)
                 if charge_id in pooled:
-                    _refuse(f"charge {charge_id!r} draws on a pool already", *at)
+                    refuse(f"charge {charge_id!r} draws on a pool already", *at)
                 pooled.add(charge_id)
         every = {charge.id for charge in self.charges}
         for index, discount in enumerate(self.discounts):
             for place, charge_id in enumerate(discount.charges or ()):
                 if charge_id not in every:
                     at = ("discounts", index, "charges", place)
-                    _refuse(f"there is no charge {charge_id!r} in this plan", *at)
-        for field, parts in (("pools", self.pools), ("discounts", self.discounts)):
-            ids = [part.id for part in parts]
+                    refuse(f"there is no charge {charge_id!r} in this plan", *at)
+        for field in ("windows", "pools", "discounts"):
+            ids = [part.id for part in getattr(self, field)]
             for index, part_id in enumerate(ids):
                 if part_id in ids[:index]:
-                    _refuse(f"the id {part_id!r} is given twice", field, index, "id")
+                    refuse(f"the id {part_id!r} is given twice", field, index, "id")
         return self
 
 
@@ -266,21 +220,21 @@ class Catalog(Wire):
         model_ids: set[str] = set()
         for index, model in enumerate(self.models):
             if model.id in model_ids:
-                _refuse(f"another model has the id {model.id!r}", "models", index, "id")
+                refuse(f"another model has the id {model.id!r}", "models", index, "id")
             model_ids.add(model.id)
         plan_ids: set[str] = set()
         for index, plan in enumerate(self.plans):
             if plan.id in plan_ids:
-                _refuse(f"another plan has the id {plan.id!r}", "plans", index, "id")
+                refuse(f"another plan has the id {plan.id!r}", "plans", index, "id")
             plan_ids.add(plan.id)
             for position, charge in enumerate(plan.charges):
                 named = [] if isinstance(charge, FlatCharge) else charge.models or []
                 for place, name in enumerate(named):
                     if name not in model_ids:
                         at = ("plans", index, "charges", position, "models", place)
-                        _refuse(f"there is no model {name!r} in this catalog", *at)
+                        refuse(f"there is no model {name!r} in this catalog", *at)
         if self.default_plan not in plan_ids:
-            _refuse(f"there is no plan {self.default_plan!r} in this catalog", "default_plan")
+            refuse(f"there is no plan {self.default_plan!r} in this catalog", "default_plan")
         return self
 
 

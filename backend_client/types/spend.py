@@ -46,6 +46,8 @@ class SpendLine(Answer):
     end: Instant
     meters: list[str] = []
     models: list[str] | None = None
+    labels: dict[str, str] = {}
+    window: str | None = None
     quantity: Exact
     included: Exact
     billable: Exact

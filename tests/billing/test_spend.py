@@ -8,6 +8,7 @@ from decimal import Decimal
 import pytest
 from sqlalchemy import update
 
+from backend.billing.catalog import apply_catalog
 from backend.billing.spend import OpenPeriod, open_period, spend_report, spend_version
 from backend.billing.subscriptions import change_plan, start_subscription
 from backend.pricing.rating import MeteredQuantity
@@ -16,7 +17,7 @@ from backend.storage.tables import usage_versions
 from backend_client.types.accounts import Tenant
 from backend_client.types.plans import Catalog, SubscriptionChange
 from backend_client.types.spend import SpendReport
-from tests.billing.conftest import NOW, add_usage, make_tenant
+from tests.billing.conftest import NOW, add_usage, catalog_with, make_tenant
 
 pytestmark = pytest.mark.engine
 
@@ -158,3 +159,40 @@ async def test_the_version_changes_with_usage_plan_and_period_alone(
     seen.append(await version(NOW + timedelta(days=30)))
     assert len(set(seen)) == len(seen)
     assert await version(NOW + timedelta(hours=5)) == seen[-2]
+
+
+async def test_nights_have_their_own_price_on_days_that_clocks_change(
+    database: Database, applied: Catalog
+) -> None:
+    """October 25th 2026 in Berlin has two hours from 02:00; both are night."""
+    tenant = await make_tenant(database, time_zone="Europe/Berlin")
+    price = {"kind": "per_unit", "meters": ["input_tokens"], "price": "4"}
+    night = {"id": "night", "name": "Night", "time_zone": "Europe/Berlin"}
+    nightly = {
+        "id": "nightly",
+        "name": "Nightly",
+        "windows": [night | {"start": "22:00", "end": "06:00"}],
+        "charges": [
+            price | {"id": "day", "name": "Day"},
+            price | {"id": "night", "name": "Night", "window": "night", "price": "1"},
+        ],
+    }
+    async with database.begin() as connection:
+        plans = [*applied.model_dump(mode="json")["plans"], nightly]
+        await apply_catalog(connection, catalog_with(plans=plans))
+    await subscribe(database, tenant, "nightly", datetime(2026, 10, 1, tzinfo=UTC))
+    await add_usage(
+        database,
+        tenant,
+        ("2026-10-24T19:45Z", "large", "input_tokens", "1000000"),  # 21:45, day
+        ("2026-10-24T20:00Z", "large", "input_tokens", "2000000"),  # 22:00, night
+        ("2026-10-25T00:30Z", "large", "input_tokens", "3000000"),  # 02:30 the first time
+        ("2026-10-25T01:30Z", "small", "input_tokens", "4000000"),  # 02:30 the second time
+        ("2026-10-25T04:45Z", "large", "input_tokens", "5000000"),  # 05:45, night
+        ("2026-10-25T05:00Z", "large", "input_tokens", "6000000"),  # 06:00, day
+    )
+    report = await spend(database, tenant, datetime(2026, 10, 26, tzinfo=UTC))
+    assert [(line.window, line.quantity, str(line.amount.amount)) for line in report.lines] == [
+        (None, 7_000_000, "28.00"),
+        ("night", 14_000_000, "14.00"),
+    ]

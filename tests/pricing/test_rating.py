@@ -9,7 +9,8 @@ from decimal import Decimal
 import pytest
 
 from backend.pricing.periods import billing_period
-from backend.pricing.rating import MeteredQuantity, RateCard, Stretch, rate
+from backend.pricing.rate_card import RateCard
+from backend.pricing.rating import MeteredQuantity, Stretch, rate
 from backend_client.types.plans import (
     FlatCharge,
     GraduatedCharge,

@@ -1,0 +1,84 @@
+"""Which charge of a plan prices what was used. Pure."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from dataclasses import dataclass
+from decimal import Decimal
+from typing import Final
+
+from backend_client.types.charges import FlatCharge, UsageCharge
+from backend_client.types.plans import PlanDefinition
+
+FALLBACK_METERS: Final = {
+    "cached_input_tokens": "input_tokens",
+    "reasoning_tokens": "output_tokens",
+}
+"""The meter whose charge prices another one, if a plan has no charge for that itself."""
+
+Labels = tuple[tuple[str, str], ...]
+"""Names and values of the labels that usage was counted by, sorted by name."""
+
+
+@dataclass(frozen=True, slots=True)
+class MeteredQuantity:
+    """How much of a meter a model used. Several of the same kind add up.
+
+    ``window`` is the plan's time window that it was used in; see ``windows.windowed_spans``.
+    ``labels`` are those that the plan prices by; others may be left out.
+    """
+
+    model: str
+    meter: str
+    quantity: Decimal
+    window: str | None = None
+    labels: Labels = ()
+
+
+class RateCard:
+    """Finds a charge, and remembers what it found. One for a plan."""
+
+    def __init__(self, plan: PlanDefinition) -> None:
+        by_meter: defaultdict[str, list[UsageCharge]] = defaultdict(list)
+        for charge in plan.charges:
+            if not isinstance(charge, FlatCharge):
+                for meter in charge.meters:
+                    by_meter[meter].append(charge)
+        # The more a charge says of what it prices, the earlier it is asked
+        self._charges = {
+            meter: sorted(
+                charges,
+                key=lambda one: (one.models is None, -len(one.labels), one.window is None),
+            )
+            for meter, charges in by_meter.items()
+        }
+        self._found: dict[tuple[str, str, str | None, Labels], UsageCharge | None] = {}
+
+    def charge_for(
+        self, model: str, meter: str, window: str | None = None, labels: Labels = ()
+    ) -> UsageCharge | None:
+        """Return the charge, or None if nothing prices this.
+
+        The meter's own charge goes before that of the meter it falls back on; then a charge that
+        names the model before one for all models; then one that names more labels before one with
+        fewer; then one for the window before one for any time.
+        """
+        key = (model, meter, window, labels)
+        if key not in self._found:
+            found = self._look_up(model, meter, window, labels)
+            if found is None and meter in FALLBACK_METERS:
+                found = self._look_up(model, FALLBACK_METERS[meter], window, labels)
+            self._found[key] = found
+        return self._found[key]
+
+    def _look_up(
+        self, model: str, meter: str, window: str | None, labels: Labels
+    ) -> UsageCharge | None:
+        for charge in self._charges.get(meter, ()):
+            if charge.models is not None and model not in charge.models:
+                continue
+            if charge.window is not None and charge.window != window:
+                continue
+            if charge.labels.items() <= dict(labels).items():
+                return charge
+        return None

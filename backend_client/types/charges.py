@@ -1,0 +1,166 @@
+"""What plans charge for, as data: prices, tiers, time windows and each kind of charge."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from decimal import Decimal
+from typing import Annotated, Literal, NoReturn, Self
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+
+from pydantic import AfterValidator, Field, model_validator
+from pydantic_core import PydanticCustomError
+
+from backend_client.types.common import Exact, Wire, plain
+from backend_client.types.events import MeterName, Name
+
+Price = Annotated[Exact, Field(ge=0, max_digits=24, decimal_places=12, allow_inf_nan=False)]
+Units = Annotated[Exact, Field(ge=0, max_digits=24, decimal_places=9, allow_inf_nan=False)]
+Percent = Annotated[Exact, Field(ge=0, le=100, decimal_places=6, allow_inf_nan=False)]
+UnitSize = Literal[1, 1_000, 1_000_000]
+Day = Literal["mon", "tue", "wed", "thu", "fri", "sat", "sun"]
+LabelValue = Annotated[str, Field(max_length=200)]
+Id = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9-]{0,62}$")]
+
+
+def _known_zone(name: str) -> str:
+    try:
+        ZoneInfo(name)
+    except (ZoneInfoNotFoundError, ValueError) as error:
+        raise ValueError("must be an IANA time zone, such as Europe/Berlin") from error
+    return name
+
+
+TimeZone = Annotated[str, AfterValidator(_known_zone)]
+
+
+def refuse(detail: str, *at: str | int) -> NoReturn:
+    """Raise a validation error about a part of this value; ``ctx["at"]`` is the path to it."""
+    raise PydanticCustomError("catalog", "{detail}", {"detail": detail, "at": at})
+
+
+class Tier(Wire):
+    """Units up to ``up_to`` in the period (inclusive; null for all above) at ``price``.
+
+    ``flat_fee`` is asked once a period, when the tier is reached.
+    """
+
+    up_to: Units | None
+    price: Price
+    flat_fee: Price = Decimal(0)
+
+
+def _check_tiers(tiers: Sequence[Tier]) -> None:
+    """Refuse tiers that don't ascend, or leave units without a price."""
+    floor = Decimal(0)
+    for index, tier in enumerate(tiers[:-1]):
+        if tier.up_to is None or tier.up_to <= floor:
+            refuse(f"up_to must be above {plain(floor)}", "tiers", index, "up_to")
+        floor = tier.up_to
+    if tiers[-1].up_to is not None:
+        detail = "the last tier must have no up_to (null), so that every unit has a price"
+        refuse(detail, "tiers", len(tiers) - 1, "up_to")
+
+
+QuarterHour = Annotated[str, Field(pattern=r"^([01][0-9]|2[0-3]):(00|15|30|45)$")]
+
+
+class TimeWindow(Wire):
+    """Hours of the day with prices of their own, such as nights, by the clocks of ``time_zone``.
+
+    From ``start`` until ``end``, past midnight if ``end`` is not the later; on ``days`` only, or
+    (null) on all. Of two windows that overlap the first listed counts.
+    """
+
+    id: Id
+    name: str = Field(min_length=1, max_length=200)
+    time_zone: TimeZone
+    start: QuarterHour
+    end: QuarterHour
+    days: list[Day] | None = Field(None, min_length=1)
+
+
+class _UsageCharge(Wire):
+    """A charge on what is metered.
+
+    ``meters`` are summed before pricing. ``models`` limits the charge to those models (null for
+    all), ``labels`` to usage that has all of these, ``window`` to that time window (null for what
+    no charge for a window takes). The ``included`` units of each period are free. ``minimum`` and
+    ``maximum`` bound what the charge asks for in a period; the minimum is prorated like a fee.
+    """
+
+    id: Id
+    name: str = Field(min_length=1, max_length=200)
+    meters: list[MeterName] = Field(min_length=1)
+    models: list[Name] | None = Field(None, min_length=1)
+    labels: dict[Name, LabelValue] = Field({}, max_length=4)
+    window: Id | None = None
+    included: Units = Decimal(0)
+    minimum: Price | None = None
+    maximum: Price | None = None
+
+    @model_validator(mode="after")
+    def _minimum_is_below_maximum(self) -> Self:
+        if self.minimum is not None and self.maximum is not None and self.minimum > self.maximum:
+            refuse("the minimum is above the maximum", "minimum")
+        return self
+
+
+class PerUnitCharge(_UsageCharge):
+    """Every unit beyond the included ones costs the same."""
+
+    kind: Literal["per_unit"] = "per_unit"
+    unit_size: UnitSize = 1_000_000
+    price: Price
+
+
+class _TieredCharge(_UsageCharge):
+    unit_size: UnitSize = 1_000_000
+    tiers: list[Tier] = Field(min_length=1)
+
+    @model_validator(mode="after")
+    def _tiers_ascend_to_infinity(self) -> Self:
+        _check_tiers(self.tiers)
+        return self
+
+
+class GraduatedCharge(_TieredCharge):
+    """Each tier's price applies to the units that fall in it; tiers count after ``included``."""
+
+    kind: Literal["graduated"] = "graduated"
+
+
+class VolumeCharge(_TieredCharge):
+    """The tier that the period's billable units reach prices all of them.
+
+    The total can fall where a tier begins: that is what volume pricing means.
+    """
+
+    kind: Literal["volume"] = "volume"
+
+
+class PackageCharge(_UsageCharge):
+    """Units are sold in packages of ``package_size``; a package that is begun is paid whole."""
+
+    kind: Literal["package"] = "package"
+    package_size: int = Field(ge=1, le=10**15)
+    price: Price
+
+
+class PercentageCharge(_UsageCharge):
+    """``percent`` of what is metered, for meters that count money, such as a provider's cost."""
+
+    kind: Literal["percentage"] = "percentage"
+    percent: Annotated[Exact, Field(ge=0, max_digits=13, decimal_places=10, allow_inf_nan=False)]
+
+
+class FlatCharge(Wire):
+    """A fee for the period, whatever is used; prorated by the second when partly subscribed."""
+
+    kind: Literal["flat"] = "flat"
+    id: Id
+    name: str = Field(min_length=1, max_length=200)
+    price: Price
+
+
+UsageCharge = PerUnitCharge | GraduatedCharge | VolumeCharge | PackageCharge | PercentageCharge
+Charge = Annotated[UsageCharge | FlatCharge, Field(discriminator="kind")]
