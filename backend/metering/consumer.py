@@ -28,10 +28,10 @@ from backend.storage.database import Database
 _log = structlog.get_logger(__name__)
 
 _DURABLE = "counting"
-_BATCH_MESSAGES = 200
+_BATCH_MESSAGES = 50
 _BATCH_EVENTS = 5_000
 _WAIT_SECONDS = 1.0
-_ACK_WAIT_SECONDS = 30.0
+_ACK_WAIT_SECONDS = 5.0
 _PAUSE_SECONDS = 0.5
 
 # What PostgreSQL answers when it is the data's fault: no retry will help.

@@ -51,8 +51,10 @@ async def usage_version(connection: AsyncConnection, tenant_id: str) -> tuple[in
 async def usage_report(
     connection: AsyncConnection, tenant: Tenant, question: UsageQuestion
 ) -> UsageReport:
-    """Sum the rollups that start in the asked time, by bucket, meter and what is grouped by."""
-    # The version first: if events come in between, the next poll sees a newer one.
+    """Sum the rollups that start in the asked time, by bucket, meter and what is grouped by.
+
+    ``connection`` should be a snapshot, so that the report's version is that of its rows.
+    """
     version, last_event_at = await usage_version(connection, tenant.id)
     start = _bucket(question, tenant.time_zone).label("start")
     grouped = [

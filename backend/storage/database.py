@@ -50,6 +50,16 @@ class Database:
             yield connection
 
     @asynccontextmanager
+    async def snapshot(self) -> AsyncIterator[AsyncConnection]:
+        """Open a read-only transaction in which every query sees the same moment."""
+        async with self.engine.connect() as connection:
+            await connection.execution_options(
+                isolation_level="REPEATABLE READ", postgresql_readonly=True
+            )
+            async with connection.begin():
+                yield connection
+
+    @asynccontextmanager
     async def raw(self) -> AsyncIterator[asyncpg.Connection]:
         """Open a connection of the driver itself, outside the pool: for COPY and LISTEN."""
         connection = await asyncpg.connect(_dsn(self.url))

@@ -41,7 +41,7 @@ class UsageRow(Answer):
 class UsageReport(Answer):
     """Rows ordered by start, then dimensions; quantities of different meters are never added.
 
-    ``version`` grows with every change to the tenant's usage, and is the answer's ETag.
+    ``version`` grows with every change to the tenant's usage, and is in the answer's ETag.
     ``last_event_at`` is the newest event's receipt.
     """
 

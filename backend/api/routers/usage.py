@@ -40,7 +40,9 @@ async def get_usage(
     start: Annotated[
         AwareDatetime | None, Query(description="The billing period's if none")
     ] = None,
-    end: Annotated[AwareDatetime | None, Query(description="Exclusive; now if none")] = None,
+    end: Annotated[
+        AwareDatetime | None, Query(description="Exclusive; the newest event's if none")
+    ] = None,
     granularity: Granularity = Granularity.DAY,
     group_by: Annotated[tuple[UsageDimension, ...], Query()] = (),
     application: Annotated[tuple[str, ...], Query()] = (),
@@ -52,16 +54,21 @@ async def get_usage(
 ) -> UsageReport | Response:
     """Sum usage by time and meter, and by what ``group_by`` names."""
     now = datetime.now(UTC)
-    async with services.database.begin() as connection:
+    async with services.database.snapshot() as connection:
         tenant = await find_tenant(connection, caller.tenant_id)
         version, _ = await usage_version(connection, tenant.id)
-        # Weak: the default times move on, the usage in them does not.
-        headers = {"etag": f'W/"{version}"', "cache-control": "private, no-cache"}
+        # A sender's clock may run ahead of ours by as much as ingest lets through.
+        latest = now + timedelta(seconds=services.settings.event_max_future_seconds)
+        begin = start or billing_period(now, tenant.time_zone).start
+        # Weak: the end that is not given moves on, the usage before it does not. A start that is
+        # not given moves too, and usage from before it leaves the answer.
+        moved = "" if start else f"-{begin.timestamp():.0f}"
+        headers = {"etag": f'W/"{version}{moved}"', "cache-control": "private, no-cache"}
         if if_none_match is not None and if_none_match == headers["etag"]:
             return Response(status_code=304, headers=headers)
         question = UsageQuestion(
-            start=(start or billing_period(now, tenant.time_zone).start).astimezone(UTC),
-            end=(end or now).astimezone(UTC),
+            start=begin.astimezone(UTC),
+            end=(end or latest).astimezone(UTC),
             granularity=granularity,
             group_by=frozenset(group_by),
             applications=application,

@@ -1,0 +1,67 @@
+"""A sender as an operator's service is one: it repeats a batch until it is acknowledged."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Sequence
+from typing import Any
+
+import httpx
+
+from tests.waiting import until
+
+Event = dict[str, Any]
+
+
+class RetryingSender:
+    """Sends batches over several connections, and knows what was acknowledged."""
+
+    def __init__(self, url: str, credential: str) -> None:
+        self._http = httpx.AsyncClient(
+            base_url=url, headers={"authorization": f"Bearer {credential}"}, timeout=10
+        )
+        self.acknowledged: list[Event] = []
+        self.attempts = 0
+        self._news = asyncio.Condition()
+
+    async def send(self, batches: Sequence[list[Event]], *, lanes: int = 4) -> None:
+        """Send every batch until it is acknowledged; some again afterwards, as senders do."""
+        waiting = list(reversed(batches))
+
+        async def lane() -> None:
+            while waiting:
+                batch = waiting.pop()
+                await self._until_acknowledged(batch)
+                if len(waiting) % 5 == 0:
+                    await self._until_acknowledged(batch)
+                async with self._news:
+                    self.acknowledged += batch
+                    self._news.notify_all()
+
+        async with asyncio.TaskGroup() as group:
+            for _ in range(lanes):
+                group.create_task(lane())
+
+    async def has_sent(self, count: int) -> None:
+        """Return once ``count`` events were acknowledged."""
+        async with self._news:
+            await self._news.wait_for(lambda: len(self.acknowledged) >= count)
+
+    async def close(self) -> None:
+        """Close the connections."""
+        await self._http.aclose()
+
+    async def _until_acknowledged(self, batch: list[Event]) -> None:
+        async def acknowledged() -> bool:
+            self.attempts += 1
+            try:
+                answer = await self._http.post("/v1/events", json=batch)
+            except httpx.TransportError:
+                return False  # whether it was stored is not known: it is sent again
+            if answer.status_code != 202:
+                assert answer.status_code in {429, 503}, answer.text
+                return False
+            assert answer.json()["rejected"] == 0, answer.text
+            return True
+
+        await until(acknowledged, seconds=60)

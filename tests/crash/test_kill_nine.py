@@ -1,0 +1,132 @@
+"""Whatever is killed under load, each acknowledged event is counted once."""
+
+from __future__ import annotations
+
+import asyncio
+import shutil
+import tempfile
+from collections import Counter, defaultdict
+from collections.abc import AsyncIterator
+from datetime import UTC, datetime, timedelta
+from decimal import Decimal
+from pathlib import Path
+
+import asyncpg
+import pytest
+
+from backend.accounts.operator_keys import create_operator_key
+from backend.accounts.tenants import create_tenant, list_applications
+from backend.metering.events import bucket_start
+from backend.storage.database import Database
+from backend.storage.migrate import migrate
+from backend_client.types.accounts import TenantCreate
+from tests.crash.installation import CrashableInstallation
+from tests.crash.sender import Event, RetryingSender
+from tests.waiting import until
+
+pytestmark = [pytest.mark.engine, pytest.mark.crash]
+
+EVENTS = 10_000
+BATCH = 50
+# After how many acknowledged events each process is killed, with the rest still to come
+KILLS = {"worker": 1_500, "nats": 3_000, "postgres": 4_500, "api": 6_000}
+
+
+@pytest.fixture
+async def installation() -> AsyncIterator[CrashableInstallation]:
+    home = Path(tempfile.mkdtemp(prefix="fb-"))
+    made = CrashableInstallation(home)
+    made.start_engines()
+    try:
+        database = Database(made.database_url, pool_size=1)
+        await migrate(database.engine)
+        await database.close()
+        await made.start_roles()
+        yield made
+    finally:
+        made.stop()
+        shutil.rmtree(home, ignore_errors=True)
+
+
+async def tenant_and_credential(database_url: str) -> tuple[str, str, str]:
+    """A tenant, its application, and an operator's key to write for it."""
+    database = Database(database_url, pool_size=1)
+    async with database.begin() as connection:
+        tenant = await create_tenant(connection, TenantCreate(name="Sample", slug="sample"))
+        page = await list_applications(connection, tenant.id, cursor=None, limit=1)
+        _, secret = await create_operator_key(connection, "crash test")
+    await database.close()
+    return tenant.id, page.items[0].id, secret
+
+
+def batches(tenant: str, application: str, now: datetime) -> list[list[Event]]:
+    """10,000 events of the last hours, each with quantities of its own."""
+    events = [
+        {
+            "specversion": "1.0",
+            "id": str(number),
+            "source": "crash-test",
+            "type": "ai.usage",
+            "subject": tenant,
+            "time": (now - timedelta(seconds=number)).isoformat(),
+            "data": {
+                "application": application,
+                "model": f"model-{number % 3}",
+                "quantities": {"requests": 1, "input_tokens": number, "audio_seconds": "0.001"},
+            },
+        }
+        for number in range(EVENTS)
+    ]
+    return [events[start : start + BATCH] for start in range(0, EVENTS, BATCH)]
+
+
+def rollups_by_hand(events: list[Event]) -> dict[tuple[datetime, str, str], tuple[Decimal, int]]:
+    """The sums that the acknowledged events must have made."""
+    sums: defaultdict[tuple[datetime, str, str], Decimal] = defaultdict(Decimal)
+    counts: Counter[tuple[datetime, str, str]] = Counter()
+    for event in events:
+        bucket = bucket_start(datetime.fromisoformat(event["time"]))
+        for meter, quantity in event["data"]["quantities"].items():
+            place = (bucket, event["data"]["model"], meter)
+            sums[place] += Decimal(quantity)
+            counts[place] += 1
+    return {place: (sums[place], counts[place]) for place in sums}
+
+
+async def test_what_was_acknowledged_is_counted_once_whatever_is_killed(
+    installation: CrashableInstallation,
+) -> None:
+    tenant, application, secret = await tenant_and_credential(installation.database_url)
+    sender = RetryingSender(installation.api_url, secret)
+    sent = batches(tenant, application, datetime.now(UTC))
+
+    async def kill_one_after_another() -> None:
+        for name, after in KILLS.items():
+            await sender.has_sent(after)
+            installation.kill(name)
+            installation.restart(name)
+
+    async with asyncio.TaskGroup() as group:
+        group.create_task(sender.send(sent))
+        group.create_task(kill_one_after_another())
+    await sender.close()
+    assert len(sender.acknowledged) == EVENTS
+    assert sender.attempts > len(sent)
+
+    connection = await asyncpg.connect(installation.database_url)
+
+    async def all_counted() -> bool:
+        return bool(await connection.fetchval("SELECT count(*) FROM events") >= EVENTS)
+
+    await until(all_counted, seconds=60)
+    stored = await connection.fetch("SELECT source, id FROM events")
+    rows = await connection.fetch(
+        "SELECT bucket, model, meter, sum(quantity) AS quantity, sum(event_count)::int AS n"
+        " FROM rollups WHERE tenant_id = $1 AND application_id = $2 GROUP BY 1, 2, 3",
+        tenant,
+        application,
+    )
+    await connection.close()
+    assert sorted(int(row["id"]) for row in stored) == list(range(EVENTS))
+    rolled_up = {(row["bucket"], row["model"], row["meter"]): tuple(row)[3:] for row in rows}
+    assert rolled_up == rollups_by_hand(sender.acknowledged)
