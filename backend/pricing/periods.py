@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from fractions import Fraction
 from typing import Final
 from zoneinfo import ZoneInfo
@@ -65,9 +65,14 @@ def is_quarter_hour(moment: datetime) -> bool:
     return not (moment - _EPOCH) % QUARTER_HOUR
 
 
-def _month_start(month: int, zone: ZoneInfo) -> datetime:
-    """Return where a month begins; ``month`` counts from January of the year 0."""
+def day_start(day: date, zone: ZoneInfo) -> datetime:
+    """Return where a day begins: at its midnight, or as ``billing_period`` says for the first."""
     # fold=0 gives a repeated midnight's first occurrence, and for a skipped one the moment of the
     # change, since the offset before the change is used. Offsets of the far past, which had odd
     # seconds, are cut to the quarter hour, so that rollups always split where periods do.
-    return quarter_hour_of(datetime(month // 12, month % 12 + 1, 1, tzinfo=zone))
+    return quarter_hour_of(datetime(day.year, day.month, day.day, tzinfo=zone))
+
+
+def _month_start(month: int, zone: ZoneInfo) -> datetime:
+    """Return where a month begins; ``month`` counts from January of the year 0."""
+    return day_start(date(month // 12, month % 12 + 1, 1), zone)
