@@ -1,0 +1,69 @@
+"""tiktoken's encodings, from rank files that a package carries: no network at run time."""
+
+from __future__ import annotations
+
+import gzip
+import hashlib
+import os
+import tempfile
+import threading
+from functools import cache
+from importlib.resources import files
+from pathlib import Path
+
+import tiktoken
+
+from backend.errors import ConfigurationError
+
+_ADDRESS = "https://openaipublic.blob.core.windows.net/encodings/{name}.tiktoken"
+"""Where tiktoken would fetch a rank file; it looks for a file named by this address's SHA-1."""
+_RANK_FILES = {
+    "cl100k_base": "cl100k_base",
+    "o200k_base": "o200k_base",
+    "o200k_harmony": "o200k_base",
+    "p50k_base": "p50k_base",
+    "p50k_edit": "p50k_base",
+    "r50k_base": "r50k_base",
+}
+"""The file of ranks that each encoding is built from."""
+PACKAGED = frozenset({"cl100k_base", "o200k_base"})
+"""Rank files that ``bpe-openai`` carries. Others are read from ``TIKTOKEN_CACHE_DIR`` if there."""
+_CACHE = "TIKTOKEN_CACHE_DIR"
+_building = threading.Lock()  # tiktoken takes its directory from the environment, which is shared
+
+
+@cache
+def encoding(name: str) -> tiktoken.Encoding:
+    """Return a tiktoken encoding; tiktoken checks its rank file's SHA-256 itself.
+
+    Raises ``ConfigurationError`` for an unknown name, or one whose rank file is not here.
+    """
+    ranks = _RANK_FILES.get(name)
+    if ranks is None:
+        known = ", ".join(sorted(_RANK_FILES))
+        raise ConfigurationError(f"There is no tiktoken encoding {name!r}; there are {known}.")
+    key = hashlib.sha1(_ADDRESS.format(name=ranks).encode(), usedforsecurity=False).hexdigest()
+    if ranks not in PACKAGED:
+        if not Path(os.environ.get(_CACHE, ""), key).is_file() or not os.environ.get(_CACHE):
+            raise ConfigurationError(
+                f"The rank file of tiktoken's {name} is not packaged. Put it into a directory as "
+                f"{key} and set {_CACHE} to that directory."
+            )
+        return tiktoken.get_encoding(name)
+    packed = files("bpe_openai") / "data" / f"{ranks}.tiktoken.gz"
+    with _building, tempfile.TemporaryDirectory() as directory:
+        before = os.environ.get(_CACHE)
+        Path(directory, key).write_bytes(gzip.decompress(packed.read_bytes()))
+        os.environ[_CACHE] = directory
+        try:
+            return tiktoken.get_encoding(name)
+        finally:
+            if before is None:
+                del os.environ[_CACHE]
+            else:
+                os.environ[_CACHE] = before
+
+
+def count_text(name: str, text: str) -> int:
+    """Count a text's tokens in a tiktoken encoding; special tokens' names are plain text."""
+    return len(encoding(name).encode_ordinary(text))

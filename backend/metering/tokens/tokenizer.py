@@ -1,0 +1,152 @@
+"""What every tokenizer answers, and the two ways to have one: here, or at the provider."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Sequence
+from typing import Protocol
+
+from backend.metering.tokens.counts import (
+    Message,
+    TokenCount,
+    Tool,
+    calls_of,
+    characters,
+    images_of,
+    texts_of,
+    uncounted_of,
+)
+from backend.metering.tokens.images import count_images
+from backend.metering.tokens.pool import INLINE_CHARACTERS, count_text_off_loop, in_thread
+
+FALLBACK = "o200k_base"
+"""Counts for a provider that can't even tokenize any more: about what its users' models average."""
+
+
+class RemoteTokenizer(Protocol):
+    """A provider that tokenizes for itself. None where it can't."""
+
+    async def tokenize(self, text: str) -> int | None:
+        """Count a text's tokens."""
+
+    async def prompt_text(self, messages: object, tools: object = None) -> str | None:
+        """Return the prompt that its chat template makes."""
+
+
+class Counter(Protocol):
+    """A tokenizer that is loaded into this process. Its methods may take long."""
+
+    def count_text(self, text: str) -> int:
+        """Count a text's tokens."""
+
+    def count_chat(self, messages: Sequence[Message], tools: Sequence[Tool]) -> TokenCount:
+        """Count a chat as the model gets it."""
+
+
+class Tokenizer(ABC):
+    """Counts for one model. ``setting`` is the catalog's word for it."""
+
+    local: bool
+    """Whether it counts in this process, so that it costs no request."""
+
+    def __init__(self, setting: str) -> None:
+        self.setting = setting
+
+    @abstractmethod
+    async def count_text(self, text: str) -> int:
+        """Count a text's tokens."""
+
+    @abstractmethod
+    async def count_chat(
+        self, messages: Sequence[Message], tools: Sequence[Tool] = ()
+    ) -> TokenCount:
+        """Count a chat as the model gets it: template, tools and pictures too."""
+
+
+class LocalTokenizer(Tokenizer):
+    """Loads when it is first needed, and counts in a thread whatever is not short."""
+
+    local = True
+
+    def __init__(self, setting: str, load: Callable[[], Counter]) -> None:
+        super().__init__(setting)
+        self._load = load
+        self._counter: Counter | None = None
+
+    async def count_text(self, text: str) -> int:
+        """Count a text's tokens; raises ``ConfigurationError`` if the tokenizer is not here."""
+        counter = await self._loaded()
+        if len(text) <= INLINE_CHARACTERS:
+            return counter.count_text(text)
+        return await in_thread(counter.count_text, text)
+
+    async def count_chat(
+        self, messages: Sequence[Message], tools: Sequence[Tool] = ()
+    ) -> TokenCount:
+        """Count a chat; raises ``ConfigurationError`` if the tokenizer is not here."""
+        counter = await self._loaded()
+        if characters(messages, tools) <= INLINE_CHARACTERS and not any(images_of(messages)):
+            return counter.count_chat(messages, tools)
+        return await in_thread(counter.count_chat, messages, tools)
+
+    async def _loaded(self) -> Counter:
+        if self._counter is None:
+            self._counter = await in_thread(self._load)
+        return self._counter
+
+
+class UpstreamTokenizer(Tokenizer):
+    """Asks the model's own server, by ``/tokenize`` and ``/apply-template``."""
+
+    local = False
+
+    def __init__(self, setting: str, model: str, remote: RemoteTokenizer | None) -> None:
+        super().__init__(setting)
+        self._model = model
+        self._remote = remote
+
+    async def count_text(self, text: str) -> int:
+        """Count a text's tokens, by an encoding of tiktoken's where the provider does not say."""
+        return (await self._count(text))[0]
+
+    async def count_chat(
+        self, messages: Sequence[Message], tools: Sequence[Tool] = ()
+    ) -> TokenCount:
+        """Count the prompt that the provider's own template makes of a chat."""
+        plain = "\n".join(
+            text for message in messages for text in (*texts_of(message), *calls_of(message))
+        )
+        images, image_notes = count_images(self._model, messages)
+        notes = [*uncounted_of(messages), *image_notes]
+        text, known = await self._count(plain)
+        if not known:
+            notes.append(f"the provider does not tokenize now; counted by {FALLBACK}")
+        bare = await self._prompt(messages, ())
+        if bare is None:
+            notes.append("the provider does not tell its chat template; counted without")
+            return TokenCount(text=text, images=images, notes=tuple(notes))
+        with_tools = await self._prompt(messages, tools) if tools else bare
+        offered = 0 if with_tools is None else max(0, with_tools - bare)
+        if tools and with_tools is None:
+            notes.append("tools: the provider's template does not take them")
+        return TokenCount(
+            text=min(text, bare),
+            images=images,
+            tools=offered,
+            overhead=max(0, bare - text),
+            notes=tuple(notes),
+        )
+
+    async def _prompt(self, messages: Sequence[Message], tools: Sequence[Tool]) -> int | None:
+        if self._remote is None:
+            return None
+        prompt = await self._remote.prompt_text(list(messages), list(tools) or None)
+        return None if prompt is None else (await self._count(prompt))[0]
+
+    async def _count(self, text: str) -> tuple[int, bool]:
+        if not text:
+            return 0, True
+        count = None if self._remote is None else await self._remote.tokenize(text)
+        if count is None:
+            return await count_text_off_loop(FALLBACK, text), False
+        return count, True
