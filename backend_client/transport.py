@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import random
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from typing import Any
 
@@ -55,11 +56,15 @@ def _retry_after(response: httpx.Response) -> float | None:
     except ValueError:
         pass
     try:
-        moment = parsedate_to_datetime(value)
-        now = parsedate_to_datetime(response.headers["date"])
+        # By the server's clock, not this machine's
+        return max(0.0, (_moment(value) - _moment(response.headers["date"])).total_seconds())
     except (ValueError, KeyError):
         return None
-    return max(0.0, (moment - now).total_seconds())
+
+
+def _moment(date: str) -> datetime:
+    moment = parsedate_to_datetime(date)
+    return moment if moment.tzinfo else moment.replace(tzinfo=UTC)
 
 
 def headers(credential: str | None) -> httpx.Headers:

@@ -1,0 +1,321 @@
+"""What the clients make of failures: when they try again, how long they wait, what they raise."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import time
+from typing import Any
+
+import httpx
+import pytest
+
+from backend_client import (
+    ApiError,
+    BadRequest,
+    ClientError,
+    Conflict,
+    Forbidden,
+    InvalidInput,
+    NotFound,
+    PaymentRequired,
+    RateLimited,
+    Retries,
+    TooLarge,
+    Unauthenticated,
+    Unavailable,
+    UnexpectedAnswer,
+)
+from backend_client.types.accounts import ApiKeyCreate, ApplicationCreate, TenantCreate
+from backend_client.types.events import UsageEvent
+from tests.client.conftest import Caller
+from tests.client.flaky import FlakyServer, Reply
+
+pytestmark = pytest.mark.fast
+
+QUICK = Retries(most=2, first_pause=0.01)
+OPTIONS = Reply(body=b'{"local": true, "oidc": false}')
+APPLICATION = Reply(201, b'{"id": "app_1", "name": "One", "created_at": "2026-01-01T00:00:00Z"}')
+EVENT = UsageEvent.model_validate(
+    {
+        "id": "1",
+        "source": "test",
+        "type": "ai.usage",
+        "data": {"application": "app_1", "model": "m", "quantities": {"requests": 1}},
+    }
+)
+COUNTED = Reply(202, b'{"received": 1, "accepted": 1, "duplicates": 0, "rejected": 0}')
+
+
+@pytest.mark.parametrize(
+    "failure",
+    [Reply(502), Reply(503), Reply(504), Reply(429), Reply(drops=True), Reply(cut=1)],
+    ids=["502", "503", "504", "429", "dropped", "cut"],
+)
+async def test_a_read_is_tried_again(client: Caller, flaky: FlakyServer, failure: Reply) -> None:
+    flaky.replies = [failure, failure, OPTIONS]
+    with flaky:
+        options = await client(flaky.url, retries=QUICK)("sign_in_options")
+    assert options.local
+    assert len(flaky.seen) == 3
+
+
+async def test_it_gives_up_in_the_end(client: Caller, flaky: FlakyServer) -> None:
+    flaky.replies = [Reply(503, b'{"title": "Down", "status": 503, "detail": "It is down."}')]
+    with flaky, pytest.raises(Unavailable, match="It is down") as raised:
+        await client(flaky.url, retries=QUICK)("sign_in_options")
+    assert len(flaky.seen) == 3
+    assert raised.value.problem is not None
+    assert raised.value.problem.status == 503
+
+
+@pytest.mark.parametrize("status", [400, 401, 403, 404, 409, 422, 500, 501])
+async def test_what_will_not_pass_is_not_tried_again(
+    client: Caller, flaky: FlakyServer, status: int
+) -> None:
+    flaky.replies = [Reply(status), OPTIONS]
+    with flaky, pytest.raises(ClientError):
+        await client(flaky.url, retries=QUICK)("sign_in_options")
+    assert len(flaky.seen) == 1
+
+
+async def test_a_create_is_sent_again_under_the_same_key(
+    client: Caller, flaky: FlakyServer
+) -> None:
+    flaky.replies = [Reply(drops=True), Reply(503), APPLICATION]
+    with flaky:
+        call = client(flaky.url, retries=QUICK)
+        made = await call("create_application", ApplicationCreate(name="One"))
+        await call("create_application", ApplicationCreate(name="One"))
+    assert made.id == "app_1"
+    keys = [seen.headers["idempotency-key"] for seen in flaky.seen]
+    assert len(keys) == 4
+    assert len(set(keys[:3])) == 1
+    assert keys[3] != keys[0]
+    assert len({seen.body for seen in flaky.seen}) == 1
+
+
+@pytest.mark.parametrize(
+    ("name", "arguments"),
+    [
+        ("create_key", (ApiKeyCreate(name="One", application_id="app_1"),)),
+        ("create_tenant", (TenantCreate(slug="one", name="One"),)),
+        ("remove_member", ("usr_1",)),
+        ("delete_tenant", ("ten_1",)),
+        ("end_session", ()),
+    ],
+)
+@pytest.mark.parametrize("failure", [Reply(503), Reply(drops=True)], ids=["503", "dropped"])
+async def test_what_can_not_be_repeated_is_sent_once(
+    client: Caller, flaky: FlakyServer, name: str, arguments: tuple[Any, ...], failure: Reply
+) -> None:
+    flaky.replies = [failure]
+    with flaky, pytest.raises(Unavailable):
+        await client(flaky.url, retries=QUICK)(name, *arguments)
+    assert len(flaky.seen) == 1
+
+
+async def test_events_are_sent_again_for_they_count_once(
+    client: Caller, flaky: FlakyServer
+) -> None:
+    flaky.replies = [Reply(drops=True), COUNTED]
+    with flaky:
+        result = await client(flaky.url, retries=QUICK)("send_events", [EVENT])
+    assert result.accepted == 1
+    assert [json.loads(seen.body)[0]["id"] for seen in flaky.seen] == ["1", "1"]
+
+
+async def test_retry_after_is_waited_for(client: Caller, flaky: FlakyServer) -> None:
+    flaky.replies = [Reply(429, headers={"retry-after": "1"}), OPTIONS]
+    with flaky:
+        await client(flaky.url, retries=QUICK)("sign_in_options")
+    first, second = flaky.seen
+    assert 1.0 <= second.at - first.at < 3.0
+
+
+async def test_retry_after_may_be_a_date(client: Caller, flaky: FlakyServer) -> None:
+    headers = {
+        "date": "Tue, 24 Nov 2026 10:00:00 GMT",
+        "retry-after": "Tue, 24 Nov 2026 10:00:01 GMT",
+    }
+    flaky.replies = [Reply(503, headers=headers), OPTIONS]
+    with flaky:
+        await client(flaky.url, retries=QUICK)("sign_in_options")
+    first, second = flaky.seen
+    assert second.at - first.at >= 1.0
+
+
+@pytest.mark.parametrize("asked", ["3600", "inf", "11"])
+async def test_a_long_retry_after_is_the_callers_to_wait(
+    client: Caller, flaky: FlakyServer, asked: str
+) -> None:
+    flaky.replies = [Reply(429, headers={"retry-after": asked}), OPTIONS]
+    began = time.monotonic()
+    with flaky, pytest.raises(RateLimited):
+        await client(flaky.url, retries=QUICK)("sign_in_options")
+    assert len(flaky.seen) == 1
+    assert time.monotonic() - began < 5
+
+
+@pytest.mark.parametrize("asked", ["", "soon", "-1", "Tue, 99 Nov 2026 10:00:01 GMT", "nan"])
+async def test_a_retry_after_that_says_nothing_is_no_wait(
+    client: Caller, flaky: FlakyServer, asked: str
+) -> None:
+    flaky.replies = [Reply(429, headers={"retry-after": asked}), OPTIONS]
+    with flaky:
+        await client(flaky.url, retries=QUICK)("sign_in_options")
+    assert len(flaky.seen) == 2
+
+
+async def test_the_api_can_say_that_trying_again_is_no_use(
+    client: Caller, flaky: FlakyServer
+) -> None:
+    flaky.replies = [Reply(429, headers={"x-should-retry": "false"}), OPTIONS]
+    with flaky, pytest.raises(RateLimited):
+        await client(flaky.url, retries=QUICK)("sign_in_options")
+    assert len(flaky.seen) == 1
+
+
+def test_pauses_grow_and_are_spread() -> None:
+    retries = Retries(most=4, first_pause=0.5)
+    for attempt in range(4):
+        pauses = [retries.pause(attempt, None) for _ in range(200)]
+        longest = max(pause for pause in pauses if pause is not None)
+        assert 0.25 * 2**attempt < longest <= 0.5 * 2**attempt
+        assert len(set(pauses)) > 100
+    assert retries.pause(4, None) is None
+
+
+async def test_an_answer_that_takes_too_long_is_unavailable(
+    client: Caller, flaky: FlakyServer
+) -> None:
+    flaky.replies = [Reply(hangs=True)]
+    began = time.monotonic()
+    with flaky:
+        call = client(flaky.url, timeout=httpx.Timeout(0.2), retries=Retries(most=0))
+        with pytest.raises(Unavailable, match="in time"):
+            await call("sign_in_options")
+        assert time.monotonic() - began < 5
+
+
+async def test_nobody_there_is_unavailable(client: Caller, flaky: FlakyServer) -> None:
+    with flaky:
+        url = flaky.url
+    with pytest.raises(Unavailable, match="can't be reached"):
+        await client(url, retries=QUICK)("sign_in_options")
+    with pytest.raises(Unavailable, match="can't be reached"):
+        await client.stream(url, None, model="m", messages=[])
+
+
+@pytest.mark.parametrize(
+    ("status", "kind"),
+    [
+        (400, BadRequest),
+        (401, Unauthenticated),
+        (402, PaymentRequired),
+        (403, Forbidden),
+        (404, NotFound),
+        (409, Conflict),
+        (413, TooLarge),
+        (418, ApiError),
+        (422, InvalidInput),
+        (429, RateLimited),
+    ],
+)
+async def test_each_problem_is_an_exception_of_its_kind(
+    client: Caller, flaky: FlakyServer, status: int, kind: type[ApiError]
+) -> None:
+    problem = {
+        "title": "No",
+        "status": status,
+        "detail": "Not so.",
+        "code": "not_so",
+        "request_id": "req_1",
+        "errors": [{"field": "name", "detail": "is too long"}],
+        "something_new": 1,
+    }
+    flaky.replies = [Reply(status, json.dumps(problem).encode())]
+    with flaky, pytest.raises(kind, match="Not so") as raised:
+        await client(flaky.url, retries=Retries(most=0))("sign_in_options")
+    assert type(raised.value) is kind
+    assert (raised.value.status, raised.value.problem.code) == (status, "not_so")
+    assert raised.value.problem.request_id == "req_1"
+    assert [(one.field, one.detail) for one in raised.value.errors] == [("name", "is too long")]
+
+
+@pytest.mark.parametrize("body", [b"", b"<html>", b"[]", b'{"error": "no"}', b"\xff"])
+async def test_a_failure_without_problem_details_keeps_its_status(
+    client: Caller, flaky: FlakyServer, body: bytes
+) -> None:
+    flaky.replies = [Reply(404, body, {"x-request-id": "req_2"})]
+    with flaky, pytest.raises(NotFound, match="404") as raised:
+        await client(flaky.url)("sign_in_options")
+    assert raised.value.problem.request_id == "req_2"
+
+
+@pytest.mark.parametrize("body", [b"", b"<html>", b"[]", b'{"local": "?"}', b"\xff", b"null"])
+async def test_a_page_that_is_not_the_apis_is_told_as_such(
+    client: Caller, flaky: FlakyServer, body: bytes
+) -> None:
+    flaky.replies = [Reply(200, body)]
+    with flaky, pytest.raises(UnexpectedAnswer, match="GET /v1/sign-in"):
+        await client(flaky.url)("sign_in_options")
+
+
+async def test_fields_that_a_later_api_adds_do_no_harm(client: Caller, flaky: FlakyServer) -> None:
+    flaky.replies = [Reply(200, b'{"local": false, "oidc": true, "passkeys": true}')]
+    with flaky:
+        assert (await client(flaky.url)("sign_in_options")).oidc
+
+
+@pytest.mark.parametrize("key_id", ["../tenants", "..", "a/b?c#d", "a b", "é", "%2e%2e"])
+async def test_an_id_stays_one_segment_of_the_path(
+    client: Caller, flaky: FlakyServer, key_id: str
+) -> None:
+    flaky.replies = [Reply(404)]
+    with flaky, pytest.raises(NotFound):
+        await client(flaky.url)("key", key_id)
+    path = httpx.URL(flaky.url + flaky.seen[0].path).raw_path.decode()
+    head, _, last = path.rpartition("/")
+    assert head == "/v1/keys"
+    assert "." not in last
+    assert "?" not in last
+
+
+async def test_any_text_can_be_sent_as_a_credential(client: Caller, flaky: FlakyServer) -> None:
+    flaky.replies = [Reply(401)]
+    with flaky, pytest.raises(Unauthenticated):
+        await client(flaky.url, "schlüssel")("me")
+
+
+STREAM = b'data: {"n": 1}\n\n: a comment\n\ndata: {"n": 2}\n\n'
+
+
+@pytest.mark.parametrize(
+    ("reply", "kind", "said"),
+    [
+        (Reply(body=STREAM), Unavailable, "broke off"),
+        (Reply(body=STREAM, cut=20), Unavailable, "can't be reached"),
+        (Reply(body=STREAM + b"data: {\n\n"), UnexpectedAnswer, "no chunk"),
+        (Reply(body=STREAM + b"data: 3\n\n"), UnexpectedAnswer, "no chunk"),
+        (Reply(body=STREAM + b'data: {"error": {"message": "lost"}}\n\n'), Unavailable, "lost"),
+        (Reply(402, b'{"error": {"message": "empty", "code": "x"}}'), PaymentRequired, "empty"),
+        (Reply(503, b'{"error": {"message": "later", "type": "x"}}'), Unavailable, "later"),
+    ],
+)
+async def test_a_stream_that_goes_wrong_says_so_and_is_not_begun_again(
+    client: Caller, flaky: FlakyServer, reply: Reply, kind: type[ClientError], said: str
+) -> None:
+    flaky.replies = [reply]
+    with flaky, pytest.raises(kind, match=said):
+        await client.stream(flaky.url, None, model="m", messages=[])
+    assert len(flaky.seen) == 1
+
+
+async def test_a_whole_stream_gives_its_chunks(client: Caller, flaky: FlakyServer) -> None:
+    flaky.replies = [Reply(body=STREAM + b"data: [DONE]\n\n")]
+    with flaky:
+        async with asyncio.timeout(10):
+            chunks = await client.stream(flaky.url, None, model="m", messages=[])
+    assert chunks == [{"n": 1}, {"n": 2}]
+    assert json.loads(flaky.seen[0].body) == {"model": "m", "messages": [], "stream": True}
