@@ -7,14 +7,18 @@ from decimal import Decimal
 from typing import Any, Literal
 
 import orjson
+import structlog
 
+from backend.errors import ConfigurationError
 from backend.gateway.accounting import ReportedUsage, measured
 from backend.gateway.admission import Admitted
 from backend.gateway.errors import InvalidRequest
 from backend.gateway.upstreams import Provider
 from backend.metering.events import AcceptedEvent
-from backend.metering.tokens import count_text_off_loop
+from backend.metering.tokens import Tokenizer, tokenizer_for
 from backend_client.types.problems import FieldError
+
+_log = structlog.get_logger(__name__)
 
 SOURCE = "farebox://gateway"
 Status = Literal["completed", "aborted", "failed"]
@@ -89,11 +93,13 @@ class Call:
         counted: dict[str, Decimal] | None = None
         if self.usage is not None:
             quantities, origin = self.usage.quantities(), "provider"
-            if self.admitted.model.tokenizer.startswith("tiktoken:"):
-                counted = await self._count()
+            # Not by the provider's own tokenizer: it would cost requests, and say the same.
+            if self.admitted.model.tokenizer != "upstream":
+                own_count, exact = await self._count()
+                counted = own_count if exact else None
         elif self.answered or status == "aborted":
-            quantities, origin = await self._count(), "local"
-            counted = quantities
+            quantities, _ = await self._count()
+            origin, counted = "local", quantities
         else:
             quantities, origin = {"requests": Decimal(0)}, "local"
         caller = self.admitted.caller
@@ -111,38 +117,22 @@ class Call:
             counted=counted,
         )
 
-    async def _count(self) -> dict[str, Decimal]:
-        messages = self.request["messages"]
-        scheme, _, name = self.admitted.model.tokenizer.partition(":")
-        answer = "".join(self._answer)
-        if scheme == "tiktoken":
-            prompt = await count_text_off_loop(name, _plain_text(messages))
-            said = await count_text_off_loop(name, answer)
-        else:
-            text = await self.provider.prompt_text(messages) or _plain_text(messages)
-            prompt = await self._tokenize(text)
-            said = await self._tokenize(answer)
-        return measured({"input_tokens": prompt, "output_tokens": said})
+    async def _count(self) -> tuple[dict[str, Decimal], bool]:
+        """Count what was asked and said; tell whether every part of it has a published rule."""
+        model = self.admitted.model
+        try:
+            return await self._count_by(self._tokenizer(model.tokenizer))
+        except ConfigurationError as error:
+            # What was used is billed today; the catalog may be put right tomorrow.
+            _log.error("gateway.tokenizer_unusable", model=model.id, detail=error.detail)
+            return (await self._count_by(self._tokenizer("upstream")))[0], False
 
-    async def _tokenize(self, text: str) -> int:
-        if not text:
-            return 0
-        count = await self.provider.tokenize(text)
-        # A provider that can't even tokenize any more: about what its users' models average.
-        return await count_text_off_loop("o200k_base", text) if count is None else count
+    def _tokenizer(self, setting: str) -> Tokenizer:
+        return tokenizer_for(setting, model=self.request["model"], remote=self.provider)
 
-
-def _plain_text(messages: list[dict[str, Any]]) -> str:
-    """Join what the messages say; pictures and sounds have no text to count."""
-    parts: list[str] = []
-    for message in messages:
-        content = message.get("content")
-        if isinstance(content, str):
-            parts.append(content)
-        elif isinstance(content, list):
-            parts += [
-                part["text"]
-                for part in content
-                if isinstance(part, dict) and isinstance(part.get("text"), str)
-            ]
-    return "\n".join(parts)
+    async def _count_by(self, tokenizer: Tokenizer) -> tuple[dict[str, Decimal], bool]:
+        tools = self.request.get("tools")
+        offered = [one for one in tools if isinstance(one, dict)] if isinstance(tools, list) else []
+        prompt = await tokenizer.count_chat(self.request["messages"], offered)
+        said = await tokenizer.count_text("".join(self._answer))
+        return measured({"input_tokens": prompt.total, "output_tokens": said}), prompt.exact

@@ -19,6 +19,7 @@ from backend.gateway.errors import ModelNotFound, UpstreamRefused, error_body
 from backend.gateway.upstreams import Upstreams
 from backend.ids import new_id
 from backend.metering.stream import UsageStream
+from backend.metering.tokens import Tokenizer, tokenizer_for
 from backend.settings import Settings
 from backend.storage.database import Database
 
@@ -45,6 +46,19 @@ class Gateway:
             for model in await self._admission.models()
             if self._upstreams.serving(model) and (caller.models is None or model in caller.models)
         ]
+
+    async def tokenizer(self, caller: Principal, model_id: str) -> Tokenizer:
+        """Return the tokenizer of a model that the caller may use.
+
+        Raises ``ModelNotFound``, and ``ConfigurationError`` if the catalog names none that there
+        is. A model needs no provider to be counted for.
+        """
+        model = (await self._admission.models()).get(model_id)
+        if model is None or (caller.models is not None and model_id not in caller.models):
+            raise ModelNotFound(f"The model {model_id!r} does not exist or is not yours to use.")
+        found = self._upstreams.serving(model.id)
+        provider, own_name = found if found is not None else (None, model.id)
+        return tokenizer_for(model.tokenizer, model=own_name, remote=provider)
 
     async def begin(self, caller: Principal, body: bytes) -> Call:
         """Check a request and admit it; nothing has been asked of a provider yet.

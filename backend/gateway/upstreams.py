@@ -33,12 +33,11 @@ class Provider:
         except (httpx.HTTPError, KeyError, ValueError, TypeError):
             return None
 
-    async def prompt_text(self, messages: object) -> str | None:
+    async def prompt_text(self, messages: object, tools: object = None) -> str | None:
         """Return the prompt that the provider's chat template makes; None if it can't say."""
+        request = {"messages": messages} | ({} if tools is None else {"tools": tools})
         try:
-            answer = await self.http.post(
-                self._beside("apply-template"), json={"messages": messages}
-            )
+            answer = await self.http.post(self._beside("apply-template"), json=request)
             prompt = answer.raise_for_status().json()["prompt"]
         except (httpx.HTTPError, KeyError, ValueError, TypeError):
             return None
