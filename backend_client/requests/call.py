@@ -75,12 +75,12 @@ def get(path: str, kind: Any) -> Call[Any]:
 
 def send(method: str, path: str, body: BaseModel, kind: Any, *, repeatable: bool) -> Call[Any]:
     """Send a body. ``repeatable`` if a second time does no harm."""
-    content = body.model_dump_json(exclude_none=True).encode()
+    content = body.model_dump_json().encode()
     return Call(method, path, reader(kind), headers=_JSON, content=content, repeatable=repeatable)
 
 
 def create(path: str, body: BaseModel, kind: Any) -> Call[Any]:
     """A create that may be sent again, because its key tells the API that it is the same."""
-    content = body.model_dump_json(exclude_none=True).encode()
+    content = body.model_dump_json().encode()
     headers = {**_JSON, "idempotency-key": uuid.uuid4().hex}
     return Call("POST", path, reader(kind), headers=headers, content=content)

@@ -31,6 +31,7 @@ def api_settings(database_url: str, nats_url: str, tmp_path: Path) -> Settings:
         nats_url=nats_url,
         home=tmp_path,
         stream_name=new_id("evt"),
+        stream_max_bytes=64 * 1024**2,  # reserved on disk, for every test's stream
         database_pool_size=5,
     )
 

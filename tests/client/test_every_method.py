@@ -1,0 +1,224 @@
+"""Both clients against the API on a real port: every method, and the ways the API refuses."""
+
+from __future__ import annotations
+
+import inspect
+from datetime import UTC, datetime, timedelta
+from decimal import Decimal
+from importlib.metadata import files
+from importlib.resources import files as resources
+from typing import Any
+
+import pytest
+
+from backend.accounts.members import add_member, upsert_user
+from backend.billing.catalog import load_catalog
+from backend.storage.database import Database
+from backend_client import (
+    AsyncFareboxClient,
+    Conflict,
+    FareboxClient,
+    Forbidden,
+    InvalidInput,
+    NotFound,
+    Unauthenticated,
+)
+from backend_client.types.accounts import (
+    ApiKeyCreate,
+    ApplicationCreate,
+    LocalSessionCreate,
+    MemberChange,
+    Role,
+    Scope,
+    SessionChange,
+    SessionCreate,
+    TenantCreate,
+)
+from backend_client.types.events import UsageEvent
+from backend_client.types.plans import SubscriptionChange
+from backend_client.types.usage import Granularity, UsageDimension
+from tests.api.conftest import CATALOG
+from tests.client.conftest import Caller
+from tests.waiting import until
+
+pytestmark = pytest.mark.engine
+
+SECRET = LocalSessionCreate(secret="a secret of this machine")
+
+
+def methods(kind: type[object]) -> dict[str, inspect.Signature]:
+    """The public methods of a client and how they are called."""
+    found = inspect.getmembers(kind, inspect.isfunction)
+    return {name: inspect.signature(one) for name, one in found if not name.startswith("_")}
+
+
+@pytest.mark.fast
+def test_both_clients_have_the_same_methods() -> None:
+    plain, over_asyncio = methods(FareboxClient), methods(AsyncFareboxClient)
+    assert plain.keys() == over_asyncio.keys()
+    for name, signature in plain.items():
+        assert signature.parameters == over_asyncio[name].parameters, name
+        assert inspect.getdoc(getattr(FareboxClient, name)), name
+
+
+@pytest.mark.fast
+def test_type_checkers_are_told_that_it_is_typed() -> None:
+    assert resources("backend_client").joinpath("py.typed").is_file()
+    assert files("farebox") is not None
+
+
+async def test_sessions(client: Caller, url: str, database: Database) -> None:
+    nobody = client(url)
+    options = await nobody("sign_in_options")
+    assert (options.local, options.oidc) == (True, False)
+    with pytest.raises(Forbidden):
+        await nobody("create_session", SessionCreate(id_token="none", nonce="none"))
+    with pytest.raises(Unauthenticated):
+        await nobody("create_local_session", LocalSessionCreate(secret="wrong"))
+    with pytest.raises(Unauthenticated):
+        await nobody("me")
+    session = await nobody("create_local_session", SECRET)
+    assert session.token not in repr(session)
+
+    person = client(url, session.token)
+    me = await person("me")
+    assert (me.tenant.slug, me.role, me.is_operator) == ("local", Role.OWNER, True)
+    other = await person("create_tenant", TenantCreate(slug="other", name="Other"))
+    async with database.begin() as connection:
+        await add_member(connection, other.id, me.user_id, Role.VIEWER)
+    switched = await person("switch_tenant", SessionChange(tenant_id=other.id))
+    assert (switched.tenant.id, switched.role) == (other.id, Role.VIEWER)
+    assert len(switched.memberships) == 2
+    await person("end_session")
+    with pytest.raises(Unauthenticated):
+        await person("me")
+
+
+async def test_keys_and_applications(client: Caller, url: str, token: str) -> None:
+    person = client(url, token)
+    first = (await person("applications"))[0]
+    made = await person("create_application", ApplicationCreate(name="Second"))
+    assert [one.name for one in await person("applications")] == [first.name, "Second"]
+    with pytest.raises(Conflict, match="already"):
+        await person("create_application", ApplicationCreate(name="Second"))
+
+    wanted = ApiKeyCreate(name="One", application_id=made.id, scopes=[Scope.USAGE_READ])
+    key = await person("create_key", wanted)
+    assert key.secret.startswith(key.prefix)
+    assert key.secret.endswith(key.last_four)
+    assert key.secret not in repr(key)
+    assert await person("key", key.id) == (await person("keys"))[0]
+    assert (await client(url, key.secret)("me")).scopes == [Scope.USAGE_READ]
+    with pytest.raises(InvalidInput) as raised:
+        await person("create_key", wanted.model_copy(update={"models": ["none"]}))
+    assert [one.field for one in raised.value.errors] == ["models"]
+    with pytest.raises(NotFound):
+        await person("key", "key_none")
+    await person("revoke_key", key.id)
+    await person("revoke_key", key.id)
+    assert (await person("key", key.id)).revoked_at is not None
+
+
+async def test_lists_go_on_over_several_pages(client: Caller, url: str, token: str) -> None:
+    person = client(url, token)
+    application = (await person("applications"))[0].id
+    for number in range(105):
+        await person("create_key", ApiKeyCreate(name=str(number), application_id=application))
+    keys = await person("keys")
+    assert [key.name for key in keys] == [str(number) for number in reversed(range(105))]
+
+
+async def test_members(client: Caller, url: str, token: str, database: Database) -> None:
+    person = client(url, token)
+    me = await person("me")
+    async with database.begin() as connection:
+        user = await upsert_user(
+            connection, issuer="test", subject="2", name="Second", email="2@mail.example"
+        )
+        await add_member(connection, me.tenant.id, user, Role.VIEWER)
+    assert {member.user_id for member in await person("members")} == {me.user_id, user}
+    changed = await person("change_member", user, MemberChange(role=Role.ADMIN))
+    assert (changed.role, changed.email) == (Role.ADMIN, "2@mail.example")
+    with pytest.raises(Conflict, match="needs an owner"):
+        await person("change_member", me.user_id, MemberChange(role=Role.VIEWER))
+    await person("remove_member", user)
+    with pytest.raises(NotFound):
+        await person("remove_member", user)
+
+
+async def test_tenants(client: Caller, url: str, operator_key: str, token: str) -> None:
+    operator = client(url, operator_key)
+    made = await operator("create_tenant", TenantCreate(slug="one", name="One"))
+    assert [tenant.id for tenant in await operator("tenants")][-1] == made.id
+    with pytest.raises(Conflict):
+        await operator("create_tenant", TenantCreate(slug="one", name="One"))
+    await operator("delete_tenant", made.id)
+    with pytest.raises(NotFound):
+        await operator("delete_tenant", made.id)
+
+
+async def test_plans(client: Caller, url: str, operator_key: str, token: str) -> None:
+    person = client(url, token)
+    catalog = load_catalog(CATALOG)
+    assert [model.id for model in await person("models")] == [one.id for one in catalog.models]
+    plans = [plan.definition.id for plan in await person("plans")]
+    assert plans == [plan.id for plan in catalog.plans]
+    applied = await client(url, operator_key)("apply_catalog", catalog)
+    assert applied.plans_published == []
+    with pytest.raises(Forbidden):
+        await client(url, (await a_key(person)).secret)("apply_catalog", catalog)
+    assert (await person("subscription")).plan.definition.id == catalog.default_plan
+    at = datetime.now(UTC).replace(minute=0, second=0, microsecond=0) + timedelta(hours=2)
+    changed = await person("change_plan", SubscriptionChange(plan=plans[1], at=at))
+    assert changed.start == at
+    spend = await person("spend")
+    assert spend.total.amount == Decimal("0.00")
+
+
+async def test_events_and_usage(client: Caller, url: str, token: str, worker: None) -> None:
+    person = client(url, token)
+    key = await a_key(person, Scope.EVENTS_WRITE)
+    event = UsageEvent.model_validate(
+        {
+            "id": "1",
+            "source": "test",
+            "type": "ai.usage",
+            "data": {
+                "application": key.application_id,
+                "model": "sample-small",
+                "quantities": {"input_tokens": Decimal("12345678901234567.123456789")},
+            },
+        }
+    )
+    result = await client(url, key.secret)("send_events", [event, event])
+    assert (result.accepted, result.duplicates) == (1, 1)
+
+    async def counted() -> bool:
+        return bool((await person("usage")).rows)
+
+    await until(counted)
+    report = await person(
+        "usage",
+        start=datetime.now(UTC) - timedelta(days=1),
+        end=datetime.now(UTC) + timedelta(days=1),
+        granularity=Granularity.TOTAL,
+        group_by=[UsageDimension.MODEL, UsageDimension.METER],
+        application=[key.application_id],
+        model=["sample-small", "sample-large"],
+        meter=["input_tokens"],
+    )
+    assert [(row.model, row.quantity) for row in report.rows] == [
+        ("sample-small", Decimal("12345678901234567.123456789"))
+    ]
+    assert (await person("usage", key=[key.id])).rows == []
+    table = await person("usage_csv", granularity=Granularity.TOTAL)
+    assert "12345678901234567.123456789" in table
+    with pytest.raises(InvalidInput) as raised:
+        await person("usage", start=report.end, end=report.start)
+    assert raised.value.errors[0].field == "end"
+
+
+async def a_key(person: Any, scope: Scope = Scope.INFERENCE) -> Any:
+    application = (await person("applications"))[0].id
+    wanted = ApiKeyCreate(name="A key", application_id=application, scopes=[scope])
+    return await person("create_key", wanted)
