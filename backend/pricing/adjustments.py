@@ -19,12 +19,16 @@ from backend_client.types.plans import Discount, FlatCharge, PlanDefinition, Usa
 _ZERO = Decimal(0)
 
 
-Kind = Literal["maximum", "minimum", "discount"]
+Kind = Literal["maximum", "minimum", "discount", "trial", "coupon"]
 
 
 @dataclass(frozen=True, slots=True)
 class Adjustment:
-    """A signed amount beside the lines. ``id`` is the charge's, the discount's or the plan's."""
+    """A signed amount beside the lines.
+
+    ``id`` is the charge's, the discount's, the plan's or the coupon's. A coupon's is on the whole
+    bill: its ``plan`` is empty.
+    """
 
     kind: Kind
     id: str
@@ -96,11 +100,11 @@ class Adjuster:
             if charge.id in left and (discount.charges is None or charge.id in discount.charges)
         ]
         if discount.percent is not None:
-            off = _shares(left, eligible, discount.percent, self._currency)
+            off = shares(left, eligible, discount.percent, self._currency)
             exact = sum((left[name] for name in eligible), _ZERO) * discount.percent / 100
         else:
             amount = (discount.amount or _ZERO) - self._given[plan.id, discount.id]
-            off = _fill(left, eligible, round_to_minor_unit(amount, self._currency))
+            off = fill(left, eligible, round_to_minor_unit(amount, self._currency))
             exact = sum(off.values(), _ZERO)
             self._given[plan.id, discount.id] += exact
         for name, amount in off.items():
@@ -108,7 +112,7 @@ class Adjuster:
         return exact
 
 
-def _shares(
+def shares(
     left: dict[str, Decimal], names: Iterable[str], percent: Decimal, currency: str
 ) -> dict[str, Decimal]:
     """Divide ``percent`` of the whole, rounded once, over the charges to the minor unit.
@@ -124,7 +128,8 @@ def _shares(
     return off
 
 
-def _fill(left: dict[str, Decimal], names: Iterable[str], amount: Decimal) -> dict[str, Decimal]:
+def fill(left: dict[str, Decimal], names: Iterable[str], amount: Decimal) -> dict[str, Decimal]:
+    """Divide ``amount`` over the charges in order, to none more than it has."""
     off: dict[str, Decimal] = {}
     for name in names:
         off[name] = min(left[name], max(amount, _ZERO))

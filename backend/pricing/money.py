@@ -67,3 +67,10 @@ def prorate(amount: Decimal, share: Fraction) -> Decimal:
         Decimal(1).scaleb(-FRACTION_DIGITS), rounding=ROUND_HALF_EVEN, context=_ROUNDING
     )
     return kept.normalize(_ROUNDING)
+
+
+def round_fraction(amount: Fraction, currency: str) -> Decimal:
+    """Round a fraction to the currency's minor unit, half up: a tie goes away from zero."""
+    scale = 10 ** minor_digits(currency)
+    whole = (abs(amount) * scale * 2 + 1) // 2
+    return Decimal(-whole if amount < 0 else whole).scaleb(-minor_digits(currency), _ROUNDING)

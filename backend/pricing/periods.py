@@ -26,6 +26,27 @@ class BillingPeriod:
         overlap = min(end, self.end) - max(start, self.start)
         return Fraction(max(overlap // _SECOND, 0), (self.end - self.start) // _SECOND)
 
+    def share_in_days(self, start: datetime, end: datetime) -> Fraction:
+        """Return the part of the period's days whose ends lie in ``start`` to ``end``.
+
+        A day belongs to what is in force when it ends: the first counts whole, the day of leaving
+        not. So each day is in one stretch of those that divide a period, also where clocks change.
+        """
+        days = self._days_until(self.end)
+        first, last = max(start, self.start), min(end, self.end)
+        if first >= last:
+            return Fraction(0)
+        return Fraction(self._days_until(last) - self._days_until(first), days)
+
+    def _days_until(self, moment: datetime) -> int:
+        """Count the days of the period that have ended by ``moment``."""
+        zone = ZoneInfo(self.time_zone)
+        if moment >= self.end:  # the last day may be cut short by a change of the anchor
+            moment, extra = self.end - timedelta(microseconds=1), 1
+        else:
+            extra = 0
+        return (moment.astimezone(zone).date() - self.start.astimezone(zone).date()).days + extra
+
 
 def billing_period(moment: datetime, time_zone: str) -> BillingPeriod:
     """Return the billing period that holds ``moment``.

@@ -7,7 +7,7 @@ The rules it keeps, also across changes of plan, are told in ``docs/pricing.md``
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from decimal import Decimal
@@ -15,10 +15,11 @@ from fractions import Fraction
 
 from backend.pricing.adjustments import Adjuster, Adjustment
 from backend.pricing.charges import PricedTier, PricedUnits, price_units
+from backend.pricing.coupons import CouponTerms, apply_coupons
 from backend.pricing.money import exact_arithmetic, prorate, round_to_minor_unit
 from backend.pricing.periods import BillingPeriod
 from backend.pricing.rate_card import MeteredQuantity, RateCard
-from backend_client.types.plans import Charge, FlatCharge, PlanDefinition
+from backend_client.types.plans import Charge, FlatCharge, FlatPer, PlanDefinition, Proration
 
 _ZERO = Decimal(0)
 _Sums = defaultdict[tuple[str, str], Decimal]
@@ -28,13 +29,19 @@ __all__ = ["MeteredQuantity", "RatedLine", "RatedPeriod", "Stretch", "rate"]
 
 @dataclass(frozen=True, slots=True)
 class Stretch:
-    """A part of a billing period in which one plan version applied; none when ``plan`` is None."""
+    """A part of a billing period in which one plan version applied; none when ``plan`` is None.
+
+    ``add_ons`` has how many of each add-on's charge are chosen. On ``trial`` nothing is asked for.
+    """
 
     plan: PlanDefinition | None
     plan_version: int
     start: datetime
     end: datetime
     usage: Sequence[MeteredQuantity] = ()
+    seats: int = 1
+    add_ons: Mapping[str, int] = field(default_factory=dict)
+    trial: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,24 +78,60 @@ class RatedPeriod:
 
 @dataclass(slots=True)
 class _Version:
-    """All that a billing period holds of one plan version, over all its stretches."""
+    """All that a billing period holds of one plan version, over all its stretches.
+
+    ``fees`` has, by flat charge, the sum over stretches of how many are asked for times the share
+    of the period. ``series`` is what counts on together: a plan's versions, but not its trial.
+    """
 
     plan: PlanDefinition
     version: int
+    trial: bool
     start: datetime
     end: datetime
     share: Fraction = Fraction(0)
+    fees: defaultdict[str, Fraction] = field(default_factory=lambda: defaultdict(Fraction))
     used: defaultdict[str, Decimal] = field(default_factory=lambda: defaultdict(Decimal))
     free: dict[str, Decimal] = field(default_factory=dict)
 
+    @property
+    def series(self) -> str:
+        return f"{self.plan.id} on trial" if self.trial else self.plan.id
 
-def rate(stretches: Iterable[Stretch], period: BillingPeriod, currency: str) -> RatedPeriod:
+    def cover(self, stretch: Stretch, period: BillingPeriod) -> None:
+        """Take a stretch's time into the shares."""
+        by_day = self.plan.proration is Proration.DAY
+        share = (period.share_in_days if by_day else period.share)(stretch.start, stretch.end)
+        self.end = max(self.end, stretch.end)
+        self.share += share
+        for charge in self.plan.charges:
+            if isinstance(charge, FlatCharge):
+                self.fees[charge.id] += share * _how_many(charge, stretch)
+
+
+def _how_many(charge: FlatCharge, stretch: Stretch) -> int:
+    match charge.per:
+        case FlatPer.SUBSCRIPTION:
+            return 1
+        case FlatPer.SEAT:
+            return max(stretch.seats - charge.included, 0)
+        case FlatPer.ADD_ON:
+            return stretch.add_ons.get(charge.id, 0)
+
+
+def rate(
+    stretches: Iterable[Stretch],
+    period: BillingPeriod,
+    currency: str,
+    coupons: Sequence[CouponTerms] = (),
+) -> RatedPeriod:
     """Rate a billing period.
 
     Each stretch's usage is priced by its own plan. All stretches of one plan version make one line
     a charge, however they are cut. A later version of the same plan goes on counting where the
-    earlier one stopped: included units and tiers are had once a period. Flat fees are prorated by
-    the second. Raises ``ValueError`` for a plan in another currency or a negative quantity.
+    earlier one stopped: included units and tiers are had once a period. Flat fees are prorated as
+    the plan says. Coupons come off last. Raises ``ValueError`` for a plan in another currency or a
+    negative quantity.
     """
     with exact_arithmetic():
         unpriced: _Sums = defaultdict(Decimal)
@@ -98,11 +141,15 @@ def rate(stretches: Iterable[Stretch], period: BillingPeriod, currency: str) -> 
         before: _Sums = defaultdict(Decimal)
         lines: list[RatedLine] = []
         adjustments: list[Adjustment] = []
+        asked: defaultdict[str, Decimal] = defaultdict(Decimal)
         for version in versions:
             own = list(_lines(version, currency, before, totals))
-            amounts = {line.charge.id: line.amount for line in own}
             lines += own
-            adjustments += adjuster.adjust(version.plan, version.version, version.share, amounts)
+            made = _adjustments(version, own, adjuster)
+            adjustments += made
+            asked[version.plan.id] += sum((one.amount for one in own), _ZERO)
+            asked[version.plan.id] += sum((one.amount for one in made), _ZERO)
+        adjustments += apply_coupons(coupons, asked, currency)
         parts: list[RatedLine | Adjustment] = [*lines, *adjustments]
         return RatedPeriod(
             currency,
@@ -114,25 +161,39 @@ def rate(stretches: Iterable[Stretch], period: BillingPeriod, currency: str) -> 
         )
 
 
+def _adjustments(
+    version: _Version, lines: Sequence[RatedLine], adjuster: Adjuster
+) -> list[Adjustment]:
+    plan = version.plan
+    amounts = {line.charge.id: line.amount for line in lines}
+    if not version.trial:
+        return adjuster.adjust(plan, version.version, version.share, amounts)
+    free = -sum(amounts.values(), _ZERO)
+    return [Adjustment("trial", plan.id, "Trial", plan.id, version.version, free, free)] * bool(
+        free
+    )
+
+
 def _by_version(
     stretches: Iterable[Stretch],
     period: BillingPeriod,
     currency: str,
     unpriced: _Sums,
 ) -> list[_Version]:
-    versions: dict[tuple[str, int], tuple[_Version, RateCard]] = {}
+    versions: dict[tuple[str, int, bool], tuple[_Version, RateCard]] = {}
     for stretch in sorted(stretches, key=lambda stretch: stretch.start):
         card: RateCard | None = None
         if stretch.plan is not None:
             if stretch.plan.currency != currency:
                 raise ValueError(f"plan {stretch.plan.id} is not priced in {currency}")
-            key = (stretch.plan.id, stretch.plan_version)
+            key = (stretch.plan.id, stretch.plan_version, stretch.trial)
             if key not in versions:
-                made = _Version(stretch.plan, stretch.plan_version, stretch.start, stretch.end)
+                made = _Version(
+                    stretch.plan, stretch.plan_version, stretch.trial, stretch.start, stretch.end
+                )
                 versions[key] = (made, RateCard(stretch.plan))
             version, card = versions[key]
-            version.end = max(version.end, stretch.end)
-            version.share += period.share(stretch.start, stretch.end)
+            version.cover(stretch, period)
         for metered in stretch.usage:
             if metered.quantity < 0:
                 raise ValueError(f"negative quantity of {metered.meter} of {metered.model}")
@@ -162,28 +223,33 @@ def _allot_free_units(versions: list[_Version]) -> _Sums:
         for charge in plan.charges:
             if isinstance(charge, FlatCharge) or charge.id not in used:
                 continue
-            own = max(charge.included - had[plan.id, charge.id], _ZERO)
+            own = max(charge.included - had[version.series, charge.id], _ZERO)
             version.free[charge.id] = min(own, used[charge.id])
-            had[plan.id, charge.id] += version.free[charge.id]
+            had[version.series, charge.id] += version.free[charge.id]
         for pool in plan.pools:
             for charge_id in pool.charges:
                 wanted = used.get(charge_id, _ZERO) - version.free.get(charge_id, _ZERO)
-                taken = min(wanted, max(pool.quantity - drawn[plan.id, pool.id], _ZERO))
-                drawn[plan.id, pool.id] += taken
+                taken = min(wanted, max(pool.quantity - drawn[version.series, pool.id], _ZERO))
+                drawn[version.series, pool.id] += taken
                 if taken:
                     version.free[charge_id] += taken
         for charge_id, quantity in used.items():
-            totals[plan.id, charge_id] += quantity - version.free[charge_id]
+            totals[version.series, charge_id] += quantity - version.free[charge_id]
     return totals
 
 
 def _lines(version: _Version, currency: str, before: _Sums, totals: _Sums) -> Iterable[RatedLine]:
     for charge in version.plan.charges:
         if isinstance(charge, FlatCharge):
-            quantity, free = Decimal(1), _ZERO
-            priced = PricedUnits(prorate(charge.price, version.share))
+            share = version.fees[charge.id]
+            if not share and charge.per is not FlatPer.SUBSCRIPTION:
+                continue
+            # How many on average over the time that the plan covers: 2.5 seats
+            average = share / version.share if version.share else Fraction(1)
+            quantity, free = prorate(Decimal(1), average), _ZERO
+            priced = PricedUnits(prorate(charge.price, share))
         elif quantity := version.used.get(charge.id, _ZERO):
-            key = (version.plan.id, charge.id)
+            key = (version.series, charge.id)
             free = version.free[charge.id]
             priced = price_units(charge, before[key], quantity - free, totals[key])
             before[key] += quantity - free

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from decimal import Decimal
+from enum import StrEnum
 from typing import Annotated, Literal, NoReturn, Self
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
@@ -49,16 +50,16 @@ class Tier(Wire):
     flat_fee: Price = Decimal(0)
 
 
-def _check_tiers(tiers: Sequence[Tier]) -> None:
-    """Refuse tiers that don't ascend, or leave units without a price."""
+def check_tiers(tiers: Sequence[Tier], *at: str | int) -> None:
+    """Refuse tiers that don't ascend, or leave units without a price; ``at`` is where they are."""
     floor = Decimal(0)
     for index, tier in enumerate(tiers[:-1]):
         if tier.up_to is None or tier.up_to <= floor:
-            refuse(f"up_to must be above {plain(floor)}", "tiers", index, "up_to")
+            refuse(f"up_to must be above {plain(floor)}", *at, "tiers", index, "up_to")
         floor = tier.up_to
     if tiers[-1].up_to is not None:
         detail = "the last tier must have no up_to (null), so that every unit has a price"
-        refuse(detail, "tiers", len(tiers) - 1, "up_to")
+        refuse(detail, *at, "tiers", len(tiers) - 1, "up_to")
 
 
 QuarterHour = Annotated[str, Field(pattern=r"^([01][0-9]|2[0-3]):(00|15|30|45)$")]
@@ -119,7 +120,7 @@ class _TieredCharge(_UsageCharge):
 
     @model_validator(mode="after")
     def _tiers_ascend_to_infinity(self) -> Self:
-        _check_tiers(self.tiers)
+        check_tiers(self.tiers)
         return self
 
 
@@ -153,13 +154,33 @@ class PercentageCharge(_UsageCharge):
     percent: Annotated[Exact, Field(ge=0, max_digits=13, decimal_places=10, allow_inf_nan=False)]
 
 
+class FlatPer(StrEnum):
+    """What a flat fee is asked for: the subscription, each seat, or each piece of an add-on."""
+
+    SUBSCRIPTION = "subscription"
+    SEAT = "seat"
+    ADD_ON = "add_on"
+
+
 class FlatCharge(Wire):
-    """A fee for the period, whatever is used; prorated by the second when partly subscribed."""
+    """A fee for the period, whatever is used; prorated when partly subscribed.
+
+    ``per`` seat it is asked for each seat beyond the ``included`` ones; ``per`` add_on for as many
+    as the subscription has chosen, which may be none.
+    """
 
     kind: Literal["flat"] = "flat"
     id: Id
     name: str = Field(min_length=1, max_length=200)
     price: Price
+    per: FlatPer = FlatPer.SUBSCRIPTION
+    included: int = Field(0, ge=0, le=1_000_000)
+
+    @model_validator(mode="after")
+    def _only_seats_are_included(self) -> Self:
+        if self.included and self.per is not FlatPer.SEAT:
+            refuse("only a fee per seat can include some", "included")
+        return self
 
 
 UsageCharge = PerUnitCharge | GraduatedCharge | VolumeCharge | PackageCharge | PercentageCharge

@@ -5,6 +5,7 @@ from __future__ import annotations
 import itertools
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
+from decimal import Decimal
 from enum import StrEnum
 from typing import Literal, Self
 
@@ -14,6 +15,7 @@ from backend_client.types.charges import (
     Charge,
     Day,
     FlatCharge,
+    FlatPer,
     GraduatedCharge,
     Id,
     PackageCharge,
@@ -27,6 +29,7 @@ from backend_client.types.charges import (
     Units,
     UsageCharge,
     VolumeCharge,
+    check_tiers,
     refuse,
 )
 from backend_client.types.common import Answer, Currency, Instant, Wire
@@ -37,10 +40,13 @@ __all__ = [
     "CatalogApplied",
     "CatalogModel",
     "Charge",
+    "ChargePrices",
     "Day",
     "Discount",
     "FlatCharge",
+    "FlatPer",
     "GraduatedCharge",
+    "GrantTerms",
     "Id",
     "IncludedPool",
     "PackageCharge",
@@ -50,6 +56,8 @@ __all__ = [
     "Plan",
     "PlanDefinition",
     "Price",
+    "PriceList",
+    "Proration",
     "Quota",
     "QuotaLimit",
     "Subscription",
@@ -94,6 +102,52 @@ class Discount(Wire):
         return self
 
 
+class Proration(StrEnum):
+    """How a fee is divided when a period is partly subscribed."""
+
+    SECOND = "second"
+    DAY = "day"
+
+
+class GrantTerms(Wire):
+    """Credit that the plan brings: every period or (``recurs`` false) once, with its first.
+
+    It expires with the period; up to ``rollover_cap`` of what is left is carried into the next.
+    ``models`` limits what it pays for.
+    """
+
+    id: Id
+    name: str = Field(min_length=1, max_length=200)
+    amount: Price
+    recurs: bool = True
+    rollover_cap: Price = Decimal(0)
+    priority: int = Field(100, ge=0, le=1000)
+    models: list[Name] | None = Field(None, min_length=1)
+
+
+class ChargePrices(Wire):
+    """A charge's prices in another currency: ``price``, or ``tiers`` for a charge that has them."""
+
+    id: Id
+    price: Price | None = None
+    tiers: list[Tier] | None = Field(None, min_length=1)
+    minimum: Price | None = None
+    maximum: Price | None = None
+
+
+class PriceList(Wire):
+    """All of a plan's prices in another currency. Prices are set, never converted.
+
+    ``discounts`` and ``grants`` have the amounts of those by id.
+    """
+
+    currency: Currency
+    charges: list[ChargePrices] = []
+    minimum: Price | None = None
+    discounts: dict[Id, Price] = {}
+    grants: dict[Id, Price] = {}
+
+
 class QuotaLimit(StrEnum):
     """What happens at a quota's end: calls are refused, or go on."""
 
@@ -119,8 +173,10 @@ def _alike(one: Mapping[str, str], other: Mapping[str, str]) -> bool:
 class PlanDefinition(Wire):
     """A plan version's content. Immutable once published.
 
-    ``minimum`` is the least that a period on the plan costs, after discounts; prorated by the
-    second.
+    ``minimum`` is the least that a period on the plan costs, after discounts; prorated like a fee.
+    With ``prepaid`` each call is paid from the wallet when it is made. A subscription that begins
+    with the plan has ``trial_days`` on trial; then it goes on, unless ``trial_ends`` it.
+    ``price_lists`` are the prices in other currencies than ``currency``.
     """
 
     id: Id
@@ -133,6 +189,12 @@ class PlanDefinition(Wire):
     discounts: list[Discount] = []
     minimum: Price | None = None
     quotas: list[Quota] = []
+    grants: list[GrantTerms] = []
+    prepaid: bool = False
+    proration: Proration = Proration.SECOND
+    trial_days: int = Field(0, ge=0, le=366)
+    trial_ends: bool = False
+    price_lists: list[PriceList] = []
 
     @model_validator(mode="after")
     def _charges_do_not_overlap(self) -> Self:
@@ -186,11 +248,73 @@ class PlanDefinition(Wire):
                 if charge_id not in every:
                     at = ("discounts", index, "charges", place)
                     refuse(f"there is no charge {charge_id!r} in this plan", *at)
-        for field in ("windows", "pools", "discounts"):
+        for field in ("windows", "pools", "discounts", "grants"):
             ids = [part.id for part in getattr(self, field)]
             for index, part_id in enumerate(ids):
                 if part_id in ids[:index]:
                     refuse(f"the id {part_id!r} is given twice", field, index, "id")
+        return self
+
+    @model_validator(mode="after")
+    def _price_lists_are_whole(self) -> Self:
+        """A list that forgot a price would sell for nothing: each must have them all."""
+        seen = {self.currency}
+        for index, prices in enumerate(self.price_lists):
+            at = ("price_lists", index)
+            if prices.currency in seen:
+                refuse(f"there are prices in {prices.currency} already", *at, "currency")
+            seen.add(prices.currency)
+            self._check_price_list(prices, at)
+        return self
+
+    def _check_price_list(self, prices: PriceList, at: tuple[str, int]) -> None:
+        given = {one.id: (place, one) for place, one in enumerate(prices.charges)}
+        for charge in self.charges:
+            place, one = given.pop(charge.id, (None, None))
+            if isinstance(charge, PercentageCharge) and one is None:
+                continue
+            if one is None or place is None:
+                refuse(f"charge {charge.id!r} has no price in {prices.currency}", *at, "charges")
+            tiered = isinstance(charge, GraduatedCharge | VolumeCharge)
+            wanted = None if isinstance(charge, PercentageCharge) else tiered
+            if (one.tiers is not None, one.price is not None) != (wanted is True, wanted is False):
+                what = (
+                    "tiers"
+                    if tiered
+                    else "neither price nor tiers"
+                    if wanted is None
+                    else "a price"
+                )
+                refuse(f"charge {charge.id!r} needs {what}", *at, "charges", place)
+            if one.tiers is not None:
+                check_tiers(one.tiers, *at, "charges", place)
+            for field in ("minimum", "maximum"):
+                own: Decimal | None = getattr(charge, field, None)
+                if (own is None) != (getattr(one, field) is None):
+                    refuse(f"give a {field} in both currencies or in none", *at, "charges", place)
+        for charge_id, (place, _) in given.items():
+            refuse(f"there is no charge {charge_id!r} in this plan", *at, "charges", place)
+        if (self.minimum is None) != (prices.minimum is None):
+            refuse("give a minimum in both currencies or in none", *at, "minimum")
+        if set(prices.discounts) != {one.id for one in self.discounts if one.amount is not None}:
+            refuse("give the amounts of the discounts that have one", *at, "discounts")
+        if set(prices.grants) != {one.id for one in self.grants}:
+            refuse("give the amount of every grant", *at, "grants")
+
+    @model_validator(mode="after")
+    def _prepaid_calls_have_a_price(self) -> Self:
+        """A call is paid when it is made, so its price can't hang on what the period brings yet."""
+        if not self.prepaid:
+            return self
+        for index, charge in enumerate(self.charges):
+            limited = charge.included or (
+                not isinstance(charge, FlatCharge) and (charge.minimum or charge.maximum)
+            )
+            if limited or not isinstance(charge, PerUnitCharge | PercentageCharge):
+                detail = "a prepaid plan has per_unit and percentage charges without limits only"
+                refuse(detail, "charges", index)
+        if self.pools or self.discounts or self.minimum is not None:
+            refuse("a prepaid plan has no pools, discounts or minimum", "prepaid")
         return self
 
 

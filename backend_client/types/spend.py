@@ -61,10 +61,11 @@ class SpendLine(Answer):
 class SpendAdjustment(Answer):
     """A signed amount beside the lines: a charge's or the plan's limit, or a discount.
 
-    ``id`` is the charge's, the discount's or the plan's.
+    ``id`` is the charge's, the discount's, the plan's or the coupon's. A coupon is for the whole
+    bill: its ``plan`` is empty.
     """
 
-    kind: Literal["maximum", "minimum", "discount"]
+    kind: Literal["maximum", "minimum", "discount", "trial", "coupon"]
     id: str
     name: str
     plan: str

@@ -1,0 +1,50 @@
+"""A plan's prices in another currency, as they were set for it. Nothing is ever converted. Pure."""
+
+from __future__ import annotations
+
+from backend_client.types.charges import Charge, FlatCharge, PackageCharge, PerUnitCharge
+from backend_client.types.plans import ChargePrices, Discount, PlanDefinition
+
+
+def in_currency(plan: PlanDefinition, currency: str) -> PlanDefinition:
+    """Return the plan as it is sold in ``currency``.
+
+    Raises ``ValueError`` if it has no price list for that.
+    """
+    if plan.currency == currency:
+        return plan
+    for prices in plan.price_lists:
+        if prices.currency == currency:
+            break
+    else:
+        raise ValueError(f"plan {plan.id} has no prices in {currency}")
+    by_charge = {one.id: one for one in prices.charges}
+    return plan.model_copy(
+        update={
+            "currency": currency,
+            "charges": [_charge(one, by_charge.get(one.id)) for one in plan.charges],
+            "discounts": [_discount(one, prices.discounts.get(one.id)) for one in plan.discounts],
+            "minimum": prices.minimum,
+            "grants": [
+                one.model_copy(update={"amount": prices.grants[one.id]}) for one in plan.grants
+            ],
+            "price_lists": [],
+        }
+    )
+
+
+def _charge(charge: Charge, prices: ChargePrices | None) -> Charge:
+    if prices is None:
+        return charge
+    update: dict[str, object] = {}
+    if isinstance(charge, FlatCharge | PerUnitCharge | PackageCharge):
+        update["price"] = prices.price
+    elif prices.tiers is not None:
+        update["tiers"] = prices.tiers
+    if not isinstance(charge, FlatCharge):
+        update |= {"minimum": prices.minimum, "maximum": prices.maximum}
+    return charge.model_copy(update=update)
+
+
+def _discount(discount: Discount, amount: object) -> Discount:
+    return discount if discount.amount is None else discount.model_copy(update={"amount": amount})
