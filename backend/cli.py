@@ -18,6 +18,7 @@ _COMMANDS = {
     "worker": "backend.commands.serve:worker",
     "portal": "backend.commands.serve:portal",
     "catalog": "backend.commands.catalog:catalog",
+    "events": "backend.commands.events:events",
     "demo": "backend.commands.demo:demo",
 }
 

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
 from sqlalchemy import func, insert, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from backend.accounts.secrets import OPERATOR_KEY, new_secret
 from backend.errors import NotFound
 from backend.ids import new_id
+from backend.storage.database import Database
 from backend.storage.tables import operator_keys
 
 
@@ -36,3 +40,15 @@ async def revoke_operator_key(connection: AsyncConnection, key_id: str) -> None:
     )
     if changed.rowcount == 0:
         raise NotFound("There is no such operator key.")
+
+
+@asynccontextmanager
+async def lent_operator_key(database: Database, name: str) -> AsyncIterator[tuple[str, str]]:
+    """Lend an operator's key, its id and secret, that is revoked at the end."""
+    async with database.begin() as connection:
+        key_id, secret = await create_operator_key(connection, name)
+    try:
+        yield key_id, secret
+    finally:
+        async with database.begin() as connection:
+            await revoke_operator_key(connection, key_id)

@@ -11,9 +11,10 @@ import typer
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
+from backend.accounts.operator_keys import lent_operator_key
 from backend.accounts.sessions import local_person
 from backend.demo.accounts import open_tenants, remove_tenants, sample_tenants
-from backend.demo.load import all_events, operator_key, send, until_counted
+from backend.demo.load import all_events, send, until_counted
 from backend.engines.running import running_api_url, running_settings, running_url
 from backend.errors import ConfigurationError
 from backend.settings import Settings
@@ -52,7 +53,7 @@ async def _load(settings: Settings, *, days: int, seed: int) -> None:
     database = _database(settings)
     now = datetime.now(UTC)
     try:
-        async with operator_key(database, "farebox demo") as (key_id, secret):
+        async with lent_operator_key(database, "farebox demo") as (key_id, secret):
             async with database.begin() as connection:
                 member = None
                 if settings.local_sign_in_allowed:

@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Iterable, Iterator, Sequence
-from contextlib import asynccontextmanager
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from datetime import datetime
 from itertools import islice
 
 from sqlalchemy import func, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from backend.accounts.operator_keys import create_operator_key, revoke_operator_key
 from backend.demo.accounts import OpenedTenant
 from backend.demo.usage import SOURCE, sample_events
 from backend.errors import InvalidInput, Unavailable
@@ -25,18 +23,6 @@ _LOOK_SECONDS = 0.25
 _PATIENCE_SECONDS = 60.0
 
 Progress = Callable[[int], None]
-
-
-@asynccontextmanager
-async def operator_key(database: Database, name: str) -> AsyncIterator[tuple[str, str]]:
-    """Lend an operator's key, its id and secret, that is revoked at the end."""
-    async with database.begin() as connection:
-        key_id, secret = await create_operator_key(connection, name)
-    try:
-        yield key_id, secret
-    finally:
-        async with database.begin() as connection:
-            await revoke_operator_key(connection, key_id)
 
 
 def all_events(

@@ -12,10 +12,11 @@ import pytest
 from sqlalchemy import func, select
 
 from backend.accounts.members import memberships
+from backend.accounts.operator_keys import lent_operator_key
 from backend.accounts.sessions import local_person
 from backend.accounts.tenants import create_tenant
 from backend.demo.accounts import open_tenants, remove_tenants, sample_tenants
-from backend.demo.load import all_events, operator_key, send, until_counted
+from backend.demo.load import all_events, send, until_counted
 from backend.demo.usage import SOURCE
 from backend.errors import Conflict
 from backend.settings import Settings
@@ -30,7 +31,7 @@ SLUGS = ["sample-chat", "sample-batch", "sample-starter"]
 
 
 async def load(database: Database, api_url: str, until: datetime) -> int:
-    async with operator_key(database, "test") as (key_id, secret):
+    async with lent_operator_key(database, "test") as (key_id, secret):
         async with database.begin() as connection:
             member = await local_person(connection)
             opened = await open_tenants(

@@ -1,0 +1,165 @@
+"""Send a file of events to the API, batch by batch, and remember how far it got."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Callable, Iterator
+from dataclasses import asdict, dataclass
+from itertools import islice
+from pathlib import Path
+from typing import Final
+
+from backend.errors import InvalidInput, Unavailable
+from backend.metering.event_files import EventFile, FileRow
+from backend_client import AsyncFareboxClient, ClientError
+from backend_client.errors import TooLarge
+from backend_client.types.events import UsageEvent
+
+BATCH: Final = 2_000
+_SHOWN: Final = 10
+
+
+@dataclass(slots=True)
+class ImportCount:
+    """Rows so far: ``received = accepted + duplicates + rejected``. ``line`` is the last one's."""
+
+    received: int = 0
+    accepted: int = 0
+    duplicates: int = 0
+    rejected: int = 0
+    line: int = 0
+
+
+class EventImport:
+    """One file's way into Farebox.
+
+    What was acknowledged is written down under the file's content, so that a second run goes on
+    behind it. Were that lost, events' identities still keep them from counting twice.
+    """
+
+    def __init__(self, path: Path, journals: Path, refused: Path) -> None:
+        self._path = path
+        self._journals = journals
+        self._refused = refused
+        self._first_refusals: list[str] = []
+        self._resumed_after = 0
+        self.count = ImportCount()
+
+    async def run(
+        self,
+        client: AsyncFareboxClient,
+        file: EventFile,
+        progress: Callable[[], None],
+        *,
+        again: bool = False,
+    ) -> None:
+        """Send what was not sent yet; ``progress`` is called after each batch.
+
+        Raises:
+            InvalidInput: the file can't be read (further). What came before is sent.
+            Unavailable: the API stopped taking events; run it again later.
+        """
+        journal = self._journals / f"{_digest(self._path)}.json"
+        if again:
+            journal.unlink(missing_ok=True)
+        if journal.exists():
+            self.count = ImportCount(**json.loads(journal.read_text()))
+            self._resumed_after = self.count.line
+        else:
+            self._refused.unlink(missing_ok=True)
+        rows = (row for row in file.rows() if row.line > self._resumed_after)
+        try:
+            for batch in _batches(rows):
+                await self._send(client, batch)
+                _replace(journal, json.dumps(asdict(self.count)))
+                progress()
+        except ClientError as error:
+            raise Unavailable(
+                f"The API stopped taking events behind line {self.count.line:,} ({error}). Run the "
+                "command again: it goes on there."
+            ) from error
+
+    def told(self) -> list[str]:
+        """The outcome in sentences."""
+        lines = list(self._first_refusals)
+        if self.count.rejected:
+            more = self.count.rejected - len(self._first_refusals)
+            lines.append(f"{f'... and {more:,} more. ' if more else ''}All are in {self._refused}")
+        if self._resumed_after:
+            lines.append(f"Went on behind line {self._resumed_after:,}, which was sent before.")
+        count = self.count
+        lines.append(
+            f"{count.received:,} events read: {count.accepted:,} new, {count.duplicates:,} known, "
+            f"{count.rejected:,} refused."
+        )
+        return lines
+
+    async def _send(self, client: AsyncFareboxClient, batch: list[FileRow]) -> None:
+        rows: list[tuple[int, UsageEvent]] = []
+        refused: list[FileRow] = []
+        for row in batch:
+            if row.event is None:
+                refused.append(row)
+            elif row.event.time is None:
+                # Told "now", as ingest takes it, last year's file would be on this month's bill
+                detail = "a file's events say when they were used"
+                refused.append(FileRow(row.line, None, row.id, "time", detail))
+            else:
+                rows.append((row.line, row.event))
+        if rows:
+            refused += await self._send_events(client, rows)
+        self._write_refused(sorted(refused, key=lambda row: row.line))
+        self.count.received += len(batch)
+        self.count.rejected += len(refused)
+        self.count.line = batch[-1].line
+
+    async def _send_events(
+        self, client: AsyncFareboxClient, rows: list[tuple[int, UsageEvent]]
+    ) -> list[FileRow]:
+        try:
+            verdict = await client.send_events([event for _, event in rows])
+        except TooLarge:
+            if len(rows) == 1:
+                raise
+            half = len(rows) // 2
+            first = await self._send_events(client, rows[:half])
+            return first + await self._send_events(client, rows[half:])
+        self.count.accepted += verdict.accepted
+        self.count.duplicates += verdict.duplicates
+        return [
+            FileRow(rows[error.index][0], None, error.id, error.field, error.detail)
+            for error in verdict.errors
+        ]
+
+    def _write_refused(self, refused: list[FileRow]) -> None:
+        if not refused:
+            return
+        with self._refused.open("a", encoding="utf-8") as file:
+            for row in refused:
+                told = {"line": row.line, "id": row.id, "field": row.field, "detail": row.detail}
+                file.write(json.dumps(told, ensure_ascii=False) + "\n")
+        for row in refused[: _SHOWN - len(self._first_refusals)]:
+            field = f"{row.field}: " if row.field else ""
+            self._first_refusals.append(f"line {row.line:,}: {field}{row.detail}")
+
+
+def _batches(rows: Iterator[FileRow]) -> Iterator[list[FileRow]]:
+    while batch := list(islice(rows, BATCH)):
+        yield batch
+
+
+def _digest(path: Path) -> str:
+    try:
+        with path.open("rb") as file:
+            return hashlib.file_digest(file, "sha256").hexdigest()
+    except OSError as error:
+        raise InvalidInput(f"{path} can't be read: {error.strerror or error}.") from error
+
+
+def _replace(path: Path, text: str) -> None:
+    """Write a file whole or not at all."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    new = path.with_suffix(".new")
+    new.write_text(text)
+    new.replace(path)

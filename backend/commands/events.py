@@ -1,0 +1,86 @@
+"""``farebox events``: usage from files."""
+
+from __future__ import annotations
+
+import asyncio
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.console import Console
+from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeRemainingColumn
+
+from backend.accounts.operator_keys import lent_operator_key
+from backend.commands.event_import import EventImport
+from backend.engines.running import running_api_url, running_settings
+from backend.errors import ConfigurationError
+from backend.metering.event_files import Defaults, EventFile
+from backend.settings import Settings
+from backend.storage.database import Database
+from backend_client import AsyncFareboxClient
+
+events = typer.Typer(no_args_is_help=True, help="Usage events.")
+events.callback()(lambda: None)  # keeps a single command a command
+
+
+@events.command("import")
+def import_file(
+    path: Annotated[
+        Path, typer.Argument(metavar="FILE", help=".csv, .ndjson (either may be .gz), .parquet")
+    ],
+    source: Annotated[str | None, typer.Option(help="The source of rows that name none.")] = None,
+    tenant: Annotated[
+        str | None, typer.Option(help="Id or slug of the tenant of rows that name no subject.")
+    ] = None,
+    application: Annotated[
+        str | None, typer.Option(help="The application of rows that name none.")
+    ] = None,
+    refused: Annotated[
+        Path | None, typer.Option(help="Where to write what was refused; FILE.refused if none.")
+    ] = None,
+    again: Annotated[
+        bool, typer.Option("--again", help="Send the whole file, whatever was sent before.")
+    ] = False,
+) -> None:
+    """Send a file of events. Harmless to repeat; after an interruption it goes on where it was."""
+    settings = running_settings()
+    defaults = Defaults(source=source, subject=tenant, application=application)
+    journal = EventImport(
+        path, settings.home / "imports", refused or path.with_name(f"{path.name}.refused")
+    )
+    asyncio.run(_send(settings, EventFile(path, defaults), journal, again=again))
+    for line in journal.told():
+        typer.echo(line)
+    if journal.count.rejected:
+        raise typer.Exit(1)
+
+
+async def _send(settings: Settings, file: EventFile, journal: EventImport, *, again: bool) -> None:
+    if settings.database_url is None:
+        raise ConfigurationError("DATABASE_URL is not set.")
+    database = Database(settings.database_url, pool_size=1)
+    try:
+        async with (
+            lent_operator_key(database, "farebox events import") as (_, secret),
+            AsyncFareboxClient(running_api_url(settings), secret) as client,
+        ):
+            with _bar() as bar:
+                task = bar.add_task("Reading", total=None)
+
+                def progress() -> None:
+                    told = f"{journal.count.received:,} events"
+                    bar.update(task, total=file.total, completed=file.done, description=told)
+
+                await journal.run(client, file, progress, again=again)
+    finally:
+        await database.close()
+
+
+def _bar() -> Progress:
+    return Progress(
+        TextColumn("{task.description}"),
+        BarColumn(),
+        TaskProgressColumn(),
+        TimeRemainingColumn(),
+        console=Console(stderr=True),
+    )

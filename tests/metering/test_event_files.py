@@ -1,0 +1,212 @@
+"""Files of events: what is in them comes out exactly, and what is wrong is told with its line."""
+
+from __future__ import annotations
+
+import gzip
+import json
+from collections.abc import Iterable
+from contextlib import suppress
+from datetime import UTC, datetime
+from decimal import Decimal
+from pathlib import Path
+
+import pyarrow
+import pyarrow.parquet
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from backend.errors import InvalidInput
+from backend.metering.event_files import MAX_LINE_BYTES, Defaults, EventFile, FileRow, format_of
+from backend_client.types.events import UsageEvent
+
+pytestmark = pytest.mark.fast
+
+NONE = Defaults()
+HEADER = "id,time,source,subject,application,model,key,label.team,input_tokens,audio_seconds"
+ROW = "1,2026-03-01T00:00:00Z,app,acme,app_1,large,key_1,search,1200,0.1"
+EVENT = {
+    "specversion": "1.0",
+    "id": "1",
+    "time": "2026-03-01T00:00:00Z",
+    "source": "app",
+    "subject": "acme",
+    "type": "ai.usage",
+    "data": {
+        "application": "app_1",
+        "model": "large",
+        "key": "key_1",
+        "labels": {"team": "search"},
+        "quantities": {"input_tokens": 1200, "audio_seconds": 0.1},
+    },
+}
+
+
+def read(path: Path, content: bytes | str, defaults: Defaults = NONE) -> list[FileRow]:
+    path.write_bytes(content if isinstance(content, bytes) else content.encode())
+    return list(EventFile(path, defaults).rows())
+
+
+def events(rows: Iterable[FileRow]) -> list[UsageEvent]:
+    return [row.event for row in rows if row.event is not None]
+
+
+def test_the_same_event_in_each_format(tmp_path: Path) -> None:
+    expected = UsageEvent.model_validate(EVENT | {"data": {**EVENT["data"]}})
+    expected = expected.model_copy(
+        update={
+            "data": expected.data.model_copy(
+                update={
+                    "quantities": {"input_tokens": Decimal(1200), "audio_seconds": Decimal("0.1")}
+                }
+            )
+        }
+    )
+    csv = f"{HEADER}\n{ROW}\n"
+    line = json.dumps(EVENT)
+    table = pyarrow.Table.from_pylist(
+        [
+            {
+                "id": 1,
+                "time": datetime(2026, 3, 1, tzinfo=UTC),
+                "source": "app",
+                "subject": "acme",
+                "application": "app_1",
+                "model": "large",
+                "key": "key_1",
+                "label.team": "search",
+                "input_tokens": 1200,
+                "audio_seconds": 0.1,
+            }
+        ]
+    )
+    pyarrow.parquet.write_table(table, tmp_path / "e.parquet")
+    for rows in (
+        read(tmp_path / "e.csv", csv),
+        read(tmp_path / "e.csv", b"\xef\xbb\xbf" + csv.encode()),
+        read(tmp_path / "e.CSV.gz", gzip.compress(csv.encode())),
+        read(tmp_path / "e.ndjson", line),
+        read(tmp_path / "e.jsonl", f"\n{line}\n\n"),
+        read(tmp_path / "e.ndjson.gz", gzip.compress(line.encode())),
+        list(EventFile(tmp_path / "e.parquet", Defaults()).rows()),
+    ):
+        assert events(rows) == [expected]
+        assert str(events(rows)[0].data.quantities["audio_seconds"]) == "0.1"
+
+
+def test_what_a_row_leaves_out_comes_from_the_command_line(tmp_path: Path) -> None:
+    defaults = Defaults(source="billing-db", subject="acme", application="app_9")
+    csv = "id,time,model,source,requests\na,2026-03-01T00:00:00Z,large,,1\n"
+    [event] = events(read(tmp_path / "e.csv", csv, defaults))
+    assert (event.source, event.subject, event.data.application) == ("billing-db", "acme", "app_9")
+    line = '{"id": "a", "data": {"model": "large", "quantities": {"requests": 1}}}'
+    [event] = events(read(tmp_path / "e.ndjson", line, defaults))
+    assert (event.source, event.subject, event.data.application) == ("billing-db", "acme", "app_9")
+
+
+@pytest.mark.parametrize(
+    ("change", "field", "detail"),
+    [
+        ({"input_tokens": "NaN"}, "data.quantities.input_tokens", "finite number"),
+        ({"input_tokens": "Infinity"}, "data.quantities.input_tokens", "finite number"),
+        ({"input_tokens": "-1"}, "data.quantities.input_tokens", "greater than or equal to 0"),
+        ({"input_tokens": "9" * 40}, "data.quantities.input_tokens", "no more than 30 digits"),
+        ({"input_tokens": "1,200"}, "data.quantities.input_tokens", "valid decimal"),
+        ({"input_tokens": "12 tokens"}, "data.quantities.input_tokens", "valid decimal"),
+        ({"time": "2026-03-01 00:00"}, "time", "timezone"),
+        ({"time": "yesterday"}, "time", "datetime"),
+        ({"id": ""}, "id", "required"),
+        ({"model": ""}, "data.model", "required"),
+        ({"input_tokens": "", "audio_seconds": ""}, "data.quantities", "at least 1 item"),
+    ],
+)
+def test_a_wrong_cell_is_told_by_line_and_field(
+    tmp_path: Path, change: dict[str, str], field: str, detail: str
+) -> None:
+    cells = dict(zip(HEADER.split(","), ROW.split(","), strict=True)) | change
+    wrong = ",".join(f'"{cell}"' for cell in cells.values())
+    rows = read(tmp_path / "e.csv", f"{HEADER}\n{ROW}\n{wrong}\n{ROW}\n")
+    assert len(events(rows)) == 2
+    [refused] = [row for row in rows if row.event is None]
+    assert (refused.line, refused.field) == (3, field)
+    assert detail in refused.detail.lower()
+
+
+def test_rows_of_another_width_and_lines_without_end(tmp_path: Path) -> None:
+    rows = read(tmp_path / "e.csv", f"{HEADER}\n{ROW},extra\n{ROW}\n")
+    assert [(row.line, row.detail) for row in rows if row.event is None] == [
+        (2, "11 cells, where the first line has 10")
+    ]
+    line = json.dumps(EVENT).encode()
+    long = b'{"id": "' + b"x" * (3 * MAX_LINE_BYTES) + b'"}'
+    rows = read(tmp_path / "e.ndjson", b"\n".join([line, long, b"[]", b"{", b"\xff", line]))
+    assert [row.line for row in rows if row.event] == [1, 6]
+    assert [row.detail.split(":")[0] for row in rows if not row.event] == [
+        "the line is longer than 1,048,576 bytes",
+        "not an event",
+        "not JSON",
+        "not JSON",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "told"),
+    [
+        ("e.csv", "", "is empty"),
+        ("e.csv", "id,model,source,requests\n", "no column 'application', or say --application"),
+        ("e.csv", HEADER + ",id\n", "two columns 'id'"),
+        ("e.csv", HEADER + ",Input Tokens\n", "'Input Tokens' is no column's name"),
+        ("e.csv", f"{HEADER}\n{ROW}\n\xe9".encode("latin-1"), "line 3: not UTF-8"),
+        ("e.csv", f'{HEADER}\n"1,2\n', "line 2: unexpected end of data"),
+        ("e.csv", f"{HEADER}\n{'x' * (MAX_LINE_BYTES + 2)}\n", "line 2: the line is longer"),
+        ("e.csv.gz", gzip.compress(HEADER.encode())[:-9], "is no whole gzip file"),
+        ("e.ndjson.gz", b"not gzip", "is no whole gzip file"),
+        ("e.parquet", b"PAR1 nothing of the kind PAR1", "can't be read as Parquet"),
+        ("e.parquet", b"", "can't be read as Parquet"),
+        ("e.xlsx", b"", "is no file of events"),
+        ("e.parquet.gz", b"", "is no file of events"),
+    ],
+)
+def test_a_file_that_can_not_be_read_is_told_in_a_sentence(
+    tmp_path: Path, name: str, content: bytes | str, told: str
+) -> None:
+    with pytest.raises(InvalidInput, match=told):
+        read(tmp_path / name, content)
+
+
+def test_a_file_that_is_not_there(tmp_path: Path) -> None:
+    for name in ("e.csv", "e.parquet"):
+        with pytest.raises(InvalidInput, match="No such file"):
+            list(EventFile(tmp_path / name, Defaults()).rows())
+
+
+def test_progress_is_told_in_bytes_and_ends_whole(tmp_path: Path) -> None:
+    path = tmp_path / "e.ndjson"
+    path.write_text(f"{json.dumps(EVENT)}\n" * 2_000)
+    file = EventFile(path, Defaults())
+    seen = [file.done for _ in file.rows()]
+    assert 0 < seen[0] <= seen[-1] <= file.total == path.stat().st_size
+    assert file.done == file.total
+
+
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
+@given(
+    suffix=st.sampled_from([".csv", ".ndjson", ".csv.gz", ".ndjson.gz", ".parquet"]),
+    start=st.sampled_from([b"", HEADER.encode() + b"\n", json.dumps(EVENT).encode()]),
+    rest=st.binary(max_size=300),
+    cut=st.integers(0, 400),
+)
+def test_nothing_in_a_file_breaks_the_reading(
+    tmp_path: Path, suffix: str, start: bytes, rest: bytes, cut: int
+) -> None:
+    content = (start + rest)[:cut]
+    if suffix.endswith(".gz") and cut % 2:
+        content = gzip.compress(content)[:cut]
+    rows: list[FileRow] = []
+    with suppress(InvalidInput):  # the one thing that may be raised
+        rows = read(tmp_path / f"fuzzed{suffix}", content)
+    assert all((row.event is None) == bool(row.detail) for row in rows)
+
+
+def test_the_format_is_in_the_name() -> None:
+    assert format_of(Path("a.b.JSONL")) == "ndjson"
