@@ -9,6 +9,7 @@ from collections.abc import Awaitable, Callable
 import structlog
 
 from backend.errors import ConfigurationError
+from backend.forecasting.worker import ForecastWorker
 from backend.metering.consumer import UsageConsumer
 from backend.settings import Settings
 from backend.storage.database import Database
@@ -31,6 +32,7 @@ async def run_worker(settings: Settings) -> None:
     database = Database(settings.database_url, pool_size=settings.database_pool_size)
     tasks: list[Task] = [
         UsageConsumer(database, settings.nats_url, settings).run,
+        ForecastWorker(database, settings.nats_url, settings).run,
     ]
     _log.info("worker.started")
     try:

@@ -15,7 +15,9 @@ from backend.api.middleware import BodyLimit, Metrics, RequestContext
 from backend.api.routers import (
     applications,
     catalog,
+    dead_letters,
     events,
+    forecast,
     gateway,
     health,
     keys,
@@ -25,6 +27,7 @@ from backend.api.routers import (
     spend,
     subscription,
     tenants,
+    tokens,
     usage,
 )
 from backend.errors import ConfigurationError
@@ -37,7 +40,9 @@ from backend_client.types.problems import Problem
 _ROUTERS = (
     applications,
     catalog,
+    dead_letters,
     events,
+    forecast,
     gateway,
     health,
     keys,
@@ -47,6 +52,7 @@ _ROUTERS = (
     spend,
     subscription,
     tenants,
+    tokens,
     usage,
 )
 

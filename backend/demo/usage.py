@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from datetime import UTC, date, datetime, timedelta
+from datetime import date, datetime, timedelta
 from decimal import Decimal
 from zlib import crc32
 from zoneinfo import ZoneInfo
@@ -12,7 +12,7 @@ from zoneinfo import ZoneInfo
 import numpy as np
 
 from backend.demo.tenants import SampleSeries, SampleTenant
-from backend.pricing.periods import QUARTER_HOUR, next_quarter_hour
+from backend.pricing.periods import QUARTER_HOUR, day_start
 from backend_client.types.events import UsageData, UsageEvent
 
 SOURCE = "farebox-sample"
@@ -40,7 +40,7 @@ def sample_events(
     zone = ZoneInfo(sample.wanted.time_zone)
     first = start.astimezone(zone).date()
     day = first
-    while (midnight := _midnight(day, zone)) < until:
+    while (midnight := day_start(day, zone)) < until:
         for series in sample.series:
             for event in _day(sample, series, places, midnight, (day - first).days, seed):
                 if event.time is not None and start <= event.time <= until:
@@ -63,7 +63,7 @@ def _day(
         [seed, crc32(f"{sample.wanted.slug}/{name}".encode()), day.toordinal()]
     )
     level = _level(series, day, days, chance)
-    slots = _slots(midnight, _midnight(day + timedelta(days=1), zone))
+    slots = _slots(midnight, day_start(day + timedelta(days=1), zone))
     weights = [series.hours[slot.astimezone(zone).hour] for slot in slots]
     # A slot's share of an ordinary day: a day with 23 hours has less usage, not denser.
     means = level * np.array(weights) / (sum(series.hours) * 4)
@@ -112,11 +112,5 @@ def _level(series: SampleSeries, day: date, days: int, chance: np.random.Generat
     )
 
 
-def _midnight(day: date, zone: ZoneInfo) -> datetime:
-    # A midnight that summer time skips gives the moment of the change, as billing periods do.
-    return datetime(day.year, day.month, day.day, tzinfo=zone).astimezone(UTC)
-
-
 def _slots(start: datetime, end: datetime) -> list[datetime]:
-    first = next_quarter_hour(start)
-    return [first + n * QUARTER_HOUR for n in range((end - first) // QUARTER_HOUR)]
+    return [start + n * QUARTER_HOUR for n in range((end - start) // QUARTER_HOUR)]

@@ -1,1 +1,1 @@
-"""Where usage is heading, and what the bill will be when it gets there."""
+"""Where spend is heading: daily usage, carried on in many sampled futures, each rated as a bill."""

@@ -1,0 +1,144 @@
+"""Sampled futures of daily usage. Pure: the same history and seed give the same futures.
+
+A future is drawn for all series at once, so that what moves together goes on moving together:
+whole weeks of past surprises are drawn, the same weeks for every series, and a future in which one
+series grows fast is one in which the others do.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from statistics import NormalDist
+from typing import Final, Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from backend.forecasting.history import RECENT_DAYS, History, Series
+from backend.forecasting.prophet_fit import Fit, fit_series
+
+PATHS: Final = 201
+"""Odd, so that the median is one of them."""
+ENOUGH_DAYS: Final = 14
+_MOST_FITS = 40
+_WEEK = 7
+_UNSURE = 0.6
+"""Spread (of the logarithm) of a daily rate that was never observed over a whole day."""
+
+Paths = NDArray[np.float64]
+
+
+@dataclass(frozen=True, slots=True)
+class Futures:
+    """Usage to come by (model, meter): an array of paths × days; the first day is today's rest.
+
+    ``reason`` says why ``method`` is not ``prophet``.
+    """
+
+    method: Literal["prophet", "run_rate"]
+    reason: str | None
+    usage: Mapping[tuple[str, str], Paths]
+
+
+def sample_futures(history: History, days: int, *, seed: int, paths: int = PATHS) -> Futures:
+    """Sample ``paths`` futures of ``days`` days, the rest of today included.
+
+    With fewer than 14 complete days of history the futures carry on the days there are.
+    """
+    chance = np.random.default_rng([seed, 1])
+    active = [one for one in history.series if one.today or any(one.days[-RECENT_DAYS:])]
+    if history.days < ENOUGH_DAYS:
+        usage = _run_rate(history, active, days, paths, chance)
+        return Futures("run_rate", _too_little(history), usage)
+    if not active:
+        reason = f"Nothing was used in the last {RECENT_DAYS} days."
+        return Futures("run_rate", reason, {})
+    return Futures("prophet", None, _by_prophet(history, active, days, paths, seed, chance))
+
+
+def _too_little(history: History) -> str:
+    if not history.series:
+        return "There is no usage yet."
+    if history.days == 0:
+        return f"Usage began today, and Prophet needs {ENOUGH_DAYS} days of it."
+    plural = "s" if history.days > 1 else ""
+    return (
+        f"There {'are' if plural else 'is'} {history.days} day{plural} of usage, and Prophet "
+        f"needs {ENOUGH_DAYS}."
+    )
+
+
+def _run_rate(
+    history: History, active: Sequence[Series], days: int, paths: int, chance: np.random.Generator
+) -> dict[tuple[str, str], Paths]:
+    """Draw from the days there are, under a rate that is the less sure the fewer they are."""
+    picks = chance.integers(0, max(history.days, 1), (paths, days))
+    sure = NormalDist(sigma=_UNSURE / np.sqrt(1 + history.days))
+    levels = np.array([sure.inv_cdf((n + 0.5) / paths) for n in range(paths)])
+    levels = np.exp(chance.permutation(levels))[:, np.newaxis]
+    usage = {}
+    for one in active:
+        seen = one.days or (one.today / max(history.elapsed, 1 / 24),)
+        usage[one.model, one.meter] = _rest_of_today(one, np.array(seen)[picks] * levels)
+    return usage
+
+
+def _by_prophet(
+    history: History,
+    active: Sequence[Series],
+    days: int,
+    paths: int,
+    seed: int,
+    chance: np.random.Generator,
+) -> dict[tuple[str, str], Paths]:
+    weeks = _past_weeks(history.days, days, paths, chance)
+    order = chance.permutation(paths)
+    ranked = sorted(active, key=lambda one: -sum(one.days[-RECENT_DAYS:]))
+    usage: dict[tuple[str, str], Paths] = {}
+    for place, one in enumerate(ranked):
+        begun = next((n for n, used in enumerate(one.days) if used), history.days)
+        if history.days - begun < ENOUGH_DAYS or place >= _MOST_FITS:
+            drawn = _from_own_days(one, begun, weeks, history.elapsed)
+        else:
+            fit = fit_series(one.days, history.first, begun, days, paths=paths, seed=seed)
+            drawn = _carried_on(fit, one, begun, weeks, order)
+        usage[one.model, one.meter] = _rest_of_today(one, np.maximum(drawn, 0.0))
+    return usage
+
+
+def _past_weeks(known: int, days: int, paths: int, chance: np.random.Generator) -> NDArray[np.intp]:
+    """Draw, for each path and day, a past day of the same weekday: whole weeks at a time."""
+    blocks = -(-days // _WEEK)
+    drawn = np.empty((paths, blocks * _WEEK), dtype=np.intp)
+    for block in range(blocks):
+        # The place in the history of the block's weekday: day 0 of the future is day `known`.
+        first = (known + block * _WEEK) % _WEEK
+        starts = np.arange(first, known - _WEEK + 1, _WEEK)
+        columns = slice(block * _WEEK, (block + 1) * _WEEK)
+        drawn[:, columns] = chance.choice(starts, paths)[:, np.newaxis] + np.arange(_WEEK)
+    return drawn[:, :days]
+
+
+def _from_own_days(one: Series, begun: int, weeks: NDArray[np.intp], elapsed: float) -> Paths:
+    """Draw from the days since a series that is young began."""
+    own = np.array(one.days[begun:] or (one.today / max(elapsed, 1 / 24),))
+    return np.asarray(own[weeks % len(own)])
+
+
+def _carried_on(
+    fit: Fit, one: Series, begun: int, weeks: NDArray[np.intp], order: NDArray[np.intp]
+) -> Paths:
+    """Add past surprises, in proportion to the level, to the fit's trends and seasons."""
+    # By size at the end, then all in the same order: fast growth goes with fast growth.
+    trend = fit.trend[np.argsort(fit.trend[:, -1], kind="stable")][order]
+    surprise = np.concatenate([np.zeros(begun), np.array(one.days[begun:]) - fit.past])
+    level = np.concatenate([np.ones(begun), np.maximum(fit.past_trend, 1e-9)])
+    growth = np.clip(trend / level[weeks], 0.0, 3.0)
+    return np.asarray(np.maximum(trend, 0.0) * fit.season + surprise[weeks] * growth)
+
+
+def _rest_of_today(one: Series, drawn: Paths) -> Paths:
+    drawn = drawn.copy()
+    drawn[:, 0] *= one.remaining
+    return np.rint(drawn) if one.whole else np.round(drawn, 6)

@@ -1,0 +1,69 @@
+"""One series through Prophet: its trend with what may become of it, and its week."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import date, timedelta
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+_YEARLY_DAYS = 330
+
+
+@dataclass(frozen=True, slots=True)
+class Fit:
+    """``past`` and ``past_trend`` by fitted day; ``trend`` by path and coming day.
+
+    ``season`` is the factor of each coming day that the week, and the year, give it.
+    """
+
+    past: NDArray[np.float64]
+    past_trend: NDArray[np.float64]
+    trend: NDArray[np.float64]
+    season: NDArray[np.float64]
+
+
+def fit_series(
+    daily: Sequence[float], first: date, begun: int, days: int, *, paths: int, seed: int
+) -> Fit:
+    """Fit the days from place ``begun`` on, and sample the ``days`` that follow.
+
+    ``first`` is the date of place 0. Deterministic for a seed.
+    """
+    model = _prophet()(
+        growth="linear",
+        seasonality_mode="multiplicative",
+        weekly_seasonality=True,
+        daily_seasonality=False,
+        yearly_seasonality=len(daily) - begun >= _YEARLY_DAYS,
+        uncertainty_samples=paths,
+    )
+    start = pd.Timestamp(first + timedelta(days=begun))
+    known = len(daily) - begun
+    dates = pd.date_range(start, periods=known + days)
+    model.fit(pd.DataFrame({"ds": dates[:known], "y": list(daily[begun:])}), seed=seed)
+    # Prophet draws from NumPy's global generator; nothing else in this process does.
+    np.random.seed(seed % 2**32)
+    # Prophet samples one row of trends a day; the past's have no uncertainty.
+    prepared = model.setup_dataframe(pd.DataFrame({"ds": dates}))
+    sampled = model.sample_posterior_predictive(prepared, vectorized=True)["trend"]
+    season = 1.0 + model.predict_seasonal_components(prepared)["multiplicative_terms"].to_numpy()
+    season = np.maximum(season, 0.0)
+    trend = np.asarray(sampled, dtype=np.float64).T
+    past_trend = np.maximum(trend[0, :known], 0.0)
+    return Fit(past_trend * season[:known], past_trend, trend[:, known:], season[known:])
+
+
+def _prophet() -> Any:
+    """Prophet, imported when first needed: it takes a second and 100 MB."""
+    # They tell of plotting libraries that aren't there, and of every fit.
+    for name in ("prophet.plot", "cmdstanpy"):
+        logging.getLogger(name).disabled = True
+    from prophet import Prophet
+
+    return Prophet

@@ -1,0 +1,196 @@
+"""A forecast is asked for, computed by a worker, kept, shown, and renewed; each once."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from datetime import UTC, datetime, timedelta
+from decimal import Decimal
+
+import httpx
+import psutil
+import pytest
+from sqlalchemy import insert, select, update
+
+from backend.accounts.tenants import delete_tenant, find_tenant
+from backend.errors import NotFound
+from backend.forecasting.store import FRESH_SECONDS, basis_now, store_forecast, stored_forecast
+from backend.forecasting.worker import ForecastWorker
+from backend.settings import Settings
+from backend.storage.database import Database
+from backend.storage.tables import forecasts, rollups, usage_versions
+from backend_client.types.accounts import Tenant
+from backend_client.types.spend import Forecast
+
+pytestmark = pytest.mark.engine
+
+
+@pytest.fixture
+async def forecaster(api_settings: Settings, database: Database) -> AsyncIterator[ForecastWorker]:
+    """A worker that computes forecasts, listening."""
+    assert api_settings.nats_url is not None
+    stop = asyncio.Event()
+    worker = ForecastWorker(database, api_settings.nats_url, api_settings)
+    task = asyncio.create_task(worker.run(stop))
+    yield worker
+    stop.set()
+    await task
+
+
+@pytest.fixture
+async def tenant(api: httpx.AsyncClient, session: dict[str, str], database: Database) -> Tenant:
+    me = (await api.get("/v1/me", headers=session)).json()
+    async with database.begin() as connection:
+        return await find_tenant(connection, me["tenant"]["id"])
+
+
+async def use(database: Database, tenant: Tenant, days: int, quantity: int = 50_000) -> None:
+    """Have the tenant use the same each day up to yesterday."""
+    midnight = datetime.now(UTC).replace(hour=0, minute=0, second=0, microsecond=0)
+    async with database.begin() as connection:
+        for back in range(1, days + 1):
+            await connection.execute(
+                insert(rollups).values(
+                    tenant_id=tenant.id,
+                    bucket=midnight - timedelta(days=back) + timedelta(hours=9),
+                    application_id="app_1",
+                    key_id="",
+                    model="sample-large",
+                    meter="output_tokens",
+                    quantity=Decimal(quantity),
+                    event_count=1,
+                )
+            )
+        await connection.execute(
+            insert(usage_versions).values(
+                tenant_id=tenant.id, version=days, last_event_at=datetime.now(UTC)
+            )
+        )
+
+
+async def until_forecast(
+    api: httpx.AsyncClient, session: dict[str, str], *, after: str = ""
+) -> dict[str, object]:
+    """The forecast, once there is one that was computed after ``after``."""
+    async with asyncio.timeout(60):
+        while True:
+            answer = await api.get("/v1/forecast", headers=session)
+            if answer.status_code == 200 and answer.json()["computed_at"] > after:
+                return dict(answer.json())
+            if answer.status_code != 200:
+                assert (answer.status_code, answer.content) == (202, b"")
+                assert int(answer.headers["retry-after"]) >= 1
+
+
+async def test_it_is_computed_on_demand_and_kept(
+    api: httpx.AsyncClient,
+    session: dict[str, str],
+    tenant: Tenant,
+    database: Database,
+    forecaster: ForecastWorker,
+) -> None:
+    await use(database, tenant, 60)
+    first = Forecast.model_validate(await until_forecast(api, session))
+    assert (first.method, first.history_days, first.version) == ("prophet", 60, 60)
+    assert first.low.amount <= first.expected.amount <= first.high.amount
+    again = Forecast.model_validate((await api.get("/v1/forecast", headers=session)).json())
+    assert again == first
+    # It is the worker's child that computes, and it ends with the worker
+    children = psutil.Process().children(recursive=True)
+    assert any("spawn_main" in " ".join(child.cmdline()) for child in children)
+
+
+async def test_a_stale_one_is_shown_while_the_next_is_computed(
+    api: httpx.AsyncClient,
+    session: dict[str, str],
+    tenant: Tenant,
+    database: Database,
+    forecaster: ForecastWorker,
+) -> None:
+    await use(database, tenant, 3)
+    await until_forecast(api, session)
+    old = datetime.now(UTC) - timedelta(minutes=20)
+    async with database.begin() as connection:
+        kept, _ = await stored_forecast(connection, tenant, datetime.now(UTC))
+        assert kept is not None
+        document = {**kept.model_dump(mode="json"), "computed_at": old.isoformat()}
+        await connection.execute(
+            update(forecasts).values(
+                computed_at=old, document=forecasts.c.document.op("||")({"forecast": document})
+            )
+        )
+    shown = await api.get("/v1/forecast", headers=session)
+    assert shown.status_code == 200
+    assert datetime.fromisoformat(shown.json()["computed_at"]) == old
+    newer = await until_forecast(api, session, after=shown.json()["computed_at"])
+    assert datetime.fromisoformat(str(newer["computed_at"])) > old
+
+
+async def test_when_one_is_fresh_stale_and_none(
+    session: dict[str, str], tenant: Tenant, database: Database, api: httpx.AsyncClient
+) -> None:
+    await use(database, tenant, 2)
+    assert (await api.get("/v1/forecast", headers=session)).status_code == 202  # nobody computes
+    worker = ForecastWorker(database, "", Settings())
+    assert await worker.refresh(tenant.id)
+    assert not await worker.refresh(tenant.id)  # it is fresh
+
+    async def state(age: timedelta) -> str:
+        async with database.begin() as connection:
+            made = await connection.scalar(select(forecasts.c.computed_at))
+            assert made is not None
+            return (await stored_forecast(connection, tenant, made + age))[1]
+
+    minute = timedelta(seconds=FRESH_SECONDS)
+    assert [await state(age) for age in (timedelta(0), 2 * minute)] == ["fresh", "fresh"]
+    async with database.begin() as connection:
+        await connection.execute(update(usage_versions).values(version=9))
+    assert [await state(age) for age in (minute, 2 * minute)] == ["fresh", "stale"]
+    assert await state(timedelta(days=2)) == "none"
+    # Another plan is another bill
+    changed = await api.put(
+        "/v1/subscription",
+        headers=session,
+        json={"plan": "pay-as-you-go"},
+    )
+    assert changed.status_code == 200, changed.text
+    assert await state(timedelta(0)) == "none"
+
+
+async def test_workers_don_t_compute_the_same_twice(tenant: Tenant, database: Database) -> None:
+    workers = [ForecastWorker(database, "", Settings()) for _ in range(3)]
+    done = await asyncio.gather(*(worker.refresh(tenant.id) for worker in workers))
+    assert sorted(done) == [False, False, True]
+
+
+async def test_a_newer_one_is_not_replaced_by_an_older(tenant: Tenant, database: Database) -> None:
+    worker = ForecastWorker(database, "", Settings())
+    await worker.refresh(tenant.id)
+    async with database.begin() as connection:
+        now = datetime.now(UTC)
+        kept, _ = await stored_forecast(connection, tenant, now)
+        assert kept is not None
+        older = kept.model_copy(update={"computed_at": kept.computed_at - timedelta(minutes=1)})
+        await store_forecast(connection, tenant.id, older, await basis_now(connection, tenant, now))
+        assert (await stored_forecast(connection, tenant, now))[0] == kept
+
+
+async def test_a_tenant_that_is_gone_is_no_trouble(tenant: Tenant, database: Database) -> None:
+    async with database.begin() as connection:
+        await delete_tenant(connection, tenant.id)
+    with pytest.raises(NotFound):
+        await ForecastWorker(database, "", Settings()).refresh(tenant.id)
+
+
+async def test_it_needs_the_right_to_see_spend(
+    api: httpx.AsyncClient, session: dict[str, str], operator: dict[str, str]
+) -> None:
+    assert (await api.get("/v1/forecast")).status_code == 401
+    application = (await api.get("/v1/applications", headers=session)).json()["items"][0]["id"]
+    made = await api.post(
+        "/v1/keys",
+        headers=session,
+        json={"name": "k", "application_id": application, "scopes": ["inference"]},
+    )
+    key = {"authorization": f"Bearer {made.json()['secret']}"}
+    assert (await api.get("/v1/forecast", headers=key)).status_code == 403
