@@ -32,7 +32,7 @@ def card(
 
 def figure(
     label: str,
-    value: rx.Var[str] | str,
+    value: rx.Var[str],
     note: rx.Var[str] | str | rx.Component,
     *,
     loading: rx.Var[bool],
@@ -41,7 +41,13 @@ def figure(
     return rx.card(
         rx.text(label, size="2", color_scheme="gray"),
         rx.skeleton(
-            rx.text(value, size="7", weight="medium", letter_spacing="-0.02em", margin_top="4px"),
+            rx.text(
+                rx.cond(value == "", "–", value),
+                size="7",
+                weight="medium",
+                letter_spacing="-0.02em",
+                margin_top="4px",
+            ),
             loading=loading,
         ),
         rx.box(
@@ -94,7 +100,9 @@ def stale(problem: rx.Var[str], phase: rx.Var[str]) -> rx.Component:
     )
 
 
-def empty(icon: str, heading: str, text: str, *actions: rx.Component) -> rx.Component:
+def empty(
+    icon: str, heading: str, text: rx.Var[str] | str, *actions: rx.Component, **props: object
+) -> rx.Component:
     """What stands where there is nothing yet, and how to get something."""
     return rx.flex(
         rx.icon(icon, size=28, color="var(--gray-9)", aria_hidden="true"),
@@ -106,6 +114,7 @@ def empty(icon: str, heading: str, text: str, *actions: rx.Component) -> rx.Comp
         justify="center",
         spacing="2",
         padding="var(--space-7) var(--space-4)",
+        **props,
     )
 
 
@@ -121,6 +130,11 @@ def code(text: rx.Var[str] | str, *, label: str) -> rx.Component:
         ),
         position="relative",
     )
+
+
+def dialog_lead(*text: rx.Var[str] | str) -> rx.Component:
+    """What a dialog is for, under its title; read out when it opens."""
+    return rx.dialog.description(*text, class_name="fb-dialog-lead")
 
 
 def loading_rows(number: int = 4) -> rx.Component:

@@ -6,7 +6,7 @@ from typing import Any
 
 import reflex as rx
 
-from portal.components.blocks import card
+from portal.components.blocks import card, empty
 from portal.components.vega_chart import vega_chart
 
 
@@ -15,14 +15,19 @@ def forecast_chart(
     spec: rx.Var[dict[str, Any]],
     rows: rx.Var[list[dict[str, Any]]],
     description: rx.Var[str],
+    problem: rx.Var[str],
     note: rx.Component | None = None,
 ) -> rx.Component:
-    """The chart in a card; a skeleton until the forecast has been computed."""
+    """The chart in a card; until it is computed a skeleton, and without one the reason."""
     return card(
         rx.cond(
             rows.length() > 0,
             vega_chart(spec=spec, rows=rows, description=description),
-            rx.skeleton(height="260px", width="100%"),
+            rx.cond(
+                problem != "",
+                empty("cloud-off", "There is no forecast just now", problem),
+                rx.skeleton(height="260px", width="100%"),
+            ),
         ),
         note or rx.fragment(),
         heading="Spend this period",

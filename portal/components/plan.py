@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import reflex as rx
 
-from portal.components.blocks import card, loading_rows
+from portal.components.blocks import card, dialog_lead, loading_rows
 from portal.state.plan import PlanCard, Plans
 
 
@@ -54,11 +54,7 @@ def _change() -> rx.Component:
         rx.dialog.trigger(rx.button("Change plan", variant="soft", size="1")),
         rx.dialog.content(
             rx.dialog.title("Change plan"),
-            rx.dialog.description(
-                Plans.takes_effect,
-                size="2",
-                color_scheme="gray",
-            ),
+            dialog_lead(Plans.takes_effect),
             rx.flex(
                 rx.foreach(Plans.offered, _offer),
                 direction="column",

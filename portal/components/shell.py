@@ -234,6 +234,7 @@ def _person() -> rx.Component:
                 ),
                 action="/auth/logout",
                 method="post",
+                display="flex",
             ),
             align="center",
             spacing="3",

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import reflex as rx
 
-from portal.components.blocks import card, empty, failed, loading_rows, stale
+from portal.components.blocks import card, dialog_lead, empty, failed, loading_rows, stale
 from portal.components.copy_button import copy_button
 from portal.components.shell import shell
 from portal.state.keys import EXPIRIES, SCOPES, Choice, KeyRow, Keys
@@ -124,10 +124,8 @@ def _create() -> rx.Component:
 def _form() -> rx.Component:
     return rx.fragment(
         rx.dialog.title("Create a key"),
-        rx.dialog.description(
+        dialog_lead(
             "Give it the least it needs; you can make as many as you like.",
-            size="2",
-            color_scheme="gray",
         ),
         rx.form(
             rx.flex(
@@ -213,12 +211,10 @@ def _form() -> rx.Component:
 def _secret() -> rx.Component:
     return rx.fragment(
         rx.dialog.title("Your new key"),
-        rx.dialog.description(
+        dialog_lead(
             "Copy “",
             Keys.secret_name,
             "” now: it can’t be shown again.",
-            size="2",
-            color_scheme="gray",
         ),
         rx.flex(
             rx.el.code(

@@ -34,10 +34,10 @@ def _figures() -> rx.Component:
             rx.fragment(
                 figure("Spend so far", Overview.spend, Overview.period_name, loading=loading),
                 figure(
-                    "Expected by the period’s end",
+                    "Expected this period",
                     Overview.expected,
-                    Overview.expected_note,
-                    loading=Overview.expected == "",
+                    Overview.band,
+                    loading=(Overview.expected == "") & (Overview.forecast_problem == ""),
                 ),
             ),
         ),
@@ -53,7 +53,12 @@ def _figures() -> rx.Component:
 def _forecast() -> rx.Component:
     return rx.cond(
         Overview.sees_spend,
-        forecast_chart(spec=Overview.spec, rows=Overview.rows, description=Overview.description),
+        forecast_chart(
+            spec=Overview.spec,
+            rows=Overview.rows,
+            description=Overview.description,
+            problem=Overview.forecast_problem,
+        ),
     )
 
 

@@ -4,11 +4,17 @@ from __future__ import annotations
 
 import reflex as rx
 
-from portal.components.blocks import code, empty, failed, stale
+from portal.components.blocks import code, dialog_lead, empty, failed, stale
 from portal.components.shell import shell
 from portal.state.playground import ModelChoice, Playground, Said
 
 ROUTE, TITLE, ON_LOAD = "/playground", "Playground", (Playground.load,)
+
+SUGGESTIONS = (
+    "Why is the sky blue?",
+    "Explain a token in one sentence.",
+    "Write a haiku about rain.",
+)
 
 
 def page() -> rx.Component:
@@ -61,6 +67,8 @@ def _conversation() -> rx.Component:
                 "message-square-text",
                 "Ask the model something",
                 "The answer streams in; tokens and cost count along.",
+                *[_suggestion(question) for question in SUGGESTIONS],
+                min_height="100%",
             ),
         ),
         flex_grow="1",
@@ -69,6 +77,17 @@ def _conversation() -> rx.Component:
         tab_index=0,
         role="log",
         aria_label="Conversation",
+    )
+
+
+def _suggestion(question: str) -> rx.Component:
+    return rx.button(
+        question,
+        on_click=Playground.ask({"question": question}),
+        variant="soft",
+        color_scheme="gray",
+        size="2",
+        disabled=~Playground.develops,
     )
 
 
@@ -204,6 +223,7 @@ def _parameters() -> rx.Component:
                 low=0,
                 high=2,
                 step=0.1,
+                id_="temperature",
             ),
             _slider(
                 "Max tokens",
@@ -212,6 +232,7 @@ def _parameters() -> rx.Component:
                 low=16,
                 high=Playground.longest,
                 step=16,
+                id_="max-tokens",
             ),
             direction="column",
             spacing="4",
@@ -227,26 +248,30 @@ def _label(text: str) -> rx.Component:
 def _slider(
     name: str,
     value: rx.Var[float] | rx.Var[int],
-    change: rx.event.EventType,
+    change: rx.event.EventHandler,
     *,
     low: float,
     high: rx.Var[int] | float,
     step: float,
+    id_: str,
 ) -> rx.Component:
+    """A range as browsers have it: Radix's slider has no name for a screen reader."""
     return rx.box(
         rx.flex(
-            _label(name),
-            rx.text(value.to_string(), size="2", color_scheme="gray"),
+            rx.el.label(rx.text(name, size="2", weight="medium"), html_for=f"{id_}-slider"),
+            rx.text(value.to_string(), size="2", color_scheme="gray", id=id_),
             justify="between",
+            margin_bottom="var(--space-1)",
         ),
-        rx.slider(
-            default_value=[value],
+        rx.el.input(
+            type="range",
+            id=f"{id_}-slider",
+            default_value=value.to_string(),
             min=low,
             max=high,
             step=step,
-            on_value_commit=change,
-            size="1",
-            aria_label=name,
+            on_change=change.debounce(100),
+            class_name="fb-range",
         ),
     )
 
@@ -279,10 +304,8 @@ def _view_code() -> rx.Component:
         ),
         rx.dialog.content(
             rx.dialog.title("This conversation in code"),
-            rx.dialog.description(
+            dialog_lead(
                 "The key is read from FAREBOX_API_KEY; make one on the API keys page.",
-                size="2",
-                color_scheme="gray",
             ),
             rx.tabs.root(
                 rx.tabs.list(*[rx.tabs.trigger(name, value=name) for name, _, _ in kinds]),

@@ -8,8 +8,9 @@ from portal.components.blocks import card, empty, failed, figure, loading_rows, 
 from portal.components.forecast import forecast_chart
 from portal.components.plan import plan_panel
 from portal.components.shell import shell
+from portal.spend_lines import LineRow
 from portal.state.plan import Plans
-from portal.state.spend import LineRow, Spend, UnpricedRow
+from portal.state.spend import Spend, UnpricedRow
 
 ROUTE, TITLE, ON_LOAD = "/spend", "Spend", (Spend.watch, Plans.load)
 
@@ -42,10 +43,10 @@ def _figures() -> rx.Component:
     return rx.grid(
         figure("Spend so far", Spend.total, Spend.period_name, loading=loading),
         figure(
-            "Expected by the period’s end",
+            "Expected this period",
             Spend.expected,
             Spend.band,
-            loading=Spend.expected == "",
+            loading=(Spend.expected == "") & (Spend.forecast_problem == ""),
         ),
         columns=rx.breakpoints(initial="1", xs="2"),
         spacing="4",
@@ -59,11 +60,12 @@ def _lines() -> rx.Component:
             loading_rows(),
             rx.cond(
                 Spend.lines.length() > 0,
-                _table(),
+                rx.box(_table(), class_name="fb-wide"),
                 empty(
                     "receipt",
                     "No charges yet",
                     "Lines appear here as soon as a call is metered on a plan that prices it.",
+                    id="no-spend-lines",
                 ),
             ),
         ),
@@ -86,6 +88,7 @@ def _table() -> rx.Component:
         ),
         rx.table.body(
             rx.foreach(Spend.lines, _line),
+            rx.foreach(Spend.adjustments, _line),
             rx.table.row(
                 rx.table.row_header_cell(rx.text("Total", weight="medium"), col_span=5),
                 rx.table.cell(
@@ -96,6 +99,7 @@ def _table() -> rx.Component:
                 ),
             ),
         ),
+        id="spend-lines",
         width="100%",
     )
 
@@ -113,6 +117,7 @@ def _line(line: rx.Var[LineRow]) -> rx.Component:
         rx.table.cell(rx.text(line.exact, color_scheme="gray"), class_name="fb-number"),
         rx.table.cell(line.amount, class_name="fb-number"),
         vertical_align="middle",
+        custom_attrs={"data-line": line.name},
     )
 
 
@@ -156,5 +161,6 @@ def _forecast() -> rx.Component:
         spec=Spend.spec,
         rows=Spend.rows,
         description=Spend.description,
+        problem=Spend.forecast_problem,
         note=rx.text(Spend.method, size="1", color_scheme="gray", margin_top="var(--space-3)"),
     )

@@ -89,7 +89,10 @@ def _chart() -> rx.Component:
             ("loading", rx.skeleton(height="300px", width="100%")),
             rx.cond(
                 Usage.rows.length() > 0,
-                vega_chart(spec=Usage.spec, rows=Usage.rows, description=Usage.description),
+                rx.box(
+                    vega_chart(spec=Usage.spec, rows=Usage.rows, description=Usage.description),
+                    id="usage-shown",
+                ),
                 empty(
                     "chart-column",
                     "Nothing was used in this time",
@@ -100,6 +103,7 @@ def _chart() -> rx.Component:
                         as_child=True,
                         variant="soft",
                     ),
+                    id="usage-empty",
                 ),
             ),
         ),
@@ -152,7 +156,12 @@ def _table() -> rx.Component:
                 ),
             ),
             heading="The same in numbers",
-            aside=rx.text("Total ", rx.text.strong(Usage.total), size="2", color_scheme="gray"),
+            aside=rx.text(
+                "Total ",
+                rx.text.strong(Usage.total, id="usage-total"),
+                size="2",
+                color_scheme="gray",
+            ),
         ),
     )
 

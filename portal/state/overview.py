@@ -7,16 +7,15 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
-from typing import Any
 from zoneinfo import ZoneInfo
 
 from backend_client import Unavailable
 from backend_client.types.plans import Quota, QuotaLimit, Subscription
-from backend_client.types.spend import Forecast, SpendReport
+from backend_client.types.spend import SpendReport
 from backend_client.types.usage import Granularity, UsageReport, UsageRow
-from portal.charts.spend import forecast_rows, spend_spec
 from portal.formatting import TOKEN_METERS, compact, count, meters_name, money, period
 from portal.session import SPENDERS, Caller, signed_in, still_at
+from portal.state.forecast import ForecastState
 from portal.state.page import PageState
 from portal.state.session import Session
 
@@ -35,23 +34,18 @@ class QuotaUse:
     hard: bool
 
 
-class Overview(PageState, Session):
+class Overview(ForecastState, PageState, Session):
     """The start page's figures, brought up to date while it is open."""
 
     period_name: str = ""
     plan: str = ""
     spend: str = ""
-    expected: str = ""
-    expected_note: str = ""
     tokens_today: str = ""
     requests_today: str = ""
     tokens_period: str = ""
     requests_period: str = ""
     quotas: list[QuotaUse] = []
     has_usage: bool = False
-    spec: dict[str, Any] = {}
-    rows: list[dict[str, Any]] = []
-    description: str = ""
 
     @signed_in(background=True, supersedes=True)
     async def watch(self, caller: Caller) -> None:
@@ -71,18 +65,16 @@ class Overview(PageState, Session):
                     start=start_of_month(now), granularity=Granularity.DAY, etag=etag(version)
                 )
                 if usage is not None:
-                    version = usage.version
                     subscription = await caller.client.subscription()
                     spend = await caller.client.spend() if sees_spend else None
+                    version = usage.version
                     async with self:
                         self._show_usage(usage, subscription, now)
                         self._show_spend(spend)
                         self._ready()
                     forecast_due = sees_spend
-                if forecast_due and (forecast := await caller.client.forecast()) is not None:
-                    forecast_due = False
-                    async with self:
-                        self._show_forecast(forecast)
+                if forecast_due:
+                    forecast_due = await self._look_ahead(caller)
             except Unavailable as problem:
                 async with self:
                     self._fail(str(problem))
@@ -103,16 +95,6 @@ class Overview(PageState, Session):
         if spend is not None:
             self.spend = money(spend.total.amount, spend.currency)
             self.period_name = period(spend.period.start, spend.period.end, spend.period.time_zone)
-
-    def _show_forecast(self, forecast: Forecast) -> None:
-        currency = forecast.expected.currency
-        low, high = (money(bound.amount, currency) for bound in (forecast.low, forecast.high))
-        self.expected = money(forecast.expected.amount, currency)
-        self.expected_note = f"{low} – {high}"
-        if (spec := spend_spec(forecast.period, currency)) != self.spec:
-            self.spec = spec
-        self.rows = forecast_rows(forecast)
-        self.description = forecast_description(forecast)
 
 
 def start_of_month(now: datetime) -> datetime:
@@ -146,18 +128,4 @@ def quota_use(quota: Quota, rows: Iterable[UsageRow]) -> QuotaUse:
         allowed=count(quota.quantity),
         percent=int(min(share, Decimal(1)) * 100),
         hard=quota.limit is QuotaLimit.HARD,
-    )
-
-
-def forecast_description(forecast: Forecast) -> str:
-    """What a screen reader says of the forecast's chart."""
-    currency = forecast.expected.currency
-    expected, low, high = (
-        money(bound.amount, currency) for bound in (forecast.expected, forecast.low, forecast.high)
-    )
-    spent = [day.actual for day in forecast.days if day.actual is not None]
-    so_far = money(spent[-1], currency) if spent else money(Decimal(0), currency)
-    return (
-        f"Cumulative spend in the period: {so_far} so far; {expected} expected by its end, "
-        f"between {low} and {high} in 80% of the simulated outcomes."
     )

@@ -17,6 +17,7 @@ from portal.plan_terms import asks_for_nothing, plan_terms
 from portal.session import PLANNERS, Caller, signed_in
 from portal.state.page import PageState
 from portal.state.session import Session
+from portal.state.spend import Spend
 
 
 @dataclass(frozen=True)
@@ -54,7 +55,7 @@ class Plans(PageState, Session):
         now = datetime.now(UTC)
         at = quarter_hour(now) if asks_for_nothing(in_force.plan.definition) else None
         await caller.client.change_plan(SubscriptionChange(plan=plan, at=at))
-        return Plans.load
+        return [Plans.load, Spend.watch]
 
     def _show(self, subscription: Subscription, plans: list[Plan], time_zone: str) -> None:
         definition = subscription.plan.definition

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import math
 import time
 from collections.abc import AsyncIterator
 from dataclasses import dataclass, field, replace
@@ -126,14 +127,14 @@ class Playground(PageState, Session):
         self.system = text[:8000]
 
     @signed_in()
-    async def set_temperature(self, caller: Caller, chosen: list[int | float]) -> None:
+    async def set_temperature(self, caller: Caller, chosen: str) -> None:
         """Set how freely the model chooses its words, from 0 to 2."""
-        self.temperature = min(2.0, max(0.0, float(chosen[0])))
+        self.temperature = within(chosen, 0.0, 2.0, otherwise=self.temperature)
 
     @signed_in()
-    async def set_max_tokens(self, caller: Caller, chosen: list[int | float]) -> None:
+    async def set_max_tokens(self, caller: Caller, chosen: str) -> None:
         """Set how long an answer may get."""
-        self.max_tokens = min(self.longest, max(1, int(chosen[0])))
+        self.max_tokens = int(within(chosen, 1, self.longest, otherwise=self.max_tokens))
 
     @signed_in()
     async def clear(self, caller: Caller) -> None:
@@ -247,6 +248,15 @@ async def _read(caller: Caller, request: samples.ChatRequest, arriving: Arriving
             if usage := chunk.get("usage"):
                 arriving.counted = quantities(usage)
                 arriving.pieces += 1
+
+
+def within(chosen: str, low: float, high: float, *, otherwise: float) -> float:
+    """A number that somebody chose, no lower or higher than may be; ``otherwise`` for no number."""
+    try:
+        number = float(chosen)
+    except ValueError:
+        return otherwise
+    return otherwise if math.isnan(number) else min(high, max(low, number))
 
 
 def quantities(usage: dict[str, Any]) -> dict[str, int]:

@@ -1,0 +1,160 @@
+"""A whole installation in processes of its own, and a browser that looks at its portal."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import shutil
+import signal
+import sys
+import tempfile
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+from playwright.async_api import Browser, BrowserContext, Page, async_playwright, expect
+
+from backend.engines.runfile import RunFile, run_file_path
+from tests.chromium import chromium_arguments, chromium_executable
+from tests.conftest import free_port
+from tests.waiting import until
+
+CATALOG = Path(__file__).with_name("catalog.yaml")
+QUIET = (
+    "--disable-gpu",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+)
+START_SECONDS = 240
+"""The first start builds the portal's pages, and downloads the packages they are made of."""
+
+
+@dataclass(frozen=True)
+class Farebox:
+    """A running installation: where its portal and its API are, and what it was told."""
+
+    url: str
+    api_url: str
+    home: Path
+    environment: dict[str, str]
+
+    @property
+    def local_secret(self) -> str:
+        return (self.home / "run" / "local-sign-in").read_text().strip()
+
+    @property
+    def database_url(self) -> str:
+        return RunFile.read(run_file_path(self.home)).addresses["database_url"]
+
+    @property
+    def children(self) -> dict[str, int]:
+        """The process ids of its parts, by name."""
+        run = RunFile.read(run_file_path(self.home))
+        return {name: identity.pid for name, identity in run.children.items()}
+
+
+@asynccontextmanager
+async def installation(**settings: str) -> AsyncIterator[Farebox]:
+    """``farebox up`` on a home of its own; a short path, for PostgreSQL's socket."""
+    home = Path(tempfile.mkdtemp(prefix="fb-"))
+    portal, api = free_port(), free_port()
+    environment = {
+        **os.environ,
+        "FAREBOX_HOME": str(home),
+        "FAREBOX_PORTAL_PORT": str(portal),
+        "FAREBOX_API_PORT": str(api),
+        "FAREBOX_CATALOG": str(CATALOG),
+        **settings,
+    }
+    log = home / "up.log"
+    with log.open("wb") as output:
+        process = await asyncio.create_subprocess_exec(
+            *(sys.executable, "-m", "backend.cli", "up"),
+            env=environment,
+            stdout=output,
+            stderr=asyncio.subprocess.STDOUT,
+        )
+
+    async def ready() -> bool:
+        assert process.returncode is None, log.read_text()
+        return "Farebox is ready" in log.read_text()
+
+    try:
+        await until(ready, seconds=START_SECONDS)
+        urls = (f"http://127.0.0.1:{port}" for port in (portal, api))
+        yield Farebox(*urls, home, environment)
+    finally:
+        if process.returncode is None:
+            process.send_signal(signal.SIGTERM)
+        async with asyncio.timeout(60):
+            await process.wait()
+        shutil.rmtree(home, ignore_errors=True)
+
+
+@pytest.fixture(scope="session")
+async def farebox() -> AsyncIterator[Farebox]:
+    async with installation() as running:
+        yield running
+
+
+@pytest.fixture(scope="session")
+async def chromium() -> AsyncIterator[Browser]:
+    async with async_playwright() as playwright:
+        browser = await playwright.chromium.launch(
+            executable_path=chromium_executable(), args=[*chromium_arguments(), *QUIET]
+        )
+        yield browser
+        await browser.close()
+
+
+@pytest.fixture
+def complaints() -> list[str]:
+    """What the pages of a test complained of; a test that provokes a complaint takes it out."""
+    return []
+
+
+@pytest.fixture
+async def context(
+    chromium: Browser, farebox: Farebox, complaints: list[str]
+) -> AsyncIterator[BrowserContext]:
+    """A browser without cookies; whatever its pages complain of fails the test."""
+    async with browsing(chromium, farebox, complaints) as context:
+        yield context
+    assert complaints == []
+
+
+@asynccontextmanager
+async def browsing(
+    chromium: Browser, farebox: Farebox, complaints: list[str]
+) -> AsyncIterator[BrowserContext]:
+    """A browser profile of its own, which notes errors, refusals of the CSP among them."""
+    context = await chromium.new_context(
+        base_url=farebox.url, permissions=["clipboard-read", "clipboard-write"]
+    )
+    context.set_default_timeout(15_000)
+    context.on(
+        "console",
+        lambda said: complaints.append(said.text) if said.type in {"error", "warning"} else None,
+    )
+    context.on("weberror", lambda failed: complaints.append(str(failed.error)))
+    yield context
+    await context.close()
+
+
+@pytest.fixture
+async def page(context: BrowserContext) -> Page:
+    """A page of the portal, signed in on this machine."""
+    page = await context.new_page()
+    await sign_in(page)
+    return page
+
+
+async def sign_in(page: Page) -> None:
+    await page.goto("/sign-in/")
+    await page.get_by_role("button", name="Continue on this machine").click()
+    await expect(page.get_by_role("heading", name="Overview", level=1)).to_be_visible()

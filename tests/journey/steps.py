@@ -1,0 +1,91 @@
+"""What a person does in the portal, for tests that need it done."""
+
+from __future__ import annotations
+
+import re
+from decimal import Decimal
+
+from playwright.async_api import Page, expect
+
+ANSWER_MS = 60_000
+"""The model runs on the CPU that the tests run on."""
+
+
+async def visit(page: Page, name: str) -> None:
+    """Go to a page by the navigation."""
+    await page.get_by_role("navigation", name="Pages").get_by_role("link", name=name).click()
+    await expect(page.get_by_role("heading", name=name, level=1)).to_be_visible()
+
+
+async def create_key(page: Page, name: str) -> str:
+    """Make a key on the keys page, and return its secret by way of the clipboard."""
+    await visit(page, "API keys")
+    await page.get_by_role("button", name="Create key").click()
+    form = page.get_by_role("dialog")
+    await form.get_by_label("Name").fill(name)
+    await form.get_by_role("button", name="Create key").click()
+    await form.get_by_role("button", name="Copy the key").click()
+    await expect(form.get_by_role("button", name="Copied")).to_be_visible()
+    secret: str = await page.evaluate("navigator.clipboard.readText()")
+    assert await form.locator("#key-secret").inner_text() == secret
+    await form.get_by_role("button", name="Done").click()
+    await expect(form).to_be_hidden()
+    return secret
+
+
+async def limit_answers(page: Page, steps: int) -> int:
+    """Set the playground's longest answer to 16 tokens and ``steps`` times 16 more, by keyboard."""
+    slider = page.get_by_role("slider", name="Max tokens")
+    await slider.press("Home")
+    for _ in range(steps):
+        await slider.press("ArrowRight")
+    longest = 16 * (1 + steps)
+    await expect(page.locator("#max-tokens")).to_have_text(str(longest))
+    return longest
+
+
+async def ask(page: Page, question: str) -> None:
+    """Ask in the playground, without waiting for the answer."""
+    field = page.get_by_label("Your question")
+    await field.fill(question)
+    await field.press("Enter")
+    await expect(page.get_by_role("button", name="Stop")).to_be_visible()
+
+
+async def answered(page: Page) -> tuple[int, int]:
+    """Wait for the answer's end; return its input and output tokens."""
+    await expect(page.get_by_role("button", name="Send")).to_be_visible(timeout=ANSWER_MS)
+    return await number(page, "#tokens-in"), await number(page, "#tokens-out")
+
+
+async def open_usage(page: Page) -> int:
+    """Open the usage page in a tab of its own; return the tokens it shows."""
+    await page.goto("/usage/")
+    await expect(page.locator("#usage-shown, #usage-empty").first).to_be_visible()
+    shown = page.locator("#usage-total")
+    return await number(page, "#usage-total") if await shown.count() else 0
+
+
+async def number(page: Page, selector: str) -> int:
+    """A count on the page."""
+    return int((await page.locator(selector).inner_text()).replace(",", ""))
+
+
+async def spend_lines(page: Page) -> dict[str, tuple[int, Decimal]]:
+    """The spend page's lines by name: quantity and amount. Empty when nothing was used yet."""
+    await visit(page, "Spend")
+    await expect(page.locator("#spend-lines, #no-spend-lines").first).to_be_visible()
+    lines = {}
+    for row in await page.locator("#spend-lines tbody tr[data-line]").all():
+        cells = await row.get_by_role("cell").all_inner_texts()
+        name = await row.get_attribute("data-line")
+        assert name
+        lines[name] = (int(cells[1].replace(",", "")), amount(cells[-1]))
+    return lines
+
+
+def amount(shown: str) -> Decimal:
+    """Money as the portal shows it, in dollars."""
+    found = re.fullmatch(r"(−?)\$([\d,]+\.\d\d)", shown.strip())
+    assert found, shown
+    return Decimal(found[1].replace("−", "-") + found[2].replace(",", ""))
