@@ -101,6 +101,7 @@ class TenantOfTest:
                 "model": "sample-small",
                 "messages": [{"role": "user", "content": "hello"}],
             },
+            ("post", "/v1/tokens/count"): {"model": "sample-small", "text": "hello"},
             ("post", "/v1/events"): [event, {**event, "id": "2", "subject": self.id}],
             ("post", "/v1/tenants"): {"slug": "of-b", "name": "Of B"},
             ("put", "/v1/catalog"): {},

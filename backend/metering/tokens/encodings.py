@@ -8,7 +8,7 @@ import os
 import tempfile
 import threading
 from functools import cache
-from importlib.resources import files
+from importlib.util import find_spec
 from pathlib import Path
 
 import tiktoken
@@ -50,7 +50,7 @@ def encoding(name: str) -> tiktoken.Encoding:
                 f"{key} and set {_CACHE} to that directory."
             )
         return tiktoken.get_encoding(name)
-    packed = files("bpe_openai") / "data" / f"{ranks}.tiktoken.gz"
+    packed = _packaged(ranks)
     with _building, tempfile.TemporaryDirectory() as directory:
         before = os.environ.get(_CACHE)
         Path(directory, key).write_bytes(gzip.decompress(packed.read_bytes()))
@@ -62,6 +62,14 @@ def encoding(name: str) -> tiktoken.Encoding:
                 del os.environ[_CACHE]
             else:
                 os.environ[_CACHE] = before
+
+
+def _packaged(ranks: str) -> Path:
+    # Found, not imported: the package would load every encoding that it has.
+    spec = find_spec("bpe_openai")
+    for folder in (spec.submodule_search_locations if spec else None) or []:
+        return Path(folder, "data", f"{ranks}.tiktoken.gz")
+    raise ConfigurationError("The package bpe-openai is not installed. Run `make up`.")
 
 
 def count_text(name: str, text: str) -> int:

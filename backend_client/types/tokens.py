@@ -1,0 +1,58 @@
+"""Counting tokens before, or without, asking a model."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, Self
+
+from pydantic import BaseModel, ConfigDict, Field, model_validator
+
+from backend_client.types.common import Answer
+
+
+class TokenCountRequest(BaseModel):
+    """A chat completion's request as it would be sent, or a ``text``.
+
+    Of a chat, ``messages`` and ``tools`` are counted; its other members are left aside, so that
+    a request can be sent here unchanged.
+    """
+
+    model_config = ConfigDict(extra="ignore", frozen=True)
+
+    model: str
+    messages: Annotated[list[dict[str, Any]], Field(min_length=1, max_length=10_000)] | None = None
+    tools: Annotated[list[dict[str, Any]], Field(max_length=1_000)] | None = None
+    text: str | None = None
+
+    @model_validator(mode="after")
+    def _one_of_two(self) -> Self:
+        if (self.messages is None) == (self.text is None):
+            raise ValueError("send either messages or text")
+        if self.tools is not None and self.messages is None:
+            raise ValueError("tools go with messages, not with text")
+        return self
+
+
+class TokenBreakdown(Answer):
+    """What the tokens are spent on; they add up to the count.
+
+    ``overhead`` is what the model's chat format adds: roles, separators, the primed answer.
+    """
+
+    text: int
+    images: int
+    tools: int
+    overhead: int
+
+
+class TokenCountResult(Answer):
+    """A count by the model's own tokenizer.
+
+    ``notes`` name the parts for which no rule is published; the count is ``exact`` without any.
+    """
+
+    model: str
+    tokenizer: str
+    tokens: int
+    breakdown: TokenBreakdown
+    exact: bool
+    notes: list[str] = []
