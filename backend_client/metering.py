@@ -12,6 +12,7 @@ from backend_client.errors import Unavailable, error_of
 from backend_client.requests import metering as requests
 from backend_client.sending import AsyncSender, Sender
 from backend_client.transport import DONE, STREAM_TIMEOUT, chunk_of, event_data, unreachable
+from backend_client.types.dead_letters import DeadLetter, DeadLetterContent, DeadLetterReplay
 from backend_client.types.events import IngestResult, UsageEvent
 from backend_client.types.usage import Granularity, UsageDimension, UsageReport
 
@@ -74,6 +75,22 @@ class MeteringMethods(Sender):
             meter=meter,
         )
         return self._do(requests.usage_csv(call))
+
+    def dead_letters(self) -> list[DeadLetter]:
+        """All messages that could not be counted, oldest first; for the operator."""
+        return self._all(requests.dead_letters())
+
+    def dead_letter(self, sequence: int) -> DeadLetterContent:
+        """One of them with its content; for the operator."""
+        return self._do(requests.dead_letter(sequence))
+
+    def replay_dead_letter(self, sequence: int, wanted: DeadLetterReplay) -> IngestResult:
+        """Count it after all, as it is or put right; for the operator."""
+        return self._do(requests.replay_dead_letter(sequence, wanted))
+
+    def discard_dead_letter(self, sequence: int) -> None:
+        """Remove it for good; for the operator."""
+        self._do(requests.discard_dead_letter(sequence))
 
     def chat_stream(self, **request: object) -> Generator[dict[str, Any], None, None]:
         """Stream a chat completion: OpenAI's request, and its chunks as they come.
@@ -161,6 +178,22 @@ class AsyncMeteringMethods(AsyncSender):
             meter=meter,
         )
         return await self._do(requests.usage_csv(call))
+
+    async def dead_letters(self) -> list[DeadLetter]:
+        """All messages that could not be counted, oldest first; for the operator."""
+        return await self._all(requests.dead_letters())
+
+    async def dead_letter(self, sequence: int) -> DeadLetterContent:
+        """One of them with its content; for the operator."""
+        return await self._do(requests.dead_letter(sequence))
+
+    async def replay_dead_letter(self, sequence: int, wanted: DeadLetterReplay) -> IngestResult:
+        """Count it after all, as it is or put right; for the operator."""
+        return await self._do(requests.replay_dead_letter(sequence, wanted))
+
+    async def discard_dead_letter(self, sequence: int) -> None:
+        """Remove it for good; for the operator."""
+        await self._do(requests.discard_dead_letter(sequence))
 
     async def chat_stream(self, **request: object) -> AsyncGenerator[dict[str, Any], None]:
         """Stream a chat completion: OpenAI's request, and its chunks as they come.

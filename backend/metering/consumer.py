@@ -15,6 +15,7 @@ from nats.js import JetStreamContext
 from nats.js.api import AckPolicy, ConsumerConfig
 
 from backend.metering.counting import count_events
+from backend.metering.dead_letters import REASON_HEADER
 from backend.metering.events import AcceptedEvent, decode
 from backend.metering.stream import (
     dead_letter_stream,
@@ -141,7 +142,7 @@ class UsageConsumer:
         """Move a message that can't be processed to the dead-letter stream, with the reason."""
         subject = events_subject(dead_letter_stream(self._settings.stream_name))
         headers = {
-            "Farebox-Reason": " ".join(reason.split())[:500],
+            REASON_HEADER: " ".join(reason.split())[:500],
             # The same message set aside twice is kept once.
             "Nats-Msg-Id": f"dead-{message.metadata.sequence.stream}",
         }

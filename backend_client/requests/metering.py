@@ -7,7 +7,9 @@ from datetime import datetime
 
 from pydantic import TypeAdapter
 
-from backend_client.requests.call import Call, Params, reader
+from backend_client.requests.call import Call, Params, get, nothing, reader, send
+from backend_client.types.common import Page
+from backend_client.types.dead_letters import DeadLetter, DeadLetterContent, DeadLetterReplay
 from backend_client.types.events import IngestResult, UsageEvent
 from backend_client.types.usage import Granularity, UsageDimension, UsageReport
 
@@ -60,3 +62,22 @@ def send_events(events: Sequence[UsageEvent]) -> Call[IngestResult]:
     headers = {"content-type": "application/cloudevents-batch+json"}
     # Sent again without harm: an event counts once.
     return Call("POST", "/v1/events", reader(IngestResult), headers=headers, content=content)
+
+
+def dead_letters() -> Call[Page[DeadLetter]]:
+    return get("/v1/dead-letters", Page[DeadLetter])
+
+
+def dead_letter(sequence: int) -> Call[DeadLetterContent]:
+    return get(f"/v1/dead-letters/{sequence}", DeadLetterContent)
+
+
+def replay_dead_letter(sequence: int, wanted: DeadLetterReplay) -> Call[IngestResult]:
+    # A second time finds no letter, which would be told as a failure.
+    return send(
+        "POST", f"/v1/dead-letters/{sequence}/replay", wanted, IngestResult, repeatable=False
+    )
+
+
+def discard_dead_letter(sequence: int) -> Call[None]:
+    return Call("DELETE", f"/v1/dead-letters/{sequence}", nothing, repeatable=False)

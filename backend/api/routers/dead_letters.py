@@ -1,0 +1,109 @@
+"""Dead letters, for the operator."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import Annotated
+
+from fastapi import APIRouter, Depends, Path
+from sqlalchemy import select
+
+from backend.accounts.audit import record
+from backend.accounts.principal import Permission, Principal
+from backend.api.dependencies import PageCursor, PageLimit, Services, ServicesNow, needs
+from backend.errors import InvalidInput
+from backend.metering.dead_letters import DeadLetters
+from backend.metering.ingest import check_events
+from backend.storage.tables import tenants
+from backend_client.types.common import Page
+from backend_client.types.dead_letters import DeadLetter, DeadLetterContent, DeadLetterReplay
+from backend_client.types.events import IngestResult
+from backend_client.types.problems import FieldError
+
+router = APIRouter(tags=["operator"])
+
+Operator = Annotated[Principal, Depends(needs(Permission.OPERATE))]
+Sequence = Annotated[int, Path(ge=1, le=2**63 - 1)]
+
+
+async def _letters(services: Services) -> DeadLetters:
+    return DeadLetters(await services.stream.jetstream(), services.settings.stream_name)
+
+
+@router.get("/v1/dead-letters")
+async def get_dead_letters(
+    services: ServicesNow, caller: Operator, cursor: PageCursor = None, limit: PageLimit = 50
+) -> Page[DeadLetter]:
+    """List the messages that could not be counted, oldest first."""
+    return await (await _letters(services)).page(cursor=cursor, limit=limit)
+
+
+@router.get("/v1/dead-letters/{sequence}")
+async def get_dead_letter(
+    services: ServicesNow, caller: Operator, sequence: Sequence
+) -> DeadLetterContent:
+    """Return a message that could not be counted, with what is in it."""
+    return await (await _letters(services)).read(sequence)
+
+
+@router.post("/v1/dead-letters/{sequence}/replay", status_code=202)
+async def replay_dead_letter(
+    services: ServicesNow, caller: Operator, sequence: Sequence, wanted: DeadLetterReplay
+) -> IngestResult:
+    """Count a letter after all: as it is, or with ``events`` in its place.
+
+    Events in its place pass the checks of ingest. If one is refused nothing is sent, and the letter
+    stays.
+    """
+    letters = await _letters(services)
+    owners = await letters.tenants(sequence)
+    if wanted.events is None:
+        count = await letters.replay(sequence)
+        result = IngestResult(received=count, accepted=count, duplicates=0, rejected=0)
+    else:
+        async with services.database.begin() as connection:
+            batch = await check_events(
+                connection, services.settings, caller, wanted.events, datetime.now(UTC)
+            )
+        if batch.rejected:
+            raise InvalidInput(
+                "Some of these events can't be used; nothing was sent.",
+                errors=[
+                    FieldError(
+                        field=".".join(["events", str(one.index), *filter(None, [one.field])]),
+                        detail=one.detail,
+                    )
+                    for one in batch.rejected
+                ],
+            )
+        await services.stream.publish(batch.accepted)
+        await letters.discard(sequence)
+        owners |= {event.tenant_id for event in batch.accepted}
+        result = IngestResult(
+            received=batch.received,
+            accepted=len(batch.accepted),
+            duplicates=batch.duplicates,
+            rejected=0,
+        )
+    await _record(services, caller, "dead_letter.replay", sequence, owners)
+    return result
+
+
+@router.delete("/v1/dead-letters/{sequence}", status_code=204)
+async def discard_dead_letter(services: ServicesNow, caller: Operator, sequence: Sequence) -> None:
+    """Remove a letter for good. Its events are never counted."""
+    letters = await _letters(services)
+    owners = await letters.tenants(sequence)
+    await letters.discard(sequence)
+    await _record(services, caller, "dead_letter.discard", sequence, owners)
+
+
+async def _record(
+    services: Services, caller: Principal, action: str, sequence: int, owners: set[str]
+) -> None:
+    async with services.database.begin() as connection:
+        known = await connection.scalars(
+            select(tenants.c.id).where(tenants.c.id.in_(owners)).order_by(tenants.c.id)
+        )
+        for tenant_id in known.all():
+            await record(connection, caller, action, str(sequence), tenant_id=tenant_id)
