@@ -10,7 +10,27 @@ from typing import Literal
 
 import uuid_utils
 
-Prefix = Literal["ten", "usr", "app", "key", "sub", "plan", "req", "evt", "aud", "chatcmpl", "fct"]
+Prefix = Literal[
+    "ten",
+    "usr",
+    "app",
+    "key",
+    "sub",
+    "plan",
+    "req",
+    "evt",
+    "aud",
+    "chatcmpl",
+    "fct",
+    "inv",
+    "pay",
+    "crn",
+    "run",
+    "grt",
+    "top",
+    "ctr",
+    "cpn",
+]
 
 
 def new_id(prefix: Prefix) -> str:

@@ -6,7 +6,7 @@ import json
 from functools import cached_property
 from ipaddress import ip_address
 from pathlib import Path
-from typing import Literal
+from typing import Annotated, Literal
 
 from pydantic import AliasChoices, BaseModel, ConfigDict, Field, SecretStr, field_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
@@ -70,6 +70,20 @@ class Settings(BaseSettings):
     event_max_future_seconds: int = Field(300, ge=0)
     stream_max_bytes: int = Field(4 * 1024**3, gt=0)
     stream_name: str = "FAREBOX_USAGE"
+
+    # Invoices. Lists and mappings are JSON in the environment.
+    seller_name: str = "Sample seller (set FAREBOX_SELLER_NAME)"
+    seller_address: list[str] = []
+    seller_email: str | None = None
+    seller_tax_id: str | None = None
+    invoice_payment_note: str = ""
+    """How to pay: printed on every invoice."""
+    invoice_prefix: str = Field("FB", pattern=r"^[A-Z0-9]{1,16}$")
+    invoice_grace_hours: int = Field(24, ge=0, le=24 * 14)
+    """How long after a period's end its late events are still waited for."""
+    invoice_net_days: int = Field(30, ge=0, le=365)
+    dunning: dict[str, Annotated[int, Field(ge=0)]] = {"remind": 1, "warn": 7, "suspend": 21}
+    """Whole days after an invoice was due, by the step that comes then."""
 
     catalog: Path = Path("catalog.yaml")
     log_format: Literal["json", "console"] = "console"

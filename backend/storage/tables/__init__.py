@@ -20,25 +20,67 @@ from backend.storage.tables.accounts import (
 from backend.storage.tables.billing import catalog_state, models, plan_versions, subscriptions
 from backend.storage.tables.common import metadata
 from backend.storage.tables.forecasting import forecasts
-from backend.storage.tables.metering import events, rollups, usage_versions
+from backend.storage.tables.invoices import (
+    billed_periods,
+    billing_cursors,
+    billing_profiles,
+    credit_notes,
+    invoice_lines,
+    invoice_reminders,
+    invoice_runs,
+    invoice_series,
+    invoices,
+    payments,
+)
+from backend.storage.tables.metering import (
+    corrections,
+    declared_labels,
+    events,
+    rollups,
+    usage_versions,
+)
+from backend.storage.tables.wallets import (
+    credit_grants,
+    credit_reservations,
+    ledger_entries,
+    top_ups,
+    wallets,
+)
 
 __all__ = [
     "api_keys",
     "applications",
     "audit_entries",
+    "billed_periods",
+    "billing_cursors",
+    "billing_profiles",
     "catalog_state",
+    "corrections",
+    "credit_grants",
+    "credit_notes",
+    "credit_reservations",
+    "declared_labels",
     "events",
     "forecasts",
     "idempotency_keys",
+    "invoice_lines",
+    "invoice_reminders",
+    "invoice_runs",
+    "invoice_series",
+    "invoices",
+    "ledger_entries",
     "members",
     "metadata",
     "models",
     "operator_keys",
+    "payments",
     "plan_versions",
     "rollups",
     "sessions",
     "subscriptions",
     "tenants",
+    "top_ups",
     "usage_versions",
     "users",
+    "wallets",
 ]

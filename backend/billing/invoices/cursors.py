@@ -1,0 +1,207 @@
+"""How far each tenant is billed: the period whose invoice comes next, and the claim to make it.
+
+One row a tenant, moved on in the transaction that issues the invoice. Who holds the row's lock is
+the only one that bills the tenant; a process that is killed lets go of it, and nothing has moved.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import ColumnElement, RowMapping, Select, func, or_, select, update
+from sqlalchemy.dialects.postgresql import insert
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from backend.billing.invoices.parties import NO_PROFILE, Profile, profile_from
+from backend.billing.periods import period_at
+from backend.ids import new_id
+from backend.pricing.periods import BillingPeriod
+from backend.storage.tables import billing_cursors, billing_profiles, subscriptions, tenants
+from backend_client.types.accounts import Tenant
+
+_PAGE = 1000
+
+
+@dataclass(frozen=True, slots=True)
+class Unbilled:
+    """A tenant with the first period that has no invoice; its draft has ``draft_id``."""
+
+    tenant: Tenant
+    profile: Profile
+    draft_id: str
+    period: BillingPeriod
+
+
+async def open_cursors(connection: AsyncConnection) -> int:
+    """Begin to bill tenants that subscribed since the last time; return how many.
+
+    A tenant is billed from the period in which its first subscription begins.
+    """
+    opened = 0
+    while True:
+        query = (
+            select(tenants, func.min(subscriptions.c.start_at).label("since"))
+            .join(subscriptions, subscriptions.c.tenant_id == tenants.c.id)
+            .outerjoin(billing_cursors, billing_cursors.c.tenant_id == tenants.c.id)
+            .where(billing_cursors.c.tenant_id.is_(None))
+            .group_by(tenants.c.id)
+            .order_by(tenants.c.id)
+            .limit(_PAGE)
+        )
+        rows = (await connection.execute(query)).mappings().all()
+        if not rows:
+            return opened
+        values = [await _first(connection, row) for row in rows]
+        await connection.execute(insert(billing_cursors).on_conflict_do_nothing(), values)
+        opened += len(rows)
+
+
+async def unbilled(
+    connection: AsyncConnection, tenant_id: str, *, lock: bool = False
+) -> Unbilled | None:
+    """Return what comes next for a tenant; None if it never subscribed.
+
+    With ``lock`` nobody else bills the tenant until the transaction ends.
+    """
+    query = _query().where(billing_cursors.c.tenant_id == tenant_id)
+    if lock:
+        query = query.with_for_update(of=billing_cursors)
+    row = (await connection.execute(query)).mappings().first()
+    if row is not None:
+        return _unbilled(row)
+    first = (
+        select(tenants, func.min(subscriptions.c.start_at).label("since"))
+        .join(subscriptions, subscriptions.c.tenant_id == tenants.c.id)
+        .where(tenants.c.id == tenant_id)
+        .group_by(tenants.c.id)
+    )
+    found = (await connection.execute(first)).mappings().first()
+    if found is None:
+        return None
+    values = await _first(connection, found)
+    await connection.execute(insert(billing_cursors).values(**values).on_conflict_do_nothing())
+    return _unbilled((await connection.execute(query)).mappings().one())
+
+
+async def claim_due(
+    connection: AsyncConnection, ended_by: datetime, run_id: str, limit: int
+) -> list[Unbilled]:
+    """Claim up to ``limit`` tenants with a period that ended by then, and lock them till commit.
+
+    What others hold is passed over, and so is what failed in this run.
+    """
+    query = (
+        _query()
+        .where(due(ended_by), or_(billing_cursors.c.failed_run.is_(None), _not_failed_in(run_id)))
+        .order_by(billing_cursors.c.period_end, billing_cursors.c.tenant_id)
+        .limit(limit)
+        .with_for_update(of=billing_cursors, skip_locked=True)
+    )
+    return [_unbilled(row) for row in (await connection.execute(query)).mappings()]
+
+
+async def count_due(connection: AsyncConnection, ended_by: datetime, run_id: str = "") -> int:
+    """Count the tenants with a period to close, less those that failed in the run."""
+    query = (
+        select(func.count())
+        .select_from(billing_cursors)
+        .where(due(ended_by), or_(billing_cursors.c.failed_run.is_(None), _not_failed_in(run_id)))
+    )
+    return int(await connection.scalar(query) or 0)
+
+
+def due(ended_by: datetime) -> ColumnElement[bool]:
+    """The condition that a cursor's period had ended."""
+    return billing_cursors.c.period_end <= ended_by
+
+
+async def move_on(connection: AsyncConnection, done: Sequence[Unbilled]) -> None:
+    """Move cursors on to the period after the one that is done."""
+    if not done:
+        return
+    moved = insert(billing_cursors)
+    moved = moved.on_conflict_do_update(
+        index_elements=[billing_cursors.c.tenant_id],
+        set_={
+            name: moved.excluded[name]
+            for name in ("draft_id", "period_start", "period_end", "time_zone")
+        }
+        | {"failed_run": None, "problem": None},
+    )
+    values = [
+        _values(one.tenant.id, await period_at(connection, one.tenant, one.period.end))
+        for one in done
+    ]
+    await connection.execute(moved, values)
+
+
+async def set_failed(
+    connection: AsyncConnection, tenant_id: str, run_id: str, problem: str
+) -> None:
+    """Leave a tenant out for the rest of a run, and say why."""
+    await connection.execute(
+        update(billing_cursors)
+        .where(billing_cursors.c.tenant_id == tenant_id)
+        .values(failed_run=run_id, problem=problem[:1000])
+    )
+
+
+def _not_failed_in(run_id: str) -> ColumnElement[bool]:
+    return billing_cursors.c.failed_run != run_id
+
+
+def _query() -> Select[Any]:
+    return (
+        select(
+            tenants,
+            billing_cursors.c.draft_id,
+            billing_cursors.c.period_start,
+            billing_cursors.c.period_end,
+            billing_cursors.c.time_zone.label("period_zone"),
+            *[
+                column.label(f"profile_{column.name}")
+                for column in billing_profiles.c
+                if column.name != "tenant_id"
+            ],
+            billing_profiles.c.tenant_id.is_not(None).label("has_profile"),
+        )
+        .select_from(billing_cursors)
+        .join(tenants, tenants.c.id == billing_cursors.c.tenant_id)
+        .outerjoin(billing_profiles, billing_profiles.c.tenant_id == tenants.c.id)
+    )
+
+
+def _unbilled(row: RowMapping) -> Unbilled:
+    profile = NO_PROFILE
+    if row["has_profile"]:
+        profile = profile_from(
+            {
+                name.removeprefix("profile_"): value
+                for name, value in row.items()
+                if name.startswith("profile_")
+            }
+        )
+    return Unbilled(
+        Tenant.model_validate(dict(row)),
+        profile,
+        row["draft_id"],
+        BillingPeriod(row["period_start"], row["period_end"], row["period_zone"]),
+    )
+
+
+async def _first(connection: AsyncConnection, row: RowMapping) -> dict[str, Any]:
+    tenant = Tenant.model_validate(dict(row))
+    return _values(tenant.id, await period_at(connection, tenant, row["since"]))
+
+
+def _values(tenant_id: str, period: BillingPeriod) -> dict[str, Any]:
+    return {
+        "tenant_id": tenant_id,
+        "draft_id": new_id("inv"),
+        "period_start": period.start,
+        "period_end": period.end,
+        "time_zone": period.time_zone,
+    }

@@ -1,0 +1,154 @@
+"""Drafts: what the next invoice of a tenant would be, rated from rollups as they are now."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from decimal import Decimal
+
+from sqlalchemy import and_, select
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from backend.billing.invoices.composing import (
+    ComposedLine,
+    Invoiced,
+    Item,
+    invoiced_items,
+    late_lines,
+    less_invoiced_before,
+    lines_of,
+)
+from backend.billing.invoices.cursors import Unbilled
+from backend.billing.invoices.late_usage import Mark, billed, usage_marks
+from backend.billing.spend import metered_period, report
+from backend.pricing.periods import BillingPeriod
+from backend.settings import Settings
+from backend.storage.tables import invoice_lines, invoices
+from backend_client.types.accounts import Tenant
+from backend_client.types.invoices import InvoiceKind
+from backend_client.types.spend import SpendReport
+
+
+@dataclass(frozen=True, slots=True)
+class Draft:
+    """The lines of an invoice to come. ``marks`` are to be kept when it is issued."""
+
+    of: Unbilled
+    lines: list[ComposedLine]
+    marks: list[Mark]
+
+
+@dataclass(slots=True)
+class Ground:
+    """What drafts of several tenants stand on, read in a few queries for all of them."""
+
+    marks: dict[tuple[str, datetime], str]
+    changed: defaultdict[str, list[BillingPeriod]] = field(
+        default_factory=lambda: defaultdict(list)
+    )
+    before: defaultdict[str, list[tuple[str, Decimal]]] = field(
+        default_factory=lambda: defaultdict(list)
+    )
+
+
+async def ground(
+    connection: AsyncConnection, open_ones: Sequence[Unbilled], now: datetime, settings: Settings
+) -> Ground:
+    """Read which earlier periods changed since they were billed, and what progressive invoices
+    asked for.
+    """
+    past = await billed(connection, [one.tenant.id for one in open_ones], now, settings)
+    windows = [(one.tenant.id, one.period.start, one.period.end) for one in open_ones]
+    windows += [
+        (tenant_id, period.start, period.end)
+        for tenant_id, periods in past.items()
+        for period, _ in periods
+    ]
+    found = Ground(await usage_marks(connection, windows))
+    for tenant_id, periods in past.items():
+        for period, mark in periods:
+            if found.marks[tenant_id, period.start] != mark:
+                found.changed[tenant_id].append(period)
+    starts = {one.tenant.id: one.period.start for one in open_ones}
+    query = (
+        select(
+            invoices.c.tenant_id, invoices.c.period_start, invoices.c.number, invoices.c.subtotal
+        )
+        .where(
+            invoices.c.tenant_id.in_(list(starts)),
+            invoices.c.period_start >= min(starts.values()),
+            invoices.c.kind == InvoiceKind.PROGRESSIVE.value,
+            invoices.c.replaced_by.is_(None),
+        )
+        .order_by(invoices.c.tenant_id, invoices.c.id)
+    )
+    for tenant_id, start, number, subtotal in await connection.execute(query):
+        if start == starts[tenant_id]:
+            found.before[tenant_id].append((number, subtotal))
+    return found
+
+
+async def draft(connection: AsyncConnection, one: Unbilled, known: Ground, now: datetime) -> Draft:
+    """Rate a tenant's period and what changed in earlier ones; return the invoice's lines."""
+    tenant = one.tenant
+    rated = await rated_period(connection, tenant, one.period, now)
+    lines = lines_of(rated)
+    lines += less_invoiced_before(rated.period, known.before.get(tenant.id, ()))
+    marks: list[Mark] = [(tenant.id, one.period, known.marks[tenant.id, one.period.start])]
+    for period in known.changed.get(tenant.id, ()):
+        again = await rated_period(connection, tenant, period, now)
+        lines += late_lines(again, await invoiced_of(connection, tenant.id, period))
+        marks.append((tenant.id, period, known.marks[tenant.id, period.start]))
+    return Draft(one, lines, marks)
+
+
+async def rated_period(
+    connection: AsyncConnection, tenant: Tenant, period: BillingPeriod, now: datetime
+) -> SpendReport:
+    """Rate any period of a tenant by its usage as it is now."""
+    opened = await metered_period(connection, tenant, period)
+    return report(opened, opened.rate(), now)
+
+
+async def invoiced_of(
+    connection: AsyncConnection, tenant_id: str, period: BillingPeriod
+) -> dict[Item, Invoiced]:
+    """Return what was invoiced of a closed period, item by item, late lines included.
+
+    Progressive invoices and the lines that take them off again cancel out. An invoice that was
+    issued again counts once; one that is void and was not, counts as well: it was waived.
+    """
+    query = (
+        select(
+            invoice_lines.c.kind,
+            invoice_lines.c.plan,
+            invoice_lines.c.plan_version,
+            invoice_lines.c.item,
+            invoice_lines.c.name,
+            invoice_lines.c.quantity,
+            invoice_lines.c.exact,
+            invoice_lines.c.amount,
+        )
+        .join(
+            invoices,
+            and_(
+                invoices.c.tenant_id == invoice_lines.c.tenant_id,
+                invoices.c.id == invoice_lines.c.invoice_id,
+            ),
+        )
+        .where(
+            invoice_lines.c.tenant_id == tenant_id,
+            invoice_lines.c.period_start == period.start,
+            invoices.c.kind == InvoiceKind.PERIOD.value,
+            invoices.c.replaced_by.is_(None),
+        )
+        .order_by(invoices.c.id, invoice_lines.c.line)
+    )
+    return invoiced_items(
+        (Item(kind, plan, version, item), name, quantity, exact, amount)
+        for kind, plan, version, item, name, quantity, exact, amount in await connection.execute(
+            query
+        )
+    )

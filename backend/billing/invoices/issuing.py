@@ -1,0 +1,185 @@
+"""Issue invoices: number them, write them down for good, draw on the customer's balance.
+
+All in the caller's transaction, so that a number without an invoice can't be, nor an invoice
+without its lines.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from decimal import Decimal
+from typing import Any
+
+from sqlalchemy import Text, bindparam, func, select, text
+from sqlalchemy.dialects.postgresql import ARRAY, insert
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from backend.billing.invoices.composing import ComposedLine, total_of
+from backend.billing.invoices.lifecycle import Balance, due_date
+from backend.billing.invoices.numbering import invoice_series, take_numbers
+from backend.billing.invoices.parties import Profile, on_top, seller
+from backend.ids import new_id
+from backend.pricing.money import exact_arithmetic
+from backend.pricing.periods import BillingPeriod
+from backend.settings import Settings
+from backend.storage.tables import invoice_lines, invoices, payments
+from backend_client.types.accounts import Tenant
+from backend_client.types.invoices import InvoiceKind, InvoiceState
+
+BALANCE = "balance"
+"""The method of payments that draw on a customer's balance or, if negative, put on it."""
+
+_FINALISE = text(
+    """
+    UPDATE invoices SET state = made.state, paid = made.paid, paid_at = made.paid_at
+    FROM unnest(:tenants, :ids, :states, :paid, :moments)
+        AS made (tenant_id, id, state, paid, paid_at)
+    WHERE invoices.tenant_id = made.tenant_id AND invoices.id = made.id
+    """
+).bindparams(
+    bindparam("tenants", type_=ARRAY(Text)),
+    bindparam("ids", type_=ARRAY(Text)),
+    bindparam("states", type_=ARRAY(Text)),
+    bindparam("paid", type_=ARRAY(invoices.c.paid.type)),
+    bindparam("moments", type_=ARRAY(invoices.c.paid_at.type)),
+)
+
+
+@dataclass(frozen=True, slots=True)
+class ToIssue:
+    """An invoice that has all but its number. ``id`` is the draft's."""
+
+    id: str
+    kind: InvoiceKind
+    tenant: Tenant
+    profile: Profile
+    period: BillingPeriod
+    lines: Sequence[ComposedLine]
+    replaces: str | None = None
+
+
+async def issue(
+    connection: AsyncConnection, settings: Settings, wanted: Sequence[ToIssue], now: datetime
+) -> None:
+    """Issue invoices, at most one of a tenant at once. The caller holds the tenants' cursors.
+
+    What a customer has on balance pays first. An invoice that asks for nothing is paid with that;
+    one below zero goes onto the balance.
+    """
+    if not wanted:
+        return
+    series = {one.id: invoice_series(settings.invoice_prefix, one.tenant.slug) for one in wanted}
+    numbers = await take_numbers(connection, series.values())
+    rows = [_row(one, numbers[series[one.id]], settings, now) for one in wanted]
+    await connection.execute(insert(invoices), rows)
+    lines = [
+        _line(one, number, line) for one in wanted for number, line in enumerate(one.lines, start=1)
+    ]
+    await connection.execute(insert(invoice_lines), lines)
+    balances = await balances_of(connection, [one.tenant.id for one in wanted])
+    drawn = {
+        row["id"]: _drawn(row["total"], balances.get(row["tenant_id"], Decimal(0))) for row in rows
+    }
+    settled = {row["id"]: Balance(row["total"], drawn[row["id"]]).settled for row in rows}
+    await connection.execute(
+        _FINALISE,
+        {
+            "tenants": [row["tenant_id"] for row in rows],
+            "ids": [row["id"] for row in rows],
+            "states": [
+                (InvoiceState.PAID if settled[row["id"]] else InvoiceState.FINALISED).value
+                for row in rows
+            ],
+            "paid": [drawn[row["id"]] for row in rows],
+            "moments": [now if settled[row["id"]] else None for row in rows],
+        },
+    )
+    moved = [
+        payment_row(row, drawn[row["id"]], BALANCE, row["number"], now)
+        for row in rows
+        if drawn[row["id"]]
+    ]
+    if moved:
+        await connection.execute(insert(payments), moved)
+
+
+async def balances_of(connection: AsyncConnection, tenant_ids: Sequence[str]) -> dict[str, Decimal]:
+    """Return what customers have on balance, of those that ever had one. Never below zero."""
+    query = (
+        select(payments.c.tenant_id, (-func.sum(payments.c.amount)).label("balance"))
+        .where(payments.c.tenant_id.in_(tenant_ids), payments.c.method == BALANCE)
+        .group_by(payments.c.tenant_id)
+    )
+    return {row.tenant_id: row.balance for row in await connection.execute(query)}
+
+
+def payment_row(
+    invoice: Any, amount: Decimal, method: str, reference: str, received_at: datetime
+) -> dict[str, Any]:
+    """Return the row of a payment on an invoice's row."""
+    return {
+        "tenant_id": invoice["tenant_id"],
+        "id": new_id("pay"),
+        "invoice_id": invoice["id"],
+        "amount": amount,
+        "currency": invoice["currency"],
+        "method": method,
+        "reference": reference,
+        "received_at": received_at,
+    }
+
+
+def _drawn(total: Decimal, balance: Decimal) -> Decimal:
+    return min(total, balance) if total > 0 else total
+
+
+def _row(one: ToIssue, number: str, settings: Settings, now: datetime) -> dict[str, Any]:
+    currency = one.tenant.currency
+    subtotal = total_of(one.lines)
+    taxes = one.profile.taxes(subtotal, currency)
+    with exact_arithmetic():
+        total = subtotal + on_top(taxes)
+    return {
+        "tenant_id": one.tenant.id,
+        "id": one.id,
+        "number": number,
+        "kind": one.kind.value,
+        "state": InvoiceState.DRAFT.value,
+        "currency": currency,
+        "period_start": one.period.start,
+        "period_end": one.period.end,
+        "time_zone": one.period.time_zone,
+        "issued_at": now,
+        "due_at": due_date(now, one.profile.net_days(settings)),
+        "subtotal": subtotal,
+        "tax": on_top(taxes),
+        "total": total,
+        "taxes": [tax.model_dump(mode="json") for tax in taxes],
+        "seller": seller(settings).model_dump(mode="json"),
+        "customer": one.profile.customer(one.tenant).model_dump(mode="json"),
+        "payment_note": settings.invoice_payment_note,
+        "replaces": one.replaces,
+    }
+
+
+def _line(one: ToIssue, number: int, line: ComposedLine) -> dict[str, Any]:
+    return {
+        "tenant_id": one.tenant.id,
+        "invoice_id": one.id,
+        "line": number,
+        "kind": line.of.kind,
+        "late": line.late,
+        "plan": line.of.plan,
+        "plan_version": line.of.plan_version,
+        "item": line.of.item,
+        "name": line.name,
+        "period_start": line.period.start,
+        "period_end": line.period.end,
+        "quantity": line.quantity,
+        "before": line.before,
+        "exact": line.exact,
+        "amount": line.amount,
+        "charge": None if line.charge is None else line.charge.model_dump(mode="json"),
+    }

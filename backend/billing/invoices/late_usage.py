@@ -1,0 +1,102 @@
+"""Usage that came after its period was invoiced: found by a mark that stands for the rollups."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from datetime import datetime, timedelta
+
+from sqlalchemy import DateTime, Text, bindparam, select, text
+from sqlalchemy.dialects.postgresql import ARRAY, insert
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from backend.pricing.periods import BillingPeriod
+from backend.settings import Settings
+from backend.storage.tables import billed_periods
+
+Window = tuple[str, datetime, datetime]
+"""A tenant and a period, ``start`` inclusive, ``end`` exclusive."""
+
+Mark = tuple[str, BillingPeriod, str]
+"""A tenant, a period, and the mark of the usage that it was billed for."""
+
+# A sum of hashes of whole rows: the same whatever their order, another one if a row is. Events that
+# move usage from one quarter hour to another are seen too.
+_MARKS = text(
+    """
+    SELECT span.tenant_id, span.start_at,
+           coalesce(sum(hash_record_extended(rollups.*, 0)::numeric), 0)::text
+    FROM unnest(:tenants, :starts, :ends) AS span (tenant_id, start_at, end_at)
+    LEFT JOIN rollups ON rollups.tenant_id = span.tenant_id
+        AND rollups.bucket >= span.start_at AND rollups.bucket < span.end_at
+    GROUP BY 1, 2
+    """
+).bindparams(
+    bindparam("tenants", type_=ARRAY(Text)),
+    bindparam("starts", type_=ARRAY(DateTime(timezone=True))),
+    bindparam("ends", type_=ARRAY(DateTime(timezone=True))),
+)
+
+
+async def usage_marks(
+    connection: AsyncConnection, windows: Sequence[Window]
+) -> dict[tuple[str, datetime], str]:
+    """Return the mark of the rollups in each window, by tenant and start.
+
+    Read marks before the usage itself: what lands in between is then billed, and its mark only
+    found to be old; it is never missed.
+    """
+    if not windows:
+        return {}
+    found = await connection.execute(
+        _MARKS,
+        {
+            "tenants": [tenant_id for tenant_id, _, _ in windows],
+            "starts": [start for _, start, _ in windows],
+            "ends": [end for _, _, end in windows],
+        },
+    )
+    return {(tenant_id, start): mark for tenant_id, start, mark in found}
+
+
+async def billed(
+    connection: AsyncConnection, tenant_ids: Iterable[str], now: datetime, settings: Settings
+) -> dict[str, list[tuple[BillingPeriod, str]]]:
+    """Return the tenants' invoiced periods that late events can still reach, oldest first."""
+    # Events so old that ingest refuses them can't come; a day for those that are under way.
+    oldest = now - timedelta(days=settings.event_max_age_days + 1)
+    query = (
+        select(billed_periods)
+        .where(
+            billed_periods.c.tenant_id.in_(list(tenant_ids)), billed_periods.c.period_end >= oldest
+        )
+        .order_by(billed_periods.c.tenant_id, billed_periods.c.period_start)
+    )
+    found: dict[str, list[tuple[BillingPeriod, str]]] = {}
+    for row in (await connection.execute(query)).mappings():
+        period = BillingPeriod(row["period_start"], row["period_end"], row["time_zone"])
+        found.setdefault(row["tenant_id"], []).append((period, row["usage_mark"]))
+    return found
+
+
+async def keep_marks(connection: AsyncConnection, marks: Sequence[Mark]) -> None:
+    """Remember for what usage periods are billed."""
+    if not marks:
+        return
+    kept = insert(billed_periods)
+    kept = kept.on_conflict_do_update(
+        index_elements=[billed_periods.c.tenant_id, billed_periods.c.period_start],
+        set_={"usage_mark": kept.excluded.usage_mark},
+    )
+    await connection.execute(
+        kept,
+        [
+            {
+                "tenant_id": tenant_id,
+                "period_start": period.start,
+                "period_end": period.end,
+                "time_zone": period.time_zone,
+                "usage_mark": mark,
+            }
+            for tenant_id, period, mark in marks
+        ],
+    )

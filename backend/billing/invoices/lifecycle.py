@@ -1,0 +1,71 @@
+"""What may become of an invoice, and what of it is still to be paid. Pure.
+
+draft -> finalised -> paid
+                   -> void            (asks for nothing; may be issued again)
+                   -> uncollectible   (still asks, nobody expects it; may be paid after all)
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from decimal import Decimal
+from typing import Final
+
+from backend.errors import Conflict
+from backend_client.types.invoices import InvoiceState
+
+_ZERO = Decimal(0)
+
+_MAY_BECOME: Final = {
+    InvoiceState.DRAFT: {InvoiceState.FINALISED, InvoiceState.PAID},
+    InvoiceState.FINALISED: {InvoiceState.PAID, InvoiceState.VOID, InvoiceState.UNCOLLECTIBLE},
+    InvoiceState.UNCOLLECTIBLE: {InvoiceState.PAID, InvoiceState.VOID},
+    InvoiceState.PAID: set(),
+    InvoiceState.VOID: set(),
+}
+
+_WHY_NOT: Final = {
+    InvoiceState.DRAFT: "it is a draft; finalise it first",
+    InvoiceState.PAID: "it is paid; a credit note gives money back",
+    InvoiceState.VOID: "it is void",
+}
+
+
+def check_move(state: InvoiceState, wanted: InvoiceState) -> None:
+    """Raise ``Conflict`` unless an invoice in ``state`` may go to ``wanted``."""
+    if wanted not in _MAY_BECOME[state]:
+        why = _WHY_NOT.get(state, f"it is {state.value}")
+        raise Conflict(f"This invoice can't become {wanted.value}: {why}.")
+
+
+@dataclass(frozen=True, slots=True)
+class Balance:
+    """What an invoice asks for and what was given for it, all before or after in one currency.
+
+    A negative ``total`` owes the customer: it is put on the customer's balance.
+    """
+
+    total: Decimal
+    paid: Decimal = _ZERO
+    credited: Decimal = _ZERO
+
+    @property
+    def due(self) -> Decimal:
+        """What is still to be paid; never below zero."""
+        return max(self.total - self.paid - self.credited, _ZERO)
+
+    @property
+    def settled(self) -> bool:
+        """Tell whether nothing is left to pay or to give back."""
+        return self.total - self.paid - self.credited == 0
+
+
+def due(state: InvoiceState, balance: Balance) -> Decimal:
+    """Return what is to be paid on an invoice in ``state``."""
+    return _ZERO if state in {InvoiceState.DRAFT, InvoiceState.VOID} else balance.due
+
+
+def due_date(issued_at: datetime, net_days: int) -> datetime:
+    """Return when an invoice is due under payment terms of ``net_days``."""
+    return issued_at + timedelta(days=net_days)

@@ -1,0 +1,224 @@
+"""Invoices and what happens to them, and how far each tenant is billed.
+
+Invoices outlive the tenant they are for: they are accounts, and refer to it by its id alone.
+Triggers keep what is final as it is; the migration that makes these tables has them.
+"""
+
+from __future__ import annotations
+
+from sqlalchemy import (
+    BigInteger,
+    Boolean,
+    CheckConstraint,
+    Column,
+    DateTime,
+    ForeignKeyConstraint,
+    Index,
+    Integer,
+    Numeric,
+    Table,
+    Text,
+    UniqueConstraint,
+    text,
+)
+from sqlalchemy.dialects.postgresql import ARRAY, JSONB
+
+from backend.storage.tables.common import created_column, metadata, time_column
+
+_NOTHING = text("0")
+
+
+def _of_invoice() -> ForeignKeyConstraint:
+    return ForeignKeyConstraint(
+        ["tenant_id", "invoice_id"], ["invoices.tenant_id", "invoices.id"], ondelete="CASCADE"
+    )
+
+
+invoices = Table(
+    "invoices",
+    metadata,
+    Column("tenant_id", Text, primary_key=True),
+    Column("id", Text, primary_key=True),
+    Column("number", Text, nullable=False),
+    Column("kind", Text, nullable=False),
+    Column("state", Text, nullable=False),
+    Column("currency", Text, nullable=False),
+    time_column("period_start"),
+    time_column("period_end"),
+    Column("time_zone", Text, nullable=False),
+    time_column("issued_at"),
+    time_column("due_at"),
+    Column("subtotal", Numeric, nullable=False),
+    Column("tax", Numeric, nullable=False),  # on top; a tax within the prices is in "taxes" alone
+    Column("total", Numeric, nullable=False),
+    Column("taxes", JSONB, nullable=False),
+    Column("seller", JSONB, nullable=False),
+    Column("customer", JSONB, nullable=False),
+    Column("payment_note", Text, nullable=False),
+    Column("replaces", Text),
+    # From here on is what may change once it is final
+    Column("paid", Numeric, nullable=False, server_default=_NOTHING),
+    Column("credited", Numeric, nullable=False, server_default=_NOTHING),
+    time_column("paid_at", nullable=True),
+    time_column("voided_at", nullable=True),
+    Column("void_reason", Text),
+    Column("replaced_by", Text),
+    created_column(),
+    UniqueConstraint("tenant_id", "number"),
+    CheckConstraint("total = subtotal + tax", name="total"),
+    CheckConstraint(
+        "CASE WHEN total < 0 THEN credited = 0 AND paid IN (0, total)"
+        " ELSE paid >= 0 AND credited >= 0 AND paid + credited <= total END",
+        name="not_overpaid",
+    ),
+    CheckConstraint(
+        "state IN ('draft', 'finalised', 'paid', 'void', 'uncollectible')", name="state"
+    ),
+    CheckConstraint("kind IN ('period', 'progressive')", name="kind"),
+    Index("ix_invoices_period", "tenant_id", "period_start"),
+    # A period is closed by one invoice that stands
+    Index(
+        "uq_invoices_closing",
+        "tenant_id",
+        "period_start",
+        unique=True,
+        postgresql_where=text("kind = 'period' AND replaced_by IS NULL"),
+    ),
+    Index("ix_invoices_open", "due_at", postgresql_where=text("state = 'finalised'")),
+)
+
+invoice_lines = Table(
+    "invoice_lines",
+    metadata,
+    Column("tenant_id", Text, primary_key=True),
+    Column("invoice_id", Text, primary_key=True),
+    Column("line", Integer, primary_key=True),
+    Column("kind", Text, nullable=False),
+    Column("late", Boolean, nullable=False),
+    # What the line is of: the charge's id, the discount's, the plan's
+    Column("plan", Text),
+    Column("plan_version", Integer),
+    Column("item", Text, nullable=False),
+    Column("name", Text, nullable=False),
+    time_column("period_start"),
+    time_column("period_end"),
+    Column("quantity", Numeric),
+    Column("before", Numeric),
+    Column("exact", Numeric, nullable=False),
+    Column("amount", Numeric, nullable=False),
+    Column("charge", JSONB),
+    _of_invoice(),
+    Index("ix_invoice_lines_period", "tenant_id", "period_start"),
+)
+
+payments = Table(
+    "payments",
+    metadata,
+    Column("tenant_id", Text, primary_key=True),
+    Column("id", Text, primary_key=True),
+    Column("invoice_id", Text, nullable=False),
+    Column("amount", Numeric, nullable=False),
+    Column("currency", Text, nullable=False),
+    Column("method", Text, nullable=False),
+    Column("reference", Text, nullable=False),
+    time_column("received_at"),
+    created_column(),
+    UniqueConstraint("tenant_id", "invoice_id", "method", "reference"),
+    _of_invoice(),
+    Index("ix_payments_balance", "tenant_id", postgresql_where=text("method = 'balance'")),
+)
+
+credit_notes = Table(
+    "credit_notes",
+    metadata,
+    Column("tenant_id", Text, primary_key=True),
+    Column("id", Text, primary_key=True),
+    Column("number", Text, nullable=False),
+    Column("invoice_id", Text, nullable=False),
+    Column("reason", Text, nullable=False),
+    Column("lines", JSONB, nullable=False),
+    Column("subtotal", Numeric, nullable=False),
+    Column("tax", Numeric, nullable=False),
+    Column("total", Numeric, nullable=False),
+    Column("to_balance", Numeric, nullable=False),
+    time_column("issued_at"),
+    created_column(),
+    UniqueConstraint("tenant_id", "number"),
+    CheckConstraint("total = subtotal + tax AND total > 0", name="total"),
+    CheckConstraint("to_balance BETWEEN 0 AND total", name="to_balance"),
+    _of_invoice(),
+    Index("ix_credit_notes_invoice", "tenant_id", "invoice_id"),
+)
+
+invoice_reminders = Table(
+    "invoice_reminders",
+    metadata,
+    Column("tenant_id", Text, primary_key=True),
+    Column("invoice_id", Text, primary_key=True),
+    Column("step", Text, primary_key=True),
+    time_column("at"),
+    _of_invoice(),
+)
+
+invoice_series = Table(
+    "invoice_series",
+    metadata,
+    Column("series", Text, primary_key=True),
+    Column("last_number", BigInteger, nullable=False),
+)
+
+billing_profiles = Table(
+    "billing_profiles",
+    metadata,
+    Column("tenant_id", Text, primary_key=True),
+    Column("name", Text),
+    Column("address", ARRAY(Text), nullable=False, server_default=text("'{}'")),
+    Column("email", Text),
+    Column("tax_id", Text),
+    Column("net_days", Integer),
+    Column("progressive_threshold", Numeric),
+    Column("tax_name", Text),
+    Column("tax_percent", Numeric, nullable=False, server_default=_NOTHING),
+    Column("tax_inclusive", Boolean, nullable=False, server_default=text("false")),
+    ForeignKeyConstraint(["tenant_id"], ["tenants.id"], ondelete="CASCADE"),
+)
+
+billing_cursors = Table(
+    "billing_cursors",
+    metadata,
+    Column("tenant_id", Text, primary_key=True),
+    # The period that is not invoiced yet; the draft of its invoice has this id
+    Column("draft_id", Text, nullable=False),
+    time_column("period_start"),
+    time_column("period_end"),
+    Column("time_zone", Text, nullable=False),
+    # The run that could not bill the tenant, and why
+    Column("failed_run", Text),
+    Column("problem", Text),
+    ForeignKeyConstraint(["tenant_id"], ["tenants.id"], ondelete="CASCADE"),
+    Index("ix_billing_cursors_period_end", "period_end"),
+)
+
+billed_periods = Table(
+    "billed_periods",
+    metadata,
+    Column("tenant_id", Text, primary_key=True),
+    Column("period_start", DateTime(timezone=True), primary_key=True),
+    time_column("period_end"),
+    Column("time_zone", Text, nullable=False),
+    # Stands for the rollups that were rated last: other rollups, another mark
+    Column("usage_mark", Text, nullable=False),
+    ForeignKeyConstraint(["tenant_id"], ["tenants.id"], ondelete="CASCADE"),
+)
+invoice_runs = Table(
+    "invoice_runs",
+    metadata,
+    Column("id", Text, primary_key=True),
+    time_column("as_of"),
+    time_column("started_at"),
+    time_column("finished_at", nullable=True),
+    Column("due", BigInteger, nullable=False),
+    Column("invoiced", BigInteger, nullable=False, server_default=_NOTHING),
+    Column("nothing_to_bill", BigInteger, nullable=False, server_default=_NOTHING),
+    Column("failed", BigInteger, nullable=False, server_default=_NOTHING),
+)

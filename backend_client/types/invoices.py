@@ -1,0 +1,247 @@
+"""Invoices: what a period is billed at, line by line, and what became of it."""
+
+from __future__ import annotations
+
+from decimal import Decimal
+from enum import StrEnum
+from typing import Annotated, Literal
+
+from pydantic import Field
+
+from backend_client.types.common import Answer, Exact, Instant, Money, Wire
+from backend_client.types.plans import Percent, Price
+from backend_client.types.spend import Period, SpendLine
+
+AddressLine = Annotated[str, Field(min_length=1, max_length=200)]
+Text = Annotated[str, Field(min_length=1, max_length=200)]
+Positive = Annotated[Exact, Field(gt=0, max_digits=24, decimal_places=4, allow_inf_nan=False)]
+
+
+class InvoiceState(StrEnum):
+    """A draft still follows usage; what is finalised never changes but for what is paid on it."""
+
+    DRAFT = "draft"
+    FINALISED = "finalised"
+    PAID = "paid"
+    VOID = "void"
+    UNCOLLECTIBLE = "uncollectible"
+
+
+class InvoiceKind(StrEnum):
+    """``period`` closes a billing period; ``progressive`` bills a part of one that runs."""
+
+    PERIOD = "period"
+    PROGRESSIVE = "progressive"
+
+
+class Party(Answer):
+    """Who sells or who buys, as it is printed."""
+
+    name: str
+    address: list[str] = []
+    email: str | None = None
+    tax_id: str | None = None
+
+
+class Tax(Answer):
+    """A tax on ``taxable``, rounded half up to the minor unit.
+
+    It comes on top of the subtotal or, if ``inclusive``, is within it.
+    """
+
+    name: str
+    percent: Exact
+    inclusive: bool
+    taxable: Money
+    amount: Money
+
+
+class InvoiceLine(Answer):
+    """One line. ``amount`` is ``exact`` rounded once, half up, to the minor unit.
+
+    ``kind`` is ``charge``, what was adjusted beside the charges (``minimum``, ``maximum``,
+    ``discount`` and the like), or ``invoiced_before``: what earlier invoices of the same period
+    asked for, taken off. On a line with ``late`` the period was rated again, after it was
+    invoiced: ``charge`` shows the whole, ``before`` is what was invoiced of it, ``amount`` the
+    difference. ``charge`` holds the arithmetic, tier by tier.
+    """
+
+    line: int
+    kind: str
+    name: str
+    period: Period
+    late: bool = False
+    plan: str | None = None
+    plan_version: int | None = None
+    quantity: Exact | None = None
+    charge: SpendLine | None = None
+    before: Money | None = None
+    exact: Exact
+    amount: Money
+
+
+class Payment(Answer):
+    """Money received for an invoice, or drawn from (negative: put on) the customer's balance."""
+
+    id: str
+    amount: Money
+    method: str
+    reference: str
+    received_at: Instant
+
+
+class CreditedLine(Answer):
+    """What a credit note takes off a line, before tax."""
+
+    line: int
+    amount: Money
+
+
+class CreditNote(Answer):
+    """Takes back part of an invoice. ``to_balance`` is what was paid already of it.
+
+    The balance is drawn on by the next invoices.
+    """
+
+    id: str
+    number: str
+    invoice_id: str
+    reason: str
+    lines: list[CreditedLine]
+    subtotal: Money
+    tax: Money
+    total: Money
+    to_balance: Money
+    issued_at: Instant
+
+
+class Reminder(Answer):
+    """A step of dunning that an overdue invoice has come to."""
+
+    step: str
+    at: Instant
+
+
+class InvoiceSummary(Answer):
+    """An invoice in a list. ``number`` and dates are null while it is a draft.
+
+    ``due`` is what is still to be paid. A draft is finalised at ``finalises_at``.
+    """
+
+    id: str
+    number: str | None
+    kind: InvoiceKind
+    state: InvoiceState
+    period: Period
+    issued_at: Instant | None
+    due_at: Instant | None
+    finalises_at: Instant | None = None
+    total: Money
+    due: Money
+    overdue: bool = False
+
+
+class Invoice(InvoiceSummary):
+    """An invoice with its lines.
+
+    ``subtotal`` is the sum of the lines, ``total`` that and the taxes which come on top.
+    """
+
+    seller: Party
+    customer: Party
+    lines: list[InvoiceLine]
+    subtotal: Money
+    taxes: list[Tax] = []
+    paid: Money
+    credited: Money
+    payment_note: str = ""
+    replaces: str | None = None
+    replaced_by: str | None = None
+    payments: list[Payment] = []
+    credit_notes: list[CreditNote] = []
+    reminders: list[Reminder] = []
+
+
+class LineEvent(Answer):
+    """An event behind a line, as it was received."""
+
+    id: str
+    source: str
+    time: Instant
+    received_at: Instant
+    application: str
+    key: str | None
+    model: str
+    quantities: dict[str, Exact]
+    labels: dict[str, str]
+
+
+class PaymentRecord(Wire):
+    """Money that came in. The same ``method`` and ``reference`` again are the same payment."""
+
+    amount: Positive
+    method: Text
+    reference: Text
+    received_at: Instant | None = None
+
+
+class CreditWanted(Wire):
+    """What to credit of a line, before tax; all that is left of it when ``amount`` is null."""
+
+    line: int = Field(ge=1)
+    amount: Positive | None = None
+
+
+class CreditNoteCreate(Wire):
+    """A credit note over some lines; over all that is left of the invoice if there are none."""
+
+    reason: Text
+    lines: list[CreditWanted] = Field([], max_length=1000)
+
+
+class VoidInvoice(Wire):
+    """Why an invoice is void, and whether to issue it again under a new number."""
+
+    reason: Text
+    reissue: bool = False
+
+
+class BillingDetails(Wire):
+    """How a customer is named on its invoices; the tenant's name if ``name`` is null."""
+
+    name: Text | None = None
+    address: list[AddressLine] = Field([], max_length=8)
+    email: Text | None = None
+    tax_id: Text | None = None
+
+
+class BillingTerms(Wire):
+    """What the seller agrees with a customer; null takes what holds for all.
+
+    ``net_days``: days from issue to due. ``progressive_threshold``: what may be unbilled in a
+    running period before it is invoiced in part.
+    """
+
+    net_days: int | None = Field(None, ge=0, le=365)
+    progressive_threshold: Price | None = None
+    tax_name: Text | None = None
+    tax_percent: Percent = Decimal(0)
+    tax_inclusive: bool = False
+
+
+class InvoiceRun(Answer):
+    """A run over all tenants. ``due`` had periods to close; the others count those that are done.
+
+    ``invoiced`` and ``nothing_to_bill`` count periods, ``failed`` tenants that were left.
+    """
+
+    id: str
+    state: Literal["running", "finished"]
+    as_of: Instant
+    started_at: Instant
+    finished_at: Instant | None
+    due: int
+    left: int
+    invoiced: int
+    nothing_to_bill: int
+    failed: int
