@@ -15,7 +15,7 @@ from backend.storage.tables import forecasts
 from backend_client.types.accounts import Tenant
 from backend_client.types.spend import Forecast
 
-FRESH_SECONDS: Final = 60
+FRESH_SECONDS: Final = 15
 """So long a forecast is fresh though usage moved on: it moves on all the time."""
 _UNCHANGED_FRESH = timedelta(minutes=15)
 _SHOWN = timedelta(days=1)
@@ -42,8 +42,8 @@ async def stored_forecast(
 ) -> tuple[Forecast | None, State]:
     """Return the tenant's forecast and how good it still is.
 
-    ``fresh``: usage is what it was and it is at most a quarter hour old, or it is a minute old at
-    most. ``stale``: made today or yesterday, in this period, on these plans: it can be shown while
+    ``fresh``: usage is what it was and it is at most a quarter hour old, or it is 15 seconds old
+    at most. ``stale``: made today or yesterday, in this period, on these plans: it can be shown while
     the next is made. ``none``: there is none to show.
     """
     basis = await basis_now(connection, tenant, now)

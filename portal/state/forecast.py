@@ -25,8 +25,8 @@ class ForecastState(rx.State, mixin=True):
     rows: list[dict[str, Any]] = []
     description: str = ""
 
-    async def _look_ahead(self, caller: Caller) -> bool:
-        """Show the forecast; tell whether one is still being computed.
+    async def _look_ahead(self, caller: Caller, version: int | None) -> bool:
+        """Show the forecast; tell whether one that knows usage ``version`` is still to come.
 
         Raises:
             Unauthenticated: the session has ended.
@@ -43,7 +43,7 @@ class ForecastState(rx.State, mixin=True):
             return True
         async with changing(self):
             self._show_forecast(forecast)
-        return False
+        return version is not None and forecast.version < version
 
     def _show_forecast(self, forecast: Forecast) -> None:
         currency = forecast.expected.currency

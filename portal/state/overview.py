@@ -74,7 +74,7 @@ class Overview(ForecastState, PageState, Session):
                         self._ready()
                     forecast_due = sees_spend
                 if forecast_due:
-                    forecast_due = await self._look_ahead(caller)
+                    forecast_due = await self._look_ahead(caller, version)
             except Unavailable as problem:
                 async with self:
                     self._fail(str(problem))

@@ -60,7 +60,7 @@ class Spend(ForecastState, PageState, Session):
                         self._show(spend)
                         self._ready()
                 if forecast_due:
-                    forecast_due = await self._look_ahead(caller)
+                    forecast_due = await self._look_ahead(caller, version)
             except Unavailable as problem:
                 async with self:
                     self._fail(str(problem))
