@@ -14,6 +14,7 @@ from backend_client.sending import AsyncSender, Sender
 from backend_client.transport import DONE, STREAM_TIMEOUT, chunk_of, event_data, unreachable
 from backend_client.types.dead_letters import DeadLetter, DeadLetterContent, DeadLetterReplay
 from backend_client.types.events import IngestResult, UsageEvent
+from backend_client.types.pipeline import Pipeline
 from backend_client.types.usage import Granularity, UsageDimension, UsageReport
 
 
@@ -75,6 +76,10 @@ class MeteringMethods(Sender):
             meter=meter,
         )
         return self._do(requests.usage_csv(call))
+
+    def pipeline(self) -> Pipeline:
+        """How the way from ingest to rollups is doing; for the operator."""
+        return self._do(requests.pipeline())
 
     def dead_letters(self) -> list[DeadLetter]:
         """All messages that could not be counted, oldest first; for the operator."""
@@ -178,6 +183,10 @@ class AsyncMeteringMethods(AsyncSender):
             meter=meter,
         )
         return await self._do(requests.usage_csv(call))
+
+    async def pipeline(self) -> Pipeline:
+        """How the way from ingest to rollups is doing; for the operator."""
+        return await self._do(requests.pipeline())
 
     async def dead_letters(self) -> list[DeadLetter]:
         """All messages that could not be counted, oldest first; for the operator."""

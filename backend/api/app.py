@@ -10,12 +10,14 @@ from fastapi import FastAPI
 from backend.accounts.authenticator import Authenticator
 from backend.accounts.identity import IdentityProvider
 from backend.api import problems
+from backend.api.bodies import BodyBudget
 from backend.api.dependencies import Services
 from backend.api.middleware import BodyLimit, Metrics, RequestContext
 from backend.api.routers import (
     applications,
     catalog,
     dead_letters,
+    drift,
     events,
     forecast,
     gateway,
@@ -23,6 +25,7 @@ from backend.api.routers import (
     keys,
     me,
     members,
+    pipeline,
     sessions,
     spend,
     subscription,
@@ -32,6 +35,7 @@ from backend.api.routers import (
 )
 from backend.errors import ConfigurationError
 from backend.gateway.gateway import Gateway
+from backend.metering.ingest import Ingest
 from backend.metering.stream import UsageStream
 from backend.settings import Settings
 from backend.storage.database import Database
@@ -41,6 +45,7 @@ _ROUTERS = (
     applications,
     catalog,
     dead_letters,
+    drift,
     events,
     forecast,
     gateway,
@@ -48,6 +53,7 @@ _ROUTERS = (
     keys,
     me,
     members,
+    pipeline,
     sessions,
     spend,
     subscription,
@@ -73,6 +79,8 @@ def create_app(settings: Settings) -> FastAPI:
             settings=settings,
             database=database,
             stream=stream,
+            ingest=Ingest(settings, database, stream),
+            body_budget=BodyBudget(settings.ingest_memory_bytes),
             authenticator=authenticator,
             gateway=gateway_now,
             identity_provider=_identity_provider(settings),

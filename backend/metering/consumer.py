@@ -18,6 +18,7 @@ from backend.metering.counting import count_events
 from backend.metering.dead_letters import REASON_HEADER
 from backend.metering.events import AcceptedEvent, decode
 from backend.metering.stream import (
+    COUNTING,
     dead_letter_stream,
     ensure_streams,
     events_subject,
@@ -28,7 +29,6 @@ from backend.storage.database import Database
 
 _log = structlog.get_logger(__name__)
 
-_DURABLE = "counting"
 _BATCH_MESSAGES = 50
 _BATCH_EVENTS = 5_000
 _WAIT_SECONDS = 1.0
@@ -75,7 +75,7 @@ class UsageConsumer:
             await ensure_streams(js, self._settings)
             subscription = await js.pull_subscribe(
                 events_subject(self._settings.stream_name),
-                durable=_DURABLE,
+                durable=COUNTING,
                 stream=self._settings.stream_name,
                 config=ConsumerConfig(
                     ack_policy=AckPolicy.EXPLICIT,

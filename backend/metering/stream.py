@@ -11,18 +11,24 @@ from nats.aio.client import Client
 from nats.errors import Error as NatsError
 from nats.js import JetStreamContext
 from nats.js.api import DiscardPolicy, RetentionPolicy, StorageType, StreamConfig
-from nats.js.errors import NotFoundError
+from nats.js.errors import APIError, NotFoundError
 
-from backend.errors import Unavailable
+from backend.errors import RateLimited, Unavailable
 from backend.ids import new_id
 from backend.metering.events import AcceptedEvent, messages
 from backend.settings import Settings
 
 _log = structlog.get_logger(__name__)
 
+COUNTING = "counting"
+"""The name of the durable consumer that all workers share."""
+
 CONNECT_SECONDS = 2.0
 _ACK_SECONDS = 2.0
 _ATTEMPTS = 3
+_FULL_RETRY_SECONDS = 5
+_FULL = {10077, 10122, 10047, 10023}
+"""JetStream's codes for: at most so many bytes or messages; no room on disk or in memory."""
 
 
 def events_subject(stream_name: str) -> str:
@@ -134,8 +140,8 @@ class UsageStream:
     async def publish(self, events: Sequence[AcceptedEvent]) -> None:
         """Return once JetStream has stored every event.
 
-        Raises ``Unavailable`` if it could not be made sure of; sending the same events again is
-        harmless, because each counts once.
+        Raises ``RateLimited`` if the stream is full, ``Unavailable`` if it could not be made sure
+        of; sending the same events again is harmless, because each counts once.
         """
         if not events:
             return
@@ -149,6 +155,13 @@ class UsageStream:
         for attempt in range(1, _ATTEMPTS + 1):
             try:
                 await js.publish(subject, message, headers=headers)
+            except APIError as error:
+                if error.err_code not in _FULL:
+                    raise Unavailable("The usage stream refused the write.") from error
+                raise RateLimited(
+                    "The usage stream is full: the worker is behind. Send it again later.",
+                    retry_after_seconds=_FULL_RETRY_SECONDS,
+                ) from error
             except (NatsError, OSError, TimeoutError) as error:
                 if attempt == _ATTEMPTS:
                     raise Unavailable(

@@ -11,6 +11,7 @@ from backend_client.requests.call import Call, Params, get, nothing, reader, sen
 from backend_client.types.common import Page
 from backend_client.types.dead_letters import DeadLetter, DeadLetterContent, DeadLetterReplay
 from backend_client.types.events import IngestResult, UsageEvent
+from backend_client.types.pipeline import Pipeline
 from backend_client.types.usage import Granularity, UsageDimension, UsageReport
 
 
@@ -81,3 +82,7 @@ def replay_dead_letter(sequence: int, wanted: DeadLetterReplay) -> Call[IngestRe
 
 def discard_dead_letter(sequence: int) -> Call[None]:
     return Call("DELETE", f"/v1/dead-letters/{sequence}", nothing, repeatable=False)
+
+
+def pipeline() -> Call[Pipeline]:
+    return get("/v1/pipeline", Pipeline)

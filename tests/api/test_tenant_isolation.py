@@ -49,6 +49,11 @@ OPERATORS = {
     ("post", "/v1/tenants"),
     ("delete", "/v1/tenants/{tenant_id}"),
     ("put", "/v1/catalog"),
+    ("get", "/v1/dead-letters"),
+    ("get", "/v1/dead-letters/{sequence}"),
+    ("post", "/v1/dead-letters/{sequence}/replay"),
+    ("delete", "/v1/dead-letters/{sequence}"),
+    ("get", "/v1/pipeline"),
 }
 """Routes that no credential of a tenant opens."""
 
@@ -105,6 +110,7 @@ class TenantOfTest:
             ("post", "/v1/events"): [event, {**event, "id": "2", "subject": self.id}],
             ("post", "/v1/tenants"): {"slug": "of-b", "name": "Of B"},
             ("put", "/v1/catalog"): {},
+            ("post", "/v1/dead-letters/{sequence}/replay"): {"events": [event]},
             ("post", "/v1/sessions"): {"id_token": "none", "nonce": "none"},
             ("post", "/v1/sessions/local"): {"secret": "none"},
         }
@@ -119,6 +125,7 @@ class TenantOfTest:
             "key_id": self.ids["key"],
             "user_id": self.ids["user"],
             "group_by": "model",
+            "sequence": "1",
         }
         url = operation.path
         for one in operation.parameters("path"):

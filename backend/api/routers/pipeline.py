@@ -1,0 +1,24 @@
+"""How metering is doing, for the operator."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from fastapi import APIRouter, Depends
+
+from backend.accounts.principal import Permission, Principal
+from backend.api.dependencies import ServicesNow, needs
+from backend.metering.pipeline import look_at_pipeline
+from backend_client.types.pipeline import Pipeline
+
+router = APIRouter(tags=["operator"])
+
+
+@router.get("/v1/pipeline")
+async def get_pipeline(
+    services: ServicesNow, caller: Annotated[Principal, Depends(needs(Permission.OPERATE))]
+) -> Pipeline:
+    """Return what waits to be counted, since when, and what was set aside."""
+    js = await services.stream.jetstream()
+    async with services.database.begin() as connection:
+        return await look_at_pipeline(connection, js, services.settings.stream_name)
