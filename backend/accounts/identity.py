@@ -17,7 +17,6 @@ from backend.errors import Unauthenticated, Unavailable
 _ALGORITHMS = ["RS256", "RS384", "RS512", "PS256", "PS384", "PS512", "ES256", "ES384", "ES512"]
 """Signatures by a key pair alone: never ``none``, never a secret shared with the client."""
 _KEYS_SECONDS = 3600.0
-_REFRESH_SECONDS = 10.0
 _LEEWAY_SECONDS = 60
 
 
@@ -34,9 +33,11 @@ class Identity:
 class IdentityProvider:
     """Verifies the ID tokens of one issuer, for one client id."""
 
-    def __init__(self, issuer: str, client_id: str) -> None:
+    def __init__(self, issuer: str, client_id: str, *, refresh_seconds: float = 10.0) -> None:
+        """Ask for the issuer's keys anew at most every ``refresh_seconds``, when one is missing."""
         self._issuer = issuer.rstrip("/")
         self._client_id = client_id
+        self._refresh_seconds = refresh_seconds
         self._keys: KeySet | None = None
         self._fetched = float("-inf")
         self._fetching = asyncio.Lock()
@@ -53,7 +54,7 @@ class IdentityProvider:
                 token = jwt.decode(id_token, keys, algorithms=_ALGORITHMS)
             except InvalidKeyIdError:
                 # Signed by a key that is newer than the ones we know.
-                keys = await self._key_set(_REFRESH_SECONDS)
+                keys = await self._key_set(self._refresh_seconds)
                 token = jwt.decode(id_token, keys, algorithms=_ALGORITHMS)
             claims = token.claims
             jwt.JWTClaimsRegistry(

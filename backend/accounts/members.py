@@ -9,7 +9,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from backend.accounts.audit import record
 from backend.accounts.pages import Cursor, page_of
 from backend.accounts.principal import Principal
-from backend.errors import Conflict, InvalidInput, NotFound
+from backend.errors import Conflict, Forbidden, InvalidInput, NotFound
 from backend.ids import new_id
 from backend.storage.tables import members, tenants, users
 from backend_client.types.accounts import Member, Membership, Role, Tenant
@@ -88,7 +88,11 @@ async def list_members(
 async def change_role(
     connection: AsyncConnection, caller: Principal, user_id: str, role: Role
 ) -> Member:
-    """Give a member another role; raise ``NotFound``, or ``Conflict`` for the last owner."""
+    """Give a member another role.
+
+    Raises ``NotFound``, ``Conflict`` for the last owner, and ``Forbidden`` if an owner is to be
+    made or unmade by somebody who is none.
+    """
     if role is Role.OPERATOR:
         raise InvalidInput(
             "operator is the seller's role, not a member's.",
@@ -96,7 +100,7 @@ async def change_role(
         )
     member = await _locked_member(connection, caller.tenant_id, user_id)
     if Role.OWNER in {member.role, role} and caller.role not in {Role.OWNER, Role.OPERATOR}:
-        raise Conflict("Only an owner can make or unmake an owner.")
+        raise Forbidden("Only an owner can make or unmake an owner.")
     if member.role is Role.OWNER and role is not Role.OWNER:
         await _require_another_owner(connection, caller.tenant_id, user_id)
     await connection.execute(
@@ -104,21 +108,27 @@ async def change_role(
         .where(members.c.tenant_id == caller.tenant_id, members.c.user_id == user_id)
         .values(role=role.value)
     )
-    await record(connection, caller, "member.change", user_id, detail={"role": role.value})
+    changed: dict[str, object] = {"role": role.value, "was": member.role.value}
+    await record(connection, caller, "member.change", user_id, detail=changed)
     return member.model_copy(update={"role": role})
 
 
 async def remove_member(connection: AsyncConnection, caller: Principal, user_id: str) -> None:
-    """End a membership; raise ``NotFound``, or ``Conflict`` for the last owner."""
+    """End a membership.
+
+    Raises ``NotFound``, ``Conflict`` for the last owner, and ``Forbidden`` if an owner is to be
+    removed by somebody who is none.
+    """
     member = await _locked_member(connection, caller.tenant_id, user_id)
     if member.role is Role.OWNER:
         if caller.role not in {Role.OWNER, Role.OPERATOR}:
-            raise Conflict("Only an owner can remove an owner.")
+            raise Forbidden("Only an owner can remove an owner.")
         await _require_another_owner(connection, caller.tenant_id, user_id)
     await connection.execute(
         delete(members).where(members.c.tenant_id == caller.tenant_id, members.c.user_id == user_id)
     )
-    await record(connection, caller, "member.remove", user_id)
+    was: dict[str, object] = {"was": member.role.value}
+    await record(connection, caller, "member.remove", user_id, detail=was)
 
 
 async def _locked_member(connection: AsyncConnection, tenant_id: str, user_id: str) -> Member:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import base64
-import binascii
 from collections.abc import Callable
 from typing import TypeVar
 
@@ -25,13 +24,28 @@ class Cursor:
     @staticmethod
     def read(cursor: str) -> str:
         """Return what the cursor goes on after; raise ``InvalidInput`` if it was not ours."""
+        padded = cursor + "=" * (-len(cursor) % 4)
         try:
-            return base64.urlsafe_b64decode(cursor + "=" * (-len(cursor) % 4)).decode()
-        except (binascii.Error, UnicodeDecodeError, ValueError):
+            after = base64.b64decode(padded, altchars=b"-_", validate=True).decode()
+        except ValueError:  # not base64, or not of text
+            after = ""
+        if not after.isprintable() or not after:
             raise InvalidInput(
                 "The cursor is not one that a page gave.",
                 errors=[FieldError(field="cursor", detail="use next_cursor of the page before")],
-            ) from None
+            )
+        return after
+
+    @staticmethod
+    def read_number(cursor: str) -> int:
+        """Return the number that the cursor goes on after, for lists that are sorted by one."""
+        text = Cursor.read(cursor)
+        if not text.isascii() or not text.isdigit() or len(text) > 18:
+            raise InvalidInput(
+                "The cursor is not one that a page gave.",
+                errors=[FieldError(field="cursor", detail="use next_cursor of the page before")],
+            )
+        return int(text)
 
 
 def page_of(items: list[Item], limit: int, key: Callable[[Item], str]) -> Page[Item]:

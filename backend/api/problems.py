@@ -24,6 +24,9 @@ from backend_client.types.problems import FieldError, Problem
 
 _log = structlog.get_logger(__name__)
 
+_UNSTORABLE = frozenset({"22021", "22P05"})
+"""SQLSTATE of a text with a NUL, which PostgreSQL's text and JSON can't hold."""
+
 MEDIA_TYPE = "application/problem+json"
 
 
@@ -85,6 +88,8 @@ def install(app: FastAPI) -> None:
     async def database(request: Request, error: DBAPIError) -> Response:
         if error.connection_invalidated or error.orig is None:
             return problem_response(request, Unavailable("The database can't be reached."))
+        if getattr(error.orig, "sqlstate", None) in _UNSTORABLE:
+            return problem_response(request, InvalidInput("A text holds a character NUL."))
         return await unexpected(request, error)
 
     @app.exception_handler(PoolTimeout)

@@ -8,13 +8,12 @@ from typing import Any
 
 import httpx
 import pytest
-import uvicorn
 from fastapi import FastAPI
 
 from backend_client import AsyncFareboxClient, FareboxClient
 from tests.api.conftest import api, api_settings, app, operator, session, worker
 from tests.client.flaky import FlakyServer
-from tests.waiting import until
+from tests.serving import served
 
 __all__ = ["api", "api_settings", "app", "operator", "session", "worker"]
 
@@ -71,18 +70,8 @@ async def client(request: pytest.FixtureRequest) -> AsyncIterator[Caller]:
 @pytest.fixture
 async def url(app: FastAPI) -> AsyncIterator[str]:
     """Where uvicorn serves the API."""
-    config = uvicorn.Config(app, port=0, lifespan="off", log_config=None, ws="none")
-    server = uvicorn.Server(config)
-    serving = asyncio.create_task(server.serve())
-
-    async def started() -> bool:
-        return server.started
-
-    await until(started)
-    port = server.servers[0].sockets[0].getsockname()[1]
-    yield f"http://127.0.0.1:{port}"
-    server.should_exit = True
-    await serving
+    async with served(app) as address:
+        yield address
 
 
 @pytest.fixture
