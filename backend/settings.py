@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from decimal import Decimal
 from functools import cached_property
 from ipaddress import ip_address
 from pathlib import Path
@@ -70,6 +71,8 @@ class Settings(BaseSettings):
     event_max_future_seconds: int = Field(300, ge=0)
     stream_max_bytes: int = Field(4 * 1024**3, gt=0)
     stream_name: str = "FAREBOX_USAGE"
+    drift_tolerance: Decimal = Field(Decimal("0.02"), ge=0)
+    """How far a provider's report may be from our own count, as a part of it, without alert."""
 
     # Invoices. Lists and mappings are JSON in the environment.
     seller_name: str = "Sample seller (set FAREBOX_SELLER_NAME)"

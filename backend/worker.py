@@ -11,6 +11,7 @@ import structlog
 from backend.errors import ConfigurationError
 from backend.forecasting.worker import ForecastWorker
 from backend.metering.consumer import UsageConsumer
+from backend.metering.drift import DriftPass
 from backend.settings import Settings
 from backend.storage.database import Database
 
@@ -33,6 +34,7 @@ async def run_worker(settings: Settings) -> None:
     tasks: list[Task] = [
         UsageConsumer(database, settings.nats_url, settings).run,
         ForecastWorker(database, settings.nats_url, settings).run,
+        DriftPass(database).run,
     ]
     _log.info("worker.started")
     try:

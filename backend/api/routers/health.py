@@ -9,6 +9,7 @@ from fastapi.responses import JSONResponse
 from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 
 from backend.api.dependencies import ServicesNow
+from backend.api.gauges import read_gauges
 
 router = APIRouter(tags=["health"])
 
@@ -32,8 +33,8 @@ async def readyz(services: ServicesNow) -> JSONResponse:
 
 
 @router.get("/metrics", response_class=Response)
-async def metrics(request: Request) -> Response:
-    """Give Prometheus this process's counters."""
-    return Response(
-        generate_latest(request.app.state.metrics.registry), media_type=CONTENT_TYPE_LATEST
-    )
+async def metrics(request: Request, services: ServicesNow) -> Response:
+    """Give Prometheus this process's counters, and what the database tells of all."""
+    counters = generate_latest(request.app.state.metrics.registry)
+    gauges = await read_gauges(services.database)
+    return Response(counters + gauges, media_type=CONTENT_TYPE_LATEST)

@@ -47,6 +47,8 @@ from backend.storage.tables.wallets import (
     wallets,
 )
 
+from backend.storage.tables.reconciliation import token_drift
+
 __all__ = [
     "api_keys",
     "applications",
@@ -79,6 +81,7 @@ __all__ = [
     "sessions",
     "subscriptions",
     "tenants",
+    "token_drift",
     "top_ups",
     "usage_versions",
     "users",

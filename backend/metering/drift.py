@@ -1,0 +1,210 @@
+"""Drift: how far what providers report is from what the model's own tokenizer counts.
+
+The table ``token_drift`` holds the sums of each day (UTC), model and meter over all tenants. It is
+computed anew from events by a pass of its own, so that running it twice, late, or on two workers
+gives the same. Only events that a provider reported on and that were counted here take part; what
+was voided does not. Cached tokens are part of the input here, since no tokenizer can tell them.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Sequence
+from datetime import UTC, date, datetime, timedelta
+from decimal import Decimal
+
+import structlog
+from sqlalchemy import delete, func, select, text, tuple_
+from sqlalchemy.exc import SQLAlchemyError
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from backend.settings import Settings
+from backend.storage.database import Database
+from backend.storage.tables import token_drift
+from backend_client.types.drift import DriftReport, DriftRow, ModelDrift
+
+_log = structlog.get_logger(__name__)
+
+PASS_SECONDS = 300
+"""Between two passes. Each computes today and the two days before it."""
+RECENT_DAYS = 3
+KEPT_FRESH_DAYS = 35
+"""Days in which late events and corrections show within a day; older ones stay as they were."""
+_LOCK = 0x6472_6966_74  # "drift" in ASCII: one worker makes the pass
+
+_SUMS = text(
+    """
+    SELECT model, meter, sum(reported) AS reported, sum(counted) AS counted, count(*) AS events
+    FROM (
+        SELECT model, part.meter, part.reported, part.counted
+        FROM events CROSS JOIN LATERAL (VALUES
+            ('input_tokens',
+             coalesce((quantities ->> 'input_tokens')::numeric, 0)
+             + coalesce((quantities ->> 'cached_input_tokens')::numeric, 0),
+             coalesce((counted ->> 'input_tokens')::numeric, 0)
+             + coalesce((counted ->> 'cached_input_tokens')::numeric, 0)),
+            ('output_tokens',
+             coalesce((quantities ->> 'output_tokens')::numeric, 0),
+             coalesce((counted ->> 'output_tokens')::numeric, 0))
+        ) AS part (meter, reported, counted)
+        WHERE events.counted IS NOT NULL AND NOT events.voided
+            AND events.time >= :start AND events.time < :end
+            AND coalesce(labels ->> 'usage_source', '') <> 'local'
+    ) AS parts
+    GROUP BY model, meter
+    HAVING sum(reported) > 0 OR sum(counted) > 0
+    """
+)
+_DAYS = text(
+    """
+    SELECT day::date FROM generate_series(
+        CAST(:first AS date), CAST(:last AS date), interval '1 day'
+    ) AS day
+    WHERE day > CAST(:last AS date) - :recent
+        OR NOT EXISTS (
+            SELECT 1 FROM token_drift
+            WHERE token_drift.day = day::date AND computed_at > now() - interval '1 day'
+        )
+    ORDER BY day
+    """
+)
+
+
+async def compute_day(connection: AsyncConnection, day: date) -> int:
+    """Compute a day's drift anew, in the caller's transaction; return how many rows it has."""
+    start = datetime(day.year, day.month, day.day, tzinfo=UTC)
+    found = await connection.execute(_SUMS, {"start": start, "end": start + timedelta(days=1)})
+    rows = [{"day": day, **row} for row in found.mappings()]
+    await connection.execute(delete(token_drift).where(token_drift.c.day == day))
+    if rows:
+        await connection.execute(token_drift.insert(), rows)
+    return len(rows)
+
+
+async def days_due(connection: AsyncConnection, now: datetime) -> Sequence[date]:
+    """Return the days whose drift may have changed since it was computed."""
+    today = now.astimezone(UTC).date()
+    found = await connection.execute(
+        _DAYS,
+        {
+            "first": today - timedelta(days=KEPT_FRESH_DAYS),
+            "last": today,
+            "recent": RECENT_DAYS,
+        },
+    )
+    return list(found.scalars())
+
+
+class DriftPass:
+    """The worker's task: keeps ``token_drift`` up to date. Any number may run; one works."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    async def run(self, stop: asyncio.Event) -> None:
+        """Work until ``stop`` is set; outlive the loss of PostgreSQL."""
+        stopped = asyncio.create_task(stop.wait())
+        while not stop.is_set():
+            try:
+                await self.once(datetime.now(UTC))
+            except (SQLAlchemyError, OSError, TimeoutError) as error:
+                _log.warning("drift.interrupted", error=str(error) or type(error).__name__)
+            await asyncio.wait([stopped], timeout=PASS_SECONDS)
+
+    async def once(self, now: datetime) -> int:
+        """Make one pass, a transaction a day; return how many days it computed."""
+        async with self._database.begin() as connection:
+            days = await days_due(connection, now)
+        done = 0
+        for day in days:
+            async with self._database.begin() as connection:
+                # Two workers on a day would wait for each other, and the second do it in vain.
+                if not await connection.scalar(select(func.pg_try_advisory_xact_lock(_LOCK))):
+                    return done
+                await compute_day(connection, day)
+            done += 1
+        return done
+
+
+async def drift_report(
+    connection: AsyncConnection,
+    settings: Settings,
+    *,
+    start: date,
+    end: date,
+    models: Sequence[str] = (),
+) -> DriftReport:
+    """Return the drift of each day from ``start`` to ``end`` (exclusive), and over all of them.
+
+    Rows are ordered by day, model and meter.
+    """
+    query = (
+        select(token_drift)
+        .where(token_drift.c.day >= start, token_drift.c.day < end)
+        .order_by(token_drift.c.day, token_drift.c.model, token_drift.c.meter)
+    )
+    if models:
+        query = query.where(token_drift.c.model.in_(models))
+    rows = [
+        DriftRow(**row, ratio=_ratio(row["reported"], row["counted"]))
+        for row in (await connection.execute(query)).mappings()
+    ]
+    return DriftReport(
+        start=start,
+        end=end,
+        tolerance=settings.drift_tolerance,
+        models=_by_model(rows, settings.drift_tolerance),
+        rows=rows,
+    )
+
+
+async def latest_drift(connection: AsyncConnection) -> Sequence[tuple[str, str, Decimal]]:
+    """Return model, meter and ratio of each model's latest day, for the metrics."""
+    newest = (
+        select(token_drift.c.model, token_drift.c.meter, func.max(token_drift.c.day))
+        .group_by(token_drift.c.model, token_drift.c.meter)
+        .subquery()
+    )
+    place = tuple_(token_drift.c.model, token_drift.c.meter, token_drift.c.day)
+    rows = await connection.execute(select(token_drift).where(place.in_(select(newest))))
+    return [
+        (row["model"], row["meter"], ratio)
+        for row in rows.mappings()
+        if (ratio := _ratio(row["reported"], row["counted"])) is not None
+    ]
+
+
+def _by_model(rows: Sequence[DriftRow], tolerance: Decimal) -> list[ModelDrift]:
+    sums: dict[tuple[str, str], tuple[Decimal, Decimal, int]] = {}
+    for row in rows:
+        reported, counted, events = sums.get((row.model, row.meter), (Decimal(0), Decimal(0), 0))
+        sums[row.model, row.meter] = (
+            reported + row.reported,
+            counted + row.counted,
+            events + row.events,
+        )
+    found = []
+    for (model, meter), (reported, counted, events) in sorted(sums.items()):
+        ratio = _ratio(reported, counted)
+        found.append(
+            ModelDrift(
+                model=model,
+                meter=meter,
+                reported=reported,
+                counted=counted,
+                events=events,
+                ratio=ratio,
+                alert=ratio is None or abs(ratio) > tolerance,
+            )
+        )
+    return found
+
+
+def _ratio(reported: Decimal, counted: Decimal) -> Decimal | None:
+    """What the provider reported beyond the count, as a part of the count: 0.02 is 2 % more.
+
+    None where nothing was counted, so that there is nothing to be a part of.
+    """
+    if counted == 0:
+        return None
+    return ((reported - counted) / counted).quantize(Decimal("0.000001"))

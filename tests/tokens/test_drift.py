@@ -1,0 +1,139 @@
+"""Drift: the sums of a day, the pass that computes them, the route, the gauge."""
+
+from __future__ import annotations
+
+from datetime import UTC, date, datetime, timedelta
+from decimal import Decimal
+from typing import Any
+
+import asyncpg
+import httpx
+import pytest
+
+from backend.metering.counting import count_events
+from backend.metering.drift import DriftPass, compute_day, drift_report
+from backend.metering.events import AcceptedEvent
+from backend.settings import Settings
+from backend.storage.database import Database
+
+pytestmark = pytest.mark.engine
+
+NOON = datetime.now(UTC).replace(hour=12, minute=0, second=0, microsecond=0)
+TODAY = NOON.date()
+
+
+def event(number: int, reported: int, counted: int | None, **changed: Any) -> AcceptedEvent:
+    values: dict[str, Any] = {
+        "tenant_id": "ten_a",
+        "source": "test",
+        "id": str(number),
+        "time": NOON,
+        "received_at": NOON,
+        "application_id": "app_a",
+        "model": "model-a",
+        "quantities": {"input_tokens": Decimal(reported), "cached_input_tokens": Decimal(10)},
+        "labels": {"usage_source": "provider"},
+        "counted": None if counted is None else {"input_tokens": Decimal(counted)},
+    }
+    return AcceptedEvent(**{**values, **changed})
+
+
+@pytest.fixture
+async def stored(database: Database) -> Database:
+    """Two tenants with calls that were counted beside what was reported."""
+    async with database.raw() as connection:
+        await connection.execute(
+            "INSERT INTO tenants (id, slug, name) VALUES"
+            " ('ten_a', 'a', 'Sample A'), ('ten_b', 'b', 'Sample B')"
+        )
+        await count_events(
+            connection,
+            [
+                event(1, 90, 100),
+                event(2, 192, 200, tenant_id="ten_b"),
+                event(3, 1_000, None),
+                event(4, 1_000, 2_000, labels={"usage_source": "local"}),
+                event(5, 90, 80, time=NOON - timedelta(days=1)),
+                event(6, 0, 100, time=NOON - timedelta(days=20), model="model-b"),
+            ],
+        )
+    return database
+
+
+async def rows(database: Database) -> dict[tuple[date, str], tuple[Decimal, Decimal, int]]:
+    async with database.begin() as connection:
+        report = await drift_report(
+            connection,
+            Settings(),
+            start=TODAY - timedelta(days=60),
+            end=TODAY + timedelta(days=1),
+        )
+    return {(row.day, row.model): (row.reported, row.counted, row.events) for row in report.rows}
+
+
+async def test_a_pass_sums_over_tenants_and_a_second_changes_nothing(stored: Database) -> None:
+    drift = DriftPass(stored)
+    assert await drift.once(NOON) == 36
+    expected = {
+        (TODAY, "model-a"): (Decimal(302), Decimal(300), 2),
+        (TODAY - timedelta(days=1), "model-a"): (Decimal(100), Decimal(80), 1),
+        (TODAY - timedelta(days=20), "model-b"): (Decimal(10), Decimal(100), 1),
+    }
+    assert await rows(stored) == expected
+    # Days without a row are looked at again, and those of the last three days.
+    assert await drift.once(NOON) == 35
+    assert await rows(stored) == expected
+
+
+async def test_what_was_voided_is_gone_at_the_next_pass(stored: Database) -> None:
+    drift = DriftPass(stored)
+    await drift.once(NOON)
+    async with stored.raw() as connection:
+        await connection.execute("UPDATE events SET voided = true WHERE id IN ('1', '2')")
+    await drift.once(NOON)
+    assert (TODAY, "model-a") not in await rows(stored)
+
+
+async def test_a_pass_leaves_the_day_to_the_worker_that_is_at_it(stored: Database) -> None:
+    async with stored.begin() as connection:
+        await compute_day(connection, TODAY)
+        async with stored.raw() as other:
+            await other.execute(f"SELECT pg_advisory_lock({0x6472_6966_74})")
+            assert await DriftPass(stored).once(NOON) == 0
+
+
+async def test_drift_beyond_the_tolerance_alerts_and_is_a_gauge(
+    api: httpx.AsyncClient, operator: dict[str, str], session: dict[str, str], stored: Database
+) -> None:
+    await DriftPass(stored).once(NOON)
+    answer = await api.get("/v1/drift", headers=operator)
+    assert answer.status_code == 200, answer.text
+    told = {(one["model"], one["meter"]): one for one in answer.json()["models"]}
+    both_days = told["model-a", "input_tokens"]
+    assert (both_days["reported"], both_days["counted"], both_days["events"]) == ("402", "380", 3)
+    assert (both_days["ratio"], both_days["alert"]) == ("0.057895", True)
+    today = {"start": TODAY.isoformat(), "model": "model-a"}
+    only = (await api.get("/v1/drift", headers=operator, params=today)).json()["models"]
+    assert [(one["ratio"], one["alert"]) for one in only] == [("0.006667", False)]
+    metrics = (await api.get("/metrics")).text
+    assert 'farebox_token_drift_ratio{meter="input_tokens",model="model-a"} 0.006667' in metrics
+    assert (await api.get("/v1/drift", headers=session)).status_code == 403
+    wrong = {"start": TODAY.isoformat(), "end": TODAY.isoformat()}
+    assert (await api.get("/v1/drift", headers=operator, params=wrong)).status_code == 422
+
+
+async def test_metrics_answer_without_a_database(
+    api: httpx.AsyncClient, database_url: str, postgres_url: str
+) -> None:
+    name = database_url.rpartition("/")[2].partition("?")[0]
+    connection = await asyncpg.connect(postgres_url)
+    await connection.execute(f'ALTER DATABASE "{name}" ALLOW_CONNECTIONS false')
+    await connection.execute(
+        "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = $1", name
+    )
+    answer = await api.get("/metrics")
+    await connection.execute(f'ALTER DATABASE "{name}" ALLOW_CONNECTIONS true')
+    await connection.close()
+    assert answer.status_code == 200
+    assert "farebox_http_requests_total" in answer.text
+    assert "farebox_token_drift_ratio" not in answer.text
