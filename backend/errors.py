@@ -67,6 +67,12 @@ class TooLarge(FareboxError):
     status, code, title = 413, "too_large", "The request is too large"
 
 
+class UnsupportedMedia(FareboxError):
+    """The body is of a kind or an encoding that this route does not read."""
+
+    status, code, title = 415, "unsupported_media_type", "The body is of another kind"
+
+
 class RateLimited(FareboxError):
     """Too many requests; try again after ``retry_after_seconds``."""
 

@@ -69,6 +69,8 @@ class Settings(BaseSettings):
     # Metering
     event_max_age_days: int = Field(400, gt=0)
     event_max_future_seconds: int = Field(300, ge=0)
+    ingest_memory_bytes: int = Field(64 * 1024 * 1024, gt=0)
+    """What the bodies of events may take in an API process before it answers 429."""
     stream_max_bytes: int = Field(4 * 1024**3, gt=0)
     stream_name: str = "FAREBOX_USAGE"
     drift_tolerance: Decimal = Field(Decimal("0.02"), ge=0)

@@ -12,8 +12,10 @@ from fastapi.security import HTTPBearer
 from backend.accounts.authenticator import Authenticator
 from backend.accounts.identity import IdentityProvider
 from backend.accounts.principal import Permission, Principal
+from backend.api.bodies import BodyBudget
 from backend.errors import Unauthenticated
 from backend.gateway.gateway import Gateway
+from backend.metering.ingest import Ingest
 from backend.metering.stream import UsageStream
 from backend.settings import Settings
 from backend.storage.database import Database
@@ -26,6 +28,8 @@ class Services:
     settings: Settings
     database: Database
     stream: UsageStream
+    ingest: Ingest
+    body_budget: BodyBudget
     authenticator: Authenticator
     gateway: Gateway
     identity_provider: IdentityProvider | None

@@ -7,13 +7,16 @@ reordered or killed, an event is in both or in neither.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 
 import asyncpg
-import msgspec
 
+from backend.metering.corrections import PENDING, apply_pending
+from backend.metering.deltas import RollupDeltas, apply_deltas, declared_labels
 from backend.metering.events import AcceptedEvent
+from backend.metering.locks import share_tenants
+from backend.metering.stored import json_text
 
 _COLUMNS = (
     "tenant_id",
@@ -36,40 +39,26 @@ CREATE TEMPORARY TABLE IF NOT EXISTS incoming (
 ) ON COMMIT DELETE ROWS
 """
 
-# Every statement walks its rows in the order of a unique index, so that two workers that meet on
-# the same rows wait for each other and never deadlock. A tenant that was removed has no events.
-_COUNT = """
-WITH fresh AS (
-  INSERT INTO events (tenant_id, source, id, time, received_at, application_id, key_id, model,
-                      quantities, labels, counted)
-  SELECT DISTINCT ON (tenant_id, source, id)
-         tenant_id, source, id, time, received_at, application_id, key_id, model,
-         quantities, labels, counted
-  FROM incoming
-  WHERE EXISTS (SELECT 1 FROM tenants WHERE tenants.id = incoming.tenant_id)
-  ORDER BY tenant_id, source, id, received_at
-  ON CONFLICT (tenant_id, source, id) DO NOTHING
-  RETURNING tenant_id, time, received_at, application_id, key_id, model, quantities
-), added AS (
-  INSERT INTO rollups (tenant_id, bucket, application_id, key_id, model, meter, quantity,
-                       event_count)
-  SELECT tenant_id, date_bin('15 minutes', time, 'epoch'::timestamptz), application_id, key_id,
-         model, meter, sum(quantity::numeric), count(*)
-  FROM fresh, jsonb_each_text(quantities) AS measured (meter, quantity)
-  GROUP BY 1, 2, 3, 4, 5, 6
-  ORDER BY 1, 2, 3, 4, 5, 6
-  ON CONFLICT (tenant_id, bucket, application_id, key_id, model, meter) DO UPDATE
-  SET quantity = rollups.quantity + excluded.quantity,
-      event_count = rollups.event_count + excluded.event_count
-), versions AS (
-  INSERT INTO usage_versions (tenant_id, version, last_event_at)
-  SELECT tenant_id, 1, max(received_at) FROM fresh GROUP BY tenant_id ORDER BY tenant_id
-  ON CONFLICT (tenant_id) DO UPDATE
-  SET version = usage_versions.version + 1,
-      last_event_at = greatest(usage_versions.last_event_at, excluded.last_event_at)
-)
-SELECT (SELECT count(*) FROM fresh) AS new
+_INSERT = """
+INSERT INTO events (tenant_id, source, id, time, received_at, application_id, key_id, model,
+                    quantities, labels, counted)
+SELECT tenant_id, source, id, time, received_at, application_id, key_id, model,
+       quantities, labels, counted
+FROM incoming
+ON CONFLICT (tenant_id, source, id) DO NOTHING
+RETURNING tenant_id, source, id
 """
+
+_VERSIONS = """
+INSERT INTO usage_versions (tenant_id, version, last_event_at)
+SELECT tenant_id, 1, last_event_at
+FROM unnest($1::text[], $2::timestamptz[]) AS changed (tenant_id, last_event_at)
+ON CONFLICT (tenant_id) DO UPDATE
+SET version = usage_versions.version + 1,
+    last_event_at = greatest(usage_versions.last_event_at, excluded.last_event_at)
+"""
+
+Identity = tuple[str, str, str]
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,11 +75,53 @@ async def count_events(connection: asyncpg.Connection, events: Sequence[Accepted
         return Counted(0, 0)
     await connection.execute(_MAKE_INCOMING)
     async with connection.transaction():
-        await connection.copy_records_to_table(
-            "incoming", columns=_COLUMNS, records=[_record(event) for event in events]
-        )
-        new: int = await connection.fetchval(_COUNT)
-    return Counted(new=new, known=len(events) - new)
+        fresh = await insert_and_roll_up(connection, events)
+    return Counted(new=len(fresh), known=len(events) - len(fresh))
+
+
+async def insert_and_roll_up(
+    connection: asyncpg.Connection, events: Sequence[AcceptedEvent]
+) -> Collection[AcceptedEvent]:
+    """Do what ``count_events`` does in the caller's transaction; return the events that are new."""
+    # A tenant that was removed has no events any more.
+    tenants = await share_tenants(connection, {event.tenant_id for event in events})
+    once = _in_order(event for event in events if event.tenant_id in tenants)
+    await connection.copy_records_to_table(
+        "incoming", columns=_COLUMNS, records=[_record(event) for event in once.values()]
+    )
+    inserted = await connection.fetch(_INSERT)
+    if len(inserted) == len(once):
+        fresh = once
+    else:
+        fresh = {identity: once[identity] for identity in map(tuple, inserted)}
+    if not fresh:
+        return ()
+    deltas = RollupDeltas(await declared_labels(connection, tenants))
+    for event in fresh.values():
+        deltas.add(event)
+    if await connection.fetchval(PENDING, list(tenants)):
+        await apply_pending(connection, fresh, deltas)
+    await apply_deltas(connection, deltas)
+    latest = {event.tenant_id: event.received_at for event in fresh.values()}
+    for event in fresh.values():
+        latest[event.tenant_id] = max(latest[event.tenant_id], event.received_at)
+    await connection.execute(_VERSIONS, sorted(latest), [latest[one] for one in sorted(latest)])
+    return fresh.values()
+
+
+def _in_order(events: Iterable[AcceptedEvent]) -> dict[Identity, AcceptedEvent]:
+    """Each identity once, the one received first, in the order of the primary key.
+
+    Every statement walks its rows in the order of a unique index, so that two workers that meet
+    on the same rows wait for each other and never deadlock.
+    """
+    once: dict[Identity, AcceptedEvent] = {}
+    for event in events:
+        identity = (event.tenant_id, event.source, event.id)
+        known = once.get(identity)
+        if known is None or event.received_at < known.received_at:
+            once[identity] = event
+    return {identity: once[identity] for identity in sorted(once)}
 
 
 def _record(event: AcceptedEvent) -> tuple[object, ...]:
@@ -103,11 +134,7 @@ def _record(event: AcceptedEvent) -> tuple[object, ...]:
         event.application_id,
         event.key_id,
         event.model,
-        _json(event.quantities),
-        _json(event.labels),
-        None if event.counted is None else _json(event.counted),
+        json_text(event.quantities),
+        json_text(event.labels) if event.labels else "{}",
+        None if event.counted is None else json_text(event.counted),
     )
-
-
-def _json(value: object) -> str:
-    return msgspec.json.encode(value).decode()

@@ -60,6 +60,13 @@ class Database:
                 yield connection
 
     @asynccontextmanager
+    async def autocommit(self) -> AsyncIterator[AsyncConnection]:
+        """Open a connection for a single statement: without a transaction around it."""
+        async with self.engine.connect() as connection:
+            await connection.execution_options(isolation_level="AUTOCOMMIT")
+            yield connection
+
+    @asynccontextmanager
     async def raw(self) -> AsyncIterator[asyncpg.Connection]:
         """Open a connection of the driver itself, outside the pool: for COPY and LISTEN."""
         connection = await asyncpg.connect(_dsn(self.url))

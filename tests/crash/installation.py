@@ -10,6 +10,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import httpx
+import psutil
 
 from backend.engines.nats import nats_url, start_nats
 from backend.engines.postgres import postgres_url, start_postgres
@@ -66,6 +67,19 @@ class CrashableInstallation:
                 process.wait()
         for engine in self._engines.values():
             engine.stop()
+
+    def pid(self, name: str) -> int:
+        """The process id of an engine or a role."""
+        return self._process(name).pid
+
+    def cpu_seconds(self) -> dict[str, float]:
+        """What each engine and role has spent, with its children: CPU seconds."""
+        spent = {}
+        for name in (*self._engines, *self._roles):
+            own = psutil.Process(self.pid(name))
+            family = [own, *own.children(recursive=True)]
+            spent[name] = sum(sum(one.cpu_times()[:2]) for one in family)
+        return spent
 
     def log(self, name: str) -> str:
         """What a role has written."""

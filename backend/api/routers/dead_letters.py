@@ -13,7 +13,7 @@ from backend.accounts.principal import Permission, Principal
 from backend.api.dependencies import PageCursor, PageLimit, Services, ServicesNow, needs
 from backend.errors import InvalidInput
 from backend.metering.dead_letters import DeadLetters
-from backend.metering.ingest import check_events
+from backend.metering.reading import read_document
 from backend.storage.tables import tenants
 from backend_client.types.common import Page
 from backend_client.types.dead_letters import DeadLetter, DeadLetterContent, DeadLetterReplay
@@ -61,10 +61,8 @@ async def replay_dead_letter(
         count = await letters.replay(sequence)
         result = IngestResult(received=count, accepted=count, duplicates=0, rejected=0)
     else:
-        async with services.database.begin() as connection:
-            batch = await check_events(
-                connection, services.settings, caller, wanted.events, datetime.now(UTC)
-            )
+        members = [read_document(event) for event in wanted.events]
+        batch = await services.ingest.check(caller, members, datetime.now(UTC))
         if batch.rejected:
             raise InvalidInput(
                 "Some of these events can't be used; nothing was sent.",
@@ -79,12 +77,7 @@ async def replay_dead_letter(
         await services.stream.publish(batch.accepted)
         await letters.discard(sequence)
         owners |= {event.tenant_id for event in batch.accepted}
-        result = IngestResult(
-            received=batch.received,
-            accepted=len(batch.accepted),
-            duplicates=batch.duplicates,
-            rejected=0,
-        )
+        result = batch.result()
     await _record(services, caller, "dead_letter.replay", sequence, owners)
     return result
 

@@ -2,17 +2,27 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Depends, Request
+from fastapi import APIRouter, Depends, Request, Response
 
 from backend.accounts.principal import Permission, Principal
-from backend.api.dependencies import ServicesNow, needs
-from backend.metering.ingest import check_events, parse_body
+from backend.api.bodies import bounded_body
+from backend.api.dependencies import Services, ServicesNow, needs
+from backend.errors import InvalidInput, UnsupportedMedia
+from backend.metering.reading import read_json, read_lines
 from backend_client.types.events import IngestResult
+from backend_client.types.problems import FieldError
 
 router = APIRouter(tags=["events"])
+
+_READERS = {
+    "application/cloudevents+json": read_json,
+    "application/cloudevents-batch+json": read_json,
+    "application/json": read_json,
+    "application/x-ndjson": read_lines,
+    "application/ndjson": read_lines,
+}
 
 _BODY: dict[str, Any] = {
     "requestBody": {
@@ -22,32 +32,52 @@ _BODY: dict[str, Any] = {
             "application/cloudevents-batch+json": {
                 "schema": {"type": "array", "items": {"type": "object"}}
             },
+            "application/x-ndjson": {"schema": {"type": "string"}},
         },
     }
 }
 
+Sender = Annotated[Principal, Depends(needs(Permission.EVENTS_WRITE))]
+
 
 @router.post("/v1/events", status_code=202, openapi_extra=_BODY)
-async def post_events(
-    services: ServicesNow,
-    caller: Annotated[Principal, Depends(needs(Permission.EVENTS_WRITE))],
-    request: Request,
-) -> IngestResult:
-    """Take one CloudEvent or an array of them.
+async def post_events(services: ServicesNow, caller: Sender, request: Request) -> IngestResult:
+    """Take one CloudEvent, an array of them, or one on each line (NDJSON); plain or gzip.
 
     Answers once every accepted event is stored by the queue. Sending an event again is harmless:
-    (tenant, source, id) counts once.
+    (tenant, source, id) counts once. What can't be taken is listed, and keeps nothing else out.
     """
-    members = parse_body(await request.body())
-    async with services.database.begin() as connection:
-        batch = await check_events(
-            connection, services.settings, caller, members, datetime.now(UTC)
+    return await _take(services, caller, request)
+
+
+@router.post("/api/v1/events", status_code=204, openapi_extra=_BODY, response_class=Response)
+async def post_openmeter_events(
+    services: ServicesNow, caller: Sender, request: Request
+) -> Response:
+    """Take events as OpenMeter does, for its clients: no body when all were taken.
+
+    The good ones are kept also if some are refused, which the problem then names.
+    """
+    result = await _take(services, caller, request)
+    if result.errors:
+        raise InvalidInput(
+            f"{result.rejected} of {result.received} events were refused; the others were taken.",
+            errors=[
+                FieldError(
+                    field=f"{one.index}.{one.field}" if one.field else str(one.index),
+                    detail=one.detail,
+                )
+                for one in result.errors
+            ],
         )
-    await services.stream.publish(batch.accepted)
-    return IngestResult(
-        received=batch.received,
-        accepted=len(batch.accepted),
-        duplicates=batch.duplicates,
-        rejected=len(batch.rejected),
-        errors=batch.rejected,
-    )
+    return Response(status_code=204)
+
+
+async def _take(services: Services, caller: Principal, request: Request) -> IngestResult:
+    media_type = request.headers.get("content-type", "application/json").partition(";")[0]
+    reader = _READERS.get(media_type.strip().lower())
+    if reader is None:
+        raise UnsupportedMedia(f"Send events as one of: {', '.join(_READERS)}.")
+    most_bytes = services.settings.max_body_bytes
+    async with bounded_body(request, services.body_budget, most_bytes=most_bytes) as body:
+        return await services.ingest.take(caller, reader(body))

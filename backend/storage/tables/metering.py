@@ -1,12 +1,15 @@
-"""Events, rollups and how often they changed."""
+"""Events, their corrections, rollups and how often they changed."""
 
 from __future__ import annotations
 
 from sqlalchemy import (
     BigInteger,
+    Boolean,
     CheckConstraint,
     Column,
     DateTime,
+    ForeignKeyConstraint,
+    Identity,
     Index,
     Numeric,
     Table,
@@ -15,7 +18,7 @@ from sqlalchemy import (
 )
 from sqlalchemy.dialects.postgresql import JSONB
 
-from backend.storage.tables.common import metadata, time_column
+from backend.storage.tables.common import created_column, metadata, time_column
 
 events = Table(
     "events",
@@ -31,7 +34,43 @@ events = Table(
     Column("quantities", JSONB, nullable=False),
     Column("labels", JSONB, nullable=False, server_default=text("'{}'::jsonb")),
     Column("counted", JSONB),
+    # What a correction has made of the event; the other columns hold its present content.
+    Column("voided", Boolean, nullable=False, server_default=text("false")),
+    time_column("corrected_at", nullable=True),
     Index(None, "tenant_id", "time"),
+    Index("ix_events_tenant_id_received_at", "tenant_id", "received_at"),
+)
+
+corrections = Table(
+    "corrections",
+    metadata,
+    Column("tenant_id", Text, primary_key=True),
+    Column("id", Text, primary_key=True),
+    Column("sequence", BigInteger, Identity(always=True), nullable=False),
+    Column("event_source", Text, nullable=False),
+    Column("event_id", Text, nullable=False),
+    Column("action", Text, nullable=False),
+    Column("data", JSONB),
+    Column("reason", Text, nullable=False),
+    Column("actor", Text, nullable=False),
+    time_column("received_at"),
+    time_column("applied_at", nullable=True),
+    Column("before", JSONB),
+    Column("after", JSONB),
+    CheckConstraint("(action = 'amend') = (data IS NOT NULL)", name="amend_has_data"),
+    Index(
+        "ix_corrections_tenant_id_event_source_event_id", "tenant_id", "event_source", "event_id"
+    ),
+    Index("ix_corrections_pending", "tenant_id", postgresql_where=text("applied_at IS NULL")),
+)
+
+declared_labels = Table(
+    "declared_labels",
+    metadata,
+    Column("tenant_id", Text, primary_key=True),
+    Column("label", Text, primary_key=True),
+    created_column(),
+    ForeignKeyConstraint(["tenant_id"], ["tenants.id"], ondelete="CASCADE"),
 )
 
 rollups = Table(
@@ -43,6 +82,7 @@ rollups = Table(
     Column("key_id", Text, primary_key=True),
     Column("model", Text, primary_key=True),
     Column("meter", Text, primary_key=True),
+    Column("labels", JSONB, primary_key=True, server_default=text("'{}'::jsonb")),
     Column("quantity", Numeric, nullable=False),
     Column("event_count", BigInteger, nullable=False),
     CheckConstraint("quantity >= 0", name="quantity_not_negative"),

@@ -1,0 +1,74 @@
+"""Read a request's body within bounds: of its size, of what it unpacks to, of all that is held."""
+
+from __future__ import annotations
+
+import zlib
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+from fastapi import Request
+
+from backend.errors import MalformedRequest, RateLimited, TooLarge, UnsupportedMedia
+
+_GZIP = 16 + zlib.MAX_WBITS
+
+
+class BodyBudget:
+    """Bounds the memory that bodies take in this process, however many come at once."""
+
+    def __init__(self, most_bytes: int) -> None:
+        self._left = most_bytes
+
+    @asynccontextmanager
+    async def hold(self, size: int) -> AsyncIterator[None]:
+        """Reserve bytes for a block; raise ``RateLimited`` if there are not enough left."""
+        if size > self._left:
+            raise RateLimited(
+                "Too much is being sent at once; send it again in a moment.",
+                retry_after_seconds=1,
+            )
+        self._left -= size
+        try:
+            yield
+        finally:
+            self._left += size
+
+
+@asynccontextmanager
+async def bounded_body(
+    request: Request, budget: BodyBudget, *, most_bytes: int
+) -> AsyncIterator[bytes]:
+    """Give the request's body, unpacked if it is gzip.
+
+    Raises ``TooLarge`` if it has, or unpacks to, more than ``most_bytes``; ``MalformedRequest``
+    if it is no gzip though it says so; ``UnsupportedMedia`` for another encoding; ``RateLimited``
+    if this process holds too many bodies already.
+    """
+    encoding = request.headers.get("content-encoding", "identity").strip().lower()
+    if encoding not in {"identity", "gzip"}:
+        raise UnsupportedMedia("The body's encoding must be gzip, or none.")
+    declared = request.headers.get("content-length", "")
+    known = encoding == "identity" and declared.isdigit()
+    async with budget.hold(min(int(declared), most_bytes) if known else most_bytes):
+        yield await (request.body() if encoding == "identity" else _unpacked(request, most_bytes))
+
+
+async def _unpacked(request: Request, most_bytes: int) -> bytes:
+    unpacker = zlib.decompressobj(_GZIP)
+    body = bytearray()
+    try:
+        async for packed in request.stream():
+            rest = packed
+            while rest:
+                # One byte more than is allowed tells that there is more; nothing unpacks further.
+                body += unpacker.decompress(rest, most_bytes + 1 - len(body))
+                if len(body) > most_bytes:
+                    raise TooLarge(f"The body unpacks to more than {most_bytes:,} bytes.")
+                rest = unpacker.unconsumed_tail
+                if unpacker.eof and unpacker.unused_data:
+                    raise MalformedRequest("There is something behind the end of the gzip body.")
+    except zlib.error as error:
+        raise MalformedRequest(f"The body is not gzip: {error}.") from error
+    if not unpacker.eof:
+        raise MalformedRequest("The gzip body is cut short.")
+    return bytes(body)

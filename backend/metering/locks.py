@@ -1,0 +1,42 @@
+"""Who may change a tenant's usage beside whom.
+
+Counting adds, and any number of workers may add at once. A correction, a rebuild and a change of
+the declared labels read what is there and change it: they have the tenant to themselves.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from zlib import crc32
+
+import asyncpg
+
+_CLASS = 0x6661_7265  # "fare" in ASCII: what Farebox's advisory locks on usage have in common
+_STRIPES = 64
+"""Tenants share locks, so that a batch over ever so many tenants takes a bounded number."""
+
+# Lock queues are fair: who waits for a tenant is not passed by for ever.
+_SHARE = "SELECT pg_advisory_xact_lock_shared($1, stripe) FROM unnest($2::int[]) AS stripe"
+_OWN = "SELECT pg_advisory_xact_lock($1, $2)"
+# A tenant can't be removed while its events are being counted.
+_TENANTS = "SELECT id FROM tenants WHERE id = ANY($1::text[]) ORDER BY id FOR KEY SHARE"
+
+
+async def share_tenants(connection: asyncpg.Connection, tenant_ids: Iterable[str]) -> set[str]:
+    """Lock tenants for adding, to the end of the transaction; return those that there are.
+
+    What is read in later statements holds all that others committed before.
+    """
+    wanted = sorted(tenant_ids)
+    await connection.execute(_SHARE, _CLASS, sorted({_stripe(one) for one in wanted}))
+    return {row["id"] for row in await connection.fetch(_TENANTS, wanted)}
+
+
+async def own_tenant(connection: asyncpg.Connection, tenant_id: str) -> bool:
+    """Lock a tenant for changing, to the end of the transaction; tell whether there is such."""
+    await connection.execute(_OWN, _CLASS, _stripe(tenant_id))
+    return bool(await connection.fetch(_TENANTS, [tenant_id]))
+
+
+def _stripe(tenant_id: str) -> int:
+    return crc32(tenant_id.encode()) % _STRIPES

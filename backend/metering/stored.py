@@ -1,0 +1,35 @@
+"""Events as PostgreSQL keeps them, read back exactly."""
+
+from __future__ import annotations
+
+from decimal import Decimal
+
+import asyncpg
+import msgspec
+
+from backend.metering.events import AcceptedEvent
+
+_quantities = msgspec.json.Decoder(dict[str, Decimal])
+_labels = msgspec.json.Decoder(dict[str, str])
+
+
+def event_of(row: asyncpg.Record) -> AcceptedEvent:
+    """Return the event that the driver's row of ``events`` holds."""
+    return AcceptedEvent(
+        tenant_id=row["tenant_id"],
+        source=row["source"],
+        id=row["id"],
+        time=row["time"],
+        received_at=row["received_at"],
+        application_id=row["application_id"],
+        key_id=row["key_id"],
+        model=row["model"],
+        quantities=_quantities.decode(row["quantities"]),
+        labels=_labels.decode(row["labels"]),
+        counted=None if row["counted"] is None else _quantities.decode(row["counted"]),
+    )
+
+
+def json_text(value: object) -> str:
+    """Write what goes into a ``jsonb`` column: a Decimal as a string, so that no digit is lost."""
+    return msgspec.json.encode(value).decode()
