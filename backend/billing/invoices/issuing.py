@@ -26,7 +26,7 @@ from backend.pricing.periods import BillingPeriod
 from backend.settings import Settings
 from backend.storage.tables import invoice_lines, invoices, payments
 from backend_client.types.accounts import Tenant
-from backend_client.types.invoices import InvoiceKind, InvoiceState
+from backend_client.types.invoices import InvoiceKind, InvoiceState, Tax
 
 BALANCE = "balance"
 """The method of payments that draw on a customer's balance or, if negative, put on it."""
@@ -49,7 +49,10 @@ _FINALISE = text(
 
 @dataclass(frozen=True, slots=True)
 class ToIssue:
-    """An invoice that has all but its number. ``id`` is the draft's."""
+    """An invoice that has all but its number. ``id`` is the draft's.
+
+    ``taxes`` are those of the invoice that it replaces; else they follow from the profile.
+    """
 
     id: str
     kind: InvoiceKind
@@ -58,6 +61,7 @@ class ToIssue:
     period: BillingPeriod
     lines: Sequence[ComposedLine]
     replaces: str | None = None
+    taxes: list[Tax] | None = None
 
 
 async def issue(
@@ -138,7 +142,7 @@ def _drawn(total: Decimal, balance: Decimal) -> Decimal:
 def _row(one: ToIssue, number: str, settings: Settings, now: datetime) -> dict[str, Any]:
     currency = one.tenant.currency
     subtotal = total_of(one.lines)
-    taxes = one.profile.taxes(subtotal, currency)
+    taxes = one.profile.taxes(subtotal, currency) if one.taxes is None else one.taxes
     with exact_arithmetic():
         total = subtotal + on_top(taxes)
     return {
