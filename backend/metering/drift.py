@@ -57,13 +57,15 @@ _SUMS = text(
 )
 _DAYS = text(
     """
-    SELECT day::date FROM generate_series(
-        CAST(:first AS date), CAST(:last AS date), interval '1 day'
-    ) AS day
-    WHERE day > CAST(:last AS date) - :recent
+    SELECT day FROM (
+        SELECT moment::date FROM generate_series(
+            CAST(:first AS date), CAST(:last AS date), interval '1 day'
+        ) AS series (moment)
+    ) AS days (day)
+    WHERE day > CAST(:last AS date) - CAST(:recent AS integer)
         OR NOT EXISTS (
             SELECT 1 FROM token_drift
-            WHERE token_drift.day = day::date AND computed_at > now() - interval '1 day'
+            WHERE token_drift.day = days.day AND computed_at > now() - interval '1 day'
         )
     ORDER BY day
     """

@@ -6,7 +6,6 @@ from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 from typing import Any
 
-import asyncpg
 import httpx
 import pytest
 
@@ -117,23 +116,24 @@ async def test_drift_beyond_the_tolerance_alerts_and_is_a_gauge(
     assert [(one["ratio"], one["alert"]) for one in only] == [("0.006667", False)]
     metrics = (await api.get("/metrics")).text
     assert 'farebox_token_drift_ratio{meter="input_tokens",model="model-a"} 0.006667' in metrics
-    assert (await api.get("/v1/drift", headers=session)).status_code == 403
+    application = (await api.get("/v1/applications", headers=session)).json()["items"][0]["id"]
+    made = await api.post(
+        "/v1/keys",
+        headers=session,
+        json={"name": "reads", "application_id": application, "scopes": ["usage:read"]},
+    )
+    tenants_own = {"authorization": f"Bearer {made.json()['secret']}"}
+    assert (await api.get("/v1/drift", headers=tenants_own)).status_code == 403
     wrong = {"start": TODAY.isoformat(), "end": TODAY.isoformat()}
     assert (await api.get("/v1/drift", headers=operator, params=wrong)).status_code == 422
 
 
-async def test_metrics_answer_without_a_database(
-    api: httpx.AsyncClient, database_url: str, postgres_url: str
+async def test_metrics_answer_while_the_table_is_held(
+    api: httpx.AsyncClient, database: Database
 ) -> None:
-    name = database_url.rpartition("/")[2].partition("?")[0]
-    connection = await asyncpg.connect(postgres_url)
-    await connection.execute(f'ALTER DATABASE "{name}" ALLOW_CONNECTIONS false')
-    await connection.execute(
-        "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = $1", name
-    )
-    answer = await api.get("/metrics")
-    await connection.execute(f'ALTER DATABASE "{name}" ALLOW_CONNECTIONS true')
-    await connection.close()
+    async with database.raw() as other, other.transaction():
+        await other.execute("LOCK TABLE token_drift IN ACCESS EXCLUSIVE MODE")
+        answer = await api.get("/metrics")
     assert answer.status_code == 200
     assert "farebox_http_requests_total" in answer.text
     assert "farebox_token_drift_ratio" not in answer.text
