@@ -105,6 +105,14 @@ def period(start: datetime, end: datetime, time_zone: str) -> str:
     return f"{first.day} {first:%b %Y} – {last.day} {last:%b %Y}"
 
 
+def size(number: int) -> str:
+    """A number of bytes as people say it: ``1.5 MiB``."""
+    amount, units = float(number), ["bytes", "KiB", "MiB", "GiB", "TiB"]
+    while amount >= 1024 and len(units) > 1:
+        amount, units = amount / 1024, units[1:]
+    return f"{amount:.0f} {units[0]}" if units[0] == "bytes" else f"{amount:.1f} {units[0]}"
+
+
 def ago(moment: datetime, now: datetime) -> str:
     """How long ago, in one unit: ``just now``, ``5 minutes ago``, ``3 days ago``."""
     seconds = int((now - moment).total_seconds())

@@ -116,13 +116,18 @@ def still_at(state: rx.State, path: str) -> bool:
 
 
 def signed_in(
-    *, roles: frozenset[Role] | None = None, background: bool = False, supersedes: bool = False
+    *,
+    roles: frozenset[Role] | None = None,
+    operator: bool = False,
+    background: bool = False,
+    supersedes: bool = False,
 ) -> Callable[[Method], Method]:
     """Make a state's method an event handler that only a signed-in person with a role can run.
 
     The method takes the ``Caller`` after ``self``; events don't carry it. Without a good session
     the browser goes to the sign-in page; without the role, or when the API refuses, ``_fail`` of
-    the state is told why. ``background`` and ``supersedes`` are Reflex's.
+    the state is told why. ``operator`` lets only the API's seller in. ``background`` and
+    ``supersedes`` are Reflex's.
     """
 
     def guard(method: Method) -> Method:
@@ -134,6 +139,10 @@ def signed_in(
                 if roles is not None and caller.me.role not in roles:
                     async with changing(self):
                         self._fail(f"Your role here ({caller.me.role}) can't do this.")
+                    return
+                if operator and not caller.me.is_operator:
+                    async with changing(self):
+                        self._fail("Only the operator of this API can do this.")
                     return
                 outcome = method(self, caller, *args, **kwargs)
                 if inspect.isasyncgen(outcome):

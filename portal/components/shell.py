@@ -25,6 +25,8 @@ PLACES = (
     Place("/usage", "Usage", "chart-column"),
     Place("/spend", "Spend", "receipt"),
 )
+OPERATOR_PLACES = (Place("/operations", "Operations", "activity"),)
+"""What the API's seller sees besides."""
 
 
 def shell(
@@ -108,6 +110,20 @@ def _navigation(route: str, *, in_dialog: bool = False) -> rx.Component:
                 class_name="fb-nav",
             ),
             aria_label="Pages",
+        ),
+        rx.cond(
+            Session.operates,
+            rx.el.nav(
+                rx.text("Operator", size="1", color_scheme="gray", padding="0 var(--space-3)"),
+                rx.el.ul(
+                    *[
+                        rx.el.li(_link(place, route, in_dialog=in_dialog))
+                        for place in OPERATOR_PLACES
+                    ],
+                    class_name="fb-nav",
+                ),
+                aria_label="Operator's pages",
+            ),
         ),
         rx.spacer(),
         _person(),

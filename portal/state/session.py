@@ -36,6 +36,7 @@ class Session(rx.State):
     develops: bool = False
     sees_spend: bool = False
     plans_change: bool = False
+    operates: bool = False
     api_url: str = ""
     notice: str = ""
 
@@ -74,6 +75,7 @@ class Session(rx.State):
         self.develops = me.role in DEVELOPERS
         self.sees_spend = me.role in SPENDERS
         self.plans_change = me.role in PLANNERS
+        self.operates = me.is_operator
 
     @signed_in()
     async def enter(self, caller: Caller) -> None:

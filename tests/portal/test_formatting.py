@@ -17,6 +17,7 @@ from portal.formatting import (
     meter_name,
     money,
     period,
+    size,
     unit_price,
 )
 
@@ -120,3 +121,11 @@ def test_initials() -> None:
     assert initials("Local developer") == "LD"
     assert initials("ada") == "A"
     assert initials("") == ""
+
+
+@pytest.mark.parametrize(
+    ("number", "reads"),
+    [(0, "0 bytes"), (1023, "1023 bytes"), (1024, "1.0 KiB"), (4 * 1024**3, "4.0 GiB")],
+)
+def test_sizes_read_in_the_unit_that_fits(number: int, reads: str) -> None:
+    assert size(number) == reads

@@ -1,0 +1,201 @@
+"""Operations, for the operator: the backlog of metering, and its dead letters."""
+
+from __future__ import annotations
+
+import reflex as rx
+
+from portal.components.blocks import (
+    card,
+    dialog_lead,
+    empty,
+    failed,
+    figure,
+    loading_rows,
+    stale,
+)
+from portal.components.shell import shell
+from portal.state.operations import LetterRow, Operations
+
+ROUTE, TITLE, ON_LOAD = "/operations", "Operations", (Operations.watch,)
+
+
+def page() -> rx.Component:
+    """The page."""
+    return shell(
+        ROUTE,
+        TITLE,
+        stale(Operations.problem, Operations.phase),
+        rx.match(
+            Operations.phase,
+            ("failed", failed(Operations.problem, Operations.watch)),
+            rx.flex(_figures(), _letters(), _letter(), direction="column", spacing="5"),
+        ),
+        lead="Events between being accepted and being counted, over all customers.",
+    )
+
+
+def _figures() -> rx.Component:
+    loading = Operations.phase == "loading"
+    return rx.grid(
+        figure(
+            "Messages waiting",
+            Operations.waiting,
+            rx.text(
+                Operations.waiting_note,
+                size="2",
+                color_scheme=rx.cond(Operations.late, "red", "gray"),
+            ),
+            loading=loading,
+        ),
+        figure("Stream in use", Operations.fill, Operations.fill_note, loading=loading),
+        figure("Newest event counted", Operations.counted, "By when it came in", loading=loading),
+        columns=rx.breakpoints(initial="1", sm="3"),
+        spacing="4",
+    )
+
+
+def _letters() -> rx.Component:
+    return card(
+        rx.cond(
+            Operations.phase == "loading",
+            loading_rows(),
+            rx.cond(Operations.letters.length() > 0, _table(), _none()),
+        ),
+        heading="Dead letters",
+    )
+
+
+def _none() -> rx.Component:
+    return empty(
+        "mail-check",
+        "No dead letters",
+        "A message that can’t be counted is set aside here with its reason, to be put right and "
+        "counted after all.",
+    )
+
+
+def _table() -> rx.Component:
+    headings = ("Reason", "Events", "Size", "Set aside")
+    return rx.table.root(
+        rx.table.header(
+            rx.table.row(
+                *[rx.table.column_header_cell(heading) for heading in headings],
+                rx.table.column_header_cell(rx.el.span("Actions", class_name="fb-unseen")),
+            )
+        ),
+        rx.table.body(rx.foreach(Operations.letters, _row)),
+        width="100%",
+        id="dead-letters",
+    )
+
+
+def _row(letter: rx.Var[LetterRow]) -> rx.Component:
+    return rx.table.row(
+        rx.table.row_header_cell(rx.text(letter.reason, size="2"), max_width="32rem"),
+        rx.table.cell(letter.events),
+        rx.table.cell(letter.size, white_space="nowrap"),
+        rx.table.cell(letter.age, white_space="nowrap"),
+        rx.table.cell(
+            rx.button(
+                "Open",
+                variant="ghost",
+                on_click=Operations.open_letter(letter.sequence),
+                aria_label="Open dead letter " + letter.sequence.to(str),
+            ),
+            text_align="right",
+        ),
+        vertical_align="middle",
+    )
+
+
+def _letter() -> rx.Component:
+    return rx.dialog.root(
+        rx.dialog.content(
+            rx.dialog.title("Dead letter ", Operations.opened),
+            dialog_lead(Operations.opened_reason),
+            rx.form(
+                rx.el.label(
+                    rx.text(
+                        rx.cond(Operations.readable, "Events", "Events to send in its place"),
+                        size="2",
+                        weight="medium",
+                        margin_bottom="4px",
+                    ),
+                    html_for="letter-events",
+                ),
+                rx.cond(
+                    Operations.readable,
+                    rx.fragment(),
+                    rx.el.pre(
+                        Operations.text,
+                        class_name="fb-code",
+                        tab_index=0,
+                        aria_label="What the letter holds",
+                        style={"maxHeight": "10rem", "overflow": "auto"},
+                    ),
+                ),
+                rx.text_area(
+                    name="events",
+                    id="letter-events",
+                    default_value=rx.cond(Operations.readable, Operations.text, "[]"),
+                    key=Operations.opened.to(str),
+                    rows="16",
+                    spell_check=False,
+                    font_family="var(--code-font-family)",
+                    aria_describedby="letter-problem",
+                ),
+                rx.box(
+                    rx.cond(
+                        Operations.form_problem != "",
+                        rx.callout.root(
+                            rx.callout.icon(rx.icon("circle-alert", size=16)),
+                            rx.callout.text(Operations.form_problem, white_space="pre-line"),
+                            color_scheme="red",
+                            size="1",
+                            margin_top="var(--space-3)",
+                        ),
+                    ),
+                    id="letter-problem",
+                    role="alert",
+                ),
+                rx.flex(
+                    _discard(),
+                    rx.spacer(),
+                    rx.dialog.close(
+                        rx.button("Close", type="button", variant="soft", color_scheme="gray")
+                    ),
+                    rx.button("Count these events", type="submit"),
+                    spacing="3",
+                    margin_top="var(--space-5)",
+                ),
+                on_submit=Operations.replay,
+            ),
+            max_width="46rem",
+        ),
+        open=Operations.opened != 0,
+        on_open_change=Operations.close_letter,
+    )
+
+
+def _discard() -> rx.Component:
+    return rx.alert_dialog.root(
+        rx.alert_dialog.trigger(
+            rx.button("Discard", type="button", variant="ghost", color_scheme="red")
+        ),
+        rx.alert_dialog.content(
+            rx.alert_dialog.title("Discard this letter?"),
+            rx.alert_dialog.description(
+                "Its events are never counted and never billed. This can’t be undone."
+            ),
+            rx.flex(
+                rx.alert_dialog.cancel(rx.button("Keep it", variant="soft", color_scheme="gray")),
+                rx.alert_dialog.action(
+                    rx.button("Discard it", color_scheme="red", on_click=Operations.discard)
+                ),
+                spacing="3",
+                justify="end",
+                margin_top="var(--space-5)",
+            ),
+            max_width="28rem",
+        ),
+    )

@@ -1,0 +1,90 @@
+"""The operator finds a message that could not be counted, puts it right, and it is counted."""
+
+from __future__ import annotations
+
+import json
+from datetime import UTC, datetime
+from decimal import Decimal
+
+import pytest
+from playwright.async_api import Page, expect
+
+from backend.engines.runfile import RunFile, run_file_path
+from backend.metering.events import AcceptedEvent, encode
+from backend.metering.stream import events_subject, open_connection
+from backend.settings import Settings
+from backend_client import AsyncFareboxClient
+from backend_client.types.accounts import LocalSessionCreate
+from tests.journey.conftest import Farebox
+from tests.journey.steps import visit
+
+pytestmark = pytest.mark.browser
+
+
+async def put_on_stream(farebox: Farebox, *messages: bytes) -> None:
+    """Past ingest, as a fault of an earlier version might have."""
+    url = RunFile.read(run_file_path(farebox.home)).addresses["nats_url"]
+    nats = await open_connection(url, "test")
+    for message in messages:
+        await nats.jetstream().publish(events_subject(Settings().stream_name), message)
+    await nats.close()
+
+
+async def poison(farebox: Farebox) -> bytes:
+    """A message that PostgreSQL refuses: it keeps no NUL in a text."""
+    async with AsyncFareboxClient(farebox.api_url) as anybody:
+        secret = farebox.local_secret
+        session = await anybody.create_local_session(LocalSessionCreate(secret=secret))
+    async with AsyncFareboxClient(farebox.api_url, session.token) as client:
+        me, [application, *_] = await client.me(), await client.applications()
+    now = datetime.now(UTC)
+    event = AcceptedEvent(
+        tenant_id=me.tenant.id,
+        source="test",
+        id="poisoned",
+        time=now,
+        received_at=now,
+        application_id=application.id,
+        model="smol\0lm",
+        quantities={"images": Decimal(3)},
+    )
+    return encode([event])
+
+
+async def test_a_dead_letter_is_put_right_and_another_discarded(
+    farebox: Farebox, page: Page
+) -> None:
+    await page.goto("/operations/")
+    await expect(page.get_by_text("No dead letters")).to_be_visible()
+    await expect(page.get_by_text("Everything is counted")).to_be_visible()
+
+    await put_on_stream(farebox, await poison(farebox), b"not an event")
+    letters = page.locator("#dead-letters tbody tr")
+    await expect(letters).to_have_count(2)
+    await expect(letters.first).to_contain_text("refused by PostgreSQL")
+
+    await letters.first.get_by_role("button", name="Open").click()
+    dialog = page.get_by_role("dialog")
+    events = dialog.get_by_label("Events")
+    [event] = json.loads(await events.input_value())
+    assert event["data"]["quantities"] == {"images": "3"}
+
+    # Still wrong: the field is named, and the letter stays
+    await dialog.get_by_role("button", name="Count these events").click()
+    await expect(dialog.get_by_role("alert")).to_contain_text("events.0.data.model")
+    event["data"]["model"] = "smollm2-135m-instruct"
+    await events.fill(json.dumps([event]))
+    await dialog.get_by_role("button", name="Count these events").click()
+    await expect(dialog).to_be_hidden()
+    await expect(letters).to_have_count(1)
+
+    await letters.first.get_by_role("button", name="Open").click()
+    await expect(dialog.get_by_label("What the letter holds")).to_have_text("not an event")
+    await dialog.get_by_role("button", name="Discard").click()
+    await page.get_by_role("button", name="Discard it").click()
+    await expect(page.get_by_text("No dead letters")).to_be_visible()
+
+    await visit(page, "Usage")
+    await page.get_by_role("combobox", name="Split by").click()
+    await page.get_by_role("option", name="Meter").click()
+    await expect(page.get_by_role("cell", name="Images").first).to_be_visible()

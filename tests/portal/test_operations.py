@@ -1,0 +1,74 @@
+"""What the operator's page says of the backlog, and reads of what is put right."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from backend_client import InvalidInput
+from backend_client.types.pipeline import Pipeline
+from backend_client.types.problems import FieldError, Problem
+from portal.state.operations import events_from, fill, refusal, waiting_note
+
+pytestmark = pytest.mark.fast
+
+NOW = datetime(2026, 3, 1, 12, tzinfo=UTC)
+
+
+def pipeline(**changes: object) -> Pipeline:
+    values: dict[str, object] = {
+        "as_of": NOW,
+        "waiting_messages": 0,
+        "waiting_bytes": 0,
+        "most_bytes": 4 * 1024**3,
+        "in_progress_messages": 0,
+        "oldest_waiting_at": None,
+        "counted_at": None,
+        "dead_letters": 0,
+        "oldest_dead_letter_at": None,
+    }
+    return Pipeline.model_validate(values | changes)
+
+
+def test_what_waits_is_late_after_a_minute() -> None:
+    assert waiting_note(pipeline()) == ("Everything is counted", False)
+    recent = NOW - timedelta(seconds=59)
+    assert waiting_note(pipeline(oldest_waiting_at=recent)) == ("On their way", False)
+    told, late = waiting_note(pipeline(oldest_waiting_at=NOW - timedelta(minutes=5)))
+    assert late
+    assert told == "Oldest from 5 minutes ago. Is a worker up?"
+
+
+def test_how_full_the_stream_is() -> None:
+    assert fill(pipeline()) == ("0.0%", "0 bytes of 4.0 GiB")
+    assert fill(pipeline(waiting_bytes=1024)) == ("under 0.1%", "1.0 KiB of 4.0 GiB")
+    assert fill(pipeline(waiting_bytes=1024**3)) == ("25.0%", "1.0 GiB of 4.0 GiB")
+
+
+def test_numbers_are_read_as_they_were_written() -> None:
+    digits = "0.1234567890123456789"
+    text = f'[{{"quantities": {{"audio_seconds": {digits}, "requests": 2}}}}]'
+    assert events_from(text) == [{"quantities": {"audio_seconds": digits, "requests": 2}}]
+
+
+@pytest.mark.parametrize(
+    ("text", "told"),
+    [("[{]", "line 1, column 3"), ("{}", "An array"), ("[]", "An array"), ("", "line 1, column 1")],
+)
+def test_what_is_no_array_of_events_is_told(text: str, told: str) -> None:
+    with pytest.raises(ValueError, match=told):
+        events_from(text)
+
+
+def test_a_refusal_names_the_fields() -> None:
+    problem = Problem(
+        type="about:blank",
+        title="The input is not valid",
+        status=422,
+        detail="Nothing was sent.",
+        code="invalid_input",
+        errors=[FieldError(field="events.0.id", detail="missing")],
+    )
+    assert refusal(InvalidInput(problem)) == "events.0.id: missing"
+    assert refusal(InvalidInput(problem.model_copy(update={"errors": []}))) == "Nothing was sent."
