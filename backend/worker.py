@@ -8,6 +8,7 @@ from collections.abc import Awaitable, Callable
 
 import structlog
 
+from backend.billing.wallets.worker import WalletsWorker
 from backend.errors import ConfigurationError
 from backend.forecasting.worker import ForecastWorker
 from backend.metering.consumer import UsageConsumer
@@ -35,6 +36,7 @@ async def run_worker(settings: Settings) -> None:
         UsageConsumer(database, settings.nats_url, settings).run,
         ForecastWorker(database, settings.nats_url, settings).run,
         DriftPass(database).run,
+        WalletsWorker(database).run,
     ]
     _log.info("worker.started")
     try:

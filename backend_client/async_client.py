@@ -5,9 +5,12 @@ from __future__ import annotations
 from backend_client.accounts import AsyncAccountsMethods
 from backend_client.billing import AsyncBillingMethods
 from backend_client.metering import AsyncMeteringMethods
+from backend_client.wallets import AsyncWalletMethods
 
 
-class AsyncFareboxClient(AsyncAccountsMethods, AsyncBillingMethods, AsyncMeteringMethods):
+class AsyncFareboxClient(
+    AsyncAccountsMethods, AsyncBillingMethods, AsyncMeteringMethods, AsyncWalletMethods
+):
     """Farebox's API over asyncio. Close it when done, or use it in ``async with``.
 
     ``credential`` is an API key, an operator's key or a session's token. Every method raises

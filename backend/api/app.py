@@ -32,6 +32,7 @@ from backend.api.routers import (
     tenants,
     tokens,
     usage,
+    wallet,
 )
 from backend.errors import ConfigurationError
 from backend.gateway.gateway import Gateway
@@ -60,6 +61,7 @@ _ROUTERS = (
     tenants,
     tokens,
     usage,
+    wallet,
 )
 
 

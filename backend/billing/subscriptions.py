@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from datetime import datetime
 
-from sqlalchemy import RowMapping, delete, insert, or_, select, update
+from sqlalchemy import RowMapping, delete, or_, select, update
+from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from backend.billing import catalog
@@ -19,7 +20,7 @@ from backend.pricing.periods import (
     quarter_hour_of,
 )
 from backend.pricing.rating import Stretch
-from backend.storage.tables import plan_versions, subscriptions, tenants
+from backend.storage.tables import plan_versions, subscriptions, tenants, wallets
 from backend_client.types.plans import Plan, Subscription, SubscriptionChange
 from backend_client.types.problems import FieldError
 
@@ -179,9 +180,19 @@ async def _rows(
     return (await connection.execute(query)).mappings().all()
 
 
+async def _look_at_grants_again(connection: AsyncConnection, tenant_id: str) -> None:
+    """Have the wallet ask anew what credit the plan in force brings."""
+    await connection.execute(
+        insert(wallets)
+        .values(tenant_id=tenant_id)
+        .on_conflict_do_update(index_elements=[wallets.c.tenant_id], set_={"grants_until": None})
+    )
+
+
 async def _add(
     connection: AsyncConnection, tenant_id: str, plan: Plan, start: datetime
 ) -> Subscription:
+    await _look_at_grants_again(connection, tenant_id)
     made = Subscription(id=new_id("sub"), plan=plan, start=start, end=None)
     await connection.execute(
         insert(subscriptions).values(

@@ -8,7 +8,7 @@ A balance, as of any instant, is a sum over entries. Nothing here rounds.
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from decimal import Decimal
@@ -117,6 +117,19 @@ class Wallet:
             lambda: defaultdict(Decimal)
         )
         self.append(entries)
+
+    @classmethod
+    def restored(
+        cls, grants: Iterable[Grant], balances: Mapping[tuple[str, Account], Decimal]
+    ) -> Wallet:
+        """Return the wallet whose ledger adds up to these balances; ``hold`` its reservations."""
+        wallet = cls(grants)
+        wallet._balances.update(balances)
+        return wallet
+
+    def hold(self, reservation: str, held: Mapping[str, Decimal]) -> None:
+        """Say what an open reservation of a restored wallet holds, by grant."""
+        self._reservations[reservation].update(held)
 
     def append(self, entries: Iterable[LedgerEntry], grants: Iterable[Grant] = ()) -> None:
         """Take entries, and the new grants they speak of, into the sums.

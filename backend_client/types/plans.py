@@ -112,8 +112,9 @@ class Proration(StrEnum):
 class GrantTerms(Wire):
     """Credit that the plan brings: every period or (``recurs`` false) once, with its first.
 
-    It expires with the period; up to ``rollover_cap`` of what is left is carried into the next.
-    ``models`` limits what it pays for.
+    Each period's expires with it; up to ``rollover_cap`` of what is left is carried into the next.
+    What comes once expires ``expires_after_days`` (null: never). ``models`` limits what it pays
+    for.
     """
 
     id: Id
@@ -121,6 +122,7 @@ class GrantTerms(Wire):
     amount: Price
     recurs: bool = True
     rollover_cap: Price = Decimal(0)
+    expires_after_days: int | None = Field(None, ge=1, le=3660)
     priority: int = Field(100, ge=0, le=1000)
     models: list[Name] | None = Field(None, min_length=1)
 

@@ -6,6 +6,7 @@ from decimal import Decimal
 from typing import Literal
 
 from backend_client.types.common import Answer, Exact, Instant, Money
+from backend_client.types.plans import QuotaLimit
 
 
 class Period(Answer):
@@ -109,11 +110,72 @@ class DailySpend(Answer):
     high: Exact | None
 
 
+class QuotaOutlook(Answer):
+    """Whether a quota of the plan lasts, if usage goes on unhindered.
+
+    ``chance`` (0 to 1) is that of passing it within the period. ``early`` is the first day by whose
+    end a tenth of the simulated futures have passed it, ``likely`` the one by whose end half have.
+    """
+
+    meters: list[str]
+    quantity: Exact
+    limit: QuotaLimit
+    used: Exact
+    chance: float
+    early: Instant | None
+    likely: Instant | None
+
+
+class PlanOutlook(Answer):
+    """What the period would cost if all of it were on a plan; ``reason`` says why one won't fit."""
+
+    plan: str
+    name: str
+    plan_version: int
+    current: bool
+    expected: Money
+    low: Money
+    high: Money
+    fits: bool
+    reason: str | None
+
+
+class Trust(Answer):
+    """How well forecasts from past days met what came, ``horizon_days`` on.
+
+    ``coverage`` is the share of days whose cumulative value lay in the 80% band; ``error`` the mean
+    absolute error at the horizon's end as a share of what came; ``naive_error`` that of saying the
+    last seven days again, and ``ratio`` the one over the other: below 1 is better than naive.
+    """
+
+    measure: Literal["spend", "tokens"]
+    trials: int
+    horizon_days: int
+    coverage: float
+    error: float
+    naive_error: float
+    ratio: float | None
+    computed_at: Instant
+
+
+class BudgetOutlook(Answer):
+    """Whether spend passes ``budget`` within the period; see ``QuotaOutlook`` for the days."""
+
+    budget: Money
+    spent: Money
+    chance: float
+    early: Instant | None
+    likely: Instant | None
+    computed_at: Instant
+
+
 class Forecast(Answer):
     """Where spend is heading by the period's end.
 
     ``method`` is ``prophet`` or, with too little history, ``run_rate``; ``reason`` says why.
-    ``low`` and ``high`` hold 80% of the simulated outcomes.
+    ``expected`` is the median of the simulated outcomes; ``low`` and ``high`` hold 80% of them.
+    ``plans`` are those on sale, the cheapest that fits first. ``trust`` is null while it is not
+    known, or while the past is too short.
     """
 
     period: Period
@@ -124,5 +186,8 @@ class Forecast(Answer):
     low: Money
     high: Money
     days: list[DailySpend]
+    quotas: list[QuotaOutlook] = []
+    plans: list[PlanOutlook] = []
+    trust: Trust | None = None
     computed_at: Instant
     version: int

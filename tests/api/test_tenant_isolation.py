@@ -49,6 +49,9 @@ OPERATORS = {
     ("post", "/v1/tenants"),
     ("delete", "/v1/tenants/{tenant_id}"),
     ("put", "/v1/catalog"),
+    ("post", "/v1/tenants/{tenant_id}/wallet/grants"),
+    ("post", "/v1/tenants/{tenant_id}/wallet/grants/{grant_id}/refund"),
+    ("put", "/v1/tenants/{tenant_id}/wallet/top-ups/{top_up_id}"),
     ("get", "/v1/dead-letters"),
     ("get", "/v1/dead-letters/{sequence}"),
     ("post", "/v1/dead-letters/{sequence}/replay"),
@@ -57,7 +60,17 @@ OPERATORS = {
 }
 """Routes that no credential of a tenant opens."""
 
-NO_ID = {"cursor", "limit", "start", "end", "granularity", "format", "if-none-match"}
+NO_ID = {
+    "amount",
+    "at",
+    "cursor",
+    "limit",
+    "start",
+    "end",
+    "granularity",
+    "format",
+    "if-none-match",
+}
 """Parameters that name nothing of anybody's."""
 
 
@@ -110,6 +123,17 @@ class TenantOfTest:
             ("post", "/v1/events"): [event, {**event, "id": "2", "subject": self.id}],
             ("post", "/v1/tenants"): {"slug": "of-b", "name": "Of B"},
             ("put", "/v1/catalog"): {},
+            ("put", "/v1/wallet"): {"low_balance": "1"},
+            ("post", "/v1/wallet/top-ups"): {"amount": "7"},
+            ("post", "/v1/tenants/{tenant_id}/wallet/grants"): {
+                "name": "Of B",
+                "kind": "paid",
+                "amount": "7",
+            },
+            ("put", "/v1/tenants/{tenant_id}/wallet/top-ups/{top_up_id}"): {
+                "state": "paid",
+                "reference": "of B",
+            },
             ("post", "/v1/dead-letters/{sequence}/replay"): {"events": [event]},
             ("post", "/v1/sessions"): {"id_token": "none", "nonce": "none"},
             ("post", "/v1/sessions/local"): {"secret": "none"},
@@ -220,6 +244,14 @@ async def planted(
         assert made.status_code == 201, made.text
         tenant.ids["key" if path.endswith("keys") else "second"] = made.json()["id"]
         tenant.words += [body["name"], made.json()["id"]]
+    grant = await api.post(
+        f"/v1/tenants/{tenant.id}/wallet/grants",
+        headers=operator,
+        json={"name": "marker-grant", "kind": "paid", "amount": "9"},
+    )
+    top_up = await api.post("/v1/wallet/top-ups", headers=tenant.headers, json={"amount": "8"})
+    tenant.ids |= {"grant_id": grant.json()["id"], "top_up_id": top_up.json()["id"]}
+    tenant.words += ["marker-grant", grant.json()["id"], top_up.json()["id"]]
     event = {
         "specversion": "1.0",
         "id": "marker-event",

@@ -1,0 +1,169 @@
+"""The tenant's prepaid credit; and for the operator, giving and selling it."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import Annotated
+
+from fastapi import APIRouter, Depends
+
+from backend.accounts.audit import record
+from backend.accounts.principal import Permission, Principal
+from backend.accounts.tenants import find_tenant
+from backend.api.dependencies import (
+    IdempotencyKey,
+    PageCursor,
+    PageLimit,
+    ServicesNow,
+    needs,
+)
+from backend.billing.wallets.grants import add_grant, refund_grant
+from backend.billing.wallets.reading import (
+    list_grants,
+    list_ledger,
+    list_top_ups,
+    set_wallet,
+    wallet_balance,
+)
+from backend.billing.wallets.recurring import expire_and_bring
+from backend.billing.wallets.top_ups import ask_for_top_up, finish_top_up
+from backend_client.types.common import Instant, Page
+from backend_client.types.wallets import (
+    CreditGrant,
+    CreditGrantCreate,
+    LedgerEntry,
+    TopUp,
+    TopUpCreate,
+    TopUpOutcome,
+    WalletBalance,
+    WalletSettings,
+)
+
+router = APIRouter(tags=["wallet"])
+
+Reader = Annotated[Principal, Depends(needs(Permission.SPEND_READ))]
+Changer = Annotated[Principal, Depends(needs(Permission.SUBSCRIPTION_WRITE))]
+Operator = Annotated[Principal, Depends(needs(Permission.OPERATE))]
+
+
+@router.get("/v1/wallet")
+async def get_wallet(
+    services: ServicesNow, caller: Reader, at: Instant | None = None
+) -> WalletBalance:
+    """Return what the wallet holds, or held at an instant."""
+    now = datetime.now(UTC)
+    async with services.database.begin() as connection:
+        tenant = await find_tenant(connection, caller.tenant_id)
+        if at is None:
+            await expire_and_bring(connection, tenant.id, now)
+        return await wallet_balance(connection, tenant, at or now, now=at is None)
+
+
+@router.put("/v1/wallet")
+async def put_wallet(
+    services: ServicesNow, caller: Changer, wanted: WalletSettings
+) -> WalletBalance:
+    """Set when the wallet buys more by itself, and below what balance it warns."""
+    now = datetime.now(UTC)
+    async with services.database.begin() as connection:
+        tenant = await find_tenant(connection, caller.tenant_id)
+        await set_wallet(connection, tenant.id, wanted)
+        await record(
+            connection, caller, "wallet.set", tenant.id, detail=wanted.model_dump(mode="json")
+        )
+        return await wallet_balance(connection, tenant, now)
+
+
+@router.get("/v1/wallet/ledger")
+async def get_ledger(
+    services: ServicesNow, caller: Reader, cursor: PageCursor = None, limit: PageLimit = 50
+) -> Page[LedgerEntry]:
+    """List what was done with credit, newest first. Entries are never changed."""
+    async with services.database.begin() as connection:
+        return await list_ledger(connection, caller.tenant_id, cursor=cursor, limit=limit)
+
+
+@router.get("/v1/wallet/grants")
+async def get_grants(
+    services: ServicesNow, caller: Reader, cursor: PageCursor = None, limit: PageLimit = 50
+) -> Page[CreditGrant]:
+    """List the credit that was given or bought, and where each grant's amount is now."""
+    async with services.database.begin() as connection:
+        return await list_grants(connection, caller.tenant_id, cursor=cursor, limit=limit)
+
+
+@router.get("/v1/wallet/top-ups")
+async def get_top_ups(
+    services: ServicesNow, caller: Reader, cursor: PageCursor = None, limit: PageLimit = 50
+) -> Page[TopUp]:
+    """List what was asked to be bought, newest first."""
+    async with services.database.begin() as connection:
+        return await list_top_ups(connection, caller.tenant_id, cursor=cursor, limit=limit)
+
+
+@router.post("/v1/wallet/top-ups", status_code=201)
+async def post_top_up(
+    services: ServicesNow,
+    caller: Changer,
+    wanted: TopUpCreate,
+    idempotency_key: IdempotencyKey = None,
+) -> TopUp:
+    """Ask to buy credit. It is there once the operator has the payment."""
+    async with services.database.begin() as connection:
+        made = await ask_for_top_up(
+            connection,
+            caller.tenant_id,
+            wanted,
+            datetime.now(UTC),
+            idempotency_key=idempotency_key,
+        )
+        await record(connection, caller, "wallet.top_up", made.id)
+        return made
+
+
+@router.post("/v1/tenants/{tenant_id}/wallet/grants", status_code=201)
+async def post_grant(
+    services: ServicesNow,
+    caller: Operator,
+    tenant_id: str,
+    wanted: CreditGrantCreate,
+    idempotency_key: IdempotencyKey = None,
+) -> CreditGrant:
+    """Give a tenant credit."""
+    async with services.database.begin() as connection:
+        tenant = await find_tenant(connection, tenant_id)
+        made = await add_grant(
+            connection, tenant.id, wanted, datetime.now(UTC), idempotency_key=idempotency_key
+        )
+        await record(connection, caller, "wallet.grant", made.id, tenant_id=tenant.id)
+        return made
+
+
+@router.post("/v1/tenants/{tenant_id}/wallet/grants/{grant_id}/refund")
+async def post_refund(
+    services: ServicesNow, caller: Operator, tenant_id: str, grant_id: str
+) -> CreditGrant:
+    """Take back what is left of bought credit, to be paid back."""
+    async with services.database.begin() as connection:
+        tenant = await find_tenant(connection, tenant_id)
+        refunded = await refund_grant(connection, tenant.id, grant_id, datetime.now(UTC))
+        await record(connection, caller, "wallet.refund", grant_id, tenant_id=tenant.id)
+        return refunded
+
+
+@router.put("/v1/tenants/{tenant_id}/wallet/top-ups/{top_up_id}")
+async def put_top_up(
+    services: ServicesNow,
+    caller: Operator,
+    tenant_id: str,
+    top_up_id: str,
+    outcome: TopUpOutcome,
+) -> TopUp:
+    """Say what became of a payment; if it was made, the credit is there at once."""
+    async with services.database.begin() as connection:
+        tenant = await find_tenant(connection, tenant_id)
+        done = await finish_top_up(connection, tenant.id, top_up_id, outcome, datetime.now(UTC))
+        await record(
+            connection, caller, f"wallet.top_up.{done.state}", done.id, tenant_id=tenant.id
+        )
+        return done

@@ -1,0 +1,80 @@
+"""Credit that plans bring, and credit that is over. Nothing comes twice: its id is its period."""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+from decimal import Decimal
+
+from sqlalchemy import select, update
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from backend.accounts.tenants import find_tenant
+from backend.billing.periods import period_at
+from backend.billing.subscriptions import current_subscription
+from backend.billing.wallets.ledger import LockedWallet, lock_wallet
+from backend.errors import NotFound
+from backend.pricing.credits import Grant, GrantKind, RecurringGrant
+from backend.pricing.periods import BillingPeriod
+from backend.storage.tables import credit_grants, wallets
+from backend_client.types.plans import GrantTerms, PlanDefinition
+
+
+async def bring_due_grants(locked: LockedWallet) -> None:
+    """Add what the plan in force grants for the period, unless it is there.
+
+    Quick until the period or the plan ends. Credit that is over expires first, since some of it
+    may be carried on.
+    """
+    until = locked.row["grants_until"]
+    if until is not None and locked.at < until:
+        return
+    await locked.append(locked.wallet.expire(locked.at))
+    tenant = await find_tenant(locked.connection, locked.tenant_id)
+    period = await period_at(locked.connection, tenant, locked.at)
+    until = period.end
+    try:
+        subscription = await current_subscription(locked.connection, tenant.id, locked.at)
+    except NotFound:
+        pass  # between plans nothing is granted; a new subscription asks again
+    else:
+        plan = subscription.plan.definition
+        for terms in plan.grants:
+            grant = await _grant(locked, plan, terms, period)
+            await locked.add_grant(grant, name=terms.name, origin="plan")
+        until = min(until, subscription.end or until)
+    await locked.connection.execute(
+        update(wallets).where(wallets.c.tenant_id == locked.tenant_id).values(grants_until=until)
+    )
+
+
+async def expire_and_bring(connection: AsyncConnection, tenant_id: str, now: datetime) -> None:
+    """Take away what has expired of a wallet, and add what its plan grants."""
+    locked = await lock_wallet(connection, tenant_id, now)
+    await bring_due_grants(locked)
+    await locked.append(locked.wallet.expire(locked.at))
+
+
+async def _grant(
+    locked: LockedWallet, plan: PlanDefinition, terms: GrantTerms, period: BillingPeriod
+) -> Grant:
+    name = f"{plan.id}.{terms.id}"
+    models = None if terms.models is None else frozenset(terms.models)
+    if not terms.recurs:
+        days = terms.expires_after_days
+        expires = None if days is None else locked.at + timedelta(days=days)
+        kind = GrantKind.PROMOTIONAL
+        return Grant(name, kind, terms.amount, locked.at, expires, terms.priority, models)
+    rule = RecurringGrant(
+        name, GrantKind.PROMOTIONAL, terms.amount, terms.rollover_cap, terms.priority, models
+    )
+    return rule.for_period(period, await _left_before(locked, name, period))
+
+
+async def _left_before(locked: LockedWallet, name: str, period: BillingPeriod) -> Decimal:
+    """Return what was left of the rule's grant that expired when the period began."""
+    query = select(credit_grants.c.expired).where(
+        credit_grants.c.tenant_id == locked.tenant_id,
+        credit_grants.c.id.startswith(f"{name}:", autoescape=True),
+        credit_grants.c.expires_at == period.start,
+    )
+    return await locked.connection.scalar(query) or Decimal(0)

@@ -1,0 +1,151 @@
+"""Wallets: credit that is bought or given, and what became of it."""
+
+from __future__ import annotations
+
+from datetime import date
+from enum import StrEnum
+from typing import Annotated, Literal, Self
+
+from pydantic import Field, model_validator
+
+from backend_client.types.common import Answer, Currency, Exact, Instant, Wire
+from backend_client.types.events import Name
+
+Credit = Annotated[Exact, Field(gt=0, max_digits=18, decimal_places=6, allow_inf_nan=False)]
+CreditAccount = Literal["granted", "available", "reserved", "used", "expired", "refunded"]
+
+
+class CreditKind(StrEnum):
+    """Given away, or bought."""
+
+    PROMOTIONAL = "promotional"
+    PAID = "paid"
+
+
+class CreditGrantCreate(Wire):
+    """Credit for a tenant, in its currency, from ``starts_at`` (now if null) to ``expires_at``.
+
+    Lower ``priority`` numbers burn first among grants that expire together. ``models`` limits what
+    it pays for.
+    """
+
+    name: str = Field(min_length=1, max_length=200)
+    kind: CreditKind
+    amount: Credit
+    starts_at: Instant | None = None
+    expires_at: Instant | None = None
+    priority: int = Field(100, ge=0, le=1000)
+    models: list[Name] | None = Field(None, min_length=1)
+
+    @model_validator(mode="after")
+    def _expires_after_it_starts(self) -> Self:
+        if self.starts_at and self.expires_at and self.expires_at <= self.starts_at:
+            raise ValueError("expires_at must be after starts_at")
+        return self
+
+
+class CreditGrant(Answer):
+    """A grant and where its ``amount`` is now; the parts always add up to it.
+
+    ``origin`` is ``operator``, ``plan`` or ``top_up``.
+    """
+
+    id: str
+    name: str
+    kind: CreditKind
+    origin: str
+    priority: int
+    models: list[str] | None
+    starts_at: Instant
+    expires_at: Instant | None
+    amount: Exact
+    available: Exact
+    reserved: Exact
+    used: Exact
+    expired: Exact
+    refunded: Exact
+    created_at: Instant
+
+
+class TopUpRule(Wire):
+    """Buy ``amount`` when less than ``threshold`` is left, but ``daily_ceiling`` a day at most."""
+
+    threshold: Credit
+    amount: Credit
+    daily_ceiling: Credit
+
+    @model_validator(mode="after")
+    def _one_top_up_fits_a_day(self) -> Self:
+        if self.amount > self.daily_ceiling:
+            raise ValueError("amount must not be above daily_ceiling")
+        return self
+
+
+class WalletSettings(Wire):
+    """When to buy more by itself (null: never) and below what balance to warn (null: never)."""
+
+    top_up: TopUpRule | None = None
+    low_balance: Credit | None = None
+
+
+class WalletBalance(Answer):
+    """What a wallet held at ``as_of``. ``spendable`` is available and neither expired nor to come.
+
+    Credit for some models only is part of it. ``low_since`` says since when less than
+    ``settings.low_balance`` is left; it is null for another moment than now.
+    """
+
+    as_of: Instant
+    currency: Currency
+    spendable: Exact
+    granted: Exact
+    available: Exact
+    reserved: Exact
+    used: Exact
+    expired: Exact
+    refunded: Exact
+    settings: WalletSettings
+    low_since: Instant | None = None
+
+
+class LedgerEntry(Answer):
+    """``amount`` of a grant went from one account to another. Entries are never changed.
+
+    ``cause`` is the call, the invoice or the act that moved it.
+    """
+
+    number: int
+    at: Instant
+    grant: str
+    source: CreditAccount
+    target: CreditAccount
+    amount: Exact
+    cause: str
+
+
+class TopUpCreate(Wire):
+    """Ask to buy ``amount`` of credit."""
+
+    amount: Credit
+
+
+class TopUp(Answer):
+    """Credit to be bought; it is there once the payment is confirmed.
+
+    ``automatic_on`` is the day on which the wallet's rule asked for it, null if a person did.
+    """
+
+    id: str
+    state: Literal["pending", "paid", "failed"]
+    amount: Exact
+    automatic_on: date | None
+    reference: str | None
+    asked_at: Instant
+    done_at: Instant | None
+
+
+class TopUpOutcome(Wire):
+    """What became of a payment; ``reference`` is its name at whoever took it."""
+
+    state: Literal["paid", "failed"]
+    reference: str = Field(min_length=1, max_length=200)
