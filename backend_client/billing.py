@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from decimal import Decimal
+
 from backend_client.requests import billing as requests
 from backend_client.sending import AsyncSender, Sender
 from backend_client.types.models import ModelInfo
@@ -12,7 +14,7 @@ from backend_client.types.plans import (
     Subscription,
     SubscriptionChange,
 )
-from backend_client.types.spend import Forecast, SpendReport
+from backend_client.types.spend import BudgetOutlook, Forecast, SpendReport
 
 
 class BillingMethods(Sender):
@@ -46,6 +48,10 @@ class BillingMethods(Sender):
         """Where spend is heading; None while it is being computed: ask again."""
         return self._do(requests.forecast())
 
+    def budget_outlook(self, amount: Decimal) -> BudgetOutlook | None:
+        """Whether spend passes ``amount``; None while the forecast is being computed."""
+        return self._do(requests.budget_outlook(amount))
+
 
 class AsyncBillingMethods(AsyncSender):
     """Those of the asynchronous client."""
@@ -77,3 +83,7 @@ class AsyncBillingMethods(AsyncSender):
     async def forecast(self) -> Forecast | None:
         """Where spend is heading; None while it is being computed: ask again."""
         return await self._do(requests.forecast())
+
+    async def budget_outlook(self, amount: Decimal) -> BudgetOutlook | None:
+        """Whether spend passes ``amount``; None while the forecast is being computed."""
+        return await self._do(requests.budget_outlook(amount))

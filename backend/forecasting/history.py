@@ -139,7 +139,7 @@ async def recent_mixes(
     since = until - timedelta(days=RECENT_DAYS)
     spans = [windowed_spans(one.plan, since, until) if one.end > now else [] for one in stretches]
     used = await period_usage(connection, tenant_id, spans)
-    return [_mix(quantities) for quantities in used]
+    return [kinds_of(quantities) for quantities in used]
 
 
 def period_days(period: BillingPeriod) -> list[datetime]:
@@ -177,7 +177,8 @@ def _series(
     )
 
 
-def _mix(quantities: Sequence[MeteredQuantity]) -> Mix:
+def kinds_of(quantities: Sequence[MeteredQuantity]) -> Mix:
+    """Return each kind's share of its model's meter."""
     totals: defaultdict[tuple[str, str], Decimal] = defaultdict(Decimal)
     for used in quantities:
         totals[used.model, used.meter] += used.quantity

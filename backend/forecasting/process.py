@@ -7,32 +7,35 @@ import multiprocessing
 import os
 import signal
 import threading
+from collections.abc import Callable
 from concurrent.futures import ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
+from typing import TypeVar
 
 import structlog
 
-from backend.forecasting.outcome import ForecastJob, compute
-from backend_client.types.spend import Forecast
+from backend.forecasting.jobs import ForecastJob
+
+Result = TypeVar("Result")
 
 _log = structlog.get_logger(__name__)
 
 
 class ForecastProcess:
-    """Computes one forecast at a time. It starts with the first, and stays warm."""
+    """Computes one thing at a time. It starts with the first, and stays warm."""
 
     def __init__(self) -> None:
         self._pool: ProcessPoolExecutor | None = None
 
-    async def compute(self, job: ForecastJob) -> Forecast:
-        """Compute a forecast, off the event loop; begin anew once if the process was killed."""
+    async def compute(self, function: Callable[[ForecastJob], Result], job: ForecastJob) -> Result:
+        """Return ``function(job)`` as computed there; begin anew once if the process was killed."""
         loop = asyncio.get_running_loop()
         try:
-            return await loop.run_in_executor(self._running(), compute, job)
+            return await loop.run_in_executor(self._running(), function, job)
         except BrokenProcessPool:
             _log.warning("forecast.process_lost")
             self._pool = None
-            return await loop.run_in_executor(self._running(), compute, job)
+            return await loop.run_in_executor(self._running(), function, job)
 
     def close(self) -> None:
         """Finish what is under way and end the process."""

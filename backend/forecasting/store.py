@@ -2,25 +2,39 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Final, Literal
+from decimal import Decimal
+from typing import Final
 
-from sqlalchemy import select
-from sqlalchemy.dialects.postgresql import insert
+from sqlalchemy import cast, select, update
+from sqlalchemy.dialects.postgresql import JSONB, insert
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from backend.billing.spend import spend_version
+from backend.forecasting.outcome import Outcome
 from backend.storage.tables import forecasts
 from backend_client.types.accounts import Tenant
-from backend_client.types.spend import Forecast
+from backend_client.types.spend import Forecast, Trust
 
 FRESH_SECONDS: Final = 15
 """So long a forecast is fresh though usage moved on: it moves on all the time."""
 _UNCHANGED_FRESH = timedelta(minutes=15)
 _SHOWN = timedelta(days=1)
 
-State = Literal["fresh", "stale", "none"]
+
+@dataclass(frozen=True, slots=True)
+class Stored:
+    """A forecast that can be shown. One that is not ``fresh`` is to be computed anew meanwhile.
+
+    ``peaks`` are as in ``Outcome``; ``tested_at`` is when its trust was last looked into.
+    """
+
+    forecast: Forecast
+    peaks: Sequence[tuple[datetime, Sequence[Decimal]]]
+    fresh: bool
+    tested_at: datetime | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,38 +53,72 @@ async def basis_now(connection: AsyncConnection, tenant: Tenant, now: datetime) 
 
 async def stored_forecast(
     connection: AsyncConnection, tenant: Tenant, now: datetime
-) -> tuple[Forecast | None, State]:
-    """Return the tenant's forecast and how good it still is.
+) -> Stored | None:
+    """Return the tenant's forecast; None if there is none to show.
 
-    ``fresh``: usage is what it was and it is at most a quarter hour old, or it is 15 seconds old
-    at most. ``stale``: made today or yesterday, in this period, on these plans: it can be shown while
-    the next is made. ``none``: there is none to show.
+    One is shown for a day, in its period, on the plans that it was made for. It is fresh if usage
+    is what it was and it is at most a quarter hour old, or if it is 15 seconds old at most.
     """
     basis = await basis_now(connection, tenant, now)
     found = await connection.execute(select(forecasts).where(forecasts.c.tenant_id == tenant.id))
     row = found.mappings().first()
     if row is None or row["document"]["plans"] != basis.plans or now - row["computed_at"] > _SHOWN:
-        return None, "none"
-    age = now - row["computed_at"]
-    limit = _UNCHANGED_FRESH if row["usage_version"] == basis.usage else None
-    fresh = age <= timedelta(seconds=FRESH_SECONDS) or (limit is not None and age <= limit)
-    return Forecast.model_validate(row["document"]["forecast"]), "fresh" if fresh else "stale"
+        return None
+    unchanged = row["usage_version"] == basis.usage
+    limit = _UNCHANGED_FRESH if unchanged else timedelta(seconds=FRESH_SECONDS)
+    document = row["document"]
+    tested_at = document.get("tested_at")
+    return Stored(
+        Forecast.model_validate({**document["forecast"], "trust": document.get("trust")}),
+        [
+            (datetime.fromisoformat(day), [Decimal(peak) for peak in peaks])
+            for day, peaks in document["peaks"]
+        ],
+        now - row["computed_at"] <= limit,
+        None if tested_at is None else datetime.fromisoformat(tested_at),
+    )
 
 
 async def store_forecast(
-    connection: AsyncConnection, tenant_id: str, forecast: Forecast, basis: Basis
+    connection: AsyncConnection, tenant_id: str, outcome: Outcome, basis: Basis
 ) -> None:
     """Keep a forecast in place of the one before; a newer one stays."""
-    values = {
-        "usage_version": forecast.version,
-        "computed_at": forecast.computed_at,
-        "document": {"plans": basis.plans, "forecast": forecast.model_dump(mode="json")},
+    forecast = outcome.forecast
+    document = {
+        "plans": basis.plans,
+        "forecast": forecast.model_dump(mode="json", exclude={"trust"}),
+        "peaks": [(day.isoformat(), [str(peak) for peak in peaks]) for day, peaks in outcome.peaks],
     }
-    made = insert(forecasts).values(tenant_id=tenant_id, **values)
+    made = insert(forecasts).values(
+        tenant_id=tenant_id,
+        usage_version=forecast.version,
+        computed_at=forecast.computed_at,
+        document=document,
+    )
+    new = made.excluded
     await connection.execute(
         made.on_conflict_do_update(
             index_elements=["tenant_id"],
-            set_=values,
-            where=forecasts.c.computed_at < made.excluded.computed_at,
+            set_={
+                "usage_version": new.usage_version,
+                "computed_at": new.computed_at,
+                # What is known of their trust stays
+                "document": forecasts.c.document.op("||")(new.document),
+            },
+            where=forecasts.c.computed_at < new.computed_at,
         )
+    )
+
+
+async def store_trust(
+    connection: AsyncConnection, tenant_id: str, trust: Trust | None, now: datetime
+) -> None:
+    """Keep beside the tenant's forecast how far to trust it; None if that can't be told."""
+    found = {
+        "trust": None if trust is None else trust.model_dump(mode="json"),
+        "tested_at": now.isoformat(),
+    }
+    document = forecasts.c.document.op("||")(cast(found, JSONB))
+    await connection.execute(
+        update(forecasts).where(forecasts.c.tenant_id == tenant_id).values(document=document)
     )

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import asyncio
-from datetime import UTC, datetime
-from zlib import crc32
-from zoneinfo import ZoneInfo
+from collections import deque
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from datetime import UTC, datetime, timedelta
 
 import asyncpg
 import structlog
@@ -14,13 +15,19 @@ from nats.errors import Error as NatsError
 from sqlalchemy.exc import SQLAlchemyError
 
 from backend.accounts.tenants import find_tenant
-from backend.billing.spend import open_period
 from backend.errors import NotFound
 from backend.forecasting.asking import forecast_subject
-from backend.forecasting.history import recent_mixes, spent_days, usage_history
-from backend.forecasting.outcome import ForecastJob
+from backend.forecasting.backtest import backtest
+from backend.forecasting.outcome import compute
 from backend.forecasting.process import ForecastProcess
-from backend.forecasting.store import Basis, basis_now, store_forecast, stored_forecast
+from backend.forecasting.reading import read_job
+from backend.forecasting.store import (
+    Stored,
+    basis_now,
+    store_forecast,
+    store_trust,
+    stored_forecast,
+)
 from backend.metering.stream import open_connection
 from backend.settings import Settings
 from backend.storage.database import Database
@@ -29,6 +36,7 @@ _log = structlog.get_logger(__name__)
 
 _QUEUE_GROUP = "forecasting"
 _PAUSE_SECONDS = 0.5
+_TEST_EVERY = timedelta(days=1)
 _TRY_LOCK = "SELECT pg_try_advisory_lock(hashtextextended('forecast ' || $1, 0))"
 
 
@@ -42,6 +50,7 @@ class ForecastWorker:
         self._process = ForecastProcess()
         self._waiting: asyncio.Queue[str] = asyncio.Queue()
         self._asked: set[str] = set()
+        self._untested: deque[str] = deque()
 
     async def run(self, stop: asyncio.Event) -> None:
         """Work until ``stop`` is set; outlive the loss of PostgreSQL and of NATS."""
@@ -64,6 +73,12 @@ class ForecastWorker:
                 forecast_subject(self._settings), queue=_QUEUE_GROUP, cb=self._take
             )
             while not stopped.done():
+                # Somebody waits for a forecast; its trust can follow.
+                if self._waiting.empty() and self._untested:
+                    tenant_id = self._untested.popleft()
+                    async with self._surviving(tenant_id):
+                        await self.test(tenant_id)
+                    continue
                 next_one = asyncio.create_task(self._waiting.get())
                 await asyncio.wait([next_one, stopped], return_when=asyncio.FIRST_COMPLETED)
                 if next_one.done():
@@ -81,51 +96,74 @@ class ForecastWorker:
             self._waiting.put_nowait(tenant_id)
 
     async def _answer(self, tenant_id: str) -> None:
-        try:
+        async with self._surviving(tenant_id):
             await self.refresh(tenant_id)
+            self._untested.append(tenant_id)
+        self._asked.discard(tenant_id)
+
+    @asynccontextmanager
+    async def _surviving(self, tenant_id: str) -> AsyncIterator[None]:
+        try:
+            yield
         except NotFound:
             _log.info("forecast.tenant_gone", tenant=tenant_id)
         except (SQLAlchemyError, asyncpg.PostgresError, asyncpg.InterfaceError, OSError) as error:
             # It is asked for again as long as somebody looks.
             _log.warning("forecast.failed", tenant=tenant_id, error=str(error))
-        finally:
-            self._asked.discard(tenant_id)
 
     async def refresh(self, tenant_id: str) -> bool:
         """Compute and keep a tenant's forecast; False if it is fresh or another worker is at it.
 
         Raises ``NotFound`` if there is no such tenant.
         """
-        async with self._database.raw() as lock:  # the lock ends with the connection
-            if not await lock.fetchval(_TRY_LOCK, tenant_id):
+        async with self._alone(tenant_id) as alone:
+            if not alone:
                 return False
             now = datetime.now(UTC)
-            prepared = await self._prepare(tenant_id, now)
-            if prepared is None:
-                return False
-            job, basis = prepared
-            forecast = await self._process.compute(job)
+            async with self._database.begin() as connection:
+                tenant = await find_tenant(connection, tenant_id)
+                stored = await stored_forecast(connection, tenant, now)
+                if stored is not None and stored.fresh:
+                    return False
+                basis = await basis_now(connection, tenant, now)
+                job = await read_job(connection, tenant, now)
+            outcome = await self._process.compute(compute, job)
             async with self._database.begin() as connection:
                 await find_tenant(connection, tenant_id)
-                await store_forecast(connection, tenant_id, forecast, basis)
+                await store_forecast(connection, tenant_id, outcome, basis)
         took = (datetime.now(UTC) - now).total_seconds()
-        _log.info("forecast.computed", tenant=tenant_id, method=forecast.method, seconds=took)
+        method = outcome.forecast.method
+        _log.info("forecast.computed", tenant=tenant_id, method=method, seconds=took)
         return True
 
-    async def _prepare(self, tenant_id: str, now: datetime) -> tuple[ForecastJob, Basis] | None:
-        async with self._database.begin() as connection:
-            tenant = await find_tenant(connection, tenant_id)
-            _, state = await stored_forecast(connection, tenant, now)
-            if state == "fresh":
-                return None
-            basis = await basis_now(connection, tenant, now)
-            opened = await open_period(connection, tenant, now)
-            history = await usage_history(connection, tenant, now)
-            spent = await spent_days(
-                connection, tenant_id, opened.period, opened.stretches, history.today
-            )
-            mixes = await recent_mixes(connection, tenant_id, opened.stretches, now)
-        # The same all day long, so that a forecast moves with usage and not by chance.
-        today = now.astimezone(ZoneInfo(tenant.time_zone)).date()
-        seed = crc32(f"{tenant_id} {today}".encode())
-        return ForecastJob(opened, history, spent, mixes, now, seed), basis
+    async def test(self, tenant_id: str) -> bool:
+        """Look into how far to trust a tenant's forecast, once a day; False if that is known.
+
+        Raises ``NotFound`` if there is no such tenant.
+        """
+        async with self._alone(tenant_id) as alone:
+            if not alone:
+                return False
+            now = datetime.now(UTC)
+            async with self._database.begin() as connection:
+                tenant = await find_tenant(connection, tenant_id)
+                stored = await stored_forecast(connection, tenant, now)
+                if stored is None or not _due(stored, now):
+                    return False
+                job = await read_job(connection, tenant, now)
+            trust = await self._process.compute(backtest, job)
+            async with self._database.begin() as connection:
+                await store_trust(connection, tenant_id, trust, now)
+        took = (datetime.now(UTC) - now).total_seconds()
+        _log.info("forecast.tested", tenant=tenant_id, seconds=took)
+        return True
+
+    @asynccontextmanager
+    async def _alone(self, tenant_id: str) -> AsyncIterator[bool]:
+        """Keep other workers off a tenant's forecast; tells False if one is at it."""
+        async with self._database.raw() as lock:  # the lock ends with the connection
+            yield await lock.fetchval(_TRY_LOCK, tenant_id)
+
+
+def _due(stored: Stored, now: datetime) -> bool:
+    return stored.tested_at is None or now - stored.tested_at > _TEST_EVERY

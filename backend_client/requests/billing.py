@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
-from backend_client.requests.call import Call, get, reader, send
+from decimal import Decimal
+from typing import Any
+
+from backend_client.requests.call import Answer, Call, Params, get, reader, send
 from backend_client.types.common import Page
 from backend_client.types.models import ModelInfo
 from backend_client.types.plans import (
@@ -12,7 +15,7 @@ from backend_client.types.plans import (
     Subscription,
     SubscriptionChange,
 )
-from backend_client.types.spend import Forecast, SpendReport
+from backend_client.types.spend import BudgetOutlook, Forecast, SpendReport
 
 
 def models() -> Call[Page[ModelInfo]]:
@@ -40,9 +43,19 @@ def spend() -> Call[SpendReport]:
 
 
 def forecast() -> Call[Forecast | None]:
-    read = reader(Forecast)
+    return _once_computed("/v1/forecast", Forecast)
+
+
+def budget_outlook(amount: Decimal) -> Call[BudgetOutlook | None]:
+    return _once_computed("/v1/forecast/budget", BudgetOutlook, {"amount": str(amount)})
+
+
+def _once_computed(path: str, kind: type[Answer], params: Params | None = None) -> Call[Any]:
+    """A question that is answered with nothing while the answer is being computed."""
+    read = reader(kind)
     return Call(
         "GET",
-        "/v1/forecast",
+        path,
         lambda response: None if response.status_code == 202 else read(response),
+        params or {},
     )

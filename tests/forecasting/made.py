@@ -10,11 +10,11 @@ from zoneinfo import ZoneInfo
 
 from backend.billing.spend import OpenPeriod
 from backend.forecasting.history import History, Mix, Series, period_days
-from backend.forecasting.outcome import ForecastJob
+from backend.forecasting.jobs import Candidate, ForecastJob
 from backend.pricing.periods import billing_period, day_start
 from backend.pricing.rate_card import MeteredQuantity
 from backend.pricing.rating import Stretch
-from backend_client.types.plans import PlanDefinition
+from backend_client.types.plans import Plan, PlanDefinition
 
 MODEL, METER = "large", "output_tokens"
 
@@ -38,6 +38,7 @@ def job(
     seed: int = 7,
     paths: int = 201,
     mixes: Sequence[Mix] | None = None,
+    on_sale: Sequence[PlanDefinition] = (),
 ) -> ForecastJob:
     """A job for one series: ``daily`` complete days up to yesterday, at midday's profile.
 
@@ -78,7 +79,20 @@ def job(
     ends = [*starts[1:], midnight] if starts else []
     spent = [(start, used_until(end)) for start, end in zip(starts, ends, strict=True)]
     opened = OpenPeriod(period, "USD", stretches, 5)
-    return ForecastJob(opened, history, spent, mixes or [{} for _ in stretches], now, seed, paths)
+    so_far = [used for stretch in stretches for used in stretch.usage]
+    candidates = [
+        Candidate(Plan(definition=one, version=1, published_at=now), so_far, {}) for one in on_sale
+    ]
+    return ForecastJob(
+        opened,
+        history,
+        spent,
+        mixes or [{} for _ in stretches],
+        now,
+        seed,
+        candidates,
+        paths,
+    )
 
 
 def at(text: str) -> datetime:

@@ -14,6 +14,7 @@ from sqlalchemy import insert, select, update
 
 from backend.accounts.tenants import delete_tenant, find_tenant
 from backend.errors import NotFound
+from backend.forecasting.outcome import Outcome
 from backend.forecasting.store import FRESH_SECONDS, basis_now, store_forecast, stored_forecast
 from backend.forecasting.worker import ForecastWorker
 from backend.settings import Settings
@@ -111,9 +112,9 @@ async def test_a_stale_one_is_shown_while_the_next_is_computed(
     await until_forecast(api, session)
     old = datetime.now(UTC) - timedelta(minutes=20)
     async with database.begin() as connection:
-        kept, _ = await stored_forecast(connection, tenant, datetime.now(UTC))
+        kept = await stored_forecast(connection, tenant, datetime.now(UTC))
         assert kept is not None
-        document = {**kept.model_dump(mode="json"), "computed_at": old.isoformat()}
+        document = {**kept.forecast.model_dump(mode="json"), "computed_at": old.isoformat()}
         await connection.execute(
             update(forecasts).values(
                 computed_at=old, document=forecasts.c.document.op("||")({"forecast": document})
@@ -139,7 +140,8 @@ async def test_when_one_is_fresh_stale_and_none(
         async with database.begin() as connection:
             made = await connection.scalar(select(forecasts.c.computed_at))
             assert made is not None
-            return (await stored_forecast(connection, tenant, made + age))[1]
+            stored = await stored_forecast(connection, tenant, made + age)
+            return "none" if stored is None else "fresh" if stored.fresh else "stale"
 
     minute = timedelta(seconds=FRESH_SECONDS)
     assert [await state(age) for age in (timedelta(0), 2 * minute)] == ["fresh", "fresh"]
@@ -168,11 +170,12 @@ async def test_a_newer_one_is_not_replaced_by_an_older(tenant: Tenant, database:
     await worker.refresh(tenant.id)
     async with database.begin() as connection:
         now = datetime.now(UTC)
-        kept, _ = await stored_forecast(connection, tenant, now)
+        kept = await stored_forecast(connection, tenant, now)
         assert kept is not None
-        older = kept.model_copy(update={"computed_at": kept.computed_at - timedelta(minutes=1)})
+        earlier = kept.forecast.computed_at - timedelta(minutes=1)
+        older = Outcome(kept.forecast.model_copy(update={"computed_at": earlier}), [])
         await store_forecast(connection, tenant.id, older, await basis_now(connection, tenant, now))
-        assert (await stored_forecast(connection, tenant, now))[0] == kept
+        assert await stored_forecast(connection, tenant, now) == kept
 
 
 async def test_a_tenant_that_is_gone_is_no_trouble(tenant: Tenant, database: Database) -> None:

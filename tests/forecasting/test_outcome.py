@@ -11,7 +11,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from backend.forecasting.outcome import compute
+from backend.forecasting.jobs import ForecastJob
+from backend.forecasting.outcome import compute as whole_outcome
 from backend.pricing.rate_card import MeteredQuantity
 from backend_client.types.plans import PlanDefinition
 from backend_client.types.spend import Forecast
@@ -21,6 +22,10 @@ pytestmark = pytest.mark.fast
 
 NOW = at("2026-03-10T12:00")
 START = at("2026-03-01")
+
+
+def compute(made: ForecastJob) -> Forecast:
+    return whole_outcome(made).forecast
 
 
 def wavy(days: int, level: float = 100_000.0, seed: int = 3) -> list[float]:

@@ -3,53 +3,83 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime
+from decimal import Decimal
 from typing import Annotated
 
 import structlog
-from fastapi import APIRouter, Depends, Response, status
+from fastapi import APIRouter, Depends, Query, Response, status
 
 from backend.accounts.principal import Permission, Principal
 from backend.accounts.tenants import find_tenant
-from backend.api.dependencies import ServicesNow, needs
+from backend.api.dependencies import Services, ServicesNow, needs
 from backend.errors import Unavailable
 from backend.forecasting.asking import ask_for_forecast
-from backend.forecasting.store import stored_forecast
-from backend_client.types.spend import Forecast
+from backend.forecasting.budgets import budget_outlook
+from backend.forecasting.store import Stored, stored_forecast
+from backend_client.types.spend import BudgetOutlook, Forecast
 
 router = APIRouter(tags=["spend"])
 
 _log = structlog.get_logger(__name__)
 _RETRY_SECONDS = "1"
+_PRIVATE = {"cache-control": "private, no-cache"}
 
 Reader = Annotated[Principal, Depends(needs(Permission.SPEND_READ))]
 
 
-@router.get(
-    "/v1/forecast",
-    response_model=Forecast,
-    responses={202: {"description": "It is being computed; ask again after Retry-After seconds"}},
-)
+_COMPUTING: dict[int | str, dict[str, object]] = {
+    202: {"description": "It is being computed; ask again after Retry-After seconds"}
+}
+
+
+@router.get("/v1/forecast", response_model=Forecast, responses=_COMPUTING)
 async def get_forecast(
     services: ServicesNow, caller: Reader, response: Response
 ) -> Forecast | Response:
     """Return where the current billing period's spend is heading.
 
-    The answer may be some minutes behind: ``version`` and ``computed_at`` say which usage it knows.
-    A newer one is computed meanwhile.
+    The answer may be behind: ``version`` and ``computed_at`` say which usage it knows. A newer one
+    is computed meanwhile.
     """
+    stored = await _stored(services, caller)
+    if stored is None:
+        return _computing()
+    response.headers.update(_PRIVATE)
+    return stored.forecast
+
+
+@router.get("/v1/forecast/budget", response_model=BudgetOutlook, responses=_COMPUTING)
+async def get_budget_outlook(
+    services: ServicesNow,
+    caller: Reader,
+    response: Response,
+    amount: Annotated[
+        Decimal, Query(gt=0, max_digits=20, decimal_places=6, description="In your currency")
+    ],
+) -> BudgetOutlook | Response:
+    """Return the chance, and the likely day, of passing a budget within the billing period."""
+    stored = await _stored(services, caller)
+    if stored is None:
+        return _computing()
+    response.headers.update(_PRIVATE)
+    return budget_outlook(stored, amount)
+
+
+async def _stored(services: Services, caller: Principal) -> Stored | None:
+    """Return the forecast to show, and ask for another unless it is fresh."""
     async with services.database.begin() as connection:
         tenant = await find_tenant(connection, caller.tenant_id)
-        forecast, state = await stored_forecast(connection, tenant, datetime.now(UTC))
-    if state != "fresh":
+        stored = await stored_forecast(connection, tenant, datetime.now(UTC))
+    if stored is None or not stored.fresh:
         try:
             await ask_for_forecast(services.stream, services.settings, tenant.id)
         except Unavailable as error:
-            if forecast is None:
+            if stored is None:
                 raise
             _log.warning("forecast.not_asked", detail=error.detail)
-    headers = {"cache-control": "private, no-cache"}
-    if forecast is None:
-        headers["retry-after"] = _RETRY_SECONDS
-        return Response(status_code=status.HTTP_202_ACCEPTED, headers=headers)
-    response.headers.update(headers)
-    return forecast
+    return stored
+
+
+def _computing() -> Response:
+    headers = {**_PRIVATE, "retry-after": _RETRY_SECONDS}
+    return Response(status_code=status.HTTP_202_ACCEPTED, headers=headers)

@@ -1,0 +1,144 @@
+"""How far to trust forecasts: what they would have said some weeks ago, held against what came.
+
+Pure. From several past days the same method forecasts the days that followed, and what it said is
+priced as the plan in force prices it. Beside it stands the simplest forecast that knows the week:
+the last seven days again (the seasonal naive one).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import UTC, timedelta
+from decimal import Decimal
+from statistics import fmean
+from typing import Literal
+
+import numpy as np
+
+from backend.forecasting.futures import ENOUGH_DAYS, sample_futures
+from backend.forecasting.history import History
+from backend.forecasting.jobs import ForecastJob
+from backend.forecasting.rated_paths import divided, quantile
+from backend_client.types.spend import Trust
+
+HORIZON_DAYS = 14
+MOST_ORIGINS = 6
+_APART_DAYS = 7
+_PATHS = 51
+
+Daily = Mapping[tuple[str, str], Sequence[float]]
+
+
+@dataclass(frozen=True, slots=True)
+class _Trial:
+    """One origin: whether the band held on each day, and both errors at the horizon's end."""
+
+    held: list[bool]
+    error: float
+    naive_error: float
+
+
+def backtest(job: ForecastJob) -> Trust | None:
+    """Try the method on the tenant's past; None if that is too short, or was all idle.
+
+    The measure is spend, or tokens where the plan in force asks no money for them.
+    """
+    latest = job.history.days - HORIZON_DAYS
+    origins = range(latest, ENOUGH_DAYS - 1, -_APART_DAYS)[:MOST_ORIGINS]
+    if len(origins) < 2:
+        return None
+    for measure in (_Spend(job), _Tokens()):
+        trials = [_trial(job, origin, measure) for origin in origins]
+        counted = [one for one in trials if one is not None]
+        if len(counted) >= 2:
+            break
+    else:
+        return None
+    error, naive = (
+        fmean(getattr(one, name) for one in counted) for name in ("error", "naive_error")
+    )
+    return Trust(
+        measure=measure.name,
+        trials=len(counted),
+        horizon_days=HORIZON_DAYS,
+        coverage=fmean(held for one in counted for held in one.held),
+        error=error,
+        naive_error=naive,
+        ratio=error / naive if naive else None,
+        computed_at=job.now.astimezone(UTC),
+    )
+
+
+class _Spend:
+    """What usage alone costs on the plan in force, without its fees."""
+
+    name: Literal["spend", "tokens"] = "spend"
+
+    def __init__(self, job: ForecastJob) -> None:
+        self._job = job
+        self._place = next(n for n, one in enumerate(job.opened.stretches) if job.now < one.end)
+        self._fees = self._rated({})
+
+    def of(self, used: Mapping[tuple[str, str], float]) -> float:
+        return float(self._rated(used) - self._fees)
+
+    def _rated(self, used: Mapping[tuple[str, str], float]) -> Decimal:
+        opened, mix = self._job.opened, self._job.mixes[self._place]
+        kinds = [kind for one, n in used.items() for kind in divided(one, n, mix)]
+        usage = [kinds if n == self._place else [] for n in range(len(opened.stretches))]
+        return opened.rate_with(usage).exact_total
+
+
+class _Tokens:
+    name: Literal["spend", "tokens"] = "tokens"
+
+    def of(self, used: Mapping[tuple[str, str], float]) -> float:
+        return sum(n for (_, meter), n in used.items() if meter.endswith("_tokens"))
+
+
+def _trial(job: ForecastJob, origin: int, measure: _Spend | _Tokens) -> _Trial | None:
+    """Forecast from ``origin`` days into the history; None if what came was worth nothing."""
+    history = job.history
+    came = _cumulated(
+        {(one.model, one.meter): one.days[origin : origin + HORIZON_DAYS] for one in history.series}
+    )
+    actual = [measure.of(used) for used in came]
+    if actual[-1] <= 0:
+        return None
+    futures = sample_futures(_until(history, origin), HORIZON_DAYS, seed=job.seed, paths=_PATHS)
+    said = [
+        [
+            measure.of(used)
+            for used in _cumulated({one: n[path] for one, n in futures.usage.items()})
+        ]
+        for path in range(_PATHS)
+    ]
+    held = []
+    for day, value in enumerate(actual):
+        outcomes = sorted(Decimal(path[day]) for path in said)
+        held.append(quantile(outcomes, 0.1) <= Decimal(value) <= quantile(outcomes, 0.9))
+    expected = float(np.median([path[-1] for path in said]))
+    again = {
+        (one.model, one.meter): one.days[origin - 7 : origin] * (HORIZON_DAYS // 7)
+        for one in history.series
+    }
+    naive = measure.of(_cumulated(again)[-1])
+    return _Trial(held, abs(expected / actual[-1] - 1), abs(naive / actual[-1] - 1))
+
+
+def _cumulated(daily: Daily) -> list[dict[tuple[str, str], float]]:
+    sums = {key: np.cumsum(days) for key, days in daily.items()}
+    return [{key: float(n[day]) for key, n in sums.items()} for day in range(HORIZON_DAYS)]
+
+
+def _until(history: History, origin: int) -> History:
+    """The history as it stood at the beginning of a past day."""
+    return History(
+        history.first + timedelta(days=origin),
+        0.0,
+        origin,
+        tuple(
+            replace(one, days=one.days[:origin], today=0.0, remaining=1.0) for one in history.series
+        ),
+    )

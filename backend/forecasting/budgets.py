@@ -1,0 +1,32 @@
+"""Whether the period's spend will pass a budget, from the forecast that is kept. Pure."""
+
+from __future__ import annotations
+
+from decimal import Decimal
+
+from backend.forecasting.passing import passing
+from backend.forecasting.store import Stored
+from backend_client.types.common import Money
+from backend_client.types.spend import BudgetOutlook
+
+
+def budget_outlook(stored: Stored, amount: Decimal) -> BudgetOutlook:
+    """Return the chance of spending more than ``amount``, and when.
+
+    A budget that was passed already says on which day.
+    """
+    forecast = stored.forecast
+    known = [(day.day, day.actual) for day in forecast.days if day.actual is not None]
+    spent = known[-1][1]
+    days, peaks = zip(*stored.peaks, strict=True)
+    found = passing(days, peaks, amount)
+    over = next((day for day, total in known if total > amount), None)
+    currency = forecast.expected.currency
+    return BudgetOutlook(
+        budget=Money(amount=amount, currency=currency),
+        spent=Money(amount=spent, currency=currency),
+        chance=found.chance if over is None else 1.0,
+        early=over or found.early,
+        likely=over or found.likely,
+        computed_at=forecast.computed_at,
+    )

@@ -1,0 +1,80 @@
+"""What the period's usage would cost on each plan on sale. Pure."""
+
+from __future__ import annotations
+
+from decimal import Decimal
+
+import numpy as np
+
+from backend.forecasting.futures import Futures
+from backend.forecasting.jobs import Candidate, ForecastJob
+from backend.forecasting.passing import EARLY
+from backend.forecasting.quotas import used_so_far
+from backend.forecasting.rated_paths import divided, quantile
+from backend.pricing.rating import Stretch, rate
+from backend_client.types.common import Money
+from backend_client.types.plans import PlanDefinition, QuotaLimit
+from backend_client.types.spend import PlanOutlook
+
+
+def plan_outlooks(job: ForecastJob, futures: Futures) -> list[PlanOutlook]:
+    """Return what the whole period would cost on each plan, those that fit and cost least first.
+
+    Each is as if the period had begun on the plan: so they compare, whatever was changed meanwhile.
+    """
+    current = next((one.plan for one in job.opened.stretches if job.now < one.end), None)
+    found = [_outlook(one, job, futures, current) for one in job.candidates]
+    return sorted(found, key=lambda one: (not one.fits, one.expected.amount, not one.current))
+
+
+def _outlook(
+    candidate: Candidate, job: ForecastJob, futures: Futures, current: PlanDefinition | None
+) -> PlanOutlook:
+    definition, period = candidate.plan.definition, job.opened.period
+    more = {one: paths.sum(axis=1) for one, paths in futures.usage.items()}
+    totals = []
+    unpriced = False
+    for path in range(job.paths if more else 1):
+        usage = [
+            *candidate.usage,
+            *(
+                kind
+                for one, quantities in more.items()
+                for kind in divided(one, float(quantities[path]), candidate.mix)
+            ),
+        ]
+        stretch = Stretch(definition, candidate.plan.version, period.start, period.end, usage)
+        rated = rate([stretch], period, job.opened.currency)
+        unpriced = unpriced or bool(rated.unpriced)
+        totals.append(rated.total)
+    totals.sort()
+    reason = _stopped_by_quota(definition, job, futures)
+    if reason is None and unpriced:
+        reason = "It has no price for some of what you use."
+    return PlanOutlook(
+        plan=definition.id,
+        name=definition.name,
+        plan_version=candidate.plan.version,
+        current=current is not None and current.id == definition.id,
+        expected=Money(amount=quantile(totals, 0.5), currency=job.opened.currency),
+        low=Money(amount=quantile(totals, 0.1), currency=job.opened.currency),
+        high=Money(amount=quantile(totals, 0.9), currency=job.opened.currency),
+        fits=reason is None,
+        reason=reason,
+    )
+
+
+def _stopped_by_quota(plan: PlanDefinition, job: ForecastJob, futures: Futures) -> str | None:
+    """Say why the plan would not carry the usage, if a hard quota may well end before it."""
+    for quota in plan.quotas:
+        if quota.limit is not QuotaLimit.HARD:
+            continue
+        more = np.zeros(job.paths)
+        for (_, meter), paths in futures.usage.items():
+            if meter in quota.meters:
+                more += paths.sum(axis=1)
+        room = quota.quantity - used_so_far(job, quota.meters)
+        chance = float(np.mean(more > float(max(room, Decimal(0)))))
+        if room < 0 or chance >= EARLY:
+            return f"Its quota of {quota.quantity:,f} may not last: the chance is {chance:.0%}."
+    return None

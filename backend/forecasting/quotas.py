@@ -1,0 +1,61 @@
+"""When the plan's quotas will be used up, if usage goes on as the futures say. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Sequence
+from datetime import datetime
+from decimal import Decimal
+
+import numpy as np
+
+from backend.forecasting.futures import Futures
+from backend.forecasting.jobs import ForecastJob
+from backend.forecasting.passing import passing
+from backend_client.types.plans import Quota
+from backend_client.types.spend import QuotaOutlook
+
+
+def quota_outlooks(
+    job: ForecastJob, futures: Futures, coming: Sequence[datetime]
+) -> list[QuotaOutlook]:
+    """Return the outlook of each quota of the plan in force."""
+    plan = next((one.plan for one in job.opened.stretches if job.now < one.end), None)
+    return [_outlook(quota, job, futures, coming) for quota in (plan.quotas if plan else ())]
+
+
+def _outlook(
+    quota: Quota, job: ForecastJob, futures: Futures, coming: Sequence[datetime]
+) -> QuotaOutlook:
+    used = used_so_far(job, quota.meters)
+    found = passing(coming, _by_day(used, quota.meters, job, futures, coming), quota.quantity)
+    return QuotaOutlook(
+        meters=quota.meters,
+        quantity=quota.quantity,
+        limit=quota.limit,
+        used=used,
+        chance=found.chance,
+        early=found.early,
+        likely=found.likely,
+    )
+
+
+def used_so_far(job: ForecastJob, meters: Collection[str]) -> Decimal:
+    """Return what the period has used of ``meters``, on whatever plan."""
+    used = (one for stretch in job.opened.stretches for one in stretch.usage)
+    return sum((one.quantity for one in used if one.meter in meters), Decimal(0))
+
+
+def _by_day(
+    used: Decimal,
+    meters: Collection[str],
+    job: ForecastJob,
+    futures: Futures,
+    coming: Sequence[datetime],
+) -> list[list[Decimal]]:
+    """Return, for each coming day, the sorted quantities that the futures have used by its end."""
+    more = np.zeros((job.paths, len(coming)))
+    for (_, meter), paths in futures.usage.items():
+        if meter in meters:
+            more += paths
+    by_day = np.sort(more.cumsum(axis=1), axis=0).T
+    return [[used + Decimal(str(quantity)) for quantity in day] for day in by_day.tolist()]
