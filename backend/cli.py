@@ -18,7 +18,10 @@ _COMMANDS = {
     "worker": "backend.commands.serve:worker",
     "portal": "backend.commands.serve:portal",
     "catalog": "backend.commands.catalog:catalog",
+    "operator-key": "backend.commands.accounts:operator_key",
+    "tenant": "backend.commands.accounts:tenant",
     "events": "backend.commands.events:events",
+    "dead-letters": "backend.commands.dead_letters:dead_letters",
     "demo": "backend.commands.demo:demo",
 }
 

@@ -10,14 +10,11 @@ import typer
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeRemainingColumn
 
-from backend.accounts.operator_keys import lent_operator_key
 from backend.commands.event_import import EventImport
-from backend.engines.running import running_api_url, running_settings
-from backend.errors import ConfigurationError
+from backend.commands.operator_client import operator_client
+from backend.engines.running import running_settings
 from backend.metering.event_files import Defaults, EventFile
 from backend.settings import Settings
-from backend.storage.database import Database
-from backend_client import AsyncFareboxClient
 
 events = typer.Typer(no_args_is_help=True, help="Usage events.")
 events.callback()(lambda: None)  # keeps a single command a command
@@ -56,24 +53,15 @@ def import_file(
 
 
 async def _send(settings: Settings, file: EventFile, journal: EventImport, *, again: bool) -> None:
-    if settings.database_url is None:
-        raise ConfigurationError("DATABASE_URL is not set.")
-    database = Database(settings.database_url, pool_size=1)
-    try:
-        async with (
-            lent_operator_key(database, "farebox events import") as (_, secret),
-            AsyncFareboxClient(running_api_url(settings), secret) as client,
-        ):
-            with _bar() as bar:
-                task = bar.add_task("Reading", total=None)
+    async with operator_client(settings, "farebox events import") as client:
+        with _bar() as bar:
+            task = bar.add_task("Reading", total=None)
 
-                def progress() -> None:
-                    told = f"{journal.count.received:,} events"
-                    bar.update(task, total=file.total, completed=file.done, description=told)
+            def progress() -> None:
+                told = f"{journal.count.received:,} events"
+                bar.update(task, total=file.total, completed=file.done, description=told)
 
-                await journal.run(client, file, progress, again=again)
-    finally:
-        await database.close()
+            await journal.run(client, file, progress, again=again)
 
 
 def _bar() -> Progress:

@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import asyncio
+import sys
 from datetime import UTC, datetime
 from decimal import Decimal
+from functools import partial
+from pathlib import Path
 from typing import Any
 
 import httpx
@@ -169,3 +173,67 @@ async def test_pages_and_wrong_cursors(
     assert sequences == [letter.sequence for letter in found]
     assert rest["next_cursor"] is None
     assert wrong.status_code == 422
+
+
+async def farebox(
+    api_url: str, settings: Settings, *arguments: str, answer: str = ""
+) -> tuple[int, str, str]:
+    """Run ``farebox dead-letters``; return its status and what it wrote."""
+    assert settings.database_url is not None
+    process = await asyncio.create_subprocess_exec(
+        *(sys.executable, "-m", "backend.cli", "dead-letters", *arguments),
+        env={
+            "DATABASE_URL": settings.database_url,
+            "FAREBOX_HOME": str(settings.home),
+            "FAREBOX_API_PORT": api_url.rpartition(":")[2],
+            "COLUMNS": "200",
+        },
+        stdin=asyncio.subprocess.PIPE,
+        stdout=asyncio.subprocess.PIPE,
+        stderr=asyncio.subprocess.PIPE,
+    )
+    out, err = await process.communicate(answer.encode())
+    assert process.returncode is not None
+    return process.returncode, out.decode(), err.decode()
+
+
+async def test_an_operator_puts_a_letter_right_on_the_command_line(
+    app: FastAPI,
+    api_url: str,
+    api_settings: Settings,
+    client: AsyncFareboxClient,
+    database: Database,
+    sample: tuple[str, str],
+    worker: None,
+    tmp_path: Path,
+) -> None:
+    run = partial(farebox, api_url, api_settings)
+    assert await run("list") == (0, "There are no dead letters.\n", "")
+    await put_on_stream(app, api_settings, encode([event(sample, "1", model="la\0rge")]), b"none")
+    first, second = [str(letter.sequence) for letter in await letters(client, 2)]
+    _, listed, _ = await run("list")
+    assert "refused by PostgreSQL" in listed
+    assert "not readable" in listed
+
+    _, shown, reason = await run("show", first)
+    assert "refused by PostgreSQL" in reason
+    wrong, right = tmp_path / "wrong.json", tmp_path / "right.json"
+    wrong.write_text(shown)
+    right.write_text(shown.replace("\\u0000", ""))
+    status, _, told = await run("replay", first, "--events", str(wrong))
+    assert (status, "events.0.data.model: " in told) == (1, True)
+    assert (await run("replay", first, "--events", str(right)))[:2] == (
+        0,
+        "1 events are on their way.\n",
+    )
+    assert (await run("show", second))[1] == "none\n"
+    assert (await run("discard", second, answer="n\n"))[0] == 1
+    assert len(await client.dead_letters()) == 1
+    assert (await run("discard", second, "--yes"))[:2] == (0, f"Letter {second} is gone.\n")
+    status, _, told = await run("show", second)
+    assert (status, "There is no such dead letter" in told) == (1, True)
+    await until(lambda: _counted(database, Decimal("1.5")))
+
+
+async def _counted(database: Database, quantity: Decimal) -> bool:
+    return await counted(database) == quantity

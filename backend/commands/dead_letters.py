@@ -1,0 +1,108 @@
+"""``farebox dead-letters``: what could not be counted, on the command line."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import Awaitable, Callable
+from datetime import UTC
+from pathlib import Path
+from typing import Annotated, Any, TypeVar
+
+import typer
+from rich.console import Console
+from rich.table import Table
+
+from backend.commands.operator_client import operator_client
+from backend.engines.running import running_settings
+from backend.errors import FareboxError, InvalidInput
+from backend_client import ApiError, AsyncFareboxClient, ClientError
+from backend_client.types.dead_letters import DeadLetter, DeadLetterReplay
+
+Answer = TypeVar("Answer")
+Sequence = Annotated[int, typer.Argument(min=1, help="The letter, by its number in the list.")]
+
+dead_letters = typer.Typer(no_args_is_help=True, help="Messages that could not be counted.")
+
+
+@dead_letters.command("list")
+def list_letters() -> None:
+    """List them, oldest first, with the reason for each."""
+    found = _do(lambda client: client.dead_letters())
+    if not found:
+        typer.echo("There are no dead letters.")
+        return
+    Console().print(_table(found))
+
+
+@dead_letters.command()
+def show(sequence: Sequence) -> None:
+    """Write a letter's events as JSON, to be put right in an editor; or, unreadable, its text."""
+    letter = _do(lambda client: client.dead_letter(sequence))
+    typer.echo(letter.reason, err=True)
+    if letter.events is None:
+        typer.echo(letter.text)
+    else:
+        typer.echo(json.dumps(letter.events, indent=2, ensure_ascii=False))
+
+
+@dead_letters.command()
+def replay(
+    sequence: Sequence,
+    events: Annotated[
+        Path | None, typer.Option(help="Events to count in its place, as `show` writes them.")
+    ] = None,
+) -> None:
+    """Count a letter after all: as it is, or with the events of a file in its place."""
+    wanted = DeadLetterReplay(events=None if events is None else _read(events))
+    result = _do(lambda client: client.replay_dead_letter(sequence, wanted))
+    known = f", {result.duplicates:,} were known" if result.duplicates else ""
+    typer.echo(f"{result.accepted:,} events are on their way{known}.")
+
+
+@dead_letters.command()
+def discard(
+    sequence: Sequence,
+    yes: Annotated[bool, typer.Option("--yes", help="Discard without asking.")] = False,
+) -> None:
+    """Remove a letter for good. Its events are never counted."""
+    if not yes:
+        typer.confirm(f"Discard letter {sequence}? Its events are never counted.", abort=True)
+    _do(lambda client: client.discard_dead_letter(sequence))
+    typer.echo(f"Letter {sequence} is gone.")
+
+
+def _do(call: Callable[[AsyncFareboxClient], Awaitable[Answer]]) -> Answer:
+    async def done() -> Answer:
+        async with operator_client(running_settings(), "farebox dead-letters") as client:
+            return await call(client)
+
+    try:
+        return asyncio.run(done())
+    except ApiError as problem:
+        told = [str(problem), *(f"{error.field}: {error.detail}" for error in problem.errors)]
+        raise FareboxError("\n".join(told)) from problem
+    except ClientError as problem:
+        raise FareboxError(str(problem)) from problem
+
+
+def _table(found: list[DeadLetter]) -> Table:
+    table = Table("Letter", "Set aside (UTC)", "Events", "Bytes", "Reason")
+    for letter in found:
+        count = "?" if letter.event_count is None else f"{letter.event_count:,}"
+        when = f"{letter.set_aside_at.astimezone(UTC):%Y-%m-%d %H:%M:%S}"
+        table.add_row(str(letter.sequence), when, count, f"{letter.size_bytes:,}", letter.reason)
+    return table
+
+
+def _read(path: Path) -> list[Any]:
+    try:
+        # Numbers stay as they were written: a float would lose digits
+        found = json.loads(path.read_bytes(), parse_float=str)
+    except OSError as error:
+        raise InvalidInput(f"{path} can't be read: {error.strerror or error}.") from error
+    except (json.JSONDecodeError, UnicodeDecodeError) as error:
+        raise InvalidInput(f"{path} is not JSON: {error}.") from error
+    if not isinstance(found, list) or not found:
+        raise InvalidInput(f"{path} should hold an array of events.")
+    return found
