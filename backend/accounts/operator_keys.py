@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from datetime import datetime
 
-from sqlalchemy import func, insert, update
+from sqlalchemy import func, insert, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from backend.accounts.secrets import OPERATOR_KEY, new_secret
@@ -13,6 +15,17 @@ from backend.errors import NotFound
 from backend.ids import new_id
 from backend.storage.database import Database
 from backend.storage.tables import operator_keys
+
+
+@dataclass(frozen=True, slots=True)
+class OperatorKey:
+    """A key as it can be shown."""
+
+    id: str
+    name: str
+    shown: str
+    created_at: datetime
+    revoked_at: datetime | None
 
 
 async def create_operator_key(connection: AsyncConnection, name: str) -> tuple[str, str]:
@@ -29,6 +42,21 @@ async def create_operator_key(connection: AsyncConnection, name: str) -> tuple[s
         )
     )
     return key_id, secret.value
+
+
+async def list_operator_keys(connection: AsyncConnection) -> list[OperatorKey]:
+    """Return every key, oldest first, revoked ones included."""
+    rows = await connection.execute(select(operator_keys).order_by(operator_keys.c.id))
+    return [
+        OperatorKey(
+            id=row.id,
+            name=row.name,
+            shown=f"{row.prefix}…{row.last_four}",
+            created_at=row.created_at,
+            revoked_at=row.revoked_at,
+        )
+        for row in rows
+    ]
 
 
 async def revoke_operator_key(connection: AsyncConnection, key_id: str) -> None:

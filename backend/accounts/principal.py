@@ -74,3 +74,13 @@ class Principal:
         if permission not in self.permissions:
             who = "key" if self.kind == "key" else "role"
             raise Forbidden(f"This {who} does not have the permission {permission.value!r}.")
+
+
+COMMAND_LINE = Principal(
+    kind="operator",
+    id="command-line",
+    tenant_id="",
+    permissions=ROLE_PERMISSIONS[Role.OPERATOR],
+    role=Role.OPERATOR,
+)
+"""Whoever runs ``farebox`` on a machine that reaches the database: the operator."""

@@ -9,11 +9,9 @@ from typing import Annotated
 import typer
 
 from backend.billing.catalog import apply_catalog, load_catalog
-from backend.engines.postgres import postgres_url
-from backend.errors import ConfigurationError
+from backend.commands.database import ready_database
+from backend.engines.running import running_settings
 from backend.settings import Settings
-from backend.storage.database import Database
-from backend.storage.migrate import migrate
 from backend_client.types.plans import Catalog, CatalogApplied
 
 catalog = typer.Typer(no_args_is_help=True, help="Models and plans on sale.")
@@ -30,7 +28,7 @@ def apply(
     ] = False,
 ) -> None:
     """Publish what changed in the catalog file. Nobody's subscription moves by it."""
-    settings = Settings()
+    settings = running_settings()
     loaded = load_catalog(path or settings.catalog)
     applied = asyncio.run(_apply(settings, loaded, check=check))
     for line in _told(applied, check=check):
@@ -38,21 +36,10 @@ def apply(
 
 
 async def _apply(settings: Settings, loaded: Catalog, *, check: bool) -> CatalogApplied:
-    database = Database(
-        settings.database_url or postgres_url(settings.home / "postgres"), pool_size=1
-    )
-    try:
-        await migrate(database.engine)
-        async with database.engine.connect() as connection:
-            applied = await apply_catalog(connection, loaded)
-            await (connection.rollback() if check else connection.commit())
-            return applied
-    except OSError as error:
-        raise ConfigurationError(
-            f"PostgreSQL can't be reached ({error}). Start `farebox up`, or check DATABASE_URL."
-        ) from error
-    finally:
-        await database.close()
+    async with ready_database(settings) as database, database.engine.connect() as connection:
+        applied = await apply_catalog(connection, loaded)
+        await (connection.rollback() if check else connection.commit())
+        return applied
 
 
 def _told(applied: CatalogApplied, *, check: bool) -> list[str]:

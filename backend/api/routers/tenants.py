@@ -7,11 +7,10 @@ from typing import Annotated
 
 from fastapi import APIRouter, Depends
 
-from backend.accounts.audit import record
 from backend.accounts.principal import Permission, Principal
-from backend.accounts.tenants import create_tenant, delete_tenant, find_tenant, list_tenants
+from backend.accounts.tenants import delete_tenant, find_tenant, list_tenants
 from backend.api.dependencies import PageCursor, PageLimit, ServicesNow, needs
-from backend.billing.subscriptions import start_subscription
+from backend.billing.opening import open_tenant
 from backend_client.types.accounts import Tenant, TenantCreate
 from backend_client.types.common import Page
 
@@ -33,10 +32,7 @@ async def get_tenants(
 async def post_tenant(services: ServicesNow, caller: Operator, wanted: TenantCreate) -> Tenant:
     """Make a tenant with its first application and its plan. Its slug makes this idempotent."""
     async with services.database.begin() as connection:
-        tenant = await create_tenant(connection, wanted)
-        await start_subscription(connection, tenant.id, wanted.plan, datetime.now(UTC))
-        await record(connection, caller, "tenant.create", tenant.id, tenant_id=tenant.id)
-        return tenant
+        return await open_tenant(connection, caller, wanted, datetime.now(UTC))
 
 
 @router.delete("/v1/tenants/{tenant_id}", status_code=204)

@@ -1,0 +1,162 @@
+"""``farebox operator-key`` and ``farebox tenant``: accounts, from the operator's own machine."""
+
+from __future__ import annotations
+
+import asyncio
+import sys
+from collections.abc import Awaitable, Callable, Sequence
+from datetime import UTC, datetime
+from typing import Annotated, TypeVar
+
+import typer
+from pydantic import ValidationError
+from rich.console import Console
+from rich.table import Table
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from backend.accounts.operator_keys import (
+    create_operator_key,
+    list_operator_keys,
+    revoke_operator_key,
+)
+from backend.accounts.principal import COMMAND_LINE
+from backend.accounts.tenants import delete_tenant, find_tenant, list_tenants
+from backend.billing.opening import open_tenant
+from backend.commands.database import ready_database
+from backend.engines.running import running_settings
+from backend.errors import InvalidInput
+from backend.settings import Settings
+from backend_client.types.accounts import Tenant, TenantCreate
+
+operator_key = typer.Typer(no_args_is_help=True, help="The operator's own keys.")
+tenant = typer.Typer(no_args_is_help=True, help="Tenants: the customers' organisations.")
+
+_PAGE = 200
+_WIDE = 1000
+Result = TypeVar("Result")
+
+
+def _in_database(work: Callable[[AsyncConnection], Awaitable[Result]]) -> Result:
+    """Do ``work`` in one transaction on the database of the Farebox that runs here."""
+
+    async def done(settings: Settings) -> Result:
+        async with ready_database(settings) as database, database.begin() as connection:
+            return await work(connection)
+
+    return asyncio.run(done(running_settings()))
+
+
+def _show(*columns: str, rows: Sequence[tuple[str, ...]]) -> None:
+    table = Table(*columns, box=None, pad_edge=False)
+    for row in rows:
+        table.add_row(*row)
+    # Where the output is no terminal, a line is never broken: it is read by a program.
+    width = None if sys.stdout.isatty() else _WIDE
+    Console(width=width, markup=False, emoji=False, highlight=False).print(table)
+
+
+def _time(moment: datetime | None) -> str:
+    return "" if moment is None else moment.astimezone(UTC).strftime("%Y-%m-%d %H:%M:%SZ")
+
+
+@operator_key.command("create")
+def create_key(
+    name: Annotated[str, typer.Argument(help="What the key is for, to tell it by later.")],
+) -> None:
+    """Make a key. Its secret goes to standard output, this once."""
+
+    async def work(connection: AsyncConnection) -> tuple[str, str]:
+        return await create_operator_key(connection, name)
+
+    key_id, secret = _in_database(work)
+    typer.echo(f"{key_id} was made. Its secret is shown this once:", file=sys.stderr)
+    typer.echo(secret)
+
+
+@operator_key.command("list")
+def list_keys() -> None:
+    """List all keys, revoked ones included."""
+    rows = [
+        (key.id, key.name, key.shown, _time(key.created_at), _time(key.revoked_at))
+        for key in _in_database(list_operator_keys)
+    ]
+    _show("ID", "NAME", "KEY", "MADE", "REVOKED", rows=rows)
+
+
+@operator_key.command("revoke")
+def revoke_key(key_id: Annotated[str, typer.Argument(metavar="ID")]) -> None:
+    """Revoke a key for good. Calls with it are refused within a second."""
+
+    async def work(connection: AsyncConnection) -> None:
+        await revoke_operator_key(connection, key_id)
+
+    _in_database(work)
+    typer.echo(f"{key_id} is revoked.")
+
+
+@tenant.command("create")
+def create_tenant(
+    slug: Annotated[str, typer.Argument(help="A short name: small letters, digits, hyphens.")],
+    name: Annotated[str | None, typer.Option(help="As people see it; the slug if none.")] = None,
+    time_zone: Annotated[
+        str, typer.Option(help="Where its days and billing periods begin: Europe/Berlin.")
+    ] = "UTC",
+    currency: Annotated[str, typer.Option(help="That of its plan and its invoices.")] = "USD",
+    plan: Annotated[str | None, typer.Option(help="The catalog's default plan if none.")] = None,
+) -> None:
+    """Make a tenant with its first application, on a plan. Prints its id."""
+    try:
+        wanted = TenantCreate(
+            slug=slug, name=name or slug, time_zone=time_zone, currency=currency, plan=plan
+        )
+    except ValidationError as error:
+        first = error.errors()[0]
+        raise InvalidInput(f"{first['loc'][0]}: {first['msg']}") from None
+
+    async def work(connection: AsyncConnection) -> Tenant:
+        return await open_tenant(connection, COMMAND_LINE, wanted, datetime.now(UTC))
+
+    typer.echo(_in_database(work).id)
+
+
+@tenant.command("list")
+def show_tenants() -> None:
+    """List all tenants, oldest first."""
+
+    async def work(connection: AsyncConnection) -> list[Tenant]:
+        found: list[Tenant] = []
+        cursor = None
+        while True:
+            page = await list_tenants(connection, cursor=cursor, limit=_PAGE)
+            found += page.items
+            cursor = page.next_cursor
+            if cursor is None:
+                return found
+
+    rows = [
+        (one.id, one.slug, one.name, one.time_zone, one.currency, "sample" if one.is_sample else "")
+        for one in _in_database(work)
+    ]
+    _show("ID", "SLUG", "NAME", "TIME ZONE", "CURRENCY", "", rows=rows)
+
+
+@tenant.command("delete")
+def remove_tenant(
+    id_or_slug: Annotated[str, typer.Argument(metavar="ID|SLUG")],
+    yes: Annotated[bool, typer.Option("--yes", help="Remove without asking.")] = False,
+) -> None:
+    """Remove a tenant with all that it has, its usage included. There is no way back."""
+
+    async def look(connection: AsyncConnection) -> Tenant:
+        return await find_tenant(connection, id_or_slug)
+
+    found = _in_database(look)
+    if not yes:
+        question = f"Remove {found.name} ({found.slug}) with all its usage? There is no way back."
+        typer.confirm(question, abort=True)
+
+    async def work(connection: AsyncConnection) -> None:
+        await delete_tenant(connection, found.id)
+
+    _in_database(work)
+    typer.echo(f"Removed {found.slug}.")
