@@ -28,8 +28,9 @@ from backend.storage.database import Database
 from backend.storage.migrate import migrate
 from backend_client.types.accounts import TenantCreate
 from benchmarks.baselines import bare_copy, count_by_hand, rows
-from benchmarks.load import Batch, Sent, make_batches, send
+from benchmarks.load import Batch, make_batches, send
 from tests.crash.installation import CrashableInstallation
+from tests.waiting import until
 
 BATCH = 500
 COUNTED_TOGETHER = 5_000
@@ -61,8 +62,11 @@ class Watcher:
     async def until_counted(self, batch: Batch) -> float:
         """Return when the batch's last event was found counted."""
         query = "SELECT 1 FROM events WHERE (tenant_id, source, id) = ($1, $2, $3)"
-        while await self._connection.fetchval(query, *batch.last) is None:
-            await asyncio.sleep(0.01)
+
+        async def found() -> bool:
+            return await self._connection.fetchval(query, *batch.last) is not None
+
+        await until(found, seconds=60, pause=0.01)
         return time.time()
 
     async def counted(self) -> int:
@@ -72,20 +76,18 @@ class Watcher:
 
     async def until_all_counted(self, count: int) -> None:
         """Return when this many events are in the rollups."""
-        while await self.counted() < count:
-            await asyncio.sleep(0.05)
+
+        async def all_counted() -> bool:
+            return await self.counted() >= count
+
+        await until(all_counted, seconds=600)
 
 
-async def freshness(
-    watcher: Watcher, batches: list[Batch], sending: asyncio.Task[Sent]
-) -> list[float]:
+async def freshness(watcher: Watcher, batches: list[Batch]) -> list[float]:
     """Seconds from each batch's sending until it was queryable, in order of sending."""
     delays = []
     for batch in batches:
-        while not batch.acknowledged_at:
-            await asyncio.sleep(0.005)
-            if sending.done():
-                sending.result()
+        await batch.acknowledged.wait()
         delays.append(await watcher.until_counted(batch) - batch.sent_at)
     return delays
 
@@ -114,30 +116,34 @@ async def run(seconds: float) -> None:
 
         batches = make_batches(tenants, "burst", int(30_000 * seconds / BATCH), BATCH)
         await watcher.until_all_counted(total)
+        spent = installation.cpu_seconds()
         began = time.perf_counter()
         sent = await send(url, secret, batches)
         total += sent.events
         await watcher.until_all_counted(total)
         end_to_end = sent.events / (time.perf_counter() - began)
-        worker_peak = peak_mib(worker)
+        where = {
+            name: (now - spent[name]) / sent.events * 1e6
+            for name, now in installation.cpu_seconds().items()
+        }
         print(f"Acknowledged, batches of {BATCH}          {sent.rate:>10,.0f} events/s")
         print(f"End to end, queryable                 {end_to_end:>10,.0f} events/s")
         print(f"  of the hand-written transaction     {end_to_end / by_hand:>10.2f}")
         print(f"  of the bare COPY                    {end_to_end / bare:>10.2f}")
+        told = ", ".join(f"{name} {spent:.1f}" for name, spent in where.items())
+        print(f"CPU microseconds an event: {told}")
 
         pace = end_to_end / 2
         paced = make_batches(tenants, "paced", int(pace * seconds / BATCH), BATCH)
-        sending = asyncio.create_task(send(url, secret, paced, events_per_second=pace))
-        delays = sorted(await freshness(watcher, paced, sending))
-        await sending
+        async with asyncio.TaskGroup() as group:
+            group.create_task(send(url, secret, paced, events_per_second=pace))
+            seen = group.create_task(freshness(watcher, paced))
+        delays = sorted(seen.result())
         print(
             f"Freshness at {pace:,.0f} events/s: median {statistics.median(delays):.3f} s,"
             f" p99 {delays[int(len(delays) * 0.99)]:.3f} s"
         )
-        print(
-            f"Worker's peak memory                  {max(worker_peak, peak_mib(worker)):>10.0f} MiB"
-        )
-        print(f"CPU seconds: {installation.cpu_seconds()}")
+        print(f"Worker's peak memory                  {peak_mib(worker):>10.0f} MiB")
         await connection.close()
     finally:
         installation.stop()

@@ -22,7 +22,7 @@ class Batch:
     size: int
     last: tuple[str, str, str]
     sent_at: float = 0.0
-    acknowledged_at: float = 0.0
+    acknowledged: asyncio.Event = field(default_factory=asyncio.Event)
 
 
 @dataclass
@@ -31,7 +31,6 @@ class Sent:
 
     events: int
     seconds: float
-    batches: list[Batch] = field(default_factory=list)
 
     @property
     def rate(self) -> float:
@@ -103,9 +102,9 @@ async def send(
                 if answer.status_code != 429:
                     raise RuntimeError(f"{answer.status_code}: {answer.text}")
                 await asyncio.sleep(float(answer.headers["retry-after"]))
-            batch.acknowledged_at = time.time()
+            batch.acknowledged.set()
 
     headers = {"authorization": f"Bearer {credential}", "content-type": "application/json"}
     async with httpx.AsyncClient(base_url=url, headers=headers, timeout=60) as client:
         await asyncio.gather(*(lane(client) for _ in range(connections)))
-    return Sent(sum(batch.size for batch in batches), loop.time() - began, list(batches))
+    return Sent(sum(batch.size for batch in batches), loop.time() - began)

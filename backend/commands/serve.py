@@ -6,8 +6,10 @@ Each imports what it needs when it runs, and nothing of the others.
 from __future__ import annotations
 
 import asyncio
+import gc
 import os
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
 from backend.logs import configure_logs
@@ -27,8 +29,10 @@ def api() -> None:
     if settings.local_sign_in_allowed:
         make_local_sign_in_secret(settings.local_sign_in_secret_file)
     asyncio.run(prepare_database(settings))
+    app = create_app(settings)
+    _spare_the_collector()
     uvicorn.run(
-        create_app(settings),
+        app,
         host=settings.api_host,
         port=settings.api_port,
         loop="uvloop",
@@ -48,7 +52,23 @@ def worker() -> None:
     settings = Settings()
     configure_logs(settings)
     asyncio.run(prepare_database(settings))
-    asyncio.run(run_worker(settings))
+    _spare_the_collector()
+    with asyncio.Runner(loop_factory=_event_loop()) as runner:
+        runner.run(run_worker(settings))
+
+
+def _spare_the_collector() -> None:
+    """Keep the garbage collector off what was imported: it stays, and there is much of it."""
+    gc.collect()
+    gc.freeze()
+
+
+def _event_loop() -> Callable[[], asyncio.AbstractEventLoop]:
+    if sys.platform == "win32":
+        return asyncio.new_event_loop
+    import uvloop
+
+    return uvloop.new_event_loop
 
 
 def portal() -> None:

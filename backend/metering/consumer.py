@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 from collections.abc import Sequence
+from hashlib import blake2b
 
 import asyncpg
 import msgspec
@@ -16,7 +17,7 @@ from nats.js.api import AckPolicy, ConsumerConfig
 
 from backend.metering.counting import count_events
 from backend.metering.dead_letters import REASON_HEADER
-from backend.metering.events import AcceptedEvent, decode
+from backend.metering.events import AcceptedEvent, decode, encode
 from backend.metering.stream import (
     COUNTING,
     dead_letter_stream,
@@ -98,15 +99,15 @@ class UsageConsumer:
     async def _count(
         self, js: JetStreamContext, connection: asyncpg.Connection, taken: Sequence[Msg]
     ) -> None:
-        readable: list[tuple[Msg, list[AcceptedEvent]]] = []
-        for message in taken:
-            try:
-                readable.append((message, decode(message.data)))
-            except msgspec.DecodeError as error:
-                await self._set_aside(js, message, f"not readable: {error}")
         chunk: list[tuple[Msg, list[AcceptedEvent]]] = []
         size = 0
-        for message, events in readable:
+        for message in taken:
+            try:
+                events = decode(message.data)
+            except msgspec.DecodeError as error:
+                await self._set_aside(js, message, message.data, f"not readable: {error}")
+                await message.ack()
+                continue
             chunk.append((message, events))
             size += len(events)
             if size >= _BATCH_EVENTS:
@@ -125,27 +126,43 @@ class UsageConsumer:
             counted = await count_events(
                 connection, [event for _, events in chunk for event in events]
             )
-        except _POISON as error:
-            if len(chunk) == 1:
-                await self._set_aside(js, chunk[0][0], f"refused by PostgreSQL: {error}")
-                return
-            # One message spoils the batch; halve it until that one stands alone.
-            half = len(chunk) // 2
-            await self._count_chunk(js, connection, chunk[:half])
-            await self._count_chunk(js, connection, chunk[half:])
-            return
+        except _POISON:
+            for message, events in chunk:
+                await self._count_around_poison(js, connection, message, events)
+        else:
+            _log.debug("consumer.counted", new=counted.new, known=counted.known)
         for message, _ in chunk:
             await message.ack()
-        _log.debug("consumer.counted", new=counted.new, known=counted.known)
 
-    async def _set_aside(self, js: JetStreamContext, message: Msg, reason: str) -> None:
-        """Move a message that can't be processed to the dead-letter stream, with the reason."""
+    async def _count_around_poison(
+        self,
+        js: JetStreamContext,
+        connection: asyncpg.Connection,
+        message: Msg,
+        events: list[AcceptedEvent],
+    ) -> None:
+        """Count a message's events; set aside those that PostgreSQL refuses, and no other."""
+        try:
+            await count_events(connection, events)
+        except _POISON as error:
+            if len(events) == 1:
+                await self._set_aside(js, message, encode(events), f"refused: {error}")
+                return
+            # One event spoils the message; halve it until that one stands alone.
+            half = len(events) // 2
+            await self._count_around_poison(js, connection, message, events[:half])
+            await self._count_around_poison(js, connection, message, events[half:])
+
+    async def _set_aside(
+        self, js: JetStreamContext, message: Msg, content: bytes, reason: str
+    ) -> None:
+        """Put what can't be processed on the dead-letter stream, with the reason."""
         subject = events_subject(dead_letter_stream(self._settings.stream_name))
+        digest = blake2b(content, digest_size=8).hexdigest()
         headers = {
             REASON_HEADER: " ".join(reason.split())[:500],
-            # The same message set aside twice is kept once.
-            "Nats-Msg-Id": f"dead-{message.metadata.sequence.stream}",
+            # The same content of the same message set aside twice is kept once.
+            "Nats-Msg-Id": f"dead-{message.metadata.sequence.stream}-{digest}",
         }
-        await js.publish(subject, message.data, headers=headers)
-        await message.ack()
+        await js.publish(subject, content, headers=headers)
         _log.error("consumer.set_aside", reason=reason)

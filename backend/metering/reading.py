@@ -26,7 +26,7 @@ _WHOLE_DIGITS = 21
 _DECIMALS = 9
 
 
-class SentData(msgspec.Struct, forbid_unknown_fields=True):
+class SentData(msgspec.Struct, forbid_unknown_fields=True, gc=False):
     """What was used, as sent."""
 
     application: str
@@ -37,7 +37,7 @@ class SentData(msgspec.Struct, forbid_unknown_fields=True):
     counted: dict[str, Decimal] | None = None
 
 
-class SentEvent(msgspec.Struct, forbid_unknown_fields=True):
+class SentEvent(msgspec.Struct, forbid_unknown_fields=True, gc=False):
     """A usage event as sent, within the contract."""
 
     id: str
