@@ -1,0 +1,76 @@
+"""An invoice as CSV: one row a line, then its subtotal, taxes and total."""
+
+from __future__ import annotations
+
+import csv
+import io
+
+from backend_client.types.common import Money, plain
+from backend_client.types.invoices import Invoice, InvoiceLine
+
+_HEAD = (
+    "invoice",
+    "line",
+    "kind",
+    "name",
+    "plan",
+    "plan_version",
+    "period_start",
+    "period_end",
+    "late",
+    "quantity",
+    "included",
+    "unit_size",
+    "price",
+    "exact",
+    "amount",
+    "currency",
+)
+
+
+def invoice_csv(invoice: Invoice) -> str:
+    """Write an invoice as CSV (RFC 4180), numbers in full. A draft has no number."""
+    out = io.StringIO()
+    writer = csv.writer(out)
+    writer.writerow(_HEAD)
+    for line in invoice.lines:
+        writer.writerow(_row(invoice, line))
+    writer.writerow(_sum(invoice, "subtotal", "Subtotal", invoice.subtotal))
+    for tax in invoice.taxes:
+        within = ", included" if tax.inclusive else ""
+        name = f"{tax.name} {plain(tax.percent)}%{within}"
+        writer.writerow(_sum(invoice, "tax", name, tax.amount))
+    writer.writerow(_sum(invoice, "total", "Total", invoice.total))
+    return out.getvalue()
+
+
+def _row(invoice: Invoice, line: InvoiceLine) -> list[object]:
+    charge = line.charge
+    return [
+        invoice.number or "",
+        line.line,
+        line.kind,
+        _cell(line.name),
+        line.plan or "",
+        line.plan_version or "",
+        line.period.start.isoformat(),
+        line.period.end.isoformat(),
+        "yes" if line.late else "no",
+        "" if line.quantity is None else plain(line.quantity),
+        "" if charge is None else plain(charge.included),
+        "" if charge is None else charge.unit_size,
+        "" if charge is None or charge.price is None else plain(charge.price),
+        plain(line.exact),
+        line.amount.amount,
+        line.amount.currency,
+    ]
+
+
+def _sum(invoice: Invoice, kind: str, name: str, amount: Money) -> list[object]:
+    row: list[object] = [invoice.number or "", "", kind, _cell(name), *[""] * (len(_HEAD) - 6)]
+    return [*row, amount.amount, amount.currency]
+
+
+def _cell(value: str) -> str:
+    """Keep a spreadsheet from taking a name for a formula."""
+    return f"'{value}" if value.startswith(("=", "+", "-", "@", "\t", "\r")) else value

@@ -1,0 +1,99 @@
+"""How amounts, quantities, prices and dates read on an invoice."""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+from decimal import Decimal
+from zoneinfo import ZoneInfo
+
+from backend_client.types.common import Money, plain
+from backend_client.types.invoices import InvoiceLine
+from backend_client.types.spend import Period, SpendLine, TierSpend
+
+_MONTHS = ["Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"]
+_MINUS = "−"
+
+
+def money(amount: Money) -> str:
+    """An amount with its currency, grouped by thousands: ``1,234.50 USD``."""
+    return f"{figure(amount)} {amount.currency}"
+
+
+def figure(amount: Money) -> str:
+    """An amount alone: ``1,234.50``, ``−3.00``."""
+    return _signed(amount.amount, f"{abs(amount.amount):,f}")
+
+
+def number(value: Decimal) -> str:
+    """A quantity or an exact amount in full, grouped by thousands: ``1,234,567.5``."""
+    text = f"{abs(value):,f}"
+    text = text.rstrip("0").rstrip(".") if "." in text else text
+    return _signed(value, text)
+
+
+def date(moment: datetime, time_zone: str) -> str:
+    """A day on the clocks of a zone: ``24 Nov 2026``. The same in every locale."""
+    local = moment.astimezone(ZoneInfo(time_zone))
+    return f"{local.day} {_MONTHS[local.month - 1]} {local.year}"
+
+
+def period(one: Period) -> str:
+    """A period by its first and last day: ``1 Nov 2026 – 30 Nov 2026``."""
+    last = one.end - timedelta(microseconds=1)
+    return f"{date(one.start, one.time_zone)} – {date(last, one.time_zone)}"
+
+
+def quantity(line: InvoiceLine) -> str:
+    """What was counted; nothing for a fee or an adjustment."""
+    if line.quantity is None or (line.charge is not None and line.charge.kind == "flat"):
+        return ""
+    return number(line.quantity)
+
+
+def unit_price(line: InvoiceLine) -> str:
+    """The price of a unit, with the unit's size where it is not one; ``tiered`` if tiers have it."""
+    charge = line.charge
+    if charge is None:
+        return ""
+    if charge.price is None:
+        return "tiered"
+    if charge.kind == "percentage":
+        return f"{number(charge.price * 100)}%"
+    price = _price(charge.price)
+    return price if charge.unit_size == 1 else f"{price} / {number(Decimal(charge.unit_size))}"
+
+
+def arithmetic(line: InvoiceLine) -> list[str]:
+    """How a line came to its amount, step by step."""
+    charge = line.charge
+    told: list[str] = []
+    if charge is not None:
+        if charge.included:
+            told.append(f"{number(charge.included)} of {number(charge.quantity)} units included")
+        told += [_tier(charge, tier) for tier in charge.tiers]
+    if line.late and line.before is not None:
+        now = line.before.amount + line.amount.amount
+        told.append(
+            f"rated again with usage that came late: {number(now)}, "
+            f"less {figure(line.before)} invoiced before"
+        )
+    elif line.exact != line.amount.amount:
+        told.append(f"exactly {number(line.exact)}")
+    return told
+
+
+def _tier(charge: SpendLine, tier: TierSpend) -> str:
+    reach = "above" if tier.up_to is None else f"up to {number(tier.up_to)}"
+    size = "" if charge.unit_size == 1 else f" / {number(Decimal(charge.unit_size))}"
+    fee = f" + {_price(tier.flat_fee)}" if tier.flat_fee else ""
+    units = f"{number(tier.quantity)} × {_price(tier.price)}{size}"
+    return f"{reach}: {units}{fee} = {number(tier.amount)}"
+
+
+def _price(price: Decimal) -> str:
+    whole, _, fraction = plain(price).partition(".")
+    return f"{int(whole):,}.{fraction.ljust(2, '0')}"
+
+
+def _signed(value: Decimal, text: str) -> str:
+    return f"{_MINUS}{text}" if value < 0 else text
