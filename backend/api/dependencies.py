@@ -86,7 +86,10 @@ Caller = Annotated[Principal, Depends(bearer_principal)]
 def needs(permission: Permission) -> Callable[[Principal], Awaitable[Principal]]:
     """Make a dependency that gives the caller, if it has ``permission``."""
 
-    async def permitted(caller: Caller) -> Principal:
+    # As a scope, so that the OpenAPI document says of each route what it needs.
+    needed: Principal = Security(bearer_principal, scopes=[permission.value])
+
+    async def permitted(caller: Principal = needed) -> Principal:
         caller.require(permission)
         return caller
 
