@@ -17,9 +17,12 @@ class _CompletionDetails(msgspec.Struct):
 
 
 class ReportedUsage(msgspec.Struct):
-    """The ``usage`` object of OpenAI's protocol; other members are left out."""
+    """The ``usage`` object of OpenAI's protocol; other members are left out.
 
-    prompt_tokens: int = 0
+    One that is empty reports nothing, so the prompt's tokens have to be there.
+    """
+
+    prompt_tokens: int
     completion_tokens: int = 0
     prompt_tokens_details: _PromptDetails | None = None
     completion_tokens_details: _CompletionDetails | None = None

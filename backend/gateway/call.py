@@ -43,6 +43,11 @@ def parse_request(body: bytes) -> dict[str, Any]:
         raise _wrong("stream", "must be true or false")
     if not isinstance(request.get("stream_options", {}), dict | None):
         raise _wrong("stream_options", "must be an object")
+    try:
+        orjson.dumps(request)
+    except orjson.JSONEncodeError as error:
+        # It can be read deeper than it can be written again
+        raise InvalidRequest("The body is nested too deeply.") from error
     return request
 
 
@@ -75,7 +80,8 @@ class Call:
         for member in ("content", "reasoning_content", "refusal"):
             if isinstance(delta.get(member), str):
                 self._answer.append(delta[member])
-        for tool_call in delta.get("tool_calls") or []:
+        tool_calls = delta.get("tool_calls")
+        for tool_call in tool_calls if isinstance(tool_calls, list) else []:
             function = tool_call.get("function") if isinstance(tool_call, dict) else None
             if isinstance(function, dict):
                 self._answer += [

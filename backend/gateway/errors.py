@@ -6,6 +6,7 @@ import orjson
 from starlette.responses import Response
 
 from backend.errors import FareboxError, RateLimited, Unavailable
+from backend_client.types.problems import FieldError
 
 _TYPES = {
     400: "invalid_request_error",
@@ -25,6 +26,9 @@ class ModelNotFound(FareboxError):
 
     status, code, title = 404, "model_not_found", "No such model"
 
+    def __init__(self, detail: str) -> None:
+        super().__init__(detail, errors=[FieldError(field="model", detail=detail)])
+
 
 class InvalidRequest(FareboxError):
     """The request can't be forwarded as it is; ``errors[0].field`` names the parameter."""
@@ -43,8 +47,9 @@ class UpstreamRefused(FareboxError):
 
     title = "The model provider refused the request"
 
-    def __init__(self, status: int, detail: str, code: str | None) -> None:
-        super().__init__(detail)
+    def __init__(self, status: int, detail: str, code: str | None, parameter: str | None) -> None:
+        named = [FieldError(field=parameter, detail=detail)] if parameter else []
+        super().__init__(detail, errors=named)
         self.status = status
         self.code = code or "upstream_refused"
 
@@ -60,12 +65,18 @@ def error_body(error: FareboxError) -> bytes:
         {
             "error": {
                 "message": error.detail,
-                "type": _TYPES.get(error.status, "api_error"),
+                "type": _type(error),
                 "param": error.errors[0].field if error.errors else None,
                 "code": _CODES.get(error.status, error.code),
             }
         }
     )
+
+
+def _type(error: FareboxError) -> str:
+    if isinstance(error, QuotaExhausted):
+        return error.code
+    return _TYPES.get(error.status, "api_error")
 
 
 def openai_error_response(error: FareboxError) -> Response:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from types import TracebackType
@@ -13,12 +14,16 @@ from typing import Self
 
 @dataclass(frozen=True)
 class Reply:
-    """One answer. ``cut`` closes the connection after that many bytes of the body."""
+    """One answer. ``cut`` closes the connection after that many bytes of the body.
+
+    ``stalls`` sends that many bytes, and the rest when the server is told to go on.
+    """
 
     status: int = 200
     body: bytes = b"{}"
     headers: Mapping[str, str] = field(default_factory=dict)
     cut: int | None = None
+    stalls: int | None = None
     hangs: bool = False
     drops: bool = False
 
@@ -62,7 +67,11 @@ class FlakyServer:
                     self.send_header(name, value)
                 self.send_header("content-length", str(len(reply.body)))
                 self.end_headers()
-                self.wfile.write(reply.body[: reply.cut])
+                if reply.stalls is not None:
+                    self.wfile.write(reply.body[: reply.stalls])
+                    outer._released.wait(30)
+                with suppress(OSError):  # the caller may have gone
+                    self.wfile.write(reply.body[reply.stalls or 0 : reply.cut])
                 self.close_connection = reply.cut is not None
 
             do_GET = do_POST = do_PUT = do_PATCH = do_DELETE = handle_one
@@ -76,6 +85,10 @@ class FlakyServer:
     @property
     def url(self) -> str:
         return f"http://127.0.0.1:{self._server.server_port}"
+
+    def go_on(self) -> None:
+        """Let what stalls or hangs come to its end."""
+        self._released.set()
 
     def __enter__(self) -> Self:
         self._thread.start()

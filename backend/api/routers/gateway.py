@@ -6,14 +6,34 @@ from typing import Annotated, Any
 
 from fastapi import APIRouter, Depends, Request, Response
 from fastapi.responses import StreamingResponse
+from starlette.types import Receive, Scope, Send
 
 from backend.accounts.principal import Permission, Principal
 from backend.api.dependencies import ServicesNow, needs
 from backend.gateway.errors import ModelNotFound
+from backend.gateway.relay import Relay
 
 router = APIRouter(tags=["openai"])
 
 User = Annotated[Principal, Depends(needs(Permission.INFERENCE))]
+
+
+class _Streamed(StreamingResponse):
+    """Lets go of the provider's answer also where the caller has left, early or in its midst."""
+
+    def __init__(self, relay: Relay) -> None:
+        super().__init__(
+            relay.events, media_type="text/event-stream", headers={"x-accel-buffering": "no"}
+        )
+        self._relay = relay
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Serve the answer (ASGI)."""
+        try:
+            await super().__call__(scope, receive, send)
+        finally:
+            self._relay.abandon()
+
 
 _BODY: dict[str, Any] = {
     "requestBody": {
@@ -48,9 +68,5 @@ async def post_chat_completions(services: ServicesNow, caller: User, request: Re
     gateway = services.gateway
     call = await gateway.begin(caller, await request.body())
     if call.request.get("stream"):
-        return StreamingResponse(
-            await gateway.open_stream(call),
-            media_type="text/event-stream",
-            headers={"x-accel-buffering": "no"},
-        )
+        return _Streamed(await gateway.open_stream(call))
     return Response(await gateway.answer(call), media_type="application/json")

@@ -1,0 +1,112 @@
+"""Every call's usage on record: by the stream, and by the database itself when that is away."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Coroutine
+from typing import Any
+
+import asyncpg
+import structlog
+
+from backend.errors import Unavailable
+from backend.gateway.call import Call, Status
+from backend.metering.counting import count_events
+from backend.metering.events import AcceptedEvent, encode
+from backend.metering.stream import UsageStream
+from backend.storage.database import Database
+
+_log = structlog.get_logger(__name__)
+
+_MOST_STRANDED = 1_000
+"""Events that neither engine has taken, before calls are refused."""
+_ANSWER_WAITS_SECONDS = 10.0
+_CLOSE_SECONDS = 10.0
+_LONGEST_PAUSE_SECONDS = 10.0
+
+
+class Recorder:
+    """Publishes each call's event once; ``await close()`` when done, which waits for the rest.
+
+    An event that the stream does not confirm is counted in PostgreSQL at once. Should the stream
+    have taken it all the same, its identity keeps it from counting twice.
+    """
+
+    def __init__(self, database: Database, stream: UsageStream) -> None:
+        self._database = database
+        self._stream = stream
+        self._tasks: set[asyncio.Task[None]] = set()
+        self._stranded = 0
+
+    async def require_room(self) -> None:
+        """Raise ``Unavailable`` while the usage of one more call could not be recorded."""
+        await self._stream.jetstream()
+        if self._stranded >= _MOST_STRANDED:
+            raise Unavailable("Usage can't be recorded at present.", retry_after_seconds=5)
+
+    async def record(self, call: Call, status: Status) -> None:
+        """Record a call and return when that is done.
+
+        It goes on if this is cancelled; and where both engines are away it goes on without
+        keeping the caller from an answer that there is.
+        """
+        await asyncio.wait({self.record_later(call, status)}, timeout=_ANSWER_WAITS_SECONDS)
+
+    def record_later(self, call: Call, status: Status) -> asyncio.Task[None]:
+        """Record a call in a task of its own."""
+        return self.spawn(self._record(call, status))
+
+    def spawn(self, work: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
+        """Run ``work`` in a task that ``close`` waits for."""
+        task = asyncio.create_task(work)
+        self._tasks.add(task)
+        task.add_done_callback(self._done)
+        return task
+
+    async def close(self) -> None:
+        """Wait for what is under way; what can't be recorded even then is logged in full."""
+        if not self._tasks:
+            return
+        _, late = await asyncio.wait(self._tasks, timeout=_CLOSE_SECONDS)
+        for task in late:
+            task.cancel()
+        if late:
+            await asyncio.wait(late)
+
+    def _done(self, task: asyncio.Task[None]) -> None:
+        self._tasks.discard(task)
+        error = None if task.cancelled() else task.exception()
+        if error is not None:
+            _log.error("gateway.accounting_failed", exc_info=error)
+
+    async def _record(self, call: Call, status: Status) -> None:
+        event = await call.event(status)
+        self._stranded += 1
+        pause = 0.5
+        try:
+            while not (await self._published(event) or await self._counted(event)):
+                await asyncio.sleep(pause)
+                pause = min(pause * 2, _LONGEST_PAUSE_SECONDS)
+        except BaseException:
+            # The last resort: `farebox events import` takes it from here.
+            _log.error("gateway.usage_not_recorded", usage=encode([event]).decode())
+            raise
+        finally:
+            self._stranded -= 1
+
+    async def _published(self, event: AcceptedEvent) -> bool:
+        try:
+            await self._stream.publish([event])
+        except Unavailable as error:
+            _log.warning("gateway.stream_away", detail=error.detail)
+            return False
+        return True
+
+    async def _counted(self, event: AcceptedEvent) -> bool:
+        try:
+            async with self._database.raw() as connection:
+                await count_events(connection, [event])
+        except (OSError, TimeoutError, asyncpg.PostgresError, asyncpg.InterfaceError) as error:
+            _log.warning("gateway.database_away", error=repr(error))
+            return False
+        return True

@@ -1,0 +1,107 @@
+"""A streamed answer on its way from the provider to the caller, metered as it passes."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncGenerator
+
+import httpx
+import orjson
+import structlog
+
+from backend.errors import UpstreamFailed
+from backend.gateway.accounting import read_usage
+from backend.gateway.call import Call, Status
+from backend.gateway.errors import error_body
+from backend.gateway.recorder import Recorder
+from backend.gateway.refusals import stream_error
+
+_log = structlog.get_logger(__name__)
+
+_DONE = b"data: [DONE]\n\n"
+
+
+class Relay:
+    """Iterate ``events`` once; ``abandon`` whatever became of it, and always."""
+
+    def __init__(
+        self, call: Call, response: httpx.Response, recorder: Recorder, *, include_usage: bool
+    ) -> None:
+        self._call = call
+        self._response = response
+        self._recorder = recorder
+        self._include_usage = include_usage
+        self._finished = False
+        self._recorded = False
+        self.events = self._relay()
+
+    def abandon(self) -> None:
+        """Record what was not recorded yet: what was generated till now is the caller's to pay.
+
+        The generator can't see to that itself: one that never began, or that the server let go of
+        between two chunks, runs no ``finally`` of its own.
+        """
+        if not self._recorded:
+            self._recorded = True
+            self._recorder.record_later(self._call, "aborted")
+        self._recorder.spawn(self._close())
+
+    async def _close(self) -> None:
+        await self.events.aclose()
+        await self._response.aclose()
+
+    async def _relay(self) -> AsyncGenerator[bytes, None]:
+        status: Status = "failed"
+        failure: bytes | None = None
+        try:
+            async for line in self._response.aiter_lines():
+                if not line.startswith("data:"):
+                    continue
+                data = line[5:].strip()
+                if data == "[DONE]":
+                    self._finished = True
+                    break
+                chunk = orjson.loads(data)
+                if isinstance(chunk, dict) and chunk.get("error"):
+                    failure = error_body(stream_error(self._call, chunk["error"]))
+                    break
+                passed = self._heard(chunk)
+                if passed is not None:
+                    yield b"data: " + orjson.dumps(passed) + b"\n\n"
+        except (httpx.HTTPError, orjson.JSONDecodeError) as error:
+            self._finished = False
+            _log.warning(
+                "gateway.stream_broke", model=self._call.admitted.model.id, error=repr(error)
+            )
+        if failure is None and self._finished:
+            status = "completed"
+        self._recorded = True
+        await self._recorder.record(self._call, status)
+        if status == "completed":
+            yield _DONE
+        else:
+            broken = UpstreamFailed("The model provider broke the stream off.")
+            yield b"data: " + (failure or error_body(broken)) + b"\n\n"
+
+    def _heard(self, chunk: object) -> object | None:
+        """Take note of a chunk; return what the caller gets of it, None for nothing."""
+        if not isinstance(chunk, dict):
+            return None
+        choices = chunk.get("choices")
+        choices = choices if isinstance(choices, list) else []
+        for choice in choices:
+            if isinstance(choice, dict):
+                self._call.heard(choice.get("delta"))
+                # A provider that ends the stream after this without [DONE] has said all.
+                self._finished = self._finished or choice.get("finish_reason") is not None
+        usage = read_usage(chunk.get("usage"))
+        if usage is not None:
+            self._call.usage = usage
+        if "model" in chunk:
+            chunk["model"] = self._call.admitted.model.id
+        if self._include_usage:
+            chunk.setdefault("usage", None)
+        else:
+            chunk.pop("usage", None)
+            if usage is not None and not choices:
+                return None
+        return chunk

@@ -1,0 +1,149 @@
+"""The gateway on a real port, for OpenAI's own SDK; behind it the local model, or a provider made
+to fail.
+"""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from decimal import Decimal
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import httpx
+import pytest
+from openai import AsyncOpenAI
+from sqlalchemy import select
+
+from backend.engines.model import MODEL, model_command
+from backend.engines.processes import start_and_wait
+from backend.settings import Settings, Upstream
+from backend.storage.database import Database
+from backend.storage.tables import events
+from tests.api.conftest import api, app, operator, session, worker
+from tests.api.conftest import api_settings as bare_settings
+from tests.client.conftest import url
+from tests.client.flaky import FlakyServer
+from tests.conftest import free_port
+from tests.waiting import until
+
+__all__ = ["api", "app", "bare_settings", "operator", "session", "url", "worker"]
+
+MakeKey = Callable[..., Awaitable[str]]
+OpenClient = Callable[..., AsyncOpenAI]
+
+
+class Metered(NamedTuple):
+    """One event of the gateway, as it was counted."""
+
+    quantities: dict[str, Decimal]
+    labels: dict[str, str]
+    model: str
+    counted: dict[str, Decimal] | None
+
+
+@pytest.fixture(scope="session")
+def local_model(engines_home: Path) -> Iterator[str]:
+    """The address of SmolLM2, served as ``farebox up`` serves it."""
+    port = free_port()
+    address = f"http://127.0.0.1:{port}"
+
+    def ready(_: int) -> bool:
+        try:
+            return httpx.get(f"{address}/health").status_code == 200
+        except httpx.TransportError:
+            return False
+
+    log = engines_home / "model.log"
+    model = start_and_wait(model_command(port), url=address, log=log, ready=ready)
+    yield address
+    model.stop()
+
+
+@pytest.fixture
+def provider() -> Iterator[FlakyServer]:
+    """A provider that answers as it is told."""
+    with FlakyServer() as serving:
+        yield serving
+
+
+@pytest.fixture
+def api_settings(bare_settings: Settings, local_model: str, provider: FlakyServer) -> Settings:
+    """The API's settings: the local model, and ``sample-small`` at the other provider."""
+    upstreams = [
+        Upstream(name="local", base_url=f"{local_model}/v1", models={MODEL: MODEL}),
+        Upstream(
+            name="test",
+            base_url=f"{provider.url}/v1",
+            models={"sample-small": "their-own-name"},
+            timeout_seconds=2,
+        ),
+    ]
+    return bare_settings.model_copy(update={"upstreams": upstreams, "max_body_bytes": 100_000})
+
+
+@pytest.fixture
+async def make_key(api: httpx.AsyncClient, session: dict[str, str]) -> MakeKey:
+    """Makes a key of the local tenant; returns its secret."""
+    found = await api.get("/v1/applications", headers=session)
+    application = found.json()["items"][0]["id"]
+
+    async def made(**wanted: Any) -> str:
+        asked = {"name": "test", "application_id": application, **wanted}
+        answer = await api.post("/v1/keys", headers=session, json=asked)
+        assert answer.status_code == 201, answer.text
+        return str(answer.json()["secret"])
+
+    return made
+
+
+@pytest.fixture
+async def open_client(url: str) -> AsyncIterator[OpenClient]:
+    """Makes SDK clients with a key."""
+    opened: list[AsyncOpenAI] = []
+
+    def made(key: str, **options: Any) -> AsyncOpenAI:
+        client = AsyncOpenAI(base_url=f"{url}/v1", api_key=key, **{"max_retries": 0, **options})
+        opened.append(client)
+        return client
+
+    yield made
+    for client in opened:
+        await client.close()
+
+
+@pytest.fixture
+async def client(open_client: OpenClient, make_key: MakeKey) -> AsyncOpenAI:
+    """The SDK with a good key."""
+    return open_client(await make_key())
+
+
+@pytest.fixture
+def metered(database: Database, worker: None) -> Callable[[int], Awaitable[list[Metered]]]:
+    """Waits until so many events of the gateway were counted; returns all that there are."""
+
+    async def read() -> list[Metered]:
+        async with database.begin() as connection:
+            rows = await connection.execute(
+                select(events.c.quantities, events.c.labels, events.c.model, events.c.counted)
+                .where(events.c.source == "farebox://gateway")
+                .order_by(events.c.received_at)
+            )
+            return [
+                Metered(_exact(row.quantities), row.labels, row.model, _exact(row.counted))
+                for row in rows
+            ]
+
+    async def counted(number: int) -> list[Metered]:
+        async def enough() -> bool:
+            return len(await read()) >= number
+
+        await until(enough)
+        return await read()
+
+    return counted
+
+
+def _exact(quantities: dict[str, Any] | None) -> Any:
+    if quantities is None:
+        return None
+    return {meter: Decimal(str(quantity)) for meter, quantity in quantities.items()}
