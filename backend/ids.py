@@ -30,6 +30,8 @@ Prefix = Literal[
     "top",
     "ctr",
     "cpn",
+    "rec",
+    "dsc",
 ]
 
 

@@ -75,6 +75,8 @@ class Settings(BaseSettings):
     stream_name: str = "FAREBOX_USAGE"
     drift_tolerance: Decimal = Field(Decimal("0.02"), ge=0)
     """How far a provider's report may be from our own count, as a part of it, without alert."""
+    cost_rates: Path | None = None
+    """YAML with what units cost; providers' list prices where it has no rate."""
 
     # Invoices. Lists and mappings are JSON in the environment.
     seller_name: str = "Sample seller (set FAREBOX_SELLER_NAME)"

@@ -26,6 +26,8 @@ from backend.api.routers import (
     me,
     members,
     pipeline,
+    reconciliation,
+    reconciliation,
     sessions,
     spend,
     subscription,

@@ -123,7 +123,7 @@ def usage_csv(rows: Sequence[UsageRow]) -> str:
         writer.writerow(
             [
                 row.start.isoformat(),
-                *(_cell(value) for value in (row.application, row.key, row.model)),
+                *(spreadsheet_cell(value) for value in (row.application, row.key, row.model)),
                 row.meter,
                 plain(row.quantity),
                 row.event_count,
@@ -132,7 +132,7 @@ def usage_csv(rows: Sequence[UsageRow]) -> str:
     return out.getvalue()
 
 
-def _cell(value: str | None) -> str:
+def spreadsheet_cell(value: str | None) -> str:
     """Keep a spreadsheet from taking a name for a formula."""
     text = value or ""
     return f"'{text}" if text.startswith(("=", "+", "-", "@", "\t", "\r")) else text

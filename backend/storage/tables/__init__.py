@@ -47,9 +47,17 @@ from backend.storage.tables.wallets import (
     wallets,
 )
 
-from backend.storage.tables.reconciliation import token_drift
+from backend.storage.tables.reconciliation import (
+    discrepancies,
+    provider_entries,
+    reconciliations,
+    token_drift,
+)
 
 __all__ = [
+    "discrepancies",
+    "provider_entries",
+    "reconciliations",
     "api_keys",
     "applications",
     "audit_entries",

@@ -1,0 +1,160 @@
+"""Providers' exports against what was metered, for the operator."""
+
+from __future__ import annotations
+
+import tempfile
+from typing import Annotated, Any, Literal
+
+from fastapi import APIRouter, Depends, Query, Request, Response
+from pydantic import ValidationError
+
+from backend.accounts.principal import Permission, Principal
+from backend.api.dependencies import PageCursor, PageLimit, ServicesNow, needs
+from backend.errors import InvalidInput
+from backend.metering.reconciliation.report import discrepancies_csv
+from backend.metering.reconciliation.store import (
+    change_discrepancy,
+    find_reconciliation,
+    import_export,
+    list_discrepancies,
+    list_reconciliations,
+    match_again,
+)
+from backend_client.types.common import Page
+from backend_client.types.problems import FieldError
+from backend_client.types.reconciliation import (
+    Discrepancy,
+    DiscrepancyChange,
+    DiscrepancyStatus,
+    Reconciliation,
+    ReconciliationOptions,
+)
+
+router = APIRouter(tags=["operator"])
+
+Operator = Annotated[Principal, Depends(needs(Permission.OPERATE))]
+
+_IN_MEMORY_BYTES = 1_048_576
+_BODY: dict[str, Any] = {
+    "requestBody": {
+        "required": True,
+        "content": {
+            "application/json": {"schema": {}},
+            "text/csv": {"schema": {"type": "string"}},
+        },
+    }
+}
+
+
+def _options(
+    options: Annotated[str, Query(description="ReconciliationOptions as JSON", max_length=100_000)],
+) -> ReconciliationOptions:
+    try:
+        return ReconciliationOptions.model_validate_json(options)
+    except ValidationError as error:
+        errors = [
+            FieldError(
+                field=".".join(["options", *(str(part) for part in one["loc"])]), detail=one["msg"]
+            )
+            for one in error.errors(include_url=False)
+        ]
+        raise InvalidInput(f"{errors[0].field}: {errors[0].detail}", errors=errors) from error
+
+
+@router.post("/v1/reconciliations", status_code=201, openapi_extra=_BODY)
+async def post_reconciliation(
+    services: ServicesNow,
+    caller: Operator,
+    request: Request,
+    response: Response,
+    options: Annotated[ReconciliationOptions, Depends(_options)],
+    name: Annotated[str, Query(max_length=200, description="The file's name")] = "",
+) -> Reconciliation:
+    """Import a provider's invoice or usage export, as it is, and match it.
+
+    The same file with the same options again answers 200 with the import that was there. A file
+    that can't be read whole is refused whole, naming the line and the field.
+    """
+    with tempfile.SpooledTemporaryFile(_IN_MEMORY_BYTES) as file:
+        async for part in request.stream():
+            file.write(part)
+        file.seek(0)
+        async with services.database.begin() as connection:
+            made, new = await import_export(
+                connection, services.settings, caller, file, name, options
+            )
+    if not new:
+        response.status_code = 200
+    return made
+
+
+@router.get("/v1/reconciliations")
+async def get_reconciliations(
+    services: ServicesNow, caller: Operator, cursor: PageCursor = None, limit: PageLimit = 50
+) -> Page[Reconciliation]:
+    """List imports, newest first."""
+    async with services.database.begin() as connection:
+        return await list_reconciliations(connection, cursor=cursor, limit=limit)
+
+
+@router.get("/v1/reconciliations/{reconciliation_id}")
+async def get_reconciliation(
+    services: ServicesNow, caller: Operator, reconciliation_id: str
+) -> Reconciliation:
+    """Return one import."""
+    async with services.database.begin() as connection:
+        return await find_reconciliation(connection, reconciliation_id)
+
+
+@router.post("/v1/reconciliations/{reconciliation_id}/match")
+async def post_match(
+    services: ServicesNow, caller: Operator, reconciliation_id: str
+) -> Reconciliation:
+    """Compare an import with what is metered now. Statuses and notes stay."""
+    async with services.database.begin() as connection:
+        return await match_again(connection, services.settings, reconciliation_id)
+
+
+@router.get(
+    "/v1/reconciliations/{reconciliation_id}/discrepancies",
+    response_model=Page[Discrepancy],
+    responses={200: {"content": {"text/csv": {}}}},
+)
+async def get_discrepancies(
+    services: ServicesNow,
+    caller: Operator,
+    reconciliation_id: str,
+    status: Annotated[tuple[DiscrepancyStatus, ...], Query()] = (),
+    answer_format: Annotated[Literal["json", "csv"], Query(alias="format")] = "json",
+    cursor: PageCursor = None,
+    limit: PageLimit = 50,
+) -> Page[Discrepancy] | Response:
+    """List what differs, by day, model and meter. As CSV, all of it at once."""
+    whole = answer_format == "csv"
+    async with services.database.snapshot() as connection:
+        page = await list_discrepancies(
+            connection,
+            reconciliation_id,
+            statuses=status,
+            cursor=None if whole else cursor,
+            limit=None if whole else limit,
+        )
+    if whole:
+        headers = {"content-disposition": 'attachment; filename="discrepancies.csv"'}
+        return Response(discrepancies_csv(page.items), media_type="text/csv", headers=headers)
+    return page
+
+
+@router.patch("/v1/reconciliations/{reconciliation_id}/discrepancies/{discrepancy_id}")
+async def patch_discrepancy(
+    services: ServicesNow,
+    caller: Operator,
+    reconciliation_id: str,
+    discrepancy_id: str,
+    change: DiscrepancyChange,
+) -> Discrepancy:
+    """Say what is made of a discrepancy: open, explained or accepted, and why."""
+    async with services.database.begin() as connection:
+        return await change_discrepancy(
+            connection, caller, reconciliation_id, discrepancy_id, change
+        )

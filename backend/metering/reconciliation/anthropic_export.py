@@ -1,0 +1,134 @@
+"""Anthropic's reports: messages usage and cost, as JSON of the Admin API.
+
+https://platform.claude.com/docs/en/api/admin/usage_report/retrieve_messages
+https://platform.claude.com/docs/en/api/admin/cost_report
+Written cache tokens are fresh input that costs more, so they count as input; read ones as cached.
+Amounts are decimals of a cent: "123.45" in USD is $1.2345. All days are UTC.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from datetime import date
+from decimal import Decimal
+from typing import Final
+
+from backend.metering.reconciliation.reading import (
+    ALL,
+    Export,
+    UnreadableExport,
+    instant,
+    members,
+    number,
+    text_of,
+)
+from backend.pricing.money import exact_arithmetic, minor_digits
+
+_PLACES: Final = frozenset(
+    {"workspace_id", "model", "service_tier", "context_window", "inference_geo", "speed"}
+    | {"api_key_id", "account_id", "service_account_id"}
+)
+_CREATION: Final = frozenset({"ephemeral_1h_input_tokens", "ephemeral_5m_input_tokens"})
+_USAGE: Final = _PLACES | {
+    "uncached_input_tokens",
+    "cache_read_input_tokens",
+    "cache_creation",
+    "output_tokens",
+    "server_tool_use",
+}
+_COST: Final = _PLACES | {"amount", "currency", "cost_type", "description", "token_type"}
+_TOKEN_METERS: Final = {
+    "uncached_input_tokens": "input_tokens",
+    "cache_creation.ephemeral_1h_input_tokens": "input_tokens",
+    "cache_creation.ephemeral_5m_input_tokens": "input_tokens",
+    "cache_read_input_tokens": "cached_input_tokens",
+    "output_tokens": "output_tokens",
+}
+
+
+def read_usage(export: Export, pages: Sequence[object], ignored: Sequence[str]) -> None:
+    """Add the pages of the messages usage report. Raises ``UnreadableExport``."""
+    for where, day, result in _results(export, pages, ignored):
+        given = members(where, result, _USAGE, ignored)
+        created = members(
+            f"{where}.cache_creation", given.get("cache_creation") or {}, _CREATION, ignored
+        )
+        tools = members(
+            f"{where}.server_tool_use",
+            given.get("server_tool_use") or {},
+            {"web_search_requests"},
+            ignored,
+        )
+        written = [_whole(f"{where}.cache_creation", created, name) for name in sorted(_CREATION)]
+        quantities = {
+            "input_tokens": _whole(where, given, "uncached_input_tokens") + sum(written),
+            "cached_input_tokens": _whole(where, given, "cache_read_input_tokens"),
+            "output_tokens": _whole(where, given, "output_tokens"),
+            "web_search_requests": _whole(f"{where}.server_tool_use", tools, "web_search_requests"),
+        }
+        used = {meter: quantity for meter, quantity in quantities.items() if quantity}
+        if used and given.get("model") is None:
+            raise UnreadableExport(f"{where}.model", "there is none; group the report by model")
+        for meter, quantity in used.items():
+            model = text_of(f"{where}.model", given["model"])
+            export.add(where, day, model, meter, quantity=quantity)
+
+
+def read_costs(export: Export, pages: Sequence[object], ignored: Sequence[str]) -> None:
+    """Add the pages of the cost report. Raises ``UnreadableExport``."""
+    for where, day, result in _results(export, pages, ignored):
+        given = members(where, result, _COST, ignored)
+        if not isinstance(given.get("amount"), str):
+            raise UnreadableExport(f"{where}.amount", "is not a decimal in quotation marks")
+        export.set_currency(f"{where}.currency", given.get("currency"))
+        minor = number(f"{where}.amount", given["amount"])
+        with exact_arithmetic():
+            amount = minor.scaleb(-minor_digits(export.currency or "USD"))
+        model, meter = ALL, ALL
+        if given.get("model") is not None:
+            model = text_of(f"{where}.model", given["model"])
+            token_type = given.get("token_type")
+            if token_type is not None and token_type not in _TOKEN_METERS:
+                raise UnreadableExport(
+                    f"{where}.token_type", f"{token_type!r} is no type of token that is understood"
+                )
+            meter = ALL if token_type is None else _TOKEN_METERS[str(token_type)]
+        elif given.get("description") is not None:
+            model = text_of(f"{where}.description", given["description"])
+        export.add(where, day, model, meter, amount=amount)
+
+
+def _results(
+    export: Export, pages: Sequence[object], ignored: Sequence[str]
+) -> Sequence[tuple[str, date, object]]:
+    found: list[tuple[str, date, object]] = []
+    for place, page in enumerate(pages):
+        at = "" if len(pages) == 1 else f"[{place}]."
+        given = members(at.rstrip("."), page, {"data", "has_more", "next_page"}, ignored)
+        if place == len(pages) - 1 and given.get("has_more") is not False:
+            raise UnreadableExport(
+                f"{at}has_more", "is not false: the report goes on; put all its pages in one array"
+            )
+        for number_of, bucket in enumerate(_list(f"{at}data", given.get("data"))):
+            where = f"{at}data[{number_of}]"
+            told = members(where, bucket, {"starting_at", "ending_at", "results"}, ignored)
+            day = export.day_of(
+                f"{where}.starting_at",
+                instant(f"{where}.starting_at", told.get("starting_at")),
+                instant(f"{where}.ending_at", told.get("ending_at")),
+            )
+            export.cover(day)
+            for index, result in enumerate(_list(f"{where}.results", told.get("results"))):
+                found.append((f"{where}.results[{index}]", day, result))
+    return found
+
+
+def _list(where: str, given: object) -> list[object]:
+    if not isinstance(given, list):
+        raise UnreadableExport(where, "is not an array")
+    return given
+
+
+def _whole(where: str, given: Mapping[str, object], name: str) -> Decimal:
+    value = given.get(name)
+    return Decimal(0) if value is None else number(f"{where}.{name}", value, whole=True)

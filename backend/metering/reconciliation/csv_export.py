@@ -1,0 +1,169 @@
+"""CSV exports, a row at a time: of any size in bounded memory, their lines named."""
+
+from __future__ import annotations
+
+import csv
+from collections.abc import Iterator, Mapping, Sequence
+from datetime import date
+from decimal import Decimal
+from typing import IO, Final
+
+from backend.metering.reconciliation.reading import (
+    Export,
+    UnreadableExport,
+    instant,
+    number,
+    text_of,
+)
+from backend.pricing.money import exact_arithmetic
+from backend_client.types.reconciliation import CsvMapping
+
+MAX_LINE_BYTES: Final = 65_536
+_MAX_COLUMNS: Final = 500
+
+
+def read_rows(
+    file: IO[bytes],
+    *,
+    delimiter: str = ",",
+    known: frozenset[str] | None = None,
+    ignored: Sequence[str] = (),
+    needed: Sequence[str] = (),
+) -> Iterator[tuple[str, dict[str, str]]]:
+    """Yield each row by column with where it is (``line 3``).
+
+    ``known`` and ``ignored`` are the columns that may be there, ``needed`` those that must.
+    """
+    reader = csv.reader(_lines(file), delimiter=delimiter, strict=True)
+    header: list[str] | None = None
+    while True:
+        try:
+            cells = next(reader, None)
+        except csv.Error as error:
+            raise UnreadableExport(f"line {reader.line_num}", f"is no CSV: {error}") from error
+        where = f"line {reader.line_num}"
+        if cells is None:
+            break
+        if header is None:
+            header = _header(where, cells, known, ignored, needed)
+        elif not any(cell.strip() for cell in cells):
+            continue
+        elif len(cells) != len(header):
+            raise UnreadableExport(
+                where, f"has {len(cells)} columns where the first line has {len(header)}"
+            )
+        else:
+            yield where, {name: cell.strip() for name, cell in zip(header, cells, strict=True)}
+    if header is None:
+        raise UnreadableExport("line 1", "the file is empty")
+
+
+def _header(
+    where: str,
+    cells: Sequence[str],
+    known: frozenset[str] | None,
+    ignored: Sequence[str],
+    needed: Sequence[str],
+) -> list[str]:
+    names = [cell.strip() for cell in cells]
+    if len(names) > _MAX_COLUMNS:
+        raise UnreadableExport(where, f"has more than {_MAX_COLUMNS} columns")
+    for name in names:
+        if names.count(name) > 1:
+            raise UnreadableExport(f"{where}, {name}", "this column is there twice")
+        if known is not None and name not in known and name not in ignored:
+            raise UnreadableExport(
+                f"{where}, {name}",
+                "this column is not understood; say that it may be ignored",
+            )
+    for name in needed:
+        if name not in names:
+            raise UnreadableExport(f"{where}, {name}", "this column is missing")
+    return names
+
+
+def _lines(file: IO[bytes]) -> Iterator[str]:
+    """Yield lines of UTF-8; one that is longer than any row is refused before it is held."""
+    number_of = 0
+    while line := file.readline(MAX_LINE_BYTES + 1):
+        number_of += 1
+        if len(line) > MAX_LINE_BYTES:
+            raise UnreadableExport(f"line {number_of}", f"is longer than {MAX_LINE_BYTES:,} bytes")
+        if number_of == 1:
+            line = line.removeprefix(b"\xef\xbb\xbf")
+        if b"\0" in line:
+            raise UnreadableExport(f"line {number_of}", "holds a zero byte: this is not UTF-8 text")
+        try:
+            yield line.decode()
+        except UnicodeDecodeError as error:
+            raise UnreadableExport(
+                f"line {number_of}", f"is not UTF-8 (byte {error.start + 1} of it)"
+            ) from error
+
+
+def read_mapped(export: Export, file: IO[bytes], mapping: CsvMapping) -> None:
+    """Add a file by its mapping. Raises ``UnreadableExport``."""
+    columns = [mapping.day, mapping.model, *mapping.quantities.values()]
+    columns += [
+        name
+        for name in (mapping.meter, mapping.quantity, mapping.amount, mapping.currency)
+        if name is not None
+    ]
+    rows = read_rows(
+        file,
+        delimiter=mapping.delimiter,
+        known=frozenset(columns),
+        ignored=mapping.ignore,
+        needed=columns,
+    )
+    for where, row in rows:
+        day = _day(export, f"{where}, {mapping.day}", row[mapping.day])
+        model = text_of(f"{where}, {mapping.model}", row[mapping.model])
+        amount = _amount(export, where, row, mapping)
+        for meter, column in mapping.quantities.items():
+            quantity = _quantity(f"{where}, {column}", row[column], mapping)
+            export.add(where, day, model, meter, quantity=quantity)
+        if mapping.meter is not None and mapping.quantity is not None:
+            meter = _meter(f"{where}, {mapping.meter}", row[mapping.meter], mapping)
+            quantity = _quantity(f"{where}, {mapping.quantity}", row[mapping.quantity], mapping)
+            export.add(where, day, model, meter, quantity=quantity, amount=amount)
+        elif amount is not None:
+            export.add(where, day, model, "*", amount=amount)
+
+
+def _day(export: Export, where: str, given: str) -> date:
+    try:
+        day = date.fromisoformat(given)
+    except ValueError:
+        return export.day_of(where, instant(where, given), None)
+    # A day as such is a day of the export's own time zone; noon is on it in each.
+    noon = instant(where, f"{day.isoformat()}T12:00:00+00:00").replace(tzinfo=export.zone)
+    return export.day_of(where, noon, None)
+
+
+def _meter(where: str, given: str, mapping: CsvMapping) -> str:
+    if mapping.meters:
+        if given not in mapping.meters:
+            raise UnreadableExport(where, f"{given!r} is none of the meters in the mapping")
+        return mapping.meters[given]
+    meter = text_of(where, given, longest=63)
+    if not (meter[0].isalpha() and meter.replace("_", "").isalnum() and meter == meter.lower()):
+        raise UnreadableExport(where, f"{given!r} is no meter's name; map it in meters")
+    return meter
+
+
+def _quantity(where: str, given: str, mapping: CsvMapping) -> Decimal:
+    with exact_arithmetic():
+        return number(where, given or "0") * mapping.unit_size
+
+
+def _amount(
+    export: Export, where: str, row: Mapping[str, str], mapping: CsvMapping
+) -> Decimal | None:
+    if mapping.amount is None:
+        return None
+    if mapping.currency is not None:
+        export.set_currency(f"{where}, {mapping.currency}", row[mapping.currency])
+    else:
+        export.set_currency(where, mapping.amount_currency)
+    return number(f"{where}, {mapping.amount}", row[mapping.amount])

@@ -1,0 +1,150 @@
+"""Match what a provider says with what was metered. Pure: no database, no clock, no file."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import date
+from decimal import Context, Decimal, DivisionByZero, InvalidOperation, localcontext
+
+from backend.metering.reconciliation.causes import (
+    Difference,
+    Evidence,
+    cause_of_amount,
+    causes_of_quantities,
+)
+from backend.metering.reconciliation.reading import ALL, Sums
+from backend_client.types.reconciliation import DiscrepancyCause, DiscrepancyKind, Tolerance
+
+# Digits enough that no sum or product here is rounded; shares and prices in explanations are.
+_COMPARING = Context(prec=120, traps=[InvalidOperation, DivisionByZero])
+
+Place = tuple[date, str, str]
+"""Day, the catalog's name of the model, meter."""
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """A difference beyond the tolerance, with its likely cause."""
+
+    place: Place
+    kind: DiscrepancyKind
+    provider: Decimal
+    metered: Decimal | None
+    cause: DiscrepancyCause
+    explanation: str
+
+    @property
+    def difference(self) -> Decimal:
+        """What the provider says beyond what was metered."""
+        with localcontext(_COMPARING):
+            return self.provider - (self.metered or Decimal(0))
+
+
+@dataclass(frozen=True, slots=True)
+class Matching:
+    """The outcome: what differs, how many places agree, and the sums of money.
+
+    ``expected`` is None where a rate is missing for anything that was billed.
+    """
+
+    found: tuple[Found, ...]
+    matched: int
+    billed: Decimal | None
+    expected: Decimal | None
+    totals: Mapping[str, tuple[Decimal, Decimal]] = field(default_factory=dict)
+
+
+def match(
+    provided: Mapping[Place, Sums], metered: Mapping[Place, Decimal], evidence: Evidence
+) -> Matching:
+    """Compare every day, model and meter that either side knows.
+
+    ``metered`` holds the models and days of the import and no others. A meter that the export
+    never mentions is not compared: an export of tokens says nothing about requests.
+    """
+    with localcontext(_COMPARING):
+        differences, agreed, totals = _quantities(provided, metered, evidence.tolerance)
+        causes = causes_of_quantities(differences, evidence)
+        found = [
+            Found(one.place, DiscrepancyKind.QUANTITY, one.provider, one.metered, *causes[one])
+            for one in differences
+        ]
+        amounts, agreed_amounts, billed, expected = _amounts(
+            provided, metered, {one.place: one for one in differences}, evidence
+        )
+    return Matching(
+        found=tuple(sorted([*found, *amounts], key=lambda one: (one.place, one.kind))),
+        matched=agreed + agreed_amounts,
+        billed=billed,
+        expected=expected,
+        totals=totals,
+    )
+
+
+def within(provider: Decimal, metered: Decimal, tolerance: Tolerance, smallest: Decimal) -> bool:
+    """Tell whether two values agree: by a part of the larger, or by ``smallest``."""
+    allowed = max(smallest, tolerance.relative * max(provider, metered))
+    return abs(provider - metered) <= allowed
+
+
+def _quantities(
+    provided: Mapping[Place, Sums], metered: Mapping[Place, Decimal], tolerance: Tolerance
+) -> tuple[list[Difference], int, dict[str, tuple[Decimal, Decimal]]]:
+    told = {place: sums.quantity for place, sums in provided.items() if sums.quantity is not None}
+    meters = {meter for _, _, meter in told}
+    differences: list[Difference] = []
+    agreed = 0
+    totals: dict[str, tuple[Decimal, Decimal]] = {}
+    for place in sorted(told.keys() | {one for one in metered if one[2] in meters}):
+        theirs, ours = told.get(place, Decimal(0)), metered.get(place, Decimal(0))
+        before = totals.get(place[2], (Decimal(0), Decimal(0)))
+        totals[place[2]] = (before[0] + theirs, before[1] + ours)
+        if within(theirs, ours, tolerance, tolerance.units):
+            agreed += 1
+        else:
+            differences.append(Difference(place, theirs, ours))
+    return differences, agreed, totals
+
+
+def _amounts(
+    provided: Mapping[Place, Sums],
+    metered: Mapping[Place, Decimal],
+    differences: Mapping[Place, Difference],
+    evidence: Evidence,
+) -> tuple[list[Found], int, Decimal | None, Decimal | None]:
+    billed = {place: sums.amount for place, sums in provided.items() if sums.amount is not None}
+    found: list[Found] = []
+    agreed = 0
+    total: Decimal | None = None
+    expected_total: Decimal | None = Decimal(0) if billed else None
+    for place, amount in sorted(billed.items()):
+        total = (total or Decimal(0)) + amount
+        expected = _expected(place, metered, evidence)
+        if expected is None or expected_total is None:
+            expected_total = None
+        else:
+            expected_total += expected
+        if expected is not None and within(
+            amount, expected, evidence.tolerance, evidence.tolerance.amount
+        ):
+            agreed += 1
+            continue
+        cause, explanation = cause_of_amount(
+            place, amount, expected, provided, metered, differences.get(place), evidence
+        )
+        found.append(Found(place, DiscrepancyKind.AMOUNT, amount, expected, cause, explanation))
+    return found, agreed, total, expected_total
+
+
+def _expected(place: Place, metered: Mapping[Place, Decimal], evidence: Evidence) -> Decimal | None:
+    """What was metered costs at the known rates; None if a rate that is needed is not known."""
+    day, model, meter = place
+    total = Decimal(0)
+    for (on, which, what), quantity in metered.items():
+        if on == day and model in (ALL, which) and meter in (ALL, what):
+            rate = evidence.rate(day, which, what)
+            if rate is None and what != "requests":
+                return None
+            total += quantity * (rate or Decimal(0))
+    return total

@@ -1,0 +1,77 @@
+"""What was metered, over all tenants but the sample ones, as a provider's export counts it.
+
+A provider's output tokens include the reasoning, so the two meters are one here.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from dataclasses import dataclass, field
+from datetime import date, datetime, timedelta
+from decimal import Decimal
+from zoneinfo import ZoneInfo
+
+from sqlalchemy import bindparam, text
+from sqlalchemy.dialects.postgresql import ARRAY
+from sqlalchemy.ext.asyncio import AsyncConnection
+from sqlalchemy.types import Text
+
+from backend.metering.reconciliation.causes import day_bounds
+
+_LONGEST_SERIES_DAYS = 93
+"""Quarter hours are compared over a quarter of a year at most; over more, days alone are."""
+
+_METER = "CASE meter WHEN 'reasoning_tokens' THEN 'output_tokens' ELSE meter END"
+_WHERE = """
+    FROM rollups JOIN tenants ON tenants.id = rollups.tenant_id AND NOT tenants.is_sample
+    WHERE bucket >= :start AND bucket < :end AND model = ANY(:models)
+"""
+_MODELS = bindparam("models", type_=ARRAY(Text))
+_DAYS = text(
+    f"""
+    SELECT (bucket AT TIME ZONE :zone)::date AS day, model, {_METER} AS meter,
+           sum(quantity) AS quantity,
+           sum(event_count) FILTER (WHERE meter = 'requests') AS calls
+    {_WHERE} GROUP BY 1, 2, 3
+    """
+).bindparams(_MODELS)
+_QUARTERS = text(
+    f"SELECT model, {_METER} AS meter, bucket, sum(quantity) AS quantity {_WHERE} "
+    "GROUP BY 1, 2, 3 ORDER BY 1, 2, 3"
+).bindparams(_MODELS)
+
+
+@dataclass(slots=True)
+class Metered:
+    """Sums by day, model and meter; quarter hours by model and meter; failed calls by day."""
+
+    days: dict[tuple[date, str, str], Decimal] = field(default_factory=dict)
+    quarters: dict[tuple[str, str], list[tuple[datetime, Decimal]]] = field(default_factory=dict)
+    failed: dict[tuple[date, str], Decimal] = field(default_factory=dict)
+
+
+async def metered_usage(
+    connection: AsyncConnection,
+    zone: ZoneInfo,
+    first_day: date,
+    last_day: date,
+    models: Collection[str],
+) -> Metered:
+    """Return what was metered of ``models`` from ``first_day`` to ``last_day`` inclusive.
+
+    Days are those of ``zone``; the quarter hours reach a day further on both sides.
+    """
+    start, end = day_bounds(first_day, zone)[0], day_bounds(last_day, zone)[1]
+    asked = {"start": start, "end": end, "models": sorted(models)}
+    found = Metered()
+    rows = await connection.execute(_DAYS, {**asked, "zone": zone.key})
+    for day, model, meter, quantity, calls in rows:
+        found.days[day, model, meter] = quantity
+        if meter == "requests":
+            found.failed[day, model] = max(Decimal(0), calls - quantity)
+    if (last_day - first_day).days < _LONGEST_SERIES_DAYS:
+        margin = timedelta(days=1)
+        asked |= {"start": start - margin, "end": end + margin}
+        for model, meter, bucket, quantity in await connection.execute(_QUARTERS, asked):
+            found.quarters.setdefault((model, meter), []).append((bucket, quantity))
+    return found

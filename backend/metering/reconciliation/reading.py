@@ -1,0 +1,203 @@
+"""What every parser of exports uses: exact values or a refusal that says where, and bounded sums.
+
+A parser refuses what it does not understand. It names the line and column of a CSV file, the path
+of a JSON member (``data[0].results[2].input_tokens``), and what is wrong there.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable, Mapping
+from dataclasses import dataclass, field
+from datetime import UTC, date, datetime, timedelta
+from decimal import Decimal, InvalidOperation
+from typing import Final
+from zoneinfo import ZoneInfo
+
+from backend.errors import InvalidInput
+from backend.pricing.money import exact_arithmetic
+from backend_client.types.problems import FieldError
+
+ALL: Final = "*"
+"""Stands for every model, or every meter, where an export has a sum alone."""
+MAX_ENTRIES: Final = 200_000
+"""Days x models x meters of one import: 400 days of 100 models, five meters each."""
+_MAX_UNITS: Final = 18  # digits before the point: a quintillion
+_MAX_DECIMALS: Final = 18
+_FIRST_DAY: Final = date(2015, 1, 1)  # no provider sold tokens before
+
+
+class UnreadableExport(InvalidInput):
+    """The export can't be taken as it is; ``errors[0]`` names the line and the field."""
+
+    code, title = "unreadable_export", "The export can't be read"
+
+    def __init__(self, where: str, detail: str) -> None:
+        super().__init__(f"{where}: {detail}.", errors=[FieldError(field=where, detail=detail)])
+
+
+@dataclass(slots=True)
+class Sums:
+    """What a provider says of a day, model and meter. None: it says nothing of that kind."""
+
+    quantity: Decimal | None = None
+    amount: Decimal | None = None
+
+
+Key = tuple[date, str, str]
+"""Day, the provider's name of the model, meter."""
+
+
+@dataclass(slots=True)
+class Export:
+    """An export's sums by day, model and meter. ``add`` keeps them bounded."""
+
+    zone: ZoneInfo
+    sums: dict[Key, Sums] = field(default_factory=dict)
+    currency: str | None = None
+    days: tuple[date, date] | None = None
+
+    @property
+    def covered(self) -> tuple[date, date]:
+        """The first and the last day that it says something of; raises if there is none."""
+        if self.days is None:
+            raise UnreadableExport("line 1", "the export covers no day")
+        return self.days
+
+    def cover(self, day: date) -> None:
+        """Note that the export says something of a day, be it that nothing was used."""
+        first, last = self.days or (day, day)
+        self.days = (min(first, day), max(last, day))
+
+    def add(
+        self,
+        where: str,
+        day: date,
+        model: str,
+        meter: str,
+        *,
+        quantity: Decimal | None = None,
+        amount: Decimal | None = None,
+    ) -> None:
+        """Add to a day, model and meter. Raises ``UnreadableExport`` if there get too many."""
+        self.cover(day)
+        sums = self.sums.setdefault((day, model, meter), Sums())
+        if len(self.sums) > MAX_ENTRIES:
+            raise UnreadableExport(
+                where, f"more than {MAX_ENTRIES:,} days, models and meters; import less at a time"
+            )
+        with exact_arithmetic():
+            if quantity is not None:
+                sums.quantity = (sums.quantity or Decimal(0)) + quantity
+            if amount is not None:
+                sums.amount = (sums.amount or Decimal(0)) + amount
+
+    def set_currency(self, where: str, given: object) -> None:
+        """Take a currency's code; one export has one."""
+        code = given.upper() if isinstance(given, str) else ""
+        if len(code) != 3 or not code.isascii() or not code.isalpha():
+            raise UnreadableExport(where, f"{given!r} is no currency's three-letter code")
+        if self.currency not in (None, code):
+            raise UnreadableExport(where, f"{code} after {self.currency}; import one at a time")
+        self.currency = code
+
+    def day_of(self, where: str, start: datetime, end: datetime | None) -> date:
+        """Return the day in the export's time zone that holds a bucket whole."""
+        day = start.astimezone(self.zone).date()
+        if day < _FIRST_DAY or day > datetime.now(UTC).date() + timedelta(days=2):
+            raise UnreadableExport(where, f"{day} is not a day on which tokens were sold")
+        if end is not None:
+            last = (end - timedelta(microseconds=1)).astimezone(self.zone).date()
+            if end <= start:
+                raise UnreadableExport(where, "ends before it starts")
+            if last != day:
+                raise UnreadableExport(
+                    where,
+                    f"the bucket is longer than the day {day} in {self.zone.key}; export days, or "
+                    "set time_zone to the one that the export counts in",
+                )
+        return day
+
+
+def number(where: str, given: object, *, whole: bool = False) -> Decimal:
+    """Return an exact number, not negative, of a sane size.
+
+    ``whole`` numbers may be written ``10.0``, as exports do, and not ``10.5``.
+    """
+    if isinstance(given, bool) or not isinstance(given, int | str | Decimal):
+        raise UnreadableExport(where, f"{_shown(given)} is not a number")
+    try:
+        if isinstance(given, str) and (len(given) > 64 or "_" in given):
+            raise InvalidOperation
+        value = Decimal(given)
+    except InvalidOperation:
+        raise UnreadableExport(where, f"{_shown(given)} is not a number") from None
+    if not value.is_finite():
+        raise UnreadableExport(where, f"{_shown(given)} is not a number")
+    if value < 0:
+        raise UnreadableExport(where, f"{_shown(given)} is negative")
+    exponent = value.as_tuple().exponent
+    if value.adjusted() >= _MAX_UNITS or not isinstance(exponent, int):
+        raise UnreadableExport(where, f"{_shown(given)} is larger than any quantity can be")
+    if whole and value != value.to_integral_value():
+        raise UnreadableExport(where, f"{_shown(given)} is not a whole number")
+    if exponent < -_MAX_DECIMALS:
+        value = _cut(where, value, given)
+    return value
+
+
+def _cut(where: str, value: Decimal, given: object) -> Decimal:
+    """Drop zeros after the decimals that count; OpenAI's CSV writes twenty of them."""
+    shorter = value.normalize()
+    exponent = shorter.as_tuple().exponent
+    if isinstance(exponent, int) and exponent < -_MAX_DECIMALS:
+        raise UnreadableExport(where, f"{_shown(given)} has more than {_MAX_DECIMALS} decimals")
+    return shorter
+
+
+def text_of(where: str, given: object, *, longest: int = 200) -> str:
+    """Return a text that is not empty, without control characters."""
+    if not isinstance(given, str) or not given.strip():
+        raise UnreadableExport(where, f"{_shown(given)} is not a name")
+    if len(given) > longest or not given.isprintable():
+        raise UnreadableExport(where, f"{_shown(given)} is not a name of up to {longest} signs")
+    return given.strip()
+
+
+def instant(where: str, given: object) -> datetime:
+    """Return an instant from RFC 3339 text with an offset, or from seconds since 1970."""
+    if isinstance(given, int) and not isinstance(given, bool):
+        if not 0 <= given < 10_000_000_000:
+            unit = "milliseconds? Seconds are expected" if given > 0 else "before 1970"
+            raise UnreadableExport(where, f"{given} is no time in seconds since 1970 ({unit})")
+        return datetime.fromtimestamp(given, UTC)
+    if isinstance(given, str) and len(given) <= 64:
+        try:
+            moment = datetime.fromisoformat(given.strip())
+        except ValueError:
+            raise UnreadableExport(where, f"{_shown(given)} is no RFC 3339 time") from None
+        if moment.tzinfo is None:
+            raise UnreadableExport(where, f"{_shown(given)} has no offset from UTC")
+        return moment
+    raise UnreadableExport(where, f"{_shown(given)} is no time")
+
+
+def members(
+    where: str, given: object, known: Collection[str], ignored: Iterable[str]
+) -> Mapping[str, object]:
+    """Return an object whose every member is known or was told to be ignored."""
+    if not isinstance(given, dict):
+        raise UnreadableExport(where, f"{_shown(given)} is not an object")
+    for name in given:
+        if name not in known and name not in ignored:
+            raise UnreadableExport(
+                f"{where}.{name}".lstrip("."),
+                "this field is not understood; say so if it may be ignored",
+            )
+    return given
+
+
+def _shown(given: object) -> str:
+    if isinstance(given, int) and given.bit_length() > 512:
+        return "a number of more than 150 digits"
+    shown = repr(given)
+    return shown if len(shown) <= 80 else f"{shown[:77]}..."
