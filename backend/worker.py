@@ -8,6 +8,7 @@ from collections.abc import Awaitable, Callable
 
 import structlog
 
+from backend.billing.invoices.worker import InvoicesWorker
 from backend.billing.wallets.worker import WalletsWorker
 from backend.errors import ConfigurationError
 from backend.forecasting.worker import ForecastWorker
@@ -37,6 +38,7 @@ async def run_worker(settings: Settings) -> None:
         ForecastWorker(database, settings.nats_url, settings).run,
         DriftPass(database).run,
         WalletsWorker(database).run,
+        InvoicesWorker(database, settings).run,
     ]
     _log.info("worker.started")
     try:

@@ -4,12 +4,17 @@ from __future__ import annotations
 
 from backend_client.accounts import AsyncAccountsMethods
 from backend_client.billing import AsyncBillingMethods
+from backend_client.invoices import AsyncInvoiceMethods
 from backend_client.metering import AsyncMeteringMethods
 from backend_client.wallets import AsyncWalletMethods
 
 
 class AsyncFareboxClient(
-    AsyncAccountsMethods, AsyncBillingMethods, AsyncMeteringMethods, AsyncWalletMethods
+    AsyncAccountsMethods,
+    AsyncBillingMethods,
+    AsyncInvoiceMethods,
+    AsyncMeteringMethods,
+    AsyncWalletMethods,
 ):
     """Farebox's API over asyncio. Close it when done, or use it in ``async with``.
 

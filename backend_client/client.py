@@ -4,11 +4,14 @@ from __future__ import annotations
 
 from backend_client.accounts import AccountsMethods
 from backend_client.billing import BillingMethods
+from backend_client.invoices import InvoiceMethods
 from backend_client.metering import MeteringMethods
 from backend_client.wallets import WalletMethods
 
 
-class FareboxClient(AccountsMethods, BillingMethods, MeteringMethods, WalletMethods):
+class FareboxClient(
+    AccountsMethods, BillingMethods, InvoiceMethods, MeteringMethods, WalletMethods
+):
     """Farebox's API over plain calls. Close it when done, or use it in ``with``.
 
     ``credential`` is an API key, an operator's key or a session's token. Every method raises

@@ -22,10 +22,14 @@ from backend.api.routers import (
     forecast,
     gateway,
     health,
+    invoice_actions,
+    invoices,
     keys,
     me,
     members,
     pipeline,
+    reconciliation,
+    reconciliation,
     reconciliation,
     reconciliation,
     sessions,
@@ -41,6 +45,7 @@ from backend.gateway.gateway import Gateway
 from backend.metering.ingest import Ingest
 from backend.metering.stream import UsageStream
 from backend.settings import Settings
+from backend.side_process import SideProcess
 from backend.storage.database import Database
 from backend_client.types.problems import Problem
 
@@ -53,6 +58,8 @@ _ROUTERS = (
     forecast,
     gateway,
     health,
+    invoice_actions,
+    invoices,
     keys,
     me,
     members,
@@ -78,6 +85,7 @@ def create_app(settings: Settings) -> FastAPI:
         database = Database(database_url, pool_size=settings.database_pool_size)
         stream = await UsageStream.connect(nats_url, settings)
         authenticator = Authenticator(database)
+        side_process = SideProcess()
         gateway_now = Gateway(settings, database, stream)
         app.state.services = Services(
             settings=settings,
@@ -88,6 +96,7 @@ def create_app(settings: Settings) -> FastAPI:
             authenticator=authenticator,
             gateway=gateway_now,
             identity_provider=_identity_provider(settings),
+            side_process=side_process,
         )
         try:
             yield
@@ -96,6 +105,7 @@ def create_app(settings: Settings) -> FastAPI:
             await gateway_now.close()
             await stream.close()
             await database.close()
+            side_process.close()
 
     app = FastAPI(
         title="Farebox",

@@ -18,6 +18,7 @@ from backend.gateway.gateway import Gateway
 from backend.metering.ingest import Ingest
 from backend.metering.stream import UsageStream
 from backend.settings import Settings
+from backend.side_process import SideProcess
 from backend.storage.database import Database
 
 
@@ -33,6 +34,7 @@ class Services:
     authenticator: Authenticator
     gateway: Gateway
     identity_provider: IdentityProvider | None
+    side_process: SideProcess
 
 
 def services(request: Request) -> Services:

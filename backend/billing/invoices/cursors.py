@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement, RowMapping, Select, func, or_, select, update
+from sqlalchemy import ColumnElement, RowMapping, Select, exists, func, select, update
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncConnection
 
@@ -95,7 +95,7 @@ async def claim_due(
     """
     query = (
         _query()
-        .where(due(ended_by), or_(billing_cursors.c.failed_run.is_(None), _not_failed_in(run_id)))
+        .where(_due(ended_by), _not_failed_in(run_id))
         .order_by(billing_cursors.c.period_end, billing_cursors.c.tenant_id)
         .limit(limit)
         .with_for_update(of=billing_cursors, skip_locked=True)
@@ -108,14 +108,17 @@ async def count_due(connection: AsyncConnection, ended_by: datetime, run_id: str
     query = (
         select(func.count())
         .select_from(billing_cursors)
-        .where(due(ended_by), or_(billing_cursors.c.failed_run.is_(None), _not_failed_in(run_id)))
+        .where(_due(ended_by), _not_failed_in(run_id))
     )
     return int(await connection.scalar(query) or 0)
 
 
-def due(ended_by: datetime) -> ColumnElement[bool]:
-    """The condition that a cursor's period had ended."""
-    return billing_cursors.c.period_end <= ended_by
+async def is_due(connection: AsyncConnection, ended_by: datetime, *, failed_too: bool) -> bool:
+    """Tell whether a tenant has a period to close; one that failed before only if asked."""
+    wanted = _due(ended_by)
+    if not failed_too:
+        wanted &= billing_cursors.c.failed_run.is_(None)
+    return bool(await connection.scalar(select(exists().where(wanted))))
 
 
 async def move_on(connection: AsyncConnection, done: Sequence[Unbilled]) -> None:
@@ -149,8 +152,12 @@ async def set_failed(
     )
 
 
+def _due(ended_by: datetime) -> ColumnElement[bool]:
+    return billing_cursors.c.period_end <= ended_by
+
+
 def _not_failed_in(run_id: str) -> ColumnElement[bool]:
-    return billing_cursors.c.failed_run != run_id
+    return billing_cursors.c.failed_run.is_distinct_from(run_id)
 
 
 def _query() -> Select[Any]:

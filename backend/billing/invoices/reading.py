@@ -109,6 +109,25 @@ def invoice_version(invoice: Invoice) -> str:
     return blake2b(invoice.model_dump_json().encode(), digest_size=12).hexdigest()
 
 
+def as_printed(invoice: Invoice) -> Invoice:
+    """Return an invoice as it was issued: without what was paid, credited and reminded since."""
+    nothing = _money(_ZERO, invoice.total.currency)
+    kept = {InvoiceState.DRAFT, InvoiceState.VOID}
+    return invoice.model_copy(
+        update={
+            "state": invoice.state if invoice.state in kept else InvoiceState.FINALISED,
+            "due": nothing,
+            "paid": nothing,
+            "credited": nothing,
+            "overdue": False,
+            "replaced_by": None,
+            "payments": [],
+            "credit_notes": [],
+            "reminders": [],
+        }
+    )
+
+
 async def _draft(
     connection: AsyncConnection, settings: Settings, one: Unbilled, now: datetime
 ) -> Invoice:

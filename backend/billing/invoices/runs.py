@@ -13,7 +13,7 @@ from datetime import datetime, timedelta
 from sqlalchemy import RowMapping, insert, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from backend.billing.invoices.cursors import claim_due, count_due, open_cursors
+from backend.billing.invoices.cursors import claim_due, count_due, is_due, open_cursors
 from backend.billing.invoices.finalising import Finalised, finalise_all
 from backend.errors import NotFound
 from backend.ids import new_id
@@ -48,6 +48,15 @@ async def begin_run(database: Database, settings: Settings, as_of: datetime) -> 
                 insert(invoice_runs).values(id=run_id, as_of=as_of, started_at=as_of, due=due)
             )
         return await find_run(connection, settings, run_id)
+
+
+async def anything_due(
+    database: Database, settings: Settings, as_of: datetime, *, failed_too: bool
+) -> bool:
+    """Tell whether a run would find a period to close; what failed before only if asked."""
+    async with database.begin() as connection:
+        await open_cursors(connection)
+        return await is_due(connection, _ended_by(settings, as_of), failed_too=failed_too)
 
 
 async def work(

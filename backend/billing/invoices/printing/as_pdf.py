@@ -84,7 +84,7 @@ def _draw(invoice: Invoice, name: str, pages: int) -> tuple[bytes, int]:
         _MARGIN,
         _FOOT,
         _WIDTH,
-        A4[1] - _FOOT - 18 * mm,
+        A4[1] - _FOOT - 16 * mm,
         leftPadding=0,
         rightPadding=0,
         topPadding=0,
@@ -99,14 +99,16 @@ def _draw(invoice: Invoice, name: str, pages: int) -> tuple[bytes, int]:
     document.build(
         [
             _head(invoice, name),
-            Spacer(0, 9 * mm),
+            Spacer(0, 7 * mm),
             _parties(invoice),
-            Spacer(0, 8 * mm),
+            Spacer(0, 6 * mm),
             _facts(invoice),
-            Spacer(0, 8 * mm),
+            Spacer(0, 6 * mm),
             _lines(invoice),
             Spacer(0, 3 * mm),
-            KeepTogether([_totals(invoice), Spacer(0, 8 * mm), *_closing(invoice)]),
+            _totals(invoice),
+            Spacer(0, 6 * mm),
+            KeepTogether(_closing(invoice)),
         ]
     )
     return out.getvalue(), document.page

@@ -38,7 +38,7 @@ def register() -> frozenset[int]:
 
 
 def marked_up(text: str) -> str:
-    """Return a text as ReportLab's paragraph markup, each run of letters in a face that has them."""
+    """Return a text as ReportLab's markup, each run of letters in a face that has them."""
     known = register()
     parts = []
     for face, letters in itertools.groupby(text, lambda letter: _face(letter, known)):

@@ -51,7 +51,7 @@ def quantity(line: InvoiceLine) -> str:
 
 
 def unit_price(line: InvoiceLine) -> str:
-    """The price of a unit, with the unit's size where it is not one; ``tiered`` if tiers have it."""
+    """The price of a unit, or of the charge's unit size; ``tiered`` where tiers have prices."""
     charge = line.charge
     if charge is None:
         return ""
@@ -74,7 +74,7 @@ def arithmetic(line: InvoiceLine) -> list[str]:
     if line.late and line.before is not None:
         now = line.before.amount + line.amount.amount
         told.append(
-            f"rated again with usage that came late: {number(now)}, "
+            f"rated again with usage that came late: {now:,f}, "
             f"less {figure(line.before)} invoiced before"
         )
     elif line.exact != line.amount.amount:

@@ -1,0 +1,158 @@
+"""The tenant's invoices: as they stand, as files, and the events behind each line."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Depends, Header, Path, Response
+
+from backend.accounts.audit import record
+from backend.accounts.principal import Permission, Principal
+from backend.api.dependencies import PageCursor, PageLimit, Services, ServicesNow, needs
+from backend.billing.invoices.origin import line_events
+from backend.billing.invoices.parties import profile_of, set_details
+from backend.billing.invoices.printing.as_csv import invoice_csv
+from backend.billing.invoices.printing.as_pdf import print_invoice
+from backend.billing.invoices.reading import (
+    as_printed,
+    find_invoice,
+    invoice_version,
+    list_invoices,
+)
+from backend_client.types.common import Page
+from backend_client.types.invoices import BillingDetails, Invoice, InvoiceSummary, LineEvent
+
+router = APIRouter(tags=["invoices"])
+
+Reader = Annotated[Principal, Depends(needs(Permission.SPEND_READ))]
+Changer = Annotated[Principal, Depends(needs(Permission.SUBSCRIPTION_WRITE))]
+IfNoneMatch = Annotated[str | None, Header()]
+LineNumber = Annotated[int, Path(ge=1, le=1_000_000)]
+
+_UNCHANGED: dict[int | str, dict[str, Any]] = {
+    304: {"description": "Nothing changed since the ETag in If-None-Match"}
+}
+
+
+@router.get("/v1/invoices")
+async def get_invoices(
+    services: ServicesNow, caller: Reader, cursor: PageCursor = None, limit: PageLimit = 50
+) -> Page[InvoiceSummary]:
+    """List invoices, newest first. The draft of the next one, rated live, goes before all."""
+    async with services.database.begin() as connection:
+        return await list_invoices(
+            connection,
+            services.settings,
+            caller.tenant_id,
+            datetime.now(UTC),
+            cursor=cursor,
+            limit=limit,
+        )
+
+
+@router.get(
+    "/v1/invoices/{invoice_id}.pdf",
+    response_class=Response,
+    responses={200: {"content": {"application/pdf": {}}}, **_UNCHANGED},
+)
+async def get_invoice_pdf(
+    services: ServicesNow, caller: Reader, invoice_id: str, if_none_match: IfNoneMatch = None
+) -> Response:
+    """Return an invoice as PDF, as it was issued: the same bytes each time."""
+    invoice = as_printed(await _find(services, caller, invoice_id))
+    headers = _file_headers(invoice, "pdf")
+    if if_none_match == headers["etag"]:
+        return Response(status_code=304, headers=headers)
+    drawn = await services.side_process.compute(print_invoice, invoice.model_dump_json())
+    return Response(drawn, media_type="application/pdf", headers=headers)
+
+
+@router.get(
+    "/v1/invoices/{invoice_id}.csv",
+    response_class=Response,
+    responses={200: {"content": {"text/csv": {}}}, **_UNCHANGED},
+)
+async def get_invoice_csv(
+    services: ServicesNow, caller: Reader, invoice_id: str, if_none_match: IfNoneMatch = None
+) -> Response:
+    """Return an invoice's lines as CSV, numbers in full."""
+    invoice = as_printed(await _find(services, caller, invoice_id))
+    headers = _file_headers(invoice, "csv")
+    if if_none_match == headers["etag"]:
+        return Response(status_code=304, headers=headers)
+    return Response(invoice_csv(invoice), media_type="text/csv", headers=headers)
+
+
+@router.get("/v1/invoices/{invoice_id}", response_model=Invoice, responses=_UNCHANGED)
+async def get_invoice(
+    services: ServicesNow,
+    caller: Reader,
+    invoice_id: str,
+    response: Response,
+    if_none_match: IfNoneMatch = None,
+) -> Invoice | Response:
+    """Return an invoice with its lines, payments and credit notes."""
+    invoice = await _find(services, caller, invoice_id)
+    headers = {"etag": f'"{invoice_version(invoice)}"', "cache-control": "private, no-cache"}
+    if if_none_match == headers["etag"]:
+        return Response(status_code=304, headers=headers)
+    response.headers.update(headers)
+    return invoice
+
+
+@router.get("/v1/invoices/{invoice_id}/lines/{line}/events")
+async def get_line_events(
+    services: ServicesNow,
+    caller: Reader,
+    invoice_id: str,
+    line: LineNumber,
+    cursor: PageCursor = None,
+    limit: PageLimit = 50,
+) -> Page[LineEvent]:
+    """List the events that a line's charge priced, in the order of their time.
+
+    Fees and adjustments have none. A line of late usage lists all of its period: what it asks for
+    is the difference that all of them make.
+    """
+    now = datetime.now(UTC)
+    async with services.database.begin() as connection:
+        invoice = await find_invoice(
+            connection, services.settings, caller.tenant_id, invoice_id, now
+        )
+        return await line_events(
+            connection, caller.tenant_id, invoice, line, cursor=cursor, limit=limit
+        )
+
+
+@router.get("/v1/billing-details")
+async def get_billing_details(services: ServicesNow, caller: Reader) -> BillingDetails:
+    """Return how the tenant is named on its invoices."""
+    async with services.database.begin() as connection:
+        return (await profile_of(connection, caller.tenant_id)).details
+
+
+@router.put("/v1/billing-details")
+async def put_billing_details(
+    services: ServicesNow, caller: Changer, details: BillingDetails
+) -> BillingDetails:
+    """Change how the tenant is named on the invoices to come; issued ones stay as they are."""
+    async with services.database.begin() as connection:
+        await record(connection, caller, "billing-details.change", caller.tenant_id)
+        return await set_details(connection, caller.tenant_id, details)
+
+
+async def _find(services: Services, caller: Principal, invoice_id: str) -> Invoice:
+    async with services.database.begin() as connection:
+        return await find_invoice(
+            connection, services.settings, caller.tenant_id, invoice_id, datetime.now(UTC)
+        )
+
+
+def _file_headers(invoice: Invoice, kind: str) -> dict[str, str]:
+    name = invoice.number or f"draft-{invoice.period.start:%Y-%m}"
+    return {
+        "etag": f'"{invoice_version(invoice)}-{kind}"',
+        "cache-control": "private, no-cache",
+        "content-disposition": f'attachment; filename="{name}.{kind}"',
+    }
