@@ -87,6 +87,7 @@ async def metered_period(
         connection,
         tenant.id,
         [windowed_spans(one.plan, one.start, one.end) for one in stretches],
+        {name for one in stretches if one.plan is not None for name in one.plan.priced_labels},
     )
     return OpenPeriod(
         period,

@@ -10,7 +10,7 @@ from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from backend.billing import catalog
-from backend.errors import Conflict, InvalidInput, NotFound
+from backend.errors import Conflict, Forbidden, InvalidInput, NotFound
 from backend.ids import new_id
 from backend.pricing.charges import asks_for_nothing
 from backend.pricing.periods import (
@@ -19,8 +19,9 @@ from backend.pricing.periods import (
     next_quarter_hour,
     quarter_hour_of,
 )
+from backend.pricing.price_lists import in_currency
 from backend.pricing.rating import Stretch
-from backend.storage.tables import plan_versions, subscriptions, tenants, wallets
+from backend.storage.tables import declared_labels, plan_versions, subscriptions, tenants, wallets
 from backend_client.types.plans import Plan, Subscription, SubscriptionChange
 from backend_client.types.problems import FieldError
 
@@ -61,7 +62,12 @@ async def current_subscription(
 
 
 async def change_plan(
-    connection: AsyncConnection, tenant_id: str, change: SubscriptionChange, now: datetime
+    connection: AsyncConnection,
+    tenant_id: str,
+    change: SubscriptionChange,
+    now: datetime,
+    *,
+    by_operator: bool = False,
 ) -> Subscription:
     """Move a tenant to the latest version of a plan, at a quarter hour; return that subscription.
 
@@ -69,10 +75,13 @@ async def change_plan(
     just keeps it on. From a plan that asks for no money, ``at`` may be the start of the quarter
     hour that holds ``now``: no price is taken back by it, and who has used up a free quota can go
     on at once. Raises ``NotFound`` for a plan not on sale, ``InvalidInput`` for an ``at`` that is
-    over or no quarter hour, ``Conflict`` if the plan is in another currency.
+    over or no quarter hour, ``Conflict`` if the plan is in another currency, ``Forbidden`` for a
+    plan by contract unless ``by_operator``.
     """
     currency = await _lock(connection, tenant_id)
     plan = await catalog.latest_plan(connection, change.plan)
+    if plan.definition.by_contract and not by_operator:
+        raise Forbidden(f"Plan {plan.definition.name!r} is by contract: ask whoever runs this API.")
     _same_currency(plan, currency)
     rows = await _rows(connection, tenant_id, since=now)
     at = _effective(change, now, rows)
@@ -103,8 +112,11 @@ async def plan_stretches(
     """Return how the period divides into stretches of one plan version, without their usage.
 
     They cover the period without a gap; where there was no subscription the plan is None. The
-    present subscription counts until the period's end.
+    present subscription counts until the period's end. Plans have their prices in the tenant's
+    currency.
     """
+    query = select(tenants.c.currency).where(tenants.c.id == tenant_id)
+    currency = await connection.scalar(query)
     stretches: list[Stretch] = []
     reached = period.start
     for row in await _rows(connection, tenant_id, since=period.start, until=period.end):
@@ -113,7 +125,8 @@ async def plan_stretches(
         if start > reached:
             stretches.append(Stretch(None, 0, reached, start))
         plan = catalog.plan_from(row)
-        stretches.append(Stretch(plan.definition, plan.version, start, end))
+        definition = in_currency(plan.definition, currency or plan.definition.currency)
+        stretches.append(Stretch(definition, plan.version, start, end))
         reached = end
     if reached < period.end:
         stretches.append(Stretch(None, 0, reached, period.end))
@@ -135,9 +148,10 @@ def _effective(change: SubscriptionChange, now: datetime, rows: Sequence[RowMapp
 
 
 def _same_currency(plan: Plan, currency: str) -> None:
-    if plan.definition.currency != currency:
+    priced_in = [plan.definition.currency, *(one.currency for one in plan.definition.price_lists)]
+    if currency not in priced_in:
         raise Conflict(
-            f"Plan {plan.definition.id!r} is priced in {plan.definition.currency}, "
+            f"Plan {plan.definition.id!r} is priced in {' and '.join(priced_in)}, "
             f"and this tenant is billed in {currency}."
         )
 
@@ -189,10 +203,22 @@ async def _look_at_grants_again(connection: AsyncConnection, tenant_id: str) -> 
     )
 
 
+async def _count_by_labels(connection: AsyncConnection, tenant_id: str, plan: Plan) -> None:
+    """Have usage counted by the labels that the plan prices by."""
+    names = sorted(plan.definition.priced_labels)
+    if names:
+        await connection.execute(
+            insert(declared_labels)
+            .values([{"tenant_id": tenant_id, "label": name} for name in names])
+            .on_conflict_do_nothing()
+        )
+
+
 async def _add(
     connection: AsyncConnection, tenant_id: str, plan: Plan, start: datetime
 ) -> Subscription:
     await _look_at_grants_again(connection, tenant_id)
+    await _count_by_labels(connection, tenant_id, plan)
     made = Subscription(id=new_id("sub"), plan=plan, start=start, end=None)
     await connection.execute(
         insert(subscriptions).values(

@@ -176,7 +176,7 @@ class PlanDefinition(Wire):
     """A plan version's content. Immutable once published.
 
     ``minimum`` is the least that a period on the plan costs, after discounts; prorated like a fee.
-    With ``prepaid`` each call is paid from the wallet when it is made. A subscription that begins
+    Only the operator puts a tenant on a plan that is ``by_contract``. With ``prepaid`` each call is paid from the wallet when it is made. A subscription that begins
     with the plan has ``trial_days`` on trial; then it goes on, unless ``trial_ends`` it.
     ``price_lists`` are the prices in other currencies than ``currency``.
     """
@@ -193,6 +193,7 @@ class PlanDefinition(Wire):
     quotas: list[Quota] = []
     grants: list[GrantTerms] = []
     prepaid: bool = False
+    by_contract: bool = False
     proration: Proration = Proration.SECOND
     trial_days: int = Field(0, ge=0, le=366)
     trial_ends: bool = False

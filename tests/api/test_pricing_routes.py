@@ -48,6 +48,9 @@ async def test_plans_and_the_plan_in_force(api: httpx.AsyncClient, session: Head
     assert [(plan["definition"]["id"], plan["version"]) for plan in plans] == [
         ("free", 1),
         ("pay-as-you-go", 1),
+        ("growth", 1),
+        ("prepaid", 1),
+        ("enterprise", 1),
     ]
     current = (await api.get("/v1/subscription", headers=session)).json()
     assert current["plan"] == plans[0]
@@ -103,7 +106,7 @@ async def test_the_operator_publishes_exact_prices(
     same = await api.put("/v1/catalog", headers=operator, content=document)
     assert same.json() == {
         "plans_published": [],
-        "plans_unchanged": ["free", "pay-as-you-go"],
+        "plans_unchanged": ["free", "pay-as-you-go", "growth", "prepaid", "enterprise"],
         "models_changed": [],
     }
     # As a bare JSON number, with more digits than binary floating point has

@@ -50,7 +50,8 @@ def written(folder: Path, text: str) -> Path:
 def test_the_catalog_of_this_repository_is_good() -> None:
     catalog = load_catalog(Path(__file__).parents[2] / "catalog.yaml")
     assert catalog.default_plan == "free"
-    assert [plan.id for plan in catalog.plans] == ["free", "pay-as-you-go"]
+    presets = ["free", "pay-as-you-go", "growth", "prepaid", "enterprise"]
+    assert [plan.id for plan in catalog.plans] == presets
     assert all("Sample" in model.name for model in catalog.models if "sample" in model.id)
 
 

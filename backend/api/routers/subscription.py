@@ -35,4 +35,10 @@ async def put_subscription(
     it on.
     """
     async with services.database.begin() as connection:
-        return await change_plan(connection, caller.tenant_id, change, datetime.now(UTC))
+        return await change_plan(
+            connection,
+            caller.tenant_id,
+            change,
+            datetime.now(UTC),
+            by_operator=Permission.OPERATE in caller.permissions,
+        )

@@ -1,0 +1,44 @@
+"""What one call of a prepaid plan costs. Exact and pure: nothing here rounds."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import datetime, timedelta
+from decimal import Decimal
+
+from backend.pricing.charges import price_units
+from backend.pricing.money import exact_arithmetic
+from backend.pricing.periods import quarter_hour_of
+from backend.pricing.rate_card import Labels, RateCard
+from backend.pricing.windows import windowed_spans
+from backend_client.types.plans import PlanDefinition
+
+_ZERO = Decimal(0)
+
+
+class CallCosts:
+    """Prices calls by a prepaid plan, whose charges have one price whatever was used before."""
+
+    def __init__(self, plan: PlanDefinition) -> None:
+        if not plan.prepaid:
+            raise ValueError(f"plan {plan.id} is not prepaid: a call's price hangs on the period")
+        self._plan = plan
+        self._card = RateCard(plan)
+
+    def cost(
+        self,
+        model: str,
+        quantities: Mapping[str, Decimal],
+        at: datetime,
+        labels: Labels = (),
+    ) -> Decimal:
+        """Return what a call costs that was made at ``at``, as the bill's lines will sum it."""
+        quarter = quarter_hour_of(at)
+        (span,) = windowed_spans(self._plan, quarter, quarter + timedelta(minutes=15))
+        total = _ZERO
+        with exact_arithmetic():
+            for meter, quantity in quantities.items():
+                charge = self._card.charge_for(model, meter, span.window, labels)
+                if charge is not None:
+                    total += price_units(charge, _ZERO, quantity, quantity).amount
+        return total
