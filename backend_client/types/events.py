@@ -23,6 +23,8 @@ METERS = (
 Name = Annotated[
     str, StringConstraints(min_length=1, max_length=200, pattern=r"^[^\x00-\x1f\x7f]+$")
 ]
+# No NUL and no lone surrogate: PostgreSQL can't keep them, and the event would be taken in vain.
+LabelValue = Annotated[str, StringConstraints(max_length=200, pattern=r"^[^\x00-\x1f\x7f]*$")]
 MeterName = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9_]{0,62}$")]
 Quantity = Annotated[Exact, Field(ge=0, max_digits=30, decimal_places=9, allow_inf_nan=False)]
 
@@ -34,7 +36,7 @@ class UsageData(Wire):
     model: Name
     key: Name | None = None
     quantities: dict[MeterName, Quantity] = Field(min_length=1, max_length=32)
-    labels: dict[Name, Annotated[str, StringConstraints(max_length=200)]] = Field({}, max_length=32)
+    labels: dict[Name, LabelValue] = Field({}, max_length=32)
     counted: dict[MeterName, Quantity] | None = Field(
         None, description="The local tokenizer's count, kept beside what the provider reported"
     )

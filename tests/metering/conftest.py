@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from tests.api.conftest import api_settings, app, worker
+from tests.api.conftest import api, api_settings, app, operator, worker
 from tests.demo.conftest import api_url
 
-__all__ = ["api_settings", "api_url", "app", "worker"]
+__all__ = ["api", "api_settings", "api_url", "app", "operator", "worker"]

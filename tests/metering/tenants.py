@@ -1,0 +1,73 @@
+"""Tenants for tests of metering, with the credentials that act for them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any
+
+from backend.accounts.keys import create_key
+from backend.accounts.principal import ROLE_PERMISSIONS, Principal
+from backend.accounts.tenants import create_tenant, list_applications
+from backend.storage.database import Database
+from backend_client.types.accounts import ApiKeyCreate, Role, Scope, TenantCreate
+
+Headers = dict[str, str]
+
+
+@dataclass(frozen=True)
+class SampleTenant:
+    """A tenant, its first application, and an API key of it with every scope."""
+
+    id: str
+    slug: str
+    application: str
+    headers: Headers
+
+    def event(self, event_id: str, **changes: Any) -> dict[str, Any]:
+        """A usage event of this tenant, as it is sent; ``data__x`` changes a member of its data."""
+        data: dict[str, Any] = {
+            "application": self.application,
+            "model": "model-a",
+            "quantities": {"requests": 1},
+        }
+        whole: dict[str, Any] = {
+            "specversion": "1.0",
+            "id": event_id,
+            "source": "test",
+            "type": "ai.usage",
+            "subject": self.id,
+            "time": datetime.now(UTC).isoformat(),
+            "data": data,
+        }
+        for name, value in changes.items():
+            outer, _, inner = name.partition("__")
+            if inner:
+                data[inner] = value
+            else:
+                whole[outer] = value
+        return {name: value for name, value in whole.items() if value is not None}
+
+
+async def sample_tenant(
+    database: Database, slug: str = "sample", time_zone: str = "UTC"
+) -> SampleTenant:
+    """Make one."""
+    async with database.begin() as connection:
+        wanted = TenantCreate(slug=slug, name=f"Sample {slug}", time_zone=time_zone)
+        tenant = await create_tenant(connection, wanted)
+        page = await list_applications(connection, tenant.id, cursor=None, limit=1)
+        application = page.items[0].id
+        owner = Principal(
+            kind="user",
+            id="usr_test",
+            tenant_id=tenant.id,
+            permissions=ROLE_PERMISSIONS[Role.OWNER],
+            role=Role.OWNER,
+        )
+        made = await create_key(
+            connection,
+            owner,
+            ApiKeyCreate(name="all", application_id=application, scopes=list(Scope)),
+        )
+    return SampleTenant(tenant.id, slug, application, {"authorization": f"Bearer {made.secret}"})
