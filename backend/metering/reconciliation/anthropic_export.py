@@ -88,7 +88,7 @@ def read_costs(export: Export, pages: Sequence[object], ignored: Sequence[str]) 
         if given.get("model") is not None:
             model = text_of(f"{where}.model", given["model"])
             token_type = given.get("token_type")
-            if token_type is not None and token_type not in _TOKEN_METERS:
+            if token_type is not None and str(token_type) not in _TOKEN_METERS:
                 raise UnreadableExport(
                     f"{where}.token_type", f"{token_type!r} is no type of token that is understood"
                 )

@@ -82,7 +82,7 @@ def read_usage(export: Export, pages: Sequence[object], ignored: Sequence[str]) 
         kind = result.get("object") if isinstance(result, dict) else None
         if kind in ignored:
             continue
-        if kind not in _RESULTS:
+        if str(kind) not in _RESULTS:
             raise UnreadableExport(
                 f"{where}.object", f"{kind!r} is no usage by model; say that it may be ignored"
             )

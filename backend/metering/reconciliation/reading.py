@@ -186,11 +186,11 @@ def members(
 ) -> Mapping[str, object]:
     """Return an object whose every member is known or was told to be ignored."""
     if not isinstance(given, dict):
-        raise UnreadableExport(where, f"{_shown(given)} is not an object")
+        raise UnreadableExport(where or "line 1", f"{_shown(given)} is not an object")
     for name in given:
         if name not in known and name not in ignored:
             raise UnreadableExport(
-                f"{where}.{name}".lstrip("."),
+                f"{where}.{name}".lstrip(".")[:200] or "a field without a name",
                 "this field is not understood; say so if it may be ignored",
             )
     return given
