@@ -112,7 +112,7 @@ EVENINGS = (5_000, 100, 8_000, 300, 9_000, 50, 7_000, 200, 6_000, 400)
 QUARTERS = [
     (
         datetime(2026, 3, 8, tzinfo=UTC) + timedelta(minutes=15 * step),
-        Decimal(EVENINGS[step // 96] if step % 96 >= 80 else 10 + step % 7),
+        Decimal(EVENINGS[step // 96] if step % 96 >= 80 else 10 + step * step % 97),
     )
     for step in range(96 * len(EVENINGS))
 ]
