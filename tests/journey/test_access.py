@@ -1,0 +1,150 @@
+"""Every page by keyboard, by screen reader, in the dark and on a small screen."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest
+from playwright.async_api import Browser, BrowserContext, Page, ViewportSize, expect
+
+from tests.journey.conftest import Farebox, browsing, sign_in
+from tests.journey.steps import answered, ask, limit_answers, visit
+
+pytestmark = pytest.mark.browser
+
+ACCESS = Path(__file__).with_name("access.js").read_text()
+PAGES = ("Overview", "Playground", "API keys", "Usage", "Spend")
+WIDE: ViewportSize = {"width": 1280, "height": 860}
+PHONE: ViewportSize = {"width": 390, "height": 844}
+ACTED_ON = {"button", "checkbox", "combobox", "link", "radio", "slider", "tab", "textbox"}
+
+
+@pytest.fixture(scope="module", params=["light", "dark"])
+async def used(
+    request: pytest.FixtureRequest, chromium: Browser, farebox: Farebox
+) -> AsyncIterator[Page]:
+    """A page of a tenant that has used something, in either colour scheme."""
+    complaints: list[str] = []
+    async with browsing(chromium, farebox, complaints) as context:
+        page = await context.new_page()
+        await page.emulate_media(color_scheme=request.param, reduced_motion="reduce")
+        await sign_in(page)
+        await visit(page, "Playground")
+        await limit_answers(page, 0)
+        await ask(page, "Say hello.")
+        await answered(page)
+        yield page
+    assert complaints == []
+
+
+@pytest.mark.parametrize("screen", [WIDE, PHONE], ids=["wide", "phone"])
+async def test_every_page_can_be_read_and_acted_on(used: Page, screen: ViewportSize) -> None:
+    lacks = {}
+    for name in PAGES:
+        await used.set_viewport_size(WIDE)
+        await visit(used, name)
+        await used.set_viewport_size(screen)
+        await expect(used.locator("main .rt-Skeleton[data-inline-skeleton]")).to_have_count(0)
+        lacks[name] = await lacking(used)
+    assert lacks == {name: [] for name in PAGES}
+
+
+async def test_dialogs_can_be_read_and_acted_on(used: Page) -> None:
+    await used.set_viewport_size(WIDE)
+    for page, button in (("API keys", "Create key"), ("Playground", "View code")):
+        await visit(used, page)
+        await used.get_by_role("button", name=button).click()
+        dialog = used.get_by_role("dialog")
+        await expect(dialog).to_be_visible()
+        assert await lacking(used, whole=False) == []
+        await used.keyboard.press("Escape")
+        await expect(dialog).to_be_hidden()
+        await expect(used.get_by_role("button", name=button)).to_be_focused()
+
+
+async def test_all_can_be_reached_by_keyboard_and_focus_is_seen(used: Page) -> None:
+    await used.set_viewport_size(WIDE)
+    await used.goto("/keys/")
+    await expect(used.get_by_role("button", name="Create key")).to_be_enabled()
+    await used.keyboard.press("Tab")
+    await expect(used.get_by_role("link", name="Skip to the content")).to_be_focused()
+    await used.keyboard.press("Enter")
+    await expect(used.locator("#content")).to_be_focused()
+    await used.keyboard.press("Tab")
+    await expect(used.get_by_role("button", name="Create key")).to_be_focused()
+    reached = await tabbed_through(used, "/keys/")
+    assert [name for name in reached if name in PAGES] == list(PAGES)
+    assert {"Switch between light and dark", "Sign out", "Create key"} <= set(reached)
+
+
+async def test_the_menu_of_a_small_screen_leads_everywhere(used: Page) -> None:
+    await used.set_viewport_size(PHONE)
+    await used.goto("/keys/")
+    for name in ("Usage", "Overview"):
+        await used.get_by_role("button", name="Open the menu").click()
+        await used.get_by_role("dialog").get_by_role("link", name=name, exact=True).click()
+        await expect(used.get_by_role("heading", name=name, level=1)).to_be_visible()
+        await expect(used.get_by_role("dialog")).to_be_hidden()
+
+
+async def test_the_colour_scheme_is_switched_and_stays(page: Page) -> None:
+    before = await page.evaluate("getComputedStyle(document.body).colorScheme")
+    theme = page.locator(".radix-themes").first
+    await page.get_by_role("button", name="Switch between light and dark").click()
+    await expect(page.locator("html")).to_have_class("dark")
+    await page.reload()
+    await expect(page.locator("html")).to_have_class("dark")
+    await expect(theme).to_be_visible()
+    assert before is not None
+
+
+FOCUSED = """() => {
+    const at = document.activeElement, style = getComputedStyle(at);
+    return {end: at === document.body, name: at.getAttribute('aria-label') || at.textContent.trim(),
+            seen: style.outlineStyle !== 'none' && parseFloat(style.outlineWidth) > 0};
+}"""
+
+
+async def tabbed_through(page: Page, route: str) -> list[str]:
+    """Press Tab from a page's beginning to its end; return what was reached, all of it visibly."""
+    await page.goto("about:blank")
+    await page.goto(route)
+    await expect(page.locator("main button").first).to_be_enabled()
+    reached: list[str] = []
+    while len(reached) < 100:
+        await page.keyboard.press("Tab")
+        focused = await page.evaluate(FOCUSED)
+        if focused["end"]:
+            return reached
+        assert focused["seen"], f"{focused['name']!r} is focused, and nothing shows it"
+        reached.append(focused["name"])
+    raise AssertionError(f"Tab never reaches the end: {reached[-5:]}")
+
+
+FAULTY = """<html lang="en"><head><title>Farebox</title></head><body><main>
+    <h1 style="color: #888; background: #999">Grey</h1><h3>Skips</h3><img src="data:,">
+    <input><div style="width: 4000px">Wide</div></main></body></html>"""
+
+
+async def test_the_checks_see_faults(context: BrowserContext) -> None:
+    page = await context.new_page()
+    await page.set_content(FAULTY)
+    found = " ".join(await lacking(page))
+    for fault in ("Contrast", "skips a level", "no alt", "sideways", "textbox has no name"):
+        assert fault in found
+
+
+async def lacking(page: Page, *, whole: bool = True) -> list[str]:
+    """What the page lacks by its own account, and controls that the browser finds no name for."""
+    lacks: list[str] = await page.evaluate(ACCESS) if whole else []
+    session = await page.context.new_cdp_session(page)
+    tree = await session.send("Accessibility.getFullAXTree")
+    await session.detach()
+    for node in tree["nodes"]:
+        role = node.get("role", {}).get("value")
+        if node["ignored"] or role not in ACTED_ON:
+            continue
+        if not node.get("name", {}).get("value", "").strip():
+            lacks.append(f"A {role} has no name.")
+    return lacks

@@ -1,0 +1,107 @@
+"""What people see while the API can't be reached, and once it can be again."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import sys
+from collections.abc import AsyncIterator
+
+import httpx
+import pytest
+from playwright.async_api import Browser, BrowserContext, expect
+
+from tests.conftest import free_port
+from tests.journey.conftest import Farebox, browsing, sign_in
+from tests.journey.relay import Relay
+from tests.journey.steps import visit
+from tests.waiting import until
+
+pytestmark = pytest.mark.browser
+
+
+@pytest.fixture
+async def relay(farebox: Farebox) -> AsyncIterator[Relay]:
+    relay = Relay(free_port(), int(farebox.api_url.rpartition(":")[2]))
+    await relay.open()
+    yield relay
+    await relay.cut()
+
+
+@pytest.fixture
+async def behind(
+    farebox: Farebox, relay: Relay, chromium: Browser, complaints: list[str]
+) -> AsyncIterator[BrowserContext]:
+    """A browser at a second portal, which reaches the API through the relay alone."""
+    port = free_port()
+    second = Farebox(f"http://127.0.0.1:{port}", relay.url, farebox.home, farebox.environment)
+    process = await asyncio.create_subprocess_exec(
+        *(sys.executable, "-m", "backend.cli", "portal"),
+        env={
+            **os.environ,
+            "FAREBOX_HOME": str(farebox.home),
+            "FAREBOX_PORTAL_PORT": str(port),
+            "FAREBOX_API_URL": relay.url,
+        },
+        stdout=asyncio.subprocess.DEVNULL,
+        stderr=asyncio.subprocess.DEVNULL,
+    )
+
+    async def served() -> bool:
+        assert process.returncode is None
+        async with httpx.AsyncClient() as client:
+            try:
+                return (await client.get(f"{second.url}/sign-in/")).status_code == 200
+            except httpx.TransportError:
+                return False
+
+    try:
+        await until(served, seconds=60)
+        async with browsing(chromium, second, complaints) as context:
+            yield context
+    finally:
+        process.terminate()
+        await process.wait()
+    assert complaints == []
+
+
+async def test_a_page_that_is_open_keeps_what_it_shows_and_recovers(
+    behind: BrowserContext, relay: Relay
+) -> None:
+    page = await behind.new_page()
+    await sign_in(page)
+    await expect(page.get_by_text("Tokens today")).to_be_visible()
+    await expect(page.locator("main .rt-Skeleton")).to_have_count(0)
+    await relay.cut()
+    problem = page.get_by_role("status").filter(has_text="be reached")
+    await expect(problem).to_be_visible()
+    await expect(page.get_by_text("Tokens today")).to_be_visible()
+    await relay.open()
+    await expect(problem).to_be_hidden()
+
+
+async def test_a_page_that_can_not_be_loaded_says_so_and_is_tried_again(
+    behind: BrowserContext, relay: Relay
+) -> None:
+    page = await behind.new_page()
+    await sign_in(page)
+    for name in ("Usage", "Spend", "API keys", "Playground"):
+        await relay.cut()
+        await visit(page, name)
+        await expect(page.get_by_text("This page could not be loaded.")).to_be_visible()
+        await relay.open()
+        await page.get_by_role("button", name="Try again").click()
+        await expect(page.get_by_text("This page could not be loaded.")).to_be_hidden()
+        await expect(page.locator("main")).not_to_contain_text("be reached")
+        await expect(page.locator("main .rt-Skeleton")).to_have_count(0)
+
+
+async def test_the_sign_in_page_waits_for_the_api(behind: BrowserContext, relay: Relay) -> None:
+    await relay.cut()
+    page = await behind.new_page()
+    await page.goto("/sign-in/")
+    await expect(page.get_by_role("alert")).to_contain_text("be reached")
+    await relay.open()
+    await page.get_by_role("button", name="Try again").click()
+    await page.get_by_role("button", name="Continue on this machine").click()
+    await expect(page.get_by_role("heading", name="Overview", level=1)).to_be_visible()
