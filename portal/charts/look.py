@@ -45,7 +45,7 @@ def finish(chart: alt.Chart | alt.LayerChart, *, height: int) -> dict[str, Any]:
             gridColor="var(--gray-4)",
             labelPadding=6,
         )
-        .configure_axisX(grid=False, labelFlush=True, labelOverlap="greedy")
+        .configure_axisX(grid=False, labelFlush=True, labelOverlap="greedy", labelSeparation=16)
         .configure_axisY(domain=False, ticks=False, tickCount=5, title=None)
         .to_dict()
     )

@@ -63,6 +63,13 @@ class Keys(PageState, Session):
     secret: str = ""
     secret_name: str = ""
 
+    def _fail(self, why: str) -> None:
+        """Say why in the dialog while it is open, for it covers the page."""
+        if self.creating:
+            self.form_problem = why
+        else:
+            super()._fail(why)
+
     @signed_in(background=True)
     async def load(self, caller: Caller) -> None:
         """Load the keys, and what a new one can be made for."""

@@ -2,19 +2,17 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
 from zoneinfo import ZoneInfo
 
-from backend_client import Unavailable
 from backend_client.types.plans import Quota, QuotaLimit, Subscription
 from backend_client.types.spend import SpendReport
 from backend_client.types.usage import Granularity, UsageReport, UsageRow
 from portal.formatting import TOKEN_METERS, compact, count, meters_name, money, period
-from portal.session import SPENDERS, Caller, signed_in, still_at
+from portal.session import SPENDERS, Caller, signed_in
 from portal.state.forecast import ForecastState
 from portal.state.page import PageState
 from portal.state.session import Session
@@ -55,30 +53,27 @@ class Overview(ForecastState, PageState, Session):
         version: int | None = None
         day = datetime.now(zone).date()
         forecast_due = False
-        page = self.router.url.path
-        while still_at(self, page):
+
+        async def look() -> None:
+            nonlocal version, day, forecast_due
             now = datetime.now(zone)
             if now.date() != day:
                 version, day = None, now.date()
-            try:
-                usage = await caller.client.usage(
-                    start=start_of_month(now), granularity=Granularity.DAY, etag=etag(version)
-                )
-                if usage is not None:
-                    subscription = await caller.client.subscription()
-                    spend = await caller.client.spend() if sees_spend else None
-                    version = usage.version
-                    async with self:
-                        self._show_usage(usage, subscription, now)
-                        self._show_spend(spend)
-                        self._ready()
-                    forecast_due = sees_spend
-                if forecast_due:
-                    forecast_due = await self._look_ahead(caller, version)
-            except Unavailable as problem:
+            usage = await caller.client.usage(
+                start=start_of_month(now), granularity=Granularity.DAY, etag=etag(version)
+            )
+            if usage is not None:
+                subscription = await caller.client.subscription()
+                spend = await caller.client.spend() if sees_spend else None
+                version, forecast_due = usage.version, sees_spend
                 async with self:
-                    self._fail(str(problem))
-            await asyncio.sleep(LOOK_SECONDS)
+                    self._show_usage(usage, subscription, now)
+                    self._show_spend(spend)
+                    self._ready()
+            if forecast_due:
+                forecast_due = await self._look_ahead(caller, version)
+
+        await self._follow(look, LOOK_SECONDS)
 
     def _show_usage(self, usage: UsageReport, subscription: Subscription, now: datetime) -> None:
         today = [row for row in usage.rows if row.start.astimezone(now.tzinfo).date() == now.date()]

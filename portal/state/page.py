@@ -2,7 +2,13 @@
 
 from __future__ import annotations
 
+import asyncio
+from collections.abc import Awaitable, Callable
+
 import reflex as rx
+
+from backend_client import Unavailable
+from portal.session import still_at
 
 LOADING, READY, FAILED = "loading", "ready", "failed"
 
@@ -24,3 +30,22 @@ class PageState(rx.State, mixin=True):
         """Show the page's content."""
         self.problem = ""
         self.phase = READY
+
+    async def _follow(self, look: Callable[[], Awaitable[None]], seconds: float) -> None:
+        """Look again and again until the browser leaves the page; for a background handler.
+
+        What can't be reached for a while is said above what was shown before, and taken back once
+        it can be.
+        """
+        page = self.router.url.path
+        while still_at(self, page):
+            try:
+                await look()
+            except Unavailable as problem:
+                async with self:
+                    self._fail(str(problem))
+            else:
+                if self.problem:
+                    async with self:
+                        self.problem = ""
+            await asyncio.sleep(seconds)

@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-import asyncio
 from dataclasses import dataclass
 from datetime import datetime
 from zoneinfo import ZoneInfo
 
-from backend_client import Unavailable
 from backend_client.types.spend import SpendReport
 from backend_client.types.usage import Granularity
 from portal.formatting import count, exact_money, meter_name, money, period
-from portal.session import SPENDERS, Caller, signed_in, still_at
+from portal.session import SPENDERS, Caller, signed_in
 from portal.spend_lines import LineRow, adjustment_row, line_row
 from portal.state.forecast import ForecastState
 from portal.state.overview import LOOK_SECONDS, etag, start_of_month
@@ -44,27 +42,25 @@ class Spend(ForecastState, PageState, Session):
         zone = ZoneInfo(caller.me.tenant.time_zone)
         version: int | None = None
         forecast_due = False
-        page = self.router.url.path
-        while still_at(self, page):
-            try:
-                # The cheapest question whose answer changes with every call that is metered
-                usage = await caller.client.usage(
-                    start=start_of_month(datetime.now(zone)),
-                    granularity=Granularity.TOTAL,
-                    etag=etag(version),
-                )
-                if usage is not None:
-                    spend = await caller.client.spend()
-                    version, forecast_due = usage.version, True
-                    async with self:
-                        self._show(spend)
-                        self._ready()
-                if forecast_due:
-                    forecast_due = await self._look_ahead(caller, version)
-            except Unavailable as problem:
+
+        async def look() -> None:
+            nonlocal version, forecast_due
+            # The cheapest question whose answer changes with every call that is metered
+            usage = await caller.client.usage(
+                start=start_of_month(datetime.now(zone)),
+                granularity=Granularity.TOTAL,
+                etag=etag(version),
+            )
+            if usage is not None:
+                spend = await caller.client.spend()
+                version, forecast_due = usage.version, True
                 async with self:
-                    self._fail(str(problem))
-            await asyncio.sleep(LOOK_SECONDS)
+                    self._show(spend)
+                    self._ready()
+            if forecast_due:
+                forecast_due = await self._look_ahead(caller, version)
+
+        await self._follow(look, LOOK_SECONDS)
 
     def _show(self, spend: SpendReport) -> None:
         zone = spend.period.time_zone

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
@@ -11,11 +10,10 @@ from zoneinfo import ZoneInfo
 
 import reflex as rx
 
-from backend_client import Unavailable
 from backend_client.types.usage import UsageReport
 from portal.charts.usage import UsageBars, bucket_name, usage_bars, usage_spec
 from portal.formatting import compact, count
-from portal.session import Caller, signed_in, still_at
+from portal.session import Caller, signed_in
 from portal.state.overview import etag
 from portal.state.page import PageState
 from portal.state.session import Session
@@ -94,14 +92,7 @@ class Usage(PageState, Session):
         """Draw the chart, and follow the tenant's usage until the browser leaves the page."""
         async with self:
             self._version = -1
-        page = self.router.url.path
-        while still_at(self, page):
-            try:
-                await self._look(caller)
-            except Unavailable as problem:
-                async with self:
-                    self._fail(str(problem))
-            await asyncio.sleep(LOOK_SECONDS)
+        await self._follow(lambda: self._look(caller), LOOK_SECONDS)
 
     @signed_in(background=True)
     async def look(self, caller: Caller) -> None:
