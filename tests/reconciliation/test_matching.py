@@ -109,14 +109,21 @@ def test_cached_tokens_counted_as_fresh() -> None:
 
 
 EVENINGS = (5_000, 100, 8_000, 300, 9_000, 50, 7_000, 200, 6_000, 400)
+
+
+def _used(day: int, quarter: int) -> int:
+    if quarter >= 80:
+        return EVENINGS[day]
+    return EVENINGS[-day] if quarter < 24 else 10 + quarter * quarter % 97
+
+
 QUARTERS = [
-    (
-        datetime(2026, 3, 8, tzinfo=UTC) + timedelta(minutes=15 * step),
-        Decimal(EVENINGS[step // 96] if step % 96 >= 80 else 10 + step * step % 97),
-    )
-    for step in range(96 * len(EVENINGS))
+    (datetime(2026, 3, 8 + day, tzinfo=UTC) + timedelta(minutes=15 * quarter), Decimal(used))
+    for day in range(len(EVENINGS))
+    for quarter in range(96)
+    for used in [_used(day, quarter)]
 ]
-"""Usage that is heavy on some evenings (UTC) and not on others."""
+"""Usage that is heavy on some evenings and mornings (UTC) and not on others."""
 
 
 def days_of(zone: str) -> dict[Place, int]:
