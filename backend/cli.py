@@ -18,9 +18,11 @@ _COMMANDS = {
     "worker": "backend.commands.serve:worker",
     "portal": "backend.commands.serve:portal",
     "catalog": "backend.commands.catalog:catalog",
+    "invoices": "backend.commands.invoices:invoices",
     "operator-key": "backend.commands.accounts:operator_key",
     "tenant": "backend.commands.accounts:tenant",
     "events": "backend.commands.events:events",
+    "usage": "backend.commands.usage:usage",
     "dead-letters": "backend.commands.dead_letters:dead_letters",
     "demo": "backend.commands.demo:demo",
 }

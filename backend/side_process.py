@@ -47,12 +47,12 @@ class SideProcess:
     def _running(self) -> ProcessPoolExecutor:
         if self._pool is None:
             self._pool = ProcessPoolExecutor(
-                1, mp_context=multiprocessing.get_context("spawn"), initializer=_begin
+                1, mp_context=multiprocessing.get_context("spawn"), initializer=follow_parent
             )
         return self._pool
 
 
-def _begin() -> None:
+def follow_parent() -> None:
     """Leave Ctrl-C to the parent, which stops this process; but never outlive it."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     parent = multiprocessing.parent_process()

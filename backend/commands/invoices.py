@@ -1,0 +1,145 @@
+"""``farebox invoices``: close billing periods, and see what was invoiced."""
+
+from __future__ import annotations
+
+import asyncio
+import sys
+from datetime import UTC, datetime
+from typing import Annotated
+
+import typer
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+from rich.table import Table
+
+from backend.accounts.tenants import find_tenant
+from backend.billing.invoices.parallel import processors, run_in_parallel
+from backend.billing.invoices.reading import list_invoices
+from backend.billing.invoices.runs import latest_runs
+from backend.commands.database import ready_database
+from backend.engines.running import running_settings
+from backend.errors import FareboxError
+from backend.settings import Settings
+from backend_client.types.common import Page
+from backend_client.types.invoices import InvoiceRun, InvoiceSummary
+
+invoices = typer.Typer(no_args_is_help=True, help="Invoices: close periods, see what was billed.")
+
+_PAGE = 200
+_WIDE = 1000
+
+
+@invoices.command()
+def run(
+    as_of: Annotated[
+        datetime | None,
+        typer.Option(
+            formats=["%Y-%m-%d", "%Y-%m-%dT%H:%M:%S", "%Y-%m-%dT%H:%M:%S%z"],
+            help="Bill periods whose grace was over then, and date invoices so; UTC. Now if none.",
+        ),
+    ] = None,
+    workers: Annotated[
+        int, typer.Option(min=1, max=64, help="Processes that share the work.")
+    ] = processors(),
+) -> None:
+    """Invoice every tenant with a period that is over. Harmless to repeat, safe to interrupt."""
+    settings = running_settings()
+    moment = datetime.now(UTC) if as_of is None else _in_utc(as_of)
+    if moment > datetime.now(UTC):
+        raise FareboxError("--as-of is in the future: what will be used till then is not known.")
+    done = asyncio.run(_run(settings, moment, workers))
+    typer.echo(
+        f"{done.invoiced} invoiced, {done.nothing_to_bill} with nothing to bill, "
+        f"{done.failed} failed, {done.left} left ({done.id})"
+    )
+    if done.failed or done.left:
+        typer.echo("What failed is in the log, by tenant. Run this again to go on.", err=True)
+        raise typer.Exit(1)
+
+
+@invoices.command()
+def runs() -> None:
+    """Show the last runs, and how far each is."""
+    rows = [
+        (
+            one.id,
+            one.state,
+            f"{one.as_of:%Y-%m-%d %H:%M}Z",
+            *(str(n) for n in (one.due, one.invoiced, one.nothing_to_bill, one.failed, one.left)),
+        )
+        for one in asyncio.run(_runs(running_settings()))
+    ]
+    heads = ("RUN", "STATE", "AS OF", "DUE", "INVOICED", "NOTHING TO BILL", "FAILED", "LEFT")
+    _show(heads, rows)
+
+
+@invoices.command("list")
+def list_of_tenant(
+    tenant: Annotated[str, typer.Argument(help="The tenant's id or slug.")],
+) -> None:
+    """List a tenant's invoices, newest first, after the draft of the next."""
+    rows = [
+        (
+            one.number or "draft",
+            one.state,
+            f"{one.period.start:%Y-%m-%d}",
+            f"{one.total.amount} {one.total.currency}",
+            f"{one.due.amount}",
+            "" if one.due_at is None else f"{one.due_at:%Y-%m-%d}",
+            "overdue" if one.overdue else "",
+        )
+        for one in asyncio.run(_list(running_settings(), tenant))
+    ]
+    _show(("NUMBER", "STATE", "PERIOD", "TOTAL", "TO PAY", "DUE", ""), rows)
+
+
+async def _run(settings: Settings, as_of: datetime, workers: int) -> InvoiceRun:
+    bar = Progress(
+        TextColumn("Invoicing"),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TimeRemainingColumn(),
+        console=Console(stderr=True),
+        disable=not sys.stderr.isatty(),
+    )
+    with bar:
+        task = bar.add_task("tenants")
+
+        def show(run: InvoiceRun) -> None:
+            bar.update(task, total=run.due, completed=max(run.due - run.left, 0))
+
+        async with ready_database(settings) as database:
+            return await run_in_parallel(database, settings, as_of, processes=workers, show=show)
+
+
+async def _runs(settings: Settings) -> list[InvoiceRun]:
+    async with ready_database(settings) as database, database.begin() as connection:
+        return await latest_runs(connection, settings)
+
+
+async def _list(settings: Settings, tenant: str) -> list[InvoiceSummary]:
+    found: list[InvoiceSummary] = []
+    cursor: str | None = None
+    async with ready_database(settings) as database, database.begin() as connection:
+        whose = await find_tenant(connection, tenant)
+        while True:
+            page: Page[InvoiceSummary] = await list_invoices(
+                connection, settings, whose.id, datetime.now(UTC), cursor=cursor, limit=_PAGE
+            )
+            found += page.items
+            cursor = page.next_cursor
+            if cursor is None:
+                return found
+
+
+def _in_utc(moment: datetime) -> datetime:
+    return moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment.astimezone(UTC)
+
+
+def _show(heads: tuple[str, ...], rows: list[tuple[str, ...]]) -> None:
+    table = Table(*heads, box=None, pad_edge=False)
+    for row in rows:
+        table.add_row(*row)
+    # Where the output is no terminal, a line is never broken: it is read by a program.
+    width = None if sys.stdout.isatty() else _WIDE
+    Console(width=width, markup=False, emoji=False, highlight=False).print(table)
