@@ -17,7 +17,17 @@ from backend.storage.tables.accounts import (
     tenants,
     users,
 )
-from backend.storage.tables.billing import catalog_state, models, plan_versions, subscriptions
+from backend.storage.tables.billing import (
+    billing_anchors,
+    catalog_state,
+    contract_amendments,
+    contracts,
+    coupon_redemptions,
+    coupons,
+    models,
+    plan_versions,
+    subscriptions,
+)
 from backend.storage.tables.common import metadata
 from backend.storage.tables.forecasting import forecasts
 from backend.storage.tables.invoices import (
@@ -35,9 +45,16 @@ from backend.storage.tables.invoices import (
 from backend.storage.tables.metering import (
     corrections,
     declared_labels,
+    event_archives,
     events,
     rollups,
     usage_versions,
+)
+from backend.storage.tables.reconciliation import (
+    discrepancies,
+    provider_entries,
+    reconciliations,
+    token_drift,
 )
 from backend.storage.tables.wallets import (
     credit_grants,
@@ -47,29 +64,26 @@ from backend.storage.tables.wallets import (
     wallets,
 )
 
-from backend.storage.tables.reconciliation import (
-    discrepancies,
-    provider_entries,
-    reconciliations,
-    token_drift,
-)
-
 __all__ = [
-    "discrepancies",
-    "provider_entries",
-    "reconciliations",
     "api_keys",
     "applications",
     "audit_entries",
     "billed_periods",
+    "billing_anchors",
     "billing_cursors",
     "billing_profiles",
     "catalog_state",
+    "contract_amendments",
+    "contracts",
     "corrections",
+    "coupon_redemptions",
+    "coupons",
     "credit_grants",
     "credit_notes",
     "credit_reservations",
     "declared_labels",
+    "discrepancies",
+    "event_archives",
     "events",
     "forecasts",
     "idempotency_keys",
@@ -85,6 +99,8 @@ __all__ = [
     "operator_keys",
     "payments",
     "plan_versions",
+    "provider_entries",
+    "reconciliations",
     "rollups",
     "sessions",
     "subscriptions",

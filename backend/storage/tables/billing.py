@@ -10,6 +10,7 @@ from sqlalchemy import (
     ForeignKeyConstraint,
     Index,
     Integer,
+    Numeric,
     Table,
     Text,
     func,
@@ -53,6 +54,9 @@ subscriptions = Table(
     Column("id", Text, primary_key=True),
     Column("plan_id", Text, nullable=False),
     Column("plan_version", Integer, nullable=False),
+    Column("state", Text, nullable=False, server_default="active"),
+    Column("seats", Integer, nullable=False, server_default=text("1")),
+    Column("add_ons", JSONB, nullable=False, server_default=text("'{}'::jsonb")),
     time_column("start_at"),
     time_column("end_at", nullable=True),
     created_column(),
@@ -61,7 +65,69 @@ subscriptions = Table(
         ["plan_id", "plan_version"], ["plan_versions.plan_id", "plan_versions.version"]
     ),
     CheckConstraint("end_at IS NULL OR end_at > start_at", name="ends_after_start"),
+    CheckConstraint("state IN ('active', 'trial', 'paused')", name="state"),
+    CheckConstraint("seats >= 0", name="seats"),
     Index(
         "uq_subscriptions_open", "tenant_id", unique=True, postgresql_where=text("end_at IS NULL")
     ),
+)
+
+billing_anchors = Table(
+    "billing_anchors",
+    metadata,
+    Column("tenant_id", Text, primary_key=True),
+    Column("effective_at", DateTime(timezone=True), primary_key=True),
+    Column("day", Integer, nullable=False),
+    ForeignKeyConstraint(["tenant_id"], ["tenants.id"], ondelete="CASCADE"),
+    CheckConstraint("day BETWEEN 1 AND 31", name="day"),
+)
+
+coupons = Table(
+    "coupons",
+    metadata,
+    Column("id", Text, primary_key=True),
+    Column("definition", JSONB, nullable=False),
+    Column("redeemed", Integer, nullable=False, server_default=text("0")),
+    created_column(),
+)
+
+coupon_redemptions = Table(
+    "coupon_redemptions",
+    metadata,
+    Column("tenant_id", Text, primary_key=True),
+    Column("coupon_id", Text, primary_key=True),
+    time_column("redeemed_at"),
+    # The periods that begin in this time have it; null: all from there on
+    time_column("starts_at"),
+    time_column("ends_at", nullable=True),
+    ForeignKeyConstraint(["tenant_id"], ["tenants.id"], ondelete="CASCADE"),
+    ForeignKeyConstraint(["coupon_id"], ["coupons.id"]),
+)
+
+contracts = Table(
+    "contracts",
+    metadata,
+    Column("tenant_id", Text, primary_key=True),
+    Column("id", Text, primary_key=True),
+    Column("definition", JSONB, nullable=False),
+    time_column("start_at"),
+    time_column("end_at"),
+    created_column(),
+    ForeignKeyConstraint(["tenant_id"], ["tenants.id"], ondelete="CASCADE"),
+)
+
+contract_amendments = Table(
+    "contract_amendments",
+    metadata,
+    Column("tenant_id", Text, primary_key=True),
+    Column("contract_id", Text, primary_key=True),
+    Column("number", Integer, primary_key=True),
+    time_column("effective_at"),
+    Column("more", Numeric, nullable=False),
+    Column("reason", Text, nullable=False),
+    created_column(),
+    ForeignKeyConstraint(
+        ["tenant_id", "contract_id"], ["contracts.tenant_id", "contracts.id"], ondelete="CASCADE"
+    ),
+    CheckConstraint("more > 0", name="more"),
 )
