@@ -30,6 +30,8 @@ QUIET = (
     "--disable-component-update",
     "--disable-sync",
 )
+PATIENCE_MS = 20_000
+"""How long a page may take where no test says otherwise; the machine may be busy."""
 START_SECONDS = 240
 """The first start builds the portal's pages, and downloads the packages they are made of."""
 
@@ -104,6 +106,7 @@ async def farebox() -> AsyncIterator[Farebox]:
 
 @pytest.fixture(scope="session")
 async def chromium() -> AsyncIterator[Browser]:
+    expect.set_options(timeout=PATIENCE_MS)
     async with async_playwright() as playwright:
         browser = await playwright.chromium.launch(
             executable_path=chromium_executable(), args=[*chromium_arguments(), *QUIET]
@@ -136,7 +139,7 @@ async def browsing(
     context = await chromium.new_context(
         base_url=farebox.url, permissions=["clipboard-read", "clipboard-write"]
     )
-    context.set_default_timeout(15_000)
+    context.set_default_timeout(PATIENCE_MS)
     context.on(
         "console",
         lambda said: complaints.append(said.text) if said.type in {"error", "warning"} else None,

@@ -32,6 +32,7 @@ SETTLED_MS = 60_000
 
 async def take(url: str, into: Path) -> None:
     """Take all pictures."""
+    expect.set_options(timeout=SETTLED_MS)
     async with async_playwright() as playwright:
         browser = await playwright.chromium.launch(
             executable_path=chromium_executable(), args=chromium_arguments()
