@@ -1,0 +1,178 @@
+"""What the tests of tenant isolation know of each route: whose it is, and what it could leak.
+
+The routes are those of the OpenAPI document, so a new one is called too. One that takes a
+parameter or a body that is not known here fails the tests: plant something of tenant A's that it
+would leak if it looked no further than the id, and say here how to ask for it.
+"""
+
+from __future__ import annotations
+
+import json
+import pkgutil
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from importlib import import_module
+from typing import Any
+
+import httpx
+from fastapi import FastAPI
+from fastapi.routing import APIRoute
+from sqlalchemy import select
+
+from backend.accounts.principal import Permission
+from backend.api import routers
+from backend.storage.database import Database
+from backend.storage.tables import metadata
+
+Headers = dict[str, str]
+
+OPEN = {
+    ("get", "/healthz"),
+    ("get", "/readyz"),
+    ("get", "/metrics"),
+    ("get", "/v1/sign-in"),
+    ("post", "/v1/sessions"),
+    ("post", "/v1/sessions/local"),
+}
+"""Routes without a credential; what they answer is the same for everybody."""
+
+NO_ID = {"cursor", "limit", "start", "end", "granularity", "format", "if-none-match", "at"}
+"""Parameters that name nothing of anybody's."""
+
+SAMPLES = {"amount": "100"}
+"""Parameters that name nothing either, but must be given."""
+
+
+@dataclass(frozen=True)
+class Operation:
+    """One method of one path, as the document describes it."""
+
+    method: str
+    path: str
+    described: dict[str, Any]
+
+    @property
+    def name(self) -> tuple[str, str]:
+        return self.method, self.path
+
+    @property
+    def needs(self) -> Permission | None:
+        """The permission that it needs; None if any credential will do, or none."""
+        scopes = [one for need in self.described.get("security", []) for one in need["bearer"]]
+        return Permission(scopes[0]) if scopes else None
+
+    @property
+    def for_operators(self) -> bool:
+        return self.needs is Permission.OPERATE
+
+    def parameters(self, place: str) -> set[str]:
+        found = self.described.get("parameters", [])
+        return {one["name"].lower() for one in found if one["in"] == place}
+
+
+def operations(app: FastAPI) -> Iterator[Operation]:
+    """Every operation; no router's route is kept out of the document."""
+    document = app.openapi()
+    routes = {
+        (method.lower(), route.path.replace(":path}", "}"))
+        for module in pkgutil.iter_modules(routers.__path__, f"{routers.__name__}.")
+        for route in import_module(module.name).router.routes
+        if isinstance(route, APIRoute)
+        for method in route.methods
+    }
+    described = {(m, path) for path, item in document["paths"].items() for m in item}
+    assert routes == described
+    for method, path in sorted(described):
+        yield Operation(method, path, document["paths"][path][method])
+
+
+@dataclass
+class TenantOfTest:
+    """A tenant with something of everything, and words that nobody else has said."""
+
+    id: str
+    headers: Headers
+    ids: dict[str, str] = field(default_factory=dict)
+    words: list[str] = field(default_factory=list)
+
+    def body(self, operation: Operation) -> Any:
+        """What another tenant might send to reach this one's things."""
+        if operation.for_operators:
+            return {}  # refused before it is read
+        application, key = self.ids["application"], self.ids["key"]
+        event = {
+            "specversion": "1.0",
+            "id": "from-b",
+            "source": "isolation",
+            "type": "ai.usage",
+            "data": {"application": application, "key": key, "model": "m", "quantities": {"x": 1}},
+        }
+        events = [event, {**event, "id": "2", "subject": self.id}]
+        messages = [{"role": "user", "content": "hello"}]
+        samples: dict[tuple[str, str], Any] = {
+            ("post", "/api/v1/events"): events,
+            ("post", "/v1/applications"): {"name": "Application of B"},
+            ("put", "/v1/billing-details"): {"name": "B"},
+            ("post", "/v1/chat/completions"): {"model": "sample-small", "messages": messages},
+            ("post", "/v1/events"): events,
+            ("post", "/v1/keys"): {"name": "Key of B", "application_id": application},
+            ("patch", "/v1/members/{user_id}"): {"role": "viewer"},
+            ("patch", "/v1/sessions/current"): {"tenant_id": self.id},
+            ("post", "/v1/sessions"): {"id_token": "none", "nonce": "none"},
+            ("post", "/v1/sessions/local"): {"secret": "none"},
+            ("put", "/v1/subscription"): {"plan": "pay-as-you-go"},
+            ("post", "/v1/tokens/count"): {"model": "sample-small", "text": "hello"},
+            ("put", "/v1/wallet"): {"low_balance": "1"},
+            ("post", "/v1/wallet/top-ups"): {"amount": "1"},
+        }
+        assert operation.name in samples, f"{operation.name}: say what of A's its body can name"
+        return samples[operation.name]
+
+    def request(self, operation: Operation) -> dict[str, Any]:
+        """The arguments of a request that names this tenant's things wherever it can."""
+        known = {
+            **SAMPLES,
+            **self.ids,
+            "tenant_id": self.id,
+            "key_id": self.ids["key"],
+            "user_id": self.ids["user"],
+            "group_by": "model",
+        }
+        if operation.for_operators:
+            known |= dict.fromkeys(operation.parameters("path") - set(known), "1")
+        url = operation.path
+        for name in operation.parameters("path"):
+            assert name in known, f"{operation.name}: say what of A's {name} names"
+            url = url.replace("{" + name + "}", known[name])
+        query = operation.parameters("query") - NO_ID
+        if operation.for_operators:
+            query &= set(known)
+        assert query <= set(known), f"{operation.name}: say what of A's {query - set(known)} name"
+        headers = operation.parameters("header") - NO_ID
+        assert headers <= {"idempotency-key"}, f"{operation.name}: a sample of {headers}"
+        arguments: dict[str, Any] = {
+            "method": operation.method.upper(),
+            "url": url,
+            "params": {name: known[name] for name in query},
+            "headers": {"idempotency-key": f"once {operation.path}"} if headers else {},
+        }
+        if "requestBody" in operation.described:
+            arguments["json"] = self.body(operation)
+        return arguments
+
+    def told(self, answer: httpx.Response, request: dict[str, Any]) -> list[str]:
+        """Words of this tenant's that the answer holds and the request did not."""
+        asked = json.dumps(request)
+        answered = f"{answer.text} {answer.headers}"
+        return [word for word in self.words if word in answered and word not in asked]
+
+    async def kept(self, database: Database) -> dict[str, list[str]]:
+        """Every row that any table keeps for this tenant."""
+        found: dict[str, list[str]] = {}
+        async with database.begin() as connection:
+            for name, table in metadata.tables.items():
+                column = table.c.get("tenant_id", table.c.id if name == "tenants" else None)
+                if column is not None:
+                    rows = await connection.execute(select(table).where(column == self.id))
+                    found[name] = sorted(repr(row) for row in rows)
+        return found
