@@ -24,6 +24,7 @@ _COMMANDS = {
     "events": "backend.commands.events:events",
     "usage": "backend.commands.usage:usage",
     "dead-letters": "backend.commands.dead_letters:dead_letters",
+    "reconcile": "backend.commands.reconcile:reconcile",
     "demo": "backend.commands.demo:demo",
 }
 

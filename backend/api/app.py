@@ -16,8 +16,10 @@ from backend.api.middleware import BodyLimit, Metrics, RequestContext
 from backend.api.routers import (
     applications,
     catalog,
+    corrections,
     dead_letters,
     drift,
+    event_list,
     events,
     forecast,
     gateway,
@@ -25,6 +27,8 @@ from backend.api.routers import (
     invoice_actions,
     invoices,
     keys,
+    labels,
+    margin,
     me,
     members,
     pipeline,
@@ -41,6 +45,7 @@ from backend.errors import ConfigurationError
 from backend.gateway.gateway import Gateway
 from backend.metering.ingest import Ingest
 from backend.metering.stream import UsageStream
+from backend.metering.tail import Tails
 from backend.settings import Settings
 from backend.side_process import SideProcess
 from backend.storage.database import Database
@@ -49,15 +54,19 @@ from backend_client.types.problems import Problem
 _ROUTERS = (
     applications,
     catalog,
+    corrections,
     dead_letters,
     drift,
     events,
+    event_list,
     forecast,
     gateway,
     health,
     invoice_actions,
     invoices,
     keys,
+    labels,
+    margin,
     me,
     members,
     pipeline,
@@ -91,6 +100,7 @@ def create_app(settings: Settings) -> FastAPI:
             stream=stream,
             ingest=Ingest(settings, database, stream),
             body_budget=BodyBudget(settings.ingest_memory_bytes),
+            tails=Tails(database),
             authenticator=authenticator,
             gateway=gateway_now,
             identity_provider=_identity_provider(settings),

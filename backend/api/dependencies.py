@@ -17,6 +17,7 @@ from backend.errors import Unauthenticated
 from backend.gateway.gateway import Gateway
 from backend.metering.ingest import Ingest
 from backend.metering.stream import UsageStream
+from backend.metering.tail import Tails
 from backend.settings import Settings
 from backend.side_process import SideProcess
 from backend.storage.database import Database
@@ -31,6 +32,7 @@ class Services:
     stream: UsageStream
     ingest: Ingest
     body_budget: BodyBudget
+    tails: Tails
     authenticator: Authenticator
     gateway: Gateway
     identity_provider: IdentityProvider | None

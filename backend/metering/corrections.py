@@ -15,10 +15,11 @@ from typing import Literal
 import asyncpg
 import msgspec
 
+from backend.errors import Conflict, NotFound
 from backend.metering.deltas import RollupDeltas, apply_deltas, declared_labels
 from backend.metering.events import AcceptedEvent
 from backend.metering.locks import own_tenant
-from backend.metering.stored import event_of, json_text
+from backend.metering.stored import EVENT, event_of, json_text
 
 Identity = tuple[str, str, str]
 State = Literal["applied", "pending", "repeated"]
@@ -28,15 +29,15 @@ SELECT EXISTS (SELECT 1 FROM corrections
                WHERE applied_at IS NULL AND tenant_id = ANY($1::text[]))
 """
 _PENDING_OF = """
-SELECT tenant_id, id, event_source, event_id, data FROM corrections
+SELECT tenant_id, id, event_source, event_id, data::text FROM corrections
 WHERE applied_at IS NULL AND (tenant_id, event_source, event_id) IN
       (SELECT * FROM unnest($1::text[], $2::text[], $3::text[]))
 ORDER BY tenant_id, sequence
 """
 _KNOWN = """
-SELECT action, event_source, event_id, data FROM corrections WHERE tenant_id = $1 AND id = $2
+SELECT action, event_source, event_id, data::text FROM corrections WHERE tenant_id = $1 AND id = $2
 """
-_EVENT = "SELECT * FROM events WHERE (tenant_id, source, id) = ($1, $2, $3) FOR UPDATE"
+_EVENT = EVENT + "WHERE (tenant_id, source, id) = ($1, $2, $3) FOR UPDATE"
 _RECORD = """
 INSERT INTO corrections (tenant_id, id, event_source, event_id, action, data, reason, actor,
                          received_at)
@@ -69,7 +70,7 @@ class Amended(msgspec.Struct, frozen=True, kw_only=True):
 
 
 @dataclass(frozen=True, slots=True)
-class Correction:
+class CorrectionWanted:
     """A correction as it was asked for. ``data`` is None where the event is voided."""
 
     id: str
@@ -88,16 +89,16 @@ class Correction:
 async def correct(
     connection: asyncpg.Connection,
     tenant_id: str,
-    corrections: Sequence[Correction],
+    corrections: Sequence[CorrectionWanted],
     now: datetime,
 ) -> tuple[list[State], RollupDeltas]:
     """Apply corrections in the caller's transaction; return what became of each, and the change.
 
-    A correction whose id is known is ``repeated`` and changes nothing. Raises ``ValueError`` if
-    the id is known for something else, or there is no such tenant.
+    A correction whose id is known is ``repeated`` and changes nothing. Raises ``Conflict`` if the
+    id is known for something else, ``NotFound`` if there is no such tenant.
     """
     if not await own_tenant(connection, tenant_id):
-        raise ValueError("there is no such tenant")
+        raise NotFound("There is no such tenant.")
     deltas = RollupDeltas(await declared_labels(connection, [tenant_id]))
     states = [await _correct(connection, tenant_id, one, now, deltas) for one in corrections]
     await apply_deltas(connection, deltas)
@@ -129,7 +130,7 @@ async def apply_pending(
 async def _correct(
     connection: asyncpg.Connection,
     tenant_id: str,
-    wanted: Correction,
+    wanted: CorrectionWanted,
     now: datetime,
     deltas: RollupDeltas,
 ) -> State:
@@ -142,7 +143,7 @@ async def _correct(
             wanted.event_id,
         ) and _read(known["data"]) == _read(data)
         if not same:
-            raise ValueError(f"the id {wanted.id!r} was used for another correction")
+            raise Conflict(f"The id {wanted.id!r} was used for another correction.")
         return "repeated"
     await connection.execute(
         _RECORD,

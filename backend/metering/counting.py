@@ -7,7 +7,7 @@ reordered or killed, an event is in both or in neither.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 import asyncpg
@@ -75,14 +75,23 @@ async def count_events(connection: asyncpg.Connection, events: Sequence[Accepted
         return Counted(0, 0)
     await connection.execute(_MAKE_INCOMING)
     async with connection.transaction():
-        fresh = await insert_and_roll_up(connection, events)
-    return Counted(new=len(fresh), known=len(events) - len(fresh))
+        fresh, _ = await insert_and_roll_up(connection, events)
+    return Counted(new=fresh, known=len(events) - fresh)
+
+
+async def changes_by(
+    connection: asyncpg.Connection, events: Sequence[AcceptedEvent]
+) -> RollupDeltas:
+    """Count events in the caller's transaction; return what it adds to the rollups."""
+    await connection.execute(_MAKE_INCOMING)
+    _, deltas = await insert_and_roll_up(connection, events)
+    return deltas
 
 
 async def insert_and_roll_up(
     connection: asyncpg.Connection, events: Sequence[AcceptedEvent]
-) -> Collection[AcceptedEvent]:
-    """Do what ``count_events`` does in the caller's transaction; return the events that are new."""
+) -> tuple[int, RollupDeltas]:
+    """Do what ``count_events`` does in the caller's transaction; return how many were new."""
     # A tenant that was removed has no events any more.
     tenants = await share_tenants(connection, {event.tenant_id for event in events})
     once = _in_order(event for event in events if event.tenant_id in tenants)
@@ -94,9 +103,9 @@ async def insert_and_roll_up(
         fresh = once
     else:
         fresh = {identity: once[identity] for identity in map(tuple, inserted)}
-    if not fresh:
-        return ()
     deltas = RollupDeltas(await declared_labels(connection, tenants))
+    if not fresh:
+        return 0, deltas
     for event in fresh.values():
         deltas.add(event)
     if await connection.fetchval(PENDING, list(tenants)):
@@ -106,7 +115,7 @@ async def insert_and_roll_up(
     for event in fresh.values():
         latest[event.tenant_id] = max(latest[event.tenant_id], event.received_at)
     await connection.execute(_VERSIONS, sorted(latest), [latest[one] for one in sorted(latest)])
-    return fresh.values()
+    return len(fresh), deltas
 
 
 def _in_order(events: Iterable[AcceptedEvent]) -> dict[Identity, AcceptedEvent]:

@@ -9,12 +9,19 @@ import msgspec
 
 from backend.metering.events import AcceptedEvent
 
+# As text: what a driver makes of jsonb differs with how the connection was opened.
+EVENT = """
+SELECT tenant_id, source, id, time, received_at, application_id, key_id, model, voided,
+       quantities::text, labels::text, counted::text
+FROM events
+"""
+
 _quantities = msgspec.json.Decoder(dict[str, Decimal])
 _labels = msgspec.json.Decoder(dict[str, str])
 
 
 def event_of(row: asyncpg.Record) -> AcceptedEvent:
-    """Return the event that the driver's row of ``events`` holds."""
+    """Return the event that a row of ``EVENT`` holds."""
     return AcceptedEvent(
         tenant_id=row["tenant_id"],
         source=row["source"],

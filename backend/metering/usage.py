@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import csv
 import io
-from collections.abc import Collection, Sequence
-from dataclasses import dataclass
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, field
 from datetime import datetime
 
-from sqlalchemy import ColumnElement, and_, func, literal, select
+from sqlalchemy import ColumnElement, RowMapping, and_, func, literal, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from backend.storage.tables import rollups, usage_versions
@@ -35,6 +35,8 @@ class UsageQuestion:
     keys: Collection[str] = ()
     models: Collection[str] = ()
     meters: Collection[str] = ()
+    by_labels: tuple[str, ...] = ()
+    labels: Mapping[str, str] = field(default_factory=dict)
 
 
 async def usage_version(connection: AsyncConnection, tenant_id: str) -> tuple[int, datetime | None]:
@@ -62,6 +64,10 @@ async def usage_report(
         for dimension, column in _COLUMNS.items()
         if dimension in question.group_by
     ]
+    grouped += [
+        rollups.c.labels[name].astext.label(f"label_{place}")
+        for place, name in enumerate(question.by_labels)
+    ]
     query = (
         select(
             start,
@@ -80,10 +86,15 @@ async def usage_report(
         end=question.end,
         granularity=question.granularity,
         time_zone=tenant.time_zone,
-        rows=[UsageRow.model_validate({**row, "key": row.get("key") or None}) for row in rows],
+        rows=[_row(row, question.by_labels) for row in rows],
         version=version,
         last_event_at=last_event_at,
     )
+
+
+def _row(row: RowMapping, by_labels: Sequence[str]) -> UsageRow:
+    labels = {name: row[f"label_{place}"] for place, name in enumerate(by_labels)}
+    return UsageRow.model_validate({**row, "key": row.get("key") or None, "labels": labels})
 
 
 def _bucket(question: UsageQuestion, time_zone: str) -> ColumnElement[datetime]:
@@ -111,14 +122,18 @@ def _asked(tenant_id: str, question: UsageQuestion) -> ColumnElement[bool]:
     ):
         if wanted:
             conditions.append(column.in_(wanted))
+    if question.labels:
+        conditions.append(rollups.c.labels.contains(dict(question.labels)))
     return and_(*conditions)
 
 
-def usage_csv(rows: Sequence[UsageRow]) -> str:
+def usage_csv(rows: Sequence[UsageRow], by_labels: Sequence[str] = ()) -> str:
     """Write rows as CSV (RFC 4180), quantities in full."""
     out = io.StringIO()
     writer = csv.writer(out)
-    writer.writerow(["start", "application", "key", "model", "meter", "quantity", "event_count"])
+    names = [spreadsheet_cell(f"label.{name}") for name in by_labels]
+    head = ["start", "application", "key", "model", "meter", "quantity", "event_count"]
+    writer.writerow([*head, *names])
     for row in rows:
         writer.writerow(
             [
@@ -127,6 +142,7 @@ def usage_csv(rows: Sequence[UsageRow]) -> str:
                 row.meter,
                 plain(row.quantity),
                 row.event_count,
+                *(spreadsheet_cell(row.labels.get(name)) for name in by_labels),
             ]
         )
     return out.getvalue()

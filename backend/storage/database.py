@@ -30,6 +30,15 @@ def engine_url(database_url: str) -> URL:
     )
 
 
+async def driver_connection(connection: AsyncConnection) -> asyncpg.Connection:
+    """Return the driver's own connection, inside the transaction that ``connection`` is in."""
+    await connection.execute(text("SELECT 1"))  # SQLAlchemy begins with the first statement
+    raw = (await connection.get_raw_connection()).driver_connection
+    if not isinstance(raw, asyncpg.Connection):
+        raise TypeError(f"not asyncpg's connection but {type(raw)}")
+    return raw
+
+
 class Database:
     """The pool. One a process; ``await close()`` when done."""
 

@@ -81,7 +81,10 @@ class IngestResult(Answer):
 
 
 class StoredEvent(Answer):
-    """An event as it was counted."""
+    """An event as it counts now: with its last correction, if it was corrected.
+
+    A voided one counts for nothing, and shows what it had counted.
+    """
 
     id: str
     source: str
@@ -93,3 +96,14 @@ class StoredEvent(Answer):
     quantities: dict[str, Exact]
     labels: dict[str, str]
     counted: dict[str, Exact] | None
+    voided: bool = False
+    corrected_at: Instant | None = None
+
+
+class DeclaredLabel(Answer):
+    """A label that usage is told apart by. Usage from before ``created_at`` is not, until the
+    operator runs ``farebox usage rebuild``.
+    """
+
+    label: str
+    created_at: Instant

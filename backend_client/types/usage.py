@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from enum import StrEnum
 
+from pydantic import Field
+
 from backend_client.types.common import Answer, Exact, Instant
 
 
@@ -34,6 +36,7 @@ class UsageRow(Answer):
     application: str | None = None
     key: str | None = None
     model: str | None = None
+    labels: dict[str, str | None] = Field({}, description="Those that were grouped by")
     quantity: Exact
     event_count: int
 

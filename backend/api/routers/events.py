@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from datetime import UTC, datetime
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Depends, Request, Response
@@ -9,8 +12,10 @@ from fastapi import APIRouter, Depends, Request, Response
 from backend.accounts.principal import Permission, Principal
 from backend.api.bodies import bounded_body
 from backend.api.dependencies import Services, ServicesNow, needs
+from backend.billing.spend_changes import preview_of
 from backend.errors import InvalidInput, UnsupportedMedia
-from backend.metering.reading import read_json, read_lines
+from backend.metering.reading import Refusal, SentEvent, read_json, read_lines
+from backend_client.types.corrections import EventsPreview
 from backend_client.types.events import IngestResult
 from backend_client.types.problems import FieldError
 
@@ -73,11 +78,34 @@ async def post_openmeter_events(
     return Response(status_code=204)
 
 
+@router.post("/v1/events/preview", openapi_extra=_BODY)
+async def preview_events(
+    services: ServicesNow,
+    caller: Annotated[Principal, Depends(needs(Permission.OPERATE))],
+    request: Request,
+) -> EventsPreview:
+    """Tell what events would change in usage and spend if they were sent now; nothing is stored.
+
+    For backfills: what is already known counts for nothing here either.
+    """
+    async with _members(services, request) as members:
+        batch = await services.ingest.check(caller, members, datetime.now(UTC))
+    return await preview_of(services.database, batch)
+
+
 async def _take(services: Services, caller: Principal, request: Request) -> IngestResult:
+    async with _members(services, request) as members:
+        return await services.ingest.take(caller, members)
+
+
+@asynccontextmanager
+async def _members(
+    services: Services, request: Request
+) -> AsyncIterator[list[SentEvent | Refusal]]:
     media_type = request.headers.get("content-type", "application/json").partition(";")[0]
     reader = _READERS.get(media_type.strip().lower())
     if reader is None:
         raise UnsupportedMedia(f"Send events as one of: {', '.join(_READERS)}.")
     most_bytes = services.settings.max_body_bytes
     async with bounded_body(request, services.body_budget, most_bytes=most_bytes) as body:
-        return await services.ingest.take(caller, reader(body))
+        yield reader(body)

@@ -11,7 +11,9 @@ from pydantic import AwareDatetime
 from backend.accounts.principal import Permission, Principal
 from backend.accounts.tenants import find_tenant
 from backend.api.dependencies import ServicesNow, needs
+from backend.api.labels import LabelFilter, label_values
 from backend.errors import InvalidInput
+from backend.metering.labels import require_declared
 from backend.metering.usage import UsageQuestion, usage_csv, usage_report, usage_version
 from backend.pricing.periods import billing_period
 from backend_client.types.problems import FieldError
@@ -49,6 +51,8 @@ async def get_usage(
     key: Annotated[tuple[str, ...], Query()] = (),
     model: Annotated[tuple[str, ...], Query()] = (),
     meter: Annotated[tuple[str, ...], Query()] = (),
+    label: LabelFilter = (),
+    group_by_label: Annotated[tuple[str, ...], Query(max_length=5)] = (),
     answer_format: Annotated[Literal["json", "csv"], Query(alias="format")] = "json",
     if_none_match: Annotated[str | None, Header()] = None,
 ) -> UsageReport | Response:
@@ -75,12 +79,19 @@ async def get_usage(
             keys=key,
             models=model,
             meters=meter,
+            by_labels=tuple(dict.fromkeys(group_by_label)),
+            labels=label_values(label),
         )
         _check_range(question)
+        await require_declared(
+            connection, tenant.id, group_by_label=question.by_labels, label=question.labels
+        )
         report = await usage_report(connection, tenant, question)
     if answer_format == "csv":
         headers["content-disposition"] = 'attachment; filename="usage.csv"'
-        return Response(usage_csv(report.rows), media_type="text/csv", headers=headers)
+        return Response(
+            usage_csv(report.rows, question.by_labels), media_type="text/csv", headers=headers
+        )
     response.headers.update(headers)
     return report
 

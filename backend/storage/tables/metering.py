@@ -73,6 +73,18 @@ declared_labels = Table(
     ForeignKeyConstraint(["tenant_id"], ["tenants.id"], ondelete="CASCADE"),
 )
 
+event_archives = Table(
+    "event_archives",
+    metadata,
+    Column("tenant_id", Text, primary_key=True),
+    Column("start_at", DateTime(timezone=True), primary_key=True),
+    time_column("end_at"),
+    Column("file", Text, nullable=False),
+    Column("sha256", Text, nullable=False),
+    Column("event_count", BigInteger, nullable=False),
+    created_column(),
+)
+
 rollups = Table(
     "rollups",
     metadata,

@@ -1,0 +1,121 @@
+"""Corrections of usage events: the operator makes them, the tenant can read them."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import Annotated
+
+from fastapi import APIRouter, Depends, Query
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from backend.accounts.audit import record
+from backend.accounts.principal import Permission, Principal
+from backend.accounts.tenants import find_application
+from backend.api.acting import named_tenant
+from backend.api.dependencies import PageCursor, PageLimit, ServicesNow, needs
+from backend.billing.spend_changes import spend_changes
+from backend.errors import InvalidInput, NotFound
+from backend.metering.correction_list import list_corrections
+from backend.metering.corrections import Amended, CorrectionWanted, correct
+from backend.metering.preview import usage_changes
+from backend.storage.database import driver_connection
+from backend_client.types.common import Page
+from backend_client.types.corrections import (
+    Correction,
+    CorrectionBatch,
+    CorrectionCreate,
+    CorrectionOutcome,
+    CorrectionResult,
+)
+from backend_client.types.problems import FieldError
+
+router = APIRouter(tags=["events"])
+
+
+@router.post("/v1/corrections")
+async def post_corrections(
+    services: ServicesNow,
+    caller: Annotated[Principal, Depends(needs(Permission.OPERATE))],
+    batch: CorrectionBatch,
+    preview: Annotated[bool, Query(description="Tell what it does, and do nothing")] = False,
+) -> CorrectionResult:
+    """Void or amend events of a tenant: all that are sent, or none.
+
+    Usage changes at once, in the quarter hours that the events are of. The last correction of an
+    event rules. A period that was invoiced keeps its invoice; the difference is billed in the next.
+    """
+    async with services.database.snapshot() as before, services.database.engine.connect() as after:
+        tenant = await named_tenant(after, caller, batch.tenant)
+        await _check_applications(after, tenant.id, batch.corrections)
+        states, deltas = await correct(
+            await driver_connection(after),
+            tenant.id,
+            [_wanted(one, caller) for one in batch.corrections],
+            datetime.now(UTC),
+        )
+        changes = usage_changes(deltas)
+        spend = await spend_changes(before, after, tenant, (one.start for one in changes))
+        for one, state in zip(batch.corrections, states, strict=True):
+            if state != "repeated":
+                target = f"{one.event.source} {one.event.id}"
+                detail: dict[str, object] = {"correction": one.id, "reason": one.reason}
+                action = f"event.{one.action}"
+                await record(after, caller, action, target, tenant_id=tenant.id, detail=detail)
+        await (after.rollback() if preview else after.commit())
+    outcomes = [
+        CorrectionOutcome(id=one.id, state=state)
+        for one, state in zip(batch.corrections, states, strict=True)
+    ]
+    return CorrectionResult(preview=preview, corrections=outcomes, changes=changes, spend=spend)
+
+
+@router.get("/v1/corrections")
+async def get_corrections(
+    services: ServicesNow,
+    caller: Annotated[Principal, Depends(needs(Permission.USAGE_READ))],
+    source: Annotated[str | None, Query(description="Of events of this source")] = None,
+    event: Annotated[str | None, Query(description="Of events with this id")] = None,
+    cursor: PageCursor = None,
+    limit: PageLimit = 50,
+) -> Page[Correction]:
+    """List the corrections of the tenant's events, newest first, with what was and what is."""
+    async with services.database.begin() as connection:
+        return await list_corrections(
+            connection, caller.tenant_id, source=source, event=event, cursor=cursor, limit=limit
+        )
+
+
+async def _check_applications(
+    connection: AsyncConnection, tenant_id: str, corrections: list[CorrectionCreate]
+) -> None:
+    for place, one in enumerate(corrections):
+        if one.data is None:
+            continue
+        try:
+            await find_application(connection, tenant_id, one.data.application)
+        except NotFound as error:
+            field = f"corrections.{place}.data.application"
+            raise InvalidInput(
+                error.detail, errors=[FieldError(field=field, detail="names none of the tenant's")]
+            ) from None
+
+
+def _wanted(one: CorrectionCreate, caller: Principal) -> CorrectionWanted:
+    data = one.data
+    return CorrectionWanted(
+        id=one.id,
+        event_source=one.event.source,
+        event_id=one.event.id,
+        data=None
+        if data is None
+        else Amended(
+            application_id=data.application,
+            key_id=data.key or "",
+            model=data.model,
+            quantities=dict(data.quantities),
+            labels=dict(data.labels),
+            counted=None if data.counted is None else dict(data.counted),
+        ),
+        reason=one.reason,
+        actor=caller.id,
+    )

@@ -1,0 +1,123 @@
+"""A tenant's events: pages of them, and a live tail."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from datetime import datetime
+from typing import Annotated
+
+from fastapi import APIRouter, Depends, Header, Query, Request
+from pydantic import AwareDatetime
+from starlette.responses import StreamingResponse
+
+from backend.accounts.principal import Permission, Principal
+from backend.api.dependencies import (
+    PageCursor,
+    PageLimit,
+    ServicesNow,
+    bearer_token,
+    needs,
+)
+from backend.api.labels import LabelFilter, label_values
+from backend.errors import FareboxError, InvalidInput
+from backend.metering.event_list import EventQuestion, list_events
+from backend_client.types.common import Page
+from backend_client.types.events import StoredEvent
+from backend_client.types.problems import FieldError
+
+router = APIRouter(tags=["events"])
+
+Reader = Annotated[Principal, Depends(needs(Permission.USAGE_READ))]
+
+
+@router.get("/v1/events")
+async def get_events(
+    services: ServicesNow,
+    caller: Reader,
+    start: AwareDatetime | None = None,
+    end: Annotated[AwareDatetime | None, Query(description="Exclusive")] = None,
+    source: Annotated[tuple[str, ...], Query()] = (),
+    event_id: Annotated[tuple[str, ...], Query(alias="id")] = (),
+    application: Annotated[tuple[str, ...], Query()] = (),
+    key: Annotated[tuple[str, ...], Query()] = (),
+    model: Annotated[tuple[str, ...], Query()] = (),
+    meter: Annotated[tuple[str, ...], Query()] = (),
+    label: LabelFilter = (),
+    cursor: PageCursor = None,
+    limit: PageLimit = 50,
+) -> Page[StoredEvent]:
+    """List the tenant's events, newest first by the time of use, as they count now."""
+    question = EventQuestion(
+        start=start,
+        end=end,
+        sources=source,
+        ids=event_id,
+        applications=application,
+        keys=key,
+        models=model,
+        meters=meter,
+        labels=label_values(label),
+    )
+    async with services.database.begin() as connection:
+        return await list_events(connection, caller.tenant_id, question, cursor=cursor, limit=limit)
+
+
+@router.get(
+    "/v1/events/tail",
+    response_class=StreamingResponse,
+    responses={200: {"content": {"text/event-stream": {}}}},
+)
+async def tail_events(
+    services: ServicesNow,
+    caller: Reader,
+    request: Request,
+    last_event_id: Annotated[str | None, Header()] = None,
+) -> StreamingResponse:
+    """Follow the tenant's events as they are counted, as server-sent events.
+
+    Each is a ``StoredEvent``, with the time of its receipt as id: a browser that connects again
+    goes on from there, and may see the last ones twice. It ends when the credential does.
+    """
+    token = bearer_token(request)
+
+    async def still_allowed() -> None:
+        now = await services.authenticator.authenticate(token)
+        now.require(Permission.USAGE_READ)
+
+    looks = services.tails.follow(caller.tenant_id, _since(last_event_id), still_allowed)
+    first = await anext(looks)  # what is wrong is told before the answer begins
+
+    async def stream() -> AsyncIterator[str]:
+        yield _sse(first)
+        try:
+            async for found in looks:
+                yield _sse(found)
+        except FareboxError:
+            return  # the answer has begun: all that is left is to end it
+
+    return StreamingResponse(stream(), media_type="text/event-stream")
+
+
+def _sse(events: list[StoredEvent]) -> str:
+    if not events:
+        return ": nothing new\n\n"  # also tells a connection that is gone
+    return "".join(
+        f"id: {event.received_at.isoformat()}\ndata: {event.model_dump_json()}\n\n"
+        for event in events
+    )
+
+
+def _since(last_event_id: str | None) -> datetime | None:
+    if not last_event_id:
+        return None
+    try:
+        moment = datetime.fromisoformat(last_event_id)
+        moment.astimezone()
+    except (ValueError, OverflowError):
+        moment = None
+    if moment is None or moment.tzinfo is None:
+        raise InvalidInput(
+            "Last-Event-ID is not one of this stream's.",
+            errors=[FieldError(field="last-event-id", detail="send one that an event had")],
+        )
+    return moment

@@ -1,0 +1,56 @@
+"""Which labels usage is told apart by: the operator declares them, the tenant sees them."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from fastapi import APIRouter, Depends, Query
+
+from backend.accounts.audit import record
+from backend.accounts.principal import Permission, Principal
+from backend.api.acting import named_tenant
+from backend.api.dependencies import ServicesNow, needs
+from backend.metering.labels import declare_label, list_labels, withdraw_label
+from backend_client.types.common import Page
+from backend_client.types.events import DeclaredLabel, Name
+
+router = APIRouter(tags=["usage"])
+
+Operator = Annotated[Principal, Depends(needs(Permission.OPERATE))]
+Tenant = Annotated[str | None, Query(description="Id or slug; one's own if none")]
+
+
+@router.get("/v1/labels")
+async def get_labels(
+    services: ServicesNow,
+    caller: Annotated[Principal, Depends(needs(Permission.USAGE_READ))],
+) -> Page[DeclaredLabel]:
+    """List the labels that usage can be grouped by."""
+    async with services.database.begin() as connection:
+        return Page(items=await list_labels(connection, caller.tenant_id))
+
+
+@router.put("/v1/labels/{label}")
+async def put_label(
+    services: ServicesNow, caller: Operator, label: Name, tenant: Tenant = None
+) -> DeclaredLabel:
+    """Tell a tenant's usage apart by a label from now on, so that it can be grouped and priced by.
+
+    Usage from before is told apart once ``farebox usage rebuild`` has run.
+    """
+    async with services.database.begin() as connection:
+        tenant_id = (await named_tenant(connection, caller, tenant)).id
+        declared = await declare_label(connection, tenant_id, label)
+        await record(connection, caller, "label.declare", label, tenant_id=tenant_id)
+        return declared
+
+
+@router.delete("/v1/labels/{label}", status_code=204)
+async def delete_label(
+    services: ServicesNow, caller: Operator, label: Name, tenant: Tenant = None
+) -> None:
+    """Tell usage apart by a label no longer. Prices that name it no longer find it."""
+    async with services.database.begin() as connection:
+        tenant_id = (await named_tenant(connection, caller, tenant)).id
+        await withdraw_label(connection, tenant_id, label)
+        await record(connection, caller, "label.withdraw", label, tenant_id=tenant_id)

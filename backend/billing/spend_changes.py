@@ -1,0 +1,64 @@
+"""What a change of usage does to what its billing periods cost."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from datetime import datetime
+
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from backend.accounts.tenants import find_tenant
+from backend.billing.periods import period_at
+from backend.billing.spend import metered_period
+from backend.metering.counting import changes_by
+from backend.metering.ingest import Batch
+from backend.metering.preview import usage_changes
+from backend.pricing.periods import BillingPeriod
+from backend.storage.database import Database, driver_connection
+from backend_client.types.accounts import Tenant
+from backend_client.types.common import Money
+from backend_client.types.corrections import EventsPreview, SpendChange
+
+_MOST_PERIODS = 24
+"""Events are taken for little more than a year back."""
+
+
+async def preview_of(database: Database, batch: Batch) -> EventsPreview:
+    """Tell what the accepted events of a batch would change. Nothing is stored."""
+    spend: list[SpendChange] = []
+    async with database.snapshot() as before, database.engine.connect() as after:
+        deltas = await changes_by(await driver_connection(after), batch.accepted)
+        changes = usage_changes(deltas)
+        moments: dict[str, set[datetime]] = {}
+        for key, _, _ in deltas:
+            moments.setdefault(key[0], set()).add(key[1])
+        for tenant_id, of_tenant in moments.items():
+            tenant = await find_tenant(after, tenant_id)
+            spend += await spend_changes(before, after, tenant, of_tenant)
+        await after.rollback()
+    return EventsPreview(verdict=batch.result(), changes=changes, spend=spend)
+
+
+async def spend_changes(
+    before: AsyncConnection, after: AsyncConnection, tenant: Tenant, moments: Iterable[datetime]
+) -> list[SpendChange]:
+    """Rate the billing periods that hold ``moments`` as two connections see them.
+
+    ``after`` is in the transaction that has made the change and not committed it yet. Periods that
+    were invoiced are rated as they would be now; what was invoiced stays, and the difference is
+    billed in the next.
+    """
+    periods: dict[datetime, BillingPeriod] = {}
+    for moment in sorted(set(moments)):
+        if not any(one.start <= moment < one.end for one in periods.values()):
+            period = await period_at(after, tenant, moment)
+            periods[period.start] = period
+    changes = []
+    for period in list(periods.values())[:_MOST_PERIODS]:
+        totals = [
+            (await metered_period(connection, tenant, period)).rate().total
+            for connection in (before, after)
+        ]
+        old, new = (Money(amount=total, currency=tenant.currency) for total in totals)
+        changes.append(SpendChange(start=period.start, end=period.end, before=old, after=new))
+    return changes

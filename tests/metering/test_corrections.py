@@ -1,0 +1,229 @@
+"""Events that are voided or amended, before and after they are counted, and usage that follows."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+from decimal import Decimal
+from typing import Any
+
+import httpx
+import pytest
+from sqlalchemy import select
+
+from backend.metering.counting import count_events
+from backend.metering.events import AcceptedEvent
+from backend.metering.rebuild import rebuild_usage
+from backend.storage.database import Database
+from backend.storage.tables import audit_entries, rollups
+from tests.metering.tenants import Headers, SampleTenant, sample_tenant
+
+pytestmark = pytest.mark.engine
+
+NOW = datetime.now(UTC).replace(microsecond=0)
+
+
+@pytest.fixture
+async def tenant(app: object, database: Database) -> SampleTenant:
+    return await sample_tenant(database)
+
+
+def event(tenant: SampleTenant, name: str, **quantities: object) -> AcceptedEvent:
+    return AcceptedEvent(
+        tenant_id=tenant.id,
+        source="test",
+        id=name,
+        time=NOW,
+        received_at=NOW,
+        application_id=tenant.application,
+        model="model-a",
+        quantities={meter: Decimal(str(value)) for meter, value in quantities.items()},
+    )
+
+
+async def count(database: Database, *events: AcceptedEvent) -> None:
+    async with database.raw() as connection:
+        await count_events(connection, events)
+
+
+def void(name: str, of: str = "1") -> dict[str, Any]:
+    return {
+        "id": name,
+        "event": {"source": "test", "id": of},
+        "action": "void",
+        "reason": "sent by mistake",
+    }
+
+
+def amend(tenant: SampleTenant, name: str, of: str = "1", **quantities: object) -> dict[str, Any]:
+    data = {"application": tenant.application, "model": "model-b", "quantities": quantities}
+    return void(name, of) | {"action": "amend", "data": data}
+
+
+async def correct(
+    api: httpx.AsyncClient,
+    operator: Headers,
+    tenant: SampleTenant,
+    *corrections: dict[str, Any],
+    **params: str,
+) -> dict[str, Any]:
+    body = {"tenant": tenant.slug, "corrections": list(corrections)}
+    answer = await api.post("/v1/corrections", headers=operator, json=body, params=params)
+    assert answer.status_code == 200, answer.text
+    result: dict[str, Any] = answer.json()
+    return result
+
+
+async def usage(database: Database) -> dict[tuple[str, str], tuple[Decimal, int]]:
+    async with database.begin() as connection:
+        rows = await connection.execute(
+            select(rollups.c.model, rollups.c.meter, rollups.c.quantity, rollups.c.event_count)
+        )
+        return {(model, meter): (quantity, n) for model, meter, quantity, n in rows}
+
+
+async def differences(database: Database, tenant: SampleTenant) -> int:
+    async with database.raw() as connection:
+        days = rebuild_usage(connection, tenant.id, repair=False)
+        return sum([day.wrong async for day in days])
+
+
+async def test_a_voided_event_counts_for_nothing_and_stays_on_record(
+    api: httpx.AsyncClient, operator: Headers, database: Database, tenant: SampleTenant
+) -> None:
+    await count(database, event(tenant, "1", input_tokens="0.1"), event(tenant, "2", requests=1))
+    result = await correct(api, operator, tenant, void("c1"))
+    assert result["corrections"] == [{"id": "c1", "state": "applied"}]
+    (change,) = result["changes"]
+    assert (change["meter"], change["quantity"], change["event_count"]) == (
+        "input_tokens",
+        "-0.1",
+        -1,
+    )
+    assert await usage(database) == {("model-a", "requests"): (Decimal(1), 1)}
+    assert await differences(database, tenant) == 0
+    listed = (await api.get("/v1/events", headers=tenant.headers)).json()["items"]
+    assert {one["id"]: (one["voided"], one["quantities"]) for one in listed} == {
+        "1": (True, {"input_tokens": "0.1"}),
+        "2": (False, {"requests": "1"}),
+    }
+    (on_record,) = (await api.get("/v1/corrections", headers=tenant.headers)).json()["items"]
+    assert on_record["before"]["quantities"] == {"input_tokens": "0.1"}
+    assert (on_record["after"], on_record["reason"]) == (None, "sent by mistake")
+    async with database.begin() as connection:
+        actions = await connection.scalars(select(audit_entries.c.action))
+        assert "event.void" in actions.all()
+
+
+async def test_the_last_correction_rules_and_a_repeated_one_changes_nothing(
+    api: httpx.AsyncClient, operator: Headers, database: Database, tenant: SampleTenant
+) -> None:
+    await count(database, event(tenant, "1", input_tokens=5))
+    await correct(api, operator, tenant, void("c1"))
+    await correct(api, operator, tenant, amend(tenant, "c2", input_tokens="7.5", images=2))
+    await correct(api, operator, tenant, amend(tenant, "c3", images=1))
+    again = await correct(api, operator, tenant, void("c1"))
+    assert again["corrections"] == [{"id": "c1", "state": "repeated"}]
+    assert again["changes"] == []
+    assert await usage(database) == {("model-b", "images"): (Decimal(1), 1)}
+    assert await differences(database, tenant) == 0
+    other = void("c1", of="2")
+    body = {"tenant": tenant.id, "corrections": [other]}
+    clash = await api.post("/v1/corrections", headers=operator, json=body)
+    assert (clash.status_code, clash.json()["code"]) == (409, "conflict")
+
+
+async def test_a_correction_waits_for_its_event(
+    api: httpx.AsyncClient, operator: Headers, database: Database, tenant: SampleTenant
+) -> None:
+    waiting = [amend(tenant, "c1", images=9), void("c2"), amend(tenant, "c3", of="2", images=1)]
+    result = await correct(api, operator, tenant, *waiting)
+    assert {one["state"] for one in result["corrections"]} == {"pending"}
+    await count(database, event(tenant, "1", images=3), event(tenant, "2", images=4))
+    assert await usage(database) == {("model-b", "images"): (Decimal(1), 1)}
+    assert await differences(database, tenant) == 0
+    await count(database, event(tenant, "1", images=3))
+    await correct(api, operator, tenant, amend(tenant, "c4", images=2))
+    assert await usage(database) == {("model-b", "images"): (Decimal(3), 2)}
+
+
+async def test_a_preview_tells_usage_and_spend_and_changes_nothing(
+    api: httpx.AsyncClient, operator: Headers, database: Database, tenant: SampleTenant
+) -> None:
+    await count(database, event(tenant, "1", input_tokens=1000))
+    before = await usage(database)
+    result = await correct(
+        api, operator, tenant, amend(tenant, "c1", input_tokens=2500), preview="true"
+    )
+    assert result["preview"] is True
+    assert [(one["model"], one["quantity"]) for one in result["changes"]] == [
+        ("model-a", "-1000"),
+        ("model-b", "2500"),
+    ]
+    assert [set(one) for one in result["spend"]] == [{"start", "end", "before", "after"}]
+    assert await usage(database) == before
+    assert (await api.get("/v1/corrections", headers=tenant.headers)).json()["items"] == []
+
+
+async def test_a_backfill_is_previewed(
+    api: httpx.AsyncClient, operator: Headers, database: Database, tenant: SampleTenant
+) -> None:
+    await count(database, event(tenant, "1", requests=1))
+    past = (NOW - timedelta(days=40)).isoformat()
+    members = [
+        tenant.event("1"),
+        tenant.event("2", time=past),
+        tenant.event("3", time=past, data__quantities={"requests": 2}),
+        tenant.event("4", time="never"),
+    ]
+    answer = await api.post("/v1/events/preview", headers=operator, json=members)
+    assert answer.status_code == 200, answer.text
+    preview = answer.json()
+    assert {name: preview["verdict"][name] for name in ("accepted", "duplicates", "rejected")} == {
+        "accepted": 2,
+        "duplicates": 1,
+        "rejected": 1,
+    }
+    assert [(one["quantity"], one["event_count"]) for one in preview["changes"]] == [("3", 2)]
+    assert len(preview["spend"]) == 1
+    assert await usage(database) == {("model-a", "requests"): (Decimal(1), 1)}
+
+
+@pytest.mark.parametrize(
+    ("change", "status"),
+    [
+        ({"action": "amend"}, 422),
+        ({"reason": "  "}, 422),
+        ({"event": {"id": "1"}}, 422),
+        (
+            {
+                "action": "amend",
+                "data": {"application": "app_x", "model": "m", "quantities": {"requests": 1}},
+            },
+            422,
+        ),
+    ],
+)
+async def test_a_correction_that_can_not_be_is_a_problem(
+    api: httpx.AsyncClient,
+    operator: Headers,
+    tenant: SampleTenant,
+    change: dict[str, Any],
+    status: int,
+) -> None:
+    body = {"tenant": tenant.id, "corrections": [void("c1") | change]}
+    answer = await api.post("/v1/corrections", headers=operator, json=body)
+    assert answer.status_code == status, answer.text
+    assert answer.json()["errors"]
+
+
+async def test_only_the_operator_corrects(
+    api: httpx.AsyncClient, operator: Headers, tenant: SampleTenant
+) -> None:
+    body = {"tenant": tenant.id, "corrections": [void("c1")]}
+    answer = await api.post("/v1/corrections", headers=tenant.headers, json=body)
+    assert answer.status_code == 403
+    unnamed = {"corrections": [void("c1")]}
+    answer = await api.post("/v1/corrections", headers=operator, json=unnamed)
+    assert (answer.status_code, answer.json()["errors"][0]["field"]) == (422, "tenant")
+    nobody = {"tenant": "ten_x", "corrections": [void("c1")]}
+    assert (await api.post("/v1/corrections", headers=operator, json=nobody)).status_code == 404
