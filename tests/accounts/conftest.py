@@ -12,8 +12,7 @@ from backend.accounts.sessions import begin_session
 from backend.ids import new_id
 from backend.storage.database import Database
 from backend_client.types.accounts import Role
-from tests.api.conftest import api, api_settings, app, operator, session
-from tests.client.conftest import url
+from tests.api.conftest import api, api_settings, app, operator, session, url
 
 __all__ = ["api", "api_settings", "app", "operator", "session", "url"]
 

@@ -17,6 +17,7 @@ from backend.ids import new_id
 from backend.metering.consumer import UsageConsumer
 from backend.settings import Settings
 from backend.storage.database import Database
+from tests.serving import served
 
 CATALOG = Path(__file__).parents[2] / "catalog.yaml"
 
@@ -50,6 +51,13 @@ async def api(app: FastAPI) -> AsyncIterator[httpx.AsyncClient]:
     transport = httpx.ASGITransport(app, raise_app_exceptions=False)
     async with httpx.AsyncClient(transport=transport, base_url="http://api") as client:
         yield client
+
+
+@pytest.fixture
+async def url(app: FastAPI) -> AsyncIterator[str]:
+    """Where uvicorn serves the API, on a real port."""
+    async with served(app) as address:
+        yield address
 
 
 @pytest.fixture

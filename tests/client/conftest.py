@@ -8,14 +8,12 @@ from typing import Any
 
 import httpx
 import pytest
-from fastapi import FastAPI
 
 from backend_client import AsyncFareboxClient, FareboxClient
-from tests.api.conftest import api, api_settings, app, operator, session, worker
+from tests.api.conftest import api, api_settings, app, operator, session, url, worker
 from tests.client.flaky import FlakyServer
-from tests.serving import served
 
-__all__ = ["api", "api_settings", "app", "operator", "session", "worker"]
+__all__ = ["api", "api_settings", "app", "operator", "session", "url", "worker"]
 
 Invoke = Callable[..., Awaitable[Any]]
 
@@ -65,13 +63,6 @@ async def client(request: pytest.FixtureRequest) -> AsyncIterator[Caller]:
     caller = Caller(request.param)
     yield caller
     await caller.close()
-
-
-@pytest.fixture
-async def url(app: FastAPI) -> AsyncIterator[str]:
-    """Where uvicorn serves the API."""
-    async with served(app) as address:
-        yield address
 
 
 @pytest.fixture

@@ -1,0 +1,121 @@
+"""What docs/api.md says: its examples are run, its tables compared with the code."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import re
+import shlex
+from collections import defaultdict
+from pathlib import Path
+from string import Template
+from typing import Any
+
+import httpx
+import pytest
+
+from backend import errors
+from backend.accounts.principal import ROLE_PERMISSIONS, SCOPE_PERMISSIONS, Permission
+from backend_client import InvalidInput
+from backend_client.types.accounts import Role
+
+DOCUMENT = (Path(__file__).parents[2] / "docs" / "api.md").read_text()
+
+
+def blocks(language: str) -> list[str]:
+    return re.findall(rf"^```{language}\n(.*?)^```", DOCUMENT, re.MULTILINE | re.DOTALL)
+
+
+def rows(heading: str) -> list[list[str]]:
+    """The cells of the table whose heading begins so."""
+    table = DOCUMENT[DOCUMENT.index(heading) :].split("\n\n")[0].splitlines()[2:]
+    return [[cell.strip() for cell in row.strip("|").split("|")] for row in table]
+
+
+def asked(line: str, variables: dict[str, str]) -> tuple[dict[str, Any], int]:
+    """A curl command as arguments for httpx, and the status that the comment promises."""
+    command, _, status = line.rpartition("#")
+    words = shlex.split(Template(command).safe_substitute(variables))
+    assert words[0] == "curl"
+    request: dict[str, Any] = {"method": "GET", "url": words[1], "headers": {}}
+    for option, value in zip(words[2::2], words[3::2], strict=True):
+        if option == "-H":
+            name, _, text = value.partition(": ")
+            request["headers"][name] = text
+        else:
+            assert option == "-d", line
+            request |= {"method": "POST", "content": value}
+    return request, int(status)
+
+
+@pytest.fixture
+async def variables(
+    api: httpx.AsyncClient, session: dict[str, str], operator: dict[str, str]
+) -> dict[str, str]:
+    found = await api.get("/v1/applications", headers=session)
+    application = found.json()["items"][0]["id"]
+    wanted = {"name": "Of the documentation", "application_id": application}
+    key = await api.post("/v1/keys", headers=session, json=wanted)
+    return {
+        "FAREBOX": "",
+        "SESSION": session["authorization"].removeprefix("Bearer "),
+        "OPERATOR": operator["authorization"].removeprefix("Bearer "),
+        "KEY": key.json()["secret"],
+        "APPLICATION": application,
+    }
+
+
+@pytest.mark.engine
+async def test_the_commands_answer_as_promised(
+    api: httpx.AsyncClient, variables: dict[str, str]
+) -> None:
+    lines = [line for block in blocks("sh") for line in block.splitlines()]
+    assert len(lines) > 10
+    answers = {}
+    for line in lines:
+        request, promised = asked(line, variables)
+        answers[line] = await api.request(**request)
+        assert answers[line].status_code == promised, (line, answers[line].text)
+    refused = next(answer for line, answer in answers.items() if '{"name": ""}' in line)
+    shown = json.loads(blocks("json")[0])
+    assert refused.json() | {"request_id": shown["request_id"]} == shown
+    made = [answer.json() for line, answer in answers.items() if "Mobile" in line]
+    assert len({one["id"] for one in made}) == 1
+
+
+@pytest.mark.engine
+async def test_the_python_example_runs(url: str, variables: dict[str, str]) -> None:
+    names: dict[str, Any] = {"url": url, "session": variables["SESSION"]}
+    example = compile(blocks("python")[0], "docs/api.md", "exec")
+    await asyncio.to_thread(exec, example, names)
+    assert names["key"].name == "Worker"
+    assert names["refused"] == ["models"]
+    assert names["InvalidInput"] is InvalidInput
+
+
+@pytest.mark.fast
+def test_the_table_of_permissions_is_the_codes() -> None:
+    by_permission: dict[Permission, tuple[list[str], list[str]]] = defaultdict(lambda: ([], []))
+    for scope, allowed in SCOPE_PERMISSIONS.items():
+        for permission in allowed:
+            by_permission[permission][0].append(f"`{scope.value}`")
+    for role, allowed in ROLE_PERMISSIONS.items():
+        for permission in allowed if role is not Role.OPERATOR else ():
+            by_permission[permission][1].append(role.value)
+    told = {name.strip("`"): (scopes, roles) for name, scopes, roles in rows("| Permission |")}
+    assert told == {
+        permission.value: tuple(", ".join(part) for part in by_permission[permission])
+        for permission in Permission
+    }
+
+
+@pytest.mark.fast
+def test_the_table_of_errors_is_the_codes() -> None:
+    kinds = [kind for kind in vars(errors).values() if isinstance(kind, type)]
+    served = {
+        (kind.status, kind.code)
+        for kind in kinds
+        if issubclass(kind, errors.FareboxError) and kind is not errors.ConfigurationError
+    }
+    told = {(int(status), code.strip("`")) for status, code, _ in rows("| Status |")}
+    assert told == served
