@@ -6,6 +6,7 @@ from backend_client.accounts import AsyncAccountsMethods
 from backend_client.billing import AsyncBillingMethods
 from backend_client.invoices import AsyncInvoiceMethods
 from backend_client.metering import AsyncMeteringMethods
+from backend_client.reconciliation import AsyncReconciliationMethods
 from backend_client.wallets import AsyncWalletMethods
 
 
@@ -14,6 +15,7 @@ class AsyncFareboxClient(
     AsyncBillingMethods,
     AsyncInvoiceMethods,
     AsyncMeteringMethods,
+    AsyncReconciliationMethods,
     AsyncWalletMethods,
 ):
     """Farebox's API over asyncio. Close it when done, or use it in ``async with``.

@@ -6,11 +6,17 @@ from backend_client.accounts import AccountsMethods
 from backend_client.billing import BillingMethods
 from backend_client.invoices import InvoiceMethods
 from backend_client.metering import MeteringMethods
+from backend_client.reconciliation import ReconciliationMethods
 from backend_client.wallets import WalletMethods
 
 
 class FareboxClient(
-    AccountsMethods, BillingMethods, InvoiceMethods, MeteringMethods, WalletMethods
+    AccountsMethods,
+    BillingMethods,
+    InvoiceMethods,
+    MeteringMethods,
+    ReconciliationMethods,
+    WalletMethods,
 ):
     """Farebox's API over plain calls. Close it when done, or use it in ``with``.
 

@@ -211,13 +211,17 @@ class Reconciliation(Answer):
 
 
 class MarginRow(Answer):
-    """What a tenant's use of a model brought and cost, in one currency.
+    """What a tenant's use of a model brought and cost in its billing period, in one currency.
 
-    ``cost`` is null where the rate of a meter in ``unrated`` is not known.
+    Fees, minimums and discounts belong to no model: theirs is ``*``. ``cost`` is null where the
+    rate of a meter in ``unrated`` is not known, or is in another currency.
     """
 
     tenant: str
     model: str
+    start: Instant
+    end: Instant
+    currency: Currency
     revenue: Exact
     cost: Exact | None
     margin: Exact | None
@@ -226,9 +230,12 @@ class MarginRow(Answer):
 
 
 class MarginReport(Answer):
-    """Margin by tenant and model from ``start`` to ``end`` (exclusive)."""
+    """Margin by tenant and model, in the billing periods that hold ``at``; a page of tenants.
 
-    start: Instant
-    end: Instant
-    currency: str
+    Charges with tiers or included units are split over the models by their quantities.
+    """
+
+    at: Instant
+    cost_currency: Currency
     rows: list[MarginRow]
+    next_cursor: str | None = None

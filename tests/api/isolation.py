@@ -139,7 +139,8 @@ class TenantOfTest:
             "group_by": "model",
         }
         if operation.for_operators:
-            known |= dict.fromkeys(operation.parameters("path") - set(known), "1")
+            named = operation.parameters("path") | operation.parameters("query")
+            known |= dict.fromkeys(named - set(known), "1")
         url = operation.path
         for name in operation.parameters("path"):
             assert name in known, f"{operation.name}: say what of A's {name} names"

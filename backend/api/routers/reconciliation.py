@@ -81,7 +81,7 @@ async def post_reconciliation(
         file.seek(0)
         async with services.database.begin() as connection:
             made, new = await import_export(
-                connection, services.settings, caller, file, name, options
+                connection, services.settings, caller.id, file, name, options
             )
     if not new:
         response.status_code = 200
@@ -156,5 +156,5 @@ async def patch_discrepancy(
     """Say what is made of a discrepancy: open, explained or accepted, and why."""
     async with services.database.begin() as connection:
         return await change_discrepancy(
-            connection, caller, reconciliation_id, discrepancy_id, change
+            connection, caller.id, reconciliation_id, discrepancy_id, change
         )

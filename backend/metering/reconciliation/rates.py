@@ -86,13 +86,16 @@ class Rates:
 @lru_cache(maxsize=10_000)
 def _list_price(provider: str | None, model: str, meter: str, day: date) -> Decimal | None:
     at = datetime.combine(day, time(12), UTC)
-    try:
-        price = calc_price(
-            _LISTED[meter](), model, provider_id=provider, genai_request_timestamp=at
-        )
-    except LookupError:
-        return None
-    return price.total_price / _PROBE
+    # The operator's word for a provider may be none of the package's; the model's name then tells.
+    for provider_id in (provider, None) if provider else (None,):
+        try:
+            price = calc_price(
+                _LISTED[meter](), model, provider_id=provider_id, genai_request_timestamp=at
+            )
+        except LookupError:
+            continue
+        return price.total_price / _PROBE
+    return None
 
 
 def load_rates(path: Path | None) -> Rates:

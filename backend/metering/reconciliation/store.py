@@ -15,7 +15,6 @@ from sqlalchemy.dialects.postgresql import insert as upsert
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from backend.accounts.pages import Cursor, page_of
-from backend.accounts.principal import Principal
 from backend.errors import Conflict, NotFound
 from backend.ids import new_id
 from backend.metering.reconciliation.causes import Evidence
@@ -45,12 +44,12 @@ _READ_BYTES = 1_048_576
 async def import_export(
     connection: AsyncConnection,
     settings: Settings,
-    caller: Principal,
+    actor: str,
     file: IO[bytes],
     file_name: str,
     options: ReconciliationOptions,
 ) -> tuple[Reconciliation, bool]:
-    """Read an export, match it, and keep both; tell whether it is new.
+    """Read an export, match it, and keep both for ``actor``; tell whether it is new.
 
     The same file with the same options is the import that was there, unchanged. Raises
     ``UnreadableExport``, having kept nothing.
@@ -75,7 +74,7 @@ async def import_export(
             last_day=last_day,
             currency=export.currency,
             entries=len(export.sums),
-            created_by=caller.id,
+            created_by=actor,
             matched_at=now,
             matched=0,
             totals=[],
@@ -297,7 +296,7 @@ async def list_discrepancies(
 
 async def change_discrepancy(
     connection: AsyncConnection,
-    caller: Principal,
+    actor: str,
     reconciliation_id: str,
     discrepancy_id: str,
     change: DiscrepancyChange,
@@ -306,7 +305,7 @@ async def change_discrepancy(
     parent = await _row(connection, reconciliation_id)
     note = {
         "at": datetime.now(UTC).isoformat(),
-        "actor": caller.id,
+        "actor": actor,
         "status": change.status.value,
         "text": change.note,
     }

@@ -1,0 +1,46 @@
+"""What tenants' use of models brings and costs, for the operator."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import Annotated, Literal
+
+from fastapi import APIRouter, Depends, Query, Response
+from pydantic import AwareDatetime
+
+from backend.accounts.principal import Permission, Principal
+from backend.api.dependencies import PageCursor, PageLimit, ServicesNow, needs
+from backend.billing.margin import margin_csv, margin_report
+from backend_client.types.reconciliation import MarginReport
+
+router = APIRouter(tags=["operator"])
+
+
+@router.get(
+    "/v1/margin",
+    response_model=MarginReport,
+    responses={200: {"content": {"text/csv": {}}}},
+)
+async def get_margin(
+    services: ServicesNow,
+    caller: Annotated[Principal, Depends(needs(Permission.OPERATE))],
+    at: Annotated[
+        AwareDatetime | None, Query(description="In the billing periods that hold this; now")
+    ] = None,
+    answer_format: Annotated[Literal["json", "csv"], Query(alias="format")] = "json",
+    cursor: PageCursor = None,
+    limit: PageLimit = 50,
+) -> MarginReport | Response:
+    """Return the margin by tenant and model, a page of tenants at a time."""
+    async with services.database.snapshot() as connection:
+        report = await margin_report(
+            connection,
+            services.settings,
+            (at or datetime.now(UTC)).astimezone(UTC),
+            cursor=cursor,
+            limit=limit,
+        )
+    if answer_format == "csv":
+        headers = {"content-disposition": 'attachment; filename="margin.csv"'}
+        return Response(margin_csv(report.rows), media_type="text/csv", headers=headers)
+    return report
