@@ -13,14 +13,32 @@ from starlette.types import ASGIApp
 from portal import downloads
 from portal.auth import AuthRoutes
 from portal.build import static_directory
-from portal.pages import keys, not_found, operations, overview, playground, sign_in, spend, usage
+from portal.pages import (
+    invoices,
+    keys,
+    not_found,
+    operations,
+    overview,
+    playground,
+    sign_in,
+    spend,
+    usage,
+)
 from portal.security import SecurityHeaders, content_security_policy
 from portal.settings import portal_settings
 from portal.state.session import Session
 
 log = logging.getLogger(__name__)
 
-SIGNED_IN: tuple[ModuleType, ...] = (overview, playground, keys, usage, spend, operations)
+SIGNED_IN: tuple[ModuleType, ...] = (
+    overview,
+    playground,
+    keys,
+    usage,
+    spend,
+    invoices,
+    operations,
+)
 
 
 def secured(app: ASGIApp) -> ASGIApp:

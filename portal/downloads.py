@@ -8,13 +8,14 @@ from starlette.requests import Request
 from starlette.responses import PlainTextResponse, RedirectResponse, Response
 from starlette.routing import Route
 
-from backend_client import ClientError, Unauthenticated
+from backend_client import ClientError, Forbidden, NotFound, Unauthenticated
 from backend_client.types.usage import UsageDimension
 from portal.session import callers
 from portal.settings import SESSION_COOKIE, SIGN_IN_PAGE
 from portal.usage_question import usage_question
 
 EVERY_DIMENSION = tuple(UsageDimension)
+INVOICE_FILES = {"pdf": "application/pdf", "csv": "text/csv; charset=utf-8"}
 
 
 async def usage_csv(request: Request) -> Response:
@@ -48,4 +49,35 @@ async def usage_csv(request: Request) -> Response:
     )
 
 
-routes = [Route("/downloads/usage.csv", usage_csv, methods=["GET"])]
+async def invoice_file(request: Request) -> Response:
+    """An invoice as PDF or CSV, as the API makes it."""
+    token = request.cookies.get(SESSION_COOKIE, "")
+    invoice_id, _, kind = request.path_params["file"].rpartition(".")
+    if kind not in INVOICE_FILES:
+        return PlainTextResponse("An invoice is a .pdf or a .csv.", status_code=404)
+    content: bytes | str
+    try:
+        caller = await callers.find(token)
+        invoice = await caller.client.invoice(invoice_id)
+        if kind == "pdf":
+            content = await caller.client.invoice_pdf(invoice_id)
+        else:
+            content = await caller.client.invoice_csv(invoice_id)
+    except Unauthenticated:
+        return RedirectResponse(SIGN_IN_PAGE, status_code=303)
+    except (NotFound, Forbidden) as problem:
+        return PlainTextResponse(f"There is nothing to download: {problem}", status_code=404)
+    except ClientError as problem:
+        return PlainTextResponse(f"The download failed: {problem}", status_code=502)
+    name = invoice.number or f"draft-{invoice.period.start:%Y-%m}"
+    return Response(
+        content,
+        media_type=INVOICE_FILES[kind],
+        headers={"Content-Disposition": f'attachment; filename="{name}.{kind}"'},
+    )
+
+
+routes = [
+    Route("/downloads/usage.csv", usage_csv, methods=["GET"]),
+    Route("/downloads/invoices/{file}", invoice_file, methods=["GET"]),
+]

@@ -24,6 +24,7 @@ PLACES = (
     Place("/keys", "API keys", "key-round"),
     Place("/usage", "Usage", "chart-column"),
     Place("/spend", "Spend", "receipt"),
+    Place("/invoices", "Invoices", "file-text"),
 )
 OPERATOR_PLACES = (Place("/operations", "Operations", "activity"),)
 """What the API's seller sees besides."""

@@ -1,0 +1,71 @@
+"""The invoices page: the list, and one invoice with its lines."""
+
+from __future__ import annotations
+
+from portal.formatting import money, period
+from portal.invoice_rows import (
+    InvoiceLineRow,
+    InvoiceRow,
+    SumRow,
+    invoice_note,
+    invoice_row,
+    line_rows,
+    sum_rows,
+)
+from portal.session import SPENDERS, Caller, signed_in
+from portal.state.page import PageState
+from portal.state.session import Session
+
+
+class Invoices(PageState, Session):
+    """All invoices; ``opened`` is the id of the one that is shown, empty for the list."""
+
+    invoices: list[InvoiceRow] = []
+    opened: str = ""
+    name: str = ""
+    status: str = ""
+    colour: str = "gray"
+    period_name: str = ""
+    total: str = ""
+    to_pay: str = ""
+    note: str = ""
+    customer: str = ""
+    lines: list[InvoiceLineRow] = []
+    sums: list[SumRow] = []
+
+    @signed_in(roles=SPENDERS, background=True)
+    async def load(self, caller: Caller) -> None:
+        """Load the list; or the invoice that the address names, as a reminder's link does."""
+        wanted = self.router.url.query_parameters.get("invoice", "")
+        rows = [invoice_row(one) for one in await caller.client.invoices()]
+        async with self:
+            self.invoices = rows
+            self.opened = ""
+        if wanted:
+            await self._open(caller, wanted)
+        async with self:
+            self._ready()
+
+    @signed_in(roles=SPENDERS, background=True)
+    async def open(self, caller: Caller, invoice_id: str) -> None:
+        """Show an invoice."""
+        await self._open(caller, invoice_id)
+
+    @signed_in(roles=SPENDERS)
+    async def close(self, caller: Caller) -> None:
+        """Go back to the list."""
+        self.opened = ""
+
+    async def _open(self, caller: Caller, invoice_id: str) -> None:
+        invoice = await caller.client.invoice(invoice_id)
+        row = invoice_row(invoice)
+        async with self:
+            self.opened = invoice.id
+            self.name, self.status, self.colour = row.name, row.state, row.colour
+            zone = invoice.period.time_zone
+            self.period_name = period(invoice.period.start, invoice.period.end, zone)
+            self.total, self.to_pay = row.total, money(invoice.due.amount, invoice.due.currency)
+            self.note = invoice_note(invoice)
+            self.customer = ", ".join([invoice.customer.name, *invoice.customer.address])
+            self.lines = line_rows(invoice)
+            self.sums = sum_rows(invoice)
