@@ -79,6 +79,7 @@ class Gateway:
         except asyncio.CancelledError:
             self._recorder.record_later(call, "aborted")
             raise
+        call.answered = True
         choices = document.get("choices")
         for choice in choices if isinstance(choices, list) else []:
             call.heard(choice.get("message") if isinstance(choice, dict) else None)

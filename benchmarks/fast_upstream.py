@@ -1,0 +1,89 @@
+"""A provider that costs next to nothing: fixed bytes over asyncio, plain or streamed.
+
+python -m benchmarks.fast_upstream PORT
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import re
+import sys
+from typing import cast
+
+import uvloop
+
+CHUNKS = 32
+_USAGE = {"prompt_tokens": 12, "completion_tokens": CHUNKS, "total_tokens": 12 + CHUNKS}
+_HEAD = {"id": "c1", "created": 1, "model": "fast"}
+
+
+def _plain() -> bytes:
+    message = {"role": "assistant", "content": " word" * CHUNKS}
+    choice = {"index": 0, "message": message, "finish_reason": "stop"}
+    answer = {**_HEAD, "object": "chat.completion", "choices": [choice], "usage": _USAGE}
+    body = json.dumps(answer).encode()
+    return (
+        b"HTTP/1.1 200 OK\r\ncontent-type: application/json\r\ncontent-length: "
+        + str(len(body)).encode()
+        + b"\r\n\r\n"
+        + body
+    )
+
+
+def _events() -> list[bytes]:
+    made = []
+    for number in range(CHUNKS):
+        finish = "stop" if number == CHUNKS - 1 else None
+        choice = {"index": 0, "delta": {"content": " word"}, "finish_reason": finish}
+        made.append({**_HEAD, "object": "chat.completion.chunk", "choices": [choice]})
+    made.append({**_HEAD, "object": "chat.completion.chunk", "choices": [], "usage": _USAGE})
+    events = [b"data: " + json.dumps(one).encode() + b"\n\n" for one in made]
+    return [*events, b"data: [DONE]\n\n"]
+
+
+PLAIN = _plain()
+STREAM_HEAD = (
+    b"HTTP/1.1 200 OK\r\ncontent-type: text/event-stream\r\ntransfer-encoding: chunked\r\n\r\n"
+)
+EVENTS = [b"%x\r\n%b\r\n" % (len(event), event) for event in _events()]
+_LENGTH = re.compile(rb"\r\ncontent-length: *(\d+)", re.IGNORECASE)
+
+
+class FastProvider(asyncio.Protocol):
+    """Answers whatever it is asked, one request after another on a kept connection."""
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        self._transport = cast(asyncio.WriteTransport, transport)  # uvloop's is of its own kind
+        self._taken = b""
+
+    def data_received(self, data: bytes) -> None:
+        self._taken += data
+        while b"\r\n\r\n" in self._taken:
+            head, _, rest = self._taken.partition(b"\r\n\r\n")
+            found = _LENGTH.search(head)
+            length = int(found.group(1)) if found else 0
+            if len(rest) < length:
+                return
+            self._taken = rest[length:]
+            streams = re.search(rb'"stream": *true', rest[:length])
+            self._answer(streamed=streams is not None)
+
+    def _answer(self, *, streamed: bool) -> None:
+        if not streamed:
+            self._transport.write(PLAIN)
+            return
+        self._transport.write(STREAM_HEAD)
+        for event in EVENTS:  # each on its own, as they come from a model
+            self._transport.write(event)
+        self._transport.write(b"0\r\n\r\n")
+
+
+async def serve(port: int) -> None:
+    """Serve on loopback until killed."""
+    server = await asyncio.get_running_loop().create_server(FastProvider, "127.0.0.1", port)
+    await server.serve_forever()
+
+
+if __name__ == "__main__":
+    uvloop.run(serve(int(sys.argv[1])))

@@ -1,0 +1,262 @@
+"""What the gateway adds to a call, against asking the same provider directly in the same run.
+
+    python -m benchmarks.gateway                    # about two minutes
+    python -m benchmarks.gateway --litellm PATH/TO/litellm --portkey PATH/TO/start-server.js
+
+The provider answers fixed bytes at once, so all that is measured is overhead; it, the client, the
+gateway, the worker, NATS and PostgreSQL share this machine. Every call is admitted, forwarded,
+counted and acknowledged by JetStream before its answer ends: nothing is switched off. Peers run
+without a database or a key store, and so without accounting.
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import json
+import os
+import platform
+import secrets
+import shutil
+import subprocess
+import sys
+import tempfile
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+from typing import Any
+
+import asyncpg
+import httpx
+import uvloop
+
+from backend.accounts.operator_keys import create_operator_key
+from backend.storage.database import Database
+from backend_client import AsyncFareboxClient
+from backend_client.types.accounts import ApiKeyCreate, TenantCreate
+from benchmarks.http_load import Figures, Target, ask_once, measure
+from tests.conftest import free_port
+from tests.crash.installation import CrashableInstallation
+from tests.waiting import until
+
+MODEL = "fast"
+_PRICED: dict[str, Any] = {
+    "id": "tokens",
+    "name": "Tokens",
+    "kind": "per_unit",
+    "meters": ["input_tokens", "output_tokens"],
+    "price": 1,
+}
+_QUOTA = {"meters": ["input_tokens", "output_tokens"], "quantity": 10**12, "limit": "hard"}
+CATALOG: dict[str, Any] = {
+    "version": 1,
+    "default_plan": "plain",
+    "models": [
+        {
+            "id": MODEL,
+            "name": "Fast",
+            "context_window": 4096,
+            "max_output_tokens": 1024,
+            "tokenizer": "tiktoken:o200k_base",
+        }
+    ],
+    "plans": [
+        {"id": "plain", "name": "Plain", "currency": "USD", "charges": [_PRICED]},
+        {
+            "id": "limited",
+            "name": "Limited",
+            "currency": "USD",
+            "charges": [_PRICED],
+            "quotas": [_QUOTA],
+        },
+    ],
+}
+
+
+@contextmanager
+def process(*arguments: str, **environment: str) -> Iterator[None]:
+    """A child process for as long as the block lasts."""
+    child = subprocess.Popen(
+        arguments,
+        env={**os.environ, **environment},
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+    )
+    try:
+        yield
+    finally:
+        child.terminate()
+        child.wait()
+
+
+async def until_answers(target: Target) -> None:
+    """Return once a target answers a completion."""
+
+    async def answers() -> bool:
+        try:
+            await ask_once(target)
+        except (OSError, RuntimeError, asyncio.IncompleteReadError):
+            return False
+        return True
+
+    await until(answers, seconds=90)
+
+
+async def make_key(installation: CrashableInstallation, plan: str) -> Target:
+    """A tenant on a plan, and the gateway as it calls it."""
+    database = Database(installation.database_url, pool_size=1)
+    async with database.begin() as connection:
+        _, operator = await create_operator_key(connection, plan)
+    await database.close()
+    async with AsyncFareboxClient(installation.api_url, operator) as client:
+        tenant = await client.create_tenant(TenantCreate(slug=plan, name=plan, plan=plan))
+    secret = await key_of(installation, tenant.id)
+    name = "farebox" if plan == "plain" else "farebox, hard quota"
+    headers = {"authorization": f"Bearer {secret}"}
+    return Target(name, f"{installation.api_url}/v1", MODEL, headers)
+
+
+async def key_of(installation: CrashableInstallation, tenant_id: str) -> str:
+    """Make a key by way of a person's session, as the portal does."""
+    from backend.accounts.members import add_member, upsert_user
+    from backend.accounts.sessions import begin_session
+    from backend_client.types.accounts import Role
+
+    database = Database(installation.database_url, pool_size=1)
+    async with database.begin() as connection:
+        user = await upsert_user(
+            connection, issuer="benchmark", subject=tenant_id, name="Benchmark", email=None
+        )
+        await add_member(connection, tenant_id, user, Role.OWNER)
+        session = await begin_session(connection, user, tenant_id, seconds=3600)
+    await database.close()
+    async with AsyncFareboxClient(installation.api_url, session.token) as client:
+        (application,) = await client.applications()
+        made = await client.create_key(ApiKeyCreate(name="bench", application_id=application.id))
+    return made.secret
+
+
+def litellm(program: str, upstream: str, home: Path, stack: ExitStack) -> Target:
+    """LiteLLM's proxy, with one worker and no database."""
+    port, master_key = free_port(), "sk-" + secrets.token_hex(16)
+    parameters = {"model": f"openai/{MODEL}", "api_base": upstream, "api_key": "sk-x"}
+    config = {
+        "model_list": [{"model_name": MODEL, "litellm_params": parameters}],
+        "litellm_settings": {"callbacks": [], "num_retries": 0},
+    }
+    file = home / "litellm.yaml"
+    file.write_text(json.dumps(config))
+    arguments = ["--config", str(file), "--host", "127.0.0.1", "--port", str(port)]
+    stack.enter_context(
+        process(
+            program,
+            *arguments,
+            "--num_workers",
+            "1",
+            LITELLM_MASTER_KEY=master_key,
+            LITELLM_LOCAL_MODEL_COST_MAP="True",
+            LITELLM_LOG="ERROR",
+        )
+    )
+    headers = {"authorization": f"Bearer {master_key}"}
+    return Target("LiteLLM", f"http://127.0.0.1:{port}/v1", MODEL, headers)
+
+
+def portkey(script: str, upstream: str, stack: ExitStack) -> Target:
+    """Portkey's gateway on Node."""
+    port = free_port()
+    stack.enter_context(process("node", script, "--headless", f"--port={port}"))
+    headers = {
+        "authorization": "Bearer sk-x",
+        "x-portkey-provider": "openai",
+        "x-portkey-custom-host": upstream,
+    }
+    return Target("Portkey", f"http://127.0.0.1:{port}/v1", MODEL, headers)
+
+
+async def compare(targets: list[Target], seconds: float) -> None:
+    """Measure each target in each way, in turn, and print ratios to the first."""
+    print("| way | target | p50 ms | p95 ms | calls/s | p50 added ms | calls/s of direct |")
+    print("|---|---|---|---|---|---|---|")
+    for stream in (False, True):
+        for concurrency in (1, 16):
+            direct: Figures | None = None
+            for target in targets:
+                await measure(target, stream=stream, concurrency=concurrency, seconds=1)
+                found = await measure(
+                    target, stream=stream, concurrency=concurrency, seconds=seconds
+                )
+                direct = direct or found
+                way = f"{'streamed' if stream else 'plain'}, {concurrency} at a time"
+                print(
+                    f"| {way} | {target.name} | {found.p50_ms:.2f} | {found.p95_ms:.2f} "
+                    f"| {found.per_second:,.0f} | {found.p50_ms - direct.p50_ms:.2f} "
+                    f"| {found.per_second / direct.per_second:.3f} |",
+                    flush=True,
+                )
+
+
+async def counted(installation: CrashableInstallation) -> None:
+    """Wait for the worker, and say that every call was metered: one event for each."""
+    connection = await asyncpg.connect(installation.database_url)
+    seen = -1
+
+    async def settled() -> bool:
+        nonlocal seen
+        before, seen = seen, await connection.fetchval("SELECT count(*) FROM events")
+        async with httpx.AsyncClient() as client:
+            answer = await client.get(f"{installation.api_url}/readyz")
+        return before == seen and answer.status_code == 200
+
+    await until(settled, seconds=60)
+    print(f"\nEvents counted of the gateway's calls: {seen:,}")
+    await connection.close()
+
+
+async def run(arguments: argparse.Namespace) -> None:
+    """Start everything, measure, stop everything."""
+    home = Path(tempfile.mkdtemp(prefix="fb-"))
+    port = free_port()
+    upstream = f"http://127.0.0.1:{port}/v1"
+    catalog = home / "catalog.yaml"
+    catalog.write_text(json.dumps(CATALOG))
+    os.environ["FAREBOX_CATALOG"] = str(catalog)
+    os.environ["FAREBOX_UPSTREAMS"] = json.dumps(
+        [{"name": "fast", "base_url": upstream, "models": [MODEL]}]
+    )
+    installation = CrashableInstallation(home)
+    installation.start_engines()
+    with ExitStack() as stack:
+        stack.callback(shutil.rmtree, home, ignore_errors=True)
+        stack.callback(installation.stop)
+        stack.enter_context(process(sys.executable, "-m", "benchmarks.fast_upstream", str(port)))
+        await installation.start_roles()
+        targets = [
+            Target("direct", upstream, MODEL, {}),
+            await make_key(installation, "plain"),
+            await make_key(installation, "limited"),
+        ]
+        if arguments.litellm:
+            targets.append(litellm(arguments.litellm, upstream, home, stack))
+        if arguments.portkey:
+            targets.append(portkey(arguments.portkey, upstream, stack))
+        for target in targets:
+            await until_answers(target)
+        await compare(targets, arguments.seconds)
+        await counted(installation)
+        print(f"CPU seconds: {installation.cpu_seconds()}")
+
+
+def main() -> None:
+    """Run from the command line."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--seconds", type=float, default=8, help="how long each measure takes")
+    parser.add_argument("--litellm", help="the program, in an environment of its own")
+    parser.add_argument("--portkey", help="@portkey-ai/gateway's build/start-server.js")
+    arguments = parser.parse_args()
+    print(f"{platform.platform()}, {os.cpu_count()} cores, Python {platform.python_version()}\n")
+    uvloop.run(run(arguments))
+
+
+if __name__ == "__main__":
+    main()
