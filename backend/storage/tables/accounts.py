@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from sqlalchemy import (
+    BigInteger,
     Boolean,
     Column,
     ForeignKeyConstraint,
     Index,
+    Integer,
     LargeBinary,
     Table,
     Text,
@@ -95,11 +97,76 @@ api_keys = Table(
     time_column("expires_at", nullable=True),
     time_column("revoked_at", nullable=True),
     time_column("last_used_at", nullable=True),
+    time_column("rotated_at", nullable=True),
+    Column("requests_per_minute", Integer),
+    Column("tokens_per_minute", Integer),
+    Column("concurrent_requests", Integer),
     ForeignKeyConstraint(
         ["tenant_id", "application_id"],
         ["applications.tenant_id", "applications.id"],
         ondelete="CASCADE",
     ),
+)
+
+retired_secrets = Table(
+    "retired_secrets",
+    metadata,
+    Column("tenant_id", Text, primary_key=True),
+    Column("secret_hash", LargeBinary, primary_key=True),
+    Column("key_id", Text, nullable=False),
+    time_column("works_until"),
+    ForeignKeyConstraint(
+        ["tenant_id", "key_id"], ["api_keys.tenant_id", "api_keys.id"], ondelete="CASCADE"
+    ),
+    UniqueConstraint("secret_hash"),
+    Index(None, "tenant_id", "key_id"),
+)
+"""What an API key's secret was before it was rotated, for as long as that still works."""
+
+key_windows = Table(
+    "key_windows",
+    metadata,
+    Column("tenant_id", Text, primary_key=True),
+    Column("key_id", Text, primary_key=True),
+    time_column("requests_free_at"),
+    time_column("tokens_free_at"),
+    ForeignKeyConstraint(
+        ["tenant_id", "key_id"], ["api_keys.tenant_id", "api_keys.id"], ondelete="CASCADE"
+    ),
+    prefixes=["UNLOGGED"],
+)
+"""When all that a limited key has taken is free again; see ``backend.gateway.limits``."""
+
+key_calls = Table(
+    "key_calls",
+    metadata,
+    Column("tenant_id", Text, primary_key=True),
+    Column("key_id", Text, primary_key=True),
+    Column("call_id", Text, primary_key=True),
+    Column("tokens", BigInteger, nullable=False),
+    time_column("lost_at"),
+    ForeignKeyConstraint(
+        ["tenant_id", "key_id"], ["api_keys.tenant_id", "api_keys.id"], ondelete="CASCADE"
+    ),
+    prefixes=["UNLOGGED"],
+)
+"""Calls of a limited key that are under way; ``lost_at`` unless whoever makes them says so anew."""
+
+invitations = Table(
+    "invitations",
+    metadata,
+    Column("tenant_id", Text, primary_key=True),
+    Column("id", Text, primary_key=True),
+    Column("secret_hash", LargeBinary, nullable=False, unique=True),
+    Column("role", Text, nullable=False),
+    Column("note", Text, nullable=False),
+    Column("created_by", Text, nullable=False),
+    created_column(),
+    time_column("expires_at"),
+    time_column("accepted_at", nullable=True),
+    Column("accepted_by", Text),
+    time_column("revoked_at", nullable=True),
+    ForeignKeyConstraint(["tenant_id"], ["tenants.id"], ondelete="CASCADE"),
 )
 
 operator_keys = Table(
