@@ -12,7 +12,7 @@ import logging
 import time
 import typing
 from collections import OrderedDict
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Sequence
 from dataclasses import dataclass
 from hashlib import sha256
 from typing import Any
@@ -115,10 +115,18 @@ def still_at(state: rx.State, path: str) -> bool:
     return connected(state) and state.router.url.path == path
 
 
+def page_load(state: rx.State) -> Sequence[Any]:
+    """The events that load the page a state's browser is at."""
+    from portal.app import app
+
+    return app.get_load_events(state.router.url.path)
+
+
 def signed_in(
     *,
     roles: frozenset[Role] | None = None,
     operator: bool = False,
+    enters: bool = False,
     background: bool = False,
     supersedes: bool = False,
 ) -> Callable[[Method], Method]:
@@ -128,6 +136,9 @@ def signed_in(
     the browser goes to the sign-in page; without the role, or when the API refuses, ``_fail`` of
     the state is told why. ``operator`` lets only the API's seller in. ``background`` and
     ``supersedes`` are Reflex's.
+
+    When the session has moved to another tenant since the tab was loaded, nothing is done, for it
+    was meant for the other: the page is loaded anew. ``enters`` is for what begins a page's load.
     """
 
     def guard(method: Method) -> Method:
@@ -135,7 +146,11 @@ def signed_in(
             try:
                 caller = await callers.find(session_token(self))
                 async with changing(self):
-                    await self._belong_to(caller.me)
+                    moved = await self._belong_to(caller.me, entering=enters)
+                if moved:
+                    for event in page_load(self):
+                        yield event
+                    return
                 if roles is not None and caller.me.role not in roles:
                     async with changing(self):
                         self._fail(f"Your role here ({caller.me.role}) can't do this.")

@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-import asyncio
 import json
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
-from backend_client import ClientError, InvalidInput, Unavailable
+from backend_client import ClientError, InvalidInput
 from backend_client.types.dead_letters import DeadLetter, DeadLetterReplay
 from backend_client.types.pipeline import Pipeline
 from portal.formatting import ago, count, size
-from portal.session import Caller, signed_in, still_at
+from portal.session import Caller, signed_in
 from portal.state.page import PageState
 from portal.state.session import Session
 
@@ -49,20 +49,17 @@ class Operations(PageState, Session):
     form_problem: str = ""
 
     @signed_in(operator=True, background=True, supersedes=True)
-    async def watch(self, caller: Caller) -> None:
+    async def watch(self, caller: Caller) -> Sequence[Any]:
         """Load the page, and follow until the browser leaves it."""
-        page = self.router.url.path
-        while still_at(self, page):
-            try:
-                pipeline = await caller.client.pipeline()
-                letters = await caller.client.dead_letters() if pipeline.dead_letters else []
-                async with self:
-                    self._show(pipeline, letters)
-                    self._ready()
-            except Unavailable as problem:
-                async with self:
-                    self._fail(str(problem))
-            await asyncio.sleep(LOOK_SECONDS)
+
+        async def look() -> None:
+            pipeline = await caller.client.pipeline()
+            letters = await caller.client.dead_letters() if pipeline.dead_letters else []
+            async with self:
+                self._show(pipeline, letters)
+                self._ready()
+
+        return await self._follow(caller, look, LOOK_SECONDS)
 
     @signed_in(operator=True)
     async def open_letter(self, caller: Caller, sequence: int) -> None:

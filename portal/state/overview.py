@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
+from typing import Any
 from zoneinfo import ZoneInfo
 
 from backend_client.types.plans import Quota, QuotaLimit, Subscription
@@ -46,7 +47,7 @@ class Overview(ForecastState, PageState, Session):
     has_usage: bool = False
 
     @signed_in(background=True, supersedes=True)
-    async def watch(self, caller: Caller) -> None:
+    async def watch(self, caller: Caller) -> Sequence[Any]:
         """Load the page, and follow the tenant's usage until the browser leaves it."""
         zone = ZoneInfo(caller.me.tenant.time_zone)
         sees_spend = caller.me.role in SPENDERS
@@ -73,7 +74,7 @@ class Overview(ForecastState, PageState, Session):
             if forecast_due:
                 forecast_due = await self._look_ahead(caller, version)
 
-        await self._follow(look, LOOK_SECONDS)
+        return await self._follow(caller, look, LOOK_SECONDS)
 
     def _show_usage(self, usage: UsageReport, subscription: Subscription, now: datetime) -> None:
         today = [row for row in usage.rows if row.start.astimezone(now.tzinfo).date() == now.date()]

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
+from typing import Any
 
 import reflex as rx
 
 from backend_client import Unavailable
-from portal.session import still_at
+from portal.session import Caller, callers, page_load, session_token, still_at
 
 LOADING, READY, FAILED = "loading", "ready", "failed"
 
@@ -31,15 +32,24 @@ class PageState(rx.State, mixin=True):
         self.problem = ""
         self.phase = READY
 
-    async def _follow(self, look: Callable[[], Awaitable[None]], seconds: float) -> None:
+    async def _follow(
+        self, caller: Caller, look: Callable[[], Awaitable[None]], seconds: float
+    ) -> Sequence[Any]:
         """Look again and again until the browser leaves the page; for a background handler.
 
         What can't be reached for a while is said above what was shown before, and taken back once
-        it can be.
+        it can be. Returns the events that load the page anew when the session has moved to
+        another tenant in the meantime.
+
+        Raises:
+            Unauthenticated: the session has ended.
         """
         page = self.router.url.path
         while still_at(self, page):
             try:
+                now = await callers.find(session_token(self))
+                if (now.me.user_id, now.me.tenant.id) != (caller.me.user_id, caller.me.tenant.id):
+                    return page_load(self)
                 await look()
             except Unavailable as problem:
                 async with self:
@@ -49,3 +59,4 @@ class PageState(rx.State, mixin=True):
                     async with self:
                         self.problem = ""
             await asyncio.sleep(seconds)
+        return ()

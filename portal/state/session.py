@@ -46,17 +46,23 @@ class Session(rx.State):
         """Say why an action did not happen, in the shell's notice."""
         self.notice = why
 
-    async def _belong_to(self, me: Me) -> None:
+    async def _belong_to(self, me: Me, *, entering: bool) -> bool:
         """Make this tab's state the caller's: what it held of another person or tenant goes.
 
-        Every guarded handler of this state and its substates begins with it.
+        Every guarded handler of this state and its substates begins with it. Tells whether the
+        handler was meant for another, which it can't be when it is ``entering`` a page.
         """
         session = await self.get_state(Session)
-        whose = owner(me)
-        if session._whose != whose:
-            session.reset()
-            session._whose = whose
-            session._show(me)
+        whose, before = owner(me), session._whose
+        if whose == before:
+            return False
+        session.reset()
+        session._whose = whose
+        session._show(me)
+        if entering or not before:
+            return False
+        session.notice = f"This tab acts for {me.tenant.name} now. Nothing was changed."
+        return True
 
     def _show(self, me: Me) -> None:
         self.known = True
@@ -77,7 +83,7 @@ class Session(rx.State):
         self.plans_change = me.role in PLANNERS
         self.operates = me.is_operator
 
-    @signed_in()
+    @signed_in(enters=True)
     async def enter(self, caller: Caller) -> None:
         """Show who is signed in. First on every page."""
         self._show(caller.me)

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 from zoneinfo import ZoneInfo
 
 from backend_client.types.spend import SpendReport
@@ -37,7 +39,7 @@ class Spend(ForecastState, PageState, Session):
     unpriced: list[UnpricedRow] = []
 
     @signed_in(roles=SPENDERS, background=True, supersedes=True)
-    async def watch(self, caller: Caller) -> None:
+    async def watch(self, caller: Caller) -> Sequence[Any]:
         """Load the page, and follow the tenant's usage until the browser leaves it."""
         zone = ZoneInfo(caller.me.tenant.time_zone)
         version: int | None = None
@@ -60,7 +62,7 @@ class Spend(ForecastState, PageState, Session):
             if forecast_due:
                 forecast_due = await self._look_ahead(caller, version)
 
-        await self._follow(look, LOOK_SECONDS)
+        return await self._follow(caller, look, LOOK_SECONDS)
 
     def _show(self, spend: SpendReport) -> None:
         zone = spend.period.time_zone

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
@@ -88,11 +89,11 @@ class Usage(PageState, Session):
         return "/downloads/usage.csv?" + urlencode({"range": self.chosen, "width": self.width})
 
     @signed_in(background=True, supersedes=True)
-    async def watch(self, caller: Caller) -> None:
+    async def watch(self, caller: Caller) -> Sequence[Any]:
         """Draw the chart, and follow the tenant's usage until the browser leaves the page."""
         async with self:
             self._version = -1
-        await self._follow(lambda: self._look(caller), LOOK_SECONDS)
+        return await self._follow(caller, lambda: self._look(caller), LOOK_SECONDS)
 
     @signed_in(background=True)
     async def look(self, caller: Caller) -> None:

@@ -1,0 +1,108 @@
+"""A person with several tenants sees one at a time, and acts for the one that is seen."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+
+import asyncpg
+import pytest
+from playwright.async_api import BrowserContext, Page, expect
+
+from backend_client.types.accounts import Role
+from tests.journey.conftest import Farebox
+from tests.journey.steps import answered, ask, create_key, limit_answers, open_usage, visit
+
+pytestmark = pytest.mark.browser
+
+OTHER = "Sample: another customer"
+
+
+@pytest.fixture
+async def other_tenant(page: Page, farebox: Farebox) -> AsyncIterator[str]:
+    """A second tenant of the person at this machine, who signed in on ``page``."""
+    connection = await asyncpg.connect(farebox.database_url)
+    await connection.execute(
+        "INSERT INTO tenants (id, slug, name, is_sample) VALUES ('ten_other', 'other', $1, true)",
+        OTHER,
+    )
+    await connection.execute(
+        "INSERT INTO members (tenant_id, user_id, role) SELECT 'ten_other', user_id, $1"
+        " FROM members WHERE role = $2",
+        Role.DEVELOPER,
+        Role.OWNER,
+    )
+    yield OTHER
+    await connection.execute("DELETE FROM tenants WHERE id = 'ten_other'")
+    await connection.close()
+
+
+async def switch_to(page: Page, name: str) -> None:
+    await page.goto("/")
+    switcher = page.get_by_role("button", name="Switch organisation")
+    await switcher.click()
+    await page.get_by_role("dialog").get_by_role("button", name=name).click()
+    await expect(switcher).to_contain_text(name)
+
+
+async def test_after_a_switch_nothing_of_the_other_tenant_is_left(
+    page: Page, context: BrowserContext, other_tenant: str
+) -> None:
+    secret = await create_key(page, "of the first tenant")
+    await visit(page, "Playground")
+    await limit_answers(page, 0)
+    await ask(page, "Say hello.")
+    await answered(page)
+    following = await context.new_page()
+    assert await open_usage(following) > 0
+    keys = await context.new_page()
+    await keys.goto("/keys/")
+    await expect(keys.get_by_role("row", name="of the first tenant")).to_be_visible()
+
+    await switch_to(page, other_tenant)
+    await expect(page.get_by_role("button", name="Switch organisation")).to_contain_text(
+        "Sample data"
+    )
+    await visit(page, "Playground")
+    await expect(page.get_by_text("Ask the model something")).to_be_visible()
+    await visit(page, "API keys")
+    await expect(page.get_by_text("No keys yet")).to_be_visible()
+    assert secret[-4:] not in await page.content()
+
+    # A tab that follows usage moves over by itself
+    await expect(following.get_by_text("Nothing was used in this time")).to_be_visible()
+    await expect(following.get_by_role("button", name="Switch organisation")).to_contain_text(
+        other_tenant
+    )
+
+    # What is clicked in a tab of the other tenant is not done for this one
+    await keys.get_by_role("button", name="Create key").click()
+    await expect(keys.get_by_text(f"This tab acts for {other_tenant} now.")).to_be_visible()
+    await expect(keys.get_by_text("No keys yet")).to_be_visible()
+    await expect(keys.get_by_role("dialog")).to_be_hidden()
+
+    await switch_to(page, "Local")
+    await visit(page, "API keys")
+    await expect(page.get_by_role("row", name="of the first tenant")).to_be_visible()
+
+
+async def test_a_tenant_of_others_can_not_be_switched_to(page: Page, farebox: Farebox) -> None:
+    connection = await asyncpg.connect(farebox.database_url)
+    await connection.execute(
+        "INSERT INTO tenants (id, slug, name) VALUES ('ten_foreign', 'foreign', 'Foreign')"
+    )
+    try:
+        answer = await page.request.post(
+            "/auth/tenant",
+            form={"tenant_id": "ten_foreign"},
+            headers={"origin": farebox.url},
+        )
+        assert "Foreign" not in await answer.text()
+        await page.goto("/")
+        await expect(page.get_by_role("button", name="Switch organisation")).to_contain_text(
+            "Local"
+        )
+        refused = await page.request.post("/auth/tenant", form={"tenant_id": "ten_foreign"})
+        assert refused.status == 403
+    finally:
+        await connection.execute("DELETE FROM tenants WHERE id = 'ten_foreign'")
+        await connection.close()
