@@ -114,7 +114,7 @@ EVENINGS = (5_000, 100, 8_000, 300, 9_000, 50, 7_000, 200, 6_000, 400)
 def _used(day: int, quarter: int) -> int:
     if quarter >= 80:
         return EVENINGS[day]
-    return EVENINGS[-day] if quarter < 24 else 10 + quarter * quarter % 97
+    return EVENINGS[-day] if quarter < 24 else 10 + (quarter * quarter + day * day * 13) % 97
 
 
 QUARTERS = [
