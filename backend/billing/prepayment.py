@@ -12,12 +12,14 @@ from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
 
+from backend.accounts.tenants import find_tenant
 from backend.billing.subscriptions import current_subscription
 from backend.billing.wallets import reservations
 from backend.errors import FareboxError, NotFound
 from backend.pricing.call_cost import CallCosts
 from backend.pricing.credits import InsufficientCredit
 from backend.pricing.money import exact_arithmetic, round_to_minor_unit
+from backend.pricing.price_lists import in_currency
 from backend.pricing.rate_card import Labels
 from backend.pricing.rating import RatedPeriod
 from backend.storage.database import Database
@@ -114,12 +116,13 @@ class Prepayment:
                 now = await current_subscription(connection, tenant_id, at)
             except NotFound:
                 return None
-        plan = now.plan.definition
+            tenant = await find_tenant(connection, tenant_id)
+        plan = in_currency(now.plan.definition, tenant.currency)
         costs = CallCosts(plan) if plan.prepaid else None
         if len(self._costs) >= _KEPT:
             self._costs.clear()
         until = time.monotonic() + _FRESH_SECONDS
-        self._costs[tenant_id] = _Known(costs, now.start, now.end, until)
+        self._costs[tenant_id] = _Known(costs, now.start, now.state_until or now.end, until)
         return costs
 
 

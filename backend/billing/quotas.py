@@ -11,9 +11,10 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from backend.billing.periods import period_at
 from backend.billing.subscriptions import current_subscription
+from backend.errors import NotFound
 from backend.storage.tables import rollups
 from backend_client.types.accounts import Tenant
-from backend_client.types.plans import Quota
+from backend_client.types.plans import Quota, SubscriptionState
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,9 +37,12 @@ async def current_quotas(
     """Return the quotas of the plan in force, with what was used of each in the billing period.
 
     All of the period's usage counts, also what came before a change of plan: going to another plan
-    and back gives no new quota. Raises ``NotFound`` if the tenant has no plan.
+    and back gives no new quota. Raises ``NotFound`` if the tenant has no plan,
+    or it is paused.
     """
     subscription = await current_subscription(connection, tenant.id, now)
+    if subscription.state is SubscriptionState.PAUSED:
+        raise NotFound("This tenant's subscription is paused.")
     quotas = subscription.plan.definition.quotas
     if not quotas:
         return []

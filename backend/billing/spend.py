@@ -80,6 +80,9 @@ async def metered_period(
     connection: AsyncConnection, tenant: Tenant, period: BillingPeriod
 ) -> OpenPeriod:
     """Return any billing period of the tenant's, with its plans and the usage metered in it."""
+    known = await period_at(connection, tenant, period.start)
+    if (known.start, known.end) == (period.start, period.end):
+        period = known  # which knows if it was cut short
     # The version first: usage that lands in between is then shown again, never missed.
     version = await _usage_version(connection, tenant.id)
     stretches = await plan_stretches(connection, tenant.id, period)
@@ -190,6 +193,7 @@ async def _usage_version(connection: AsyncConnection, tenant_id: str) -> int:
 def _version(period: BillingPeriod, stretches: list[Stretch], usage: int) -> str:
     parts = [
         f"{stretch.plan.id if stretch.plan else ''}/{stretch.plan_version}/{stretch.end}"
+        f"/{stretch.seats}/{dict(stretch.add_ons)}/{stretch.trial}"
         for stretch in stretches
     ]
     told = "|".join([str(period.start), period.time_zone, *parts])

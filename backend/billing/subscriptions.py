@@ -3,15 +3,25 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import datetime
+from dataclasses import replace
+from datetime import datetime, timedelta
 
-from sqlalchemy import RowMapping, delete, or_, select, update
-from sqlalchemy.dialects.postgresql import insert
+from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from backend.accounts.tenants import find_tenant
 from backend.billing import catalog
+from backend.billing.periods import period_at
+from backend.billing.segments import (
+    Segment,
+    Terms,
+    last_before,
+    lay,
+    lock_subscriptions,
+    read_segments,
+    segment_from,
+)
 from backend.errors import Conflict, Forbidden, InvalidInput, NotFound
-from backend.ids import new_id
 from backend.pricing.charges import asks_for_nothing
 from backend.pricing.periods import (
     BillingPeriod,
@@ -21,8 +31,16 @@ from backend.pricing.periods import (
 )
 from backend.pricing.price_lists import in_currency
 from backend.pricing.rating import Stretch
-from backend.storage.tables import declared_labels, plan_versions, subscriptions, tenants, wallets
-from backend_client.types.plans import Plan, Subscription, SubscriptionChange
+from backend.storage.tables import subscriptions, tenants
+from backend_client.types.charges import FlatCharge, FlatPer
+from backend_client.types.plans import (
+    Plan,
+    Subscription,
+    SubscriptionCancel,
+    SubscriptionChange,
+    SubscriptionPause,
+    SubscriptionState,
+)
 from backend_client.types.problems import FieldError
 
 
@@ -35,8 +53,9 @@ async def start_subscription(
     ``Conflict`` if the tenant has a subscription or another currency than the plan, and
     ``ConfigurationError`` if no catalog was ever applied.
     """
-    currency = await _lock(connection, tenant_id)
-    if await _rows(connection, tenant_id, since=quarter_hour_of(at)):
+    currency = await lock_subscriptions(connection, tenant_id)
+    start = quarter_hour_of(at)
+    if await read_segments(connection, tenant_id, since=start):
         raise Conflict("This tenant has a subscription already; change its plan instead.")
     plan = (
         await catalog.default_plan(connection)
@@ -44,7 +63,8 @@ async def start_subscription(
         else await catalog.latest_plan(connection, plan_id)
     )
     _same_currency(plan, currency)
-    return await _add(connection, tenant_id, plan, quarter_hour_of(at))
+    segments = await _segments_of(connection, tenant_id, Terms(plan), start, None)
+    return _subscription(await lay(connection, tenant_id, [], start, segments))
 
 
 async def current_subscription(
@@ -54,11 +74,10 @@ async def current_subscription(
 
     Raises ``NotFound`` if the tenant has none now.
     """
-    rows = await _rows(connection, tenant_id, since=now)
-    if not rows or rows[0]["start_at"] > now:
+    found = [segment_from(row) for row in await read_segments(connection, tenant_id, since=now)]
+    if not found or found[0].start > now:
         raise NotFound("This tenant has no plan now.")
-    follows = len(rows) > 1 and rows[1]["start_at"] == rows[0]["end_at"]
-    return _subscription(rows[0], catalog.plan_from(rows[1]) if follows else None)
+    return _subscription(found)
 
 
 async def change_plan(
@@ -74,36 +93,85 @@ async def change_plan(
     A change that was scheduled for later is dropped. Choosing the plan version that is in force
     just keeps it on. From a plan that asks for no money, ``at`` may be the start of the quarter
     hour that holds ``now``: no price is taken back by it, and who has used up a free quota can go
-    on at once. Raises ``NotFound`` for a plan not on sale, ``InvalidInput`` for an ``at`` that is
-    over or no quarter hour, ``Conflict`` if the plan is in another currency, ``Forbidden`` for a
-    plan by contract unless ``by_operator``.
+    on at once. A trial is had once; changes of seats and add-ons go on with it. Raises ``NotFound``
+    for a plan not on sale, ``InvalidInput`` for an ``at`` that is over or no quarter hour,
+    ``Conflict`` if the plan is in another currency, ``Forbidden`` for a plan by contract unless
+    ``by_operator``.
     """
-    currency = await _lock(connection, tenant_id)
+    currency = await lock_subscriptions(connection, tenant_id)
     plan = await catalog.latest_plan(connection, change.plan)
     if plan.definition.by_contract and not by_operator:
         raise Forbidden(f"Plan {plan.definition.name!r} is by contract: ask whoever runs this API.")
     _same_currency(plan, currency)
-    rows = await _rows(connection, tenant_id, since=now)
-    at = _effective(change, now, rows)
-    await connection.execute(
-        delete(subscriptions).where(
-            subscriptions.c.tenant_id == tenant_id, subscriptions.c.start_at >= at
-        )
-    )
-    kept = [row for row in rows if row["start_at"] < at]
-    last = kept[-1] if kept else None
-    if last is not None and last["end_at"] is not None and last["end_at"] < at:
-        last = None  # it ended before, and nothing followed
-    if last is not None:
-        stays = _is(last, plan)
-        await connection.execute(
-            update(subscriptions)
-            .where(subscriptions.c.tenant_id == tenant_id, subscriptions.c.id == last["id"])
-            .values(end_at=None if stays else at)
-        )
-        if stays:
-            return _subscription(last, None).model_copy(update={"end": None})
-    return await _add(connection, tenant_id, plan, at)
+    rows = [segment_from(row) for row in await read_segments(connection, tenant_id, since=now)]
+    at = _effective(change.at, now, rows)
+    last = last_before(rows, at)
+    same_plan = last is not None and last.terms.plan.definition.id == plan.definition.id
+    seats, add_ons = change.seats, change.add_ons
+    if seats is None:
+        seats = last.terms.seats if last is not None else 1
+    if add_ons is None:
+        add_ons = dict(last.terms.add_ons) if last is not None and same_plan else {}
+    terms = Terms(plan, SubscriptionState.ACTIVE, seats, _add_ons(plan, add_ons))
+    segments = await _segments_of(connection, tenant_id, terms, at, last if same_plan else None)
+    return _subscription(await lay(connection, tenant_id, rows, at, segments))
+
+
+async def pause(
+    connection: AsyncConnection, tenant_id: str, wanted: SubscriptionPause, now: datetime
+) -> Subscription:
+    """Pause the subscription: no fee runs and no call is let through until it goes on.
+
+    Raises ``NotFound`` without a plan then, ``Conflict`` if it is paused, ``InvalidInput`` for
+    times that are over or no quarter hours.
+    """
+    await lock_subscriptions(connection, tenant_id)
+    rows = [segment_from(row) for row in await read_segments(connection, tenant_id, since=now)]
+    at = next_quarter_hour(now) if wanted.at is None else _to_come(wanted.at, now, "at")
+    last = _in_force(rows, at)
+    if last.terms.state is SubscriptionState.PAUSED:
+        raise Conflict("The subscription is paused already.")
+    until = None if wanted.until is None else _to_come(wanted.until, at, "until")
+    segments = [Segment(at, until, last.terms.as_state(SubscriptionState.PAUSED))]
+    if until is not None:
+        segments.append(Segment(until, None, last.terms.as_state(SubscriptionState.ACTIVE)))
+    return _subscription(await lay(connection, tenant_id, rows, at, segments))
+
+
+async def resume(connection: AsyncConnection, tenant_id: str, now: datetime) -> Subscription:
+    """Go on with a paused subscription, from the next quarter hour.
+
+    Raises ``NotFound`` without a plan, ``Conflict`` if it is not paused.
+    """
+    await lock_subscriptions(connection, tenant_id)
+    rows = [segment_from(row) for row in await read_segments(connection, tenant_id, since=now)]
+    at = next_quarter_hour(now)
+    last = _in_force(rows, at)
+    if last.terms.state is not SubscriptionState.PAUSED:
+        raise Conflict("The subscription is not paused.")
+    segment = Segment(at, None, last.terms.as_state(SubscriptionState.ACTIVE))
+    return _subscription(await lay(connection, tenant_id, rows, at, [segment]))
+
+
+async def cancel(
+    connection: AsyncConnection, tenant_id: str, wanted: SubscriptionCancel, now: datetime
+) -> Subscription:
+    """End the subscription, with its billing period or at the next quarter hour; return it.
+
+    What was scheduled after that is dropped. Choosing a plan again takes it back. Raises
+    ``NotFound`` without a plan.
+    """
+    await lock_subscriptions(connection, tenant_id)
+    rows = [segment_from(row) for row in await read_segments(connection, tenant_id, since=now)]
+    at = next_quarter_hour(now)
+    if wanted.when == "period_end":
+        tenant = await find_tenant(connection, tenant_id)
+        at = (await period_at(connection, tenant, now)).end
+    present = _in_force(rows, now)
+    await lay(connection, tenant_id, rows, at, [])
+    kept = [one for one in rows if present.start < one.start < at]
+    *earlier, last = [present, *kept]
+    return _subscription([*earlier, replace(last, end=at)])
 
 
 async def plan_stretches(
@@ -111,40 +179,119 @@ async def plan_stretches(
 ) -> list[Stretch]:
     """Return how the period divides into stretches of one plan version, without their usage.
 
-    They cover the period without a gap; where there was no subscription the plan is None. The
-    present subscription counts until the period's end. Plans have their prices in the tenant's
-    currency.
+    They cover the period without a gap; where there was no subscription, or it was paused, the plan
+    is None. The present subscription counts until the period's end. Plans have their prices in the
+    tenant's currency.
     """
     query = select(tenants.c.currency).where(tenants.c.id == tenant_id)
     currency = await connection.scalar(query)
+    rows = await read_segments(connection, tenant_id, since=period.start, until=period.end)
     stretches: list[Stretch] = []
     reached = period.start
-    for row in await _rows(connection, tenant_id, since=period.start, until=period.end):
-        start = max(row["start_at"], period.start)
-        end = min(row["end_at"] or period.end, period.end)
+    for segment in map(segment_from, rows):
+        terms = segment.terms
+        start = max(segment.start, period.start)
+        end = min(segment.end or period.end, period.end)
         if start > reached:
             stretches.append(Stretch(None, 0, reached, start))
-        plan = catalog.plan_from(row)
-        definition = in_currency(plan.definition, currency or plan.definition.currency)
-        stretches.append(Stretch(definition, plan.version, start, end))
+        if terms.state is SubscriptionState.PAUSED:
+            stretches.append(Stretch(None, 0, start, end))
+        else:
+            plan = terms.plan.definition
+            stretches.append(
+                Stretch(
+                    in_currency(plan, currency or plan.currency),
+                    terms.plan.version,
+                    start,
+                    end,
+                    seats=terms.seats,
+                    add_ons=terms.add_ons,
+                    trial=terms.state is SubscriptionState.TRIAL,
+                )
+            )
         reached = end
     if reached < period.end:
         stretches.append(Stretch(None, 0, reached, period.end))
     return stretches
 
 
-def _effective(change: SubscriptionChange, now: datetime, rows: Sequence[RowMapping]) -> datetime:
-    if change.at is None:
-        return next_quarter_hour(now)
-    in_force = catalog.plan_from(rows[0]).definition if rows else None
-    from_now = in_force is None or asks_for_nothing(in_force)
-    if not is_quarter_hour(change.at):
-        detail = "must be a quarter hour: minute 0, 15, 30 or 45, and no seconds"
-    elif change.at < (quarter_hour_of(now) if from_now else now):
-        detail = "is over; usage that was already priced keeps its price"
+async def _segments_of(
+    connection: AsyncConnection,
+    tenant_id: str,
+    terms: Terms,
+    at: datetime,
+    going_on: Segment | None,
+) -> list[Segment]:
+    """Return what follows ``at``: on trial first, if the plan has one and it was not had yet.
+
+    ``going_on`` is the segment before, if it is of the same plan.
+    """
+    plan = terms.plan.definition
+    if going_on is not None and going_on.terms.state is SubscriptionState.TRIAL:
+        until = going_on.trial_end
+    elif plan.trial_days and not await _had(connection, tenant_id, plan.id, at):
+        until = at + timedelta(days=plan.trial_days)
     else:
-        return change.at
-    raise InvalidInput(f"'at' {detail}.", errors=[FieldError(field="at", detail=detail)])
+        until = None
+    if until is None or until <= at:
+        return [Segment(at, None, terms)]
+    follows = terms
+    if plan.trial_ends:
+        follows = Terms(await catalog.default_plan(connection))
+    return [
+        Segment(at, until, terms.as_state(SubscriptionState.TRIAL), trial_end=until),
+        Segment(until, None, follows),
+    ]
+
+
+async def _had(connection: AsyncConnection, tenant_id: str, plan_id: str, at: datetime) -> bool:
+    query = select(subscriptions.c.id).where(
+        subscriptions.c.tenant_id == tenant_id,
+        subscriptions.c.plan_id == plan_id,
+        subscriptions.c.start_at < at,
+    )
+    return await connection.scalar(query.limit(1)) is not None
+
+
+def _effective(at: datetime | None, now: datetime, rows: Sequence[Segment]) -> datetime:
+    if at is None:
+        return next_quarter_hour(now)
+    in_force = rows[0].terms.plan.definition if rows else None
+    from_now = in_force is None or asks_for_nothing(in_force)
+    return _to_come(at, quarter_hour_of(now) if from_now else now, "at")
+
+
+def _to_come(at: datetime, since: datetime, field: str) -> datetime:
+    if not is_quarter_hour(at):
+        detail = "must be a quarter hour: minute 0, 15, 30 or 45, and no seconds"
+    elif at < since:
+        detail = "is over; usage that was already priced keeps its price"
+    elif field == "until" and at == since:
+        detail = "must be after the pause begins"
+    else:
+        return at
+    raise InvalidInput(f"{field!r} {detail}.", errors=[FieldError(field=field, detail=detail)])
+
+
+def _in_force(rows: Sequence[Segment], at: datetime) -> Segment:
+    for segment in rows:
+        if segment.start <= at and (segment.end is None or at < segment.end):
+            return segment
+    raise NotFound("This tenant has no plan then.")
+
+
+def _add_ons(plan: Plan, chosen: dict[str, int]) -> dict[str, int]:
+    offered = {
+        charge.id
+        for charge in plan.definition.charges
+        if isinstance(charge, FlatCharge) and charge.per is FlatPer.ADD_ON
+    }
+    for name in chosen:
+        if name not in offered:
+            detail = f"plan {plan.definition.id!r} has no add-on {name!r}"
+            field = FieldError(field=f"add_ons.{name}", detail=detail)
+            raise InvalidInput(f"There is a mistake: {detail}.", errors=[field])
+    return {name: count for name, count in sorted(chosen.items()) if count}
 
 
 def _same_currency(plan: Plan, currency: str) -> None:
@@ -156,87 +303,24 @@ def _same_currency(plan: Plan, currency: str) -> None:
         )
 
 
-def _is(row: RowMapping, plan: Plan) -> bool:
-    return (row["plan_id"], row["version"]) == (plan.definition.id, plan.version)
-
-
-async def _lock(connection: AsyncConnection, tenant_id: str) -> str:
-    """Hold other changes of the tenant's subscriptions until commit; return its currency."""
-    query = select(tenants.c.currency).where(tenants.c.id == tenant_id)
-    # Not the row's key: what refers to the tenant need not wait.
-    query = query.with_for_update(key_share=True)
-    currency: str | None = await connection.scalar(query)
-    if currency is None:
-        raise NotFound("There is no such tenant.")
-    return currency
-
-
-async def _rows(
-    connection: AsyncConnection, tenant_id: str, *, since: datetime, until: datetime | None = None
-) -> Sequence[RowMapping]:
-    """Return the subscriptions that are on at ``since`` or later, in order, with their plans."""
-    query = (
-        select(subscriptions.c.id, subscriptions.c.start_at, subscriptions.c.end_at, plan_versions)
-        .join_from(
-            subscriptions,
-            plan_versions,
-            (plan_versions.c.plan_id == subscriptions.c.plan_id)
-            & (plan_versions.c.version == subscriptions.c.plan_version),
-        )
-        .where(
-            subscriptions.c.tenant_id == tenant_id,
-            or_(subscriptions.c.end_at.is_(None), subscriptions.c.end_at > since),
-        )
-        .order_by(subscriptions.c.start_at)
-    )
-    if until is not None:
-        query = query.where(subscriptions.c.start_at < until)
-    return (await connection.execute(query)).mappings().all()
-
-
-async def _look_at_grants_again(connection: AsyncConnection, tenant_id: str) -> None:
-    """Have the wallet ask anew what credit the plan in force brings."""
-    await connection.execute(
-        insert(wallets)
-        .values(tenant_id=tenant_id)
-        .on_conflict_do_update(index_elements=[wallets.c.tenant_id], set_={"grants_until": None})
-    )
-
-
-async def _count_by_labels(connection: AsyncConnection, tenant_id: str, plan: Plan) -> None:
-    """Have usage counted by the labels that the plan prices by."""
-    names = sorted(plan.definition.priced_labels)
-    if names:
-        await connection.execute(
-            insert(declared_labels)
-            .values([{"tenant_id": tenant_id, "label": name} for name in names])
-            .on_conflict_do_nothing()
-        )
-
-
-async def _add(
-    connection: AsyncConnection, tenant_id: str, plan: Plan, start: datetime
-) -> Subscription:
-    await _look_at_grants_again(connection, tenant_id)
-    await _count_by_labels(connection, tenant_id, plan)
-    made = Subscription(id=new_id("sub"), plan=plan, start=start, end=None)
-    await connection.execute(
-        insert(subscriptions).values(
-            tenant_id=tenant_id,
-            id=made.id,
-            plan_id=plan.definition.id,
-            plan_version=plan.version,
-            start_at=start,
-        )
-    )
-    return made
-
-
-def _subscription(row: RowMapping, next_plan: Plan | None) -> Subscription:
+def _subscription(segments: Sequence[Segment]) -> Subscription:
+    """Tell of the first segment, and of what follows it without a gap."""
+    first, end, after = segments[0], segments[0].end, None
+    for follows in segments[1:]:
+        if follows.start != end:
+            break
+        if not follows.terms.same_plan(first.terms):
+            after = follows.terms.plan
+            break
+        end = follows.end
     return Subscription(
-        id=row["id"],
-        plan=catalog.plan_from(row),
-        start=row["start_at"],
-        end=row["end_at"],
-        next_plan=next_plan,
+        id=first.id,
+        plan=first.terms.plan,
+        start=first.start,
+        end=end,
+        next_plan=after,
+        state=first.terms.state,
+        state_until=None if first.end == end else first.end,
+        seats=first.terms.seats,
+        add_ons=dict(first.terms.add_ons),
     )

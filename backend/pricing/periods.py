@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from calendar import monthrange
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from fractions import Fraction
@@ -15,16 +16,22 @@ _SECOND: Final = timedelta(seconds=1)
 
 @dataclass(frozen=True, slots=True)
 class BillingPeriod:
-    """A calendar month of ``time_zone`` (IANA name); ``start`` inclusive, ``end`` exclusive."""
+    """A month of ``time_zone`` (IANA name); ``start`` inclusive, ``end`` exclusive.
+
+    Where the day that months begin with was changed, one period is cut short. ``uncut`` is then
+    the month that it is a part of, and a fee for all of it is a fee for that part.
+    """
 
     start: datetime
     end: datetime
     time_zone: str
+    uncut: tuple[datetime, datetime] | None = None
 
     def share(self, start: datetime, end: datetime) -> Fraction:
         """Return the part of the period's seconds that lies in ``start`` to ``end``."""
         overlap = min(end, self.end) - max(start, self.start)
-        return Fraction(max(overlap // _SECOND, 0), (self.end - self.start) // _SECOND)
+        first, last = self.uncut or (self.start, self.end)
+        return Fraction(max(overlap // _SECOND, 0), (last - first) // _SECOND)
 
     def share_in_days(self, start: datetime, end: datetime) -> Fraction:
         """Return the part of the period's days whose ends lie in ``start`` to ``end``.
@@ -32,42 +39,40 @@ class BillingPeriod:
         A day belongs to what is in force when it ends: the first counts whole, the day of leaving
         not. So each day is in one stretch of those that divide a period, also where clocks change.
         """
-        days = self._days_until(self.end)
         first, last = max(start, self.start), min(end, self.end)
         if first >= last:
             return Fraction(0)
-        return Fraction(self._days_until(last) - self._days_until(first), days)
+        whole_first, whole_last = self.uncut or (self.start, self.end)
+        return Fraction(self._days(first, last), self._days(whole_first, whole_last))
 
-    def _days_until(self, moment: datetime) -> int:
-        """Count the days of the period that have ended by ``moment``."""
+    def _days(self, start: datetime, end: datetime) -> int:
+        """Count the ends of days after ``start``, up to and with ``end``."""
         zone = ZoneInfo(self.time_zone)
-        if moment >= self.end:  # the last day may be cut short by a change of the anchor
-            moment, extra = self.end - timedelta(microseconds=1), 1
-        else:
-            extra = 0
-        return (moment.astimezone(zone).date() - self.start.astimezone(zone).date()).days + extra
+        return (end.astimezone(zone).date() - start.astimezone(zone).date()).days
 
 
-def billing_period(moment: datetime, time_zone: str) -> BillingPeriod:
+def billing_period(moment: datetime, time_zone: str, anchor_day: int = 1) -> BillingPeriod:
     """Return the billing period that holds ``moment``.
 
-    It begins at midnight of the first day of the month in ``time_zone``. Where a clock change
-    skips that midnight the period begins at the change; where it repeats it, at the first.
-    Raises ``zoneinfo.ZoneInfoNotFoundError`` for an unknown zone.
+    It begins at midnight of the month's ``anchor_day`` in ``time_zone``, or of its last day in a
+    month that has no such day; the next begins with the day again. Where a clock change skips that
+    midnight the period begins at the change; where it repeats it, at the first. Raises
+    ``zoneinfo.ZoneInfoNotFoundError`` for an unknown zone.
     """
     zone = ZoneInfo(time_zone)
     local = moment.astimezone(zone)
     month = local.year * 12 + local.month - 1
-    # Clocks set back over the midnight of the first show the old month again after it.
-    if moment >= _month_start(month + 1, zone):
+    # Clocks set back over a midnight show the old day again after it.
+    while moment >= _month_start(month + 1, zone, anchor_day):
         month += 1
-    elif moment < _month_start(month, zone):
+    while moment < _month_start(month, zone, anchor_day):
         month -= 1
-    return BillingPeriod(_month_start(month, zone), _month_start(month + 1, zone), time_zone)
+    start, end = (_month_start(month + step, zone, anchor_day) for step in (0, 1))
+    return BillingPeriod(start, end, time_zone)
 
 
 def next_billing_period(period: BillingPeriod) -> BillingPeriod:
-    """Return the billing period that begins when ``period`` ends."""
+    """Return the calendar month that begins when ``period`` ends."""
     return billing_period(period.end, period.time_zone)
 
 
@@ -94,6 +99,8 @@ def day_start(day: date, zone: ZoneInfo) -> datetime:
     return quarter_hour_of(datetime(day.year, day.month, day.day, tzinfo=zone))
 
 
-def _month_start(month: int, zone: ZoneInfo) -> datetime:
-    """Return where a month begins; ``month`` counts from January of the year 0."""
-    return day_start(date(month // 12, month % 12 + 1, 1), zone)
+def _month_start(month: int, zone: ZoneInfo, anchor_day: int = 1) -> datetime:
+    """Return where a billing month begins; ``month`` counts from January of the year 0."""
+    year, index = divmod(month, 12)
+    last = monthrange(year, index + 1)[1]
+    return day_start(date(year, index + 1, min(anchor_day, last)), zone)

@@ -7,7 +7,7 @@ from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from decimal import Decimal
 from enum import StrEnum
-from typing import Literal, Self
+from typing import Annotated, Literal, Self
 
 from pydantic import Field, model_validator
 
@@ -36,6 +36,7 @@ from backend_client.types.common import Answer, Currency, Instant, Wire
 from backend_client.types.events import MeterName, Name
 
 __all__ = [
+    "BillingAnchor",
     "Catalog",
     "CatalogApplied",
     "CatalogModel",
@@ -61,7 +62,10 @@ __all__ = [
     "Quota",
     "QuotaLimit",
     "Subscription",
+    "SubscriptionCancel",
     "SubscriptionChange",
+    "SubscriptionPause",
+    "SubscriptionState",
     "Tier",
     "TimeWindow",
     "TimeZone",
@@ -176,9 +180,10 @@ class PlanDefinition(Wire):
     """A plan version's content. Immutable once published.
 
     ``minimum`` is the least that a period on the plan costs, after discounts; prorated like a fee.
-    Only the operator puts a tenant on a plan that is ``by_contract``. With ``prepaid`` each call is paid from the wallet when it is made. A subscription that begins
-    with the plan has ``trial_days`` on trial; then it goes on, unless ``trial_ends`` it.
-    ``price_lists`` are the prices in other currencies than ``currency``.
+    Only the operator puts a tenant on a plan that is ``by_contract``. With ``prepaid`` each call is
+    paid from the wallet when it is made. A tenant's first subscription to the plan begins with
+    ``trial_days`` on trial; then it goes on, or with ``trial_ends`` the catalog's default plan
+    follows. ``price_lists`` are the prices in other currencies than ``currency``.
     """
 
     id: Id
@@ -373,10 +378,20 @@ class Plan(Answer):
     published_at: Instant
 
 
+class SubscriptionState(StrEnum):
+    """On trial nothing is asked for; while paused, calls are refused and no fee runs."""
+
+    ACTIVE = "active"
+    TRIAL = "trial"
+    PAUSED = "paused"
+
+
 class Subscription(Answer):
     """A tenant's plan from ``start`` until ``end`` (null while it runs).
 
-    ``next_plan`` is the plan from ``end`` on, when a change is scheduled.
+    ``next_plan`` is the plan from ``end`` on, when a change is scheduled. ``state`` holds until
+    ``state_until`` (null: for as long as the plan does). ``add_ons`` has how many of each are
+    chosen, by charge.
     """
 
     id: str
@@ -384,17 +399,46 @@ class Subscription(Answer):
     start: Instant
     end: Instant | None
     next_plan: Plan | None = None
+    state: SubscriptionState = SubscriptionState.ACTIVE
+    state_until: Instant | None = None
+    seats: int = 1
+    add_ons: dict[str, int] = {}
+
+
+AddOns = dict[Id, Annotated[int, Field(ge=0, le=1_000_000)]]
 
 
 class SubscriptionChange(Wire):
     """Move to a plan's latest version, at the next quarter hour unless ``at`` says when.
 
     ``at`` must be a quarter hour (minute 0, 15, 30 or 45) that has not begun; from a plan that
-    asks for no money, the present one will do.
+    asks for no money, the present one will do. ``seats`` and ``add_ons`` stay as they are if null;
+    on another plan none of its add-ons is chosen.
     """
 
     plan: str
     at: Instant | None = None
+    seats: int | None = Field(None, ge=0, le=1_000_000)
+    add_ons: AddOns | None = None
+
+
+class SubscriptionPause(Wire):
+    """Pause at the next quarter hour, or ``at`` one to come; until resumed, or ``until`` one."""
+
+    at: Instant | None = None
+    until: Instant | None = None
+
+
+class SubscriptionCancel(Wire):
+    """End the subscription with the billing period, or with the present quarter hour."""
+
+    when: Literal["period_end", "now"] = "period_end"
+
+
+class BillingAnchor(Wire):
+    """The day of the month that billing periods begin with; a shorter month's last day if over."""
+
+    day: int = Field(ge=1, le=31)
 
 
 class CatalogApplied(Answer):

@@ -116,13 +116,17 @@ async def test_tiered_with_an_upgrade_in_the_middle_of_the_period(
         (day(12), "sample-small", {"input_tokens": 10 * M, "output_tokens": 15 * M}),
         (day(25), "sample-large", {"input_tokens": 60 * M, "output_tokens": 12 * M}),
     )
-    # 27 million of output, of which 20 from the pool: 7 * 5. Input 70: 50 * 1 + 20 * 0.8
+    # Two weeks on trial; then 12 of output and 8 of 60 of input from the pool: 50 * 1 + 2 * 0.8
     assert amounts(await bill(database, tenant)) == [
         ("tokens", "0.00"),
-        ("fee", "33.19"),  # 49 * 21 / 31
-        ("input", "66.00"),
-        ("output", "35.00"),
-        ("total", "134.19"),
+        ("fee", "22.13"),  # 49 * 14 / 31
+        ("input", "5.00"),
+        ("output", "0.00"),
+        ("fee", "11.06"),  # 49 * 7 / 31
+        ("input", "51.60"),
+        ("output", "0.00"),
+        ("trial", "-27.13"),
+        ("total", "62.66"),
     ]
     async with database.begin() as connection:
         (quota,) = await current_quotas(connection, tenant, NOW)
@@ -134,9 +138,11 @@ async def test_tiered_in_another_currency(database: Database) -> None:
     await subscribe(database, tenant, "growth")
     await use(database, tenant, (day(25), "sample-large", {"output_tokens": 31 * M}))
     assert amounts(await bill(database, tenant)) == [
-        ("fee", "45.00"),
+        ("fee", "20.32"),
+        ("fee", "24.68"),  # 45 * 17 / 31
         ("output", "49.70"),  # 10 * 4.60 + 1 * 3.70
-        ("total", "94.70"),
+        ("trial", "-20.32"),
+        ("total", "74.38"),
     ]
 
 
@@ -147,7 +153,7 @@ async def test_credits_pay_call_by_call_and_the_bill_leaves_nothing(
     prepayment = Prepayment(database)
     most = {"input_tokens": Decimal(30_000), "output_tokens": Decimal(40_000)}
     made: list[Use] = []
-    calls = [(number, 12_345 + 7 * number, 999 * number) for number in range(1, 30)]
+    calls = [(number, 12_345 + 7 * number, 499 * number) for number in range(1, 30)]
     for number, read, said in calls:
         at = day(number)
         assert await prepayment.reserve(tenant.id, f"call-{number}", "sample-large", most, at)

@@ -7,14 +7,31 @@ from typing import Annotated
 
 from fastapi import APIRouter, Depends
 
+from backend.accounts.audit import record
 from backend.accounts.principal import Permission, Principal
+from backend.accounts.tenants import find_tenant
 from backend.api.dependencies import ServicesNow, needs
-from backend.billing.subscriptions import change_plan, current_subscription
-from backend_client.types.plans import Subscription, SubscriptionChange
+from backend.billing.periods import set_anchor
+from backend.billing.subscriptions import (
+    cancel,
+    change_plan,
+    current_subscription,
+    pause,
+    resume,
+)
+from backend_client.types.plans import (
+    BillingAnchor,
+    Subscription,
+    SubscriptionCancel,
+    SubscriptionChange,
+    SubscriptionPause,
+)
+from backend_client.types.spend import Period
 
 router = APIRouter(tags=["subscription"])
 
 Reader = Annotated[Principal, Depends(needs(Permission.USAGE_READ))]
+Operator = Annotated[Principal, Depends(needs(Permission.OPERATE))]
 Changer = Annotated[Principal, Depends(needs(Permission.SUBSCRIPTION_WRITE))]
 
 
@@ -42,3 +59,60 @@ async def put_subscription(
             datetime.now(UTC),
             by_operator=Permission.OPERATE in caller.permissions,
         )
+
+
+@router.post("/v1/subscription/pause")
+async def post_pause(
+    services: ServicesNow, caller: Changer, wanted: SubscriptionPause
+) -> Subscription:
+    """Pause at the next quarter hour or a later one: no fee runs, and no call is let through."""
+    async with services.database.begin() as connection:
+        return await pause(connection, caller.tenant_id, wanted, datetime.now(UTC))
+
+
+@router.post("/v1/subscription/resume")
+async def post_resume(services: ServicesNow, caller: Changer) -> Subscription:
+    """Go on with a paused subscription, from the next quarter hour."""
+    async with services.database.begin() as connection:
+        return await resume(connection, caller.tenant_id, datetime.now(UTC))
+
+
+@router.post("/v1/subscription/cancel")
+async def post_cancel(
+    services: ServicesNow, caller: Changer, wanted: SubscriptionCancel
+) -> Subscription:
+    """End the subscription with its billing period, or now. Choosing a plan takes it back."""
+    async with services.database.begin() as connection:
+        return await cancel(connection, caller.tenant_id, wanted, datetime.now(UTC))
+
+
+@router.put("/v1/tenants/{tenant_id}/subscription")
+async def put_tenants_subscription(
+    services: ServicesNow, caller: Operator, tenant_id: str, change: SubscriptionChange
+) -> Subscription:
+    """Move a tenant to a plan, also to one by contract."""
+    async with services.database.begin() as connection:
+        tenant = await find_tenant(connection, tenant_id)
+        changed = await change_plan(
+            connection, tenant.id, change, datetime.now(UTC), by_operator=True
+        )
+        await record(connection, caller, "subscription.set", changed.id, tenant_id=tenant.id)
+        return changed
+
+
+@router.put("/v1/tenants/{tenant_id}/billing-anchor")
+async def put_billing_anchor(
+    services: ServicesNow, caller: Operator, tenant_id: str, wanted: BillingAnchor
+) -> Period:
+    """Set the day of the month that the tenant's billing periods begin with; return the first.
+
+    The period that runs ends as it would have; the next one is cut short.
+    """
+    async with services.database.begin() as connection:
+        tenant = await find_tenant(connection, tenant_id)
+        first = await set_anchor(connection, tenant, wanted.day, datetime.now(UTC))
+        detail: dict[str, object] = {"day": wanted.day}
+        await record(
+            connection, caller, "billing_anchor.set", tenant.id, tenant_id=tenant.id, detail=detail
+        )
+        return Period(start=first.start, end=first.end, time_zone=first.time_zone)

@@ -15,8 +15,9 @@ from backend.billing.wallets.ledger import LockedWallet, lock_wallet
 from backend.errors import NotFound
 from backend.pricing.credits import Grant, GrantKind, RecurringGrant
 from backend.pricing.periods import BillingPeriod
+from backend.pricing.price_lists import in_currency
 from backend.storage.tables import credit_grants, wallets
-from backend_client.types.plans import GrantTerms, PlanDefinition
+from backend_client.types.plans import GrantTerms, PlanDefinition, SubscriptionState
 
 
 async def bring_due_grants(locked: LockedWallet) -> None:
@@ -37,11 +38,12 @@ async def bring_due_grants(locked: LockedWallet) -> None:
     except NotFound:
         pass  # between plans nothing is granted; a new subscription asks again
     else:
-        plan = subscription.plan.definition
-        for terms in plan.grants:
+        plan = in_currency(subscription.plan.definition, tenant.currency)
+        paused = subscription.state is SubscriptionState.PAUSED
+        for terms in () if paused else plan.grants:
             grant = await _grant(locked, plan, terms, period)
             await locked.add_grant(grant, name=terms.name, origin="plan")
-        until = min(until, subscription.end or until)
+        until = min(until, subscription.state_until or subscription.end or until)
     await locked.connection.execute(
         update(wallets).where(wallets.c.tenant_id == locked.tenant_id).values(grants_until=until)
     )
