@@ -45,7 +45,12 @@ def services(request: Request) -> Services:
     return found
 
 
-ServicesNow = Annotated[Services, Depends(services)]
+async def _services(request: Request) -> Services:
+    # A coroutine: a plain function is run in a thread, on every request
+    return services(request)
+
+
+ServicesNow = Annotated[Services, Depends(_services)]
 
 
 _bearer = HTTPBearer(
