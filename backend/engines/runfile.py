@@ -12,6 +12,7 @@ import fcntl
 import json
 import os
 import signal
+import time
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
@@ -19,6 +20,11 @@ from pathlib import Path
 import psutil
 
 from backend.errors import ConfigurationError
+
+_KILLED_SECONDS = 1.0
+"""How long what was killed may take to be gone."""
+
+_LAST_SECONDS = 10.0
 
 _SAME_START_SECONDS = 2.0
 """The start time is told relative to the machine's clock, which may have been adjusted since."""
@@ -172,15 +178,19 @@ def stop_left_behind(
     children: Mapping[str, ProcessIdentity], *, seconds: float = 20.0
 ) -> list[str]:
     """Stop what still runs of these children; return the names of those found. Blocks."""
-    found = left_behind(children)
-    processes = [process for members in found.values() for process in members]
-    for process in processes:
-        _signal(process, kill=False)
-    _, alive = psutil.wait_procs(processes, timeout=seconds)
-    for process in alive:
-        _signal(process, kill=True)
-    psutil.wait_procs(alive, timeout=seconds)
-    return sorted(found)
+    names: set[str] = set()
+    give_up = time.monotonic() + seconds
+    # Again until there is nothing: one that was just starting another is stopped, the other is new
+    while found := left_behind(children):
+        names |= found.keys()
+        processes = [process for members in found.values() for process in members]
+        left = give_up - time.monotonic()
+        if left < -_LAST_SECONDS:
+            break  # not even SIGKILL ends what hangs in the kernel
+        for process in processes:
+            _signal(process, kill=left <= 0)
+        psutil.wait_procs(processes, timeout=max(left, _KILLED_SECONDS))
+    return sorted(names)
 
 
 def _signal(process: psutil.Process, *, kill: bool) -> None:
