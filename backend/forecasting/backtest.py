@@ -16,13 +16,14 @@ from typing import Literal
 
 import numpy as np
 
+from backend.forecasting.calibration import HORIZON_DAYS
 from backend.forecasting.futures import ENOUGH_DAYS, sample_futures
 from backend.forecasting.history import History
 from backend.forecasting.jobs import ForecastJob
-from backend.forecasting.rated_paths import divided, quantile
+from backend.forecasting.rated_paths import quantile
+from backend.forecasting.values import Usage, unit_values, usage_cost
 from backend_client.types.spend import Trust
 
-HORIZON_DAYS = 14
 MOST_ORIGINS = 6
 _APART_DAYS = 7
 _PATHS = 51
@@ -48,8 +49,9 @@ def backtest(job: ForecastJob) -> Trust | None:
     origins = range(latest, ENOUGH_DAYS - 1, -_APART_DAYS)[:MOST_ORIGINS]
     if len(origins) < 2:
         return None
+    values = unit_values(job)
     for measure in (_Spend(job), _Tokens()):
-        trials = [_trial(job, origin, measure) for origin in origins]
+        trials = [_trial(job, origin, measure, values) for origin in origins]
         counted = [one for one in trials if one is not None]
         if len(counted) >= 2:
             break
@@ -77,27 +79,25 @@ class _Spend:
 
     def __init__(self, job: ForecastJob) -> None:
         self._job = job
-        self._place = next(n for n, one in enumerate(job.opened.stretches) if job.now < one.end)
-        self._fees = self._rated({})
+        self._fees = usage_cost(job, {})
 
-    def of(self, used: Mapping[tuple[str, str], float]) -> float:
-        return float(self._rated(used) - self._fees)
-
-    def _rated(self, used: Mapping[tuple[str, str], float]) -> Decimal:
-        opened, mix = self._job.opened, self._job.mixes[self._place]
-        kinds = [kind for one, n in used.items() for kind in divided(one, n, mix)]
-        usage = [kinds if n == self._place else [] for n in range(len(opened.stretches))]
-        return opened.rate_with(usage).exact_total
+    def of(self, used: Usage) -> float:
+        return float(usage_cost(self._job, used) - self._fees)
 
 
 class _Tokens:
     name: Literal["spend", "tokens"] = "tokens"
 
-    def of(self, used: Mapping[tuple[str, str], float]) -> float:
+    def of(self, used: Usage) -> float:
         return sum(n for (_, meter), n in used.items() if meter.endswith("_tokens"))
 
 
-def _trial(job: ForecastJob, origin: int, measure: _Spend | _Tokens) -> _Trial | None:
+def _trial(
+    job: ForecastJob,
+    origin: int,
+    measure: _Spend | _Tokens,
+    values: Usage,
+) -> _Trial | None:
     """Forecast from ``origin`` days into the history; None if what came was worth nothing."""
     history = job.history
     came = _cumulated(
@@ -106,7 +106,9 @@ def _trial(job: ForecastJob, origin: int, measure: _Spend | _Tokens) -> _Trial |
     actual = [measure.of(used) for used in came]
     if actual[-1] <= 0:
         return None
-    futures = sample_futures(_until(history, origin), HORIZON_DAYS, seed=job.seed, paths=_PATHS)
+    futures = sample_futures(
+        _until(history, origin), HORIZON_DAYS, seed=job.seed, values=values, paths=_PATHS
+    )
     said = [
         [
             measure.of(used)

@@ -15,6 +15,7 @@ from typing import Final, Literal
 import numpy as np
 from numpy.typing import NDArray
 
+from backend.forecasting.calibration import HORIZON_DAYS, Calibration, calibrate, recent_level
 from backend.forecasting.history import RECENT_DAYS, History, Series
 from backend.forecasting.prophet_fit import Fit, fit_series
 
@@ -23,6 +24,7 @@ PATHS: Final = 201
 ENOUGH_DAYS: Final = 14
 _MOST_FITS = 40
 _WEEK = 7
+_FEW_DAYS = 3
 _UNSURE = 0.6
 """Spread (of the logarithm) of a daily rate that was never observed over a whole day."""
 
@@ -41,10 +43,19 @@ class Futures:
     usage: Mapping[tuple[str, str], Paths]
 
 
-def sample_futures(history: History, days: int, *, seed: int, paths: int = PATHS) -> Futures:
+def sample_futures(
+    history: History,
+    days: int,
+    *,
+    seed: int,
+    values: Mapping[tuple[str, str], float],
+    paths: int = PATHS,
+) -> Futures:
     """Sample ``paths`` futures of ``days`` days, the rest of today included.
 
-    With fewer than 14 complete days of history the futures carry on the days there are.
+    ``values`` say what a unit of each (model, meter) is worth: by them the method is tried on the
+    past, and what is worth most is fitted if there are many. With fewer than 14 complete days of
+    history the futures carry on the days there are.
     """
     chance = np.random.default_rng([seed, 1])
     active = [one for one in history.series if one.today or any(one.days[-RECENT_DAYS:])]
@@ -54,7 +65,12 @@ def sample_futures(history: History, days: int, *, seed: int, paths: int = PATHS
     if not active:
         reason = f"Nothing was used in the last {RECENT_DAYS} days."
         return Futures("run_rate", reason, {})
-    return Futures("prophet", None, _by_prophet(history, active, days, paths, seed, chance))
+    ranked = sorted(
+        active,
+        key=lambda one: -sum(one.days[-RECENT_DAYS:]) * values.get((one.model, one.meter), 0),
+    )
+    found = calibrate(history, values, seed=seed)
+    return Futures("prophet", None, _by_prophet(history, ranked, found, days, paths, seed, chance))
 
 
 def _too_little(history: History) -> str:
@@ -74,9 +90,7 @@ def _run_rate(
 ) -> dict[tuple[str, str], Paths]:
     """Draw from the days there are, under a rate that is the less sure the fewer they are."""
     picks = chance.integers(0, max(history.days, 1), (paths, days))
-    sure = NormalDist(sigma=_UNSURE / np.sqrt(1 + history.days))
-    levels = np.array([sure.inv_cdf((n + 0.5) / paths) for n in range(paths)])
-    levels = np.exp(chance.permutation(levels))[:, np.newaxis]
+    levels = np.exp(_UNSURE / np.sqrt(1 + history.days) * _normal(paths, chance))
     usage = {}
     for one in active:
         seen = one.days or (one.today / max(history.elapsed, 1 / 24),)
@@ -86,7 +100,8 @@ def _run_rate(
 
 def _by_prophet(
     history: History,
-    active: Sequence[Series],
+    ranked: Sequence[Series],
+    calibration: Calibration,
     days: int,
     paths: int,
     seed: int,
@@ -94,17 +109,29 @@ def _by_prophet(
 ) -> dict[tuple[str, str], Paths]:
     weeks = _past_weeks(history.days, days, paths, chance)
     order = chance.permutation(paths)
-    ranked = sorted(active, key=lambda one: -sum(one.days[-RECENT_DAYS:]))
+    spread = calibration.spread * np.sqrt(max(days, _FEW_DAYS) / HORIZON_DAYS)
+    levels = np.exp(spread * _normal(paths, chance))
     usage: dict[tuple[str, str], Paths] = {}
     for place, one in enumerate(ranked):
         begun = next((n for n, used in enumerate(one.days) if used), history.days)
-        if history.days - begun < ENOUGH_DAYS or place >= _MOST_FITS:
+        if history.days - begun <= ENOUGH_DAYS or place >= _MOST_FITS:
             drawn = _from_own_days(one, begun, weeks, history.elapsed)
         else:
+            begun += 1  # the first day is part of one, as a rule
             fit = fit_series(one.days, history.first, begun, days, paths=paths, seed=seed)
-            drawn = _carried_on(fit, one, begun, weeks, order)
-        usage[one.model, one.meter] = _rest_of_today(one, np.maximum(drawn, 0.0))
+            drawn = _carried_on(fit, one, begun, weeks, order, calibration.trend)
+        usage[one.model, one.meter] = _rest_of_today(one, np.maximum(drawn, 0.0) * levels)
     return usage
+
+
+def _normal(paths: int, chance: np.random.Generator) -> Paths:
+    """Return the quantiles of the normal distribution, one a path, in a random order.
+
+    Even ones, rather than draws: their median is 0 exactly. As a column, for all of a path's days.
+    """
+    normal = NormalDist()
+    quantiles = np.array([normal.inv_cdf((n + 0.5) / paths) for n in range(paths)])
+    return np.asarray(chance.permutation(quantiles))[:, np.newaxis]
 
 
 def _past_weeks(known: int, days: int, paths: int, chance: np.random.Generator) -> NDArray[np.intp]:
@@ -127,15 +154,22 @@ def _from_own_days(one: Series, begun: int, weeks: NDArray[np.intp], elapsed: fl
 
 
 def _carried_on(
-    fit: Fit, one: Series, begun: int, weeks: NDArray[np.intp], order: NDArray[np.intp]
+    fit: Fit,
+    one: Series,
+    begun: int,
+    weeks: NDArray[np.intp],
+    order: NDArray[np.intp],
+    weight: float,
 ) -> Paths:
     """Add past surprises, in proportion to the level, to the fit's trends and seasons."""
+    daily = np.array(one.days[begun:])
     # By size at the end, then all in the same order: fast growth goes with fast growth.
     trend = fit.trend[np.argsort(fit.trend[:, -1], kind="stable")][order]
-    surprise = np.concatenate([np.zeros(begun), np.array(one.days[begun:]) - fit.past])
+    trend = weight * np.maximum(trend, 0.0) + (1 - weight) * recent_level(daily, fit.past_season)
+    surprise = np.concatenate([np.zeros(begun), daily - fit.past])
     level = np.concatenate([np.ones(begun), np.maximum(fit.past_trend, 1e-9)])
     growth = np.clip(trend / level[weeks], 0.0, 3.0)
-    return np.asarray(np.maximum(trend, 0.0) * fit.season + surprise[weeks] * growth)
+    return np.asarray(trend * fit.season + surprise[weeks] * growth)
 
 
 def _rest_of_today(one: Series, drawn: Paths) -> Paths:

@@ -28,7 +28,7 @@ class ForecastJob:
     """All that a forecast is made of.
 
     ``spent`` are the period's days before today: each day's start, and what was used in the period
-    up to its end, by stretch. ``mixes`` are by stretch too. ``plan_id`` is the plan in force.
+    up to its end, by stretch. ``mixes`` are by stretch too.
     """
 
     opened: OpenPeriod
@@ -39,6 +39,11 @@ class ForecastJob:
     seed: int
     candidates: Sequence[Candidate] = ()
     paths: int = PATHS
+
+    @property
+    def place_now(self) -> int:
+        """The place, among the stretches, of the plan in force."""
+        return next(n for n, one in enumerate(self.opened.stretches) if self.now < one.end)
 
     @property
     def coming(self) -> list[datetime]:

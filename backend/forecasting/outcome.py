@@ -13,6 +13,7 @@ from backend.forecasting.jobs import ForecastJob
 from backend.forecasting.plans import plan_outlooks
 from backend.forecasting.quotas import quota_outlooks
 from backend.forecasting.rated_paths import quantile, rated_paths
+from backend.forecasting.values import unit_values
 from backend_client.types.common import Money
 from backend_client.types.spend import DailySpend, Forecast, Period
 
@@ -38,7 +39,9 @@ def compute(job: ForecastJob) -> Outcome:
     ninetieth percentiles.
     """
     opened, coming = job.opened, job.coming
-    futures = sample_futures(job.history, len(coming), seed=job.seed, paths=job.paths)
+    futures = sample_futures(
+        job.history, len(coming), seed=job.seed, values=unit_values(job), paths=job.paths
+    )
     paths = rated_paths(job, futures, coming)
     totals = [sorted(outcomes) for outcomes in zip(*paths, strict=True)]
     days = [_day(start, opened.rate_with(usage).total) for start, usage in job.spent]

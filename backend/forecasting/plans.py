@@ -22,7 +22,7 @@ def plan_outlooks(job: ForecastJob, futures: Futures) -> list[PlanOutlook]:
 
     Each is as if the period had begun on the plan: so they compare, whatever was changed meanwhile.
     """
-    current = next((one.plan for one in job.opened.stretches if job.now < one.end), None)
+    current = job.opened.stretches[job.place_now].plan
     found = [_outlook(one, job, futures, current) for one in job.candidates]
     return sorted(found, key=lambda one: (not one.fits, one.expected.amount, not one.current))
 

@@ -17,15 +17,20 @@ _YEARLY_DAYS = 330
 
 @dataclass(frozen=True, slots=True)
 class Fit:
-    """``past`` and ``past_trend`` by fitted day; ``trend`` by path and coming day.
+    """``past_trend`` by fitted day; ``trend`` by path and coming day.
 
-    ``season`` is the factor of each coming day that the week, and the year, give it.
+    The seasons are the factors that the week, and the year, give each day.
     """
 
-    past: NDArray[np.float64]
     past_trend: NDArray[np.float64]
+    past_season: NDArray[np.float64]
     trend: NDArray[np.float64]
     season: NDArray[np.float64]
+
+    @property
+    def past(self) -> NDArray[np.float64]:
+        """What the fit says of the days that it was made from."""
+        return self.past_trend * self.past_season
 
 
 def fit_series(
@@ -56,13 +61,13 @@ def fit_series(
     season = np.maximum(season, 0.0)
     trend = np.asarray(sampled, dtype=np.float64).T
     past_trend = np.maximum(trend[0, :known], 0.0)
-    return Fit(past_trend * season[:known], past_trend, trend[:, known:], season[known:])
+    return Fit(past_trend, season[:known], trend[:, known:], season[known:])
 
 
 def _prophet() -> Any:
     """Prophet, imported when first needed: it takes a second and 100 MB."""
     # They tell of plotting libraries that aren't there, and of every fit.
-    for name in ("prophet.plot", "cmdstanpy"):
+    for name in ("prophet", "prophet.plot", "cmdstanpy"):
         logging.getLogger(name).disabled = True
     from prophet import Prophet
 

@@ -19,7 +19,7 @@ def quota_outlooks(
     job: ForecastJob, futures: Futures, coming: Sequence[datetime]
 ) -> list[QuotaOutlook]:
     """Return the outlook of each quota of the plan in force."""
-    plan = next((one.plan for one in job.opened.stretches if job.now < one.end), None)
+    plan = job.opened.stretches[job.place_now].plan
     return [_outlook(quota, job, futures, coming) for quota in (plan.quotas if plan else ())]
 
 
