@@ -102,7 +102,9 @@ class AuthRoutes:
         begun = await self._oidc.framework.get_state_data(request.session, state)
         wanted = request.session.pop("next", "/")
         if not begun:
-            return _back_to_sign_in("round_trip_expired")
+            # Some providers refuse without saying which sign-in they speak of
+            refused = "error" in request.query_params
+            return _back_to_sign_in("provider_refused" if refused else "round_trip_expired")
         try:
             tokens = await self._oidc.authorize_access_token(request)
         except httpx.HTTPError as problem:

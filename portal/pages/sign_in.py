@@ -5,7 +5,7 @@ from __future__ import annotations
 import reflex as rx
 
 from portal.components.blocks import failed
-from portal.components.plain import plain_form
+from portal.components.plain import plain_form, plain_link
 from portal.components.shell import brand, colour_mode_button
 from portal.state.sign_in import SignIn
 
@@ -65,11 +65,12 @@ def _ways() -> rx.Component:
     return rx.flex(
         rx.cond(
             SignIn.oidc,
-            plain_form(
-                rx.el.input(type="hidden", name="next", value=SignIn.wanted, read_only=True),
-                rx.button("Continue with single sign-on", type="submit", size="3", width="100%"),
-                action="/auth/login",
-                method="get",
+            # A link and no form: the policy on forms would also hold for where this redirects to
+            rx.button(
+                plain_link("Continue with single sign-on", href=SignIn.log_in),
+                as_child=True,
+                size="3",
+                width="100%",
             ),
         ),
         rx.cond(

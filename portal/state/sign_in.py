@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from urllib.parse import urlencode
+
 import reflex as rx
 
 from backend_client import AsyncFareboxClient, ClientError
@@ -29,6 +31,11 @@ class SignIn(PageState, rx.State):
     oidc: bool = False
     went_wrong: str = ""
     wanted: str = "/"
+
+    @rx.var
+    def log_in(self) -> str:
+        """Where the identity provider's sign-in begins."""
+        return "/auth/login?" + urlencode({"next": self.wanted})
 
     @public
     async def look(self) -> None:

@@ -14,7 +14,14 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
-from playwright.async_api import Browser, BrowserContext, Page, async_playwright, expect
+from playwright.async_api import (
+    Browser,
+    BrowserContext,
+    ConsoleMessage,
+    Page,
+    async_playwright,
+    expect,
+)
 
 from backend.engines.runfile import RunFile, run_file_path
 from tests.chromium import chromium_arguments, chromium_executable
@@ -140,10 +147,14 @@ async def browsing(
         base_url=farebox.url, permissions=["clipboard-read", "clipboard-write"]
     )
     context.set_default_timeout(PATIENCE_MS)
-    context.on(
-        "console",
-        lambda said: complaints.append(said.text) if said.type in {"error", "warning"} else None,
-    )
+
+    def note(said: ConsoleMessage) -> None:
+        # What an identity provider's pages say is theirs
+        ours = said.location["url"].startswith(farebox.url)
+        if said.type in {"error", "warning"} and ours:
+            complaints.append(said.text)
+
+    context.on("console", note)
     context.on("weberror", lambda failed: complaints.append(str(failed.error)))
     yield context
     await context.close()
