@@ -7,7 +7,8 @@ from dataclasses import dataclass, field
 from datetime import datetime
 
 import msgspec
-from sqlalchemy import ColumnElement, RowMapping, and_, select, tuple_
+from sqlalchemy import ColumnElement, RowMapping, Text, and_, cast, select, tuple_
+from sqlalchemy.dialects.postgresql import ARRAY
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from backend.accounts.pages import Cursor
@@ -94,7 +95,7 @@ def _asked(tenant_id: str, question: EventQuestion) -> ColumnElement[bool]:
         if wanted:
             conditions.append(column.in_(wanted))
     if question.meters:
-        conditions.append(events.c.quantities.has_any(list(question.meters)))
+        conditions.append(events.c.quantities.has_any(cast(list(question.meters), ARRAY(Text))))
     if question.labels:
         conditions.append(events.c.labels.contains(dict(question.labels)))
     return and_(*conditions)

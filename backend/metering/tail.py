@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from collections import deque
 from collections.abc import AsyncIterator, Awaitable, Callable
 from datetime import UTC, datetime
@@ -16,7 +17,8 @@ from backend_client.types.events import StoredEvent
 _LOOK_SECONDS = 0.5
 _MOST_AT_ONCE = 200
 _MOST_REMEMBERED = 10 * _MOST_AT_ONCE
-_MOST_LOOKS = 1800  # a quarter of an hour; a browser connects again by itself
+MOST_SECONDS = 900
+"""A tail ends after a quarter of an hour; a browser connects again by itself."""
 _MOST_TAILS = 100
 
 
@@ -28,7 +30,12 @@ class Tails:
         self._open = 0
 
     async def follow(
-        self, tenant_id: str, since: datetime | None, still_allowed: Callable[[], Awaitable[None]]
+        self,
+        tenant_id: str,
+        since: datetime | None,
+        still_allowed: Callable[[], Awaitable[None]],
+        *,
+        seconds: float = MOST_SECONDS,
     ) -> AsyncIterator[list[StoredEvent]]:
         """Yield what was counted since the last look; an empty list where nothing was.
 
@@ -40,8 +47,12 @@ class Tails:
             raise RateLimited("Too many tails are open here.", retry_after_seconds=5)
         self._open += 1
         try:
+            until = time.monotonic() + seconds
             async for found in self._looks(tenant_id, since, still_allowed):
                 yield found
+                if time.monotonic() + _LOOK_SECONDS > until:
+                    return
+                await asyncio.sleep(_LOOK_SECONDS)
         finally:
             self._open -= 1
 
@@ -51,7 +62,7 @@ class Tails:
         begin = since or datetime.now(UTC)
         shown: deque[tuple[str, str]] = deque(maxlen=_MOST_REMEMBERED)
         version = -1
-        for _ in range(_MOST_LOOKS):
+        while True:
             await still_allowed()
             async with self._database.snapshot() as connection:
                 now, _newest = await usage_version(connection, tenant_id)
@@ -62,4 +73,3 @@ class Tails:
             new = [event for event in found if (event.source, event.id) not in shown]
             shown.extend((event.source, event.id) for event in new)
             yield new
-            await asyncio.sleep(_LOOK_SECONDS)

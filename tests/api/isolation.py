@@ -37,9 +37,10 @@ OPEN = {
 """Routes without a credential; what they answer is the same for everybody."""
 
 NO_ID = {"cursor", "limit", "start", "end", "granularity", "format", "if-none-match", "at"}
+NO_ID |= {"last-event-id", "preview"}
 """Parameters that name nothing of anybody's."""
 
-SAMPLES = {"amount": "100"}
+SAMPLES = {"amount": "100", "seconds": "0"}
 """Parameters that name nothing either, but must be given."""
 
 

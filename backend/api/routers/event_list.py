@@ -21,6 +21,7 @@ from backend.api.dependencies import (
 from backend.api.labels import LabelFilter, label_values
 from backend.errors import FareboxError, InvalidInput
 from backend.metering.event_list import EventQuestion, list_events
+from backend.metering.tail import MOST_SECONDS
 from backend_client.types.common import Page
 from backend_client.types.events import StoredEvent
 from backend_client.types.problems import FieldError
@@ -72,6 +73,9 @@ async def tail_events(
     caller: Reader,
     request: Request,
     last_event_id: Annotated[str | None, Header()] = None,
+    seconds: Annotated[
+        int, Query(ge=0, le=MOST_SECONDS, description="How long to follow; 0 looks once")
+    ] = MOST_SECONDS,
 ) -> StreamingResponse:
     """Follow the tenant's events as they are counted, as server-sent events.
 
@@ -84,7 +88,9 @@ async def tail_events(
         now = await services.authenticator.authenticate(token)
         now.require(Permission.USAGE_READ)
 
-    looks = services.tails.follow(caller.tenant_id, _since(last_event_id), still_allowed)
+    looks = services.tails.follow(
+        caller.tenant_id, _since(last_event_id), still_allowed, seconds=seconds
+    )
     first = await anext(looks)  # what is wrong is told before the answer begins
 
     async def stream() -> AsyncIterator[str]:
