@@ -74,7 +74,7 @@ def _row(invoice: rx.Var[InvoiceRow]) -> rx.Component:
         rx.table.row_header_cell(
             rx.button(
                 invoice.name,
-                on_click=Invoices.open(invoice.id),
+                on_click=Invoices.open_invoice(invoice.id),
                 variant="ghost",
                 aria_label="Open " + invoice.name,
             ),
@@ -96,6 +96,7 @@ def _files(invoice_id: rx.Var[str], name: rx.Var[str]) -> rx.Component:
             plain_link(
                 kind.upper(),
                 href="/downloads/invoices/" + invoice_id + "." + kind,
+                download=True,
                 aria_label=name + " as " + kind.upper(),
                 style={"color": "var(--accent-11)", "font_size": "var(--font-size-2)"},
             )
@@ -112,7 +113,7 @@ def _invoice() -> rx.Component:
             rx.button(
                 rx.icon("arrow-left", size=16),
                 "All invoices",
-                on_click=Invoices.close,
+                on_click=Invoices.close_invoice,
                 variant="ghost",
                 color_scheme="gray",
             ),

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from portal.formatting import money, period
+from backend_client.types.invoices import Invoice
 from portal.invoice_rows import (
     InvoiceLineRow,
     InvoiceRow,
@@ -27,7 +27,6 @@ class Invoices(PageState, Session):
     colour: str = "gray"
     period_name: str = ""
     total: str = ""
-    to_pay: str = ""
     note: str = ""
     customer: str = ""
     lines: list[InvoiceLineRow] = []
@@ -38,34 +37,30 @@ class Invoices(PageState, Session):
         """Load the list; or the invoice that the address names, as a reminder's link does."""
         wanted = self.router.url.query_parameters.get("invoice", "")
         rows = [invoice_row(one) for one in await caller.client.invoices()]
+        invoice = await caller.client.invoice(wanted) if wanted else None
         async with self:
             self.invoices = rows
             self.opened = ""
-        if wanted:
-            await self._open(caller, wanted)
-        async with self:
+            if invoice is not None:
+                self._show_invoice(invoice)
             self._ready()
 
-    @signed_in(roles=SPENDERS, background=True)
-    async def open(self, caller: Caller, invoice_id: str) -> None:
+    @signed_in(roles=SPENDERS)
+    async def open_invoice(self, caller: Caller, invoice_id: str) -> None:
         """Show an invoice."""
-        await self._open(caller, invoice_id)
+        self._show_invoice(await caller.client.invoice(invoice_id))
 
     @signed_in(roles=SPENDERS)
-    async def close(self, caller: Caller) -> None:
+    async def close_invoice(self, caller: Caller) -> None:
         """Go back to the list."""
         self.opened = ""
 
-    async def _open(self, caller: Caller, invoice_id: str) -> None:
-        invoice = await caller.client.invoice(invoice_id)
+    def _show_invoice(self, invoice: Invoice) -> None:
         row = invoice_row(invoice)
-        async with self:
-            self.opened = invoice.id
-            self.name, self.status, self.colour = row.name, row.state, row.colour
-            zone = invoice.period.time_zone
-            self.period_name = period(invoice.period.start, invoice.period.end, zone)
-            self.total, self.to_pay = row.total, money(invoice.due.amount, invoice.due.currency)
-            self.note = invoice_note(invoice)
-            self.customer = ", ".join([invoice.customer.name, *invoice.customer.address])
-            self.lines = line_rows(invoice)
-            self.sums = sum_rows(invoice)
+        self.opened = invoice.id
+        self.name, self.status, self.colour = row.name, row.state, row.colour
+        self.period_name, self.total = row.period, row.total
+        self.note = invoice_note(invoice)
+        self.customer = ", ".join([invoice.customer.name, *invoice.customer.address])
+        self.lines = line_rows(invoice)
+        self.sums = sum_rows(invoice)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
+from contextlib import closing
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 
@@ -107,7 +108,8 @@ async def test_an_invoice_as_pdf_is_the_same_each_time(
     assert first.status_code == 200, first.text
     assert first.headers["content-type"] == "application/pdf"
     assert "FB-sample-customer-000001.pdf" in first.headers["content-disposition"]
-    page = pypdfium2.PdfDocument(first.content)[0].get_textpage().get_text_bounded()
+    with closing(pypdfium2.PdfDocument(first.content)) as printed:
+        page = printed[0].get_textpage().get_text_bounded()
     for words in (
         "FB-sample-customer-000001",
         "Sample & Söhne",  # as it was named when it was issued

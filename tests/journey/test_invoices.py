@@ -1,0 +1,93 @@
+"""A person opens last month's invoice, follows its lines, and downloads the page that was sent."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import sys
+from contextlib import closing
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import asyncpg
+import pypdfium2
+import pytest
+from playwright.async_api import Page, expect
+
+from backend.pricing.periods import BillingPeriod, billing_period
+from tests.journey.conftest import Farebox
+from tests.journey.steps import visit
+
+pytestmark = pytest.mark.browser
+
+NAME = "Sample: billed last month"
+# A tenant of this machine's person, as if it had been a customer since last month
+_MAKE = """
+WITH made AS (
+  INSERT INTO tenants (id, slug, name, is_sample)
+  VALUES ('ten_billed', 'sample-billed', $2, true) RETURNING id
+), joined AS (
+  INSERT INTO members (tenant_id, user_id, role)
+  SELECT made.id, user_id, 'owner' FROM made, members
+  WHERE tenant_id = (SELECT id FROM tenants WHERE slug = 'local')
+), subscribed AS (
+  INSERT INTO subscriptions (tenant_id, id, plan_id, plan_version, start_at)
+  SELECT made.id, 'sub_billed', plan_id, version, $1 FROM made, plan_versions
+  WHERE plan_id = 'dear'
+)
+INSERT INTO rollups
+  (tenant_id, bucket, application_id, key_id, model, meter, quantity, event_count)
+SELECT id, $1, 'app_1', '', 'smollm2-135m-instruct', 'output_tokens', 1500000, 1 FROM made
+"""
+
+
+def last_month() -> BillingPeriod:
+    now = datetime.now(UTC)
+    # A month whose grace is over, also on the first of one
+    return billing_period(billing_period(now, "UTC").start - timedelta(days=5), "UTC")
+
+
+async def billed_last_month(farebox: Farebox) -> None:
+    """Let a tenant have used a million and a half tokens, and be invoiced."""
+    period = last_month()
+    database = await asyncpg.connect(farebox.database_url)
+    await database.execute(_MAKE, period.start, NAME)
+    await database.close()
+    process = await asyncio.create_subprocess_exec(
+        Path(sys.executable).with_name("farebox"),
+        *("invoices", "run"),
+        env=os.environ | {"FAREBOX_HOME": str(farebox.home)},
+        cwd=farebox.home,
+    )
+    assert await process.wait() == 0
+
+
+async def test_an_invoice_is_opened_and_downloaded(farebox: Farebox, page: Page) -> None:
+    await billed_last_month(farebox)
+    await page.get_by_role("button", name="Switch organisation").click()
+    await page.get_by_role("button", name=NAME).click()
+    await visit(page, "Invoices")
+    rows = page.locator("#invoices tbody tr")
+    await expect(rows).to_have_count(2)
+    await expect(rows.first).to_contain_text("Next invoice")
+    await expect(rows.first).to_contain_text("Draft")
+    sent = rows.last
+    await expect(sent).to_contain_text("FB-sample-billed-000001")
+    await expect(sent).to_contain_text("To pay")
+
+    async with page.expect_download() as download:
+        await sent.get_by_role("link", name="FB-sample-billed-000001 as PDF").click()
+    file = await download.value
+    assert file.suggested_filename == "FB-sample-billed-000001.pdf"
+    with closing(pypdfium2.PdfDocument(await file.path())) as printed:
+        words = printed[0].get_textpage().get_text_bounded()
+    total = await sent.get_by_role("cell").nth(3).inner_text()
+    assert f"{total.removeprefix('$')} USD" in words
+
+    await sent.get_by_role("button", name="Open FB-sample-billed-000001").click()
+    invoice = page.locator("#invoice")
+    await expect(invoice).to_contain_text("is due on")
+    await expect(invoice.locator("#invoice-lines")).to_contain_text("1,500,000")
+    await expect(invoice.locator("#invoice-lines tr").last).to_contain_text(total)
+    await invoice.get_by_role("button", name="All invoices").click()
+    await expect(rows).to_have_count(2)
