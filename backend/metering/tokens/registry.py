@@ -11,6 +11,7 @@ from functools import lru_cache
 from pathlib import Path
 
 from backend.errors import ConfigurationError
+from backend.metering.tokens.pool import INLINE_CHARACTERS
 from backend.metering.tokens.tokenizer import (
     Counter,
     LocalTokenizer,
@@ -51,8 +52,17 @@ def check_setting(setting: str) -> None:
 def _local(setting: str, model: str) -> LocalTokenizer:
     scheme, _, name = setting.partition(":")
     make = _SCHEMES[scheme]
-    return LocalTokenizer(setting, lambda: make(name, model))
+    return LocalTokenizer(
+        setting, lambda: make(name, model), inline_characters=_INLINE_CHARACTERS[scheme]
+    )
 
+
+_INLINE_CHARACTERS = {
+    "tiktoken": INLINE_CHARACTERS,
+    "file": INLINE_CHARACTERS // 4,
+    "mistral": INLINE_CHARACTERS // 8,
+}
+"""Each by how long it takes beside tiktoken, as ``benchmarks/token_counting.py`` measures."""
 
 # Each imports its library when it is first used: they take a good part of a second each.
 

@@ -68,15 +68,22 @@ class LocalTokenizer(Tokenizer):
 
     local = True
 
-    def __init__(self, setting: str, load: Callable[[], Counter]) -> None:
+    def __init__(
+        self,
+        setting: str,
+        load: Callable[[], Counter],
+        *,
+        inline_characters: int = INLINE_CHARACTERS,
+    ) -> None:
         super().__init__(setting)
         self._load = load
+        self._inline_characters = inline_characters
         self._counter: Counter | None = None
 
     async def count_text(self, text: str) -> int:
         """Count a text's tokens; raises ``ConfigurationError`` if the tokenizer is not here."""
         counter = await self._loaded()
-        if len(text) <= INLINE_CHARACTERS:
+        if len(text) <= self._inline_characters:
             return counter.count_text(text)
         return await in_thread(counter.count_text, text)
 
@@ -85,7 +92,8 @@ class LocalTokenizer(Tokenizer):
     ) -> TokenCount:
         """Count a chat; raises ``ConfigurationError`` if the tokenizer is not here."""
         counter = await self._loaded()
-        if characters(messages, tools) <= INLINE_CHARACTERS and not any(images_of(messages)):
+        short = characters(messages, tools) <= self._inline_characters
+        if short and not any(images_of(messages)):
             return counter.count_chat(messages, tools)
         return await in_thread(counter.count_chat, messages, tools)
 
