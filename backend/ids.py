@@ -32,6 +32,7 @@ Prefix = Literal[
     "cpn",
     "rec",
     "dsc",
+    "ivt",
 ]
 
 

@@ -2,18 +2,28 @@
 
 from __future__ import annotations
 
+from collections.abc import AsyncIterator, Iterator
+
 from backend_client.requests import accounts as requests
 from backend_client.sending import AsyncSender, Sender
 from backend_client.types.accounts import (
     ApiKey,
+    ApiKeyChange,
     ApiKeyCreate,
     ApiKeyCreated,
+    ApiKeyRotate,
     Application,
     ApplicationCreate,
+    AuditEntry,
+    Invitation,
+    InvitationAccept,
+    InvitationCreate,
+    InvitationCreated,
     LocalSessionCreate,
     Me,
     Member,
     MemberChange,
+    Membership,
     SessionChange,
     SessionCreate,
     SessionCreated,
@@ -70,6 +80,14 @@ class AccountsMethods(Sender):
         """Make a key; its secret is in this answer alone."""
         return self._do(requests.create_key(wanted))
 
+    def change_key(self, key_id: str, change: ApiKeyChange) -> ApiKey:
+        """Change a key's name or limits."""
+        return self._do(requests.change_key(key_id, change))
+
+    def rotate_key(self, key_id: str, wanted: ApiKeyRotate) -> ApiKeyCreated:
+        """Give a key a new secret; the old one works through the grace period."""
+        return self._do(requests.rotate_key(key_id, wanted))
+
     def revoke_key(self, key_id: str) -> None:
         """Revoke a key for good."""
         self._do(requests.revoke_key(key_id))
@@ -85,6 +103,26 @@ class AccountsMethods(Sender):
     def remove_member(self, user_id: str) -> None:
         """End a membership."""
         self._do(requests.remove_member(user_id))
+
+    def invitations(self) -> list[Invitation]:
+        """All invitations, newest first."""
+        return self._all(requests.invitations())
+
+    def invite(self, wanted: InvitationCreate) -> InvitationCreated:
+        """Make an invitation; its link's secret is in this answer alone."""
+        return self._do(requests.invite(wanted))
+
+    def accept_invitation(self, wanted: InvitationAccept) -> Membership:
+        """Become a member by an invitation's secret."""
+        return self._do(requests.accept_invitation(wanted))
+
+    def revoke_invitation(self, invitation_id: str) -> None:
+        """Close an invitation."""
+        self._do(requests.revoke_invitation(invitation_id))
+
+    def audit(self) -> Iterator[AuditEntry]:
+        """What was done in the tenant, the latest first; fetched as it is come to."""
+        return self._items(requests.audit())
 
     def tenants(self) -> list[Tenant]:
         """All tenants; for the operator."""
@@ -146,6 +184,14 @@ class AsyncAccountsMethods(AsyncSender):
         """Make a key; its secret is in this answer alone."""
         return await self._do(requests.create_key(wanted))
 
+    async def change_key(self, key_id: str, change: ApiKeyChange) -> ApiKey:
+        """Change a key's name or limits."""
+        return await self._do(requests.change_key(key_id, change))
+
+    async def rotate_key(self, key_id: str, wanted: ApiKeyRotate) -> ApiKeyCreated:
+        """Give a key a new secret; the old one works through the grace period."""
+        return await self._do(requests.rotate_key(key_id, wanted))
+
     async def revoke_key(self, key_id: str) -> None:
         """Revoke a key for good."""
         await self._do(requests.revoke_key(key_id))
@@ -161,6 +207,26 @@ class AsyncAccountsMethods(AsyncSender):
     async def remove_member(self, user_id: str) -> None:
         """End a membership."""
         await self._do(requests.remove_member(user_id))
+
+    async def invitations(self) -> list[Invitation]:
+        """All invitations, newest first."""
+        return await self._all(requests.invitations())
+
+    async def invite(self, wanted: InvitationCreate) -> InvitationCreated:
+        """Make an invitation; its link's secret is in this answer alone."""
+        return await self._do(requests.invite(wanted))
+
+    async def accept_invitation(self, wanted: InvitationAccept) -> Membership:
+        """Become a member by an invitation's secret."""
+        return await self._do(requests.accept_invitation(wanted))
+
+    async def revoke_invitation(self, invitation_id: str) -> None:
+        """Close an invitation."""
+        await self._do(requests.revoke_invitation(invitation_id))
+
+    def audit(self) -> AsyncIterator[AuditEntry]:
+        """What was done in the tenant, the latest first; fetched as it is come to."""
+        return self._items(requests.audit())
 
     async def tenants(self) -> list[Tenant]:
         """All tenants; for the operator."""

@@ -18,8 +18,15 @@ from backend.accounts.principal import (
 from backend.accounts.secrets import API_KEY, OPERATOR_KEY, SESSION, hash_secret
 from backend.errors import Unauthenticated
 from backend.storage.database import Database
-from backend.storage.tables import api_keys, members, operator_keys, sessions, users
-from backend_client.types.accounts import Role, Scope
+from backend.storage.tables import (
+    api_keys,
+    members,
+    operator_keys,
+    retired_secrets,
+    sessions,
+    users,
+)
+from backend_client.types.accounts import RateLimits, Role, Scope
 
 KNOWN_SECONDS = 0.9
 """How long a credential that was good stays so unasked: a revocation shows within 1 s."""
@@ -67,14 +74,24 @@ async def _look_up(connection: AsyncConnection, token: str, slot: bytes) -> Prin
 
 
 async def _api_key(connection: AsyncConnection, slot: bytes, now: datetime) -> Principal | None:
-    found = await connection.execute(
-        select(api_keys).where(
-            api_keys.c.secret_hash == slot,
-            api_keys.c.revoked_at.is_(None),
-            or_(api_keys.c.expires_at.is_(None), api_keys.c.expires_at > now),
-        )
+    good = select(api_keys).where(
+        api_keys.c.revoked_at.is_(None),
+        or_(api_keys.c.expires_at.is_(None), api_keys.c.expires_at > now),
     )
+    found = await connection.execute(good.where(api_keys.c.secret_hash == slot))
     row = found.mappings().first()
+    if row is None:
+        # The key may have been rotated, and this be the secret that it had before.
+        found = await connection.execute(
+            good.join(
+                retired_secrets,
+                and_(
+                    retired_secrets.c.tenant_id == api_keys.c.tenant_id,
+                    retired_secrets.c.key_id == api_keys.c.id,
+                ),
+            ).where(retired_secrets.c.secret_hash == slot, retired_secrets.c.works_until > now)
+        )
+        row = found.mappings().first()
     if row is None:
         return None
     await _note_use(connection, row, now)
@@ -88,6 +105,7 @@ async def _api_key(connection: AsyncConnection, slot: bytes, now: datetime) -> P
         scopes=scopes,
         application_id=row["application_id"],
         models=None if row["models"] is None else frozenset(row["models"]),
+        limits=RateLimits.model_validate({name: row[name] for name in RateLimits.model_fields}),
     )
 
 

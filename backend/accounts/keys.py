@@ -1,10 +1,10 @@
-"""API keys: made, listed, revoked."""
+"""API keys: made, listed, changed, rotated, revoked."""
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
-from sqlalchemy import RowMapping, func, insert, select, update
+from sqlalchemy import RowMapping, delete, func, insert, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from backend.accounts.audit import record
@@ -15,16 +15,41 @@ from backend.accounts.secrets import API_KEY, new_secret
 from backend.accounts.tenants import find_application
 from backend.errors import Conflict, InvalidInput, NotFound
 from backend.ids import new_id
-from backend.storage.tables import api_keys, models
-from backend_client.types.accounts import ApiKey, ApiKeyCreate, ApiKeyCreated
+from backend.storage.tables import api_keys, models, retired_secrets
+from backend_client.types.accounts import (
+    ApiKey,
+    ApiKeyChange,
+    ApiKeyCreate,
+    ApiKeyCreated,
+    RateLimits,
+)
 from backend_client.types.common import Page
 from backend_client.types.problems import FieldError
 
-_SHOWN = [column for column in api_keys.c if column.name not in {"secret_hash", "tenant_id"}]
+_MOST_RETIRED = 5
+_PREVIOUS = (
+    select(func.max(retired_secrets.c.works_until))
+    .where(
+        retired_secrets.c.tenant_id == api_keys.c.tenant_id,
+        retired_secrets.c.key_id == api_keys.c.id,
+        retired_secrets.c.works_until > func.now(),
+    )
+    .scalar_subquery()
+    .label("previous_until")
+)
+_SHOWN = [
+    *(column for column in api_keys.c if column.name not in {"secret_hash", "tenant_id"}),
+    _PREVIOUS,
+]
+
+
+def _shown(row: RowMapping) -> dict[str, object]:
+    limits = {name: row[name] for name in RateLimits.model_fields}
+    return {**row, "limits": limits}
 
 
 def _key(row: RowMapping) -> ApiKey:
-    return ApiKey.model_validate(dict(row))
+    return ApiKey.model_validate(_shown(row))
 
 
 async def create_key(
@@ -78,12 +103,13 @@ async def create_key(
             models=wanted.models,
             created_by=caller.id,
             expires_at=wanted.expires_at,
+            **wanted.limits.model_dump(),
         )
         .returning(*_SHOWN)
     )
     row = inserted.mappings().one()
     await record(connection, caller, "key.create", row["id"], detail={"name": wanted.name})
-    return ApiKeyCreated.model_validate({**row, "secret": secret.value})
+    return ApiKeyCreated.model_validate({**_shown(row), "secret": secret.value})
 
 
 async def list_keys(
@@ -111,6 +137,82 @@ async def find_key(connection: AsyncConnection, tenant_id: str, key_id: str) -> 
     if row is None:
         raise NotFound("There is no such key.")
     return _key(row)
+
+
+async def change_key(
+    connection: AsyncConnection, caller: Principal, key_id: str, change: ApiKeyChange
+) -> ApiKey:
+    """Change a key's name or limits; raise ``NotFound``, or ``Conflict`` if it is revoked."""
+    await _locked_key(connection, caller.tenant_id, key_id)
+    values: dict[str, object] = {}
+    if change.name is not None:
+        values["name"] = change.name
+    if change.limits is not None:
+        values |= change.limits.model_dump()
+    if values:
+        await connection.execute(
+            update(api_keys)
+            .where(api_keys.c.tenant_id == caller.tenant_id, api_keys.c.id == key_id)
+            .values(**values)
+        )
+        await record(connection, caller, "key.change", key_id, detail=values)
+    return await find_key(connection, caller.tenant_id, key_id)
+
+
+async def rotate_key(
+    connection: AsyncConnection, caller: Principal, key_id: str, *, grace_seconds: int
+) -> ApiKeyCreated:
+    """Give a key a new secret; the one it had works for ``grace_seconds`` more.
+
+    The key stays the same one: its usage goes on under its id. Raises ``NotFound``, and
+    ``Conflict`` if it is revoked or too many old secrets still work.
+    """
+    now = datetime.now(UTC)
+    old_hash = await _locked_key(connection, caller.tenant_id, key_id)
+    of_key = (retired_secrets.c.tenant_id == caller.tenant_id, retired_secrets.c.key_id == key_id)
+    await connection.execute(
+        delete(retired_secrets).where(*of_key, retired_secrets.c.works_until <= now)
+    )
+    if grace_seconds:
+        working = select(func.count()).select_from(retired_secrets).where(*of_key)
+        if (await connection.scalar(working) or 0) >= _MOST_RETIRED:
+            raise Conflict(
+                f"{_MOST_RETIRED} old secrets of this key still work. Wait until one ends, or "
+                "revoke the key and make another."
+            )
+        await connection.execute(
+            insert(retired_secrets).values(
+                tenant_id=caller.tenant_id,
+                key_id=key_id,
+                secret_hash=old_hash,
+                works_until=now + timedelta(seconds=grace_seconds),
+            )
+        )
+    secret = new_secret(API_KEY)
+    await connection.execute(
+        update(api_keys)
+        .where(api_keys.c.tenant_id == caller.tenant_id, api_keys.c.id == key_id)
+        .values(secret_hash=secret.hash, last_four=secret.last_four, rotated_at=now)
+    )
+    detail: dict[str, object] = {"grace_seconds": grace_seconds}
+    await record(connection, caller, "key.rotate", key_id, detail=detail)
+    key = await find_key(connection, caller.tenant_id, key_id)
+    return ApiKeyCreated.model_validate({**key.model_dump(), "secret": secret.value})
+
+
+async def _locked_key(connection: AsyncConnection, tenant_id: str, key_id: str) -> bytes:
+    """Lock a key that is not revoked; return its secret's hash."""
+    found = await connection.execute(
+        select(api_keys.c.secret_hash, api_keys.c.revoked_at)
+        .where(api_keys.c.tenant_id == tenant_id, api_keys.c.id == key_id)
+        .with_for_update()
+    )
+    row = found.first()
+    if row is None:
+        raise NotFound("There is no such key.")
+    if row.revoked_at is not None:
+        raise Conflict("This key is revoked for good; make another.")
+    return bytes(row.secret_hash)
 
 
 async def revoke_key(connection: AsyncConnection, caller: Principal, key_id: str) -> None:

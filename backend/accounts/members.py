@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from sqlalchemy import RowMapping, delete, select, update
+from sqlalchemy import RowMapping, delete, func, select, update
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncConnection
 
@@ -11,7 +11,7 @@ from backend.accounts.pages import Cursor, page_of
 from backend.accounts.principal import Principal
 from backend.errors import Conflict, Forbidden, InvalidInput, NotFound
 from backend.ids import new_id
-from backend.storage.tables import members, tenants, users
+from backend.storage.tables import invitations, members, tenants, users
 from backend_client.types.accounts import Member, Membership, Role, Tenant
 from backend_client.types.common import Page
 from backend_client.types.problems import FieldError
@@ -108,6 +108,7 @@ async def change_role(
         .where(members.c.tenant_id == caller.tenant_id, members.c.user_id == user_id)
         .values(role=role.value)
     )
+    await _revoke_invitations_of(connection, caller.tenant_id, user_id)
     changed: dict[str, object] = {"role": role.value, "was": member.role.value}
     await record(connection, caller, "member.change", user_id, detail=changed)
     return member.model_copy(update={"role": role})
@@ -127,8 +128,23 @@ async def remove_member(connection: AsyncConnection, caller: Principal, user_id:
     await connection.execute(
         delete(members).where(members.c.tenant_id == caller.tenant_id, members.c.user_id == user_id)
     )
+    await _revoke_invitations_of(connection, caller.tenant_id, user_id)
     was: dict[str, object] = {"was": member.role.value}
     await record(connection, caller, "member.remove", user_id, detail=was)
+
+
+async def _revoke_invitations_of(connection: AsyncConnection, tenant_id: str, user_id: str) -> None:
+    # Or somebody who was removed could come back by a link that they made before.
+    await connection.execute(
+        update(invitations)
+        .where(
+            invitations.c.tenant_id == tenant_id,
+            invitations.c.created_by == user_id,
+            invitations.c.accepted_at.is_(None),
+            invitations.c.revoked_at.is_(None),
+        )
+        .values(revoked_at=func.now())
+    )
 
 
 async def _locked_member(connection: AsyncConnection, tenant_id: str, user_id: str) -> Member:

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Literal
 
 from backend.errors import Forbidden
-from backend_client.types.accounts import Role, Scope
+from backend_client.types.accounts import RateLimits, Role, Scope
 
 
 class Permission(StrEnum):
@@ -23,6 +23,7 @@ class Permission(StrEnum):
     MEMBERS_READ = "members:read"
     MEMBERS_WRITE = "members:write"
     SUBSCRIPTION_WRITE = "subscription:write"
+    AUDIT_READ = "audit:read"
     OPERATE = "operate"
 
 
@@ -36,7 +37,7 @@ _DEVELOP = _READ | {
 _MANAGE = _DEVELOP | {Permission.MEMBERS_WRITE, Permission.SUBSCRIPTION_WRITE}
 
 ROLE_PERMISSIONS: dict[Role, frozenset[Permission]] = {
-    Role.OWNER: _MANAGE,
+    Role.OWNER: _MANAGE | {Permission.AUDIT_READ},
     Role.ADMIN: _MANAGE,
     Role.DEVELOPER: _DEVELOP,
     Role.BILLING: _READ | {Permission.SPEND_READ, Permission.SUBSCRIPTION_WRITE},
@@ -57,7 +58,7 @@ class Principal:
 
     ``kind`` is how it signed in: a person's session, an API key, or the operator's own key.
     ``tenant_id`` is the tenant it acts for; an operator's key acts for none and is empty there.
-    ``models`` limits an API key to those models; None allows all.
+    ``models`` limits an API key to those models; None allows all. ``limits`` are an API key's own.
     """
 
     kind: Literal["user", "key", "operator"]
@@ -68,6 +69,7 @@ class Principal:
     scopes: frozenset[Scope] = frozenset()
     application_id: str | None = None
     models: frozenset[str] | None = None
+    limits: RateLimits = field(default_factory=RateLimits)
 
     def require(self, permission: Permission) -> None:
         """Raise ``Forbidden`` unless the caller has ``permission``."""

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 API_KEY = "fb_live_"
 OPERATOR_KEY = "fb_oper_"
 SESSION = "fbs_"
+INVITATION = "fbi_"
 
 
 @dataclass(frozen=True, slots=True)

@@ -15,6 +15,7 @@ from backend.api.dependencies import Services
 from backend.api.middleware import BodyLimit, Metrics, RequestContext
 from backend.api.routers import (
     applications,
+    audit,
     catalog,
     corrections,
     dead_letters,
@@ -24,6 +25,7 @@ from backend.api.routers import (
     forecast,
     gateway,
     health,
+    invitations,
     invoice_actions,
     invoices,
     keys,
@@ -53,6 +55,7 @@ from backend_client.types.problems import Problem
 
 _ROUTERS = (
     applications,
+    audit,
     catalog,
     corrections,
     dead_letters,
@@ -62,6 +65,7 @@ _ROUTERS = (
     forecast,
     gateway,
     health,
+    invitations,
     invoice_actions,
     invoices,
     keys,

@@ -5,14 +5,22 @@ from __future__ import annotations
 from backend_client.requests.call import Call, create, get, nothing, segment, send
 from backend_client.types.accounts import (
     ApiKey,
+    ApiKeyChange,
     ApiKeyCreate,
     ApiKeyCreated,
+    ApiKeyRotate,
     Application,
     ApplicationCreate,
+    AuditEntry,
+    Invitation,
+    InvitationAccept,
+    InvitationCreate,
+    InvitationCreated,
     LocalSessionCreate,
     Me,
     Member,
     MemberChange,
+    Membership,
     SessionChange,
     SessionCreate,
     SessionCreated,
@@ -68,6 +76,15 @@ def create_key(wanted: ApiKeyCreate) -> Call[ApiKeyCreated]:
     return send("POST", "/v1/keys", wanted, ApiKeyCreated, repeatable=False)
 
 
+def change_key(key_id: str, change: ApiKeyChange) -> Call[ApiKey]:
+    return send("PATCH", f"/v1/keys/{segment(key_id)}", change, ApiKey, repeatable=True)
+
+
+def rotate_key(key_id: str, wanted: ApiKeyRotate) -> Call[ApiKeyCreated]:
+    path = f"/v1/keys/{segment(key_id)}/rotate"
+    return send("POST", path, wanted, ApiKeyCreated, repeatable=False)
+
+
 def revoke_key(key_id: str) -> Call[None]:
     return Call("DELETE", f"/v1/keys/{segment(key_id)}", nothing)
 
@@ -82,6 +99,26 @@ def change_member(user_id: str, change: MemberChange) -> Call[Member]:
 
 def remove_member(user_id: str) -> Call[None]:
     return Call("DELETE", f"/v1/members/{segment(user_id)}", nothing, repeatable=False)
+
+
+def invitations() -> Call[Page[Invitation]]:
+    return get("/v1/invitations", Page[Invitation])
+
+
+def invite(wanted: InvitationCreate) -> Call[InvitationCreated]:
+    return send("POST", "/v1/invitations", wanted, InvitationCreated, repeatable=False)
+
+
+def accept_invitation(wanted: InvitationAccept) -> Call[Membership]:
+    return send("POST", "/v1/invitations/accept", wanted, Membership, repeatable=False)
+
+
+def revoke_invitation(invitation_id: str) -> Call[None]:
+    return Call("DELETE", f"/v1/invitations/{segment(invitation_id)}", nothing)
+
+
+def audit() -> Call[Page[AuditEntry]]:
+    return get("/v1/audit", Page[AuditEntry])
 
 
 def tenants() -> Call[Page[Tenant]]:

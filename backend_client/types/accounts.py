@@ -136,8 +136,22 @@ class SignInOptions(Answer):
     oidc: bool
 
 
+class RateLimits(Wire):
+    """What a key may do at a time; null for no limit of its own.
+
+    ``tokens_per_minute`` counts what is asked and what is answered.
+    """
+
+    requests_per_minute: int | None = Field(None, ge=1, le=1_000_000)
+    tokens_per_minute: int | None = Field(None, ge=1, le=1_000_000_000)
+    concurrent_requests: int | None = Field(None, ge=1, le=100_000)
+
+
 class ApiKey(Answer):
-    """A key as it can be shown: never its secret."""
+    """A key as it can be shown: never its secret.
+
+    ``previous_until`` is until when the secret from before the last rotation works too.
+    """
 
     id: str
     name: str
@@ -151,6 +165,9 @@ class ApiKey(Answer):
     expires_at: Instant | None
     revoked_at: Instant | None
     last_used_at: Instant | None
+    rotated_at: Instant | None = None
+    previous_until: Instant | None = None
+    limits: RateLimits = RateLimits()
 
 
 class ApiKeyCreate(Wire):
@@ -161,9 +178,69 @@ class ApiKeyCreate(Wire):
     scopes: list[Scope] = Field([Scope.INFERENCE], min_length=1)
     models: list[str] | None = None
     expires_at: Instant | None = None
+    limits: RateLimits = RateLimits()
+
+
+class ApiKeyChange(Wire):
+    """What to change of a key; what is null stays as it is. ``limits`` replaces all three."""
+
+    name: str | None = Field(None, min_length=1, max_length=100)
+    limits: RateLimits | None = None
+
+
+class ApiKeyRotate(Wire):
+    """How long the old secret works beside the new one: a day if not said, 30 at most."""
+
+    grace_seconds: int = Field(24 * 3600, ge=0, le=30 * 24 * 3600)
 
 
 class ApiKeyCreated(ApiKey):
-    """A new key with its secret, which is shown this once and kept nowhere."""
+    """A key with its new secret, which is shown this once and kept nowhere."""
 
     secret: str = Field(repr=False)
+
+
+class InvitationCreate(Wire):
+    """The role that whoever follows the link gets; ``note`` is for telling invitations apart."""
+
+    role: Role
+    note: str = Field("", max_length=200)
+    expires_in_seconds: int = Field(7 * 24 * 3600, ge=60, le=30 * 24 * 3600)
+
+
+class Invitation(Answer):
+    """An invitation to a tenant. It is open until accepted, revoked or expired."""
+
+    id: str
+    role: Role
+    note: str
+    created_by: str
+    created_at: Instant
+    expires_at: Instant
+    accepted_at: Instant | None
+    accepted_by: str | None
+    revoked_at: Instant | None
+
+
+class InvitationCreated(Invitation):
+    """An invitation with the secret of its link, which is shown this once and kept nowhere."""
+
+    secret: str = Field(repr=False)
+
+
+class InvitationAccept(Wire):
+    """The secret of an invitation's link."""
+
+    secret: str = Field(min_length=1, max_length=200, repr=False)
+
+
+class AuditEntry(Answer):
+    """Who did what. ``actor`` is a person's or a key's id; ``actor_name`` a person's name."""
+
+    id: str
+    at: Instant
+    actor: str
+    actor_name: str | None
+    action: str
+    target: str
+    detail: dict[str, object]

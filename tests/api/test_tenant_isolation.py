@@ -96,6 +96,8 @@ async def planted(
         return made
 
     await plant("/v1/applications", "second", {"name": "marker-application"}, tenant.headers)
+    invited = {"role": "viewer", "note": "marker-note"}
+    await plant("/v1/invitations", "invitation_id", invited, tenant.headers)
     wanted = {"name": "marker-key", "application_id": application}
     await plant("/v1/keys", "key", wanted, tenant.headers)
     wanted |= {"name": "marker-ingest", "scopes": ["events:write"]}
@@ -141,7 +143,7 @@ async def planted(
     tenant.ids |= {"id": "marker-event-marker-model", "event": "marker-event-marker-model"}
     tenant.ids |= {"label": "team=marker-label", "group_by_label": "team"}
     tenant.words += [
-        *("marker-application", "marker-key", "marker-ingest", "marker-grant"),
+        *("marker-note", "marker-application", "marker-key", "marker-ingest", "marker-grant"),
         *("31415.926535", "27182.818284", "987654321"),
         *("marker-event", "marker-source", "marker-model", "marker_meter", "marker-label"),
         *(tenant.ids["user"], application),

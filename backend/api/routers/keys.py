@@ -6,7 +6,14 @@ from typing import Annotated
 
 from fastapi import APIRouter, Depends
 
-from backend.accounts.keys import create_key, find_key, list_keys, revoke_key
+from backend.accounts.keys import (
+    change_key,
+    create_key,
+    find_key,
+    list_keys,
+    revoke_key,
+    rotate_key,
+)
 from backend.accounts.principal import Permission, Principal
 from backend.api.dependencies import (
     IdempotencyKey,
@@ -15,7 +22,13 @@ from backend.api.dependencies import (
     ServicesNow,
     needs,
 )
-from backend_client.types.accounts import ApiKey, ApiKeyCreate, ApiKeyCreated
+from backend_client.types.accounts import (
+    ApiKey,
+    ApiKeyChange,
+    ApiKeyCreate,
+    ApiKeyCreated,
+    ApiKeyRotate,
+)
 from backend_client.types.common import Page
 
 router = APIRouter(tags=["keys"])
@@ -50,6 +63,27 @@ async def get_key(services: ServicesNow, caller: Reader, key_id: str) -> ApiKey:
     """Return a key."""
     async with services.database.begin() as connection:
         return await find_key(connection, caller.tenant_id, key_id)
+
+
+@router.patch("/v1/keys/{key_id}")
+async def patch_key(
+    services: ServicesNow, caller: Writer, key_id: str, change: ApiKeyChange
+) -> ApiKey:
+    """Change a key's name or limits. Limits hold for calls within a second."""
+    async with services.database.begin() as connection:
+        return await change_key(connection, caller, key_id, change)
+
+
+@router.post("/v1/keys/{key_id}/rotate")
+async def post_rotation(
+    services: ServicesNow, caller: Writer, key_id: str, wanted: ApiKeyRotate
+) -> ApiKeyCreated:
+    """Give a key a new secret, which is in this answer and nowhere else.
+
+    The old one works through the grace period, so that every user of the key can change over.
+    """
+    async with services.database.begin() as connection:
+        return await rotate_key(connection, caller, key_id, grace_seconds=wanted.grace_seconds)
 
 
 @router.delete("/v1/keys/{key_id}", status_code=204)
