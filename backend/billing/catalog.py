@@ -10,7 +10,8 @@ from sqlalchemy.dialects.postgresql import distinct_on, insert
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from backend.billing.catalog_file import load_catalog, parse_catalog
-from backend.errors import ConfigurationError, NotFound
+from backend.errors import ConfigurationError, InvalidInput, NotFound
+from backend.metering.tokens import check_setting
 from backend.pricing.charges import first_price
 from backend.pricing.rate_card import RateCard
 from backend.storage.tables import catalog_state, models, plan_versions
@@ -23,6 +24,7 @@ from backend_client.types.plans import (
     Plan,
     PlanDefinition,
 )
+from backend_client.types.problems import FieldError
 
 __all__ = [
     "apply_catalog",
@@ -45,6 +47,7 @@ async def apply_catalog(connection: AsyncConnection, catalog: Catalog) -> Catalo
     moves. Plans and models that the catalog leaves out are no longer on sale; what was used is
     still rated by the versions they had.
     """
+    _check_tokenizers(catalog)
     # Two replicas that apply at once must not both publish the same new version.
     await connection.execute(select(func.pg_advisory_xact_lock(_LOCK)))
     published, unchanged = [], []
@@ -74,6 +77,15 @@ async def apply_catalog(connection: AsyncConnection, catalog: Catalog) -> Catalo
     return CatalogApplied(
         plans_published=published, plans_unchanged=unchanged, models_changed=changed
     )
+
+
+def _check_tokenizers(catalog: Catalog) -> None:
+    for index, model in enumerate(catalog.models):
+        try:
+            check_setting(model.tokenizer)
+        except ConfigurationError as error:
+            field = FieldError(field=f"models.{index}.tokenizer", detail=error.detail)
+            raise InvalidInput(f"The model {model.id}: {error.detail}", errors=[field]) from error
 
 
 async def _apply_models(connection: AsyncConnection, wanted: list[CatalogModel]) -> list[str]:

@@ -335,7 +335,8 @@ class CatalogModel(Wire):
     context_window: int = Field(gt=0)
     max_output_tokens: int = Field(gt=0)
     tokenizer: str = Field(
-        description="tiktoken:<encoding>, upstream (asks the provider's /tokenize) or file:<path>"
+        description="tiktoken:<encoding>, mistral:<version>, file:<path to tokenizer.json>, or "
+        "upstream (asks the provider's /tokenize)"
     )
 
 

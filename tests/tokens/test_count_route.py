@@ -88,3 +88,20 @@ async def test_a_model_that_is_not_the_callers_is_not_counted_for(
     unknown = await count(api, session, model="none", text="hello")
     assert [*statuses, unknown.status_code] == [404, 403, 404]
     assert (await api.post("/v1/tokens/count", json={})).status_code == 401
+
+
+async def test_a_catalog_whose_tokenizer_there_is_not_is_refused(
+    api: httpx.AsyncClient, operator: Headers
+) -> None:
+    model = {
+        "id": "m",
+        "name": "M",
+        "context_window": 1,
+        "max_output_tokens": 1,
+        "tokenizer": "sentencepiece:m",
+    }
+    plan = {"id": "p", "name": "P"}
+    catalog = {"version": 1, "default_plan": "p", "models": [model], "plans": [plan]}
+    answer = await api.put("/v1/catalog", headers=operator, json=catalog)
+    assert answer.status_code == 422, answer.text
+    assert answer.json()["errors"][0]["field"] == "models.0.tokenizer"

@@ -1,0 +1,47 @@
+"""The local model's own tokenizer and template, against the usage that it reports."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import httpx
+import pytest
+
+from backend.engines.model import MODEL
+from backend.gateway.upstreams import Provider
+from backend.metering.tokens import tokenizer_for
+from backend.settings import Upstream
+from tests.gateway.conftest import local_model
+
+__all__ = ["local_model"]
+
+pytestmark = pytest.mark.engine
+
+CHATS: list[list[dict[str, Any]]] = [
+    [{"role": "user", "content": "hi"}],
+    [
+        {"role": "system", "content": "Answer in one word."},
+        {"role": "user", "content": "What colour is the sky, naïvely? 🙂"},
+        {"role": "assistant", "content": "Blue."},
+        {"role": "user", "content": [{"type": "text", "text": "And grass?"}]},
+    ],
+]
+
+
+@pytest.mark.parametrize("messages", CHATS)
+async def test_our_count_is_what_the_model_reports(
+    local_model: str, messages: list[dict[str, Any]]
+) -> None:
+    upstream = Upstream(name="local", base_url=f"{local_model}/v1", models={MODEL: MODEL})
+    provider = Provider(upstream)
+    try:
+        counted = await tokenizer_for("upstream", model=MODEL, remote=provider).count_chat(messages)
+        answer = await provider.http.post(
+            "chat/completions", json={"model": MODEL, "messages": messages, "max_tokens": 1}
+        )
+    finally:
+        await provider.http.aclose()
+    assert isinstance(answer, httpx.Response)
+    assert counted.total == answer.json()["usage"]["prompt_tokens"]
+    assert counted.exact
+    assert counted.overhead > 0
