@@ -64,7 +64,11 @@ class ForecastWorker:
                     await asyncio.wait([stopped], timeout=_PAUSE_SECONDS)
         finally:
             stopped.cancel()
-            await asyncio.to_thread(self._process.close)
+            await self.close()
+
+    async def close(self) -> None:
+        """End the process that computes."""
+        await asyncio.to_thread(self._process.close)
 
     async def _listen(self, stopped: asyncio.Task[bool]) -> None:
         client = await open_connection(self._nats_url, "farebox-forecasts")

@@ -21,7 +21,7 @@ from backend.settings import Settings
 from backend.storage.database import Database
 from backend.storage.tables import forecasts, rollups, usage_versions
 from backend_client.types.accounts import Tenant
-from backend_client.types.spend import Forecast
+from backend_client.types.spend import BudgetOutlook, Forecast
 
 pytestmark = pytest.mark.engine
 
@@ -36,6 +36,14 @@ async def forecaster(api_settings: Settings, database: Database) -> AsyncIterato
     yield worker
     stop.set()
     await task
+
+
+@pytest.fixture
+async def unasked(database: Database) -> AsyncIterator[ForecastWorker]:
+    """A worker that nobody can ask: it computes when the test says so."""
+    worker = ForecastWorker(database, "", Settings())
+    yield worker
+    await worker.close()
 
 
 @pytest.fixture
@@ -127,14 +135,63 @@ async def test_a_stale_one_is_shown_while_the_next_is_computed(
     assert datetime.fromisoformat(str(newer["computed_at"])) > old
 
 
+async def test_its_trust_follows_and_stays(
+    api: httpx.AsyncClient,
+    session: dict[str, str],
+    tenant: Tenant,
+    database: Database,
+    forecaster: ForecastWorker,
+) -> None:
+    await use(database, tenant, 60)
+    async with asyncio.timeout(90):
+        while (trust := (await until_forecast(api, session))["trust"]) is None:
+            pass
+    assert isinstance(trust, dict)
+    assert (trust["measure"], trust["trials"]) == ("tokens", 5)
+    assert trust["error"] < 0.01
+    assert not await forecaster.test(tenant.id)  # it is known for today
+    async with database.begin() as connection:
+        await connection.execute(update(forecasts).values(usage_version=-1))
+        old = forecasts.c.computed_at - timedelta(minutes=1)
+        await connection.execute(update(forecasts).values(computed_at=old))
+    assert await forecaster.refresh(tenant.id)
+    assert (await until_forecast(api, session))["trust"] == trust
+
+
+async def test_a_budget_is_held_against_the_forecast(
+    api: httpx.AsyncClient,
+    session: dict[str, str],
+    tenant: Tenant,
+    database: Database,
+    unasked: ForecastWorker,
+) -> None:
+    asked = "/v1/forecast/budget?amount=12.50"
+    waiting = await api.get(asked, headers=session)
+    assert (waiting.status_code, waiting.content) == (202, b"")
+    await use(database, tenant, 20)
+    await unasked.refresh(tenant.id)
+    answer = await api.get(asked, headers=session)
+    assert answer.status_code == 200, answer.text
+    outlook = BudgetOutlook.model_validate(answer.json())
+    assert outlook.budget.amount == Decimal("12.50")
+    assert (outlook.chance, outlook.likely) == (0.0, None)  # the free plan asks for nothing
+    for amount in ("0", "-1", "much"):
+        wrong = await api.get(f"/v1/forecast/budget?amount={amount}", headers=session)
+        assert wrong.status_code == 422
+        assert wrong.json()["errors"][0]["field"] == "amount"
+
+
 async def test_when_one_is_fresh_stale_and_none(
-    session: dict[str, str], tenant: Tenant, database: Database, api: httpx.AsyncClient
+    session: dict[str, str],
+    tenant: Tenant,
+    database: Database,
+    api: httpx.AsyncClient,
+    unasked: ForecastWorker,
 ) -> None:
     await use(database, tenant, 2)
     assert (await api.get("/v1/forecast", headers=session)).status_code == 202  # nobody computes
-    worker = ForecastWorker(database, "", Settings())
-    assert await worker.refresh(tenant.id)
-    assert not await worker.refresh(tenant.id)  # it is fresh
+    assert await unasked.refresh(tenant.id)
+    assert not await unasked.refresh(tenant.id)  # it is fresh
 
     async def state(age: timedelta) -> str:
         async with database.begin() as connection:
@@ -162,12 +219,15 @@ async def test_when_one_is_fresh_stale_and_none(
 async def test_workers_don_t_compute_the_same_twice(tenant: Tenant, database: Database) -> None:
     workers = [ForecastWorker(database, "", Settings()) for _ in range(3)]
     done = await asyncio.gather(*(worker.refresh(tenant.id) for worker in workers))
+    for worker in workers:
+        await worker.close()
     assert sorted(done) == [False, False, True]
 
 
-async def test_a_newer_one_is_not_replaced_by_an_older(tenant: Tenant, database: Database) -> None:
-    worker = ForecastWorker(database, "", Settings())
-    await worker.refresh(tenant.id)
+async def test_a_newer_one_is_not_replaced_by_an_older(
+    tenant: Tenant, database: Database, unasked: ForecastWorker
+) -> None:
+    await unasked.refresh(tenant.id)
     async with database.begin() as connection:
         now = datetime.now(UTC)
         kept = await stored_forecast(connection, tenant, now)
@@ -178,11 +238,13 @@ async def test_a_newer_one_is_not_replaced_by_an_older(tenant: Tenant, database:
         assert await stored_forecast(connection, tenant, now) == kept
 
 
-async def test_a_tenant_that_is_gone_is_no_trouble(tenant: Tenant, database: Database) -> None:
+async def test_a_tenant_that_is_gone_is_no_trouble(
+    tenant: Tenant, database: Database, unasked: ForecastWorker
+) -> None:
     async with database.begin() as connection:
         await delete_tenant(connection, tenant.id)
     with pytest.raises(NotFound):
-        await ForecastWorker(database, "", Settings()).refresh(tenant.id)
+        await unasked.refresh(tenant.id)
 
 
 async def test_it_needs_the_right_to_see_spend(

@@ -18,7 +18,8 @@ from backend_client.types.plans import PlanDefinition
 from backend_client.types.spend import Forecast
 from tests.forecasting.made import METER, MODEL, at, job, plan
 
-pytestmark = pytest.mark.fast
+# Those without this mark fit Prophet, which takes a second or more.
+fast = pytest.mark.fast
 
 NOW = at("2026-03-10T12:00")
 START = at("2026-03-01")
@@ -64,6 +65,7 @@ def check_shape(forecast: Forecast) -> None:
         assert ends == tuple(one.amount for one in (forecast.low, forecast.expected, forecast.high))
 
 
+@fast
 @settings(max_examples=60, deadline=None)
 @given(
     daily=st.lists(st.integers(0, 10_000_000), max_size=13),
@@ -123,6 +125,7 @@ def test_the_week_is_learnt() -> None:
     assert max(weekend) < min(workdays)
 
 
+@fast
 def test_included_units_and_tiers_bend_it() -> None:
     flat = [100_000.0] * 9
     # 3.1 M in March, of which 2 M are free
@@ -135,6 +138,7 @@ def test_included_units_and_tiers_bend_it() -> None:
     assert tiered.expected.amount == Decimal("20.50")  # 1 M × 10 + 2.1 M × 5
 
 
+@fast
 def test_each_plan_prices_the_days_it_covers() -> None:
     cheap = plan(price="1").model_copy(update={"id": "cheap"})
     change = at("2026-03-21T00:00")
@@ -142,6 +146,7 @@ def test_each_plan_prices_the_days_it_covers() -> None:
     assert forecast.expected.amount == Decimal("20.00") + Decimal("1.10")
 
 
+@fast
 def test_windows_and_labels_divide_what_is_to_come_as_they_did_before() -> None:
     charge = {"name": "Output", "kind": "per_unit", "meters": [METER]}
     night = {"id": "night", "name": "Night", "time_zone": "UTC", "start": "00:00", "end": "06:00"}
@@ -177,6 +182,7 @@ def test_a_period_whose_last_day_is_over_costs_what_was_spent() -> None:
         assert forecast.low.amount == forecast.expected.amount == forecast.high.amount == spent
 
 
+@fast
 def test_a_tenant_without_usage_is_told_so_and_pays_its_fees() -> None:
     fee = PlanDefinition.model_validate(
         {
@@ -192,6 +198,7 @@ def test_a_tenant_without_usage_is_told_so_and_pays_its_fees() -> None:
     check_shape(forecast)
 
 
+@fast
 def test_a_first_day_is_scaled_to_whole_days() -> None:
     forecast = compute(job([], NOW, (plan(), START), today=50_000.0))
     # Half a day brought 0.05 M, so 0.1 M a day: the rest of today and 21 days more
@@ -200,12 +207,14 @@ def test_a_first_day_is_scaled_to_whole_days() -> None:
     assert forecast.low.amount < Decimal(15) < Decimal(30) < forecast.high.amount
 
 
+@fast
 def test_usage_that_ended_long_ago_is_not_expected_back() -> None:
     forecast = compute(job([100_000.0] * 30 + [0.0] * 40, NOW, (plan(), START)))
     assert forecast.expected.amount == forecast.high.amount == Decimal(0)
     assert forecast.reason == "Nothing was used in the last 28 days."
 
 
+@fast
 @pytest.mark.parametrize("zone", ["Europe/Berlin", "America/New_York", "Australia/Lord_Howe"])
 def test_days_are_the_tenants_also_where_clocks_change(zone: str) -> None:
     for month in ("2026-03", "2026-04", "2026-10", "2026-11"):
