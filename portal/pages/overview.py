@@ -73,7 +73,7 @@ def _quotas() -> rx.Component:
     )
 
 
-def _quota(quota: rx.Var[QuotaUse]) -> rx.Component:
+def _quota(quota: rx.Var[QuotaUse], place: rx.Var[int]) -> rx.Component:
     return rx.box(
         rx.flex(
             rx.text(quota.name, size="2"),
@@ -87,14 +87,12 @@ def _quota(quota: rx.Var[QuotaUse]) -> rx.Component:
             color_scheme=rx.cond(quota.percent >= 90, "red", "indigo"),
             aria_label=quota.name,
         ),
-        rx.cond(
-            quota.hard,
-            rx.text(
-                "Calls are refused at the end of it.",
-                size="1",
-                color_scheme="gray",
-                margin_top="var(--space-1)",
-            ),
+        rx.text(
+            rx.cond(quota.hard, "Calls are refused at the end of it. ", ""),
+            rx.cond(Overview.quota_outlooks.length() > place, Overview.quota_outlooks[place], ""),
+            size="1",
+            color_scheme="gray",
+            margin_top="var(--space-1)",
         ),
     )
 

@@ -8,6 +8,7 @@ from portal.components.blocks import card, empty, failed, figure, loading_rows, 
 from portal.components.forecast import forecast_chart
 from portal.components.plan import plan_panel
 from portal.components.shell import shell
+from portal.outlook import PlanRow
 from portal.spend_lines import LineRow
 from portal.state.plan import Plans
 from portal.state.spend import Spend, UnpricedRow
@@ -29,6 +30,7 @@ def page() -> rx.Component:
                 _lines(),
                 _unpriced(),
                 _forecast(),
+                _on_plans(),
                 plan_panel(),
                 direction="column",
                 spacing="5",
@@ -162,5 +164,55 @@ def _forecast() -> rx.Component:
         rows=Spend.rows,
         description=Spend.description,
         problem=Spend.forecast_problem,
-        note=rx.text(Spend.method, size="1", color_scheme="gray", margin_top="var(--space-3)"),
+        note=rx.text(
+            Spend.method, " ", Spend.trust, size="1", color_scheme="gray", margin_top="12px"
+        ),
+    )
+
+
+def _on_plans() -> rx.Component:
+    return rx.cond(
+        Spend.on_plans.length() > 1,
+        card(
+            rx.box(
+                rx.table.root(
+                    rx.table.header(
+                        rx.table.row(
+                            rx.table.column_header_cell("Plan"),
+                            rx.table.column_header_cell("Expected", class_name="fb-number"),
+                            rx.table.column_header_cell("80% of outcomes", class_name="fb-number"),
+                        )
+                    ),
+                    rx.table.body(rx.foreach(Spend.on_plans, _on_plan)),
+                    size="1",
+                    width="100%",
+                    id="on-plans",
+                ),
+                class_name="fb-wide",
+            ),
+            heading="This period on each plan",
+            aside=rx.text("The same usage, all of it on that plan.", size="1", color_scheme="gray"),
+        ),
+    )
+
+
+def _on_plan(plan: rx.Var[PlanRow]) -> rx.Component:
+    return rx.table.row(
+        rx.table.row_header_cell(
+            rx.flex(
+                rx.text(plan.name, weight="medium"),
+                rx.cond(plan.current, rx.badge("Yours", color_scheme="gray")),
+                rx.cond(plan.cheapest, rx.badge("Cheapest", color_scheme="green")),
+                spacing="2",
+                align="center",
+                wrap="wrap",
+            ),
+            rx.cond(plan.note != "", rx.text(plan.note, size="1", color_scheme="gray")),
+        ),
+        rx.table.cell(
+            rx.text(plan.expected, color_scheme=rx.cond(plan.fits, "", "gray")),
+            class_name="fb-number",
+        ),
+        rx.table.cell(rx.text(plan.band, color_scheme="gray"), class_name="fb-number"),
+        vertical_align="middle",
     )

@@ -14,7 +14,7 @@ from backend_client.types.usage import Granularity, UsageReport, UsageRow
 from portal.charts.look import PALETTE
 from portal.charts.spend import forecast_rows, spend_spec
 from portal.charts.usage import OTHER_SERIES, usage_bars, usage_spec
-from portal.state.forecast import forecast_description
+from portal.outlook import forecast_description
 from portal.state.usage import usage_table
 
 pytestmark = pytest.mark.fast
