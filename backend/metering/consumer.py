@@ -63,6 +63,7 @@ class UsageConsumer:
                 TimeoutError,
                 asyncpg.PostgresError,
                 asyncpg.InterfaceError,
+                asyncpg.InternalClientError,  # what a connection lost in mid-call may raise
             ) as error:
                 # Nothing was acknowledged, so nothing is lost: the messages come again.
                 _log.warning("consumer.interrupted", error=str(error) or type(error).__name__)

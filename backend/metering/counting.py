@@ -32,7 +32,7 @@ _COLUMNS = (
     "counted",
 )
 
-_MAKE_INCOMING = """
+MAKE_INCOMING = """
 CREATE TEMPORARY TABLE IF NOT EXISTS incoming (
   tenant_id text, source text, id text, time timestamptz, received_at timestamptz,
   application_id text, key_id text, model text, quantities jsonb, labels jsonb, counted jsonb
@@ -73,7 +73,7 @@ async def count_events(connection: asyncpg.Connection, events: Sequence[Accepted
     """Insert and roll up ``events``; safe to repeat. Raises asyncpg's errors, changing nothing."""
     if not events:
         return Counted(0, 0)
-    await connection.execute(_MAKE_INCOMING)
+    await connection.execute(MAKE_INCOMING)
     async with connection.transaction():
         fresh, _ = await insert_and_roll_up(connection, events)
     return Counted(new=fresh, known=len(events) - fresh)
@@ -83,7 +83,7 @@ async def changes_by(
     connection: asyncpg.Connection, events: Sequence[AcceptedEvent]
 ) -> RollupDeltas:
     """Count events in the caller's transaction; return what it adds to the rollups."""
-    await connection.execute(_MAKE_INCOMING)
+    await connection.execute(MAKE_INCOMING)
     _, deltas = await insert_and_roll_up(connection, events)
     return deltas
 

@@ -118,6 +118,9 @@ class CrashableInstallation:
             )
 
     async def _ready(self) -> bool:
+        for name, process in self._roles.items():
+            if process.poll() is not None:
+                raise RuntimeError(f"{name} stopped:\n{self.log(name)[-3000:]}")
         async with httpx.AsyncClient() as client:
             try:
                 return (await client.get(f"{self.api_url}/readyz")).status_code == 200

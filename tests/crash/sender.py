@@ -47,6 +47,20 @@ class RetryingSender:
         async with self._news:
             await self._news.wait_for(lambda: len(self.acknowledged) >= count)
 
+    async def correct(self, tenant: str, correction: dict[str, Any]) -> None:
+        """Send a correction until it is made."""
+        body = {"tenant": tenant, "corrections": [correction]}
+
+        async def made() -> bool:
+            try:
+                answer = await self._http.post("/v1/corrections", json=body)
+            except httpx.TransportError:
+                return False
+            assert answer.status_code in {200, 503}, answer.text
+            return answer.status_code == 200
+
+        await until(made, seconds=60)
+
     async def close(self) -> None:
         """Close the connections."""
         await self._http.aclose()

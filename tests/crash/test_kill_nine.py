@@ -7,9 +7,11 @@ import shutil
 import tempfile
 from collections import Counter, defaultdict
 from collections.abc import AsyncIterator
+from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from pathlib import Path
+from typing import Any
 
 import asyncpg
 import pytest
@@ -17,6 +19,7 @@ import pytest
 from backend.accounts.operator_keys import create_operator_key
 from backend.accounts.tenants import create_tenant, list_applications
 from backend.metering.events import bucket_start
+from backend.metering.rebuild import rebuild_usage
 from backend.storage.database import Database
 from backend.storage.migrate import migrate
 from backend_client.types.accounts import TenantCreate
@@ -28,6 +31,7 @@ pytestmark = [pytest.mark.engine, pytest.mark.crash]
 
 EVENTS = 10_000
 BATCH = 50
+LOST = (asyncpg.PostgresError, asyncpg.InterfaceError, asyncpg.InternalClientError)
 # After how many acknowledged events each process is killed, with the rest still to come
 KILLS = {"worker": 1_500, "nats": 3_000, "postgres": 4_500, "api": 6_000}
 
@@ -93,6 +97,46 @@ def rollups_by_hand(events: list[Event]) -> dict[tuple[datetime, str, str], tupl
     return {place: (sums[place], counts[place]) for place in sums}
 
 
+def correction(application: str, number: int) -> dict[str, Any]:
+    """Void each 200th event; amend those between."""
+    wanted = {
+        "id": f"correction-{number}",
+        "event": {"source": "crash-test", "id": str(number)},
+        "action": "void",
+        "reason": "crash test",
+    }
+    if number % 200 == 0:
+        return wanted
+    data = {"application": application, "model": "amended", "quantities": {"images": number}}
+    return wanted | {"action": "amend", "data": data}
+
+
+def as_corrected(events: list[Event]) -> list[Event]:
+    """The events as they must count once every correction is made."""
+    found = []
+    for event in events:
+        number = int(event["id"])
+        made = correction(event["data"]["application"], number)
+        if number % 100:
+            found.append(event)
+        elif made["action"] == "amend":
+            found.append(event | {"data": made["data"]})
+    return found
+
+
+async def rebuild_for_ever(database_url: str, tenant: str) -> None:
+    """Compare rollups with events over and over: they agree at every moment, whatever is killed."""
+    while True:
+        with suppress(OSError, *LOST):
+            connection = await asyncpg.connect(database_url)
+            try:
+                while True:
+                    wrong = [day.wrong async for day in rebuild_usage(connection, tenant)]
+                    assert sum(wrong) == 0
+            finally:
+                connection.terminate()
+
+
 async def test_what_was_acknowledged_is_counted_once_whatever_is_killed(
     installation: CrashableInstallation,
 ) -> None:
@@ -106,9 +150,19 @@ async def test_what_was_acknowledged_is_counted_once_whatever_is_killed(
             installation.kill(name)
             installation.restart(name)
 
+    async def correct_meanwhile() -> None:
+        """Void or amend every hundredth event, whether it was counted yet or not."""
+        for number in range(0, EVENTS, 100):
+            await sender.has_sent(number)
+            await sender.correct(tenant, correction(application, number))
+
     async with asyncio.TaskGroup() as group:
-        group.create_task(sender.send(sent))
-        group.create_task(kill_one_after_another())
+        rebuilding = group.create_task(rebuild_for_ever(installation.database_url, tenant))
+        async with asyncio.TaskGroup() as work:
+            work.create_task(sender.send(sent))
+            work.create_task(kill_one_after_another())
+            work.create_task(correct_meanwhile())
+        rebuilding.cancel()
     await sender.close()
     assert len(sender.acknowledged) == EVENTS
     assert sender.attempts > len(sent)
@@ -129,4 +183,4 @@ async def test_what_was_acknowledged_is_counted_once_whatever_is_killed(
     await connection.close()
     assert sorted(int(row["id"]) for row in stored) == list(range(EVENTS))
     rolled_up = {(row["bucket"], row["model"], row["meter"]): tuple(row)[3:] for row in rows}
-    assert rolled_up == rollups_by_hand(sender.acknowledged)
+    assert rolled_up == rollups_by_hand(as_corrected(sender.acknowledged))
