@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Sequence
 from datetime import date, datetime
 
@@ -55,10 +56,14 @@ class ReconciliationMethods(Sender):
         return self._do(requests.match_again(reconciliation_id))
 
     def discrepancies(
-        self, reconciliation_id: str, statuses: Sequence[DiscrepancyStatus] = ()
+        self,
+        reconciliation_id: str,
+        statuses: Sequence[DiscrepancyStatus] = (),
+        most: int | None = None,
     ) -> list[Discrepancy]:
-        """What differs, by day, model and meter; for the operator."""
-        return self._all(requests.discrepancies(reconciliation_id, statuses))
+        """What differs, by day, model and meter, up to ``most``; for the operator."""
+        found = self._items(requests.discrepancies(reconciliation_id, statuses))
+        return list(itertools.islice(found, most))
 
     def discrepancies_csv(
         self, reconciliation_id: str, statuses: Sequence[DiscrepancyStatus] = ()
@@ -113,10 +118,18 @@ class AsyncReconciliationMethods(AsyncSender):
         return await self._do(requests.match_again(reconciliation_id))
 
     async def discrepancies(
-        self, reconciliation_id: str, statuses: Sequence[DiscrepancyStatus] = ()
+        self,
+        reconciliation_id: str,
+        statuses: Sequence[DiscrepancyStatus] = (),
+        most: int | None = None,
     ) -> list[Discrepancy]:
-        """What differs, by day, model and meter; for the operator."""
-        return await self._all(requests.discrepancies(reconciliation_id, statuses))
+        """What differs, by day, model and meter, up to ``most``; for the operator."""
+        found: list[Discrepancy] = []
+        async for one in self._items(requests.discrepancies(reconciliation_id, statuses)):
+            if len(found) == most:
+                break
+            found.append(one)
+        return found
 
     async def discrepancies_csv(
         self, reconciliation_id: str, statuses: Sequence[DiscrepancyStatus] = ()

@@ -20,6 +20,7 @@ from portal.pages import (
     operations,
     overview,
     playground,
+    reconciliation,
     sign_in,
     spend,
     usage,
@@ -38,6 +39,7 @@ SIGNED_IN: tuple[ModuleType, ...] = (
     spend,
     invoices,
     operations,
+    reconciliation,
 )
 
 

@@ -77,7 +77,30 @@ async def invoice_file(request: Request) -> Response:
     )
 
 
+async def reconciliation_csv(request: Request) -> Response:
+    """All discrepancies of an import, as CSV; for the operator."""
+    token = request.cookies.get(SESSION_COOKIE, "")
+    reconciliation_id = request.path_params["reconciliation"]
+    try:
+        caller = await callers.find(token)
+        text = await caller.client.discrepancies_csv(reconciliation_id)
+    except Unauthenticated:
+        return RedirectResponse(SIGN_IN_PAGE, status_code=303)
+    except (NotFound, Forbidden) as problem:
+        return PlainTextResponse(f"There is nothing to download: {problem}", status_code=404)
+    except ClientError as problem:
+        return PlainTextResponse(f"The download failed: {problem}", status_code=502)
+    return Response(
+        text,
+        media_type="text/csv; charset=utf-8",
+        headers={"Content-Disposition": 'attachment; filename="discrepancies.csv"'},
+    )
+
+
 routes = [
     Route("/downloads/usage.csv", usage_csv, methods=["GET"]),
     Route("/downloads/invoices/{file}", invoice_file, methods=["GET"]),
+    Route(
+        "/downloads/reconciliations/{reconciliation}.csv", reconciliation_csv, methods=["GET"]
+    ),
 ]

@@ -63,7 +63,8 @@ def discrepancies(
     reconciliation_id: str, statuses: Sequence[DiscrepancyStatus]
 ) -> Call[Page[Discrepancy]]:
     path = f"{_of(reconciliation_id)}/discrepancies"
-    return Call("GET", path, reader(Page[Discrepancy]), _statuses(statuses))
+    params: Params = {**_statuses(statuses), "limit": 200}
+    return Call("GET", path, reader(Page[Discrepancy]), params)
 
 
 def discrepancies_csv(reconciliation_id: str, statuses: Sequence[DiscrepancyStatus]) -> Call[str]:

@@ -26,7 +26,10 @@ PLACES = (
     Place("/spend", "Spend", "receipt"),
     Place("/invoices", "Invoices", "file-text"),
 )
-OPERATOR_PLACES = (Place("/operations", "Operations", "activity"),)
+OPERATOR_PLACES = (
+    Place("/operations", "Operations", "activity"),
+    Place("/reconciliation", "Reconciliation", "scale"),
+)
 """What the API's seller sees besides."""
 
 

@@ -1,0 +1,62 @@
+"""The operator imports an export, and decides on a discrepancy in the portal."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+from playwright.async_api import Page, expect
+
+from backend_client import AsyncFareboxClient
+from backend_client.types.accounts import LocalSessionCreate
+from backend_client.types.reconciliation import ReconciliationOptions
+from tests.journey.conftest import Farebox
+from tests.journey.steps import open_usage
+from tests.reconciliation.exports import openai_usage
+
+pytestmark = pytest.mark.browser
+
+
+async def import_one(farebox: Farebox) -> str:
+    async with AsyncFareboxClient(farebox.api_url) as anybody:
+        secret = farebox.local_secret
+        session = await anybody.create_local_session(LocalSessionCreate(secret=secret))
+    async with AsyncFareboxClient(farebox.api_url, session.token) as client:
+        content = json.dumps(openai_usage({})).encode()
+        made = await client.import_export(
+            content, ReconciliationOptions(provider="openai"), "usage.json"
+        )
+        return made.id
+
+
+async def test_a_discrepancy_is_decided(farebox: Farebox, page: Page) -> None:
+    await open_usage(page)
+    await page.goto("/reconciliation/")
+    await expect(page.get_by_text("Nothing was imported yet")).to_be_visible()
+
+    await import_one(farebox)
+    await page.reload()
+    await expect(page.locator("#imports tbody tr")).to_contain_text("usage.json")
+    rows = page.locator("#discrepancies tbody tr")
+    await expect(rows).to_have_count(4)
+    await expect(rows.first).to_contain_text("Missing events")
+
+    await rows.first.get_by_role("button", name="Decide").click()
+    dialog = page.get_by_role("dialog")
+    await dialog.get_by_role("button", name="Keep").click()
+    await expect(dialog.get_by_role("alert")).to_contain_text("A note is needed")
+    await dialog.get_by_label("Accepted").click()
+    await dialog.get_by_label("Note").fill("Before this installation.")
+    await dialog.get_by_role("button", name="Keep").click()
+    await expect(dialog).to_be_hidden()
+    await expect(rows).to_have_count(3)
+
+    await page.get_by_text("Open only").click()
+    await expect(rows).to_have_count(4)
+    await expect(page.locator("#discrepancies")).to_contain_text("Before this installation.")
+    async with page.expect_download() as downloading:
+        await page.get_by_role("link", name="CSV").click()
+    download = await downloading.value
+    assert download.suggested_filename == "discrepancies.csv"
+    content = (await download.path()).read_text()
+    assert len(content.splitlines()) == 5
