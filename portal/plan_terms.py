@@ -8,12 +8,15 @@ from backend_client.types.common import plain
 from backend_client.types.plans import (
     Discount,
     FlatCharge,
+    FlatPer,
+    GrantTerms,
     PackageCharge,
     PercentageCharge,
     PerUnitCharge,
     PlanDefinition,
     Quota,
     QuotaLimit,
+    TimeWindow,
     UsageCharge,
 )
 from portal.formatting import compact, exact_money, meters_name, money, unit_price
@@ -22,16 +25,22 @@ from portal.formatting import compact, exact_money, meters_name, money, unit_pri
 def plan_terms(plan: PlanDefinition) -> list[str]:
     """Everything a plan charges and allows, a line each."""
     names = {charge.id: charge.name for charge in plan.charges}
-    terms = [
+    windows = {window.id: window for window in plan.windows}
+    terms = ["Paid from credit, call by call"] if plan.prepaid else []
+    if plan.trial_days:
+        then = "then it ends" if plan.trial_ends else "then it goes on"
+        terms.append(f"{plan.trial_days} days on trial, {then}")
+    terms += [
         _flat(charge, plan.currency)
         if isinstance(charge, FlatCharge)
-        else _usage(charge, plan.currency)
+        else _usage(charge, plan.currency) + _limits(charge, windows, plan.currency)
         for charge in plan.charges
     ]
     terms += [
         f"{compact(pool.quantity)} included: {pool.name} ({_listed(pool.charges, names)})"
         for pool in plan.pools
     ]
+    terms += [_grant(grant, plan.currency) for grant in plan.grants]
     terms += [_discount(discount, names, plan.currency) for discount in plan.discounts]
     if plan.minimum:
         terms.append(f"At least {money(plan.minimum, plan.currency)} a month")
@@ -50,7 +59,9 @@ def asks_for_nothing(plan: PlanDefinition) -> bool:
 
 
 def _flat(charge: FlatCharge, currency: str) -> str:
-    return f"{charge.name}: {money(charge.price, currency)} a month"
+    per = {FlatPer.SEAT: " per seat", FlatPer.ADD_ON: " each, if chosen"}.get(charge.per, "")
+    included = f", {charge.included} included" if charge.included else ""
+    return f"{charge.name}: {money(charge.price, currency)} a month{per}{included}"
 
 
 def _usage(charge: UsageCharge, currency: str) -> str:
@@ -69,6 +80,29 @@ def _usage(charge: UsageCharge, currency: str) -> str:
                 price += f", down to {exact_money(min(t.price for t in charge.tiers), currency)}"
     included = f", {compact(charge.included)} included" if charge.included else ""
     return f"{charge.name}: {price}{included}"
+
+
+def _limits(charge: UsageCharge, windows: dict[str, TimeWindow], currency: str) -> str:
+    """What usage a charge is for beside its meters, and how little or much it asks for."""
+    limits = [f"{name} {value}" for name, value in charge.labels.items()]
+    if charge.window and (window := windows.get(charge.window)):
+        days = f", {', '.join(day.capitalize() for day in window.days)}" if window.days else ""
+        limits.append(f"{window.start}–{window.end} {window.time_zone}{days}")
+    if charge.minimum:
+        limits.append(f"at least {money(charge.minimum, currency)}")
+    if charge.maximum is not None:
+        limits.append(f"at most {money(charge.maximum, currency)}")
+    return f" ({'; '.join(limits)})" if limits else ""
+
+
+def _grant(grant: GrantTerms, currency: str) -> str:
+    """Credit that the plan brings, and how long it lasts."""
+    often = " a month" if grant.recurs else " once"
+    lasts = f", for {grant.expires_after_days} days" if grant.expires_after_days else ""
+    left = f", up to {money(grant.rollover_cap, currency)} carried over"
+    on = f", for {', '.join(grant.models)}" if grant.models else ""
+    kept = left if grant.recurs and grant.rollover_cap else lasts
+    return f"{grant.name}: {money(grant.amount, currency)} of credit{often}{kept}{on}"
 
 
 def _discount(discount: Discount, names: dict[str, str], currency: str) -> str:

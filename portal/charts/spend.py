@@ -39,8 +39,13 @@ def forecast_rows(forecast: Forecast) -> list[dict[str, Any]]:
     return rows
 
 
-def spend_spec(period: Period, currency: str, *, height: int = 260) -> dict[str, Any]:
-    """The chart's Vega-Lite spec: the actual line, and the forecast's band with its middle."""
+def spend_spec(
+    period: Period, currency: str, *, nothing: bool = False, height: int = 260
+) -> dict[str, Any]:
+    """The chart's Vega-Lite spec: the actual line, and the forecast's band with its middle.
+
+    With ``nothing`` to show but zeros its axis still begins at the bottom.
+    """
     zone = ZoneInfo(period.time_zone)
     scale = alt.Scale(
         type="utc",
@@ -59,9 +64,10 @@ def spend_spec(period: Period, currency: str, *, height: int = 260) -> dict[str,
         alt.Tooltip("low_shown:N", title="Low"),
         alt.Tooltip("high_shown:N", title="High"),
     ]
+    amounts = alt.Scale(domain=[0, 1]) if nothing else alt.Scale(zero=True)
     money_axis = alt.Axis(format=f"{symbol},.6~f")
     band = base.mark_area(color="var(--indigo-9)", opacity=0.16).encode(
-        y=alt.Y("low:Q", axis=money_axis, title=None), y2="high:Q"
+        y=alt.Y("low:Q", axis=money_axis, title=None, scale=amounts), y2="high:Q"
     )
     expected = base.mark_line(
         color="var(--indigo-9)", strokeWidth=2, strokeDash=[4, 4], interpolate="monotone"

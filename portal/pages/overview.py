@@ -45,7 +45,7 @@ def _figures() -> rx.Component:
         figure(
             "Tokens this month", Overview.tokens_period, Overview.requests_period, loading=loading
         ),
-        columns=rx.breakpoints(initial="1", xs="2", lg="4"),
+        columns=rx.breakpoints(initial="2", lg="4"),
         spacing="4",
     )
 

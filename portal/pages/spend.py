@@ -62,7 +62,7 @@ def _lines() -> rx.Component:
             loading_rows(),
             rx.cond(
                 Spend.lines.length() > 0,
-                rx.box(_table(), class_name="fb-wide"),
+                _table(),
                 empty(
                     "receipt",
                     "No charges yet",

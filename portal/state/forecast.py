@@ -69,7 +69,8 @@ class ForecastState(rx.State, mixin=True):
         self.quota_outlooks = [
             quota_outlook(quota, forecast.period.time_zone) for quota in forecast.quotas
         ]
-        if (spec := spend_spec(forecast.period, currency)) != self.spec:
-            self.spec = spec
         self.rows = forecast_rows(forecast)
+        nothing = not any(row["actual"] or row["high"] for row in self.rows)
+        if (spec := spend_spec(forecast.period, currency, nothing=nothing)) != self.spec:
+            self.spec = spec
         self.description = forecast_description(forecast)

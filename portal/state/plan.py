@@ -8,10 +8,13 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 from backend_client.types.plans import (
+    FlatCharge,
+    FlatPer,
     Plan,
     PlanDefinition,
     Subscription,
     SubscriptionChange,
+    SubscriptionState,
 )
 from portal.plan_terms import asks_for_nothing, plan_terms
 from portal.session import PLANNERS, Caller, signed_in
@@ -60,7 +63,7 @@ class Plans(PageState, Session):
     def _show(self, subscription: Subscription, plans: list[Plan], time_zone: str) -> None:
         definition = subscription.plan.definition
         self.current = plan_card(definition)
-        self.since = f"Since {moment(subscription.start, time_zone)}"
+        self.since = since_note(subscription, time_zone)
         self.next_change = change_note(subscription, time_zone)
         self.takes_effect = (
             "The change takes effect at once, with the present quarter hour."
@@ -69,13 +72,28 @@ class Plans(PageState, Session):
             "by the plan of its time; monthly fees are prorated by the second."
         )
         self.offered = [
-            plan_card(plan.definition) for plan in plans if plan.definition.id != definition.id
+            plan_card(plan.definition)
+            for plan in plans
+            if plan.definition.id != definition.id and not plan.definition.by_contract
         ]
 
 
 def plan_card(plan: PlanDefinition) -> PlanCard:
     """A plan as it is offered."""
     return PlanCard(plan.id, plan.name, plan.description, plan_terms(plan))
+
+
+def since_note(subscription: Subscription, time_zone: str) -> str:
+    """Since when the plan holds, for how many seats, and whether it is on trial or paused."""
+    parts = [f"Since {moment(subscription.start, time_zone)}"]
+    fees = [c for c in subscription.plan.definition.charges if isinstance(c, FlatCharge)]
+    if any(fee.per is FlatPer.SEAT for fee in fees):
+        parts.append(f"{subscription.seats} seats" if subscription.seats != 1 else "1 seat")
+    if subscription.state is not SubscriptionState.ACTIVE:
+        state = "on trial" if subscription.state is SubscriptionState.TRIAL else "paused"
+        until = subscription.state_until
+        parts.append(f"{state} until {moment(until, time_zone)}" if until else state)
+    return " · ".join(parts)
 
 
 def change_note(subscription: Subscription, time_zone: str) -> str:
