@@ -1,0 +1,263 @@
+"""The limits of one key, kept in PostgreSQL so that all replicas hold them together.
+
+Requests and tokens a minute are buckets: each holds a minute's worth, fills evenly, and is kept as
+the moment at which it will be full again. A call takes from them the most that it can use, and is
+settled at what it used. What is refused takes nothing.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Final
+
+import structlog
+from sqlalchemy import delete, func, select, update
+from sqlalchemy.dialects.postgresql import insert
+from sqlalchemy.exc import DBAPIError
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from backend.errors import RateLimited
+from backend.storage.database import Database
+from backend.storage.tables import key_calls, key_windows
+from backend_client.types.accounts import RateLimits
+
+_log = structlog.get_logger(__name__)
+
+_MINUTE: Final = timedelta(minutes=1)
+_NOW: Final = func.clock_timestamp()
+"""The database's clock: replicas' own may differ."""
+
+
+@dataclass(frozen=True, slots=True)
+class Bucket:
+    """A bucket of ``limit`` units that was full, or will be, at ``full_at``."""
+
+    limit: int
+    full_at: datetime
+
+    def after(self, units: int, now: datetime) -> Bucket:
+        """Take ``units``, or give back if below 0, whether they are there or not."""
+        return Bucket(self.limit, max(self.full_at, now) + _MINUTE * units / self.limit)
+
+    def left(self, now: datetime) -> int:
+        """Whole units that can be taken now."""
+        missing = max(self.full_at - now, timedelta(0)) * self.limit / _MINUTE
+        return max(0, math.floor(self.limit - missing + 1e-6))
+
+    def seconds_until_full(self, now: datetime) -> float:
+        """How long until all of it can be taken."""
+        return max(0.0, (self.full_at - now).total_seconds())
+
+
+class KeyLimited(RateLimited):
+    """A limit of the key's own is used up for the moment; ``headers`` tell how it stands."""
+
+    code = "rate_limit_exceeded"
+
+    def __init__(
+        self, detail: str, *, retry_after_seconds: float, headers: Mapping[str, str]
+    ) -> None:
+        super().__init__(detail, retry_after_seconds=math.ceil(retry_after_seconds))
+        self.headers = dict(headers)
+
+
+@dataclass(frozen=True, slots=True)
+class LimitedCall:
+    """A call that was let through; hand it back to ``KeyLimits`` when it is over."""
+
+    tenant_id: str
+    key_id: str
+    call_id: str
+    limits: RateLimits
+    headers: Mapping[str, str]
+
+
+class KeyLimits:
+    """Holds keys to their limits. One a process; ``await close()`` when done.
+
+    A call that is under way is renewed every ``lease_seconds / 3``, so that one whose process was
+    killed stops counting within ``lease_seconds``.
+    """
+
+    def __init__(self, database: Database, *, lease_seconds: float = 60.0) -> None:
+        self._database = database
+        self._lease = timedelta(seconds=lease_seconds)
+        self._under_way: set[tuple[str, str, str]] = set()
+        self._renewing: asyncio.Task[None] | None = None
+        self._closing = asyncio.Event()
+
+    async def take(
+        self, tenant_id: str, key_id: str, call_id: str, limits: RateLimits, tokens: int
+    ) -> LimitedCall | None:
+        """Let a call of at most ``tokens`` through; None if the key has no limits.
+
+        A call of more tokens than a minute has goes through when the whole minute's are there.
+
+        Raises:
+            KeyLimited: a limit is used up; nothing was taken.
+        """
+        if limits == RateLimits():
+            return None
+        key = (tenant_id, key_id)
+        taken = min(tokens, limits.tokens_per_minute or tokens)
+        async with self._database.begin() as connection:
+            requests, in_tokens, now = await _locked(connection, key, limits)
+            await _check_concurrency(connection, key, limits)
+            for bucket, units, name in ((requests, 1, "requests"), (in_tokens, taken, "tokens")):
+                if bucket is not None and bucket.after(units, now).full_at - now > _MINUTE:
+                    wait = bucket.after(units, now).full_at - now - _MINUTE
+                    raise KeyLimited(
+                        f"This key's limit of {bucket.limit:,} {name} a minute is used up for now.",
+                        retry_after_seconds=wait.total_seconds(),
+                        headers=_headers(requests, in_tokens, now),
+                    )
+            requests = None if requests is None else requests.after(1, now)
+            in_tokens = None if in_tokens is None else in_tokens.after(taken, now)
+            await _keep(connection, key, requests, in_tokens)
+            await connection.execute(
+                insert(key_calls).values(
+                    tenant_id=tenant_id,
+                    key_id=key_id,
+                    call_id=call_id,
+                    tokens=taken,
+                    lost_at=_NOW + self._lease,
+                )
+            )
+        self._watch((tenant_id, key_id, call_id))
+        headers = _headers(requests, in_tokens, now)
+        return LimitedCall(tenant_id, key_id, call_id, limits, headers)
+
+    async def settle(self, call: LimitedCall, tokens: int) -> None:
+        """End a call that used ``tokens``: what it took beyond them is free again.
+
+        Harmless to repeat. Raises the database's errors.
+        """
+        await self._end(call, tokens, requests=1)
+
+    async def give_back(self, call: LimitedCall) -> None:
+        """Undo the taking of a call that was not made after all. Harmless to repeat."""
+        await self._end(call, 0, requests=0)
+
+    async def close(self) -> None:
+        """Stop renewing."""
+        self._closing.set()
+        if self._renewing is not None:
+            await self._renewing
+
+    async def _end(self, call: LimitedCall, tokens: int, *, requests: int) -> None:
+        name = (call.tenant_id, call.key_id, call.call_id)
+        async with self._database.begin() as connection:
+            # The windows first, as when taking: two that lock in another order would wait forever.
+            in_requests, in_tokens, now = await _locked(connection, name[:2], call.limits)
+            taken = await connection.scalar(
+                delete(key_calls)
+                .where(
+                    key_calls.c.tenant_id == call.tenant_id,
+                    key_calls.c.key_id == call.key_id,
+                    key_calls.c.call_id == call.call_id,
+                )
+                .returning(key_calls.c.tokens)
+            )
+            if taken is not None:
+                if in_requests is not None:
+                    in_requests = in_requests.after(requests - 1, now)
+                if in_tokens is not None:
+                    in_tokens = in_tokens.after(tokens - taken, now)
+                await _keep(connection, name[:2], in_requests, in_tokens)
+        self._under_way.discard(name)
+
+    def _watch(self, name: tuple[str, str, str]) -> None:
+        self._under_way.add(name)
+        if self._renewing is None or self._renewing.done():
+            self._renewing = asyncio.create_task(self._renew())
+
+    async def _renew(self) -> None:
+        """Say of the calls under way that they are, until there are none."""
+        while self._under_way and not self._closing.is_set():
+            try:
+                await asyncio.wait_for(self._closing.wait(), self._lease.total_seconds() / 3)
+            except TimeoutError:
+                await self._renew_once()
+
+    async def _renew_once(self) -> None:
+        call_ids = [call_id for _, _, call_id in self._under_way]
+        tenants = {tenant_id for tenant_id, _, _ in self._under_way}
+        try:
+            async with self._database.begin() as connection:
+                await connection.execute(
+                    update(key_calls)
+                    .where(key_calls.c.tenant_id.in_(tenants), key_calls.c.call_id.in_(call_ids))
+                    .values(lost_at=_NOW + self._lease)
+                )
+        except (OSError, DBAPIError) as error:
+            _log.warning("gateway.limits_not_renewed", error=repr(error))
+
+
+async def _locked(
+    connection: AsyncConnection, key: tuple[str, str], limits: RateLimits
+) -> tuple[Bucket | None, Bucket | None, datetime]:
+    """Lock a key's windows; return them as they stand, and the database's time."""
+    tenant_id, key_id = key
+    statement = insert(key_windows).values(
+        tenant_id=tenant_id, key_id=key_id, requests_free_at=_NOW, tokens_free_at=_NOW
+    )
+    found = await connection.execute(
+        statement.on_conflict_do_update(
+            index_elements=["tenant_id", "key_id"],
+            set_={"requests_free_at": key_windows.c.requests_free_at},
+        ).returning(key_windows.c.requests_free_at, key_windows.c.tokens_free_at, _NOW)
+    )
+    requests_at, tokens_at, now = found.one()
+    per_minute, tokens = limits.requests_per_minute, limits.tokens_per_minute
+    return (
+        None if per_minute is None else Bucket(per_minute, requests_at),
+        None if tokens is None else Bucket(tokens, tokens_at),
+        now,
+    )
+
+
+async def _check_concurrency(
+    connection: AsyncConnection, key: tuple[str, str], limits: RateLimits
+) -> None:
+    of_key = (key_calls.c.tenant_id == key[0], key_calls.c.key_id == key[1])
+    await connection.execute(delete(key_calls).where(*of_key, key_calls.c.lost_at <= _NOW))
+    if limits.concurrent_requests is None:
+        return
+    under_way = await connection.scalar(select(func.count()).select_from(key_calls).where(*of_key))
+    if (under_way or 0) >= limits.concurrent_requests:
+        raise KeyLimited(
+            f"This key's limit of {limits.concurrent_requests:,} requests at a time is used up.",
+            retry_after_seconds=1,
+            headers={},
+        )
+
+
+async def _keep(
+    connection: AsyncConnection,
+    key: tuple[str, str],
+    requests: Bucket | None,
+    tokens: Bucket | None,
+) -> None:
+    buckets = {"requests_free_at": requests, "tokens_free_at": tokens}
+    values = {name: bucket.full_at for name, bucket in buckets.items() if bucket is not None}
+    if values:
+        await connection.execute(
+            update(key_windows)
+            .where(key_windows.c.tenant_id == key[0], key_windows.c.key_id == key[1])
+            .values(**values)
+        )
+
+
+def _headers(requests: Bucket | None, tokens: Bucket | None, now: datetime) -> dict[str, str]:
+    """As OpenAI names them."""
+    headers = {}
+    for name, bucket in (("requests", requests), ("tokens", tokens)):
+        if bucket is not None:
+            headers[f"x-ratelimit-limit-{name}"] = str(bucket.limit)
+            headers[f"x-ratelimit-remaining-{name}"] = str(bucket.left(now))
+            headers[f"x-ratelimit-reset-{name}"] = f"{bucket.seconds_until_full(now):.3f}s"
+    return headers
