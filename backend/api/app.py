@@ -14,6 +14,7 @@ from backend.api.bodies import BodyBudget
 from backend.api.dependencies import Services
 from backend.api.middleware import BodyLimit, Metrics, RequestContext
 from backend.api.routers import (
+    agreements,
     applications,
     audit,
     catalog,
@@ -36,6 +37,7 @@ from backend.api.routers import (
     pipeline,
     reconciliation,
     sessions,
+    simulate,
     spend,
     subscription,
     tenants,
@@ -54,6 +56,7 @@ from backend.storage.database import Database
 from backend_client.types.problems import Problem
 
 _ROUTERS = (
+    agreements,
     applications,
     audit,
     catalog,
@@ -76,6 +79,7 @@ _ROUTERS = (
     pipeline,
     reconciliation,
     sessions,
+    simulate,
     spend,
     subscription,
     tenants,

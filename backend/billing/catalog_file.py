@@ -11,10 +11,11 @@ import re
 from collections.abc import Hashable, Sequence
 from decimal import Decimal
 from pathlib import Path
+from typing import TypeVar
 
 import msgspec
 import yaml
-from pydantic import ValidationError
+from pydantic import BaseModel, ValidationError
 
 from backend.errors import ConfigurationError, InvalidInput, MalformedRequest
 from backend_client.types.plans import Catalog
@@ -22,6 +23,7 @@ from backend_client.types.problems import FieldError
 
 _JSON = msgspec.json.Decoder(float_hook=Decimal)
 _Path = tuple[str | int, ...]
+Kind = TypeVar("Kind", bound=BaseModel)
 
 
 class _Loader(yaml.SafeLoader):
@@ -103,7 +105,12 @@ def load_catalog(path: Path) -> Catalog:
 
 
 def parse_catalog(body: bytes) -> Catalog:
-    """Read a catalog sent as JSON, exactly.
+    """Read a catalog sent as JSON, exactly; see ``parse_exactly``."""
+    return parse_exactly(body, Catalog)
+
+
+def parse_exactly(body: bytes, kind: type[Kind]) -> Kind:
+    """Read JSON whose numbers are the decimals that are written.
 
     Raises ``MalformedRequest`` if it is not JSON, ``InvalidInput`` with the fields otherwise.
     """
@@ -112,10 +119,10 @@ def parse_catalog(body: bytes) -> Catalog:
     except (msgspec.DecodeError, UnicodeDecodeError) as error:
         raise MalformedRequest(f"The body is not JSON: {error}.") from error
     try:
-        return Catalog.model_validate(document)
+        return kind.model_validate(document)
     except ValidationError as error:
         raise InvalidInput(
-            "The catalog is not valid.",
+            "The catalog is not valid." if kind is Catalog else "The body is not valid.",
             errors=[
                 FieldError(field=".".join(map(str, at)), detail=detail)
                 for at, detail in _mistakes(error)

@@ -5,16 +5,26 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
+from decimal import Decimal
 from hashlib import blake2b
 
 from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from backend.billing.contracts import (
+    contract_in_force,
+    contract_period,
+    counted_meters,
+    periods_before,
+)
+from backend.billing.coupons import coupons_of
 from backend.billing.periods import period_at
 from backend.billing.subscriptions import plan_stretches
 from backend.metering.rated_usage import period_usage
 from backend.pricing.adjustments import Adjustment
 from backend.pricing.charges import first_price
+from backend.pricing.contracts import ContractPeriod, apply_contract, counted
+from backend.pricing.coupons import CouponTerms
 from backend.pricing.periods import BillingPeriod
 from backend.pricing.rate_card import MeteredQuantity
 from backend.pricing.rating import RatedLine, RatedPeriod, Stretch, rate
@@ -37,13 +47,16 @@ from backend_client.types.spend import (
 class OpenPeriod:
     """A billing period that is not over: its plans, its usage so far. Rates without a database.
 
-    ``version`` is the tenant's usage version that the usage holds at least.
+    ``version`` is the tenant's usage version that the usage holds at least. ``coupons`` and
+    ``contract`` are those of the period.
     """
 
     period: BillingPeriod
     currency: str
     stretches: tuple[Stretch, ...]
     version: int
+    coupons: tuple[CouponTerms, ...] = ()
+    contract: ContractPeriod | None = None
 
     def rate(self, more: Iterable[MeteredQuantity] = ()) -> RatedPeriod:
         """Rate the period as if ``more`` was still used before its end, on the plan it ends on.
@@ -52,15 +65,16 @@ class OpenPeriod:
         as they will bend the bill.
         """
         *earlier, last = self.stretches
-        return rate(
-            [*earlier, replace(last, usage=[*last.usage, *more])], self.period, self.currency
-        )
+        return self._rate([*earlier, replace(last, usage=[*last.usage, *more])])
 
     def rate_with(self, usage: Iterable[Iterable[MeteredQuantity]]) -> RatedPeriod:
         """Rate the period with other usage than was metered: a collection for each stretch."""
         pairs = zip(self.stretches, usage, strict=True)
-        stretches = [replace(stretch, usage=list(used)) for stretch, used in pairs]
-        return rate(stretches, self.period, self.currency)
+        return self._rate([replace(stretch, usage=list(used)) for stretch, used in pairs])
+
+    def _rate(self, stretches: list[Stretch]) -> RatedPeriod:
+        rated = rate(stretches, self.period, self.currency, self.coupons)
+        return rated if self.contract is None else apply_contract(rated, stretches, self.contract)
 
 
 async def spend_version(connection: AsyncConnection, tenant: Tenant, now: datetime) -> str:
@@ -79,7 +93,26 @@ async def open_period(connection: AsyncConnection, tenant: Tenant, now: datetime
 async def metered_period(
     connection: AsyncConnection, tenant: Tenant, period: BillingPeriod
 ) -> OpenPeriod:
-    """Return any billing period of the tenant's, with its plans and the usage metered in it."""
+    """Return any billing period of the tenant's, with its plans and the usage metered in it.
+
+    Its coupons and its contract are in it too.
+    """
+    opened = await plain_period(connection, tenant, period)
+    contract = await contract_in_force(connection, tenant.id, opened.period)
+    if contract is None:
+        return opened
+    before: list[Decimal] = []
+    for earlier in await periods_before(connection, tenant, contract, opened.period):
+        past = await plain_period(connection, tenant, earlier)
+        before.append(counted(past.rate(), past.stretches, counted_meters(contract)))
+    known = await contract_period(connection, tenant, contract, opened.period, before)
+    return replace(opened, contract=known)
+
+
+async def plain_period(
+    connection: AsyncConnection, tenant: Tenant, period: BillingPeriod
+) -> OpenPeriod:
+    """Return a billing period with its coupons, but without what a contract adds to it."""
     known = await period_at(connection, tenant, period.start)
     if (known.start, known.end) == (period.start, period.end):
         period = known  # which knows if it was cut short
@@ -100,6 +133,7 @@ async def metered_period(
             for stretch, used in zip(stretches, usage, strict=True)
         ),
         version,
+        await coupons_of(connection, tenant, period),
     )
 
 

@@ -19,15 +19,24 @@ from backend_client.types.plans import Discount, FlatCharge, PlanDefinition, Usa
 _ZERO = Decimal(0)
 
 
-Kind = Literal["maximum", "minimum", "discount", "trial", "coupon"]
+Kind = Literal[
+    "maximum",
+    "minimum",
+    "discount",
+    "trial",
+    "coupon",
+    "overage_discount",
+    "true_up",
+    "service_credit",
+]
 
 
 @dataclass(frozen=True, slots=True)
 class Adjustment:
     """A signed amount beside the lines.
 
-    ``id`` is the charge's, the discount's, the plan's or the coupon's. A coupon's is on the whole
-    bill: its ``plan`` is empty.
+    ``id`` is the charge's, the discount's, the plan's, the coupon's or the contract's. A coupon's
+    and a contract's are on the whole bill: their ``plan`` is empty.
     """
 
     kind: Kind

@@ -62,11 +62,20 @@ class SpendLine(Answer):
 class SpendAdjustment(Answer):
     """A signed amount beside the lines: a charge's or the plan's limit, or a discount.
 
-    ``id`` is the charge's, the discount's, the plan's or the coupon's. A coupon is for the whole
-    bill: its ``plan`` is empty.
+    ``id`` is the charge's, the discount's, the plan's, the coupon's or the contract's. Coupons and
+    contracts are for the whole bill: their ``plan`` is empty.
     """
 
-    kind: Literal["maximum", "minimum", "discount", "trial", "coupon"]
+    kind: Literal[
+        "maximum",
+        "minimum",
+        "discount",
+        "trial",
+        "coupon",
+        "overage_discount",
+        "true_up",
+        "service_credit",
+    ]
     id: str
     name: str
     plan: str

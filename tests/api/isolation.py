@@ -130,8 +130,6 @@ class TenantOfTest:
             ("post", "/v1/subscription/cancel"): {},
             ("post", "/v1/subscription/coupons"): {"coupon": "marker"},
             ("post", "/v1/subscription/pause"): {},
-            ("post", "/v1/subscription/cancel"): {},
-            ("post", "/v1/subscription/pause"): {},
             ("post", "/v1/tokens/count"): {"model": "sample-small", "text": "hello"},
             ("put", "/v1/wallet"): {"low_balance": "1"},
             ("post", "/v1/wallet/top-ups"): {"amount": "1"},

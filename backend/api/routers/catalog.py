@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime
-from typing import Annotated, Any
+from typing import Annotated
 
 from fastapi import APIRouter, Depends, Request
 
 from backend.accounts.principal import Permission, Principal
 from backend.api.dependencies import Caller, ServicesNow, needs
+from backend.api.exact_body import body_of
 from backend.billing.catalog import apply_catalog, list_models, list_plans, parse_catalog
 from backend.billing.subscriptions import current_subscription
 from backend.errors import NotFound
@@ -19,26 +20,6 @@ from backend_client.types.plans import Catalog, CatalogApplied, Plan
 router = APIRouter(tags=["catalog"])
 
 Operator = Annotated[Principal, Depends(needs(Permission.OPERATE))]
-
-
-def _inlined(schema: object, definitions: dict[str, Any]) -> object:
-    """Replace references by what they refer to: they would point at the wrong place in OpenAPI."""
-    if isinstance(schema, list):
-        return [_inlined(part, definitions) for part in schema]
-    if not isinstance(schema, dict):
-        return schema
-    if "$ref" in schema:
-        return _inlined(definitions[schema["$ref"].rpartition("/")[2]], definitions)
-    left_out = ("$defs", "discriminator")
-    return {
-        name: _inlined(part, definitions) for name, part in schema.items() if name not in left_out
-    }
-
-
-def _body_of_catalog() -> dict[str, Any]:
-    schema = Catalog.model_json_schema()
-    content = {"application/json": {"schema": _inlined(schema, schema["$defs"])}}
-    return {"requestBody": {"required": True, "content": content}}
 
 
 @router.get("/v1/catalog/models")
@@ -64,7 +45,7 @@ async def get_plans(services: ServicesNow, caller: Caller) -> Page[Plan]:
         return Page(items=await list_plans(connection))
 
 
-@router.put("/v1/catalog", openapi_extra=_body_of_catalog())
+@router.put("/v1/catalog", openapi_extra=body_of(Catalog))
 async def put_catalog(services: ServicesNow, caller: Operator, request: Request) -> CatalogApplied:
     """Publish what the catalog changes. A second time does nothing; no subscription moves."""
     # Parsed by hand: FastAPI would read prices as binary floating point.

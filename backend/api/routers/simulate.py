@@ -1,0 +1,47 @@
+"""What usage would cost on other plans."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import Annotated
+
+from fastapi import APIRouter, Depends, Request
+
+from backend.accounts.principal import Permission, Principal
+from backend.accounts.tenants import find_tenant
+from backend.api.dependencies import ServicesNow, needs
+from backend.api.exact_body import body_of
+from backend.billing.catalog_file import parse_exactly
+from backend.billing.simulate import simulate
+from backend_client.types.simulate import Simulation, SimulationRequest
+
+router = APIRouter(tags=["spend"])
+
+Reader = Annotated[Principal, Depends(needs(Permission.SPEND_READ))]
+Operator = Annotated[Principal, Depends(needs(Permission.OPERATE))]
+
+
+@router.post("/v1/simulate", openapi_extra=body_of(SimulationRequest))
+async def post_simulation(services: ServicesNow, caller: Reader, request: Request) -> Simulation:
+    """Return what the tenant's past, or a workload, would cost on each plan, line by line.
+
+    The cheapest first. Draft plans can be tried too. Nothing is changed by it.
+    """
+    asked = parse_exactly(await request.body(), SimulationRequest)
+    by_operator = Permission.OPERATE in caller.permissions
+    async with services.database.begin() as connection:
+        tenant = await find_tenant(connection, caller.tenant_id)
+        now = datetime.now(UTC)
+        return await simulate(connection, tenant, asked, now, by_operator=by_operator)
+
+
+@router.post("/v1/tenants/{tenant_id}/simulate", openapi_extra=body_of(SimulationRequest))
+async def post_simulation_for_tenant(
+    services: ServicesNow, caller: Operator, tenant_id: str, request: Request
+) -> Simulation:
+    """Return what a tenant's past, or a workload, would cost on each plan, by contract or not."""
+    asked = parse_exactly(await request.body(), SimulationRequest)
+    async with services.database.begin() as connection:
+        tenant = await find_tenant(connection, tenant_id)
+        now = datetime.now(UTC)
+        return await simulate(connection, tenant, asked, now, by_operator=True)
