@@ -5,7 +5,7 @@ from __future__ import annotations
 import decimal
 from collections.abc import Iterator
 from contextlib import contextmanager
-from decimal import ROUND_HALF_EVEN, ROUND_HALF_UP, Decimal
+from decimal import ROUND_DOWN, ROUND_HALF_EVEN, ROUND_HALF_UP, Decimal
 from fractions import Fraction
 from typing import Final
 
@@ -56,6 +56,13 @@ def round_to_minor_unit(amount: Decimal, currency: str) -> Decimal:
     """Round to the currency's minor unit, half up: a tie goes away from zero."""
     return amount.quantize(
         Decimal(1).scaleb(-minor_digits(currency)), rounding=ROUND_HALF_UP, context=_ROUNDING
+    )
+
+
+def whole_minor_units(amount: Decimal, currency: str) -> Decimal:
+    """Return what of an amount, not below zero, can be paid: parts of a minor unit are left."""
+    return amount.quantize(
+        Decimal(1).scaleb(-minor_digits(currency)), rounding=ROUND_DOWN, context=_ROUNDING
     )
 
 

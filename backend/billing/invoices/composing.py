@@ -7,7 +7,7 @@ lines of all invoices about the period add up to what rating makes of all its us
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from decimal import Decimal
 from typing import NamedTuple
 
@@ -18,6 +18,7 @@ _ZERO = Decimal(0)
 
 CHARGE = "charge"
 INVOICED_BEFORE = "invoiced_before"
+PREPAID = "prepaid"
 
 
 class Item(NamedTuple):
@@ -30,9 +31,10 @@ class Item(NamedTuple):
 
 
 class Invoiced(NamedTuple):
-    """What invoices asked for an item so far."""
+    """What invoices asked for an item of a period so far."""
 
     name: str
+    period: Period
     quantity: Decimal | None
     exact: Decimal
     amount: Decimal
@@ -76,60 +78,55 @@ def less_invoiced_before(
     ]
 
 
-def late_lines(report: SpendReport, invoiced: Mapping[Item, Invoiced]) -> list[ComposedLine]:
-    """Return what a period costs now more or less than ``invoiced``, item by item.
+def paid_when_used(period: Period, amount: Decimal) -> list[ComposedLine]:
+    """Return a line that takes off what prepaid calls paid from the wallet as they were made."""
+    if not amount:
+        return []
+    of = Item(PREPAID, None, None, "wallet")
+    return [ComposedLine(of, "Paid from credit as it was used", period, -amount, -amount)]
 
-    An item that is as it was has no line. The amounts add up to the report's total less all that
-    was invoiced, exactly.
+
+def late_lines(
+    now: Iterable[ComposedLine], invoiced: Mapping[Item, Invoiced]
+) -> list[ComposedLine]:
+    """Return what a period's lines ask for ``now`` more or less than ``invoiced``, item by item.
+
+    An item that is as it was has no line. The amounts add up to the total of the lines now less
+    all that was invoiced, exactly.
     """
-    now = lines_of(report)
+    found = _merged(now)
     late: list[ComposedLine] = []
     with exact_arithmetic():
-        for line in now:
-            before = invoiced.get(line.of)
-            if before is None:
-                late.append(_late(line, line.quantity, line.exact, line.amount, _ZERO))
-                continue
-            quantity = None
-            if line.quantity is not None:
-                quantity = line.quantity - (before.quantity or _ZERO)
-            exact, amount = line.exact - before.exact, line.amount - before.amount
-            if amount or quantity:
-                late.append(_late(line, quantity, exact, amount, before.amount))
-        still = {line.of for line in now}
-        late += [
-            ComposedLine(
-                item,
-                before.name,
-                report.period,
-                -before.exact,
-                -before.amount,
-                None if before.quantity is None else -before.quantity,
+        for item, line in found.items():
+            before = invoiced.get(item) or Invoiced(line.name, line.period, None, _ZERO, _ZERO)
+            quantity = line.quantity
+            if quantity is not None and before.quantity is not None:
+                quantity -= before.quantity
+            made = replace(
+                line,
+                exact=line.exact - before.exact,
+                amount=line.amount - before.amount,
+                quantity=quantity,
                 late=True,
                 before=before.amount,
             )
-            for item, before in invoiced.items()
-            if item not in still and (before.amount or before.quantity)
-        ]
+            if made.amount or (item.kind == CHARGE and quantity):
+                late.append(made)
+        for item, before in invoiced.items():
+            if item not in found and before.amount:
+                late.append(_gone(item, before))
     return late
 
 
-def invoiced_items(
-    lines: Iterable[tuple[Item, str, Decimal | None, Decimal, Decimal]],
-) -> dict[Item, Invoiced]:
-    """Sum lines (item, name, quantity, exact, amount) of one period by what they are of."""
-    found: dict[Item, Invoiced] = {}
+def invoiced_items(lines: Iterable[ComposedLine]) -> dict[Item, Invoiced]:
+    """Sum what lines of one period asked for, by what they are of."""
     with exact_arithmetic():
-        for item, name, quantity, exact, amount in lines:
-            if item.kind == INVOICED_BEFORE:
-                continue
-            held = found.get(item, Invoiced(name, None, _ZERO, _ZERO))
-            if quantity is not None:
-                quantity += held.quantity or _ZERO
-            else:
-                quantity = held.quantity
-            found[item] = Invoiced(name, quantity, held.exact + exact, held.amount + amount)
-    return found
+        return {
+            item: Invoiced(line.name, line.period, line.quantity, line.exact, line.amount)
+            for item, line in _merged(
+                line for line in lines if line.of.kind != INVOICED_BEFORE
+            ).items()
+        }
 
 
 def total_of(lines: Iterable[ComposedLine]) -> Decimal:
@@ -165,21 +162,33 @@ def _adjustment_line(one: SpendAdjustment, period: Period) -> ComposedLine:
     )
 
 
-def _late(
-    line: ComposedLine,
-    quantity: Decimal | None,
-    exact: Decimal,
-    amount: Decimal,
-    before: Decimal,
-) -> ComposedLine:
+def _merged(lines: Iterable[ComposedLine]) -> dict[Item, ComposedLine]:
+    """Make one line of those of the same item, such as a charge on trial and after it."""
+    found: dict[Item, ComposedLine] = {}
+    for line in lines:
+        held = found.get(line.of)
+        if held is not None:
+            quantities = [one for one in (held.quantity, line.quantity) if one is not None]
+            line = replace(
+                line,
+                exact=held.exact + line.exact,
+                amount=held.amount + line.amount,
+                quantity=sum(quantities, _ZERO) if quantities else None,
+                charge=None,
+            )
+        found[line.of] = line
+    return found
+
+
+def _gone(item: Item, before: Invoiced) -> ComposedLine:
+    """Give back what was invoiced for an item that the period no longer has."""
     return ComposedLine(
-        line.of,
-        line.name,
-        line.period,
-        exact,
-        amount,
-        quantity,
-        line.charge,
+        item,
+        before.name,
+        before.period,
+        -before.exact,
+        -before.amount,
+        None if before.quantity is None else -before.quantity,
         late=True,
-        before=before,
+        before=before.amount,
     )

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from decimal import Decimal
 
-from sqlalchemy import and_, select
+from sqlalchemy import RowMapping, and_, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from backend.billing.invoices.composing import (
@@ -19,16 +19,19 @@ from backend.billing.invoices.composing import (
     late_lines,
     less_invoiced_before,
     lines_of,
+    paid_when_used,
 )
 from backend.billing.invoices.cursors import Unbilled
 from backend.billing.invoices.late_usage import Mark, billed, usage_marks
+from backend.billing.prepayment import paid_by_wallet
 from backend.billing.spend import metered_period, report
+from backend.billing.wallets.grants import used_by_calls
 from backend.pricing.periods import BillingPeriod
 from backend.settings import Settings
 from backend.storage.tables import invoice_lines, invoices
 from backend_client.types.accounts import Tenant
 from backend_client.types.invoices import InvoiceKind
-from backend_client.types.spend import SpendReport
+from backend_client.types.spend import Period, SpendLine
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,23 +96,33 @@ async def ground(
 async def draft(connection: AsyncConnection, one: Unbilled, known: Ground, now: datetime) -> Draft:
     """Rate a tenant's period and what changed in earlier ones; return the invoice's lines."""
     tenant = one.tenant
-    rated = await rated_period(connection, tenant, one.period, now)
-    lines = lines_of(rated)
-    lines += less_invoiced_before(rated.period, known.before.get(tenant.id, ()))
+    lines = await period_lines(connection, tenant, one.period, now)
+    lines += less_invoiced_before(period_of(one.period), known.before.get(tenant.id, ()))
     marks: list[Mark] = [(tenant.id, one.period, known.marks[tenant.id, one.period.start])]
     for period in known.changed.get(tenant.id, ()):
-        again = await rated_period(connection, tenant, period, now)
+        again = await period_lines(connection, tenant, period, now)
         lines += late_lines(again, await invoiced_of(connection, tenant.id, period))
         marks.append((tenant.id, period, known.marks[tenant.id, period.start]))
     return Draft(one, lines, marks)
 
 
-async def rated_period(
+async def period_lines(
     connection: AsyncConnection, tenant: Tenant, period: BillingPeriod, now: datetime
-) -> SpendReport:
-    """Rate any period of a tenant by its usage as it is now."""
+) -> list[ComposedLine]:
+    """Rate any period of a tenant by its usage as it is now; take off what was prepaid."""
     opened = await metered_period(connection, tenant, period)
-    return report(opened, opened.rate(), now)
+    rated = opened.rate()
+    told = report(opened, rated, now)
+    lines = lines_of(told)
+    if any(one.plan is not None and one.plan.prepaid for one in opened.stretches):
+        used = await used_by_calls(connection, tenant.id, period)
+        lines += paid_when_used(told.period, paid_by_wallet(rated, used))
+    return lines
+
+
+def period_of(period: BillingPeriod) -> Period:
+    """Put a period into the wire's words."""
+    return Period(start=period.start, end=period.end, time_zone=period.time_zone)
 
 
 async def invoiced_of(
@@ -121,16 +134,7 @@ async def invoiced_of(
     issued again counts once; one that is void and was not, counts as well: it was waived.
     """
     query = (
-        select(
-            invoice_lines.c.kind,
-            invoice_lines.c.plan,
-            invoice_lines.c.plan_version,
-            invoice_lines.c.item,
-            invoice_lines.c.name,
-            invoice_lines.c.quantity,
-            invoice_lines.c.exact,
-            invoice_lines.c.amount,
-        )
+        select(invoice_lines)
         .join(
             invoices,
             and_(
@@ -146,9 +150,20 @@ async def invoiced_of(
         )
         .order_by(invoices.c.id, invoice_lines.c.line)
     )
-    return invoiced_items(
-        (Item(kind, plan, version, item), name, quantity, exact, amount)
-        for kind, plan, version, item, name, quantity, exact, amount in await connection.execute(
-            query
-        )
+    rows = (await connection.execute(query)).mappings()
+    return invoiced_items(stored_line(row, period.time_zone) for row in rows)
+
+
+def stored_line(row: RowMapping, time_zone: str) -> ComposedLine:
+    """Make a line of a row of ``invoice_lines``, as it was composed."""
+    return ComposedLine(
+        Item(row["kind"], row["plan"], row["plan_version"], row["item"]),
+        row["name"],
+        Period(start=row["period_start"], end=row["period_end"], time_zone=time_zone),
+        row["exact"],
+        row["amount"],
+        row["quantity"],
+        None if row["charge"] is None else SpendLine.model_validate(row["charge"]),
+        row["late"],
+        row["before"],
     )

@@ -12,12 +12,11 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from backend.billing.invoices.composing import (
     less_invoiced_before,
-    lines_of,
     total_of,
     worth_invoicing,
 )
 from backend.billing.invoices.cursors import Unbilled, move_on, set_failed, unbilled
-from backend.billing.invoices.drafting import Draft, Ground, draft, ground, rated_period
+from backend.billing.invoices.drafting import Draft, Ground, draft, ground, period_lines, period_of
 from backend.billing.invoices.issuing import ToIssue, issue
 from backend.billing.invoices.late_usage import keep_marks
 from backend.errors import Conflict, FareboxError, NotFound
@@ -102,9 +101,8 @@ async def bill_progress(
     if one is None or threshold is None or not one.period.start <= now < one.period.end:
         return None
     known: Ground = await ground(connection, [one], now, settings)
-    rated = await rated_period(connection, one.tenant, one.period, now)
-    lines = lines_of(rated)
-    lines += less_invoiced_before(rated.period, known.before.get(tenant_id, ()))
+    lines = await period_lines(connection, one.tenant, one.period, now)
+    lines += less_invoiced_before(period_of(one.period), known.before.get(tenant_id, ()))
     if not lines or total_of(lines) < threshold or not worth_invoicing(lines):
         return None
     invoice_id = new_id("inv")

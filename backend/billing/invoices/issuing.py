@@ -20,16 +20,23 @@ from backend.billing.invoices.composing import ComposedLine, total_of
 from backend.billing.invoices.lifecycle import Balance, due_date
 from backend.billing.invoices.numbering import invoice_series, take_numbers
 from backend.billing.invoices.parties import Profile, on_top, seller
+from backend.billing.wallets.grants import pay_from_credit
 from backend.ids import new_id
 from backend.pricing.money import exact_arithmetic
 from backend.pricing.periods import BillingPeriod
 from backend.settings import Settings
-from backend.storage.tables import invoice_lines, invoices, payments
+from backend.storage.tables import invoice_lines, invoices, payments, wallets
 from backend_client.types.accounts import Tenant
 from backend_client.types.invoices import InvoiceKind, InvoiceState, Tax
 
 BALANCE = "balance"
 """The method of payments that draw on a customer's balance or, if negative, put on it."""
+
+CREDIT = "credit"
+"""The method of payments from the wallet: credit that the customer bought or was given."""
+
+OWN_METHODS = frozenset({BALANCE, CREDIT})
+"""Methods of payments that Farebox itself makes when it issues an invoice."""
 
 _FINALISE = text(
     """
@@ -69,8 +76,8 @@ async def issue(
 ) -> None:
     """Issue invoices, at most one of a tenant at once. The caller holds the tenants' cursors.
 
-    What a customer has on balance pays first. An invoice that asks for nothing is paid with that;
-    one below zero goes onto the balance.
+    Credit in the customer's wallet pays first, since it may expire, then what is on balance. An
+    invoice that asks for nothing is paid with that; one below zero goes onto the balance.
     """
     if not wanted:
         return
@@ -82,11 +89,9 @@ async def issue(
         _line(one, number, line) for one in wanted for number, line in enumerate(one.lines, start=1)
     ]
     await connection.execute(insert(invoice_lines), lines)
-    balances = await balances_of(connection, [one.tenant.id for one in wanted])
-    drawn = {
-        row["id"]: _drawn(row["total"], balances.get(row["tenant_id"], Decimal(0))) for row in rows
-    }
-    settled = {row["id"]: Balance(row["total"], drawn[row["id"]]).settled for row in rows}
+    own = await _pay_at_once(connection, rows, now)
+    paid = {row["id"]: sum((one["amount"] for one in own[row["id"]]), Decimal(0)) for row in rows}
+    settled = {row["id"]: Balance(row["total"], paid[row["id"]]).settled for row in rows}
     await connection.execute(
         _FINALISE,
         {
@@ -96,17 +101,38 @@ async def issue(
                 (InvoiceState.PAID if settled[row["id"]] else InvoiceState.FINALISED).value
                 for row in rows
             ],
-            "paid": [drawn[row["id"]] for row in rows],
+            "paid": [paid[row["id"]] for row in rows],
             "moments": [now if settled[row["id"]] else None for row in rows],
         },
     )
-    moved = [
-        payment_row(row, drawn[row["id"]], BALANCE, row["number"], now)
-        for row in rows
-        if drawn[row["id"]]
-    ]
-    if moved:
-        await connection.execute(insert(payments), moved)
+    made = [payment for payments_of in own.values() for payment in payments_of]
+    if made:
+        await connection.execute(insert(payments), made)
+
+
+async def _pay_at_once(
+    connection: AsyncConnection, rows: Sequence[dict[str, Any]], now: datetime
+) -> dict[str, list[dict[str, Any]]]:
+    """Return the payments that Farebox itself makes on each invoice, by its id."""
+    tenant_ids = [row["tenant_id"] for row in rows]
+    balances = await balances_of(connection, tenant_ids)
+    query = select(wallets.c.tenant_id).where(wallets.c.tenant_id.in_(tenant_ids))
+    with_wallet = set(await connection.scalars(query))
+    made: dict[str, list[dict[str, Any]]] = {}
+    for row in rows:
+        own = made.setdefault(row["id"], [])
+        left = row["total"]
+        if left > 0 and row["tenant_id"] in with_wallet:
+            credit = await pay_from_credit(
+                connection, row["tenant_id"], row["id"], left, row["currency"], now
+            )
+            if credit:
+                own.append(payment_row(row, credit, CREDIT, row["number"], now))
+                left -= credit
+        drawn = min(left, balances.get(row["tenant_id"], Decimal(0))) if left > 0 else left
+        if drawn:
+            own.append(payment_row(row, drawn, BALANCE, row["number"], now))
+    return made
 
 
 async def balances_of(connection: AsyncConnection, tenant_ids: Sequence[str]) -> dict[str, Decimal]:
@@ -133,10 +159,6 @@ def payment_row(
         "reference": reference,
         "received_at": received_at,
     }
-
-
-def _drawn(total: Decimal, balance: Decimal) -> Decimal:
-    return min(total, balance) if total > 0 else total
 
 
 def _row(one: ToIssue, number: str, settings: Settings, now: datetime) -> dict[str, Any]:

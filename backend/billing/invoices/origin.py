@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 from urllib.parse import quote, unquote
@@ -82,6 +82,9 @@ async def line_events(
     period = BillingPeriod(line.period.start, line.period.end, line.period.time_zone)
     item = None if line.charge is None else line.charge.charge_id
     wanted = (line.plan, line.plan_version, item)
+    if line.charge is not None:
+        # The part of the period that the line is of: a trial has lines of its own
+        period = replace(period, start=line.charge.start, end=line.charge.end)
     origin = await _origin(connection, tenant_id, period, wanted)
     if origin is None:
         return Page(items=[])

@@ -15,6 +15,7 @@ from backend.accounts.pages import Cursor, page_of
 from backend.billing.invoices.composing import ComposedLine, total_of
 from backend.billing.invoices.cursors import Unbilled, unbilled
 from backend.billing.invoices.drafting import draft, ground
+from backend.billing.invoices.issuing import OWN_METHODS
 from backend.billing.invoices.lifecycle import Balance, due
 from backend.billing.invoices.parties import on_top, seller
 from backend.errors import InvalidInput, NotFound
@@ -110,18 +111,27 @@ def invoice_version(invoice: Invoice) -> str:
 
 
 def as_printed(invoice: Invoice) -> Invoice:
-    """Return an invoice as it was issued: without what was paid, credited and reminded since."""
-    nothing = _money(_ZERO, invoice.total.currency)
+    """Return an invoice as it was issued, with what balance and credit paid of it at once.
+
+    What was paid, credited and reminded since is left out.
+    """
+    currency = invoice.total.currency
+    at_once = [
+        one
+        for one in invoice.payments
+        if one.method in OWN_METHODS and one.reference == invoice.number
+    ]
+    paid = sum((one.amount.amount for one in at_once), _ZERO)
     kept = {InvoiceState.DRAFT, InvoiceState.VOID}
     return invoice.model_copy(
         update={
             "state": invoice.state if invoice.state in kept else InvoiceState.FINALISED,
-            "due": nothing,
-            "paid": nothing,
-            "credited": nothing,
+            "due": _money(max(invoice.total.amount - paid, _ZERO), currency),
+            "paid": _money(paid, currency),
+            "credited": _money(_ZERO, currency),
             "overdue": False,
             "replaced_by": None,
-            "payments": [],
+            "payments": at_once,
             "credit_notes": [],
             "reminders": [],
         }

@@ -8,7 +8,7 @@ from typing import Any
 from sqlalchemy import RowMapping, insert, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from backend.billing.invoices.issuing import BALANCE, payment_row
+from backend.billing.invoices.issuing import OWN_METHODS, payment_row
 from backend.billing.invoices.lifecycle import Balance, check_move, due
 from backend.errors import Conflict, InvalidInput, NotFound
 from backend.pricing.money import minor_digits, round_to_minor_unit
@@ -45,8 +45,8 @@ async def record_payment(
     nothing.
     """
     row = await lock_invoice(connection, tenant_id, invoice_id)
-    if paid.method == BALANCE:
-        raise _refused("method", "is what Farebox itself pays from the customer's balance")
+    if paid.method in OWN_METHODS:
+        raise _refused("method", "is how Farebox itself pays from the customer's balance or credit")
     known = select(payments.c.amount).where(
         payments.c.tenant_id == tenant_id,
         payments.c.invoice_id == invoice_id,

@@ -8,9 +8,10 @@ from decimal import Decimal
 from sqlalchemy import RowMapping, insert, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from backend.billing.invoices.composing import ComposedLine, Item
+from backend.billing.invoices.composing import ComposedLine
 from backend.billing.invoices.cursors import unbilled
-from backend.billing.invoices.issuing import BALANCE, ToIssue, issue, payment_row
+from backend.billing.invoices.drafting import stored_line
+from backend.billing.invoices.issuing import BALANCE, OWN_METHODS, ToIssue, issue, payment_row
 from backend.billing.invoices.lifecycle import check_move
 from backend.billing.invoices.parties import profile_of
 from backend.billing.invoices.settling import lock_invoice
@@ -21,7 +22,6 @@ from backend.settings import Settings
 from backend.storage.tables import invoice_lines, invoices, payments
 from backend_client.types.accounts import Tenant
 from backend_client.types.invoices import InvoiceKind, InvoiceState, Tax, VoidInvoice
-from backend_client.types.spend import Period, SpendLine
 
 
 async def void(
@@ -35,8 +35,8 @@ async def void(
     """Declare an unpaid invoice void; return its id, or that of the one issued in its place.
 
     What it asked for is waived unless it is issued again, and is not billed by later invoices. What
-    it drew from the customer's balance goes back. A second time does nothing. Raises ``NotFound``,
-    ``Conflict`` if money was paid or credited on it.
+    balance and credit paid of it goes onto the customer's balance. A second time does nothing.
+    Raises ``NotFound``, ``Conflict`` if other money was paid or it was credited.
     """
     await unbilled(connection, tenant.id, lock=True)  # in the order in which all take their locks
     row = await lock_invoice(connection, tenant.id, invoice_id)
@@ -61,7 +61,7 @@ async def _give_back(connection: AsyncConnection, row: RowMapping, now: datetime
         payments.c.tenant_id == row["tenant_id"], payments.c.invoice_id == row["id"]
     )
     paid = (await connection.execute(query)).all()
-    if row["credited"] or any(one.method != BALANCE for one in paid):
+    if row["credited"] or any(one.method not in OWN_METHODS for one in paid):
         raise Conflict("Money was paid or credited on this invoice: give it back by credit note.")
     if row["paid"]:
         back = payment_row(row, -row["paid"], BALANCE, f"{row['number']} void", now)
@@ -80,7 +80,7 @@ async def _reissue(
         tenant,
         await profile_of(connection, tenant.id),
         BillingPeriod(row["period_start"], row["period_end"], row["time_zone"]),
-        await stored_lines(connection, row),
+        await _stored_lines(connection, row),
         replaces=row["id"],
         taxes=[Tax.model_validate(tax) for tax in row["taxes"]],
     )
@@ -93,8 +93,7 @@ async def _reissue(
     return made.id
 
 
-async def stored_lines(connection: AsyncConnection, row: RowMapping) -> list[ComposedLine]:
-    """Return the lines of an issued invoice as they were composed."""
+async def _stored_lines(connection: AsyncConnection, row: RowMapping) -> list[ComposedLine]:
     query = (
         select(invoice_lines)
         .where(
@@ -102,17 +101,5 @@ async def stored_lines(connection: AsyncConnection, row: RowMapping) -> list[Com
         )
         .order_by(invoice_lines.c.line)
     )
-    return [
-        ComposedLine(
-            Item(line["kind"], line["plan"], line["plan_version"], line["item"]),
-            line["name"],
-            Period(start=line["period_start"], end=line["period_end"], time_zone=row["time_zone"]),
-            line["exact"],
-            line["amount"],
-            line["quantity"],
-            None if line["charge"] is None else SpendLine.model_validate(line["charge"]),
-            line["late"],
-            line["before"],
-        )
-        for line in (await connection.execute(query)).mappings()
-    ]
+    lines = (await connection.execute(query)).mappings()
+    return [stored_line(line, row["time_zone"]) for line in lines]

@@ -16,6 +16,7 @@ from backend.billing.wallets.top_ups import look_at_balance
 from backend.errors import Conflict, InvalidInput
 from backend.ids import new_id
 from backend.pricing.credits import Account, Grant, GrantKind
+from backend.pricing.money import whole_minor_units
 from backend.pricing.periods import BillingPeriod
 from backend.storage.tables import credit_reservations as calls
 from backend.storage.tables import ledger_entries
@@ -101,6 +102,21 @@ async def apply_to_bill(
     await locked.append(locked.wallet.spend(cause, within, locked.at))
     await look_at_balance(locked)
     return within
+
+
+async def pay_from_credit(
+    connection: AsyncConnection,
+    tenant_id: str,
+    cause: str,
+    amount: Decimal,
+    currency: str,
+    now: datetime,
+) -> Decimal:
+    """Pay up to ``amount`` of a bill as ``apply_to_bill`` does, in whole minor units."""
+    locked = await lock_wallet(connection, tenant_id, now)
+    await bring_due_grants(locked)
+    within = min(amount, whole_minor_units(locked.wallet.available(locked.at), currency))
+    return await apply_to_bill(connection, tenant_id, cause, within, now) if within > 0 else within
 
 
 async def used_by_calls(

@@ -41,6 +41,7 @@ _FOOT = 24 * mm
 _WIDTH = A4[0] - 2 * _MARGIN
 _COLUMNS = [_WIDTH * share for share in (0.50, 0.15, 0.18, 0.17)]
 _TITLES = {InvoiceState.DRAFT: "Draft invoice", InvoiceState.VOID: "Void invoice"}
+_PAID_AT_ONCE = {"credit": "Paid from your credit", "balance": "From your balance"}
 _ROUNDING = (
     "Each line is computed exactly and rounded once, half up, to the minor unit of {currency}; "
     "the subtotal is the sum of the lines as printed. Each tax is rounded once in the same way."
@@ -55,7 +56,7 @@ def print_invoice(document: str) -> bytes:
 def invoice_pdf(invoice: Invoice) -> bytes:
     """Draw an invoice; the same invoice is the same bytes.
 
-    What was paid or credited since it was issued is not printed; that it is a draft or void is.
+    Give it ``as_printed``: with what was paid when it was issued, and not since.
     """
     register()
     name = invoice.number or "Draft"
@@ -265,13 +266,25 @@ def _totals(invoice: Invoice) -> Flowable:
     ]
     total = ["", _text("Total", 11, bold=True, right=True)]
     cells.append([*total, _text(words.money(invoice.total), 11, bold=True, right=True)])
+    whole = len(cells) - 1
+    below = [
+        (_PAID_AT_ONCE.get(one.method, one.method), f"−{words.figure(one.amount)}")
+        for one in invoice.payments
+        if one.amount.amount > 0  # below zero it goes onto the balance, as the closing says
+    ]
+    if below:
+        below.append(("To pay", words.figure(invoice.due)))
+    cells += [
+        ["", _text(name, colour=_MUTED, right=True), _text(amount, right=True)]
+        for name, amount in below
+    ]
     return _table(
         cells,
         [_WIDTH * share for share in (0.40, 0.34, 0.26)],
         ("TOPPADDING", (0, 0), (-1, -1), 2),
         ("BOTTOMPADDING", (0, 0), (-1, -1), 2),
-        ("LINEABOVE", (1, -1), (-1, -1), 0.8, _INK),
-        ("TOPPADDING", (0, -1), (-1, -1), 6),
+        ("LINEABOVE", (1, whole), (-1, whole), 0.8, _INK),
+        ("TOPPADDING", (0, whole), (-1, whole), 6),
     )
 
 
@@ -281,11 +294,13 @@ def _closing(invoice: Invoice) -> list[Flowable]:
         told += [_text("This invoice is void. Please do not pay it.", bold=True)]
     elif invoice.state is InvoiceState.DRAFT:
         told += [_text("This is a draft: amounts follow usage until it is final.", bold=True)]
-    elif invoice.total.amount <= 0:
-        told += [_text("Nothing is to be paid. What is below zero is kept for your next invoices.")]
+    elif invoice.total.amount < 0:
+        told += [_text("Nothing is to be paid: this amount is kept for your next invoices.")]
+    elif invoice.due.amount == 0:
+        told += [_text("Nothing is to be paid.", bold=True)]
     elif invoice.due_at is not None:
         day = words.date(invoice.due_at, invoice.period.time_zone)
-        told += [_text(f"Please pay {words.money(invoice.total)} by {day}.", bold=True)]
+        told += [_text(f"Please pay {words.money(invoice.due)} by {day}.", bold=True)]
         told += [_text(line) for line in invoice.payment_note.splitlines() if line.strip()]
     told += [
         Spacer(0, 4 * mm),
