@@ -15,6 +15,7 @@ from backend.ids import new_id
 from backend.storage.tables import (
     applications,
     corrections,
+    daily_rollups,
     event_archives,
     events,
     idempotency_keys,
@@ -94,7 +95,15 @@ async def delete_tenant(connection: AsyncConnection, tenant_id: str) -> None:
     await find_tenant(connection, tenant_id)
     # The tenant goes first: from then on the worker counts nothing more for it.
     await connection.execute(delete(tenants).where(tenants.c.id == tenant_id))
-    for table in (events, corrections, event_archives, rollups, usage_versions, idempotency_keys):
+    for table in (
+        events,
+        corrections,
+        event_archives,
+        rollups,
+        daily_rollups,
+        usage_versions,
+        idempotency_keys,
+    ):
         await connection.execute(delete(table).where(table.c.tenant_id == tenant_id))
 
 

@@ -9,6 +9,7 @@ from decimal import Decimal
 import asyncpg
 import msgspec
 
+from backend.metering.days import add_to_days
 from backend.metering.events import AcceptedEvent, bucket_start
 from backend.pricing.money import EXACT
 
@@ -119,6 +120,8 @@ async def apply_deltas(connection: asyncpg.Connection, deltas: RollupDeltas) -> 
             raise RuntimeError("rollups lack what is to be taken away; run 'farebox usage rebuild'")
         columns = _columns(shrinking)
         await connection.execute(_SWEEP, list(set(columns[0])), list(set(columns[1])))
+    if growing or shrinking:
+        await add_to_days(connection, [*growing, *shrinking])
 
 
 def _columns(rows: list[tuple[object, ...]]) -> list[list[object]]:

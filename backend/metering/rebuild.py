@@ -13,6 +13,7 @@ from datetime import UTC, datetime, timedelta
 
 import asyncpg
 
+from backend.metering.days import rebuild_days
 from backend.metering.locks import own_tenant
 
 _DAY = timedelta(days=1)
@@ -66,7 +67,10 @@ _VERSION = "UPDATE usage_versions SET version = version + 1 WHERE tenant_id = $1
 
 @dataclass(frozen=True, slots=True)
 class RebuiltDay:
-    """A day (UTC) that was looked at, and how many of its rollups were not what they should be."""
+    """A day (UTC) that was looked at, and how many of its rollups were not what they should be.
+
+    The daily rollups of the tenant's days that it touches are among them.
+    """
 
     start: datetime
     wrong: int
@@ -116,8 +120,9 @@ async def _rebuild_day(
     connection: asyncpg.Connection, tenant_id: str, day: datetime, *, repair: bool
 ) -> int:
     differences = await connection.fetch(_DIFFERENCES, tenant_id, day, day + _DAY)
-    if not differences or not repair:
-        return len(differences)
+    days = await rebuild_days(connection, tenant_id, day, day + _DAY, repair=False)
+    if not (differences or days) or not repair:
+        return len(differences) + days
     async with connection.transaction():
         if not await own_tenant(connection, tenant_id):
             return 0  # removed in the meantime
@@ -127,5 +132,6 @@ async def _rebuild_day(
         right = [(tenant_id, *row) for row in differences if row["event_count"] is not None]
         await connection.executemany(_REMOVE, gone)
         await connection.executemany(_SET, right)
+        days = await rebuild_days(connection, tenant_id, day, day + _DAY, repair=True)
         await connection.execute(_VERSION, tenant_id)
-    return len(differences)
+    return len(differences) + days

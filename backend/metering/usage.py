@@ -7,19 +7,31 @@ import io
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
+from typing import Any
 
-from sqlalchemy import ColumnElement, RowMapping, and_, func, literal, select
+from sqlalchemy import (
+    ColumnElement,
+    RowMapping,
+    Subquery,
+    Table,
+    and_,
+    func,
+    literal,
+    select,
+    union_all,
+)
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from backend.storage.tables import rollups, usage_versions
+from backend.metering.days import SplitTime, split_at_days
+from backend.storage.tables import daily_rollups, rollups, usage_versions
 from backend_client.types.accounts import Tenant
 from backend_client.types.common import plain
 from backend_client.types.usage import Granularity, UsageDimension, UsageReport, UsageRow
 
 _COLUMNS = {
-    UsageDimension.APPLICATION: rollups.c.application_id,
-    UsageDimension.KEY: rollups.c.key_id,
-    UsageDimension.MODEL: rollups.c.model,
+    UsageDimension.APPLICATION: "application_id",
+    UsageDimension.KEY: "key_id",
+    UsageDimension.MODEL: "model",
 }
 
 
@@ -58,27 +70,27 @@ async def usage_report(
     ``connection`` should be a snapshot, so that the report's version is that of its rows.
     """
     version, last_event_at = await usage_version(connection, tenant.id)
-    start = _bucket(question, tenant.time_zone).label("start")
-    grouped = [
-        column.label(dimension.value)
-        for dimension, column in _COLUMNS.items()
+    used = _used(tenant, question)
+    start = _bucket(question, used.c.bucket, tenant.time_zone).label("start")
+    grouped: list[ColumnElement[Any]] = [
+        used.c[name].label(dimension.value)
+        for dimension, name in _COLUMNS.items()
         if dimension in question.group_by
     ]
     grouped += [
-        rollups.c.labels[name].astext.label(f"label_{place}")
+        used.c.labels[name].astext.label(f"label_{place}")
         for place, name in enumerate(question.by_labels)
     ]
     query = (
         select(
             start,
-            rollups.c.meter,
+            used.c.meter,
             *grouped,
-            func.sum(rollups.c.quantity).label("quantity"),
-            func.sum(rollups.c.event_count).label("event_count"),
+            func.sum(used.c.quantity).label("quantity"),
+            func.sum(used.c.event_count).label("event_count"),
         )
-        .where(_asked(tenant.id, question))
-        .group_by(start, rollups.c.meter, *grouped)
-        .order_by(start, rollups.c.meter, *grouped)
+        .group_by(start, used.c.meter, *grouped)
+        .order_by(start, used.c.meter, *grouped)
     )
     rows = (await connection.execute(query)).mappings()
     return UsageReport(
@@ -97,33 +109,52 @@ def _row(row: RowMapping, by_labels: Sequence[str]) -> UsageRow:
     return UsageRow.model_validate({**row, "key": row.get("key") or None, "labels": labels})
 
 
-def _bucket(question: UsageQuestion, time_zone: str) -> ColumnElement[datetime]:
+def _bucket(
+    question: UsageQuestion, bucket: ColumnElement[datetime], time_zone: str
+) -> ColumnElement[datetime]:
     match question.granularity:
         case Granularity.QUARTER_HOUR:
-            return rollups.c.bucket
+            return bucket
         case Granularity.TOTAL:
             return literal(question.start)
         case Granularity.HOUR | Granularity.DAY | Granularity.MONTH as width:
             # Whole hours, days and months on the tenant's clocks, summer time included.
-            return func.date_trunc(width.value, rollups.c.bucket, time_zone)
+            return func.date_trunc(width.value, bucket, time_zone)
 
 
-def _asked(tenant_id: str, question: UsageQuestion) -> ColumnElement[bool]:
-    conditions = [
-        rollups.c.tenant_id == tenant_id,
-        rollups.c.bucket >= question.start,
-        rollups.c.bucket < question.end,
-    ]
-    for column, wanted in (
-        (rollups.c.application_id, question.applications),
-        (rollups.c.key_id, question.keys),
-        (rollups.c.model, question.models),
-        (rollups.c.meter, question.meters),
+def _used(tenant: Tenant, question: UsageQuestion) -> Subquery:
+    """The rollups asked for: those of days where whole days are asked for, else quarter hours."""
+    time = SplitTime(None, ((question.start, question.end),))
+    if question.granularity not in {Granularity.QUARTER_HOUR, Granularity.HOUR}:
+        time = split_at_days(question.start, question.end, tenant.time_zone)
+    spans = [(rollups, rollups.c.bucket, span) for span in time.rest]
+    if time.days is not None:
+        spans.append((daily_rollups, daily_rollups.c.day, time.days))
+    return union_all(
+        *(
+            select(
+                starts.label("bucket"),
+                *(table.c[name] for name in (*_COLUMNS.values(), "meter", "labels")),
+                table.c.quantity,
+                table.c.event_count,
+            ).where(_asked(tenant.id, question, table), starts >= start, starts < end)
+            for table, starts, (start, end) in spans
+        )
+    ).subquery("used")
+
+
+def _asked(tenant_id: str, question: UsageQuestion, table: Table) -> ColumnElement[bool]:
+    conditions: list[ColumnElement[bool]] = [table.c.tenant_id == tenant_id]
+    for name, wanted in (
+        ("application_id", question.applications),
+        ("key_id", question.keys),
+        ("model", question.models),
+        ("meter", question.meters),
     ):
         if wanted:
-            conditions.append(column.in_(wanted))
+            conditions.append(table.c[name].in_(wanted))
     if question.labels:
-        conditions.append(rollups.c.labels.contains(dict(question.labels)))
+        conditions.append(table.c.labels.contains(dict(question.labels)))
     return and_(*conditions)
 
 

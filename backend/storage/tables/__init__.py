@@ -48,6 +48,7 @@ from backend.storage.tables.invoices import (
 )
 from backend.storage.tables.metering import (
     corrections,
+    daily_rollups,
     declared_labels,
     event_archives,
     events,
@@ -85,6 +86,7 @@ __all__ = [
     "credit_grants",
     "credit_notes",
     "credit_reservations",
+    "daily_rollups",
     "declared_labels",
     "discrepancies",
     "event_archives",

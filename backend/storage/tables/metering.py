@@ -103,6 +103,20 @@ rollups = Table(
     ),
 )
 
+daily_rollups = Table(
+    "daily_rollups",
+    metadata,
+    Column("tenant_id", Text, primary_key=True),
+    Column("day", DateTime(timezone=True), primary_key=True),
+    Column("application_id", Text, primary_key=True),
+    Column("key_id", Text, primary_key=True),
+    Column("model", Text, primary_key=True),
+    Column("meter", Text, primary_key=True),
+    Column("labels", JSONB, primary_key=True, server_default=text("'{}'::jsonb")),
+    Column("quantity", Numeric, nullable=False),
+    Column("event_count", BigInteger, nullable=False),
+)
+
 usage_versions = Table(
     "usage_versions",
     metadata,
