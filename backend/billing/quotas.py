@@ -11,10 +11,16 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from backend.billing.periods import period_at
 from backend.billing.subscriptions import current_subscription
-from backend.errors import NotFound
+from backend.errors import FareboxError, NotFound
 from backend.storage.tables import rollups
 from backend_client.types.accounts import Tenant
 from backend_client.types.plans import Quota, SubscriptionState
+
+
+class QuotaExhausted(FareboxError):
+    """A hard quota of the plan has not enough left: trying again does not help."""
+
+    status, code, title = 429, "insufficient_quota", "The quota is used up"
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,3 +72,11 @@ async def current_quotas(
         )
         for quota in quotas
     ]
+
+
+def exhausted(use: QuotaUse) -> QuotaExhausted:
+    """Make the refusal of calls that a used-up quota does not allow."""
+    return QuotaExhausted(
+        f"The plan's quota of {use.quota.quantity:,.0f} {' and '.join(use.quota.meters)} is used "
+        f"up. It starts anew at {use.resets_at:%Y-%m-%d %H:%M} UTC; a larger plan helps at once."
+    )

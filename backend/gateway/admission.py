@@ -10,11 +10,12 @@ from sqlalchemy import select
 
 from backend.accounts.principal import Permission, Principal
 from backend.accounts.tenants import find_tenant, list_applications
-from backend.billing.quotas import current_quotas
+from backend.billing.quotas import QuotaExhausted, current_quotas, exhausted
 from backend.errors import Forbidden, NotFound
-from backend.gateway.errors import ModelNotFound, QuotaExhausted
+from backend.gateway.errors import ModelNotFound
 from backend.storage.database import Database
 from backend.storage.tables import models
+from backend_client.types.accounts import Tenant
 from backend_client.types.plans import CatalogModel, QuotaLimit
 
 _FRESH_SECONDS = 1.0
@@ -25,8 +26,21 @@ class Admitted:
     """A call that may be made, and what its usage is booked on."""
 
     caller: Principal
+    tenant: Tenant
     application_id: str
     model: CatalogModel
+    hard_quota: bool
+    """Whether the plan has a quota that no call may pass."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Standing:
+    """How a tenant stood a moment ago."""
+
+    tenant: Tenant
+    first_application: str
+    hard_quota: bool = False
+    refusal: QuotaExhausted | Forbidden | None = None
 
 
 class Admission:
@@ -35,7 +49,7 @@ class Admission:
     def __init__(self, database: Database) -> None:
         self._database = database
         self._catalog: tuple[dict[str, CatalogModel], float] = ({}, float("-inf"))
-        self._tenants: dict[str, tuple[str, QuotaExhausted | Forbidden | None, float]] = {}
+        self._tenants: dict[str, tuple[_Standing, float]] = {}
 
     async def models(self) -> dict[str, CatalogModel]:
         """Return the models on sale by id, in the catalog's order."""
@@ -57,7 +71,8 @@ class Admission:
         """Return the call that may be made.
 
         Raises ``Forbidden`` without the permission or a plan, ``ModelNotFound``, and
-        ``QuotaExhausted`` when a hard quota of the billing period is used up.
+        ``QuotaExhausted`` when a hard quota of the billing period is used up. What is left of one
+        for this call is held later, by ``Holds``.
         """
         caller.require(Permission.INFERENCE)
         model = (await self.models()).get(model_id)
@@ -65,34 +80,33 @@ class Admission:
             raise ModelNotFound(f"The model {model_id!r} does not exist or is not yours to use.")
         if not caller.tenant_id:
             raise Forbidden("An operator's key acts for no tenant and can call no model.")
-        first_application, refusal = await self._standing(caller.tenant_id)
-        if refusal is not None:
-            raise refusal
-        return Admitted(caller, caller.application_id or first_application, model)
+        standing = await self._standing(caller.tenant_id)
+        if standing.refusal is not None:
+            raise standing.refusal
+        application = caller.application_id or standing.first_application
+        return Admitted(caller, standing.tenant, application, model, standing.hard_quota)
 
-    async def _standing(self, tenant_id: str) -> tuple[str, QuotaExhausted | Forbidden | None]:
-        found = self._tenants.get(tenant_id)
-        if found is None or found[2] < time.monotonic():
-            application_id, refusal = await self._look_up(tenant_id)
-            if len(self._tenants) > 10_000:
-                self._tenants.clear()
-            found = (application_id, refusal, time.monotonic() + _FRESH_SECONDS)
-            self._tenants[tenant_id] = found
-        return found[0], found[1]
+    async def _standing(self, tenant_id: str) -> _Standing:
+        known = self._tenants.get(tenant_id)
+        if known is not None and known[1] >= time.monotonic():
+            return known[0]
+        found = await self._look_up(tenant_id)
+        if len(self._tenants) > 10_000:
+            self._tenants.clear()
+        self._tenants[tenant_id] = (found, time.monotonic() + _FRESH_SECONDS)
+        return found
 
-    async def _look_up(self, tenant_id: str) -> tuple[str, QuotaExhausted | Forbidden | None]:
+    async def _look_up(self, tenant_id: str) -> _Standing:
         async with self._database.begin() as connection:
             tenant = await find_tenant(connection, tenant_id)
             page = await list_applications(connection, tenant_id, cursor=None, limit=1)
+            application = page.items[0].id
             try:
                 quotas = await current_quotas(connection, tenant, datetime.now(UTC))
-            except NotFound:
-                return page.items[0].id, Forbidden("This tenant has no plan now.")
-        for use in quotas:
-            if use.quota.limit is QuotaLimit.HARD and use.remaining <= 0:
-                meters = " and ".join(use.quota.meters)
-                return page.items[0].id, QuotaExhausted(
-                    f"The plan's quota of {use.quota.quantity:,.0f} {meters} is used up. It starts "
-                    f"anew at {use.resets_at:%Y-%m-%d %H:%M} UTC; a larger plan helps at once."
-                )
-        return page.items[0].id, None
+            except NotFound as error:
+                return _Standing(tenant, application, refusal=Forbidden(error.detail))
+        hard = [use for use in quotas if use.quota.limit is QuotaLimit.HARD]
+        for use in hard:
+            if use.remaining <= 0:
+                return _Standing(tenant, application, True, exhausted(use))
+        return _Standing(tenant, application, bool(hard))

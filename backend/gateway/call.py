@@ -16,11 +16,13 @@ from backend.gateway.errors import InvalidRequest
 from backend.gateway.upstreams import Provider
 from backend.metering.events import AcceptedEvent
 from backend.metering.tokens import Tokenizer, tokenizer_for
+from backend.metering.tokens.counts import TokenCount
 from backend_client.types.problems import FieldError
 
 _log = structlog.get_logger(__name__)
 
 SOURCE = "farebox://gateway"
+_MOST_ANSWERS = 128
 Status = Literal["completed", "aborted", "failed"]
 
 
@@ -43,6 +45,9 @@ def parse_request(body: bytes) -> dict[str, Any]:
         raise _wrong("stream", "must be true or false")
     if not isinstance(request.get("stream_options", {}), dict | None):
         raise _wrong("stream_options", "must be an object")
+    answers = request.get("n")
+    if answers is not None and (type(answers) is not int or not 1 <= answers <= _MOST_ANSWERS):
+        raise _wrong("n", f"must be a whole number from 1 to {_MOST_ANSWERS}")
     try:
         orjson.dumps(request)
     except orjson.JSONEncodeError as error:
@@ -70,7 +75,10 @@ class Call:
         self.usage: ReportedUsage | None = None
         self.answered = False
         self._answer: list[str] = []
-        self._began = datetime.now(UTC)
+        self.began = datetime.now(UTC)
+        self.holds_quota = False
+        self.holds_credit = False
+        self._prompt: TokenCount | None = None
 
     def heard(self, delta: object) -> None:
         """Keep what the provider said, to be counted if it reports no usage."""
@@ -113,7 +121,7 @@ class Call:
             tenant_id=caller.tenant_id,
             source=SOURCE,
             id=self.event_id,
-            time=self._began,
+            time=self.began,
             received_at=datetime.now(UTC),
             application_id=self.admitted.application_id,
             key_id=caller.id if caller.kind == "key" else "",
@@ -122,6 +130,21 @@ class Call:
             labels={"status": status, "usage_source": origin},
             counted=counted,
         )
+
+    async def counted_prompt(self) -> TokenCount | None:
+        """Count what is asked, where that costs the provider no request; None where it would."""
+        if self._prompt is None and self.admitted.model.tokenizer != "upstream":
+            try:
+                tokenizer = self._tokenizer(self.admitted.model.tokenizer)
+                self._prompt = await self._count_prompt(tokenizer)
+            except ConfigurationError as error:
+                _log.error("gateway.tokenizer_unusable", detail=error.detail)
+        return self._prompt
+
+    async def _count_prompt(self, tokenizer: Tokenizer) -> TokenCount:
+        tools = self.request.get("tools")
+        offered = [one for one in tools if isinstance(one, dict)] if isinstance(tools, list) else []
+        return await tokenizer.count_chat(self.request["messages"], offered)
 
     async def _count(self) -> tuple[dict[str, Decimal], bool]:
         """Count what was asked and said; tell whether every part of it has a published rule."""
@@ -137,8 +160,6 @@ class Call:
         return tokenizer_for(setting, model=self.request["model"], remote=self.provider)
 
     async def _count_by(self, tokenizer: Tokenizer) -> tuple[dict[str, Decimal], bool]:
-        tools = self.request.get("tools")
-        offered = [one for one in tools if isinstance(one, dict)] if isinstance(tools, list) else []
-        prompt = await tokenizer.count_chat(self.request["messages"], offered)
+        prompt = self._prompt or await self._count_prompt(tokenizer)
         said = await tokenizer.count_text("".join(self._answer))
         return measured({"input_tokens": prompt.total, "output_tokens": said}), prompt.exact

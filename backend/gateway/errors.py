@@ -5,6 +5,8 @@ from __future__ import annotations
 import orjson
 from starlette.responses import Response
 
+from backend.billing.prepayment import CreditExhausted
+from backend.billing.quotas import QuotaExhausted
 from backend.errors import FareboxError, RateLimited, Unavailable
 from backend_client.types.problems import FieldError
 
@@ -34,12 +36,6 @@ class InvalidRequest(FareboxError):
     """The request can't be forwarded as it is; ``errors[0].field`` names the parameter."""
 
     status, code, title = 400, "invalid_request", "The request is not valid"
-
-
-class QuotaExhausted(FareboxError):
-    """The plan's hard quota for the period is used up: trying again does not help."""
-
-    status, code, title = 429, "insufficient_quota", "The quota is used up"
 
 
 class UpstreamRefused(FareboxError):
@@ -82,7 +78,7 @@ def _type(error: FareboxError) -> str:
 def openai_error_response(error: FareboxError) -> Response:
     """Answer an error as OpenAI would; say where trying again is of no use."""
     headers = {}
-    if isinstance(error, QuotaExhausted):
+    if isinstance(error, QuotaExhausted | CreditExhausted):
         headers["x-should-retry"] = "false"
     if isinstance(error, (RateLimited, Unavailable)):
         headers["retry-after"] = str(max(1, round(error.retry_after_seconds)))

@@ -14,6 +14,7 @@ from backend.gateway.accounting import read_usage
 from backend.gateway.admission import Admission
 from backend.gateway.call import Call, parse_request
 from backend.gateway.errors import ModelNotFound
+from backend.gateway.holds import Holds
 from backend.gateway.recorder import Recorder
 from backend.gateway.refusals import refusal, unreachable
 from backend.gateway.relay import Relay
@@ -31,7 +32,8 @@ class Gateway:
     def __init__(self, settings: Settings, database: Database, stream: UsageStream) -> None:
         self._upstreams = Upstreams(settings.upstreams)
         self._admission = Admission(database)
-        self._recorder = Recorder(database, stream)
+        self._holds = Holds(database)
+        self._recorder = Recorder(database, stream, self._holds)
 
     async def models(self, caller: Principal) -> list[str]:
         """Return the ids of the models that the caller can call now."""
@@ -67,7 +69,9 @@ class Gateway:
         await self._recorder.require_room()
         provider, own_name = found
         # An id of our own: with one that callers choose, a repeated one would go unbilled.
-        return Call(admitted, provider, {**request, "model": own_name}, new_id("req"))
+        call = Call(admitted, provider, {**request, "model": own_name}, new_id("req"))
+        await self._holds.take(call)
+        return call
 
     async def answer(self, call: Call) -> bytes:
         """Return the provider's whole answer, once its usage is recorded."""

@@ -8,9 +8,11 @@ from typing import Any
 
 import asyncpg
 import structlog
+from sqlalchemy.exc import SQLAlchemyError
 
 from backend.errors import Unavailable
 from backend.gateway.call import Call, Status
+from backend.gateway.holds import Holds
 from backend.metering.counting import count_events
 from backend.metering.events import AcceptedEvent, encode
 from backend.metering.stream import UsageStream
@@ -32,9 +34,10 @@ class Recorder:
     have taken it all the same, its identity keeps it from counting twice.
     """
 
-    def __init__(self, database: Database, stream: UsageStream) -> None:
+    def __init__(self, database: Database, stream: UsageStream, holds: Holds) -> None:
         self._database = database
         self._stream = stream
+        self._holds = holds
         self._tasks: set[asyncio.Task[None]] = set()
         self._stranded = 0
 
@@ -50,11 +53,13 @@ class Recorder:
         It goes on if this is cancelled; and where both engines are away it goes on without
         keeping the caller from an answer that there is.
         """
-        await asyncio.wait({self.record_later(call, status)}, timeout=_ANSWER_WAITS_SECONDS)
+        recorded = asyncio.get_running_loop().create_future()
+        self.spawn(self._record(call, status, recorded))
+        await asyncio.wait({recorded}, timeout=_ANSWER_WAITS_SECONDS)
 
     def record_later(self, call: Call, status: Status) -> asyncio.Task[None]:
         """Record a call in a task of its own."""
-        return self.spawn(self._record(call, status))
+        return self.spawn(self._record(call, status, asyncio.get_running_loop().create_future()))
 
     def spawn(self, work: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
         """Run ``work`` in a task that ``close`` waits for."""
@@ -79,7 +84,8 @@ class Recorder:
         if error is not None:
             _log.error("gateway.accounting_failed", exc_info=error)
 
-    async def _record(self, call: Call, status: Status) -> None:
+    async def _record(self, call: Call, status: Status, recorded: asyncio.Future[None]) -> None:
+        """Record a call, and then settle what it holds; ``recorded`` is done in between."""
         event = await call.event(status)
         self._stranded += 1
         pause = 0.5
@@ -93,6 +99,21 @@ class Recorder:
             raise
         finally:
             self._stranded -= 1
+            if not recorded.done():
+                recorded.set_result(None)
+        await self._settle(call, event)
+
+    async def _settle(self, call: Call, event: AcceptedEvent) -> None:
+        pause = 0.5
+        while True:
+            try:
+                await self._holds.settle(call, event)
+            except (OSError, TimeoutError, SQLAlchemyError) as error:
+                _log.warning("gateway.not_settled", call=call.event_id, error=repr(error))
+            else:
+                return
+            await asyncio.sleep(pause)
+            pause = min(pause * 2, _LONGEST_PAUSE_SECONDS)
 
     async def _published(self, event: AcceptedEvent) -> bool:
         try:

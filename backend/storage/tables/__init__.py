@@ -30,6 +30,8 @@ from backend.storage.tables.billing import (
     coupons,
     models,
     plan_versions,
+    quota_holds,
+    quota_states,
     subscriptions,
 )
 from backend.storage.tables.common import metadata
@@ -109,6 +111,8 @@ __all__ = [
     "payments",
     "plan_versions",
     "provider_entries",
+    "quota_holds",
+    "quota_states",
     "reconciliations",
     "retired_secrets",
     "rollups",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from sqlalchemy import (
+    BigInteger,
     Boolean,
     CheckConstraint,
     Column,
@@ -102,6 +103,29 @@ coupon_redemptions = Table(
     time_column("ends_at", nullable=True),
     ForeignKeyConstraint(["tenant_id"], ["tenants.id"], ondelete="CASCADE"),
     ForeignKeyConstraint(["coupon_id"], ["coupons.id"]),
+)
+
+# What these two hold is true for as long as a call: not worth a write-ahead log.
+quota_states = Table(
+    "quota_states",
+    metadata,
+    Column("tenant_id", Text, primary_key=True),
+    time_column("taken_at", nullable=True),
+    Column("quotas", JSONB, nullable=False, server_default=text("'[]'::jsonb")),
+    ForeignKeyConstraint(["tenant_id"], ["tenants.id"], ondelete="CASCADE"),
+    prefixes=["UNLOGGED"],
+)
+
+quota_holds = Table(
+    "quota_holds",
+    metadata,
+    Column("tenant_id", Text, primary_key=True),
+    Column("id", Text, primary_key=True),
+    Column("prompt_tokens", BigInteger, nullable=False),
+    Column("output_tokens", BigInteger, nullable=False),
+    time_column("lapses_at"),
+    ForeignKeyConstraint(["tenant_id"], ["tenants.id"], ondelete="CASCADE"),
+    prefixes=["UNLOGGED"],
 )
 
 contracts = Table(
