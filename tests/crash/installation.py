@@ -55,6 +55,17 @@ class CrashableInstallation:
         """Start what was killed, on the same data."""
         self._start(name)
 
+    async def supervise(self) -> None:
+        """Start again any role that stops by itself, as ``farebox up`` does; for ever."""
+
+        async def never() -> bool:
+            for name, process in self._roles.items():
+                if process.poll() not in (None, -signal.SIGKILL):
+                    self._start(name)
+            return False
+
+        await until(never, seconds=600)
+
     def stop(self) -> None:
         """Stop everything that still runs."""
         for process in self._roles.values():

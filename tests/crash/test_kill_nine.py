@@ -124,6 +124,19 @@ def as_corrected(events: list[Event]) -> list[Event]:
     return found
 
 
+async def until_counted(database_url: str, count: int) -> None:
+    """Return once this many events are counted."""
+    connection = await asyncpg.connect(database_url)
+
+    async def all_counted() -> bool:
+        return bool(await connection.fetchval("SELECT count(*) FROM events") >= count)
+
+    try:
+        await until(all_counted, seconds=60)
+    finally:
+        await connection.close()
+
+
 async def rebuild_for_ever(database_url: str, tenant: str) -> None:
     """Compare rollups with events over and over: they agree at every moment, whatever is killed."""
     while True:
@@ -157,22 +170,24 @@ async def test_what_was_acknowledged_is_counted_once_whatever_is_killed(
             await sender.correct(tenant, correction(application, number))
 
     async with asyncio.TaskGroup() as group:
-        rebuilding = group.create_task(rebuild_for_ever(installation.database_url, tenant))
+        background = [
+            group.create_task(rebuild_for_ever(installation.database_url, tenant)),
+            # One that starts while PostgreSQL recovers gives up, and is started again
+            group.create_task(installation.supervise()),
+        ]
         async with asyncio.TaskGroup() as work:
             work.create_task(sender.send(sent))
             work.create_task(kill_one_after_another())
             work.create_task(correct_meanwhile())
-        rebuilding.cancel()
+        await until_counted(installation.database_url, EVENTS)
+        for task in background:
+            task.cancel()
     await sender.close()
     assert len(sender.acknowledged) == EVENTS
     assert sender.attempts > len(sent)
 
     connection = await asyncpg.connect(installation.database_url)
 
-    async def all_counted() -> bool:
-        return bool(await connection.fetchval("SELECT count(*) FROM events") >= EVENTS)
-
-    await until(all_counted, seconds=60)
     stored = await connection.fetch("SELECT source, id FROM events")
     rows = await connection.fetch(
         "SELECT bucket, model, meter, sum(quantity) AS quantity, sum(event_count)::int AS n"
