@@ -1,0 +1,170 @@
+"""What needs no database: lines and differences, reminders, states, numbers, how things read."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+from decimal import Decimal
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from backend.billing.invoices.composing import (
+    ComposedLine,
+    Item,
+    invoiced_items,
+    late_lines,
+    less_invoiced_before,
+    total_of,
+    worth_invoicing,
+)
+from backend.billing.invoices.dunning import next_step_at, steps_reached
+from backend.billing.invoices.lifecycle import Balance, check_move, due
+from backend.billing.invoices.numbering import credit_note_series, invoice_series, number_of
+from backend.billing.invoices.parties import NO_PROFILE, Profile, on_top
+from backend.billing.invoices.printing import words
+from backend.billing.invoices.printing.typeface import marked_up
+from backend.errors import Conflict
+from backend_client.types.common import Money
+from backend_client.types.invoices import BillingDetails, BillingTerms, InvoiceState
+from backend_client.types.spend import Period
+
+pytestmark = pytest.mark.fast
+
+PERIOD = Period(
+    start=datetime(2026, 3, 1, tzinfo=UTC), end=datetime(2026, 4, 1, tzinfo=UTC), time_zone="UTC"
+)
+DUE = datetime(2026, 5, 1, tzinfo=UTC)
+SCHEDULE = {"remind": 1, "warn": 7, "suspend": 21}
+
+items = st.builds(
+    Item,
+    st.sampled_from(["charge", "discount", "minimum", "coupon"]),
+    st.sampled_from(["paid", "free"]),
+    st.integers(1, 2),
+    st.sampled_from(["input", "output"]),
+)
+amounts = st.decimals(-1000, 1000, places=2)
+
+
+@st.composite
+def lines(draw: st.DrawFn) -> list[ComposedLine]:
+    """Lines of a period; an item may have several, as a charge on trial and after it has."""
+    return [
+        ComposedLine(
+            draw(items), "A line", PERIOD, amount, amount, draw(st.none() | amounts.map(abs))
+        )
+        for amount in draw(st.lists(amounts, max_size=8))
+    ]
+
+
+@given(ratings=st.lists(lines(), min_size=1, max_size=5))
+def test_what_was_invoiced_and_the_differences_add_up_to_the_last_rating(
+    ratings: list[list[ComposedLine]],
+) -> None:
+    first, *again = ratings
+    invoiced = list(first)
+    for now in again:
+        invoiced += late_lines(now, invoiced_items(invoiced))
+        assert total_of(invoiced) == total_of(now)
+        # Once it is invoiced, there is nothing more to ask
+        assert not worth_invoicing(late_lines(now, invoiced_items(invoiced)))
+
+
+@given(rated=lines(), parts=st.lists(amounts, max_size=3))
+def test_what_was_invoiced_in_part_is_taken_off_once(
+    rated: list[ComposedLine], parts: list[Decimal]
+) -> None:
+    before = [(f"FB-{number}", part) for number, part in enumerate(parts)]
+    whole = rated + less_invoiced_before(PERIOD, before)
+    assert total_of(whole) + sum(parts) == total_of(rated)
+    # Late usage is compared with the whole, whatever part of it was asked for earlier
+    assert late_lines(rated, invoiced_items(whole)) == []
+
+
+@given(days=st.integers(0, 60), seconds=st.integers(0, 86_399))
+def test_a_step_is_reached_when_its_days_are_over_and_stays_reached(
+    days: int, seconds: int
+) -> None:
+    now = DUE + timedelta(days=days, seconds=seconds)
+    reached = steps_reached(DUE, now, SCHEDULE)
+    assert reached == [step for step, after in SCHEDULE.items() if days >= after]
+    coming = next_step_at(DUE, now, SCHEDULE)
+    assert (coming is None) == (len(reached) == len(SCHEDULE))
+    if coming is not None:
+        assert steps_reached(DUE, coming - timedelta(microseconds=1), SCHEDULE) == reached
+        assert len(steps_reached(DUE, coming, SCHEDULE)) == len(reached) + 1
+
+
+def test_nothing_is_reached_before_it_is_due() -> None:
+    assert steps_reached(DUE, DUE - timedelta(seconds=1), {"at once": 0}) == []
+    assert steps_reached(DUE, DUE, {"at once": 0}) == ["at once"]
+
+
+@pytest.mark.parametrize(
+    ("state", "may_become"),
+    [
+        (InvoiceState.DRAFT, {InvoiceState.FINALISED, InvoiceState.PAID}),
+        (
+            InvoiceState.FINALISED,
+            {InvoiceState.PAID, InvoiceState.VOID, InvoiceState.UNCOLLECTIBLE},
+        ),
+        (InvoiceState.UNCOLLECTIBLE, {InvoiceState.PAID, InvoiceState.VOID}),
+        (InvoiceState.PAID, set()),
+        (InvoiceState.VOID, set()),
+    ],
+)
+def test_states_change_one_way(state: InvoiceState, may_become: set[InvoiceState]) -> None:
+    for wanted in InvoiceState:
+        if wanted in may_become:
+            check_move(state, wanted)
+        else:
+            with pytest.raises(Conflict):
+                check_move(state, wanted)
+
+
+def test_what_is_due_is_never_below_zero() -> None:
+    assert due(InvoiceState.FINALISED, Balance(Decimal(10), Decimal(3), Decimal(2))) == 5
+    assert due(InvoiceState.FINALISED, Balance(Decimal(-10))) == 0
+    assert due(InvoiceState.VOID, Balance(Decimal(10))) == 0
+    assert Balance(Decimal(-10), Decimal(-10)).settled
+
+
+def test_no_series_of_one_tenant_is_that_of_another() -> None:
+    """A slug has neither capitals nor a hyphen at its end, so credit notes can't meet invoices."""
+    series = {invoice_series("FB", slug) for slug in ("a", "a-cn", "a-1")}
+    assert credit_note_series("FB", "a") not in series
+    assert number_of("FB-a", 7) == "FB-a-000007"
+    assert number_of("FB-a", 1_234_567) == "FB-a-1234567"
+
+
+@given(
+    subtotal=st.decimals(-1000, 1000, places=2),
+    percent=st.decimals(0, 100, places=3),
+    inclusive=st.booleans(),
+)
+def test_tax_comes_on_top_or_is_within(
+    subtotal: Decimal, percent: Decimal, inclusive: bool
+) -> None:
+    terms = BillingTerms(tax_name="VAT", tax_percent=percent, tax_inclusive=inclusive)
+    taxes = Profile(BillingDetails(), terms).taxes(subtotal, "USD")
+    assert len(taxes) == bool(percent)
+    assert on_top(taxes) == (0 if inclusive else sum(tax.amount.amount for tax in taxes))
+    for tax in taxes:
+        assert tax.taxable.amount == (subtotal - tax.amount.amount if inclusive else subtotal)
+    assert NO_PROFILE.taxes(subtotal, "USD") == []
+
+
+def test_numbers_and_days_read_the_same_in_every_locale() -> None:
+    assert words.money(Money(amount=Decimal("-1234.50"), currency="USD")) == "−1,234.50 USD"
+    assert words.number(Decimal("1234567.500")) == "1,234,567.5"
+    assert words.number(Decimal("0E+3")) == "0"
+    assert words.date(datetime(2026, 3, 31, 23, tzinfo=UTC), "Europe/Berlin") == "1 Apr 2026"
+    assert words.period(PERIOD) == "1 Mar 2026 – 31 Mar 2026"
+
+
+def test_letters_are_set_in_a_face_that_has_them() -> None:
+    assert marked_up("Łódź & Ωμέγα <b>") == "Łódź &amp; Ωμέγα &lt;b&gt;"
+    assert marked_up("東京 Inc") == '<font name="STSong-Light">東京</font> Inc'
+    assert "HYSMyeongJo-Medium" in marked_up("서울")
+    assert "HeiseiKakuGo-W5" in marked_up("カナ")

@@ -1,0 +1,88 @@
+"""The worker's pass: closes what is due, bills parts, reminds; any number of workers at once."""
+
+from __future__ import annotations
+
+import asyncio
+from datetime import timedelta
+from decimal import Decimal
+
+import pytest
+from sqlalchemy import func, select, text
+
+from backend.billing.invoices.parties import set_terms
+from backend.billing.invoices.worker import InvoicesWorker, bill_progress_of_all
+from backend.settings import Settings
+from backend.storage.database import Database
+from backend.storage.tables import invoice_reminders, invoice_runs, invoices
+from backend_client.types.accounts import Tenant
+from backend_client.types.invoices import BillingTerms
+from tests.invoices.conftest import APRIL, GRACE, MARCH, count, invoices_of, subscribed, used
+from tests.waiting import until
+
+pytestmark = pytest.mark.engine
+
+
+async def rows(database: Database, table: object) -> int:
+    async with database.begin() as connection:
+        return int(await connection.scalar(select(func.count()).select_from(table)) or 0)
+
+
+async def test_workers_that_meet_do_each_thing_once(
+    database: Database, tenant: Tenant, settings: Settings
+) -> None:
+    other = await subscribed(database)
+    workers = [InvoicesWorker(database, settings) for _ in range(3)]
+    stop = asyncio.Event()
+    late = APRIL + GRACE + timedelta(days=32)  # April is over too, but not its grace
+    for now in (APRIL + GRACE, APRIL + GRACE, late):
+        await asyncio.gather(*(one.keep_invoices(now, stop) for one in workers))
+    assert len(await invoices_of(database, tenant)) == 2
+    assert len(await invoices_of(database, other)) == 2
+    assert await rows(database, invoice_reminders) == 2
+
+
+async def test_nothing_due_is_no_run(
+    database: Database, tenant: Tenant, settings: Settings
+) -> None:
+    await InvoicesWorker(database, settings).keep_invoices(APRIL, asyncio.Event())
+    assert await rows(database, invoice_runs) == 0
+
+
+async def test_what_failed_is_tried_again_each_hour(
+    database: Database, tenant: Tenant, settings: Settings
+) -> None:
+    async with database.begin() as connection:
+        await connection.execute(text("UPDATE tenants SET currency = 'XTS'"))
+    worker = InvoicesWorker(database, settings)
+    for minutes in (0, 1, 59, 60):
+        await worker.keep_invoices(APRIL + GRACE + timedelta(minutes=minutes), asyncio.Event())
+    assert await rows(database, invoice_runs) == 2
+
+
+async def test_only_who_agreed_is_billed_in_part(
+    database: Database, tenant: Tenant, settings: Settings
+) -> None:
+    other = await subscribed(database)
+    await count(database, [used(one, MARCH, 1_000_000_000) for one in (tenant, other)])
+    async with database.begin() as connection:
+        terms = BillingTerms(progressive_threshold=Decimal(100))
+        await set_terms(connection, tenant.id, terms)
+    made = await bill_progress_of_all(database, settings, MARCH + timedelta(days=1))
+    assert [one["id"] for one in await invoices_of(database, tenant)] == made
+    assert await invoices_of(database, other) == []
+
+
+async def test_it_works_until_it_is_stopped(
+    database: Database, tenant: Tenant, settings: Settings
+) -> None:
+    """Against the real clock: March of the test's year is long over."""
+    stop = asyncio.Event()
+    task = asyncio.create_task(InvoicesWorker(database, settings).run(stop))
+
+    async def invoiced() -> bool:
+        return await rows(database, invoices) > 0
+
+    await until(invoiced)
+    stop.set()
+    async with asyncio.timeout(10):
+        await task
