@@ -10,6 +10,7 @@ import typer
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeRemainingColumn
 
+from backend.commands.event_archive import archive
 from backend.commands.event_import import EventImport
 from backend.commands.operator_client import operator_client
 from backend.engines.running import running_settings
@@ -17,7 +18,7 @@ from backend.metering.event_files import Defaults, EventFile
 from backend.settings import Settings
 
 events = typer.Typer(no_args_is_help=True, help="Usage events.")
-events.callback()(lambda: None)  # keeps a single command a command
+events.command()(archive)
 
 
 @events.command("import")

@@ -1,0 +1,97 @@
+"""Old events go into Parquet files; usage stays."""
+
+from __future__ import annotations
+
+import json
+from datetime import UTC, datetime, timedelta
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+
+import pyarrow.parquet as pq
+import pytest
+from sqlalchemy import func, select
+
+from backend.errors import InvalidInput
+from backend.metering.archive import archive_events, check_archive_time
+from backend.metering.counting import count_events
+from backend.metering.events import AcceptedEvent
+from backend.metering.rebuild import rebuild_usage
+from backend.storage.database import Database
+from backend.storage.tables import event_archives, events, rollups
+from tests.metering.tenants import SampleTenant, sample_tenant
+
+pytestmark = pytest.mark.engine
+
+START = datetime(2025, 3, 1, tzinfo=UTC)
+
+
+def event(tenant: SampleTenant, number: int) -> AcceptedEvent:
+    return AcceptedEvent(
+        tenant_id=tenant.id,
+        source="test",
+        id=str(number),
+        time=START + timedelta(hours=number),
+        received_at=START + timedelta(hours=number),
+        application_id=tenant.application,
+        model="model-a",
+        quantities={"requests": Decimal("123456789012345678901.123456789")},
+        labels={"team": "red"},
+    )
+
+
+async def test_archived_events_keep_every_digit_and_leave_usage_alone(
+    database: Database, tmp_path: Path
+) -> None:
+    tenant, other = await sample_tenant(database), await sample_tenant(database, "other")
+    sent = [event(tenant, number) for number in range(60)]  # two days and a half
+    before = START + timedelta(days=2)
+
+    async def usage() -> Any:
+        async with database.begin() as connection:
+            query = select(func.sum(rollups.c.quantity), func.sum(rollups.c.event_count))
+            return (await connection.execute(query)).one()
+
+    async with database.raw() as connection:
+        await count_events(connection, [*sent, event(other, 0)])
+        counted = await usage()
+        done = [day async for day in archive_events(connection, tenant.id, before, tmp_path)]
+        assert [(day.start, day.event_count) for day in done] == [
+            (START, 24),
+            (START + timedelta(days=1), 24),
+        ]
+        assert [day async for day in archive_events(connection, tenant.id, before, tmp_path)] == []
+        # What is archived is not taken for lost.
+        days = rebuild_usage(connection, tenant.id)
+        assert sum([day.wrong async for day in days]) == 0
+    assert await usage() == counted
+    rows = [row for day in done for row in pq.read_table(day.file).to_pylist()]
+    assert [row["id"] for row in rows] == [str(number) for number in range(48)]
+    assert {json.loads(row["quantities"])["requests"] for row in rows} == {
+        "123456789012345678901.123456789"
+    }
+    assert [row["time"] for row in rows] == [one.time for one in sent[:48]]
+    async with database.begin() as connection:
+        left = await connection.scalars(select(events.c.id).where(events.c.tenant_id == tenant.id))
+        assert sorted(map(int, left)) == list(range(48, 60))
+        noted = await connection.execute(select(event_archives.c.event_count))
+        assert [count for (count,) in noted] == [24, 24]
+
+
+async def test_a_day_that_can_not_be_written_is_kept(database: Database, tmp_path: Path) -> None:
+    tenant = await sample_tenant(database)
+    in_the_way = tmp_path / tenant.id
+    in_the_way.write_text("a file where the folder has to go")
+    async with database.raw() as connection:
+        await count_events(connection, [event(tenant, 0)])
+        with pytest.raises(FileExistsError):
+            await anext(archive_events(connection, tenant.id, START + timedelta(days=2), tmp_path))
+        assert await connection.fetchval("SELECT count(*) FROM events") == 1
+
+
+@pytest.mark.fast
+def test_what_could_still_come_in_is_not_archived() -> None:
+    now = datetime(2026, 3, 10, 12, tzinfo=UTC)
+    check_archive_time(datetime(2026, 2, 1, tzinfo=UTC), now, max_age_days=30)
+    with pytest.raises(InvalidInput, match="2026-02-07"):
+        check_archive_time(datetime(2026, 2, 8, tzinfo=UTC), now, max_age_days=30)
