@@ -57,12 +57,21 @@ class Ground:
 
 
 async def ground(
-    connection: AsyncConnection, open_ones: Sequence[Unbilled], now: datetime, settings: Settings
+    connection: AsyncConnection,
+    open_ones: Sequence[Unbilled],
+    now: datetime,
+    settings: Settings,
+    *,
+    looking_back: int | None = None,
 ) -> Ground:
-    """Read which earlier periods changed since they were billed, and what progressive invoices
-    asked for.
+    """Read which earlier periods changed since they were billed, and what was billed in part.
+
+    ``looking_back`` is how many periods of each tenant to look at, from the last one on; all that
+    late events can reach if None, which reads a year of rollups.
     """
     past = await billed(connection, [one.tenant.id for one in open_ones], now, settings)
+    if looking_back is not None:
+        past = {tenant_id: periods[-looking_back:] for tenant_id, periods in past.items()}
     windows = [(one.tenant.id, one.period.start, one.period.end) for one in open_ones]
     windows += [
         (tenant_id, period.start, period.end)

@@ -47,6 +47,9 @@ from backend_client.types.spend import Period, SpendLine
 
 _ZERO = Decimal(0)
 
+_DRAFT_LOOKS_BACK = 1
+"""Periods in which a draft that is only looked at finds late usage; finalising looks at all."""
+
 
 async def list_invoices(
     connection: AsyncConnection,
@@ -141,7 +144,8 @@ def as_printed(invoice: Invoice) -> Invoice:
 async def _draft(
     connection: AsyncConnection, settings: Settings, one: Unbilled, now: datetime
 ) -> Invoice:
-    made = await draft(connection, one, await ground(connection, [one], now, settings), now)
+    known = await ground(connection, [one], now, settings, looking_back=_DRAFT_LOOKS_BACK)
+    made = await draft(connection, one, known, now)
     currency = one.tenant.currency
     subtotal = total_of(made.lines)
     taxes = one.profile.taxes(subtotal, currency)
