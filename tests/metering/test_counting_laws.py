@@ -114,7 +114,7 @@ async def connection(database: Database) -> Any:
 async def test_any_split_order_and_repetition_gives_the_same_rollups(
     connection: asyncpg.Connection, data: st.DataObject, events: list[AcceptedEvent]
 ) -> None:
-    await connection.execute("TRUNCATE events, rollups, usage_versions")
+    await connection.execute("TRUNCATE events, rollups, daily_rollups, usage_versions")
     repeated = data.draw(st.lists(st.sampled_from(events), max_size=10)) if events else []
     sent = data.draw(st.permutations([*events, *repeated]))
     cuts = sorted(data.draw(st.lists(st.integers(0, len(sent)), max_size=4)))

@@ -27,7 +27,7 @@ Result = TypeVar("Result")
 START = datetime(2026, 3, 28, 23, 0, tzinfo=UTC)
 TENANT = "ten_a"
 _BEGIN = """
-TRUNCATE events, rollups, usage_versions, corrections, tenants CASCADE;
+TRUNCATE events, rollups, daily_rollups, usage_versions, corrections, tenants CASCADE;
 INSERT INTO tenants (id, slug, name) VALUES ('ten_a', 'a', 'Sample A');
 INSERT INTO declared_labels (tenant_id, label) VALUES ('ten_a', 'team');
 """
