@@ -7,7 +7,13 @@ import reflex as rx
 from portal.components.blocks import card, code, dialog_lead, empty, failed, loading_rows, stale
 from portal.components.plain import plain_link
 from portal.components.shell import shell
-from portal.state.reconciliation import DifferenceRow, DriftLine, ImportRow, Reconciliations
+from portal.state.reconciliation import (
+    DifferenceRow,
+    DriftLine,
+    ImportRow,
+    MarginLine,
+    Reconciliations,
+)
 
 ROUTE, TITLE, ON_LOAD = "/reconciliation", "Reconciliation", (Reconciliations.load,)
 
@@ -25,7 +31,9 @@ def page() -> rx.Component:
             Reconciliations.phase,
             ("failed", failed(Reconciliations.problem, Reconciliations.load)),
             ("loading", card(loading_rows())),
-            rx.flex(_imports(), _differences(), _drift(), direction="column", spacing="5"),
+            rx.flex(
+                _imports(), _differences(), _margin(), _drift(), direction="column", spacing="5"
+            ),
         ),
         _decision(),
         lead="Providers’ invoices and usage exports against what was metered, over all customers.",
@@ -148,11 +156,16 @@ def _tools() -> rx.Component:
             size="2",
         ),
         rx.button("Match again", variant="soft", on_click=Reconciliations.match_again),
-        plain_link(
-            rx.icon("download", size=16),
-            "CSV",
-            href="/downloads/reconciliations/" + Reconciliations.chosen + ".csv",
-            download=True,
+        rx.button(
+            plain_link(
+                rx.icon("download", size=16),
+                "CSV",
+                href="/downloads/reconciliations/" + Reconciliations.chosen + ".csv",
+                download=True,
+            ),
+            as_child=True,
+            variant="soft",
+            color_scheme="gray",
         ),
         spacing="4",
         align="center",
@@ -239,6 +252,47 @@ def _decision() -> rx.Component:
         ),
         open=Reconciliations.deciding != "",
         on_open_change=Reconciliations.close_decision,
+    )
+
+
+def _margin() -> rx.Component:
+    return rx.cond(
+        Reconciliations.margin.length() > 0,
+        card(
+            rx.box(
+                rx.table.root(
+                    _head("Customer", "Model", "Revenue", "Cost", "Margin"),
+                    rx.table.body(rx.foreach(Reconciliations.margin, _margin_row)),
+                    width="100%",
+                    id="margin",
+                ),
+                overflow_x="auto",
+            ),
+            rx.text(
+                "Revenue as it is billed; cost at your rates, else at the provider’s list price.",
+                size="2",
+                color_scheme="gray",
+                margin_top="var(--space-3)",
+            ),
+            heading="Margin in the present billing period",
+        ),
+    )
+
+
+def _margin_row(one: rx.Var[MarginLine]) -> rx.Component:
+    return rx.table.row(
+        rx.table.row_header_cell(one.tenant),
+        rx.table.cell(one.model),
+        rx.table.cell(one.revenue, white_space="nowrap"),
+        rx.table.cell(one.cost, white_space="nowrap"),
+        rx.table.cell(
+            rx.cond(
+                one.loss,
+                rx.text(one.margin, size="2", color_scheme="red"),
+                rx.text(one.margin, size="2"),
+            ),
+            white_space="nowrap",
+        ),
     )
 
 

@@ -12,9 +12,10 @@ from backend_client.types.reconciliation import (
     DiscrepancyChange,
     DiscrepancyKind,
     DiscrepancyStatus,
+    MarginRow,
     Reconciliation,
 )
-from portal.formatting import METER_NAMES, count, exact_money
+from portal.formatting import METER_NAMES, count, exact_money, fine_money
 from portal.session import Caller, signed_in
 from portal.state.page import PageState
 from portal.state.session import Session
@@ -79,6 +80,18 @@ class DriftLine:
     alert: bool
 
 
+@dataclass(frozen=True)
+class MarginLine:
+    """A customer's use of a model as the table shows it."""
+
+    tenant: str
+    model: str
+    revenue: str
+    cost: str
+    margin: str
+    loss: bool
+
+
 class Reconciliations(PageState, Session):
     """The imports, one of them chosen, and one of its discrepancies open to be decided."""
 
@@ -87,6 +100,7 @@ class Reconciliations(PageState, Session):
     only_open: bool = True
     rows: list[DifferenceRow] = []
     more: bool = False
+    margin: list[MarginLine] = []
     drift: list[DriftLine] = []
     deciding: str = ""
     deciding_about: str = ""
@@ -94,14 +108,14 @@ class Reconciliations(PageState, Session):
 
     @signed_in(operator=True)
     async def load(self, caller: Caller) -> None:
-        """Load the imports, the discrepancies of the chosen one, and the drift of a month."""
+        """Load the imports, what differs in the chosen one, the margin, and a month's drift."""
         found = await caller.client.reconciliations()
         self.imports = [import_row(one) for one in found]
         if self.chosen not in {one.id for one in found}:
             self.chosen = found[0].id if found else ""
         await self._load_rows(caller)
-        report = await caller.client.drift()
-        self.drift = [drift_line(one) for one in report.models]
+        self.margin = [margin_line(one) for one in (await caller.client.margin()).rows]
+        self.drift = [drift_line(one) for one in (await caller.client.drift()).models]
         self._ready()
 
     @signed_in(operator=True)
@@ -203,6 +217,23 @@ def difference_row(one: Discrepancy) -> DifferenceRow:
         status=one.status.value,
         colour=COLOURS[one.status.value],
         notes="\n".join(f"{note.at:%Y-%m-%d}: {note.text}" for note in one.notes),
+    )
+
+
+def margin_line(one: MarginRow) -> MarginLine:
+    """A customer's use of a model as the table shows it."""
+    cost = margin = "rates unknown"
+    if one.cost is not None and one.margin is not None:
+        cost, margin = fine_money(one.cost, one.currency), fine_money(one.margin, one.currency)
+        if one.margin_ratio is not None:
+            margin += f" ({one.margin_ratio:.1%})"
+    return MarginLine(
+        tenant=one.tenant,
+        model="Fees and discounts" if one.model == "*" else one.model,
+        revenue=fine_money(one.revenue, one.currency),
+        cost=cost,
+        margin=margin,
+        loss=one.margin is not None and one.margin < 0,
     )
 
 

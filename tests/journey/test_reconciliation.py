@@ -8,25 +8,39 @@ import pytest
 from playwright.async_api import Page, expect
 
 from backend_client import AsyncFareboxClient
-from backend_client.types.accounts import LocalSessionCreate
+from backend_client.types.accounts import ApiKeyCreate, LocalSessionCreate, Scope
+from backend_client.types.events import UsageData, UsageEvent
 from backend_client.types.reconciliation import ReconciliationOptions
 from tests.journey.conftest import Farebox
 from tests.journey.steps import open_usage
 from tests.reconciliation.exports import openai_usage
+from tests.waiting import until
 
 pytestmark = pytest.mark.browser
 
 
-async def import_one(farebox: Farebox) -> str:
+async def import_one(farebox: Farebox) -> None:
+    """Import an export of another provider's; and have some usage, of a model without a rate."""
     async with AsyncFareboxClient(farebox.api_url) as anybody:
         secret = farebox.local_secret
         session = await anybody.create_local_session(LocalSessionCreate(secret=secret))
     async with AsyncFareboxClient(farebox.api_url, session.token) as client:
         content = json.dumps(openai_usage({})).encode()
-        made = await client.import_export(
-            content, ReconciliationOptions(provider="openai"), "usage.json"
+        options = ReconciliationOptions(provider="openai")
+        await client.import_export(content, options, "usage.json")
+        application = (await client.applications())[0]
+        key = await client.create_key(
+            ApiKeyCreate(name="Ingest", application_id=application.id, scopes=[Scope.EVENTS_WRITE])
         )
-        return made.id
+        used = UsageData(application=application.id, model="unheard-of", quantities={"x": 7})
+        async with AsyncFareboxClient(farebox.api_url, key.secret) as sender:
+            await sender.send_events([UsageEvent(id="1", source="reconciliation", data=used)])
+
+        async def metered() -> bool:
+            report = await client.usage(model=["unheard-of"])
+            return report is not None and bool(report.rows)
+
+        await until(metered)
 
 
 async def test_a_discrepancy_is_decided(farebox: Farebox, page: Page) -> None:
@@ -51,6 +65,8 @@ async def test_a_discrepancy_is_decided(farebox: Farebox, page: Page) -> None:
     await expect(dialog).to_be_hidden()
     await expect(rows).to_have_count(3)
 
+    await expect(page.locator("#margin")).to_contain_text("unheard-of")
+    await expect(page.locator("#margin")).to_contain_text("rates unknown")
     await page.get_by_text("Open only").click()
     await expect(rows).to_have_count(4)
     await expect(page.locator("#discrepancies")).to_contain_text("Before this installation.")

@@ -13,6 +13,7 @@ from backend_client.types.reconciliation import (
     DiscrepancyCause,
     DiscrepancyStatus,
     ExportFormat,
+    MarginRow,
     Reconciliation,
     ReconciliationOptions,
 )
@@ -22,6 +23,7 @@ from portal.state.reconciliation import (
     difference_row,
     drift_line,
     import_row,
+    margin_line,
 )
 
 pytestmark = pytest.mark.fast
@@ -116,6 +118,26 @@ def test_a_discrepancy_in_a_line() -> None:
 def test_every_cause_and_status_has_its_words() -> None:
     assert CAUSES.keys() == set(DiscrepancyCause)
     assert COLOURS.keys() == {status.value for status in DiscrepancyStatus}
+
+
+def test_margin_in_a_line() -> None:
+    values = {
+        "tenant": "acme",
+        "model": "sample-large",
+        "start": NOW,
+        "end": NOW,
+        "currency": "USD",
+        "revenue": Decimal("12.5"),
+        "cost": Decimal("15"),
+        "margin": Decimal("-2.5"),
+        "margin_ratio": Decimal("-0.2"),
+    }
+    line = margin_line(MarginRow.model_validate(values))
+    assert (line.revenue, line.cost, line.margin) == ("$12.50", "$15.00", "−$2.50 (-20.0%)")
+    assert line.loss
+    unknown = dict.fromkeys(("cost", "margin", "margin_ratio"))
+    fees = margin_line(MarginRow.model_validate({**values, **unknown, "model": "*"}))
+    assert (fees.model, fees.margin, fees.loss) == ("Fees and discounts", "rates unknown", False)
 
 
 def test_drift_is_a_signed_share() -> None:
