@@ -13,6 +13,7 @@ from backend.errors import ConfigurationError
 from backend.gateway.accounting import ReportedUsage, measured
 from backend.gateway.admission import Admitted
 from backend.gateway.errors import InvalidRequest
+from backend.gateway.limits import LimitedCall
 from backend.gateway.upstreams import Provider
 from backend.metering.events import AcceptedEvent
 from backend.metering.tokens import Tokenizer, tokenizer_for
@@ -76,6 +77,7 @@ class Call:
         self.answered = False
         self._answer: list[str] = []
         self.began = datetime.now(UTC)
+        self.limited: LimitedCall | None = None
         self.holds_quota = False
         self.holds_credit = False
         self._prompt: TokenCount | None = None

@@ -8,6 +8,7 @@ from starlette.responses import Response
 from backend.billing.prepayment import CreditExhausted
 from backend.billing.quotas import QuotaExhausted
 from backend.errors import FareboxError, RateLimited, Unavailable
+from backend.gateway.limits import KeyLimited
 from backend_client.types.problems import FieldError
 
 _TYPES = {
@@ -77,7 +78,7 @@ def _type(error: FareboxError) -> str:
 
 def openai_error_response(error: FareboxError) -> Response:
     """Answer an error as OpenAI would; say where trying again is of no use."""
-    headers = {}
+    headers = dict(error.headers) if isinstance(error, KeyLimited) else {}
     if isinstance(error, QuotaExhausted | CreditExhausted):
         headers["x-should-retry"] = "false"
     if isinstance(error, (RateLimited, Unavailable)):

@@ -145,4 +145,5 @@ class Gateway:
     async def close(self) -> None:
         """Wait until the usage of every call is recorded, then disconnect."""
         await self._recorder.close()
+        await self._holds.close()
         await self._upstreams.close()

@@ -1,4 +1,7 @@
-"""What a call sets aside before it is made, and gives back when it is over: quota and credit."""
+"""What a call sets aside before it is made, and gives back when it is over.
+
+The key's own limits, the plan's hard quotas, and prepaid credit.
+"""
 
 from __future__ import annotations
 
@@ -11,6 +14,7 @@ from backend.billing.quota_holds import CallUnits, QuotaHolds
 from backend.errors import Forbidden, NotFound
 from backend.gateway.bounds import limit_output, most_units
 from backend.gateway.call import SOURCE, Call
+from backend.gateway.limits import KeyLimits
 from backend.metering.events import AcceptedEvent
 from backend.storage.database import Database
 
@@ -24,14 +28,31 @@ class Holds:
     def __init__(self, database: Database) -> None:
         self._quotas = QuotaHolds(database, source=SOURCE)
         self._prepayment = Prepayment(database)
+        self._limits = KeyLimits(database)
 
     async def take(self, call: Call) -> None:
-        """Hold the most that the call can use, where its tenant's plan has a limit that is hard.
+        """Hold the most that the call can use, of its key's limits and its tenant's plan.
 
-        Raises ``QuotaExhausted``, ``CreditExhausted``, and ``Forbidden`` without a plan.
+        Raises ``KeyLimited``, ``QuotaExhausted``, ``CreditExhausted``, and ``Forbidden`` without
+        a plan.
         """
+        most = most_units(call.admitted.model, call.request, await call.counted_prompt())
+        caller = call.admitted.caller
+        tokens = most.prompt_tokens + most.output_tokens
+        call.limited = await self._limits.take(
+            caller.tenant_id, caller.id, call.event_id, caller.limits, tokens
+        )
+        try:
+            await self._take_of_plan(call, most)
+        except BaseException:
+            if call.limited is not None:
+                await asyncio.shield(self._limits.give_back(call.limited))
+            raise
+        if call.holds_quota or call.holds_credit or caller.limits.tokens_per_minute:
+            call.request = limit_output(call.admitted.model, call.request)
+
+    async def _take_of_plan(self, call: Call, most: CallUnits) -> None:
         model, tenant = call.admitted.model, call.admitted.tenant
-        most = most_units(model, call.request, await call.counted_prompt())
         if call.admitted.hard_quota:
             try:
                 await self._quotas.hold(tenant, call.event_id, most, call.began)
@@ -46,8 +67,6 @@ class Holds:
             if call.holds_quota:
                 await asyncio.shield(self._quotas.release(tenant.id, call.event_id))
             raise
-        if call.holds_quota or call.holds_credit:
-            call.request = limit_output(model, call.request)
 
     async def settle(self, call: Call, event: AcceptedEvent) -> None:
         """Keep what the call's event says that it used, and give back the rest.
@@ -55,13 +74,19 @@ class Holds:
         Harmless to repeat. Raises the database's errors.
         """
         used = event.quantities
+        units = CallUnits(_sum(used, _PROMPT), _sum(used, _OUTPUT))
+        if call.limited is not None:
+            await self._limits.settle(call.limited, units.prompt_tokens + units.output_tokens)
         if call.holds_quota:
-            units = CallUnits(_sum(used, _PROMPT), _sum(used, _OUTPUT))
             await self._quotas.settle(event.tenant_id, call.event_id, units)
         if call.holds_credit:
             await self._prepayment.settle(
                 event.tenant_id, call.event_id, event.model, used, call.began
             )
+
+    async def close(self) -> None:
+        """Stop saying of calls that they are under way."""
+        await self._limits.close()
 
 
 def _by_meter(most: CallUnits) -> dict[str, Decimal]:

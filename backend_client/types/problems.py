@@ -25,3 +25,18 @@ class Problem(Answer):
     code: str = Field("internal_error", description="A stable word that programs can act on")
     request_id: str | None = None
     errors: list[FieldError] = []
+
+
+class OpenAIError(Answer):
+    """What went wrong, in OpenAI's words."""
+
+    message: str
+    type: str
+    param: str | None
+    code: str | None
+
+
+class OpenAIProblem(Answer):
+    """An error answer on OpenAI's routes."""
+
+    error: OpenAIError

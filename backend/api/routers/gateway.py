@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Depends, Request, Response
@@ -12,8 +13,12 @@ from backend.accounts.principal import Permission, Principal
 from backend.api.dependencies import ServicesNow, needs
 from backend.gateway.errors import ModelNotFound
 from backend.gateway.relay import Relay
+from backend_client.types.problems import OpenAIProblem
 
-router = APIRouter(tags=["openai"])
+router = APIRouter(
+    tags=["openai"],
+    responses={"default": {"model": OpenAIProblem, "description": "An error in OpenAI's shape"}},
+)
 
 User = Annotated[Principal, Depends(needs(Permission.INFERENCE))]
 
@@ -21,9 +26,11 @@ User = Annotated[Principal, Depends(needs(Permission.INFERENCE))]
 class _Streamed(StreamingResponse):
     """Lets go of the provider's answer also where the caller has left, early or in its midst."""
 
-    def __init__(self, relay: Relay) -> None:
+    def __init__(self, relay: Relay, headers: Mapping[str, str]) -> None:
         super().__init__(
-            relay.events, media_type="text/event-stream", headers={"x-accel-buffering": "no"}
+            relay.events,
+            media_type="text/event-stream",
+            headers={"x-accel-buffering": "no", **headers},
         )
         self._relay = relay
 
@@ -67,6 +74,8 @@ async def post_chat_completions(services: ServicesNow, caller: User, request: Re
     """Answer a conversation, at once or streamed; its usage is recorded either way."""
     gateway = services.gateway
     call = await gateway.begin(caller, await request.body())
+    headers = call.limited.headers if call.limited is not None else {}
     if call.request.get("stream"):
-        return _Streamed(await gateway.open_stream(call))
-    return Response(await gateway.answer(call), media_type="application/json")
+        return _Streamed(await gateway.open_stream(call), headers)
+    answered = await gateway.answer(call)
+    return Response(answered, media_type="application/json", headers=dict(headers))
