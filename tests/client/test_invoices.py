@@ -1,0 +1,118 @@
+"""Both clients' methods for invoices, the operator's among them, against the API on a real port."""
+
+from __future__ import annotations
+
+import asyncio
+from datetime import UTC, datetime, timedelta
+from decimal import Decimal
+from typing import Any
+
+import pytest
+from msgspec.structs import replace
+from sqlalchemy import text
+
+from backend.pricing.periods import billing_period
+from backend.storage.database import Database
+from backend_client import AsyncFareboxClient, Conflict, FareboxClient, Forbidden, NotFound
+from backend_client.types.accounts import ApiKeyCreate, Scope, Tenant
+from backend_client.types.invoices import (
+    BillingDetails,
+    BillingTerms,
+    CreditNoteCreate,
+    CreditWanted,
+    LineEvent,
+    PaymentRecord,
+    VoidInvoice,
+)
+from tests.client.conftest import Caller, Invoke
+from tests.invoices.conftest import count, used
+
+pytestmark = pytest.mark.engine
+
+THIS = billing_period(datetime.now(UTC), "UTC")
+LAST = billing_period(THIS.start - timedelta(days=1), "UTC")
+SINCE = "UPDATE subscriptions SET start_at = :start, plan_id = 'pay-as-you-go'"
+
+
+@pytest.fixture
+async def tenant(database: Database, local_tenant: dict[str, Any]) -> Tenant:
+    """The session's tenant, as if it had been a customer since last month."""
+    tenant = Tenant.model_validate(local_tenant)
+    async with database.begin() as connection:
+        await connection.execute(text(SINCE), {"start": LAST.start})
+    event = used(tenant, LAST.start, 12_000_000, "output_tokens")
+    await count(database, [replace(event, model="sample-large")])
+    return tenant
+
+
+async def test_an_invoice_from_its_draft_to_its_end(
+    client: Caller, url: str, token: str, operator_key: str, tenant: Tenant
+) -> None:
+    person, seller = client(url, token), client(url, operator_key)
+    [listed] = await person("invoices")
+    draft = await person("invoice", listed.id)
+    assert (draft.state, str(draft.total.amount)) == ("draft", "118.00")
+
+    first = await seller("finalise_invoice", tenant.id, draft.id)
+    assert (first.id, first.state) == (draft.id, "finalised")
+    assert await seller("finalise_invoice", tenant.id, draft.id) == first
+    assert await seller("tenant_invoice", tenant.id, draft.id) == first
+    assert (await person("invoice_pdf", first.id)).startswith(b"%PDF-")
+    assert (await person("invoice_csv", first.id)).splitlines()[-1].endswith(",118.00,USD")
+    with pytest.raises(NotFound):
+        await person("invoice", "inv_none")
+    with pytest.raises(Forbidden):
+        await client(url, await a_key(person))("finalise_invoice", tenant.id, draft.id)
+
+    wanted = VoidInvoice(reason="wrong name", reissue=True)
+    second = await seller("void_invoice", tenant.id, first.id, wanted)
+    assert (second.replaces, second.total) == (first.id, first.total)
+    lines = [CreditWanted(line=1, amount=Decimal("8"))]
+    note = await seller(
+        "create_credit_note", tenant.id, second.id, CreditNoteCreate(reason="slow", lines=lines)
+    )
+    assert (note.invoice_id, str(note.total.amount)) == (second.id, "8.00")
+    paid = PaymentRecord(amount=Decimal(100), method="transfer", reference="r1")
+    assert str((await seller("record_payment", tenant.id, second.id, paid)).due.amount) == "10.00"
+    lost = await seller("write_off_invoice", tenant.id, second.id)
+    assert lost.state == "uncollectible"
+    numbers = [one.number for one in await seller("tenant_invoices", tenant.id)]
+    assert numbers == [None, "FB-local-000002", "FB-local-000001"]
+    assert await seller("invoice_runs") == []
+    with pytest.raises(Conflict):
+        await seller("finalise_invoice", tenant.id, (await person("invoices"))[0].id)
+
+
+async def test_who_is_billed_and_on_what_terms(
+    client: Caller, url: str, token: str, operator_key: str, tenant: Tenant
+) -> None:
+    person, seller = client(url, token), client(url, operator_key)
+    assert await person("billing_details") == BillingDetails()
+    details = BillingDetails(name="Sample Ltd", address=["Street 1"], tax_id="1")
+    assert await person("change_billing_details", details) == details
+    terms = BillingTerms(net_days=7, tax_name="VAT", tax_percent=Decimal(10))
+    assert await seller("change_billing_terms", tenant.id, terms) == terms
+    assert await seller("billing_terms", tenant.id) == terms
+    draft = await person("invoice", (await person("invoices"))[0].id)
+    assert (draft.customer.name, str(draft.total.amount)) == ("Sample Ltd", "129.80")
+
+
+async def test_the_events_behind_a_line_are_iterated_over(
+    url: str, token: str, tenant: Tenant
+) -> None:
+    async with AsyncFareboxClient(url, token) as client:
+        [draft] = await client.invoices()
+        events = [event async for event in client.line_events(draft.id, 1)]
+    assert [event.quantities for event in events] == [{"output_tokens": 12_000_000}]
+
+    def plainly() -> list[LineEvent]:
+        with FareboxClient(url, token) as client:
+            return list(client.line_events(draft.id, 1))
+
+    assert await asyncio.to_thread(plainly) == events
+
+
+async def a_key(person: Invoke) -> str:
+    application = (await person("applications"))[0].id
+    wanted = ApiKeyCreate(name="A key", application_id=application, scopes=[Scope.USAGE_READ])
+    return str((await person("create_key", wanted)).secret)
