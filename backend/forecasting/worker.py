@@ -19,7 +19,6 @@ from backend.errors import NotFound
 from backend.forecasting.asking import forecast_subject
 from backend.forecasting.backtest import backtest
 from backend.forecasting.outcome import compute
-from backend.forecasting.process import ForecastProcess
 from backend.forecasting.reading import read_job
 from backend.forecasting.store import (
     Stored,
@@ -30,6 +29,7 @@ from backend.forecasting.store import (
 )
 from backend.metering.stream import open_connection
 from backend.settings import Settings
+from backend.side_process import SideProcess
 from backend.storage.database import Database
 
 _log = structlog.get_logger(__name__)
@@ -47,7 +47,7 @@ class ForecastWorker:
         self._database = database
         self._nats_url = nats_url
         self._settings = settings
-        self._process = ForecastProcess()
+        self._process = SideProcess()
         self._waiting: asyncio.Queue[str] = asyncio.Queue()
         self._asked: set[str] = set()
         self._untested: deque[str] = deque()

@@ -10,7 +10,7 @@ import psutil
 import pytest
 
 from backend.forecasting.outcome import compute
-from backend.forecasting.process import ForecastProcess
+from backend.side_process import SideProcess
 from tests.forecasting.made import at, job, plan
 
 pytestmark = pytest.mark.engine
@@ -21,10 +21,10 @@ JOB = job([100_000.0] * 5, at("2026-03-10T12:00"), (plan(), at("2026-03-01")), p
 WORKER = """
 import asyncio, sys
 import psutil
-from backend.forecasting.process import ForecastProcess
+from backend.side_process import SideProcess
 
 async def main():
-    process = ForecastProcess()
+    process = SideProcess()
     await process.compute(abs, -3)
     for child in psutil.Process().children():
         if "spawn_main" in " ".join(child.cmdline()):
@@ -43,7 +43,7 @@ def computing() -> list[psutil.Process]:
 
 async def test_it_begins_anew_when_it_was_killed() -> None:
     before = set(computing())
-    process = ForecastProcess()
+    process = SideProcess()
     first = await process.compute(compute, JOB)
     (child,) = set(computing()) - before
     child.kill()
