@@ -83,7 +83,7 @@ def recent_level(daily: NDArray[np.float64], season: NDArray[np.float64]) -> flo
 def _expected(daily: NDArray[np.float64], history: History, seed: int) -> tuple[float, float]:
     """Return what Prophet's trend, and what the recent level, expect of the days that follow."""
     first = history.first + timedelta(days=1)
-    fit = fit_series(daily.tolist(), first, 0, HORIZON_DAYS, paths=51, seed=seed)
+    fit = fit_series(tuple(daily.tolist()), first, 0, HORIZON_DAYS, paths=51, seed=seed)
     by_trend = float((np.median(fit.trend, axis=0) * fit.season).sum())
     return by_trend, recent_level(daily, fit.past_season) * float(fit.season.sum())
 

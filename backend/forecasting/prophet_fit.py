@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date, timedelta
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
@@ -33,12 +33,14 @@ class Fit:
         return self.past_trend * self.past_season
 
 
+@lru_cache(maxsize=256)
 def fit_series(
-    daily: Sequence[float], first: date, begun: int, days: int, *, paths: int, seed: int
+    daily: tuple[float, ...], first: date, begun: int, days: int, *, paths: int, seed: int
 ) -> Fit:
     """Fit the days from place ``begun`` on, and sample the ``days`` that follow.
 
-    ``first`` is the date of place 0. Deterministic for a seed.
+    ``first`` is the date of place 0. Deterministic for a seed, and kept: until the next day begins,
+    a forecast that is made anew has the same days to fit.
     """
     model = _prophet()(
         growth="linear",
