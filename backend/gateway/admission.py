@@ -10,6 +10,7 @@ from sqlalchemy import select
 
 from backend.accounts.principal import Permission, Principal
 from backend.accounts.tenants import find_tenant, list_applications
+from backend.billing.invoices.reminding import PaymentOverdue, is_suspended
 from backend.billing.quotas import QuotaExhausted, current_quotas, exhausted
 from backend.errors import Forbidden, NotFound
 from backend.gateway.errors import ModelNotFound
@@ -40,7 +41,7 @@ class _Standing:
     tenant: Tenant
     first_application: str
     hard_quota: bool = False
-    refusal: QuotaExhausted | Forbidden | None = None
+    refusal: QuotaExhausted | PaymentOverdue | Forbidden | None = None
 
 
 class Admission:
@@ -70,9 +71,10 @@ class Admission:
     async def admit(self, caller: Principal, model_id: str) -> Admitted:
         """Return the call that may be made.
 
-        Raises ``Forbidden`` without the permission or a plan, ``ModelNotFound``, and
-        ``QuotaExhausted`` when a hard quota of the billing period is used up. What is left of one
-        for this call is held later, by ``Holds``.
+        Raises ``Forbidden`` without the permission or a plan, ``ModelNotFound``,
+        ``PaymentOverdue`` when an invoice is long overdue, and ``QuotaExhausted`` when a hard quota
+        of the billing period is used up. What is left of one for this call is held later, by
+        ``Holds``.
         """
         caller.require(Permission.INFERENCE)
         model = (await self.models()).get(model_id)
@@ -101,6 +103,8 @@ class Admission:
             tenant = await find_tenant(connection, tenant_id)
             page = await list_applications(connection, tenant_id, cursor=None, limit=1)
             application = page.items[0].id
+            if await is_suspended(connection, tenant_id):
+                return _Standing(tenant, application, refusal=PaymentOverdue())
             try:
                 quotas = await current_quotas(connection, tenant, datetime.now(UTC))
             except NotFound as error:

@@ -10,9 +10,19 @@ from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from backend.billing.invoices.dunning import SUSPEND, steps_reached
+from backend.errors import FareboxError
 from backend.settings import Settings
 from backend.storage.tables import invoice_reminders, invoices
 from backend_client.types.invoices import InvoiceState
+
+
+class PaymentOverdue(FareboxError):
+    """An invoice has come to the last step of dunning; paying it takes that back."""
+
+    status, code, title = 402, "payment_overdue", "Payment is overdue"
+
+    def __init__(self) -> None:
+        super().__init__("An invoice is long overdue, so calls are suspended until it is paid.")
 
 
 class StepTaken(NamedTuple):
