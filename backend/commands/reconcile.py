@@ -17,14 +17,13 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from backend.commands.database import ready_database
 from backend.engines.running import running_settings
 from backend.errors import ConfigurationError
+from backend.metering.reconciliation.imports import import_export, match_again
 from backend.metering.reconciliation.report import discrepancies_csv
 from backend.metering.reconciliation.store import (
     change_discrepancy,
     find_reconciliation,
-    import_export,
     list_discrepancies,
     list_reconciliations,
-    match_again,
 )
 from backend.settings import Settings
 from backend_client.types.common import plain

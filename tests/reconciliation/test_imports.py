@@ -149,6 +149,21 @@ async def test_a_discrepancy_is_explained_and_settled(
     ]
 
 
+async def test_calls_that_failed_here_explain_as_many_more_there(
+    api: httpx.AsyncClient, operator: Headers, metered: Database
+) -> None:
+    async with metered.raw() as connection:
+        failed = [event(number, quantities={"requests": Decimal(0)}) for number in range(30, 33)]
+        await count_events(connection, failed)
+    page = openai_usage({"num_model_requests": 8, "input_tokens": 1120})
+    made = (await send(api, operator, page)).json()
+    items = await found(api, operator, made)
+    assert {one["meter"]: one["cause"] for one in items} == {
+        "requests": "retries_billed_twice",
+        "input_tokens": "retries_billed_twice",
+    }
+
+
 async def test_discrepancies_are_csv_and_pages(
     api: httpx.AsyncClient, operator: Headers, metered: Database
 ) -> None:

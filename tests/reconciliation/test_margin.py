@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime
-from decimal import Decimal
+from decimal import Decimal, localcontext
 from pathlib import Path
 from typing import Any
 
 import httpx
 import pytest
 
+from backend.accounts.tenants import find_tenant
+from backend.billing.spend import open_period
 from backend.errors import ConfigurationError
 from backend.metering.counting import count_events
 from backend.metering.events import AcceptedEvent
@@ -133,6 +135,12 @@ async def test_revenue_is_the_bills_and_cost_the_rates(
     assert Decimal(large["margin"]) == Decimal(large["revenue"]) - Decimal(large["cost"])
     assert (small["revenue"], small["cost"], small["margin_ratio"]) == ("0.15", "0.2", "-0.3333")
     assert (local["cost"], local["margin"], local["unrated"]) == (None, None, ["input_tokens"])
+    async with database.begin() as connection:
+        opened = await open_period(
+            connection, await find_tenant(connection, tenant), datetime.now(UTC)
+        )
+    with localcontext(prec=60):
+        assert sum(Decimal(row["revenue"]) for row in rows.values()) == opened.rate().exact_total
     csv = await api.get("/v1/margin", headers=operator, params={"format": "csv"})
     assert csv.text.splitlines()[0].startswith("tenant,model,start,end,currency,revenue,cost")
     assert len(csv.text.splitlines()) == 1 + len(answer.json()["rows"])

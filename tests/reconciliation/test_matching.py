@@ -12,8 +12,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from backend.metering.reconciliation.causes import Evidence, day_bounds
-from backend.metering.reconciliation.matching import Matching, Place, match
+from backend.metering.reconciliation.evidence import Evidence, Place, day_bounds
+from backend.metering.reconciliation.matching import Matching, match
 from backend.metering.reconciliation.reading import ALL, Sums
 from backend_client.types.reconciliation import DiscrepancyCause as Cause
 from backend_client.types.reconciliation import DiscrepancyKind, Tolerance
@@ -33,7 +33,6 @@ def evidence(**changed: Any) -> Evidence:
     values: dict[str, Any] = {
         "zone": ZoneInfo("UTC"),
         "tolerance": Tolerance(),
-        "days": (DAY, DAY + timedelta(days=6)),
         "rates": lambda _day, _model, meter: RATES.get(meter),
     }
     return Evidence(**{**values, **changed})

@@ -11,14 +11,13 @@ from pydantic import ValidationError
 from backend.accounts.principal import Permission, Principal
 from backend.api.dependencies import PageCursor, PageLimit, ServicesNow, needs
 from backend.errors import InvalidInput
+from backend.metering.reconciliation.imports import import_export, match_again
 from backend.metering.reconciliation.report import discrepancies_csv
 from backend.metering.reconciliation.store import (
     change_discrepancy,
     find_reconciliation,
-    import_export,
     list_discrepancies,
     list_reconciliations,
-    match_again,
 )
 from backend_client.types.common import Page
 from backend_client.types.problems import FieldError

@@ -4,23 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from datetime import date
 from decimal import Context, Decimal, DivisionByZero, InvalidOperation, localcontext
 
-from backend.metering.reconciliation.causes import (
-    Difference,
-    Evidence,
-    cause_of_amount,
-    causes_of_quantities,
-)
+from backend.metering.reconciliation.amount_causes import cause_of_amount
+from backend.metering.reconciliation.causes import causes_of_quantities
+from backend.metering.reconciliation.evidence import Difference, Evidence, Place
 from backend.metering.reconciliation.reading import ALL, Sums
 from backend_client.types.reconciliation import DiscrepancyCause, DiscrepancyKind, Tolerance
 
 # Digits enough that no sum or product here is rounded; shares and prices in explanations are.
 _COMPARING = Context(prec=120, traps=[InvalidOperation, DivisionByZero])
-
-Place = tuple[date, str, str]
-"""Day, the catalog's name of the model, meter."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -16,7 +16,7 @@ from sqlalchemy.dialects.postgresql import ARRAY
 from sqlalchemy.ext.asyncio import AsyncConnection
 from sqlalchemy.types import Text
 
-from backend.metering.reconciliation.causes import day_bounds
+from backend.metering.reconciliation.evidence import day_bounds
 
 _LONGEST_SERIES_DAYS = 93
 """Quarter hours are compared over a quarter of a year at most; over more, days alone are."""

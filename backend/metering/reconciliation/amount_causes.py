@@ -1,0 +1,89 @@
+"""What most likely made a difference in money, where the quantities agree. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import timedelta
+from decimal import Decimal
+
+from backend.metering.reconciliation.evidence import (
+    CACHED,
+    INPUT,
+    Difference,
+    Evidence,
+    Place,
+    Told,
+    percent,
+)
+from backend.metering.reconciliation.reading import Sums
+from backend_client.types.common import plain
+from backend_client.types.reconciliation import DiscrepancyCause as Cause
+
+
+def cause_of_amount(
+    place: Place,
+    amount: Decimal,
+    expected: Decimal | None,
+    provided: Mapping[Place, Sums],
+    metered: Mapping[Place, Decimal],
+    difference: Difference | None,
+    evidence: Evidence,
+) -> Told:
+    """Name the likely cause of a difference in money."""
+    day, model, meter = place
+    if expected is None:
+        return (Cause.NO_RATE, f"There is no known rate for all that {model} used on {day}.")
+    if difference is not None:
+        return (Cause.QUANTITY_DIFFERS, "The quantities differ already; see there.")
+    quantity = metered.get(place)
+    sums = provided.get(place)
+    rate = evidence.rate(day, model, meter)
+    if meter == CACHED and amount > expected and quantity:
+        fresh = evidence.rate(day, model, INPUT)
+        if fresh is not None and _about(amount, quantity * fresh):
+            return (
+                Cause.CACHED_AS_FRESH,
+                f"It is what {plain(quantity)} tokens cost as fresh input.",
+            )
+    if meter == INPUT and amount > expected:
+        cached = metered.get((day, model, CACHED), Decimal(0))
+        if cached and rate is not None and _about(amount, expected + cached * rate):
+            return (
+                Cause.CACHED_AS_FRESH,
+                f"It is what the input costs if {plain(cached)} cached tokens are priced as fresh.",
+            )
+    if expected == 0 or not quantity or rate is None:
+        return (Cause.UNKNOWN, "Nothing in the numbers tells why.")
+    if sums is not None and sums.quantity is None and not _same_rate(place, provided, metered):
+        return (Cause.UNKNOWN, "The amount fits neither the known rate nor one of other days.")
+    paid = amount / expected
+    return (
+        Cause.RATE_CHANGE,
+        f"The quantity at the known rate costs {percent(abs(paid - 1))} "
+        f"{'less' if paid > 1 else 'more'} than was billed: "
+        f"{_money(amount / quantity * 1_000_000)} for a million, not {_money(rate * 1_000_000)}.",
+    )
+
+
+def _same_rate(
+    place: Place, provided: Mapping[Place, Sums], metered: Mapping[Place, Decimal]
+) -> bool:
+    """Tell whether a neighbouring day was billed at the same price for a unit, or there is none."""
+    day, model, meter = place
+    own = provided[place].amount or Decimal(0)
+    quantity = metered[place]
+    others = []
+    for step in (-1, 1):
+        near = (day + timedelta(days=step), model, meter)
+        sums, used = provided.get(near), metered.get(near)
+        if sums is not None and sums.amount is not None and used:
+            others.append(_about(own * used, sums.amount * quantity))
+    return any(others) or not others
+
+
+def _about(one: Decimal, other: Decimal) -> bool:
+    return abs(one - other) <= Decimal("0.01") * max(one, other)
+
+
+def _money(value: Decimal) -> str:
+    return plain(value.quantize(Decimal("0.0001")))

@@ -1,0 +1,67 @@
+"""What causes are found from: the differences, and what both sides' numbers say beside. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import date, datetime, time, timedelta
+from decimal import Decimal
+from zoneinfo import ZoneInfo
+
+from backend_client.types.common import plain
+from backend_client.types.reconciliation import DiscrepancyCause, Tolerance
+
+Place = tuple[date, str, str]
+"""Day, the catalog's name of the model, meter."""
+Told = tuple[DiscrepancyCause, str]
+"""A cause, and the sentence that says what tells it."""
+INPUT, CACHED, REQUESTS = "input_tokens", "cached_input_tokens", "requests"
+
+
+@dataclass(frozen=True, slots=True)
+class Difference:
+    """A day, model and meter on which the quantities differ beyond the tolerance."""
+
+    place: Place
+    provider: Decimal
+    metered: Decimal
+
+    @property
+    def excess(self) -> Decimal:
+        """What the provider counted beyond what was metered."""
+        return self.provider - self.metered
+
+
+Series = Sequence[tuple[datetime, Decimal]]
+"""A model's quarter hours of a meter in their order, from a day before to a day after."""
+
+
+@dataclass(frozen=True, slots=True)
+class Evidence:
+    """What causes are found from.
+
+    ``failed`` counts the calls of a day and model that failed or were given up, which Farebox
+    bills nobody for. ``series`` are the quarter hours that were metered. ``rates`` gives a price
+    for one unit on a day, None where it is not known.
+    """
+
+    zone: ZoneInfo
+    tolerance: Tolerance
+    failed: Mapping[tuple[date, str], Decimal] = field(default_factory=dict)
+    series: Mapping[tuple[str, str], Series] = field(default_factory=dict)
+    rates: Callable[[date, str, str], Decimal | None] = lambda _day, _model, _meter: None
+
+    def rate(self, day: date, model: str, meter: str) -> Decimal | None:
+        """Return the price of one unit on a day, None if it is not known."""
+        return self.rates(day, model, meter)
+
+
+def day_bounds(day: date, zone: ZoneInfo) -> tuple[datetime, datetime]:
+    """Return the first instant of a day in a zone and of the next; a day may last 23 hours."""
+    start = datetime.combine(day, time(), zone)
+    return start, datetime.combine(day + timedelta(days=1), time(), zone)
+
+
+def percent(share: Decimal) -> str:
+    """A share as a person reads it: ``12.5 %``."""
+    return f"{plain((share * 100).quantize(Decimal('0.1')))} %"

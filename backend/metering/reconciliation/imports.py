@@ -1,0 +1,238 @@
+"""Importing a provider's export, and matching it. An import again is the one that was."""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+from datetime import UTC, date, datetime
+from decimal import Decimal
+from typing import IO, Any
+from zoneinfo import ZoneInfo
+
+from sqlalchemy import RowMapping, delete, insert, select, update
+from sqlalchemy.dialects.postgresql import insert as upsert
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from backend.errors import Conflict
+from backend.ids import new_id
+from backend.metering.reconciliation.evidence import Evidence, Place
+from backend.metering.reconciliation.formats import read_export
+from backend.metering.reconciliation.matching import Found, Matching, match
+from backend.metering.reconciliation.metered import metered_usage
+from backend.metering.reconciliation.names import ModelNames
+from backend.metering.reconciliation.rates import load_rates
+from backend.metering.reconciliation.reading import ALL, Sums
+from backend.metering.reconciliation.store import find_reconciliation, reconciliation_row
+from backend.settings import Settings
+from backend.storage.tables import discrepancies, models, provider_entries, reconciliations
+from backend_client.types.common import plain
+from backend_client.types.reconciliation import (
+    DiscrepancyCause,
+    DiscrepancyStatus,
+    Reconciliation,
+    ReconciliationOptions,
+)
+
+_ROWS_AT_A_TIME = 5_000
+_READ_BYTES = 1_048_576
+
+
+async def import_export(
+    connection: AsyncConnection,
+    settings: Settings,
+    actor: str,
+    file: IO[bytes],
+    file_name: str,
+    options: ReconciliationOptions,
+) -> tuple[Reconciliation, bool]:
+    """Read an export, match it, and keep both for ``actor``; tell whether it is new.
+
+    The same file with the same options is the import that was there, unchanged. Raises
+    ``UnreadableExport``, having kept nothing.
+    """
+    fingerprint = await asyncio.to_thread(_fingerprint, file, options)
+    known = await _imported(connection, fingerprint)
+    if known is not None:
+        return known, False
+    chosen, export = await asyncio.to_thread(read_export, file, options)
+    first_day, last_day = export.covered
+    now = datetime.now(UTC)
+    made = await connection.execute(
+        upsert(reconciliations)
+        .values(
+            id=new_id("rec"),
+            provider=options.provider,
+            format=chosen.value,
+            file_name=file_name,
+            content_hash=fingerprint,
+            options=options.model_dump(mode="json"),
+            first_day=first_day,
+            last_day=last_day,
+            currency=export.currency,
+            entries=len(export.sums),
+            created_by=actor,
+            matched_at=now,
+            matched=0,
+            totals=[],
+        )
+        # Waits for the same import under way; if that one stays, this one does nothing.
+        .on_conflict_do_nothing(index_elements=[reconciliations.c.content_hash])
+        .returning(reconciliations.c.id)
+    )
+    made_id = made.scalar()
+    if made_id is None:
+        known = await _imported(connection, fingerprint)
+        if known is None:
+            raise Conflict("The same import was under way and failed; send it again.")
+        return known, False
+    entries = [
+        {
+            "reconciliation_id": made_id,
+            "day": day,
+            "model": model,
+            "meter": meter,
+            "quantity": sums.quantity,
+            "amount": sums.amount,
+        }
+        for (day, model, meter), sums in export.sums.items()
+    ]
+    for start in range(0, len(entries), _ROWS_AT_A_TIME):
+        await connection.execute(insert(provider_entries), entries[start : start + _ROWS_AT_A_TIME])
+    return await match_again(connection, settings, made_id), True
+
+
+async def _imported(connection: AsyncConnection, fingerprint: str) -> Reconciliation | None:
+    query = select(reconciliations.c.id).where(reconciliations.c.content_hash == fingerprint)
+    known = await connection.scalar(query)
+    return None if known is None else await find_reconciliation(connection, known)
+
+
+def _fingerprint(file: IO[bytes], options: ReconciliationOptions) -> str:
+    digest = hashlib.sha256(options.model_dump_json().encode())
+    file.seek(0)
+    while part := file.read(_READ_BYTES):
+        digest.update(part)
+    file.seek(0)
+    return digest.hexdigest()
+
+
+async def match_again(
+    connection: AsyncConnection, settings: Settings, reconciliation_id: str
+) -> Reconciliation:
+    """Compare an import with what is metered now; statuses and notes stay.
+
+    A discrepancy that is gone and was never looked at goes; one with a note stays as settled.
+    """
+    row = await reconciliation_row(connection, reconciliation_id, lock=True)
+    options = ReconciliationOptions.model_validate(row["options"])
+    matching = await _match(connection, settings, row, options)
+    before = await connection.execute(
+        select(discrepancies).where(discrepancies.c.reconciliation_id == reconciliation_id)
+    )
+    kept = {_place(one): one for one in before.mappings()}
+    rows = [
+        _discrepancy_row(reconciliation_id, one, kept.pop((*one.place, one.kind.value), None))
+        for one in matching.found
+    ]
+    rows += [_settled(one) for one in kept.values() if one["notes"]]
+    await connection.execute(
+        delete(discrepancies).where(discrepancies.c.reconciliation_id == reconciliation_id)
+    )
+    for start in range(0, len(rows), _ROWS_AT_A_TIME):
+        await connection.execute(insert(discrepancies), rows[start : start + _ROWS_AT_A_TIME])
+    totals = [
+        {"meter": meter, "provider": plain(theirs), "metered": plain(ours)}
+        for meter, (theirs, ours) in sorted(matching.totals.items())
+    ]
+    await connection.execute(
+        update(reconciliations)
+        .where(reconciliations.c.id == reconciliation_id)
+        .values(
+            matched_at=datetime.now(UTC),
+            matched=matching.matched,
+            billed=matching.billed,
+            expected=matching.expected,
+            totals=totals,
+        )
+    )
+    return await find_reconciliation(connection, reconciliation_id)
+
+
+async def _match(
+    connection: AsyncConnection,
+    settings: Settings,
+    row: RowMapping,
+    options: ReconciliationOptions,
+) -> Matching:
+    catalog = set(await connection.scalars(select(models.c.id)))
+    names = ModelNames(options.models, settings.upstreams, catalog)
+    provided: dict[Place, Sums] = {}
+    stored = await connection.execute(
+        select(provider_entries).where(provider_entries.c.reconciliation_id == row["id"])
+    )
+    for one in stored.mappings():
+        model = one["model"] if one["model"] == ALL else names.model_of(one["model"])
+        sums = provided.setdefault((one["day"], model, one["meter"]), Sums())
+        sums.quantity = _sum(sums.quantity, one["quantity"])
+        sums.amount = _sum(sums.amount, one["amount"])
+    involved = {model for _, model, _ in provided if model != ALL}
+    involved |= set(options.models.values())
+    involved |= names.served_by(options.provider, settings.upstreams)
+    zone = ZoneInfo(options.time_zone)
+    metered = await metered_usage(connection, zone, row["first_day"], row["last_day"], involved)
+    rates = await asyncio.to_thread(load_rates, settings.cost_rates)
+
+    def rate(day: date, model: str, meter: str) -> Decimal | None:
+        if row["currency"] not in (None, rates.currency):
+            return None
+        return rates.unit_cost(
+            day, model, meter, provider=options.provider, own_name=names.own_name(model)
+        )
+
+    evidence = Evidence(
+        zone=zone,
+        tolerance=options.tolerance,
+        failed=metered.failed,
+        series=metered.quarters,
+        rates=rate,
+    )
+    return await asyncio.to_thread(match, provided, metered.days, evidence)
+
+
+def _sum(one: Decimal | None, other: Decimal | None) -> Decimal | None:
+    return other if one is None else one if other is None else one + other
+
+
+def _place(row: RowMapping) -> tuple[date, str, str, str]:
+    return (row["day"], row["model"], row["meter"], row["kind"])
+
+
+def _discrepancy_row(
+    reconciliation_id: str, found: Found, before: RowMapping | None
+) -> dict[str, Any]:
+    day, model, meter = found.place
+    return {
+        "reconciliation_id": reconciliation_id,
+        "id": new_id("dsc") if before is None else before["id"],
+        "day": day,
+        "model": model,
+        "meter": meter,
+        "kind": found.kind.value,
+        "provider": found.provider,
+        "metered": found.metered,
+        "difference": found.difference,
+        "cause": found.cause.value,
+        "explanation": found.explanation,
+        "status": DiscrepancyStatus.OPEN.value if before is None else before["status"],
+        "notes": [] if before is None else before["notes"],
+    }
+
+
+def _settled(before: RowMapping) -> dict[str, Any]:
+    return {
+        **before,
+        "metered": before["provider"],
+        "difference": Decimal(0),
+        "cause": DiscrepancyCause.SETTLED.value,
+        "explanation": "The two agree now.",
+    }
