@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection
+from datetime import datetime
 from typing import Final
 
 from sqlalchemy import RowMapping, func, select, update
@@ -37,6 +38,8 @@ __all__ = [
     "plan_from",
 ]
 
+_MOST_KNOWN: Final = 1000
+_known: dict[tuple[str, int, datetime], Plan] = {}
 _LOCK: Final = 0x6361_7461_6C6F_67  # "catalog" in ASCII
 
 
@@ -163,12 +166,22 @@ async def _latest(connection: AsyncConnection, plan_id: str) -> Plan | None:
 
 
 def plan_from(row: RowMapping) -> Plan:
-    """Make a plan of a row with the columns of ``plan_versions``."""
-    return Plan(
-        definition=PlanDefinition.model_validate(row["definition"]),
-        version=row["version"],
-        published_at=row["published_at"],
-    )
+    """Make a plan of a row with the columns of ``plan_versions``.
+
+    A published version never changes, so it is read once: a plan of many charges takes a while.
+    """
+    key = (row["plan_id"], row["version"], row["published_at"])
+    plan = _known.get(key)
+    if plan is None:
+        plan = Plan(
+            definition=PlanDefinition.model_validate(row["definition"]),
+            version=row["version"],
+            published_at=row["published_at"],
+        )
+        if len(_known) >= _MOST_KNOWN:
+            _known.clear()
+        _known[key] = plan
+    return plan
 
 
 async def list_models(
