@@ -65,7 +65,7 @@ def spend_spec(
         alt.Tooltip("high_shown:N", title="High"),
     ]
     amounts = alt.Scale(domain=[0, 1]) if nothing else alt.Scale(zero=True)
-    money_axis = alt.Axis(format=f"{symbol},.6~f")
+    money_axis = alt.Axis(format=f"{symbol},.6~f", tickCount=1 if nothing else 5)
     band = base.mark_area(color="var(--indigo-9)", opacity=0.16).encode(
         y=alt.Y("low:Q", axis=money_axis, title=None, scale=amounts), y2="high:Q"
     )

@@ -70,7 +70,7 @@ def failed(problem: rx.Var[str], retry: rx.event.EventType) -> rx.Component:
         rx.callout.icon(rx.icon("cloud-off", size=18)),
         rx.flex(
             rx.box(
-                rx.text("This page could not be loaded.", weight="medium"),
+                rx.text("This could not be loaded.", weight="medium"),
                 rx.text(problem, size="2"),
             ),
             rx.button("Try again", on_click=retry, variant="soft", color_scheme="red"),
@@ -108,7 +108,9 @@ def empty(
         rx.icon(icon, size=28, color="var(--gray-9)", aria_hidden="true"),
         rx.text(heading, weight="medium", size="3"),
         rx.text(text, color_scheme="gray", size="2", align="center", max_width="28rem"),
-        rx.flex(*actions, spacing="3", margin_top="var(--space-2)") if actions else rx.fragment(),
+        rx.flex(*actions, spacing="3", wrap="wrap", justify="center", margin_top="var(--space-2)")
+        if actions
+        else rx.fragment(),
         direction="column",
         align="center",
         justify="center",

@@ -4,16 +4,17 @@ from __future__ import annotations
 
 import reflex as rx
 
-from portal.components.blocks import card, dialog_lead, loading_rows
+from portal.components.blocks import card, dialog_lead, failed, loading_rows
 from portal.state.plan import PlanCard, Plans
 
 
 def plan_panel() -> rx.Component:
     """The current plan, its terms, and a way to another."""
     return card(
-        rx.cond(
-            Plans.phase == "loading",
-            loading_rows(2),
+        rx.match(
+            Plans.phase,
+            ("loading", loading_rows(2)),
+            ("failed", failed(Plans.problem, Plans.load)),
             rx.flex(
                 rx.flex(
                     rx.heading(Plans.current.name, as_="h3", size="4", weight="medium"),

@@ -111,7 +111,10 @@ def _revoke(key: rx.Var[KeyRow]) -> rx.Component:
 
 def _create() -> rx.Component:
     return rx.dialog.root(
-        rx.dialog.trigger(rx.button(rx.icon("plus", size=16), "Create key")),
+        rx.dialog.trigger(
+            # Its form offers what the page has loaded
+            rx.button(rx.icon("plus", size=16), "Create key", disabled=Keys.phase != "ready")
+        ),
         rx.dialog.content(
             rx.cond(Keys.secret != "", _secret(), _form()),
             max_width="31rem",

@@ -34,7 +34,7 @@ def _figures() -> rx.Component:
             rx.fragment(
                 figure("Spend so far", Overview.spend, Overview.period_name, loading=loading),
                 figure(
-                    "Expected this period",
+                    "Expected total",
                     Overview.expected,
                     Overview.band,
                     loading=(Overview.expected == "") & (Overview.forecast_problem == ""),

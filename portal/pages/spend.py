@@ -24,7 +24,7 @@ def page() -> rx.Component:
         stale(Spend.problem, Spend.phase),
         rx.cond(
             Spend.phase == "failed",
-            failed(Spend.problem, Spend.watch),
+            failed(Spend.problem, [Spend.watch, Plans.load]),
             rx.flex(
                 _figures(),
                 _lines(),
@@ -45,7 +45,7 @@ def _figures() -> rx.Component:
     return rx.grid(
         figure("Spend so far", Spend.total, Spend.period_name, loading=loading),
         figure(
-            "Expected this period",
+            "Expected total",
             Spend.expected,
             Spend.band,
             loading=(Spend.expected == "") & (Spend.forecast_problem == ""),

@@ -23,12 +23,14 @@ async def acting_as(farebox: Farebox, role: Role) -> AsyncIterator[None]:
     """Give the person at this machine another role for a while; the last owner has no other way."""
     await keys_of(farebox)  # whoever signs in first is made an owner
     connection = await asyncpg.connect(farebox.database_url)
-    change = "UPDATE members SET role = $1 WHERE role = $2"
+    change = (
+        "UPDATE members SET role = $1 FROM tenants WHERE tenants.id = tenant_id AND slug = 'local'"
+    )
     try:
-        assert await connection.execute(change, role, Role.OWNER) == "UPDATE 1"
+        assert await connection.execute(change, role) == "UPDATE 1"
         yield
     finally:
-        await connection.execute(change, Role.OWNER, role)
+        await connection.execute(change, Role.OWNER)
         await connection.close()
 
 

@@ -27,9 +27,8 @@ async def other_tenant(page: Page, farebox: Farebox) -> AsyncIterator[str]:
     )
     await connection.execute(
         "INSERT INTO members (tenant_id, user_id, role) SELECT 'ten_other', user_id, $1"
-        " FROM members WHERE role = $2",
+        " FROM members JOIN tenants ON tenants.id = tenant_id WHERE slug = 'local'",
         Role.DEVELOPER,
-        Role.OWNER,
     )
     yield OTHER
     await connection.execute("DELETE FROM tenants WHERE id = 'ten_other'")
