@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from backend_client.accounts import AsyncAccountsMethods
 from backend_client.billing import AsyncBillingMethods
+from backend_client.events import AsyncEventMethods
 from backend_client.invoices import AsyncInvoiceMethods
 from backend_client.metering import AsyncMeteringMethods
 from backend_client.reconciliation import AsyncReconciliationMethods
@@ -13,6 +14,7 @@ from backend_client.wallets import AsyncWalletMethods
 class AsyncFareboxClient(
     AsyncAccountsMethods,
     AsyncBillingMethods,
+    AsyncEventMethods,
     AsyncInvoiceMethods,
     AsyncMeteringMethods,
     AsyncReconciliationMethods,

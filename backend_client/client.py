@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from backend_client.accounts import AccountsMethods
 from backend_client.billing import BillingMethods
+from backend_client.events import EventMethods
 from backend_client.invoices import InvoiceMethods
 from backend_client.metering import MeteringMethods
 from backend_client.reconciliation import ReconciliationMethods
@@ -13,6 +14,7 @@ from backend_client.wallets import WalletMethods
 class FareboxClient(
     AccountsMethods,
     BillingMethods,
+    EventMethods,
     InvoiceMethods,
     MeteringMethods,
     ReconciliationMethods,

@@ -33,7 +33,7 @@ from tests.crash.installation import CrashableInstallation
 from tests.waiting import until
 
 BATCH = 500
-COUNTED_TOGETHER = 5_000
+COUNTED_TOGETHER = 10_000
 TENANTS = 20
 
 

@@ -4,13 +4,17 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Iterator
+from datetime import timedelta
 
 import structlog
 from prometheus_client import CollectorRegistry, Metric, generate_latest
 from prometheus_client.core import GaugeMetricFamily
 from sqlalchemy.exc import SQLAlchemyError
 
+from backend.errors import Unavailable
 from backend.metering.drift import latest_drift
+from backend.metering.pipeline import look_at_pipeline
+from backend.metering.stream import UsageStream
 from backend.storage.database import Database
 
 _log = structlog.get_logger(__name__)
@@ -29,13 +33,14 @@ class _Collected:
         return iter(self._metrics)
 
 
-async def read_gauges(database: Database) -> bytes:
-    """Return the gauges in Prometheus's text; without those of a database that does not answer."""
-    try:
-        metrics = await asyncio.wait_for(_read(database), _PATIENCE_SECONDS)
-    except (SQLAlchemyError, OSError, TimeoutError) as error:
-        _log.warning("metrics.gauges_left_out", error=str(error) or type(error).__name__)
-        return b""
+async def read_gauges(database: Database, stream: UsageStream) -> bytes:
+    """Return the gauges in Prometheus's text; without those of an engine that does not answer."""
+    metrics: list[Metric] = []
+    for reading in (_read(database), _pipeline(database, stream)):
+        try:
+            metrics += await asyncio.wait_for(reading, _PATIENCE_SECONDS)
+        except (SQLAlchemyError, OSError, TimeoutError, Unavailable) as error:
+            _log.warning("metrics.gauges_left_out", error=str(error) or type(error).__name__)
     registry = CollectorRegistry()
     registry.register(_Collected(metrics))
     return generate_latest(registry)
@@ -51,3 +56,28 @@ async def _read(database: Database) -> list[Metric]:
         for model, meter, ratio in await latest_drift(connection):
             drift.add_metric([model, meter], float(ratio))
     return [drift]
+
+
+async def _pipeline(database: Database, stream: UsageStream) -> list[Metric]:
+    js = await stream.jetstream()
+    async with database.begin() as connection:
+        now = await look_at_pipeline(connection, js, stream.name)
+    lag = 0.0 if now.oldest_waiting_at is None else _seconds(now.as_of - now.oldest_waiting_at)
+    return [
+        GaugeMetricFamily(f"farebox_usage_{name}", told, value=value)
+        for name, told, value in (
+            (
+                "waiting_messages",
+                "Messages that wait to be counted",
+                now.waiting_messages,
+            ),
+            ("waiting_bytes", "Bytes that wait to be counted", now.waiting_bytes),
+            ("stream_bytes", "Bytes that may wait before ingest answers 429", now.most_bytes),
+            ("lag_seconds", "Seconds that the oldest of them has waited", lag),
+            ("dead_letters", "Messages that could not be counted", now.dead_letters),
+        )
+    ]
+
+
+def _seconds(waited: timedelta) -> float:
+    return max(0.0, waited.total_seconds())

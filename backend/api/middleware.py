@@ -14,6 +14,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from backend.api.problems import problem_response
 from backend.errors import TooLarge
 from backend.ids import new_id
+from backend_client.types.events import IngestResult
 
 _log = structlog.get_logger("farebox.request")
 _SANE_ID = re.compile(r"^[A-Za-z0-9_.:-]{1,128}$")
@@ -36,6 +37,18 @@ class Metrics:
             ["method", "route"],
             registry=self.registry,
         )
+        self.events = Counter(
+            "farebox_ingest_events_total",
+            "Events sent to this process, by what became of them",
+            ["verdict"],
+            registry=self.registry,
+        )
+
+    def note_verdict(self, result: IngestResult) -> None:
+        """Count the events of a request."""
+        self.events.labels("accepted").inc(result.accepted)
+        self.events.labels("duplicate").inc(result.duplicates)
+        self.events.labels("rejected").inc(result.rejected)
 
 
 class RequestContext:

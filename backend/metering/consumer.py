@@ -31,7 +31,7 @@ from backend.storage.database import Database
 _log = structlog.get_logger(__name__)
 
 _BATCH_MESSAGES = 50
-_BATCH_EVENTS = 5_000
+_BATCH_EVENTS = 10_000
 _WAIT_SECONDS = 1.0
 _ACK_WAIT_SECONDS = 5.0
 _PAUSE_SECONDS = 0.5

@@ -118,6 +118,11 @@ class UsageStream:
         return stream
 
     @property
+    def name(self) -> str:
+        """Its name in JetStream."""
+        return self._settings.stream_name
+
+    @property
     def client(self) -> Client | None:
         """The connection, if there is one: for requests to the worker."""
         return self._client

@@ -95,7 +95,9 @@ async def preview_events(
 
 async def _take(services: Services, caller: Principal, request: Request) -> IngestResult:
     async with _members(services, request) as members:
-        return await services.ingest.take(caller, members)
+        result = await services.ingest.take(caller, members)
+    request.app.state.metrics.note_verdict(result)
+    return result
 
 
 @asynccontextmanager

@@ -34,7 +34,7 @@ async def readyz(services: ServicesNow) -> JSONResponse:
 
 @router.get("/metrics", response_class=Response)
 async def metrics(request: Request, services: ServicesNow) -> Response:
-    """Give Prometheus this process's counters, and what the database tells of all."""
+    """Give Prometheus this process's counters, and what the engines tell of all."""
     counters = generate_latest(request.app.state.metrics.registry)
-    gauges = await read_gauges(services.database)
+    gauges = await read_gauges(services.database, services.stream)
     return Response(counters + gauges, media_type=CONTENT_TYPE_LATEST)
