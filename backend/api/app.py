@@ -12,6 +12,7 @@ from backend.accounts.identity import IdentityProvider
 from backend.api import problems
 from backend.api.bodies import BodyBudget
 from backend.api.dependencies import Services
+from backend.api.document import DescribedApi
 from backend.api.middleware import BodyLimit, Metrics, RequestContext
 from backend.api.routers import (
     agreements,
@@ -123,7 +124,7 @@ def create_app(settings: Settings) -> FastAPI:
             await database.close()
             side_process.close()
 
-    app = FastAPI(
+    app = DescribedApi(
         title="Farebox",
         version="1",
         summary="Metering, pricing and billing of an AI API",
