@@ -14,11 +14,14 @@ import pytest
 from openai import AsyncOpenAI
 from sqlalchemy import select
 
+from backend.accounts.members import add_member, upsert_user
+from backend.accounts.sessions import begin_session
 from backend.engines.model import MODEL, model_command
 from backend.engines.processes import start_and_wait
 from backend.settings import Settings, Upstream
 from backend.storage.database import Database
 from backend.storage.tables import events
+from backend_client.types.accounts import Role
 from tests.api.conftest import api, app, operator, session, worker
 from tests.api.conftest import api_settings as bare_settings
 from tests.client.conftest import url
@@ -29,6 +32,7 @@ from tests.waiting import until
 __all__ = ["api", "app", "bare_settings", "operator", "session", "url", "worker"]
 
 MakeKey = Callable[..., Awaitable[str]]
+Join = Callable[[str], Awaitable[dict[str, str]]]
 OpenClient = Callable[..., AsyncOpenAI]
 
 
@@ -94,6 +98,26 @@ async def make_key(api: httpx.AsyncClient, session: dict[str, str]) -> MakeKey:
         return str(answer.json()["secret"])
 
     return made
+
+
+@pytest.fixture
+def join(database: Database, api: httpx.AsyncClient, operator: dict[str, str]) -> Join:
+    """Makes a tenant on a plan; returns a session's headers of its owner."""
+
+    async def joined(plan: str) -> dict[str, str]:
+        wanted = {"slug": plan, "name": plan, "plan": plan}
+        made = await api.post("/v1/tenants", headers=operator, json=wanted)
+        assert made.status_code == 201, made.text
+        tenant_id = made.json()["id"]
+        async with database.begin() as connection:
+            user = await upsert_user(
+                connection, issuer="test", subject=plan, name="Owner", email=None
+            )
+            await add_member(connection, tenant_id, user, Role.OWNER)
+            session = await begin_session(connection, user, tenant_id, seconds=600)
+        return {"authorization": f"Bearer {session.token}"}
+
+    return joined
 
 
 @pytest.fixture
