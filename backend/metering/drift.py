@@ -26,8 +26,9 @@ from backend_client.types.drift import DriftReport, DriftRow, ModelDrift
 _log = structlog.get_logger(__name__)
 
 PASS_SECONDS = 300
-"""Between two passes. Each computes today and the two days before it."""
+"""Between two passes. Each computes today."""
 RECENT_DAYS = 3
+"""Today and those before it that are computed every hour, for events that come in late."""
 KEPT_FRESH_DAYS = 35
 """Days in which late events and corrections show within a day; older ones stay as they were."""
 _LOCK = 0x6472_6966_74  # "drift" in ASCII: one worker makes the pass
@@ -62,11 +63,14 @@ _DAYS = text(
             CAST(:first AS date), CAST(:last AS date), interval '1 day'
         ) AS series (moment)
     ) AS days (day)
-    WHERE day > CAST(:last AS date) - CAST(:recent AS integer)
-        OR NOT EXISTS (
-            SELECT 1 FROM token_drift
-            WHERE token_drift.day = days.day AND computed_at > now() - interval '1 day'
-        )
+    WHERE NOT EXISTS (
+        SELECT 1 FROM token_drift
+        WHERE token_drift.day = days.day AND computed_at > now() - CASE
+            WHEN days.day = CAST(:last AS date) THEN interval '0'
+            WHEN days.day > CAST(:last AS date) - CAST(:recent AS integer) THEN interval '1 hour'
+            ELSE interval '1 day'
+        END
+    )
     ORDER BY day
     """
 )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
@@ -114,6 +115,16 @@ async def test_the_same_import_again_is_the_one_that_was(
     cursor = {"cursor": listed.json()["next_cursor"]}
     rest = await api.get("/v1/reconciliations", headers=operator, params=cursor)
     assert [one["id"] for one in rest.json()["items"]] == [first.json()["id"]]
+
+
+async def test_the_same_import_at_the_same_time_is_one(
+    api: httpx.AsyncClient, operator: Headers, metered: Database
+) -> None:
+    page = openai_usage({}, {"model": "other"})
+    answers = await asyncio.gather(*(send(api, operator, page) for _ in range(4)))
+    assert sorted(answer.status_code for answer in answers) == [200, 200, 200, 201]
+    assert len({answer.json()["id"] for answer in answers}) == 1
+    assert {answer.json()["open"] for answer in answers} == {4}
 
 
 async def test_a_discrepancy_is_explained_and_settled(

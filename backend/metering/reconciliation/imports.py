@@ -23,6 +23,7 @@ from backend.metering.reconciliation.names import ModelNames
 from backend.metering.reconciliation.rates import load_rates
 from backend.metering.reconciliation.reading import ALL, Sums
 from backend.metering.reconciliation.store import find_reconciliation, reconciliation_row
+from backend.pricing.money import exact_arithmetic
 from backend.settings import Settings
 from backend.storage.tables import discrepancies, models, provider_entries, reconciliations
 from backend_client.types.common import plain
@@ -200,7 +201,10 @@ async def _match(
 
 
 def _sum(one: Decimal | None, other: Decimal | None) -> Decimal | None:
-    return other if one is None else one if other is None else one + other
+    if one is None or other is None:
+        return other if one is None else one
+    with exact_arithmetic():
+        return one + other
 
 
 def _place(row: RowMapping) -> tuple[date, str, str, str]:
