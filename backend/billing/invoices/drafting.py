@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from decimal import Decimal
@@ -24,11 +24,11 @@ from backend.billing.invoices.composing import (
 from backend.billing.invoices.cursors import Unbilled
 from backend.billing.invoices.late_usage import Mark, billed, usage_marks
 from backend.billing.prepayment import paid_by_wallet
-from backend.billing.spend import metered_period, report
+from backend.billing.spend import metered_period, plain_period, report
 from backend.billing.wallets.grants import used_by_calls
 from backend.pricing.periods import BillingPeriod
 from backend.settings import Settings
-from backend.storage.tables import invoice_lines, invoices
+from backend.storage.tables import contracts, invoice_lines, invoices
 from backend_client.types.accounts import Tenant
 from backend_client.types.invoices import InvoiceKind
 from backend_client.types.spend import Period, SpendLine
@@ -36,11 +36,15 @@ from backend_client.types.spend import Period, SpendLine
 
 @dataclass(frozen=True, slots=True)
 class Draft:
-    """The lines of an invoice to come. ``marks`` are to be kept when it is issued."""
+    """The lines of an invoice to come. ``marks`` are to be kept when it is issued.
+
+    ``net_days`` are those of the contract, if it has any.
+    """
 
     of: Unbilled
     lines: list[ComposedLine]
     marks: list[Mark]
+    net_days: int | None = None
 
 
 @dataclass(slots=True)
@@ -54,6 +58,7 @@ class Ground:
     before: defaultdict[str, list[tuple[str, Decimal]]] = field(
         default_factory=lambda: defaultdict(list)
     )
+    net_days: dict[str, int] = field(default_factory=dict)
 
 
 async def ground(
@@ -80,9 +85,11 @@ async def ground(
     ]
     found = Ground(await usage_marks(connection, windows))
     for tenant_id, periods in past.items():
-        for period, mark in periods:
-            if found.marks[tenant_id, period.start] != mark:
-                found.changed[tenant_id].append(period)
+        changed = [found.marks[tenant_id, period.start] != mark for period, mark in periods]
+        if any(changed):
+            # What follows too: a commitment over a term counts on from period to period
+            first = changed.index(True)
+            found.changed[tenant_id] += [period for period, _ in periods[first:]]
     starts = {one.tenant.id: one.period.start for one in open_ones}
     query = (
         select(
@@ -99,7 +106,23 @@ async def ground(
     for tenant_id, start, number, subtotal in await connection.execute(query):
         if start == starts[tenant_id]:
             found.before[tenant_id].append((number, subtotal))
+    found.net_days = await _net_days(connection, starts)
     return found
+
+
+async def _net_days(connection: AsyncConnection, starts: Mapping[str, datetime]) -> dict[str, int]:
+    """Return the payment terms of the contracts that are in force where periods start."""
+    query = select(
+        contracts.c.tenant_id,
+        contracts.c.start_at,
+        contracts.c.end_at,
+        contracts.c.definition["net_days"].as_integer().label("net_days"),
+    ).where(contracts.c.tenant_id.in_(list(starts)))
+    return {
+        row.tenant_id: row.net_days
+        for row in await connection.execute(query)
+        if row.net_days is not None and row.start_at <= starts[row.tenant_id] < row.end_at
+    }
 
 
 async def draft(connection: AsyncConnection, one: Unbilled, known: Ground, now: datetime) -> Draft:
@@ -112,14 +135,23 @@ async def draft(connection: AsyncConnection, one: Unbilled, known: Ground, now: 
         again = await period_lines(connection, tenant, period, now)
         lines += late_lines(again, await invoiced_of(connection, tenant.id, period))
         marks.append((tenant.id, period, known.marks[tenant.id, period.start]))
-    return Draft(one, lines, marks)
+    return Draft(one, lines, marks, known.net_days.get(tenant.id))
 
 
 async def period_lines(
-    connection: AsyncConnection, tenant: Tenant, period: BillingPeriod, now: datetime
+    connection: AsyncConnection,
+    tenant: Tenant,
+    period: BillingPeriod,
+    now: datetime,
+    *,
+    running: bool = False,
 ) -> list[ComposedLine]:
-    """Rate any period of a tenant by its usage as it is now; take off what was prepaid."""
-    opened = await metered_period(connection, tenant, period)
+    """Rate any period of a tenant by its usage as it is now; take off what was prepaid.
+
+    While a period is ``running`` what is missing to a commitment is not asked for.
+    """
+    rated_as = plain_period if running else metered_period
+    opened = await rated_as(connection, tenant, period)
     rated = opened.rate()
     told = report(opened, rated, now)
     lines = lines_of(told)

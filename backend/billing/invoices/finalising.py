@@ -101,7 +101,7 @@ async def bill_progress(
     if one is None or threshold is None or not one.period.start <= now < one.period.end:
         return None
     known: Ground = await ground(connection, [one], now, settings)
-    lines = await period_lines(connection, one.tenant, one.period, now)
+    lines = await period_lines(connection, one.tenant, one.period, now, running=True)
     lines += less_invoiced_before(period_of(one.period), known.before.get(tenant_id, ()))
     if not lines or total_of(lines) < threshold or not worth_invoicing(lines):
         return None
@@ -123,6 +123,7 @@ async def _close(
             one.of.profile,
             one.of.period,
             one.lines,
+            net_days=one.net_days,
         )
         for one in drafts
         if worth_invoicing(one.lines)

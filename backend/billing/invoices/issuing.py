@@ -58,7 +58,8 @@ _FINALISE = text(
 class ToIssue:
     """An invoice that has all but its number. ``id`` is the draft's.
 
-    ``taxes`` are those of the invoice that it replaces; else they follow from the profile.
+    ``taxes`` are those of the invoice that it replaces, ``net_days`` its or the contract's; where
+    there are none the profile says.
     """
 
     id: str
@@ -69,6 +70,7 @@ class ToIssue:
     lines: Sequence[ComposedLine]
     replaces: str | None = None
     taxes: list[Tax] | None = None
+    net_days: int | None = None
 
 
 async def issue(
@@ -167,6 +169,7 @@ def _row(one: ToIssue, number: str, settings: Settings, now: datetime) -> dict[s
     taxes = one.profile.taxes(subtotal, currency) if one.taxes is None else one.taxes
     with exact_arithmetic():
         total = subtotal + on_top(taxes)
+    net_days = one.profile.net_days(settings) if one.net_days is None else one.net_days
     return {
         "tenant_id": one.tenant.id,
         "id": one.id,
@@ -178,7 +181,7 @@ def _row(one: ToIssue, number: str, settings: Settings, now: datetime) -> dict[s
         "period_end": one.period.end,
         "time_zone": one.period.time_zone,
         "issued_at": now,
-        "due_at": due_date(now, one.profile.net_days(settings)),
+        "due_at": due_date(now, net_days),
         "subtotal": subtotal,
         "tax": on_top(taxes),
         "total": total,

@@ -1,4 +1,8 @@
-"""Usage that came after its period was invoiced: found by a mark that stands for the rollups."""
+"""What changed after its period was invoiced: found by a mark that stands for what was rated.
+
+The mark has the rollups of the period in it, and how many contracts, amendments and coupons the
+tenant has: one that is agreed later for the time before is billed like late usage.
+"""
 
 from __future__ import annotations
 
@@ -37,10 +41,25 @@ _MARKS = text(
 )
 
 
+_AGREED = text(
+    """
+    SELECT tenant_id, string_agg(kind || count, '.' ORDER BY kind) FROM (
+      SELECT tenant_id, 'a' AS kind, count(*) FROM contract_amendments
+      WHERE tenant_id = ANY(:tenants) GROUP BY 1
+      UNION ALL
+      SELECT tenant_id, 'c', count(*) FROM contracts WHERE tenant_id = ANY(:tenants) GROUP BY 1
+      UNION ALL
+      SELECT tenant_id, 'r', count(*) FROM coupon_redemptions
+      WHERE tenant_id = ANY(:tenants) GROUP BY 1
+    ) AS agreed GROUP BY tenant_id
+    """
+).bindparams(bindparam("tenants", type_=ARRAY(Text)))
+
+
 async def usage_marks(
     connection: AsyncConnection, windows: Sequence[Window]
 ) -> dict[tuple[str, datetime], str]:
-    """Return the mark of the rollups in each window, by tenant and start.
+    """Return the mark of what is rated in each window, by tenant and start.
 
     Read marks before the usage itself: what lands in between is then billed, and its mark only
     found to be old; it is never missed.
@@ -55,7 +74,12 @@ async def usage_marks(
             "ends": [end for _, _, end in windows],
         },
     )
-    return {(tenant_id, start): mark for tenant_id, start, mark in found}
+    tenants = sorted({tenant_id for tenant_id, _, _ in windows})
+    rows = await connection.execute(_AGREED, {"tenants": tenants})
+    agreed = {tenant_id: f" {words}" for tenant_id, words in rows}
+    return {
+        (tenant_id, start): mark + agreed.get(tenant_id, "") for tenant_id, start, mark in found
+    }
 
 
 async def billed(

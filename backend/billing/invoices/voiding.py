@@ -71,7 +71,7 @@ async def _give_back(connection: AsyncConnection, row: RowMapping, now: datetime
 async def _reissue(
     connection: AsyncConnection, settings: Settings, tenant: Tenant, row: RowMapping, now: datetime
 ) -> str:
-    """Issue a void invoice again: the same lines and taxes, to the customer as named today."""
+    """Issue a void invoice again: its lines, taxes and terms, to the customer as named today."""
     if row["replaced_by"] is not None:
         return str(row["replaced_by"])
     made = ToIssue(
@@ -83,6 +83,7 @@ async def _reissue(
         await _stored_lines(connection, row),
         replaces=row["id"],
         taxes=[Tax.model_validate(tax) for tax in row["taxes"]],
+        net_days=(row["due_at"] - row["issued_at"]).days,
     )
     await connection.execute(
         update(invoices)
