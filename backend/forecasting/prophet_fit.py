@@ -13,6 +13,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 _YEARLY_DAYS = 330
+_MOST_ITERATIONS = 2_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,7 +54,9 @@ def fit_series(
     start = pd.Timestamp(first + timedelta(days=begun))
     known = len(daily) - begun
     dates = pd.date_range(start, periods=known + days)
-    model.fit(pd.DataFrame({"ds": dates[:known], "y": list(daily[begun:])}), seed=seed)
+    # By itself Prophet takes Newton's method below 100 days, which may need many seconds.
+    history = pd.DataFrame({"ds": dates[:known], "y": list(daily[begun:])})
+    model.fit(history, seed=seed, algorithm="LBFGS", iter=_MOST_ITERATIONS)
     # Prophet draws from NumPy's global generator; nothing else in this process does.
     np.random.seed(seed % 2**32)
     # Prophet samples one row of trends a day; the past's have no uncertainty.
