@@ -42,9 +42,13 @@ def asked(line: str, variables: dict[str, str]) -> tuple[dict[str, Any], int]:
         if option == "-H":
             name, _, text = value.partition(": ")
             request["headers"][name] = text
+        elif option == "-X":
+            request["method"] = value
         else:
             assert option == "-d", line
-            request |= {"method": "POST", "content": value}
+            request["content"] = value
+            if request["method"] == "GET":
+                request["method"] = "POST"
     return request, int(status)
 
 
@@ -61,6 +65,7 @@ async def variables(
         "SESSION": session["authorization"].removeprefix("Bearer "),
         "OPERATOR": operator["authorization"].removeprefix("Bearer "),
         "KEY": key.json()["secret"],
+        "KEY_ID": key.json()["id"],
         "APPLICATION": application,
     }
 

@@ -49,6 +49,18 @@ class Caller:
 
         return collect()
 
+    def listed(self, url: str, credential: str, name: str) -> Awaitable[list[Any]]:
+        """All items of a list that is fetched as it is come to."""
+        client = self._kind(url, credential)
+        self._opened.append(client)
+        if isinstance(client, FareboxClient):
+            return asyncio.to_thread(lambda: list(getattr(client, name)()))
+
+        async def collect() -> list[Any]:
+            return [item async for item in getattr(client, name)()]
+
+        return collect()
+
     async def close(self) -> None:
         for client in self._opened:
             if isinstance(client, FareboxClient):

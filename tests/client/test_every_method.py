@@ -13,6 +13,7 @@ import pytest
 from hatchling.builders.wheel import WheelBuilder
 
 from backend.accounts.members import add_member, upsert_user
+from backend.accounts.sessions import begin_session
 from backend.billing.catalog import load_catalog
 from backend.storage.database import Database
 from backend_client import (
@@ -25,10 +26,15 @@ from backend_client import (
     Unauthenticated,
 )
 from backend_client.types.accounts import (
+    ApiKeyChange,
     ApiKeyCreate,
+    ApiKeyRotate,
     ApplicationCreate,
+    InvitationAccept,
+    InvitationCreate,
     LocalSessionCreate,
     MemberChange,
+    RateLimits,
     Role,
     Scope,
     SessionChange,
@@ -118,6 +124,12 @@ async def test_keys_and_applications(client: Caller, url: str, token: str) -> No
     assert [one.field for one in raised.value.errors] == ["models"]
     with pytest.raises(NotFound):
         await person("key", "key_none")
+    change = ApiKeyChange(limits=RateLimits(requests_per_minute=5))
+    assert (await person("change_key", key.id, change)).limits.requests_per_minute == 5
+    rotated = await person("rotate_key", key.id, ApiKeyRotate(grace_seconds=60))
+    assert rotated.secret != key.secret
+    for secret in (key.secret, rotated.secret):
+        assert (await client(url, secret)("me")).scopes == [Scope.USAGE_READ]
     await person("revoke_key", key.id)
     await person("revoke_key", key.id)
     assert (await person("key", key.id)).revoked_at is not None
@@ -148,6 +160,29 @@ async def test_members(client: Caller, url: str, token: str, database: Database)
     await person("remove_member", user)
     with pytest.raises(NotFound):
         await person("remove_member", user)
+
+
+async def test_invitations_and_audit(
+    client: Caller, url: str, token: str, operator_key: str, database: Database
+) -> None:
+    person = client(url, token)
+    other = await client(url, operator_key)("create_tenant", TenantCreate(slug="two", name="Two"))
+    async with database.begin() as connection:
+        user = await upsert_user(connection, issuer="t", subject="2", name="Two", email=None)
+        await add_member(connection, other.id, user, Role.OWNER)
+        session = await begin_session(connection, user, other.id, seconds=600)
+    made = await person("invite", InvitationCreate(role=Role.BILLING))
+    closed = await person("invite", InvitationCreate(role=Role.VIEWER))
+    await person("revoke_invitation", closed.id)
+    second = client(url, session.token)
+    joined = await second("accept_invitation", InvitationAccept(secret=made.secret))
+    assert (joined.tenant.slug, joined.role) == ("local", Role.BILLING)
+    with pytest.raises(NotFound):
+        await second("accept_invitation", InvitationAccept(secret=closed.secret))
+    assert [one.accepted_by for one in await person("invitations")] == [None, user]
+    audit = await client.listed(url, token, "audit")
+    assert audit[0].action == "invitation.accept"
+    assert (audit[0].actor_name, audit[0].target) == ("Two", made.id)
 
 
 async def test_tenants(client: Caller, url: str, operator_key: str, token: str) -> None:
