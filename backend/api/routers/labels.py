@@ -30,7 +30,7 @@ async def get_labels(
         return Page(items=await list_labels(connection, caller.tenant_id))
 
 
-@router.put("/v1/labels/{label}")
+@router.put("/v1/labels/{label:path}")
 async def put_label(
     services: ServicesNow, caller: Operator, label: Name, tenant: Tenant = None
 ) -> DeclaredLabel:
@@ -45,7 +45,7 @@ async def put_label(
         return declared
 
 
-@router.delete("/v1/labels/{label}", status_code=204)
+@router.delete("/v1/labels/{label:path}", status_code=204)
 async def delete_label(
     services: ServicesNow, caller: Operator, label: Name, tenant: Tenant = None
 ) -> None:
