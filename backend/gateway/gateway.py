@@ -66,7 +66,7 @@ class Gateway:
         found = self._upstreams.serving(request["model"])
         if found is None:
             raise ModelNotFound(f"The model {request['model']!r} has no provider at present.")
-        await self._recorder.require_room()
+        self._recorder.require_room()
         provider, own_name = found
         # An id of our own: with one that callers choose, a repeated one would go unbilled.
         call = Call(admitted, provider, {**request, "model": own_name}, new_id("req"))

@@ -41,9 +41,8 @@ class Recorder:
         self._tasks: set[asyncio.Task[None]] = set()
         self._stranded = 0
 
-    async def require_room(self) -> None:
+    def require_room(self) -> None:
         """Raise ``Unavailable`` while the usage of one more call could not be recorded."""
-        await self._stream.jetstream()
         if self._stranded >= _MOST_STRANDED:
             raise Unavailable("Usage can't be recorded at present.", retry_after_seconds=5)
 
@@ -116,6 +115,9 @@ class Recorder:
             pause = min(pause * 2, _LONGEST_PAUSE_SECONDS)
 
     async def _published(self, event: AcceptedEvent) -> bool:
+        client = self._stream.client
+        if client is not None and not client.is_connected:
+            return False  # known to be away: nobody has to wait for what can't be confirmed
         try:
             await self._stream.publish([event])
         except Unavailable as error:
