@@ -63,7 +63,8 @@ async def test_what_was_lost_or_wrong_is_put_right(database: Database) -> None:
         wrong = (
             "DELETE FROM rollups WHERE model = 'model-0'",
             "UPDATE rollups SET quantity = quantity + 0.000000001 WHERE model = 'model-1'",
-            "UPDATE rollups SET meter = 'unheard_of' WHERE meter = 'requests' AND model = 'model-2'",
+            "UPDATE rollups SET meter = 'unheard_of'"
+            " WHERE meter = 'requests' AND model = 'model-2'",
         )
         for statement in wrong:
             await connection.execute(f"{statement} AND tenant_id = '{tenant.id}'")
