@@ -141,7 +141,8 @@ def upgrade() -> None:
             name=op.f("ck_invoices_state"),
         ),
         sa.CheckConstraint(
-            "CASE WHEN total < 0 THEN credited = 0 AND paid IN (0, total) ELSE paid >= 0 AND credited >= 0 AND paid + credited <= total END",
+            "CASE WHEN total < 0 THEN credited = 0 AND paid IN (0, total)"
+            " ELSE paid >= 0 AND credited >= 0 AND paid + credited <= total END",
             name=op.f("ck_invoices_not_overpaid"),
         ),
         sa.CheckConstraint("total = subtotal + tax", name=op.f("ck_invoices_total")),
