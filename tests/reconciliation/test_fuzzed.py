@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+import random
 import tracemalloc
 from collections.abc import Iterator
 from typing import Any
@@ -85,6 +86,25 @@ def test_a_damaged_file(
     content, options = file
     at = place % len(content)
     read_or_refuse(content[:at] + damage + content[at + (not insert) * len(damage) :], options)
+
+
+rows = st.tuples(st.integers(1, 28), st.sampled_from(["m", "n"]), st.decimals(0, 10**12, places=3))
+
+
+@given(st.lists(rows, min_size=1, max_size=12), st.randoms())
+def test_the_order_of_lines_does_not_matter(
+    lines: list[tuple[int, str, Any]], order: random.Random
+) -> None:
+    written = [f"2025-10-{day:02},{model},{amount},,x" for day, model, amount in lines]
+    shuffled = order.sample(written, len(written))
+    one, other = (
+        read_or_refuse("\n".join(["Date,Model,In,Out,Team", *each]).encode(), {"mapping": WIDE})
+        for each in (written, shuffled)
+    )
+    assert one is not None
+    assert other is not None
+    assert one.sums == other.sums
+    assert one.covered == other.covered
 
 
 @given(

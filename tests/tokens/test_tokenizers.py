@@ -190,6 +190,22 @@ async def test_a_provider_that_does_not_say_is_stood_in_for(
     assert not counted.exact
 
 
+class NeverAnswers(TwoWordsAToken):
+    """A provider that hangs."""
+
+    async def tokenize(self, text: str) -> int | None:
+        await asyncio.Event().wait()
+        return 0
+
+
+async def test_a_provider_that_hangs_is_not_waited_for(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("backend.metering.tokens.tokenizer.PATIENCE_SECONDS", 0.01)
+    tokenizer = tokenizer_for("upstream", model="own", remote=NeverAnswers())
+    counted = await tokenizer.count_chat([{"role": "user", "content": "one two"}])
+    assert counted.total > 0
+    assert not counted.exact
+
+
 async def test_counting_a_long_text_leaves_the_loop_free() -> None:
     text = "The quick brown fox, 12345 — naïve façade; " * 50_000
     tokenizer = tokenizer_for("tiktoken:o200k_base", model="gpt-4o")

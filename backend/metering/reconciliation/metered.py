@@ -17,6 +17,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from sqlalchemy.types import Text
 
 from backend.metering.reconciliation.evidence import day_bounds
+from backend.pricing.money import exact_arithmetic
 
 _LONGEST_SERIES_DAYS = 93
 """Quarter hours are compared over a quarter of a year at most; over more, days alone are."""
@@ -27,17 +28,19 @@ _WHERE = """
     WHERE bucket >= :start AND bucket < :end AND model = ANY(:models)
 """
 _MODELS = bindparam("models", type_=ARRAY(Text))
+_CALLS = "sum(event_count) FILTER (WHERE meter = 'requests')"
 _DAYS = text(
     f"""
     SELECT (bucket AT TIME ZONE :zone)::date AS day, model, {_METER} AS meter,
-           sum(quantity) AS quantity,
-           sum(event_count) FILTER (WHERE meter = 'requests') AS calls
+           sum(quantity) AS quantity, {_CALLS} AS calls
     {_WHERE} GROUP BY 1, 2, 3
     """
 ).bindparams(_MODELS)
 _QUARTERS = text(
-    f"SELECT model, {_METER} AS meter, bucket, sum(quantity) AS quantity {_WHERE} "
-    "GROUP BY 1, 2, 3 ORDER BY 1, 2, 3"
+    f"""
+    SELECT bucket, model, {_METER} AS meter, sum(quantity) AS quantity, {_CALLS} AS calls
+    {_WHERE} GROUP BY 1, 2, 3 ORDER BY 1, 2, 3
+    """
 ).bindparams(_MODELS)
 
 
@@ -48,6 +51,17 @@ class Metered:
     days: dict[tuple[date, str, str], Decimal] = field(default_factory=dict)
     quarters: dict[tuple[str, str], list[tuple[datetime, Decimal]]] = field(default_factory=dict)
     failed: dict[tuple[date, str], Decimal] = field(default_factory=dict)
+
+    def add(
+        self, day: date, model: str, meter: str, quantity: Decimal, calls: Decimal | None
+    ) -> None:
+        """Add to a day; ``calls`` counts the events of the meter ``requests``, failed ones too."""
+        with exact_arithmetic():
+            place = (day, model, meter)
+            self.days[place] = self.days.get(place, Decimal(0)) + quantity
+            if meter == "requests" and calls is not None:
+                before = self.failed.get((day, model), Decimal(0))
+                self.failed[day, model] = before + max(Decimal(0), calls - quantity)
 
 
 async def metered_usage(
@@ -64,14 +78,16 @@ async def metered_usage(
     start, end = day_bounds(first_day, zone)[0], day_bounds(last_day, zone)[1]
     asked = {"start": start, "end": end, "models": sorted(models)}
     found = Metered()
-    rows = await connection.execute(_DAYS, {**asked, "zone": zone.key})
-    for day, model, meter, quantity, calls in rows:
-        found.days[day, model, meter] = quantity
-        if meter == "requests":
-            found.failed[day, model] = max(Decimal(0), calls - quantity)
-    if (last_day - first_day).days < _LONGEST_SERIES_DAYS:
-        margin = timedelta(days=1)
-        asked |= {"start": start - margin, "end": end + margin}
-        for model, meter, bucket, quantity in await connection.execute(_QUARTERS, asked):
-            found.quarters.setdefault((model, meter), []).append((bucket, quantity))
+    if (last_day - first_day).days >= _LONGEST_SERIES_DAYS:
+        rows = await connection.execute(_DAYS, {**asked, "zone": zone.key})
+        for day, model, meter, quantity, calls in rows:
+            found.add(day, model, meter, quantity, calls)
+        return found
+    # The quarter hours hold the days too: one walk over the rollups.
+    margin = timedelta(days=1)
+    asked |= {"start": start - margin, "end": end + margin}
+    for bucket, model, meter, quantity, calls in await connection.execute(_QUARTERS, asked):
+        found.quarters.setdefault((model, meter), []).append((bucket, quantity))
+        if start <= bucket < end:
+            found.add(bucket.astimezone(zone).date(), model, meter, quantity, calls)
     return found

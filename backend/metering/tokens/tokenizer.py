@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import asyncio
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Sequence
-from typing import Protocol
+from collections.abc import Awaitable, Callable, Sequence
+from typing import Protocol, TypeVar
 
 from backend.metering.tokens.counts import (
     Message,
@@ -21,6 +22,12 @@ from backend.metering.tokens.pool import INLINE_CHARACTERS, count_text_off_loop,
 
 FALLBACK = "o200k_base"
 """Counts for a provider that can't even tokenize any more: about what its users' models average."""
+
+
+PATIENCE_SECONDS = 5.0
+"""How long a provider may take to tokenize: a call's bill and its caller wait for it."""
+
+Answer = TypeVar("Answer")
 
 
 class RemoteTokenizer(Protocol):
@@ -148,13 +155,21 @@ class UpstreamTokenizer(Tokenizer):
     async def _prompt(self, messages: Sequence[Message], tools: Sequence[Tool]) -> int | None:
         if self._remote is None:
             return None
-        prompt = await self._remote.prompt_text(list(messages), list(tools) or None)
+        asking = self._remote.prompt_text(list(messages), list(tools) or None)
+        prompt = await _patiently(asking)
         return None if prompt is None else (await self._count(prompt))[0]
 
     async def _count(self, text: str) -> tuple[int, bool]:
         if not text:
             return 0, True
-        count = None if self._remote is None else await self._remote.tokenize(text)
+        count = None if self._remote is None else await _patiently(self._remote.tokenize(text))
         if count is None:
             return await count_text_off_loop(FALLBACK, text), False
         return count, True
+
+
+async def _patiently(asking: Awaitable[Answer]) -> Answer | None:
+    try:
+        return await asyncio.wait_for(asking, PATIENCE_SECONDS)
+    except TimeoutError:
+        return None
