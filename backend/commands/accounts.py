@@ -145,7 +145,7 @@ def remove_tenant(
     id_or_slug: Annotated[str, typer.Argument(metavar="ID|SLUG")],
     yes: Annotated[bool, typer.Option("--yes", help="Remove without asking.")] = False,
 ) -> None:
-    """Remove a tenant with all that it has, its usage included. There is no way back."""
+    """Remove a tenant with all that it has but its invoices. There is no way back."""
 
     async def look(connection: AsyncConnection) -> Tenant:
         return await find_tenant(connection, id_or_slug)

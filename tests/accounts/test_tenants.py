@@ -6,8 +6,9 @@ from typing import Any
 
 import httpx
 import pytest
-from sqlalchemy import func, insert, select
+from sqlalchemy import Table, func, insert, select
 
+from backend.accounts.tenants import UNTIED
 from backend.storage.database import Database
 from backend.storage.tables import metadata, usage_versions
 from tests.accounts.conftest import Headers
@@ -77,6 +78,27 @@ async def test_a_removed_tenant_leaves_no_row_behind(
     assert gone.status_code == 204
     assert await _rows_of(database, tenant_id) == set()
     assert (await api.delete(f"/v1/tenants/{tenant_id}", headers=operator)).status_code == 404
+
+
+@pytest.mark.fast
+def test_every_table_of_a_tenants_goes_with_it_but_for_its_invoices() -> None:
+    def tied(table: Table, seen: frozenset[str] = frozenset()) -> bool:
+        return any(
+            key.ondelete == "CASCADE"
+            and (
+                key.referred_table.name == "tenants"
+                or (
+                    key.referred_table.name not in seen
+                    and tied(key.referred_table, seen | {table.name})
+                )
+            )
+            for key in table.foreign_key_constraints
+        )
+
+    invoicing = {"invoices", "invoice_lines", "invoice_reminders", "credit_notes", "payments"}
+    loose = {table.name for table in metadata.tables.values() if "tenant_id" in table.c}
+    loose -= {table.name for table in metadata.tables.values() if tied(table)}
+    assert loose == {table.name for table in UNTIED} | invoicing
 
 
 async def _rows_of(database: Database, tenant_id: str) -> set[str]:

@@ -37,7 +37,7 @@ async def post_tenant(services: ServicesNow, caller: Operator, wanted: TenantCre
 
 @router.delete("/v1/tenants/{tenant_id}", status_code=204)
 async def remove_tenant(services: ServicesNow, caller: Operator, tenant_id: str) -> None:
-    """Remove a tenant with all that it has, its usage included. There is no way back."""
+    """Remove a tenant with all that it has but its invoices. There is no way back."""
     async with services.database.begin() as connection:
         tenant = await find_tenant(connection, tenant_id)
         await delete_tenant(connection, tenant.id)
