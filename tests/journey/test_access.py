@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -11,11 +12,13 @@ from playwright.async_api import Browser, BrowserContext, Page, ViewportSize, ex
 from portal.components.shell import OPERATOR_PLACES, PLACES
 from tests.journey.conftest import Farebox, browsing, sign_in
 from tests.journey.steps import answered, ask, limit_answers, visit
+from tests.waiting import until
 
-pytestmark = pytest.mark.browser
+pytestmark = [pytest.mark.browser, pytest.mark.timeout(600)]
 
 ACCESS = Path(__file__).with_name("access.js").read_text()
 PAGES = [place.name for place in (*PLACES, *OPERATOR_PLACES)]
+SETTLED_SECONDS = 5.0
 WIDE: ViewportSize = {"width": 1280, "height": 860}
 PHONE: ViewportSize = {"width": 390, "height": 844}
 ACTED_ON = {"button", "checkbox", "combobox", "link", "radio", "slider", "tab", "textbox"}
@@ -47,7 +50,7 @@ async def test_every_page_can_be_read_and_acted_on(used: Page, screen: ViewportS
         await visit(used, name)
         await used.set_viewport_size(screen)
         await expect(used.locator("main .rt-Skeleton[data-inline-skeleton]")).to_have_count(0)
-        lacks[name] = await lacking(used)
+        lacks[name] = await lacking_in_the_end(used)
     assert lacks == {name: [] for name in PAGES}
 
 
@@ -134,6 +137,20 @@ async def test_the_checks_see_faults(context: BrowserContext) -> None:
     found = " ".join(await lacking(page))
     for fault in ("Contrast", "skips a level", "no alt", "sideways", "textbox has no name"):
         assert fault in found
+
+
+async def lacking_in_the_end(page: Page) -> list[str]:
+    """What the page still lacks once it has come to rest; what has just changed may be fading."""
+    lacks: list[str] = []
+
+    async def rests() -> bool:
+        nonlocal lacks
+        lacks = await lacking(page)
+        return lacks == []
+
+    with suppress(TimeoutError):
+        await until(rests, seconds=SETTLED_SECONDS)
+    return lacks
 
 
 async def lacking(page: Page, *, whole: bool = True) -> list[str]:

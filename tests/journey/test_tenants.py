@@ -12,7 +12,7 @@ from backend_client.types.accounts import Role
 from tests.journey.conftest import Farebox
 from tests.journey.steps import answered, ask, create_key, limit_answers, open_usage, visit
 
-pytestmark = pytest.mark.browser
+pytestmark = [pytest.mark.browser, pytest.mark.timeout(600)]
 
 OTHER = "Sample: another customer"
 
