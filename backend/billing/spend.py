@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from decimal import Decimal
@@ -119,22 +119,27 @@ async def plain_period(
     # The version first: usage that lands in between is then shown again, never missed.
     version = await _usage_version(connection, tenant.id)
     stretches = await plan_stretches(connection, tenant.id, period)
-    usage = await period_usage(
-        connection,
-        tenant.id,
-        [windowed_spans(one.plan, one.start, one.end) for one in stretches],
-        {name for one in stretches if one.plan is not None for name in one.plan.priced_labels},
-    )
     return OpenPeriod(
         period,
         tenant.currency,
-        tuple(
-            replace(stretch, usage=tuple(used))
-            for stretch, used in zip(stretches, usage, strict=True)
-        ),
+        await metered_stretches(connection, tenant.id, stretches),
         version,
         await coupons_of(connection, tenant, period),
     )
+
+
+async def metered_stretches(
+    connection: AsyncConnection, tenant_id: str, stretches: Sequence[Stretch]
+) -> tuple[Stretch, ...]:
+    """Return stretches with the usage that was metered in each, as its plan tells it apart."""
+    usage = await period_usage(
+        connection,
+        tenant_id,
+        [windowed_spans(one.plan, one.start, one.end) for one in stretches],
+        {name for one in stretches if one.plan is not None for name in one.plan.priced_labels},
+    )
+    pairs = zip(stretches, usage, strict=True)
+    return tuple(replace(stretch, usage=tuple(used)) for stretch, used in pairs)
 
 
 async def spend_report(

@@ -127,7 +127,7 @@ async def pause(
     """
     await lock_subscriptions(connection, tenant_id)
     rows = [segment_from(row) for row in await read_segments(connection, tenant_id, since=now)]
-    at = next_quarter_hour(now) if wanted.at is None else _to_come(wanted.at, now, "at")
+    at = effective_quarter(wanted.at, now)
     last = _in_force(rows, at)
     if last.terms.state is SubscriptionState.PAUSED:
         raise Conflict("The subscription is paused already.")
@@ -261,6 +261,14 @@ def _effective(at: datetime | None, now: datetime, rows: Sequence[Segment]) -> d
     return _to_come(at, quarter_hour_of(now) if from_now else now, "at")
 
 
+def effective_quarter(at: datetime | None, now: datetime) -> datetime:
+    """Return the quarter hour that a change takes effect at: the next, or one to come.
+
+    Raises ``InvalidInput`` for another ``at``.
+    """
+    return next_quarter_hour(now) if at is None else _to_come(at, now, "at")
+
+
 def _to_come(at: datetime, since: datetime, field: str) -> datetime:
     if not is_quarter_hour(at):
         detail = "must be a quarter hour: minute 0, 15, 30 or 45, and no seconds"
@@ -280,12 +288,17 @@ def _in_force(rows: Sequence[Segment], at: datetime) -> Segment:
     raise NotFound("This tenant has no plan then.")
 
 
-def _add_ons(plan: Plan, chosen: dict[str, int]) -> dict[str, int]:
-    offered = {
+def offered_add_ons(plan: Plan) -> set[str]:
+    """Return the ids of a plan's add-ons."""
+    return {
         charge.id
         for charge in plan.definition.charges
         if isinstance(charge, FlatCharge) and charge.per is FlatPer.ADD_ON
     }
+
+
+def _add_ons(plan: Plan, chosen: dict[str, int]) -> dict[str, int]:
+    offered = offered_add_ons(plan)
     for name in chosen:
         if name not in offered:
             detail = f"plan {plan.definition.id!r} has no add-on {name!r}"

@@ -104,3 +104,20 @@ async def test_a_subscription_is_paused_resumed_and_cancelled(
         f"/v1/tenants/{tenant}/subscription", headers=operator, json={"plan": "enterprise"}
     )
     assert moved.json()["plan"]["definition"]["by_contract"] is True
+
+
+async def test_a_plans_versions_are_listed_compared_and_migrated(
+    api: httpx.AsyncClient, session: Headers, operator: Headers
+) -> None:
+    versions = (await api.get("/v1/plans/growth/versions", headers=operator)).json()["items"]
+    assert [one["version"] for one in versions] == [1]
+    same = await api.get(
+        "/v1/plans/growth/diff", headers=operator, params={"before": 1, "after": 1}
+    )
+    assert same.json()["changes"] == []
+    unknown = await api.get(
+        "/v1/plans/growth/diff", headers=operator, params={"before": 1, "after": 9}
+    )
+    assert unknown.status_code == 404
+    nobody = await api.post("/v1/plans/growth/migrations", headers=operator, json={})
+    assert nobody.json()["items"] == []

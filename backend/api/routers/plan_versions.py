@@ -1,0 +1,53 @@
+"""A plan's versions, for the operator: what changed, and moving tenants to the latest."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import Annotated
+
+from fastapi import APIRouter, Depends, Query
+
+from backend.accounts.principal import Permission, Principal
+from backend.api.dependencies import PageCursor, PageLimit, ServicesNow, needs
+from backend.billing.migrations import diff_versions, list_versions, migrate_plan
+from backend_client.types.common import Page
+from backend_client.types.plan_versions import MigratedTenant, MigrationRequest, PlanDiff
+from backend_client.types.plans import Plan
+
+router = APIRouter(tags=["catalog"])
+
+Operator = Annotated[Principal, Depends(needs(Permission.OPERATE))]
+
+
+@router.get("/v1/plans/{plan_id}/versions")
+async def get_versions(services: ServicesNow, caller: Operator, plan_id: str) -> Page[Plan]:
+    """List all versions of a plan, oldest first."""
+    async with services.database.begin() as connection:
+        return Page(items=await list_versions(connection, plan_id))
+
+
+@router.get("/v1/plans/{plan_id}/diff")
+async def get_diff(
+    services: ServicesNow,
+    caller: Operator,
+    plan_id: str,
+    before: Annotated[int, Query(ge=1)],
+    after: Annotated[int, Query(ge=1)],
+) -> PlanDiff:
+    """Return what changed between two versions of a plan."""
+    async with services.database.begin() as connection:
+        return await diff_versions(connection, plan_id, before, after)
+
+
+@router.post("/v1/plans/{plan_id}/migrations")
+async def post_migration(
+    services: ServicesNow,
+    caller: Operator,
+    plan_id: str,
+    wanted: MigrationRequest,
+    cursor: PageCursor = None,
+    limit: PageLimit = 50,
+) -> Page[MigratedTenant]:
+    """Move tenants on older versions to the latest, a page at a time; or preview each bill."""
+    now = datetime.now(UTC)
+    return await migrate_plan(services.database, plan_id, wanted, now, cursor=cursor, limit=limit)
