@@ -58,7 +58,8 @@ class Ground:
     before: defaultdict[str, list[tuple[str, Decimal]]] = field(
         default_factory=lambda: defaultdict(list)
     )
-    net_days: dict[str, int] = field(default_factory=dict)
+    contracts: dict[str, int | None] = field(default_factory=dict)
+    """Tenants that have or had a contract, with the payment terms of the one in force."""
 
 
 async def ground(
@@ -106,36 +107,40 @@ async def ground(
     for tenant_id, start, number, subtotal in await connection.execute(query):
         if start == starts[tenant_id]:
             found.before[tenant_id].append((number, subtotal))
-    found.net_days = await _net_days(connection, starts)
+    found.contracts = await _contracts(connection, starts)
     return found
 
 
-async def _net_days(connection: AsyncConnection, starts: Mapping[str, datetime]) -> dict[str, int]:
-    """Return the payment terms of the contracts that are in force where periods start."""
+async def _contracts(
+    connection: AsyncConnection, starts: Mapping[str, datetime]
+) -> dict[str, int | None]:
+    """Return who has a contract, and the payment terms of those in force where periods start."""
     query = select(
         contracts.c.tenant_id,
         contracts.c.start_at,
         contracts.c.end_at,
         contracts.c.definition["net_days"].as_integer().label("net_days"),
     ).where(contracts.c.tenant_id.in_(list(starts)))
-    return {
-        row.tenant_id: row.net_days
-        for row in await connection.execute(query)
-        if row.net_days is not None and row.start_at <= starts[row.tenant_id] < row.end_at
-    }
+    net_days: dict[str, int | None] = {}
+    for row in await connection.execute(query):
+        net_days.setdefault(row.tenant_id, None)
+        if row.start_at <= starts[row.tenant_id] < row.end_at:
+            net_days[row.tenant_id] = row.net_days
+    return net_days
 
 
 async def draft(connection: AsyncConnection, one: Unbilled, known: Ground, now: datetime) -> Draft:
     """Rate a tenant's period and what changed in earlier ones; return the invoice's lines."""
     tenant = one.tenant
-    lines = await period_lines(connection, tenant, one.period, now)
+    plain = tenant.id not in known.contracts
+    lines = await period_lines(connection, tenant, one.period, now, plain=plain)
     lines += less_invoiced_before(period_of(one.period), known.before.get(tenant.id, ()))
     marks: list[Mark] = [(tenant.id, one.period, known.marks[tenant.id, one.period.start])]
     for period in known.changed.get(tenant.id, ()):
-        again = await period_lines(connection, tenant, period, now)
+        again = await period_lines(connection, tenant, period, now, plain=plain)
         lines += late_lines(again, await invoiced_of(connection, tenant.id, period))
         marks.append((tenant.id, period, known.marks[tenant.id, period.start]))
-    return Draft(one, lines, marks, known.net_days.get(tenant.id))
+    return Draft(one, lines, marks, known.contracts.get(tenant.id))
 
 
 async def period_lines(
@@ -144,13 +149,14 @@ async def period_lines(
     period: BillingPeriod,
     now: datetime,
     *,
-    running: bool = False,
+    plain: bool,
 ) -> list[ComposedLine]:
     """Rate any period of a tenant by its usage as it is now; take off what was prepaid.
 
-    While a period is ``running`` what is missing to a commitment is not asked for.
+    ``plain`` leaves out what a contract adds: it has none, or the period still runs, and what is
+    missing to a commitment is not to be asked for yet.
     """
-    rated_as = plain_period if running else metered_period
+    rated_as = plain_period if plain else metered_period
     opened = await rated_as(connection, tenant, period)
     rated = opened.rate()
     told = report(opened, rated, now)

@@ -101,7 +101,7 @@ async def bill_progress(
     if one is None or threshold is None or not one.period.start <= now < one.period.end:
         return None
     known: Ground = await ground(connection, [one], now, settings)
-    lines = await period_lines(connection, one.tenant, one.period, now, running=True)
+    lines = await period_lines(connection, one.tenant, one.period, now, plain=True)
     lines += less_invoiced_before(period_of(one.period), known.before.get(tenant_id, ()))
     if not lines or total_of(lines) < threshold or not worth_invoicing(lines):
         return None
