@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from hashlib import blake2b
+from typing import NamedTuple
 
 import asyncpg
 import msgspec
@@ -30,18 +31,29 @@ from backend.storage.database import Database
 
 _log = structlog.get_logger(__name__)
 
-_BATCH_MESSAGES = 50
 _BATCH_EVENTS = 10_000
+_FEWEST_MESSAGES = 20
+_MOST_MESSAGES = 400
 _WAIT_SECONDS = 1.0
+# Short, so that what a killed worker had is soon another's; an event that comes twice counts once.
 _ACK_WAIT_SECONDS = 5.0
 _PAUSE_SECONDS = 0.5
 
-# What PostgreSQL answers when it is the data's fault: no retry will help.
+# When it is the data's fault no retry will help: PostgreSQL says so, or the driver can't send it.
 _POISON = (
     asyncpg.exceptions.DataError,
     asyncpg.exceptions.IntegrityConstraintViolationError,
-    msgspec.DecodeError,
+    ValueError,
+    OverflowError,
 )
+
+
+class _Taken(NamedTuple):
+    """A message and what is in it: its events, or why it can't be read."""
+
+    message: Msg
+    events: list[AcceptedEvent]
+    unreadable: str | None = None
 
 
 class UsageConsumer:
@@ -82,57 +94,68 @@ class UsageConsumer:
                 config=ConsumerConfig(
                     ack_policy=AckPolicy.EXPLICIT,
                     ack_wait=_ACK_WAIT_SECONDS,
-                    max_ack_pending=4 * _BATCH_MESSAGES,
+                    max_ack_pending=4 * _MOST_MESSAGES,
                 ),
             )
             async with self._database.raw() as connection:
-                while not stop.is_set():
-                    try:
-                        taken = await subscription.fetch(_BATCH_MESSAGES, timeout=_WAIT_SECONDS)
-                    except TimeoutError:  # nats-py raises its own kind or asyncio's
-                        if connection.is_closed():
-                            raise ConnectionError("PostgreSQL closed the connection") from None
-                        continue
-                    await self._count(js, connection, taken)
+                await self._count_on(js, connection, subscription, stop)
         finally:
             await client.close()
 
-    async def _count(
-        self, js: JetStreamContext, connection: asyncpg.Connection, taken: Sequence[Msg]
+    async def _count_on(
+        self,
+        js: JetStreamContext,
+        connection: asyncpg.Connection,
+        subscription: JetStreamContext.PullSubscription,
+        stop: asyncio.Event,
     ) -> None:
-        chunk: list[tuple[Msg, list[AcceptedEvent]]] = []
-        size = 0
-        for message in taken:
-            try:
-                events = decode(message.data)
-            except msgspec.DecodeError as error:
-                await self._set_aside(js, message, message.data, f"not readable: {error}")
-                await message.ack()
-                continue
-            chunk.append((message, events))
-            size += len(events)
-            if size >= _BATCH_EVENTS:
-                await self._count_chunk(js, connection, chunk)
-                chunk, size = [], 0
-        if chunk:
-            await self._count_chunk(js, connection, chunk)
+        """Count batch by batch; the next is fetched and read while PostgreSQL works on this one."""
+        wanted = _MOST_MESSAGES
+        following = asyncio.create_task(self._take(subscription, wanted))
+        try:
+            while not stop.is_set():
+                taken = await following
+                if taken:
+                    size = sum(len(one.events) for one in taken)
+                    wanted = _messages_wanted(len(taken), size)
+                elif connection.is_closed():
+                    raise ConnectionError("PostgreSQL closed the connection")
+                following = asyncio.create_task(self._take(subscription, wanted))
+                for chunk in _chunks(taken):
+                    await self._count_chunk(js, connection, chunk)
+        finally:
+            following.cancel()
+            with contextlib.suppress(asyncio.CancelledError, NatsError, OSError, TimeoutError):
+                await following
+
+    async def _take(
+        self, subscription: JetStreamContext.PullSubscription, wanted: int
+    ) -> list[_Taken]:
+        """Fetch messages and read them; none if none come for a second."""
+        try:
+            messages = await subscription.fetch(wanted, timeout=_WAIT_SECONDS)
+        except TimeoutError:  # nats-py raises its own kind or asyncio's
+            return []
+        return [_read(message) for message in messages]
 
     async def _count_chunk(
         self,
         js: JetStreamContext,
         connection: asyncpg.Connection,
-        chunk: Sequence[tuple[Msg, list[AcceptedEvent]]],
+        chunk: Sequence[_Taken],
     ) -> None:
         try:
             counted = await count_events(
-                connection, [event for _, events in chunk for event in events]
+                connection, [event for taken in chunk for event in taken.events]
             )
         except _POISON:
-            for message, events in chunk:
+            for message, events, _ in chunk:
                 await self._count_around_poison(js, connection, message, events)
         else:
             _log.debug("consumer.counted", new=counted.new, known=counted.known)
-        for message, _ in chunk:
+        for message, _, unreadable in chunk:
+            if unreadable is not None:
+                await self._set_aside(js, message, message.data, f"not readable: {unreadable}")
             await message.ack()
 
     async def _count_around_poison(
@@ -167,3 +190,30 @@ class UsageConsumer:
         }
         await js.publish(subject, content, headers=headers)
         _log.error("consumer.set_aside", reason=reason)
+
+
+def _read(message: Msg) -> _Taken:
+    try:
+        return _Taken(message, decode(message.data))
+    except msgspec.DecodeError as error:
+        return _Taken(message, [], str(error))
+
+
+def _messages_wanted(messages: int, events: int) -> int:
+    """How many messages hold about one batch of events, if they go on like these."""
+    wanted = _BATCH_EVENTS * messages // max(events, 1)
+    return min(max(wanted, _FEWEST_MESSAGES), _MOST_MESSAGES)
+
+
+def _chunks(taken: Sequence[_Taken]) -> Iterator[list[_Taken]]:
+    """Cut what was taken into batches to count together."""
+    chunk: list[_Taken] = []
+    size = 0
+    for one in taken:
+        chunk.append(one)
+        size += len(one.events)
+        if size >= _BATCH_EVENTS:
+            yield chunk
+            chunk, size = [], 0
+    if chunk:
+        yield chunk
