@@ -15,7 +15,7 @@ from datetime import datetime, timedelta
 from typing import Final
 
 import structlog
-from sqlalchemy import delete, func, select, update
+from sqlalchemy import ColumnElement, Update, delete, func, select, update
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import AsyncConnection
@@ -117,16 +117,20 @@ class KeyLimits:
                     )
             requests = None if requests is None else requests.after(1, now)
             in_tokens = None if in_tokens is None else in_tokens.after(taken, now)
-            await _keep(connection, key, requests, in_tokens)
-            await connection.execute(
-                insert(key_calls).values(
-                    tenant_id=tenant_id,
-                    key_id=key_id,
-                    call_id=call_id,
-                    tokens=taken,
-                    lost_at=_NOW + self._lease,
-                )
+            begun = insert(key_calls).values(
+                tenant_id=tenant_id,
+                key_id=key_id,
+                call_id=call_id,
+                tokens=taken,
+                lost_at=_NOW + self._lease,
             )
+            lost = delete(key_calls).where(*_of_key(key), key_calls.c.lost_at <= _NOW)
+            kept = _keeping(key, requests, in_tokens)
+            # In one statement: each that goes to the database and back keeps the key's lock.
+            together = begun.add_cte(lost.returning(key_calls.c.call_id).cte("lost"))
+            if kept is not None:
+                together = together.add_cte(kept.returning(key_windows.c.key_id).cte("kept"))
+            await connection.execute(together)
         self._watch((tenant_id, key_id, call_id))
         headers = _headers(requests, in_tokens, now)
         return LimitedCall(tenant_id, key_id, call_id, limits, headers)
@@ -167,7 +171,9 @@ class KeyLimits:
                     in_requests = in_requests.after(requests - 1, now)
                 if in_tokens is not None:
                     in_tokens = in_tokens.after(tokens - taken, now)
-                await _keep(connection, name[:2], in_requests, in_tokens)
+                kept = _keeping(name[:2], in_requests, in_tokens)
+                if kept is not None:
+                    await connection.execute(kept)
         self._under_way.discard(name)
 
     def _watch(self, name: tuple[str, str, str]) -> None:
@@ -220,15 +226,18 @@ async def _locked(
     )
 
 
+def _of_key(key: tuple[str, str]) -> tuple[ColumnElement[bool], ColumnElement[bool]]:
+    return key_calls.c.tenant_id == key[0], key_calls.c.key_id == key[1]
+
+
 async def _check_concurrency(
     connection: AsyncConnection, key: tuple[str, str], limits: RateLimits
 ) -> None:
-    of_key = (key_calls.c.tenant_id == key[0], key_calls.c.key_id == key[1])
-    await connection.execute(delete(key_calls).where(*of_key, key_calls.c.lost_at <= _NOW))
     if limits.concurrent_requests is None:
         return
-    under_way = await connection.scalar(select(func.count()).select_from(key_calls).where(*of_key))
-    if (under_way or 0) >= limits.concurrent_requests:
+    # A statement of its own, after the lock: it sees what those who held it before have begun.
+    alive = select(func.count()).where(*_of_key(key), key_calls.c.lost_at > _NOW)
+    if (await connection.scalar(alive) or 0) >= limits.concurrent_requests:
         raise KeyLimited(
             f"This key's limit of {limits.concurrent_requests:,} requests at a time is used up.",
             retry_after_seconds=1,
@@ -236,20 +245,16 @@ async def _check_concurrency(
         )
 
 
-async def _keep(
-    connection: AsyncConnection,
-    key: tuple[str, str],
-    requests: Bucket | None,
-    tokens: Bucket | None,
-) -> None:
+def _keeping(key: tuple[str, str], requests: Bucket | None, tokens: Bucket | None) -> Update | None:
     buckets = {"requests_free_at": requests, "tokens_free_at": tokens}
     values = {name: bucket.full_at for name, bucket in buckets.items() if bucket is not None}
-    if values:
-        await connection.execute(
-            update(key_windows)
-            .where(key_windows.c.tenant_id == key[0], key_windows.c.key_id == key[1])
-            .values(**values)
-        )
+    if not values:
+        return None
+    return (
+        update(key_windows)
+        .where(key_windows.c.tenant_id == key[0], key_windows.c.key_id == key[1])
+        .values(**values)
+    )
 
 
 def _headers(requests: Bucket | None, tokens: Bucket | None, now: datetime) -> dict[str, str]:
