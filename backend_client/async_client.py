@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from backend_client.accounts import AsyncAccountsMethods
+from backend_client.agreements import AsyncAgreementMethods
 from backend_client.billing import AsyncBillingMethods
 from backend_client.events import AsyncEventMethods
 from backend_client.invoices import AsyncInvoiceMethods
@@ -13,6 +14,7 @@ from backend_client.wallets import AsyncWalletMethods
 
 class AsyncFareboxClient(
     AsyncAccountsMethods,
+    AsyncAgreementMethods,
     AsyncBillingMethods,
     AsyncEventMethods,
     AsyncInvoiceMethods,

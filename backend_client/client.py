@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from backend_client.accounts import AccountsMethods
+from backend_client.agreements import AgreementMethods
 from backend_client.billing import BillingMethods
 from backend_client.events import EventMethods
 from backend_client.invoices import InvoiceMethods
@@ -13,6 +14,7 @@ from backend_client.wallets import WalletMethods
 
 class FareboxClient(
     AccountsMethods,
+    AgreementMethods,
     BillingMethods,
     EventMethods,
     InvoiceMethods,
