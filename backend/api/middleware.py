@@ -118,14 +118,25 @@ class BodyLimit:
             await problem_response(Request(scope), error)(scope, receive, send)
             return
         taken = 0
+        over = started = False
 
         async def limited() -> Message:
-            nonlocal taken
+            nonlocal taken, over
             message = await receive()
             if message["type"] == "http.request":
                 taken += len(message.get("body", b""))
                 if taken > self._max_bytes:
+                    over = True
                     raise error
             return message
 
-        await self._app(scope, limited, send)
+        async def answer(message: Message) -> None:
+            nonlocal started
+            # Whatever the framework makes of a body that it could not read whole is not the reason
+            if started or not over:
+                started = True
+                await send(message)
+
+        await self._app(scope, limited, answer)
+        if over and not started:
+            await problem_response(Request(scope), error)(scope, receive, send)
