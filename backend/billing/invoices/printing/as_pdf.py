@@ -107,9 +107,8 @@ def _draw(invoice: Invoice, name: str, pages: int) -> tuple[bytes, int]:
             Spacer(0, 6 * mm),
             _lines(invoice),
             Spacer(0, 3 * mm),
-            _totals(invoice),
-            Spacer(0, 6 * mm),
-            KeepTogether(_closing(invoice)),
+            # What is to be paid never stands alone on a page
+            KeepTogether([_totals(invoice), Spacer(0, 6 * mm), *_closing(invoice)]),
         ]
     )
     return out.getvalue(), document.page
