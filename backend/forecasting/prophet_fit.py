@@ -72,7 +72,7 @@ def fit_series(
 def _prophet() -> Any:
     """Prophet, imported when first needed: it takes a second and 100 MB."""
     # They tell of plotting libraries that aren't there, and of every fit.
-    for name in ("prophet", "prophet.plot", "cmdstanpy"):
+    for name in ("prophet", "prophet.models", "prophet.plot", "cmdstanpy"):
         logging.getLogger(name).disabled = True
     from prophet import Prophet
 

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime, timedelta
+from typing import TypeVar
 
 import asyncpg
 import structlog
@@ -18,6 +19,7 @@ from backend.accounts.tenants import find_tenant
 from backend.errors import NotFound
 from backend.forecasting.asking import forecast_subject
 from backend.forecasting.backtest import backtest
+from backend.forecasting.jobs import ForecastJob
 from backend.forecasting.outcome import compute
 from backend.forecasting.reading import read_job
 from backend.forecasting.store import (
@@ -36,8 +38,16 @@ _log = structlog.get_logger(__name__)
 
 _QUEUE_GROUP = "forecasting"
 _PAUSE_SECONDS = 0.5
+_IDLE_SECONDS = 3.0
 _TEST_EVERY = timedelta(days=1)
 _TRY_LOCK = "SELECT pg_try_advisory_lock(hashtextextended('forecast ' || $1, 0))"
+
+
+Result = TypeVar("Result")
+
+
+class ForecastFailed(Exception):
+    """A forecast could not be computed. It must not stop the worker, which also counts."""
 
 
 class ForecastWorker:
@@ -77,18 +87,21 @@ class ForecastWorker:
                 forecast_subject(self._settings), queue=_QUEUE_GROUP, cb=self._take
             )
             while not stopped.done():
-                # Somebody waits for a forecast; its trust can follow.
-                if self._waiting.empty() and self._untested:
+                next_one = asyncio.create_task(self._waiting.get())
+                # Somebody waits for a forecast; its trust can follow when nobody does.
+                await asyncio.wait(
+                    [next_one, stopped],
+                    timeout=_IDLE_SECONDS if self._untested else None,
+                    return_when=asyncio.FIRST_COMPLETED,
+                )
+                if next_one.done():
+                    await self._answer(next_one.result())
+                    continue
+                next_one.cancel()
+                if self._untested and not stopped.done():
                     tenant_id = self._untested.popleft()
                     async with self._surviving(tenant_id):
                         await self.test(tenant_id)
-                    continue
-                next_one = asyncio.create_task(self._waiting.get())
-                await asyncio.wait([next_one, stopped], return_when=asyncio.FIRST_COMPLETED)
-                if next_one.done():
-                    await self._answer(next_one.result())
-                else:
-                    next_one.cancel()
         finally:
             await client.close()
 
@@ -102,7 +115,8 @@ class ForecastWorker:
     async def _answer(self, tenant_id: str) -> None:
         async with self._surviving(tenant_id):
             await self.refresh(tenant_id)
-            self._untested.append(tenant_id)
+            if tenant_id not in self._untested:
+                self._untested.append(tenant_id)
         self._asked.discard(tenant_id)
 
     @asynccontextmanager
@@ -114,6 +128,8 @@ class ForecastWorker:
         except (SQLAlchemyError, asyncpg.PostgresError, asyncpg.InterfaceError, OSError) as error:
             # It is asked for again as long as somebody looks.
             _log.warning("forecast.failed", tenant=tenant_id, error=str(error))
+        except ForecastFailed as error:
+            _log.error("forecast.failed", tenant=tenant_id, error=str(error), exc_info=error)
 
     async def refresh(self, tenant_id: str) -> bool:
         """Compute and keep a tenant's forecast; False if it is fresh or another worker is at it.
@@ -131,7 +147,7 @@ class ForecastWorker:
                     return False
                 basis = await basis_now(connection, tenant, now)
                 job = await read_job(connection, tenant, now)
-            outcome = await self._process.compute(compute, job)
+            outcome = await self._computed(compute, job)
             async with self._database.begin() as connection:
                 await find_tenant(connection, tenant_id)
                 await store_forecast(connection, tenant_id, outcome, basis)
@@ -155,12 +171,25 @@ class ForecastWorker:
                 if stored is None or not _due(stored, now):
                     return False
                 job = await read_job(connection, tenant, now)
-            trust = await self._process.compute(backtest, job)
+            trust = await self._computed(backtest, job)
             async with self._database.begin() as connection:
                 await store_trust(connection, tenant_id, trust, now)
         took = (datetime.now(UTC) - now).total_seconds()
         _log.info("forecast.tested", tenant=tenant_id, seconds=took)
         return True
+
+    async def _computed(
+        self, function: Callable[[ForecastJob], Result], job: ForecastJob
+    ) -> Result:
+        """Return ``function(job)``; raise ``ForecastFailed``, whatever went wrong in it."""
+        computing = asyncio.create_task(self._process.compute(function, job))
+        try:
+            await asyncio.wait([computing])
+        finally:
+            computing.cancel()
+        if error := computing.exception():
+            raise ForecastFailed(str(error) or type(error).__name__) from error
+        return computing.result()
 
     @asynccontextmanager
     async def _alone(self, tenant_id: str) -> AsyncIterator[bool]:

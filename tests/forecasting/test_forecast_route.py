@@ -10,13 +10,13 @@ from decimal import Decimal
 import httpx
 import psutil
 import pytest
-from sqlalchemy import insert, select, update
+from sqlalchemy import delete, insert, select, update
 
 from backend.accounts.tenants import delete_tenant, find_tenant
 from backend.errors import NotFound
 from backend.forecasting.outcome import Outcome
 from backend.forecasting.store import FRESH_SECONDS, basis_now, store_forecast, stored_forecast
-from backend.forecasting.worker import ForecastWorker
+from backend.forecasting.worker import ForecastFailed, ForecastWorker
 from backend.settings import Settings
 from backend.storage.database import Database
 from backend.storage.tables import forecasts, rollups, usage_versions
@@ -245,6 +245,22 @@ async def test_a_tenant_that_is_gone_is_no_trouble(
         await delete_tenant(connection, tenant.id)
     with pytest.raises(NotFound):
         await unasked.refresh(tenant.id)
+
+
+async def test_one_that_fails_stops_neither_the_worker_nor_the_next(
+    api: httpx.AsyncClient,
+    session: dict[str, str],
+    tenant: Tenant,
+    database: Database,
+    forecaster: ForecastWorker,
+) -> None:
+    await use(database, tenant, 3, quantity=10**400)  # more than a float can hold
+    with pytest.raises(ForecastFailed):
+        await forecaster.refresh(tenant.id)
+    assert (await api.get("/v1/forecast", headers=session)).status_code == 202
+    async with database.begin() as connection:
+        await connection.execute(delete(rollups))
+    assert (await until_forecast(api, session))["method"] == "run_rate"
 
 
 async def test_it_needs_the_right_to_see_spend(
