@@ -7,6 +7,7 @@ import subprocess
 import sys
 from datetime import UTC, datetime
 from decimal import Decimal
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -42,7 +43,7 @@ async def test_killed_in_the_middle_of_calls(database: Database, tenant: Tenant)
         before = await calls(database, "settled")
         clients = [start(database, tenant, f"{turn}-{number}") for number in range(2)]
         try:
-            await until(lambda: _more_than(database, before + 20), seconds=60)
+            await until(partial(_more_than, database, before + 20), seconds=60)
         finally:
             for client in clients:
                 client.kill()

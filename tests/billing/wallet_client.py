@@ -1,4 +1,4 @@
-"""A process that reserves and settles without end, to be killed: ``wallet_client URL TENANT NAME``."""
+"""A process that reserves and settles until it is killed: ``wallet_client URL TENANT NAME``."""
 
 from __future__ import annotations
 
