@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 from backend.billing.invoices.finalising import bill_progress
 from backend.billing.invoices.parties import set_terms
 from backend.billing.invoices.voiding import void
+from backend.metering.corrections import CorrectionWanted, correct
 from backend.settings import Settings
 from backend.storage.database import Database
 from backend_client.types.accounts import Tenant
@@ -64,6 +65,35 @@ async def test_late_usage_is_billed_with_the_next_invoice(
     await run_invoices(database, settings, JUNE + GRACE)
     *_, third = await invoices_of(database, tenant)
     assert str(third["total"]) == "31.00"
+
+
+async def test_usage_that_is_taken_back_is_given_back(
+    database: Database, tenant: Tenant, settings: Settings
+) -> None:
+    wrong = used(tenant, MARCH + DAY, 500_000_000)  # 75 dollars
+    await count(database, [wrong, used(tenant, MARCH + DAY, 1_100_000, "output_tokens")])
+    await run_invoices(database, settings, APRIL + GRACE)
+    mistake = CorrectionWanted(
+        id="c1",
+        event_source=wrong.source,
+        event_id=wrong.id,
+        data=None,
+        reason="sent by mistake",
+        actor="operator",
+    )
+    async with database.raw() as connection, connection.transaction():
+        await correct(connection, tenant.id, [mistake], APRIL + GRACE)
+    await run_invoices(database, settings, MAY + GRACE)
+    first, second = await invoices_of(database, tenant)
+    assert str(first["total"]) == "116.00"
+    [_, back] = await lines_of_invoice(database, tenant, second["id"])
+    assert (back["item"], back["late"], str(back["amount"])) == ("input", True, "-75.00")
+    assert back["quantity"] == -500_000_000
+    # Below zero: nothing is to be paid, and the next invoice is paid from it
+    assert (str(second["total"]), second["state"]) == ("-44.00", "paid")
+    await run_invoices(database, settings, JUNE + GRACE)
+    *_, third = await invoices_of(database, tenant)
+    assert (str(third["total"]), str(third["paid"]), third["state"]) == ("31.00", "31.00", "paid")
 
 
 async def test_what_comes_after_a_period_without_an_invoice_is_billed_too(
