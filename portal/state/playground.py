@@ -127,12 +127,12 @@ class Playground(PageState, Session):
         self.system = text[:8000]
 
     @signed_in()
-    async def set_temperature(self, caller: Caller, chosen: str) -> None:
+    async def set_temperature(self, caller: Caller, chosen: float) -> None:
         """Set how freely the model chooses its words, from 0 to 2."""
         self.temperature = within(chosen, 0.0, 2.0, otherwise=self.temperature)
 
     @signed_in()
-    async def set_max_tokens(self, caller: Caller, chosen: str) -> None:
+    async def set_max_tokens(self, caller: Caller, chosen: float) -> None:
         """Set how long an answer may get."""
         self.max_tokens = int(within(chosen, 1, self.longest, otherwise=self.max_tokens))
 
@@ -250,11 +250,14 @@ async def _read(caller: Caller, request: samples.ChatRequest, arriving: Arriving
                 arriving.pieces += 1
 
 
-def within(chosen: str, low: float, high: float, *, otherwise: float) -> float:
-    """A number that somebody chose, no lower or higher than may be; ``otherwise`` for no number."""
+def within(chosen: float, low: float, high: float, *, otherwise: float) -> float:
+    """A number that somebody chose, no lower or higher than may be; ``otherwise`` for no number.
+
+    It comes from a browser, so it may be anything.
+    """
     try:
         number = float(chosen)
-    except ValueError:
+    except (TypeError, ValueError):
         return otherwise
     return otherwise if math.isnan(number) else min(high, max(low, number))
 

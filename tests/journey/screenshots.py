@@ -26,8 +26,8 @@ PICTURES = {
 }
 ROUTES = {"overview": "/"}
 """Where a page is, if not at its own name."""
-SETTLED_MS = 60_000
-"""The forecast of a tenant that was just loaded is still being computed."""
+SETTLED_MS = 300_000
+"""A tenant that was just loaded waits for its forecast, and an answer takes its time."""
 
 
 async def take(url: str, into: Path) -> None:
