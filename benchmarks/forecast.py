@@ -102,7 +102,9 @@ def sample(tenant: SampleTenant) -> Data:
     start = datetime.combine(SAMPLE_START, datetime.min.time(), zone).astimezone(UTC)
     series: dict[tuple[str, str], NDArray[np.float64]] = {}
     until = start + timedelta(days=SAMPLE_DAYS)
-    for event in sample_events(tenant, Places(_Same(), _Same()), start=start, until=until, seed=1):
+    for event in sample_events(
+        tenant, Places("ten_1", _Same(), _Same()), start=start, until=until, seed=1
+    ):
         assert event.time is not None
         day = (event.time.astimezone(zone).date() - SAMPLE_START).days
         for meter, quantity in event.data.quantities.items():

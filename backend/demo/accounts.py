@@ -68,6 +68,7 @@ async def open_tenants(
             select(func.min(subscriptions.c.start_at)).where(subscriptions.c.tenant_id == tenant.id)
         )
         places = Places(
+            tenant.id,
             {one.name: one.id for one in applications.items},
             {one.name: one.id for one in keys.items},
         )

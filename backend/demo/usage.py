@@ -23,8 +23,9 @@ _SPREAD_OF_TOKENS = 0.15
 
 @dataclass(frozen=True, slots=True)
 class Places:
-    """The ids of a tenant's applications and keys, by name."""
+    """The id of a tenant, and those of its applications and keys by name."""
 
+    tenant: str
     applications: Mapping[str, str]
     keys: Mapping[str, str]
 
@@ -85,7 +86,7 @@ def _day(
         yield UsageEvent(
             id=f"{name}/{slots[place]:%Y-%m-%dT%H:%MZ}",
             source=SOURCE,
-            subject=sample.wanted.slug,
+            subject=places.tenant,
             time=slots[place] + timedelta(seconds=int(seconds[place])),
             data=UsageData(
                 application=places.applications[series.application],

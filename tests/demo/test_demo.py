@@ -89,6 +89,9 @@ async def test_the_local_developer_owns_the_samples_and_removal_takes_nothing_el
     assert await totals(database) == (0, Decimal(0))
     async with database.begin() as connection:
         assert list((await connection.execute(select(tenants.c.id))).scalars()) == [other.id]
+    # At once again: the API may still remember the slugs of those that went
+    again = await load(database, api_url, datetime.now(UTC))
+    assert (await totals(database))[0] == again > 0
 
 
 async def test_a_tenant_that_is_no_sample_is_left_alone(database: Database) -> None:

@@ -27,7 +27,7 @@ class _SameName(dict[str, str]):
 
 
 def made(sample: SampleTenant, days: float, *, seed: int = 1) -> list[UsageEvent]:
-    places = Places(_SameName(), _SameName())
+    places = Places("ten_1", _SameName(), _SameName())
     until = START + timedelta(days=days)
     return list(sample_events(sample, places, start=START, until=until, seed=seed))
 
