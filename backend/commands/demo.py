@@ -13,6 +13,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 
 from backend.accounts.operator_keys import lent_operator_key
 from backend.accounts.sessions import local_person
+from backend.billing.invoices.cursors import hold, open_cursors
 from backend.demo.accounts import open_tenants, remove_tenants, sample_tenants
 from backend.demo.load import all_events, send, until_counted
 from backend.engines.running import running_api_url, running_settings, running_url
@@ -61,17 +62,23 @@ async def _load(settings: Settings, *, days: int, seed: int) -> None:
                 opened = await open_tenants(
                     connection, actor=key_id, start=now - timedelta(days=days), member=member
                 )
-            to_send = all_events(opened, until=now, seed=seed)
-            new = 0
-            with _bar() as bar:
-                for one in opened:
-                    found = to_send[one.tenant.id]
-                    task = bar.add_task(one.tenant.name, total=len(found))
-                    async with AsyncFareboxClient(running_api_url(settings), secret) as client:
-                        new += await send(client, found, partial(bar.advance, task))
-                total = sum(len(found) for found in to_send.values())
-                counting = bar.add_task("Counted", total=total)
-                await until_counted(database, to_send, lambda n: bar.update(counting, completed=n))
+            async with database.begin() as connection:
+                await open_cursors(connection)
+            async with database.begin() as holding:
+                await hold(holding, [one.tenant.id for one in opened])
+                to_send = all_events(opened, until=now, seed=seed)
+                new = 0
+                with _bar() as bar:
+                    for one in opened:
+                        found = to_send[one.tenant.id]
+                        task = bar.add_task(one.tenant.name, total=len(found))
+                        async with AsyncFareboxClient(running_api_url(settings), secret) as client:
+                            new += await send(client, found, partial(bar.advance, task))
+                    total = sum(len(found) for found in to_send.values())
+                    counting = bar.add_task("Counted", total=total)
+                    await until_counted(
+                        database, to_send, lambda n: bar.update(counting, completed=n)
+                    )
     finally:
         await database.close()
     kept = f", {total - new:,} were there already" if new < total else ""

@@ -10,7 +10,7 @@ import pytest
 from sqlalchemy import func, select, text
 from sqlalchemy.exc import DBAPIError
 
-from backend.billing.invoices.cursors import unbilled
+from backend.billing.invoices.cursors import hold, open_cursors, unbilled
 from backend.billing.invoices.finalising import finalise
 from backend.billing.invoices.runs import begin_run, bill_batch, end_run, work
 from backend.errors import Conflict, NotFound
@@ -146,6 +146,22 @@ async def test_a_tenant_that_can_not_be_rated_keeps_no_other_from_its_invoice(
     # Put right, the next run bills it
     run = await run_invoices(database, settings, APRIL + GRACE + timedelta(hours=1))
     assert (run.invoiced, run.failed) == (1, 0)
+
+
+async def test_a_tenant_that_is_held_is_passed_over(
+    database: Database, tenant: Tenant, settings: Settings
+) -> None:
+    other = await subscribed(database)
+    async with database.begin() as connection:
+        await open_cursors(connection)
+    async with database.begin() as holding:
+        await hold(holding, [tenant.id])
+        run = await run_invoices(database, settings, APRIL + GRACE)
+        assert (run.invoiced, run.left, run.state) == (1, 1, "running")
+        assert len(await invoices_of(database, other)) == 1
+    run = await run_invoices(database, settings, APRIL + GRACE)
+    assert (run.invoiced, run.left, run.state) == (2, 0, "finished")
+    assert len(await invoices_of(database, tenant)) == 1
 
 
 async def test_finalising_twice_is_once(

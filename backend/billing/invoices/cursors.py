@@ -6,7 +6,7 @@ the only one that bills the tenant; a process that is killed lets go of it, and 
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -84,6 +84,21 @@ async def unbilled(
     values = await _first(connection, found)
     await connection.execute(insert(billing_cursors).values(**values).on_conflict_do_nothing())
     return _unbilled((await connection.execute(query)).mappings().one())
+
+
+async def hold(connection: AsyncConnection, tenant_ids: Iterable[str]) -> None:
+    """Keep everybody from billing these tenants until the transaction ends.
+
+    For who loads usage of periods that are over, so that it is not taken for late. Their cursors
+    must be open: one that is made here would keep others waiting, not passing over.
+    """
+    query = (
+        select(billing_cursors.c.tenant_id)
+        .where(billing_cursors.c.tenant_id.in_(list(tenant_ids)))
+        .order_by(billing_cursors.c.tenant_id)
+        .with_for_update()
+    )
+    await connection.execute(query)
 
 
 async def claim_due(
