@@ -33,7 +33,7 @@ _log = structlog.get_logger(__name__)
 
 _BATCH_EVENTS = 10_000
 _FEWEST_MESSAGES = 20
-_MOST_MESSAGES = 400
+_MOST_MESSAGES = 100  # of up to 700 kB each, whatever they turn out to hold
 _WAIT_SECONDS = 1.0
 # Short, so that what a killed worker had is soon another's; an event that comes twice counts once.
 _ACK_WAIT_SECONDS = 5.0
@@ -94,11 +94,12 @@ class UsageConsumer:
                 config=ConsumerConfig(
                     ack_policy=AckPolicy.EXPLICIT,
                     ack_wait=_ACK_WAIT_SECONDS,
-                    max_ack_pending=4 * _MOST_MESSAGES,
+                    max_ack_pending=10 * _MOST_MESSAGES,
                 ),
             )
             async with self._database.raw() as connection:
                 await self._count_on(js, connection, subscription, stop)
+                await client.flush()  # the last acknowledgements are with the server
         finally:
             await client.close()
 
@@ -110,7 +111,7 @@ class UsageConsumer:
         stop: asyncio.Event,
     ) -> None:
         """Count batch by batch; the next is fetched and read while PostgreSQL works on this one."""
-        wanted = _MOST_MESSAGES
+        wanted = _FEWEST_MESSAGES
         following = asyncio.create_task(self._take(subscription, wanted))
         try:
             while not stop.is_set():
@@ -124,9 +125,10 @@ class UsageConsumer:
                 for chunk in _chunks(taken):
                     await self._count_chunk(js, connection, chunk)
         finally:
-            following.cancel()
-            with contextlib.suppress(asyncio.CancelledError, NatsError, OSError, TimeoutError):
-                await following
+            # What was fetched ahead and will not be counted here: another worker may have it now.
+            with contextlib.suppress(NatsError, OSError, TimeoutError):
+                for one in await following:
+                    await one.message.nak()
 
     async def _take(
         self, subscription: JetStreamContext.PullSubscription, wanted: int
