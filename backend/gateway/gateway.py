@@ -93,12 +93,13 @@ class Gateway:
         return orjson.dumps(document)
 
     async def _ask(self, call: Call) -> dict[str, Any]:
+        response = await self._open(call, call.request)
         try:
-            response = await call.provider.http.send(self._request(call, call.request))
+            await response.aread()
         except httpx.HTTPError as error:
             raise unreachable(call, error) from error
-        if response.status_code != 200:
-            raise refusal(call, response)
+        finally:
+            await response.aclose()
         try:
             document = orjson.loads(response.content)
         except orjson.JSONDecodeError as error:
@@ -113,7 +114,7 @@ class Gateway:
         # Always asked for, since it is what bills; handed on if the caller asked too.
         forwarded = {**call.request, "stream_options": {**wanted, "include_usage": True}}
         try:
-            response = await self._open(call, self._request(call, forwarded))
+            response = await self._open(call, forwarded)
         except FareboxError:
             await self._recorder.record(call, "failed")
             raise
@@ -123,9 +124,9 @@ class Gateway:
         include_usage = bool(wanted.get("include_usage"))
         return Relay(call, response, self._recorder, include_usage=include_usage)
 
-    async def _open(self, call: Call, request: httpx.Request) -> httpx.Response:
+    async def _open(self, call: Call, body: dict[str, Any]) -> httpx.Response:
         try:
-            response = await call.provider.http.send(request, stream=True)
+            response = await call.provider.complete(orjson.dumps(body))
             if response.status_code == 200:
                 return response
             await response.aread()
@@ -133,14 +134,6 @@ class Gateway:
         except httpx.HTTPError as error:
             raise unreachable(call, error) from error
         raise refusal(call, response)
-
-    def _request(self, call: Call, body: dict[str, Any]) -> httpx.Request:
-        return call.provider.http.build_request(
-            "POST",
-            "chat/completions",
-            content=orjson.dumps(body),
-            headers={"content-type": "application/json"},
-        )
 
     async def close(self) -> None:
         """Wait until the usage of every call is recorded, then disconnect."""

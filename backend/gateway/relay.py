@@ -17,6 +17,7 @@ from backend.gateway.refusals import stream_error
 
 _log = structlog.get_logger(__name__)
 
+_LONGEST_LINE_BYTES = 16 * 1024 * 1024
 _DONE = b"data: [DONE]\n\n"
 
 
@@ -31,6 +32,8 @@ class Relay:
         self._recorder = recorder
         self._include_usage = include_usage
         self._finished = False
+        self._ended = False
+        self._failure: bytes | None = None
         self._recorded = False
         self.events = self._relay()
 
@@ -51,28 +54,25 @@ class Relay:
 
     async def _relay(self) -> AsyncGenerator[bytes, None]:
         status: Status = "failed"
-        failure: bytes | None = None
         try:
-            async for line in self._response.aiter_lines():
-                if not line.startswith("data:"):
-                    continue
-                data = line[5:].strip()
-                if data == "[DONE]":
-                    self._finished = True
+            rest = b""
+            async for piece in self._response.aiter_bytes():
+                *lines, rest = (rest + piece).split(b"\n")
+                if len(rest) > _LONGEST_LINE_BYTES:
                     break
-                chunk = orjson.loads(data)
-                if isinstance(chunk, dict) and chunk.get("error"):
-                    failure = error_body(stream_error(self._call, chunk["error"]))
+                # What came at once goes on at once: a send for each chunk would cost the most.
+                passed = b"".join(map(self._passed, lines))
+                if passed:
+                    yield passed
+                if self._ended:
                     break
-                passed = self._heard(chunk)
-                if passed is not None:
-                    yield b"data: " + orjson.dumps(passed) + b"\n\n"
-        except (httpx.HTTPError, orjson.JSONDecodeError) as error:
-            self._finished = False
-            _log.warning(
-                "gateway.stream_broke", model=self._call.admitted.model.id, error=repr(error)
-            )
-        if failure is None and self._finished:
+            else:
+                passed = self._passed(rest)
+                if passed:
+                    yield passed
+        except httpx.HTTPError as error:
+            self._broke(error)
+        if self._failure is None and self._finished:
             status = "completed"
         self._recorded = True
         await self._recorder.record(self._call, status)
@@ -80,7 +80,31 @@ class Relay:
             yield _DONE
         else:
             broken = UpstreamFailed("The model provider broke the stream off.")
-            yield b"data: " + (failure or error_body(broken)) + b"\n\n"
+            yield b"data: " + (self._failure or error_body(broken)) + b"\n\n"
+
+    def _passed(self, line: bytes) -> bytes:
+        """Take note of a line; return what goes on of it to the caller."""
+        if self._ended or not line.startswith(b"data:"):
+            return b""
+        data = line[5:].strip()
+        if data == b"[DONE]":
+            self._finished = self._ended = True
+            return b""
+        try:
+            chunk = orjson.loads(data)
+        except orjson.JSONDecodeError as error:
+            self._broke(error)
+            return b""
+        if isinstance(chunk, dict) and chunk.get("error"):
+            self._failure = error_body(stream_error(self._call, chunk["error"]))
+            self._ended = True
+            return b""
+        told = self._heard(chunk)
+        return b"" if told is None else b"data: " + orjson.dumps(told) + b"\n\n"
+
+    def _broke(self, error: Exception) -> None:
+        self._finished, self._ended = False, True
+        _log.warning("gateway.stream_broke", model=self._call.admitted.model.id, error=repr(error))
 
     def _heard(self, chunk: object) -> object | None:
         """Take note of a chunk; return what the caller gets of it, None for nothing."""

@@ -17,18 +17,44 @@ class Provider:
     def __init__(self, upstream: Upstream) -> None:
         self.upstream = upstream
         key = upstream.api_key
-        self.http = httpx.AsyncClient(
+        credential = {"authorization": f"Bearer {key.get_secret_value()}"} if key else {}
+        timeout = httpx.Timeout(upstream.timeout_seconds, connect=10)
+        # Calls go through the transport alone: a client's redirects, cookies and merging of
+        # defaults are of no use to them, and take a third of the time.
+        self._transport = httpx.AsyncHTTPTransport(limits=_LIMITS, trust_env=False)
+        self._http = httpx.AsyncClient(
             base_url=upstream.base_url.rstrip("/") + "/",
-            headers={"authorization": f"Bearer {key.get_secret_value()}"} if key else {},
-            timeout=httpx.Timeout(upstream.timeout_seconds, connect=10),
-            limits=_LIMITS,
+            headers=credential,
+            timeout=timeout,
+            transport=self._transport,
             trust_env=False,
         )
+        self._completions = self._http.base_url.join("chat/completions")
+        self._headers = httpx.Headers({**credential, "content-type": "application/json"})
+        self._extensions = {"timeout": timeout.as_dict()}
+
+    async def complete(self, body: bytes) -> httpx.Response:
+        """Ask for a chat completion. Whoever asks reads the answer and closes it.
+
+        Raises httpx's errors.
+        """
+        request = httpx.Request(
+            "POST",
+            self._completions,
+            headers=self._headers,
+            content=body,
+            extensions=self._extensions,
+        )
+        return await self._transport.handle_async_request(request)
+
+    async def close(self) -> None:
+        """Close every connection."""
+        await self._http.aclose()
 
     async def tokenize(self, text: str) -> int | None:
         """Count a text's tokens by the provider's own ``/tokenize``; None if it has none."""
         try:
-            answer = await self.http.post(self._beside("tokenize"), json={"content": text})
+            answer = await self._http.post(self._beside("tokenize"), json={"content": text})
             return len(answer.raise_for_status().json()["tokens"])
         except (httpx.HTTPError, KeyError, ValueError, TypeError):
             return None
@@ -37,7 +63,7 @@ class Provider:
         """Return the prompt that the provider's chat template makes; None if it can't say."""
         request = {"messages": messages} | ({} if tools is None else {"tools": tools})
         try:
-            answer = await self.http.post(self._beside("apply-template"), json=request)
+            answer = await self._http.post(self._beside("apply-template"), json=request)
             prompt = answer.raise_for_status().json()["prompt"]
         except (httpx.HTTPError, KeyError, ValueError, TypeError):
             return None
@@ -45,7 +71,7 @@ class Provider:
 
     def _beside(self, path: str) -> httpx.URL:
         """The address of a route that the server has beside ``/v1``."""
-        return self.http.base_url.join(f"../{path}")
+        return self._http.base_url.join(f"../{path}")
 
 
 class Upstreams:
@@ -64,4 +90,4 @@ class Upstreams:
     async def close(self) -> None:
         """Close every connection."""
         for provider in self._providers:
-            await provider.http.aclose()
+            await provider.close()
