@@ -18,6 +18,9 @@ from backend.storage.tables import forecasts
 from backend_client.types.accounts import Tenant
 from backend_client.types.spend import Forecast, Trust
 
+_FORMAT: Final = 1
+"""Raised when what is kept changes shape: older ones are made anew, rather than migrated."""
+
 FRESH_SECONDS: Final = 15
 """So long a forecast is fresh though usage moved on: it moves on all the time."""
 _UNCHANGED_FRESH = timedelta(minutes=15)
@@ -62,11 +65,13 @@ async def stored_forecast(
     basis = await basis_now(connection, tenant, now)
     found = await connection.execute(select(forecasts).where(forecasts.c.tenant_id == tenant.id))
     row = found.mappings().first()
-    if row is None or row["document"]["plans"] != basis.plans or now - row["computed_at"] > _SHOWN:
+    if row is None or now - row["computed_at"] > _SHOWN:
+        return None
+    document = row["document"]
+    if document.get("format") != _FORMAT or document["plans"] != basis.plans:
         return None
     unchanged = row["usage_version"] == basis.usage
     limit = _UNCHANGED_FRESH if unchanged else timedelta(seconds=FRESH_SECONDS)
-    document = row["document"]
     tested_at = document.get("tested_at")
     return Stored(
         Forecast.model_validate({**document["forecast"], "trust": document.get("trust")}),
@@ -85,6 +90,7 @@ async def store_forecast(
     """Keep a forecast in place of the one before; a newer one stays."""
     forecast = outcome.forecast
     document = {
+        "format": _FORMAT,
         "plans": basis.plans,
         "forecast": forecast.model_dump(mode="json", exclude={"trust"}),
         "peaks": [(day.isoformat(), [str(peak) for peak in peaks]) for day, peaks in outcome.peaks],

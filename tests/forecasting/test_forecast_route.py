@@ -206,6 +206,14 @@ async def test_when_one_is_fresh_stale_and_none(
         await connection.execute(update(usage_versions).values(version=9))
     assert [await state(age) for age in (minute, 2 * minute)] == ["fresh", "stale"]
     assert await state(timedelta(days=2)) == "none"
+    # One that another version of Farebox kept is made anew
+    kept = forecasts.c.document
+    async with database.begin() as connection:
+        await connection.execute(update(forecasts).values(document=kept.op("-")("format")))
+    assert await state(timedelta(0)) == "none"
+    async with database.begin() as connection:
+        await connection.execute(update(forecasts).values(document=kept.op("||")({"format": 1})))
+    assert await state(timedelta(0)) == "fresh"
     # Another plan is another bill
     changed = await api.put(
         "/v1/subscription",
