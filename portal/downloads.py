@@ -100,7 +100,5 @@ async def reconciliation_csv(request: Request) -> Response:
 routes = [
     Route("/downloads/usage.csv", usage_csv, methods=["GET"]),
     Route("/downloads/invoices/{file}", invoice_file, methods=["GET"]),
-    Route(
-        "/downloads/reconciliations/{reconciliation}.csv", reconciliation_csv, methods=["GET"]
-    ),
+    Route("/downloads/reconciliations/{reconciliation}.csv", reconciliation_csv, methods=["GET"]),
 ]
