@@ -34,7 +34,7 @@ _log = structlog.get_logger(__name__)
 _BATCH_EVENTS = 10_000
 _FEWEST_MESSAGES = 20
 _MOST_MESSAGES = 100  # of up to 700 kB each, whatever they turn out to hold
-_WAIT_SECONDS = 1.0
+_WAIT_SECONDS = 0.25  # also how long a stop may take that finds nothing to do
 # Short, so that what a killed worker had is soon another's; an event that comes twice counts once.
 _ACK_WAIT_SECONDS = 5.0
 _PAUSE_SECONDS = 0.5
@@ -133,7 +133,7 @@ class UsageConsumer:
     async def _take(
         self, subscription: JetStreamContext.PullSubscription, wanted: int
     ) -> list[_Taken]:
-        """Fetch messages and read them; none if none come for a second."""
+        """Fetch messages and read them; none if none come soon."""
         try:
             messages = await subscription.fetch(wanted, timeout=_WAIT_SECONDS)
         except TimeoutError:  # nats-py raises its own kind or asyncio's
