@@ -6,14 +6,17 @@ import shutil
 import socket
 import tempfile
 from collections.abc import AsyncIterator, Iterator
+from contextlib import suppress
 from pathlib import Path
 
 import asyncpg
 import pytest
+from nats.js.errors import NotFoundError
 
 from backend.engines.nats import start_nats
 from backend.engines.postgres import start_postgres
 from backend.ids import new_id
+from backend.metering.stream import dead_letter_stream, open_connection
 from backend.storage.database import Database
 from backend.storage.migrate import migrate
 
@@ -77,6 +80,18 @@ async def database(database_url: str) -> AsyncIterator[Database]:
     database = Database(database_url, pool_size=5)
     yield database
     await database.close()
+
+
+@pytest.fixture
+async def stream_name(nats_url: str) -> AsyncIterator[str]:
+    """The name of this test's own streams, which are gone after it: each has disk reserved."""
+    name = new_id("evt")
+    yield name
+    client = await open_connection(nats_url, "test")
+    for stream in (name, dead_letter_stream(name)):
+        with suppress(NotFoundError):
+            await client.jetstream().delete_stream(stream)
+    await client.close()
 
 
 def _with_name(url: str, name: str) -> str:

@@ -13,7 +13,6 @@ from fastapi import FastAPI
 from backend.accounts.operator_keys import create_operator_key
 from backend.api.app import create_app
 from backend.billing.catalog import apply_catalog, load_catalog
-from backend.ids import new_id
 from backend.metering.consumer import UsageConsumer
 from backend.settings import Settings
 from backend.storage.database import Database
@@ -23,7 +22,7 @@ CATALOG = Path(__file__).parents[2] / "catalog.yaml"
 
 
 @pytest.fixture
-def api_settings(database_url: str, nats_url: str, tmp_path: Path) -> Settings:
+def api_settings(database_url: str, nats_url: str, stream_name: str, tmp_path: Path) -> Settings:
     secret = tmp_path / "run" / "local-sign-in"
     secret.parent.mkdir()
     secret.write_text("a secret of this machine")
@@ -31,8 +30,8 @@ def api_settings(database_url: str, nats_url: str, tmp_path: Path) -> Settings:
         database_url=database_url,
         nats_url=nats_url,
         home=tmp_path,
-        stream_name=new_id("evt"),
-        stream_max_bytes=64 * 1024**2,  # reserved on disk, for every test's stream
+        stream_name=stream_name,
+        stream_max_bytes=64 * 1024**2,
         database_pool_size=5,
     )
 

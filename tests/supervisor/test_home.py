@@ -9,6 +9,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+import psutil
 import pytest
 
 from backend.engines.home import (
@@ -119,9 +120,16 @@ def test_what_was_left_is_stopped_with_its_children_and_nothing_else(tmp_path: P
         assert left.poll() is not None
         assert stranger.poll() is None
     finally:
+        started = [
+            process
+            for child in children
+            if child.poll() is None
+            for process in psutil.Process(child.pid).children(recursive=True)
+        ]
         for child in children:
             child.kill()
             child.communicate()
+        psutil.wait_procs(started, timeout=20)  # they end when nobody writes to them any more
     assert stop_left_behind(run.children) == []
 
 

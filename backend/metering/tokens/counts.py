@@ -103,14 +103,17 @@ def characters(messages: Sequence[Message], tools: Sequence[Tool]) -> int:
     said = sum(
         len(text) for message in messages for text in (*texts_of(message), *calls_of(message))
     )
-    return said + sum(_size(tool) for tool in tools)
+    return said + _size(tools)
 
 
 def _size(value: object) -> int:
-    if isinstance(value, str):
-        return len(value)
-    if isinstance(value, dict):
-        return sum(len(str(name)) + _size(part) for name, part in value.items())
-    if isinstance(value, list):
-        return sum(map(_size, value))
-    return 8
+    size, left = 0, [value]
+    while left:  # a schema may be nested deeper than Python's calls
+        part = left.pop()
+        if isinstance(part, dict):
+            left += [*part, *part.values()]
+        elif isinstance(part, list | tuple):
+            left += part
+        else:
+            size += len(part) if isinstance(part, str) else 8
+    return size
