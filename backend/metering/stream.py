@@ -137,6 +137,11 @@ class UsageStream:
                     self._client = self._client or await open_connection(self._url, "farebox-api")
                     js = self._client.jetstream(timeout=_ACK_SECONDS)
                     await ensure_streams(js, self._settings)
+                except APIError as error:
+                    # Such as too little disk for FAREBOX_STREAM_MAX_BYTES, which is for the
+                    # operator to know and not for every caller
+                    _log.error("nats.refused", detail=error.description)
+                    raise Unavailable("The usage stream can't be made.") from error
                 except (NatsError, OSError, TimeoutError) as error:
                     raise Unavailable("The usage stream can't be reached.") from error
                 self._js = js
