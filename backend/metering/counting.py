@@ -7,8 +7,10 @@ reordered or killed, an event is in both or in neither.
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 
 import asyncpg
 
@@ -19,6 +21,7 @@ from backend.metering.locks import share_tenants
 from backend.metering.stored import json_text
 
 _COLUMNS = (
+    "place",
     "tenant_id",
     "source",
     "id",
@@ -34,19 +37,28 @@ _COLUMNS = (
 
 MAKE_INCOMING = """
 CREATE TEMPORARY TABLE IF NOT EXISTS incoming (
-  tenant_id text, source text, id text, time timestamptz, received_at timestamptz,
+  place integer, tenant_id text, source text, id text, time timestamptz, received_at timestamptz,
   application_id text, key_id text, model text, quantities jsonb, labels jsonb, counted jsonb
 ) ON COMMIT DELETE ROWS
 """
 
+# Tells which events were known, since those are few or none, and looks for them only if there are.
 _INSERT = """
-INSERT INTO events (tenant_id, source, id, time, received_at, application_id, key_id, model,
-                    quantities, labels, counted)
-SELECT tenant_id, source, id, time, received_at, application_id, key_id, model,
-       quantities, labels, counted
-FROM incoming
-ON CONFLICT (tenant_id, source, id) DO NOTHING
-RETURNING tenant_id, source, id
+WITH fresh AS (
+  INSERT INTO events (tenant_id, source, id, time, received_at, application_id, key_id, model,
+                      quantities, labels, counted)
+  SELECT tenant_id, source, id, time, received_at, application_id, key_id, model,
+         quantities, labels, counted
+  FROM incoming
+  ON CONFLICT (tenant_id, source, id) DO NOTHING
+  RETURNING tenant_id, source, id
+)
+SELECT place FROM incoming
+WHERE (SELECT count(*) FROM fresh) < $1 AND NOT EXISTS (
+  SELECT FROM fresh
+  WHERE (fresh.tenant_id, fresh.source, fresh.id)
+      = (incoming.tenant_id, incoming.source, incoming.id)
+)
 """
 
 _VERSIONS = """
@@ -57,6 +69,13 @@ ON CONFLICT (tenant_id) DO UPDATE
 SET version = usage_versions.version + 1,
     last_event_at = greatest(usage_versions.last_event_at, excluded.last_event_at)
 """
+
+_TOTALS = """
+INSERT INTO counted_totals (slot, new, known) VALUES ($1, $2, $3)
+ON CONFLICT (slot) DO UPDATE
+SET new = counted_totals.new + excluded.new, known = counted_totals.known + excluded.known
+"""
+_SLOTS = 16
 
 Identity = tuple[str, str, str]
 
@@ -76,7 +95,10 @@ async def count_events(connection: asyncpg.Connection, events: Sequence[Accepted
     await connection.execute(MAKE_INCOMING)
     async with connection.transaction():
         fresh, _ = await insert_and_roll_up(connection, events)
-    return Counted(new=fresh, known=len(events) - fresh)
+        counted = Counted(new=fresh, known=len(events) - fresh)
+        # Last, so that whoever shares the slot waits for the commit alone
+        await connection.execute(_TOTALS, os.getpid() % _SLOTS, counted.new, counted.known)
+    return counted
 
 
 async def changes_by(
@@ -96,29 +118,30 @@ async def insert_and_roll_up(
     tenants = await share_tenants(connection, {event.tenant_id for event in events})
     once = _in_order(event for event in events if event.tenant_id in tenants)
     await connection.copy_records_to_table(
-        "incoming", columns=_COLUMNS, records=[_record(event) for event in once.values()]
+        "incoming",
+        columns=_COLUMNS,
+        records=[_record(place, event) for place, event in enumerate(once)],
     )
-    inserted = await connection.fetch(_INSERT)
-    if len(inserted) == len(once):
-        fresh = once
-    else:
-        fresh = {identity: once[identity] for identity in map(tuple, inserted)}
+    known = {place for (place,) in await connection.fetch(_INSERT, len(once))}
+    fresh = [event for place, event in enumerate(once) if place not in known] if known else once
     deltas = RollupDeltas(await declared_labels(connection, tenants))
     if not fresh:
         return 0, deltas
-    for event in fresh.values():
+    latest: dict[str, datetime] = {}
+    for event in fresh:
         deltas.add(event)
+        newest = latest.get(event.tenant_id)
+        if newest is None or event.received_at > newest:
+            latest[event.tenant_id] = event.received_at
     if await connection.fetchval(PENDING, list(tenants)):
-        await apply_pending(connection, fresh, deltas)
+        by_identity = {(event.tenant_id, event.source, event.id): event for event in fresh}
+        await apply_pending(connection, by_identity, deltas)
     await apply_deltas(connection, deltas)
-    latest = {event.tenant_id: event.received_at for event in fresh.values()}
-    for event in fresh.values():
-        latest[event.tenant_id] = max(latest[event.tenant_id], event.received_at)
     await connection.execute(_VERSIONS, sorted(latest), [latest[one] for one in sorted(latest)])
     return len(fresh), deltas
 
 
-def _in_order(events: Iterable[AcceptedEvent]) -> dict[Identity, AcceptedEvent]:
+def _in_order(events: Iterable[AcceptedEvent]) -> list[AcceptedEvent]:
     """Each identity once, the one received first, in the order of the primary key.
 
     Every statement walks its rows in the order of a unique index, so that two workers that meet
@@ -130,11 +153,12 @@ def _in_order(events: Iterable[AcceptedEvent]) -> dict[Identity, AcceptedEvent]:
         known = once.get(identity)
         if known is None or event.received_at < known.received_at:
             once[identity] = event
-    return {identity: once[identity] for identity in sorted(once)}
+    return [once[identity] for identity in sorted(once)]
 
 
-def _record(event: AcceptedEvent) -> tuple[object, ...]:
+def _record(place: int, event: AcceptedEvent) -> tuple[object, ...]:
     return (
+        place,
         event.tenant_id,
         event.source,
         event.id,

@@ -18,6 +18,7 @@ FROM events
 
 _quantities = msgspec.json.Decoder(dict[str, Decimal])
 _labels = msgspec.json.Decoder(dict[str, str])
+_encoder = msgspec.json.Encoder()
 
 
 def event_of(row: asyncpg.Record) -> AcceptedEvent:
@@ -39,4 +40,4 @@ def event_of(row: asyncpg.Record) -> AcceptedEvent:
 
 def json_text(value: object) -> str:
     """Write what goes into a ``jsonb`` column: a Decimal as a string, so that no digit is lost."""
-    return msgspec.json.encode(value).decode()
+    return _encoder.encode(value).decode()

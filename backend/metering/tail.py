@@ -6,7 +6,7 @@ import asyncio
 import time
 from collections import deque
 from collections.abc import AsyncIterator, Awaitable, Callable
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 from backend.errors import RateLimited
 from backend.metering.event_list import newest_events
@@ -17,6 +17,8 @@ from backend_client.types.events import StoredEvent
 _LOOK_SECONDS = 0.5
 _MOST_AT_ONCE = 200
 _MOST_REMEMBERED = 10 * _MOST_AT_ONCE
+_LATE = timedelta(seconds=15)
+"""How much later than those that came in after it an event may be counted, and still be shown."""
 MOST_SECONDS = 900
 """A tail ends after a quarter of an hour; a browser connects again by itself."""
 _MOST_TAILS = 100
@@ -70,6 +72,8 @@ class Tails:
                 if now != version:
                     found = await newest_events(connection, tenant_id, begin, _MOST_AT_ONCE)
             version = now
+            if found:
+                begin = max(begin, found[-1].received_at - _LATE)
             new = [event for event in found if (event.source, event.id) not in shown]
             shown.extend((event.source, event.id) for event in new)
             yield new

@@ -50,6 +50,7 @@ from backend.storage.tables.invoices import (
 )
 from backend.storage.tables.metering import (
     corrections,
+    counted_totals,
     daily_rollups,
     declared_labels,
     event_archives,
@@ -83,6 +84,7 @@ __all__ = [
     "contract_amendments",
     "contracts",
     "corrections",
+    "counted_totals",
     "coupon_redemptions",
     "coupons",
     "credit_grants",
