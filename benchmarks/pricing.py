@@ -31,6 +31,7 @@ from backend.storage.migrate import migrate
 from backend.storage.tables import tenants
 from backend_client.types.accounts import Tenant
 from backend_client.types.plans import Catalog, PlanDefinition
+from tests.days import sum_days
 
 MODELS = [f"model-{number}" for number in range(50)]
 METERS = [
@@ -123,6 +124,7 @@ async def fill(connection: AsyncConnection, tenant_id: str) -> int:
             "meters": METERS,
         },
     )
+    await sum_days(connection, tenant_id, MARCH.start, MARCH.end)
     query = text("SELECT count(*) FROM rollups WHERE tenant_id = :tenant_id")
     return int(await connection.scalar(query, {"tenant_id": tenant_id}) or 0)
 
@@ -180,6 +182,7 @@ async def live_spend(database: Database) -> list[float]:
             ),
             {"models": MODELS[:5], "meters": METERS[:4]},
         )
+        await sum_days(connection, tenant.id, MARCH.start, MARCH.end)
     taken = []
     for _ in range(200):
         began = time.perf_counter()

@@ -8,7 +8,7 @@ from datetime import timedelta
 
 import structlog
 from prometheus_client import CollectorRegistry, Metric, generate_latest
-from prometheus_client.core import GaugeMetricFamily
+from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily
 from sqlalchemy.exc import SQLAlchemyError
 
 from backend.errors import Unavailable
@@ -16,6 +16,7 @@ from backend.metering.drift import latest_drift
 from backend.metering.pipeline import look_at_pipeline
 from backend.metering.stream import UsageStream
 from backend.storage.database import Database
+from backend_client.types.pipeline import Pipeline
 
 _log = structlog.get_logger(__name__)
 
@@ -63,6 +64,17 @@ async def _pipeline(database: Database, stream: UsageStream) -> list[Metric]:
     async with database.begin() as connection:
         now = await look_at_pipeline(connection, js, stream.name)
     lag = 0.0 if now.oldest_waiting_at is None else _seconds(now.as_of - now.oldest_waiting_at)
+    counted = CounterMetricFamily(
+        "farebox_usage_events_counted",
+        "Events that workers took from the stream: new ones, and those counted before",
+        labels=["result"],
+    )
+    counted.add_metric(["new"], now.events_counted)
+    counted.add_metric(["duplicate"], now.duplicates_counted)
+    return [counted, *_gauges(now, lag)]
+
+
+def _gauges(now: Pipeline, lag: float) -> list[Metric]:
     return [
         GaugeMetricFamily(f"farebox_usage_{name}", told, value=value)
         for name, told, value in (

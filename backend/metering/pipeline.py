@@ -7,13 +7,20 @@ from datetime import UTC, datetime
 from nats.errors import Error as NatsError
 from nats.js import JetStreamContext
 from nats.js.errors import NotFoundError
-from sqlalchemy import func, select
+from sqlalchemy import BigInteger, func, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from backend.errors import Unavailable
 from backend.metering.stream import COUNTING, dead_letter_stream
-from backend.storage.tables import usage_versions
+from backend.storage.tables import counted_totals, usage_versions
 from backend_client.types.pipeline import Pipeline
+
+_TOTALS = select(
+    *(
+        func.coalesce(func.sum(column), 0).cast(BigInteger).label(column.name)
+        for column in (counted_totals.c.new, counted_totals.c.known)
+    )
+)
 
 
 async def look_at_pipeline(
@@ -29,6 +36,7 @@ async def look_at_pipeline(
         oldest_dead = await _since(js, dead, set_aside.state.first_seq)
     except (NatsError, OSError, TimeoutError) as error:
         raise Unavailable("The usage stream can't be reached.") from error
+    totals = (await connection.execute(_TOTALS)).one()
     return Pipeline(
         as_of=datetime.now(UTC),
         waiting_messages=waiting.state.messages,
@@ -37,6 +45,8 @@ async def look_at_pipeline(
         in_progress_messages=in_progress,
         oldest_waiting_at=oldest_waiting,
         counted_at=await connection.scalar(select(func.max(usage_versions.c.last_event_at))),
+        events_counted=totals.new,
+        duplicates_counted=totals.known,
         dead_letters=set_aside.state.messages,
         oldest_dead_letter_at=oldest_dead,
     )

@@ -3,44 +3,64 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Sequence
+from datetime import timedelta
 
 import msgspec
-from sqlalchemy import DateTime, Integer, Text, TextClause, bindparam, text
+from sqlalchemy import DateTime, Integer, Text, TextClause, bindparam, select, text
 from sqlalchemy.dialects.postgresql import ARRAY
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from backend.metering.days import split_at_days
 from backend.pricing.rate_card import MeteredQuantity
 from backend.pricing.windows import WindowedSpan
+from backend.storage.tables import tenants
+
+_Placed = tuple[int, WindowedSpan]
+"""A span, and the place of its stretch."""
 
 # Each span is summed by itself, from one range of the index, and the few sums are put together.
 # OFFSET keeps PostgreSQL from making one large join of it.
-_QUERY = """
-    SELECT span.place, span.window_id, used.model, used.meter, used.labels, sum(used.quantity)
-    FROM unnest(:places, :windows, :starts, :ends) AS span (place, window_id, start_at, end_at)
+_PART = """
+    SELECT span.place, span.window_id, used.model, used.meter, used.labels, used.quantity
+    FROM unnest(:{table}_places, :{table}_windows, :{table}_starts, :{table}_ends)
+        AS span (place, window_id, start_at, end_at)
     CROSS JOIN LATERAL (
-        SELECT rollups.model, rollups.meter, {labels} AS labels, sum(rollups.quantity) AS quantity
-        FROM rollups
-        WHERE rollups.tenant_id = :tenant_id
-            AND rollups.bucket >= span.start_at AND rollups.bucket < span.end_at
+        SELECT model, meter, {labels} AS labels, sum(quantity) AS quantity
+        FROM {table}
+        WHERE tenant_id = :tenant_id AND {starts} >= span.start_at AND {starts} < span.end_at
         GROUP BY 1, 2, 3
         OFFSET 0
     ) AS used
+    """
+_SUM = """
+    SELECT place, window_id, model, meter, labels, sum(quantity) FROM ({parts}) AS parts
     GROUP BY 1, 2, 3, 4, 5
     ORDER BY 1, 2, 3, 4, 5
     """
+_TABLES = {"rollups": "bucket", "daily_rollups": "day"}
+_ONE_DAY = timedelta(days=1)
 
 
 def _query(labels: str) -> TextClause:
-    return text(_QUERY.format(labels=labels)).bindparams(
-        bindparam("places", type_=ARRAY(Integer)),
-        bindparam("windows", type_=ARRAY(Text)),
-        bindparam("starts", type_=ARRAY(DateTime(timezone=True))),
-        bindparam("ends", type_=ARRAY(DateTime(timezone=True))),
+    parts = [
+        _PART.format(table=table, starts=starts, labels=labels) for table, starts in _TABLES.items()
+    ]
+    return text(_SUM.format(parts=" UNION ALL ".join(parts))).bindparams(
+        *(
+            bindparam(f"{table}_{name}", type_=ARRAY(kind))
+            for table in _TABLES
+            for name, kind in (
+                ("places", Integer),
+                ("windows", Text),
+                ("starts", DateTime(timezone=True)),
+                ("ends", DateTime(timezone=True)),
+            )
+        )
     )
 
 
 _SUMMED = _query("NULL::text")
-_BY_LABELS = _query("rollups.labels::text")
+_BY_LABELS = _query("labels::text")
 
 
 async def period_usage(
@@ -59,18 +79,35 @@ async def period_usage(
     spans = [(place, span) for place, stretch in enumerate(stretches) for span in stretch]
     if not spans:
         return found
-    rows = await connection.execute(
-        _BY_LABELS if labels else _SUMMED,
-        {
-            "tenant_id": tenant_id,
-            "places": [place for place, _ in spans],
-            "windows": [span.window for _, span in spans],
-            "starts": [span.start for _, span in spans],
-            "ends": [span.end for _, span in spans],
-        },
-    )
+    days, rest = await _split(connection, tenant_id, spans)
+    parameters: dict[str, object] = {"tenant_id": tenant_id}
+    for table, parts in (("daily_rollups", days), ("rollups", rest)):
+        parameters |= {
+            f"{table}_places": [place for place, _ in parts],
+            f"{table}_windows": [span.window for _, span in parts],
+            f"{table}_starts": [span.start for _, span in parts],
+            f"{table}_ends": [span.end for _, span in parts],
+        }
+    rows = await connection.execute(_BY_LABELS if labels else _SUMMED, parameters)
     for place, window, model, meter, counted_by, quantity in rows:
         known = {} if counted_by is None else msgspec.json.decode(counted_by, type=dict[str, str])
         kept = tuple(sorted((name, value) for name, value in known.items() if name in labels))
         found[place].append(MeteredQuantity(model, meter, quantity, window, kept))
     return found
+
+
+async def _split(
+    connection: AsyncConnection, tenant_id: str, spans: Sequence[_Placed]
+) -> tuple[list[_Placed], list[_Placed]]:
+    """Split spans into whole days of the tenant's, which are summed already, and the rest."""
+    if all(span.end - span.start < _ONE_DAY for _, span in spans):
+        return [], list(spans)
+    zone = await connection.scalar(select(tenants.c.time_zone).where(tenants.c.id == tenant_id))
+    days: list[_Placed] = []
+    rest: list[_Placed] = []
+    for place, span in spans:
+        time = split_at_days(span.start, span.end, zone or "UTC")
+        if time.days is not None:
+            days.append((place, WindowedSpan(*time.days, span.window)))
+        rest += [(place, WindowedSpan(start, end, span.window)) for start, end in time.rest]
+    return days, rest

@@ -11,7 +11,9 @@ class Pipeline(Answer):
     A message holds up to 500 events. ``waiting_messages`` have been acknowledged to their senders
     and not been counted; ``oldest_waiting_at`` is when the first of them came in.
     ``in_progress_messages`` of them are at a worker. ``counted_at`` is when the newest event that
-    was counted came in.
+    was counted came in. ``events_counted`` is how many were counted since the installation was
+    made, and ``duplicates_counted`` how many were met again and not counted: their growth between
+    two looks is the workers' throughput.
     """
 
     as_of: Instant
@@ -21,5 +23,7 @@ class Pipeline(Answer):
     in_progress_messages: int
     oldest_waiting_at: Instant | None
     counted_at: Instant | None
+    events_counted: int
+    duplicates_counted: int
     dead_letters: int
     oldest_dead_letter_at: Instant | None

@@ -10,10 +10,12 @@ from sqlalchemy import insert
 
 from backend.billing.catalog import apply_catalog
 from backend.ids import new_id
+from backend.pricing.periods import QUARTER_HOUR
 from backend.storage.database import Database
 from backend.storage.tables import rollups, tenants, usage_versions
 from backend_client.types.accounts import Tenant
 from backend_client.types.plans import Catalog
+from tests.days import sum_days
 
 NOW = datetime(2026, 3, 10, 12, 5, tzinfo=UTC)
 
@@ -109,7 +111,8 @@ async def add_usage(
     *usage: tuple[str, str, str, str],
     version: int = 1,
 ) -> None:
-    """Write rollups of (quarter hour, model, meter, quantity)."""
+    """Write rollups of (quarter hour, model, meter, quantity), and those of their days."""
+    buckets = [datetime.fromisoformat(bucket) for bucket, *_ in usage]
     async with database.begin() as connection:
         for bucket, model, meter, quantity in usage:
             await connection.execute(
@@ -124,6 +127,8 @@ async def add_usage(
                     event_count=1,
                 )
             )
+        if buckets:
+            await sum_days(connection, tenant.id, min(buckets), max(buckets) + QUARTER_HOUR)
         await connection.execute(
             insert(usage_versions).values(tenant_id=tenant.id, version=version, last_event_at=NOW)
         )

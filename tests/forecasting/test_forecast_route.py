@@ -22,6 +22,7 @@ from backend.storage.database import Database
 from backend.storage.tables import forecasts, rollups, usage_versions
 from backend_client.types.accounts import Tenant
 from backend_client.types.spend import BudgetOutlook, Forecast
+from tests.days import sum_days
 
 pytestmark = pytest.mark.engine
 
@@ -70,6 +71,7 @@ async def use(database: Database, tenant: Tenant, days: int, quantity: int = 50_
                     event_count=1,
                 )
             )
+        await sum_days(connection, tenant.id, midnight - timedelta(days=days), midnight)
         await connection.execute(
             insert(usage_versions).values(
                 tenant_id=tenant.id, version=days, last_event_at=datetime.now(UTC)

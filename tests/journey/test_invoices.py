@@ -14,6 +14,7 @@ import pypdfium2
 import pytest
 from playwright.async_api import Page, expect
 
+from backend.metering.days import rebuild_days
 from backend.pricing.periods import BillingPeriod, billing_period
 from tests.journey.conftest import Farebox
 from tests.journey.steps import visit
@@ -38,6 +39,7 @@ WITH made AS (
 INSERT INTO rollups
   (tenant_id, bucket, application_id, key_id, model, meter, quantity, event_count)
 SELECT id, $1, 'app_1', '', 'smollm2-135m-instruct', 'output_tokens', 1500000, 1 FROM made
+RETURNING tenant_id
 """
 
 
@@ -51,7 +53,8 @@ async def billed_last_month(farebox: Farebox) -> None:
     """Let a tenant have used a million and a half tokens, and be invoiced."""
     period = last_month()
     database = await asyncpg.connect(farebox.database_url)
-    await database.execute(_MAKE, period.start, NAME)
+    tenant_id = await database.fetchval(_MAKE, period.start, NAME)
+    await rebuild_days(database, tenant_id, period.start, period.end, repair=True)
     await database.close()
     process = await asyncio.create_subprocess_exec(
         Path(sys.executable).with_name("farebox"),

@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import re
+from datetime import UTC, datetime
+from decimal import Decimal
 
 import httpx
 import pytest
 
+from backend.metering.counting import count_events
+from backend.metering.events import AcceptedEvent
 from backend.storage.database import Database
-from tests.metering.tenants import sample_tenant
+from tests.metering.tenants import SampleTenant, sample_tenant
 
 pytestmark = pytest.mark.engine
 
@@ -21,6 +25,19 @@ async def gauges(api: httpx.AsyncClient) -> dict[str, float]:
     }
 
 
+def counted_event(tenant: SampleTenant, event_id: str) -> AcceptedEvent:
+    return AcceptedEvent(
+        tenant_id=tenant.id,
+        source="test",
+        id=event_id,
+        time=datetime.now(UTC),
+        received_at=datetime.now(UTC),
+        application_id=tenant.application,
+        model="model-a",
+        quantities={"requests": Decimal(1)},
+    )
+
+
 async def test_what_was_sent_and_what_waits(api: httpx.AsyncClient, database: Database) -> None:
     tenant = await sample_tenant(database)
     before = await gauges(api)
@@ -28,7 +45,14 @@ async def test_what_was_sent_and_what_waits(api: httpx.AsyncClient, database: Da
     sent = [tenant.event("1"), tenant.event("1"), tenant.event("2"), {"id": "3"}]
     answer = await api.post("/v1/events", headers=tenant.headers, json=sent)
     assert answer.status_code == 202, answer.text
+    async with database.raw() as connection:
+        one, other = [counted_event(tenant, name) for name in ("a", "b")]
+        await count_events(connection, [one, other])
+        await count_events(connection, [other])
     after = await gauges(api)
+    counted = "farebox_usage_events_counted_total"
+    assert (after[f'{counted}{{result="new"}}'], before[f'{counted}{{result="new"}}']) == (2, 0)
+    assert after[f'{counted}{{result="duplicate"}}'] == 1
     assert after["farebox_usage_waiting_messages"] == 1
     assert after["farebox_usage_waiting_bytes"] > 0
     assert after["farebox_usage_lag_seconds"] >= 0

@@ -64,4 +64,5 @@ async def test_what_waits_is_told_until_it_is_counted(
     async with database.begin() as connection:
         counted = await look(connection)
     assert counted.counted_at is not None
+    assert (counted.events_counted, counted.duplicates_counted) == (3, 0)
     assert counted.oldest_dead_letter_at is not None

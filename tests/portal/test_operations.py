@@ -25,6 +25,8 @@ def pipeline(**changes: object) -> Pipeline:
         "in_progress_messages": 0,
         "oldest_waiting_at": None,
         "counted_at": None,
+        "events_counted": 0,
+        "duplicates_counted": 0,
         "dead_letters": 0,
         "oldest_dead_letter_at": None,
     }
