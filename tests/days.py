@@ -7,11 +7,12 @@ from datetime import datetime
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from backend.metering.days import rebuild_days
+from backend.storage.database import driver_connection
 
 
 async def sum_days(
     connection: AsyncConnection, tenant_id: str, start: datetime, end: datetime
 ) -> None:
     """Sum the rollups of the days that ``start`` to ``end`` touches."""
-    driver = (await connection.get_raw_connection()).driver_connection
+    driver = await driver_connection(connection)
     await rebuild_days(driver, tenant_id, start, end, repair=True)

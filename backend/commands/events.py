@@ -12,6 +12,7 @@ from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, T
 
 from backend.commands.event_archive import archive
 from backend.commands.event_import import EventImport
+from backend.commands.event_partitions import partition
 from backend.commands.operator_client import operator_client
 from backend.engines.running import running_settings
 from backend.metering.event_files import Defaults, EventFile
@@ -19,6 +20,7 @@ from backend.settings import Settings
 
 events = typer.Typer(no_args_is_help=True, help="Usage events.")
 events.command()(archive)
+events.command()(partition)
 
 
 @events.command("import")

@@ -18,6 +18,7 @@ _STRIPES = 64
 # Lock queues are fair: who waits for a tenant is not passed by for ever.
 _SHARE = "SELECT pg_advisory_xact_lock_shared($1, stripe) FROM unnest($2::int[]) AS stripe"
 _OWN = "SELECT pg_advisory_xact_lock($1, $2)"
+_OWN_ALL = "SELECT pg_advisory_xact_lock($1, stripe) FROM generate_series(0, $2::int) AS stripe"
 # A tenant can't be removed while its events are being counted.
 _TENANTS = "SELECT id FROM tenants WHERE id = ANY($1::text[]) ORDER BY id FOR KEY SHARE"
 
@@ -36,6 +37,11 @@ async def own_tenant(connection: asyncpg.Connection, tenant_id: str) -> bool:
     """Lock a tenant for changing, to the end of the transaction; tell whether there is such."""
     await connection.execute(_OWN, _CLASS, _stripe(tenant_id))
     return bool(await connection.fetch(_TENANTS, [tenant_id]))
+
+
+async def own_everything(connection: asyncpg.Connection) -> None:
+    """Lock all tenants for changing, in the order in which others lock some of them."""
+    await connection.execute(_OWN_ALL, _CLASS, _STRIPES - 1)
 
 
 def _stripe(tenant_id: str) -> int:

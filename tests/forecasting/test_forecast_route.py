@@ -19,7 +19,7 @@ from backend.forecasting.store import FRESH_SECONDS, basis_now, store_forecast, 
 from backend.forecasting.worker import ForecastFailed, ForecastWorker
 from backend.settings import Settings
 from backend.storage.database import Database
-from backend.storage.tables import forecasts, rollups, usage_versions
+from backend.storage.tables import daily_rollups, forecasts, rollups, usage_versions
 from backend_client.types.accounts import Tenant
 from backend_client.types.spend import BudgetOutlook, Forecast
 from tests.days import sum_days
@@ -269,7 +269,8 @@ async def test_one_that_fails_stops_neither_the_worker_nor_the_next(
         await forecaster.refresh(tenant.id)
     assert (await api.get("/v1/forecast", headers=session)).status_code == 202
     async with database.begin() as connection:
-        await connection.execute(delete(rollups))
+        for table in (rollups, daily_rollups):
+            await connection.execute(delete(table))
     assert (await until_forecast(api, session))["method"] == "run_rate"
 
 
