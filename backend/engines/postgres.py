@@ -77,13 +77,21 @@ def prepare_postgres(data: Path, log: Path) -> None:
     draft.replace(data)
 
 
+_SETTINGS = {
+    "listen_addresses": "",
+    # PostgreSQL's own defaults are for the smallest of machines: a minute of events at full speed
+    # would make it write all it holds in memory twice, and each page whole in its log after that
+    "shared_buffers": "256MB",
+    "max_wal_size": "2GB",
+}
+
+
 def postgres_command(data: Path) -> Command:
     """The command that serves ``data``. SIGINT is PostgreSQL's fast, clean shutdown."""
+    settings = {**_SETTINGS, "unix_socket_directories": f'"{data}"'}
+    options = [part for name, value in settings.items() for part in ("-c", f"{name}={value}")]
     return Command(
-        [
-            *(_program("postgres"), "-D", data, "-c", "listen_addresses="),
-            *("-c", f'unix_socket_directories="{data}"'),
-        ],
+        [_program("postgres"), "-D", data, *options],
         user=_user(),
         stop_signal=signal.SIGINT,
         stop_seconds=30.0,
