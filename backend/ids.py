@@ -33,6 +33,7 @@ Prefix = Literal[
     "rec",
     "dsc",
     "ivt",
+    "ntf",
 ]
 
 

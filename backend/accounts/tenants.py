@@ -18,6 +18,7 @@ from backend.storage.tables import (
     daily_rollups,
     event_archives,
     events,
+    notifications,
     rollups,
     tenants,
     usage_versions,
@@ -27,8 +28,17 @@ from backend_client.types.common import Page
 from backend_client.types.problems import FieldError
 
 DEFAULT_APPLICATION = "Default"
-UNTIED = (events, corrections, event_archives, rollups, daily_rollups, usage_versions)
-"""A tenant's tables that no foreign key ties to it: usage, written too often to check one."""
+UNTIED = (
+    events,
+    corrections,
+    event_archives,
+    rollups,
+    daily_rollups,
+    usage_versions,
+    notifications,
+)
+"""A tenant's tables that go with it though no foreign key ties them to it: usage, written too
+often to check one, and notifications, which tell of invoices after that too."""
 
 
 def _tenant(row: RowMapping) -> Tenant:

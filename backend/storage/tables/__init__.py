@@ -58,6 +58,7 @@ from backend.storage.tables.metering import (
     rollups,
     usage_versions,
 )
+from backend.storage.tables.notifications import notification_deliveries, notifications
 from backend.storage.tables.reconciliation import (
     discrepancies,
     provider_entries,
@@ -109,6 +110,8 @@ __all__ = [
     "members",
     "metadata",
     "models",
+    "notification_deliveries",
+    "notifications",
     "operator_keys",
     "payments",
     "plan_versions",

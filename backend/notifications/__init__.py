@@ -1,0 +1,1 @@
+"""What is told to people and systems: recorded with what it tells of, then delivered."""

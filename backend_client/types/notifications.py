@@ -1,0 +1,245 @@
+"""Notifications: what Farebox records for people and systems, and how far each was sent.
+
+The one list of kinds is ``NotificationKind``; ``NotificationEvent`` says what each carries, and is
+the body of a webhook: ``TypeAdapter(NotificationEvent).validate_json(body)``.
+"""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from typing import Annotated, Literal, TypeAlias
+
+from pydantic import Field
+
+from backend_client.types.common import Answer, Currency, Exact, Instant, Money, Wire
+from backend_client.types.invoices import InvoiceKind
+from backend_client.types.spend import Period
+
+
+class NotificationKind(StrEnum):
+    """What happened. New kinds may appear in later versions."""
+
+    INVOICE_FINALISED = "invoice.finalised"
+    INVOICE_REMINDER = "invoice.reminder"
+    INVOICE_SUSPENDED = "invoice.suspended"
+    INVOICE_PAID = "invoice.paid"
+    CREDIT_NOTE_ISSUED = "credit_note.issued"
+    WALLET_LOW_BALANCE = "wallet.low_balance"
+    WALLET_TOP_UP_REQUESTED = "wallet.top_up_requested"
+    WALLET_TOP_UP_FAILED = "wallet.top_up_failed"
+
+
+class CreditAmount(Answer):
+    """An amount of credit, to its last digit: credit is not rounded to the minor unit."""
+
+    amount: Exact
+    currency: Currency
+
+
+class InvoiceFinalised(Answer):
+    """An invoice was issued. ``due`` is what credit and balance have left to pay of ``total``."""
+
+    invoice_id: str
+    number: str
+    kind: InvoiceKind
+    period: Period
+    issued_at: Instant
+    due_at: Instant
+    total: Money
+    due: Money
+
+
+class InvoiceReminder(Answer):
+    """An overdue invoice came to a ``step`` of dunning, which the operator has named."""
+
+    invoice_id: str
+    number: str
+    step: str
+    due_at: Instant
+    total: Money
+    due: Money
+
+
+class InvoiceSuspended(InvoiceReminder):
+    """It came to the step from which on the tenant's calls are refused until it is paid."""
+
+
+class InvoicePaid(Answer):
+    """Nothing is left to pay of an invoice: payments and credit notes add up to its total.
+
+    ``paid_at`` is ``issued_at`` if credit and balance paid it when it was issued.
+    """
+
+    invoice_id: str
+    number: str
+    issued_at: Instant
+    paid_at: Instant
+    total: Money
+    paid: Money
+    credited: Money
+
+
+class CreditNoteIssued(Answer):
+    """Part of an invoice was taken back. ``to_balance`` is what was paid already of it."""
+
+    credit_note_id: str
+    number: str
+    invoice_id: str
+    invoice_number: str
+    reason: str
+    issued_at: Instant
+    total: Money
+    to_balance: Money
+
+
+class WalletLowBalance(Answer):
+    """A wallet fell below what it warns at: once, and again only after it was above."""
+
+    balance: CreditAmount
+    low_balance: CreditAmount
+
+
+class WalletTopUpRequested(Answer):
+    """Credit is to be bought: by a person, or by the wallet's rule if ``automatic``."""
+
+    top_up_id: str
+    amount: CreditAmount
+    automatic: bool
+
+
+class WalletTopUpFailed(WalletTopUpRequested):
+    """The payment of a top-up failed; ``reference`` is its name at whoever took it."""
+
+    reference: str
+
+
+class Event(Answer):
+    """Something that happened at ``timestamp``, told under the same ``id`` however often."""
+
+    id: str
+    timestamp: Instant
+    tenant_id: str
+
+
+class InvoiceFinalisedEvent(Event):
+    """``invoice.finalised``."""
+
+    type: Literal[NotificationKind.INVOICE_FINALISED]
+    data: InvoiceFinalised
+
+
+class InvoiceReminderEvent(Event):
+    """``invoice.reminder``."""
+
+    type: Literal[NotificationKind.INVOICE_REMINDER]
+    data: InvoiceReminder
+
+
+class InvoiceSuspendedEvent(Event):
+    """``invoice.suspended``."""
+
+    type: Literal[NotificationKind.INVOICE_SUSPENDED]
+    data: InvoiceSuspended
+
+
+class InvoicePaidEvent(Event):
+    """``invoice.paid``."""
+
+    type: Literal[NotificationKind.INVOICE_PAID]
+    data: InvoicePaid
+
+
+class CreditNoteIssuedEvent(Event):
+    """``credit_note.issued``."""
+
+    type: Literal[NotificationKind.CREDIT_NOTE_ISSUED]
+    data: CreditNoteIssued
+
+
+class WalletLowBalanceEvent(Event):
+    """``wallet.low_balance``."""
+
+    type: Literal[NotificationKind.WALLET_LOW_BALANCE]
+    data: WalletLowBalance
+
+
+class WalletTopUpRequestedEvent(Event):
+    """``wallet.top_up_requested``."""
+
+    type: Literal[NotificationKind.WALLET_TOP_UP_REQUESTED]
+    data: WalletTopUpRequested
+
+
+class WalletTopUpFailedEvent(Event):
+    """``wallet.top_up_failed``."""
+
+    type: Literal[NotificationKind.WALLET_TOP_UP_FAILED]
+    data: WalletTopUpFailed
+
+
+NotificationEvent: TypeAlias = Annotated[
+    InvoiceFinalisedEvent
+    | InvoiceReminderEvent
+    | InvoiceSuspendedEvent
+    | InvoicePaidEvent
+    | CreditNoteIssuedEvent
+    | WalletLowBalanceEvent
+    | WalletTopUpRequestedEvent
+    | WalletTopUpFailedEvent,
+    Field(discriminator="type"),
+]
+
+
+class ChannelName(StrEnum):
+    """The ways that notifications go: to the operator's endpoint, and to the customer."""
+
+    WEBHOOK = "webhook"
+    EMAIL = "email"
+
+
+class DeliveryState(StrEnum):
+    """``failed`` ones are tried no more; ``skipped`` ones had lost their point: see ``reason``."""
+
+    WAITING = "waiting"
+    DELIVERED = "delivered"
+    FAILED = "failed"
+    SKIPPED = "skipped"
+
+
+class Delivery(Answer):
+    """How far a notification came on one channel. ``reason`` says why the last try did not do."""
+
+    channel: ChannelName
+    state: DeliveryState
+    attempts: int
+    next_attempt_at: Instant | None
+    delivered_at: Instant | None
+    reason: str | None
+
+
+class NotificationState(StrEnum):
+    """``failed`` if any channel gave up, ``waiting`` if any is still to be served.
+
+    ``delivered`` if all that were served are; ``recorded`` if it was sent nowhere, because no
+    channel is configured or none had a use for it.
+    """
+
+    WAITING = "waiting"
+    DELIVERED = "delivered"
+    FAILED = "failed"
+    RECORDED = "recorded"
+
+
+class Notification(Answer):
+    """A notification with what it tells, which is the body of its webhook, and how it fared."""
+
+    id: str
+    state: NotificationState
+    event: NotificationEvent
+    deliveries: list[Delivery]
+
+
+class NotificationResend(Wire):
+    """Over which channel to send again: null for those that gave up or were never tried."""
+
+    channel: ChannelName | None = None
