@@ -23,6 +23,7 @@ _COMMANDS = {
     "tenant": "backend.commands.accounts:tenant",
     "events": "backend.commands.events:events",
     "usage": "backend.commands.usage:usage",
+    "notifications": "backend.commands.notifications:notifications",
     "dead-letters": "backend.commands.dead_letters:dead_letters",
     "reconcile": "backend.commands.reconcile:reconcile",
     "demo": "backend.commands.demo:demo",
@@ -59,8 +60,11 @@ def main() -> None:
         sys.exit(1)
     except ValidationError as error:
         for problem in error.errors():
-            setting = "_".join(str(part) for part in problem["loc"]).upper()
-            typer.echo(f"farebox: the setting {setting} is wrong: {problem['msg']}", err=True)
+            setting = "_".join(str(part) for part in problem["loc"])
+            if error.title == "Settings" and setting.islower():  # else it is the variable's name
+                setting = f"FAREBOX_{setting}"
+            why = problem["msg"].removeprefix("Value error, ")
+            typer.echo(f"farebox: the setting {setting.upper()} is wrong: {why}", err=True)
         sys.exit(1)
 
 

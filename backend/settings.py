@@ -5,12 +5,27 @@ from __future__ import annotations
 import json
 from decimal import Decimal
 from functools import cached_property
-from ipaddress import ip_address
 from pathlib import Path
 from typing import Annotated, Literal
 
-from pydantic import AliasChoices, BaseModel, ConfigDict, Field, SecretStr, field_validator
+from pydantic import (
+    AliasChoices,
+    BaseModel,
+    ConfigDict,
+    Field,
+    SecretStr,
+    ValidationInfo,
+    field_validator,
+)
 from pydantic_settings import BaseSettings, SettingsConfigDict
+
+from backend.addresses import (
+    check_webhook_url,
+    is_loopback,
+    mail_sender,
+    smtp_server,
+    webhook_secrets,
+)
 
 
 class Upstream(BaseModel):
@@ -37,7 +52,11 @@ class Settings(BaseSettings):
     """Every setting of the backend, with defaults that work on a laptop."""
 
     model_config = SettingsConfigDict(
-        env_prefix="FAREBOX_", env_file=".env", extra="ignore", populate_by_name=True
+        env_prefix="FAREBOX_",
+        env_file=".env",
+        extra="ignore",
+        populate_by_name=True,
+        hide_input_in_errors=True,  # it may be a secret
     )
 
     home: Path = Path(".farebox")
@@ -92,6 +111,15 @@ class Settings(BaseSettings):
     dunning: dict[str, Annotated[int, Field(ge=0)]] = {"remind": 1, "warn": 7, "suspend": 21}
     """Whole days after an invoice was due, by the step that comes then."""
 
+    # Notifications. Without an address they are kept on record and sent nowhere.
+    webhook_url: str | None = None
+    webhook_secret: SecretStr | None = Field(None, validate_default=True)
+    """``whsec_`` and base64; several with spaces between them while one replaces another."""
+    smtp_url: SecretStr | None = None
+    mail_from: str | None = Field(None, validate_default=True)
+    notification_days: int = Field(90, gt=0)
+    """How long a notification is kept once nothing is left to do with it."""
+
     catalog: Path = Path("catalog.yaml")
     log_format: Literal["json", "console"] = "console"
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = "INFO"
@@ -106,6 +134,38 @@ class Settings(BaseSettings):
     def _absolute(cls, value: Path) -> Path:
         return value.expanduser().resolve()
 
+    @field_validator("webhook_url")
+    @classmethod
+    def _webhook_url(cls, value: str | None) -> str | None:
+        return None if value is None else check_webhook_url(value)
+
+    @field_validator("webhook_secret")
+    @classmethod
+    def _webhook_secret(cls, value: SecretStr | None, info: ValidationInfo) -> SecretStr | None:
+        if value is None:
+            if info.data.get("webhook_url") is not None:
+                raise ValueError("FAREBOX_WEBHOOK_URL is set, so FAREBOX_WEBHOOK_SECRET must be")
+        else:
+            webhook_secrets(value.get_secret_value())
+        return value
+
+    @field_validator("smtp_url")
+    @classmethod
+    def _smtp_url(cls, value: SecretStr | None) -> SecretStr | None:
+        if value is not None:
+            smtp_server(value.get_secret_value())
+        return value
+
+    @field_validator("mail_from")
+    @classmethod
+    def _mail_from(cls, value: str | None, info: ValidationInfo) -> str | None:
+        if value is None:
+            if info.data.get("smtp_url") is not None:
+                raise ValueError("FAREBOX_SMTP_URL is set, so FAREBOX_MAIL_FROM must be")
+        else:
+            mail_sender(value)
+        return value
+
     @cached_property
     def local_sign_in_secret_file(self) -> Path:
         """Shared by portal and API on one machine; readable by their user alone."""
@@ -119,13 +179,3 @@ class Settings(BaseSettings):
             and is_loopback(self.api_host)
             and is_loopback(self.portal_host)
         )
-
-
-def is_loopback(host: str) -> bool:
-    """Tell whether listening on ``host`` can be reached from this machine only."""
-    if host == "localhost":
-        return True
-    try:
-        return ip_address(host).is_loopback
-    except ValueError:
-        return False

@@ -1,4 +1,4 @@
-"""The worker: counts events and, beside that, computes forecasts. Run any number of them."""
+"""The worker: counts events; beside that it bills, notifies and forecasts. Run any number."""
 
 from __future__ import annotations
 
@@ -9,11 +9,13 @@ from collections.abc import Awaitable, Callable
 import structlog
 
 from backend.billing.invoices.worker import InvoicesWorker
+from backend.billing.letters.writing import CustomerLetters
 from backend.billing.wallets.worker import WalletsWorker
 from backend.errors import ConfigurationError
 from backend.forecasting.worker import ForecastWorker
 from backend.metering.consumer import UsageConsumer
 from backend.metering.drift import DriftPass
+from backend.notifications.worker import NotificationsWorker
 from backend.settings import Settings
 from backend.storage.database import Database
 
@@ -39,6 +41,7 @@ async def run_worker(settings: Settings) -> None:
         DriftPass(database).run,
         WalletsWorker(database).run,
         InvoicesWorker(database, settings).run,
+        NotificationsWorker(database, settings, CustomerLetters(database, settings)).run,
     ]
     _log.info("worker.started")
     try:

@@ -16,8 +16,10 @@ from backend.billing.invoices.issuing import BALANCE, payment_row
 from backend.billing.invoices.lifecycle import Balance, due
 from backend.billing.invoices.numbering import credit_note_series, take_numbers
 from backend.billing.invoices.settling import lock_invoice, settle
+from backend.billing.invoices.telling import told_credited
 from backend.errors import Conflict, InvalidInput
 from backend.ids import new_id
+from backend.notifications.outbox import tell
 from backend.pricing.money import exact_arithmetic, minor_digits, round_to_minor_unit
 from backend.pricing.tax import TaxRate, add_tax
 from backend.settings import Settings
@@ -73,21 +75,21 @@ async def credit(
         to_balance = max(total - asked, _ZERO)
     series = credit_note_series(settings.invoice_prefix, tenant.slug)
     number = (await take_numbers(connection, [series]))[series]
-    await connection.execute(
-        insert(credit_notes).values(
-            tenant_id=tenant.id,
-            id=note_id,
-            number=number,
-            invoice_id=invoice_id,
-            reason=wanted.reason,
-            lines=[{"line": line, "amount": str(amount)} for line, amount in lines.items()],
-            subtotal=subtotal,
-            tax=tax,
-            total=total,
-            to_balance=to_balance,
-            issued_at=now,
-        )
-    )
+    note = {
+        "tenant_id": tenant.id,
+        "id": note_id,
+        "number": number,
+        "invoice_id": invoice_id,
+        "reason": wanted.reason,
+        "lines": [{"line": line, "amount": str(amount)} for line, amount in lines.items()],
+        "subtotal": subtotal,
+        "tax": tax,
+        "total": total,
+        "to_balance": to_balance,
+        "issued_at": now,
+    }
+    await connection.execute(insert(credit_notes).values(**note))
+    await tell(connection, [told_credited(row, note)])
     if to_balance:
         onto = payment_row(row, -to_balance, BALANCE, number, now)
         await connection.execute(insert(payments).values(**onto))

@@ -20,8 +20,10 @@ from backend.billing.invoices.composing import ComposedLine, total_of
 from backend.billing.invoices.lifecycle import Balance, due_date
 from backend.billing.invoices.numbering import invoice_series, take_numbers
 from backend.billing.invoices.parties import Profile, on_top, seller
+from backend.billing.invoices.telling import told_issued
 from backend.billing.wallets.grants import pay_from_credit
 from backend.ids import new_id
+from backend.notifications.outbox import tell
 from backend.pricing.money import exact_arithmetic
 from backend.pricing.periods import BillingPeriod
 from backend.settings import Settings
@@ -110,6 +112,14 @@ async def issue(
     made = [payment for payments_of in own.values() for payment in payments_of]
     if made:
         await connection.execute(insert(payments), made)
+    await tell(
+        connection,
+        [
+            notice
+            for row in rows
+            for notice in told_issued(row, paid[row["id"]], settled=settled[row["id"]])
+        ],
+    )
 
 
 async def _pay_at_once(

@@ -5,12 +5,14 @@ from __future__ import annotations
 from datetime import datetime
 from typing import NamedTuple
 
-from sqlalchemy import and_, exists, select
+from sqlalchemy import and_, exists, select, tuple_
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from backend.billing.invoices.dunning import SUSPEND, steps_reached
+from backend.billing.invoices.telling import told_overdue
 from backend.errors import FareboxError
+from backend.notifications.outbox import tell
 from backend.settings import Settings
 from backend.storage.tables import invoice_reminders, invoices
 from backend_client.types.invoices import InvoiceState
@@ -73,7 +75,21 @@ async def remind(connection: AsyncConnection, settings: Settings, now: datetime)
             invoice_reminders.c.step,
         )
     )
-    return [StepTaken(*row) for row in made]
+    new = [StepTaken(*row) for row in made]
+    await _tell(connection, new, now)
+    return new
+
+
+async def _tell(connection: AsyncConnection, steps: list[StepTaken], now: datetime) -> None:
+    key = tuple_(invoices.c.tenant_id, invoices.c.id)
+    query = select(invoices).where(key.in_([(one.tenant_id, one.invoice_id) for one in steps]))
+    rows = {
+        (row["tenant_id"], row["id"]): row for row in (await connection.execute(query)).mappings()
+    }
+    await tell(
+        connection,
+        [told_overdue(rows[one.tenant_id, one.invoice_id], one.step, now) for one in steps],
+    )
 
 
 async def is_suspended(connection: AsyncConnection, tenant_id: str) -> bool:

@@ -10,7 +10,9 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from backend.billing.invoices.issuing import OWN_METHODS, payment_row
 from backend.billing.invoices.lifecycle import Balance, check_move, due
+from backend.billing.invoices.telling import told_paid
 from backend.errors import Conflict, InvalidInput, NotFound
+from backend.notifications.outbox import tell
 from backend.pricing.money import minor_digits, round_to_minor_unit
 from backend.storage.tables import invoices, payments
 from backend_client.types.common import plain
@@ -86,6 +88,8 @@ async def settle(
     if open_still and Balance(row["total"], after["paid"], after["credited"]).settled:
         values |= {"state": InvoiceState.PAID.value, "paid_at": now}
     await _update(connection, row, **values)
+    if "state" in values:
+        await tell(connection, [told_paid(row, after["paid"], after["credited"], now)])
 
 
 async def _update(connection: AsyncConnection, row: RowMapping, **values: Any) -> None:

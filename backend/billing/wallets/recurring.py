@@ -12,6 +12,7 @@ from backend.accounts.tenants import find_tenant
 from backend.billing.periods import period_at
 from backend.billing.subscriptions import current_subscription
 from backend.billing.wallets.ledger import LockedWallet, lock_wallet
+from backend.billing.wallets.top_ups import look_at_balance
 from backend.errors import NotFound
 from backend.pricing.credits import Grant, GrantKind, RecurringGrant
 from backend.pricing.periods import BillingPeriod
@@ -54,6 +55,7 @@ async def expire_and_bring(connection: AsyncConnection, tenant_id: str, now: dat
     locked = await lock_wallet(connection, tenant_id, now)
     await bring_due_grants(locked)
     await locked.append(locked.wallet.expire(locked.at))
+    await look_at_balance(locked)
 
 
 async def _grant(

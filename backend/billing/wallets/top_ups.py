@@ -18,9 +18,17 @@ from backend.accounts.tenants import find_tenant
 from backend.billing.wallets.ledger import LockedWallet, lock_wallet
 from backend.errors import Conflict, NotFound
 from backend.ids import new_id
+from backend.notifications.outbox import Notice, tell
 from backend.pricing.credits import Account, Grant, GrantKind, TopUpRule
 from backend.pricing.money import exact_arithmetic
 from backend.storage.tables import top_ups, wallets
+from backend_client.types.notifications import (
+    CreditAmount,
+    NotificationKind,
+    WalletLowBalance,
+    WalletTopUpFailed,
+    WalletTopUpRequested,
+)
 from backend_client.types.wallets import TopUp, TopUpCreate, TopUpOutcome
 
 _log = structlog.get_logger(__name__)
@@ -42,6 +50,7 @@ async def look_at_balance(locked: LockedWallet) -> None:
         )
         if low:
             _log.warning("wallet.low", tenant_id=locked.tenant_id, balance=str(balance))
+            await _tell_low(locked, balance)
     if row["top_up_threshold"] is not None and balance < row["top_up_threshold"]:
         await _ask_by_rule(locked, balance)
 
@@ -80,6 +89,7 @@ async def _ask_by_rule(locked: LockedWallet, balance: Decimal) -> None:
         )
     )
     _log.info("wallet.top_up_asked", tenant_id=locked.tenant_id, top_up_id=top_up_id)
+    await _tell_top_up(locked, await find_top_up(locked.connection, tenant.id, top_up_id))
 
 
 async def ask_for_top_up(
@@ -107,7 +117,9 @@ async def ask_for_top_up(
             asked_at=locked.at,
         )
     )
-    return await find_top_up(connection, tenant_id, top_up_id)
+    made_now = await find_top_up(connection, tenant_id, top_up_id)
+    await _tell_top_up(locked, made_now)
+    return made_now
 
 
 async def finish_top_up(
@@ -136,7 +148,36 @@ async def finish_top_up(
         grant = Grant(top_up_id, GrantKind.PAID, found.amount, locked.at)
         await locked.add_grant(grant, name="Top-up", origin="top_up")
         await look_at_balance(locked)
-    return await find_top_up(connection, tenant_id, top_up_id)
+    finished = await find_top_up(connection, tenant_id, top_up_id)
+    if finished.state == "failed":
+        await _tell_top_up(locked, finished)
+    return finished
+
+
+async def _tell_low(locked: LockedWallet, balance: Decimal) -> None:
+    tenant = await find_tenant(locked.connection, locked.tenant_id)
+    data = WalletLowBalance(
+        balance=CreditAmount(amount=balance, currency=tenant.currency),
+        low_balance=CreditAmount(amount=locked.row["low_balance"], currency=tenant.currency),
+    )
+    # The ledger's last entry names the fall: the moment may be that of an earlier one
+    kind, subject = NotificationKind.WALLET_LOW_BALANCE, f"entry {locked.last_entry}"
+    await tell(locked.connection, [Notice(kind, tenant.id, subject, data, locked.at)])
+
+
+async def _tell_top_up(locked: LockedWallet, of: TopUp) -> None:
+    """Tell that a top-up is asked for or, if it is said to have, that it failed."""
+    tenant = await find_tenant(locked.connection, locked.tenant_id)
+    data = WalletTopUpRequested(
+        top_up_id=of.id,
+        amount=CreditAmount(amount=of.amount, currency=tenant.currency),
+        automatic=of.automatic_on is not None,
+    )
+    kind = NotificationKind.WALLET_TOP_UP_REQUESTED
+    if of.state == "failed":
+        kind = NotificationKind.WALLET_TOP_UP_FAILED
+        data = WalletTopUpFailed(**data.model_dump(), reference=of.reference or "")
+    await tell(locked.connection, [Notice(kind, tenant.id, of.id, data, locked.at)])
 
 
 async def find_top_up(connection: AsyncConnection, tenant_id: str, top_up_id: str) -> TopUp:

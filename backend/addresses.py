@@ -1,0 +1,119 @@
+"""Addresses and secrets as an operator writes them down: read, or refused with a reason.
+
+Every function raises ``ValueError`` with a sentence that holds no secret.
+"""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import re
+from dataclasses import dataclass, field
+from email.errors import HeaderParseError
+from email.headerregistry import Address
+from email.utils import parseaddr
+from ipaddress import ip_address
+from urllib.parse import unquote, urlsplit
+
+_MARK = "whsec_"  # these two as Standard Webhooks has them
+_SECRET_BYTES = range(24, 65)
+_SMTP_PORTS = {"smtp": 587, "smtps": 465}
+# One mailbox and nothing else: no list, no name, nothing that ends a header or an SMTP command
+_MAILBOX = re.compile(r"[^\s\x00-\x20\x7f\"(),:;<>@\[\]\\]+@[^\s\x00-\x20\x7f\"(),:;<>@\[\]\\]+")
+_LONGEST_MAILBOX = 254
+
+
+@dataclass(frozen=True, slots=True)
+class SmtpServer:
+    """A server that takes mail. ``encryption`` is from the first byte, by STARTTLS, or none."""
+
+    host: str
+    port: int
+    encryption: str
+    user: str | None = None
+    password: str | None = field(default=None, repr=False)
+
+
+def is_loopback(host: str) -> bool:
+    """Tell whether listening on ``host`` can be reached from this machine only."""
+    if host == "localhost":
+        return True
+    try:
+        return ip_address(host).is_loopback
+    except ValueError:
+        return False
+
+
+def check_webhook_url(url: str) -> str:
+    """Return the address of an endpoint: https, or on this machine http too."""
+    parts = urlsplit(url)
+    host = parts.hostname
+    if parts.scheme not in {"http", "https"} or not host or any(c.isspace() for c in url):
+        raise ValueError("give an address such as https://example.com/farebox")
+    _ = parts.port  # raises if it is none
+    if parts.scheme == "http" and not is_loopback(host):
+        raise ValueError("it must begin with https:// unless it is on this machine")
+    return url
+
+
+def webhook_secrets(text: str) -> tuple[bytes, ...]:
+    """Read the secrets that sign webhooks: one or, while they change, several with spaces."""
+    secrets = []
+    for one in text.split():
+        if not one.startswith(_MARK):
+            raise ValueError(f"a secret begins with {_MARK}")
+        try:
+            secret = base64.b64decode(one.removeprefix(_MARK), validate=True)
+        except binascii.Error:
+            raise ValueError(f"what follows {_MARK} must be base64") from None
+        if len(secret) not in _SECRET_BYTES:
+            raise ValueError("a secret must hold 24 to 64 bytes")
+        secrets.append(secret)
+    if not secrets:
+        raise ValueError("give a secret")
+    return tuple(secrets)
+
+
+def smtp_server(url: str) -> SmtpServer:
+    """Read ``smtp://user:password@host:587`` or ``smtps://…``.
+
+    With ``smtp://`` STARTTLS is demanded, but on this machine, where it is left out.
+    """
+    try:
+        parts = urlsplit(url)
+        port = parts.port
+    except ValueError:
+        raise ValueError("the port must be a number") from None
+    if parts.scheme not in _SMTP_PORTS or not parts.hostname:
+        raise ValueError("give an address such as smtp://user:password@mail.example.com:587")
+    if parts.path.strip("/") or parts.query or parts.fragment:
+        raise ValueError(
+            "nothing may follow the port; write / ? and # in a password as %2F %3F %23"
+        )
+    if parts.scheme == "smtps":
+        encryption = "tls"
+    else:
+        encryption = "none" if is_loopback(parts.hostname) else "starttls"
+    return SmtpServer(
+        parts.hostname,
+        port or _SMTP_PORTS[parts.scheme],
+        encryption,
+        unquote(parts.username) if parts.username else None,
+        unquote(parts.password) if parts.password else None,
+    )
+
+
+def is_mailbox(text: str) -> bool:
+    """Tell whether a text is one bare e-mail address, such as ``ann@example.com``."""
+    return len(text) <= _LONGEST_MAILBOX and _MAILBOX.fullmatch(text) is not None
+
+
+def mail_sender(text: str) -> Address:
+    """Read whom mail is from: ``billing@example.com`` or ``Example <billing@example.com>``."""
+    name, mailbox = parseaddr(text)
+    if not is_mailbox(mailbox) or not mailbox.isascii() or not name.isprintable():
+        raise ValueError("give an address such as Example <billing@example.com>")
+    try:
+        return Address(name, addr_spec=mailbox)
+    except (HeaderParseError, ValueError):
+        raise ValueError("give an address such as Example <billing@example.com>") from None

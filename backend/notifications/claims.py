@@ -1,0 +1,145 @@
+"""Deliveries that are due: claimed for a while, then written down as what became of them.
+
+A claim puts the next attempt off by a lease, in a transaction of its own, so that none is open
+while something is sent. Whoever is killed leaves what it claimed to the next, once the lease is
+over.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any, Final
+
+from sqlalchemy import ColumnElement, RowMapping, and_, func, select, update
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from backend.storage.tables import notification_deliveries as deliveries
+from backend.storage.tables import notifications
+from backend_client.types.notifications import ChannelName, DeliveryState
+
+LEASE: Final = timedelta(minutes=3)
+"""Longer than any attempt may take."""
+
+_WAITING = DeliveryState.WAITING.value
+
+
+@dataclass(frozen=True, slots=True)
+class Claim:
+    """A delivery that this worker alone tries until the lease is over, for the nth time."""
+
+    channel: ChannelName
+    row: RowMapping
+    attempts: int
+    give_up_at: datetime
+
+    @property
+    def id(self) -> str:
+        """The notification's."""
+        return str(self.row["id"])
+
+
+async def claim(
+    connection: AsyncConnection,
+    channel: ChannelName,
+    now: datetime,
+    *,
+    limit: int,
+    lease: timedelta = LEASE,
+) -> list[Claim]:
+    """Claim deliveries that are due, the longest due first; no other worker gets them too."""
+    due = (
+        select(deliveries.c.tenant_id, deliveries.c.notification_id)
+        .where(
+            deliveries.c.channel == channel.value,
+            deliveries.c.state == _WAITING,
+            deliveries.c.next_attempt_at <= now,
+        )
+        .order_by(deliveries.c.next_attempt_at)
+        .limit(limit)
+        .with_for_update(skip_locked=True)
+        .cte("due")
+    )
+    claimed = await connection.execute(
+        update(deliveries)
+        .where(
+            deliveries.c.tenant_id == due.c.tenant_id,
+            deliveries.c.notification_id == due.c.notification_id,
+            deliveries.c.channel == channel.value,
+            notifications.c.tenant_id == due.c.tenant_id,
+            notifications.c.id == due.c.notification_id,
+        )
+        .values(attempts=deliveries.c.attempts + 1, next_attempt_at=now + lease)
+        .returning(notifications, deliveries.c.attempts, deliveries.c.give_up_at)
+    )
+    return [
+        Claim(channel, row, row["attempts"], row["give_up_at"]) for row in claimed.mappings().all()
+    ]
+
+
+async def set_delivered(connection: AsyncConnection, claim: Claim, now: datetime) -> None:
+    """Write down that it was taken; also by a worker that took longer than its lease."""
+    await connection.execute(
+        update(deliveries)
+        .where(_of(claim), deliveries.c.state != DeliveryState.DELIVERED.value)
+        .values(state=DeliveryState.DELIVERED.value, delivered_at=now, reason=None)
+    )
+
+
+async def set_undelivered(
+    connection: AsyncConnection,
+    claim: Claim,
+    reason: str,
+    *,
+    next_attempt_at: datetime | None = None,
+    skipped: bool = False,
+) -> None:
+    """Write down why it was not taken, and when to try again: never if that is None.
+
+    Nothing if another worker has claimed it since.
+    """
+    values: dict[str, Any] = {"reason": reason}
+    if next_attempt_at is not None:
+        values["next_attempt_at"] = next_attempt_at
+    else:
+        values["state"] = (DeliveryState.SKIPPED if skipped else DeliveryState.FAILED).value
+    await connection.execute(update(deliveries).where(_still(claim)).values(**values))
+
+
+async def give_back(connection: AsyncConnection, claim: Claim, now: datetime) -> None:
+    """Leave to another worker what this one was stopped in the middle of."""
+    await connection.execute(
+        update(deliveries)
+        .where(_still(claim))
+        .values(attempts=deliveries.c.attempts - 1, next_attempt_at=now)
+    )
+
+
+async def waiting_and_failed(connection: AsyncConnection) -> dict[tuple[str, str], int]:
+    """Count what waits and what failed by channel and state, for the metrics.
+
+    What no worker has given to a channel yet waits under ``unrouted``.
+    """
+    states = (_WAITING, DeliveryState.FAILED.value)
+    counts = {(channel.value, state): 0 for channel in ChannelName for state in states}
+    rows = await connection.execute(
+        select(deliveries.c.channel, deliveries.c.state, func.count())
+        .where(deliveries.c.state.in_(states))
+        .group_by(deliveries.c.channel, deliveries.c.state)
+    )
+    counts |= {(channel, state): count for channel, state, count in rows}
+    unrouted = select(func.count()).where(notifications.c.routed_at.is_(None))
+    counts["unrouted", _WAITING] = await connection.scalar(unrouted) or 0
+    return counts
+
+
+def _of(claim: Claim) -> ColumnElement[bool]:
+    return and_(
+        deliveries.c.tenant_id == claim.row["tenant_id"],
+        deliveries.c.notification_id == claim.id,
+        deliveries.c.channel == claim.channel.value,
+    )
+
+
+def _still(claim: Claim) -> ColumnElement[bool]:
+    return and_(_of(claim), deliveries.c.state == _WAITING, deliveries.c.attempts == claim.attempts)
