@@ -8,6 +8,7 @@ from backend_client.billing import AsyncBillingMethods
 from backend_client.events import AsyncEventMethods
 from backend_client.invoices import AsyncInvoiceMethods
 from backend_client.metering import AsyncMeteringMethods
+from backend_client.notifications import AsyncNotificationMethods
 from backend_client.reconciliation import AsyncReconciliationMethods
 from backend_client.wallets import AsyncWalletMethods
 
@@ -19,6 +20,7 @@ class AsyncFareboxClient(
     AsyncEventMethods,
     AsyncInvoiceMethods,
     AsyncMeteringMethods,
+    AsyncNotificationMethods,
     AsyncReconciliationMethods,
     AsyncWalletMethods,
 ):

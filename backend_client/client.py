@@ -8,6 +8,7 @@ from backend_client.billing import BillingMethods
 from backend_client.events import EventMethods
 from backend_client.invoices import InvoiceMethods
 from backend_client.metering import MeteringMethods
+from backend_client.notifications import NotificationMethods
 from backend_client.reconciliation import ReconciliationMethods
 from backend_client.wallets import WalletMethods
 
@@ -19,6 +20,7 @@ class FareboxClient(
     EventMethods,
     InvoiceMethods,
     MeteringMethods,
+    NotificationMethods,
     ReconciliationMethods,
     WalletMethods,
 ):

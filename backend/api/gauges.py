@@ -15,6 +15,7 @@ from backend.errors import Unavailable
 from backend.metering.drift import latest_drift
 from backend.metering.pipeline import look_at_pipeline
 from backend.metering.stream import UsageStream
+from backend.notifications.claims import waiting_and_failed
 from backend.storage.database import Database
 from backend_client.types.pipeline import Pipeline
 
@@ -56,7 +57,18 @@ async def _read(database: Database) -> list[Metric]:
     async with database.begin() as connection:
         for model, meter, ratio in await latest_drift(connection):
             drift.add_metric([model, meter], float(ratio))
-    return [drift]
+        counts = await waiting_and_failed(connection)
+    told = {
+        "waiting": "Notifications to be sent; those that no worker has taken up yet are unrouted",
+        "failed": "Notifications that could not be sent, and are tried no more",
+    }
+    gauges = {
+        state: GaugeMetricFamily(f"farebox_notifications_{state}", text, labels=["channel"])
+        for state, text in told.items()
+    }
+    for (channel, state), count in sorted(counts.items()):
+        gauges[state].add_metric([channel], count)
+    return [drift, *gauges.values()]
 
 
 async def _pipeline(database: Database, stream: UsageStream) -> list[Metric]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import json
 from collections.abc import Awaitable, Callable
 from datetime import UTC
@@ -13,10 +12,9 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
-from backend.commands.operator_client import operator_client
-from backend.engines.running import running_settings
-from backend.errors import FareboxError, InvalidInput
-from backend_client import ApiError, AsyncFareboxClient, ClientError
+from backend.commands.operator_client import ask_api
+from backend.errors import InvalidInput
+from backend_client import AsyncFareboxClient
 from backend_client.types.dead_letters import DeadLetter, DeadLetterReplay
 
 Answer = TypeVar("Answer")
@@ -73,17 +71,7 @@ def discard(
 
 
 def _do(call: Callable[[AsyncFareboxClient], Awaitable[Answer]]) -> Answer:
-    async def done() -> Answer:
-        async with operator_client(running_settings(), "farebox dead-letters") as client:
-            return await call(client)
-
-    try:
-        return asyncio.run(done())
-    except ApiError as problem:
-        told = [str(problem), *(f"{error.field}: {error.detail}" for error in problem.errors)]
-        raise FareboxError("\n".join(told)) from problem
-    except ClientError as problem:
-        raise FareboxError(str(problem)) from problem
+    return ask_api("farebox dead-letters", call)
 
 
 def _table(found: list[DeadLetter]) -> Table:

@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+import asyncio
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
+from typing import TypeVar
 
 from backend.accounts.operator_keys import lent_operator_key
 from backend.commands.database import ready_database
-from backend.engines.running import running_api_url
+from backend.engines.running import running_api_url, running_settings
+from backend.errors import FareboxError
 from backend.settings import Settings
-from backend_client import AsyncFareboxClient
+from backend_client import ApiError, AsyncFareboxClient, ClientError
+
+Answer = TypeVar("Answer")
 
 
 @asynccontextmanager
@@ -21,3 +26,19 @@ async def operator_client(settings: Settings, name: str) -> AsyncIterator[AsyncF
         AsyncFareboxClient(running_api_url(settings), secret) as client,
     ):
         yield client
+
+
+def ask_api(name: str, call: Callable[[AsyncFareboxClient], Awaitable[Answer]]) -> Answer:
+    """Return what ``call`` makes of a client of the running API; raise ``FareboxError``."""
+
+    async def done() -> Answer:
+        async with operator_client(running_settings(), name) as client:
+            return await call(client)
+
+    try:
+        return asyncio.run(done())
+    except ApiError as problem:
+        told = [str(problem), *(f"{error.field}: {error.detail}" for error in problem.errors)]
+        raise FareboxError("\n".join(told)) from problem
+    except ClientError as problem:
+        raise FareboxError(str(problem)) from problem

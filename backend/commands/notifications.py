@@ -1,0 +1,101 @@
+"""``farebox notifications``: what was told to people and systems, on the command line."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Awaitable, Callable
+from typing import Annotated, TypeVar
+
+import typer
+from rich.console import Console
+from rich.table import Table
+
+from backend.commands.operator_client import ask_api
+from backend.errors import InvalidInput
+from backend_client import AsyncFareboxClient
+from backend_client.types.notifications import (
+    ChannelName,
+    Notification,
+    NotificationKind,
+    NotificationState,
+)
+
+Answer = TypeVar("Answer")
+Channel = Annotated[ChannelName | None, typer.Option(help="Over this channel alone.")]
+
+notifications = typer.Typer(no_args_is_help=True, help="What was told to people and systems.")
+
+_WIDE = 1000
+
+
+@notifications.command("list")
+def list_of_all(
+    tenant: Annotated[str | None, typer.Option(help="A tenant's id or slug.")] = None,
+    kind: Annotated[list[NotificationKind] | None, typer.Option(help="May be repeated.")] = None,
+    state: Annotated[NotificationState | None, typer.Option()] = None,
+    limit: Annotated[int, typer.Option(min=1, help="The newest so many.")] = 50,
+) -> None:
+    """List notifications, newest first, and how far each came."""
+    found = _do(lambda client: _newest(client, tenant, kind or [], state, limit))
+    if not found:
+        typer.echo("There are no such notifications.")
+        return
+    table = Table("ID", "AT (UTC)", "KIND", "TENANT", "STATE", "CHANNELS", box=None, pad_edge=False)
+    for one in found:
+        at = f"{one.event.timestamp:%Y-%m-%d %H:%M:%S}"
+        channels = ", ".join(f"{each.channel}: {each.state}" for each in one.deliveries)
+        table.add_row(one.id, at, one.event.type, one.event.tenant_id, one.state, channels)
+    # Where the output is no terminal, a line is never broken: it is read by a program.
+    width = None if sys.stdout.isatty() else _WIDE
+    Console(width=width, markup=False, emoji=False, highlight=False).print(table)
+
+
+@notifications.command()
+def show(notification_id: str) -> None:
+    """Write a notification as JSON: what it tells, and how each channel fared."""
+    typer.echo(_do(lambda client: client.notification(notification_id)).model_dump_json(indent=2))
+
+
+@notifications.command()
+def resend(
+    notification_ids: Annotated[list[str] | None, typer.Argument()] = None,
+    failed: Annotated[
+        bool, typer.Option("--failed", help="All that could not be delivered.")
+    ] = False,
+    channel: Channel = None,
+) -> None:
+    """Send again what was not delivered, under the same ids; with --channel what was, too."""
+    if failed == bool(notification_ids):
+        raise InvalidInput("Name notifications, or say --failed.")
+    if failed and channel is not None:
+        raise InvalidInput("--failed sends over the channels that failed; leave out --channel.")
+    sent = _do(lambda client: _resend(client, notification_ids, channel))
+    typer.echo(f"{sent:,} queued.")
+
+
+async def _newest(
+    client: AsyncFareboxClient,
+    tenant: str | None,
+    kinds: list[NotificationKind],
+    state: NotificationState | None,
+    limit: int,
+) -> list[Notification]:
+    found = []
+    async for one in client.notifications(tenant=tenant, kinds=kinds, state=state):
+        found.append(one)
+        if len(found) == limit:
+            break
+    return found
+
+
+async def _resend(
+    client: AsyncFareboxClient, ids: list[str] | None, channel: ChannelName | None
+) -> int:
+    wanted = ids or [one.id async for one in client.notifications(state=NotificationState.FAILED)]
+    for notification_id in wanted:
+        await client.resend_notification(notification_id, channel=channel)
+    return len(wanted)
+
+
+def _do(call: Callable[[AsyncFareboxClient], Awaitable[Answer]]) -> Answer:
+    return ask_api("farebox notifications", call)
