@@ -6,12 +6,9 @@ Every function raises ``ValueError`` with a sentence that holds no secret.
 from __future__ import annotations
 
 import base64
-import binascii
 import re
 from dataclasses import dataclass, field
-from email.errors import HeaderParseError
 from email.headerregistry import Address
-from email.utils import parseaddr
 from ipaddress import ip_address
 from urllib.parse import unquote, urlsplit
 
@@ -19,7 +16,8 @@ _MARK = "whsec_"  # these two as Standard Webhooks has them
 _SECRET_BYTES = range(24, 65)
 _SMTP_PORTS = {"smtp": 587, "smtps": 465}
 # One mailbox and nothing else: no list, no name, nothing that ends a header or an SMTP command
-_MAILBOX = re.compile(r"[^\s\x00-\x20\x7f\"(),:;<>@\[\]\\]+@[^\s\x00-\x20\x7f\"(),:;<>@\[\]\\]+")
+_MAILBOX = re.compile(r"[!-~]+@[!-~]+", re.ASCII)
+_NOT_IN_MAILBOX = frozenset('"(),:;<>[]\\')
 _LONGEST_MAILBOX = 254
 
 
@@ -64,7 +62,7 @@ def webhook_secrets(text: str) -> tuple[bytes, ...]:
             raise ValueError(f"a secret begins with {_MARK}")
         try:
             secret = base64.b64decode(one.removeprefix(_MARK), validate=True)
-        except binascii.Error:
+        except ValueError:
             raise ValueError(f"what follows {_MARK} must be base64") from None
         if len(secret) not in _SECRET_BYTES:
             raise ValueError("a secret must hold 24 to 64 bytes")
@@ -103,17 +101,29 @@ def smtp_server(url: str) -> SmtpServer:
     )
 
 
-def is_mailbox(text: str) -> bool:
-    """Tell whether a text is one bare e-mail address, such as ``ann@example.com``."""
-    return len(text) <= _LONGEST_MAILBOX and _MAILBOX.fullmatch(text) is not None
+def mailbox(text: str) -> str | None:
+    """Return the one bare e-mail address that a text is, in ASCII; None if it is anything else.
+
+    A domain with other letters is written as DNS has it: ``ann@xn--exmple-cua.com``.
+    """
+    local, at, domain = text.partition("@")
+    try:
+        written = f"{local}{at}{domain.encode('idna').decode()}"
+    except UnicodeError:
+        return None
+    if "@" in domain or _NOT_IN_MAILBOX.intersection(written) or len(written) > _LONGEST_MAILBOX:
+        return None
+    return written if _MAILBOX.fullmatch(written) else None
 
 
 def mail_sender(text: str) -> Address:
     """Read whom mail is from: ``billing@example.com`` or ``Example <billing@example.com>``."""
-    name, mailbox = parseaddr(text)
-    if not is_mailbox(mailbox) or not mailbox.isascii() or not name.isprintable():
+    name, bracket, bare = text.strip().rpartition("<")
+    if bracket:
+        bare, closed, after = bare.partition(">")
+        address = mailbox(bare) if closed and not after else None
+    else:
+        address = mailbox(bare)
+    if address is None or not name.isprintable():
         raise ValueError("give an address such as Example <billing@example.com>")
-    try:
-        return Address(name, addr_spec=mailbox)
-    except (HeaderParseError, ValueError):
-        raise ValueError("give an address such as Example <billing@example.com>") from None
+    return Address(name.strip().strip('"'), addr_spec=address)

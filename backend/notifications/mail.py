@@ -11,7 +11,7 @@ from typing import Final
 import aiosmtplib
 import structlog
 
-from backend.addresses import SmtpServer, is_mailbox
+from backend.addresses import SmtpServer, mailbox
 from backend.notifications.channels import Letter, Letters, NotDelivered, one_line
 from backend_client.types.notifications import ChannelName, NotificationEvent
 
@@ -87,7 +87,7 @@ def message_of(letter: Letter, sender: Address, event_id: str, at: datetime) -> 
 
     Raises ``NotDelivered`` if an address is none: it could end a header and begin another.
     """
-    if not letter.to or not all(is_mailbox(one) for one in letter.to):
+    if not letter.to or not all(mailbox(one) == one for one in letter.to):
         raise NotDelivered("The recipient's address is not an e-mail address.", final=True)
     message = EmailMessage()
     message["From"] = sender

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from datetime import UTC, datetime
 
 from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from backend.addresses import is_mailbox
+from backend.addresses import mailbox
 from backend.billing.invoices.parties import profile_of
 from backend.billing.invoices.printing.as_pdf import print_invoice
 from backend.billing.invoices.reading import as_printed, find_invoice
@@ -107,26 +108,24 @@ async def addressees(
     tenant_name = await connection.scalar(select(tenants.c.name).where(tenants.c.id == tenant_id))
     name = details.name or tenant_name
     if name is None and invoice is not None:
-        email = invoice.customer.email
-        return invoice.customer.name, (email,) if email and is_mailbox(email) else ()
-    if details.email and is_mailbox(details.email):
-        return name or "", (details.email,)
+        return invoice.customer.name, _usable([invoice.customer.email])
+    if named := _usable([details.email]):
+        return name or "", named
     for role in (Role.BILLING, Role.OWNER):
         query = (
             select(users.c.email)
             .join(members, members.c.user_id == users.c.id)
-            .where(
-                members.c.tenant_id == tenant_id,
-                members.c.role == role.value,
-                users.c.email.is_not(None),
-            )
+            .where(members.c.tenant_id == tenant_id, members.c.role == role.value)
             .order_by(members.c.user_id)
             .limit(_MOST_RECIPIENTS)
         )
-        found = tuple(one for one in await connection.scalars(query) if one and is_mailbox(one))
-        if found:
+        if found := _usable(await connection.scalars(query)):
             return name or "", found
     return name or "", ()
+
+
+def _usable(emails: Iterable[str | None]) -> tuple[str, ...]:
+    return tuple(found for email in emails if email and (found := mailbox(email.strip())))
 
 
 def _check_point(event: NotificationEvent, invoice: Invoice | None) -> None:
