@@ -60,9 +60,9 @@ class AccountsMethods(Sender):
         """Say who the credential belongs to."""
         return self._do(requests.me())
 
-    def applications(self) -> list[Application]:
-        """All applications, oldest first."""
-        return self._all(requests.applications())
+    def applications(self, tenant: str | None = None) -> list[Application]:
+        """All applications, oldest first; of another tenant, for the operator."""
+        return self._all(requests.applications(tenant))
 
     def create_application(self, wanted: ApplicationCreate) -> Application:
         """Make an application."""
@@ -164,9 +164,9 @@ class AsyncAccountsMethods(AsyncSender):
         """Say who the credential belongs to."""
         return await self._do(requests.me())
 
-    async def applications(self) -> list[Application]:
-        """All applications, oldest first."""
-        return await self._all(requests.applications())
+    async def applications(self, tenant: str | None = None) -> list[Application]:
+        """All applications, oldest first; of another tenant, for the operator."""
+        return await self._all(requests.applications(tenant))
 
     async def create_application(self, wanted: ApplicationCreate) -> Application:
         """Make an application."""

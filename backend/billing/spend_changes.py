@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from datetime import datetime
 
+from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from backend.accounts.tenants import find_tenant
@@ -15,6 +16,7 @@ from backend.metering.ingest import Batch
 from backend.metering.preview import usage_changes
 from backend.pricing.periods import BillingPeriod
 from backend.storage.database import Database, driver_connection
+from backend.storage.tables import invoices
 from backend_client.types.accounts import Tenant
 from backend_client.types.common import Money
 from backend_client.types.corrections import EventsPreview, SpendChange
@@ -60,5 +62,30 @@ async def spend_changes(
             for connection in (before, after)
         ]
         old, new = (Money(amount=total, currency=tenant.currency) for total in totals)
-        changes.append(SpendChange(start=period.start, end=period.end, before=old, after=new))
+        changes.append(
+            SpendChange(
+                start=period.start,
+                end=period.end,
+                before=old,
+                after=new,
+                invoices=await _invoices_of(before, tenant.id, period),
+            )
+        )
     return changes
+
+
+async def _invoices_of(
+    connection: AsyncConnection, tenant_id: str, period: BillingPeriod
+) -> list[str]:
+    """Return the numbers of a period's invoices, those that were voided aside."""
+    found = await connection.scalars(
+        select(invoices.c.number)
+        .where(
+            invoices.c.tenant_id == tenant_id,
+            invoices.c.period_start >= period.start,
+            invoices.c.period_end <= period.end,
+            invoices.c.voided_at.is_(None),
+        )
+        .order_by(invoices.c.issued_at, invoices.c.id)
+    )
+    return list(found)

@@ -9,7 +9,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from backend.accounts.pages import Cursor, page_of
 from backend.errors import InvalidInput
-from backend.storage.tables import corrections
+from backend.storage.tables import corrections, users
 from backend_client.types.common import Page
 from backend_client.types.corrections import Correction, EventReference
 from backend_client.types.events import UsageData
@@ -26,7 +26,8 @@ async def list_corrections(
 ) -> Page[Correction]:
     """Return a page of a tenant's corrections, newest first; of one event's if it is named."""
     query = (
-        select(corrections)
+        select(corrections, users.c.name.label("actor_name"))
+        .outerjoin(users, users.c.id == corrections.c.actor)
         .where(corrections.c.tenant_id == tenant_id)
         .order_by(corrections.c.sequence.desc())
         .limit(limit + 1)
@@ -50,6 +51,7 @@ async def list_corrections(
                 action=row["action"],
                 reason=row["reason"],
                 actor=row["actor"],
+                actor_name=row["actor_name"],
                 received_at=row["received_at"],
                 applied_at=row["applied_at"],
                 before=_data(row["before"]),

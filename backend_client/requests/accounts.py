@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from backend_client.requests.call import Call, create, get, nothing, segment, send
+from backend_client.requests.call import Call, create, get, nothing, of_tenant, segment, send
 from backend_client.types.accounts import (
     ApiKey,
     ApiKeyChange,
@@ -55,8 +55,8 @@ def me() -> Call[Me]:
     return get("/v1/me", Me)
 
 
-def applications() -> Call[Page[Application]]:
-    return get("/v1/applications", Page[Application])
+def applications(tenant: str | None = None) -> Call[Page[Application]]:
+    return get(of_tenant(tenant, "applications"), Page[Application])
 
 
 def create_application(wanted: ApplicationCreate) -> Call[Application]:

@@ -68,6 +68,11 @@ def segment(name: str) -> str:
     return quote(name, safe="").replace(".", "%2E")
 
 
+def of_tenant(tenant: str | None, what: str) -> str:
+    """Name what belongs to the caller's own tenant; or to another, for the operator."""
+    return f"/v1/{what}" if tenant is None else f"/v1/tenants/{segment(tenant)}/{what}"
+
+
 def get(path: str, kind: Any) -> Call[Any]:
     """Ask for something."""
     return Call("GET", path, reader(kind))

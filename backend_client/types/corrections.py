@@ -66,12 +66,17 @@ class UsageChange(Answer):
 
 
 class SpendChange(Answer):
-    """What a billing period costs without and with the change, as far as it is metered."""
+    """What a billing period costs without and with the change, as far as it is metered.
+
+    ``invoices`` are the numbers of those that were issued for it and stand. They stay as they are:
+    the next invoice bills the difference.
+    """
 
     start: Instant
     end: Instant
     before: Money
     after: Money
+    invoices: list[str] = []
 
 
 class CorrectionResult(Answer):
@@ -92,13 +97,17 @@ class EventsPreview(Answer):
 
 
 class Correction(Answer):
-    """A correction on record. ``before`` is None where the event was void already."""
+    """A correction on record. ``before`` is None where the event was void already.
+
+    ``actor`` is a person's or a key's id; ``actor_name`` a person's name.
+    """
 
     id: str
     event: EventReference
     action: Literal["void", "amend"]
     reason: str
     actor: str
+    actor_name: str | None = None
     received_at: Instant
     applied_at: Instant | None
     before: UsageData | None

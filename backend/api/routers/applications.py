@@ -8,7 +8,7 @@ from fastapi import APIRouter, Depends
 
 from backend.accounts.audit import record
 from backend.accounts.principal import Permission, Principal
-from backend.accounts.tenants import create_application, list_applications
+from backend.accounts.tenants import create_application, find_tenant, list_applications
 from backend.api.dependencies import (
     IdempotencyKey,
     PageCursor,
@@ -32,6 +32,20 @@ async def get_applications(
     """List applications, oldest first."""
     async with services.database.begin() as connection:
         return await list_applications(connection, caller.tenant_id, cursor=cursor, limit=limit)
+
+
+@router.get("/v1/tenants/{tenant_id}/applications")
+async def get_tenant_applications(
+    services: ServicesNow,
+    caller: Annotated[Principal, Depends(needs(Permission.OPERATE))],
+    tenant_id: str,
+    cursor: PageCursor = None,
+    limit: PageLimit = 50,
+) -> Page[Application]:
+    """List a tenant's applications, oldest first; for the operator."""
+    async with services.database.begin() as connection:
+        tenant = await find_tenant(connection, tenant_id)
+        return await list_applications(connection, tenant.id, cursor=cursor, limit=limit)
 
 
 @router.post("/v1/applications", status_code=201)

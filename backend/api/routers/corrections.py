@@ -10,7 +10,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from backend.accounts.audit import record
 from backend.accounts.principal import Permission, Principal
-from backend.accounts.tenants import find_application
+from backend.accounts.tenants import find_application, find_tenant
 from backend.api.acting import named_tenant
 from backend.api.dependencies import PageCursor, PageLimit, ServicesNow, needs
 from backend.billing.spend_changes import spend_changes
@@ -30,6 +30,9 @@ from backend_client.types.corrections import (
 from backend_client.types.problems import FieldError
 
 router = APIRouter(tags=["events"])
+
+EventSource = Annotated[str | None, Query(description="Of events of this source")]
+EventId = Annotated[str | None, Query(description="Of events with this id")]
 
 
 @router.post("/v1/corrections")
@@ -73,8 +76,8 @@ async def post_corrections(
 async def get_corrections(
     services: ServicesNow,
     caller: Annotated[Principal, Depends(needs(Permission.USAGE_READ))],
-    source: Annotated[str | None, Query(description="Of events of this source")] = None,
-    event: Annotated[str | None, Query(description="Of events with this id")] = None,
+    source: EventSource = None,
+    event: EventId = None,
     cursor: PageCursor = None,
     limit: PageLimit = 50,
 ) -> Page[Correction]:
@@ -82,6 +85,24 @@ async def get_corrections(
     async with services.database.begin() as connection:
         return await list_corrections(
             connection, caller.tenant_id, source=source, event=event, cursor=cursor, limit=limit
+        )
+
+
+@router.get("/v1/tenants/{tenant_id}/corrections")
+async def get_tenant_corrections(
+    services: ServicesNow,
+    caller: Annotated[Principal, Depends(needs(Permission.OPERATE))],
+    tenant_id: str,
+    source: EventSource = None,
+    event: EventId = None,
+    cursor: PageCursor = None,
+    limit: PageLimit = 50,
+) -> Page[Correction]:
+    """List the corrections of a tenant's events, as it sees them; for the operator."""
+    async with services.database.begin() as connection:
+        tenant = await find_tenant(connection, tenant_id)
+        return await list_corrections(
+            connection, tenant.id, source=source, event=event, cursor=cursor, limit=limit
         )
 
 

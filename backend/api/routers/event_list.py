@@ -11,6 +11,7 @@ from pydantic import AwareDatetime
 from starlette.responses import StreamingResponse
 
 from backend.accounts.principal import Permission, Principal
+from backend.accounts.tenants import find_tenant
 from backend.api.dependencies import (
     PageCursor,
     PageLimit,
@@ -31,10 +32,7 @@ router = APIRouter(tags=["events"])
 Reader = Annotated[Principal, Depends(needs(Permission.USAGE_READ))]
 
 
-@router.get("/v1/events")
-async def get_events(
-    services: ServicesNow,
-    caller: Reader,
+async def _asked(
     start: AwareDatetime | None = None,
     end: Annotated[AwareDatetime | None, Query(description="Exclusive")] = None,
     source: Annotated[tuple[str, ...], Query()] = (),
@@ -44,11 +42,8 @@ async def get_events(
     model: Annotated[tuple[str, ...], Query()] = (),
     meter: Annotated[tuple[str, ...], Query()] = (),
     label: LabelFilter = (),
-    cursor: PageCursor = None,
-    limit: PageLimit = 50,
-) -> Page[StoredEvent]:
-    """List the tenant's events, newest first by the time of use, as they count now."""
-    question = EventQuestion(
+) -> EventQuestion:
+    return EventQuestion(
         start=start,
         end=end,
         sources=source,
@@ -59,8 +54,37 @@ async def get_events(
         meters=meter,
         labels=label_values(label),
     )
+
+
+Asked = Annotated[EventQuestion, Depends(_asked)]
+
+
+@router.get("/v1/events")
+async def get_events(
+    services: ServicesNow,
+    caller: Reader,
+    question: Asked,
+    cursor: PageCursor = None,
+    limit: PageLimit = 50,
+) -> Page[StoredEvent]:
+    """List the tenant's events, newest first by the time of use, as they count now."""
     async with services.database.begin() as connection:
         return await list_events(connection, caller.tenant_id, question, cursor=cursor, limit=limit)
+
+
+@router.get("/v1/tenants/{tenant_id}/events")
+async def get_tenant_events(
+    services: ServicesNow,
+    caller: Annotated[Principal, Depends(needs(Permission.OPERATE))],
+    tenant_id: str,
+    question: Asked,
+    cursor: PageCursor = None,
+    limit: PageLimit = 50,
+) -> Page[StoredEvent]:
+    """List a tenant's events, as it sees them; for the operator."""
+    async with services.database.begin() as connection:
+        tenant = await find_tenant(connection, tenant_id)
+        return await list_events(connection, tenant.id, question, cursor=cursor, limit=limit)
 
 
 @router.get(
