@@ -128,6 +128,10 @@ class AccountsMethods(Sender):
         """All tenants; for the operator."""
         return self._all(requests.tenants())
 
+    def find_tenants(self, search: str, limit: int = 20) -> list[Tenant]:
+        """Up to ``limit`` tenants with ``search`` in name or slug, or as id; for the operator."""
+        return self._do(requests.tenants(search, limit)).items
+
     def create_tenant(self, wanted: TenantCreate) -> Tenant:
         """Make a tenant; for the operator."""
         return self._do(requests.create_tenant(wanted))
@@ -231,6 +235,10 @@ class AsyncAccountsMethods(AsyncSender):
     async def tenants(self) -> list[Tenant]:
         """All tenants; for the operator."""
         return await self._all(requests.tenants())
+
+    async def find_tenants(self, search: str, limit: int = 20) -> list[Tenant]:
+        """Up to ``limit`` tenants with ``search`` in name or slug, or as id; for the operator."""
+        return (await self._do(requests.tenants(search, limit))).items
 
     async def create_tenant(self, wanted: TenantCreate) -> Tenant:
         """Make a tenant; for the operator."""

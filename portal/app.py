@@ -14,6 +14,7 @@ from portal import downloads
 from portal.auth import AuthRoutes
 from portal.build import static_directory
 from portal.pages import (
+    events,
     invoices,
     keys,
     not_found,
@@ -36,6 +37,7 @@ SIGNED_IN: tuple[ModuleType, ...] = (
     playground,
     keys,
     usage,
+    events,
     spend,
     invoices,
     operations,

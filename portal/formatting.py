@@ -93,6 +93,12 @@ def date(moment: datetime, time_zone: str) -> str:
     return f"{local.day} {local:%b %Y}"
 
 
+def second(moment: datetime, time_zone: str) -> str:
+    """A moment to the second, in the tenant's time zone: ``24 Nov 2026, 12:15:04``."""
+    local = moment.astimezone(ZoneInfo(time_zone))
+    return f"{local.day} {local:%b %Y, %H:%M:%S}"
+
+
 def period(start: datetime, end: datetime, time_zone: str) -> str:
     """A period by its first and last day: ``1 – 30 Nov 2026``. ``end`` is exclusive."""
     zone = ZoneInfo(time_zone)

@@ -91,10 +91,13 @@ async def find_tenant(connection: AsyncConnection, id_or_slug: str) -> Tenant:
 
 
 async def list_tenants(
-    connection: AsyncConnection, *, cursor: str | None, limit: int
+    connection: AsyncConnection, *, search: str | None = None, cursor: str | None, limit: int
 ) -> Page[Tenant]:
-    """Return a page of all tenants, oldest first."""
+    """Return a page of all tenants, oldest first; of those whose name or slug holds ``search``."""
     query = select(tenants).order_by(tenants.c.id).limit(limit + 1)
+    if search:
+        holds = (one.icontains(search, autoescape=True) for one in (tenants.c.name, tenants.c.slug))
+        query = query.where(or_(tenants.c.id == search, *holds))
     if cursor is not None:
         query = query.where(tenants.c.id > Cursor.read(cursor))
     rows = (await connection.execute(query)).mappings().all()

@@ -2,7 +2,17 @@
 
 from __future__ import annotations
 
-from backend_client.requests.call import Call, create, get, nothing, of_tenant, segment, send
+from backend_client.requests.call import (
+    Call,
+    Params,
+    create,
+    get,
+    nothing,
+    of_tenant,
+    reader,
+    segment,
+    send,
+)
 from backend_client.types.accounts import (
     ApiKey,
     ApiKeyChange,
@@ -121,8 +131,10 @@ def audit() -> Call[Page[AuditEntry]]:
     return get("/v1/audit", Page[AuditEntry])
 
 
-def tenants() -> Call[Page[Tenant]]:
-    return get("/v1/tenants", Page[Tenant])
+def tenants(search: str | None = None, limit: int | None = None) -> Call[Page[Tenant]]:
+    given = {"search": search, "limit": limit}
+    params: Params = {name: value for name, value in given.items() if value is not None}
+    return Call("GET", "/v1/tenants", reader(Page[Tenant]), params)
 
 
 def create_tenant(wanted: TenantCreate) -> Call[Tenant]:

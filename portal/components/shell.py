@@ -23,6 +23,7 @@ PLACES = (
     Place("/playground", "Playground", "message-square-text"),
     Place("/keys", "API keys", "key-round"),
     Place("/usage", "Usage", "chart-column"),
+    Place("/events", "Events", "list"),
     Place("/spend", "Spend", "receipt"),
     Place("/invoices", "Invoices", "file-text"),
 )

@@ -13,6 +13,7 @@ from portal.components.blocks import (
     loading_rows,
     stale,
 )
+from portal.components.return_focus import return_focus
 from portal.components.shell import shell
 from portal.state.operations import LetterRow, Operations
 
@@ -111,6 +112,7 @@ def _row(letter: rx.Var[LetterRow]) -> rx.Component:
 def _letter() -> rx.Component:
     return rx.dialog.root(
         rx.dialog.content(
+            return_focus(),
             rx.dialog.title("Dead letter ", Operations.opened),
             dialog_lead(Operations.opened_reason),
             rx.form(

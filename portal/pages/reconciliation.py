@@ -6,6 +6,7 @@ import reflex as rx
 
 from portal.components.blocks import card, code, dialog_lead, empty, failed, loading_rows, stale
 from portal.components.plain import plain_link
+from portal.components.return_focus import return_focus
 from portal.components.shell import shell
 from portal.state.reconciliation import (
     DifferenceRow,
@@ -203,6 +204,7 @@ def _difference(one: rx.Var[DifferenceRow]) -> rx.Component:
 def _decision() -> rx.Component:
     return rx.dialog.root(
         rx.dialog.content(
+            return_focus(),
             rx.dialog.title("What is made of it?"),
             dialog_lead(Reconciliations.deciding_about),
             rx.form(

@@ -189,6 +189,17 @@ async def test_tenants(client: Caller, url: str, operator_key: str, token: str) 
     operator = client(url, operator_key)
     made = await operator("create_tenant", TenantCreate(slug="one", name="One"))
     assert [tenant.id for tenant in await operator("tenants")][-1] == made.id
+    other = await operator("create_tenant", TenantCreate(slug="other", name="100% other_one"))
+    for search, found in (
+        ("on", [made.id, other.id]),
+        ("OTHER", [other.id]),
+        ("%", [other.id]),
+        ("_", [other.id]),
+        (made.id, [made.id]),
+        ("none of them", []),
+    ):
+        assert [one.id for one in await operator("find_tenants", search)] == found, search
+    assert len(await operator("find_tenants", "", 1)) == 1
     with pytest.raises(Conflict):
         await operator("create_tenant", TenantCreate(slug="one", name="One"))
     await operator("delete_tenant", made.id)

@@ -24,6 +24,8 @@ from playwright.async_api import (
 )
 
 from backend.engines.runfile import RunFile, run_file_path
+from backend_client import AsyncFareboxClient
+from backend_client.types.accounts import LocalSessionCreate
 from tests.chromium import chromium_arguments, chromium_executable
 from tests.conftest import free_port
 from tests.waiting import until
@@ -168,6 +170,16 @@ async def page(context: BrowserContext) -> Page:
     page = await context.new_page()
     await sign_in(page)
     return page
+
+
+@asynccontextmanager
+async def person_at(farebox: Farebox) -> AsyncIterator[AsyncFareboxClient]:
+    """The API as the person at this machine uses it, who is the operator too."""
+    async with AsyncFareboxClient(farebox.api_url) as anybody:
+        local = LocalSessionCreate(secret=farebox.local_secret)
+        session = await anybody.create_local_session(local)
+    async with AsyncFareboxClient(farebox.api_url, session.token) as client:
+        yield client
 
 
 async def sign_in(page: Page) -> None:

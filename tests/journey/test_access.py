@@ -56,15 +56,19 @@ async def test_every_page_can_be_read_and_acted_on(used: Page, screen: ViewportS
 
 async def test_dialogs_can_be_read_and_acted_on(used: Page) -> None:
     await used.set_viewport_size(WIDE)
-    for page, button in (("API keys", "Create key"), ("Playground", "View code")):
+    for page, button in (
+        ("API keys", "Create key"),
+        ("Playground", "View code"),
+        ("Events", "Details"),
+    ):
         await visit(used, page)
-        await used.get_by_role("button", name=button).click()
+        await used.get_by_role("button", name=button).first.click()
         dialog = used.get_by_role("dialog")
         await expect(dialog).to_be_visible()
         assert await lacking(used, whole=False) == []
         await used.keyboard.press("Escape")
         await expect(dialog).to_be_hidden()
-        await expect(used.get_by_role("button", name=button)).to_be_focused()
+        await expect(used.get_by_role("button", name=button).first).to_be_focused()
 
 
 async def test_all_can_be_reached_by_keyboard_and_focus_is_seen(used: Page) -> None:

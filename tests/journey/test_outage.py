@@ -13,6 +13,7 @@ from playwright.async_api import Browser, BrowserContext, expect
 
 from tests.conftest import free_port
 from tests.journey.conftest import Farebox, browsing, sign_in
+from tests.journey.metered import Service
 from tests.journey.relay import Relay
 from tests.journey.steps import visit
 from tests.waiting import until
@@ -86,7 +87,7 @@ async def test_a_page_that_can_not_be_loaded_says_so_and_is_tried_again(
     page = await behind.new_page()
     await sign_in(page)
     failed = page.get_by_text("This could not be loaded.")
-    for name in ("Usage", "Spend", "API keys", "Playground", "Invoices"):
+    for name in ("Usage", "Events", "Spend", "API keys", "Playground", "Invoices"):
         await relay.cut()
         await visit(page, name)
         await expect(failed.first).to_be_visible()
@@ -106,3 +107,23 @@ async def test_the_sign_in_page_waits_for_the_api(behind: BrowserContext, relay:
     await page.get_by_role("button", name="Try again").click()
     await page.get_by_role("button", name="Continue on this machine").click()
     await expect(page.get_by_role("heading", name="Overview", level=1)).to_be_visible()
+
+
+async def test_live_events_go_on_where_they_broke_off(
+    behind: BrowserContext, relay: Relay, farebox: Farebox
+) -> None:
+    page = await behind.new_page()
+    await sign_in(page)
+    await visit(page, "Events")
+    live = page.locator("main").get_by_role("status").filter(has_text="Live")
+    await expect(live).to_be_visible()
+    await relay.cut()
+    problem = page.get_by_role("status").filter(has_text="be reached")
+    await expect(problem).to_be_visible()
+    async with Service(farebox, "while-away") as service:
+        await service.send("unseen")
+        await relay.open()
+        await expect(problem).to_be_hidden()
+        await expect(page.locator("#events")).to_contain_text("unseen")
+        await service.send("seen-again")
+        await expect(page.locator("#events")).to_contain_text("seen-again")

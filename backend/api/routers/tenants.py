@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import UTC, datetime
 from typing import Annotated
 
-from fastapi import APIRouter, Depends
+from fastapi import APIRouter, Depends, Query
 
 from backend.accounts.principal import Permission, Principal
 from backend.accounts.tenants import delete_tenant, find_tenant, list_tenants
@@ -21,11 +21,17 @@ Operator = Annotated[Principal, Depends(needs(Permission.OPERATE))]
 
 @router.get("/v1/tenants")
 async def get_tenants(
-    services: ServicesNow, caller: Operator, cursor: PageCursor = None, limit: PageLimit = 50
+    services: ServicesNow,
+    caller: Operator,
+    search: Annotated[
+        str | None, Query(max_length=200, description="Part of the name or slug, or the id")
+    ] = None,
+    cursor: PageCursor = None,
+    limit: PageLimit = 50,
 ) -> Page[Tenant]:
     """List all tenants, oldest first."""
     async with services.database.begin() as connection:
-        return await list_tenants(connection, cursor=cursor, limit=limit)
+        return await list_tenants(connection, search=search, cursor=cursor, limit=limit)
 
 
 @router.post("/v1/tenants", status_code=201)

@@ -1,0 +1,87 @@
+"""Fields of forms: a label, the control, and what is wrong with what was written in it."""
+
+from __future__ import annotations
+
+import reflex as rx
+
+
+def field(
+    label: str,
+    control: rx.Component,
+    *,
+    html_for: str = "",
+    problem: rx.Var[str] | str = "",
+    note: rx.Var[str] | str = "",
+) -> rx.Component:
+    """A control under its label. A ``problem`` is read out as soon as it is there.
+
+    The control names ``{html_for}-problem`` as what describes it.
+    """
+    named = {"html_for": html_for} if html_for else {}
+    return rx.box(
+        rx.el.label(rx.text(label, size="2", weight="medium", margin_bottom="4px"), **named),
+        control,
+        rx.cond(note != "", rx.text(note, size="1", color_scheme="gray", margin_top="4px")),
+        rx.box(
+            rx.cond(problem != "", rx.text(problem, size="1", color_scheme="red")),
+            id=f"{html_for}-problem",
+            role="alert",
+            margin_top="2px",
+        )
+        if html_for
+        else rx.fragment(),
+        min_width="0",
+    )
+
+
+def choice(
+    label: str,
+    value: rx.Var[str],
+    choose: rx.event.EventType,
+    *items: rx.Component,
+    width: str = "100%",
+) -> rx.Component:
+    """A list to choose from, named for those who don't see what stands in it."""
+    return rx.select.root(
+        rx.select.trigger(aria_label=label, width=width),
+        rx.select.content(*items),
+        value=value,
+        on_change=choose,
+    )
+
+
+def pager(
+    number: rx.Var[int],
+    older: rx.Var[bool],
+    show_newer: rx.event.EventType,
+    show_older: rx.event.EventType,
+) -> rx.Component:
+    """The way through a list that comes page by page, newest first."""
+    return rx.cond(
+        older | (number > 1),
+        rx.el.nav(
+            rx.flex(
+                rx.button(
+                    rx.icon("chevron-left", size=16),
+                    "Newer",
+                    on_click=show_newer,
+                    disabled=number <= 1,
+                    variant="soft",
+                    color_scheme="gray",
+                ),
+                rx.text("Page ", number, size="2", color_scheme="gray"),
+                rx.button(
+                    "Older",
+                    rx.icon("chevron-right", size=16),
+                    on_click=show_older,
+                    disabled=~older,
+                    variant="soft",
+                    color_scheme="gray",
+                ),
+                justify="between",
+                align="center",
+                margin_top="var(--space-4)",
+            ),
+            aria_label="Pages of the list",
+        ),
+    )
