@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from urllib.parse import parse_qs, unquote, urlsplit
 
 import asyncpg
-from sqlalchemy import text
-from sqlalchemy.engine import URL
-from sqlalchemy.exc import SQLAlchemyError
+from sqlalchemy import event, text
+from sqlalchemy.engine import URL, AdaptedConnection
+from sqlalchemy.exc import InvalidatePoolError, SQLAlchemyError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
+from sqlalchemy.pool import ConnectionPoolEntry, PoolProxiedConnection
 
 
 def engine_url(database_url: str) -> URL:
@@ -39,6 +41,33 @@ async def driver_connection(connection: AsyncConnection) -> asyncpg.Connection:
     return raw
 
 
+_USED_AT = "farebox_used_at"
+_IDLE_SECONDS = 1.0
+
+
+def _note_use(_connection: object, record: ConnectionPoolEntry) -> None:
+    record.info[_USED_AT] = time.monotonic()
+
+
+def _look_whether_alive(
+    connection: AdaptedConnection, record: ConnectionPoolEntry, _proxy: PoolProxiedConnection
+) -> None:
+    """Have the pool take another connection if this one is gone.
+
+    The driver knows when a server closed its connection; one that was idle is asked besides, for
+    the server may be another since. SQLAlchemy's own ping asks each time, in three round trips,
+    which under load is a good part of what a request costs.
+    """
+    if connection.driver_connection.is_closed():
+        raise InvalidatePoolError
+    if time.monotonic() - record.info.get(_USED_AT, time.monotonic()) < _IDLE_SECONDS:
+        return
+    try:
+        connection.run_async(lambda driver: driver.fetchval("SELECT 1"))
+    except (asyncpg.PostgresError, asyncpg.InterfaceError, OSError) as error:
+        raise InvalidatePoolError from error
+
+
 class Database:
     """The pool. One a process; ``await close()`` when done."""
 
@@ -48,9 +77,11 @@ class Database:
             engine_url(database_url),
             pool_size=pool_size,
             max_overflow=0,
-            pool_pre_ping=True,
             pool_timeout=10,
+            pool_use_lifo=True,  # the last that was used, which need not be asked
         )
+        event.listen(self.engine.sync_engine, "checkin", _note_use)
+        event.listen(self.engine.sync_engine, "checkout", _look_whether_alive)
 
     @asynccontextmanager
     async def begin(self) -> AsyncIterator[AsyncConnection]:
