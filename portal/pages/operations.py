@@ -48,9 +48,15 @@ def _figures() -> rx.Component:
             ),
             loading=loading,
         ),
+        figure(
+            "Events counted a second",
+            Operations.throughput,
+            Operations.throughput_note,
+            loading=loading,
+        ),
         figure("Stream in use", Operations.fill, Operations.fill_note, loading=loading),
         figure("Newest event counted", Operations.counted, "By when it came in", loading=loading),
-        columns=rx.breakpoints(initial="1", sm="3"),
+        columns=rx.breakpoints(initial="1", sm="2", lg="4"),
         spacing="4",
     )
 

@@ -6,7 +6,7 @@ import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, NamedTuple
 
 from backend_client import ClientError, InvalidInput
 from backend_client.types.dead_letters import DeadLetter, DeadLetterReplay
@@ -19,6 +19,18 @@ from portal.state.session import Session
 LOOK_SECONDS = 2.0
 LATE_SECONDS = 60.0
 """What has waited so long is no longer on its way: no worker runs, or none keeps up."""
+
+
+LOOKS = 6
+"""Throughput is over so many looks: ten seconds."""
+
+
+class Look(NamedTuple):
+    """How many events had been counted, and met again, at a moment."""
+
+    at: datetime
+    counted: int
+    duplicates: int
 
 
 @dataclass(frozen=True)
@@ -41,16 +53,21 @@ class Operations(PageState, Session):
     fill: str = ""
     fill_note: str = ""
     counted: str = ""
+    throughput: str = ""
+    throughput_note: str = ""
     letters: list[LetterRow] = []
     opened: int = 0
     opened_reason: str = ""
     readable: bool = False
     text: str = ""
     form_problem: str = ""
+    _looks: tuple[Look, ...] = ()
 
     @signed_in(operator=True, background=True, supersedes=True)
     async def watch(self, caller: Caller) -> Sequence[Any]:
         """Load the page, and follow until the browser leaves it."""
+        async with self:
+            self._looks = ()
 
         async def look() -> None:
             pipeline = await caller.client.pipeline()
@@ -112,6 +129,9 @@ class Operations(PageState, Session):
         self.waiting_note, self.late = waiting_note(pipeline)
         self.fill, self.fill_note = fill(pipeline)
         self.counted = ago(pipeline.counted_at, now) if pipeline.counted_at else "Never"
+        look = Look(pipeline.as_of, pipeline.events_counted, pipeline.duplicates_counted)
+        self._looks = (*self._looks, look)[-LOOKS:]
+        self.throughput, self.throughput_note = throughput(self._looks)
         self.letters = [letter_row(letter, now) for letter in letters]
 
 
@@ -131,6 +151,18 @@ def fill(pipeline: Pipeline) -> tuple[str, str]:
     share = pipeline.waiting_bytes / pipeline.most_bytes if pipeline.most_bytes else 0.0
     used = f"{size(pipeline.waiting_bytes)} of {size(pipeline.most_bytes)}"
     return f"{share:.1%}" if share >= 0.001 or not share else "under 0.1%", used
+
+
+def throughput(looks: Sequence[Look]) -> tuple[str, str]:
+    """Events counted a second between the first look and the last, and what else is to say."""
+    first, last = looks[0], looks[-1]
+    seconds = (last.at - first.at).total_seconds()
+    if seconds <= 0:
+        return "–", f"{count(last.counted)} in all"
+    rate = round((last.counted - first.counted) / seconds)
+    again = last.duplicates - first.duplicates
+    note = f"{count(last.counted)} in all"
+    return count(rate), f"{note}, {count(again)} met again just now" if again else note
 
 
 def letter_row(letter: DeadLetter, now: datetime) -> LetterRow:

@@ -58,6 +58,8 @@ async def test_a_dead_letter_is_put_right_and_another_discarded(
     await page.goto("/operations/")
     await expect(page.get_by_text("No dead letters")).to_be_visible()
     await expect(page.get_by_text("Everything is counted")).to_be_visible()
+    await expect(page.get_by_text("Events counted a second")).to_be_visible()
+    await expect(page.get_by_text(" in all")).to_be_visible()
 
     await put_on_stream(farebox, await poison(farebox), b"not an event")
     letters = page.locator("#dead-letters tbody tr")

@@ -9,7 +9,14 @@ import pytest
 from backend_client import InvalidInput
 from backend_client.types.pipeline import Pipeline
 from backend_client.types.problems import FieldError, Problem
-from portal.state.operations import events_from, fill, refusal, waiting_note
+from portal.state.operations import (
+    Look,
+    events_from,
+    fill,
+    refusal,
+    throughput,
+    waiting_note,
+)
 
 pytestmark = pytest.mark.fast
 
@@ -40,6 +47,15 @@ def test_what_waits_is_late_after_a_minute() -> None:
     told, late = waiting_note(pipeline(oldest_waiting_at=NOW - timedelta(minutes=5)))
     assert late
     assert told == "Oldest from 5 minutes ago. Is a worker up?"
+
+
+def test_throughput_is_over_the_last_looks() -> None:
+    first = Look(NOW, 1_000, 5)
+    assert throughput([first]) == ("–", "1,000 in all")
+    later = Look(NOW + timedelta(seconds=4), 3_000, 5)
+    assert throughput([first, later]) == ("500", "3,000 in all")
+    again = Look(NOW + timedelta(seconds=8), 3_000, 12)
+    assert throughput([later, again]) == ("0", "3,000 in all, 7 met again just now")
 
 
 def test_how_full_the_stream_is() -> None:

@@ -58,9 +58,9 @@ async def test_one_that_was_idle_is_asked(
 async def test_one_that_is_lost_at_work_fails_what_it_does_and_nothing_after(
     database: Database, database_url: str
 ) -> None:
-    with pytest.raises(DBAPIError):
-        async with database.begin() as connection:
-            pid = int(await connection.scalar(text("SELECT pg_backend_pid()")))
-            await terminate(database_url, pid)
+    async with database.engine.connect() as connection:
+        pid = int(await connection.scalar(text("SELECT pg_backend_pid()")))
+        await terminate(database_url, pid)
+        with pytest.raises(DBAPIError):
             await connection.execute(text("SELECT 1"))
     assert await backend_pid(database) != pid
