@@ -196,7 +196,7 @@ TOLD = {
     "invoice.paid": ["nothing is left to pay of invoice FB-a-1", "21.00 USD", "10.00 USD"],
     "credit_note.issued": ["credit note FB-a-CN-1", "4.00 USD of it were paid already"],
     "wallet.low_balance": ["fallen below 5 EUR", "4.123456 EUR"],
-    "wallet.top_up_failed": ["a payment of 20 USD", "wallet's rule", "ch_1"],
+    "wallet.top_up_failed": ["A payment of 20 USD", "wallet's rule", "ch_1"],
 }
 
 

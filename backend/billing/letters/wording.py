@@ -98,7 +98,7 @@ def _issued(event: InvoiceFinalisedEvent, invoice: Invoice, seller: str) -> Word
     note = invoice.payment_note if data.due.amount else ""
     return Wording(
         f"Invoice {data.number} from {seller}",
-        [f"here is your invoice {data.number}. {asks} The invoice is attached."],
+        [f"Here is your invoice {data.number}. {asks} The invoice is attached."],
         figures,
         [note] if note else [],
     )
@@ -140,14 +140,14 @@ def _paid(event: InvoicePaidEvent, seller: str) -> Wording:
         figures.append(("Credited", words.money(data.credited)))
     return Wording(
         f"Invoice {data.number} from {seller} is paid",
-        [f"thank you: nothing is left to pay of invoice {data.number}."],
+        [f"Thank you: nothing is left to pay of invoice {data.number}."],
         figures,
     )
 
 
 def _credited(event: CreditNoteIssuedEvent, seller: str) -> Wording:
     data = event.data
-    told = f"we have issued the credit note {data.number} on your invoice {data.invoice_number}."
+    told = f"We have issued the credit note {data.number} on your invoice {data.invoice_number}."
     if data.to_balance.amount:
         told += (
             f" {words.money(data.to_balance)} of it were paid already; they are on your balance, "
@@ -170,7 +170,7 @@ def _low(event: WalletLowBalanceEvent, seller: str) -> Wording:
     return Wording(
         f"Your credit at {seller} is running low",
         [
-            f"your credit has fallen below {_credit(data.low_balance)}. When none is left, calls "
+            f"Your credit has fallen below {_credit(data.low_balance)}. When none is left, calls "
             "on prepaid plans are refused."
         ],
         [("Credit left", _credit(data.balance))],
@@ -183,7 +183,7 @@ def _not_bought(event: WalletTopUpFailedEvent, seller: str) -> Wording:
     return Wording(
         f"Your payment to {seller} for credit failed",
         [
-            f"a payment of {_credit(data.amount)} for credit, which {asked}, failed. No credit "
+            f"A payment of {_credit(data.amount)} for credit, which {asked}, failed. No credit "
             "was added."
         ],
         [("Amount", _credit(data.amount)), ("Reference", data.reference)],

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime
 
 from sqlalchemy import select
@@ -55,14 +55,15 @@ class CustomerLetters:
         """Write the letter of an event.
 
         Raises ``NotDelivered`` if nobody has an address, ``Pointless`` for an invoice that has
-        become void, or is not overdue any more.
+        become void, or for a reminder of one that is not overdue any more or has come further.
         """
         invoice = None
         async with self._database.begin() as connection:
             if isinstance(event, _WITH_INVOICE):
                 invoice = await self._invoice(connection, event.tenant_id, event.data.invoice_id)
             name, to = await addressees(connection, event.tenant_id, invoice)
-        _check_point(event, invoice)
+        if invoice is not None:
+            _check_point(event, invoice, self._settings.dunning)
         if not to:
             raise NotDelivered(
                 "Nobody has an address: the billing details name none, and no member with the "
@@ -128,11 +129,15 @@ def _usable(emails: Iterable[str | None]) -> tuple[str, ...]:
     return tuple(found for email in emails if email and (found := mailbox(email.strip())))
 
 
-def _check_point(event: NotificationEvent, invoice: Invoice | None) -> None:
-    if invoice is None:
-        return
+def _check_point(event: NotificationEvent, invoice: Invoice, dunning: Mapping[str, int]) -> None:
     if invoice.state is InvoiceState.VOID:
         raise Pointless("The invoice has become void.")
-    overdue = isinstance(event, InvoiceReminderEvent | InvoiceSuspendedEvent)
-    if overdue and invoice.state is not InvoiceState.FINALISED:
+    if not isinstance(event, InvoiceReminderEvent | InvoiceSuspendedEvent):
+        return
+    if invoice.state is not InvoiceState.FINALISED:
         raise Pointless(f"The invoice is {invoice.state.value} by now.")
+    # Steps may be reached together, after workers were away, or while the mail server was
+    steps = {one.step for one in invoice.reminders} & dunning.keys()
+    last = max(steps, key=lambda step: (dunning[step], step), default=event.data.step)
+    if event.data.step in steps and event.data.step != last:
+        raise Pointless(f"The invoice has come to the step {last!r} by now.")
