@@ -14,6 +14,7 @@ from portal import downloads
 from portal.auth import AuthRoutes
 from portal.build import static_directory
 from portal.pages import (
+    corrections,
     events,
     invoices,
     keys,
@@ -41,6 +42,7 @@ SIGNED_IN: tuple[ModuleType, ...] = (
     spend,
     invoices,
     operations,
+    corrections,
     reconciliation,
 )
 

@@ -29,6 +29,7 @@ PLACES = (
 )
 OPERATOR_PLACES = (
     Place("/operations", "Operations", "activity"),
+    Place("/corrections", "Corrections", "history"),
     Place("/reconciliation", "Reconciliation", "scale"),
 )
 """What the API's seller sees besides."""

@@ -8,8 +8,8 @@ from portal.components.blocks import card, dialog_lead, empty, failed, loading_r
 from portal.components.copy_button import copy_button
 from portal.components.corrections import correction_list
 from portal.components.fields import choice, field, pager
+from portal.components.focus import return_focus
 from portal.components.plain import plain_link
-from portal.components.return_focus import return_focus
 from portal.components.shell import shell
 from portal.event_choice import SPANS
 from portal.event_rows import EventRow, FactRow, QuantityRow
@@ -214,16 +214,9 @@ def _row(event: rx.Var[EventRow]) -> rx.Component:
             white_space="nowrap",
         ),
         rx.table.row_header_cell(
-            rx.flex(
-                rx.text(event.id, size="2", class_name="fb-id"),
-                rx.cond(
-                    event.state != "",
-                    rx.badge(event.state, color_scheme=event.colour, size="1"),
-                ),
-                spacing="2",
-                align="center",
-            ),
+            rx.text(event.id, size="2", class_name="fb-id"),
             rx.text(event.source, size="1", color_scheme="gray", class_name="fb-id"),
+            rx.cond(event.state != "", rx.badge(event.state, color_scheme=event.colour, size="1")),
             max_width="16rem",
         ),
         rx.table.cell(
@@ -295,6 +288,14 @@ def _event() -> rx.Component:
                     variant="soft",
                     color="gray",
                     size="2",
+                ),
+                rx.cond(
+                    Events.operates,
+                    rx.button(
+                        rx.link("Correct it", href=Events.correct_at, underline="none"),
+                        as_child=True,
+                        variant="soft",
+                    ),
                 ),
                 rx.spacer(),
                 rx.dialog.close(rx.button("Close", variant="soft", color_scheme="gray")),

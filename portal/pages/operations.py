@@ -13,7 +13,7 @@ from portal.components.blocks import (
     loading_rows,
     stale,
 )
-from portal.components.return_focus import return_focus
+from portal.components.focus import return_focus
 from portal.components.shell import shell
 from portal.state.operations import LetterRow, Operations
 

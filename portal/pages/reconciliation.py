@@ -5,8 +5,8 @@ from __future__ import annotations
 import reflex as rx
 
 from portal.components.blocks import card, code, dialog_lead, empty, failed, loading_rows, stale
+from portal.components.focus import return_focus
 from portal.components.plain import plain_link
-from portal.components.return_focus import return_focus
 from portal.components.shell import shell
 from portal.state.reconciliation import (
     DifferenceRow,

@@ -88,6 +88,7 @@ class Events(PageState, Session):
     counted_here: bool = False
     corrections: list[CorrectionRow] = []
     as_json: str = ""
+    correct_at: str = ""
 
     _cursors: list[str] = []
     _next: str | None = None
@@ -320,6 +321,8 @@ class Events(PageState, Session):
         self.counted_here = event.counted is not None
         self.corrections = [correction_row(one, zone) for one in corrections]
         self.as_json = event_json(event)
+        query = {"tenant": caller.me.tenant.id, "source": event.source, "id": event.id}
+        self.correct_at = "/corrections?" + urlencode(query)
 
 
 def newest(events: Iterable[StoredEvent]) -> tuple[list[StoredEvent], bool]:

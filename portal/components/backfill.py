@@ -1,0 +1,93 @@
+"""The card that tells what a backfill would change before it is sent."""
+
+from __future__ import annotations
+
+import reflex as rx
+
+from portal.backfill import MOST_CHARACTERS, RefusedRow
+from portal.components.blocks import card
+from portal.components.changes import changes_preview
+from portal.components.fields import field
+from portal.state.backfill import Backfill
+from portal.state.corrections import Corrections
+
+
+def backfill_preview() -> rx.Component:
+    """Events to paste, and the verdict on them."""
+    shown = (Backfill.verdict != "") & (Backfill.customer_id == Corrections.customer.id)
+    return card(
+        rx.text(
+            "Paste events that you mean to send, to see what they would change in usage and in "
+            "what the billing periods cost. Nothing is sent.",
+            size="2",
+            color_scheme="gray",
+            margin_bottom="var(--space-4)",
+        ),
+        rx.form(
+            field(
+                "Events",
+                rx.text_area(
+                    name="events",
+                    id="backfill-events",
+                    rows="6",
+                    max_length=MOST_CHARACTERS,
+                    spell_check=False,
+                    placeholder="A JSON array, or an event on each line",
+                    font_family="var(--code-font-family)",
+                    aria_describedby="backfill-events-problem",
+                ),
+                html_for="backfill-events",
+                problem=Backfill.wrong,
+                note="As POST /v1/events takes them. They are of this customer unless a subject "
+                "says otherwise.",
+            ),
+            rx.flex(
+                rx.button("Preview the backfill", type="submit", variant="soft"),
+                justify="end",
+                margin_top="var(--space-3)",
+            ),
+            on_submit=Backfill.preview,
+            id="backfill",
+        ),
+        rx.box(rx.cond(shown, _result()), role="status"),
+        heading="Before a backfill",
+    )
+
+
+def _result() -> rx.Component:
+    return rx.flex(
+        rx.text(Backfill.verdict, size="2", weight="medium"),
+        rx.cond(Backfill.refused.length() > 0, _refused()),
+        changes_preview(Backfill.changes, Backfill.more_changes, Backfill.periods),
+        direction="column",
+        spacing="4",
+        margin_top="var(--space-4)",
+    )
+
+
+def _refused() -> rx.Component:
+    return rx.box(
+        rx.table.root(
+            rx.table.header(
+                rx.table.row(
+                    *[
+                        rx.table.column_header_cell(heading)
+                        for heading in ("Place", "Field", "What is wrong with it")
+                    ]
+                )
+            ),
+            rx.table.body(rx.foreach(Backfill.refused, _refused_row)),
+            size="1",
+            width="100%",
+            id="refused",
+        ),
+        class_name="fb-wide",
+    )
+
+
+def _refused_row(one: rx.Var[RefusedRow]) -> rx.Component:
+    return rx.table.row(
+        rx.table.row_header_cell(one.place),
+        rx.table.cell(one.field),
+        rx.table.cell(one.why),
+    )
