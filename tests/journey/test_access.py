@@ -9,8 +9,10 @@ from pathlib import Path
 import pytest
 from playwright.async_api import Browser, BrowserContext, Page, ViewportSize, expect
 
+from backend_client.types.corrections import CorrectionBatch, CorrectionCreate, EventReference
 from portal.components.shell import OPERATOR_PLACES, PLACES
 from tests.journey.conftest import Farebox, browsing, sign_in
+from tests.journey.metered import Service
 from tests.journey.steps import answered, ask, limit_answers, visit
 from tests.waiting import until
 
@@ -38,6 +40,15 @@ async def used(
         await limit_answers(page, 0)
         await ask(page, "Say hello.")
         await answered(page)
+        async with Service(farebox, f"access-{request.param}") as service:
+            await service.send("voided", "to-amend", labels={"team": "search"}, images=3)
+            void = CorrectionCreate(
+                id=f"access-{request.param}",
+                event=EventReference(source=service.source, id="voided"),
+                action="void",
+                reason="sent twice",
+            )
+            await service.person.correct(CorrectionBatch(corrections=[void]))
         yield page
     assert complaints == []
 
@@ -69,6 +80,27 @@ async def test_dialogs_can_be_read_and_acted_on(used: Page) -> None:
         await used.keyboard.press("Escape")
         await expect(dialog).to_be_hidden()
         await expect(used.get_by_role("button", name=button).first).to_be_focused()
+
+
+@pytest.mark.parametrize("screen", [WIDE, PHONE], ids=["wide", "phone"])
+async def test_a_correction_can_be_read_and_acted_on(used: Page, screen: ViewportSize) -> None:
+    await used.set_viewport_size(screen)
+    dark = await used.evaluate("matchMedia('(prefers-color-scheme: dark)').matches")
+    source = f"access-{'dark' if dark else 'light'}"
+    await used.goto(f"/corrections/?source={source}&id=to-amend")
+    card = used.get_by_role("region", name="Correct to-amend")
+    await card.get_by_role("radio", name="Amend").click()
+    await card.get_by_role("button", name="Preview").click()
+    await expect(card.get_by_role("alert").filter(has_text="Say why")).to_be_visible()
+    assert await lacking_in_the_end(used) == []
+    await card.get_by_label("Quantity of Images").fill("2")
+    await card.get_by_role("textbox", name="Reason", exact=True).fill("Counted once too often.")
+    await card.get_by_role("button", name="Preview").click()
+    dialog = used.get_by_role("dialog")
+    await expect(dialog.locator("#changes")).to_contain_text("−1")
+    assert await lacking_in_the_end(used) == []
+    await used.keyboard.press("Escape")
+    await expect(dialog).to_be_hidden()
 
 
 async def test_all_can_be_reached_by_keyboard_and_focus_is_seen(used: Page) -> None:
