@@ -93,6 +93,12 @@ class Unavailable(FareboxError):
         self.retry_after_seconds = retry_after_seconds
 
 
+class TaxNotKnown(Unavailable):
+    """The tax service is away, or what it answered can't be right; nothing was issued."""
+
+    code, title = "tax_not_known", "The tax is not known"
+
+
 class UpstreamFailed(FareboxError):
     """The model provider failed or could not be reached."""
 

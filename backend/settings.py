@@ -13,6 +13,7 @@ from pydantic import (
     BaseModel,
     ConfigDict,
     Field,
+    HttpUrl,
     SecretStr,
     ValidationInfo,
     field_validator,
@@ -26,6 +27,7 @@ from backend.addresses import (
     smtp_server,
     webhook_secrets,
 )
+from backend_client.types.countries import Country
 
 
 class Upstream(BaseModel):
@@ -102,6 +104,8 @@ class Settings(BaseSettings):
     seller_address: list[str] = []
     seller_email: str | None = None
     seller_tax_id: str | None = None
+    seller_country: Country | None = None
+    """Where customers without a country on record are taxed, and where reverse charge ends."""
     invoice_payment_note: str = ""
     """How to pay: printed on every invoice."""
     invoice_prefix: str = Field("FB", pattern=r"^[A-Z0-9]{1,16}$")
@@ -119,6 +123,12 @@ class Settings(BaseSettings):
     mail_from: str | None = Field(None, validate_default=True)
     notification_days: int = Field(90, gt=0)
     """How long a notification is kept once nothing is left to do with it."""
+
+    # Tax: the rates of the catalog, or a service that is asked for each invoice
+    tax_service_url: HttpUrl | None = None
+    tax_service_token: SecretStr | None = None
+    tax_service_timeout_seconds: float = Field(5.0, gt=0, le=60)
+    """How long one answer may take; after a failure it is asked again, three times in all."""
 
     catalog: Path = Path("catalog.yaml")
     log_format: Literal["json", "console"] = "console"

@@ -15,6 +15,7 @@ from backend_client.types.plans import (
     SubscriptionChange,
 )
 from backend_client.types.spend import BudgetOutlook, Forecast, SpendReport
+from backend_client.types.taxes import CatalogTax
 
 
 class BillingMethods(Sender):
@@ -27,6 +28,10 @@ class BillingMethods(Sender):
     def plans(self) -> list[Plan]:
         """The plans on sale."""
         return self._all(requests.plans())
+
+    def tax_rates(self) -> list[CatalogTax]:
+        """The rates of tax that are published; for the operator."""
+        return self._do(requests.tax_rates())
 
     def apply_catalog(self, catalog: Catalog) -> CatalogApplied:
         """Publish what a catalog changes; for the operator."""
@@ -63,6 +68,10 @@ class AsyncBillingMethods(AsyncSender):
     async def plans(self) -> list[Plan]:
         """The plans on sale."""
         return await self._all(requests.plans())
+
+    async def tax_rates(self) -> list[CatalogTax]:
+        """The rates of tax that are published; for the operator."""
+        return await self._do(requests.tax_rates())
 
     async def apply_catalog(self, catalog: Catalog) -> CatalogApplied:
         """Publish what a catalog changes; for the operator."""

@@ -48,6 +48,8 @@ from backend.api.routers import (
     usage,
     wallet,
 )
+from backend.billing.invoices.previewing import TaxPreview
+from backend.billing.invoices.taxing.service import tax_service_of
 from backend.errors import ConfigurationError
 from backend.gateway.gateway import Gateway
 from backend.metering.ingest import Ingest
@@ -107,6 +109,7 @@ def create_app(settings: Settings) -> FastAPI:
         authenticator = Authenticator(database)
         side_process = SideProcess()
         gateway_now = Gateway(settings, database, stream)
+        taxes = tax_service_of(settings)
         app.state.services = Services(
             settings=settings,
             database=database,
@@ -117,6 +120,8 @@ def create_app(settings: Settings) -> FastAPI:
             authenticator=authenticator,
             gateway=gateway_now,
             identity_provider=_identity_provider(settings),
+            tax_service=taxes,
+            tax_preview=TaxPreview(taxes),
             side_process=side_process,
         )
         try:
@@ -126,6 +131,8 @@ def create_app(settings: Settings) -> FastAPI:
             await gateway_now.close()
             await stream.close()
             await database.close()
+            if taxes is not None:
+                await taxes.close()
             side_process.close()
 
     app = DescribedApi(

@@ -13,6 +13,8 @@ from backend.accounts.authenticator import Authenticator
 from backend.accounts.identity import IdentityProvider
 from backend.accounts.principal import Permission, Principal
 from backend.api.bodies import BodyBudget
+from backend.billing.invoices.previewing import TaxPreview
+from backend.billing.invoices.taxing.service import TaxService
 from backend.errors import Unauthenticated
 from backend.gateway.gateway import Gateway
 from backend.metering.ingest import Ingest
@@ -36,6 +38,8 @@ class Services:
     authenticator: Authenticator
     gateway: Gateway
     identity_provider: IdentityProvider | None
+    tax_service: TaxService | None
+    tax_preview: TaxPreview
     side_process: SideProcess
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Final
 
 from sqlalchemy import RowMapping, func, select, update
@@ -11,6 +11,7 @@ from sqlalchemy.dialects.postgresql import distinct_on, insert
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from backend.billing.catalog_file import load_catalog, parse_catalog
+from backend.billing.tax_table import apply_taxes
 from backend.errors import ConfigurationError, InvalidInput, NotFound
 from backend.metering.tokens import check_setting
 from backend.pricing.charges import first_price
@@ -48,7 +49,8 @@ async def apply_catalog(connection: AsyncConnection, catalog: Catalog) -> Catalo
 
     A plan that differs from its latest version becomes a new version, and nobody's subscription
     moves. Plans and models that the catalog leaves out are no longer on sale; what was used is
-    still rated by the versions they had.
+    still rated by the versions they had. Raises ``InvalidInput`` for a model that can't be counted,
+    or a rate of tax that differs from what invoices carry.
     """
     _check_tokenizers(catalog)
     # Two replicas that apply at once must not both publish the same new version.
@@ -68,6 +70,7 @@ async def apply_catalog(connection: AsyncConnection, catalog: Catalog) -> Catalo
             )
         )
     changed = await _apply_models(connection, catalog.models)
+    taxes = await apply_taxes(connection, catalog.taxes, datetime.now(UTC).date())
     state = {
         "default_plan": catalog.default_plan,
         "plans": [plan.id for plan in catalog.plans],
@@ -78,7 +81,10 @@ async def apply_catalog(connection: AsyncConnection, catalog: Catalog) -> Catalo
         .on_conflict_do_update(index_elements=[catalog_state.c.only_row], set_=state)
     )
     return CatalogApplied(
-        plans_published=published, plans_unchanged=unchanged, models_changed=changed
+        plans_published=published,
+        plans_unchanged=unchanged,
+        models_changed=changed,
+        taxes_changed=taxes,
     )
 
 

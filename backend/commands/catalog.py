@@ -1,4 +1,4 @@
-"""``farebox catalog``: put ``catalog.yaml`` on sale."""
+"""``farebox catalog``: put ``catalog.yaml`` on sale, and see its rates of tax."""
 
 from __future__ import annotations
 
@@ -9,13 +9,15 @@ from typing import Annotated
 import typer
 
 from backend.billing.catalog import apply_catalog, load_catalog
+from backend.billing.tax_table import tax_table
 from backend.commands.database import ready_database
 from backend.engines.running import running_settings
 from backend.settings import Settings
+from backend_client.types.common import plain
 from backend_client.types.plans import Catalog, CatalogApplied
+from backend_client.types.taxes import CatalogTax
 
-catalog = typer.Typer(no_args_is_help=True, help="Models and plans on sale.")
-catalog.callback()(lambda: None)  # keeps a single command a command
+catalog = typer.Typer(no_args_is_help=True, help="Models and plans on sale, and rates of tax.")
 
 
 @catalog.command()
@@ -35,6 +37,35 @@ def apply(
         typer.echo(line)
 
 
+@catalog.command()
+def taxes() -> None:
+    """List the rates of tax that are published, and the days on which they hold."""
+    for tax in asyncio.run(_taxes(running_settings())):
+        typer.echo(_tax_line(tax))
+
+
+async def _taxes(settings: Settings) -> list[CatalogTax]:
+    async with ready_database(settings) as database, database.begin() as connection:
+        return await tax_table(connection)
+
+
+def _tax_line(tax: CatalogTax) -> str:
+    place = tax.country if tax.region is None else f"{tax.country}-{tax.region}"
+    if tax.except_regions:
+        place += f" but {', '.join(tax.except_regions)}"
+    parts = [
+        f"{tax.id}: {tax.name} {plain(tax.percent)}% in {place}",
+        "within prices" if tax.inclusive else "on top of prices",
+    ]
+    if tax.reverse_charge:
+        parts.append("reverse charge for a business abroad")
+    if tax.valid_from is not None:
+        parts.append(f"from {tax.valid_from}")
+    if tax.valid_until is not None:
+        parts.append(f"until {tax.valid_until}")
+    return ", ".join(parts)
+
+
 async def _apply(settings: Settings, loaded: Catalog, *, check: bool) -> CatalogApplied:
     async with ready_database(settings) as database, database.engine.connect() as connection:
         applied = await apply_catalog(connection, loaded)
@@ -47,4 +78,5 @@ def _told(applied: CatalogApplied, *, check: bool) -> list[str]:
     changed = "would change" if check else "changed"
     lines = [f"plan {plan}: a new version {would}" for plan in applied.plans_published]
     lines += [f"model {model}: {changed}" for model in applied.models_changed]
+    lines += [f"tax {tax}: {changed}" for tax in applied.taxes_changed]
     return lines or ["Nothing changed: this catalog is on sale already."]

@@ -14,9 +14,12 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from rich.table import Table
 
 from backend.accounts.tenants import find_tenant
+from backend.billing.invoices.cursors import LeftOut, left_out
 from backend.billing.invoices.parallel import processors, run_in_parallel
-from backend.billing.invoices.reading import list_invoices
+from backend.billing.invoices.previewing import TaxPreview
+from backend.billing.invoices.reading import read_invoices
 from backend.billing.invoices.runs import latest_runs
+from backend.billing.invoices.taxing.service import tax_service
 from backend.commands.database import ready_database
 from backend.engines.running import running_settings
 from backend.errors import FareboxError
@@ -54,7 +57,7 @@ def run(
         f"{done.failed} failed, {done.left} left ({done.id})"
     )
     if done.failed or done.left:
-        typer.echo("What failed is in the log, by tenant. Run this again to go on.", err=True)
+        typer.echo("'farebox invoices failed' says why. Run this again to go on.", err=True)
         raise typer.Exit(1)
 
 
@@ -74,6 +77,16 @@ def runs() -> None:
     _show(heads, rows)
 
 
+@invoices.command()
+def failed() -> None:
+    """Show who was left without an invoice, of which period, and why."""
+    rows = [
+        (one.slug, f"{one.period_start:%Y-%m-%d}", one.problem)
+        for one in asyncio.run(_failed(running_settings()))
+    ]
+    _show(("TENANT", "PERIOD", "WHY"), rows)
+
+
 @invoices.command("list")
 def list_of_tenant(
     tenant: Annotated[str, typer.Argument(help="The tenant's id or slug.")],
@@ -84,7 +97,7 @@ def list_of_tenant(
             one.number or "draft",
             one.state,
             f"{one.period.start:%Y-%m-%d}",
-            f"{one.total.amount} {one.total.currency}",
+            f"{one.total.amount} {one.total.currency}" + ("" if one.tax_known else " and tax"),
             f"{one.due.amount}",
             "" if one.due_at is None else f"{one.due_at:%Y-%m-%d}",
             "overdue" if one.overdue else "",
@@ -118,14 +131,26 @@ async def _runs(settings: Settings) -> list[InvoiceRun]:
         return await latest_runs(connection, settings)
 
 
+async def _failed(settings: Settings) -> list[LeftOut]:
+    async with ready_database(settings) as database, database.begin() as connection:
+        return await left_out(connection)
+
+
 async def _list(settings: Settings, tenant: str) -> list[InvoiceSummary]:
     found: list[InvoiceSummary] = []
     cursor: str | None = None
-    async with ready_database(settings) as database, database.begin() as connection:
-        whose = await find_tenant(connection, tenant)
+    async with ready_database(settings) as database, tax_service(settings) as service:
+        async with database.begin() as connection:
+            whose = await find_tenant(connection, tenant)
         while True:
-            page: Page[InvoiceSummary] = await list_invoices(
-                connection, settings, whose.id, datetime.now(UTC), cursor=cursor, limit=_PAGE
+            page: Page[InvoiceSummary] = await read_invoices(
+                database,
+                settings,
+                TaxPreview(service),
+                whose.id,
+                datetime.now(UTC),
+                cursor=cursor,
+                limit=_PAGE,
             )
             found += page.items
             cursor = page.next_cursor

@@ -14,7 +14,10 @@ _ZERO = Decimal(0)
 
 @dataclass(frozen=True, slots=True)
 class TaxRate:
-    """A tax of ``percent``. ``inclusive``: prices hold it already."""
+    """A tax of ``percent``; no ``id`` if it is none of the catalog's.
+
+    ``inclusive``: prices hold it already.
+    """
 
     id: str
     name: str
@@ -43,20 +46,45 @@ class TaxedAmount:
 def add_tax(amount: Decimal, rates: Sequence[TaxRate], currency: str) -> TaxedAmount:
     """Tax ``amount``, a total in minor units, by each rate; taxes are not taxed.
 
-    With inclusive rates ``amount`` is the gross, and what is taken out of it is rounded once a
-    rate. Raises ``ValueError`` if inclusive and exclusive rates are mixed, or the amount has parts
-    of a minor unit.
+    What inclusive rates ask for is taken out of the amount, what the others do comes on top of the
+    net that is left. Each tax is rounded once. Raises ``ValueError`` if the amount has parts of a
+    minor unit.
     """
     if round_to_minor_unit(amount, currency) != amount:
         raise ValueError(f"{amount} is not in minor units of {currency}")
-    if len({rate.inclusive for rate in rates}) > 1:
-        raise ValueError("inclusive and exclusive rates can't be mixed")
+    within = sum((Fraction(rate.percent) for rate in rates if rate.inclusive), Fraction(0))
+    bare = Fraction(amount) / (1 + within / 100)
     with exact_arithmetic():
-        whole = Fraction(amount)
-        if rates and rates[0].inclusive:
-            whole /= 1 + sum((Fraction(rate.percent) for rate in rates), Fraction(0)) / 100
-        owed = [round_fraction(whole * Fraction(rate.percent) / 100, currency) for rate in rates]
-        tax = sum(owed, _ZERO)
-        net = amount - tax if rates and rates[0].inclusive else amount
-        lines = tuple(TaxLine(rate, net, part) for rate, part in zip(rates, owed, strict=True))
-        return TaxedAmount(net, lines, net + tax)
+        owed = {
+            index: round_fraction(bare * Fraction(rate.percent) / 100, currency)
+            for index, rate in enumerate(rates)
+            if rate.inclusive
+        }
+        net = amount - sum(owed.values(), _ZERO)
+        for index, rate in enumerate(rates):
+            if not rate.inclusive:
+                owed[index] = round_fraction(Fraction(net) * Fraction(rate.percent) / 100, currency)
+        lines = tuple(TaxLine(rate, net, owed[index]) for index, rate in enumerate(rates))
+        return TaxedAmount(net, lines, net + sum(owed.values(), _ZERO))
+
+
+def tax_of_part(
+    taxes: Sequence[TaxLine], whole: Decimal, part: Decimal, currency: str
+) -> tuple[TaxLine, ...]:
+    """Return of each of a ``whole``'s taxes what falls on a ``part`` of it, rounded once.
+
+    Of the whole it is all of them, so taxing a running sum makes parts add up to the whole; and
+    where the whole was taxed by rates, the part's net and taxes add up to it too.
+    """
+    share = Fraction(part) / Fraction(whole) if whole else Fraction(0)
+
+    def of(amount: Decimal) -> Decimal:
+        return round_fraction(Fraction(amount) * share, currency)
+
+    with exact_arithmetic():
+        net = whole - sum((one.amount for one in taxes if one.rate.inclusive), _ZERO)
+        left = part - sum((of(one.amount) for one in taxes if one.rate.inclusive), _ZERO)
+    return tuple(
+        TaxLine(one.rate, left if one.taxable == net else of(one.taxable), of(one.amount))
+        for one in taxes
+    )

@@ -16,6 +16,7 @@ from backend_client.types.plans import (
     SubscriptionChange,
 )
 from backend_client.types.spend import BudgetOutlook, Forecast, SpendReport
+from backend_client.types.taxes import CatalogTax
 
 
 def models() -> Call[Page[ModelInfo]]:
@@ -24,6 +25,10 @@ def models() -> Call[Page[ModelInfo]]:
 
 def plans() -> Call[Page[Plan]]:
     return get("/v1/plans", Page[Plan])
+
+
+def tax_rates() -> Call[list[CatalogTax]]:
+    return get("/v1/catalog/taxes", list[CatalogTax])
 
 
 def apply_catalog(catalog: Catalog) -> Call[CatalogApplied]:

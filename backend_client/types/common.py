@@ -28,6 +28,14 @@ def _fixed(value: Decimal) -> str:
     return format(value, "f")
 
 
+Amount = Annotated[
+    Decimal,
+    Field(allow_inf_nan=False),
+    PlainSerializer(_fixed, return_type=str, when_used="json"),
+]
+"""An amount with all of its currency's decimals, such as ``12.30``; a string on the wire."""
+
+
 class Wire(BaseModel):
     """Base of every wire type: immutable, and an unknown field is an error."""
 
@@ -43,7 +51,7 @@ class Answer(BaseModel):
 class Money(Answer):
     """An amount rounded to the currency's minor unit, such as ``12.34`` USD."""
 
-    amount: Annotated[Decimal, PlainSerializer(_fixed, return_type=str, when_used="json")]
+    amount: Amount
     currency: Currency
 
 

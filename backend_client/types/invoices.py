@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from datetime import date
 from decimal import Decimal
 from enum import StrEnum
 from typing import Annotated, Literal
 
-from pydantic import Field
+from pydantic import Field, ValidationInfo, field_validator
 
 from backend_client.types.common import Answer, Exact, Instant, Money, Wire
+from backend_client.types.countries import Country, Region
 from backend_client.types.plans import Percent, Price
 from backend_client.types.spend import Period, SpendLine
 
@@ -41,14 +43,18 @@ class Party(Answer):
     address: list[str] = []
     email: str | None = None
     tax_id: str | None = None
+    country: str | None = None
+    region: str | None = None
 
 
 class Tax(Answer):
     """A tax on ``taxable``, rounded half up to the minor unit.
 
-    It comes on top of the subtotal or, if ``inclusive``, is within it.
+    It comes on top of the subtotal or, if ``inclusive``, is within it. ``rate_id`` is the rate's in
+    the catalog, if it is from there.
     """
 
+    rate_id: str | None = None
     name: str
     percent: Exact
     inclusive: bool
@@ -100,7 +106,8 @@ class CreditedLine(Answer):
 class CreditNote(Answer):
     """Takes back part of an invoice. ``to_balance`` is what was paid already of it.
 
-    The balance is drawn on by the next invoices.
+    The balance is drawn on by the next invoices. ``tax`` is what comes on top of the lines; of
+    ``taxes`` some may be within them.
     """
 
     id: str
@@ -110,6 +117,7 @@ class CreditNote(Answer):
     lines: list[CreditedLine]
     subtotal: Money
     tax: Money
+    taxes: list[Tax] = []
     total: Money
     to_balance: Money
     issued_at: Instant
@@ -125,7 +133,8 @@ class Reminder(Answer):
 class InvoiceSummary(Answer):
     """An invoice in a list. ``number`` and dates are null while it is a draft.
 
-    ``due`` is what is still to be paid. A draft is finalised at ``finalises_at``.
+    ``due`` is what is still to be paid. A draft is finalised at ``finalises_at``. Its total is
+    before tax while that is not known (``tax_known`` false): it is asked for before it is issued.
     """
 
     id: str
@@ -139,19 +148,23 @@ class InvoiceSummary(Answer):
     total: Money
     due: Money
     overdue: bool = False
+    tax_known: bool = True
 
 
 class Invoice(InvoiceSummary):
     """An invoice with its lines.
 
     ``subtotal`` is the sum of the lines, ``total`` that and the taxes which come on top.
+    ``tax_date`` is the day whose rates hold; ``tax_notes`` say why tax is not charged, or how.
     """
 
     seller: Party
     customer: Party
     lines: list[InvoiceLine]
     subtotal: Money
+    tax_date: date | None = None
     taxes: list[Tax] = []
+    tax_notes: list[str] = []
     paid: Money
     credited: Money
     payment_note: str = ""
@@ -207,19 +220,35 @@ class VoidInvoice(Wire):
 
 
 class BillingDetails(Wire):
-    """How a customer is named on its invoices; the tenant's name if ``name`` is null."""
+    """How a customer is named on its invoices; the tenant's name if ``name`` is null.
+
+    ``country`` and ``region`` say where it is taxed. ``business``: it buys as one, and accounts for
+    tax itself where the seller's rates allow that and it has a ``tax_id``.
+    """
 
     name: Text | None = None
     address: list[AddressLine] = Field([], max_length=8)
     email: Text | None = None
     tax_id: Text | None = None
+    country: Country | None = None
+    region: Region | None = None
+    business: bool = False
+
+    @field_validator("region")
+    @classmethod
+    def _region_is_of_a_country(cls, region: str | None, info: ValidationInfo) -> str | None:
+        if region is not None and info.data.get("country", "") is None:
+            raise ValueError("needs the country that it is a region of")
+        return region
 
 
 class BillingTerms(Wire):
     """What the seller agrees with a customer; null takes what holds for all.
 
     ``net_days``: days from issue to due. ``progressive_threshold``: what may be unbilled in a
-    running period before it is invoiced in part.
+    running period before it is invoiced in part. ``tax_percent`` above zero is the only tax of the
+    customer, whatever the catalog or the tax service says. ``tax_exemption``: it pays no tax, for
+    this reason, which is printed.
     """
 
     net_days: int | None = Field(None, ge=0, le=365)
@@ -227,6 +256,14 @@ class BillingTerms(Wire):
     tax_name: Text | None = None
     tax_percent: Percent = Decimal(0)
     tax_inclusive: bool = False
+    tax_exemption: Text | None = None
+
+    @field_validator("tax_exemption")
+    @classmethod
+    def _exempt_or_taxed(cls, reason: str | None, info: ValidationInfo) -> str | None:
+        if reason is not None and info.data.get("tax_percent"):
+            raise ValueError("an exempt customer has no tax_percent")
+        return reason
 
 
 class InvoiceRun(Answer):

@@ -34,6 +34,7 @@ from backend_client.types.charges import (
 )
 from backend_client.types.common import Answer, Currency, Instant, Wire
 from backend_client.types.events import MeterName, Name
+from backend_client.types.taxes import CatalogTax, check_taxes
 
 __all__ = [
     "BillingAnchor",
@@ -341,12 +342,13 @@ class CatalogModel(Wire):
 
 
 class Catalog(Wire):
-    """``catalog.yaml``: the models on sale and the plans that price them."""
+    """``catalog.yaml``: the models on sale, the plans that price them, and the rates of tax."""
 
     version: Literal[1]
     default_plan: str
     models: list[CatalogModel]
     plans: list[PlanDefinition]
+    taxes: list[CatalogTax] = Field([], max_length=5000)
 
     @model_validator(mode="after")
     def _names_resolve(self) -> Self:
@@ -368,6 +370,11 @@ class Catalog(Wire):
                         refuse(f"there is no model {name!r} in this catalog", *at)
         if self.default_plan not in plan_ids:
             refuse(f"there is no plan {self.default_plan!r} in this catalog", "default_plan")
+        return self
+
+    @model_validator(mode="after")
+    def _no_tax_is_asked_twice(self) -> Self:
+        check_taxes(self.taxes)
         return self
 
 
@@ -443,8 +450,9 @@ class BillingAnchor(Wire):
 
 
 class CatalogApplied(Answer):
-    """What applying a catalog did, by plan and model id."""
+    """What applying a catalog did, by the ids of plans, models and taxes."""
 
     plans_published: list[str]
     plans_unchanged: list[str]
     models_changed: list[str]
+    taxes_changed: list[str] = []

@@ -21,12 +21,11 @@ from backend.billing.invoices.composing import (
 from backend.billing.invoices.dunning import next_step_at, steps_reached
 from backend.billing.invoices.lifecycle import Balance, check_move, due
 from backend.billing.invoices.numbering import credit_note_series, invoice_series, number_of
-from backend.billing.invoices.parties import NO_PROFILE, Profile, on_top
 from backend.billing.invoices.printing import words
 from backend.billing.invoices.printing.typeface import marked_up
 from backend.errors import Conflict
 from backend_client.types.common import Money
-from backend_client.types.invoices import BillingDetails, BillingTerms, InvoiceState
+from backend_client.types.invoices import InvoiceState
 from backend_client.types.spend import Period
 
 pytestmark = pytest.mark.fast
@@ -136,23 +135,6 @@ def test_no_series_of_one_tenant_is_that_of_another() -> None:
     assert credit_note_series("FB", "a") not in series
     assert number_of("FB-a", 7) == "FB-a-000007"
     assert number_of("FB-a", 1_234_567) == "FB-a-1234567"
-
-
-@given(
-    subtotal=st.decimals(-1000, 1000, places=2),
-    percent=st.decimals(0, 100, places=3),
-    inclusive=st.booleans(),
-)
-def test_tax_comes_on_top_or_is_within(
-    subtotal: Decimal, percent: Decimal, inclusive: bool
-) -> None:
-    terms = BillingTerms(tax_name="VAT", tax_percent=percent, tax_inclusive=inclusive)
-    taxes = Profile(BillingDetails(), terms).taxes(subtotal, "USD")
-    assert len(taxes) == bool(percent)
-    assert on_top(taxes) == (0 if inclusive else sum(tax.amount.amount for tax in taxes))
-    for tax in taxes:
-        assert tax.taxable.amount == (subtotal - tax.amount.amount if inclusive else subtotal)
-    assert NO_PROFILE.taxes(subtotal, "USD") == []
 
 
 def test_numbers_and_days_read_the_same_in_every_locale() -> None:

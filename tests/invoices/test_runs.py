@@ -13,6 +13,7 @@ from sqlalchemy.exc import DBAPIError
 from backend.billing.invoices.cursors import hold, open_cursors, unbilled
 from backend.billing.invoices.finalising import finalise
 from backend.billing.invoices.runs import begin_run, bill_batch, end_run, work
+from backend.billing.invoices.taxing.answers import TaxAnswers
 from backend.errors import Conflict, NotFound
 from backend.settings import Settings
 from backend.storage.database import Database
@@ -120,7 +121,7 @@ async def test_a_run_that_broke_off_in_the_middle_is_taken_up(
     for _ in range(30):
         await subscribed(database)
     run = await begin_run(database, settings, APRIL + GRACE)
-    assert await bill_batch(database, settings, run) == 25
+    assert await bill_batch(database, settings, run, TaxAnswers()) == 25
     again = await begin_run(database, settings, APRIL + GRACE)
     assert (again.id, again.invoiced, again.left, again.due) == (run.id, 25, 5, 30)
     await work(database, settings, again, asyncio.Event())

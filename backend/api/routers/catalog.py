@@ -12,10 +12,12 @@ from backend.api.dependencies import Caller, ServicesNow, needs
 from backend.api.exact_body import body_of
 from backend.billing.catalog import apply_catalog, list_models, list_plans, parse_catalog
 from backend.billing.subscriptions import current_subscription
+from backend.billing.tax_table import tax_table
 from backend.errors import NotFound
 from backend_client.types.common import Page
 from backend_client.types.models import ModelInfo
 from backend_client.types.plans import Catalog, CatalogApplied, Plan
+from backend_client.types.taxes import CatalogTax
 
 router = APIRouter(tags=["catalog"])
 
@@ -43,6 +45,13 @@ async def get_plans(services: ServicesNow, caller: Caller) -> Page[Plan]:
     """List the plans on sale, in the version that choosing one now gives."""
     async with services.database.begin() as connection:
         return Page(items=await list_plans(connection))
+
+
+@router.get("/v1/catalog/taxes")
+async def get_taxes(services: ServicesNow, caller: Operator) -> list[CatalogTax]:
+    """List the rates of tax that are published, those that are over and on invoices among them."""
+    async with services.database.begin() as connection:
+        return await tax_table(connection)
 
 
 @router.put("/v1/catalog", openapi_extra=body_of(Catalog))

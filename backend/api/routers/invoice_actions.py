@@ -15,9 +15,15 @@ from backend.api.dependencies import IdempotencyKey, PageCursor, PageLimit, Serv
 from backend.billing.invoices.credit_notes import credit
 from backend.billing.invoices.finalising import finalise
 from backend.billing.invoices.parties import profile_of, set_terms
-from backend.billing.invoices.reading import find_credit_note, find_invoice, list_invoices
+from backend.billing.invoices.reading import (
+    find_credit_note,
+    find_invoice,
+    read_invoice,
+    read_invoices,
+)
 from backend.billing.invoices.runs import latest_runs
 from backend.billing.invoices.settling import record_payment, write_off
+from backend.billing.invoices.taxing.answers import TaxAnswers, with_answers
 from backend.billing.invoices.voiding import void
 from backend.errors import Conflict
 from backend.settings import Settings
@@ -52,9 +58,15 @@ async def get_tenant_invoices(
     now = datetime.now(UTC)
     async with services.database.begin() as connection:
         tenant = await find_tenant(connection, tenant_id)
-        return await list_invoices(
-            connection, services.settings, tenant.id, now, cursor=cursor, limit=limit
-        )
+    return await read_invoices(
+        services.database,
+        services.settings,
+        services.tax_preview,
+        tenant.id,
+        now,
+        cursor=cursor,
+        limit=limit,
+    )
 
 
 @router.get(_INVOICE)
@@ -64,7 +76,14 @@ async def get_tenant_invoice(
     """Return a tenant's invoice."""
     async with services.database.begin() as connection:
         tenant = await find_tenant(connection, tenant_id)
-        return await _read(connection, services.settings, tenant.id, invoice_id)
+    return await read_invoice(
+        services.database,
+        services.settings,
+        services.tax_preview,
+        tenant.id,
+        invoice_id,
+        datetime.now(UTC),
+    )
 
 
 @router.post(_INVOICE + "/finalise")
@@ -73,17 +92,26 @@ async def post_finalise(
 ) -> Invoice:
     """Finalise the draft of a period that is over, before its grace is. A second time is harmless.
 
-    A draft that asks for nothing is closed without an invoice, and answers 409 to say so.
+    A draft that asks for nothing is closed without an invoice, and answers 409 to say so. While a
+    tax service is away nothing is issued: 503, ``tax_not_known``.
     """
-    async with services.database.begin() as connection:
-        tenant = await find_tenant(connection, tenant_id)
-        now = datetime.now(UTC)
-        made = await finalise(connection, services.settings, tenant.id, invoice_id, now)
-        await record(connection, caller, "invoice.finalise", invoice_id, tenant_id=tenant.id)
+    answers = TaxAnswers(services.tax_service)
+
+    async def once() -> tuple[str, str | None]:
+        async with services.database.begin() as connection:
+            tenant = await find_tenant(connection, tenant_id)
+            now = datetime.now(UTC)
+            made = await finalise(
+                connection, services.settings, tenant.id, invoice_id, now, answers
+            )
+            await record(connection, caller, "invoice.finalise", invoice_id, tenant_id=tenant.id)
+        return tenant.id, made
+
+    found_id, made = await with_answers(answers, once)
     if made is None:
         raise Conflict("The period is closed: it asked for nothing, so there is no invoice.")
     async with services.database.begin() as connection:
-        return await _read(connection, services.settings, tenant.id, made)
+        return await _read(connection, services.settings, found_id, made)
 
 
 @router.post(_INVOICE + "/void")

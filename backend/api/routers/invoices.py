@@ -18,7 +18,8 @@ from backend.billing.invoices.reading import (
     as_printed,
     find_invoice,
     invoice_version,
-    list_invoices,
+    read_invoice,
+    read_invoices,
 )
 from backend_client.types.common import Page
 from backend_client.types.invoices import BillingDetails, Invoice, InvoiceSummary, LineEvent
@@ -40,15 +41,15 @@ async def get_invoices(
     services: ServicesNow, caller: Reader, cursor: PageCursor = None, limit: PageLimit = 50
 ) -> Page[InvoiceSummary]:
     """List invoices, newest first. The draft of the next one, rated live, goes before all."""
-    async with services.database.begin() as connection:
-        return await list_invoices(
-            connection,
-            services.settings,
-            caller.tenant_id,
-            datetime.now(UTC),
-            cursor=cursor,
-            limit=limit,
-        )
+    return await read_invoices(
+        services.database,
+        services.settings,
+        services.tax_preview,
+        caller.tenant_id,
+        datetime.now(UTC),
+        cursor=cursor,
+        limit=limit,
+    )
 
 
 @router.get(
@@ -127,7 +128,7 @@ async def get_line_events(
 
 @router.get("/v1/billing-details")
 async def get_billing_details(services: ServicesNow, caller: Reader) -> BillingDetails:
-    """Return how the tenant is named on its invoices."""
+    """Return how the tenant is named on its invoices, and where it is taxed."""
     async with services.database.begin() as connection:
         return (await profile_of(connection, caller.tenant_id)).details
 
@@ -136,17 +137,24 @@ async def get_billing_details(services: ServicesNow, caller: Reader) -> BillingD
 async def put_billing_details(
     services: ServicesNow, caller: Changer, details: BillingDetails
 ) -> BillingDetails:
-    """Change how the tenant is named on the invoices to come; issued ones stay as they are."""
+    """Change how the tenant is named and taxed on invoices to come; issued ones stay."""
     async with services.database.begin() as connection:
-        await record(connection, caller, "billing-details.change", caller.tenant_id)
+        detail = details.model_dump(
+            mode="json", include={"country", "region", "business", "tax_id"}
+        )
+        await record(connection, caller, "billing-details.change", caller.tenant_id, detail=detail)
         return await set_details(connection, caller.tenant_id, details)
 
 
 async def _find(services: Services, caller: Principal, invoice_id: str) -> Invoice:
-    async with services.database.begin() as connection:
-        return await find_invoice(
-            connection, services.settings, caller.tenant_id, invoice_id, datetime.now(UTC)
-        )
+    return await read_invoice(
+        services.database,
+        services.settings,
+        services.tax_preview,
+        caller.tenant_id,
+        invoice_id,
+        datetime.now(UTC),
+    )
 
 
 def _file_headers(invoice: Invoice, kind: str) -> dict[str, str]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import datetime
 from decimal import Decimal
 from typing import Any
@@ -16,12 +17,13 @@ from backend.billing.invoices.issuing import BALANCE, payment_row
 from backend.billing.invoices.lifecycle import Balance, due
 from backend.billing.invoices.numbering import credit_note_series, take_numbers
 from backend.billing.invoices.settling import lock_invoice, settle
+from backend.billing.invoices.taxing.deciding import tax_line, wire_tax
 from backend.billing.invoices.telling import told_credited
 from backend.errors import Conflict, InvalidInput
 from backend.ids import new_id
 from backend.notifications.outbox import tell
 from backend.pricing.money import exact_arithmetic, minor_digits, round_to_minor_unit
-from backend.pricing.tax import TaxRate, add_tax
+from backend.pricing.tax import TaxLine, tax_of_part
 from backend.settings import Settings
 from backend.storage.tables import credit_notes, invoice_lines, payments
 from backend_client.types.accounts import Tenant
@@ -63,8 +65,10 @@ async def credit(
         lines = _chosen(wanted, left, row["currency"])
         before = sum((note["subtotal"] for note in earlier), _ZERO)
         subtotal = sum(lines.values(), _ZERO)
+        taxes = _taxes(row, before, before + subtotal)
+        # By what earlier notes took, so that together they are the invoice's tax to the cent
         taxed_before = sum((note["tax"] for note in earlier), _ZERO)
-        tax = _tax(row, before + subtotal) - taxed_before
+        tax = _on_top(row, before + subtotal) - taxed_before
         total = subtotal + tax
         if total <= 0 or row["total"] <= 0:
             raise Conflict("Nothing is left of this invoice that could be credited.")
@@ -84,6 +88,7 @@ async def credit(
         "lines": [{"line": line, "amount": str(amount)} for line, amount in lines.items()],
         "subtotal": subtotal,
         "tax": tax,
+        "taxes": [each.model_dump(mode="json") for each in taxes],
         "total": total,
         "to_balance": to_balance,
         "issued_at": now,
@@ -120,14 +125,28 @@ def _chosen(
     return chosen
 
 
-def _tax(row: RowMapping, subtotal: Decimal) -> Decimal:
-    """Return the tax on top of what is credited of an invoice in all, by its own rates.
+def _taxes(row: RowMapping, before: Decimal, after: Decimal) -> list[Tax]:
+    """Return each tax on what is credited of an invoice ``after`` a note and was not ``before``.
 
     Taxing the running sum makes the notes' taxes add up to the invoice's own.
     """
-    taxes = [Tax.model_validate(tax) for tax in row["taxes"]]
-    rates = [TaxRate(tax.name, tax.name, tax.percent) for tax in taxes if not tax.inclusive]
-    return add_tax(subtotal, rates, row["currency"]).gross - subtotal
+    return [
+        wire_tax(
+            replace(now, taxable=now.taxable - was.taxable, amount=now.amount - was.amount),
+            row["currency"],
+        )
+        for was, now in zip(_of_part(row, before), _of_part(row, after), strict=True)
+    ]
+
+
+def _on_top(row: RowMapping, subtotal: Decimal) -> Decimal:
+    """Return the tax on top of what is credited of an invoice in all."""
+    return sum((one.amount for one in _of_part(row, subtotal) if not one.rate.inclusive), _ZERO)
+
+
+def _of_part(row: RowMapping, part: Decimal) -> tuple[TaxLine, ...]:
+    taxes = [tax_line(Tax.model_validate(tax)) for tax in row["taxes"]]
+    return tax_of_part(taxes, row["subtotal"], part, row["currency"])
 
 
 async def _earlier(

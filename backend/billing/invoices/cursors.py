@@ -6,10 +6,10 @@ the only one that bills the tenant; a process that is killed lets go of it, and 
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
+from typing import Any, NamedTuple
 
 from sqlalchemy import ColumnElement, RowMapping, Select, exists, func, select, update
 from sqlalchemy.dialects.postgresql import insert
@@ -33,6 +33,14 @@ class Unbilled:
     profile: Profile
     draft_id: str
     period: BillingPeriod
+
+
+class LeftOut(NamedTuple):
+    """A tenant that was left without an invoice of the period that starts then, and why."""
+
+    slug: str
+    period_start: datetime
+    problem: str
 
 
 async def open_cursors(connection: AsyncConnection) -> int:
@@ -102,19 +110,32 @@ async def hold(connection: AsyncConnection, tenant_ids: Iterable[str]) -> None:
 
 
 async def claim_due(
-    connection: AsyncConnection, ended_by: datetime, run_id: str, limit: int
+    connection: AsyncConnection,
+    ended_by: datetime,
+    run_id: str,
+    limit: int,
+    *,
+    among: Collection[str] | None = None,
+    shuffle: str | None = None,
 ) -> list[Unbilled]:
     """Claim up to ``limit`` tenants with a period that ended by then, and lock them till commit.
 
-    What others hold is passed over, and so is what failed in this run.
+    What others hold is passed over, and so is what failed in this run. ``among``: only these
+    tenants. ``shuffle``: in an order of this word's own, for a worker that looks at tenants before
+    it claims them, so that not all look at the same.
     """
+    first: ColumnElement[Any] = billing_cursors.c.period_end
+    if shuffle is not None:
+        first = func.md5(billing_cursors.c.tenant_id.concat(shuffle))
     query = (
         _query()
         .where(_due(ended_by), _not_failed_in(run_id))
-        .order_by(billing_cursors.c.period_end, billing_cursors.c.tenant_id)
+        .order_by(first, billing_cursors.c.tenant_id)
         .limit(limit)
         .with_for_update(of=billing_cursors, skip_locked=True)
     )
+    if among is not None:
+        query = query.where(billing_cursors.c.tenant_id.in_(among))
     return [_unbilled(row) for row in (await connection.execute(query)).mappings()]
 
 
@@ -165,6 +186,26 @@ async def set_failed(
         .where(billing_cursors.c.tenant_id == tenant_id)
         .values(failed_run=run_id, problem=problem[:1000])
     )
+
+
+async def set_problem(connection: AsyncConnection, tenant_id: str, problem: str | None) -> None:
+    """Say why a part of a tenant's running period could not be billed; None once it was."""
+    await connection.execute(
+        update(billing_cursors)
+        .where(billing_cursors.c.tenant_id == tenant_id)
+        .values(problem=problem and problem[:1000])
+    )
+
+
+async def left_out(connection: AsyncConnection) -> list[LeftOut]:
+    """Return the tenants whose last invoice could not be made, the longest due first."""
+    query = (
+        select(tenants.c.slug, billing_cursors.c.period_start, billing_cursors.c.problem)
+        .join(tenants, tenants.c.id == billing_cursors.c.tenant_id)
+        .where(billing_cursors.c.problem.is_not(None))
+        .order_by(billing_cursors.c.period_end, tenants.c.slug)
+    )
+    return [LeftOut(*row) for row in await connection.execute(query)]
 
 
 def _due(ended_by: datetime) -> ColumnElement[bool]:

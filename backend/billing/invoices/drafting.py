@@ -23,6 +23,7 @@ from backend.billing.invoices.composing import (
 )
 from backend.billing.invoices.cursors import Unbilled
 from backend.billing.invoices.late_usage import Mark, billed, usage_marks
+from backend.billing.invoices.taxing.untaxed import Untaxed, closing_day
 from backend.billing.prepayment import paid_by_wallet
 from backend.billing.spend import metered_period, plain_period, report
 from backend.billing.wallets.grants import used_by_calls
@@ -141,6 +142,20 @@ async def draft(connection: AsyncConnection, one: Unbilled, known: Ground, now: 
         lines += late_lines(again, await invoiced_of(connection, tenant.id, period))
         marks.append((tenant.id, period, known.marks[tenant.id, period.start]))
     return Draft(one, lines, marks, known.contracts.get(tenant.id))
+
+
+def untaxed_draft(made: Draft) -> Untaxed:
+    """Return the invoice that a draft becomes, before its tax."""
+    one = made.of
+    return Untaxed(
+        one.draft_id,
+        InvoiceKind.PERIOD,
+        one.tenant,
+        one.profile,
+        one.period,
+        made.lines,
+        closing_day(one.period),
+    )
 
 
 async def period_lines(

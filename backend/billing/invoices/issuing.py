@@ -16,20 +16,20 @@ from sqlalchemy import Text, bindparam, func, select, text
 from sqlalchemy.dialects.postgresql import ARRAY, insert
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from backend.billing.invoices.composing import ComposedLine, total_of
+from backend.billing.invoices.composing import ComposedLine
 from backend.billing.invoices.lifecycle import Balance, due_date
 from backend.billing.invoices.numbering import invoice_series, take_numbers
-from backend.billing.invoices.parties import Profile, on_top, seller
+from backend.billing.invoices.parties import on_top, seller
+from backend.billing.invoices.taxing.deciding import InvoiceTax
+from backend.billing.invoices.taxing.untaxed import Untaxed
 from backend.billing.invoices.telling import told_issued
 from backend.billing.wallets.grants import pay_from_credit
 from backend.ids import new_id
 from backend.notifications.outbox import tell
 from backend.pricing.money import exact_arithmetic
-from backend.pricing.periods import BillingPeriod
 from backend.settings import Settings
 from backend.storage.tables import invoice_lines, invoices, payments, wallets
-from backend_client.types.accounts import Tenant
-from backend_client.types.invoices import InvoiceKind, InvoiceState, Tax
+from backend_client.types.invoices import InvoiceState
 
 BALANCE = "balance"
 """The method of payments that draw on a customer's balance or, if negative, put on it."""
@@ -58,20 +58,15 @@ _FINALISE = text(
 
 @dataclass(frozen=True, slots=True)
 class ToIssue:
-    """An invoice that has all but its number. ``id`` is the draft's.
+    """An invoice that has all but its number.
 
-    ``taxes`` are those of the invoice that it replaces, ``net_days`` its or the contract's; where
-    there are none the profile says.
+    ``net_days`` are those of the invoice that it replaces or of the contract; where there are none
+    the profile says.
     """
 
-    id: str
-    kind: InvoiceKind
-    tenant: Tenant
-    profile: Profile
-    period: BillingPeriod
-    lines: Sequence[ComposedLine]
+    of: Untaxed
+    tax: InvoiceTax
     replaces: str | None = None
-    taxes: list[Tax] | None = None
     net_days: int | None = None
 
 
@@ -85,12 +80,16 @@ async def issue(
     """
     if not wanted:
         return
-    series = {one.id: invoice_series(settings.invoice_prefix, one.tenant.slug) for one in wanted}
+    series = {
+        one.of.id: invoice_series(settings.invoice_prefix, one.of.tenant.slug) for one in wanted
+    }
     numbers = await take_numbers(connection, series.values())
-    rows = [_row(one, numbers[series[one.id]], settings, now) for one in wanted]
+    rows = [_row(one, numbers[series[one.of.id]], settings, now) for one in wanted]
     await connection.execute(insert(invoices), rows)
     lines = [
-        _line(one, number, line) for one in wanted for number, line in enumerate(one.lines, start=1)
+        _line(one.of, number, line)
+        for one in wanted
+        for number, line in enumerate(one.of.lines, start=1)
     ]
     await connection.execute(insert(invoice_lines), lines)
     own = await _pay_at_once(connection, rows, now)
@@ -173,37 +172,38 @@ def payment_row(
     }
 
 
-def _row(one: ToIssue, number: str, settings: Settings, now: datetime) -> dict[str, Any]:
-    currency = one.tenant.currency
-    subtotal = total_of(one.lines)
-    taxes = one.profile.taxes(subtotal, currency) if one.taxes is None else one.taxes
+def _row(wanted: ToIssue, number: str, settings: Settings, now: datetime) -> dict[str, Any]:
+    one, tax = wanted.of, wanted.tax
+    subtotal = one.subtotal
     with exact_arithmetic():
-        total = subtotal + on_top(taxes)
-    net_days = one.profile.net_days(settings) if one.net_days is None else one.net_days
+        total = subtotal + on_top(tax.taxes)
+    net_days = one.profile.net_days(settings) if wanted.net_days is None else wanted.net_days
     return {
         "tenant_id": one.tenant.id,
         "id": one.id,
         "number": number,
         "kind": one.kind.value,
         "state": InvoiceState.DRAFT.value,
-        "currency": currency,
+        "currency": one.tenant.currency,
         "period_start": one.period.start,
         "period_end": one.period.end,
         "time_zone": one.period.time_zone,
         "issued_at": now,
         "due_at": due_date(now, net_days),
         "subtotal": subtotal,
-        "tax": on_top(taxes),
+        "tax": on_top(tax.taxes),
         "total": total,
-        "taxes": [tax.model_dump(mode="json") for tax in taxes],
+        "taxes": [each.model_dump(mode="json") for each in tax.taxes],
+        "tax_date": one.tax_date,
+        "tax_notes": tax.notes,
         "seller": seller(settings).model_dump(mode="json"),
         "customer": one.profile.customer(one.tenant).model_dump(mode="json"),
         "payment_note": settings.invoice_payment_note,
-        "replaces": one.replaces,
+        "replaces": wanted.replaces,
     }
 
 
-def _line(one: ToIssue, number: int, line: ComposedLine) -> dict[str, Any]:
+def _line(one: Untaxed, number: int, line: ComposedLine) -> dict[str, Any]:
     return {
         "tenant_id": one.tenant.id,
         "invoice_id": one.id,

@@ -12,11 +12,11 @@ from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from backend.pricing.money import exact_arithmetic
-from backend.pricing.tax import TaxRate, add_tax
+from backend.pricing.tax import TaxRate
+from backend.pricing.tax_table import Buyer
 from backend.settings import Settings
 from backend.storage.tables import billing_profiles
 from backend_client.types.accounts import Tenant
-from backend_client.types.common import Money
 from backend_client.types.invoices import BillingDetails, BillingTerms, Party, Tax
 
 _DETAILS = tuple(BillingDetails.model_fields)
@@ -38,6 +38,8 @@ class Profile:
             address=details.address,
             email=details.email,
             tax_id=details.tax_id,
+            country=details.country,
+            region=details.region,
         )
 
     def net_days(self, settings: Settings) -> int:
@@ -45,24 +47,19 @@ class Profile:
         agreed = self.terms.net_days
         return settings.invoice_net_days if agreed is None else agreed
 
-    def taxes(self, subtotal: Decimal, currency: str) -> list[Tax]:
-        """Return the taxes on a subtotal in minor units; none where no rate was agreed."""
+    def agreed_tax(self) -> TaxRate | None:
+        """Return the one tax that was agreed with the customer; None where none was."""
         terms = self.terms
         if not terms.tax_percent:
-            return []
+            return None
         name = terms.tax_name or "Tax"
-        rate = TaxRate("tax", name, terms.tax_percent, inclusive=terms.tax_inclusive)
-        taxed = add_tax(subtotal, [rate], currency)
-        return [
-            Tax(
-                name=line.rate.name,
-                percent=line.rate.percent,
-                inclusive=line.rate.inclusive,
-                taxable=Money(amount=line.taxable, currency=currency),
-                amount=Money(amount=line.amount, currency=currency),
-            )
-            for line in taxed.taxes
-        ]
+        return TaxRate("", name, terms.tax_percent, inclusive=terms.tax_inclusive)
+
+    def buyer(self) -> Buyer:
+        """Return where the customer is taxed, and whether as a business with a tax id."""
+        details = self.details
+        business = details.business and details.tax_id is not None
+        return Buyer(details.country, details.region, business)
 
 
 NO_PROFILE = Profile(BillingDetails(), BillingTerms())
@@ -81,6 +78,7 @@ def seller(settings: Settings) -> Party:
         address=settings.seller_address,
         email=settings.seller_email,
         tax_id=settings.seller_tax_id,
+        country=settings.seller_country,
     )
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from decimal import Decimal
 from hashlib import blake2b
 from typing import Any
@@ -12,15 +12,14 @@ from sqlalchemy import RowMapping, Table, select, tuple_
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from backend.accounts.pages import Cursor, page_of
-from backend.billing.invoices.composing import ComposedLine, total_of
-from backend.billing.invoices.cursors import Unbilled, unbilled
-from backend.billing.invoices.drafting import draft, ground
+from backend.billing.invoices.amounts import money
+from backend.billing.invoices.cursors import unbilled
 from backend.billing.invoices.issuing import OWN_METHODS
 from backend.billing.invoices.lifecycle import Balance, due
-from backend.billing.invoices.parties import on_top, seller
+from backend.billing.invoices.previewing import TaxPreview, draft_invoice
 from backend.errors import InvalidInput, NotFound
-from backend.pricing.money import round_to_minor_unit
 from backend.settings import Settings
+from backend.storage.database import Database
 from backend.storage.tables import (
     credit_notes,
     invoice_lines,
@@ -28,7 +27,7 @@ from backend.storage.tables import (
     invoices,
     payments,
 )
-from backend_client.types.common import Money, Page
+from backend_client.types.common import Page
 from backend_client.types.invoices import (
     CreditedLine,
     CreditNote,
@@ -44,11 +43,9 @@ from backend_client.types.invoices import (
 )
 from backend_client.types.problems import FieldError
 from backend_client.types.spend import Period, SpendLine
+from backend_client.types.tax_service import TaxQuestion
 
 _ZERO = Decimal(0)
-
-_DRAFT_LOOKS_BACK = 1
-"""Periods in which a draft that is only looked at finds late usage; finalising looks at all."""
 
 
 async def list_invoices(
@@ -61,6 +58,40 @@ async def list_invoices(
     limit: int,
 ) -> Page[InvoiceSummary]:
     """Return a page of a tenant's invoices, newest first; the draft of the next goes before all."""
+    page, _ = await _list(connection, settings, tenant_id, now, cursor=cursor, limit=limit)
+    return page
+
+
+async def read_invoices(
+    database: Database,
+    settings: Settings,
+    preview: TaxPreview,
+    tenant_id: str,
+    now: datetime,
+    *,
+    cursor: str | None,
+    limit: int,
+) -> Page[InvoiceSummary]:
+    """Return what ``list_invoices`` does, the draft with the tax that a tax service says."""
+    async with database.begin() as connection:
+        page, question = await _list(
+            connection, settings, tenant_id, now, cursor=cursor, limit=limit
+        )
+    if question is None:
+        return page
+    first, *others = page.items
+    return page.model_copy(update={"items": [await preview.complete(first, question), *others]})
+
+
+async def _list(
+    connection: AsyncConnection,
+    settings: Settings,
+    tenant_id: str,
+    now: datetime,
+    *,
+    cursor: str | None,
+    limit: int,
+) -> tuple[Page[InvoiceSummary], TaxQuestion | None]:
     query = (
         select(invoices)
         .where(invoices.c.tenant_id == tenant_id)
@@ -71,24 +102,46 @@ async def list_invoices(
         query = query.where(tuple_(invoices.c.issued_at, invoices.c.id) < _after(cursor))
     rows = (await connection.execute(query)).mappings().all()
     found: list[InvoiceSummary] = [_summary(row, now) for row in rows]
+    question = None
     if cursor is None and (one := await unbilled(connection, tenant_id)) is not None:
-        coming = await _draft(connection, settings, one, now)
+        coming, question = await draft_invoice(connection, settings, one, now)
         found.insert(0, InvoiceSummary.model_validate(coming.model_dump()))
-    return page_of(found, limit, _sort_key)
+    return page_of(found, limit, _sort_key), question
 
 
 async def find_invoice(
     connection: AsyncConnection, settings: Settings, tenant_id: str, invoice_id: str, now: datetime
 ) -> Invoice:
     """Return one of a tenant's invoices, or the draft of its next; raise ``NotFound``."""
+    invoice, _ = await _find(connection, settings, tenant_id, invoice_id, now)
+    return invoice
+
+
+async def read_invoice(
+    database: Database,
+    settings: Settings,
+    preview: TaxPreview,
+    tenant_id: str,
+    invoice_id: str,
+    now: datetime,
+) -> Invoice:
+    """Return what ``find_invoice`` does, a draft with the tax that a tax service says."""
+    async with database.begin() as connection:
+        invoice, question = await _find(connection, settings, tenant_id, invoice_id, now)
+    return await preview.complete(invoice, question)
+
+
+async def _find(
+    connection: AsyncConnection, settings: Settings, tenant_id: str, invoice_id: str, now: datetime
+) -> tuple[Invoice, TaxQuestion | None]:
     query = select(invoices).where(invoices.c.tenant_id == tenant_id, invoices.c.id == invoice_id)
     row = (await connection.execute(query)).mappings().first()
     if row is not None:
-        return await _invoice(connection, row, now)
+        return await _invoice(connection, row, now), None
     one = await unbilled(connection, tenant_id)
     if one is None or one.draft_id != invoice_id:
         raise NotFound("There is no such invoice.")
-    return await _draft(connection, settings, one, now)
+    return await draft_invoice(connection, settings, one, now)
 
 
 async def find_credit_note(connection: AsyncConnection, tenant_id: str, note_id: str) -> CreditNote:
@@ -129,65 +182,15 @@ def as_printed(invoice: Invoice) -> Invoice:
     return invoice.model_copy(
         update={
             "state": invoice.state if invoice.state in kept else InvoiceState.FINALISED,
-            "due": _money(max(invoice.total.amount - paid, _ZERO), currency),
-            "paid": _money(paid, currency),
-            "credited": _money(_ZERO, currency),
+            "due": money(max(invoice.total.amount - paid, _ZERO), currency),
+            "paid": money(paid, currency),
+            "credited": money(_ZERO, currency),
             "overdue": False,
             "replaced_by": None,
             "payments": at_once,
             "credit_notes": [],
             "reminders": [],
         }
-    )
-
-
-async def _draft(
-    connection: AsyncConnection, settings: Settings, one: Unbilled, now: datetime
-) -> Invoice:
-    known = await ground(connection, [one], now, settings, looking_back=_DRAFT_LOOKS_BACK)
-    made = await draft(connection, one, known, now)
-    currency = one.tenant.currency
-    subtotal = total_of(made.lines)
-    taxes = one.profile.taxes(subtotal, currency)
-
-    return Invoice(
-        id=one.draft_id,
-        number=None,
-        kind=InvoiceKind.PERIOD,
-        state=InvoiceState.DRAFT,
-        period=Period(start=one.period.start, end=one.period.end, time_zone=one.period.time_zone),
-        issued_at=None,
-        due_at=None,
-        finalises_at=one.period.end + timedelta(hours=settings.invoice_grace_hours),
-        total=_money(subtotal + on_top(taxes), currency),
-        due=_money(_ZERO, currency),
-        seller=seller(settings),
-        customer=one.profile.customer(one.tenant),
-        lines=[
-            _composed(number, line, currency) for number, line in enumerate(made.lines, start=1)
-        ],
-        subtotal=_money(subtotal, currency),
-        taxes=taxes,
-        paid=_money(_ZERO, currency),
-        credited=_money(_ZERO, currency),
-        payment_note=settings.invoice_payment_note,
-    )
-
-
-def _composed(number: int, line: ComposedLine, currency: str) -> InvoiceLine:
-    return InvoiceLine(
-        line=number,
-        kind=line.of.kind,
-        name=line.name,
-        period=line.period,
-        late=line.late,
-        plan=line.of.plan,
-        plan_version=line.of.plan_version,
-        quantity=line.quantity,
-        charge=line.charge,
-        before=None if line.before is None else _money(line.before, currency),
-        exact=line.exact,
-        amount=_money(line.amount, currency),
     )
 
 
@@ -202,10 +205,12 @@ async def _invoice(connection: AsyncConnection, row: RowMapping, now: datetime) 
         seller=Party.model_validate(row["seller"]),
         customer=Party.model_validate(row["customer"]),
         lines=[_line(line, row) for line in lines],
-        subtotal=_money(row["subtotal"], currency),
+        subtotal=money(row["subtotal"], currency),
+        tax_date=row["tax_date"],
         taxes=[Tax.model_validate(tax) for tax in row["taxes"]],
-        paid=_money(row["paid"], currency),
-        credited=_money(row["credited"], currency),
+        tax_notes=row["tax_notes"],
+        paid=money(row["paid"], currency),
+        credited=money(row["credited"], currency),
         payment_note=row["payment_note"],
         replaces=row["replaces"],
         replaced_by=row["replaced_by"],
@@ -237,8 +242,8 @@ def _summary(row: RowMapping, now: datetime) -> InvoiceSummary:
         period=Period(start=row["period_start"], end=row["period_end"], time_zone=row["time_zone"]),
         issued_at=row["issued_at"],
         due_at=row["due_at"],
-        total=_money(row["total"], row["currency"]),
-        due=_money(left, row["currency"]),
+        total=money(row["total"], row["currency"]),
+        due=money(left, row["currency"]),
         overdue=left > 0 and row["due_at"] < now,
     )
 
@@ -258,21 +263,16 @@ def _line(line: RowMapping, invoice: RowMapping) -> InvoiceLine:
         plan_version=line["plan_version"],
         quantity=line["quantity"],
         charge=None if line["charge"] is None else SpendLine.model_validate(line["charge"]),
-        before=None if before is None else _money(before, currency),
+        before=None if before is None else money(before, currency),
         exact=line["exact"],
-        amount=_money(line["amount"], currency),
+        amount=money(line["amount"], currency),
     )
-
-
-def _money(amount: Decimal, currency: str) -> Money:
-    """An amount with all the decimals of its currency, however it was written down."""
-    return Money(amount=round_to_minor_unit(amount, currency), currency=currency)
 
 
 def _payment(row: RowMapping, currency: str) -> Payment:
     return Payment(
         id=row["id"],
-        amount=_money(row["amount"], currency),
+        amount=money(row["amount"], currency),
         method=row["method"],
         reference=row["reference"],
         received_at=row["received_at"],
@@ -286,13 +286,14 @@ def _credit_note(row: RowMapping, currency: str) -> CreditNote:
         invoice_id=row["invoice_id"],
         reason=row["reason"],
         lines=[
-            CreditedLine(line=line["line"], amount=_money(Decimal(line["amount"]), currency))
+            CreditedLine(line=line["line"], amount=money(Decimal(line["amount"]), currency))
             for line in row["lines"]
         ],
-        subtotal=_money(row["subtotal"], currency),
-        tax=_money(row["tax"], currency),
-        total=_money(row["total"], currency),
-        to_balance=_money(row["to_balance"], currency),
+        subtotal=money(row["subtotal"], currency),
+        tax=money(row["tax"], currency),
+        taxes=[Tax.model_validate(tax) for tax in row["taxes"]],
+        total=money(row["total"], currency),
+        to_balance=money(row["to_balance"], currency),
         issued_at=row["issued_at"],
     )
 

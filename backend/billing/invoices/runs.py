@@ -14,7 +14,9 @@ from sqlalchemy import RowMapping, insert, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from backend.billing.invoices.cursors import claim_due, count_due, is_due, open_cursors
-from backend.billing.invoices.finalising import Finalised, finalise_all
+from backend.billing.invoices.finalising import Finalised, finalise_all, open_questions
+from backend.billing.invoices.taxing.answers import TaxAnswers
+from backend.billing.invoices.taxing.service import tax_service
 from backend.errors import NotFound
 from backend.ids import new_id
 from backend.settings import Settings
@@ -63,18 +65,48 @@ async def work(
     database: Database, settings: Settings, run: InvoiceRun, stop: asyncio.Event
 ) -> None:
     """Bill tenants until none is left to claim, or ``stop`` is set."""
-    while not stop.is_set() and await bill_batch(database, settings, run):
-        pass
+    async with tax_service(settings) as service:
+        answers = TaxAnswers(service)
+        while not stop.is_set() and await bill_batch(database, settings, run, answers):
+            pass
 
 
-async def bill_batch(database: Database, settings: Settings, run: InvoiceRun) -> int:
-    """Close a period of up to ``BATCH`` tenants at once; return how many were claimed."""
+async def bill_batch(
+    database: Database, settings: Settings, run: InvoiceRun, answers: TaxAnswers
+) -> int:
+    """Close a period of up to ``BATCH`` tenants at once; return how many were looked at.
+
+    A tax service is asked about what was seen of them, in a transaction of its own that is over by
+    then. Whose lines are others when they are claimed is left for the next batch.
+    """
+    among = None
+    if settings.tax_service_url is not None:
+        among = await _ask(database, settings, run, answers)
+        if not among:
+            return 0
     async with database.begin() as connection:
-        claimed = await claim_due(connection, _ended_by(settings, run.as_of), run.id, BATCH)
+        claimed = await claim_due(
+            connection, _ended_by(settings, run.as_of), run.id, BATCH, among=among
+        )
         if claimed:
-            done = await finalise_all(connection, settings, claimed, run.as_of, run.id)
+            done = await finalise_all(connection, settings, claimed, run.as_of, run.id, answers)
             await _count(connection, run.id, done)
-    return len(claimed)
+    return len(claimed if among is None else among)
+
+
+async def _ask(
+    database: Database, settings: Settings, run: InvoiceRun, answers: TaxAnswers
+) -> list[str]:
+    """Ask what the tax of some due invoices is; return their tenants, none if nobody is due."""
+    async with database.begin() as connection:
+        coming = await claim_due(
+            connection, _ended_by(settings, run.as_of), run.id, BATCH, shuffle=answers.word
+        )
+        if not coming:
+            return []
+        questions = await open_questions(connection, settings, coming, run.as_of)
+    await answers.ask(questions)
+    return [one.tenant.id for one in coming]
 
 
 async def end_run(

@@ -15,6 +15,8 @@ from backend.billing.invoices.issuing import BALANCE, OWN_METHODS, ToIssue, issu
 from backend.billing.invoices.lifecycle import check_move
 from backend.billing.invoices.parties import profile_of
 from backend.billing.invoices.settling import lock_invoice
+from backend.billing.invoices.taxing.deciding import InvoiceTax
+from backend.billing.invoices.taxing.untaxed import Untaxed, closing_day
 from backend.errors import Conflict
 from backend.ids import new_id
 from backend.pricing.periods import BillingPeriod
@@ -74,24 +76,30 @@ async def _reissue(
     """Issue a void invoice again: its lines, taxes and terms, to the customer as named today."""
     if row["replaced_by"] is not None:
         return str(row["replaced_by"])
-    made = ToIssue(
+    period = BillingPeriod(row["period_start"], row["period_end"], row["time_zone"])
+    again = Untaxed(
         new_id("inv"),
         InvoiceKind(row["kind"]),
         tenant,
         await profile_of(connection, tenant.id),
-        BillingPeriod(row["period_start"], row["period_end"], row["time_zone"]),
+        period,
         await _stored_lines(connection, row),
+        row["tax_date"] or closing_day(period),
+    )
+    taxes = [Tax.model_validate(tax) for tax in row["taxes"]]
+    made = ToIssue(
+        again,
+        InvoiceTax(taxes, row["tax_notes"]),
         replaces=row["id"],
-        taxes=[Tax.model_validate(tax) for tax in row["taxes"]],
         net_days=(row["due_at"] - row["issued_at"]).days,
     )
     await connection.execute(
         update(invoices)
         .where(invoices.c.tenant_id == tenant.id, invoices.c.id == row["id"])
-        .values(replaced_by=made.id)
+        .values(replaced_by=again.id)
     )
     await issue(connection, settings, [made], now)
-    return made.id
+    return again.id
 
 
 async def _stored_lines(connection: AsyncConnection, row: RowMapping) -> list[ComposedLine]:

@@ -10,9 +10,14 @@ import structlog
 from sqlalchemy import select
 from sqlalchemy.exc import SQLAlchemyError
 
+from backend.billing.invoices.cursors import set_problem
 from backend.billing.invoices.finalising import bill_progress
 from backend.billing.invoices.reminding import remind
 from backend.billing.invoices.runs import anything_due, begin_run, end_run, work
+from backend.billing.invoices.taxing.answers import TaxAnswers, with_answers
+from backend.billing.invoices.taxing.service import TaxService, tax_service
+from backend.errors import TaxNotKnown
+from backend.ids import new_id
 from backend.settings import Settings
 from backend.storage.database import Database
 from backend.storage.tables import billing_profiles
@@ -67,9 +72,33 @@ async def bill_progress_of_all(database: Database, settings: Settings, now: date
         )
         tenant_ids = (await connection.scalars(query)).all()
     made = []
-    for tenant_id in tenant_ids:
-        async with database.begin() as connection:
-            invoice_id = await bill_progress(connection, settings, tenant_id, now)
-        if invoice_id is not None:
-            made.append(invoice_id)
+    async with tax_service(settings) as service:
+        for tenant_id in tenant_ids:
+            invoice_id = await _bill_part(database, settings, service, tenant_id, now)
+            if invoice_id is not None:
+                made.append(invoice_id)
     return made
+
+
+async def _bill_part(
+    database: Database,
+    settings: Settings,
+    service: TaxService | None,
+    tenant_id: str,
+    now: datetime,
+) -> str | None:
+    answers = TaxAnswers(service)
+    invoice_id = new_id("inv")  # what the tax service is asked about is what is issued
+
+    async def once() -> str | None:
+        async with database.begin() as connection:
+            return await bill_progress(
+                connection, settings, tenant_id, now, answers, invoice_id=invoice_id
+            )
+
+    try:
+        return await with_answers(answers, once)
+    except TaxNotKnown as error:
+        async with database.begin() as connection:
+            await set_problem(connection, tenant_id, error.detail)
+        return None

@@ -33,6 +33,7 @@ from backend.storage.tables.billing import (
     quota_holds,
     quota_states,
     subscriptions,
+    tax_rates,
 )
 from backend.storage.tables.common import metadata
 from backend.storage.tables.forecasting import forecasts
@@ -123,6 +124,7 @@ __all__ = [
     "rollups",
     "sessions",
     "subscriptions",
+    "tax_rates",
     "tenants",
     "token_drift",
     "top_ups",

@@ -48,6 +48,16 @@ catalog_state = Table(
     CheckConstraint("only_row", name="only_row"),
 )
 
+# Rates of tax that the catalog has, and those it had that invoices carry
+tax_rates = Table(
+    "tax_rates",
+    metadata,
+    Column("id", Text, primary_key=True),
+    Column("definition", JSONB, nullable=False),
+    Column("position", Integer, nullable=False),
+    Column("published_at", DateTime(timezone=True), nullable=False, server_default=func.now()),
+)
+
 subscriptions = Table(
     "subscriptions",
     metadata,

@@ -1,4 +1,4 @@
-"""An invoice as CSV: one row a line, then its subtotal, taxes and total."""
+"""An invoice as CSV: one row a line, then its subtotal, taxes, what is said of them, and total."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import csv
 import io
 
 from backend_client.types.common import Money, plain
-from backend_client.types.invoices import Invoice, InvoiceLine
+from backend_client.types.invoices import Invoice, InvoiceLine, Tax
 
 _HEAD = (
     "invoice",
@@ -22,6 +22,8 @@ _HEAD = (
     "included",
     "unit_size",
     "price",
+    "tax_percent",
+    "taxable",
     "exact",
     "amount",
     "currency",
@@ -37,9 +39,9 @@ def invoice_csv(invoice: Invoice) -> str:
         writer.writerow(_row(invoice, line))
     writer.writerow(_sum(invoice, "subtotal", "Subtotal", invoice.subtotal))
     for tax in invoice.taxes:
-        within = ", included" if tax.inclusive else ""
-        name = f"{tax.name} {plain(tax.percent)}%{within}"
-        writer.writerow(_sum(invoice, "tax", name, tax.amount))
+        writer.writerow(_tax(invoice, tax))
+    for note in invoice.tax_notes:
+        writer.writerow(_below(invoice, "tax_note", note, *[""] * 5))
     writer.writerow(_sum(invoice, "total", "Total", invoice.total))
     return out.getvalue()
 
@@ -60,6 +62,8 @@ def _row(invoice: Invoice, line: InvoiceLine) -> list[object]:
         "" if charge is None else plain(charge.included),
         "" if charge is None else charge.unit_size,
         "" if charge is None or charge.price is None else plain(charge.price),
+        "",
+        "",
         plain(line.exact),
         line.amount.amount,
         line.amount.currency,
@@ -67,8 +71,20 @@ def _row(invoice: Invoice, line: InvoiceLine) -> list[object]:
 
 
 def _sum(invoice: Invoice, kind: str, name: str, amount: Money) -> list[object]:
-    row: list[object] = [invoice.number or "", "", kind, _cell(name), *[""] * (len(_HEAD) - 6)]
-    return [*row, amount.amount, amount.currency]
+    return _below(invoice, kind, name, "", "", "", amount.amount, amount.currency)
+
+
+def _tax(invoice: Invoice, tax: Tax) -> list[object]:
+    within = ", included" if tax.inclusive else ""
+    name = f"{tax.name} {plain(tax.percent)}%{within}"
+    amounts = (tax.taxable.amount, "", tax.amount.amount, tax.amount.currency)
+    return _below(invoice, "tax", name, plain(tax.percent), *amounts)
+
+
+def _below(invoice: Invoice, kind: str, name: str, *last: object) -> list[object]:
+    """A row that is of no line; ``last`` are its columns from ``tax_percent`` on."""
+    row: list[object] = [invoice.number or "", "", kind, _cell(name)]
+    return [*row, *[""] * (len(_HEAD) - len(row) - len(last)), *last]
 
 
 def _cell(value: str) -> str:

@@ -108,7 +108,14 @@ def _draw(invoice: Invoice, name: str, pages: int) -> tuple[bytes, int]:
             _lines(invoice),
             Spacer(0, 3 * mm),
             # What is to be paid never stands alone on a page
-            KeepTogether([_totals(invoice), Spacer(0, 6 * mm), *_closing(invoice)]),
+            KeepTogether(
+                [
+                    _totals(invoice),
+                    *_tax_notes(invoice),
+                    Spacer(0, 6 * mm),
+                    *_closing(invoice),
+                ]
+            ),
         ]
     )
     return out.getvalue(), document.page
@@ -173,11 +180,12 @@ def _parties(invoice: Invoice) -> Flowable:
 
 def _party(heading: str, party: Party) -> list[Flowable]:
     tax_id = f"Tax ID {party.tax_id}" if party.tax_id else None
+    country = f"Country {words.place(party)}" if party.country else None
     return [
         _text(heading, 8, colour=_MUTED),
         Spacer(0, 1 * mm),
         _text(party.name, 10, bold=True),
-        *[_text(line) for line in _present([*party.address, party.email, tax_id])],
+        *[_text(line) for line in _present([*party.address, country, party.email, tax_id])],
     ]
 
 
@@ -285,6 +293,13 @@ def _totals(invoice: Invoice) -> Flowable:
         ("LINEABOVE", (1, whole), (-1, whole), 0.8, _INK),
         ("TOPPADDING", (0, whole), (-1, whole), 6),
     )
+
+
+def _tax_notes(invoice: Invoice) -> list[Flowable]:
+    """What is said of tax in words: why none is charged, or who accounts for it."""
+    if not invoice.tax_notes:
+        return []
+    return [Spacer(0, 3 * mm), *[_text(note, right=True) for note in invoice.tax_notes]]
 
 
 def _closing(invoice: Invoice) -> list[Flowable]:

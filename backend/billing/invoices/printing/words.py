@@ -7,7 +7,7 @@ from decimal import Decimal
 from zoneinfo import ZoneInfo
 
 from backend_client.types.common import Money, plain
-from backend_client.types.invoices import InvoiceLine
+from backend_client.types.invoices import InvoiceLine, Party
 from backend_client.types.spend import Period, SpendLine, TierSpend
 
 _MONTHS = ["Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"]
@@ -41,6 +41,11 @@ def period(one: Period) -> str:
     """A period by its first and last day: ``1 Nov 2026 – 30 Nov 2026``."""
     last = one.end - timedelta(microseconds=1)
     return f"{date(one.start, one.time_zone)} – {date(last, one.time_zone)}"
+
+
+def place(party: Party) -> str:
+    """A party's country, and its region as ISO 3166-2 writes it: ``CA-QC``."""
+    return f"{party.country}-{party.region}" if party.region else party.country or ""
 
 
 def quantity(line: InvoiceLine) -> str:

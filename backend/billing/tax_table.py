@@ -1,0 +1,111 @@
+"""The catalog's rates of tax as they are published, and kept for as long as invoices carry them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import date
+from typing import NoReturn
+
+from sqlalchemy import delete, func, select, update
+from sqlalchemy.dialects.postgresql import insert
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from backend.errors import InvalidInput
+from backend.storage.tables import invoices, tax_rates
+from backend_client.types.problems import FieldError
+from backend_client.types.taxes import CatalogTax
+
+
+async def tax_table(connection: AsyncConnection) -> list[CatalogTax]:
+    """Return every published rate, in the catalog's order, those that are over among them."""
+    query = select(tax_rates.c.definition).order_by(tax_rates.c.position, tax_rates.c.id)
+    return [CatalogTax.model_validate(one) for one in await connection.scalars(query)]
+
+
+async def apply_taxes(
+    connection: AsyncConnection, wanted: Sequence[CatalogTax], today: date
+) -> list[str]:
+    """Publish the rates of a catalog; return the ids of those that are new, changed or gone.
+
+    A rate that invoices carry stays as it is, but that its last day may be set to one not before
+    theirs; once it is over the catalog may leave it out, and it is kept. Others follow the catalog.
+    Raises ``InvalidInput`` with the fields.
+    """
+    known = {tax.id: tax for tax in await tax_table(connection)}
+    kept = await _left_out(connection, known, wanted, today)
+    changed = []
+    for index, tax in enumerate(wanted):
+        for other in kept:
+            if tax.doubles(other):
+                _refuse(f"taxes.{index}", f"is the same tax as {other.id!r}, which invoices carry")
+        old = known.get(tax.id)
+        if old is not None and old != tax:
+            await _check_change(connection, old, tax, index)
+        if old != tax:
+            changed.append(tax.id)
+        values = {"definition": tax.model_dump(mode="json"), "position": index}
+        await connection.execute(
+            insert(tax_rates)
+            .values(id=tax.id, **values)
+            .on_conflict_do_update(
+                index_elements=[tax_rates.c.id],
+                set_=values,
+                where=tax_rates.c.definition.is_distinct_from(values["definition"])
+                | (tax_rates.c.position != index),
+            )
+        )
+    gone = sorted(known.keys() - {tax.id for tax in wanted} - {tax.id for tax in kept})
+    if gone:
+        await connection.execute(delete(tax_rates).where(tax_rates.c.id.in_(gone)))
+    if kept:  # behind those of the catalog, whose places count from none
+        await connection.execute(
+            update(tax_rates)
+            .where(tax_rates.c.id.in_([tax.id for tax in kept]))
+            .values(position=len(wanted))
+        )
+    return [*changed, *gone]
+
+
+async def _left_out(
+    connection: AsyncConnection,
+    known: dict[str, CatalogTax],
+    wanted: Sequence[CatalogTax],
+    today: date,
+) -> list[CatalogTax]:
+    """Return the rates that the catalog leaves out and that are kept: they are on invoices."""
+    kept = []
+    for tax_id in sorted(known.keys() - {tax.id for tax in wanted}):
+        tax = known[tax_id]
+        if await _last_used(connection, tax_id) is None:
+            continue
+        if tax.valid_until is None or tax.valid_until >= today:
+            detail = f"leave out {tax_id!r}, which invoices carry: give it a valid_until instead"
+            _refuse("taxes", detail)
+        kept.append(tax)
+    return kept
+
+
+async def _check_change(
+    connection: AsyncConnection, old: CatalogTax, new: CatalogTax, index: int
+) -> None:
+    last = await _last_used(connection, old.id)
+    if last is None:
+        return
+    if old.model_copy(update={"valid_until": new.valid_until}) != new:
+        detail = "is on invoices, so only its valid_until may change: add one with an id of its own"
+        _refuse(f"taxes.{index}", detail)
+    if new.valid_until is not None and new.valid_until < last:
+        _refuse(f"taxes.{index}.valid_until", f"is before {last}, for which an invoice has it")
+
+
+async def _last_used(connection: AsyncConnection, tax_id: str) -> date | None:
+    """Return the last tax date of the invoices that carry a rate."""
+    query = select(func.max(invoices.c.tax_date)).where(
+        invoices.c.taxes.contains([{"rate_id": tax_id}])
+    )
+    last: date | None = await connection.scalar(query)
+    return last
+
+
+def _refuse(field: str, detail: str) -> NoReturn:
+    raise InvalidInput(f"'{field}' {detail}.", errors=[FieldError(field=field, detail=detail)])

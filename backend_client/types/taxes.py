@@ -1,0 +1,93 @@
+"""Rates of tax as data: what the catalog says of who pays which."""
+
+from __future__ import annotations
+
+import re
+from collections import defaultdict
+from collections.abc import Sequence
+from datetime import date, datetime
+from typing import Annotated, Self
+
+from pydantic import BeforeValidator, Field, model_validator
+
+from backend_client.types.charges import Id, Percent, refuse
+from backend_client.types.common import Wire
+from backend_client.types.countries import Country, Region
+
+TaxName = Annotated[str, Field(min_length=1, max_length=200)]
+
+
+def _written_day(value: object) -> object:
+    """Let only a day through as it is written: pydantic would take a number for seconds."""
+    if isinstance(value, str) and re.fullmatch(r"\d{4}-\d{2}-\d{2}", value):
+        return value
+    if isinstance(value, date) and not isinstance(value, datetime):
+        return value
+    raise ValueError("must be a day, such as 2026-01-31")
+
+
+TaxDay = Annotated[date, BeforeValidator(_written_day)]
+
+
+class CatalogTax(Wire):
+    """A rate of the catalog: ``percent`` for customers in ``country`` or in its ``region``.
+
+    A rate of a country is for all of its regions but ``except_regions``. It holds on tax dates from
+    ``valid_from`` to ``valid_until``, both days included (null: without such a bound).
+    ``inclusive``: prices hold it already. ``reverse_charge``: a business with a tax id, in another
+    country than the seller's, accounts for it itself.
+    """
+
+    id: Id
+    name: TaxName
+    country: Country
+    region: Region | None = None
+    except_regions: list[Region] = Field([], max_length=100)
+    percent: Percent
+    inclusive: bool = False
+    reverse_charge: bool = False
+    valid_from: TaxDay | None = None
+    valid_until: TaxDay | None = None
+
+    @model_validator(mode="after")
+    def _bounds_are_in_order(self) -> Self:
+        start, end = self.valid_from, self.valid_until
+        if start is not None and end is not None and end < start:
+            refuse("valid_until is before valid_from", "valid_until")
+        if self.region is not None and self.except_regions:
+            refuse("only a rate of a whole country has except_regions", "except_regions")
+        return self
+
+    def holds_on(self, day: date) -> bool:
+        """Tell whether a tax date is within the rate's days."""
+        return (self.valid_from or date.min) <= day <= (self.valid_until or date.max)
+
+    def holds_in(self, country: str, region: str | None) -> bool:
+        """Tell whether a customer there has the rate; ``region`` is null if it is not known."""
+        if self.region is not None:
+            return (self.country, self.region) == (country, region)
+        return self.country == country and region not in self.except_regions
+
+    def doubles(self, other: CatalogTax) -> bool:
+        """Tell whether both are the same tax of the same place, on the same day."""
+        mine, theirs = (self.name, self.country, self.region), (other.name, other.country)
+        return (
+            mine == (*theirs, other.region)
+            and (self.valid_from or date.min) <= (other.valid_until or date.max)
+            and (other.valid_from or date.min) <= (self.valid_until or date.max)
+        )
+
+
+def check_taxes(taxes: Sequence[CatalogTax]) -> None:
+    """Refuse rates by which a tax would be asked for twice."""
+    ids: set[str] = set()
+    alike: defaultdict[tuple[str, str, str | None], list[CatalogTax]] = defaultdict(list)
+    for index, tax in enumerate(taxes):
+        if tax.id in ids:
+            refuse(f"another tax has the id {tax.id!r}", "taxes", index, "id")
+        ids.add(tax.id)
+        others = alike[tax.name, tax.country, tax.region]
+        for other in others:
+            if tax.doubles(other):
+                refuse(f"it is the same tax as {other.id!r}, on the same days", "taxes", index)
+        others.append(tax)
