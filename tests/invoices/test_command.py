@@ -24,12 +24,14 @@ FAREBOX = Path(sys.executable).with_name("farebox")
 TENANTS = 400
 
 
-def farebox(database_url: str, home: Path, *arguments: str) -> subprocess.Popen[str]:
+def farebox(
+    database_url: str, home: Path, *arguments: str, **environment: str
+) -> subprocess.Popen[str]:
     """The command, in a process group of its own, so that a kill takes its workers too."""
-    environment = os.environ | {"DATABASE_URL": database_url, "FAREBOX_HOME": str(home)}
+    own = {"DATABASE_URL": database_url, "FAREBOX_HOME": str(home)}
     return subprocess.Popen(
         [FAREBOX, "invoices", *arguments],
-        env=environment,
+        env=os.environ | own | environment,
         cwd=home,
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,

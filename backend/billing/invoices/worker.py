@@ -10,7 +10,7 @@ import structlog
 from sqlalchemy import select
 from sqlalchemy.exc import SQLAlchemyError
 
-from backend.billing.invoices.cursors import set_problem
+from backend.billing.invoices.cursors import set_problem, unbilled
 from backend.billing.invoices.finalising import bill_progress
 from backend.billing.invoices.reminding import remind
 from backend.billing.invoices.runs import anything_due, begin_run, end_run, work
@@ -100,5 +100,6 @@ async def _bill_part(
         return await with_answers(answers, once)
     except TaxNotKnown as error:
         async with database.begin() as connection:
+            await unbilled(connection, tenant_id)  # so that there is a row to write it in
             await set_problem(connection, tenant_id, error.detail)
         return None
