@@ -50,7 +50,7 @@ class InvoiceLineRow:
 
 @dataclass(frozen=True)
 class SumRow:
-    """A line under the lines: the subtotal, a tax, what was paid."""
+    """A line under the lines: the subtotal, a tax or what is said of it, what was paid."""
 
     name: str
     amount: str
@@ -85,9 +85,12 @@ def sum_rows(invoice: Invoice) -> list[SumRow]:
     currency = invoice.total.currency
     rows = [SumRow("Subtotal", money(invoice.subtotal.amount, currency))]
     for tax in invoice.taxes:
-        name = f"{tax.name} {plain(tax.percent)}%" + (", included" if tax.inclusive else "")
-        rows.append(SumRow(name, money(tax.amount.amount, currency)))
+        name = f"{tax.name} {plain(tax.percent)}% on {money(tax.taxable.amount, currency)}"
+        within = ", included" if tax.inclusive else ""
+        rows.append(SumRow(name + within, money(tax.amount.amount, currency)))
+    rows += [SumRow(note, "") for note in invoice.tax_notes]
     rows.append(SumRow("Total", money(invoice.total.amount, currency)))
+    above = len(rows)
     rows += [
         SumRow(f"Credit note {note.number}: {note.reason}", money(-note.total.amount, currency))
         for note in invoice.credit_notes
@@ -98,7 +101,7 @@ def sum_rows(invoice: Invoice) -> list[SumRow]:
         )
         for payment in invoice.payments
     ]
-    if len(rows) > 2 + len(invoice.taxes) and invoice.state is not InvoiceState.VOID:
+    if len(rows) > above and invoice.state is not InvoiceState.VOID:
         rows.append(SumRow("To pay", money(invoice.due.amount, currency)))
     return rows
 

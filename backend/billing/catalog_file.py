@@ -116,7 +116,7 @@ def parse_exactly(body: bytes, kind: type[Kind]) -> Kind:
     """
     try:
         document = _JSON.decode(body)
-    except (msgspec.DecodeError, UnicodeDecodeError) as error:
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
         raise MalformedRequest(f"The body is not JSON: {error}.") from error
     try:
         return kind.model_validate(document)

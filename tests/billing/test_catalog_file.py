@@ -154,8 +154,9 @@ def test_json_is_read_exactly_too() -> None:
 
 
 def test_wrong_json_is_refused_with_its_fields() -> None:
-    with pytest.raises(MalformedRequest):
-        parse_catalog(b"{")
+    for body in (b"{", b"[" * 100_000, b"\xff"):
+        with pytest.raises(MalformedRequest):
+            parse_catalog(body)
     with pytest.raises(InvalidInput) as caught:
         parse_catalog(b'{"version": 1, "default_plan": "p", "models": [], "plans": []}')
     assert [error.field for error in caught.value.errors] == ["default_plan"]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import Any
@@ -54,6 +55,20 @@ def test_rates_are_read_exactly(tmp_path: Path) -> None:
     # Norway is no "no" here
     norway = TAXES.replace("country: DE", "country: NO")
     assert load_catalog(written(tmp_path, CATALOG + norway)).taxes[0].country == "NO"
+
+
+@pytest.mark.fast
+def test_the_samples_are_of_the_form_that_is_read(tmp_path: Path) -> None:
+    """The commented one of the catalog file, and that of the documentation."""
+    root = Path(__file__).parents[2]
+    whole = (root / "catalog.yaml").read_text()
+    _, _, commented = whole.partition("\n# taxes:\n")
+    sample = "taxes:\n" + "\n".join(line.removeprefix("# ") for line in commented.splitlines())
+    [shown] = re.findall(r"```yaml\n(.*?)```", (root / "docs" / "tax.md").read_text(), re.DOTALL)
+    for text_of_sample in (sample, shown):
+        taxes = load_catalog(written(tmp_path, CATALOG + text_of_sample)).taxes
+        assert {one.id for one in taxes} == {"ca-gst", "ca-qst", "de-vat"}
+    assert load_catalog(root / "catalog.yaml").taxes == []
 
 
 @pytest.mark.fast

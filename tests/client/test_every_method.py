@@ -214,7 +214,8 @@ async def test_plans(client: Caller, url: str, operator_key: str, token: str) ->
     plans = [plan.definition.id for plan in await person("plans")]
     assert plans == [plan.id for plan in catalog.plans]
     applied = await client(url, operator_key)("apply_catalog", catalog)
-    assert applied.plans_published == []
+    assert (applied.plans_published, applied.taxes_changed) == ([], [])
+    assert await client(url, operator_key)("tax_rates") == catalog.taxes
     with pytest.raises(Forbidden):
         await client(url, (await a_key(person)).secret)("apply_catalog", catalog)
     assert (await person("subscription")).plan.definition.id == catalog.default_plan

@@ -88,7 +88,14 @@ async def test_who_is_billed_and_on_what_terms(
 ) -> None:
     person, seller = client(url, token), client(url, operator_key)
     assert await person("billing_details") == BillingDetails()
-    details = BillingDetails(name="Sample Ltd", address=["Street 1"], tax_id="1")
+    details = BillingDetails(
+        name="Sample Ltd",
+        address=["Street 1"],
+        tax_id="1",
+        country="DE",
+        region="BE",
+        business=True,
+    )
     assert await person("change_billing_details", details) == details
     terms = BillingTerms(net_days=7, tax_name="VAT", tax_percent=Decimal(10))
     assert await seller("change_billing_terms", tenant.id, terms) == terms

@@ -165,6 +165,10 @@ async def elsewhere(asked: Asked) -> Response:
     return RedirectResponse("/tax?again", status_code=307)
 
 
+async def deep(asked: Asked) -> Response:
+    return Response(b"[" * 200_000, media_type="application/json")
+
+
 async def endless(asked: Asked) -> Response:
     return Response(b"[" * 300_000, media_type="application/json")
 
@@ -180,6 +184,7 @@ async def endless(asked: Asked) -> Response:
         (says(202), 1, "refused the question: it answered 202"),
         (elsewhere, 1, "refused the question: it answered 307"),
         (garbage, 1, "did not answer with JSON"),
+        (deep, 1, "did not answer with JSON"),
         (endless, 1, "is too long"),
         (says(taxes=None), 1, "of another form: taxes: Input should be a valid list"),
         (says(taxes=[{"name": "VAT"}]), 1, "of another form: taxes.0.percent: Field required"),

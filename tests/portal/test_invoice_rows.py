@@ -110,9 +110,12 @@ def test_a_line_says_how_it_came_to_its_amount() -> None:
 def test_what_was_paid_and_credited_stands_below_the_total() -> None:
     assert sum_rows(invoice()) == [
         SumRow("Subtotal", "$0.19"),
-        SumRow("VAT 19%", "$0.04"),
+        SumRow("VAT 19% on $0.19", "$0.04"),
         SumRow("Total", "$0.23"),
     ]
+    told = "Reverse charge: the customer accounts for VAT in DE."
+    shifted = invoice(taxes=[], tax_notes=[told], total=usd("0.19"))
+    assert sum_rows(shifted)[1:] == [SumRow(told, ""), SumRow("Total", "$0.19")]
     payment = {
         "id": "pay_1",
         "amount": usd("0.20"),

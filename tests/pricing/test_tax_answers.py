@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import json
 import re
 from datetime import UTC, date, datetime
 from decimal import Decimal
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -213,6 +215,15 @@ def test_the_question_says_what_is_to_be_taxed() -> None:
         (1, "charge-0", "31.00"),
         (2, "charge-1", "0.19"),
     ]
+
+
+def test_what_the_documentation_shows_is_asked_and_believed() -> None:
+    page = (Path(__file__).parents[2] / "docs" / "tax.md").read_text()
+    question, told = re.findall(r"```json\n(.*?)```", page, re.DOTALL)
+    shown = TaxQuestion.model_validate_json(question)
+    assert shown.model_dump(mode="json") == json.loads(question)
+    [tax] = checked(TaxAnswer.model_validate_json(told), shown)
+    assert (tax.name, str(tax.amount.amount)) == ("State tax", "1.94")
 
 
 def test_another_question_has_another_digest() -> None:

@@ -201,7 +201,7 @@ def _facts(invoice: Invoice) -> Flowable:
         [_text(head, 8, colour=_MUTED), _text(value, 9.5, bold=True)] for head, value in facts
     ]
     total = [
-        _text("Total", 8, colour=_MUTED, right=True),
+        _text(_total_name(invoice), 8, colour=_MUTED, right=True),
         _text(words.money(invoice.total), 13, bold=True, right=True),
     ]
     return _table(
@@ -271,7 +271,7 @@ def _totals(invoice: Invoice) -> Flowable:
         ["", _text(name, colour=_MUTED, right=True), _text(words.figure(amount), right=True)]
         for name, amount in rows
     ]
-    total = ["", _text("Total", 11, bold=True, right=True)]
+    total = ["", _text(_total_name(invoice), 11, bold=True, right=True)]
     cells.append([*total, _text(words.money(invoice.total), 11, bold=True, right=True)])
     whole = len(cells) - 1
     below = [
@@ -293,6 +293,10 @@ def _totals(invoice: Invoice) -> Flowable:
         ("LINEABOVE", (1, whole), (-1, whole), 0.8, _INK),
         ("TOPPADDING", (0, whole), (-1, whole), 6),
     )
+
+
+def _total_name(invoice: Invoice) -> str:
+    return "Total" if invoice.tax_known else "Total before tax"
 
 
 def _tax_notes(invoice: Invoice) -> list[Flowable]:
