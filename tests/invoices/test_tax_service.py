@@ -13,7 +13,7 @@ from typing import Any
 import asyncpg
 import pytest
 from pydantic import SecretStr
-from sqlalchemy import func, select
+from sqlalchemy import func, select, text
 from starlette.responses import (
     JSONResponse,
     PlainTextResponse,
@@ -22,7 +22,7 @@ from starlette.responses import (
     StreamingResponse,
 )
 
-from backend.billing.invoices.cursors import left_out
+from backend.billing.invoices.cursors import hold, left_out, open_cursors
 from backend.billing.invoices.finalising import finalise
 from backend.billing.invoices.parties import set_details, set_terms
 from backend.billing.invoices.previewing import NOT_KNOWN, TaxPreview
@@ -388,6 +388,26 @@ async def test_workers_share_a_run_and_bill_each_tenant_once(
         totals = Counter(await connection.scalars(select(invoices.c.total)))
     assert totals == {Decimal("33.41"): 70}
     assert {one.question.tenant for one in server.asked} == {one.id for one in tenants}
+
+
+async def test_who_is_held_or_can_not_be_rated_is_passed_over_as_without_a_service(
+    database: Database, tenant: Tenant, settings: Settings, server: TaxServer
+) -> None:
+    broken, held = await subscribed(database), await subscribed(database)
+    async with database.begin() as connection:
+        await open_cursors(connection)
+        await connection.execute(
+            text("UPDATE tenants SET currency = 'XTS' WHERE id = :id"), {"id": broken.id}
+        )
+    async with database.begin() as holding:
+        await hold(holding, [held.id])
+        run = await run_invoices(database, settings, NOW)
+    assert (run.invoiced, run.failed, run.left, run.state) == (1, 1, 1, "running")
+    assert "XTS" in (await problems(database))[broken.slug]
+    assert [one.question.tenant for one in server.asked] == [tenant.id]
+    run = await run_invoices(database, settings, NOW)
+    assert (run.invoiced, run.failed, run.left, run.state) == (2, 1, 0, "finished")
+    assert len(await invoices_of(database, held)) == 1
 
 
 async def test_a_run_does_not_wait_for_each_tenant_while_the_service_is_away(
