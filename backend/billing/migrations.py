@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import replace
 from datetime import datetime
 
@@ -20,6 +21,7 @@ from backend.billing.segments import (
     segment_from,
 )
 from backend.billing.spend import metered_period, metered_stretches
+from backend.billing.stretches import years_since
 from backend.billing.subscriptions import effective_quarter, offered_add_ons
 from backend.errors import NotFound
 from backend.pricing.plan_diff import diff
@@ -114,8 +116,15 @@ async def _preview(
             migrated=None,
             problem=str(error),
         )
+    years = await years_since(connection, tenant_id, opened.period.end)
     stretches = [
-        replace(stretch, plan=plan, plan_version=latest.version)
+        replace(
+            stretch,
+            plan=plan,
+            plan_version=latest.version,
+            # The version that it is on may have no yearly fee yet
+            years_since=_latest(years, stretch.start),
+        )
         if stretch.plan is not None and stretch.plan.id == plan.id
         else stretch
         for stretch in opened.stretches
@@ -129,6 +138,12 @@ async def _preview(
         present=present,
         migrated=Money(amount=migrated, currency=tenant.currency),
     )
+
+
+def _latest(years: Mapping[datetime, datetime], moment: datetime) -> datetime | None:
+    """Return what the segment that ``moment`` is in counts its years from."""
+    begun = [start for start in years if start <= moment]
+    return years[max(begun)] if begun else None
 
 
 async def _move(

@@ -131,7 +131,10 @@ def paid_by_wallet(rated: RatedPeriod, used: Decimal) -> Decimal:
 
     ``used`` is what calls took from it, unrounded. What it did not cover is rounded once and left
     to pay, so that a period that the wallet paid whole leaves nothing, whatever its lines round to.
+    What is given back of a yearly fee is not the wallet's.
     """
     with exact_arithmetic():
-        uncovered = round_to_minor_unit(max(rated.exact_total - used, Decimal(0)), rated.currency)
+        given_back = min(rated.total - rated.accrued, Decimal(0))
+        left = max(rated.exact_total - used, given_back)
+        uncovered = round_to_minor_unit(left, rated.currency)
         return rated.total - min(uncovered, rated.total)

@@ -19,7 +19,7 @@ from backend.billing.contracts import (
 )
 from backend.billing.coupons import coupons_of
 from backend.billing.periods import period_at
-from backend.billing.subscriptions import plan_stretches
+from backend.billing.stretches import plan_stretches
 from backend.metering.rated_usage import period_usage
 from backend.pricing.adjustments import Adjustment
 from backend.pricing.charges import first_price
@@ -151,7 +151,7 @@ async def spend_report(
     """Return the spend in the tenant's current billing period, by line.
 
     ``more`` is usage to rate beside what was metered. Fees count whole from the first day, for the
-    part of the period that the plan covers.
+    part of the period that the plan covers; those for a year if it begins in the period.
     """
     opened = await open_period(connection, tenant, now)
     return report(opened, opened.rate(more), now)
@@ -196,6 +196,7 @@ def _line(line: RatedLine, currency: str) -> SpendLine:
         included=line.included,
         billable=line.billable,
         unit_size=unit_size,
+        cadence=charge.cadence if isinstance(charge, FlatCharge) else None,
         price=None if isinstance(charge, GraduatedCharge | VolumeCharge) else price,
         tiers=[
             TierSpend(
@@ -232,8 +233,10 @@ async def _usage_version(connection: AsyncConnection, tenant_id: str) -> int:
 def _version(period: BillingPeriod, stretches: list[Stretch], usage: int) -> str:
     parts = [
         f"{stretch.plan.id if stretch.plan else ''}/{stretch.plan_version}/{stretch.end}"
-        f"/{stretch.seats}/{dict(stretch.add_ons)}/{stretch.trial}"
-        for stretch in stretches
+        f"/{stretch.seats}/{dict(stretch.add_ons)}/{stretch.trial}/{stretch.years_since}"
+        for one in stretches
+        for stretch in (one.before, one)
+        if stretch is not None
     ]
     told = "|".join([str(period.start), period.time_zone, *parts])
     return f"{usage}-{blake2b(told.encode(), digest_size=8).hexdigest()}"

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
+from math import floor
 
 from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncConnection
@@ -21,17 +22,13 @@ from backend.billing.segments import (
     read_segments,
     segment_from,
 )
+from backend.billing.stretches import years_since
 from backend.errors import Conflict, Forbidden, InvalidInput, NotFound
 from backend.pricing.charges import asks_for_nothing
-from backend.pricing.periods import (
-    BillingPeriod,
-    is_quarter_hour,
-    next_quarter_hour,
-    quarter_hour_of,
-)
-from backend.pricing.price_lists import in_currency
-from backend.pricing.rating import Stretch
-from backend.storage.tables import subscriptions, tenants
+from backend.pricing.periods import is_quarter_hour, next_quarter_hour, quarter_hour_of
+from backend.pricing.stretches import yearly_charges
+from backend.pricing.years import PlanYears
+from backend.storage.tables import subscriptions
 from backend_client.types.charges import FlatCharge, FlatPer
 from backend_client.types.plans import (
     Plan,
@@ -64,7 +61,8 @@ async def start_subscription(
     )
     _same_currency(plan, currency)
     segments = await _segments_of(connection, tenant_id, Terms(plan), start, None)
-    return _subscription(await lay(connection, tenant_id, [], start, segments))
+    laid = await lay(connection, tenant_id, [], start, segments)
+    return await _told(connection, tenant_id, laid, start)
 
 
 async def current_subscription(
@@ -77,7 +75,7 @@ async def current_subscription(
     found = [segment_from(row) for row in await read_segments(connection, tenant_id, since=now)]
     if not found or found[0].start > now:
         raise NotFound("This tenant has no plan now.")
-    return _subscription(found)
+    return await _told(connection, tenant_id, found, now)
 
 
 async def change_plan(
@@ -114,7 +112,8 @@ async def change_plan(
         add_ons = dict(last.terms.add_ons) if last is not None and same_plan else {}
     terms = Terms(plan, SubscriptionState.ACTIVE, seats, _add_ons(plan, add_ons))
     segments = await _segments_of(connection, tenant_id, terms, at, last if same_plan else None)
-    return _subscription(await lay(connection, tenant_id, rows, at, segments))
+    laid = await lay(connection, tenant_id, rows, at, segments)
+    return await _told(connection, tenant_id, laid, now)
 
 
 async def pause(
@@ -135,7 +134,8 @@ async def pause(
     segments = [Segment(at, until, last.terms.as_state(SubscriptionState.PAUSED))]
     if until is not None:
         segments.append(Segment(until, None, last.terms.as_state(SubscriptionState.ACTIVE)))
-    return _subscription(await lay(connection, tenant_id, rows, at, segments))
+    laid = await lay(connection, tenant_id, rows, at, segments)
+    return await _told(connection, tenant_id, laid, now)
 
 
 async def resume(connection: AsyncConnection, tenant_id: str, now: datetime) -> Subscription:
@@ -150,16 +150,17 @@ async def resume(connection: AsyncConnection, tenant_id: str, now: datetime) -> 
     if last.terms.state is not SubscriptionState.PAUSED:
         raise Conflict("The subscription is not paused.")
     segment = Segment(at, None, last.terms.as_state(SubscriptionState.ACTIVE))
-    return _subscription(await lay(connection, tenant_id, rows, at, [segment]))
+    laid = await lay(connection, tenant_id, rows, at, [segment])
+    return await _told(connection, tenant_id, laid, now)
 
 
 async def cancel(
     connection: AsyncConnection, tenant_id: str, wanted: SubscriptionCancel, now: datetime
 ) -> Subscription:
-    """End the subscription, with its billing period or at the next quarter hour; return it.
+    """End the subscription: with its billing period, its year, or at the next quarter hour.
 
-    What was scheduled after that is dropped. Choosing a plan again takes it back. Raises
-    ``NotFound`` without a plan.
+    What was scheduled after that is dropped. Choosing a plan again takes it back. Returns it.
+    Raises ``NotFound`` without a plan, ``Conflict`` if no year of a fee is followed by another.
     """
     await lock_subscriptions(connection, tenant_id)
     rows = [segment_from(row) for row in await read_segments(connection, tenant_id, since=now)]
@@ -168,51 +169,15 @@ async def cancel(
         tenant = await find_tenant(connection, tenant_id)
         at = (await period_at(connection, tenant, now)).end
     present = _in_force(rows, now)
+    if wanted.when == "year_end":
+        renews_at = (await _told(connection, tenant_id, rows, now)).renews_at
+        if renews_at is None:
+            raise Conflict("There is no yearly fee that would be asked for again.")
+        at = renews_at
     await lay(connection, tenant_id, rows, at, [])
     kept = [one for one in rows if present.start < one.start < at]
     *earlier, last = [present, *kept]
-    return _subscription([*earlier, replace(last, end=at)])
-
-
-async def plan_stretches(
-    connection: AsyncConnection, tenant_id: str, period: BillingPeriod
-) -> list[Stretch]:
-    """Return how the period divides into stretches of one plan version, without their usage.
-
-    They cover the period without a gap; where there was no subscription, or it was paused, the plan
-    is None. The present subscription counts until the period's end. Plans have their prices in the
-    tenant's currency.
-    """
-    query = select(tenants.c.currency).where(tenants.c.id == tenant_id)
-    currency = await connection.scalar(query)
-    rows = await read_segments(connection, tenant_id, since=period.start, until=period.end)
-    stretches: list[Stretch] = []
-    reached = period.start
-    for segment in map(segment_from, rows):
-        terms = segment.terms
-        start = max(segment.start, period.start)
-        end = min(segment.end or period.end, period.end)
-        if start > reached:
-            stretches.append(Stretch(None, 0, reached, start))
-        if terms.state is SubscriptionState.PAUSED:
-            stretches.append(Stretch(None, 0, start, end))
-        else:
-            plan = terms.plan.definition
-            stretches.append(
-                Stretch(
-                    in_currency(plan, currency or plan.currency),
-                    terms.plan.version,
-                    start,
-                    end,
-                    seats=terms.seats,
-                    add_ons=terms.add_ons,
-                    trial=terms.state is SubscriptionState.TRIAL,
-                )
-            )
-        reached = end
-    if reached < period.end:
-        stretches.append(Stretch(None, 0, reached, period.end))
-    return stretches
+    return await _told(connection, tenant_id, [*earlier, replace(last, end=at)], now)
 
 
 async def _segments_of(
@@ -316,8 +281,27 @@ def _same_currency(plan: Plan, currency: str) -> None:
         )
 
 
-def _subscription(segments: Sequence[Segment]) -> Subscription:
+async def _told(
+    connection: AsyncConnection, tenant_id: str, segments: Sequence[Segment], now: datetime
+) -> Subscription:
     """Tell of the first segment, and of what follows it without a gap."""
+    told = _subscription(segments)
+    if not yearly_charges(told.plan.definition):
+        return told
+    tenant = await find_tenant(connection, tenant_id)
+    years = await years_since(connection, tenant_id)
+    for segment in segments:
+        since = years.get(segment.start)
+        if since is None or segment.terms.state is not SubscriptionState.ACTIVE:
+            continue
+        counted, reached = PlanYears(since, tenant.time_zone), max(segment.start, now)
+        renews = since if since > now else counted.start(floor(counted.passed(reached)) + 1)
+        if all(end is None or renews < end for end in (segment.end, told.end)):
+            return told.model_copy(update={"renews_at": renews})
+    return told
+
+
+def _subscription(segments: Sequence[Segment]) -> Subscription:
     first, end, after = segments[0], segments[0].end, None
     for follows in segments[1:]:
         if follows.start != end:

@@ -2,12 +2,16 @@
 
 They work on what the lines show, rounded, in this order: each charge's maximum and minimum, then
 the plan's discounts as listed, each on what the ones before left, then the plan's minimum.
+
+Of a yearly fee a line shows what is asked for or given back, for a year at once, and a percentage
+comes off that. What there is once a period, an amount off and a minimum, looks at what the period
+itself costs, in which the fee has the part of its year that the period is.
 """
 
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from decimal import Decimal
 from fractions import Fraction
@@ -64,12 +68,14 @@ class Adjuster:
         plan: PlanDefinition,
         version: int,
         share: Fraction,
-        amounts: dict[str, Decimal],
-    ) -> list[Adjustment]:
-        """Return the adjustments of one plan version.
+        amounts: Mapping[str, Decimal],
+        own: Mapping[str, Decimal],
+    ) -> tuple[list[Adjustment], Decimal]:
+        """Return the adjustments of one plan version, and what it costs the period with them.
 
         ``share`` is the part of the period it covered, ``amounts`` its lines' rounded amounts by
-        charge id. Run it in ``money.exact_arithmetic()``.
+        charge id; ``own`` has the period's own part of each yearly fee. Run it in
+        ``money.exact_arithmetic()``.
         """
         made: list[Adjustment] = []
 
@@ -79,11 +85,11 @@ class Adjuster:
                 made.append(Adjustment(kind, of.id, of.name, plan.id, version, exact, amount))
             return amount
 
-        left = dict(amounts)
+        left = _Left({**dict.fromkeys(own, _ZERO), **amounts}, {**amounts, **own})
         for charge in plan.charges:
             if isinstance(charge, FlatCharge):
                 continue
-            asked = left.get(charge.id, _ZERO)
+            asked = left.asked.get(charge.id, _ZERO)
             if charge.maximum is not None:
                 room = max(charge.maximum - self._asked[plan.id, charge.id], _ZERO)
                 asked += add("maximum", charge, min(room - asked, _ZERO))
@@ -91,34 +97,48 @@ class Adjuster:
                 least = prorate(charge.minimum, share)
                 asked += add("minimum", charge, max(least - asked, _ZERO))
             self._asked[plan.id, charge.id] += asked
-            left[charge.id] = asked
+            left.asked[charge.id] = left.own[charge.id] = asked
         for discount in plan.discounts:
             add("discount", discount, -self._discount(plan, discount, left))
+        costs = sum(left.own.values(), _ZERO)
         if plan.minimum is not None:
             least = prorate(plan.minimum, share)
-            add("minimum", plan, max(least - sum(left.values(), _ZERO), _ZERO))
-        return made
+            costs += add("minimum", plan, max(least - costs, _ZERO))
+        return made, costs
 
-    def _discount(
-        self, plan: PlanDefinition, discount: Discount, left: dict[str, Decimal]
-    ) -> Decimal:
-        """Take the discount off ``left``; return what it takes off in all, unrounded."""
+    def _discount(self, plan: PlanDefinition, discount: Discount, left: _Left) -> Decimal:
+        """Take the discount off what is left; return what it takes off in all, unrounded."""
         eligible = [
             charge.id
             for charge in plan.charges
-            if charge.id in left and (discount.charges is None or charge.id in discount.charges)
+            if charge.id in left.own and (discount.charges is None or charge.id in discount.charges)
         ]
         if discount.percent is not None:
-            off = shares(left, eligible, discount.percent, self._currency)
-            exact = sum((left[name] for name in eligible), _ZERO) * discount.percent / 100
-        else:
-            amount = (discount.amount or _ZERO) - self._given[plan.id, discount.id]
-            off = fill(left, eligible, round_to_minor_unit(amount, self._currency))
-            exact = sum(off.values(), _ZERO)
-            self._given[plan.id, discount.id] += exact
-        for name, amount in off.items():
-            left[name] -= amount
+            exact = sum((left.asked[name] for name in eligible), _ZERO) * discount.percent / 100
+            for amounts in (left.asked, left.own):
+                off = shares(amounts, eligible, discount.percent, self._currency)
+                _take(off, amounts)
+            return exact
+        amount = (discount.amount or _ZERO) - self._given[plan.id, discount.id]
+        off = fill(left.own, eligible, round_to_minor_unit(amount, self._currency))
+        exact = sum(off.values(), _ZERO)
+        self._given[plan.id, discount.id] += exact
+        for amounts in (left.asked, left.own):
+            _take(off, amounts)
         return exact
+
+
+@dataclass(frozen=True, slots=True)
+class _Left:
+    """What discounts have left of each charge: of what is asked for, and of the period's own."""
+
+    asked: dict[str, Decimal]
+    own: dict[str, Decimal]
+
+
+def _take(off: Mapping[str, Decimal], amounts: dict[str, Decimal]) -> None:
+    for name, amount in off.items():
+        amounts[name] -= amount
 
 
 def shares(

@@ -37,12 +37,12 @@ class ContractPeriod:
 def counted(
     rated: RatedPeriod, stretches: Iterable[Stretch], meters: frozenset[str] | None
 ) -> Decimal:
-    """Return what of a period counts towards a commitment: its total, or units of ``meters``.
+    """Return what of a period counts towards a commitment: what it costs, or units of ``meters``.
 
-    Units count while a plan is in force.
+    Units count while a plan is in force. A yearly fee counts in each period with its part.
     """
     if meters is None:
-        return max(rated.total, _ZERO)
+        return max(rated.accrued, _ZERO)
     with exact_arithmetic():
         return sum(
             (
@@ -62,7 +62,7 @@ def apply_contract(
     """Return the period with the contract's adjustments.
 
     The discount on overage and the true-up follow from what counted; the service credit is a share
-    of what usage cost, and comes off last. Neither takes the total below zero.
+    of what usage cost, and comes off last. Neither takes off more than the period costs.
     """
     currency = rated.currency
     made: list[tuple[Kind, Decimal]] = []
@@ -70,9 +70,9 @@ def apply_contract(
         if contract.commitment is not None:
             now = counted(rated, stretches, contract.meters)
             outcome = settle(contract.commitment, [*contract.counted_before, now], currency)[-1]
-            made += [("overage_discount", max(outcome.discount, -max(rated.total, _ZERO)))]
+            made += [("overage_discount", max(outcome.discount, -max(rated.accrued, _ZERO)))]
             made += [("true_up", outcome.true_up)]
-        left = rated.total + sum((amount for _, amount in made), _ZERO)
+        left = rated.accrued + sum((amount for _, amount in made), _ZERO)
         base = sum(
             (line.amount for line in rated.lines if not isinstance(line.charge, FlatCharge)), _ZERO
         )
@@ -94,4 +94,5 @@ def apply_contract(
             adjustments=(*rated.adjustments, *adjustments),
             exact_total=rated.exact_total + added,
             total=rated.total + added,
+            accrued=rated.accrued + added,
         )

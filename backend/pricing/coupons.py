@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 
@@ -24,14 +24,14 @@ class CouponTerms:
 
 
 def apply_coupons(
-    coupons: Sequence[CouponTerms], asked: dict[str, Decimal], currency: str
+    coupons: Sequence[CouponTerms], accrued: Mapping[str, Decimal], currency: str
 ) -> list[Adjustment]:
     """Return what the coupons take off, each from what the ones before left.
 
-    ``asked`` has each plan's rounded amount. A bill never goes below zero: the rest of an amount is
-    lost. Run it in ``money.exact_arithmetic()``.
+    ``accrued`` has what each plan costs the period, rounded. No more than that comes off: the rest
+    of an amount is lost. Run it in ``money.exact_arithmetic()``.
     """
-    left = {plan: max(amount, _ZERO) for plan, amount in asked.items()}
+    left = {plan: max(amount, _ZERO) for plan, amount in accrued.items()}
     made = []
     for coupon in coupons:
         eligible = [plan for plan in left if coupon.plans is None or plan in coupon.plans]

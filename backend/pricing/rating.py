@@ -7,7 +7,7 @@ The rules it keeps, also across changes of plan, are told in ``docs/pricing.md``
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from decimal import Decimal
@@ -19,7 +19,17 @@ from backend.pricing.coupons import CouponTerms, apply_coupons
 from backend.pricing.money import exact_arithmetic, prorate, round_to_minor_unit
 from backend.pricing.periods import BillingPeriod
 from backend.pricing.rate_card import MeteredQuantity, RateCard
-from backend_client.types.plans import Charge, FlatCharge, FlatPer, PlanDefinition, Proration
+from backend.pricing.stretches import Stretch
+from backend.pricing.yearly_fees import YearlyFee, yearly_fees
+from backend.pricing.years import MONTHS
+from backend_client.types.plans import (
+    Cadence,
+    Charge,
+    FlatCharge,
+    FlatPer,
+    PlanDefinition,
+    Proration,
+)
 
 _ZERO = Decimal(0)
 _Sums = defaultdict[tuple[str, str], Decimal]
@@ -28,25 +38,12 @@ __all__ = ["MeteredQuantity", "RatedLine", "RatedPeriod", "Stretch", "rate"]
 
 
 @dataclass(frozen=True, slots=True)
-class Stretch:
-    """A part of a billing period in which one plan version applied; none when ``plan`` is None.
-
-    ``add_ons`` has how many of each add-on's charge are chosen. On ``trial`` nothing is asked for.
-    """
-
-    plan: PlanDefinition | None
-    plan_version: int
-    start: datetime
-    end: datetime
-    usage: Sequence[MeteredQuantity] = ()
-    seats: int = 1
-    add_ons: Mapping[str, int] = field(default_factory=dict)
-    trial: bool = False
-
-
-@dataclass(frozen=True, slots=True)
 class RatedLine:
-    """One charge of one plan version. ``amount`` is ``exact`` rounded to the minor unit."""
+    """One charge of one plan version. ``amount`` is ``exact`` rounded to the minor unit.
+
+    ``start`` to ``end`` is the part of the period that the version covers; of a yearly fee, the
+    time that is asked for or, if ``quantity`` is below zero, given back: for so many years of one.
+    """
 
     charge: Charge
     plan: str
@@ -65,7 +62,9 @@ class RatedLine:
 class RatedPeriod:
     """A period's lines and adjustments. ``total`` sums their rounded amounts.
 
-    ``exact_total`` sums the unrounded ones.
+    ``exact_total`` sums the unrounded ones. ``accrued`` is what the period itself costs: the total,
+    with the part of its year in the place of what is asked for or given back of each yearly fee.
+    It is never below zero.
     """
 
     currency: str
@@ -74,14 +73,16 @@ class RatedPeriod:
     unpriced: tuple[MeteredQuantity, ...]
     exact_total: Decimal
     total: Decimal
+    accrued: Decimal
 
 
 @dataclass(slots=True)
 class _Version:
     """All that a billing period holds of one plan version, over all its stretches.
 
-    ``fees`` has, by flat charge, the sum over stretches of how many are asked for times the share
-    of the period. ``series`` is what counts on together: a plan's versions, but not its trial.
+    ``fees`` has, by fee for the month, the sum over stretches of how many are asked for times the
+    share of the period; ``yearly`` what there is of fees for the year. ``series`` is what counts on
+    together: a plan's versions, but not its trial.
     """
 
     plan: PlanDefinition
@@ -90,7 +91,8 @@ class _Version:
     start: datetime
     end: datetime
     share: Fraction = Fraction(0)
-    fees: defaultdict[str, Fraction] = field(default_factory=lambda: defaultdict(Fraction))
+    fees: dict[str, Fraction] = field(default_factory=dict)
+    yearly: dict[str, YearlyFee] = field(default_factory=dict)
     used: defaultdict[str, Decimal] = field(default_factory=lambda: defaultdict(Decimal))
     free: dict[str, Decimal] = field(default_factory=dict)
 
@@ -105,18 +107,17 @@ class _Version:
         self.end = max(self.end, stretch.end)
         self.share += share
         for charge in self.plan.charges:
-            if isinstance(charge, FlatCharge):
-                self.fees[charge.id] += share * _how_many(charge, stretch)
+            if isinstance(charge, FlatCharge) and (part := _part(charge, stretch)) is not None:
+                self.fees[charge.id] = self.fees.get(charge.id, Fraction(0)) + share * part
 
 
-def _how_many(charge: FlatCharge, stretch: Stretch) -> int:
-    match charge.per:
-        case FlatPer.SUBSCRIPTION:
-            return 1
-        case FlatPer.SEAT:
-            return max(stretch.seats - charge.included, 0)
-        case FlatPer.ADD_ON:
-            return stretch.add_ons.get(charge.id, 0)
+def _part(charge: FlatCharge, stretch: Stretch) -> Fraction | None:
+    """Return how much of a fee a whole period is asked for; None where years are counted."""
+    if charge.cadence is Cadence.MONTH:
+        return Fraction(stretch.how_many(charge))
+    if stretch.trial or stretch.years_since is not None:
+        return None
+    return Fraction(stretch.how_many(charge), MONTHS)
 
 
 def rate(
@@ -130,8 +131,8 @@ def rate(
     Each stretch's usage is priced by its own plan. All stretches of one plan version make one line
     a charge, however they are cut. A later version of the same plan goes on counting where the
     earlier one stopped: included units and tiers are had once a period. Flat fees are prorated as
-    the plan says. Coupons come off last. Raises ``ValueError`` for a plan in another currency or a
-    negative quantity.
+    the plan says; those for a year are asked for when it begins. Coupons come off last. Raises
+    ``ValueError`` for a plan in another currency or a negative quantity.
     """
     with exact_arithmetic():
         unpriced: _Sums = defaultdict(Decimal)
@@ -141,37 +142,44 @@ def rate(
         before: _Sums = defaultdict(Decimal)
         lines: list[RatedLine] = []
         adjustments: list[Adjustment] = []
-        asked: defaultdict[str, Decimal] = defaultdict(Decimal)
+        accrued: defaultdict[str, Decimal] = defaultdict(Decimal)
         for version in versions:
             own = list(_lines(version, currency, before, totals))
             lines += own
-            made = _adjustments(version, own, adjuster)
+            made, costs = _adjustments(version, own, adjuster, currency)
             adjustments += made
-            asked[version.plan.id] += sum((one.amount for one in own), _ZERO)
-            asked[version.plan.id] += sum((one.amount for one in made), _ZERO)
-        adjustments += apply_coupons(coupons, asked, currency)
+            accrued[version.plan.id] += costs
+        off = apply_coupons(coupons, accrued, currency)
+        adjustments += off
         parts: list[RatedLine | Adjustment] = [*lines, *adjustments]
+        nothing = round_to_minor_unit(_ZERO, currency)
         return RatedPeriod(
             currency,
             tuple(lines),
             tuple(adjustments),
             tuple(MeteredQuantity(*key, quantity) for key, quantity in sorted(unpriced.items())),
             sum((part.exact for part in parts), _ZERO),
-            sum((part.amount for part in parts), round_to_minor_unit(_ZERO, currency)),
+            sum((part.amount for part in parts), nothing),
+            sum((one.amount for one in off), sum(accrued.values(), nothing)),
         )
 
 
 def _adjustments(
-    version: _Version, lines: Sequence[RatedLine], adjuster: Adjuster
-) -> list[Adjustment]:
+    version: _Version, lines: Sequence[RatedLine], adjuster: Adjuster, currency: str
+) -> tuple[list[Adjustment], Decimal]:
+    """Return a version's adjustments, and what it costs the period with them."""
     plan = version.plan
     amounts = {line.charge.id: line.amount for line in lines}
     if not version.trial:
-        return adjuster.adjust(plan, version.version, version.share, amounts)
+        own = {
+            charge.id: round_to_minor_unit(prorate(charge.price, fee.own), currency)
+            for charge in plan.charges
+            if isinstance(charge, FlatCharge) and (fee := version.yearly.get(charge.id))
+        }
+        return adjuster.adjust(plan, version.version, version.share, amounts, own)
     free = -sum(amounts.values(), _ZERO)
-    return [Adjustment("trial", plan.id, "Trial", plan.id, version.version, free, free)] * bool(
-        free
-    )
+    made = Adjustment("trial", plan.id, "Trial", plan.id, version.version, free, free)
+    return [made] * bool(free), _ZERO
 
 
 def _by_version(
@@ -181,7 +189,8 @@ def _by_version(
     unpriced: _Sums,
 ) -> list[_Version]:
     versions: dict[tuple[str, int, bool], tuple[_Version, RateCard]] = {}
-    for stretch in sorted(stretches, key=lambda stretch: stretch.start):
+    in_order = sorted(stretches, key=lambda stretch: stretch.start)
+    for stretch in in_order:
         card: RateCard | None = None
         if stretch.plan is not None:
             if stretch.plan.currency != currency:
@@ -206,7 +215,15 @@ def _by_version(
                 version.used[charge.id] += metered.quantity
             elif metered.quantity:
                 unpriced[metered.model, metered.meter] += metered.quantity
-    return [version for version, _ in versions.values()]
+    found = {key: version for key, (version, _) in versions.items()}
+    if in_order and (left := in_order[0].before) is not None and left.plan is not None:
+        # What was left when the period began has no time in it, but may have a fee to give back
+        key = (left.plan.id, left.plan_version, False)
+        if key not in found:
+            found = {key: _Version(left.plan, left.plan_version, False, left.end, left.end)} | found
+    for of, fee in yearly_fees(in_order, period).items():
+        found[of.plan, of.plan_version, False].yearly[of.charge] = fee
+    return list(found.values())
 
 
 def _allot_free_units(versions: list[_Version]) -> _Sums:
@@ -240,14 +257,22 @@ def _allot_free_units(versions: list[_Version]) -> _Sums:
 
 def _lines(version: _Version, currency: str, before: _Sums, totals: _Sums) -> Iterable[RatedLine]:
     for charge in version.plan.charges:
-        if isinstance(charge, FlatCharge):
+        start, end, free = version.start, version.end, _ZERO
+        if isinstance(charge, FlatCharge) and charge.id in version.fees:
             share = version.fees[charge.id]
             if not share and charge.per is not FlatPer.SUBSCRIPTION:
                 continue
             # How many on average over the time that the plan covers: 2.5 seats
             average = share / version.share if version.share else Fraction(1)
-            quantity, free = prorate(Decimal(1), average), _ZERO
+            quantity = prorate(Decimal(1), average)
             priced = PricedUnits(prorate(charge.price, share))
+        elif isinstance(charge, FlatCharge):
+            fee = version.yearly.get(charge.id)
+            if fee is None or not fee.asked or fee.start is None or fee.end is None:
+                continue
+            start, end = fee.start, fee.end
+            quantity = prorate(Decimal(1), fee.asked)
+            priced = PricedUnits(prorate(charge.price, fee.asked))
         elif quantity := version.used.get(charge.id, _ZERO):
             key = (version.series, charge.id)
             free = version.free[charge.id]
@@ -259,8 +284,8 @@ def _lines(version: _Version, currency: str, before: _Sums, totals: _Sums) -> It
             charge,
             version.plan.id,
             version.version,
-            version.start,
-            version.end,
+            start,
+            end,
             quantity,
             free,
             quantity - free,

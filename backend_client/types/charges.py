@@ -162,17 +162,27 @@ class FlatPer(StrEnum):
     ADD_ON = "add_on"
 
 
+class Cadence(StrEnum):
+    """How long a flat fee is for."""
+
+    MONTH = "month"
+    YEAR = "year"
+
+
 class FlatCharge(Wire):
-    """A fee for the period, whatever is used; prorated when partly subscribed.
+    """A fee for the month or the year, whatever is used; prorated when partly subscribed.
 
     ``per`` seat it is asked for each seat beyond the ``included`` ones; ``per`` add_on for as many
-    as the subscription has chosen, which may be none.
+    as the subscription has chosen, which may be none. With ``cadence`` year it is asked for once,
+    in the billing period in which its year begins, and what is left of the year is given back when
+    it is not had any more. The year is counted from when the tenant took the plan up.
     """
 
     kind: Literal["flat"] = "flat"
     id: Id
     name: str = Field(min_length=1, max_length=200)
     price: Price
+    cadence: Cadence = Cadence.MONTH
     per: FlatPer = FlatPer.SUBSCRIPTION
     included: int = Field(0, ge=0, le=1_000_000)
 

@@ -12,6 +12,7 @@ from typing import Annotated, Literal, Self
 from pydantic import Field, model_validator
 
 from backend_client.types.charges import (
+    Cadence,
     Charge,
     Day,
     FlatCharge,
@@ -38,6 +39,7 @@ from backend_client.types.taxes import CatalogTax, check_taxes
 
 __all__ = [
     "BillingAnchor",
+    "Cadence",
     "Catalog",
     "CatalogApplied",
     "CatalogModel",
@@ -399,7 +401,8 @@ class Subscription(Answer):
 
     ``next_plan`` is the plan from ``end`` on, when a change is scheduled. ``state`` holds until
     ``state_until`` (null: for as long as the plan does). ``add_ons`` has how many of each are
-    chosen, by charge.
+    chosen, by charge. ``renews_at`` is where the next year of the plan's yearly fees begins (null:
+    it has none, or ends or is changed before).
     """
 
     id: str
@@ -411,6 +414,7 @@ class Subscription(Answer):
     state_until: Instant | None = None
     seats: int = 1
     add_ons: dict[str, int] = {}
+    renews_at: Instant | None = None
 
 
 AddOns = dict[Id, Annotated[int, Field(ge=0, le=1_000_000)]]
@@ -438,9 +442,12 @@ class SubscriptionPause(Wire):
 
 
 class SubscriptionCancel(Wire):
-    """End the subscription with the billing period, or with the present quarter hour."""
+    """End the subscription with its billing period, with its year, or with this quarter hour.
 
-    when: Literal["period_end", "now"] = "period_end"
+    With ``year_end``, for plans with yearly fees, nothing of them is given back.
+    """
+
+    when: Literal["period_end", "year_end", "now"] = "period_end"
 
 
 class BillingAnchor(Wire):

@@ -6,7 +6,7 @@ from decimal import Decimal
 from typing import Literal
 
 from backend_client.types.common import Answer, Exact, Instant, Money
-from backend_client.types.plans import QuotaLimit
+from backend_client.types.plans import Cadence, QuotaLimit
 
 
 class Period(Answer):
@@ -36,6 +36,10 @@ class SpendLine(Answer):
     ``exact`` is what the arithmetic gives; ``amount`` is ``exact`` rounded half up to the minor
     unit. The total is the sum of the rounded lines and adjustments. ``price`` is for
     ``unit_size`` units, and null where tiers have prices.
+
+    ``cadence`` says how long a flat fee is for (null on fees of long ago: a month). One for a year
+    is asked for once; ``start`` to ``end`` is then the time that is asked for or, where
+    ``quantity`` is below zero, given back, and ``quantity`` how many years of one that is.
     """
 
     charge_id: str
@@ -53,6 +57,7 @@ class SpendLine(Answer):
     included: Exact
     billable: Exact
     unit_size: int
+    cadence: Cadence | None = None
     price: Exact | None
     tiers: list[TierSpend] = []
     exact: Exact

@@ -14,12 +14,12 @@ from backend.billing.catalog import apply_catalog
 from backend.billing.periods import period_at, set_anchor
 from backend.billing.quotas import current_quotas
 from backend.billing.spend import spend_report
+from backend.billing.stretches import plan_stretches
 from backend.billing.subscriptions import (
     cancel,
     change_plan,
     current_subscription,
     pause,
-    plan_stretches,
     resume,
     start_subscription,
 )

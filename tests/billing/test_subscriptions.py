@@ -11,10 +11,10 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from backend.billing.catalog import apply_catalog
+from backend.billing.stretches import plan_stretches
 from backend.billing.subscriptions import (
     change_plan,
     current_subscription,
-    plan_stretches,
     start_subscription,
 )
 from backend.errors import Conflict, InvalidInput, NotFound

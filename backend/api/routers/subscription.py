@@ -81,7 +81,10 @@ async def post_resume(services: ServicesNow, caller: Changer) -> Subscription:
 async def post_cancel(
     services: ServicesNow, caller: Changer, wanted: SubscriptionCancel
 ) -> Subscription:
-    """End the subscription with its billing period, or now. Choosing a plan takes it back."""
+    """End the subscription with its billing period, the year of its fees, or now.
+
+    Choosing a plan takes it back.
+    """
     async with services.database.begin() as connection:
         return await cancel(connection, caller.tenant_id, wanted, datetime.now(UTC))
 

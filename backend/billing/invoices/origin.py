@@ -24,7 +24,7 @@ from sqlalchemy.dialects.postgresql import ARRAY
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from backend.accounts.pages import Cursor, page_of
-from backend.billing.subscriptions import plan_stretches
+from backend.billing.stretches import plan_stretches
 from backend.errors import InvalidInput, NotFound
 from backend.pricing.periods import BillingPeriod
 from backend.pricing.rate_card import FALLBACK_METERS, RateCard

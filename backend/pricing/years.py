@@ -1,0 +1,57 @@
+"""The years that yearly fees are for. Pure."""
+
+from __future__ import annotations
+
+from calendar import monthrange
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from fractions import Fraction
+from typing import Final
+from zoneinfo import ZoneInfo
+
+from backend.pricing.periods import quarter_hour_of
+
+MONTHS: Final = 12
+_SECOND: Final = timedelta(seconds=1)
+
+
+@dataclass(frozen=True, slots=True)
+class PlanYears:
+    """Years one after another from ``since`` on, on the clocks of ``time_zone`` (IANA name).
+
+    Each begins with the same date and time of day as the first. 29 February is the 28th in a year
+    that has none, and comes back in one that has it.
+    """
+
+    since: datetime
+    time_zone: str
+
+    def start(self, number: int) -> datetime:
+        """Return where a year begins, and the one before it ends; the first has the number 0.
+
+        A time that clocks skip is taken as where they would have been, the first of one that they
+        repeat.
+        """
+        if number == 0:
+            return self.since
+        local = self.since.astimezone(ZoneInfo(self.time_zone))
+        year = local.year + number
+        day = min(local.day, monthrange(year, local.month)[1])
+        return quarter_hour_of(local.replace(year=year, day=day, fold=0))
+
+    def passed(self, moment: datetime, *, by_day: bool = False) -> Fraction:
+        """Return how many years are over at a moment: whole ones, and the part of the running one.
+
+        A part is counted in seconds, or in days: those whose ends were reached.
+        """
+        zone = ZoneInfo(self.time_zone)
+        number = moment.astimezone(zone).year - self.since.astimezone(zone).year
+        while moment >= self.start(number + 1):
+            number += 1
+        while moment < self.start(number):
+            number -= 1
+        start, end = self.start(number), self.start(number + 1)
+        if by_day:
+            first, now, last = (one.astimezone(zone).date() for one in (start, moment, end))
+            return number + Fraction((now - first).days, (last - first).days)
+        return number + Fraction((moment - start) // _SECOND, (end - start) // _SECOND)
