@@ -7,8 +7,9 @@ from decimal import Decimal
 
 from backend_client.types.common import plain
 from backend_client.types.invoices import Invoice, InvoiceLine, InvoiceState, InvoiceSummary
+from backend_client.types.plans import Cadence
 from portal.formatting import count, date, exact_money, money, period
-from portal.spend_lines import ADJUSTMENTS, line_detail, line_price, plan_name
+from portal.spend_lines import ADJUSTMENTS, line_detail, line_price, line_quantity, plan_name
 
 STATES = {
     InvoiceState.DRAFT: ("Draft", "gray"),
@@ -140,13 +141,15 @@ def _line_row(line: InvoiceLine, currency: str) -> InvoiceLineRow:
         detail = f"Late usage of {period(line.period.start, line.period.end, zone)}"
     elif charge is not None:
         detail = line_detail(charge, currency, zone)
-    counted = line.quantity is not None and not (charge is not None and charge.kind == "flat")
+    quantity = "" if line.quantity is None else count(line.quantity)
+    if charge is not None and charge.kind == "flat":
+        quantity = line_quantity(charge) if charge.cadence is Cadence.YEAR else ""
     return InvoiceLineRow(
         number=str(line.line),
         name=line.name,
         detail=detail,
         plan=plan_name(line.plan or "", line.plan_version or 0),
-        quantity=count(line.quantity) if counted and line.quantity is not None else "",
+        quantity=quantity,
         price=""
         if charge is None or charge.price is None
         else line_price(charge.price, charge, currency),

@@ -61,7 +61,8 @@ def asks_for_nothing(plan: PlanDefinition) -> bool:
 def _flat(charge: FlatCharge, currency: str) -> str:
     per = {FlatPer.SEAT: " per seat", FlatPer.ADD_ON: " each, if chosen"}.get(charge.per, "")
     included = f", {charge.included} included" if charge.included else ""
-    return f"{charge.name}: {money(charge.price, currency)} a month{per}{included}"
+    price = money(charge.price, currency)
+    return f"{charge.name}: {price} a {charge.cadence.value}{per}{included}"
 
 
 def _usage(charge: UsageCharge, currency: str) -> str:

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from decimal import Decimal
 
 from backend_client.types.common import plain
+from backend_client.types.plans import Cadence
 from backend_client.types.spend import SpendAdjustment, SpendLine
 from portal.formatting import compact, count, exact_money, meter_name, money, period, unit_price
 
@@ -34,12 +35,11 @@ class LineRow:
 
 def line_row(line: SpendLine, currency: str, time_zone: str) -> LineRow:
     """A line with what it is for and how its price came about."""
-    counted = line.kind != "flat" or line.quantity != 1
     return LineRow(
         name=line.name,
         detail=line_detail(line, currency, time_zone),
         plan=plan_name(line.plan, line.plan_version),
-        quantity=count(line.quantity) if counted else "",
+        quantity=line_quantity(line),
         included=count(line.included) if line.included else "",
         price="" if line.price is None else line_price(line.price, line, currency),
         exact=exact_money(line.exact, currency),
@@ -66,10 +66,18 @@ def plan_name(plan: str, version: int) -> str:
     return f"{plan} v{version}" if plan else ""
 
 
+def line_quantity(line: SpendLine) -> str:
+    """How much was counted; of a fee how many were had on average, or asked for by the year."""
+    if line.kind != "flat":
+        return count(line.quantity)
+    return "" if line.quantity == 1 else count(round(line.quantity, 4)).replace("-", "−")
+
+
 def line_detail(line: SpendLine, currency: str, time_zone: str) -> str:
     """What a line is for: its days if flat, its tiers if tiered, else its meters and models."""
     if line.kind == "flat":
-        return period(line.start, line.end, time_zone)
+        days = period(line.start, line.end, time_zone)
+        return f"Given back for {days}" if line.quantity < 0 else days
     if line.tiers:
         return " · ".join(
             f"{compact(tier.quantity)} at {unit_price(tier.price, line.unit_size, currency)}"
@@ -82,10 +90,10 @@ def line_detail(line: SpendLine, currency: str, time_zone: str) -> str:
 
 
 def line_price(price: Decimal, line: SpendLine, currency: str) -> str:
-    """A line's price with what it buys: a period, a package, a share, or units."""
+    """A line's price with what it buys: a month, a year, a package, a share, or units."""
     match line.kind:
         case "flat":
-            return f"{exact_money(price, currency)} per month"
+            return f"{exact_money(price, currency)} per {line.cadence or Cadence.MONTH}"
         case "package":
             return f"{exact_money(price, currency)} per package of {compact(line.unit_size)}"
         case "percentage":

@@ -50,8 +50,8 @@ async def simulate(
 ) -> Simulation:
     """Return the bills that ``asked`` describes, without what was agreed beside the plans.
 
-    Trials, coupons and contracts are left out, so that plans are compared as they are. Raises
-    ``NotFound`` for a plan that is not on sale.
+    Trials, coupons and contracts are left out, so that plans are compared as they are; of a yearly
+    fee each period has a twelfth. Raises ``NotFound`` for a plan that is not on sale.
     """
     known = await _candidates(connection, asked, by_operator=by_operator)
     candidates, others = [], []

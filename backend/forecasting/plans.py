@@ -21,6 +21,7 @@ def plan_outlooks(job: ForecastJob, futures: Futures) -> list[PlanOutlook]:
     """Return what the whole period would cost on each plan, those that fit and cost least first.
 
     Each is as if the period had begun on the plan: so they compare, whatever was changed meanwhile.
+    Of a yearly fee it has a twelfth.
     """
     current = job.opened.stretches[job.place_now].plan
     found = [_outlook(one, job, futures, current) for one in job.candidates]

@@ -69,7 +69,8 @@ class Plans(PageState, Session):
             "The change takes effect at once, with the present quarter hour."
             if asks_for_nothing(definition)
             else "The change takes effect at the next quarter hour. What was used before is billed "
-            "by the plan of its time; monthly fees are prorated by the second."
+            "by the plan of its time; fees are prorated, and what is left of a yearly one is given "
+            "back."
         )
         self.offered = [
             plan_card(plan.definition)
@@ -84,7 +85,7 @@ def plan_card(plan: PlanDefinition) -> PlanCard:
 
 
 def since_note(subscription: Subscription, time_zone: str) -> str:
-    """Since when the plan holds, for how many seats, and whether it is on trial or paused."""
+    """Since when the plan holds, for how many seats, its state, and when a year's fee is due."""
     parts = [f"Since {moment(subscription.start, time_zone)}"]
     fees = [c for c in subscription.plan.definition.charges if isinstance(c, FlatCharge)]
     if any(fee.per is FlatPer.SEAT for fee in fees):
@@ -93,6 +94,8 @@ def since_note(subscription: Subscription, time_zone: str) -> str:
         state = "on trial" if subscription.state is SubscriptionState.TRIAL else "paused"
         until = subscription.state_until
         parts.append(f"{state} until {moment(until, time_zone)}" if until else state)
+    if subscription.renews_at is not None:
+        parts.append(f"next year's fee {moment(subscription.renews_at, time_zone)}")
     return " · ".join(parts)
 
 

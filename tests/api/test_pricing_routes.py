@@ -49,6 +49,7 @@ async def test_plans_and_the_plan_in_force(api: httpx.AsyncClient, session: Head
         ("free", 1),
         ("pay-as-you-go", 1),
         ("growth", 1),
+        ("growth-yearly", 1),
         ("prepaid", 1),
         ("enterprise", 1),
     ]
@@ -106,7 +107,14 @@ async def test_the_operator_publishes_exact_prices(
     same = await api.put("/v1/catalog", headers=operator, content=document)
     assert same.json() == {
         "plans_published": [],
-        "plans_unchanged": ["free", "pay-as-you-go", "growth", "prepaid", "enterprise"],
+        "plans_unchanged": [
+            "free",
+            "pay-as-you-go",
+            "growth",
+            "growth-yearly",
+            "prepaid",
+            "enterprise",
+        ],
         "models_changed": [],
     }
     # As a bare JSON number, with more digits than binary floating point has

@@ -50,7 +50,7 @@ def written(folder: Path, text: str) -> Path:
 def test_the_catalog_of_this_repository_is_good() -> None:
     catalog = load_catalog(Path(__file__).parents[2] / "catalog.yaml")
     assert catalog.default_plan == "free"
-    presets = ["free", "pay-as-you-go", "growth", "prepaid", "enterprise"]
+    presets = ["free", "pay-as-you-go", "growth", "growth-yearly", "prepaid", "enterprise"]
     assert [plan.id for plan in catalog.plans] == presets
     assert all("Sample" in model.name for model in catalog.models if "sample" in model.id)
 

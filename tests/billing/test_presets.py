@@ -1,4 +1,4 @@
-"""The five plans of ``catalog.yaml``, each from events to its bill, against arithmetic by hand."""
+"""The six plans of ``catalog.yaml``, each from events to its bill, against arithmetic by hand."""
 
 from __future__ import annotations
 
@@ -16,6 +16,7 @@ from backend.billing.spend import open_period, spend_report
 from backend.billing.subscriptions import change_plan, start_subscription
 from backend.billing.wallets.grants import used_by_calls
 from backend.billing.wallets.reading import wallet_balance
+from backend.billing.wallets.recurring import expire_and_bring
 from backend.errors import Forbidden
 from backend.metering.counting import count_events
 from backend.metering.events import AcceptedEvent
@@ -131,6 +132,31 @@ async def test_tiered_with_an_upgrade_in_the_middle_of_the_period(
     async with database.begin() as connection:
         (quota,) = await current_quotas(connection, tenant, NOW)
     assert (quota.quota.limit, quota.remaining) == (QuotaLimit.SOFT, 0)
+
+
+async def test_tiered_by_the_year_with_credit_each_month(
+    database: Database, tenant: Tenant
+) -> None:
+    await subscribe(database, tenant, "growth")
+    await move(database, tenant, "growth-yearly", day(11, 0))
+    await use(database, tenant, (day(25), "sample-large", {"output_tokens": 22 * M}))
+    assert amounts(await bill(database, tenant)) == [
+        ("fee", "15.81"),  # 49 * 10 / 31, on trial
+        ("fee", "490.00"),
+        ("output", "10.00"),  # 2 beyond the pool
+        ("trial", "-15.81"),
+        ("total", "500.00"),
+    ]
+    async with database.begin() as connection:
+        await expire_and_bring(connection, tenant.id, NOW)
+        wallet = await wallet_balance(connection, tenant, NOW)
+    assert wallet.available == 10
+    # April asks for usage alone; leaving gives back the rest of the year: 335 of its 365 days
+    await use(database, tenant, (day(35), "sample-large", {"output_tokens": 21 * M}))
+    april = await bill(database, tenant, day(36))
+    assert amounts(april) == [("output", "5.00"), ("total", "5.00")]
+    await move(database, tenant, "growth", day(41, 0))
+    assert amounts(await bill(database, tenant, day(42)))[0] == ("fee", "-449.73")
 
 
 async def test_tiered_in_another_currency(database: Database) -> None:

@@ -62,6 +62,7 @@ async def test_the_past_on_the_plan_it_was_on_is_the_bill_it_was(
     assert same.periods[0].lines == billed.lines
     assert totals(found) == {
         "free": "0.00",
+        "growth-yearly": "62.83",  # a twelfth of 490, and as growth
         "growth": "71.00",  # 49, and 42 million less 20: output first, so 22 of input
         "pay-as-you-go": "122.50",
         "prepaid": "150.00",
@@ -116,6 +117,24 @@ async def test_a_described_workload(database: Database, tenant: Tenant) -> None:
     assert next(line for line in june.lines if line.charge_id == "requests").quantity == 33_000
 
 
+async def test_a_year_of_periods_has_a_yearly_fee_once(database: Database, tenant: Tenant) -> None:
+    workload = {
+        "requests_per_day": "0",
+        "per_request": {"input_tokens": "1"},
+        "models": {"sample-large": "1"},
+        "periods": 12,
+    }
+    found = await ask(
+        database, tenant, workload=workload, plans=["growth-yearly", "growth", "pay-as-you-go"]
+    )
+    # Each period's twelfth is rounded: 12 * 40.83
+    assert totals(found) == {"pay-as-you-go": "0.00", "growth-yearly": "489.96", "growth": "588.00"}
+    (fee,) = found.plans[1].periods[0].lines
+    assert (fee.cadence, fee.price, str(fee.amount.amount)) == ("year", 490, "40.83")
+    exact = sum(line.exact for one in found.plans[1].periods for line in one.lines)
+    assert round(exact, 20) == 490
+
+
 async def test_windows_take_their_part_of_a_workload(database: Database, tenant: Tenant) -> None:
     workload = {
         "requests_per_day": "24",
@@ -131,7 +150,7 @@ async def test_windows_take_their_part_of_a_workload(database: Database, tenant:
 async def test_in_the_tenants_currency(database: Database) -> None:
     tenant = await make_tenant(database, currency="EUR")
     found = await ask(database, tenant, past_periods=1)
-    assert totals(found) == {"growth": "45.00"}
+    assert totals(found) == {"growth-yearly": "37.50", "growth": "45.00"}
     assert found.other_currency == ["free", "pay-as-you-go", "prepaid"]
     with pytest.raises(NotFound):
         await ask(database, tenant, past_periods=1, plans=["gold"])

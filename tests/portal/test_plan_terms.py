@@ -72,11 +72,23 @@ def test_fees_for_the_subscription_for_seats_and_for_add_ons() -> None:
         {"kind": "flat", "id": "fee", "name": "Fee", "price": 49},
         {"kind": "flat", "id": "seat", "name": "Seats", "price": 25, "per": "seat", "included": 10},
         {"kind": "flat", "id": "extra", "name": "Support", "price": 1500, "per": "add_on"},
+        {"kind": "flat", "id": "year", "name": "Yearly fee", "price": 490, "cadence": "year"},
+        {
+            "kind": "flat",
+            "id": "desk",
+            "name": "Desks",
+            "price": 120,
+            "cadence": "year",
+            "per": "seat",
+            "included": 2,
+        },
     ]
     assert plan_terms(plan(charges=fees)) == [
         "Fee: $49.00 a month",
         "Seats: $25.00 a month per seat, 10 included",
         "Support: $1,500.00 a month each, if chosen",
+        "Yearly fee: $490.00 a year",
+        "Desks: $120.00 a year per seat, 2 included",
     ]
 
 
@@ -123,6 +135,10 @@ def test_every_plan_of_the_catalog_has_its_terms() -> None:
             "Since 24 Nov 2026, 12:15 · on trial until 8 Dec 2026, 12:15",
         ),
         ({"state": "paused"}, "Since 24 Nov 2026, 12:15 · paused"),
+        (
+            {"renews_at": "2027-11-24T12:15:00Z"},
+            "Since 24 Nov 2026, 12:15 · next year's fee 24 Nov 2027, 12:15",
+        ),
     ],
 )
 def test_how_a_plan_is_held(held: dict[str, object], said: str) -> None:

@@ -73,6 +73,23 @@ def test_a_fee_says_its_days_and_its_seats_only_if_there_are_several() -> None:
     assert line_row(line(**{**fee, "quantity": Decimal("2.5")}), "USD", "UTC").quantity == "2.5"
 
 
+def test_a_fee_by_the_year_says_what_it_is_for_and_what_is_given_back() -> None:
+    fee = {
+        "kind": "flat",
+        "cadence": "year",
+        "meters": [],
+        "price": Decimal(365),
+        "quantity": Decimal(1),
+        "end": datetime(2027, 11, 1, tzinfo=UTC),
+    }
+    row = line_row(line(**fee), "USD", "UTC")
+    assert (row.quantity, row.price) == ("", "$365.00 per year")
+    assert row.detail == "1 Nov 2026 – 31 Oct 2027"
+    back = line(**fee | {"quantity": Decimal("-1.643835616438356164383562")})
+    row = line_row(back, "USD", "UTC")
+    assert (row.quantity, row.detail) == ("−1.6438", "Given back for 1 Nov 2026 – 31 Oct 2027")
+
+
 def test_an_adjustment_has_its_sign() -> None:
     discount = SpendAdjustment(
         kind="discount",

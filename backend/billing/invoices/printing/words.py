@@ -8,6 +8,7 @@ from zoneinfo import ZoneInfo
 
 from backend_client.types.common import Money, plain
 from backend_client.types.invoices import InvoiceLine, Party
+from backend_client.types.plans import Cadence
 from backend_client.types.spend import Period, SpendLine, TierSpend
 
 _MONTHS = ["Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"]
@@ -49,9 +50,15 @@ def place(party: Party) -> str:
 
 
 def quantity(line: InvoiceLine) -> str:
-    """What was counted; nothing for a fee or an adjustment."""
-    if line.quantity is None or (line.charge is not None and line.charge.kind == "flat"):
+    """What was counted; of a fee by the year for how many years of one it is, to four decimals.
+
+    Nothing for another fee or an adjustment.
+    """
+    if line.quantity is None:
         return ""
+    if line.charge is not None and line.charge.kind == "flat":
+        by_year = line.charge.cadence is Cadence.YEAR
+        return number(round(line.quantity, 4)) if by_year else ""
     return number(line.quantity)
 
 
@@ -65,6 +72,8 @@ def unit_price(line: InvoiceLine) -> str:
     if charge.kind == "percentage":
         return f"{number(charge.price * 100)}%"
     price = _price(charge.price)
+    if charge.cadence is Cadence.YEAR:
+        return f"{price} / year"
     return price if charge.unit_size == 1 else f"{price} / {number(Decimal(charge.unit_size))}"
 
 
