@@ -79,7 +79,31 @@ PLANS: list[dict[str, object]] = [
             },
         ],
     },
+    {
+        "id": "yearly",
+        "name": "Yearly",
+        "trial_days": 5,
+        "charges": [
+            {"id": "fee", "name": "Fee", "kind": "flat", "cadence": "year", "price": "499.90"},
+            {
+                "id": "seats",
+                "name": "Seats",
+                "kind": "flat",
+                "cadence": "year",
+                "per": "seat",
+                "price": "119",
+            },
+            {
+                "id": "input",
+                "name": "Input",
+                "kind": "per_unit",
+                "meters": ["input_tokens"],
+                "price": "2.345678",
+            },
+        ],
+    },
 ]
+TRIALS = {"team": 14, "yearly": 5}
 MILLION = 1_000_000
 
 
@@ -109,12 +133,34 @@ class Use:
 
 @dataclass(frozen=True)
 class Standing:
-    """What a tenant is on, from a quarter hour on; ``plan`` None for paused or ended."""
+    """What a tenant is on, from a quarter hour on; ``plan`` None for ``paused`` or ended."""
 
     since: datetime
     plan: str | None
     seats: int = 1
     trial: bool = False
+    paused: bool = False
+
+
+@dataclass
+class _Years:
+    """Quarter hours of the fee and of seats that were had of a year, and the years before it."""
+
+    length: int = 1
+    fee: int = 0
+    seats: int = 0
+    before: tuple[Fraction, Fraction] = (Fraction(0), Fraction(0))
+
+    def begin(self, length: int) -> None:
+        self.before = self.so_far(0, 0)
+        self.length, self.fee, self.seats = length, 0, 0
+
+    def so_far(self, fee: int, seats: int) -> tuple[Fraction, Fraction]:
+        """All years, with some more quarter hours of this one."""
+        return (
+            self.before[0] + Fraction(self.fee + fee, self.length),
+            self.before[1] + Fraction(self.seats + seats, self.length),
+        )
 
 
 @dataclass
@@ -125,6 +171,7 @@ class Life:
     anchor: int
     standings: list[Standing] = field(default_factory=list)
     uses: list[Use] = field(default_factory=list)
+    _asked: dict[datetime, tuple[Fraction, Fraction]] = field(default_factory=dict)
 
     def at(self, moment: datetime) -> Standing:
         known = [one for one in self.standings if one.since <= moment]
@@ -144,17 +191,18 @@ class Life:
         """Return what a period costs."""
         owed: defaultdict[tuple[str, str], Fraction] = defaultdict(Fraction)
         self._fees(start, end, owed)
+        self._yearly(start, end, owed)
         self._tokens(start, end, owed)
         return sum((_cents(amount) for amount in owed.values()), Fraction(0))
 
     def _fees(self, start: datetime, end: datetime, owed: dict) -> None:
         moment = start
         quarters = (end - start) // QUARTER
+        metered = 0
         while moment < end:
-            standing = self.at(moment)
-            if standing.plan == "metered":
-                owed["metered", "fee"] += Fraction("49.90") / quarters
+            metered += self.at(moment).plan == "metered"
             moment += QUARTER
+        owed["metered", "fee"] += Fraction("49.90") * metered / quarters
         zone = ZoneInfo(self.zone)
         day, last = start.astimezone(zone).date(), end.astimezone(zone).date()
         days = (last - day).days
@@ -165,6 +213,45 @@ class Life:
             if standing.plan == "team" and not standing.trial:
                 owed["team", "fee"] += Fraction(100, days)
                 owed["team", "seats"] += Fraction(19 * standing.seats, days)
+
+    def _yearly(self, start: datetime, end: datetime, owed: dict) -> None:
+        """Ask for what is asked for by the end of the period and was not by its start."""
+        if not any(one.plan == "yearly" for one in self.standings):
+            return
+        if not self._asked:
+            self._walk_years()
+        (fee, seats), (fee_then, seats_then) = self._asked[end], self._asked[start]
+        owed["yearly", "fee"] += (fee - fee_then) * Fraction("499.90")
+        owed["yearly", "seats"] += (seats - seats_then) * 119
+
+    def _walk_years(self) -> None:
+        """Walk the quarter hours; note, where periods begin, how many years were asked for so far.
+
+        That is, for the fee and for the seats, what was had of each year, and what would be if
+        nothing changed until the end of the one that runs.
+        """
+        marks = {moment for year in (2028, 2029) for one in self.periods(year) for moment in one}
+        standings = sorted(self.standings, key=lambda one: one.since)
+        now = Standing(standings[0].since, None)
+        begun: datetime | None = None
+        moment = end = min(standings[0].since, *marks)
+        years = _Years()
+        while moment <= max(marks):
+            if moment in marks:
+                left = (end - moment) // QUARTER if begun and now.plan == "yearly" else 0
+                self._asked[moment] = years.so_far(left, left * now.seats)
+            while standings and standings[0].since <= moment:
+                now = standings.pop(0)
+            if now.plan == "yearly" and not now.trial:
+                if begun is None or moment >= end:
+                    begun = begun or moment
+                    start, end = _year_of(begun, moment, ZoneInfo(self.zone))
+                    years.begin((end - start) // QUARTER)
+                years.fee += 1
+                years.seats += now.seats
+            elif not now.paused:
+                begun = None
+            moment += QUARTER
 
     def _tokens(self, start: datetime, end: datetime, owed: dict) -> None:
         output = volume = 0
@@ -184,6 +271,8 @@ class Life:
                 output += use.tokens
             elif standing.plan == "team" and not standing.trial:
                 volume += use.tokens
+            elif standing.plan == "yearly" and not standing.trial and use.meter == "input_tokens":
+                owed["yearly", "input"] += Fraction("2.345678") * use.tokens / MILLION
         if volume:
             owed["team", "tokens"] += Fraction(volume * (6 if volume <= 500_000 else 4), MILLION)
 
@@ -205,5 +294,18 @@ def _climbed(before: int, after: int) -> Fraction:
     return total
 
 
+def _year_of(begun: datetime, moment: datetime, zone: ZoneInfo) -> tuple[datetime, datetime]:
+    """Return the year, counted from ``begun`` by the zone's clocks, that holds a moment."""
+    local = begun.astimezone(zone)
+    starts = []
+    for year in range(local.year, local.year + 4):
+        leap = year % 4 == 0
+        day = 28 if (local.month, local.day) == (2, 29) and not leap else local.day
+        there = datetime(year, local.month, day, local.hour, local.minute, tzinfo=zone)
+        starts.append(begun if year == local.year else there.astimezone(UTC))
+    return next((one, two) for one, two in pairwise(starts) if one <= moment < two)
+
+
 def _cents(amount: Fraction) -> Fraction:
-    return Fraction((amount * 200 + 1) // 2, 100)
+    cents = Fraction((abs(amount) * 200 + 1) // 2, 100)
+    return -cents if amount < 0 else cents

@@ -29,7 +29,7 @@ from backend_client.types.plans import (
     SubscriptionPause,
 )
 from tests.billing.conftest import catalog_with, make_tenant
-from tests.billing.oracle import PLANS, Dice, Life, Standing, Use
+from tests.billing.oracle import PLANS, TRIALS, Dice, Life, Standing, Use
 
 pytestmark = pytest.mark.engine
 
@@ -85,7 +85,7 @@ async def _live(database: Database, number: int) -> tuple[Tenant, Life]:
     life = Life(ZONES[number % len(ZONES)], dice.one_of(1, 1, 15, 29, 30, 31))
     tenant = await make_tenant(database, time_zone=life.zone)
     now = NEW_YEAR + timedelta(minutes=dice.below(20 * 1440))
-    plan = dice.one_of("free", "metered", "team")
+    plan = dice.one_of("free", "metered", "team", "yearly")
     async with database.begin() as connection:
         await set_anchor(connection, tenant, life.anchor, now)
         await start_subscription(connection, tenant.id, plan, now)
@@ -126,8 +126,8 @@ class _Story:
         # What was to come after a trial is no more
         self.life.standings = [one for one in self.life.standings if one.since < at]
         goes_on = self.plan == plan and self.trial_until is not None and at < self.trial_until
-        if plan == "team" and "team" not in self.had:
-            self.trial_until, goes_on = at + timedelta(days=14), True
+        if plan in TRIALS and plan not in self.had:
+            self.trial_until, goes_on = at + timedelta(days=TRIALS[plan]), True
         elif not goes_on or self.paused:
             goes_on, self.trial_until = False, None
         self.life.standings.append(Standing(at, plan, seats, goes_on))
@@ -138,7 +138,7 @@ class _Story:
 
     def stop(self, at: datetime, *, paused: bool) -> None:
         self.life.standings = [one for one in self.life.standings if one.since < at]
-        self.life.standings.append(Standing(at, None))
+        self.life.standings.append(Standing(at, None, paused=paused))
         self.trial_until = None
         self.paused = paused
         if not paused:
@@ -165,7 +165,8 @@ async def _act(
             await cancel(connection, tenant.id, SubscriptionCancel(when="now"), now)
             story.stop(at, paused=False)
         else:
-            plan, seats = dice.one_of("free", "metered", "team", "team"), 1 + dice.below(9)
+            plan = dice.one_of("free", "metered", "team", "team", "yearly", "yearly", "yearly")
+            seats = 1 + dice.below(9)
             wanted = SubscriptionChange(plan=plan, seats=seats)
             await change_plan(connection, tenant.id, wanted, now)
             story.subscribe(at, plan, seats)
@@ -175,18 +176,25 @@ async def test_every_bill_of_the_year_is_what_brute_force_makes_of_it(
     database: Database, lived: list[tuple[Tenant, Life]]
 ) -> None:
     wrong: list[object] = []
-    asked = Fraction(0)
+    asked = given_back = renewed = Fraction(0)
     for tenant, life in lived:
-        for start, end in life.periods(YEAR):
+        periods = life.periods(YEAR)
+        if life.at(periods[-1][1]).plan == "yearly":
+            periods += life.periods(YEAR + 1)  # in which its year begins again
+        for start, end in periods:
             async with database.begin() as connection:
                 period = await period_at(connection, tenant, start + (end - start) / 2)
                 assert (period.start, period.end) == (start, end), (life.zone, life.anchor)
                 rated = (await metered_period(connection, tenant, period)).rate()
             by_hand = life.bill(start, end)
-            asked += by_hand
+            asked += max(by_hand, Fraction(0))
+            given_back += min(by_hand, Fraction(0))
+            renewed += by_hand if start.year > YEAR else 0
             if Fraction(rated.total) != by_hand:
                 wrong.append(
                     (tenant.id, life.zone, life.anchor, start, rated.total, float(by_hand))
                 )
     assert wrong == []
     assert asked > 10_000  # the tenants did something
+    assert given_back < -5_000
+    assert renewed > 5_000
