@@ -37,7 +37,8 @@ _ROUNDING: Final = decimal.Context(prec=120, traps=[decimal.InvalidOperation])
 FRACTION_DIGITS: Final = 24
 """Decimals kept of a prorated amount, which need not end. With at most 12 decimals in a price and
 under 2**22 seconds in a period, an amount that is not exactly half a cent is further from it than
-``10**-19``, so cutting at 24 never changes what the line rounds to."""
+``10**-19``; with two years of a fee in one sum, whose quarter hours have a common multiple under
+2**31, than ``10**-22``. So cutting at 24 never changes what the line rounds to."""
 
 
 @contextmanager

@@ -6,6 +6,7 @@ from calendar import monthrange
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from fractions import Fraction
+from functools import lru_cache
 from typing import Final
 from zoneinfo import ZoneInfo
 
@@ -32,12 +33,7 @@ class PlanYears:
         A time that clocks skip is taken as where they would have been, the first of one that they
         repeat.
         """
-        if number == 0:
-            return self.since
-        local = self.since.astimezone(ZoneInfo(self.time_zone))
-        year = local.year + number
-        day = min(local.day, monthrange(year, local.month)[1])
-        return quarter_hour_of(local.replace(year=year, day=day, fold=0))
+        return _start(self.since, self.time_zone, number)
 
     def passed(self, moment: datetime, *, by_day: bool = False) -> Fraction:
         """Return how many years are over at a moment: whole ones, and the part of the running one.
@@ -55,3 +51,13 @@ class PlanYears:
             first, now, last = (one.astimezone(zone).date() for one in (start, moment, end))
             return number + Fraction((now - first).days, (last - first).days)
         return number + Fraction((moment - start) // _SECOND, (end - start) // _SECOND)
+
+
+@lru_cache(maxsize=4096)  # a forecast asks for the same ones thousands of times
+def _start(since: datetime, time_zone: str, number: int) -> datetime:
+    if number == 0:
+        return since
+    local = since.astimezone(ZoneInfo(time_zone))
+    year = local.year + number
+    day = min(local.day, monthrange(year, local.month)[1])
+    return quarter_hour_of(local.replace(year=year, day=day, fold=0))

@@ -103,8 +103,8 @@ class Contract(Answer):
 class Coupon(Wire):
     """Takes ``percent``, or ``amount`` of ``currency``, off bills, for ``periods`` (null: all).
 
-    ``plans`` limits it to what those plans ask for. It can be redeemed ``max_redemptions`` times,
-    once a tenant, until ``redeem_by``.
+    ``plans`` limits it to what those plans ask for. Of a yearly fee, it is on each period's part.
+    It can be redeemed ``max_redemptions`` times, once a tenant, until ``redeem_by``.
     """
 
     id: Id

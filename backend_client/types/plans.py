@@ -93,7 +93,8 @@ class IncludedPool(Wire):
 class Discount(Wire):
     """Takes ``percent`` or, once a period, ``amount`` off ``charges`` (null for all of the plan).
 
-    A discount never takes off more than there is.
+    A discount never takes off more than there is. Of a yearly fee, a percentage comes off what is
+    asked for or given back, an amount off the part of its year that the period is.
     """
 
     id: Id
@@ -183,6 +184,7 @@ class PlanDefinition(Wire):
     """A plan version's content. Immutable once published.
 
     ``minimum`` is the least that a period on the plan costs, after discounts; prorated like a fee.
+    A yearly fee counts towards it with the part of its year that the period is.
     Only the operator puts a tenant on a plan that is ``by_contract``. With ``prepaid`` each call is
     paid from the wallet when it is made. A tenant's first subscription to the plan begins with
     ``trial_days`` on trial; then it goes on, or with ``trial_ends`` the catalog's default plan

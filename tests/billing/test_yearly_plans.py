@@ -10,7 +10,7 @@ import pytest
 from sqlalchemy import select
 
 from backend.billing.catalog import apply_catalog
-from backend.billing.migrations import migrate_plan
+from backend.billing.migrations import diff_versions, migrate_plan
 from backend.billing.periods import period_at, set_anchor
 from backend.billing.spend import metered_period, spend_report, spend_version
 from backend.billing.stretches import plan_stretches
@@ -226,6 +226,12 @@ async def test_a_version_by_the_year_is_seen_before_tenants_are_moved_to_it(
     await start(database, tenant, "monthly")
     by_year = {"id": "monthly", "name": "Monthly", "charges": [FEE]}
     await publish(database, *PLANS[:-1], by_year)
+    async with database.begin() as connection:
+        changes = (await diff_versions(connection, "monthly", 1, 2)).changes
+    assert [(one.path, one.before, one.after) for one in changes] == [
+        ("charges.fee.price", "31", "365"),
+        ("charges.fee.cadence", "month", "year"),
+    ]
     now = datetime(2026, 5, 10, tzinfo=UTC)
     asked = MigrationRequest(at=now, preview=True)
     page = await migrate_plan(database, "monthly", asked, now, cursor=None, limit=10)
