@@ -8,7 +8,6 @@ from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from backend.accounts.pages import Cursor, page_of
-from backend.errors import InvalidInput
 from backend.storage.tables import corrections, users
 from backend_client.types.common import Page
 from backend_client.types.corrections import Correction, EventReference
@@ -37,10 +36,7 @@ async def list_corrections(
     if event is not None:
         query = query.where(corrections.c.event_id == event)
     if cursor is not None:
-        after = Cursor.read(cursor)
-        if not after.isdecimal():
-            raise InvalidInput("The cursor is not one of this list.")
-        query = query.where(corrections.c.sequence < int(after))
+        query = query.where(corrections.c.sequence < Cursor.read_number(cursor))
     rows = (await connection.execute(query)).mappings().all()
     page = page_of(list(rows), limit, lambda row: str(row["sequence"]))
     return Page(

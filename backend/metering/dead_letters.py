@@ -45,7 +45,7 @@ class DeadLetters:
 
     async def page(self, *, cursor: str | None, limit: int) -> Page[DeadLetter]:
         """Return a page, oldest first."""
-        after = 0 if cursor is None else _number(Cursor.read(cursor))
+        after = 0 if cursor is None else Cursor.read_number(cursor)
         found = [_summary(letter) async for letter in self._letters(after, limit + 1)]
         return page_of(found, limit, lambda letter: str(letter.sequence))
 
@@ -122,13 +122,6 @@ def _nats() -> Iterator[None]:
 
 def _no_such() -> NotFound:
     return NotFound("There is no such dead letter; it was replayed or discarded, or never was.")
-
-
-def _number(text: str) -> int:
-    try:
-        return int(text)
-    except ValueError:
-        raise InvalidInput("The cursor is not one of this list.") from None
 
 
 def _events(letter: RawStreamMsg) -> list[AcceptedEvent] | None:

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 
 import msgspec
+from pydantic import TypeAdapter, ValidationError
 from sqlalchemy import ColumnElement, RowMapping, Text, and_, cast, select, tuple_
 from sqlalchemy.dialects.postgresql import ARRAY
 from sqlalchemy.ext.asyncio import AsyncConnection
@@ -14,12 +15,13 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from backend.accounts.pages import Cursor
 from backend.errors import InvalidInput
 from backend.storage.tables import events
-from backend_client.types.common import Page
+from backend_client.types.common import Instant, Page
 from backend_client.types.events import StoredEvent
 from backend_client.types.problems import FieldError
 
 _Place = tuple[datetime, str, str]
 _places = msgspec.json.Decoder(_Place)
+_instant = TypeAdapter(Instant)
 _KEY = (events.c.time, events.c.source, events.c.id)
 
 
@@ -125,7 +127,8 @@ def _write(last: StoredEvent) -> str:
 def _read(cursor: str) -> _Place:
     try:
         place: _Place = _places.decode(Cursor.read(cursor))
-    except msgspec.DecodeError:
+        _instant.validate_python(place[0])
+    except (msgspec.DecodeError, ValidationError):
         raise InvalidInput(
             "The cursor is not one that a page gave.",
             errors=[FieldError(field="cursor", detail="use next_cursor of the page before")],

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from datetime import UTC
+from datetime import UTC, datetime
 from decimal import Decimal
 from typing import Annotated, Generic, TypeVar
 
 from pydantic import AfterValidator, AwareDatetime, BaseModel, ConfigDict, Field, PlainSerializer
+from pydantic_core import PydanticCustomError
 
 
 def plain(value: Decimal) -> str:
@@ -15,10 +16,20 @@ def plain(value: Decimal) -> str:
     return text.rstrip("0").rstrip(".") if "." in text else text
 
 
+_YEARS = range(1900, 9000)
+"""With room on both sides, so that every time zone and every sum of days has such a moment too."""
+
+
+def _utc(value: datetime) -> datetime:
+    if value.year not in _YEARS:
+        raise PydanticCustomError("out_of_range", "Is no time in the years 1900 to 8999")
+    return value.astimezone(UTC)
+
+
 Exact = Annotated[Decimal, PlainSerializer(plain, return_type=str, when_used="json")]
 """A decimal that crosses the wire as a string, so that no digit is lost to a float."""
 
-Instant = Annotated[AwareDatetime, AfterValidator(lambda value: value.astimezone(UTC))]
+Instant = Annotated[AwareDatetime, AfterValidator(_utc)]
 """A moment in UTC; RFC 3339 on the wire. A time without an offset is refused."""
 
 Currency = Annotated[str, Field(pattern=r"^[A-Z]{3}$", description="ISO 4217 code")]

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from decimal import Decimal
 from typing import Annotated, Final, Literal
 
-from pydantic import Field, StringConstraints
+from pydantic import AfterValidator, Field, StringConstraints
 
 from backend_client.types.common import Answer, Exact, Instant, Wire
 
@@ -26,7 +27,18 @@ Name = Annotated[
 # No NUL and no lone surrogate: PostgreSQL can't keep them, and the event would be taken in vain.
 LabelValue = Annotated[str, StringConstraints(max_length=200, pattern=r"^[^\x00-\x1f\x7f]*$")]
 MeterName = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9_]{0,62}$")]
-Quantity = Annotated[Exact, Field(ge=0, max_digits=30, decimal_places=9, allow_inf_nan=False)]
+
+
+def _no_power_of_zero(value: Decimal) -> Decimal:
+    # "0e999999999" is within any bound on digits, and no database takes it as it is written
+    return value if value else Decimal(0)
+
+
+Quantity = Annotated[
+    Exact,
+    Field(ge=0, max_digits=30, decimal_places=9, allow_inf_nan=False),
+    AfterValidator(_no_power_of_zero),
+]
 
 
 class UsageData(Wire):

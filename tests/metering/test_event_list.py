@@ -11,6 +11,7 @@ from typing import Any
 import httpx
 import pytest
 
+from backend.accounts.pages import Cursor
 from backend.metering.counting import count_events
 from backend.metering.events import AcceptedEvent
 from backend.storage.database import Database
@@ -107,9 +108,13 @@ async def test_events_are_filtered(
     [
         ({"cursor": "nonsense"}, "cursor"),
         ({"cursor": "WzFd"}, "cursor"),
+        ({"cursor": Cursor.write('["2026-03-01T00:00:00","a","1"]')}, "cursor"),
+        ({"cursor": Cursor.write('["0001-01-01T00:00:00+14:00","a","1"]')}, "cursor"),
         ({"label": "team"}, "label.0"),
         ({"limit": "1000"}, "limit"),
         ({"start": "yesterday"}, "start"),
+        ({"start": "0001-01-01T00:00:00+14:00"}, "start"),
+        ({"end": "9999-12-31T23:59:59Z"}, "end"),
     ],
 )
 async def test_a_list_that_can_not_be_names_the_field(

@@ -217,6 +217,8 @@ async def test_the_etag_changes_when_usage_does(api: httpx.AsyncClient, database
             "granularity",
         ),
         ({"start": "2026-05-02T00:00:00"}, "start"),
+        ({"start": "0001-01-01T00:00:00+14:00"}, "start"),
+        ({"end": "9999-12-31T23:59:59-14:00"}, "end"),
         ({"granularity": "fortnight"}, "granularity"),
         ({"group_by": "colour"}, "group_by.0"),
     ],

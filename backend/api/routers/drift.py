@@ -29,7 +29,7 @@ async def get_drift(
 ) -> DriftReport:
     """Compare what providers reported with what was counted here, by model and day."""
     until = end or datetime.now(UTC).date() + timedelta(days=1)
-    since = start or until - timedelta(days=30)
+    since = start or until - min(timedelta(days=30), until - date.min)
     if not timedelta(0) < until - since <= timedelta(days=_LONGEST_DAYS):
         raise InvalidInput(
             f"A question spans one day to {_LONGEST_DAYS}.",

@@ -7,7 +7,6 @@ from datetime import datetime
 from typing import Annotated
 
 from fastapi import APIRouter, Depends, Header, Query, Request
-from pydantic import AwareDatetime
 from starlette.responses import StreamingResponse
 
 from backend.accounts.principal import Permission, Principal
@@ -23,7 +22,7 @@ from backend.api.labels import LabelFilter, label_values
 from backend.errors import FareboxError, InvalidInput
 from backend.metering.event_list import EventQuestion, list_events
 from backend.metering.tail import MOST_SECONDS
-from backend_client.types.common import Page
+from backend_client.types.common import Instant, Page
 from backend_client.types.events import StoredEvent
 from backend_client.types.problems import FieldError
 
@@ -33,8 +32,8 @@ Reader = Annotated[Principal, Depends(needs(Permission.USAGE_READ))]
 
 
 async def _asked(
-    start: AwareDatetime | None = None,
-    end: Annotated[AwareDatetime | None, Query(description="Exclusive")] = None,
+    start: Instant | None = None,
+    end: Annotated[Instant | None, Query(description="Exclusive")] = None,
     source: Annotated[tuple[str, ...], Query()] = (),
     event_id: Annotated[tuple[str, ...], Query(alias="id")] = (),
     application: Annotated[tuple[str, ...], Query()] = (),

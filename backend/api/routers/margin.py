@@ -6,11 +6,11 @@ from datetime import UTC, datetime
 from typing import Annotated, Literal
 
 from fastapi import APIRouter, Depends, Query, Response
-from pydantic import AwareDatetime
 
 from backend.accounts.principal import Permission, Principal
 from backend.api.dependencies import PageCursor, PageLimit, ServicesNow, needs
 from backend.billing.margin import margin_csv, margin_report
+from backend_client.types.common import Instant
 from backend_client.types.reconciliation import MarginReport
 
 router = APIRouter(tags=["operator"])
@@ -25,7 +25,7 @@ async def get_margin(
     services: ServicesNow,
     caller: Annotated[Principal, Depends(needs(Permission.OPERATE))],
     at: Annotated[
-        AwareDatetime | None, Query(description="In the billing periods that hold this; now")
+        Instant | None, Query(description="In the billing periods that hold this; now")
     ] = None,
     answer_format: Annotated[Literal["json", "csv"], Query(alias="format")] = "json",
     cursor: PageCursor = None,

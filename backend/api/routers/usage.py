@@ -6,7 +6,6 @@ from datetime import UTC, datetime, timedelta
 from typing import Annotated, Literal
 
 from fastapi import APIRouter, Depends, Header, Query, Response
-from pydantic import AwareDatetime
 
 from backend.accounts.principal import Permission, Principal
 from backend.accounts.tenants import find_tenant
@@ -16,6 +15,7 @@ from backend.errors import InvalidInput
 from backend.metering.labels import require_declared
 from backend.metering.usage import UsageQuestion, usage_csv, usage_report, usage_version
 from backend.pricing.periods import billing_period
+from backend_client.types.common import Instant
 from backend_client.types.problems import FieldError
 from backend_client.types.usage import Granularity, UsageDimension, UsageReport
 
@@ -39,11 +39,9 @@ async def get_usage(
     services: ServicesNow,
     caller: Annotated[Principal, Depends(needs(Permission.USAGE_READ))],
     response: Response,
-    start: Annotated[
-        AwareDatetime | None, Query(description="The billing period's if none")
-    ] = None,
+    start: Annotated[Instant | None, Query(description="The billing period's if none")] = None,
     end: Annotated[
-        AwareDatetime | None, Query(description="Exclusive; the newest event's if none")
+        Instant | None, Query(description="Exclusive; the newest event's if none")
     ] = None,
     granularity: Granularity = Granularity.DAY,
     group_by: Annotated[tuple[UsageDimension, ...], Query()] = (),
