@@ -201,6 +201,9 @@ RESULT = "data[0].results[0]"
         (f"{RESULT}.object", "organization.usage.vector_stores.result", "no usage by model"),
         ("data[0].start_time", 1_759_622_400_000, "milliseconds"),
         ("data[0].start_time", "yesterday", "no RFC 3339 time"),
+        ("data[0].start_time", "0001-01-01T00:00:00+14:00", "not a day on which"),
+        ("data[0].end_time", "9999-12-31T23:59:59-14:00", "not a day on which"),
+        ("data[0].end_time", 10**40, "milliseconds"),
         ("data[0].start_time", 86_400, "not a day on which"),
         ("data[0].start_time", 1_759_622_401 + 86_400, "ends before it starts"),
         ("data[0].start_time", 1_759_622_399, "longer than the day"),
@@ -218,6 +221,22 @@ def test_a_member_that_is_not_understood_is_named(path: str, value: Any, said: s
     assert refused.value.errors[0].field == path
 
 
+def test_a_name_that_is_there_twice_is_refused_where_it_stands() -> None:
+    content = json.dumps(openai_usage({})).replace(
+        '"input_tokens": ', '"input_tokens": 7, "input_tokens": '
+    )
+    with pytest.raises(UnreadableExport, match=r"input_tokens: is there twice") as refused:
+        read(content.encode())
+    assert refused.value.errors[0].field == f"{RESULT}.input_tokens"
+
+
+def test_what_only_json_can_say_is_refused_in_words_that_can_be_sent() -> None:
+    for path, value in ((f"{RESULT}.\ud800", 1), (f"{RESULT}.model", "\ud800")):
+        with pytest.raises(UnreadableExport) as refused:
+            read(changed(path, value))
+        assert "ud800" in refused.value.detail.encode().decode()
+
+
 def test_a_member_may_be_ignored_by_its_name() -> None:
     page = changed(f"{RESULT}.input_video_tokens", 5)
     assert len(read(page, ignore_fields=["input_video_tokens"])[1].sums) == 4
@@ -230,7 +249,7 @@ def test_a_member_may_be_ignored_by_its_name() -> None:
     [
         (b"", "line 1", "known by them"),
         (b'{"object": "page",\n "data": [}', "line 2", "no JSON"),
-        (b'{"object": "page",\n "data": [', "line 2", "truncated"),
+        (b'{"object": "page",\n "data": [', "line 2", "no JSON"),
         ('{"object": "page"}'.encode("utf-16"), "line 1", "known by them"),
         (b'{"object": "caf\xe9"}', "line 1", "not UTF-8"),
         (b"[" * 100_000, "line 1", "nests too deep"),
@@ -256,6 +275,10 @@ HEAD = "Date,Model,In,Out,Team"
         (f"{HEAD}\n2025-10-05,m,1,2,x\n2025-10-05,m,-1,2,x\n", "line 3, In", "negative"),
         (f"{HEAD}\n2025-10-05,m,nan,2,x\n", "line 2, In", "not a number"),
         (f"{HEAD}\n2025-10-05,m,1e400,2,x\n", "line 2, In", "larger than any"),
+        (f"{HEAD}\n2025-10-05,m,1e999999999,2,x\n", "line 2, In", "larger than any"),
+        (f"{HEAD}\n2025-10-05,m,1e-999999999,2,x\n", "line 2, In", "more than 18 decimals"),
+        (f"{HEAD}\n2025-10-05,m,{'9' * 5_000},2,x\n", "line 2, In", "not a number"),
+        (f"{HEAD}\n0001-01-01T00:00:00+14:00,m,1,2,x\n", "line 2, Date", "not a day on which"),
         (f"{HEAD}\n2025-10-05,m,1 000,2,x\n", "line 2, In", "not a number"),
         (f"{HEAD}\n05/10/2025,m,1,2,x\n", "line 2, Date", "no RFC 3339 time"),
         (f"{HEAD}\n2025-10-05T10:00:00,m,1,2,x\n", "line 2, Date", "no offset"),
@@ -269,6 +292,7 @@ HEAD = "Date,Model,In,Out,Team"
         (HEAD.encode() + b"\n2025-10-05,caf\xe9,1,2,x\n", "line 2", "not UTF-8"),
         (HEAD.encode() + b"\n2025-10-05,m\0,1,2,x\n", "line 2", "zero byte"),
         (HEAD + "\n" + "x" * 100_000, "line 2", "longer than"),
+        (HEAD + "\n" + '"\n",' * 20_000, "line 16386", "a row longer than"),
     ],
 )
 def test_a_line_that_is_not_understood_is_named(

@@ -6,7 +6,7 @@ import csv
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import date
 from decimal import Decimal
-from typing import IO, Final
+from typing import IO, Final, Self
 
 from backend.metering.reconciliation.reading import (
     Export,
@@ -34,7 +34,8 @@ def read_rows(
 
     ``known`` and ``ignored`` are the columns that may be there, ``needed`` those that must.
     """
-    reader = csv.reader(_lines(file), delimiter=delimiter, strict=True)
+    lines = _Lines(file)
+    reader = csv.reader(lines, delimiter=delimiter, strict=True)
     header: list[str] | None = None
     while True:
         try:
@@ -42,6 +43,7 @@ def read_rows(
         except csv.Error as error:
             raise UnreadableExport(f"line {reader.line_num}", f"is no CSV: {error}") from error
         where = f"line {reader.line_num}"
+        lines.begin_row()
         if cells is None:
             break
         if header is None:
@@ -82,23 +84,42 @@ def _header(
     return names
 
 
-def _lines(file: IO[bytes]) -> Iterator[str]:
-    """Yield lines of UTF-8; one that is longer than any row is refused before it is held."""
-    number_of = 0
-    while line := file.readline(MAX_LINE_BYTES + 1):
-        number_of += 1
-        if len(line) > MAX_LINE_BYTES:
-            raise UnreadableExport(f"line {number_of}", f"is longer than {MAX_LINE_BYTES:,} bytes")
-        if number_of == 1:
+class _Lines:
+    """Lines of UTF-8, for rows of bounded size: a cell in quotation marks may go over many."""
+
+    def __init__(self, file: IO[bytes]) -> None:
+        self._file = file
+        self._number = 0
+        self._row_bytes = 0
+
+    def __iter__(self) -> Self:
+        return self
+
+    def __next__(self) -> str:
+        """Return the next line; what is longer than any row is refused before it is held."""
+        line = self._file.readline(MAX_LINE_BYTES + 1)
+        if not line:
+            raise StopIteration
+        self._number += 1
+        self._row_bytes += len(line)
+        if self._row_bytes > MAX_LINE_BYTES:
+            what = "is longer" if len(line) > MAX_LINE_BYTES else "goes on with a row longer"
+            raise self._refusal(f"{what} than {MAX_LINE_BYTES:,} bytes")
+        if self._number == 1:
             line = line.removeprefix(b"\xef\xbb\xbf")
         if b"\0" in line:
-            raise UnreadableExport(f"line {number_of}", "holds a zero byte: this is not UTF-8 text")
+            raise self._refusal("holds a zero byte: this is not UTF-8 text")
         try:
-            yield line.decode()
+            return line.decode()
         except UnicodeDecodeError as error:
-            raise UnreadableExport(
-                f"line {number_of}", f"is not UTF-8 (byte {error.start + 1} of it)"
-            ) from error
+            raise self._refusal(f"is not UTF-8 (byte {error.start + 1} of it)") from error
+
+    def begin_row(self) -> None:
+        """Say that a row is whole and another begins with the next line."""
+        self._row_bytes = 0
+
+    def _refusal(self, detail: str) -> UnreadableExport:
+        return UnreadableExport(f"line {self._number}", detail)
 
 
 def read_mapped(export: Export, file: IO[bytes], mapping: CsvMapping) -> None:

@@ -2,22 +2,20 @@
 
 from __future__ import annotations
 
-import re
+import json
 from collections.abc import Callable, Sequence
 from typing import IO, Final
 from zoneinfo import ZoneInfo
 
-import msgspec
-
 from backend.metering.reconciliation import anthropic_export, openai_export
 from backend.metering.reconciliation.csv_export import read_mapped, read_rows
-from backend.metering.reconciliation.reading import Export, UnreadableExport
+from backend.metering.reconciliation.reading import Export, UnreadableExport, object_of
 from backend_client.types.reconciliation import ExportFormat, ReconciliationOptions
 
 MAX_JSON_BYTES: Final = 32 * 1024 * 1024
 """A JSON document is read whole; CSV is not, and may be of any size."""
 
-_decoder = msgspec.json.Decoder(float_hook=str)  # digit by digit, without a float between
+_MOST_DIGITS: Final = 64  # Python takes its time over more, and no quantity has them
 _READ_JSON: Final[dict[ExportFormat, Callable[[Export, Sequence[object], Sequence[str]], None]]] = {
     ExportFormat.OPENAI_USAGE_JSON: openai_export.read_usage,
     ExportFormat.OPENAI_COSTS_JSON: openai_export.read_costs,
@@ -59,22 +57,24 @@ def _document(file: IO[bytes]) -> object:
         raise UnreadableExport(
             "line 1", f"a JSON export of more than {MAX_JSON_BYTES:,} bytes; split it by month"
         )
-    content = content.removeprefix(b"\xef\xbb\xbf")
     try:
-        return _decoder.decode(content)
+        return json.loads(
+            content.decode("utf-8-sig"),
+            parse_int=_whole,
+            parse_float=str,  # digit by digit, without a float between
+            parse_constant=str,  # NaN and the like, refused where they stand
+            object_pairs_hook=object_of,
+        )
     except UnicodeDecodeError as error:
         raise UnreadableExport("line 1", f"the file is not UTF-8: {error.reason}") from error
-    except msgspec.DecodeError as error:
-        raise UnreadableExport(_line(content, str(error)), f"is no JSON: {error}") from error
+    except json.JSONDecodeError as error:
+        raise UnreadableExport(f"line {error.lineno}", f"is no JSON: {error.msg}") from error
     except RecursionError as error:
         raise UnreadableExport("line 1", "the JSON nests too deep") from error
 
 
-def _line(content: bytes, told: str) -> str:
-    found = re.search(r"\(byte (\d+)\)", told)
-    until = int(found[1]) if found else len(content)
-    lines = content.count(b"\n", 0, until)
-    return f"line {lines + 1}"
+def _whole(digits: str) -> int | str:
+    return int(digits) if len(digits) <= _MOST_DIGITS else digits
 
 
 def _pages(document: object) -> list[object]:

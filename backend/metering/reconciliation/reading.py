@@ -6,7 +6,8 @@ of a JSON member (``data[0].results[2].input_tokens``), and what is wrong there.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Mapping
+from collections import Counter
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal, InvalidOperation
@@ -24,6 +25,7 @@ MAX_ENTRIES: Final = 200_000
 _MAX_UNITS: Final = 18  # digits before the point: a quintillion
 _MAX_DECIMALS: Final = 18
 _FIRST_DAY: Final = date(2015, 1, 1)  # no provider sold tokens before
+_YEARS: Final = range(1970, 2100)  # every zone has a day for these, and a day before
 
 
 class UnreadableExport(InvalidInput):
@@ -32,6 +34,10 @@ class UnreadableExport(InvalidInput):
     code, title = "unreadable_export", "The export can't be read"
 
     def __init__(self, where: str, detail: str) -> None:
+        # Half a surrogate pair, which a file may hold, can be told but not sent
+        where, detail = (
+            text.encode("utf-8", "backslashreplace").decode() for text in (where, detail)
+        )
         super().__init__(f"{where}: {detail}.", errors=[FieldError(field=where, detail=detail)])
 
 
@@ -135,6 +141,8 @@ def number(where: str, given: object, *, whole: bool = False) -> Decimal:
         raise UnreadableExport(where, f"{_shown(given)} is not a number")
     if value < 0:
         raise UnreadableExport(where, f"{_shown(given)} is negative")
+    if not value:
+        return Decimal(0)
     exponent = value.as_tuple().exponent
     if value.adjusted() >= _MAX_UNITS or not isinstance(exponent, int):
         raise UnreadableExport(where, f"{_shown(given)} is larger than any quantity can be")
@@ -147,7 +155,7 @@ def number(where: str, given: object, *, whole: bool = False) -> Decimal:
 
 def _cut(where: str, value: Decimal, given: object) -> Decimal:
     """Drop zeros after the decimals that count; OpenAI's CSV writes twenty of them."""
-    shorter = value.normalize()
+    shorter = value.normalize() if value.adjusted() >= -_MAX_DECIMALS else value
     exponent = shorter.as_tuple().exponent
     if isinstance(exponent, int) and exponent < -_MAX_DECIMALS:
         raise UnreadableExport(where, f"{_shown(given)} has more than {_MAX_DECIMALS} decimals")
@@ -177,8 +185,24 @@ def instant(where: str, given: object) -> datetime:
             raise UnreadableExport(where, f"{_shown(given)} is no RFC 3339 time") from None
         if moment.tzinfo is None:
             raise UnreadableExport(where, f"{_shown(given)} has no offset from UTC")
+        if moment.year not in _YEARS:
+            raise UnreadableExport(where, f"{moment.date()} is not a day on which tokens were sold")
         return moment
     raise UnreadableExport(where, f"{_shown(given)} is no time")
+
+
+class _Ambiguous(dict[str, object]):
+    """An object that holds a name twice."""
+
+    def __init__(self, pairs: Sequence[tuple[str, object]]) -> None:
+        super().__init__(pairs)
+        self.name = Counter(name for name, _ in pairs).most_common(1)[0][0]
+
+
+def object_of(pairs: Sequence[tuple[str, object]]) -> dict[str, object]:
+    """Make a JSON object that ``members`` refuses if a name is in it twice."""
+    made = dict(pairs)
+    return made if len(made) == len(pairs) else _Ambiguous(pairs)
 
 
 def members(
@@ -187,6 +211,8 @@ def members(
     """Return an object whose every member is known or was told to be ignored."""
     if not isinstance(given, dict):
         raise UnreadableExport(where or "line 1", f"{_shown(given)} is not an object")
+    if isinstance(given, _Ambiguous):
+        raise UnreadableExport(f"{where}.{given.name}".lstrip(".")[:200], "is there twice")
     for name in given:
         if name not in known and name not in ignored:
             raise UnreadableExport(
