@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict, dataclass
 from itertools import islice
 from pathlib import Path
@@ -34,14 +34,16 @@ class ImportCount:
 class EventImport:
     """One file's way into Farebox.
 
-    What was acknowledged is written down under the file's content, so that a second run goes on
-    behind it. Were that lost, events' identities still keep them from counting twice.
+    What was acknowledged is written down under the file's content and ``scope``, so that a second
+    run goes on behind it. Were that lost, events' identities still keep them from counting twice.
+    ``scope`` is all else that makes it the same import: where it goes, and for whom.
     """
 
-    def __init__(self, path: Path, journals: Path, refused: Path) -> None:
+    def __init__(self, path: Path, journals: Path, refused: Path, scope: Sequence[str]) -> None:
         self._path = path
         self._journals = journals
         self._refused = refused
+        self._scope = scope
         self._first_refusals: list[str] = []
         self._resumed_after = 0
         self.count = ImportCount()
@@ -60,7 +62,7 @@ class EventImport:
             InvalidInput: the file can't be read (further). What came before is sent.
             Unavailable: the API stopped taking events; run it again later.
         """
-        journal = self._journals / f"{_digest(self._path)}.json"
+        journal = self._journals / f"{_digest(self._path, self._scope)}.json"
         if again:
             journal.unlink(missing_ok=True)
         if journal.exists():
@@ -149,10 +151,11 @@ def _batches(rows: Iterator[FileRow]) -> Iterator[list[FileRow]]:
         yield batch
 
 
-def _digest(path: Path) -> str:
+def _digest(path: Path, scope: Sequence[str]) -> str:
     try:
         with path.open("rb") as file:
-            return hashlib.file_digest(file, "sha256").hexdigest()
+            content = hashlib.file_digest(file, "sha256").hexdigest()
+        return hashlib.sha256(json.dumps([content, *scope]).encode()).hexdigest()
     except OSError as error:
         raise InvalidInput(f"{path} can't be read: {error.strerror or error}.") from error
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from dataclasses import asdict
 from pathlib import Path
 from typing import Annotated
 
@@ -45,8 +46,12 @@ def import_file(
     """Send a file of events. Harmless to repeat; after an interruption it goes on where it was."""
     settings = running_settings()
     defaults = Defaults(source=source, subject=tenant, application=application)
+    scope = [
+        settings.database_url or "",
+        *(f"{name}={value}" for name, value in asdict(defaults).items() if value is not None),
+    ]
     journal = EventImport(
-        path, settings.home / "imports", refused or path.with_name(f"{path.name}.refused")
+        path, settings.home / "imports", refused or path.with_name(f"{path.name}.refused"), scope
     )
     asyncio.run(_send(settings, EventFile(path, defaults), journal, again=again))
     for line in journal.told():

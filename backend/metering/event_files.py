@@ -18,19 +18,19 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from decimal import Decimal
 from pathlib import Path
-from typing import IO, Any, Final, Literal, cast
+from typing import IO, Any, Final, Literal, Self, cast
 
 import msgspec
 import pyarrow
-import pyarrow.parquet
 from pydantic import ValidationError
 
 from backend.errors import InvalidInput
+from backend.metering.parquet_rows import ParquetRows
 from backend_client.types.events import UsageEvent
 
 MAX_LINE_BYTES: Final = 1024 * 1024
-_CHUNK_BYTES = 64 * 1024
-_PARQUET_ROWS = 2_000
+_CHUNK_BYTES = 512 * 1024
+_SHOWN = 200  # of what stands where an id or a name belongs
 
 FileFormat = Literal["csv", "ndjson", "parquet"]
 
@@ -129,7 +129,7 @@ class EventFile:
     def _text(self) -> Iterator[IO[bytes]]:
         path = self._path
         try:
-            with path.open("rb") as raw:
+            with path.open("rb", buffering=_CHUNK_BYTES) as raw:
                 self._file, self.total = raw, path.stat().st_size
                 if path.name.lower().endswith(".gz"):
                     yield cast(IO[bytes], gzip.GzipFile(fileobj=raw))
@@ -143,18 +143,18 @@ class EventFile:
     def _parquet_rows(self) -> Iterator[FileRow]:
         path = self._path
         try:
-            with pyarrow.parquet.ParquetFile(path) as file:
-                self.total = file.metadata.num_rows
-                _check_columns(path, file.schema_arrow.names, self._defaults)
-                for batch in file.iter_batches(batch_size=_PARQUET_ROWS):
-                    for named in batch.to_pylist():
-                        self._rows_read += 1
-                        yield _flat_row(self._rows_read, named, self._defaults)
+            with ParquetRows(path) as rows:
+                self.total = rows.count
+                _check_columns(path, rows.columns, self._defaults)
+                for named in rows:
+                    self._rows_read += 1
+                    yield _flat_row(self._rows_read, named, self._defaults)
         except pyarrow.ArrowException as error:
-            first = str(error).splitlines()[0]
+            first = str(error).partition("\n")[0].rstrip(".")
             raise InvalidInput(f"{path.name} can't be read as Parquet: {first}.") from error
         except OSError as error:
-            raise InvalidInput(f"{path} can't be read: {error.strerror or error}.") from error
+            told = (error.strerror or str(error)).rstrip(".")
+            raise InvalidInput(f"{path} can't be read: {told}.") from error
 
 
 def _lines(file: IO[bytes]) -> Iterator[bytes | None]:
@@ -184,7 +184,7 @@ def _read_ndjson(
 def _json_row(number: int, line: bytes, defaults: Defaults) -> FileRow:
     try:
         member = _decoder.decode(line.removeprefix(b"\xef\xbb\xbf"))
-    except (msgspec.DecodeError, UnicodeDecodeError, ValueError) as error:
+    except (msgspec.DecodeError, RecursionError, ValueError) as error:
         return FileRow(number, detail=f"not JSON: {error}")
     if not isinstance(member, dict):
         return FileRow(number, detail="not an event: an object was expected")
@@ -196,13 +196,16 @@ def _json_row(number: int, line: bytes, defaults: Defaults) -> FileRow:
 
 
 def _read_csv(path: Path, lines: Iterator[bytes | None], defaults: Defaults) -> Iterator[FileRow]:
-    reader = csv.reader(_csv_text(path, lines), strict=True)
+    text = _CsvText(path, lines)
+    reader = csv.reader(text, strict=True)
     try:
         header = next(reader, None)
         if header is None:
             raise InvalidInput(f"{path.name} is empty: its first line should name the columns.")
         _check_columns(path, header, defaults)
+        text.begin_row()
         for cells in reader:
+            text.begin_row()
             if not cells:
                 continue
             if len(cells) != len(header):
@@ -214,15 +217,40 @@ def _read_csv(path: Path, lines: Iterator[bytes | None], defaults: Defaults) -> 
         raise InvalidInput(f"{path.name}, line {reader.line_num}: {error}.") from error
 
 
-def _csv_text(path: Path, lines: Iterator[bytes | None]) -> Iterator[str]:
-    # Past a line that can't be read nobody can tell where rows begin; NDJSON goes on, CSV does not
-    for number, line in enumerate(lines, 1):
+class _CsvText:
+    """The lines of a CSV file, for rows of bounded size: a quoted cell may go over many lines.
+
+    Past a line that can't be read nobody can tell where rows begin; NDJSON goes on, CSV does not.
+    """
+
+    def __init__(self, path: Path, lines: Iterator[bytes | None]) -> None:
+        self._path = path
+        self._lines = lines
+        self._number = 0
+        self._row_bytes = 0
+
+    def __iter__(self) -> Self:
+        return self
+
+    def __next__(self) -> str:
+        line = next(self._lines)
+        self._number += 1
         if line is None:
-            raise InvalidInput(f"{path.name}, line {number}: {_TOO_LONG}.")
+            raise self._wrong(_TOO_LONG)
+        self._row_bytes += len(line)
+        if self._row_bytes > MAX_LINE_BYTES:
+            raise self._wrong(f"the row is longer than {MAX_LINE_BYTES:,} bytes")
         try:
-            yield line.decode("utf-8-sig" if number == 1 else "utf-8")
+            return line.decode("utf-8-sig" if self._number == 1 else "utf-8")
         except UnicodeDecodeError as error:
-            raise InvalidInput(f"{path.name}, line {number}: not UTF-8 ({error.reason}).") from None
+            raise self._wrong(f"not UTF-8 ({error.reason})") from None
+
+    def begin_row(self) -> None:
+        """Say that a row is whole and another begins with the next line."""
+        self._row_bytes = 0
+
+    def _wrong(self, detail: str) -> InvalidInput:
+        return InvalidInput(f"{self._path.name}, line {self._number}: {detail}.")
 
 
 def _check_columns(path: Path, names: list[str], defaults: Defaults) -> None:
@@ -268,10 +296,11 @@ def _exact(value: object) -> object:
 
 
 def _row(number: int, member: dict[str, Any]) -> FileRow:
-    event_id = member.get("id") if isinstance(member.get("id"), str) else None
+    given = member.get("id")
+    event_id = given[:_SHOWN] if isinstance(given, str) else None
     try:
         return FileRow(number, UsageEvent.model_validate(member), event_id)
     except ValidationError as error:
         first = error.errors(include_url=False, include_context=False)[0]
-        path = [str(part) for part in first["loc"]]
+        path = [str(part)[:_SHOWN] for part in first["loc"]]
         return FileRow(number, None, event_id, ".".join(path) or None, first["msg"])

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gzip
 import json
+import tracemalloc
 from collections.abc import Iterable
 from contextlib import suppress
 from datetime import UTC, datetime
@@ -111,10 +112,16 @@ def test_what_a_row_leaves_out_comes_from_the_command_line(tmp_path: Path) -> No
         ({"input_tokens": "Infinity"}, "data.quantities.input_tokens", "finite number"),
         ({"input_tokens": "-1"}, "data.quantities.input_tokens", "greater than or equal to 0"),
         ({"input_tokens": "9" * 40}, "data.quantities.input_tokens", "no more than 30 digits"),
+        ({"input_tokens": "1e999999999"}, "data.quantities.input_tokens", "than 30 digits"),
+        ({"input_tokens": "1e-999999999"}, "data.quantities.input_tokens", "than 30 digits"),
         ({"input_tokens": "1,200"}, "data.quantities.input_tokens", "valid decimal"),
         ({"input_tokens": "12 tokens"}, "data.quantities.input_tokens", "valid decimal"),
         ({"time": "2026-03-01 00:00"}, "time", "timezone"),
         ({"time": "yesterday"}, "time", "datetime"),
+        ({"time": "0001-01-01T00:00:00+14:00"}, "time", "in the years 1900"),
+        ({"time": "9999-12-31T23:59:59-14:00"}, "time", "in the years 1900"),
+        ({"id": "a\x00b"}, "id", "pattern"),
+        ({"id": "x" * 201}, "id", "at most 200 characters"),
         ({"id": ""}, "id", "required"),
         ({"model": ""}, "data.model", "required"),
         ({"input_tokens": "", "audio_seconds": ""}, "data.quantities", "at least 1 item"),
@@ -139,13 +146,73 @@ def test_rows_of_another_width_and_lines_without_end(tmp_path: Path) -> None:
     ]
     line = json.dumps(EVENT).encode()
     long = b'{"id": "' + b"x" * (3 * MAX_LINE_BYTES) + b'"}'
-    rows = read(tmp_path / "e.ndjson", b"\n".join([line, long, b"[]", b"{", b"\xff", line]))
-    assert [row.line for row in rows if row.event] == [1, 6]
+    bad = [long, b"[]", b"{", b"\xff", b"[" * 100_000, line.replace(b"1200", b"NaN")]
+    bad += [line.replace(b"1200", b"9" * 5_000), line.replace(b'"1"', b'"\\ud800"')]
+    rows = read(tmp_path / "e.ndjson", b"\n".join([line, *bad, line]))
+    assert [row.line for row in rows if row.event] == [1, 10]
     assert [row.detail.split(":")[0] for row in rows if not row.event] == [
         "the line is longer than 1,048,576 bytes",
         "not an event",
-        "not JSON",
-        "not JSON",
+        *["not JSON"] * 6,
+    ]
+
+
+def peak_of(path: Path) -> tuple[list[FileRow], int]:
+    """The rows that hold no event, and the most bytes that were held at a time, by Arrow too."""
+    before = pyarrow.default_memory_pool().max_memory() or 0
+    tracemalloc.start()
+    try:
+        refused = [row for row in EventFile(path, NONE).rows() if row.event is None]
+    finally:
+        _, peak = tracemalloc.get_traced_memory()
+        tracemalloc.stop()
+    return refused, peak + (pyarrow.default_memory_pool().max_memory() or 0) - before
+
+
+def test_a_line_of_two_gigabytes_is_passed_over_and_never_held(tmp_path: Path) -> None:
+    path = tmp_path / "e.ndjson"
+    with path.open("wb") as file:
+        file.write(json.dumps(EVENT).encode() + b"\n")
+        file.seek(2 * 1024**3, 1)  # zeros, of which the disk has none
+        file.write(b"\n" + json.dumps(EVENT).encode() + b"\n")
+    [refused], peak = peak_of(path)
+    assert (refused.line, refused.detail) == (2, "the line is longer than 1,048,576 bytes")
+    assert peak < 20_000_000
+
+
+def test_a_text_that_is_written_once_and_meant_often_is_held_once(tmp_path: Path) -> None:
+    path = tmp_path / "e.parquet"
+    once = pyarrow.array(["m" * 500_000])
+    places = pyarrow.array([0] * 1_000, pyarrow.int32())
+    columns = {
+        "id": [str(number) for number in range(1_000)],
+        "time": ["2026-03-01T00:00:00Z"] * 1_000,
+        **{name: ["a"] * 1_000 for name in ("source", "application")},
+        "requests": [1] * 1_000,
+        "model": pyarrow.DictionaryArray.from_arrays(places, once),
+    }
+    pyarrow.parquet.write_table(pyarrow.table(columns), path)
+    assert path.stat().st_size < 500_000
+    refused, peak = peak_of(path)
+    assert len(refused) == 1_000
+    assert {(row.field, row.detail[:30]) for row in refused} == {
+        ("data.model", "String should have at most 200")
+    }
+    assert peak < 100_000_000
+
+
+def test_cells_that_python_has_no_value_for_are_told_by_their_row(tmp_path: Path) -> None:
+    path = tmp_path / "e.parquet"
+    beyond = pyarrow.array([2**62, 1_772_323_200_000, None], pyarrow.timestamp("ms", "UTC"))
+    columns = {name: ["a", "b", "c"] for name in ("id", "source", "application", "model")}
+    used = pyarrow.array([1.5, float("nan"), float("inf")])
+    table = pyarrow.table({**columns, "time": beyond, "requests": used})
+    pyarrow.parquet.write_table(table, path)
+    rows = list(EventFile(path, NONE).rows())
+    assert [row.field for row in rows] == [
+        "time",
+        "data.quantities.requests",
+        "data.quantities.requests",
     ]
 
 
@@ -159,6 +226,8 @@ def test_rows_of_another_width_and_lines_without_end(tmp_path: Path) -> None:
         ("e.csv", f"{HEADER}\n{ROW}\n\xe9".encode("latin-1"), "line 3: not UTF-8"),
         ("e.csv", f'{HEADER}\n"1,2\n', "line 2: unexpected end of data"),
         ("e.csv", f"{HEADER}\n{'x' * (MAX_LINE_BYTES + 2)}\n", "line 2: the line is longer"),
+        ("e.csv", HEADER + "\n" + '"\n",' * MAX_LINE_BYTES, "line 262146: the row is longer"),
+        ("e.csv", f"{HEADER}\n{ROW}\n".encode("utf-16"), "line 1: not UTF-8"),
         ("e.csv.gz", gzip.compress(HEADER.encode())[:-9], "is no whole gzip file"),
         ("e.ndjson.gz", b"not gzip", "is no whole gzip file"),
         ("e.parquet", b"PAR1 nothing of the kind PAR1", "can't be read as Parquet"),

@@ -20,6 +20,7 @@ from backend.storage.database import Database
 from backend.storage.tables import rollups
 from backend_client import AsyncFareboxClient
 from backend_client.types.accounts import TenantCreate
+from tests.metering.tenants import sample_tenant
 from tests.waiting import until
 
 pytestmark = pytest.mark.engine
@@ -46,8 +47,8 @@ def write_csv(
     return path
 
 
-def journal_of(path: Path) -> EventImport:
-    return EventImport(path, path.parent / "imports", path.with_name("refused"))
+def journal_of(path: Path, *scope: str) -> EventImport:
+    return EventImport(path, path.parent / "imports", path.with_name("refused"), scope)
 
 
 async def requests(database: Database) -> Decimal:
@@ -122,6 +123,28 @@ async def test_it_goes_on_where_it_was_stopped(
             )
     assert batches == [400, 500]
     assert (resumed.count.accepted, resumed.count.line) == (500, 501)
+
+
+async def test_the_same_file_for_another_tenant_is_another_import(
+    database: Database, api_url: str, worker: None, application: str, tmp_path: Path
+) -> None:
+    other = await sample_tenant(database, "other")
+    path = tmp_path / "e.csv"
+    now = datetime.now(UTC).isoformat()
+    path.write_text(f"id,time,source,model,requests\n1,{now},file,large,1\n")
+    both = (
+        Defaults(subject="sample", application=application),
+        Defaults(subject="other", application=other.application),
+    )
+    async with (
+        lent_operator_key(database, "test") as (_, secret),
+        AsyncFareboxClient(api_url, secret) as client,
+    ):
+        for defaults in (*both, *both):
+            journal = journal_of(path, str(defaults.subject))
+            await journal.run(client, EventFile(path, defaults), lambda: None)
+            assert (journal.count.accepted, journal.count.line) == (1, 2)
+    await until(lambda: _is(database, 2))
 
 
 async def test_rows_must_say_when_and_whose(
