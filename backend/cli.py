@@ -25,6 +25,7 @@ _COMMANDS = {
     "usage": "backend.commands.usage:usage",
     "notifications": "backend.commands.notifications:notifications",
     "dead-letters": "backend.commands.dead_letters:dead_letters",
+    "drift": "backend.commands.drift:drift",
     "reconcile": "backend.commands.reconcile:reconcile",
     "demo": "backend.commands.demo:demo",
 }

@@ -90,6 +90,10 @@ class Settings(BaseSettings):
     # Metering
     event_max_age_days: int = Field(400, gt=0)
     event_max_future_seconds: int = Field(300, ge=0)
+    event_retention_days: int | None = None
+    """How long events stay before the worker archives them; for ever if None."""
+    event_archive_dir: Path | None = Field(None, validate_default=True)
+    """Where archived events go: the same place for every worker, and kept as the database is."""
     ingest_memory_bytes: int = Field(64 * 1024 * 1024, gt=0)
     """What the bodies of events may take in an API process before it answers 429."""
     stream_max_bytes: int = Field(4 * 1024**3, gt=0)
@@ -138,6 +142,24 @@ class Settings(BaseSettings):
     @classmethod
     def _parse_upstreams(cls, value: object) -> object:
         return json.loads(value) if isinstance(value, str) else value
+
+    @field_validator("event_retention_days")
+    @classmethod
+    def _older_than_what_comes(cls, value: int | None, info: ValidationInfo) -> int | None:
+        oldest = info.data.get("event_max_age_days", 0)
+        if value is not None and value <= oldest:
+            raise ValueError(
+                f"must be more than the {oldest} days of FAREBOX_EVENT_MAX_AGE_DAYS, in which "
+                "events may still come"
+            )
+        return value
+
+    @field_validator("event_archive_dir")
+    @classmethod
+    def _archives_have_a_place(cls, value: Path | None, info: ValidationInfo) -> Path | None:
+        if value is None and info.data.get("event_retention_days") is not None:
+            raise ValueError("must be set where FAREBOX_EVENT_RETENTION_DAYS is")
+        return None if value is None else value.expanduser().resolve()
 
     @field_validator("home")
     @classmethod

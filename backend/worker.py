@@ -8,6 +8,7 @@ from collections.abc import Awaitable, Callable
 
 import structlog
 
+from backend.billing.event_retention import EventRetention
 from backend.billing.invoices.worker import InvoicesWorker
 from backend.billing.letters.writing import CustomerLetters
 from backend.billing.wallets.worker import WalletsWorker
@@ -38,11 +39,14 @@ async def run_worker(settings: Settings) -> None:
     tasks: list[Task] = [
         UsageConsumer(database, settings.nats_url, settings).run,
         ForecastWorker(database, settings.nats_url, settings).run,
-        DriftPass(database).run,
+        DriftPass(database, settings).run,
         WalletsWorker(database).run,
         InvoicesWorker(database, settings).run,
         NotificationsWorker(database, settings, CustomerLetters(database, settings)).run,
     ]
+    if settings.event_retention_days is not None and settings.event_archive_dir is not None:
+        days, directory = settings.event_retention_days, settings.event_archive_dir
+        tasks.append(EventRetention(database, settings, days, directory).run)
     _log.info("worker.started")
     try:
         async with asyncio.TaskGroup() as group:

@@ -1,20 +1,28 @@
-"""``farebox events archive``: old events into Parquet files."""
+"""``farebox events archive``, ``archives`` and ``restore``: old events in Parquet files."""
 
 from __future__ import annotations
 
 import asyncio
+import sys
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated
 
 import typer
-from sqlalchemy import select
+from rich.console import Console
+from rich.table import Table
 
+from backend.accounts.principal import COMMAND_LINE
+from backend.accounts.tenants import find_tenant
+from backend.billing.event_retention import archive_tenants
 from backend.commands.database import ready_database
 from backend.engines.running import running_settings
-from backend.metering.archive import archive_events, check_archive_time
+from backend.metering.archive import check_archive_time
+from backend.metering.archive_list import Archive, check_file, list_archives
+from backend.metering.restore import restore_archive
 from backend.settings import Settings
-from backend.storage.tables import tenants
+
+_WIDE = 1000
 
 
 def archive(
@@ -25,22 +33,96 @@ def archive(
 ) -> None:
     """Move old events of all tenants into Parquet files. Usage and bills stay as they are.
 
-    What is archived is no longer listed, corrected or looked at by a rebuild.
+    Events of a billing period that can still change stay. What is archived is no longer listed,
+    corrected or looked at by a rebuild, until it is restored.
     """
     settings = running_settings()
     midnight = before.replace(tzinfo=UTC)
-    check_archive_time(midnight, datetime.now(UTC), max_age_days=settings.event_max_age_days)
-    count = asyncio.run(_archive(settings, directory.resolve(), midnight))
+    now = datetime.now(UTC)
+    check_archive_time(midnight, now, max_age_days=settings.event_max_age_days)
+    count = asyncio.run(_archive(settings, directory.resolve(), midnight, now))
     typer.echo(f"{count:,} events archived.")
 
 
-async def _archive(settings: Settings, directory: Path, before: datetime) -> int:
+async def _archive(settings: Settings, directory: Path, before: datetime, now: datetime) -> int:
     count = 0
-    async with ready_database(settings) as database, database.raw() as connection:
-        async with database.begin() as reading:
-            tenant_ids = (await reading.scalars(select(tenants.c.id).order_by(tenants.c.id))).all()
-        for tenant_id in tenant_ids:
-            async for day in archive_events(connection, tenant_id, before, directory):
-                typer.echo(f"{day.file}: {day.event_count:,}")
-                count += day.event_count
+    async with ready_database(settings) as database:
+        actor = COMMAND_LINE.id
+        days = archive_tenants(database, settings, directory, before, now, actor=actor)
+        async for _, day in days:
+            typer.echo(f"{day.file}: {day.event_count:,}")
+            count += day.event_count
     return count
+
+
+def archives(
+    tenant: Annotated[str | None, typer.Option(help="Id or slug; all tenants if none.")] = None,
+    check: Annotated[
+        bool, typer.Option("--check", help="Read every file and compare it with its SHA-256.")
+    ] = False,
+) -> None:
+    """List the archives, by tenant and day. With --check, end with 1 if a file is not as it was."""
+    settings = running_settings()
+    wrong = asyncio.run(_list(settings, tenant, check=check))
+    if wrong:
+        typer.echo(f"{wrong:,} of these files are not what was archived.", err=True)
+        raise typer.Exit(1)
+
+
+async def _list(settings: Settings, tenant: str | None, *, check: bool) -> int:
+    async with ready_database(settings) as database, database.begin() as connection:
+        tenant_id = None if tenant is None else (await find_tenant(connection, tenant)).id
+        found = await list_archives(connection, tenant_id)
+    if not found:
+        typer.echo("Nothing was archived yet.")
+        return 0
+    names = ("TENANT", "DAY (UTC)", "EVENTS", "ARCHIVED", "BY", "RESTORED", "FILE")
+    table = Table(*names, *(["IT IS"] if check else []), box=None, pad_edge=False)
+    wrong = 0
+    for one in found:
+        state = [await check_file(one)] if check else []
+        wrong += state not in ([], ["as it was"])
+        table.add_row(*_row(one), *state)
+    width = None if sys.stdout.isatty() else _WIDE  # a program reads lines that are whole
+    Console(width=width, markup=False, emoji=False, highlight=False).print(table)
+    return wrong
+
+
+def _row(one: Archive) -> tuple[str, ...]:
+    restored = "" if one.restored_at is None else f"{_time(one.restored_at)} by {one.restored_by}"
+    return (
+        one.tenant,
+        f"{one.start.astimezone(UTC):%Y-%m-%d}",
+        f"{one.event_count:,}",
+        _time(one.archived_at),
+        one.archived_by,
+        restored,
+        str(one.file),
+    )
+
+
+def _time(moment: datetime) -> str:
+    return moment.astimezone(UTC).strftime("%Y-%m-%d %H:%M:%SZ")
+
+
+def restore(
+    files: Annotated[
+        list[Path], typer.Argument(metavar="FILE...", help="As `archive` wrote them, anywhere.")
+    ],
+) -> None:
+    """Put archived events back, to be listed, corrected and rebuilt from. Harmless to repeat.
+
+    Each file is checked against the SHA-256 that was noted, and restored wholly or not at all.
+    """
+    asyncio.run(_restore(running_settings(), files))
+
+
+async def _restore(settings: Settings, files: list[Path]) -> None:
+    async with ready_database(settings) as database:
+        for file in files:
+            done = await restore_archive(database, file, COMMAND_LINE)
+            if not done.event_count:
+                typer.echo(f"{file}: was restored before")
+                continue
+            corrected = f", {done.corrected:,} corrected since" if done.corrected else ""
+            typer.echo(f"{file}: {done.event_count:,} events{corrected}")

@@ -11,7 +11,7 @@ import typer
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeRemainingColumn
 
-from backend.commands.event_archive import archive
+from backend.commands.event_archive import archive, archives, restore
 from backend.commands.event_import import EventImport
 from backend.commands.event_partitions import partition
 from backend.commands.operator_client import operator_client
@@ -21,6 +21,8 @@ from backend.settings import Settings
 
 events = typer.Typer(no_args_is_help=True, help="Usage events.")
 events.command()(archive)
+events.command()(archives)
+events.command()(restore)
 events.command()(partition)
 
 

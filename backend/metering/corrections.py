@@ -6,7 +6,7 @@ the queue) waits for it. Everything is kept: what was before, what is since, who
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
@@ -19,6 +19,7 @@ from backend.errors import Conflict, NotFound
 from backend.metering.deltas import RollupDeltas, apply_deltas, declared_labels
 from backend.metering.events import AcceptedEvent
 from backend.metering.locks import own_tenant
+from backend.metering.rebuild import put_day_right
 from backend.metering.stored import EVENT, event_of, json_text
 
 Identity = tuple[str, str, str]
@@ -51,6 +52,13 @@ UPDATE events
 SET application_id = $4, key_id = $5, model = $6, quantities = $7, labels = $8, counted = $9,
     voided = $10, corrected_at = now()
 WHERE (tenant_id, source, id) = ($1, $2, $3)
+"""
+# Rollups of the days of these were made by other labels than are declared now, it may be.
+_STALE_DAYS = """
+SELECT DISTINCT date_trunc('day', events.time, 'UTC')
+FROM events JOIN usage_versions USING (tenant_id)
+WHERE events.tenant_id = $1 AND received_at <= labels_changed_at
+  AND (source, id) IN (SELECT * FROM unnest($2::text[], $3::text[]))
 """
 _VERSION = """
 INSERT INTO usage_versions (tenant_id, version, last_event_at) VALUES ($1, 1, now())
@@ -99,6 +107,9 @@ async def correct(
     """
     if not await own_tenant(connection, tenant_id):
         raise NotFound("There is no such tenant.")
+    sources, ids = [one.event_source for one in corrections], [one.event_id for one in corrections]
+    for (day,) in await connection.fetch(_STALE_DAYS, tenant_id, sources, ids):
+        await put_day_right(connection, tenant_id, day)
     deltas = RollupDeltas(await declared_labels(connection, [tenant_id]))
     states = [await _correct(connection, tenant_id, one, now, deltas) for one in corrections]
     await apply_deltas(connection, deltas)
@@ -108,11 +119,18 @@ async def correct(
 
 
 async def apply_pending(
-    connection: asyncpg.Connection, fresh: Mapping[Identity, AcceptedEvent], deltas: RollupDeltas
+    connection: asyncpg.Connection,
+    fresh: Mapping[Identity, AcceptedEvent],
+    deltas: RollupDeltas,
+    *,
+    voided: Collection[Identity] = (),
 ) -> None:
-    """Apply the corrections that waited for events which were inserted just now."""
+    """Apply the corrections that waited for events which were inserted just now.
+
+    ``voided`` are those of them that counted for nothing already.
+    """
     columns = list(zip(*fresh, strict=True))
-    voided: set[Identity] = set()
+    voided = set(voided)
     current = dict(fresh)
     for row in await connection.fetch(_PENDING_OF, *columns):
         identity = (row["tenant_id"], row["event_source"], row["event_id"])

@@ -9,6 +9,7 @@ from decimal import Decimal
 import asyncpg
 import msgspec
 
+from backend.errors import Conflict
 from backend.metering.days import add_to_days
 from backend.metering.events import BUCKET, AcceptedEvent
 from backend.pricing.money import EXACT
@@ -132,7 +133,7 @@ async def declared_labels(
 async def apply_deltas(connection: asyncpg.Connection, deltas: RollupDeltas) -> None:
     """Write the changes to the rollups, in the caller's transaction.
 
-    Raises ``RuntimeError`` if something is to be taken away that is not there.
+    Raises ``Conflict`` if something is to be taken away that is not there.
     """
     growing: list[tuple[object, ...]] = []
     shrinking: list[tuple[object, ...]] = []
@@ -142,13 +143,23 @@ async def apply_deltas(connection: asyncpg.Connection, deltas: RollupDeltas) -> 
     if growing:
         await connection.execute(_GROW, *_columns(growing))
     if shrinking:
-        changed = await connection.execute(_SHRINK, *_columns(shrinking))
+        try:
+            changed = await connection.execute(_SHRINK, *_columns(shrinking))
+        except asyncpg.CheckViolationError as error:
+            raise _lacking() from error
         if changed != f"UPDATE {len(shrinking)}":
-            raise RuntimeError("rollups lack what is to be taken away; run 'farebox usage rebuild'")
+            raise _lacking()
         columns = _columns(shrinking)
         await connection.execute(_SWEEP, list(set(columns[0])), list(set(columns[1])))
     if growing or shrinking:
         await add_to_days(connection, [*growing, *shrinking])
+
+
+def _lacking() -> Conflict:
+    return Conflict(
+        "Rollups lack what is to be taken away. Run 'farebox usage rebuild' for this tenant, and "
+        "then this again."
+    )
 
 
 def _columns(rows: list[tuple[object, ...]]) -> list[list[object]]:

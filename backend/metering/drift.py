@@ -21,6 +21,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from backend.settings import Settings
 from backend.storage.database import Database
 from backend.storage.tables import token_drift
+from backend_client.types.common import plain
 from backend_client.types.drift import DriftReport, DriftRow, ModelDrift
 
 _log = structlog.get_logger(__name__)
@@ -71,6 +72,12 @@ _DAYS = text(
             ELSE interval '1 day'
         END
     )
+    -- Of what was archived the sums stay as they were.
+    AND NOT EXISTS (
+        SELECT 1 FROM event_archives
+        WHERE start_at < (days.day + 1) AT TIME ZONE 'UTC' AND end_at > days.day AT TIME ZONE 'UTC'
+            AND restored_at IS NULL
+    )
     ORDER BY day
     """
 )
@@ -102,10 +109,16 @@ async def days_due(connection: AsyncConnection, now: datetime) -> Sequence[date]
 
 
 class DriftPass:
-    """The worker's task: keeps ``token_drift`` up to date. Any number may run; one works."""
+    """The worker's task: keeps ``token_drift`` up to date. Any number may run; one works.
 
-    def __init__(self, database: Database) -> None:
+    A model that drifts beyond the tolerance on one of the last days is told of in the log, once as
+    it begins and once when it is over.
+    """
+
+    def __init__(self, database: Database, settings: Settings) -> None:
         self._database = database
+        self._settings = settings
+        self._told: set[tuple[date, str, str]] = set()
 
     async def run(self, stop: asyncio.Event) -> None:
         """Work until ``stop`` is set; outlive the loss of PostgreSQL."""
@@ -128,8 +141,28 @@ class DriftPass:
                 if not await connection.scalar(select(func.pg_try_advisory_xact_lock(_LOCK))):
                     return done
                 await compute_day(connection, day)
+                report = await drift_report(
+                    connection, self._settings, start=day, end=day + timedelta(days=1)
+                )
             done += 1
+            if day > now.astimezone(UTC).date() - timedelta(days=RECENT_DAYS):
+                self._tell(report)
         return done
+
+    def _tell(self, report: DriftReport) -> None:
+        for one in report.models:
+            place = (report.start, one.model, one.meter)
+            if one.alert == (place in self._told):
+                continue
+            # None: the provider reported what was not counted here at all
+            ratio = None if one.ratio is None else plain(one.ratio)
+            log = _log.bind(day=report.start.isoformat(), model=one.model, meter=one.meter)
+            if one.alert:
+                self._told.add(place)
+                log.warning("drift.beyond_tolerance", ratio=ratio, events=one.events)
+            else:
+                self._told.remove(place)
+                log.info("drift.within_tolerance", ratio=ratio, events=one.events)
 
 
 async def drift_report(

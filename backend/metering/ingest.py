@@ -104,6 +104,7 @@ class Ingest:
         batch: Batch,
     ) -> list[AcceptedEvent]:
         owners = await self._owners(caller, members)
+        archived = self._directory.archived_until(owners.values())
         places = {
             (owners[member.subject], member.data.application)
             for member in members
@@ -137,6 +138,10 @@ class Ingest:
                 elif time < earliest:
                     days = self._settings.event_max_age_days
                     refusal = _refuse(member, "time", f"is more than {days} days ago")
+                elif tenant_id in archived and time < archived[tenant_id]:
+                    # Nobody could tell whether it was counted already
+                    day = f"{archived[tenant_id].astimezone(UTC):%Y-%m-%d}"
+                    refusal = _refuse(member, "time", f"is before {day}: events were archived")
                 else:
                     good.append(_accepted(member, tenant_id, time, now))
                     continue
@@ -154,7 +159,8 @@ class Ingest:
     ) -> dict[str | None, str]:
         """Return the tenant that each subject names, where the caller may write for it."""
         subjects = {member.subject for member in members if isinstance(member, SentEvent)}
-        named = await self._directory.tenants(one for one in subjects if one is not None)
+        wanted = {one for one in (*subjects, caller.tenant_id) if one}
+        named = await self._directory.tenants(wanted)
         owners: dict[str | None, str] = {
             subject: tenant_id
             for subject, tenant_id in named.items()

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from sqlalchemy import delete, func, select
+from sqlalchemy import delete, func, select, update
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from backend.errors import Conflict, InvalidInput, NotFound
 from backend.metering.locks import own_tenant
 from backend.storage.database import driver_connection
-from backend.storage.tables import declared_labels
+from backend.storage.tables import declared_labels, usage_versions
 from backend_client.types.events import DeclaredLabel
 from backend_client.types.problems import FieldError
 
@@ -35,9 +35,11 @@ async def declare_label(connection: AsyncConnection, tenant_id: str, label: str)
     Raises ``NotFound`` if there is no such tenant, ``Conflict`` if it has declared all it may.
     """
     await _own(connection, tenant_id)
-    await connection.execute(
+    made = await connection.execute(
         insert(declared_labels).values(tenant_id=tenant_id, label=label).on_conflict_do_nothing()
     )
+    if made.rowcount:
+        await _note_change(connection, tenant_id)
     known = await list_labels(connection, tenant_id)
     if len(known) > MOST_LABELS:
         raise Conflict(f"A tenant declares at most {MOST_LABELS} labels.")
@@ -54,6 +56,7 @@ async def withdraw_label(connection: AsyncConnection, tenant_id: str, label: str
     )
     if gone.rowcount == 0:
         raise NotFound("There is no such declared label.")
+    await _note_change(connection, tenant_id)
 
 
 async def require_declared(
@@ -76,6 +79,15 @@ async def require_declared(
     ]
     if errors:
         raise InvalidInput("Usage is told apart by declared labels only.", errors=errors)
+
+
+async def _note_change(connection: AsyncConnection, tenant_id: str) -> None:
+    """What was received until now may have been counted by other labels: corrections mind that."""
+    await connection.execute(
+        update(usage_versions)
+        .where(usage_versions.c.tenant_id == tenant_id)
+        .values(labels_changed_at=func.clock_timestamp())
+    )
 
 
 async def _own(connection: AsyncConnection, tenant_id: str) -> None:

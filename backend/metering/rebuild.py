@@ -24,9 +24,6 @@ FROM (SELECT min(time) AS first, max(time) AS last FROM events WHERE tenant_id =
      (SELECT min(bucket) AS first, max(bucket) AS last FROM rollups WHERE tenant_id = $1) AS r
 """
 
-# What was archived is gone from the events and stays in the rollups.
-_ARCHIVED = "SELECT max(end_at) FROM event_archives WHERE tenant_id = $1"
-
 _DIFFERENCES = """
 WITH own_labels AS (
   SELECT label FROM declared_labels WHERE tenant_id = $1
@@ -43,10 +40,14 @@ WITH own_labels AS (
   SELECT bucket, application_id, key_id, model, meter, labels, quantity, event_count
   FROM rollups WHERE tenant_id = $1 AND bucket >= $2 AND bucket < $3
 )
-SELECT bucket, application_id, key_id, model, meter, labels, wanted.quantity, wanted.event_count
+SELECT bucket, application_id, key_id, model, meter, labels::text, wanted.quantity,
+       wanted.event_count
 FROM wanted FULL JOIN found USING (bucket, application_id, key_id, model, meter, labels)
-WHERE wanted.quantity IS DISTINCT FROM found.quantity
-   OR wanted.event_count IS DISTINCT FROM found.event_count
+WHERE (wanted.quantity IS DISTINCT FROM found.quantity
+       OR wanted.event_count IS DISTINCT FROM found.event_count)
+  -- What was archived is gone from the events and stays in the rollups.
+  AND NOT EXISTS (SELECT 1 FROM event_archives
+                  WHERE tenant_id = $1 AND start_at < $3 AND end_at > $2 AND restored_at IS NULL)
 ORDER BY bucket, application_id, key_id, model, meter, labels
 """
 
@@ -86,6 +87,7 @@ async def rebuild_usage(
 ) -> AsyncIterator[RebuiltDay]:
     """Go through a tenant's days, put each right if ``repair``, and tell of it.
 
+    A day of which events are in an archive is left as it is, but for its sum as a day.
     Labels that were declared since are told apart in old usage too. Each day is a transaction of
     its own: what was done stays if the rest is not.
     """
@@ -109,8 +111,7 @@ async def _span(
     if found is None or found[0] is None:
         return None
     first, last = found
-    archived = await connection.fetchval(_ARCHIVED, tenant_id)
-    first = max(moment for moment in (first, archived, start) if moment is not None)
+    first = max(moment for moment in (first, start) if moment is not None)
     last = min(moment for moment in (last, end and end - timedelta.resolution) if moment)
     day = first.astimezone(UTC).replace(hour=0, minute=0, second=0, microsecond=0)
     return day, last
@@ -119,19 +120,30 @@ async def _span(
 async def _rebuild_day(
     connection: asyncpg.Connection, tenant_id: str, day: datetime, *, repair: bool
 ) -> int:
-    differences = await connection.fetch(_DIFFERENCES, tenant_id, day, day + _DAY)
-    days = await rebuild_days(connection, tenant_id, day, day + _DAY, repair=False)
+    end = day + _DAY
+    differences = await connection.fetch(_DIFFERENCES, tenant_id, day, end)
+    days = await rebuild_days(connection, tenant_id, day, end, repair=False)
     if not (differences or days) or not repair:
         return len(differences) + days
     async with connection.transaction():
         if not await own_tenant(connection, tenant_id):
             return 0  # removed in the meantime
         # Again, now that nobody else writes: what differs may have grown since.
-        differences = await connection.fetch(_DIFFERENCES, tenant_id, day, day + _DAY)
-        gone = [(tenant_id, *row)[:7] for row in differences if row["event_count"] is None]
-        right = [(tenant_id, *row) for row in differences if row["event_count"] is not None]
-        await connection.executemany(_REMOVE, gone)
-        await connection.executemany(_SET, right)
-        days = await rebuild_days(connection, tenant_id, day, day + _DAY, repair=True)
+        return await put_day_right(connection, tenant_id, day)
+
+
+async def put_day_right(connection: asyncpg.Connection, tenant_id: str, day: datetime) -> int:
+    """Make a day's rollups what its events say; return how many differed.
+
+    In the caller's transaction, who has the tenant to itself.
+    """
+    end = day + _DAY
+    differences = await connection.fetch(_DIFFERENCES, tenant_id, day, end)
+    gone = [(tenant_id, *row)[:7] for row in differences if row["event_count"] is None]
+    right = [(tenant_id, *row) for row in differences if row["event_count"] is not None]
+    await connection.executemany(_REMOVE, gone)
+    await connection.executemany(_SET, right)
+    days = await rebuild_days(connection, tenant_id, day, end, repair=True)
+    if differences or days:
         await connection.execute(_VERSION, tenant_id)
     return len(differences) + days

@@ -2,18 +2,24 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
+import asyncpg
+import httpx
+import msgspec
 import pyarrow.parquet as pq
 import pytest
 from sqlalchemy import func, select
 
-from backend.errors import InvalidInput
-from backend.metering.archive import archive_events, check_archive_time
+from backend.errors import Conflict, InvalidInput
+from backend.metering import archive
+from backend.metering.archive import ArchivedDay, archive_events, archiving, check_archive_time
+from backend.metering.corrections import CorrectionWanted, correct
 from backend.metering.counting import count_events
 from backend.metering.events import AcceptedEvent
 from backend.metering.rebuild import rebuild_usage
@@ -40,6 +46,14 @@ def event(tenant: SampleTenant, number: int) -> AcceptedEvent:
     )
 
 
+async def put_away(
+    database: Database, tenant: SampleTenant, before: datetime, directory: Path
+) -> list[ArchivedDay]:
+    async with archiving(database) as connection:
+        days = archive_events(connection, tenant.id, before, directory, actor="test")
+        return [day async for day in days]
+
+
 async def test_archived_events_keep_every_digit_and_leave_usage_alone(
     database: Database, tmp_path: Path
 ) -> None:
@@ -55,12 +69,12 @@ async def test_archived_events_keep_every_digit_and_leave_usage_alone(
     async with database.raw() as connection:
         await count_events(connection, [*sent, event(other, 0)])
         counted = await usage()
-        done = [day async for day in archive_events(connection, tenant.id, before, tmp_path)]
+        done = await put_away(database, tenant, before, tmp_path)
         assert [(day.start, day.event_count) for day in done] == [
             (START, 24),
             (START + timedelta(days=1), 24),
         ]
-        assert [day async for day in archive_events(connection, tenant.id, before, tmp_path)] == []
+        assert await put_away(database, tenant, before, tmp_path) == []
         # What is archived is not taken for lost.
         days = rebuild_usage(connection, tenant.id)
         assert sum([day.wrong async for day in days]) == 0
@@ -85,8 +99,77 @@ async def test_a_day_that_can_not_be_written_is_kept(database: Database, tmp_pat
     async with database.raw() as connection:
         await count_events(connection, [event(tenant, 0)])
         with pytest.raises(FileExistsError):
-            await anext(archive_events(connection, tenant.id, START + timedelta(days=2), tmp_path))
+            await put_away(database, tenant, START + timedelta(days=2), tmp_path)
         assert await connection.fetchval("SELECT count(*) FROM events") == 1
+
+
+async def test_an_event_that_is_corrected_while_its_day_is_written_stays(
+    database: Database, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    tenant = await sample_tenant(database)
+    keep = archive._keep
+
+    def keep_and_correct(*args: Any) -> str:
+        digest = keep(*args)
+        asyncio.run(change_it())
+        return digest
+
+    async def change_it() -> None:
+        wanted = CorrectionWanted("c1", "test", "0", None, "test", "usr_a")
+        other = await asyncpg.connect(database.url)
+        async with other.transaction():
+            await correct(other, tenant.id, [wanted], START)
+        await other.close()
+
+    async with database.raw() as connection:
+        await count_events(connection, [event(tenant, 0), event(tenant, 1)])
+        monkeypatch.setattr(archive, "_keep", keep_and_correct)
+        with pytest.raises(Conflict, match="changed while they were archived"):
+            await put_away(database, tenant, START + timedelta(days=2), tmp_path)
+        assert await connection.fetchval("SELECT count(*) FROM events") == 2
+        monkeypatch.undo()
+        [day] = await put_away(database, tenant, START + timedelta(days=2), tmp_path)
+    rows = pq.read_table(day.file).to_pylist()
+    assert [(row["id"], row["voided"]) for row in rows] == [("0", True), ("1", False)]
+    # That of the first attempt was written over
+    assert await asyncio.to_thread(lambda: list(tmp_path.rglob("*.*"))) == [day.file]
+
+
+async def test_one_process_archives_at_a_time(database: Database, tmp_path: Path) -> None:
+    tenant = await sample_tenant(database)
+    async with archiving(database):
+        with pytest.raises(Conflict, match="at this moment"):
+            await put_away(database, tenant, START, tmp_path)
+    assert await put_away(database, tenant, START, tmp_path) == []
+
+
+async def test_what_is_of_an_archived_day_is_not_taken_any_more(
+    api: httpx.AsyncClient, operator: dict[str, str], database: Database, tmp_path: Path
+) -> None:
+    """However far back ingest is set to take events: nobody could tell a repeated one by then."""
+    tenant, other = await sample_tenant(database), await sample_tenant(database, "other")
+    late = datetime.now(UTC) - timedelta(days=10)
+    day = late.replace(hour=0, minute=0, second=0, microsecond=0)
+    known = msgspec.structs.replace(event(tenant, 0), time=late)
+    async with database.raw() as connection:
+        await count_events(connection, [known])
+    await put_away(database, tenant, day + timedelta(days=1), tmp_path)
+    sent = [
+        tenant.event("0", time=late.isoformat()),
+        tenant.event("1", time=(late + timedelta(days=1)).isoformat()),
+        other.event("0", time=late.isoformat()),
+    ]
+    answer = await api.post("/v1/events", headers=operator, json=sent)
+    assert [(one["index"], one["field"]) for one in answer.json()["errors"]] == [(0, "time")]
+    assert "events were archived" in answer.json()["errors"][0]["detail"]
+    by_key = await api.post(
+        "/v1/events", headers=tenant.headers, json=[sent[0] | {"subject": tenant.slug}]
+    )
+    assert by_key.json()["rejected"] == 1
+    del sent[0]["subject"]
+    assert (await api.post("/v1/events", headers=tenant.headers, json=sent[0])).json()[
+        "rejected"
+    ] == 1
 
 
 @pytest.mark.fast

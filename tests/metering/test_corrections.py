@@ -7,11 +7,13 @@ from decimal import Decimal
 from typing import Any
 
 import httpx
+import msgspec
 import pytest
 from sqlalchemy import select
 
 from backend.metering.counting import count_events
 from backend.metering.events import AcceptedEvent
+from backend.metering.labels import declare_label, withdraw_label
 from backend.metering.rebuild import rebuild_usage
 from backend.storage.database import Database
 from backend.storage.tables import audit_entries, rollups
@@ -112,6 +114,49 @@ async def test_a_voided_event_counts_for_nothing_and_stays_on_record(
     async with database.begin() as connection:
         actions = await connection.scalars(select(audit_entries.c.action))
         assert "event.void" in actions.all()
+
+
+@pytest.mark.parametrize("withdrawn", [False, True], ids=["declared", "withdrawn"])
+async def test_what_was_counted_by_other_labels_is_taken_away_where_it_is(
+    api: httpx.AsyncClient,
+    operator: Headers,
+    database: Database,
+    tenant: SampleTenant,
+    withdrawn: bool,
+) -> None:
+    """The old event and the new one are in one quarter hour, under two sets of labels."""
+
+    async def change_labels(declared: bool) -> None:
+        async with database.begin() as connection:
+            change = declare_label if declared else withdraw_label
+            await change(connection, tenant.id, "team")
+
+    old, new = (
+        msgspec.structs.replace(event(tenant, name, input_tokens=used), labels={"team": "red"})
+        for name, used in (("1", 7), ("2", 5))
+    )
+    if withdrawn:
+        await change_labels(declared=True)
+    await count(database, old)
+    await change_labels(declared=not withdrawn)
+    await count(database, new)
+    await correct(api, operator, tenant, void("c1"))
+    assert await usage(database) == {("model-a", "input_tokens"): (Decimal(5), 1)}
+    assert await differences(database, tenant) == 0
+
+
+async def test_more_can_not_be_taken_away_than_is_there(
+    api: httpx.AsyncClient, operator: Headers, database: Database, tenant: SampleTenant
+) -> None:
+    await count(database, event(tenant, "1", input_tokens=7), event(tenant, "2", requests=1))
+    async with database.raw() as connection:
+        await connection.execute("UPDATE rollups SET quantity = 5 WHERE meter = 'input_tokens'")
+        await connection.execute("DELETE FROM rollups WHERE meter = 'requests'")
+    for of in ("1", "2"):
+        body = {"tenant": tenant.id, "corrections": [void(f"c{of}", of=of)]}
+        answer = await api.post("/v1/corrections", headers=operator, json=body)
+        assert (answer.status_code, answer.json()["code"]) == (409, "conflict")
+        assert "farebox usage rebuild" in answer.json()["detail"]
 
 
 async def test_the_last_correction_rules_and_a_repeated_one_changes_nothing(

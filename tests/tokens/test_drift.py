@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
+from pathlib import Path
 from typing import Any
 
 import httpx
 import pytest
+from structlog.testing import capture_logs
 
 from backend.metering.counting import count_events
 from backend.metering.drift import DriftPass, compute_day, drift_report
@@ -71,7 +75,7 @@ async def rows(database: Database) -> dict[tuple[date, str], tuple[Decimal, Deci
 
 
 async def test_a_pass_sums_over_tenants_and_a_second_changes_nothing(stored: Database) -> None:
-    drift = DriftPass(stored)
+    drift = DriftPass(stored, Settings())
     assert await drift.once(NOON) == 36
     expected = {
         (TODAY, "model-a"): (Decimal(302), Decimal(300), 2),
@@ -85,7 +89,7 @@ async def test_a_pass_sums_over_tenants_and_a_second_changes_nothing(stored: Dat
 
 
 async def test_what_was_voided_is_gone_at_the_next_pass(stored: Database) -> None:
-    drift = DriftPass(stored)
+    drift = DriftPass(stored, Settings())
     await drift.once(NOON)
     async with stored.raw() as connection:
         await connection.execute("UPDATE events SET voided = true WHERE id IN ('1', '2')")
@@ -93,18 +97,62 @@ async def test_what_was_voided_is_gone_at_the_next_pass(stored: Database) -> Non
     assert (TODAY, "model-a") not in await rows(stored)
 
 
+async def test_the_days_of_archived_events_keep_their_sums(stored: Database) -> None:
+    drift = DriftPass(stored, Settings())
+    await drift.once(NOON)
+    day = NOON.replace(hour=0) - timedelta(days=20)
+    later = NOON + timedelta(days=2)  # by then it would be computed again
+    async with stored.raw() as connection:
+        await connection.execute("DELETE FROM events WHERE time < $1", day + timedelta(days=1))
+        await connection.execute(
+            "INSERT INTO event_archives (tenant_id, start_at, end_at, file, sha256, event_count)"
+            " VALUES ('ten_a', $1, $2, 'file', 'digest', 1)",
+            day,
+            day + timedelta(days=1),
+        )
+        await connection.execute("UPDATE token_drift SET computed_at = now() - interval '2 days'")
+    await drift.once(later)
+    assert (day.date(), "model-b") in await rows(stored)
+
+
+async def test_drift_is_told_in_the_log_as_it_begins_and_as_it_ends(stored: Database) -> None:
+    drift = DriftPass(stored, Settings(drift_tolerance=Decimal("0.01")))
+    with capture_logs() as logs:
+        await drift.once(NOON)
+        await drift.once(NOON)
+        async with stored.raw() as connection:
+            await count_events(connection, [event(7, 100, 200)])
+            await drift.once(NOON)
+            await drift.once(NOON)
+            await connection.execute("UPDATE events SET voided = true WHERE id = '7'")
+        await drift.once(NOON)
+    told = [{name: one[name] for name in ("event", "model", "ratio", "day")} for one in logs]
+    yesterday = (TODAY - timedelta(days=1)).isoformat()
+    today = {"model": "model-a", "day": TODAY.isoformat()}
+    assert told == [
+        {
+            "event": "drift.beyond_tolerance",
+            "model": "model-a",
+            "ratio": "0.25",
+            "day": yesterday,
+        },
+        {"event": "drift.beyond_tolerance", "ratio": "-0.176", **today},
+        {"event": "drift.within_tolerance", "ratio": "0.006667", **today},
+    ]
+
+
 async def test_a_pass_leaves_the_day_to_the_worker_that_is_at_it(stored: Database) -> None:
     async with stored.begin() as connection:
         await compute_day(connection, TODAY)
         async with stored.raw() as other:
             await other.execute(f"SELECT pg_advisory_lock({0x6472_6966_74})")
-            assert await DriftPass(stored).once(NOON) == 0
+            assert await DriftPass(stored, Settings()).once(NOON) == 0
 
 
 async def test_drift_beyond_the_tolerance_alerts_and_is_a_gauge(
     api: httpx.AsyncClient, operator: dict[str, str], session: dict[str, str], stored: Database
 ) -> None:
-    await DriftPass(stored).once(NOON)
+    await DriftPass(stored, Settings()).once(NOON)
     answer = await api.get("/v1/drift", headers=operator)
     assert answer.status_code == 200, answer.text
     told = {(one["model"], one["meter"]): one for one in answer.json()["models"]}
@@ -126,6 +174,37 @@ async def test_drift_beyond_the_tolerance_alerts_and_is_a_gauge(
     assert (await api.get("/v1/drift", headers=tenants_own)).status_code == 403
     for wrong in ({"start": TODAY.isoformat(), "end": TODAY.isoformat()}, {"end": "0001-01-01"}):
         assert (await api.get("/v1/drift", headers=operator, params=wrong)).status_code == 422
+
+
+async def test_the_command_line_shows_it_and_fails_beyond_the_tolerance(
+    stored: Database, tmp_path: Path
+) -> None:
+    def farebox(tolerance: str, *arguments: str) -> subprocess.CompletedProcess[str]:
+        return subprocess.run(
+            [sys.executable, "-m", "backend.cli", "drift", *arguments],
+            env={
+                "DATABASE_URL": stored.url,
+                "FAREBOX_HOME": str(tmp_path),
+                "FAREBOX_DRIFT_TOLERANCE": tolerance,
+                "COLUMNS": "200",
+            },
+            capture_output=True,
+            text=True,
+            check=False,
+            timeout=60,
+        )
+
+    assert farebox("0.02").stdout.startswith("Nothing was both reported and counted")
+    await DriftPass(stored, Settings()).once(NOON)
+    shown = farebox("0.02")
+    assert shown.returncode == 1, shown.stderr
+    [line] = [line for line in shown.stdout.splitlines() if "model-a" in line]
+    told = " ".join(line.split())
+    assert told == "model-a input_tokens 402 380 3 +5.79 % beyond the tolerance"
+    within = farebox("0.02", "--days", "1")
+    assert within.returncode == 0
+    assert "+0.67 %" in within.stdout
+    assert farebox("100", "--model", "model-b").returncode == 0
 
 
 async def test_metrics_answer_while_the_table_is_held(

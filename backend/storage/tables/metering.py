@@ -85,12 +85,17 @@ event_archives = Table(
     "event_archives",
     metadata,
     Column("tenant_id", Text, primary_key=True),
+    # A day has a second file when it was restored and archived again.
     Column("start_at", DateTime(timezone=True), primary_key=True),
+    Column("file", Text, primary_key=True),
     time_column("end_at"),
-    Column("file", Text, nullable=False),
     Column("sha256", Text, nullable=False),
     Column("event_count", BigInteger, nullable=False),
     created_column(),
+    Column("archived_by", Text, nullable=False, server_default=text("'command-line'")),
+    time_column("restored_at", nullable=True),
+    Column("restored_by", Text),
+    Index(None, "sha256"),
 )
 
 rollups = Table(
@@ -140,4 +145,6 @@ usage_versions = Table(
     Column("tenant_id", Text, primary_key=True),
     Column("version", BigInteger, nullable=False),
     time_column("last_event_at"),
+    # Events from before may be rolled up by other labels than are declared now.
+    time_column("labels_changed_at", nullable=True),
 )
