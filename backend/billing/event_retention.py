@@ -30,6 +30,8 @@ _log = structlog.get_logger(__name__)
 
 PASS_SECONDS: Final = 3600
 """Between two passes. A day (UTC) gets old at midnight, so the first after it finds one more."""
+RESTORED_DAYS: Final = 7
+"""How long what was restored stays, for someone to look at it."""
 _PAGE = 200
 _ACTOR = "worker"
 _ONE_DAY = timedelta(days=1)
@@ -52,15 +54,24 @@ async def archive_tenants(
     now: datetime,
     *,
     actor: str,
+    restored_until: datetime | None = None,
 ) -> AsyncGenerator[tuple[Tenant, ArchivedDay], None]:
     """Archive all tenants' events from before a midnight (UTC), as far as they may go.
 
-    A day that changes meanwhile is left to the next time, and what comes after it. Raises
-    ``Conflict`` while another process archives or restores.
+    Days that were restored after ``restored_until`` stay. A day that changes meanwhile is left to
+    the next time, and what comes after it. Raises ``Conflict`` while another process archives or
+    restores.
     """
     async with archiving(database) as archiver:
         async for tenant, until in _tenants(database, settings, now):
-            days = archive_events(archiver, tenant.id, min(before, until), directory, actor=actor)
+            days = archive_events(
+                archiver,
+                tenant.id,
+                min(before, until),
+                directory,
+                actor=actor,
+                restored_until=restored_until,
+            )
             try:
                 async for day in days:
                     yield tenant, day
@@ -119,7 +130,13 @@ class EventRetention:
         count = 0
         async with contextlib.aclosing(
             archive_tenants(
-                self._database, self._settings, self._directory, before, now, actor=_ACTOR
+                self._database,
+                self._settings,
+                self._directory,
+                before,
+                now,
+                actor=_ACTOR,
+                restored_until=now - timedelta(days=RESTORED_DAYS),
             )
         ) as days:
             async for _, day in days:

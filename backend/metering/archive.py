@@ -31,6 +31,7 @@ from backend_client.types.problems import FieldError
 
 _DAY = timedelta(days=1)
 ROWS_AT_ONCE: Final = 5_000
+_NO_EVENT_BEFORE: Final = datetime(1900, 1, 1, tzinfo=UTC)
 ARCHIVING: Final = 0x6172_6368_6976  # "archiv" in ASCII: the lock of whoever moves events
 
 _TIME = pa.timestamp("us", tz="UTC")
@@ -53,7 +54,8 @@ ARCHIVE_SCHEMA: Final = pa.schema(
     ]
 )
 
-_FIRST = "SELECT min(time) FROM events WHERE tenant_id = $1 AND time < $2"
+_FIRST = "SELECT min(time) FROM events WHERE tenant_id = $1 AND time >= $2 AND time < $3"
+_RESTORED = "SELECT start_at FROM event_archives WHERE tenant_id = $1 AND restored_at > $2"
 _OF_A_DAY = "FROM events WHERE tenant_id = $1 AND time >= $2 AND time < $3"
 _EVENTS = f"""
 SELECT tenant_id, source, id, time, received_at, application_id, key_id, model,
@@ -111,18 +113,24 @@ async def archive_events(
     directory: Path,
     *,
     actor: str,
+    restored_until: datetime | None = None,
 ) -> AsyncIterator[ArchivedDay]:
     """Archive a tenant's events from before a midnight (UTC), day by day, oldest first.
 
     ``connection`` is that of ``archiving``. Each day is done wholly or not at all; go on by calling
-    it again. Raises ``Conflict`` if a day's events change meanwhile.
+    it again. Days that were restored after ``restored_until`` stay. Raises ``Conflict`` if a day's
+    events change meanwhile.
     """
-    while True:
-        first = await connection.fetchval(_FIRST, tenant_id, before)
-        if first is None:
-            return
+    kept: set[datetime] = set()
+    if restored_until is not None:
+        kept = {start for (start,) in await connection.fetch(_RESTORED, tenant_id, restored_until)}
+    folder = directory / tenant_id
+    start = _NO_EVENT_BEFORE
+    while first := await connection.fetchval(_FIRST, tenant_id, start, before):
         start = first.astimezone(UTC).replace(hour=0, minute=0, second=0, microsecond=0)
-        folder = directory / tenant_id
+        if start in kept:
+            start += _DAY
+            continue
         await asyncio.to_thread(folder.mkdir, parents=True, exist_ok=True)
         file = await _unused(connection, tenant_id, folder, start)
         draft = file.with_suffix(".draft")
@@ -130,6 +138,7 @@ async def archive_events(
         digest = await asyncio.to_thread(_keep, draft, file, state.events)
         await _note_and_delete(connection, tenant_id, start, file, digest, state, actor)
         yield ArchivedDay(start, file, state.events)
+        start += _DAY
 
 
 class _State(NamedTuple):

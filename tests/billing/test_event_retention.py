@@ -13,12 +13,14 @@ from pydantic import ValidationError
 from sqlalchemy import insert, select
 from structlog.testing import capture_logs
 
+from backend.accounts.principal import COMMAND_LINE
 from backend.accounts.tenants import find_tenant
 from backend.billing.event_retention import EventRetention, archivable_before
 from backend.metering import archive
 from backend.metering.archive import archiving
 from backend.metering.counting import count_events
 from backend.metering.events import AcceptedEvent
+from backend.metering.restore import restore_archive
 from backend.settings import Settings
 from backend.storage.database import Database
 from backend.storage.tables import billing_anchors, event_archives, events
@@ -86,6 +88,22 @@ async def test_the_worker_archives_by_age_and_by_period(database: Database, tmp_
     async with database.begin() as connection:
         noted = await connection.scalars(select(event_archives.c.archived_by))
         assert set(noted) == {"worker"}
+
+
+@pytest.mark.engine
+async def test_what_was_restored_stays_for_a_week(database: Database, tmp_path: Path) -> None:
+    tenant = await sample_tenant(database)
+    await count(database, tenant, may(1), may(2), may(3))
+    retention, never = EventRetention(database, settings(tmp_path), 20, tmp_path), asyncio.Event()
+    now = datetime.now(UTC)
+    assert await retention.once(now, never) == 3
+    files = await asyncio.to_thread(lambda: sorted(tmp_path.rglob("2026-05-0[13].parquet")))
+    for file in files:
+        assert (await restore_archive(database, file, COMMAND_LINE)).event_count == 1
+    await count(database, tenant, may(4))
+    assert await retention.once(now, never) == 1
+    assert await left(database, tenant) == [may(1), may(3)]
+    assert await retention.once(now + timedelta(days=8), never) == 2
 
 
 @pytest.mark.engine
