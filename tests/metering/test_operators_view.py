@@ -29,13 +29,14 @@ async def tenant(app: object, database: Database) -> SampleTenant:
 
 
 async def count(database: Database, tenant_id: str, application: str) -> None:
+    now = datetime.now(UTC)  # not before the tenant had its plan
     made = [
         AcceptedEvent(
             tenant_id=tenant_id,
             source="test",
             id=str(number),
-            time=NOW,
-            received_at=NOW,
+            time=now,
+            received_at=now,
             application_id=application,
             model=("sample-small", "sample-large")[number % 2],
             quantities={"input_tokens": Decimal(10_000_000)},
