@@ -6,10 +6,12 @@ from datetime import datetime
 
 from backend_client.requests import wallets as requests
 from backend_client.sending import AsyncSender, Sender
+from backend_client.types.common import Page
 from backend_client.types.wallets import (
     CreditGrant,
     CreditGrantCreate,
     LedgerEntry,
+    TenantTopUp,
     TopUp,
     TopUpCreate,
     TopUpOutcome,
@@ -21,9 +23,9 @@ from backend_client.types.wallets import (
 class WalletMethods(Sender):
     """Those of the synchronous client."""
 
-    def wallet(self, at: datetime | None = None) -> WalletBalance:
-        """What the wallet holds, or held at an instant."""
-        return self._do(requests.wallet(at))
+    def wallet(self, at: datetime | None = None, tenant: str | None = None) -> WalletBalance:
+        """What the wallet holds, or held at an instant; another ``tenant``'s, for the operator."""
+        return self._do(requests.wallet(at, tenant))
 
     def set_wallet(self, wanted: WalletSettings) -> WalletBalance:
         """Set when the wallet buys more by itself, and when it warns."""
@@ -33,13 +35,29 @@ class WalletMethods(Sender):
         """What was done with credit, newest first."""
         return self._all(requests.ledger())
 
-    def grants(self) -> list[CreditGrant]:
-        """The credit that was given or bought."""
-        return self._all(requests.grants())
+    def ledger_page(
+        self, *, cursor: str | None = None, limit: int = 50, tenant: str | None = None
+    ) -> Page[LedgerEntry]:
+        """One page of it, 200 at most; of another ``tenant``, for the operator."""
+        return self._do(requests.ledger(tenant, limit).page(cursor))
+
+    def grants(self, tenant: str | None = None) -> list[CreditGrant]:
+        """The credit that was given or bought; to another ``tenant``, for the operator."""
+        return self._all(requests.grants(tenant))
 
     def top_ups(self) -> list[TopUp]:
         """What was asked to be bought, newest first."""
         return self._all(requests.top_ups())
+
+    def top_up_page(
+        self, *, cursor: str | None = None, limit: int = 50, tenant: str | None = None
+    ) -> Page[TopUp]:
+        """One page of it, 200 at most; of another ``tenant``, for the operator."""
+        return self._do(requests.top_ups(tenant, limit).page(cursor))
+
+    def waiting_top_ups(self) -> list[TenantTopUp]:
+        """All tenants' top-ups that wait for their payment, oldest first; for the operator."""
+        return self._all(requests.waiting_top_ups())
 
     def ask_for_top_up(self, wanted: TopUpCreate) -> TopUp:
         """Ask to buy credit; it is there once the operator has the payment."""
@@ -61,9 +79,9 @@ class WalletMethods(Sender):
 class AsyncWalletMethods(AsyncSender):
     """Those of the asynchronous client."""
 
-    async def wallet(self, at: datetime | None = None) -> WalletBalance:
-        """What the wallet holds, or held at an instant."""
-        return await self._do(requests.wallet(at))
+    async def wallet(self, at: datetime | None = None, tenant: str | None = None) -> WalletBalance:
+        """What the wallet holds, or held at an instant; another ``tenant``'s, for the operator."""
+        return await self._do(requests.wallet(at, tenant))
 
     async def set_wallet(self, wanted: WalletSettings) -> WalletBalance:
         """Set when the wallet buys more by itself, and when it warns."""
@@ -73,13 +91,29 @@ class AsyncWalletMethods(AsyncSender):
         """What was done with credit, newest first."""
         return await self._all(requests.ledger())
 
-    async def grants(self) -> list[CreditGrant]:
-        """The credit that was given or bought."""
-        return await self._all(requests.grants())
+    async def ledger_page(
+        self, *, cursor: str | None = None, limit: int = 50, tenant: str | None = None
+    ) -> Page[LedgerEntry]:
+        """One page of it, 200 at most; of another ``tenant``, for the operator."""
+        return await self._do(requests.ledger(tenant, limit).page(cursor))
+
+    async def grants(self, tenant: str | None = None) -> list[CreditGrant]:
+        """The credit that was given or bought; to another ``tenant``, for the operator."""
+        return await self._all(requests.grants(tenant))
 
     async def top_ups(self) -> list[TopUp]:
         """What was asked to be bought, newest first."""
         return await self._all(requests.top_ups())
+
+    async def top_up_page(
+        self, *, cursor: str | None = None, limit: int = 50, tenant: str | None = None
+    ) -> Page[TopUp]:
+        """One page of it, 200 at most; of another ``tenant``, for the operator."""
+        return await self._do(requests.top_ups(tenant, limit).page(cursor))
+
+    async def waiting_top_ups(self) -> list[TenantTopUp]:
+        """All tenants' top-ups that wait for their payment, oldest first; for the operator."""
+        return await self._all(requests.waiting_top_ups())
 
     async def ask_for_top_up(self, wanted: TopUpCreate) -> TopUp:
         """Ask to buy credit; it is there once the operator has the payment."""

@@ -15,6 +15,7 @@ from portal.auth import AuthRoutes
 from portal.build import static_directory
 from portal.pages import (
     corrections,
+    credit,
     events,
     invoices,
     keys,
@@ -40,6 +41,7 @@ SIGNED_IN: tuple[ModuleType, ...] = (
     usage,
     events,
     spend,
+    credit,
     invoices,
     operations,
     corrections,

@@ -14,6 +14,7 @@ from backend_client.types.common import plain
 from backend_client.types.corrections import CorrectionCreate, EventReference
 from backend_client.types.events import StoredEvent, UsageData
 from portal.event_rows import in_order
+from portal.form_problems import FormProblems, paths_of, text_of
 from portal.formatting import meter_name
 
 FIELDS = ("application", "model", "key", "reason", "text", "quantities", "labels")
@@ -31,14 +32,6 @@ class Pair:
     value: str = ""
     title: str = ""
     problem: str = ""
-
-
-class FormProblems(ValueError):
-    """What can't be used, by field; ``quantity:3`` and ``label:3`` are lines by their id."""
-
-    def __init__(self, by_field: Mapping[str, str]) -> None:
-        super().__init__("; ".join(by_field.values()))
-        self.by_field = dict(by_field)
 
 
 def quantity_pairs(event: StoredEvent) -> list[Pair]:
@@ -86,10 +79,10 @@ def correction_from(
     """What the form asks for.
 
     Raises:
-        FormProblems: something in it can't be used.
+        FormProblems: something in it can't be used; ``meter:3`` and ``label:3`` are lines.
     """
     problems: dict[str, str] = {}
-    reason = _text(form, "reason")
+    reason = text_of(form, "reason")
     if not reason:
         problems["reason"] = "Say why: it is kept with the correction."
     data: dict[str, Any] | None = None
@@ -107,10 +100,7 @@ def correction_from(
             }
         )
     except ValidationError as wrong:
-        found = [
-            (".".join(str(part) for part in one["loc"]), str(one["msg"])) for one in wrong.errors()
-        ]
-        problems = {**by_field(found, form, as_text=as_text), **problems}
+        problems = {**by_field(paths_of(wrong), form, as_text=as_text), **problems}
         if any(field.startswith("meter:") for field in problems):
             problems.pop("quantities", None)  # there are some, and they are wrong
     if problems:
@@ -142,7 +132,7 @@ def by_field(
                 (
                     name.removeprefix(f"{prefix}:")
                     for name in form
-                    if name.startswith(f"{prefix}:") and _text(form, name) == parts[1]
+                    if name.startswith(f"{prefix}:") and text_of(form, name) == parts[1]
                 ),
                 None,
             )
@@ -165,9 +155,9 @@ def _data_of_fields(
     if not quantities:
         problems["quantities"] = "At least one quantity is needed; to count nothing, void it."
     return {
-        "application": _text(form, "application"),
-        "model": _text(form, "model"),
-        "key": _text(form, "key") or None,
+        "application": text_of(form, "application"),
+        "model": text_of(form, "model"),
+        "key": text_of(form, "key") or None,
         "quantities": quantities,
         "labels": _pairs(form, "label", "value", problems),
         "counted": event.counted,
@@ -182,7 +172,7 @@ def _pairs(
         if not field.startswith(f"{names}:"):
             continue
         line = field.removeprefix(f"{names}:")
-        name, value = _text(form, field), _text(form, f"{values}:{line}")
+        name, value = text_of(form, field), text_of(form, f"{values}:{line}")
         if not name and not value:
             continue
         if not name:
@@ -201,7 +191,7 @@ def _written_data(
 ) -> dict[str, Any]:
     try:
         # Numbers stay as they were written: a float would lose digits
-        data = json.loads(_text(form, "text"), parse_float=str)
+        data = json.loads(text_of(form, "text"), parse_float=str)
     except json.JSONDecodeError as error:
         problems["text"] = f"Not JSON: line {error.lineno}, column {error.colno}: {error.msg}."
         return {}
@@ -209,10 +199,6 @@ def _written_data(
         problems["text"] = "An object is needed: application, model, quantities."
         return {}
     return data
-
-
-def _text(form: Mapping[str, Any], name: str) -> str:
-    return str(form.get(name) or "").strip()
 
 
 def _is_number(text: str) -> bool:

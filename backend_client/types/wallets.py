@@ -144,6 +144,14 @@ class TopUp(Answer):
     done_at: Instant | None
 
 
+class TenantTopUp(TopUp):
+    """A top-up with the tenant that asked for it; ``amount`` is in its ``currency``."""
+
+    tenant_id: str
+    tenant_name: str
+    currency: Currency
+
+
 class TopUpOutcome(Wire):
     """What became of a payment; ``reference`` is its name at whoever took it."""
 

@@ -25,6 +25,7 @@ PLACES = (
     Place("/usage", "Usage", "chart-column"),
     Place("/events", "Events", "list"),
     Place("/spend", "Spend", "receipt"),
+    Place("/credit", "Credit", "wallet"),
     Place("/invoices", "Invoices", "file-text"),
 )
 OPERATOR_PLACES = (

@@ -11,7 +11,6 @@ from backend_client.types.corrections import CorrectionBatch, CorrectionCreate, 
 from backend_client.types.events import StoredEvent
 from portal.change_rows import ChangeRow, PeriodRow, change_rows, period_rows
 from portal.correction_form import (
-    FormProblems,
     Pair,
     by_field,
     correction_from,
@@ -23,6 +22,7 @@ from portal.correction_form import (
 )
 from portal.correction_rows import CorrectionRow, correction_row
 from portal.event_rows import STATES, EventRow, FactRow, event_row, event_state, fact_rows
+from portal.form_problems import FormProblems, paths_of
 from portal.session import Caller, signed_in
 from portal.state.customer import CustomerState, customer_of
 from portal.state.page import PageState
@@ -174,8 +174,7 @@ class Corrections(CustomerState, PageState, Session):
         except FormProblems as problem:
             self._show_problems(problem.by_field)
         except ApiError as problem:
-            named = [(one.field, one.detail) for one in problem.errors] or [("", str(problem))]
-            self._show_problems(by_field(named, form, as_text=self.as_text))
+            self._show_problems(by_field(paths_of(problem), form, as_text=self.as_text))
         except ClientError as problem:
             self._show_problems({"form": str(problem)})
         else:

@@ -52,6 +52,23 @@ async def test_wallet(client: Caller, url: str, operator_key: str, token: str) -
         "finish_top_up", tenant, asked.id, TopUpOutcome(state="paid", reference="p 1")
     )
     assert await person("top_ups") == [done]
+    (waits, _) = [await person("ask_for_top_up", TopUpCreate(amount=Decimal(n))) for n in (7, 8)]
+    waiting = await operator("waiting_top_ups")
+    assert [one.amount for one in waiting] == [7, 8]
+    assert (waiting[0].tenant_id, waiting[0].id) == (tenant, waits.id)
+    assert (waiting[0].tenant_name, waiting[0].currency) == ("Local", "USD")
+    first = await person("top_up_page", limit=2)
+    rest = await person("top_up_page", limit=2, cursor=first.next_cursor)
+    assert [one.amount for one in [*first.items, *rest.items]] == [8, 7, 10]
+    newest = await person("ledger_page", limit=1)
+    before = await person("ledger_page", limit=1, cursor=newest.next_cursor)
+    assert [one.number for one in [*newest.items, *before.items]] == [3, 2]
+    assert await operator("ledger_page", limit=1, tenant=tenant) == newest
+    assert await operator("top_up_page", limit=2, tenant=tenant) == first
+    assert await operator("grants", tenant) == await person("grants")
+    seen = await operator("wallet", tenant=tenant)
+    assert seen.spendable == (await person("wallet")).spendable == 10
+    assert (await operator("wallet", datetime.now(UTC) - timedelta(days=1), tenant)).spendable == 0
     kept = await person("set_wallet", WalletSettings(low_balance=Decimal(3)))
     assert (kept.spendable, kept.settings.low_balance) == (10, 3)
 

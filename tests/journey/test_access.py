@@ -4,12 +4,15 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator
 from contextlib import suppress
+from datetime import UTC, datetime, timedelta
+from decimal import Decimal
 from pathlib import Path
 
 import pytest
 from playwright.async_api import Browser, BrowserContext, Page, ViewportSize, expect
 
 from backend_client.types.corrections import CorrectionBatch, CorrectionCreate, EventReference
+from backend_client.types.wallets import CreditGrantCreate, CreditKind, TopUpCreate
 from portal.components.shell import OPERATOR_PLACES, PLACES
 from tests.journey.conftest import Farebox, browsing, sign_in
 from tests.journey.metered import Service
@@ -49,6 +52,17 @@ async def used(
                 reason="sent twice",
             )
             await service.person.correct(CorrectionBatch(corrections=[void]))
+            tenant = (await service.person.me()).tenant.id
+            # For a model that nothing uses, so that nothing else is paid from it
+            welcome = CreditGrantCreate(
+                name="Welcome",
+                kind=CreditKind.PAID,
+                amount=Decimal(5),
+                expires_at=datetime.now(UTC) + timedelta(days=7),
+                models=["another"],
+            )
+            await service.person.give_credit(tenant, welcome)
+            await service.person.ask_for_top_up(TopUpCreate(amount=Decimal(20)))
         yield page
     assert complaints == []
 
@@ -71,6 +85,8 @@ async def test_dialogs_can_be_read_and_acted_on(used: Page) -> None:
         ("API keys", "Create key"),
         ("Playground", "View code"),
         ("Events", "Details"),
+        ("Credit", "Give credit"),
+        ("Credit", "Buy credit"),
     ):
         await visit(used, page)
         await used.get_by_role("button", name=button).first.click()

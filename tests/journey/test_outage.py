@@ -87,7 +87,7 @@ async def test_a_page_that_can_not_be_loaded_says_so_and_is_tried_again(
     page = await behind.new_page()
     await sign_in(page)
     failed = page.get_by_text("This could not be loaded.")
-    for name in ("Usage", "Events", "Spend", "API keys", "Playground", "Invoices"):
+    for name in ("Usage", "Events", "Spend", "Credit", "API keys", "Playground", "Invoices"):
         await relay.cut()
         await visit(page, name)
         await expect(failed.first).to_be_visible()

@@ -14,7 +14,6 @@ from backend_client.types.events import IngestResult, RejectedEvent, StoredEvent
 from portal.backfill import MOST_CHARACTERS, MOST_REFUSED, pasted_events, refused_rows, verdict_note
 from portal.change_rows import SHOWN, change_rows, period_rows
 from portal.correction_form import (
-    FormProblems,
     Pair,
     by_field,
     correction_from,
@@ -24,6 +23,7 @@ from portal.correction_form import (
     with_another,
     with_problems,
 )
+from portal.form_problems import FormProblems
 
 pytestmark = pytest.mark.fast
 

@@ -14,12 +14,13 @@ from backend.billing.wallets.top_ups import top_up_from
 from backend.errors import NotFound
 from backend.pricing.credits import Account
 from backend.pricing.money import exact_arithmetic
-from backend.storage.tables import credit_grants, ledger_entries, top_ups, wallets
+from backend.storage.tables import credit_grants, ledger_entries, tenants, top_ups, wallets
 from backend_client.types.accounts import Tenant
 from backend_client.types.common import Page
 from backend_client.types.wallets import (
     CreditGrant,
     LedgerEntry,
+    TenantTopUp,
     TopUp,
     TopUpRule,
     WalletBalance,
@@ -149,3 +150,19 @@ async def list_top_ups(
         query = query.where(top_ups.c.id < Cursor.read(cursor))
     rows = await connection.execute(query.order_by(top_ups.c.id.desc()).limit(limit + 1))
     return page_of([top_up_from(row) for row in rows.mappings()], limit, lambda one: one.id)
+
+
+async def list_waiting_top_ups(
+    connection: AsyncConnection, *, cursor: str | None, limit: int
+) -> Page[TenantTopUp]:
+    """Return a page of all tenants' top-ups that wait for their payment, oldest first."""
+    query = (
+        select(top_ups, tenants.c.name.label("tenant_name"), tenants.c.currency)
+        .join(tenants, tenants.c.id == top_ups.c.tenant_id)
+        .where(top_ups.c.state == "pending")
+    )
+    if cursor is not None:
+        query = query.where(top_ups.c.id > Cursor.read(cursor))
+    rows = await connection.execute(query.order_by(top_ups.c.id).limit(limit + 1))
+    found = [TenantTopUp.model_validate(dict(row)) for row in rows.mappings()]
+    return page_of(found, limit, lambda one: one.id)

@@ -1,0 +1,94 @@
+"""What the operator sees of tenants' prepaid credit, and which payments it waits for."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import Annotated
+
+from fastapi import APIRouter, Depends
+
+from backend.accounts.principal import Permission, Principal
+from backend.accounts.tenants import find_tenant
+from backend.api.dependencies import PageCursor, PageLimit, ServicesNow, needs
+from backend.billing.wallets.reading import (
+    list_grants,
+    list_ledger,
+    list_top_ups,
+    list_waiting_top_ups,
+    wallet_balance,
+)
+from backend_client.types.common import Instant, Page
+from backend_client.types.wallets import (
+    CreditGrant,
+    LedgerEntry,
+    TenantTopUp,
+    TopUp,
+    WalletBalance,
+)
+
+router = APIRouter(tags=["operator"])
+
+Operator = Annotated[Principal, Depends(needs(Permission.OPERATE))]
+
+_WALLET = "/v1/tenants/{tenant_id}/wallet"
+
+
+@router.get(_WALLET)
+async def get_tenant_wallet(
+    services: ServicesNow, caller: Operator, tenant_id: str, at: Instant | None = None
+) -> WalletBalance:
+    """Return what a tenant's wallet holds, or held at an instant."""
+    async with services.database.begin() as connection:
+        tenant = await find_tenant(connection, tenant_id)
+        return await wallet_balance(connection, tenant, at or datetime.now(UTC), now=at is None)
+
+
+@router.get(_WALLET + "/ledger")
+async def get_tenant_ledger(
+    services: ServicesNow,
+    caller: Operator,
+    tenant_id: str,
+    cursor: PageCursor = None,
+    limit: PageLimit = 50,
+) -> Page[LedgerEntry]:
+    """List what was done with a tenant's credit, newest first."""
+    async with services.database.begin() as connection:
+        tenant = await find_tenant(connection, tenant_id)
+        return await list_ledger(connection, tenant.id, cursor=cursor, limit=limit)
+
+
+@router.get(_WALLET + "/grants")
+async def get_tenant_grants(
+    services: ServicesNow,
+    caller: Operator,
+    tenant_id: str,
+    cursor: PageCursor = None,
+    limit: PageLimit = 50,
+) -> Page[CreditGrant]:
+    """List the credit that a tenant was given or bought."""
+    async with services.database.begin() as connection:
+        tenant = await find_tenant(connection, tenant_id)
+        return await list_grants(connection, tenant.id, cursor=cursor, limit=limit)
+
+
+@router.get(_WALLET + "/top-ups")
+async def get_tenant_top_ups(
+    services: ServicesNow,
+    caller: Operator,
+    tenant_id: str,
+    cursor: PageCursor = None,
+    limit: PageLimit = 50,
+) -> Page[TopUp]:
+    """List what a tenant asked to buy, newest first."""
+    async with services.database.begin() as connection:
+        tenant = await find_tenant(connection, tenant_id)
+        return await list_top_ups(connection, tenant.id, cursor=cursor, limit=limit)
+
+
+@router.get("/v1/top-ups")
+async def get_waiting_top_ups(
+    services: ServicesNow, caller: Operator, cursor: PageCursor = None, limit: PageLimit = 50
+) -> Page[TenantTopUp]:
+    """List the top-ups of all tenants that wait for their payment, oldest first."""
+    async with services.database.begin() as connection:
+        return await list_waiting_top_ups(connection, cursor=cursor, limit=limit)
