@@ -34,12 +34,27 @@ async def tenant_id(page: Page, farebox: Farebox) -> AsyncIterator[str]:
             Role.OWNER,
         )
         await connection.close()
+        try:
+            await switch_to(page, NAME)
+            yield made.id
+        finally:
+            await person.delete_tenant(made.id)
+
+
+async def switch_to(page: Page, name: str) -> None:
+    switch = page.get_by_role("button", name="Switch organisation")
+    choice = page.get_by_role("dialog").get_by_role("button", name=name)
+
+    async def offered() -> bool:
+        # The portal asks the API for a person's tenants every few seconds
         await page.goto("/")
-        await page.get_by_role("button", name="Switch organisation").click()
-        await page.get_by_role("dialog").get_by_role("button", name=NAME).click()
-        await expect(page.get_by_role("button", name="Switch organisation")).to_contain_text(NAME)
-        yield made.id
-        await person.delete_tenant(made.id)
+        await switch.click()
+        await expect(page.get_by_role("dialog")).to_be_visible()
+        return await choice.count() == 1
+
+    await until(offered)
+    await choice.click()
+    await expect(switch).to_contain_text(name)
 
 
 async def has_balance(page: Page, shown: str) -> None:
