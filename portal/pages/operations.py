@@ -1,4 +1,4 @@
-"""Operations, for the operator: the backlog of metering, and its dead letters."""
+"""Operations, for the operator: the backlog of metering, its dead letters, invoice runs."""
 
 from __future__ import annotations
 
@@ -14,10 +14,12 @@ from portal.components.blocks import (
     stale,
 )
 from portal.components.focus import return_focus
+from portal.components.invoice_runs import invoice_runs
 from portal.components.shell import shell
+from portal.state.invoice_runs import InvoiceRuns
 from portal.state.operations import LetterRow, Operations
 
-ROUTE, TITLE, ON_LOAD = "/operations", "Operations", (Operations.watch,)
+ROUTE, TITLE, ON_LOAD = "/operations", "Operations", (Operations.watch, InvoiceRuns.watch)
 
 
 def page() -> rx.Component:
@@ -29,7 +31,9 @@ def page() -> rx.Component:
         rx.match(
             Operations.phase,
             ("failed", failed(Operations.problem, Operations.watch)),
-            rx.flex(_figures(), _letters(), _letter(), direction="column", spacing="5"),
+            rx.flex(
+                _figures(), _letters(), invoice_runs(), _letter(), direction="column", spacing="5"
+            ),
         ),
         lead="Events between being accepted and being counted, over all customers.",
     )

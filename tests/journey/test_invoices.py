@@ -94,3 +94,10 @@ async def test_an_invoice_is_opened_and_downloaded(farebox: Farebox, page: Page)
     await expect(invoice.locator("#invoice-lines tr").last).to_contain_text(total)
     await invoice.get_by_role("button", name="All invoices").click()
     await expect(rows).to_have_count(2)
+
+    # The operator sees the run that made it
+    await visit(page, "Operations")
+    run = page.locator("#invoice-runs tbody tr").first
+    await expect(run).to_contain_text("Finished")
+    await expect(run).to_contain_text(" invoiced")
+    await expect(run.get_by_role("progressbar")).to_have_attribute("aria-valuenow", "100")

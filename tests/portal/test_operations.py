@@ -7,8 +7,10 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from backend_client import InvalidInput
+from backend_client.types.invoices import InvoiceRun
 from backend_client.types.pipeline import Pipeline
 from backend_client.types.problems import FieldError, Problem
+from portal.state.invoice_runs import run_row
 from portal.state.operations import (
     Look,
     events_from,
@@ -90,3 +92,36 @@ def test_a_refusal_names_the_fields() -> None:
     )
     assert refusal(InvalidInput(problem)) == "events.0.id: missing"
     assert refusal(InvalidInput(problem.model_copy(update={"errors": []}))) == "Nothing was sent."
+
+
+@pytest.mark.parametrize(
+    ("changes", "state", "percent", "progress"),
+    [
+        ({}, "Running", 25, "250 of 1,000 customers"),
+        ({"left": 1000}, "Running", 0, "0 of 1,000 customers"),
+        ({"left": 1200}, "Running", 0, "0 of 1,000 customers"),
+        ({"left": 0, "state": "finished"}, "Finished", 100, "1,000 of 1,000 customers"),
+        ({"left": 2, "state": "finished", "failed": 2}, "With failures", 100, "998 of 1,000"),
+        ({"due": 0, "left": 0}, "Running", 100, "0 of 0 customers"),
+    ],
+)
+def test_how_far_an_invoice_run_is(
+    changes: dict[str, object], state: str, percent: int, progress: str
+) -> None:
+    values: dict[str, object] = {
+        "id": "run_1",
+        "state": "running",
+        "as_of": NOW,
+        "started_at": NOW,
+        "finished_at": None,
+        "due": 1000,
+        "left": 750,
+        "invoiced": 200,
+        "nothing_to_bill": 50,
+        "failed": 0,
+    }
+    row = run_row(InvoiceRun.model_validate(values | changes), "UTC")
+    assert (row.state, row.percent) == (state, percent)
+    assert row.progress.startswith(progress)
+    assert row.outcome.startswith("200 invoiced, 50 nothing to bill")
+    assert ("2 failed" in row.outcome) is bool(changes.get("failed"))
