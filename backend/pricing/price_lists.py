@@ -2,8 +2,16 @@
 
 from __future__ import annotations
 
+from decimal import Decimal
+
 from backend_client.types.charges import Charge, FlatCharge, PackageCharge, PerUnitCharge
-from backend_client.types.plans import ChargePrices, Discount, PlanDefinition
+from backend_client.types.plans import (
+    ChargePrices,
+    Discount,
+    GrantTerms,
+    PlanDefinition,
+    PriceList,
+)
 
 
 def in_currency(plan: PlanDefinition, currency: str) -> PlanDefinition:
@@ -25,9 +33,7 @@ def in_currency(plan: PlanDefinition, currency: str) -> PlanDefinition:
             "charges": [_charge(one, by_charge.get(one.id)) for one in plan.charges],
             "discounts": [_discount(one, prices.discounts.get(one.id)) for one in plan.discounts],
             "minimum": prices.minimum,
-            "grants": [
-                one.model_copy(update={"amount": prices.grants[one.id]}) for one in plan.grants
-            ],
+            "grants": [_grant(one, prices) for one in plan.grants],
             "price_lists": [],
         }
     )
@@ -44,6 +50,11 @@ def _charge(charge: Charge, prices: ChargePrices | None) -> Charge:
     if not isinstance(charge, FlatCharge):
         update |= {"minimum": prices.minimum, "maximum": prices.maximum}
     return charge.model_copy(update=update)
+
+
+def _grant(grant: GrantTerms, prices: PriceList) -> GrantTerms:
+    cap = prices.rollover_caps.get(grant.id, Decimal(0))
+    return grant.model_copy(update={"amount": prices.grants[grant.id], "rollover_cap": cap})
 
 
 def _discount(discount: Discount, amount: object) -> Discount:

@@ -148,7 +148,8 @@ class ChargePrices(Wire):
 class PriceList(Wire):
     """All of a plan's prices in another currency. Prices are set, never converted.
 
-    ``discounts`` and ``grants`` have the amounts of those by id.
+    ``discounts`` and ``grants`` have the amounts of those by id; ``rollover_caps`` how much of a
+    grant is carried on, nothing if it is left out.
     """
 
     currency: Currency
@@ -156,6 +157,7 @@ class PriceList(Wire):
     minimum: Price | None = None
     discounts: dict[Id, Price] = {}
     grants: dict[Id, Price] = {}
+    rollover_caps: dict[Id, Price] = {}
 
 
 class QuotaLimit(StrEnum):
@@ -372,6 +374,7 @@ class Catalog(Wire):
                     if name not in model_ids:
                         at = ("plans", index, "charges", position, "models", place)
                         refuse(f"there is no model {name!r} in this catalog", *at)
+            _check_rollover_caps(plan, ("plans", index))
         if self.default_plan not in plan_ids:
             refuse(f"there is no plan {self.default_plan!r} in this catalog", "default_plan")
         return self
@@ -380,6 +383,15 @@ class Catalog(Wire):
     def _no_tax_is_asked_twice(self) -> Self:
         check_taxes(self.taxes)
         return self
+
+
+def _check_rollover_caps(plan: PlanDefinition, at: tuple[str, int]) -> None:
+    """A cap is money too: a number that was meant for another currency carries on too much."""
+    capped = {grant.id for grant in plan.grants if grant.rollover_cap}
+    for place, prices in enumerate(plan.price_lists):
+        if set(prices.rollover_caps) != capped:
+            detail = "give the cap of every grant that is carried on, and of no other"
+            refuse(detail, *at, "price_lists", place, "rollover_caps")
 
 
 class Plan(Answer):

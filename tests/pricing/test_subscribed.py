@@ -19,6 +19,7 @@ from backend.pricing.price_lists import in_currency
 from backend.pricing.rate_card import MeteredQuantity
 from backend.pricing.rating import RatedPeriod, Stretch, rate
 from backend_client.types.plans import (
+    Catalog,
     FlatCharge,
     FlatPer,
     GraduatedCharge,
@@ -224,6 +225,21 @@ def test_a_price_list_has_prices_of_its_own() -> None:
 def test_a_price_list_that_forgets_something_is_refused(change: dict, says: str) -> None:
     with pytest.raises(ValidationError, match=says):
         PlanDefinition(**WORLDWIDE, price_lists=[YEN | change])
+
+
+def test_what_is_carried_on_is_set_for_each_currency() -> None:
+    gift = {"id": "gift", "name": "Gift", "amount": "5", "rollover_cap": "2.5"}
+    yen = YEN | {"grants": {"gift": "750"}}
+    told = PlanDefinition(
+        **WORLDWIDE, grants=[gift], price_lists=[yen | {"rollover_caps": {"gift": "375"}}]
+    )
+    assert in_currency(told, "JPY").grants[0].rollover_cap == 375
+    untold = PlanDefinition(**WORLDWIDE, grants=[gift], price_lists=[yen])
+    assert in_currency(untold, "JPY").grants[0].rollover_cap == 0
+    catalog = {"version": 1, "default_plan": told.id, "models": []}
+    assert Catalog(**catalog, plans=[told])
+    with pytest.raises(ValidationError, match="cap of every grant that is carried on"):
+        Catalog(**catalog, plans=[untold])
 
 
 def test_a_prepaid_plan_prices_each_call_alone() -> None:
