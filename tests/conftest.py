@@ -6,7 +6,7 @@ import shutil
 import socket
 import tempfile
 from collections.abc import AsyncIterator, Iterator
-from contextlib import suppress
+from contextlib import asynccontextmanager, suppress
 from pathlib import Path
 
 import asyncpg
@@ -63,15 +63,22 @@ async def template_database(postgres_url: str) -> str:
     return name
 
 
-@pytest.fixture
-async def database_url(postgres_url: str, template_database: str) -> AsyncIterator[str]:
-    """The address of an empty, migrated database that this test alone uses."""
+@asynccontextmanager
+async def own_database(postgres_url: str, template: str) -> AsyncIterator[str]:
+    """A copy of the template that is dropped at the end; its address."""
     name = new_id("evt")
     connection = await asyncpg.connect(postgres_url)
-    await connection.execute(f"CREATE DATABASE {name} TEMPLATE {template_database}")
+    await connection.execute(f"CREATE DATABASE {name} TEMPLATE {template}")
     yield _with_name(postgres_url, name)
     await connection.execute(f"DROP DATABASE {name} WITH (FORCE)")
     await connection.close()
+
+
+@pytest.fixture
+async def database_url(postgres_url: str, template_database: str) -> AsyncIterator[str]:
+    """The address of an empty, migrated database that this test alone uses."""
+    async with own_database(postgres_url, template_database) as url:
+        yield url
 
 
 @pytest.fixture

@@ -6,6 +6,7 @@ The key's own limits, the plan's hard quotas, and prepaid credit.
 from __future__ import annotations
 
 import asyncio
+from datetime import UTC, datetime
 from decimal import Decimal
 from typing import Final
 
@@ -81,7 +82,12 @@ class Holds:
             await self._quotas.settle(event.tenant_id, call.event_id, units)
         if call.holds_credit:
             await self._prepayment.settle(
-                event.tenant_id, call.event_id, event.model, used, call.began
+                event.tenant_id,
+                call.event_id,
+                event.model,
+                used,
+                at=call.began,
+                now=datetime.now(UTC),
             )
 
     async def close(self) -> None:

@@ -9,7 +9,7 @@ from decimal import Decimal
 from backend.pricing.charges import price_units
 from backend.pricing.money import exact_arithmetic
 from backend.pricing.periods import quarter_hour_of
-from backend.pricing.rate_card import Labels, RateCard
+from backend.pricing.rate_card import FALLBACK_METERS, Labels, RateCard
 from backend.pricing.windows import windowed_spans
 from backend_client.types.plans import PlanDefinition
 
@@ -41,4 +41,25 @@ class CallCosts:
                 charge = self._card.charge_for(model, meter, span.window, labels)
                 if charge is not None:
                     total += price_units(charge, _ZERO, quantity, quantity).amount
+        return total
+
+    def greatest(
+        self,
+        model: str,
+        most: Mapping[str, Decimal],
+        at: datetime,
+        labels: Labels = (),
+    ) -> Decimal:
+        """Return the most that a call of ``most`` units can cost.
+
+        Input may turn out to be cached, and output to be reasoning, which can cost more.
+        """
+        total = _ZERO
+        with exact_arithmetic():
+            for meter, quantity in most.items():
+                told_as = (
+                    meter,
+                    *(part for part, whole in FALLBACK_METERS.items() if whole == meter),
+                )
+                total += max(self.cost(model, {one: quantity}, at, labels) for one in told_as)
         return total

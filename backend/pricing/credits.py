@@ -118,14 +118,10 @@ class Wallet:
         )
         self.append(entries)
 
-    @classmethod
-    def restored(
-        cls, grants: Iterable[Grant], balances: Mapping[tuple[str, Account], Decimal]
-    ) -> Wallet:
-        """Return the wallet whose ledger adds up to these balances; ``hold`` its reservations."""
-        wallet = cls(grants)
-        wallet._balances.update(balances)
-        return wallet
+    def restore(self, grant: Grant, balances: Mapping[Account, Decimal]) -> None:
+        """Take in a grant whose entries add up to ``balances``; ``hold`` its reservations."""
+        self.grants[grant.id] = grant
+        self._balances.update({(grant.id, account): amount for account, amount in balances.items()})
 
     def hold(self, reservation: str, held: Mapping[str, Decimal]) -> None:
         """Say what an open reservation of a restored wallet holds, by grant."""
@@ -213,6 +209,27 @@ class Wallet:
     def release(self, reservation: str, at: datetime) -> list[LedgerEntry]:
         """Give all of a reservation back. Raises ``ReservationClosed`` the second time."""
         return self.settle(reservation, _ZERO, at)
+
+    def give_back(
+        self, cause: str, used: Mapping[str, Decimal], amount: Decimal, at: datetime
+    ) -> list[LedgerEntry]:
+        """Give ``amount`` back of what ``cause`` has ``used``, by grant; the last to burn first.
+
+        What comes back of a grant that is over expires the next time. Raises ``ValueError`` if less
+        was used.
+        """
+        entries = []
+        with exact_arithmetic():
+            for grant in reversed(burn_order(self.grants[grant_id] for grant_id in used)):
+                back = min(amount, used[grant.id])
+                if back:
+                    entries.append(
+                        _entry(at, grant.id, Account.USED, Account.AVAILABLE, back, cause)
+                    )
+                amount -= back
+        if amount:
+            raise ValueError(f"{cause!r} has used {amount} less than it is to give back")
+        return entries
 
     def expire(self, at: datetime) -> list[LedgerEntry]:
         """Take away what is left of grants that have expired.

@@ -43,6 +43,7 @@ class RatedLine:
 
     ``start`` to ``end`` is the part of the period that the version covers; of a yearly fee, the
     time that is asked for or, if ``quantity`` is below zero, given back: for so many years of one.
+    What was used on ``trial`` has a line of its own, which an adjustment takes off again.
     """
 
     charge: Charge
@@ -56,6 +57,7 @@ class RatedLine:
     tiers: tuple[PricedTier, ...]
     exact: Decimal
     amount: Decimal
+    trial: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -292,4 +294,5 @@ def _lines(version: _Version, currency: str, before: _Sums, totals: _Sums) -> It
             priced.tiers,
             priced.amount,
             round_to_minor_unit(priced.amount, currency),
+            version.trial,
         )

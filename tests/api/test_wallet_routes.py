@@ -65,7 +65,12 @@ async def test_a_top_up_waits_for_its_payment(
 async def test_settings_and_their_mistakes(api: httpx.AsyncClient, session: Headers) -> None:
     rule = {"threshold": "5", "amount": "10", "daily_ceiling": "30"}
     wanted = {"top_up": rule, "low_balance": "3"}
-    assert (await api.put("/v1/wallet", headers=session, json=wanted)).json()["settings"] == wanted
+    answer = (await api.put("/v1/wallet", headers=session, json=wanted)).json()
+    assert answer["settings"] == wanted
+    # The wallet is empty: the rule asks at once, and it is on record that little is left
+    assert answer["low_since"] is not None
+    asked = (await api.get("/v1/wallet/top-ups", headers=session)).json()["items"]
+    assert [one["state"] for one in asked] == ["pending"]
     wrong = await api.put(
         "/v1/wallet", headers=session, json={"top_up": rule | {"daily_ceiling": "9"}}
     )

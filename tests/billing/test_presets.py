@@ -186,7 +186,7 @@ async def test_credits_pay_call_by_call_and_the_bill_leaves_nothing(
         used = {"requests": 1, "input_tokens": read, "output_tokens": said}
         quantities = {meter: Decimal(count) for meter, count in used.items()}
         for _ in range(2):
-            await prepayment.settle(tenant.id, f"call-{number}", "sample-large", quantities, at)
+            await prepayment.settle(tenant.id, f"call-{number}", "sample-large", quantities, at, at)
         made.append((at, "sample-large", used))
     await use(database, tenant, *made)
 
@@ -200,7 +200,7 @@ async def test_credits_pay_call_by_call_and_the_bill_leaves_nothing(
     rated = opened.rate()
     assert (used_credit, rated.exact_total, wallet.used) == (exact, exact, exact)
     assert wallet.available == 5 - exact  # the plan's credit to begin with
-    assert paid_by_wallet(rated, used_credit) == rated.total
+    assert paid_by_wallet(rated, {("prepaid", 1)}, used_credit) == rated.total
 
     with pytest.raises(CreditExhausted) as refused:
         await prepayment.reserve(
@@ -218,13 +218,18 @@ async def test_what_the_wallet_did_not_cover_is_on_the_bill(
     small = {"output_tokens": Decimal(100_000)}
     await prepayment.reserve(tenant.id, "call", "sample-large", small, at)
     # The provider said more than it was asked to: 11 dollars' worth, and the wallet has 5
-    await prepayment.settle(tenant.id, "call", "sample-large", {"output_tokens": Decimal(M)}, at)
+    await prepayment.settle(
+        tenant.id, "call", "sample-large", {"output_tokens": Decimal(M)}, at, at
+    )
     await use(database, tenant, (at, "sample-large", {"output_tokens": M}))
     async with database.begin() as connection:
         opened = await open_period(connection, tenant, NOW)
         used = await used_by_calls(connection, tenant.id, opened.period)
     rated = opened.rate()
-    assert (str(rated.total), str(paid_by_wallet(rated, used))) == ("11.00", "5.00")
+    assert (str(rated.total), str(paid_by_wallet(rated, {("prepaid", 1)}, used))) == (
+        "11.00",
+        "5.00",
+    )
 
 
 async def test_other_plans_reserve_nothing(database: Database, tenant: Tenant) -> None:

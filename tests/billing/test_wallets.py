@@ -15,7 +15,6 @@ from backend.billing.catalog import apply_catalog
 from backend.billing.subscriptions import change_plan, start_subscription
 from backend.billing.wallets.grants import add_grant, apply_to_bill, refund_grant, used_by_calls
 from backend.billing.wallets.reading import list_grants, list_top_ups, set_wallet, wallet_balance
-from backend.billing.wallets.recurring import expire_and_bring
 from backend.billing.wallets.reservations import (
     LAPSE,
     Settled,
@@ -24,7 +23,7 @@ from backend.billing.wallets.reservations import (
     reserve,
     settle,
 )
-from backend.billing.wallets.top_ups import ask_for_top_up, finish_top_up
+from backend.billing.wallets.top_ups import ask_for_top_up, finish_top_up, look_after
 from backend.billing.wallets.worker import keep_wallets
 from backend.errors import Conflict, InvalidInput
 from backend.pricing.credits import InsufficientCredit
@@ -355,7 +354,7 @@ class TestRecurring:
         await hold(database, tenant, "call", "12")  # brings what is due itself
         await pay(database, tenant, "call", "8.5")
         async with database.begin() as connection:
-            await expire_and_bring(connection, tenant.id, datetime(2026, 4, 1, tzinfo=UTC))
+            await look_after(connection, tenant.id, datetime(2026, 4, 1, tzinfo=UTC))
         found = await grants(database, tenant)
         assert found["credits.monthly:2026-04-01T00:00Z"].amount == Decimal("11.5")
         assert found["credits.monthly:2026-03-01T00:00Z"].expired == Decimal("1.5")

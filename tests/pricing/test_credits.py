@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 
@@ -254,6 +255,26 @@ class WalletLaws(RuleBasedStateMachine):
         self.reservations.remove(name)
         with pytest.raises(ReservationClosed):
             self.wallet.settle(name, used, self.now)
+
+    @precondition(lambda self: any(entry.target is Account.USED for entry in self.ledger))
+    @rule(data=st.data(), share=st.integers(1, 4))
+    def give_back(self, data: st.DataObject, share: int) -> None:
+        """What a call used goes back to where it came from, the last that burnt first."""
+        causes = sorted({entry.cause for entry in self.ledger if entry.target is Account.USED})
+        name = data.draw(st.sampled_from(causes))
+        used: dict[str, Decimal] = defaultdict(Decimal)
+        for entry in self.ledger:
+            if entry.cause == name:
+                sign = (entry.target is Account.USED) - (entry.source is Account.USED)
+                used[entry.grant_id] += sign * entry.amount
+        whole = sum(used.values())
+        entries = self.wallet.give_back(name, used, whole * share / 4, self.now)
+        given = [entry.grant_id for entry in entries]
+        order = [one.id for one in burn_order(self.wallet.grants.values()) if used.get(one.id)]
+        assert given == order[::-1][: len(given)]
+        self.keep(entries)
+        with pytest.raises(ValueError, match="less than it is to give back"):
+            self.wallet.give_back(name, used, whole + 1, self.now)
 
     @rule()
     def expire(self) -> None:

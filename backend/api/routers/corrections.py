@@ -13,12 +13,12 @@ from backend.accounts.principal import Permission, Principal
 from backend.accounts.tenants import find_application, find_tenant
 from backend.api.acting import named_tenant
 from backend.api.dependencies import PageCursor, PageLimit, ServicesNow, needs
+from backend.billing.corrections import correct_events
 from backend.billing.spend_changes import spend_changes
 from backend.errors import InvalidInput, NotFound
 from backend.metering.correction_list import list_corrections
-from backend.metering.corrections import Amended, CorrectionWanted, correct
+from backend.metering.corrections import Amended, CorrectionWanted
 from backend.metering.preview import usage_changes
-from backend.storage.database import driver_connection
 from backend_client.types.common import Page
 from backend_client.types.corrections import (
     Correction,
@@ -46,16 +46,13 @@ async def post_corrections(
 
     Usage changes at once, in the quarter hours that the events are of. The last correction of an
     event rules. A period that was invoiced keeps its invoice; the difference is billed in the next.
+    A call that was paid from the wallet gets back what it should not have cost.
     """
     async with services.database.snapshot() as before, services.database.engine.connect() as after:
         tenant = await named_tenant(after, caller, batch.tenant)
         await _check_applications(after, tenant.id, batch.corrections)
-        states, deltas = await correct(
-            await driver_connection(after),
-            tenant.id,
-            [_wanted(one, caller) for one in batch.corrections],
-            datetime.now(UTC),
-        )
+        wanted = [_wanted(one, caller) for one in batch.corrections]
+        states, deltas = await correct_events(after, tenant.id, wanted, datetime.now(UTC))
         changes = usage_changes(deltas)
         spend = await spend_changes(before, after, tenant, (one.start for one in changes))
         for one, state in zip(batch.corrections, states, strict=True):

@@ -25,8 +25,7 @@ from backend.billing.wallets.reading import (
     set_wallet,
     wallet_balance,
 )
-from backend.billing.wallets.recurring import expire_and_bring
-from backend.billing.wallets.top_ups import ask_for_top_up, finish_top_up
+from backend.billing.wallets.top_ups import ask_for_top_up, finish_top_up, look_after
 from backend_client.types.common import Instant, Page
 from backend_client.types.wallets import (
     CreditGrant,
@@ -55,7 +54,7 @@ async def get_wallet(
     async with services.database.begin() as connection:
         tenant = await find_tenant(connection, caller.tenant_id)
         if at is None:
-            await expire_and_bring(connection, tenant.id, now)
+            await look_after(connection, tenant.id, now)
         return await wallet_balance(connection, tenant, at or now, now=at is None)
 
 
@@ -68,6 +67,7 @@ async def put_wallet(
     async with services.database.begin() as connection:
         tenant = await find_tenant(connection, caller.tenant_id)
         await set_wallet(connection, tenant.id, wanted)
+        await look_after(connection, tenant.id, now)
         await record(
             connection, caller, "wallet.set", tenant.id, detail=wanted.model_dump(mode="json")
         )

@@ -176,9 +176,14 @@ async def period_lines(
     rated = opened.rate()
     told = report(opened, rated, now)
     lines = lines_of(told)
-    if any(one.plan is not None and one.plan.prepaid for one in opened.stretches):
+    prepaid = {
+        (one.plan.id, one.plan_version)
+        for one in opened.stretches
+        if one.plan is not None and one.plan.prepaid
+    }
+    if prepaid:
         used = await used_by_calls(connection, tenant.id, period)
-        lines += paid_when_used(told.period, paid_by_wallet(rated, used))
+        lines += paid_when_used(told.period, paid_by_wallet(rated, prepaid, used))
     return lines
 
 

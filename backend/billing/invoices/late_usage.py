@@ -1,7 +1,8 @@
 """What changed after its period was invoiced: found by a mark that stands for what was rated.
 
-The mark has the rollups of the period in it, and how many contracts, amendments and coupons the
-tenant has: one that is agreed later for the time before is billed like late usage.
+The mark has the rollups of the period in it, what its prepaid calls took from the wallet, and how
+many contracts, amendments and coupons the tenant has: one that is agreed later for the time before
+is billed like late usage.
 """
 
 from __future__ import annotations
@@ -24,15 +25,24 @@ Mark = tuple[str, BillingPeriod, str]
 """A tenant, a period, and the mark of the usage that it was billed for."""
 
 # A sum of hashes of whole rows: the same whatever their order, another one if a row is. Events that
-# move usage from one quarter hour to another are seen too.
+# move usage from one quarter hour to another are seen too. What calls took is written only where
+# there is something, as marks were before it was.
 _MARKS = text(
     """
-    SELECT span.tenant_id, span.start_at,
-           coalesce(sum(hash_record_extended(rollups.*, 0)::numeric), 0)::text
+    SELECT span.tenant_id, span.start_at, used.mark || coalesce(' u' || paid.used, '')
     FROM unnest(:tenants, :starts, :ends) AS span (tenant_id, start_at, end_at)
-    LEFT JOIN rollups ON rollups.tenant_id = span.tenant_id
-        AND rollups.bucket >= span.start_at AND rollups.bucket < span.end_at
-    GROUP BY 1, 2
+    CROSS JOIN LATERAL (
+        SELECT coalesce(sum(hash_record_extended(rollups.*, 0)::numeric), 0)::text AS mark
+        FROM rollups
+        WHERE rollups.tenant_id = span.tenant_id
+            AND rollups.bucket >= span.start_at AND rollups.bucket < span.end_at
+    ) AS used
+    CROSS JOIN LATERAL (
+        SELECT trim_scale(nullif(sum(calls.used), 0))::text AS used
+        FROM credit_reservations AS calls
+        WHERE calls.tenant_id = span.tenant_id
+            AND calls.made_at >= span.start_at AND calls.made_at < span.end_at
+    ) AS paid
     """
 ).bindparams(
     bindparam("tenants", type_=ARRAY(Text)),

@@ -9,9 +9,8 @@ from sqlalchemy import func, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from backend.accounts.idempotency import claim
-from backend.billing.wallets.ledger import lock_wallet
 from backend.billing.wallets.reading import find_grant
-from backend.billing.wallets.recurring import bring_due_grants
+from backend.billing.wallets.recurring import current_wallet
 from backend.billing.wallets.top_ups import look_at_balance
 from backend.errors import Conflict, InvalidInput
 from backend.ids import new_id
@@ -36,7 +35,7 @@ async def add_grant(
 
     Raises ``InvalidInput`` if it would have expired already.
     """
-    locked = await lock_wallet(connection, tenant_id, now)
+    locked = await current_wallet(connection, tenant_id, now)
     if wanted.expires_at is not None and wanted.expires_at <= max(locked.at, now):
         detail = "is over already"
         raise InvalidInput(
@@ -69,13 +68,13 @@ async def refund_grant(
 
     Raises ``NotFound``, and ``Conflict`` for credit that was given away.
     """
-    locked = await lock_wallet(connection, tenant_id, now)
+    locked = await current_wallet(connection, tenant_id, now)
     found = await find_grant(connection, tenant_id, grant_id)
     if found.kind != "paid":
         raise Conflict("This credit was given away; only bought credit is paid back.")
     if grant_id in locked.wallet.grants:
         await locked.append(locked.wallet.refund(grant_id, locked.at))
-        await look_at_balance(locked)
+    await look_at_balance(locked)
     return await find_grant(connection, tenant_id, grant_id)
 
 
@@ -86,7 +85,7 @@ async def apply_to_bill(
 
     ``cause`` is the bill's id: a second time with it pays nothing more and returns the same.
     """
-    locked = await lock_wallet(connection, tenant_id, now)
+    locked = await current_wallet(connection, tenant_id, now)
     query = select(func.sum(ledger_entries.c.amount)).where(
         ledger_entries.c.tenant_id == tenant_id,
         ledger_entries.c.cause == cause,
@@ -95,7 +94,6 @@ async def apply_to_bill(
     paid: Decimal | None = await connection.scalar(query)
     if paid is not None:
         return paid
-    await bring_due_grants(locked)
     within = min(amount, locked.wallet.available(locked.at))
     if within <= 0:
         return Decimal(0)
@@ -113,8 +111,7 @@ async def pay_from_credit(
     now: datetime,
 ) -> Decimal:
     """Pay up to ``amount`` of a bill as ``apply_to_bill`` does, in whole minor units."""
-    locked = await lock_wallet(connection, tenant_id, now)
-    await bring_due_grants(locked)
+    locked = await current_wallet(connection, tenant_id, now)
     within = min(amount, whole_minor_units(locked.wallet.available(locked.at), currency))
     return await apply_to_bill(connection, tenant_id, cause, within, now) if within > 0 else within
 

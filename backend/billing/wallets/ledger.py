@@ -2,11 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
-from sqlalchemy import Numeric, RowMapping, Text, bindparam, or_, select, text, update
+from sqlalchemy import (
+    ColumnElement,
+    Numeric,
+    RowMapping,
+    Text,
+    bindparam,
+    or_,
+    select,
+    text,
+    update,
+)
 from sqlalchemy.dialects.postgresql import ARRAY, insert
 from sqlalchemy.ext.asyncio import AsyncConnection
 
@@ -110,6 +120,14 @@ class LockedWallet:
             )
         self.wallet.append(entries)
 
+    async def know(self, grant_ids: Collection[str]) -> None:
+        """Read grants that have nothing left too; a locked wallet knows the others."""
+        unknown = [one for one in grant_ids if one not in self.wallet.grants]
+        if unknown:
+            await _read(
+                self.connection, self.tenant_id, credit_grants.c.id.in_(unknown), self.wallet
+            )
+
     async def add_grant(self, grant: Grant, *, name: str, origin: str) -> bool:
         """Add a grant; tell whether it is new. One that was added before does nothing."""
         added = await self.connection.execute(
@@ -143,19 +161,24 @@ async def lock_wallet(connection: AsyncConnection, tenant_id: str, now: datetime
     row = await _lock(connection, tenant_id)
     # Only now: what others did to it until they let go must be seen.
     live = or_(credit_grants.c.available > 0, credit_grants.c.reserved > 0)
-    rows = await connection.execute(
-        select(credit_grants).where(credit_grants.c.tenant_id == tenant_id, live)
-    )
-    grants, balances = [], {}
-    for found in rows.mappings():
-        grants.append(grant_from(found))
-        balances[found["id"], Account.GRANTED] = -found["amount"]
-        balances.update({(found["id"], account): found[account.value] for account in _HELD})
+    wallet = Wallet()
+    await _read(connection, tenant_id, live, wallet)
     at = now.astimezone(UTC)
     if row["last_entry_at"] is not None:
         at = max(at, row["last_entry_at"])
-    wallet = Wallet.restored(grants, balances)
     return LockedWallet(connection, tenant_id, row, at, wallet, row["last_entry"])
+
+
+async def _read(
+    connection: AsyncConnection, tenant_id: str, which: ColumnElement[bool], wallet: Wallet
+) -> None:
+    """Put the grants that ``which`` says into a wallet, each with its balances."""
+    rows = await connection.execute(
+        select(credit_grants).where(credit_grants.c.tenant_id == tenant_id, which)
+    )
+    for found in rows.mappings():
+        balances = {account: found[account.value] for account in _HELD}
+        wallet.restore(grant_from(found), balances | {Account.GRANTED: -found["amount"]})
 
 
 async def _lock(connection: AsyncConnection, tenant_id: str) -> RowMapping:

@@ -10,9 +10,9 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from backend.accounts.tenants import find_tenant
 from backend.billing.periods import period_at
+from backend.billing.segments import read_segments
 from backend.billing.subscriptions import current_subscription
 from backend.billing.wallets.ledger import LockedWallet, lock_wallet
-from backend.billing.wallets.top_ups import look_at_balance
 from backend.errors import NotFound
 from backend.pricing.credits import Grant, GrantKind, RecurringGrant
 from backend.pricing.periods import BillingPeriod
@@ -21,41 +21,47 @@ from backend.storage.tables import credit_grants, wallets
 from backend_client.types.plans import GrantTerms, PlanDefinition, SubscriptionState
 
 
-async def bring_due_grants(locked: LockedWallet) -> None:
+async def current_wallet(
+    connection: AsyncConnection, tenant_id: str, now: datetime
+) -> LockedWallet:
+    """Lock the tenant's wallet and bring it up to ``now``: what is over goes, what is due comes.
+
+    Whoever moves credit begins here, so that what an act finds does not hang on when somebody
+    looked at the wallet before: credit that is over is carried on as it stood when its time was up.
+    """
+    locked = await lock_wallet(connection, tenant_id, now)
+    await locked.append(locked.wallet.expire(locked.at))
+    await _bring_due_grants(locked)
+    return locked
+
+
+async def _bring_due_grants(locked: LockedWallet) -> None:
     """Add what the plan in force grants for the period, unless it is there.
 
-    Quick until the period or the plan ends. Credit that is over expires first, since some of it
-    may be carried on.
+    Quick until the period or the plan ends.
     """
     until = locked.row["grants_until"]
     if until is not None and locked.at < until:
         return
-    await locked.append(locked.wallet.expire(locked.at))
     tenant = await find_tenant(locked.connection, locked.tenant_id)
     period = await period_at(locked.connection, tenant, locked.at)
     until = period.end
     try:
         subscription = await current_subscription(locked.connection, tenant.id, locked.at)
-    except NotFound:
-        pass  # between plans nothing is granted; a new subscription asks again
+    except NotFound:  # between plans nothing is granted, until the next one begins
+        for row in await read_segments(locked.connection, tenant.id, since=locked.at):
+            until = min(until, row["start_at"])
     else:
         plan = in_currency(subscription.plan.definition, tenant.currency)
         paused = subscription.state is SubscriptionState.PAUSED
         for terms in () if paused else plan.grants:
             grant = await _grant(locked, plan, terms, period)
-            await locked.add_grant(grant, name=terms.name, origin="plan")
+            if grant.amount:
+                await locked.add_grant(grant, name=terms.name, origin="plan")
         until = min(until, subscription.state_until or subscription.end or until)
     await locked.connection.execute(
         update(wallets).where(wallets.c.tenant_id == locked.tenant_id).values(grants_until=until)
     )
-
-
-async def expire_and_bring(connection: AsyncConnection, tenant_id: str, now: datetime) -> None:
-    """Take away what has expired of a wallet, and add what its plan grants."""
-    locked = await lock_wallet(connection, tenant_id, now)
-    await bring_due_grants(locked)
-    await locked.append(locked.wallet.expire(locked.at))
-    await look_at_balance(locked)
 
 
 async def _grant(

@@ -10,12 +10,13 @@ from typing import Final
 from sqlalchemy import RowMapping, insert, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from backend.billing.wallets.ledger import LockedWallet, lock_wallet
-from backend.billing.wallets.recurring import bring_due_grants
+from backend.billing.wallets.ledger import LockedWallet
+from backend.billing.wallets.recurring import current_wallet
 from backend.billing.wallets.top_ups import look_at_balance
+from backend.pricing.credits import Account
 from backend.pricing.money import exact_arithmetic
 from backend.storage.database import Database
-from backend.storage.tables import credit_reservations
+from backend.storage.tables import credit_reservations, ledger_entries
 
 LAPSE: Final = timedelta(hours=1)
 """How long a reservation is held for a call whose gateway was killed."""
@@ -41,11 +42,11 @@ async def reserve(
 ) -> None:
     """Set ``amount`` aside for a call of ``model``, in the order that credit burns.
 
-    A second time with the same name does nothing. Raises ``InsufficientCredit`` if there is less.
+    ``now`` is when the call is made. A second time with the same name does nothing. Raises
+    ``InsufficientCredit`` if there is less.
     """
-    locked = await lock_wallet(connection, tenant_id, now)
-    await bring_due_grants(locked)
-    if await _find(connection, tenant_id, reservation) is not None:
+    locked = await current_wallet(connection, tenant_id, now)
+    if await find_reservation(connection, tenant_id, reservation) is not None:
         return
     held: dict[str, str] = {}
     if amount:
@@ -59,7 +60,9 @@ async def reserve(
             model=model,
             state="open",
             held=held,
-            made_at=locked.at,
+            # Not the ledger's time, which another replica's clock may have carried into the next
+            # billing period: the call's usage is of this one
+            made_at=now,
             lapses_at=locked.at + LAPSE,
         )
     )
@@ -75,15 +78,40 @@ async def settle(
     a wallet never goes below zero, so something can stay uncovered. A second time answers what the
     first did. Raises ``KeyError`` for a reservation that was never made.
     """
-    locked = await lock_wallet(connection, tenant_id, now)
-    row = await _find(connection, tenant_id, reservation)
+    locked = await current_wallet(connection, tenant_id, now)
+    row = await find_reservation(connection, tenant_id, reservation)
     if row is None:
         raise KeyError(f"there is no reservation {reservation!r}")
     if row["state"] == "settled":
         return Settled(row["used"], row["uncovered"])
-    used = await _give_back(locked, row, cost)
+    return await _settle(locked, row, cost)
+
+
+async def correct(
+    connection: AsyncConnection, tenant_id: str, reservation: str, cost: Decimal, now: datetime
+) -> Settled:
+    """Have a call cost ``cost`` after all, whatever it was settled at.
+
+    What it took beyond that goes back to the grants that it was taken from, the last to burn first;
+    what it did not take yet is paid from what is available. Raises ``KeyError`` for a reservation
+    that was never made.
+    """
+    locked = await current_wallet(connection, tenant_id, now)
+    row = await find_reservation(connection, tenant_id, reservation)
+    if row is None:
+        raise KeyError(f"there is no reservation {reservation!r}")
+    if row["state"] == "open":
+        return await _settle(locked, row, cost)
+    used: Decimal = row["used"]
     with exact_arithmetic():
-        used += await _spend(locked, row, cost - used)
+        if cost < used:
+            by_grant = await _used_by(locked, reservation)
+            await locked.know(by_grant)
+            back = locked.wallet.give_back(reservation, by_grant, used - cost, locked.at)
+            await locked.append(back)
+            used = cost
+        else:
+            used += await _spend(locked, row, cost - used)
         settled = Settled(used, cost - used)
     await _close(locked, row, "settled", settled)
     await look_at_balance(locked)
@@ -94,12 +122,13 @@ async def release(
     connection: AsyncConnection, tenant_id: str, reservation: str, now: datetime
 ) -> None:
     """Give all of a reservation back; nothing if it is closed or was never made."""
-    locked = await lock_wallet(connection, tenant_id, now)
-    row = await _find(connection, tenant_id, reservation)
+    locked = await current_wallet(connection, tenant_id, now)
+    row = await find_reservation(connection, tenant_id, reservation)
     if row is None or row["state"] != "open":
         return
     await _give_back(locked, row, _ZERO)
     await _close(locked, row, "released", Settled(_ZERO, _ZERO))
+    await look_at_balance(locked)
 
 
 async def release_lapsed(database: Database, now: datetime) -> int:
@@ -120,11 +149,37 @@ async def release_lapsed(database: Database, now: datetime) -> int:
     return len(lapsed)
 
 
-async def _find(connection: AsyncConnection, tenant_id: str, reservation: str) -> RowMapping | None:
+async def find_reservation(
+    connection: AsyncConnection, tenant_id: str, reservation: str
+) -> RowMapping | None:
+    """Return a reservation's row; None if it was never made."""
     query = select(credit_reservations).where(
         credit_reservations.c.tenant_id == tenant_id, credit_reservations.c.id == reservation
     )
     return (await connection.execute(query)).mappings().first()
+
+
+async def _settle(locked: LockedWallet, row: RowMapping, cost: Decimal) -> Settled:
+    used = await _give_back(locked, row, cost)
+    with exact_arithmetic():
+        used += await _spend(locked, row, cost - used)
+        settled = Settled(used, cost - used)
+    await _close(locked, row, "settled", settled)
+    await look_at_balance(locked)
+    return settled
+
+
+async def _used_by(locked: LockedWallet, reservation: str) -> dict[str, Decimal]:
+    """Return what a reservation's call took of each grant, and did not give back since."""
+    entries = ledger_entries.c
+    query = select(entries.grant_id, entries.source, entries.target, entries.amount).where(
+        entries.tenant_id == locked.tenant_id, entries.cause == reservation
+    )
+    used: dict[str, Decimal] = {}
+    for grant_id, source, target, amount in await locked.connection.execute(query):
+        sign = (target == Account.USED.value) - (source == Account.USED.value)
+        used[grant_id] = used.get(grant_id, _ZERO) + sign * amount
+    return {grant_id: amount for grant_id, amount in used.items() if amount}
 
 
 async def _give_back(locked: LockedWallet, row: RowMapping, cost: Decimal) -> Decimal:

@@ -16,6 +16,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from backend.accounts.idempotency import claim
 from backend.accounts.tenants import find_tenant
 from backend.billing.wallets.ledger import LockedWallet, lock_wallet
+from backend.billing.wallets.recurring import current_wallet
 from backend.errors import Conflict, NotFound
 from backend.ids import new_id
 from backend.notifications.outbox import Notice, tell
@@ -33,6 +34,21 @@ from backend_client.types.wallets import TopUp, TopUpCreate, TopUpOutcome
 
 _log = structlog.get_logger(__name__)
 _ZERO = Decimal(0)
+
+
+async def look_after(connection: AsyncConnection, tenant_id: str, now: datetime) -> None:
+    """Bring a wallet up to ``now``, and look at what is left in it."""
+    await look_at_balance(await current_wallet(connection, tenant_id, now))
+
+
+async def look_if_changed(connection: AsyncConnection, tenant_id: str, now: datetime) -> None:
+    """Bring a wallet up to ``now``, and look at what is left if something came or went by it.
+
+    Who does not use the API is not asked for money day after day.
+    """
+    locked = await current_wallet(connection, tenant_id, now)
+    if locked.last_entry != locked.row["last_entry"]:
+        await look_at_balance(locked)
 
 
 async def look_at_balance(locked: LockedWallet) -> None:
@@ -133,7 +149,7 @@ async def finish_top_up(
 
     Raises ``NotFound``, and ``Conflict`` if it was said to be otherwise before.
     """
-    locked = await lock_wallet(connection, tenant_id, now)
+    locked = await current_wallet(connection, tenant_id, now)
     found = await find_top_up(connection, tenant_id, top_up_id)
     if found.state != "pending":
         if (found.state, found.reference) != (outcome.state, outcome.reference):

@@ -10,8 +10,8 @@ import structlog
 from sqlalchemy import or_, select, union
 from sqlalchemy.exc import SQLAlchemyError
 
-from backend.billing.wallets.recurring import expire_and_bring
 from backend.billing.wallets.reservations import release_lapsed
+from backend.billing.wallets.top_ups import look_if_changed
 from backend.storage.database import Database
 from backend.storage.tables import credit_grants, wallets
 
@@ -57,5 +57,5 @@ async def keep_wallets(database: Database, now: datetime) -> int:
             return len(seen)
         for tenant_id in found:
             async with database.begin() as connection:
-                await expire_and_bring(connection, tenant_id, now)
+                await look_if_changed(connection, tenant_id, now)
         seen.update(found)

@@ -122,6 +122,8 @@ credit_reservations = Table(
     ForeignKeyConstraint(["tenant_id"], ["wallets.tenant_id"], ondelete="CASCADE"),
     CheckConstraint("state IN ('open', 'settled', 'released')", name="state"),
     Index("ix_credit_reservations_open", "lapses_at", postgresql_where=text("state = 'open'")),
+    # What a billing period's calls took
+    Index("ix_credit_reservations_made", "tenant_id", "made_at"),
 )
 
 top_ups = Table(

@@ -1,0 +1,242 @@
+"""Wallets recomputed by hand: every grant, reservation and top-up, from what was done alone.
+
+It shares no code with the wallets it checks. Amounts are fractions.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from fractions import Fraction
+from zoneinfo import ZoneInfo
+
+ZERO = Fraction(0)
+PARTS = ("available", "reserved", "used", "expired", "refunded")
+
+
+@dataclass
+class Pot:
+    """A grant, and where its amount is. ``spent_on`` has what it was used for."""
+
+    name: str
+    paid: bool
+    amount: Fraction
+    starts: datetime
+    expires: datetime | None = None
+    priority: int = 100
+    models: frozenset[str] | None = None
+    parts: dict[str, Fraction] = field(default_factory=dict)
+    spent_on: defaultdict[str, Fraction] = field(default_factory=lambda: defaultdict(Fraction))
+
+    def __post_init__(self) -> None:
+        self.parts = dict.fromkeys(PARTS, ZERO) | {"available": self.amount}
+
+    def move(self, source: str, target: str, amount: Fraction, cause: str = "") -> None:
+        self.parts[source] -= amount
+        self.parts[target] += amount
+        if cause:
+            self.spent_on[cause] += (target == "used") * amount - (source == "used") * amount
+
+    def pays(self, model: str | None, at: datetime) -> bool:
+        in_time = self.starts <= at and (self.expires is None or at < self.expires)
+        return in_time and (self.models is None or model in self.models)
+
+
+@dataclass
+class Held:
+    """A reservation: what it holds of each pot, and what became of it."""
+
+    model: str
+    at: datetime
+    holds: list[tuple[Pot, Fraction]]
+    state: str = "open"
+    used: Fraction = ZERO
+    cost: Fraction = ZERO
+
+
+@dataclass
+class Bought:
+    """A top-up; ``day`` is the one that a rule asked for it on, None for a person's."""
+
+    day: object
+    amount: Fraction
+    at: datetime
+    state: str = "pending"
+
+
+@dataclass
+class Purse:
+    """A tenant's wallet. ``granted`` says which pots its plan brings, of those that it has not."""
+
+    zone: str
+    granted: Callable[[datetime, Purse], Iterable[Pot]]
+    pots: dict[str, Pot] = field(default_factory=dict)
+    held: dict[str, Held] = field(default_factory=dict)
+    bought: list[Bought] = field(default_factory=list)
+    rule: tuple[Fraction, Fraction, Fraction] | None = None
+    low: Fraction | None = None
+    low_since: datetime | None = None
+    seen: list[tuple[datetime, list[tuple[Pot, dict[str, Fraction]]]]] = field(default_factory=list)
+    refused_by_ceiling: int = 0
+
+    def up_to(self, at: datetime) -> bool:
+        """Expire and bring what is due; tell whether anything moved."""
+        moved = False
+        for pot in self.pots.values():
+            over = pot.expires is not None and pot.expires <= at
+            if over and (left := pot.parts["available"]):
+                pot.move("available", "expired", left)
+                moved = True
+        for pot in self.granted(at, self):
+            self.pots[pot.name] = pot
+            moved = True
+        return moved
+
+    def order(self, pots: Iterable[Pot]) -> list[Pot]:
+        """Soonest expiry, lower priority number, given before bought, oldest."""
+        far = datetime.max.replace(tzinfo=ZoneInfo("UTC"))
+        return sorted(
+            pots, key=lambda pot: (pot.expires or far, pot.priority, pot.paid, pot.starts, pot.name)
+        )
+
+    def spendable(self, at: datetime, model: str | None = None) -> Fraction:
+        return sum(
+            (pot.parts["available"] for pot in self.pots.values() if pot.pays(model, at)), ZERO
+        )
+
+    def draw(
+        self, amount: Fraction, at: datetime, model: str | None, target: str, cause: str = ""
+    ) -> list[tuple[Pot, Fraction]]:
+        """Take ``amount``, which is there, in burn order."""
+        drawn = []
+        for pot in self.order(pot for pot in self.pots.values() if pot.pays(model, at)):
+            part = min(amount, pot.parts["available"])
+            if part:
+                pot.move("available", target, part, cause)
+                drawn.append((pot, part))
+                amount -= part
+        assert not amount
+        return drawn
+
+    def look(self, at: datetime) -> None:
+        """Note that little is left, and ask for a top-up if the rule says so."""
+        left = self.spendable(at) + sum((pot.parts["reserved"] for pot in self.pots.values()), ZERO)
+        low = self.low is not None and left < self.low
+        if low != (self.low_since is not None):
+            self.low_since = at if low else None
+        if self.rule is None or left >= self.rule[0]:
+            return
+        today = at.astimezone(ZoneInfo(self.zone)).date()
+        own = [one for one in self.bought if one.day is not None]
+        if any(one.state == "pending" or (one.state, one.day) == ("failed", today) for one in own):
+            return
+        had = sum((one.amount for one in own if one.day == today and one.state == "paid"), ZERO)
+        if had + self.rule[1] > self.rule[2]:
+            self.refused_by_ceiling += 1
+            return
+        self.bought.append(Bought(today, self.rule[1], at))
+
+    def reserve(self, name: str, model: str, amount: Fraction, at: datetime) -> bool:
+        self.up_to(at)
+        fits = amount <= self.spendable(at, model)
+        if fits:
+            holds = self.draw(amount, at, model, "reserved")
+            self.held[name] = Held(model, at, holds)
+        self.look(at)
+        return fits
+
+    def settle(self, name: str, cost: Fraction, at: datetime) -> Fraction:
+        """End a call, open or lapsed, that cost so much; return what it took."""
+        self.up_to(at)
+        held = self.held[name]
+        used = self._let_go(held, name, cost) if held.state == "open" else ZERO
+        more = min(cost - used, self.spendable(at, held.model))
+        self.draw(more, at, held.model, "used", name)
+        held.state, held.used, held.cost = "settled", used + more, cost
+        self.look(at)
+        return held.used
+
+    def release(self, name: str, at: datetime) -> None:
+        self.up_to(at)
+        if self.held[name].state != "open":
+            return
+        self._let_go(self.held[name], name, ZERO)
+        self.held[name].state = "released"
+        self.look(at)
+
+    def correct(self, name: str, cost: Fraction, at: datetime) -> None:
+        """Have a call cost ``cost`` after all."""
+        held = self.held[name]
+        if held.state == "open":
+            self.settle(name, cost, at)
+            return
+        self.up_to(at)
+        too_much = held.used - cost
+        if too_much > 0:
+            burnt = [pot for pot in self.pots.values() if pot.spent_on[name]]
+            for pot in reversed(self.order(burnt)):
+                back = min(too_much, pot.spent_on[name])
+                pot.move("used", "available", back, name)
+                too_much -= back
+            held.used = cost
+        else:
+            more = min(cost - held.used, self.spendable(at, held.model))
+            self.draw(more, at, held.model, "used", name)
+            held.used += more
+        held.state, held.cost = "settled", cost
+        self.look(at)
+
+    def _let_go(self, held: Held, name: str, cost: Fraction) -> Fraction:
+        """Use up to ``cost`` of what is held, in burn order; give the rest back."""
+        used = ZERO
+        parts = {pot.name: part for pot, part in held.holds}
+        for pot in self.order(pot for pot, _ in held.holds):
+            part = min(cost - used, parts[pot.name])
+            pot.move("reserved", "used", part, name)
+            pot.move("reserved", "available", parts[pot.name] - part)
+            used += part
+        held.holds = []
+        return used
+
+    def give(self, pot: Pot, at: datetime) -> None:
+        self.up_to(at)
+        self.pots[pot.name] = pot
+        self.look(at)
+
+    def refund(self, name: str, at: datetime) -> None:
+        self.up_to(at)
+        pot = self.pots[name]
+        pot.move("available", "refunded", pot.parts["available"])
+        self.look(at)
+
+    def pay(self, cause: str, owed: Fraction, minor: int, at: datetime) -> Fraction:
+        """Pay a bill in whole minor units from what is for every model; return how much."""
+        self.up_to(at)
+        amount = min(owed, Fraction(int(self.spendable(at) * minor), minor))
+        if amount:
+            self.draw(amount, at, None, "used", cause)
+            self.look(at)
+        return amount
+
+    def sweep(self, at: datetime) -> bool:
+        """Do what the worker does: let lapsed reservations go, then expire and bring.
+
+        Tell whether anything moved.
+        """
+        lapsed = [
+            name
+            for name, held in self.held.items()
+            if held.state == "open" and held.at + timedelta(hours=1) <= at
+        ]
+        for name in lapsed:
+            self.release(name, at)
+        moved = self.up_to(at)
+        if moved:
+            self.look(at)
+        return moved or bool(lapsed)
+
+    def remember(self, at: datetime) -> None:
+        """Keep how everything stands, to be compared later."""
+        self.seen.append((at, [(pot, dict(pot.parts)) for pot in self.pots.values()]))
