@@ -16,7 +16,7 @@ from backend.billing.spend import open_period, spend_report
 from backend.billing.subscriptions import change_plan, start_subscription
 from backend.billing.wallets.grants import used_by_calls
 from backend.billing.wallets.reading import wallet_balance
-from backend.billing.wallets.recurring import expire_and_bring
+from backend.billing.wallets.top_ups import look_after
 from backend.errors import Forbidden
 from backend.metering.counting import count_events
 from backend.metering.events import AcceptedEvent
@@ -148,7 +148,7 @@ async def test_tiered_by_the_year_with_credit_each_month(
         ("total", "500.00"),
     ]
     async with database.begin() as connection:
-        await expire_and_bring(connection, tenant.id, NOW)
+        await look_after(connection, tenant.id, NOW)
         wallet = await wallet_balance(connection, tenant, NOW)
     assert wallet.available == 10
     # April asks for usage alone; leaving gives back the rest of the year: 335 of its 365 days

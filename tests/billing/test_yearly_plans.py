@@ -23,7 +23,7 @@ from backend.billing.subscriptions import (
     start_subscription,
 )
 from backend.billing.wallets.reading import wallet_balance
-from backend.billing.wallets.recurring import expire_and_bring
+from backend.billing.wallets.top_ups import look_after
 from backend.errors import Conflict
 from backend.storage.database import Database
 from backend.storage.tables import credit_grants
@@ -278,7 +278,7 @@ async def test_credit_comes_once_in_each_month_of_a_leap_year(database: Database
     moment, seats = begun, 1
     while moment < datetime(2029, 1, 31, 5, tzinfo=UTC):
         async with database.begin() as connection:
-            await expire_and_bring(connection, tenant.id, moment)
+            await look_after(connection, tenant.id, moment)
             balance = await wallet_balance(connection, tenant, moment)
         assert balance.available == 10  # never two months' at once, never none
         seats = seats % 3 + 1

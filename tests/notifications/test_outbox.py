@@ -15,9 +15,8 @@ from backend.billing.invoices.settling import record_payment
 from backend.billing.invoices.voiding import void
 from backend.billing.wallets.grants import add_grant
 from backend.billing.wallets.reading import set_wallet
-from backend.billing.wallets.recurring import expire_and_bring
 from backend.billing.wallets.reservations import reserve, settle
-from backend.billing.wallets.top_ups import ask_for_top_up, finish_top_up
+from backend.billing.wallets.top_ups import ask_for_top_up, finish_top_up, look_after
 from backend.settings import Settings
 from backend.storage.database import Database
 from backend_client.types.accounts import Tenant
@@ -193,7 +192,7 @@ async def test_credit_that_expires_makes_a_balance_low(database: Database, tenan
     assert await kinds(database) == []
     for _ in range(2):
         async with database.begin() as connection:
-            await expire_and_bring(connection, tenant.id, NOW + timedelta(days=2))
+            await look_after(connection, tenant.id, NOW + timedelta(days=2))
     assert await kinds(database) == ["wallet.low_balance"]
 
 
