@@ -129,11 +129,11 @@ class Events(PageState, Session):
             async def look() -> None:
                 if not live.started:
                     live.start(await self._offer(caller))
-                new = live.take()
                 if live.anew:
+                    # First, so that the list is there also where it can't be followed
                     await self._load(caller)
                     live.anew = False
-                elif new:
+                if new := live.take():
                     async with self:
                         self._arrive(new, caller.me.tenant.time_zone)
 
