@@ -12,7 +12,12 @@ import pytest
 from playwright.async_api import Browser, BrowserContext, Page, ViewportSize, expect
 
 from backend_client.types.corrections import CorrectionBatch, CorrectionCreate, EventReference
-from backend_client.types.wallets import CreditGrantCreate, CreditKind, TopUpCreate
+from backend_client.types.wallets import (
+    CreditGrantCreate,
+    CreditKind,
+    TopUpCreate,
+    WalletSettings,
+)
 from portal.components.shell import OPERATOR_PLACES, PLACES
 from tests.journey.conftest import Farebox, browsing, sign_in
 from tests.journey.metered import Service
@@ -61,6 +66,8 @@ async def used(
                 expires_at=datetime.now(UTC) + timedelta(days=7),
                 models=["another"],
             )
+            # So much that the page warns
+            await service.person.set_wallet(WalletSettings(low_balance=Decimal(1000)))
             await service.person.give_credit(tenant, welcome)
             await service.person.ask_for_top_up(TopUpCreate(amount=Decimal(20)))
         yield page
