@@ -116,6 +116,7 @@ async def test_the_operator_publishes_exact_prices(
             "enterprise",
         ],
         "models_changed": [],
+        "taxes_changed": [],
     }
     # As a bare JSON number, with more digits than binary floating point has
     exact = document.replace('"price":"0.15"', '"price":12345678901.123456789012')
@@ -160,7 +161,7 @@ async def test_only_who_may_can_change_things(api: httpx.AsyncClient, session: H
 async def test_the_catalogs_body_is_described(api: httpx.AsyncClient) -> None:
     paths: dict[str, Any] = (await api.get("/openapi.json")).json()["paths"]
     body = paths["/v1/catalog"]["put"]["requestBody"]["content"]["application/json"]["schema"]
-    assert set(body["properties"]) == {"version", "default_plan", "models", "plans"}
+    assert set(body["properties"]) == {"version", "default_plan", "models", "plans", "taxes"}
     assert "$ref" not in str(body)
 
 

@@ -236,9 +236,10 @@ async def test_what_the_wallet_paid_is_apart_from_what_is_given_back(
         await add_grant(connection, tenant.id, CreditGrantCreate.model_validate(wanted), moved)
     prepayment = Prepayment(database)
     quantities = {"input_tokens": Decimal(20 * M)}
-    assert await prepayment.reserve(tenant.id, "call", "large", quantities, moved + DAY)
-    await prepayment.settle(tenant.id, "call", "large", quantities, moved + DAY)
-    await count(database, [used(tenant, moved + DAY, 20 * M)])
+    at = moved + DAY
+    assert await prepayment.reserve(tenant.id, "call", "large", quantities, at)
+    await prepayment.settle(tenant.id, "call", "large", quantities, at, at)
+    await count(database, [used(tenant, at, 20 * M)])
     await run_through(database, settings, 5, 5)
     invoice = await read(database, tenant, settings, 1)
     assert [(line.kind, line.name, str(line.amount.amount)) for line in invoice.lines] == [
