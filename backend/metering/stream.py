@@ -74,10 +74,13 @@ async def open_connection(nats_url: str, name: str) -> Client:
 
 
 async def ensure_streams(js: JetStreamContext, settings: Settings) -> None:
-    """Make the usage stream and the dead-letter stream if they are not there."""
+    """Make the usage stream and the dead-letter stream if they are not there.
+
+    A stream that is there gets the bytes that are set now, and keeps all else that it has.
+    """
     for name in (settings.stream_name, dead_letter_stream(settings.stream_name)):
         try:
-            await js.stream_info(name)
+            known = (await js.stream_info(name)).config
         except NotFoundError:
             await js.add_stream(
                 StreamConfig(
@@ -95,6 +98,25 @@ async def ensure_streams(js: JetStreamContext, settings: Settings) -> None:
                     storage=StorageType.FILE,
                 )
             )
+        else:
+            if known.max_bytes != settings.stream_max_bytes:
+                await _resize(js, known, settings.stream_max_bytes)
+
+
+async def _resize(js: JetStreamContext, known: StreamConfig, max_bytes: int) -> None:
+    try:
+        await js.update_stream(known, max_bytes=max_bytes)
+    except APIError as error:
+        # Such as too little disk. What there is works; that it is not as it was set, is told.
+        _log.error(
+            "nats.stream_not_resized",
+            stream=known.name,
+            max_bytes=known.max_bytes,
+            wanted=max_bytes,
+            detail=error.description,
+        )
+    else:
+        _log.info("nats.stream_resized", stream=known.name, max_bytes=max_bytes)
 
 
 class UsageStream:

@@ -6,8 +6,9 @@ import os
 import signal
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
+from types import MappingProxyType
 
 import httpx
 import psutil
@@ -24,8 +25,9 @@ STREAM = "CRASH"
 class CrashableInstallation:
     """PostgreSQL, NATS, the API and the worker on one home, as ``farebox`` runs them."""
 
-    def __init__(self, home: Path) -> None:
+    def __init__(self, home: Path, environment: Mapping[str, str] = MappingProxyType({})) -> None:
         self.home = home
+        self._environment = environment
         self._nats_port = free_port()
         self._api_port = free_port()
         self.database_url = postgres_url(home / "postgres")
@@ -50,6 +52,12 @@ class CrashableInstallation:
         process = self._process(name)
         os.killpg(process.pid, signal.SIGKILL)
         process.wait()
+
+    def terminate(self, name: str) -> int:
+        """Send SIGTERM, and return the status that the process ends with."""
+        process = self._process(name)
+        process.terminate()
+        return process.wait(30)
 
     def restart(self, name: str) -> None:
         """Start what was killed, on the same data."""
@@ -118,6 +126,7 @@ class CrashableInstallation:
             "FAREBOX_API_PORT": str(self._api_port),
             "FAREBOX_STREAM_NAME": STREAM,
             "FAREBOX_LOG_LEVEL": "WARNING",
+            **self._environment,
         }
         with (self.home / f"{name}.log").open("ab") as log:
             return subprocess.Popen(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import random
 from collections.abc import Sequence
 from typing import Any
 
@@ -22,10 +23,11 @@ class RetryingSender:
         )
         self.acknowledged: list[Event] = []
         self.attempts = 0
+        self.repeated = 0
         self._news = asyncio.Condition()
 
     async def send(self, batches: Sequence[list[Event]], *, lanes: int = 4) -> None:
-        """Send every batch until it is acknowledged; some again afterwards, as senders do."""
+        """Send every batch until it is acknowledged; each fifth once more, as senders do."""
         waiting = list(reversed(batches))
 
         async def lane() -> None:
@@ -41,6 +43,22 @@ class RetryingSender:
         async with asyncio.TaskGroup() as group:
             for _ in range(lanes):
                 group.create_task(lane())
+
+    async def repeat_for_ever(self, chance: random.Random, size: int) -> None:
+        """Send what was acknowledged again and again, in other batches and in any order."""
+        while True:
+            async with self._news:
+                await self._news.wait_for(lambda: bool(self.acknowledged))
+            batch = chance.choices(self.acknowledged, k=size)  # some twice in one batch
+            await self._until_acknowledged(batch)
+            self.repeated += size
+
+    async def verdict(self, batch: list[Event]) -> dict[str, Any]:
+        """Send a batch once; return what is said of it."""
+        answer = await self._http.post("/v1/events", json=batch)
+        assert answer.status_code == 202, answer.text
+        told: dict[str, Any] = answer.json()
+        return told
 
     async def has_sent(self, count: int) -> None:
         """Return once ``count`` events were acknowledged."""

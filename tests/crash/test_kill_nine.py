@@ -3,14 +3,11 @@
 from __future__ import annotations
 
 import asyncio
-import shutil
-import tempfile
+import random
 from collections import Counter, defaultdict
-from collections.abc import AsyncIterator
 from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
-from pathlib import Path
 from typing import Any
 
 import asyncpg
@@ -18,10 +15,10 @@ import pytest
 
 from backend.accounts.operator_keys import create_operator_key
 from backend.accounts.tenants import create_tenant, list_applications
+from backend.metering.days import day_of
 from backend.metering.events import bucket_start
 from backend.metering.rebuild import rebuild_usage
 from backend.storage.database import Database
-from backend.storage.migrate import migrate
 from backend_client.types.accounts import TenantCreate
 from tests.crash.installation import CrashableInstallation
 from tests.crash.sender import Event, RetryingSender
@@ -31,32 +28,18 @@ pytestmark = [pytest.mark.engine, pytest.mark.crash]
 
 EVENTS = 10_000
 BATCH = 50
+ZONE = "Asia/Kathmandu"
 LOST = (asyncpg.PostgresError, asyncpg.InterfaceError, asyncpg.InternalClientError)
 # After how many acknowledged events each process is killed, with the rest still to come
 KILLS = {"worker": 1_500, "nats": 3_000, "postgres": 4_500, "api": 6_000}
-
-
-@pytest.fixture
-async def installation() -> AsyncIterator[CrashableInstallation]:
-    home = Path(tempfile.mkdtemp(prefix="fb-"))
-    made = CrashableInstallation(home)
-    made.start_engines()
-    try:
-        database = Database(made.database_url, pool_size=1)
-        await migrate(database.engine)
-        await database.close()
-        await made.start_roles()
-        yield made
-    finally:
-        made.stop()
-        shutil.rmtree(home, ignore_errors=True)
 
 
 async def tenant_and_credential(database_url: str) -> tuple[str, str, str]:
     """A tenant, its application, and an operator's key to write for it."""
     database = Database(database_url, pool_size=1)
     async with database.begin() as connection:
-        tenant = await create_tenant(connection, TenantCreate(name="Sample", slug="sample"))
+        wanted = TenantCreate(name="Sample", slug="sample", time_zone=ZONE)
+        tenant = await create_tenant(connection, wanted)
         page = await list_applications(connection, tenant.id, cursor=None, limit=1)
         _, secret = await create_operator_key(connection, "crash test")
     await database.close()
@@ -150,6 +133,31 @@ async def rebuild_for_ever(database_url: str, tenant: str) -> None:
                 connection.terminate()
 
 
+Sums = dict[tuple[datetime, str, str], tuple[Decimal, int]]
+
+
+def by_day(sums: Sums) -> Sums:
+    """The sums of quarter hours as sums of the tenant's days."""
+    days: Sums = {}
+    for (bucket, model, meter), (quantity, count) in sums.items():
+        place = (day_of(bucket, ZONE), model, meter)
+        known = days.get(place, (Decimal(0), 0))
+        days[place] = (known[0] + quantity, known[1] + count)
+    return days
+
+
+async def stored_sums(connection: asyncpg.Connection, query: str) -> Sums:
+    return {tuple(row)[:3]: tuple(row)[3:] for row in await connection.fetch(query)}
+
+
+QUARTERS = """
+SELECT bucket, model, meter, sum(quantity), sum(event_count)::int FROM rollups GROUP BY 1, 2, 3
+"""
+DAYS = """
+SELECT day, model, meter, sum(quantity), sum(event_count)::int FROM daily_rollups GROUP BY 1, 2, 3
+"""
+
+
 async def test_what_was_acknowledged_is_counted_once_whatever_is_killed(
     installation: CrashableInstallation,
 ) -> None:
@@ -172,6 +180,7 @@ async def test_what_was_acknowledged_is_counted_once_whatever_is_killed(
     async with asyncio.TaskGroup() as group:
         background = [
             group.create_task(rebuild_for_ever(installation.database_url, tenant)),
+            group.create_task(sender.repeat_for_ever(random.Random(7), BATCH)),
             # One that starts while PostgreSQL recovers gives up, and is started again
             group.create_task(installation.supervise()),
         ]
@@ -182,20 +191,25 @@ async def test_what_was_acknowledged_is_counted_once_whatever_is_killed(
         await until_counted(installation.database_url, EVENTS)
         for task in background:
             task.cancel()
-    await sender.close()
     assert len(sender.acknowledged) == EVENTS
     assert sender.attempts > len(sent)
+    assert sender.repeated > EVENTS / 10
+
+    # Everything once more, months late by its own account and with more in it: nothing is new
+    months_ago = (datetime.now(UTC) - timedelta(days=200)).isoformat()
+    for batch in sent[::10]:
+        again = [one | {"time": months_ago, "data": inflated(one["data"])} for one in batch]
+        assert (await sender.verdict(again))["duplicates"] == len(batch)
+    await sender.close()
 
     connection = await asyncpg.connect(installation.database_url)
-
     stored = await connection.fetch("SELECT source, id FROM events")
-    rows = await connection.fetch(
-        "SELECT bucket, model, meter, sum(quantity) AS quantity, sum(event_count)::int AS n"
-        " FROM rollups WHERE tenant_id = $1 AND application_id = $2 GROUP BY 1, 2, 3",
-        tenant,
-        application,
-    )
-    await connection.close()
+    expected = rollups_by_hand(as_corrected(sender.acknowledged))
     assert sorted(int(row["id"]) for row in stored) == list(range(EVENTS))
-    rolled_up = {(row["bucket"], row["model"], row["meter"]): tuple(row)[3:] for row in rows}
-    assert rolled_up == rollups_by_hand(as_corrected(sender.acknowledged))
+    assert await stored_sums(connection, QUARTERS) == expected
+    assert await stored_sums(connection, DAYS) == by_day(expected)
+    await connection.close()
+
+
+def inflated(data: dict[str, Any]) -> dict[str, Any]:
+    return data | {"quantities": dict.fromkeys(data["quantities"], 10 ** 9)}
