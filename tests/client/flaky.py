@@ -90,6 +90,10 @@ class FlakyServer:
         """Let what stalls or hangs come to its end."""
         self._released.set()
 
+    def hold_again(self) -> None:
+        """Let what stalls or hangs from now on wait for the next ``go_on``."""
+        self._released.clear()
+
     def __enter__(self) -> Self:
         self._thread.start()
         return self

@@ -45,7 +45,20 @@ class CrashableInstallation:
         """Start the API and the worker, and return when both can work."""
         for name in ("api", "worker"):
             self._start(name)
+        await self.until_ready()
+
+    async def until_ready(self) -> None:
+        """Return when the API says that it is, which it does once it reaches both engines."""
         await until(self._ready, seconds=60)
+
+    async def takes_no_more(self) -> bool:
+        """Tell whether the API lets nobody in: it is away, or about to stop."""
+        async with httpx.AsyncClient() as client:
+            try:
+                await client.get(f"{self.api_url}/healthz")
+            except httpx.TransportError:
+                return True
+        return False
 
     def kill(self, name: str) -> None:
         """Kill a process and all of its children at once: SIGKILL, nothing is finished."""

@@ -212,4 +212,4 @@ async def test_what_was_acknowledged_is_counted_once_whatever_is_killed(
 
 
 def inflated(data: dict[str, Any]) -> dict[str, Any]:
-    return data | {"quantities": dict.fromkeys(data["quantities"], 10 ** 9)}
+    return data | {"quantities": dict.fromkeys(data["quantities"], 10**9)}
