@@ -6,8 +6,10 @@ import csv
 import io
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
+from functools import lru_cache
 from typing import Any
+from zoneinfo import ZoneInfo
 
 from sqlalchemy import (
     ColumnElement,
@@ -22,7 +24,8 @@ from sqlalchemy import (
 )
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from backend.metering.days import SplitTime, split_at_days
+from backend.metering.days import SplitTime, day_of, split_at_days
+from backend.metering.events import BUCKET
 from backend.storage.tables import daily_rollups, rollups, usage_versions
 from backend_client.types.accounts import Tenant
 from backend_client.types.common import plain
@@ -98,15 +101,39 @@ async def usage_report(
         end=question.end,
         granularity=question.granularity,
         time_zone=tenant.time_zone,
-        rows=[_row(row, question.by_labels) for row in rows],
+        rows=[_row(row, question, tenant.time_zone) for row in rows],
         version=version,
         last_event_at=last_event_at,
     )
 
 
-def _row(row: RowMapping, by_labels: Sequence[str]) -> UsageRow:
-    labels = {name: row[f"label_{place}"] for place, name in enumerate(by_labels)}
-    return UsageRow.model_validate({**row, "key": row.get("key") or None, "labels": labels})
+def _row(row: RowMapping, question: UsageQuestion, time_zone: str) -> UsageRow:
+    labels = {name: row[f"label_{place}"] for place, name in enumerate(question.by_labels)}
+    start = _true_start(row["start"], question.granularity, time_zone)
+    told = {**row, "start": start, "key": row.get("key") or None, "labels": labels}
+    return UsageRow.model_validate(told)
+
+
+@lru_cache(maxsize=65_536)
+def _true_start(start: datetime, granularity: Granularity, time_zone: str) -> datetime:
+    """Return where PostgreSQL's hour, day or month begins when clocks change within it.
+
+    It cuts what the clock shows: of a midnight that comes twice it takes the second, and where
+    clocks go by half an hour it names a full hour that was not there.
+    """
+    match granularity:
+        case Granularity.DAY | Granularity.MONTH:
+            return day_of(start, time_zone)
+        case Granularity.HOUR:
+            zone = ZoneInfo(time_zone)
+            shown = start.astimezone(zone)
+            while start.astimezone(zone).minute and _offset(start, zone) == shown.utcoffset():
+                start += BUCKET
+    return start
+
+
+def _offset(moment: datetime, zone: ZoneInfo) -> timedelta | None:
+    return moment.astimezone(zone).utcoffset()
 
 
 def _bucket(

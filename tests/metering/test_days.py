@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 
 from backend.metering.counting import count_events
 from backend.metering.days import day_of, day_starts, split_at_days
-from backend.metering.events import AcceptedEvent
+from backend.metering.events import AcceptedEvent, bucket_start
 from backend.metering.rebuild import rebuild_usage
 from backend.metering.usage import UsageQuestion, usage_report
 from backend.storage.database import Database
@@ -67,10 +67,13 @@ def test_a_span_is_split_without_gap_or_overlap(start: datetime, length: int, zo
         assert last - first < timedelta(hours=50)
 
 
-def events(tenant: SampleTenant, count: int) -> list[AcceptedEvent]:
-    """Some over the days around the end of summer time."""
+AUTUMN = datetime(2026, 10, 20, tzinfo=UTC)
+SPRING = datetime(2026, 3, 20, tzinfo=UTC)
+
+
+def events(tenant: SampleTenant, count: int, start: datetime = AUTUMN) -> list[AcceptedEvent]:
+    """Some over the days around a change of the clocks."""
     chance = random.Random(7)
-    start = datetime(2026, 10, 20, tzinfo=UTC)
     return [
         AcceptedEvent(
             tenant_id=tenant.id,
@@ -99,14 +102,27 @@ def wire(sample: SampleTenant, zone: str) -> Tenant:
 
 
 @pytest.mark.engine
-@pytest.mark.parametrize("zone", ZONES)
-async def test_days_and_quarter_hours_give_the_same_answer(database: Database, zone: str) -> None:
+@pytest.mark.parametrize(
+    ("zone", "around"),
+    [
+        *((zone, AUTUMN) for zone in ZONES),
+        ("Europe/Berlin", SPRING),
+        ("Asia/Beirut", SPRING),
+        # Its clocks go by half an hour: an hour of theirs has two quarters, or six
+        ("Australia/Lord_Howe", SPRING),
+        ("Australia/Lord_Howe", datetime(2026, 9, 25, tzinfo=UTC)),
+    ],
+)
+async def test_every_granularity_gives_the_same_answer(
+    database: Database, zone: str, around: datetime
+) -> None:
     sample = await sample_tenant(database, time_zone=zone)
-    counted = events(sample, 1_500)
+    counted = events(sample, 1_500, around)
     async with database.raw() as connection:
         for first in range(0, len(counted), 400):
             await count_events(connection, counted[first : first + 500])
-    start, end = datetime(2026, 10, 22, 7, 45, tzinfo=UTC), datetime(2026, 11, 7, 3, tzinfo=UTC)
+    start = around + timedelta(days=2, hours=7, minutes=45)
+    end = around + timedelta(days=18, hours=3)
     asked = [one for one in counted if start <= one.time < end]
     local = ZoneInfo(zone)
 
@@ -127,7 +143,21 @@ async def test_days_and_quarter_hours_give_the_same_answer(database: Database, z
             found[key] = found.get(key, Decimal(0)) + one.quantities["input_tokens"]
         return found
 
+    def hour_of(time: datetime) -> datetime:
+        """Walk back by quarter hours for as long as a clock shows the same hour."""
+        at = bucket_start(time)
+        while shown(at - QUARTER) == shown(at):
+            at -= QUARTER
+        return at
+
+    def shown(at: datetime) -> tuple[date, int, timedelta | None]:
+        on_the_clock = at.astimezone(local)
+        return on_the_clock.date(), on_the_clock.hour, on_the_clock.utcoffset()
+
     assert await sums(Granularity.TOTAL) == by_hand(lambda _: start)
+    assert await sums(Granularity.QUARTER_HOUR) == by_hand(bucket_start)
+    assert await sums(Granularity.HOUR) == by_hand(hour_of)
+    assert await sums(Granularity.DAY) == by_hand(lambda time: day_of(time, zone))
     assert await dates(Granularity.DAY) == by_hand(
         lambda time: day_of(time, zone).astimezone(local).date()
     )
