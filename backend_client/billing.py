@@ -33,6 +33,10 @@ class BillingMethods(Sender):
         """The rates of tax that are published; for the operator."""
         return self._do(requests.tax_rates())
 
+    def catalog(self) -> Catalog:
+        """The catalog that is on sale, whole; for the operator."""
+        return self._do(requests.catalog())
+
     def apply_catalog(self, catalog: Catalog) -> CatalogApplied:
         """Publish what a catalog changes; for the operator."""
         return self._do(requests.apply_catalog(catalog))
@@ -72,6 +76,10 @@ class AsyncBillingMethods(AsyncSender):
     async def tax_rates(self) -> list[CatalogTax]:
         """The rates of tax that are published; for the operator."""
         return await self._do(requests.tax_rates())
+
+    async def catalog(self) -> Catalog:
+        """The catalog that is on sale, whole; for the operator."""
+        return await self._do(requests.catalog())
 
     async def apply_catalog(self, catalog: Catalog) -> CatalogApplied:
         """Publish what a catalog changes; for the operator."""

@@ -11,7 +11,7 @@ from sqlalchemy.dialects.postgresql import distinct_on, insert
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from backend.billing.catalog_file import load_catalog, parse_catalog
-from backend.billing.tax_table import apply_taxes
+from backend.billing.tax_table import apply_taxes, tax_table
 from backend.errors import ConfigurationError, InvalidInput, NotFound
 from backend.metering.tokens import check_setting
 from backend.pricing.charges import first_price
@@ -37,6 +37,7 @@ __all__ = [
     "load_catalog",
     "parse_catalog",
     "plan_from",
+    "published_catalog",
 ]
 
 _MOST_KNOWN: Final = 1000
@@ -86,6 +87,30 @@ async def apply_catalog(connection: AsyncConnection, catalog: Catalog) -> Catalo
         models_changed=changed,
         taxes_changed=taxes,
     )
+
+
+async def published_catalog(connection: AsyncConnection) -> Catalog:
+    """Return the catalog that is on sale: applying it changes nothing.
+
+    Raises ``NotFound`` if none was ever applied.
+    """
+    default = await connection.scalar(select(catalog_state.c.default_plan))
+    if default is None:
+        raise NotFound("No catalog was applied yet.")
+    # As it was published: it may have been by rules that were not as strict
+    return Catalog.model_construct(
+        version=1,
+        default_plan=default,
+        models=await models_on_sale(connection),
+        plans=[plan.definition for plan in await list_plans(connection)],
+        taxes=await tax_table(connection),
+    )
+
+
+async def models_on_sale(connection: AsyncConnection) -> list[CatalogModel]:
+    """Return the models on sale, in the catalog's order."""
+    query = select(models.c.definition).where(~models.c.retired).order_by(models.c.position)
+    return [CatalogModel.model_validate(one) for one in await connection.scalars(query)]
 
 
 def _check_tokenizers(catalog: Catalog) -> None:
@@ -197,11 +222,9 @@ async def list_models(
 
     ``available`` are those that a provider serves now.
     """
-    query = select(models.c.definition).where(~models.c.retired).order_by(models.c.position)
     card = RateCard(plan) if plan is not None else None
     found = []
-    for definition in await connection.scalars(query):
-        model = CatalogModel.model_validate(definition)
+    for model in await models_on_sale(connection):
         prices = [] if plan is None or card is None else _prices(plan, card, model.id)
         found.append(
             ModelInfo(**model.model_dump(), available=model.id in available, prices=prices)

@@ -58,10 +58,12 @@ def _decimal(loader: _Loader, node: yaml.ScalarNode) -> Decimal:
 
 
 _TAG = "tag:yaml.org,2002:"
+WHOLE = r"[-+]?[0-9][0-9_]*"
+NUMBER = r"[-+]?(?:[0-9][0-9_]*(?:\.[0-9_]*)?|\.[0-9]+)(?:[eE][-+]?[0-9]+)?"
 for _name, _pattern, _first in (
     ("bool", r"true|false", "tf"),
-    ("int", r"[-+]?[0-9][0-9_]*", "-+0123456789"),
-    ("float", r"[-+]?(?:[0-9][0-9_]*(?:\.[0-9_]*)?|\.[0-9]+)(?:[eE][-+]?[0-9]+)?", "-+.0123456789"),
+    ("int", WHOLE, "-+0123456789"),
+    ("float", NUMBER, "-+.0123456789"),
     ("null", r"~|null|", ["~", "n", ""]),
 ):
     _Loader.add_implicit_resolver(_TAG + _name, re.compile(f"(?:{_pattern})$"), list(_first))

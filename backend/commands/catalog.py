@@ -1,4 +1,4 @@
-"""``farebox catalog``: put ``catalog.yaml`` on sale, and see its rates of tax."""
+"""``farebox catalog``: put ``catalog.yaml`` on sale, write it anew, see its rates of tax."""
 
 from __future__ import annotations
 
@@ -8,10 +8,12 @@ from typing import Annotated
 
 import typer
 
-from backend.billing.catalog import apply_catalog, load_catalog
+from backend.billing.catalog import apply_catalog, load_catalog, published_catalog
+from backend.billing.catalog_text import catalog_as_yaml
 from backend.billing.tax_table import tax_table
 from backend.commands.database import ready_database
 from backend.engines.running import running_settings
+from backend.errors import ConfigurationError
 from backend.settings import Settings
 from backend_client.types.common import plain
 from backend_client.types.plans import Catalog, CatalogApplied
@@ -35,6 +37,30 @@ def apply(
     applied = asyncio.run(_apply(settings, loaded, check=check))
     for line in _told(applied, check=check):
         typer.echo(line)
+
+
+@catalog.command()
+def export(
+    path: Annotated[
+        Path | None, typer.Argument(help="The file to write, which must not be there yet.")
+    ] = None,
+) -> None:
+    """Write the catalog that is on sale as YAML: to a file, or else to be seen."""
+    text = catalog_as_yaml(asyncio.run(_published(running_settings())))
+    if path is None:
+        typer.echo(text, nl=False)
+        return
+    try:
+        with path.open("x", encoding="utf-8") as file:
+            file.write(text)
+    except OSError as error:
+        raise ConfigurationError(f"{path} can't be written: {error.strerror}.") from error
+    typer.echo(f"Written to {path}.")
+
+
+async def _published(settings: Settings) -> Catalog:
+    async with ready_database(settings) as database, database.begin() as connection:
+        return await published_catalog(connection)
 
 
 @catalog.command()

@@ -31,6 +31,10 @@ def tax_rates() -> Call[list[CatalogTax]]:
     return get("/v1/catalog/taxes", list[CatalogTax])
 
 
+def catalog() -> Call[Catalog]:
+    return get("/v1/catalog", Catalog)
+
+
 def apply_catalog(catalog: Catalog) -> Call[CatalogApplied]:
     return send("PUT", "/v1/catalog", catalog, CatalogApplied, repeatable=True)
 

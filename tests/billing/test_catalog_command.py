@@ -1,4 +1,4 @@
-"""``farebox catalog apply``, as an operator runs it."""
+"""``farebox catalog``, as an operator runs it."""
 
 from __future__ import annotations
 
@@ -23,9 +23,11 @@ plans:
 """
 
 
-def farebox(database_url: str, folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
+def farebox(
+    database_url: str, folder: Path, *arguments: str, act: str = "apply"
+) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
-        [sys.executable, "-m", "backend.cli", "catalog", "apply", *arguments],
+        [sys.executable, "-m", "backend.cli", "catalog", act, *arguments],
         env={"DATABASE_URL": database_url, "FAREBOX_HOME": str(folder / "home")},
         capture_output=True,
         text=True,
@@ -55,6 +57,23 @@ async def test_check_tells_and_apply_does(
 
     again = farebox(database_url, tmp_path, str(path))
     assert again.stdout == "Nothing changed: this catalog is on sale already.\n"
+
+
+def test_what_is_on_sale_is_written_and_applied_again(database_url: str, tmp_path: Path) -> None:
+    none = farebox(database_url, tmp_path, act="export")
+    assert (none.returncode, none.stderr) == (1, "farebox: No catalog was applied yet.\n")
+    path, written = tmp_path / "catalog.yaml", tmp_path / "written.yaml"
+    path.write_text(CATALOG)
+    assert farebox(database_url, tmp_path, str(path)).returncode == 0
+    shown = farebox(database_url, tmp_path, act="export")
+    assert shown.stdout.endswith(CATALOG + "    currency: USD\n")
+    assert farebox(database_url, tmp_path, str(written), act="export").returncode == 0
+    assert written.read_text() == shown.stdout
+    again = farebox(database_url, tmp_path, str(written))
+    assert again.stdout == "Nothing changed: this catalog is on sale already.\n"
+    twice = farebox(database_url, tmp_path, str(written), act="export")
+    assert twice.returncode == 1
+    assert twice.stderr.endswith("written.yaml can't be written: File exists.\n")
 
 
 def test_a_mistake_is_one_sentence(database_url: str, tmp_path: Path) -> None:

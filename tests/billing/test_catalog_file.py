@@ -4,11 +4,17 @@ from __future__ import annotations
 
 from decimal import Decimal
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 
 from backend.billing.catalog_file import load_catalog, parse_catalog
+from backend.billing.catalog_text import catalog_as_yaml
 from backend.errors import ConfigurationError, InvalidInput, MalformedRequest
+from backend_client.types.plans import Catalog, PlanDefinition
+from tests.pricing.strategies import plans
 
 pytestmark = pytest.mark.fast
 
@@ -160,3 +166,47 @@ def test_wrong_json_is_refused_with_its_fields() -> None:
     with pytest.raises(InvalidInput) as caught:
         parse_catalog(b'{"version": 1, "default_plan": "p", "models": [], "plans": []}')
     assert [error.field for error in caught.value.errors] == ["default_plan"]
+
+
+def test_a_written_catalog_reads_back_the_same(tmp_path: Path) -> None:
+    whole = load_catalog(Path(__file__).parents[2] / "catalog.yaml")
+    text = catalog_as_yaml(whole)
+    assert load_catalog(written(tmp_path, text)) == whole
+    assert "description: ''" not in text  # what goes without saying is not said
+
+
+words = st.sampled_from(["no", "1e5", "0x1F", "12:30", "1_000", "~", "null", "true", ".5", "on"])
+words |= st.text(min_size=1, max_size=40).filter(str.isprintable)
+
+
+@settings(suppress_health_check=[HealthCheck.too_slow], deadline=None)
+@given(word=words, price=st.decimals(0, 10**9, places=12), plan=plans())
+def test_any_catalog_reads_back_the_same(word: str, price: Decimal, plan: PlanDefinition) -> None:
+    """Whatever words look like to a reader of YAML, and to the last digit."""
+    charge = {
+        "id": "one",
+        "name": word,
+        "kind": "per_unit",
+        "meters": ["m"],
+        "price": price,
+        "labels": {"region": word},
+    }
+    model = {
+        "id": "large",
+        "name": word,
+        "description": word,
+        "context_window": 1,
+        "max_output_tokens": 1,
+        "tokenizer": "upstream",
+    }
+    named = {"id": "named", "name": word, "charges": [charge]}
+    catalog = Catalog.model_validate(
+        {
+            "version": 1,
+            "default_plan": "named",
+            "models": [model | {"id": name} for name in ("large", "small", "other")],
+            "plans": [named, plan],
+        }
+    )
+    with TemporaryDirectory() as folder:
+        assert load_catalog(written(Path(folder), catalog_as_yaml(catalog))) == catalog

@@ -215,6 +215,7 @@ async def test_plans(client: Caller, url: str, operator_key: str, token: str) ->
     assert plans == [plan.id for plan in catalog.plans]
     applied = await client(url, operator_key)("apply_catalog", catalog)
     assert (applied.plans_published, applied.taxes_changed) == ([], [])
+    assert await client(url, operator_key)("catalog") == catalog
     assert await client(url, operator_key)("tax_rates") == catalog.taxes
     with pytest.raises(Forbidden):
         await client(url, (await a_key(person)).secret)("apply_catalog", catalog)

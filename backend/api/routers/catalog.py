@@ -10,7 +10,13 @@ from fastapi import APIRouter, Depends, Request
 from backend.accounts.principal import Permission, Principal
 from backend.api.dependencies import Caller, ServicesNow, needs
 from backend.api.exact_body import body_of
-from backend.billing.catalog import apply_catalog, list_models, list_plans, parse_catalog
+from backend.billing.catalog import (
+    apply_catalog,
+    list_models,
+    list_plans,
+    parse_catalog,
+    published_catalog,
+)
 from backend.billing.subscriptions import current_subscription
 from backend.billing.tax_table import tax_table
 from backend.errors import NotFound
@@ -52,6 +58,13 @@ async def get_taxes(services: ServicesNow, caller: Operator) -> list[CatalogTax]
     """List the rates of tax that are published, those that are over and on invoices among them."""
     async with services.database.begin() as connection:
         return await tax_table(connection)
+
+
+@router.get("/v1/catalog")
+async def get_catalog(services: ServicesNow, caller: Operator) -> Catalog:
+    """Return the catalog that is on sale, whole: putting it again changes nothing."""
+    async with services.database.begin() as connection:
+        return await published_catalog(connection)
 
 
 @router.put("/v1/catalog", openapi_extra=body_of(Catalog))
