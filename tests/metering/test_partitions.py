@@ -101,7 +101,8 @@ async def test_what_is_done_to_events_is_done_in_partitions_too(
             await correct(connection, tenant.id, [void], START)
         assert await wrong(connection, tenant) == 0
         before = START + timedelta(days=1)
-        archived = [day async for day in archive_events(connection, tenant.id, before, tmp_path)]
+        archiving = archive_events(connection, tenant.id, before, tmp_path, actor="test")
+        archived = [day async for day in archiving]
         assert [day.event_count for day in archived] == [1440]
         assert await connection.fetchval("SELECT count(*) FROM events") == 3000 - 1440
     # And back to one table, which is what the schema says
