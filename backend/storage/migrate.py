@@ -6,14 +6,21 @@ from pathlib import Path
 
 from alembic import command
 from alembic.config import Config
+from alembic.runtime.migration import MigrationContext
+from alembic.script import ScriptDirectory
 from sqlalchemy import Connection, text
 from sqlalchemy.ext.asyncio import AsyncEngine
+
+from backend.errors import ConfigurationError
 
 _LOCK = 0x6661_7265_626F_78  # "farebox" in ASCII
 
 
 async def migrate(engine: AsyncEngine) -> None:
-    """Run the outstanding Alembic migrations under a PostgreSQL advisory lock."""
+    """Run the outstanding Alembic migrations under a PostgreSQL advisory lock.
+
+    Raises ``ConfigurationError`` if a newer Farebox has been at the database.
+    """
     async with engine.begin() as connection:
         # Transaction-level: released with the transaction even if this process is killed.
         await connection.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": _LOCK})
@@ -24,4 +31,11 @@ def _upgrade(connection: Connection) -> None:
     config = Config()
     config.set_main_option("script_location", str(Path(__file__).parent / "migrations"))
     config.attributes["connection"] = connection
+    known = {script.revision for script in ScriptDirectory.from_config(config).walk_revisions()}
+    unknown = set(MigrationContext.configure(connection).get_current_heads()) - known
+    if unknown:
+        raise ConfigurationError(
+            f"The database has the schema {', '.join(sorted(unknown))} of a newer Farebox. Start "
+            "that one, or restore a backup from before it."
+        )
     command.upgrade(config, "head")
