@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
+from datetime import date
 from decimal import Context, Decimal, DivisionByZero, InvalidOperation, localcontext
 
 from backend.metering.reconciliation.amount_causes import cause_of_amount
@@ -107,13 +108,16 @@ def _amounts(
     evidence: Evidence,
 ) -> tuple[list[Found], int, Decimal | None, Decimal | None]:
     billed = {place: sums.amount for place, sums in provided.items() if sums.amount is not None}
+    days: dict[date, list[tuple[str, str, Decimal]]] = {}
+    for (day, model, meter), quantity in metered.items():
+        days.setdefault(day, []).append((model, meter, quantity))
     found: list[Found] = []
     agreed = 0
     total: Decimal | None = None
     expected_total: Decimal | None = Decimal(0) if billed else None
     for place, amount in sorted(billed.items()):
         total = (total or Decimal(0)) + amount
-        expected = _expected(place, metered, evidence)
+        expected = _expected(place, days.get(place[0], ()), evidence)
         if expected is None or expected_total is None:
             expected_total = None
         else:
@@ -130,12 +134,14 @@ def _amounts(
     return found, agreed, total, expected_total
 
 
-def _expected(place: Place, metered: Mapping[Place, Decimal], evidence: Evidence) -> Decimal | None:
-    """What was metered costs at the known rates; None if a rate that is needed is not known."""
+def _expected(
+    place: Place, metered: Iterable[tuple[str, str, Decimal]], evidence: Evidence
+) -> Decimal | None:
+    """What was metered that day costs at the known rates; None if a needed rate is not known."""
     day, model, meter = place
     total = Decimal(0)
-    for (on, which, what), quantity in metered.items():
-        if on == day and model in (ALL, which) and meter in (ALL, what):
+    for which, what, quantity in metered:
+        if model in (ALL, which) and meter in (ALL, what):
             rate = evidence.rate(day, which, what)
             if rate is None and what != "requests":
                 return None
