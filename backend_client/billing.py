@@ -6,6 +6,7 @@ from decimal import Decimal
 
 from backend_client.requests import billing as requests
 from backend_client.sending import AsyncSender, Sender
+from backend_client.types.entitlements import Entitlements
 from backend_client.types.models import ModelInfo
 from backend_client.types.plans import (
     Catalog,
@@ -40,6 +41,10 @@ class BillingMethods(Sender):
     def apply_catalog(self, catalog: Catalog) -> CatalogApplied:
         """Publish what a catalog changes; for the operator."""
         return self._do(requests.apply_catalog(catalog))
+
+    def entitlements(self, tenant: str | None = None) -> Entitlements:
+        """What the tenant may do, and what is used of its quotas; the operator names one."""
+        return self._do(requests.entitlements(tenant))
 
     def subscription(self) -> Subscription:
         """The plan in force."""
@@ -84,6 +89,10 @@ class AsyncBillingMethods(AsyncSender):
     async def apply_catalog(self, catalog: Catalog) -> CatalogApplied:
         """Publish what a catalog changes; for the operator."""
         return await self._do(requests.apply_catalog(catalog))
+
+    async def entitlements(self, tenant: str | None = None) -> Entitlements:
+        """What the tenant may do, and what is used of its quotas; the operator names one."""
+        return await self._do(requests.entitlements(tenant))
 
     async def subscription(self) -> Subscription:
         """The plan in force."""

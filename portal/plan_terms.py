@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from decimal import Decimal
 
+from backend_client.types.accounts import RateLimits
 from backend_client.types.common import plain
 from backend_client.types.plans import (
     Discount,
@@ -44,7 +45,13 @@ def plan_terms(plan: PlanDefinition) -> list[str]:
     terms += [_discount(discount, names, plan.currency) for discount in plan.discounts]
     if plan.minimum:
         terms.append(f"At least {money(plan.minimum, plan.currency)} a month")
-    return terms + [_quota(quota) for quota in plan.quotas]
+    terms += [_quota(quota) for quota in plan.quotas]
+    if plan.models is not None:
+        terms.append(f"Models: {', '.join(plan.models)}")
+    terms += _rate_limits(plan.limits)
+    if plan.features:
+        terms.append(f"With {', '.join(one.replace('-', ' ') for one in plan.features)}")
+    return terms
 
 
 def asks_for_nothing(plan: PlanDefinition) -> bool:
@@ -118,6 +125,15 @@ def _discount(discount: Discount, names: dict[str, str], currency: str) -> str:
 def _quota(quota: Quota) -> str:
     end = "then calls are refused" if quota.limit is QuotaLimit.HARD else "then calls go on"
     return f"{compact(quota.quantity)} {meters_name(quota.meters).lower()} a month, {end}"
+
+
+def _rate_limits(limits: RateLimits) -> list[str]:
+    told = (
+        (limits.requests_per_minute, "requests a minute"),
+        (limits.tokens_per_minute, "tokens a minute"),
+        (limits.concurrent_requests, "requests at a time"),
+    )
+    return [f"Up to {compact(most)} {what}" for most, what in told if most is not None]
 
 
 def _listed(charges: list[str], names: dict[str, str]) -> str:

@@ -227,7 +227,12 @@ async def list_models(
     for model in await models_on_sale(connection):
         prices = [] if plan is None or card is None else _prices(plan, card, model.id)
         found.append(
-            ModelInfo(**model.model_dump(), available=model.id in available, prices=prices)
+            ModelInfo(
+                **model.model_dump(),
+                available=model.id in available,
+                allowed=plan is None or plan.allows(model.id),
+                prices=prices,
+            )
         )
     return found
 

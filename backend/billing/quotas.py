@@ -14,7 +14,7 @@ from backend.billing.subscriptions import current_subscription
 from backend.errors import FareboxError, NotFound
 from backend.storage.tables import rollups
 from backend_client.types.accounts import Tenant
-from backend_client.types.plans import Quota, SubscriptionState
+from backend_client.types.plans import PlanDefinition, Quota, SubscriptionState
 
 
 class QuotaExhausted(FareboxError):
@@ -37,19 +37,34 @@ class QuotaUse:
         return max(self.quota.quantity - self.used, Decimal(0))
 
 
-async def current_quotas(
-    connection: AsyncConnection, tenant: Tenant, now: datetime
-) -> list[QuotaUse]:
-    """Return the quotas of the plan in force, with what was used of each in the billing period.
-
-    All of the period's usage counts, also what came before a change of plan: going to another plan
-    and back gives no new quota. Raises ``NotFound`` if the tenant has no plan,
-    or it is paused.
-    """
+async def usable_plan(connection: AsyncConnection, tenant: Tenant, now: datetime) -> PlanDefinition:
+    """Return the plan in force; raise ``NotFound`` if the tenant has none, or it is paused."""
     subscription = await current_subscription(connection, tenant.id, now)
     if subscription.state is SubscriptionState.PAUSED:
         raise NotFound("This tenant's subscription is paused.")
-    quotas = subscription.plan.definition.quotas
+    return subscription.plan.definition
+
+
+async def current_quotas(
+    connection: AsyncConnection, tenant: Tenant, now: datetime
+) -> list[QuotaUse]:
+    """Return the quotas of the plan in force, as ``quotas_of`` does.
+
+    Raises ``NotFound`` if the tenant has no plan, or it is paused.
+    """
+    plan = await usable_plan(connection, tenant, now)
+    return await quotas_of(connection, tenant, plan, now)
+
+
+async def quotas_of(
+    connection: AsyncConnection, tenant: Tenant, plan: PlanDefinition, now: datetime
+) -> list[QuotaUse]:
+    """Return a plan's quotas, with what was used of each in the billing period.
+
+    All of the period's usage counts, also what came before a change of plan: going to another plan
+    and back gives no new quota.
+    """
+    quotas = plan.quotas
     if not quotas:
         return []
     period = await period_at(connection, tenant, now)

@@ -1,4 +1,4 @@
-"""May this caller make this call? Key and scope are known by then; this is model and quota."""
+"""May this caller make this call? Key and scope are known; this is model, plan and quota."""
 
 from __future__ import annotations
 
@@ -6,18 +6,16 @@ import time
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
-from sqlalchemy import select
-
 from backend.accounts.principal import Permission, Principal
 from backend.accounts.tenants import find_tenant, list_applications
+from backend.billing.catalog import models_on_sale
 from backend.billing.invoices.reminding import PaymentOverdue, is_suspended
-from backend.billing.quotas import QuotaExhausted, current_quotas, exhausted
+from backend.billing.quotas import QuotaExhausted, exhausted, quotas_of, usable_plan
 from backend.errors import Forbidden, NotFound
-from backend.gateway.errors import ModelNotFound
+from backend.gateway.errors import ModelNotFound, ModelNotInPlan
 from backend.storage.database import Database
-from backend.storage.tables import models
-from backend_client.types.accounts import Tenant
-from backend_client.types.plans import CatalogModel, QuotaLimit
+from backend_client.types.accounts import RateLimits, Tenant
+from backend_client.types.plans import CatalogModel, PlanDefinition, QuotaLimit
 
 _FRESH_SECONDS = 1.0
 
@@ -30,6 +28,8 @@ class Admitted:
     tenant: Tenant
     application_id: str
     model: CatalogModel
+    limits: RateLimits
+    """Those of all the tenant's calls together."""
     hard_quota: bool
     """Whether the plan has a quota that no call may pass."""
 
@@ -40,6 +40,7 @@ class _Standing:
 
     tenant: Tenant
     first_application: str
+    plan: PlanDefinition | None = None
     hard_quota: bool = False
     refusal: QuotaExhausted | PaymentOverdue | Forbidden | None = None
 
@@ -56,25 +57,32 @@ class Admission:
         """Return the models on sale by id, in the catalog's order."""
         if self._catalog[1] < time.monotonic():
             async with self._database.begin() as connection:
-                rows = await connection.execute(
-                    select(models.c.definition)
-                    .where(models.c.retired.is_(False))
-                    .order_by(models.c.position)
-                )
-                known = [CatalogModel.model_validate(one) for one in rows.scalars()]
+                known = await models_on_sale(connection)
             self._catalog = (
                 {model.id: model for model in known},
                 time.monotonic() + _FRESH_SECONDS,
             )
         return self._catalog[0]
 
+    async def allowed_models(self, caller: Principal) -> list[str]:
+        """Return the models on sale that the caller's key and its tenant's plan allow."""
+        plan = None
+        if caller.tenant_id:
+            plan = (await self._standing(caller.tenant_id)).plan
+        return [
+            model
+            for model in await self.models()
+            if (caller.models is None or model in caller.models)
+            and (plan is None or plan.allows(model))
+        ]
+
     async def admit(self, caller: Principal, model_id: str) -> Admitted:
         """Return the call that may be made.
 
-        Raises ``Forbidden`` without the permission or a plan, ``ModelNotFound``,
-        ``PaymentOverdue`` when an invoice is long overdue, and ``QuotaExhausted`` when a hard quota
-        of the billing period is used up. What is left of one for this call is held later, by
-        ``Holds``.
+        Raises ``Forbidden`` without the permission or a plan, ``ModelNotFound`` and
+        ``ModelNotInPlan``, ``PaymentOverdue`` when an invoice is long overdue, and
+        ``QuotaExhausted`` when a hard quota of the billing period is used up. What is left of one
+        for this call is held later, by ``Holds``, and so are limits.
         """
         caller.require(Permission.INFERENCE)
         model = (await self.models()).get(model_id)
@@ -83,10 +91,16 @@ class Admission:
         if not caller.tenant_id:
             raise Forbidden("An operator's key acts for no tenant and can call no model.")
         standing = await self._standing(caller.tenant_id)
+        plan = standing.plan
+        if plan is not None and not plan.allows(model_id):
+            raise ModelNotInPlan(
+                f"The plan {plan.name!r} does not include the model {model_id!r}; another may."
+            )
         if standing.refusal is not None:
             raise standing.refusal
         application = caller.application_id or standing.first_application
-        return Admitted(caller, standing.tenant, application, model, standing.hard_quota)
+        limits = RateLimits() if plan is None else plan.limits
+        return Admitted(caller, standing.tenant, application, model, limits, standing.hard_quota)
 
     async def _standing(self, tenant_id: str) -> _Standing:
         known = self._tenants.get(tenant_id)
@@ -105,12 +119,14 @@ class Admission:
             application = page.items[0].id
             if await is_suspended(connection, tenant_id):
                 return _Standing(tenant, application, refusal=PaymentOverdue())
+            now = datetime.now(UTC)
             try:
-                quotas = await current_quotas(connection, tenant, datetime.now(UTC))
+                plan = await usable_plan(connection, tenant, now)
             except NotFound as error:
                 return _Standing(tenant, application, refusal=Forbidden(error.detail))
+            quotas = await quotas_of(connection, tenant, plan, now)
         hard = [use for use in quotas if use.quota.limit is QuotaLimit.HARD]
         for use in hard:
             if use.remaining <= 0:
-                return _Standing(tenant, application, True, exhausted(use))
-        return _Standing(tenant, application, bool(hard))
+                return _Standing(tenant, application, plan, True, exhausted(use))
+        return _Standing(tenant, application, plan, bool(hard))

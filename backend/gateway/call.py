@@ -77,7 +77,7 @@ class Call:
         self.answered = False
         self._answer: list[str] = []
         self.began = datetime.now(UTC)
-        self.limited: LimitedCall | None = None
+        self.limited: list[LimitedCall] = []
         self.holds_quota = False
         self.holds_credit = False
         self._prompt: TokenCount | None = None

@@ -33,6 +33,15 @@ class ModelNotFound(FareboxError):
         super().__init__(detail, errors=[FieldError(field="model", detail=detail)])
 
 
+class ModelNotInPlan(FareboxError):
+    """The model is on sale, but not on the tenant's plan: another plan helps."""
+
+    status, code, title = 403, "model_not_in_plan", "Not in the plan"
+
+    def __init__(self, detail: str) -> None:
+        super().__init__(detail, errors=[FieldError(field="model", detail=detail)])
+
+
 class InvalidRequest(FareboxError):
     """The request can't be forwarded as it is; ``errors[0].field`` names the parameter."""
 

@@ -37,11 +37,8 @@ class Gateway:
 
     async def models(self, caller: Principal) -> list[str]:
         """Return the ids of the models that the caller can call now."""
-        return [
-            model
-            for model in await self._admission.models()
-            if self._upstreams.serving(model) and (caller.models is None or model in caller.models)
-        ]
+        allowed = await self._admission.allowed_models(caller)
+        return [model for model in allowed if self._upstreams.serving(model)]
 
     async def tokenizer(self, caller: Principal, model_id: str) -> Tokenizer:
         """Return the tokenizer of a model that the caller may use.

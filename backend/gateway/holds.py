@@ -1,6 +1,6 @@
 """What a call sets aside before it is made, and gives back when it is over.
 
-The key's own limits, the plan's hard quotas, and prepaid credit.
+The key's own limits and the plan's, the plan's hard quotas, and prepaid credit.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from backend.billing.quota_holds import CallUnits, QuotaHolds
 from backend.errors import Forbidden, NotFound
 from backend.gateway.bounds import limit_output, most_units
 from backend.gateway.call import SOURCE, Call
-from backend.gateway.limits import KeyLimits
+from backend.gateway.limits import ALL_KEYS, KeyLimits
 from backend.metering.events import AcceptedEvent
 from backend.storage.database import Database
 
@@ -34,22 +34,27 @@ class Holds:
     async def take(self, call: Call) -> None:
         """Hold the most that the call can use, of its key's limits and its tenant's plan.
 
-        Raises ``KeyLimited``, ``QuotaExhausted``, ``CreditExhausted``, and ``Forbidden`` without
-        a plan.
+        The plan's limits are of all the tenant's calls together. Raises ``KeyLimited``,
+        ``QuotaExhausted``, ``CreditExhausted``, and ``Forbidden`` without a plan.
         """
         most = most_units(call.admitted.model, call.request, await call.counted_prompt())
         caller = call.admitted.caller
         tokens = most.prompt_tokens + most.output_tokens
-        call.limited = await self._limits.take(
-            caller.tenant_id, caller.id, call.event_id, caller.limits, tokens
-        )
+        by_tokens = False
         try:
+            for key_id, limits in ((caller.id, caller.limits), (ALL_KEYS, call.admitted.limits)):
+                taken = await self._limits.take(
+                    caller.tenant_id, key_id, call.event_id, limits, tokens
+                )
+                if taken is not None:
+                    call.limited.append(taken)
+                    by_tokens = by_tokens or limits.tokens_per_minute is not None
             await self._take_of_plan(call, most)
         except BaseException:
-            if call.limited is not None:
-                await asyncio.shield(self._limits.give_back(call.limited))
+            for taken in call.limited:
+                await asyncio.shield(self._limits.give_back(taken))
             raise
-        if call.holds_quota or call.holds_credit or caller.limits.tokens_per_minute:
+        if call.holds_quota or call.holds_credit or by_tokens:
             call.request = limit_output(call.admitted.model, call.request)
 
     async def _take_of_plan(self, call: Call, most: CallUnits) -> None:
@@ -76,8 +81,8 @@ class Holds:
         """
         used = event.quantities
         units = CallUnits(_sum(used, _PROMPT), _sum(used, _OUTPUT))
-        if call.limited is not None:
-            await self._limits.settle(call.limited, units.prompt_tokens + units.output_tokens)
+        for limited in call.limited:
+            await self._limits.settle(limited, units.prompt_tokens + units.output_tokens)
         if call.holds_quota:
             await self._quotas.settle(event.tenant_id, call.event_id, units)
         if call.holds_credit:

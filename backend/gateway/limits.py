@@ -1,4 +1,4 @@
-"""The limits of one key, kept in PostgreSQL so that all replicas hold them together.
+"""The limits of a key or of a tenant's plan, kept in PostgreSQL: all replicas hold them together.
 
 Requests and tokens a minute are buckets: each holds a minute's worth, fills evenly, and is kept as
 the moment at which it will be full again. A call takes from them the most that it can use, and is
@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import math
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Final
@@ -27,6 +27,8 @@ from backend_client.types.accounts import RateLimits
 
 _log = structlog.get_logger(__name__)
 
+ALL_KEYS: Final = ""
+"""Stands for a key where the limits are those of all the tenant's calls together."""
 _MINUTE: Final = timedelta(minutes=1)
 _NOW: Final = func.clock_timestamp()
 """The database's clock: replicas' own may differ."""
@@ -54,7 +56,7 @@ class Bucket:
 
 
 class KeyLimited(RateLimited):
-    """A limit of the key's own is used up for the moment; ``headers`` tell how it stands."""
+    """A limit of the key's or the plan's is used up for now; ``headers`` tell how it stands."""
 
     code = "rate_limit_exceeded"
 
@@ -76,8 +78,22 @@ class LimitedCall:
     headers: Mapping[str, str]
 
 
+def limit_headers(calls: Iterable[LimitedCall]) -> dict[str, str]:
+    """Return the headers that tell how limits stand: of several, those with less left."""
+    told: dict[str, str] = {}
+    for name in ("requests", "tokens"):
+        remaining = f"x-ratelimit-remaining-{name}"
+        with_it = [call.headers for call in calls if remaining in call.headers]
+        if with_it:
+            least = min(with_it, key=lambda headers: int(headers[remaining]))
+            told |= {key: value for key, value in least.items() if key.endswith(name)}
+    return told
+
+
 class KeyLimits:
-    """Holds keys to their limits. One a process; ``await close()`` when done.
+    """Holds keys, and tenants by their plans, to their limits.
+
+    One a process; ``await close()`` when done.
 
     A call that is under way is renewed every ``lease_seconds / 3``, so that one whose process was
     killed stops counting within ``lease_seconds``.
@@ -93,9 +109,10 @@ class KeyLimits:
     async def take(
         self, tenant_id: str, key_id: str, call_id: str, limits: RateLimits, tokens: int
     ) -> LimitedCall | None:
-        """Let a call of at most ``tokens`` through; None if the key has no limits.
+        """Let a call of at most ``tokens`` through; None if there are no limits.
 
-        A call of more tokens than a minute has goes through when the whole minute's are there.
+        ``key_id`` is ``ALL_KEYS`` for limits of all the tenant's calls together. A call of more
+        tokens than a minute has goes through when the whole minute's are there.
 
         Raises:
             KeyLimited: a limit is used up; nothing was taken.
@@ -111,7 +128,8 @@ class KeyLimits:
                 if bucket is not None and bucket.after(units, now).full_at - now > _MINUTE:
                     wait = bucket.after(units, now).full_at - now - _MINUTE
                     raise KeyLimited(
-                        f"This key's limit of {bucket.limit:,} {name} a minute is used up for now.",
+                        f"{_whose(key_id)} limit of {bucket.limit:,} {name} a minute is used up "
+                        "for now.",
                         retry_after_seconds=wait.total_seconds(),
                         headers=_headers(requests, in_tokens, now),
                     )
@@ -239,10 +257,15 @@ async def _check_concurrency(
     alive = select(func.count()).where(*_of_key(key), key_calls.c.lost_at > _NOW)
     if (await connection.scalar(alive) or 0) >= limits.concurrent_requests:
         raise KeyLimited(
-            f"This key's limit of {limits.concurrent_requests:,} requests at a time is used up.",
+            f"{_whose(key[1])} limit of {limits.concurrent_requests:,} requests at a time is "
+            "used up.",
             retry_after_seconds=1,
             headers={},
         )
+
+
+def _whose(key_id: str) -> str:
+    return "The plan's" if key_id == ALL_KEYS else "This key's"
 
 
 def _keeping(key: tuple[str, str], requests: Bucket | None, tokens: Bucket | None) -> Update | None:

@@ -5,8 +5,9 @@ from __future__ import annotations
 from decimal import Decimal
 from typing import Any
 
-from backend_client.requests.call import Answer, Call, Params, get, reader, send
+from backend_client.requests.call import Answer, Call, Params, get, of_tenant, reader, send
 from backend_client.types.common import Page
+from backend_client.types.entitlements import Entitlements
 from backend_client.types.models import ModelInfo
 from backend_client.types.plans import (
     Catalog,
@@ -37,6 +38,10 @@ def catalog() -> Call[Catalog]:
 
 def apply_catalog(catalog: Catalog) -> Call[CatalogApplied]:
     return send("PUT", "/v1/catalog", catalog, CatalogApplied, repeatable=True)
+
+
+def entitlements(tenant: str | None = None) -> Call[Entitlements]:
+    return get(of_tenant(tenant, "entitlements"), Entitlements)
 
 
 def subscription() -> Call[Subscription]:

@@ -137,7 +137,7 @@ class SignInOptions(Answer):
 
 
 class RateLimits(Wire):
-    """What a key may do at a time; null for no limit of its own.
+    """What a key, or a plan's tenant, may do at a time; null for no limit of its own.
 
     ``tokens_per_minute`` counts what is asked and what is answered.
     """

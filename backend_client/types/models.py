@@ -15,7 +15,10 @@ class MeterPrice(Answer):
 
 
 class ModelInfo(Answer):
-    """A model in the catalog."""
+    """A model in the catalog.
+
+    ``available`` if a provider serves it now, ``allowed`` unless the caller's plan leaves it out.
+    """
 
     id: str
     name: str
@@ -24,4 +27,5 @@ class ModelInfo(Answer):
     max_output_tokens: int
     tokenizer: str
     available: bool
+    allowed: bool = True
     prices: list[MeterPrice] = []

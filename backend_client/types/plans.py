@@ -11,6 +11,7 @@ from typing import Annotated, Literal, Self
 
 from pydantic import Field, model_validator
 
+from backend_client.types.accounts import RateLimits
 from backend_client.types.charges import (
     Cadence,
     Charge,
@@ -191,6 +192,10 @@ class PlanDefinition(Wire):
     paid from the wallet when it is made. A tenant's first subscription to the plan begins with
     ``trial_days`` on trial; then it goes on, or with ``trial_ends`` the catalog's default plan
     follows. ``price_lists`` are the prices in other currencies than ``currency``.
+
+    What the plan entitles to: calls of ``models`` only (null: of all on sale), within the
+    ``limits`` of all the tenant's calls together and the ``quotas``; and ``features``, which are
+    words for the operator's own programs to ask for.
     """
 
     id: Id
@@ -203,6 +208,9 @@ class PlanDefinition(Wire):
     discounts: list[Discount] = []
     minimum: Price | None = None
     quotas: list[Quota] = []
+    models: list[Name] | None = Field(None, min_length=1, max_length=500)
+    limits: RateLimits = RateLimits()
+    features: list[Id] = Field([], max_length=100)
     grants: list[GrantTerms] = []
     prepaid: bool = False
     by_contract: bool = False
@@ -234,6 +242,10 @@ class PlanDefinition(Wire):
                         refuse(f"charge {other.id!r} prices {meter}{of} too", "charges", index)
                 others.append(charge)
         return self
+
+    def allows(self, model: str) -> bool:
+        """Tell whether the plan lets a model be called."""
+        return self.models is None or model in self.models
 
     @property
     def priced_labels(self) -> frozenset[str]:
@@ -268,6 +280,14 @@ class PlanDefinition(Wire):
             for index, part_id in enumerate(ids):
                 if part_id in ids[:index]:
                     refuse(f"the id {part_id!r} is given twice", field, index, "id")
+        return self
+
+    @model_validator(mode="after")
+    def _models_and_features_are_named_once(self) -> Self:
+        for field, names in (("models", self.models or []), ("features", self.features)):
+            for index, name in enumerate(names):
+                if name in names[:index]:
+                    refuse(f"{name!r} is given twice", field, index)
         return self
 
     @model_validator(mode="after")
@@ -368,12 +388,18 @@ class Catalog(Wire):
             if plan.id in plan_ids:
                 refuse(f"another plan has the id {plan.id!r}", "plans", index, "id")
             plan_ids.add(plan.id)
+            for place, name in enumerate(plan.models or []):
+                if name not in model_ids:
+                    at = ("plans", index, "models", place)
+                    refuse(f"there is no model {name!r} in this catalog", *at)
             for position, charge in enumerate(plan.charges):
                 named = [] if isinstance(charge, FlatCharge) else charge.models or []
                 for place, name in enumerate(named):
+                    where = ("plans", index, "charges", position, "models", place)
                     if name not in model_ids:
-                        at = ("plans", index, "charges", position, "models", place)
-                        refuse(f"there is no model {name!r} in this catalog", *at)
+                        refuse(f"there is no model {name!r} in this catalog", *where)
+                    if plan.models is not None and name not in plan.models:
+                        refuse(f"this plan does not allow the model {name!r}", *where)
             _check_rollover_caps(plan, ("plans", index))
         if self.default_plan not in plan_ids:
             refuse(f"there is no plan {self.default_plan!r} in this catalog", "default_plan")

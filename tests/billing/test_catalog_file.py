@@ -94,6 +94,21 @@ INPUT, OUTPUT = "plans.0.charges.0", "plans.0.charges.1"
         ("id: output", "id: input", 19, f"{OUTPUT}.id", "another charge has the id 'input'"),
         ("models: [large]", "models: [huge]", 17, f"{INPUT}.models.0", "no model 'huge' in this"),
         ("models: [large]", "models: []", 17, f"{INPUT}.models", "at least 1 item"),
+        (
+            "Basic\n",
+            "Basic\n    models: [huge]\n",
+            12,
+            "plans.0.models.0",
+            "no model 'huge' in this",
+        ),
+        ("Basic\n", "Basic\n    features: [a, a]\n", 12, "plans.0.features.1", "given twice"),
+        (
+            "Basic\n",
+            "Basic\n    limits: {requests_per_minute: 0}\n",
+            12,
+            "plans.0.limits.requests_per_minute",
+            "greater than or equal to 1",
+        ),
         ("plan: basic", "plan: gold", 2, "default_plan", "no plan 'gold' in this catalog"),
         ("version: 1", "version: 2", 1, "version", "Input should be 1"),
         (GOOD, "just words", 1, "the file", "should be a valid dictionary"),
@@ -108,6 +123,14 @@ def test_a_mistake_is_told_with_its_line(
     sentences = caught.value.detail.splitlines()
     start = f"catalog.yaml, line {line}, {field}: "
     assert any(sentence.startswith(start) and says in sentence for sentence in sentences)
+
+
+def test_a_price_for_a_model_that_the_plan_does_not_allow_is_told(tmp_path: Path) -> None:
+    models = GOOD[GOOD.index("  - id: large") : GOOD.index("plans:")]
+    text = GOOD.replace("plans:", models.replace("large", "small") + "plans:", 1)
+    text = text.replace("name: Basic\n", "name: Basic\n    models: [small]\n")
+    with pytest.raises(ConfigurationError, match=r"line 23, .*does not allow the model 'large'"):
+        load_catalog(written(tmp_path, text))
 
 
 def test_two_charges_for_the_same_thing_are_told(tmp_path: Path) -> None:

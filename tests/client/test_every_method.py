@@ -220,6 +220,11 @@ async def test_plans(client: Caller, url: str, operator_key: str, token: str) ->
     with pytest.raises(Forbidden):
         await client(url, (await a_key(person)).secret)("apply_catalog", catalog)
     assert (await person("subscription")).plan.definition.id == catalog.default_plan
+    entitled = await person("entitlements")
+    assert (entitled.plan, entitled.quotas[0].used) == (catalog.default_plan, 0)
+    tenant = (await person("me")).tenant.id
+    told = await client(url, operator_key)("entitlements", tenant)
+    assert told.model_dump(exclude={"as_of"}) == entitled.model_dump(exclude={"as_of"})
     at = datetime.now(UTC).replace(minute=0, second=0, microsecond=0) + timedelta(hours=2)
     changed = await person("change_plan", SubscriptionChange(plan=plans[1], at=at))
     assert changed.start == at

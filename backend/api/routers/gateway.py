@@ -12,6 +12,7 @@ from starlette.types import Receive, Scope, Send
 from backend.accounts.principal import Permission, Principal
 from backend.api.dependencies import ServicesNow, needs
 from backend.gateway.errors import ModelNotFound
+from backend.gateway.limits import limit_headers
 from backend.gateway.relay import Relay
 from backend_client.types.problems import OpenAIProblem
 
@@ -74,7 +75,7 @@ async def post_chat_completions(services: ServicesNow, caller: User, request: Re
     """Answer a conversation, at once or streamed; its usage is recorded either way."""
     gateway = services.gateway
     call = await gateway.begin(caller, await request.body())
-    headers = call.limited.headers if call.limited is not None else {}
+    headers = limit_headers(call.limited)
     if call.request.get("stream"):
         return _Streamed(await gateway.open_stream(call), headers)
     answered = await gateway.answer(call)

@@ -130,12 +130,13 @@ key_windows = Table(
     Column("key_id", Text, primary_key=True),
     time_column("requests_free_at"),
     time_column("tokens_free_at"),
-    ForeignKeyConstraint(
-        ["tenant_id", "key_id"], ["api_keys.tenant_id", "api_keys.id"], ondelete="CASCADE"
-    ),
+    ForeignKeyConstraint(["tenant_id"], ["tenants.id"], ondelete="CASCADE"),
     prefixes=["UNLOGGED"],
 )
-"""When all that a limited key has taken is free again; see ``backend.gateway.limits``."""
+"""When all that a limited key has taken is free again; see ``backend.gateway.limits``.
+
+The key is empty where all calls of a tenant's plan are limited together.
+"""
 
 key_calls = Table(
     "key_calls",
@@ -145,9 +146,7 @@ key_calls = Table(
     Column("call_id", Text, primary_key=True),
     Column("tokens", BigInteger, nullable=False),
     time_column("lost_at"),
-    ForeignKeyConstraint(
-        ["tenant_id", "key_id"], ["api_keys.tenant_id", "api_keys.id"], ondelete="CASCADE"
-    ),
+    ForeignKeyConstraint(["tenant_id"], ["tenants.id"], ondelete="CASCADE"),
     prefixes=["UNLOGGED"],
 )
 """Calls of a limited key that are under way; ``lost_at`` unless whoever makes them says so anew."""

@@ -1,0 +1,38 @@
+"""What a tenant is entitled to: models, limits, quotas and features."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import Annotated
+
+from fastapi import APIRouter, Depends
+
+from backend.accounts.principal import Permission, Principal
+from backend.accounts.tenants import find_tenant
+from backend.api.dependencies import ServicesNow, needs
+from backend.billing.entitlements import entitlements
+from backend_client.types.entitlements import Entitlements
+
+router = APIRouter(tags=["subscription"])
+
+
+@router.get("/v1/entitlements")
+async def get_entitlements(
+    services: ServicesNow, caller: Annotated[Principal, Depends(needs(Permission.USAGE_READ))]
+) -> Entitlements:
+    """Return what the tenant may do now, and what is used of its quotas."""
+    async with services.database.snapshot() as connection:
+        tenant = await find_tenant(connection, caller.tenant_id)
+        return await entitlements(connection, tenant, datetime.now(UTC))
+
+
+@router.get("/v1/tenants/{tenant_id}/entitlements")
+async def get_tenant_entitlements(
+    services: ServicesNow,
+    caller: Annotated[Principal, Depends(needs(Permission.OPERATE))],
+    tenant_id: str,
+) -> Entitlements:
+    """Return what a tenant may do now: for the operator's own programs, to know its features."""
+    async with services.database.snapshot() as connection:
+        tenant = await find_tenant(connection, tenant_id)
+        return await entitlements(connection, tenant, datetime.now(UTC))

@@ -1,0 +1,156 @@
+"""What a plan entitles to, as OpenAI's SDK meets it: models, and limits of all calls together."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Awaitable, Callable
+from datetime import UTC, datetime
+
+import httpx
+import openai
+import pytest
+from openai import AsyncOpenAI
+from sqlalchemy import func, select
+
+from backend.billing.catalog import apply_catalog, published_catalog
+from backend.engines.model import MODEL
+from backend.pricing.periods import quarter_hour_of
+from backend.storage.database import Database
+from backend.storage.tables import key_calls
+from backend_client.types.plans import PlanDefinition
+from tests.client.flaky import FlakyServer, Reply
+from tests.gateway.conftest import Join, OpenClient
+from tests.waiting import until
+
+pytestmark = pytest.mark.engine
+
+ASKED = [{"role": "user", "content": "Say hello"}]
+USAGE = {"prompt_tokens": 9, "completion_tokens": 2}
+HELLO = Reply(body=json.dumps({"choices": [], "usage": USAGE}).encode())
+LITTLE = {
+    "id": "little",
+    "name": "Little",
+    "models": ["sample-small"],
+    "limits": {"requests_per_minute": 3, "tokens_per_minute": 100_000},
+    "features": ["batch", "fine-tuning"],
+    "quotas": [{"meters": ["requests"], "quantity": 100, "limit": "soft"}],
+}
+
+Headers = dict[str, str]
+OpenKey = Callable[..., Awaitable[AsyncOpenAI]]
+
+
+@pytest.fixture
+async def owner(database: Database, join: Join, provider: FlakyServer) -> Headers:
+    """A session of the owner of a tenant on the plan "little"."""
+    provider.replies = [HELLO]
+    async with database.begin() as connection:
+        catalog = await published_catalog(connection)
+        plans = [*catalog.plans, PlanDefinition.model_validate(LITTLE)]
+        await apply_catalog(connection, catalog.model_copy(update={"plans": plans}))
+    return await join("little")
+
+
+@pytest.fixture
+def open_key(api: httpx.AsyncClient, owner: Headers, open_client: OpenClient) -> OpenKey:
+    """Makes the SDK with a key of that tenant's."""
+
+    async def made(**wanted: object) -> AsyncOpenAI:
+        found = await api.get("/v1/applications", headers=owner)
+        asked = {"name": "k", "application_id": found.json()["items"][0]["id"], **wanted}
+        answer = await api.post("/v1/keys", headers=owner, json=asked)
+        return open_client(str(answer.json()["secret"]))
+
+    return made
+
+
+async def ask(client: AsyncOpenAI, model: str = "sample-small") -> httpx.Headers:
+    answer = await client.chat.completions.with_raw_response.create(
+        model=model, messages=ASKED, max_tokens=10
+    )
+    return answer.headers
+
+
+async def test_a_model_that_the_plan_leaves_out(
+    api: httpx.AsyncClient, owner: Headers, open_key: OpenKey, provider: FlakyServer
+) -> None:
+    client = await open_key()
+    assert [model.id async for model in await client.models.list()] == ["sample-small"]
+    with pytest.raises(openai.PermissionDeniedError, match="plan 'Little' does not include") as no:
+        await ask(client, MODEL)
+    assert (no.value.code, no.value.param) == ("model_not_in_plan", "model")
+    assert provider.seen == []
+    listed = (await api.get("/v1/catalog/models", headers=owner)).json()["items"]
+    assert {one["id"] for one in listed if one["allowed"]} == {"sample-small"}
+    # Another plan opens it at once: from one without a price a change may begin with the quarter
+    at = quarter_hour_of(datetime.now(UTC)).isoformat()
+    change = {"plan": "pay-as-you-go", "at": at}
+    assert (await api.put("/v1/subscription", headers=owner, json=change)).status_code == 200
+
+    async def opened() -> bool:
+        return MODEL in [model.id async for model in await client.models.list()]
+
+    await until(opened, seconds=3)
+
+
+async def test_all_keys_of_the_tenant_share_the_plans_limits(
+    open_key: OpenKey, provider: FlakyServer
+) -> None:
+    one, other = await open_key(), await open_key()
+    headers = await ask(one)
+    assert headers["x-ratelimit-limit-requests"] == "3"
+    assert headers["x-ratelimit-limit-tokens"] == "100000"
+    assert (await ask(other))["x-ratelimit-remaining-requests"] == "1"
+    await ask(one)
+    for client in (one, other):
+        with pytest.raises(openai.RateLimitError, match="The plan's limit of 3 requests") as told:
+            await ask(client)
+        assert told.value.code == "rate_limit_exceeded"
+        assert 1 <= int(told.value.response.headers["retry-after"]) <= 20
+    assert len(provider.seen) == 3
+
+
+async def test_the_tighter_of_key_and_plan_is_told_and_a_refusal_takes_of_neither(
+    open_key: OpenKey, database: Database
+) -> None:
+    tight = await open_key(limits={"requests_per_minute": 1, "tokens_per_minute": 200_000})
+    headers = await ask(tight)
+    assert headers["x-ratelimit-limit-requests"] == "1"
+    assert headers["x-ratelimit-limit-tokens"] == "100000"
+    with pytest.raises(openai.RateLimitError, match="This key's limit"):
+        await ask(tight)
+    wide = await open_key(limits={"requests_per_minute": 50})
+    for left in (1, 0):
+        assert int((await ask(wide))["x-ratelimit-remaining-requests"]) == left
+    with pytest.raises(openai.RateLimitError, match="The plan's limit"):
+        await ask(wide)
+
+    async def none_under_way() -> bool:
+        async with database.begin() as connection:
+            return not await connection.scalar(select(func.count()).select_from(key_calls))
+
+    await until(none_under_way)
+
+
+async def test_entitlements_tell_what_the_gateway_goes_by(
+    api: httpx.AsyncClient, owner: Headers, operator: Headers, open_key: OpenKey, worker: None
+) -> None:
+    await ask(await open_key())
+
+    async def counted() -> bool:
+        answer = await api.get("/v1/entitlements", headers=owner)
+        return bool(answer.json()["quotas"][0]["used"] == "1")
+
+    await until(counted)
+    entitled = (await api.get("/v1/entitlements", headers=owner)).json()
+    assert entitled["models"] == ["sample-small"]
+    assert entitled["limits"] == LITTLE["limits"] | {"concurrent_requests": None}
+    assert entitled["features"] == ["batch", "fine-tuning"]
+    assert entitled["quotas"][0]["remaining"] == "99"
+    assert (entitled["state"], entitled["suspended"]) == ("active", False)
+    tenant = (await api.get("/v1/me", headers=owner)).json()["tenant"]["id"]
+    told = await api.get(f"/v1/tenants/{tenant}/entitlements", headers=operator)
+    assert told.json() | {"as_of": entitled["as_of"]} == entitled
+    assert (await api.get("/v1/tenants/none/entitlements", headers=operator)).status_code == 404
+    refused = await api.get(f"/v1/tenants/{tenant}/entitlements", headers=owner)
+    assert refused.status_code == 403
