@@ -71,7 +71,7 @@ async def number(page: Page, selector: str) -> int:
     return int((await page.locator(selector).inner_text()).replace(",", ""))
 
 
-async def spend_lines(page: Page) -> dict[str, tuple[int, Decimal]]:
+async def spend_lines(page: Page) -> dict[str, tuple[Decimal, Decimal]]:
     """The spend page's lines by name: quantity and amount. Empty when nothing was used yet."""
     await visit(page, "Spend")
     await expect(page.locator("#spend-lines, #no-spend-lines").first).to_be_visible()
@@ -80,7 +80,7 @@ async def spend_lines(page: Page) -> dict[str, tuple[int, Decimal]]:
         cells = await row.get_by_role("cell").all_inner_texts()
         name = await row.get_attribute("data-line")
         assert name
-        lines[name] = (int(cells[1].replace(",", "")), amount(cells[-1]))
+        lines[name] = (Decimal(cells[1].replace(",", "")), amount(cells[-1]))
     return lines
 
 
