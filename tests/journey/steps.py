@@ -47,9 +47,12 @@ async def limit_answers(page: Page, steps: int) -> int:
 async def ask(page: Page, question: str) -> None:
     """Ask in the playground, without waiting for the answer."""
     field = page.get_by_label("Your question")
+    mine = page.get_by_role("log", name="Conversation").get_by_text("You", exact=True)
+    asked = await mine.count()
     await field.fill(question)
     await field.press("Enter")
-    await expect(page.get_by_role("button", name="Stop")).to_be_visible()
+    # Not the stop button, which a short answer shows for an instant only
+    await expect(mine).to_have_count(asked + 1)
 
 
 async def answered(page: Page) -> tuple[int, int]:
