@@ -15,6 +15,8 @@ import openai
 import pytest
 from openai import AsyncOpenAI
 
+from backend.metering.tokens.encodings import encoding
+from backend.metering.tokens.local import TiktokenCounter
 from tests.client.flaky import FlakyServer, Reply
 from tests.gateway.conftest import Metered, OpenClient
 from tests.waiting import until
@@ -219,6 +221,32 @@ async def test_the_providers_report_is_what_bills_and_each_token_counts_once(
     assert event.labels == {"status": "completed", "usage_source": "provider"}
     # The local count stands beside it, for the drift
     assert event.counted == {"requests": 1, "input_tokens": ASKED_TOKENS, "output_tokens": 2}
+
+
+@pytest.mark.parametrize("usage", [USAGE, None])
+async def test_a_tokenizer_that_fails_takes_no_call_off_the_bill(
+    client: AsyncOpenAI,
+    provider: FlakyServer,
+    metered: Counted,
+    monkeypatch: pytest.MonkeyPatch,
+    usage: dict[str, int] | None,
+) -> None:
+    """By a panic of its native code, say, which the caller's own text may bring about."""
+
+    def panic(*_: object) -> int:
+        return len(encoding("o200k_base").encode_ordinary(" " * 1_200_000))
+
+    monkeypatch.setattr(TiktokenCounter, "count_chat", panic)
+    monkeypatch.setattr(TiktokenCounter, "count_text", panic)
+    provider.replies = [Reply(body=whole(usage=usage))]
+    await ask(client)
+    (event,) = await metered(1)
+    if usage is None:
+        # The provider has no tokenizer either: counted by what stands in for it
+        assert event.quantities == {"requests": 1, "input_tokens": 2, "output_tokens": 2}
+    else:
+        assert event.quantities == USED
+    assert event.counted is None or usage is None
 
 
 @pytest.mark.parametrize("usage", [None, {}, {"prompt_tokens": None}, {"prompt_tokens": "9"}, []])

@@ -16,7 +16,9 @@ from tokenizers import Tokenizer, decoders, models, pre_tokenizers, trainers
 
 from backend.errors import ConfigurationError
 from backend.metering.tokens import RemoteTokenizer, check_setting, count_text, tokenizer_for
-from backend.metering.tokens.encodings import encoding
+from backend.metering.tokens.counts import TokenCount
+from backend.metering.tokens.encodings import LONGEST_PIECE, encoding, pieces
+from backend.metering.tokens.tokenizer import LocalTokenizer
 from tests.tokens.test_images import chat, data_url
 from tests.tokens.test_openai_chat import TOOLS, WEATHER
 
@@ -204,6 +206,53 @@ async def test_a_provider_that_hangs_is_not_waited_for(monkeypatch: pytest.Monke
     counted = await tokenizer.count_chat([{"role": "user", "content": "one two"}])
     assert counted.total > 0
     assert not counted.exact
+
+
+@pytest.mark.parametrize("sign", [" ", "\t \u3000", "\n", "^", "\u6f22"])
+@pytest.mark.parametrize(
+    "setting", ["tiktoken:o200k_base", "tiktoken:cl100k_base", "mistral:v3-tekken"]
+)
+async def test_a_million_signs_of_a_kind_are_counted(setting: str, sign: str) -> None:
+    """tiktoken panics in the middle of a million blanks, and takes the call's bill with it."""
+    tokenizer = tokenizer_for(setting, model="gpt-4o")
+    some, many = sign * (LONGEST_PIECE // len(sign)), sign * (1_200_000 // len(sign))
+    share = await tokenizer.count_text(some)
+    counted = await tokenizer.count_text(many)
+    assert abs(counted - 6 * share) <= 12
+    said = await tokenizer.count_chat([{"role": "user", "content": many}])
+    assert said.text >= counted
+
+
+def test_a_long_text_counts_in_pieces_as_it_would_whole() -> None:
+    words = "The quick brown fox, 12345 — naïve façade;\n\n  jumps " * 20_000
+    cut = list(pieces(words))
+    assert "".join(cut) == words
+    assert len(cut) > 4
+    assert max(map(len, cut)) <= LONGEST_PIECE
+    for name in ("o200k_base", "cl100k_base"):
+        assert count_text(name, words) == len(encoding(name).encode_ordinary(words))
+
+
+class Failing:
+    """A counter that fails as native code does: by a panic, which is no ``Exception``."""
+
+    def __init__(self, text: str) -> None:
+        self._text = text
+
+    def count_text(self, text: str) -> int:
+        return len(encoding("o200k_base").encode_ordinary(self._text))
+
+    def count_chat(self, messages: Any, tools: Any) -> TokenCount:
+        raise ValueError("no such token")
+
+
+@pytest.mark.parametrize("length", [10, 100_000])
+async def test_a_tokenizer_that_fails_says_so_in_a_word_that_is_caught(length: int) -> None:
+    tokenizer = LocalTokenizer("file:own", lambda: Failing(" " * 1_200_000))
+    with pytest.raises(ConfigurationError, match=r"file:own failed: .*StackOverflow"):
+        await tokenizer.count_text("a" * length)
+    with pytest.raises(ConfigurationError, match="file:own failed: no such token"):
+        await tokenizer.count_chat([{"role": "user", "content": "a" * length}])
 
 
 async def test_counting_a_long_text_leaves_the_loop_free() -> None:

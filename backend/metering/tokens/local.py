@@ -20,7 +20,7 @@ from backend.metering.tokens.counts import (
     texts_of,
     uncounted_of,
 )
-from backend.metering.tokens.encodings import encoding
+from backend.metering.tokens.encodings import count_text, encoding, pieces
 from backend.metering.tokens.images import count_images
 from backend.metering.tokens.openai_chat import count_chat
 
@@ -31,11 +31,11 @@ class TiktokenCounter:
     def __init__(self, name: str, model: str) -> None:
         self._name = name
         self._model = model
-        self._encoding = encoding(name)
+        encoding(name)  # so that a name which is none is told now
 
     def count_text(self, text: str) -> int:
         """Count a text's tokens; special tokens' names are plain text."""
-        return len(self._encoding.encode_ordinary(text))
+        return count_text(self._name, text)
 
     def count_chat(self, messages: Sequence[Message], tools: Sequence[Tool]) -> TokenCount:
         """Count a chat as OpenAI's models get it."""
@@ -58,7 +58,8 @@ class FileCounter:
 
     def count_text(self, text: str) -> int:
         """Count a text's tokens, without those that begin or end a sequence."""
-        return len(self._tokenizer.encode(text, add_special_tokens=False))
+        encode = self._tokenizer.encode
+        return sum(len(encode(piece, add_special_tokens=False)) for piece in pieces(text))
 
     def count_chat(self, messages: Sequence[Message], tools: Sequence[Tool]) -> TokenCount:
         """Count the prompt that the template makes of a chat."""

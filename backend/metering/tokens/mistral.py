@@ -26,6 +26,7 @@ from backend.metering.tokens.counts import (
     texts_of,
     uncounted_of,
 )
+from backend.metering.tokens.encodings import pieces
 from backend.metering.tokens.image_size import image_size
 
 _Mistral = MistralTokenizer[Any, Any, Any, Any, Any]
@@ -62,7 +63,8 @@ class MistralCounter:
 
     def count_text(self, text: str) -> int:
         """Count a text's tokens, without those that begin or end a sequence."""
-        return len(self._instruct.tokenizer.encode(text, bos=False, eos=False))
+        encode = self._instruct.tokenizer.encode
+        return sum(len(encode(piece, bos=False, eos=False)) for piece in pieces(text))
 
     def count_chat(self, messages: Sequence[Message], tools: Sequence[Tool]) -> TokenCount:
         """Count a chat as Mistral's format encodes it."""

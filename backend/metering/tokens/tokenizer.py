@@ -5,8 +5,9 @@ from __future__ import annotations
 import asyncio
 from abc import ABC, abstractmethod
 from collections.abc import Awaitable, Callable, Sequence
-from typing import Protocol, TypeVar
+from typing import ParamSpec, Protocol, TypeVar
 
+from backend.errors import ConfigurationError
 from backend.metering.tokens.counts import (
     Message,
     TokenCount,
@@ -28,6 +29,7 @@ PATIENCE_SECONDS = 5.0
 """How long a provider may take to tokenize: a call's bill and its caller wait for it."""
 
 Answer = TypeVar("Answer")
+Arguments = ParamSpec("Arguments")
 
 
 class RemoteTokenizer(Protocol):
@@ -88,26 +90,44 @@ class LocalTokenizer(Tokenizer):
         self._counter: Counter | None = None
 
     async def count_text(self, text: str) -> int:
-        """Count a text's tokens; raises ``ConfigurationError`` if the tokenizer is not here."""
+        """Count a text's tokens; raises ``ConfigurationError`` if the tokenizer can't."""
         counter = await self._loaded()
         if len(text) <= self._inline_characters:
-            return counter.count_text(text)
-        return await in_thread(counter.count_text, text)
+            return self._tried(counter.count_text, text)
+        return await in_thread(self._tried, counter.count_text, text)
 
     async def count_chat(
         self, messages: Sequence[Message], tools: Sequence[Tool] = ()
     ) -> TokenCount:
-        """Count a chat; raises ``ConfigurationError`` if the tokenizer is not here."""
+        """Count a chat; raises ``ConfigurationError`` if the tokenizer can't."""
         counter = await self._loaded()
         short = characters(messages, tools) <= self._inline_characters
         if short and not any(images_of(messages)):
-            return counter.count_chat(messages, tools)
-        return await in_thread(counter.count_chat, messages, tools)
+            return self._tried(counter.count_chat, messages, tools)
+        return await in_thread(self._tried, counter.count_chat, messages, tools)
+
+    def _tried(
+        self, count: Callable[Arguments, Answer], *args: Arguments.args, **kwargs: Arguments.kwargs
+    ) -> Answer:
+        """Count; a call's usage must be recorded whatever a tokenizer makes of what was said."""
+        try:
+            return count(*args, **kwargs)
+        except BaseException as error:
+            # Native code raises ValueError, Exception itself, or a panic, which is not even that
+            known = isinstance(error, ValueError) or type(error) is Exception
+            if not known and not _is_panic(error):
+                raise
+            told = " ".join(str(error).split())[:200]
+            raise ConfigurationError(f"The tokenizer {self.setting} failed: {told}") from error
 
     async def _loaded(self) -> Counter:
         if self._counter is None:
             self._counter = await in_thread(self._load)
         return self._counter
+
+
+def _is_panic(error: BaseException) -> bool:
+    return type(error).__module__ == "pyo3_runtime"
 
 
 class UpstreamTokenizer(Tokenizer):
