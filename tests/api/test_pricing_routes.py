@@ -123,6 +123,9 @@ async def test_the_operator_publishes_exact_prices(
     assert exact != document
     changed = await api.put("/v1/catalog", headers=operator, content=exact)
     assert changed.json()["plans_published"] == ["pay-as-you-go"]
+    present = await api.get("/v1/catalog", headers=operator)
+    again = await api.put("/v1/catalog", headers=operator, content=present.content)
+    assert (again.status_code, again.json()["plans_published"]) == (200, [])
     plans = (await api.get("/v1/plans", headers=session)).json()["items"]
     charges = {charge["id"]: charge for charge in plans[1]["definition"]["charges"]}
     assert Decimal(charges["small-input"]["price"]) == Decimal("12345678901.123456789012")
@@ -148,6 +151,8 @@ async def test_only_who_may_can_change_things(api: httpx.AsyncClient, session: H
         ("GET", "/v1/spend", None),
         ("GET", "/v1/subscription", None),
         ("PUT", "/v1/subscription", '{"plan": "pay-as-you-go"}'),
+        ("GET", "/v1/entitlements", None),
+        ("GET", "/v1/catalog", None),
         ("PUT", "/v1/catalog", document),
     ):
         answer = await api.request(method, path, headers=key, content=body)
