@@ -11,6 +11,7 @@ from backend_client.types.common import plain
 from backend_client.types.wallets import (
     CreditGrant,
     LedgerEntry,
+    TenantTopUp,
     TopUp,
     WalletBalance,
     WalletSettings,
