@@ -194,7 +194,8 @@ async def test_usage_downloads_as_csv(page: Page, context: BrowserContext, tmp_p
     rows = list(csv.DictReader(io.StringIO(path.read_text())))
     tokens = sum(Decimal(row["quantity"]) for row in rows if row["meter"].endswith("_tokens"))
     assert tokens == total
-    assert {row["model"] for row in rows} == {"smollm2-135m-instruct"}
+    # Other journeys meter models of their own
+    assert "smollm2-135m-instruct" in {row["model"] for row in rows}
 
 
 async def test_signing_out_ends_the_session_everywhere(page: Page, context: BrowserContext) -> None:
