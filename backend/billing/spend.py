@@ -197,6 +197,7 @@ def _line(line: RatedLine, currency: str) -> SpendLine:
         billable=line.billable,
         unit_size=unit_size,
         cadence=charge.cadence if isinstance(charge, FlatCharge) else None,
+        per=charge.per if isinstance(charge, FlatCharge) else None,
         price=None if isinstance(charge, GraduatedCharge | VolumeCharge) else price,
         tiers=[
             TierSpend(

@@ -6,7 +6,7 @@ from decimal import Decimal
 from typing import Literal
 
 from backend_client.types.common import Answer, Exact, Instant, Money
-from backend_client.types.plans import Cadence, QuotaLimit
+from backend_client.types.plans import Cadence, FlatPer, QuotaLimit
 
 
 class Period(Answer):
@@ -39,7 +39,8 @@ class SpendLine(Answer):
 
     ``cadence`` says how long a flat fee is for (null on fees of long ago: a month). One for a year
     is asked for once; ``start`` to ``end`` is then the time that is asked for or, where
-    ``quantity`` is below zero, given back, and ``quantity`` how many years of one that is.
+    ``quantity`` is below zero, given back, and ``quantity`` how many years of one that is. ``per``
+    says what a flat fee is for each of (null on fees of long ago).
     """
 
     charge_id: str
@@ -58,6 +59,7 @@ class SpendLine(Answer):
     billable: Exact
     unit_size: int
     cadence: Cadence | None = None
+    per: FlatPer | None = None
     price: Exact | None
     tiers: list[TierSpend] = []
     exact: Exact

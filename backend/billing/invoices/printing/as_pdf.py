@@ -27,7 +27,7 @@ from reportlab.platypus import (
 )
 
 from backend.billing.invoices.printing import words
-from backend.billing.invoices.printing.paper import draw_foot, mark
+from backend.billing.invoices.printing.paper import draw_foot, initial
 from backend.billing.invoices.printing.typeface import BOLD, REGULAR, marked_up, register
 from backend_client.types.common import Money, plain
 from backend_client.types.invoices import Invoice, InvoiceKind, InvoiceLine, InvoiceState, Party
@@ -37,9 +37,13 @@ _MUTED = HexColor("#60646c")
 _RULE = HexColor("#d9d9e0")
 _WASH = HexColor("#f4f5fb")
 _MARGIN = 20 * mm
-_FOOT = 24 * mm
+_FOOT = 20 * mm
 _WIDTH = A4[0] - 2 * _MARGIN
 _COLUMNS = [_WIDTH * share for share in (0.50, 0.15, 0.18, 0.17)]
+_SUMS = 0.56
+"""The part of the width that the totals take, at the right."""
+_BESIDE = 12
+"""How many lines of how to pay stand beside the totals; more come below them."""
 _TITLES = {InvoiceState.DRAFT: "Draft invoice", InvoiceState.VOID: "Void invoice"}
 _PAID_AT_ONCE = {"credit": "Paid from your credit", "balance": "From your balance"}
 _ROUNDING = (
@@ -100,22 +104,15 @@ def _draw(invoice: Invoice, name: str, pages: int) -> tuple[bytes, int]:
     document.build(
         [
             _head(invoice, name),
-            Spacer(0, 7 * mm),
+            Spacer(0, 6 * mm),
             _parties(invoice),
-            Spacer(0, 6 * mm),
+            Spacer(0, 5 * mm),
             _facts(invoice),
-            Spacer(0, 6 * mm),
+            Spacer(0, 5 * mm),
             _lines(invoice),
             Spacer(0, 3 * mm),
-            # What is to be paid never stands alone on a page
-            KeepTogether(
-                [
-                    _totals(invoice),
-                    *_tax_notes(invoice),
-                    Spacer(0, 6 * mm),
-                    *_closing(invoice),
-                ]
-            ),
+            # How to pay stands beside what is to be paid, on one page
+            KeepTogether([*_end(invoice), Spacer(0, 5 * mm), *_rounding(invoice)]),
         ]
     )
     return out.getvalue(), document.page
@@ -156,7 +153,7 @@ def _head(invoice: Invoice, name: str) -> Flowable:
     return _table(
         [
             [
-                mark(9 * mm),
+                initial(invoice.seller.name, 9 * mm),
                 _text(invoice.seller.name, 13, bold=True),
                 [
                     _text(_TITLES.get(invoice.state, "Invoice"), 17, bold=True, right=True),
@@ -258,8 +255,20 @@ def _covers(invoice: Invoice, line: InvoiceLine) -> list[str]:
         return []
     if (charge.start, charge.end) == (invoice.period.start, invoice.period.end):
         return []
-    zone = invoice.period.time_zone
-    return [f"{words.date(charge.start, zone)} – {words.date(charge.end, zone)}"]
+    return [words.days(charge.start, charge.end, invoice.period.time_zone)]
+
+
+def _end(invoice: Invoice) -> list[Flowable]:
+    closing, sums = _closing(invoice), [_totals(invoice), *_tax_notes(invoice)]
+    if len(closing) > _BESIDE:
+        return [*sums, Spacer(0, 5 * mm), *closing]
+    beside = _table(
+        [[closing, sums]],
+        [_WIDTH * (1 - _SUMS), _WIDTH * _SUMS],
+        ("RIGHTPADDING", (0, 0), (0, 0), 8 * mm),
+        ("LEFTPADDING", (1, 0), (1, 0), 0),
+    )
+    return [beside]
 
 
 def _totals(invoice: Invoice) -> Flowable:
@@ -268,29 +277,30 @@ def _totals(invoice: Invoice) -> Flowable:
         name = f"{tax.name} {plain(tax.percent)}% on {words.figure(tax.taxable)}"
         rows.append((f"of which {name}" if tax.inclusive else name, tax.amount))
     cells = [
-        ["", _text(name, colour=_MUTED, right=True), _text(words.figure(amount), right=True)]
+        [_text(name, colour=_MUTED, right=True), _text(words.figure(amount), right=True)]
         for name, amount in rows
     ]
-    total = ["", _text(_total_name(invoice), 11, bold=True, right=True)]
-    cells.append([*total, _text(words.money(invoice.total), 11, bold=True, right=True)])
+    total = (_total_name(invoice), words.money(invoice.total))
+    cells.append([_text(part, 11, bold=True, right=True) for part in total])
     whole = len(cells) - 1
     below = [
         (_PAID_AT_ONCE.get(one.method, one.method), f"−{words.figure(one.amount)}")
         for one in invoice.payments
         if one.amount.amount > 0  # below zero it goes onto the balance, as the closing says
     ]
-    if below:
-        below.append(("To pay", words.figure(invoice.due)))
     cells += [
-        ["", _text(name, colour=_MUTED, right=True), _text(amount, right=True)]
+        [_text(name, colour=_MUTED, right=True), _text(amount, right=True)]
         for name, amount in below
     ]
+    if below:
+        to_pay = ("To pay", words.money(invoice.due))
+        cells.append([_text(part, bold=True, right=True) for part in to_pay])
     return _table(
         cells,
-        [_WIDTH * share for share in (0.40, 0.34, 0.26)],
+        [_WIDTH * _SUMS * share for share in (0.54, 0.46)],
         ("TOPPADDING", (0, 0), (-1, -1), 2),
         ("BOTTOMPADDING", (0, 0), (-1, -1), 2),
-        ("LINEABOVE", (1, whole), (-1, whole), 0.8, _INK),
+        ("LINEABOVE", (0, whole), (-1, whole), 0.8, _INK),
         ("TOPPADDING", (0, whole), (-1, whole), 6),
     )
 
@@ -320,12 +330,14 @@ def _closing(invoice: Invoice) -> list[Flowable]:
         day = words.date(invoice.due_at, invoice.period.time_zone)
         told += [_text(f"Please pay {words.money(invoice.due)} by {day}.", bold=True)]
         told += [_text(line) for line in invoice.payment_note.splitlines() if line.strip()]
-    told += [
-        Spacer(0, 4 * mm),
+    return told
+
+
+def _rounding(invoice: Invoice) -> list[Flowable]:
+    return [
         _text("How it was rounded", 8, bold=True),
         _text(_ROUNDING.format(currency=invoice.total.currency), 8, colour=_MUTED),
     ]
-    return told
 
 
 def _present(parts: Iterable[str | None]) -> list[str]:

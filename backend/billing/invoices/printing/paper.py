@@ -1,18 +1,20 @@
-"""The paper that invoices are drawn on: its foot, and the mark in its head."""
+"""The paper that invoices are drawn on: its foot, and the seller's initial in its head."""
 
 from __future__ import annotations
 
-from reportlab.graphics.shapes import Drawing, Rect
-from reportlab.lib.colors import Color, HexColor
+from reportlab.graphics.shapes import Drawing, Rect, String
+from reportlab.lib.colors import HexColor, white
 from reportlab.lib.pagesizes import A4
 from reportlab.lib.units import mm
 from reportlab.pdfgen.canvas import Canvas
 
-from backend.billing.invoices.printing.typeface import REGULAR
+from backend.billing.invoices.printing.typeface import BOLD, REGULAR, face_of
 
 _ACCENT = HexColor("#3e63dd")
 _MUTED = HexColor("#60646c")
 _RULE = HexColor("#d9d9e0")
+_CAPITALS = 0.72
+"""How high capitals are, as a part of a letter's size."""
 
 
 def draw_foot(canvas: Canvas, text: str, pages: str, margin: float) -> None:
@@ -28,35 +30,23 @@ def draw_foot(canvas: Canvas, text: str, pages: str, margin: float) -> None:
     canvas.restoreState()
 
 
-def mark(side: float) -> Drawing:
-    """Farebox's mark, as in ``assets/logo.svg``, as a square."""
-    unit = side / 32
+def initial(name: str, side: float) -> Drawing:
+    """The seller's initial on a square: the paper is theirs, and no other's mark is on it."""
+    letter = name.strip()[:1].upper()
+    size = side * 0.58
     drawing = Drawing(side, side)
-
-    def bar(x: float, y: float, width: float, height: float, colour: Color, radius: float) -> None:
-        corner = radius * unit
-        drawing.add(
-            Rect(
-                x * unit,
-                (32 - y - height) * unit,
-                width * unit,
-                height * unit,
-                rx=corner,
-                ry=corner,
-                fillColor=colour,
-                strokeColor=None,
-            )
-        )
-
-    bar(0, 0, 32, 32, _ACCENT, 8)
-    bar(9, 7, 14, 3, _white(1), 1.5)
-    bar(8, 20, 3.5, 5, _white(0.55), 1.2)
-    bar(14.25, 16.5, 3.5, 8.5, _white(0.8), 1.2)
-    bar(20.5, 13, 3.5, 12, _white(1), 1.2)
-    return drawing
-
-
-def _white(strength: float) -> Color:
-    return Color(
-        *(part + (1 - part) * strength for part in (_ACCENT.red, _ACCENT.green, _ACCENT.blue))
+    drawing.add(
+        Rect(0, 0, side, side, rx=side / 4, ry=side / 4, fillColor=_ACCENT, strokeColor=None)
     )
+    drawing.add(
+        String(
+            side / 2,
+            side / 2 - size * _CAPITALS / 2,
+            letter,
+            fontName=face_of(letter) if letter else BOLD,
+            fontSize=size,
+            fillColor=white,
+            textAnchor="middle",
+        )
+    )
+    return drawing

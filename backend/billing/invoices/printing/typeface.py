@@ -47,6 +47,11 @@ def marked_up(text: str) -> str:
     return "".join(parts)
 
 
+def face_of(letter: str) -> str:
+    """Return the bold face, or the one of a script that it has no letters for."""
+    return _face(letter, register()) or BOLD
+
+
 def _face(letter: str, known: frozenset[int]) -> str | None:
     code = ord(letter)
     if code in known:

@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 from datetime import datetime, timedelta
-from decimal import Decimal
+from decimal import ROUND_DOWN, Decimal
 from zoneinfo import ZoneInfo
 
 from backend_client.types.common import Money, plain
 from backend_client.types.invoices import InvoiceLine, Party
-from backend_client.types.plans import Cadence
+from backend_client.types.plans import Cadence, FlatPer
 from backend_client.types.spend import Period, SpendLine, TierSpend
 
 _MONTHS = ["Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"]
 _MINUS = "−"
+_TWELVE = Decimal("1e-12")
 
 
 def money(amount: Money) -> str:
@@ -40,8 +41,12 @@ def date(moment: datetime, time_zone: str) -> str:
 
 def period(one: Period) -> str:
     """A period by its first and last day: ``1 Nov 2026 – 30 Nov 2026``."""
-    last = one.end - timedelta(microseconds=1)
-    return f"{date(one.start, one.time_zone)} – {date(last, one.time_zone)}"
+    return days(one.start, one.end, one.time_zone)
+
+
+def days(start: datetime, end: datetime, time_zone: str) -> str:
+    """A span of time by its first and last day: one that ends with a day ends on it."""
+    return f"{date(start, time_zone)} – {date(end - timedelta(microseconds=1), time_zone)}"
 
 
 def place(party: Party) -> str:
@@ -50,16 +55,17 @@ def place(party: Party) -> str:
 
 
 def quantity(line: InvoiceLine) -> str:
-    """What was counted; of a fee by the year for how many years of one it is, to four decimals.
+    """What was counted: units, seats, add-ons; of a fee by the year, for how many years of one.
 
-    Nothing for another fee or an adjustment.
+    Parts of seats and of years are told to four decimals. Nothing for another fee or an adjustment.
     """
     if line.quantity is None:
         return ""
-    if line.charge is not None and line.charge.kind == "flat":
-        by_year = line.charge.cadence is Cadence.YEAR
-        return number(round(line.quantity, 4)) if by_year else ""
-    return number(line.quantity)
+    charge = line.charge
+    if charge is None or charge.kind != "flat":
+        return number(line.quantity)
+    several = charge.per in {FlatPer.SEAT, FlatPer.ADD_ON} or charge.cadence is Cadence.YEAR
+    return number(round(line.quantity, 4)) if several else ""
 
 
 def unit_price(line: InvoiceLine) -> str:
@@ -85,6 +91,7 @@ def arithmetic(line: InvoiceLine) -> list[str]:
         if charge.included:
             told.append(f"{number(charge.included)} of {number(charge.quantity)} units included")
         told += [_tier(charge, tier) for tier in charge.tiers]
+        told += _part_of_period(charge)
     if line.late and line.before is not None:
         now = line.before.amount + line.amount.amount
         told.append(
@@ -92,8 +99,23 @@ def arithmetic(line: InvoiceLine) -> list[str]:
             f"less {figure(line.before)} invoiced before"
         )
     elif line.exact != line.amount.amount:
-        told.append(f"exactly {number(line.exact)}")
+        told.append(f"exactly {_cut(line.exact)}")
     return told
+
+
+def _part_of_period(charge: SpendLine) -> list[str]:
+    """Say for what part of the period a fee is asked, if not for all of it."""
+    monthly = charge.kind == "flat" and charge.cadence is not Cadence.YEAR
+    whole = charge.price * charge.quantity if charge.price is not None else Decimal(0)
+    if not monthly or not whole or charge.exact == whole:
+        return []
+    return [f"for {number(round(charge.exact / whole * 100, 4))}% of the period"]
+
+
+def _cut(exact: Decimal) -> str:
+    """An exact amount to twelve decimals; more than that tell nobody anything."""
+    shown = exact.quantize(_TWELVE, ROUND_DOWN)
+    return number(exact) if shown == exact else f"{number(shown)}…"
 
 
 def _tier(charge: SpendLine, tier: TierSpend) -> str:
