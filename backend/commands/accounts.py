@@ -103,11 +103,22 @@ def create_tenant(
     ] = "UTC",
     currency: Annotated[str, typer.Option(help="That of its plan and its invoices.")] = "USD",
     plan: Annotated[str | None, typer.Option(help="The catalog's default plan if none.")] = None,
+    billing_day: Annotated[
+        str | None,
+        typer.Option(help="The day of the month that its periods begin with, or: anniversary."),
+    ] = None,
 ) -> None:
     """Make a tenant with its first application, on a plan. Prints its id."""
     try:
-        wanted = TenantCreate(
-            slug=slug, name=name or slug, time_zone=time_zone, currency=currency, plan=plan
+        wanted = TenantCreate.model_validate(
+            {
+                "slug": slug,
+                "name": name or slug,
+                "time_zone": time_zone,
+                "currency": currency,
+                "plan": plan,
+                "billing_day": billing_day,
+            }
         )
     except ValidationError as error:
         first = error.errors()[0]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from enum import StrEnum
+from typing import Annotated, Literal
 
 from pydantic import Field
 
@@ -41,7 +42,11 @@ class Tenant(Answer):
 
 
 class TenantCreate(Wire):
-    """What the operator gives to make a tenant; the first application comes with it."""
+    """What the operator gives to make a tenant; the first application comes with it.
+
+    Its billing periods begin with ``billing_day`` of the month: the first if null, or the day on
+    which it is made (``anniversary``). A shorter month's last day stands for one that it has not.
+    """
 
     slug: str = Field(pattern=r"^[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?$")
     name: str = Field(min_length=1, max_length=200)
@@ -50,6 +55,7 @@ class TenantCreate(Wire):
     plan: str | None = Field(
         None, description="Plan to subscribe to; the catalog's default if none"
     )
+    billing_day: Annotated[int, Field(ge=1, le=31)] | Literal["anniversary"] | None = None
     is_sample: bool = False
 
 

@@ -10,7 +10,9 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from backend.accounts.principal import COMMAND_LINE
 from backend.billing.catalog import apply_catalog
+from backend.billing.opening import open_tenant
 from backend.billing.periods import period_at, set_anchor
 from backend.billing.quotas import current_quotas
 from backend.billing.spend import spend_report
@@ -26,7 +28,7 @@ from backend.billing.subscriptions import (
 from backend.errors import Conflict, InvalidInput, NotFound
 from backend.pricing.periods import billing_period
 from backend.storage.database import Database
-from backend_client.types.accounts import Tenant
+from backend_client.types.accounts import Tenant, TenantCreate
 from backend_client.types.plans import (
     Catalog,
     Subscription,
@@ -222,6 +224,25 @@ class TestAnchors:
             await set_anchor(connection, tenant, 15, datetime(2026, 1, 1, tzinfo=UTC))
         found = await self.period(database, tenant, "2026-03-20T00:00Z")
         assert found == ["03-14T23:00", "04-14T22:00"]
+
+    @pytest.mark.parametrize(
+        ("day", "expected"),
+        [
+            (None, ["03-01T00:00", "04-01T00:00"]),
+            (20, ["02-20T00:00", "03-20T00:00"]),
+            # 23:30 of the ninth in New York
+            ("anniversary", ["03-09T04:00", "04-09T04:00"]),
+        ],
+    )
+    async def test_a_tenant_is_made_with_its_billing_day(
+        self, database: Database, applied: Catalog, day: object, expected: list[str]
+    ) -> None:
+        zone = "America/New_York" if day == "anniversary" else "UTC"
+        wanted = TenantCreate(slug="made", name="Made", time_zone=zone, billing_day=day)
+        at = datetime(2026, 3, 10, 3, 30, tzinfo=UTC)
+        async with database.begin() as connection:
+            tenant = await open_tenant(connection, COMMAND_LINE, wanted, at)
+        assert await self.period(database, tenant, at.isoformat()) == expected
 
     async def test_a_new_anchor_takes_effect_at_a_periods_end(
         self, database: Database, tenant: Tenant, applied: Catalog
