@@ -6,6 +6,8 @@ import asyncio
 from decimal import Decimal
 
 import pytest
+from sqlalchemy import text
+from sqlalchemy.exc import IntegrityError
 
 from backend.billing.catalog import (
     apply_catalog,
@@ -55,6 +57,12 @@ async def test_a_changed_plan_becomes_a_new_version(database: Database, applied:
     async with database.begin() as connection:
         paid = await latest_plan(connection, "paid")
     assert (paid.version, paid.definition.charges[0].price) == (2, Decimal(32))
+
+
+async def test_the_database_keeps_what_is_published(database: Database, applied: Catalog) -> None:
+    with pytest.raises(IntegrityError, match="never changed"):
+        async with database.begin() as connection:
+            await connection.execute(text("UPDATE plan_versions SET definition = '{}'"))
 
 
 async def test_the_same_price_written_otherwise_is_no_change(
