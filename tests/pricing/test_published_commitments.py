@@ -21,6 +21,7 @@ pytestmark = pytest.mark.fast
 LAGO = "https://getlago.com/docs/guide/lago-cloud/contract-billing"
 LAGO_PLAN = "https://github.com/getlago/lago-api/pull/1787"
 NETSUITE = "https://docs.oracle.com/en/cloud/saas/netsuite/ns-online-help/section_0903034054.html"
+METRONOME = "https://docs.metronome.com/api-reference/credits-and-commits/disable-trueup-for-commit"
 FLEXPRICE = "https://docs.flexprice.io/docs/subscriptions/commitment/overview"
 
 
@@ -54,6 +55,15 @@ def committed(amount: str, periods: int, true_up: TrueUp) -> Commitment:
             ["0.00", "0.00", "0.00", "400.00"],
         ),
         (FLEXPRICE, committed("1000", 1, TrueUp.PERIOD), ["1000"], ["0.00"]),
+        # A postpaid commit, by the page's rule with figures of our own: usage is paid in arrears,
+        # and one final invoice asks for what all of it together is short of the commit
+        (
+            METRONOME,
+            committed("4000", 3, TrueUp.TERM),
+            ["2500", "6000", "1500.50"],
+            ["0.00", "0.00", "1999.50"],
+        ),
+        (METRONOME, committed("4000", 2, TrueUp.TERM), ["7000", "2000"], ["0.00", "0.00"]),
     ],
 )
 def test_true_up_agrees_with(

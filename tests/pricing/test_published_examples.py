@@ -58,6 +58,9 @@ SHARES = ((1_000, "0.01", "200"), (10_000, "0.02", "300"), (None, "0.03", "400")
 ZUPLO = "https://zuplo.com/docs/articles/monetization/pricing-models"
 AUTUMN = "https://docs.useautumn.com/documentation/modelling-pricing/graduated-pricing"
 CHARGEBEE = "https://www.chargebee.com/docs/billing/2.0/product-catalog/package-pricing"
+LEMON = "https://docs.lemonsqueezy.com/help/products/pricing-models"
+HOURS = "https://docs.stripe.com/billing/subscriptions/usage-based/transform-quantities"
+FORUM = "https://insiders.stripe.dev/t/how-to-charge-for-free-overflow-tokens/2696"
 TOKENS = PackageCharge(**FIELDS, package_size=1_000_000, price=Decimal("1.25"))
 
 
@@ -70,6 +73,12 @@ TOKENS = PackageCharge(**FIELDS, package_size=1_000_000, price=Decimal("1.25"))
         (STRIPE, volume(*FONTS), 20, "120.00"),
         (STRIPE, volume(*FONTS), 25, "150.00"),
         (STRIPE, graduated(*FONTS), 5, "35.00"),
+        # Four dollars for the first 100,000 tokens, and what 70 more come to is lost in rounding
+        (FORUM, graduated((100_000, "0", "4"), (None, "0.000065")), 100_000, "4.00"),
+        (FORUM, graduated((100_000, "0", "4"), (None, "0.000065")), 100_070, "4.00"),
+        # Ten dollars an hour, begun hours whole: 150 minutes are three
+        (HOURS, PackageCharge(**FIELDS, package_size=60, price=Decimal(10)), 150, "30.00"),
+        (LEMON, PackageCharge(**FIELDS, package_size=100, price=Decimal(10)), 120, "20.00"),
         (f"{LAGO}/volume", volume(*CALLS), 65_000, "49.00"),
         (
             f"{LAGO}/package",
