@@ -103,7 +103,8 @@ class Playground(PageState, Session):
     @signed_in(background=True)
     async def load(self, caller: Caller) -> None:
         """Load the models there are."""
-        models = [model for model in await caller.client.models() if model.available]
+        on_sale = await caller.client.models()
+        models = [model for model in on_sale if model.available and model.allowed]
         async with self:
             self._catalog = {model.id: model for model in models}
             self.models = [
