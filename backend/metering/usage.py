@@ -11,9 +11,9 @@ from functools import lru_cache
 from typing import Any
 from zoneinfo import ZoneInfo
 
+from pydantic import TypeAdapter
 from sqlalchemy import (
     ColumnElement,
-    RowMapping,
     Subquery,
     Table,
     and_,
@@ -36,6 +36,9 @@ _COLUMNS = {
     UsageDimension.KEY: "key_id",
     UsageDimension.MODEL: "model",
 }
+
+
+_ROWS = TypeAdapter(list[UsageRow])
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,7 +77,7 @@ async def usage_report(
     """
     version, last_event_at = await usage_version(connection, tenant.id)
     used = _used(tenant, question)
-    start = _bucket(question, used.c.bucket, tenant.time_zone).label("start")
+    start = used.c.start
     grouped: list[ColumnElement[Any]] = [
         used.c[name].label(dimension.value)
         for dimension, name in _COLUMNS.items()
@@ -95,23 +98,32 @@ async def usage_report(
         .group_by(start, used.c.meter, *grouped)
         .order_by(start, used.c.meter, *grouped)
     )
-    rows = (await connection.execute(query)).mappings()
+    found = await connection.execute(query)
     return UsageReport(
         start=question.start,
         end=question.end,
         granularity=question.granularity,
         time_zone=tenant.time_zone,
-        rows=[_row(row, question, tenant.time_zone) for row in rows],
+        rows=_rows(list(found.keys()), found.all(), question, tenant.time_zone),
         version=version,
         last_event_at=last_event_at,
     )
 
 
-def _row(row: RowMapping, question: UsageQuestion, time_zone: str) -> UsageRow:
-    labels = {name: row[f"label_{place}"] for place, name in enumerate(question.by_labels)}
-    start = _true_start(row["start"], question.granularity, time_zone)
-    told = {**row, "start": start, "key": row.get("key") or None, "labels": labels}
-    return UsageRow.model_validate(told)
+def _rows(
+    names: Sequence[str], found: Sequence[Sequence[Any]], question: UsageQuestion, time_zone: str
+) -> list[UsageRow]:
+    told = []
+    for values in found:
+        row = dict(zip(names, values, strict=True))
+        row["start"] = _true_start(row["start"], question.granularity, time_zone)
+        row["key"] = row.get("key") or None
+        if question.by_labels:
+            places = enumerate(question.by_labels)
+            row["labels"] = {name: row[f"label_{place}"] for place, name in places}
+        told.append(row)
+    # At once: a thousand rows one by one take as long as PostgreSQL takes to sum them
+    return _ROWS.validate_python(told)
 
 
 @lru_cache(maxsize=65_536)
@@ -136,7 +148,7 @@ def _offset(moment: datetime, zone: ZoneInfo) -> timedelta | None:
     return moment.astimezone(zone).utcoffset()
 
 
-def _bucket(
+def _start(
     question: UsageQuestion, bucket: ColumnElement[datetime], time_zone: str
 ) -> ColumnElement[datetime]:
     match question.granularity:
@@ -144,6 +156,8 @@ def _bucket(
             return bucket
         case Granularity.TOTAL:
             return literal(question.start)
+        case Granularity.DAY if bucket is daily_rollups.c.day:
+            return bucket
         case Granularity.HOUR | Granularity.DAY | Granularity.MONTH as width:
             # Whole hours, days and months on the tenant's clocks, summer time included.
             return func.date_trunc(width.value, bucket, time_zone)
@@ -160,7 +174,7 @@ def _used(tenant: Tenant, question: UsageQuestion) -> Subquery:
     return union_all(
         *(
             select(
-                starts.label("bucket"),
+                _start(question, starts, tenant.time_zone).label("start"),
                 *(table.c[name] for name in (*_COLUMNS.values(), "meter", "labels")),
                 table.c.quantity,
                 table.c.event_count,
