@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from decimal import ROUND_DOWN, ROUND_HALF_EVEN, ROUND_HALF_UP, Decimal
 from fractions import Fraction
+from functools import cache
 from typing import Final
 
 # fmt: off
@@ -53,18 +54,19 @@ def minor_digits(currency: str) -> int:
     return _MINOR_DIGITS.get(currency, 2)
 
 
+@cache
+def _minor_unit(currency: str) -> Decimal:
+    return Decimal(1).scaleb(-minor_digits(currency), _ROUNDING)
+
+
 def round_to_minor_unit(amount: Decimal, currency: str) -> Decimal:
     """Round to the currency's minor unit, half up: a tie goes away from zero."""
-    return amount.quantize(
-        Decimal(1).scaleb(-minor_digits(currency)), rounding=ROUND_HALF_UP, context=_ROUNDING
-    )
+    return amount.quantize(_minor_unit(currency), rounding=ROUND_HALF_UP, context=_ROUNDING)
 
 
 def whole_minor_units(amount: Decimal, currency: str) -> Decimal:
     """Return what of an amount, not below zero, can be paid: parts of a minor unit are left."""
-    return amount.quantize(
-        Decimal(1).scaleb(-minor_digits(currency)), rounding=ROUND_DOWN, context=_ROUNDING
-    )
+    return amount.quantize(_minor_unit(currency), rounding=ROUND_DOWN, context=_ROUNDING)
 
 
 def prorate(amount: Decimal, share: Fraction) -> Decimal:

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from collections import defaultdict
+from collections.abc import Sequence
 from dataclasses import dataclass
 from decimal import Decimal
+from itertools import chain, product
 from typing import Final
 
 from backend_client.types.charges import FlatCharge, UsageCharge
@@ -39,19 +41,15 @@ class RateCard:
     """Finds a charge, and remembers what it found. One for a plan."""
 
     def __init__(self, plan: PlanDefinition) -> None:
-        by_meter: defaultdict[str, list[UsageCharge]] = defaultdict(list)
+        self._charges: defaultdict[tuple[str, str | None], list[UsageCharge]] = defaultdict(list)
         for charge in plan.charges:
             if not isinstance(charge, FlatCharge):
-                for meter in charge.meters:
-                    by_meter[meter].append(charge)
+                models: Sequence[str | None] = charge.models or (None,)
+                for meter, model in product(charge.meters, models):
+                    self._charges[meter, model].append(charge)
         # The more a charge says of what it prices, the earlier it is asked
-        self._charges = {
-            meter: sorted(
-                charges,
-                key=lambda one: (one.models is None, -len(one.labels), one.window is None),
-            )
-            for meter, charges in by_meter.items()
-        }
+        for charges in self._charges.values():
+            charges.sort(key=lambda one: (-len(one.labels), one.window is None))
         self._found: dict[tuple[str, str, str | None, Labels], UsageCharge | None] = {}
 
     def charge_for(
@@ -74,11 +72,10 @@ class RateCard:
     def _look_up(
         self, model: str, meter: str, window: str | None, labels: Labels
     ) -> UsageCharge | None:
-        for charge in self._charges.get(meter, ()):
-            if charge.models is not None and model not in charge.models:
-                continue
+        named = self._charges.get((meter, model), [])
+        for charge in chain(named, self._charges.get((meter, None), [])):
             if charge.window is not None and charge.window != window:
                 continue
-            if charge.labels.items() <= dict(labels).items():
+            if not charge.labels or charge.labels.items() <= dict(labels).items():
                 return charge
         return None

@@ -238,26 +238,28 @@ def _allot_free_units(versions: list[_Version]) -> _Sums:
     drawn: _Sums = defaultdict(Decimal)
     totals: _Sums = defaultdict(Decimal)
     for version in versions:
-        plan, used = version.plan, version.used
+        plan, used, free, series = version.plan, version.used, version.free, version.series
+        free.update(dict.fromkeys(used, _ZERO))
         for charge in plan.charges:
-            if isinstance(charge, FlatCharge) or charge.id not in used:
+            if isinstance(charge, FlatCharge) or not charge.included or charge.id not in used:
                 continue
-            own = max(charge.included - had[version.series, charge.id], _ZERO)
-            version.free[charge.id] = min(own, used[charge.id])
-            had[version.series, charge.id] += version.free[charge.id]
+            own = max(charge.included - had[series, charge.id], _ZERO)
+            free[charge.id] = min(own, used[charge.id])
+            had[series, charge.id] += free[charge.id]
         for pool in plan.pools:
             for charge_id in pool.charges:
-                wanted = used.get(charge_id, _ZERO) - version.free.get(charge_id, _ZERO)
-                taken = min(wanted, max(pool.quantity - drawn[version.series, pool.id], _ZERO))
-                drawn[version.series, pool.id] += taken
+                wanted = used.get(charge_id, _ZERO) - free.get(charge_id, _ZERO)
+                taken = min(wanted, max(pool.quantity - drawn[series, pool.id], _ZERO))
+                drawn[series, pool.id] += taken
                 if taken:
-                    version.free[charge_id] += taken
+                    free[charge_id] += taken
         for charge_id, quantity in used.items():
-            totals[version.series, charge_id] += quantity - version.free[charge_id]
+            totals[series, charge_id] += quantity - free[charge_id]
     return totals
 
 
 def _lines(version: _Version, currency: str, before: _Sums, totals: _Sums) -> Iterable[RatedLine]:
+    series = version.series
     for charge in version.plan.charges:
         start, end, free = version.start, version.end, _ZERO
         if isinstance(charge, FlatCharge) and charge.id in version.fees:
@@ -276,7 +278,7 @@ def _lines(version: _Version, currency: str, before: _Sums, totals: _Sums) -> It
             quantity = prorate(Decimal(1), fee.asked)
             priced = PricedUnits(prorate(charge.price, fee.asked))
         elif quantity := version.used.get(charge.id, _ZERO):
-            key = (version.series, charge.id)
+            key = (series, charge.id)
             free = version.free[charge.id]
             priced = price_units(charge, before[key], quantity - free, totals[key])
             before[key] += quantity - free
