@@ -45,6 +45,8 @@ def plan_terms(plan: PlanDefinition) -> list[str]:
     terms += [_discount(discount, names, plan.currency) for discount in plan.discounts]
     if plan.minimum:
         terms.append(f"At least {money(plan.minimum, plan.currency)} a month")
+    if plan.maximum is not None:
+        terms.append(f"At most {money(plan.maximum, plan.currency)} a month")
     terms += [_quota(quota) for quota in plan.quotas]
     if plan.models is not None:
         terms.append(f"Models: {', '.join(plan.models)}")

@@ -12,7 +12,7 @@ from portal.formatting import compact, count, exact_money, meter_name, money, pe
 
 ADJUSTMENTS = {
     "minimum": "Brings the charges up to the least that is asked",
-    "maximum": "Brings the charge down to the most that is asked",
+    "maximum": "Brings the charges down to the most that is asked",
     "discount": "Discount",
     "trial": "Nothing is asked on trial",
     "coupon": "Coupon",

@@ -1,11 +1,12 @@
 """What comes on top of the charges' lines or off them: maxima, minima, discounts. Pure.
 
 They work on what the lines show, rounded, in this order: each charge's maximum and minimum, then
-the plan's discounts as listed, each on what the ones before left, then the plan's minimum.
+the plan's discounts as listed, each on what the ones before left, then the plan's maximum and
+minimum.
 
 Of a yearly fee a line shows what is asked for or given back, for a year at once, and a percentage
-comes off that. What there is once a period, an amount off and a minimum, looks at what the period
-itself costs, in which the fee has the part of its year that the period is.
+comes off that. What there is once a period, an amount off and the plan's limits, looks at what the
+period itself costs, in which the fee has the part of its year that the period is.
 """
 
 from __future__ import annotations
@@ -22,6 +23,8 @@ from backend_client.types.plans import Discount, FlatCharge, PlanDefinition, Usa
 
 _ZERO = Decimal(0)
 
+_Key = tuple[str, str | None]
+"""A plan's id, and a charge's of it or None for the plan as a whole."""
 
 Kind = Literal[
     "maximum",
@@ -55,12 +58,13 @@ class Adjustment:
 class Adjuster:
     """Adjusts a period's plan versions one after another, and remembers what a period has once.
 
-    A charge's maximum and a discount's amount are not had again by a later version of the plan.
+    A maximum and a discount's amount are not had again by a later version of the plan, and no
+    minimum goes beyond what is left of the maximum.
     """
 
     def __init__(self, currency: str) -> None:
         self._currency = currency
-        self._asked: defaultdict[tuple[str, str], Decimal] = defaultdict(Decimal)
+        self._asked: defaultdict[_Key, Decimal] = defaultdict(Decimal)
         self._given: defaultdict[tuple[str, str], Decimal] = defaultdict(Decimal)
 
     def adjust(
@@ -85,26 +89,26 @@ class Adjuster:
                 made.append(Adjustment(kind, of.id, of.name, plan.id, version, exact, amount))
             return amount
 
+        def within(of: UsageCharge | PlanDefinition, asked: Decimal, key: _Key) -> Decimal:
+            room = None if of.maximum is None else max(of.maximum - self._asked[key], _ZERO)
+            if room is not None:
+                asked += add("maximum", of, min(room - asked, _ZERO))
+            if of.minimum is not None:
+                least = prorate(of.minimum, share)
+                least = least if room is None else min(least, room)
+                asked += add("minimum", of, max(least - asked, _ZERO))
+            self._asked[key] += asked
+            return asked
+
         left = _Left({**dict.fromkeys(own, _ZERO), **amounts}, {**amounts, **own})
         for charge in plan.charges:
             if isinstance(charge, FlatCharge):
                 continue
-            asked = left.asked.get(charge.id, _ZERO)
-            if charge.maximum is not None:
-                room = max(charge.maximum - self._asked[plan.id, charge.id], _ZERO)
-                asked += add("maximum", charge, min(room - asked, _ZERO))
-            if charge.minimum is not None:
-                least = prorate(charge.minimum, share)
-                asked += add("minimum", charge, max(least - asked, _ZERO))
-            self._asked[plan.id, charge.id] += asked
+            asked = within(charge, left.asked.get(charge.id, _ZERO), (plan.id, charge.id))
             left.asked[charge.id] = left.own[charge.id] = asked
         for discount in plan.discounts:
             add("discount", discount, -self._discount(plan, discount, left))
-        costs = sum(left.own.values(), _ZERO)
-        if plan.minimum is not None:
-            least = prorate(plan.minimum, share)
-            costs += add("minimum", plan, max(least - costs, _ZERO))
-        return made, costs
+        return made, within(plan, sum(left.own.values(), _ZERO), (plan.id, None))
 
     def _discount(self, plan: PlanDefinition, discount: Discount, left: _Left) -> Decimal:
         """Take the discount off what is left; return what it takes off in all, unrounded."""

@@ -33,6 +33,7 @@ def in_currency(plan: PlanDefinition, currency: str) -> PlanDefinition:
             "charges": [_charge(one, by_charge.get(one.id)) for one in plan.charges],
             "discounts": [_discount(one, prices.discounts.get(one.id)) for one in plan.discounts],
             "minimum": prices.minimum,
+            "maximum": prices.maximum,
             "grants": [_grant(one, prices) for one in plan.grants],
             "price_lists": [],
         }

@@ -80,6 +80,12 @@ class TimeWindow(Wire):
     days: list[Day] | None = Field(None, min_length=1)
 
 
+def check_limits(minimum: Decimal | None, maximum: Decimal | None, *at: str | int) -> None:
+    """Refuse a minimum above the maximum."""
+    if minimum is not None and maximum is not None and minimum > maximum:
+        refuse("the minimum is above the maximum", *at, "minimum")
+
+
 class _UsageCharge(Wire):
     """A charge on what is metered.
 
@@ -101,8 +107,7 @@ class _UsageCharge(Wire):
 
     @model_validator(mode="after")
     def _minimum_is_below_maximum(self) -> Self:
-        if self.minimum is not None and self.maximum is not None and self.minimum > self.maximum:
-            refuse("the minimum is above the maximum", "minimum")
+        check_limits(self.minimum, self.maximum)
         return self
 
 

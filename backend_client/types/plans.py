@@ -31,6 +31,7 @@ from backend_client.types.charges import (
     Units,
     UsageCharge,
     VolumeCharge,
+    check_limits,
     check_tiers,
     refuse,
 )
@@ -156,6 +157,7 @@ class PriceList(Wire):
     currency: Currency
     charges: list[ChargePrices] = []
     minimum: Price | None = None
+    maximum: Price | None = None
     discounts: dict[Id, Price] = {}
     grants: dict[Id, Price] = {}
     rollover_caps: dict[Id, Price] = {}
@@ -187,7 +189,8 @@ class PlanDefinition(Wire):
     """A plan version's content. Immutable once published.
 
     ``minimum`` is the least that a period on the plan costs, after discounts; prorated like a fee.
-    A yearly fee counts towards it with the part of its year that the period is.
+    ``maximum`` is the most, also of a period in part. A yearly fee counts towards both with the
+    part of its year that the period is.
     Only the operator puts a tenant on a plan that is ``by_contract``. With ``prepaid`` each call is
     paid from the wallet when it is made. A tenant's first subscription to the plan begins with
     ``trial_days`` on trial; then it goes on, or with ``trial_ends`` the catalog's default plan
@@ -207,6 +210,7 @@ class PlanDefinition(Wire):
     pools: list[IncludedPool] = []
     discounts: list[Discount] = []
     minimum: Price | None = None
+    maximum: Price | None = None
     quotas: list[Quota] = []
     models: list[Name] | None = Field(None, min_length=1, max_length=500)
     limits: RateLimits = RateLimits()
@@ -302,6 +306,13 @@ class PlanDefinition(Wire):
             self._check_price_list(prices, at)
         return self
 
+    @model_validator(mode="after")
+    def _minimum_is_below_maximum(self) -> Self:
+        check_limits(self.minimum, self.maximum)
+        for index, prices in enumerate(self.price_lists):
+            check_limits(prices.minimum, prices.maximum, "price_lists", index)
+        return self
+
     def _check_price_list(self, prices: PriceList, at: tuple[str, int]) -> None:
         given = {one.id: (place, one) for place, one in enumerate(prices.charges)}
         for charge in self.charges:
@@ -329,8 +340,9 @@ class PlanDefinition(Wire):
                     refuse(f"give a {field} in both currencies or in none", *at, "charges", place)
         for charge_id, (place, _) in given.items():
             refuse(f"there is no charge {charge_id!r} in this plan", *at, "charges", place)
-        if (self.minimum is None) != (prices.minimum is None):
-            refuse("give a minimum in both currencies or in none", *at, "minimum")
+        for field in ("minimum", "maximum"):
+            if (getattr(self, field) is None) != (getattr(prices, field) is None):
+                refuse(f"give a {field} in both currencies or in none", *at, field)
         if set(prices.discounts) != {one.id for one in self.discounts if one.amount is not None}:
             refuse("give the amounts of the discounts that have one", *at, "discounts")
         if set(prices.grants) != {one.id for one in self.grants}:
@@ -348,8 +360,9 @@ class PlanDefinition(Wire):
             if limited or not isinstance(charge, PerUnitCharge | PercentageCharge):
                 detail = "a prepaid plan has per_unit and percentage charges without limits only"
                 refuse(detail, "charges", index)
-        if self.pools or self.discounts or self.minimum is not None:
-            refuse("a prepaid plan has no pools, discounts or minimum", "prepaid")
+        limited = self.minimum is not None or self.maximum is not None
+        if self.pools or self.discounts or limited:
+            refuse("a prepaid plan has no pools, discounts, minimum or maximum", "prepaid")
         return self
 
 

@@ -104,6 +104,7 @@ def test_credit_trials_discounts_minimum_and_quotas() -> None:
             ],
             discounts=[{"id": "off", "name": "Friends", "percent": "12.5"}],
             minimum=100,
+            maximum=900,
             quotas=[{"meters": ["requests"], "quantity": 1000, "limit": "hard"}],
         )
     )
@@ -115,6 +116,7 @@ def test_credit_trials_discounts_minimum_and_quotas() -> None:
         "Monthly: $9.00 of credit a month, up to $4.00 carried over",
         "Friends: 12.5% off",
         "At least $100.00 a month",
+        "At most $900.00 a month",
         "1K requests a month, then calls are refused",
     ]
 

@@ -102,6 +102,7 @@ def plans(draw: st.DrawFn, plan_id: str = "plan", kinds: tuple[str, ...] = KINDS
         pools=pools,
         discounts=draw(discounts(names)),
         minimum=draw(st.none() | prices),
+        maximum=draw(st.none() | st.decimals(100, 2_000, places=4)),
     )
 
 

@@ -103,7 +103,7 @@ def test_no_total_is_negative(plan: PlanDefinition, usage: list[MeteredQuantity]
 
 @given(plans(), usages)
 def test_limits_hold(plan: PlanDefinition, usage: list[MeteredQuantity]) -> None:
-    """A charge asks for its minimum at least and its maximum at most, the plan for its minimum."""
+    """A charge and a plan ask for their minimum at least and their maximum at most."""
     bill = rated(whole(plan, usage))
     asked = {line.charge.id: line.amount for line in bill.lines}
     for one in bill.adjustments:
@@ -118,6 +118,17 @@ def test_limits_hold(plan: PlanDefinition, usage: list[MeteredQuantity]) -> None
             assert asked.get(charge.id, 0) >= round_to_minor_unit(charge.minimum, "USD")
     if plan.minimum is not None:
         assert bill.total >= round_to_minor_unit(plan.minimum, "USD")
+    if plan.maximum is not None:
+        assert bill.total <= round_to_minor_unit(plan.maximum, "USD")
+
+
+@given(plans(), usages, usages, st.integers(1, QUARTERS - 1))
+def test_a_plans_maximum_holds_over_all_its_versions(
+    plan: PlanDefinition, early: list[MeteredQuantity], late: list[MeteredQuantity], edge: int
+) -> None:
+    plan = plan.model_copy(update={"minimum": Decimal(90), "maximum": Decimal(100)})
+    bill = rated(between(plan, 0, edge, early), between(plan, edge, QUARTERS, late, version=2))
+    assert bill.total <= 100
 
 
 @given(plans(), plans("other"), usages, usages)

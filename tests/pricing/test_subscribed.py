@@ -217,6 +217,7 @@ def test_a_price_list_has_prices_of_its_own() -> None:
         ({"charges": [{"id": "fee"}, YEN["charges"][1]]}, "'fee' needs a price"),
         ({"charges": [YEN["charges"][0] | {"maximum": 1}, YEN["charges"][1]]}, "a maximum in both"),
         ({"minimum": None}, "a minimum in both"),
+        ({"maximum": 9000}, "a maximum in both"),
         ({"discounts": {}}, "amounts of the discounts"),
         ({"grants": {"gift": 1}}, "amount of every grant"),
         ({"currency": "USD"}, "prices in USD already"),
@@ -225,6 +226,16 @@ def test_a_price_list_has_prices_of_its_own() -> None:
 def test_a_price_list_that_forgets_something_is_refused(change: dict, says: str) -> None:
     with pytest.raises(ValidationError, match=says):
         PlanDefinition(**WORLDWIDE, price_lists=[YEN | change])
+
+
+def test_a_plans_maximum_is_of_its_currency_and_no_less_than_the_minimum() -> None:
+    plan = PlanDefinition(**WORLDWIDE, maximum=70, price_lists=[YEN | {"maximum": 9000}])
+    yen = in_currency(plan, "JPY")
+    bill = rate([whole(yen, [MeteredQuantity("any", "m", Decimal(7))])], PERIOD, "JPY")
+    assert str(bill.total) == "9000"
+    for limits in ({"maximum": 4}, {"maximum": 70, "price_lists": [YEN | {"maximum": 699}]}):
+        with pytest.raises(ValidationError, match="the minimum is above the maximum"):
+            PlanDefinition(**WORLDWIDE, **limits)
 
 
 def test_what_is_carried_on_is_set_for_each_currency() -> None:
@@ -248,5 +259,6 @@ def test_a_prepaid_plan_prices_each_call_alone() -> None:
     for charges in ([TOKENS], [FEE]):
         with pytest.raises(ValidationError, match="prepaid plan has per_unit"):
             team(charges=charges, prepaid=True)
-    with pytest.raises(ValidationError, match="no pools, discounts or minimum"):
-        team(charges=[simple], prepaid=True, minimum=Decimal(1))
+    for limit in ("minimum", "maximum"):
+        with pytest.raises(ValidationError, match="no pools, discounts, minimum or maximum"):
+            team(charges=[simple], prepaid=True, **{limit: Decimal(1)})
