@@ -16,6 +16,7 @@ from backend.billing.spend import OpenPeriod, report
 from backend.metering.rated_usage import period_usage
 from backend.pricing.money import exact_arithmetic, prorate
 from backend.pricing.periods import BillingPeriod
+from backend.pricing.plan_credit import paid_by_own_credit
 from backend.pricing.price_lists import in_currency
 from backend.pricing.rate_card import MeteredQuantity
 from backend.pricing.rating import Stretch
@@ -51,7 +52,8 @@ async def simulate(
     """Return the bills that ``asked`` describes, without what was agreed beside the plans.
 
     Trials, coupons and contracts are left out, so that plans are compared as they are; of a yearly
-    fee each period has a twelfth. Raises ``NotFound`` for a plan that is not on sale.
+    fee each period has a twelfth. The cheapest plan comes first: the one that leaves least to pay
+    when the credit that it brings is used. Raises ``NotFound`` for a plan that is not on sale.
     """
     known = await _candidates(connection, asked, by_operator=by_operator)
     candidates, others = [], []
@@ -78,7 +80,7 @@ async def simulate(
     ]
     return Simulation(
         currency=tenant.currency,
-        plans=sorted(plans, key=lambda one: one.total.amount),
+        plans=sorted(plans, key=lambda one: (one.to_pay.amount, one.total.amount)),
         other_currency=others,
     )
 
@@ -184,12 +186,16 @@ def _simulated(
         )
         opened = OpenPeriod(period, tenant.currency, (stretch,), 0)
         reports.append(report(opened, opened.rate(), now))
+    amounts = [told.total.amount for told in reports]
+    credit = paid_by_own_credit(one.plan, list(zip(periods, amounts, strict=True)))
     with exact_arithmetic():
-        total = sum((one.total.amount for one in reports), Decimal(0))
-    return SimulatedPlan(
-        plan=one.plan.id,
-        plan_version=one.version,
-        name=one.plan.name,
-        periods=reports,
-        total=Money(amount=total, currency=tenant.currency),
-    )
+        total, paid = sum(amounts, Decimal(0)), sum(credit, Decimal(0))
+        return SimulatedPlan(
+            plan=one.plan.id,
+            plan_version=one.version,
+            name=one.plan.name,
+            periods=reports,
+            total=Money(amount=total, currency=tenant.currency),
+            credit=Money(amount=paid, currency=tenant.currency),
+            to_pay=Money(amount=total - paid, currency=tenant.currency),
+        )

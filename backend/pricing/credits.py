@@ -8,7 +8,7 @@ A balance, as of any instant, is a sum over entries. Nothing here rounds.
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from decimal import Decimal
@@ -33,7 +33,8 @@ class GrantKind(StrEnum):
 class Grant:
     """Credit of ``amount``, usable from ``starts_at`` until ``expires_at`` (None: for ever).
 
-    ``models`` limits it to calls of those models. Lower ``priority`` numbers burn first.
+    ``models`` limits it to calls of those models. Lower ``priority`` numbers burn first. Credit
+    ``in_arrears`` pays bills of the time in which it was usable, although they are made after it.
     """
 
     id: str
@@ -43,11 +44,19 @@ class Grant:
     expires_at: datetime | None = None
     priority: int = 100
     models: frozenset[str] | None = None
+    in_arrears: bool = False
 
     def covers(self, model: str | None, at: datetime) -> bool:
         """Tell whether it can pay for a call of ``model`` at that moment; None for any model."""
         usable = self.starts_at <= at and (self.expires_at is None or at < self.expires_at)
         return usable and (self.models is None or model in self.models)
+
+    def pays_bill_of(self, period: BillingPeriod, at: datetime) -> bool:
+        """Tell whether it can pay a bill of ``period`` that is made at that moment."""
+        if not self.in_arrears:
+            return self.covers(None, at)
+        ended = self.expires_at is not None and self.expires_at <= period.start
+        return self.models is None and self.starts_at < period.end and not ended
 
 
 def burn_order(grants: Iterable[Grant]) -> list[Grant]:
@@ -155,8 +164,11 @@ class Wallet:
 
     def available(self, at: datetime, model: str | None = None) -> Decimal:
         """Return what could be spent at a moment, on ``model`` or (None) on anything."""
-        with exact_arithmetic():
-            return sum((left for _, left in self._spendable(at, model)), _ZERO)
+        return self._sum(lambda grant: grant.covers(model, at))
+
+    def available_for_bill(self, period: BillingPeriod, at: datetime) -> Decimal:
+        """Return what could pay a bill of ``period`` that is made at a moment."""
+        return self._sum(lambda grant: grant.pays_bill_of(period, at))
 
     def grant(self, grant: Grant, at: datetime) -> list[LedgerEntry]:
         """Add a grant. Adding one again does nothing, so that a retried top-up can't double it."""
@@ -173,13 +185,22 @@ class Wallet:
         """
         if reservation in self._reservations:
             raise ValueError(f"the reservation {reservation!r} exists")
-        return self._draw(amount, at, model, Account.RESERVED, reservation)
+        usable = self._usable(lambda grant: grant.covers(model, at))
+        return _draw(amount, at, usable, Account.RESERVED, reservation)
 
     def spend(
         self, cause: str, amount: Decimal, at: datetime, model: str | None = None
     ) -> list[LedgerEntry]:
         """Use ``amount`` in burn order, without a reservation. Raises ``InsufficientCredit``."""
-        return self._draw(amount, at, model, Account.USED, cause)
+        usable = self._usable(lambda grant: grant.covers(model, at))
+        return _draw(amount, at, usable, Account.USED, cause)
+
+    def pay_bill(
+        self, cause: str, amount: Decimal, period: BillingPeriod, at: datetime
+    ) -> list[LedgerEntry]:
+        """Use ``amount`` for a bill of ``period``, in burn order. Raises ``InsufficientCredit``."""
+        usable = self._usable(lambda grant: grant.pays_bill_of(period, at))
+        return _draw(amount, at, usable, Account.USED, cause)
 
     def settle(self, reservation: str, amount: Decimal, at: datetime) -> list[LedgerEntry]:
         """Use ``amount`` of a reservation, in burn order, and give the rest back.
@@ -232,16 +253,17 @@ class Wallet:
         return entries
 
     def expire(self, at: datetime) -> list[LedgerEntry]:
-        """Take away what is left of grants that have expired.
+        """Take away what is left of grants that have expired, but for those in arrears.
 
         What is reserved of them stays until it is settled; what comes back expires the next time.
         """
-        return [
-            _entry(at, grant.id, Account.AVAILABLE, Account.EXPIRED, left)
-            for grant in burn_order(self.grants.values())
-            if grant.expires_at is not None and grant.expires_at <= at
-            if (left := self._balances[grant.id, Account.AVAILABLE])
-        ]
+        over = self._usable(lambda grant: not grant.in_arrears and _ended(grant, at))
+        return [_expired(at, *one) for one in over]
+
+    def close(self, until: datetime, at: datetime) -> list[LedgerEntry]:
+        """Take away what is left of credit in arrears, once all is billed up to ``until``."""
+        over = self._usable(lambda grant: grant.in_arrears and _ended(grant, until))
+        return [_expired(at, *one) for one in over]
 
     def refund(self, grant_id: str, at: datetime) -> list[LedgerEntry]:
         """Pay back what is left of a bought grant; promotional credit is not paid back.
@@ -253,12 +275,17 @@ class Wallet:
         left = self._balances[grant_id, Account.AVAILABLE]
         return [_entry(at, grant_id, Account.AVAILABLE, Account.REFUNDED, left)] if left else []
 
-    def _spendable(self, at: datetime, model: str | None) -> list[tuple[Grant, Decimal]]:
+    def _usable(self, which: Callable[[Grant], bool]) -> list[tuple[Grant, Decimal]]:
+        """Return the grants that have something left, in burn order, and how much."""
         return [
             (grant, left)
-            for grant in burn_order(self.grants.values())
-            if (left := self._balances[grant.id, Account.AVAILABLE]) and grant.covers(model, at)
+            for grant in burn_order(filter(which, self.grants.values()))
+            if (left := self._balances[grant.id, Account.AVAILABLE])
         ]
+
+    def _sum(self, which: Callable[[Grant], bool]) -> Decimal:
+        with exact_arithmetic():
+            return sum((left for _, left in self._usable(which)), _ZERO)
 
     def _held(self, reservation: str) -> dict[str, Decimal]:
         held = {
@@ -270,21 +297,6 @@ class Wallet:
             raise ReservationClosed(f"the reservation {reservation!r} is not open")
         return held
 
-    def _draw(
-        self, amount: Decimal, at: datetime, model: str | None, target: Account, cause: str
-    ) -> list[LedgerEntry]:
-        if amount <= 0:
-            raise ValueError(f"can't draw {amount}")
-        entries = []
-        with exact_arithmetic():
-            for grant, left in self._spendable(at, model):
-                taken = min(left, amount)
-                entries.append(_entry(at, grant.id, Account.AVAILABLE, target, taken, cause))
-                amount -= taken
-                if not amount:
-                    return entries
-        raise InsufficientCredit(amount)
-
 
 def wallet_as_of(grants: Iterable[Grant], entries: Iterable[LedgerEntry], at: datetime) -> Wallet:
     """Return the wallet as it was at an instant: the sum of the entries up to then."""
@@ -293,7 +305,11 @@ def wallet_as_of(grants: Iterable[Grant], entries: Iterable[LedgerEntry], at: da
 
 @dataclass(frozen=True, slots=True)
 class RecurringGrant:
-    """A grant that every billing period brings. ``rollover_cap`` of what is left is carried on."""
+    """A grant that every billing period brings. ``rollover_cap`` of what is left is carried on.
+
+    What is left of credit in arrears is known when its period was billed, in the period that
+    follows: then it is ``carried`` into that, as a grant beside the one that it had from the start.
+    """
 
     id: str
     kind: GrantKind
@@ -301,6 +317,7 @@ class RecurringGrant:
     rollover_cap: Decimal = _ZERO
     priority: int = 100
     models: frozenset[str] | None = None
+    in_arrears: bool = False
 
     def for_period(self, period: BillingPeriod, left_before: Decimal = _ZERO) -> Grant:
         """Return the period's grant, which expires with it.
@@ -309,15 +326,23 @@ class RecurringGrant:
         ``left_before`` is what was left of the previous period's when that expired.
         """
         with exact_arithmetic():
-            amount = self.amount + min(left_before, self.rollover_cap)
+            return self._grant(period, self.amount + min(left_before, self.rollover_cap))
+
+    def carried(self, period: BillingPeriod, left_before: Decimal) -> Grant | None:
+        """Return what is carried into a period of what was left when the last was billed."""
+        amount = min(left_before, self.rollover_cap)
+        return self._grant(period, amount, ":carried") if amount else None
+
+    def _grant(self, period: BillingPeriod, amount: Decimal, suffix: str = "") -> Grant:
         return Grant(
-            f"{self.id}:{period.start:%Y-%m-%dT%H:%MZ}",
+            f"{self.id}:{period.start:%Y-%m-%dT%H:%MZ}{suffix}",
             self.kind,
             amount,
             period.start,
             period.end,
             self.priority,
             self.models,
+            self.in_arrears,
         )
 
 
@@ -344,3 +369,31 @@ def _entry(
     at: datetime, grant_id: str, source: Account, target: Account, amount: Decimal, cause: str = ""
 ) -> LedgerEntry:
     return LedgerEntry(at, grant_id, source, target, amount, cause)
+
+
+def _draw(
+    amount: Decimal,
+    at: datetime,
+    usable: Iterable[tuple[Grant, Decimal]],
+    target: Account,
+    cause: str,
+) -> list[LedgerEntry]:
+    if amount <= 0:
+        raise ValueError(f"can't draw {amount}")
+    entries = []
+    with exact_arithmetic():
+        for grant, left in usable:
+            taken = min(left, amount)
+            entries.append(_entry(at, grant.id, Account.AVAILABLE, target, taken, cause))
+            amount -= taken
+            if not amount:
+                return entries
+    raise InsufficientCredit(amount)
+
+
+def _ended(grant: Grant, at: datetime) -> bool:
+    return grant.expires_at is not None and grant.expires_at <= at
+
+
+def _expired(at: datetime, grant: Grant, left: Decimal) -> LedgerEntry:
+    return _entry(at, grant.id, Account.AVAILABLE, Account.EXPIRED, left)

@@ -54,17 +54,23 @@ class SimulationRequest(Wire):
 
 
 class SimulatedPlan(Answer):
-    """The bills under a plan, line by line; ``plan_version`` is null for a draft."""
+    """The bills under a plan, line by line; ``plan_version`` is null for a draft.
+
+    ``credit`` is what the plan's own credit for every model pays of their ``total``: on a plan
+    billed after use of each period's bill, on a prepaid one of its calls.
+    """
 
     plan: str
     plan_version: int | None
     name: str
     periods: list[SpendReport]
     total: Money
+    credit: Money
+    to_pay: Money
 
 
 class Simulation(Answer):
-    """The plans, the cheapest first. ``other_currency`` names those with no prices in it."""
+    """The plans, the least ``to_pay`` first. ``other_currency`` has those with no prices in it."""
 
     currency: Currency
     plans: list[SimulatedPlan]

@@ -47,7 +47,8 @@ class CreditGrantCreate(Wire):
 class CreditGrant(Answer):
     """A grant and where its ``amount`` is now; the parts always add up to it.
 
-    ``origin`` is ``operator``, ``plan`` or ``top_up``.
+    ``origin`` is ``operator``, ``plan`` or ``top_up``. Credit ``in_arrears`` pays bills of the time
+    until ``expires_at``, also after it: what is left of it expires when that time was billed.
     """
 
     id: str
@@ -58,6 +59,7 @@ class CreditGrant(Answer):
     models: list[str] | None
     starts_at: Instant
     expires_at: Instant | None
+    in_arrears: bool = False
     amount: Exact
     available: Exact
     reserved: Exact

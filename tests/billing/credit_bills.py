@@ -80,7 +80,7 @@ class Life:
     balance: Fraction = ZERO
 
     def __post_init__(self) -> None:
-        self.purse = Purse(self.zone, self.granted)
+        self.purse = Purse(self.zone, self.granted, self.next_look)
         self.minor = {"USD": 100, "JPY": 1}[self.currency]
         zone, starts = ZoneInfo(self.zone), []
         for index in range(-1, 16):
@@ -97,12 +97,9 @@ class Life:
 
     def choose(self, plan: str, at: datetime) -> None:
         now = self.on(at)
-        if now.plan == plan and now.trial:
-            pass  # the trial goes on
-        elif plan in TRIAL_DAYS and plan not in self.had:
-            self.trial_until = at + timedelta(days=TRIAL_DAYS[plan])
-        else:
-            self.trial_until = None
+        if not (now.plan == plan and now.trial):  # else the trial goes on
+            first = plan in TRIAL_DAYS and plan not in self.had
+            self.trial_until = at + timedelta(days=TRIAL_DAYS[plan]) if first else None
         self._from(at, Standing(at, plan, trial=self.trial_until is not None))
         if self.trial_until is not None:
             self.standings.append(Standing(self.trial_until, plan))
@@ -119,47 +116,96 @@ class Life:
 
     def _from(self, at: datetime, standing: Standing) -> None:
         self.standings = [one for one in self.standings if one.since < at] + [standing]
+        self.purse.fresh_until = None
 
     def period(self, at: datetime) -> tuple[datetime, datetime]:
         return next((start, end) for start, end in self.periods if start <= at < end)
 
     # What its plan brings
 
+    def next_look(self, at: datetime) -> datetime:
+        _, end = self.period(at)
+        return min([end, *(one.since for one in self.standings if one.since > at)])
+
     def granted(self, at: datetime, purse: Purse) -> Iterator[Pot]:
         standing = self.on(at)
         if standing.plan is None or standing.paused:
             return
-        start, end = self.period(at)
         for terms in GRANTS[standing.plan]:
-            base = f"{standing.plan}.{terms['id']}"
-            recurs = terms.get("recurs", True)
-            name = f"{base}:{start:%Y-%m-%dT%H:%MZ}" if recurs else base
-            if name in purse.pots:
+            name = f"{standing.plan}.{terms['id']}"
+            if terms.get("recurs", True):
+                yield from self._recurring(standing.plan, terms, self.period(at))
+            elif name not in purse.pots:
+                until = at + timedelta(days=int(str(terms["expires_after_days"])))
+                yield self._pot(
+                    standing.plan, terms, name, self._amount(standing.plan, terms), at, until
+                )
+
+    def bring_for_bill(self, period: tuple[datetime, datetime], at: datetime) -> None:
+        """Bring what the plans of a period bring for its bill, where nobody looked before."""
+        start, end = period
+        known = sorted(self.standings, key=lambda one: one.since)
+        untils = [one.since for one in known[1:]] + [datetime.max.replace(tzinfo=UTC)]
+        for standing, until in zip(known, untils, strict=True):
+            if until <= start or standing.since >= min(end, at):
                 continue
-            yen = Fraction(IN_YEN[standing.plan][str(terms["id"])])
-            amount = yen if self.currency == "JPY" else Fraction(str(terms["amount"]))
-            days = terms.get("expires_after_days")
-            expires = end if recurs else at + timedelta(days=int(str(days)))
-            if recurs:
-                left = [
-                    pot.parts["expired"]
-                    for pot in purse.pots.values()
-                    if pot.name.startswith(f"{base}:") and pot.expires == start
-                ]
-                cap = Fraction(str(terms.get("rollover_cap", 0)))
-                if cap and self.currency == "JPY":
-                    cap = Fraction(CAPS_IN_YEN[standing.plan])
-                amount += min(sum(left, ZERO), cap)
-            models = terms.get("models")
-            yield Pot(
-                name,
-                paid=False,
-                amount=amount,
-                starts=start if recurs else at,
-                expires=expires,
-                priority=int(str(terms.get("priority", 100))),
-                models=None if models is None else frozenset(models),  # type: ignore[call-overload]
-            )
+            if standing.plan is None or standing.paused:
+                continue
+            for terms in GRANTS[standing.plan]:
+                if terms.get("recurs", True):
+                    pots = self._recurring(standing.plan, terms, period)
+                    self.purse.bring(
+                        pot
+                        for pot in pots
+                        if standing.plan not in PREPAID or pot.name.endswith(":carried")
+                    )
+
+    def _recurring(
+        self, plan: str, terms: dict[str, object], period: tuple[datetime, datetime]
+    ) -> Iterator[Pot]:
+        """The period's own pot, and the one of what was left when the last was billed."""
+        start, end = period
+        base = f"{plan}.{terms['id']}"
+        left = {False: ZERO, True: ZERO}
+        for pot in self.purse.pots.values():
+            if pot.name.startswith(f"{base}:") and pot.expires == start:
+                left[pot.arrears] += pot.parts["expired"]
+        cap = Fraction(str(terms.get("rollover_cap", 0)))
+        if cap and self.currency == "JPY":
+            cap = Fraction(CAPS_IN_YEN[plan])
+        name = f"{base}:{start:%Y-%m-%dT%H:%MZ}"
+        amounts = {
+            name: self._amount(plan, terms) + min(left[False], cap),
+            f"{name}:carried": min(left[True], cap),
+        }
+        for one, amount in amounts.items():
+            if amount and one not in self.purse.pots:
+                yield self._pot(plan, terms, one, amount, start, end)
+
+    def _amount(self, plan: str, terms: dict[str, object]) -> Fraction:
+        yen = Fraction(IN_YEN[plan][str(terms["id"])])
+        return yen if self.currency == "JPY" else Fraction(str(terms["amount"]))
+
+    def _pot(
+        self,
+        plan: str,
+        terms: dict[str, object],
+        name: str,
+        amount: Fraction,
+        starts: datetime,
+        expires: datetime,
+    ) -> Pot:
+        models = terms.get("models")
+        return Pot(
+            name,
+            paid=False,
+            amount=amount,
+            starts=starts,
+            expires=expires,
+            priority=int(str(terms.get("priority", 100))),
+            models=frozenset(map(str, models)) if isinstance(models, list) else None,
+            arrears=plan not in PREPAID,
+        )
 
     # What calls cost
 
@@ -273,11 +319,11 @@ class Life:
     def close(self, now: datetime, grace: timedelta) -> bool:
         """Issue the invoices that are due: each period once, with what changed in earlier ones.
 
-        Tell whether there was one.
+        Tell whether there was a period to bill.
         """
         if not self.standings:
             return False
-        made = len(self.invoices)
+        billed = False
         first = min(one.since for one in self.standings)
         for start, end in self.periods:
             if end <= first or end + grace > now or start in self.billed:
@@ -293,15 +339,30 @@ class Life:
                 asked += [again.get(key, ZERO) - known.get(key, ZERO) for key in again | known]
                 self.billed[before] = again
             self.billed[start] = lines
+            billed = True
             if any(asked):
-                self._issue(start, sum(asked, ZERO), now)
-        return len(self.invoices) > made
+                self._issue((start, end), sum(asked, ZERO), now)
+            self._close_credit((start, end), now)
+        return billed
 
-    def _issue(self, start: datetime, total: Fraction, now: datetime) -> None:
+    def _close_credit(self, period: tuple[datetime, datetime], now: datetime) -> None:
+        _, end = period
+        if self.purse.waits_for_bill(end):
+            self.purse.up_to(now)
+            self.bring_for_bill(period, now)
+            if self.purse.close(end):
+                self.bring_for_bill(self.period(end), now)
+                self.purse.look(now)
+
+    def _issue(self, period: tuple[datetime, datetime], total: Fraction, now: datetime) -> None:
         credit = ZERO
         if total > 0:
-            credit = self.purse.pay(f"invoice {len(self.invoices)}", total, self.minor, now)
+            self.purse.up_to(now)
+            self.bring_for_bill(period, now)
+            usable = [pot for pot in self.purse.pots.values() if pot.pays_bill(*period, now)]
+            cause = f"invoice {len(self.invoices)}"
+            credit = self.purse.pay(cause, total, self.minor, usable, now)
         left = total - credit
         drawn = min(left, self.balance) if left > 0 else left
         self.balance -= drawn
-        self.invoices.append(Issued(start, total, credit, drawn))
+        self.invoices.append(Issued(period[0], total, credit, drawn))

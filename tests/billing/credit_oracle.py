@@ -27,6 +27,7 @@ class Pot:
     expires: datetime | None = None
     priority: int = 100
     models: frozenset[str] | None = None
+    arrears: bool = False
     parts: dict[str, Fraction] = field(default_factory=dict)
     spent_on: defaultdict[str, Fraction] = field(default_factory=lambda: defaultdict(Fraction))
 
@@ -42,6 +43,12 @@ class Pot:
     def pays(self, model: str | None, at: datetime) -> bool:
         in_time = self.starts <= at and (self.expires is None or at < self.expires)
         return in_time and (self.models is None or model in self.models)
+
+    def pays_bill(self, start: datetime, end: datetime, at: datetime) -> bool:
+        """Credit in arrears pays for the time that it was good for; other credit until it ends."""
+        if not self.arrears:
+            return self.pays(None, at)
+        return self.starts < end and (self.expires is None or self.expires > start)
 
 
 @dataclass
@@ -68,10 +75,15 @@ class Bought:
 
 @dataclass
 class Purse:
-    """A tenant's wallet. ``granted`` says which pots its plan brings, of those that it has not."""
+    """A tenant's wallet. ``granted`` says which pots its plan brings, of those that it has not.
+
+    It brings them once ``fresh_until`` has come, which ``look_again`` tells anew.
+    """
 
     zone: str
     granted: Callable[[datetime, Purse], Iterable[Pot]]
+    look_again: Callable[[datetime], datetime]
+    fresh_until: datetime | None = None
     pots: dict[str, Pot] = field(default_factory=dict)
     held: dict[str, Held] = field(default_factory=dict)
     bought: list[Bought] = field(default_factory=list)
@@ -85,14 +97,20 @@ class Purse:
         """Expire and bring what is due; tell whether anything moved."""
         moved = False
         for pot in self.pots.values():
-            over = pot.expires is not None and pot.expires <= at
+            over = not pot.arrears and pot.expires is not None and pot.expires <= at
             if over and (left := pot.parts["available"]):
                 pot.move("available", "expired", left)
                 moved = True
-        for pot in self.granted(at, self):
-            self.pots[pot.name] = pot
-            moved = True
+        if self.fresh_until is None or self.fresh_until <= at:
+            moved = self.bring(self.granted(at, self)) or moved
+            self.fresh_until = self.look_again(at)
         return moved
+
+    def bring(self, pots: Iterable[Pot]) -> bool:
+        """Take in pots; tell whether there was one."""
+        new = {pot.name: pot for pot in pots}
+        self.pots |= new
+        return bool(new)
 
     def order(self, pots: Iterable[Pot]) -> list[Pot]:
         """Soonest expiry, lower priority number, given before bought, oldest."""
@@ -110,8 +128,14 @@ class Purse:
         self, amount: Fraction, at: datetime, model: str | None, target: str, cause: str = ""
     ) -> list[tuple[Pot, Fraction]]:
         """Take ``amount``, which is there, in burn order."""
+        usable = [pot for pot in self.pots.values() if pot.pays(model, at)]
+        return self.take(amount, usable, target, cause)
+
+    def take(
+        self, amount: Fraction, usable: Iterable[Pot], target: str, cause: str
+    ) -> list[tuple[Pot, Fraction]]:
         drawn = []
-        for pot in self.order(pot for pot in self.pots.values() if pot.pays(model, at)):
+        for pot in self.order(usable):
             part = min(amount, pot.parts["available"])
             if part:
                 pot.move("available", target, part, cause)
@@ -211,14 +235,39 @@ class Purse:
         pot.move("available", "refunded", pot.parts["available"])
         self.look(at)
 
-    def pay(self, cause: str, owed: Fraction, minor: int, at: datetime) -> Fraction:
-        """Pay a bill in whole minor units from what is for every model; return how much."""
-        self.up_to(at)
-        amount = min(owed, Fraction(int(self.spendable(at) * minor), minor))
+    def pay(
+        self, cause: str, owed: Fraction, minor: int, usable: list[Pot], at: datetime
+    ) -> Fraction:
+        """Pay a bill in whole minor units of what is ``usable`` for it; return how much."""
+        usable = [pot for pot in usable if pot.models is None]
+        there = sum((pot.parts["available"] for pot in usable), ZERO)
+        amount = min(owed, Fraction(int(there * minor), minor))
         if amount:
-            self.draw(amount, at, None, "used", cause)
+            self.take(amount, usable, "used", cause)
             self.look(at)
         return amount
+
+    def waits_for_bill(self, end: datetime) -> bool:
+        """Tell whether the bill of a period that ended then has to look at this wallet."""
+        return any(
+            pot.arrears
+            and pot.expires is not None
+            and pot.expires <= end
+            and pot.parts["available"]
+            for pot in self.pots.values()
+        ) or (self.fresh_until is None or self.fresh_until <= end)
+
+    def close(self, end: datetime) -> bool:
+        """Expire the credit in arrears that ended by then; tell whether there was any."""
+        over = [
+            pot
+            for pot in self.pots.values()
+            if pot.arrears and pot.expires is not None and pot.expires <= end
+            if pot.parts["available"]
+        ]
+        for pot in over:
+            pot.move("available", "expired", pot.parts["available"])
+        return bool(over)
 
     def sweep(self, at: datetime) -> bool:
         """Do what the worker does: let lapsed reservations go, then expire and bring.

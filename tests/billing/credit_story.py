@@ -173,7 +173,8 @@ class Actor:
         # Counted soon, or days later, after its period's invoice it may be
         lag = DAY * dice.below(25) if dice.below(8) == 0 else timedelta(seconds=dice.below(7200))
         self.world.at(end + lag, partial(self.count, name, use))
-        if dice.below(6) == 0:
+        # Of calls that are invoiced all, so that some invoices are below zero
+        if dice.below(6) == 0 or gateway is None:
             later = end + lag + timedelta(minutes=1 + dice.below(20 * 1440))
             self.world.at(later, partial(self.correct, name, use))
 
@@ -291,7 +292,7 @@ class Actor:
         ceiling = amount * self.dice.one_of(1, 1, 2)
         rule = (threshold, amount, ceiling) if self.dice.below(4) else None
         wanted = WalletSettings(
-            low_balance=_decimal(self.money(300)),
+            low_balance=_decimal(self.money(500)),
             top_up=None
             if rule is None
             else TopUpRule(
@@ -304,7 +305,7 @@ class Actor:
             await set_wallet(connection, self.tenant.id, wanted)
             await look_after(connection, self.tenant.id, now)
         purse = self.life.purse
-        purse.rule, purse.low = rule, self.money(300)
+        purse.rule, purse.low = rule, self.money(500)
         purse.up_to(now)
         purse.look(now)
         self.remember(now)

@@ -67,6 +67,8 @@ async def test_the_past_on_the_plan_it_was_on_is_the_bill_it_was(
         "pay-as-you-go": "122.50",
         "prepaid": "150.00",
     }
+    yearly = next(one for one in found.plans if one.plan == "growth-yearly")
+    assert (str(yearly.credit.amount), str(yearly.to_pay.amount)) == ("10.00", "52.83")
     everything = await ask(database, tenant, by_operator=True, past_periods=2)
     night = next(one for one in everything.plans if one.plan == "enterprise").periods[1]
     assert [line.charge_id for line in night.lines] == ["platform", "input", "output"]

@@ -12,8 +12,10 @@ from sqlalchemy import select, text, update
 from sqlalchemy.exc import IntegrityError
 
 from backend.billing.catalog import apply_catalog
+from backend.billing.periods import period_at
 from backend.billing.subscriptions import change_plan, start_subscription
-from backend.billing.wallets.grants import add_grant, apply_to_bill, refund_grant, used_by_calls
+from backend.billing.wallets.bills import pay_from_credit
+from backend.billing.wallets.grants import add_grant, refund_grant, used_by_calls
 from backend.billing.wallets.reading import list_grants, list_top_ups, set_wallet, wallet_balance
 from backend.billing.wallets.reservations import (
     LAPSE,
@@ -293,7 +295,9 @@ async def test_a_bill_is_paid_from_credit_once(database: Database, tenant: Tenan
     await give(database, tenant, "10", models=["small"])
     for bill, amount, paid in (("inv_1", 7, 7), ("inv_1", 7, 7), ("inv_2", 7, 3), ("inv_3", 7, 0)):
         async with database.begin() as connection:
-            assert await apply_to_bill(connection, tenant.id, bill, Decimal(amount), NOW) == paid
+            period = await period_at(connection, tenant, NOW)
+            found = await pay_from_credit(connection, tenant, bill, Decimal(amount), period, NOW)
+            assert found == paid
 
 
 async def test_a_ledger_entry_can_not_be_changed(database: Database, tenant: Tenant) -> None:
@@ -322,7 +326,12 @@ class TestRecurring:
         catalog = catalog_with(
             plans=[
                 {"id": "free", "name": "Free"},
-                {"id": "credits", "name": "Credits", "grants": [monthly, welcome]},
+                {
+                    "id": "credits",
+                    "name": "Credits",
+                    "prepaid": True,
+                    "grants": [monthly, welcome],
+                },
             ]
         )
         async with database.begin() as connection:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
+from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 
@@ -25,11 +26,12 @@ from backend.pricing.credits import (
     wallet_as_of,
 )
 from backend.pricing.money import exact_arithmetic
-from backend.pricing.periods import billing_period, next_billing_period
+from backend.pricing.periods import BillingPeriod, billing_period, next_billing_period
 
 pytestmark = pytest.mark.fast
 
 NOW = datetime(2026, 3, 10, tzinfo=UTC)
+NEVER = datetime.max.replace(tzinfo=UTC)
 DAY = timedelta(days=1)
 MODELS = ("large", "small", None)
 
@@ -163,6 +165,32 @@ def test_recurring_grants_never_repeat_and_roll_over_up_to_their_cap() -> None:
     assert (first.id, first.amount, first.expires_at) == ("rule:2026-02-28T23:00Z", 10, march.end)
     assert (second.id, second.amount) == ("rule:2026-03-31T22:00Z", 13)
     assert monthly.for_period(april, Decimal(2)).amount == 12
+    carried = [monthly.carried(april, Decimal(left)) for left in (0, 2, 8)]
+    assert [one and (one.id, one.amount, one.expires_at) for one in carried] == [
+        None,
+        ("rule:2026-03-31T22:00Z:carried", 2, april.end),
+        ("rule:2026-03-31T22:00Z:carried", 3, april.end),
+    ]
+
+
+def test_credit_in_arrears_pays_for_its_own_time_until_that_is_billed() -> None:
+    march = billing_period(NOW, "UTC")
+    april = next_billing_period(march)
+    later = april.start + 3 * DAY
+    old = grant("old", starts_at=march.start, expires_at=march.end, in_arrears=True)
+    new = grant("new", starts_at=april.start, expires_at=april.end, in_arrears=True)
+    held = wallet(old, new, grant("bought", "1"), grant("small", models=frozenset({"small"})))
+    assert held.available(later) == 11
+    assert held.available_for_bill(march, later) == 11
+    assert held.expire(later) == []
+    entries = held.pay_bill("inv_1", Decimal("10.5"), march, later)
+    assert moved(entries) == [("old", "10"), ("bought", "0.5")]
+    held.append(held.pay_bill("inv_1", Decimal(4), march, later))
+    closed = held.close(march.end, later)
+    assert moved(closed) == [("old", "6")]
+    held.append(closed)
+    assert held.close(march.end, later) == []
+    assert held.available_for_bill(april, later) == 11
 
 
 @pytest.mark.parametrize(
@@ -205,11 +233,14 @@ class WalletLaws(RuleBasedStateMachine):
         days=st.none() | st.integers(1, 5),
         models=st.sampled_from([None, frozenset({"large"}), frozenset({"small"})]),
         priority=st.integers(1, 2),
+        in_arrears=st.booleans(),
     )
-    def grant(self, amount: Decimal, kind: GrantKind, days: int | None, models, priority) -> None:
+    def grant(
+        self, amount: Decimal, kind: GrantKind, days: int | None, models, priority, in_arrears: bool
+    ) -> None:
         expires_at = None if days is None else self.now + days * DAY
         name = f"g{len(self.wallet.grants)}"
-        made = Grant(name, kind, amount, self.now, expires_at, priority, models)
+        made = Grant(name, kind, amount, self.now, expires_at, priority, models, in_arrears)
         self.keep(self.wallet.grant(made, self.now), made)
 
     @rule(amount=amounts, model=st.sampled_from(MODELS), reserve=st.booleans())
@@ -223,18 +254,42 @@ class WalletLaws(RuleBasedStateMachine):
             assert caught.value.missing == amount - available
             return
         entries = act(name, amount, self.now, model)
-        self._burns_in_order(entries, model)
+        self._burns_in_order(entries, lambda one: one.covers(model, self.now))
         self.keep(entries)
         assert self.wallet.available(self.now, model) == available - amount
         if reserve:
             self.reservations.append(name)
 
-    def _burns_in_order(self, entries: list[LedgerEntry], model: str | None) -> None:
+    @rule(amount=amounts, ago=st.integers(0, 6))
+    def pay_bill(self, amount: Decimal, ago: int) -> None:
+        """A bill of a day, made up to six days after it began."""
+        start = self.now - ago * DAY
+        period = BillingPeriod(start, start + DAY, "UTC")
+        available = self.wallet.available_for_bill(period, self.now)
+        name = f"b{len(self.ledger)}"
+        if amount > available:
+            with pytest.raises(InsufficientCredit):
+                self.wallet.pay_bill(name, amount, period, self.now)
+            return
+        entries = self.wallet.pay_bill(name, amount, period, self.now)
+        for entry in entries:
+            grant = self.wallet.grants[entry.grant_id]
+            assert grant.models is None
+            until = grant.expires_at or NEVER
+            in_time = grant.starts_at < period.end and until > period.start
+            assert in_time if grant.in_arrears else until > self.now
+        self._burns_in_order(entries, lambda one: one.pays_bill_of(period, self.now))
+        self.keep(entries)
+        assert self.wallet.available_for_bill(period, self.now) == available - amount
+
+    def _burns_in_order(
+        self, entries: list[LedgerEntry], usable_for: Callable[[Grant], bool]
+    ) -> None:
         """All but the last grant that is drawn on is emptied, and none before them is left out."""
         usable = [
             one
             for one in burn_order(self.wallet.grants.values())
-            if one.covers(model, self.now) and self.wallet.balance(Account.AVAILABLE, one.id)
+            if usable_for(one) and self.wallet.balance(Account.AVAILABLE, one.id)
         ]
         drawn = [entry.grant_id for entry in entries]
         assert drawn == [one.id for one in usable[: len(drawn)]]
@@ -278,8 +333,22 @@ class WalletLaws(RuleBasedStateMachine):
 
     @rule()
     def expire(self) -> None:
-        self.keep(self.wallet.expire(self.now))
+        entries = self.wallet.expire(self.now)
+        assert not any(self.wallet.grants[entry.grant_id].in_arrears for entry in entries)
+        self.keep(entries)
         assert self.wallet.expire(self.now) == []
+
+    @rule(ago=st.integers(0, 6))
+    def close(self, ago: int) -> None:
+        until = self.now - ago * DAY
+        entries = self.wallet.close(until, self.now)
+        for entry in entries:
+            grant = self.wallet.grants[entry.grant_id]
+            assert grant.in_arrears
+            assert grant.expires_at is not None
+            assert grant.expires_at <= until
+        self.keep(entries)
+        assert self.wallet.close(until, self.now) == []
 
     @precondition(lambda self: self.wallet.grants)
     @rule(data=st.data())

@@ -36,6 +36,7 @@ from backend.billing.invoices.late_usage import keep_marks
 from backend.billing.invoices.taxing.answers import CHANGED, TaxAnswers, TaxQuestionOpen
 from backend.billing.invoices.taxing.deciding import TaxRules, tax_rules
 from backend.billing.invoices.taxing.untaxed import Untaxed, day_at
+from backend.billing.wallets.bills import close_credit
 from backend.errors import Conflict, FareboxError, NotFound, TaxNotKnown
 from backend.ids import new_id
 from backend.settings import Settings
@@ -200,5 +201,7 @@ async def _close(
     wanted = [one.invoice for one in closings if one.invoice is not None]
     await issue(connection, settings, wanted, now)
     await keep_marks(connection, [mark for one in closings for mark in one.draft.marks])
-    await move_on(connection, [one.draft.of for one in closings])
+    closed = [one.draft.of for one in closings]
+    await close_credit(connection, [(one.tenant, one.period) for one in closed], now)
+    await move_on(connection, closed)
     return len(wanted)

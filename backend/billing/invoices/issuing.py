@@ -23,7 +23,7 @@ from backend.billing.invoices.parties import on_top, seller
 from backend.billing.invoices.taxing.deciding import InvoiceTax
 from backend.billing.invoices.taxing.untaxed import Untaxed
 from backend.billing.invoices.telling import told_issued
-from backend.billing.wallets.grants import pay_from_credit
+from backend.billing.wallets.bills import pay_from_credit
 from backend.ids import new_id
 from backend.notifications.outbox import tell
 from backend.pricing.money import exact_arithmetic
@@ -92,7 +92,7 @@ async def issue(
         for number, line in enumerate(one.of.lines, start=1)
     ]
     await connection.execute(insert(invoice_lines), lines)
-    own = await _pay_at_once(connection, rows, now)
+    own = await _pay_at_once(connection, wanted, rows, now)
     paid = {row["id"]: sum((one["amount"] for one in own[row["id"]]), Decimal(0)) for row in rows}
     settled = {row["id"]: Balance(row["total"], paid[row["id"]]).settled for row in rows}
     await connection.execute(
@@ -122,7 +122,10 @@ async def issue(
 
 
 async def _pay_at_once(
-    connection: AsyncConnection, rows: Sequence[dict[str, Any]], now: datetime
+    connection: AsyncConnection,
+    wanted: Sequence[ToIssue],
+    rows: Sequence[dict[str, Any]],
+    now: datetime,
 ) -> dict[str, list[dict[str, Any]]]:
     """Return the payments that Farebox itself makes on each invoice, by its id."""
     tenant_ids = [row["tenant_id"] for row in rows]
@@ -130,12 +133,12 @@ async def _pay_at_once(
     query = select(wallets.c.tenant_id).where(wallets.c.tenant_id.in_(tenant_ids))
     with_wallet = set(await connection.scalars(query))
     made: dict[str, list[dict[str, Any]]] = {}
-    for row in rows:
+    for one, row in zip(wanted, rows, strict=True):
         own = made.setdefault(row["id"], [])
         left = row["total"]
         if left > 0 and row["tenant_id"] in with_wallet:
             credit = await pay_from_credit(
-                connection, row["tenant_id"], row["id"], left, row["currency"], now
+                connection, one.of.tenant, row["id"], left, one.of.period, now
             )
             if credit:
                 own.append(payment_row(row, credit, CREDIT, row["number"], now))

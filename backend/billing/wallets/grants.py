@@ -1,4 +1,4 @@
-"""Credit that an operator gives or sells, takes back, or applies to a bill."""
+"""Credit that an operator gives or sells, or takes back; and what calls took of it."""
 
 from __future__ import annotations
 
@@ -14,11 +14,9 @@ from backend.billing.wallets.recurring import current_wallet
 from backend.billing.wallets.top_ups import look_at_balance
 from backend.errors import Conflict, InvalidInput
 from backend.ids import new_id
-from backend.pricing.credits import Account, Grant, GrantKind
-from backend.pricing.money import whole_minor_units
+from backend.pricing.credits import Grant, GrantKind
 from backend.pricing.periods import BillingPeriod
 from backend.storage.tables import credit_reservations as calls
-from backend.storage.tables import ledger_entries
 from backend_client.types.problems import FieldError
 from backend_client.types.wallets import CreditGrant, CreditGrantCreate
 
@@ -76,44 +74,6 @@ async def refund_grant(
         await locked.append(locked.wallet.refund(grant_id, locked.at))
     await look_at_balance(locked)
     return await find_grant(connection, tenant_id, grant_id)
-
-
-async def apply_to_bill(
-    connection: AsyncConnection, tenant_id: str, cause: str, amount: Decimal, now: datetime
-) -> Decimal:
-    """Pay up to ``amount`` of a bill from credit that is for every model; return what it paid.
-
-    ``cause`` is the bill's id: a second time with it pays nothing more and returns the same.
-    """
-    locked = await current_wallet(connection, tenant_id, now)
-    query = select(func.sum(ledger_entries.c.amount)).where(
-        ledger_entries.c.tenant_id == tenant_id,
-        ledger_entries.c.cause == cause,
-        ledger_entries.c.target == Account.USED.value,
-    )
-    paid: Decimal | None = await connection.scalar(query)
-    if paid is not None:
-        return paid
-    within = min(amount, locked.wallet.available(locked.at))
-    if within <= 0:
-        return Decimal(0)
-    await locked.append(locked.wallet.spend(cause, within, locked.at))
-    await look_at_balance(locked)
-    return within
-
-
-async def pay_from_credit(
-    connection: AsyncConnection,
-    tenant_id: str,
-    cause: str,
-    amount: Decimal,
-    currency: str,
-    now: datetime,
-) -> Decimal:
-    """Pay up to ``amount`` of a bill as ``apply_to_bill`` does, in whole minor units."""
-    locked = await current_wallet(connection, tenant_id, now)
-    within = min(amount, whole_minor_units(locked.wallet.available(locked.at), currency))
-    return await apply_to_bill(connection, tenant_id, cause, within, now) if within > 0 else within
 
 
 async def used_by_calls(

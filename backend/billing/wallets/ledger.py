@@ -142,6 +142,7 @@ class LockedWallet:
                 models=None if grant.models is None else sorted(grant.models),
                 starts_at=grant.starts_at,
                 expires_at=grant.expires_at,
+                in_arrears=grant.in_arrears,
                 amount=grant.amount,
                 available=grant.amount,
             )
@@ -201,4 +202,5 @@ def grant_from(row: RowMapping) -> Grant:
         row["expires_at"],
         row["priority"],
         None if row["models"] is None else frozenset(row["models"]),
+        row["in_arrears"],
     )

@@ -46,7 +46,9 @@ async def keep_wallets(database: Database, now: datetime) -> int:
         async with database.begin() as connection:
             due = union(
                 select(credit_grants.c.tenant_id).where(
-                    credit_grants.c.available > 0, credit_grants.c.expires_at <= now
+                    credit_grants.c.available > 0,
+                    credit_grants.c.expires_at <= now,
+                    credit_grants.c.in_arrears.is_(False),
                 ),
                 select(wallets.c.tenant_id).where(
                     or_(wallets.c.grants_until.is_(None), wallets.c.grants_until <= now)

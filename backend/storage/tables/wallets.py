@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from sqlalchemy import (
     BigInteger,
+    Boolean,
     CheckConstraint,
     Column,
     Date,
@@ -56,6 +57,8 @@ credit_grants = Table(
     Column("models", ARRAY(Text)),
     time_column("starts_at"),
     time_column("expires_at", nullable=True),
+    # It pays bills of the time in which it is usable, and expires when that was billed
+    Column("in_arrears", Boolean, nullable=False, server_default=text("false")),
     # Sums of the ledger's entries. That no account is below zero, and that all that was granted is
     # somewhere, the database itself holds.
     Column("amount", Numeric, nullable=False),

@@ -1,0 +1,116 @@
+"""Credit and bills: what of a bill the wallet pays, and what is left of a period's credit then."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime
+from decimal import Decimal
+
+from sqlalchemy import and_, func, or_, select
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from backend.billing.periods import period_at
+from backend.billing.wallets.ledger import LockedWallet
+from backend.billing.wallets.recurring import bring_for_bill, current_wallet
+from backend.billing.wallets.top_ups import look_at_balance
+from backend.pricing.credits import Account
+from backend.pricing.money import whole_minor_units
+from backend.pricing.periods import BillingPeriod
+from backend.storage.tables import credit_grants, ledger_entries, wallets
+from backend_client.types.accounts import Tenant
+
+
+async def pay_from_credit(
+    connection: AsyncConnection,
+    tenant: Tenant,
+    cause: str,
+    amount: Decimal,
+    period: BillingPeriod,
+    now: datetime,
+) -> Decimal:
+    """Pay up to ``amount`` of a period's bill from credit for every model; return what it paid.
+
+    It pays whole minor units. ``cause`` is the bill's id: a second time with it pays nothing more
+    and returns the same.
+    """
+    locked = await current_wallet(connection, tenant.id, now)
+    query = select(func.sum(ledger_entries.c.amount)).where(
+        ledger_entries.c.tenant_id == tenant.id,
+        ledger_entries.c.cause == cause,
+        ledger_entries.c.target == Account.USED.value,
+    )
+    paid: Decimal | None = await connection.scalar(query)
+    if paid is not None:
+        return paid
+    await bring_for_bill(locked, tenant, period)
+    available = locked.wallet.available_for_bill(period, locked.at)
+    within = min(amount, whole_minor_units(available, tenant.currency))
+    if within <= 0:
+        return Decimal(0)
+    await locked.append(locked.wallet.pay_bill(cause, within, period, locked.at))
+    await look_at_balance(locked)
+    return within
+
+
+async def close_credit(
+    connection: AsyncConnection, closed: Sequence[tuple[Tenant, BillingPeriod]], now: datetime
+) -> None:
+    """Take away what is left of the credit of periods that were billed just now.
+
+    Plans carry their part of it into the period that follows. One period a tenant.
+    """
+    due = await _with_credit_in_arrears(connection, closed)
+    for tenant, period in closed:
+        if tenant.id in due:
+            locked = await current_wallet(connection, tenant.id, now)
+            await bring_for_bill(locked, tenant, period)
+            await _close(locked, tenant, period)
+
+
+async def _close(locked: LockedWallet, tenant: Tenant, period: BillingPeriod) -> None:
+    entries = locked.wallet.close(period.end, locked.at)
+    await locked.append(entries)
+    if entries:
+        following = await period_at(locked.connection, tenant, period.end)
+        await bring_for_bill(locked, tenant, following)
+        await look_at_balance(locked)
+
+
+async def _with_credit_in_arrears(
+    connection: AsyncConnection, closed: Sequence[tuple[Tenant, BillingPeriod]]
+) -> set[str]:
+    """Return the tenants whose wallets hold such credit, or were not looked at in the period."""
+    ends = {tenant.id: period.end for tenant, period in closed}
+    query = (
+        select(
+            wallets.c.tenant_id,
+            wallets.c.grants_until,
+            func.min(credit_grants.c.expires_at).label("first_end"),
+        )
+        .outerjoin(
+            credit_grants,
+            and_(
+                credit_grants.c.tenant_id == wallets.c.tenant_id,
+                credit_grants.c.in_arrears,
+                credit_grants.c.available > 0,
+            ),
+        )
+        .where(
+            wallets.c.tenant_id.in_(list(ends)),
+            or_(
+                credit_grants.c.expires_at.is_not(None),
+                wallets.c.grants_until.is_(None),
+                wallets.c.grants_until <= max(ends.values()),
+            ),
+        )
+        .group_by(wallets.c.tenant_id)
+    )
+    return {
+        row.tenant_id
+        for row in await connection.execute(query)
+        if any(
+            until is not None and until <= ends[row.tenant_id]
+            for until in (row.first_end, row.grants_until)
+        )
+        or row.grants_until is None
+    }

@@ -1,0 +1,288 @@
+"""What a plan that is billed after use brings as credit pays the bill of its own period."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import UTC, datetime, timedelta
+from decimal import Decimal
+
+import pytest
+
+from backend.billing.catalog import apply_catalog
+from backend.billing.invoices.finalising import bill_progress
+from backend.billing.invoices.parties import set_terms
+from backend.billing.simulate import simulate
+from backend.billing.subscriptions import cancel, change_plan, pause
+from backend.billing.wallets.grants import add_grant
+from backend.billing.wallets.reading import list_grants, wallet_balance
+from backend.billing.wallets.worker import keep_wallets
+from backend.settings import Settings
+from backend.storage.database import Database
+from backend_client.types.accounts import Tenant
+from backend_client.types.invoices import BillingTerms
+from backend_client.types.plans import SubscriptionCancel, SubscriptionChange, SubscriptionPause
+from backend_client.types.simulate import SimulationRequest
+from backend_client.types.wallets import CreditGrant, CreditGrantCreate
+from tests.billing.conftest import catalog_with
+from tests.invoices.conftest import (
+    APRIL,
+    GRACE,
+    MARCH,
+    MAY,
+    count,
+    invoices_of,
+    run_invoices,
+    subscribed,
+    used,
+)
+
+pytestmark = pytest.mark.engine
+
+JUNE = datetime(2026, 6, 1, tzinfo=UTC)
+DAY = timedelta(days=1)
+M = 1_000_000
+
+INPUT = {
+    "id": "input",
+    "name": "Input",
+    "kind": "per_unit",
+    "meters": ["input_tokens"],
+    "price": "1",
+}
+MONTHLY = {"id": "monthly", "name": "Monthly", "amount": "10", "rollover_cap": "4"}
+FEE = {"id": "fee", "name": "Fee", "kind": "flat", "cadence": "year", "price": "365"}
+PLANS = [
+    {"id": "free", "name": "Free"},
+    {"id": "metered", "name": "Metered", "charges": [INPUT], "grants": [MONTHLY]},
+    {"id": "yearly", "name": "Yearly", "charges": [FEE, INPUT], "grants": [MONTHLY]},
+    {
+        "id": "prepaid",
+        "name": "Prepaid",
+        "prepaid": True,
+        "charges": [INPUT],
+        "grants": [MONTHLY | {"amount": "7"}],
+    },
+    {
+        "id": "welcoming",
+        "name": "Welcoming",
+        "charges": [INPUT],
+        "grants": [
+            {
+                "id": "hello",
+                "name": "Hello",
+                "amount": "5",
+                "recurs": False,
+                "expires_after_days": 20,
+            }
+        ],
+    },
+]
+
+
+@pytest.fixture
+async def sold(database: Database) -> None:
+    async with database.begin() as connection:
+        await apply_catalog(connection, catalog_with(plans=PLANS))
+
+
+async def use(database: Database, tenant: Tenant, **dollars: int) -> None:
+    """Use so many dollars' worth in each month, by its name."""
+    months = {"march": MARCH, "april": APRIL, "may": MAY}
+    await count(
+        database,
+        [used(tenant, months[name] + 9 * DAY, worth * M) for name, worth in dollars.items()],
+    )
+
+
+async def by_credit(database: Database, tenant: Tenant) -> list[tuple[str, str]]:
+    """Each invoice's total, and what is paid of it, which here is by credit alone."""
+    return [
+        (f"{row['total']:.2f}", f"{row['paid']:.2f}") for row in await invoices_of(database, tenant)
+    ]
+
+
+async def grants_of(database: Database, tenant: Tenant) -> Mapping[str, CreditGrant]:
+    async with database.begin() as connection:
+        page = await list_grants(connection, tenant.id, cursor=None, limit=100)
+    return {one.id: one for one in page.items}
+
+
+@pytest.mark.parametrize("looked_at", [True, False])
+async def test_each_months_credit_pays_that_months_bill(
+    database: Database, settings: Settings, sold: None, looked_at: bool
+) -> None:
+    """From the first month to the last, whether or not the worker looked at the wallet."""
+    tenant = await subscribed(database, "metered")
+    await use(database, tenant, march=30, april=8)
+    if looked_at:
+        await keep_wallets(database, MARCH + DAY)
+    await run_invoices(database, settings, APRIL + GRACE)
+    if looked_at:
+        await keep_wallets(database, APRIL + 2 * DAY)
+    async with database.begin() as connection:
+        wanted = SubscriptionCancel(when="period_end")
+        await cancel(connection, tenant.id, wanted, APRIL + 20 * DAY)
+    await run_invoices(database, settings, MAY + GRACE)
+    await run_invoices(database, settings, JUNE + GRACE)
+    assert await by_credit(database, tenant) == [("30.00", "10.00"), ("8.00", "8.00")]
+    found = await grants_of(database, tenant)
+    assert sorted(found) == [
+        "metered.monthly:2026-03-01T00:00Z",
+        "metered.monthly:2026-04-01T00:00Z",
+    ]
+    assert sum(one.expired for one in found.values()) == 2
+
+
+async def test_a_bill_made_late_is_paid_by_the_credit_of_its_period(
+    database: Database, settings: Settings, sold: None
+) -> None:
+    tenant = await subscribed(database, "metered")
+    await use(database, tenant, march=13, april=3)
+    for at in (MARCH + DAY, APRIL + DAY, MAY + DAY):
+        await keep_wallets(database, at)
+        await keep_wallets(database, at)
+    async with database.begin() as connection:
+        balance = await wallet_balance(connection, tenant, MAY + 2 * DAY)
+    # What waits for its bill is no longer to be spent, and not gone
+    assert (balance.spendable, balance.available, balance.expired) == (10, 30, 0)
+    await run_invoices(database, settings, MAY + 9 * DAY)
+    assert await by_credit(database, tenant) == [("13.00", "10.00"), ("3.00", "3.00")]
+    found = await grants_of(database, tenant)
+    assert found["metered.monthly:2026-04-01T00:00Z"].expired == 7
+    assert found["metered.monthly:2026-05-01T00:00Z:carried"].amount == 4
+
+
+async def test_what_is_left_is_carried_on_once_and_no_further_than_its_cap(
+    database: Database, settings: Settings, sold: None
+) -> None:
+    tenant = await subscribed(database, "metered")
+    await use(database, tenant, march=7, april=12, may=30)
+    for at in (APRIL, MAY, JUNE):
+        await keep_wallets(database, at + timedelta(hours=1))
+        for _ in range(2):
+            await run_invoices(database, settings, at + GRACE)
+            await keep_wallets(database, at + GRACE)
+    # 3 left of March's; of April's 13 one is left; all of May's 11 are used
+    assert await by_credit(database, tenant) == [
+        ("7.00", "7.00"),
+        ("12.00", "12.00"),
+        ("30.00", "11.00"),
+    ]
+    async with database.begin() as connection:
+        asked = SimulationRequest(past_periods=3, plans=["metered"])
+        (told,) = (await simulate(connection, tenant, asked, JUNE + GRACE)).plans
+    assert (told.credit.amount, told.to_pay.amount) == (30, 19)
+    carried = {
+        name: one.amount
+        for name, one in (await grants_of(database, tenant)).items()
+        if name.endswith(":carried")
+    }
+    assert carried == {
+        "metered.monthly:2026-04-01T00:00Z:carried": 3,
+        "metered.monthly:2026-05-01T00:00Z:carried": 1,
+    }
+
+
+async def test_a_month_without_a_bill_carries_its_credit_on_too(
+    database: Database, settings: Settings, sold: None
+) -> None:
+    tenant = await subscribed(database, "metered")
+    await run_invoices(database, settings, APRIL + GRACE)
+    assert await invoices_of(database, tenant) == []
+    carried = (await grants_of(database, tenant))["metered.monthly:2026-04-01T00:00Z:carried"]
+    assert (carried.amount, carried.in_arrears) == (4, True)
+
+
+async def test_a_tenant_that_comes_back_has_what_was_carried(
+    database: Database, settings: Settings, sold: None
+) -> None:
+    tenant = await subscribed(database, "metered")
+    async with database.begin() as connection:
+        wanted = SubscriptionPause(until=APRIL + 10 * DAY)
+        await pause(connection, tenant.id, wanted, MARCH + 30 * DAY)
+    await run_invoices(database, settings, APRIL + GRACE)
+    await keep_wallets(database, APRIL + GRACE)
+    assert "metered.monthly:2026-04-01T00:00Z" not in await grants_of(database, tenant)
+    await keep_wallets(database, APRIL + 11 * DAY)
+    found = await grants_of(database, tenant)
+    assert found["metered.monthly:2026-04-01T00:00Z"].amount == 10
+    assert found["metered.monthly:2026-04-01T00:00Z:carried"].amount == 4
+
+
+async def test_a_yearly_plan_brings_its_credit_every_month(
+    database: Database, settings: Settings, sold: None
+) -> None:
+    tenant = await subscribed(database, "yearly")
+    await use(database, tenant, march=1, april=50, may=50)
+    for at in (APRIL, MAY, JUNE):
+        await run_invoices(database, settings, at + GRACE)
+    assert await by_credit(database, tenant) == [
+        ("366.00", "10.00"),
+        ("50.00", "10.00"),
+        ("50.00", "10.00"),
+    ]
+
+
+async def test_a_bill_in_part_takes_the_running_periods_credit_once(
+    database: Database, settings: Settings, sold: None
+) -> None:
+    tenant = await subscribed(database, "metered")
+    async with database.begin() as connection:
+        terms = BillingTerms(progressive_threshold=Decimal(6))
+        await set_terms(connection, tenant.id, terms)
+    await use(database, tenant, march=6)
+    async with database.begin() as connection:
+        assert await bill_progress(connection, settings, tenant.id, MARCH + 12 * DAY)
+    await count(database, [used(tenant, MARCH + 20 * DAY, 5 * M)])
+    await run_invoices(database, settings, APRIL + GRACE)
+    assert await by_credit(database, tenant) == [("6.00", "6.00"), ("5.00", "4.00")]
+
+
+async def test_given_credit_pays_bills_until_it_ends_as_before(
+    database: Database, settings: Settings, sold: None
+) -> None:
+    """Credit that the operator gives in April pays the bill of March: that is what it is for."""
+    tenant = await subscribed(database, "metered")
+    await use(database, tenant, march=30)
+    async with database.begin() as connection:
+        wanted = CreditGrantCreate.model_validate(
+            {"name": "Sorry", "kind": "promotional", "amount": "5", "expires_at": APRIL + 20 * DAY}
+        )
+        await add_grant(connection, tenant.id, wanted, APRIL + timedelta(hours=1))
+    await run_invoices(database, settings, APRIL + GRACE)
+    assert await by_credit(database, tenant) == [("30.00", "15.00")]
+
+
+async def test_welcome_credit_pays_for_the_days_in_which_it_was_good(
+    database: Database, settings: Settings, sold: None
+) -> None:
+    tenant = await subscribed(database, "welcoming")
+    await keep_wallets(database, MARCH + DAY)
+    await use(database, tenant, march=3, april=3)
+    for at in (APRIL, MAY):
+        await keep_wallets(database, at)
+        await run_invoices(database, settings, at + GRACE)
+    assert await by_credit(database, tenant) == [("3.00", "3.00"), ("3.00", "0.00")]
+    (hello,) = (await grants_of(database, tenant)).values()
+    assert (hello.used, hello.expired) == (3, 2)
+
+
+async def test_a_change_to_a_prepaid_plan_takes_along_what_is_left(
+    database: Database, settings: Settings, sold: None
+) -> None:
+    """Each plan's credit is its own: what the one leaves is not carried into the other's."""
+    tenant = await subscribed(database, "metered")
+    await use(database, tenant, march=2)
+    async with database.begin() as connection:
+        wanted = SubscriptionChange(plan="prepaid", at=APRIL)
+        await change_plan(connection, tenant.id, wanted, MARCH + 20 * DAY)
+    for at in (APRIL, MAY):
+        await keep_wallets(database, at + timedelta(hours=1))
+        await run_invoices(database, settings, at + GRACE)
+    assert await by_credit(database, tenant) == [("2.00", "2.00")]
+    found = await grants_of(database, tenant)
+    assert {name: (one.amount, one.in_arrears) for name, one in found.items()} == {
+        "metered.monthly:2026-03-01T00:00Z": (10, True),
+        "prepaid.monthly:2026-04-01T00:00Z": (7, False),
+        "prepaid.monthly:2026-05-01T00:00Z": (11, False),
+    }
