@@ -15,13 +15,22 @@ def field(
 ) -> rx.Component:
     """A control under its label. A ``problem`` is read out as soon as it is there.
 
-    The control names ``{html_for}-problem`` as what describes it.
+    The control names ``{html_for}-problem`` as what describes it; ``{html_for}-note`` is the note.
     """
     named = {"html_for": html_for} if html_for else {}
     return rx.box(
         rx.el.label(rx.text(label, size="2", weight="medium", margin_bottom="4px"), **named),
         control,
-        rx.cond(note != "", rx.text(note, size="1", color_scheme="gray", margin_top="4px")),
+        rx.cond(
+            note != "",
+            rx.text(
+                note,
+                size="1",
+                color_scheme="gray",
+                margin_top="4px",
+                **({"id": f"{html_for}-note"} if html_for else {}),
+            ),
+        ),
         rx.box(
             rx.cond(problem != "", rx.text(problem, size="1", color_scheme="red")),
             id=f"{html_for}-problem",
@@ -32,6 +41,56 @@ def field(
         else rx.fragment(),
         min_width="0",
     )
+
+
+def written(
+    label: str,
+    name: str,
+    *inside: rx.Component,
+    of: str,
+    problem: rx.Var[str] | str = "",
+    note: str = "",
+    value: rx.Var[str] | None = None,
+    anew: rx.Var[int] | None = None,
+    **props: object,
+) -> rx.Component:
+    """A line to write in. ``of`` is what the ids of its form begin with.
+
+    ``value`` stands in it first, and again whenever ``anew`` has changed. The ``props`` are the
+    input's.
+    """
+    called = f"{of}-{name}"
+    if value is not None:
+        props["default_value"] = value
+    if anew is not None:
+        props["key"] = f"{name}-" + anew.to(str)
+    return field(
+        label,
+        rx.input(
+            *inside,
+            **{
+                "name": name,
+                "id": called,
+                "max_length": 200,
+                "auto_complete": False,
+                "aria_describedby": described_by(called, note),
+                **props,
+            },
+        ),
+        html_for=called,
+        problem=problem,
+        note=note,
+    )
+
+
+def described_by(called: str, note: str = "") -> str:
+    """The ids of what says more of a control than its label."""
+    return f"{called}-note {called}-problem" if note else f"{called}-problem"
+
+
+def ticked(label: rx.Var[str] | str, box: rx.Component) -> rx.Component:
+    """A switch or a tick box with what it means beside it."""
+    return rx.text(rx.flex(box, label, spacing="2", align="center"), as_="label", size="2")
 
 
 def choice(

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import reflex as rx
 
+from portal.components.billing_details import billing_button, billing_dialog, billing_done
 from portal.components.blocks import card, empty, failed, figure, loading_rows, stale
 from portal.components.plain import plain_link
 from portal.components.shell import shell
 from portal.invoice_rows import InvoiceLineRow, InvoiceRow, SumRow
+from portal.state.billing import Billing
 from portal.state.invoices import Invoices
 
-ROUTE, TITLE, ON_LOAD = "/invoices", "Invoices", (Invoices.load,)
+ROUTE, TITLE, ON_LOAD = "/invoices", "Invoices", (Billing.arrive, Invoices.load)
 
 
 def page() -> rx.Component:
@@ -19,6 +21,7 @@ def page() -> rx.Component:
         ROUTE,
         TITLE,
         stale(Invoices.problem, Invoices.phase),
+        billing_done(),
         rx.match(
             Invoices.phase,
             ("loading", card(loading_rows())),
@@ -29,7 +32,9 @@ def page() -> rx.Component:
                 rx.cond(Invoices.invoices.length() > 0, _list(), _none()),
             ),
         ),
+        billing_dialog(),
         lead="What each period was billed at, line by line, and what is still to pay.",
+        actions=rx.cond(Invoices.sees_spend & (Invoices.phase == "ready"), billing_button()),
     )
 
 
