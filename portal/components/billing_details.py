@@ -15,7 +15,7 @@ from portal.components.blocks import (
     refused,
 )
 from portal.components.dialogs import dialog, dialog_buttons
-from portal.components.fields import described_by, field, ticked, written
+from portal.components.fields import listed, ticked, written
 from portal.state.billing import Billing
 
 _FORM = "billing"
@@ -69,7 +69,13 @@ def _form() -> rx.Component:
     return rx.form(
         rx.flex(
             _line("name", "Name", Billing.written.name, placeholder=Billing.tenant),
-            _address(),
+            _line(
+                "address",
+                "Address",
+                Billing.written.address,
+                note="As on an envelope, without the name and the country.",
+                lines=3,
+            ),
             _line(
                 "email",
                 "E-mail",
@@ -115,59 +121,25 @@ def _form() -> rx.Component:
 def _line(
     name: str, label: str, value: rx.Var[str], *, note: str = "", **props: object
 ) -> rx.Component:
-    problem = Billing.problems[name]
     return written(
         label,
         name,
         of=_FORM,
-        problem=problem,
+        problem=Billing.problems[name],
         note=note,
         value=value,
-        aria_invalid=problem != "",
         spell_check=False,
         **props,
     )
 
 
-def _address() -> rx.Component:
-    called, note = f"{_FORM}-address", "As on an envelope, without the name and the country."
-    problem = Billing.problems["address"]
-    return field(
-        "Address",
-        rx.text_area(
-            name="address",
-            id=called,
-            default_value=Billing.written.address,
-            rows="3",
-            spell_check=False,
-            aria_invalid=problem != "",
-            aria_describedby=described_by(called, note),
-        ),
-        html_for=called,
-        problem=problem,
-        note=note,
-    )
-
-
 def _country() -> rx.Component:
-    called, problem = f"{_FORM}-country", Billing.problems["country"]
-    return field(
+    return listed(
         "Country",
-        rx.select.root(
-            rx.select.trigger(
-                id=called,
-                width="100%",
-                aria_invalid=problem != "",
-                aria_describedby=described_by(called),
-            ),
-            rx.select.content(
-                rx.foreach(_COUNTRIES, lambda one: rx.select.item(one[1], value=one[0])),
-                position="popper",
-                max_height="18rem",
-            ),
-            name="country",
-            default_value=Billing.written.country,
-        ),
-        html_for=called,
-        problem=problem,
+        "country",
+        Billing.written.country,
+        rx.foreach(_COUNTRIES, lambda one: rx.select.item(one[1], value=one[0])),
+        of=_FORM,
+        problem=Billing.problems["country"],
+        long=True,
     )

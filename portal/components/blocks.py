@@ -122,6 +122,11 @@ def empty(
     )
 
 
+def button_link(text: str, href: rx.Var[str] | str) -> rx.Component:
+    """A way to another page that looks like a button."""
+    return rx.button(rx.link(text, href=href, underline="none"), as_child=True, variant="soft")
+
+
 def code(text: rx.Var[str] | str, *, label: str) -> rx.Component:
     """Code with a button that copies it. Scrolls by keyboard too."""
     return rx.box(

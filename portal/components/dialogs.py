@@ -40,3 +40,24 @@ def dialog_buttons(*doing: rx.Component, leave: str = "Cancel") -> rx.Component:
         wrap="wrap",
         margin_top="var(--space-5)",
     )
+
+
+def asked_first(
+    trigger: rx.Component, question: rx.Var[str] | str, about: str, doing: rx.Component
+) -> rx.Component:
+    """What ``trigger`` begins is done after a second press only: it can't be undone."""
+    return rx.alert_dialog.root(
+        rx.alert_dialog.trigger(trigger),
+        rx.alert_dialog.content(
+            rx.alert_dialog.title(question),
+            rx.alert_dialog.description(about),
+            rx.flex(
+                rx.alert_dialog.cancel(rx.button("Keep it", variant="soft", color_scheme="gray")),
+                rx.alert_dialog.action(doing),
+                spacing="3",
+                justify="end",
+                margin_top="var(--space-5)",
+            ),
+            max_width="28rem",
+        ),
+    )

@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import reflex as rx
 
-from portal.components.blocks import card, empty, failed, figure, loading_rows, stale
+from portal.components.blocks import card, done, empty, failed, figure, loading_rows, stale
 from portal.components.credit_dialogs import credit_dialogs
 from portal.components.credit_rule import credit_rule
 from portal.components.credit_tables import grants, ledger, top_ups, waiting
 from portal.components.customer import customer_picker
-from portal.components.focus import focus_here
 from portal.components.shell import shell
 from portal.state.credit import Credit
 
@@ -67,18 +66,7 @@ def _buy() -> rx.Component:
 def _said() -> rx.Component:
     """What was just done, and whether little is left."""
     return rx.fragment(
-        rx.cond(
-            Credit.done != "",
-            focus_here(
-                rx.callout.root(
-                    rx.callout.icon(rx.icon("circle-check", size=16)),
-                    rx.callout.text(Credit.done),
-                    color_scheme="green",
-                    size="1",
-                ),
-                label="What was done",
-            ),
-        ),
+        done(Credit.done),
         rx.box(
             rx.cond(
                 Credit.low != "",

@@ -34,7 +34,11 @@ FOUND = 10
 """Events that one search shows; a source and an id name one alone."""
 PAGE = 20
 _NO_PROBLEMS = dict.fromkeys(
-    ("source", "application", "model", "key", "reason", "text", "quantities", "labels", "form"), ""
+    (
+        *("source", "application", "model", "key", "reason"),
+        *("text", "quantities", "labels", "form", "confirm"),
+    ),
+    "",
 )
 
 
