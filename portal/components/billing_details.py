@@ -31,7 +31,7 @@ def billing_button() -> rx.Component:
 
 def billing_done() -> rx.Component:
     """That the details were kept."""
-    return done(Billing.done, margin_bottom="var(--space-4)")
+    return done(Billing.done, margin_bottom="var(--space-5)")
 
 
 def billing_dialog() -> rx.Component:
@@ -42,7 +42,7 @@ def billing_dialog() -> rx.Component:
             rx.cond(
                 Billing.plans_change,
                 "Printed on your invoices from now on; those already sent stay as they are.",
-                "Printed on your invoices. An owner, an admin or who has the role billing can "
+                "Printed on your invoices. Owners, admins and members with the role billing can "
                 "change them.",
             )
         ),

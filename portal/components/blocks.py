@@ -130,7 +130,14 @@ def button_link(text: str, href: rx.Var[str] | str) -> rx.Component:
 def code(text: rx.Var[str] | str, *, label: str) -> rx.Component:
     """Code with a button that copies it. Scrolls by keyboard too."""
     return rx.box(
-        rx.el.pre(text, class_name="fb-code", tab_index=0, aria_label=label),
+        rx.el.pre(
+            text,
+            class_name="fb-code",
+            tab_index=0,
+            aria_label=label,
+            # The end of a line shows beside the button, not under it
+            style={"paddingRight": "5rem"},
+        ),
         rx.box(
             copy_button(text=text, variant="soft", size="1", color="gray"),
             position="absolute",
@@ -147,19 +154,22 @@ def dialog_lead(*text: rx.Var[str] | str) -> rx.Component:
 
 
 def done(what: rx.Var[str], **props: object) -> rx.Component:
-    """What was just done, in the place of what did it: it takes the focus."""
-    return rx.cond(
-        what != "",
-        focus_here(
-            rx.callout.root(
-                rx.callout.icon(rx.icon("circle-check", size=16)),
-                rx.callout.text(what),
-                color_scheme="green",
-                size="1",
-                **props,
+    """What was just done, read out; it takes the focus where what was pressed is gone."""
+    return rx.box(
+        rx.cond(
+            what != "",
+            focus_here(
+                rx.callout.root(
+                    rx.callout.icon(rx.icon("circle-check", size=16)),
+                    rx.callout.text(what),
+                    color_scheme="green",
+                    size="1",
+                    **props,
+                ),
+                label="What was done",
             ),
-            label="What was done",
         ),
+        role="status",
     )
 
 

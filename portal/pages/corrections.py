@@ -78,8 +78,8 @@ def _find() -> rx.Component:
             role="search",
             aria_label="Find an event",
         ),
+        done(Corrections.done, margin_top="var(--space-4)"),
         rx.box(
-            done(Corrections.done, margin_top="var(--space-4)"),
             rx.cond(
                 Corrections.nothing_found,
                 rx.text(

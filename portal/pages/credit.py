@@ -21,11 +21,12 @@ def page() -> rx.Component:
         ROUTE,
         TITLE,
         stale(Credit.problem, Credit.phase),
+        done(Credit.done, margin_bottom="var(--space-5)"),
         rx.cond(
             Credit.phase == "failed",
             failed(Credit.problem, Credit.watch),
             rx.flex(
-                _said(),
+                _low(),
                 _figures(),
                 rx.cond(Credit.operates & (Credit.waiting.length() > 0), waiting()),
                 rx.cond(
@@ -63,24 +64,21 @@ def _buy() -> rx.Component:
     return rx.button(rx.icon("plus", size=16), "Buy credit", on_click=Credit.open_buying)
 
 
-def _said() -> rx.Component:
-    """What was just done, and whether little is left."""
-    return rx.fragment(
-        done(Credit.done),
-        rx.box(
-            rx.cond(
-                Credit.low != "",
-                rx.callout.root(
-                    rx.callout.icon(rx.icon("triangle-alert", size=16)),
-                    rx.callout.text(Credit.low),
-                    color_scheme="orange",
-                    size="1",
-                ),
+def _low() -> rx.Component:
+    """Whether little is left."""
+    return rx.box(
+        rx.cond(
+            Credit.low != "",
+            rx.callout.root(
+                rx.callout.icon(rx.icon("triangle-alert", size=16)),
+                rx.callout.text(Credit.low),
+                color_scheme="orange",
+                size="1",
             ),
-            role="status",
-            id="low-balance",
-            display=rx.cond(Credit.low != "", "block", "none"),
         ),
+        role="status",
+        id="low-balance",
+        display=rx.cond(Credit.low != "", "block", "none"),
     )
 
 

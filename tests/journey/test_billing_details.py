@@ -68,6 +68,9 @@ async def test_the_details_are_changed_and_stay(page: Page, farebox: Farebox) ->
     await expect(dialog).to_be_hidden()
     done = page.get_by_role("region", name="What was done")
     await expect(done).to_contain_text("The billing details were kept")
+    # The focus goes back to what opened the dialog, so it has to be read out
+    await expect(page.get_by_role("button", name="Billing details")).to_be_focused()
+    await expect(page.get_by_role("status").filter(has=done)).to_have_count(1)
     async with person_at(farebox) as person:
         kept = await person.billing_details()
     assert kept == BillingDetails(
@@ -109,7 +112,7 @@ async def test_who_may_not_change_them_reads_them(
         await visit(page, "Invoices")
         dialog = await open_details(page)
         await expect(dialog.locator("#billing-facts")).to_contain_text("Germany (DE)")
-        await expect(dialog).to_contain_text("An owner, an admin")
+        await expect(dialog).to_contain_text("Owners, admins and members")
         await expect(dialog.get_by_role("textbox")).to_have_count(0)
         await expect(dialog.get_by_role("button")).to_have_text(["Close"])
         await dialog.get_by_role("button", name="Close").click()
