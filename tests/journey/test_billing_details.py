@@ -13,6 +13,7 @@ from backend_client.types.invoices import BillingDetails
 from tests.journey.conftest import Farebox, person_at, sign_in
 from tests.journey.steps import visit
 from tests.journey.test_roles import acting_as
+from tests.waiting import until
 
 pytestmark = pytest.mark.browser
 
@@ -117,3 +118,26 @@ async def test_who_may_not_change_them_reads_them(
         await expect(dialog.get_by_role("button")).to_have_text(["Close"])
         await dialog.get_by_role("button", name="Close").click()
         await expect(dialog).to_be_hidden()
+
+
+async def test_a_form_that_was_open_before_the_role_changed_is_refused(
+    page: Page, context: BrowserContext, farebox: Farebox
+) -> None:
+    await visit(page, "Invoices")
+    dialog = await open_details(page)
+    await dialog.get_by_label("Name").fill("Of a developer")
+    async with acting_as(farebox, Role.DEVELOPER):
+        other = await context.new_page()
+
+        async def known() -> bool:
+            # The portal asks the API who a session is every few seconds
+            await other.goto("/")
+            switch = other.get_by_role("button", name="Switch organisation")
+            return "developer" in await switch.inner_text()
+
+        await until(known, seconds=20)
+        await dialog.get_by_role("button", name="Save").click()
+        refused = dialog.get_by_role("alert").filter(has_text="Your role here (developer)")
+        await expect(refused).to_be_visible()
+    async with person_at(farebox) as person:
+        assert await person.billing_details() == BillingDetails()
