@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from datetime import datetime, timedelta
 from decimal import Decimal
-from typing import Any, TypeVar
+from typing import Any
 from zoneinfo import ZoneInfo
-
-from pydantic import BaseModel, ValidationError
 
 from backend_client.types.wallets import (
     CreditGrantCreate,
@@ -16,9 +14,8 @@ from backend_client.types.wallets import (
     TopUpOutcome,
     WalletSettings,
 )
-from portal.form_problems import FormProblems, paths_of, text_of
+from portal.form_problems import checked, text_of
 
-Wanted = TypeVar("Wanted", bound=BaseModel)
 FIELDS = (
     *("amount", "threshold", "rule_amount", "daily_ceiling", "low_balance"),
     *("reference", "name", "models", "priority", "last_day", "form"),
@@ -38,7 +35,7 @@ def top_up_from(form: Mapping[str, Any]) -> TopUpCreate:
     """How much to buy; raises ``FormProblems``."""
     problems: dict[str, str] = {}
     values = {"amount": _amount(form, "amount", problems)}
-    return _checked(TopUpCreate, values, problems)
+    return checked(TopUpCreate, values, problems, by_field)
 
 
 def settings_from(form: Mapping[str, Any]) -> WalletSettings:
@@ -52,7 +49,7 @@ def settings_from(form: Mapping[str, Any]) -> WalletSettings:
             "daily_ceiling": _amount(form, "daily_ceiling", problems),
         }
     low = _amount(form, "low_balance", problems) if text_of(form, "low_balance") else None
-    return _checked(WalletSettings, {"top_up": rule, "low_balance": low}, problems)
+    return checked(WalletSettings, {"top_up": rule, "low_balance": low}, problems, by_field)
 
 
 def outcome_from(form: Mapping[str, Any]) -> TopUpOutcome:
@@ -62,7 +59,7 @@ def outcome_from(form: Mapping[str, Any]) -> TopUpOutcome:
     if not reference:
         problems["reference"] = "Say what the payment is called where it was made."
     values = {"state": text_of(form, "state"), "reference": reference}
-    return _checked(TopUpOutcome, values, problems)
+    return checked(TopUpOutcome, values, problems, by_field)
 
 
 def grant_from(form: Mapping[str, Any], time_zone: str) -> CreditGrantCreate:
@@ -79,7 +76,7 @@ def grant_from(form: Mapping[str, Any], time_zone: str) -> CreditGrantCreate:
         "priority": text_of(form, "priority") or 100,
         "models": models or None,
     }
-    return _checked(CreditGrantCreate, values, problems)
+    return checked(CreditGrantCreate, values, problems, by_field)
 
 
 def by_field(problems: list[tuple[str, str]]) -> dict[str, str]:
@@ -90,18 +87,6 @@ def by_field(problems: list[tuple[str, str]]) -> dict[str, str]:
         name = _OF_PATH.get(path, path.partition(".")[0])
         found.setdefault(name if name in FIELDS else "form", why)
     return found
-
-
-def _checked(
-    kind: Callable[..., Wanted], values: dict[str, Any], problems: dict[str, str]
-) -> Wanted:
-    try:
-        made = kind(**values)
-    except ValidationError as wrong:
-        raise FormProblems(by_field(paths_of(wrong)) | problems) from None
-    if problems:
-        raise FormProblems(problems)
-    return made
 
 
 def _amount(form: Mapping[str, Any], name: str, problems: dict[str, str]) -> Decimal | None:

@@ -9,6 +9,7 @@ from decimal import Decimal
 
 from backend_client.types.common import plain
 from backend_client.types.events import METERS, StoredEvent
+from portal.facts import FactRow
 from portal.formatting import count, meter_name, second
 
 STATES = {"counted": ("", "gray"), "amended": ("Amended", "blue"), "voided": ("Voided", "orange")}
@@ -29,14 +30,6 @@ class EventRow:
     state: str
     colour: str
     fresh: bool = False
-
-
-@dataclass(frozen=True)
-class FactRow:
-    """Something that is known of an event."""
-
-    name: str
-    value: str
 
 
 @dataclass(frozen=True)

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any
+from collections.abc import Callable, Mapping
+from typing import Any, TypeVar
 
-from pydantic import ValidationError
+from pydantic import BaseModel, ValidationError
 
-from backend_client import ApiError
+from backend_client import ApiError, ClientError, Unauthenticated
+
+Wanted = TypeVar("Wanted", bound=BaseModel)
+ByField = Callable[[list[tuple[str, str]]], dict[str, str]]
+"""Finds a form's fields for problems that name them by path, as ``paths_of`` has them."""
 
 
 class FormProblems(ValueError):
@@ -37,3 +41,38 @@ def paths_of(wrong: ValidationError | ApiError) -> list[tuple[str, str]]:
         )
         for one in wrong.errors()
     ]
+
+
+def checked(
+    kind: Callable[..., Wanted],
+    values: Mapping[str, Any],
+    problems: Mapping[str, str],
+    by_field: ByField,
+) -> Wanted:
+    """Make what a form asks for of its ``values``.
+
+    Raises:
+        FormProblems: there are ``problems`` already, which go before what is found here.
+    """
+    try:
+        made = kind(**values)
+    except ValidationError as wrong:
+        raise FormProblems({**by_field(paths_of(wrong)), **problems}) from None
+    if problems:
+        raise FormProblems(problems)
+    return made
+
+
+def told_at_fields(wrong: FormProblems | ClientError, by_field: ByField) -> dict[str, str]:
+    """Why something was not done, at the fields that it is about.
+
+    Raises:
+        Unauthenticated: the session has ended, which is no field's fault.
+    """
+    if isinstance(wrong, Unauthenticated):
+        raise wrong
+    if isinstance(wrong, FormProblems):
+        return wrong.by_field
+    if isinstance(wrong, ApiError):
+        return by_field(paths_of(wrong))
+    return {"form": str(wrong)}

@@ -7,7 +7,8 @@ import reflex as rx
 from portal.backfill import MOST_CHARACTERS, RefusedRow
 from portal.components.blocks import card
 from portal.components.changes import changes_preview
-from portal.components.fields import field
+from portal.components.fields import written
+from portal.components.tables import wide_table
 from portal.state.backfill import Backfill
 from portal.state.corrections import Corrections
 
@@ -24,22 +25,18 @@ def backfill_preview() -> rx.Component:
             margin_bottom="var(--space-4)",
         ),
         rx.form(
-            field(
+            written(
                 "Events",
-                rx.text_area(
-                    name="events",
-                    id="backfill-events",
-                    rows="6",
-                    max_length=MOST_CHARACTERS,
-                    spell_check=False,
-                    placeholder="A JSON array, or an event on each line",
-                    font_family="var(--code-font-family)",
-                    aria_describedby="backfill-events-problem",
-                ),
-                html_for="backfill-events",
+                "events",
+                of="backfill",
+                lines=6,
                 problem=Backfill.wrong,
                 note="As POST /v1/events takes them. They are of this customer unless a subject "
                 "says otherwise.",
+                max_length=MOST_CHARACTERS,
+                spell_check=False,
+                placeholder="A JSON array, or an event on each line",
+                font_family="var(--code-font-family)",
             ),
             rx.flex(
                 rx.button("Preview the backfill", type="submit", variant="soft"),
@@ -66,22 +63,11 @@ def _result() -> rx.Component:
 
 
 def _refused() -> rx.Component:
-    return rx.box(
-        rx.table.root(
-            rx.table.header(
-                rx.table.row(
-                    *[
-                        rx.table.column_header_cell(heading)
-                        for heading in ("Place", "Field", "What is wrong with it")
-                    ]
-                )
-            ),
-            rx.table.body(rx.foreach(Backfill.refused, _refused_row)),
-            size="1",
-            width="100%",
-            id="refused",
-        ),
-        class_name="fb-wide",
+    return wide_table(
+        "refused",
+        ("Place", "Field", "What is wrong with it"),
+        rx.foreach(Backfill.refused, _refused_row),
+        size="1",
     )
 
 

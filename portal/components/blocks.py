@@ -5,6 +5,8 @@ from __future__ import annotations
 import reflex as rx
 
 from portal.components.copy_button import copy_button
+from portal.components.focus import focus_here
+from portal.facts import FactRow
 
 
 def card(
@@ -120,10 +122,22 @@ def empty(
     )
 
 
+def button_link(text: str, href: rx.Var[str] | str) -> rx.Component:
+    """A way to another page that looks like a button."""
+    return rx.button(rx.link(text, href=href, underline="none"), as_child=True, variant="soft")
+
+
 def code(text: rx.Var[str] | str, *, label: str) -> rx.Component:
     """Code with a button that copies it. Scrolls by keyboard too."""
     return rx.box(
-        rx.el.pre(text, class_name="fb-code", tab_index=0, aria_label=label),
+        rx.el.pre(
+            text,
+            class_name="fb-code",
+            tab_index=0,
+            aria_label=label,
+            # The end of a line shows beside the button, not under it
+            style={"paddingRight": "5rem"},
+        ),
         rx.box(
             copy_button(text=text, variant="soft", size="1", color="gray"),
             position="absolute",
@@ -137,6 +151,59 @@ def code(text: rx.Var[str] | str, *, label: str) -> rx.Component:
 def dialog_lead(*text: rx.Var[str] | str) -> rx.Component:
     """What a dialog is for, under its title; read out when it opens."""
     return rx.dialog.description(*text, class_name="fb-dialog-lead")
+
+
+def done(what: rx.Var[str], **props: object) -> rx.Component:
+    """What was just done, read out; it takes the focus where what was pressed is gone."""
+    return rx.box(
+        rx.cond(
+            what != "",
+            focus_here(
+                rx.callout.root(
+                    rx.callout.icon(rx.icon("circle-check", size=16)),
+                    rx.callout.text(what),
+                    color_scheme="green",
+                    size="1",
+                    **props,
+                ),
+                label="What was done",
+            ),
+        ),
+        role="status",
+    )
+
+
+def refused(problem: rx.Var[str], *, called: str = "", **props: object) -> rx.Component:
+    """Why a form's whole was not done, read out as soon as it is there; ``called`` is its id."""
+    return rx.box(
+        rx.cond(
+            problem != "",
+            rx.callout.root(
+                rx.callout.icon(rx.icon("circle-alert", size=16)),
+                rx.callout.text(problem, white_space="pre-line"),
+                color_scheme="red",
+                size="1",
+                **props,
+            ),
+        ),
+        role="alert",
+        **({"id": called} if called else {}),
+    )
+
+
+def facts(rows: rx.Var[list[FactRow]], **props: object) -> rx.Component:
+    """What is known of something: names, and what they are."""
+    return rx.el.dl(
+        rx.foreach(
+            rows,
+            lambda fact: rx.fragment(
+                rx.el.dt(rx.text(fact.name, size="2", color_scheme="gray")),
+                rx.el.dd(rx.text(fact.value, size="2", class_name="fb-id")),
+            ),
+        ),
+        class_name="fb-facts",
+        **props,
+    )
 
 
 def loading_rows(number: int = 4) -> rx.Component:

@@ -5,6 +5,9 @@ from __future__ import annotations
 import reflex as rx
 
 from portal.change_rows import ChangeRow, PeriodRow
+from portal.components.tables import moment, table, wide_table
+
+_AMOUNTS = ("Costs now", "Would cost", "Difference")
 
 
 def changes_preview(
@@ -43,7 +46,13 @@ def changes_preview(
             periods.length() > 0,
             rx.box(
                 rx.heading("Billing periods", as_="h3", size="2", weight="medium"),
-                rx.box(_periods(periods), class_name="fb-wide"),
+                wide_table(
+                    "periods",
+                    ("Period", *_AMOUNTS),
+                    rx.foreach(periods, _period),
+                    numbers=_AMOUNTS,
+                    size="1",
+                ),
                 min_width="0",
             ),
         ),
@@ -54,29 +63,18 @@ def changes_preview(
 
 
 def _usage(changes: rx.Var[list[ChangeRow]]) -> rx.Component:
-    return rx.table.root(
-        rx.table.header(
-            rx.table.row(
-                rx.table.column_header_cell("Quarter hour"),
-                rx.table.column_header_cell("Model"),
-                rx.table.column_header_cell("Meter"),
-                rx.table.column_header_cell("Change", class_name="fb-number"),
-            )
-        ),
-        rx.table.body(rx.foreach(changes, _change)),
+    return table(
+        "changes",
+        ("Quarter hour", "Model", "Meter", "Change"),
+        rx.foreach(changes, _change),
+        numbers=("Change",),
         size="1",
-        width="100%",
-        id="changes",
     )
 
 
 def _change(one: rx.Var[ChangeRow]) -> rx.Component:
     return rx.table.row(
-        rx.table.cell(
-            rx.text(one.time, size="2"),
-            rx.text(one.day, size="1", color_scheme="gray"),
-            white_space="nowrap",
-        ),
+        moment(one.time, one.day),
         rx.table.row_header_cell(
             rx.text(one.what, size="2"),
             rx.text(one.about, size="1", color_scheme="gray", class_name="fb-id"),
@@ -84,24 +82,6 @@ def _change(one: rx.Var[ChangeRow]) -> rx.Component:
         rx.table.cell(one.meter),
         rx.table.cell(rx.text(one.quantity, size="2", weight="medium"), class_name="fb-number"),
         vertical_align="middle",
-    )
-
-
-def _periods(periods: rx.Var[list[PeriodRow]]) -> rx.Component:
-    return rx.table.root(
-        rx.table.header(
-            rx.table.row(
-                rx.table.column_header_cell("Period"),
-                *[
-                    rx.table.column_header_cell(heading, class_name="fb-number")
-                    for heading in ("Costs now", "Would cost", "Difference")
-                ],
-            )
-        ),
-        rx.table.body(rx.foreach(periods, _period)),
-        size="1",
-        width="100%",
-        id="periods",
     )
 
 

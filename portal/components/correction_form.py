@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import reflex as rx
 
-from portal.components.fields import field
+from portal.components.blocks import refused
+from portal.components.fields import listed, written
 from portal.correction_form import Pair
 from portal.state.corrections import Corrections
 
@@ -31,32 +32,17 @@ def correction_form() -> rx.Component:
                 color_scheme="gray",
             ),
             rx.cond(amends, _data()),
-            field(
+            written(
                 "Reason",
-                rx.text_area(
-                    name="reason",
-                    id="correction-reason",
-                    key="reason-" + Corrections.written.to(str),
-                    rows="2",
-                    max_length=500,
-                    aria_describedby="correction-reason-problem",
-                ),
-                html_for="correction-reason",
+                "reason",
+                of="correction",
+                lines=2,
                 problem=Corrections.problems["reason"],
                 note="Kept with the correction, and shown to the customer.",
+                anew=Corrections.written,
+                max_length=500,
             ),
-            rx.box(
-                rx.cond(
-                    Corrections.problems["form"] != "",
-                    rx.callout.root(
-                        rx.callout.icon(rx.icon("circle-alert", size=16)),
-                        rx.callout.text(Corrections.problems["form"]),
-                        color_scheme="red",
-                        size="1",
-                    ),
-                ),
-                role="alert",
-            ),
+            refused(Corrections.problems["form"]),
             rx.flex(rx.button("Preview", type="submit"), justify="end"),
             direction="column",
             spacing="4",
@@ -83,42 +69,31 @@ def _data() -> rx.Component:
 
 
 def _text() -> rx.Component:
-    return field(
+    return written(
         "Data",
-        rx.text_area(
-            name="text",
-            id="correction-text",
-            default_value=Corrections.text,
-            key="text-" + Corrections.written.to(str),
-            rows="14",
-            spell_check=False,
-            font_family="var(--code-font-family)",
-            aria_describedby="correction-text-problem",
-        ),
-        html_for="correction-text",
+        "text",
+        of="correction",
+        lines=14,
         problem=Corrections.problems["text"],
+        value=Corrections.text,
+        anew=Corrections.written,
+        spell_check=False,
+        font_family="var(--code-font-family)",
     )
 
 
 def _fields() -> rx.Component:
     return rx.fragment(
-        rx.box(
-            rx.el.label(
-                rx.text("Application", size="2", weight="medium", margin_bottom="4px"),
+        listed(
+            "Application",
+            "application",
+            Corrections.application,
+            rx.foreach(
+                Corrections.applications, lambda one: rx.select.item(one.name, value=one.id)
             ),
-            rx.select.root(
-                rx.select.trigger(width="100%", aria_label="Application"),
-                rx.select.content(
-                    rx.foreach(
-                        Corrections.applications,
-                        lambda one: rx.select.item(one.name, value=one.id),
-                    )
-                ),
-                name="application",
-                default_value=Corrections.application,
-                key="application-" + Corrections.written.to(str),
-            ),
-            rx.text(Corrections.problems["application"], size="1", color_scheme="red"),
+            of="correction",
+            problem=Corrections.problems["application"],
+            key="application-" + Corrections.written.to(str),
         ),
         _input("model", "Model", Corrections.model),
         _input("key", "Key id", Corrections.key, hint="None"),
@@ -128,21 +103,15 @@ def _fields() -> rx.Component:
 
 
 def _input(name: str, label: str, value: rx.Var[str], *, hint: str = "") -> rx.Component:
-    return field(
+    return written(
         label,
-        rx.input(
-            name=name,
-            id=f"correction-{name}",
-            default_value=value,
-            key=f"{name}-" + Corrections.written.to(str),
-            placeholder=hint,
-            max_length=200,
-            auto_complete=False,
-            spell_check=False,
-            aria_describedby=f"correction-{name}-problem",
-        ),
-        html_for=f"correction-{name}",
+        name,
+        of="correction",
         problem=Corrections.problems[name],
+        value=value,
+        anew=Corrections.written,
+        placeholder=hint,
+        spell_check=False,
     )
 
 

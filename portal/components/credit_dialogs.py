@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import reflex as rx
 
-from portal.components.blocks import dialog_lead
-from portal.components.fields import field
-from portal.components.focus import return_focus
+from portal.components.blocks import dialog_lead, refused
+from portal.components.dialogs import dialog, dialog_buttons
+from portal.components.fields import listed, written
 from portal.state.credit import Credit
 
 
@@ -15,13 +15,14 @@ def credit_dialogs() -> rx.Component:
     return rx.fragment(_buy(), _outcome(), _refund(), _give())
 
 
-def _dialog(name: str, title: rx.Var[str] | str, *content: rx.Component) -> rx.Component:
-    return rx.dialog.root(
-        rx.dialog.content(
-            return_focus(), rx.dialog.title(title), *content, max_width="30rem", min_width="0"
-        ),
-        open=Credit.dialog == name,
-        on_open_change=Credit.close_dialog,
+def _dialog(name: str, title: str, lead: rx.Component, *content: rx.Component) -> rx.Component:
+    return dialog(
+        title,
+        lead,
+        *content,
+        opened=Credit.dialog == name,
+        close=Credit.close_dialog,
+        width="30rem",
     )
 
 
@@ -74,8 +75,8 @@ def _refund() -> rx.Component:
             Credit.customer.name,
             "’s wallet. Paying it to them is yours to do. This can’t be undone.",
         ),
-        _problem(),
-        _buttons(
+        refused(Credit.problems["form"]),
+        dialog_buttons(
             rx.button("Take it back", color_scheme="red", on_click=Credit.refund, type="button")
         ),
     )
@@ -92,17 +93,13 @@ def _give() -> rx.Component:
             _written("give", "name", "Name", hint="e.g. Welcome credit"),
             rx.grid(
                 _amount("give"),
-                field(
+                listed(
                     "Kind",
-                    rx.select.root(
-                        rx.select.trigger(width="100%", aria_label="Kind"),
-                        rx.select.content(
-                            rx.select.item("Given", value="promotional"),
-                            rx.select.item("Bought", value="paid"),
-                        ),
-                        name="kind",
-                        default_value="promotional",
-                    ),
+                    "kind",
+                    "promotional",
+                    rx.select.item("Given", value="promotional"),
+                    rx.select.item("Bought", value="paid"),
+                    of="give",
                 ),
                 columns=rx.breakpoints(initial="1", xs="2"),
                 spacing="4",
@@ -128,73 +125,35 @@ def _give() -> rx.Component:
 
 def _form(on_submit: rx.event.EventType, doing: str, *fields: rx.Component) -> rx.Component:
     return rx.form(
-        rx.flex(*fields, _problem(), direction="column", spacing="4"),
-        _buttons(rx.button(doing, type="submit")),
+        rx.flex(*fields, refused(Credit.problems["form"]), direction="column", spacing="4"),
+        dialog_buttons(rx.button(doing, type="submit")),
         on_submit=on_submit,
         margin_top="var(--space-4)",
     )
 
 
-def _buttons(doing: rx.Component) -> rx.Component:
-    return rx.flex(
-        rx.dialog.close(rx.button("Cancel", type="button", variant="soft", color_scheme="gray")),
-        doing,
-        spacing="3",
-        justify="end",
-        margin_top="var(--space-5)",
-    )
-
-
-def _problem() -> rx.Component:
-    return rx.box(
-        rx.cond(
-            Credit.problems["form"] != "",
-            rx.callout.root(
-                rx.callout.icon(rx.icon("circle-alert", size=16)),
-                rx.callout.text(Credit.problems["form"]),
-                color_scheme="red",
-                size="1",
-            ),
-        ),
-        role="alert",
-    )
-
-
 def _amount(form: str) -> rx.Component:
-    name = f"{form}-amount"
-    return field(
+    return written(
         "Amount",
-        rx.input(
-            rx.input.slot(Credit.customer.currency),
-            name="amount",
-            id=name,
-            input_mode="decimal",
-            max_length=24,
-            auto_complete=False,
-            auto_focus=form == "buy",
-            aria_describedby=f"{name}-problem",
-        ),
-        html_for=name,
+        "amount",
+        rx.input.slot(Credit.customer.currency),
+        of=form,
         problem=Credit.problems["amount"],
+        input_mode="decimal",
+        max_length=24,
+        auto_focus=form == "buy",
     )
 
 
 def _written(
     form: str, name: str, label: str, *, hint: str = "", note: str = "", kind: str = "text"
 ) -> rx.Component:
-    id_ = f"{form}-{name}"
-    return field(
+    return written(
         label,
-        rx.input(
-            name=name,
-            id=id_,
-            type=kind,
-            placeholder=hint,
-            max_length=200,
-            auto_complete=False,
-            aria_describedby=f"{id_}-problem",
-        ),
-        html_for=id_,
+        name,
+        of=form,
         problem=Credit.problems[name],
         note=note,
+        type=kind,
+        placeholder=hint,
     )

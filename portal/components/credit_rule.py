@@ -5,7 +5,7 @@ from __future__ import annotations
 import reflex as rx
 
 from portal.components.blocks import card
-from portal.components.fields import field
+from portal.components.fields import ticked, written
 from portal.state.credit import Credit
 
 
@@ -39,15 +39,9 @@ def credit_rule() -> rx.Component:
 def _form() -> rx.Component:
     return rx.form(
         rx.flex(
-            rx.text(
-                rx.flex(
-                    rx.switch(checked=Credit.by_itself, on_change=Credit.choose_by_itself),
-                    "Buy more by itself",
-                    spacing="2",
-                    align="center",
-                ),
-                as_="label",
-                size="2",
+            ticked(
+                "Buy more by itself",
+                rx.switch(checked=Credit.by_itself, on_change=Credit.choose_by_itself),
                 weight="medium",
             ),
             rx.cond(
@@ -85,20 +79,15 @@ def _form() -> rx.Component:
 
 
 def _amount(name: str, label: str, value: rx.Var[str], *, note: str = "") -> rx.Component:
-    return field(
+    return written(
         label,
-        rx.input(
-            rx.input.slot(Credit.customer.currency),
-            name=name,
-            id=f"credit-{name}",
-            default_value=value,
-            key=f"{name}-" + Credit.rule_read.to(str),
-            input_mode="decimal",
-            max_length=24,
-            auto_complete=False,
-            aria_describedby=f"credit-{name}-problem",
-        ),
-        html_for=f"credit-{name}",
+        name,
+        rx.input.slot(Credit.customer.currency),
+        of="credit",
         problem=Credit.problems[name],
         note=note,
+        value=value,
+        anew=Credit.rule_read,
+        input_mode="decimal",
+        max_length=24,
     )

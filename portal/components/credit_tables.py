@@ -5,74 +5,43 @@ from __future__ import annotations
 import reflex as rx
 
 from portal.components.blocks import card
-from portal.components.fields import pager
+from portal.components.fields import pager, ticked
+from portal.components.tables import actions, moment, remark, row_action, wide_table
 from portal.credit_rows import GrantRow, LedgerRow, TopUpRow
 from portal.state.credit import Credit
-
-
-def _head(*headings: str, numbers: tuple[str, ...] = ()) -> rx.Component:
-    return rx.table.header(
-        rx.table.row(
-            *[
-                rx.table.column_header_cell(
-                    rx.el.span(heading, class_name="fb-unseen")
-                    if heading == "Actions"
-                    else heading,
-                    class_name="fb-number" if heading in numbers else "",
-                )
-                for heading in headings
-            ]
-        )
-    )
 
 
 def grants() -> rx.Component:
     """What is left and, if asked for, what is used up or over."""
     return card(
-        rx.box(
-            rx.table.root(
-                _head("Burns", "Credit", "Left", "Last day", "Actions", numbers=("Left",)),
-                rx.table.body(
-                    rx.foreach(Credit.grants, _grant),
-                    rx.cond(Credit.shows_over, rx.foreach(Credit.over, _grant)),
-                ),
-                width="100%",
-                id="grants",
-            ),
-            class_name="fb-wide",
+        wide_table(
+            "grants",
+            ("Burns", "Credit", "Left", "Last day", "Actions"),
+            rx.foreach(Credit.grants, _grant),
+            rx.cond(Credit.shows_over, rx.foreach(Credit.over, _grant)),
+            numbers=("Left",),
         ),
         rx.cond(
             (Credit.grants.length() == 0) & ~Credit.shows_over,
-            rx.text(
+            remark(
                 rx.cond(
                     Credit.over.length() > 0,
                     "All of it is used up or over.",
                     "There is none yet.",
                 ),
                 size="2",
-                color_scheme="gray",
-                margin_top="var(--space-3)",
             ),
         ),
-        rx.text(
+        remark(
             "What expires first burns first; then the lower priority, given before bought, the "
-            "oldest.",
-            size="1",
-            color_scheme="gray",
-            margin_top="var(--space-3)",
+            "oldest."
         ),
         heading="What is left, in the order it burns",
         aside=rx.cond(
             Credit.over.length() > 0,
-            rx.text(
-                rx.flex(
-                    rx.switch(checked=Credit.shows_over, on_change=Credit.show_over),
-                    "Also what is used up",
-                    spacing="2",
-                    align="center",
-                ),
-                as_="label",
-                size="2",
+            ticked(
+                "Also what is used up",
+                rx.switch(checked=Credit.shows_over, on_change=Credit.show_over),
             ),
         ),
     )
@@ -105,18 +74,16 @@ def _grant(grant: rx.Var[GrantRow]) -> rx.Component:
             ),
             white_space="nowrap",
         ),
-        rx.table.cell(
+        actions(
             rx.cond(
                 Credit.operates & grant.refundable,
-                rx.button(
+                row_action(
                     "Pay back",
-                    variant="ghost",
+                    Credit.open_refund(grant.id),
+                    says="Pay back what is left of " + grant.name,
                     size="1",
-                    on_click=Credit.open_refund(grant.id),
-                    aria_label="Pay back what is left of " + grant.name,
                 ),
-            ),
-            text_align="right",
+            )
         ),
         vertical_align="middle",
     )
@@ -127,24 +94,13 @@ def top_ups() -> rx.Component:
     return rx.cond(
         Credit.top_ups.length() > 0,
         card(
-            rx.box(
-                rx.table.root(
-                    _head(*("Asked", "Amount", "State", "Done", "Actions"), numbers=("Amount",)),
-                    rx.table.body(rx.foreach(Credit.top_ups, _top_up)),
-                    width="100%",
-                    id="top-ups",
-                ),
-                class_name="fb-wide",
+            wide_table(
+                "top-ups",
+                ("Asked", "Amount", "State", "Done", "Actions"),
+                rx.foreach(Credit.top_ups, _top_up),
+                numbers=("Amount",),
             ),
-            rx.cond(
-                Credit.more_top_ups,
-                rx.text(
-                    "The newest 20; the API has all of them.",
-                    size="1",
-                    color_scheme="gray",
-                    margin_top="var(--space-3)",
-                ),
-            ),
+            rx.cond(Credit.more_top_ups, remark("The newest 20; the API has all of them.")),
             heading="Top-ups",
         ),
     )
@@ -158,34 +114,28 @@ def _top_up(one: rx.Var[TopUpRow]) -> rx.Component:
         rx.table.cell(one.amount, class_name="fb-number"),
         rx.table.cell(rx.badge(one.state, color_scheme=one.colour)),
         rx.table.cell(rx.text(one.done, size="2", class_name="fb-id"), min_width="9rem"),
-        rx.table.cell(
-            rx.cond(Credit.operates & (one.state == "Waits"), _decide(one)), text_align="right"
-        ),
+        actions(rx.cond(Credit.operates & (one.state == "Waits"), _decide(one))),
         vertical_align="middle",
     )
 
 
 def _decide(one: rx.Var[TopUpRow]) -> rx.Component:
-    return rx.button(
+    return row_action(
         "Note the payment",
-        variant="ghost",
+        Credit.open_outcome(one.id, one.tenant_id),
+        says="Note what became of the payment of " + one.amount + ", asked " + one.asked,
         size="1",
-        on_click=Credit.open_outcome(one.id, one.tenant_id),
-        aria_label="Note what became of the payment of " + one.amount + ", asked " + one.asked,
     )
 
 
 def waiting() -> rx.Component:
     """The payments that the operator has to tell of."""
     return card(
-        rx.box(
-            rx.table.root(
-                _head("Customer", "Asked", "Amount", "Actions", numbers=("Amount",)),
-                rx.table.body(rx.foreach(Credit.waiting, _waits)),
-                width="100%",
-                id="waiting",
-            ),
-            class_name="fb-wide",
+        wide_table(
+            "waiting",
+            ("Customer", "Asked", "Amount", "Actions"),
+            rx.foreach(Credit.waiting, _waits),
+            numbers=("Amount",),
         ),
         heading="Payments that are waited for, of all customers",
     )
@@ -194,18 +144,17 @@ def waiting() -> rx.Component:
 def _waits(one: rx.Var[TopUpRow]) -> rx.Component:
     return rx.table.row(
         rx.table.row_header_cell(
-            rx.button(
+            row_action(
                 one.customer,
-                variant="ghost",
-                on_click=Credit.pick_customer(one.tenant_id),
-                aria_label="Show the credit of " + one.customer,
+                Credit.pick_customer(one.tenant_id),
+                says="Show the credit of " + one.customer,
             )
         ),
         rx.table.cell(
             rx.text(one.asked, size="2"), rx.text(one.how, size="1", color_scheme="gray")
         ),
         rx.table.cell(one.amount, class_name="fb-number"),
-        rx.table.cell(_decide(one), text_align="right"),
+        actions(_decide(one)),
         vertical_align="middle",
     )
 
@@ -213,15 +162,12 @@ def _waits(one: rx.Var[TopUpRow]) -> rx.Component:
 def ledger() -> rx.Component:
     """All that was done with the credit, a page at a time."""
     return card(
-        rx.box(
-            rx.table.root(
-                _head("When", "What", "Credit", "Cause", "Amount", numbers=("Amount",)),
-                rx.table.body(rx.foreach(Credit.ledger, _entry)),
-                size="1",
-                width="100%",
-                id="ledger",
-            ),
-            class_name="fb-wide",
+        wide_table(
+            "ledger",
+            ("When", "What", "Credit", "Cause", "Amount"),
+            rx.foreach(Credit.ledger, _entry),
+            numbers=("Amount",),
+            size="1",
         ),
         pager(Credit.number, Credit.older, Credit.show_newer, Credit.show_older),
         heading="Ledger",
@@ -231,11 +177,7 @@ def ledger() -> rx.Component:
 
 def _entry(entry: rx.Var[LedgerRow]) -> rx.Component:
     return rx.table.row(
-        rx.table.cell(
-            rx.text(entry.time, size="2"),
-            rx.text(entry.day, size="1", color_scheme="gray"),
-            white_space="nowrap",
-        ),
+        moment(entry.time, entry.day),
         rx.table.row_header_cell(entry.what),
         rx.table.cell(entry.grant),
         rx.table.cell(

@@ -10,27 +10,113 @@ def field(
     control: rx.Component,
     *,
     html_for: str = "",
-    problem: rx.Var[str] | str = "",
+    problem: rx.Var[str] | None = None,
     note: rx.Var[str] | str = "",
 ) -> rx.Component:
     """A control under its label. A ``problem`` is read out as soon as it is there.
 
-    The control names ``{html_for}-problem`` as what describes it.
+    The control names ``{html_for}-note`` and ``{html_for}-problem`` as what describes it.
     """
     named = {"html_for": html_for} if html_for else {}
     return rx.box(
         rx.el.label(rx.text(label, size="2", weight="medium", margin_bottom="4px"), **named),
         control,
-        rx.cond(note != "", rx.text(note, size="1", color_scheme="gray", margin_top="4px")),
-        rx.box(
+        rx.cond(
+            note != "",
+            rx.text(
+                note,
+                size="1",
+                color_scheme="gray",
+                margin_top="4px",
+                **({"id": f"{html_for}-note"} if html_for else {}),
+            ),
+        ),
+        rx.fragment()
+        if problem is None
+        else rx.box(
             rx.cond(problem != "", rx.text(problem, size="1", color_scheme="red")),
             id=f"{html_for}-problem",
             role="alert",
             margin_top="2px",
-        )
-        if html_for
-        else rx.fragment(),
+        ),
         min_width="0",
+    )
+
+
+def written(
+    label: str,
+    name: str,
+    *inside: rx.Component,
+    of: str,
+    lines: int = 1,
+    problem: rx.Var[str] | None = None,
+    note: str = "",
+    value: rx.Var[str] | None = None,
+    anew: rx.Var[int] | None = None,
+    **props: object,
+) -> rx.Component:
+    """A line to write in, or some ``lines``. ``of`` is what the ids of its form begin with.
+
+    ``value`` stands in it first, and again whenever ``anew`` has changed. The ``props`` are the
+    control's.
+    """
+    called = f"{of}-{name}"
+    props = {"name": name, "id": called, **_said_of(called, problem, note), **props}
+    if value is not None:
+        props["default_value"] = value
+    if anew is not None:
+        props["key"] = f"{name}-" + anew.to(str)
+    if lines > 1:
+        control = rx.text_area(rows=str(lines), **props)
+    else:
+        control = rx.input(*inside, **{"max_length": 200, "auto_complete": False, **props})
+    return field(label, control, html_for=called, problem=problem, note=note)
+
+
+def _said_of(called: str, problem: rx.Var[str] | None, note: str = "") -> dict[str, object]:
+    """What a control says of itself, besides its label, to those who don't see its field."""
+    ids = [f"{called}-note"] if note else []
+    wrong: dict[str, object] = {}
+    if problem is not None:
+        ids.append(f"{called}-problem")
+        wrong["aria_invalid"] = problem != ""
+    return {**wrong, "aria_describedby": " ".join(ids)} if ids else {}
+
+
+def ticked(label: rx.Var[str] | str, box: rx.Component, **props: object) -> rx.Component:
+    """A switch or a tick box with what it means beside it."""
+    return rx.text(rx.flex(box, label, spacing="2", align="center"), as_="label", size="2", **props)
+
+
+def listed(
+    label: str,
+    name: str,
+    value: rx.Var[str] | str,
+    *items: rx.Component,
+    of: str,
+    problem: rx.Var[str] | None = None,
+    long: bool = False,
+    **props: object,
+) -> rx.Component:
+    """A list to choose from in a form, with ``value`` chosen first; a ``long`` one scrolls."""
+    called = f"{of}-{name}"
+    return field(
+        label,
+        rx.select.root(
+            rx.select.trigger(
+                id=called,
+                width="100%",
+                **_said_of(called, problem),
+            ),
+            rx.select.content(
+                *items, **({"position": "popper", "max_height": "18rem"} if long else {})
+            ),
+            name=name,
+            default_value=value,
+            **props,
+        ),
+        html_for=called,
+        problem=problem,
     )
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import reflex as rx
 
 from portal.components.blocks import card, empty, failed, loading_rows
+from portal.components.tables import wide_table
 from portal.state.invoice_runs import InvoiceRuns, RunRow
 
 
@@ -17,7 +18,11 @@ def invoice_runs() -> rx.Component:
             ("failed", failed(InvoiceRuns.problem, InvoiceRuns.watch)),
             rx.cond(
                 InvoiceRuns.runs.length() > 0,
-                rx.box(_table(), class_name="fb-wide"),
+                wide_table(
+                    "invoice-runs",
+                    ("Started", "State", "Progress", "Outcome"),
+                    rx.foreach(InvoiceRuns.runs, _row),
+                ),
                 empty(
                     "calendar-check",
                     "No invoice run yet",
@@ -26,18 +31,6 @@ def invoice_runs() -> rx.Component:
             ),
         ),
         heading="Invoice runs",
-    )
-
-
-def _table() -> rx.Component:
-    headings = ("Started", "State", "Progress", "Outcome")
-    return rx.table.root(
-        rx.table.header(
-            rx.table.row(*[rx.table.column_header_cell(heading) for heading in headings])
-        ),
-        rx.table.body(rx.foreach(InvoiceRuns.runs, _row)),
-        width="100%",
-        id="invoice-runs",
     )
 
 

@@ -19,3 +19,13 @@ class PlainForm(rx.el.Form):
 plain_form = PlainForm.create
 plain_link = rx.el.A.create
 """A link to a file or to a place on the same page."""
+
+
+def csv_button(href: rx.Var[str]) -> rx.Component:
+    """Downloads what is shown as CSV."""
+    return rx.button(
+        plain_link(rx.icon("download", size=16), "CSV", href=href, download=True),
+        as_child=True,
+        variant="soft",
+        color_scheme="gray",
+    )

@@ -5,16 +5,29 @@ from __future__ import annotations
 import reflex as rx
 
 from portal.components.backfill import backfill_preview
-from portal.components.blocks import card, dialog_lead, empty, failed, loading_rows, stale
+from portal.components.blocks import (
+    card,
+    dialog_lead,
+    done,
+    empty,
+    facts,
+    failed,
+    loading_rows,
+    refused,
+    stale,
+)
 from portal.components.changes import changes_preview
 from portal.components.correction_form import correction_form
 from portal.components.corrections import correction_changes
 from portal.components.customer import customer_picker
-from portal.components.fields import field, pager
-from portal.components.focus import focus_here, return_focus
+from portal.components.dialogs import dialog, dialog_buttons
+from portal.components.events import event_name
+from portal.components.fields import pager, written
+from portal.components.focus import focus_here
 from portal.components.shell import shell
+from portal.components.tables import actions, moment, remark, row_action, wide_table
 from portal.correction_rows import CorrectionRow
-from portal.event_rows import EventRow, FactRow
+from portal.event_rows import EventRow
 from portal.state.corrections import Corrections
 
 ROUTE, TITLE, ON_LOAD = "/corrections", "Corrections", (Corrections.load,)
@@ -53,7 +66,7 @@ def _find() -> rx.Component:
         rx.form(
             rx.grid(
                 _searched("source", "Source", Corrections.source, Corrections.problems["source"]),
-                _searched("event_id", "Event id", Corrections.event_id, ""),
+                _searched("event_id", "Event id", Corrections.event_id),
                 rx.box(
                     rx.button(rx.icon("search", size=16), "Find", type="submit", variant="soft"),
                     padding_top="var(--space-5)",
@@ -65,20 +78,8 @@ def _find() -> rx.Component:
             role="search",
             aria_label="Find an event",
         ),
+        done(Corrections.done, margin_top="var(--space-4)"),
         rx.box(
-            rx.cond(
-                Corrections.done != "",
-                focus_here(
-                    rx.callout.root(
-                        rx.callout.icon(rx.icon("circle-check", size=16)),
-                        rx.callout.text(Corrections.done),
-                        color_scheme="green",
-                        size="1",
-                        margin_top="var(--space-4)",
-                    ),
-                    label="What was done",
-                ),
-            ),
             rx.cond(
                 Corrections.nothing_found,
                 rx.text(
@@ -97,80 +98,46 @@ def _find() -> rx.Component:
 
 
 def _searched(
-    name: str, label: str, value: rx.Var[str], problem: rx.Var[str] | str
+    name: str, label: str, value: rx.Var[str], problem: rx.Var[str] | None = None
 ) -> rx.Component:
-    return field(
+    return written(
         label,
-        rx.input(
-            name=name,
-            id=f"find-{name}",
-            default_value=value,
-            key=f"{name}-" + Corrections.searched.to(str),
-            placeholder="Whole, as it was sent",
-            max_length=200,
-            auto_complete=False,
-            spell_check=False,
-            aria_describedby=f"find-{name}-problem",
-        ),
-        html_for=f"find-{name}",
+        name,
+        of="find",
         problem=problem,
+        value=value,
+        anew=Corrections.searched,
+        placeholder="Whole, as it was sent",
+        spell_check=False,
     )
 
 
 def _found() -> rx.Component:
-    headings = ("Used", "Event", "Model", "Quantities")
     return rx.box(
-        rx.box(
-            rx.table.root(
-                rx.table.header(
-                    rx.table.row(
-                        *[rx.table.column_header_cell(heading) for heading in headings],
-                        rx.table.column_header_cell(rx.el.span("Actions", class_name="fb-unseen")),
-                    )
-                ),
-                rx.table.body(rx.foreach(Corrections.found, _found_row)),
-                size="1",
-                width="100%",
-                id="found",
-            ),
-            class_name="fb-wide",
+        wide_table(
+            "found",
+            ("Used", "Event", "Model", "Quantities", "Actions"),
+            rx.foreach(Corrections.found, _found_row),
+            size="1",
         ),
-        rx.cond(
-            Corrections.more_found,
-            rx.text(
-                "These are the newest; give the id for another.",
-                size="1",
-                color_scheme="gray",
-                margin_top="var(--space-3)",
-            ),
-        ),
+        rx.cond(Corrections.more_found, remark("These are the newest; give the id for another.")),
         margin_top="var(--space-4)",
     )
 
 
 def _found_row(event: rx.Var[EventRow]) -> rx.Component:
     return rx.table.row(
-        rx.table.cell(
-            rx.text(event.time, size="2"),
-            rx.text(event.day, size="1", color_scheme="gray"),
-            white_space="nowrap",
-        ),
-        rx.table.row_header_cell(
-            rx.text(event.id, size="2", class_name="fb-id"),
-            rx.text(event.source, size="1", color_scheme="gray", class_name="fb-id"),
-            rx.cond(event.state != "", rx.badge(event.state, color_scheme=event.colour, size="1")),
-        ),
+        moment(event.time, event.day),
+        rx.table.row_header_cell(*event_name(event)),
         rx.table.cell(event.model, white_space="nowrap"),
         rx.table.cell(rx.text(event.quantities, size="1"), min_width="12rem"),
-        rx.table.cell(
-            rx.button(
+        actions(
+            row_action(
                 "Correct",
-                variant="ghost",
+                Corrections.open_event(event.source, event.id),
+                says="Correct " + event.id,
                 size="1",
-                on_click=Corrections.open_event(event.source, event.id),
-                aria_label="Correct " + event.id,
-            ),
-            text_align="right",
+            )
         ),
         vertical_align="middle",
     )
@@ -184,15 +151,8 @@ def _correct() -> rx.Component:
                     Corrections.opened_state != "",
                     rx.badge(Corrections.opened_state, color_scheme=Corrections.opened_colour),
                 ),
-                rx.el.dl(
-                    rx.foreach(Corrections.facts, _fact), class_name="fb-facts", margin_top="0"
-                ),
-                rx.text(
-                    "Its time and identity stay as they are.",
-                    size="1",
-                    color_scheme="gray",
-                    margin_top="var(--space-3)",
-                ),
+                facts(Corrections.facts, margin_top="0"),
+                remark("Its time and identity stay as they are."),
                 min_width="0",
             ),
             correction_form(),
@@ -214,61 +174,34 @@ def _correct() -> rx.Component:
     )
 
 
-def _fact(fact: rx.Var[FactRow]) -> rx.Component:
-    return rx.fragment(
-        rx.el.dt(rx.text(fact.name, size="2", color_scheme="gray")),
-        rx.el.dd(rx.text(fact.value, size="2", class_name="fb-id")),
-    )
-
-
 def _preview() -> rx.Component:
     void = Corrections.action == "void"
-    return rx.dialog.root(
-        rx.dialog.content(
-            return_focus(),
-            rx.dialog.title(rx.cond(void, "Void this event?", "Amend this event?")),
-            dialog_lead(
-                "Nothing was done yet. This is what ",
-                rx.cond(void, "voiding ", "amending "),
-                Corrections.opened_id,
-                " changes for ",
-                Corrections.customer.name,
-                ".",
-            ),
-            rx.box(
-                changes_preview(Corrections.changes, Corrections.more_changes, Corrections.periods),
-                margin_top="var(--space-4)",
-            ),
-            rx.box(
-                rx.cond(
-                    Corrections.problems.contains("confirm"),
-                    rx.callout.root(
-                        rx.callout.icon(rx.icon("circle-alert", size=16)),
-                        rx.callout.text(Corrections.problems["confirm"]),
-                        color_scheme="red",
-                        size="1",
-                        margin_top="var(--space-4)",
-                    ),
-                ),
-                role="alert",
-            ),
-            rx.flex(
-                rx.dialog.close(rx.button("Back to the form", variant="soft", color_scheme="gray")),
-                rx.button(
-                    rx.cond(void, "Void the event", "Amend the event"),
-                    color_scheme=rx.cond(void, "red", "indigo"),
-                    on_click=Corrections.confirm,
-                ),
-                spacing="3",
-                justify="end",
-                wrap="wrap",
-                margin_top="var(--space-5)",
-            ),
-            max_width="44rem",
-            min_width="0",
+    return dialog(
+        rx.cond(void, "Void this event?", "Amend this event?"),
+        dialog_lead(
+            "Nothing was done yet. This is what ",
+            rx.cond(void, "voiding ", "amending "),
+            Corrections.opened_id,
+            " changes for ",
+            Corrections.customer.name,
+            ".",
         ),
-        open=Corrections.previewing,
-        on_open_change=Corrections.close_preview,
+        rx.box(
+            changes_preview(Corrections.changes, Corrections.more_changes, Corrections.periods),
+            margin_top="var(--space-4)",
+        ),
+        refused(Corrections.problems["confirm"], margin_top="var(--space-4)"),
+        dialog_buttons(
+            rx.button(
+                rx.cond(void, "Void the event", "Amend the event"),
+                color_scheme=rx.cond(void, "red", "indigo"),
+                on_click=Corrections.confirm,
+            ),
+            leave="Back to the form",
+        ),
+        opened=Corrections.previewing,
+        close=Corrections.close_preview,
+        width="44rem",
     )
 
 
@@ -276,7 +209,12 @@ def _history() -> rx.Component:
     return card(
         rx.cond(
             Corrections.history.length() > 0,
-            rx.box(_table(), class_name="fb-wide"),
+            wide_table(
+                "corrections",
+                ("Made", "Event", "What it changed", "Why"),
+                rx.foreach(Corrections.history, _row),
+                size="1",
+            ),
             empty(
                 "history",
                 "Nothing was corrected",
@@ -288,19 +226,6 @@ def _history() -> rx.Component:
             Corrections.number, Corrections.older, Corrections.show_newer, Corrections.show_older
         ),
         heading="On record",
-    )
-
-
-def _table() -> rx.Component:
-    headings = ("Made", "Event", "What it changed", "Why")
-    return rx.table.root(
-        rx.table.header(
-            rx.table.row(*[rx.table.column_header_cell(heading) for heading in headings])
-        ),
-        rx.table.body(rx.foreach(Corrections.history, _row)),
-        size="1",
-        width="100%",
-        id="corrections",
     )
 
 

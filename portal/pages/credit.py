@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import reflex as rx
 
-from portal.components.blocks import card, empty, failed, figure, loading_rows, stale
+from portal.components.blocks import card, done, empty, failed, figure, loading_rows, stale
 from portal.components.credit_dialogs import credit_dialogs
 from portal.components.credit_rule import credit_rule
 from portal.components.credit_tables import grants, ledger, top_ups, waiting
 from portal.components.customer import customer_picker
-from portal.components.focus import focus_here
 from portal.components.shell import shell
 from portal.state.credit import Credit
 
@@ -22,11 +21,12 @@ def page() -> rx.Component:
         ROUTE,
         TITLE,
         stale(Credit.problem, Credit.phase),
+        done(Credit.done, margin_bottom="var(--space-5)"),
         rx.cond(
             Credit.phase == "failed",
             failed(Credit.problem, Credit.watch),
             rx.flex(
-                _said(),
+                _low(),
                 _figures(),
                 rx.cond(Credit.operates & (Credit.waiting.length() > 0), waiting()),
                 rx.cond(
@@ -64,35 +64,21 @@ def _buy() -> rx.Component:
     return rx.button(rx.icon("plus", size=16), "Buy credit", on_click=Credit.open_buying)
 
 
-def _said() -> rx.Component:
-    """What was just done, and whether little is left."""
-    return rx.fragment(
+def _low() -> rx.Component:
+    """Whether little is left."""
+    return rx.box(
         rx.cond(
-            Credit.done != "",
-            focus_here(
-                rx.callout.root(
-                    rx.callout.icon(rx.icon("circle-check", size=16)),
-                    rx.callout.text(Credit.done),
-                    color_scheme="green",
-                    size="1",
-                ),
-                label="What was done",
+            Credit.low != "",
+            rx.callout.root(
+                rx.callout.icon(rx.icon("triangle-alert", size=16)),
+                rx.callout.text(Credit.low),
+                color_scheme="orange",
+                size="1",
             ),
         ),
-        rx.box(
-            rx.cond(
-                Credit.low != "",
-                rx.callout.root(
-                    rx.callout.icon(rx.icon("triangle-alert", size=16)),
-                    rx.callout.text(Credit.low),
-                    color_scheme="orange",
-                    size="1",
-                ),
-            ),
-            role="status",
-            id="low-balance",
-            display=rx.cond(Credit.low != "", "block", "none"),
-        ),
+        role="status",
+        id="low-balance",
+        display=rx.cond(Credit.low != "", "block", "none"),
     )
 
 

@@ -4,15 +4,26 @@ from __future__ import annotations
 
 import reflex as rx
 
-from portal.components.blocks import card, dialog_lead, empty, failed, loading_rows, stale
+from portal.components.blocks import (
+    button_link,
+    card,
+    dialog_lead,
+    empty,
+    facts,
+    failed,
+    loading_rows,
+    stale,
+)
 from portal.components.copy_button import copy_button
 from portal.components.corrections import correction_list
-from portal.components.fields import choice, field, pager
-from portal.components.focus import return_focus
-from portal.components.plain import plain_link
+from portal.components.dialogs import dialog
+from portal.components.events import event_name
+from portal.components.fields import choice, pager, written
+from portal.components.plain import csv_button
 from portal.components.shell import shell
+from portal.components.tables import actions, moment, row_action, wide_table
 from portal.event_choice import SPANS
-from portal.event_rows import EventRow, FactRow, QuantityRow
+from portal.event_rows import EventRow, QuantityRow
 from portal.state.events import ANY, Events
 from portal.state.usage import Choice
 
@@ -31,12 +42,7 @@ def page() -> rx.Component:
             rx.flex(_filters(), _list(), _event(), direction="column", spacing="5"),
         ),
         lead="Every usage event as it counts now, newest first by the time of use.",
-        actions=rx.button(
-            plain_link(rx.icon("download", size=16), "CSV", href=Events.csv, download=True),
-            as_child=True,
-            variant="soft",
-            color_scheme="gray",
-        ),
+        actions=csv_button(Events.csv),
     )
 
 
@@ -107,22 +113,16 @@ def _from(name: str, label: str, everything: str, offered: rx.Var[list[Choice]])
 def _written(
     name: str, label: str, value: rx.Var[str], *, hint: str = "", kind: str = "text"
 ) -> rx.Component:
-    return field(
+    return written(
         label,
-        rx.input(
-            name=name,
-            id=f"event-{name}",
-            type=kind,
-            default_value=value,
-            key=f"{name}-" + Events.cleared.to(str),
-            placeholder=hint,
-            max_length=200,
-            auto_complete=False,
-            spell_check=False,
-            aria_describedby=f"event-{name}-problem",
-        ),
-        html_for=f"event-{name}",
+        name,
+        of="event",
         problem=rx.cond(Events.wrong_field == name, Events.wrong, ""),
+        value=value,
+        anew=Events.cleared,
+        type=kind,
+        placeholder=hint,
+        spell_check=False,
     )
 
 
@@ -177,48 +177,25 @@ def _none() -> rx.Component:
             "No events yet",
             "Each call of a model is one, and so is each that you send to the API yourself. It "
             "shows here within two seconds.",
-            rx.button(
-                rx.link("Open the playground", href="/playground", underline="none"),
-                as_child=True,
-                variant="soft",
-            ),
+            button_link("Open the playground", "/playground"),
             id="no-events",
         ),
     )
 
 
 def _table() -> rx.Component:
-    headings = ("Used", "Event", "Application", "Model", "Quantities")
-    return rx.box(
-        rx.table.root(
-            rx.table.header(
-                rx.table.row(
-                    *[rx.table.column_header_cell(heading) for heading in headings],
-                    rx.table.column_header_cell(rx.el.span("Actions", class_name="fb-unseen")),
-                )
-            ),
-            rx.table.body(rx.foreach(Events.rows, _row)),
-            size="1",
-            width="100%",
-            id="events",
-        ),
-        class_name="fb-wide",
+    return wide_table(
+        "events",
+        ("Used", "Event", "Application", "Model", "Quantities", "Actions"),
+        rx.foreach(Events.rows, _row),
+        size="1",
     )
 
 
 def _row(event: rx.Var[EventRow]) -> rx.Component:
     return rx.table.row(
-        rx.table.cell(
-            rx.text(event.time, size="2"),
-            rx.text(event.day, size="1", color_scheme="gray"),
-            white_space="nowrap",
-        ),
-        rx.table.row_header_cell(
-            rx.text(event.id, size="2", class_name="fb-id"),
-            rx.text(event.source, size="1", color_scheme="gray", class_name="fb-id"),
-            rx.cond(event.state != "", rx.badge(event.state, color_scheme=event.colour, size="1")),
-            max_width="16rem",
-        ),
+        moment(event.time, event.day),
+        rx.table.row_header_cell(*event_name(event), max_width="16rem"),
         rx.table.cell(
             rx.text(event.application, size="2"),
             rx.cond(event.key != "", rx.text(event.key, size="1", color_scheme="gray")),
@@ -232,15 +209,13 @@ def _row(event: rx.Var[EventRow]) -> rx.Component:
             ),
             min_width="13rem",
         ),
-        rx.table.cell(
-            rx.button(
+        actions(
+            row_action(
                 "Details",
-                variant="ghost",
+                Events.open_event(event.source, event.id),
+                says="Details of " + event.id,
                 size="1",
-                on_click=Events.open_event(event.source, event.id),
-                aria_label="Details of " + event.id,
-            ),
-            text_align="right",
+            )
         ),
         key=event.source + " " + event.id,
         class_name=rx.cond(event.fresh, "fb-fresh", ""),
@@ -249,71 +224,55 @@ def _row(event: rx.Var[EventRow]) -> rx.Component:
 
 
 def _event() -> rx.Component:
-    return rx.dialog.root(
-        rx.dialog.content(
-            return_focus(),
-            rx.dialog.title(
-                rx.flex(
-                    "Event",
-                    rx.cond(
-                        Events.opened_state != "",
-                        rx.badge(Events.opened_state, color_scheme=Events.opened_colour),
-                    ),
-                    align="center",
-                    spacing="3",
-                )
-            ),
-            dialog_lead(
-                rx.match(
-                    Events.opened_state,
-                    ("Voided", "It counts for nothing. What it had counted is below."),
-                    ("Amended", "It counts as its last correction says."),
-                    "It counts as it was sent.",
-                )
-            ),
-            rx.el.dl(rx.foreach(Events.facts, _fact), class_name="fb-facts"),
-            _quantities(),
+    return dialog(
+        rx.flex(
+            "Event",
             rx.cond(
-                Events.corrections.length() > 0,
-                rx.box(
-                    rx.heading("Corrections", as_="h3", size="2", weight="medium"),
-                    correction_list(Events.corrections),
-                    margin_top="var(--space-4)",
-                ),
+                Events.opened_state != "",
+                rx.badge(Events.opened_state, color_scheme=Events.opened_colour),
             ),
-            rx.flex(
-                copy_button(
-                    text=Events.as_json,
-                    label="Copy as JSON",
-                    variant="soft",
-                    color="gray",
-                    size="2",
-                ),
-                rx.cond(
-                    Events.operates,
-                    rx.button(
-                        rx.link("Correct it", href=Events.correct_at, underline="none"),
-                        as_child=True,
-                        variant="soft",
-                    ),
-                ),
-                rx.spacer(),
-                rx.dialog.close(rx.button("Close", variant="soft", color_scheme="gray")),
-                spacing="3",
-                wrap="wrap",
-                margin_top="var(--space-5)",
-            ),
-            max_width="38rem",
+            align="center",
+            spacing="3",
         ),
-        open=Events.opened,
-        on_open_change=Events.close_event,
-    )
-
-
-def _fact(fact: rx.Var[FactRow]) -> rx.Component:
-    return rx.fragment(
-        rx.el.dt(rx.text(fact.name, size="2", color_scheme="gray")),
-        rx.el.dd(rx.text(fact.value, size="2", class_name="fb-id")),
+        dialog_lead(
+            rx.match(
+                Events.opened_state,
+                ("Voided", "It counts for nothing. What it had counted is below."),
+                ("Amended", "It counts as its last correction says."),
+                "It counts as it was sent.",
+            )
+        ),
+        facts(Events.facts),
+        _quantities(),
+        rx.cond(
+            Events.corrections.length() > 0,
+            rx.box(
+                rx.heading("Corrections", as_="h3", size="2", weight="medium"),
+                correction_list(Events.corrections),
+                margin_top="var(--space-4)",
+            ),
+        ),
+        rx.flex(
+            copy_button(
+                text=Events.as_json,
+                label="Copy as JSON",
+                variant="soft",
+                color="gray",
+                size="2",
+            ),
+            rx.cond(
+                Events.operates,
+                button_link("Correct it", Events.correct_at),
+            ),
+            rx.spacer(),
+            rx.dialog.close(rx.button("Close", variant="soft", color_scheme="gray")),
+            spacing="3",
+            wrap="wrap",
+            margin_top="var(--space-5)",
+        ),
+        opened=Events.opened,
+        close=Events.close_event,
+        width="38rem",
     )
 
 

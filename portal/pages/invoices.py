@@ -4,13 +4,18 @@ from __future__ import annotations
 
 import reflex as rx
 
+from portal.components.billing_details import billing_button, billing_dialog, billing_done
 from portal.components.blocks import card, empty, failed, figure, loading_rows, stale
 from portal.components.plain import plain_link
 from portal.components.shell import shell
+from portal.components.tables import actions, row_action, wide_table
 from portal.invoice_rows import InvoiceLineRow, InvoiceRow, SumRow
+from portal.state.billing import Billing
 from portal.state.invoices import Invoices
 
-ROUTE, TITLE, ON_LOAD = "/invoices", "Invoices", (Invoices.load,)
+ROUTE, TITLE, ON_LOAD = "/invoices", "Invoices", (Billing.arrive, Invoices.load)
+
+_AMOUNTS = ("Quantity", "Price", "Amount")
 
 
 def page() -> rx.Component:
@@ -19,6 +24,7 @@ def page() -> rx.Component:
         ROUTE,
         TITLE,
         stale(Invoices.problem, Invoices.phase),
+        billing_done(),
         rx.match(
             Invoices.phase,
             ("loading", card(loading_rows())),
@@ -29,7 +35,9 @@ def page() -> rx.Component:
                 rx.cond(Invoices.invoices.length() > 0, _list(), _none()),
             ),
         ),
+        billing_dialog(),
         lead="What each period was billed at, line by line, and what is still to pay.",
+        actions=rx.cond(Invoices.sees_spend & (Invoices.phase == "ready"), billing_button()),
     )
 
 
@@ -45,24 +53,12 @@ def _none() -> rx.Component:
 
 
 def _list() -> rx.Component:
-    headings = ("Issued", "Due", "State")
     return rx.card(
-        rx.box(
-            rx.table.root(
-                rx.table.header(
-                    rx.table.row(
-                        rx.table.column_header_cell("Invoice"),
-                        *[rx.table.column_header_cell(heading) for heading in headings],
-                        rx.table.column_header_cell("Total", class_name="fb-number"),
-                        rx.table.column_header_cell("To pay", class_name="fb-number"),
-                        rx.table.column_header_cell(rx.el.span("Files", class_name="fb-unseen")),
-                    )
-                ),
-                rx.table.body(rx.foreach(Invoices.invoices, _row)),
-                id="invoices",
-                width="100%",
-            ),
-            class_name="fb-wide",
+        wide_table(
+            "invoices",
+            ("Invoice", "Issued", "Due", "State", "Total", "To pay", "Files"),
+            rx.foreach(Invoices.invoices, _row),
+            numbers=("Total", "To pay"),
         ),
         size="1",
         width="100%",
@@ -72,11 +68,8 @@ def _list() -> rx.Component:
 def _row(invoice: rx.Var[InvoiceRow]) -> rx.Component:
     return rx.table.row(
         rx.table.row_header_cell(
-            rx.button(
-                invoice.name,
-                on_click=Invoices.open_invoice(invoice.id),
-                variant="ghost",
-                aria_label="Open " + invoice.name,
+            row_action(
+                invoice.name, Invoices.open_invoice(invoice.id), says="Open " + invoice.name
             ),
             rx.text(invoice.period, size="1", color_scheme="gray", margin_top="4px"),
         ),
@@ -85,7 +78,7 @@ def _row(invoice: rx.Var[InvoiceRow]) -> rx.Component:
         rx.table.cell(rx.badge(invoice.state, color_scheme=invoice.colour)),
         rx.table.cell(invoice.total, class_name="fb-number"),
         rx.table.cell(invoice.to_pay, class_name="fb-number"),
-        rx.table.cell(_files(invoice.id, invoice.name), text_align="right"),
+        actions(_files(invoice.id, invoice.name)),
         vertical_align="middle",
     )
 
@@ -140,7 +133,13 @@ def _invoice() -> rx.Component:
             spacing="4",
         ),
         card(
-            rx.box(_lines(), class_name="fb-wide"),
+            wide_table(
+                "invoice-lines",
+                ("Charge", "Plan", *_AMOUNTS),
+                rx.foreach(Invoices.lines, _line),
+                rx.foreach(Invoices.sums, _sum),
+                numbers=_AMOUNTS,
+            ),
             heading="Lines",
             aside=rx.text("Each line is rounded once, half up.", size="1", color_scheme="gray"),
         ),
@@ -148,24 +147,6 @@ def _invoice() -> rx.Component:
         direction="column",
         spacing="5",
         id="invoice",
-    )
-
-
-def _lines() -> rx.Component:
-    return rx.table.root(
-        rx.table.header(
-            rx.table.row(
-                rx.table.column_header_cell("Charge"),
-                rx.table.column_header_cell("Plan"),
-                *[
-                    rx.table.column_header_cell(head, class_name="fb-number")
-                    for head in ("Quantity", "Price", "Amount")
-                ],
-            )
-        ),
-        rx.table.body(rx.foreach(Invoices.lines, _line), rx.foreach(Invoices.sums, _sum)),
-        id="invoice-lines",
-        width="100%",
     )
 
 

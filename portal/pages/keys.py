@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import reflex as rx
 
-from portal.components.blocks import card, dialog_lead, empty, failed, loading_rows, stale
+from portal.components.blocks import card, dialog_lead, empty, failed, loading_rows, refused, stale
 from portal.components.copy_button import copy_button
+from portal.components.dialogs import asked_first
+from portal.components.fields import listed, ticked, written
 from portal.components.shell import shell
+from portal.components.tables import actions, wide_table
 from portal.state.keys import EXPIRIES, SCOPES, Choice, KeyRow, Keys
 
 ROUTE, TITLE, ON_LOAD = "/keys", "API keys", (Keys.load,)
@@ -41,17 +44,11 @@ def _none() -> rx.Component:
 
 
 def _table() -> rx.Component:
-    headings = ("Name", "Key", "Application", "Created", "Last used", "Status")
     return rx.card(
-        rx.table.root(
-            rx.table.header(
-                rx.table.row(
-                    *[rx.table.column_header_cell(heading) for heading in headings],
-                    rx.table.column_header_cell(rx.el.span("Actions", class_name="fb-unseen")),
-                )
-            ),
-            rx.table.body(rx.foreach(Keys.keys, _row)),
-            width="100%",
+        wide_table(
+            "keys",
+            ("Name", "Key", "Application", "Created", "Last used", "Status", "Actions"),
+            rx.foreach(Keys.keys, _row),
         ),
         size="1",
         width="100%",
@@ -78,34 +75,17 @@ def _row(key: rx.Var[KeyRow]) -> rx.Component:
                 color_scheme=rx.cond(active, "green", "gray"),
             )
         ),
-        rx.table.cell(rx.cond(active & Keys.develops, _revoke(key)), text_align="right"),
+        actions(rx.cond(active & Keys.develops, _revoke(key))),
         vertical_align="middle",
     )
 
 
 def _revoke(key: rx.Var[KeyRow]) -> rx.Component:
-    return rx.alert_dialog.root(
-        rx.alert_dialog.trigger(
-            rx.button(
-                "Revoke", variant="ghost", color_scheme="red", aria_label="Revoke " + key.name
-            )
-        ),
-        rx.alert_dialog.content(
-            rx.alert_dialog.title("Revoke " + key.name + "?"),
-            rx.alert_dialog.description(
-                "Calls with this key are refused within a second. This can’t be undone."
-            ),
-            rx.flex(
-                rx.alert_dialog.cancel(rx.button("Keep it", variant="soft", color_scheme="gray")),
-                rx.alert_dialog.action(
-                    rx.button("Revoke the key", color_scheme="red", on_click=Keys.revoke(key.id))
-                ),
-                spacing="3",
-                justify="end",
-                margin_top="var(--space-5)",
-            ),
-            max_width="28rem",
-        ),
+    return asked_first(
+        rx.button("Revoke", variant="ghost", color_scheme="red", aria_label="Revoke " + key.name),
+        "Revoke " + key.name + "?",
+        "Calls with this key are refused within a second. This can’t be undone.",
+        rx.button("Revoke the key", color_scheme="red", on_click=Keys.revoke(key.id)),
     )
 
 
@@ -132,42 +112,31 @@ def _form() -> rx.Component:
         ),
         rx.form(
             rx.flex(
-                _field(
+                written(
                     "Name",
-                    rx.input(
-                        name="name",
-                        id="key-name",
-                        placeholder="e.g. production web",
-                        required=True,
-                        max_length=100,
-                        auto_focus=True,
-                        auto_complete=False,
-                    ),
-                    html_for="key-name",
+                    "name",
+                    of="key",
+                    placeholder="e.g. production web",
+                    required=True,
+                    max_length=100,
+                    auto_focus=True,
                 ),
                 rx.grid(
-                    _field(
+                    listed(
                         "Application",
-                        rx.select.root(
-                            rx.select.trigger(width="100%", aria_label="Application"),
-                            rx.select.content(rx.foreach(Keys.applications, _option)),
-                            name="application",
-                            default_value=Keys.applications[0].id,
+                        "application",
+                        Keys.applications[0].id,
+                        rx.foreach(
+                            Keys.applications, lambda one: rx.select.item(one.name, value=one.id)
                         ),
+                        of="key",
                     ),
-                    _field(
+                    listed(
                         "Expires",
-                        rx.select.root(
-                            rx.select.trigger(width="100%", aria_label="Expires"),
-                            rx.select.content(
-                                *[
-                                    rx.select.item(text, value=days)
-                                    for days, text in EXPIRIES.items()
-                                ]
-                            ),
-                            name="expiry",
-                            default_value="never",
-                        ),
+                        "expiry",
+                        "never",
+                        *[rx.select.item(text, value=days) for days, text in EXPIRIES.items()],
+                        of="key",
                     ),
                     columns="2",
                     spacing="4",
@@ -184,16 +153,7 @@ def _form() -> rx.Component:
                     rx.foreach(Keys.models, _model),
                     note="None chosen means all, also those added later.",
                 ),
-                rx.cond(
-                    Keys.form_problem != "",
-                    rx.callout.root(
-                        rx.callout.icon(rx.icon("circle-alert", size=16)),
-                        rx.callout.text(Keys.form_problem),
-                        color_scheme="red",
-                        size="1",
-                        role="alert",
-                    ),
-                ),
+                refused(Keys.form_problem),
                 rx.flex(
                     rx.dialog.close(
                         rx.button("Cancel", type="button", variant="soft", color_scheme="gray")
@@ -240,14 +200,6 @@ def _secret() -> rx.Component:
     )
 
 
-def _field(label: str, control: rx.Component, *, html_for: str = "") -> rx.Component:
-    named = {"html_for": html_for} if html_for else {}
-    return rx.box(
-        rx.el.label(rx.text(label, size="2", weight="medium", margin_bottom="4px"), **named),
-        control,
-    )
-
-
 def _group(label: str, *content: rx.Component, note: str = "") -> rx.Component:
     return rx.el.fieldset(
         rx.el.legend(rx.text(label, size="2", weight="medium", margin_bottom="6px")),
@@ -259,26 +211,9 @@ def _group(label: str, *content: rx.Component, note: str = "") -> rx.Component:
     )
 
 
-def _checkbox(name: str, text: rx.Var[str] | str, *, checked: bool = False) -> rx.Component:
-    return rx.text(
-        rx.flex(rx.checkbox(name=name, default_checked=checked), text, spacing="2", align="center"),
-        as_="label",
-        size="2",
-    )
+def _checkbox(name: str, text: str, *, checked: bool = False) -> rx.Component:
+    return ticked(text, rx.checkbox(name=name, default_checked=checked))
 
 
 def _model(model: rx.Var[Choice]) -> rx.Component:
-    return rx.text(
-        rx.flex(
-            rx.checkbox(name="model:" + model.id.to(str), default_checked=False),
-            model.name,
-            spacing="2",
-            align="center",
-        ),
-        as_="label",
-        size="2",
-    )
-
-
-def _option(choice: rx.Var[Choice]) -> rx.Component:
-    return rx.select.item(choice.name, value=choice.id)
+    return ticked(model.name, rx.checkbox(name="model:" + model.id.to(str), default_checked=False))

@@ -11,11 +11,13 @@ from portal.components.blocks import (
     failed,
     figure,
     loading_rows,
+    refused,
     stale,
 )
-from portal.components.focus import return_focus
+from portal.components.dialogs import asked_first, dialog
 from portal.components.invoice_runs import invoice_runs
 from portal.components.shell import shell
+from portal.components.tables import actions, row_action, wide_table
 from portal.state.invoice_runs import InvoiceRuns
 from portal.state.operations import LetterRow, Operations
 
@@ -86,17 +88,10 @@ def _none() -> rx.Component:
 
 
 def _table() -> rx.Component:
-    headings = ("Reason", "Events", "Size", "Set aside")
-    return rx.table.root(
-        rx.table.header(
-            rx.table.row(
-                *[rx.table.column_header_cell(heading) for heading in headings],
-                rx.table.column_header_cell(rx.el.span("Actions", class_name="fb-unseen")),
-            )
-        ),
-        rx.table.body(rx.foreach(Operations.letters, _row)),
-        width="100%",
-        id="dead-letters",
+    return wide_table(
+        "dead-letters",
+        ("Reason", "Events", "Size", "Set aside", "Actions"),
+        rx.foreach(Operations.letters, _row),
     )
 
 
@@ -106,110 +101,77 @@ def _row(letter: rx.Var[LetterRow]) -> rx.Component:
         rx.table.cell(letter.events),
         rx.table.cell(letter.size, white_space="nowrap"),
         rx.table.cell(letter.age, white_space="nowrap"),
-        rx.table.cell(
-            rx.button(
+        actions(
+            row_action(
                 "Open",
-                variant="ghost",
-                on_click=Operations.open_letter(letter.sequence),
-                aria_label="Open dead letter " + letter.sequence.to(str),
-            ),
-            text_align="right",
+                Operations.open_letter(letter.sequence),
+                says="Open dead letter " + letter.sequence.to(str),
+            )
         ),
         vertical_align="middle",
     )
 
 
 def _letter() -> rx.Component:
-    return rx.dialog.root(
-        rx.dialog.content(
-            return_focus(),
-            rx.dialog.title("Dead letter ", Operations.opened),
-            dialog_lead(Operations.opened_reason),
-            rx.form(
-                rx.el.label(
-                    rx.text(
-                        rx.cond(Operations.readable, "Events", "Events to send in its place"),
-                        size="2",
-                        weight="medium",
-                        margin_bottom="4px",
-                    ),
-                    html_for="letter-events",
+    return dialog(
+        rx.fragment("Dead letter ", Operations.opened),
+        dialog_lead(Operations.opened_reason),
+        rx.form(
+            rx.el.label(
+                rx.text(
+                    rx.cond(Operations.readable, "Events", "Events to send in its place"),
+                    size="2",
+                    weight="medium",
+                    margin_bottom="4px",
                 ),
-                rx.cond(
-                    Operations.readable,
-                    rx.fragment(),
-                    rx.el.pre(
-                        Operations.text,
-                        class_name="fb-code",
-                        tab_index=0,
-                        aria_label="What the letter holds",
-                        style={"maxHeight": "10rem", "overflow": "auto"},
-                    ),
-                ),
-                rx.text_area(
-                    name="events",
-                    id="letter-events",
-                    default_value=rx.cond(Operations.readable, Operations.text, "[]"),
-                    key=Operations.opened.to(str),
-                    rows="16",
-                    spell_check=False,
-                    font_family="var(--code-font-family)",
-                    aria_describedby="letter-problem",
-                ),
-                rx.box(
-                    rx.cond(
-                        Operations.form_problem != "",
-                        rx.callout.root(
-                            rx.callout.icon(rx.icon("circle-alert", size=16)),
-                            rx.callout.text(Operations.form_problem, white_space="pre-line"),
-                            color_scheme="red",
-                            size="1",
-                            margin_top="var(--space-3)",
-                        ),
-                    ),
-                    id="letter-problem",
-                    role="alert",
-                ),
-                rx.flex(
-                    _discard(),
-                    rx.spacer(),
-                    rx.dialog.close(
-                        rx.button("Close", type="button", variant="soft", color_scheme="gray")
-                    ),
-                    rx.button("Count these events", type="submit"),
-                    spacing="3",
-                    align="center",
-                    margin_top="var(--space-5)",
-                ),
-                on_submit=Operations.replay,
-                margin_top="var(--space-4)",
+                html_for="letter-events",
             ),
-            max_width="46rem",
+            rx.cond(
+                Operations.readable,
+                rx.fragment(),
+                rx.el.pre(
+                    Operations.text,
+                    class_name="fb-code",
+                    tab_index=0,
+                    aria_label="What the letter holds",
+                    style={"maxHeight": "10rem", "overflow": "auto"},
+                ),
+            ),
+            rx.text_area(
+                name="events",
+                id="letter-events",
+                default_value=rx.cond(Operations.readable, Operations.text, "[]"),
+                key=Operations.opened.to(str),
+                rows="16",
+                spell_check=False,
+                font_family="var(--code-font-family)",
+                aria_describedby="letter-problem",
+            ),
+            refused(Operations.form_problem, called="letter-problem", margin_top="var(--space-3)"),
+            rx.flex(
+                _discard(),
+                rx.spacer(),
+                rx.dialog.close(
+                    rx.button("Close", type="button", variant="soft", color_scheme="gray")
+                ),
+                rx.button("Count these events", type="submit"),
+                spacing="3",
+                align="center",
+                margin_top="var(--space-5)",
+            ),
+            on_submit=Operations.replay,
+            margin_top="var(--space-4)",
         ),
-        open=Operations.opened != 0,
-        on_open_change=Operations.close_letter,
+        opened=Operations.opened != 0,
+        close=Operations.close_letter,
+        width="46rem",
     )
 
 
 def _discard() -> rx.Component:
-    return rx.alert_dialog.root(
-        rx.alert_dialog.trigger(
-            rx.button("Discard", type="button", variant="ghost", color_scheme="red")
-        ),
-        rx.alert_dialog.content(
-            rx.alert_dialog.title("Discard this letter?"),
-            rx.alert_dialog.description(
-                "Its events are never counted and never billed. This can’t be undone."
-            ),
-            rx.flex(
-                rx.alert_dialog.cancel(rx.button("Keep it", variant="soft", color_scheme="gray")),
-                rx.alert_dialog.action(
-                    rx.button("Discard it", color_scheme="red", on_click=Operations.discard)
-                ),
-                spacing="3",
-                justify="end",
-                margin_top="var(--space-5)",
-            ),
-            max_width="28rem",
-        ),
+    return asked_first(
+        rx.button("Discard", type="button", variant="ghost", color_scheme="red"),
+        "Discard this letter?",
+        "Its events are never counted and never billed. This can’t be undone.",
+        rx.button("Discard it", color_scheme="red", on_click=Operations.discard),
     )

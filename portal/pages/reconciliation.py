@@ -5,9 +5,11 @@ from __future__ import annotations
 import reflex as rx
 
 from portal.components.blocks import card, code, dialog_lead, empty, failed, loading_rows, stale
-from portal.components.focus import return_focus
-from portal.components.plain import plain_link
+from portal.components.dialogs import dialog, dialog_buttons
+from portal.components.fields import ticked
+from portal.components.plain import csv_button
 from portal.components.shell import shell
+from portal.components.tables import actions, remark, row_action, wide_table
 from portal.state.reconciliation import (
     DifferenceRow,
     DriftLine,
@@ -45,14 +47,10 @@ def _imports() -> rx.Component:
     return card(
         rx.cond(
             Reconciliations.imports.length() > 0,
-            rx.box(
-                rx.table.root(
-                    _head("Import", "Days", "Agree", "Open", "Decided", "Billed", "Actions"),
-                    rx.table.body(rx.foreach(Reconciliations.imports, _import)),
-                    width="100%",
-                    id="imports",
-                ),
-                overflow_x="auto",
+            wide_table(
+                "imports",
+                ("Import", "Days", "Agree", "Open", "Decided", "Billed", "Actions"),
+                rx.foreach(Reconciliations.imports, _import),
             ),
             empty(
                 "scale",
@@ -63,18 +61,6 @@ def _imports() -> rx.Component:
             ),
         ),
         heading="Imports",
-    )
-
-
-def _head(*headings: str) -> rx.Component:
-    *seen, last = headings
-    return rx.table.header(
-        rx.table.row(
-            *[rx.table.column_header_cell(heading) for heading in seen],
-            rx.table.column_header_cell(
-                rx.el.span(last, class_name="fb-unseen") if last == "Actions" else last
-            ),
-        )
     )
 
 
@@ -91,15 +77,14 @@ def _import(one: rx.Var[ImportRow]) -> rx.Component:
         ),
         rx.table.cell(one.decided),
         rx.table.cell(one.billed),
-        rx.table.cell(
+        actions(
             rx.button(
                 "Show",
                 variant=rx.cond(one.id == Reconciliations.chosen, "soft", "ghost"),
                 on_click=Reconciliations.choose(one.id),
                 aria_label="Show " + one.file_name,
                 aria_pressed=one.id == Reconciliations.chosen,
-            ),
-            text_align="right",
+            )
         ),
         vertical_align="middle",
     )
@@ -111,17 +96,13 @@ def _differences() -> rx.Component:
         card(
             rx.cond(
                 Reconciliations.rows.length() > 0,
-                rx.box(
-                    rx.table.root(
-                        _head(
-                            *("Day", "Model and meter", "Provider", "Metered", "Difference"),
-                            *("Likely cause", "Status", "Actions"),
-                        ),
-                        rx.table.body(rx.foreach(Reconciliations.rows, _difference)),
-                        width="100%",
-                        id="discrepancies",
+                wide_table(
+                    "discrepancies",
+                    (
+                        *("Day", "Model and meter", "Provider", "Metered", "Difference"),
+                        *("Likely cause", "Status", "Actions"),
                     ),
-                    overflow_x="auto",
+                    rx.foreach(Reconciliations.rows, _difference),
                 ),
                 empty(
                     "circle-check",
@@ -131,12 +112,7 @@ def _differences() -> rx.Component:
             ),
             rx.cond(
                 Reconciliations.more,
-                rx.text(
-                    "These are the first 200; the CSV has all of them.",
-                    size="2",
-                    color_scheme="gray",
-                    margin_top="var(--space-3)",
-                ),
+                remark("These are the first 200; the CSV has all of them.", size="2"),
             ),
             heading="Discrepancies",
             aside=_tools(),
@@ -146,28 +122,12 @@ def _differences() -> rx.Component:
 
 def _tools() -> rx.Component:
     return rx.flex(
-        rx.text(
-            rx.flex(
-                rx.switch(checked=Reconciliations.only_open, on_change=Reconciliations.show_open),
-                "Open only",
-                spacing="2",
-                align="center",
-            ),
-            as_="label",
-            size="2",
+        ticked(
+            "Open only",
+            rx.switch(checked=Reconciliations.only_open, on_change=Reconciliations.show_open),
         ),
         rx.button("Match again", variant="soft", on_click=Reconciliations.match_again),
-        rx.button(
-            plain_link(
-                rx.icon("download", size=16),
-                "CSV",
-                href="/downloads/reconciliations/" + Reconciliations.chosen + ".csv",
-                download=True,
-            ),
-            as_child=True,
-            variant="soft",
-            color_scheme="gray",
-        ),
+        csv_button("/downloads/reconciliations/" + Reconciliations.chosen + ".csv"),
         spacing="4",
         align="center",
         wrap="wrap",
@@ -188,72 +148,59 @@ def _difference(one: rx.Var[DifferenceRow]) -> rx.Component:
             max_width="24rem",
         ),
         rx.table.cell(rx.badge(one.status, color_scheme=one.colour)),
-        rx.table.cell(
-            rx.button(
+        actions(
+            row_action(
                 "Decide",
-                variant="ghost",
-                on_click=Reconciliations.open_decision(one.id),
-                aria_label="Decide on " + one.day + ", " + one.what,
-            ),
-            text_align="right",
+                Reconciliations.open_decision(one.id),
+                says="Decide on " + one.day + ", " + one.what,
+            )
         ),
         vertical_align="top",
     )
 
 
 def _decision() -> rx.Component:
-    return rx.dialog.root(
-        rx.dialog.content(
-            return_focus(),
-            rx.dialog.title("What is made of it?"),
-            dialog_lead(Reconciliations.deciding_about),
-            rx.form(
-                rx.radio_group.root(
-                    rx.flex(
-                        *[rx.radio_group.item(text, value=value) for value, text in _STATUSES],
-                        direction="column",
-                        spacing="2",
-                    ),
-                    name="status",
-                    default_value="explained",
-                    aria_label="Status",
-                ),
-                rx.el.label(
-                    rx.text("Note", size="2", weight="medium", margin_bottom="4px"),
-                    html_for="decision-note",
-                    style={"display": "block", "marginTop": "var(--space-4)"},
-                ),
-                rx.text_area(
-                    name="note",
-                    id="decision-note",
-                    rows="3",
-                    max_length=2000,
-                    aria_describedby="decision-problem",
-                ),
-                rx.box(
-                    rx.cond(
-                        Reconciliations.form_problem != "",
-                        rx.text(Reconciliations.form_problem, size="2", color_scheme="red"),
-                    ),
-                    id="decision-problem",
-                    role="alert",
-                ),
+    return dialog(
+        "What is made of it?",
+        dialog_lead(Reconciliations.deciding_about),
+        rx.form(
+            rx.radio_group.root(
                 rx.flex(
-                    rx.dialog.close(
-                        rx.button("Cancel", type="button", variant="soft", color_scheme="gray")
-                    ),
-                    rx.button("Keep", type="submit"),
-                    spacing="3",
-                    justify="end",
-                    margin_top="var(--space-5)",
+                    *[rx.radio_group.item(text, value=value) for value, text in _STATUSES],
+                    direction="column",
+                    spacing="2",
                 ),
-                on_submit=Reconciliations.decide,
-                margin_top="var(--space-4)",
+                name="status",
+                default_value="explained",
+                aria_label="Status",
             ),
-            max_width="32rem",
+            rx.el.label(
+                rx.text("Note", size="2", weight="medium", margin_bottom="4px"),
+                html_for="decision-note",
+                style={"display": "block", "marginTop": "var(--space-4)"},
+            ),
+            rx.text_area(
+                name="note",
+                id="decision-note",
+                rows="3",
+                max_length=2000,
+                aria_describedby="decision-problem",
+            ),
+            rx.box(
+                rx.cond(
+                    Reconciliations.form_problem != "",
+                    rx.text(Reconciliations.form_problem, size="2", color_scheme="red"),
+                ),
+                id="decision-problem",
+                role="alert",
+            ),
+            dialog_buttons(rx.button("Keep", type="submit")),
+            on_submit=Reconciliations.decide,
+            margin_top="var(--space-4)",
         ),
-        open=Reconciliations.deciding != "",
-        on_open_change=Reconciliations.close_decision,
+        opened=Reconciliations.deciding != "",
+        close=Reconciliations.close_decision,
+        width="32rem",
     )
 
 
@@ -261,20 +208,14 @@ def _margin() -> rx.Component:
     return rx.cond(
         Reconciliations.margin.length() > 0,
         card(
-            rx.box(
-                rx.table.root(
-                    _head("Customer", "Model", "Revenue", "Cost", "Margin"),
-                    rx.table.body(rx.foreach(Reconciliations.margin, _margin_row)),
-                    width="100%",
-                    id="margin",
-                ),
-                overflow_x="auto",
+            wide_table(
+                "margin",
+                ("Customer", "Model", "Revenue", "Cost", "Margin"),
+                rx.foreach(Reconciliations.margin, _margin_row),
             ),
-            rx.text(
+            remark(
                 "Revenue as it is billed; cost at your rates, else at the provider’s list price.",
                 size="2",
-                color_scheme="gray",
-                margin_top="var(--space-3)",
             ),
             heading="Margin in the present billing period",
         ),
@@ -302,14 +243,10 @@ def _drift() -> rx.Component:
     return card(
         rx.cond(
             Reconciliations.drift.length() > 0,
-            rx.box(
-                rx.table.root(
-                    _head("Model and meter", "Reported", "Counted here", "Drift"),
-                    rx.table.body(rx.foreach(Reconciliations.drift, _drifted)),
-                    width="100%",
-                    id="drift",
-                ),
-                overflow_x="auto",
+            wide_table(
+                "drift",
+                ("Model and meter", "Reported", "Counted here", "Drift"),
+                rx.foreach(Reconciliations.drift, _drifted),
             ),
             empty(
                 "ruler",

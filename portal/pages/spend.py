@@ -8,6 +8,7 @@ from portal.components.blocks import card, empty, failed, figure, loading_rows, 
 from portal.components.forecast import forecast_chart
 from portal.components.plan import plan_panel
 from portal.components.shell import shell
+from portal.components.tables import table, wide_table
 from portal.outlook import PlanRow
 from portal.spend_lines import LineRow
 from portal.state.plan import Plans
@@ -77,32 +78,20 @@ def _lines() -> rx.Component:
 
 
 def _table() -> rx.Component:
-    return rx.table.root(
-        rx.table.header(
-            rx.table.row(
-                rx.table.column_header_cell("Charge"),
-                rx.table.column_header_cell("Plan"),
-                *[
-                    rx.table.column_header_cell(head, class_name="fb-number")
-                    for head in ("Quantity", "Included", "Price", "Exact", "Amount")
-                ],
-            )
-        ),
-        rx.table.body(
-            rx.foreach(Spend.lines, _line),
-            rx.foreach(Spend.adjustments, _line),
-            rx.table.row(
-                rx.table.row_header_cell(rx.text("Total", weight="medium"), col_span=5),
-                rx.table.cell(
-                    rx.text(Spend.exact_total, color_scheme="gray"), class_name="fb-number"
-                ),
-                rx.table.cell(
-                    rx.text(Spend.total, weight="medium", id="spend-total"), class_name="fb-number"
-                ),
+    numbers = ("Quantity", "Included", "Price", "Exact", "Amount")
+    return table(
+        "spend-lines",
+        ("Charge", "Plan", *numbers),
+        rx.foreach(Spend.lines, _line),
+        rx.foreach(Spend.adjustments, _line),
+        rx.table.row(
+            rx.table.row_header_cell(rx.text("Total", weight="medium"), col_span=5),
+            rx.table.cell(rx.text(Spend.exact_total, color_scheme="gray"), class_name="fb-number"),
+            rx.table.cell(
+                rx.text(Spend.total, weight="medium", id="spend-total"), class_name="fb-number"
             ),
         ),
-        id="spend-lines",
-        width="100%",
+        numbers=numbers,
     )
 
 
@@ -133,17 +122,12 @@ def _unpriced() -> rx.Component:
                 color_scheme="gray",
                 margin_bottom="var(--space-3)",
             ),
-            rx.table.root(
-                rx.table.header(
-                    rx.table.row(
-                        rx.table.column_header_cell("Model"),
-                        rx.table.column_header_cell("Meter"),
-                        rx.table.column_header_cell("Quantity", class_name="fb-number"),
-                    )
-                ),
-                rx.table.body(rx.foreach(Spend.unpriced, _unpriced_row)),
+            table(
+                "unpriced",
+                ("Model", "Meter", "Quantity"),
+                rx.foreach(Spend.unpriced, _unpriced_row),
+                numbers=("Quantity",),
                 size="1",
-                width="100%",
             ),
             heading="Not priced",
         ),
@@ -174,21 +158,12 @@ def _on_plans() -> rx.Component:
     return rx.cond(
         Spend.on_plans.length() > 1,
         card(
-            rx.box(
-                rx.table.root(
-                    rx.table.header(
-                        rx.table.row(
-                            rx.table.column_header_cell("Plan"),
-                            rx.table.column_header_cell("Expected", class_name="fb-number"),
-                            rx.table.column_header_cell("80% of outcomes", class_name="fb-number"),
-                        )
-                    ),
-                    rx.table.body(rx.foreach(Spend.on_plans, _on_plan)),
-                    size="1",
-                    width="100%",
-                    id="on-plans",
-                ),
-                class_name="fb-wide",
+            wide_table(
+                "on-plans",
+                ("Plan", "Expected", "80% of outcomes"),
+                rx.foreach(Spend.on_plans, _on_plan),
+                numbers=("Expected", "80% of outcomes"),
+                size="1",
             ),
             heading="This period on each plan",
             aside=rx.text("The same usage, all of it on that plan.", size="1", color_scheme="gray"),

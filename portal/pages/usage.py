@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import reflex as rx
 
-from portal.components.blocks import card, empty, failed, stale
-from portal.components.plain import plain_link
+from portal.components.blocks import button_link, card, empty, failed, stale
+from portal.components.fields import choice
+from portal.components.plain import csv_button
 from portal.components.shell import shell
+from portal.components.tables import remark
 from portal.components.vega_chart import vega_chart
-from portal.state.usage import SHOWN, Choice, LegendEntry, TableRow, Usage
+from portal.state.usage import SHOWN, LegendEntry, TableRow, Usage
 from portal.usage_question import RANGES, SPLITS
 
 ROUTE, TITLE, ON_LOAD = "/usage", "Usage", (Usage.watch,)
@@ -26,12 +28,7 @@ def page() -> rx.Component:
             rx.flex(_choices(), _chart(), _table(), direction="column", spacing="5"),
         ),
         lead="Every call as it is metered. The chart follows by itself.",
-        actions=rx.button(
-            plain_link(rx.icon("download", size=16), "CSV", href=Usage.csv, download=True),
-            as_child=True,
-            variant="soft",
-            color_scheme="gray",
-        ),
+        actions=csv_button(Usage.csv),
     )
 
 
@@ -44,11 +41,12 @@ def _choices() -> rx.Component:
             aria_label="What to count",
         ),
         _select("Range", Usage.chosen, Usage.choose_range, RANGES),
-        rx.select.root(
-            rx.select.trigger(aria_label="Bar width"),
-            rx.select.content(rx.foreach(Usage.widths, _width)),
-            value=Usage.width,
-            on_change=Usage.choose_width,
+        choice(
+            "Bar width",
+            Usage.width,
+            Usage.choose_width,
+            rx.foreach(Usage.widths, lambda one: rx.select.item(one.name, value=one.id)),
+            width="auto",
         ),
         _select("Split by", Usage.split, Usage.choose_split, SPLITS),
         rx.spacer(),
@@ -70,16 +68,13 @@ def _choices() -> rx.Component:
 def _select(
     label: str, value: rx.Var[str], choose: rx.event.EventType, options: dict[str, str]
 ) -> rx.Component:
-    return rx.select.root(
-        rx.select.trigger(aria_label=label),
-        rx.select.content(*[rx.select.item(name, value=key) for key, name in options.items()]),
-        value=value,
-        on_change=choose,
+    return choice(
+        label,
+        value,
+        choose,
+        *[rx.select.item(name, value=key) for key, name in options.items()],
+        width="auto",
     )
-
-
-def _width(width: rx.Var[Choice]) -> rx.Component:
-    return rx.select.item(width.name, value=width.id)
 
 
 def _chart() -> rx.Component:
@@ -98,11 +93,7 @@ def _chart() -> rx.Component:
                     "Nothing was used in this time",
                     "Ask a model something in the playground, or call the API with a key: it shows "
                     "here within two seconds.",
-                    rx.button(
-                        rx.link("Open the playground", href="/playground", underline="none"),
-                        as_child=True,
-                        variant="soft",
-                    ),
+                    button_link("Open the playground", "/playground"),
                     id="usage-empty",
                 ),
             ),
@@ -147,13 +138,7 @@ def _table() -> rx.Component:
             ),
             rx.cond(
                 Usage.table_more > 0,
-                rx.text(
-                    Usage.table_more,
-                    " older rows are in the CSV.",
-                    size="1",
-                    color_scheme="gray",
-                    margin_top="var(--space-3)",
-                ),
+                remark(Usage.table_more, " older rows are in the CSV."),
             ),
             heading="The same in numbers",
             aside=rx.text(

@@ -21,7 +21,8 @@ from portal.correction_form import (
     with_problems,
 )
 from portal.correction_rows import CorrectionRow, correction_row
-from portal.event_rows import STATES, EventRow, FactRow, event_row, event_state, fact_rows
+from portal.event_rows import STATES, EventRow, event_row, event_state, fact_rows
+from portal.facts import FactRow
 from portal.form_problems import FormProblems, paths_of
 from portal.session import Caller, signed_in
 from portal.state.customer import CustomerState, customer_of
@@ -33,7 +34,11 @@ FOUND = 10
 """Events that one search shows; a source and an id name one alone."""
 PAGE = 20
 _NO_PROBLEMS = dict.fromkeys(
-    ("source", "application", "model", "key", "reason", "text", "quantities", "labels", "form"), ""
+    (
+        *("source", "application", "model", "key", "reason"),
+        *("text", "quantities", "labels", "form", "confirm"),
+    ),
+    "",
 )
 
 

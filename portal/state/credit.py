@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
-from backend_client import ApiError, ClientError, Forbidden
+from backend_client import ClientError, Forbidden
 from backend_client.types.common import plain
 from backend_client.types.wallets import (
     CreditGrant,
@@ -35,7 +35,7 @@ from portal.credit_rows import (
     rule_note,
     top_up_row,
 )
-from portal.form_problems import FormProblems, paths_of
+from portal.form_problems import FormProblems, told_at_fields
 from portal.formatting import exact_money, money, second
 from portal.session import PLANNERS, SPENDERS, Caller, signed_in
 from portal.state.customer import CustomerState, customer_of
@@ -241,12 +241,8 @@ class Credit(CustomerState, PageState, Session):
         self.problems = _NO_PROBLEMS
         try:
             done = await act()
-        except FormProblems as problem:
-            self.problems = {**_NO_PROBLEMS, **problem.by_field}
-        except ApiError as problem:
-            self.problems = {**_NO_PROBLEMS, **by_field(paths_of(problem))}
-        except ClientError as problem:
-            self.problems = {**_NO_PROBLEMS, "form": str(problem)}
+        except (FormProblems, ClientError) as problem:
+            self.problems = {**_NO_PROBLEMS, **told_at_fields(problem, by_field)}
         else:
             self._close()
             self.done = done

@@ -27,7 +27,6 @@ from portal.event_choice import (
 from portal.event_rows import (
     STATES,
     EventRow,
-    FactRow,
     QuantityRow,
     event_json,
     event_row,
@@ -36,6 +35,7 @@ from portal.event_rows import (
     in_order,
     quantity_rows,
 )
+from portal.facts import FactRow
 from portal.formatting import count, meter_name
 from portal.live_events import LiveEvents
 from portal.session import Caller, signed_in

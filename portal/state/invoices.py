@@ -35,7 +35,14 @@ class Invoices(PageState, Session):
     @signed_in(roles=SPENDERS, background=True)
     async def load(self, caller: Caller) -> None:
         """Load the list; or the invoice that the address names, as a reminder's link does."""
-        wanted = self.router.url.query_parameters.get("invoice", "")
+        await self._load(caller, self.router.url.query_parameters.get("invoice", ""))
+
+    @signed_in(roles=SPENDERS, background=True)
+    async def refresh(self, caller: Caller) -> None:
+        """Load what is shown again: what was changed may have changed the draft."""
+        await self._load(caller, self.opened)
+
+    async def _load(self, caller: Caller, wanted: str) -> None:
         rows = [invoice_row(one) for one in await caller.client.invoices()]
         invoice = await caller.client.invoice(wanted) if wanted else None
         async with self:

@@ -94,6 +94,7 @@ async def test_dialogs_can_be_read_and_acted_on(used: Page) -> None:
         ("Events", "Details"),
         ("Credit", "Give credit"),
         ("Credit", "Buy credit"),
+        ("Invoices", "Billing details"),
     ):
         await visit(used, page)
         await used.get_by_role("button", name=button).first.click()
