@@ -12,7 +12,7 @@ from backend.billing.quotas import quotas_of
 from backend.billing.subscriptions import current_subscription
 from backend_client.types.accounts import Tenant
 from backend_client.types.entitlements import Entitlements, QuotaStanding
-from backend_client.types.plans import SubscriptionState
+from backend_client.types.subscriptions import SubscriptionState
 
 
 async def entitlements(connection: AsyncConnection, tenant: Tenant, now: datetime) -> Entitlements:

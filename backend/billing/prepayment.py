@@ -27,7 +27,7 @@ from backend.pricing.price_lists import in_currency
 from backend.pricing.rate_card import Labels
 from backend.pricing.rating import RatedPeriod
 from backend.storage.database import Database
-from backend_client.types.plans import SubscriptionState
+from backend_client.types.subscriptions import SubscriptionState
 
 _FRESH_SECONDS = 1.0
 _KEPT = 10_000

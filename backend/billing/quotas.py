@@ -14,7 +14,8 @@ from backend.billing.subscriptions import current_subscription
 from backend.errors import FareboxError, NotFound
 from backend.storage.tables import rollups
 from backend_client.types.accounts import Tenant
-from backend_client.types.plans import PlanDefinition, Quota, SubscriptionState
+from backend_client.types.plans import PlanDefinition, Quota
+from backend_client.types.subscriptions import SubscriptionState
 
 
 class QuotaExhausted(FareboxError):

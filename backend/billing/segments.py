@@ -20,7 +20,8 @@ from backend.storage.tables import (
     tenants,
     wallets,
 )
-from backend_client.types.plans import Plan, SubscriptionState
+from backend_client.types.plans import Plan
+from backend_client.types.subscriptions import SubscriptionState
 
 
 @dataclass(frozen=True, slots=True)

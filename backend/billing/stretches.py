@@ -15,7 +15,7 @@ from backend.pricing.periods import BillingPeriod
 from backend.pricing.price_lists import in_currency
 from backend.pricing.stretches import Stretch, yearly_charges
 from backend.storage.tables import subscriptions, tenants
-from backend_client.types.plans import SubscriptionState
+from backend_client.types.subscriptions import SubscriptionState
 
 _INSTANT: Final = timedelta(microseconds=1)
 

@@ -30,15 +30,15 @@ from backend.pricing.stretches import yearly_charges
 from backend.pricing.years import PlanYears
 from backend.storage.tables import subscriptions
 from backend_client.types.charges import FlatCharge, FlatPer
-from backend_client.types.plans import (
-    Plan,
+from backend_client.types.plans import Plan
+from backend_client.types.problems import FieldError
+from backend_client.types.subscriptions import (
     Subscription,
     SubscriptionCancel,
     SubscriptionChange,
     SubscriptionPause,
     SubscriptionState,
 )
-from backend_client.types.problems import FieldError
 
 
 async def start_subscription(

@@ -13,16 +13,16 @@ from backend_client.types.contracts import (
     RedeemedCoupon,
 )
 from backend_client.types.plan_versions import MigratedTenant, MigrationRequest, PlanDiff
-from backend_client.types.plans import (
+from backend_client.types.plans import Plan
+from backend_client.types.simulate import Simulation, SimulationRequest
+from backend_client.types.spend import Period
+from backend_client.types.subscriptions import (
     BillingAnchor,
-    Plan,
     Subscription,
     SubscriptionCancel,
     SubscriptionChange,
     SubscriptionPause,
 )
-from backend_client.types.simulate import Simulation, SimulationRequest
-from backend_client.types.spend import Period
 
 
 def pause_subscription(wanted: SubscriptionPause) -> Call[Subscription]:

@@ -9,14 +9,9 @@ from backend_client.requests.call import Answer, Call, Params, get, of_tenant, r
 from backend_client.types.common import Page
 from backend_client.types.entitlements import Entitlements
 from backend_client.types.models import ModelInfo
-from backend_client.types.plans import (
-    Catalog,
-    CatalogApplied,
-    Plan,
-    Subscription,
-    SubscriptionChange,
-)
+from backend_client.types.plans import Catalog, CatalogApplied, Plan
 from backend_client.types.spend import BudgetOutlook, Forecast, SpendReport
+from backend_client.types.subscriptions import Subscription, SubscriptionChange
 from backend_client.types.taxes import CatalogTax
 
 

@@ -10,8 +10,9 @@ from pydantic import Field, model_validator
 from backend_client.types.charges import Id, Units
 from backend_client.types.common import Answer, Currency, Exact, Money, Wire
 from backend_client.types.events import MeterName, Name
-from backend_client.types.plans import AddOns, PlanDefinition
+from backend_client.types.plans import PlanDefinition
 from backend_client.types.spend import SpendReport
+from backend_client.types.subscriptions import AddOns
 
 Growth = Annotated[Exact, Field(ge=-100, le=1000, decimal_places=3, allow_inf_nan=False)]
 Share = Annotated[Exact, Field(gt=0, le=1_000_000, decimal_places=6, allow_inf_nan=False)]

@@ -9,8 +9,9 @@ from decimal import Decimal
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from backend_client.types.plans import Quota, QuotaLimit, Subscription
+from backend_client.types.plans import Quota, QuotaLimit
 from backend_client.types.spend import SpendReport
+from backend_client.types.subscriptions import Subscription
 from backend_client.types.usage import Granularity, UsageReport, UsageRow
 from portal.formatting import TOKEN_METERS, compact, count, meters_name, money, period
 from portal.session import SPENDERS, Caller, signed_in

@@ -12,10 +12,8 @@ from backend_client.types.plans import (
     FlatPer,
     Plan,
     PlanDefinition,
-    Subscription,
-    SubscriptionChange,
-    SubscriptionState,
 )
+from backend_client.types.subscriptions import Subscription, SubscriptionChange, SubscriptionState
 from portal.plan_terms import asks_for_nothing, plan_terms
 from portal.session import PLANNERS, Caller, signed_in
 from portal.state.page import PageState

@@ -23,7 +23,7 @@ from backend.metering.events import AcceptedEvent
 from backend.pricing.periods import next_quarter_hour, quarter_hour_of
 from backend.storage.database import Database
 from backend_client.types.accounts import Tenant
-from backend_client.types.plans import (
+from backend_client.types.subscriptions import (
     SubscriptionCancel,
     SubscriptionChange,
     SubscriptionPause,

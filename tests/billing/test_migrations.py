@@ -18,7 +18,7 @@ from backend.storage.database import Database
 from backend_client.types.accounts import Tenant
 from backend_client.types.common import Page
 from backend_client.types.plan_versions import MigratedTenant, MigrationRequest
-from backend_client.types.plans import Subscription, SubscriptionChange
+from backend_client.types.subscriptions import Subscription, SubscriptionChange
 from tests.billing.conftest import NOW, add_usage, catalog_with, make_tenant
 
 pytestmark = pytest.mark.engine

@@ -22,7 +22,8 @@ from backend.pricing.periods import billing_period
 from backend.storage.database import Database
 from backend.storage.tables import ledger_entries
 from backend_client.types.accounts import Tenant
-from backend_client.types.plans import PlanDefinition, SubscriptionCancel, SubscriptionChange
+from backend_client.types.plans import PlanDefinition
+from backend_client.types.subscriptions import SubscriptionCancel, SubscriptionChange
 from backend_client.types.wallets import CreditKind, TopUpOutcome, TopUpRule, WalletSettings
 from tests.billing.conftest import NOW, catalog_with
 from tests.billing.test_wallets import (

@@ -22,8 +22,9 @@ from backend.metering.counting import count_events
 from backend.metering.events import AcceptedEvent
 from backend.storage.database import Database
 from backend_client.types.accounts import Tenant
-from backend_client.types.plans import QuotaLimit, SubscriptionChange
+from backend_client.types.plans import QuotaLimit
 from backend_client.types.spend import SpendReport
+from backend_client.types.subscriptions import SubscriptionChange
 from tests.billing.conftest import make_tenant
 
 pytestmark = pytest.mark.engine

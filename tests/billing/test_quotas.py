@@ -11,7 +11,8 @@ from backend.billing.subscriptions import change_plan, start_subscription
 from backend.errors import NotFound
 from backend.storage.database import Database
 from backend_client.types.accounts import Tenant
-from backend_client.types.plans import Catalog, QuotaLimit, SubscriptionChange
+from backend_client.types.plans import Catalog, QuotaLimit
+from backend_client.types.subscriptions import SubscriptionChange
 from tests.billing.conftest import NOW, add_usage
 
 pytestmark = pytest.mark.engine

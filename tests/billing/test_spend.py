@@ -15,8 +15,9 @@ from backend.pricing.rating import MeteredQuantity
 from backend.storage.database import Database
 from backend.storage.tables import usage_versions
 from backend_client.types.accounts import Tenant
-from backend_client.types.plans import Catalog, SubscriptionChange
+from backend_client.types.plans import Catalog
 from backend_client.types.spend import SpendReport
+from backend_client.types.subscriptions import SubscriptionChange
 from tests.billing.conftest import NOW, add_usage, catalog_with, make_tenant
 
 pytestmark = pytest.mark.engine

@@ -29,8 +29,8 @@ from backend.errors import Conflict, InvalidInput, NotFound
 from backend.pricing.periods import billing_period
 from backend.storage.database import Database
 from backend_client.types.accounts import Tenant, TenantCreate
-from backend_client.types.plans import (
-    Catalog,
+from backend_client.types.plans import Catalog
+from backend_client.types.subscriptions import (
     Subscription,
     SubscriptionCancel,
     SubscriptionChange,

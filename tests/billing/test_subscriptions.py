@@ -21,7 +21,8 @@ from backend.errors import Conflict, InvalidInput, NotFound
 from backend.pricing.periods import billing_period
 from backend.storage.database import Database
 from backend_client.types.accounts import Tenant
-from backend_client.types.plans import Catalog, Subscription, SubscriptionChange
+from backend_client.types.plans import Catalog
+from backend_client.types.subscriptions import Subscription, SubscriptionChange
 from tests.billing.conftest import NOW, catalog_with, make_tenant
 
 pytestmark = pytest.mark.engine

@@ -33,7 +33,8 @@ from backend.pricing.periods import billing_period
 from backend.storage.database import Database
 from backend.storage.tables import credit_grants, ledger_entries
 from backend_client.types.accounts import Tenant
-from backend_client.types.plans import Catalog, SubscriptionChange
+from backend_client.types.plans import Catalog
+from backend_client.types.subscriptions import SubscriptionChange
 from backend_client.types.wallets import (
     CreditGrant,
     CreditGrantCreate,

@@ -29,7 +29,7 @@ from backend.storage.database import Database
 from backend.storage.tables import credit_grants
 from backend_client.types.accounts import Tenant
 from backend_client.types.plan_versions import MigrationRequest
-from backend_client.types.plans import (
+from backend_client.types.subscriptions import (
     Subscription,
     SubscriptionCancel,
     SubscriptionChange,

@@ -16,13 +16,13 @@ from backend_client.types.contracts import (
     Ramp,
 )
 from backend_client.types.plan_versions import MigrationRequest
-from backend_client.types.plans import (
+from backend_client.types.simulate import SimulationRequest
+from backend_client.types.subscriptions import (
     BillingAnchor,
     SubscriptionCancel,
     SubscriptionChange,
     SubscriptionPause,
 )
-from backend_client.types.simulate import SimulationRequest
 from backend_client.types.wallets import (
     CreditGrantCreate,
     CreditKind,

@@ -42,7 +42,7 @@ from backend_client.types.accounts import (
     TenantCreate,
 )
 from backend_client.types.events import UsageEvent
-from backend_client.types.plans import SubscriptionChange
+from backend_client.types.subscriptions import SubscriptionChange
 from backend_client.types.usage import Granularity, UsageDimension
 from tests.api.conftest import CATALOG
 from tests.client.conftest import Caller

@@ -21,7 +21,7 @@ from backend.settings import Settings
 from backend.storage.database import Database
 from backend_client.types.accounts import Tenant
 from backend_client.types.invoices import Invoice
-from backend_client.types.plans import SubscriptionChange
+from backend_client.types.subscriptions import SubscriptionChange
 from backend_client.types.wallets import CreditGrantCreate
 from tests.billing.conftest import catalog_with
 from tests.invoices.conftest import (

@@ -20,8 +20,12 @@ from backend.settings import Settings
 from backend.storage.database import Database
 from backend_client.types.accounts import Tenant
 from backend_client.types.invoices import BillingTerms
-from backend_client.types.plans import SubscriptionCancel, SubscriptionChange, SubscriptionPause
 from backend_client.types.simulate import SimulationRequest
+from backend_client.types.subscriptions import (
+    SubscriptionCancel,
+    SubscriptionChange,
+    SubscriptionPause,
+)
 from backend_client.types.wallets import CreditGrant, CreditGrantCreate
 from tests.billing.conftest import catalog_with
 from tests.invoices.conftest import (

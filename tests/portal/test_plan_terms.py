@@ -8,7 +8,8 @@ from pathlib import Path
 import pytest
 import yaml
 
-from backend_client.types.plans import Plan, PlanDefinition, Subscription
+from backend_client.types.plans import Plan, PlanDefinition
+from backend_client.types.subscriptions import Subscription
 from portal.plan_terms import asks_for_nothing, plan_terms
 from portal.state.plan import since_note
 

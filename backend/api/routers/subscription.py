@@ -19,14 +19,14 @@ from backend.billing.subscriptions import (
     pause,
     resume,
 )
-from backend_client.types.plans import (
+from backend_client.types.spend import Period
+from backend_client.types.subscriptions import (
     BillingAnchor,
     Subscription,
     SubscriptionCancel,
     SubscriptionChange,
     SubscriptionPause,
 )
-from backend_client.types.spend import Period
 
 router = APIRouter(tags=["subscription"])
 

@@ -20,7 +20,8 @@ from backend.pricing.plan_credit import recurring_grant, single_grant
 from backend.pricing.price_lists import in_currency
 from backend.storage.tables import credit_grants, wallets
 from backend_client.types.accounts import Tenant
-from backend_client.types.plans import GrantTerms, PlanDefinition, SubscriptionState
+from backend_client.types.plans import GrantTerms, PlanDefinition
+from backend_client.types.subscriptions import SubscriptionState
 
 
 async def current_wallet(
