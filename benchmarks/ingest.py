@@ -121,13 +121,15 @@ async def run(seconds: float) -> None:
         sent = await send(url, secret, batches)
         total += sent.events
         await watcher.until_all_counted(total)
-        end_to_end = sent.events / (time.perf_counter() - began)
+        took = time.perf_counter() - began
+        end_to_end = sent.events / took
         where = {
             name: (now - spent[name]) / sent.events * 1e6
             for name, now in installation.cpu_seconds().items()
         }
         print(f"Acknowledged, batches of {BATCH}          {sent.rate:>10,.0f} events/s")
         print(f"End to end, queryable                 {end_to_end:>10,.0f} events/s")
+        print(f"  {sent.events:,} events in {took:.0f} s")
         print(f"  of the hand-written transaction     {end_to_end / by_hand:>10.2f}")
         print(f"  of the bare COPY                    {end_to_end / bare:>10.2f}")
         told = ", ".join(f"{name} {spent:.1f}" for name, spent in where.items())

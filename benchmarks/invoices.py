@@ -3,10 +3,11 @@
     python -m benchmarks.invoices [--tenants 10000] [--processes 2]
 
 Makes its own PostgreSQL in a temporary directory, tenants on two plans with a month of usage each
-(rollups of 3 models x 4 meters on 30 days), and runs the month's invoices: processes of their own,
-claims, rating, lines, numbers. Then checks every total against one computed in SQL alone, runs
-again to see that nothing is made twice, and times the next month, with late usage for one tenant in
-ten. Rows are written straight into the tables: how they get there is another benchmark.
+(rollups of 3 models x 4 meters on 30 days), all with a wallet and one in ten with credit in it, and
+runs the month's invoices: processes of their own, claims, rating, lines, numbers, credit. Then
+checks every total against one computed in SQL alone, runs again to see that nothing is made twice,
+and times the next month, with late usage for one tenant in ten. Rows are written straight into the
+tables: how they get there is another benchmark.
 """
 
 from __future__ import annotations
@@ -109,6 +110,17 @@ SELECT id, 'sub_' || id, CASE WHEN right(id, 1)::int % 2 = 0 THEN 'plain' ELSE '
   :start
 FROM tenants
 """
+# As the worker keeps them: looked at in this period. One tenant in ten has bought credit
+_WALLETS = """
+INSERT INTO wallets (tenant_id, grants_until)
+SELECT id, CAST(:start AS timestamptz) + interval '1 year' FROM tenants
+"""
+_CREDIT = """
+INSERT INTO credit_grants
+  (tenant_id, id, name, kind, origin, priority, starts_at, amount, available)
+SELECT id, 'grt_' || id, 'Bought', 'paid', 'operator', 100, :start, 40, 40
+FROM tenants WHERE right(id, 1) = '3'
+"""
 _ROLLUPS = """
 INSERT INTO rollups
   (tenant_id, bucket, application_id, key_id, model, meter, quantity, event_count)
@@ -162,6 +174,8 @@ async def prepare(database: Database, tenants: int) -> None:
         await apply_catalog(connection, CATALOG)
         await connection.execute(text(_TENANTS), {"tenants": tenants})
         await connection.execute(text(_SUBSCRIPTIONS), {"start": MARCH})
+        await connection.execute(text(_WALLETS), {"start": MARCH})
+        await connection.execute(text(_CREDIT), {"start": MARCH})
         await connection.execute(text(_ROLLUPS), {"start": MARCH})
         await connection.execute(text(_DAYS), {"start": MARCH, "end": APRIL})
     async with database.engine.connect() as connection:

@@ -23,12 +23,12 @@ from backend.billing.invoices.parties import on_top, seller
 from backend.billing.invoices.taxing.deciding import InvoiceTax
 from backend.billing.invoices.taxing.untaxed import Untaxed
 from backend.billing.invoices.telling import told_issued
-from backend.billing.wallets.bills import pay_from_credit
+from backend.billing.wallets.bills import pay_from_credit, with_credit
 from backend.ids import new_id
 from backend.notifications.outbox import tell
 from backend.pricing.money import exact_arithmetic
 from backend.settings import Settings
-from backend.storage.tables import invoice_lines, invoices, payments, wallets
+from backend.storage.tables import invoice_lines, invoices, payments
 from backend_client.types.invoices import InvoiceState
 
 BALANCE = "balance"
@@ -130,13 +130,13 @@ async def _pay_at_once(
     """Return the payments that Farebox itself makes on each invoice, by its id."""
     tenant_ids = [row["tenant_id"] for row in rows]
     balances = await balances_of(connection, tenant_ids)
-    query = select(wallets.c.tenant_id).where(wallets.c.tenant_id.in_(tenant_ids))
-    with_wallet = set(await connection.scalars(query))
+    since = min(one.of.period.start for one in wanted)
+    have_credit = await with_credit(connection, tenant_ids, since, now)
     made: dict[str, list[dict[str, Any]]] = {}
     for one, row in zip(wanted, rows, strict=True):
         own = made.setdefault(row["id"], [])
         left = row["total"]
-        if left > 0 and row["tenant_id"] in with_wallet:
+        if left > 0 and row["tenant_id"] in have_credit:
             credit = await pay_from_credit(
                 connection, one.of.tenant, row["id"], left, one.of.period, now
             )
