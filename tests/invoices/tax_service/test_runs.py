@@ -5,95 +5,53 @@ from __future__ import annotations
 import asyncio
 import time
 from collections import Counter
-from collections.abc import AsyncIterator
 from datetime import timedelta
 from decimal import Decimal
 from typing import Any
 
 import asyncpg
 import pytest
-from pydantic import SecretStr
-from sqlalchemy import func, select, text
-from starlette.responses import (
-    JSONResponse,
-    PlainTextResponse,
-    RedirectResponse,
-    Response,
-    StreamingResponse,
-)
+from sqlalchemy import select, text
+from starlette.responses import Response
 
-from backend.billing.invoices.cursors import hold, left_out, open_cursors
-from backend.billing.invoices.finalising import finalise
+from backend.billing.invoices.cursors import hold, open_cursors
 from backend.billing.invoices.parties import set_details, set_terms
-from backend.billing.invoices.previewing import NOT_KNOWN, TaxPreview
-from backend.billing.invoices.printing.as_pdf import invoice_pdf
-from backend.billing.invoices.reading import as_printed, read_invoice, read_invoices
+from backend.billing.invoices.previewing import TaxPreview
 from backend.billing.invoices.runs import begin_run, end_run, work
-from backend.billing.invoices.taxing.answers import (
-    CHANGED,
-    TaxAnswers,
-    TaxQuestionOpen,
-    with_answers,
-)
+from backend.billing.invoices.taxing.answers import CHANGED, TaxAnswers
 from backend.billing.invoices.taxing.service import HttpTaxService, tax_service
 from backend.billing.invoices.worker import bill_progress_of_all
-from backend.errors import TaxNotKnown
 from backend.settings import Settings
 from backend.storage.database import Database
 from backend.storage.tables import invoices
 from backend_client.types.accounts import Tenant
-from backend_client.types.invoices import BillingDetails, BillingTerms, Invoice
+from backend_client.types.invoices import BillingDetails, BillingTerms
 from tests.invoices.conftest import (
     APRIL,
     GRACE,
     MARCH,
-    MAY,
     count,
     invoices_of,
     run_invoices,
     subscribed,
     used,
 )
-from tests.tax_server import Asked, Reply, TaxServer, honest, taxed
+from tests.invoices.tax_service.acts import finalised, impatient, problems, the_draft
+from tests.invoices.tax_service.replies import (
+    BOUND,
+    NOW,
+    deep,
+    dribbles,
+    elsewhere,
+    endless,
+    garbage,
+    hangs,
+    off_by,
+    says,
+)
+from tests.tax_server import Asked, Reply, TaxServer, honest
 
 pytestmark = pytest.mark.engine
-
-NOW = APRIL + GRACE
-BOUND = 1.0
-
-
-@pytest.fixture
-async def server() -> AsyncIterator[TaxServer]:
-    async with TaxServer() as server:
-        yield server
-
-
-def impatient(settings: Settings) -> Settings:
-    return settings.model_copy(update={"tax_service_timeout_seconds": BOUND})
-
-
-@pytest.fixture
-def settings(server: TaxServer) -> Settings:
-    return Settings(
-        seller_country="US",
-        tax_service_url=server.url,
-        tax_service_token=SecretStr("a secret"),
-        tax_service_timeout_seconds=20,
-    )
-
-
-async def problems(database: Database) -> dict[str, str]:
-    async with database.begin() as connection:
-        return {one.slug: one.problem for one in await left_out(connection)}
-
-
-async def the_draft(
-    database: Database, settings: Settings, tenant: Tenant, preview: TaxPreview
-) -> Invoice:
-    page = await read_invoices(database, settings, preview, tenant.id, NOW, cursor=None, limit=5)
-    draft = await read_invoice(database, settings, preview, tenant.id, page.items[0].id, NOW)
-    assert (draft.total, draft.tax_known) == (page.items[0].total, page.items[0].tax_known)
-    return draft
 
 
 async def test_the_service_says_the_tax(
@@ -120,57 +78,6 @@ async def test_the_service_says_the_tax(
     assert [line["amount"] for line in asked.body["lines"]] == ["31.00", "0.19"]
     await run_invoices(database, settings, NOW)
     assert len(server.asked) == 1
-
-
-async def hangs(asked: Asked) -> Response:
-    await asyncio.sleep(60)
-    return await honest(asked)
-
-
-async def dribbles(asked: Asked) -> Response:
-    """Each part comes in time, the whole does not."""
-
-    async def parts() -> AsyncIterator[bytes]:
-        while True:
-            yield b" "
-            await asyncio.sleep(BOUND / 4)
-
-    return StreamingResponse(parts(), media_type="application/json")
-
-
-def says(status: int = 200, **changes: Any) -> Reply:
-    """An answer that is honest but for this."""
-
-    async def reply(asked: Asked) -> Response:
-        return JSONResponse(taxed(asked.question) | changes, status_code=status)
-
-    return reply
-
-
-def off_by(amount: str, field: str = "amount") -> Reply:
-    async def reply(asked: Asked) -> Response:
-        body = taxed(asked.question)
-        first = body["taxes"][0]
-        first[field] = str(Decimal(first[field]) + Decimal(amount))
-        return JSONResponse(body)
-
-    return reply
-
-
-async def garbage(asked: Asked) -> Response:
-    return PlainTextResponse("<html>It works!</html>")
-
-
-async def elsewhere(asked: Asked) -> Response:
-    return RedirectResponse("/tax?again", status_code=307)
-
-
-async def deep(asked: Asked) -> Response:
-    return Response(b"[" * 200_000, media_type="application/json")
-
-
-async def endless(asked: Asked) -> Response:
-    return Response(b"[" * 300_000, media_type="application/json")
 
 
 @pytest.mark.parametrize(
@@ -287,16 +194,6 @@ async def test_nothing_is_locked_and_no_transaction_is_open_while_it_is_asked(
     assert open_ones == [0] * 4
 
 
-async def finalised(
-    database: Database, settings: Settings, tenant: Tenant, draft_id: str, answers: TaxAnswers
-) -> str | None:
-    async def once() -> str | None:
-        async with database.begin() as connection:
-            return await finalise(connection, settings, tenant.id, draft_id, MAY, answers)
-
-    return await with_answers(answers, once)
-
-
 async def test_what_was_asked_about_is_what_is_issued(
     database: Database, tenant: Tenant, settings: Settings, server: TaxServer
 ) -> None:
@@ -354,10 +251,7 @@ async def test_an_agreement_that_comes_meanwhile_holds(
     server.reply = meanwhile
     await run_invoices(database, settings, NOW)
     [invoice] = await invoices_of(database, tenant)
-    assert (invoice["taxes"], invoice["tax_notes"]) == (
-        [],
-        ["Exempt from tax: Certificate 12"],
-    )
+    assert (invoice["taxes"], invoice["tax_notes"]) == ([], ["Exempt from tax: Certificate 12"])
     await database_of_thread.close()
 
 
@@ -423,92 +317,6 @@ async def test_a_run_does_not_wait_for_each_tenant_while_the_service_is_away(
     assert len(server.asked) <= 3 * (8 + 4)
     assert time.monotonic() - began < 60
     assert len(await problems(database)) == 60
-
-
-async def test_a_draft_has_the_tax_that_the_service_says(
-    database: Database, tenant: Tenant, settings: Settings, server: TaxServer
-) -> None:
-    async with tax_service(settings) as service:
-        preview = TaxPreview(service)
-        draft = await the_draft(database, settings, tenant, preview)
-        assert [str(tax.amount.amount) for tax in draft.taxes] == ["1.94", "0.47"]
-        assert (str(draft.total.amount), draft.tax_known, draft.tax_notes) == ("33.41", True, [])
-        assert await the_draft(database, settings, tenant, preview) == draft
-        assert [one.question.preview for one in server.asked] == [True]  # and kept
-        await count(database, [used(tenant, MARCH, 10_000_000)])
-        assert str((await the_draft(database, settings, tenant, preview)).total.amount) == "35.02"
-    assert len(server.asked) == 2
-
-
-@pytest.mark.parametrize("reply", [hangs, says(503), garbage, off_by("9")])
-async def test_a_draft_is_read_while_the_service_is_away(
-    database: Database, tenant: Tenant, settings: Settings, server: TaxServer, reply: Reply
-) -> None:
-    server.reply = reply
-    async with tax_service(settings) as service:
-        preview = TaxPreview(service)
-        began = time.monotonic()
-        draft = await the_draft(database, settings, tenant, preview)
-        assert time.monotonic() - began < 15  # not the minute that an invoice may wait
-        assert (draft.tax_known, draft.taxes, draft.tax_notes) == (False, [], [NOT_KNOWN])
-        assert str(draft.total.amount) == "31.00"
-        assert invoice_pdf(as_printed(draft)).startswith(b"%PDF")
-        asked = len(server.asked)
-        await the_draft(database, settings, tenant, preview)
-        assert len(server.asked) == asked  # it is left alone for a while
-
-
-async def test_finalising_by_hand_waits_for_a_good_answer(
-    database: Database, tenant: Tenant, settings: Settings, server: TaxServer
-) -> None:
-    async with tax_service(settings) as service:
-        draft = await the_draft(database, settings, tenant, TaxPreview(None))
-        assert not draft.tax_known
-        server.reply = garbage
-        for _ in range(2):
-            with pytest.raises(TaxNotKnown, match="did not answer with JSON"):
-                await finalised(database, settings, tenant, draft.id, TaxAnswers(service))
-        assert await invoices_of(database, tenant) == []
-        server.reply = honest
-        again = [
-            await finalised(database, settings, tenant, draft.id, TaxAnswers(service))
-            for _ in range(2)
-        ]
-    assert again == [draft.id, draft.id]
-    [invoice] = await invoices_of(database, tenant)
-    assert str(invoice["total"]) == "33.41"
-    # Whoever forgot to ask issues nothing
-    page = await read_invoices(
-        database, settings, TaxPreview(None), tenant.id, NOW, cursor=None, limit=1
-    )
-    async with database.begin() as connection:
-        with pytest.raises(TaxQuestionOpen):
-            await finalise(connection, settings, tenant.id, page.items[0].id, MAY)
-
-
-async def test_a_part_waits_too_and_keeps_no_other_from_its_own(
-    database: Database, tenant: Tenant, settings: Settings, server: TaxServer
-) -> None:
-    other = await subscribed(database)
-    async with database.begin() as connection:
-        for one in (tenant, other):
-            await set_terms(connection, one.id, BillingTerms(progressive_threshold=Decimal(1)))
-
-    async def only_to_the_other(asked: Asked) -> Response:
-        return await (honest if asked.question.tenant == other.id else garbage)(asked)
-
-    server.reply = only_to_the_other
-    made = await bill_progress_of_all(database, settings, MARCH + GRACE)
-    assert [one["id"] for one in await invoices_of(database, other)] == made
-    assert made == [one.body["id"] for one in server.asked if one.question.tenant == other.id]
-    assert await problems(database) == {tenant.slug: "The tax service did not answer with JSON."}
-    server.reply = honest
-    await bill_progress_of_all(database, settings, MARCH + GRACE)
-    [part] = await invoices_of(database, tenant)
-    assert (part["kind"], str(part["tax"])) == ("progressive", "2.41")
-    assert await problems(database) == {}
-    async with database.begin() as connection:
-        assert await connection.scalar(select(func.count()).select_from(invoices)) == 2
 
 
 async def test_the_token_is_in_no_reason_and_no_text(settings: Settings) -> None:

@@ -1,0 +1,1 @@
+"""Tests of taxes that a service says."""

@@ -1,0 +1,43 @@
+"""What tests of the tax service do and look at."""
+
+from __future__ import annotations
+
+from backend.billing.invoices.cursors import left_out
+from backend.billing.invoices.finalising import finalise
+from backend.billing.invoices.previewing import TaxPreview
+from backend.billing.invoices.reading import read_invoice, read_invoices
+from backend.billing.invoices.taxing.answers import TaxAnswers, with_answers
+from backend.settings import Settings
+from backend.storage.database import Database
+from backend_client.types.accounts import Tenant
+from backend_client.types.invoices import Invoice
+from tests.invoices.conftest import MAY
+from tests.invoices.tax_service.replies import BOUND, NOW
+
+
+def impatient(settings: Settings) -> Settings:
+    return settings.model_copy(update={"tax_service_timeout_seconds": BOUND})
+
+
+async def problems(database: Database) -> dict[str, str]:
+    async with database.begin() as connection:
+        return {one.slug: one.problem for one in await left_out(connection)}
+
+
+async def the_draft(
+    database: Database, settings: Settings, tenant: Tenant, preview: TaxPreview
+) -> Invoice:
+    page = await read_invoices(database, settings, preview, tenant.id, NOW, cursor=None, limit=5)
+    draft = await read_invoice(database, settings, preview, tenant.id, page.items[0].id, NOW)
+    assert (draft.total, draft.tax_known) == (page.items[0].total, page.items[0].tax_known)
+    return draft
+
+
+async def finalised(
+    database: Database, settings: Settings, tenant: Tenant, draft_id: str, answers: TaxAnswers
+) -> str | None:
+    async def once() -> str | None:
+        async with database.begin() as connection:
+            return await finalise(connection, settings, tenant.id, draft_id, MAY, answers)
+
+    return await with_answers(answers, once)
