@@ -9,7 +9,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field, ValidationInfo, field_validator
 
-from backend_client.types.common import Answer, Exact, Instant, Money, Wire
+from backend_client.types.common import Answer, Exact, Instant, Money, Page, Wire
 from backend_client.types.countries import Country, Region
 from backend_client.types.plans import Percent, Price
 from backend_client.types.spend import Period, SpendLine
@@ -187,6 +187,16 @@ class LineEvent(Answer):
     model: str
     quantities: dict[str, Exact]
     labels: dict[str, str]
+
+
+class LineEvents(Page[LineEvent]):
+    """A page of the events behind a line.
+
+    ``archived_days`` (UTC) are those of the line's time whose events are in archives: they count in
+    the line, and are not listed until they are restored.
+    """
+
+    archived_days: list[date] = []
 
 
 class PaymentRecord(Wire):

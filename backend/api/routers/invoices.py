@@ -22,7 +22,7 @@ from backend.billing.invoices.reading import (
     read_invoices,
 )
 from backend_client.types.common import Page
-from backend_client.types.invoices import BillingDetails, Invoice, InvoiceSummary, LineEvent
+from backend_client.types.invoices import BillingDetails, Invoice, InvoiceSummary, LineEvents
 
 router = APIRouter(tags=["invoices"])
 
@@ -110,11 +110,12 @@ async def get_line_events(
     line: LineNumber,
     cursor: PageCursor = None,
     limit: PageLimit = 50,
-) -> Page[LineEvent]:
+) -> LineEvents:
     """List the events that a line's charge priced, in the order of their time.
 
     Fees and adjustments have none. A line of late usage lists all of its period: what it asks for
-    is the difference that all of them make.
+    is the difference that all of them make. Events in archives are not listed; the answer says of
+    which days.
     """
     now = datetime.now(UTC)
     async with services.database.begin() as connection:

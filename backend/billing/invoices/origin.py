@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from datetime import datetime
+from datetime import UTC, date, datetime
 from typing import Any
 from urllib.parse import quote, unquote
 
@@ -29,10 +29,9 @@ from backend.errors import InvalidInput, NotFound
 from backend.pricing.periods import BillingPeriod
 from backend.pricing.rate_card import FALLBACK_METERS, RateCard
 from backend.pricing.windows import WindowedSpan, windowed_spans
-from backend.storage.tables import events
+from backend.storage.tables import event_archives, events
 from backend_client.types.charges import FlatCharge, UsageCharge
-from backend_client.types.common import Page
-from backend_client.types.invoices import Invoice, LineEvent
+from backend_client.types.invoices import Invoice, LineEvent, LineEvents
 from backend_client.types.plans import PlanDefinition
 from backend_client.types.problems import FieldError
 
@@ -69,7 +68,7 @@ async def line_events(
     *,
     cursor: str | None,
     limit: int,
-) -> Page[LineEvent]:
+) -> LineEvents:
     """Return a page of the events behind a line, in the order of their time.
 
     Fees and adjustments have none. A line of late usage has all events of its period that the
@@ -87,7 +86,7 @@ async def line_events(
         period = replace(period, start=line.charge.start, end=line.charge.end)
     origin = await _origin(connection, tenant_id, period, wanted)
     if origin is None:
-        return Page(items=[])
+        return LineEvents(items=[])
     found: list[LineEvent] = []
     after = None if cursor is None else _after(cursor)
     while len(found) <= limit:
@@ -97,7 +96,26 @@ async def line_events(
         if len(rows) < _CHUNK:
             break
         after = (rows[-1]["time"], rows[-1]["source"], rows[-1]["id"])
-    return page_of(found, limit, _sort_key)
+    page = page_of(found, limit, _sort_key)
+    archived = await _archived_days(connection, tenant_id, origin)
+    return LineEvents(items=page.items, next_cursor=page.next_cursor, archived_days=archived)
+
+
+async def _archived_days(
+    connection: AsyncConnection, tenant_id: str, origin: _Origin
+) -> list[date]:
+    query = (
+        select(event_archives.c.start_at)
+        .distinct()
+        .where(
+            event_archives.c.tenant_id == tenant_id,
+            event_archives.c.restored_at.is_(None),
+            event_archives.c.start_at < max(one.end for one in origin.spans),
+            event_archives.c.end_at > min(one.start for one in origin.spans),
+        )
+        .order_by(event_archives.c.start_at)
+    )
+    return [start.astimezone(UTC).date() for start in await connection.scalars(query)]
 
 
 async def _origin(

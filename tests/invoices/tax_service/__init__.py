@@ -1,1 +1,0 @@
-"""Tests of taxes that a service says."""
