@@ -15,6 +15,7 @@ from backend_client.types.invoices import (
     InvoiceRun,
     InvoiceSummary,
     LineEvent,
+    LineEvents,
     PaymentRecord,
     VoidInvoice,
 )
@@ -42,6 +43,10 @@ class InvoiceMethods(Sender):
     def line_events(self, invoice_id: str, line: int) -> Iterator[LineEvent]:
         """The events behind a line, by time; fetched as they are iterated over."""
         return self._items(requests.line_events(invoice_id, line))
+
+    def line_event_page(self, invoice_id: str, line: int, cursor: str | None = None) -> LineEvents:
+        """One page of them, and of which days others are archived; first without a ``cursor``."""
+        return self._do(requests.line_events(invoice_id, line).page(cursor))
 
     def billing_details(self) -> BillingDetails:
         """How the tenant is named on its invoices."""
@@ -116,6 +121,12 @@ class AsyncInvoiceMethods(AsyncSender):
     def line_events(self, invoice_id: str, line: int) -> AsyncIterator[LineEvent]:
         """The events behind a line, by time; fetched as they are iterated over."""
         return self._items(requests.line_events(invoice_id, line))
+
+    async def line_event_page(
+        self, invoice_id: str, line: int, cursor: str | None = None
+    ) -> LineEvents:
+        """One page of them, and of which days others are archived; first without a ``cursor``."""
+        return await self._do(requests.line_events(invoice_id, line).page(cursor))
 
     async def billing_details(self) -> BillingDetails:
         """How the tenant is named on its invoices."""

@@ -55,7 +55,7 @@ def event_row(
         application=names.get(event.application, event.application),
         key="" if event.key is None else names.get(event.key, event.key),
         model=event.model,
-        quantities=quantities_note(event),
+        quantities=quantities_note(event.quantities),
         state=state,
         colour=colour,
         fresh=fresh,
@@ -69,11 +69,9 @@ def event_state(event: StoredEvent) -> str:
     return "amended" if event.corrected_at is not None else "counted"
 
 
-def quantities_note(event: StoredEvent) -> str:
+def quantities_note(quantities: Mapping[str, Decimal]) -> str:
     """What an event counts, in a line: ``1,200 input tokens · 310 output tokens``."""
-    return " · ".join(
-        amount(meter, event.quantities[meter]) for meter in in_order(event.quantities)
-    )
+    return " · ".join(amount(meter, quantities[meter]) for meter in in_order(quantities))
 
 
 def amount(meter: str, quantity: Decimal) -> str:

@@ -2,13 +2,23 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
+from datetime import date
 from decimal import Decimal
 
 from backend_client.types.common import plain
-from backend_client.types.invoices import Invoice, InvoiceLine, InvoiceState, InvoiceSummary
+from backend_client.types.invoices import (
+    Invoice,
+    InvoiceLine,
+    InvoiceState,
+    InvoiceSummary,
+    LineEvent,
+)
 from backend_client.types.plans import Cadence
-from portal.formatting import count, date, exact_money, money, period
+from portal.event_rows import quantities_note
+from portal.formatting import count, exact_money, money, period, second
+from portal.formatting import date as written_date
 from portal.spend_lines import ADJUSTMENTS, line_detail, line_price, line_quantity, plan_name
 
 STATES = {
@@ -37,7 +47,10 @@ class InvoiceRow:
 
 @dataclass(frozen=True)
 class InvoiceLineRow:
-    """A line of an invoice; ``steps`` is how it came to its amount."""
+    """A line of an invoice; ``steps`` is how it came to its amount.
+
+    ``has_events`` says that usage made it, event by event.
+    """
 
     number: str
     name: str
@@ -47,6 +60,19 @@ class InvoiceLineRow:
     price: str
     amount: str
     steps: list[str] = field(default_factory=list)
+    has_events: bool = False
+
+
+@dataclass(frozen=True)
+class LineEventRow:
+    """An event behind a line."""
+
+    id: str
+    source: str
+    day: str
+    time: str
+    model: str
+    quantities: str
 
 
 @dataclass(frozen=True)
@@ -69,8 +95,8 @@ def invoice_row(one: InvoiceSummary) -> InvoiceRow:
         period=period(one.period.start, one.period.end, zone),
         state=state,
         colour=colour,
-        issued=date(one.issued_at, zone) if one.issued_at else "",
-        due_on=date(one.due_at, zone) if one.due_at else "",
+        issued=written_date(one.issued_at, zone) if one.issued_at else "",
+        due_on=written_date(one.due_at, zone) if one.due_at else "",
         total=money(one.total.amount, currency),
         to_pay=money(one.due.amount, currency) if one.due.amount else "",
     )
@@ -79,6 +105,28 @@ def invoice_row(one: InvoiceSummary) -> InvoiceRow:
 def line_rows(invoice: Invoice) -> list[InvoiceLineRow]:
     """The lines of an invoice."""
     return [_line_row(line, invoice.total.currency) for line in invoice.lines]
+
+
+def line_event_row(event: LineEvent, time_zone: str) -> LineEventRow:
+    """An event as the list behind a line shows it."""
+    day, _, time = second(event.time, time_zone).rpartition(", ")
+    return LineEventRow(
+        id=event.id,
+        source=event.source,
+        day=day,
+        time=time,
+        model=event.model,
+        quantities=quantities_note(event.quantities),
+    )
+
+
+def archived_note(days: Sequence[date]) -> str:
+    """Which events are not listed because they are archived; empty if there are none."""
+    if not days:
+        return ""
+    first, last = f"{days[0]:%Y-%m-%d}", f"{days[-1]:%Y-%m-%d}"
+    when = f"of {first}" if len(days) == 1 else f"of {len(days)} days, {first} to {last} (UTC),"
+    return f"The events {when} are in archives: they count here, and are not listed."
 
 
 def sum_rows(invoice: Invoice) -> list[SumRow]:
@@ -112,7 +160,7 @@ def invoice_note(invoice: Invoice) -> str:
     zone = invoice.period.time_zone
     match invoice.state:
         case InvoiceState.DRAFT:
-            until = date(invoice.finalises_at or invoice.period.end, zone)
+            until = written_date(invoice.finalises_at or invoice.period.end, zone)
             return f"Follows usage until the period is over; it is issued after {until}."
         case InvoiceState.VOID:
             replaced = " Another was issued in its place." if invoice.replaced_by else ""
@@ -122,7 +170,7 @@ def invoice_note(invoice: Invoice) -> str:
         case InvoiceState.UNCOLLECTIBLE:
             return "Written off."
         case InvoiceState.FINALISED:
-            when = date(invoice.due_at, zone) if invoice.due_at else ""
+            when = written_date(invoice.due_at, zone) if invoice.due_at else ""
             due = money(invoice.due.amount, invoice.due.currency)
             return f"{due} {'was' if invoice.overdue else 'is'} due on {when}."
 
@@ -155,6 +203,7 @@ def _line_row(line: InvoiceLine, currency: str) -> InvoiceLineRow:
         else line_price(charge.price, charge, currency),
         amount=money(line.amount.amount, currency),
         steps=_steps(line, currency),
+        has_events=charge is not None and charge.kind != "flat",
     )
 
 

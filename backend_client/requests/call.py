@@ -16,7 +16,7 @@ from pydantic import BaseModel, TypeAdapter
 
 from backend_client.errors import UnexpectedAnswer
 
-Answer = TypeVar("Answer")
+Answer = TypeVar("Answer", covariant=True)
 Params = dict[str, str | int | list[str]]
 
 

@@ -12,7 +12,7 @@ from backend_client.types.invoices import (
     Invoice,
     InvoiceRun,
     InvoiceSummary,
-    LineEvent,
+    LineEvents,
     PaymentRecord,
     VoidInvoice,
 )
@@ -36,8 +36,8 @@ def invoice_csv(invoice_id: str) -> Call[str]:
     return Call("GET", path, lambda response: response.text)
 
 
-def line_events(invoice_id: str, line: int) -> Call[Page[LineEvent]]:
-    return get(f"/v1/invoices/{segment(invoice_id)}/lines/{line}/events", Page[LineEvent])
+def line_events(invoice_id: str, line: int) -> Call[LineEvents]:
+    return get(f"/v1/invoices/{segment(invoice_id)}/lines/{line}/events", LineEvents)
 
 
 def billing_details() -> Call[BillingDetails]:

@@ -6,14 +6,16 @@ import reflex as rx
 
 from portal.components.billing_details import billing_button, billing_dialog, billing_done
 from portal.components.blocks import card, empty, failed, figure, loading_rows, stale
+from portal.components.line_events import line_events_button, line_events_dialog
 from portal.components.plain import plain_link
 from portal.components.shell import shell
 from portal.components.tables import actions, row_action, wide_table
 from portal.invoice_rows import InvoiceLineRow, InvoiceRow, SumRow
 from portal.state.billing import Billing
 from portal.state.invoices import Invoices
+from portal.state.line_events import LineEvents
 
-ROUTE, TITLE, ON_LOAD = "/invoices", "Invoices", (Billing.arrive, Invoices.load)
+ROUTE, TITLE, ON_LOAD = "/invoices", "Invoices", (Billing.arrive, LineEvents.arrive, Invoices.load)
 
 _AMOUNTS = ("Quantity", "Price", "Amount")
 
@@ -36,6 +38,7 @@ def page() -> rx.Component:
             ),
         ),
         billing_dialog(),
+        line_events_dialog(),
         lead="What each period was billed at, line by line, and what is still to pay.",
         actions=rx.cond(Invoices.sees_spend & (Invoices.phase == "ready"), billing_button()),
     )
@@ -156,6 +159,7 @@ def _line(line: rx.Var[InvoiceLineRow]) -> rx.Component:
             rx.text(line.name, weight="medium"),
             rx.text(line.detail, size="1", color_scheme="gray"),
             rx.foreach(line.steps, lambda step: rx.text(step, size="1", color_scheme="gray")),
+            line_events_button(line),
         ),
         rx.table.cell(line.plan, white_space="nowrap"),
         rx.table.cell(line.quantity, class_name="fb-number"),

@@ -110,10 +110,13 @@ async def test_the_events_behind_a_line_are_iterated_over(
     async with AsyncFareboxClient(url, token) as client:
         [draft] = await client.invoices()
         events = [event async for event in client.line_events(draft.id, 1)]
+        page = await client.line_event_page(draft.id, 1)
+    assert (page.items, page.next_cursor, page.archived_days) == (events, None, [])
     assert [event.quantities for event in events] == [{"output_tokens": 12_000_000}]
 
     def plainly() -> list[LineEvent]:
         with FareboxClient(url, token) as client:
+            assert client.line_event_page(draft.id, 1) == page
             return list(client.line_events(draft.id, 1))
 
     assert await asyncio.to_thread(plainly) == events

@@ -35,6 +35,11 @@ WITH made AS (
   INSERT INTO subscriptions (tenant_id, id, plan_id, plan_version, start_at)
   SELECT made.id, 'sub_billed', plan_id, version, $1 FROM made, plan_versions
   WHERE plan_id = 'dear'
+), counted AS (
+  INSERT INTO events (tenant_id, source, id, time, received_at, application_id, key_id, model,
+                      quantities, labels)
+  SELECT id, 'sample', 'sample-answer', $1, $1, 'app_1', '', 'smollm2-135m-instruct',
+         '{"output_tokens": "1500000"}', '{}' FROM made
 )
 INSERT INTO rollups
   (tenant_id, bucket, application_id, key_id, model, meter, quantity, event_count)
@@ -92,6 +97,16 @@ async def test_an_invoice_is_opened_and_downloaded(farebox: Farebox, page: Page)
     await expect(invoice).to_contain_text("is due on")
     await expect(invoice.locator("#invoice-lines")).to_contain_text("1,500,000")
     await expect(invoice.locator("#invoice-lines tr").last).to_contain_text(total)
+
+    # What made the line, event by event
+    await invoice.get_by_role("button", name="Events behind").first.click()
+    behind = page.get_by_role("dialog")
+    event = behind.locator("#line-events tbody tr")
+    await expect(event).to_have_count(1)
+    await expect(event).to_contain_text("sample-answer")
+    await expect(event).to_contain_text("1,500,000 output tokens")
+    await page.keyboard.press("Escape")
+    await expect(behind).to_have_count(0)
     await invoice.get_by_role("button", name="All invoices").click()
     await expect(rows).to_have_count(2)
 

@@ -2,14 +2,22 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 from decimal import Decimal
 from typing import Any
 
 import pytest
 
-from backend_client.types.invoices import Invoice, InvoiceState
-from portal.invoice_rows import SumRow, invoice_note, invoice_row, line_rows, sum_rows
+from backend_client.types.invoices import Invoice, InvoiceState, LineEvent
+from portal.invoice_rows import (
+    SumRow,
+    archived_note,
+    invoice_note,
+    invoice_row,
+    line_event_row,
+    line_rows,
+    sum_rows,
+)
 
 pytestmark = pytest.mark.fast
 
@@ -154,3 +162,45 @@ def test_every_state_is_told_in_a_sentence(changes: dict[str, Any], note: str) -
 def test_every_state_has_a_word() -> None:
     for state in InvoiceState:
         assert invoice_row(invoice(state=state)).state
+
+
+def test_a_line_that_usage_made_has_events_and_a_fee_has_none() -> None:
+    one = invoice()
+    fee = one.lines[0].model_copy(
+        update={"charge": one.lines[0].charge.model_copy(update={"kind": "flat"})}
+    )
+    rows = line_rows(one.model_copy(update={"lines": [*one.lines, fee]}))
+    assert [row.has_events for row in rows] == [True, False]
+
+
+def test_an_event_behind_a_line() -> None:
+    event = LineEvent(
+        id="call-1",
+        source="gateway",
+        time=datetime(2026, 3, 2, 23, 30, 5, tzinfo=UTC),
+        received_at=datetime(2026, 3, 2, 23, 30, 6, tzinfo=UTC),
+        application="app_1",
+        key=None,
+        model="large",
+        quantities={"output_tokens": Decimal(1200), "requests": Decimal(1)},
+        labels={},
+    )
+    row = line_event_row(event, "Europe/Berlin")
+    assert (row.day, row.time) == ("3 Mar 2026", "00:30:05")
+    assert row.quantities == "1 request · 1,200 output tokens"
+
+
+@pytest.mark.parametrize(
+    ("days", "told"),
+    [
+        ([], ""),
+        ([3], "The events of 2026-03-03 are in archives: they count here, and are not listed."),
+        (
+            [3, 4, 9],
+            "The events of 3 days, 2026-03-03 to 2026-03-09 (UTC), are in archives: they count "
+            "here, and are not listed.",
+        ),
+    ],
+)
+def test_what_is_said_of_archived_events(days: list[int], told: str) -> None:
+    assert archived_note([date(2026, 3, day) for day in days]) == told
