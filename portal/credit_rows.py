@@ -104,13 +104,13 @@ def grant_rows(
     place = 0
     for one in burn_order(grants):
         ended = one.expires_at is not None and one.expires_at <= now
-        has_some = bool(one.available or one.reserved) and not ended
-        begun = one.starts_at <= now
-        place += has_some and begun
+        has_some = bool(one.available or one.reserved) and (one.in_arrears or not ended)
+        usable = has_some and one.starts_at <= now and not ended
+        place += usable
         (left if has_some else over).append(
-            _grant_row(one, str(place) if has_some and begun else "", currency, time_zone, now)
+            _grant_row(one, str(place) if usable else "", currency, time_zone, now)
         )
-    # What is to come burns after what there is, whenever it expires
+    # What is to come, or waits for its invoice, has no place among what can be used now
     return sorted(left, key=lambda row: row.place == ""), over
 
 
@@ -199,6 +199,12 @@ def _grant_row(
         notes.append("for " + ", ".join(one.models) + " alone")
     if one.starts_at > now:
         notes.append(f"from {date(one.starts_at, time_zone)}")
+    if one.in_arrears:
+        ended = one.expires_at is not None and one.expires_at <= now
+        waits = ended and one.available
+        notes.append(
+            "waits for the invoice of its time" if waits else "pays the invoices of its time"
+        )
     if one.priority != 100:
         notes.append(f"priority {one.priority}")
     parts = (

@@ -121,6 +121,21 @@ def test_a_grant_says_where_it_is_from_and_what_for() -> None:
     assert row.last_day == "5 Dec 2026"
 
 
+def test_credit_in_arrears_is_there_until_its_time_was_billed() -> None:
+    month = timedelta(days=30)
+    last = grant("last", in_arrears=True, starts_at=NOW - month, expires_at=NOW)
+    this = grant("this", in_arrears=True, starts_at=NOW, expires_at=NOW + month)
+    billed = last.model_copy(update={"available": Decimal(0), "expired": Decimal(20)})
+    left, over = grant_rows([this, last], "USD", "UTC", NOW)
+    assert [(row.place, row.name, row.about) for row in left] == [
+        ("1", "this", "pays the invoices of its time"),
+        ("", "last", "waits for the invoice of its time"),
+    ]
+    assert over == []
+    left, over = grant_rows([this, billed], "USD", "UTC", NOW)
+    assert ([row.name for row in left], [row.name for row in over]) == (["this"], ["last"])
+
+
 @pytest.mark.parametrize(
     ("source", "target", "what", "amount"),
     [
