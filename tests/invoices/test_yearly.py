@@ -155,8 +155,8 @@ async def test_on_paper_and_with_tax(
     assert (str(asked.total.amount), str(back.total.amount)) == ("781.83", "-164.22")
     assert str(back.taxes[0].amount.amount) == "-26.22"
     for invoice, said in (
-        (asked, ["365.00 / year", "73.00 / year", "1 Mar 2026 – 1 Mar 2027", "657.00"]),
-        (back, ["−1.8904", "73.00 / year", "14 Jul 2026 – 1 Mar 2027", "−138.00", "−164.22"]),
+        (asked, ["365.00 / year", "73.00 / year", "1 Mar 2026 – 28 Feb 2027", "657.00"]),
+        (back, ["−1.8904", "73.00 / year", "14 Jul 2026 – 28 Feb 2027", "−138.00", "−164.22"]),
     ):
         with closing(pypdfium2.PdfDocument(invoice_pdf(invoice))) as printed:
             page = printed[0].get_textpage().get_text_bounded()
@@ -165,6 +165,9 @@ async def test_on_paper_and_with_tax(
         rows = list(csv.DictReader(io.StringIO(invoice_csv(invoice))))
         amounts = [Decimal(row["amount"]) for row in rows if row["kind"] == "charge"]
         assert sum(amounts) == invoice.subtotal.amount
+        assert {row["charge_end"] for row in rows if row["kind"] == "charge"} == {
+            "2027-03-01T00:00:00+00:00"
+        }
         # A fee has no events behind it, whatever time it is for
         async with database.begin() as connection:
             page = await line_events(connection, tenant.id, invoice, 1, cursor=None, limit=10)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import io
 
+from backend.metering.usage import spreadsheet_cell
 from backend_client.types.common import Money, plain
 from backend_client.types.invoices import Invoice, InvoiceLine, Tax
 
@@ -17,6 +18,8 @@ _HEAD = (
     "plan_version",
     "period_start",
     "period_end",
+    "charge_start",
+    "charge_end",
     "late",
     "quantity",
     "included",
@@ -31,7 +34,11 @@ _HEAD = (
 
 
 def invoice_csv(invoice: Invoice) -> str:
-    """Write an invoice as CSV (RFC 4180), numbers in full. A draft has no number."""
+    """Write an invoice as CSV (RFC 4180), numbers in full. A draft has no number.
+
+    ``charge_start`` to ``charge_end`` is the time that a charge's line is of: the part of the
+    period on its plan, or of a yearly fee the time that is asked for or given back.
+    """
     out = io.StringIO()
     writer = csv.writer(out)
     writer.writerow(_HEAD)
@@ -52,11 +59,13 @@ def _row(invoice: Invoice, line: InvoiceLine) -> list[object]:
         invoice.number or "",
         line.line,
         line.kind,
-        _cell(line.name),
+        spreadsheet_cell(line.name),
         line.plan or "",
         line.plan_version or "",
         line.period.start.isoformat(),
         line.period.end.isoformat(),
+        "" if charge is None else charge.start.isoformat(),
+        "" if charge is None else charge.end.isoformat(),
         "yes" if line.late else "no",
         "" if line.quantity is None else plain(line.quantity),
         "" if charge is None else plain(charge.included),
@@ -83,10 +92,5 @@ def _tax(invoice: Invoice, tax: Tax) -> list[object]:
 
 def _below(invoice: Invoice, kind: str, name: str, *last: object) -> list[object]:
     """A row that is of no line; ``last`` are its columns from ``tax_percent`` on."""
-    row: list[object] = [invoice.number or "", "", kind, _cell(name)]
+    row: list[object] = [invoice.number or "", "", kind, spreadsheet_cell(name)]
     return [*row, *[""] * (len(_HEAD) - len(row) - len(last)), *last]
-
-
-def _cell(value: str) -> str:
-    """Keep a spreadsheet from taking a name for a formula."""
-    return f"'{value}" if value.startswith(("=", "+", "-", "@", "\t", "\r")) else value
