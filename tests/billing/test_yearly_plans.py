@@ -280,7 +280,7 @@ async def test_credit_comes_once_in_each_month_of_a_leap_year(database: Database
         async with database.begin() as connection:
             await look_after(connection, tenant.id, moment)
             balance = await wallet_balance(connection, tenant, moment)
-        assert balance.available == 10  # never two months' at once, never none
+        assert balance.spendable == 10  # never two months' at once, never none
         seats = seats % 3 + 1
         await change(database, tenant, moment, seats=seats)
         moment += 9 * DAY
