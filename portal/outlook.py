@@ -14,7 +14,7 @@ SURE, UNLIKELY = 0.995, 0.005
 
 @dataclass(frozen=True)
 class PlanRow:
-    """What the period would cost on a plan; ``note`` says why it won't fit, or that it is held."""
+    """What the period would cost on a plan; ``note``: why it won't fit, or what its credit pays."""
 
     name: str
     expected: str
@@ -79,6 +79,12 @@ def quota_outlook(outlook: QuotaOutlook, time_zone: str) -> str:
     return f"A chance of {percent(outlook.chance)} that {end}{on}."
 
 
+def _credit_note(plan: PlanOutlook) -> str:
+    if plan.credit is None or not plan.credit.amount:
+        return ""
+    return f"{money(plan.credit.amount, plan.credit.currency)} of it is paid by the plan's credit."
+
+
 def plan_rows(plans: list[PlanOutlook]) -> list[PlanRow]:
     """The plans as a table shows them: those that fit first, and the cheapest of them marked."""
     cheapest = next((plan.plan for plan in plans if plan.fits), None)
@@ -87,7 +93,7 @@ def plan_rows(plans: list[PlanOutlook]) -> list[PlanRow]:
             name=plan.name,
             expected=money(plan.expected.amount, plan.expected.currency),
             band=" – ".join(money(b.amount, b.currency) for b in (plan.low, plan.high)),
-            note=(plan.reason or "") if not plan.fits else "",
+            note=(plan.reason or "") if not plan.fits else _credit_note(plan),
             current=plan.current,
             fits=plan.fits,
             cheapest=plan.plan == cheapest,

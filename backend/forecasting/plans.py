@@ -11,6 +11,7 @@ from backend.forecasting.jobs import Candidate, ForecastJob
 from backend.forecasting.passing import EARLY
 from backend.forecasting.quotas import used_so_far
 from backend.forecasting.rated_paths import divided, quantile
+from backend.pricing.plan_credit import paid_by_own_credit
 from backend.pricing.rating import Stretch, rate
 from backend_client.types.common import Money
 from backend_client.types.plans import PlanDefinition, QuotaLimit
@@ -21,11 +22,15 @@ def plan_outlooks(job: ForecastJob, futures: Futures) -> list[PlanOutlook]:
     """Return what the whole period would cost on each plan, those that fit and cost least first.
 
     Each is as if the period had begun on the plan: so they compare, whatever was changed meanwhile.
-    Of a yearly fee it has a twelfth.
+    Of a yearly fee it has a twelfth. What a plan costs is less by the credit that it brings.
     """
     current = job.opened.stretches[job.place_now].plan
     found = [_outlook(one, job, futures, current) for one in job.candidates]
-    return sorted(found, key=lambda one: (not one.fits, one.expected.amount, not one.current))
+    return sorted(found, key=lambda one: (not one.fits, _to_pay(one), not one.current))
+
+
+def _to_pay(one: PlanOutlook) -> Decimal:
+    return one.expected.amount - (one.credit.amount if one.credit else 0)
 
 
 def _outlook(
@@ -49,6 +54,11 @@ def _outlook(
         unpriced = unpriced or bool(rated.unpriced)
         totals.append(rated.total)
     totals.sort()
+    expected = quantile(totals, 0.5)
+    # What comes once is no reason to stay
+    every_period = [grant for grant in definition.grants if grant.recurs]
+    own = definition.model_copy(update={"grants": every_period})
+    [credit] = paid_by_own_credit(own, [(period, expected)])
     reason = _stopped_by_quota(definition, job, futures)
     if reason is None and unpriced:
         reason = "It has no price for some of what you use."
@@ -57,9 +67,10 @@ def _outlook(
         name=definition.name,
         plan_version=candidate.plan.version,
         current=current is not None and current.id == definition.id,
-        expected=Money(amount=quantile(totals, 0.5), currency=job.opened.currency),
+        expected=Money(amount=expected, currency=job.opened.currency),
         low=Money(amount=quantile(totals, 0.1), currency=job.opened.currency),
         high=Money(amount=quantile(totals, 0.9), currency=job.opened.currency),
+        credit=Money(amount=credit, currency=job.opened.currency),
         fits=reason is None,
         reason=reason,
     )

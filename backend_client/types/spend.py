@@ -143,7 +143,11 @@ class QuotaOutlook(Answer):
 
 
 class PlanOutlook(Answer):
-    """What the period would cost if all of it were on a plan; ``reason`` says why one won't fit."""
+    """What the period would cost if all of it were on a plan; ``reason`` says why one won't fit.
+
+    ``credit`` is what the credit that the plan brings each period, for every model, pays of what is
+    ``expected`` (null in forecasts of long ago).
+    """
 
     plan: str
     name: str
@@ -152,6 +156,7 @@ class PlanOutlook(Answer):
     expected: Money
     low: Money
     high: Money
+    credit: Money | None = None
     fits: bool
     reason: str | None
 

@@ -91,10 +91,22 @@ def test_the_cheapest_plan_that_fits_comes_first() -> None:
     )
     free = named("free", with_quota("1000000")).model_copy(update={"charges": []})
     silent = PlanDefinition.model_validate({"id": "silent", "name": "Silent"})
-    made = job(FLAT, NOW, (plan(), START), on_sale=[free, plan(), bundle, silent])
+    monthly = {"id": "monthly", "name": "Monthly", "amount": "14"}
+    once = {"id": "hello", "name": "Hello", "amount": "9", "recurs": False}
+    giving = PlanDefinition.model_validate(
+        {
+            "id": "giving",
+            "name": "Giving",
+            "charges": [charge | {"price": "10"}],
+            "grants": [monthly, once],
+        }
+    )
+    made = job(FLAT, NOW, (plan(), START), on_sale=[free, plan(), bundle, silent, giving])
     plans = {one.plan: one for one in compute(made).forecast.plans}
-    # 3.1 M: 31 USD on the plan in force, 12 + 6.20 with the fee
-    assert list(plans)[:2] == ["bundle", "paid"]
+    # 3.1 M: 31 USD on the plan in force, 12 + 6.20 with the fee; 31 less 14 of credit
+    assert list(plans)[:3] == ["giving", "bundle", "paid"]
+    assert plans["giving"].expected == plans["paid"].expected
+    assert [plans[name].credit.amount for name in ("giving", "paid")] == [14, 0]
     assert plans["bundle"].expected.amount == Decimal("18.20")
     assert plans["paid"].expected.amount == Decimal("31.00")
     assert [one.plan for one in plans.values() if one.current] == ["paid"]

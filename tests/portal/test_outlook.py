@@ -86,6 +86,14 @@ def test_a_plan_that_does_not_fit_says_why_and_is_never_the_cheapest() -> None:
     assert (pay.note, pay.cheapest) == ("", True)
 
 
+def test_what_a_plans_credit_pays_is_said() -> None:
+    giving = plan("Giving", "9.50").model_copy(
+        update={"credit": Money(amount=Decimal("4.00"), currency="USD")}
+    )
+    (row,) = plan_rows([giving])
+    assert row.note == "$4.00 of it is paid by the plan's credit."
+
+
 def test_how_far_to_trust_it() -> None:
     assert trust_note(None) == ""
     trust = Trust(
