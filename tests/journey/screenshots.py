@@ -23,6 +23,8 @@ PICTURES = {
     "usage": ("dark",),
     "keys": ("light",),
     "spend": ("light",),
+    "events": ("light",),
+    "credit": ("dark",),
 }
 ROUTES = {"overview": "/"}
 """Where a page is, if not at its own name."""

@@ -95,7 +95,7 @@ async def close_credit(
 
     Plans carry their part of it into the period that follows. One period a tenant.
     """
-    due = await _with_credit_in_arrears(connection, closed)
+    due = await _with_credit_in_arrears(connection, closed) if closed else set()
     for tenant, period in closed:
         if tenant.id in due:
             locked = await current_wallet(connection, tenant.id, now)
