@@ -110,7 +110,7 @@ SAMPLE_TENANTS = (
             slug="sample-batch",
             name="Sample: nightly batch work",
             time_zone="America/New_York",
-            plan="pay-as-you-go",
+            plan="growth-yearly",
             is_sample=True,
         ),
         (

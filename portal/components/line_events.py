@@ -57,11 +57,19 @@ def _events() -> rx.Component:
     return rx.fragment(
         rx.cond(
             LineEvents.rows.length() > 0,
-            wide_table(
-                "line-events",
-                ("Used", "Event", "Model", "Quantities"),
-                rx.foreach(LineEvents.rows, _event),
-                size="1",
+            rx.box(
+                wide_table(
+                    "line-events",
+                    ("Used", "Event", "Model", "Quantities"),
+                    rx.foreach(LineEvents.rows, _event),
+                    size="1",
+                ),
+                # What can be done stays in sight below, and the keyboard scrolls what is above it
+                max_height="60vh",
+                overflow_y="auto",
+                tab_index=0,
+                role="region",
+                aria_label="Events",
             ),
             rx.cond(
                 LineEvents.archived == "",
@@ -78,8 +86,9 @@ def _event(event: rx.Var[LineEventRow]) -> rx.Component:
         rx.table.row_header_cell(
             rx.text(event.id, size="2", class_name="fb-id"),
             rx.text(event.source, size="1", color_scheme="gray", class_name="fb-id"),
+            min_width="14rem",
         ),
-        rx.table.cell(event.model),
-        rx.table.cell(event.quantities),
+        rx.table.cell(event.model, white_space="nowrap"),
+        rx.table.cell(event.quantities, min_width="14rem"),
         vertical_align="middle",
     )

@@ -195,7 +195,7 @@ def _table() -> rx.Component:
 def _row(event: rx.Var[EventRow]) -> rx.Component:
     return rx.table.row(
         moment(event.time, event.day),
-        rx.table.row_header_cell(*event_name(event), max_width="16rem"),
+        rx.table.row_header_cell(*event_name(event), min_width="14rem", max_width="16rem"),
         rx.table.cell(
             rx.text(event.application, size="2"),
             rx.cond(event.key != "", rx.text(event.key, size="1", color_scheme="gray")),
