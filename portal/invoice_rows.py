@@ -178,6 +178,8 @@ def invoice_note(invoice: Invoice) -> str:
 def _payment(method: str, amount: Decimal) -> str:
     if method == "balance":
         return "From your balance" if amount > 0 else "To your balance"
+    if method == "credit":
+        return "Paid from your credit"
     return f"Paid by {method}"
 
 
