@@ -110,7 +110,14 @@ def empty(
         rx.icon(icon, size=28, color="var(--gray-9)", aria_hidden="true"),
         rx.text(heading, weight="medium", size="3"),
         rx.text(text, color_scheme="gray", size="2", align="center", max_width="28rem"),
-        rx.flex(*actions, spacing="3", wrap="wrap", justify="center", margin_top="var(--space-2)")
+        rx.flex(
+            *actions,
+            spacing="3",
+            wrap="wrap",
+            justify="center",
+            margin_top="var(--space-2)",
+            max_width="100%",
+        )
         if actions
         else rx.fragment(),
         direction="column",
@@ -143,8 +150,13 @@ def code(text: rx.Var[str] | str, *, label: str) -> rx.Component:
             position="absolute",
             top="8px",
             right="8px",
+            # What scrolls below it does not shine through
+            background="var(--gray-2)",
+            border_radius="var(--radius-2)",
         ),
         position="relative",
+        max_width="100%",
+        min_width="0",
     )
 
 
