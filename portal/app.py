@@ -57,7 +57,8 @@ def secured(app: ASGIApp) -> ASGIApp:
 def on_failure(exception: Exception) -> EventSpec:
     """Log what no handler expected, and tell the person that something did not happen."""
     log.error("An event failed.", exc_info=exception)
-    return Session.stumble()
+    told: EventSpec = Session.stumble()
+    return told
 
 
 app = rx.App(
@@ -73,15 +74,22 @@ app = rx.App(
     ],
 )
 
-ABOUT = {"description": "Keys, usage and spend of an AI API.", "image": "/logo.svg"}
+DESCRIPTION, IMAGE = "Keys, usage and spend of an AI API.", "/logo.svg"
 
-app.add_page(not_found.page, route="404", title="Not found · Farebox", **ABOUT)
+app.add_page(
+    not_found.page,
+    route="404",
+    title="Not found · Farebox",
+    description=DESCRIPTION,
+    image=IMAGE,
+)
 app.add_page(
     sign_in.page,
     route=sign_in.ROUTE,
     title=f"{sign_in.TITLE} · Farebox",
     on_load=sign_in.ON_LOAD,
-    **ABOUT,
+    description=DESCRIPTION,
+    image=IMAGE,
 )
 for module in SIGNED_IN:
     app.add_page(
@@ -89,5 +97,6 @@ for module in SIGNED_IN:
         route=module.ROUTE,
         title=f"{module.TITLE} · Farebox",
         on_load=[Session.enter, *module.ON_LOAD],
-        **ABOUT,
+        description=DESCRIPTION,
+        image=IMAGE,
     )

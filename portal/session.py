@@ -142,7 +142,8 @@ def signed_in(
     """
 
     def guard(method: Method) -> Method:
-        async def handler(self: rx.State, *args: object, **kwargs: object) -> AsyncIterator[Any]:
+        # ``self`` is a ``Session`` or a state below it, whose module imports this one
+        async def handler(self: Any, *args: object, **kwargs: object) -> AsyncIterator[Any]:
             try:
                 caller = await callers.find(session_token(self))
                 async with changing(self):
@@ -212,9 +213,10 @@ def _as_event(
     handler.__annotations__ = {
         parameter.name: hints[parameter.name] for parameter in carried if parameter.name in hints
     }
-    handler.__signature__ = signature.replace(
+    vars(handler)["__signature__"] = signature.replace(
         parameters=[first, *(p.replace(annotation=hints.get(p.name, p.empty)) for p in carried)],
         return_annotation=signature.empty,
     )
     setattr(handler, GUARD_MARK, "public" if skip == 1 else "signed_in")
-    return rx.event(handler, background=background, supersedes=supersedes)
+    dressed: Any = rx.event(handler, background=background, supersedes=supersedes)
+    return typing.cast(Method, dressed)

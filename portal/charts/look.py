@@ -24,7 +24,7 @@ SHORT_NUMBER = "format(datum.value, '~s')"
 """An axis label such as 20k; the same format by the axis itself would read 0k at the bottom."""
 
 
-def finish(chart: alt.Chart | alt.LayerChart, *, height: int) -> dict[str, Any]:
+def finish(chart: alt.Chart | alt.LayerChart | alt.FacetChart, *, height: int) -> dict[str, Any]:
     """The chart as a Vega-Lite spec that fills its container's width."""
     sized = chart.properties(width="container", height=height, padding=0)
     spec: dict[str, Any] = (
