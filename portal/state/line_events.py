@@ -54,7 +54,9 @@ class LineEvents(PageState, Session):
         async with self:
             if asked != (self._invoice, self._line, self._cursor):
                 return  # another line was opened meanwhile, or the button pressed twice
-            self.rows += [line_event_row(event, zone) for event in page.items]
+            rows = [line_event_row(event, zone) for event in page.items]
+            # The first page may come twice: the dialog was closed and opened again meanwhile
+            self.rows = rows if asked[-1] is None else [*self.rows, *rows]
             self._cursor, self.more = page.next_cursor, page.next_cursor is not None
             self.archived = archived_note(page.archived_days)
             self._ready()

@@ -6,7 +6,8 @@ from collections.abc import Collection, Sequence
 from datetime import datetime
 from decimal import Decimal
 
-from sqlalchemy import and_, func, or_, select, union
+from sqlalchemy import Text, and_, bindparam, func, or_, select, text, union
+from sqlalchemy.dialects.postgresql import ARRAY
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from backend.billing.periods import period_at
@@ -24,6 +25,24 @@ from backend.storage.tables import (
     wallets,
 )
 from backend_client.types.accounts import Tenant
+
+_WAITING = text(
+    """
+    SELECT closed.tenant_id FROM unnest(:tenants, :ends) AS closed (tenant_id, period_end)
+    WHERE EXISTS (
+        SELECT FROM credit_grants WHERE credit_grants.tenant_id = closed.tenant_id
+            AND in_arrears AND available > 0 AND expires_at <= closed.period_end
+    ) OR EXISTS (
+        SELECT FROM wallets WHERE wallets.tenant_id = closed.tenant_id
+            AND (grants_until IS NULL OR grants_until <= closed.period_end)
+    )
+    """
+).bindparams(
+    bindparam("tenants", type_=ARRAY(Text)),
+    bindparam("ends", type_=ARRAY(wallets.c.grants_until.type)),
+)
+"""Of tenants and the ends of periods: whose wallet holds credit in arrears that is over by then, or
+was not looked at since, so that its plan's credit may not have come."""
 
 
 async def with_credit(
@@ -95,7 +114,14 @@ async def close_credit(
 
     Plans carry their part of it into the period that follows. One period a tenant.
     """
-    due = await _with_credit_in_arrears(connection, closed) if closed else set()
+    found = await connection.scalars(
+        _WAITING,
+        {
+            "tenants": [tenant.id for tenant, _ in closed],
+            "ends": [period.end for _, period in closed],
+        },
+    )
+    due = set(found)
     for tenant, period in closed:
         if tenant.id in due:
             locked = await current_wallet(connection, tenant.id, now)
@@ -110,43 +136,3 @@ async def _close(locked: LockedWallet, tenant: Tenant, period: BillingPeriod) ->
         following = await period_at(locked.connection, tenant, period.end)
         await bring_for_bill(locked, tenant, following)
         await look_at_balance(locked)
-
-
-async def _with_credit_in_arrears(
-    connection: AsyncConnection, closed: Sequence[tuple[Tenant, BillingPeriod]]
-) -> set[str]:
-    """Return the tenants whose wallets hold such credit, or were not looked at in the period."""
-    ends = {tenant.id: period.end for tenant, period in closed}
-    query = (
-        select(
-            wallets.c.tenant_id,
-            wallets.c.grants_until,
-            func.min(credit_grants.c.expires_at).label("first_end"),
-        )
-        .outerjoin(
-            credit_grants,
-            and_(
-                credit_grants.c.tenant_id == wallets.c.tenant_id,
-                credit_grants.c.in_arrears,
-                credit_grants.c.available > 0,
-            ),
-        )
-        .where(
-            wallets.c.tenant_id.in_(list(ends)),
-            or_(
-                credit_grants.c.expires_at.is_not(None),
-                wallets.c.grants_until.is_(None),
-                wallets.c.grants_until <= max(ends.values()),
-            ),
-        )
-        .group_by(wallets.c.tenant_id)
-    )
-    return {
-        row.tenant_id
-        for row in await connection.execute(query)
-        if any(
-            until is not None and until <= ends[row.tenant_id]
-            for until in (row.first_end, row.grants_until)
-        )
-        or row.grants_until is None
-    }
