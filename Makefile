@@ -15,10 +15,10 @@ DEV := .venv/.dev-$(call checksum,cat requirements/dev.lock requirements/weights
 
 INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps
 
-.PHONY: help up test fast lint format lock clean
+.PHONY: help up test fast lint format docs docs-serve lock clean
 
 help: ## show this
-	@sed -n 's/^\([a-z]*\):.*## \(.*\)/  make \1 \t\2/p' Makefile
+	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1 \t\2/p' Makefile
 
 up: $(RUNTIME) ## install, start everything, print one URL (ARGS="--no-portal" and the like)
 	@exec $(BIN)/farebox up $(ARGS)
@@ -40,6 +40,12 @@ format: $(DEV) ## format the code
 	@$(BIN)/ruff check --fix .
 	@$(BIN)/ruff format .
 
+docs: $(DEV) ## build the site of docs/ into site/, and refuse a broken link
+	@$(BIN)/zensical build --clean --strict
+
+docs-serve: $(DEV) ## show the site of docs/ while you write it
+	@exec $(BIN)/zensical serve $(ARGS)
+
 lock: $(DEV) ## write the lock files anew from pyproject.toml (ARGS=--upgrade for newer versions)
 	@$(COMPILE) pyproject.toml --group build -o requirements/runtime.lock
 	@$(COMPILE) pyproject.toml --group dev -c requirements/runtime.lock -o requirements/dev.lock
@@ -49,7 +55,7 @@ COMPILE = $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --gene
     --no-emit-index-url --no-header $(ARGS)
 
 clean: ## remove what was installed and built, but no data
-	rm -rf .venv .web
+	rm -rf .venv .web .cache site
 
 $(VENV):
 	@test -n "$(PYTHON)" || { echo "Farebox needs Python 3.11 or newer: install it, or name it with PYTHON=/path/to/python3." >&2; exit 1; }
