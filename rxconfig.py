@@ -2,9 +2,9 @@
 
 import reflex as rx
 
-from portal.same_origin import SameOriginPlugin
+from portal.kit.theme import THEME, Typeface
+from portal.server.same_origin import SameOriginPlugin
 from portal.settings import portal_settings
-from portal.theme import THEME, Typeface
 
 config = rx.Config(
     app_name="farebox",

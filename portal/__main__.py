@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import argparse
 
-from portal.build import build, is_built
-from portal.serve import serve
+from portal.server.build import build, is_built
+from portal.server.serve import serve
 
 
 def main() -> None:

@@ -10,27 +10,25 @@ from reflex.event import EventSpec
 from starlette.applications import Starlette
 from starlette.types import ASGIApp
 
-from portal import downloads
-from portal.auth import AuthRoutes
-from portal.build import static_directory
-from portal.pages import (
-    corrections,
-    credit,
-    events,
-    invoices,
-    keys,
-    not_found,
-    operations,
-    overview,
-    playground,
-    reconciliation,
-    sign_in,
-    spend,
-    usage,
-)
-from portal.security import SecurityHeaders, content_security_policy
+from portal.features.corrections import page as corrections
+from portal.features.credit import page as credit
+from portal.features.events import page as events
+from portal.features.invoices import page as invoices
+from portal.features.keys import page as keys
+from portal.features.not_found import page as not_found
+from portal.features.operations import page as operations
+from portal.features.overview import page as overview
+from portal.features.playground import page as playground
+from portal.features.reconciliation import page as reconciliation
+from portal.features.sign_in import page as sign_in
+from portal.features.spend import page as spend
+from portal.features.usage import page as usage
+from portal.server import downloads
+from portal.server.build import static_directory
+from portal.server.security import SecurityHeaders, content_security_policy
+from portal.server.sign_in_routes import AuthRoutes
+from portal.session.state import Session
 from portal.settings import portal_settings
-from portal.state.session import Session
 
 log = logging.getLogger(__name__)
 

@@ -12,7 +12,7 @@ from pydantic import SecretStr
 from starlette.applications import Starlette
 
 from backend.settings import Settings
-from portal.auth import AuthRoutes
+from portal.server.sign_in_routes import AuthRoutes
 from portal.settings import SESSION_COOKIE, PortalSettings
 from tests.accounts.conftest import Headers
 

@@ -18,7 +18,7 @@ from backend_client.types.wallets import (
     TopUpCreate,
     WalletSettings,
 )
-from portal.components.shell import OPERATOR_PLACES, PLACES
+from portal.shell.frame import OPERATOR_PLACES, PLACES
 from tests.journey.conftest import Farebox, browsing, sign_in
 from tests.journey.metered import Service
 from tests.journey.steps import answered, ask, limit_answers, visit

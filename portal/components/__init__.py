@@ -1,1 +1,0 @@
-"""What pages share: the shell, cards, charts, states of loading and failure."""

@@ -1,0 +1,115 @@
+"""Credit: what is left and what burns first, what was done with it, and buying more."""
+
+from __future__ import annotations
+
+import reflex as rx
+
+from portal.features.credit.dialogs import credit_dialogs
+from portal.features.credit.rule import credit_rule
+from portal.features.credit.state import Credit
+from portal.features.credit.tables import grants, ledger, top_ups, waiting
+from portal.kit.blocks import card, done, empty, failed, figure, loading_rows, stale
+from portal.shared.customer.picker import customer_picker
+from portal.shell.frame import shell
+
+ROUTE, TITLE, ON_LOAD = "/credit", "Credit", (Credit.watch,)
+
+
+def page() -> rx.Component:
+    """The page."""
+    return shell(
+        ROUTE,
+        TITLE,
+        stale(Credit.problem, Credit.phase),
+        done(Credit.done, margin_bottom="var(--space-5)"),
+        rx.cond(
+            Credit.phase == "failed",
+            failed(Credit.problem, Credit.watch),
+            rx.flex(
+                _low(),
+                _figures(),
+                rx.cond(Credit.operates & (Credit.waiting.length() > 0), waiting()),
+                rx.cond(
+                    Credit.phase == "loading",
+                    card(loading_rows()),
+                    rx.cond(Credit.empty, _none(), rx.fragment(grants(), top_ups())),
+                ),
+                rx.cond(Credit.phase == "ready", credit_rule()),
+                rx.cond(Credit.ledger.length() > 0, ledger()),
+                direction="column",
+                spacing="5",
+            ),
+        ),
+        credit_dialogs(),
+        lead="Credit that was bought or given, and what became of it.",
+        actions=rx.cond(Credit.phase == "ready", _actions()),
+    )
+
+
+def _actions() -> rx.Component:
+    return rx.flex(
+        rx.cond(Credit.operates, customer_picker(Credit)),
+        rx.cond(
+            Credit.operates,
+            rx.button("Give credit", on_click=Credit.open_giving, variant="soft"),
+        ),
+        rx.cond(Credit.plans_change & Credit.own, _buy()),
+        align="center",
+        spacing="3",
+        wrap="wrap",
+    )
+
+
+def _buy() -> rx.Component:
+    return rx.button(rx.icon("plus", size=16), "Buy credit", on_click=Credit.open_buying)
+
+
+def _low() -> rx.Component:
+    """Whether little is left."""
+    return rx.box(
+        rx.cond(
+            Credit.low != "",
+            rx.callout.root(
+                rx.callout.icon(rx.icon("triangle-alert", size=16)),
+                rx.callout.text(Credit.low),
+                color_scheme="orange",
+                size="1",
+            ),
+        ),
+        role="status",
+        id="low-balance",
+        display=rx.cond(Credit.low != "", "block", "none"),
+    )
+
+
+def _figures() -> rx.Component:
+    loading = Credit.phase == "loading"
+    return rx.box(
+        rx.grid(
+            figure("Balance", Credit.spendable, Credit.exactly, loading=loading),
+            figure(
+                "Held for calls",
+                Credit.reserved,
+                "Until they end; what they don’t use comes back",
+                loading=loading,
+            ),
+            figure("Used", Credit.used, Credit.granted, loading=loading),
+            figure("Expired or paid back", Credit.gone, "Not to be used any more", loading=loading),
+            columns=rx.breakpoints(initial="1", xs="2", lg="4"),
+            spacing="4",
+        ),
+        rx.text(Credit.purpose, size="2", color_scheme="gray", margin_top="var(--space-4)"),
+    )
+
+
+def _none() -> rx.Component:
+    return card(
+        empty(
+            "wallet",
+            "No credit",
+            "Credit that is bought, given or brought by a plan shows here, with when it expires "
+            "and what it can be used for.",
+            rx.cond(Credit.plans_change & Credit.own, _buy()),
+            id="no-credit",
+        )
+    )

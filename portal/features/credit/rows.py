@@ -1,0 +1,231 @@
+"""Prepaid credit as the credit page shows it: grants as they burn, the ledger, what was bought."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from decimal import Decimal
+
+from backend_client.types.wallets import (
+    CreditGrant,
+    CreditKind,
+    LedgerEntry,
+    TenantTopUp,
+    TopUp,
+    TopUpRule,
+)
+from portal.kit.formatting import date, exact_money, money, second
+
+SOON = timedelta(days=14)
+"""What expires within it stands out."""
+_NEVER = datetime.max.replace(tzinfo=UTC)
+KINDS = {CreditKind.PROMOTIONAL: ("Given", "green"), CreditKind.PAID: ("Bought", "blue")}
+ORIGINS = {"operator": "", "plan": "by the plan", "top_up": "by a top-up"}
+STATES = {"pending": ("Waits", "orange"), "paid": ("Paid", "green"), "failed": ("Failed", "red")}
+MOVES = {
+    ("granted", "available"): "Came in",
+    ("available", "reserved"): "Held for a call",
+    ("reserved", "available"): "Given back after a call",
+    ("reserved", "used"): "Used by a call",
+    ("available", "used"): "Used",
+    ("used", "available"): "Given back",
+    ("available", "expired"): "Expired",
+    ("available", "refunded"): "Paid back",
+}
+
+
+@dataclass(frozen=True)
+class GrantRow:
+    """A grant; ``place`` is when it burns, empty for one that is used up or to come."""
+
+    id: str
+    place: str
+    name: str
+    kind: str
+    colour: str
+    about: str
+    left: str
+    amount: str
+    where: str
+    last_day: str
+    soon: bool
+    refundable: bool
+
+
+@dataclass(frozen=True)
+class LedgerRow:
+    """A movement of credit."""
+
+    number: str
+    day: str
+    time: str
+    what: str
+    grant: str
+    cause: str
+    amount: str
+
+
+@dataclass(frozen=True)
+class TopUpRow:
+    """Credit that was asked for, and what became of the payment."""
+
+    id: str
+    tenant_id: str
+    customer: str
+    asked: str
+    how: str
+    amount: str
+    state: str
+    colour: str
+    done: str
+
+
+def burn_order(grants: Iterable[CreditGrant]) -> list[CreditGrant]:
+    """Grants as they burn: soonest expiry, lower priority, given before bought, oldest."""
+    return sorted(
+        grants,
+        key=lambda one: (
+            one.expires_at or _NEVER,
+            one.priority,
+            one.kind is CreditKind.PAID,
+            one.starts_at,
+            one.id,
+        ),
+    )
+
+
+def grant_rows(
+    grants: Iterable[CreditGrant], currency: str, time_zone: str, now: datetime
+) -> tuple[list[GrantRow], list[GrantRow]]:
+    """The grants that have something left, as they burn, and those that are used up or over."""
+    left: list[GrantRow] = []
+    over: list[GrantRow] = []
+    place = 0
+    for one in burn_order(grants):
+        ended = one.expires_at is not None and one.expires_at <= now
+        has_some = bool(one.available or one.reserved) and (one.in_arrears or not ended)
+        usable = has_some and one.starts_at <= now and not ended
+        place += usable
+        (left if has_some else over).append(
+            _grant_row(one, str(place) if usable else "", currency, time_zone, now)
+        )
+    # What is to come, or waits for its invoice, has no place among what can be used now
+    return sorted(left, key=lambda row: row.place == ""), over
+
+
+def ledger_row(
+    entry: LedgerEntry, names: Mapping[str, str], currency: str, time_zone: str
+) -> LedgerRow:
+    """A movement of credit; ``names`` are the grants'."""
+    day, _, time = second(entry.at, time_zone).rpartition(", ")
+    move = (entry.source, entry.target)
+    # Of what can be spent: what was held already is not taken from it again
+    sign = "+" if entry.target == "available" else "−" if entry.source == "available" else ""
+    return LedgerRow(
+        number=str(entry.number),
+        day=day,
+        time=time,
+        what=MOVES.get(move, f"{entry.source} to {entry.target}".capitalize()),
+        grant=names.get(entry.grant, entry.grant),
+        cause=entry.cause,
+        amount=sign + exact_money(entry.amount, currency),
+    )
+
+
+def top_up_row(one: TopUp, currency: str, time_zone: str) -> TopUpRow:
+    """Credit that was asked for, as the list shows it."""
+    state, colour = STATES[one.state]
+    done = "" if one.done_at is None else date(one.done_at, time_zone)
+    if one.reference:
+        done = f"{done}, {one.reference}"
+    return TopUpRow(
+        id=one.id,
+        tenant_id=one.tenant_id if isinstance(one, TenantTopUp) else "",
+        customer=one.tenant_name if isinstance(one, TenantTopUp) else "",
+        asked=second(one.asked_at, time_zone),
+        how="By the rule" if one.automatic_on else "By a person",
+        amount=money(one.amount, currency),
+        state=state,
+        colour=colour,
+        done=done,
+    )
+
+
+def rule_note(rule: TopUpRule | None, currency: str) -> str:
+    """What the wallet buys by itself, in a sentence."""
+    if rule is None:
+        return "Nothing is bought by itself."
+    amount, threshold, ceiling = (
+        money(value, currency) for value in (rule.amount, rule.threshold, rule.daily_ceiling)
+    )
+    return f"{amount} is bought when less than {threshold} is left, {ceiling} a day at most."
+
+
+def last_day(expires_at: datetime | None, time_zone: str) -> str:
+    """The last day on which credit can be used."""
+    if expires_at is None:
+        return "Never expires"
+    return date(expires_at - timedelta(microseconds=1), time_zone)
+
+
+def balance_note(spendable: Decimal, currency: str) -> str:
+    """What the balance is to its last digit, where it is shown rounded."""
+    exact = exact_money(spendable, currency)
+    return "Can be used now" if exact == money(spendable, currency) else f"Exactly {exact}"
+
+
+def purpose(*, prepaid: bool | None) -> str:
+    """What the credit is for; ``prepaid`` is what the plan is, None where it is not known."""
+    if prepaid:
+        return (
+            "This plan is prepaid: each call takes what it costs from this credit, and calls are "
+            "refused when it is used up."
+        )
+    if prepaid is False:
+        return (
+            "This plan is billed after use. Credit is not needed for calls; what there is pays "
+            "invoices before you do."
+        )
+    return "Credit pays for calls on prepaid plans, and else for invoices, before anything else."
+
+
+def _grant_row(
+    one: CreditGrant, place: str, currency: str, time_zone: str, now: datetime
+) -> GrantRow:
+    kind, colour = KINDS[one.kind]
+    notes = [ORIGINS.get(one.origin, one.origin)]
+    if one.models:
+        notes.append("for " + ", ".join(one.models) + " alone")
+    if one.starts_at > now:
+        notes.append(f"from {date(one.starts_at, time_zone)}")
+    if one.in_arrears:
+        ended = one.expires_at is not None and one.expires_at <= now
+        waits = ended and one.available
+        notes.append(
+            "waits for the invoice of its time" if waits else "pays the invoices of its time"
+        )
+    if one.priority != 100:
+        notes.append(f"priority {one.priority}")
+    parts = (
+        ("used", one.used),
+        ("held for calls", one.reserved),
+        ("expired", one.expired),
+        ("paid back", one.refunded),
+    )
+    return GrantRow(
+        id=one.id,
+        place=place,
+        name=one.name,
+        kind=kind,
+        colour=colour,
+        about=", ".join(note for note in notes if note),
+        left=exact_money(one.available, currency),
+        amount=exact_money(one.amount, currency),
+        where=", ".join(
+            f"{exact_money(amount, currency)} {name}" for name, amount in parts if amount
+        ),
+        last_day=last_day(one.expires_at, time_zone),
+        soon=one.expires_at is not None and now < one.expires_at <= now + SOON,
+        refundable=one.kind is CreditKind.PAID and one.available > 0,
+    )

@@ -1,0 +1,93 @@
+"""When the wallet buys more by itself, and below what balance it warns."""
+
+from __future__ import annotations
+
+import reflex as rx
+
+from portal.features.credit.state import Credit
+from portal.kit.blocks import card
+from portal.kit.fields import ticked, written
+
+
+def credit_rule() -> rx.Component:
+    """The form for who may change it; for others what holds."""
+    return card(
+        rx.cond(
+            Credit.plans_change & Credit.own,
+            _form(),
+            rx.flex(
+                rx.text(Credit.rule, size="2"),
+                rx.text(
+                    rx.cond(
+                        Credit.low_balance != "",
+                        "Below " + Credit.low_balance + " " + Credit.customer.currency + " left "
+                        "it warns.",
+                        "It does not warn when little is left.",
+                    ),
+                    size="2",
+                    color_scheme="gray",
+                ),
+                direction="column",
+                spacing="1",
+            ),
+        ),
+        heading="When little is left",
+        id="credit-rule",
+    )
+
+
+def _form() -> rx.Component:
+    return rx.form(
+        rx.flex(
+            ticked(
+                "Buy more by itself",
+                rx.switch(checked=Credit.by_itself, on_change=Credit.choose_by_itself),
+                weight="medium",
+            ),
+            rx.cond(
+                Credit.by_itself,
+                rx.grid(
+                    _amount("threshold", "When less is left than", Credit.threshold),
+                    _amount("rule_amount", "Buy", Credit.rule_amount),
+                    _amount("daily_ceiling", "A day at most", Credit.daily_ceiling),
+                    columns=rx.breakpoints(initial="1", sm="3"),
+                    spacing="4",
+                ),
+            ),
+            rx.box(
+                _amount(
+                    "low_balance",
+                    "Warn when less is left than",
+                    Credit.low_balance,
+                    note="Empty: no warning.",
+                ),
+                max_width="16rem",
+            ),
+            rx.box(
+                rx.cond(
+                    (Credit.problems["form"] != "") & (Credit.dialog == ""),
+                    rx.text(Credit.problems["form"], size="2", color_scheme="red"),
+                ),
+                role="alert",
+            ),
+            rx.flex(rx.button("Keep", type="submit"), justify="end"),
+            direction="column",
+            spacing="4",
+        ),
+        on_submit=Credit.save_settings,
+    )
+
+
+def _amount(name: str, label: str, value: rx.Var[str], *, note: str = "") -> rx.Component:
+    return written(
+        label,
+        name,
+        rx.input.slot(Credit.customer.currency),
+        of="credit",
+        problem=Credit.problems[name],
+        note=note,
+        value=value,
+        anew=Credit.rule_read,
+        input_mode="decimal",
+        max_length=24,
+    )

@@ -1,0 +1,341 @@
+"""The credit page: what is left, what burns first, what was done with it, and buying more."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from datetime import UTC, datetime
+from typing import Any
+
+from backend_client import ClientError, Forbidden
+from backend_client.types.common import plain
+from backend_client.types.wallets import (
+    CreditGrant,
+    LedgerEntry,
+    TenantTopUp,
+    TopUp,
+    WalletBalance,
+    WalletSettings,
+)
+from portal.features.credit.forms import (
+    FIELDS,
+    by_field,
+    grant_from,
+    outcome_from,
+    settings_from,
+    top_up_from,
+)
+from portal.features.credit.rows import (
+    GrantRow,
+    LedgerRow,
+    TopUpRow,
+    balance_note,
+    grant_rows,
+    ledger_row,
+    purpose,
+    rule_note,
+    top_up_row,
+)
+from portal.kit.form_problems import FormProblems, told_at_fields
+from portal.kit.formatting import exact_money, money, second
+from portal.session.guard import PLANNERS, SPENDERS, Caller, signed_in
+from portal.session.page import PageState
+from portal.session.state import Session
+from portal.shared.customer.state import CustomerState, customer_of
+
+LOOK_SECONDS = 10.0
+LEDGER_PAGE = 20
+TOP_UPS_SHOWN = 20
+_NO_PROBLEMS = dict.fromkeys(FIELDS, "")
+
+
+class Credit(CustomerState, PageState, Session):
+    """A wallet: the tenant's own, or for the operator any customer's."""
+
+    own: bool = True
+    purpose: str = ""
+    empty: bool = False
+    spendable: str = ""
+    exactly: str = ""
+    reserved: str = ""
+    used: str = ""
+    granted: str = ""
+    gone: str = ""
+    low: str = ""
+
+    grants: list[GrantRow] = []
+    over: list[GrantRow] = []
+    shows_over: bool = False
+    top_ups: list[TopUpRow] = []
+    more_top_ups: bool = False
+    waiting: list[TopUpRow] = []
+
+    by_itself: bool = False
+    threshold: str = ""
+    rule_amount: str = ""
+    daily_ceiling: str = ""
+    low_balance: str = ""
+    rule: str = ""
+    rule_read: int = 0
+
+    ledger: list[LedgerRow] = []
+    number: int = 1
+    older: bool = False
+
+    dialog: str = ""
+    about_id: str = ""
+    about_tenant: str = ""
+    about_what: str = ""
+    problems: dict[str, str] = _NO_PROBLEMS
+    done: str = ""
+
+    _cursors: list[str] = []
+    _next: str | None = None
+    _names: dict[str, str] = {}
+    _settings: WalletSettings | None = None
+
+    @signed_in(background=True, supersedes=True)
+    async def watch(self, caller: Caller) -> Sequence[Any]:
+        """Load the page, and follow the wallet until the browser leaves it."""
+        if caller.me.role not in SPENDERS and not caller.me.is_operator:
+            async with self:
+                self._fail(f"Your role here ({caller.me.role}) can't do this.")
+            return ()
+        async with self:
+            if not caller.me.is_operator or not self.customer.id:
+                self.customer = customer_of(caller.me.tenant)
+            self.done = ""
+        return await self._follow(caller, lambda: self._load(caller), LOOK_SECONDS)
+
+    @signed_in(background=True)
+    async def look(self, caller: Caller) -> None:
+        """Load what has just changed, without waiting for the next look."""
+        await self._load(caller)
+
+    def _picked(self) -> Any:
+        self._cursors, self.done = [], ""
+        return Credit.look
+
+    @signed_in()
+    async def show_over(self, caller: Caller, shown: bool) -> None:
+        """Show the grants that are used up or over too, or not."""
+        self.shows_over = shown
+
+    @signed_in()
+    async def show_older(self, caller: Caller) -> Any:
+        """Show the movements before these."""
+        if self._next is not None:
+            self._cursors = [*self._cursors, self._next]
+        return Credit.look
+
+    @signed_in()
+    async def show_newer(self, caller: Caller) -> Any:
+        """Show the movements after these."""
+        self._cursors = self._cursors[:-1]
+        return Credit.look
+
+    @signed_in()
+    async def close_dialog(self, caller: Caller, shown: bool) -> None:
+        """Leave everything as it is."""
+        if not shown:
+            self._close()
+
+    @signed_in(roles=PLANNERS)
+    async def open_buying(self, caller: Caller) -> None:
+        """Ask how much to buy."""
+        self._open("buy")
+
+    @signed_in(roles=PLANNERS)
+    async def buy(self, caller: Caller, form: dict[str, Any]) -> Any:
+        """Ask to buy credit; it is there once the payment is confirmed."""
+        if self.dialog != "buy" or not self.own:
+            return None
+
+        async def ask() -> str:
+            asked = await caller.client.ask_for_top_up(top_up_from(form))
+            shown = money(asked.amount, self.customer.currency)
+            return f"{shown} was asked for. It is there once the payment is confirmed."
+
+        return await self._try(ask)
+
+    @signed_in(roles=PLANNERS)
+    async def choose_by_itself(self, caller: Caller, chosen: bool) -> None:
+        """Show the fields of the rule, or not."""
+        self.by_itself = chosen
+
+    @signed_in(roles=PLANNERS)
+    async def save_settings(self, caller: Caller, form: dict[str, Any]) -> Any:
+        """Keep when the wallet buys by itself, and below what it warns."""
+        if not self.own:
+            return None
+
+        async def keep() -> str:
+            await caller.client.set_wallet(settings_from({**form, "by_itself": self.by_itself}))
+            return "The rule and the warning were kept."
+
+        return await self._try(keep)
+
+    @signed_in(operator=True)
+    async def open_outcome(self, caller: Caller, top_up_id: str, tenant_id: str) -> None:
+        """Ask what became of a payment."""
+        for row in (*self.waiting, *self.top_ups):
+            if row.id == top_up_id:
+                self.about_tenant = tenant_id or self.customer.id
+                whose = row.customer or self.customer.name
+                self._open("outcome", top_up_id, f"{row.amount} for {whose}, asked {row.asked}")
+
+    @signed_in(operator=True)
+    async def finish(self, caller: Caller, form: dict[str, Any]) -> Any:
+        """Say what became of the payment; if it was made, the credit is there at once."""
+        if self.dialog != "outcome":
+            return None
+
+        async def finish() -> str:
+            done = await caller.client.finish_top_up(
+                self.about_tenant, self.about_id, outcome_from(form)
+            )
+            credited = "its credit is there" if done.state == "paid" else "no credit came of it"
+            return f"The payment is noted as {done.state}: {credited}."
+
+        return await self._try(finish)
+
+    @signed_in(operator=True)
+    async def open_refund(self, caller: Caller, grant_id: str) -> None:
+        """Ask whether to pay back what is left of a grant."""
+        for row in self.grants:
+            if row.id == grant_id and row.refundable:
+                self._open("refund", grant_id, f"{row.left} of {row.name}")
+
+    @signed_in(operator=True)
+    async def refund(self, caller: Caller) -> Any:
+        """Take back what is left of bought credit, which the operator pays back."""
+        if self.dialog != "refund":
+            return None
+
+        async def refund() -> str:
+            taken = await caller.client.refund_credit(self.customer.id, self.about_id)
+            shown = exact_money(taken.refunded, self.customer.currency)
+            return f"{shown} of {taken.name} was taken back. Pay it to the customer now."
+
+        return await self._try(refund)
+
+    @signed_in(operator=True)
+    async def open_giving(self, caller: Caller) -> None:
+        """Ask what credit to give."""
+        self._open("give")
+
+    @signed_in(operator=True)
+    async def give(self, caller: Caller, form: dict[str, Any]) -> Any:
+        """Give the customer credit."""
+        if self.dialog != "give":
+            return None
+
+        async def give() -> str:
+            wanted = grant_from(form, self.customer.time_zone)
+            made = await caller.client.give_credit(self.customer.id, wanted)
+            return f"{self.customer.name} has {money(made.amount, self.customer.currency)} more."
+
+        return await self._try(give)
+
+    async def _try(self, act: Callable[[], Any]) -> Any:
+        """Do what a form asks for; or say what is wrong at its fields."""
+        self.problems = _NO_PROBLEMS
+        try:
+            done = await act()
+        except (FormProblems, ClientError) as problem:
+            self.problems = {**_NO_PROBLEMS, **told_at_fields(problem, by_field)}
+        else:
+            self._close()
+            self.done = done
+            return Credit.look
+        return None
+
+    def _open(self, dialog: str, about_id: str = "", about_what: str = "") -> None:
+        self.dialog, self.about_id, self.about_what = dialog, about_id, about_what
+        self.problems, self.done = _NO_PROBLEMS, ""
+
+    def _close(self) -> None:
+        self.dialog, self.problems = "", _NO_PROBLEMS
+
+    async def _load(self, caller: Caller) -> None:
+        """Load the customer's wallet, and what waits for the operator."""
+        async with self:
+            customer, cursors = self.customer, list(self._cursors)
+        own = customer.id == caller.me.tenant.id
+        tenant = None if own and caller.me.role in SPENDERS else customer.id
+        client = caller.client
+        balance = await client.wallet(tenant=tenant)
+        grants = await client.grants(tenant)
+        cursor = cursors[-1] if cursors else None
+        ledger = await client.ledger_page(limit=LEDGER_PAGE, cursor=cursor, tenant=tenant)
+        top_ups = await client.top_up_page(limit=TOP_UPS_SHOWN, tenant=tenant)
+        waiting = await waiting_top_ups(caller)
+        prepaid = (await client.subscription()).plan.definition.prepaid if own else None
+        async with self:
+            if (customer, cursors) != (self.customer, self._cursors):
+                return
+            self.own = own
+            self.purpose = purpose(prepaid=prepaid)
+            self._show_balance(balance)
+            self._show_grants(grants)
+            self._show_ledger(ledger.items, ledger.next_cursor)
+            self.more_top_ups = top_ups.next_cursor is not None
+            self._show_top_ups(top_ups.items)
+            self.waiting = [
+                top_up_row(one, one.currency, caller.me.tenant.time_zone) for one in waiting
+            ]
+            self.empty = not grants and not top_ups.items
+            self._ready()
+
+    def _show_balance(self, balance: WalletBalance) -> None:
+        currency = balance.currency
+        self.spendable = money(balance.spendable, currency)
+        self.exactly = balance_note(balance.spendable, currency)
+        self.reserved, self.used = money(balance.reserved, currency), money(balance.used, currency)
+        self.granted = f"Of {money(balance.granted, currency)} that came in"
+        self.gone = money(balance.expired + balance.refunded, currency)
+        settings = balance.settings
+        self.low = ""
+        if balance.low_since is not None and settings.low_balance is not None:
+            since = second(balance.low_since, self.customer.time_zone)
+            self.low = f"Less than {money(settings.low_balance, currency)} is left, since {since}."
+        if settings != self._settings:
+            self._show_settings(settings, currency)
+
+    def _show_settings(self, settings: WalletSettings, currency: str) -> None:
+        rule = settings.top_up
+        self._settings = settings
+        self.by_itself = rule is not None
+        self.threshold = plain(rule.threshold) if rule else ""
+        self.rule_amount = plain(rule.amount) if rule else ""
+        self.daily_ceiling = plain(rule.daily_ceiling) if rule else ""
+        self.low_balance = plain(settings.low_balance) if settings.low_balance else ""
+        self.rule = rule_note(rule, currency)
+        self.rule_read += 1
+
+    def _show_grants(self, grants: list[CreditGrant]) -> None:
+        self._names = {one.id: one.name for one in grants}
+        self.grants, self.over = grant_rows(
+            grants, self.customer.currency, self.customer.time_zone, datetime.now(UTC)
+        )
+
+    def _show_ledger(self, entries: list[LedgerEntry], following: str | None) -> None:
+        customer = self.customer
+        self.ledger = [
+            ledger_row(one, self._names, customer.currency, customer.time_zone) for one in entries
+        ]
+        self._next, self.older = following, following is not None
+        self.number = len(self._cursors) + 1
+
+    def _show_top_ups(self, top_ups: list[TopUp]) -> None:
+        customer = self.customer
+        self.top_ups = [top_up_row(one, customer.currency, customer.time_zone) for one in top_ups]
+
+
+async def waiting_top_ups(caller: Caller) -> list[TenantTopUp]:
+    """What waits for the operator; nothing for others, also for who was one a moment ago."""
+    if not caller.me.is_operator:
+        return []
+    try:
+        return await caller.client.waiting_top_ups()
+    except Forbidden:
+        return []

@@ -1,0 +1,189 @@
+"""The tables of the credit page: grants as they burn, top-ups, payments, the ledger."""
+
+from __future__ import annotations
+
+import reflex as rx
+
+from portal.features.credit.rows import GrantRow, LedgerRow, TopUpRow
+from portal.features.credit.state import Credit
+from portal.kit.blocks import card
+from portal.kit.fields import pager, ticked
+from portal.kit.tables import actions, moment, remark, row_action, wide_table
+
+
+def grants() -> rx.Component:
+    """What is left and, if asked for, what is used up or over."""
+    return card(
+        wide_table(
+            "grants",
+            ("Burns", "Credit", "Left", "Last day", "Actions"),
+            rx.foreach(Credit.grants, _grant),
+            rx.cond(Credit.shows_over, rx.foreach(Credit.over, _grant)),
+            numbers=("Left",),
+        ),
+        rx.cond(
+            (Credit.grants.length() == 0) & ~Credit.shows_over,
+            remark(
+                rx.cond(
+                    Credit.over.length() > 0,
+                    "All of it is used up or over.",
+                    "There is none yet.",
+                ),
+                size="2",
+            ),
+        ),
+        remark(
+            "What expires first burns first; then the lower priority, given before bought, the "
+            "oldest."
+        ),
+        heading="What is left, in the order it burns",
+        aside=rx.cond(
+            Credit.over.length() > 0,
+            ticked(
+                "Also what is used up",
+                rx.switch(checked=Credit.shows_over, on_change=Credit.show_over),
+            ),
+        ),
+    )
+
+
+def _grant(grant: rx.Var[GrantRow]) -> rx.Component:
+    return rx.table.row(
+        rx.table.cell(rx.cond(grant.place != "", grant.place, "–")),
+        rx.table.row_header_cell(
+            rx.flex(
+                rx.text(grant.name, size="2", weight="medium"),
+                rx.badge(grant.kind, color_scheme=grant.colour, size="1"),
+                spacing="2",
+                align="center",
+                wrap="wrap",
+            ),
+            rx.cond(grant.about != "", rx.text(grant.about, size="1", color_scheme="gray")),
+        ),
+        rx.table.cell(
+            rx.text(grant.left, size="2"),
+            rx.text("of ", grant.amount, size="1", color_scheme="gray"),
+            rx.cond(grant.where != "", rx.text(grant.where, size="1", color_scheme="gray")),
+            class_name="fb-number",
+        ),
+        rx.table.cell(
+            rx.cond(
+                grant.soon,
+                rx.badge(grant.last_day, color_scheme="orange"),
+                rx.text(grant.last_day, size="2"),
+            ),
+            white_space="nowrap",
+        ),
+        actions(
+            rx.cond(
+                Credit.operates & grant.refundable,
+                row_action(
+                    "Pay back",
+                    Credit.open_refund(grant.id),
+                    says="Pay back what is left of " + grant.name,
+                    size="1",
+                ),
+            )
+        ),
+        vertical_align="middle",
+    )
+
+
+def top_ups() -> rx.Component:
+    """What the customer asked to buy, and what became of it."""
+    return rx.cond(
+        Credit.top_ups.length() > 0,
+        card(
+            wide_table(
+                "top-ups",
+                ("Asked", "Amount", "State", "Done", "Actions"),
+                rx.foreach(Credit.top_ups, _top_up),
+                numbers=("Amount",),
+            ),
+            rx.cond(Credit.more_top_ups, remark("The newest 20; the API has all of them.")),
+            heading="Top-ups",
+        ),
+    )
+
+
+def _top_up(one: rx.Var[TopUpRow]) -> rx.Component:
+    return rx.table.row(
+        rx.table.row_header_cell(
+            rx.text(one.asked, size="2"), rx.text(one.how, size="1", color_scheme="gray")
+        ),
+        rx.table.cell(one.amount, class_name="fb-number"),
+        rx.table.cell(rx.badge(one.state, color_scheme=one.colour)),
+        rx.table.cell(rx.text(one.done, size="2", class_name="fb-id"), min_width="9rem"),
+        actions(rx.cond(Credit.operates & (one.state == "Waits"), _decide(one))),
+        vertical_align="middle",
+    )
+
+
+def _decide(one: rx.Var[TopUpRow]) -> rx.Component:
+    return row_action(
+        "Note the payment",
+        Credit.open_outcome(one.id, one.tenant_id),
+        says="Note what became of the payment of " + one.amount + ", asked " + one.asked,
+        size="1",
+    )
+
+
+def waiting() -> rx.Component:
+    """The payments that the operator has to tell of."""
+    return card(
+        wide_table(
+            "waiting",
+            ("Customer", "Asked", "Amount", "Actions"),
+            rx.foreach(Credit.waiting, _waits),
+            numbers=("Amount",),
+        ),
+        heading="Payments that are waited for, of all customers",
+    )
+
+
+def _waits(one: rx.Var[TopUpRow]) -> rx.Component:
+    return rx.table.row(
+        rx.table.row_header_cell(
+            row_action(
+                one.customer,
+                Credit.pick_customer(one.tenant_id),
+                says="Show the credit of " + one.customer,
+            )
+        ),
+        rx.table.cell(
+            rx.text(one.asked, size="2"), rx.text(one.how, size="1", color_scheme="gray")
+        ),
+        rx.table.cell(one.amount, class_name="fb-number"),
+        actions(_decide(one)),
+        vertical_align="middle",
+    )
+
+
+def ledger() -> rx.Component:
+    """All that was done with the credit, a page at a time."""
+    return card(
+        wide_table(
+            "ledger",
+            ("When", "What", "Credit", "Cause", "Amount"),
+            rx.foreach(Credit.ledger, _entry),
+            numbers=("Amount",),
+            size="1",
+        ),
+        pager(Credit.number, Credit.older, Credit.show_newer, Credit.show_older),
+        heading="Ledger",
+        aside=rx.text("Entries are never changed.", size="1", color_scheme="gray"),
+    )
+
+
+def _entry(entry: rx.Var[LedgerRow]) -> rx.Component:
+    return rx.table.row(
+        moment(entry.time, entry.day),
+        rx.table.row_header_cell(entry.what),
+        rx.table.cell(entry.grant),
+        rx.table.cell(
+            rx.text(entry.cause, size="1", color_scheme="gray", class_name="fb-id"),
+            min_width="8rem",
+        ),
+        rx.table.cell(entry.amount, class_name="fb-number"),
+        vertical_align="middle",
+    )

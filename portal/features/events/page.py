@@ -1,0 +1,303 @@
+"""Events: what was metered one by one, as it comes in, and what became of each."""
+
+from __future__ import annotations
+
+import reflex as rx
+
+from portal.features.events.choice import SPANS
+from portal.features.events.state import ANY, Events
+from portal.features.usage.state import Choice
+from portal.kit.blocks import (
+    button_link,
+    card,
+    dialog_lead,
+    empty,
+    facts,
+    failed,
+    loading_rows,
+    stale,
+)
+from portal.kit.copy_button import copy_button
+from portal.kit.dialogs import dialog
+from portal.kit.fields import choice, pager, written
+from portal.kit.plain import csv_button
+from portal.kit.tables import actions, moment, row_action, wide_table
+from portal.shared.events.correction_list import correction_list
+from portal.shared.events.event_name import event_name
+from portal.shared.events.rows import EventRow, QuantityRow
+from portal.shell.frame import shell
+
+ROUTE, TITLE, ON_LOAD = "/events", "Events", (Events.watch,)
+
+
+def page() -> rx.Component:
+    """The page."""
+    return shell(
+        ROUTE,
+        TITLE,
+        stale(Events.problem, Events.phase),
+        rx.cond(
+            Events.phase == "failed",
+            failed(Events.problem, Events.watch),
+            rx.flex(_filters(), _list(), _event(), direction="column", spacing="5"),
+        ),
+        lead="Every usage event as it counts now, newest first by the time of use.",
+        actions=csv_button(Events.csv),
+    )
+
+
+def _filters() -> rx.Component:
+    return rx.form(
+        rx.grid(
+            choice(
+                "Time",
+                Events.span,
+                Events.choose_span,
+                *[rx.select.item(name, value=key) for key, name in SPANS.items()],
+            ),
+            _from("application", "Application", "Any application", Events.applications),
+            _from("key", "API key", "Any key", Events.keys),
+            _from("model", "Model", "Any model", Events.models),
+            _from("meter", "Meter", "Any meter", Events.meters),
+            columns=rx.breakpoints(initial="2", md="5"),
+            spacing="3",
+        ),
+        rx.grid(
+            rx.cond(
+                Events.span == "between",
+                rx.fragment(
+                    _written("since", "From", Events.since, kind="datetime-local"),
+                    _written("until", "To", Events.until, kind="datetime-local"),
+                ),
+            ),
+            _written("source", "Source", Events.source, hint="Whole, as it was sent"),
+            _written("event_id", "Event id", Events.event_id, hint="Whole, as it was sent"),
+            _written("label", "Label", Events.label, hint="team=search"),
+            rx.flex(
+                rx.button(rx.icon("search", size=16), "Find", type="submit", variant="soft"),
+                rx.cond(
+                    Events.filtered,
+                    rx.button(
+                        "Clear",
+                        type="button",
+                        on_click=Events.clear,
+                        variant="ghost",
+                        color_scheme="gray",
+                    ),
+                ),
+                align="center",
+                spacing="4",
+                padding_top="var(--space-5)",
+            ),
+            columns=rx.breakpoints(initial="2", md="4"),
+            spacing="3",
+            margin_top="var(--space-3)",
+            align="start",
+        ),
+        on_submit=Events.search,
+        role="search",
+        aria_label="Filters",
+    )
+
+
+def _from(name: str, label: str, everything: str, offered: rx.Var[list[Choice]]) -> rx.Component:
+    return choice(
+        label,
+        getattr(Events, name),
+        lambda value: Events.choose(name, value),
+        rx.select.item(everything, value=ANY),
+        rx.foreach(offered, lambda one: rx.select.item(one.name, value=one.id)),
+    )
+
+
+def _written(
+    name: str, label: str, value: rx.Var[str], *, hint: str = "", kind: str = "text"
+) -> rx.Component:
+    return written(
+        label,
+        name,
+        of="event",
+        problem=rx.cond(Events.wrong_field == name, Events.wrong, ""),
+        value=value,
+        anew=Events.cleared,
+        type=kind,
+        placeholder=hint,
+        spell_check=False,
+    )
+
+
+def _list() -> rx.Component:
+    return card(
+        rx.match(
+            Events.phase,
+            ("loading", loading_rows(8)),
+            rx.cond(Events.rows.length() > 0, _table(), _none()),
+        ),
+        pager(Events.number, Events.older, Events.show_newer, Events.show_older),
+        heading=rx.cond(Events.filtered, "Matching events", "All events"),
+        aside=_live(),
+    )
+
+
+def _live() -> rx.Component:
+    following = (Events.number == 1) & ~Events.paused
+    return rx.flex(
+        rx.flex(
+            rx.cond(following, rx.box(class_name="fb-live"), rx.fragment()),
+            rx.text(Events.status, size="2", color_scheme="gray", role="status"),
+            align="center",
+            spacing="2",
+        ),
+        rx.button(
+            rx.cond(following, rx.icon("pause", size=14), rx.icon("play", size=14)),
+            rx.cond(following, "Pause", "Follow"),
+            on_click=Events.pause(following),
+            size="1",
+            variant="soft",
+            color_scheme="gray",
+            disabled=Events.phase == "loading",
+        ),
+        align="center",
+        spacing="3",
+    )
+
+
+def _none() -> rx.Component:
+    return rx.cond(
+        Events.filtered,
+        empty(
+            "search-x",
+            "No event is like that",
+            "Nothing that was metered passes these filters. Source and id have to be whole.",
+            rx.button("Clear the filters", on_click=Events.clear, variant="soft"),
+            id="no-events",
+        ),
+        empty(
+            "list",
+            "No events yet",
+            "Each call of a model is one, and so is each that you send to the API yourself. It "
+            "shows here within two seconds.",
+            button_link("Open the playground", "/playground"),
+            id="no-events",
+        ),
+    )
+
+
+def _table() -> rx.Component:
+    return wide_table(
+        "events",
+        ("Used", "Event", "Application", "Model", "Quantities", "Actions"),
+        rx.foreach(Events.rows, _row),
+        size="1",
+    )
+
+
+def _row(event: rx.Var[EventRow]) -> rx.Component:
+    return rx.table.row(
+        moment(event.time, event.day),
+        rx.table.row_header_cell(*event_name(event), min_width="14rem", max_width="16rem"),
+        rx.table.cell(
+            rx.text(event.application, size="2"),
+            rx.cond(event.key != "", rx.text(event.key, size="1", color_scheme="gray")),
+        ),
+        rx.table.cell(event.model, white_space="nowrap"),
+        rx.table.cell(
+            rx.text(
+                event.quantities,
+                size="1",
+                text_decoration=rx.cond(event.state == "Voided", "line-through", "none"),
+            ),
+            min_width="13rem",
+        ),
+        actions(
+            row_action(
+                "Details",
+                Events.open_event(event.source, event.id),
+                says="Details of " + event.id,
+                size="1",
+            )
+        ),
+        key=event.source + " " + event.id,
+        class_name=rx.cond(event.fresh, "fb-fresh", ""),
+        vertical_align="middle",
+    )
+
+
+def _event() -> rx.Component:
+    return dialog(
+        rx.flex(
+            "Event",
+            rx.cond(
+                Events.opened_state != "",
+                rx.badge(Events.opened_state, color_scheme=Events.opened_colour),
+            ),
+            align="center",
+            spacing="3",
+        ),
+        dialog_lead(
+            rx.match(
+                Events.opened_state,
+                ("Voided", "It counts for nothing. What it had counted is below."),
+                ("Amended", "It counts as its last correction says."),
+                "It counts as it was sent.",
+            )
+        ),
+        facts(Events.facts),
+        _quantities(),
+        rx.cond(
+            Events.corrections.length() > 0,
+            rx.box(
+                rx.heading("Corrections", as_="h3", size="2", weight="medium"),
+                correction_list(Events.corrections),
+                margin_top="var(--space-4)",
+            ),
+        ),
+        rx.flex(
+            copy_button(
+                text=Events.as_json,
+                label="Copy as JSON",
+                variant="soft",
+                color="gray",
+                size="2",
+            ),
+            rx.cond(
+                Events.operates,
+                button_link("Correct it", Events.correct_at),
+            ),
+            rx.spacer(),
+            rx.dialog.close(rx.button("Close", variant="soft", color_scheme="gray")),
+            spacing="3",
+            wrap="wrap",
+            margin_top="var(--space-5)",
+        ),
+        opened=Events.opened,
+        close=Events.close_event,
+        width="38rem",
+    )
+
+
+def _quantities() -> rx.Component:
+    return rx.table.root(
+        rx.table.header(
+            rx.table.row(
+                rx.table.column_header_cell("Meter"),
+                rx.table.column_header_cell("Quantity", class_name="fb-number"),
+                rx.cond(
+                    Events.counted_here,
+                    rx.table.column_header_cell("Counted here", class_name="fb-number"),
+                ),
+            )
+        ),
+        rx.table.body(rx.foreach(Events.quantities, _quantity)),
+        size="1",
+        width="100%",
+        margin_top="var(--space-4)",
+    )
+
+
+def _quantity(one: rx.Var[QuantityRow]) -> rx.Component:
+    return rx.table.row(
+        rx.table.row_header_cell(one.meter),
+        rx.table.cell(one.quantity, class_name="fb-number"),
+        rx.cond(Events.counted_here, rx.table.cell(one.counted, class_name="fb-number")),
+    )

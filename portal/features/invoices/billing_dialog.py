@@ -1,0 +1,145 @@
+"""The dialog of the invoices page that says how a customer is named and taxed on them."""
+
+from __future__ import annotations
+
+import reflex as rx
+
+from backend_client.types.countries import COUNTRY_NAMES
+from portal.features.invoices.billing_details import NO_COUNTRY
+from portal.features.invoices.billing_state import Billing
+from portal.kit.blocks import (
+    dialog_lead,
+    done,
+    facts,
+    failed,
+    loading_rows,
+    refused,
+)
+from portal.kit.dialogs import dialog, dialog_buttons
+from portal.kit.fields import listed, ticked, written
+
+_FORM = "billing"
+_COUNTRIES = [[NO_COUNTRY, "Not said"], *([code, name] for code, name in COUNTRY_NAMES.items())]
+
+
+def billing_button() -> rx.Component:
+    """Opens the dialog."""
+    return rx.button(
+        "Billing details", on_click=Billing.open_details, variant="soft", color_scheme="gray"
+    )
+
+
+def billing_done() -> rx.Component:
+    """That the details were kept."""
+    return done(Billing.done, margin_bottom="var(--space-5)")
+
+
+def billing_dialog() -> rx.Component:
+    """The form for who may change the details; for others what they are."""
+    return dialog(
+        "Billing details",
+        dialog_lead(
+            rx.cond(
+                Billing.plans_change,
+                "Printed on your invoices from now on; those already sent stay as they are.",
+                "Printed on your invoices. Owners, admins and members with the role billing can "
+                "change them.",
+            )
+        ),
+        rx.match(
+            Billing.phase,
+            ("loading", rx.box(loading_rows(6), margin_top="var(--space-4)")),
+            (
+                "failed",
+                rx.box(failed(Billing.problem, Billing.open_details), margin_top="var(--space-4)"),
+            ),
+            rx.cond(Billing.plans_change, _form(), _read_only()),
+        ),
+        opened=Billing.opened,
+        close=Billing.close_details,
+        width="34rem",
+    )
+
+
+def _read_only() -> rx.Component:
+    return rx.fragment(facts(Billing.facts, id="billing-facts"), dialog_buttons(leave="Close"))
+
+
+def _form() -> rx.Component:
+    return rx.form(
+        rx.flex(
+            _line("name", "Name", Billing.written.name, placeholder=Billing.tenant),
+            _line(
+                "address",
+                "Address",
+                Billing.written.address,
+                note="As on an envelope, without the name and the country.",
+                lines=3,
+            ),
+            _line(
+                "email",
+                "E-mail",
+                Billing.written.email,
+                note="Invoices and reminders go here, if the seller sends them by e-mail.",
+                type="email",
+            ),
+            rx.grid(
+                _country(),
+                _line(
+                    "region",
+                    "Region",
+                    Billing.written.region,
+                    note="Its code by ISO 3166-2, such as QC.",
+                    auto_capitalize="characters",
+                ),
+                columns=rx.breakpoints(initial="1", xs="2"),
+                spacing="4",
+            ),
+            ticked(
+                "We buy as a business",
+                rx.checkbox(name="business", default_checked=Billing.written.business),
+            ),
+            _line(
+                "tax_id",
+                "Tax id",
+                Billing.written.tax_id,
+                note="Your VAT number, say. A business that has one accounts for tax itself where "
+                "the seller’s rates allow that.",
+            ),
+            refused(Billing.problems["form"]),
+            direction="column",
+            spacing="4",
+        ),
+        dialog_buttons(rx.button("Save", type="submit")),
+        # What is wrong is said under the field, as of all the others
+        no_validate=True,
+        on_submit=Billing.save,
+        margin_top="var(--space-4)",
+    )
+
+
+def _line(
+    name: str, label: str, value: rx.Var[str], *, note: str = "", **props: object
+) -> rx.Component:
+    return written(
+        label,
+        name,
+        of=_FORM,
+        problem=Billing.problems[name],
+        note=note,
+        value=value,
+        spell_check=False,
+        **props,
+    )
+
+
+def _country() -> rx.Component:
+    return listed(
+        "Country",
+        "country",
+        Billing.written.country,
+        rx.foreach(_COUNTRIES, lambda one: rx.select.item(one[1], value=one[0])),
+        of=_FORM,
+        problem=Billing.problems["country"],
+        long=True,
+    )

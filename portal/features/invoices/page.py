@@ -1,0 +1,177 @@
+"""Invoices: the list, one with its lines, and their files."""
+
+from __future__ import annotations
+
+import reflex as rx
+
+from portal.features.invoices.billing_dialog import billing_button, billing_dialog, billing_done
+from portal.features.invoices.billing_state import Billing
+from portal.features.invoices.line_events_dialog import line_events_button, line_events_dialog
+from portal.features.invoices.line_events_state import LineEvents
+from portal.features.invoices.rows import InvoiceLineRow, InvoiceRow, SumRow
+from portal.features.invoices.state import Invoices
+from portal.kit.blocks import card, empty, failed, figure, loading_rows, stale
+from portal.kit.plain import plain_link
+from portal.kit.tables import actions, row_action, wide_table
+from portal.shell.frame import shell
+
+ROUTE, TITLE, ON_LOAD = "/invoices", "Invoices", (Billing.arrive, LineEvents.arrive, Invoices.load)
+
+_AMOUNTS = ("Quantity", "Price", "Amount")
+
+
+def page() -> rx.Component:
+    """The page."""
+    return shell(
+        ROUTE,
+        TITLE,
+        stale(Invoices.problem, Invoices.phase),
+        billing_done(),
+        rx.match(
+            Invoices.phase,
+            ("loading", card(loading_rows())),
+            ("failed", failed(Invoices.problem, Invoices.load)),
+            rx.cond(
+                Invoices.opened != "",
+                _invoice(),
+                rx.cond(Invoices.invoices.length() > 0, _list(), _none()),
+            ),
+        ),
+        billing_dialog(),
+        line_events_dialog(),
+        lead="What each period was billed at, line by line, and what is still to pay.",
+        actions=rx.cond(Invoices.sees_spend & (Invoices.phase == "ready"), billing_button()),
+    )
+
+
+def _none() -> rx.Component:
+    return card(
+        empty(
+            "file-text",
+            "No invoices yet",
+            "The first one follows your usage here as soon as you are on a plan.",
+            id="no-invoices",
+        )
+    )
+
+
+def _list() -> rx.Component:
+    return rx.card(
+        wide_table(
+            "invoices",
+            ("Invoice", "Issued", "Due", "State", "Total", "To pay", "Files"),
+            rx.foreach(Invoices.invoices, _row),
+            numbers=("Total", "To pay"),
+        ),
+        size="1",
+        width="100%",
+    )
+
+
+def _row(invoice: rx.Var[InvoiceRow]) -> rx.Component:
+    return rx.table.row(
+        rx.table.row_header_cell(
+            row_action(
+                invoice.name, Invoices.open_invoice(invoice.id), says="Open " + invoice.name
+            ),
+            rx.text(invoice.period, size="1", color_scheme="gray", margin_top="4px"),
+        ),
+        rx.table.cell(rx.cond(invoice.issued != "", invoice.issued, "—"), white_space="nowrap"),
+        rx.table.cell(rx.cond(invoice.due_on != "", invoice.due_on, "—"), white_space="nowrap"),
+        rx.table.cell(rx.badge(invoice.state, color_scheme=invoice.colour)),
+        rx.table.cell(invoice.total, class_name="fb-number"),
+        rx.table.cell(invoice.to_pay, class_name="fb-number"),
+        actions(_files(invoice.id, invoice.name)),
+        vertical_align="middle",
+    )
+
+
+def _files(invoice_id: rx.Var[str], name: rx.Var[str]) -> rx.Component:
+    return rx.flex(
+        *[
+            plain_link(
+                kind.upper(),
+                href="/downloads/invoices/" + invoice_id + "." + kind,
+                download=True,
+                aria_label=name + " as " + kind.upper(),
+                style={"color": "var(--accent-11)", "font_size": "var(--font-size-2)"},
+            )
+            for kind in ("pdf", "csv")
+        ],
+        spacing="3",
+        justify="end",
+    )
+
+
+def _invoice() -> rx.Component:
+    return rx.flex(
+        rx.flex(
+            rx.button(
+                rx.icon("arrow-left", size=16),
+                "All invoices",
+                on_click=Invoices.close_invoice,
+                variant="ghost",
+                color_scheme="gray",
+            ),
+            _files(Invoices.opened, Invoices.name),
+            justify="between",
+            align="center",
+            wrap="wrap",
+            spacing="3",
+        ),
+        rx.grid(
+            figure(
+                "Invoice",
+                Invoices.name,
+                rx.flex(
+                    rx.badge(Invoices.status, color_scheme=Invoices.colour),
+                    rx.text(Invoices.period_name, size="2", color_scheme="gray"),
+                    spacing="2",
+                    align="center",
+                ),
+                loading=False,
+            ),
+            figure("Total", Invoices.total, Invoices.note, loading=False),
+            columns=rx.breakpoints(initial="1", sm="2"),
+            spacing="4",
+        ),
+        card(
+            wide_table(
+                "invoice-lines",
+                ("Charge", "Plan", *_AMOUNTS),
+                rx.foreach(Invoices.lines, _line),
+                rx.foreach(Invoices.sums, _sum),
+                numbers=_AMOUNTS,
+            ),
+            heading="Lines",
+            aside=rx.text("Each line is rounded once, half up.", size="1", color_scheme="gray"),
+        ),
+        rx.text("Billed to ", Invoices.customer, size="2", color_scheme="gray"),
+        direction="column",
+        spacing="5",
+        id="invoice",
+    )
+
+
+def _line(line: rx.Var[InvoiceLineRow]) -> rx.Component:
+    return rx.table.row(
+        rx.table.row_header_cell(
+            rx.text(line.name, weight="medium"),
+            rx.text(line.detail, size="1", color_scheme="gray"),
+            rx.foreach(line.steps, lambda step: rx.text(step, size="1", color_scheme="gray")),
+            line_events_button(line),
+        ),
+        rx.table.cell(line.plan, white_space="nowrap"),
+        rx.table.cell(line.quantity, class_name="fb-number"),
+        rx.table.cell(line.price, class_name="fb-number"),
+        rx.table.cell(line.amount, class_name="fb-number"),
+        vertical_align="middle",
+    )
+
+
+def _sum(one: rx.Var[SumRow]) -> rx.Component:
+    weight = rx.cond((one.name == "Total") | (one.name == "To pay"), "medium", "regular")
+    return rx.table.row(
+        rx.table.row_header_cell(rx.text(one.name, weight=weight), col_span=4),
+        rx.table.cell(rx.text(one.amount, weight=weight), class_name="fb-number"),
+    )

@@ -1,0 +1,219 @@
+"""API keys: the list, the dialog that makes one, and revoking."""
+
+from __future__ import annotations
+
+import reflex as rx
+
+from portal.features.keys.state import EXPIRIES, SCOPES, Choice, KeyRow, Keys
+from portal.kit.blocks import card, dialog_lead, empty, failed, loading_rows, refused, stale
+from portal.kit.copy_button import copy_button
+from portal.kit.dialogs import asked_first
+from portal.kit.fields import listed, ticked, written
+from portal.kit.tables import actions, wide_table
+from portal.shell.frame import shell
+
+ROUTE, TITLE, ON_LOAD = "/keys", "API keys", (Keys.load,)
+
+
+def page() -> rx.Component:
+    """The page."""
+    return shell(
+        ROUTE,
+        "API keys",
+        stale(Keys.problem, Keys.phase),
+        rx.match(
+            Keys.phase,
+            ("loading", card(loading_rows())),
+            ("failed", failed(Keys.problem, Keys.load)),
+            rx.cond(Keys.keys.length() > 0, _table(), _none()),
+        ),
+        lead="Keys authenticate calls to the API. A key is shown in full once, when it is made.",
+        actions=rx.cond(Keys.develops, _create()),
+    )
+
+
+def _none() -> rx.Component:
+    return card(
+        empty(
+            "key-round",
+            "No keys yet",
+            "Make one to call the API from your own code. Each key belongs to an application and "
+            "can be limited to some models.",
+        )
+    )
+
+
+def _table() -> rx.Component:
+    return rx.card(
+        wide_table(
+            "keys",
+            ("Name", "Key", "Application", "Created", "Last used", "Status", "Actions"),
+            rx.foreach(Keys.keys, _row),
+        ),
+        size="1",
+        width="100%",
+    )
+
+
+def _row(key: rx.Var[KeyRow]) -> rx.Component:
+    active = key.status == "active"
+    quiet = rx.cond(active, "var(--gray-12)", "var(--gray-10)")
+    return rx.table.row(
+        rx.table.row_header_cell(
+            rx.text(key.name, weight="medium", color=quiet),
+            rx.text(key.scopes, " · ", key.models, size="1", color_scheme="gray"),
+        ),
+        rx.table.cell(
+            rx.code(key.shown, variant="ghost", color_scheme="gray", white_space="nowrap")
+        ),
+        rx.table.cell(key.application, color=quiet),
+        rx.table.cell(key.created, color=quiet, white_space="nowrap"),
+        rx.table.cell(key.last_used, color=quiet, white_space="nowrap"),
+        rx.table.cell(
+            rx.badge(
+                rx.match(key.status, ("active", "Active"), ("revoked", "Revoked"), "Expired"),
+                color_scheme=rx.cond(active, "green", "gray"),
+            )
+        ),
+        actions(rx.cond(active & Keys.develops, _revoke(key))),
+        vertical_align="middle",
+    )
+
+
+def _revoke(key: rx.Var[KeyRow]) -> rx.Component:
+    return asked_first(
+        rx.button("Revoke", variant="ghost", color_scheme="red", aria_label="Revoke " + key.name),
+        "Revoke " + key.name + "?",
+        "Calls with this key are refused within a second. This can’t be undone.",
+        rx.button("Revoke the key", color_scheme="red", on_click=Keys.revoke(key.id)),
+    )
+
+
+def _create() -> rx.Component:
+    return rx.dialog.root(
+        rx.dialog.trigger(
+            # Its form offers what the page has loaded
+            rx.button(rx.icon("plus", size=16), "Create key", disabled=Keys.phase != "ready")
+        ),
+        rx.dialog.content(
+            rx.cond(Keys.secret != "", _secret(), _form()),
+            max_width="31rem",
+        ),
+        open=Keys.creating,
+        on_open_change=Keys.open_form,
+    )
+
+
+def _form() -> rx.Component:
+    return rx.fragment(
+        rx.dialog.title("Create a key"),
+        dialog_lead(
+            "Give it the least it needs; you can make as many as you like.",
+        ),
+        rx.form(
+            rx.flex(
+                written(
+                    "Name",
+                    "name",
+                    of="key",
+                    placeholder="e.g. production web",
+                    required=True,
+                    max_length=100,
+                    auto_focus=True,
+                ),
+                rx.grid(
+                    listed(
+                        "Application",
+                        "application",
+                        Keys.applications[0].id,
+                        rx.foreach(
+                            Keys.applications, lambda one: rx.select.item(one.name, value=one.id)
+                        ),
+                        of="key",
+                    ),
+                    listed(
+                        "Expires",
+                        "expiry",
+                        "never",
+                        *[rx.select.item(text, value=days) for days, text in EXPIRIES.items()],
+                        of="key",
+                    ),
+                    columns="2",
+                    spacing="4",
+                ),
+                _group(
+                    "May",
+                    *[
+                        _checkbox(f"scope:{scope}", text, checked=scope == "inference")
+                        for scope, text in SCOPES.items()
+                    ],
+                ),
+                _group(
+                    "Models",
+                    rx.foreach(Keys.models, _model),
+                    note="None chosen means all, also those added later.",
+                ),
+                refused(Keys.form_problem),
+                rx.flex(
+                    rx.dialog.close(
+                        rx.button("Cancel", type="button", variant="soft", color_scheme="gray")
+                    ),
+                    rx.button("Create key", type="submit"),
+                    spacing="3",
+                    justify="end",
+                ),
+                direction="column",
+                spacing="4",
+                margin_top="var(--space-4)",
+            ),
+            on_submit=Keys.create,
+        ),
+    )
+
+
+def _secret() -> rx.Component:
+    return rx.fragment(
+        rx.dialog.title("Your new key"),
+        dialog_lead(
+            "Copy “",
+            Keys.secret_name,
+            "” now: it can’t be shown again.",
+        ),
+        rx.flex(
+            rx.el.code(
+                Keys.secret,
+                id="key-secret",
+                class_name="fb-code",
+                tab_index=0,
+                style={"whiteSpace": "normal", "overflowWrap": "anywhere"},
+            ),
+            rx.flex(
+                copy_button(text=Keys.secret, label="Copy the key", variant="solid", size="2"),
+                rx.dialog.close(rx.button("Done", variant="soft", color_scheme="gray")),
+                spacing="3",
+                justify="end",
+            ),
+            direction="column",
+            spacing="4",
+            margin_top="var(--space-4)",
+        ),
+    )
+
+
+def _group(label: str, *content: rx.Component, note: str = "") -> rx.Component:
+    return rx.el.fieldset(
+        rx.el.legend(rx.text(label, size="2", weight="medium", margin_bottom="6px")),
+        rx.flex(*content, direction="column", spacing="2"),
+        rx.text(note, size="1", color_scheme="gray", margin_top="6px") if note else rx.fragment(),
+        border="0",
+        padding="0",
+        margin="0",
+    )
+
+
+def _checkbox(name: str, text: str, *, checked: bool = False) -> rx.Component:
+    return ticked(text, rx.checkbox(name=name, default_checked=checked))
+
+
+def _model(model: rx.Var[Choice]) -> rx.Component:
+    return ticked(model.name, rx.checkbox(name="model:" + model.id.to(str), default_checked=False))

@@ -1,0 +1,177 @@
+"""Operations, for the operator: the backlog of metering, its dead letters, invoice runs."""
+
+from __future__ import annotations
+
+import reflex as rx
+
+from portal.features.operations.runs_card import invoice_runs
+from portal.features.operations.runs_state import InvoiceRuns
+from portal.features.operations.state import LetterRow, Operations
+from portal.kit.blocks import (
+    card,
+    dialog_lead,
+    empty,
+    failed,
+    figure,
+    loading_rows,
+    refused,
+    stale,
+)
+from portal.kit.dialogs import asked_first, dialog
+from portal.kit.tables import actions, row_action, wide_table
+from portal.shell.frame import shell
+
+ROUTE, TITLE, ON_LOAD = "/operations", "Operations", (Operations.watch, InvoiceRuns.watch)
+
+
+def page() -> rx.Component:
+    """The page."""
+    return shell(
+        ROUTE,
+        TITLE,
+        stale(Operations.problem, Operations.phase),
+        rx.match(
+            Operations.phase,
+            ("failed", failed(Operations.problem, Operations.watch)),
+            rx.flex(
+                _figures(), _letters(), invoice_runs(), _letter(), direction="column", spacing="5"
+            ),
+        ),
+        lead="Events between being accepted and being counted, over all customers.",
+    )
+
+
+def _figures() -> rx.Component:
+    loading = Operations.phase == "loading"
+    return rx.grid(
+        figure(
+            "Messages waiting",
+            Operations.waiting,
+            rx.text(
+                Operations.waiting_note,
+                size="2",
+                color_scheme=rx.cond(Operations.late, "red", "gray"),
+            ),
+            loading=loading,
+        ),
+        figure(
+            "Events counted a second",
+            Operations.throughput,
+            Operations.throughput_note,
+            loading=loading,
+        ),
+        figure("Stream in use", Operations.fill, Operations.fill_note, loading=loading),
+        figure("Newest event counted", Operations.counted, "By when it came in", loading=loading),
+        columns=rx.breakpoints(initial="1", sm="2", lg="4"),
+        spacing="4",
+    )
+
+
+def _letters() -> rx.Component:
+    return card(
+        rx.cond(
+            Operations.phase == "loading",
+            loading_rows(),
+            rx.cond(Operations.letters.length() > 0, _table(), _none()),
+        ),
+        heading="Dead letters",
+    )
+
+
+def _none() -> rx.Component:
+    return empty(
+        "mail-check",
+        "No dead letters",
+        "A message that can’t be counted is set aside here with its reason, to be put right and "
+        "counted after all.",
+    )
+
+
+def _table() -> rx.Component:
+    return wide_table(
+        "dead-letters",
+        ("Reason", "Events", "Size", "Set aside", "Actions"),
+        rx.foreach(Operations.letters, _row),
+    )
+
+
+def _row(letter: rx.Var[LetterRow]) -> rx.Component:
+    return rx.table.row(
+        rx.table.row_header_cell(rx.text(letter.reason, size="2"), max_width="32rem"),
+        rx.table.cell(letter.events),
+        rx.table.cell(letter.size, white_space="nowrap"),
+        rx.table.cell(letter.age, white_space="nowrap"),
+        actions(
+            row_action(
+                "Open",
+                Operations.open_letter(letter.sequence),
+                says="Open dead letter " + letter.sequence.to(str),
+            )
+        ),
+        vertical_align="middle",
+    )
+
+
+def _letter() -> rx.Component:
+    return dialog(
+        rx.fragment("Dead letter ", Operations.opened),
+        dialog_lead(Operations.opened_reason),
+        rx.form(
+            rx.el.label(
+                rx.text(
+                    rx.cond(Operations.readable, "Events", "Events to send in its place"),
+                    size="2",
+                    weight="medium",
+                    margin_bottom="4px",
+                ),
+                html_for="letter-events",
+            ),
+            rx.cond(
+                Operations.readable,
+                rx.fragment(),
+                rx.el.pre(
+                    Operations.text,
+                    class_name="fb-code",
+                    tab_index=0,
+                    aria_label="What the letter holds",
+                    style={"maxHeight": "10rem", "overflow": "auto"},
+                ),
+            ),
+            rx.text_area(
+                name="events",
+                id="letter-events",
+                default_value=rx.cond(Operations.readable, Operations.text, "[]"),
+                key=Operations.opened.to(str),
+                rows="16",
+                spell_check=False,
+                font_family="var(--code-font-family)",
+                aria_describedby="letter-problem",
+            ),
+            refused(Operations.form_problem, called="letter-problem", margin_top="var(--space-3)"),
+            rx.flex(
+                _discard(),
+                rx.spacer(),
+                rx.dialog.close(
+                    rx.button("Close", type="button", variant="soft", color_scheme="gray")
+                ),
+                rx.button("Count these events", type="submit"),
+                spacing="3",
+                align="center",
+                margin_top="var(--space-5)",
+            ),
+            on_submit=Operations.replay,
+            margin_top="var(--space-4)",
+        ),
+        opened=Operations.opened != 0,
+        close=Operations.close_letter,
+        width="46rem",
+    )
+
+
+def _discard() -> rx.Component:
+    return asked_first(
+        rx.button("Discard", type="button", variant="ghost", color_scheme="red"),
+        "Discard this letter?",
+        "Its events are never counted and never billed. This can’t be undone.",
+        rx.button("Discard it", color_scheme="red", on_click=Operations.discard),
+    )

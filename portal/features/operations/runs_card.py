@@ -1,0 +1,53 @@
+"""The last invoice runs, and how far each is."""
+
+from __future__ import annotations
+
+import reflex as rx
+
+from portal.features.operations.runs_state import InvoiceRuns, RunRow
+from portal.kit.blocks import card, empty, failed, loading_rows
+from portal.kit.tables import wide_table
+
+
+def invoice_runs() -> rx.Component:
+    """A card that follows the runs by itself."""
+    return card(
+        rx.match(
+            InvoiceRuns.phase,
+            ("loading", loading_rows(2)),
+            ("failed", failed(InvoiceRuns.problem, InvoiceRuns.watch)),
+            rx.cond(
+                InvoiceRuns.runs.length() > 0,
+                wide_table(
+                    "invoice-runs",
+                    ("Started", "State", "Progress", "Outcome"),
+                    rx.foreach(InvoiceRuns.runs, _row),
+                ),
+                empty(
+                    "calendar-check",
+                    "No invoice run yet",
+                    "A worker invoices each billing period once it is over and its grace too.",
+                ),
+            ),
+        ),
+        heading="Invoice runs",
+    )
+
+
+def _row(run: rx.Var[RunRow]) -> rx.Component:
+    return rx.table.row(
+        rx.table.row_header_cell(run.started),
+        rx.table.cell(rx.badge(run.state, color_scheme=run.colour)),
+        rx.table.cell(
+            rx.text(run.progress, size="2", white_space="nowrap"),
+            rx.progress(
+                value=run.percent,
+                size="1",
+                margin_top="6px",
+                aria_label="Progress of the run of " + run.started,
+            ),
+            min_width="11rem",
+        ),
+        rx.table.cell(rx.text(run.outcome, size="2", color_scheme="gray"), min_width="12rem"),
+        vertical_align="middle",
+    )

@@ -1,0 +1,70 @@
+"""How far invoice runs are, for the operator's page."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from backend_client.types.invoices import InvoiceRun
+from portal.kit.formatting import count, second
+from portal.session.guard import Caller, signed_in
+from portal.session.page import PageState
+from portal.session.state import Session
+
+LOOK_SECONDS = 3.0
+SHOWN = 5
+
+
+@dataclass(frozen=True)
+class RunRow:
+    """A run over all customers with a billing period that was over; ``percent`` of it is done."""
+
+    id: str
+    started: str
+    state: str
+    colour: str
+    percent: int
+    progress: str
+    outcome: str
+
+
+class InvoiceRuns(PageState, Session):
+    """The last runs, newest first."""
+
+    runs: list[RunRow] = []
+
+    @signed_in(operator=True, background=True, supersedes=True)
+    async def watch(self, caller: Caller) -> Sequence[Any]:
+        """Load the last runs, and follow them until the browser leaves the page."""
+
+        async def look() -> None:
+            runs = await caller.client.invoice_runs()
+            zone = caller.me.tenant.time_zone
+            async with self:
+                self.runs = [run_row(one, zone) for one in runs[:SHOWN]]
+                self._ready()
+
+        return await self._follow(caller, look, LOOK_SECONDS)
+
+
+def run_row(run: InvoiceRun, time_zone: str) -> RunRow:
+    """A run as the list shows it."""
+    finished = run.state == "finished"
+    done = max(0, run.due - run.left)
+    percent = 100 if finished or not run.due else done * 100 // run.due
+    state, colour = ("Finished", "green") if finished else ("Running", "blue")
+    if finished and run.failed:
+        state, colour = "With failures", "red"
+    outcome = [f"{count(run.invoiced)} invoiced", f"{count(run.nothing_to_bill)} nothing to bill"]
+    if run.failed:
+        outcome.append(f"{count(run.failed)} failed: the log says why")
+    return RunRow(
+        id=run.id,
+        started=second(run.started_at, time_zone),
+        state=state,
+        colour=colour,
+        percent=percent,
+        progress=f"{count(done)} of {count(run.due)} customers",
+        outcome=", ".join(outcome),
+    )

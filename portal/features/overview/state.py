@@ -1,0 +1,128 @@
+"""What the overview shows: spend so far and ahead, usage, quotas."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from decimal import Decimal
+from typing import Any
+from zoneinfo import ZoneInfo
+
+from backend_client.types.plans import Quota, QuotaLimit
+from backend_client.types.spend import SpendReport
+from backend_client.types.subscriptions import Subscription
+from backend_client.types.usage import Granularity, UsageReport, UsageRow
+from portal.kit.formatting import TOKEN_METERS, compact, count, meters_name, money, period
+from portal.session.guard import SPENDERS, Caller, signed_in
+from portal.session.page import PageState
+from portal.session.state import Session
+from portal.shared.forecast.state import ForecastState
+
+LOOK_SECONDS = 2.0
+"""How often the page asks whether anything was used; an answer of "no" costs next to nothing."""
+
+
+@dataclass(frozen=True)
+class QuotaUse:
+    """A quota of the plan and how much of it the period has used."""
+
+    name: str
+    used: str
+    allowed: str
+    percent: int
+    hard: bool
+
+
+class Overview(ForecastState, PageState, Session):
+    """The start page's figures, brought up to date while it is open."""
+
+    period_name: str = ""
+    plan: str = ""
+    spend: str = ""
+    tokens_today: str = ""
+    requests_today: str = ""
+    tokens_period: str = ""
+    requests_period: str = ""
+    quotas: list[QuotaUse] = []
+    has_usage: bool = False
+
+    @signed_in(background=True, supersedes=True)
+    async def watch(self, caller: Caller) -> Sequence[Any]:
+        """Load the page, and follow the tenant's usage until the browser leaves it."""
+        zone = ZoneInfo(caller.me.tenant.time_zone)
+        sees_spend = caller.me.role in SPENDERS
+        version: int | None = None
+        day = datetime.now(zone).date()
+        forecast_due = False
+
+        async def look() -> None:
+            nonlocal version, day, forecast_due
+            now = datetime.now(zone)
+            if now.date() != day:
+                version, day = None, now.date()
+            usage = await caller.client.usage(
+                start=start_of_month(now), granularity=Granularity.DAY, etag=etag(version)
+            )
+            if usage is not None:
+                subscription = await caller.client.subscription()
+                spend = await caller.client.spend() if sees_spend else None
+                version, forecast_due = usage.version, sees_spend
+                async with self:
+                    self._show_usage(usage, subscription, now)
+                    self._show_spend(spend)
+                    self._ready()
+            if forecast_due:
+                forecast_due = await self._look_ahead(caller, version)
+
+        return await self._follow(caller, look, LOOK_SECONDS)
+
+    def _show_usage(self, usage: UsageReport, subscription: Subscription, now: datetime) -> None:
+        today = [row for row in usage.rows if row.start.astimezone(now.tzinfo).date() == now.date()]
+        self.has_usage = bool(usage.rows)
+        self.tokens_today = compact(tokens(today))
+        self.requests_today = requests_note(today)
+        self.tokens_period = compact(tokens(usage.rows))
+        self.requests_period = requests_note(usage.rows)
+        plan = subscription.plan.definition
+        self.plan = plan.name
+        self.quotas = [quota_use(quota, usage.rows) for quota in plan.quotas]
+
+    def _show_spend(self, spend: SpendReport | None) -> None:
+        if spend is not None:
+            self.spend = money(spend.total.amount, spend.currency)
+            self.period_name = period(spend.period.start, spend.period.end, spend.period.time_zone)
+
+
+def start_of_month(now: datetime) -> datetime:
+    """The first instant of ``now``'s month, in its own time zone."""
+    return now.replace(day=1, hour=0, minute=0, second=0, microsecond=0)
+
+
+def etag(version: int | None) -> str | None:
+    """The ETag of a usage report of that version."""
+    return None if version is None else f'W/"{version}"'
+
+
+def tokens(rows: Iterable[UsageRow]) -> Decimal:
+    """All tokens in ``rows``; the token meters are disjoint, so they add up."""
+    return sum((row.quantity for row in rows if row.meter in TOKEN_METERS), Decimal(0))
+
+
+def requests_note(rows: Iterable[UsageRow]) -> str:
+    """How many requests ``rows`` count, in words."""
+    number = sum((row.quantity for row in rows if row.meter == "requests"), Decimal(0))
+    return f"{count(number)} request{'' if number == 1 else 's'}"
+
+
+def quota_use(quota: Quota, rows: Iterable[UsageRow]) -> QuotaUse:
+    """How much of ``quota`` the period's ``rows`` use."""
+    used = sum((row.quantity for row in rows if row.meter in quota.meters), Decimal(0))
+    share = used / quota.quantity if quota.quantity else Decimal(1)
+    return QuotaUse(
+        name=meters_name(quota.meters),
+        used=count(used),
+        allowed=count(quota.quantity),
+        percent=int(min(share, Decimal(1)) * 100),
+        hard=quota.limit is QuotaLimit.HARD,
+    )

@@ -1,0 +1,104 @@
+"""Where people sign in: at their identity provider, or locally on a machine of one's own."""
+
+from __future__ import annotations
+
+import reflex as rx
+
+from portal.features.sign_in.state import SignIn
+from portal.kit.blocks import failed
+from portal.kit.plain import plain_form, plain_link
+from portal.shell.frame import brand, colour_mode_button
+
+ROUTE, TITLE, ON_LOAD = "/sign-in", "Sign in", SignIn.look
+
+
+def page() -> rx.Component:
+    """The page."""
+    return rx.el.main(
+        rx.box(colour_mode_button(), position="absolute", top="20px", right="20px"),
+        rx.card(
+            rx.flex(
+                brand(),
+                rx.box(
+                    rx.heading("Sign in", as_="h1", size="6", weight="medium"),
+                    rx.text(
+                        "Keys, usage and spend of your AI API, in one place.",
+                        color_scheme="gray",
+                        size="2",
+                        margin_top="4px",
+                    ),
+                ),
+                rx.cond(
+                    SignIn.went_wrong != "",
+                    rx.callout.root(
+                        rx.callout.icon(rx.icon("circle-alert", size=16)),
+                        rx.callout.text(SignIn.went_wrong),
+                        color_scheme="red",
+                        size="1",
+                        role="alert",
+                    ),
+                ),
+                rx.match(
+                    SignIn.phase,
+                    ("loading", rx.skeleton(height="40px", width="100%")),
+                    ("failed", failed(SignIn.problem, SignIn.look)),
+                    _ways(),
+                ),
+                direction="column",
+                spacing="5",
+            ),
+            size="4",
+            width="25rem",
+            max_width="100%",
+        ),
+        display="flex",
+        align_items="center",
+        justify_content="center",
+        min_height="100vh",
+        padding="var(--space-4)",
+        background="var(--gray-2)",
+        box_sizing="border-box",
+    )
+
+
+def _ways() -> rx.Component:
+    return rx.flex(
+        rx.cond(
+            SignIn.oidc,
+            # A link and no form: the policy on forms would also hold for where this redirects to
+            rx.button(
+                plain_link("Continue with single sign-on", href=SignIn.log_in),
+                as_child=True,
+                size="3",
+                width="100%",
+            ),
+        ),
+        rx.cond(
+            SignIn.local,
+            plain_form(
+                rx.el.input(type="hidden", name="next", value=SignIn.wanted, read_only=True),
+                rx.button("Continue on this machine", type="submit", size="3", width="100%"),
+                rx.text(
+                    "Local sign-in is open because this installation listens on this machine only.",
+                    size="1",
+                    color_scheme="gray",
+                    margin_top="var(--space-3)",
+                ),
+                action="/auth/local",
+                method="post",
+            ),
+        ),
+        rx.cond(
+            ~SignIn.oidc & ~SignIn.local,
+            rx.callout.root(
+                rx.callout.icon(rx.icon("info", size=16)),
+                rx.callout.text(
+                    "No way to sign in is configured. Set FAREBOX_OIDC_ISSUER, "
+                    "FAREBOX_OIDC_CLIENT_ID and FAREBOX_OIDC_CLIENT_SECRET."
+                ),
+                size="1",
+            ),
+        ),
+        direction="column",
+        spacing="4",
+    )

@@ -1,0 +1,56 @@
+"""What the sign-in page offers. The one page for people who are not signed in."""
+
+from __future__ import annotations
+
+from urllib.parse import urlencode
+
+import reflex as rx
+
+from backend_client import AsyncFareboxClient, ClientError
+from portal.server.sign_in_routes import safe_path
+from portal.session.guard import public
+from portal.session.page import PageState
+from portal.session.state import Session
+from portal.settings import portal_settings
+
+PROBLEMS = {
+    "no_provider": "No identity provider is configured here.",
+    "provider_unreachable": "The identity provider can’t be reached. Try again in a moment.",
+    "provider_refused": "The identity provider did not sign you in.",
+    "round_trip_expired": "Signing in took too long. Try again.",
+    "not_accepted": "Farebox could not accept this sign-in. Ask whoever runs it.",
+    "no_local": "Local sign-in is not open: it works only while everything runs on this machine.",
+    "session_ended": "Your session has ended. Sign in again.",
+}
+
+
+class SignIn(PageState, rx.State):
+    """The ways to sign in, and why the last try failed."""
+
+    local: bool = False
+    oidc: bool = False
+    went_wrong: str = ""
+    wanted: str = "/"
+
+    @rx.var
+    def log_in(self) -> str:
+        """Where the identity provider's sign-in begins."""
+        return "/auth/login?" + urlencode({"next": self.wanted})
+
+    @public
+    async def look(self) -> None:
+        """Ask the API which ways are open; forget whoever was signed in in this tab."""
+        session = await self.get_state(Session)
+        session.reset()
+        query = self.router.url.query_parameters
+        self.wanted = safe_path(query.get("next"))
+        self.went_wrong = PROBLEMS.get(query.get("problem", ""), "")
+        try:
+            async with AsyncFareboxClient(portal_settings().api_url) as client:
+                options = await client.sign_in_options()
+        except ClientError as problem:
+            self._fail(str(problem))
+            return
+        self.local = options.local
+        self.oidc = options.oidc and portal_settings().oidc_configured
+        self._ready()

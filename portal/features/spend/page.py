@@ -1,0 +1,193 @@
+"""Spend: the current period by line, its total, and its forecast."""
+
+from __future__ import annotations
+
+import reflex as rx
+
+from portal.features.spend.plan_panel import plan_panel
+from portal.features.spend.plan_state import Plans
+from portal.features.spend.state import Spend, UnpricedRow
+from portal.kit.blocks import card, empty, failed, figure, loading_rows, stale
+from portal.kit.tables import table, wide_table
+from portal.shared.charges.rows import LineRow
+from portal.shared.forecast.card import forecast_chart
+from portal.shared.forecast.outlook import PlanRow
+from portal.shell.frame import shell
+
+ROUTE, TITLE, ON_LOAD = "/spend", "Spend", (Spend.watch, Plans.load)
+
+
+def page() -> rx.Component:
+    """The page."""
+    return shell(
+        ROUTE,
+        "Spend",
+        stale(Spend.problem, Spend.phase),
+        rx.cond(
+            Spend.phase == "failed",
+            failed(Spend.problem, [Spend.watch, Plans.load]),
+            rx.flex(
+                _figures(),
+                _lines(),
+                _unpriced(),
+                _forecast(),
+                _on_plans(),
+                plan_panel(),
+                direction="column",
+                spacing="5",
+            ),
+        ),
+        lead="What the current period would be billed at if it ended now.",
+    )
+
+
+def _figures() -> rx.Component:
+    loading = Spend.phase == "loading"
+    return rx.grid(
+        figure("Spend so far", Spend.total, Spend.period_name, loading=loading),
+        figure(
+            "Expected total",
+            Spend.expected,
+            Spend.band,
+            loading=(Spend.expected == "") & (Spend.forecast_problem == ""),
+        ),
+        columns=rx.breakpoints(initial="1", xs="2"),
+        spacing="4",
+    )
+
+
+def _lines() -> rx.Component:
+    return card(
+        rx.cond(
+            Spend.phase == "loading",
+            loading_rows(),
+            rx.cond(
+                Spend.lines.length() > 0,
+                _table(),
+                empty(
+                    "receipt",
+                    "No charges yet",
+                    "Lines appear here as soon as a call is metered on a plan that prices it.",
+                    id="no-spend-lines",
+                ),
+            ),
+        ),
+        heading="By line",
+        aside=rx.text("Each line is rounded once, half up.", size="1", color_scheme="gray"),
+    )
+
+
+def _table() -> rx.Component:
+    numbers = ("Quantity", "Included", "Price", "Exact", "Amount")
+    return table(
+        "spend-lines",
+        ("Charge", "Plan", *numbers),
+        rx.foreach(Spend.lines, _line),
+        rx.foreach(Spend.adjustments, _line),
+        rx.table.row(
+            rx.table.row_header_cell(rx.text("Total", weight="medium"), col_span=5),
+            rx.table.cell(rx.text(Spend.exact_total, color_scheme="gray"), class_name="fb-number"),
+            rx.table.cell(
+                rx.text(Spend.total, weight="medium", id="spend-total"), class_name="fb-number"
+            ),
+        ),
+        numbers=numbers,
+    )
+
+
+def _line(line: rx.Var[LineRow]) -> rx.Component:
+    return rx.table.row(
+        rx.table.row_header_cell(
+            rx.text(line.name, weight="medium"),
+            rx.text(line.detail, size="1", color_scheme="gray"),
+        ),
+        rx.table.cell(line.plan, white_space="nowrap"),
+        rx.table.cell(line.quantity, class_name="fb-number"),
+        rx.table.cell(line.included, class_name="fb-number"),
+        rx.table.cell(line.price, class_name="fb-number"),
+        rx.table.cell(rx.text(line.exact, color_scheme="gray"), class_name="fb-number"),
+        rx.table.cell(line.amount, class_name="fb-number"),
+        vertical_align="middle",
+        custom_attrs={"data-line": line.name},
+    )
+
+
+def _unpriced() -> rx.Component:
+    return rx.cond(
+        Spend.unpriced.length() > 0,
+        card(
+            rx.text(
+                "Your plan has no price for this usage. It is metered, and not billed.",
+                size="2",
+                color_scheme="gray",
+                margin_bottom="var(--space-3)",
+            ),
+            table(
+                "unpriced",
+                ("Model", "Meter", "Quantity"),
+                rx.foreach(Spend.unpriced, _unpriced_row),
+                numbers=("Quantity",),
+                size="1",
+            ),
+            heading="Not priced",
+        ),
+    )
+
+
+def _unpriced_row(used: rx.Var[UnpricedRow]) -> rx.Component:
+    return rx.table.row(
+        rx.table.row_header_cell(used.model),
+        rx.table.cell(used.meter),
+        rx.table.cell(used.quantity, class_name="fb-number"),
+    )
+
+
+def _forecast() -> rx.Component:
+    return forecast_chart(
+        spec=Spend.spec,
+        rows=Spend.rows,
+        description=Spend.description,
+        problem=Spend.forecast_problem,
+        note=rx.text(
+            Spend.method, " ", Spend.trust, size="1", color_scheme="gray", margin_top="12px"
+        ),
+    )
+
+
+def _on_plans() -> rx.Component:
+    return rx.cond(
+        Spend.on_plans.length() > 1,
+        card(
+            wide_table(
+                "on-plans",
+                ("Plan", "Expected", "80% of outcomes"),
+                rx.foreach(Spend.on_plans, _on_plan),
+                numbers=("Expected", "80% of outcomes"),
+                size="1",
+            ),
+            heading="This period on each plan",
+            aside=rx.text("The same usage, all of it on that plan.", size="1", color_scheme="gray"),
+        ),
+    )
+
+
+def _on_plan(plan: rx.Var[PlanRow]) -> rx.Component:
+    return rx.table.row(
+        rx.table.row_header_cell(
+            rx.flex(
+                rx.text(plan.name, weight="medium"),
+                rx.cond(plan.current, rx.badge("Yours", color_scheme="gray")),
+                rx.cond(plan.cheapest, rx.badge("Cheapest", color_scheme="green")),
+                spacing="2",
+                align="center",
+                wrap="wrap",
+            ),
+            rx.cond(plan.note != "", rx.text(plan.note, size="1", color_scheme="gray")),
+        ),
+        rx.table.cell(
+            rx.text(plan.expected, color_scheme=rx.cond(plan.fits, "", "gray")),
+            class_name="fb-number",
+        ),
+        rx.table.cell(rx.text(plan.band, color_scheme="gray"), class_name="fb-number"),
+        vertical_align="middle",
+    )

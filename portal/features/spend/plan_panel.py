@@ -1,0 +1,92 @@
+"""The tenant's plan in a card, and the dialog that changes it."""
+
+from __future__ import annotations
+
+import reflex as rx
+
+from portal.features.spend.plan_state import PlanCard, Plans
+from portal.kit.blocks import card, dialog_lead, failed, loading_rows
+
+
+def plan_panel() -> rx.Component:
+    """The current plan, its terms, and a way to another."""
+    return card(
+        rx.match(
+            Plans.phase,
+            ("loading", loading_rows(2)),
+            ("failed", failed(Plans.problem, Plans.load)),
+            rx.flex(
+                rx.flex(
+                    rx.heading(Plans.current.name, as_="h3", size="4", weight="medium"),
+                    rx.text(Plans.since, size="2", color_scheme="gray"),
+                    align="baseline",
+                    spacing="3",
+                    wrap="wrap",
+                ),
+                _terms(Plans.current.terms),
+                rx.cond(
+                    Plans.next_change != "",
+                    rx.callout.root(
+                        rx.callout.icon(rx.icon("clock", size=16)),
+                        rx.callout.text(Plans.next_change),
+                        size="1",
+                        role="status",
+                    ),
+                ),
+                rx.cond(Plans.problem != "", rx.text(Plans.problem, size="2", color_scheme="red")),
+                direction="column",
+                spacing="3",
+            ),
+        ),
+        heading="Plan",
+        aside=rx.cond(Plans.plans_change & (Plans.offered.length() > 0), _change()),
+    )
+
+
+def _terms(terms: rx.Var[list[str]]) -> rx.Component:
+    return rx.el.ul(
+        rx.foreach(terms, lambda term: rx.el.li(rx.text(term, size="2", color_scheme="gray"))),
+        class_name="fb-terms",
+    )
+
+
+def _change() -> rx.Component:
+    return rx.dialog.root(
+        rx.dialog.trigger(rx.button("Change plan", variant="soft", size="1")),
+        rx.dialog.content(
+            rx.dialog.title("Change plan"),
+            dialog_lead(Plans.takes_effect),
+            rx.flex(
+                rx.foreach(Plans.offered, _offer),
+                direction="column",
+                spacing="3",
+                margin_top="var(--space-4)",
+            ),
+            max_width="34rem",
+        ),
+    )
+
+
+def _offer(plan: rx.Var[PlanCard]) -> rx.Component:
+    return rx.card(
+        rx.flex(
+            rx.box(
+                rx.text(plan.name, weight="medium"),
+                rx.cond(
+                    plan.description != "",
+                    rx.text(plan.description, size="2", color_scheme="gray"),
+                ),
+                _terms(plan.terms),
+                min_width="0",
+            ),
+            rx.dialog.close(
+                rx.button(
+                    "Choose", on_click=Plans.change(plan.id), aria_label="Choose " + plan.name
+                )
+            ),
+            justify="between",
+            align="start",
+            spacing="4",
+        ),
+        size="2",
+    )

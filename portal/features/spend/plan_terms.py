@@ -1,0 +1,142 @@
+"""A plan in words: its charges, what it includes, its limits. Plain functions."""
+
+from __future__ import annotations
+
+from decimal import Decimal
+
+from backend_client.types.accounts import RateLimits
+from backend_client.types.common import plain
+from backend_client.types.plans import (
+    Discount,
+    FlatCharge,
+    FlatPer,
+    GrantTerms,
+    PackageCharge,
+    PercentageCharge,
+    PerUnitCharge,
+    PlanDefinition,
+    Quota,
+    QuotaLimit,
+    TimeWindow,
+    UsageCharge,
+)
+from portal.kit.formatting import compact, exact_money, meters_name, money, unit_price
+
+
+def plan_terms(plan: PlanDefinition) -> list[str]:
+    """Everything a plan charges and allows, a line each."""
+    names = {charge.id: charge.name for charge in plan.charges}
+    windows = {window.id: window for window in plan.windows}
+    terms = ["Paid from credit, call by call"] if plan.prepaid else []
+    if plan.trial_days:
+        then = "then it ends" if plan.trial_ends else "then it goes on"
+        terms.append(f"{plan.trial_days} days on trial, {then}")
+    terms += [
+        _flat(charge, plan.currency)
+        if isinstance(charge, FlatCharge)
+        else _usage(charge, plan.currency) + _limits(charge, windows, plan.currency)
+        for charge in plan.charges
+    ]
+    terms += [
+        f"{compact(pool.quantity)} included: {pool.name} ({_listed(pool.charges, names)})"
+        for pool in plan.pools
+    ]
+    terms += [_grant(grant, plan.currency) for grant in plan.grants]
+    terms += [_discount(discount, names, plan.currency) for discount in plan.discounts]
+    if plan.minimum:
+        terms.append(f"At least {money(plan.minimum, plan.currency)} a month")
+    if plan.maximum is not None:
+        terms.append(f"At most {money(plan.maximum, plan.currency)} a month")
+    terms += [_quota(quota) for quota in plan.quotas]
+    if plan.models is not None:
+        terms.append(f"Models: {', '.join(plan.models)}")
+    terms += _rate_limits(plan.limits)
+    if plan.features:
+        terms.append(f"With {', '.join(one.replace('-', ' ') for one in plan.features)}")
+    return terms
+
+
+def asks_for_nothing(plan: PlanDefinition) -> bool:
+    """Tell whether a plan of flat and per-unit charges costs nothing; no other kind is looked into.
+
+    The API decides; the portal only words and times a change of plan by it.
+    """
+    return not plan.minimum and all(
+        isinstance(charge, FlatCharge | PerUnitCharge) and not charge.price
+        for charge in plan.charges
+    )
+
+
+def _flat(charge: FlatCharge, currency: str) -> str:
+    per = {FlatPer.SEAT: " per seat", FlatPer.ADD_ON: " each, if chosen"}.get(charge.per, "")
+    included = f", {charge.included} included" if charge.included else ""
+    price = money(charge.price, currency)
+    return f"{charge.name}: {price} a {charge.cadence.value}{per}{included}"
+
+
+def _usage(charge: UsageCharge, currency: str) -> str:
+    match charge:
+        case PerUnitCharge():
+            price = unit_price(charge.price, charge.unit_size, currency) if charge.price else "free"
+        case PackageCharge():
+            size = compact(charge.package_size)
+            price = f"{exact_money(charge.price, currency)} per package of {size}"
+        case PercentageCharge():
+            price = f"{plain(charge.percent)}%"
+        case _:
+            first, *_, last = charge.tiers
+            price = unit_price(first.price, charge.unit_size, currency)
+            if last is not first:
+                price += f", down to {exact_money(min(t.price for t in charge.tiers), currency)}"
+    included = f", {compact(charge.included)} included" if charge.included else ""
+    return f"{charge.name}: {price}{included}"
+
+
+def _limits(charge: UsageCharge, windows: dict[str, TimeWindow], currency: str) -> str:
+    """What usage a charge is for beside its meters, and how little or much it asks for."""
+    limits = [f"{name} {value}" for name, value in charge.labels.items()]
+    if charge.window and (window := windows.get(charge.window)):
+        days = f", {', '.join(day.capitalize() for day in window.days)}" if window.days else ""
+        limits.append(f"{window.start}–{window.end} {window.time_zone}{days}")
+    if charge.minimum:
+        limits.append(f"at least {money(charge.minimum, currency)}")
+    if charge.maximum is not None:
+        limits.append(f"at most {money(charge.maximum, currency)}")
+    return f" ({'; '.join(limits)})" if limits else ""
+
+
+def _grant(grant: GrantTerms, currency: str) -> str:
+    """Credit that the plan brings, and how long it lasts."""
+    often = " a month" if grant.recurs else " once"
+    lasts = f", for {grant.expires_after_days} days" if grant.expires_after_days else ""
+    left = f", up to {money(grant.rollover_cap, currency)} carried over"
+    on = f", for {', '.join(grant.models)}" if grant.models else ""
+    kept = left if grant.recurs and grant.rollover_cap else lasts
+    return f"{grant.name}: {money(grant.amount, currency)} of credit{often}{kept}{on}"
+
+
+def _discount(discount: Discount, names: dict[str, str], currency: str) -> str:
+    if discount.percent is not None:
+        off = f"{plain(discount.percent)}%"
+    else:
+        off = money(discount.amount or Decimal(0), currency)
+    on = f" on {_listed(discount.charges, names)}" if discount.charges else ""
+    return f"{discount.name}: {off} off{on}"
+
+
+def _quota(quota: Quota) -> str:
+    end = "then calls are refused" if quota.limit is QuotaLimit.HARD else "then calls go on"
+    return f"{compact(quota.quantity)} {meters_name(quota.meters).lower()} a month, {end}"
+
+
+def _rate_limits(limits: RateLimits) -> list[str]:
+    told = (
+        (limits.requests_per_minute, "requests a minute"),
+        (limits.tokens_per_minute, "tokens a minute"),
+        (limits.concurrent_requests, "requests at a time"),
+    )
+    return [f"Up to {compact(most)} {what}" for most, what in told if most is not None]
+
+
+def _listed(charges: list[str], names: dict[str, str]) -> str:
+    return ", ".join(names.get(charge, charge) for charge in charges)

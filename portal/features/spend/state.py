@@ -1,0 +1,77 @@
+"""The spend page: the period's lines as they would be billed now, and where they lead."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+from zoneinfo import ZoneInfo
+
+from backend_client.types.spend import SpendReport
+from backend_client.types.usage import Granularity
+from portal.features.overview.state import LOOK_SECONDS, etag, start_of_month
+from portal.kit.formatting import count, exact_money, meter_name, money, period
+from portal.session.guard import SPENDERS, Caller, signed_in
+from portal.session.page import PageState
+from portal.session.state import Session
+from portal.shared.charges.rows import LineRow, adjustment_row, line_row
+from portal.shared.forecast.state import ForecastState
+
+
+@dataclass(frozen=True)
+class UnpricedRow:
+    """Usage that the plan doesn't price."""
+
+    model: str
+    meter: str
+    quantity: str
+
+
+class Spend(ForecastState, PageState, Session):
+    """What the period has cost so far, by line."""
+
+    period_name: str = ""
+    total: str = ""
+    exact_total: str = ""
+    lines: list[LineRow] = []
+    adjustments: list[LineRow] = []
+    unpriced: list[UnpricedRow] = []
+
+    @signed_in(roles=SPENDERS, background=True, supersedes=True)
+    async def watch(self, caller: Caller) -> Sequence[Any]:
+        """Load the page, and follow the tenant's usage until the browser leaves it."""
+        zone = ZoneInfo(caller.me.tenant.time_zone)
+        version: int | None = None
+        forecast_due = False
+
+        async def look() -> None:
+            nonlocal version, forecast_due
+            # The cheapest question whose answer changes with every call that is metered
+            usage = await caller.client.usage(
+                start=start_of_month(datetime.now(zone)),
+                granularity=Granularity.TOTAL,
+                etag=etag(version),
+            )
+            if usage is not None:
+                spend = await caller.client.spend()
+                version, forecast_due = usage.version, True
+                async with self:
+                    self._show(spend)
+                    self._ready()
+            if forecast_due:
+                forecast_due = await self._look_ahead(caller, version)
+
+        return await self._follow(caller, look, LOOK_SECONDS)
+
+    def _show(self, spend: SpendReport) -> None:
+        zone = spend.period.time_zone
+        self.period_name = period(spend.period.start, spend.period.end, zone)
+        self.total = money(spend.total.amount, spend.currency)
+        self.exact_total = exact_money(spend.exact_total, spend.currency)
+        self.lines = [line_row(line, spend.currency, zone) for line in spend.lines]
+        self.adjustments = [adjustment_row(one, spend.currency) for one in spend.adjustments]
+        self.unpriced = [
+            UnpricedRow(used.model, meter_name(used.meter), count(used.quantity))
+            for used in spend.unpriced
+        ]

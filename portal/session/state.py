@@ -1,0 +1,104 @@
+"""The signed-in person, as every page's shell shows them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import reflex as rx
+
+from backend_client.types.accounts import Me
+from portal.kit.formatting import initials
+from portal.session.guard import DEVELOPERS, PLANNERS, SPENDERS, Caller, signed_in
+from portal.settings import portal_settings
+
+
+@dataclass(frozen=True)
+class TenantChoice:
+    """A tenant the person can switch to."""
+
+    id: str
+    name: str
+    is_sample: bool
+
+
+class Session(rx.State):
+    """Who is signed in and for which tenant. The parent of every page's state."""
+
+    known: bool = False
+    person: str = ""
+    person_initials: str = ""
+    email: str = ""
+    role: str = ""
+    tenant_id: str = ""
+    tenant: str = ""
+    tenant_is_sample: bool = False
+    tenants: list[TenantChoice] = []
+    develops: bool = False
+    sees_spend: bool = False
+    plans_change: bool = False
+    operates: bool = False
+    api_url: str = ""
+    notice: str = ""
+
+    _whose: str = ""
+
+    def _fail(self, why: str) -> None:
+        """Say why an action did not happen, in the shell's notice."""
+        self.notice = why
+
+    async def _belong_to(self, me: Me, *, entering: bool) -> bool:
+        """Make this tab's state the caller's: what it held of another person or tenant goes.
+
+        Every guarded handler of this state and its substates begins with it. Tells whether the
+        handler was meant for another, which it can't be when it is ``entering`` a page.
+        """
+        session = await self.get_state(Session)
+        whose, before = owner(me), session._whose
+        if whose == before:
+            return False
+        session.reset()
+        session._whose = whose
+        session._show(me)
+        if entering or not before:
+            return False
+        session.notice = f"This tab acts for {me.tenant.name} now. Nothing was changed."
+        return True
+
+    def _show(self, me: Me) -> None:
+        self.known = True
+        self.person = me.name
+        self.person_initials = initials(me.name)
+        self.email = me.email or ""
+        self.role = str(me.role)
+        self.tenant_id = me.tenant.id
+        self.tenant = me.tenant.name
+        self.tenant_is_sample = me.tenant.is_sample
+        self.tenants = [
+            TenantChoice(held.tenant.id, held.tenant.name, held.tenant.is_sample)
+            for held in me.memberships
+        ]
+        self.api_url = portal_settings().shown_api_url
+        self.develops = me.role in DEVELOPERS
+        self.sees_spend = me.role in SPENDERS
+        self.plans_change = me.role in PLANNERS
+        self.operates = me.is_operator
+
+    @signed_in(enters=True)
+    async def enter(self, caller: Caller) -> None:
+        """Show who is signed in. First on every page."""
+        self._show(caller.me)
+
+    @signed_in()
+    async def stumble(self, caller: Caller) -> None:
+        """Say that something failed which nobody foresaw; the log has it."""
+        self.notice = "Something went wrong here. Try again, or reload the page."
+
+    @signed_in()
+    async def dismiss_notice(self, caller: Caller) -> None:
+        """Put the notice away."""
+        self.notice = ""
+
+
+def owner(me: Me) -> str:
+    """Whose data a tab's state holds: a person's, for one tenant."""
+    return f"{me.user_id}/{me.tenant.id}"

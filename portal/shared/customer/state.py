@@ -1,0 +1,72 @@
+"""Which customer an operator's page is about, and finding another among all of them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import reflex as rx
+
+from backend_client.types.accounts import Tenant
+from portal.session.guard import Caller, signed_in
+
+OFFERED = 20
+"""Customers in the list; writing part of a name brings others."""
+
+
+@dataclass(frozen=True)
+class Customer:
+    """A tenant, by what the page says of it."""
+
+    id: str = ""
+    name: str = ""
+    slug: str = ""
+    currency: str = "USD"
+    time_zone: str = "UTC"
+    is_sample: bool = False
+
+
+class CustomerState(rx.State, mixin=True):
+    """``customer`` is whom the page is about; ``customers`` are those to pick from."""
+
+    customer: Customer = Customer()
+    customers: list[Customer] = []
+    choosing: bool = False
+
+    def _picked(self) -> Any:
+        """What brings the page to the customer that was picked."""
+        raise NotImplementedError
+
+    @signed_in(operator=True)
+    async def open_customers(self, caller: Caller, shown: bool) -> None:
+        """Open or close the list of customers."""
+        self.choosing = shown
+        if shown:
+            self.customers = await customers(caller, "")
+
+    @signed_in(operator=True)
+    async def search_customers(self, caller: Caller, text: str) -> None:
+        """Offer the customers with a text in their name or slug."""
+        self.customers = await customers(caller, text.strip()[:200])
+
+    @signed_in(operator=True)
+    async def pick_customer(self, caller: Caller, tenant_id: str) -> Any:
+        """Bring the page to another customer."""
+        self.choosing = False
+        for one in await customers(caller, tenant_id):
+            if one.id == tenant_id:
+                self.customer = one
+                return self._picked()
+        return None
+
+
+async def customers(caller: Caller, search: str) -> list[Customer]:
+    """The customers with a text in their name or slug, or with it as id."""
+    return [customer_of(one) for one in await caller.client.find_tenants(search, OFFERED)]
+
+
+def customer_of(tenant: Tenant) -> Customer:
+    """A tenant as pages show it."""
+    return Customer(
+        tenant.id, tenant.name, tenant.slug, tenant.currency, tenant.time_zone, tenant.is_sample
+    )

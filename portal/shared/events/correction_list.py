@@ -1,0 +1,35 @@
+"""Corrections of an event, one under the other."""
+
+from __future__ import annotations
+
+import reflex as rx
+
+from portal.shared.events.correction_rows import CorrectionRow
+
+
+def correction_list(corrections: rx.Var[list[CorrectionRow]]) -> rx.Component:
+    """Each correction with what it changed, who made it, and why."""
+    return rx.el.ol(rx.foreach(corrections, _correction), class_name="fb-history")
+
+
+def correction_changes(one: rx.Var[CorrectionRow]) -> rx.Component:
+    """What a correction made of its event, a line each."""
+    return rx.cond(
+        one.waits,
+        rx.text("It waits for its event.", size="2"),
+        rx.foreach(one.changes, lambda change: rx.text(change, size="2")),
+    )
+
+
+def _correction(one: rx.Var[CorrectionRow]) -> rx.Component:
+    return rx.el.li(
+        rx.flex(
+            rx.badge(one.action, color_scheme=one.colour, size="1"),
+            rx.text(one.when, " by ", one.who, size="1", color_scheme="gray"),
+            align="center",
+            spacing="2",
+            wrap="wrap",
+        ),
+        correction_changes(one),
+        rx.text("“", one.reason, "”", size="2", color_scheme="gray"),
+    )

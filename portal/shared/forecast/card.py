@@ -1,0 +1,50 @@
+"""The chart of a period's spend with its forecast, and its key."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import reflex as rx
+
+from portal.kit.blocks import card, empty
+from portal.kit.vega_chart import vega_chart
+
+
+def forecast_chart(
+    *,
+    spec: rx.Var[dict[str, Any]],
+    rows: rx.Var[list[dict[str, Any]]],
+    description: rx.Var[str],
+    problem: rx.Var[str],
+    note: rx.Component | None = None,
+) -> rx.Component:
+    """The chart in a card; until it is computed a skeleton, and without one the reason."""
+    return card(
+        rx.cond(
+            rows.length() > 0,
+            vega_chart(spec=spec, rows=rows, description=description),
+            rx.cond(
+                problem != "",
+                empty("cloud-off", "There is no forecast just now", problem),
+                rx.skeleton(height="260px", width="100%"),
+            ),
+        ),
+        note or rx.fragment(),
+        heading="Spend this period",
+        aside=rx.flex(
+            _key("Spent", "2.5px solid var(--indigo-9)"),
+            _key("Expected", "2px dashed var(--indigo-9)"),
+            _key("80% of outcomes", "10px solid var(--indigo-a4)"),
+            spacing="4",
+            wrap="wrap",
+        ),
+    )
+
+
+def _key(name: str, line: str) -> rx.Component:
+    return rx.flex(
+        rx.box(width="18px", border_top=line),
+        rx.text(name, size="1", color_scheme="gray"),
+        align="center",
+        spacing="2",
+    )

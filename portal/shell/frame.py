@@ -1,0 +1,298 @@
+"""The frame of every signed-in page: navigation, tenant, person, and the page's own content."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import reflex as rx
+
+from portal.kit.plain import plain_form, plain_link
+from portal.session.state import Session, TenantChoice
+
+
+class Place(NamedTuple):
+    """An entry of the navigation."""
+
+    route: str
+    name: str
+    icon: str
+
+
+PLACES = (
+    Place("/", "Overview", "layout-dashboard"),
+    Place("/playground", "Playground", "message-square-text"),
+    Place("/keys", "API keys", "key-round"),
+    Place("/usage", "Usage", "chart-column"),
+    Place("/events", "Events", "list"),
+    Place("/spend", "Spend", "receipt"),
+    Place("/credit", "Credit", "wallet"),
+    Place("/invoices", "Invoices", "file-text"),
+)
+OPERATOR_PLACES = (
+    Place("/operations", "Operations", "activity"),
+    Place("/corrections", "Corrections", "history"),
+    Place("/reconciliation", "Reconciliation", "scale"),
+)
+"""What the API's seller sees besides."""
+
+
+def shell(
+    route: str,
+    heading: str,
+    *content: rx.Component,
+    lead: str = "",
+    actions: rx.Component | None = None,
+) -> rx.Component:
+    """A page: its heading with what can be done there, its content, and the frame around."""
+    return rx.fragment(
+        plain_link("Skip to the content", href="#content", class_name="fb-skip"),
+        rx.box(
+            rx.el.aside(
+                rx.box(_navigation(route), class_name="fb-sidebar"),
+                class_name="fb-aside",
+                aria_label="Farebox",
+            ),
+            _top_bar(route),
+            rx.el.main(
+                rx.flex(
+                    rx.box(
+                        rx.heading(heading, as_="h1", size="7", weight="medium"),
+                        rx.cond(lead != "", rx.text(lead, color_scheme="gray", margin_top="4px")),
+                        min_width="0",
+                    ),
+                    actions or rx.fragment(),
+                    justify="between",
+                    align="start",
+                    spacing="4",
+                    wrap="wrap",
+                    margin_bottom="var(--space-6)",
+                ),
+                *content,
+                id="content",
+                tab_index=-1,
+                class_name="fb-main",
+            ),
+            class_name="fb-shell",
+        ),
+        _notice(),
+    )
+
+
+def brand() -> rx.Component:
+    """The logo and the name."""
+    return rx.flex(
+        rx.image(src="/logo.svg", alt="", width="26px", height="26px"),
+        rx.text("Farebox", size="4", weight="medium", letter_spacing="-0.01em"),
+        align="center",
+        spacing="2",
+    )
+
+
+def colour_mode_button() -> rx.Component:
+    """Switches between light and dark; what is chosen stays in this browser."""
+    return rx.icon_button(
+        rx.color_mode_cond(light=rx.icon("moon", size=16), dark=rx.icon("sun", size=16)),
+        on_click=rx.toggle_color_mode,
+        variant="ghost",
+        color_scheme="gray",
+        size="2",
+        aria_label="Switch between light and dark",
+        title="Switch between light and dark",
+    )
+
+
+def _navigation(route: str, *, in_dialog: bool = False) -> rx.Component:
+    return rx.fragment(
+        rx.flex(
+            rx.link(brand(), href="/", underline="none", color="var(--gray-12)"),
+            colour_mode_button(),
+            justify="between",
+            align="center",
+            padding="0 var(--space-2) 0 var(--space-3)",
+        ),
+        _tenant_switcher(),
+        rx.el.nav(
+            rx.el.ul(
+                *[rx.el.li(_link(place, route, in_dialog=in_dialog)) for place in PLACES],
+                class_name="fb-nav",
+            ),
+            aria_label="Pages",
+        ),
+        rx.cond(
+            Session.operates,
+            rx.el.nav(
+                rx.text("Operator", size="1", color_scheme="gray", padding="0 var(--space-3)"),
+                rx.el.ul(
+                    *[
+                        rx.el.li(_link(place, route, in_dialog=in_dialog))
+                        for place in OPERATOR_PLACES
+                    ],
+                    class_name="fb-nav",
+                ),
+                aria_label="Operator's pages",
+            ),
+        ),
+        rx.spacer(),
+        _person(),
+    )
+
+
+def _link(place: Place, route: str, *, in_dialog: bool) -> rx.Component:
+    current = {"aria_current": "page"} if place.route == route else {}
+    link = rx.link(
+        rx.icon(place.icon, size=17, aria_hidden="true"), place.name, href=place.route, **current
+    )
+    return rx.dialog.close(link) if in_dialog else link
+
+
+def _top_bar(route: str) -> rx.Component:
+    return rx.el.header(
+        brand(),
+        rx.dialog.root(
+            rx.dialog.trigger(
+                rx.icon_button(
+                    rx.icon("menu", size=18),
+                    variant="ghost",
+                    color_scheme="gray",
+                    size="2",
+                    aria_label="Open the menu",
+                )
+            ),
+            rx.dialog.content(
+                rx.dialog.title("Menu", class_name="fb-unseen"),
+                rx.box(_navigation(route, in_dialog=True), class_name="fb-sidebar"),
+                class_name="fb-menu",
+                max_width="22rem",
+                aria_describedby="",
+            ),
+        ),
+        class_name="fb-topbar",
+    )
+
+
+def _tenant_switcher() -> rx.Component:
+    return rx.cond(
+        Session.known,
+        rx.popover.root(
+            rx.popover.trigger(
+                rx.el.button(
+                    rx.box(
+                        rx.text(Session.tenant, size="2", weight="medium", truncate=True),
+                        rx.flex(
+                            rx.text(Session.role, size="1", color_scheme="gray", as_="span"),
+                            _sample_badge(Session.tenant_is_sample),
+                            spacing="2",
+                            align="center",
+                        ),
+                        min_width="0",
+                        flex_grow="1",
+                    ),
+                    rx.icon(
+                        "chevrons-up-down", size=15, color="var(--gray-10)", aria_hidden="true"
+                    ),
+                    type="button",
+                    class_name="fb-quiet",
+                    aria_label="Organisation: " + Session.tenant + ". Switch organisation",
+                    style={"border": "1px solid var(--gray-a5)"},
+                )
+            ),
+            rx.popover.content(
+                rx.text(
+                    "Organisations", size="1", color_scheme="gray", padding="var(--space-1) 12px"
+                ),
+                plain_form(
+                    rx.foreach(Session.tenants, _tenant_choice),
+                    action="/auth/tenant",
+                    method="post",
+                ),
+                padding="var(--space-2)",
+                width="18rem",
+                size="1",
+            ),
+        ),
+        rx.skeleton(height="52px", width="100%"),
+    )
+
+
+def _tenant_choice(choice: rx.Var[TenantChoice]) -> rx.Component:
+    return rx.el.button(
+        rx.box(rx.text(choice.name, size="2", truncate=True), flex_grow="1", min_width="0"),
+        _sample_badge(choice.is_sample),
+        rx.cond(
+            choice.id == Session.tenant_id,
+            rx.icon("check", size=15, aria_label="Current"),
+        ),
+        type="submit",
+        name="tenant_id",
+        value=choice.id,
+        class_name="fb-quiet",
+    )
+
+
+def _sample_badge(is_sample: rx.Var[bool]) -> rx.Component:
+    return rx.cond(is_sample, rx.badge("Sample data", color_scheme="orange", size="1"))
+
+
+def _person() -> rx.Component:
+    return rx.cond(
+        Session.known,
+        rx.flex(
+            rx.avatar(
+                fallback=Session.person_initials, size="2", radius="full", color_scheme="gray"
+            ),
+            rx.box(
+                rx.text(Session.person, size="2", truncate=True),
+                rx.text(Session.email, size="1", color_scheme="gray", truncate=True),
+                min_width="0",
+                flex_grow="1",
+            ),
+            plain_form(
+                rx.icon_button(
+                    rx.icon("log-out", size=16),
+                    type="submit",
+                    variant="ghost",
+                    color_scheme="gray",
+                    aria_label="Sign out",
+                    title="Sign out",
+                ),
+                action="/auth/logout",
+                method="post",
+                display="flex",
+            ),
+            align="center",
+            spacing="3",
+            padding="0 var(--space-3)",
+        ),
+        rx.skeleton(height="36px", width="100%"),
+    )
+
+
+def _notice() -> rx.Component:
+    """Why an action did not happen; read out as soon as it appears."""
+    return rx.box(
+        rx.cond(
+            Session.notice != "",
+            rx.callout.root(
+                rx.callout.icon(rx.icon("circle-alert", size=16)),
+                rx.flex(
+                    rx.text(Session.notice, size="2"),
+                    rx.icon_button(
+                        rx.icon("x", size=14),
+                        on_click=Session.dismiss_notice,
+                        variant="ghost",
+                        color_scheme="gray",
+                        size="1",
+                        aria_label="Dismiss",
+                    ),
+                    spacing="3",
+                    justify="between",
+                    align="center",
+                ),
+                color_scheme="red",
+                variant="surface",
+                class_name="fb-notice",
+            ),
+        ),
+        role="status",
+        aria_live="polite",
+    )

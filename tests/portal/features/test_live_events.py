@@ -1,0 +1,147 @@
+"""Events that a page follows, from an API that is served on a real port."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from contextlib import aclosing
+from datetime import UTC, datetime
+from decimal import Decimal
+
+import pytest
+
+from backend.metering import tail
+from backend.metering.counting import count_events
+from backend.metering.events import AcceptedEvent
+from backend.storage.database import Database
+from backend_client import AsyncFareboxClient, Unauthenticated, Unavailable
+from portal.features.events import live as live_events
+from portal.features.events.live import LiveEvents
+from tests.demo.conftest import api_settings, api_url, app, worker
+from tests.metering.tenants import SampleTenant, sample_tenant
+from tests.waiting import until
+
+__all__ = ["api_settings", "api_url", "app", "worker"]
+
+pytestmark = pytest.mark.engine
+
+
+@pytest.fixture(autouse=True)
+def soon(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Open again at once."""
+    monkeypatch.setattr(live_events, "RESTART_SECONDS", 0.2)
+
+
+@pytest.fixture
+async def tenant(api_url: str, database: Database) -> SampleTenant:
+    return await sample_tenant(database)
+
+
+@pytest.fixture
+async def client(api_url: str, tenant: SampleTenant) -> AsyncIterator[AsyncFareboxClient]:
+    key = tenant.headers["authorization"].removeprefix("Bearer ")
+    async with AsyncFareboxClient(api_url, key) as client:
+        yield client
+
+
+async def count(database: Database, tenant: SampleTenant, *ids: str) -> None:
+    now = datetime.now(UTC)
+    made = [
+        AcceptedEvent(
+            tenant_id=tenant.id,
+            source="test",
+            id=one,
+            time=now,
+            received_at=now,
+            application_id=tenant.application,
+            model="m",
+            quantities={"requests": Decimal(1)},
+        )
+        for one in ids
+    ]
+    async with database.raw() as connection:
+        await count_events(connection, made)
+
+
+async def taken(live: LiveEvents, number: int) -> list[str]:
+    """What comes in until there are so many."""
+    found: list[str] = []
+
+    async def enough() -> bool:
+        found.extend(event.id for event in live.take())
+        return len(found) >= number
+
+    await until(enough)
+    return found
+
+
+async def test_what_came_since_the_newest_that_was_loaded_is_taken_once(
+    client: AsyncFareboxClient, database: Database, tenant: SampleTenant
+) -> None:
+    await count(database, tenant, "loaded")
+    (loaded,) = (await client.event_page()).items
+    await count(database, tenant, "between")
+    async with LiveEvents(client) as live:
+        assert (live.started, live.anew) == (False, True)
+        live.start(loaded.received_at)
+        assert live.started
+        assert await taken(live, 2) == ["loaded", "between"]
+        await count(database, tenant, "live")
+        assert await taken(live, 1) == ["live"]
+
+
+async def test_one_that_is_refused_is_told_and_opened_again(
+    client: AsyncFareboxClient,
+    database: Database,
+    tenant: SampleTenant,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(tail, "_MOST_TAILS", 1)
+    begun = datetime.now(UTC)
+    async with LiveEvents(client) as live, aclosing(client.tail_events(since=begun)) as other:
+        await count(database, tenant, "seen-by-other")
+        await anext(other)
+        live.anew = False
+        live.start(None)
+
+        async def refused() -> bool:
+            try:
+                live.take()
+            except Unavailable as problem:
+                return "Too many tails" in str(problem)
+            return False
+
+        await until(refused)
+        assert live.anew
+        await other.aclose()
+        found: list[str] = []
+
+        async def back() -> bool:
+            try:
+                found.extend(event.id for event in live.take())
+            except Unavailable:
+                return False
+            return "missed" in found
+
+        await count(database, tenant, "missed")
+        await until(back)
+        assert found == ["seen-by-other", "missed"]
+
+
+async def test_a_session_that_has_ended_is_not_opened_again(
+    client: AsyncFareboxClient, database: Database, tenant: SampleTenant
+) -> None:
+    async with LiveEvents(client) as live:
+        live.start(None)
+        await count(database, tenant, "seen")
+        assert await taken(live, 1) == ["seen"]
+        async with database.raw() as connection:
+            await connection.execute("UPDATE api_keys SET revoked_at = now()")
+
+        async def ended() -> bool:
+            try:
+                live.take()
+            except Unauthenticated:
+                return True
+            return False
+
+        await until(ended)

@@ -1,0 +1,127 @@
+"""What the operator's page says of the backlog, and reads of what is put right."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from backend_client import InvalidInput
+from backend_client.types.invoices import InvoiceRun
+from backend_client.types.pipeline import Pipeline
+from backend_client.types.problems import FieldError, Problem
+from portal.features.operations.runs_state import run_row
+from portal.features.operations.state import (
+    Look,
+    events_from,
+    fill,
+    refusal,
+    throughput,
+    waiting_note,
+)
+
+pytestmark = pytest.mark.fast
+
+NOW = datetime(2026, 3, 1, 12, tzinfo=UTC)
+
+
+def pipeline(**changes: object) -> Pipeline:
+    values: dict[str, object] = {
+        "as_of": NOW,
+        "waiting_messages": 0,
+        "waiting_bytes": 0,
+        "most_bytes": 4 * 1024**3,
+        "in_progress_messages": 0,
+        "oldest_waiting_at": None,
+        "counted_at": None,
+        "events_counted": 0,
+        "duplicates_counted": 0,
+        "dead_letters": 0,
+        "oldest_dead_letter_at": None,
+    }
+    return Pipeline.model_validate(values | changes)
+
+
+def test_what_waits_is_late_after_a_minute() -> None:
+    assert waiting_note(pipeline()) == ("Everything is counted", False)
+    recent = NOW - timedelta(seconds=59)
+    assert waiting_note(pipeline(oldest_waiting_at=recent)) == ("On their way", False)
+    told, late = waiting_note(pipeline(oldest_waiting_at=NOW - timedelta(minutes=5)))
+    assert late
+    assert told == "Oldest from 5 minutes ago. Is a worker up?"
+
+
+def test_throughput_is_over_the_last_looks() -> None:
+    first = Look(NOW, 1_000, 5)
+    assert throughput([first]) == ("–", "1,000 in all")
+    later = Look(NOW + timedelta(seconds=4), 3_000, 5)
+    assert throughput([first, later]) == ("500", "3,000 in all")
+    again = Look(NOW + timedelta(seconds=8), 3_000, 12)
+    assert throughput([later, again]) == ("0", "3,000 in all, 7 met again just now")
+
+
+def test_how_full_the_stream_is() -> None:
+    assert fill(pipeline()) == ("0.0%", "0 bytes of 4.0 GiB")
+    assert fill(pipeline(waiting_bytes=1024)) == ("under 0.1%", "1.0 KiB of 4.0 GiB")
+    assert fill(pipeline(waiting_bytes=1024**3)) == ("25.0%", "1.0 GiB of 4.0 GiB")
+
+
+def test_numbers_are_read_as_they_were_written() -> None:
+    digits = "0.1234567890123456789"
+    text = f'[{{"quantities": {{"audio_seconds": {digits}, "requests": 2}}}}]'
+    assert events_from(text) == [{"quantities": {"audio_seconds": digits, "requests": 2}}]
+
+
+@pytest.mark.parametrize(
+    ("text", "told"),
+    [("[{]", "line 1, column 3"), ("{}", "An array"), ("[]", "An array"), ("", "line 1, column 1")],
+)
+def test_what_is_no_array_of_events_is_told(text: str, told: str) -> None:
+    with pytest.raises(ValueError, match=told):
+        events_from(text)
+
+
+def test_a_refusal_names_the_fields() -> None:
+    problem = Problem(
+        type="about:blank",
+        title="The input is not valid",
+        status=422,
+        detail="Nothing was sent.",
+        code="invalid_input",
+        errors=[FieldError(field="events.0.id", detail="missing")],
+    )
+    assert refusal(InvalidInput(problem)) == "events.0.id: missing"
+    assert refusal(InvalidInput(problem.model_copy(update={"errors": []}))) == "Nothing was sent."
+
+
+@pytest.mark.parametrize(
+    ("changes", "state", "percent", "progress"),
+    [
+        ({}, "Running", 25, "250 of 1,000 customers"),
+        ({"left": 1000}, "Running", 0, "0 of 1,000 customers"),
+        ({"left": 1200}, "Running", 0, "0 of 1,000 customers"),
+        ({"left": 0, "state": "finished"}, "Finished", 100, "1,000 of 1,000 customers"),
+        ({"left": 2, "state": "finished", "failed": 2}, "With failures", 100, "998 of 1,000"),
+        ({"due": 0, "left": 0}, "Running", 100, "0 of 0 customers"),
+    ],
+)
+def test_how_far_an_invoice_run_is(
+    changes: dict[str, object], state: str, percent: int, progress: str
+) -> None:
+    values: dict[str, object] = {
+        "id": "run_1",
+        "state": "running",
+        "as_of": NOW,
+        "started_at": NOW,
+        "finished_at": None,
+        "due": 1000,
+        "left": 750,
+        "invoiced": 200,
+        "nothing_to_bill": 50,
+        "failed": 0,
+    }
+    row = run_row(InvoiceRun.model_validate(values | changes), "UTC")
+    assert (row.state, row.percent) == (state, percent)
+    assert row.progress.startswith(progress)
+    assert row.outcome.startswith("200 invoiced, 50 nothing to bill")
+    assert ("2 failed" in row.outcome) is bool(changes.get("failed"))

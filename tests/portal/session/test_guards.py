@@ -1,0 +1,70 @@
+"""Every event handler of the portal asks who is there first; and none leaks a secret by name."""
+
+from __future__ import annotations
+
+import inspect
+
+import pytest
+import reflex as rx
+
+from portal.app import app
+from portal.features.sign_in.state import SignIn
+from portal.session.guard import GUARD_MARK
+from portal.session.state import Session
+
+pytestmark = pytest.mark.fast
+
+ALWAYS_REFLEX = {"set_is_hydrated", "hydrate", "hydrate_and_load", "on_load_internal"}
+
+
+def states(root: type[rx.State] = rx.State) -> list[type[rx.State]]:
+    """All states of the portal's own."""
+    found = []
+    for state in root.get_substates():
+        found += [state, *states(state)]
+    return [state for state in found if state.__module__.startswith("portal.")]
+
+
+def own_handlers() -> list[tuple[type[rx.State], str]]:
+    return [
+        (state, name)
+        for state in states()
+        for name in state.event_handlers
+        if name not in ALWAYS_REFLEX and name not in state.get_parent_state().event_handlers
+    ]
+
+
+def test_the_app_has_states_to_check() -> None:
+    assert app is not None
+    assert len(states()) >= 7
+    assert len(own_handlers()) >= 20
+
+
+@pytest.mark.parametrize(
+    ("state", "name"), own_handlers(), ids=lambda value: getattr(value, "__name__", value)
+)
+def test_every_handler_is_guarded(state: type[rx.State], name: str) -> None:
+    guard = getattr(state.event_handlers[name].fn, GUARD_MARK, None)
+    assert guard == ("public" if state is SignIn else "signed_in")
+
+
+def test_events_carry_no_caller() -> None:
+    for state, name in own_handlers():
+        assert "caller" not in inspect.signature(state.event_handlers[name].fn).parameters
+
+
+def test_every_page_state_descends_from_the_session() -> None:
+    outside = {state for state in states() if not issubclass(state, Session)}
+    assert outside == {SignIn}
+
+
+def test_no_public_var_is_named_like_a_credential() -> None:
+    named = {
+        (state.__name__, name)
+        for state in states()
+        for name in state.vars
+        if any(word in name for word in ("token", "secret", "cookie", "password"))
+        and name not in {"max_tokens", "tokens_in", "tokens_out", "tokens_today", "tokens_period"}
+    }
+    # A new key's secret is shown once, which its dialog can't do without
+    assert named == {("Keys", "secret"), ("Keys", "secret_name")}
