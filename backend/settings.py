@@ -20,7 +20,7 @@ from pydantic import (
 )
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
-from backend.addresses import (
+from backend.kit.addresses import (
     check_webhook_url,
     is_loopback,
     mail_sender,

@@ -8,17 +8,17 @@ from collections.abc import Awaitable, Callable
 
 import structlog
 
-from backend.billing.event_retention import EventRetention
-from backend.billing.invoices.worker import InvoicesWorker
-from backend.billing.letters.writing import CustomerLetters
-from backend.billing.wallets.worker import WalletsWorker
 from backend.errors import ConfigurationError
 from backend.forecasting.worker import ForecastWorker
-from backend.metering.consumer import UsageConsumer
-from backend.metering.drift import DriftPass
-from backend.notifications.worker import NotificationsWorker
+from backend.invoices.letters.writing import CustomerLetters
+from backend.invoices.worker import InvoicesWorker
+from backend.metering.archives.retention import EventRetention
+from backend.metering.counting.worker import UsageConsumer
+from backend.metering.tokens.drift import DriftPass
+from backend.outbox.worker import NotificationsWorker
 from backend.settings import Settings
 from backend.storage.database import Database
+from backend.wallets.worker import WalletsWorker
 
 _log = structlog.get_logger(__name__)
 

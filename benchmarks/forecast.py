@@ -26,18 +26,18 @@ from numpy.typing import NDArray
 from statsforecast import StatsForecast
 from statsforecast.models import AutoETS
 
-from backend.billing.catalog import load_catalog
-from backend.billing.spend import OpenPeriod
+from backend.catalog.published import load_catalog
 from backend.demo.tenants import SAMPLE_TENANTS, SampleTenant
 from backend.demo.usage import Places, sample_events
 from backend.forecasting.backtest import backtest
+from backend.forecasting.forecast import compute
 from backend.forecasting.futures import sample_futures
 from backend.forecasting.history import History, Series
-from backend.forecasting.jobs import Candidate, ForecastJob
-from backend.forecasting.outcome import compute
+from backend.forecasting.inputs import Candidate, ForecastJob
 from backend.forecasting.prophet_fit import fit_series
 from backend.pricing.periods import billing_period
-from backend.pricing.rating import Stretch
+from backend.pricing.rating.rated_period import Stretch
+from backend.spend.open_period import OpenPeriod
 from backend_client.types.plans import Plan
 
 HORIZON, KNOWN, FIRST_ORIGIN, APART = 21, 120, 56, 14

@@ -26,9 +26,9 @@ from pathlib import Path
 import psutil
 from sqlalchemy import text
 
-from backend.billing.catalog import apply_catalog
-from backend.billing.invoices.parallel import processors, run_in_parallel
+from backend.catalog.published import apply_catalog
 from backend.engines.postgres import start_postgres
+from backend.invoices.run_processes import processors, run_in_parallel
 from backend.settings import Settings
 from backend.storage.database import Database
 from backend.storage.migrate import migrate

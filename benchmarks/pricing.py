@@ -19,16 +19,16 @@ from pathlib import Path
 from sqlalchemy import insert, text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from backend.billing.catalog import apply_catalog
-from backend.billing.spend import open_period, spend_report
-from backend.billing.subscriptions import start_subscription
+from backend.catalog.published import apply_catalog
 from backend.engines.postgres import start_postgres
+from backend.pricing.charges.rate_card import MeteredQuantity
 from backend.pricing.periods import billing_period
-from backend.pricing.rate_card import MeteredQuantity
-from backend.pricing.rating import Stretch, rate
+from backend.pricing.rating.rated_period import Stretch, rate
+from backend.spend.open_period import open_period, spend_report
 from backend.storage.database import Database
 from backend.storage.migrate import migrate
 from backend.storage.tables import tenants
+from backend.subscriptions.changes import start_subscription
 from backend_client.types.accounts import Tenant
 from backend_client.types.plans import Catalog, PlanDefinition
 from tests.days import sum_days

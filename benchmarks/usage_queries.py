@@ -28,7 +28,7 @@ import httpx
 from backend.accounts.keys import create_key
 from backend.accounts.principal import ROLE_PERMISSIONS, Principal
 from backend.accounts.tenants import create_tenant, list_applications
-from backend.metering.days import rebuild_days
+from backend.metering.counting.daily import rebuild_days
 from backend.storage.database import Database
 from backend.storage.migrate import migrate
 from backend_client.types.accounts import ApiKeyCreate, Role, Scope, TenantCreate

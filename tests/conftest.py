@@ -16,7 +16,7 @@ from nats.js.errors import NotFoundError
 from backend.engines.nats import start_nats
 from backend.engines.postgres import start_postgres
 from backend.ids import new_id
-from backend.metering.stream import dead_letter_stream, open_connection
+from backend.metering.ingest.stream import dead_letter_stream, open_connection
 from backend.storage.database import Database
 from backend.storage.migrate import migrate
 

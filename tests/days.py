@@ -6,7 +6,7 @@ from datetime import datetime
 
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from backend.metering.days import rebuild_days
+from backend.metering.counting.daily import rebuild_days
 from backend.storage.database import driver_connection
 
 

@@ -17,8 +17,8 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
-from backend.billing.invoices.taxing.deciding import wire_tax
-from backend.pricing.tax import TaxRate, add_tax
+from backend.invoices.taxing.deciding import wire_tax
+from backend.pricing.tax.lines import TaxRate, add_tax
 from backend_client.types.tax_service import TaxQuestion
 from tests.waiting import until
 

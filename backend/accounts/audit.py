@@ -5,9 +5,9 @@ from __future__ import annotations
 from sqlalchemy import insert, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from backend.accounts.pages import Cursor, page_of
 from backend.accounts.principal import Principal
 from backend.ids import new_id
+from backend.kit.pages import Cursor, page_of
 from backend.storage.tables import audit_entries, users
 from backend_client.types.accounts import AuditEntry
 from backend_client.types.common import Page

@@ -9,11 +9,11 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from backend.accounts.audit import record
 from backend.accounts.members import add_member, memberships
-from backend.accounts.pages import Cursor, page_of
 from backend.accounts.principal import Principal
 from backend.accounts.secrets import INVITATION, hash_secret, new_secret
 from backend.errors import Conflict, Forbidden, InvalidInput, NotFound
 from backend.ids import new_id
+from backend.kit.pages import Cursor, page_of
 from backend.storage.tables import invitations
 from backend_client.types.accounts import (
     Invitation,

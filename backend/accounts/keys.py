@@ -9,12 +9,12 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from backend.accounts.audit import record
 from backend.accounts.idempotency import claim
-from backend.accounts.pages import Cursor, page_of
 from backend.accounts.principal import Principal
 from backend.accounts.secrets import API_KEY, new_secret
 from backend.accounts.tenants import find_application
 from backend.errors import Conflict, InvalidInput, NotFound
 from backend.ids import new_id
+from backend.kit.pages import Cursor, page_of
 from backend.storage.tables import api_keys, models, retired_secrets
 from backend_client.types.accounts import (
     ApiKey,

@@ -7,10 +7,10 @@ from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from backend.accounts.audit import record
-from backend.accounts.pages import Cursor, page_of
 from backend.accounts.principal import Principal
 from backend.errors import Conflict, Forbidden, InvalidInput, NotFound
 from backend.ids import new_id
+from backend.kit.pages import Cursor, page_of
 from backend.storage.tables import invitations, members, tenants, users
 from backend_client.types.accounts import Member, Membership, Role, Tenant
 from backend_client.types.common import Page

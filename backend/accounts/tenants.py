@@ -9,9 +9,9 @@ from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from backend.accounts.idempotency import claim
-from backend.accounts.pages import Cursor, page_of
 from backend.errors import Conflict, InvalidInput, NotFound
 from backend.ids import new_id
+from backend.kit.pages import Cursor, page_of
 from backend.storage.tables import (
     applications,
     corrections,

@@ -10,10 +10,10 @@ from fastapi import FastAPI
 from backend.accounts.authenticator import Authenticator
 from backend.accounts.identity import IdentityProvider
 from backend.api import problems
-from backend.api.bodies import BodyBudget
+from backend.api.body_limits import BodyBudget
 from backend.api.dependencies import Services
-from backend.api.document import DescribedApi
 from backend.api.middleware import BodyLimit, Metrics, RequestContext
+from backend.api.openapi import DescribedApi
 from backend.api.routers import (
     agreements,
     applications,
@@ -50,15 +50,15 @@ from backend.api.routers import (
     usage,
     wallet,
 )
-from backend.billing.invoices.previewing import TaxPreview
-from backend.billing.invoices.taxing.service import tax_service_of
 from backend.errors import ConfigurationError
 from backend.gateway.gateway import Gateway
-from backend.metering.ingest import Ingest
-from backend.metering.stream import UsageStream
-from backend.metering.tail import Tails
+from backend.invoices.previewing import TaxPreview
+from backend.invoices.taxing.service import tax_service_of
+from backend.kit.side_process import SideProcess
+from backend.metering.ingest.acceptance import Ingest
+from backend.metering.ingest.stream import UsageStream
+from backend.metering.queries.tail import Tails
 from backend.settings import Settings
-from backend.side_process import SideProcess
 from backend.storage.database import Database
 from backend_client.types.problems import Problem
 

@@ -12,16 +12,16 @@ from fastapi.security import HTTPBearer
 from backend.accounts.authenticator import Authenticator
 from backend.accounts.identity import IdentityProvider
 from backend.accounts.principal import Permission, Principal
-from backend.api.bodies import BodyBudget
-from backend.billing.invoices.previewing import TaxPreview
-from backend.billing.invoices.taxing.service import TaxService
+from backend.api.body_limits import BodyBudget
 from backend.errors import Unauthenticated
 from backend.gateway.gateway import Gateway
-from backend.metering.ingest import Ingest
-from backend.metering.stream import UsageStream
-from backend.metering.tail import Tails
+from backend.invoices.previewing import TaxPreview
+from backend.invoices.taxing.service import TaxService
+from backend.kit.side_process import SideProcess
+from backend.metering.ingest.acceptance import Ingest
+from backend.metering.ingest.stream import UsageStream
+from backend.metering.queries.tail import Tails
 from backend.settings import Settings
-from backend.side_process import SideProcess
 from backend.storage.database import Database
 
 

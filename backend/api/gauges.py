@@ -12,10 +12,10 @@ from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily
 from sqlalchemy.exc import SQLAlchemyError
 
 from backend.errors import Unavailable
-from backend.metering.drift import latest_drift
-from backend.metering.pipeline import look_at_pipeline
-from backend.metering.stream import UsageStream
-from backend.notifications.claims import waiting_and_failed
+from backend.metering.ingest.pipeline import look_at_pipeline
+from backend.metering.ingest.stream import UsageStream
+from backend.metering.tokens.drift import latest_drift
+from backend.outbox.claims import waiting_and_failed
 from backend.storage.database import Database
 from backend_client.types.pipeline import Pipeline
 

@@ -21,11 +21,11 @@ from backend.accounts.operator_keys import (
 )
 from backend.accounts.principal import COMMAND_LINE
 from backend.accounts.tenants import delete_tenant, find_tenant, list_tenants
-from backend.billing.opening import open_tenant
 from backend.commands.database import ready_database
 from backend.engines.running import running_settings
 from backend.errors import InvalidInput
 from backend.settings import Settings
+from backend.subscriptions.opening import open_tenant
 from backend_client.types.accounts import Tenant, TenantCreate
 
 operator_key = typer.Typer(no_args_is_help=True, help="The operator's own keys.")

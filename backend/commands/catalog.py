@@ -8,9 +8,9 @@ from typing import Annotated
 
 import typer
 
-from backend.billing.catalog import apply_catalog, load_catalog, published_catalog
-from backend.billing.catalog_text import catalog_as_yaml
-from backend.billing.tax_table import tax_table
+from backend.catalog.published import apply_catalog, load_catalog, published_catalog
+from backend.catalog.tax_rates import tax_table
+from backend.catalog.yaml_writing import catalog_as_yaml
 from backend.commands.database import ready_database
 from backend.engines.running import running_settings
 from backend.errors import ConfigurationError

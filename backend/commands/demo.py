@@ -13,11 +13,11 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 
 from backend.accounts.operator_keys import lent_operator_key
 from backend.accounts.sessions import local_person
-from backend.billing.invoices.cursors import hold, open_cursors
 from backend.demo.accounts import open_tenants, remove_tenants, sample_tenants
 from backend.demo.load import all_events, send, until_counted
 from backend.engines.running import running_api_url, running_settings, running_url
 from backend.errors import ConfigurationError
+from backend.invoices.billing_cursors import hold, open_cursors
 from backend.settings import Settings
 from backend.storage.database import Database
 from backend_client import AsyncFareboxClient

@@ -12,7 +12,7 @@ from rich.table import Table
 
 from backend.commands.database import ready_database
 from backend.engines.running import running_settings
-from backend.metering.drift import drift_report
+from backend.metering.tokens.drift import drift_report
 from backend.settings import Settings
 from backend_client.types.common import plain
 from backend_client.types.drift import DriftReport, ModelDrift

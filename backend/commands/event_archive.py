@@ -14,12 +14,12 @@ from rich.table import Table
 
 from backend.accounts.principal import COMMAND_LINE
 from backend.accounts.tenants import find_tenant
-from backend.billing.event_retention import archive_tenants
 from backend.commands.database import ready_database
 from backend.engines.running import running_settings
-from backend.metering.archive import check_archive_time
-from backend.metering.archive_list import Archive, check_file, list_archives
-from backend.metering.restore import restore_archive
+from backend.metering.archives.archive import check_archive_time
+from backend.metering.archives.archive_list import Archive, check_file, list_archives
+from backend.metering.archives.restore import restore_archive
+from backend.metering.archives.retention import archive_tenants
 from backend.settings import Settings
 
 _WIDE = 1000

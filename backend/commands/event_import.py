@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Final
 
 from backend.errors import InvalidInput, Unavailable
-from backend.metering.event_files import EventFile, FileRow
+from backend.metering.files.event_files import EventFile, FileRow
 from backend_client import AsyncFareboxClient, ClientError
 from backend_client.errors import TooLarge
 from backend_client.types.events import UsageEvent

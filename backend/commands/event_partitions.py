@@ -11,7 +11,7 @@ from rich.table import Table
 
 from backend.commands.database import ready_database
 from backend.engines.running import running_settings
-from backend.metering.partitions import (
+from backend.metering.counting.partitions import (
     MOST_PARTITIONS,
     Partition,
     list_partitions,

@@ -14,15 +14,15 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from rich.table import Table
 
 from backend.accounts.tenants import find_tenant
-from backend.billing.invoices.cursors import LeftOut, left_out
-from backend.billing.invoices.parallel import processors, run_in_parallel
-from backend.billing.invoices.previewing import TaxPreview
-from backend.billing.invoices.reading import read_invoices
-from backend.billing.invoices.runs import latest_runs
-from backend.billing.invoices.taxing.service import tax_service
 from backend.commands.database import ready_database
 from backend.engines.running import running_settings
 from backend.errors import FareboxError
+from backend.invoices.billing_cursors import LeftOut, left_out
+from backend.invoices.previewing import TaxPreview
+from backend.invoices.queries import read_invoices
+from backend.invoices.run_processes import processors, run_in_parallel
+from backend.invoices.runs import latest_runs
+from backend.invoices.taxing.service import tax_service
 from backend.settings import Settings
 from backend_client.types.common import Page
 from backend_client.types.invoices import InvoiceRun, InvoiceSummary

@@ -7,7 +7,7 @@ import sys
 import typer
 from sqlalchemy import select
 
-from backend.billing.catalog import apply_catalog, load_catalog
+from backend.catalog.published import apply_catalog, load_catalog
 from backend.commands.database import ready_database
 from backend.settings import Settings
 from backend.storage.tables import catalog_state

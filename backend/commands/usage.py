@@ -15,7 +15,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from backend.accounts.tenants import find_tenant
 from backend.commands.database import ready_database
 from backend.engines.running import running_settings
-from backend.metering.rebuild import rebuild_usage
+from backend.metering.counting.rebuild import rebuild_usage
 from backend.storage.tables import tenants
 
 usage = typer.Typer(no_args_is_help=True, help="Metered usage.")

@@ -20,11 +20,11 @@ from backend.accounts.tenants import (
     find_tenant,
     list_applications,
 )
-from backend.billing.subscriptions import start_subscription
 from backend.demo.tenants import SAMPLE_TENANTS, SampleTenant
 from backend.demo.usage import Places
 from backend.errors import Conflict, NotFound
 from backend.storage.tables import subscriptions
+from backend.subscriptions.changes import start_subscription
 from backend_client.types.accounts import (
     ApiKeyCreate,
     Application,

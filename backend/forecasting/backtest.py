@@ -19,9 +19,9 @@ import numpy as np
 from backend.forecasting.calibration import HORIZON_DAYS
 from backend.forecasting.futures import ENOUGH_DAYS, sample_futures
 from backend.forecasting.history import History
-from backend.forecasting.jobs import ForecastJob
+from backend.forecasting.inputs import ForecastJob
 from backend.forecasting.rated_paths import quantile
-from backend.forecasting.values import Usage, unit_values, usage_cost
+from backend.forecasting.unit_values import Usage, unit_values, usage_cost
 from backend_client.types.spend import Trust
 
 MOST_ORIGINS = 6

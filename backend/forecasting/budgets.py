@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from decimal import Decimal
 
-from backend.forecasting.passing import passing
+from backend.forecasting.crossing import passing
 from backend.forecasting.store import Stored
 from backend_client.types.common import Money
 from backend_client.types.spend import BudgetOutlook

@@ -12,11 +12,11 @@ from zoneinfo import ZoneInfo
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from backend.metering.rated_usage import period_usage
+from backend.metering.queries.rated_usage import period_usage
+from backend.pricing.charges.rate_card import MeteredQuantity
+from backend.pricing.charges.windows import windowed_spans
 from backend.pricing.periods import BillingPeriod, day_start, quarter_hour_of
-from backend.pricing.rate_card import MeteredQuantity
-from backend.pricing.rating import Stretch
-from backend.pricing.windows import windowed_spans
+from backend.pricing.rating.rated_period import Stretch
 from backend_client.types.accounts import Tenant
 
 Mix = dict[tuple[str, str], list[MeteredQuantity]]

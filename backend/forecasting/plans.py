@@ -6,13 +6,13 @@ from decimal import Decimal
 
 import numpy as np
 
+from backend.forecasting.crossing import EARLY
 from backend.forecasting.futures import Futures
-from backend.forecasting.jobs import Candidate, ForecastJob
-from backend.forecasting.passing import EARLY
+from backend.forecasting.inputs import Candidate, ForecastJob
 from backend.forecasting.quotas import used_so_far
 from backend.forecasting.rated_paths import divided, quantile
-from backend.pricing.plan_credit import paid_by_own_credit
-from backend.pricing.rating import Stretch, rate
+from backend.pricing.credit.plan_credit import paid_by_own_credit
+from backend.pricing.rating.rated_period import Stretch, rate
 from backend_client.types.common import Money
 from backend_client.types.plans import PlanDefinition, QuotaLimit
 from backend_client.types.spend import PlanOutlook

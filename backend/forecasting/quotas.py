@@ -8,9 +8,9 @@ from decimal import Decimal
 
 import numpy as np
 
+from backend.forecasting.crossing import passing
 from backend.forecasting.futures import Futures
-from backend.forecasting.jobs import ForecastJob
-from backend.forecasting.passing import passing
+from backend.forecasting.inputs import ForecastJob
 from backend_client.types.plans import Quota
 from backend_client.types.spend import QuotaOutlook
 

@@ -9,11 +9,11 @@ from decimal import Decimal
 
 import numpy as np
 
-from backend.billing.spend import OpenPeriod
 from backend.forecasting.futures import Futures
 from backend.forecasting.history import Mix
-from backend.forecasting.jobs import ForecastJob
-from backend.pricing.rate_card import MeteredQuantity
+from backend.forecasting.inputs import ForecastJob
+from backend.pricing.charges.rate_card import MeteredQuantity
+from backend.spend.open_period import OpenPeriod
 
 
 def rated_paths(

@@ -17,11 +17,11 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from backend.accounts.tenants import find_tenant
 from backend.errors import NotFound
-from backend.forecasting.asking import forecast_subject
 from backend.forecasting.backtest import backtest
-from backend.forecasting.jobs import ForecastJob
-from backend.forecasting.outcome import compute
-from backend.forecasting.reading import read_job
+from backend.forecasting.forecast import compute
+from backend.forecasting.gather import read_job
+from backend.forecasting.inputs import ForecastJob
+from backend.forecasting.requests import forecast_subject
 from backend.forecasting.store import (
     Stored,
     basis_now,
@@ -29,9 +29,9 @@ from backend.forecasting.store import (
     store_trust,
     stored_forecast,
 )
-from backend.metering.stream import open_connection
+from backend.kit.side_process import SideProcess
+from backend.metering.ingest.stream import open_connection
 from backend.settings import Settings
-from backend.side_process import SideProcess
 from backend.storage.database import Database
 
 _log = structlog.get_logger(__name__)

@@ -7,8 +7,8 @@ from typing import Any, Final
 
 import orjson
 
-from backend.billing.quota_holds import CallUnits
 from backend.metering.tokens.counts import TokenCount
+from backend.quotas.reservations import CallUnits
 from backend_client.types.plans import CatalogModel
 
 _OUTPUT_LIMITS: Final = ("max_completion_tokens", "max_tokens", "n_predict")

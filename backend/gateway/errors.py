@@ -5,10 +5,10 @@ from __future__ import annotations
 import orjson
 from starlette.responses import Response
 
-from backend.billing.prepayment import CreditExhausted
-from backend.billing.quotas import QuotaExhausted
 from backend.errors import FareboxError, RateLimited, Unavailable
 from backend.gateway.limits import KeyLimited
+from backend.quotas.use import QuotaExhausted
+from backend.wallets.prepayment import CreditExhausted
 from backend_client.types.problems import FieldError
 
 _TYPES = {

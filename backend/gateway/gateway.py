@@ -20,7 +20,7 @@ from backend.gateway.refusals import refusal, unreachable
 from backend.gateway.relay import Relay
 from backend.gateway.upstreams import Upstreams
 from backend.ids import new_id
-from backend.metering.stream import UsageStream
+from backend.metering.ingest.stream import UsageStream
 from backend.metering.tokens import Tokenizer, tokenizer_for
 from backend.settings import Settings
 from backend.storage.database import Database

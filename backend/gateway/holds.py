@@ -10,14 +10,14 @@ from datetime import UTC, datetime
 from decimal import Decimal
 from typing import Final
 
-from backend.billing.prepayment import Prepayment
-from backend.billing.quota_holds import CallUnits, QuotaHolds
 from backend.errors import Forbidden, NotFound
 from backend.gateway.bounds import limit_output, most_units
 from backend.gateway.call import SOURCE, Call
 from backend.gateway.limits import ALL_KEYS, KeyLimits
 from backend.metering.events import AcceptedEvent
+from backend.quotas.reservations import CallUnits, QuotaHolds
 from backend.storage.database import Database
+from backend.wallets.prepayment import Prepayment
 
 _PROMPT: Final = ("input_tokens", "cached_input_tokens")
 _OUTPUT: Final = ("output_tokens", "reasoning_tokens")

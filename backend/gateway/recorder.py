@@ -13,9 +13,9 @@ from sqlalchemy.exc import SQLAlchemyError
 from backend.errors import Unavailable
 from backend.gateway.call import Call, Status
 from backend.gateway.holds import Holds
-from backend.metering.counting import count_events
+from backend.metering.counting.batches import count_events
 from backend.metering.events import AcceptedEvent, encode
-from backend.metering.stream import UsageStream
+from backend.metering.ingest.stream import UsageStream
 from backend.storage.database import Database
 
 _log = structlog.get_logger(__name__)

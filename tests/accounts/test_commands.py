@@ -13,7 +13,7 @@ import pytest
 
 from backend.accounts.authenticator import Authenticator
 from backend.accounts.principal import Permission
-from backend.billing.catalog import apply_catalog, load_catalog
+from backend.catalog.published import apply_catalog, load_catalog
 from backend.engines.runfile import RunFile, run_file_path
 from backend.errors import Unauthenticated
 from backend.storage.database import Database

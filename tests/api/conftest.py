@@ -12,8 +12,8 @@ from fastapi import FastAPI
 
 from backend.accounts.operator_keys import create_operator_key
 from backend.api.app import create_app
-from backend.billing.catalog import apply_catalog, load_catalog
-from backend.metering.consumer import UsageConsumer
+from backend.catalog.published import apply_catalog, load_catalog
+from backend.metering.counting.worker import UsageConsumer
 from backend.settings import Settings
 from backend.storage.database import Database
 from tests.serving import served

@@ -17,11 +17,11 @@ from sqlalchemy import select
 
 from backend.accounts.members import add_member, upsert_user
 from backend.accounts.sessions import begin_session
-from backend.billing.subscriptions import start_subscription
 from backend.pricing.periods import billing_period
 from backend.settings import Settings
 from backend.storage.database import Database
 from backend.storage.tables import invoices
+from backend.subscriptions.changes import start_subscription
 from backend_client.types.accounts import Role, Tenant
 from tests.billing.conftest import make_tenant
 from tests.invoices.conftest import count, run_invoices, used

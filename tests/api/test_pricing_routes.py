@@ -9,7 +9,7 @@ from typing import Any
 import httpx
 import pytest
 
-from backend.billing.catalog import load_catalog
+from backend.catalog.published import load_catalog
 from tests.api.conftest import CATALOG
 
 pytestmark = pytest.mark.engine

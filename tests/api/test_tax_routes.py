@@ -11,10 +11,10 @@ from fastapi import FastAPI
 from msgspec.structs import replace
 from starlette.responses import JSONResponse, Response
 
-from backend.billing.catalog import load_catalog
-from backend.billing.subscriptions import start_subscription
+from backend.catalog.published import load_catalog
 from backend.settings import Settings
 from backend.storage.database import Database
+from backend.subscriptions.changes import start_subscription
 from backend_client.types.accounts import Role, Tenant
 from tests.api.conftest import CATALOG
 from tests.api.test_invoice_routes import LAST, Headers, a_session

@@ -8,7 +8,7 @@ from decimal import Decimal
 import pytest
 from sqlalchemy import insert
 
-from backend.billing.catalog import apply_catalog
+from backend.catalog.published import apply_catalog
 from backend.ids import new_id
 from backend.pricing.periods import QUARTER_HOUR
 from backend.storage.database import Database

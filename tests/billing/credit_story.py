@@ -12,24 +12,24 @@ from decimal import Decimal
 from fractions import Fraction
 from functools import partial
 
-from backend.billing.corrections import correct_events
-from backend.billing.periods import set_anchor
-from backend.billing.prepayment import CreditExhausted, Prepayment
-from backend.billing.subscriptions import (
+from backend.metering.counting.batches import count_events
+from backend.metering.counting.corrections import Amended, CorrectionWanted
+from backend.metering.events import AcceptedEvent
+from backend.pricing.periods import next_quarter_hour, quarter_hour_of
+from backend.storage.database import Database
+from backend.subscriptions.changes import (
     cancel,
     change_plan,
     pause,
     resume,
     start_subscription,
 )
-from backend.billing.wallets.grants import add_grant, refund_grant
-from backend.billing.wallets.reading import list_top_ups, set_wallet
-from backend.billing.wallets.top_ups import ask_for_top_up, finish_top_up, look_after
-from backend.metering.corrections import Amended, CorrectionWanted
-from backend.metering.counting import count_events
-from backend.metering.events import AcceptedEvent
-from backend.pricing.periods import next_quarter_hour, quarter_hour_of
-from backend.storage.database import Database
+from backend.subscriptions.periods import set_anchor
+from backend.wallets.corrections import correct_events
+from backend.wallets.grants import add_grant, refund_grant
+from backend.wallets.prepayment import CreditExhausted, Prepayment
+from backend.wallets.queries import list_top_ups, set_wallet
+from backend.wallets.top_ups import ask_for_top_up, finish_top_up, look_after
 from backend_client.types.accounts import Tenant
 from backend_client.types.subscriptions import (
     SubscriptionCancel,

@@ -13,10 +13,10 @@ from typing import TYPE_CHECKING
 
 import asyncpg
 
-from backend.billing.invoices.runs import anything_due, begin_run, end_run, work
-from backend.billing.wallets.worker import keep_wallets
+from backend.invoices.runs import anything_due, begin_run, end_run, work
 from backend.settings import Settings
 from backend.storage.database import Database
+from backend.wallets.worker import keep_wallets
 
 if TYPE_CHECKING:
     from tests.billing.credit_story import Actor

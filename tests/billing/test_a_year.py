@@ -8,20 +8,20 @@ from fractions import Fraction
 
 import pytest
 
-from backend.billing.catalog import apply_catalog
-from backend.billing.periods import period_at, set_anchor
-from backend.billing.spend import metered_period
-from backend.billing.subscriptions import (
+from backend.catalog.published import apply_catalog
+from backend.metering.counting.batches import count_events
+from backend.metering.events import AcceptedEvent
+from backend.pricing.periods import next_quarter_hour, quarter_hour_of
+from backend.spend.open_period import metered_period
+from backend.storage.database import Database
+from backend.subscriptions.changes import (
     cancel,
     change_plan,
     pause,
     resume,
     start_subscription,
 )
-from backend.metering.counting import count_events
-from backend.metering.events import AcceptedEvent
-from backend.pricing.periods import next_quarter_hour, quarter_hour_of
-from backend.storage.database import Database
+from backend.subscriptions.periods import period_at, set_anchor
 from backend_client.types.accounts import Tenant
 from backend_client.types.subscriptions import (
     SubscriptionCancel,

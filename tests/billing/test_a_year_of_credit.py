@@ -12,8 +12,7 @@ from itertools import pairwise
 import pytest
 from sqlalchemy import RowMapping, select
 
-from backend.billing.catalog import apply_catalog
-from backend.billing.wallets.reading import wallet_balance
+from backend.catalog.published import apply_catalog
 from backend.settings import Settings
 from backend.storage.database import Database
 from backend.storage.tables import (
@@ -23,6 +22,7 @@ from backend.storage.tables import (
     payments,
     wallets,
 )
+from backend.wallets.queries import wallet_balance
 from tests.billing.conftest import catalog_with, make_tenant
 from tests.billing.credit_bills import Life
 from tests.billing.credit_oracle import PARTS, ZERO, Pot

@@ -8,21 +8,21 @@ from decimal import Decimal
 
 import pytest
 
-from backend.billing.catalog import apply_catalog
-from backend.billing.contracts import (
+from backend.catalog.published import apply_catalog
+from backend.errors import Conflict, InvalidInput, NotFound
+from backend.gateway.call import SOURCE
+from backend.metering.counting.batches import count_events
+from backend.metering.events import AcceptedEvent
+from backend.spend.open_period import spend_report
+from backend.storage.database import Database
+from backend.subscriptions.changes import start_subscription
+from backend.subscriptions.contracts import (
     GATEWAY_SOURCE,
     amend_contract,
     create_contract,
     list_contracts,
 )
-from backend.billing.coupons import put_coupon, redeem
-from backend.billing.spend import spend_report
-from backend.billing.subscriptions import start_subscription
-from backend.errors import Conflict, InvalidInput, NotFound
-from backend.gateway.call import SOURCE
-from backend.metering.counting import count_events
-from backend.metering.events import AcceptedEvent
-from backend.storage.database import Database
+from backend.subscriptions.coupons import put_coupon, redeem
 from backend_client.types.accounts import Tenant
 from backend_client.types.contracts import AmendmentCreate, Contract, ContractCreate, Coupon
 from backend_client.types.spend import SpendReport

@@ -9,7 +9,7 @@ import pytest
 from sqlalchemy import text
 from sqlalchemy.exc import IntegrityError
 
-from backend.billing.catalog import (
+from backend.catalog.published import (
     apply_catalog,
     default_plan,
     latest_plan,

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from backend.billing.catalog import list_plans
+from backend.catalog.published import list_plans
 from backend.storage.database import Database
 
 pytestmark = pytest.mark.engine

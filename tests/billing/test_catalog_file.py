@@ -10,8 +10,8 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from backend.billing.catalog_file import load_catalog, parse_catalog
-from backend.billing.catalog_text import catalog_as_yaml
+from backend.catalog.yaml_reading import load_catalog, parse_catalog
+from backend.catalog.yaml_writing import catalog_as_yaml
 from backend.errors import ConfigurationError, InvalidInput, MalformedRequest
 from backend_client.types.plans import Catalog, PlanDefinition
 from tests.pricing.strategies import plans

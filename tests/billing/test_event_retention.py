@@ -15,12 +15,12 @@ from structlog.testing import capture_logs
 
 from backend.accounts.principal import COMMAND_LINE
 from backend.accounts.tenants import find_tenant
-from backend.billing.event_retention import EventRetention, archivable_before
-from backend.metering import archive
-from backend.metering.archive import archiving
-from backend.metering.counting import count_events
+from backend.metering.archives import archive
+from backend.metering.archives.archive import archiving
+from backend.metering.archives.restore import restore_archive
+from backend.metering.archives.retention import EventRetention, archivable_before
+from backend.metering.counting.batches import count_events
 from backend.metering.events import AcceptedEvent
-from backend.metering.restore import restore_archive
 from backend.settings import Settings
 from backend.storage.database import Database
 from backend.storage.tables import billing_anchors, event_archives, events
@@ -138,7 +138,7 @@ async def test_the_worker_outlives_what_is_in_the_way(
     await count(database, other, long_ago)
     folder = tmp_path / "files"
     folder.write_text("where the folder has to go")
-    monkeypatch.setattr("backend.billing.event_retention.PASS_SECONDS", 0.05)
+    monkeypatch.setattr("backend.metering.archives.retention.PASS_SECONDS", 0.05)
     stop = asyncio.Event()
     retention = EventRetention(database, settings(folder), 20, folder)
 

@@ -7,12 +7,12 @@ from decimal import Decimal
 
 import pytest
 
-from backend.billing.catalog import apply_catalog
-from backend.billing.spend import spend_report
-from backend.billing.subscriptions import start_subscription
-from backend.metering.counting import count_events
+from backend.catalog.published import apply_catalog
+from backend.metering.counting.batches import count_events
 from backend.metering.events import AcceptedEvent
+from backend.spend.open_period import spend_report
 from backend.storage.database import Database
+from backend.subscriptions.changes import start_subscription
 from backend_client.types.accounts import Tenant
 from tests.billing.conftest import NOW, catalog_with
 

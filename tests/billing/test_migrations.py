@@ -6,15 +6,15 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from backend.billing.catalog import apply_catalog
-from backend.billing.migrations import diff_versions, migrate_plan
-from backend.billing.subscriptions import (
+from backend.catalog.published import apply_catalog
+from backend.errors import InvalidInput, NotFound
+from backend.spend.plan_moves import diff_versions, migrate_plan
+from backend.storage.database import Database
+from backend.subscriptions.changes import (
     change_plan,
     current_subscription,
     start_subscription,
 )
-from backend.errors import InvalidInput, NotFound
-from backend.storage.database import Database
 from backend_client.types.accounts import Tenant
 from backend_client.types.common import Page
 from backend_client.types.plan_versions import MigratedTenant, MigrationRequest

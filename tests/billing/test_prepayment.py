@@ -8,19 +8,19 @@ from decimal import Decimal
 import pytest
 from sqlalchemy import select
 
-from backend.billing.catalog import apply_catalog
-from backend.billing.corrections import correct_events
-from backend.billing.prepayment import CreditExhausted, Prepayment
-from backend.billing.subscriptions import cancel, change_plan, start_subscription
-from backend.billing.wallets.grants import used_by_calls
-from backend.billing.wallets.reading import set_wallet
-from backend.billing.wallets.top_ups import finish_top_up
-from backend.billing.wallets.worker import keep_wallets
-from backend.metering.corrections import Amended, CorrectionWanted
-from backend.pricing.call_cost import CallCosts
+from backend.catalog.published import apply_catalog
+from backend.metering.counting.corrections import Amended, CorrectionWanted
+from backend.pricing.credit.call_cost import CallCosts
 from backend.pricing.periods import billing_period
 from backend.storage.database import Database
 from backend.storage.tables import ledger_entries
+from backend.subscriptions.changes import cancel, change_plan, start_subscription
+from backend.wallets.corrections import correct_events
+from backend.wallets.grants import used_by_calls
+from backend.wallets.prepayment import CreditExhausted, Prepayment
+from backend.wallets.queries import set_wallet
+from backend.wallets.top_ups import finish_top_up
+from backend.wallets.worker import keep_wallets
 from backend_client.types.accounts import Tenant
 from backend_client.types.plans import PlanDefinition
 from backend_client.types.subscriptions import SubscriptionCancel, SubscriptionChange

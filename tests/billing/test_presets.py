@@ -9,18 +9,18 @@ from pathlib import Path
 
 import pytest
 
-from backend.billing.catalog import apply_catalog, load_catalog
-from backend.billing.prepayment import CreditExhausted, Prepayment, paid_by_wallet
-from backend.billing.quotas import current_quotas
-from backend.billing.spend import open_period, spend_report
-from backend.billing.subscriptions import change_plan, start_subscription
-from backend.billing.wallets.grants import used_by_calls
-from backend.billing.wallets.reading import wallet_balance
-from backend.billing.wallets.top_ups import look_after
+from backend.catalog.published import apply_catalog, load_catalog
 from backend.errors import Forbidden
-from backend.metering.counting import count_events
+from backend.metering.counting.batches import count_events
 from backend.metering.events import AcceptedEvent
+from backend.quotas.use import current_quotas
+from backend.spend.open_period import open_period, spend_report
 from backend.storage.database import Database
+from backend.subscriptions.changes import change_plan, start_subscription
+from backend.wallets.grants import used_by_calls
+from backend.wallets.prepayment import CreditExhausted, Prepayment, paid_by_wallet
+from backend.wallets.queries import wallet_balance
+from backend.wallets.top_ups import look_after
 from backend_client.types.accounts import Tenant
 from backend_client.types.plans import QuotaLimit
 from backend_client.types.spend import SpendReport

@@ -8,13 +8,13 @@ from datetime import UTC, datetime, timedelta
 import pytest
 from sqlalchemy import func, select
 
-from backend.billing.quota_holds import LAPSE, CallUnits, QuotaHolds
-from backend.billing.quotas import QuotaExhausted
-from backend.billing.subscriptions import start_subscription
-from backend.metering.counting import count_events
+from backend.metering.counting.batches import count_events
 from backend.metering.events import AcceptedEvent
+from backend.quotas.reservations import LAPSE, CallUnits, QuotaHolds
+from backend.quotas.use import QuotaExhausted
 from backend.storage.database import Database
 from backend.storage.tables import quota_holds
+from backend.subscriptions.changes import start_subscription
 from backend_client.types.accounts import Tenant
 from backend_client.types.plans import Catalog
 from tests.billing.conftest import NOW

@@ -6,10 +6,10 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from backend.billing.quotas import current_quotas
-from backend.billing.subscriptions import change_plan, start_subscription
 from backend.errors import NotFound
+from backend.quotas.use import current_quotas
 from backend.storage.database import Database
+from backend.subscriptions.changes import change_plan, start_subscription
 from backend_client.types.accounts import Tenant
 from backend_client.types.plans import Catalog, QuotaLimit
 from backend_client.types.subscriptions import SubscriptionChange

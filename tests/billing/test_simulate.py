@@ -8,12 +8,12 @@ from pathlib import Path
 
 import pytest
 
-from backend.billing.catalog import apply_catalog, load_catalog
-from backend.billing.simulate import simulate
-from backend.billing.spend import spend_report
-from backend.billing.subscriptions import start_subscription
+from backend.catalog.published import apply_catalog, load_catalog
 from backend.errors import NotFound
+from backend.spend.open_period import spend_report
+from backend.spend.simulation import simulate
 from backend.storage.database import Database
+from backend.subscriptions.changes import start_subscription
 from backend_client.types.accounts import Tenant
 from backend_client.types.simulate import Simulation, SimulationRequest
 from tests.billing.conftest import add_usage, make_tenant

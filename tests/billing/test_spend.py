@@ -8,12 +8,12 @@ from decimal import Decimal
 import pytest
 from sqlalchemy import update
 
-from backend.billing.catalog import apply_catalog
-from backend.billing.spend import OpenPeriod, open_period, spend_report, spend_version
-from backend.billing.subscriptions import change_plan, start_subscription
-from backend.pricing.rating import MeteredQuantity
+from backend.catalog.published import apply_catalog
+from backend.pricing.rating.rated_period import MeteredQuantity
+from backend.spend.open_period import OpenPeriod, open_period, spend_report, spend_version
 from backend.storage.database import Database
 from backend.storage.tables import usage_versions
+from backend.subscriptions.changes import change_plan, start_subscription
 from backend_client.types.accounts import Tenant
 from backend_client.types.plans import Catalog
 from backend_client.types.spend import SpendReport

@@ -10,11 +10,11 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from backend.billing.spend import spend_report
-from backend.billing.subscriptions import change_plan, start_subscription
-from backend.metering.counting import count_events
+from backend.metering.counting.batches import count_events
 from backend.metering.events import AcceptedEvent
+from backend.spend.open_period import spend_report
 from backend.storage.database import Database
+from backend.subscriptions.changes import change_plan, start_subscription
 from backend_client.types.accounts import Tenant
 from backend_client.types.plans import Catalog
 from backend_client.types.spend import SpendReport

@@ -11,13 +11,13 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from backend.accounts.principal import COMMAND_LINE
-from backend.billing.catalog import apply_catalog
-from backend.billing.opening import open_tenant
-from backend.billing.periods import period_at, set_anchor
-from backend.billing.quotas import current_quotas
-from backend.billing.spend import spend_report
-from backend.billing.stretches import plan_stretches
-from backend.billing.subscriptions import (
+from backend.catalog.published import apply_catalog
+from backend.errors import Conflict, InvalidInput, NotFound
+from backend.pricing.periods import billing_period
+from backend.quotas.use import current_quotas
+from backend.spend.open_period import spend_report
+from backend.storage.database import Database
+from backend.subscriptions.changes import (
     cancel,
     change_plan,
     current_subscription,
@@ -25,9 +25,9 @@ from backend.billing.subscriptions import (
     resume,
     start_subscription,
 )
-from backend.errors import Conflict, InvalidInput, NotFound
-from backend.pricing.periods import billing_period
-from backend.storage.database import Database
+from backend.subscriptions.opening import open_tenant
+from backend.subscriptions.periods import period_at, set_anchor
+from backend.subscriptions.stretches import plan_stretches
 from backend_client.types.accounts import Tenant, TenantCreate
 from backend_client.types.plans import Catalog
 from backend_client.types.subscriptions import (

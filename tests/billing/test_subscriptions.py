@@ -10,16 +10,16 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from backend.billing.catalog import apply_catalog
-from backend.billing.stretches import plan_stretches
-from backend.billing.subscriptions import (
+from backend.catalog.published import apply_catalog
+from backend.errors import Conflict, InvalidInput, NotFound
+from backend.pricing.periods import billing_period
+from backend.storage.database import Database
+from backend.subscriptions.changes import (
     change_plan,
     current_subscription,
     start_subscription,
 )
-from backend.errors import Conflict, InvalidInput, NotFound
-from backend.pricing.periods import billing_period
-from backend.storage.database import Database
+from backend.subscriptions.stretches import plan_stretches
 from backend_client.types.accounts import Tenant
 from backend_client.types.plans import Catalog
 from backend_client.types.subscriptions import Subscription, SubscriptionChange

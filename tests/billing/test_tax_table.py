@@ -10,9 +10,9 @@ from typing import Any
 import pytest
 from sqlalchemy import text
 
-from backend.billing.catalog import apply_catalog
-from backend.billing.catalog_file import load_catalog
-from backend.billing.tax_table import apply_taxes, tax_table
+from backend.catalog.published import apply_catalog
+from backend.catalog.tax_rates import apply_taxes, tax_table
+from backend.catalog.yaml_reading import load_catalog
 from backend.errors import ConfigurationError, InvalidInput
 from backend.storage.database import Database
 from backend_client.types.taxes import CatalogTax

@@ -13,9 +13,9 @@ from pathlib import Path
 import pytest
 from sqlalchemy import func, select
 
-from backend.billing.wallets.reservations import LAPSE, release_lapsed
 from backend.storage.database import Database
 from backend.storage.tables import credit_reservations
+from backend.wallets.reservations import LAPSE, release_lapsed
 from backend_client.types.accounts import Tenant
 from tests.billing.test_wallets import balance, check_the_ledger, give
 from tests.waiting import until

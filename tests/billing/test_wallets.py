@@ -11,13 +11,18 @@ import pytest
 from sqlalchemy import select, text, update
 from sqlalchemy.exc import IntegrityError
 
-from backend.billing.catalog import apply_catalog
-from backend.billing.periods import period_at
-from backend.billing.subscriptions import change_plan, start_subscription
-from backend.billing.wallets.bills import pay_from_credit
-from backend.billing.wallets.grants import add_grant, refund_grant, used_by_calls
-from backend.billing.wallets.reading import list_grants, list_top_ups, set_wallet, wallet_balance
-from backend.billing.wallets.reservations import (
+from backend.catalog.published import apply_catalog
+from backend.errors import Conflict, InvalidInput
+from backend.pricing.credit.wallet import InsufficientCredit
+from backend.pricing.periods import billing_period
+from backend.storage.database import Database
+from backend.storage.tables import credit_grants, ledger_entries
+from backend.subscriptions.changes import change_plan, start_subscription
+from backend.subscriptions.periods import period_at
+from backend.wallets.bills import pay_from_credit
+from backend.wallets.grants import add_grant, refund_grant, used_by_calls
+from backend.wallets.queries import list_grants, list_top_ups, set_wallet, wallet_balance
+from backend.wallets.reservations import (
     LAPSE,
     Settled,
     release,
@@ -25,13 +30,8 @@ from backend.billing.wallets.reservations import (
     reserve,
     settle,
 )
-from backend.billing.wallets.top_ups import ask_for_top_up, finish_top_up, look_after
-from backend.billing.wallets.worker import keep_wallets
-from backend.errors import Conflict, InvalidInput
-from backend.pricing.credits import InsufficientCredit
-from backend.pricing.periods import billing_period
-from backend.storage.database import Database
-from backend.storage.tables import credit_grants, ledger_entries
+from backend.wallets.top_ups import ask_for_top_up, finish_top_up, look_after
+from backend.wallets.worker import keep_wallets
 from backend_client.types.accounts import Tenant
 from backend_client.types.plans import Catalog
 from backend_client.types.subscriptions import SubscriptionChange

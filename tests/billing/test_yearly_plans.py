@@ -9,12 +9,13 @@ from decimal import Decimal
 import pytest
 from sqlalchemy import select
 
-from backend.billing.catalog import apply_catalog
-from backend.billing.migrations import diff_versions, migrate_plan
-from backend.billing.periods import period_at, set_anchor
-from backend.billing.spend import metered_period, spend_report, spend_version
-from backend.billing.stretches import plan_stretches
-from backend.billing.subscriptions import (
+from backend.catalog.published import apply_catalog
+from backend.errors import Conflict
+from backend.spend.open_period import metered_period, spend_report, spend_version
+from backend.spend.plan_moves import diff_versions, migrate_plan
+from backend.storage.database import Database
+from backend.storage.tables import credit_grants
+from backend.subscriptions.changes import (
     cancel,
     change_plan,
     current_subscription,
@@ -22,11 +23,10 @@ from backend.billing.subscriptions import (
     resume,
     start_subscription,
 )
-from backend.billing.wallets.reading import wallet_balance
-from backend.billing.wallets.top_ups import look_after
-from backend.errors import Conflict
-from backend.storage.database import Database
-from backend.storage.tables import credit_grants
+from backend.subscriptions.periods import period_at, set_anchor
+from backend.subscriptions.stretches import plan_stretches
+from backend.wallets.queries import wallet_balance
+from backend.wallets.top_ups import look_after
 from backend_client.types.accounts import Tenant
 from backend_client.types.plan_versions import MigrationRequest
 from backend_client.types.subscriptions import (

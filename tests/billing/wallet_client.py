@@ -7,9 +7,9 @@ import sys
 from datetime import UTC, datetime
 from decimal import Decimal
 
-from backend.billing.wallets.reservations import reserve, settle
-from backend.pricing.credits import InsufficientCredit
+from backend.pricing.credit.wallet import InsufficientCredit
 from backend.storage.database import Database
+from backend.wallets.reservations import reserve, settle
 
 
 async def spend(url: str, tenant: str, name: str) -> None:

@@ -14,7 +14,7 @@ from hatchling.builders.wheel import WheelBuilder
 
 from backend.accounts.members import add_member, upsert_user
 from backend.accounts.sessions import begin_session
-from backend.billing.catalog import load_catalog
+from backend.catalog.published import load_catalog
 from backend.storage.database import Database
 from backend_client import (
     AsyncFareboxClient,

@@ -17,9 +17,9 @@ import asyncpg
 import pyarrow.parquet as pq
 import pytest
 
-from backend.metering.counting import count_events
+from backend.metering.counting.batches import count_events
+from backend.metering.counting.rebuild import rebuild_usage
 from backend.metering.events import AcceptedEvent
-from backend.metering.rebuild import rebuild_usage
 from backend.storage.database import Database
 from tests.metering.tenants import SampleTenant, sample_tenant
 

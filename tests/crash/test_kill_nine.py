@@ -15,9 +15,9 @@ import pytest
 
 from backend.accounts.operator_keys import create_operator_key
 from backend.accounts.tenants import create_tenant, list_applications
-from backend.metering.days import day_of
+from backend.metering.counting.daily import day_of
+from backend.metering.counting.rebuild import rebuild_usage
 from backend.metering.events import bucket_start
-from backend.metering.rebuild import rebuild_usage
 from backend.storage.database import Database
 from backend_client.types.accounts import TenantCreate
 from tests.crash.installation import CrashableInstallation

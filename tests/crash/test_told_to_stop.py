@@ -18,10 +18,10 @@ import openai
 import pytest
 from openai import AsyncOpenAI
 
-from backend.billing.subscriptions import start_subscription
-from backend.metering.counting import count_events
+from backend.metering.counting.batches import count_events
 from backend.metering.events import AcceptedEvent
 from backend.storage.database import Database
+from backend.subscriptions.changes import start_subscription
 from tests.client.flaky import FlakyServer
 from tests.crash.installation import CrashableInstallation
 from tests.crash.sender import RetryingSender

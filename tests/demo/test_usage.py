@@ -9,7 +9,7 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from backend.billing.catalog import load_catalog
+from backend.catalog.published import load_catalog
 from backend.demo.tenants import SAMPLE_TENANTS, SampleTenant
 from backend.demo.usage import Places, sample_events
 from backend_client.types.events import METERS, UsageEvent

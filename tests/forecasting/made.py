@@ -8,12 +8,12 @@ from decimal import Decimal
 from itertools import pairwise
 from zoneinfo import ZoneInfo
 
-from backend.billing.spend import OpenPeriod
 from backend.forecasting.history import History, Mix, Series, period_days
-from backend.forecasting.jobs import Candidate, ForecastJob
+from backend.forecasting.inputs import Candidate, ForecastJob
+from backend.pricing.charges.rate_card import MeteredQuantity
 from backend.pricing.periods import billing_period, day_start
-from backend.pricing.rate_card import MeteredQuantity
-from backend.pricing.rating import Stretch
+from backend.pricing.rating.rated_period import Stretch
+from backend.spend.open_period import OpenPeriod
 from backend_client.types.plans import Plan, PlanDefinition
 
 MODEL, METER = "large", "output_tokens"

@@ -14,7 +14,7 @@ from sqlalchemy import delete, insert, select, update
 
 from backend.accounts.tenants import delete_tenant, find_tenant
 from backend.errors import NotFound
-from backend.forecasting.outcome import Outcome
+from backend.forecasting.forecast import Outcome
 from backend.forecasting.store import FRESH_SECONDS, basis_now, store_forecast, stored_forecast
 from backend.forecasting.worker import ForecastFailed, ForecastWorker
 from backend.settings import Settings

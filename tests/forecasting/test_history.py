@@ -7,10 +7,10 @@ from decimal import Decimal
 
 import pytest
 
-from backend.billing.spend import open_period
-from backend.billing.subscriptions import start_subscription
 from backend.forecasting.history import recent_mixes, spent_days, usage_history
+from backend.spend.open_period import open_period
 from backend.storage.database import Database
+from backend.subscriptions.changes import start_subscription
 from backend_client.types.plans import Catalog
 from tests.billing.conftest import add_usage, make_tenant
 

@@ -11,9 +11,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from backend.forecasting.jobs import ForecastJob
-from backend.forecasting.outcome import compute as whole_outcome
-from backend.pricing.rate_card import MeteredQuantity
+from backend.forecasting.forecast import compute as whole_outcome
+from backend.forecasting.inputs import ForecastJob
+from backend.pricing.charges.rate_card import MeteredQuantity
 from backend_client.types.plans import PlanDefinition
 from backend_client.types.spend import Forecast
 from tests.forecasting.made import METER, MODEL, at, job, plan

@@ -11,11 +11,11 @@ import pytest
 from backend.forecasting.backtest import backtest
 from backend.forecasting.budgets import budget_outlook
 from backend.forecasting.calibration import Calibration, calibrate
-from backend.forecasting.jobs import ForecastJob
-from backend.forecasting.outcome import compute
-from backend.forecasting.passing import passing
+from backend.forecasting.crossing import passing
+from backend.forecasting.forecast import compute
+from backend.forecasting.inputs import ForecastJob
 from backend.forecasting.store import Stored
-from backend.forecasting.values import unit_values
+from backend.forecasting.unit_values import unit_values
 from backend_client.types.plans import PlanDefinition
 from tests.forecasting.made import METER, MODEL, at, job, plan
 

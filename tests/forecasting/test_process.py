@@ -9,8 +9,8 @@ from pathlib import Path
 import psutil
 import pytest
 
-from backend.forecasting.outcome import compute
-from backend.side_process import SideProcess
+from backend.forecasting.forecast import compute
+from backend.kit.side_process import SideProcess
 from tests.forecasting.made import at, job, plan
 
 pytestmark = pytest.mark.engine
@@ -21,7 +21,7 @@ JOB = job([100_000.0] * 5, at("2026-03-10T12:00"), (plan(), at("2026-03-01")), p
 WORKER = """
 import asyncio, sys
 import psutil
-from backend.side_process import SideProcess
+from backend.kit.side_process import SideProcess
 
 async def main():
     process = SideProcess()

@@ -12,7 +12,7 @@ import pytest
 from openai import AsyncOpenAI
 from sqlalchemy import func, select
 
-from backend.billing.catalog import apply_catalog, published_catalog
+from backend.catalog.published import apply_catalog, published_catalog
 from backend.engines.model import MODEL
 from backend.pricing.periods import quarter_hour_of
 from backend.storage.database import Database

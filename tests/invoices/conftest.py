@@ -10,15 +10,15 @@ from decimal import Decimal
 import pytest
 from sqlalchemy import select
 
-from backend.billing.catalog import apply_catalog
-from backend.billing.invoices.runs import begin_run, end_run, work
-from backend.billing.subscriptions import start_subscription
+from backend.catalog.published import apply_catalog
 from backend.ids import new_id
-from backend.metering.counting import count_events
+from backend.invoices.runs import begin_run, end_run, work
+from backend.metering.counting.batches import count_events
 from backend.metering.events import AcceptedEvent
 from backend.settings import Settings
 from backend.storage.database import Database
 from backend.storage.tables import invoice_lines, invoices
+from backend.subscriptions.changes import start_subscription
 from backend_client.types.accounts import Tenant
 from backend_client.types.invoices import InvoiceRun
 from tests.billing.conftest import catalog_with, make_tenant

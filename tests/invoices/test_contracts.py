@@ -7,11 +7,11 @@ from decimal import Decimal
 
 import pytest
 
-from backend.billing.contracts import amend_contract, create_contract
-from backend.billing.invoices.finalising import bill_progress
-from backend.billing.invoices.parties import set_terms
+from backend.customers.profiles import set_terms
+from backend.invoices.finalizing import bill_progress
 from backend.settings import Settings
 from backend.storage.database import Database
+from backend.subscriptions.contracts import amend_contract, create_contract
 from backend_client.types.accounts import Tenant
 from backend_client.types.contracts import AmendmentCreate, ContractCreate
 from backend_client.types.invoices import BillingTerms

@@ -8,17 +8,17 @@ from decimal import Decimal
 import msgspec
 import pytest
 
-from backend.billing.catalog import apply_catalog
-from backend.billing.contracts import GATEWAY_SOURCE
-from backend.billing.corrections import correct_events
-from backend.billing.invoices.reading import as_printed, find_invoice
-from backend.billing.prepayment import Prepayment
-from backend.billing.subscriptions import change_plan
-from backend.billing.wallets.grants import add_grant
-from backend.billing.wallets.reading import wallet_balance
-from backend.metering.corrections import CorrectionWanted
+from backend.catalog.published import apply_catalog
+from backend.invoices.queries import as_printed, find_invoice
+from backend.metering.counting.corrections import CorrectionWanted
 from backend.settings import Settings
 from backend.storage.database import Database
+from backend.subscriptions.changes import change_plan
+from backend.subscriptions.contracts import GATEWAY_SOURCE
+from backend.wallets.corrections import correct_events
+from backend.wallets.grants import add_grant
+from backend.wallets.prepayment import Prepayment
+from backend.wallets.queries import wallet_balance
 from backend_client.types.accounts import Tenant
 from backend_client.types.invoices import Invoice
 from backend_client.types.subscriptions import SubscriptionChange

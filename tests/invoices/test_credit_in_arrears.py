@@ -8,16 +8,16 @@ from decimal import Decimal
 
 import pytest
 
-from backend.billing.catalog import apply_catalog
-from backend.billing.invoices.finalising import bill_progress
-from backend.billing.invoices.parties import set_terms
-from backend.billing.simulate import simulate
-from backend.billing.subscriptions import cancel, change_plan, pause
-from backend.billing.wallets.grants import add_grant
-from backend.billing.wallets.reading import list_grants, wallet_balance
-from backend.billing.wallets.worker import keep_wallets
+from backend.catalog.published import apply_catalog
+from backend.customers.profiles import set_terms
+from backend.invoices.finalizing import bill_progress
 from backend.settings import Settings
+from backend.spend.simulation import simulate
 from backend.storage.database import Database
+from backend.subscriptions.changes import cancel, change_plan, pause
+from backend.wallets.grants import add_grant
+from backend.wallets.queries import list_grants, wallet_balance
+from backend.wallets.worker import keep_wallets
 from backend_client.types.accounts import Tenant
 from backend_client.types.invoices import BillingTerms
 from backend_client.types.simulate import SimulationRequest

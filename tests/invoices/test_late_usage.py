@@ -11,10 +11,10 @@ from hypothesis import HealthCheck, given
 from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 
-from backend.billing.invoices.finalising import bill_progress
-from backend.billing.invoices.parties import set_terms
-from backend.billing.invoices.voiding import void
-from backend.metering.corrections import CorrectionWanted, correct
+from backend.customers.profiles import set_terms
+from backend.invoices.finalizing import bill_progress
+from backend.invoices.voiding import void
+from backend.metering.counting.corrections import CorrectionWanted, correct
 from backend.settings import Settings
 from backend.storage.database import Database
 from backend_client.types.accounts import Tenant

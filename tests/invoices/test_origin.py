@@ -8,10 +8,10 @@ from pathlib import Path
 import pytest
 
 from backend.accounts.principal import COMMAND_LINE
-from backend.billing.invoices.origin import line_events
-from backend.billing.invoices.reading import find_invoice
-from backend.metering.archive import archive_events, archiving
-from backend.metering.restore import restore_archive
+from backend.invoices.line_events import line_events
+from backend.invoices.queries import find_invoice
+from backend.metering.archives.archive import archive_events, archiving
+from backend.metering.archives.restore import restore_archive
 from backend.settings import Settings
 from backend.storage.database import Database
 from backend_client.types.accounts import Tenant

@@ -10,14 +10,14 @@ from decimal import Decimal
 import pypdfium2
 import pytest
 
-from backend.billing.invoices.composing import lines_of, total_of
-from backend.billing.invoices.drafting import period_of
-from backend.billing.invoices.printing import words
-from backend.billing.invoices.printing.as_pdf import invoice_pdf
-from backend.billing.spend import OpenPeriod, report
+from backend.invoices.drafting import period_of
+from backend.invoices.paper import words
+from backend.invoices.paper.as_pdf import invoice_pdf
+from backend.invoices.rules.lines import lines_of, total_of
+from backend.pricing.charges.rate_card import MeteredQuantity
 from backend.pricing.periods import billing_period
-from backend.pricing.rate_card import MeteredQuantity
-from backend.pricing.rating import Stretch
+from backend.pricing.rating.rated_period import Stretch
+from backend.spend.open_period import OpenPeriod, report
 from backend_client.types.common import Money
 from backend_client.types.invoices import Invoice, InvoiceLine, InvoiceState, Party
 from backend_client.types.plans import PlanDefinition

@@ -9,7 +9,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from backend.billing.invoices.composing import (
+from backend.errors import Conflict
+from backend.invoices.numbering import credit_note_series, invoice_series, number_of
+from backend.invoices.paper import words
+from backend.invoices.paper.typeface import marked_up
+from backend.invoices.rules.dunning import next_step_at, steps_reached
+from backend.invoices.rules.lifecycle import Balance, check_move, due
+from backend.invoices.rules.lines import (
     ComposedLine,
     Item,
     invoiced_items,
@@ -18,12 +24,6 @@ from backend.billing.invoices.composing import (
     total_of,
     worth_invoicing,
 )
-from backend.billing.invoices.dunning import next_step_at, steps_reached
-from backend.billing.invoices.lifecycle import Balance, check_move, due
-from backend.billing.invoices.numbering import credit_note_series, invoice_series, number_of
-from backend.billing.invoices.printing import words
-from backend.billing.invoices.printing.typeface import marked_up
-from backend.errors import Conflict
 from backend_client.types.common import Money
 from backend_client.types.invoices import InvoiceState
 from backend_client.types.spend import Period

@@ -10,11 +10,11 @@ import pytest
 from sqlalchemy import func, select, text
 from sqlalchemy.exc import DBAPIError
 
-from backend.billing.invoices.cursors import hold, open_cursors, unbilled
-from backend.billing.invoices.finalising import finalise
-from backend.billing.invoices.runs import begin_run, bill_batch, end_run, work
-from backend.billing.invoices.taxing.answers import TaxAnswers
 from backend.errors import Conflict, NotFound
+from backend.invoices.billing_cursors import hold, open_cursors, unbilled
+from backend.invoices.finalizing import finalise
+from backend.invoices.runs import begin_run, bill_batch, end_run, work
+from backend.invoices.taxing.answers import TaxAnswers
 from backend.settings import Settings
 from backend.storage.database import Database
 from backend.storage.tables import billing_cursors, invoices

@@ -9,14 +9,14 @@ from decimal import Decimal
 import pytest
 from sqlalchemy import func, select
 
-from backend.billing.invoices.credit_notes import credit
-from backend.billing.invoices.issuing import balances_of
-from backend.billing.invoices.parties import set_details, set_terms
-from backend.billing.invoices.reading import find_credit_note, find_invoice, list_invoices
-from backend.billing.invoices.reminding import is_suspended, remind
-from backend.billing.invoices.settling import record_payment, write_off
-from backend.billing.invoices.voiding import void
+from backend.customers.profiles import set_details, set_terms
 from backend.errors import Conflict, InvalidInput
+from backend.invoices.credit_notes import credit
+from backend.invoices.issuing import balances_of
+from backend.invoices.queries import find_credit_note, find_invoice, list_invoices
+from backend.invoices.reminders import is_suspended, remind
+from backend.invoices.settling import record_payment, write_off
+from backend.invoices.voiding import void
 from backend.settings import Settings
 from backend.storage.database import Database
 from backend.storage.tables import payments

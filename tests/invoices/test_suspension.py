@@ -8,10 +8,10 @@ import pytest
 from sqlalchemy import insert
 
 from backend.accounts.principal import Permission, Principal
-from backend.billing.invoices.reminding import PaymentOverdue, remind
-from backend.billing.invoices.settling import write_off
 from backend.gateway.admission import Admission
 from backend.ids import new_id
+from backend.invoices.reminders import PaymentOverdue, remind
+from backend.invoices.settling import write_off
 from backend.settings import Settings
 from backend.storage.database import Database
 from backend.storage.tables import applications

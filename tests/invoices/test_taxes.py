@@ -15,15 +15,15 @@ from hypothesis import HealthCheck, given
 from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 
-from backend.billing.catalog import apply_catalog
-from backend.billing.invoices.credit_notes import credit
-from backend.billing.invoices.finalising import bill_progress
-from backend.billing.invoices.parties import set_details, set_terms
-from backend.billing.invoices.printing.as_csv import invoice_csv
-from backend.billing.invoices.printing.as_pdf import invoice_pdf
-from backend.billing.invoices.reading import as_printed, find_invoice, list_invoices
-from backend.billing.invoices.voiding import void
+from backend.catalog.published import apply_catalog
+from backend.customers.profiles import set_details, set_terms
 from backend.errors import Conflict
+from backend.invoices.credit_notes import credit
+from backend.invoices.finalizing import bill_progress
+from backend.invoices.paper.as_csv import invoice_csv
+from backend.invoices.paper.as_pdf import invoice_pdf
+from backend.invoices.queries import as_printed, find_invoice, list_invoices
+from backend.invoices.voiding import void
 from backend.settings import Settings
 from backend.storage.database import Database
 from backend_client.types.accounts import Tenant

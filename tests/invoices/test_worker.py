@@ -9,8 +9,8 @@ from decimal import Decimal
 import pytest
 from sqlalchemy import func, select, text
 
-from backend.billing.invoices.parties import set_terms
-from backend.billing.invoices.worker import InvoicesWorker, bill_progress_of_all
+from backend.customers.profiles import set_terms
+from backend.invoices.worker import InvoicesWorker, bill_progress_of_all
 from backend.settings import Settings
 from backend.storage.database import Database
 from backend.storage.tables import invoice_reminders, invoice_runs, invoices

@@ -11,20 +11,20 @@ from decimal import Decimal
 import pypdfium2
 import pytest
 
-from backend.billing.catalog import apply_catalog
-from backend.billing.invoices.credit_notes import credit
-from backend.billing.invoices.finalising import bill_progress
-from backend.billing.invoices.issuing import balances_of
-from backend.billing.invoices.origin import line_events
-from backend.billing.invoices.parties import set_terms
-from backend.billing.invoices.printing.as_csv import invoice_csv
-from backend.billing.invoices.printing.as_pdf import invoice_pdf
-from backend.billing.invoices.reading import find_credit_note, find_invoice
-from backend.billing.prepayment import Prepayment
-from backend.billing.subscriptions import cancel, change_plan
-from backend.billing.wallets.grants import add_grant
+from backend.catalog.published import apply_catalog
+from backend.customers.profiles import set_terms
+from backend.invoices.credit_notes import credit
+from backend.invoices.finalizing import bill_progress
+from backend.invoices.issuing import balances_of
+from backend.invoices.line_events import line_events
+from backend.invoices.paper.as_csv import invoice_csv
+from backend.invoices.paper.as_pdf import invoice_pdf
+from backend.invoices.queries import find_credit_note, find_invoice
 from backend.settings import Settings
 from backend.storage.database import Database
+from backend.subscriptions.changes import cancel, change_plan
+from backend.wallets.grants import add_grant
+from backend.wallets.prepayment import Prepayment
 from backend_client.types.accounts import Tenant
 from backend_client.types.invoices import BillingTerms, CreditNoteCreate, Invoice
 from backend_client.types.subscriptions import SubscriptionCancel, SubscriptionChange

@@ -14,7 +14,7 @@ import pypdfium2
 import pytest
 from playwright.async_api import Page, expect
 
-from backend.metering.days import rebuild_days
+from backend.metering.counting.daily import rebuild_days
 from backend.pricing.periods import BillingPeriod, billing_period
 from tests.journey.conftest import Farebox
 from tests.journey.steps import visit

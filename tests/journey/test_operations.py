@@ -11,7 +11,7 @@ from playwright.async_api import Page, expect
 
 from backend.engines.runfile import RunFile, run_file_path
 from backend.metering.events import AcceptedEvent, encode
-from backend.metering.stream import events_subject, open_connection
+from backend.metering.ingest.stream import events_subject, open_connection
 from backend.settings import Settings
 from backend_client import AsyncFareboxClient
 from backend_client.types.accounts import LocalSessionCreate

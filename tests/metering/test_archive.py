@@ -17,12 +17,17 @@ import pytest
 from sqlalchemy import func, select
 
 from backend.errors import Conflict, InvalidInput
-from backend.metering import archive
-from backend.metering.archive import ArchivedDay, archive_events, archiving, check_archive_time
-from backend.metering.corrections import CorrectionWanted, correct
-from backend.metering.counting import count_events
+from backend.metering.archives import archive
+from backend.metering.archives.archive import (
+    ArchivedDay,
+    archive_events,
+    archiving,
+    check_archive_time,
+)
+from backend.metering.counting.batches import count_events
+from backend.metering.counting.corrections import CorrectionWanted, correct
+from backend.metering.counting.rebuild import rebuild_usage
 from backend.metering.events import AcceptedEvent
-from backend.metering.rebuild import rebuild_usage
 from backend.storage.database import Database
 from backend.storage.tables import event_archives, events, rollups
 from tests.metering.tenants import SampleTenant, sample_tenant

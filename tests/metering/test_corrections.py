@@ -11,10 +11,10 @@ import msgspec
 import pytest
 from sqlalchemy import select
 
-from backend.metering.counting import count_events
+from backend.metering.counting.batches import count_events
+from backend.metering.counting.labels import declare_label, withdraw_label
+from backend.metering.counting.rebuild import rebuild_usage
 from backend.metering.events import AcceptedEvent
-from backend.metering.labels import declare_label, withdraw_label
-from backend.metering.rebuild import rebuild_usage
 from backend.storage.database import Database
 from backend.storage.tables import audit_entries, rollups
 from tests.metering.tenants import Headers, SampleTenant, sample_tenant

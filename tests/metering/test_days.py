@@ -13,11 +13,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from backend.metering.counting import count_events
-from backend.metering.days import day_of, day_starts, split_at_days
+from backend.metering.counting.batches import count_events
+from backend.metering.counting.daily import day_of, day_starts, split_at_days
+from backend.metering.counting.rebuild import rebuild_usage
 from backend.metering.events import AcceptedEvent, bucket_start
-from backend.metering.rebuild import rebuild_usage
-from backend.metering.usage import UsageQuestion, usage_report
+from backend.metering.queries.usage import UsageQuestion, usage_report
 from backend.storage.database import Database
 from backend_client.types.accounts import Tenant
 from backend_client.types.usage import Granularity, UsageDimension

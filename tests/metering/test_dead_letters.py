@@ -18,7 +18,7 @@ from sqlalchemy import func, select
 from backend.accounts.operator_keys import create_operator_key
 from backend.accounts.tenants import create_tenant, list_applications
 from backend.metering.events import AcceptedEvent, encode
-from backend.metering.stream import events_subject
+from backend.metering.ingest.stream import events_subject
 from backend.settings import Settings
 from backend.storage.database import Database
 from backend.storage.tables import audit_entries, rollups

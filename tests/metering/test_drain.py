@@ -7,9 +7,9 @@ import asyncio
 import pytest
 from fastapi import FastAPI
 
-from backend.metering.consumer import UsageConsumer
+from backend.metering.counting.worker import UsageConsumer
 from backend.metering.events import encode
-from backend.metering.stream import COUNTING, events_subject
+from backend.metering.ingest.stream import COUNTING, events_subject
 from backend.settings import Settings
 from backend.storage.database import Database
 from tests.metering.test_dead_letters import event, put_on_stream, sample

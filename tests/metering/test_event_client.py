@@ -9,7 +9,7 @@ from decimal import Decimal
 
 import pytest
 
-from backend.metering.counting import count_events
+from backend.metering.counting.batches import count_events
 from backend.metering.events import AcceptedEvent
 from backend.storage.database import Database
 from backend_client import (

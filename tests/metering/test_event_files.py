@@ -18,7 +18,13 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from backend.errors import InvalidInput
-from backend.metering.event_files import MAX_LINE_BYTES, Defaults, EventFile, FileRow, format_of
+from backend.metering.files.event_files import (
+    MAX_LINE_BYTES,
+    Defaults,
+    EventFile,
+    FileRow,
+    format_of,
+)
 from backend_client.types.events import UsageEvent
 
 pytestmark = pytest.mark.fast

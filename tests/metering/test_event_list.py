@@ -11,8 +11,8 @@ from typing import Any
 import httpx
 import pytest
 
-from backend.accounts.pages import Cursor
-from backend.metering.counting import count_events
+from backend.kit.pages import Cursor
+from backend.metering.counting.batches import count_events
 from backend.metering.events import AcceptedEvent
 from backend.storage.database import Database
 from tests.metering.tenants import Headers, SampleTenant, sample_tenant

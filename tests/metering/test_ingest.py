@@ -14,8 +14,14 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from backend.metering.events import decode
-from backend.metering.reading import Refusal, SentEvent, read_document, read_json, read_member
-from backend.metering.stream import events_subject
+from backend.metering.ingest.parsing import (
+    Refusal,
+    SentEvent,
+    read_document,
+    read_json,
+    read_member,
+)
+from backend.metering.ingest.stream import events_subject
 from backend.settings import Settings
 from backend.storage.database import Database
 from tests.metering.tenants import Headers, SampleTenant, sample_tenant

@@ -11,8 +11,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from backend.errors import MalformedRequest, TooLarge
-from backend.metering.members import TooManyMembers, members_of
-from backend.metering.reading import MAX_BATCH, Refusal, SentEvent, read_json, read_lines
+from backend.metering.ingest.json_members import TooManyMembers, members_of
+from backend.metering.ingest.parsing import MAX_BATCH, Refusal, SentEvent, read_json, read_lines
 from tests.metering.tenants import SampleTenant
 
 pytestmark = pytest.mark.fast

@@ -9,7 +9,7 @@ from decimal import Decimal
 import httpx
 import pytest
 
-from backend.metering.counting import count_events
+from backend.metering.counting.batches import count_events
 from backend.metering.events import AcceptedEvent
 from backend.storage.database import Database
 from tests.metering.tenants import SampleTenant, sample_tenant

@@ -8,7 +8,7 @@ from decimal import Decimal
 import httpx
 import pytest
 
-from backend.metering.counting import count_events
+from backend.metering.counting.batches import count_events
 from backend.metering.events import AcceptedEvent
 from backend.settings import Settings
 from backend.storage.database import Database

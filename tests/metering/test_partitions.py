@@ -14,12 +14,12 @@ from alembic.migration import MigrationContext
 from sqlalchemy import Connection
 
 from backend.errors import InvalidInput
-from backend.metering.archive import archive_events
-from backend.metering.corrections import CorrectionWanted, correct
-from backend.metering.counting import count_events
+from backend.metering.archives.archive import archive_events
+from backend.metering.counting.batches import count_events
+from backend.metering.counting.corrections import CorrectionWanted, correct
+from backend.metering.counting.partitions import list_partitions, partition_events
+from backend.metering.counting.rebuild import rebuild_usage
 from backend.metering.events import AcceptedEvent
-from backend.metering.partitions import list_partitions, partition_events
-from backend.metering.rebuild import rebuild_usage
 from backend.storage.database import Database
 from backend.storage.tables import metadata
 from tests.metering.tenants import SampleTenant, sample_tenant

@@ -9,9 +9,9 @@ import pytest
 from fastapi import FastAPI
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from backend.metering.consumer import UsageConsumer
+from backend.metering.counting.worker import UsageConsumer
 from backend.metering.events import encode
-from backend.metering.pipeline import look_at_pipeline
+from backend.metering.ingest.pipeline import look_at_pipeline
 from backend.settings import Settings
 from backend.storage.database import Database
 from backend_client.types.pipeline import Pipeline

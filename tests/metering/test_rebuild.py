@@ -9,10 +9,10 @@ from decimal import Decimal
 import pytest
 from sqlalchemy import func, literal_column, select
 
-from backend.metering.counting import count_events
+from backend.metering.counting.batches import count_events
+from backend.metering.counting.labels import declare_label
+from backend.metering.counting.rebuild import rebuild_usage
 from backend.metering.events import AcceptedEvent
-from backend.metering.labels import declare_label
-from backend.metering.rebuild import rebuild_usage
 from backend.storage.database import Database
 from backend.storage.tables import rollups
 from tests.metering.tenants import SampleTenant, sample_tenant

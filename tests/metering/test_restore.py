@@ -16,15 +16,15 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from backend.accounts.principal import COMMAND_LINE
 from backend.errors import Conflict, InvalidInput, NotFound
-from backend.metering import restore
-from backend.metering.archive import ArchivedDay, archive_events, archiving
-from backend.metering.archive_list import check_file, list_archives
-from backend.metering.corrections import Amended, CorrectionWanted, State, correct
-from backend.metering.counting import count_events
+from backend.metering.archives import restore
+from backend.metering.archives.archive import ArchivedDay, archive_events, archiving
+from backend.metering.archives.archive_list import check_file, list_archives
+from backend.metering.archives.restore import RestoredFile, restore_archive
+from backend.metering.counting.batches import count_events
+from backend.metering.counting.corrections import Amended, CorrectionWanted, State, correct
+from backend.metering.counting.labels import declare_label
+from backend.metering.counting.rebuild import rebuild_usage
 from backend.metering.events import AcceptedEvent
-from backend.metering.labels import declare_label
-from backend.metering.rebuild import rebuild_usage
-from backend.metering.restore import RestoredFile, restore_archive
 from backend.storage.database import Database
 from backend.storage.tables import audit_entries, daily_rollups, events, rollups
 from tests.metering.tenants import SampleTenant, sample_tenant

@@ -7,7 +7,7 @@ from nats.js.errors import APIError
 from structlog.testing import capture_logs
 
 from backend.errors import Unavailable
-from backend.metering.stream import UsageStream, dead_letter_stream, events_subject
+from backend.metering.ingest.stream import UsageStream, dead_letter_stream, events_subject
 from backend.settings import Settings
 
 pytestmark = pytest.mark.engine

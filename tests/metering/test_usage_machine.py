@@ -30,14 +30,14 @@ from hypothesis.stateful import (
 
 from backend.accounts.principal import COMMAND_LINE
 from backend.errors import NotFound
-from backend.metering.archive import ArchivedDay, archive_events
-from backend.metering.corrections import Amended, CorrectionWanted, correct
-from backend.metering.counting import MAKE_INCOMING, count_events, insert_and_roll_up
-from backend.metering.days import day_of
+from backend.metering.archives.archive import ArchivedDay, archive_events
+from backend.metering.archives.restore import restore_archive
+from backend.metering.counting.batches import MAKE_INCOMING, count_events, insert_and_roll_up
+from backend.metering.counting.corrections import Amended, CorrectionWanted, correct
+from backend.metering.counting.daily import day_of
+from backend.metering.counting.labels import declare_label, withdraw_label
+from backend.metering.counting.rebuild import rebuild_usage
 from backend.metering.events import AcceptedEvent, bucket_start
-from backend.metering.labels import declare_label, withdraw_label
-from backend.metering.rebuild import rebuild_usage
-from backend.metering.restore import restore_archive
 from backend.storage.database import Database
 
 pytestmark = pytest.mark.engine

@@ -10,14 +10,14 @@ from typing import Any
 
 import pytest
 
-from backend.billing.letters.writing import CustomerLetters
 from backend.ids import new_id
-from backend.notifications.channels import Channel
-from backend.notifications.delivering import Delivering
-from backend.notifications.outbox import Notice, tell
-from backend.notifications.reading import find_notification, list_notifications
-from backend.notifications.routing import route
-from backend.notifications.worker import configured_channels
+from backend.invoices.letters.writing import CustomerLetters
+from backend.outbox.channels.channel import Channel
+from backend.outbox.delivering import Delivering
+from backend.outbox.notices import Notice, tell
+from backend.outbox.queries import find_notification, list_notifications
+from backend.outbox.routing import route
+from backend.outbox.worker import configured_channels
 from backend.settings import Settings
 from backend.storage.database import Database
 from backend_client.types.notifications import (

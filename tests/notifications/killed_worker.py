@@ -9,8 +9,8 @@ import asyncio
 import sys
 from datetime import timedelta
 
-from backend.billing.letters.writing import CustomerLetters
-from backend.notifications.worker import NotificationsWorker
+from backend.invoices.letters.writing import CustomerLetters
+from backend.outbox.worker import NotificationsWorker
 from backend.settings import Settings
 from backend.storage.database import Database
 

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from backend.billing.invoices.parties import set_details
+from backend.customers.profiles import set_details
 from backend.settings import Settings
 from backend.storage.database import Database
 from backend_client.types.accounts import Tenant

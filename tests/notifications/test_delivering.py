@@ -9,14 +9,14 @@ from datetime import UTC, datetime, timedelta
 import pytest
 from sqlalchemy import func, select, text
 
-from backend.billing.letters.writing import CustomerLetters
 from backend.errors import Conflict, NotFound
-from backend.notifications.channels import Channel
-from backend.notifications.claims import LEASE, claim, set_delivered, set_undelivered
-from backend.notifications.delivering import Delivering
-from backend.notifications.reading import list_notifications, resend
-from backend.notifications.routing import clear_up, give_up_unserved
-from backend.notifications.worker import NotificationsWorker
+from backend.invoices.letters.writing import CustomerLetters
+from backend.outbox.channels.channel import Channel
+from backend.outbox.claims import LEASE, claim, set_delivered, set_undelivered
+from backend.outbox.delivering import Delivering
+from backend.outbox.queries import list_notifications, resend
+from backend.outbox.routing import clear_up, give_up_unserved
+from backend.outbox.worker import NotificationsWorker
 from backend.settings import Settings
 from backend.storage.database import Database
 from backend.storage.tables import notification_deliveries, notifications

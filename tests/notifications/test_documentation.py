@@ -12,8 +12,8 @@ from typing import Any
 import pytest
 from pydantic import TypeAdapter
 
-from backend.addresses import webhook_secrets
-from backend.notifications.webhook import signature
+from backend.kit.addresses import webhook_secrets
+from backend.outbox.channels.webhook import signature
 from backend.settings import Settings
 from backend_client.types.notifications import NotificationEvent, NotificationKind
 from tests.notifications.conftest import SECRETS

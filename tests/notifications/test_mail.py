@@ -17,15 +17,15 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from sqlalchemy import text
 
 from backend.accounts.members import add_member, upsert_user
-from backend.addresses import mail_sender, smtp_server
-from backend.billing.invoices.credit_notes import credit
-from backend.billing.invoices.parties import set_details
-from backend.billing.invoices.reminding import remind
-from backend.billing.invoices.settling import record_payment
-from backend.billing.invoices.voiding import void
+from backend.customers.profiles import set_details
 from backend.ids import new_id
-from backend.notifications.channels import Channel, Letter, NotDelivered
-from backend.notifications.mail import Mail
+from backend.invoices.credit_notes import credit
+from backend.invoices.reminders import remind
+from backend.invoices.settling import record_payment
+from backend.invoices.voiding import void
+from backend.kit.addresses import mail_sender, smtp_server
+from backend.outbox.channels.channel import Channel, Letter, NotDelivered
+from backend.outbox.channels.mail import Mail
 from backend.settings import Settings
 from backend.storage.database import Database
 from backend_client.types.accounts import Role, Tenant

@@ -9,16 +9,16 @@ from decimal import Decimal
 import pytest
 from sqlalchemy import text
 
-from backend.billing.invoices.credit_notes import credit
-from backend.billing.invoices.reminding import remind
-from backend.billing.invoices.settling import record_payment
-from backend.billing.invoices.voiding import void
-from backend.billing.wallets.grants import add_grant
-from backend.billing.wallets.reading import set_wallet
-from backend.billing.wallets.reservations import reserve, settle
-from backend.billing.wallets.top_ups import ask_for_top_up, finish_top_up, look_after
+from backend.invoices.credit_notes import credit
+from backend.invoices.reminders import remind
+from backend.invoices.settling import record_payment
+from backend.invoices.voiding import void
 from backend.settings import Settings
 from backend.storage.database import Database
+from backend.wallets.grants import add_grant
+from backend.wallets.queries import set_wallet
+from backend.wallets.reservations import reserve, settle
+from backend.wallets.top_ups import ask_for_top_up, finish_top_up, look_after
 from backend_client.types.accounts import Tenant
 from backend_client.types.invoices import CreditNoteCreate, PaymentRecord, VoidInvoice
 from backend_client.types.notifications import (

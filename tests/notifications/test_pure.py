@@ -10,12 +10,12 @@ from typing import Any
 import pytest
 from pydantic import TypeAdapter, ValidationError
 
-from backend.addresses import mail_sender, mailbox, smtp_server, webhook_secrets
-from backend.billing.letters.wording import as_html, as_text, wording
-from backend.notifications.channels import Letter, NotDelivered
-from backend.notifications.mail import message_of
-from backend.notifications.retrying import GIVE_UP_AFTER, next_attempt, pause_after
-from backend.notifications.webhook import asked_wait, signature
+from backend.invoices.letters.wording import as_html, as_text, wording
+from backend.kit.addresses import mail_sender, mailbox, smtp_server, webhook_secrets
+from backend.outbox.channels.channel import Letter, NotDelivered
+from backend.outbox.channels.mail import message_of
+from backend.outbox.channels.webhook import asked_wait, signature
+from backend.outbox.retrying import GIVE_UP_AFTER, next_attempt, pause_after
 from backend.settings import Settings
 from backend_client.types.notifications import NotificationEvent, NotificationKind
 from tests.notifications.conftest import NOW, SECRETS

@@ -12,8 +12,8 @@ from standardwebhooks import Webhook as Verifier
 from standardwebhooks import WebhookVerificationError
 
 from backend.ids import new_id
-from backend.notifications.channels import Channel, NotDelivered
-from backend.notifications.webhook import Webhook
+from backend.outbox.channels.channel import Channel, NotDelivered
+from backend.outbox.channels.webhook import Webhook
 from backend.settings import Settings
 from backend.storage.database import Database
 from backend_client.types.accounts import Tenant

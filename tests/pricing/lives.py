@@ -8,8 +8,8 @@ from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 
 from backend.pricing.periods import BillingPeriod, billing_period
-from backend.pricing.rating import RatedPeriod, rate
-from backend.pricing.stretches import Stretch
+from backend.pricing.rating.rated_period import RatedPeriod, rate
+from backend.pricing.rating.stretches import Stretch
 from backend_client.types.plans import Cadence, FlatCharge, FlatPer, PlanDefinition
 
 QUARTER = timedelta(minutes=15)

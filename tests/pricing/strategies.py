@@ -8,7 +8,7 @@ from decimal import Decimal
 from hypothesis import strategies as st
 
 from backend.pricing.periods import BillingPeriod
-from backend.pricing.rating import MeteredQuantity, Stretch
+from backend.pricing.rating.rated_period import MeteredQuantity, Stretch
 from backend_client.types.plans import (
     Discount,
     FlatCharge,

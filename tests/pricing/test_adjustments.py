@@ -6,7 +6,7 @@ from decimal import Decimal
 
 import pytest
 
-from backend.pricing.rating import MeteredQuantity, RatedPeriod, Stretch, rate
+from backend.pricing.rating.rated_period import MeteredQuantity, RatedPeriod, Stretch, rate
 from backend_client.types.plans import (
     Discount,
     FlatCharge,

@@ -9,7 +9,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from backend.pricing.commitments import (
+from backend.pricing.money import exact_arithmetic
+from backend.pricing.rating.commitments import (
     Commitment,
     CommittedPeriod,
     ServiceBand,
@@ -17,7 +18,6 @@ from backend.pricing.commitments import (
     service_credit,
     settle,
 )
-from backend.pricing.money import exact_arithmetic
 
 pytestmark = pytest.mark.fast
 

@@ -12,7 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
 
-from backend.pricing.credits import (
+from backend.pricing.credit.wallet import (
     Account,
     Grant,
     GrantKind,

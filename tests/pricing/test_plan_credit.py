@@ -9,8 +9,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from backend.pricing.credit.plan_credit import paid_by_own_credit
 from backend.pricing.periods import BillingPeriod, billing_period, next_billing_period
-from backend.pricing.plan_credit import paid_by_own_credit
 from backend_client.types.plans import GrantTerms, PlanDefinition
 
 pytestmark = pytest.mark.fast

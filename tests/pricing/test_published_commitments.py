@@ -10,9 +10,9 @@ from decimal import Decimal
 
 import pytest
 
-from backend.pricing.commitments import Commitment, CommittedPeriod, TrueUp, settle
-from backend.pricing.rate_card import MeteredQuantity
-from backend.pricing.rating import rate
+from backend.pricing.charges.rate_card import MeteredQuantity
+from backend.pricing.rating.commitments import Commitment, CommittedPeriod, TrueUp, settle
+from backend.pricing.rating.rated_period import rate
 from backend_client.types.plans import FlatCharge, PerUnitCharge, PlanDefinition
 from tests.pricing.strategies import PERIOD, whole
 

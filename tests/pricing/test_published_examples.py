@@ -9,7 +9,7 @@ from decimal import Decimal
 
 import pytest
 
-from backend.pricing.rating import MeteredQuantity, rate
+from backend.pricing.rating.rated_period import MeteredQuantity, rate
 from backend_client.types.plans import (
     Charge,
     GraduatedCharge,

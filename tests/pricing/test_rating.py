@@ -8,9 +8,9 @@ from decimal import Decimal
 
 import pytest
 
+from backend.pricing.charges.rate_card import RateCard
 from backend.pricing.periods import billing_period
-from backend.pricing.rate_card import RateCard
-from backend.pricing.rating import MeteredQuantity, Stretch, rate
+from backend.pricing.rating.rated_period import MeteredQuantity, Stretch, rate
 from backend_client.types.plans import (
     FlatCharge,
     GraduatedCharge,

@@ -12,9 +12,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from backend.pricing.charges import price_units
+from backend.pricing.charges.kinds import price_units
 from backend.pricing.money import exact_arithmetic, round_to_minor_unit
-from backend.pricing.rating import MeteredQuantity, RatedPeriod, Stretch, rate
+from backend.pricing.rating.rated_period import MeteredQuantity, RatedPeriod, Stretch, rate
 from backend_client.types.plans import (
     FlatCharge,
     GraduatedCharge,

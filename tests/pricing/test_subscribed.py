@@ -12,12 +12,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
-from backend.pricing.coupons import CouponTerms
+from backend.pricing.charges.price_lists import in_currency
+from backend.pricing.charges.rate_card import MeteredQuantity
 from backend.pricing.money import exact_arithmetic
 from backend.pricing.periods import billing_period
-from backend.pricing.price_lists import in_currency
-from backend.pricing.rate_card import MeteredQuantity
-from backend.pricing.rating import RatedPeriod, Stretch, rate
+from backend.pricing.rating.coupons import CouponTerms
+from backend.pricing.rating.rated_period import RatedPeriod, Stretch, rate
 from backend_client.types.plans import (
     Catalog,
     FlatCharge,

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from backend.pricing.money import minor_digits
-from backend.pricing.tax import TaxLine, TaxRate, add_tax, tax_of_part
+from backend.pricing.tax.lines import TaxLine, TaxRate, add_tax, tax_of_part
 
 pytestmark = pytest.mark.fast
 

@@ -13,12 +13,12 @@ import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
-from backend.billing.invoices.composing import ComposedLine, Item
-from backend.billing.invoices.parties import NO_PROFILE, Profile, on_top
-from backend.billing.invoices.taxing.answers import TaxAnswers, TaxQuestionOpen
-from backend.billing.invoices.taxing.checking import checked
-from backend.billing.invoices.taxing.deciding import InvoiceTax, TaxRules
-from backend.billing.invoices.taxing.untaxed import (
+from backend.customers.profiles import NO_PROFILE, Profile, on_top
+from backend.invoices.rules.lines import ComposedLine, Item
+from backend.invoices.taxing.answers import TaxAnswers, TaxQuestionOpen
+from backend.invoices.taxing.checking import checked
+from backend.invoices.taxing.deciding import InvoiceTax, TaxRules
+from backend.invoices.taxing.untaxed import (
     Untaxed,
     closing_day,
     day_at,
@@ -27,7 +27,7 @@ from backend.billing.invoices.taxing.untaxed import (
 )
 from backend.pricing.money import minor_digits
 from backend.pricing.periods import BillingPeriod
-from backend.pricing.tax import TaxRate
+from backend.pricing.tax.lines import TaxRate
 from backend.settings import Settings
 from backend_client.types.accounts import Tenant
 from backend_client.types.invoices import BillingDetails, BillingTerms, InvoiceKind

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from backend.pricing.tax_table import Buyer, choose_rates
+from backend.pricing.tax.rate_choice import Buyer, choose_rates
 from backend_client.types.taxes import CatalogTax
 
 pytestmark = pytest.mark.fast

@@ -12,9 +12,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
-from backend.pricing.rate_card import MeteredQuantity, RateCard
-from backend.pricing.rating import rate
-from backend.pricing.windows import windowed_spans
+from backend.pricing.charges.rate_card import MeteredQuantity, RateCard
+from backend.pricing.charges.windows import windowed_spans
+from backend.pricing.rating.rated_period import rate
 from backend_client.types.plans import PerUnitCharge, PlanDefinition, TimeWindow
 from tests.pricing.strategies import PERIOD, whole
 

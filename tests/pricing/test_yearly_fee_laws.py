@@ -14,13 +14,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from backend.pricing.coupons import CouponTerms
+from backend.pricing.charges.rate_card import MeteredQuantity
 from backend.pricing.periods import BillingPeriod, billing_period
-from backend.pricing.rate_card import MeteredQuantity
-from backend.pricing.rating import rate
-from backend.pricing.stretches import Stretch
-from backend.pricing.yearly_fees import yearly_fees
-from backend.pricing.years import PlanYears
+from backend.pricing.rating.coupons import CouponTerms
+from backend.pricing.rating.rated_period import rate
+from backend.pricing.rating.stretches import Stretch
+from backend.pricing.rating.yearly_fees import yearly_fees
+from backend.pricing.rating.years import PlanYears
 from backend_client.types.plans import (
     Discount,
     FlatCharge,

@@ -8,12 +8,12 @@ from decimal import Decimal
 
 import pytest
 
-from backend.pricing.commitments import Commitment, CommittedPeriod, TrueUp
-from backend.pricing.contracts import ContractPeriod, apply_contract, counted
-from backend.pricing.coupons import CouponTerms
-from backend.pricing.rate_card import MeteredQuantity
-from backend.pricing.rating import RatedPeriod, rate
-from backend.pricing.stretches import Stretch
+from backend.pricing.charges.rate_card import MeteredQuantity
+from backend.pricing.rating.commitments import Commitment, CommittedPeriod, TrueUp
+from backend.pricing.rating.contract import ContractPeriod, apply_contract, counted
+from backend.pricing.rating.coupons import CouponTerms
+from backend.pricing.rating.rated_period import RatedPeriod, rate
+from backend.pricing.rating.stretches import Stretch
 from backend_client.types.plans import (
     Cadence,
     Discount,

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from backend.pricing.years import PlanYears
+from backend.pricing.rating.years import PlanYears
 
 pytestmark = pytest.mark.fast
 

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from backend.metering.reconciliation.reading import ALL, UnreadableExport
+from backend.metering.reconciliation.parsing import ALL, UnreadableExport
 from tests.reconciliation.exports import (
     ANTHROPIC_COST,
     ANTHROPIC_USAGE,

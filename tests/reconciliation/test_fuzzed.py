@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 
 from backend.metering.reconciliation import csv_export
 from backend.metering.reconciliation.formats import read_export
-from backend.metering.reconciliation.reading import Export, UnreadableExport
+from backend.metering.reconciliation.parsing import Export, UnreadableExport
 from backend_client.types.reconciliation import ReconciliationOptions
 from tests.reconciliation.exports import (
     ANTHROPIC_COST,

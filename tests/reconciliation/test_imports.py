@@ -11,7 +11,7 @@ from typing import Any
 import httpx
 import pytest
 
-from backend.metering.counting import count_events
+from backend.metering.counting.batches import count_events
 from backend.metering.events import AcceptedEvent
 from backend.storage.database import Database
 from tests.reconciliation.exports import DAY_ONE, openai_costs, openai_usage

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 from backend.metering.reconciliation.evidence import Evidence, Place, day_bounds
 from backend.metering.reconciliation.matching import Matching, match
-from backend.metering.reconciliation.reading import ALL, Sums
+from backend.metering.reconciliation.parsing import ALL, Sums
 from backend_client.types.reconciliation import DiscrepancyCause as Cause
 from backend_client.types.reconciliation import DiscrepancyKind, Tolerance
 

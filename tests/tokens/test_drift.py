@@ -13,9 +13,9 @@ import httpx
 import pytest
 from structlog.testing import capture_logs
 
-from backend.metering.counting import count_events
-from backend.metering.drift import DriftPass, compute_day, drift_report
+from backend.metering.counting.batches import count_events
 from backend.metering.events import AcceptedEvent
+from backend.metering.tokens.drift import DriftPass, compute_day, drift_report
 from backend.settings import Settings
 from backend.storage.database import Database
 

@@ -10,12 +10,12 @@ from fastapi import APIRouter, Depends, Request
 from backend.accounts.audit import record
 from backend.accounts.principal import Permission, Principal
 from backend.accounts.tenants import find_tenant
+from backend.api.decimal_bodies import body_of
 from backend.api.dependencies import ServicesNow, needs
-from backend.api.exact_body import body_of
-from backend.billing.catalog_file import parse_exactly
-from backend.billing.contracts import amend_contract, create_contract, list_contracts
-from backend.billing.coupons import list_coupons, put_coupon, redeem, redeemed_by
+from backend.catalog.yaml_reading import parse_exactly
 from backend.errors import InvalidInput
+from backend.subscriptions.contracts import amend_contract, create_contract, list_contracts
+from backend.subscriptions.coupons import list_coupons, put_coupon, redeem, redeemed_by
 from backend_client.types.common import Page
 from backend_client.types.contracts import (
     AmendmentCreate,

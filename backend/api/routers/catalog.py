@@ -8,18 +8,18 @@ from typing import Annotated
 from fastapi import APIRouter, Depends, Request
 
 from backend.accounts.principal import Permission, Principal
+from backend.api.decimal_bodies import body_of
 from backend.api.dependencies import Caller, ServicesNow, needs
-from backend.api.exact_body import body_of
-from backend.billing.catalog import (
+from backend.catalog.published import (
     apply_catalog,
     list_models,
     list_plans,
     parse_catalog,
     published_catalog,
 )
-from backend.billing.subscriptions import current_subscription
-from backend.billing.tax_table import tax_table
+from backend.catalog.tax_rates import tax_table
 from backend.errors import NotFound
+from backend.subscriptions.changes import current_subscription
 from backend_client.types.common import Page
 from backend_client.types.models import ModelInfo
 from backend_client.types.plans import Catalog, CatalogApplied, Plan

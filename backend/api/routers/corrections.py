@@ -11,14 +11,14 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from backend.accounts.audit import record
 from backend.accounts.principal import Permission, Principal
 from backend.accounts.tenants import find_application, find_tenant
-from backend.api.acting import named_tenant
 from backend.api.dependencies import PageCursor, PageLimit, ServicesNow, needs
-from backend.billing.corrections import correct_events
-from backend.billing.spend_changes import spend_changes
+from backend.api.tenant_scope import named_tenant
 from backend.errors import InvalidInput, NotFound
-from backend.metering.correction_list import list_corrections
-from backend.metering.corrections import Amended, CorrectionWanted
-from backend.metering.preview import usage_changes
+from backend.metering.counting.corrections import Amended, CorrectionWanted
+from backend.metering.counting.preview import usage_changes
+from backend.metering.queries.correction_list import list_corrections
+from backend.spend.usage_changes import spend_changes
+from backend.wallets.corrections import correct_events
 from backend_client.types.common import Page
 from backend_client.types.corrections import (
     Correction,

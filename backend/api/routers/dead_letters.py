@@ -12,8 +12,8 @@ from backend.accounts.audit import record
 from backend.accounts.principal import Permission, Principal
 from backend.api.dependencies import PageCursor, PageLimit, Services, ServicesNow, needs
 from backend.errors import InvalidInput
-from backend.metering.dead_letters import DeadLetters
-from backend.metering.reading import read_document
+from backend.metering.ingest.dead_letters import DeadLetters
+from backend.metering.ingest.parsing import read_document
 from backend.storage.tables import tenants
 from backend_client.types.common import Page
 from backend_client.types.dead_letters import DeadLetter, DeadLetterContent, DeadLetterReplay

@@ -10,7 +10,7 @@ from fastapi import APIRouter, Depends, Query
 from backend.accounts.principal import Permission, Principal
 from backend.api.dependencies import ServicesNow, needs
 from backend.errors import InvalidInput
-from backend.metering.drift import drift_report
+from backend.metering.tokens.drift import drift_report
 from backend_client.types.drift import DriftReport
 from backend_client.types.problems import FieldError
 

@@ -10,7 +10,7 @@ from fastapi import APIRouter, Depends
 from backend.accounts.principal import Permission, Principal
 from backend.accounts.tenants import find_tenant
 from backend.api.dependencies import ServicesNow, needs
-from backend.billing.entitlements import entitlements
+from backend.quotas.entitlements import entitlements
 from backend_client.types.entitlements import Entitlements
 
 router = APIRouter(tags=["subscription"])

@@ -18,10 +18,10 @@ from backend.api.dependencies import (
     bearer_token,
     needs,
 )
-from backend.api.labels import LabelFilter, label_values
+from backend.api.label_filters import LabelFilter, label_values
 from backend.errors import FareboxError, InvalidInput
-from backend.metering.event_list import EventQuestion, list_events
-from backend.metering.tail import MOST_SECONDS
+from backend.metering.queries.event_list import EventQuestion, list_events
+from backend.metering.queries.tail import MOST_SECONDS
 from backend_client.types.common import Instant, Page
 from backend_client.types.events import StoredEvent
 from backend_client.types.problems import FieldError

@@ -10,11 +10,11 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Depends, Request, Response
 
 from backend.accounts.principal import Permission, Principal
-from backend.api.bodies import bounded_body
+from backend.api.body_limits import bounded_body
 from backend.api.dependencies import Services, ServicesNow, needs
-from backend.billing.spend_changes import preview_of
 from backend.errors import InvalidInput, UnsupportedMedia
-from backend.metering.reading import Refusal, SentEvent, read_json, read_lines
+from backend.metering.ingest.parsing import Refusal, SentEvent, read_json, read_lines
+from backend.spend.usage_changes import preview_of
 from backend_client.types.corrections import EventsPreview
 from backend_client.types.events import IngestResult
 from backend_client.types.problems import FieldError

@@ -13,8 +13,8 @@ from backend.accounts.principal import Permission, Principal
 from backend.accounts.tenants import find_tenant
 from backend.api.dependencies import Services, ServicesNow, needs
 from backend.errors import Unavailable
-from backend.forecasting.asking import ask_for_forecast
 from backend.forecasting.budgets import budget_outlook
+from backend.forecasting.requests import ask_for_forecast
 from backend.forecasting.store import Stored, stored_forecast
 from backend_client.types.spend import BudgetOutlook, Forecast
 

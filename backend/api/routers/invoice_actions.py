@@ -12,20 +12,20 @@ from backend.accounts.audit import record
 from backend.accounts.principal import Permission, Principal
 from backend.accounts.tenants import find_tenant
 from backend.api.dependencies import IdempotencyKey, PageCursor, PageLimit, ServicesNow, needs
-from backend.billing.invoices.credit_notes import credit
-from backend.billing.invoices.finalising import finalise
-from backend.billing.invoices.parties import profile_of, set_terms
-from backend.billing.invoices.reading import (
+from backend.customers.profiles import profile_of, set_terms
+from backend.errors import Conflict
+from backend.invoices.credit_notes import credit
+from backend.invoices.finalizing import finalise
+from backend.invoices.queries import (
     find_credit_note,
     find_invoice,
     read_invoice,
     read_invoices,
 )
-from backend.billing.invoices.runs import latest_runs
-from backend.billing.invoices.settling import record_payment, write_off
-from backend.billing.invoices.taxing.answers import TaxAnswers, with_answers
-from backend.billing.invoices.voiding import void
-from backend.errors import Conflict
+from backend.invoices.runs import latest_runs
+from backend.invoices.settling import record_payment, write_off
+from backend.invoices.taxing.answers import TaxAnswers, with_answers
+from backend.invoices.voiding import void
 from backend.settings import Settings
 from backend_client.types.common import Page
 from backend_client.types.invoices import (

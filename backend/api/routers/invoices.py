@@ -10,11 +10,11 @@ from fastapi import APIRouter, Depends, Header, Path, Response
 from backend.accounts.audit import record
 from backend.accounts.principal import Permission, Principal
 from backend.api.dependencies import PageCursor, PageLimit, Services, ServicesNow, needs
-from backend.billing.invoices.origin import line_events
-from backend.billing.invoices.parties import profile_of, set_details
-from backend.billing.invoices.printing.as_csv import invoice_csv
-from backend.billing.invoices.printing.as_pdf import print_invoice
-from backend.billing.invoices.reading import (
+from backend.customers.profiles import profile_of, set_details
+from backend.invoices.line_events import line_events
+from backend.invoices.paper.as_csv import invoice_csv
+from backend.invoices.paper.as_pdf import print_invoice
+from backend.invoices.queries import (
     as_printed,
     find_invoice,
     invoice_version,

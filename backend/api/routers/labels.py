@@ -8,9 +8,9 @@ from fastapi import APIRouter, Depends, Query
 
 from backend.accounts.audit import record
 from backend.accounts.principal import Permission, Principal
-from backend.api.acting import named_tenant
 from backend.api.dependencies import ServicesNow, needs
-from backend.metering.labels import declare_label, list_labels, withdraw_label
+from backend.api.tenant_scope import named_tenant
+from backend.metering.counting.labels import declare_label, list_labels, withdraw_label
 from backend_client.types.common import Page
 from backend_client.types.events import DeclaredLabel, Name
 

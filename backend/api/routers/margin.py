@@ -9,7 +9,7 @@ from fastapi import APIRouter, Depends, Query, Response
 
 from backend.accounts.principal import Permission, Principal
 from backend.api.dependencies import PageCursor, PageLimit, ServicesNow, needs
-from backend.billing.margin import margin_csv, margin_report
+from backend.spend.margin import margin_csv, margin_report
 from backend_client.types.common import Instant
 from backend_client.types.reconciliation import MarginReport
 

@@ -12,7 +12,7 @@ from backend.accounts.audit import record
 from backend.accounts.principal import Permission, Principal
 from backend.accounts.tenants import find_tenant
 from backend.api.dependencies import PageCursor, PageLimit, ServicesNow, needs
-from backend.notifications.reading import find_notification, list_notifications, resend
+from backend.outbox.queries import find_notification, list_notifications, resend
 from backend.storage.tables import tenants
 from backend_client.types.common import Page
 from backend_client.types.notifications import (

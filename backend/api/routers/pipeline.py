@@ -8,7 +8,7 @@ from fastapi import APIRouter, Depends
 
 from backend.accounts.principal import Permission, Principal
 from backend.api.dependencies import ServicesNow, needs
-from backend.metering.pipeline import look_at_pipeline
+from backend.metering.ingest.pipeline import look_at_pipeline
 from backend_client.types.pipeline import Pipeline
 
 router = APIRouter(tags=["operator"])

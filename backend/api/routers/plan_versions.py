@@ -9,7 +9,7 @@ from fastapi import APIRouter, Depends, Query
 
 from backend.accounts.principal import Permission, Principal
 from backend.api.dependencies import PageCursor, PageLimit, ServicesNow, needs
-from backend.billing.migrations import diff_versions, list_versions, migrate_plan
+from backend.spend.plan_moves import diff_versions, list_versions, migrate_plan
 from backend_client.types.common import Page
 from backend_client.types.plan_versions import MigratedTenant, MigrationRequest, PlanDiff
 from backend_client.types.plans import Plan

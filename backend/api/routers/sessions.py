@@ -18,8 +18,8 @@ from backend.accounts.sessions import (
     who_is,
 )
 from backend.api.dependencies import Caller, ServicesNow, bearer_token
-from backend.billing.subscriptions import start_subscription
 from backend.errors import Forbidden, Unauthenticated
+from backend.subscriptions.changes import start_subscription
 from backend_client.types.accounts import (
     LocalSessionCreate,
     Me,

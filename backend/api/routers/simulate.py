@@ -9,10 +9,10 @@ from fastapi import APIRouter, Depends, Request
 
 from backend.accounts.principal import Permission, Principal
 from backend.accounts.tenants import find_tenant
+from backend.api.decimal_bodies import body_of
 from backend.api.dependencies import ServicesNow, needs
-from backend.api.exact_body import body_of
-from backend.billing.catalog_file import parse_exactly
-from backend.billing.simulate import simulate
+from backend.catalog.yaml_reading import parse_exactly
+from backend.spend.simulation import simulate
 from backend_client.types.simulate import Simulation, SimulationRequest
 
 router = APIRouter(tags=["spend"])

@@ -11,14 +11,14 @@ from backend.accounts.audit import record
 from backend.accounts.principal import Permission, Principal
 from backend.accounts.tenants import find_tenant
 from backend.api.dependencies import ServicesNow, needs
-from backend.billing.periods import set_anchor
-from backend.billing.subscriptions import (
+from backend.subscriptions.changes import (
     cancel,
     change_plan,
     current_subscription,
     pause,
     resume,
 )
+from backend.subscriptions.periods import set_anchor
 from backend_client.types.spend import Period
 from backend_client.types.subscriptions import (
     BillingAnchor,

@@ -10,7 +10,7 @@ from fastapi import APIRouter, Depends
 from backend.accounts.principal import Permission, Principal
 from backend.accounts.tenants import find_tenant
 from backend.api.dependencies import PageCursor, PageLimit, ServicesNow, needs
-from backend.billing.wallets.reading import (
+from backend.wallets.queries import (
     list_grants,
     list_ledger,
     list_top_ups,

@@ -10,7 +10,7 @@ from fastapi import APIRouter, Depends, Query
 from backend.accounts.principal import Permission, Principal
 from backend.accounts.tenants import delete_tenant, find_tenant, list_tenants
 from backend.api.dependencies import PageCursor, PageLimit, ServicesNow, needs
-from backend.billing.opening import open_tenant
+from backend.subscriptions.opening import open_tenant
 from backend_client.types.accounts import Tenant, TenantCreate
 from backend_client.types.common import Page
 

@@ -10,10 +10,10 @@ from fastapi import APIRouter, Depends, Header, Query, Response
 from backend.accounts.principal import Permission, Principal
 from backend.accounts.tenants import find_tenant
 from backend.api.dependencies import ServicesNow, needs
-from backend.api.labels import LabelFilter, label_values
+from backend.api.label_filters import LabelFilter, label_values
 from backend.errors import InvalidInput
-from backend.metering.labels import require_declared
-from backend.metering.usage import UsageQuestion, usage_csv, usage_report, usage_version
+from backend.metering.counting.labels import require_declared
+from backend.metering.queries.usage import UsageQuestion, usage_csv, usage_report, usage_version
 from backend.pricing.periods import billing_period
 from backend_client.types.common import Instant
 from backend_client.types.problems import FieldError

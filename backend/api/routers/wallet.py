@@ -17,15 +17,15 @@ from backend.api.dependencies import (
     ServicesNow,
     needs,
 )
-from backend.billing.wallets.grants import add_grant, refund_grant
-from backend.billing.wallets.reading import (
+from backend.wallets.grants import add_grant, refund_grant
+from backend.wallets.queries import (
     list_grants,
     list_ledger,
     list_top_ups,
     set_wallet,
     wallet_balance,
 )
-from backend.billing.wallets.top_ups import ask_for_top_up, finish_top_up, look_after
+from backend.wallets.top_ups import ask_for_top_up, finish_top_up, look_after
 from backend_client.types.common import Instant, Page
 from backend_client.types.wallets import (
     CreditGrant,

@@ -15,7 +15,7 @@ from backend.metering.reconciliation.evidence import (
     Told,
     percent,
 )
-from backend.metering.reconciliation.reading import Sums
+from backend.metering.reconciliation.parsing import Sums
 from backend_client.types.common import plain
 from backend_client.types.reconciliation import DiscrepancyCause as Cause
 

@@ -13,7 +13,7 @@ from datetime import date
 from decimal import Decimal
 from typing import Final
 
-from backend.metering.reconciliation.reading import (
+from backend.metering.reconciliation.parsing import (
     ALL,
     Export,
     UnreadableExport,

@@ -8,7 +8,7 @@ from datetime import date
 from decimal import Decimal
 from typing import IO, Final, Self
 
-from backend.metering.reconciliation.reading import (
+from backend.metering.reconciliation.parsing import (
     Export,
     UnreadableExport,
     instant,

@@ -20,8 +20,8 @@ from backend.metering.reconciliation.formats import read_export
 from backend.metering.reconciliation.matching import Found, Matching, match
 from backend.metering.reconciliation.metered import metered_usage
 from backend.metering.reconciliation.names import ModelNames
+from backend.metering.reconciliation.parsing import ALL, Sums
 from backend.metering.reconciliation.rates import load_rates
-from backend.metering.reconciliation.reading import ALL, Sums
 from backend.metering.reconciliation.store import find_reconciliation, reconciliation_row
 from backend.pricing.money import exact_arithmetic
 from backend.settings import Settings

@@ -10,7 +10,7 @@ from decimal import Context, Decimal, DivisionByZero, InvalidOperation, localcon
 from backend.metering.reconciliation.amount_causes import cause_of_amount
 from backend.metering.reconciliation.causes import causes_of_quantities
 from backend.metering.reconciliation.evidence import Difference, Evidence, Place
-from backend.metering.reconciliation.reading import ALL, Sums
+from backend.metering.reconciliation.parsing import ALL, Sums
 from backend_client.types.reconciliation import DiscrepancyCause, DiscrepancyKind, Tolerance
 
 # Digits enough that no sum or product here is rounded; shares and prices in explanations are.

@@ -8,8 +8,8 @@ from datetime import UTC, datetime
 from sqlalchemy import RowMapping, func, select, tuple_, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from backend.accounts.pages import Cursor, page_of
 from backend.errors import NotFound
+from backend.kit.pages import Cursor, page_of
 from backend.storage.tables import discrepancies, reconciliations
 from backend_client.types.common import Page
 from backend_client.types.reconciliation import (

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from backend.billing.invoices.cursors import left_out
-from backend.billing.invoices.finalising import finalise
-from backend.billing.invoices.previewing import TaxPreview
-from backend.billing.invoices.reading import read_invoice, read_invoices
-from backend.billing.invoices.taxing.answers import TaxAnswers, with_answers
+from backend.invoices.billing_cursors import left_out
+from backend.invoices.finalizing import finalise
+from backend.invoices.previewing import TaxPreview
+from backend.invoices.queries import read_invoice, read_invoices
+from backend.invoices.taxing.answers import TaxAnswers, with_answers
 from backend.settings import Settings
 from backend.storage.database import Database
 from backend_client.types.accounts import Tenant

@@ -9,15 +9,15 @@ import pytest
 from sqlalchemy import func, select
 from starlette.responses import Response
 
-from backend.billing.invoices.finalising import finalise
-from backend.billing.invoices.parties import set_terms
-from backend.billing.invoices.previewing import NOT_KNOWN, TaxPreview
-from backend.billing.invoices.printing.as_pdf import invoice_pdf
-from backend.billing.invoices.reading import as_printed, read_invoices
-from backend.billing.invoices.taxing.answers import TaxAnswers, TaxQuestionOpen
-from backend.billing.invoices.taxing.service import tax_service
-from backend.billing.invoices.worker import bill_progress_of_all
+from backend.customers.profiles import set_terms
 from backend.errors import TaxNotKnown
+from backend.invoices.finalizing import finalise
+from backend.invoices.paper.as_pdf import invoice_pdf
+from backend.invoices.previewing import NOT_KNOWN, TaxPreview
+from backend.invoices.queries import as_printed, read_invoices
+from backend.invoices.taxing.answers import TaxAnswers, TaxQuestionOpen
+from backend.invoices.taxing.service import tax_service
+from backend.invoices.worker import bill_progress_of_all
 from backend.settings import Settings
 from backend.storage.database import Database
 from backend.storage.tables import invoices

@@ -14,13 +14,13 @@ import pytest
 from sqlalchemy import select, text
 from starlette.responses import Response
 
-from backend.billing.invoices.cursors import hold, open_cursors
-from backend.billing.invoices.parties import set_details, set_terms
-from backend.billing.invoices.previewing import TaxPreview
-from backend.billing.invoices.runs import begin_run, end_run, work
-from backend.billing.invoices.taxing.answers import CHANGED, TaxAnswers
-from backend.billing.invoices.taxing.service import HttpTaxService, tax_service
-from backend.billing.invoices.worker import bill_progress_of_all
+from backend.customers.profiles import set_details, set_terms
+from backend.invoices.billing_cursors import hold, open_cursors
+from backend.invoices.previewing import TaxPreview
+from backend.invoices.runs import begin_run, end_run, work
+from backend.invoices.taxing.answers import CHANGED, TaxAnswers
+from backend.invoices.taxing.service import HttpTaxService, tax_service
+from backend.invoices.worker import bill_progress_of_all
 from backend.settings import Settings
 from backend.storage.database import Database
 from backend.storage.tables import invoices

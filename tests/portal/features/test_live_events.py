@@ -9,9 +9,9 @@ from decimal import Decimal
 
 import pytest
 
-from backend.metering import tail
-from backend.metering.counting import count_events
+from backend.metering.counting.batches import count_events
 from backend.metering.events import AcceptedEvent
+from backend.metering.queries import tail
 from backend.storage.database import Database
 from backend_client import AsyncFareboxClient, Unauthenticated, Unavailable
 from portal.features.events import live as live_events

@@ -1,1 +1,0 @@
-"""Plans, subscriptions and what a tenant has spent."""

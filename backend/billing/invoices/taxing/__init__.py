@@ -1,1 +1,0 @@
-"""The tax of an invoice: by agreement, by the catalog's rates, or as a tax service answers."""

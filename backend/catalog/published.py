@@ -1,0 +1,250 @@
+"""The catalog as it is published: models, and plans in immutable versions."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from datetime import UTC, datetime
+from typing import Final
+
+from sqlalchemy import RowMapping, func, select, update
+from sqlalchemy.dialects.postgresql import distinct_on, insert
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from backend.catalog.tax_rates import apply_taxes, tax_table
+from backend.catalog.yaml_reading import load_catalog, parse_catalog
+from backend.errors import ConfigurationError, InvalidInput, NotFound
+from backend.metering.tokens import check_setting
+from backend.pricing.charges.kinds import first_price
+from backend.pricing.charges.rate_card import RateCard
+from backend.storage.tables import catalog_state, models, plan_versions
+from backend_client.types.events import METERS
+from backend_client.types.models import MeterPrice, ModelInfo
+from backend_client.types.plans import (
+    Catalog,
+    CatalogApplied,
+    CatalogModel,
+    Plan,
+    PlanDefinition,
+)
+from backend_client.types.problems import FieldError
+
+__all__ = [
+    "apply_catalog",
+    "default_plan",
+    "latest_plan",
+    "list_models",
+    "list_plans",
+    "load_catalog",
+    "parse_catalog",
+    "plan_from",
+    "published_catalog",
+]
+
+_MOST_KNOWN: Final = 1000
+_known: dict[tuple[str, int, datetime], Plan] = {}
+_LOCK: Final = 0x6361_7461_6C6F_67  # "catalog" in ASCII
+
+
+async def apply_catalog(connection: AsyncConnection, catalog: Catalog) -> CatalogApplied:
+    """Publish what ``catalog`` changes, in the caller's transaction; a second time does nothing.
+
+    A plan that differs from its latest version becomes a new version, and nobody's subscription
+    moves. Plans and models that the catalog leaves out are no longer on sale; what was used is
+    still rated by the versions they had. Raises ``InvalidInput`` for a model that can't be counted,
+    or a rate of tax that differs from what invoices carry.
+    """
+    _check_tokenizers(catalog)
+    # Two replicas that apply at once must not both publish the same new version.
+    await connection.execute(select(func.pg_advisory_xact_lock(_LOCK)))
+    published, unchanged = [], []
+    for plan in catalog.plans:
+        latest = await _latest(connection, plan.id)
+        if latest is not None and latest.definition == plan:
+            unchanged.append(plan.id)
+            continue
+        published.append(plan.id)
+        await connection.execute(
+            insert(plan_versions).values(
+                plan_id=plan.id,
+                version=1 if latest is None else latest.version + 1,
+                definition=plan.model_dump(mode="json"),
+            )
+        )
+    changed = await _apply_models(connection, catalog.models)
+    taxes = await apply_taxes(connection, catalog.taxes, datetime.now(UTC).date())
+    state = {
+        "default_plan": catalog.default_plan,
+        "plans": [plan.id for plan in catalog.plans],
+    }
+    await connection.execute(
+        insert(catalog_state)
+        .values(only_row=True, **state)
+        .on_conflict_do_update(index_elements=[catalog_state.c.only_row], set_=state)
+    )
+    return CatalogApplied(
+        plans_published=published,
+        plans_unchanged=unchanged,
+        models_changed=changed,
+        taxes_changed=taxes,
+    )
+
+
+async def published_catalog(connection: AsyncConnection) -> Catalog:
+    """Return the catalog that is on sale: applying it changes nothing.
+
+    Raises ``NotFound`` if none was ever applied.
+    """
+    default = await connection.scalar(select(catalog_state.c.default_plan))
+    if default is None:
+        raise NotFound("No catalog was applied yet.")
+    # As it was published: it may have been by rules that were not as strict
+    return Catalog.model_construct(
+        version=1,
+        default_plan=default,
+        models=await models_on_sale(connection),
+        plans=[plan.definition for plan in await list_plans(connection)],
+        taxes=await tax_table(connection),
+    )
+
+
+async def models_on_sale(connection: AsyncConnection) -> list[CatalogModel]:
+    """Return the models on sale, in the catalog's order."""
+    query = select(models.c.definition).where(~models.c.retired).order_by(models.c.position)
+    return [CatalogModel.model_validate(one) for one in await connection.scalars(query)]
+
+
+def _check_tokenizers(catalog: Catalog) -> None:
+    for index, model in enumerate(catalog.models):
+        try:
+            check_setting(model.tokenizer)
+        except ConfigurationError as error:
+            field = FieldError(field=f"models.{index}.tokenizer", detail=error.detail)
+            raise InvalidInput(f"The model {model.id}: {error.detail}", errors=[field]) from error
+
+
+async def _apply_models(connection: AsyncConnection, wanted: list[CatalogModel]) -> list[str]:
+    rows = (await connection.execute(select(models))).mappings()
+    known = {row["id"]: row for row in rows}
+    changed = []
+    for position, model in enumerate(wanted):
+        values = {
+            "definition": model.model_dump(mode="json"),
+            "position": position,
+            "retired": False,
+        }
+        row = known.get(model.id)
+        if row is not None and all(row[name] == value for name, value in values.items()):
+            continue
+        changed.append(model.id)
+        await connection.execute(
+            insert(models)
+            .values(id=model.id, **values)
+            .on_conflict_do_update(index_elements=[models.c.id], set_=values)
+        )
+    left_out = [name for name, row in known.items() if not row["retired"]]
+    for name in sorted(set(left_out) - {model.id for model in wanted}):
+        changed.append(name)
+        await connection.execute(update(models).where(models.c.id == name).values(retired=True))
+    return changed
+
+
+async def list_plans(connection: AsyncConnection) -> list[Plan]:
+    """Return the latest version of every plan on sale, in the catalog's order."""
+    on_sale = await _plans_on_sale(connection)
+    query = (
+        select(plan_versions)
+        .ext(distinct_on(plan_versions.c.plan_id))
+        .where(plan_versions.c.plan_id.in_(on_sale))
+        .order_by(plan_versions.c.plan_id, plan_versions.c.version.desc())
+    )
+    plans = [plan_from(row) for row in (await connection.execute(query)).mappings()]
+    return sorted(plans, key=lambda plan: on_sale.index(plan.definition.id))
+
+
+async def default_plan(connection: AsyncConnection) -> Plan:
+    """Return the plan that new tenants get.
+
+    Raises ``ConfigurationError`` if no catalog was ever applied.
+    """
+    name = await connection.scalar(select(catalog_state.c.default_plan))
+    plan = await _latest(connection, name) if name is not None else None
+    if plan is None:
+        raise ConfigurationError("There are no plans yet. Run 'farebox catalog apply' first.")
+    return plan
+
+
+async def latest_plan(connection: AsyncConnection, plan_id: str) -> Plan:
+    """Return a plan's latest version. Raises ``NotFound`` unless the plan is on sale."""
+    plan = await _latest(connection, plan_id)
+    if plan is None or plan_id not in await _plans_on_sale(connection):
+        raise NotFound(f"There is no plan {plan_id!r} on sale.")
+    return plan
+
+
+async def _plans_on_sale(connection: AsyncConnection) -> list[str]:
+    return list(await connection.scalar(select(catalog_state.c.plans)) or [])
+
+
+async def _latest(connection: AsyncConnection, plan_id: str) -> Plan | None:
+    query = (
+        select(plan_versions)
+        .where(plan_versions.c.plan_id == plan_id)
+        .order_by(plan_versions.c.version.desc())
+        .limit(1)
+    )
+    row = (await connection.execute(query)).mappings().first()
+    return None if row is None else plan_from(row)
+
+
+def plan_from(row: RowMapping) -> Plan:
+    """Make a plan of a row with the columns of ``plan_versions``.
+
+    A published version never changes, so it is read once: a plan of many charges takes a while.
+    """
+    key = (row["plan_id"], row["version"], row["published_at"])
+    plan = _known.get(key)
+    if plan is None:
+        plan = Plan(
+            definition=PlanDefinition.model_validate(row["definition"]),
+            version=row["version"],
+            published_at=row["published_at"],
+        )
+        if len(_known) >= _MOST_KNOWN:
+            _known.clear()
+        _known[key] = plan
+    return plan
+
+
+async def list_models(
+    connection: AsyncConnection, *, available: Collection[str], plan: PlanDefinition | None
+) -> list[ModelInfo]:
+    """Return the models on sale, with what each costs on ``plan``.
+
+    ``available`` are those that a provider serves now.
+    """
+    card = RateCard(plan) if plan is not None else None
+    found = []
+    for model in await models_on_sale(connection):
+        prices = [] if plan is None or card is None else _prices(plan, card, model.id)
+        found.append(
+            ModelInfo(
+                **model.model_dump(),
+                available=model.id in available,
+                allowed=plan is None or plan.allows(model.id),
+                prices=prices,
+            )
+        )
+    return found
+
+
+def _prices(plan: PlanDefinition, card: RateCard, model: str) -> list[MeterPrice]:
+    own = {meter for charge in plan.charges for meter in getattr(charge, "meters", ())}
+    prices: list[MeterPrice] = []
+    for meter in [*METERS, *sorted(own.difference(METERS))]:
+        charge = card.charge_for(model, meter)
+        if charge is not None:
+            price, units = first_price(charge)
+            prices.append(
+                MeterPrice(meter=meter, price=price, unit_size=units, currency=plan.currency)
+            )
+    return prices

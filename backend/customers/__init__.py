@@ -1,0 +1,8 @@
+"""The customer as a party to invoices: how it is named and taxed, on what terms, in what standing.
+
+Owns billing details, agreed terms, and whether calls are suspended for an unpaid invoice. Does not
+own the tenant itself (``accounts``), nor the invoices and their reminders (``invoices``).
+
+Details and terms hold for invoices issued from now on; issued invoices keep what they were issued
+with.
+"""

@@ -1,0 +1,121 @@
+"""Who sells and who buys, on what terms: what is written on an invoice when it is issued."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from decimal import Decimal
+from typing import Any
+
+from sqlalchemy import select
+from sqlalchemy.dialects.postgresql import insert
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from backend.pricing.money import exact_arithmetic
+from backend.pricing.tax.lines import TaxRate
+from backend.pricing.tax.rate_choice import Buyer
+from backend.settings import Settings
+from backend.storage.tables import billing_profiles
+from backend_client.types.accounts import Tenant
+from backend_client.types.invoices import BillingDetails, BillingTerms, Party, Tax
+
+_DETAILS = tuple(BillingDetails.model_fields)
+_TERMS = tuple(BillingTerms.model_fields)
+
+
+@dataclass(frozen=True, slots=True)
+class Profile:
+    """How a tenant is named on invoices, and what was agreed with it."""
+
+    details: BillingDetails
+    terms: BillingTerms
+
+    def customer(self, tenant: Tenant) -> Party:
+        """Return the buyer as it is printed."""
+        details = self.details
+        return Party(
+            name=details.name or tenant.name,
+            address=details.address,
+            email=details.email,
+            tax_id=details.tax_id,
+            country=details.country,
+            region=details.region,
+        )
+
+    def net_days(self, settings: Settings) -> int:
+        """Return the days from issue to due."""
+        agreed = self.terms.net_days
+        return settings.invoice_net_days if agreed is None else agreed
+
+    def agreed_tax(self) -> TaxRate | None:
+        """Return the one tax that was agreed with the customer; None where none was."""
+        terms = self.terms
+        if not terms.tax_percent:
+            return None
+        name = terms.tax_name or "Tax"
+        return TaxRate("", name, terms.tax_percent, inclusive=terms.tax_inclusive)
+
+    def buyer(self) -> Buyer:
+        """Return where the customer is taxed, and whether as a business with a tax id."""
+        details = self.details
+        business = details.business and details.tax_id is not None
+        return Buyer(details.country, details.region, business)
+
+
+NO_PROFILE = Profile(BillingDetails(), BillingTerms())
+
+
+def on_top(taxes: list[Tax]) -> Decimal:
+    """Sum the taxes that come on top of the subtotal."""
+    with exact_arithmetic():
+        return sum((tax.amount.amount for tax in taxes if not tax.inclusive), Decimal(0))
+
+
+def seller(settings: Settings) -> Party:
+    """Return who issues the invoices, as configured."""
+    return Party(
+        name=settings.seller_name,
+        address=settings.seller_address,
+        email=settings.seller_email,
+        tax_id=settings.seller_tax_id,
+        country=settings.seller_country,
+    )
+
+
+def profile_from(row: Mapping[str, Any]) -> Profile:
+    """Make a profile of a row with the columns of ``billing_profiles``."""
+    return Profile(
+        BillingDetails(**{name: row[name] for name in _DETAILS}),
+        BillingTerms(**{name: row[name] for name in _TERMS}),
+    )
+
+
+async def profile_of(connection: AsyncConnection, tenant_id: str) -> Profile:
+    """Return a tenant's profile; ``NO_PROFILE`` if nothing was said of it."""
+    query = select(billing_profiles).where(billing_profiles.c.tenant_id == tenant_id)
+    row = (await connection.execute(query)).mappings().first()
+    return NO_PROFILE if row is None else profile_from(dict(row))
+
+
+async def set_details(
+    connection: AsyncConnection, tenant_id: str, details: BillingDetails
+) -> BillingDetails:
+    """Change how the tenant is named on the invoices to come."""
+    await _set(connection, tenant_id, details.model_dump())
+    return details
+
+
+async def set_terms(
+    connection: AsyncConnection, tenant_id: str, terms: BillingTerms
+) -> BillingTerms:
+    """Change the terms of the invoices to come; issued ones keep theirs."""
+    await _set(connection, tenant_id, terms.model_dump())
+    return terms
+
+
+async def _set(connection: AsyncConnection, tenant_id: str, values: dict[str, Any]) -> None:
+    await connection.execute(
+        insert(billing_profiles)
+        .values(tenant_id=tenant_id, **values)
+        .on_conflict_do_update(index_elements=[billing_profiles.c.tenant_id], set_=values)
+    )

@@ -1,0 +1,83 @@
+"""From sampled futures to a forecast: every future is rated as the bill will be. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from decimal import Decimal
+from itertools import accumulate
+
+from backend.forecasting.futures import sample_futures
+from backend.forecasting.inputs import ForecastJob
+from backend.forecasting.plans import plan_outlooks
+from backend.forecasting.quotas import quota_outlooks
+from backend.forecasting.rated_paths import quantile, rated_paths
+from backend.forecasting.unit_values import unit_values
+from backend_client.types.common import Money
+from backend_client.types.spend import DailySpend, Forecast, Period
+
+LOW, MIDDLE, HIGH = 0.1, 0.5, 0.9
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """A forecast, and what budgets are held against.
+
+    ``peaks`` are, for each coming day (its start), the sorted highest totals that the futures have
+    seen by its end: a discount by volume may make a total shrink, and a budget stays passed.
+    """
+
+    forecast: Forecast
+    peaks: list[tuple[datetime, list[Decimal]]]
+
+
+def compute(job: ForecastJob) -> Outcome:
+    """Forecast the period's bill.
+
+    ``expected`` is the median of the sampled outcomes, ``low`` and ``high`` their tenth and
+    ninetieth percentiles.
+    """
+    opened, coming = job.opened, job.coming
+    futures = sample_futures(
+        job.history, len(coming), seed=job.seed, values=unit_values(job), paths=job.paths
+    )
+    paths = rated_paths(job, futures, coming)
+    totals = [sorted(outcomes) for outcomes in zip(*paths, strict=True)]
+    days = [_day(start, opened.rate_with(usage).total) for start, usage in job.spent]
+    days.append(_day(coming[0], opened.rate().total))
+    days += [
+        _day(start, None, outcomes) for start, outcomes in zip(coming[1:], totals[1:], strict=True)
+    ]
+    low, expected, high = (
+        Money(amount=quantile(totals[-1], share), currency=opened.currency)
+        for share in (LOW, MIDDLE, HIGH)
+    )
+    forecast = Forecast(
+        period=Period(
+            start=opened.period.start, end=opened.period.end, time_zone=opened.period.time_zone
+        ),
+        method=futures.method,
+        reason=futures.reason,
+        history_days=job.history.days,
+        expected=expected,
+        low=low,
+        high=high,
+        days=days,
+        quotas=quota_outlooks(job, futures, coming),
+        plans=plan_outlooks(job, futures),
+        computed_at=job.now.astimezone(UTC),
+        version=opened.version,
+    )
+    highest = zip(*(accumulate(path, max) for path in paths), strict=True)
+    peaks = [(start, sorted(day)) for start, day in zip(coming, highest, strict=True)]
+    return Outcome(forecast, peaks)
+
+
+def _day(
+    start: datetime, actual: Decimal | None, outcomes: Sequence[Decimal] | None = None
+) -> DailySpend:
+    low, middle, high = (
+        None if outcomes is None else quantile(outcomes, share) for share in (LOW, MIDDLE, HIGH)
+    )
+    return DailySpend(day=start, actual=actual, expected=middle, low=low, high=high)

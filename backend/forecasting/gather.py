@@ -1,0 +1,67 @@
+"""Read from the database what a forecast is made of."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime, timedelta
+from zlib import crc32
+from zoneinfo import ZoneInfo
+
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from backend.catalog.published import list_plans
+from backend.forecasting.history import (
+    RECENT_DAYS,
+    kinds_of,
+    recent_mixes,
+    spent_days,
+    usage_history,
+)
+from backend.forecasting.inputs import Candidate, ForecastJob
+from backend.metering.queries.rated_usage import period_usage
+from backend.pricing.charges.windows import windowed_spans
+from backend.pricing.periods import quarter_hour_of
+from backend.spend.open_period import OpenPeriod, open_period
+from backend_client.types.accounts import Tenant
+
+
+async def read_job(connection: AsyncConnection, tenant: Tenant, now: datetime) -> ForecastJob:
+    """Return the job of forecasting the tenant's current period."""
+    opened = await open_period(connection, tenant, now)
+    history = await usage_history(connection, tenant, now)
+    stretches = opened.stretches
+    # The same all day long, so that a forecast moves with usage and not by chance
+    today = now.astimezone(ZoneInfo(tenant.time_zone)).date()
+    return ForecastJob(
+        opened,
+        history,
+        await spent_days(connection, tenant.id, opened.period, stretches, history.today),
+        await recent_mixes(connection, tenant.id, stretches, now),
+        now,
+        crc32(f"{tenant.id} {today}".encode()),
+        await _candidates(connection, tenant, opened, now),
+    )
+
+
+async def _candidates(
+    connection: AsyncConnection, tenant: Tenant, opened: OpenPeriod, now: datetime
+) -> Sequence[Candidate]:
+    """Return the plans on sale in the tenant's currency, each with the usage in its own kinds."""
+    plans = [
+        plan for plan in await list_plans(connection) if plan.definition.currency == tenant.currency
+    ]
+    until = quarter_hour_of(now)
+    since = until - timedelta(days=RECENT_DAYS)
+    period = opened.period
+    so_far = await period_usage(
+        connection,
+        tenant.id,
+        [windowed_spans(plan.definition, period.start, period.end) for plan in plans],
+    )
+    recent = await period_usage(
+        connection, tenant.id, [windowed_spans(plan.definition, since, until) for plan in plans]
+    )
+    return [
+        Candidate(plan, used, kinds_of(before))
+        for plan, used, before in zip(plans, so_far, recent, strict=True)
+    ]

@@ -1,0 +1,227 @@
+"""Issue invoices: number them, write them down for good, draw on the customer's balance.
+
+All in the caller's transaction, so that a number without an invoice can't be, nor an invoice
+without its lines.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from decimal import Decimal
+from typing import Any
+
+from sqlalchemy import Text, bindparam, func, select, text
+from sqlalchemy.dialects.postgresql import ARRAY, insert
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from backend.customers.profiles import on_top, seller
+from backend.ids import new_id
+from backend.invoices.numbering import invoice_series, take_numbers
+from backend.invoices.rules.lifecycle import Balance, due_date
+from backend.invoices.rules.lines import ComposedLine
+from backend.invoices.rules.notices import told_issued
+from backend.invoices.taxing.deciding import InvoiceTax
+from backend.invoices.taxing.untaxed import Untaxed
+from backend.outbox.notices import tell
+from backend.pricing.money import exact_arithmetic
+from backend.settings import Settings
+from backend.storage.tables import invoice_lines, invoices, payments
+from backend.wallets.bills import pay_from_credit, with_credit
+from backend_client.types.invoices import InvoiceState
+
+BALANCE = "balance"
+"""The method of payments that draw on a customer's balance or, if negative, put on it."""
+
+CREDIT = "credit"
+"""The method of payments from the wallet: credit that the customer bought or was given."""
+
+OWN_METHODS = frozenset({BALANCE, CREDIT})
+"""Methods of payments that Farebox itself makes when it issues an invoice."""
+
+_FINALISE = text(
+    """
+    UPDATE invoices SET state = made.state, paid = made.paid, paid_at = made.paid_at
+    FROM unnest(:tenants, :ids, :states, :paid, :moments)
+        AS made (tenant_id, id, state, paid, paid_at)
+    WHERE invoices.tenant_id = made.tenant_id AND invoices.id = made.id
+    """
+).bindparams(
+    bindparam("tenants", type_=ARRAY(Text)),
+    bindparam("ids", type_=ARRAY(Text)),
+    bindparam("states", type_=ARRAY(Text)),
+    bindparam("paid", type_=ARRAY(invoices.c.paid.type)),
+    bindparam("moments", type_=ARRAY(invoices.c.paid_at.type)),
+)
+
+
+@dataclass(frozen=True, slots=True)
+class ToIssue:
+    """An invoice that has all but its number.
+
+    ``net_days`` are those of the invoice that it replaces or of the contract; where there are none
+    the profile says.
+    """
+
+    of: Untaxed
+    tax: InvoiceTax
+    replaces: str | None = None
+    net_days: int | None = None
+
+
+async def issue(
+    connection: AsyncConnection, settings: Settings, wanted: Sequence[ToIssue], now: datetime
+) -> None:
+    """Issue invoices, at most one of a tenant at once. The caller holds the tenants' cursors.
+
+    Credit in the customer's wallet pays first, since it may expire, then what is on balance. An
+    invoice that asks for nothing is paid with that; one below zero goes onto the balance.
+    """
+    if not wanted:
+        return
+    series = {
+        one.of.id: invoice_series(settings.invoice_prefix, one.of.tenant.slug) for one in wanted
+    }
+    numbers = await take_numbers(connection, series.values())
+    rows = [_row(one, numbers[series[one.of.id]], settings, now) for one in wanted]
+    await connection.execute(insert(invoices), rows)
+    lines = [
+        _line(one.of, number, line)
+        for one in wanted
+        for number, line in enumerate(one.of.lines, start=1)
+    ]
+    await connection.execute(insert(invoice_lines), lines)
+    own = await _pay_at_once(connection, wanted, rows, now)
+    paid = {row["id"]: sum((one["amount"] for one in own[row["id"]]), Decimal(0)) for row in rows}
+    settled = {row["id"]: Balance(row["total"], paid[row["id"]]).settled for row in rows}
+    await connection.execute(
+        _FINALISE,
+        {
+            "tenants": [row["tenant_id"] for row in rows],
+            "ids": [row["id"] for row in rows],
+            "states": [
+                (InvoiceState.PAID if settled[row["id"]] else InvoiceState.FINALISED).value
+                for row in rows
+            ],
+            "paid": [paid[row["id"]] for row in rows],
+            "moments": [now if settled[row["id"]] else None for row in rows],
+        },
+    )
+    made = [payment for payments_of in own.values() for payment in payments_of]
+    if made:
+        await connection.execute(insert(payments), made)
+    await tell(
+        connection,
+        [
+            notice
+            for row in rows
+            for notice in told_issued(row, paid[row["id"]], settled=settled[row["id"]])
+        ],
+    )
+
+
+async def _pay_at_once(
+    connection: AsyncConnection,
+    wanted: Sequence[ToIssue],
+    rows: Sequence[dict[str, Any]],
+    now: datetime,
+) -> dict[str, list[dict[str, Any]]]:
+    """Return the payments that Farebox itself makes on each invoice, by its id."""
+    tenant_ids = [row["tenant_id"] for row in rows]
+    balances = await balances_of(connection, tenant_ids)
+    since = min(one.of.period.start for one in wanted)
+    have_credit = await with_credit(connection, tenant_ids, since, now)
+    made: dict[str, list[dict[str, Any]]] = {}
+    for one, row in zip(wanted, rows, strict=True):
+        own = made.setdefault(row["id"], [])
+        left = row["total"]
+        if left > 0 and row["tenant_id"] in have_credit:
+            credit = await pay_from_credit(
+                connection, one.of.tenant, row["id"], left, one.of.period, now
+            )
+            if credit:
+                own.append(payment_row(row, credit, CREDIT, row["number"], now))
+                left -= credit
+        drawn = min(left, balances.get(row["tenant_id"], Decimal(0))) if left > 0 else left
+        if drawn:
+            own.append(payment_row(row, drawn, BALANCE, row["number"], now))
+    return made
+
+
+async def balances_of(connection: AsyncConnection, tenant_ids: Sequence[str]) -> dict[str, Decimal]:
+    """Return what customers have on balance, of those that ever had one. Never below zero."""
+    query = (
+        select(payments.c.tenant_id, (-func.sum(payments.c.amount)).label("balance"))
+        .where(payments.c.tenant_id.in_(tenant_ids), payments.c.method == BALANCE)
+        .group_by(payments.c.tenant_id)
+    )
+    return {row.tenant_id: row.balance for row in await connection.execute(query)}
+
+
+def payment_row(
+    invoice: Any, amount: Decimal, method: str, reference: str, received_at: datetime
+) -> dict[str, Any]:
+    """Return the row of a payment on an invoice's row."""
+    return {
+        "tenant_id": invoice["tenant_id"],
+        "id": new_id("pay"),
+        "invoice_id": invoice["id"],
+        "amount": amount,
+        "currency": invoice["currency"],
+        "method": method,
+        "reference": reference,
+        "received_at": received_at,
+    }
+
+
+def _row(wanted: ToIssue, number: str, settings: Settings, now: datetime) -> dict[str, Any]:
+    one, tax = wanted.of, wanted.tax
+    subtotal = one.subtotal
+    with exact_arithmetic():
+        total = subtotal + on_top(tax.taxes)
+    net_days = one.profile.net_days(settings) if wanted.net_days is None else wanted.net_days
+    return {
+        "tenant_id": one.tenant.id,
+        "id": one.id,
+        "number": number,
+        "kind": one.kind.value,
+        "state": InvoiceState.DRAFT.value,
+        "currency": one.tenant.currency,
+        "period_start": one.period.start,
+        "period_end": one.period.end,
+        "time_zone": one.period.time_zone,
+        "issued_at": now,
+        "due_at": due_date(now, net_days),
+        "subtotal": subtotal,
+        "tax": on_top(tax.taxes),
+        "total": total,
+        "taxes": [each.model_dump(mode="json") for each in tax.taxes],
+        "tax_date": one.tax_date,
+        "tax_notes": tax.notes,
+        "seller": seller(settings).model_dump(mode="json"),
+        "customer": one.profile.customer(one.tenant).model_dump(mode="json"),
+        "payment_note": settings.invoice_payment_note,
+        "replaces": wanted.replaces,
+    }
+
+
+def _line(one: Untaxed, number: int, line: ComposedLine) -> dict[str, Any]:
+    return {
+        "tenant_id": one.tenant.id,
+        "invoice_id": one.id,
+        "line": number,
+        "kind": line.of.kind,
+        "late": line.late,
+        "plan": line.of.plan,
+        "plan_version": line.of.plan_version,
+        "item": line.of.item,
+        "name": line.name,
+        "period_start": line.period.start,
+        "period_end": line.period.end,
+        "quantity": line.quantity,
+        "before": line.before,
+        "exact": line.exact,
+        "amount": line.amount,
+        "charge": None if line.charge is None else line.charge.model_dump(mode="json"),
+    }

@@ -1,0 +1,1 @@
+"""What customers are sent by e-mail: who is written to, and what it says."""

@@ -1,0 +1,198 @@
+"""What a letter says: its subject, its sentences, its figures. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from html import escape
+
+from backend.invoices.paper import words
+from backend_client.types.common import plain
+from backend_client.types.invoices import Invoice
+from backend_client.types.notifications import (
+    CreditAmount,
+    CreditNoteIssuedEvent,
+    InvoiceFinalisedEvent,
+    InvoicePaidEvent,
+    InvoiceReminderEvent,
+    InvoiceSuspendedEvent,
+    NotificationEvent,
+    WalletLowBalanceEvent,
+    WalletTopUpFailedEvent,
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Wording:
+    """What is said. ``figures`` are names and values, ``ending`` comes after them."""
+
+    subject: str
+    sentences: Sequence[str]
+    figures: Sequence[tuple[str, str]]
+    ending: Sequence[str] = ()
+
+
+def wording(event: NotificationEvent, invoice: Invoice | None, seller: str) -> Wording:
+    """Say what happened. ``invoice`` is the one that it is about, as it stands now.
+
+    Raises ``ValueError`` for a kind that customers are not told of.
+    """
+    match event:
+        case InvoiceFinalisedEvent() if invoice is not None:
+            return _issued(event, invoice, seller)
+        case InvoiceReminderEvent() | InvoiceSuspendedEvent() if invoice is not None:
+            return _overdue(event, invoice, seller)
+        case InvoicePaidEvent():
+            return _paid(event, seller)
+        case CreditNoteIssuedEvent():
+            return _credited(event, seller)
+        case WalletLowBalanceEvent():
+            return _low(event, seller)
+        case WalletTopUpFailedEvent():
+            return _not_bought(event, seller)
+        case _:
+            raise ValueError(f"customers are not told of {event.type.value}")
+
+
+def as_text(said: Wording, greeting: str, seller: str) -> str:
+    """Set a letter as plain text."""
+    widest = max((len(name) for name, _ in said.figures), default=0)
+    figures = "\n".join(f"  {name + ':':<{widest + 1}} {value}" for name, value in said.figures)
+    parts = [greeting, *said.sentences, figures, *said.ending, seller]
+    return "\n\n".join(part for part in parts if part) + "\n"
+
+
+def as_html(said: Wording, greeting: str, seller: str) -> str:
+    """Set the same letter as HTML, with nothing in it that has to be fetched."""
+    rows = "".join(
+        f'<tr><td style="padding:2px 16px 2px 0;color:#60646c">{escape(name)}</td>'
+        f"<td>{escape(value)}</td></tr>"
+        for name, value in said.figures
+    )
+    before = "".join(f"<p>{escape(one)}</p>" for one in (greeting, *said.sentences))
+    after = "".join(f"<p>{_lines(one)}</p>" for one in (*said.ending, seller))
+    table = f'<table style="border-collapse:collapse">{rows}</table>' if rows else ""
+    return (
+        '<!doctype html><html lang="en"><body style="font-family:sans-serif;color:#1c2024">'
+        f"{before}{table}{after}</body></html>\n"
+    )
+
+
+def _issued(event: InvoiceFinalisedEvent, invoice: Invoice, seller: str) -> Wording:
+    data = event.data
+    day = words.date(data.due_at, data.period.time_zone)
+    if data.total.amount < 0:
+        asks = "It is below zero; the amount is kept on your balance for the next invoices."
+    elif data.due.amount:
+        asks = f"Please pay {words.money(data.due)} by {day}."
+    else:
+        asks = "There is nothing left to pay."
+    figures = [
+        ("Invoice", data.number),
+        ("Period", words.period(data.period)),
+        ("Total", words.money(data.total)),
+        ("To pay", words.money(data.due)),
+    ]
+    if data.due.amount:
+        figures.append(("Due", day))
+    note = invoice.payment_note if data.due.amount else ""
+    return Wording(
+        f"Invoice {data.number} from {seller}",
+        [f"Here is your invoice {data.number}. {asks} The invoice is attached."],
+        figures,
+        [note] if note else [],
+    )
+
+
+def _overdue(
+    event: InvoiceReminderEvent | InvoiceSuspendedEvent, invoice: Invoice, seller: str
+) -> Wording:
+    data = event.data
+    day = words.date(data.due_at, invoice.period.time_zone)
+    # What is due now: a part may have been paid since
+    asks = f"{words.money(invoice.due)} of invoice {data.number} were due on {day}"
+    if isinstance(event, InvoiceSuspendedEvent):
+        subject = f"Calls are suspended: invoice {data.number} from {seller} is not paid"
+        told = (
+            f"{asks} and are not paid. Your calls are refused from now on, until the invoice is "
+            "paid. The invoice is attached."
+        )
+    else:
+        subject = f"Reminder: invoice {data.number} from {seller} is overdue"
+        told = (
+            f"{asks} and, as far as we can see, are not paid. Please pay them now. The invoice is "
+            "attached. If your payment is on its way, there is nothing more to do."
+        )
+    figures = [
+        ("Invoice", data.number),
+        ("Total", words.money(data.total)),
+        ("To pay", words.money(invoice.due)),
+        ("Due", day),
+    ]
+    return Wording(subject, [told], figures, [invoice.payment_note] if invoice.payment_note else [])
+
+
+def _paid(event: InvoicePaidEvent, seller: str) -> Wording:
+    data = event.data
+    figures = [("Invoice", data.number), ("Total", words.money(data.total))]
+    figures.append(("Paid", words.money(data.paid)))
+    if data.credited.amount:
+        figures.append(("Credited", words.money(data.credited)))
+    return Wording(
+        f"Invoice {data.number} from {seller} is paid",
+        [f"Thank you: nothing is left to pay of invoice {data.number}."],
+        figures,
+    )
+
+
+def _credited(event: CreditNoteIssuedEvent, seller: str) -> Wording:
+    data = event.data
+    told = f"We have issued the credit note {data.number} on your invoice {data.invoice_number}."
+    if data.to_balance.amount:
+        told += (
+            f" {words.money(data.to_balance)} of it were paid already; they are on your balance, "
+            "which the next invoices draw on."
+        )
+    return Wording(
+        f"Credit note {data.number} from {seller}",
+        [told],
+        [
+            ("Credit note", data.number),
+            ("Invoice", data.invoice_number),
+            ("Credited", words.money(data.total)),
+            ("Reason", data.reason),
+        ],
+    )
+
+
+def _low(event: WalletLowBalanceEvent, seller: str) -> Wording:
+    data = event.data
+    return Wording(
+        f"Your credit at {seller} is running low",
+        [
+            f"Your credit has fallen below {_credit(data.low_balance)}. When none is left, calls "
+            "on prepaid plans are refused."
+        ],
+        [("Credit left", _credit(data.balance))],
+    )
+
+
+def _not_bought(event: WalletTopUpFailedEvent, seller: str) -> Wording:
+    data = event.data
+    asked = "was asked for by your wallet's rule" if data.automatic else "was asked for"
+    return Wording(
+        f"Your payment to {seller} for credit failed",
+        [
+            f"A payment of {_credit(data.amount)} for credit, which {asked}, failed. No credit "
+            "was added."
+        ],
+        [("Amount", _credit(data.amount)), ("Reference", data.reference)],
+    )
+
+
+def _credit(amount: CreditAmount) -> str:
+    return f"{plain(amount.amount)} {amount.currency}"
+
+
+def _lines(text: str) -> str:
+    return "<br>".join(escape(line) for line in text.splitlines())

@@ -1,0 +1,143 @@
+"""Writes a customer's letter: finds out whom to write to, and attaches the invoice."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from datetime import UTC, datetime
+
+from sqlalchemy import select
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from backend.customers.profiles import profile_of
+from backend.invoices.letters.wording import as_html, as_text, wording
+from backend.invoices.paper.as_pdf import print_invoice
+from backend.invoices.queries import as_printed, find_invoice
+from backend.kit.addresses import mailbox
+from backend.kit.side_process import SideProcess
+from backend.outbox.channels.channel import Attachment, Letter, NotDelivered, Pointless
+from backend.settings import Settings
+from backend.storage.database import Database
+from backend.storage.tables import members, tenants, users
+from backend_client.types.accounts import Role
+from backend_client.types.invoices import Invoice, InvoiceState
+from backend_client.types.notifications import (
+    InvoiceFinalisedEvent,
+    InvoicePaidEvent,
+    InvoiceReminderEvent,
+    InvoiceSuspendedEvent,
+    NotificationEvent,
+    WalletTopUpRequestedEvent,
+)
+
+_WITH_INVOICE = (InvoiceFinalisedEvent, InvoiceReminderEvent, InvoiceSuspendedEvent)
+_MOST_RECIPIENTS = 20
+
+
+class CustomerLetters:
+    """Letters to tenants, each from that tenant's own data. PDFs are drawn in a side process."""
+
+    def __init__(self, database: Database, settings: Settings) -> None:
+        self._database = database
+        self._settings = settings
+        self._process = SideProcess()
+
+    def wants(self, event: NotificationEvent) -> bool:
+        """Tell whether the customer is told of this.
+
+        Not of a top-up that the operator is to charge for; nor, beside the invoice or the credit
+        note, that nothing is left to pay because of it.
+        """
+        if isinstance(event, InvoicePaidEvent):
+            return event.data.paid_at != event.data.issued_at and event.data.paid.amount > 0
+        return not isinstance(event, WalletTopUpRequestedEvent)
+
+    async def write(self, event: NotificationEvent) -> Letter:
+        """Write the letter of an event.
+
+        Raises ``NotDelivered`` if nobody has an address, ``Pointless`` for an invoice that has
+        become void, or for a reminder of one that is not overdue any more or has come further.
+        """
+        invoice = None
+        async with self._database.begin() as connection:
+            if isinstance(event, _WITH_INVOICE):
+                invoice = await self._invoice(connection, event.tenant_id, event.data.invoice_id)
+            name, to = await addressees(connection, event.tenant_id, invoice)
+        if invoice is not None:
+            _check_point(event, invoice, self._settings.dunning)
+        if not to:
+            raise NotDelivered(
+                "Nobody has an address: the billing details name none, and no member with the "
+                "role billing or owner has one.",
+                final=True,
+            )
+        seller = self._settings.seller_name
+        said = wording(event, invoice, seller)
+        greeting = f"Hello {name}," if name else "Hello,"
+        return Letter(
+            to=to,
+            subject=said.subject,
+            text=as_text(said, greeting, seller),
+            html=as_html(said, greeting, seller),
+            attachments=() if invoice is None else (await self._printed(invoice),),
+        )
+
+    async def close(self) -> None:
+        """End the process that draws."""
+        self._process.close()
+
+    async def _invoice(
+        self, connection: AsyncConnection, tenant_id: str, invoice_id: str
+    ) -> Invoice:
+        now = datetime.now(UTC)
+        return await find_invoice(connection, self._settings, tenant_id, invoice_id, now)
+
+    async def _printed(self, invoice: Invoice) -> Attachment:
+        document = as_printed(invoice).model_dump_json()
+        drawn = await self._process.compute(print_invoice, document)
+        return Attachment(f"{invoice.number}.pdf", "application/pdf", drawn)
+
+
+async def addressees(
+    connection: AsyncConnection, tenant_id: str, invoice: Invoice | None
+) -> tuple[str, tuple[str, ...]]:
+    """Return how a tenant is called, and the addresses of who sees to its bills.
+
+    The address of its billing details; without one its members with the role billing, or else its
+    owners. Of a tenant that was removed, what its invoice says.
+    """
+    details = (await profile_of(connection, tenant_id)).details
+    tenant_name = await connection.scalar(select(tenants.c.name).where(tenants.c.id == tenant_id))
+    name = details.name or tenant_name
+    if name is None and invoice is not None:
+        return invoice.customer.name, _usable([invoice.customer.email])
+    if named := _usable([details.email]):
+        return name or "", named
+    for role in (Role.BILLING, Role.OWNER):
+        query = (
+            select(users.c.email)
+            .join(members, members.c.user_id == users.c.id)
+            .where(members.c.tenant_id == tenant_id, members.c.role == role.value)
+            .order_by(members.c.user_id)
+            .limit(_MOST_RECIPIENTS)
+        )
+        if found := _usable(await connection.scalars(query)):
+            return name or "", found
+    return name or "", ()
+
+
+def _usable(emails: Iterable[str | None]) -> tuple[str, ...]:
+    return tuple(found for email in emails if email and (found := mailbox(email.strip())))
+
+
+def _check_point(event: NotificationEvent, invoice: Invoice, dunning: Mapping[str, int]) -> None:
+    if invoice.state is InvoiceState.VOID:
+        raise Pointless("The invoice has become void.")
+    if not isinstance(event, InvoiceReminderEvent | InvoiceSuspendedEvent):
+        return
+    if invoice.state is not InvoiceState.FINALISED:
+        raise Pointless(f"The invoice is {invoice.state.value} by now.")
+    # Steps may be reached together, after workers were away, or while the mail server was
+    steps = {one.step for one in invoice.reminders} & dunning.keys()
+    last = max(steps, key=lambda step: (dunning[step], step), default=event.data.step)
+    if event.data.step in steps and event.data.step != last:
+        raise Pointless(f"The invoice has come to the step {last!r} by now.")

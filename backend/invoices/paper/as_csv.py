@@ -1,0 +1,96 @@
+"""An invoice as CSV: one row a line, then its subtotal, taxes, what is said of them, and total."""
+
+from __future__ import annotations
+
+import csv
+import io
+
+from backend.metering.queries.usage import spreadsheet_cell
+from backend_client.types.common import Money, plain
+from backend_client.types.invoices import Invoice, InvoiceLine, Tax
+
+_HEAD = (
+    "invoice",
+    "line",
+    "kind",
+    "name",
+    "plan",
+    "plan_version",
+    "period_start",
+    "period_end",
+    "charge_start",
+    "charge_end",
+    "late",
+    "quantity",
+    "included",
+    "unit_size",
+    "price",
+    "tax_percent",
+    "taxable",
+    "exact",
+    "amount",
+    "currency",
+)
+
+
+def invoice_csv(invoice: Invoice) -> str:
+    """Write an invoice as CSV (RFC 4180), numbers in full. A draft has no number.
+
+    ``charge_start`` to ``charge_end`` is the time that a charge's line is of: the part of the
+    period on its plan, or of a yearly fee the time that is asked for or given back.
+    """
+    out = io.StringIO()
+    writer = csv.writer(out)
+    writer.writerow(_HEAD)
+    for line in invoice.lines:
+        writer.writerow(_row(invoice, line))
+    writer.writerow(_sum(invoice, "subtotal", "Subtotal", invoice.subtotal))
+    for tax in invoice.taxes:
+        writer.writerow(_tax(invoice, tax))
+    for note in invoice.tax_notes:
+        writer.writerow(_below(invoice, "tax_note", note, *[""] * 5))
+    writer.writerow(_sum(invoice, "total", "Total", invoice.total))
+    return out.getvalue()
+
+
+def _row(invoice: Invoice, line: InvoiceLine) -> list[object]:
+    charge = line.charge
+    return [
+        invoice.number or "",
+        line.line,
+        line.kind,
+        spreadsheet_cell(line.name),
+        line.plan or "",
+        line.plan_version or "",
+        line.period.start.isoformat(),
+        line.period.end.isoformat(),
+        "" if charge is None else charge.start.isoformat(),
+        "" if charge is None else charge.end.isoformat(),
+        "yes" if line.late else "no",
+        "" if line.quantity is None else plain(line.quantity),
+        "" if charge is None else plain(charge.included),
+        "" if charge is None else charge.unit_size,
+        "" if charge is None or charge.price is None else plain(charge.price),
+        "",
+        "",
+        plain(line.exact),
+        line.amount.amount,
+        line.amount.currency,
+    ]
+
+
+def _sum(invoice: Invoice, kind: str, name: str, amount: Money) -> list[object]:
+    return _below(invoice, kind, name, "", "", "", amount.amount, amount.currency)
+
+
+def _tax(invoice: Invoice, tax: Tax) -> list[object]:
+    within = ", included" if tax.inclusive else ""
+    name = f"{tax.name} {plain(tax.percent)}%{within}"
+    amounts = (tax.taxable.amount, "", tax.amount.amount, tax.amount.currency)
+    return _below(invoice, "tax", name, plain(tax.percent), *amounts)
+
+
+def _below(invoice: Invoice, kind: str, name: str, *last: object) -> list[object]:
+    """A row that is of no line; ``last`` are its columns from ``tax_percent`` on."""
+    row: list[object] = [invoice.number or "", "", kind, spreadsheet_cell(name)]
+    return [*row, *[""] * (len(_HEAD) - len(row) - len(last)), *last]

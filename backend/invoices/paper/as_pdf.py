@@ -1,0 +1,344 @@
+"""An invoice as a PDF of one page or several: a pure function of what is final, to the byte.
+
+Run it in a process of its own: drawing takes tens of milliseconds that an event loop has not.
+"""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Iterable
+from typing import Any
+
+from reportlab.lib.colors import Color, HexColor
+from reportlab.lib.enums import TA_LEFT, TA_RIGHT
+from reportlab.lib.pagesizes import A4
+from reportlab.lib.styles import ParagraphStyle
+from reportlab.lib.units import mm
+from reportlab.pdfgen.canvas import Canvas
+from reportlab.platypus import (
+    BaseDocTemplate,
+    Flowable,
+    Frame,
+    KeepTogether,
+    PageTemplate,
+    Paragraph,
+    Spacer,
+    Table,
+)
+
+from backend.invoices.paper import words
+from backend.invoices.paper.sheet import draw_foot, initial
+from backend.invoices.paper.typeface import BOLD, REGULAR, marked_up, register
+from backend_client.types.common import Money, plain
+from backend_client.types.invoices import Invoice, InvoiceKind, InvoiceLine, InvoiceState, Party
+
+_INK = HexColor("#1c2024")
+_MUTED = HexColor("#60646c")
+_RULE = HexColor("#d9d9e0")
+_WASH = HexColor("#f4f5fb")
+_MARGIN = 20 * mm
+_FOOT = 20 * mm
+_WIDTH = A4[0] - 2 * _MARGIN
+_COLUMNS = [_WIDTH * share for share in (0.50, 0.15, 0.18, 0.17)]
+_SUMS = 0.56
+"""The part of the width that the totals take, at the right."""
+_BESIDE = 12
+"""How many lines of how to pay stand beside the totals; more come below them."""
+_TITLES = {InvoiceState.DRAFT: "Draft invoice", InvoiceState.VOID: "Void invoice"}
+_PAID_AT_ONCE = {"credit": "Paid from your credit", "balance": "From your balance"}
+_ROUNDING = (
+    "Each line is computed exactly and rounded once, half up, to the minor unit of {currency}; "
+    "the subtotal is the sum of the lines as printed. Each tax is rounded once in the same way."
+)
+
+
+def print_invoice(document: str) -> bytes:
+    """Draw an invoice that is given as JSON; return the PDF."""
+    return invoice_pdf(Invoice.model_validate_json(document))
+
+
+def invoice_pdf(invoice: Invoice) -> bytes:
+    """Draw an invoice; the same invoice is the same bytes.
+
+    Give it ``as_printed``: with what was paid when it was issued, and not since.
+    """
+    register()
+    name = invoice.number or "Draft"
+    pages = 0
+    while True:
+        # A second time with the number of pages that the first came to
+        drawn, came_to = _draw(invoice, name, pages)
+        if came_to == pages:
+            return drawn
+        pages = came_to
+
+
+def _draw(invoice: Invoice, name: str, pages: int) -> tuple[bytes, int]:
+    out = io.BytesIO()
+    document = BaseDocTemplate(
+        out,
+        pagesize=A4,
+        title=f"Invoice {name}",
+        author=invoice.seller.name,
+        subject=f"{invoice.customer.name}, {words.period(invoice.period)}",
+        creator="Farebox",
+        lang="en",
+        invariant=1,
+    )
+    frame = Frame(
+        _MARGIN,
+        _FOOT,
+        _WIDTH,
+        A4[1] - _FOOT - 16 * mm,
+        leftPadding=0,
+        rightPadding=0,
+        topPadding=0,
+        bottomPadding=0,
+    )
+    foot = " · ".join(_present([invoice.seller.name, invoice.seller.email, f"Invoice {name}"]))
+
+    def on_page(canvas: Canvas, page: BaseDocTemplate) -> None:
+        draw_foot(canvas, foot, f"Page {page.page} of {pages}", _MARGIN)
+
+    document.addPageTemplates([PageTemplate("page", [frame], onPage=on_page)])
+    document.build(
+        [
+            _head(invoice, name),
+            Spacer(0, 6 * mm),
+            _parties(invoice),
+            Spacer(0, 5 * mm),
+            _facts(invoice),
+            Spacer(0, 5 * mm),
+            _lines(invoice),
+            Spacer(0, 3 * mm),
+            # How to pay stands beside what is to be paid, on one page
+            KeepTogether([*_end(invoice), Spacer(0, 5 * mm), *_rounding(invoice)]),
+        ]
+    )
+    return out.getvalue(), document.page
+
+
+def _text(
+    text: str,
+    size: float = 9,
+    *,
+    bold: bool = False,
+    colour: Color = _INK,
+    right: bool = False,
+) -> Paragraph:
+    style = ParagraphStyle(
+        "text",
+        fontName=BOLD if bold else REGULAR,
+        fontSize=size,
+        leading=size * 1.38,
+        textColor=colour,
+        alignment=TA_RIGHT if right else TA_LEFT,
+        splitLongWords=True,
+    )
+    return Paragraph(marked_up(text), style)
+
+
+def _table(
+    rows: list[list[Any]], widths: list[float], *styles: tuple[Any, ...], repeat: int = 0
+) -> Table:
+    plain_style = [
+        ("VALIGN", (0, 0), (-1, -1), "TOP"),
+        ("LEFTPADDING", (0, 0), (0, -1), 0),
+        ("RIGHTPADDING", (-1, 0), (-1, -1), 0),
+    ]
+    return Table(rows, colWidths=widths, style=[*plain_style, *styles], repeatRows=repeat)
+
+
+def _head(invoice: Invoice, name: str) -> Flowable:
+    return _table(
+        [
+            [
+                initial(invoice.seller.name, 9 * mm),
+                _text(invoice.seller.name, 13, bold=True),
+                [
+                    _text(_TITLES.get(invoice.state, "Invoice"), 17, bold=True, right=True),
+                    _text(name, 9, colour=_MUTED, right=True),
+                ],
+            ]
+        ],
+        [12 * mm, _WIDTH * 0.5 - 12 * mm, _WIDTH * 0.5],
+        ("VALIGN", (0, 0), (1, 0), "MIDDLE"),
+        ("LEFTPADDING", (1, 0), (1, 0), 0),
+    )
+
+
+def _parties(invoice: Invoice) -> Flowable:
+    return _table(
+        [[_party("From", invoice.seller), _party("To", invoice.customer)]],
+        [_WIDTH * 0.5, _WIDTH * 0.5],
+        ("LEFTPADDING", (1, 0), (1, 0), 0),
+    )
+
+
+def _party(heading: str, party: Party) -> list[Flowable]:
+    tax_id = f"Tax ID {party.tax_id}" if party.tax_id else None
+    country = f"Country {words.place(party)}" if party.country else None
+    return [
+        _text(heading, 8, colour=_MUTED),
+        Spacer(0, 1 * mm),
+        _text(party.name, 10, bold=True),
+        *[_text(line) for line in _present([*party.address, country, party.email, tax_id])],
+    ]
+
+
+def _facts(invoice: Invoice) -> Flowable:
+    zone = invoice.period.time_zone
+    issued = words.date(invoice.issued_at, zone) if invoice.issued_at else "Not yet"
+    due = words.date(invoice.due_at, zone) if invoice.due_at else "Not yet"
+    covers = words.period(invoice.period)
+    if invoice.kind is InvoiceKind.PROGRESSIVE and invoice.issued_at:
+        covers = f"{words.date(invoice.period.start, zone)} – {issued}, in part"
+    facts = [("Issued", issued), ("Due", due), (f"Period ({zone})", covers)]
+    cells: list[list[Flowable]] = [
+        [_text(head, 8, colour=_MUTED), _text(value, 9.5, bold=True)] for head, value in facts
+    ]
+    total = [
+        _text(_total_name(invoice), 8, colour=_MUTED, right=True),
+        _text(words.money(invoice.total), 13, bold=True, right=True),
+    ]
+    return _table(
+        [[*cells, total]],
+        [_WIDTH * share for share in (0.16, 0.16, 0.40, 0.28)],
+        ("BACKGROUND", (0, 0), (-1, -1), _WASH),
+        ("LEFTPADDING", (0, 0), (0, 0), 10),
+        ("RIGHTPADDING", (-1, 0), (-1, 0), 10),
+        ("TOPPADDING", (0, 0), (-1, -1), 8),
+        ("BOTTOMPADDING", (0, 0), (-1, -1), 9),
+        ("ROUNDEDCORNERS", [6, 6, 6, 6]),
+    )
+
+
+def _lines(invoice: Invoice) -> Flowable:
+    head = [
+        _text("Description", 8, colour=_MUTED),
+        *[
+            _text(title, 8, colour=_MUTED, right=True)
+            for title in ("Quantity", "Unit price", f"Amount ({invoice.total.currency})")
+        ],
+    ]
+    rows = [head, *[_line(invoice, line) for line in invoice.lines]]
+    return _table(
+        rows,
+        _COLUMNS,
+        ("LINEBELOW", (0, 0), (-1, 0), 0.8, _INK),
+        ("LINEBELOW", (0, 1), (-1, -1), 0.4, _RULE),
+        ("TOPPADDING", (0, 1), (-1, -1), 5),
+        ("BOTTOMPADDING", (0, 1), (-1, -1), 6),
+        repeat=1,
+    )
+
+
+def _line(invoice: Invoice, line: InvoiceLine) -> list[Any]:
+    told: list[Flowable] = [_text(line.name, bold=True)]
+    if line.late:
+        told.append(_text(f"Late usage of {words.period(line.period)}", 7.5, colour=_MUTED))
+    of = [line.plan and f"Plan {line.plan}, version {line.plan_version}", *_covers(invoice, line)]
+    told += [_text(detail, 7.5, colour=_MUTED) for detail in _present([" · ".join(_present(of))])]
+    told += [_text(step, 7.5, colour=_MUTED) for step in words.arithmetic(line)]
+    return [
+        told,
+        _text(words.quantity(line), right=True),
+        _text(words.unit_price(line), right=True),
+        _text(words.figure(line.amount), right=True),
+    ]
+
+
+def _covers(invoice: Invoice, line: InvoiceLine) -> list[str]:
+    """Say what part of the period a charge covers, if not all of it."""
+    charge = line.charge
+    if charge is None or line.late:
+        return []
+    if (charge.start, charge.end) == (invoice.period.start, invoice.period.end):
+        return []
+    return [words.days(charge.start, charge.end, invoice.period.time_zone)]
+
+
+def _end(invoice: Invoice) -> list[Flowable]:
+    closing, sums = _closing(invoice), [_totals(invoice), *_tax_notes(invoice)]
+    if len(closing) > _BESIDE:
+        return [*sums, Spacer(0, 5 * mm), *closing]
+    beside = _table(
+        [[closing, sums]],
+        [_WIDTH * (1 - _SUMS), _WIDTH * _SUMS],
+        ("RIGHTPADDING", (0, 0), (0, 0), 8 * mm),
+        ("LEFTPADDING", (1, 0), (1, 0), 0),
+    )
+    return [beside]
+
+
+def _totals(invoice: Invoice) -> Flowable:
+    rows: list[tuple[str, Money]] = [("Subtotal", invoice.subtotal)]
+    for tax in invoice.taxes:
+        name = f"{tax.name} {plain(tax.percent)}% on {words.figure(tax.taxable)}"
+        rows.append((f"of which {name}" if tax.inclusive else name, tax.amount))
+    cells = [
+        [_text(name, colour=_MUTED, right=True), _text(words.figure(amount), right=True)]
+        for name, amount in rows
+    ]
+    total = (_total_name(invoice), words.money(invoice.total))
+    cells.append([_text(part, 11, bold=True, right=True) for part in total])
+    whole = len(cells) - 1
+    below = [
+        (_PAID_AT_ONCE.get(one.method, one.method), f"−{words.figure(one.amount)}")
+        for one in invoice.payments
+        if one.amount.amount > 0  # below zero it goes onto the balance, as the closing says
+    ]
+    cells += [
+        [_text(name, colour=_MUTED, right=True), _text(amount, right=True)]
+        for name, amount in below
+    ]
+    if below:
+        to_pay = ("To pay", words.money(invoice.due))
+        cells.append([_text(part, bold=True, right=True) for part in to_pay])
+    return _table(
+        cells,
+        [_WIDTH * _SUMS * share for share in (0.54, 0.46)],
+        ("TOPPADDING", (0, 0), (-1, -1), 2),
+        ("BOTTOMPADDING", (0, 0), (-1, -1), 2),
+        ("LINEABOVE", (0, whole), (-1, whole), 0.8, _INK),
+        ("TOPPADDING", (0, whole), (-1, whole), 6),
+    )
+
+
+def _total_name(invoice: Invoice) -> str:
+    return "Total" if invoice.tax_known else "Total before tax"
+
+
+def _tax_notes(invoice: Invoice) -> list[Flowable]:
+    """What is said of tax in words: why none is charged, or who accounts for it."""
+    if not invoice.tax_notes:
+        return []
+    return [Spacer(0, 3 * mm), *[_text(note, right=True) for note in invoice.tax_notes]]
+
+
+def _closing(invoice: Invoice) -> list[Flowable]:
+    told: list[Flowable] = []
+    if invoice.state is InvoiceState.VOID:
+        told += [_text("This invoice is void. Please do not pay it.", bold=True)]
+    elif invoice.state is InvoiceState.DRAFT:
+        told += [_text("This is a draft: amounts follow usage until it is final.", bold=True)]
+    elif invoice.total.amount < 0:
+        told += [_text("Nothing is to be paid: this amount is kept for your next invoices.")]
+    elif invoice.due.amount == 0:
+        told += [_text("Nothing is to be paid.", bold=True)]
+    elif invoice.due_at is not None:
+        day = words.date(invoice.due_at, invoice.period.time_zone)
+        told += [_text(f"Please pay {words.money(invoice.due)} by {day}.", bold=True)]
+        told += [_text(line) for line in invoice.payment_note.splitlines() if line.strip()]
+    return told
+
+
+def _rounding(invoice: Invoice) -> list[Flowable]:
+    return [
+        _text("How it was rounded", 8, bold=True),
+        _text(_ROUNDING.format(currency=invoice.total.currency), 8, colour=_MUTED),
+    ]
+
+
+def _present(parts: Iterable[str | None]) -> list[str]:
+    return [part for part in parts if part]

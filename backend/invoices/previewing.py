@@ -1,0 +1,160 @@
+"""The draft of a tenant's next invoice as it is read, with the tax that it would have.
+
+A tax service is asked after the draft's transaction, quickly or not at all: whoever reads a draft
+sees it whatever the service does, and that its tax is not known if so.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections import OrderedDict
+from datetime import datetime, timedelta
+from decimal import Decimal
+from typing import Final, TypeVar
+
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from backend.customers.profiles import on_top, seller
+from backend.errors import TaxNotKnown
+from backend.invoices.billing_cursors import Unbilled
+from backend.invoices.drafting import draft, ground, period_of, untaxed_draft
+from backend.invoices.rules.amounts import money
+from backend.invoices.rules.lines import ComposedLine
+from backend.invoices.taxing.answers import (
+    KnownTax,
+    TaxAnswers,
+    TaxQuestionOpen,
+    ask_and_check,
+)
+from backend.invoices.taxing.deciding import InvoiceTax, tax_rules
+from backend.invoices.taxing.service import TaxService
+from backend.invoices.taxing.untaxed import digest
+from backend.pricing.money import exact_arithmetic
+from backend.settings import Settings
+from backend_client.types.invoices import (
+    Invoice,
+    InvoiceKind,
+    InvoiceLine,
+    InvoiceState,
+    InvoiceSummary,
+)
+from backend_client.types.tax_service import TaxQuestion
+
+_LOOKS_BACK: Final = 1
+"""Periods in which a draft that is only looked at finds late usage; finalising looks at all."""
+
+NOT_KNOWN: Final = "Tax is not known yet. It is added before the invoice is issued."
+
+_SECONDS: Final = 2.0
+_REST_SECONDS: Final = 15.0
+_KEPT_SECONDS: Final = 300.0
+_MOST_KEPT: Final = 1000
+
+Told = TypeVar("Told", bound=InvoiceSummary)
+
+
+async def draft_invoice(
+    connection: AsyncConnection, settings: Settings, one: Unbilled, now: datetime
+) -> tuple[Invoice, TaxQuestion | None]:
+    """Return the draft, and what a tax service must be asked before its tax is known, if any."""
+    known = await ground(connection, [one], now, settings, looking_back=_LOOKS_BACK)
+    untaxed = untaxed_draft(await draft(connection, one, known, now))
+    question = None
+    try:
+        tax = (await tax_rules(connection, settings, TaxAnswers())).decide(untaxed)
+    except TaxQuestionOpen as open_still:
+        question = open_still.question.model_copy(update={"preview": True})
+        tax = InvoiceTax(notes=[NOT_KNOWN])
+    currency, nothing = one.tenant.currency, money(Decimal(0), one.tenant.currency)
+    invoice = Invoice(
+        id=one.draft_id,
+        number=None,
+        kind=InvoiceKind.PERIOD,
+        state=InvoiceState.DRAFT,
+        period=period_of(one.period),
+        issued_at=None,
+        due_at=None,
+        finalises_at=one.period.end + timedelta(hours=settings.invoice_grace_hours),
+        total=money(untaxed.subtotal + on_top(tax.taxes), currency),
+        due=nothing,
+        tax_known=question is None,
+        seller=seller(settings),
+        customer=one.profile.customer(one.tenant),
+        lines=[
+            _composed(number, line, currency) for number, line in enumerate(untaxed.lines, start=1)
+        ],
+        subtotal=money(untaxed.subtotal, currency),
+        tax_date=untaxed.tax_date,
+        taxes=tax.taxes,
+        tax_notes=tax.notes,
+        paid=nothing,
+        credited=nothing,
+        payment_note=settings.invoice_payment_note,
+    )
+    return invoice, question
+
+
+class TaxPreview:
+    """Asks a tax service about drafts that somebody looks at. One a process.
+
+    An answer is kept for as long as the draft does not change, five minutes at most. After a
+    failure nothing is asked for a while, so that a service which is away slows no reader down.
+    """
+
+    def __init__(self, service: TaxService | None) -> None:
+        self._service = service
+        self._kept: OrderedDict[str, tuple[float, KnownTax]] = OrderedDict()
+        self._rests_until = 0.0
+
+    async def complete(self, draft: Told, question: TaxQuestion | None) -> Told:
+        """Return a draft, or a summary of it, with its tax if that can be known in two seconds."""
+        if question is None:
+            return draft
+        known = await self._ask(question)
+        if known is None:
+            return draft
+        with exact_arithmetic():
+            total = question.subtotal + on_top(known.taxes)
+        changes: dict[str, object] = {
+            "tax_known": True,
+            "total": money(total, question.currency),
+        }
+        if isinstance(draft, Invoice):
+            changes |= {"taxes": known.taxes, "tax_notes": known.notes}
+        return draft.model_copy(update=changes)
+
+    async def _ask(self, question: TaxQuestion) -> KnownTax | None:
+        key, now = digest(question), time.monotonic()
+        until, kept = self._kept.get(key, (0.0, None))
+        if kept is not None and now < until:
+            return kept
+        if now < self._rests_until:
+            return None
+        try:
+            async with asyncio.timeout(_SECONDS):
+                known = await ask_and_check(self._service, question)
+        except (TaxNotKnown, TimeoutError):
+            self._rests_until = time.monotonic() + _REST_SECONDS
+            return None
+        self._kept[key] = (now + _KEPT_SECONDS, known)
+        while len(self._kept) > _MOST_KEPT:
+            self._kept.popitem(last=False)
+        return known
+
+
+def _composed(number: int, line: ComposedLine, currency: str) -> InvoiceLine:
+    return InvoiceLine(
+        line=number,
+        kind=line.of.kind,
+        name=line.name,
+        period=line.period,
+        late=line.late,
+        plan=line.of.plan,
+        plan_version=line.of.plan_version,
+        quantity=line.quantity,
+        charge=line.charge,
+        before=None if line.before is None else money(line.before, currency),
+        exact=line.exact,
+        amount=money(line.amount, currency),
+    )

@@ -1,0 +1,315 @@
+"""Invoices as the API tells them: issued ones as they stand, and the draft of what comes next."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from decimal import Decimal
+from hashlib import blake2b
+from typing import Any
+
+from sqlalchemy import RowMapping, Table, select, tuple_
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from backend.errors import InvalidInput, NotFound
+from backend.invoices.billing_cursors import unbilled
+from backend.invoices.issuing import OWN_METHODS
+from backend.invoices.previewing import TaxPreview, draft_invoice
+from backend.invoices.rules.amounts import money
+from backend.invoices.rules.lifecycle import Balance, due
+from backend.kit.pages import Cursor, page_of
+from backend.settings import Settings
+from backend.storage.database import Database
+from backend.storage.tables import (
+    credit_notes,
+    invoice_lines,
+    invoice_reminders,
+    invoices,
+    payments,
+)
+from backend_client.types.common import Page
+from backend_client.types.invoices import (
+    CreditedLine,
+    CreditNote,
+    Invoice,
+    InvoiceKind,
+    InvoiceLine,
+    InvoiceState,
+    InvoiceSummary,
+    Party,
+    Payment,
+    Reminder,
+    Tax,
+)
+from backend_client.types.problems import FieldError
+from backend_client.types.spend import Period, SpendLine
+from backend_client.types.tax_service import TaxQuestion
+
+_ZERO = Decimal(0)
+
+
+async def list_invoices(
+    connection: AsyncConnection,
+    settings: Settings,
+    tenant_id: str,
+    now: datetime,
+    *,
+    cursor: str | None,
+    limit: int,
+) -> Page[InvoiceSummary]:
+    """Return a page of a tenant's invoices, newest first; the draft of the next goes before all."""
+    page, _ = await _list(connection, settings, tenant_id, now, cursor=cursor, limit=limit)
+    return page
+
+
+async def read_invoices(
+    database: Database,
+    settings: Settings,
+    preview: TaxPreview,
+    tenant_id: str,
+    now: datetime,
+    *,
+    cursor: str | None,
+    limit: int,
+) -> Page[InvoiceSummary]:
+    """Return what ``list_invoices`` does, the draft with the tax that a tax service says."""
+    async with database.begin() as connection:
+        page, question = await _list(
+            connection, settings, tenant_id, now, cursor=cursor, limit=limit
+        )
+    if question is None:
+        return page
+    first, *others = page.items
+    return page.model_copy(update={"items": [await preview.complete(first, question), *others]})
+
+
+async def _list(
+    connection: AsyncConnection,
+    settings: Settings,
+    tenant_id: str,
+    now: datetime,
+    *,
+    cursor: str | None,
+    limit: int,
+) -> tuple[Page[InvoiceSummary], TaxQuestion | None]:
+    query = (
+        select(invoices)
+        .where(invoices.c.tenant_id == tenant_id)
+        .order_by(invoices.c.issued_at.desc(), invoices.c.id.desc())
+        .limit(limit + 1)
+    )
+    if cursor is not None:
+        query = query.where(tuple_(invoices.c.issued_at, invoices.c.id) < _after(cursor))
+    rows = (await connection.execute(query)).mappings().all()
+    found: list[InvoiceSummary] = [_summary(row, now) for row in rows]
+    question = None
+    if cursor is None and (one := await unbilled(connection, tenant_id)) is not None:
+        coming, question = await draft_invoice(connection, settings, one, now)
+        found.insert(0, InvoiceSummary.model_validate(coming.model_dump()))
+    return page_of(found, limit, _sort_key), question
+
+
+async def find_invoice(
+    connection: AsyncConnection, settings: Settings, tenant_id: str, invoice_id: str, now: datetime
+) -> Invoice:
+    """Return one of a tenant's invoices, or the draft of its next; raise ``NotFound``."""
+    invoice, _ = await _find(connection, settings, tenant_id, invoice_id, now)
+    return invoice
+
+
+async def read_invoice(
+    database: Database,
+    settings: Settings,
+    preview: TaxPreview,
+    tenant_id: str,
+    invoice_id: str,
+    now: datetime,
+) -> Invoice:
+    """Return what ``find_invoice`` does, a draft with the tax that a tax service says."""
+    async with database.begin() as connection:
+        invoice, question = await _find(connection, settings, tenant_id, invoice_id, now)
+    return await preview.complete(invoice, question)
+
+
+async def _find(
+    connection: AsyncConnection, settings: Settings, tenant_id: str, invoice_id: str, now: datetime
+) -> tuple[Invoice, TaxQuestion | None]:
+    query = select(invoices).where(invoices.c.tenant_id == tenant_id, invoices.c.id == invoice_id)
+    row = (await connection.execute(query)).mappings().first()
+    if row is not None:
+        return await _invoice(connection, row, now), None
+    one = await unbilled(connection, tenant_id)
+    if one is None or one.draft_id != invoice_id:
+        raise NotFound("There is no such invoice.")
+    return await draft_invoice(connection, settings, one, now)
+
+
+async def find_credit_note(connection: AsyncConnection, tenant_id: str, note_id: str) -> CreditNote:
+    """Return one of a tenant's credit notes; raise ``NotFound``."""
+    query = (
+        select(credit_notes, invoices.c.currency)
+        .join(
+            invoices,
+            (invoices.c.tenant_id == credit_notes.c.tenant_id)
+            & (invoices.c.id == credit_notes.c.invoice_id),
+        )
+        .where(credit_notes.c.tenant_id == tenant_id, credit_notes.c.id == note_id)
+    )
+    row = (await connection.execute(query)).mappings().first()
+    if row is None:
+        raise NotFound("There is no such credit note.")
+    return _credit_note(row, row["currency"])
+
+
+def invoice_version(invoice: Invoice) -> str:
+    """Return a word that changes with all that an invoice tells."""
+    return blake2b(invoice.model_dump_json().encode(), digest_size=12).hexdigest()
+
+
+def as_printed(invoice: Invoice) -> Invoice:
+    """Return an invoice as it was issued, with what balance and credit paid of it at once.
+
+    What was paid, credited and reminded since is left out.
+    """
+    currency = invoice.total.currency
+    at_once = [
+        one
+        for one in invoice.payments
+        if one.method in OWN_METHODS and one.reference == invoice.number
+    ]
+    paid = sum((one.amount.amount for one in at_once), _ZERO)
+    kept = {InvoiceState.DRAFT, InvoiceState.VOID}
+    return invoice.model_copy(
+        update={
+            "state": invoice.state if invoice.state in kept else InvoiceState.FINALISED,
+            "due": money(max(invoice.total.amount - paid, _ZERO), currency),
+            "paid": money(paid, currency),
+            "credited": money(_ZERO, currency),
+            "overdue": False,
+            "replaced_by": None,
+            "payments": at_once,
+            "credit_notes": [],
+            "reminders": [],
+        }
+    )
+
+
+async def _invoice(connection: AsyncConnection, row: RowMapping, now: datetime) -> Invoice:
+    currency = row["currency"]
+    lines = await _of(connection, invoice_lines, row, invoice_lines.c.line)
+    paid = await _of(connection, payments, row, payments.c.id)
+    notes = await _of(connection, credit_notes, row, credit_notes.c.id)
+    reminders = await _of(connection, invoice_reminders, row, invoice_reminders.c.at)
+    return Invoice(
+        **_summary(row, now).model_dump(),
+        seller=Party.model_validate(row["seller"]),
+        customer=Party.model_validate(row["customer"]),
+        lines=[_line(line, row) for line in lines],
+        subtotal=money(row["subtotal"], currency),
+        tax_date=row["tax_date"],
+        taxes=[Tax.model_validate(tax) for tax in row["taxes"]],
+        tax_notes=row["tax_notes"],
+        paid=money(row["paid"], currency),
+        credited=money(row["credited"], currency),
+        payment_note=row["payment_note"],
+        replaces=row["replaces"],
+        replaced_by=row["replaced_by"],
+        payments=[_payment(one, currency) for one in paid],
+        credit_notes=[_credit_note(one, currency) for one in notes],
+        reminders=[Reminder(step=one["step"], at=one["at"]) for one in reminders],
+    )
+
+
+async def _of(
+    connection: AsyncConnection, table: Table, row: RowMapping, order: Any
+) -> Sequence[RowMapping]:
+    query = (
+        select(table)
+        .where(table.c.tenant_id == row["tenant_id"], table.c.invoice_id == row["id"])
+        .order_by(order)
+    )
+    return (await connection.execute(query)).mappings().all()
+
+
+def _summary(row: RowMapping, now: datetime) -> InvoiceSummary:
+    state = InvoiceState(row["state"])
+    left = due(state, Balance(row["total"], row["paid"], row["credited"]))
+    return InvoiceSummary(
+        id=row["id"],
+        number=row["number"],
+        kind=InvoiceKind(row["kind"]),
+        state=state,
+        period=Period(start=row["period_start"], end=row["period_end"], time_zone=row["time_zone"]),
+        issued_at=row["issued_at"],
+        due_at=row["due_at"],
+        total=money(row["total"], row["currency"]),
+        due=money(left, row["currency"]),
+        overdue=left > 0 and row["due_at"] < now,
+    )
+
+
+def _line(line: RowMapping, invoice: RowMapping) -> InvoiceLine:
+    currency = invoice["currency"]
+    before = line["before"]
+    return InvoiceLine(
+        line=line["line"],
+        kind=line["kind"],
+        name=line["name"],
+        period=Period(
+            start=line["period_start"], end=line["period_end"], time_zone=invoice["time_zone"]
+        ),
+        late=line["late"],
+        plan=line["plan"],
+        plan_version=line["plan_version"],
+        quantity=line["quantity"],
+        charge=None if line["charge"] is None else SpendLine.model_validate(line["charge"]),
+        before=None if before is None else money(before, currency),
+        exact=line["exact"],
+        amount=money(line["amount"], currency),
+    )
+
+
+def _payment(row: RowMapping, currency: str) -> Payment:
+    return Payment(
+        id=row["id"],
+        amount=money(row["amount"], currency),
+        method=row["method"],
+        reference=row["reference"],
+        received_at=row["received_at"],
+    )
+
+
+def _credit_note(row: RowMapping, currency: str) -> CreditNote:
+    return CreditNote(
+        id=row["id"],
+        number=row["number"],
+        invoice_id=row["invoice_id"],
+        reason=row["reason"],
+        lines=[
+            CreditedLine(line=line["line"], amount=money(Decimal(line["amount"]), currency))
+            for line in row["lines"]
+        ],
+        subtotal=money(row["subtotal"], currency),
+        tax=money(row["tax"], currency),
+        taxes=[Tax.model_validate(tax) for tax in row["taxes"]],
+        total=money(row["total"], currency),
+        to_balance=money(row["to_balance"], currency),
+        issued_at=row["issued_at"],
+    )
+
+
+def _sort_key(one: InvoiceSummary) -> str:
+    # A page that ends with the draft goes on with the newest that is issued.
+    issued = one.issued_at or datetime.max.replace(tzinfo=UTC)
+    return f"{issued.isoformat()} {one.id}"
+
+
+def _after(cursor: str) -> Any:
+    issued, _, invoice_id = Cursor.read(cursor).partition(" ")
+    try:
+        return tuple_(datetime.fromisoformat(issued), invoice_id)
+    except ValueError:
+        raise InvalidInput(
+            "The cursor is not one that a page gave.",
+            errors=[FieldError(field="cursor", detail="use next_cursor of the page before")],
+        ) from None

@@ -1,0 +1,106 @@
+"""Dunning carried out: overdue invoices take the steps whose day has come, each once."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import NamedTuple
+
+from sqlalchemy import and_, exists, select, tuple_
+from sqlalchemy.dialects.postgresql import insert
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from backend.errors import FareboxError
+from backend.invoices.rules.dunning import SUSPEND, steps_reached
+from backend.invoices.rules.notices import told_overdue
+from backend.outbox.notices import tell
+from backend.settings import Settings
+from backend.storage.tables import invoice_reminders, invoices
+from backend_client.types.invoices import InvoiceState
+
+
+class PaymentOverdue(FareboxError):
+    """An invoice has come to the last step of dunning; paying it takes that back."""
+
+    status, code, title = 402, "payment_overdue", "Payment is overdue"
+
+    def __init__(self) -> None:
+        super().__init__("An invoice is long overdue, so calls are suspended until it is paid.")
+
+
+class StepTaken(NamedTuple):
+    """A step that an invoice has just come to."""
+
+    tenant_id: str
+    invoice_id: str
+    step: str
+
+
+async def remind(connection: AsyncConnection, settings: Settings, now: datetime) -> list[StepTaken]:
+    """Take every dunning step that is reached and not taken; return them.
+
+    Several workers may do this at once: each step of an invoice is returned to one of them.
+    """
+    if not settings.dunning:
+        return []
+    overdue = and_(
+        invoices.c.state == InvoiceState.FINALISED.value,
+        invoices.c.due_at <= now,
+    )
+    steps = select(
+        invoice_reminders.c.tenant_id, invoice_reminders.c.invoice_id, invoice_reminders.c.step
+    ).join(
+        invoices,
+        and_(
+            invoices.c.tenant_id == invoice_reminders.c.tenant_id,
+            invoices.c.id == invoice_reminders.c.invoice_id,
+        ),
+    )
+    taken = {StepTaken(*row) for row in await connection.execute(steps.where(overdue))}
+    query = select(invoices.c.tenant_id, invoices.c.id, invoices.c.due_at).where(overdue)
+    reached = [
+        {"tenant_id": tenant_id, "invoice_id": invoice_id, "step": step, "at": now}
+        for tenant_id, invoice_id, due_at in await connection.execute(query)
+        for step in steps_reached(due_at, now, settings.dunning)
+        if StepTaken(tenant_id, invoice_id, step) not in taken
+    ]
+    if not reached:
+        return []
+    made = await connection.execute(
+        insert(invoice_reminders)
+        .values(reached)
+        .on_conflict_do_nothing()
+        .returning(
+            invoice_reminders.c.tenant_id,
+            invoice_reminders.c.invoice_id,
+            invoice_reminders.c.step,
+        )
+    )
+    new = [StepTaken(*row) for row in made]
+    await _tell(connection, new, now)
+    return new
+
+
+async def _tell(connection: AsyncConnection, steps: list[StepTaken], now: datetime) -> None:
+    key = tuple_(invoices.c.tenant_id, invoices.c.id)
+    query = select(invoices).where(key.in_([(one.tenant_id, one.invoice_id) for one in steps]))
+    rows = {
+        (row["tenant_id"], row["id"]): row for row in (await connection.execute(query)).mappings()
+    }
+    await tell(
+        connection,
+        [told_overdue(rows[one.tenant_id, one.invoice_id], one.step, now) for one in steps],
+    )
+
+
+async def is_suspended(connection: AsyncConnection, tenant_id: str) -> bool:
+    """Tell whether an invoice of the tenant's has come to suspension and is still not paid."""
+    query = select(
+        exists().where(
+            invoice_reminders.c.tenant_id == tenant_id,
+            invoice_reminders.c.step == SUSPEND,
+            invoices.c.tenant_id == tenant_id,
+            invoices.c.id == invoice_reminders.c.invoice_id,
+            invoices.c.state == InvoiceState.FINALISED.value,
+        )
+    )
+    return bool(await connection.scalar(query))

@@ -1,0 +1,1 @@
+"""What holds of invoices whatever is stored: their lines, states, reminders and notices. Pure."""

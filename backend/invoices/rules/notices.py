@@ -1,0 +1,101 @@
+"""What is told of invoices: their rows, as notices for the outbox. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import datetime
+from decimal import Decimal
+from typing import Any
+
+from backend.invoices.rules.dunning import SUSPEND
+from backend.invoices.rules.lifecycle import Balance
+from backend.outbox.notices import Notice
+from backend.pricing.money import round_to_minor_unit
+from backend_client.types.common import Money
+from backend_client.types.invoices import InvoiceKind
+from backend_client.types.notifications import (
+    CreditNoteIssued,
+    InvoiceFinalised,
+    InvoicePaid,
+    InvoiceReminder,
+    InvoiceSuspended,
+    NotificationKind,
+)
+from backend_client.types.spend import Period
+
+InvoiceRow = Mapping[Any, Any]
+"""A row with the columns of ``invoices``."""
+
+
+def told_issued(row: InvoiceRow, paid: Decimal, *, settled: bool) -> list[Notice]:
+    """Tell of an invoice that is issued, and that credit and balance paid it if they did."""
+    data = InvoiceFinalised(
+        invoice_id=row["id"],
+        number=row["number"],
+        kind=InvoiceKind(row["kind"]),
+        period=Period(start=row["period_start"], end=row["period_end"], time_zone=row["time_zone"]),
+        issued_at=row["issued_at"],
+        due_at=row["due_at"],
+        total=_money(row, row["total"]),
+        due=_money(row, Balance(row["total"], paid).due),
+    )
+    made = [_notice(NotificationKind.INVOICE_FINALISED, row, data, row["issued_at"])]
+    if settled:
+        made.append(told_paid(row, paid, Decimal(0), row["issued_at"]))
+    return made
+
+
+def told_paid(row: InvoiceRow, paid: Decimal, credited: Decimal, at: datetime) -> Notice:
+    """Tell that nothing is left to pay of an invoice."""
+    data = InvoicePaid(
+        invoice_id=row["id"],
+        number=row["number"],
+        issued_at=row["issued_at"],
+        paid_at=at,
+        total=_money(row, row["total"]),
+        paid=_money(row, paid),
+        credited=_money(row, credited),
+    )
+    return _notice(NotificationKind.INVOICE_PAID, row, data, at)
+
+
+def told_overdue(row: InvoiceRow, step: str, at: datetime) -> Notice:
+    """Tell that an invoice came to a step of dunning."""
+    suspended = step == SUSPEND
+    made = (InvoiceSuspended if suspended else InvoiceReminder)(
+        invoice_id=row["id"],
+        number=row["number"],
+        step=step,
+        due_at=row["due_at"],
+        total=_money(row, row["total"]),
+        due=_money(row, Balance(row["total"], row["paid"], row["credited"]).due),
+    )
+    kind = NotificationKind.INVOICE_SUSPENDED if suspended else NotificationKind.INVOICE_REMINDER
+    return Notice(kind, row["tenant_id"], f"{row['id']} {step}", made, at)
+
+
+def told_credited(row: InvoiceRow, note: Mapping[str, Any]) -> Notice:
+    """Tell of a credit note, a row of ``credit_notes``, on an invoice."""
+    data = CreditNoteIssued(
+        credit_note_id=note["id"],
+        number=note["number"],
+        invoice_id=row["id"],
+        invoice_number=row["number"],
+        reason=note["reason"],
+        issued_at=note["issued_at"],
+        total=_money(row, note["total"]),
+        to_balance=_money(row, note["to_balance"]),
+    )
+    kind, at = NotificationKind.CREDIT_NOTE_ISSUED, note["issued_at"]
+    return Notice(kind, row["tenant_id"], note["id"], data, at)
+
+
+def _notice(
+    kind: NotificationKind, row: InvoiceRow, data: InvoiceFinalised | InvoicePaid, at: datetime
+) -> Notice:
+    return Notice(kind, row["tenant_id"], row["id"], data, at)
+
+
+def _money(row: InvoiceRow, amount: Decimal) -> Money:
+    currency = row["currency"]
+    return Money(amount=round_to_minor_unit(amount, currency), currency=currency)

@@ -1,0 +1,158 @@
+"""Bring archived events back from their Parquet file, to be listed, corrected and rebuilt from.
+
+Rollups hold them all along and are left alone, but for corrections that came while their events
+were away: those are made now. A file is restored wholly or not at all, and once.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import asyncpg
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from backend.accounts.audit import record
+from backend.accounts.principal import Principal
+from backend.errors import Conflict, InvalidInput, NotFound
+from backend.metering.archives.archive import ARCHIVE_SCHEMA, ARCHIVING, ROWS_AT_ONCE, digest_of
+from backend.metering.counting.corrections import apply_pending
+from backend.metering.counting.deltas import RollupDeltas, apply_deltas, declared_labels
+from backend.metering.counting.locks import own_tenant
+from backend.metering.counting.rebuild import put_day_right
+from backend.metering.counting.stored import EVENT, event_of
+from backend.storage.database import Database, driver_connection
+
+_SHOWN = 3
+_LOCK = "SELECT pg_try_advisory_xact_lock($1)"
+_NOTED = """
+SELECT tenant_id, start_at, file, event_count, restored_at FROM event_archives
+WHERE sha256 = $1
+ORDER BY restored_at NULLS FIRST
+LIMIT 1
+"""
+_COLUMNS = ", ".join(ARCHIVE_SCHEMA.names)
+_INCOMING = "CREATE TEMPORARY TABLE restoring (LIKE events) ON COMMIT DROP"
+_KNOWN = """
+SELECT source, id FROM restoring
+WHERE EXISTS (SELECT 1 FROM events
+              WHERE (events.tenant_id, events.source, events.id)
+                  = (restoring.tenant_id, restoring.source, restoring.id))
+ORDER BY source, id
+"""
+_INSERT = "INSERT INTO events (COLUMNS) SELECT COLUMNS FROM restoring".replace("COLUMNS", _COLUMNS)
+_CORRECTED_SINCE = """
+EVENT WHERE (tenant_id, source, id) IN
+      (SELECT corrections.tenant_id, event_source, event_id
+       FROM corrections JOIN restoring
+         ON (corrections.tenant_id, event_source, event_id)
+          = (restoring.tenant_id, restoring.source, restoring.id)
+       WHERE applied_at IS NULL)
+""".replace("EVENT", EVENT)
+_NOTE = """
+UPDATE event_archives SET restored_at = $3, restored_by = $4
+WHERE (tenant_id, file) = ($1, $2)
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class RestoredFile:
+    """What became of a file. ``event_count`` is 0 if it had been restored before."""
+
+    tenant_id: str
+    start: datetime
+    event_count: int
+    corrected: int
+
+
+async def restore_archive(database: Database, file: Path, caller: Principal) -> RestoredFile:
+    """Put a file's events back where they were taken from, in one transaction.
+
+    The file may be anywhere by now: it is known by its SHA-256. Harmless to repeat.
+
+    Raises:
+        InvalidInput: it can't be read.
+        NotFound: no archive of this installation has that content.
+        Conflict: an event came again, and was counted again, since it was archived; or events are
+            being archived at this moment.
+    """
+    try:
+        digest = await asyncio.to_thread(digest_of, file)
+    except OSError as error:
+        raise InvalidInput(f"{file} can't be read: {error.strerror or error}.") from error
+    now = datetime.now(UTC)
+    async with database.begin() as connection:
+        raw = await driver_connection(connection)
+        if not await raw.fetchval(_LOCK, ARCHIVING):
+            raise Conflict("Events are being archived or restored at this moment; try again later.")
+        noted = await raw.fetchrow(_NOTED, digest)
+        if noted is None:
+            raise NotFound(
+                f"{file} holds no events that were archived here, or it was changed since: no "
+                f"archive has the SHA-256 {digest}."
+            )
+        tenant_id, start = noted["tenant_id"], noted["start_at"]
+        if noted["restored_at"] is not None:
+            return RestoredFile(tenant_id, start, 0, 0)
+        await _take_in(raw, file, noted)
+        await own_tenant(raw, tenant_id)
+        await _refuse_known(raw, file)
+        await raw.execute(_INSERT)
+        await raw.execute(_NOTE, tenant_id, noted["file"], now, caller.id)
+        corrected = await _correct(raw, tenant_id, start)
+        detail: dict[str, object] = {"events": noted["event_count"], "corrected": corrected}
+        target = f"{start.astimezone(UTC):%Y-%m-%d}"
+        await record(
+            connection, caller, "events.restore", target, tenant_id=tenant_id, detail=detail
+        )
+    return RestoredFile(tenant_id, start, noted["event_count"], corrected)
+
+
+async def _take_in(connection: asyncpg.Connection, file: Path, noted: asyncpg.Record) -> None:
+    await connection.execute(_INCOMING)
+    taken = 0
+    with pq.ParquetFile(file) as parquet:
+        for batch in parquet.iter_batches(batch_size=ROWS_AT_ONCE):
+            records = await asyncio.to_thread(_records, batch)
+            await connection.copy_records_to_table(
+                "restoring", columns=ARCHIVE_SCHEMA.names, records=records
+            )
+            taken += len(records)
+    if taken != noted["event_count"]:
+        raise Conflict(
+            f"{file} holds {taken:,} events, and {noted['event_count']:,} were archived."
+        )
+
+
+def _records(batch: pa.RecordBatch) -> list[tuple[Any, ...]]:
+    return list(zip(*(column.to_pylist() for column in batch.columns), strict=True))
+
+
+async def _refuse_known(connection: asyncpg.Connection, file: Path) -> None:
+    known = await connection.fetch(_KNOWN)
+    if known:
+        first = ", ".join(f"{one['source']} {one['id']}" for one in known[:_SHOWN])
+        more = ", …" if len(known) > _SHOWN else ""
+        raise Conflict(
+            f"Of the events in {file}, {len(known):,} came again since they were archived and were "
+            f"counted again then ({first}{more}). Nothing was restored."
+        )
+
+
+async def _correct(connection: asyncpg.Connection, tenant_id: str, start: datetime) -> int:
+    """Make the corrections that waited for these events; return of how many of them."""
+    rows = await connection.fetch(_CORRECTED_SINCE)
+    if not rows:
+        return 0
+    # Labels that were declared since are told apart first: what is taken away must be there
+    await put_day_right(connection, tenant_id, start)
+    events = {(row["tenant_id"], row["source"], row["id"]): event_of(row) for row in rows}
+    voided = {(row["tenant_id"], row["source"], row["id"]) for row in rows if row["voided"]}
+    deltas = RollupDeltas(await declared_labels(connection, [tenant_id]))
+    await apply_pending(connection, events, deltas, voided=voided)
+    await apply_deltas(connection, deltas)
+    return len(events)

@@ -1,0 +1,152 @@
+"""Which events may go into an archive, and the worker's pass that takes them there every night.
+
+A billing period is rated anew while late events can reach it, service levels by its very calls. So
+the events of a period stay until it is invoiced and nothing can change it any more.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from collections.abc import AsyncGenerator, AsyncIterator
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Final
+
+import asyncpg
+import structlog
+from sqlalchemy.exc import SQLAlchemyError
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from backend.accounts.tenants import list_tenants
+from backend.errors import Conflict
+from backend.metering.archives.archive import ArchivedDay, archive_events, archiving
+from backend.settings import Settings
+from backend.storage.database import Database
+from backend.subscriptions.periods import period_at
+from backend_client.types.accounts import Tenant
+
+_log = structlog.get_logger(__name__)
+
+PASS_SECONDS: Final = 3600
+"""Between two passes. A day (UTC) gets old at midnight, so the first after it finds one more."""
+RESTORED_DAYS: Final = 7
+"""How long what was restored stays, for someone to look at it."""
+_PAGE = 200
+_ACTOR = "worker"
+_ONE_DAY = timedelta(days=1)
+
+
+async def archivable_before(
+    connection: AsyncConnection, tenant: Tenant, settings: Settings, now: datetime
+) -> datetime:
+    """Return the midnight (UTC) before which nothing of a tenant's can change any more."""
+    settled = timedelta(days=settings.event_max_age_days, hours=settings.invoice_grace_hours)
+    period = await period_at(connection, tenant, now - settled - _ONE_DAY)
+    return _midnight(period.start)
+
+
+async def archive_tenants(
+    database: Database,
+    settings: Settings,
+    directory: Path,
+    before: datetime,
+    now: datetime,
+    *,
+    actor: str,
+    restored_until: datetime | None = None,
+) -> AsyncGenerator[tuple[Tenant, ArchivedDay], None]:
+    """Archive all tenants' events from before a midnight (UTC), as far as they may go.
+
+    Days that were restored after ``restored_until`` stay. A day that changes meanwhile is left to
+    the next time, and what comes after it. Raises ``Conflict`` while another process archives or
+    restores.
+    """
+    async with archiving(database) as archiver:
+        async for tenant, until in _tenants(database, settings, now):
+            days = archive_events(
+                archiver,
+                tenant.id,
+                min(before, until),
+                directory,
+                actor=actor,
+                restored_until=restored_until,
+            )
+            try:
+                async for day in days:
+                    yield tenant, day
+            except Conflict as error:
+                _log.warning("retention.day_left", tenant=tenant.slug, detail=error.detail)
+
+
+async def _tenants(
+    database: Database, settings: Settings, now: datetime
+) -> AsyncIterator[tuple[Tenant, datetime]]:
+    cursor = None
+    while True:
+        async with database.begin() as connection:
+            page = await list_tenants(connection, cursor=cursor, limit=_PAGE)
+            found = [
+                (one, await archivable_before(connection, one, settings, now)) for one in page.items
+            ]
+        for one in found:
+            yield one
+        cursor = page.next_cursor
+        if cursor is None:
+            return
+
+
+class EventRetention:
+    """The worker's task: archives events as they get old. Any number may run; one works."""
+
+    def __init__(self, database: Database, settings: Settings, days: int, directory: Path) -> None:
+        self._database = database
+        self._settings = settings
+        self._days = days
+        self._directory = directory
+
+    async def run(self, stop: asyncio.Event) -> None:
+        """Work until ``stop`` is set; outlive the loss of PostgreSQL and a full disk."""
+        while not stop.is_set():
+            try:
+                await self.once(datetime.now(UTC), stop)
+            except Conflict as error:
+                _log.info("retention.waits", detail=error.detail)
+            except (
+                SQLAlchemyError,
+                asyncpg.PostgresError,
+                asyncpg.InterfaceError,
+                asyncpg.InternalClientError,
+                OSError,
+                TimeoutError,
+            ) as error:
+                _log.error("retention.interrupted", error=str(error) or type(error).__name__)
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(stop.wait(), PASS_SECONDS)
+
+    async def once(self, now: datetime, stop: asyncio.Event) -> int:
+        """Make one pass; return how many events it archived. The day at hand is finished first."""
+        before = _midnight(now) - timedelta(days=self._days)
+        count = 0
+        async with contextlib.aclosing(
+            archive_tenants(
+                self._database,
+                self._settings,
+                self._directory,
+                before,
+                now,
+                actor=_ACTOR,
+                restored_until=now - timedelta(days=RESTORED_DAYS),
+            )
+        ) as days:
+            async for _, day in days:
+                count += day.event_count
+                if stop.is_set():
+                    break
+        if count:
+            _log.info("retention.archived", events=count, before=before.date().isoformat())
+        return count
+
+
+def _midnight(moment: datetime) -> datetime:
+    return moment.astimezone(UTC).replace(hour=0, minute=0, second=0, microsecond=0)

@@ -1,0 +1,239 @@
+"""Void or amend an event: what it counted is taken away again, what it should have is added.
+
+The last correction of an event rules. One that comes before its event does (which may still be in
+the queue) waits for it. Everything is kept: what was before, what is since, who said so and why.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from decimal import Decimal
+from typing import Literal
+
+import asyncpg
+import msgspec
+
+from backend.errors import Conflict, NotFound
+from backend.metering.counting.deltas import RollupDeltas, apply_deltas, declared_labels
+from backend.metering.counting.locks import own_tenant
+from backend.metering.counting.rebuild import put_day_right
+from backend.metering.counting.stored import EVENT, event_of, json_text
+from backend.metering.events import AcceptedEvent
+
+Identity = tuple[str, str, str]
+State = Literal["applied", "pending", "repeated"]
+
+PENDING = """
+SELECT EXISTS (SELECT 1 FROM corrections
+               WHERE applied_at IS NULL AND tenant_id = ANY($1::text[]))
+"""
+_PENDING_OF = """
+SELECT tenant_id, id, event_source, event_id, data::text FROM corrections
+WHERE applied_at IS NULL AND (tenant_id, event_source, event_id) IN
+      (SELECT * FROM unnest($1::text[], $2::text[], $3::text[]))
+ORDER BY tenant_id, sequence
+"""
+_KNOWN = """
+SELECT action, event_source, event_id, data::text FROM corrections WHERE tenant_id = $1 AND id = $2
+"""
+_EVENT = EVENT + "WHERE (tenant_id, source, id) = ($1, $2, $3) FOR UPDATE"
+_RECORD = """
+INSERT INTO corrections (tenant_id, id, event_source, event_id, action, data, reason, actor,
+                         received_at)
+VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)
+"""
+_APPLIED = """
+UPDATE corrections SET applied_at = now(), before = $3, after = $4 WHERE tenant_id = $1 AND id = $2
+"""
+_CHANGE_EVENT = """
+UPDATE events
+SET application_id = $4, key_id = $5, model = $6, quantities = $7, labels = $8, counted = $9,
+    voided = $10, corrected_at = now()
+WHERE (tenant_id, source, id) = ($1, $2, $3)
+"""
+# Rollups of the days of these were made by other labels than are declared now, it may be.
+_STALE_DAYS = """
+SELECT DISTINCT date_trunc('day', events.time, 'UTC')
+FROM events JOIN usage_versions USING (tenant_id)
+WHERE events.tenant_id = $1 AND received_at <= labels_changed_at
+  AND (source, id) IN (SELECT * FROM unnest($2::text[], $3::text[]))
+"""
+_VERSION = """
+INSERT INTO usage_versions (tenant_id, version, last_event_at) VALUES ($1, 1, now())
+ON CONFLICT (tenant_id) DO UPDATE SET version = usage_versions.version + 1
+"""
+
+
+class Amended(msgspec.Struct, frozen=True, kw_only=True):
+    """What an event should have said: all of its data anew. Its time and identity stay."""
+
+    application_id: str
+    model: str
+    quantities: dict[str, Decimal]
+    key_id: str = ""
+    labels: dict[str, str] = {}
+    counted: dict[str, Decimal] | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class CorrectionWanted:
+    """A correction as it was asked for. ``data`` is None where the event is voided."""
+
+    id: str
+    event_source: str
+    event_id: str
+    data: Amended | None
+    reason: str
+    actor: str
+
+    @property
+    def action(self) -> Literal["void", "amend"]:
+        """What is done to the event."""
+        return "void" if self.data is None else "amend"
+
+
+async def correct(
+    connection: asyncpg.Connection,
+    tenant_id: str,
+    corrections: Sequence[CorrectionWanted],
+    now: datetime,
+) -> tuple[list[State], RollupDeltas]:
+    """Apply corrections in the caller's transaction; return what became of each, and the change.
+
+    A correction whose id is known is ``repeated`` and changes nothing. Raises ``Conflict`` if the
+    id is known for something else, ``NotFound`` if there is no such tenant.
+    """
+    if not await own_tenant(connection, tenant_id):
+        raise NotFound("There is no such tenant.")
+    sources, ids = [one.event_source for one in corrections], [one.event_id for one in corrections]
+    for (day,) in await connection.fetch(_STALE_DAYS, tenant_id, sources, ids):
+        await put_day_right(connection, tenant_id, day)
+    deltas = RollupDeltas(await declared_labels(connection, [tenant_id]))
+    states = [await _correct(connection, tenant_id, one, now, deltas) for one in corrections]
+    await apply_deltas(connection, deltas)
+    if "applied" in states:
+        await connection.execute(_VERSION, tenant_id)
+    return states, deltas
+
+
+async def apply_pending(
+    connection: asyncpg.Connection,
+    fresh: Mapping[Identity, AcceptedEvent],
+    deltas: RollupDeltas,
+    *,
+    voided: Collection[Identity] = (),
+) -> None:
+    """Apply the corrections that waited for events which were inserted just now.
+
+    ``voided`` are those of them that counted for nothing already.
+    """
+    columns = list(zip(*fresh, strict=True))
+    voided = set(voided)
+    current = dict(fresh)
+    for row in await connection.fetch(_PENDING_OF, *columns):
+        identity = (row["tenant_id"], row["event_source"], row["event_id"])
+        data = None if row["data"] is None else _amended.decode(row["data"])
+        after = await _apply(
+            connection, row["id"], current[identity], identity in voided, data, deltas
+        )
+        if after is None:
+            voided.add(identity)
+        else:
+            voided.discard(identity)
+            current[identity] = after
+
+
+async def _correct(
+    connection: asyncpg.Connection,
+    tenant_id: str,
+    wanted: CorrectionWanted,
+    now: datetime,
+    deltas: RollupDeltas,
+) -> State:
+    data = None if wanted.data is None else json_text(wanted.data)
+    known = await connection.fetchrow(_KNOWN, tenant_id, wanted.id)
+    if known is not None:
+        same = (known["action"], known["event_source"], known["event_id"]) == (
+            wanted.action,
+            wanted.event_source,
+            wanted.event_id,
+        ) and _read(known["data"]) == _read(data)
+        if not same:
+            raise Conflict(f"The id {wanted.id!r} was used for another correction.")
+        return "repeated"
+    await connection.execute(
+        _RECORD,
+        tenant_id,
+        wanted.id,
+        wanted.event_source,
+        wanted.event_id,
+        wanted.action,
+        data,
+        wanted.reason,
+        wanted.actor,
+        now,
+    )
+    row = await connection.fetchrow(_EVENT, tenant_id, wanted.event_source, wanted.event_id)
+    if row is None:
+        return "pending"
+    await _apply(connection, wanted.id, event_of(row), row["voided"], _read(data), deltas)
+    return "applied"
+
+
+async def _apply(
+    connection: asyncpg.Connection,
+    correction_id: str,
+    before: AcceptedEvent,
+    was_voided: bool,
+    data: Amended | None,
+    deltas: RollupDeltas,
+) -> AcceptedEvent | None:
+    """Move an event to what it should be; return that, None if it is void now."""
+    after = (
+        before if data is None else msgspec.structs.replace(before, **msgspec.structs.asdict(data))
+    )
+    if not was_voided:
+        deltas.take_away(before)
+    if data is not None:
+        deltas.add(after)
+    await connection.execute(
+        _CHANGE_EVENT,
+        before.tenant_id,
+        before.source,
+        before.id,
+        after.application_id,
+        after.key_id,
+        after.model,
+        json_text(after.quantities),
+        json_text(after.labels),
+        None if after.counted is None else json_text(after.counted),
+        data is None,
+    )
+    await connection.execute(
+        _APPLIED,
+        before.tenant_id,
+        correction_id,
+        None if was_voided else json_text(_data_of(before)),
+        None if data is None else json_text(data),
+    )
+    return None if data is None else after
+
+
+_amended = msgspec.json.Decoder(Amended)
+
+
+def _read(data: str | None) -> Amended | None:
+    return None if data is None else _amended.decode(data)
+
+
+def _data_of(event: AcceptedEvent) -> Amended:
+    return Amended(
+        application_id=event.application_id,
+        key_id=event.key_id,
+        model=event.model,
+        quantities=event.quantities,
+        labels=event.labels,
+        counted=event.counted,
+    )

@@ -1,0 +1,166 @@
+"""What events and their corrections add to the rollups, summed exactly before it is written."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable, Iterator, Mapping
+from datetime import UTC, datetime
+from decimal import Decimal
+
+import asyncpg
+import msgspec
+
+from backend.errors import Conflict
+from backend.metering.counting.daily import add_to_days
+from backend.metering.events import BUCKET, AcceptedEvent
+from backend.pricing.money import EXACT
+
+RollupKey = tuple[str, datetime, str, str, str, str, str]
+"""Tenant, bucket, application, key, model, meter, and the declared labels as sorted JSON."""
+
+_SeriesKey = tuple[str, int, str, str, str, str]
+"""Tenant, quarter hours since 1970, application, key, model, labels: a rollup but for its meter."""
+
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+
+_DECLARED = "SELECT tenant_id, label FROM declared_labels WHERE tenant_id = ANY($1::text[])"
+
+_GROW = """
+INSERT INTO rollups (tenant_id, bucket, application_id, key_id, model, meter, labels, quantity,
+                     event_count)
+SELECT * FROM unnest($1::text[], $2::timestamptz[], $3::text[], $4::text[], $5::text[],
+                     $6::text[], $7::jsonb[], $8::numeric[], $9::bigint[])
+ON CONFLICT (tenant_id, bucket, application_id, key_id, model, meter, labels) DO UPDATE
+SET quantity = rollups.quantity + excluded.quantity,
+    event_count = rollups.event_count + excluded.event_count
+"""
+
+_SHRINK = """
+UPDATE rollups
+SET quantity = rollups.quantity + change.quantity,
+    event_count = rollups.event_count + change.event_count
+FROM unnest($1::text[], $2::timestamptz[], $3::text[], $4::text[], $5::text[], $6::text[],
+            $7::jsonb[], $8::numeric[], $9::bigint[])
+  AS change (tenant_id, bucket, application_id, key_id, model, meter, labels, quantity,
+             event_count)
+WHERE (rollups.tenant_id, rollups.bucket, rollups.application_id, rollups.key_id, rollups.model,
+       rollups.meter, rollups.labels)
+    = (change.tenant_id, change.bucket, change.application_id, change.key_id, change.model,
+       change.meter, change.labels)
+"""
+
+_SWEEP = """
+DELETE FROM rollups
+WHERE tenant_id = ANY($1::text[]) AND bucket = ANY($2::timestamptz[]) AND event_count = 0
+"""
+
+
+class RollupDeltas:
+    """What is added and taken away, by rollup. ``labels`` are those that each tenant declared.
+
+    Most events of a batch share all of a rollup's key but the meter, so sums are kept by that part
+    of it, with the quarter hour as a number: a batch is added many thousand times a second.
+    """
+
+    def __init__(self, labels: Mapping[str, Collection[str]]) -> None:
+        self._labels = labels
+        self._series: dict[_SeriesKey, dict[str, tuple[Decimal, int]]] = {}
+
+    def __iter__(self) -> Iterator[tuple[RollupKey, Decimal, int]]:
+        """Yield each rollup's change of quantity and of event count, in the order of their key."""
+        changes = [
+            ((tenant_id, _bucket(quarter), application_id, key_id, model, meter, labels), *change)
+            for (tenant_id, quarter, application_id, key_id, model, labels), by_meter in (
+                self._series.items()
+            )
+            for meter, change in by_meter.items()
+            if change[0] or change[1]
+        ]
+        return iter(sorted(changes))
+
+    def add(self, event: AcceptedEvent) -> None:
+        """Add an event's quantities."""
+        by_meter = self._by_meter(event)
+        for meter, quantity in event.quantities.items():
+            known = by_meter.get(meter)
+            if known is None:
+                by_meter[meter] = (quantity, 1)
+            else:
+                by_meter[meter] = (EXACT.add(known[0], quantity), known[1] + 1)
+
+    def take_away(self, event: AcceptedEvent) -> None:
+        """Take an event's quantities away again."""
+        by_meter = self._by_meter(event)
+        for meter, quantity in event.quantities.items():
+            known = by_meter.get(meter, (Decimal(0), 0))
+            by_meter[meter] = (EXACT.subtract(known[0], quantity), known[1] - 1)
+
+    def _by_meter(self, event: AcceptedEvent) -> dict[str, tuple[Decimal, int]]:
+        key = (
+            event.tenant_id,
+            (event.time - _EPOCH) // BUCKET,
+            event.application_id,
+            event.key_id,
+            event.model,
+            self._rollup_labels(event) if event.labels else "{}",
+        )
+        found = self._series.get(key)
+        if found is None:
+            found = self._series[key] = {}
+        return found
+
+    def _rollup_labels(self, event: AcceptedEvent) -> str:
+        declared = self._labels.get(event.tenant_id)
+        if not declared:
+            return "{}"
+        kept = {name: event.labels[name] for name in declared if name in event.labels}
+        return msgspec.json.encode(kept, order="sorted").decode()
+
+
+def _bucket(quarter: int) -> datetime:
+    return _EPOCH + quarter * BUCKET
+
+
+async def declared_labels(
+    connection: asyncpg.Connection, tenant_ids: Iterable[str]
+) -> dict[str, set[str]]:
+    """Return the labels that are part of the rollups' key, by tenant."""
+    found: dict[str, set[str]] = {}
+    for tenant_id, label in await connection.fetch(_DECLARED, list(tenant_ids)):
+        found.setdefault(tenant_id, set()).add(label)
+    return found
+
+
+async def apply_deltas(connection: asyncpg.Connection, deltas: RollupDeltas) -> None:
+    """Write the changes to the rollups, in the caller's transaction.
+
+    Raises ``Conflict`` if something is to be taken away that is not there.
+    """
+    growing: list[tuple[object, ...]] = []
+    shrinking: list[tuple[object, ...]] = []
+    for key, quantity, count in deltas:
+        # PostgreSQL checks a row that is to be inserted before it sees that there is one already.
+        (shrinking if quantity < 0 or count < 0 else growing).append((*key, quantity, count))
+    if growing:
+        await connection.execute(_GROW, *_columns(growing))
+    if shrinking:
+        try:
+            changed = await connection.execute(_SHRINK, *_columns(shrinking))
+        except asyncpg.CheckViolationError as error:
+            raise _lacking() from error
+        if changed != f"UPDATE {len(shrinking)}":
+            raise _lacking()
+        columns = _columns(shrinking)
+        await connection.execute(_SWEEP, list(set(columns[0])), list(set(columns[1])))
+    if growing or shrinking:
+        await add_to_days(connection, [*growing, *shrinking])
+
+
+def _lacking() -> Conflict:
+    return Conflict(
+        "Rollups lack what is to be taken away. Run 'farebox usage rebuild' for this tenant, and "
+        "then this again."
+    )
+
+
+def _columns(rows: list[tuple[object, ...]]) -> list[list[object]]:
+    return [list(column) for column in zip(*rows, strict=True)]

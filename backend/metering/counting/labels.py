@@ -1,0 +1,96 @@
+"""Declared labels: those that are part of the rollups' key, so that usage can be told apart by."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from sqlalchemy import delete, func, select, update
+from sqlalchemy.dialects.postgresql import insert
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from backend.errors import Conflict, InvalidInput, NotFound
+from backend.metering.counting.locks import own_tenant
+from backend.storage.database import driver_connection
+from backend.storage.tables import declared_labels, usage_versions
+from backend_client.types.events import DeclaredLabel
+from backend_client.types.problems import FieldError
+
+MOST_LABELS = 5
+"""Each multiplies a tenant's rollups by its number of values."""
+
+
+async def list_labels(connection: AsyncConnection, tenant_id: str) -> list[DeclaredLabel]:
+    """Return the labels that a tenant has declared, by name."""
+    rows = await connection.execute(
+        select(declared_labels.c.label, declared_labels.c.created_at)
+        .where(declared_labels.c.tenant_id == tenant_id)
+        .order_by(declared_labels.c.label)
+    )
+    return [DeclaredLabel.model_validate(dict(row)) for row in rows.mappings()]
+
+
+async def declare_label(connection: AsyncConnection, tenant_id: str, label: str) -> DeclaredLabel:
+    """Tell usage apart by a label from now on; harmless to repeat.
+
+    Raises ``NotFound`` if there is no such tenant, ``Conflict`` if it has declared all it may.
+    """
+    await _own(connection, tenant_id)
+    made = await connection.execute(
+        insert(declared_labels).values(tenant_id=tenant_id, label=label).on_conflict_do_nothing()
+    )
+    if made.rowcount:
+        await _note_change(connection, tenant_id)
+    known = await list_labels(connection, tenant_id)
+    if len(known) > MOST_LABELS:
+        raise Conflict(f"A tenant declares at most {MOST_LABELS} labels.")
+    return next(one for one in known if one.label == label)
+
+
+async def withdraw_label(connection: AsyncConnection, tenant_id: str, label: str) -> None:
+    """Tell usage apart by a label no longer; raise ``NotFound`` if it was not declared."""
+    await _own(connection, tenant_id)
+    gone = await connection.execute(
+        delete(declared_labels).where(
+            declared_labels.c.tenant_id == tenant_id, declared_labels.c.label == label
+        )
+    )
+    if gone.rowcount == 0:
+        raise NotFound("There is no such declared label.")
+    await _note_change(connection, tenant_id)
+
+
+async def require_declared(
+    connection: AsyncConnection, tenant_id: str, **named: Iterable[str]
+) -> None:
+    """Raise ``InvalidInput`` if a parameter names a label that the tenant has not declared."""
+    if not any(map(list, named.values())):
+        return
+    rows = await connection.scalars(
+        select(func.array_agg(declared_labels.c.label)).where(
+            declared_labels.c.tenant_id == tenant_id
+        )
+    )
+    known = rows.one() or []
+    errors = [
+        FieldError(field=parameter, detail=f"{label!r} is not a declared label")
+        for parameter, labels in named.items()
+        for label in labels
+        if label not in known
+    ]
+    if errors:
+        raise InvalidInput("Usage is told apart by declared labels only.", errors=errors)
+
+
+async def _note_change(connection: AsyncConnection, tenant_id: str) -> None:
+    """What was received until now may have been counted by other labels: corrections mind that."""
+    await connection.execute(
+        update(usage_versions)
+        .where(usage_versions.c.tenant_id == tenant_id)
+        .values(labels_changed_at=func.clock_timestamp())
+    )
+
+
+async def _own(connection: AsyncConnection, tenant_id: str) -> None:
+    # Nothing is being counted by the old labels when they change.
+    if not await own_tenant(await driver_connection(connection), tenant_id):
+        raise NotFound("There is no such tenant.")

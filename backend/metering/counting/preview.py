@@ -1,0 +1,27 @@
+"""Changes of usage in the wire's words, for those who want to see them before they are made."""
+
+from __future__ import annotations
+
+import msgspec
+
+from backend.metering.counting.deltas import RollupDeltas
+from backend_client.types.corrections import UsageChange
+
+_labels = msgspec.json.Decoder(dict[str, str])
+
+
+def usage_changes(deltas: RollupDeltas) -> list[UsageChange]:
+    """Return what is added to and taken from the rollups, in their order."""
+    return [
+        UsageChange(
+            start=bucket,
+            application=application,
+            key=key or None,
+            model=model,
+            meter=meter,
+            labels=_labels.decode(labels),
+            quantity=quantity,
+            event_count=count,
+        )
+        for (_, bucket, application, key, model, meter, labels), quantity, count in deltas
+    ]

@@ -1,0 +1,149 @@
+"""Rebuild rollups from events, or only tell whether they agree; while events come in.
+
+An event and its share of the rollups are committed together, so in any one snapshot the two agree
+exactly, or something is wrong. A day that agrees is read and left alone, without a lock. One that
+does not is put right with the tenant locked, for as long as that takes.
+"""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+
+import asyncpg
+
+from backend.metering.counting.daily import rebuild_days
+from backend.metering.counting.locks import own_tenant
+
+_DAY = timedelta(days=1)
+
+_SPAN = """
+SELECT least(e.first, r.first), greatest(e.last, r.last)
+FROM (SELECT min(time) AS first, max(time) AS last FROM events WHERE tenant_id = $1) AS e,
+     (SELECT min(bucket) AS first, max(bucket) AS last FROM rollups WHERE tenant_id = $1) AS r
+"""
+
+_DIFFERENCES = """
+WITH own_labels AS (
+  SELECT label FROM declared_labels WHERE tenant_id = $1
+), wanted AS (
+  SELECT date_bin('15 minutes', time, 'epoch'::timestamptz) AS bucket, application_id, key_id,
+         model, meter,
+         coalesce((SELECT jsonb_object_agg(label, events.labels -> label)
+                   FROM own_labels WHERE events.labels ? label), '{}') AS labels,
+         sum(measured.quantity::numeric) AS quantity, count(*) AS event_count
+  FROM events, jsonb_each_text(quantities) AS measured (meter, quantity)
+  WHERE tenant_id = $1 AND time >= $2 AND time < $3 AND NOT voided
+  GROUP BY 1, 2, 3, 4, 5, 6
+), found AS (
+  SELECT bucket, application_id, key_id, model, meter, labels, quantity, event_count
+  FROM rollups WHERE tenant_id = $1 AND bucket >= $2 AND bucket < $3
+)
+SELECT bucket, application_id, key_id, model, meter, labels::text, wanted.quantity,
+       wanted.event_count
+FROM wanted FULL JOIN found USING (bucket, application_id, key_id, model, meter, labels)
+WHERE (wanted.quantity IS DISTINCT FROM found.quantity
+       OR wanted.event_count IS DISTINCT FROM found.event_count)
+  -- What was archived is gone from the events and stays in the rollups.
+  AND NOT EXISTS (SELECT 1 FROM event_archives
+                  WHERE tenant_id = $1 AND start_at < $3 AND end_at > $2 AND restored_at IS NULL)
+ORDER BY bucket, application_id, key_id, model, meter, labels
+"""
+
+_REMOVE = """
+DELETE FROM rollups
+WHERE (tenant_id, bucket, application_id, key_id, model, meter, labels)
+    = ($1, $2, $3, $4, $5, $6, $7)
+"""
+_SET = """
+INSERT INTO rollups (tenant_id, bucket, application_id, key_id, model, meter, labels, quantity,
+                     event_count)
+VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)
+ON CONFLICT (tenant_id, bucket, application_id, key_id, model, meter, labels) DO UPDATE
+SET quantity = excluded.quantity, event_count = excluded.event_count
+"""
+_VERSION = "UPDATE usage_versions SET version = version + 1 WHERE tenant_id = $1"
+
+
+@dataclass(frozen=True, slots=True)
+class RebuiltDay:
+    """A day (UTC) that was looked at, and how many of its rollups were not what they should be.
+
+    The daily rollups of the tenant's days that it touches are among them.
+    """
+
+    start: datetime
+    wrong: int
+
+
+async def rebuild_usage(
+    connection: asyncpg.Connection,
+    tenant_id: str,
+    *,
+    start: datetime | None = None,
+    end: datetime | None = None,
+    repair: bool = True,
+) -> AsyncIterator[RebuiltDay]:
+    """Go through a tenant's days, put each right if ``repair``, and tell of it.
+
+    A day of which events are in an archive is left as it is, but for its sum as a day.
+    Labels that were declared since are told apart in old usage too. Each day is a transaction of
+    its own: what was done stays if the rest is not.
+    """
+    span = await _span(connection, tenant_id, start, end)
+    if span is None:
+        return
+    day, last = span
+    while day <= last:
+        yield RebuiltDay(day, await _rebuild_day(connection, tenant_id, day, repair=repair))
+        day += _DAY
+
+
+async def _span(
+    connection: asyncpg.Connection,
+    tenant_id: str,
+    start: datetime | None,
+    end: datetime | None,
+) -> tuple[datetime, datetime] | None:
+    """The first day and the last moment to look at."""
+    found = await connection.fetchrow(_SPAN, tenant_id)
+    if found is None or found[0] is None:
+        return None
+    first, last = found
+    first = max(moment for moment in (first, start) if moment is not None)
+    last = min(moment for moment in (last, end and end - timedelta.resolution) if moment)
+    day = first.astimezone(UTC).replace(hour=0, minute=0, second=0, microsecond=0)
+    return day, last
+
+
+async def _rebuild_day(
+    connection: asyncpg.Connection, tenant_id: str, day: datetime, *, repair: bool
+) -> int:
+    end = day + _DAY
+    differences = await connection.fetch(_DIFFERENCES, tenant_id, day, end)
+    days = await rebuild_days(connection, tenant_id, day, end, repair=False)
+    if not (differences or days) or not repair:
+        return len(differences) + days
+    async with connection.transaction():
+        if not await own_tenant(connection, tenant_id):
+            return 0  # removed in the meantime
+        # Again, now that nobody else writes: what differs may have grown since.
+        return await put_day_right(connection, tenant_id, day)
+
+
+async def put_day_right(connection: asyncpg.Connection, tenant_id: str, day: datetime) -> int:
+    """Make a day's rollups what its events say; return how many differed.
+
+    In the caller's transaction, who has the tenant to itself.
+    """
+    end = day + _DAY
+    differences = await connection.fetch(_DIFFERENCES, tenant_id, day, end)
+    gone = [(tenant_id, *row)[:7] for row in differences if row["event_count"] is None]
+    right = [(tenant_id, *row) for row in differences if row["event_count"] is not None]
+    await connection.executemany(_REMOVE, gone)
+    await connection.executemany(_SET, right)
+    days = await rebuild_days(connection, tenant_id, day, end, repair=True)
+    if differences or days:
+        await connection.execute(_VERSION, tenant_id)
+    return len(differences) + days

@@ -1,0 +1,210 @@
+"""Check what is sent to ingest: keep what is good, say of the rest which, where and why."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+
+from sqlalchemy import Text, bindparam, text
+from sqlalchemy.dialects.postgresql import ARRAY
+
+from backend.accounts.principal import Principal
+from backend.metering.events import AcceptedEvent
+from backend.metering.ingest.directory import Directory
+from backend.metering.ingest.parsing import Refusal, SentEvent
+from backend.metering.ingest.stream import UsageStream
+from backend.settings import Settings
+from backend.storage.database import Database
+from backend_client.types.events import IngestResult, RejectedEvent
+
+# Ids have no control characters, so one keeps them apart: few long texts are quicker to send than
+# an array of many. OFFSET has each id looked up in the index, also when the plan was made while
+# the table was still empty and a join of all of it looked cheap.
+_KNOWN = text(
+    """
+    SELECT sent.tenant_id, sent.source, one.id
+    FROM unnest(:tenants, :sources, :ids) AS sent (tenant_id, source, ids)
+    CROSS JOIN LATERAL unnest(string_to_array(sent.ids, chr(31))) AS one (id)
+    CROSS JOIN LATERAL (
+      SELECT FROM events
+      WHERE events.tenant_id = sent.tenant_id AND events.source = sent.source
+        AND events.id = one.id
+      OFFSET 0
+    ) AS known
+    """
+).bindparams(*(bindparam(name, type_=ARRAY(Text)) for name in ("tenants", "sources", "ids")))
+
+
+@dataclass(slots=True)
+class Batch:
+    """The verdict on a request, before its good members are published."""
+
+    received: int
+    accepted: list[AcceptedEvent] = field(default_factory=list)
+    duplicates: int = 0
+    rejected: list[RejectedEvent] = field(default_factory=list)
+
+    def result(self) -> IngestResult:
+        """Put the verdict into the wire's words."""
+        return IngestResult(
+            received=self.received,
+            accepted=len(self.accepted),
+            duplicates=self.duplicates,
+            rejected=len(self.rejected),
+            errors=self.rejected,
+        )
+
+
+class Ingest:
+    """Takes events. One a process."""
+
+    def __init__(self, settings: Settings, database: Database, stream: UsageStream) -> None:
+        self._settings = settings
+        self._database = database
+        self._stream = stream
+        self._directory = Directory(database)
+
+    async def take(self, caller: Principal, members: Sequence[SentEvent | Refusal]) -> IngestResult:
+        """Publish the good members, and tell the verdict on all.
+
+        Returns once the queue has stored every accepted one. Raises ``Unavailable`` or
+        ``RateLimited`` if it could not; all may be sent again then.
+        """
+        batch = await self.check(caller, members, datetime.now(UTC))
+        await self._stream.publish(batch.accepted)
+        return batch.result()
+
+    async def check(
+        self, caller: Principal, members: Sequence[SentEvent | Refusal], now: datetime
+    ) -> Batch:
+        """Sort ``members`` into accepted, known already and rejected. Nothing is stored yet.
+
+        Duplicates are looked up for the sender's information; what makes an event count once is
+        the worker's insert.
+        """
+        batch = Batch(received=len(members))
+        good = await self._accept(caller, members, now, batch)
+        seen = await self._known(good)
+        for one in good:
+            identity = (one.tenant_id, one.source, one.id)
+            if identity in seen:
+                batch.duplicates += 1
+            else:
+                seen.add(identity)
+                batch.accepted.append(one)
+        return batch
+
+    async def _accept(
+        self,
+        caller: Principal,
+        members: Sequence[SentEvent | Refusal],
+        now: datetime,
+        batch: Batch,
+    ) -> list[AcceptedEvent]:
+        owners = await self._owners(caller, members)
+        archived = self._directory.archived_until(owners.values())
+        places = {
+            (owners[member.subject], member.data.application)
+            for member in members
+            if isinstance(member, SentEvent) and member.subject in owners
+        }
+        applications = await self._directory.applications(places)
+        earliest = now - timedelta(days=self._settings.event_max_age_days)
+        latest = now + timedelta(seconds=self._settings.event_max_future_seconds)
+        good: list[AcceptedEvent] = []
+        for index, member in enumerate(members):
+            if isinstance(member, SentEvent):
+                tenant_id = owners.get(member.subject)
+                data = member.data
+                time = now if member.time is None else member.time.astimezone(UTC)
+                if tenant_id is None:
+                    # The same words whether there is no such tenant or it is another's.
+                    refusal = _refuse(
+                        member, "subject", "names no tenant that this credential may write for"
+                    )
+                elif (tenant_id, data.application) not in applications:
+                    refusal = _refuse(
+                        member, "data.application", "the tenant has no such application"
+                    )
+                elif caller.application_id not in (None, data.application):
+                    refusal = _refuse(
+                        member, "data.application", "the key belongs to another application"
+                    )
+                elif time > latest:
+                    seconds = self._settings.event_max_future_seconds
+                    refusal = _refuse(member, "time", f"is more than {seconds} s in the future")
+                elif time < earliest:
+                    days = self._settings.event_max_age_days
+                    refusal = _refuse(member, "time", f"is more than {days} days ago")
+                elif tenant_id in archived and time < archived[tenant_id]:
+                    # Nobody could tell whether it was counted already
+                    day = f"{archived[tenant_id].astimezone(UTC):%Y-%m-%d}"
+                    refusal = _refuse(member, "time", f"is before {day}: events were archived")
+                else:
+                    good.append(_accepted(member, tenant_id, time, now))
+                    continue
+            else:
+                refusal = member
+            batch.rejected.append(
+                RejectedEvent(
+                    index=index, id=refusal.event_id, field=refusal.field, detail=refusal.detail
+                )
+            )
+        return good
+
+    async def _owners(
+        self, caller: Principal, members: Sequence[SentEvent | Refusal]
+    ) -> dict[str | None, str]:
+        """Return the tenant that each subject names, where the caller may write for it."""
+        subjects = {member.subject for member in members if isinstance(member, SentEvent)}
+        wanted = {one for one in (*subjects, caller.tenant_id) if one}
+        named = await self._directory.tenants(wanted)
+        owners: dict[str | None, str] = {
+            subject: tenant_id
+            for subject, tenant_id in named.items()
+            if caller.tenant_id in {"", tenant_id}  # an operator's key acts for no one tenant
+        }
+        if caller.tenant_id:
+            owners[None] = caller.tenant_id
+        return owners
+
+    async def _known(self, events: Sequence[AcceptedEvent]) -> set[tuple[str, str, str]]:
+        """Return the identities that are counted already."""
+        ids: defaultdict[tuple[str, str], list[str]] = defaultdict(list)
+        for one in events:
+            ids[one.tenant_id, one.source].append(one.id)
+        if not ids:
+            return set()
+        async with self._database.autocommit() as connection:
+            rows = await connection.execute(
+                _KNOWN,
+                {
+                    "tenants": [tenant_id for tenant_id, _ in ids],
+                    "sources": [source for _, source in ids],
+                    "ids": ["\x1f".join(sent) for sent in ids.values()],
+                },
+            )
+            return {(tenant_id, source, event_id) for tenant_id, source, event_id in rows}
+
+
+def _refuse(event: SentEvent, field_name: str, detail: str) -> Refusal:
+    return Refusal(event.id, field_name, detail)
+
+
+def _accepted(event: SentEvent, tenant_id: str, time: datetime, now: datetime) -> AcceptedEvent:
+    data = event.data
+    return AcceptedEvent(
+        tenant_id=tenant_id,
+        source=event.source,
+        id=event.id,
+        time=time,
+        received_at=now,
+        application_id=data.application,
+        key_id=data.key or "",
+        model=data.model,
+        quantities=data.quantities,
+        labels=data.labels,
+        counted=data.counted,
+    )

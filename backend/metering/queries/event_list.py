@@ -1,0 +1,136 @@
+"""The events themselves, as they are stored: pages of them, and the newest."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+
+import msgspec
+from pydantic import TypeAdapter, ValidationError
+from sqlalchemy import ColumnElement, RowMapping, Text, and_, cast, select, tuple_
+from sqlalchemy.dialects.postgresql import ARRAY
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from backend.errors import InvalidInput
+from backend.kit.pages import Cursor
+from backend.storage.tables import events
+from backend_client.types.common import Instant, Page
+from backend_client.types.events import StoredEvent
+from backend_client.types.problems import FieldError
+
+_Place = tuple[datetime, str, str]
+_places = msgspec.json.Decoder(_Place)
+_instant = TypeAdapter(Instant)
+_KEY = (events.c.time, events.c.source, events.c.id)
+
+
+@dataclass(frozen=True, slots=True)
+class EventQuestion:
+    """Which events: ``start`` inclusive, ``end`` exclusive; an empty filter lets all through."""
+
+    start: datetime | None = None
+    end: datetime | None = None
+    sources: Collection[str] = ()
+    ids: Collection[str] = ()
+    applications: Collection[str] = ()
+    keys: Collection[str] = ()
+    models: Collection[str] = ()
+    meters: Collection[str] = ()
+    labels: Mapping[str, str] = field(default_factory=dict)
+
+
+async def list_events(
+    connection: AsyncConnection,
+    tenant_id: str,
+    question: EventQuestion,
+    *,
+    cursor: str | None,
+    limit: int,
+) -> Page[StoredEvent]:
+    """Return a page of a tenant's events, newest first by the time of use.
+
+    Raises ``InvalidInput`` for a cursor that no page gave.
+    """
+    query = (
+        select(events)
+        .where(_asked(tenant_id, question))
+        .order_by(*(column.desc() for column in _KEY))
+        .limit(limit + 1)
+    )
+    if cursor is not None:
+        place = _read(cursor)
+        # The first condition says again what the second implies: an index has it.
+        query = query.where(events.c.time <= place[0], tuple_(*_KEY) < tuple_(*place))
+    rows = (await connection.execute(query)).mappings().all()
+    items = [_stored(row) for row in rows[:limit]]
+    following = _write(items[-1]) if len(rows) > limit else None
+    return Page(items=items, next_cursor=following)
+
+
+async def newest_events(
+    connection: AsyncConnection, tenant_id: str, since: datetime, limit: int
+) -> list[StoredEvent]:
+    """Return the events that were received last, oldest of them first."""
+    rows = await connection.execute(
+        select(events)
+        .where(events.c.tenant_id == tenant_id, events.c.received_at >= since)
+        .order_by(events.c.received_at.desc())
+        .limit(limit)
+    )
+    return [_stored(row) for row in rows.mappings()][::-1]
+
+
+def _asked(tenant_id: str, question: EventQuestion) -> ColumnElement[bool]:
+    conditions = [events.c.tenant_id == tenant_id]
+    if question.start is not None:
+        conditions.append(events.c.time >= question.start)
+    if question.end is not None:
+        conditions.append(events.c.time < question.end)
+    for column, wanted in (
+        (events.c.source, question.sources),
+        (events.c.id, question.ids),
+        (events.c.application_id, question.applications),
+        (events.c.key_id, question.keys),
+        (events.c.model, question.models),
+    ):
+        if wanted:
+            conditions.append(column.in_(wanted))
+    if question.meters:
+        conditions.append(events.c.quantities.has_any(cast(list(question.meters), ARRAY(Text))))
+    if question.labels:
+        conditions.append(events.c.labels.contains(dict(question.labels)))
+    return and_(*conditions)
+
+
+def _stored(row: RowMapping) -> StoredEvent:
+    return StoredEvent(
+        id=row["id"],
+        source=row["source"],
+        time=row["time"],
+        received_at=row["received_at"],
+        application=row["application_id"],
+        model=row["model"],
+        key=row["key_id"] or None,
+        quantities=row["quantities"],
+        labels=row["labels"],
+        counted=row["counted"],
+        voided=row["voided"],
+        corrected_at=row["corrected_at"],
+    )
+
+
+def _write(last: StoredEvent) -> str:
+    return Cursor.write(msgspec.json.encode((last.time, last.source, last.id)).decode())
+
+
+def _read(cursor: str) -> _Place:
+    try:
+        place: _Place = _places.decode(Cursor.read(cursor))
+        _instant.validate_python(place[0])
+    except (msgspec.DecodeError, ValidationError):
+        raise InvalidInput(
+            "The cursor is not one that a page gave.",
+            errors=[FieldError(field="cursor", detail="use next_cursor of the page before")],
+        ) from None
+    return place

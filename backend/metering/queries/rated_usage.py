@@ -1,0 +1,113 @@
+"""Usage as rating wants it: summed by model, meter and window over stretches of time."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Sequence
+from datetime import timedelta
+
+import msgspec
+from sqlalchemy import DateTime, Integer, Text, TextClause, bindparam, select, text
+from sqlalchemy.dialects.postgresql import ARRAY
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from backend.metering.counting.daily import split_at_days
+from backend.pricing.charges.rate_card import MeteredQuantity
+from backend.pricing.charges.windows import WindowedSpan
+from backend.storage.tables import tenants
+
+_Placed = tuple[int, WindowedSpan]
+"""A span, and the place of its stretch."""
+
+# Each span is summed by itself, from one range of the index, and the few sums are put together.
+# OFFSET keeps PostgreSQL from making one large join of it.
+_PART = """
+    SELECT span.place, span.window_id, used.model, used.meter, used.labels, used.quantity
+    FROM unnest(:{table}_places, :{table}_windows, :{table}_starts, :{table}_ends)
+        AS span (place, window_id, start_at, end_at)
+    CROSS JOIN LATERAL (
+        SELECT model, meter, {labels} AS labels, sum(quantity) AS quantity
+        FROM {table}
+        WHERE tenant_id = :tenant_id AND {starts} >= span.start_at AND {starts} < span.end_at
+        GROUP BY 1, 2, 3
+        OFFSET 0
+    ) AS used
+    """
+_SUM = """
+    SELECT place, window_id, model, meter, labels, sum(quantity) FROM ({parts}) AS parts
+    GROUP BY 1, 2, 3, 4, 5
+    ORDER BY 1, 2, 3, 4, 5
+    """
+_TABLES = {"rollups": "bucket", "daily_rollups": "day"}
+_ONE_DAY = timedelta(days=1)
+
+
+def _query(labels: str) -> TextClause:
+    parts = [
+        _PART.format(table=table, starts=starts, labels=labels) for table, starts in _TABLES.items()
+    ]
+    return text(_SUM.format(parts=" UNION ALL ".join(parts))).bindparams(
+        *(
+            bindparam(f"{table}_{name}", type_=ARRAY(kind))
+            for table in _TABLES
+            for name, kind in (
+                ("places", Integer),
+                ("windows", Text),
+                ("starts", DateTime(timezone=True)),
+                ("ends", DateTime(timezone=True)),
+            )
+        )
+    )
+
+
+_SUMMED = _query("NULL::text")
+_BY_LABELS = _query("labels::text")
+
+
+async def period_usage(
+    connection: AsyncConnection,
+    tenant_id: str,
+    stretches: Sequence[Sequence[WindowedSpan]],
+    labels: Collection[str] = (),
+) -> list[list[MeteredQuantity]]:
+    """Return the usage in each stretch, in one query.
+
+    A stretch is the spans that its plan's windows cut it into; see ``windows.windowed_spans``.
+    Spans start and end at quarter hours: a rollup counts where it starts. ``labels`` are those that
+    a plan prices by; usage is told apart by no others.
+    """
+    found: list[list[MeteredQuantity]] = [[] for _ in stretches]
+    spans = [(place, span) for place, stretch in enumerate(stretches) for span in stretch]
+    if not spans:
+        return found
+    days, rest = await _split(connection, tenant_id, spans)
+    parameters: dict[str, object] = {"tenant_id": tenant_id}
+    for table, parts in (("daily_rollups", days), ("rollups", rest)):
+        parameters |= {
+            f"{table}_places": [place for place, _ in parts],
+            f"{table}_windows": [span.window for _, span in parts],
+            f"{table}_starts": [span.start for _, span in parts],
+            f"{table}_ends": [span.end for _, span in parts],
+        }
+    rows = await connection.execute(_BY_LABELS if labels else _SUMMED, parameters)
+    for place, window, model, meter, counted_by, quantity in rows:
+        known = {} if counted_by is None else msgspec.json.decode(counted_by, type=dict[str, str])
+        kept = tuple(sorted((name, value) for name, value in known.items() if name in labels))
+        found[place].append(MeteredQuantity(model, meter, quantity, window, kept))
+    return found
+
+
+async def _split(
+    connection: AsyncConnection, tenant_id: str, spans: Sequence[_Placed]
+) -> tuple[list[_Placed], list[_Placed]]:
+    """Split spans into whole days of the tenant's, which are summed already, and the rest."""
+    if all(span.end - span.start < _ONE_DAY for _, span in spans):
+        return [], list(spans)
+    zone = await connection.scalar(select(tenants.c.time_zone).where(tenants.c.id == tenant_id))
+    days: list[_Placed] = []
+    rest: list[_Placed] = []
+    for place, span in spans:
+        time = split_at_days(span.start, span.end, zone or "UTC")
+        if time.days is not None:
+            days.append((place, WindowedSpan(*time.days, span.window)))
+        rest += [(place, WindowedSpan(start, end, span.window)) for start, end in time.rest]
+    return days, rest

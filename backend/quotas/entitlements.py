@@ -1,0 +1,45 @@
+"""What a tenant is entitled to now: told from what the gateway itself goes by."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from backend.catalog.published import models_on_sale
+from backend.invoices.reminders import is_suspended
+from backend.quotas.use import quotas_of
+from backend.subscriptions.changes import current_subscription
+from backend_client.types.accounts import Tenant
+from backend_client.types.entitlements import Entitlements, QuotaStanding
+from backend_client.types.subscriptions import SubscriptionState
+
+
+async def entitlements(connection: AsyncConnection, tenant: Tenant, now: datetime) -> Entitlements:
+    """Return what the tenant may do; raise ``NotFound`` if it has no plan."""
+    subscription = await current_subscription(connection, tenant.id, now)
+    plan = subscription.plan.definition
+    suspended = await is_suspended(connection, tenant.id)
+    usable = not suspended and subscription.state is not SubscriptionState.PAUSED
+    on_sale = [model.id for model in await models_on_sale(connection)]
+    return Entitlements(
+        as_of=now.astimezone(UTC),
+        plan=plan.id,
+        plan_version=subscription.plan.version,
+        state=subscription.state,
+        suspended=suspended,
+        models=[one for one in on_sale if usable and plan.allows(one)],
+        limits=plan.limits,
+        features=plan.features if usable else [],
+        quotas=[
+            QuotaStanding(
+                meters=use.quota.meters,
+                quantity=use.quota.quantity,
+                limit=use.quota.limit,
+                used=use.used,
+                remaining=use.remaining,
+                resets_at=use.resets_at,
+            )
+            for use in await quotas_of(connection, tenant, plan, now)
+        ],
+    )

@@ -1,0 +1,98 @@
+"""How much of a plan's quotas is used in the current billing period. The gateway asks."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from decimal import Decimal
+
+from sqlalchemy import func, select
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from backend.errors import FareboxError, NotFound
+from backend.storage.tables import rollups
+from backend.subscriptions.changes import current_subscription
+from backend.subscriptions.periods import period_at
+from backend_client.types.accounts import Tenant
+from backend_client.types.plans import PlanDefinition, Quota
+from backend_client.types.subscriptions import SubscriptionState
+
+
+class QuotaExhausted(FareboxError):
+    """A hard quota of the plan has not enough left: trying again does not help."""
+
+    status, code, title = 429, "insufficient_quota", "The quota is used up"
+
+
+@dataclass(frozen=True, slots=True)
+class QuotaUse:
+    """A quota, and the units ``used`` of it. It starts anew at ``resets_at``."""
+
+    quota: Quota
+    used: Decimal
+    resets_at: datetime
+
+    @property
+    def remaining(self) -> Decimal:
+        """Units that are left; 0 if it is used up or passed."""
+        return max(self.quota.quantity - self.used, Decimal(0))
+
+
+async def usable_plan(connection: AsyncConnection, tenant: Tenant, now: datetime) -> PlanDefinition:
+    """Return the plan in force; raise ``NotFound`` if the tenant has none, or it is paused."""
+    subscription = await current_subscription(connection, tenant.id, now)
+    if subscription.state is SubscriptionState.PAUSED:
+        raise NotFound("This tenant's subscription is paused.")
+    return subscription.plan.definition
+
+
+async def current_quotas(
+    connection: AsyncConnection, tenant: Tenant, now: datetime
+) -> list[QuotaUse]:
+    """Return the quotas of the plan in force, as ``quotas_of`` does.
+
+    Raises ``NotFound`` if the tenant has no plan, or it is paused.
+    """
+    plan = await usable_plan(connection, tenant, now)
+    return await quotas_of(connection, tenant, plan, now)
+
+
+async def quotas_of(
+    connection: AsyncConnection, tenant: Tenant, plan: PlanDefinition, now: datetime
+) -> list[QuotaUse]:
+    """Return a plan's quotas, with what was used of each in the billing period.
+
+    All of the period's usage counts, also what came before a change of plan: going to another plan
+    and back gives no new quota.
+    """
+    quotas = plan.quotas
+    if not quotas:
+        return []
+    period = await period_at(connection, tenant, now)
+    query = (
+        select(rollups.c.meter, func.sum(rollups.c.quantity))
+        .where(
+            rollups.c.tenant_id == tenant.id,
+            rollups.c.bucket >= period.start,
+            rollups.c.bucket < period.end,
+            rollups.c.meter.in_({meter for quota in quotas for meter in quota.meters}),
+        )
+        .group_by(rollups.c.meter)
+    )
+    used: dict[str, Decimal] = dict((await connection.execute(query)).all())
+    return [
+        QuotaUse(
+            quota,
+            sum((used.get(meter, Decimal(0)) for meter in set(quota.meters)), Decimal(0)),
+            period.end,
+        )
+        for quota in quotas
+    ]
+
+
+def exhausted(use: QuotaUse) -> QuotaExhausted:
+    """Make the refusal of calls that a used-up quota does not allow."""
+    return QuotaExhausted(
+        f"The plan's quota of {use.quota.quantity:,.0f} {' and '.join(use.quota.meters)} is used "
+        f"up. It starts anew at {use.resets_at:%Y-%m-%d %H:%M} UTC; a larger plan helps at once."
+    )

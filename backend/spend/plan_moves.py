@@ -1,0 +1,165 @@
+"""A plan's versions: what changed, and moving tenants to the latest with every bill seen before."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+from datetime import datetime
+
+from sqlalchemy import or_, select
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from backend.accounts.tenants import find_tenant
+from backend.catalog import published as catalog
+from backend.errors import NotFound
+from backend.kit.pages import Cursor, page_of
+from backend.pricing.charges.price_lists import in_currency
+from backend.pricing.plan_diff import diff
+from backend.spend.open_period import metered_period, metered_stretches
+from backend.storage.database import Database
+from backend.storage.tables import plan_versions, subscriptions
+from backend.subscriptions.changes import effective_quarter, offered_add_ons
+from backend.subscriptions.periods import period_at
+from backend.subscriptions.segments import (
+    Segment,
+    lay,
+    lock_subscriptions,
+    read_segments,
+    segment_from,
+)
+from backend.subscriptions.stretches import years_since
+from backend_client.types.common import Money, Page
+from backend_client.types.plan_versions import MigratedTenant, MigrationRequest, PlanDiff
+from backend_client.types.plans import Plan
+
+
+async def list_versions(connection: AsyncConnection, plan_id: str) -> list[Plan]:
+    """Return all versions of a plan, oldest first; raise ``NotFound``."""
+    query = select(plan_versions).where(plan_versions.c.plan_id == plan_id)
+    rows = await connection.execute(query.order_by(plan_versions.c.version))
+    found = [catalog.plan_from(row) for row in rows.mappings()]
+    if not found:
+        raise NotFound(f"There is no plan {plan_id!r}.")
+    return found
+
+
+async def diff_versions(
+    connection: AsyncConnection, plan_id: str, before: int, after: int
+) -> PlanDiff:
+    """Return what changed between two versions; raise ``NotFound``."""
+    known = {one.version: one.definition for one in await list_versions(connection, plan_id)}
+    for version in (before, after):
+        if version not in known:
+            raise NotFound(f"Plan {plan_id!r} has no version {version}.")
+    changes = diff(known[before], known[after])
+    return PlanDiff(plan=plan_id, before=before, after=after, changes=changes)
+
+
+async def migrate_plan(
+    database: Database,
+    plan_id: str,
+    wanted: MigrationRequest,
+    now: datetime,
+    *,
+    cursor: str | None,
+    limit: int,
+) -> Page[MigratedTenant]:
+    """Move a page of the tenants on older versions to the latest, or only say what it would do.
+
+    Seats, add-ons, a trial's end and changes that are scheduled stay. Each tenant is moved in a
+    transaction of its own, and one that was moved before is not among them a second time. Raises
+    ``NotFound`` for a plan that is not on sale, ``InvalidInput`` for an ``at`` that is over.
+    """
+    at = effective_quarter(wanted.at, now)
+    async with database.begin() as connection:
+        latest = await catalog.latest_plan(connection, plan_id)
+        query = (
+            select(subscriptions.c.tenant_id)
+            .where(
+                subscriptions.c.plan_id == plan_id,
+                subscriptions.c.plan_version < latest.version,
+                subscriptions.c.start_at <= at,
+                or_(subscriptions.c.end_at.is_(None), subscriptions.c.end_at > at),
+            )
+            .order_by(subscriptions.c.tenant_id)
+            .limit(limit + 1)
+        )
+        if cursor is not None:
+            query = query.where(subscriptions.c.tenant_id > Cursor.read(cursor))
+        affected = list(await connection.scalars(query))
+    page = page_of(affected, limit, str)
+    moved = []
+    for tenant_id in page.items:
+        async with database.begin() as connection:
+            seen = await _preview(connection, tenant_id, latest, at, now)
+            if not wanted.preview and seen.problem is None:
+                await _move(connection, tenant_id, latest, at, now)
+            moved.append(seen)
+    return Page(items=moved, next_cursor=page.next_cursor)
+
+
+async def _preview(
+    connection: AsyncConnection, tenant_id: str, latest: Plan, at: datetime, now: datetime
+) -> MigratedTenant:
+    tenant = await find_tenant(connection, tenant_id)
+    opened = await metered_period(connection, tenant, await period_at(connection, tenant, now))
+    present = Money(amount=opened.rate().total, currency=tenant.currency)
+    rows = await read_segments(connection, tenant_id, since=at)
+    version = segment_from(rows[0]).terms.plan.version
+    try:
+        plan = in_currency(latest.definition, tenant.currency)
+    except ValueError as error:
+        return MigratedTenant(
+            tenant=tenant.id,
+            from_version=version,
+            present=present,
+            migrated=None,
+            problem=str(error),
+        )
+    years = await years_since(connection, tenant_id, opened.period.end)
+    stretches = [
+        replace(
+            stretch,
+            plan=plan,
+            plan_version=latest.version,
+            # The version that it is on may have no yearly fee yet
+            years_since=_latest(years, stretch.start),
+        )
+        if stretch.plan is not None and stretch.plan.id == plan.id
+        else stretch
+        for stretch in opened.stretches
+    ]
+    # Metered anew: the version may tell usage apart by other windows and labels
+    metered = await metered_stretches(connection, tenant.id, stretches)
+    migrated = replace(opened, stretches=metered).rate().total
+    return MigratedTenant(
+        tenant=tenant.id,
+        from_version=version,
+        present=present,
+        migrated=Money(amount=migrated, currency=tenant.currency),
+    )
+
+
+def _latest(years: Mapping[datetime, datetime], moment: datetime) -> datetime | None:
+    """Return what the segment that ``moment`` is in counts its years from."""
+    begun = [start for start in years if start <= moment]
+    return years[max(begun)] if begun else None
+
+
+async def _move(
+    connection: AsyncConnection, tenant_id: str, latest: Plan, at: datetime, now: datetime
+) -> None:
+    """Put the latest version in the place of older ones from ``at`` on, on the same terms."""
+    await lock_subscriptions(connection, tenant_id)
+    rows = [segment_from(row) for row in await read_segments(connection, tenant_id, since=now)]
+    offered = offered_add_ons(latest)
+    segments: list[Segment] = []
+    for segment in rows:
+        if segment.end is not None and segment.end <= at:
+            continue
+        terms = segment.terms
+        if terms.plan.definition.id == latest.definition.id:
+            kept = {name: count for name, count in terms.add_ons.items() if name in offered}
+            terms = replace(terms, plan=latest, add_ons=kept)
+        segments.append(replace(segment, start=max(segment.start, at), terms=terms))
+    await lay(connection, tenant_id, rows, at, segments)

@@ -1,0 +1,323 @@
+"""Which plan version a tenant is on, when. Changes happen at quarter hours, as rollups split."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from datetime import datetime, timedelta
+from math import floor
+
+from sqlalchemy import select
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from backend.accounts.tenants import find_tenant
+from backend.catalog import published as catalog
+from backend.errors import Conflict, Forbidden, InvalidInput, NotFound
+from backend.pricing.charges.kinds import asks_for_nothing
+from backend.pricing.periods import is_quarter_hour, next_quarter_hour, quarter_hour_of
+from backend.pricing.rating.stretches import yearly_charges
+from backend.pricing.rating.years import PlanYears
+from backend.storage.tables import subscriptions
+from backend.subscriptions.periods import period_at
+from backend.subscriptions.segments import (
+    Segment,
+    Terms,
+    last_before,
+    lay,
+    lock_subscriptions,
+    read_segments,
+    segment_from,
+)
+from backend.subscriptions.stretches import years_since
+from backend_client.types.charges import FlatCharge, FlatPer
+from backend_client.types.plans import Plan
+from backend_client.types.problems import FieldError
+from backend_client.types.subscriptions import (
+    Subscription,
+    SubscriptionCancel,
+    SubscriptionChange,
+    SubscriptionPause,
+    SubscriptionState,
+)
+
+
+async def start_subscription(
+    connection: AsyncConnection, tenant_id: str, plan_id: str | None, at: datetime
+) -> Subscription:
+    """Put a tenant that has no plan on one, from the quarter hour that holds ``at``.
+
+    ``plan_id`` None takes the catalog's default. Raises ``NotFound`` for a plan not on sale,
+    ``Conflict`` if the tenant has a subscription or another currency than the plan, and
+    ``ConfigurationError`` if no catalog was ever applied.
+    """
+    currency = await lock_subscriptions(connection, tenant_id)
+    start = quarter_hour_of(at)
+    if await read_segments(connection, tenant_id, since=start):
+        raise Conflict("This tenant has a subscription already; change its plan instead.")
+    plan = (
+        await catalog.default_plan(connection)
+        if plan_id is None
+        else await catalog.latest_plan(connection, plan_id)
+    )
+    _same_currency(plan, currency)
+    segments = await _segments_of(connection, tenant_id, Terms(plan), start, None)
+    laid = await lay(connection, tenant_id, [], start, segments)
+    return await _told(connection, tenant_id, laid, start)
+
+
+async def current_subscription(
+    connection: AsyncConnection, tenant_id: str, now: datetime
+) -> Subscription:
+    """Return the subscription in force, and the plan that follows it if a change is scheduled.
+
+    Raises ``NotFound`` if the tenant has none now.
+    """
+    found = [segment_from(row) for row in await read_segments(connection, tenant_id, since=now)]
+    if not found or found[0].start > now:
+        raise NotFound("This tenant has no plan now.")
+    return await _told(connection, tenant_id, found, now)
+
+
+async def change_plan(
+    connection: AsyncConnection,
+    tenant_id: str,
+    change: SubscriptionChange,
+    now: datetime,
+    *,
+    by_operator: bool = False,
+) -> Subscription:
+    """Move a tenant to the latest version of a plan, at a quarter hour; return that subscription.
+
+    A change that was scheduled for later is dropped. Choosing the plan version that is in force
+    just keeps it on. From a plan that asks for no money, ``at`` may be the start of the quarter
+    hour that holds ``now``: no price is taken back by it, and who has used up a free quota can go
+    on at once. A trial is had once; changes of seats and add-ons go on with it. Raises ``NotFound``
+    for a plan not on sale, ``InvalidInput`` for an ``at`` that is over or no quarter hour,
+    ``Conflict`` if the plan is in another currency, ``Forbidden`` for a plan by contract unless
+    ``by_operator``.
+    """
+    currency = await lock_subscriptions(connection, tenant_id)
+    plan = await catalog.latest_plan(connection, change.plan)
+    if plan.definition.by_contract and not by_operator:
+        raise Forbidden(f"Plan {plan.definition.name!r} is by contract: ask whoever runs this API.")
+    _same_currency(plan, currency)
+    rows = [segment_from(row) for row in await read_segments(connection, tenant_id, since=now)]
+    at = _effective(change.at, now, rows)
+    last = last_before(rows, at)
+    same_plan = last is not None and last.terms.plan.definition.id == plan.definition.id
+    seats, add_ons = change.seats, change.add_ons
+    if seats is None:
+        seats = last.terms.seats if last is not None else 1
+    if add_ons is None:
+        add_ons = dict(last.terms.add_ons) if last is not None and same_plan else {}
+    terms = Terms(plan, SubscriptionState.ACTIVE, seats, _add_ons(plan, add_ons))
+    segments = await _segments_of(connection, tenant_id, terms, at, last if same_plan else None)
+    laid = await lay(connection, tenant_id, rows, at, segments)
+    return await _told(connection, tenant_id, laid, now)
+
+
+async def pause(
+    connection: AsyncConnection, tenant_id: str, wanted: SubscriptionPause, now: datetime
+) -> Subscription:
+    """Pause the subscription: no fee runs and no call is let through until it goes on.
+
+    Raises ``NotFound`` without a plan then, ``Conflict`` if it is paused, ``InvalidInput`` for
+    times that are over or no quarter hours.
+    """
+    await lock_subscriptions(connection, tenant_id)
+    rows = [segment_from(row) for row in await read_segments(connection, tenant_id, since=now)]
+    at = effective_quarter(wanted.at, now)
+    last = _in_force(rows, at)
+    if last.terms.state is SubscriptionState.PAUSED:
+        raise Conflict("The subscription is paused already.")
+    until = None if wanted.until is None else _to_come(wanted.until, at, "until")
+    segments = [Segment(at, until, last.terms.as_state(SubscriptionState.PAUSED))]
+    if until is not None:
+        segments.append(Segment(until, None, last.terms.as_state(SubscriptionState.ACTIVE)))
+    laid = await lay(connection, tenant_id, rows, at, segments)
+    return await _told(connection, tenant_id, laid, now)
+
+
+async def resume(connection: AsyncConnection, tenant_id: str, now: datetime) -> Subscription:
+    """Go on with a paused subscription, from the next quarter hour.
+
+    Raises ``NotFound`` without a plan, ``Conflict`` if it is not paused.
+    """
+    await lock_subscriptions(connection, tenant_id)
+    rows = [segment_from(row) for row in await read_segments(connection, tenant_id, since=now)]
+    at = next_quarter_hour(now)
+    last = _in_force(rows, at)
+    if last.terms.state is not SubscriptionState.PAUSED:
+        raise Conflict("The subscription is not paused.")
+    segment = Segment(at, None, last.terms.as_state(SubscriptionState.ACTIVE))
+    laid = await lay(connection, tenant_id, rows, at, [segment])
+    return await _told(connection, tenant_id, laid, now)
+
+
+async def cancel(
+    connection: AsyncConnection, tenant_id: str, wanted: SubscriptionCancel, now: datetime
+) -> Subscription:
+    """End the subscription: with its billing period, its year, or at the next quarter hour.
+
+    What was scheduled after that is dropped. Choosing a plan again takes it back. Returns it.
+    Raises ``NotFound`` without a plan, ``Conflict`` if no year of a fee is followed by another.
+    """
+    await lock_subscriptions(connection, tenant_id)
+    rows = [segment_from(row) for row in await read_segments(connection, tenant_id, since=now)]
+    at = next_quarter_hour(now)
+    if wanted.when == "period_end":
+        tenant = await find_tenant(connection, tenant_id)
+        at = (await period_at(connection, tenant, now)).end
+    present = _in_force(rows, now)
+    if wanted.when == "year_end":
+        renews_at = (await _told(connection, tenant_id, rows, now)).renews_at
+        if renews_at is None:
+            raise Conflict("There is no yearly fee that would be asked for again.")
+        at = renews_at
+    await lay(connection, tenant_id, rows, at, [])
+    kept = [one for one in rows if present.start < one.start < at]
+    *earlier, last = [present, *kept]
+    return await _told(connection, tenant_id, [*earlier, replace(last, end=at)], now)
+
+
+async def _segments_of(
+    connection: AsyncConnection,
+    tenant_id: str,
+    terms: Terms,
+    at: datetime,
+    going_on: Segment | None,
+) -> list[Segment]:
+    """Return what follows ``at``: on trial first, if the plan has one and it was not had yet.
+
+    ``going_on`` is the segment before, if it is of the same plan.
+    """
+    plan = terms.plan.definition
+    if going_on is not None and going_on.terms.state is SubscriptionState.TRIAL:
+        until = going_on.trial_end
+    elif plan.trial_days and not await _had(connection, tenant_id, plan.id, at):
+        until = at + timedelta(days=plan.trial_days)
+    else:
+        until = None
+    if until is None or until <= at:
+        return [Segment(at, None, terms)]
+    follows = terms
+    if plan.trial_ends:
+        follows = Terms(await catalog.default_plan(connection))
+    return [
+        Segment(at, until, terms.as_state(SubscriptionState.TRIAL), trial_end=until),
+        Segment(until, None, follows),
+    ]
+
+
+async def _had(connection: AsyncConnection, tenant_id: str, plan_id: str, at: datetime) -> bool:
+    query = select(subscriptions.c.id).where(
+        subscriptions.c.tenant_id == tenant_id,
+        subscriptions.c.plan_id == plan_id,
+        subscriptions.c.start_at < at,
+    )
+    return await connection.scalar(query.limit(1)) is not None
+
+
+def _effective(at: datetime | None, now: datetime, rows: Sequence[Segment]) -> datetime:
+    if at is None:
+        return next_quarter_hour(now)
+    in_force = rows[0].terms.plan.definition if rows else None
+    from_now = in_force is None or asks_for_nothing(in_force)
+    return _to_come(at, quarter_hour_of(now) if from_now else now, "at")
+
+
+def effective_quarter(at: datetime | None, now: datetime) -> datetime:
+    """Return the quarter hour that a change takes effect at: the next, or one to come.
+
+    Raises ``InvalidInput`` for another ``at``.
+    """
+    return next_quarter_hour(now) if at is None else _to_come(at, now, "at")
+
+
+def _to_come(at: datetime, since: datetime, field: str) -> datetime:
+    if not is_quarter_hour(at):
+        detail = "must be a quarter hour: minute 0, 15, 30 or 45, and no seconds"
+    elif at < since:
+        detail = "is over; usage that was already priced keeps its price"
+    elif field == "until" and at == since:
+        detail = "must be after the pause begins"
+    else:
+        return at
+    raise InvalidInput(f"{field!r} {detail}.", errors=[FieldError(field=field, detail=detail)])
+
+
+def _in_force(rows: Sequence[Segment], at: datetime) -> Segment:
+    for segment in rows:
+        if segment.start <= at and (segment.end is None or at < segment.end):
+            return segment
+    raise NotFound("This tenant has no plan then.")
+
+
+def offered_add_ons(plan: Plan) -> set[str]:
+    """Return the ids of a plan's add-ons."""
+    return {
+        charge.id
+        for charge in plan.definition.charges
+        if isinstance(charge, FlatCharge) and charge.per is FlatPer.ADD_ON
+    }
+
+
+def _add_ons(plan: Plan, chosen: dict[str, int]) -> dict[str, int]:
+    offered = offered_add_ons(plan)
+    for name in chosen:
+        if name not in offered:
+            detail = f"plan {plan.definition.id!r} has no add-on {name!r}"
+            field = FieldError(field=f"add_ons.{name}", detail=detail)
+            raise InvalidInput(f"There is a mistake: {detail}.", errors=[field])
+    return {name: count for name, count in sorted(chosen.items()) if count}
+
+
+def _same_currency(plan: Plan, currency: str) -> None:
+    priced_in = [plan.definition.currency, *(one.currency for one in plan.definition.price_lists)]
+    if currency not in priced_in:
+        raise Conflict(
+            f"Plan {plan.definition.id!r} is priced in {' and '.join(priced_in)}, "
+            f"and this tenant is billed in {currency}."
+        )
+
+
+async def _told(
+    connection: AsyncConnection, tenant_id: str, segments: Sequence[Segment], now: datetime
+) -> Subscription:
+    """Tell of the first segment, and of what follows it without a gap."""
+    told = _subscription(segments)
+    if not yearly_charges(told.plan.definition):
+        return told
+    tenant = await find_tenant(connection, tenant_id)
+    years = await years_since(connection, tenant_id)
+    for segment in segments:
+        since = years.get(segment.start)
+        if since is None or segment.terms.state is not SubscriptionState.ACTIVE:
+            continue
+        counted, reached = PlanYears(since, tenant.time_zone), max(segment.start, now)
+        renews = since if since > now else counted.start(floor(counted.passed(reached)) + 1)
+        if all(end is None or renews < end for end in (segment.end, told.end)):
+            return told.model_copy(update={"renews_at": renews})
+    return told
+
+
+def _subscription(segments: Sequence[Segment]) -> Subscription:
+    first, end, after = segments[0], segments[0].end, None
+    for follows in segments[1:]:
+        if follows.start != end:
+            break
+        if not follows.terms.same_plan(first.terms):
+            after = follows.terms.plan
+            break
+        end = follows.end
+    return Subscription(
+        id=first.id,
+        plan=first.terms.plan,
+        start=first.start,
+        end=end,
+        next_plan=after,
+        state=first.terms.state,
+        state_until=None if first.end == end else first.end,
+        seats=first.terms.seats,
+        add_ons=dict(first.terms.add_ons),
+    )

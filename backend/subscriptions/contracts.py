@@ -1,0 +1,242 @@
+"""Contracts: commitments, amendments and service levels, as stored, and as a period has them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from decimal import Decimal
+from typing import Final
+
+from sqlalchemy import RowMapping, func, insert, select, text
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from backend.errors import Conflict, InvalidInput, NotFound
+from backend.ids import new_id
+from backend.pricing.periods import BillingPeriod
+from backend.pricing.rating.commitments import Commitment, CommittedPeriod, ServiceBand, TrueUp
+from backend.pricing.rating.contract import ContractPeriod
+from backend.storage.tables import contract_amendments, contracts
+from backend.subscriptions.periods import period_at
+from backend.subscriptions.segments import lock_subscriptions
+from backend_client.types.accounts import Tenant
+from backend_client.types.contracts import (
+    Amendment,
+    AmendmentCreate,
+    Contract,
+    ContractCreate,
+)
+from backend_client.types.problems import FieldError
+
+GATEWAY_SOURCE: Final = "farebox://gateway"
+"""The source of the events that the gateway makes, by which availability is measured."""
+
+# A call that the provider failed has the status "failed"
+_AVAILABILITY = text(
+    """
+    SELECT count(*) FILTER (WHERE labels ->> 'status' <> 'failed'), count(*)
+    FROM events
+    WHERE tenant_id = :tenant_id AND time >= :start AND time < :end
+        AND source = :source AND NOT voided
+    """
+)
+
+
+def counted_meters(contract: Contract) -> frozenset[str] | None:
+    """Return the meters that a commitment in units counts; None for one in money."""
+    commitment = contract.terms.commitment
+    if commitment is None or commitment.meters is None:
+        return None
+    return frozenset(commitment.meters)
+
+
+async def create_contract(
+    connection: AsyncConnection, tenant: Tenant, wanted: ContractCreate
+) -> Contract:
+    """Agree a contract. Raises ``InvalidInput`` unless it starts where a billing period does,
+    ``Conflict`` if it overlaps another.
+    """
+    await lock_subscriptions(connection, tenant.id)
+    period = await period_at(connection, tenant, wanted.start)
+    if period.start != wanted.start:
+        detail = f"must be the start of a billing period, such as {period.end:%Y-%m-%dT%H:%MZ}"
+        raise InvalidInput(f"'start' {detail}.", errors=[FieldError(field="start", detail=detail)])
+    end = (await _periods(connection, tenant, wanted))[-1].end
+    overlap = select(contracts.c.id).where(
+        contracts.c.tenant_id == tenant.id,
+        contracts.c.start_at < end,
+        contracts.c.end_at > wanted.start,
+    )
+    if await connection.scalar(overlap.limit(1)) is not None:
+        raise Conflict("The tenant has a contract for a part of that time already.")
+    contract_id = new_id("ctr")
+    await connection.execute(
+        insert(contracts).values(
+            tenant_id=tenant.id,
+            id=contract_id,
+            definition=wanted.model_dump(mode="json"),
+            start_at=wanted.start,
+            end_at=end,
+        )
+    )
+    return await find_contract(connection, tenant.id, contract_id)
+
+
+async def amend_contract(
+    connection: AsyncConnection, tenant: Tenant, contract_id: str, wanted: AmendmentCreate
+) -> Contract:
+    """Commit to more from a moment within the term on, until the same end.
+
+    Raises ``NotFound``, ``Conflict`` without a commitment, ``InvalidInput`` outside the term.
+    """
+    await lock_subscriptions(connection, tenant.id)
+    contract = await find_contract(connection, tenant.id, contract_id)
+    if contract.terms.commitment is None:
+        raise Conflict("This contract has no commitment.")
+    if not contract.start <= wanted.effective_at < contract.end:
+        detail = "must be within the contract's term"
+        field = FieldError(field="effective_at", detail=detail)
+        raise InvalidInput(f"'effective_at' {detail}.", errors=[field])
+    await connection.execute(
+        insert(contract_amendments).values(
+            tenant_id=tenant.id,
+            contract_id=contract_id,
+            number=len(contract.amendments) + 1,
+            **wanted.model_dump(),
+        )
+    )
+    return await find_contract(connection, tenant.id, contract_id)
+
+
+async def find_contract(connection: AsyncConnection, tenant_id: str, contract_id: str) -> Contract:
+    """Return one of the tenant's contracts; raise ``NotFound``."""
+    for one in await list_contracts(connection, tenant_id):
+        if one.id == contract_id:
+            return one
+    raise NotFound("There is no such contract.")
+
+
+async def list_contracts(connection: AsyncConnection, tenant_id: str) -> list[Contract]:
+    """Return the tenant's contracts, oldest first."""
+    query = (
+        select(contracts).where(contracts.c.tenant_id == tenant_id).order_by(contracts.c.start_at)
+    )
+    rows = (await connection.execute(query)).mappings().all()
+    if not rows:
+        return []
+    amendments = select(contract_amendments).where(contract_amendments.c.tenant_id == tenant_id)
+    amendments = amendments.order_by(contract_amendments.c.number)
+    agreed = (await connection.execute(amendments)).mappings().all()
+    return [_contract(row, agreed) for row in rows]
+
+
+def _contract(row: RowMapping, amendments: Sequence[RowMapping]) -> Contract:
+    return Contract(
+        id=row["id"],
+        terms=ContractCreate.model_validate(row["definition"]),
+        start=row["start_at"],
+        end=row["end_at"],
+        amendments=[
+            Amendment(
+                number=one["number"],
+                effective_at=one["effective_at"],
+                more=one["more"],
+                reason=one["reason"],
+                created_at=one["created_at"],
+            )
+            for one in amendments
+            if one["contract_id"] == row["id"]
+        ],
+    )
+
+
+async def contract_in_force(
+    connection: AsyncConnection, tenant_id: str, period: BillingPeriod
+) -> Contract | None:
+    """Return the contract whose term holds the start of ``period``, if there is one."""
+    query = select(func.count()).where(
+        contracts.c.tenant_id == tenant_id,
+        contracts.c.start_at <= period.start,
+        contracts.c.end_at > period.start,
+    )
+    if not await connection.scalar(query):
+        return None
+    for one in await list_contracts(connection, tenant_id):
+        if one.start <= period.start < one.end:
+            return one
+    return None
+
+
+async def periods_before(
+    connection: AsyncConnection, tenant: Tenant, contract: Contract, period: BillingPeriod
+) -> list[BillingPeriod]:
+    """Return the term's periods before ``period`` whose usage matters to it.
+
+    None where each period stands alone.
+    """
+    commitment = contract.terms.commitment
+    if commitment is None or commitment.true_up == "period":
+        return []
+    periods = await _periods(connection, tenant, contract.terms)
+    return [one for one in periods if one.end <= period.start]
+
+
+async def contract_period(
+    connection: AsyncConnection,
+    tenant: Tenant,
+    contract: Contract,
+    period: BillingPeriod,
+    counted_before: Sequence[Decimal],
+) -> ContractPeriod:
+    """Return what rating needs to know of the contract in ``period``."""
+    periods = await _periods(connection, tenant, contract.terms)
+    index = sum(one.end <= period.start for one in periods)
+    good = total = 0
+    if contract.terms.service_levels:
+        span = {
+            "tenant_id": tenant.id,
+            "start": period.start,
+            "end": period.end,
+            "source": GATEWAY_SOURCE,
+        }
+        good, total = (await connection.execute(_AVAILABILITY, span)).one()
+    return ContractPeriod(
+        contract.id,
+        contract.terms.name,
+        _commitment(contract, periods),
+        index,
+        tuple(counted_before) or (Decimal(0),) * index,
+        counted_meters(contract),
+        tuple(ServiceBand(one.below, one.credit) for one in contract.terms.service_levels),
+        good,
+        total,
+    )
+
+
+def _commitment(contract: Contract, periods: Sequence[BillingPeriod]) -> Commitment | None:
+    terms = contract.terms.commitment
+    if terms is None:
+        return None
+    amounts = [ramp.amount for ramp in terms.ramps for _ in range(ramp.periods)]
+    commitment = Commitment(
+        contract.id,
+        contract.terms.name,
+        tuple(
+            CommittedPeriod(period.start, period.end, amount)
+            for period, amount in zip(periods, amounts, strict=True)
+        ),
+        TrueUp(terms.true_up),
+        terms.overage_discount,
+        terms.unit_price,
+        terms.unit_size,
+    )
+    for amendment in contract.amendments:
+        commitment = commitment.amended(amendment.effective_at, amendment.more)
+    return commitment
+
+
+async def _periods(
+    connection: AsyncConnection, tenant: Tenant, terms: ContractCreate
+) -> list[BillingPeriod]:
+    periods = [await period_at(connection, tenant, terms.start)]
+    while len(periods) < terms.term:
+        periods.append(await period_at(connection, tenant, periods[-1].end))
+    return periods

@@ -1,0 +1,139 @@
+"""Coupons: made by the operator, redeemed once a tenant, and on which periods they are."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from sqlalchemy import or_, select, true, update
+from sqlalchemy.dialects.postgresql import insert
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from backend.errors import Conflict, NotFound
+from backend.pricing.periods import BillingPeriod
+from backend.pricing.rating.coupons import CouponTerms
+from backend.storage.tables import coupon_redemptions, coupons
+from backend.subscriptions.periods import period_at
+from backend_client.types.accounts import Tenant
+from backend_client.types.contracts import Coupon, RedeemedCoupon
+
+
+async def put_coupon(connection: AsyncConnection, coupon: Coupon) -> Coupon:
+    """Make a coupon. Raises ``Conflict`` if there is another of that id: one never changes."""
+    definition = coupon.model_dump(mode="json")
+    await connection.execute(
+        insert(coupons).values(id=coupon.id, definition=definition).on_conflict_do_nothing()
+    )
+    query = select(coupons.c.definition).where(coupons.c.id == coupon.id)
+    if Coupon.model_validate(await connection.scalar(query)) != coupon:
+        raise Conflict(f"There is another coupon {coupon.id!r}, and a coupon never changes.")
+    return coupon
+
+
+async def list_coupons(connection: AsyncConnection) -> list[Coupon]:
+    """Return all coupons, by id."""
+    found = await connection.scalars(select(coupons.c.definition).order_by(coupons.c.id))
+    return [Coupon.model_validate(one) for one in found]
+
+
+async def redeem(
+    connection: AsyncConnection, tenant: Tenant, coupon_id: str, now: datetime
+) -> RedeemedCoupon:
+    """Redeem a coupon from the present period on. A second time answers what the first did.
+
+    Raises ``NotFound``, and ``Conflict`` if it is over, used up or in another currency.
+    """
+    query = select(coupons.c.definition).where(coupons.c.id == coupon_id)
+    definition = await connection.scalar(query)
+    if definition is None:
+        raise NotFound(f"There is no coupon {coupon_id!r}.")
+    coupon = Coupon.model_validate(definition)
+    period = await period_at(connection, tenant, now)
+    ends_at = None
+    if coupon.periods is not None:
+        last = period
+        for _ in range(coupon.periods - 1):
+            last = await period_at(connection, tenant, last.end)
+        ends_at = last.end
+    made = await connection.execute(
+        insert(coupon_redemptions)
+        .values(
+            tenant_id=tenant.id,
+            coupon_id=coupon.id,
+            redeemed_at=now,
+            starts_at=period.start,
+            ends_at=ends_at,
+        )
+        .on_conflict_do_nothing()
+        .returning(coupon_redemptions.c.coupon_id)
+    )
+    if made.first() is not None:
+        await _take_one(connection, coupon, tenant, now)
+    return next(one for one in await redeemed_by(connection, tenant.id) if one.coupon == coupon)
+
+
+async def _take_one(
+    connection: AsyncConnection, coupon: Coupon, tenant: Tenant, now: datetime
+) -> None:
+    if coupon.currency is not None and coupon.currency != tenant.currency:
+        raise Conflict(f"This coupon is in {coupon.currency}, and bills are in {tenant.currency}.")
+    if coupon.redeem_by is not None and now > coupon.redeem_by:
+        raise Conflict("This coupon is over.")
+    most = coupon.max_redemptions
+    can_be = true() if most is None else coupons.c.redeemed < most
+    taken = await connection.execute(
+        update(coupons)
+        .where(coupons.c.id == coupon.id, can_be)
+        .values(redeemed=coupons.c.redeemed + 1)
+        .returning(coupons.c.id)
+    )
+    if taken.first() is None:
+        raise Conflict("This coupon has been redeemed as often as it can be.")
+
+
+async def redeemed_by(connection: AsyncConnection, tenant_id: str) -> list[RedeemedCoupon]:
+    """Return the tenant's coupons in the order they were redeemed."""
+    rows = await connection.execute(
+        select(coupon_redemptions, coupons.c.definition)
+        .join(coupons, coupons.c.id == coupon_redemptions.c.coupon_id)
+        .where(coupon_redemptions.c.tenant_id == tenant_id)
+        .order_by(coupon_redemptions.c.redeemed_at, coupon_redemptions.c.coupon_id)
+    )
+    return [
+        RedeemedCoupon(
+            coupon=Coupon.model_validate(row["definition"]),
+            redeemed_at=row["redeemed_at"],
+            starts_at=row["starts_at"],
+            ends_at=row["ends_at"],
+        )
+        for row in rows.mappings()
+    ]
+
+
+async def coupons_of(
+    connection: AsyncConnection, tenant: Tenant, period: BillingPeriod
+) -> tuple[CouponTerms, ...]:
+    """Return the coupons that a period has, in the order they come off."""
+    rows = await connection.execute(
+        select(coupons.c.definition)
+        .join(coupon_redemptions, coupons.c.id == coupon_redemptions.c.coupon_id)
+        .where(
+            coupon_redemptions.c.tenant_id == tenant.id,
+            coupon_redemptions.c.starts_at <= period.start,
+            or_(
+                coupon_redemptions.c.ends_at.is_(None),
+                coupon_redemptions.c.ends_at > period.start,
+            ),
+        )
+        .order_by(coupon_redemptions.c.redeemed_at, coupon_redemptions.c.coupon_id)
+    )
+    found = [Coupon.model_validate(one) for one in rows.scalars()]
+    return tuple(
+        CouponTerms(
+            one.id,
+            one.name,
+            one.percent,
+            one.amount,
+            None if one.plans is None else frozenset(one.plans),
+        )
+        for one in found
+    )

@@ -1,0 +1,207 @@
+"""A subscription as it is stored: segments of time on the same terms, one after another."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import datetime
+
+from sqlalchemy import RowMapping, delete, or_, select, update
+from sqlalchemy.dialects.postgresql import insert
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from backend.catalog import published as catalog
+from backend.errors import NotFound
+from backend.ids import new_id
+from backend.storage.tables import (
+    declared_labels,
+    plan_versions,
+    subscriptions,
+    tenants,
+    wallets,
+)
+from backend_client.types.plans import Plan
+from backend_client.types.subscriptions import SubscriptionState
+
+
+@dataclass(frozen=True, slots=True)
+class Terms:
+    """On what terms a tenant is subscribed."""
+
+    plan: Plan
+    state: SubscriptionState = SubscriptionState.ACTIVE
+    seats: int = 1
+    add_ons: Mapping[str, int] = field(default_factory=dict)
+
+    def as_state(self, state: SubscriptionState) -> Terms:
+        """Return the same terms in another state."""
+        return replace(self, state=state)
+
+    def same_plan(self, other: Terms) -> bool:
+        """Tell whether both are on the same version of the same plan."""
+        return self._version == other._version
+
+    def same(self, other: Terms) -> bool:
+        """Tell whether nothing differs."""
+        mine = (self._version, self.state, self.seats, dict(self.add_ons))
+        return mine == (other._version, other.state, other.seats, dict(other.add_ons))
+
+    @property
+    def _version(self) -> tuple[str, int]:
+        return self.plan.definition.id, self.plan.version
+
+
+@dataclass(frozen=True, slots=True)
+class Segment:
+    """Terms from ``start`` until ``end`` (None: open). ``trial_end`` is that of a trial."""
+
+    start: datetime
+    end: datetime | None
+    terms: Terms
+    id: str = ""
+    trial_end: datetime | None = None
+
+
+async def lock_subscriptions(connection: AsyncConnection, tenant_id: str) -> str:
+    """Hold other changes of the tenant's subscriptions until commit; return its currency."""
+    query = select(tenants.c.currency).where(tenants.c.id == tenant_id)
+    # Not the row's key: what refers to the tenant need not wait.
+    query = query.with_for_update(key_share=True)
+    currency: str | None = await connection.scalar(query)
+    if currency is None:
+        raise NotFound("There is no such tenant.")
+    return currency
+
+
+async def read_segments(
+    connection: AsyncConnection, tenant_id: str, *, since: datetime, until: datetime | None = None
+) -> Sequence[RowMapping]:
+    """Return the segments that are on at ``since`` or later, in order, with their plans."""
+    query = (
+        select(
+            subscriptions.c.id,
+            subscriptions.c.start_at,
+            subscriptions.c.end_at,
+            subscriptions.c.state,
+            subscriptions.c.seats,
+            subscriptions.c.add_ons,
+            plan_versions,
+        )
+        .join_from(
+            subscriptions,
+            plan_versions,
+            (plan_versions.c.plan_id == subscriptions.c.plan_id)
+            & (plan_versions.c.version == subscriptions.c.plan_version),
+        )
+        .where(
+            subscriptions.c.tenant_id == tenant_id,
+            or_(subscriptions.c.end_at.is_(None), subscriptions.c.end_at > since),
+        )
+        .order_by(subscriptions.c.start_at)
+    )
+    if until is not None:
+        query = query.where(subscriptions.c.start_at < until)
+    return (await connection.execute(query)).mappings().all()
+
+
+def segment_from(row: RowMapping) -> Segment:
+    """Make a segment of a row that ``read_segments`` gave."""
+    state = SubscriptionState(row["state"])
+    return Segment(
+        row["start_at"],
+        row["end_at"],
+        Terms(catalog.plan_from(row), state, row["seats"], row["add_ons"]),
+        row["id"],
+        row["end_at"] if state is SubscriptionState.TRIAL else None,
+    )
+
+
+def last_before(segments: Sequence[Segment], at: datetime) -> Segment | None:
+    """Return the segment that runs up to ``at``, if there is one."""
+    kept = [segment for segment in segments if segment.start < at]
+    if not kept or ((end := kept[-1].end) is not None and end < at):
+        return None  # it ended before, and nothing followed
+    return kept[-1]
+
+
+async def lay(
+    connection: AsyncConnection,
+    tenant_id: str,
+    known: Sequence[Segment],
+    at: datetime,
+    segments: Sequence[Segment],
+) -> list[Segment]:
+    """Put ``segments`` from ``at`` on in the place of all that was known for then.
+
+    If the first says what was said before, that just goes on. Returns them as they are now, the one
+    that goes on included.
+    """
+    await connection.execute(
+        delete(subscriptions).where(
+            subscriptions.c.tenant_id == tenant_id, subscriptions.c.start_at >= at
+        )
+    )
+    last = last_before(known, at)
+    laid: list[Segment] = []
+    for place, segment in enumerate(segments):
+        if place == 0 and last is not None and last.terms.same(segment.terms):
+            await _set_end(connection, tenant_id, last, segment.end)
+            laid.append(replace(last, end=segment.end))
+            continue
+        if place == 0 and last is not None:
+            await _set_end(connection, tenant_id, last, at)
+        laid.append(await _add(connection, tenant_id, segment))
+    if not segments and last is not None:
+        await _set_end(connection, tenant_id, last, at)
+    await _look_at_grants_again(connection, tenant_id)
+    return laid
+
+
+async def _set_end(
+    connection: AsyncConnection, tenant_id: str, segment: Segment, end: datetime | None
+) -> None:
+    await connection.execute(
+        update(subscriptions)
+        .where(subscriptions.c.tenant_id == tenant_id, subscriptions.c.id == segment.id)
+        .values(end_at=end)
+    )
+
+
+async def _add(connection: AsyncConnection, tenant_id: str, segment: Segment) -> Segment:
+    terms = segment.terms
+    made = replace(segment, id=new_id("sub"))
+    await connection.execute(
+        insert(subscriptions).values(
+            tenant_id=tenant_id,
+            id=made.id,
+            plan_id=terms.plan.definition.id,
+            plan_version=terms.plan.version,
+            state=terms.state.value,
+            seats=terms.seats,
+            add_ons=dict(terms.add_ons),
+            start_at=segment.start,
+            end_at=segment.end,
+        )
+    )
+    await _count_by_labels(connection, tenant_id, terms.plan)
+    return made
+
+
+async def _look_at_grants_again(connection: AsyncConnection, tenant_id: str) -> None:
+    """Have the wallet ask anew what credit the plan in force brings."""
+    await connection.execute(
+        insert(wallets)
+        .values(tenant_id=tenant_id)
+        .on_conflict_do_update(index_elements=[wallets.c.tenant_id], set_={"grants_until": None})
+    )
+
+
+async def _count_by_labels(connection: AsyncConnection, tenant_id: str, plan: Plan) -> None:
+    """Have usage counted by the labels that the plan prices by."""
+    names = sorted(plan.definition.priced_labels)
+    if names:
+        await connection.execute(
+            insert(declared_labels)
+            .values([{"tenant_id": tenant_id, "label": name} for name in names])
+            .on_conflict_do_nothing()
+        )

@@ -1,0 +1,130 @@
+"""How a tenant's billing period divides into what applied when, from its subscription."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from datetime import datetime, timedelta
+from typing import Final
+
+from sqlalchemy import select
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from backend.pricing.charges.price_lists import in_currency
+from backend.pricing.periods import BillingPeriod
+from backend.pricing.rating.stretches import Stretch, yearly_charges
+from backend.storage.tables import subscriptions, tenants
+from backend.subscriptions.segments import Segment, read_segments, segment_from
+from backend_client.types.subscriptions import SubscriptionState
+
+_INSTANT: Final = timedelta(microseconds=1)
+
+
+async def plan_stretches(
+    connection: AsyncConnection, tenant_id: str, period: BillingPeriod
+) -> list[Stretch]:
+    """Return how the period divides into stretches of one plan version, without their usage.
+
+    They cover the period without a gap; where there was no subscription, or it was paused, the plan
+    is None. The present subscription counts until the period's end. Plans have their prices in the
+    tenant's currency. Where one has fees by the year, its stretches say since when the years count,
+    and the first one what applied just before the period.
+    """
+    query = select(tenants.c.currency).where(tenants.c.id == tenant_id)
+    currency = await connection.scalar(query)
+    # With what ended when the period began, for what is left of its year
+    since = period.start - _INSTANT
+    rows = await read_segments(connection, tenant_id, since=since, until=period.end)
+    segments = [segment_from(row) for row in rows]
+    years: dict[datetime, datetime] = {}
+    if any(yearly_charges(one.terms.plan.definition) for one in segments):
+        years = await years_since(connection, tenant_id, period.end)
+    stretches: list[Stretch] = []
+    reached = period.start
+    for segment in segments:
+        if segment.end is not None and segment.end <= period.start:
+            continue
+        start = max(segment.start, period.start)
+        if start > reached:
+            stretches.append(Stretch(None, 0, reached, start))
+        reached = min(segment.end or period.end, period.end)
+        stretches.append(_stretch(segment, start, reached, currency, years))
+    if reached < period.end:
+        stretches.append(Stretch(None, 0, reached, period.end))
+    stretches[0] = replace(stretches[0], before=_before(segments, period, currency, years))
+    return stretches
+
+
+async def years_since(
+    connection: AsyncConnection, tenant_id: str, until: datetime | None = None
+) -> dict[datetime, datetime]:
+    """Return where the years of yearly fees are counted from, by the start of each segment.
+
+    That is where the plan was taken up: a segment of it that follows another without a gap goes on
+    with its years, whatever the version, the seats and the add-ons, and so does a pause. A trial
+    comes before them. Segments from ``until`` on are left out.
+    """
+    query = (
+        select(
+            subscriptions.c.plan_id,
+            subscriptions.c.state,
+            subscriptions.c.start_at,
+            subscriptions.c.end_at,
+        )
+        .where(subscriptions.c.tenant_id == tenant_id)
+        .order_by(subscriptions.c.start_at)
+    )
+    if until is not None:
+        query = query.where(subscriptions.c.start_at < until)
+    found: dict[datetime, datetime] = {}
+    before: tuple[str, datetime | None] | None = None
+    since: datetime | None = None
+    for plan_id, state, start, end in await connection.execute(query):
+        if (plan_id, start) != before:
+            since = None
+        if since is None and state == SubscriptionState.ACTIVE:
+            since = start
+        if since is not None:
+            found[start] = since
+        before = plan_id, end
+    return found
+
+
+def _stretch(
+    segment: Segment,
+    start: datetime,
+    end: datetime,
+    currency: str | None,
+    years: dict[datetime, datetime],
+) -> Stretch:
+    terms = segment.terms
+    plan = terms.plan.definition
+    if terms.state is SubscriptionState.PAUSED:
+        return Stretch(None, 0, start, end)
+    return Stretch(
+        in_currency(plan, currency or plan.currency),
+        terms.plan.version,
+        start,
+        end,
+        seats=terms.seats,
+        add_ons=terms.add_ons,
+        trial=terms.state is SubscriptionState.TRIAL,
+        years_since=years.get(segment.start),
+    )
+
+
+def _before(
+    segments: Sequence[Segment],
+    period: BillingPeriod,
+    currency: str | None,
+    years: dict[datetime, datetime],
+) -> Stretch | None:
+    """Return what applied just before the period, if it has fees by the year."""
+    for segment in segments:
+        if segment.start >= period.start:
+            break
+        held = _stretch(segment, period.start, period.start, currency, years)
+        if held.plan is not None and held.years_since is not None and yearly_charges(held.plan):
+            return held
+        return None
+    return None

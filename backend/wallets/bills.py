@@ -1,0 +1,138 @@
+"""Credit and bills: what of a bill the wallet pays, and what is left of a period's credit then."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Sequence
+from datetime import datetime
+from decimal import Decimal
+
+from sqlalchemy import Text, and_, bindparam, func, or_, select, text, union
+from sqlalchemy.dialects.postgresql import ARRAY
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from backend.pricing.credit.wallet import Account
+from backend.pricing.money import whole_minor_units
+from backend.pricing.periods import BillingPeriod
+from backend.storage.tables import (
+    credit_grants,
+    ledger_entries,
+    plan_versions,
+    subscriptions,
+    wallets,
+)
+from backend.subscriptions.periods import period_at
+from backend.wallets.ledger import LockedWallet
+from backend.wallets.recurring import bring_for_bill, current_wallet
+from backend.wallets.top_ups import look_at_balance
+from backend_client.types.accounts import Tenant
+
+_WAITING = text(
+    """
+    SELECT closed.tenant_id FROM unnest(:tenants, :ends) AS closed (tenant_id, period_end)
+    WHERE EXISTS (
+        SELECT FROM credit_grants WHERE credit_grants.tenant_id = closed.tenant_id
+            AND in_arrears AND available > 0 AND expires_at <= closed.period_end
+    ) OR EXISTS (
+        SELECT FROM wallets WHERE wallets.tenant_id = closed.tenant_id
+            AND (grants_until IS NULL OR grants_until <= closed.period_end)
+    )
+    """
+).bindparams(
+    bindparam("tenants", type_=ARRAY(Text)),
+    bindparam("ends", type_=ARRAY(wallets.c.grants_until.type)),
+)
+"""Of tenants and the ends of periods: whose wallet holds credit in arrears that is over by then, or
+was not looked at since, so that its plan's credit may not have come."""
+
+
+async def with_credit(
+    connection: AsyncConnection, tenant_ids: Collection[str], since: datetime, now: datetime
+) -> set[str]:
+    """Return which of the tenants may have credit that pays a bill of the time from ``since`` on.
+
+    Those with something left, and those whose plans bring credit. In one query for a whole run's
+    part: nobody else's wallet needs to be locked.
+    """
+    left = select(credit_grants.c.tenant_id).where(
+        credit_grants.c.tenant_id.in_(tenant_ids), credit_grants.c.available > 0
+    )
+    brought = (
+        select(subscriptions.c.tenant_id)
+        .join(
+            plan_versions,
+            and_(
+                plan_versions.c.plan_id == subscriptions.c.plan_id,
+                plan_versions.c.version == subscriptions.c.plan_version,
+            ),
+        )
+        .where(
+            subscriptions.c.tenant_id.in_(tenant_ids),
+            subscriptions.c.start_at < now,
+            or_(subscriptions.c.end_at.is_(None), subscriptions.c.end_at > since),
+            func.jsonb_array_length(plan_versions.c.definition["grants"]) > 0,
+        )
+    )
+    return set(await connection.scalars(union(left, brought)))
+
+
+async def pay_from_credit(
+    connection: AsyncConnection,
+    tenant: Tenant,
+    cause: str,
+    amount: Decimal,
+    period: BillingPeriod,
+    now: datetime,
+) -> Decimal:
+    """Pay up to ``amount`` of a period's bill from credit for every model; return what it paid.
+
+    It pays whole minor units. ``cause`` is the bill's id: a second time with it pays nothing more
+    and returns the same.
+    """
+    locked = await current_wallet(connection, tenant.id, now)
+    query = select(func.sum(ledger_entries.c.amount)).where(
+        ledger_entries.c.tenant_id == tenant.id,
+        ledger_entries.c.cause == cause,
+        ledger_entries.c.target == Account.USED.value,
+    )
+    paid: Decimal | None = await connection.scalar(query)
+    if paid is not None:
+        return paid
+    await bring_for_bill(locked, tenant, period)
+    available = locked.wallet.available_for_bill(period, locked.at)
+    within = min(amount, whole_minor_units(available, tenant.currency))
+    if within <= 0:
+        return Decimal(0)
+    await locked.append(locked.wallet.pay_bill(cause, within, period, locked.at))
+    await look_at_balance(locked)
+    return within
+
+
+async def close_credit(
+    connection: AsyncConnection, closed: Sequence[tuple[Tenant, BillingPeriod]], now: datetime
+) -> None:
+    """Take away what is left of the credit of periods that were billed just now.
+
+    Plans carry their part of it into the period that follows. One period a tenant.
+    """
+    found = await connection.scalars(
+        _WAITING,
+        {
+            "tenants": [tenant.id for tenant, _ in closed],
+            "ends": [period.end for _, period in closed],
+        },
+    )
+    due = set(found)
+    for tenant, period in closed:
+        if tenant.id in due:
+            locked = await current_wallet(connection, tenant.id, now)
+            await bring_for_bill(locked, tenant, period)
+            await _close(locked, tenant, period)
+
+
+async def _close(locked: LockedWallet, tenant: Tenant, period: BillingPeriod) -> None:
+    entries = locked.wallet.close(period.end, locked.at)
+    await locked.append(entries)
+    if entries:
+        following = await period_at(locked.connection, tenant, period.end)
+        await bring_for_bill(locked, tenant, following)
+        await look_at_balance(locked)

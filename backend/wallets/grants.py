@@ -1,0 +1,88 @@
+"""Credit that an operator gives or sells, or takes back; and what calls took of it."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from decimal import Decimal
+
+from sqlalchemy import func, select
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from backend.accounts.idempotency import claim
+from backend.errors import Conflict, InvalidInput
+from backend.ids import new_id
+from backend.pricing.credit.wallet import Grant, GrantKind
+from backend.pricing.periods import BillingPeriod
+from backend.storage.tables import credit_reservations as calls
+from backend.wallets.queries import find_grant
+from backend.wallets.recurring import current_wallet
+from backend.wallets.top_ups import look_at_balance
+from backend_client.types.problems import FieldError
+from backend_client.types.wallets import CreditGrant, CreditGrantCreate
+
+
+async def add_grant(
+    connection: AsyncConnection,
+    tenant_id: str,
+    wanted: CreditGrantCreate,
+    now: datetime,
+    *,
+    idempotency_key: str | None = None,
+) -> CreditGrant:
+    """Give a tenant credit. With an ``idempotency_key`` used before, return what was given then.
+
+    Raises ``InvalidInput`` if it would have expired already.
+    """
+    locked = await current_wallet(connection, tenant_id, now)
+    if wanted.expires_at is not None and wanted.expires_at <= max(locked.at, now):
+        detail = "is over already"
+        raise InvalidInput(
+            f"'expires_at' {detail}.", errors=[FieldError(field="expires_at", detail=detail)]
+        )
+    grant_id = new_id("grt")
+    if idempotency_key is not None:
+        request = f"grant {wanted.model_dump_json()}"
+        made = await claim(connection, tenant_id, idempotency_key, request, grant_id)
+        if made is not None:
+            return await find_grant(connection, tenant_id, made)
+    grant = Grant(
+        grant_id,
+        GrantKind(wanted.kind.value),
+        wanted.amount,
+        wanted.starts_at or locked.at,
+        wanted.expires_at,
+        wanted.priority,
+        None if wanted.models is None else frozenset(wanted.models),
+    )
+    await locked.add_grant(grant, name=wanted.name, origin="operator")
+    await look_at_balance(locked)
+    return await find_grant(connection, tenant_id, grant_id)
+
+
+async def refund_grant(
+    connection: AsyncConnection, tenant_id: str, grant_id: str, now: datetime
+) -> CreditGrant:
+    """Take back what is left of a bought grant, to be paid back. A second time does nothing.
+
+    Raises ``NotFound``, and ``Conflict`` for credit that was given away.
+    """
+    locked = await current_wallet(connection, tenant_id, now)
+    found = await find_grant(connection, tenant_id, grant_id)
+    if found.kind != "paid":
+        raise Conflict("This credit was given away; only bought credit is paid back.")
+    if grant_id in locked.wallet.grants:
+        await locked.append(locked.wallet.refund(grant_id, locked.at))
+    await look_at_balance(locked)
+    return await find_grant(connection, tenant_id, grant_id)
+
+
+async def used_by_calls(
+    connection: AsyncConnection, tenant_id: str, period: BillingPeriod
+) -> Decimal:
+    """Return what prepaid calls took from the wallet in a period, by when they were reserved."""
+    query = select(func.coalesce(func.sum(calls.c.used), 0)).where(
+        calls.c.tenant_id == tenant_id,
+        calls.c.made_at >= period.start,
+        calls.c.made_at < period.end,
+    )
+    return Decimal(await connection.scalar(query) or 0)

@@ -1,0 +1,191 @@
+"""Calls on prepaid plans: paid from the wallet as they are made. The gateway asks.
+
+A call is reserved at the greatest cost that it can come to, and settled at what it came to, also
+when its event is corrected later. What was settled is what the period's lines add up to, to the
+last digit; see ``paid_by_wallet``.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from decimal import Decimal
+
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from backend.accounts.tenants import find_tenant
+from backend.errors import FareboxError, NotFound
+from backend.pricing.charges.price_lists import in_currency
+from backend.pricing.charges.rate_card import Labels
+from backend.pricing.credit.call_cost import CallCosts
+from backend.pricing.credit.wallet import InsufficientCredit
+from backend.pricing.money import exact_arithmetic, round_to_minor_unit
+from backend.pricing.rating.rated_period import RatedPeriod
+from backend.storage.database import Database
+from backend.subscriptions.changes import current_subscription
+from backend.wallets import reservations
+from backend.wallets.top_ups import look_after
+from backend_client.types.subscriptions import SubscriptionState
+
+_FRESH_SECONDS = 1.0
+_KEPT = 10_000
+_ZERO = Decimal(0)
+
+
+class CreditExhausted(FareboxError):
+    """The wallet holds less than the call can come to; more credit helps."""
+
+    status, code, title = 402, "insufficient_credit", "Not enough credit"
+
+
+@dataclass(frozen=True, slots=True)
+class _Known:
+    """What calls cost from ``start`` until ``end`` (None: open), or that they are not prepaid."""
+
+    costs: CallCosts | None
+    start: datetime
+    end: datetime | None
+    fresh_until: float
+
+    def holds(self, at: datetime) -> bool:
+        """Tell whether it is fresh and says what a call at that moment costs."""
+        in_force = self.start <= at and (self.end is None or at < self.end)
+        return in_force and time.monotonic() < self.fresh_until
+
+
+class Prepayment:
+    """Reserves and settles calls; for tenants on other plans it does nothing.
+
+    ``reserve`` and then ``settle`` or ``release`` under the same ``call_id``, each as often as
+    wanted: what comes again does nothing again.
+    """
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+        self._costs: dict[str, _Known] = {}
+
+    async def reserve(
+        self,
+        tenant_id: str,
+        call_id: str,
+        model: str,
+        most: Mapping[str, Decimal],
+        at: datetime,
+        labels: Labels = (),
+    ) -> bool:
+        """Set aside what a call of ``most`` units can cost; tell whether the plan is prepaid.
+
+        Raises ``CreditExhausted`` if there is less, with nothing set aside; the wallet's rule may
+        then ask for more, though the call is not made.
+        """
+        costs = await self._costs_of(tenant_id, at)
+        if costs is None:
+            return False
+        cost = costs.greatest(model, most, at, labels)
+        try:
+            async with self._database.begin() as connection:
+                await reservations.reserve(connection, tenant_id, call_id, model, cost, at)
+        except InsufficientCredit as error:
+            async with self._database.begin() as connection:
+                await look_after(connection, tenant_id, at)
+            raise CreditExhausted(
+                f"This call can cost up to {cost.normalize():f}, and the wallet holds "
+                f"{error.missing.normalize():f} less. Top it up, or lower max_tokens."
+            ) from error
+        return True
+
+    async def settle(
+        self,
+        tenant_id: str,
+        call_id: str,
+        model: str,
+        quantities: Mapping[str, Decimal],
+        at: datetime,
+        now: datetime,
+        labels: Labels = (),
+    ) -> None:
+        """Pay for what a reserved call used, which is over ``now``.
+
+        ``at`` is when it was made, as when it was reserved: that has its price.
+        """
+        costs = await self._costs_of(tenant_id, at)
+        cost = Decimal(0) if costs is None else costs.cost(model, quantities, at, labels)
+        async with self._database.begin() as connection:
+            await reservations.settle(connection, tenant_id, call_id, cost, now)
+
+    async def release(self, tenant_id: str, call_id: str, now: datetime) -> None:
+        """Give back what was set aside for a call that costs nothing."""
+        async with self._database.begin() as connection:
+            await reservations.release(connection, tenant_id, call_id, now)
+
+    async def _costs_of(self, tenant_id: str, at: datetime) -> CallCosts | None:
+        found = self._costs.get(tenant_id)
+        if found is not None and found.holds(at):
+            return found.costs
+        until = time.monotonic() + _FRESH_SECONDS
+        async with self._database.begin() as connection:
+            try:
+                known = await _costs_at(connection, tenant_id, at, until)
+            except NotFound:
+                return None
+        if len(self._costs) >= _KEPT:
+            self._costs.clear()
+        self._costs[tenant_id] = known
+        return known.costs
+
+
+async def correct_call(
+    connection: AsyncConnection,
+    tenant_id: str,
+    call_id: str,
+    model: str,
+    quantities: Mapping[str, Decimal],
+    now: datetime,
+) -> None:
+    """Have a call that was paid from the wallet cost what it should have used; none if void.
+
+    Nothing happens for a call that reserved nothing.
+    """
+    made = await reservations.find_reservation(connection, tenant_id, call_id)
+    if made is None:
+        return
+    costs = (await _costs_at(connection, tenant_id, made["made_at"])).costs
+    if costs is not None:
+        cost = costs.cost(model, quantities, made["made_at"])
+        await reservations.correct(connection, tenant_id, call_id, cost, now)
+
+
+async def _costs_at(
+    connection: AsyncConnection, tenant_id: str, at: datetime, fresh_until: float = 0.0
+) -> _Known:
+    """Return what calls cost on the plan in force at a moment. Raises ``NotFound`` without one."""
+    then = await current_subscription(connection, tenant_id, at)
+    tenant = await find_tenant(connection, tenant_id)
+    plan = in_currency(then.plan.definition, tenant.currency)
+    # On trial nothing is asked for, of the wallet neither
+    paid = plan.prepaid and then.state is not SubscriptionState.TRIAL
+    costs = CallCosts(plan) if paid else None
+    return _Known(costs, then.start, then.state_until or then.end, fresh_until)
+
+
+def paid_by_wallet(
+    rated: RatedPeriod, prepaid: Collection[tuple[str, int]], used: Decimal
+) -> Decimal:
+    """Return how much of a period's lines the wallet paid when calls were made, in minor units.
+
+    ``prepaid`` has the plan versions whose calls it pays, ``used`` is what they took from it,
+    unrounded. What it did not cover of their lines is rounded once and left to pay, so that a
+    period that the wallet paid whole leaves nothing, whatever its lines round to. Lines of other
+    plans are not touched.
+    """
+    with exact_arithmetic():
+        lines = [
+            line
+            for line in rated.lines
+            if (line.plan, line.plan_version) in prepaid and not line.trial
+        ]
+        asked = sum((line.amount for line in lines), round_to_minor_unit(_ZERO, rated.currency))
+        missing = max(sum((line.exact for line in lines), _ZERO) - used, _ZERO)
+        return asked - min(round_to_minor_unit(missing, rated.currency), asked)

@@ -1,0 +1,213 @@
+"""Prepaid calls: reserve the greatest possible cost, then settle what it was."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from decimal import Decimal
+from typing import Final
+
+from sqlalchemy import RowMapping, insert, select, update
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from backend.pricing.credit.wallet import Account
+from backend.pricing.money import exact_arithmetic
+from backend.storage.database import Database
+from backend.storage.tables import credit_reservations, ledger_entries
+from backend.wallets.ledger import LockedWallet
+from backend.wallets.recurring import current_wallet
+from backend.wallets.top_ups import look_at_balance
+
+LAPSE: Final = timedelta(hours=1)
+"""How long a reservation is held for a call whose gateway was killed."""
+
+_ZERO = Decimal(0)
+
+
+@dataclass(frozen=True, slots=True)
+class Settled:
+    """``used`` was taken from the wallet; ``uncovered`` was not in it, and goes on the invoice."""
+
+    used: Decimal
+    uncovered: Decimal
+
+
+async def reserve(
+    connection: AsyncConnection,
+    tenant_id: str,
+    reservation: str,
+    model: str,
+    amount: Decimal,
+    now: datetime,
+) -> None:
+    """Set ``amount`` aside for a call of ``model``, in the order that credit burns.
+
+    ``now`` is when the call is made. A second time with the same name does nothing. Raises
+    ``InsufficientCredit`` if there is less.
+    """
+    locked = await current_wallet(connection, tenant_id, now)
+    if await find_reservation(connection, tenant_id, reservation) is not None:
+        return
+    held: dict[str, str] = {}
+    if amount:
+        entries = locked.wallet.reserve(reservation, amount, locked.at, model)
+        await locked.append(entries)
+        held = {entry.grant_id: str(entry.amount) for entry in entries}
+    await connection.execute(
+        insert(credit_reservations).values(
+            tenant_id=tenant_id,
+            id=reservation,
+            model=model,
+            state="open",
+            held=held,
+            # Not the ledger's time, which another replica's clock may have carried into the next
+            # billing period: the call's usage is of this one
+            made_at=now,
+            lapses_at=locked.at + LAPSE,
+        )
+    )
+    await look_at_balance(locked)
+
+
+async def settle(
+    connection: AsyncConnection, tenant_id: str, reservation: str, cost: Decimal, now: datetime
+) -> Settled:
+    """Pay ``cost`` out of a reservation and give the rest back.
+
+    What costs more than was reserved, or whose reservation lapsed, is paid from what is available;
+    a wallet never goes below zero, so something can stay uncovered. A second time answers what the
+    first did. Raises ``KeyError`` for a reservation that was never made.
+    """
+    locked = await current_wallet(connection, tenant_id, now)
+    row = await find_reservation(connection, tenant_id, reservation)
+    if row is None:
+        raise KeyError(f"there is no reservation {reservation!r}")
+    if row["state"] == "settled":
+        return Settled(row["used"], row["uncovered"])
+    return await _settle(locked, row, cost)
+
+
+async def correct(
+    connection: AsyncConnection, tenant_id: str, reservation: str, cost: Decimal, now: datetime
+) -> Settled:
+    """Have a call cost ``cost`` after all, whatever it was settled at.
+
+    What it took beyond that goes back to the grants that it was taken from, the last to burn first;
+    what it did not take yet is paid from what is available. Raises ``KeyError`` for a reservation
+    that was never made.
+    """
+    locked = await current_wallet(connection, tenant_id, now)
+    row = await find_reservation(connection, tenant_id, reservation)
+    if row is None:
+        raise KeyError(f"there is no reservation {reservation!r}")
+    if row["state"] == "open":
+        return await _settle(locked, row, cost)
+    used: Decimal = row["used"]
+    with exact_arithmetic():
+        if cost < used:
+            by_grant = await _used_by(locked, reservation)
+            await locked.know(by_grant)
+            back = locked.wallet.give_back(reservation, by_grant, used - cost, locked.at)
+            await locked.append(back)
+            used = cost
+        else:
+            used += await _spend(locked, row, cost - used)
+        settled = Settled(used, cost - used)
+    await _close(locked, row, "settled", settled)
+    await look_at_balance(locked)
+    return settled
+
+
+async def release(
+    connection: AsyncConnection, tenant_id: str, reservation: str, now: datetime
+) -> None:
+    """Give all of a reservation back; nothing if it is closed or was never made."""
+    locked = await current_wallet(connection, tenant_id, now)
+    row = await find_reservation(connection, tenant_id, reservation)
+    if row is None or row["state"] != "open":
+        return
+    await _give_back(locked, row, _ZERO)
+    await _close(locked, row, "released", Settled(_ZERO, _ZERO))
+    await look_at_balance(locked)
+
+
+async def release_lapsed(database: Database, now: datetime) -> int:
+    """Release reservations whose calls were never settled; return how many.
+
+    A call that is settled later than this is paid from what is available then.
+    """
+    async with database.begin() as connection:
+        rows = await connection.execute(
+            select(credit_reservations.c.tenant_id, credit_reservations.c.id)
+            .where(credit_reservations.c.state == "open", credit_reservations.c.lapses_at <= now)
+            .limit(1000)
+        )
+        lapsed = rows.all()
+    for tenant_id, reservation in lapsed:
+        async with database.begin() as connection:
+            await release(connection, tenant_id, reservation, now)
+    return len(lapsed)
+
+
+async def find_reservation(
+    connection: AsyncConnection, tenant_id: str, reservation: str
+) -> RowMapping | None:
+    """Return a reservation's row; None if it was never made."""
+    query = select(credit_reservations).where(
+        credit_reservations.c.tenant_id == tenant_id, credit_reservations.c.id == reservation
+    )
+    return (await connection.execute(query)).mappings().first()
+
+
+async def _settle(locked: LockedWallet, row: RowMapping, cost: Decimal) -> Settled:
+    used = await _give_back(locked, row, cost)
+    with exact_arithmetic():
+        used += await _spend(locked, row, cost - used)
+        settled = Settled(used, cost - used)
+    await _close(locked, row, "settled", settled)
+    await look_at_balance(locked)
+    return settled
+
+
+async def _used_by(locked: LockedWallet, reservation: str) -> dict[str, Decimal]:
+    """Return what a reservation's call took of each grant, and did not give back since."""
+    entries = ledger_entries.c
+    query = select(entries.grant_id, entries.source, entries.target, entries.amount).where(
+        entries.tenant_id == locked.tenant_id, entries.cause == reservation
+    )
+    used: dict[str, Decimal] = {}
+    for grant_id, source, target, amount in await locked.connection.execute(query):
+        sign = (target == Account.USED.value) - (source == Account.USED.value)
+        used[grant_id] = used.get(grant_id, _ZERO) + sign * amount
+    return {grant_id: amount for grant_id, amount in used.items() if amount}
+
+
+async def _give_back(locked: LockedWallet, row: RowMapping, cost: Decimal) -> Decimal:
+    """Take up to ``cost`` of what is held and give the rest back; return what it took."""
+    held = {grant_id: Decimal(amount) for grant_id, amount in row["held"].items()}
+    if row["state"] != "open" or not held:
+        return _ZERO
+    locked.wallet.hold(row["id"], held)
+    with exact_arithmetic():
+        taken = min(cost, sum(held.values(), _ZERO))
+    await locked.append(locked.wallet.settle(row["id"], taken, locked.at))
+    return taken
+
+
+async def _spend(locked: LockedWallet, row: RowMapping, amount: Decimal) -> Decimal:
+    """Pay up to ``amount`` from what is available; return what could be paid."""
+    within = min(amount, locked.wallet.available(locked.at, row["model"]))
+    if within:
+        await locked.append(locked.wallet.spend(row["id"], within, locked.at, row["model"]))
+    return within
+
+
+async def _close(locked: LockedWallet, row: RowMapping, state: str, settled: Settled) -> None:
+    await locked.connection.execute(
+        update(credit_reservations)
+        .where(
+            credit_reservations.c.tenant_id == locked.tenant_id,
+            credit_reservations.c.id == row["id"],
+        )
+        .values(state=state, used=settled.used, uncovered=settled.uncovered)
+    )

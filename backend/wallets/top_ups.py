@@ -1,0 +1,210 @@
+"""Buying credit: asked for by a person, or by the wallet's rule when little is left.
+
+Farebox takes no payments. A top-up waits until whoever does says what became of it.
+"""
+
+from __future__ import annotations
+
+from datetime import datetime
+from decimal import Decimal
+from zoneinfo import ZoneInfo
+
+import structlog
+from sqlalchemy import RowMapping, func, insert, select, update
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from backend.accounts.idempotency import claim
+from backend.accounts.tenants import find_tenant
+from backend.errors import Conflict, NotFound
+from backend.ids import new_id
+from backend.outbox.notices import Notice, tell
+from backend.pricing.credit.wallet import Account, Grant, GrantKind, TopUpRule
+from backend.pricing.money import exact_arithmetic
+from backend.storage.tables import top_ups, wallets
+from backend.wallets.ledger import LockedWallet, lock_wallet
+from backend.wallets.recurring import current_wallet
+from backend_client.types.notifications import (
+    CreditAmount,
+    NotificationKind,
+    WalletLowBalance,
+    WalletTopUpFailed,
+    WalletTopUpRequested,
+)
+from backend_client.types.wallets import TopUp, TopUpCreate, TopUpOutcome
+
+_log = structlog.get_logger(__name__)
+_ZERO = Decimal(0)
+
+
+async def look_after(connection: AsyncConnection, tenant_id: str, now: datetime) -> None:
+    """Bring a wallet up to ``now``, and look at what is left in it."""
+    await look_at_balance(await current_wallet(connection, tenant_id, now))
+
+
+async def look_if_changed(connection: AsyncConnection, tenant_id: str, now: datetime) -> None:
+    """Bring a wallet up to ``now``, and look at what is left if something came or went by it.
+
+    Who does not use the API is not asked for money day after day.
+    """
+    locked = await current_wallet(connection, tenant_id, now)
+    if locked.last_entry != locked.row["last_entry"]:
+        await look_at_balance(locked)
+
+
+async def look_at_balance(locked: LockedWallet) -> None:
+    """Ask for a top-up if the wallet's rule says so, and note when little is left."""
+    row = locked.row
+    with exact_arithmetic():
+        spendable = locked.wallet.available(locked.at)
+        balance = spendable + locked.wallet.balance(Account.RESERVED)
+    low = row["low_balance"] is not None and balance < row["low_balance"]
+    if low != (row["low_since"] is not None):
+        await locked.connection.execute(
+            update(wallets)
+            .where(wallets.c.tenant_id == locked.tenant_id)
+            .values(low_since=locked.at if low else None)
+        )
+        if low:
+            _log.warning("wallet.low", tenant_id=locked.tenant_id, balance=str(balance))
+            await _tell_low(locked, balance)
+    if row["top_up_threshold"] is not None and balance < row["top_up_threshold"]:
+        await _ask_by_rule(locked, balance)
+
+
+async def _ask_by_rule(locked: LockedWallet, balance: Decimal) -> None:
+    row = locked.row
+    rule = TopUpRule(row["top_up_threshold"], row["top_up_amount"], row["top_up_daily_ceiling"])
+    tenant = await find_tenant(locked.connection, locked.tenant_id)
+    today = locked.at.astimezone(ZoneInfo(tenant.time_zone)).date()
+    found = await locked.connection.execute(
+        select(
+            func.coalesce(
+                func.sum(top_ups.c.amount).filter(
+                    top_ups.c.automatic_on == today, top_ups.c.state != "failed"
+                ),
+                0,
+            ),
+            func.bool_or(top_ups.c.state == "pending"),
+            # One that failed today is not tried again by itself: a card that is refused stays so
+            func.bool_or((top_ups.c.automatic_on == today) & (top_ups.c.state == "failed")),
+        ).where(top_ups.c.tenant_id == locked.tenant_id, top_ups.c.automatic_on.is_not(None))
+    )
+    bought, pending, failed = found.one()
+    amount = rule.due(balance, bought, pending=bool(pending or failed))
+    if not amount:
+        return
+    top_up_id = new_id("top")
+    await locked.connection.execute(
+        insert(top_ups).values(
+            tenant_id=locked.tenant_id,
+            id=top_up_id,
+            state="pending",
+            amount=amount,
+            automatic_on=today,
+            asked_at=locked.at,
+        )
+    )
+    _log.info("wallet.top_up_asked", tenant_id=locked.tenant_id, top_up_id=top_up_id)
+    await _tell_top_up(locked, await find_top_up(locked.connection, tenant.id, top_up_id))
+
+
+async def ask_for_top_up(
+    connection: AsyncConnection,
+    tenant_id: str,
+    wanted: TopUpCreate,
+    now: datetime,
+    *,
+    idempotency_key: str | None = None,
+) -> TopUp:
+    """Ask to buy credit. With an ``idempotency_key`` used before, return what was asked then."""
+    locked = await lock_wallet(connection, tenant_id, now)
+    top_up_id = new_id("top")
+    if idempotency_key is not None:
+        request = f"top-up {wanted.model_dump_json()}"
+        made = await claim(connection, tenant_id, idempotency_key, request, top_up_id)
+        if made is not None:
+            return await find_top_up(connection, tenant_id, made)
+    await connection.execute(
+        insert(top_ups).values(
+            tenant_id=tenant_id,
+            id=top_up_id,
+            state="pending",
+            amount=wanted.amount,
+            asked_at=locked.at,
+        )
+    )
+    made_now = await find_top_up(connection, tenant_id, top_up_id)
+    await _tell_top_up(locked, made_now)
+    return made_now
+
+
+async def finish_top_up(
+    connection: AsyncConnection,
+    tenant_id: str,
+    top_up_id: str,
+    outcome: TopUpOutcome,
+    now: datetime,
+) -> TopUp:
+    """Say what became of a payment; if it was made, the credit is there at once, and once only.
+
+    Raises ``NotFound``, and ``Conflict`` if it was said to be otherwise before.
+    """
+    locked = await current_wallet(connection, tenant_id, now)
+    found = await find_top_up(connection, tenant_id, top_up_id)
+    if found.state != "pending":
+        if (found.state, found.reference) != (outcome.state, outcome.reference):
+            raise Conflict(f"This top-up is {found.state} already, as {found.reference!r}.")
+        return found
+    await connection.execute(
+        update(top_ups)
+        .where(top_ups.c.tenant_id == tenant_id, top_ups.c.id == top_up_id)
+        .values(state=outcome.state, reference=outcome.reference, done_at=locked.at)
+    )
+    if outcome.state == "paid":
+        grant = Grant(top_up_id, GrantKind.PAID, found.amount, locked.at)
+        await locked.add_grant(grant, name="Top-up", origin="top_up")
+        await look_at_balance(locked)
+    finished = await find_top_up(connection, tenant_id, top_up_id)
+    if finished.state == "failed":
+        await _tell_top_up(locked, finished)
+    return finished
+
+
+async def _tell_low(locked: LockedWallet, balance: Decimal) -> None:
+    tenant = await find_tenant(locked.connection, locked.tenant_id)
+    data = WalletLowBalance(
+        balance=CreditAmount(amount=balance, currency=tenant.currency),
+        low_balance=CreditAmount(amount=locked.row["low_balance"], currency=tenant.currency),
+    )
+    # The ledger's last entry names the fall: the moment may be that of an earlier one
+    kind, subject = NotificationKind.WALLET_LOW_BALANCE, f"entry {locked.last_entry}"
+    await tell(locked.connection, [Notice(kind, tenant.id, subject, data, locked.at)])
+
+
+async def _tell_top_up(locked: LockedWallet, of: TopUp) -> None:
+    """Tell that a top-up is asked for or, if it is said to have, that it failed."""
+    tenant = await find_tenant(locked.connection, locked.tenant_id)
+    data = WalletTopUpRequested(
+        top_up_id=of.id,
+        amount=CreditAmount(amount=of.amount, currency=tenant.currency),
+        automatic=of.automatic_on is not None,
+    )
+    kind = NotificationKind.WALLET_TOP_UP_REQUESTED
+    if of.state == "failed":
+        kind = NotificationKind.WALLET_TOP_UP_FAILED
+        data = WalletTopUpFailed(**data.model_dump(), reference=of.reference or "")
+    await tell(locked.connection, [Notice(kind, tenant.id, of.id, data, locked.at)])
+
+
+async def find_top_up(connection: AsyncConnection, tenant_id: str, top_up_id: str) -> TopUp:
+    """Return one of the tenant's top-ups; raise ``NotFound``."""
+    query = select(top_ups).where(top_ups.c.tenant_id == tenant_id, top_ups.c.id == top_up_id)
+    row = (await connection.execute(query)).mappings().first()
+    if row is None:
+        raise NotFound("There is no such top-up.")
+    return top_up_from(row)
+
+
+def top_up_from(row: RowMapping) -> TopUp:
+    """Make a top-up of a row with the columns of ``top_ups``."""
+    return TopUp.model_validate(dict(row))
