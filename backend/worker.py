@@ -18,6 +18,7 @@ from backend.metering.tokens.drift import DriftPass
 from backend.outbox.worker import NotificationsWorker
 from backend.settings import Settings
 from backend.storage.database import Database
+from backend.subscriptions.settled_usage import SettledUsage
 from backend.wallets.worker import WalletsWorker
 
 _log = structlog.get_logger(__name__)
@@ -46,7 +47,7 @@ async def run_worker(settings: Settings) -> None:
     ]
     if settings.event_retention_days is not None and settings.event_archive_dir is not None:
         days, directory = settings.event_retention_days, settings.event_archive_dir
-        tasks.append(EventRetention(database, settings, days, directory).run)
+        tasks.append(EventRetention(database, SettledUsage(settings).before, days, directory).run)
     _log.info("worker.started")
     try:
         async with asyncio.TaskGroup() as group:

@@ -21,6 +21,7 @@ from backend.metering.archives.archive_list import Archive, check_file, list_arc
 from backend.metering.archives.restore import restore_archive
 from backend.metering.archives.retention import archive_tenants
 from backend.settings import Settings
+from backend.subscriptions.settled_usage import SettledUsage
 
 _WIDE = 1000
 
@@ -48,7 +49,9 @@ async def _archive(settings: Settings, directory: Path, before: datetime, now: d
     count = 0
     async with ready_database(settings) as database:
         actor = COMMAND_LINE.id
-        days = archive_tenants(database, settings, directory, before, now, actor=actor)
+        days = archive_tenants(
+            database, SettledUsage(settings).before, directory, before, now, actor=actor
+        )
         async for _, day in days:
             typer.echo(f"{day.file}: {day.event_count:,}")
             count += day.event_count

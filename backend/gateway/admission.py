@@ -9,9 +9,9 @@ from datetime import UTC, datetime
 from backend.accounts.principal import Permission, Principal
 from backend.accounts.tenants import find_tenant, list_applications
 from backend.catalog.published import models_on_sale
+from backend.customers.suspension import PaymentOverdue, is_suspended
 from backend.errors import Forbidden, NotFound
 from backend.gateway.errors import ModelNotFound, ModelNotInPlan
-from backend.invoices.reminders import PaymentOverdue, is_suspended
 from backend.quotas.use import QuotaExhausted, exhausted, quotas_of, usable_plan
 from backend.storage.database import Database
 from backend_client.types.accounts import RateLimits, Tenant

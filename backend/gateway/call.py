@@ -15,14 +15,13 @@ from backend.gateway.admission import Admitted
 from backend.gateway.errors import InvalidRequest
 from backend.gateway.limits import LimitedCall
 from backend.gateway.upstreams import Provider
-from backend.metering.events import AcceptedEvent
+from backend.metering.events import GATEWAY_SOURCE, AcceptedEvent
 from backend.metering.tokens import Tokenizer, tokenizer_for
 from backend.metering.tokens.counts import TokenCount
 from backend_client.types.problems import FieldError
 
 _log = structlog.get_logger(__name__)
 
-SOURCE = "farebox://gateway"
 _MOST_ANSWERS = 128
 Status = Literal["completed", "aborted", "failed"]
 
@@ -121,7 +120,7 @@ class Call:
         caller = self.admitted.caller
         return AcceptedEvent(
             tenant_id=caller.tenant_id,
-            source=SOURCE,
+            source=GATEWAY_SOURCE,
             id=self.event_id,
             time=self.began,
             received_at=datetime.now(UTC),

@@ -12,9 +12,9 @@ from typing import Final
 
 from backend.errors import Forbidden, NotFound
 from backend.gateway.bounds import limit_output, most_units
-from backend.gateway.call import SOURCE, Call
+from backend.gateway.call import Call
 from backend.gateway.limits import ALL_KEYS, KeyLimits
-from backend.metering.events import AcceptedEvent
+from backend.metering.events import GATEWAY_SOURCE, AcceptedEvent
 from backend.quotas.reservations import CallUnits, QuotaHolds
 from backend.storage.database import Database
 from backend.wallets.prepayment import Prepayment
@@ -27,7 +27,7 @@ class Holds:
     """Takes what a call needs, all or nothing: a refused call uses up no limit."""
 
     def __init__(self, database: Database) -> None:
-        self._quotas = QuotaHolds(database, source=SOURCE)
+        self._quotas = QuotaHolds(database, source=GATEWAY_SOURCE)
         self._prepayment = Prepayment(database)
         self._limits = KeyLimits(database)
 

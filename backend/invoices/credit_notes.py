@@ -21,7 +21,7 @@ from backend.invoices.rules.lifecycle import Balance, due
 from backend.invoices.rules.notices import told_credited
 from backend.invoices.settling import lock_invoice, settle
 from backend.invoices.taxing.deciding import tax_line, wire_tax
-from backend.outbox.notices import tell
+from backend.outbox.queue import enqueue_notices
 from backend.pricing.money import exact_arithmetic, minor_digits, round_to_minor_unit
 from backend.pricing.tax.lines import TaxLine, tax_of_part
 from backend.settings import Settings
@@ -94,7 +94,7 @@ async def credit(
         "issued_at": now,
     }
     await connection.execute(insert(credit_notes).values(**note))
-    await tell(connection, [told_credited(row, note)])
+    await enqueue_notices(connection, [told_credited(row, note)])
     if to_balance:
         onto = payment_row(row, -to_balance, BALANCE, number, now)
         await connection.execute(insert(payments).values(**onto))

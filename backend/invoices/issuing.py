@@ -24,7 +24,7 @@ from backend.invoices.rules.lines import ComposedLine
 from backend.invoices.rules.notices import told_issued
 from backend.invoices.taxing.deciding import InvoiceTax
 from backend.invoices.taxing.untaxed import Untaxed
-from backend.outbox.notices import tell
+from backend.outbox.queue import enqueue_notices
 from backend.pricing.money import exact_arithmetic
 from backend.settings import Settings
 from backend.storage.tables import invoice_lines, invoices, payments
@@ -111,7 +111,7 @@ async def issue(
     made = [payment for payments_of in own.values() for payment in payments_of]
     if made:
         await connection.execute(insert(payments), made)
-    await tell(
+    await enqueue_notices(
         connection,
         [
             notice

@@ -5,26 +5,16 @@ from __future__ import annotations
 from datetime import datetime
 from typing import NamedTuple
 
-from sqlalchemy import and_, exists, select, tuple_
+from sqlalchemy import and_, select, tuple_
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from backend.errors import FareboxError
-from backend.invoices.rules.dunning import SUSPEND, steps_reached
+from backend.customers.dunning import steps_reached
 from backend.invoices.rules.notices import told_overdue
-from backend.outbox.notices import tell
+from backend.outbox.queue import enqueue_notices
 from backend.settings import Settings
 from backend.storage.tables import invoice_reminders, invoices
 from backend_client.types.invoices import InvoiceState
-
-
-class PaymentOverdue(FareboxError):
-    """An invoice has come to the last step of dunning; paying it takes that back."""
-
-    status, code, title = 402, "payment_overdue", "Payment is overdue"
-
-    def __init__(self) -> None:
-        super().__init__("An invoice is long overdue, so calls are suspended until it is paid.")
 
 
 class StepTaken(NamedTuple):
@@ -86,21 +76,7 @@ async def _tell(connection: AsyncConnection, steps: list[StepTaken], now: dateti
     rows = {
         (row["tenant_id"], row["id"]): row for row in (await connection.execute(query)).mappings()
     }
-    await tell(
+    await enqueue_notices(
         connection,
         [told_overdue(rows[one.tenant_id, one.invoice_id], one.step, now) for one in steps],
     )
-
-
-async def is_suspended(connection: AsyncConnection, tenant_id: str) -> bool:
-    """Tell whether an invoice of the tenant's has come to suspension and is still not paid."""
-    query = select(
-        exists().where(
-            invoice_reminders.c.tenant_id == tenant_id,
-            invoice_reminders.c.step == SUSPEND,
-            invoices.c.tenant_id == tenant_id,
-            invoices.c.id == invoice_reminders.c.invoice_id,
-            invoices.c.state == InvoiceState.FINALISED.value,
-        )
-    )
-    return bool(await connection.scalar(query))

@@ -12,7 +12,7 @@ from backend.errors import Conflict, InvalidInput, NotFound
 from backend.invoices.issuing import OWN_METHODS, payment_row
 from backend.invoices.rules.lifecycle import Balance, check_move, due
 from backend.invoices.rules.notices import told_paid
-from backend.outbox.notices import tell
+from backend.outbox.queue import enqueue_notices
 from backend.pricing.money import minor_digits, round_to_minor_unit
 from backend.storage.tables import invoices, payments
 from backend_client.types.common import plain
@@ -89,7 +89,7 @@ async def settle(
         values |= {"state": InvoiceState.PAID.value, "paid_at": now}
     await _update(connection, row, **values)
     if "state" in values:
-        await tell(connection, [told_paid(row, after["paid"], after["credited"], now)])
+        await enqueue_notices(connection, [told_paid(row, after["paid"], after["credited"], now)])
 
 
 async def _update(connection: AsyncConnection, row: RowMapping, **values: Any) -> None:

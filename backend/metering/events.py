@@ -5,8 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
+from typing import Final
 
 import msgspec
+
+GATEWAY_SOURCE: Final = "farebox://gateway"
+"""The source of the events that the gateway makes, by which availability is measured."""
 
 BUCKET = timedelta(minutes=15)
 """Width of a rollup: every real UTC offset is a multiple of it."""

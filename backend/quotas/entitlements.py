@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from backend.catalog.published import models_on_sale
-from backend.invoices.reminders import is_suspended
+from backend.customers.suspension import is_suspended
 from backend.quotas.use import quotas_of
 from backend.subscriptions.changes import current_subscription
 from backend_client.types.accounts import Tenant

@@ -17,7 +17,7 @@ from decimal import Context, Decimal, localcontext
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from backend.accounts.tenants import list_tenants
-from backend.metering.queries.usage import spreadsheet_cell
+from backend.kit.spreadsheets import spreadsheet_cell
 from backend.metering.reconciliation.names import ModelNames
 from backend.metering.reconciliation.rates import Rates, load_rates
 from backend.pricing.charges.rate_card import RateCard

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from decimal import Decimal
-from typing import Final
 
 from sqlalchemy import RowMapping, func, insert, select, text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from backend.errors import Conflict, InvalidInput, NotFound
 from backend.ids import new_id
+from backend.metering.events import GATEWAY_SOURCE
 from backend.pricing.periods import BillingPeriod
 from backend.pricing.rating.commitments import Commitment, CommittedPeriod, ServiceBand, TrueUp
 from backend.pricing.rating.contract import ContractPeriod
@@ -25,9 +25,6 @@ from backend_client.types.contracts import (
     ContractCreate,
 )
 from backend_client.types.problems import FieldError
-
-GATEWAY_SOURCE: Final = "farebox://gateway"
-"""The source of the events that the gateway makes, by which availability is measured."""
 
 # A call that the provider failed has the status "failed"
 _AVAILABILITY = text(

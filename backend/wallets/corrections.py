@@ -10,8 +10,8 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from backend.metering.counting.corrections import CorrectionWanted, State, correct
 from backend.metering.counting.deltas import RollupDeltas
+from backend.metering.events import GATEWAY_SOURCE
 from backend.storage.database import driver_connection
-from backend.subscriptions.contracts import GATEWAY_SOURCE
 from backend.wallets.prepayment import correct_call
 
 

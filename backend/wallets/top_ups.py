@@ -17,7 +17,8 @@ from backend.accounts.idempotency import claim
 from backend.accounts.tenants import find_tenant
 from backend.errors import Conflict, NotFound
 from backend.ids import new_id
-from backend.outbox.notices import Notice, tell
+from backend.outbox.notices import Notice
+from backend.outbox.queue import enqueue_notices
 from backend.pricing.credit.wallet import Account, Grant, GrantKind, TopUpRule
 from backend.pricing.money import exact_arithmetic
 from backend.storage.tables import top_ups, wallets
@@ -178,7 +179,7 @@ async def _tell_low(locked: LockedWallet, balance: Decimal) -> None:
     )
     # The ledger's last entry names the fall: the moment may be that of an earlier one
     kind, subject = NotificationKind.WALLET_LOW_BALANCE, f"entry {locked.last_entry}"
-    await tell(locked.connection, [Notice(kind, tenant.id, subject, data, locked.at)])
+    await enqueue_notices(locked.connection, [Notice(kind, tenant.id, subject, data, locked.at)])
 
 
 async def _tell_top_up(locked: LockedWallet, of: TopUp) -> None:
@@ -193,7 +194,7 @@ async def _tell_top_up(locked: LockedWallet, of: TopUp) -> None:
     if of.state == "failed":
         kind = NotificationKind.WALLET_TOP_UP_FAILED
         data = WalletTopUpFailed(**data.model_dump(), reference=of.reference or "")
-    await tell(locked.connection, [Notice(kind, tenant.id, of.id, data, locked.at)])
+    await enqueue_notices(locked.connection, [Notice(kind, tenant.id, of.id, data, locked.at)])
 
 
 async def find_top_up(connection: AsyncConnection, tenant_id: str, top_up_id: str) -> TopUp:

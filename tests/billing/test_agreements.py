@@ -10,18 +10,12 @@ import pytest
 
 from backend.catalog.published import apply_catalog
 from backend.errors import Conflict, InvalidInput, NotFound
-from backend.gateway.call import SOURCE
 from backend.metering.counting.batches import count_events
-from backend.metering.events import AcceptedEvent
+from backend.metering.events import GATEWAY_SOURCE, AcceptedEvent
 from backend.spend.open_period import spend_report
 from backend.storage.database import Database
 from backend.subscriptions.changes import start_subscription
-from backend.subscriptions.contracts import (
-    GATEWAY_SOURCE,
-    amend_contract,
-    create_contract,
-    list_contracts,
-)
+from backend.subscriptions.contracts import amend_contract, create_contract, list_contracts
 from backend.subscriptions.coupons import put_coupon, redeem
 from backend_client.types.accounts import Tenant
 from backend_client.types.contracts import AmendmentCreate, Contract, ContractCreate, Coupon
@@ -167,7 +161,6 @@ async def test_an_amendment_ends_with_the_term(database: Database, tenant: Tenan
 async def test_missed_service_is_credited_from_the_gateways_own_calls(
     database: Database, tenant: Tenant
 ) -> None:
-    assert GATEWAY_SOURCE == SOURCE
     bands = [{"below": "99.9", "credit": "10"}, {"below": "99", "credit": "25"}]
     await agree(database, tenant, periods=12, service_levels=bands)
     await use(database, tenant, {1: 80, 2: 80})
@@ -178,7 +171,7 @@ async def test_missed_service_is_credited_from_the_gateways_own_calls(
                 f"{at} {number}",
                 at,
                 {"requests": Decimal(1)},
-                source=SOURCE,
+                source=GATEWAY_SOURCE,
                 labels={"status": "failed" if number < failed else "completed"},
             )
             for number in range(100)

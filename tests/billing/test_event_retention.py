@@ -18,12 +18,13 @@ from backend.accounts.tenants import find_tenant
 from backend.metering.archives import archive
 from backend.metering.archives.archive import archiving
 from backend.metering.archives.restore import restore_archive
-from backend.metering.archives.retention import EventRetention, archivable_before
+from backend.metering.archives.retention import EventRetention
 from backend.metering.counting.batches import count_events
 from backend.metering.events import AcceptedEvent
 from backend.settings import Settings
 from backend.storage.database import Database
 from backend.storage.tables import billing_anchors, event_archives, events
+from backend.subscriptions.settled_usage import SettledUsage
 from tests.metering.tenants import SampleTenant, sample_tenant
 from tests.waiting import until
 
@@ -79,7 +80,7 @@ async def test_the_worker_archives_by_age_and_by_period(database: Database, tmp_
         )
     for tenant in (plain, shifted):
         await count(database, tenant, may(1), may(20), may(26), may(30), may(31))
-    retention = EventRetention(database, settings(tmp_path), 20, tmp_path)
+    retention = EventRetention(database, SettledUsage(settings(tmp_path)).before, 20, tmp_path)
     assert await retention.once(NOW, asyncio.Event()) == 4 + 2
     assert await left(database, plain) == [may(31)]  # May 31 is 20 days before today
     assert await left(database, shifted) == [may(26), may(30), may(31)]
@@ -94,7 +95,10 @@ async def test_the_worker_archives_by_age_and_by_period(database: Database, tmp_
 async def test_what_was_restored_stays_for_a_week(database: Database, tmp_path: Path) -> None:
     tenant = await sample_tenant(database)
     await count(database, tenant, may(1), may(2), may(3))
-    retention, never = EventRetention(database, settings(tmp_path), 20, tmp_path), asyncio.Event()
+    retention, never = (
+        EventRetention(database, SettledUsage(settings(tmp_path)).before, 20, tmp_path),
+        asyncio.Event(),
+    )
     now = datetime.now(UTC)
     assert await retention.once(now, never) == 3
     files = await asyncio.to_thread(lambda: sorted(tmp_path.rglob("2026-05-0[13].parquet")))
@@ -124,7 +128,7 @@ async def test_a_period_stays_whole_until_it_is_settled(
     wanted = settings(tmp_path, age=age, kept=500, grace=grace)
     async with database.begin() as connection:
         tenant = await find_tenant(connection, sample.id)
-        assert await archivable_before(connection, tenant, wanted, NOW) == before
+        assert await SettledUsage(wanted).before(connection, tenant, NOW) == before
 
 
 @pytest.mark.engine
@@ -140,7 +144,7 @@ async def test_the_worker_outlives_what_is_in_the_way(
     folder.write_text("where the folder has to go")
     monkeypatch.setattr("backend.metering.archives.retention.PASS_SECONDS", 0.05)
     stop = asyncio.Event()
-    retention = EventRetention(database, settings(folder), 20, folder)
+    retention = EventRetention(database, SettledUsage(settings(folder)).before, 20, folder)
 
     async def all_archived() -> bool:
         return not (await left(database, tenant) or await left(database, other))
@@ -175,7 +179,7 @@ async def test_a_day_that_changes_keeps_no_other_tenant_from_it(
         found = await look(connection, tenant_id, start)
         return found._replace(digest=Decimal(next(looks))) if tenant_id == changing.id else found
 
-    retention = EventRetention(database, settings(tmp_path), 20, tmp_path)
+    retention = EventRetention(database, SettledUsage(settings(tmp_path)).before, 20, tmp_path)
     monkeypatch.setattr(archive, "_state", never_the_same)
     assert await retention.once(NOW, asyncio.Event()) == 1
     assert (await left(database, changing), await left(database, other)) == ([may(1)], [])

@@ -11,10 +11,10 @@ import pytest
 from backend.catalog.published import apply_catalog
 from backend.invoices.queries import as_printed, find_invoice
 from backend.metering.counting.corrections import CorrectionWanted
+from backend.metering.events import GATEWAY_SOURCE
 from backend.settings import Settings
 from backend.storage.database import Database
 from backend.subscriptions.changes import change_plan
-from backend.subscriptions.contracts import GATEWAY_SOURCE
 from backend.wallets.corrections import correct_events
 from backend.wallets.grants import add_grant
 from backend.wallets.prepayment import Prepayment

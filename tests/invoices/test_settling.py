@@ -10,11 +10,12 @@ import pytest
 from sqlalchemy import func, select
 
 from backend.customers.profiles import set_details, set_terms
+from backend.customers.suspension import is_suspended
 from backend.errors import Conflict, InvalidInput
 from backend.invoices.credit_notes import credit
 from backend.invoices.issuing import balances_of
 from backend.invoices.queries import find_credit_note, find_invoice, list_invoices
-from backend.invoices.reminders import is_suspended, remind
+from backend.invoices.reminders import remind
 from backend.invoices.settling import record_payment, write_off
 from backend.invoices.voiding import void
 from backend.settings import Settings

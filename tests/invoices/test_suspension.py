@@ -8,9 +8,10 @@ import pytest
 from sqlalchemy import insert
 
 from backend.accounts.principal import Permission, Principal
+from backend.customers.suspension import PaymentOverdue
 from backend.gateway.admission import Admission
 from backend.ids import new_id
-from backend.invoices.reminders import PaymentOverdue, remind
+from backend.invoices.reminders import remind
 from backend.invoices.settling import write_off
 from backend.settings import Settings
 from backend.storage.database import Database

@@ -1,4 +1,4 @@
-"""Tenants with invoices and wallets, what is recorded of them, and workers that tell it."""
+"""Tenants with invoices and wallets, what is recorded of them, and workers that deliver it."""
 
 from __future__ import annotations
 
@@ -14,8 +14,9 @@ from backend.ids import new_id
 from backend.invoices.letters.writing import CustomerLetters
 from backend.outbox.channels.channel import Channel
 from backend.outbox.delivering import Delivering
-from backend.outbox.notices import Notice, tell
+from backend.outbox.notices import Notice
 from backend.outbox.queries import find_notification, list_notifications
+from backend.outbox.queue import enqueue_notices
 from backend.outbox.routing import route
 from backend.outbox.worker import configured_channels
 from backend.settings import Settings
@@ -115,7 +116,7 @@ async def tell_of_top_up(
     )
     kind = NotificationKind.WALLET_TOP_UP_REQUESTED
     async with database.begin() as connection:
-        await tell(connection, [Notice(kind, tenant_id, subject, data, at)])
+        await enqueue_notices(connection, [Notice(kind, tenant_id, subject, data, at)])
     return subject
 
 

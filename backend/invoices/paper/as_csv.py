@@ -5,7 +5,7 @@ from __future__ import annotations
 import csv
 import io
 
-from backend.metering.queries.usage import spreadsheet_cell
+from backend.kit.spreadsheets import spreadsheet_cell
 from backend_client.types.common import Money, plain
 from backend_client.types.invoices import Invoice, InvoiceLine, Tax
 

@@ -7,7 +7,7 @@ from datetime import datetime
 from decimal import Decimal
 from typing import Any
 
-from backend.invoices.rules.dunning import SUSPEND
+from backend.customers.dunning import SUSPEND
 from backend.invoices.rules.lifecycle import Balance
 from backend.outbox.notices import Notice
 from backend.pricing.money import round_to_minor_unit

@@ -1,17 +1,17 @@
-"""Which events may go into an archive, and the worker's pass that takes them there every night.
+"""The pass that archives events as they get old, a tenant at a time.
 
-A billing period is rated anew while late events can reach it, service levels by its very calls. So
-the events of a period stay until it is invoiced and nothing can change it any more.
+Which events may go is not metering's to know: a billing period is rated anew while late events can
+reach it, so whoever bills hands in ``SettledBefore``.
 """
 
 from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import AsyncGenerator, AsyncIterator
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import Final
+from typing import Final, TypeAlias
 
 import asyncpg
 import structlog
@@ -21,9 +21,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from backend.accounts.tenants import list_tenants
 from backend.errors import Conflict
 from backend.metering.archives.archive import ArchivedDay, archive_events, archiving
-from backend.settings import Settings
 from backend.storage.database import Database
-from backend.subscriptions.periods import period_at
 from backend_client.types.accounts import Tenant
 
 _log = structlog.get_logger(__name__)
@@ -34,21 +32,14 @@ RESTORED_DAYS: Final = 7
 """How long what was restored stays, for someone to look at it."""
 _PAGE = 200
 _ACTOR = "worker"
-_ONE_DAY = timedelta(days=1)
 
-
-async def archivable_before(
-    connection: AsyncConnection, tenant: Tenant, settings: Settings, now: datetime
-) -> datetime:
-    """Return the midnight (UTC) before which nothing of a tenant's can change any more."""
-    settled = timedelta(days=settings.event_max_age_days, hours=settings.invoice_grace_hours)
-    period = await period_at(connection, tenant, now - settled - _ONE_DAY)
-    return _midnight(period.start)
+SettledBefore: TypeAlias = Callable[[AsyncConnection, Tenant, datetime], Awaitable[datetime]]
+"""Given a tenant and the time now: the midnight (UTC) before which nothing of its can change."""
 
 
 async def archive_tenants(
     database: Database,
-    settings: Settings,
+    settled_before: SettledBefore,
     directory: Path,
     before: datetime,
     now: datetime,
@@ -63,7 +54,7 @@ async def archive_tenants(
     restores.
     """
     async with archiving(database) as archiver:
-        async for tenant, until in _tenants(database, settings, now):
+        async for tenant, until in _tenants(database, settled_before, now):
             days = archive_events(
                 archiver,
                 tenant.id,
@@ -80,17 +71,17 @@ async def archive_tenants(
 
 
 async def _tenants(
-    database: Database, settings: Settings, now: datetime
+    database: Database, settled_before: SettledBefore, now: datetime
 ) -> AsyncIterator[tuple[Tenant, datetime]]:
     cursor = None
     while True:
         async with database.begin() as connection:
             page = await list_tenants(connection, cursor=cursor, limit=_PAGE)
-            found = [
-                (one, await archivable_before(connection, one, settings, now)) for one in page.items
+            settled = [
+                (tenant, await settled_before(connection, tenant, now)) for tenant in page.items
             ]
-        for one in found:
-            yield one
+        for tenant_and_midnight in settled:
+            yield tenant_and_midnight
         cursor = page.next_cursor
         if cursor is None:
             return
@@ -99,9 +90,11 @@ async def _tenants(
 class EventRetention:
     """The worker's task: archives events as they get old. Any number may run; one works."""
 
-    def __init__(self, database: Database, settings: Settings, days: int, directory: Path) -> None:
+    def __init__(
+        self, database: Database, settled_before: SettledBefore, days: int, directory: Path
+    ) -> None:
         self._database = database
-        self._settings = settings
+        self._settled_before = settled_before
         self._days = days
         self._directory = directory
 
@@ -131,7 +124,7 @@ class EventRetention:
         async with contextlib.aclosing(
             archive_tenants(
                 self._database,
-                self._settings,
+                self._settled_before,
                 self._directory,
                 before,
                 now,

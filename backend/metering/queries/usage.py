@@ -24,6 +24,7 @@ from sqlalchemy import (
 )
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from backend.kit.spreadsheets import spreadsheet_cell
 from backend.metering.counting.daily import SplitTime, day_of, split_at_days
 from backend.metering.events import BUCKET
 from backend.storage.tables import daily_rollups, rollups, usage_versions
@@ -218,9 +219,3 @@ def usage_csv(rows: Sequence[UsageRow], by_labels: Sequence[str] = ()) -> str:
             ]
         )
     return out.getvalue()
-
-
-def spreadsheet_cell(value: str | None) -> str:
-    """Keep a spreadsheet from taking a name for a formula."""
-    text = value or ""
-    return f"'{text}" if text.startswith(("=", "+", "-", "@", "\t", "\r")) else text

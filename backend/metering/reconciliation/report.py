@@ -6,7 +6,7 @@ import csv
 import io
 from collections.abc import Sequence
 
-from backend.metering.queries.usage import spreadsheet_cell
+from backend.kit.spreadsheets import spreadsheet_cell
 from backend_client.types.common import plain
 from backend_client.types.reconciliation import Discrepancy
 

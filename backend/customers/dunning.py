@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from datetime import datetime, timedelta
+from typing import Final
 
-SUSPEND = "suspend"
-"""The step at which a tenant may no longer use what it does not pay for."""
+SUSPEND: Final = "suspend"
+"""The step at which a customer may no longer use what it does not pay for."""
 
 
 def steps_reached(due_at: datetime, now: datetime, schedule: Mapping[str, int]) -> list[str]:

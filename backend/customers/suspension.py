@@ -1,0 +1,34 @@
+"""Whether a customer's calls are suspended, since an invoice is long overdue."""
+
+from __future__ import annotations
+
+from sqlalchemy import exists, select
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from backend.customers.dunning import SUSPEND
+from backend.errors import FareboxError
+from backend.storage.tables import invoice_reminders, invoices
+from backend_client.types.invoices import InvoiceState
+
+
+class PaymentOverdue(FareboxError):
+    """An invoice has come to the last step of dunning; paying it takes that back."""
+
+    status, code, title = 402, "payment_overdue", "Payment is overdue"
+
+    def __init__(self) -> None:
+        super().__init__("An invoice is long overdue, so calls are suspended until it is paid.")
+
+
+async def is_suspended(connection: AsyncConnection, tenant_id: str) -> bool:
+    """Tell whether an invoice of the tenant's has come to suspension and is still not paid."""
+    query = select(
+        exists().where(
+            invoice_reminders.c.tenant_id == tenant_id,
+            invoice_reminders.c.step == SUSPEND,
+            invoices.c.tenant_id == tenant_id,
+            invoices.c.id == invoice_reminders.c.invoice_id,
+            invoices.c.state == InvoiceState.FINALISED.value,
+        )
+    )
+    return bool(await connection.scalar(query))
