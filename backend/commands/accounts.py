@@ -29,7 +29,7 @@ from backend.subscriptions.opening import open_tenant
 from backend_client.types.accounts import Tenant, TenantCreate
 
 operator_key = typer.Typer(no_args_is_help=True, help="The operator's own keys.")
-tenant = typer.Typer(no_args_is_help=True, help="Tenants: the customers' organisations.")
+tenant = typer.Typer(no_args_is_help=True, help="Tenants: the customers' organizations.")
 
 _PAGE = 200
 _WIDE = 1000
@@ -84,7 +84,9 @@ def list_keys() -> None:
 
 
 @operator_key.command("revoke")
-def revoke_key(key_id: Annotated[str, typer.Argument(metavar="ID")]) -> None:
+def revoke_key(
+    key_id: Annotated[str, typer.Argument(metavar="ID", help="The key's id: key_…")],
+) -> None:
     """Revoke a key for good. Calls with it are refused within a second."""
 
     async def work(connection: AsyncConnection) -> None:
@@ -153,7 +155,7 @@ def show_tenants() -> None:
 
 @tenant.command("delete")
 def remove_tenant(
-    id_or_slug: Annotated[str, typer.Argument(metavar="ID|SLUG")],
+    id_or_slug: Annotated[str, typer.Argument(metavar="TENANT", help="Its id or slug.")],
     yes: Annotated[bool, typer.Option("--yes", help="Remove without asking.")] = False,
 ) -> None:
     """Remove a tenant with all that it has but its invoices. There is no way back."""

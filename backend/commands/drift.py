@@ -20,7 +20,9 @@ from backend_client.types.drift import DriftReport, ModelDrift
 
 def drift(
     days: Annotated[int, typer.Option(min=1, max=400, help="How many, today (UTC) included.")] = 30,
-    model: Annotated[list[str] | None, typer.Option(help="Only this; may be given again.")] = None,
+    model: Annotated[
+        list[str] | None, typer.Option(help="Only this model; repeat for more.")
+    ] = None,
 ) -> None:
     """Show how far providers' reports are from our own counts; end with 1 beyond the tolerance."""
     report = asyncio.run(_report(running_settings(), days, model or []))

@@ -43,7 +43,10 @@ def run(
         ),
     ] = None,
     workers: Annotated[
-        int, typer.Option(min=1, max=64, help="Processes that share the work.")
+        int,
+        typer.Option(
+            min=1, max=64, help="Processes that share the work.", show_default="one a core"
+        ),
     ] = processors(),
 ) -> None:
     """Invoice every tenant with a period that is over. Harmless to repeat, safe to interrupt."""

@@ -31,9 +31,11 @@ _WIDE = 1000
 @notifications.command("list")
 def list_of_all(
     tenant: Annotated[str | None, typer.Option(help="A tenant's id or slug.")] = None,
-    kind: Annotated[list[NotificationKind] | None, typer.Option(help="May be repeated.")] = None,
-    state: Annotated[NotificationState | None, typer.Option()] = None,
-    limit: Annotated[int, typer.Option(min=1, help="The newest so many.")] = 50,
+    kind: Annotated[
+        list[NotificationKind] | None, typer.Option(help="This kind; repeat for more.")
+    ] = None,
+    state: Annotated[NotificationState | None, typer.Option(help="Only this state.")] = None,
+    limit: Annotated[int, typer.Option(min=1, help="How many at most, the newest first.")] = 50,
 ) -> None:
     """List notifications, newest first, and how far each came."""
     found = _do(lambda client: _newest(client, tenant, kind or [], state, limit))
@@ -51,14 +53,18 @@ def list_of_all(
 
 
 @notifications.command()
-def show(notification_id: str) -> None:
+def show(
+    notification_id: Annotated[str, typer.Argument(metavar="ID", help="Its id: ntf_…")],
+) -> None:
     """Write a notification as JSON: what it tells, and how each channel fared."""
     typer.echo(_do(lambda client: client.notification(notification_id)).model_dump_json(indent=2))
 
 
 @notifications.command()
 def resend(
-    notification_ids: Annotated[list[str] | None, typer.Argument()] = None,
+    notification_ids: Annotated[
+        list[str] | None, typer.Argument(metavar="ID...", help="Their ids: ntf_…")
+    ] = None,
     failed: Annotated[
         bool, typer.Option("--failed", help="All that could not be delivered.")
     ] = False,

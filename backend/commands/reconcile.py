@@ -101,7 +101,7 @@ def list_imports() -> None:
 def show(
     reconciliation_id: Id,
     status: Annotated[
-        list[DiscrepancyStatus] | None, typer.Option(help="Only these; may be given again.")
+        list[DiscrepancyStatus] | None, typer.Option(help="Only this status; repeat for more.")
     ] = None,
     csv: Csv = False,
 ) -> None:
@@ -122,11 +122,13 @@ def match(reconciliation_id: Id) -> None:
 @reconcile.command()
 def note(
     reconciliation_id: Id,
-    discrepancy_id: Annotated[str, typer.Argument(metavar="DISCREPANCY", help="dsc_…")],
-    text: Annotated[str, typer.Argument(help="Why.")],
-    status: Annotated[DiscrepancyStatus, typer.Option(help="What is made of it.")],
+    discrepancy_id: Annotated[
+        str, typer.Argument(metavar="DISCREPANCY", help="The discrepancy, by its id: dsc_…")
+    ],
+    text: Annotated[str, typer.Argument(help="The note: why.")],
+    status: Annotated[DiscrepancyStatus, typer.Option(help="The new status.")],
 ) -> None:
-    """Say what is made of a discrepancy."""
+    """Give a discrepancy a status and a note."""
 
     async def work(connection: AsyncConnection, settings: Settings) -> Discrepancy:
         change = DiscrepancyChange(status=status, note=text)

@@ -45,7 +45,7 @@ def api() -> None:
 
 
 def worker() -> None:
-    """Carry usage events from the queue into the database, and make forecasts."""
+    """Count usage events; beside that invoice, keep credit, notify, forecast and archive."""
     from backend.commands.prepare import prepare_database
     from backend.worker import run_worker
 
@@ -72,6 +72,6 @@ def _event_loop() -> Callable[[], asyncio.AbstractEventLoop]:
 
 
 def portal() -> None:
-    """Serve the portal at FAREBOX_PORTAL_HOST and _PORT; it reaches the API at FAREBOX_API_URL."""
+    """Serve the portal, which reaches the API at FAREBOX_API_URL."""
     os.chdir(Path(__file__).resolve().parents[2])
     os.execv(sys.executable, [sys.executable, "-m", "portal", "serve"])
