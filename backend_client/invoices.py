@@ -64,9 +64,9 @@ class InvoiceMethods(Sender):
         """One of a tenant's invoices; for the operator."""
         return self._do(requests.tenant_invoice(tenant_id, invoice_id))
 
-    def finalise_invoice(self, tenant_id: str, invoice_id: str) -> Invoice:
-        """Finalise a draft before its grace is over; for the operator."""
-        return self._do(requests.finalise_invoice(tenant_id, invoice_id))
+    def finalize_invoice(self, tenant_id: str, invoice_id: str) -> Invoice:
+        """Finalize a draft before its grace is over; for the operator."""
+        return self._do(requests.finalize_invoice(tenant_id, invoice_id))
 
     def void_invoice(self, tenant_id: str, invoice_id: str, wanted: VoidInvoice) -> Invoice:
         """Declare an unpaid invoice void, and issue it again if wanted; for the operator."""
@@ -144,9 +144,9 @@ class AsyncInvoiceMethods(AsyncSender):
         """One of a tenant's invoices; for the operator."""
         return await self._do(requests.tenant_invoice(tenant_id, invoice_id))
 
-    async def finalise_invoice(self, tenant_id: str, invoice_id: str) -> Invoice:
-        """Finalise a draft before its grace is over; for the operator."""
-        return await self._do(requests.finalise_invoice(tenant_id, invoice_id))
+    async def finalize_invoice(self, tenant_id: str, invoice_id: str) -> Invoice:
+        """Finalize a draft before its grace is over; for the operator."""
+        return await self._do(requests.finalize_invoice(tenant_id, invoice_id))
 
     async def void_invoice(self, tenant_id: str, invoice_id: str, wanted: VoidInvoice) -> Invoice:
         """Declare an unpaid invoice void, and issue it again if wanted; for the operator."""

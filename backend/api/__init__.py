@@ -1,1 +1,1 @@
-"""The REST API: thin routers that parse, authorise, call a room and answer."""
+"""The REST API: thin routers that parse, authorize, call a room and answer."""

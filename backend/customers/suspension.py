@@ -28,7 +28,7 @@ async def is_suspended(connection: AsyncConnection, tenant_id: str) -> bool:
             invoice_reminders.c.step == SUSPEND,
             invoices.c.tenant_id == tenant_id,
             invoices.c.id == invoice_reminders.c.invoice_id,
-            invoices.c.state == InvoiceState.FINALISED.value,
+            invoices.c.state == InvoiceState.FINALIZED.value,
         )
     )
     return bool(await connection.scalar(query))

@@ -49,7 +49,7 @@ class Recorder:
     async def record(self, call: Call, status: Status) -> None:
         """Record a call and return when that is done.
 
-        It goes on if this is cancelled; and where both engines are away it goes on without
+        It goes on if this is canceled; and where both engines are away it goes on without
         keeping the caller from an answer that there is.
         """
         recorded = asyncio.get_running_loop().create_future()

@@ -1,4 +1,4 @@
-"""Finalise drafts: each period of each tenant once, whoever asks and how often."""
+"""Finalize drafts: each period of each tenant once, whoever asks and how often."""
 
 from __future__ import annotations
 
@@ -50,7 +50,7 @@ _CAN_NOT_BE_RATED = (FareboxError, ValueError, ArithmeticError, LookupError)
 
 
 @dataclass(frozen=True, slots=True)
-class Finalised:
+class Finalized:
     """What became of the drafts: numbers of periods, and of tenants that could not be billed."""
 
     invoiced: int = 0
@@ -58,14 +58,14 @@ class Finalised:
     failed: int = 0
 
 
-async def finalise_all(
+async def finalize_all(
     connection: AsyncConnection,
     settings: Settings,
     claimed: Sequence[Unbilled],
     now: datetime,
     run_id: str,
     answers: TaxAnswers,
-) -> Finalised:
+) -> Finalized:
     """Close the period of each tenant that is claimed, in the caller's transaction.
 
     A tenant that can't be rated, or whose tax is not known, is left as it is, with the reason, and
@@ -73,7 +73,7 @@ async def finalise_all(
     about is left without: it is to be asked again.
     """
     if not claimed:
-        return Finalised()
+        return Finalized()
     known = await ground(connection, claimed, now, settings)
     rules = await tax_rules(connection, settings, answers)
     closings: list[_Closing] = []
@@ -93,7 +93,7 @@ async def finalise_all(
             _log.exception("invoices.tenant_failed", tenant=one.tenant.id)
             await set_failed(connection, one.tenant.id, run_id, str(error) or repr(error))
     issued = await _close(connection, settings, closings, now)
-    return Finalised(issued, len(closings) - issued, failed)
+    return Finalized(issued, len(closings) - issued, failed)
 
 
 async def open_questions(
@@ -116,7 +116,7 @@ async def open_questions(
     return questions
 
 
-async def finalise(
+async def finalize(
     connection: AsyncConnection,
     settings: Settings,
     tenant_id: str,
@@ -124,9 +124,9 @@ async def finalise(
     now: datetime,
     answers: TaxAnswers | None = None,
 ) -> str | None:
-    """Finalise a draft before its grace is over; return the invoice's id.
+    """Finalize a draft before its grace is over; return the invoice's id.
 
-    Finalising again returns the same. None if the draft asked for nothing and its period was
+    Finalizing again returns the same. None if the draft asked for nothing and its period was
     closed without an invoice. Raises ``NotFound``, ``Conflict`` while the period runs, and
     ``TaxQuestionOpen`` or ``TaxNotKnown`` where ``answers`` lack what the tax service says.
     """
@@ -158,7 +158,7 @@ async def bill_progress(
     """Invoice a running period in part if what is unbilled has passed the tenant's threshold.
 
     Returns the invoice's id (a new one unless it is given), or None if there was no reason. What
-    it asks for is taken off the invoice that closes the period. Raises as ``finalise`` does where
+    it asks for is taken off the invoice that closes the period. Raises as ``finalize`` does where
     the tax is not known.
     """
     one = await unbilled(connection, tenant_id, lock=True)

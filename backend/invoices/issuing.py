@@ -40,7 +40,7 @@ CREDIT = "credit"
 OWN_METHODS = frozenset({BALANCE, CREDIT})
 """Methods of payments that Farebox itself makes when it issues an invoice."""
 
-_FINALISE = text(
+_FINALIZE = text(
     """
     UPDATE invoices SET state = made.state, paid = made.paid, paid_at = made.paid_at
     FROM unnest(:tenants, :ids, :states, :paid, :moments)
@@ -96,12 +96,12 @@ async def issue(
     paid = {row["id"]: sum((one["amount"] for one in own[row["id"]]), Decimal(0)) for row in rows}
     settled = {row["id"]: Balance(row["total"], paid[row["id"]]).settled for row in rows}
     await connection.execute(
-        _FINALISE,
+        _FINALIZE,
         {
             "tenants": [row["tenant_id"] for row in rows],
             "ids": [row["id"] for row in rows],
             "states": [
-                (InvoiceState.PAID if settled[row["id"]] else InvoiceState.FINALISED).value
+                (InvoiceState.PAID if settled[row["id"]] else InvoiceState.FINALIZED).value
                 for row in rows
             ],
             "paid": [paid[row["id"]] for row in rows],

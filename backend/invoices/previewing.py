@@ -42,7 +42,7 @@ from backend_client.types.invoices import (
 from backend_client.types.tax_service import TaxQuestion
 
 _LOOKS_BACK: Final = 1
-"""Periods in which a draft that is only looked at finds late usage; finalising looks at all."""
+"""Periods in which a draft that is only looked at finds late usage; finalizing looks at all."""
 
 NOT_KNOWN: Final = "Tax is not known yet. It is added before the invoice is issued."
 
@@ -75,7 +75,7 @@ async def draft_invoice(
         period=period_of(one.period),
         issued_at=None,
         due_at=None,
-        finalises_at=one.period.end + timedelta(hours=settings.invoice_grace_hours),
+        finalizes_at=one.period.end + timedelta(hours=settings.invoice_grace_hours),
         total=money(untaxed.subtotal + on_top(tax.taxes), currency),
         due=nothing,
         tax_known=question is None,

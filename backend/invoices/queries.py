@@ -181,7 +181,7 @@ def as_printed(invoice: Invoice) -> Invoice:
     kept = {InvoiceState.DRAFT, InvoiceState.VOID}
     return invoice.model_copy(
         update={
-            "state": invoice.state if invoice.state in kept else InvoiceState.FINALISED,
+            "state": invoice.state if invoice.state in kept else InvoiceState.FINALIZED,
             "due": money(max(invoice.total.amount - paid, _ZERO), currency),
             "paid": money(paid, currency),
             "credited": money(_ZERO, currency),

@@ -33,7 +33,7 @@ async def remind(connection: AsyncConnection, settings: Settings, now: datetime)
     if not settings.dunning:
         return []
     overdue = and_(
-        invoices.c.state == InvoiceState.FINALISED.value,
+        invoices.c.state == InvoiceState.FINALIZED.value,
         invoices.c.due_at <= now,
     )
     steps = select(

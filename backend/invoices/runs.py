@@ -16,7 +16,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from backend.errors import NotFound
 from backend.ids import new_id
 from backend.invoices.billing_cursors import claim_due, count_due, is_due, open_cursors
-from backend.invoices.finalizing import Finalised, finalise_all, open_questions
+from backend.invoices.finalizing import Finalized, finalize_all, open_questions
 from backend.invoices.taxing.answers import TaxAnswers
 from backend.invoices.taxing.service import tax_service
 from backend.settings import Settings
@@ -89,7 +89,7 @@ async def bill_batch(
             connection, _ended_by(settings, run.as_of), run.id, BATCH, among=among
         )
         if claimed:
-            done = await finalise_all(connection, settings, claimed, run.as_of, run.id, answers)
+            done = await finalize_all(connection, settings, claimed, run.as_of, run.id, answers)
             await _count(connection, run.id, done)
     return len(claimed if among is None else among)
 
@@ -150,7 +150,7 @@ async def latest_runs(connection: AsyncConnection, settings: Settings) -> list[I
     ]
 
 
-async def _count(connection: AsyncConnection, run_id: str, done: Finalised) -> None:
+async def _count(connection: AsyncConnection, run_id: str, done: Finalized) -> None:
     # Last in the transaction: every worker waits here for the others' counts.
     await connection.execute(
         update(invoice_runs)

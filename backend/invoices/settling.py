@@ -84,7 +84,7 @@ async def settle(
     """Set what was ``paid`` or ``credited`` of a locked invoice; it is paid when nothing is due."""
     after = {"paid": row["paid"], "credited": row["credited"]} | amounts
     values: dict[str, Any] = dict(after)
-    open_still = row["state"] in {InvoiceState.FINALISED, InvoiceState.UNCOLLECTIBLE}
+    open_still = row["state"] in {InvoiceState.FINALIZED, InvoiceState.UNCOLLECTIBLE}
     if open_still and Balance(row["total"], after["paid"], after["credited"]).settled:
         values |= {"state": InvoiceState.PAID.value, "paid_at": now}
     await _update(connection, row, **values)

@@ -8,7 +8,7 @@ from typing import TypeAlias
 
 from backend_client.types.notifications import (
     CreditNoteIssued,
-    InvoiceFinalised,
+    InvoiceFinalized,
     InvoicePaid,
     InvoiceReminder,
     NotificationKind,
@@ -17,7 +17,7 @@ from backend_client.types.notifications import (
 )
 
 NoticeData: TypeAlias = (
-    InvoiceFinalised
+    InvoiceFinalized
     | InvoiceReminder
     | InvoicePaid
     | CreditNoteIssued

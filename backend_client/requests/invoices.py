@@ -59,8 +59,8 @@ def tenant_invoice(tenant_id: str, invoice_id: str) -> Call[Invoice]:
     return get(_of(tenant_id, invoice_id), Invoice)
 
 
-def finalise_invoice(tenant_id: str, invoice_id: str) -> Call[Invoice]:
-    return Call("POST", f"{_of(tenant_id, invoice_id)}/finalise", reader(Invoice))
+def finalize_invoice(tenant_id: str, invoice_id: str) -> Call[Invoice]:
+    return Call("POST", f"{_of(tenant_id, invoice_id)}/finalize", reader(Invoice))
 
 
 def void_invoice(tenant_id: str, invoice_id: str, wanted: VoidInvoice) -> Call[Invoice]:

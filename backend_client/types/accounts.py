@@ -30,7 +30,7 @@ class Scope(StrEnum):
 
 
 class Tenant(Answer):
-    """A customer organisation. Its time zone decides where days and billing periods begin."""
+    """A customer organization. Its time zone decides where days and billing periods begin."""
 
     id: str
     slug: str

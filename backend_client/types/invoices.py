@@ -20,10 +20,10 @@ Positive = Annotated[Exact, Field(gt=0, max_digits=24, decimal_places=4, allow_i
 
 
 class InvoiceState(StrEnum):
-    """A draft still follows usage; what is finalised never changes but for what is paid on it."""
+    """A draft still follows usage; what is finalized never changes but for what is paid on it."""
 
     DRAFT = "draft"
-    FINALISED = "finalised"
+    FINALIZED = "finalized"
     PAID = "paid"
     VOID = "void"
     UNCOLLECTIBLE = "uncollectible"
@@ -133,7 +133,7 @@ class Reminder(Answer):
 class InvoiceSummary(Answer):
     """An invoice in a list. ``number`` and dates are null while it is a draft.
 
-    ``due`` is what is still to be paid. A draft is finalised at ``finalises_at``. Its total is
+    ``due`` is what is still to be paid. A draft is finalized at ``finalizes_at``. Its total is
     before tax while that is not known (``tax_known`` false): it is asked for before it is issued.
     """
 
@@ -144,7 +144,7 @@ class InvoiceSummary(Answer):
     period: Period
     issued_at: Instant | None
     due_at: Instant | None
-    finalises_at: Instant | None = None
+    finalizes_at: Instant | None = None
     total: Money
     due: Money
     overdue: bool = False

@@ -19,7 +19,7 @@ from backend_client.types.spend import Period
 class NotificationKind(StrEnum):
     """What happened. New kinds may appear in later versions."""
 
-    INVOICE_FINALISED = "invoice.finalised"
+    INVOICE_FINALIZED = "invoice.finalized"
     INVOICE_REMINDER = "invoice.reminder"
     INVOICE_SUSPENDED = "invoice.suspended"
     INVOICE_PAID = "invoice.paid"
@@ -36,7 +36,7 @@ class CreditAmount(Answer):
     currency: Currency
 
 
-class InvoiceFinalised(Answer):
+class InvoiceFinalized(Answer):
     """An invoice was issued. ``due`` is what credit and balance have left to pay of ``total``."""
 
     invoice_id: str
@@ -121,11 +121,11 @@ class Event(Answer):
     tenant_id: str
 
 
-class InvoiceFinalisedEvent(Event):
-    """``invoice.finalised``."""
+class InvoiceFinalizedEvent(Event):
+    """``invoice.finalized``."""
 
-    type: Literal[NotificationKind.INVOICE_FINALISED]
-    data: InvoiceFinalised
+    type: Literal[NotificationKind.INVOICE_FINALIZED]
+    data: InvoiceFinalized
 
 
 class InvoiceReminderEvent(Event):
@@ -178,7 +178,7 @@ class WalletTopUpFailedEvent(Event):
 
 
 NotificationEvent: TypeAlias = Annotated[
-    InvoiceFinalisedEvent
+    InvoiceFinalizedEvent
     | InvoiceReminderEvent
     | InvoiceSuspendedEvent
     | InvoicePaidEvent

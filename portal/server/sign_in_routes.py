@@ -1,6 +1,6 @@
 """Sign-in and sign-out: plain HTTP routes beside Reflex's, for cookies can only be set over HTTP.
 
-``/auth/login`` sends the browser to the identity provider (OpenID Connect, authorisation code
+``/auth/login`` sends the browser to the identity provider (OpenID Connect, authorization code
 with PKCE and nonce) and ``/auth/callback`` brings it back; ``/auth/local`` is the sign-in of a
 loopback-only installation. Either way the API answers an opaque session token, which the browser
 holds in an HttpOnly cookie and no script sees.

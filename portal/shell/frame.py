@@ -192,13 +192,13 @@ def _tenant_switcher() -> rx.Component:
                     ),
                     type="button",
                     class_name="fb-quiet",
-                    aria_label="Organisation: " + Session.tenant + ". Switch organisation",
+                    aria_label="Organization: " + Session.tenant + ". Switch organization",
                     style={"border": "1px solid var(--gray-a5)"},
                 )
             ),
             rx.popover.content(
                 rx.text(
-                    "Organisations", size="1", color_scheme="gray", padding="var(--space-1) 12px"
+                    "Organizations", size="1", color_scheme="gray", padding="var(--space-1) 12px"
                 ),
                 plain_form(
                     rx.foreach(Session.tenants, _tenant_choice),

@@ -156,7 +156,7 @@ async def test_a_key_can_not_make_or_revoke_keys(
         {"name": ""},
         {"name": "x" * 101},
         {"expires_at": "2090-01-01T00:00:00"},
-        {"colour": "blue"},
+        {"color": "blue"},
     ],
     ids=str,
 )

@@ -1,4 +1,4 @@
-"""Sign-in at a provider, from the portal's button to a session: authorisation code with PKCE."""
+"""Sign-in at a provider, from the portal's button to a session: authorization code with PKCE."""
 
 from __future__ import annotations
 

@@ -78,7 +78,7 @@ async def test_the_list_and_an_invoice_with_an_etag(
     listed = (await api.get("/v1/invoices", headers=member)).json()["items"]
     assert [(one["state"], one["number"]) for one in listed] == [
         ("draft", None),
-        ("finalised", "FB-sample-customer-000001"),
+        ("finalized", "FB-sample-customer-000001"),
     ]
     answer = await api.get(f"/v1/invoices/{invoice_id}", headers=member)
     invoice = answer.json()
@@ -195,7 +195,7 @@ async def test_the_operator_credits_voids_and_writes_off(
     wanted["lines"] = [{"line": 1, "amount": "2.01"}]
     refused = await api.post(f"{new}/credit-notes", headers=operator, json=wanted)
     assert (refused.status_code, refused.json()["errors"][0]["field"]) == (422, "lines.0.amount")
-    gone = await api.post(f"{invoice}/finalise", headers=operator)
+    gone = await api.post(f"{invoice}/finalize", headers=operator)
     assert gone.json()["state"] == "void"
     runs = (await api.get("/v1/invoice-runs", headers=operator)).json()
     assert [(run["state"], run["invoiced"]) for run in runs] == [("finished", 1)]
@@ -208,12 +208,12 @@ async def test_the_operator_credits_voids_and_writes_off(
     assert numbers[1:] == ["FB-sample-customer-000002", "FB-sample-customer-000001"]
 
 
-async def test_a_running_period_can_not_be_finalised(
+async def test_a_running_period_can_not_be_finalized(
     api: httpx.AsyncClient, operator: Headers, tenant: Tenant, invoice_id: str
 ) -> None:
     listed = (await api.get(f"/v1/tenants/{tenant.id}/invoices", headers=operator)).json()
     draft = listed["items"][0]["id"]
-    answer = await api.post(f"/v1/tenants/{tenant.id}/invoices/{draft}/finalise", headers=operator)
+    answer = await api.post(f"/v1/tenants/{tenant.id}/invoices/{draft}/finalize", headers=operator)
     assert (answer.status_code, answer.json()["code"]) == (409, "conflict")
 
 
@@ -248,6 +248,6 @@ async def test_who_may_not_see_spend_sees_no_invoice(
     answer = await api.put("/v1/billing-details", headers=viewer, json={})
     assert answer.status_code == 403
     path = f"/v1/tenants/{tenant.id}/invoices/{invoice_id}"
-    for action in ("finalise", "write-off"):
+    for action in ("finalize", "write-off"):
         answer = await api.post(f"{path}/{action}", headers=member)
         assert answer.status_code == 403

@@ -143,7 +143,7 @@ class TestWithAService:
             update={"tax_service_url": server.url, "tax_service_timeout_seconds": 20.0}
         )
 
-    async def test_reads_go_on_while_it_is_away_and_finalising_waits(
+    async def test_reads_go_on_while_it_is_away_and_finalizing_waits(
         self,
         api: httpx.AsyncClient,
         operator: Headers,
@@ -160,17 +160,17 @@ class TestWithAService:
         path = f"/v1/invoices/{draft['id']}"
         for kind in ("pdf", "csv"):
             assert (await api.get(f"{path}.{kind}", headers=member)).status_code == 200
-        finalise = f"/v1/tenants/{tenant.id}/invoices/{draft['id']}/finalise"
-        refused = await api.post(finalise, headers=operator)
+        finalize = f"/v1/tenants/{tenant.id}/invoices/{draft['id']}/finalize"
+        refused = await api.post(finalize, headers=operator)
         assert (refused.status_code, refused.json()["code"]) == (503, "tax_not_known")
         assert "answered 503, 3 times in a row" in refused.json()["detail"]
         assert (await the_draft(api, member))["state"] == "draft"
         audit = await api.get("/v1/audit", headers=member)
-        assert "invoice.finalise" not in audit.text
+        assert "invoice.finalize" not in audit.text
 
         server.reply = honest
         before = len(server.asked)
-        done = [await api.post(finalise, headers=operator) for _ in range(2)]
+        done = [await api.post(finalize, headers=operator) for _ in range(2)]
         assert [one.status_code for one in done] == [200, 200], done[0].text
         assert done[0].json() == done[1].json()
         # 7.375 and 1.77 on 118.00

@@ -175,7 +175,7 @@ async def test_while_paused_no_fee_runs_and_no_call_is_let_through(
             await resume(connection, tenant.id, MARCH + 11 * DAY)
 
 
-async def test_cancelled_with_the_period_or_now(
+async def test_canceled_with_the_period_or_now(
     database: Database, tenant: Tenant, applied: Catalog
 ) -> None:
     await start(database, tenant, "team")

@@ -172,7 +172,7 @@ async def carried(database: Database, tax_id: str, day: str) -> None:
                 "INSERT INTO invoices (tenant_id, id, number, kind, state, currency, period_start,"
                 " period_end, time_zone, issued_at, due_at, subtotal, tax, total, taxes, tax_date,"
                 " seller, customer, payment_note) VALUES ('ten_1', 'inv_' || :day, :day, 'period',"
-                " 'finalised', 'USD', :moment, :moment, 'UTC', :moment, :moment, 0, 0, 0,"
+                " 'finalized', 'USD', :moment, :moment, 'UTC', :moment, :moment, 0, 0, 0,"
                 " jsonb_build_array(jsonb_build_object('rate_id', CAST(:tax_id AS text))),"
                 " CAST(CAST(:day AS text) AS date), '{}', '{}', '')"
             ),

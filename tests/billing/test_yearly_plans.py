@@ -172,7 +172,7 @@ async def test_who_leaves_and_comes_back_begins_anew(database: Database, tenant:
     assert again.renews_at == (BEGUN + 95 * DAY).replace(year=2027)
 
 
-async def test_cancelled_the_rest_is_given_back_where_it_ends(
+async def test_canceled_the_rest_is_given_back_where_it_ends(
     database: Database, tenant: Tenant
 ) -> None:
     await start(database, tenant)
@@ -184,7 +184,7 @@ async def test_cancelled_the_rest_is_given_back_where_it_ends(
     assert [(line.name, line.quantity < 0) for line in april.lines] == [("Fee", True)]
 
 
-async def test_cancelled_with_its_year_nothing_is_given_back(
+async def test_canceled_with_its_year_nothing_is_given_back(
     database: Database, tenant: Tenant
 ) -> None:
     await start(database, tenant)

@@ -53,16 +53,16 @@ async def test_an_invoice_from_its_draft_to_its_end(
     draft = await person("invoice", listed.id)
     assert (draft.state, str(draft.total.amount)) == ("draft", "118.00")
 
-    first = await seller("finalise_invoice", tenant.id, draft.id)
-    assert (first.id, first.state) == (draft.id, "finalised")
-    assert await seller("finalise_invoice", tenant.id, draft.id) == first
+    first = await seller("finalize_invoice", tenant.id, draft.id)
+    assert (first.id, first.state) == (draft.id, "finalized")
+    assert await seller("finalize_invoice", tenant.id, draft.id) == first
     assert await seller("tenant_invoice", tenant.id, draft.id) == first
     assert (await person("invoice_pdf", first.id)).startswith(b"%PDF-")
     assert (await person("invoice_csv", first.id)).splitlines()[-1].endswith(",118.00,USD")
     with pytest.raises(NotFound):
         await person("invoice", "inv_none")
     with pytest.raises(Forbidden):
-        await client(url, await a_key(person))("finalise_invoice", tenant.id, draft.id)
+        await client(url, await a_key(person))("finalize_invoice", tenant.id, draft.id)
 
     wanted = VoidInvoice(reason="wrong name", reissue=True)
     second = await seller("void_invoice", tenant.id, first.id, wanted)
@@ -80,7 +80,7 @@ async def test_an_invoice_from_its_draft_to_its_end(
     assert numbers == [None, "FB-local-000002", "FB-local-000001"]
     assert await seller("invoice_runs") == []
     with pytest.raises(Conflict):
-        await seller("finalise_invoice", tenant.id, (await person("invoices"))[0].id)
+        await seller("finalize_invoice", tenant.id, (await person("invoices"))[0].id)
 
 
 async def test_who_is_billed_and_on_what_terms(

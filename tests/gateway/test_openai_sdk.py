@@ -14,7 +14,7 @@ from tests.gateway.conftest import MakeKey, Metered
 pytestmark = pytest.mark.engine
 
 Counted = Callable[[int], Awaitable[list[Metered]]]
-ASKED = [{"role": "user", "content": "Name three colours."}]
+ASKED = [{"role": "user", "content": "Name three colors."}]
 
 
 def tokens(event: Metered) -> tuple[int, int]:

@@ -110,7 +110,7 @@ async def test_what_was_run_and_invoiced_is_listed(
     assert out.startswith("1 invoiced")
     code, out, _ = await finished(farebox(database_url, tmp_path, "list", tenant.slug))
     assert code == 0
-    assert "FB-sample-customer-000001  finalised  2026-03-01  31.00 USD  31.00" in out
+    assert "FB-sample-customer-000001  finalized  2026-03-01  31.00 USD  31.00" in out
     assert out.splitlines()[1].startswith("draft")
     code, out, _ = await finished(farebox(database_url, tmp_path, "runs"))
     assert "finished" in out

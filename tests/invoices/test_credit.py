@@ -175,7 +175,7 @@ async def test_credit_pays_invoices_in_whole_cents_until_it_is_used_up(
     await run_invoices(database, settings, MAY + GRACE)
     second = await the_invoice(database, tenant, settings)
     assert (second.state, str(second.paid.amount), str(second.due.amount)) == (
-        "finalised",
+        "finalized",
         "9.12",
         "21.88",
     )

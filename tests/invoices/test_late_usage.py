@@ -207,7 +207,7 @@ async def test_all_invoices_together_ask_for_what_all_usage_costs(
         assert await invoices_of(database, tenant) == once
         if voided == number:
             *_, last = once
-            if last["state"] == "finalised":
+            if last["state"] == "finalized":
                 wanted = VoidInvoice(reason="a wrong address", reissue=reissue)
                 async with database.begin() as connection:
                     await void(connection, settings, tenant, str(last["id"]), wanted, as_of)

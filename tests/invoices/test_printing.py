@@ -59,7 +59,7 @@ def invoice(stretches: Sequence[Stretch], **changes: object) -> Invoice:
         id="inv_1",
         number="FB-sample-000001",
         kind="period",
-        state=InvoiceState.FINALISED,
+        state=InvoiceState.FINALIZED,
         period=period_of(PERIOD),
         issued_at=PERIOD.end,
         due_at=PERIOD.end + timedelta(days=30),

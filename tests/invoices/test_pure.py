@@ -103,9 +103,9 @@ def test_nothing_is_reached_before_it_is_due() -> None:
 @pytest.mark.parametrize(
     ("state", "may_become"),
     [
-        (InvoiceState.DRAFT, {InvoiceState.FINALISED, InvoiceState.PAID}),
+        (InvoiceState.DRAFT, {InvoiceState.FINALIZED, InvoiceState.PAID}),
         (
-            InvoiceState.FINALISED,
+            InvoiceState.FINALIZED,
             {InvoiceState.PAID, InvoiceState.VOID, InvoiceState.UNCOLLECTIBLE},
         ),
         (InvoiceState.UNCOLLECTIBLE, {InvoiceState.PAID, InvoiceState.VOID}),
@@ -123,8 +123,8 @@ def test_states_change_one_way(state: InvoiceState, may_become: set[InvoiceState
 
 
 def test_what_is_due_is_never_below_zero() -> None:
-    assert due(InvoiceState.FINALISED, Balance(Decimal(10), Decimal(3), Decimal(2))) == 5
-    assert due(InvoiceState.FINALISED, Balance(Decimal(-10))) == 0
+    assert due(InvoiceState.FINALIZED, Balance(Decimal(10), Decimal(3), Decimal(2))) == 5
+    assert due(InvoiceState.FINALIZED, Balance(Decimal(-10))) == 0
     assert due(InvoiceState.VOID, Balance(Decimal(10))) == 0
     assert Balance(Decimal(-10), Decimal(-10)).settled
 

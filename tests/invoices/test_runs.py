@@ -12,7 +12,7 @@ from sqlalchemy.exc import DBAPIError
 
 from backend.errors import Conflict, NotFound
 from backend.invoices.billing_cursors import hold, open_cursors, unbilled
-from backend.invoices.finalizing import finalise
+from backend.invoices.finalizing import finalize
 from backend.invoices.runs import begin_run, bill_batch, end_run, work
 from backend.invoices.taxing.answers import TaxAnswers
 from backend.settings import Settings
@@ -53,7 +53,7 @@ async def test_a_period_is_invoiced_by_line_when_its_grace_is_over(
 
     [invoice] = await invoices_of(database, tenant)
     assert invoice["number"] == f"FB-{tenant.slug}-000001"
-    assert (invoice["state"], invoice["kind"]) == ("finalised", "period")
+    assert (invoice["state"], invoice["kind"]) == ("finalized", "period")
     assert (invoice["period_start"], invoice["period_end"]) == (MARCH, APRIL)
     assert (str(invoice["subtotal"]), str(invoice["total"])) == ("43.69", "43.69")
     assert invoice["due_at"] == APRIL + GRACE + timedelta(days=30)
@@ -165,25 +165,25 @@ async def test_a_tenant_that_is_held_is_passed_over(
     assert len(await invoices_of(database, tenant)) == 1
 
 
-async def test_finalising_twice_is_once(
+async def test_finalizing_twice_is_once(
     database: Database, tenant: Tenant, settings: Settings
 ) -> None:
     async with database.begin() as connection:
         cursor = await unbilled(connection, tenant.id)
         assert cursor is not None
         with pytest.raises(Conflict):
-            await finalise(connection, settings, tenant.id, cursor.draft_id, APRIL - GRACE)
+            await finalize(connection, settings, tenant.id, cursor.draft_id, APRIL - GRACE)
 
     async def once() -> str | None:
         async with database.begin() as connection:
-            return await finalise(connection, settings, tenant.id, cursor.draft_id, APRIL)
+            return await finalize(connection, settings, tenant.id, cursor.draft_id, APRIL)
 
     assert await asyncio.gather(*(once() for _ in range(4))) == [cursor.draft_id] * 4
     [invoice] = await invoices_of(database, tenant)
     assert invoice["id"] == cursor.draft_id
     async with database.begin() as connection:
         with pytest.raises(NotFound):
-            await finalise(connection, settings, tenant.id, "inv_none", APRIL)
+            await finalize(connection, settings, tenant.id, "inv_none", APRIL)
 
 
 @pytest.mark.parametrize(
@@ -224,6 +224,6 @@ async def test_the_database_refuses_lines_that_do_not_add_up(
         await connection.execute(text(copy.replace(":", "\\:")))
         with pytest.raises(DBAPIError, match="do not add up"):
             await connection.execute(
-                text("UPDATE invoices SET state = 'finalised' WHERE id = 'inv_x'")
+                text("UPDATE invoices SET state = 'finalized' WHERE id = 'inv_x'")
             )
         await connection.rollback()

@@ -105,7 +105,7 @@ async def test_payments_settle_it_once_each(
     for _ in range(2):  # the same reference is the same payment
         await pay(database, invoice, tenant, "30.12", "ref-1")
     part = await read(database, tenant, settings, invoice.id)
-    assert (str(part.due.amount), part.state) == ("7.00", "finalised")
+    assert (str(part.due.amount), part.state) == ("7.00", "finalized")
     with pytest.raises(Conflict, match=r"30\.12"):
         await pay(database, invoice, tenant, "5", "ref-1")
     for amount in ("7.01", "0.001"):
@@ -202,7 +202,7 @@ async def test_void_and_issued_again_is_the_same_total(
     new = await read(database, tenant, settings, ids[0])
     assert (old.state, str(old.due.amount), old.replaced_by) == ("void", "0.00", new.id)
     assert (new.state, new.replaces, new.number) == (
-        "finalised",
+        "finalized",
         old.id,
         f"FB-{tenant.slug}-000002",
     )
@@ -280,9 +280,9 @@ async def test_the_list_begins_with_the_draft_and_has_pages(
             break
     assert [(one.state, one.number and one.number[-1]) for one in seen] == [
         ("draft", None),
-        ("finalised", "2"),
-        ("finalised", "1"),
+        ("finalized", "2"),
+        ("finalized", "1"),
     ]
     draft = await read(database, tenant, settings, seen[0].id)
     assert (draft.period.start, str(draft.total.amount)) == (MAY, "36.89")
-    assert draft.finalises_at == draft.period.end + GRACE
+    assert draft.finalizes_at == draft.period.end + GRACE

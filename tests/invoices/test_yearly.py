@@ -121,11 +121,11 @@ async def test_a_downgrade_and_a_renewal(
     assert [
         (row["period_start"], str(row["total"]), str(row["paid"]), row["state"]) for row in made
     ] == [
-        (MARCH, "658.50", "0", "finalised"),
+        (MARCH, "658.50", "0", "finalized"),
         (month(7), "-136.50", "-136.50", "paid"),
         (month(8), "15.00", "15.00", "paid"),
         (month(9), "3.00", "3.00", "paid"),
-        (month(15), "438.00", "118.50", "finalised"),  # the next year, less what was left
+        (month(15), "438.00", "118.50", "finalized"),  # the next year, less what was left
     ]
     assert await balance(database, tenant) == "0.00"
     lines = [
@@ -190,7 +190,7 @@ async def test_in_part_when_the_year_begins_and_fewer_seats_before_the_period_is
     assert await balance(database, tenant) == "210.00"
 
 
-async def test_a_cancelled_tenant_has_its_rest_invoiced_and_then_nothing(
+async def test_a_canceled_tenant_has_its_rest_invoiced_and_then_nothing(
     database: Database, yearly: Tenant, settings: Settings
 ) -> None:
     async with database.begin() as connection:

@@ -74,7 +74,7 @@ async def _take_scheme(browser: Browser, url: str, scheme: str, into: Path) -> N
 
 
 async def _switch_tenant(page: Page, name: str) -> None:
-    switch = page.get_by_role("button", name="Switch organisation")
+    switch = page.get_by_role("button", name="Switch organization")
     await expect(switch).to_be_enabled()
     if name in await switch.inner_text():
         return

@@ -132,7 +132,7 @@ async def test_a_form_that_was_open_before_the_role_changed_is_refused(
         async def known() -> bool:
             # The portal asks the API who a session is every few seconds
             await other.goto("/")
-            switch = other.get_by_role("button", name="Switch organisation")
+            switch = other.get_by_role("button", name="Switch organization")
             return "developer" in await switch.inner_text()
 
         await until(known, seconds=20)

@@ -42,7 +42,7 @@ async def tenant_id(page: Page, farebox: Farebox) -> AsyncIterator[str]:
 
 
 async def switch_to(page: Page, name: str) -> None:
-    switch = page.get_by_role("button", name="Switch organisation")
+    switch = page.get_by_role("button", name="Switch organization")
     choice = page.get_by_role("dialog").get_by_role("button", name=name)
 
     async def offered() -> bool:
@@ -223,8 +223,8 @@ async def test_a_customer_is_offered_what_its_role_may(
         async def known() -> bool:
             # The portal asks the API who a session is every few seconds
             await page.goto("/credit/")
-            await expect(page.get_by_role("button", name="Switch organisation")).to_be_visible()
-            shown = await page.get_by_role("button", name="Switch organisation").inner_text()
+            await expect(page.get_by_role("button", name="Switch organization")).to_be_visible()
+            shown = await page.get_by_role("button", name="Switch organization").inner_text()
             operates = await page.get_by_role("navigation", name="Operator's pages").count()
             return role.value in shown and not operates
 

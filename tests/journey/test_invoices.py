@@ -72,7 +72,7 @@ async def billed_last_month(farebox: Farebox) -> None:
 
 async def test_an_invoice_is_opened_and_downloaded(farebox: Farebox, page: Page) -> None:
     await billed_last_month(farebox)
-    await page.get_by_role("button", name="Switch organisation").click()
+    await page.get_by_role("button", name="Switch organization").click()
     await page.get_by_role("button", name=NAME).click()
     await visit(page, "Invoices")
     rows = page.locator("#invoices tbody tr")

@@ -80,7 +80,7 @@ async def test_a_form_that_was_open_before_the_role_changed_is_refused(
         async def known() -> bool:
             # The portal asks the API who a session is every few seconds
             await other.goto("/")
-            role = other.get_by_role("button", name="Switch organisation")
+            role = other.get_by_role("button", name="Switch organization")
             return "viewer" in await role.inner_text()
 
         await until(known, seconds=20)

@@ -37,7 +37,7 @@ async def other_tenant(page: Page, farebox: Farebox) -> AsyncIterator[str]:
 
 async def switch_to(page: Page, name: str) -> None:
     await page.goto("/")
-    switcher = page.get_by_role("button", name="Switch organisation")
+    switcher = page.get_by_role("button", name="Switch organization")
     await switcher.click()
     await page.get_by_role("dialog").get_by_role("button", name=name).click()
     await expect(switcher).to_contain_text(name)
@@ -58,7 +58,7 @@ async def test_after_a_switch_nothing_of_the_other_tenant_is_left(
     await expect(keys.get_by_role("row", name="of the first tenant")).to_be_visible()
 
     await switch_to(page, other_tenant)
-    await expect(page.get_by_role("button", name="Switch organisation")).to_contain_text(
+    await expect(page.get_by_role("button", name="Switch organization")).to_contain_text(
         "Sample data"
     )
     await visit(page, "Playground")
@@ -69,7 +69,7 @@ async def test_after_a_switch_nothing_of_the_other_tenant_is_left(
 
     # A tab that follows usage moves over by itself
     await expect(following.get_by_text("Nothing was used in this time")).to_be_visible()
-    await expect(following.get_by_role("button", name="Switch organisation")).to_contain_text(
+    await expect(following.get_by_role("button", name="Switch organization")).to_contain_text(
         other_tenant
     )
 
@@ -97,7 +97,7 @@ async def test_a_tenant_of_others_can_not_be_switched_to(page: Page, farebox: Fa
         )
         assert "Foreign" not in await answer.text()
         await page.goto("/")
-        await expect(page.get_by_role("button", name="Switch organisation")).to_contain_text(
+        await expect(page.get_by_role("button", name="Switch organization")).to_contain_text(
             "Local"
         )
         refused = await page.request.post("/auth/tenant", form={"tenant_id": "ten_foreign"})

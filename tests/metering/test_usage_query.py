@@ -220,7 +220,7 @@ async def test_the_etag_changes_when_usage_does(api: httpx.AsyncClient, database
         ({"start": "0001-01-01T00:00:00+14:00"}, "start"),
         ({"end": "9999-12-31T23:59:59-14:00"}, "end"),
         ({"granularity": "fortnight"}, "granularity"),
-        ({"group_by": "colour"}, "group_by.0"),
+        ({"group_by": "color"}, "group_by.0"),
     ],
 )
 async def test_a_question_that_makes_no_sense_names_the_field(

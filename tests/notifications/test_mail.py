@@ -157,7 +157,7 @@ async def test_a_paid_invoice_is_not_reminded_of_nor_a_void_one_sent(
             ("skipped", "The invoice is paid by now."),
             ("delivered", None),
         ],
-        "invoice.finalised": [("skipped", "The invoice has become void."), ("delivered", None)],
+        "invoice.finalized": [("skipped", "The invoice has become void."), ("delivered", None)],
     }
     # The operator was told of all, so nothing is left to do
     assert {one.state for one in await recorded(database)} == {NotificationState.DELIVERED}

@@ -23,7 +23,7 @@ from backend_client.types.accounts import Tenant
 from backend_client.types.invoices import CreditNoteCreate, PaymentRecord, VoidInvoice
 from backend_client.types.notifications import (
     CreditNoteIssued,
-    InvoiceFinalised,
+    InvoiceFinalized,
     InvoicePaid,
     InvoiceReminder,
     InvoiceSuspended,
@@ -88,7 +88,7 @@ async def test_an_invoice_from_issue_to_paid(
     assert issued.event.tenant_id == tenant.id
     assert issued.event.timestamp == row["issued_at"]
     assert issued.state is NotificationState.WAITING
-    assert isinstance(issued.event.data, InvoiceFinalised)
+    assert isinstance(issued.event.data, InvoiceFinalized)
     told = issued.event.data.model_dump(mode="json")
     assert told["invoice_id"] == row["id"]
     assert (told["total"], told["due"]) == ({"amount": "31.00", "currency": "USD"},) * 2
@@ -123,9 +123,9 @@ async def test_what_credit_pays_at_once_is_issued_and_paid(
 ) -> None:
     await give(database, tenant, "100", MARCH)
     await run_invoices(database, settings, APRIL + GRACE)
-    assert await kinds(database) == ["invoice.finalised", "invoice.paid"]
+    assert await kinds(database) == ["invoice.finalized", "invoice.paid"]
     issued, paid = await recorded(database)
-    assert isinstance(issued.event.data, InvoiceFinalised)
+    assert isinstance(issued.event.data, InvoiceFinalized)
     assert isinstance(paid.event.data, InvoicePaid)
     assert str(issued.event.data.due.amount) == "0.00"
     assert paid.event.data.paid_at == paid.event.data.issued_at
@@ -142,7 +142,7 @@ async def test_a_credit_note_is_told_once_however_often_it_is_asked_for(
             await credit(
                 connection, settings, tenant, str(row["id"]), wanted, NOW, idempotency_key="once"
             )
-    assert await kinds(database) == ["invoice.finalised", "credit_note.issued", "invoice.paid"]
+    assert await kinds(database) == ["invoice.finalized", "credit_note.issued", "invoice.paid"]
     note = (await recorded(database))[1].event.data
     assert isinstance(note, CreditNoteIssued)
     assert (note.invoice_number, note.reason, str(note.total.amount)) == (
@@ -161,8 +161,8 @@ async def test_an_invoice_that_is_issued_again_is_told_under_its_own_number(
         wanted = VoidInvoice(reason="wrong address", reissue=True)
         await void(connection, settings, tenant, str(row["id"]), wanted, NOW)
     data = [one.event.data for one in await recorded(database)]
-    assert all(isinstance(one, InvoiceFinalised) for one in data)
-    assert len({one.number for one in data if isinstance(one, InvoiceFinalised)}) == 2
+    assert all(isinstance(one, InvoiceFinalized) for one in data)
+    assert len({one.number for one in data if isinstance(one, InvoiceFinalized)}) == 2
 
 
 async def test_a_low_balance_is_told_once_a_fall(database: Database, tenant: Tenant) -> None:

@@ -19,7 +19,7 @@ from backend.storage.database import Database
 from backend_client.types.accounts import Tenant
 from backend_client.types.notifications import (
     DeliveryState,
-    InvoiceFinalisedEvent,
+    InvoiceFinalizedEvent,
     NotificationEvent,
     NotificationState,
 )
@@ -90,7 +90,7 @@ async def test_it_is_signed_with_every_secret_and_says_what_it_should(
         Verifier(SECRETS[0]).verify(post.body.replace(b"31.00", b"30.00"), post.headers)
 
     event = EVENT.validate_json(post.body)
-    assert isinstance(event, InvoiceFinalisedEvent)
+    assert isinstance(event, InvoiceFinalizedEvent)
     assert event == notification.event
     assert (event.tenant_id, str(event.data.total.amount)) == (tenant.id, "31.00")
     [delivery] = notification.deliveries

@@ -21,7 +21,7 @@ CHATS: list[list[dict[str, Any]]] = [
     [{"role": "user", "content": "hi"}],
     [
         {"role": "system", "content": "Answer in one word."},
-        {"role": "user", "content": "What colour is the sky, naïvely? 🙂"},
+        {"role": "user", "content": "What color is the sky, naïvely? 🙂"},
         {"role": "assistant", "content": "Blue."},
         {"role": "user", "content": [{"type": "text", "text": "And grass?"}]},
     ],

@@ -15,7 +15,7 @@ from backend.api.dependencies import IdempotencyKey, PageCursor, PageLimit, Serv
 from backend.customers.profiles import profile_of, set_terms
 from backend.errors import Conflict
 from backend.invoices.credit_notes import credit
-from backend.invoices.finalizing import finalise
+from backend.invoices.finalizing import finalize
 from backend.invoices.queries import (
     find_credit_note,
     find_invoice,
@@ -86,11 +86,11 @@ async def get_tenant_invoice(
     )
 
 
-@router.post(_INVOICE + "/finalise")
-async def post_finalise(
+@router.post(_INVOICE + "/finalize")
+async def post_finalize(
     services: ServicesNow, caller: Operator, tenant_id: str, invoice_id: str
 ) -> Invoice:
-    """Finalise the draft of a period that is over, before its grace is. A second time is harmless.
+    """Finalize the draft of a period that is over, before its grace is. A second time is harmless.
 
     A draft that asks for nothing is closed without an invoice, and answers 409 to say so. While a
     tax service is away nothing is issued: 503, ``tax_not_known``.
@@ -101,10 +101,10 @@ async def post_finalise(
         async with services.database.begin() as connection:
             tenant = await find_tenant(connection, tenant_id)
             now = datetime.now(UTC)
-            made = await finalise(
+            made = await finalize(
                 connection, services.settings, tenant.id, invoice_id, now, answers
             )
-            await record(connection, caller, "invoice.finalise", invoice_id, tenant_id=tenant.id)
+            await record(connection, caller, "invoice.finalize", invoice_id, tenant_id=tenant.id)
         return tenant.id, made
 
     found_id, made = await with_answers(answers, once)

@@ -12,7 +12,7 @@ from backend_client.types.invoices import Invoice
 from backend_client.types.notifications import (
     CreditAmount,
     CreditNoteIssuedEvent,
-    InvoiceFinalisedEvent,
+    InvoiceFinalizedEvent,
     InvoicePaidEvent,
     InvoiceReminderEvent,
     InvoiceSuspendedEvent,
@@ -38,7 +38,7 @@ def wording(event: NotificationEvent, invoice: Invoice | None, seller: str) -> W
     Raises ``ValueError`` for a kind that customers are not told of.
     """
     match event:
-        case InvoiceFinalisedEvent() if invoice is not None:
+        case InvoiceFinalizedEvent() if invoice is not None:
             return _issued(event, invoice, seller)
         case InvoiceReminderEvent() | InvoiceSuspendedEvent() if invoice is not None:
             return _overdue(event, invoice, seller)
@@ -78,7 +78,7 @@ def as_html(said: Wording, greeting: str, seller: str) -> str:
     )
 
 
-def _issued(event: InvoiceFinalisedEvent, invoice: Invoice, seller: str) -> Wording:
+def _issued(event: InvoiceFinalizedEvent, invoice: Invoice, seller: str) -> Wording:
     data = event.data
     day = words.date(data.due_at, data.period.time_zone)
     if data.total.amount < 0:

@@ -21,7 +21,7 @@ from backend.storage.tables import members, tenants, users
 from backend_client.types.accounts import Role
 from backend_client.types.invoices import Invoice, InvoiceState
 from backend_client.types.notifications import (
-    InvoiceFinalisedEvent,
+    InvoiceFinalizedEvent,
     InvoicePaidEvent,
     InvoiceReminderEvent,
     InvoiceSuspendedEvent,
@@ -29,7 +29,7 @@ from backend_client.types.notifications import (
     WalletTopUpRequestedEvent,
 )
 
-_WITH_INVOICE = (InvoiceFinalisedEvent, InvoiceReminderEvent, InvoiceSuspendedEvent)
+_WITH_INVOICE = (InvoiceFinalizedEvent, InvoiceReminderEvent, InvoiceSuspendedEvent)
 _MOST_RECIPIENTS = 20
 
 
@@ -134,7 +134,7 @@ def _check_point(event: NotificationEvent, invoice: Invoice, dunning: Mapping[st
         raise Pointless("The invoice has become void.")
     if not isinstance(event, InvoiceReminderEvent | InvoiceSuspendedEvent):
         return
-    if invoice.state is not InvoiceState.FINALISED:
+    if invoice.state is not InvoiceState.FINALIZED:
         raise Pointless(f"The invoice is {invoice.state.value} by now.")
     # Steps may be reached together, after workers were away, or while the mail server was
     steps = {one.step for one in invoice.reminders} & dunning.keys()

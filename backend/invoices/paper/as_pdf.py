@@ -123,7 +123,7 @@ def _text(
     size: float = 9,
     *,
     bold: bool = False,
-    colour: Color = _INK,
+    color: Color = _INK,
     right: bool = False,
 ) -> Paragraph:
     style = ParagraphStyle(
@@ -131,7 +131,7 @@ def _text(
         fontName=BOLD if bold else REGULAR,
         fontSize=size,
         leading=size * 1.38,
-        textColor=colour,
+        textColor=color,
         alignment=TA_RIGHT if right else TA_LEFT,
         splitLongWords=True,
     )
@@ -157,7 +157,7 @@ def _head(invoice: Invoice, name: str) -> Flowable:
                 _text(invoice.seller.name, 13, bold=True),
                 [
                     _text(_TITLES.get(invoice.state, "Invoice"), 17, bold=True, right=True),
-                    _text(name, 9, colour=_MUTED, right=True),
+                    _text(name, 9, color=_MUTED, right=True),
                 ],
             ]
         ],
@@ -179,7 +179,7 @@ def _party(heading: str, party: Party) -> list[Flowable]:
     tax_id = f"Tax ID {party.tax_id}" if party.tax_id else None
     country = f"Country {words.place(party)}" if party.country else None
     return [
-        _text(heading, 8, colour=_MUTED),
+        _text(heading, 8, color=_MUTED),
         Spacer(0, 1 * mm),
         _text(party.name, 10, bold=True),
         *[_text(line) for line in _present([*party.address, country, party.email, tax_id])],
@@ -195,10 +195,10 @@ def _facts(invoice: Invoice) -> Flowable:
         covers = f"{words.date(invoice.period.start, zone)} – {issued}, in part"
     facts = [("Issued", issued), ("Due", due), (f"Period ({zone})", covers)]
     cells: list[list[Flowable]] = [
-        [_text(head, 8, colour=_MUTED), _text(value, 9.5, bold=True)] for head, value in facts
+        [_text(head, 8, color=_MUTED), _text(value, 9.5, bold=True)] for head, value in facts
     ]
     total = [
-        _text(_total_name(invoice), 8, colour=_MUTED, right=True),
+        _text(_total_name(invoice), 8, color=_MUTED, right=True),
         _text(words.money(invoice.total), 13, bold=True, right=True),
     ]
     return _table(
@@ -215,9 +215,9 @@ def _facts(invoice: Invoice) -> Flowable:
 
 def _lines(invoice: Invoice) -> Flowable:
     head = [
-        _text("Description", 8, colour=_MUTED),
+        _text("Description", 8, color=_MUTED),
         *[
-            _text(title, 8, colour=_MUTED, right=True)
+            _text(title, 8, color=_MUTED, right=True)
             for title in ("Quantity", "Unit price", f"Amount ({invoice.total.currency})")
         ],
     ]
@@ -236,10 +236,10 @@ def _lines(invoice: Invoice) -> Flowable:
 def _line(invoice: Invoice, line: InvoiceLine) -> list[Any]:
     told: list[Flowable] = [_text(line.name, bold=True)]
     if line.late:
-        told.append(_text(f"Late usage of {words.period(line.period)}", 7.5, colour=_MUTED))
+        told.append(_text(f"Late usage of {words.period(line.period)}", 7.5, color=_MUTED))
     of = [line.plan and f"Plan {line.plan}, version {line.plan_version}", *_covers(invoice, line)]
-    told += [_text(detail, 7.5, colour=_MUTED) for detail in _present([" · ".join(_present(of))])]
-    told += [_text(step, 7.5, colour=_MUTED) for step in words.arithmetic(line)]
+    told += [_text(detail, 7.5, color=_MUTED) for detail in _present([" · ".join(_present(of))])]
+    told += [_text(step, 7.5, color=_MUTED) for step in words.arithmetic(line)]
     return [
         told,
         _text(words.quantity(line), right=True),
@@ -277,7 +277,7 @@ def _totals(invoice: Invoice) -> Flowable:
         name = f"{tax.name} {plain(tax.percent)}% on {words.figure(tax.taxable)}"
         rows.append((f"of which {name}" if tax.inclusive else name, tax.amount))
     cells = [
-        [_text(name, colour=_MUTED, right=True), _text(words.figure(amount), right=True)]
+        [_text(name, color=_MUTED, right=True), _text(words.figure(amount), right=True)]
         for name, amount in rows
     ]
     total = (_total_name(invoice), words.money(invoice.total))
@@ -289,8 +289,7 @@ def _totals(invoice: Invoice) -> Flowable:
         if one.amount.amount > 0  # below zero it goes onto the balance, as the closing says
     ]
     cells += [
-        [_text(name, colour=_MUTED, right=True), _text(amount, right=True)]
-        for name, amount in below
+        [_text(name, color=_MUTED, right=True), _text(amount, right=True)] for name, amount in below
     ]
     if below:
         to_pay = ("To pay", words.money(invoice.due))
@@ -336,7 +335,7 @@ def _closing(invoice: Invoice) -> list[Flowable]:
 def _rounding(invoice: Invoice) -> list[Flowable]:
     return [
         _text("How it was rounded", 8, bold=True),
-        _text(_ROUNDING.format(currency=invoice.total.currency), 8, colour=_MUTED),
+        _text(_ROUNDING.format(currency=invoice.total.currency), 8, color=_MUTED),
     ]
 
 

@@ -1,6 +1,6 @@
 """What may become of an invoice, and what of it is still to be paid. Pure.
 
-draft -> finalised -> paid
+draft -> finalized -> paid
                    -> void            (asks for nothing; may be issued again)
                    -> uncollectible   (still asks, nobody expects it; may be paid after all)
 """
@@ -18,15 +18,15 @@ from backend_client.types.invoices import InvoiceState
 _ZERO = Decimal(0)
 
 _MAY_BECOME: Final = {
-    InvoiceState.DRAFT: {InvoiceState.FINALISED, InvoiceState.PAID},
-    InvoiceState.FINALISED: {InvoiceState.PAID, InvoiceState.VOID, InvoiceState.UNCOLLECTIBLE},
+    InvoiceState.DRAFT: {InvoiceState.FINALIZED, InvoiceState.PAID},
+    InvoiceState.FINALIZED: {InvoiceState.PAID, InvoiceState.VOID, InvoiceState.UNCOLLECTIBLE},
     InvoiceState.UNCOLLECTIBLE: {InvoiceState.PAID, InvoiceState.VOID},
     InvoiceState.PAID: set(),
     InvoiceState.VOID: set(),
 }
 
 _WHY_NOT: Final = {
-    InvoiceState.DRAFT: "it is a draft; finalise it first",
+    InvoiceState.DRAFT: "it is a draft; finalize it first",
     InvoiceState.PAID: "it is paid; a credit note gives money back",
     InvoiceState.VOID: "it is void",
 }

@@ -15,7 +15,7 @@ from backend_client.types.common import Money
 from backend_client.types.invoices import InvoiceKind
 from backend_client.types.notifications import (
     CreditNoteIssued,
-    InvoiceFinalised,
+    InvoiceFinalized,
     InvoicePaid,
     InvoiceReminder,
     InvoiceSuspended,
@@ -29,7 +29,7 @@ InvoiceRow = Mapping[Any, Any]
 
 def told_issued(row: InvoiceRow, paid: Decimal, *, settled: bool) -> list[Notice]:
     """Tell of an invoice that is issued, and that credit and balance paid it if they did."""
-    data = InvoiceFinalised(
+    data = InvoiceFinalized(
         invoice_id=row["id"],
         number=row["number"],
         kind=InvoiceKind(row["kind"]),
@@ -39,7 +39,7 @@ def told_issued(row: InvoiceRow, paid: Decimal, *, settled: bool) -> list[Notice
         total=_money(row, row["total"]),
         due=_money(row, Balance(row["total"], paid).due),
     )
-    made = [_notice(NotificationKind.INVOICE_FINALISED, row, data, row["issued_at"])]
+    made = [_notice(NotificationKind.INVOICE_FINALIZED, row, data, row["issued_at"])]
     if settled:
         made.append(told_paid(row, paid, Decimal(0), row["issued_at"]))
     return made
@@ -91,7 +91,7 @@ def told_credited(row: InvoiceRow, note: Mapping[str, Any]) -> Notice:
 
 
 def _notice(
-    kind: NotificationKind, row: InvoiceRow, data: InvoiceFinalised | InvoicePaid, at: datetime
+    kind: NotificationKind, row: InvoiceRow, data: InvoiceFinalized | InvoicePaid, at: datetime
 ) -> Notice:
     return Notice(kind, row["tenant_id"], row["id"], data, at)
 

@@ -1,7 +1,7 @@
 """What most likely made quantities differ, from what both sides' numbers have in common. Pure.
 
 Each finder looks for one pattern and says what it saw. They are asked from the most particular to
-the most general, and the first that recognises a difference names it; a guess would be worse than
+the most general, and the first that recognizes a difference names it; a guess would be worse than
 ``unknown``.
 """
 

@@ -75,7 +75,7 @@ invoices = Table(
         name="not_overpaid",
     ),
     CheckConstraint(
-        "state IN ('draft', 'finalised', 'paid', 'void', 'uncollectible')", name="state"
+        "state IN ('draft', 'finalized', 'paid', 'void', 'uncollectible')", name="state"
     ),
     CheckConstraint("kind IN ('period', 'progressive')", name="kind"),
     Index("ix_invoices_period", "tenant_id", "period_start"),
@@ -87,7 +87,7 @@ invoices = Table(
         unique=True,
         postgresql_where=text("kind = 'period' AND replaced_by IS NULL"),
     ),
-    Index("ix_invoices_open", "due_at", postgresql_where=text("state = 'finalised'")),
+    Index("ix_invoices_open", "due_at", postgresql_where=text("state = 'finalized'")),
 )
 
 invoice_lines = Table(

@@ -29,7 +29,7 @@ from portal.shared.events.rows import quantities_note
 
 STATES = {
     InvoiceState.DRAFT: ("Draft", "gray"),
-    InvoiceState.FINALISED: ("To pay", "blue"),
+    InvoiceState.FINALIZED: ("To pay", "blue"),
     InvoiceState.PAID: ("Paid", "green"),
     InvoiceState.VOID: ("Void", "gray"),
     InvoiceState.UNCOLLECTIBLE: ("Written off", "orange"),
@@ -93,7 +93,7 @@ def invoice_row(one: InvoiceSummary) -> InvoiceRow:
     """An invoice as the list shows it."""
     zone, currency = one.period.time_zone, one.total.currency
     state, colour = STATES[one.state]
-    if one.overdue and one.state is InvoiceState.FINALISED:
+    if one.overdue and one.state is InvoiceState.FINALIZED:
         state, colour = "Overdue", "red"
     return InvoiceRow(
         id=one.id,
@@ -166,7 +166,7 @@ def invoice_note(invoice: Invoice) -> str:
     zone = invoice.period.time_zone
     match invoice.state:
         case InvoiceState.DRAFT:
-            until = written_date(invoice.finalises_at or invoice.period.end, zone)
+            until = written_date(invoice.finalizes_at or invoice.period.end, zone)
             return f"Follows usage until the period is over; it is issued after {until}."
         case InvoiceState.VOID:
             replaced = " Another was issued in its place." if invoice.replaced_by else ""
@@ -175,7 +175,7 @@ def invoice_note(invoice: Invoice) -> str:
             return "Nothing is left to pay."
         case InvoiceState.UNCOLLECTIBLE:
             return "Written off."
-        case InvoiceState.FINALISED:
+        case InvoiceState.FINALIZED:
             when = written_date(invoice.due_at, zone) if invoice.due_at else ""
             due = money(invoice.due.amount, invoice.due.currency)
             return f"{due} {'was' if invoice.overdue else 'is'} due on {when}."

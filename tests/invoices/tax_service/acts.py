@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from backend.invoices.billing_cursors import left_out
-from backend.invoices.finalizing import finalise
+from backend.invoices.finalizing import finalize
 from backend.invoices.previewing import TaxPreview
 from backend.invoices.queries import read_invoice, read_invoices
 from backend.invoices.taxing.answers import TaxAnswers, with_answers
@@ -33,11 +33,11 @@ async def the_draft(
     return draft
 
 
-async def finalised(
+async def finalized(
     database: Database, settings: Settings, tenant: Tenant, draft_id: str, answers: TaxAnswers
 ) -> str | None:
     async def once() -> str | None:
         async with database.begin() as connection:
-            return await finalise(connection, settings, tenant.id, draft_id, MAY, answers)
+            return await finalize(connection, settings, tenant.id, draft_id, MAY, answers)
 
     return await with_answers(answers, once)

@@ -1,4 +1,4 @@
-"""Drafts, parts and invoices that the operator finalises, with a tax service."""
+"""Drafts, parts and invoices that the operator finalizes, with a tax service."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from starlette.responses import Response
 
 from backend.customers.profiles import set_terms
 from backend.errors import TaxNotKnown
-from backend.invoices.finalizing import finalise
+from backend.invoices.finalizing import finalize
 from backend.invoices.paper.as_pdf import invoice_pdf
 from backend.invoices.previewing import NOT_KNOWN, TaxPreview
 from backend.invoices.queries import as_printed, read_invoices
@@ -24,7 +24,7 @@ from backend.storage.tables import invoices
 from backend_client.types.accounts import Tenant
 from backend_client.types.invoices import BillingTerms
 from tests.invoices.conftest import GRACE, MARCH, MAY, count, invoices_of, subscribed, used
-from tests.invoices.tax_service.acts import finalised, problems, the_draft
+from tests.invoices.tax_service.acts import finalized, problems, the_draft
 from tests.invoices.tax_service.replies import NOW, garbage, hangs, off_by, says
 from tests.tax_server import Asked, Reply, TaxServer, honest
 
@@ -64,7 +64,7 @@ async def test_a_draft_is_read_while_the_service_is_away(
         assert len(server.asked) == asked  # it is left alone for a while
 
 
-async def test_finalising_by_hand_waits_for_a_good_answer(
+async def test_finalizing_by_hand_waits_for_a_good_answer(
     database: Database, tenant: Tenant, settings: Settings, server: TaxServer
 ) -> None:
     async with tax_service(settings) as service:
@@ -73,11 +73,11 @@ async def test_finalising_by_hand_waits_for_a_good_answer(
         server.reply = garbage
         for _ in range(2):
             with pytest.raises(TaxNotKnown, match="did not answer with JSON"):
-                await finalised(database, settings, tenant, draft.id, TaxAnswers(service))
+                await finalized(database, settings, tenant, draft.id, TaxAnswers(service))
         assert await invoices_of(database, tenant) == []
         server.reply = honest
         again = [
-            await finalised(database, settings, tenant, draft.id, TaxAnswers(service))
+            await finalized(database, settings, tenant, draft.id, TaxAnswers(service))
             for _ in range(2)
         ]
     assert again == [draft.id, draft.id]
@@ -89,7 +89,7 @@ async def test_finalising_by_hand_waits_for_a_good_answer(
     )
     async with database.begin() as connection:
         with pytest.raises(TaxQuestionOpen):
-            await finalise(connection, settings, tenant.id, page.items[0].id, MAY)
+            await finalize(connection, settings, tenant.id, page.items[0].id, MAY)
 
 
 async def test_a_part_waits_too_and_keeps_no_other_from_its_own(

@@ -36,7 +36,7 @@ from tests.invoices.conftest import (
     subscribed,
     used,
 )
-from tests.invoices.tax_service.acts import finalised, impatient, problems, the_draft
+from tests.invoices.tax_service.acts import finalized, impatient, problems, the_draft
 from tests.invoices.tax_service.replies import (
     BOUND,
     NOW,
@@ -182,7 +182,7 @@ async def test_nothing_is_locked_and_no_transaction_is_open_while_it_is_asked(
     server.reply = looks
     run = await run_invoices(database, settings, NOW)
     assert (run.invoiced, open_ones) == (1, [0])
-    # Nor where the operator finalises, a part is billed, or a draft is read
+    # Nor where the operator finalizes, a part is billed, or a draft is read
     async with database.begin() as connection:
         terms = BillingTerms(progressive_threshold=Decimal(1))
         await set_terms(connection, tenant.id, terms)
@@ -190,7 +190,7 @@ async def test_nothing_is_locked_and_no_transaction_is_open_while_it_is_asked(
     await count(database, [used(tenant, APRIL, 10_000_000)])
     async with tax_service(settings) as service:
         draft = await the_draft(database, settings, tenant, TaxPreview(service))
-        assert await finalised(database, settings, tenant, draft.id, TaxAnswers(service))
+        assert await finalized(database, settings, tenant, draft.id, TaxAnswers(service))
     assert open_ones == [0] * 4
 
 

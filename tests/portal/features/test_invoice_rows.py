@@ -63,7 +63,7 @@ def invoice(**changes: Any) -> Invoice:
         "id": "inv_1",
         "number": "FB-sample-000001",
         "kind": "period",
-        "state": "finalised",
+        "state": "finalized",
         "period": MARCH,
         "issued_at": datetime(2026, 4, 2, tzinfo=UTC),
         "due_at": datetime(2026, 5, 2, tzinfo=UTC),
@@ -150,7 +150,7 @@ def test_what_was_paid_and_credited_stands_below_the_total() -> None:
         ),
         ({"state": "uncollectible"}, "Written off."),
         (
-            {"state": "draft", "finalises_at": "2026-04-02T00:00Z"},
+            {"state": "draft", "finalizes_at": "2026-04-02T00:00Z"},
             "Follows usage until the period is over; it is issued after 2 Apr 2026.",
         ),
     ],
