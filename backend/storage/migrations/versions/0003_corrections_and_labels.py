@@ -82,9 +82,20 @@ def upgrade() -> None:
 
 
 def downgrade() -> None:
+    """Lose corrections, declared labels and the split of rollups by label: their sums are kept."""
+    op.execute(
+        """
+        CREATE TEMPORARY TABLE summed_rollups ON COMMIT DROP AS
+        SELECT tenant_id, bucket, application_id, key_id, model, meter,
+               sum(quantity) AS quantity, sum(event_count) AS event_count
+        FROM rollups GROUP BY 1, 2, 3, 4, 5, 6
+        """
+    )
+    op.execute("DELETE FROM rollups")
     op.drop_constraint("pk_rollups", "rollups")
     op.drop_column("rollups", "labels")
     op.create_primary_key("pk_rollups", "rollups", _KEY)
+    op.execute("INSERT INTO rollups SELECT * FROM summed_rollups")
     op.drop_table("declared_labels")
     op.drop_table("corrections")
     op.drop_index("ix_events_tenant_id_received_at", "events")

@@ -187,6 +187,7 @@ def upgrade() -> None:
 
 
 def downgrade() -> None:
+    """Lose every wallet with its ledger."""
     for table in ("ledger_entries", "top_ups", "credit_reservations", "credit_grants", "wallets"):
         op.drop_table(table)
     op.execute("DROP FUNCTION keep_ledger_entry")

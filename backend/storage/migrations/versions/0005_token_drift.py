@@ -35,5 +35,6 @@ def upgrade() -> None:
 
 
 def downgrade() -> None:
+    """Lose nothing for good: the worker computes drift anew from the events."""
     op.drop_index("ix_events_counted_time", "events")
     op.drop_table("token_drift")

@@ -100,6 +100,7 @@ def upgrade() -> None:
 
 
 def downgrade() -> None:
+    """Lose every reconciliation, and what was said of its discrepancies."""
     op.drop_table("discrepancies")
     op.drop_table("provider_entries")
     op.drop_table("reconciliations")

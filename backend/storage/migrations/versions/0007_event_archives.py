@@ -29,4 +29,5 @@ def upgrade() -> None:
 
 
 def downgrade() -> None:
+    """Lose where archived events are: restore them first."""
     op.drop_table("event_archives")

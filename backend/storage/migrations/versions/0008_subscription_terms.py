@@ -120,6 +120,9 @@ def upgrade() -> None:
 
 
 def downgrade() -> None:
+    """Lose contracts, coupons and billing anchors, and the state, seats and add-ons of
+    subscriptions: what was paused is active then, with one seat.
+    """
     for column in ("state", "seats", "add_ons"):
         op.drop_column("subscriptions", column)
     for table in (

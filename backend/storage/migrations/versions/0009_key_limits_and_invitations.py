@@ -94,6 +94,7 @@ def upgrade() -> None:
 
 
 def downgrade() -> None:
+    """Lose invitations, limits of keys, and the secrets that still worked beside rotated ones."""
     for table in ("invitations", "key_calls", "key_windows", "retired_secrets"):
         op.drop_table(table)
     for name in (*_LIMITS, "rotated_at"):

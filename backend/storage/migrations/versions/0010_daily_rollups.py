@@ -72,6 +72,7 @@ def upgrade() -> None:
 
 
 def downgrade() -> None:
+    """Lose nothing: the upgrade fills daily rollups again."""
     op.drop_table("daily_rollups")
 
 

@@ -46,5 +46,6 @@ def upgrade() -> None:
 
 
 def downgrade() -> None:
+    """Lose what calls under way hold, which lapses by itself."""
     op.drop_table("quota_holds")
     op.drop_table("quota_states")

@@ -28,6 +28,7 @@ def upgrade() -> None:
 
 
 def downgrade() -> None:
+    """Lose how many events were counted so far."""
     op.drop_table("counted_totals")
     op.drop_index("ix_events_received_at", table_name="events")
     op.create_index("ix_events_tenant_id_received_at", "events", ["tenant_id", "received_at"])

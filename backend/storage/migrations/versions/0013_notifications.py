@@ -80,5 +80,6 @@ def upgrade() -> None:
 
 
 def downgrade() -> None:
+    """Lose every notification, sent or not."""
     op.drop_table("notification_deliveries")
     op.drop_table("notifications")

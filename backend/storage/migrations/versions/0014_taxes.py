@@ -50,6 +50,7 @@ def upgrade() -> None:
 
 
 def downgrade() -> None:
+    """Lose rates of tax, where customers are taxed, and what documents say of either."""
     op.drop_column("credit_notes", "taxes")
     op.drop_column("invoices", "tax_notes")
     op.drop_column("invoices", "tax_date")

@@ -25,6 +25,7 @@ def upgrade() -> None:
 
 
 def downgrade() -> None:
+    """Lose the windows and the open calls of plans' own limits, which are true for a minute."""
     for table in _TABLES:
         key_id = sa.column("key_id", sa.Text())
         op.execute(sa.delete(sa.table(table, key_id)).where(key_id == ""))

@@ -17,4 +17,5 @@ def upgrade() -> None:
 
 
 def downgrade() -> None:
+    """Lose which grants pay in arrears: they are spent as any other."""
     op.drop_column("credit_grants", "in_arrears")

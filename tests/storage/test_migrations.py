@@ -1,0 +1,197 @@
+"""Each migration, up and down, with the rows of a small installation in the tables."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from itertools import pairwise
+
+import pytest
+from sqlalchemy import text
+from sqlalchemy.exc import IntegrityError
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from backend.storage.database import Database
+from tests.conftest import own_database
+from tests.storage.revisions import (
+    Row,
+    Rows,
+    columns_of,
+    downgrade,
+    in_order,
+    install,
+    revisions,
+    rows_of,
+    schema_of,
+    upgrade,
+)
+
+pytestmark = pytest.mark.engine
+
+REVISIONS = revisions()
+HEAD = REVISIONS[-1]
+STEPS = list(pairwise(REVISIONS))
+
+
+class Walk:
+    """A transaction that goes up the revisions, never committed: PostgreSQL's DDL can roll back.
+
+    Each test works in a savepoint of it, so that most tests migrate a step and not all the way.
+    """
+
+    def __init__(self, connection: AsyncConnection) -> None:
+        self._connection = connection
+        self._at = REVISIONS[0]
+
+    @asynccontextmanager
+    async def at(self, revision: str, *, rows: bool = True) -> AsyncIterator[AsyncConnection]:
+        """The database at a revision, with the small installation in it; undone at the end."""
+        if self._connection.in_transaction() and self._at > revision:
+            await self._connection.rollback()
+        if not self._connection.in_transaction():
+            await self._connection.begin()  # or Alembic would open one itself, and commit it
+        await upgrade(self._connection, revision)
+        self._at = revision
+        savepoint = await self._connection.begin_nested()
+        try:
+            if rows:
+                await install(self._connection, revision)
+            yield self._connection
+        finally:
+            await savepoint.rollback()
+
+
+@pytest.fixture(scope="module")
+async def walk(postgres_url: str) -> AsyncIterator[Walk]:
+    """A walk through a database that had no schema."""
+    async with own_database(postgres_url, "template0") as url:
+        database = Database(url, pool_size=1)
+        async with database.engine.connect() as connection:
+            yield Walk(connection)
+        await database.close()
+
+
+# What a migration does to rows, beside what its new or dropped columns say: from the rows before
+# it (or, going down, after it) to the rows that are expected then.
+Change = Callable[[Rows], None]
+
+
+def _labels_are_dropped_and_their_rollups_added_up(rows: Rows) -> None:
+    sums: dict[tuple[object, ...], Row] = {}
+    for row in rows["rollups"]:
+        rest = {name: value for name, value in row.items() if name != "labels"}
+        key = tuple(rest[name] for name in rest if name not in {"quantity", "event_count"})
+        if key in sums:
+            sums[key]["quantity"] += rest["quantity"]
+            sums[key]["event_count"] += rest["event_count"]
+        else:
+            sums[key] = rest
+    rows["rollups"] = list(sums.values())
+
+
+def _restored_archives_are_forgotten(rows: Rows) -> None:
+    rows["event_archives"] = [row for row in rows["event_archives"] if not row["restored_at"]]
+
+
+def _limits_of_plans_are_forgotten(rows: Rows) -> None:
+    for table in ("key_windows", "key_calls"):
+        rows[table] = [row for row in rows[table] if row["key_id"]]
+
+
+def _unchanged(_rows: Rows) -> None:
+    """Keep every row as it is."""
+
+
+CHANGES_UP: dict[str, Change] = {}
+CHANGES_DOWN: dict[str, Change] = {
+    "0003": _labels_are_dropped_and_their_rollups_added_up,
+    "0016": _restored_archives_are_forgotten,
+    "0017": _limits_of_plans_are_forgotten,
+}
+
+
+def expect_rows(after: Rows, before: Rows) -> None:
+    """Every row of the tables that were there before is there after, in each column of both."""
+    for table in before.keys() & after.keys():
+        common = set.intersection(*(set(row) for row in before[table] + after[table]))
+        assert _narrowed(after[table], common) == _narrowed(before[table], common), table
+
+
+def _narrowed(rows: list[Row], columns: set[str]) -> list[Row]:
+    return in_order([{name: row[name] for name in columns} for row in rows])
+
+
+async def test_the_installation_has_every_table_and_column(walk: Walk) -> None:
+    async with walk.at(HEAD) as connection:
+        rows = await rows_of(connection)
+        missing = {
+            f"{table}.{column}"
+            for table, columns in (await columns_of(connection)).items()
+            for column in columns
+            if all(row[column] is None for row in rows[table])
+        }
+    assert missing == set()
+
+
+@pytest.mark.parametrize("revision", REVISIONS[:-1])
+async def test_rows_of_any_revision_reach_the_head(walk: Walk, revision: str) -> None:
+    async with walk.at(revision) as connection:
+        expected = await rows_of(connection)
+        await upgrade(connection, HEAD)
+        for later in REVISIONS[REVISIONS.index(revision) + 1 :]:
+            CHANGES_UP.get(later, _unchanged)(expected)
+        expect_rows(await rows_of(connection), expected)
+
+
+@pytest.mark.parametrize(("earlier", "revision"), STEPS)
+async def test_each_migration_goes_down_and_up_again_with_rows(
+    walk: Walk, earlier: str, revision: str
+) -> None:
+    async with walk.at(earlier, rows=False) as connection:
+        schema_before = await schema_of(connection)
+    async with walk.at(revision) as connection:
+        schema_after = await schema_of(connection)
+        expected = await rows_of(connection)
+
+        await downgrade(connection, earlier)
+        assert await schema_of(connection) == schema_before
+        CHANGES_DOWN.get(revision, _unchanged)(expected)
+        remaining = await rows_of(connection)
+        expect_rows(remaining, expected)
+
+        await upgrade(connection, revision)
+        assert await schema_of(connection) == schema_after
+        CHANGES_UP.get(revision, _unchanged)(remaining)
+        expect_rows(await rows_of(connection), remaining)
+
+
+async def test_all_the_way_down_and_up_again_is_a_fresh_head(walk: Walk) -> None:
+    async with walk.at(HEAD) as connection:
+        fresh = await schema_of(connection)
+        await downgrade(connection, "base")
+        assert await columns_of(connection) == {}
+        await upgrade(connection, HEAD)
+        assert await schema_of(connection) == fresh
+
+
+async def test_days_are_filled_from_quarter_hours(walk: Walk) -> None:
+    async with walk.at("0009") as connection:
+        await upgrade(connection, "0010")
+        filled = (await rows_of(connection))["daily_rollups"]
+        await connection.execute(text("DELETE FROM daily_rollups"))
+        await install(connection, "0010", only="daily_rollups")
+        assert filled == (await rows_of(connection))["daily_rollups"]
+
+
+async def test_who_has_labels_may_have_had_others_before(walk: Walk) -> None:
+    async with walk.at("0015") as connection:
+        await upgrade(connection, "0016")
+        versions = (await rows_of(connection))["usage_versions"]
+    assert [row["tenant_id"] for row in versions if row["labels_changed_at"]] == ["ten_berlin"]
+
+
+async def test_no_archive_is_forgotten_while_its_events_are_away(walk: Walk) -> None:
+    async with walk.at("0016") as connection:
+        await connection.execute(text("UPDATE event_archives SET restored_at = NULL"))
+        with pytest.raises(IntegrityError, match="pk_event_archives"):
+            await downgrade(connection, "0015")
