@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 
 from portal.server.build import build, is_built
-from portal.server.serve import serve
+from portal.server.serve import prepare_to_serve, serve
 
 
 def main() -> None:
@@ -17,7 +17,11 @@ def main() -> None:
     commands.add_parser("serve", help="serve the built pages at FAREBOX_PORTAL_HOST and _PORT")
     chosen = parser.parse_args()
     if chosen.command == "serve":
-        serve()
+        prepare_to_serve()
+        # Reflex reads its environment on import
+        from portal.app import app
+
+        serve(app())
     elif chosen.force or not is_built():
         build()
 

@@ -1,50 +1,57 @@
-"""The portal's app: its pages, its style, and the routes beside Reflex's own."""
+"""The portal's app: the table of its features, its style, and the routes beside Reflex's own.
+
+The table makes everything that differs by feature: addresses, titles, the navigation in its
+order, what a page loads, and the files it offers.
+"""
 
 from __future__ import annotations
 
 import logging
-from types import ModuleType
+from functools import partial
 
 import reflex as rx
 from reflex.event import EventSpec
 from starlette.applications import Starlette
 from starlette.types import ASGIApp
 
-from portal.features.corrections import page as corrections
-from portal.features.credit import page as credit
-from portal.features.events import page as events
-from portal.features.invoices import page as invoices
-from portal.features.keys import page as keys
-from portal.features.not_found import page as not_found
-from portal.features.operations import page as operations
-from portal.features.overview import page as overview
-from portal.features.playground import page as playground
-from portal.features.reconciliation import page as reconciliation
-from portal.features.sign_in import page as sign_in
-from portal.features.spend import page as spend
-from portal.features.usage import page as usage
-from portal.server import downloads
+from portal.features import (
+    corrections,
+    credit,
+    events,
+    invoices,
+    keys,
+    not_found,
+    operations,
+    overview,
+    playground,
+    reconciliation,
+    sign_in,
+    spend,
+    usage,
+)
 from portal.server.build import static_directory
 from portal.server.security import SecurityHeaders, content_security_policy
 from portal.server.sign_in_routes import AuthRoutes
 from portal.session.state import Session
 from portal.settings import portal_settings
+from portal.shell.frame import framed
 
 log = logging.getLogger(__name__)
 
-SIGNED_IN: tuple[ModuleType, ...] = (
-    overview,
-    playground,
-    keys,
-    usage,
-    events,
-    spend,
-    credit,
-    invoices,
-    operations,
-    corrections,
-    reconciliation,
+FEATURES = (
+    overview.FEATURE,
+    playground.FEATURE,
+    keys.FEATURE,
+    usage.FEATURE,
+    events.FEATURE,
+    spend.FEATURE,
+    credit.FEATURE,
+    invoices.FEATURE,
+    operations.FEATURE,
+    corrections.FEATURE,
+    reconciliation.FEATURE,
 )
+BARE_PAGES = (sign_in.FEATURE, not_found.FEATURE)
 
 
 def secured(app: ASGIApp) -> ASGIApp:
@@ -67,34 +74,26 @@ app = rx.App(
     ],
     backend_exception_handler=on_failure,
     api_transformer=[
-        Starlette(routes=[AuthRoutes(portal_settings()).mount(), *downloads.routes]),
+        Starlette(
+            routes=[
+                AuthRoutes(portal_settings()).mount(),
+                *(route for feature in FEATURES for route in feature.downloads),
+            ]
+        ),
         secured,
     ],
 )
 
-DESCRIPTION, IMAGE = "Keys, usage and spend of an AI API.", "/logo.svg"
+add_page = partial(
+    app.add_page, description="Keys, usage and spend of an AI API.", image="/logo.svg"
+)
 
-app.add_page(
-    not_found.page,
-    route="404",
-    title="Not found · Farebox",
-    description=DESCRIPTION,
-    image=IMAGE,
-)
-app.add_page(
-    sign_in.page,
-    route=sign_in.ROUTE,
-    title=f"{sign_in.TITLE} · Farebox",
-    on_load=sign_in.ON_LOAD,
-    description=DESCRIPTION,
-    image=IMAGE,
-)
-for module in SIGNED_IN:
-    app.add_page(
-        module.page,
-        route=module.ROUTE,
-        title=f"{module.TITLE} · Farebox",
-        on_load=[Session.enter, *module.ON_LOAD],
-        description=DESCRIPTION,
-        image=IMAGE,
+for bare in BARE_PAGES:
+    add_page(bare.page, route=bare.route, title=f"{bare.title} · Farebox", on_load=[*bare.on_load])
+for feature in FEATURES:
+    add_page(
+        framed(feature, FEATURES),
+        route=feature.route,
+        title=f"{feature.title} · Farebox",
+        on_load=[Session.enter, *feature.on_load],
     )

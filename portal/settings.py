@@ -12,7 +12,6 @@ from pydantic import Field, SecretStr, field_validator, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 SESSION_COOKIE = "farebox_session"
-SIGN_IN_PAGE = "/sign-in"
 
 
 class PortalSettings(BaseSettings):

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
 from typing import Any
+from zoneinfo import ZoneInfo
 
 import altair as alt
 
@@ -50,3 +52,21 @@ def finish(chart: alt.Chart | alt.LayerChart | alt.FacetChart, *, height: int) -
         .to_dict()
     )
     return spec
+
+
+def wall_clock(moment: datetime, zone: ZoneInfo) -> alt.DateTime:
+    """The zone's wall clock at ``moment``, as the end of an axis."""
+    local = moment.astimezone(zone)
+    return alt.DateTime(
+        year=local.year,
+        month=local.month,
+        date=local.day,
+        hours=local.hour,
+        minutes=local.minute,
+        utc=True,
+    )
+
+
+def wall_clock_ms(moment: datetime, zone: ZoneInfo) -> int:
+    """The zone's wall clock at ``moment``, in milliseconds as if that clock ran on UTC."""
+    return int(moment.astimezone(zone).replace(tzinfo=UTC).timestamp() * 1000)

@@ -7,6 +7,7 @@ import subprocess
 import sys
 
 import uvicorn
+from starlette.types import ASGIApp
 
 from portal.server.build import is_built, prepare_environment
 from portal.settings import portal_settings
@@ -20,23 +21,27 @@ SERVING = {
 }
 
 
-def serve() -> None:
-    """Serve until SIGTERM or SIGINT. Builds the pages first if this source has not been built.
+def prepare_to_serve() -> None:
+    """Build the pages if this source has not been built, and have Reflex serve what is built.
 
-    Host and port are ``FAREBOX_PORTAL_HOST`` and ``FAREBOX_PORTAL_PORT``; the pages don't depend
-    on them, so that one build serves anywhere.
+    Reflex reads its environment on import, so this comes before the app's.
     """
     if not is_built():
         # In a process of its own: building leaves Reflex set up to build, not to serve
         subprocess.run([sys.executable, "-m", "portal", "build"], check=True)
     prepare_environment()
     os.environ.update(SERVING)
-    # Reflex reads its environment on import
-    from portal.app import app
 
+
+def serve(app: ASGIApp) -> None:
+    """Serve until SIGTERM or SIGINT.
+
+    Host and port are ``FAREBOX_PORTAL_HOST`` and ``FAREBOX_PORTAL_PORT``; the pages don't depend
+    on them, so that one build serves anywhere.
+    """
     settings = portal_settings()
     uvicorn.run(
-        app(),
+        app,
         host=settings.portal_host,
         port=settings.portal_port,
         ws_max_size=1024 * 1024,

@@ -32,8 +32,10 @@ from backend_client.types.accounts import (
     SessionCreate,
     SessionCreated,
 )
+from portal import routes
+from portal.routes import safe_path
 from portal.session.guard import callers
-from portal.settings import SESSION_COOKIE, SIGN_IN_PAGE, PortalSettings
+from portal.settings import SESSION_COOKIE, PortalSettings
 
 log = logging.getLogger(__name__)
 
@@ -72,14 +74,14 @@ class AuthRoutes:
             same_site="lax",
             https_only=self._settings.secure,
         )
-        routes = [
+        auth = [
             Route("/login", self._at_own_host(self.log_in), methods=["GET"]),
             Route("/callback", self._at_own_host(self.callback), methods=["GET"]),
             Route("/local", self._from_own_page(self.local), methods=["POST"]),
             Route("/tenant", self._from_own_page(self.switch_tenant), methods=["POST"]),
             Route("/logout", self._from_own_page(self.log_out), methods=["POST"]),
         ]
-        return Mount("/auth", app=Starlette(routes=routes, middleware=[round_trip]))
+        return Mount("/auth", app=Starlette(routes=auth, middleware=[round_trip]))
 
     async def log_in(self, request: Request) -> Response:
         """Send the browser to the identity provider."""
@@ -154,11 +156,11 @@ class AuthRoutes:
             log.warning("The API did not switch the tenant: %s", problem)
             return _back_to_sign_in("session_ended")
         callers.forget(token)
-        return RedirectResponse("/", status_code=303)
+        return RedirectResponse(routes.OVERVIEW, status_code=303)
 
     async def log_out(self, request: Request) -> Response:
         """End the session, here and in the API."""
-        answer = RedirectResponse(SIGN_IN_PAGE, status_code=303)
+        answer = RedirectResponse(routes.SIGN_IN, status_code=303)
         answer.delete_cookie(SESSION_COOKIE, httponly=True, samesite="lax")
         if token := request.cookies.get(SESSION_COOKIE):
             callers.forget(token)
@@ -207,15 +209,5 @@ class AuthRoutes:
         return self._at_own_host(checked)
 
 
-def safe_path(wanted: str | None) -> str:
-    """A path of this portal to go on to; the start page for anything else."""
-    if not wanted or not wanted.startswith("/") or wanted.startswith(("//", "/\\")):
-        return "/"
-    parts = urlsplit(wanted)
-    if parts.scheme or parts.netloc or not wanted.isprintable() or "\\" in wanted:
-        return "/"
-    return wanted
-
-
 def _back_to_sign_in(problem: str) -> Response:
-    return RedirectResponse(f"{SIGN_IN_PAGE}?{urlencode({'problem': problem})}", status_code=303)
+    return RedirectResponse(f"{routes.SIGN_IN}?{urlencode({'problem': problem})}", status_code=303)

@@ -12,7 +12,7 @@ import logging
 import time
 import typing
 from collections import OrderedDict
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass
 from hashlib import sha256
 from typing import Any
@@ -23,7 +23,9 @@ from starlette.requests import cookie_parser
 
 from backend_client import AsyncFareboxClient, ClientError, Unauthenticated
 from backend_client.types.accounts import Me, Role
-from portal.settings import SESSION_COOKIE, SIGN_IN_PAGE, portal_settings
+from portal import routes
+from portal.session.tabs import page_load
+from portal.settings import SESSION_COOKIE, portal_settings
 
 log = logging.getLogger(__name__)
 
@@ -99,29 +101,6 @@ def session_token(state: rx.State) -> str:
     return cookie_parser(state.router.headers.cookie).get(SESSION_COOKIE, "")
 
 
-def connected(state: rx.State) -> bool:
-    """Tell whether the browser behind a state is still there."""
-    from portal.app import app  # the app imports the pages, whose states import this
-
-    namespace = app.event_namespace
-    return namespace is not None and state.router.session.client_token in namespace.token_to_sid
-
-
-def still_at(state: rx.State, path: str) -> bool:
-    """Tell whether the browser behind a state still shows the page at ``path``.
-
-    Reflex ends what a page's load began when the browser leaves it; this ends what a button began.
-    """
-    return connected(state) and state.router.url.path == path
-
-
-def page_load(state: rx.State) -> Sequence[Any]:
-    """The events that load the page a state's browser is at."""
-    from portal.app import app
-
-    return app.get_load_events(state.router.url.path)
-
-
 def signed_in(
     *,
     roles: frozenset[Role] | None = None,
@@ -168,7 +147,7 @@ def signed_in(
                 else:
                     yield await outcome
             except Unauthenticated:
-                yield rx.redirect(f"{SIGN_IN_PAGE}?next={self.router.url.path}")
+                yield rx.redirect(f"{routes.SIGN_IN}?next={self.router.url.path}")
             except ClientError as problem:
                 log.info("%s: %s", method.__qualname__, problem)
                 async with changing(self):

@@ -9,7 +9,8 @@ from typing import Any
 import reflex as rx
 
 from backend_client import Unavailable
-from portal.session.guard import Caller, callers, page_load, session_token, still_at
+from portal.session.guard import Caller, callers, session_token
+from portal.session.tabs import page_load, still_at
 
 LOADING, READY, FAILED = "loading", "ready", "failed"
 

@@ -2,72 +2,36 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from collections.abc import Sequence
 
 import reflex as rx
 
+from portal import routes
+from portal.kit.blocks import stale
 from portal.kit.plain import plain_form, plain_link
 from portal.session.state import Session, TenantChoice
+from portal.shell.feature import Audience, Feature, Page
 
 
-class Place(NamedTuple):
-    """An entry of the navigation."""
+def framed(feature: Feature, features: Sequence[Feature]) -> rx.Component:
+    """A feature's page: its heading with what can be done there, its content, the frame around.
 
-    route: str
-    name: str
-    icon: str
-
-
-PLACES = (
-    Place("/", "Overview", "layout-dashboard"),
-    Place("/playground", "Playground", "message-square-text"),
-    Place("/keys", "API keys", "key-round"),
-    Place("/usage", "Usage", "chart-column"),
-    Place("/events", "Events", "list"),
-    Place("/spend", "Spend", "receipt"),
-    Place("/credit", "Credit", "wallet"),
-    Place("/invoices", "Invoices", "file-text"),
-)
-OPERATOR_PLACES = (
-    Place("/operations", "Operations", "activity"),
-    Place("/corrections", "Corrections", "history"),
-    Place("/reconciliation", "Reconciliation", "scale"),
-)
-"""What the API's seller sees besides."""
-
-
-def shell(
-    route: str,
-    heading: str,
-    *content: rx.Component,
-    lead: str = "",
-    actions: rx.Component | None = None,
-) -> rx.Component:
-    """A page: its heading with what can be done there, its content, and the frame around."""
+    ``features`` are what the navigation leads to.
+    """
+    page = feature.page()
     return rx.fragment(
         plain_link("Skip to the content", href="#content", class_name="fb-skip"),
         rx.box(
             rx.el.aside(
-                rx.box(_navigation(route), class_name="fb-sidebar"),
+                rx.box(_navigation(feature, features), class_name="fb-sidebar"),
                 class_name="fb-aside",
                 aria_label="Farebox",
             ),
-            _top_bar(route),
+            _top_bar(feature, features),
             rx.el.main(
-                rx.flex(
-                    rx.box(
-                        rx.heading(heading, as_="h1", size="7", weight="medium"),
-                        rx.cond(lead != "", rx.text(lead, color_scheme="gray", margin_top="4px")),
-                        min_width="0",
-                    ),
-                    actions or rx.fragment(),
-                    justify="between",
-                    align="start",
-                    spacing="4",
-                    wrap="wrap",
-                    margin_bottom="var(--space-6)",
-                ),
-                *content,
+                _heading(feature.title, page),
+                stale(page.state.problem, page.state.phase),
+                *page.content,
                 id="content",
                 tab_index=-1,
                 class_name="fb-main",
@@ -101,34 +65,52 @@ def colour_mode_button() -> rx.Component:
     )
 
 
-def _navigation(route: str, *, in_dialog: bool = False) -> rx.Component:
+def _heading(title: str, page: Page) -> rx.Component:
+    return rx.flex(
+        rx.box(
+            rx.heading(title, as_="h1", size="7", weight="medium"),
+            rx.text(page.lead, color_scheme="gray", margin_top="4px")
+            if page.lead
+            else rx.fragment(),
+            min_width="0",
+        ),
+        page.actions or rx.fragment(),
+        justify="between",
+        align="start",
+        spacing="4",
+        wrap="wrap",
+        margin_bottom="var(--space-6)",
+    )
+
+
+def _navigation(
+    here: Feature, features: Sequence[Feature], *, in_dialog: bool = False
+) -> rx.Component:
+    def links(audience: Audience) -> rx.Component:
+        return rx.el.ul(
+            *[
+                rx.el.li(_link(feature, current=feature is here, in_dialog=in_dialog))
+                for feature in features
+                if feature.audience is audience
+            ],
+            class_name="fb-nav",
+        )
+
     return rx.fragment(
         rx.flex(
-            rx.link(brand(), href="/", underline="none", color="var(--gray-12)"),
+            rx.link(brand(), href=routes.OVERVIEW, underline="none", color="var(--gray-12)"),
             colour_mode_button(),
             justify="between",
             align="center",
             padding="0 var(--space-2) 0 var(--space-3)",
         ),
         _tenant_switcher(),
-        rx.el.nav(
-            rx.el.ul(
-                *[rx.el.li(_link(place, route, in_dialog=in_dialog)) for place in PLACES],
-                class_name="fb-nav",
-            ),
-            aria_label="Pages",
-        ),
+        rx.el.nav(links(Audience.TENANT), aria_label="Pages"),
         rx.cond(
             Session.operates,
             rx.el.nav(
                 rx.text("Operator", size="1", color_scheme="gray", padding="0 var(--space-3)"),
-                rx.el.ul(
-                    *[
-                        rx.el.li(_link(place, route, in_dialog=in_dialog))
-                        for place in OPERATOR_PLACES
-                    ],
-                    class_name="fb-nav",
-                ),
+                links(Audience.OPERATOR),
                 aria_label="Operator's pages",
             ),
         ),
@@ -137,15 +119,17 @@ def _navigation(route: str, *, in_dialog: bool = False) -> rx.Component:
     )
 
 
-def _link(place: Place, route: str, *, in_dialog: bool) -> rx.Component:
-    current = {"aria_current": "page"} if place.route == route else {}
+def _link(feature: Feature, *, current: bool, in_dialog: bool) -> rx.Component:
     link = rx.link(
-        rx.icon(place.icon, size=17, aria_hidden="true"), place.name, href=place.route, **current
+        rx.icon(feature.icon, size=17, aria_hidden="true"),
+        feature.title,
+        href=feature.route,
+        **({"aria_current": "page"} if current else {}),
     )
     return rx.dialog.close(link) if in_dialog else link
 
 
-def _top_bar(route: str) -> rx.Component:
+def _top_bar(here: Feature, features: Sequence[Feature]) -> rx.Component:
     return rx.el.header(
         brand(),
         rx.dialog.root(
@@ -160,7 +144,7 @@ def _top_bar(route: str) -> rx.Component:
             ),
             rx.dialog.content(
                 rx.dialog.title("Menu", class_name="fb-unseen"),
-                rx.box(_navigation(route, in_dialog=True), class_name="fb-sidebar"),
+                rx.box(_navigation(here, features, in_dialog=True), class_name="fb-sidebar"),
                 class_name="fb-menu",
                 max_width="22rem",
                 aria_describedby="",

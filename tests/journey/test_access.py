@@ -18,7 +18,7 @@ from backend_client.types.wallets import (
     TopUpCreate,
     WalletSettings,
 )
-from portal.shell.frame import OPERATOR_PLACES, PLACES
+from portal.app import FEATURES
 from tests.journey.conftest import Farebox, browsing, sign_in
 from tests.journey.metered import Service
 from tests.journey.steps import answered, ask, limit_answers, visit
@@ -27,7 +27,7 @@ from tests.waiting import until
 pytestmark = [pytest.mark.browser, pytest.mark.timeout(600)]
 
 ACCESS = Path(__file__).with_name("access.js").read_text()
-PAGES = [place.name for place in (*PLACES, *OPERATOR_PLACES)]
+PAGES = [feature.title for feature in FEATURES]
 SETTLED_SECONDS = 5.0
 WIDE: ViewportSize = {"width": 1280, "height": 860}
 PHONE: ViewportSize = {"width": 390, "height": 844}

@@ -14,10 +14,8 @@ from portal.kit.blocks import (
     done,
     empty,
     facts,
-    failed,
     loading_rows,
     refused,
-    stale,
 )
 from portal.kit.dialogs import dialog, dialog_buttons
 from portal.kit.fields import pager, written
@@ -28,34 +26,33 @@ from portal.shared.events.correction_list import correction_changes
 from portal.shared.events.correction_rows import CorrectionRow
 from portal.shared.events.event_name import event_name
 from portal.shared.events.rows import EventRow
-from portal.shell.frame import shell
+from portal.shell.feature import Page
+from portal.shell.loaded import loaded
 
-ROUTE, TITLE, ON_LOAD = "/corrections", "Corrections", (Corrections.load,)
 
-
-def page() -> rx.Component:
+def page() -> Page:
     """The page."""
-    return shell(
-        ROUTE,
-        TITLE,
-        stale(Corrections.problem, Corrections.phase),
-        rx.match(
-            Corrections.phase,
-            ("failed", failed(Corrections.problem, Corrections.load)),
-            ("loading", card(loading_rows())),
-            rx.flex(
-                _find(),
-                rx.cond(
-                    Corrections.opened,
-                    focus_here(_correct(), label="Correct " + Corrections.opened_id),
+    return Page(
+        state=Corrections,
+        content=(
+            loaded(
+                Corrections,
+                rx.flex(
+                    _find(),
+                    rx.cond(
+                        Corrections.opened,
+                        focus_here(_correct(), label="Correct " + Corrections.opened_id),
+                    ),
+                    _history(),
+                    backfill_preview(),
+                    direction="column",
+                    spacing="5",
                 ),
-                _history(),
-                backfill_preview(),
-                direction="column",
-                spacing="5",
+                retry=Corrections.load,
+                skeleton=card(loading_rows()),
             ),
+            _preview(),
         ),
-        _preview(),
         lead="Void or amend a customer’s events. What was before stays on record.",
         actions=rx.cond(Corrections.phase == "ready", customer_picker(Corrections)),
     )

@@ -20,7 +20,7 @@ from portal.features.corrections.form import (
     with_another,
     with_problems,
 )
-from portal.features.usage.state import Choice
+from portal.kit.choice import Choice
 from portal.kit.facts import FactRow
 from portal.kit.form_problems import FormProblems, paths_of
 from portal.session.guard import Caller, signed_in

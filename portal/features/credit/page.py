@@ -8,39 +8,38 @@ from portal.features.credit.dialogs import credit_dialogs
 from portal.features.credit.rule import credit_rule
 from portal.features.credit.state import Credit
 from portal.features.credit.tables import grants, ledger, top_ups, waiting
-from portal.kit.blocks import card, done, empty, failed, figure, loading_rows, stale
+from portal.kit.blocks import card, done, empty, figure, loading_rows
 from portal.shared.customer.picker import customer_picker
-from portal.shell.frame import shell
+from portal.shell.feature import Page
+from portal.shell.loaded import loaded
 
-ROUTE, TITLE, ON_LOAD = "/credit", "Credit", (Credit.watch,)
 
-
-def page() -> rx.Component:
+def page() -> Page:
     """The page."""
-    return shell(
-        ROUTE,
-        TITLE,
-        stale(Credit.problem, Credit.phase),
-        done(Credit.done, margin_bottom="var(--space-5)"),
-        rx.cond(
-            Credit.phase == "failed",
-            failed(Credit.problem, Credit.watch),
-            rx.flex(
-                _low(),
-                _figures(),
-                rx.cond(Credit.operates & (Credit.waiting.length() > 0), waiting()),
-                rx.cond(
-                    Credit.phase == "loading",
-                    card(loading_rows()),
-                    rx.cond(Credit.empty, _none(), rx.fragment(grants(), top_ups())),
+    return Page(
+        state=Credit,
+        content=(
+            done(Credit.done, margin_bottom="var(--space-5)"),
+            loaded(
+                Credit,
+                rx.flex(
+                    _low(),
+                    _figures(),
+                    rx.cond(Credit.operates & (Credit.waiting.length() > 0), waiting()),
+                    rx.cond(
+                        Credit.phase == "loading",
+                        card(loading_rows()),
+                        rx.cond(Credit.empty, _none(), rx.fragment(grants(), top_ups())),
+                    ),
+                    rx.cond(Credit.phase == "ready", credit_rule()),
+                    rx.cond(Credit.ledger.length() > 0, ledger()),
+                    direction="column",
+                    spacing="5",
                 ),
-                rx.cond(Credit.phase == "ready", credit_rule()),
-                rx.cond(Credit.ledger.length() > 0, ledger()),
-                direction="column",
-                spacing="5",
+                retry=Credit.watch,
             ),
+            credit_dialogs(),
         ),
-        credit_dialogs(),
         lead="Credit that was bought or given, and what became of it.",
         actions=rx.cond(Credit.phase == "ready", _actions()),
     )

@@ -37,12 +37,12 @@ from portal.features.credit.rows import (
 )
 from portal.kit.form_problems import FormProblems, told_at_fields
 from portal.kit.formatting import exact_money, money, second
+from portal.session import polling
 from portal.session.guard import PLANNERS, SPENDERS, Caller, signed_in
 from portal.session.page import PageState
 from portal.session.state import Session
 from portal.shared.customer.state import CustomerState, customer_of
 
-LOOK_SECONDS = 10.0
 LEDGER_PAGE = 20
 TOP_UPS_SHOWN = 20
 _NO_PROBLEMS = dict.fromkeys(FIELDS, "")
@@ -104,7 +104,7 @@ class Credit(CustomerState, PageState, Session):
             if not caller.me.is_operator or not self.customer.id:
                 self.customer = customer_of(caller.me.tenant)
             self.done = ""
-        return await self._follow(caller, lambda: self._load(caller), LOOK_SECONDS)
+        return await self._follow(caller, lambda: self._load(caller), polling.CREDIT)
 
     @signed_in(background=True)
     async def look(self, caller: Caller) -> None:

@@ -3,3 +3,19 @@
 Owns the filters and their form in an address. Does not own how an event is worded
 (``shared.events``). Filters are by the time of use.
 """
+
+from __future__ import annotations
+
+from portal.features.events.downloads import DOWNLOADS
+from portal.features.events.page import page
+from portal.features.events.state import Events
+from portal.shell.feature import Feature
+
+FEATURE = Feature(
+    route="/events",
+    title="Events",
+    icon="list",
+    page=page,
+    on_load=(Events.watch,),
+    downloads=DOWNLOADS,
+)

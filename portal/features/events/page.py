@@ -4,19 +4,18 @@ from __future__ import annotations
 
 import reflex as rx
 
+from portal import routes
 from portal.features.events.choice import SPANS
 from portal.features.events.state import ANY, Events
-from portal.features.usage.state import Choice
 from portal.kit.blocks import (
     button_link,
     card,
     dialog_lead,
     empty,
     facts,
-    failed,
     loading_rows,
-    stale,
 )
+from portal.kit.choice import Choice
 from portal.kit.copy_button import copy_button
 from portal.kit.dialogs import dialog
 from portal.kit.fields import choice, pager, written
@@ -25,21 +24,20 @@ from portal.kit.tables import actions, moment, row_action, wide_table
 from portal.shared.events.correction_list import correction_list
 from portal.shared.events.event_name import event_name
 from portal.shared.events.rows import EventRow, QuantityRow
-from portal.shell.frame import shell
+from portal.shell.feature import Page
+from portal.shell.loaded import loaded
 
-ROUTE, TITLE, ON_LOAD = "/events", "Events", (Events.watch,)
 
-
-def page() -> rx.Component:
+def page() -> Page:
     """The page."""
-    return shell(
-        ROUTE,
-        TITLE,
-        stale(Events.problem, Events.phase),
-        rx.cond(
-            Events.phase == "failed",
-            failed(Events.problem, Events.watch),
-            rx.flex(_filters(), _list(), _event(), direction="column", spacing="5"),
+    return Page(
+        state=Events,
+        content=(
+            loaded(
+                Events,
+                rx.flex(_filters(), _list(), _event(), direction="column", spacing="5"),
+                retry=Events.watch,
+            ),
         ),
         lead="Every usage event as it counts now, newest first by the time of use.",
         actions=csv_button(Events.csv),
@@ -177,7 +175,7 @@ def _none() -> rx.Component:
             "No events yet",
             "Each call of a model is one, and so is each that you send to the API yourself. It "
             "shows here within two seconds.",
-            button_link("Open the playground", "/playground"),
+            button_link("Open the playground", routes.PLAYGROUND),
             id="no-events",
         ),
     )

@@ -14,6 +14,7 @@ from backend_client.types.common import Page
 from backend_client.types.corrections import Correction
 from backend_client.types.events import StoredEvent
 from backend_client.types.usage import Granularity, UsageDimension, UsageReport
+from portal import routes
 from portal.features.events.choice import (
     SPANS,
     EventChoice,
@@ -24,9 +25,10 @@ from portal.features.events.choice import (
     to_query,
 )
 from portal.features.events.live import LiveEvents
-from portal.features.usage.state import Choice, names_of
+from portal.kit.choice import Choice
 from portal.kit.facts import FactRow
 from portal.kit.formatting import count, meter_name
+from portal.session import polling
 from portal.session.guard import Caller, signed_in
 from portal.session.page import PageState
 from portal.session.state import Session
@@ -42,8 +44,8 @@ from portal.shared.events.rows import (
     in_order,
     quantity_rows,
 )
+from portal.shared.names import names_of
 
-LOOK_SECONDS = 0.5
 SHOWN = 50
 ANY = "*"
 """What a list to choose from calls everything, since its entries can't be empty."""
@@ -137,7 +139,7 @@ class Events(PageState, Session):
                     async with self:
                         self._arrive(new, caller.me.tenant.time_zone)
 
-            return await self._follow(caller, look, LOOK_SECONDS)
+            return await self._follow(caller, look, polling.EVENTS)
 
     @signed_in(background=True)
     async def look(self, caller: Caller) -> None:
@@ -322,7 +324,7 @@ class Events(PageState, Session):
         self.corrections = [correction_row(one, zone) for one in corrections]
         self.as_json = event_json(event)
         query = {"tenant": caller.me.tenant.id, "source": event.source, "id": event.id}
-        self.correct_at = "/corrections?" + urlencode(query)
+        self.correct_at = f"{routes.CORRECTIONS}?" + urlencode(query)
 
 
 def newest(events: Iterable[StoredEvent]) -> tuple[list[StoredEvent], bool]:

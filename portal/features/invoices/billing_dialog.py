@@ -11,12 +11,12 @@ from portal.kit.blocks import (
     dialog_lead,
     done,
     facts,
-    failed,
     loading_rows,
     refused,
 )
 from portal.kit.dialogs import dialog, dialog_buttons
 from portal.kit.fields import listed, ticked, written
+from portal.shell.loaded import loaded
 
 _FORM = "billing"
 _COUNTRIES = [[NO_COUNTRY, "Not said"], *([code, name] for code, name in COUNTRY_NAMES.items())]
@@ -46,14 +46,14 @@ def billing_dialog() -> rx.Component:
                 "change them.",
             )
         ),
-        rx.match(
-            Billing.phase,
-            ("loading", rx.box(loading_rows(6), margin_top="var(--space-4)")),
-            (
-                "failed",
-                rx.box(failed(Billing.problem, Billing.open_details), margin_top="var(--space-4)"),
+        rx.box(
+            loaded(
+                Billing,
+                rx.cond(Billing.plans_change, _form(), _read_only()),
+                retry=Billing.open_details,
+                skeleton=loading_rows(6),
             ),
-            rx.cond(Billing.plans_change, _form(), _read_only()),
+            margin_top="var(--space-4)",
         ),
         opened=Billing.opened,
         close=Billing.close_details,
@@ -114,7 +114,6 @@ def _form() -> rx.Component:
         # What is wrong is said under the field, as of all the others
         no_validate=True,
         on_submit=Billing.save,
-        margin_top="var(--space-4)",
     )
 
 

@@ -6,9 +6,10 @@ import reflex as rx
 
 from portal.features.invoices.line_events_state import LineEvents
 from portal.features.invoices.rows import InvoiceLineRow, LineEventRow
-from portal.kit.blocks import dialog_lead, failed, loading_rows, stale
+from portal.kit.blocks import dialog_lead, loading_rows, stale
 from portal.kit.dialogs import dialog, dialog_buttons
 from portal.kit.tables import moment, remark, wide_table
+from portal.shell.loaded import loaded
 
 
 def line_events_button(line: rx.Var[InvoiceLineRow]) -> rx.Component:
@@ -32,12 +33,7 @@ def line_events_dialog() -> rx.Component:
         dialog_lead("Every usage event that this line's charge priced, in the order of use."),
         rx.box(
             stale(LineEvents.problem, LineEvents.phase),
-            rx.match(
-                LineEvents.phase,
-                ("loading", loading_rows(6)),
-                ("failed", failed(LineEvents.problem, LineEvents.read_on)),
-                _events(),
-            ),
+            loaded(LineEvents, _events(), retry=LineEvents.read_on, skeleton=loading_rows(6)),
             margin_top="var(--space-4)",
         ),
         dialog_buttons(

@@ -5,40 +5,37 @@ from __future__ import annotations
 import reflex as rx
 
 from portal.features.invoices.billing_dialog import billing_button, billing_dialog, billing_done
-from portal.features.invoices.billing_state import Billing
 from portal.features.invoices.line_events_dialog import line_events_button, line_events_dialog
-from portal.features.invoices.line_events_state import LineEvents
 from portal.features.invoices.rows import InvoiceLineRow, InvoiceRow, SumRow
 from portal.features.invoices.state import Invoices
-from portal.kit.blocks import card, empty, failed, figure, loading_rows, stale
+from portal.kit.blocks import card, empty, figure, loading_rows
 from portal.kit.plain import plain_link
 from portal.kit.tables import actions, row_action, wide_table
-from portal.shell.frame import shell
-
-ROUTE, TITLE, ON_LOAD = "/invoices", "Invoices", (Billing.arrive, LineEvents.arrive, Invoices.load)
+from portal.shell.feature import Page
+from portal.shell.loaded import loaded
 
 _AMOUNTS = ("Quantity", "Price", "Amount")
 
 
-def page() -> rx.Component:
+def page() -> Page:
     """The page."""
-    return shell(
-        ROUTE,
-        TITLE,
-        stale(Invoices.problem, Invoices.phase),
-        billing_done(),
-        rx.match(
-            Invoices.phase,
-            ("loading", card(loading_rows())),
-            ("failed", failed(Invoices.problem, Invoices.load)),
-            rx.cond(
-                Invoices.opened != "",
-                _invoice(),
-                rx.cond(Invoices.invoices.length() > 0, _list(), _none()),
+    return Page(
+        state=Invoices,
+        content=(
+            billing_done(),
+            loaded(
+                Invoices,
+                rx.cond(
+                    Invoices.opened != "",
+                    _invoice(),
+                    rx.cond(Invoices.invoices.length() > 0, _list(), _none()),
+                ),
+                retry=Invoices.load,
+                skeleton=card(loading_rows()),
             ),
+            billing_dialog(),
+            line_events_dialog(),
         ),
-        billing_dialog(),
-        line_events_dialog(),
         lead="What each period was billed at, line by line, and what is still to pay.",
         actions=rx.cond(Invoices.sees_spend & (Invoices.phase == "ready"), billing_button()),
     )

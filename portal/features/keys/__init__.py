@@ -2,3 +2,18 @@
 
 A new key's secret is shown once, in the dialog that made it.
 """
+
+from __future__ import annotations
+
+from portal import routes
+from portal.features.keys.page import page
+from portal.features.keys.state import Keys
+from portal.shell.feature import Feature
+
+FEATURE = Feature(
+    route=routes.KEYS,
+    title="API keys",
+    icon="key-round",
+    page=page,
+    on_load=(Keys.load,),
+)

@@ -4,28 +4,28 @@ from __future__ import annotations
 
 import reflex as rx
 
-from portal.features.keys.state import EXPIRIES, SCOPES, Choice, KeyRow, Keys
-from portal.kit.blocks import card, dialog_lead, empty, failed, loading_rows, refused, stale
+from portal.features.keys.state import EXPIRIES, SCOPES, KeyRow, Keys
+from portal.kit.blocks import card, dialog_lead, empty, loading_rows, refused
+from portal.kit.choice import Choice
 from portal.kit.copy_button import copy_button
 from portal.kit.dialogs import asked_first
 from portal.kit.fields import listed, ticked, written
 from portal.kit.tables import actions, wide_table
-from portal.shell.frame import shell
+from portal.shell.feature import Page
+from portal.shell.loaded import loaded
 
-ROUTE, TITLE, ON_LOAD = "/keys", "API keys", (Keys.load,)
 
-
-def page() -> rx.Component:
+def page() -> Page:
     """The page."""
-    return shell(
-        ROUTE,
-        "API keys",
-        stale(Keys.problem, Keys.phase),
-        rx.match(
-            Keys.phase,
-            ("loading", card(loading_rows())),
-            ("failed", failed(Keys.problem, Keys.load)),
-            rx.cond(Keys.keys.length() > 0, _table(), _none()),
+    return Page(
+        state=Keys,
+        content=(
+            loaded(
+                Keys,
+                rx.cond(Keys.keys.length() > 0, _table(), _none()),
+                retry=Keys.load,
+                skeleton=card(loading_rows()),
+            ),
         ),
         lead="Keys authenticate calls to the API. A key is shown in full once, when it is made.",
         actions=rx.cond(Keys.develops, _create()),

@@ -10,6 +10,7 @@ from pydantic import ValidationError
 
 from backend_client import ClientError
 from backend_client.types.accounts import ApiKey, ApiKeyCreate, Application, Scope
+from portal.kit.choice import Choice
 from portal.kit.formatting import ago, date
 from portal.session.guard import DEVELOPERS, Caller, signed_in
 from portal.session.page import PageState
@@ -42,14 +43,6 @@ class KeyRow:
     created: str
     last_used: str
     status: str
-
-
-@dataclass(frozen=True)
-class Choice:
-    """Something to pick in a form."""
-
-    id: str
-    name: str
 
 
 class Keys(PageState, Session):

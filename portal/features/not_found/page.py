@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import reflex as rx
 
+from portal import routes
 from portal.kit.blocks import empty
 from portal.shell.frame import brand
 
@@ -18,7 +19,7 @@ def page() -> rx.Component:
             "There is no such page",
             "The address may be mistyped, or the page has moved.",
             rx.button(
-                rx.link("To the overview", href="/", underline="none"),
+                rx.link("To the overview", href=routes.OVERVIEW, underline="none"),
                 as_child=True,
                 variant="soft",
             ),

@@ -5,36 +5,37 @@ from __future__ import annotations
 import reflex as rx
 
 from portal.features.operations.runs_card import invoice_runs
-from portal.features.operations.runs_state import InvoiceRuns
 from portal.features.operations.state import LetterRow, Operations
 from portal.kit.blocks import (
     card,
     dialog_lead,
     empty,
-    failed,
     figure,
     loading_rows,
     refused,
-    stale,
 )
 from portal.kit.dialogs import asked_first, dialog
 from portal.kit.tables import actions, row_action, wide_table
-from portal.shell.frame import shell
+from portal.shell.feature import Page
+from portal.shell.loaded import loaded
 
-ROUTE, TITLE, ON_LOAD = "/operations", "Operations", (Operations.watch, InvoiceRuns.watch)
 
-
-def page() -> rx.Component:
+def page() -> Page:
     """The page."""
-    return shell(
-        ROUTE,
-        TITLE,
-        stale(Operations.problem, Operations.phase),
-        rx.match(
-            Operations.phase,
-            ("failed", failed(Operations.problem, Operations.watch)),
-            rx.flex(
-                _figures(), _letters(), invoice_runs(), _letter(), direction="column", spacing="5"
+    return Page(
+        state=Operations,
+        content=(
+            loaded(
+                Operations,
+                rx.flex(
+                    _figures(),
+                    _letters(),
+                    invoice_runs(),
+                    _letter(),
+                    direction="column",
+                    spacing="5",
+                ),
+                retry=Operations.watch,
             ),
         ),
         lead="Events between being accepted and being counted, over all customers.",

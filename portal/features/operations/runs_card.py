@@ -5,17 +5,16 @@ from __future__ import annotations
 import reflex as rx
 
 from portal.features.operations.runs_state import InvoiceRuns, RunRow
-from portal.kit.blocks import card, empty, failed, loading_rows
+from portal.kit.blocks import card, empty, loading_rows
 from portal.kit.tables import wide_table
+from portal.shell.loaded import loaded
 
 
 def invoice_runs() -> rx.Component:
     """A card that follows the runs by itself."""
     return card(
-        rx.match(
-            InvoiceRuns.phase,
-            ("loading", loading_rows(2)),
-            ("failed", failed(InvoiceRuns.problem, InvoiceRuns.watch)),
+        loaded(
+            InvoiceRuns,
             rx.cond(
                 InvoiceRuns.runs.length() > 0,
                 wide_table(
@@ -29,6 +28,8 @@ def invoice_runs() -> rx.Component:
                     "A worker invoices each billing period once it is over and its grace too.",
                 ),
             ),
+            retry=InvoiceRuns.watch,
+            skeleton=loading_rows(2),
         ),
         heading="Invoice runs",
     )

@@ -8,11 +8,11 @@ from typing import Any
 
 from backend_client.types.invoices import InvoiceRun
 from portal.kit.formatting import count, second
+from portal.session import polling
 from portal.session.guard import Caller, signed_in
 from portal.session.page import PageState
 from portal.session.state import Session
 
-LOOK_SECONDS = 3.0
 SHOWN = 5
 
 
@@ -45,7 +45,7 @@ class InvoiceRuns(PageState, Session):
                 self.runs = [run_row(one, zone) for one in runs[:SHOWN]]
                 self._ready()
 
-        return await self._follow(caller, look, LOOK_SECONDS)
+        return await self._follow(caller, look, polling.INVOICE_RUNS)
 
 
 def run_row(run: InvoiceRun, time_zone: str) -> RunRow:

@@ -12,11 +12,11 @@ from backend_client import ClientError, InvalidInput
 from backend_client.types.dead_letters import DeadLetter, DeadLetterReplay
 from backend_client.types.pipeline import Pipeline
 from portal.kit.formatting import ago, count, size
+from portal.session import polling
 from portal.session.guard import Caller, signed_in
 from portal.session.page import PageState
 from portal.session.state import Session
 
-LOOK_SECONDS = 2.0
 LATE_SECONDS = 60.0
 """What has waited so long is no longer on its way: no worker runs, or none keeps up."""
 
@@ -76,7 +76,7 @@ class Operations(PageState, Session):
                 self._show(pipeline, letters)
                 self._ready()
 
-        return await self._follow(caller, look, LOOK_SECONDS)
+        return await self._follow(caller, look, polling.OPERATIONS)
 
     @signed_in(operator=True)
     async def open_letter(self, caller: Caller, sequence: int) -> None:

@@ -2,3 +2,18 @@
 
 "Today" and "this month" are the tenant's, by its time zone.
 """
+
+from __future__ import annotations
+
+from portal import routes
+from portal.features.overview.page import page
+from portal.features.overview.state import Overview
+from portal.shell.feature import Feature
+
+FEATURE = Feature(
+    route=routes.OVERVIEW,
+    title="Overview",
+    icon="layout-dashboard",
+    page=page,
+    on_load=(Overview.watch,),
+)

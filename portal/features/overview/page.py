@@ -4,24 +4,26 @@ from __future__ import annotations
 
 import reflex as rx
 
+from portal import routes
 from portal.features.overview.state import Overview, QuotaUse
-from portal.kit.blocks import card, code, failed, figure, stale
+from portal.kit.blocks import card, code, figure
 from portal.shared.forecast.card import forecast_chart
-from portal.shell.frame import shell
+from portal.shell.feature import Page
+from portal.shell.loaded import loaded
 
-ROUTE, TITLE, ON_LOAD = "/", "Overview", (Overview.watch,)
 
-
-def page() -> rx.Component:
+def page() -> Page:
     """The page."""
-    return shell(
-        ROUTE,
-        "Overview",
-        stale(Overview.problem, Overview.phase),
-        rx.cond(
-            Overview.phase == "failed",
-            failed(Overview.problem, Overview.watch),
-            rx.flex(_figures(), _forecast(), _quotas(), _start(), direction="column", spacing="5"),
+    return Page(
+        state=Overview,
+        content=(
+            loaded(
+                Overview,
+                rx.flex(
+                    _figures(), _forecast(), _quotas(), _start(), direction="column", spacing="5"
+                ),
+                retry=Overview.watch,
+            ),
         ),
     )
 
@@ -102,16 +104,22 @@ def _start() -> rx.Component:
         card(
             rx.flex(
                 _step(
-                    "1", "Create an API key", "It is shown once; keep it in your secrets.", "/keys"
+                    "1",
+                    "Create an API key",
+                    "It is shown once; keep it in your secrets.",
+                    routes.KEYS,
                 ),
                 _step(
                     "2",
                     "Try a model",
                     "Ask in the playground and watch tokens and cost.",
-                    "/playground",
+                    routes.PLAYGROUND,
                 ),
                 _step(
-                    "3", "Watch it arrive", "Usage shows within two seconds of a call.", "/usage"
+                    "3",
+                    "Watch it arrive",
+                    "Usage shows within two seconds of a call.",
+                    routes.USAGE,
                 ),
                 direction="column",
                 spacing="4",

@@ -14,13 +14,12 @@ from backend_client.types.spend import SpendReport
 from backend_client.types.subscriptions import Subscription
 from backend_client.types.usage import Granularity, UsageReport, UsageRow
 from portal.kit.formatting import TOKEN_METERS, compact, count, meters_name, money, period
+from portal.session import polling
 from portal.session.guard import SPENDERS, Caller, signed_in
 from portal.session.page import PageState
 from portal.session.state import Session
 from portal.shared.forecast.state import ForecastState
-
-LOOK_SECONDS = 2.0
-"""How often the page asks whether anything was used; an answer of "no" costs next to nothing."""
+from portal.shared.usage import etag, start_of_month
 
 
 @dataclass(frozen=True)
@@ -75,7 +74,7 @@ class Overview(ForecastState, PageState, Session):
             if forecast_due:
                 forecast_due = await self._look_ahead(caller, version)
 
-        return await self._follow(caller, look, LOOK_SECONDS)
+        return await self._follow(caller, look, polling.USAGE_FIGURES)
 
     def _show_usage(self, usage: UsageReport, subscription: Subscription, now: datetime) -> None:
         today = [row for row in usage.rows if row.start.astimezone(now.tzinfo).date() == now.date()]
@@ -92,16 +91,6 @@ class Overview(ForecastState, PageState, Session):
         if spend is not None:
             self.spend = money(spend.total.amount, spend.currency)
             self.period_name = period(spend.period.start, spend.period.end, spend.period.time_zone)
-
-
-def start_of_month(now: datetime) -> datetime:
-    """The first instant of ``now``'s month, in its own time zone."""
-    return now.replace(day=1, hour=0, minute=0, second=0, microsecond=0)
-
-
-def etag(version: int | None) -> str | None:
-    """The ETag of a usage report of that version."""
-    return None if version is None else f'W/"{version}"'
 
 
 def tokens(rows: Iterable[UsageRow]) -> Decimal:

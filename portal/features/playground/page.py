@@ -5,10 +5,9 @@ from __future__ import annotations
 import reflex as rx
 
 from portal.features.playground.state import ModelChoice, Playground, Said
-from portal.kit.blocks import code, dialog_lead, empty, failed, stale
-from portal.shell.frame import shell
-
-ROUTE, TITLE, ON_LOAD = "/playground", "Playground", (Playground.load,)
+from portal.kit.blocks import code, dialog_lead, empty
+from portal.shell.feature import Page
+from portal.shell.loaded import loaded
 
 SUGGESTIONS = (
     "Why is the sky blue?",
@@ -17,17 +16,17 @@ SUGGESTIONS = (
 )
 
 
-def page() -> rx.Component:
+def page() -> Page:
     """The page."""
-    return shell(
-        ROUTE,
-        "Playground",
-        stale(Playground.problem, Playground.phase),
-        rx.match(
-            Playground.phase,
-            ("loading", rx.skeleton(height="32rem", width="100%")),
-            ("failed", failed(Playground.problem, Playground.load)),
-            rx.cond(Playground.models.length() > 0, _bench(), _no_models()),
+    return Page(
+        state=Playground,
+        content=(
+            loaded(
+                Playground,
+                rx.cond(Playground.models.length() > 0, _bench(), _no_models()),
+                retry=Playground.load,
+                skeleton=rx.skeleton(height="32rem", width="100%"),
+            ),
         ),
         lead="Calls from here are metered and billed like any other.",
         actions=rx.flex(

@@ -16,9 +16,10 @@ from backend_client import ClientError
 from backend_client.types.models import ModelInfo
 from portal.features.playground import cost, samples
 from portal.kit.formatting import count, fine_money, meter_name, unit_price
-from portal.session.guard import DEVELOPERS, Caller, connected, signed_in
+from portal.session.guard import DEVELOPERS, Caller, signed_in
 from portal.session.page import PageState
 from portal.session.state import Session
+from portal.session.tabs import connected
 
 FLUSH_SECONDS = 0.04
 """Tokens reach the browser 25 times a second at most, however fast the model is."""

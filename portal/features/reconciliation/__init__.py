@@ -2,3 +2,20 @@
 
 For the operator. Imports themselves are made by a command.
 """
+
+from __future__ import annotations
+
+from portal.features.reconciliation.downloads import DOWNLOADS
+from portal.features.reconciliation.page import page
+from portal.features.reconciliation.state import Reconciliations
+from portal.shell.feature import Audience, Feature
+
+FEATURE = Feature(
+    route="/reconciliation",
+    title="Reconciliation",
+    icon="scale",
+    page=page,
+    on_load=(Reconciliations.load,),
+    audience=Audience.OPERATOR,
+    downloads=DOWNLOADS,
+)

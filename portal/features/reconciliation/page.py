@@ -11,34 +11,33 @@ from portal.features.reconciliation.state import (
     MarginLine,
     Reconciliations,
 )
-from portal.kit.blocks import card, code, dialog_lead, empty, failed, loading_rows, stale
+from portal.kit.blocks import card, code, dialog_lead, empty, loading_rows
 from portal.kit.dialogs import dialog, dialog_buttons
 from portal.kit.fields import ticked
 from portal.kit.plain import csv_button
 from portal.kit.tables import actions, remark, row_action, wide_table
-from portal.shell.frame import shell
-
-ROUTE, TITLE, ON_LOAD = "/reconciliation", "Reconciliation", (Reconciliations.load,)
+from portal.shell.feature import Page
+from portal.shell.loaded import loaded
 
 _COMMAND = "farebox reconcile import costs.json --provider openai"
 _STATUSES = (("explained", "Explained"), ("accepted", "Accepted"), ("open", "Open"))
 
 
-def page() -> rx.Component:
+def page() -> Page:
     """The page."""
-    return shell(
-        ROUTE,
-        TITLE,
-        stale(Reconciliations.problem, Reconciliations.phase),
-        rx.match(
-            Reconciliations.phase,
-            ("failed", failed(Reconciliations.problem, Reconciliations.load)),
-            ("loading", card(loading_rows())),
-            rx.flex(
-                _imports(), _differences(), _margin(), _drift(), direction="column", spacing="5"
+    return Page(
+        state=Reconciliations,
+        content=(
+            loaded(
+                Reconciliations,
+                rx.flex(
+                    _imports(), _differences(), _margin(), _drift(), direction="column", spacing="5"
+                ),
+                retry=Reconciliations.load,
+                skeleton=card(loading_rows()),
             ),
+            _decision(),
         ),
-        _decision(),
         lead="Providers’ invoices and usage exports against what was metered, over all customers.",
     )
 

@@ -5,11 +5,9 @@ from __future__ import annotations
 import reflex as rx
 
 from portal.features.sign_in.state import SignIn
-from portal.kit.blocks import failed
 from portal.kit.plain import plain_form, plain_link
 from portal.shell.frame import brand, colour_mode_button
-
-ROUTE, TITLE, ON_LOAD = "/sign-in", "Sign in", SignIn.look
+from portal.shell.loaded import loaded
 
 
 def page() -> rx.Component:
@@ -38,11 +36,11 @@ def page() -> rx.Component:
                         role="alert",
                     ),
                 ),
-                rx.match(
-                    SignIn.phase,
-                    ("loading", rx.skeleton(height="40px", width="100%")),
-                    ("failed", failed(SignIn.problem, SignIn.look)),
+                loaded(
+                    SignIn,
                     _ways(),
+                    retry=SignIn.look,
+                    skeleton=rx.skeleton(height="40px", width="100%"),
                 ),
                 direction="column",
                 spacing="5",

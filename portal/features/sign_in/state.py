@@ -7,7 +7,7 @@ from urllib.parse import urlencode
 import reflex as rx
 
 from backend_client import AsyncFareboxClient, ClientError
-from portal.server.sign_in_routes import safe_path
+from portal.routes import safe_path
 from portal.session.guard import public
 from portal.session.page import PageState
 from portal.session.state import Session

@@ -7,34 +7,33 @@ import reflex as rx
 from portal.features.spend.plan_panel import plan_panel
 from portal.features.spend.plan_state import Plans
 from portal.features.spend.state import Spend, UnpricedRow
-from portal.kit.blocks import card, empty, failed, figure, loading_rows, stale
+from portal.kit.blocks import card, empty, figure, loading_rows
 from portal.kit.tables import table, wide_table
 from portal.shared.charges.rows import LineRow
 from portal.shared.forecast.card import forecast_chart
 from portal.shared.forecast.outlook import PlanRow
-from portal.shell.frame import shell
+from portal.shell.feature import Page
+from portal.shell.loaded import loaded
 
-ROUTE, TITLE, ON_LOAD = "/spend", "Spend", (Spend.watch, Plans.load)
 
-
-def page() -> rx.Component:
+def page() -> Page:
     """The page."""
-    return shell(
-        ROUTE,
-        "Spend",
-        stale(Spend.problem, Spend.phase),
-        rx.cond(
-            Spend.phase == "failed",
-            failed(Spend.problem, [Spend.watch, Plans.load]),
-            rx.flex(
-                _figures(),
-                _lines(),
-                _unpriced(),
-                _forecast(),
-                _on_plans(),
-                plan_panel(),
-                direction="column",
-                spacing="5",
+    return Page(
+        state=Spend,
+        content=(
+            loaded(
+                Spend,
+                rx.flex(
+                    _figures(),
+                    _lines(),
+                    _unpriced(),
+                    _forecast(),
+                    _on_plans(),
+                    plan_panel(),
+                    direction="column",
+                    spacing="5",
+                ),
+                retry=[Spend.watch, Plans.load],
             ),
         ),
         lead="What the current period would be billed at if it ended now.",

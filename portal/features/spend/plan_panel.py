@@ -5,16 +5,15 @@ from __future__ import annotations
 import reflex as rx
 
 from portal.features.spend.plan_state import PlanCard, Plans
-from portal.kit.blocks import card, dialog_lead, failed, loading_rows
+from portal.kit.blocks import card, dialog_lead, loading_rows
+from portal.shell.loaded import loaded
 
 
 def plan_panel() -> rx.Component:
     """The current plan, its terms, and a way to another."""
     return card(
-        rx.match(
-            Plans.phase,
-            ("loading", loading_rows(2)),
-            ("failed", failed(Plans.problem, Plans.load)),
+        loaded(
+            Plans,
             rx.flex(
                 rx.flex(
                     rx.heading(Plans.current.name, as_="h3", size="4", weight="medium"),
@@ -37,6 +36,8 @@ def plan_panel() -> rx.Component:
                 direction="column",
                 spacing="3",
             ),
+            retry=Plans.load,
+            skeleton=loading_rows(2),
         ),
         heading="Plan",
         aside=rx.cond(Plans.plans_change & (Plans.offered.length() > 0), _change()),

@@ -10,13 +10,14 @@ from zoneinfo import ZoneInfo
 
 from backend_client.types.spend import SpendReport
 from backend_client.types.usage import Granularity
-from portal.features.overview.state import LOOK_SECONDS, etag, start_of_month
 from portal.kit.formatting import count, exact_money, meter_name, money, period
+from portal.session import polling
 from portal.session.guard import SPENDERS, Caller, signed_in
 from portal.session.page import PageState
 from portal.session.state import Session
 from portal.shared.charges.rows import LineRow, adjustment_row, line_row
 from portal.shared.forecast.state import ForecastState
+from portal.shared.usage import etag, start_of_month
 
 
 @dataclass(frozen=True)
@@ -62,7 +63,7 @@ class Spend(ForecastState, PageState, Session):
             if forecast_due:
                 forecast_due = await self._look_ahead(caller, version)
 
-        return await self._follow(caller, look, LOOK_SECONDS)
+        return await self._follow(caller, look, polling.USAGE_FIGURES)
 
     def _show(self, spend: SpendReport) -> None:
         zone = spend.period.time_zone

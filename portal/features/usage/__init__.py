@@ -2,3 +2,20 @@
 
 Buckets are the tenant's wall clock.
 """
+
+from __future__ import annotations
+
+from portal import routes
+from portal.features.usage.downloads import DOWNLOADS
+from portal.features.usage.page import page
+from portal.features.usage.state import Usage
+from portal.shell.feature import Feature
+
+FEATURE = Feature(
+    route=routes.USAGE,
+    title="Usage",
+    icon="chart-column",
+    page=page,
+    on_load=(Usage.watch,),
+    downloads=DOWNLOADS,
+)

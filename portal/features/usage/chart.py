@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -13,7 +13,15 @@ from zoneinfo import ZoneInfo
 import altair as alt
 
 from backend_client.types.usage import Granularity, UsageReport, UsageRow
-from portal.kit.chart_look import OTHER, PALETTE, ROWS, SHORT_NUMBER, finish
+from portal.kit.chart_look import (
+    OTHER,
+    PALETTE,
+    ROWS,
+    SHORT_NUMBER,
+    finish,
+    wall_clock,
+    wall_clock_ms,
+)
 from portal.kit.formatting import TOKEN_METERS, count, meter_name
 
 OTHER_SERIES = "Other"
@@ -149,11 +157,6 @@ def bucket_name(start: datetime, granularity: Granularity, time_zone: str) -> st
             return f"{local:%a} {local.day} {local:%b %Y}"
 
 
-def wall_clock_ms(moment: datetime, zone: ZoneInfo) -> int:
-    """The zone's wall clock at ``moment``, in milliseconds as if that clock ran on UTC."""
-    return int(moment.astimezone(zone).replace(tzinfo=UTC).timestamp() * 1000)
-
-
 def time_axis(granularity: Granularity) -> alt.Axis:
     """An axis that names hours by the clock and midnights by the day."""
     day = "utcFormat(datum.value, '%-d %b')"
@@ -166,19 +169,6 @@ def time_axis(granularity: Granularity) -> alt.Axis:
         case _:
             label = day
     return alt.Axis(labelExpr=label, tickCount=10)
-
-
-def wall_clock(moment: datetime, zone: ZoneInfo) -> alt.DateTime:
-    """The zone's wall clock at ``moment``, as the end of an axis."""
-    local = moment.astimezone(zone)
-    return alt.DateTime(
-        year=local.year,
-        month=local.month,
-        date=local.day,
-        hours=local.hour,
-        minutes=local.minute,
-        utc=True,
-    )
 
 
 def _group(row: UsageRow, split: str) -> str:

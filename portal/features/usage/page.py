@@ -4,28 +4,28 @@ from __future__ import annotations
 
 import reflex as rx
 
+from portal import routes
 from portal.features.usage.question import RANGES, SPLITS
 from portal.features.usage.state import SHOWN, LegendEntry, TableRow, Usage
-from portal.kit.blocks import button_link, card, empty, failed, stale
+from portal.kit.blocks import button_link, card, empty
 from portal.kit.fields import choice
 from portal.kit.plain import csv_button
 from portal.kit.tables import remark
 from portal.kit.vega_chart import vega_chart
-from portal.shell.frame import shell
+from portal.shell.feature import Page
+from portal.shell.loaded import loaded
 
-ROUTE, TITLE, ON_LOAD = "/usage", "Usage", (Usage.watch,)
 
-
-def page() -> rx.Component:
+def page() -> Page:
     """The page."""
-    return shell(
-        ROUTE,
-        "Usage",
-        stale(Usage.problem, Usage.phase),
-        rx.cond(
-            Usage.phase == "failed",
-            failed(Usage.problem, Usage.watch),
-            rx.flex(_choices(), _chart(), _table(), direction="column", spacing="5"),
+    return Page(
+        state=Usage,
+        content=(
+            loaded(
+                Usage,
+                rx.flex(_choices(), _chart(), _table(), direction="column", spacing="5"),
+                retry=Usage.watch,
+            ),
         ),
         lead="Every call as it is metered. The chart follows by itself.",
         actions=csv_button(Usage.csv),
@@ -93,7 +93,7 @@ def _chart() -> rx.Component:
                     "Nothing was used in this time",
                     "Ask a model something in the playground, or call the API with a key: it shows "
                     "here within two seconds.",
-                    button_link("Open the playground", "/playground"),
+                    button_link("Open the playground", routes.PLAYGROUND),
                     id="usage-empty",
                 ),
             ),

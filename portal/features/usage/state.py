@@ -12,7 +12,6 @@ from zoneinfo import ZoneInfo
 import reflex as rx
 
 from backend_client.types.usage import UsageReport
-from portal.features.overview.state import etag
 from portal.features.usage.chart import UsageBars, bucket_name, usage_bars, usage_spec
 from portal.features.usage.question import (
     RANGES,
@@ -22,12 +21,15 @@ from portal.features.usage.question import (
     UsageQuestion,
     usage_question,
 )
+from portal.kit.choice import Choice
 from portal.kit.formatting import compact, count
+from portal.session import polling
 from portal.session.guard import Caller, signed_in
 from portal.session.page import PageState
 from portal.session.state import Session
+from portal.shared.names import names_of
+from portal.shared.usage import etag
 
-LOOK_SECONDS = 1.0
 TABLE_ROWS = 100
 SHOWN = {"tokens": "Tokens", "requests": "Requests"}
 
@@ -39,14 +41,6 @@ class LegendEntry:
     name: str
     colour: str
     total: str
-
-
-@dataclass(frozen=True)
-class Choice:
-    """Something to pick."""
-
-    id: str
-    name: str
 
 
 @dataclass(frozen=True)
@@ -93,7 +87,7 @@ class Usage(PageState, Session):
         """Draw the chart, and follow the tenant's usage until the browser leaves the page."""
         async with self:
             self._version = -1
-        return await self._follow(caller, lambda: self._look(caller), LOOK_SECONDS)
+        return await self._follow(caller, lambda: self._look(caller), polling.USAGE_CHART)
 
     @signed_in(background=True)
     async def look(self, caller: Caller) -> None:
@@ -213,14 +207,3 @@ def usage_table(bars: UsageBars, report: UsageReport) -> tuple[list[str], list[T
 def named(report: UsageReport) -> set[str]:
     """The ids in a report that have names of their own."""
     return {id_ for row in report.rows for id_ in (row.application, row.key) if id_ is not None}
-
-
-async def names_of(caller: Caller) -> dict[str, str]:
-    """What applications and keys are called, by id; models are called by their id."""
-    applications = await caller.client.applications()
-    keys = await caller.client.keys()
-    return {
-        "": "Playground",
-        **{application.id: application.name for application in applications},
-        **{key.id: f"{key.name} (…{key.last_four})" for key in keys},
-    }

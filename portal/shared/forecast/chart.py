@@ -8,8 +8,7 @@ from zoneinfo import ZoneInfo
 import altair as alt
 
 from backend_client.types.spend import Forecast, Period
-from portal.features.usage.chart import wall_clock, wall_clock_ms
-from portal.kit.chart_look import ROWS, finish
+from portal.kit.chart_look import ROWS, finish, wall_clock, wall_clock_ms
 from portal.kit.formatting import date, money
 
 

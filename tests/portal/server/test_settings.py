@@ -7,9 +7,9 @@ from pathlib import Path
 import pytest
 from pydantic import ValidationError
 
+from portal.routes import safe_path
 from portal.server.same_origin import use_page_origin
 from portal.server.security import content_security_policy
-from portal.server.sign_in_routes import safe_path
 from portal.settings import PortalSettings
 
 pytestmark = pytest.mark.fast

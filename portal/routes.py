@@ -1,0 +1,22 @@
+"""Addresses of pages that other rooms link to. Every other page has its address to itself."""
+
+from __future__ import annotations
+
+from urllib.parse import urlsplit
+
+CORRECTIONS = "/corrections"
+KEYS = "/keys"
+OVERVIEW = "/"
+PLAYGROUND = "/playground"
+SIGN_IN = "/sign-in"
+USAGE = "/usage"
+
+
+def safe_path(wanted: str | None) -> str:
+    """A path of this portal to go on to; the start page for anything else."""
+    if not wanted or not wanted.startswith("/") or wanted.startswith(("//", "/\\")):
+        return OVERVIEW
+    parts = urlsplit(wanted)
+    if parts.scheme or parts.netloc or not wanted.isprintable() or "\\" in wanted:
+        return OVERVIEW
+    return wanted

@@ -1,0 +1,67 @@
+"""Files that the browser downloads by a plain link; the cookie says for whom."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Awaitable, Callable
+from dataclasses import dataclass
+
+from starlette.requests import Request
+from starlette.responses import PlainTextResponse, RedirectResponse, Response, StreamingResponse
+from starlette.routing import Route
+
+from backend_client import ClientError, Forbidden, NotFound, Unauthenticated
+from portal import routes
+from portal.session.guard import Caller, callers
+from portal.settings import SESSION_COOKIE
+
+CSV = "text/csv; charset=utf-8"
+PDF = "application/pdf"
+
+
+@dataclass(frozen=True, slots=True)
+class Download:
+    """A file for the browser. Content that comes in pieces is sent as it is read."""
+
+    content: str | bytes | AsyncIterator[str]
+    name: str
+    media_type: str = CSV
+
+
+class NothingToDownload(Exception):
+    """What was asked for is no file; the browser is told why, with an HTTP ``status``."""
+
+    def __init__(self, reason: str, *, status: int) -> None:
+        super().__init__(reason)
+        self.status = status
+
+
+def download(path: str, make: Callable[[Caller, Request], Awaitable[Download]]) -> Route:
+    """A route that answers with the file that ``make`` returns for a signed-in person.
+
+    Without a good session the browser goes to the sign-in page. ``make`` raises
+    ``NothingToDownload``, or what the client raises: 404 for what the person can't see, 502 for
+    an API that fails.
+    """
+
+    async def answer(request: Request) -> Response:
+        try:
+            caller = await callers.find(request.cookies.get(SESSION_COOKIE, ""))
+            file = await make(caller, request)
+        except Unauthenticated:
+            return RedirectResponse(routes.SIGN_IN, status_code=303)
+        except NothingToDownload as problem:
+            return PlainTextResponse(str(problem), status_code=problem.status)
+        except (NotFound, Forbidden) as problem:
+            return PlainTextResponse(f"There is nothing to download: {problem}", status_code=404)
+        except ClientError as problem:
+            return PlainTextResponse(f"The download failed: {problem}", status_code=502)
+        return _response(file)
+
+    return Route(path, answer, methods=["GET"])
+
+
+def _response(file: Download) -> Response:
+    headers = {"Content-Disposition": f'attachment; filename="{file.name}"'}
+    if isinstance(file.content, AsyncIterator):
+        return StreamingResponse(file.content, media_type=file.media_type, headers=headers)
+    return Response(file.content, media_type=file.media_type, headers=headers)

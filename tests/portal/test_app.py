@@ -1,0 +1,45 @@
+"""The table of features: every folder is in it, and what it makes is consistent."""
+
+from __future__ import annotations
+
+import pkgutil
+from importlib import import_module
+
+import pytest
+
+from portal import features, routes
+from portal.app import BARE_PAGES, FEATURES, app
+
+pytestmark = pytest.mark.fast
+
+
+def test_every_feature_is_in_the_table() -> None:
+    folders = [module.name for module in pkgutil.iter_modules(features.__path__)]
+    exported = [import_module(f"portal.features.{name}").FEATURE for name in folders]
+    assert sorted(feature.route for feature in (*FEATURES, *BARE_PAGES)) == sorted(
+        feature.route for feature in exported
+    )
+
+
+def test_no_two_pages_share_an_address_a_title_or_an_icon() -> None:
+    for name in ("route", "title", "icon"):
+        values = [getattr(feature, name) for feature in FEATURES]
+        assert len(set(values)) == len(values)
+
+
+def test_addresses_that_other_pages_link_to_are_pages() -> None:
+    linked = {value for name, value in vars(routes).items() if name.isupper()}
+    assert linked <= {feature.route for feature in (*FEATURES, *BARE_PAGES)}
+
+
+def test_a_page_shows_who_is_signed_in_before_it_loads_anything_else() -> None:
+    for feature in FEATURES:
+        first, *others = app.get_load_events(feature.route)
+        assert first.fn.__name__ == "enter"
+        assert len(others) == len(feature.on_load)
+
+
+def test_downloads_have_addresses_of_their_own() -> None:
+    paths = [route.path for feature in FEATURES for route in feature.downloads]
+    assert len(set(paths)) == len(paths)
+    assert all(path.startswith("/downloads/") for path in paths)
