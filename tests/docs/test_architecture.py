@@ -1,0 +1,118 @@
+"""docs/architecture.md against the code: floors, rooms, the road, the ladder, the tasks."""
+
+from __future__ import annotations
+
+import ast
+import re
+import tomllib
+from datetime import timedelta
+from importlib import import_module
+
+import pytest
+
+from tests.docs.pages import DOCS, ROOT
+
+pytestmark = pytest.mark.fast
+
+PAGE = (DOCS / "architecture.md").read_text()
+PYPROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())
+
+INTERVALS = {
+    "UsageConsumer": [("backend.metering.counting.worker", "_WAIT_SECONDS")],
+    "InvoicesWorker": [
+        ("backend.invoices.worker", "_EVERY_SECONDS"),
+        ("backend.invoices.worker", "_TRY_AGAIN"),
+    ],
+    "WalletsWorker": [("backend.wallets.worker", "_EVERY_SECONDS")],
+    "NotificationsWorker": [
+        ("backend.outbox.worker", "_EVERY_SECONDS"),
+        ("backend.outbox.delivering", "_EVERY_SECONDS"),
+        ("backend.outbox.worker", "_CLEAR_UP_EVERY"),
+    ],
+    "ForecastWorker": [("backend.forecasting.worker", "_TEST_EVERY")],
+    "DriftPass": [("backend.metering.tokens.drift", "PASS_SECONDS")],
+    "EventRetention": [("backend.metering.archives.retention", "PASS_SECONDS")],
+}
+"""Where each task keeps how often it runs."""
+
+
+def section(heading: str) -> str:
+    after = PAGE[PAGE.index(f"## {heading}\n") + 3 :]
+    return after.partition("\n## ")[0]
+
+
+def rows(heading: str) -> list[list[str]]:
+    """The cells of a section's table, without its head."""
+    lines = [line for line in section(heading).splitlines() if line.startswith("|")][2:]
+    return [[cell.strip() for cell in line.strip("|").split("|")] for line in lines]
+
+
+def test_the_floors_are_those_of_the_contract() -> None:
+    contracts = PYPROJECT["tool"]["importlinter"]["contracts"]
+    layers = next(
+        contract["layers"]
+        for contract in contracts
+        if "backend.storage" in contract.get("layers", ())
+    )
+    told = [f"backend.{cells[0].strip('`')}" for cells in rows("The floors")]
+    assert told == layers
+
+
+def test_every_room_has_its_row() -> None:
+    told = {cells[0].strip("`") for cells in rows("The directories")}
+    rooms = {
+        f"{package}/{folder.name}/"
+        for package in ("backend", "portal")
+        for folder in (ROOT / package).iterdir()
+        if (folder / "__init__.py").exists()
+    }
+    assert rooms | {"backend_client/", "tests/", "benchmarks/"} == told
+
+
+def test_every_room_says_what_it_is() -> None:
+    for package in ("backend", "portal", "backend_client"):
+        for init in (ROOT / package).rglob("__init__.py"):
+            if init.parent.name != "versions":
+                assert ast.get_docstring(ast.parse(init.read_text())), init
+
+
+def test_the_ladder_names_types_where_they_are() -> None:
+    for step, path, _ in rows("The ladder of lines"):
+        name = step.split("`")[1]
+        defined = rf"class {name}\b|\b{name} = Table\("
+        assert re.search(defined, (ROOT / path.strip("`")).read_text()), (name, path)
+
+
+def test_the_road_is_numbered_and_names_functions_that_are_there() -> None:
+    steps = rows("The road of a call")
+    assert [int(step) for step, _, _ in steps] == list(range(1, len(steps) + 1))
+    for _, path, text in steps:
+        source = (ROOT / path.strip("`")).read_text()
+        for name in re.findall(r"`(\w+)`", text):
+            assert f"def {name}(" in source, (name, path)
+
+
+def test_the_table_of_tasks_is_the_workers() -> None:
+    tree = ast.parse((ROOT / "backend" / "worker.py").read_text())
+    run = {
+        node.value.func.id
+        for node in ast.walk(tree)
+        if isinstance(node, ast.Attribute)
+        and node.attr == "run"
+        and isinstance(node.value, ast.Call)
+        and isinstance(node.value.func, ast.Name)
+    }
+    assert {cells[0].strip("`") for cells in rows("What the worker runs")} == run == set(INTERVALS)
+
+
+@pytest.mark.parametrize("task", INTERVALS)
+def test_each_task_runs_as_often_as_the_table_says(task: str) -> None:
+    how_often = next(cells[1] for cells in rows("What the worker runs") if task in cells[0])
+    for module, name in INTERVALS[task]:
+        assert _in_words(getattr(import_module(module), name)) in how_often
+
+
+def _in_words(interval: float | timedelta) -> str:
+    if isinstance(interval, timedelta):
+        return {timedelta(hours=1): "every hour", timedelta(days=1): "every day"}[interval]
+    return f"{interval:g} s"
