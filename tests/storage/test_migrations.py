@@ -98,15 +98,29 @@ def _limits_of_plans_are_forgotten(rows: Rows) -> None:
         rows[table] = [row for row in rows[table] if row["key_id"]]
 
 
+def _spell(old: str, new: str) -> Change:
+    def change(rows: Rows) -> None:
+        for table, column in (
+            ("invoices", "state"),
+            ("notifications", "kind"),
+            ("audit_entries", "action"),
+        ):
+            for row in rows.get(table, []):
+                row[column] = row[column].replace(old, new)
+
+    return change
+
+
 def _unchanged(_rows: Rows) -> None:
     """Keep every row as it is."""
 
 
-CHANGES_UP: dict[str, Change] = {}
+CHANGES_UP: dict[str, Change] = {"0020": _spell("finalise", "finalize")}
 CHANGES_DOWN: dict[str, Change] = {
     "0003": _labels_are_dropped_and_their_rollups_added_up,
     "0016": _restored_archives_are_forgotten,
     "0017": _limits_of_plans_are_forgotten,
+    "0020": _spell("finalize", "finalise"),
 }
 
 
