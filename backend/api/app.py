@@ -14,42 +14,7 @@ from backend.api.body_limits import BodyBudget
 from backend.api.dependencies import Services
 from backend.api.middleware import BodyLimit, Metrics, RequestContext
 from backend.api.openapi import DescribedApi
-from backend.api.routers import (
-    agreements,
-    applications,
-    audit,
-    catalog,
-    corrections,
-    dead_letters,
-    drift,
-    entitlements,
-    event_list,
-    events,
-    forecast,
-    gateway,
-    health,
-    invitations,
-    invoice_actions,
-    invoices,
-    keys,
-    labels,
-    margin,
-    me,
-    members,
-    notifications,
-    pipeline,
-    plan_versions,
-    reconciliation,
-    sessions,
-    simulate,
-    spend,
-    subscription,
-    tenant_wallets,
-    tenants,
-    tokens,
-    usage,
-    wallet,
-)
+from backend.api.routers import every_router
 from backend.errors import ConfigurationError
 from backend.gateway.gateway import Gateway
 from backend.invoices.previewing import TaxPreview
@@ -61,43 +26,6 @@ from backend.metering.queries.tail import Tails
 from backend.settings import Settings
 from backend.storage.database import Database
 from backend_client.types.problems import Problem
-
-_ROUTERS = (
-    agreements,
-    applications,
-    audit,
-    catalog,
-    corrections,
-    dead_letters,
-    drift,
-    entitlements,
-    events,
-    event_list,
-    forecast,
-    gateway,
-    health,
-    invitations,
-    invoice_actions,
-    invoices,
-    keys,
-    labels,
-    margin,
-    me,
-    members,
-    notifications,
-    plan_versions,
-    pipeline,
-    reconciliation,
-    sessions,
-    simulate,
-    spend,
-    subscription,
-    tenant_wallets,
-    tenants,
-    tokens,
-    usage,
-    wallet,
-)
 
 
 def create_app(settings: Settings) -> FastAPI:
@@ -159,8 +87,8 @@ def create_app(settings: Settings) -> FastAPI:
     problems.install(app)
     app.add_middleware(BodyLimit, max_bytes=settings.max_body_bytes)
     app.add_middleware(RequestContext, metrics=metrics)
-    for module in _ROUTERS:
-        app.include_router(module.router)
+    for router in every_router():
+        app.include_router(router)
     return app
 
 
