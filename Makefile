@@ -24,7 +24,7 @@ up: $(RUNTIME) ## install, start everything, print one URL (ARGS="--no-portal" a
 	@exec $(BIN)/farebox up $(ARGS)
 
 test: $(DEV) ## install what the tests need too, and run them all (ARGS="tests/pricing" and the like)
-	@$(BIN)/python tests/chromium.py
+	@$(BIN)/python -m tests.support.chromium
 	@exec $(BIN)/python -m pytest --cov --cov-report=term $(ARGS)
 
 fast: $(DEV) ## run the tests that need no engine and no browser

@@ -37,7 +37,7 @@ from backend_client.types.accounts import ApiKeyCreate, TenantCreate
 from benchmarks.http_load import Figures, Target, ask_once, measure
 from tests.conftest import free_port
 from tests.crash.installation import CrashableInstallation
-from tests.waiting import until
+from tests.support.waiting import until
 
 MODEL = "fast"
 _PRICED: dict[str, Any] = {

@@ -30,7 +30,7 @@ from backend_client.types.accounts import TenantCreate
 from benchmarks.baselines import bare_copy, count_by_hand, rows
 from benchmarks.load import Batch, make_batches, send
 from tests.crash.installation import CrashableInstallation
-from tests.waiting import until
+from tests.support.waiting import until
 
 BATCH = 500
 COUNTED_TOGETHER = 10_000

@@ -31,7 +31,7 @@ from backend.storage.tables import tenants
 from backend.subscriptions.changes import start_subscription
 from backend_client.types.accounts import Tenant
 from backend_client.types.plans import Catalog, PlanDefinition
-from tests.days import sum_days
+from tests.support.days import sum_days
 
 MODELS = [f"model-{number}" for number in range(50)]
 METERS = [

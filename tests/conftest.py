@@ -20,6 +20,8 @@ from backend.metering.ingest.stream import dead_letter_stream, open_connection
 from backend.storage.database import Database
 from backend.storage.migrate import migrate
 
+pytest_plugins = ["tests.support.fixtures.api", "tests.support.fixtures.billing"]
+
 
 def free_port() -> int:
     """A port that was free a moment ago."""

@@ -12,9 +12,6 @@ from backend.accounts.sessions import begin_session
 from backend.ids import new_id
 from backend.storage.database import Database
 from backend_client.types.accounts import Role
-from tests.api.conftest import api, api_settings, app, operator, session, url
-
-__all__ = ["api", "api_settings", "app", "operator", "session", "url"]
 
 Headers = dict[str, str]
 Join = Callable[[Role], Awaitable[tuple[str, Headers]]]

@@ -18,7 +18,7 @@ from backend.engines.runfile import RunFile, run_file_path
 from backend.errors import Unauthenticated
 from backend.storage.database import Database
 from tests.accounts.conftest import Headers
-from tests.api.conftest import CATALOG
+from tests.support.paths import CATALOG
 
 pytestmark = pytest.mark.engine
 

@@ -19,7 +19,7 @@ from starlette.routing import Route
 
 from backend.accounts.identity import IdentityProvider
 from backend.errors import Unauthenticated, Unavailable
-from tests.serving import served
+from tests.support.serving import served
 
 pytestmark = pytest.mark.fast
 

@@ -20,7 +20,7 @@ from backend.storage.database import Database
 from backend.storage.tables import api_keys, audit_entries
 from backend_client.types.accounts import Role
 from tests.accounts.conftest import Headers, Join
-from tests.waiting import until
+from tests.support.waiting import until
 
 pytestmark = pytest.mark.engine
 

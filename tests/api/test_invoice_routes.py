@@ -23,8 +23,8 @@ from backend.storage.database import Database
 from backend.storage.tables import invoices
 from backend.subscriptions.changes import start_subscription
 from backend_client.types.accounts import Role, Tenant
-from tests.billing.conftest import make_tenant
-from tests.invoices.conftest import count, run_invoices, used
+from tests.support.billing import make_tenant
+from tests.support.invoices import count, run_invoices, used
 
 pytestmark = pytest.mark.engine
 

@@ -19,7 +19,7 @@ from backend.settings import Settings
 from backend.storage.database import Database
 from backend.storage.migrate import migrate
 from tests.conftest import free_port
-from tests.waiting import until
+from tests.support.waiting import until
 
 pytestmark = pytest.mark.engine
 

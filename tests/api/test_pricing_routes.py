@@ -10,7 +10,7 @@ import httpx
 import pytest
 
 from backend.catalog.published import load_catalog
-from tests.api.conftest import CATALOG
+from tests.support.paths import CATALOG
 
 pytestmark = pytest.mark.engine
 

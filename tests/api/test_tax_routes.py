@@ -16,11 +16,11 @@ from backend.settings import Settings
 from backend.storage.database import Database
 from backend.subscriptions.changes import start_subscription
 from backend_client.types.accounts import Role, Tenant
-from tests.api.conftest import CATALOG
 from tests.api.test_invoice_routes import LAST, Headers, a_session
-from tests.billing.conftest import make_tenant
-from tests.invoices.conftest import count, used
-from tests.tax_server import Asked, TaxServer, honest
+from tests.support.billing import make_tenant
+from tests.support.invoices import count, used
+from tests.support.paths import CATALOG
+from tests.support.tax_server import Asked, TaxServer, honest
 
 pytestmark = pytest.mark.engine
 

@@ -16,8 +16,8 @@ from backend.settings import Settings
 from backend.storage.database import Database
 from backend_client.types.accounts import Role, Scope
 from tests.api.isolation import OPEN, Headers, TenantOfTest, operations
-from tests.invoices.conftest import run_invoices
-from tests.waiting import until
+from tests.support.invoices import run_invoices
+from tests.support.waiting import until
 
 pytestmark = pytest.mark.engine
 

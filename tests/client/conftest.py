@@ -10,10 +10,7 @@ import httpx
 import pytest
 
 from backend_client import AsyncFareboxClient, FareboxClient
-from tests.api.conftest import api, api_settings, app, operator, session, url, worker
 from tests.client.flaky import FlakyServer
-
-__all__ = ["api", "api_settings", "app", "operator", "session", "url", "worker"]
 
 Invoke = Callable[..., Awaitable[Any]]
 

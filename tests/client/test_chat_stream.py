@@ -12,7 +12,7 @@ from backend_client import NotFound
 from backend_client.types.accounts import ApiKeyCreate
 from tests.client.conftest import Caller
 from tests.client.flaky import FlakyServer, Reply
-from tests.waiting import until
+from tests.support.waiting import until
 
 pytestmark = pytest.mark.engine
 

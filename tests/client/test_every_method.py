@@ -44,9 +44,9 @@ from backend_client.types.accounts import (
 from backend_client.types.events import UsageEvent
 from backend_client.types.subscriptions import SubscriptionChange
 from backend_client.types.usage import Granularity, UsageDimension
-from tests.api.conftest import CATALOG
 from tests.client.conftest import Caller
-from tests.waiting import until
+from tests.support.paths import CATALOG
+from tests.support.waiting import until
 
 pytestmark = pytest.mark.engine
 

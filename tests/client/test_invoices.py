@@ -25,7 +25,7 @@ from backend_client.types.invoices import (
     VoidInvoice,
 )
 from tests.client.conftest import Caller, Invoke
-from tests.invoices.conftest import count, used
+from tests.support.invoices import count, used
 
 pytestmark = pytest.mark.engine
 

@@ -14,7 +14,7 @@ from backend_client.types.reconciliation import (
 )
 from backend_client.types.tokens import TokenCountRequest
 from tests.client.conftest import Caller
-from tests.reconciliation.exports import openai_usage
+from tests.metering.reconciliation.exports import openai_usage
 
 pytestmark = pytest.mark.engine
 

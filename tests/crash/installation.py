@@ -17,7 +17,7 @@ from backend.engines.nats import nats_url, start_nats
 from backend.engines.postgres import postgres_url, start_postgres
 from backend.engines.processes import RunningEngine
 from tests.conftest import free_port
-from tests.waiting import until
+from tests.support.waiting import until
 
 STREAM = "CRASH"
 

@@ -9,7 +9,7 @@ from typing import Any
 
 import httpx
 
-from tests.waiting import until
+from tests.support.waiting import until
 
 Event = dict[str, Any]
 

@@ -22,7 +22,7 @@ from backend.storage.database import Database
 from backend_client.types.accounts import TenantCreate
 from tests.crash.installation import CrashableInstallation
 from tests.crash.sender import Event, RetryingSender
-from tests.waiting import until
+from tests.support.waiting import until
 
 pytestmark = [pytest.mark.engine, pytest.mark.crash]
 

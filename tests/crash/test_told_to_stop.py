@@ -38,7 +38,7 @@ from tests.crash.test_kill_nine import (
 )
 from tests.gateway.test_provider_failures import ASKED, ASKED_TOKENS, DONE, said, streamed
 from tests.metering.tenants import sample_tenant
-from tests.waiting import until
+from tests.support.waiting import until
 
 pytestmark = [pytest.mark.engine, pytest.mark.crash]
 

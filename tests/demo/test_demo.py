@@ -30,7 +30,7 @@ pytestmark = pytest.mark.engine
 SLUGS = ["sample-chat", "sample-batch", "sample-starter"]
 
 
-async def load(database: Database, api_url: str, until: datetime) -> int:
+async def load(database: Database, url: str, until: datetime) -> int:
     async with lent_operator_key(database, "test") as (key_id, secret):
         async with database.begin() as connection:
             member = await local_person(connection)
@@ -39,7 +39,7 @@ async def load(database: Database, api_url: str, until: datetime) -> int:
             )
         found = all_events(opened, until=until, seed=1)
         new = 0
-        async with AsyncFareboxClient(api_url, secret) as client:
+        async with AsyncFareboxClient(url, secret) as client:
             for one in found.values():
                 new += await send(client, one, lambda _: None)
         async with asyncio.timeout(60):
@@ -55,16 +55,14 @@ async def totals(database: Database) -> tuple[int, Decimal]:
         )
 
 
-async def test_a_repeat_adds_only_what_is_new(
-    database: Database, api_url: str, worker: None
-) -> None:
+async def test_a_repeat_adds_only_what_is_new(database: Database, url: str, worker: None) -> None:
     now = datetime.now(UTC)
-    first = await load(database, api_url, now - timedelta(hours=6))
+    first = await load(database, url, now - timedelta(hours=6))
     before = await totals(database)
     assert first == before[0] > 0
-    assert await load(database, api_url, now - timedelta(hours=6)) == 0
+    assert await load(database, url, now - timedelta(hours=6)) == 0
     assert await totals(database) == before
-    later = await load(database, api_url, now)
+    later = await load(database, url, now)
     after = await totals(database)
     assert later > 0
     assert after[0] == first + later
@@ -72,11 +70,11 @@ async def test_a_repeat_adds_only_what_is_new(
 
 
 async def test_the_local_developer_owns_the_samples_and_removal_takes_nothing_else(
-    database: Database, api_url: str, worker: None
+    database: Database, url: str, worker: None
 ) -> None:
     async with database.begin() as connection:
         other = await create_tenant(connection, TenantCreate(slug="other", name="Other"))
-    await load(database, api_url, datetime.now(UTC))
+    await load(database, url, datetime.now(UTC))
     async with database.begin() as connection:
         joined = await memberships(connection, await local_person(connection))
         assert [(one.tenant.slug, one.role) for one in joined] == [
@@ -90,7 +88,7 @@ async def test_the_local_developer_owns_the_samples_and_removal_takes_nothing_el
     async with database.begin() as connection:
         assert list((await connection.execute(select(tenants.c.id))).scalars()) == [other.id]
     # At once again: the API may still remember the slugs of those that went
-    again = await load(database, api_url, datetime.now(UTC))
+    again = await load(database, url, datetime.now(UTC))
     assert (await totals(database))[0] == again > 0
 
 
@@ -103,7 +101,7 @@ async def test_a_tenant_that_is_no_sample_is_left_alone(database: Database) -> N
 
 
 async def test_the_command_loads_and_removes(
-    api_settings: Settings, api_url: str, worker: None, tmp_path: Path
+    api_settings: Settings, url: str, worker: None, tmp_path: Path
 ) -> None:
     async def farebox(*arguments: str) -> str:
         child = await asyncio.create_subprocess_exec(
@@ -118,7 +116,7 @@ async def test_the_command_loads_and_removes(
                 "PATH": "/usr/bin:/bin",
                 "HOME": str(tmp_path),
                 "FAREBOX_HOME": str(tmp_path),
-                "FAREBOX_API_PORT": api_url.rpartition(":")[2],
+                "FAREBOX_API_PORT": url.rpartition(":")[2],
                 "DATABASE_URL": str(api_settings.database_url),
                 "NATS_URL": str(api_settings.nats_url),
             },

@@ -13,7 +13,7 @@ from backend.catalog.published import load_catalog
 from backend.demo.tenants import SAMPLE_TENANTS, SampleTenant
 from backend.demo.usage import Places, sample_events
 from backend_client.types.events import METERS, UsageEvent
-from tests.api.conftest import CATALOG
+from tests.support.paths import CATALOG
 
 pytestmark = pytest.mark.fast
 

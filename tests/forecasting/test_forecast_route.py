@@ -22,7 +22,7 @@ from backend.storage.database import Database
 from backend.storage.tables import daily_rollups, forecasts, rollups, usage_versions
 from backend_client.types.accounts import Tenant
 from backend_client.types.spend import BudgetOutlook, Forecast
-from tests.days import sum_days
+from tests.support.days import sum_days
 
 pytestmark = pytest.mark.engine
 

@@ -12,7 +12,7 @@ from backend.spend.open_period import open_period
 from backend.storage.database import Database
 from backend.subscriptions.changes import start_subscription
 from backend_client.types.plans import Catalog
-from tests.billing.conftest import add_usage, make_tenant
+from tests.support.billing import add_usage, make_tenant
 
 pytestmark = pytest.mark.engine
 

@@ -22,14 +22,9 @@ from backend.settings import Settings, Upstream
 from backend.storage.database import Database
 from backend.storage.tables import events
 from backend_client.types.accounts import Role
-from tests.api.conftest import api, app, operator, session, worker
-from tests.api.conftest import api_settings as bare_settings
-from tests.client.conftest import url
 from tests.client.flaky import FlakyServer
 from tests.conftest import free_port
-from tests.waiting import until
-
-__all__ = ["api", "app", "bare_settings", "operator", "session", "url", "worker"]
+from tests.support.waiting import until
 
 MakeKey = Callable[..., Awaitable[str]]
 Join = Callable[[str], Awaitable[dict[str, str]]]
@@ -71,7 +66,7 @@ def provider() -> Iterator[FlakyServer]:
 
 
 @pytest.fixture
-def api_settings(bare_settings: Settings, local_model: str, provider: FlakyServer) -> Settings:
+def api_settings(api_settings: Settings, local_model: str, provider: FlakyServer) -> Settings:
     """The API's settings: the local model, and ``sample-small`` at the other provider."""
     upstreams = [
         Upstream(name="local", base_url=f"{local_model}/v1", models={MODEL: MODEL}),
@@ -82,7 +77,7 @@ def api_settings(bare_settings: Settings, local_model: str, provider: FlakyServe
             timeout_seconds=2,
         ),
     ]
-    return bare_settings.model_copy(update={"upstreams": upstreams, "max_body_bytes": 100_000})
+    return api_settings.model_copy(update={"upstreams": upstreams, "max_body_bytes": 100_000})
 
 
 @pytest.fixture

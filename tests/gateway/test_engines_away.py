@@ -17,7 +17,7 @@ from tests.client.flaky import FlakyServer, Reply
 from tests.conftest import free_port
 from tests.gateway.conftest import Metered
 from tests.gateway.test_provider_failures import DONE, USAGE, USED, chunk, said, streamed, whole
-from tests.waiting import until
+from tests.support.waiting import until
 
 pytestmark = pytest.mark.engine
 

@@ -20,8 +20,8 @@ from backend.ids import new_id
 from backend.storage.database import Database
 from backend.storage.tables import key_calls, key_windows
 from backend_client.types.accounts import ApiKeyCreate, ApplicationCreate, RateLimits
-from tests.billing.conftest import make_tenant
-from tests.waiting import until
+from tests.support.billing import make_tenant
+from tests.support.waiting import until
 
 NOW = datetime(2026, 3, 10, 12, 0, tzinfo=UTC)
 MINUTE = timedelta(minutes=1)

@@ -15,7 +15,7 @@ from backend.storage.database import Database
 from backend.storage.tables import key_calls
 from tests.client.flaky import FlakyServer, Reply
 from tests.gateway.conftest import MakeKey, OpenClient
-from tests.waiting import until
+from tests.support.waiting import until
 
 pytestmark = pytest.mark.engine
 

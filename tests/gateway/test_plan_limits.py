@@ -20,7 +20,7 @@ from backend.storage.tables import key_calls
 from backend_client.types.plans import PlanDefinition
 from tests.client.flaky import FlakyServer, Reply
 from tests.gateway.conftest import Join, OpenClient
-from tests.waiting import until
+from tests.support.waiting import until
 
 pytestmark = pytest.mark.engine
 

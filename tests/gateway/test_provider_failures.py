@@ -19,7 +19,7 @@ from backend.metering.tokens.encodings import encoding
 from backend.metering.tokens.local import TiktokenCounter
 from tests.client.flaky import FlakyServer, Reply
 from tests.gateway.conftest import Metered, OpenClient
-from tests.waiting import until
+from tests.support.waiting import until
 
 pytestmark = pytest.mark.engine
 

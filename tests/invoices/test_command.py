@@ -15,8 +15,8 @@ from sqlalchemy import text
 
 from backend.settings import Settings
 from backend.storage.database import Database
-from tests.invoices.conftest import APRIL, GRACE, MARCH, count, subscribed, used
-from tests.waiting import until
+from tests.support.invoices import APRIL, GRACE, MARCH, count, subscribed, used
+from tests.support.waiting import until
 
 pytestmark = pytest.mark.engine
 

@@ -15,7 +15,7 @@ from backend.subscriptions.contracts import amend_contract, create_contract
 from backend_client.types.accounts import Tenant
 from backend_client.types.contracts import AmendmentCreate, ContractCreate
 from backend_client.types.invoices import BillingTerms
-from tests.invoices.conftest import (
+from tests.support.invoices import (
     APRIL,
     GRACE,
     MARCH,

@@ -27,8 +27,8 @@ from backend_client.types.subscriptions import (
     SubscriptionPause,
 )
 from backend_client.types.wallets import CreditGrant, CreditGrantCreate
-from tests.billing.conftest import catalog_with
-from tests.invoices.conftest import (
+from tests.support.billing import catalog_with
+from tests.support.invoices import (
     APRIL,
     GRACE,
     MARCH,

@@ -16,15 +16,7 @@ from backend.settings import Settings
 from backend.storage.database import Database
 from backend_client.types.accounts import Tenant
 from backend_client.types.invoices import LineEvents
-from tests.invoices.conftest import (
-    APRIL,
-    GRACE,
-    MARCH,
-    count,
-    invoices_of,
-    run_invoices,
-    used,
-)
+from tests.support.invoices import APRIL, GRACE, MARCH, count, invoices_of, run_invoices, used
 
 pytestmark = pytest.mark.engine
 

@@ -19,7 +19,7 @@ from backend.settings import Settings
 from backend.storage.database import Database
 from backend.storage.tables import billing_cursors, invoices
 from backend_client.types.accounts import Tenant
-from tests.invoices.conftest import (
+from tests.support.invoices import (
     APRIL,
     GRACE,
     MARCH,

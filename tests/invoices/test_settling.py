@@ -31,16 +31,7 @@ from backend_client.types.invoices import (
     PaymentRecord,
     VoidInvoice,
 )
-from tests.invoices.conftest import (
-    APRIL,
-    GRACE,
-    MARCH,
-    MAY,
-    count,
-    invoices_of,
-    run_invoices,
-    used,
-)
+from tests.support.invoices import APRIL, GRACE, MARCH, MAY, count, invoices_of, run_invoices, used
 
 pytestmark = pytest.mark.engine
 

@@ -17,7 +17,7 @@ from backend.settings import Settings
 from backend.storage.database import Database
 from backend.storage.tables import applications
 from backend_client.types.accounts import Role, Tenant
-from tests.invoices.conftest import APRIL, GRACE, invoices_of, run_invoices
+from tests.support.invoices import APRIL, GRACE, invoices_of, run_invoices
 
 pytestmark = pytest.mark.engine
 

@@ -12,10 +12,10 @@ from sqlalchemy import text
 from starlette.responses import Response
 
 from backend.storage.database import Database
-from tests.invoices.conftest import APRIL, GRACE, MARCH, count, subscribed, used
 from tests.invoices.test_command import farebox, finished, issued
-from tests.tax_server import Asked, TaxServer, honest
-from tests.waiting import until
+from tests.support.invoices import APRIL, GRACE, MARCH, count, subscribed, used
+from tests.support.tax_server import Asked, TaxServer, honest
+from tests.support.waiting import until
 
 pytestmark = pytest.mark.engine
 

@@ -34,8 +34,8 @@ from backend_client.types.invoices import (
     Invoice,
     VoidInvoice,
 )
-from tests.billing.conftest import catalog_with
-from tests.invoices.conftest import (
+from tests.support.billing import catalog_with
+from tests.support.invoices import (
     APRIL,
     GRACE,
     MARCH,

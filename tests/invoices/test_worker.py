@@ -16,8 +16,8 @@ from backend.storage.database import Database
 from backend.storage.tables import invoice_reminders, invoice_runs, invoices
 from backend_client.types.accounts import Tenant
 from backend_client.types.invoices import BillingTerms
-from tests.invoices.conftest import APRIL, GRACE, MARCH, count, invoices_of, subscribed, used
-from tests.waiting import until
+from tests.support.invoices import APRIL, GRACE, MARCH, count, invoices_of, subscribed, used
+from tests.support.waiting import until
 
 pytestmark = pytest.mark.engine
 

@@ -29,8 +29,8 @@ from backend_client.types.accounts import Tenant
 from backend_client.types.invoices import BillingTerms, CreditNoteCreate, Invoice
 from backend_client.types.subscriptions import SubscriptionCancel, SubscriptionChange
 from backend_client.types.wallets import CreditGrantCreate
-from tests.billing.conftest import catalog_with
-from tests.invoices.conftest import (
+from tests.support.billing import catalog_with
+from tests.support.invoices import (
     APRIL,
     GRACE,
     MARCH,

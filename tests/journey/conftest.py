@@ -26,9 +26,9 @@ from playwright.async_api import (
 from backend.engines.runfile import RunFile, run_file_path
 from backend_client import AsyncFareboxClient
 from backend_client.types.accounts import LocalSessionCreate
-from tests.chromium import chromium_arguments, chromium_executable
 from tests.conftest import free_port
-from tests.waiting import until
+from tests.support.chromium import chromium_arguments, chromium_executable
+from tests.support.waiting import until
 
 CATALOG = Path(__file__).with_name("catalog.yaml")
 QUIET = (
@@ -50,7 +50,7 @@ class Farebox:
     """A running installation: where its portal and its API are, and what it was told."""
 
     url: str
-    api_url: str
+    url: str
     home: Path
     environment: dict[str, str]
 
@@ -175,10 +175,10 @@ async def page(context: BrowserContext) -> Page:
 @asynccontextmanager
 async def person_at(farebox: Farebox) -> AsyncIterator[AsyncFareboxClient]:
     """The API as the person at this machine uses it, who is the operator too."""
-    async with AsyncFareboxClient(farebox.api_url) as anybody:
+    async with AsyncFareboxClient(farebox.url) as anybody:
         local = LocalSessionCreate(secret=farebox.local_secret)
         session = await anybody.create_local_session(local)
-    async with AsyncFareboxClient(farebox.api_url, session.token) as client:
+    async with AsyncFareboxClient(farebox.url, session.token) as client:
         yield client
 
 

@@ -11,7 +11,7 @@ from backend_client import AsyncFareboxClient
 from backend_client.types.accounts import ApiKeyCreate, Scope
 from backend_client.types.events import UsageData, UsageEvent
 from tests.journey.conftest import Farebox, person_at
-from tests.waiting import until
+from tests.support.waiting import until
 
 NO_LABELS: Mapping[str, str] = {}
 
@@ -35,7 +35,7 @@ class Service:
             )
         )
         self._sender = await self._stack.enter_async_context(
-            AsyncFareboxClient(self.farebox.api_url, key.secret)
+            AsyncFareboxClient(self.farebox.url, key.secret)
         )
         return self
 

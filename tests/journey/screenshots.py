@@ -13,7 +13,7 @@ from pathlib import Path
 
 from playwright.async_api import Browser, Page, async_playwright, expect
 
-from tests.chromium import chromium_arguments, chromium_executable
+from tests.support.chromium import chromium_arguments, chromium_executable
 
 ROOT = Path(__file__).resolve().parents[2]
 SAMPLE = "Sample: growing chat product"

@@ -22,7 +22,7 @@ from portal.app import FEATURES
 from tests.journey.conftest import Farebox, browsing, sign_in
 from tests.journey.metered import Service
 from tests.journey.steps import answered, ask, limit_answers, visit
-from tests.waiting import until
+from tests.support.waiting import until
 
 pytestmark = [pytest.mark.browser, pytest.mark.timeout(600)]
 

@@ -13,7 +13,7 @@ from backend_client.types.invoices import BillingDetails
 from tests.journey.conftest import Farebox, person_at, sign_in
 from tests.journey.steps import visit
 from tests.journey.test_roles import acting_as
-from tests.waiting import until
+from tests.support.waiting import until
 
 pytestmark = pytest.mark.browser
 

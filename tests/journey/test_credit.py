@@ -14,7 +14,7 @@ from playwright.async_api import Page, expect
 from backend_client.types.accounts import Role, TenantCreate
 from tests.journey.conftest import Farebox, person_at
 from tests.journey.steps import visit
-from tests.waiting import until
+from tests.support.waiting import until
 
 pytestmark = [pytest.mark.browser, pytest.mark.timeout(300)]
 

@@ -13,7 +13,7 @@ from backend_client.types.corrections import CorrectionBatch, CorrectionCreate, 
 from tests.journey.conftest import Farebox
 from tests.journey.metered import Service
 from tests.journey.steps import visit
-from tests.waiting import until
+from tests.support.waiting import until
 
 pytestmark = [pytest.mark.browser, pytest.mark.timeout(300)]
 

@@ -16,14 +16,14 @@ from tests.journey.conftest import Farebox, browsing, sign_in
 from tests.journey.metered import Service
 from tests.journey.relay import Relay
 from tests.journey.steps import visit
-from tests.waiting import until
+from tests.support.waiting import until
 
 pytestmark = pytest.mark.browser
 
 
 @pytest.fixture
 async def relay(farebox: Farebox) -> AsyncIterator[Relay]:
-    relay = Relay(free_port(), int(farebox.api_url.rpartition(":")[2]))
+    relay = Relay(free_port(), int(farebox.url.rpartition(":")[2]))
     await relay.open()
     yield relay
     await relay.cut()

@@ -13,18 +13,18 @@ from backend_client.types.events import UsageData, UsageEvent
 from backend_client.types.reconciliation import ReconciliationOptions
 from tests.journey.conftest import Farebox
 from tests.journey.steps import open_usage
-from tests.reconciliation.exports import openai_usage
-from tests.waiting import until
+from tests.metering.reconciliation.exports import openai_usage
+from tests.support.waiting import until
 
 pytestmark = pytest.mark.browser
 
 
 async def import_one(farebox: Farebox) -> None:
     """Import an export of another provider's; and have some usage, of a model without a rate."""
-    async with AsyncFareboxClient(farebox.api_url) as anybody:
+    async with AsyncFareboxClient(farebox.url) as anybody:
         secret = farebox.local_secret
         session = await anybody.create_local_session(LocalSessionCreate(secret=secret))
-    async with AsyncFareboxClient(farebox.api_url, session.token) as client:
+    async with AsyncFareboxClient(farebox.url, session.token) as client:
         content = json.dumps(openai_usage({})).encode()
         options = ReconciliationOptions(provider="openai")
         await client.import_export(content, options, "usage.json")
@@ -33,7 +33,7 @@ async def import_one(farebox: Farebox) -> None:
             ApiKeyCreate(name="Ingest", application_id=application.id, scopes=[Scope.EVENTS_WRITE])
         )
         used = UsageData(application=application.id, model="unheard-of", quantities={"x": 7})
-        async with AsyncFareboxClient(farebox.api_url, key.secret) as sender:
+        async with AsyncFareboxClient(farebox.url, key.secret) as sender:
             await sender.send_events([UsageEvent(id="1", source="reconciliation", data=used)])
 
         async def metered() -> bool:

@@ -12,11 +12,8 @@ from backend.metering.counting.batches import count_events
 from backend.metering.events import AcceptedEvent
 from backend.settings import Settings
 from backend.storage.database import Database
-from tests.api.conftest import session
-from tests.invoices.conftest import run_invoices
 from tests.metering.tenants import Headers, SampleTenant, sample_tenant
-
-__all__ = ["session"]
+from tests.support.invoices import run_invoices
 
 pytestmark = pytest.mark.engine
 

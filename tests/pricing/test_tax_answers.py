@@ -34,7 +34,7 @@ from backend_client.types.invoices import BillingDetails, BillingTerms, InvoiceK
 from backend_client.types.spend import Period
 from backend_client.types.tax_service import TaxAnswer, TaxQuestion
 from backend_client.types.taxes import CatalogTax
-from tests.tax_server import taxed
+from tests.support.tax_server import taxed
 
 pytestmark = pytest.mark.fast
 

@@ -9,7 +9,7 @@ from sqlalchemy.exc import DBAPIError
 
 from backend.storage import database as pool
 from backend.storage.database import Database
-from tests.waiting import until
+from tests.support.waiting import until
 
 pytestmark = pytest.mark.engine
 

@@ -11,8 +11,8 @@ from backend.settings import Settings
 from backend.storage.database import Database
 from backend_client.types.accounts import Tenant
 from backend_client.types.invoices import Invoice
-from tests.invoices.conftest import MAY
 from tests.invoices.tax_service.replies import BOUND, NOW
+from tests.support.invoices import MAY
 
 
 def impatient(settings: Settings) -> Settings:

@@ -8,7 +8,7 @@ import pytest
 from pydantic import SecretStr
 
 from backend.settings import Settings
-from tests.tax_server import TaxServer
+from tests.support.tax_server import TaxServer
 
 
 @pytest.fixture

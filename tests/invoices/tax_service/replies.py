@@ -15,8 +15,8 @@ from starlette.responses import (
     StreamingResponse,
 )
 
-from tests.invoices.conftest import APRIL, GRACE
-from tests.tax_server import Asked, Reply, honest, taxed
+from tests.support.invoices import APRIL, GRACE
+from tests.support.tax_server import Asked, Reply, honest, taxed
 
 NOW = APRIL + GRACE
 BOUND = 1.0

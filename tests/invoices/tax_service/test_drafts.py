@@ -23,10 +23,10 @@ from backend.storage.database import Database
 from backend.storage.tables import invoices
 from backend_client.types.accounts import Tenant
 from backend_client.types.invoices import BillingTerms
-from tests.invoices.conftest import GRACE, MARCH, MAY, count, invoices_of, subscribed, used
 from tests.invoices.tax_service.acts import finalized, problems, the_draft
 from tests.invoices.tax_service.replies import NOW, garbage, hangs, off_by, says
-from tests.tax_server import Asked, Reply, TaxServer, honest
+from tests.support.invoices import GRACE, MARCH, MAY, count, invoices_of, subscribed, used
+from tests.support.tax_server import Asked, Reply, TaxServer, honest
 
 pytestmark = pytest.mark.engine
 

@@ -26,16 +26,6 @@ from backend.storage.database import Database
 from backend.storage.tables import invoices
 from backend_client.types.accounts import Tenant
 from backend_client.types.invoices import BillingDetails, BillingTerms
-from tests.invoices.conftest import (
-    APRIL,
-    GRACE,
-    MARCH,
-    count,
-    invoices_of,
-    run_invoices,
-    subscribed,
-    used,
-)
 from tests.invoices.tax_service.acts import finalized, impatient, problems, the_draft
 from tests.invoices.tax_service.replies import (
     BOUND,
@@ -49,7 +39,17 @@ from tests.invoices.tax_service.replies import (
     off_by,
     says,
 )
-from tests.tax_server import Asked, Reply, TaxServer, honest
+from tests.support.invoices import (
+    APRIL,
+    GRACE,
+    MARCH,
+    count,
+    invoices_of,
+    run_invoices,
+    subscribed,
+    used,
+)
+from tests.support.tax_server import Asked, Reply, TaxServer, honest
 
 pytestmark = pytest.mark.engine
 

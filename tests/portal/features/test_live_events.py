@@ -16,11 +16,8 @@ from backend.storage.database import Database
 from backend_client import AsyncFareboxClient, Unauthenticated, Unavailable
 from portal.features.events import live as live_events
 from portal.features.events.live import LiveEvents
-from tests.demo.conftest import api_settings, api_url, app, worker
 from tests.metering.tenants import SampleTenant, sample_tenant
-from tests.waiting import until
-
-__all__ = ["api_settings", "api_url", "app", "worker"]
+from tests.support.waiting import until
 
 pytestmark = pytest.mark.engine
 
@@ -32,14 +29,14 @@ def soon(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.fixture
-async def tenant(api_url: str, database: Database) -> SampleTenant:
+async def tenant(url: str, database: Database) -> SampleTenant:
     return await sample_tenant(database)
 
 
 @pytest.fixture
-async def client(api_url: str, tenant: SampleTenant) -> AsyncIterator[AsyncFareboxClient]:
+async def client(url: str, tenant: SampleTenant) -> AsyncIterator[AsyncFareboxClient]:
     key = tenant.headers["authorization"].removeprefix("Bearer ")
-    async with AsyncFareboxClient(api_url, key) as client:
+    async with AsyncFareboxClient(url, key) as client:
         yield client
 
 

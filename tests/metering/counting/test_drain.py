@@ -1,0 +1,60 @@
+"""A worker that is told to stop finishes what it has begun and gives back the rest."""
+
+from __future__ import annotations
+
+import asyncio
+
+import pytest
+from fastapi import FastAPI
+
+from backend.metering.counting.worker import UsageConsumer
+from backend.metering.events import encode
+from backend.metering.ingest.stream import COUNTING, events_subject
+from backend.settings import Settings
+from backend.storage.database import Database
+from tests.metering.ingest.test_dead_letters import event, put_on_stream, sample
+from tests.support.waiting import until
+
+__all__ = ["sample"]
+
+pytestmark = pytest.mark.engine
+
+
+async def test_a_worker_that_stops_keeps_nothing_back(
+    app: FastAPI, api_settings: Settings, database: Database, sample: tuple[str, str]
+) -> None:
+    assert api_settings.nats_url is not None
+    packed = [encode([event(sample, f"{n}-{m}") for m in range(200)]) for n in range(150)]
+    await put_on_stream(app, api_settings, *packed)
+    stop = asyncio.Event()
+    consumer = UsageConsumer(database, api_settings.nats_url, api_settings)
+    js = await app.state.services.stream.jetstream()
+    async with database.raw() as connection, asyncio.TaskGroup() as group:
+        group.create_task(consumer.run(stop))
+
+        async def has_begun() -> bool:
+            return bool(await connection.fetchval("SELECT count(*) FROM events"))
+
+        await until(has_begun, pause=0.001)
+        stop.set()
+    async with database.raw() as connection:
+        counted = await connection.fetchval("SELECT count(*) FROM events")
+    waiting, remainder = divmod(200 * 150 - counted, 200)
+    assert remainder == 0  # whole messages
+    assert waiting > 0
+
+    async def the_rest_waits() -> bool:
+        state = (await js.stream_info(api_settings.stream_name)).state
+        return bool(state.messages == waiting)
+
+    await until(the_rest_waits)  # NATS takes acknowledged messages off its disk at leisure
+
+    name = api_settings.stream_name
+    another = await js.pull_subscribe(events_subject(name), durable=COUNTING, stream=name)
+    given = 0
+    async with asyncio.timeout(4):  # sooner than messages come back by themselves
+        while given < waiting:
+            messages = await another.fetch(waiting - given, timeout=4)
+            given += len(messages)
+            for message in messages:
+                await message.ack()

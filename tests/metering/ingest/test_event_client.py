@@ -1,0 +1,219 @@
+"""Events, corrections and labels through the typed clients."""
+
+from __future__ import annotations
+
+import asyncio
+from contextlib import aclosing
+from datetime import UTC, datetime
+from decimal import Decimal
+
+import pytest
+
+from backend.metering.counting.batches import count_events
+from backend.metering.events import AcceptedEvent
+from backend.storage.database import Database
+from backend_client import (
+    AsyncFareboxClient,
+    FareboxClient,
+    Forbidden,
+    NotFound,
+    Unauthenticated,
+    Unavailable,
+    UnexpectedAnswer,
+)
+from backend_client.requests.events import tailed
+from backend_client.types.corrections import CorrectionBatch, CorrectionCreate, EventReference
+from backend_client.types.events import StoredEvent, UsageData, UsageEvent
+from tests.conftest import free_port
+from tests.metering.tenants import Headers, SampleTenant, sample_tenant
+from tests.support.waiting import until
+
+pytestmark = pytest.mark.engine
+
+NOW = datetime.now(UTC)
+
+
+def token(headers: Headers) -> str:
+    return headers["authorization"].removeprefix("Bearer ")
+
+
+async def count(
+    database: Database, tenant: SampleTenant, number: int, received_at: datetime = NOW
+) -> None:
+    made = [
+        AcceptedEvent(
+            tenant_id=tenant.id,
+            source="test",
+            id=str(one),
+            time=NOW,
+            received_at=received_at,
+            application_id=tenant.application,
+            model="model-a",
+            quantities={"requests": Decimal("0.1")},
+            labels={"team": "a/b"},
+        )
+        for one in range(number)
+    ]
+    async with database.raw() as connection:
+        await count_events(connection, made)
+
+
+def void(event_id: str) -> CorrectionCreate:
+    return CorrectionCreate(
+        id=f"void-{event_id}",
+        event=EventReference(source="test", id=event_id),
+        action="void",
+        reason="test",
+    )
+
+
+async def test_the_async_client_lists_corrects_and_declares(
+    url: str, database: Database, operator: Headers
+) -> None:
+    tenant = await sample_tenant(database)
+    await count(database, tenant, 120)
+    async with (
+        AsyncFareboxClient(url, token(tenant.headers)) as own,
+        AsyncFareboxClient(url, token(operator)) as seller,
+    ):
+        listed = [event async for event in own.events(labels={"team": "a/b"}, model=["model-a"])]
+        assert len(listed) == 120  # over several pages
+        assert listed[0].quantities == {"requests": Decimal("0.1")}
+        batch = CorrectionBatch(tenant=tenant.id, corrections=[void("7")])
+        preview = await seller.correct(batch, preview=True)
+        assert [change.quantity for change in preview.changes] == [Decimal("-0.1")]
+        assert [one async for one in own.corrections()] == []
+        assert (await seller.correct(batch)).corrections[0].state == "applied"
+        (on_record,) = [one async for one in own.corrections(source="test", event_id="7")]
+        assert on_record.after is None
+        assert [event.voided async for event in own.events(event_id=["7"])] == [True]
+        with pytest.raises(Forbidden):
+            await own.correct(batch)
+        assert (await seller.declare_label("a/b", tenant=tenant.id)).label == "a/b"
+        assert [one.label for one in await own.labels()] == ["a/b"]
+        await seller.withdraw_label("a/b", tenant=tenant.id)
+        with pytest.raises(NotFound):
+            await seller.withdraw_label("a/b", tenant=tenant.id)
+
+
+async def test_the_sync_client_does_the_same(
+    url: str, database: Database, operator: Headers
+) -> None:
+    tenant = await sample_tenant(database)
+    await count(database, tenant, 3)
+
+    def work() -> None:
+        with FareboxClient(url, token(operator)) as seller:
+            batch = CorrectionBatch(tenant=tenant.slug, corrections=[void("0"), void("x")])
+            states = [one.state for one in seller.correct(batch).corrections]
+            assert states == ["applied", "pending"]
+            seller.declare_label("team", tenant=tenant.slug)
+        with FareboxClient(url, token(tenant.headers)) as own:
+            assert len(list(own.events(start=NOW, meter=["requests"]))) == 3
+            assert len(list(own.corrections())) == 2
+            assert [one.label for one in own.labels()] == ["team"]
+
+    await asyncio.to_thread(work)
+
+
+async def test_pages_are_asked_for_one_at_a_time(
+    url: str, database: Database, operator: Headers
+) -> None:
+    tenant = await sample_tenant(database)
+    await count(database, tenant, 5)
+    batch = CorrectionBatch(tenant=tenant.id, corrections=[void("0"), void("1"), void("2")])
+    async with (
+        AsyncFareboxClient(url, token(tenant.headers)) as own,
+        AsyncFareboxClient(url, token(operator)) as seller,
+    ):
+        await seller.correct(batch)
+        first = await own.event_page(model=["model-a"], limit=3)
+        rest = await own.event_page(model=["model-a"], limit=3, cursor=first.next_cursor)
+        assert (len(first.items), len(rest.items), rest.next_cursor) == (3, 2, None)
+        assert [one async for one in own.events()] == [*first.items, *rest.items]
+        (newest,) = (page := await own.correction_page(limit=1)).items
+        (before,) = (await own.correction_page(limit=1, cursor=page.next_cursor)).items
+        assert (newest.event.id, before.event.id) == ("2", "1")
+        assert await seller.event_page(tenant=tenant.slug, limit=3) == first
+        assert (await seller.correction_page(tenant=tenant.id, event_id="1")).items == [before]
+        assert len([one async for one in seller.corrections(tenant=tenant.id)]) == 3
+        assert [one.id for one in await seller.applications(tenant.id)] == [tenant.application]
+        with pytest.raises(Forbidden):
+            await own.event_page(tenant=tenant.id)
+
+    def work() -> None:
+        with FareboxClient(url, token(operator)) as seller:
+            assert seller.event_page(tenant=tenant.id, limit=3) == first
+            assert seller.correction_page(tenant=tenant.id, limit=1) == page
+            assert len(list(seller.events(tenant=tenant.id))) == 5
+            assert len(seller.applications(tenant.id)) == 1
+
+    await asyncio.to_thread(work)
+
+
+async def test_events_are_followed(url: str, database: Database) -> None:
+    tenant = await sample_tenant(database)
+    async with AsyncFareboxClient(url, token(tenant.headers)) as own:
+        found: list[StoredEvent] = []
+
+        async def follow() -> None:
+            async with aclosing(own.tail_events(since=NOW)) as tail:
+                async for event in tail:
+                    found.append(event)
+                    if len(found) == 4:
+                        return
+
+        async with asyncio.timeout(20), asyncio.TaskGroup() as group:
+            group.create_task(follow())
+            await count(database, tenant, 2, datetime.now(UTC))
+            await until_found(found, 2)
+            await count(database, tenant, 4, datetime.now(UTC))
+        assert sorted(event.id for event in found) == ["0", "1", "2", "3"]
+        at_the_end = [event async for event in own.tail_events(since=NOW, seconds=0)]
+        assert len(at_the_end) == 4
+
+    def work() -> list[StoredEvent]:
+        with FareboxClient(url, token(tenant.headers)) as plain:
+            return list(plain.tail_events(since=NOW, seconds=0))
+
+    assert await asyncio.to_thread(work) == at_the_end
+
+
+async def until_found(found: list[StoredEvent], number: int) -> None:
+    async def enough() -> bool:
+        return len(found) >= number
+
+    await until(enough)
+
+
+async def test_what_can_not_be_followed_is_told(url: str) -> None:
+    async with AsyncFareboxClient(url, "fb_live_none") as nobody:
+        with pytest.raises(Unauthenticated):
+            await anext(nobody.tail_events())
+    async with AsyncFareboxClient(f"http://127.0.0.1:{free_port()}", "x") as nowhere:
+        with pytest.raises(Unavailable):
+            await anext(nowhere.tail_events())
+    with pytest.raises(UnexpectedAnswer):
+        tailed("{}")
+
+
+async def test_a_backfill_is_previewed_as_it_was_written(
+    url: str, database: Database, operator: Headers
+) -> None:
+    tenant = await sample_tenant(database)
+    data = UsageData(
+        application=tenant.application, model="model-a", quantities={"requests": Decimal("0.1")}
+    )
+    event = UsageEvent(id="1", source="test", subject=tenant.id, data=data)
+    written = event.model_dump(mode="json", exclude_none=True) | {"id": "2", "time": "never"}
+    async with AsyncFareboxClient(url, token(operator)) as seller:
+        preview = await seller.preview_events([event, written])
+        assert (preview.verdict.accepted, preview.verdict.rejected) == (1, 1)
+        assert [one.field for one in preview.verdict.errors] == ["time"]
+        assert [change.quantity for change in preview.changes] == [Decimal("0.1")]
+
+    def work() -> None:
+        with FareboxClient(url, token(operator)) as plain:
+            assert plain.preview_events([event]).verdict.accepted == 1
+
+    await asyncio.to_thread(work)

@@ -1,0 +1,368 @@
+"""Bills of the year of credit recomputed by hand: plans, periods, lines, late usage, balance.
+
+It shares no code with the billing it checks: its own calendar, its own prices, and what was done.
+"""
+
+from __future__ import annotations
+
+from calendar import monthrange
+from collections import defaultdict
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from datetime import UTC, date, datetime, time, timedelta
+from fractions import Fraction
+from itertools import pairwise
+from zoneinfo import ZoneInfo
+
+from tests.wallets.credit_oracle import ZERO, Pot, Purse
+from tests.wallets.credit_plans import (
+    CAPS_IN_YEN,
+    EDGE,
+    GRANTS,
+    IN_YEN,
+    INCLUDED,
+    METERED,
+    PREPAID,
+    PRO,
+    SPOT,
+    TRIAL_DAYS,
+)
+
+MILLION = 1_000_000
+Lines = dict[tuple[str, str], Fraction]
+"""Rounded amounts, by plan and what of it."""
+
+
+@dataclass(frozen=True)
+class Standing:
+    """What a tenant is on, from a quarter hour on; ``plan`` None for nothing."""
+
+    since: datetime
+    plan: str | None
+    trial: bool = False
+    paused: bool = False
+
+
+@dataclass
+class Use:
+    """An event: what it says now, and since when it is counted."""
+
+    at: datetime
+    model: str
+    quantities: dict[str, int]
+    counted_at: datetime | None = None
+
+
+@dataclass
+class Issued:
+    """An invoice as it must be."""
+
+    start: datetime
+    total: Fraction
+    by_credit: Fraction
+    by_balance: Fraction
+
+
+@dataclass
+class Life:
+    """A tenant's year: what it was on, used, held and was asked for."""
+
+    zone: str
+    anchor: int
+    currency: str
+    year: int
+    standings: list[Standing] = field(default_factory=list)
+    uses: dict[str, Use] = field(default_factory=dict)
+    invoices: list[Issued] = field(default_factory=list)
+    had: set[str] = field(default_factory=set)
+    trial_until: datetime | None = None
+    billed: dict[datetime, Lines] = field(default_factory=dict)
+    balance: Fraction = ZERO
+
+    def __post_init__(self) -> None:
+        self.purse = Purse(self.zone, self.granted, self.next_look)
+        self.minor = {"USD": 100, "JPY": 1}[self.currency]
+        zone, starts = ZoneInfo(self.zone), []
+        for index in range(-1, 16):
+            year, month = self.year + index // 12, index % 12 + 1
+            day = min(self.anchor, monthrange(year, month)[1])
+            starts.append(datetime.combine(date(year, month, day), time(), zone).astimezone(UTC))
+        self.periods = list(pairwise(starts))
+
+    # What the tenant is on
+
+    def on(self, at: datetime) -> Standing:
+        known = [one for one in self.standings if one.since <= at]
+        return max(known, key=lambda one: one.since) if known else Standing(at, None)
+
+    def choose(self, plan: str, at: datetime) -> None:
+        now = self.on(at)
+        if not (now.plan == plan and now.trial):  # else the trial goes on
+            first = plan in TRIAL_DAYS and plan not in self.had
+            self.trial_until = at + timedelta(days=TRIAL_DAYS[plan]) if first else None
+        self._from(at, Standing(at, plan, trial=self.trial_until is not None))
+        if self.trial_until is not None:
+            self.standings.append(Standing(self.trial_until, plan))
+        self.had.add(plan)
+
+    def stop(self, at: datetime) -> None:
+        self._from(at, Standing(at, None))
+
+    def pause(self, at: datetime) -> None:
+        self._from(at, Standing(at, self.on(at).plan, paused=True))
+
+    def resume(self, at: datetime) -> None:
+        self._from(at, Standing(at, self.on(at).plan))
+
+    def _from(self, at: datetime, standing: Standing) -> None:
+        self.standings = [one for one in self.standings if one.since < at] + [standing]
+        self.purse.fresh_until = None
+
+    def period(self, at: datetime) -> tuple[datetime, datetime]:
+        return next((start, end) for start, end in self.periods if start <= at < end)
+
+    # What its plan brings
+
+    def next_look(self, at: datetime) -> datetime:
+        _, end = self.period(at)
+        return min([end, *(one.since for one in self.standings if one.since > at)])
+
+    def granted(self, at: datetime, purse: Purse) -> Iterator[Pot]:
+        standing = self.on(at)
+        if standing.plan is None or standing.paused:
+            return
+        for terms in GRANTS[standing.plan]:
+            name = f"{standing.plan}.{terms['id']}"
+            if terms.get("recurs", True):
+                yield from self._recurring(standing.plan, terms, self.period(at))
+            elif name not in purse.pots:
+                until = at + timedelta(days=int(str(terms["expires_after_days"])))
+                yield self._pot(
+                    standing.plan, terms, name, self._amount(standing.plan, terms), at, until
+                )
+
+    def bring_for_bill(self, period: tuple[datetime, datetime], at: datetime) -> None:
+        """Bring what the plans of a period bring for its bill, where nobody looked before."""
+        start, end = period
+        known = sorted(self.standings, key=lambda one: one.since)
+        untils = [one.since for one in known[1:]] + [datetime.max.replace(tzinfo=UTC)]
+        for standing, until in zip(known, untils, strict=True):
+            if until <= start or standing.since >= min(end, at):
+                continue
+            if standing.plan is None or standing.paused:
+                continue
+            for terms in GRANTS[standing.plan]:
+                if terms.get("recurs", True):
+                    pots = self._recurring(standing.plan, terms, period)
+                    self.purse.bring(
+                        pot
+                        for pot in pots
+                        if standing.plan not in PREPAID or pot.name.endswith(":carried")
+                    )
+
+    def _recurring(
+        self, plan: str, terms: dict[str, object], period: tuple[datetime, datetime]
+    ) -> Iterator[Pot]:
+        """The period's own pot, and the one of what was left when the last was billed."""
+        start, end = period
+        base = f"{plan}.{terms['id']}"
+        left = {False: ZERO, True: ZERO}
+        for pot in self.purse.pots.values():
+            if pot.name.startswith(f"{base}:") and pot.expires == start:
+                left[pot.arrears] += pot.parts["expired"]
+        cap = Fraction(str(terms.get("rollover_cap", 0)))
+        if cap and self.currency == "JPY":
+            cap = Fraction(CAPS_IN_YEN[plan])
+        name = f"{base}:{start:%Y-%m-%dT%H:%MZ}"
+        amounts = {
+            name: self._amount(plan, terms) + min(left[False], cap),
+            f"{name}:carried": min(left[True], cap),
+        }
+        for one, amount in amounts.items():
+            if amount and one not in self.purse.pots:
+                yield self._pot(plan, terms, one, amount, start, end)
+
+    def _amount(self, plan: str, terms: dict[str, object]) -> Fraction:
+        yen = Fraction(IN_YEN[plan][str(terms["id"])])
+        return yen if self.currency == "JPY" else Fraction(str(terms["amount"]))
+
+    def _pot(
+        self,
+        plan: str,
+        terms: dict[str, object],
+        name: str,
+        amount: Fraction,
+        starts: datetime,
+        expires: datetime,
+    ) -> Pot:
+        models = terms.get("models")
+        return Pot(
+            name,
+            paid=False,
+            amount=amount,
+            starts=starts,
+            expires=expires,
+            priority=int(str(terms.get("priority", 100))),
+            models=frozenset(map(str, models)) if isinstance(models, list) else None,
+            arrears=plan not in PREPAID,
+        )
+
+    # What calls cost
+
+    def prepaid(self, at: datetime) -> bool:
+        standing = self.on(at)
+        return standing.plan in PREPAID and not standing.trial and not standing.paused
+
+    def cost(self, model: str, quantities: dict[str, int], at: datetime) -> Fraction:
+        """What a prepaid call costs, to the last digit."""
+        plan = self.on(at).plan
+        assert plan is not None
+        return sum((part for _, part in self._prepaid(plan, model, quantities, at)), ZERO)
+
+    def most(self, model: str, read: int, said: int, at: datetime) -> Fraction:
+        """The most that a call can cost of so many tokens, whatever they turn out to be."""
+        return (
+            self.cost(model, {"requests": 1}, at)
+            + max(
+                self.cost(model, {name: read}, at)
+                for name in ("input_tokens", "cached_input_tokens")
+            )
+            + max(
+                self.cost(model, {name: said}, at) for name in ("output_tokens", "reasoning_tokens")
+            )
+        )
+
+    def _prepaid(
+        self, plan: str, model: str, quantities: dict[str, int], at: datetime
+    ) -> Iterator[tuple[str, Fraction]]:
+        for meter, units in quantities.items():
+            if plan == "pro":
+                name = "requests" if meter == "requests" else "tokens"
+                price = PRO[self.currency][name]
+            else:
+                name = self._spot_charge(model, meter, at)
+                price = SPOT[self.currency][name]
+            yield name, Fraction(price) * units / (1 if name == "requests" else MILLION)
+
+    def _spot_charge(self, model: str, meter: str, at: datetime) -> str:
+        quarter = at.replace(minute=at.minute - at.minute % 15, second=0, microsecond=0)
+        hour = quarter.astimezone(ZoneInfo("Asia/Tokyo")).hour
+        match meter:
+            case "cached_input_tokens":
+                return "cached" if model == "large" else "small-input"
+            case "input_tokens":
+                return "input" if model == "large" else "small-input"
+            case "output_tokens":
+                return "night-output" if hour >= 22 or hour < 6 else "output"
+            case "reasoning_tokens":
+                return "thinking"
+        return "requests"
+
+    # What is asked for
+
+    def lines(self, start: datetime, end: datetime, now: datetime) -> Lines:
+        """Return the lines of a period by the events that are counted by ``now``."""
+        exact: defaultdict[tuple[str, str], Fraction] = defaultdict(Fraction)
+        on_trial: defaultdict[tuple[str, str], Fraction] = defaultdict(Fraction)
+        self._fee(start, end, exact)
+        output = 0
+        for use in self.uses.values():
+            if use.counted_at is None or use.counted_at > now or not start <= use.at < end:
+                continue
+            standing = self.on(use.at)
+            if standing.paused or standing.plan is None:
+                continue
+            if standing.plan in PREPAID:
+                asked = on_trial if standing.trial else exact
+                for name, part in self._prepaid(standing.plan, use.model, use.quantities, use.at):
+                    asked[standing.plan, name] += part
+                continue
+            read = use.quantities.get("input_tokens", 0)
+            read += use.quantities.get("cached_input_tokens", 0)
+            price = Fraction(METERED[self.currency]["input"])
+            exact["metered", "input"] += read * price / MILLION
+            output += use.quantities.get("output_tokens", 0)
+            output += use.quantities.get("reasoning_tokens", 0)
+        exact["metered", "output"] = self._output(output)
+        lines: defaultdict[tuple[str, str], Fraction] = defaultdict(Fraction)
+        for asked in (exact, on_trial):
+            for key, amount in asked.items():
+                lines[key] += self._round(amount)
+        for (plan, _), amount in on_trial.items():
+            lines[plan, "trial"] -= self._round(amount)
+        prepaid = [key for key in exact if key[0] in PREPAID]
+        total = sum((self._round(exact[key]) for key in prepaid), ZERO)
+        used = sum((held.used for held in self.purse.held.values() if start <= held.at < end), ZERO)
+        missing = max(sum((exact[key] for key in prepaid), ZERO) - used, ZERO)
+        lines["", "prepaid"] = min(self._round(missing), total) - total
+        return dict(lines)
+
+    def _fee(self, start: datetime, end: datetime, exact: dict) -> None:
+        edges = sorted({start, end, *(one.since for one in self.standings)})
+        for first, last in pairwise(one for one in edges if start <= one <= end):
+            standing = self.on(first)
+            if standing.plan == "metered" and not standing.paused:
+                part = Fraction((last - first) // timedelta(seconds=1))
+                part /= (end - start) // timedelta(seconds=1)
+                exact["metered", "fee"] += part * Fraction(METERED[self.currency]["fee"])
+
+    def _output(self, tokens: int) -> Fraction:
+        prices = METERED[self.currency]
+        left = max(tokens - INCLUDED, 0)
+        dear, cheap = min(left, EDGE), max(left - EDGE, 0)
+        total = Fraction(prices["low"]) * dear + Fraction(prices["high"]) * cheap
+        return total / MILLION + (Fraction(prices["step"]) if cheap else 0)
+
+    def _round(self, amount: Fraction) -> Fraction:
+        return Fraction((amount * 2 * self.minor + 1) // 2, self.minor)
+
+    def close(self, now: datetime, grace: timedelta) -> bool:
+        """Issue the invoices that are due: each period once, with what changed in earlier ones.
+
+        Tell whether there was a period to bill.
+        """
+        if not self.standings:
+            return False
+        billed = False
+        first = min(one.since for one in self.standings)
+        for start, end in self.periods:
+            if end <= first or end + grace > now or start in self.billed:
+                continue
+            lines = self.lines(start, end, now)
+            asked = list(lines.values())
+            for (before, until), known in [
+                (period, self.billed[period[0]])
+                for period in self.periods
+                if period[0] in self.billed
+            ]:
+                again = self.lines(before, until, now)
+                asked += [again.get(key, ZERO) - known.get(key, ZERO) for key in again | known]
+                self.billed[before] = again
+            self.billed[start] = lines
+            billed = True
+            if any(asked):
+                self._issue((start, end), sum(asked, ZERO), now)
+            self._close_credit((start, end), now)
+        return billed
+
+    def _close_credit(self, period: tuple[datetime, datetime], now: datetime) -> None:
+        _, end = period
+        if self.purse.waits_for_bill(end):
+            self.purse.up_to(now)
+            self.bring_for_bill(period, now)
+            if self.purse.close(end):
+                self.bring_for_bill(self.period(end), now)
+                self.purse.look(now)
+
+    def _issue(self, period: tuple[datetime, datetime], total: Fraction, now: datetime) -> None:
+        credit = ZERO
+        if total > 0:
+            self.purse.up_to(now)
+            self.bring_for_bill(period, now)
+            usable = [pot for pot in self.purse.pots.values() if pot.pays_bill(*period, now)]
+            cause = f"invoice {len(self.invoices)}"
+            credit = self.purse.pay(cause, total, self.minor, usable, now)
+        left = total - credit
+        drawn = min(left, self.balance) if left > 0 else left
+        self.balance -= drawn
+        self.invoices.append(Issued(period[0], total, credit, drawn))
