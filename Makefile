@@ -15,7 +15,7 @@ DEV := .venv/.dev-$(call checksum,cat requirements/dev.lock requirements/weights
 
 INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps
 
-.PHONY: help up test fast lint format docs docs-serve lock clean
+.PHONY: help up test fast cover lint format docs docs-serve lock clean
 
 help: ## show this
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1 \t\2/p' Makefile
@@ -25,10 +25,19 @@ up: $(RUNTIME) ## install, start everything, print one URL (ARGS="--no-portal" a
 
 test: $(DEV) ## install what the tests need too, and run them all (ARGS="tests/pricing" and the like)
 	@$(BIN)/python -m tests.support.chromium
-	@exec $(BIN)/python -m pytest --cov --cov-report=term $(ARGS)
+	@$(PYTEST) $(ARGS)
 
 fast: $(DEV) ## run the tests that need no engine and no browser
-	@exec $(BIN)/python -m pytest -m fast $(ARGS)
+	@$(PYTEST) -m fast $(ARGS)
+
+cover: $(DEV) ## run the tests as `make test` does, and say what none of them reaches
+	@$(BIN)/python -m tests.support.chromium
+	@$(PYTEST) --cov --cov-report=term $(ARGS)
+
+# The whole is spread over the cores. What ARGS names is run in one process, which starts sooner.
+SPREAD := $(if $(ARGS),,--numprocesses auto --maxprocesses 8 --dist loadfile)
+# Tests start Farebox many times over: without bytecode on disk, each start would compile it anew
+PYTEST = exec env -u PYTHONDONTWRITEBYTECODE $(BIN)/python -m pytest $(SPREAD)
 
 lint: $(DEV) ## check style, types and the rules between rooms
 	@$(BIN)/ruff check .

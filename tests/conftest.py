@@ -20,7 +20,14 @@ from backend.metering.ingest.stream import dead_letter_stream, open_connection
 from backend.storage.database import Database
 from backend.storage.migrate import migrate
 
-pytest_plugins = ["tests.support.fixtures.api", "tests.support.fixtures.billing"]
+pytest_plugins = [
+    "tests.support.spreading",
+    "tests.support.fixtures.api",
+    "tests.support.fixtures.billing",
+]
+
+QUICK = {"fsync": "off", "synchronous_commit": "off", "full_page_writes": "off"}
+"""PostgreSQL without what only a power cut would need. Tests that kill it use none of this."""
 
 
 def free_port() -> int:
@@ -40,7 +47,7 @@ def engines_home() -> Iterator[Path]:
 
 @pytest.fixture(scope="session")
 def postgres_url(engines_home: Path) -> Iterator[str]:
-    postgres = start_postgres(engines_home / "postgres")
+    postgres = start_postgres(engines_home / "postgres", QUICK)
     yield postgres.url
     postgres.stop()
 

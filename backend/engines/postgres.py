@@ -12,9 +12,11 @@ import shutil
 import signal
 import stat
 import subprocess
+from collections.abc import Mapping
 from functools import lru_cache
 from importlib.util import find_spec
 from pathlib import Path
+from types import MappingProxyType
 from urllib.parse import quote
 
 from backend.engines.processes import Command, RunningEngine, start_and_wait
@@ -24,14 +26,18 @@ _SYSTEM_USER = "embedded_postgres"
 _SOCKET_NAME = ".s.PGSQL.5432"
 _LONGEST_SOCKET_PATH = 103
 """Bytes. Linux allows 107 and macOS 103."""
+_NO_SETTINGS: Mapping[str, str] = MappingProxyType({})
 
 
-def start_postgres(data: Path) -> RunningEngine:
-    """Start the server on ``data``, made if need be; return when it answers."""
+def start_postgres(data: Path, settings: Mapping[str, str] = _NO_SETTINGS) -> RunningEngine:
+    """Start the server on ``data``, made if need be; return when it answers.
+
+    ``settings`` are PostgreSQL's own, by name; they go before Farebox's.
+    """
     log = data.with_suffix(".log")
     prepare_postgres(data, log)
     return start_and_wait(
-        postgres_command(data),
+        postgres_command(data, settings),
         url=postgres_url(data),
         log=log,
         ready=lambda pid: postgres_answers(data, pid),
@@ -86,10 +92,10 @@ _SETTINGS = {
 }
 
 
-def postgres_command(data: Path) -> Command:
+def postgres_command(data: Path, settings: Mapping[str, str] = _NO_SETTINGS) -> Command:
     """The command that serves ``data``. SIGINT is PostgreSQL's fast, clean shutdown."""
-    settings = {**_SETTINGS, "unix_socket_directories": f'"{data}"'}
-    options = [part for name, value in settings.items() for part in ("-c", f"{name}={value}")]
+    merged = {**_SETTINGS, **settings, "unix_socket_directories": f'"{data}"'}
+    options = [part for name, value in merged.items() for part in ("-c", f"{name}={value}")]
     return Command(
         [_program("postgres"), "-D", data, *options],
         user=_user(),
