@@ -198,5 +198,8 @@ class FlatCharge(Wire):
         return self
 
 
+ChargeKind = Literal["per_unit", "graduated", "volume", "package", "percentage", "flat"]
+"""The ``kind`` of each charge below, as lines of a bill tell it."""
+
 UsageCharge = PerUnitCharge | GraduatedCharge | VolumeCharge | PackageCharge | PercentageCharge
 Charge = Annotated[UsageCharge | FlatCharge, Field(discriminator="kind")]

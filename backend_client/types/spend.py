@@ -5,6 +5,7 @@ from __future__ import annotations
 from decimal import Decimal
 from typing import Literal
 
+from backend_client.types.charges import ChargeKind
 from backend_client.types.common import Answer, Exact, Instant, Money
 from backend_client.types.plans import Cadence, FlatPer, QuotaLimit
 
@@ -45,7 +46,7 @@ class SpendLine(Answer):
 
     charge_id: str
     name: str
-    kind: Literal["per_unit", "graduated", "volume", "package", "percentage", "flat"]
+    kind: ChargeKind
     plan: str
     plan_version: int
     start: Instant

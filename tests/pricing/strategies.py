@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
+from typing import get_args
 
 from hypothesis import strategies as st
 
 from backend.pricing.periods import BillingPeriod
 from backend.pricing.rating.rated_period import MeteredQuantity, Stretch
+from backend_client.types.charges import ChargeKind
 from backend_client.types.plans import (
     Discount,
     FlatCharge,
@@ -49,7 +51,7 @@ def tiers(draw: st.DrawFn) -> list[Tier]:
     ]
 
 
-KINDS = ("per_unit", "graduated", "volume", "package", "percentage")
+KINDS = tuple(kind for kind in get_args(ChargeKind) if kind != "flat")
 
 
 @st.composite
@@ -74,8 +76,10 @@ def usage_charges(draw: st.DrawFn, charge_id: str, meters: list[str], kinds: tup
         case "package":
             size = draw(st.integers(1, 10_000))
             return PackageCharge(**fields, package_size=size, price=draw(prices))
-        case _:
+        case "percentage":
             return PercentageCharge(**fields, percent=draw(st.decimals(0, 150, places=4)))
+        case kind:
+            raise NotImplementedError(f"draw a charge of the kind {kind}")
 
 
 @st.composite

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from decimal import Decimal
+from typing import assert_never
 
 from backend_client.types.plans import (
     FlatCharge,
@@ -67,6 +68,8 @@ def price_units(
         case VolumeCharge(tiers=tiers, unit_size=unit_size):
             reached = next(tier for tier in tiers if tier.up_to is None or total <= tier.up_to)
             priced = (_priced(reached, unit_size, units, begins=not before),)
+        case _:
+            assert_never(charge)
     return PricedUnits(sum((tier.amount for tier in priced), _ZERO), priced)
 
 
@@ -79,8 +82,10 @@ def first_price(charge: UsageCharge) -> tuple[Decimal, int]:
             return charge.percent / 100, 1
         case PackageCharge():
             return charge.price, charge.package_size
-        case _:
+        case GraduatedCharge() | VolumeCharge():
             return charge.tiers[0].price, charge.unit_size
+        case _:
+            assert_never(charge)
 
 
 def asks_for_nothing(plan: PlanDefinition) -> bool:
@@ -92,8 +97,10 @@ def asks_for_nothing(plan: PlanDefinition) -> bool:
                 prices += [part for tier in charge.tiers for part in (tier.price, tier.flat_fee)]
             case PercentageCharge():
                 prices.append(charge.percent)
-            case _:
+            case PerUnitCharge() | PackageCharge() | FlatCharge():
                 prices.append(charge.price)
+            case _:
+                assert_never(charge)
         if not isinstance(charge, FlatCharge):
             prices.append(charge.minimum or _ZERO)
     return not any(prices)

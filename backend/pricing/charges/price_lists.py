@@ -3,8 +3,17 @@
 from __future__ import annotations
 
 from decimal import Decimal
+from typing import assert_never
 
-from backend_client.types.charges import Charge, FlatCharge, PackageCharge, PerUnitCharge
+from backend_client.types.charges import (
+    Charge,
+    FlatCharge,
+    GraduatedCharge,
+    PackageCharge,
+    PercentageCharge,
+    PerUnitCharge,
+    VolumeCharge,
+)
 from backend_client.types.plans import (
     ChargePrices,
     Discount,
@@ -44,10 +53,15 @@ def _charge(charge: Charge, prices: ChargePrices | None) -> Charge:
     if prices is None:
         return charge
     update: dict[str, object] = {}
-    if isinstance(charge, FlatCharge | PerUnitCharge | PackageCharge):
-        update["price"] = prices.price
-    elif prices.tiers is not None:
-        update["tiers"] = prices.tiers
+    match charge:
+        case FlatCharge() | PerUnitCharge() | PackageCharge():
+            update["price"] = prices.price
+        case GraduatedCharge() | VolumeCharge():
+            update["tiers"] = prices.tiers
+        case PercentageCharge():
+            pass  # a part of money is the same in any currency
+        case _:
+            assert_never(charge)
     if not isinstance(charge, FlatCharge):
         update |= {"minimum": prices.minimum, "maximum": prices.maximum}
     return charge.model_copy(update=update)

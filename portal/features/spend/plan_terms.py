@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from decimal import Decimal
+from typing import assert_never
 
 from backend_client.types.accounts import RateLimits
 from backend_client.types.common import plain
@@ -10,6 +11,7 @@ from backend_client.types.plans import (
     Discount,
     FlatCharge,
     FlatPer,
+    GraduatedCharge,
     GrantTerms,
     PackageCharge,
     PercentageCharge,
@@ -19,6 +21,7 @@ from backend_client.types.plans import (
     QuotaLimit,
     TimeWindow,
     UsageCharge,
+    VolumeCharge,
 )
 from portal.kit.formatting import compact, exact_money, meters_name, money, unit_price
 
@@ -83,11 +86,13 @@ def _usage(charge: UsageCharge, currency: str) -> str:
             price = f"{exact_money(charge.price, currency)} per package of {size}"
         case PercentageCharge():
             price = f"{plain(charge.percent)}%"
-        case _:
+        case GraduatedCharge() | VolumeCharge():
             first, *_, last = charge.tiers
             price = unit_price(first.price, charge.unit_size, currency)
             if last is not first:
                 price += f", down to {exact_money(min(t.price for t in charge.tiers), currency)}"
+        case _:
+            assert_never(charge)
     included = f", {compact(charge.included)} included" if charge.included else ""
     return f"{charge.name}: {price}{included}"
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from decimal import Decimal
+from typing import assert_never
 
 from backend_client.types.common import plain
 from backend_client.types.plans import Cadence
@@ -98,5 +99,7 @@ def line_price(price: Decimal, line: SpendLine, currency: str) -> str:
             return f"{exact_money(price, currency)} per package of {compact(line.unit_size)}"
         case "percentage":
             return f"{plain(price * 100)}%"
-        case _:
+        case "per_unit" | "graduated" | "volume":
             return unit_price(price, line.unit_size, currency)
+        case _:
+            assert_never(line.kind)
