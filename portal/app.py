@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import logging
 from functools import partial
+from typing import cast
 
 import reflex as rx
 from reflex.event import EventSpec
@@ -62,8 +63,7 @@ def secured(app: ASGIApp) -> ASGIApp:
 def on_failure(exception: Exception) -> EventSpec:
     """Log what no handler expected, and tell the person that something did not happen."""
     log.error("An event failed.", exc_info=exception)
-    told: EventSpec = Session.stumble()
-    return told
+    return cast(EventSpec, Session.stumble())
 
 
 app = rx.App(
@@ -92,7 +92,7 @@ for bare in BARE_PAGES:
     add_page(bare.page, route=bare.route, title=f"{bare.title} · Farebox", on_load=[*bare.on_load])
 for feature in FEATURES:
     add_page(
-        framed(feature, FEATURES),
+        partial(framed, feature, FEATURES),
         route=feature.route,
         title=f"{feature.title} · Farebox",
         on_load=[Session.enter, *feature.on_load],

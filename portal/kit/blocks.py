@@ -2,18 +2,23 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import reflex as rx
+from reflex.event import EventType
 
 from portal.kit.copy_button import copy_button
 from portal.kit.facts import FactRow
 from portal.kit.focus import focus_here
+from portal.kit.icon import icon
+from portal.kit.vars import each, is_given, pick
 
 
 def card(
     *content: rx.Component,
-    heading: rx.Var[str] | str = "",
+    heading: str = "",
     aside: rx.Component | None = None,
-    **props: object,
+    **props: Any,
 ) -> rx.Component:
     """A panel with a heading of its own."""
     top = (
@@ -26,7 +31,7 @@ def card(
             wrap="wrap",
             margin_bottom="var(--space-4)",
         )
-        if isinstance(heading, rx.Var) or heading
+        if is_given(heading)
         else rx.fragment()
     )
     return rx.card(top, *content, size="3", width="100%", **props)
@@ -34,17 +39,17 @@ def card(
 
 def figure(
     label: str,
-    value: rx.Var[str],
-    note: rx.Var[str] | str | rx.Component,
+    value: str,
+    note: str | rx.Component,
     *,
-    loading: rx.Var[bool],
+    loading: bool,
 ) -> rx.Component:
     """One number with its name and what it means."""
     return rx.card(
         rx.text(label, size="2", color_scheme="gray"),
         rx.skeleton(
             rx.text(
-                rx.cond(value == "", "–", value),
+                pick(value == "", "–", value),
                 size="7",
                 weight="medium",
                 letter_spacing="-0.02em",
@@ -66,10 +71,10 @@ def figure(
     )
 
 
-def failed(problem: rx.Var[str], retry: rx.event.EventType) -> rx.Component:
+def failed(problem: str, retry: EventType[()]) -> rx.Component:
     """What stands in place of content that could not be loaded."""
     return rx.callout.root(
-        rx.callout.icon(rx.icon("cloud-off", size=18)),
+        rx.callout.icon(icon("cloud-off", size=18)),
         rx.flex(
             rx.box(
                 rx.text("This could not be loaded.", weight="medium"),
@@ -87,12 +92,12 @@ def failed(problem: rx.Var[str], retry: rx.event.EventType) -> rx.Component:
     )
 
 
-def stale(problem: rx.Var[str], phase: rx.Var[str]) -> rx.Component:
+def stale(problem: str, phase: str) -> rx.Component:
     """A line above content that can't be brought up to date, or an action that failed."""
     return rx.cond(
         (problem != "") & (phase == "ready"),
         rx.callout.root(
-            rx.callout.icon(rx.icon("triangle-alert", size=16)),
+            rx.callout.icon(icon("triangle-alert", size=16)),
             rx.callout.text(problem),
             color_scheme="orange",
             size="1",
@@ -103,11 +108,11 @@ def stale(problem: rx.Var[str], phase: rx.Var[str]) -> rx.Component:
 
 
 def empty(
-    icon: str, heading: str, text: rx.Var[str] | str, *actions: rx.Component, **props: object
+    symbol: str, heading: str, text: str, *actions: rx.Component, **props: Any
 ) -> rx.Component:
     """What stands where there is nothing yet, and how to get something."""
     return rx.flex(
-        rx.icon(icon, size=28, color="var(--gray-9)", aria_hidden="true"),
+        icon(symbol, size=28, color="var(--gray-9)", aria_hidden="true"),
         rx.text(heading, weight="medium", size="3"),
         rx.text(text, color_scheme="gray", size="2", align="center", max_width="28rem"),
         rx.flex(
@@ -129,12 +134,12 @@ def empty(
     )
 
 
-def button_link(text: str, href: rx.Var[str] | str) -> rx.Component:
+def button_link(text: str, href: str) -> rx.Component:
     """A way to another page that looks like a button."""
     return rx.button(rx.link(text, href=href, underline="none"), as_child=True, variant="soft")
 
 
-def code(text: rx.Var[str] | str, *, label: str) -> rx.Component:
+def code(text: str, *, label: str) -> rx.Component:
     """Code with a button that copies it. Scrolls by keyboard too."""
     return rx.box(
         rx.el.pre(
@@ -160,19 +165,19 @@ def code(text: rx.Var[str] | str, *, label: str) -> rx.Component:
     )
 
 
-def dialog_lead(*text: rx.Var[str] | str) -> rx.Component:
+def dialog_lead(*text: str) -> rx.Component:
     """What a dialog is for, under its title; read out when it opens."""
     return rx.dialog.description(*text, class_name="fb-dialog-lead")
 
 
-def done(what: rx.Var[str], **props: object) -> rx.Component:
+def done(what: str, **props: Any) -> rx.Component:
     """What was just done, read out; it takes the focus where what was pressed is gone."""
     return rx.box(
         rx.cond(
             what != "",
             focus_here(
                 rx.callout.root(
-                    rx.callout.icon(rx.icon("circle-check", size=16)),
+                    rx.callout.icon(icon("circle-check", size=16)),
                     rx.callout.text(what),
                     color_scheme="green",
                     size="1",
@@ -185,13 +190,13 @@ def done(what: rx.Var[str], **props: object) -> rx.Component:
     )
 
 
-def refused(problem: rx.Var[str], *, called: str = "", **props: object) -> rx.Component:
+def refused(problem: str, *, called: str = "", **props: Any) -> rx.Component:
     """Why a form's whole was not done, read out as soon as it is there; ``called`` is its id."""
     return rx.box(
         rx.cond(
             problem != "",
             rx.callout.root(
-                rx.callout.icon(rx.icon("circle-alert", size=16)),
+                rx.callout.icon(icon("circle-alert", size=16)),
                 rx.callout.text(problem, white_space="pre-line"),
                 color_scheme="red",
                 size="1",
@@ -199,14 +204,14 @@ def refused(problem: rx.Var[str], *, called: str = "", **props: object) -> rx.Co
             ),
         ),
         role="alert",
-        **({"id": called} if called else {}),
+        id=called or None,
     )
 
 
-def facts(rows: rx.Var[list[FactRow]], **props: object) -> rx.Component:
+def facts(rows: list[FactRow], **props: Any) -> rx.Component:
     """What is known of something: names, and what they are."""
     return rx.el.dl(
-        rx.foreach(
+        each(
             rows,
             lambda fact: rx.fragment(
                 rx.el.dt(rx.text(fact.name, size="2", color_scheme="gray")),

@@ -1,4 +1,4 @@
-"""What all charts share: colours are the theme's tokens, so that they follow light and dark."""
+"""What all charts share: colors are the theme's tokens, so that they follow light and dark."""
 
 from __future__ import annotations
 

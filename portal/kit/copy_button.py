@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import ClassVar
-
 import reflex as rx
 
 
@@ -12,7 +10,7 @@ class CopyButton(rx.Component):
 
     library = "$/public/copy_button.js"
     tag = "CopyButton"
-    lib_dependencies: ClassVar[list[str]] = ["@radix-ui/themes@3.3.0"]
+    lib_dependencies: list[str] = ["@radix-ui/themes@3.3.0"]
 
     text: rx.Var[str]
     label: rx.Var[str]

@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 import reflex as rx
+from reflex.event import EventType
 
 from portal.kit.focus import return_focus
 
 
 def dialog(
-    title: rx.Var[str] | str | rx.Component,
+    title: str | rx.Component,
     lead: rx.Component,
     *content: rx.Component,
-    opened: rx.Var[bool],
-    close: rx.event.EventType,
+    opened: bool,
+    close: EventType[()],
     width: str,
 ) -> rx.Component:
     """A dialog that is there while ``opened`` says so; ``lead`` is what it is for."""
@@ -43,7 +44,7 @@ def dialog_buttons(*doing: rx.Component, leave: str = "Cancel") -> rx.Component:
 
 
 def asked_first(
-    trigger: rx.Component, question: rx.Var[str] | str, about: str, doing: rx.Component
+    trigger: rx.Component, question: str, about: str, doing: rx.Component
 ) -> rx.Component:
     """What ``trigger`` begins is done after a second press only: it can't be undone."""
     return rx.alert_dialog.root(

@@ -2,7 +2,15 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import reflex as rx
+from reflex.event import EventType
+
+from portal.kit.icon import icon
+from portal.kit.vars import as_text, negated
+
+SCROLLING: dict[str, Any] = {"position": "popper", "max_height": "18rem"}
 
 
 def field(
@@ -10,16 +18,18 @@ def field(
     control: rx.Component,
     *,
     html_for: str = "",
-    problem: rx.Var[str] | None = None,
-    note: rx.Var[str] | str = "",
+    problem: str | None = None,
+    note: str = "",
 ) -> rx.Component:
     """A control under its label. A ``problem`` is read out as soon as it is there.
 
     The control names ``{html_for}-note`` and ``{html_for}-problem`` as what describes it.
     """
-    named = {"html_for": html_for} if html_for else {}
     return rx.box(
-        rx.el.label(rx.text(label, size="2", weight="medium", margin_bottom="4px"), **named),
+        rx.el.label(
+            rx.text(label, size="2", weight="medium", margin_bottom="4px"),
+            html_for=html_for or None,
+        ),
         control,
         rx.cond(
             note != "",
@@ -28,7 +38,7 @@ def field(
                 size="1",
                 color_scheme="gray",
                 margin_top="4px",
-                **({"id": f"{html_for}-note"} if html_for else {}),
+                id=f"{html_for}-note" if html_for else None,
             ),
         ),
         rx.fragment()
@@ -49,11 +59,11 @@ def written(
     *inside: rx.Component,
     of: str,
     lines: int = 1,
-    problem: rx.Var[str] | None = None,
+    problem: str | None = None,
     note: str = "",
-    value: rx.Var[str] | None = None,
-    anew: rx.Var[int] | None = None,
-    **props: object,
+    value: str | None = None,
+    anew: int | None = None,
+    **props: Any,
 ) -> rx.Component:
     """A line to write in, or some ``lines``. ``of`` is what the ids of its form begin with.
 
@@ -65,25 +75,26 @@ def written(
     if value is not None:
         props["default_value"] = value
     if anew is not None:
-        props["key"] = f"{name}-" + anew.to(str)
+        props["key"] = f"{name}-" + as_text(anew)
+    control: rx.Component
     if lines > 1:
         control = rx.text_area(rows=str(lines), **props)
     else:
-        control = rx.input(*inside, **{"max_length": 200, "auto_complete": False, **props})
+        control = rx.input(*inside, **{"max_length": 200, "auto_complete": "off", **props})
     return field(label, control, html_for=called, problem=problem, note=note)
 
 
-def _said_of(called: str, problem: rx.Var[str] | None, note: str = "") -> dict[str, object]:
+def _said_of(called: str, problem: str | None, note: str = "") -> dict[str, Any]:
     """What a control says of itself, besides its label, to those who don't see its field."""
     ids = [f"{called}-note"] if note else []
-    wrong: dict[str, object] = {}
+    wrong: dict[str, Any] = {}
     if problem is not None:
         ids.append(f"{called}-problem")
         wrong["aria_invalid"] = problem != ""
     return {**wrong, "aria_describedby": " ".join(ids)} if ids else {}
 
 
-def ticked(label: rx.Var[str] | str, box: rx.Component, **props: object) -> rx.Component:
+def ticked(label: str, box: rx.Component, **props: Any) -> rx.Component:
     """A switch or a tick box with what it means beside it."""
     return rx.text(rx.flex(box, label, spacing="2", align="center"), as_="label", size="2", **props)
 
@@ -91,12 +102,12 @@ def ticked(label: rx.Var[str] | str, box: rx.Component, **props: object) -> rx.C
 def listed(
     label: str,
     name: str,
-    value: rx.Var[str] | str,
+    value: str,
     *items: rx.Component,
     of: str,
-    problem: rx.Var[str] | None = None,
+    problem: str | None = None,
     long: bool = False,
-    **props: object,
+    **props: Any,
 ) -> rx.Component:
     """A list to choose from in a form, with ``value`` chosen first; a ``long`` one scrolls."""
     called = f"{of}-{name}"
@@ -108,9 +119,7 @@ def listed(
                 width="100%",
                 **_said_of(called, problem),
             ),
-            rx.select.content(
-                *items, **({"position": "popper", "max_height": "18rem"} if long else {})
-            ),
+            rx.select.content(*items, **(SCROLLING if long else {})),
             name=name,
             default_value=value,
             **props,
@@ -122,8 +131,8 @@ def listed(
 
 def choice(
     label: str,
-    value: rx.Var[str],
-    choose: rx.event.EventType,
+    value: str,
+    choose: EventType[()],
     *items: rx.Component,
     width: str = "100%",
 ) -> rx.Component:
@@ -137,10 +146,10 @@ def choice(
 
 
 def pager(
-    number: rx.Var[int],
-    older: rx.Var[bool],
-    show_newer: rx.event.EventType,
-    show_older: rx.event.EventType,
+    number: int,
+    older: bool,
+    show_newer: EventType[()],
+    show_older: EventType[()],
 ) -> rx.Component:
     """The way through a list that comes page by page, newest first."""
     return rx.cond(
@@ -148,7 +157,7 @@ def pager(
         rx.el.nav(
             rx.flex(
                 rx.button(
-                    rx.icon("chevron-left", size=16),
+                    icon("chevron-left", size=16),
                     "Newer",
                     on_click=show_newer,
                     disabled=number <= 1,
@@ -158,9 +167,9 @@ def pager(
                 rx.text("Page ", number, size="2", color_scheme="gray"),
                 rx.button(
                     "Older",
-                    rx.icon("chevron-right", size=16),
+                    icon("chevron-right", size=16),
                     on_click=show_older,
-                    disabled=~older,
+                    disabled=negated(older),
                     variant="soft",
                     color_scheme="gray",
                 ),

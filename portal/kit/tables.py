@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from typing import Any, Literal
+
 import reflex as rx
+from reflex.event import EventType
 
 UNSEEN = frozenset({"Actions", "Files"})
 """Headings of what says itself what it is to those who see it."""
@@ -13,7 +16,7 @@ def table(
     headings: tuple[str, ...],
     *rows: rx.Component,
     numbers: tuple[str, ...] = (),
-    **props: object,
+    **props: Any,
 ) -> rx.Component:
     """Rows under their headings; ``called`` is its id, ``numbers`` are headings to the right."""
     return rx.table.root(
@@ -32,13 +35,13 @@ def wide_table(
     headings: tuple[str, ...],
     *rows: rx.Component,
     numbers: tuple[str, ...] = (),
-    **props: object,
+    **props: Any,
 ) -> rx.Component:
     """A table that scrolls where it is wider than its place."""
     return rx.box(table(called, headings, *rows, numbers=numbers, **props), class_name="fb-wide")
 
 
-def moment(time: rx.Var[str], day: rx.Var[str]) -> rx.Component:
+def moment(time: str, day: str) -> rx.Component:
     """A cell that says when."""
     return rx.table.cell(
         rx.text(time, size="2"),
@@ -47,9 +50,7 @@ def moment(time: rx.Var[str], day: rx.Var[str]) -> rx.Component:
     )
 
 
-def row_action(
-    text: str, on_click: rx.event.EventType, *, says: rx.Var[str], **props: object
-) -> rx.Component:
+def row_action(text: str, on_click: EventType[()], *, says: str, **props: Any) -> rx.Component:
     """What can be done with a row; ``says`` names it for those who don't see the row."""
     return rx.button(text, variant="ghost", on_click=on_click, aria_label=says, **props)
 
@@ -59,7 +60,7 @@ def actions(*content: rx.Component) -> rx.Component:
     return rx.table.cell(*content, text_align="right")
 
 
-def remark(*text: rx.Var[str] | rx.Var[int] | str, size: str = "1") -> rx.Component:
+def remark(*text: str | int, size: Literal["1", "2"] = "1") -> rx.Component:
     """What there is to say of a table, under it."""
     return rx.text(*text, size=size, color_scheme="gray", margin_top="var(--space-3)")
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, ClassVar
+from typing import Any
 
 import reflex as rx
 
@@ -16,7 +16,7 @@ class VegaChart(rx.NoSSRComponent):
 
     library = "$/public/vega_chart.js"
     tag = "VegaChart"
-    lib_dependencies: ClassVar[list[str]] = [
+    lib_dependencies: list[str] = [
         "vega@6.4.0",
         "vega-lite@6.5.0",
         "vega-embed@7.3.0",

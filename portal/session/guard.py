@@ -15,9 +15,10 @@ from collections import OrderedDict
 from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass
 from hashlib import sha256
-from typing import Any
+from typing import Any, TypeVarTuple
 
 import reflex as rx
+from reflex.event import EventCallback
 from reflex.istate.proxy import StateProxy
 from starlette.requests import cookie_parser
 
@@ -41,6 +42,7 @@ KNOWN_MOST = 1000
 GUARD_MARK = "_farebox_guard"
 
 Method = Callable[..., Any]
+Arguments = TypeVarTuple("Arguments")
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,7 +110,7 @@ def signed_in(
     enters: bool = False,
     background: bool = False,
     supersedes: bool = False,
-) -> Callable[[Method], Method]:
+) -> Callable[[Callable[[Any, Caller, *Arguments], Any]], EventCallback[*Arguments]]:
     """Make a state's method an event handler that only a signed-in person with a role can run.
 
     The method takes the ``Caller`` after ``self``; events don't carry it. Without a good session
@@ -120,7 +122,7 @@ def signed_in(
     was meant for the other: the page is loaded anew. ``enters`` is for what begins a page's load.
     """
 
-    def guard(method: Method) -> Method:
+    def guard(method: Method) -> EventCallback[*Arguments]:
         # ``self`` is a ``Session`` or a state below it, whose module imports this one
         async def handler(self: Any, *args: object, **kwargs: object) -> AsyncIterator[Any]:
             try:
@@ -153,18 +155,26 @@ def signed_in(
                 async with changing(self):
                     self._fail(str(problem))
 
-        return _as_event(handler, method, background=background, supersedes=supersedes, skip=2)
+        event: EventCallback[*Arguments] = _as_event(
+            handler, method, background=background, supersedes=supersedes, skip=2
+        )
+        return event
 
     return guard
 
 
-def public(method: Method) -> Method:
+def public(method: Callable[[Any, *Arguments], Any]) -> EventCallback[*Arguments]:
     """Make a method an event handler that anybody can run: the sign-in page's."""
 
-    async def handler(self: rx.State, *args: object, **kwargs: object) -> Any:
-        return await method(self, *args, **kwargs)
+    run: Method = method
 
-    return _as_event(handler, method, background=False, supersedes=False, skip=1)
+    async def handler(self: rx.State, *args: object, **kwargs: object) -> Any:
+        return await run(self, *args, **kwargs)
+
+    event: EventCallback[*Arguments] = _as_event(
+        handler, method, background=False, supersedes=False, skip=1
+    )
+    return event
 
 
 @contextlib.asynccontextmanager
@@ -179,7 +189,7 @@ async def changing(state: rx.State) -> AsyncIterator[None]:
 
 def _as_event(
     handler: Method, method: Method, *, background: bool, supersedes: bool, skip: int
-) -> Method:
+) -> Any:
     """Dress a handler as the method it guards, less the arguments that events don't carry."""
     signature = inspect.signature(method)
     first, *rest = signature.parameters.values()
@@ -197,5 +207,4 @@ def _as_event(
         return_annotation=signature.empty,
     )
     setattr(handler, GUARD_MARK, "public" if skip == 1 else "signed_in")
-    dressed: Any = rx.event(handler, background=background, supersedes=supersedes)
-    return typing.cast(Method, dressed)
+    return rx.event(handler, background=background, supersedes=supersedes)

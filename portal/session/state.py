@@ -56,15 +56,15 @@ class Session(rx.State):
         whose, before = owner(me), session._whose
         if whose == before:
             return False
-        session.reset()
+        rx.State.reset(session)
         session._whose = whose
-        session._show(me)
+        session._show_person(me)
         if entering or not before:
             return False
         session.notice = f"This tab acts for {me.tenant.name} now. Nothing was changed."
         return True
 
-    def _show(self, me: Me) -> None:
+    def _show_person(self, me: Me) -> None:
         self.known = True
         self.person = me.name
         self.person_initials = initials(me.name)
@@ -86,7 +86,7 @@ class Session(rx.State):
     @signed_in(enters=True)
     async def enter(self, caller: Caller) -> None:
         """Show who is signed in. First on every page."""
-        self._show(caller.me)
+        self._show_person(caller.me)
 
     @signed_in()
     async def stumble(self, caller: Caller) -> None:

@@ -3,14 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 import reflex as rx
 
 from portal import routes
 from portal.kit.blocks import stale
+from portal.kit.icon import icon
 from portal.kit.plain import plain_form, plain_link
+from portal.kit.vars import each
 from portal.session.state import Session, TenantChoice
 from portal.shell.feature import Audience, Feature, Page
+
+CURRENT: dict[str, Any] = {"aria_current": "page"}
 
 
 def framed(feature: Feature, features: Sequence[Feature]) -> rx.Component:
@@ -52,10 +57,10 @@ def brand() -> rx.Component:
     )
 
 
-def colour_mode_button() -> rx.Component:
+def color_mode_button() -> rx.Component:
     """Switches between light and dark; what is chosen stays in this browser."""
     return rx.icon_button(
-        rx.color_mode_cond(light=rx.icon("moon", size=16), dark=rx.icon("sun", size=16)),
+        rx.color_mode_cond(light=icon("moon", size=16), dark=icon("sun", size=16)),
         on_click=rx.toggle_color_mode,
         variant="ghost",
         color_scheme="gray",
@@ -99,7 +104,7 @@ def _navigation(
     return rx.fragment(
         rx.flex(
             rx.link(brand(), href=routes.OVERVIEW, underline="none", color="var(--gray-12)"),
-            colour_mode_button(),
+            color_mode_button(),
             justify="between",
             align="center",
             padding="0 var(--space-2) 0 var(--space-3)",
@@ -121,10 +126,10 @@ def _navigation(
 
 def _link(feature: Feature, *, current: bool, in_dialog: bool) -> rx.Component:
     link = rx.link(
-        rx.icon(feature.icon, size=17, aria_hidden="true"),
+        icon(feature.icon, size=17, aria_hidden="true"),
         feature.title,
         href=feature.route,
-        **({"aria_current": "page"} if current else {}),
+        **CURRENT if current else {},
     )
     return rx.dialog.close(link) if in_dialog else link
 
@@ -135,7 +140,7 @@ def _top_bar(here: Feature, features: Sequence[Feature]) -> rx.Component:
         rx.dialog.root(
             rx.dialog.trigger(
                 rx.icon_button(
-                    rx.icon("menu", size=18),
+                    icon("menu", size=18),
                     variant="ghost",
                     color_scheme="gray",
                     size="2",
@@ -171,9 +176,7 @@ def _tenant_switcher() -> rx.Component:
                         min_width="0",
                         flex_grow="1",
                     ),
-                    rx.icon(
-                        "chevrons-up-down", size=15, color="var(--gray-10)", aria_hidden="true"
-                    ),
+                    icon("chevrons-up-down", size=15, color="var(--gray-10)", aria_hidden="true"),
                     type="button",
                     class_name="fb-quiet",
                     aria_label="Organization: " + Session.tenant + ". Switch organization",
@@ -185,7 +188,7 @@ def _tenant_switcher() -> rx.Component:
                     "Organizations", size="1", color_scheme="gray", padding="var(--space-1) 12px"
                 ),
                 plain_form(
-                    rx.foreach(Session.tenants, _tenant_choice),
+                    each(Session.tenants, _tenant_choice),
                     action="/auth/tenant",
                     method="post",
                 ),
@@ -198,13 +201,13 @@ def _tenant_switcher() -> rx.Component:
     )
 
 
-def _tenant_choice(choice: rx.Var[TenantChoice]) -> rx.Component:
+def _tenant_choice(choice: TenantChoice) -> rx.Component:
     return rx.el.button(
         rx.box(rx.text(choice.name, size="2", truncate=True), flex_grow="1", min_width="0"),
         _sample_badge(choice.is_sample),
         rx.cond(
             choice.id == Session.tenant_id,
-            rx.icon("check", size=15, aria_label="Current"),
+            icon("check", size=15, aria_label="Current"),
         ),
         type="submit",
         name="tenant_id",
@@ -213,7 +216,7 @@ def _tenant_choice(choice: rx.Var[TenantChoice]) -> rx.Component:
     )
 
 
-def _sample_badge(is_sample: rx.Var[bool]) -> rx.Component:
+def _sample_badge(is_sample: bool) -> rx.Component:
     return rx.cond(is_sample, rx.badge("Sample data", color_scheme="orange", size="1"))
 
 
@@ -232,7 +235,7 @@ def _person() -> rx.Component:
             ),
             plain_form(
                 rx.icon_button(
-                    rx.icon("log-out", size=16),
+                    icon("log-out", size=16),
                     type="submit",
                     variant="ghost",
                     color_scheme="gray",
@@ -257,11 +260,11 @@ def _notice() -> rx.Component:
         rx.cond(
             Session.notice != "",
             rx.callout.root(
-                rx.callout.icon(rx.icon("circle-alert", size=16)),
+                rx.callout.icon(icon("circle-alert", size=16)),
                 rx.flex(
                     rx.text(Session.notice, size="2"),
                     rx.icon_button(
-                        rx.icon("x", size=14),
+                        icon("x", size=14),
                         on_click=Session.dismiss_notice,
                         variant="ghost",
                         color_scheme="gray",

@@ -23,4 +23,6 @@ def loaded(
     problem = failed(state.problem, retry)
     if skeleton is None:
         return rx.cond(state.phase == FAILED, problem, content)
-    return rx.match(state.phase, (LOADING, skeleton), (FAILED, problem), content)
+    return rx.cond(
+        state.phase == LOADING, skeleton, rx.cond(state.phase == FAILED, problem, content)
+    )

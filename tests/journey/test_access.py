@@ -38,7 +38,7 @@ ACTED_ON = {"button", "checkbox", "combobox", "link", "radio", "slider", "tab", 
 async def used(
     request: pytest.FixtureRequest, chromium: Browser, farebox: Farebox
 ) -> AsyncIterator[Page]:
-    """A page of a tenant that has used something, in either colour scheme."""
+    """A page of a tenant that has used something, in either color scheme."""
     complaints: list[str] = []
     async with browsing(chromium, farebox, complaints) as context:
         page = await context.new_page()
@@ -153,7 +153,7 @@ async def test_the_menu_of_a_small_screen_leads_everywhere(used: Page) -> None:
         await expect(used.get_by_role("dialog")).to_be_hidden()
 
 
-async def test_the_colour_scheme_is_switched_and_stays(page: Page) -> None:
+async def test_the_color_scheme_is_switched_and_stays(page: Page) -> None:
     before = await page.evaluate("getComputedStyle(document.body).colorScheme")
     theme = page.locator(".radix-themes").first
     await page.get_by_role("button", name="Switch between light and dark").click()

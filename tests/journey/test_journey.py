@@ -112,7 +112,7 @@ async def test_from_sign_in_to_the_bill(
     client = openai.AsyncOpenAI(base_url=f"{farebox.url}/v1", api_key=secret)
     completion = await client.chat.completions.create(
         model="smollm2-135m-instruct",
-        messages=[{"role": "user", "content": "Name a colour."}],
+        messages=[{"role": "user", "content": "Name a color."}],
         max_tokens=8,
     )
     assert completion.usage

@@ -9,6 +9,8 @@ import pytest
 
 from portal import features, routes
 from portal.app import BARE_PAGES, FEATURES, app
+from portal.shell.feature import Feature
+from portal.shell.frame import framed
 
 pytestmark = pytest.mark.fast
 
@@ -43,3 +45,9 @@ def test_downloads_have_addresses_of_their_own() -> None:
     paths = [route.path for feature in FEATURES for route in feature.downloads]
     assert len(set(paths)) == len(paths)
     assert all(path.startswith("/downloads/") for path in paths)
+
+
+@pytest.mark.parametrize("feature", FEATURES, ids=lambda feature: feature.title)
+def test_a_page_can_be_composed(feature: Feature) -> None:
+    """Python's ``if``, ``not`` or ``len`` on a variable passes the type checker and fails here."""
+    assert framed(feature, FEATURES).render()

@@ -11,6 +11,7 @@ from portal.features.corrections.state import Corrections
 from portal.kit.blocks import card
 from portal.kit.fields import written
 from portal.kit.tables import wide_table
+from portal.kit.vars import each, length
 
 
 def backfill_preview() -> rx.Component:
@@ -54,7 +55,7 @@ def backfill_preview() -> rx.Component:
 def _result() -> rx.Component:
     return rx.flex(
         rx.text(Backfill.verdict, size="2", weight="medium"),
-        rx.cond(Backfill.refused.length() > 0, _refused()),
+        rx.cond(length(Backfill.refused) > 0, _refused()),
         changes_preview(Backfill.changes, Backfill.more_changes, Backfill.periods),
         direction="column",
         spacing="4",
@@ -66,12 +67,12 @@ def _refused() -> rx.Component:
     return wide_table(
         "refused",
         ("Place", "Field", "What is wrong with it"),
-        rx.foreach(Backfill.refused, _refused_row),
+        each(Backfill.refused, _refused_row),
         size="1",
     )
 
 
-def _refused_row(one: rx.Var[RefusedRow]) -> rx.Component:
+def _refused_row(one: RefusedRow) -> rx.Component:
     return rx.table.row(
         rx.table.row_header_cell(one.place),
         rx.table.cell(one.field),

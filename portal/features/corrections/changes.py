@@ -6,19 +6,20 @@ import reflex as rx
 
 from portal.features.corrections.change_rows import ChangeRow, PeriodRow
 from portal.kit.tables import moment, table, wide_table
+from portal.kit.vars import each, length
 
 _AMOUNTS = ("Costs now", "Would cost", "Difference")
 
 
 def changes_preview(
-    changes: rx.Var[list[ChangeRow]], left_out: rx.Var[int], periods: rx.Var[list[PeriodRow]]
+    changes: list[ChangeRow], left_out: int, periods: list[PeriodRow]
 ) -> rx.Component:
     """Two tables: usage by quarter hour, and billing periods with before and after."""
     return rx.flex(
         rx.box(
             rx.heading("Usage", as_="h3", size="2", weight="medium"),
             rx.cond(
-                changes.length() > 0,
+                length(changes) > 0,
                 rx.box(
                     _usage(changes),
                     class_name="fb-scroll",
@@ -43,13 +44,13 @@ def changes_preview(
             min_width="0",
         ),
         rx.cond(
-            periods.length() > 0,
+            length(periods) > 0,
             rx.box(
                 rx.heading("Billing periods", as_="h3", size="2", weight="medium"),
                 wide_table(
                     "periods",
                     ("Period", *_AMOUNTS),
-                    rx.foreach(periods, _period),
+                    each(periods, _period),
                     numbers=_AMOUNTS,
                     size="1",
                 ),
@@ -62,17 +63,17 @@ def changes_preview(
     )
 
 
-def _usage(changes: rx.Var[list[ChangeRow]]) -> rx.Component:
+def _usage(changes: list[ChangeRow]) -> rx.Component:
     return table(
         "changes",
         ("Quarter hour", "Model", "Meter", "Change"),
-        rx.foreach(changes, _change),
+        each(changes, _change),
         numbers=("Change",),
         size="1",
     )
 
 
-def _change(one: rx.Var[ChangeRow]) -> rx.Component:
+def _change(one: ChangeRow) -> rx.Component:
     return rx.table.row(
         moment(one.time, one.day),
         rx.table.row_header_cell(
@@ -85,7 +86,7 @@ def _change(one: rx.Var[ChangeRow]) -> rx.Component:
     )
 
 
-def _period(one: rx.Var[PeriodRow]) -> rx.Component:
+def _period(one: PeriodRow) -> rx.Component:
     return rx.table.row(
         rx.table.row_header_cell(
             rx.text(one.period, size="2"),

@@ -8,6 +8,8 @@ from portal.features.corrections.form import Pair
 from portal.features.corrections.state import Corrections
 from portal.kit.blocks import refused
 from portal.kit.fields import listed, written
+from portal.kit.icon import icon
+from portal.kit.vars import as_text, each, negated, pick
 
 
 def correction_form() -> rx.Component:
@@ -23,7 +25,7 @@ def correction_form() -> rx.Component:
                 aria_label="What to do",
             ),
             rx.text(
-                rx.cond(
+                pick(
                     amends,
                     "Say all of it as it should have been. What you leave out is taken away.",
                     "It will count for nothing, as if it had never come.",
@@ -56,9 +58,9 @@ def _data() -> rx.Component:
     return rx.fragment(
         rx.flex(
             rx.button(
-                rx.cond(Corrections.as_text, "Write it in fields", "Write it as JSON"),
+                pick(Corrections.as_text, "Write it in fields", "Write it as JSON"),
                 type="button",
-                on_click=Corrections.choose_text(~Corrections.as_text),
+                on_click=Corrections.choose_text(negated(Corrections.as_text)),
                 variant="ghost",
                 size="1",
             ),
@@ -88,12 +90,10 @@ def _fields() -> rx.Component:
             "Application",
             "application",
             Corrections.application,
-            rx.foreach(
-                Corrections.applications, lambda one: rx.select.item(one.name, value=one.id)
-            ),
+            each(Corrections.applications, lambda one: rx.select.item(one.name, value=one.id)),
             of="correction",
             problem=Corrections.problems["application"],
-            key="application-" + Corrections.written.to(str),
+            key="application-" + as_text(Corrections.written),
         ),
         _input("model", "Model", Corrections.model),
         _input("key", "Key id", Corrections.key, hint="None"),
@@ -102,7 +102,7 @@ def _fields() -> rx.Component:
     )
 
 
-def _input(name: str, label: str, value: rx.Var[str], *, hint: str = "") -> rx.Component:
+def _input(name: str, label: str, value: str, *, hint: str = "") -> rx.Component:
     return written(
         label,
         name,
@@ -115,15 +115,13 @@ def _input(name: str, label: str, value: rx.Var[str], *, hint: str = "") -> rx.C
     )
 
 
-def _lines(
-    kind: str, legend: str, name: str, value: str, lines: rx.Var[list[Pair]]
-) -> rx.Component:
+def _lines(kind: str, legend: str, name: str, value: str, lines: list[Pair]) -> rx.Component:
     """Pairs of fields, a line each, that can be added and taken away."""
     whole = "quantities" if kind == "meter" else "labels"
     return rx.el.fieldset(
         rx.el.legend(rx.text(legend, size="2", weight="medium", margin_bottom="6px")),
         rx.flex(
-            rx.foreach(lines, lambda line: _line(kind, name, value, line)),
+            each(lines, lambda line: _line(kind, name, value, line)),
             direction="column",
             spacing="2",
         ),
@@ -135,7 +133,7 @@ def _lines(
             role="alert",
         ),
         rx.button(
-            rx.icon("plus", size=14),
+            icon("plus", size=14),
             "Add a " + name.lower(),
             type="button",
             on_click=Corrections.add_line(kind),
@@ -150,11 +148,11 @@ def _lines(
     )
 
 
-def _line(kind: str, name: str, value: str, line: rx.Var[Pair]) -> rx.Component:
-    number = line.id.to(str)
+def _line(kind: str, name: str, value: str, line: Pair) -> rx.Component:
+    number = as_text(line.id)
     problem_id = f"{kind}-problem-" + number
     values = "quantity" if kind == "meter" else "value"
-    called = rx.cond(line.title != "", line.title, "the new " + name.lower())
+    called = pick(line.title != "", line.title, "the new " + name.lower())
     return rx.box(
         rx.flex(
             rx.input(
@@ -162,7 +160,7 @@ def _line(kind: str, name: str, value: str, line: rx.Var[Pair]) -> rx.Component:
                 default_value=line.name,
                 placeholder=name,
                 max_length=200,
-                auto_complete=False,
+                auto_complete="off",
                 spell_check=False,
                 aria_label=name + " of " + called,
                 aria_describedby=problem_id,
@@ -175,7 +173,7 @@ def _line(kind: str, name: str, value: str, line: rx.Var[Pair]) -> rx.Component:
                 placeholder=value,
                 max_length=200,
                 input_mode="decimal" if kind == "meter" else "text",
-                auto_complete=False,
+                auto_complete="off",
                 spell_check=False,
                 aria_label=value + " of " + called,
                 aria_describedby=problem_id,
@@ -183,7 +181,7 @@ def _line(kind: str, name: str, value: str, line: rx.Var[Pair]) -> rx.Component:
                 min_width="0",
             ),
             rx.icon_button(
-                rx.icon("x", size=14),
+                icon("x", size=14),
                 type="button",
                 on_click=Corrections.remove_line(kind, line.id),
                 variant="ghost",
@@ -198,5 +196,5 @@ def _line(kind: str, name: str, value: str, line: rx.Var[Pair]) -> rx.Component:
             id=problem_id,
             role="alert",
         ),
-        key=f"{kind}-" + Corrections.written.to(str) + "-" + number,
+        key=f"{kind}-" + as_text(Corrections.written) + "-" + number,
     )

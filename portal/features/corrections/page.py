@@ -20,7 +20,9 @@ from portal.kit.blocks import (
 from portal.kit.dialogs import dialog, dialog_buttons
 from portal.kit.fields import pager, written
 from portal.kit.focus import focus_here
+from portal.kit.icon import icon
 from portal.kit.tables import actions, moment, remark, row_action, wide_table
+from portal.kit.vars import each, length, negated, pick
 from portal.shared.customer.picker import customer_picker
 from portal.shared.events.correction_list import correction_changes
 from portal.shared.events.correction_rows import CorrectionRow
@@ -65,7 +67,7 @@ def _find() -> rx.Component:
                 _searched("source", "Source", Corrections.source, Corrections.problems["source"]),
                 _searched("event_id", "Event id", Corrections.event_id),
                 rx.box(
-                    rx.button(rx.icon("search", size=16), "Find", type="submit", variant="soft"),
+                    rx.button(icon("search", size=16), "Find", type="submit", variant="soft"),
                     padding_top="var(--space-5)",
                 ),
                 columns=rx.breakpoints(initial="1", sm="3"),
@@ -89,14 +91,12 @@ def _find() -> rx.Component:
             ),
             role="status",
         ),
-        rx.cond((Corrections.found.length() > 0) & ~Corrections.opened, _found()),
+        rx.cond((length(Corrections.found) > 0) & negated(Corrections.opened), _found()),
         heading="Find the event",
     )
 
 
-def _searched(
-    name: str, label: str, value: rx.Var[str], problem: rx.Var[str] | None = None
-) -> rx.Component:
+def _searched(name: str, label: str, value: str, problem: str | None = None) -> rx.Component:
     return written(
         label,
         name,
@@ -114,7 +114,7 @@ def _found() -> rx.Component:
         wide_table(
             "found",
             ("Used", "Event", "Model", "Quantities", "Actions"),
-            rx.foreach(Corrections.found, _found_row),
+            each(Corrections.found, _found_row),
             size="1",
         ),
         rx.cond(Corrections.more_found, remark("These are the newest; give the id for another.")),
@@ -122,7 +122,7 @@ def _found() -> rx.Component:
     )
 
 
-def _found_row(event: rx.Var[EventRow]) -> rx.Component:
+def _found_row(event: EventRow) -> rx.Component:
     return rx.table.row(
         moment(event.time, event.day),
         rx.table.row_header_cell(*event_name(event)),
@@ -146,7 +146,7 @@ def _correct() -> rx.Component:
             rx.box(
                 rx.cond(
                     Corrections.opened_state != "",
-                    rx.badge(Corrections.opened_state, color_scheme=Corrections.opened_colour),
+                    rx.badge(Corrections.opened_state, color_scheme=Corrections.opened_color),
                 ),
                 facts(Corrections.facts, margin_top="0"),
                 remark("Its time and identity stay as they are."),
@@ -158,9 +158,9 @@ def _correct() -> rx.Component:
         ),
         heading=Corrections.opened_id,
         aside=rx.cond(
-            Corrections.found.length() > 1,
+            length(Corrections.found) > 1,
             rx.button(
-                rx.icon("arrow-left", size=16),
+                icon("arrow-left", size=16),
                 "All that was found",
                 on_click=Corrections.close_event,
                 variant="ghost",
@@ -174,10 +174,10 @@ def _correct() -> rx.Component:
 def _preview() -> rx.Component:
     void = Corrections.action == "void"
     return dialog(
-        rx.cond(void, "Void this event?", "Amend this event?"),
+        pick(void, "Void this event?", "Amend this event?"),
         dialog_lead(
             "Nothing was done yet. This is what ",
-            rx.cond(void, "voiding ", "amending "),
+            pick(void, "voiding ", "amending "),
             Corrections.opened_id,
             " changes for ",
             Corrections.customer.name,
@@ -190,8 +190,8 @@ def _preview() -> rx.Component:
         refused(Corrections.problems["confirm"], margin_top="var(--space-4)"),
         dialog_buttons(
             rx.button(
-                rx.cond(void, "Void the event", "Amend the event"),
-                color_scheme=rx.cond(void, "red", "indigo"),
+                pick(void, "Void the event", "Amend the event"),
+                color_scheme=pick(void, "red", "indigo"),
                 on_click=Corrections.confirm,
             ),
             leave="Back to the form",
@@ -205,11 +205,11 @@ def _preview() -> rx.Component:
 def _history() -> rx.Component:
     return card(
         rx.cond(
-            Corrections.history.length() > 0,
+            length(Corrections.history) > 0,
             wide_table(
                 "corrections",
                 ("Made", "Event", "What it changed", "Why"),
-                rx.foreach(Corrections.history, _row),
+                each(Corrections.history, _row),
                 size="1",
             ),
             empty(
@@ -226,7 +226,7 @@ def _history() -> rx.Component:
     )
 
 
-def _row(one: rx.Var[CorrectionRow]) -> rx.Component:
+def _row(one: CorrectionRow) -> rx.Component:
     return rx.table.row(
         rx.table.cell(
             rx.text(one.when, size="2"),
@@ -236,7 +236,7 @@ def _row(one: rx.Var[CorrectionRow]) -> rx.Component:
         rx.table.row_header_cell(
             rx.text(one.event, size="2", class_name="fb-id"),
             rx.text(one.source, size="1", color_scheme="gray", class_name="fb-id"),
-            rx.badge(one.action, color_scheme=one.colour, size="1"),
+            rx.badge(one.action, color_scheme=one.color, size="1"),
         ),
         rx.table.cell(correction_changes(one), min_width="13rem"),
         rx.table.cell(rx.text(one.reason, size="2", class_name="fb-id"), min_width="9rem"),

@@ -21,6 +21,7 @@ from portal.features.corrections.form import (
     with_problems,
 )
 from portal.kit.choice import Choice
+from portal.kit.color import Color
 from portal.kit.facts import FactRow
 from portal.kit.form_problems import FormProblems, paths_of
 from portal.session.guard import Caller, signed_in
@@ -56,7 +57,7 @@ class Corrections(CustomerState, PageState, Session):
     opened: bool = False
     opened_id: str = ""
     opened_state: str = ""
-    opened_colour: str = "gray"
+    opened_color: Color = "gray"
     facts: list[FactRow] = []
     action: str = "void"
     as_text: bool = False
@@ -261,7 +262,7 @@ class Corrections(CustomerState, PageState, Session):
     def _open(self, event: StoredEvent) -> None:
         self._event, self._wanted = event, None
         self.opened, self.opened_id, self.written = True, event.id, self.written + 1
-        self.opened_state, self.opened_colour = STATES[event_state(event)]
+        self.opened_state, self.opened_color = STATES[event_state(event)]
         self.facts = fact_rows(event, self._names, self.customer.time_zone)
         self.action = "amend" if event.voided else "void"
         self.as_text, self.problems = False, _NO_PROBLEMS

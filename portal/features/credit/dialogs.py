@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import reflex as rx
+from reflex.event import EventType
 
 from portal.features.credit.state import Credit
 from portal.kit.blocks import dialog_lead, refused
@@ -123,7 +124,7 @@ def _give() -> rx.Component:
     )
 
 
-def _form(on_submit: rx.event.EventType, doing: str, *fields: rx.Component) -> rx.Component:
+def _form(on_submit: EventType[()], doing: str, *fields: rx.Component) -> rx.Component:
     return rx.form(
         rx.flex(*fields, refused(Credit.problems["form"]), direction="column", spacing="4"),
         dialog_buttons(rx.button(doing, type="submit")),

@@ -9,6 +9,8 @@ from portal.features.credit.rule import credit_rule
 from portal.features.credit.state import Credit
 from portal.features.credit.tables import grants, ledger, top_ups, waiting
 from portal.kit.blocks import card, done, empty, figure, loading_rows
+from portal.kit.icon import icon
+from portal.kit.vars import length, pick
 from portal.shared.customer.picker import customer_picker
 from portal.shell.feature import Page
 from portal.shell.loaded import loaded
@@ -25,14 +27,14 @@ def page() -> Page:
                 rx.flex(
                     _low(),
                     _figures(),
-                    rx.cond(Credit.operates & (Credit.waiting.length() > 0), waiting()),
+                    rx.cond(Credit.operates & (length(Credit.waiting) > 0), waiting()),
                     rx.cond(
                         Credit.phase == "loading",
                         card(loading_rows()),
                         rx.cond(Credit.empty, _none(), rx.fragment(grants(), top_ups())),
                     ),
                     rx.cond(Credit.phase == "ready", credit_rule()),
-                    rx.cond(Credit.ledger.length() > 0, ledger()),
+                    rx.cond(length(Credit.ledger) > 0, ledger()),
                     direction="column",
                     spacing="5",
                 ),
@@ -60,7 +62,7 @@ def _actions() -> rx.Component:
 
 
 def _buy() -> rx.Component:
-    return rx.button(rx.icon("plus", size=16), "Buy credit", on_click=Credit.open_buying)
+    return rx.button(icon("plus", size=16), "Buy credit", on_click=Credit.open_buying)
 
 
 def _low() -> rx.Component:
@@ -69,7 +71,7 @@ def _low() -> rx.Component:
         rx.cond(
             Credit.low != "",
             rx.callout.root(
-                rx.callout.icon(rx.icon("triangle-alert", size=16)),
+                rx.callout.icon(icon("triangle-alert", size=16)),
                 rx.callout.text(Credit.low),
                 color_scheme="orange",
                 size="1",
@@ -77,7 +79,7 @@ def _low() -> rx.Component:
         ),
         role="status",
         id="low-balance",
-        display=rx.cond(Credit.low != "", "block", "none"),
+        display=pick(Credit.low != "", "block", "none"),
     )
 
 

@@ -15,14 +15,22 @@ from backend_client.types.wallets import (
     TopUp,
     TopUpRule,
 )
+from portal.kit.color import Color
 from portal.kit.formatting import date, exact_money, money, second
 
 SOON = timedelta(days=14)
 """What expires within it stands out."""
 _NEVER = datetime.max.replace(tzinfo=UTC)
-KINDS = {CreditKind.PROMOTIONAL: ("Given", "green"), CreditKind.PAID: ("Bought", "blue")}
+KINDS: dict[str, tuple[str, Color]] = {
+    CreditKind.PROMOTIONAL: ("Given", "green"),
+    CreditKind.PAID: ("Bought", "blue"),
+}
 ORIGINS = {"operator": "", "plan": "by the plan", "top_up": "by a top-up"}
-STATES = {"pending": ("Waits", "orange"), "paid": ("Paid", "green"), "failed": ("Failed", "red")}
+STATES: dict[str, tuple[str, Color]] = {
+    "pending": ("Waits", "orange"),
+    "paid": ("Paid", "green"),
+    "failed": ("Failed", "red"),
+}
 MOVES = {
     ("granted", "available"): "Came in",
     ("available", "reserved"): "Held for a call",
@@ -43,7 +51,7 @@ class GrantRow:
     place: str
     name: str
     kind: str
-    colour: str
+    color: Color
     about: str
     left: str
     amount: str
@@ -77,7 +85,7 @@ class TopUpRow:
     how: str
     amount: str
     state: str
-    colour: str
+    color: Color
     done: str
 
 
@@ -135,7 +143,7 @@ def ledger_row(
 
 def top_up_row(one: TopUp, currency: str, time_zone: str) -> TopUpRow:
     """Credit that was asked for, as the list shows it."""
-    state, colour = STATES[one.state]
+    state, color = STATES[one.state]
     done = "" if one.done_at is None else date(one.done_at, time_zone)
     if one.reference:
         done = f"{done}, {one.reference}"
@@ -147,7 +155,7 @@ def top_up_row(one: TopUp, currency: str, time_zone: str) -> TopUpRow:
         how="By the rule" if one.automatic_on else "By a person",
         amount=money(one.amount, currency),
         state=state,
-        colour=colour,
+        color=color,
         done=done,
     )
 
@@ -193,7 +201,7 @@ def purpose(*, prepaid: bool | None) -> str:
 def _grant_row(
     one: CreditGrant, place: str, currency: str, time_zone: str, now: datetime
 ) -> GrantRow:
-    kind, colour = KINDS[one.kind]
+    kind, color = KINDS[one.kind]
     notes = [ORIGINS.get(one.origin, one.origin)]
     if one.models:
         notes.append("for " + ", ".join(one.models) + " alone")
@@ -218,7 +226,7 @@ def _grant_row(
         place=place,
         name=one.name,
         kind=kind,
-        colour=colour,
+        color=color,
         about=", ".join(note for note in notes if note),
         left=exact_money(one.available, currency),
         amount=exact_money(one.amount, currency),

@@ -7,6 +7,7 @@ import reflex as rx
 from portal.features.credit.state import Credit
 from portal.kit.blocks import card
 from portal.kit.fields import ticked, written
+from portal.kit.vars import pick
 
 
 def credit_rule() -> rx.Component:
@@ -18,7 +19,7 @@ def credit_rule() -> rx.Component:
             rx.flex(
                 rx.text(Credit.rule, size="2"),
                 rx.text(
-                    rx.cond(
+                    pick(
                         Credit.low_balance != "",
                         "Below " + Credit.low_balance + " " + Credit.customer.currency + " left "
                         "it warns.",
@@ -78,7 +79,7 @@ def _form() -> rx.Component:
     )
 
 
-def _amount(name: str, label: str, value: rx.Var[str], *, note: str = "") -> rx.Component:
+def _amount(name: str, label: str, value: str, *, note: str = "") -> rx.Component:
     return written(
         label,
         name,

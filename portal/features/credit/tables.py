@@ -9,6 +9,7 @@ from portal.features.credit.state import Credit
 from portal.kit.blocks import card
 from portal.kit.fields import pager, ticked
 from portal.kit.tables import actions, moment, remark, row_action, wide_table
+from portal.kit.vars import each, length, negated, pick
 
 
 def grants() -> rx.Component:
@@ -17,15 +18,15 @@ def grants() -> rx.Component:
         wide_table(
             "grants",
             ("Burns", "Credit", "Left", "Last day", "Actions"),
-            rx.foreach(Credit.grants, _grant),
-            rx.cond(Credit.shows_over, rx.foreach(Credit.over, _grant)),
+            each(Credit.grants, _grant),
+            rx.cond(Credit.shows_over, each(Credit.over, _grant)),
             numbers=("Left",),
         ),
         rx.cond(
-            (Credit.grants.length() == 0) & ~Credit.shows_over,
+            (length(Credit.grants) == 0) & negated(Credit.shows_over),
             remark(
-                rx.cond(
-                    Credit.over.length() > 0,
+                pick(
+                    length(Credit.over) > 0,
                     "All of it is used up or over.",
                     "There is none yet.",
                 ),
@@ -38,7 +39,7 @@ def grants() -> rx.Component:
         ),
         heading="What is left, in the order it burns",
         aside=rx.cond(
-            Credit.over.length() > 0,
+            length(Credit.over) > 0,
             ticked(
                 "Also what is used up",
                 rx.switch(checked=Credit.shows_over, on_change=Credit.show_over),
@@ -47,13 +48,13 @@ def grants() -> rx.Component:
     )
 
 
-def _grant(grant: rx.Var[GrantRow]) -> rx.Component:
+def _grant(grant: GrantRow) -> rx.Component:
     return rx.table.row(
-        rx.table.cell(rx.cond(grant.place != "", grant.place, "–")),
+        rx.table.cell(pick(grant.place != "", grant.place, "–")),
         rx.table.row_header_cell(
             rx.flex(
                 rx.text(grant.name, size="2", weight="medium"),
-                rx.badge(grant.kind, color_scheme=grant.colour, size="1"),
+                rx.badge(grant.kind, color_scheme=grant.color, size="1"),
                 spacing="2",
                 align="center",
                 wrap="wrap",
@@ -92,12 +93,12 @@ def _grant(grant: rx.Var[GrantRow]) -> rx.Component:
 def top_ups() -> rx.Component:
     """What the customer asked to buy, and what became of it."""
     return rx.cond(
-        Credit.top_ups.length() > 0,
+        length(Credit.top_ups) > 0,
         card(
             wide_table(
                 "top-ups",
                 ("Asked", "Amount", "State", "Done", "Actions"),
-                rx.foreach(Credit.top_ups, _top_up),
+                each(Credit.top_ups, _top_up),
                 numbers=("Amount",),
             ),
             rx.cond(Credit.more_top_ups, remark("The newest 20; the API has all of them.")),
@@ -106,20 +107,20 @@ def top_ups() -> rx.Component:
     )
 
 
-def _top_up(one: rx.Var[TopUpRow]) -> rx.Component:
+def _top_up(one: TopUpRow) -> rx.Component:
     return rx.table.row(
         rx.table.row_header_cell(
             rx.text(one.asked, size="2"), rx.text(one.how, size="1", color_scheme="gray")
         ),
         rx.table.cell(one.amount, class_name="fb-number"),
-        rx.table.cell(rx.badge(one.state, color_scheme=one.colour)),
+        rx.table.cell(rx.badge(one.state, color_scheme=one.color)),
         rx.table.cell(rx.text(one.done, size="2", class_name="fb-id"), min_width="9rem"),
         actions(rx.cond(Credit.operates & (one.state == "Waits"), _decide(one))),
         vertical_align="middle",
     )
 
 
-def _decide(one: rx.Var[TopUpRow]) -> rx.Component:
+def _decide(one: TopUpRow) -> rx.Component:
     return row_action(
         "Note the payment",
         Credit.open_outcome(one.id, one.tenant_id),
@@ -134,14 +135,14 @@ def waiting() -> rx.Component:
         wide_table(
             "waiting",
             ("Customer", "Asked", "Amount", "Actions"),
-            rx.foreach(Credit.waiting, _waits),
+            each(Credit.waiting, _waits),
             numbers=("Amount",),
         ),
         heading="Payments that are waited for, of all customers",
     )
 
 
-def _waits(one: rx.Var[TopUpRow]) -> rx.Component:
+def _waits(one: TopUpRow) -> rx.Component:
     return rx.table.row(
         rx.table.row_header_cell(
             row_action(
@@ -165,7 +166,7 @@ def ledger() -> rx.Component:
         wide_table(
             "ledger",
             ("When", "What", "Credit", "Cause", "Amount"),
-            rx.foreach(Credit.ledger, _entry),
+            each(Credit.ledger, _entry),
             numbers=("Amount",),
             size="1",
         ),
@@ -175,7 +176,7 @@ def ledger() -> rx.Component:
     )
 
 
-def _entry(entry: rx.Var[LedgerRow]) -> rx.Component:
+def _entry(entry: LedgerRow) -> rx.Component:
     return rx.table.row(
         moment(entry.time, entry.day),
         rx.table.row_header_cell(entry.what),

@@ -19,8 +19,10 @@ from portal.kit.choice import Choice
 from portal.kit.copy_button import copy_button
 from portal.kit.dialogs import dialog
 from portal.kit.fields import choice, pager, written
+from portal.kit.icon import icon
 from portal.kit.plain import csv_button
 from portal.kit.tables import actions, moment, row_action, wide_table
+from portal.kit.vars import each, length, negated, pick
 from portal.shared.events.correction_list import correction_list
 from portal.shared.events.event_name import event_name
 from portal.shared.events.rows import EventRow, QuantityRow
@@ -72,7 +74,7 @@ def _filters() -> rx.Component:
             _written("event_id", "Event id", Events.event_id, hint="Whole, as it was sent"),
             _written("label", "Label", Events.label, hint="team=search"),
             rx.flex(
-                rx.button(rx.icon("search", size=16), "Find", type="submit", variant="soft"),
+                rx.button(icon("search", size=16), "Find", type="submit", variant="soft"),
                 rx.cond(
                     Events.filtered,
                     rx.button(
@@ -98,24 +100,24 @@ def _filters() -> rx.Component:
     )
 
 
-def _from(name: str, label: str, everything: str, offered: rx.Var[list[Choice]]) -> rx.Component:
+def _from(name: str, label: str, everything: str, offered: list[Choice]) -> rx.Component:
     return choice(
         label,
         getattr(Events, name),
         lambda value: Events.choose(name, value),
         rx.select.item(everything, value=ANY),
-        rx.foreach(offered, lambda one: rx.select.item(one.name, value=one.id)),
+        each(offered, lambda one: rx.select.item(one.name, value=one.id)),
     )
 
 
 def _written(
-    name: str, label: str, value: rx.Var[str], *, hint: str = "", kind: str = "text"
+    name: str, label: str, value: str, *, hint: str = "", kind: str = "text"
 ) -> rx.Component:
     return written(
         label,
         name,
         of="event",
-        problem=rx.cond(Events.wrong_field == name, Events.wrong, ""),
+        problem=pick(Events.wrong_field == name, Events.wrong, ""),
         value=value,
         anew=Events.cleared,
         type=kind,
@@ -126,19 +128,19 @@ def _written(
 
 def _list() -> rx.Component:
     return card(
-        rx.match(
-            Events.phase,
-            ("loading", loading_rows(8)),
-            rx.cond(Events.rows.length() > 0, _table(), _none()),
+        rx.cond(
+            Events.phase == "loading",
+            loading_rows(8),
+            rx.cond(length(Events.rows) > 0, _table(), _none()),
         ),
         pager(Events.number, Events.older, Events.show_newer, Events.show_older),
-        heading=rx.cond(Events.filtered, "Matching events", "All events"),
+        heading=pick(Events.filtered, "Matching events", "All events"),
         aside=_live(),
     )
 
 
 def _live() -> rx.Component:
-    following = (Events.number == 1) & ~Events.paused
+    following = (Events.number == 1) & negated(Events.paused)
     return rx.flex(
         rx.flex(
             rx.cond(following, rx.box(class_name="fb-live"), rx.fragment()),
@@ -147,8 +149,8 @@ def _live() -> rx.Component:
             spacing="2",
         ),
         rx.button(
-            rx.cond(following, rx.icon("pause", size=14), rx.icon("play", size=14)),
-            rx.cond(following, "Pause", "Follow"),
+            rx.cond(following, icon("pause", size=14), icon("play", size=14)),
+            pick(following, "Pause", "Follow"),
             on_click=Events.pause(following),
             size="1",
             variant="soft",
@@ -185,12 +187,12 @@ def _table() -> rx.Component:
     return wide_table(
         "events",
         ("Used", "Event", "Application", "Model", "Quantities", "Actions"),
-        rx.foreach(Events.rows, _row),
+        each(Events.rows, _row),
         size="1",
     )
 
 
-def _row(event: rx.Var[EventRow]) -> rx.Component:
+def _row(event: EventRow) -> rx.Component:
     return rx.table.row(
         moment(event.time, event.day),
         rx.table.row_header_cell(*event_name(event), min_width="14rem", max_width="16rem"),
@@ -203,7 +205,7 @@ def _row(event: rx.Var[EventRow]) -> rx.Component:
             rx.text(
                 event.quantities,
                 size="1",
-                text_decoration=rx.cond(event.state == "Voided", "line-through", "none"),
+                text_decoration=pick(event.state == "Voided", "line-through", "none"),
             ),
             min_width="13rem",
         ),
@@ -216,7 +218,7 @@ def _row(event: rx.Var[EventRow]) -> rx.Component:
             )
         ),
         key=event.source + " " + event.id,
-        class_name=rx.cond(event.fresh, "fb-fresh", ""),
+        class_name=pick(event.fresh, "fb-fresh", ""),
         vertical_align="middle",
     )
 
@@ -227,23 +229,26 @@ def _event() -> rx.Component:
             "Event",
             rx.cond(
                 Events.opened_state != "",
-                rx.badge(Events.opened_state, color_scheme=Events.opened_colour),
+                rx.badge(Events.opened_state, color_scheme=Events.opened_color),
             ),
             align="center",
             spacing="3",
         ),
         dialog_lead(
-            rx.match(
-                Events.opened_state,
-                ("Voided", "It counts for nothing. What it had counted is below."),
-                ("Amended", "It counts as its last correction says."),
-                "It counts as it was sent.",
+            pick(
+                Events.opened_state == "Voided",
+                "It counts for nothing. What it had counted is below.",
+                pick(
+                    Events.opened_state == "Amended",
+                    "It counts as its last correction says.",
+                    "It counts as it was sent.",
+                ),
             )
         ),
         facts(Events.facts),
         _quantities(),
         rx.cond(
-            Events.corrections.length() > 0,
+            length(Events.corrections) > 0,
             rx.box(
                 rx.heading("Corrections", as_="h3", size="2", weight="medium"),
                 correction_list(Events.corrections),
@@ -286,14 +291,14 @@ def _quantities() -> rx.Component:
                 ),
             )
         ),
-        rx.table.body(rx.foreach(Events.quantities, _quantity)),
+        rx.table.body(each(Events.quantities, _quantity)),
         size="1",
         width="100%",
         margin_top="var(--space-4)",
     )
 
 
-def _quantity(one: rx.Var[QuantityRow]) -> rx.Component:
+def _quantity(one: QuantityRow) -> rx.Component:
     return rx.table.row(
         rx.table.row_header_cell(one.meter),
         rx.table.cell(one.quantity, class_name="fb-number"),

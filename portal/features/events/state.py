@@ -7,8 +7,6 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 from urllib.parse import urlencode
 
-import reflex as rx
-
 from backend_client.requests.events import EventFilter
 from backend_client.types.common import Page
 from backend_client.types.corrections import Correction
@@ -26,8 +24,10 @@ from portal.features.events.choice import (
 )
 from portal.features.events.live import LiveEvents
 from portal.kit.choice import Choice
+from portal.kit.color import Color
 from portal.kit.facts import FactRow
 from portal.kit.formatting import count, meter_name
+from portal.kit.vars import computed
 from portal.session import polling
 from portal.session.guard import Caller, signed_in
 from portal.session.page import PageState
@@ -84,7 +84,7 @@ class Events(PageState, Session):
     opened: bool = False
     opened_id: str = ""
     opened_state: str = ""
-    opened_colour: str = "gray"
+    opened_color: Color = "gray"
     facts: list[FactRow] = []
     quantities: list[QuantityRow] = []
     counted_here: bool = False
@@ -99,17 +99,17 @@ class Events(PageState, Session):
     _question: EventFilter = {}
     _names: dict[str, str] = {}
 
-    @rx.var
+    @computed
     def filtered(self) -> bool:
         """Whether the filters may keep anything out."""
         return self._choice().filters
 
-    @rx.var
+    @computed
     def csv(self) -> str:
         """Where the browser downloads what the filters let through."""
         return "/downloads/events.csv?" + urlencode(to_query(self._choice()))
 
-    @rx.var
+    @computed
     def status(self) -> str:
         """Whether the list follows what comes in; and what has come in if it does not."""
         new = f"{count(self.waiting)} new" if self.waiting else ""
@@ -317,7 +317,7 @@ class Events(PageState, Session):
     def _open(self, event: StoredEvent, corrections: list[Correction], caller: Caller) -> None:
         zone = caller.me.tenant.time_zone
         self.opened, self.opened_id = True, event.id
-        self.opened_state, self.opened_colour = STATES[event_state(event)]
+        self.opened_state, self.opened_color = STATES[event_state(event)]
         self.facts = fact_rows(event, self._names, zone)
         self.quantities = quantity_rows(event)
         self.counted_here = event.counted is not None

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import reflex as rx
 
 from backend_client.types.countries import COUNTRY_NAMES
@@ -16,6 +18,7 @@ from portal.kit.blocks import (
 )
 from portal.kit.dialogs import dialog, dialog_buttons
 from portal.kit.fields import listed, ticked, written
+from portal.kit.vars import each, pick
 from portal.shell.loaded import loaded
 
 _FORM = "billing"
@@ -39,7 +42,7 @@ def billing_dialog() -> rx.Component:
     return dialog(
         "Billing details",
         dialog_lead(
-            rx.cond(
+            pick(
                 Billing.plans_change,
                 "Printed on your invoices from now on; those already sent stay as they are.",
                 "Printed on your invoices. Owners, admins and members with the role billing can "
@@ -117,9 +120,7 @@ def _form() -> rx.Component:
     )
 
 
-def _line(
-    name: str, label: str, value: rx.Var[str], *, note: str = "", **props: object
-) -> rx.Component:
+def _line(name: str, label: str, value: str, *, note: str = "", **props: Any) -> rx.Component:
     return written(
         label,
         name,
@@ -137,7 +138,7 @@ def _country() -> rx.Component:
         "Country",
         "country",
         Billing.written.country,
-        rx.foreach(_COUNTRIES, lambda one: rx.select.item(one[1], value=one[0])),
+        each(_COUNTRIES, lambda one: rx.select.item(one[1], value=one[0])),
         of=_FORM,
         problem=Billing.problems["country"],
         long=True,

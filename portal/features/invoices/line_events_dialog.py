@@ -9,10 +9,11 @@ from portal.features.invoices.rows import InvoiceLineRow, LineEventRow
 from portal.kit.blocks import dialog_lead, loading_rows, stale
 from portal.kit.dialogs import dialog, dialog_buttons
 from portal.kit.tables import moment, remark, wide_table
+from portal.kit.vars import each, length
 from portal.shell.loaded import loaded
 
 
-def line_events_button(line: rx.Var[InvoiceLineRow]) -> rx.Component:
+def line_events_button(line: InvoiceLineRow) -> rx.Component:
     """Opens the dialog for a line that usage made."""
     return rx.cond(
         line.has_events,
@@ -52,12 +53,12 @@ def line_events_dialog() -> rx.Component:
 def _events() -> rx.Component:
     return rx.fragment(
         rx.cond(
-            LineEvents.rows.length() > 0,
+            length(LineEvents.rows) > 0,
             rx.box(
                 wide_table(
                     "line-events",
                     ("Used", "Event", "Model", "Quantities"),
-                    rx.foreach(LineEvents.rows, _event),
+                    each(LineEvents.rows, _event),
                     size="1",
                 ),
                 # What can be done stays in sight below, and the keyboard scrolls what is above it
@@ -76,7 +77,7 @@ def _events() -> rx.Component:
     )
 
 
-def _event(event: rx.Var[LineEventRow]) -> rx.Component:
+def _event(event: LineEventRow) -> rx.Component:
     return rx.table.row(
         moment(event.time, event.day),
         rx.table.row_header_cell(

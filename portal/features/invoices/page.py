@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Literal
+
 import reflex as rx
 
 from portal.features.invoices.billing_dialog import billing_button, billing_dialog, billing_done
@@ -9,8 +11,10 @@ from portal.features.invoices.line_events_dialog import line_events_button, line
 from portal.features.invoices.rows import InvoiceLineRow, InvoiceRow, SumRow
 from portal.features.invoices.state import Invoices
 from portal.kit.blocks import card, empty, figure, loading_rows
+from portal.kit.icon import icon
 from portal.kit.plain import plain_link
 from portal.kit.tables import actions, row_action, wide_table
+from portal.kit.vars import each, length, pick
 from portal.shell.feature import Page
 from portal.shell.loaded import loaded
 
@@ -28,7 +32,7 @@ def page() -> Page:
                 rx.cond(
                     Invoices.opened != "",
                     _invoice(),
-                    rx.cond(Invoices.invoices.length() > 0, _list(), _none()),
+                    rx.cond(length(Invoices.invoices) > 0, _list(), _none()),
                 ),
                 retry=Invoices.load,
                 skeleton=card(loading_rows()),
@@ -57,7 +61,7 @@ def _list() -> rx.Component:
         wide_table(
             "invoices",
             ("Invoice", "Issued", "Due", "State", "Total", "To pay", "Files"),
-            rx.foreach(Invoices.invoices, _row),
+            each(Invoices.invoices, _row),
             numbers=("Total", "To pay"),
         ),
         size="1",
@@ -65,7 +69,7 @@ def _list() -> rx.Component:
     )
 
 
-def _row(invoice: rx.Var[InvoiceRow]) -> rx.Component:
+def _row(invoice: InvoiceRow) -> rx.Component:
     return rx.table.row(
         rx.table.row_header_cell(
             row_action(
@@ -73,9 +77,9 @@ def _row(invoice: rx.Var[InvoiceRow]) -> rx.Component:
             ),
             rx.text(invoice.period, size="1", color_scheme="gray", margin_top="4px"),
         ),
-        rx.table.cell(rx.cond(invoice.issued != "", invoice.issued, "—"), white_space="nowrap"),
-        rx.table.cell(rx.cond(invoice.due_on != "", invoice.due_on, "—"), white_space="nowrap"),
-        rx.table.cell(rx.badge(invoice.state, color_scheme=invoice.colour)),
+        rx.table.cell(pick(invoice.issued != "", invoice.issued, "—"), white_space="nowrap"),
+        rx.table.cell(pick(invoice.due_on != "", invoice.due_on, "—"), white_space="nowrap"),
+        rx.table.cell(rx.badge(invoice.state, color_scheme=invoice.color)),
         rx.table.cell(invoice.total, class_name="fb-number"),
         rx.table.cell(invoice.to_pay, class_name="fb-number"),
         actions(_files(invoice.id, invoice.name)),
@@ -83,7 +87,7 @@ def _row(invoice: rx.Var[InvoiceRow]) -> rx.Component:
     )
 
 
-def _files(invoice_id: rx.Var[str], name: rx.Var[str]) -> rx.Component:
+def _files(invoice_id: str, name: str) -> rx.Component:
     return rx.flex(
         *[
             plain_link(
@@ -104,7 +108,7 @@ def _invoice() -> rx.Component:
     return rx.flex(
         rx.flex(
             rx.button(
-                rx.icon("arrow-left", size=16),
+                icon("arrow-left", size=16),
                 "All invoices",
                 on_click=Invoices.close_invoice,
                 variant="ghost",
@@ -121,7 +125,7 @@ def _invoice() -> rx.Component:
                 "Invoice",
                 Invoices.name,
                 rx.flex(
-                    rx.badge(Invoices.status, color_scheme=Invoices.colour),
+                    rx.badge(Invoices.status, color_scheme=Invoices.color),
                     rx.text(Invoices.period_name, size="2", color_scheme="gray"),
                     spacing="2",
                     align="center",
@@ -136,8 +140,8 @@ def _invoice() -> rx.Component:
             wide_table(
                 "invoice-lines",
                 ("Charge", "Plan", *_AMOUNTS),
-                rx.foreach(Invoices.lines, _line),
-                rx.foreach(Invoices.sums, _sum),
+                each(Invoices.lines, _line),
+                each(Invoices.sums, _sum),
                 numbers=_AMOUNTS,
             ),
             heading="Lines",
@@ -150,12 +154,12 @@ def _invoice() -> rx.Component:
     )
 
 
-def _line(line: rx.Var[InvoiceLineRow]) -> rx.Component:
+def _line(line: InvoiceLineRow) -> rx.Component:
     return rx.table.row(
         rx.table.row_header_cell(
             rx.text(line.name, weight="medium"),
             rx.text(line.detail, size="1", color_scheme="gray"),
-            rx.foreach(line.steps, lambda step: rx.text(step, size="1", color_scheme="gray")),
+            each(line.steps, lambda step: rx.text(step, size="1", color_scheme="gray")),
             line_events_button(line),
         ),
         rx.table.cell(line.plan, white_space="nowrap"),
@@ -166,8 +170,9 @@ def _line(line: rx.Var[InvoiceLineRow]) -> rx.Component:
     )
 
 
-def _sum(one: rx.Var[SumRow]) -> rx.Component:
-    weight = rx.cond((one.name == "Total") | (one.name == "To pay"), "medium", "regular")
+def _sum(one: SumRow) -> rx.Component:
+    is_result = (one.name == "Total") | (one.name == "To pay")
+    weight: Literal["medium", "regular"] = pick(is_result, "medium", "regular")
     return rx.table.row(
         rx.table.row_header_cell(rx.text(one.name, weight=weight), col_span=4),
         rx.table.cell(rx.text(one.amount, weight=weight), class_name="fb-number"),

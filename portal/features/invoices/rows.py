@@ -16,6 +16,7 @@ from backend_client.types.invoices import (
     LineEvent,
 )
 from backend_client.types.plans import Cadence
+from portal.kit.color import Color
 from portal.kit.formatting import count, exact_money, money, period, second
 from portal.kit.formatting import date as written_date
 from portal.shared.charges.rows import (
@@ -27,7 +28,7 @@ from portal.shared.charges.rows import (
 )
 from portal.shared.events.rows import quantities_note
 
-STATES = {
+STATES: dict[str, tuple[str, Color]] = {
     InvoiceState.DRAFT: ("Draft", "gray"),
     InvoiceState.FINALIZED: ("To pay", "blue"),
     InvoiceState.PAID: ("Paid", "green"),
@@ -44,7 +45,7 @@ class InvoiceRow:
     name: str
     period: str
     state: str
-    colour: str
+    color: Color
     issued: str
     due_on: str
     total: str
@@ -92,15 +93,15 @@ class SumRow:
 def invoice_row(one: InvoiceSummary) -> InvoiceRow:
     """An invoice as the list shows it."""
     zone, currency = one.period.time_zone, one.total.currency
-    state, colour = STATES[one.state]
+    state, color = STATES[one.state]
     if one.overdue and one.state is InvoiceState.FINALIZED:
-        state, colour = "Overdue", "red"
+        state, color = "Overdue", "red"
     return InvoiceRow(
         id=one.id,
         name=one.number or "Next invoice",
         period=period(one.period.start, one.period.end, zone),
         state=state,
-        colour=colour,
+        color=color,
         issued=written_date(one.issued_at, zone) if one.issued_at else "",
         due_on=written_date(one.due_at, zone) if one.due_at else "",
         total=money(one.total.amount, currency),

@@ -12,6 +12,7 @@ from portal.features.invoices.rows import (
     line_rows,
     sum_rows,
 )
+from portal.kit.color import Color
 from portal.session.guard import SPENDERS, Caller, signed_in
 from portal.session.page import PageState
 from portal.session.state import Session
@@ -24,7 +25,7 @@ class Invoices(PageState, Session):
     opened: str = ""
     name: str = ""
     status: str = ""
-    colour: str = "gray"
+    color: Color = "gray"
     period_name: str = ""
     total: str = ""
     note: str = ""
@@ -65,7 +66,7 @@ class Invoices(PageState, Session):
     def _show_invoice(self, invoice: Invoice) -> None:
         row = invoice_row(invoice)
         self.opened = invoice.id
-        self.name, self.status, self.colour = row.name, row.state, row.colour
+        self.name, self.status, self.color = row.name, row.state, row.color
         self.period_name, self.total = row.period, row.total
         self.note = invoice_note(invoice)
         self.customer = ", ".join([invoice.customer.name, *invoice.customer.address])

@@ -10,7 +10,9 @@ from portal.kit.choice import Choice
 from portal.kit.copy_button import copy_button
 from portal.kit.dialogs import asked_first
 from portal.kit.fields import listed, ticked, written
+from portal.kit.icon import icon
 from portal.kit.tables import actions, wide_table
+from portal.kit.vars import as_text, each, length, pick
 from portal.shell.feature import Page
 from portal.shell.loaded import loaded
 
@@ -22,7 +24,7 @@ def page() -> Page:
         content=(
             loaded(
                 Keys,
-                rx.cond(Keys.keys.length() > 0, _table(), _none()),
+                rx.cond(length(Keys.keys) > 0, _table(), _none()),
                 retry=Keys.load,
                 skeleton=card(loading_rows()),
             ),
@@ -48,16 +50,16 @@ def _table() -> rx.Component:
         wide_table(
             "keys",
             ("Name", "Key", "Application", "Created", "Last used", "Status", "Actions"),
-            rx.foreach(Keys.keys, _row),
+            each(Keys.keys, _row),
         ),
         size="1",
         width="100%",
     )
 
 
-def _row(key: rx.Var[KeyRow]) -> rx.Component:
+def _row(key: KeyRow) -> rx.Component:
     active = key.status == "active"
-    quiet = rx.cond(active, "var(--gray-12)", "var(--gray-10)")
+    quiet = pick(active, "var(--gray-12)", "var(--gray-10)")
     return rx.table.row(
         rx.table.row_header_cell(
             rx.text(key.name, weight="medium", color=quiet),
@@ -72,7 +74,7 @@ def _row(key: rx.Var[KeyRow]) -> rx.Component:
         rx.table.cell(
             rx.badge(
                 rx.match(key.status, ("active", "Active"), ("revoked", "Revoked"), "Expired"),
-                color_scheme=rx.cond(active, "green", "gray"),
+                color_scheme=pick(active, "green", "gray"),
             )
         ),
         actions(rx.cond(active & Keys.develops, _revoke(key))),
@@ -80,7 +82,7 @@ def _row(key: rx.Var[KeyRow]) -> rx.Component:
     )
 
 
-def _revoke(key: rx.Var[KeyRow]) -> rx.Component:
+def _revoke(key: KeyRow) -> rx.Component:
     return asked_first(
         rx.button("Revoke", variant="ghost", color_scheme="red", aria_label="Revoke " + key.name),
         "Revoke " + key.name + "?",
@@ -93,7 +95,7 @@ def _create() -> rx.Component:
     return rx.dialog.root(
         rx.dialog.trigger(
             # Its form offers what the page has loaded
-            rx.button(rx.icon("plus", size=16), "Create key", disabled=Keys.phase != "ready")
+            rx.button(icon("plus", size=16), "Create key", disabled=Keys.phase != "ready")
         ),
         rx.dialog.content(
             rx.cond(Keys.secret != "", _secret(), _form()),
@@ -126,9 +128,7 @@ def _form() -> rx.Component:
                         "Application",
                         "application",
                         Keys.applications[0].id,
-                        rx.foreach(
-                            Keys.applications, lambda one: rx.select.item(one.name, value=one.id)
-                        ),
+                        each(Keys.applications, lambda one: rx.select.item(one.name, value=one.id)),
                         of="key",
                     ),
                     listed(
@@ -150,7 +150,7 @@ def _form() -> rx.Component:
                 ),
                 _group(
                     "Models",
-                    rx.foreach(Keys.models, _model),
+                    each(Keys.models, _model),
                     note="None chosen means all, also those added later.",
                 ),
                 refused(Keys.form_problem),
@@ -215,5 +215,5 @@ def _checkbox(name: str, text: str, *, checked: bool = False) -> rx.Component:
     return ticked(text, rx.checkbox(name=name, default_checked=checked))
 
 
-def _model(model: rx.Var[Choice]) -> rx.Component:
-    return ticked(model.name, rx.checkbox(name="model:" + model.id.to(str), default_checked=False))
+def _model(model: Choice) -> rx.Component:
+    return ticked(model.name, rx.checkbox(name="model:" + as_text(model.id), default_checked=False))

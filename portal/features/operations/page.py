@@ -16,6 +16,7 @@ from portal.kit.blocks import (
 )
 from portal.kit.dialogs import asked_first, dialog
 from portal.kit.tables import actions, row_action, wide_table
+from portal.kit.vars import as_text, each, length, pick
 from portal.shell.feature import Page
 from portal.shell.loaded import loaded
 
@@ -51,7 +52,7 @@ def _figures() -> rx.Component:
             rx.text(
                 Operations.waiting_note,
                 size="2",
-                color_scheme=rx.cond(Operations.late, "red", "gray"),
+                color_scheme=pick(Operations.late, "red", "gray"),
             ),
             loading=loading,
         ),
@@ -73,7 +74,7 @@ def _letters() -> rx.Component:
         rx.cond(
             Operations.phase == "loading",
             loading_rows(),
-            rx.cond(Operations.letters.length() > 0, _table(), _none()),
+            rx.cond(length(Operations.letters) > 0, _table(), _none()),
         ),
         heading="Dead letters",
     )
@@ -92,11 +93,11 @@ def _table() -> rx.Component:
     return wide_table(
         "dead-letters",
         ("Reason", "Events", "Size", "Set aside", "Actions"),
-        rx.foreach(Operations.letters, _row),
+        each(Operations.letters, _row),
     )
 
 
-def _row(letter: rx.Var[LetterRow]) -> rx.Component:
+def _row(letter: LetterRow) -> rx.Component:
     return rx.table.row(
         rx.table.row_header_cell(rx.text(letter.reason, size="2"), max_width="32rem"),
         rx.table.cell(letter.events),
@@ -106,7 +107,7 @@ def _row(letter: rx.Var[LetterRow]) -> rx.Component:
             row_action(
                 "Open",
                 Operations.open_letter(letter.sequence),
-                says="Open dead letter " + letter.sequence.to(str),
+                says="Open dead letter " + as_text(letter.sequence),
             )
         ),
         vertical_align="middle",
@@ -120,7 +121,7 @@ def _letter() -> rx.Component:
         rx.form(
             rx.el.label(
                 rx.text(
-                    rx.cond(Operations.readable, "Events", "Events to send in its place"),
+                    pick(Operations.readable, "Events", "Events to send in its place"),
                     size="2",
                     weight="medium",
                     margin_bottom="4px",
@@ -141,8 +142,8 @@ def _letter() -> rx.Component:
             rx.text_area(
                 name="events",
                 id="letter-events",
-                default_value=rx.cond(Operations.readable, Operations.text, "[]"),
-                key=Operations.opened.to(str),
+                default_value=pick(Operations.readable, Operations.text, "[]"),
+                key=as_text(Operations.opened),
                 rows="16",
                 spell_check=False,
                 font_family="var(--code-font-family)",

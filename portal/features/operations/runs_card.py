@@ -7,6 +7,7 @@ import reflex as rx
 from portal.features.operations.runs_state import InvoiceRuns, RunRow
 from portal.kit.blocks import card, empty, loading_rows
 from portal.kit.tables import wide_table
+from portal.kit.vars import each, length
 from portal.shell.loaded import loaded
 
 
@@ -16,11 +17,11 @@ def invoice_runs() -> rx.Component:
         loaded(
             InvoiceRuns,
             rx.cond(
-                InvoiceRuns.runs.length() > 0,
+                length(InvoiceRuns.runs) > 0,
                 wide_table(
                     "invoice-runs",
                     ("Started", "State", "Progress", "Outcome"),
-                    rx.foreach(InvoiceRuns.runs, _row),
+                    each(InvoiceRuns.runs, _row),
                 ),
                 empty(
                     "calendar-check",
@@ -35,10 +36,10 @@ def invoice_runs() -> rx.Component:
     )
 
 
-def _row(run: rx.Var[RunRow]) -> rx.Component:
+def _row(run: RunRow) -> rx.Component:
     return rx.table.row(
         rx.table.row_header_cell(run.started),
-        rx.table.cell(rx.badge(run.state, color_scheme=run.colour)),
+        rx.table.cell(rx.badge(run.state, color_scheme=run.color)),
         rx.table.cell(
             rx.text(run.progress, size="2", white_space="nowrap"),
             rx.progress(

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from backend_client.types.invoices import InvoiceRun
+from portal.kit.color import Color
 from portal.kit.formatting import count, second
 from portal.session import polling
 from portal.session.guard import Caller, signed_in
@@ -14,6 +15,11 @@ from portal.session.page import PageState
 from portal.session.state import Session
 
 SHOWN = 5
+RUN_STATES: dict[str, tuple[str, Color]] = {
+    "running": ("Running", "blue"),
+    "finished": ("Finished", "green"),
+    "failures": ("With failures", "red"),
+}
 
 
 @dataclass(frozen=True)
@@ -23,7 +29,7 @@ class RunRow:
     id: str
     started: str
     state: str
-    colour: str
+    color: Color
     percent: int
     progress: str
     outcome: str
@@ -53,9 +59,9 @@ def run_row(run: InvoiceRun, time_zone: str) -> RunRow:
     finished = run.state == "finished"
     done = max(0, run.due - run.left)
     percent = 100 if finished or not run.due else done * 100 // run.due
-    state, colour = ("Finished", "green") if finished else ("Running", "blue")
+    state, color = RUN_STATES["finished" if finished else "running"]
     if finished and run.failed:
-        state, colour = "With failures", "red"
+        state, color = RUN_STATES["failures"]
     outcome = [f"{count(run.invoiced)} invoiced", f"{count(run.nothing_to_bill)} nothing to bill"]
     if run.failed:
         outcome.append(f"{count(run.failed)} failed: the log says why")
@@ -63,7 +69,7 @@ def run_row(run: InvoiceRun, time_zone: str) -> RunRow:
         id=run.id,
         started=second(run.started_at, time_zone),
         state=state,
-        colour=colour,
+        color=color,
         percent=percent,
         progress=f"{count(done)} of {count(run.due)} customers",
         outcome=", ".join(outcome),

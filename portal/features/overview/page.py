@@ -7,6 +7,7 @@ import reflex as rx
 from portal import routes
 from portal.features.overview.state import Overview, QuotaUse
 from portal.kit.blocks import card, code, figure
+from portal.kit.vars import each, length, negated, pick
 from portal.shared.forecast.card import forecast_chart
 from portal.shell.feature import Page
 from portal.shell.loaded import loaded
@@ -32,7 +33,7 @@ def _figures() -> rx.Component:
     loading = Overview.phase == "loading"
     return rx.grid(
         rx.cond(
-            Overview.sees_spend | ~Overview.known,
+            Overview.sees_spend | negated(Overview.known),
             rx.fragment(
                 figure("Spend so far", Overview.spend, Overview.period_name, loading=loading),
                 figure(
@@ -66,16 +67,16 @@ def _forecast() -> rx.Component:
 
 def _quotas() -> rx.Component:
     return rx.cond(
-        Overview.quotas.length() > 0,
+        length(Overview.quotas) > 0,
         card(
-            rx.flex(rx.foreach(Overview.quotas, _quota), direction="column", spacing="4"),
+            rx.flex(each(Overview.quotas, _quota), direction="column", spacing="4"),
             heading="Quota",
             aside=rx.text(Overview.plan, " plan", size="2", color_scheme="gray"),
         ),
     )
 
 
-def _quota(quota: rx.Var[QuotaUse], place: rx.Var[int]) -> rx.Component:
+def _quota(quota: QuotaUse, place: int) -> rx.Component:
     return rx.box(
         rx.flex(
             rx.text(quota.name, size="2"),
@@ -86,12 +87,12 @@ def _quota(quota: rx.Var[QuotaUse], place: rx.Var[int]) -> rx.Component:
         rx.progress(
             value=quota.percent,
             size="2",
-            color_scheme=rx.cond(quota.percent >= 90, "red", "indigo"),
+            color_scheme=pick(quota.percent >= 90, "red", "indigo"),
             aria_label=quota.name,
         ),
         rx.text(
-            rx.cond(quota.hard, "Calls are refused at the end of it. ", ""),
-            rx.cond(Overview.quota_outlooks.length() > place, Overview.quota_outlooks[place], ""),
+            pick(quota.hard, "Calls are refused at the end of it. ", ""),
+            pick(length(Overview.quota_outlooks) > place, Overview.quota_outlooks[place], ""),
             size="1",
             color_scheme="gray",
             margin_top="var(--space-1)",

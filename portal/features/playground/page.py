@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import reflex as rx
+from reflex.event import EventCallback
 
 from portal.features.playground.state import ModelChoice, Playground, Said
 from portal.kit.blocks import code, dialog_lead, empty
+from portal.kit.icon import icon
+from portal.kit.vars import as_text, each, length, negated, pick
 from portal.shell.feature import Page
 from portal.shell.loaded import loaded
 
@@ -23,7 +26,7 @@ def page() -> Page:
         content=(
             loaded(
                 Playground,
-                rx.cond(Playground.models.length() > 0, _bench(), _no_models()),
+                rx.cond(length(Playground.models) > 0, _bench(), _no_models()),
                 retry=Playground.load,
                 skeleton=rx.skeleton(height="32rem", width="100%"),
             ),
@@ -32,12 +35,12 @@ def page() -> Page:
         actions=rx.flex(
             _view_code(),
             rx.button(
-                rx.icon("eraser", size=16),
+                icon("eraser", size=16),
                 "Clear",
                 on_click=Playground.clear,
                 variant="soft",
                 color_scheme="gray",
-                disabled=Playground.said.length() == 0,
+                disabled=length(Playground.said) == 0,
             ),
             spacing="3",
         ),
@@ -60,8 +63,8 @@ def _bench() -> rx.Component:
 def _conversation() -> rx.Component:
     return rx.auto_scroll(
         rx.cond(
-            Playground.said.length() > 0,
-            rx.flex(rx.foreach(Playground.said, _said), direction="column", spacing="5"),
+            length(Playground.said) > 0,
+            rx.flex(each(Playground.said, _said), direction="column", spacing="5"),
             empty(
                 "message-square-text",
                 "Ask the model something",
@@ -86,15 +89,15 @@ def _suggestion(question: str) -> rx.Component:
         variant="soft",
         color_scheme="gray",
         size="2",
-        disabled=~Playground.develops,
+        disabled=negated(Playground.develops),
     )
 
 
-def _said(said: rx.Var[Said]) -> rx.Component:
+def _said(said: Said) -> rx.Component:
     mine = said.role == "user"
     return rx.box(
         rx.text(
-            rx.cond(mine, "You", "Model"),
+            pick(mine, "You", "Model"),
             size="1",
             weight="medium",
             color_scheme="gray",
@@ -105,11 +108,11 @@ def _said(said: rx.Var[Said]) -> rx.Component:
                 said.text,
                 as_="div",
                 size="3",
-                class_name=rx.cond(said.streaming, "fb-said fb-typing", "fb-said"),
+                class_name=pick(said.streaming, "fb-said fb-typing", "fb-said"),
             ),
-            background=rx.cond(mine, "var(--accent-a2)", "transparent"),
+            background=pick(mine, "var(--accent-a2)", "transparent"),
             border_radius="var(--radius-4)",
-            padding=rx.cond(mine, "var(--space-2) var(--space-3)", "0"),
+            padding=pick(mine, "var(--space-2) var(--space-3)", "0"),
         ),
         rx.cond(
             said.note != "",
@@ -130,12 +133,12 @@ def _ask() -> rx.Component:
                 enter_key_submit=True,
                 resize="vertical",
                 flex_grow="1",
-                disabled=~Playground.develops,
+                disabled=negated(Playground.develops),
             ),
             rx.cond(
                 Playground.streaming,
                 rx.button(
-                    rx.icon("square", size=14),
+                    icon("square", size=14),
                     "Stop",
                     type="button",
                     on_click=Playground.stop,
@@ -144,18 +147,18 @@ def _ask() -> rx.Component:
                     size="3",
                 ),
                 rx.button(
-                    rx.icon("arrow-up", size=16),
+                    icon("arrow-up", size=16),
                     "Send",
                     type="submit",
                     size="3",
-                    disabled=~Playground.develops,
+                    disabled=negated(Playground.develops),
                 ),
             ),
             spacing="3",
             align="end",
         ),
         rx.text(
-            rx.cond(
+            pick(
                 Playground.develops,
                 "Enter sends, Shift+Enter makes a new line.",
                 "Your role here may look, but not call models.",
@@ -183,7 +186,7 @@ def _counts() -> rx.Component:
     )
 
 
-def _count(name: str, value: rx.Var[str], id_: str) -> rx.Component:
+def _count(name: str, value: str, id_: str) -> rx.Component:
     return rx.box(
         rx.text(name, size="1", color_scheme="gray"),
         rx.text(value, size="3", weight="medium", id=id_, margin_top="2px", white_space="nowrap"),
@@ -197,7 +200,7 @@ def _parameters() -> rx.Component:
                 _label("Model"),
                 rx.select.root(
                     rx.select.trigger(width="100%", aria_label="Model"),
-                    rx.select.content(rx.foreach(Playground.models, _model)),
+                    rx.select.content(each(Playground.models, _model)),
                     value=Playground.model,
                     on_change=Playground.choose_model,
                 ),
@@ -246,11 +249,11 @@ def _label(text: str) -> rx.Component:
 
 def _slider(
     name: str,
-    value: rx.Var[float] | rx.Var[int],
-    change: rx.event.EventHandler,
+    value: float,
+    change: EventCallback[float],
     *,
     low: float,
-    high: rx.Var[int] | float,
+    high: float,
     step: float,
     id_: str,
 ) -> rx.Component:
@@ -258,14 +261,14 @@ def _slider(
     return rx.box(
         rx.flex(
             rx.el.label(rx.text(name, size="2", weight="medium"), html_for=f"{id_}-slider"),
-            rx.text(value.to_string(), size="2", color_scheme="gray", id=id_),
+            rx.text(as_text(value), size="2", color_scheme="gray", id=id_),
             justify="between",
             margin_bottom="var(--space-1)",
         ),
         rx.el.input(
             type="range",
             id=f"{id_}-slider",
-            default_value=value.to_string(),
+            default_value=as_text(value),
             min=low,
             max=high,
             step=step,
@@ -275,7 +278,7 @@ def _slider(
     )
 
 
-def _model(model: rx.Var[ModelChoice]) -> rx.Component:
+def _model(model: ModelChoice) -> rx.Component:
     return rx.select.item(model.name, value=model.id)
 
 
@@ -297,9 +300,7 @@ def _view_code() -> rx.Component:
     )
     return rx.dialog.root(
         rx.dialog.trigger(
-            rx.button(
-                rx.icon("code-xml", size=16), "View code", variant="soft", color_scheme="gray"
-            )
+            rx.button(icon("code-xml", size=16), "View code", variant="soft", color_scheme="gray")
         ),
         rx.dialog.content(
             rx.dialog.title("This conversation in code"),

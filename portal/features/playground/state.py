@@ -16,6 +16,7 @@ from backend_client import ClientError
 from backend_client.types.models import ModelInfo
 from portal.features.playground import cost, samples
 from portal.kit.formatting import count, fine_money, meter_name, unit_price
+from portal.kit.vars import computed
 from portal.session.guard import DEVELOPERS, Caller, signed_in
 from portal.session.page import PageState
 from portal.session.state import Session
@@ -76,27 +77,27 @@ class Playground(PageState, Session):
     _stop: bool = False
     _total: str = ""
 
-    @rx.var
+    @computed
     def about(self) -> str:
         """What the chosen model costs."""
         return next((model.about for model in self.models if model.id == self.model), "")
 
-    @rx.var
+    @computed
     def longest(self) -> int:
         """The longest answer that the chosen model gives, in tokens."""
         return next((model.longest for model in self.models if model.id == self.model), 1024)
 
-    @rx.var
+    @computed
     def as_curl(self) -> str:
         """The next request as a shell command."""
         return samples.curl(self._request())
 
-    @rx.var
+    @computed
     def as_python(self) -> str:
         """The next request in Python."""
         return samples.python(self._request())
 
-    @rx.var
+    @computed
     def as_javascript(self) -> str:
         """The next request in JavaScript."""
         return samples.javascript(self._request())

@@ -16,6 +16,7 @@ from portal.kit.dialogs import dialog, dialog_buttons
 from portal.kit.fields import ticked
 from portal.kit.plain import csv_button
 from portal.kit.tables import actions, remark, row_action, wide_table
+from portal.kit.vars import as_text, each, length, pick
 from portal.shell.feature import Page
 from portal.shell.loaded import loaded
 
@@ -45,11 +46,11 @@ def page() -> Page:
 def _imports() -> rx.Component:
     return card(
         rx.cond(
-            Reconciliations.imports.length() > 0,
+            length(Reconciliations.imports) > 0,
             wide_table(
                 "imports",
                 ("Import", "Days", "Agree", "Open", "Decided", "Billed", "Actions"),
-                rx.foreach(Reconciliations.imports, _import),
+                each(Reconciliations.imports, _import),
             ),
             empty(
                 "scale",
@@ -63,7 +64,7 @@ def _imports() -> rx.Component:
     )
 
 
-def _import(one: rx.Var[ImportRow]) -> rx.Component:
+def _import(one: ImportRow) -> rx.Component:
     return rx.table.row(
         rx.table.row_header_cell(
             rx.text(one.provider, size="2", weight="medium"),
@@ -71,15 +72,13 @@ def _import(one: rx.Var[ImportRow]) -> rx.Component:
         ),
         rx.table.cell(one.days, white_space="nowrap"),
         rx.table.cell(one.agree),
-        rx.table.cell(
-            rx.badge(one.open.to(str), color_scheme=rx.cond(one.open > 0, "red", "green"))
-        ),
+        rx.table.cell(rx.badge(as_text(one.open), color_scheme=pick(one.open > 0, "red", "green"))),
         rx.table.cell(one.decided),
         rx.table.cell(one.billed),
         actions(
             rx.button(
                 "Show",
-                variant=rx.cond(one.id == Reconciliations.chosen, "soft", "ghost"),
+                variant=pick(one.id == Reconciliations.chosen, "soft", "ghost"),
                 on_click=Reconciliations.choose(one.id),
                 aria_label="Show " + one.file_name,
                 aria_pressed=one.id == Reconciliations.chosen,
@@ -94,18 +93,18 @@ def _differences() -> rx.Component:
         Reconciliations.chosen != "",
         card(
             rx.cond(
-                Reconciliations.rows.length() > 0,
+                length(Reconciliations.rows) > 0,
                 wide_table(
                     "discrepancies",
                     (
                         *("Day", "Model and meter", "Provider", "Metered", "Difference"),
                         *("Likely cause", "Status", "Actions"),
                     ),
-                    rx.foreach(Reconciliations.rows, _difference),
+                    each(Reconciliations.rows, _difference),
                 ),
                 empty(
                     "circle-check",
-                    rx.cond(Reconciliations.only_open, "Nothing is open", "Nothing differs"),
+                    pick(Reconciliations.only_open, "Nothing is open", "Nothing differs"),
                     "What the provider says agrees with what was metered, or was decided.",
                 ),
             ),
@@ -133,7 +132,7 @@ def _tools() -> rx.Component:
     )
 
 
-def _difference(one: rx.Var[DifferenceRow]) -> rx.Component:
+def _difference(one: DifferenceRow) -> rx.Component:
     return rx.table.row(
         rx.table.cell(one.day, white_space="nowrap"),
         rx.table.row_header_cell(one.what),
@@ -146,7 +145,7 @@ def _difference(one: rx.Var[DifferenceRow]) -> rx.Component:
             rx.cond(one.notes != "", rx.text(one.notes, size="1", white_space="pre-line")),
             max_width="24rem",
         ),
-        rx.table.cell(rx.badge(one.status, color_scheme=one.colour)),
+        rx.table.cell(rx.badge(one.status, color_scheme=one.color)),
         actions(
             row_action(
                 "Decide",
@@ -205,12 +204,12 @@ def _decision() -> rx.Component:
 
 def _margin() -> rx.Component:
     return rx.cond(
-        Reconciliations.margin.length() > 0,
+        length(Reconciliations.margin) > 0,
         card(
             wide_table(
                 "margin",
                 ("Customer", "Model", "Revenue", "Cost", "Margin"),
-                rx.foreach(Reconciliations.margin, _margin_row),
+                each(Reconciliations.margin, _margin_row),
             ),
             remark(
                 "Revenue as it is billed; cost at your rates, else at the provider’s list price.",
@@ -221,7 +220,7 @@ def _margin() -> rx.Component:
     )
 
 
-def _margin_row(one: rx.Var[MarginLine]) -> rx.Component:
+def _margin_row(one: MarginLine) -> rx.Component:
     return rx.table.row(
         rx.table.row_header_cell(one.tenant),
         rx.table.cell(one.model),
@@ -241,11 +240,11 @@ def _margin_row(one: rx.Var[MarginLine]) -> rx.Component:
 def _drift() -> rx.Component:
     return card(
         rx.cond(
-            Reconciliations.drift.length() > 0,
+            length(Reconciliations.drift) > 0,
             wide_table(
                 "drift",
                 ("Model and meter", "Reported", "Counted here", "Drift"),
-                rx.foreach(Reconciliations.drift, _drifted),
+                each(Reconciliations.drift, _drifted),
             ),
             empty(
                 "ruler",
@@ -258,10 +257,10 @@ def _drift() -> rx.Component:
     )
 
 
-def _drifted(one: rx.Var[DriftLine]) -> rx.Component:
+def _drifted(one: DriftLine) -> rx.Component:
     return rx.table.row(
         rx.table.row_header_cell(one.what),
         rx.table.cell(one.reported),
         rx.table.cell(one.counted),
-        rx.table.cell(rx.badge(one.drift, color_scheme=rx.cond(one.alert, "red", "gray"))),
+        rx.table.cell(rx.badge(one.drift, color_scheme=pick(one.alert, "red", "gray"))),
     )

@@ -15,6 +15,7 @@ from backend_client.types.reconciliation import (
     MarginRow,
     Reconciliation,
 )
+from portal.kit.color import Color
 from portal.kit.formatting import METER_NAMES, count, exact_money, fine_money
 from portal.session.guard import Caller, signed_in
 from portal.session.page import PageState
@@ -35,7 +36,7 @@ CAUSES = {
     DiscrepancyCause.UNKNOWN: "Unknown",
     DiscrepancyCause.SETTLED: "Settled",
 }
-COLOURS = {"open": "red", "explained": "blue", "accepted": "green"}
+COLORS: dict[str, Color] = {"open": "red", "explained": "blue", "accepted": "green"}
 
 
 @dataclass(frozen=True)
@@ -65,7 +66,7 @@ class DifferenceRow:
     cause: str
     explanation: str
     status: str
-    colour: str
+    color: Color
     notes: str
 
 
@@ -215,7 +216,7 @@ def difference_row(one: Discrepancy) -> DifferenceRow:
         cause=CAUSES[one.cause],
         explanation=one.explanation,
         status=one.status.value,
-        colour=COLOURS[one.status.value],
+        color=COLORS[one.status.value],
         notes="\n".join(f"{note.at:%Y-%m-%d}: {note.text}" for note in one.notes),
     )
 

@@ -5,15 +5,17 @@ from __future__ import annotations
 import reflex as rx
 
 from portal.features.sign_in.state import SignIn
+from portal.kit.icon import icon
 from portal.kit.plain import plain_form, plain_link
-from portal.shell.frame import brand, colour_mode_button
+from portal.kit.vars import negated
+from portal.shell.frame import brand, color_mode_button
 from portal.shell.loaded import loaded
 
 
 def page() -> rx.Component:
     """The page."""
     return rx.el.main(
-        rx.box(colour_mode_button(), position="absolute", top="20px", right="20px"),
+        rx.box(color_mode_button(), position="absolute", top="20px", right="20px"),
         rx.card(
             rx.flex(
                 brand(),
@@ -29,7 +31,7 @@ def page() -> rx.Component:
                 rx.cond(
                     SignIn.went_wrong != "",
                     rx.callout.root(
-                        rx.callout.icon(rx.icon("circle-alert", size=16)),
+                        rx.callout.icon(icon("circle-alert", size=16)),
                         rx.callout.text(SignIn.went_wrong),
                         color_scheme="red",
                         size="1",
@@ -87,9 +89,9 @@ def _ways() -> rx.Component:
             ),
         ),
         rx.cond(
-            ~SignIn.oidc & ~SignIn.local,
+            negated(SignIn.oidc) & negated(SignIn.local),
             rx.callout.root(
-                rx.callout.icon(rx.icon("info", size=16)),
+                rx.callout.icon(icon("info", size=16)),
                 rx.callout.text(
                     "No way to sign in is configured. Set FAREBOX_OIDC_ISSUER, "
                     "FAREBOX_OIDC_CLIENT_ID and FAREBOX_OIDC_CLIENT_SECRET."

@@ -7,6 +7,7 @@ from urllib.parse import urlencode
 import reflex as rx
 
 from backend_client import AsyncFareboxClient, ClientError
+from portal.kit.vars import computed
 from portal.routes import safe_path
 from portal.session.guard import public
 from portal.session.page import PageState
@@ -32,7 +33,7 @@ class SignIn(PageState, rx.State):
     went_wrong: str = ""
     wanted: str = "/"
 
-    @rx.var
+    @computed
     def log_in(self) -> str:
         """Where the identity provider's sign-in begins."""
         return "/auth/login?" + urlencode({"next": self.wanted})
@@ -41,7 +42,7 @@ class SignIn(PageState, rx.State):
     async def look(self) -> None:
         """Ask the API which ways are open; forget whoever was signed in in this tab."""
         session = await self.get_state(Session)
-        session.reset()
+        rx.State.reset(session)
         query = self.router.url.query_parameters
         self.wanted = safe_path(query.get("next"))
         self.went_wrong = PROBLEMS.get(query.get("problem", ""), "")

@@ -9,6 +9,7 @@ from portal.features.spend.plan_state import Plans
 from portal.features.spend.state import Spend, UnpricedRow
 from portal.kit.blocks import card, empty, figure, loading_rows
 from portal.kit.tables import table, wide_table
+from portal.kit.vars import each, length, pick
 from portal.shared.charges.rows import LineRow
 from portal.shared.forecast.card import forecast_chart
 from portal.shared.forecast.outlook import PlanRow
@@ -61,7 +62,7 @@ def _lines() -> rx.Component:
             Spend.phase == "loading",
             loading_rows(),
             rx.cond(
-                Spend.lines.length() > 0,
+                length(Spend.lines) > 0,
                 _table(),
                 empty(
                     "receipt",
@@ -81,8 +82,8 @@ def _table() -> rx.Component:
     return table(
         "spend-lines",
         ("Charge", "Plan", *numbers),
-        rx.foreach(Spend.lines, _line),
-        rx.foreach(Spend.adjustments, _line),
+        each(Spend.lines, _line),
+        each(Spend.adjustments, _line),
         rx.table.row(
             rx.table.row_header_cell(rx.text("Total", weight="medium"), col_span=5),
             rx.table.cell(rx.text(Spend.exact_total, color_scheme="gray"), class_name="fb-number"),
@@ -94,7 +95,7 @@ def _table() -> rx.Component:
     )
 
 
-def _line(line: rx.Var[LineRow]) -> rx.Component:
+def _line(line: LineRow) -> rx.Component:
     return rx.table.row(
         rx.table.row_header_cell(
             rx.text(line.name, weight="medium"),
@@ -113,7 +114,7 @@ def _line(line: rx.Var[LineRow]) -> rx.Component:
 
 def _unpriced() -> rx.Component:
     return rx.cond(
-        Spend.unpriced.length() > 0,
+        length(Spend.unpriced) > 0,
         card(
             rx.text(
                 "Your plan has no price for this usage. It is metered, and not billed.",
@@ -124,7 +125,7 @@ def _unpriced() -> rx.Component:
             table(
                 "unpriced",
                 ("Model", "Meter", "Quantity"),
-                rx.foreach(Spend.unpriced, _unpriced_row),
+                each(Spend.unpriced, _unpriced_row),
                 numbers=("Quantity",),
                 size="1",
             ),
@@ -133,7 +134,7 @@ def _unpriced() -> rx.Component:
     )
 
 
-def _unpriced_row(used: rx.Var[UnpricedRow]) -> rx.Component:
+def _unpriced_row(used: UnpricedRow) -> rx.Component:
     return rx.table.row(
         rx.table.row_header_cell(used.model),
         rx.table.cell(used.meter),
@@ -155,12 +156,12 @@ def _forecast() -> rx.Component:
 
 def _on_plans() -> rx.Component:
     return rx.cond(
-        Spend.on_plans.length() > 1,
+        length(Spend.on_plans) > 1,
         card(
             wide_table(
                 "on-plans",
                 ("Plan", "Expected", "80% of outcomes"),
-                rx.foreach(Spend.on_plans, _on_plan),
+                each(Spend.on_plans, _on_plan),
                 numbers=("Expected", "80% of outcomes"),
                 size="1",
             ),
@@ -170,7 +171,7 @@ def _on_plans() -> rx.Component:
     )
 
 
-def _on_plan(plan: rx.Var[PlanRow]) -> rx.Component:
+def _on_plan(plan: PlanRow) -> rx.Component:
     return rx.table.row(
         rx.table.row_header_cell(
             rx.flex(
@@ -184,7 +185,7 @@ def _on_plan(plan: rx.Var[PlanRow]) -> rx.Component:
             rx.cond(plan.note != "", rx.text(plan.note, size="1", color_scheme="gray")),
         ),
         rx.table.cell(
-            rx.text(plan.expected, color_scheme=rx.cond(plan.fits, "", "gray")),
+            rx.text(plan.expected, color=pick(plan.fits, "inherit", "var(--gray-a11)")),
             class_name="fb-number",
         ),
         rx.table.cell(rx.text(plan.band, color_scheme="gray"), class_name="fb-number"),

@@ -6,6 +6,8 @@ import reflex as rx
 
 from portal.features.spend.plan_state import PlanCard, Plans
 from portal.kit.blocks import card, dialog_lead, loading_rows
+from portal.kit.icon import icon
+from portal.kit.vars import each, length
 from portal.shell.loaded import loaded
 
 
@@ -26,7 +28,7 @@ def plan_panel() -> rx.Component:
                 rx.cond(
                     Plans.next_change != "",
                     rx.callout.root(
-                        rx.callout.icon(rx.icon("clock", size=16)),
+                        rx.callout.icon(icon("clock", size=16)),
                         rx.callout.text(Plans.next_change),
                         size="1",
                         role="status",
@@ -40,13 +42,13 @@ def plan_panel() -> rx.Component:
             skeleton=loading_rows(2),
         ),
         heading="Plan",
-        aside=rx.cond(Plans.plans_change & (Plans.offered.length() > 0), _change()),
+        aside=rx.cond(Plans.plans_change & (length(Plans.offered) > 0), _change()),
     )
 
 
-def _terms(terms: rx.Var[list[str]]) -> rx.Component:
+def _terms(terms: list[str]) -> rx.Component:
     return rx.el.ul(
-        rx.foreach(terms, lambda term: rx.el.li(rx.text(term, size="2", color_scheme="gray"))),
+        each(terms, lambda term: rx.el.li(rx.text(term, size="2", color_scheme="gray"))),
         class_name="fb-terms",
     )
 
@@ -58,7 +60,7 @@ def _change() -> rx.Component:
             rx.dialog.title("Change plan"),
             dialog_lead(Plans.takes_effect),
             rx.flex(
-                rx.foreach(Plans.offered, _offer),
+                each(Plans.offered, _offer),
                 direction="column",
                 spacing="3",
                 margin_top="var(--space-4)",
@@ -68,7 +70,7 @@ def _change() -> rx.Component:
     )
 
 
-def _offer(plan: rx.Var[PlanCard]) -> rx.Component:
+def _offer(plan: PlanCard) -> rx.Component:
     return rx.card(
         rx.flex(
             rx.box(

@@ -25,7 +25,7 @@ from portal.kit.chart_look import (
 from portal.kit.formatting import TOKEN_METERS, count, meter_name
 
 OTHER_SERIES = "Other"
-METER_COLOURS = {
+METER_COLORS = {
     "input_tokens": "var(--indigo-9)",
     "cached_input_tokens": "var(--indigo-7)",
     "output_tokens": "var(--teal-9)",
@@ -35,10 +35,10 @@ METER_COLOURS = {
 
 @dataclass(frozen=True)
 class Series:
-    """One colour of the chart: what it is called and how much of it there was."""
+    """One color of the chart: what it is called and how much of it there was."""
 
     name: str
-    colour: str
+    color: str
     total: Decimal
 
 
@@ -70,13 +70,13 @@ def usage_bars(
             totals[group] += row.quantity
     if split == "meter":
         order = [meter for meter in (*TOKEN_METERS, show) if meter in totals]
-        colour = METER_COLOURS
+        color = METER_COLORS
     else:
         order = sorted(totals, key=lambda group: (-totals[group], group))
-        colour = dict(zip(order, PALETTE, strict=False))
-    kept = [group for group in order if group in colour or len(order) == 1]
+        color = dict(zip(order, PALETTE, strict=False))
+    kept = [group for group in order if group in color or len(order) == 1]
     label = {group: meter_name(group) if split == "meter" else names(group) for group in kept}
-    series = [Series(label[g], colour.get(g, PALETTE[0]), totals[g]) for g in kept]
+    series = [Series(label[g], color.get(g, PALETTE[0]), totals[g]) for g in kept]
     if len(kept) < len(order):
         rest = sum((totals[g] for g in order if g not in label), Decimal(0))
         series.append(Series(OTHER_SERIES, OTHER, rest))
@@ -131,7 +131,7 @@ def usage_spec(
                 legend=None,
                 scale=alt.Scale(
                     domain=[item.name for item in series],
-                    range=[item.colour for item in series],
+                    range=[item.color for item in series],
                 ),
             ),
             order=alt.Order("rank:Q"),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import reflex as rx
+from reflex.event import EventType
 
 from portal import routes
 from portal.features.usage.question import RANGES, SPLITS
@@ -11,6 +12,7 @@ from portal.kit.blocks import button_link, card, empty
 from portal.kit.fields import choice
 from portal.kit.plain import csv_button
 from portal.kit.tables import remark
+from portal.kit.vars import each, length, pick
 from portal.kit.vega_chart import vega_chart
 from portal.shell.feature import Page
 from portal.shell.loaded import loaded
@@ -45,7 +47,7 @@ def _choices() -> rx.Component:
             "Bar width",
             Usage.width,
             Usage.choose_width,
-            rx.foreach(Usage.widths, lambda one: rx.select.item(one.name, value=one.id)),
+            each(Usage.widths, lambda one: rx.select.item(one.name, value=one.id)),
             width="auto",
         ),
         _select("Split by", Usage.split, Usage.choose_split, SPLITS),
@@ -65,9 +67,7 @@ def _choices() -> rx.Component:
     )
 
 
-def _select(
-    label: str, value: rx.Var[str], choose: rx.event.EventType, options: dict[str, str]
-) -> rx.Component:
+def _select(label: str, value: str, choose: EventType[()], options: dict[str, str]) -> rx.Component:
     return choice(
         label,
         value,
@@ -79,11 +79,11 @@ def _select(
 
 def _chart() -> rx.Component:
     return card(
-        rx.match(
-            Usage.phase,
-            ("loading", rx.skeleton(height="300px", width="100%")),
+        rx.cond(
+            Usage.phase == "loading",
+            rx.skeleton(height="300px", width="100%"),
             rx.cond(
-                Usage.rows.length() > 0,
+                length(Usage.rows) > 0,
                 rx.box(
                     vega_chart(spec=Usage.spec, rows=Usage.rows, description=Usage.description),
                     id="usage-shown",
@@ -98,16 +98,14 @@ def _chart() -> rx.Component:
                 ),
             ),
         ),
-        heading=rx.cond(Usage.show == "tokens", "Tokens", "Requests"),
-        aside=rx.flex(
-            rx.foreach(Usage.legend, _entry), spacing="4", wrap="wrap", class_name="fb-legend"
-        ),
+        heading=pick(Usage.show == "tokens", "Tokens", "Requests"),
+        aside=rx.flex(each(Usage.legend, _entry), spacing="4", wrap="wrap", class_name="fb-legend"),
     )
 
 
-def _entry(entry: rx.Var[LegendEntry]) -> rx.Component:
+def _entry(entry: LegendEntry) -> rx.Component:
     return rx.flex(
-        rx.box(class_name="fb-swatch", background=entry.colour),
+        rx.box(class_name="fb-swatch", background=entry.color),
         rx.text(entry.name, size="1", color_scheme="gray"),
         rx.text(entry.total, size="1", weight="medium"),
         align="center",
@@ -117,17 +115,17 @@ def _entry(entry: rx.Var[LegendEntry]) -> rx.Component:
 
 def _table() -> rx.Component:
     return rx.cond(
-        Usage.table.length() > 0,
+        length(Usage.table) > 0,
         card(
             rx.box(
                 rx.table.root(
                     rx.table.header(
                         rx.table.row(
                             rx.table.column_header_cell("When"),
-                            rx.foreach(Usage.table_head, _head),
+                            each(Usage.table_head, _head),
                         )
                     ),
-                    rx.table.body(rx.foreach(Usage.table, _row)),
+                    rx.table.body(each(Usage.table, _row)),
                     size="1",
                     width="100%",
                 ),
@@ -151,12 +149,12 @@ def _table() -> rx.Component:
     )
 
 
-def _head(name: rx.Var[str]) -> rx.Component:
+def _head(name: str) -> rx.Component:
     return rx.table.column_header_cell(name, class_name="fb-number")
 
 
-def _row(row: rx.Var[TableRow]) -> rx.Component:
+def _row(row: TableRow) -> rx.Component:
     return rx.table.row(
         rx.table.row_header_cell(row.when, white_space="nowrap"),
-        rx.foreach(row.cells, lambda cell: rx.table.cell(cell, class_name="fb-number")),
+        each(row.cells, lambda cell: rx.table.cell(cell, class_name="fb-number")),
     )

@@ -9,8 +9,6 @@ from typing import Any
 from urllib.parse import urlencode
 from zoneinfo import ZoneInfo
 
-import reflex as rx
-
 from backend_client.types.usage import UsageReport
 from portal.features.usage.chart import UsageBars, bucket_name, usage_bars, usage_spec
 from portal.features.usage.question import (
@@ -23,6 +21,7 @@ from portal.features.usage.question import (
 )
 from portal.kit.choice import Choice
 from portal.kit.formatting import compact, count
+from portal.kit.vars import computed
 from portal.session import polling
 from portal.session.guard import Caller, signed_in
 from portal.session.page import PageState
@@ -39,7 +38,7 @@ class LegendEntry:
     """A series of the chart."""
 
     name: str
-    colour: str
+    color: str
     total: str
 
 
@@ -72,12 +71,12 @@ class Usage(PageState, Session):
     _version: int = -1
     _names: dict[str, str] = {}
 
-    @rx.var
+    @computed
     def widths(self) -> list[Choice]:
         """The bucket widths that the chosen range can be cut into."""
         return [Choice(width.value, WIDTH_NAMES[width]) for width in WIDTHS[self.chosen]]
 
-    @rx.var
+    @computed
     def csv(self) -> str:
         """Where the browser downloads what is chosen, by every dimension."""
         return "/downloads/usage.csv?" + urlencode({"range": self.chosen, "width": self.width})
@@ -161,7 +160,7 @@ class Usage(PageState, Session):
         unit = SHOWN[self.show]
         total = sum(series.total for series in bars.series)
         self.legend = [
-            LegendEntry(series.name, series.colour, compact(series.total)) for series in bars.series
+            LegendEntry(series.name, series.color, compact(series.total)) for series in bars.series
         ]
         spec = usage_spec(
             bars.series,

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import reflex as rx
 
+from portal.kit.icon import icon
+from portal.kit.vars import each, length
 from portal.shared.customer.state import Customer, CustomerState
 
 
@@ -18,7 +20,7 @@ def customer_picker(state: type[CustomerState]) -> rx.Component:
                     min_width="0",
                     flex_grow="1",
                 ),
-                rx.icon("chevrons-up-down", size=15, color="var(--gray-10)", aria_hidden="true"),
+                icon("chevrons-up-down", size=15, color="var(--gray-10)", aria_hidden="true"),
                 type="button",
                 class_name="fb-quiet",
                 aria_label="Customer: " + state.customer.name + ". Pick another",
@@ -29,19 +31,19 @@ def customer_picker(state: type[CustomerState]) -> rx.Component:
             rx.input(
                 on_change=state.search_customers.debounce(250),
                 placeholder="Part of a name or slug",
-                auto_complete=False,
+                auto_complete="off",
                 auto_focus=True,
                 aria_label="Find a customer",
             ),
             rx.flex(
-                rx.foreach(state.customers, lambda one: _customer(state, one)),
+                each(state.customers, lambda one: _customer(state, one)),
                 direction="column",
                 margin_top="var(--space-2)",
                 max_height="18rem",
                 overflow_y="auto",
             ),
             rx.cond(
-                state.customers.length() == 0,
+                length(state.customers) == 0,
                 rx.text(
                     "No customer is called so.",
                     size="2",
@@ -60,7 +62,7 @@ def customer_picker(state: type[CustomerState]) -> rx.Component:
     )
 
 
-def _customer(state: type[CustomerState], one: rx.Var[Customer]) -> rx.Component:
+def _customer(state: type[CustomerState], one: Customer) -> rx.Component:
     return rx.el.button(
         rx.box(
             rx.text(one.name, size="2", truncate=True),
@@ -69,7 +71,7 @@ def _customer(state: type[CustomerState], one: rx.Var[Customer]) -> rx.Component
             min_width="0",
         ),
         rx.cond(one.is_sample, rx.badge("Sample data", color_scheme="orange", size="1")),
-        rx.cond(one.id == state.customer.id, rx.icon("check", size=15, aria_label="Current")),
+        rx.cond(one.id == state.customer.id, icon("check", size=15, aria_label="Current")),
         type="button",
         on_click=state.pick_customer(one.id),
         class_name="fb-quiet",

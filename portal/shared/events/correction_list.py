@@ -4,27 +4,28 @@ from __future__ import annotations
 
 import reflex as rx
 
+from portal.kit.vars import each
 from portal.shared.events.correction_rows import CorrectionRow
 
 
-def correction_list(corrections: rx.Var[list[CorrectionRow]]) -> rx.Component:
+def correction_list(corrections: list[CorrectionRow]) -> rx.Component:
     """Each correction with what it changed, who made it, and why."""
-    return rx.el.ol(rx.foreach(corrections, _correction), class_name="fb-history")
+    return rx.el.ol(each(corrections, _correction), class_name="fb-history")
 
 
-def correction_changes(one: rx.Var[CorrectionRow]) -> rx.Component:
+def correction_changes(one: CorrectionRow) -> rx.Component:
     """What a correction made of its event, a line each."""
     return rx.cond(
         one.waits,
         rx.text("It waits for its event.", size="2"),
-        rx.foreach(one.changes, lambda change: rx.text(change, size="2")),
+        each(one.changes, lambda change: rx.text(change, size="2")),
     )
 
 
-def _correction(one: rx.Var[CorrectionRow]) -> rx.Component:
+def _correction(one: CorrectionRow) -> rx.Component:
     return rx.el.li(
         rx.flex(
-            rx.badge(one.action, color_scheme=one.colour, size="1"),
+            rx.badge(one.action, color_scheme=one.color, size="1"),
             rx.text(one.when, " by ", one.who, size="1", color_scheme="gray"),
             align="center",
             spacing="2",

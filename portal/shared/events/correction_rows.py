@@ -7,10 +7,11 @@ from decimal import Decimal
 
 from backend_client.types.corrections import Correction
 from backend_client.types.events import UsageData
+from portal.kit.color import Color
 from portal.kit.formatting import count, meter_name, second
 from portal.shared.events.rows import amount, in_order
 
-ACTIONS = {"void": ("Voided", "orange"), "amend": ("Amended", "blue")}
+ACTIONS: dict[str, tuple[str, Color]] = {"void": ("Voided", "orange"), "amend": ("Amended", "blue")}
 
 
 @dataclass(frozen=True)
@@ -21,7 +22,7 @@ class CorrectionRow:
     event: str
     source: str
     action: str
-    colour: str
+    color: Color
     when: str
     who: str
     reason: str
@@ -31,14 +32,14 @@ class CorrectionRow:
 
 def correction_row(one: Correction, time_zone: str) -> CorrectionRow:
     """A correction as lists show it."""
-    action, colour = ACTIONS[one.action]
+    action, color = ACTIONS[one.action]
     waits = one.applied_at is None
     return CorrectionRow(
         id=one.id,
         event=one.event.id,
         source=one.event.source,
         action=action,
-        colour=colour,
+        color=color,
         when=second(one.received_at, time_zone),
         who=one.actor_name or one.actor,
         reason=one.reason,

@@ -7,10 +7,10 @@ import reflex as rx
 from portal.shared.events.rows import EventRow
 
 
-def event_name(event: rx.Var[EventRow]) -> tuple[rx.Component, ...]:
+def event_name(event: EventRow) -> tuple[rx.Component, ...]:
     """Which event it is, and what became of it."""
     return (
         rx.text(event.id, size="2", class_name="fb-id"),
         rx.text(event.source, size="1", color_scheme="gray", class_name="fb-id"),
-        rx.cond(event.state != "", rx.badge(event.state, color_scheme=event.colour, size="1")),
+        rx.cond(event.state != "", rx.badge(event.state, color_scheme=event.color, size="1")),
     )

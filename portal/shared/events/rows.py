@@ -9,10 +9,15 @@ from decimal import Decimal
 
 from backend_client.types.common import plain
 from backend_client.types.events import METERS, StoredEvent
+from portal.kit.color import Color
 from portal.kit.facts import FactRow
 from portal.kit.formatting import count, meter_name, second
 
-STATES = {"counted": ("", "gray"), "amended": ("Amended", "blue"), "voided": ("Voided", "orange")}
+STATES: dict[str, tuple[str, Color]] = {
+    "counted": ("", "gray"),
+    "amended": ("Amended", "blue"),
+    "voided": ("Voided", "orange"),
+}
 
 
 @dataclass(frozen=True)
@@ -28,7 +33,7 @@ class EventRow:
     model: str
     quantities: str
     state: str
-    colour: str
+    color: Color
     fresh: bool = False
 
 
@@ -45,7 +50,7 @@ def event_row(
     event: StoredEvent, names: Mapping[str, str], time_zone: str, *, fresh: bool = False
 ) -> EventRow:
     """An event as the list shows it."""
-    state, colour = STATES[event_state(event)]
+    state, color = STATES[event_state(event)]
     day, _, time = second(event.time, time_zone).rpartition(", ")
     return EventRow(
         id=event.id,
@@ -57,7 +62,7 @@ def event_row(
         model=event.model,
         quantities=quantities_note(event.quantities),
         state=state,
-        colour=colour,
+        color=color,
         fresh=fresh,
     )
 

@@ -7,21 +7,22 @@ from typing import Any
 import reflex as rx
 
 from portal.kit.blocks import card, empty
+from portal.kit.vars import length
 from portal.kit.vega_chart import vega_chart
 
 
 def forecast_chart(
     *,
-    spec: rx.Var[dict[str, Any]],
-    rows: rx.Var[list[dict[str, Any]]],
-    description: rx.Var[str],
-    problem: rx.Var[str],
+    spec: dict[str, Any],
+    rows: list[dict[str, Any]],
+    description: str,
+    problem: str,
     note: rx.Component | None = None,
 ) -> rx.Component:
     """The chart in a card; until it is computed a skeleton, and without one the reason."""
     return card(
         rx.cond(
-            rows.length() > 0,
+            length(rows) > 0,
             vega_chart(spec=spec, rows=rows, description=description),
             rx.cond(
                 problem != "",

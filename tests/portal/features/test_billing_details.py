@@ -98,7 +98,7 @@ def test_what_the_api_refuses_is_told_at_its_field() -> None:
             FieldError(field="region", detail="is none of CA"),
             FieldError(field="address.1", detail="is too long"),
             FieldError(field="address.2", detail="is too long too"),
-            FieldError(field="colour", detail="is not known"),
+            FieldError(field="color", detail="is not known"),
         ],
     )
     assert told_at_fields(InvalidInput(problem), by_field) == {

@@ -152,7 +152,7 @@ def test_an_event_is_amended_by_json() -> None:
         ("{", "line 1"),
         ("[]", "An object"),
         ("", "line 1"),
-        (json.dumps({**data, "colour": "red"}), "colour"),
+        (json.dumps({**data, "color": "red"}), "color"),
         (json.dumps({**data, "quantities": {}}), "quantities"),
     ):
         found = problems({"reason": "r", "text": text}, as_text=True)

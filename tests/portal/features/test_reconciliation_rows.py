@@ -19,7 +19,7 @@ from backend_client.types.reconciliation import (
 )
 from portal.features.reconciliation.state import (
     CAUSES,
-    COLOURS,
+    COLORS,
     difference_row,
     drift_line,
     import_row,
@@ -94,7 +94,7 @@ def test_a_discrepancy_in_a_line() -> None:
         "12,000",
         "9,000",
     )
-    assert (row.difference, row.cause, row.colour) == ("+3,000", "Missing events", "red")
+    assert (row.difference, row.cause, row.color) == ("+3,000", "Missing events", "red")
     money = difference_row(
         discrepancy(
             kind="amount",
@@ -117,7 +117,7 @@ def test_a_discrepancy_in_a_line() -> None:
 
 def test_every_cause_and_status_has_its_words() -> None:
     assert CAUSES.keys() == set(DiscrepancyCause)
-    assert COLOURS.keys() == {status.value for status in DiscrepancyStatus}
+    assert COLORS.keys() == {status.value for status in DiscrepancyStatus}
 
 
 def test_margin_in_a_line() -> None:
