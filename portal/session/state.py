@@ -56,6 +56,7 @@ class Session(rx.State):
         whose, before = owner(me), session._whose
         if whose == before:
             return False
+        # By its class, for the checker: Reflex leaves this method untyped
         rx.State.reset(session)
         session._whose = whose
         session._show_person(me)

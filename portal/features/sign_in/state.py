@@ -42,6 +42,7 @@ class SignIn(PageState, rx.State):
     async def look(self) -> None:
         """Ask the API which ways are open; forget whoever was signed in in this tab."""
         session = await self.get_state(Session)
+        # By its class, for the checker: Reflex leaves this method untyped
         rx.State.reset(session)
         query = self.router.url.query_parameters
         self.wanted = safe_path(query.get("next"))
