@@ -68,7 +68,7 @@ class Browser:
 @pytest.fixture
 async def browser(url: str, issuer: str) -> AsyncIterator[Browser]:
     settings = PortalSettings(
-        url=url,
+        api_url=url,
         oidc_issuer=issuer,
         oidc_client_id=CLIENT,
         oidc_client_secret=SecretStr("a secret"),

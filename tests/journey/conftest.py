@@ -50,7 +50,7 @@ class Farebox:
     """A running installation: where its portal and its API are, and what it was told."""
 
     url: str
-    url: str
+    api_url: str
     home: Path
     environment: dict[str, str]
 
@@ -175,10 +175,10 @@ async def page(context: BrowserContext) -> Page:
 @asynccontextmanager
 async def person_at(farebox: Farebox) -> AsyncIterator[AsyncFareboxClient]:
     """The API as the person at this machine uses it, who is the operator too."""
-    async with AsyncFareboxClient(farebox.url) as anybody:
+    async with AsyncFareboxClient(farebox.api_url) as anybody:
         local = LocalSessionCreate(secret=farebox.local_secret)
         session = await anybody.create_local_session(local)
-    async with AsyncFareboxClient(farebox.url, session.token) as client:
+    async with AsyncFareboxClient(farebox.api_url, session.token) as client:
         yield client
 
 

@@ -35,7 +35,7 @@ class Service:
             )
         )
         self._sender = await self._stack.enter_async_context(
-            AsyncFareboxClient(self.farebox.url, key.secret)
+            AsyncFareboxClient(self.farebox.api_url, key.secret)
         )
         return self
 

@@ -109,7 +109,7 @@ async def test_from_sign_in_to_the_bill(
     assert amount(await page.locator("#spend-total").inner_text()) == billed
 
     # The same key, in the unmodified SDK
-    client = openai.AsyncOpenAI(base_url=f"{farebox.url}/v1", api_key=secret)
+    client = openai.AsyncOpenAI(base_url=f"{farebox.api_url}/v1", api_key=secret)
     completion = await client.chat.completions.create(
         model="smollm2-135m-instruct",
         messages=[{"role": "user", "content": "Name a color."}],
@@ -156,7 +156,7 @@ async def test_what_a_stopped_answer_took_is_billed(page: Page) -> None:
 
 async def test_a_revoked_key_is_refused(page: Page, farebox: Farebox) -> None:
     secret = await create_key(page, "to be revoked")
-    client = openai.AsyncOpenAI(base_url=f"{farebox.url}/v1", api_key=secret, max_retries=0)
+    client = openai.AsyncOpenAI(base_url=f"{farebox.api_url}/v1", api_key=secret, max_retries=0)
     assert (await client.models.list()).data
     row = page.get_by_role("row", name="to be revoked")
     await row.get_by_role("button", name="Revoke").click()

@@ -32,10 +32,10 @@ async def put_on_stream(farebox: Farebox, *messages: bytes) -> None:
 
 async def poison(farebox: Farebox) -> bytes:
     """A message that PostgreSQL refuses: it keeps no NUL in a text."""
-    async with AsyncFareboxClient(farebox.url) as anybody:
+    async with AsyncFareboxClient(farebox.api_url) as anybody:
         secret = farebox.local_secret
         session = await anybody.create_local_session(LocalSessionCreate(secret=secret))
-    async with AsyncFareboxClient(farebox.url, session.token) as client:
+    async with AsyncFareboxClient(farebox.api_url, session.token) as client:
         me, [application, *_] = await client.me(), await client.applications()
     now = datetime.now(UTC)
     event = AcceptedEvent(

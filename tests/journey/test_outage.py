@@ -23,7 +23,7 @@ pytestmark = pytest.mark.browser
 
 @pytest.fixture
 async def relay(farebox: Farebox) -> AsyncIterator[Relay]:
-    relay = Relay(free_port(), int(farebox.url.rpartition(":")[2]))
+    relay = Relay(free_port(), int(farebox.api_url.rpartition(":")[2]))
     await relay.open()
     yield relay
     await relay.cut()

@@ -21,10 +21,10 @@ pytestmark = pytest.mark.browser
 
 async def import_one(farebox: Farebox) -> None:
     """Import an export of another provider's; and have some usage, of a model without a rate."""
-    async with AsyncFareboxClient(farebox.url) as anybody:
+    async with AsyncFareboxClient(farebox.api_url) as anybody:
         secret = farebox.local_secret
         session = await anybody.create_local_session(LocalSessionCreate(secret=secret))
-    async with AsyncFareboxClient(farebox.url, session.token) as client:
+    async with AsyncFareboxClient(farebox.api_url, session.token) as client:
         content = json.dumps(openai_usage({})).encode()
         options = ReconciliationOptions(provider="openai")
         await client.import_export(content, options, "usage.json")
@@ -33,7 +33,7 @@ async def import_one(farebox: Farebox) -> None:
             ApiKeyCreate(name="Ingest", application_id=application.id, scopes=[Scope.EVENTS_WRITE])
         )
         used = UsageData(application=application.id, model="unheard-of", quantities={"x": 7})
-        async with AsyncFareboxClient(farebox.url, key.secret) as sender:
+        async with AsyncFareboxClient(farebox.api_url, key.secret) as sender:
             await sender.send_events([UsageEvent(id="1", source="reconciliation", data=used)])
 
         async def metered() -> bool:

@@ -34,7 +34,7 @@ def test_listening_everywhere_needs_a_public_address() -> None:
 
 def test_an_address_without_a_scheme_is_refused() -> None:
     with pytest.raises(ValidationError, match="http://"):
-        PortalSettings(url="localhost:8080")
+        PortalSettings(api_url="localhost:8080")
 
 
 @pytest.mark.parametrize("path", ["/", "/usage", "/usage?range=day", "/keys#top"])
