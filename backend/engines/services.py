@@ -22,6 +22,7 @@ from backend.engines.postgres import (
 from backend.engines.processes import Command, kill_group
 from backend.engines.supervisor import Service
 from backend.errors import ConfigurationError
+from backend.kit.extras import has_extra, missing_extra
 from backend.settings import Settings
 
 _BUILD_NOTICE_SECONDS = 4.0
@@ -69,7 +70,12 @@ class Installation:
 def plan(
     settings: Settings, *, with_portal: bool = True, say: Callable[[str], None]
 ) -> Installation:
-    """Decide what has to run for these settings. Nothing is started yet."""
+    """Decide what has to run for these settings. Nothing is started yet.
+
+    Raises:
+        ConfigurationError: an extra that brings a part of it is not installed.
+    """
+    _check_extras(settings, with_portal=with_portal)
     settings = settings.model_copy(
         update={
             "api_port": settings.api_port or free_port(),
@@ -95,6 +101,19 @@ def plan(
         _add_model(installation)
     _add_own(installation)
     return installation
+
+
+def _check_extras(settings: Settings, *, with_portal: bool) -> None:
+    if with_portal and not has_extra("portal"):
+        raise missing_extra("portal", "The portal", "leave it out with --no-portal")
+    missing = {
+        "DATABASE_URL": settings.database_url,
+        "NATS_URL": settings.nats_url,
+        "FAREBOX_UPSTREAMS": settings.upstreams,
+    }
+    variables = [name for name, value in missing.items() if not value]
+    if variables and not has_extra("engines"):
+        raise missing_extra("engines", "Running engines", f"set {', '.join(variables)}")
 
 
 def _add_postgres(installation: Installation) -> None:

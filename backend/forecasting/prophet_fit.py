@@ -9,7 +9,6 @@ from functools import lru_cache
 from typing import Any
 
 import numpy as np
-import pandas as pd
 from numpy.typing import NDArray
 
 _YEARLY_DAYS = 330
@@ -43,6 +42,8 @@ def fit_series(
     ``first`` is the date of place 0. Deterministic for a seed, and kept: until the next day begins,
     a forecast that is made anew has the same days to fit.
     """
+    import pandas as pd  # with Prophet, where forecasts are computed alone
+
     model = _prophet()(
         growth="linear",
         seasonality_mode="multiplicative",
