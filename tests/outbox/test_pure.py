@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import base64
+import re
 from datetime import UTC, datetime, timedelta
 from itertools import pairwise
 from typing import Any
 
 import pytest
 from pydantic import TypeAdapter, ValidationError
+from sqlalchemy import CheckConstraint
 
 from backend.invoices.letters.wording import as_html, as_text, wording
 from backend.kit.addresses import mail_sender, mailbox, smtp_server, webhook_secrets
@@ -17,7 +19,12 @@ from backend.outbox.channels.mail import message_of
 from backend.outbox.channels.webhook import asked_wait, signature
 from backend.outbox.retrying import GIVE_UP_AFTER, next_attempt, pause_after
 from backend.settings import Settings
-from backend_client.types.notifications import NotificationEvent, NotificationKind
+from backend.storage.tables import notification_deliveries
+from backend_client.types.notifications import (
+    ChannelName,
+    NotificationEvent,
+    NotificationKind,
+)
 from tests.outbox.conftest import NOW, SECRETS
 
 pytestmark = pytest.mark.fast
@@ -31,6 +38,16 @@ def applied() -> None:
 EVENT: TypeAdapter[NotificationEvent] = TypeAdapter(NotificationEvent)
 SENDER = mail_sender("Sample seller <billing@seller.example>")
 MAIL = {"smtp_url": "smtp://mail.example", "mail_from": "a@seller.example"}
+
+
+def test_every_channel_may_be_stored() -> None:
+    check = next(
+        constraint
+        for constraint in notification_deliveries.constraints
+        if isinstance(constraint, CheckConstraint) and "channel IN" in str(constraint.sqltext)
+    )
+    stored = re.findall(r"'(\w+)'", str(check.sqltext))
+    assert sorted(stored) == sorted(ChannelName)
 
 
 def test_pauses_grow_to_eight_hours_and_fill_three_days() -> None:
