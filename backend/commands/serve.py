@@ -77,5 +77,7 @@ def portal() -> None:
 
     if not has_extra("portal"):
         raise missing_extra("portal", "The portal")
-    os.chdir(Path(__file__).resolve().parents[2])
+    checkout = Path(__file__).resolve().parents[2]
+    if (checkout / "rxconfig.py").exists():  # a wheel's portal has its project in FAREBOX_HOME
+        os.chdir(checkout)
     os.execv(sys.executable, [sys.executable, "-m", "portal", "serve"])

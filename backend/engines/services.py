@@ -28,6 +28,9 @@ from backend.settings import Settings
 _BUILD_NOTICE_SECONDS = 4.0
 
 PROJECT = Path(__file__).resolve().parents[2]
+"""The checkout, or where the wheel's packages are."""
+_CATALOGS = (PROJECT / "catalog.yaml", PROJECT / "backend" / "catalog.yaml")
+"""The catalog that comes with Farebox, in a checkout and in a wheel."""
 
 
 @dataclass
@@ -207,8 +210,8 @@ def _add_own(installation: Installation) -> None:
 
 def _catalog(settings: Settings) -> Path:
     """The operator's catalog, or the one that comes with Farebox."""
-    own = settings.catalog.resolve()
-    return own if own.exists() else PROJECT / "catalog.yaml"
+    paths = (settings.catalog.resolve(), *_CATALOGS)
+    return next((path for path in paths if path.exists()), paths[0])
 
 
 def _farebox(role: str, environment: Mapping[str, str]) -> Callable[[], Command]:
@@ -218,7 +221,9 @@ def _farebox(role: str, environment: Mapping[str, str]) -> Callable[[], Command]
 
 async def _build_portal(installation: Installation) -> None:
     log = installation.settings.home / "logs" / "portal.log"
-    command = Command([sys.executable, "-m", "portal", "build"], directory=PROJECT)
+    command = Command(
+        [sys.executable, "-m", "portal", "build"], installation.environment, directory=PROJECT
+    )
     with disk_errors_explained(installation.settings.home), log.open("ab") as output:
         child = await asyncio.create_subprocess_exec(*command.arguments, **command.options(output))
     ended = asyncio.create_task(child.wait())

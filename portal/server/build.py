@@ -1,6 +1,10 @@
 """Builds the portal's pages, once for each version of the source.
 
 Bun and Node come from wheels in this environment; nothing has to be installed beforehand.
+
+Reflex builds in its project's directory. In a checkout that is the checkout itself. A wheel carries
+the project's files, and they are laid out under ``FAREBOX_HOME``: where packages are installed,
+nothing may be written.
 """
 
 from __future__ import annotations
@@ -8,13 +12,18 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+import shutil
 import subprocess
 import sys
+from functools import cache
 from importlib.util import find_spec
 from pathlib import Path
 
-ROOT = Path(__file__).resolve().parents[2]
-SOURCES = ("portal", "assets", "reflex.lock", "rxconfig.py")
+from portal.settings import portal_settings
+
+PACKAGE = Path(__file__).resolve().parents[1]
+PACKAGED_PROJECT = PACKAGE / "project"
+PROJECT_FILES = ("assets", "reflex.lock", "rxconfig.py")
 ENVIRONMENT = {
     "REFLEX_USE_SYSTEM_BUN": "true",
     "REFLEX_TELEMETRY_ENABLED": "false",
@@ -22,9 +31,22 @@ ENVIRONMENT = {
 }
 
 
+@cache
+def project_directory() -> Path:
+    """Where Reflex's project is. From a wheel, its files are brought there.
+
+    The path is absolute: Reflex works in this directory, and a home may be a relative path.
+    """
+    if not PACKAGED_PROJECT.is_dir():
+        return PACKAGE.parent
+    directory = portal_settings().home.resolve() / "portal"
+    shutil.copytree(PACKAGED_PROJECT, directory, dirs_exist_ok=True)
+    return directory
+
+
 def web_directory() -> Path:
     """Where Reflex writes the built pages."""
-    return Path(os.environ.get("REFLEX_WEB_WORKDIR", ROOT / ".web"))
+    return Path(os.environ.get("REFLEX_WEB_WORKDIR", project_directory() / ".web"))
 
 
 def static_directory() -> Path:
@@ -71,26 +93,25 @@ def prepare_environment() -> None:
     os.environ["PATH"] = os.pathsep.join([*tools, os.environ.get("PATH", "")])
     for name, value in ENVIRONMENT.items():
         os.environ.setdefault(name, value)
-    os.chdir(ROOT)
-    sys.path.insert(0, str(ROOT))
+    os.chdir(project_directory())
+    sys.path.insert(0, str(project_directory()))
 
 
 def source_digest() -> str:
     """A digest of all that the built pages depend on."""
     digest = hashlib.sha256()
-    for name in SOURCES:
-        path = ROOT / name
+    for path in (PACKAGE, *(project_directory() / name for name in PROJECT_FILES)):
         files = [path] if path.is_file() else sorted(path.rglob("*"))
         for file in files:
             if file.is_file() and "__pycache__" not in file.parts:
-                digest.update(str(file.relative_to(ROOT)).encode())
+                digest.update(str(file.relative_to(path.parent)).encode())
                 digest.update(file.read_bytes())
     return digest.hexdigest()
 
 
 def _lay_out_lock() -> None:
     """Write the locked ``package.json`` as one layout; Reflex leaves it in one of two."""
-    locked = ROOT / "reflex.lock" / "package.json"
+    locked = project_directory() / "reflex.lock" / "package.json"
     laid_out = json.dumps(json.loads(locked.read_text()), indent=2) + "\n"
     if laid_out != locked.read_text():
         locked.write_text(laid_out)

@@ -73,6 +73,26 @@ def test_no_extra_is_there(python: Path) -> None:
     assert done.stdout.strip() == "[]"
 
 
+def test_the_wheel_carries_what_the_portal_is_built_from(
+    python: Path, environment: dict[str, str], tmp_path: Path
+) -> None:
+    program = "from portal.server.build import project_directory as path; print(path())"
+    for _ in range(2):  # what is there already is brought up to date
+        done = subprocess.run(
+            [python, "-c", program],
+            env=environment,
+            cwd=tmp_path,
+            capture_output=True,
+            text=True,
+            check=True,
+        )
+    project = tmp_path / "home" / "portal"
+    assert done.stdout.strip() == str(project)
+    assert (project / "rxconfig.py").is_file()
+    assert (project / "assets" / "portal.css").is_file()
+    assert (project / "reflex.lock" / "bun.lock").is_file()
+
+
 async def test_the_api_serves_without_extras(
     python: Path,
     environment: dict[str, str],
