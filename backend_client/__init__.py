@@ -1,7 +1,10 @@
 """A typed client for Farebox's API, and the wire types that it speaks."""
 
-from backend_client.async_client import AsyncFareboxClient
-from backend_client.client import FareboxClient
+from backend_client._async.client import AsyncFareboxClient
+from backend_client._async.pager import AsyncPager
+from backend_client._sync.client import FareboxClient
+from backend_client._sync.pager import Pager
+from backend_client._version import __version__
 from backend_client.errors import (
     ApiError,
     BadRequest,
@@ -17,11 +20,15 @@ from backend_client.errors import (
     Unavailable,
     UnexpectedAnswer,
 )
-from backend_client.transport import Retries
+from backend_client.profiles import INTERACTIVE, PATIENT, Profile, Retries
+from backend_client.responses import RawResponse
 
 __all__ = [
+    "INTERACTIVE",
+    "PATIENT",
     "ApiError",
     "AsyncFareboxClient",
+    "AsyncPager",
     "BadRequest",
     "ClientError",
     "Conflict",
@@ -29,11 +36,15 @@ __all__ = [
     "Forbidden",
     "InvalidInput",
     "NotFound",
+    "Pager",
     "PaymentRequired",
+    "Profile",
     "RateLimited",
+    "RawResponse",
     "Retries",
     "TooLarge",
     "Unauthenticated",
     "Unavailable",
     "UnexpectedAnswer",
+    "__version__",
 ]

@@ -1,4 +1,4 @@
-"""What can go wrong, as the API tells it: one exception for each kind of problem."""
+"""The exceptions of the client: one tree, with ``ClientError`` as its root."""
 
 from __future__ import annotations
 
@@ -9,25 +9,73 @@ from backend_client.types.problems import FieldError, Problem
 
 
 class ClientError(Exception):
-    """Root of all that the client raises. Its text is a sentence for a person."""
+    """Root of all that the client raises. Its text is a sentence for a person.
 
+    ``response`` is what answered, None if nothing did; ``problem`` is what the API said is wrong,
+    None if the answer is not one of the API's.
+    """
 
-class ApiError(ClientError):
-    """The API answered with a problem. ``problem.code`` is for programs to act on."""
-
-    def __init__(self, problem: Problem) -> None:
-        super().__init__(problem.detail or problem.title)
+    def __init__(
+        self,
+        detail: str,
+        *,
+        response: httpx.Response | None = None,
+        problem: Problem | None = None,
+    ) -> None:
+        super().__init__(detail)
+        self.response = response
         self.problem = problem
 
     @property
-    def status(self) -> int:
-        """The HTTP status."""
-        return self.problem.status
+    def status(self) -> int | None:
+        """The HTTP status; None if nothing answered."""
+        return None if self.response is None else self.response.status_code
+
+    @property
+    def code(self) -> str | None:
+        """The stable word for the cause, for programs to act on: ``invalid_input``."""
+        return None if self.problem is None else self.problem.code
+
+    @property
+    def request_id(self) -> str | None:
+        """What finds the request in the API's log."""
+        if self.problem is not None and self.problem.request_id is not None:
+            return self.problem.request_id
+        return None if self.response is None else self.response.headers.get("x-request-id")
+
+    @property
+    def body(self) -> bytes:
+        """The answer's body as it came; empty if nothing answered, or if it is a stream."""
+        if self.response is None:
+            return b""
+        try:
+            return self.response.content
+        except httpx.ResponseNotRead:
+            return b""
 
     @property
     def errors(self) -> list[FieldError]:
         """The fields that can't be used, and why."""
-        return self.problem.errors
+        return [] if self.problem is None else self.problem.errors
+
+
+class ApiError(ClientError):
+    """The API refused the request, for the reason that ``problem`` says."""
+
+    problem: Problem
+
+    def __init__(self, problem: Problem, response: httpx.Response | None = None) -> None:
+        super().__init__(problem.detail or problem.title, response=response, problem=problem)
+
+    @property
+    def status(self) -> int:
+        """The HTTP status."""
+        return self.problem.status if self.response is None else self.response.status_code
+
+    @property
+    def code(self) -> str:
+        """The stable word for the cause, for programs to act on: ``invalid_input``."""
+        return self.problem.code
 
 
 class BadRequest(ApiError):
@@ -67,14 +115,7 @@ class RateLimited(ApiError):
 
 
 class Unavailable(ClientError):
-    """The API, or something it needs, can't be reached or failed; try again later.
-
-    ``problem`` is what the API said, None if it said nothing.
-    """
-
-    def __init__(self, detail: str, problem: Problem | None = None) -> None:
-        super().__init__(detail)
-        self.problem = problem
+    """The API, or something it needs, can't be reached or failed: try again later."""
 
 
 class UnexpectedAnswer(ClientError):
@@ -98,8 +139,15 @@ def error_of(response: httpx.Response) -> ClientError:
     """Make the exception for an error answer whose body was read, in either of its shapes."""
     problem = _problem(response)
     if response.status_code >= 500:
-        return Unavailable(problem.detail or problem.title, problem)
-    return _BY_STATUS.get(response.status_code, ApiError)(problem)
+        return Unavailable(problem.detail or problem.title, response=response, problem=problem)
+    return _BY_STATUS.get(response.status_code, ApiError)(problem, response)
+
+
+def unreachable(error: httpx.RequestError) -> Unavailable:
+    """Make the exception for a request that nothing answered."""
+    if isinstance(error, httpx.TimeoutException):
+        return Unavailable("The API did not answer in time.")
+    return Unavailable("The API can't be reached.")
 
 
 def _problem(response: httpx.Response) -> Problem:

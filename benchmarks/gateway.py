@@ -109,7 +109,7 @@ async def make_key(installation: CrashableInstallation, plan: str) -> Target:
         _, operator = await create_operator_key(connection, plan)
     await database.close()
     async with AsyncFareboxClient(installation.api_url, operator) as client:
-        tenant = await client.create_tenant(TenantCreate(slug=plan, name=plan, plan=plan))
+        tenant = await client.tenants.create(TenantCreate(slug=plan, name=plan, plan=plan))
     secret = await key_of(installation, tenant.id)
     name = "farebox" if plan == "plain" else "farebox, hard quota"
     headers = {"authorization": f"Bearer {secret}"}
@@ -131,8 +131,8 @@ async def key_of(installation: CrashableInstallation, tenant_id: str) -> str:
         session = await begin_session(connection, user, tenant_id, seconds=3600)
     await database.close()
     async with AsyncFareboxClient(installation.api_url, session.token) as client:
-        (application,) = await client.applications()
-        made = await client.create_key(ApiKeyCreate(name="bench", application_id=application.id))
+        (application,) = await client.applications.list().all()
+        made = await client.keys.create(ApiKeyCreate(name="bench", application_id=application.id))
     return made.secret
 
 

@@ -26,7 +26,7 @@ dead_letters = typer.Typer(no_args_is_help=True, help="Messages that could not b
 @dead_letters.command("list")
 def list_letters() -> None:
     """List them, oldest first, with the reason for each."""
-    found = _do(lambda client: client.dead_letters())
+    found = _do(lambda client: client.dead_letters.list().all())
     if not found:
         typer.echo("There are no dead letters.")
         return
@@ -36,7 +36,7 @@ def list_letters() -> None:
 @dead_letters.command()
 def show(sequence: Sequence) -> None:
     """Write a letter's events as JSON, to be put right in an editor; or, unreadable, its text."""
-    letter = _do(lambda client: client.dead_letter(sequence))
+    letter = _do(lambda client: client.dead_letters.get(sequence))
     typer.echo(letter.reason, err=True)
     if letter.events is None:
         typer.echo(letter.text)
@@ -53,7 +53,7 @@ def replay(
 ) -> None:
     """Count a letter after all: as it is, or with the events of a file in its place."""
     wanted = DeadLetterReplay(events=None if events is None else _read(events))
-    result = _do(lambda client: client.replay_dead_letter(sequence, wanted))
+    result = _do(lambda client: client.dead_letters.replay(sequence, wanted))
     known = f", {result.duplicates:,} were known" if result.duplicates else ""
     typer.echo(f"{result.accepted:,} events are on their way{known}.")
 
@@ -66,7 +66,7 @@ def discard(
     """Remove a letter for good. Its events are never counted."""
     if not yes:
         typer.confirm(f"Discard letter {sequence}? Its events are never counted.", abort=True)
-    _do(lambda client: client.discard_dead_letter(sequence))
+    _do(lambda client: client.dead_letters.discard(sequence))
     typer.echo(f"Letter {sequence} is gone.")
 
 

@@ -120,7 +120,7 @@ class EventImport:
         self, client: AsyncFareboxClient, rows: list[tuple[int, UsageEvent]]
     ) -> list[FileRow]:
         try:
-            verdict = await client.send_events([event for _, event in rows])
+            verdict = await client.events.send([event for _, event in rows])
         except TooLarge:
             if len(rows) == 1:
                 raise

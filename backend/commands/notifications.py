@@ -57,7 +57,9 @@ def show(
     notification_id: Annotated[str, typer.Argument(metavar="ID", help="Its id: ntf_…")],
 ) -> None:
     """Write a notification as JSON: what it tells, and how each channel fared."""
-    typer.echo(_do(lambda client: client.notification(notification_id)).model_dump_json(indent=2))
+    typer.echo(
+        _do(lambda client: client.notifications.get(notification_id)).model_dump_json(indent=2)
+    )
 
 
 @notifications.command()
@@ -87,7 +89,7 @@ async def _newest(
     limit: int,
 ) -> list[Notification]:
     found = []
-    async for one in client.notifications(tenant=tenant, kinds=kinds, state=state):
+    async for one in client.notifications.list(tenant=tenant, kind=kinds, state=state):
         found.append(one)
         if len(found) == limit:
             break
@@ -97,9 +99,11 @@ async def _newest(
 async def _resend(
     client: AsyncFareboxClient, ids: list[str] | None, channel: ChannelName | None
 ) -> int:
-    wanted = ids or [one.id async for one in client.notifications(state=NotificationState.FAILED)]
+    wanted = ids or [
+        one.id async for one in client.notifications.list(state=NotificationState.FAILED)
+    ]
     for notification_id in wanted:
-        await client.resend_notification(notification_id, channel=channel)
+        await client.notifications.resend(notification_id, channel=channel)
     return len(wanted)
 
 

@@ -48,7 +48,7 @@ async def send(
     new = 0
     for batch in _batches(to_send):
         try:
-            verdict = await client.send_events(batch)
+            verdict = await client.events.send(batch)
         except ClientError as error:
             raise Unavailable(
                 f"The API stopped taking events ({error}). Run the command again: it goes on."

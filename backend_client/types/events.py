@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
+from datetime import datetime
 from decimal import Decimal
-from typing import Annotated, Final, Literal
+from typing import Annotated, Final, Literal, TypedDict
 
 from pydantic import AfterValidator, Field, StringConstraints
 
@@ -110,6 +112,24 @@ class StoredEvent(Answer):
     counted: dict[str, Exact] | None
     voided: bool = False
     corrected_at: Instant | None = None
+
+
+class EventFilter(TypedDict, total=False):
+    """Which events to list; what is left out lets all through.
+
+    ``start`` is inclusive and ``end`` exclusive, both by the time of use. Of several values of a
+    field any may hold; of ``label``, the values by name, all must.
+    """
+
+    start: datetime | None
+    end: datetime | None
+    source: Sequence[str]
+    event_id: Sequence[str]
+    application: Sequence[str]
+    key: Sequence[str]
+    model: Sequence[str]
+    meter: Sequence[str]
+    label: Mapping[str, str]
 
 
 class DeclaredLabel(Answer):

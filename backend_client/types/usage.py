@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import datetime
 from enum import StrEnum
+from typing import TypedDict
 
 from pydantic import Field
 
@@ -26,6 +29,27 @@ class UsageDimension(StrEnum):
     KEY = "key"
     MODEL = "model"
     METER = "meter"
+
+
+class UsageQuery(TypedDict, total=False):
+    """Which usage to sum, and how.
+
+    ``start`` is the billing period's if left out, ``end`` (exclusive) the newest event's;
+    ``granularity`` is a day. Usage is always grouped by meter. ``group_by_label`` takes up to five
+    of the tenant's declared labels. Of several values of a field any may hold; of ``label``, the
+    values by name, all must.
+    """
+
+    start: datetime | None
+    end: datetime | None
+    granularity: Granularity
+    group_by: Iterable[UsageDimension]
+    group_by_label: Sequence[str]
+    application: Sequence[str]
+    key: Sequence[str]
+    model: Sequence[str]
+    meter: Sequence[str]
+    label: Mapping[str, str]
 
 
 class UsageRow(Answer):

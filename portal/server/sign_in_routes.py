@@ -25,7 +25,7 @@ from starlette.requests import Request
 from starlette.responses import PlainTextResponse, RedirectResponse, Response
 from starlette.routing import Mount, Route
 
-from backend_client import AsyncFareboxClient, ClientError
+from backend_client import INTERACTIVE, AsyncFareboxClient, ClientError
 from backend_client.types.accounts import (
     LocalSessionCreate,
     SessionChange,
@@ -117,8 +117,8 @@ class AuthRoutes:
             return _back_to_sign_in("provider_refused")
         identity = SessionCreate(id_token=tokens["id_token"], nonce=begun["nonce"])
         try:
-            async with AsyncFareboxClient(self._settings.api_url) as client:
-                session = await client.create_session(identity)
+            async with self._client() as client:
+                session = await client.sessions.create(identity)
         except ClientError as problem:
             log.warning("The API began no session: %s", problem)
             return _back_to_sign_in("not_accepted")
@@ -134,8 +134,8 @@ class AuthRoutes:
             log.warning("The local sign-in's secret can't be read: %s", problem)
             return _back_to_sign_in("no_local")
         try:
-            async with AsyncFareboxClient(self._settings.api_url) as client:
-                session = await client.create_local_session(LocalSessionCreate(secret=secret))
+            async with self._client() as client:
+                session = await client.sessions.create_local(LocalSessionCreate(secret=secret))
         except ClientError as problem:
             log.warning("The API began no local session: %s", problem)
             return _back_to_sign_in("no_local")
@@ -150,8 +150,8 @@ class AuthRoutes:
         async with request.form() as form:
             change = SessionChange(tenant_id=str(form.get("tenant_id", "")))
         try:
-            async with AsyncFareboxClient(self._settings.api_url, token) as client:
-                await client.switch_tenant(change)
+            async with self._client(token) as client:
+                await client.sessions.switch_tenant(change)
         except ClientError as problem:
             log.warning("The API did not switch the tenant: %s", problem)
             return _back_to_sign_in("session_ended")
@@ -165,12 +165,15 @@ class AuthRoutes:
         if token := request.cookies.get(SESSION_COOKIE):
             callers.forget(token)
             try:
-                async with AsyncFareboxClient(self._settings.api_url, token) as client:
-                    await client.end_session()
+                async with self._client(token) as client:
+                    await client.sessions.end()
             except ClientError as problem:
                 # The cookie goes in any case; the session ends by itself at its time
                 log.warning("The API did not end the session: %s", problem)
         return answer
+
+    def _client(self, token: str | None = None) -> AsyncFareboxClient:
+        return AsyncFareboxClient(self._settings.api_url, token, profile=INTERACTIVE)
 
     def _signed_in(self, session: SessionCreated, wanted: str) -> Response:
         answer = RedirectResponse(wanted, status_code=303)

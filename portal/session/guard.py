@@ -22,7 +22,7 @@ from reflex.event import EventCallback
 from reflex.istate.proxy import StateProxy
 from starlette.requests import cookie_parser
 
-from backend_client import AsyncFareboxClient, ClientError, Unauthenticated
+from backend_client import INTERACTIVE, AsyncFareboxClient, ClientError, Unauthenticated
 from backend_client.types.accounts import Me, Role
 from portal import routes
 from portal.session.tabs import page_load
@@ -74,9 +74,13 @@ class Callers:
         if found and time.monotonic() - found[1] < KNOWN_SECONDS:
             self._known.move_to_end(slot)
             return found[0]
-        client = found[0].client if found else AsyncFareboxClient(portal_settings().api_url, token)
+        client = (
+            found[0].client
+            if found
+            else AsyncFareboxClient(portal_settings().api_url, token, profile=INTERACTIVE)
+        )
         try:
-            me = await client.me()
+            me = await client.me.get()
         except Unauthenticated:
             self._known.pop(slot, None)
             await client.close()

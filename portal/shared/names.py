@@ -7,8 +7,8 @@ from portal.session.guard import Caller
 
 async def names_of(caller: Caller) -> dict[str, str]:
     """What applications and keys are called, by id; models are called by their id."""
-    applications = await caller.client.applications()
-    keys = await caller.client.keys()
+    applications = await caller.client.applications.list().all()
+    keys = await caller.client.keys.list().all()
     return {
         "": "Playground",
         **{application.id: application.name for application in applications},

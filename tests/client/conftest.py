@@ -3,60 +3,63 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Callable, Generator
 from typing import Any
 
 import httpx
 import pytest
 
-from backend_client import AsyncFareboxClient, FareboxClient
+from backend_client import AsyncFareboxClient, FareboxClient, Profile
 from tests.client.flaky import FlakyServer
 
-Invoke = Callable[..., Awaitable[Any]]
+
+class Pending:
+    """A method of the synchronous client that was called: it runs in a thread, off the loop."""
+
+    def __init__(self, call: Callable[[], Any]) -> None:
+        self._call = call
+
+    def __await__(self) -> Generator[Any, None, Any]:
+        return asyncio.to_thread(self._call).__await__()
+
+    def __getattr__(self, name: str) -> Callable[..., Pending]:
+        return lambda *arguments: Pending(lambda: getattr(self._call(), name)(*arguments))
+
+    async def __aiter__(self) -> AsyncIterator[Any]:
+        for item in await asyncio.to_thread(lambda: list(self._call())):
+            yield item
 
 
-class Caller:
-    """Calls a client's method by name; the synchronous client's in a thread, off the loop."""
+class Awaited:
+    """The synchronous client, a resource or a method of it, called as the asynchronous one is."""
+
+    def __init__(self, plain: Any) -> None:
+        self._plain = plain
+
+    def __getattr__(self, name: str) -> Awaited:
+        return Awaited(getattr(self._plain, name))
+
+    def __call__(self, *arguments: Any, **named: Any) -> Pending:
+        return Pending(lambda: self._plain(*arguments, **named))
+
+    def with_profile(self, profile: Profile) -> Awaited:
+        return Awaited(self._plain.with_profile(profile))
+
+    def with_raw_response(self, method: Awaited) -> Awaited:
+        return Awaited(self._plain.with_raw_response(method._plain))
+
+
+class Maker:
+    """Makes clients of one kind; both are called as the asynchronous one is."""
 
     def __init__(self, kind: type[FareboxClient] | type[AsyncFareboxClient]) -> None:
         self._kind = kind
         self._opened: list[FareboxClient | AsyncFareboxClient] = []
 
-    def __call__(self, url: str, credential: str | None = None, **options: Any) -> Invoke:
+    def __call__(self, url: str, credential: str | None = None, **options: Any) -> Any:
         client = self._kind(url, credential, **options)
         self._opened.append(client)
-
-        async def invoke(name: str, *arguments: Any, **named: Any) -> Any:
-            method = getattr(client, name)
-            if isinstance(client, FareboxClient):
-                return await asyncio.to_thread(method, *arguments, **named)
-            return await method(*arguments, **named)
-
-        return invoke
-
-    def stream(self, url: str, credential: str | None, **request: Any) -> Awaitable[list[Any]]:
-        """All chunks of a streamed chat completion."""
-        client = self._kind(url, credential)
-        self._opened.append(client)
-        if isinstance(client, FareboxClient):
-            return asyncio.to_thread(lambda: list(client.chat_stream(**request)))
-
-        async def collect() -> list[Any]:
-            return [chunk async for chunk in client.chat_stream(**request)]
-
-        return collect()
-
-    def listed(self, url: str, credential: str, name: str) -> Awaitable[list[Any]]:
-        """All items of a list that is fetched as it is come to."""
-        client = self._kind(url, credential)
-        self._opened.append(client)
-        if isinstance(client, FareboxClient):
-            return asyncio.to_thread(lambda: list(getattr(client, name)()))
-
-        async def collect() -> list[Any]:
-            return [item async for item in getattr(client, name)()]
-
-        return collect()
+        return Awaited(client) if isinstance(client, FareboxClient) else client
 
     async def close(self) -> None:
         for client in self._opened:
@@ -67,11 +70,11 @@ class Caller:
 
 
 @pytest.fixture(params=[FareboxClient, AsyncFareboxClient], ids=["sync", "async"])
-async def client(request: pytest.FixtureRequest) -> AsyncIterator[Caller]:
+async def client(request: pytest.FixtureRequest) -> AsyncIterator[Maker]:
     """Makes clients, of one kind and then of the other."""
-    caller = Caller(request.param)
-    yield caller
-    await caller.close()
+    maker = Maker(request.param)
+    yield maker
+    await maker.close()
 
 
 @pytest.fixture

@@ -30,91 +30,103 @@ from backend_client.types.wallets import (
     TopUpOutcome,
     WalletSettings,
 )
-from tests.client.conftest import Caller
+from tests.client.conftest import Maker
 
 pytestmark = pytest.mark.engine
 
 
-async def test_wallet(client: Caller, url: str, operator_key: str, token: str) -> None:
+async def test_wallet(client: Maker, url: str, operator_key: str, token: str) -> None:
     person, operator = client(url, token), client(url, operator_key)
-    tenant = (await person("me")).tenant.id
+    tenant = (await person.me.get()).tenant.id
     wanted = CreditGrantCreate(name="Bought", kind=CreditKind.PAID, amount=Decimal("2.5"))
-    grant = await operator("give_credit", tenant, wanted)
-    assert (await person("wallet")).spendable == Decimal("2.5")
-    past = await person("wallet", datetime.now(UTC) - timedelta(days=1))
+    grant = await operator.wallet.grants.create(wanted, tenant=tenant)
+    assert (await person.wallet.get()).spendable == Decimal("2.5")
+    past = await person.wallet.get(at=datetime.now(UTC) - timedelta(days=1))
     assert past.spendable == 0
-    assert [one.id for one in await person("grants")] == [grant.id]
-    refunded = await operator("refund_credit", tenant, grant.id)
+    assert [one.id for one in await person.wallet.grants.list().all()] == [grant.id]
+    refunded = await operator.wallet.grants.refund(grant.id, tenant=tenant)
     assert refunded.refunded == Decimal("2.5")
-    assert [one.target for one in await person("ledger")] == ["refunded", "available"]
-    asked = await person("ask_for_top_up", TopUpCreate(amount=Decimal(10)))
-    done = await operator(
-        "finish_top_up", tenant, asked.id, TopUpOutcome(state="paid", reference="p 1")
+    assert [one.target for one in await person.wallet.ledger.list().all()] == [
+        "refunded",
+        "available",
+    ]
+    asked = await person.wallet.top_ups.create(TopUpCreate(amount=Decimal(10)))
+    done = await operator.wallet.top_ups.resolve(
+        asked.id, TopUpOutcome(state="paid", reference="p 1"), tenant=tenant
     )
-    assert await person("top_ups") == [done]
-    (waits, _) = [await person("ask_for_top_up", TopUpCreate(amount=Decimal(n))) for n in (7, 8)]
-    waiting = await operator("waiting_top_ups")
+    assert await person.wallet.top_ups.list().all() == [done]
+    (waits, _) = [
+        await person.wallet.top_ups.create(TopUpCreate(amount=Decimal(n))) for n in (7, 8)
+    ]
+    waiting = await operator.wallet.top_ups.waiting().all()
     assert [one.amount for one in waiting] == [7, 8]
     assert (waiting[0].tenant_id, waiting[0].id) == (tenant, waits.id)
     assert (waiting[0].tenant_name, waiting[0].currency) == ("Local", "USD")
-    first = await person("top_up_page", limit=2)
-    rest = await person("top_up_page", limit=2, cursor=first.next_cursor)
+    first = await person.wallet.top_ups.list(limit=2).page()
+    rest = await person.wallet.top_ups.list(limit=2, cursor=first.next_cursor).page()
     assert [one.amount for one in [*first.items, *rest.items]] == [8, 7, 10]
-    newest = await person("ledger_page", limit=1)
-    before = await person("ledger_page", limit=1, cursor=newest.next_cursor)
+    newest = await person.wallet.ledger.list(limit=1).page()
+    before = await person.wallet.ledger.list(limit=1, cursor=newest.next_cursor).page()
     assert [one.number for one in [*newest.items, *before.items]] == [3, 2]
-    assert await operator("ledger_page", limit=1, tenant=tenant) == newest
-    assert await operator("top_up_page", limit=2, tenant=tenant) == first
-    assert await operator("grants", tenant) == await person("grants")
-    seen = await operator("wallet", tenant=tenant)
-    assert seen.spendable == (await person("wallet")).spendable == 10
-    assert (await operator("wallet", datetime.now(UTC) - timedelta(days=1), tenant)).spendable == 0
-    kept = await person("set_wallet", WalletSettings(low_balance=Decimal(3)))
+    assert await operator.wallet.ledger.list(limit=1, tenant=tenant).page() == newest
+    assert await operator.wallet.top_ups.list(limit=2, tenant=tenant).page() == first
+    assert (
+        await operator.wallet.grants.list(tenant=tenant).all()
+        == await person.wallet.grants.list().all()
+    )
+    seen = await operator.wallet.get(tenant=tenant)
+    assert seen.spendable == (await person.wallet.get()).spendable == 10
+    assert (
+        await operator.wallet.get(at=datetime.now(UTC) - timedelta(days=1), tenant=tenant)
+    ).spendable == 0
+    kept = await person.wallet.update(WalletSettings(low_balance=Decimal(3)))
     assert (kept.spendable, kept.settings.low_balance) == (10, 3)
 
 
-async def test_subscription_terms(client: Caller, url: str, operator_key: str, token: str) -> None:
+async def test_subscription_terms(client: Maker, url: str, operator_key: str, token: str) -> None:
     person, operator = client(url, token), client(url, operator_key)
-    tenant = (await person("me")).tenant.id
-    assert (await person("pause_subscription", SubscriptionPause())).state == "paused"
-    assert (await person("resume_subscription")).state == "active"
+    tenant = (await person.me.get()).tenant.id
+    assert (await person.subscription.pause(SubscriptionPause())).state == "paused"
+    assert (await person.subscription.resume()).state == "active"
     with pytest.raises(Conflict):
-        await person("resume_subscription")
-    ended = await person("cancel_subscription", SubscriptionCancel())
+        await person.subscription.resume()
+    ended = await person.subscription.cancel(SubscriptionCancel())
     assert ended.end is not None
-    moved = await operator("set_subscription", tenant, SubscriptionChange(plan="enterprise"))
+    moved = await operator.subscription.update(SubscriptionChange(plan="enterprise"), tenant=tenant)
     assert moved.plan.definition.by_contract
-    first = await operator("set_billing_anchor", tenant, BillingAnchor(day=31))
+    first = await operator.subscription.set_billing_anchor(BillingAnchor(day=31), tenant=tenant)
     assert first.start == ended.end
 
 
-async def test_agreements(client: Caller, url: str, operator_key: str, token: str) -> None:
+async def test_agreements(client: Maker, url: str, operator_key: str, token: str) -> None:
     person, operator = client(url, token), client(url, operator_key)
-    tenant = (await person("me")).tenant.id
-    start = (await person("spend")).period.start
+    tenant = (await person.me.get()).tenant.id
+    start = (await person.spend.report()).period.start
     commitment = CommitmentTerms(ramps=[Ramp(amount=Decimal(10), periods=3)])
     terms = ContractCreate(name="Deal", start=start, commitment=commitment)
-    made = await operator("agree_contract", tenant, terms)
+    made = await operator.contracts.create(terms, tenant=tenant)
     more = AmendmentCreate(effective_at=start, more=Decimal(5), reason="More")
-    amended = await operator("amend_contract", tenant, made.id, more)
-    assert await person("contracts") == [amended]
+    amended = await operator.contracts.amend(made.id, more, tenant=tenant)
+    assert await person.contracts.list().all() == [amended]
     coupon = Coupon(id="tenth", name="A tenth", percent=Decimal(10))
-    assert await operator("make_coupon", coupon) == coupon
-    assert await operator("coupons") == [coupon]
-    redeemed = await person("redeem_coupon", "tenth")
-    assert await person("redeemed_coupons") == [redeemed]
+    assert await operator.coupons.create(coupon) == coupon
+    assert await operator.coupons.list().all() == [coupon]
+    redeemed = await person.subscription.coupons.redeem("tenth")
+    assert await person.subscription.coupons.list().all() == [redeemed]
     with pytest.raises(NotFound):
-        await person("redeem_coupon", "none")
+        await person.subscription.coupons.redeem("none")
 
 
-async def test_plans_compared(client: Caller, url: str, operator_key: str, token: str) -> None:
+async def test_plans_compared(client: Maker, url: str, operator_key: str, token: str) -> None:
     person, operator = client(url, token), client(url, operator_key)
-    tenant = (await person("me")).tenant.id
+    tenant = (await person.me.get()).tenant.id
     asked = SimulationRequest(past_periods=1, plans=["growth", "prepaid"])
-    found = await person("simulate", asked)
+    found = await person.simulations.run(asked)
     assert [one.plan for one in found.plans] == ["prepaid", "growth"]
-    assert (await operator("simulate", asked, tenant)).plans[0].total == found.plans[0].total
-    assert [one.version for one in await operator("plan_versions", "growth")] == [1]
-    assert (await operator("plan_diff", "growth", 1, 1)).changes == []
-    page = await operator("migrate_plan", "growth", MigrationRequest())
+    assert (await operator.simulations.run(asked, tenant=tenant)).plans[0].total == found.plans[
+        0
+    ].total
+    assert [one.version for one in await operator.plans.versions("growth").all()] == [1]
+    assert (await operator.plans.diff("growth", before=1, after=1)).changes == []
+    page = await operator.plans.migrate("growth", MigrationRequest())
     assert page.items == []

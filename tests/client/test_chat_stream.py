@@ -10,7 +10,7 @@ import pytest
 from backend.settings import Settings, Upstream
 from backend_client import NotFound
 from backend_client.types.accounts import ApiKeyCreate
-from tests.client.conftest import Caller
+from tests.client.conftest import Maker
 from tests.client.flaky import FlakyServer, Reply
 from tests.support.waiting import until
 
@@ -46,21 +46,22 @@ def api_settings(api_settings: Settings, provider: FlakyServer) -> Settings:
 
 
 async def test_chunks_come_through_and_are_metered(
-    client: Caller, url: str, token: str, worker: None
+    client: Maker, url: str, token: str, worker: None
 ) -> None:
     person = client(url, token)
-    application = (await person("applications"))[0].id
-    key = await person("create_key", ApiKeyCreate(name="One", application_id=application))
+    application = (await person.applications.list().all())[0].id
+    key = await person.keys.create(ApiKeyCreate(name="One", application_id=application))
     asked = [{"role": "user", "content": "Say hello"}]
-    chunks = await client.stream(url, key.secret, model="sample-small", messages=asked)
+    chat = client(url, key.secret).chat
+    chunks = [chunk async for chunk in chat.stream(model="sample-small", messages=asked)]
     text = [choice["delta"].get("content") for one in chunks for choice in one["choices"]]
     assert "".join(part or "" for part in text) == "Hello"
 
     async def counted() -> bool:
-        report = await person("usage")
+        report = await person.usage.report()
         found = {row.meter: int(row.quantity) for row in report.rows}
         return found.get("input_tokens") == 7 and found.get("output_tokens") == 2
 
     await until(counted)
     with pytest.raises(NotFound):
-        await client.stream(url, key.secret, model="none", messages=asked)
+        await anext(aiter(chat.stream(model="none", messages=asked)))

@@ -24,7 +24,7 @@ from backend_client.types.invoices import (
     PaymentRecord,
     VoidInvoice,
 )
-from tests.client.conftest import Caller, Invoke
+from tests.client.conftest import Maker
 from tests.support.invoices import count, used
 
 pytestmark = pytest.mark.engine
@@ -46,48 +46,51 @@ async def tenant(database: Database, local_tenant: dict[str, Any]) -> Tenant:
 
 
 async def test_an_invoice_from_its_draft_to_its_end(
-    client: Caller, url: str, token: str, operator_key: str, tenant: Tenant
+    client: Maker, url: str, token: str, operator_key: str, tenant: Tenant
 ) -> None:
     person, seller = client(url, token), client(url, operator_key)
-    [listed] = await person("invoices")
-    draft = await person("invoice", listed.id)
+    [listed] = await person.invoices.list().all()
+    draft = await person.invoices.get(listed.id)
     assert (draft.state, str(draft.total.amount)) == ("draft", "118.00")
 
-    first = await seller("finalize_invoice", tenant.id, draft.id)
+    first = await seller.invoices.finalize(draft.id, tenant=tenant.id)
     assert (first.id, first.state) == (draft.id, "finalized")
-    assert await seller("finalize_invoice", tenant.id, draft.id) == first
-    assert await seller("tenant_invoice", tenant.id, draft.id) == first
-    assert (await person("invoice_pdf", first.id)).startswith(b"%PDF-")
-    assert (await person("invoice_csv", first.id)).splitlines()[-1].endswith(",118.00,USD")
+    assert await seller.invoices.finalize(draft.id, tenant=tenant.id) == first
+    assert await seller.invoices.get(draft.id, tenant=tenant.id) == first
+    assert (await person.invoices.pdf(first.id)).startswith(b"%PDF-")
+    assert (await person.invoices.csv(first.id)).splitlines()[-1].endswith(",118.00,USD")
     with pytest.raises(NotFound):
-        await person("invoice", "inv_none")
+        await person.invoices.get("inv_none")
     with pytest.raises(Forbidden):
-        await client(url, await a_key(person))("finalize_invoice", tenant.id, draft.id)
+        await client(url, await a_key(person)).invoices.finalize(draft.id, tenant=tenant.id)
 
     wanted = VoidInvoice(reason="wrong name", reissue=True)
-    second = await seller("void_invoice", tenant.id, first.id, wanted)
+    second = await seller.invoices.void(first.id, wanted, tenant=tenant.id)
     assert (second.replaces, second.total) == (first.id, first.total)
     lines = [CreditWanted(line=1, amount=Decimal("8"))]
-    note = await seller(
-        "create_credit_note", tenant.id, second.id, CreditNoteCreate(reason="slow", lines=lines)
+    note = await seller.invoices.create_credit_note(
+        second.id, CreditNoteCreate(reason="slow", lines=lines), tenant=tenant.id
     )
     assert (note.invoice_id, str(note.total.amount)) == (second.id, "8.00")
     paid = PaymentRecord(amount=Decimal(100), method="transfer", reference="r1")
-    assert str((await seller("record_payment", tenant.id, second.id, paid)).due.amount) == "10.00"
-    lost = await seller("write_off_invoice", tenant.id, second.id)
+    assert (
+        str((await seller.invoices.record_payment(second.id, paid, tenant=tenant.id)).due.amount)
+        == "10.00"
+    )
+    lost = await seller.invoices.write_off(second.id, tenant=tenant.id)
     assert lost.state == "uncollectible"
-    numbers = [one.number for one in await seller("tenant_invoices", tenant.id)]
+    numbers = [one.number for one in await seller.invoices.list(tenant=tenant.id).all()]
     assert numbers == [None, "FB-local-000002", "FB-local-000001"]
-    assert await seller("invoice_runs") == []
+    assert await seller.invoice_runs.list().all() == []
     with pytest.raises(Conflict):
-        await seller("finalize_invoice", tenant.id, (await person("invoices"))[0].id)
+        await seller.invoices.finalize((await person.invoices.list().all())[0].id, tenant=tenant.id)
 
 
 async def test_who_is_billed_and_on_what_terms(
-    client: Caller, url: str, token: str, operator_key: str, tenant: Tenant
+    client: Maker, url: str, token: str, operator_key: str, tenant: Tenant
 ) -> None:
     person, seller = client(url, token), client(url, operator_key)
-    assert await person("billing_details") == BillingDetails()
+    assert await person.billing_details.get() == BillingDetails()
     details = BillingDetails(
         name="Sample Ltd",
         address=["Street 1"],
@@ -96,11 +99,11 @@ async def test_who_is_billed_and_on_what_terms(
         region="BE",
         business=True,
     )
-    assert await person("change_billing_details", details) == details
+    assert await person.billing_details.update(details) == details
     terms = BillingTerms(net_days=7, tax_name="VAT", tax_percent=Decimal(10))
-    assert await seller("change_billing_terms", tenant.id, terms) == terms
-    assert await seller("billing_terms", tenant.id) == terms
-    draft = await person("invoice", (await person("invoices"))[0].id)
+    assert await seller.billing_terms.update(terms, tenant=tenant.id) == terms
+    assert await seller.billing_terms.get(tenant=tenant.id) == terms
+    draft = await person.invoices.get((await person.invoices.list().all())[0].id)
     assert (draft.customer.name, str(draft.total.amount)) == ("Sample Ltd", "129.80")
 
 
@@ -108,21 +111,21 @@ async def test_the_events_behind_a_line_are_iterated_over(
     url: str, token: str, tenant: Tenant
 ) -> None:
     async with AsyncFareboxClient(url, token) as client:
-        [draft] = await client.invoices()
-        events = [event async for event in client.line_events(draft.id, 1)]
-        page = await client.line_event_page(draft.id, 1)
+        [draft] = await client.invoices.list().all()
+        events = [event async for event in client.invoices.line_events(draft.id, 1)]
+        page = await client.invoices.line_events(draft.id, 1).page()
     assert (page.items, page.next_cursor, page.archived_days) == (events, None, [])
     assert [event.quantities for event in events] == [{"output_tokens": 12_000_000}]
 
     def plainly() -> list[LineEvent]:
         with FareboxClient(url, token) as client:
-            assert client.line_event_page(draft.id, 1) == page
-            return list(client.line_events(draft.id, 1))
+            assert client.invoices.line_events(draft.id, 1).page() == page
+            return list(client.invoices.line_events(draft.id, 1))
 
     assert await asyncio.to_thread(plainly) == events
 
 
-async def a_key(person: Invoke) -> str:
-    application = (await person("applications"))[0].id
+async def a_key(person: Any) -> str:
+    application = (await person.applications.list().all())[0].id
     wanted = ApiKeyCreate(name="A key", application_id=application, scopes=[Scope.USAGE_READ])
-    return str((await person("create_key", wanted)).secret)
+    return str((await person.keys.create(wanted)).secret)

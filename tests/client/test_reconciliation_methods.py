@@ -13,39 +13,43 @@ from backend_client.types.reconciliation import (
     ReconciliationOptions,
 )
 from backend_client.types.tokens import TokenCountRequest
-from tests.client.conftest import Caller
+from tests.client.conftest import Maker
 from tests.metering.reconciliation.exports import openai_usage
 
 pytestmark = pytest.mark.engine
 
 
-async def test_tokens_and_drift(client: Caller, url: str, token: str, operator_key: str) -> None:
-    counted = await client(url, token)(
-        "count_tokens", TokenCountRequest(model="sample-small", text="hello world")
+async def test_tokens_and_drift(client: Maker, url: str, token: str, operator_key: str) -> None:
+    counted = await client(url, token).tokens.count(
+        TokenCountRequest(model="sample-small", text="hello world")
     )
     assert (counted.tokens, counted.exact) == (2, True)
-    report = await client(url, operator_key)("drift", models=["sample-small"])
+    report = await client(url, operator_key).drift.report(model=["sample-small"])
     assert (report.rows, report.models) == ([], [])
 
 
 async def test_an_export_is_imported_and_explained(
-    client: Caller, url: str, operator_key: str
+    client: Maker, url: str, operator_key: str
 ) -> None:
     operator = client(url, operator_key)
     options = ReconciliationOptions(provider="openai")
     content = json.dumps(openai_usage({})).encode()
-    made = await operator("import_export", content, options, "usage.json")
-    assert (await operator("import_export", content, options)).id == made.id
-    assert [one.id for one in await operator("reconciliations")] == [made.id]
-    assert (await operator("reconciliation", made.id)).open == 4
-    found = await operator("discrepancies", made.id, [DiscrepancyStatus.OPEN])
+    made = await operator.reconciliations.create(content, options, name="usage.json")
+    assert (await operator.reconciliations.create(content, options)).id == made.id
+    assert [one.id for one in await operator.reconciliations.list().all()] == [made.id]
+    assert (await operator.reconciliations.get(made.id)).open == 4
+    discrepancies = operator.reconciliations.discrepancies
+    found = await discrepancies.list(made.id, status=[DiscrepancyStatus.OPEN], limit=2).first(3)
+    assert len(found) == 3
     change = DiscrepancyChange(status=DiscrepancyStatus.ACCEPTED, note="A test of ours.")
-    changed = await operator("change_discrepancy", made.id, found[0].id, change)
+    changed = await operator.reconciliations.discrepancies.update(made.id, found[0].id, change)
     assert changed.notes[0].text == "A test of ours."
-    assert (await operator("match_again", made.id)).accepted == 1
-    csv = await operator("discrepancies_csv", made.id, [DiscrepancyStatus.ACCEPTED])
+    assert (await operator.reconciliations.rematch(made.id)).accepted == 1
+    csv = await operator.reconciliations.discrepancies.csv(
+        made.id, status=[DiscrepancyStatus.ACCEPTED]
+    )
     assert len(csv.splitlines()) == 2
     with pytest.raises(InvalidInput) as refused:
-        await operator("import_export", b"{", options)
+        await operator.reconciliations.create(b"{", options)
     assert refused.value.errors[0].field == "line 1"
-    assert (await operator("margin")).cost_currency == "USD"
+    assert (await operator.margin.report()).cost_currency == "USD"

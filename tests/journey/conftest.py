@@ -177,7 +177,7 @@ async def person_at(farebox: Farebox) -> AsyncIterator[AsyncFareboxClient]:
     """The API as the person at this machine uses it, who is the operator too."""
     async with AsyncFareboxClient(farebox.api_url) as anybody:
         local = LocalSessionCreate(secret=farebox.local_secret)
-        session = await anybody.create_local_session(local)
+        session = await anybody.sessions.create_local(local)
     async with AsyncFareboxClient(farebox.api_url, session.token) as client:
         yield client
 

@@ -28,8 +28,8 @@ class Service:
 
     async def __aenter__(self) -> Service:
         self.person = await self._stack.enter_async_context(person_at(self.farebox))
-        self.application = (await self.person.applications())[0].id
-        key = await self.person.create_key(
+        self.application = (await self.person.applications.list().all())[0].id
+        key = await self.person.keys.create(
             ApiKeyCreate(
                 name=self.source, application_id=self.application, scopes=[Scope.EVENTS_WRITE]
             )
@@ -62,11 +62,11 @@ class Service:
             UsageEvent(id=one, source=self.source, time=now - timedelta(seconds=place), data=data)
             for place, one in enumerate(ids)
         ]
-        sent = await self._sender.send_events(events)
+        sent = await self._sender.events.send(events)
         assert sent.accepted == len(ids), sent
         await until(lambda: self.counted(ids))
 
     async def counted(self, ids: Sequence[str]) -> bool:
         """Whether events are counted."""
-        asked = self.person.events(source=[self.source], event_id=ids)
+        asked = self.person.events.list(source=[self.source], event_id=ids)
         return len([one async for one in asked]) == len(ids)

@@ -56,8 +56,8 @@ async def used(
                 action="void",
                 reason="sent twice",
             )
-            await service.person.correct(CorrectionBatch(corrections=[void]))
-            tenant = (await service.person.me()).tenant.id
+            await service.person.corrections.create(CorrectionBatch(corrections=[void]))
+            tenant = (await service.person.me.get()).tenant.id
             # For a model that nothing uses, so that nothing else is paid from it
             welcome = CreditGrantCreate(
                 name="Welcome",
@@ -67,9 +67,9 @@ async def used(
                 models=["another"],
             )
             # So much that the page warns
-            await service.person.set_wallet(WalletSettings(low_balance=Decimal(1000)))
-            await service.person.give_credit(tenant, welcome)
-            await service.person.ask_for_top_up(TopUpCreate(amount=Decimal(20)))
+            await service.person.wallet.update(WalletSettings(low_balance=Decimal(1000)))
+            await service.person.wallet.grants.create(welcome, tenant=tenant)
+            await service.person.wallet.top_ups.create(TopUpCreate(amount=Decimal(20)))
         yield page
     assert complaints == []
 

@@ -28,7 +28,7 @@ async def service(
 
 
 async def made(service: Service) -> list[Correction]:
-    return [one async for one in service.person.corrections(source=service.source)]
+    return [one async for one in service.person.corrections.list(source=service.source)]
 
 
 async def find(page: Page, service: Service, event_id: str) -> Locator:
@@ -94,7 +94,7 @@ async def test_an_event_is_amended_after_a_preview(page: Page, service: Service)
     on_record = page.locator("#corrections tbody tr").filter(has_text="counted-twice")
     await expect(on_record).to_contain_text("Output tokens: 140 → 70")
     await expect(on_record).to_contain_text("Retries were counted.")
-    me = await service.person.me()
+    me = await service.person.me.get()
     await expect(on_record).to_contain_text(me.name)
     await expect(page.locator("#found")).to_contain_text("Amended")
 
@@ -189,4 +189,6 @@ async def test_a_backfill_is_previewed(page: Page, service: Service) -> None:
     await expect(verdict.locator("#refused")).to_contain_text("3, late")
     await expect(verdict.locator("#changes")).to_contain_text("+5,000")
     await expect(verdict.locator("#periods")).to_contain_text("+$")
-    assert [one.id async for one in service.person.events(source=[service.source])] == ["known"]
+    assert [one.id async for one in service.person.events.list(source=[service.source])] == [
+        "known"
+    ]

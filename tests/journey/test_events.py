@@ -146,7 +146,7 @@ async def test_an_event_tells_what_a_correction_made_of_it(page: Page, service: 
     await service.send("voided", labels={"team": "search"}, input_tokens=700, output_tokens=70)
     reference = EventReference(source=service.source, id="voided")
     void = CorrectionCreate(id="void-1", event=reference, action="void", reason="sent twice")
-    await service.person.correct(CorrectionBatch(corrections=[void]))
+    await service.person.corrections.create(CorrectionBatch(corrections=[void]))
     await only_of(page, service)
     row = page.locator("#events tbody tr").filter(has_text="voided")
     await expect(row).to_contain_text("Voided")

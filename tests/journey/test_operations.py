@@ -34,9 +34,9 @@ async def poison(farebox: Farebox) -> bytes:
     """A message that PostgreSQL refuses: it keeps no NUL in a text."""
     async with AsyncFareboxClient(farebox.api_url) as anybody:
         secret = farebox.local_secret
-        session = await anybody.create_local_session(LocalSessionCreate(secret=secret))
+        session = await anybody.sessions.create_local(LocalSessionCreate(secret=secret))
     async with AsyncFareboxClient(farebox.api_url, session.token) as client:
-        me, [application, *_] = await client.me(), await client.applications()
+        me, [application, *_] = await client.me.get(), await client.applications.list().all()
     now = datetime.now(UTC)
     event = AcceptedEvent(
         tenant_id=me.tenant.id,

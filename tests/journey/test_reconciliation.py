@@ -23,21 +23,21 @@ async def import_one(farebox: Farebox) -> None:
     """Import an export of another provider's; and have some usage, of a model without a rate."""
     async with AsyncFareboxClient(farebox.api_url) as anybody:
         secret = farebox.local_secret
-        session = await anybody.create_local_session(LocalSessionCreate(secret=secret))
+        session = await anybody.sessions.create_local(LocalSessionCreate(secret=secret))
     async with AsyncFareboxClient(farebox.api_url, session.token) as client:
         content = json.dumps(openai_usage({})).encode()
         options = ReconciliationOptions(provider="openai")
-        await client.import_export(content, options, "usage.json")
-        application = (await client.applications())[0]
-        key = await client.create_key(
+        await client.reconciliations.create(content, options, name="usage.json")
+        application = (await client.applications.list().all())[0]
+        key = await client.keys.create(
             ApiKeyCreate(name="Ingest", application_id=application.id, scopes=[Scope.EVENTS_WRITE])
         )
         used = UsageData(application=application.id, model="unheard-of", quantities={"x": 7})
         async with AsyncFareboxClient(farebox.api_url, key.secret) as sender:
-            await sender.send_events([UsageEvent(id="1", source="reconciliation", data=used)])
+            await sender.events.send([UsageEvent(id="1", source="reconciliation", data=used)])
 
         async def metered() -> bool:
-            report = await client.usage(model=["unheard-of"])
+            report = await client.usage.report(model=["unheard-of"])
             return report is not None and bool(report.rows)
 
         await until(metered)

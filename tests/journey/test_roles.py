@@ -93,6 +93,6 @@ async def test_a_form_that_was_open_before_the_role_changed_is_refused(
 async def keys_of(farebox: Farebox) -> list[ApiKey]:
     async with AsyncFareboxClient(farebox.api_url) as client:
         local = LocalSessionCreate(secret=farebox.local_secret)
-        session = await client.create_local_session(local)
+        session = await client.sessions.create_local(local)
     async with AsyncFareboxClient(farebox.api_url, session.token) as client:
-        return await client.keys()
+        return await client.keys.list().all()

@@ -71,37 +71,37 @@ async def test_the_clients_list_show_and_send_again(
 
     def by_plain_calls() -> list[str]:
         with FareboxClient(url, key) as client:
-            [failed] = client.notifications(
+            [failed] = client.notifications.list(
                 tenant=tenant.slug,
-                kinds=[NotificationKind.WALLET_TOP_UP_REQUESTED],
+                kind=[NotificationKind.WALLET_TOP_UP_REQUESTED],
                 state=NotificationState.FAILED,
             )
-            assert client.notification(failed.id) == failed
+            assert client.notifications.get(failed.id) == failed
             assert failed.deliveries[0].reason == "gone"
-            again = client.resend_notification(failed.id)
+            again = client.notifications.resend(failed.id)
             assert (again.state, again.deliveries[0].attempts) == (NotificationState.WAITING, 0)
-            return [one.id for one in client.notifications()]
+            return [one.id for one in client.notifications.list()]
 
     ids = await asyncio.to_thread(by_plain_calls)
     assert len(set(ids)) == 56
     assert ids == sorted(ids, reverse=True)
     async with AsyncFareboxClient(url, key) as client:
-        assert [one.id async for one in client.notifications()] == ids
-        [of_other] = [one async for one in client.notifications(tenant=other.id)]
-        assert (await client.notification(of_other.id)).event.tenant_id == other.id
-        again = await client.resend_notification(of_other.id, channel=ChannelName.EMAIL)
+        assert [one.id async for one in client.notifications.list()] == ids
+        [of_other] = [one async for one in client.notifications.list(tenant=other.id)]
+        assert (await client.notifications.get(of_other.id)).event.tenant_id == other.id
+        again = await client.notifications.resend(of_other.id, channel=ChannelName.EMAIL)
         assert [each.channel for each in again.deliveries] == ["email"]
         async with database.begin() as connection:
             await connection.execute(
                 text("UPDATE notification_deliveries SET state = 'delivered', delivered_at = now()")
             )
         with pytest.raises(Conflict, match="name a channel"):
-            await client.resend_notification(of_other.id)
-        for ask in (client.notification("ntf_none"), client.resend_notification("ntf_none")):
+            await client.notifications.resend(of_other.id)
+        for ask in (client.notifications.get("ntf_none"), client.notifications.resend("ntf_none")):
             with pytest.raises(NotFound):
                 await ask
         with pytest.raises(NotFound):
-            await anext(client.notifications(tenant="nobody"))
+            await client.notifications.list(tenant="nobody").page()
     async with database.begin() as connection:
         entries = await connection.scalars(
             select(audit_entries.c.detail).where(audit_entries.c.action == "notification.resend")
@@ -114,8 +114,8 @@ async def test_a_removed_tenants_can_be_sent_again_too(
 ) -> None:
     await tell_of_top_up(database, "ten_gone", "top_1")
     async with AsyncFareboxClient(url, key) as client:
-        [one] = [one async for one in client.notifications()]
-        assert (await client.resend_notification(one.id)).state is NotificationState.WAITING
+        [one] = [one async for one in client.notifications.list()]
+        assert (await client.notifications.resend(one.id)).state is NotificationState.WAITING
 
 
 async def test_wrong_questions_name_the_field(url: str, key: str) -> None:

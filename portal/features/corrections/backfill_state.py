@@ -41,7 +41,7 @@ class Backfill(Session):
         self.customer_id = customer.id
         try:
             events = pasted_events(str(form.get("events") or ""), customer.id)
-            found = await caller.client.preview_events(events)
+            found = await caller.client.events.preview(events)
         except ApiError as problem:
             named = [f"{one.field}: {one.detail}" for one in problem.errors]
             self.wrong = "; ".join(named) or str(problem)

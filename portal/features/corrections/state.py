@@ -91,9 +91,10 @@ class Corrections(CustomerState, PageState, Session):
         """Load the customer, and the event if the address names one."""
         query = self.router.url.query_parameters
         if tenant := query.get("tenant", ""):
-            for one in await caller.client.find_tenants(tenant[:200]):
-                if tenant in (one.id, one.slug):
-                    self.customer = customer_of(one)
+            matching = await caller.client.tenants.list(search=tenant[:200], limit=20).page()
+            for candidate in matching.items:
+                if tenant in (candidate.id, candidate.slug):
+                    self.customer = customer_of(candidate)
         elif not self.customer.id:
             self.customer = customer_of(caller.me.tenant)
         await self._turn_to_customer(caller)
@@ -176,7 +177,7 @@ class Corrections(CustomerState, PageState, Session):
                 as_text=self.as_text,
                 correction_id=f"portal-{uuid.uuid4().hex}",
             )
-            result = await caller.client.correct(self._batch(wanted), preview=True)
+            result = await caller.client.corrections.preview(self._batch(wanted))
         except FormProblems as problem:
             self._show_problems(problem.by_field)
         except ApiError as problem:
@@ -201,7 +202,7 @@ class Corrections(CustomerState, PageState, Session):
         if wanted is None or event is None:
             return
         try:
-            await caller.client.correct(self._batch(wanted))
+            await caller.client.corrections.create(self._batch(wanted))
         except ClientError as problem:
             self.problems = {**_NO_PROBLEMS, "confirm": str(problem)}
             return
@@ -227,7 +228,7 @@ class Corrections(CustomerState, PageState, Session):
         self.found, self.nothing_found, self.more_found = [], False, False
         self.opened = self.previewing = False
         self.done, self.problems = "", _NO_PROBLEMS
-        applications = await caller.client.applications(self.customer.id)
+        applications = await caller.client.applications.list(tenant=self.customer.id).all()
         self.applications = [Choice(one.id, one.name) for one in applications]
         self._names = {one.id: one.name for one in applications}
         await self._load_history(caller, [])
@@ -251,12 +252,12 @@ class Corrections(CustomerState, PageState, Session):
         return events
 
     async def _events(self, caller: Caller, source: str, event_id: str) -> list[StoredEvent]:
-        page = await caller.client.event_page(
+        page = await caller.client.events.list(
             tenant=self.customer.id,
             limit=FOUND + 1,
             source=[source] if source else [],
             event_id=[event_id] if event_id else [],
-        )
+        ).page()
         return page.items
 
     def _open(self, event: StoredEvent) -> None:
@@ -285,9 +286,9 @@ class Corrections(CustomerState, PageState, Session):
         self.periods = period_rows(result.spend, zone)
 
     async def _load_history(self, caller: Caller, cursors: list[str]) -> None:
-        page = await caller.client.correction_page(
+        page = await caller.client.corrections.list(
             tenant=self.customer.id, limit=PAGE, cursor=cursors[-1] if cursors else None
-        )
+        ).page()
         self._cursors, self._next = cursors, page.next_cursor
         self.number, self.older = len(cursors) + 1, page.next_cursor is not None
         zone = self.customer.time_zone

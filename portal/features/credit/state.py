@@ -151,7 +151,7 @@ class Credit(CustomerState, PageState, Session):
             return None
 
         async def ask() -> str:
-            asked = await caller.client.ask_for_top_up(top_up_from(form))
+            asked = await caller.client.wallet.top_ups.create(top_up_from(form))
             shown = money(asked.amount, self.customer.currency)
             return f"{shown} was asked for. It is there once the payment is confirmed."
 
@@ -169,7 +169,7 @@ class Credit(CustomerState, PageState, Session):
             return None
 
         async def keep() -> str:
-            await caller.client.set_wallet(settings_from({**form, "by_itself": self.by_itself}))
+            await caller.client.wallet.update(settings_from({**form, "by_itself": self.by_itself}))
             return "The rule and the warning were kept."
 
         return await self._try(keep)
@@ -190,8 +190,8 @@ class Credit(CustomerState, PageState, Session):
             return None
 
         async def finish() -> str:
-            done = await caller.client.finish_top_up(
-                self.about_tenant, self.about_id, outcome_from(form)
+            done = await caller.client.wallet.top_ups.resolve(
+                self.about_id, outcome_from(form), tenant=self.about_tenant
             )
             credited = "its credit is there" if done.state == "paid" else "no credit came of it"
             return f"The payment is noted as {done.state}: {credited}."
@@ -212,7 +212,7 @@ class Credit(CustomerState, PageState, Session):
             return None
 
         async def refund() -> str:
-            taken = await caller.client.refund_credit(self.customer.id, self.about_id)
+            taken = await caller.client.wallet.grants.refund(self.about_id, tenant=self.customer.id)
             shown = exact_money(taken.refunded, self.customer.currency)
             return f"{shown} of {taken.name} was taken back. Pay it to the customer now."
 
@@ -231,7 +231,7 @@ class Credit(CustomerState, PageState, Session):
 
         async def give() -> str:
             wanted = grant_from(form, self.customer.time_zone)
-            made = await caller.client.give_credit(self.customer.id, wanted)
+            made = await caller.client.wallet.grants.create(wanted, tenant=self.customer.id)
             return f"{self.customer.name} has {money(made.amount, self.customer.currency)} more."
 
         return await self._try(give)
@@ -263,13 +263,15 @@ class Credit(CustomerState, PageState, Session):
         own = customer.id == caller.me.tenant.id
         tenant = None if own and caller.me.role in SPENDERS else customer.id
         client = caller.client
-        balance = await client.wallet(tenant=tenant)
-        grants = await client.grants(tenant)
+        balance = await client.wallet.get(tenant=tenant)
+        grants = await client.wallet.grants.list(tenant=tenant).all()
         cursor = cursors[-1] if cursors else None
-        ledger = await client.ledger_page(limit=LEDGER_PAGE, cursor=cursor, tenant=tenant)
-        top_ups = await client.top_up_page(limit=TOP_UPS_SHOWN, tenant=tenant)
+        ledger = await client.wallet.ledger.list(
+            limit=LEDGER_PAGE, cursor=cursor, tenant=tenant
+        ).page()
+        top_ups = await client.wallet.top_ups.list(limit=TOP_UPS_SHOWN, tenant=tenant).page()
         waiting = await waiting_top_ups(caller)
-        prepaid = (await client.subscription()).plan.definition.prepaid if own else None
+        prepaid = (await client.subscription.get()).plan.definition.prepaid if own else None
         async with self:
             if (customer, cursors) != (self.customer, self._cursors):
                 return
@@ -336,6 +338,6 @@ async def waiting_top_ups(caller: Caller) -> list[TenantTopUp]:
     if not caller.me.is_operator:
         return []
     try:
-        return await caller.client.waiting_top_ups()
+        return await caller.client.wallet.top_ups.waiting().all()
     except Forbidden:
         return []

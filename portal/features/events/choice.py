@@ -7,8 +7,7 @@ from dataclasses import asdict, dataclass, fields
 from datetime import UTC, datetime, timedelta
 from zoneinfo import ZoneInfo
 
-from backend_client.requests.events import EventFilter
-from backend_client.types.events import StoredEvent
+from backend_client.types.events import EventFilter, StoredEvent
 
 SPANS = {
     "all": "Any time",
@@ -83,7 +82,7 @@ def asked(choice: EventChoice, *, now: datetime, time_zone: str) -> EventFilter:
         name, sign, value = choice.label.partition("=")
         if not name or not sign:
             raise WrongChoice("label", "Write a label as name=value, such as team=search.")
-        found["labels"] = {name: value}
+        found["label"] = {name: value}
     return found
 
 
@@ -104,7 +103,7 @@ def lets_through(question: EventFilter, event: StoredEvent) -> bool:
     meters = question.get("meter")
     if meters and not event.quantities.keys() & set(meters):
         return False
-    return question.get("labels", {}).items() <= event.labels.items()
+    return question.get("label", {}).items() <= event.labels.items()
 
 
 def to_query(choice: EventChoice) -> dict[str, str]:

@@ -26,17 +26,13 @@ async def events_csv(caller: Caller, request: Request) -> Download:
         reason = f"There is nothing to download: {problem}"
         raise NothingToDownload(reason, status=422) from problem
     names = await names_of(caller)
-    # What the API refuses is reported before the file begins
-    first = await caller.client.event_page(limit=EVENTS_AT_ONCE, **question)
+    pages = caller.client.events.list(limit=EVENTS_AT_ONCE, **question).pages()
+    first = await anext(pages)  # what the API refuses is reported before the file begins
 
     async def lines() -> AsyncIterator[str]:
         yield head_line()
-        page = first
-        yield event_lines(page.items, names)
-        while page.next_cursor is not None:
-            page = await caller.client.event_page(
-                limit=EVENTS_AT_ONCE, cursor=page.next_cursor, **question
-            )
+        yield event_lines(first.items, names)
+        async for page in pages:
             yield event_lines(page.items, names)
 
     return Download(lines(), f"events-{tenant.slug}-{now:%Y%m%d-%H%M}.csv")

@@ -86,7 +86,9 @@ class LiveEvents:
         try:
             reading.result()
         except RateLimited as problem:
-            self._failure = Unavailable(str(problem), problem.problem)
+            self._failure = Unavailable(
+                str(problem), response=problem.response, problem=problem.problem
+            )
         except Unavailable as problem:
             self._failure = problem
         if self._failure is not None:
@@ -97,7 +99,7 @@ class LiveEvents:
         self._reading = asyncio.create_task(self._read())
 
     async def _read(self) -> None:
-        tail = self._client.tail_events(since=self._since)
+        tail = self._client.events.tail(since=self._since)
         async with contextlib.aclosing(tail) as events:
             async for event in events:
                 self._since = max(self._since, event.received_at)

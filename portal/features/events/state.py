@@ -7,10 +7,9 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 from urllib.parse import urlencode
 
-from backend_client.requests.events import EventFilter
 from backend_client.types.common import Page
 from backend_client.types.corrections import Correction
-from backend_client.types.events import StoredEvent
+from backend_client.types.events import EventFilter, StoredEvent
 from backend_client.types.usage import Granularity, UsageDimension, UsageReport
 from portal import routes
 from portal.features.events.choice import (
@@ -195,7 +194,7 @@ class Events(PageState, Session):
             moved, question = self._moved and not self._cursors, self._question
         if moved:
             # What came in has moved the first page on; its end is no longer where it was
-            first = await caller.client.event_page(limit=SHOWN, **question)
+            first = await caller.client.events.list(limit=SHOWN, **question).page()
             following = first.next_cursor
         async with self:
             if following is not None:
@@ -217,7 +216,7 @@ class Events(PageState, Session):
         event = next((one for one in self._shown if (one.source, one.id) == identity), None)
         if event is None:
             return
-        found = await caller.client.correction_page(source=source, event_id=event_id)
+        found = await caller.client.corrections.list(source=source, event_id=event_id).page()
         self._open(event, found.items, caller)
 
     @signed_in()
@@ -253,7 +252,7 @@ class Events(PageState, Session):
 
     async def _offer(self, caller: Caller) -> datetime | None:
         """Load what can be chosen from; return when the newest event was received."""
-        report = await caller.client.usage(
+        report = await caller.client.usage.report(
             start=datetime.now(UTC) - _OFFERED_FROM,
             granularity=Granularity.TOTAL,
             group_by=[UsageDimension.MODEL],
@@ -280,7 +279,7 @@ class Events(PageState, Session):
                 self._ready()
             return
         cursor = cursors[-1] if cursors else None
-        page = await caller.client.event_page(limit=SHOWN, cursor=cursor, **question)
+        page = await caller.client.events.list(limit=SHOWN, cursor=cursor, **question).page()
         async with self:
             if (choice, cursors) == (self._choice(), self._cursors):
                 self._show(page, question, zone)

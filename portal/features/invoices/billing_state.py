@@ -53,7 +53,7 @@ class Billing(PageState, Session):
         async with self:
             self.opened, self.phase, self.problem = True, LOADING, ""
             self.problems, self.done = _NO_PROBLEMS, ""
-        details = await caller.client.billing_details()
+        details = await caller.client.billing_details.get()
         async with self:
             self._show_details(details, caller)
             self._ready()
@@ -69,7 +69,7 @@ class Billing(PageState, Session):
         """Keep what the form says, for the invoices to come."""
         self.problems = _NO_PROBLEMS
         try:
-            kept = await caller.client.change_billing_details(details_from(form))
+            kept = await caller.client.billing_details.update(details_from(form))
         except (FormProblems, ClientError) as problem:
             self.problems = {**_NO_PROBLEMS, **told_at_fields(problem, by_field)}
             return None

@@ -15,12 +15,12 @@ async def invoice_file(caller: Caller, request: Request) -> Download:
     invoice_id, _, kind = request.path_params["file"].rpartition(".")
     if kind not in MEDIA_TYPES:
         raise NothingToDownload("An invoice is a .pdf or a .csv.", status=404)
-    invoice = await caller.client.invoice(invoice_id)
+    invoice = await caller.client.invoices.get(invoice_id)
     content: bytes | str
     if kind == "pdf":
-        content = await caller.client.invoice_pdf(invoice_id)
+        content = await caller.client.invoices.pdf(invoice_id)
     else:
-        content = await caller.client.invoice_csv(invoice_id)
+        content = await caller.client.invoices.csv(invoice_id)
     name = invoice.number or f"draft-{invoice.period.start:%Y-%m}"
     return Download(content, f"{name}.{kind}", MEDIA_TYPES[kind])
 

@@ -49,14 +49,15 @@ class LineEvents(PageState, Session):
 
     async def _read_on(self, caller: Caller) -> None:
         asked = (self._invoice, self._line, self._cursor)
-        page = await caller.client.line_event_page(*asked)
+        invoice, line, cursor = asked
+        page = await caller.client.invoices.line_events(invoice, line, cursor=cursor).page()
         zone = caller.me.tenant.time_zone
         async with self:
             if asked != (self._invoice, self._line, self._cursor):
                 return  # another line was opened meanwhile, or the button pressed twice
             rows = [line_event_row(event, zone) for event in page.items]
             # The first page may come twice: the dialog was closed and opened again meanwhile
-            self.rows = rows if asked[-1] is None else [*self.rows, *rows]
+            self.rows = rows if cursor is None else [*self.rows, *rows]
             self._cursor, self.more = page.next_cursor, page.next_cursor is not None
             self.archived = archived_note(page.archived_days)
             self._ready()

@@ -44,8 +44,8 @@ class Invoices(PageState, Session):
         await self._load(caller, self.opened)
 
     async def _load(self, caller: Caller, wanted: str) -> None:
-        rows = [invoice_row(one) for one in await caller.client.invoices()]
-        invoice = await caller.client.invoice(wanted) if wanted else None
+        rows = [invoice_row(one) for one in await caller.client.invoices.list().all()]
+        invoice = await caller.client.invoices.get(wanted) if wanted else None
         async with self:
             self.invoices = rows
             self.opened = ""
@@ -56,7 +56,7 @@ class Invoices(PageState, Session):
     @signed_in(roles=SPENDERS)
     async def open_invoice(self, caller: Caller, invoice_id: str) -> None:
         """Show an invoice."""
-        self._show_invoice(await caller.client.invoice(invoice_id))
+        self._show_invoice(await caller.client.invoices.get(invoice_id))
 
     @signed_in(roles=SPENDERS)
     async def close_invoice(self, caller: Caller) -> None:

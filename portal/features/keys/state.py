@@ -66,9 +66,9 @@ class Keys(PageState, Session):
     @signed_in(background=True)
     async def load(self, caller: Caller) -> None:
         """Load the keys, and what a new one can be made for."""
-        keys = await caller.client.keys()
-        applications = await caller.client.applications()
-        models = [model for model in await caller.client.models() if model.available]
+        keys = await caller.client.keys.list().all()
+        applications = await caller.client.applications.list().all()
+        models = [model for model in await caller.client.models.list().all() if model.available]
         rows = key_rows(keys, applications, datetime.now(UTC), caller.me.tenant.time_zone)
         async with self:
             self.keys = rows
@@ -89,7 +89,7 @@ class Keys(PageState, Session):
         """Make a key and show its secret, this once."""
         try:
             wanted = key_from_form(form, datetime.now(UTC))
-            created = await caller.client.create_key(wanted)
+            created = await caller.client.keys.create(wanted)
         except ValidationError as problem:
             self.form_problem = "; ".join(error["msg"] for error in problem.errors())
             return None
@@ -103,7 +103,7 @@ class Keys(PageState, Session):
     @signed_in(roles=DEVELOPERS)
     async def revoke(self, caller: Caller, key_id: str) -> Any:
         """Revoke a key; calls with it are refused within a second."""
-        await caller.client.revoke_key(key_id)
+        await caller.client.keys.revoke(key_id)
         return Keys.load
 
 

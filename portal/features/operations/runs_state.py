@@ -45,7 +45,7 @@ class InvoiceRuns(PageState, Session):
         """Load the last runs, and follow them until the browser leaves the page."""
 
         async def look() -> None:
-            runs = await caller.client.invoice_runs()
+            runs = await caller.client.invoice_runs.list().all()
             zone = caller.me.tenant.time_zone
             async with self:
                 self.runs = [run_row(one, zone) for one in runs[:SHOWN]]

@@ -70,8 +70,8 @@ class Operations(PageState, Session):
             self._looks = ()
 
         async def look() -> None:
-            pipeline = await caller.client.pipeline()
-            letters = await caller.client.dead_letters() if pipeline.dead_letters else []
+            pipeline = await caller.client.pipeline.get()
+            letters = await caller.client.dead_letters.list().all() if pipeline.dead_letters else []
             async with self:
                 self._show(pipeline, letters)
                 self._ready()
@@ -81,7 +81,7 @@ class Operations(PageState, Session):
     @signed_in(operator=True)
     async def open_letter(self, caller: Caller, sequence: int) -> None:
         """Show a letter with what is in it."""
-        letter = await caller.client.dead_letter(sequence)
+        letter = await caller.client.dead_letters.get(sequence)
         self.opened, self.opened_reason = sequence, letter.reason
         self.readable = letter.events is not None
         self.form_problem = ""
@@ -102,7 +102,7 @@ class Operations(PageState, Session):
         """Send the letter's events as they are written in its form."""
         try:
             events = events_from(str(form.get("events", "")))
-            await caller.client.replay_dead_letter(self.opened, DeadLetterReplay(events=events))
+            await caller.client.dead_letters.replay(self.opened, DeadLetterReplay(events=events))
         except InvalidInput as problem:
             self.form_problem = refusal(problem)
             return None
@@ -115,7 +115,7 @@ class Operations(PageState, Session):
     @signed_in(operator=True)
     async def discard(self, caller: Caller) -> Any:
         """Remove the open letter for good."""
-        await caller.client.discard_dead_letter(self.opened)
+        await caller.client.dead_letters.discard(self.opened)
         self._close()
         return Operations.watch
 

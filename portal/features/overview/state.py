@@ -60,12 +60,12 @@ class Overview(ForecastState, PageState, Session):
             now = datetime.now(zone)
             if now.date() != day:
                 version, day = None, now.date()
-            usage = await caller.client.usage(
+            usage = await caller.client.usage.report(
                 start=start_of_month(now), granularity=Granularity.DAY, etag=etag(version)
             )
             if usage is not None:
-                subscription = await caller.client.subscription()
-                spend = await caller.client.spend() if sees_spend else None
+                subscription = await caller.client.subscription.get()
+                spend = await caller.client.spend.report() if sees_spend else None
                 version, forecast_due = usage.version, sees_spend
                 async with self:
                     self._show_usage(usage, subscription, now)

@@ -105,7 +105,7 @@ class Playground(PageState, Session):
     @signed_in(background=True)
     async def load(self, caller: Caller) -> None:
         """Load the models there are."""
-        on_sale = await caller.client.models()
+        on_sale = await caller.client.models.list().all()
         models = [model for model in on_sale if model.available and model.allowed]
         async with self:
             self._catalog = {model.id: model for model in models}
@@ -234,7 +234,7 @@ class Playground(PageState, Session):
 
 async def _read(caller: Caller, request: samples.ChatRequest, arriving: Arriving) -> None:
     """Read a stream to its end into ``arriving``."""
-    stream = caller.client.chat_stream(
+    stream = caller.client.chat.stream(
         model=request.model,
         messages=request.messages,
         temperature=request.temperature,

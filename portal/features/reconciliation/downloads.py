@@ -10,7 +10,9 @@ from portal.session.guard import Caller
 
 async def reconciliation_csv(caller: Caller, request: Request) -> Download:
     """All discrepancies of an import, as CSV; for the operator."""
-    text = await caller.client.discrepancies_csv(request.path_params["reconciliation"])
+    text = await caller.client.reconciliations.discrepancies.csv(
+        request.path_params["reconciliation"]
+    )
     return Download(text, "discrepancies.csv")
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
+from backend_client import PATIENT
 from backend_client.types.drift import ModelDrift
 from backend_client.types.reconciliation import (
     Discrepancy,
@@ -110,13 +111,13 @@ class Reconciliations(PageState, Session):
     @signed_in(operator=True)
     async def load(self, caller: Caller) -> None:
         """Load the imports, what differs in the chosen one, the margin, and a month's drift."""
-        found = await caller.client.reconciliations()
+        found = await caller.client.reconciliations.list().all()
         self.imports = [import_row(one) for one in found]
         if self.chosen not in {one.id for one in found}:
             self.chosen = found[0].id if found else ""
         await self._load_rows(caller)
-        self.margin = [margin_line(one) for one in (await caller.client.margin()).rows]
-        self.drift = [drift_line(one) for one in (await caller.client.drift()).models]
+        self.margin = [margin_line(one) for one in (await caller.client.margin.report()).rows]
+        self.drift = [drift_line(one) for one in (await caller.client.drift.report()).models]
         self._ready()
 
     @signed_in(operator=True)
@@ -134,7 +135,7 @@ class Reconciliations(PageState, Session):
     @signed_in(operator=True)
     async def match_again(self, caller: Caller) -> Any:
         """Compare the chosen import with what is metered now."""
-        await caller.client.match_again(self.chosen)
+        await caller.client.with_profile(PATIENT).reconciliations.rematch(self.chosen)
         return Reconciliations.load
 
     @signed_in(operator=True)
@@ -159,7 +160,7 @@ class Reconciliations(PageState, Session):
             self.form_problem = "A note is needed: it is what an auditor reads."
             return None
         change = DiscrepancyChange(status=DiscrepancyStatus(str(form.get("status"))), note=note)
-        await caller.client.change_discrepancy(self.chosen, self.deciding, change)
+        await caller.client.reconciliations.discrepancies.update(self.chosen, self.deciding, change)
         self.deciding = ""
         return Reconciliations.load
 
@@ -168,9 +169,10 @@ class Reconciliations(PageState, Session):
             self.rows, self.more = [], False
             return
         statuses = (DiscrepancyStatus.OPEN,) if self.only_open else ()
-        found = await caller.client.discrepancies(self.chosen, statuses, SHOWN + 1)
-        self.rows = [difference_row(one) for one in found[:SHOWN]]
-        self.more = len(found) > SHOWN
+        discrepancies = caller.client.reconciliations.discrepancies
+        page = await discrepancies.list(self.chosen, status=statuses, limit=SHOWN).page()
+        self.rows = [difference_row(discrepancy) for discrepancy in page.items]
+        self.more = page.next_cursor is not None
 
 
 def import_row(one: Reconciliation) -> ImportRow:

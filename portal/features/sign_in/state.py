@@ -6,7 +6,7 @@ from urllib.parse import urlencode
 
 import reflex as rx
 
-from backend_client import AsyncFareboxClient, ClientError
+from backend_client import INTERACTIVE, AsyncFareboxClient, ClientError
 from portal.kit.vars import computed
 from portal.routes import safe_path
 from portal.session.guard import public
@@ -48,8 +48,9 @@ class SignIn(PageState, rx.State):
         self.wanted = safe_path(query.get("next"))
         self.went_wrong = PROBLEMS.get(query.get("problem", ""), "")
         try:
-            async with AsyncFareboxClient(portal_settings().api_url) as client:
-                options = await client.sign_in_options()
+            api_url = portal_settings().api_url
+            async with AsyncFareboxClient(api_url, profile=INTERACTIVE) as client:
+                options = await client.sessions.options()
         except ClientError as problem:
             self._fail(str(problem))
             return

@@ -43,8 +43,8 @@ class Plans(PageState, Session):
     @signed_in(background=True)
     async def load(self, caller: Caller) -> None:
         """Load the tenant's plan and those it can move to."""
-        subscription = await caller.client.subscription()
-        plans = await caller.client.plans()
+        subscription = await caller.client.subscription.get()
+        plans = await caller.client.plans.list().all()
         async with self:
             self._show(subscription, plans, caller.me.tenant.time_zone)
             self._ready()
@@ -52,10 +52,10 @@ class Plans(PageState, Session):
     @signed_in(roles=PLANNERS, background=True)
     async def change(self, caller: Caller, plan: str) -> Any:
         """Move to another plan: from the next quarter hour on; from a free one, at once."""
-        in_force = await caller.client.subscription()
+        in_force = await caller.client.subscription.get()
         now = datetime.now(UTC)
         at = quarter_hour(now) if asks_for_nothing(in_force.plan.definition) else None
-        await caller.client.change_plan(SubscriptionChange(plan=plan, at=at))
+        await caller.client.subscription.update(SubscriptionChange(plan=plan, at=at))
         return [Plans.load, Spend.watch]
 
     def _show(self, subscription: Subscription, plans: list[Plan], time_zone: str) -> None:

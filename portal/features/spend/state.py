@@ -49,13 +49,13 @@ class Spend(ForecastState, PageState, Session):
         async def look() -> None:
             nonlocal version, forecast_due
             # The cheapest question whose answer changes with every call that is metered
-            usage = await caller.client.usage(
+            usage = await caller.client.usage.report(
                 start=start_of_month(datetime.now(zone)),
                 granularity=Granularity.TOTAL,
                 etag=etag(version),
             )
             if usage is not None:
-                spend = await caller.client.spend()
+                spend = await caller.client.spend.report()
                 version, forecast_due = usage.version, True
                 async with self:
                     self._show(spend)

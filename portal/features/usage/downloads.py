@@ -24,7 +24,7 @@ async def usage_csv(caller: Caller, request: Request) -> Download:
         now=datetime.now(UTC),
         time_zone=caller.me.tenant.time_zone,
     )
-    text = await caller.client.usage_csv(
+    text = await caller.client.usage.csv(
         start=question.start,
         end=question.end,
         granularity=question.granularity,

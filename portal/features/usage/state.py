@@ -134,7 +134,7 @@ class Usage(PageState, Session):
         question = usage_question(
             *asked, now=datetime.now(UTC), time_zone=caller.me.tenant.time_zone
         )
-        report = await caller.client.usage(
+        report = await caller.client.usage.report(
             start=question.start,
             end=question.end,
             granularity=question.granularity,

@@ -62,7 +62,8 @@ class CustomerState(rx.State, mixin=True):
 
 async def customers(caller: Caller, search: str) -> list[Customer]:
     """The customers with a text in their name or slug, or with it as id."""
-    return [customer_of(one) for one in await caller.client.find_tenants(search, OFFERED)]
+    page = await caller.client.tenants.list(search=search, limit=OFFERED).page()
+    return [customer_of(tenant) for tenant in page.items]
 
 
 def customer_of(tenant: Tenant) -> Customer:

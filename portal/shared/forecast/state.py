@@ -45,7 +45,7 @@ class ForecastState(rx.State, mixin=True):
             Unauthenticated: the session has ended.
         """
         try:
-            forecast = await caller.client.forecast()
+            forecast = await caller.client.forecast.get()
         except Unauthenticated:
             raise
         except ClientError as problem:

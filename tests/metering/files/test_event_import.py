@@ -111,7 +111,7 @@ async def test_it_goes_on_where_it_was_stopped(
 
             def revoke_after_the_third() -> None:
                 if broken.count.received == 300:
-                    client._http.headers["authorization"] = "Bearer fb_oper_gone"
+                    client._sender.http.headers["authorization"] = "Bearer fb_oper_gone"
 
             with pytest.raises(Unavailable, match=r"behind line 301 .* it goes on there"):
                 await broken.run(client, EventFile(path, Defaults()), revoke_after_the_third)

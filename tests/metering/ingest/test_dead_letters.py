@@ -71,10 +71,10 @@ async def put_on_stream(app: FastAPI, settings: Settings, *messages: bytes) -> N
 
 async def letters(client: AsyncFareboxClient, count: int) -> list[DeadLetter]:
     async def there_are() -> bool:
-        return len(await client.dead_letters()) == count
+        return len(await client.dead_letters.list().all()) == count
 
     await until(there_are)
-    return await client.dead_letters()
+    return await client.dead_letters.list().all()
 
 
 async def counted(database: Database) -> Decimal:
@@ -98,14 +98,14 @@ async def test_a_letter_is_read_put_right_and_counted(
     assert letter.event_count == 1
     assert letter.reason.startswith("refused: ")
     assert abs((letter.set_aside_at - datetime.now(UTC)).total_seconds()) < 60
-    content = await client.dead_letter(letter.sequence)
+    content = await client.dead_letters.get(letter.sequence)
     assert content.text is None
     assert content.events is not None
     assert [one["id"] for one in content.events] == ["2"]
     assert content.events[0]["data"]["quantities"] == {"input_tokens": "1.5"}
 
     # As it is it would only come back; and so it does
-    await client.replay_dead_letter(letter.sequence, DeadLetterReplay())
+    await client.dead_letters.replay(letter.sequence, DeadLetterReplay())
     [again] = await letters(client, 1)
     assert again.sequence > letter.sequence
 
@@ -113,13 +113,13 @@ async def test_a_letter_is_read_put_right_and_counted(
     right = {**content.events[0], "data": {**content.events[0]["data"], "model": "large"}}
     both = [{**right, "id": "4"}, content.events[0]]
     with pytest.raises(InvalidInput) as refused:
-        await client.replay_dead_letter(again.sequence, DeadLetterReplay(events=both))
+        await client.dead_letters.replay(again.sequence, DeadLetterReplay(events=both))
     assert [error.field for error in refused.value.errors] == ["events.1.data.model"]
-    assert len(await client.dead_letters()) == 1
+    assert len(await client.dead_letters.list().all()) == 1
 
-    result = await client.replay_dead_letter(again.sequence, DeadLetterReplay(events=[right]))
+    result = await client.dead_letters.replay(again.sequence, DeadLetterReplay(events=[right]))
     assert (result.received, result.accepted) == (1, 1)
-    assert await client.dead_letters() == []
+    assert await client.dead_letters.list().all() == []
 
     async def all_three() -> bool:
         return await counted(database) == Decimal("4.5")
@@ -137,16 +137,16 @@ async def test_what_can_not_be_read_is_shown_as_text_and_can_be_discarded(
     first, second = await letters(client, 2)
     assert (first.event_count, second.event_count) == (None, None)
     assert first.reason.startswith("not readable: ")
-    content = await client.dead_letter(first.sequence)
+    content = await client.dead_letters.get(first.sequence)
     assert (content.events, content.text) == (None, "not \ufffd json")
     with pytest.raises(InvalidInput, match="send its events in its place"):
-        await client.replay_dead_letter(first.sequence, DeadLetterReplay())
-    await client.discard_dead_letter(first.sequence)
-    assert await client.dead_letters() == [second]
+        await client.dead_letters.replay(first.sequence, DeadLetterReplay())
+    await client.dead_letters.discard(first.sequence)
+    assert await client.dead_letters.list().all() == [second]
     for gone in (
-        client.dead_letter(first.sequence),
-        client.discard_dead_letter(first.sequence),
-        client.replay_dead_letter(first.sequence, DeadLetterReplay()),
+        client.dead_letters.get(first.sequence),
+        client.dead_letters.discard(first.sequence),
+        client.dead_letters.replay(first.sequence, DeadLetterReplay()),
     ):
         with pytest.raises(NotFound):
             await gone
@@ -229,7 +229,7 @@ async def test_an_operator_puts_a_letter_right_on_the_command_line(
     )
     assert (await run("show", second))[1] == "none\n"
     assert (await run("discard", second, answer="n\n"))[0] == 1
-    assert len(await client.dead_letters()) == 1
+    assert len(await client.dead_letters.list().all()) == 1
     assert (await run("discard", second, "--yes"))[:2] == (0, f"Letter {second} is gone.\n")
     status, _, told = await run("show", second)
     assert (status, "There is no such dead letter" in told) == (1, True)

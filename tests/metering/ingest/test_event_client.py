@@ -7,6 +7,7 @@ from contextlib import aclosing
 from datetime import UTC, datetime
 from decimal import Decimal
 
+import httpx
 import pytest
 
 from backend.metering.counting.batches import count_events
@@ -21,7 +22,7 @@ from backend_client import (
     Unavailable,
     UnexpectedAnswer,
 )
-from backend_client.requests.events import tailed
+from backend_client.streams import stored_event_of
 from backend_client.types.corrections import CorrectionBatch, CorrectionCreate, EventReference
 from backend_client.types.events import StoredEvent, UsageData, UsageEvent
 from tests.conftest import free_port
@@ -76,24 +77,26 @@ async def test_the_async_client_lists_corrects_and_declares(
         AsyncFareboxClient(url, token(tenant.headers)) as own,
         AsyncFareboxClient(url, token(operator)) as seller,
     ):
-        listed = [event async for event in own.events(labels={"team": "a/b"}, model=["model-a"])]
+        listed = [
+            event async for event in own.events.list(label={"team": "a/b"}, model=["model-a"])
+        ]
         assert len(listed) == 120  # over several pages
         assert listed[0].quantities == {"requests": Decimal("0.1")}
         batch = CorrectionBatch(tenant=tenant.id, corrections=[void("7")])
-        preview = await seller.correct(batch, preview=True)
+        preview = await seller.corrections.preview(batch)
         assert [change.quantity for change in preview.changes] == [Decimal("-0.1")]
-        assert [one async for one in own.corrections()] == []
-        assert (await seller.correct(batch)).corrections[0].state == "applied"
-        (on_record,) = [one async for one in own.corrections(source="test", event_id="7")]
+        assert [one async for one in own.corrections.list()] == []
+        assert (await seller.corrections.create(batch)).corrections[0].state == "applied"
+        (on_record,) = [one async for one in own.corrections.list(source="test", event_id="7")]
         assert on_record.after is None
-        assert [event.voided async for event in own.events(event_id=["7"])] == [True]
+        assert [event.voided async for event in own.events.list(event_id=["7"])] == [True]
         with pytest.raises(Forbidden):
-            await own.correct(batch)
-        assert (await seller.declare_label("a/b", tenant=tenant.id)).label == "a/b"
-        assert [one.label for one in await own.labels()] == ["a/b"]
-        await seller.withdraw_label("a/b", tenant=tenant.id)
+            await own.corrections.create(batch)
+        assert (await seller.labels.declare("a/b", tenant=tenant.id)).label == "a/b"
+        assert [one.label for one in await own.labels.list().all()] == ["a/b"]
+        await seller.labels.withdraw("a/b", tenant=tenant.id)
         with pytest.raises(NotFound):
-            await seller.withdraw_label("a/b", tenant=tenant.id)
+            await seller.labels.withdraw("a/b", tenant=tenant.id)
 
 
 async def test_the_sync_client_does_the_same(
@@ -105,13 +108,13 @@ async def test_the_sync_client_does_the_same(
     def work() -> None:
         with FareboxClient(url, token(operator)) as seller:
             batch = CorrectionBatch(tenant=tenant.slug, corrections=[void("0"), void("x")])
-            states = [one.state for one in seller.correct(batch).corrections]
+            states = [one.state for one in seller.corrections.create(batch).corrections]
             assert states == ["applied", "pending"]
-            seller.declare_label("team", tenant=tenant.slug)
+            seller.labels.declare("team", tenant=tenant.slug)
         with FareboxClient(url, token(tenant.headers)) as own:
-            assert len(list(own.events(start=NOW, meter=["requests"]))) == 3
-            assert len(list(own.corrections())) == 2
-            assert [one.label for one in own.labels()] == ["team"]
+            assert len(list(own.events.list(start=NOW, meter=["requests"]))) == 3
+            assert len(list(own.corrections.list())) == 2
+            assert [one.label for one in own.labels.list().all()] == ["team"]
 
     await asyncio.to_thread(work)
 
@@ -126,27 +129,31 @@ async def test_pages_are_asked_for_one_at_a_time(
         AsyncFareboxClient(url, token(tenant.headers)) as own,
         AsyncFareboxClient(url, token(operator)) as seller,
     ):
-        await seller.correct(batch)
-        first = await own.event_page(model=["model-a"], limit=3)
-        rest = await own.event_page(model=["model-a"], limit=3, cursor=first.next_cursor)
+        await seller.corrections.create(batch)
+        first = await own.events.list(model=["model-a"], limit=3).page()
+        rest = await own.events.list(model=["model-a"], limit=3, cursor=first.next_cursor).page()
         assert (len(first.items), len(rest.items), rest.next_cursor) == (3, 2, None)
-        assert [one async for one in own.events()] == [*first.items, *rest.items]
-        (newest,) = (page := await own.correction_page(limit=1)).items
-        (before,) = (await own.correction_page(limit=1, cursor=page.next_cursor)).items
+        assert [one async for one in own.events.list()] == [*first.items, *rest.items]
+        (newest,) = (page := await own.corrections.list(limit=1).page()).items
+        (before,) = (await own.corrections.list(limit=1, cursor=page.next_cursor).page()).items
         assert (newest.event.id, before.event.id) == ("2", "1")
-        assert await seller.event_page(tenant=tenant.slug, limit=3) == first
-        assert (await seller.correction_page(tenant=tenant.id, event_id="1")).items == [before]
-        assert len([one async for one in seller.corrections(tenant=tenant.id)]) == 3
-        assert [one.id for one in await seller.applications(tenant.id)] == [tenant.application]
+        assert await seller.events.list(tenant=tenant.slug, limit=3).page() == first
+        assert (await seller.corrections.list(tenant=tenant.id, event_id="1").page()).items == [
+            before
+        ]
+        assert len([one async for one in seller.corrections.list(tenant=tenant.id)]) == 3
+        assert [one.id for one in await seller.applications.list(tenant=tenant.id).all()] == [
+            tenant.application
+        ]
         with pytest.raises(Forbidden):
-            await own.event_page(tenant=tenant.id)
+            await own.events.list(tenant=tenant.id).page()
 
     def work() -> None:
         with FareboxClient(url, token(operator)) as seller:
-            assert seller.event_page(tenant=tenant.id, limit=3) == first
-            assert seller.correction_page(tenant=tenant.id, limit=1) == page
-            assert len(list(seller.events(tenant=tenant.id))) == 5
-            assert len(seller.applications(tenant.id)) == 1
+            assert seller.events.list(tenant=tenant.id, limit=3).page() == first
+            assert seller.corrections.list(tenant=tenant.id, limit=1).page() == page
+            assert len(list(seller.events.list(tenant=tenant.id))) == 5
+            assert len(seller.applications.list(tenant=tenant.id).all()) == 1
 
     await asyncio.to_thread(work)
 
@@ -157,7 +164,7 @@ async def test_events_are_followed(url: str, database: Database) -> None:
         found: list[StoredEvent] = []
 
         async def follow() -> None:
-            async with aclosing(own.tail_events(since=NOW)) as tail:
+            async with aclosing(own.events.tail(since=NOW)) as tail:
                 async for event in tail:
                     found.append(event)
                     if len(found) == 4:
@@ -169,12 +176,12 @@ async def test_events_are_followed(url: str, database: Database) -> None:
             await until_found(found, 2)
             await count(database, tenant, 4, datetime.now(UTC))
         assert sorted(event.id for event in found) == ["0", "1", "2", "3"]
-        at_the_end = [event async for event in own.tail_events(since=NOW, seconds=0)]
+        at_the_end = [event async for event in own.events.tail(since=NOW, seconds=0)]
         assert len(at_the_end) == 4
 
     def work() -> list[StoredEvent]:
         with FareboxClient(url, token(tenant.headers)) as plain:
-            return list(plain.tail_events(since=NOW, seconds=0))
+            return list(plain.events.tail(since=NOW, seconds=0))
 
     assert await asyncio.to_thread(work) == at_the_end
 
@@ -189,12 +196,12 @@ async def until_found(found: list[StoredEvent], number: int) -> None:
 async def test_what_can_not_be_followed_is_told(url: str) -> None:
     async with AsyncFareboxClient(url, "fb_live_none") as nobody:
         with pytest.raises(Unauthenticated):
-            await anext(nobody.tail_events())
+            await anext(nobody.events.tail())
     async with AsyncFareboxClient(f"http://127.0.0.1:{free_port()}", "x") as nowhere:
         with pytest.raises(Unavailable):
-            await anext(nowhere.tail_events())
+            await anext(nowhere.events.tail())
     with pytest.raises(UnexpectedAnswer):
-        tailed("{}")
+        stored_event_of("{}", httpx.Response(200))
 
 
 async def test_a_backfill_is_previewed_as_it_was_written(
@@ -207,13 +214,13 @@ async def test_a_backfill_is_previewed_as_it_was_written(
     event = UsageEvent(id="1", source="test", subject=tenant.id, data=data)
     written = event.model_dump(mode="json", exclude_none=True) | {"id": "2", "time": "never"}
     async with AsyncFareboxClient(url, token(operator)) as seller:
-        preview = await seller.preview_events([event, written])
+        preview = await seller.events.preview([event, written])
         assert (preview.verdict.accepted, preview.verdict.rejected) == (1, 1)
         assert [one.field for one in preview.verdict.errors] == ["time"]
         assert [change.quantity for change in preview.changes] == [Decimal("0.1")]
 
     def work() -> None:
         with FareboxClient(url, token(operator)) as plain:
-            assert plain.preview_events([event]).verdict.accepted == 1
+            assert plain.events.preview([event]).verdict.accepted == 1
 
     await asyncio.to_thread(work)

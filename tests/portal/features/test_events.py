@@ -66,7 +66,7 @@ def test_what_is_chosen_is_asked_for() -> None:
         **{"application": ["app_1"], "key": ["key_1"], "model": ["m"], "meter": ["images"]},
         **{"source": ["s"], "event_id": ["e"]},
     }
-    assert question(label="team=a=b")["labels"] == {"team": "a=b"}
+    assert question(label="team=a=b")["label"] == {"team": "a=b"}
     between = question(span="between", since="2026-07-01T00:00", until="2026-07-02T00:00:30")
     assert between["start"] == datetime(2026, 6, 30, 22, tzinfo=UTC)
     assert between["end"] == datetime(2026, 7, 1, 22, 0, 30, tzinfo=UTC)

@@ -75,7 +75,7 @@ async def test_what_came_since_the_newest_that_was_loaded_is_taken_once(
     client: AsyncFareboxClient, database: Database, tenant: SampleTenant
 ) -> None:
     await count(database, tenant, "loaded")
-    (loaded,) = (await client.event_page()).items
+    (loaded,) = (await client.events.list().page()).items
     await count(database, tenant, "between")
     async with LiveEvents(client) as live:
         assert (live.started, live.anew) == (False, True)
@@ -94,7 +94,7 @@ async def test_one_that_is_refused_is_told_and_opened_again(
 ) -> None:
     monkeypatch.setattr(tail, "_MOST_TAILS", 1)
     begun = datetime.now(UTC)
-    async with LiveEvents(client) as live, aclosing(client.tail_events(since=begun)) as other:
+    async with LiveEvents(client) as live, aclosing(client.events.tail(since=begun)) as other:
         await count(database, tenant, "seen-by-other")
         await anext(other)
         live.anew = False

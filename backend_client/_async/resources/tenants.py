@@ -1,0 +1,34 @@
+"""Customers of the API's seller."""
+
+from __future__ import annotations
+
+from backend_client._async.pager import AsyncPager
+from backend_client._async.resources.resource import AsyncResource
+from backend_client.calls import delete, get, path, send
+from backend_client.queries import query
+from backend_client.types.accounts import Tenant, TenantCreate
+from backend_client.types.common import Page
+
+
+class AsyncTenantsResource(AsyncResource):
+    """Tenants; for the operator."""
+
+    def list(
+        self,
+        *,
+        search: str | None = None,
+        limit: int | None = None,
+        cursor: str | None = None,
+    ) -> AsyncPager[Tenant]:
+        """List the tenants; those with ``search`` in their name or slug, or as their id."""
+        params = query(search=search, limit=limit, cursor=cursor)
+        return AsyncPager(self._sender, get(path("tenants"), Page[Tenant], params))
+
+    async def create(self, tenant: TenantCreate) -> Tenant:
+        """Create a tenant."""
+        call = send("POST", path("tenants"), tenant, Tenant, repeatable=False)
+        return await self._sender.send(call)
+
+    async def delete(self, tenant_id: str) -> None:
+        """Remove a tenant with all that it has."""
+        await self._sender.send(delete(path("tenants", tenant_id), repeatable=False))

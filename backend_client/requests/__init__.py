@@ -1,1 +1,0 @@
-"""Every request of the API as data, one module for each part of it."""

@@ -1,0 +1,55 @@
+"""An answer with what came around it: status, headers, request id."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
+from dataclasses import dataclass
+from typing import Generic, TypeVar
+
+import httpx
+
+Answer = TypeVar("Answer")
+
+
+@dataclass(frozen=True, slots=True)
+class RawResponse(Generic[Answer]):
+    """What the API answered: ``parsed`` as the method returns it, and the rest of the answer."""
+
+    parsed: Answer
+    status: int
+    headers: httpx.Headers
+    body: bytes
+
+    @property
+    def request_id(self) -> str | None:
+        """What finds the request in the API's log."""
+        request_id: str | None = self.headers.get("x-request-id")
+        return request_id
+
+
+_recorded: ContextVar[list[httpx.Response] | None] = ContextVar("recorded", default=None)
+
+
+@contextmanager
+def recording() -> Iterator[list[httpx.Response]]:
+    """Collect the answers that this task or thread gets meanwhile, the last one last."""
+    responses: list[httpx.Response] = []
+    token = _recorded.set(responses)
+    try:
+        yield responses
+    finally:
+        _recorded.reset(token)
+
+
+def record(response: httpx.Response) -> None:
+    """Keep an answer for whoever is recording."""
+    if (responses := _recorded.get()) is not None:
+        responses.append(response)
+
+
+def raw_response(parsed: Answer, responses: list[httpx.Response]) -> RawResponse[Answer]:
+    """Put an answer together from what was recorded."""
+    response = responses[-1]
+    return RawResponse(parsed, response.status_code, response.headers, response.content)
