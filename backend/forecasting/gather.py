@@ -19,7 +19,7 @@ from backend.forecasting.history import (
 )
 from backend.forecasting.inputs import Candidate, ForecastJob
 from backend.metering.queries.rated_usage import period_usage
-from backend.pricing.charges.windows import windowed_spans
+from backend.pricing.charges.windows import cut_at_windows
 from backend.pricing.periods import quarter_hour_of
 from backend.spend.open_period import OpenPeriod, open_period
 from backend_client.types.accounts import Tenant
@@ -56,10 +56,10 @@ async def _candidates(
     so_far = await period_usage(
         connection,
         tenant.id,
-        [windowed_spans(plan.definition, period.start, period.end) for plan in plans],
+        [cut_at_windows(plan.definition, period.start, period.end) for plan in plans],
     )
     recent = await period_usage(
-        connection, tenant.id, [windowed_spans(plan.definition, since, until) for plan in plans]
+        connection, tenant.id, [cut_at_windows(plan.definition, since, until) for plan in plans]
     )
     return [
         Candidate(plan, used, kinds_of(before))

@@ -14,7 +14,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from backend.metering.queries.rated_usage import period_usage
 from backend.pricing.charges.rate_card import MeteredQuantity
-from backend.pricing.charges.windows import windowed_spans
+from backend.pricing.charges.windows import cut_at_windows
 from backend.pricing.periods import BillingPeriod, day_start, quarter_hour_of
 from backend.pricing.rating.rated_period import Stretch
 from backend_client.types.accounts import Tenant
@@ -118,7 +118,7 @@ async def spent_days(
         for number, stretch in enumerate(stretches)
         if start < stretch.end and stretch.start < end
     ]
-    spans = [windowed_spans(stretches[number].plan, start, end) for _, number, start, end in parts]
+    spans = [cut_at_windows(stretches[number].plan, start, end) for _, number, start, end in parts]
     used = await period_usage(connection, tenant_id, spans)
     so_far: list[list[MeteredQuantity]] = [[] for _ in stretches]
     by_day: dict[int, list[list[MeteredQuantity]]] = {}
@@ -137,7 +137,7 @@ async def recent_mixes(
     """
     until = quarter_hour_of(now)
     since = until - timedelta(days=RECENT_DAYS)
-    spans = [windowed_spans(one.plan, since, until) if one.end > now else [] for one in stretches]
+    spans = [cut_at_windows(one.plan, since, until) if one.end > now else [] for one in stretches]
     used = await period_usage(connection, tenant_id, spans)
     return [kinds_of(quantities) for quantities in used]
 

@@ -26,7 +26,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from backend.errors import InvalidInput, NotFound
 from backend.kit.pages import Cursor, page_of
 from backend.pricing.charges.rate_card import FALLBACK_METERS, RateCard
-from backend.pricing.charges.windows import WindowedSpan, windowed_spans
+from backend.pricing.charges.windows import WindowedTime, cut_at_windows
 from backend.pricing.periods import BillingPeriod
 from backend.storage.tables import event_archives, events
 from backend.subscriptions.stretches import plan_stretches
@@ -42,7 +42,7 @@ _CHUNK = 500
 class _Origin:
     """When a line's plan version applied, and how it prices."""
 
-    spans: Sequence[WindowedSpan]
+    spans: Sequence[WindowedTime]
     plan: PlanDefinition
     charge: UsageCharge
     card: RateCard
@@ -140,7 +140,7 @@ async def _origin(
     spans = [
         span
         for stretch in stretches
-        for span in windowed_spans(plan, stretch.start, stretch.end)
+        for span in cut_at_windows(plan, stretch.start, stretch.end)
         if charge.window is None or span.window == charge.window
     ]
     return _Origin(spans, plan, charge, RateCard(plan))

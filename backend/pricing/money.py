@@ -36,10 +36,10 @@ which a large quantity times a small price can pass."""
 _ROUNDING: Final = decimal.Context(prec=120, traps=[decimal.InvalidOperation])
 
 FRACTION_DIGITS: Final = 24
-"""Decimals kept of a prorated amount, which need not end. With at most 12 decimals in a price and
-under 2**22 seconds in a period, an amount that is not exactly half a cent is further from it than
-``10**-19``; with two years of a fee in one sum, whose quarter hours have a common multiple under
-2**31, than ``10**-22``. So cutting at 24 never changes what the line rounds to."""
+"""Decimals kept of a prorated amount, which may have endlessly many. With at most 12 decimals in a
+price and under 2**22 seconds in a period, an amount that is not exactly half a cent is further from
+it than ``10**-19``; with two years of a fee in one sum, whose quarter hours have a common multiple
+under 2**31, than ``10**-22``. So cutting at 24 never changes what the line rounds to."""
 
 
 @contextmanager
@@ -65,7 +65,7 @@ def round_to_minor_unit(amount: Decimal, currency: str) -> Decimal:
 
 
 def whole_minor_units(amount: Decimal, currency: str) -> Decimal:
-    """Return what of an amount, not below zero, can be paid: parts of a minor unit are left."""
+    """Round an amount that is not negative down to the minor unit: the part that can be paid."""
     return amount.quantize(_minor_unit(currency), rounding=ROUND_DOWN, context=_ROUNDING)
 
 

@@ -18,8 +18,8 @@ _SECOND: Final = timedelta(seconds=1)
 class BillingPeriod:
     """A month of ``time_zone`` (IANA name); ``start`` inclusive, ``end`` exclusive.
 
-    Where the day that months begin with was changed, one period is cut short. ``uncut`` is then
-    the month that it is a part of, and a fee for all of it is a fee for that part.
+    Where a tenant's anchor day changed, one period is cut short. ``uncut`` is then the whole month
+    that it is a part of: a fee for the month is asked for by the part of it that the period has.
     """
 
     start: datetime
@@ -28,13 +28,13 @@ class BillingPeriod:
     uncut: tuple[datetime, datetime] | None = None
 
     def share(self, start: datetime, end: datetime) -> Fraction:
-        """Return the part of the period's seconds that lies in ``start`` to ``end``."""
+        """Return which part of the period's seconds lies between ``start`` and ``end``."""
         overlap = min(end, self.end) - max(start, self.start)
         first, last = self.uncut or (self.start, self.end)
         return Fraction(max(overlap // _SECOND, 0), (last - first) // _SECOND)
 
     def share_in_days(self, start: datetime, end: datetime) -> Fraction:
-        """Return the part of the period's days whose ends lie in ``start`` to ``end``.
+        """Return which part of the period's days ends between ``start`` and ``end``.
 
         A day belongs to what is in force when it ends: the first counts whole, the day of leaving
         not. So each day is in one stretch of those that divide a period, also where clocks change.
@@ -46,13 +46,13 @@ class BillingPeriod:
         return Fraction(self._days(first, last), self._days(whole_first, whole_last))
 
     def _days(self, start: datetime, end: datetime) -> int:
-        """Count the ends of days after ``start``, up to and with ``end``."""
+        """Count the ends of days after ``start``, up to and including ``end``."""
         zone = ZoneInfo(self.time_zone)
         return (end.astimezone(zone).date() - start.astimezone(zone).date()).days
 
 
 def billing_period(moment: datetime, time_zone: str, anchor_day: int = 1) -> BillingPeriod:
-    """Return the billing period that holds ``moment``.
+    """Return the billing period that ``moment`` is in.
 
     It begins at midnight of the month's ``anchor_day`` in ``time_zone``, or of its last day in a
     month that has no such day; the next begins with the day again. Where a clock change skips that
@@ -77,7 +77,7 @@ def next_billing_period(period: BillingPeriod) -> BillingPeriod:
 
 
 def quarter_hour_of(moment: datetime) -> datetime:
-    """Return the start of the quarter hour that holds ``moment``."""
+    """Return the start of the quarter hour that ``moment`` is in."""
     return moment.astimezone(UTC) - (moment - _EPOCH) % QUARTER_HOUR
 
 
@@ -87,7 +87,7 @@ def next_quarter_hour(moment: datetime) -> datetime:
 
 
 def is_quarter_hour(moment: datetime) -> bool:
-    """Tell whether ``moment`` is where a quarter hour starts."""
+    """Return whether ``moment`` is where a quarter hour starts."""
     return not (moment - _EPOCH) % QUARTER_HOUR
 
 

@@ -30,10 +30,12 @@ def _walk(path: str, old: Any, new: Any) -> Iterator[tuple[str, Any, Any]]:
 
 
 def _parts(value: Any) -> dict[str, Any] | None:
-    """Return a value's named parts; None if it has none, or is to be told as a whole."""
+    """Return a value's named parts; None if it has none, or is to be shown whole."""
     if isinstance(value, dict):
         return value
-    if isinstance(value, list) and all(isinstance(one, dict) for one in value):
-        keys = [one.get("id", one.get("currency", str(place))) for place, one in enumerate(value)]
+    if isinstance(value, list) and all(isinstance(item, dict) for item in value):
+        keys = [
+            item.get("id", item.get("currency", str(place))) for place, item in enumerate(value)
+        ]
         return dict(zip(keys, value, strict=True))
     return None

@@ -14,7 +14,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from backend.metering.queries.rated_usage import period_usage
 from backend.pricing.charges.kinds import first_price
 from backend.pricing.charges.rate_card import MeteredQuantity
-from backend.pricing.charges.windows import windowed_spans
+from backend.pricing.charges.windows import cut_at_windows
 from backend.pricing.periods import BillingPeriod
 from backend.pricing.rating.adjustments import Adjustment
 from backend.pricing.rating.contract import ContractPeriod, apply_contract, counted
@@ -135,7 +135,7 @@ async def metered_stretches(
     usage = await period_usage(
         connection,
         tenant_id,
-        [windowed_spans(one.plan, one.start, one.end) for one in stretches],
+        [cut_at_windows(one.plan, one.start, one.end) for one in stretches],
         {name for one in stretches if one.plan is not None for name in one.plan.priced_labels},
     )
     pairs = zip(stretches, usage, strict=True)

@@ -14,7 +14,7 @@ from backend.catalog import published as catalog
 from backend.metering.queries.rated_usage import period_usage
 from backend.pricing.charges.price_lists import in_currency
 from backend.pricing.charges.rate_card import MeteredQuantity
-from backend.pricing.charges.windows import windowed_spans
+from backend.pricing.charges.windows import cut_at_windows
 from backend.pricing.credit.plan_credit import paid_by_own_credit
 from backend.pricing.money import exact_arithmetic, prorate
 from backend.pricing.periods import BillingPeriod
@@ -128,7 +128,7 @@ async def _past(
 ) -> list[list[list[MeteredQuantity]]]:
     """Return what was used in each period, once for each plan: its windows tell usage apart."""
     spans = [
-        windowed_spans(one.plan, period.start, period.end)
+        cut_at_windows(one.plan, period.start, period.end)
         for one in candidates
         for period in periods
     ]
@@ -147,7 +147,7 @@ def _described(
     requests = Fraction(workload.requests_per_day) * days
     requests *= (1 + Fraction(workload.growth_percent) / 100) ** place
     shares: dict[str | None, Fraction] = {}
-    for span in windowed_spans(plan, period.start, period.end):
+    for span in cut_at_windows(plan, period.start, period.end):
         before = shares.get(span.window, Fraction(0))
         shares[span.window] = before + period.share(span.start, span.end)
     meters = {"requests": Decimal(1)} | workload.per_request

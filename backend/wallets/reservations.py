@@ -107,7 +107,7 @@ async def correct(
         if cost < used:
             by_grant = await _used_by(locked, reservation)
             await locked.know(by_grant)
-            back = locked.wallet.give_back(reservation, by_grant, used - cost, locked.at)
+            back = locked.wallet.return_used(reservation, by_grant, used - cost, locked.at)
             await locked.append(back)
             used = cost
         else:
@@ -187,7 +187,7 @@ async def _give_back(locked: LockedWallet, row: RowMapping, cost: Decimal) -> De
     held = {grant_id: Decimal(amount) for grant_id, amount in row["held"].items()}
     if row["state"] != "open" or not held:
         return _ZERO
-    locked.wallet.hold(row["id"], held)
+    locked.wallet.restore_reservation(row["id"], held)
     with exact_arithmetic():
         taken = min(cost, sum(held.values(), _ZERO))
     await locked.append(locked.wallet.settle(row["id"], taken, locked.at))

@@ -323,13 +323,13 @@ class WalletLaws(RuleBasedStateMachine):
                 sign = (entry.target is Account.USED) - (entry.source is Account.USED)
                 used[entry.grant_id] += sign * entry.amount
         whole = sum(used.values())
-        entries = self.wallet.give_back(name, used, whole * share / 4, self.now)
+        entries = self.wallet.return_used(name, used, whole * share / 4, self.now)
         given = [entry.grant_id for entry in entries]
         order = [one.id for one in burn_order(self.wallet.grants.values()) if used.get(one.id)]
         assert given == order[::-1][: len(given)]
         self.keep(entries)
         with pytest.raises(ValueError, match="less than it is to give back"):
-            self.wallet.give_back(name, used, whole + 1, self.now)
+            self.wallet.return_used(name, used, whole + 1, self.now)
 
     @rule()
     def expire(self) -> None:

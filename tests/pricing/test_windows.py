@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from pydantic import ValidationError
 
 from backend.pricing.charges.rate_card import MeteredQuantity, RateCard
-from backend.pricing.charges.windows import windowed_spans
+from backend.pricing.charges.windows import cut_at_windows
 from backend.pricing.rating.rated_period import rate
 from backend_client.types.plans import PerUnitCharge, PlanDefinition, TimeWindow
 from tests.pricing.strategies import PERIOD, whole
@@ -36,13 +36,13 @@ def at(text: str) -> datetime:
 
 
 def inside(made: PlanDefinition, start: str, end: str, name: str = "night") -> list[list[str]]:
-    spans = windowed_spans(made, at(start), at(end))
+    spans = cut_at_windows(made, at(start), at(end))
     return [[f"{one.start:%dT%H:%M}", f"{one.end:%dT%H:%M}"] for one in spans if one.window == name]
 
 
 def test_a_plan_without_windows_is_one_span() -> None:
     for made in (None, plan()):
-        (span,) = windowed_spans(made, at("2026-03-01T00:00Z"), at("2026-04-01T00:00Z"))
+        (span,) = cut_at_windows(made, at("2026-03-01T00:00Z"), at("2026-04-01T00:00Z"))
         assert (span.window, span.end) == (None, at("2026-04-01T00:00Z"))
 
 
@@ -109,7 +109,7 @@ def test_the_spans_are_the_quarter_hours_that_the_clock_shows(
     made = plan(window(start, end, zone, days=sorted(days) if days else None))
     since = datetime(2026, 1, 1, tzinfo=UTC) + first * QUARTER
     until = since + count * QUARTER
-    spans = windowed_spans(made, since, until)
+    spans = cut_at_windows(made, since, until)
     assert (spans[0].start, spans[-1].end) == (since, until)
     assert all(one.end == other.start for one, other in pairwise(spans))
     for step in range(count):

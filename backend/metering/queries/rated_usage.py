@@ -12,10 +12,10 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from backend.metering.counting.daily import split_at_days
 from backend.pricing.charges.rate_card import MeteredQuantity
-from backend.pricing.charges.windows import WindowedSpan
+from backend.pricing.charges.windows import WindowedTime
 from backend.storage.tables import tenants
 
-_Placed = tuple[int, WindowedSpan]
+_Placed = tuple[int, WindowedTime]
 """A span, and the place of its stretch."""
 
 # Each span is summed by itself, from one range of the index, and the few sums are put together.
@@ -66,12 +66,12 @@ _BY_LABELS = _query("labels::text")
 async def period_usage(
     connection: AsyncConnection,
     tenant_id: str,
-    stretches: Sequence[Sequence[WindowedSpan]],
+    stretches: Sequence[Sequence[WindowedTime]],
     labels: Collection[str] = (),
 ) -> list[list[MeteredQuantity]]:
     """Return the usage in each stretch, in one query.
 
-    A stretch is the spans that its plan's windows cut it into; see ``windows.windowed_spans``.
+    A stretch is the spans that its plan's windows cut it into; see ``windows.cut_at_windows``.
     Spans start and end at quarter hours: a rollup counts where it starts. ``labels`` are those that
     a plan prices by; usage is told apart by no others.
     """
@@ -108,6 +108,6 @@ async def _split(
     for place, span in spans:
         time = split_at_days(span.start, span.end, zone or "UTC")
         if time.days is not None:
-            days.append((place, WindowedSpan(*time.days, span.window)))
-        rest += [(place, WindowedSpan(start, end, span.window)) for start, end in time.rest]
+            days.append((place, WindowedTime(*time.days, span.window)))
+        rest += [(place, WindowedTime(start, end, span.window)) for start, end in time.rest]
     return days, rest

@@ -1,7 +1,7 @@
 """What each kind of charge makes of a quantity. Exact: nothing here rounds.
 
-Units are priced as the stretch from ``before`` to ``before + units`` of the period's billable
-units, so that usage which is split over plan versions goes on in the tier it had reached.
+Units are priced as the ones from ``before`` to ``before + units`` of the period's billable units,
+so that usage which is split over plan versions continues in the tier that it had reached.
 """
 
 from __future__ import annotations
@@ -47,10 +47,10 @@ class PricedUnits:
 def price_units(
     charge: UsageCharge, before: Decimal, units: Decimal, total: Decimal
 ) -> PricedUnits:
-    """Price ``units`` that follow ``before`` others in a period that has ``total`` in the end.
+    """Price ``units`` that follow ``before`` others, in a period of ``total`` units in the end.
 
-    Raises ``ValueError`` if a quantity is negative or there are more units than ``total``. Run it
-    in ``money.exact_arithmetic()``.
+    Run it in ``money.exact_arithmetic()``. Raises ``ValueError`` if a quantity is negative or there
+    are more units than ``total``.
     """
     if before < 0 or units < 0 or before + units > total:
         raise ValueError(f"charge {charge.id}: {before} and {units} units of {total} can't be")

@@ -26,7 +26,7 @@ from backend_client.types.plans import (
 def in_currency(plan: PlanDefinition, currency: str) -> PlanDefinition:
     """Return the plan as it is sold in ``currency``.
 
-    Raises ``ValueError`` if it has no price list for that.
+    Raises ``ValueError`` if it has no price list in it.
     """
     if plan.currency == currency:
         return plan
@@ -35,15 +35,18 @@ def in_currency(plan: PlanDefinition, currency: str) -> PlanDefinition:
             break
     else:
         raise ValueError(f"plan {plan.id} has no prices in {currency}")
-    by_charge = {one.id: one for one in prices.charges}
+    by_charge = {listed.id: listed for listed in prices.charges}
     return plan.model_copy(
         update={
             "currency": currency,
-            "charges": [_charge(one, by_charge.get(one.id)) for one in plan.charges],
-            "discounts": [_discount(one, prices.discounts.get(one.id)) for one in plan.discounts],
+            "charges": [_charge(charge, by_charge.get(charge.id)) for charge in plan.charges],
+            "discounts": [
+                _discount(discount, prices.discounts.get(discount.id))
+                for discount in plan.discounts
+            ],
             "minimum": prices.minimum,
             "maximum": prices.maximum,
-            "grants": [_grant(one, prices) for one in plan.grants],
+            "grants": [_grant(grant, prices) for grant in plan.grants],
             "price_lists": [],
         }
     )

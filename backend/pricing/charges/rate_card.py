@@ -16,7 +16,7 @@ FALLBACK_METERS: Final = {
     "cached_input_tokens": "input_tokens",
     "reasoning_tokens": "output_tokens",
 }
-"""The meter whose charge prices another one, if a plan has no charge for that itself."""
+"""The meter whose charge prices the given one where a plan has no charge for the meter itself."""
 
 Labels = tuple[tuple[str, str], ...]
 """Names and values of the labels that usage was counted by, sorted by name."""
@@ -24,9 +24,9 @@ Labels = tuple[tuple[str, str], ...]
 
 @dataclass(frozen=True, slots=True)
 class MeteredQuantity:
-    """How much of a meter a model used. Several of the same kind add up.
+    """How much of a meter a model used. Equal ones add up.
 
-    ``window`` is the plan's time window that it was used in; see ``windows.windowed_spans``.
+    ``window`` is the plan's time window that it was used in; see ``windows.cut_at_windows``.
     ``labels`` are those that the plan prices by; others may be left out.
     """
 
@@ -38,7 +38,7 @@ class MeteredQuantity:
 
 
 class RateCard:
-    """Finds a charge, and remembers what it found. One for a plan."""
+    """Finds a plan's charges, and caches what it finds."""
 
     def __init__(self, plan: PlanDefinition) -> None:
         self._charges: defaultdict[tuple[str, str | None], list[UsageCharge]] = defaultdict(list)
@@ -49,8 +49,8 @@ class RateCard:
                     self._charges[meter, model].append(charge)
         # The more a charge says of what it prices, the earlier it is asked
         for charges in self._charges.values():
-            charges.sort(key=lambda one: (-len(one.labels), one.window is None))
-        self._found: dict[tuple[str, str, str | None, Labels], UsageCharge | None] = {}
+            charges.sort(key=lambda charge: (-len(charge.labels), charge.window is None))
+        self._cache: dict[tuple[str, str, str | None, Labels], UsageCharge | None] = {}
 
     def charge_for(
         self, model: str, meter: str, window: str | None = None, labels: Labels = ()
@@ -62,12 +62,12 @@ class RateCard:
         fewer; then one for the window before one for any time.
         """
         key = (model, meter, window, labels)
-        if key not in self._found:
-            found = self._look_up(model, meter, window, labels)
-            if found is None and meter in FALLBACK_METERS:
-                found = self._look_up(model, FALLBACK_METERS[meter], window, labels)
-            self._found[key] = found
-        return self._found[key]
+        if key not in self._cache:
+            charge = self._look_up(model, meter, window, labels)
+            if charge is None and meter in FALLBACK_METERS:
+                charge = self._look_up(model, FALLBACK_METERS[meter], window, labels)
+            self._cache[key] = charge
+        return self._cache[key]
 
     def _look_up(
         self, model: str, meter: str, window: str | None, labels: Labels

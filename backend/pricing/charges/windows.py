@@ -14,35 +14,36 @@ _DAYS: Final[tuple[Day, ...]] = ("mon", "tue", "wed", "thu", "fri", "sat", "sun"
 
 
 @dataclass(frozen=True, slots=True)
-class WindowedSpan:
-    """A span of time that lies whole in one of a plan's windows, or (None) in none."""
+class WindowedTime:
+    """A time that lies wholly in one of a plan's windows, or (None) in none."""
 
     start: datetime
     end: datetime
     window: str | None
 
 
-def windowed_spans(
+def cut_at_windows(
     plan: PlanDefinition | None, start: datetime, end: datetime
-) -> list[WindowedSpan]:
+) -> list[WindowedTime]:
     """Cut ``start`` to ``end``, both at quarter hours, where the plan's windows begin and end.
 
-    Sum usage over each span and say its window to the rating. A quarter hour is in a window if the
-    clocks of the window's zone say so when it starts, also on days that skip or repeat an hour.
+    Usage is summed over each of these times, and rated with the window's id. A quarter hour is in a
+    window if the clocks of the window's zone say so when it starts, also on days that skip or
+    repeat an hour.
     """
     if plan is None or not plan.windows:
-        return [WindowedSpan(start, end, None)]
+        return [WindowedTime(start, end, None)]
     clocks = [(window, ZoneInfo(window.time_zone)) for window in plan.windows]
-    spans: list[WindowedSpan] = []
+    times: list[WindowedTime] = []
     since, current = start, _window_at(clocks, start)
     moment = start + QUARTER_HOUR
     while moment < end:
-        found = _window_at(clocks, moment)
-        if found != current:
-            spans.append(WindowedSpan(since, moment, current))
-            since, current = moment, found
+        following = _window_at(clocks, moment)
+        if following != current:
+            times.append(WindowedTime(since, moment, current))
+            since, current = moment, following
         moment += QUARTER_HOUR
-    return [*spans, WindowedSpan(since, end, current)]
+    return [*times, WindowedTime(since, end, current)]
 
 
 def _window_at(clocks: list[tuple[TimeWindow, ZoneInfo]], moment: datetime) -> str | None:

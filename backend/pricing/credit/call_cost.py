@@ -8,7 +8,7 @@ from decimal import Decimal
 
 from backend.pricing.charges.kinds import price_units
 from backend.pricing.charges.rate_card import FALLBACK_METERS, Labels, RateCard
-from backend.pricing.charges.windows import windowed_spans
+from backend.pricing.charges.windows import cut_at_windows
 from backend.pricing.money import exact_arithmetic
 from backend.pricing.periods import quarter_hour_of
 from backend_client.types.plans import PlanDefinition
@@ -32,13 +32,13 @@ class CallCosts:
         at: datetime,
         labels: Labels = (),
     ) -> Decimal:
-        """Return what a call costs that was made at ``at``, as the bill's lines will sum it."""
+        """Return what a call at ``at`` costs, unrounded, as the bill's lines will sum it."""
         quarter = quarter_hour_of(at)
-        (span,) = windowed_spans(self._plan, quarter, quarter + timedelta(minutes=15))
+        (quarter_hour,) = cut_at_windows(self._plan, quarter, quarter + timedelta(minutes=15))
         total = _ZERO
         with exact_arithmetic():
             for meter, quantity in quantities.items():
-                charge = self._card.charge_for(model, meter, span.window, labels)
+                charge = self._card.charge_for(model, meter, quarter_hour.window, labels)
                 if charge is not None:
                     total += price_units(charge, _ZERO, quantity, quantity).amount
         return total
@@ -50,16 +50,18 @@ class CallCosts:
         at: datetime,
         labels: Labels = (),
     ) -> Decimal:
-        """Return the most that a call of ``most`` units can cost.
+        """Return the most that a call of ``most`` units by meter can cost.
 
         Input may turn out to be cached, and output to be reasoning, which can cost more.
         """
         total = _ZERO
         with exact_arithmetic():
             for meter, quantity in most.items():
-                told_as = (
+                possible = (
                     meter,
                     *(part for part, whole in FALLBACK_METERS.items() if whole == meter),
                 )
-                total += max(self.cost(model, {one: quantity}, at, labels) for one in told_as)
+                total += max(
+                    self.cost(model, {counted_as: quantity}, at, labels) for counted_as in possible
+                )
         return total

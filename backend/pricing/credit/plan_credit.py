@@ -15,7 +15,7 @@ _ZERO = Decimal(0)
 
 
 def recurring_grant(plan: PlanDefinition, terms: GrantTerms) -> RecurringGrant:
-    """Return the rule of credit that comes with every period; in arrears if calls don't pay."""
+    """Return the rule of the credit that every period brings: in arrears if calls don't use it."""
     return RecurringGrant(
         f"{plan.id}.{terms.id}",
         GrantKind.PROMOTIONAL,
@@ -28,7 +28,7 @@ def recurring_grant(plan: PlanDefinition, terms: GrantTerms) -> RecurringGrant:
 
 
 def single_grant(plan: PlanDefinition, terms: GrantTerms, at: datetime) -> Grant:
-    """Return credit that comes once, usable from ``at`` on."""
+    """Return credit that comes once, which is usable from ``at`` on."""
     days = terms.expires_after_days
     return Grant(
         f"{plan.id}.{terms.id}",
@@ -45,10 +45,11 @@ def single_grant(plan: PlanDefinition, terms: GrantTerms, at: datetime) -> Grant
 def paid_by_own_credit(
     plan: PlanDefinition, bills: Sequence[tuple[BillingPeriod, Decimal]]
 ) -> list[Decimal]:
-    """Return what the plan's own credit pays of each of its bills, of periods in a row.
+    """Return what the plan's own credit pays of each bill; the periods follow one another.
 
-    As if a tenant with an empty wallet subscribed when the first began. Credit for some models only
-    is left out, since a bill does not say whose usage it is; on a prepaid plan it would pay calls.
+    It is worked out as if a tenant with an empty wallet subscribed when the first period began.
+    Credit for some models only is left out, since a bill does not say whose usage it is; on a
+    prepaid plan that credit would pay calls.
     """
     # Calls and bills alike are paid within their period here, and what is left is known at its end
     plan = plan.model_copy(update={"prepaid": False})

@@ -128,16 +128,19 @@ class Wallet:
         self.append(entries)
 
     def restore(self, grant: Grant, balances: Mapping[Account, Decimal]) -> None:
-        """Take in a grant whose entries add up to ``balances``; ``hold`` its reservations."""
+        """Take in a grant whose entries add up to ``balances``.
+
+        Its open reservations are taken in by ``restore_reservation``.
+        """
         self.grants[grant.id] = grant
         self._balances.update({(grant.id, account): amount for account, amount in balances.items()})
 
-    def hold(self, reservation: str, held: Mapping[str, Decimal]) -> None:
-        """Say what an open reservation of a restored wallet holds, by grant."""
+    def restore_reservation(self, reservation: str, held: Mapping[str, Decimal]) -> None:
+        """Take in an open reservation: ``held`` has its amount by grant."""
         self._reservations[reservation].update(held)
 
     def append(self, entries: Iterable[LedgerEntry], grants: Iterable[Grant] = ()) -> None:
-        """Take entries, and the new grants they speak of, into the sums.
+        """Add entries to the sums, and the new grants that they name to the grants.
 
         Raises ``ValueError`` if an account would go below zero.
         """
@@ -160,7 +163,7 @@ class Wallet:
         """Return what is in an account, of one grant or of all."""
         with exact_arithmetic():
             ids = self.grants if grant_id is None else (grant_id,)
-            return sum((self._balances[one, account] for one in ids), _ZERO)
+            return sum((self._balances[grant, account] for grant in ids), _ZERO)
 
     def available(self, at: datetime, model: str | None = None) -> Decimal:
         """Return what could be spent at a moment, on ``model`` or (None) on anything."""
@@ -203,7 +206,7 @@ class Wallet:
         return _draw(amount, at, usable, Account.USED, cause)
 
     def settle(self, reservation: str, amount: Decimal, at: datetime) -> list[LedgerEntry]:
-        """Use ``amount`` of a reservation, in burn order, and give the rest back.
+        """Use ``amount`` of a reservation, in burn order, and release the rest.
 
         Raises ``ReservationClosed`` the second time, ``InsufficientCredit`` if the reservation
         held less: reserve the greatest possible cost.
@@ -228,16 +231,16 @@ class Wallet:
             return entries
 
     def release(self, reservation: str, at: datetime) -> list[LedgerEntry]:
-        """Give all of a reservation back. Raises ``ReservationClosed`` the second time."""
+        """Put all of a reservation back. Raises ``ReservationClosed`` the second time."""
         return self.settle(reservation, _ZERO, at)
 
-    def give_back(
+    def return_used(
         self, cause: str, used: Mapping[str, Decimal], amount: Decimal, at: datetime
     ) -> list[LedgerEntry]:
-        """Give ``amount`` back of what ``cause`` has ``used``, by grant; the last to burn first.
+        """Put ``amount`` of what ``cause`` has ``used`` (by grant) back, the last to burn first.
 
-        What comes back of a grant that is over expires the next time. Raises ``ValueError`` if less
-        was used.
+        What returns to a grant that has expired expires with the next ``expire``. Raises
+        ``ValueError`` if less was used.
         """
         entries = []
         with exact_arithmetic():
@@ -249,21 +252,22 @@ class Wallet:
                     )
                 amount -= back
         if amount:
-            raise ValueError(f"{cause!r} has used {amount} less than it is to give back")
+            raise ValueError(f"{cause!r} has used {amount} less than is to be returned")
         return entries
 
     def expire(self, at: datetime) -> list[LedgerEntry]:
         """Take away what is left of grants that have expired, but for those in arrears.
 
-        What is reserved of them stays until it is settled; what comes back expires the next time.
+        What is reserved of them stays until it is settled; what is released then expires with the
+        next call.
         """
         over = self._usable(lambda grant: not grant.in_arrears and _ended(grant, at))
-        return [_expired(at, *one) for one in over]
+        return [_expired(at, *share) for share in over]
 
     def close(self, until: datetime, at: datetime) -> list[LedgerEntry]:
-        """Take away what is left of credit in arrears, once all is billed up to ``until``."""
+        """Take away what is left of credit in arrears, once all bills up to ``until`` are made."""
         over = self._usable(lambda grant: grant.in_arrears and _ended(grant, until))
-        return [_expired(at, *one) for one in over]
+        return [_expired(at, *share) for share in over]
 
     def refund(self, grant_id: str, at: datetime) -> list[LedgerEntry]:
         """Pay back what is left of a bought grant; promotional credit is not paid back.
@@ -355,7 +359,7 @@ class TopUpRule:
     daily_ceiling: Decimal
 
     def due(self, balance: Decimal, topped_up_today: Decimal, *, pending: bool) -> Decimal:
-        """Return how much to buy now: ``amount`` or nothing.
+        """Return how much to buy now: ``amount``, or zero.
 
         ``balance`` is what is available and reserved; ``pending`` says that a top-up is under way,
         so that one shortage never buys twice.

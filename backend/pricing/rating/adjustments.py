@@ -4,9 +4,9 @@ They work on what the lines show, rounded, in this order: each charge's maximum 
 the plan's discounts as listed, each on what the ones before left, then the plan's maximum and
 minimum.
 
-Of a yearly fee a line shows what is asked for or given back, for a year at once, and a percentage
-comes off that. What there is once a period, an amount off and the plan's limits, looks at what the
-period itself costs, in which the fee has the part of its year that the period is.
+A line of a yearly fee shows what is asked for or given back, for a year at once, and a percentage
+comes off that. What applies once a period (an amount off, the plan's limits) goes by what the
+period itself costs, in which a yearly fee counts with the part of its year that the period is.
 """
 
 from __future__ import annotations
@@ -56,9 +56,9 @@ class Adjustment:
 
 
 class Adjuster:
-    """Adjusts a period's plan versions one after another, and remembers what a period has once.
+    """Adjusts a period's plan versions in turn, and counts what a period may have only once.
 
-    A maximum and a discount's amount are not had again by a later version of the plan, and no
+    A maximum and a discount's amount do not start again with a later version of the plan, and no
     minimum goes beyond what is left of the maximum.
     """
 
@@ -81,12 +81,14 @@ class Adjuster:
         charge id; ``own`` has the period's own part of each yearly fee. Run it in
         ``money.exact_arithmetic()``.
         """
-        made: list[Adjustment] = []
+        adjustments: list[Adjustment] = []
 
         def add(kind: Kind, of: UsageCharge | Discount | PlanDefinition, exact: Decimal) -> Decimal:
             amount = round_to_minor_unit(exact, self._currency)
             if amount:
-                made.append(Adjustment(kind, of.id, of.name, plan.id, version, exact, amount))
+                adjustments.append(
+                    Adjustment(kind, of.id, of.name, plan.id, version, exact, amount)
+                )
             return amount
 
         def within(of: UsageCharge | PlanDefinition, asked: Decimal, key: _Key) -> Decimal:
@@ -108,7 +110,7 @@ class Adjuster:
             left.asked[charge.id] = left.own[charge.id] = asked
         for discount in plan.discounts:
             add("discount", discount, -self._discount(plan, discount, left))
-        return made, within(plan, sum(left.own.values(), _ZERO), (plan.id, None))
+        return adjustments, within(plan, sum(left.own.values(), _ZERO), (plan.id, None))
 
     def _discount(self, plan: PlanDefinition, discount: Discount, left: _Left) -> Decimal:
         """Take the discount off what is left; return what it takes off in all, unrounded."""
@@ -134,7 +136,7 @@ class Adjuster:
 
 @dataclass(frozen=True, slots=True)
 class _Left:
-    """What discounts have left of each charge: of what is asked for, and of the period's own."""
+    """What discounts leave of each charge: of what is asked for, and of the period's own."""
 
     asked: dict[str, Decimal]
     own: dict[str, Decimal]
@@ -150,7 +152,8 @@ def shares(
 ) -> dict[str, Decimal]:
     """Divide ``percent`` of the whole, rounded once, over the charges to the minor unit.
 
-    Rounding the running sum makes the parts add up to the rounded whole, and none above its charge.
+    The running sum is rounded, so the parts add up to the rounded whole and none exceeds its
+    charge.
     """
     off: dict[str, Decimal] = {}
     running = before = _ZERO

@@ -20,7 +20,7 @@ _SECOND = timedelta(seconds=1)
 
 
 class TrueUp(StrEnum):
-    """When a shortfall is asked for: at the end of each period, or of the term."""
+    """When a shortfall is billed: at the end of each period, or of the term."""
 
     PERIOD = "period"
     TERM = "term"
@@ -86,7 +86,7 @@ class Commitment:
 
 @dataclass(frozen=True, slots=True)
 class CommitmentOutcome:
-    """How one period of a commitment came out.
+    """The outcome of one period of a commitment.
 
     ``overage`` is what went beyond the commitment, in its units; ``discount`` (zero or less) and
     ``true_up`` are money, rounded to the minor unit.
@@ -102,11 +102,11 @@ class CommitmentOutcome:
 def settle(
     commitment: Commitment, counted: Sequence[Decimal], currency: str
 ) -> list[CommitmentOutcome]:
-    """Settle the periods for which ``counted`` says what was spent or used, the first ones.
+    """Settle the first periods: ``counted`` says what was spent or used in each.
 
-    With true-up by period each stands alone: what is missing is asked for, what goes beyond is
+    With true-up by period each stands alone: what is missing is billed, what goes beyond is
     discounted. With true-up by term all count together: overage begins where the whole term's
-    commitment is met, and what is missing is asked for in the last period only. Raises
+    commitment is met, and what is missing is billed in the last period only. Raises
     ``ValueError`` if more periods are counted than there are, or an amount is negative.
     """
     if len(counted) > len(commitment.periods):
@@ -154,8 +154,8 @@ def service_credit(
 ) -> Decimal:
     """Return the credit on ``base`` that ``good`` of ``total`` requests or minutes earn.
 
-    Of the bands that availability is below, the one that gives most. Without any traffic there is
-    nothing to make good. The ratio is compared exactly: 99.9% is not below 99.9%.
+    Of the bands that availability is below, the one that gives most applies. Without traffic there
+    is no credit. The ratio is compared exactly: 99.9% is not below 99.9%.
     """
     if not 0 <= good <= total:
         raise ValueError(f"{good} of {total} can't be")

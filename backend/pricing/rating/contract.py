@@ -19,8 +19,8 @@ _ZERO = Decimal(0)
 class ContractPeriod:
     """One period of a contract: ``commitment``'s period number ``index``.
 
-    ``counted_before`` has what counted in each period before. ``meters`` are those that a
-    commitment in units counts, None for one in money. ``good`` of ``total`` calls were answered.
+    ``counted_before`` has what counted in each earlier period. ``meters`` are those that a
+    commitment in units counts, None for one in money. Of ``total`` calls ``good`` were answered.
     """
 
     id: str
@@ -39,7 +39,8 @@ def counted(
 ) -> Decimal:
     """Return what of a period counts towards a commitment: what it costs, or units of ``meters``.
 
-    Units count while a plan is in force. A yearly fee counts in each period with its part.
+    Units count while a plan is in force. A yearly fee counts in each period with the part of its
+    year.
     """
     if meters is None:
         return max(rated.accrued, _ZERO)
@@ -65,19 +66,19 @@ def apply_contract(
     of what usage cost, and comes off last. Neither takes off more than the period costs.
     """
     currency = rated.currency
-    made: list[tuple[Kind, Decimal]] = []
+    amounts: list[tuple[Kind, Decimal]] = []
     with exact_arithmetic():
         if contract.commitment is not None:
             now = counted(rated, stretches, contract.meters)
             outcome = settle(contract.commitment, [*contract.counted_before, now], currency)[-1]
-            made += [("overage_discount", max(outcome.discount, -max(rated.accrued, _ZERO)))]
-            made += [("true_up", outcome.true_up)]
-        left = rated.accrued + sum((amount for _, amount in made), _ZERO)
+            amounts += [("overage_discount", max(outcome.discount, -max(rated.accrued, _ZERO)))]
+            amounts += [("true_up", outcome.true_up)]
+        left = rated.accrued + sum((amount for _, amount in amounts), _ZERO)
         base = sum(
             (line.amount for line in rated.lines if not isinstance(line.charge, FlatCharge)), _ZERO
         )
         credit = service_credit(contract.good, contract.total, contract.bands, base, currency)
-        made.append(("service_credit", -min(credit, max(left, _ZERO))))
+        amounts.append(("service_credit", -min(credit, max(left, _ZERO))))
         names: dict[Kind, str] = {
             "overage_discount": f"{contract.name}: discount beyond the commitment",
             "true_up": f"{contract.name}: missing to the commitment",
@@ -85,10 +86,10 @@ def apply_contract(
         }
         adjustments = tuple(
             Adjustment(kind, contract.id, names[kind], "", 0, amount, amount)
-            for kind, amount in made
+            for kind, amount in amounts
             if amount
         )
-        added = sum((amount for _, amount in made), round_to_minor_unit(_ZERO, currency))
+        added = sum((amount for _, amount in amounts), round_to_minor_unit(_ZERO, currency))
         return replace(
             rated,
             adjustments=(*rated.adjustments, *adjustments),

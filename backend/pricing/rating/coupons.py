@@ -32,7 +32,7 @@ def apply_coupons(
     of an amount is lost. Run it in ``money.exact_arithmetic()``.
     """
     left = {plan: max(amount, _ZERO) for plan, amount in accrued.items()}
-    made = []
+    adjustments = []
     for coupon in coupons:
         eligible = [plan for plan in left if coupon.plans is None or plan in coupon.plans]
         if coupon.percent is not None:
@@ -44,5 +44,5 @@ def apply_coupons(
         for plan, amount in off.items():
             left[plan] -= amount
         if taken := round_to_minor_unit(exact, currency):
-            made.append(Adjustment("coupon", coupon.id, coupon.name, "", 0, -exact, -taken))
-    return made
+            adjustments.append(Adjustment("coupon", coupon.id, coupon.name, "", 0, -exact, -taken))
+    return adjustments

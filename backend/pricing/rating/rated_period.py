@@ -1,7 +1,7 @@
 """Rating: from summed usage and plan versions to the lines of a bill. Pure.
 
-``rate`` is the one function behind live spend, forecasts and, later, invoices and simulations.
-The rules it keeps, also across changes of plan, are told in ``docs/pricing.md``.
+``rate`` is the one function behind live spend, invoices, previews, forecasts and simulations. Its
+rules, also those for changes of plan, are in ``docs/pricing.md``.
 """
 
 from __future__ import annotations
@@ -41,9 +41,10 @@ __all__ = ["MeteredQuantity", "RatedLine", "RatedPeriod", "Stretch", "rate"]
 class RatedLine:
     """One charge of one plan version. ``amount`` is ``exact`` rounded to the minor unit.
 
-    ``start`` to ``end`` is the part of the period that the version covers; of a yearly fee, the
-    time that is asked for or, if ``quantity`` is below zero, given back: for so many years of one.
-    What was used on ``trial`` has a line of its own, which an adjustment takes off again.
+    ``start`` to ``end`` is the part of the period that the version covers. A yearly fee's is the
+    time that it is asked for or, if ``quantity`` is below zero, given back; the quantity is in
+    years of one fee. What was used on ``trial`` has a line of its own, which an adjustment takes
+    off again.
     """
 
     charge: Charge
@@ -65,7 +66,7 @@ class RatedPeriod:
     """A period's lines and adjustments. ``total`` sums their rounded amounts.
 
     ``exact_total`` sums the unrounded ones. ``accrued`` is what the period itself costs: the total,
-    with the part of its year in the place of what is asked for or given back of each yearly fee.
+    but each yearly fee counts with the part of its year, not with what is asked for or given back.
     It is never below zero.
     """
 
@@ -80,11 +81,11 @@ class RatedPeriod:
 
 @dataclass(slots=True)
 class _Version:
-    """All that a billing period holds of one plan version, over all its stretches.
+    """What a billing period has of one plan version, over all its stretches.
 
     ``fees`` has, by fee for the month, the sum over stretches of how many are asked for times the
-    share of the period; ``yearly`` what there is of fees for the year. ``series`` is what counts on
-    together: a plan's versions, but not its trial.
+    share of the period; ``yearly`` has the fees for the year. Included units and tiers count on
+    within one ``series``: a plan's versions, but not its trial.
     """
 
     plan: PlanDefinition
@@ -103,7 +104,7 @@ class _Version:
         return f"{self.plan.id} on trial" if self.trial else self.plan.id
 
     def cover(self, stretch: Stretch, period: BillingPeriod) -> None:
-        """Take a stretch's time into the shares."""
+        """Add a stretch's time to the shares."""
         by_day = self.plan.proration is Proration.DAY
         share = (period.share_in_days if by_day else period.share)(stretch.start, stretch.end)
         self.end = max(self.end, stretch.end)
@@ -131,9 +132,9 @@ def rate(
     """Rate a billing period.
 
     Each stretch's usage is priced by its own plan. All stretches of one plan version make one line
-    a charge, however they are cut. A later version of the same plan goes on counting where the
-    earlier one stopped: included units and tiers are had once a period. Flat fees are prorated as
-    the plan says; those for a year are asked for when it begins. Coupons come off last. Raises
+    for each charge, however the period is cut. A later version of the same plan continues the count
+    of the earlier one: included units and tiers are granted once a period. Flat fees are prorated
+    as the plan says; those for a year are asked for when it begins. Coupons come off last. Raises
     ``ValueError`` for a plan in another currency or a negative quantity.
     """
     with exact_arithmetic():
@@ -148,8 +149,8 @@ def rate(
         for version in versions:
             own = list(_lines(version, currency, before, totals))
             lines += own
-            made, costs = _adjustments(version, own, adjuster, currency)
-            adjustments += made
+            made_here, costs = _adjustments(version, own, adjuster, currency)
+            adjustments += made_here
             accrued[version.plan.id] += costs
         off = apply_coupons(coupons, accrued, currency)
         adjustments += off
@@ -162,7 +163,7 @@ def rate(
             tuple(MeteredQuantity(*key, quantity) for key, quantity in sorted(unpriced.items())),
             sum((part.exact for part in parts), _ZERO),
             sum((part.amount for part in parts), nothing),
-            sum((one.amount for one in off), sum(accrued.values(), nothing)),
+            sum((coupon.amount for coupon in off), sum(accrued.values(), nothing)),
         )
 
 
@@ -180,8 +181,8 @@ def _adjustments(
         }
         return adjuster.adjust(plan, version.version, version.share, amounts, own)
     free = -sum(amounts.values(), _ZERO)
-    made = Adjustment("trial", plan.id, "Trial", plan.id, version.version, free, free)
-    return [made] * bool(free), _ZERO
+    adjustment = Adjustment("trial", plan.id, "Trial", plan.id, version.version, free, free)
+    return [adjustment] * bool(free), _ZERO
 
 
 def _by_version(
@@ -199,10 +200,10 @@ def _by_version(
                 raise ValueError(f"plan {stretch.plan.id} is not priced in {currency}")
             key = (stretch.plan.id, stretch.plan_version, stretch.trial)
             if key not in versions:
-                made = _Version(
+                opened = _Version(
                     stretch.plan, stretch.plan_version, stretch.trial, stretch.start, stretch.end
                 )
-                versions[key] = (made, RateCard(stretch.plan))
+                versions[key] = (opened, RateCard(stretch.plan))
             version, card = versions[key]
             version.cover(stretch, period)
         for metered in stretch.usage:
@@ -217,22 +218,24 @@ def _by_version(
                 version.used[charge.id] += metered.quantity
             elif metered.quantity:
                 unpriced[metered.model, metered.meter] += metered.quantity
-    found = {key: version for key, (version, _) in versions.items()}
+    by_key = {key: version for key, (version, _) in versions.items()}
     if in_order and (left := in_order[0].before) is not None and left.plan is not None:
         # What was left when the period began has no time in it, but may have a fee to give back
         key = (left.plan.id, left.plan_version, False)
-        if key not in found:
-            found = {key: _Version(left.plan, left.plan_version, False, left.end, left.end)} | found
+        if key not in by_key:
+            by_key = {
+                key: _Version(left.plan, left.plan_version, False, left.end, left.end)
+            } | by_key
     for of, fee in yearly_fees(in_order, period).items():
-        found[of.plan, of.plan_version, False].yearly[of.charge] = fee
-    return list(found.values())
+        by_key[of.plan, of.plan_version, False].yearly[of.charge] = fee
+    return list(by_key.values())
 
 
 def _allot_free_units(versions: list[_Version]) -> _Sums:
     """Set which units of each charge are free; return the period's billable units by charge.
 
-    A charge's own included units go first, then the pools; what a version used of them is gone
-    for a later version of the same plan.
+    A charge's own included units go first, then the pools. A later version of the same plan has
+    only what the earlier ones left of both.
     """
     had: _Sums = defaultdict(Decimal)
     drawn: _Sums = defaultdict(Decimal)

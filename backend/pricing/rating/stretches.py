@@ -1,4 +1,4 @@
-"""What applied when: a billing period as the stretches of plan versions that divide it. Pure."""
+"""The stretches that a billing period is divided into, by the plan version in force. Pure."""
 
 from __future__ import annotations
 
@@ -17,9 +17,9 @@ class Stretch:
 
     ``add_ons`` has how many of each add-on's charge are chosen. On ``trial`` nothing is asked for.
     ``years_since`` is where the years of the plan's yearly fees are counted from; None for a period
-    that stands alone, as a simulated one does, and has a twelfth of each. ``before`` is what
-    applied just before the period, without usage, as its first stretch tells it for the yearly fees
-    that were asked for then.
+    that stands alone, as a simulated one does: it has a twelfth of each. ``before``, on a period's
+    first stretch, is what applied just before it, without usage: yearly fees need to know what was
+    asked for then.
     """
 
     plan: PlanDefinition | None
@@ -34,7 +34,7 @@ class Stretch:
     before: Stretch | None = None
 
     def how_many(self, charge: FlatCharge) -> int:
-        """Return how many of a flat fee are asked for."""
+        """Return how many times a flat fee is asked for: once, by the seat, or by the add-on."""
         match charge.per:
             case FlatPer.SUBSCRIPTION:
                 return 1

@@ -1,9 +1,9 @@
 """Fees by the year: asked for once, when their year begins. Pure.
 
-Where more or fewer are had, the rest of the year is asked for or given back; where a year ends, the
+Where their number changes, the rest of the year is asked for or given back; where a year ends, the
 next is asked for. So a period in which nothing of this happens asks for nothing, all periods
-together ask for the time that was covered and the rest that still is, and nothing that happens
-after a period changes what it asks for.
+together ask for the time that was covered and the rest of the year that still is, and nothing that
+happens after a period changes what it asks for.
 """
 
 from __future__ import annotations
@@ -46,7 +46,7 @@ class YearlyFee:
     end: datetime | None = None
 
     def ask(self, share: Fraction, start: datetime, end: datetime) -> None:
-        """Take into what is asked for that ``share`` is, for that time."""
+        """Add ``share`` of a year, from ``start`` to ``end``, to what is asked for."""
         if share:
             self.asked += share
             self.start = min(self.start or start, start)
@@ -54,7 +54,7 @@ class YearlyFee:
 
 
 class _Held(NamedTuple):
-    """How many of a fee are had, and the years that it is for."""
+    """How many times a subscription has a fee, and the years that it is for."""
 
     many: int
     years: PlanYears
@@ -86,7 +86,7 @@ def _change(
     at: datetime,
     period: BillingPeriod,
 ) -> None:
-    """Take in that ``after`` applies from ``at`` to its end, where ``before`` did until then."""
+    """Count the change at ``at`` from ``before`` to ``after``, and the time of ``after``."""
     had, has = _held(before, period), _held(after, period)
     for fee, held in (had | has).items():
         now = held.many if fee in has else 0

@@ -30,15 +30,15 @@ class PlanYears:
     def start(self, number: int) -> datetime:
         """Return where a year begins, and the one before it ends; the first has the number 0.
 
-        A time that clocks skip is taken as where they would have been, the first of one that they
-        repeat.
+        A time that clocks skip is taken as if they had not been set forward; of a time that they
+        repeat the first counts.
         """
         return _start(self.since, self.time_zone, number)
 
     def passed(self, moment: datetime, *, by_day: bool = False) -> Fraction:
-        """Return how many years are over at a moment: whole ones, and the part of the running one.
+        """Return how many years have passed at a moment: whole ones, and a part of the current one.
 
-        A part is counted in seconds, or in days: those whose ends were reached.
+        The part is measured in seconds, or ``by_day`` in days that have ended.
         """
         zone = ZoneInfo(self.time_zone)
         number = moment.astimezone(zone).year - self.since.astimezone(zone).year
@@ -48,12 +48,12 @@ class PlanYears:
             number -= 1
         start, end = self.start(number), self.start(number + 1)
         if by_day:
-            first, now, last = (one.astimezone(zone).date() for one in (start, moment, end))
+            first, now, last = (instant.astimezone(zone).date() for instant in (start, moment, end))
             return number + Fraction((now - first).days, (last - first).days)
         return number + Fraction((moment - start) // _SECOND, (end - start) // _SECOND)
 
 
-@lru_cache(maxsize=4096)  # a forecast asks for the same ones thousands of times
+@lru_cache(maxsize=4096)  # a forecast asks for the same years thousands of times
 def _start(since: datetime, time_zone: str, number: int) -> datetime:
     if number == 0:
         return since

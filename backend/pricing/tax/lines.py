@@ -14,9 +14,9 @@ _ZERO = Decimal(0)
 
 @dataclass(frozen=True, slots=True)
 class TaxRate:
-    """A tax of ``percent``; no ``id`` if it is none of the catalog's.
+    """A tax of ``percent``; no ``id`` if it is not from the catalog.
 
-    ``inclusive``: prices hold it already.
+    ``inclusive``: it is within the prices already.
     """
 
     id: str
@@ -46,8 +46,8 @@ class TaxedAmount:
 def add_tax(amount: Decimal, rates: Sequence[TaxRate], currency: str) -> TaxedAmount:
     """Tax ``amount``, a total in minor units, by each rate; taxes are not taxed.
 
-    What inclusive rates ask for is taken out of the amount, what the others do comes on top of the
-    net that is left. Each tax is rounded once. Raises ``ValueError`` if the amount has parts of a
+    Inclusive rates are taken out of the amount, the others come on top of the net that is left.
+    Each tax is rounded once. Raises ``ValueError`` if the amount has parts of a
     minor unit.
     """
     if round_to_minor_unit(amount, currency) != amount:
@@ -71,10 +71,10 @@ def add_tax(amount: Decimal, rates: Sequence[TaxRate], currency: str) -> TaxedAm
 def tax_of_part(
     taxes: Sequence[TaxLine], whole: Decimal, part: Decimal, currency: str
 ) -> tuple[TaxLine, ...]:
-    """Return of each of a ``whole``'s taxes what falls on a ``part`` of it, rounded once.
+    """Return the tax on a ``part`` of a ``whole``, for each of the whole's taxes, rounded once.
 
-    Of the whole it is all of them, so taxing a running sum makes parts add up to the whole; and
-    where the whole was taxed by rates, the part's net and taxes add up to it too.
+    For the whole it is all of the tax, so taxing a running sum makes parts add up to the whole.
+    Where the whole was taxed by rates, the part's net and taxes add up to the part too.
     """
     share = Fraction(part) / Fraction(whole) if whole else Fraction(0)
 
@@ -82,9 +82,9 @@ def tax_of_part(
         return round_fraction(Fraction(amount) * share, currency)
 
     with exact_arithmetic():
-        net = whole - sum((one.amount for one in taxes if one.rate.inclusive), _ZERO)
-        left = part - sum((of(one.amount) for one in taxes if one.rate.inclusive), _ZERO)
+        net = whole - sum((tax.amount for tax in taxes if tax.rate.inclusive), _ZERO)
+        left = part - sum((of(tax.amount) for tax in taxes if tax.rate.inclusive), _ZERO)
     return tuple(
-        TaxLine(one.rate, left if one.taxable == net else of(one.taxable), of(one.amount))
-        for one in taxes
+        TaxLine(tax.rate, left if tax.taxable == net else of(tax.taxable), of(tax.amount))
+        for tax in taxes
     )

@@ -24,7 +24,7 @@ class Buyer:
 
 @dataclass(frozen=True, slots=True)
 class ChosenRates:
-    """The rates to charge, and what the invoice must say of it in words."""
+    """The rates to charge, and the sentences about them that the invoice must have."""
 
     rates: tuple[TaxRate, ...] = ()
     notes: tuple[str, ...] = ()
@@ -37,7 +37,7 @@ def choose_rates(
 
     A customer whose country is not on record counts as one in the seller's. A rate with
     ``reverse_charge`` is not charged to a business in another country than the seller's; if that is
-    not known, it is. An empty table is silent: its seller charges no tax at all.
+    not known, it is. With an empty table no tax is charged, and no note is made.
     """
     if not table:
         return ChosenRates()
