@@ -11,7 +11,7 @@ from backend.errors import Conflict
 from backend.storage.tables import idempotency_keys
 
 
-async def claim(
+async def claim_key(
     connection: AsyncConnection, tenant_id: str, key: str, request: str, target_id: str
 ) -> str | None:
     """Claim ``key`` for a request; return what an earlier one with it made, or None if first.

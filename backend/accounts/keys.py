@@ -8,7 +8,7 @@ from sqlalchemy import RowMapping, delete, func, insert, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from backend.accounts.audit import record
-from backend.accounts.idempotency import claim
+from backend.accounts.idempotency import claim_key
 from backend.accounts.principal import Principal
 from backend.accounts.secrets import API_KEY, new_secret
 from backend.accounts.tenants import find_application
@@ -68,7 +68,7 @@ async def create_key(
     key_id = new_id("key")
     if idempotency_key is not None:
         request = f"key {wanted.model_dump_json()}"
-        made = await claim(connection, caller.tenant_id, idempotency_key, request, key_id)
+        made = await claim_key(connection, caller.tenant_id, idempotency_key, request, key_id)
         if made is not None:
             raise Conflict(
                 f"Key {made} was made by an earlier request with this Idempotency-Key. Its secret "

@@ -8,7 +8,7 @@ from sqlalchemy import RowMapping, delete, insert, or_, select
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from backend.accounts.idempotency import claim
+from backend.accounts.idempotency import claim_key
 from backend.errors import Conflict, InvalidInput, NotFound
 from backend.ids import new_id
 from backend.kit.pages import Cursor, page_of
@@ -130,7 +130,7 @@ async def create_application(
     application_id = new_id("app")
     if idempotency_key is not None:
         request = f"application {wanted.model_dump_json()}"
-        made = await claim(connection, tenant_id, idempotency_key, request, application_id)
+        made = await claim_key(connection, tenant_id, idempotency_key, request, application_id)
         if made is not None:
             return await find_application(connection, tenant_id, made)
     try:

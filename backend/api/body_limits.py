@@ -20,7 +20,7 @@ class BodyBudget:
         self._left = most_bytes
 
     @asynccontextmanager
-    async def hold(self, size: int) -> AsyncIterator[None]:
+    async def reserve(self, size: int) -> AsyncIterator[None]:
         """Reserve bytes for a block; raise ``RateLimited`` if there are not enough left."""
         if size > self._left:
             raise RateLimited(
@@ -49,7 +49,7 @@ async def bounded_body(
         raise UnsupportedMedia("The body's encoding must be gzip, or none.")
     declared = request.headers.get("content-length", "")
     known = encoding == "identity" and declared.isdigit()
-    async with budget.hold(min(int(declared), most_bytes) if known else most_bytes):
+    async with budget.reserve(min(int(declared), most_bytes) if known else most_bytes):
         yield await (request.body() if encoding == "identity" else _unpacked(request, most_bytes))
 
 

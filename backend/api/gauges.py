@@ -12,7 +12,7 @@ from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily
 from sqlalchemy.exc import SQLAlchemyError
 
 from backend.errors import Unavailable
-from backend.metering.ingest.pipeline import look_at_pipeline
+from backend.metering.ingest.pipeline import pipeline_status
 from backend.metering.ingest.stream import UsageStream
 from backend.metering.tokens.drift import latest_drift
 from backend.outbox.claims import waiting_and_failed
@@ -74,7 +74,7 @@ async def _read(database: Database) -> list[Metric]:
 async def _pipeline(database: Database, stream: UsageStream) -> list[Metric]:
     js = await stream.jetstream()
     async with database.begin() as connection:
-        now = await look_at_pipeline(connection, js, stream.name)
+        now = await pipeline_status(connection, js, stream.name)
     lag = 0.0 if now.oldest_waiting_at is None else _seconds(now.as_of - now.oldest_waiting_at)
     counted = CounterMetricFamily(
         "farebox_usage_events_counted",

@@ -17,7 +17,7 @@ from backend.demo.accounts import open_tenants, remove_tenants, sample_tenants
 from backend.demo.load import all_events, send, until_counted
 from backend.engines.running import running_api_url, running_settings, running_url
 from backend.errors import ConfigurationError
-from backend.invoices.billing_cursors import hold, open_cursors
+from backend.invoices.billing_cursors import lock_cursors, open_cursors
 from backend.settings import Settings
 from backend.storage.database import Database
 from backend_client import AsyncFareboxClient
@@ -65,7 +65,7 @@ async def _load(settings: Settings, *, days: int, seed: int) -> None:
             async with database.begin() as connection:
                 await open_cursors(connection)
             async with database.begin() as holding:
-                await hold(holding, [one.tenant.id for one in opened])
+                await lock_cursors(holding, [one.tenant.id for one in opened])
                 to_send = all_events(opened, until=now, seed=seed)
                 new = 0
                 with _bar() as bar:

@@ -67,7 +67,7 @@ class Gateway:
         provider, own_name = found
         # An id of our own: with one that callers choose, a repeated one would go unbilled.
         call = Call(admitted, provider, {**request, "model": own_name}, new_id("req"))
-        await self._holds.take(call)
+        await self._holds.reserve(call)
         return call
 
     async def answer(self, call: Call) -> bytes:

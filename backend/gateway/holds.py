@@ -31,7 +31,7 @@ class Holds:
         self._prepayment = Prepayment(database)
         self._limits = KeyLimits(database)
 
-    async def take(self, call: Call) -> None:
+    async def reserve(self, call: Call) -> None:
         """Hold the most that the call can use, of its key's limits and its tenant's plan.
 
         The plan's limits are of all the tenant's calls together. Raises ``KeyLimited``,
@@ -43,7 +43,7 @@ class Holds:
         by_tokens = False
         try:
             for key_id, limits in ((caller.id, caller.limits), (ALL_KEYS, call.admitted.limits)):
-                taken = await self._limits.take(
+                taken = await self._limits.reserve(
                     caller.tenant_id, key_id, call.event_id, limits, tokens
                 )
                 if taken is not None:
@@ -52,7 +52,7 @@ class Holds:
             await self._take_of_plan(call, most)
         except BaseException:
             for taken in call.limited:
-                await asyncio.shield(self._limits.give_back(taken))
+                await asyncio.shield(self._limits.release(taken))
             raise
         if call.holds_quota or call.holds_credit or by_tokens:
             call.request = limit_output(call.admitted.model, call.request)
@@ -61,7 +61,7 @@ class Holds:
         model, tenant = call.admitted.model, call.admitted.tenant
         if call.admitted.hard_quota:
             try:
-                await self._quotas.hold(tenant, call.event_id, most, call.began)
+                await self._quotas.reserve(tenant, call.event_id, most, call.began)
             except NotFound as error:
                 raise Forbidden(error.detail) from error
             call.holds_quota = True

@@ -106,7 +106,7 @@ class KeyLimits:
         self._renewing: asyncio.Task[None] | None = None
         self._closing = asyncio.Event()
 
-    async def take(
+    async def reserve(
         self, tenant_id: str, key_id: str, call_id: str, limits: RateLimits, tokens: int
     ) -> LimitedCall | None:
         """Let a call of at most ``tokens`` through; None if there are no limits.
@@ -160,7 +160,7 @@ class KeyLimits:
         """
         await self._end(call, tokens, requests=1)
 
-    async def give_back(self, call: LimitedCall) -> None:
+    async def release(self, call: LimitedCall) -> None:
         """Undo the taking of a call that was not made after all. Harmless to repeat."""
         await self._end(call, 0, requests=0)
 

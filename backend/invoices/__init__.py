@@ -1,11 +1,10 @@
 """Invoices: from a rated period to what is asked for, paid, credited or voided.
 
-``rules`` are pure. ``drafting`` gathers what comes next, ``finalizing`` closes a period once,
-``issuing`` numbers it, ``settling``, ``voiding`` and ``credit_notes`` are what may become of it;
-``taxing`` says the tax, ``paper`` prints, ``letters`` writes the customer's e-mails.
+``rules`` are pure. ``drafting`` rates what comes next, ``finalizing`` closes a period once, and
+``issuing`` numbers it. ``settling``, ``voiding`` and ``credit_notes`` change what an invoice still
+asks for; ``taxing`` decides the tax, ``paper`` prints, ``letters`` writes the customer's e-mails.
 
-Owns issued documents, their payments, and the balance that is left with the customer. Does not own
-what a period costs (``spend``) or credit (``wallets``). An invoice's period is what it bills;
-``issued_at`` is the instant of its number, ``due_at`` when payment is late, and a line's period
-its charge's own.
+Owns issued documents, their payments, and the customer's balance. Does not own what a period costs
+(``spend``) or credit (``wallets``). An invoice's period is what it bills; ``issued_at`` is the
+instant of its number, ``due_at`` when payment is late, and a line's period its charge's own.
 """

@@ -1,7 +1,7 @@
-"""How far each tenant is billed: the period whose invoice comes next, and the claim to make it.
+"""How far each tenant is billed: the period that is invoiced next, and its lock.
 
-One row a tenant, moved on in the transaction that issues the invoice. Who holds the row's lock is
-the only one that bills the tenant; a process that is killed lets go of it, and nothing has moved.
+One row a tenant, moved on in the transaction that issues the invoice. Only the process that holds
+the row's lock bills the tenant; one that is killed releases it, and nothing has moved.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ class Unbilled:
 
 
 class LeftOut(NamedTuple):
-    """A tenant that was left without an invoice of the period that starts then, and why."""
+    """A tenant whose period, which starts then, could not be invoiced, and why."""
 
     slug: str
     period_start: datetime
@@ -70,7 +70,7 @@ async def open_cursors(connection: AsyncConnection) -> int:
 async def unbilled(
     connection: AsyncConnection, tenant_id: str, *, lock: bool = False
 ) -> Unbilled | None:
-    """Return what comes next for a tenant; None if it never subscribed.
+    """Return the next period to invoice of a tenant; None if it never subscribed.
 
     With ``lock`` nobody else bills the tenant until the transaction ends.
     """
@@ -86,19 +86,19 @@ async def unbilled(
         .where(tenants.c.id == tenant_id)
         .group_by(tenants.c.id)
     )
-    found = (await connection.execute(first)).mappings().first()
-    if found is None:
+    row_of_first = (await connection.execute(first)).mappings().first()
+    if row_of_first is None:
         return None
-    values = await _first(connection, found)
+    values = await _first(connection, row_of_first)
     await connection.execute(insert(billing_cursors).values(**values).on_conflict_do_nothing())
     return _unbilled((await connection.execute(query)).mappings().one())
 
 
-async def hold(connection: AsyncConnection, tenant_ids: Iterable[str]) -> None:
-    """Keep everybody from billing these tenants until the transaction ends.
+async def lock_cursors(connection: AsyncConnection, tenant_ids: Iterable[str]) -> None:
+    """Keep other processes from billing these tenants until the transaction ends.
 
-    For who loads usage of periods that are over, so that it is not taken for late. Their cursors
-    must be open: one that is made here would keep others waiting, not passing over.
+    For loading usage of periods that are over, so that it is not billed as late. The cursors must
+    be open: one that is opened here would keep others waiting instead of passing over it.
     """
     query = (
         select(billing_cursors.c.tenant_id)
@@ -109,7 +109,7 @@ async def hold(connection: AsyncConnection, tenant_ids: Iterable[str]) -> None:
     await connection.execute(query)
 
 
-async def claim_due(
+async def claim_due_tenants(
     connection: AsyncConnection,
     ended_by: datetime,
     run_id: str,
@@ -118,11 +118,11 @@ async def claim_due(
     among: Collection[str] | None = None,
     shuffle: str | None = None,
 ) -> list[Unbilled]:
-    """Claim up to ``limit`` tenants with a period that ended by then, and lock them till commit.
+    """Claim up to ``limit`` tenants with a period over at ``ended_by``, locked until the commit.
 
-    What others hold is passed over, and so is what failed in this run. ``among``: only these
-    tenants. ``shuffle``: in an order of this word's own, for a worker that looks at tenants before
-    it claims them, so that not all look at the same.
+    Tenants that another process holds are passed over, and those that failed in this run. ``among``
+    limits the claim to these tenants. ``shuffle`` makes an order of its own for each value, so that
+    workers which read tenants before they claim them do not all read the same.
     """
     first: ColumnElement[Any] = billing_cursors.c.period_end
     if shuffle is not None:
@@ -150,7 +150,7 @@ async def count_due(connection: AsyncConnection, ended_by: datetime, run_id: str
 
 
 async def is_due(connection: AsyncConnection, ended_by: datetime, *, failed_too: bool) -> bool:
-    """Tell whether a tenant has a period to close; one that failed before only if asked."""
+    """Return whether a tenant has a period to close; ``failed_too`` counts those that failed."""
     wanted = _due(ended_by)
     if not failed_too:
         wanted &= billing_cursors.c.failed_run.is_(None)
@@ -158,7 +158,7 @@ async def is_due(connection: AsyncConnection, ended_by: datetime, *, failed_too:
 
 
 async def move_on(connection: AsyncConnection, done: Sequence[Unbilled]) -> None:
-    """Move cursors on to the period after the one that is done."""
+    """Move cursors to the period that follows the closed one."""
     if not done:
         return
     moved = insert(billing_cursors)
@@ -171,8 +171,8 @@ async def move_on(connection: AsyncConnection, done: Sequence[Unbilled]) -> None
         | {"failed_run": None, "problem": None},
     )
     values = [
-        _values(one.tenant.id, await period_at(connection, one.tenant, one.period.end))
-        for one in done
+        _values(closed.tenant.id, await period_at(connection, closed.tenant, closed.period.end))
+        for closed in done
     ]
     await connection.execute(moved, values)
 
@@ -180,7 +180,7 @@ async def move_on(connection: AsyncConnection, done: Sequence[Unbilled]) -> None
 async def set_failed(
     connection: AsyncConnection, tenant_id: str, run_id: str, problem: str
 ) -> None:
-    """Leave a tenant out for the rest of a run, and say why."""
+    """Leave a tenant out for the rest of a run, with the reason."""
     await connection.execute(
         update(billing_cursors)
         .where(billing_cursors.c.tenant_id == tenant_id)
@@ -189,7 +189,7 @@ async def set_failed(
 
 
 async def set_problem(connection: AsyncConnection, tenant_id: str, problem: str | None) -> None:
-    """Say why a part of a tenant's running period could not be billed; None once it was."""
+    """Record why a tenant's running period could not be billed in part; None clears it."""
     await connection.execute(
         update(billing_cursors)
         .where(billing_cursors.c.tenant_id == tenant_id)

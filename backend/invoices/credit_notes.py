@@ -12,13 +12,13 @@ from typing import Any
 from sqlalchemy import RowMapping, insert, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from backend.accounts.idempotency import claim
+from backend.accounts.idempotency import claim_key
 from backend.errors import Conflict, InvalidInput
 from backend.ids import new_id
 from backend.invoices.issuing import BALANCE, payment_row
 from backend.invoices.numbering import credit_note_series, take_numbers
 from backend.invoices.rules.lifecycle import Balance, due
-from backend.invoices.rules.notices import told_credited
+from backend.invoices.rules.notices import credited_notice
 from backend.invoices.settling import lock_invoice, settle
 from backend.invoices.taxing.deciding import tax_line, wire_tax
 from backend.outbox.queue import enqueue_notices
@@ -44,19 +44,19 @@ async def credit(
     *,
     idempotency_key: str | None = None,
 ) -> str:
-    """Credit lines of an issued invoice, or all that is left of it; return the note's id.
+    """Credit lines of an issued invoice, or the rest of it; return the note's id.
 
-    It lowers what is due; what was paid already goes onto the customer's balance, which the next
-    invoices draw on. Raises ``NotFound``, ``Conflict`` for an invoice that is void or has nothing
-    left, ``InvalidInput`` for more than is left of a line or of the invoice.
+    It lowers what is due. What was paid already is added to the customer's balance, which the next
+    invoices draw on. Raises ``NotFound``; ``Conflict`` for an invoice that is void or has nothing
+    left; ``InvalidInput`` for more than is left of a line or of the invoice.
     """
     row = await lock_invoice(connection, tenant.id, invoice_id)
     note_id = new_id("crn")
     if idempotency_key is not None:
         request = f"credit {invoice_id} {wanted.model_dump_json()}"
-        made = await claim(connection, tenant.id, idempotency_key, request, note_id)
-        if made is not None:
-            return made
+        recorded = await claim_key(connection, tenant.id, idempotency_key, request, note_id)
+        if recorded is not None:
+            return recorded
     if row["state"] == InvoiceState.VOID:
         raise Conflict("This invoice is void: there is nothing to credit.")
     earlier = await _earlier(connection, tenant.id, invoice_id)
@@ -66,7 +66,7 @@ async def credit(
         before = sum((note["subtotal"] for note in earlier), _ZERO)
         subtotal = sum(lines.values(), _ZERO)
         taxes = _taxes(row, before, before + subtotal)
-        # By what earlier notes took, so that together they are the invoice's tax to the cent
+        # Less what earlier notes took, so that all together are the invoice's tax to the cent
         taxed_before = sum((note["tax"] for note in earlier), _ZERO)
         tax = _on_top(row, before + subtotal) - taxed_before
         total = subtotal + tax
@@ -94,7 +94,7 @@ async def credit(
         "issued_at": now,
     }
     await connection.execute(insert(credit_notes).values(**note))
-    await enqueue_notices(connection, [told_credited(row, note)])
+    await enqueue_notices(connection, [credited_notice(row, note)])
     if to_balance:
         onto = payment_row(row, -to_balance, BALANCE, number, now)
         await connection.execute(insert(payments).values(**onto))
@@ -110,23 +110,25 @@ def _chosen(
     if not wanted.lines:
         return {line: amount for line, amount in left.items() if amount}
     chosen: dict[int, Decimal] = {}
-    for index, one in enumerate(wanted.lines):
+    for index, credited in enumerate(wanted.lines):
         at = f"lines.{index}"
-        if one.line not in left:
-            raise _refused(f"{at}.line", "is no line of this invoice")
-        if one.line in chosen:
+        if credited.line not in left:
+            raise _refused(f"{at}.line", "is not a line of this invoice")
+        if credited.line in chosen:
             raise _refused(f"{at}.line", "is named twice")
-        amount = left[one.line] if one.amount is None else one.amount
+        amount = left[credited.line] if credited.amount is None else credited.amount
         if round_to_minor_unit(amount, currency) != amount:
             raise _refused(f"{at}.amount", f"has more than {minor_digits(currency)} decimals")
-        if not 0 < amount <= left[one.line]:
-            raise _refused(f"{at}.amount", f"is not within the {plain(left[one.line])} left of it")
-        chosen[one.line] = amount
+        if not 0 < amount <= left[credited.line]:
+            raise _refused(
+                f"{at}.amount", f"is not within the {plain(left[credited.line])} left of it"
+            )
+        chosen[credited.line] = amount
     return chosen
 
 
 def _taxes(row: RowMapping, before: Decimal, after: Decimal) -> list[Tax]:
-    """Return each tax on what is credited of an invoice ``after`` a note and was not ``before``.
+    """Return each tax on what a note credits: on all credited after it, less that before it.
 
     Taxing the running sum makes the notes' taxes add up to the invoice's own.
     """
@@ -140,8 +142,8 @@ def _taxes(row: RowMapping, before: Decimal, after: Decimal) -> list[Tax]:
 
 
 def _on_top(row: RowMapping, subtotal: Decimal) -> Decimal:
-    """Return the tax on top of what is credited of an invoice in all."""
-    return sum((one.amount for one in _of_part(row, subtotal) if not one.rate.inclusive), _ZERO)
+    """Return the tax on top of ``subtotal``, all that is credited of an invoice."""
+    return sum((tax.amount for tax in _of_part(row, subtotal) if not tax.rate.inclusive), _ZERO)
 
 
 def _of_part(row: RowMapping, part: Decimal) -> tuple[TaxLine, ...]:

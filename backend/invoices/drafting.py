@@ -1,4 +1,4 @@
-"""Drafts: what the next invoice of a tenant would be, rated from rollups as they are now."""
+"""Drafts: a tenant's next invoice, rated from the rollups as they are now."""
 
 from __future__ import annotations
 
@@ -37,9 +37,9 @@ from backend_client.types.spend import Period, SpendLine
 
 @dataclass(frozen=True, slots=True)
 class Draft:
-    """The lines of an invoice to come. ``marks`` are to be kept when it is issued.
+    """The lines of the next invoice. ``marks`` are stored when it is issued.
 
-    ``net_days`` are those of the contract, if it has any.
+    ``net_days`` are the contract's payment terms, None without one.
     """
 
     of: Unbilled
@@ -49,8 +49,8 @@ class Draft:
 
 
 @dataclass(slots=True)
-class Ground:
-    """What drafts of several tenants stand on, read in a few queries for all of them."""
+class DraftContext:
+    """What drafts of several tenants need, read for all of them in a few queries."""
 
     marks: dict[tuple[str, datetime], str]
     changed: defaultdict[str, list[BillingPeriod]] = field(
@@ -63,36 +63,41 @@ class Ground:
     """Tenants that have or had a contract, with the payment terms of the one in force."""
 
 
-async def ground(
+async def load_context(
     connection: AsyncConnection,
-    open_ones: Sequence[Unbilled],
+    open_periods: Sequence[Unbilled],
     now: datetime,
     settings: Settings,
     *,
     looking_back: int | None = None,
-) -> Ground:
+) -> DraftContext:
     """Read which earlier periods changed since they were billed, and what was billed in part.
 
-    ``looking_back`` is how many periods of each tenant to look at, from the last one on; all that
-    late events can reach if None, which reads a year of rollups.
+    ``looking_back`` is how many earlier periods of each tenant are compared, the latest ones; with
+    None all that late events can reach, which reads a year of rollups.
     """
-    past = await billed(connection, [one.tenant.id for one in open_ones], now, settings)
+    past = await billed(
+        connection, [unbilled.tenant.id for unbilled in open_periods], now, settings
+    )
     if looking_back is not None:
         past = {tenant_id: periods[-looking_back:] for tenant_id, periods in past.items()}
-    windows = [(one.tenant.id, one.period.start, one.period.end) for one in open_ones]
+    windows = [
+        (unbilled.tenant.id, unbilled.period.start, unbilled.period.end)
+        for unbilled in open_periods
+    ]
     windows += [
         (tenant_id, period.start, period.end)
         for tenant_id, periods in past.items()
         for period, _ in periods
     ]
-    found = Ground(await usage_marks(connection, windows))
+    context = DraftContext(await usage_marks(connection, windows))
     for tenant_id, periods in past.items():
-        changed = [found.marks[tenant_id, period.start] != mark for period, mark in periods]
+        changed = [context.marks[tenant_id, period.start] != mark for period, mark in periods]
         if any(changed):
-            # What follows too: a commitment over a term counts on from period to period
+            # Later ones too: a commitment over a term is counted from period to period
             first = changed.index(True)
-            found.changed[tenant_id] += [period for period, _ in periods[first:]]
-    starts = {one.tenant.id: one.period.start for one in open_ones}
+            context.changed[tenant_id] += [period for period, _ in periods[first:]]
+    starts = {unbilled.tenant.id: unbilled.period.start for unbilled in open_periods}
     query = (
         select(
             invoices.c.tenant_id, invoices.c.period_start, invoices.c.number, invoices.c.subtotal
@@ -107,9 +112,9 @@ async def ground(
     )
     for tenant_id, start, number, subtotal in await connection.execute(query):
         if start == starts[tenant_id]:
-            found.before[tenant_id].append((number, subtotal))
-    found.contracts = await _contracts(connection, starts)
-    return found
+            context.before[tenant_id].append((number, subtotal))
+    context.contracts = await _contracts(connection, starts)
+    return context
 
 
 async def _contracts(
@@ -130,31 +135,35 @@ async def _contracts(
     return net_days
 
 
-async def draft(connection: AsyncConnection, one: Unbilled, known: Ground, now: datetime) -> Draft:
+async def draft(
+    connection: AsyncConnection, unbilled: Unbilled, context: DraftContext, now: datetime
+) -> Draft:
     """Rate a tenant's period and what changed in earlier ones; return the invoice's lines."""
-    tenant = one.tenant
-    plain = tenant.id not in known.contracts
-    lines = await period_lines(connection, tenant, one.period, now, plain=plain)
-    lines += less_invoiced_before(period_of(one.period), known.before.get(tenant.id, ()))
-    marks: list[Mark] = [(tenant.id, one.period, known.marks[tenant.id, one.period.start])]
-    for period in known.changed.get(tenant.id, ()):
+    tenant = unbilled.tenant
+    plain = tenant.id not in context.contracts
+    lines = await period_lines(connection, tenant, unbilled.period, now, plain=plain)
+    lines += less_invoiced_before(period_of(unbilled.period), context.before.get(tenant.id, ()))
+    marks: list[Mark] = [
+        (tenant.id, unbilled.period, context.marks[tenant.id, unbilled.period.start])
+    ]
+    for period in context.changed.get(tenant.id, ()):
         again = await period_lines(connection, tenant, period, now, plain=plain)
         lines += late_lines(again, await invoiced_of(connection, tenant.id, period))
-        marks.append((tenant.id, period, known.marks[tenant.id, period.start]))
-    return Draft(one, lines, marks, known.contracts.get(tenant.id))
+        marks.append((tenant.id, period, context.marks[tenant.id, period.start]))
+    return Draft(unbilled, lines, marks, context.contracts.get(tenant.id))
 
 
-def untaxed_draft(made: Draft) -> Untaxed:
+def untaxed_draft(draft: Draft) -> Untaxed:
     """Return the invoice that a draft becomes, before its tax."""
-    one = made.of
+    unbilled = draft.of
     return Untaxed(
-        one.draft_id,
+        unbilled.draft_id,
         InvoiceKind.PERIOD,
-        one.tenant,
-        one.profile,
-        one.period,
-        made.lines,
-        closing_day(one.period),
+        unbilled.tenant,
+        unbilled.profile,
+        unbilled.period,
+        draft.lines,
+        closing_day(unbilled.period),
     )
 
 
@@ -166,39 +175,39 @@ async def period_lines(
     *,
     plain: bool,
 ) -> list[ComposedLine]:
-    """Rate any period of a tenant by its usage as it is now; take off what was prepaid.
+    """Rate any period of a tenant by its usage as it is now, less what was prepaid.
 
-    ``plain`` leaves out what a contract adds: it has none, or the period still runs, and what is
-    missing to a commitment is not to be asked for yet.
+    ``plain`` leaves out what a contract adds: because there is none, or because the period still
+    runs and what is missing to a commitment is not asked for yet.
     """
     rated_as = plain_period if plain else metered_period
     opened = await rated_as(connection, tenant, period)
     rated = opened.rate()
-    told = report(opened, rated, now)
-    lines = lines_of(told)
+    spend_report = report(opened, rated, now)
+    lines = lines_of(spend_report)
     prepaid = {
-        (one.plan.id, one.plan_version)
-        for one in opened.stretches
-        if one.plan is not None and one.plan.prepaid
+        (stretch.plan.id, stretch.plan_version)
+        for stretch in opened.stretches
+        if stretch.plan is not None and stretch.plan.prepaid
     }
     if prepaid:
         used = await used_by_calls(connection, tenant.id, period)
-        lines += paid_when_used(told.period, paid_by_wallet(rated, prepaid, used))
+        lines += paid_when_used(spend_report.period, paid_by_wallet(rated, prepaid, used))
     return lines
 
 
 def period_of(period: BillingPeriod) -> Period:
-    """Put a period into the wire's words."""
+    """Return a period as the API's type."""
     return Period(start=period.start, end=period.end, time_zone=period.time_zone)
 
 
 async def invoiced_of(
     connection: AsyncConnection, tenant_id: str, period: BillingPeriod
 ) -> dict[Item, Invoiced]:
-    """Return what was invoiced of a closed period, item by item, late lines included.
+    """Return what was invoiced of a closed period, by item, late lines included.
 
-    Progressive invoices and the lines that take them off again cancel out. An invoice that was
-    issued again counts once; one that is void and was not, counts as well: it was waived.
+    Progressive invoices and the lines that take them off again cancel out. A reissued invoice
+    counts once; a void one that was not reissued counts too, since what it asked for was waived.
     """
     query = (
         select(invoice_lines)
@@ -222,7 +231,7 @@ async def invoiced_of(
 
 
 def stored_line(row: RowMapping, time_zone: str) -> ComposedLine:
-    """Make a line of a row of ``invoice_lines``, as it was composed."""
+    """Return a row of ``invoice_lines`` as the line that was composed."""
     return ComposedLine(
         Item(row["kind"], row["plan"], row["plan_version"], row["item"]),
         row["name"],

@@ -1,4 +1,4 @@
-"""Finalize drafts: each period of each tenant once, whoever asks and how often."""
+"""Finalize drafts: each period of each tenant once, however often it is asked for."""
 
 from __future__ import annotations
 
@@ -21,9 +21,8 @@ from backend.invoices.billing_cursors import (
 )
 from backend.invoices.drafting import (
     Draft,
-    Ground,
     draft,
-    ground,
+    load_context,
     period_lines,
     period_of,
     untaxed_draft,
@@ -51,7 +50,7 @@ _CAN_NOT_BE_RATED = (FareboxError, ValueError, ArithmeticError, LookupError)
 
 @dataclass(frozen=True, slots=True)
 class Finalized:
-    """What became of the drafts: numbers of periods, and of tenants that could not be billed."""
+    """How many periods were closed with an invoice and without, and how many tenants failed."""
 
     invoiced: int = 0
     nothing_to_bill: int = 0
@@ -66,32 +65,32 @@ async def finalize_all(
     run_id: str,
     answers: TaxAnswers,
 ) -> Finalized:
-    """Close the period of each tenant that is claimed, in the caller's transaction.
+    """Close the period of each claimed tenant, in the caller's transaction.
 
     A tenant that can't be rated, or whose tax is not known, is left as it is, with the reason, and
-    keeps no other from its invoice. One whose lines are not those that the tax service was asked
-    about is left without: it is to be asked again.
+    does not delay the others. One whose lines differ from those that the tax service was asked
+    about is not closed: the service is to be asked again.
     """
     if not claimed:
         return Finalized()
-    known = await ground(connection, claimed, now, settings)
+    context = await load_context(connection, claimed, now, settings)
     rules = await tax_rules(connection, settings, answers)
     closings: list[_Closing] = []
     failed = 0
-    for one in claimed:
+    for due in claimed:
         try:
-            closings.append(_taxed(await draft(connection, one, known, now), rules))
+            closings.append(_taxed(await draft(connection, due, context, now), rules))
         except TaxQuestionOpen:
-            if not answers.changed(one.draft_id):
+            if not answers.changed(due.draft_id):
                 failed += 1
-                await set_failed(connection, one.tenant.id, run_id, CHANGED)
+                await set_failed(connection, due.tenant.id, run_id, CHANGED)
         except TaxNotKnown as error:
             failed += 1
-            await set_failed(connection, one.tenant.id, run_id, error.detail)
+            await set_failed(connection, due.tenant.id, run_id, error.detail)
         except _CAN_NOT_BE_RATED as error:
             failed += 1
-            _log.exception("invoices.tenant_failed", tenant=one.tenant.id)
-            await set_failed(connection, one.tenant.id, run_id, str(error) or repr(error))
+            _log.exception("invoices.tenant_failed", tenant=due.tenant.id)
+            await set_failed(connection, due.tenant.id, run_id, str(error) or repr(error))
     issued = await _close(connection, settings, closings, now)
     return Finalized(issued, len(closings) - issued, failed)
 
@@ -101,14 +100,14 @@ async def open_questions(
 ) -> list[TaxQuestion]:
     """Return what the tax service must be asked before these periods can be closed.
 
-    What can't be rated has no question: closing it says why.
+    A period that can't be rated has no question: closing it records why.
     """
-    known = await ground(connection, coming, now, settings)
+    context = await load_context(connection, coming, now, settings)
     rules = await tax_rules(connection, settings, TaxAnswers())
     questions = []
-    for one in coming:
+    for due in coming:
         try:
-            _taxed(await draft(connection, one, known, now), rules)
+            _taxed(await draft(connection, due, context, now), rules)
         except TaxQuestionOpen as open_still:
             questions.append(open_still.question)
         except _CAN_NOT_BE_RATED:
@@ -126,24 +125,24 @@ async def finalize(
 ) -> str | None:
     """Finalize a draft before its grace is over; return the invoice's id.
 
-    Finalizing again returns the same. None if the draft asked for nothing and its period was
-    closed without an invoice. Raises ``NotFound``, ``Conflict`` while the period runs, and
+    Finalizing again returns the same id. Returns None if the draft asked for nothing and its period
+    was closed without an invoice. Raises ``NotFound``; ``Conflict`` while the period runs; and
     ``TaxQuestionOpen`` or ``TaxNotKnown`` where ``answers`` lack what the tax service says.
     """
-    one = await unbilled(connection, tenant_id, lock=True)
-    if one is None or one.draft_id != invoice_id:
+    due = await unbilled(connection, tenant_id, lock=True)
+    if due is None or due.draft_id != invoice_id:
         final = select(invoices.c.id).where(
             invoices.c.tenant_id == tenant_id, invoices.c.id == invoice_id
         )
         if await connection.scalar(final) is None:
             raise NotFound("There is no such invoice.")
         return invoice_id
-    if one.period.end > now:
+    if due.period.end > now:
         raise Conflict("This billing period is not over; its invoice can't be final yet.")
-    known = await ground(connection, [one], now, settings)
+    context = await load_context(connection, [due], now, settings)
     rules = await tax_rules(connection, settings, answers or TaxAnswers())
-    made = _taxed(await draft(connection, one, known, now), rules)
-    return invoice_id if await _close(connection, settings, [made], now) else None
+    closing = _taxed(await draft(connection, due, context, now), rules)
+    return invoice_id if await _close(connection, settings, [closing], now) else None
 
 
 async def bill_progress(
@@ -157,22 +156,22 @@ async def bill_progress(
 ) -> str | None:
     """Invoice a running period in part if what is unbilled has passed the tenant's threshold.
 
-    Returns the invoice's id (a new one unless it is given), or None if there was no reason. What
-    it asks for is taken off the invoice that closes the period. Raises as ``finalize`` does where
-    the tax is not known.
+    Returns the invoice's id (a new one unless ``invoice_id`` is given), or None if there was no
+    reason. What it asks for is taken off the invoice that closes the period. Raises as ``finalize``
+    does where the tax is not known.
     """
-    one = await unbilled(connection, tenant_id, lock=True)
-    threshold = one.profile.terms.progressive_threshold if one is not None else None
-    if one is None or threshold is None or not one.period.start <= now < one.period.end:
+    running = await unbilled(connection, tenant_id, lock=True)
+    threshold = running.profile.terms.progressive_threshold if running is not None else None
+    if running is None or threshold is None or not running.period.start <= now < running.period.end:
         return None
-    known: Ground = await ground(connection, [one], now, settings)
-    lines = await period_lines(connection, one.tenant, one.period, now, plain=True)
-    lines += less_invoiced_before(period_of(one.period), known.before.get(tenant_id, ()))
+    context = await load_context(connection, [running], now, settings)
+    lines = await period_lines(connection, running.tenant, running.period, now, plain=True)
+    lines += less_invoiced_before(period_of(running.period), context.before.get(tenant_id, ()))
     if not lines or total_of(lines) < threshold or not worth_invoicing(lines):
         return None
     new = invoice_id or new_id("inv")
-    kind, day = InvoiceKind.PROGRESSIVE, day_at(now, one.period)
-    part = Untaxed(new, kind, one.tenant, one.profile, one.period, lines, day)
+    kind, day = InvoiceKind.PROGRESSIVE, day_at(now, running.period)
+    part = Untaxed(new, kind, running.tenant, running.profile, running.period, lines, day)
     rules = await tax_rules(connection, settings, answers or TaxAnswers())
     await issue(connection, settings, [ToIssue(part, rules.decide(part))], now)
     await set_problem(connection, tenant_id, None)
@@ -187,21 +186,21 @@ class _Closing:
     invoice: ToIssue | None
 
 
-def _taxed(made: Draft, rules: TaxRules) -> _Closing:
-    if not worth_invoicing(made.lines):
-        return _Closing(made, None)
-    untaxed = untaxed_draft(made)
-    return _Closing(made, ToIssue(untaxed, rules.decide(untaxed), net_days=made.net_days))
+def _taxed(draft: Draft, rules: TaxRules) -> _Closing:
+    if not worth_invoicing(draft.lines):
+        return _Closing(draft, None)
+    untaxed = untaxed_draft(draft)
+    return _Closing(draft, ToIssue(untaxed, rules.decide(untaxed), net_days=draft.net_days))
 
 
 async def _close(
     connection: AsyncConnection, settings: Settings, closings: Sequence[_Closing], now: datetime
 ) -> int:
-    """Issue what is worth it, and move on from all; return how many invoices there are."""
-    wanted = [one.invoice for one in closings if one.invoice is not None]
+    """Issue the invoices that ask for something, move every cursor; return how many were issued."""
+    wanted = [closing.invoice for closing in closings if closing.invoice is not None]
     await issue(connection, settings, wanted, now)
-    await keep_marks(connection, [mark for one in closings for mark in one.draft.marks])
-    closed = [one.draft.of for one in closings]
-    await close_credit(connection, [(one.tenant, one.period) for one in closed], now)
+    await keep_marks(connection, [mark for closing in closings for mark in closing.draft.marks])
+    closed = [closing.draft.of for closing in closings]
+    await close_credit(connection, [(due.tenant, due.period) for due in closed], now)
     await move_on(connection, closed)
     return len(wanted)

@@ -1,6 +1,6 @@
-"""Issue invoices: number them, write them down for good, draw on the customer's balance.
+"""Issue invoices: number them, store them for good, draw on the customer's balance.
 
-All in the caller's transaction, so that a number without an invoice can't be, nor an invoice
+All in the caller's transaction, so that there is no number without an invoice, and no invoice
 without its lines.
 """
 
@@ -21,7 +21,7 @@ from backend.ids import new_id
 from backend.invoices.numbering import invoice_series, take_numbers
 from backend.invoices.rules.lifecycle import Balance, due_date
 from backend.invoices.rules.lines import ComposedLine
-from backend.invoices.rules.notices import told_issued
+from backend.invoices.rules.notices import issued_notices
 from backend.invoices.taxing.deciding import InvoiceTax
 from backend.invoices.taxing.untaxed import Untaxed
 from backend.outbox.queue import enqueue_notices
@@ -32,7 +32,7 @@ from backend.wallets.bills import pay_from_credit, with_credit
 from backend_client.types.invoices import InvoiceState
 
 BALANCE = "balance"
-"""The method of payments that draw on a customer's balance or, if negative, put on it."""
+"""The method of payments from a customer's balance or, if negative, onto it."""
 
 CREDIT = "credit"
 """The method of payments from the wallet: credit that the customer bought or was given."""
@@ -42,10 +42,10 @@ OWN_METHODS = frozenset({BALANCE, CREDIT})
 
 _FINALIZE = text(
     """
-    UPDATE invoices SET state = made.state, paid = made.paid, paid_at = made.paid_at
+    UPDATE invoices SET state = issued.state, paid = issued.paid, paid_at = issued.paid_at
     FROM unnest(:tenants, :ids, :states, :paid, :moments)
-        AS made (tenant_id, id, state, paid, paid_at)
-    WHERE invoices.tenant_id = made.tenant_id AND invoices.id = made.id
+        AS issued (tenant_id, id, state, paid, paid_at)
+    WHERE invoices.tenant_id = issued.tenant_id AND invoices.id = issued.id
     """
 ).bindparams(
     bindparam("tenants", type_=ARRAY(Text)),
@@ -58,10 +58,10 @@ _FINALIZE = text(
 
 @dataclass(frozen=True, slots=True)
 class ToIssue:
-    """An invoice that has all but its number.
+    """An invoice that lacks only its number.
 
-    ``net_days`` are those of the invoice that it replaces or of the contract; where there are none
-    the profile says.
+    ``net_days`` are those of the invoice that it replaces or of the contract; with None the
+    profile's apply.
     """
 
     of: Untaxed
@@ -73,27 +73,31 @@ class ToIssue:
 async def issue(
     connection: AsyncConnection, settings: Settings, wanted: Sequence[ToIssue], now: datetime
 ) -> None:
-    """Issue invoices, at most one of a tenant at once. The caller holds the tenants' cursors.
+    """Issue invoices, at most one for each tenant. The caller holds the tenants' cursors.
 
-    Credit in the customer's wallet pays first, since it may expire, then what is on balance. An
-    invoice that asks for nothing is paid with that; one below zero goes onto the balance.
+    Credit in the customer's wallet pays first, since it may expire, then the balance. An invoice
+    that asks for nothing is paid at once; one below zero is added to the balance.
     """
     if not wanted:
         return
     series = {
-        one.of.id: invoice_series(settings.invoice_prefix, one.of.tenant.slug) for one in wanted
+        invoice.of.id: invoice_series(settings.invoice_prefix, invoice.of.tenant.slug)
+        for invoice in wanted
     }
     numbers = await take_numbers(connection, series.values())
-    rows = [_row(one, numbers[series[one.of.id]], settings, now) for one in wanted]
+    rows = [_row(invoice, numbers[series[invoice.of.id]], settings, now) for invoice in wanted]
     await connection.execute(insert(invoices), rows)
     lines = [
-        _line(one.of, number, line)
-        for one in wanted
-        for number, line in enumerate(one.of.lines, start=1)
+        _line(invoice.of, number, line)
+        for invoice in wanted
+        for number, line in enumerate(invoice.of.lines, start=1)
     ]
     await connection.execute(insert(invoice_lines), lines)
     own = await _pay_at_once(connection, wanted, rows, now)
-    paid = {row["id"]: sum((one["amount"] for one in own[row["id"]]), Decimal(0)) for row in rows}
+    paid = {
+        row["id"]: sum((payment["amount"] for payment in own[row["id"]]), Decimal(0))
+        for row in rows
+    }
     settled = {row["id"]: Balance(row["total"], paid[row["id"]]).settled for row in rows}
     await connection.execute(
         _FINALIZE,
@@ -108,15 +112,15 @@ async def issue(
             "moments": [now if settled[row["id"]] else None for row in rows],
         },
     )
-    made = [payment for payments_of in own.values() for payment in payments_of]
-    if made:
-        await connection.execute(insert(payments), made)
+    own_payments = [payment for payments_of in own.values() for payment in payments_of]
+    if own_payments:
+        await connection.execute(insert(payments), own_payments)
     await enqueue_notices(
         connection,
         [
             notice
             for row in rows
-            for notice in told_issued(row, paid[row["id"]], settled=settled[row["id"]])
+            for notice in issued_notices(row, paid[row["id"]], settled=settled[row["id"]])
         ],
     )
 
@@ -127,18 +131,18 @@ async def _pay_at_once(
     rows: Sequence[dict[str, Any]],
     now: datetime,
 ) -> dict[str, list[dict[str, Any]]]:
-    """Return the payments that Farebox itself makes on each invoice, by its id."""
+    """Return the payments from credit and balance on each invoice, by its id."""
     tenant_ids = [row["tenant_id"] for row in rows]
     balances = await balances_of(connection, tenant_ids)
-    since = min(one.of.period.start for one in wanted)
+    since = min(invoice.of.period.start for invoice in wanted)
     have_credit = await with_credit(connection, tenant_ids, since, now)
-    made: dict[str, list[dict[str, Any]]] = {}
-    for one, row in zip(wanted, rows, strict=True):
-        own = made.setdefault(row["id"], [])
+    payments_by_invoice: dict[str, list[dict[str, Any]]] = {}
+    for invoice, row in zip(wanted, rows, strict=True):
+        own = payments_by_invoice.setdefault(row["id"], [])
         left = row["total"]
         if left > 0 and row["tenant_id"] in have_credit:
             credit = await pay_from_credit(
-                connection, one.of.tenant, row["id"], left, one.of.period, now
+                connection, invoice.of.tenant, row["id"], left, invoice.of.period, now
             )
             if credit:
                 own.append(payment_row(row, credit, CREDIT, row["number"], now))
@@ -146,11 +150,11 @@ async def _pay_at_once(
         drawn = min(left, balances.get(row["tenant_id"], Decimal(0))) if left > 0 else left
         if drawn:
             own.append(payment_row(row, drawn, BALANCE, row["number"], now))
-    return made
+    return payments_by_invoice
 
 
 async def balances_of(connection: AsyncConnection, tenant_ids: Sequence[str]) -> dict[str, Decimal]:
-    """Return what customers have on balance, of those that ever had one. Never below zero."""
+    """Return the balances of those customers that ever had one. Never below zero."""
     query = (
         select(payments.c.tenant_id, (-func.sum(payments.c.amount)).label("balance"))
         .where(payments.c.tenant_id.in_(tenant_ids), payments.c.method == BALANCE)
@@ -162,7 +166,7 @@ async def balances_of(connection: AsyncConnection, tenant_ids: Sequence[str]) ->
 def payment_row(
     invoice: Any, amount: Decimal, method: str, reference: str, received_at: datetime
 ) -> dict[str, Any]:
-    """Return the row of a payment on an invoice's row."""
+    """Return the row of a payment on an invoice, which is given as its row."""
     return {
         "tenant_id": invoice["tenant_id"],
         "id": new_id("pay"),
@@ -176,40 +180,40 @@ def payment_row(
 
 
 def _row(wanted: ToIssue, number: str, settings: Settings, now: datetime) -> dict[str, Any]:
-    one, tax = wanted.of, wanted.tax
-    subtotal = one.subtotal
+    untaxed, tax = wanted.of, wanted.tax
+    subtotal = untaxed.subtotal
     with exact_arithmetic():
         total = subtotal + on_top(tax.taxes)
-    net_days = one.profile.net_days(settings) if wanted.net_days is None else wanted.net_days
+    net_days = untaxed.profile.net_days(settings) if wanted.net_days is None else wanted.net_days
     return {
-        "tenant_id": one.tenant.id,
-        "id": one.id,
+        "tenant_id": untaxed.tenant.id,
+        "id": untaxed.id,
         "number": number,
-        "kind": one.kind.value,
+        "kind": untaxed.kind.value,
         "state": InvoiceState.DRAFT.value,
-        "currency": one.tenant.currency,
-        "period_start": one.period.start,
-        "period_end": one.period.end,
-        "time_zone": one.period.time_zone,
+        "currency": untaxed.tenant.currency,
+        "period_start": untaxed.period.start,
+        "period_end": untaxed.period.end,
+        "time_zone": untaxed.period.time_zone,
         "issued_at": now,
         "due_at": due_date(now, net_days),
         "subtotal": subtotal,
         "tax": on_top(tax.taxes),
         "total": total,
         "taxes": [each.model_dump(mode="json") for each in tax.taxes],
-        "tax_date": one.tax_date,
+        "tax_date": untaxed.tax_date,
         "tax_notes": tax.notes,
         "seller": seller(settings).model_dump(mode="json"),
-        "customer": one.profile.customer(one.tenant).model_dump(mode="json"),
+        "customer": untaxed.profile.customer(untaxed.tenant).model_dump(mode="json"),
         "payment_note": settings.invoice_payment_note,
         "replaces": wanted.replaces,
     }
 
 
-def _line(one: Untaxed, number: int, line: ComposedLine) -> dict[str, Any]:
+def _line(untaxed: Untaxed, number: int, line: ComposedLine) -> dict[str, Any]:
     return {
-        "tenant_id": one.tenant.id,
-        "invoice_id": one.id,
+        "tenant_id": untaxed.tenant.id,
+        "invoice_id": untaxed.id,
         "line": number,
         "kind": line.of.kind,
         "late": line.late,

@@ -1,8 +1,8 @@
-"""What changed after its period was invoiced: found by a mark that stands for what was rated.
+"""What changed after its period was invoiced, by comparing marks of what was rated.
 
-The mark has the rollups of the period in it, what its prepaid calls took from the wallet, and how
-many contracts, amendments and coupons the tenant has: one that is agreed later for the time before
-is billed like late usage.
+A mark covers the rollups of the period, what its prepaid calls took from the wallet, and how many
+contracts, amendments and coupons the tenant has: one that is agreed later for the time before is
+billed like late usage.
 """
 
 from __future__ import annotations
@@ -24,9 +24,9 @@ Window = tuple[str, datetime, datetime]
 Mark = tuple[str, BillingPeriod, str]
 """A tenant, a period, and the mark of the usage that it was billed for."""
 
-# A sum of hashes of whole rows: the same whatever their order, another one if a row is. Events that
-# move usage from one quarter hour to another are seen too. What calls took is written only where
-# there is something, as marks were before it was.
+# A sum of hashes of whole rows: the same in whatever order, another if a row changes. It also sees
+# events that move usage from one quarter hour to another. What calls took is added only where
+# there is something, so that older marks, which lacked it, still compare equal.
 _MARKS = text(
     """
     SELECT span.tenant_id, span.start_at, used.mark || coalesce(' u' || paid.used, '')
@@ -69,14 +69,14 @@ _AGREED = text(
 async def usage_marks(
     connection: AsyncConnection, windows: Sequence[Window]
 ) -> dict[tuple[str, datetime], str]:
-    """Return the mark of what is rated in each window, by tenant and start.
+    """Return the mark of what is rated in each period, by tenant and start.
 
-    Read marks before the usage itself: what lands in between is then billed, and its mark only
-    found to be old; it is never missed.
+    Read marks before the usage itself: what arrives in between is then billed, and its mark merely
+    looks outdated; no usage is missed.
     """
     if not windows:
         return {}
-    found = await connection.execute(
+    marks = await connection.execute(
         _MARKS,
         {
             "tenants": [tenant_id for tenant_id, _, _ in windows],
@@ -88,15 +88,15 @@ async def usage_marks(
     rows = await connection.execute(_AGREED, {"tenants": tenants})
     agreed = {tenant_id: f" {words}" for tenant_id, words in rows}
     return {
-        (tenant_id, start): mark + agreed.get(tenant_id, "") for tenant_id, start, mark in found
+        (tenant_id, start): mark + agreed.get(tenant_id, "") for tenant_id, start, mark in marks
     }
 
 
 async def billed(
     connection: AsyncConnection, tenant_ids: Iterable[str], now: datetime, settings: Settings
 ) -> dict[str, list[tuple[BillingPeriod, str]]]:
-    """Return the tenants' invoiced periods that late events can still reach, oldest first."""
-    # Events so old that ingest refuses them can't come; a day for those that are under way.
+    """Return the tenants' invoiced periods that late events can reach, oldest first, with marks."""
+    # Ingest refuses events that are older; one more day is for events under way.
     oldest = now - timedelta(days=settings.event_max_age_days + 1)
     query = (
         select(billed_periods)
@@ -105,15 +105,15 @@ async def billed(
         )
         .order_by(billed_periods.c.tenant_id, billed_periods.c.period_start)
     )
-    found: dict[str, list[tuple[BillingPeriod, str]]] = {}
+    periods: dict[str, list[tuple[BillingPeriod, str]]] = {}
     for row in (await connection.execute(query)).mappings():
         period = BillingPeriod(row["period_start"], row["period_end"], row["time_zone"])
-        found.setdefault(row["tenant_id"], []).append((period, row["usage_mark"]))
-    return found
+        periods.setdefault(row["tenant_id"], []).append((period, row["usage_mark"]))
+    return periods
 
 
 async def keep_marks(connection: AsyncConnection, marks: Sequence[Mark]) -> None:
-    """Remember for what usage periods are billed."""
+    """Store for what usage periods were billed."""
     if not marks:
         return
     kept = insert(billed_periods)

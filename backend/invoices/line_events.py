@@ -1,4 +1,4 @@
-"""The events behind an invoice's line: those that its charge prices, by the rating's own rule."""
+"""The events behind an invoice's line: those that its charge prices, by the rule of rating."""
 
 from __future__ import annotations
 
@@ -40,19 +40,19 @@ _CHUNK = 500
 
 @dataclass(frozen=True, slots=True)
 class _Origin:
-    """When a line's plan version applied, and how it prices."""
+    """The times at which a line's plan version applied, and how it prices."""
 
-    spans: Sequence[WindowedTime]
+    times: Sequence[WindowedTime]
     plan: PlanDefinition
     charge: UsageCharge
     card: RateCard
 
-    def made(self, row: RowMapping) -> bool:
-        """Tell whether an event in ``spans`` has a quantity that the charge prices."""
+    def prices(self, row: RowMapping) -> bool:
+        """Return whether the charge prices a quantity of an event that is in ``times``."""
         named = {name for charge in self.plan.charges for name in getattr(charge, "labels", ())}
         labels = tuple(sorted((k, v) for k, v in row["labels"].items() if k in named))
         window = next(
-            (span.window for span in self.spans if span.start <= row["time"] < span.end), None
+            (time.window for time in self.times if time.start <= row["time"] < time.end), None
         )
         return any(
             self.card.charge_for(row["model"], meter, window, labels) == self.charge
@@ -72,7 +72,7 @@ async def line_events(
     """Return a page of the events behind a line, in the order of their time.
 
     Fees and adjustments have none. A line of late usage has all events of its period that the
-    charge prices: what it asks for is the difference that all of them make. Raises ``NotFound``
+    charge prices, since it asks for the difference that all of them make. Raises ``NotFound``
     for a line that the invoice does not have.
     """
     line = next((line for line in invoice.lines if line.line == line_number), None)
@@ -82,21 +82,21 @@ async def line_events(
     item = None if line.charge is None else line.charge.charge_id
     wanted = (line.plan, line.plan_version, item)
     if line.charge is not None:
-        # The part of the period that the line is of: a trial has lines of its own
+        # The line's part of the period: a trial has lines of its own
         period = replace(period, start=line.charge.start, end=line.charge.end)
     origin = await _origin(connection, tenant_id, period, wanted)
     if origin is None:
         return LineEvents(items=[])
-    found: list[LineEvent] = []
+    items: list[LineEvent] = []
     after = None if cursor is None else _after(cursor)
-    while len(found) <= limit:
+    while len(items) <= limit:
         query = _query(tenant_id, origin, after)
         rows = (await connection.execute(query)).mappings().all()
-        found += [_event(row) for row in rows if origin.made(row)]
+        items += [_event(row) for row in rows if origin.prices(row)]
         if len(rows) < _CHUNK:
             break
         after = (rows[-1]["time"], rows[-1]["source"], rows[-1]["id"])
-    page = page_of(found, limit, _sort_key)
+    page = page_of(items, limit, _sort_key)
     archived = await _archived_days(connection, tenant_id, origin)
     return LineEvents(items=page.items, next_cursor=page.next_cursor, archived_days=archived)
 
@@ -110,8 +110,8 @@ async def _archived_days(
         .where(
             event_archives.c.tenant_id == tenant_id,
             event_archives.c.restored_at.is_(None),
-            event_archives.c.start_at < max(one.end for one in origin.spans),
-            event_archives.c.end_at > min(one.start for one in origin.spans),
+            event_archives.c.start_at < max(time.end for time in origin.times),
+            event_archives.c.end_at > min(time.start for time in origin.times),
         )
         .order_by(event_archives.c.start_at)
     )
@@ -134,39 +134,39 @@ async def _origin(
     plan = stretches[0].plan if stretches else None
     if plan is None:
         return None
-    charge = next((one for one in plan.charges if one.id == charge_id), None)
+    charge = next((listed for listed in plan.charges if listed.id == charge_id), None)
     if charge is None or isinstance(charge, FlatCharge):
         return None
-    spans = [
-        span
+    times = [
+        time
         for stretch in stretches
-        for span in cut_at_windows(plan, stretch.start, stretch.end)
-        if charge.window is None or span.window == charge.window
+        for time in cut_at_windows(plan, stretch.start, stretch.end)
+        if charge.window is None or time.window == charge.window
     ]
-    return _Origin(spans, plan, charge, RateCard(plan))
+    return _Origin(times, plan, charge, RateCard(plan))
 
 
 def _query(tenant_id: str, origin: _Origin, after: tuple[Any, ...] | None) -> Select[Any]:
-    """Ask for events that may be behind the line; the rate card has the last word."""
-    spans = (
+    """Select events that may be behind the line; the rate card decides."""
+    times = (
         func.unnest(
-            bindparam("starts", [one.start for one in origin.spans], ARRAY(DateTime(True))),
-            bindparam("ends", [one.end for one in origin.spans], ARRAY(DateTime(True))),
+            bindparam("starts", [time.start for time in origin.times], ARRAY(DateTime(True))),
+            bindparam("ends", [time.end for time in origin.times], ARRAY(DateTime(True))),
         )
         .table_valued(column("start_at", DateTime(True)), column("end_at", DateTime(True)))
-        .render_derived(name="span")
+        .render_derived(name="wanted")
     )
-    # A meter falls back on another's charge
+    # A meter may be priced by another meter's charge
     meters = set(origin.charge.meters)
     meters |= {meter for meter, other in FALLBACK_METERS.items() if other in meters}
     query = (
         select(events)
-        .join(spans, and_(events.c.time >= spans.c.start_at, events.c.time < spans.c.end_at))
+        .join(times, and_(events.c.time >= times.c.start_at, events.c.time < times.c.end_at))
         .where(
             events.c.tenant_id == tenant_id,
             ~events.c.voided,
-            events.c.time >= min(one.start for one in origin.spans),
-            events.c.time < max(one.end for one in origin.spans),
+            events.c.time >= min(time.start for time in origin.times),
+            events.c.time < max(time.end for time in origin.times),
             events.c.quantities.has_any(bindparam("meters", sorted(meters), ARRAY(Text))),
         )
         .order_by(events.c.time, events.c.source, events.c.id)
@@ -193,8 +193,8 @@ def _event(row: RowMapping) -> LineEvent:
     )
 
 
-def _sort_key(one: LineEvent) -> str:
-    return " ".join([one.time.isoformat(), quote(one.source), quote(one.id)])
+def _sort_key(event: LineEvent) -> str:
+    return " ".join([event.time.isoformat(), quote(event.source), quote(event.id)])
 
 
 def _after(cursor: str) -> tuple[datetime, str, str]:
@@ -203,6 +203,6 @@ def _after(cursor: str) -> tuple[datetime, str, str]:
         return datetime.fromisoformat(time), unquote(source), unquote(event_id)
     except ValueError:
         raise InvalidInput(
-            "The cursor is not one that a page gave.",
-            errors=[FieldError(field="cursor", detail="use next_cursor of the page before")],
+            "The cursor is not one that this list returned.",
+            errors=[FieldError(field="cursor", detail="use next_cursor of the previous page")],
         ) from None

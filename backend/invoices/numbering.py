@@ -1,7 +1,7 @@
 """Numbers of invoices and credit notes: one series a tenant, without gaps.
 
 A number is taken in the transaction that issues the document, from a row that stays locked until
-it commits: who rolls back gives the number back, who comes second waits.
+it commits: a rollback returns the number, and a second transaction waits.
 """
 
 from __future__ import annotations
@@ -14,8 +14,9 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 _DIGITS = 6
 
-# In order, so that two that take several numbers wait for each other and never deadlock. The
-# series outlives the tenant: who takes its slug goes on counting, and no number comes twice.
+# In order, so that two transactions that take several numbers wait for each other and never
+# deadlock. The series outlives the tenant: one that takes its slug continues it, and no number
+# comes twice.
 _TAKE = text(
     """
     INSERT INTO invoice_series (series, last_number)

@@ -1,7 +1,7 @@
-"""The draft of a tenant's next invoice as it is read, with the tax that it would have.
+"""The draft of a tenant's next invoice for readers, with the tax that it would have.
 
-A tax service is asked after the draft's transaction, quickly or not at all: whoever reads a draft
-sees it whatever the service does, and that its tax is not known if so.
+A tax service is asked after the draft's transaction, for a short time only: a reader sees the
+draft whatever the service does, with a note where its tax is not known.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from backend.customers.profiles import on_top, seller
 from backend.errors import TaxNotKnown
 from backend.invoices.billing_cursors import Unbilled
-from backend.invoices.drafting import draft, ground, period_of, untaxed_draft
+from backend.invoices.drafting import draft, load_context, period_of, untaxed_draft
 from backend.invoices.rules.amounts import money
 from backend.invoices.rules.lines import ComposedLine
 from backend.invoices.taxing.answers import (
@@ -42,7 +42,7 @@ from backend_client.types.invoices import (
 from backend_client.types.tax_service import TaxQuestion
 
 _LOOKS_BACK: Final = 1
-"""Periods in which a draft that is only looked at finds late usage; finalizing looks at all."""
+"""Earlier periods whose late usage a preview includes; finalizing includes all."""
 
 NOT_KNOWN: Final = "Tax is not known yet. It is added before the invoice is issued."
 
@@ -51,36 +51,36 @@ _REST_SECONDS: Final = 15.0
 _KEPT_SECONDS: Final = 300.0
 _MOST_KEPT: Final = 1000
 
-Told = TypeVar("Told", bound=InvoiceSummary)
+Draft = TypeVar("Draft", bound=InvoiceSummary)
 
 
 async def draft_invoice(
-    connection: AsyncConnection, settings: Settings, one: Unbilled, now: datetime
+    connection: AsyncConnection, settings: Settings, unbilled: Unbilled, now: datetime
 ) -> tuple[Invoice, TaxQuestion | None]:
     """Return the draft, and what a tax service must be asked before its tax is known, if any."""
-    known = await ground(connection, [one], now, settings, looking_back=_LOOKS_BACK)
-    untaxed = untaxed_draft(await draft(connection, one, known, now))
+    context = await load_context(connection, [unbilled], now, settings, looking_back=_LOOKS_BACK)
+    untaxed = untaxed_draft(await draft(connection, unbilled, context, now))
     question = None
     try:
         tax = (await tax_rules(connection, settings, TaxAnswers())).decide(untaxed)
     except TaxQuestionOpen as open_still:
         question = open_still.question.model_copy(update={"preview": True})
         tax = InvoiceTax(notes=[NOT_KNOWN])
-    currency, nothing = one.tenant.currency, money(Decimal(0), one.tenant.currency)
+    currency, nothing = unbilled.tenant.currency, money(Decimal(0), unbilled.tenant.currency)
     invoice = Invoice(
-        id=one.draft_id,
+        id=unbilled.draft_id,
         number=None,
         kind=InvoiceKind.PERIOD,
         state=InvoiceState.DRAFT,
-        period=period_of(one.period),
+        period=period_of(unbilled.period),
         issued_at=None,
         due_at=None,
-        finalizes_at=one.period.end + timedelta(hours=settings.invoice_grace_hours),
+        finalizes_at=unbilled.period.end + timedelta(hours=settings.invoice_grace_hours),
         total=money(untaxed.subtotal + on_top(tax.taxes), currency),
         due=nothing,
         tax_known=question is None,
         seller=seller(settings),
-        customer=one.profile.customer(one.tenant),
+        customer=unbilled.profile.customer(unbilled.tenant),
         lines=[
             _composed(number, line, currency) for number, line in enumerate(untaxed.lines, start=1)
         ],
@@ -96,10 +96,10 @@ async def draft_invoice(
 
 
 class TaxPreview:
-    """Asks a tax service about drafts that somebody looks at. One a process.
+    """Asks a tax service about drafts that are read. One a process.
 
-    An answer is kept for as long as the draft does not change, five minutes at most. After a
-    failure nothing is asked for a while, so that a service which is away slows no reader down.
+    An answer is kept while the draft does not change, for five minutes at most. After a failure
+    nothing is asked for 15 seconds, so that a service which is away slows no reader down.
     """
 
     def __init__(self, service: TaxService | None) -> None:
@@ -107,21 +107,21 @@ class TaxPreview:
         self._kept: OrderedDict[str, tuple[float, KnownTax]] = OrderedDict()
         self._rests_until = 0.0
 
-    async def complete(self, draft: Told, question: TaxQuestion | None) -> Told:
-        """Return a draft, or a summary of it, with its tax if that can be known in two seconds."""
+    async def complete(self, draft: Draft, question: TaxQuestion | None) -> Draft:
+        """Return a draft or its summary, with its tax if the service answers in two seconds."""
         if question is None:
             return draft
-        known = await self._ask(question)
-        if known is None:
+        tax = await self._ask(question)
+        if tax is None:
             return draft
         with exact_arithmetic():
-            total = question.subtotal + on_top(known.taxes)
+            total = question.subtotal + on_top(tax.taxes)
         changes: dict[str, object] = {
             "tax_known": True,
             "total": money(total, question.currency),
         }
         if isinstance(draft, Invoice):
-            changes |= {"taxes": known.taxes, "tax_notes": known.notes}
+            changes |= {"taxes": tax.taxes, "tax_notes": tax.notes}
         return draft.model_copy(update=changes)
 
     async def _ask(self, question: TaxQuestion) -> KnownTax | None:
@@ -133,14 +133,14 @@ class TaxPreview:
             return None
         try:
             async with asyncio.timeout(_SECONDS):
-                known = await ask_and_check(self._service, question)
+                tax = await ask_and_check(self._service, question)
         except (TaxNotKnown, TimeoutError):
             self._rests_until = time.monotonic() + _REST_SECONDS
             return None
-        self._kept[key] = (now + _KEPT_SECONDS, known)
+        self._kept[key] = (now + _KEPT_SECONDS, tax)
         while len(self._kept) > _MOST_KEPT:
             self._kept.popitem(last=False)
-        return known
+        return tax
 
 
 def _composed(number: int, line: ComposedLine, currency: str) -> InvoiceLine:

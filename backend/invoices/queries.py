@@ -1,4 +1,4 @@
-"""Invoices as the API tells them: issued ones as they stand, and the draft of what comes next."""
+"""Invoices as the API shows them: the issued ones, and the draft of the next."""
 
 from __future__ import annotations
 
@@ -57,7 +57,7 @@ async def list_invoices(
     cursor: str | None,
     limit: int,
 ) -> Page[InvoiceSummary]:
-    """Return a page of a tenant's invoices, newest first; the draft of the next goes before all."""
+    """Return a page of a tenant's invoices, the draft of the next first, then newest first."""
     page, _ = await _list(connection, settings, tenant_id, now, cursor=cursor, limit=limit)
     return page
 
@@ -72,7 +72,7 @@ async def read_invoices(
     cursor: str | None,
     limit: int,
 ) -> Page[InvoiceSummary]:
-    """Return what ``list_invoices`` does, the draft with the tax that a tax service says."""
+    """Return what ``list_invoices`` does, with the draft's tax as a tax service answers it."""
     async with database.begin() as connection:
         page, question = await _list(
             connection, settings, tenant_id, now, cursor=cursor, limit=limit
@@ -101,12 +101,12 @@ async def _list(
     if cursor is not None:
         query = query.where(tuple_(invoices.c.issued_at, invoices.c.id) < _after(cursor))
     rows = (await connection.execute(query)).mappings().all()
-    found: list[InvoiceSummary] = [_summary(row, now) for row in rows]
+    summaries: list[InvoiceSummary] = [_summary(row, now) for row in rows]
     question = None
-    if cursor is None and (one := await unbilled(connection, tenant_id)) is not None:
-        coming, question = await draft_invoice(connection, settings, one, now)
-        found.insert(0, InvoiceSummary.model_validate(coming.model_dump()))
-    return page_of(found, limit, _sort_key), question
+    if cursor is None and (coming := await unbilled(connection, tenant_id)) is not None:
+        draft, question = await draft_invoice(connection, settings, coming, now)
+        summaries.insert(0, InvoiceSummary.model_validate(draft.model_dump()))
+    return page_of(summaries, limit, _sort_key), question
 
 
 async def find_invoice(
@@ -125,7 +125,7 @@ async def read_invoice(
     invoice_id: str,
     now: datetime,
 ) -> Invoice:
-    """Return what ``find_invoice`` does, a draft with the tax that a tax service says."""
+    """Return what ``find_invoice`` does, with a draft's tax as a tax service answers it."""
     async with database.begin() as connection:
         invoice, question = await _find(connection, settings, tenant_id, invoice_id, now)
     return await preview.complete(invoice, question)
@@ -138,10 +138,10 @@ async def _find(
     row = (await connection.execute(query)).mappings().first()
     if row is not None:
         return await _invoice(connection, row, now), None
-    one = await unbilled(connection, tenant_id)
-    if one is None or one.draft_id != invoice_id:
+    coming = await unbilled(connection, tenant_id)
+    if coming is None or coming.draft_id != invoice_id:
         raise NotFound("There is no such invoice.")
-    return await draft_invoice(connection, settings, one, now)
+    return await draft_invoice(connection, settings, coming, now)
 
 
 async def find_credit_note(connection: AsyncConnection, tenant_id: str, note_id: str) -> CreditNote:
@@ -162,22 +162,22 @@ async def find_credit_note(connection: AsyncConnection, tenant_id: str, note_id:
 
 
 def invoice_version(invoice: Invoice) -> str:
-    """Return a word that changes with all that an invoice tells."""
+    """Return a digest that changes with any part of an invoice."""
     return blake2b(invoice.model_dump_json().encode(), digest_size=12).hexdigest()
 
 
 def as_printed(invoice: Invoice) -> Invoice:
-    """Return an invoice as it was issued, with what balance and credit paid of it at once.
+    """Return an invoice as it was issued, with what balance and credit paid then.
 
-    What was paid, credited and reminded since is left out.
+    Later payments, credit notes and reminders are left out.
     """
     currency = invoice.total.currency
     at_once = [
-        one
-        for one in invoice.payments
-        if one.method in OWN_METHODS and one.reference == invoice.number
+        payment
+        for payment in invoice.payments
+        if payment.method in OWN_METHODS and payment.reference == invoice.number
     ]
-    paid = sum((one.amount.amount for one in at_once), _ZERO)
+    paid = sum((payment.amount.amount for payment in at_once), _ZERO)
     kept = {InvoiceState.DRAFT, InvoiceState.VOID}
     return invoice.model_copy(
         update={
@@ -214,9 +214,9 @@ async def _invoice(connection: AsyncConnection, row: RowMapping, now: datetime) 
         payment_note=row["payment_note"],
         replaces=row["replaces"],
         replaced_by=row["replaced_by"],
-        payments=[_payment(one, currency) for one in paid],
-        credit_notes=[_credit_note(one, currency) for one in notes],
-        reminders=[Reminder(step=one["step"], at=one["at"]) for one in reminders],
+        payments=[_payment(payment, currency) for payment in paid],
+        credit_notes=[_credit_note(note, currency) for note in notes],
+        reminders=[Reminder(step=reminder["step"], at=reminder["at"]) for reminder in reminders],
     )
 
 
@@ -298,10 +298,10 @@ def _credit_note(row: RowMapping, currency: str) -> CreditNote:
     )
 
 
-def _sort_key(one: InvoiceSummary) -> str:
-    # A page that ends with the draft goes on with the newest that is issued.
-    issued = one.issued_at or datetime.max.replace(tzinfo=UTC)
-    return f"{issued.isoformat()} {one.id}"
+def _sort_key(summary: InvoiceSummary) -> str:
+    # After the draft comes the newest issued invoice.
+    issued = summary.issued_at or datetime.max.replace(tzinfo=UTC)
+    return f"{issued.isoformat()} {summary.id}"
 
 
 def _after(cursor: str) -> Any:
@@ -310,6 +310,6 @@ def _after(cursor: str) -> Any:
         return tuple_(datetime.fromisoformat(issued), invoice_id)
     except ValueError:
         raise InvalidInput(
-            "The cursor is not one that a page gave.",
-            errors=[FieldError(field="cursor", detail="use next_cursor of the page before")],
+            "The cursor is not one that this list returned.",
+            errors=[FieldError(field="cursor", detail="use next_cursor of the previous page")],
         ) from None

@@ -1,4 +1,4 @@
-"""Dunning carried out: overdue invoices take the steps whose day has come, each once."""
+"""Dunning: overdue invoices take the steps whose day has come, each once."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from backend.customers.dunning import steps_reached
-from backend.invoices.rules.notices import told_overdue
+from backend.invoices.rules.notices import overdue_notice
 from backend.outbox.queue import enqueue_notices
 from backend.settings import Settings
 from backend.storage.tables import invoice_reminders, invoices
@@ -18,7 +18,7 @@ from backend_client.types.invoices import InvoiceState
 
 
 class StepTaken(NamedTuple):
-    """A step that an invoice has just come to."""
+    """A step that an invoice has just reached."""
 
     tenant_id: str
     invoice_id: str
@@ -55,7 +55,7 @@ async def remind(connection: AsyncConnection, settings: Settings, now: datetime)
     ]
     if not reached:
         return []
-    made = await connection.execute(
+    rows = await connection.execute(
         insert(invoice_reminders)
         .values(reached)
         .on_conflict_do_nothing()
@@ -65,18 +65,18 @@ async def remind(connection: AsyncConnection, settings: Settings, now: datetime)
             invoice_reminders.c.step,
         )
     )
-    new = [StepTaken(*row) for row in made]
-    await _tell(connection, new, now)
+    new = [StepTaken(*row) for row in rows]
+    await _enqueue(connection, new, now)
     return new
 
 
-async def _tell(connection: AsyncConnection, steps: list[StepTaken], now: datetime) -> None:
+async def _enqueue(connection: AsyncConnection, steps: list[StepTaken], now: datetime) -> None:
     key = tuple_(invoices.c.tenant_id, invoices.c.id)
-    query = select(invoices).where(key.in_([(one.tenant_id, one.invoice_id) for one in steps]))
+    query = select(invoices).where(key.in_([(step.tenant_id, step.invoice_id) for step in steps]))
     rows = {
         (row["tenant_id"], row["id"]): row for row in (await connection.execute(query)).mappings()
     }
     await enqueue_notices(
         connection,
-        [told_overdue(rows[one.tenant_id, one.invoice_id], one.step, now) for one in steps],
+        [overdue_notice(rows[step.tenant_id, step.invoice_id], step.step, now) for step in steps],
     )

@@ -1,4 +1,4 @@
-"""An invoice run over several processes, as rating keeps one processor busy."""
+"""An invoice run in several processes, since rating fills a processor."""
 
 from __future__ import annotations
 
@@ -17,10 +17,10 @@ from backend.storage.database import Database
 from backend_client.types.invoices import InvoiceRun
 
 ALONE = 200
-"""With fewer tenants than this, starting other processes takes longer than they save."""
+"""With fewer tenants than this, starting processes costs more time than they save."""
 
 _AT_ONCE = 2  # batches of one process: while one waits for the database, the other is rated
-_LOOK_SECONDS = 0.25
+_SHOW_SECONDS = 0.25
 
 
 async def run_in_parallel(
@@ -33,8 +33,8 @@ async def run_in_parallel(
 ) -> InvoiceRun:
     """Bill every tenant with a period whose grace was over at ``as_of``; return the finished run.
 
-    ``show`` is told how far it is a few times a second. A run that broke off is taken up. If a
-    process is killed the others finish its work; the run is left unfinished if all are.
+    ``show`` is called with its progress a few times a second. An unfinished run is continued. If a
+    process is killed the others finish its work; if all are, the run is left unfinished.
     """
     run = await begin_run(database, settings, as_of)
     show(run)
@@ -63,7 +63,7 @@ async def _in_processes(
             started.append(process)
         while any(process.is_alive() for process in started):
             sentinels = [process.sentinel for process in started if process.is_alive()]
-            await asyncio.to_thread(wait, sentinels, _LOOK_SECONDS)
+            await asyncio.to_thread(wait, sentinels, _SHOW_SECONDS)
             show(await run_progress(database, settings, run.id))
     finally:
         for process in started:
@@ -72,7 +72,7 @@ async def _in_processes(
 
 
 def _work(database_url: str, settings: Settings, run: InvoiceRun) -> None:
-    """What each process does: bill until nothing is left to claim."""
+    """Bill until nothing is left to claim: what each process does."""
     follow_parent()
 
     async def bill() -> None:

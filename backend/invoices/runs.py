@@ -1,8 +1,8 @@
 """The invoice run: every tenant with a period that is over, once, by any number of workers.
 
-A run can be killed anywhere and started again: what was committed is done, what was not never
-happened. Workers find their work by locking cursors and pass over what others hold, so that no
-worker needs to know of another.
+A run can be killed anywhere and started again: what was committed is done, the rest never
+happened. Workers find their work by locking cursors and pass over those that others hold, so that
+no worker needs to know of another.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from backend.errors import NotFound
 from backend.ids import new_id
-from backend.invoices.billing_cursors import claim_due, count_due, is_due, open_cursors
+from backend.invoices.billing_cursors import claim_due_tenants, count_due, is_due, open_cursors
 from backend.invoices.finalizing import Finalized, finalize_all, open_questions
 from backend.invoices.taxing.answers import TaxAnswers
 from backend.invoices.taxing.service import tax_service
@@ -29,9 +29,9 @@ BATCH = 25
 
 
 async def begin_run(database: Database, settings: Settings, as_of: datetime) -> InvoiceRun:
-    """Begin a run for periods whose grace was over at ``as_of``, or go on with one that stopped.
+    """Begin a run for periods whose grace was over at ``as_of``.
 
-    A run for the same ``as_of`` that was left unfinished is taken up.
+    An unfinished run for the same ``as_of`` is continued instead.
     """
     async with database.begin() as connection:
         await open_cursors(connection)
@@ -55,7 +55,7 @@ async def begin_run(database: Database, settings: Settings, as_of: datetime) -> 
 async def anything_due(
     database: Database, settings: Settings, as_of: datetime, *, failed_too: bool
 ) -> bool:
-    """Tell whether a run would find a period to close; what failed before only if asked."""
+    """Return whether a run has a period to close; ``failed_too`` counts those that failed."""
     async with database.begin() as connection:
         await open_cursors(connection)
         return await is_due(connection, _ended_by(settings, as_of), failed_too=failed_too)
@@ -74,10 +74,10 @@ async def work(
 async def bill_batch(
     database: Database, settings: Settings, run: InvoiceRun, answers: TaxAnswers
 ) -> int:
-    """Close a period of up to ``BATCH`` tenants at once; return how many were looked at.
+    """Close a period of up to ``BATCH`` tenants; return how many were read.
 
-    A tax service is asked about what was seen of them, in a transaction of its own that is over by
-    then. Whose lines are others when they are claimed is left for the next batch.
+    A tax service is asked about their lines between two transactions. A tenant whose lines have
+    changed when it is claimed is left for the next batch.
     """
     among = None
     if settings.tax_service_url is not None:
@@ -85,7 +85,7 @@ async def bill_batch(
         if not among:
             return 0
     async with database.begin() as connection:
-        claimed = await claim_due(
+        claimed = await claim_due_tenants(
             connection, _ended_by(settings, run.as_of), run.id, BATCH, among=among
         )
         if claimed:
@@ -97,22 +97,22 @@ async def bill_batch(
 async def _ask(
     database: Database, settings: Settings, run: InvoiceRun, answers: TaxAnswers
 ) -> list[str]:
-    """Ask what the tax of some due invoices is; return their tenants, none if nobody is due."""
+    """Ask for the tax of some due invoices; return their tenants' ids, none if nothing is due."""
     async with database.begin() as connection:
-        coming = await claim_due(
+        coming = await claim_due_tenants(
             connection, _ended_by(settings, run.as_of), run.id, BATCH, shuffle=answers.word
         )
         if not coming:
             return []
         questions = await open_questions(connection, settings, coming, run.as_of)
     await answers.ask(questions)
-    return [one.tenant.id for one in coming]
+    return [unbilled.tenant.id for unbilled in coming]
 
 
 async def end_run(
     database: Database, settings: Settings, run: InvoiceRun, now: datetime
 ) -> InvoiceRun:
-    """Mark a run as finished if nothing is left to do in it; return how it stands."""
+    """Mark a run as finished if nothing is left to do in it; return the run."""
     async with database.begin() as connection:
         if not await count_due(connection, _ended_by(settings, run.as_of), run.id):
             await connection.execute(
@@ -124,7 +124,7 @@ async def end_run(
 
 
 async def run_progress(database: Database, settings: Settings, run_id: str) -> InvoiceRun:
-    """Return how far a run is."""
+    """Return a run with its progress."""
     async with database.begin() as connection:
         return await find_run(connection, settings, run_id)
 

@@ -11,7 +11,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from backend.errors import Conflict, InvalidInput, NotFound
 from backend.invoices.issuing import OWN_METHODS, payment_row
 from backend.invoices.rules.lifecycle import Balance, check_move, due
-from backend.invoices.rules.notices import told_paid
+from backend.invoices.rules.notices import paid_notice
 from backend.outbox.queue import enqueue_notices
 from backend.pricing.money import minor_digits, round_to_minor_unit
 from backend.storage.tables import invoices, payments
@@ -21,7 +21,7 @@ from backend_client.types.problems import FieldError
 
 
 async def lock_invoice(connection: AsyncConnection, tenant_id: str, invoice_id: str) -> RowMapping:
-    """Return an issued invoice's row, and keep others from changing it; raise ``NotFound``."""
+    """Return an issued invoice's row, locked; raise ``NotFound``."""
     query = (
         select(invoices)
         .where(invoices.c.tenant_id == tenant_id, invoices.c.id == invoice_id)
@@ -40,22 +40,22 @@ async def record_payment(
     paid: PaymentRecord,
     now: datetime,
 ) -> None:
-    """Record money that came in for an invoice; a second time does nothing.
+    """Record money that was received for an invoice; doing it again does nothing.
 
-    A payment is known by its method and reference. Raises ``NotFound``, ``InvalidInput`` for more
-    than is due, ``Conflict`` if the reference was used with another amount or the invoice asks for
-    nothing.
+    A payment is identified by its method and reference. Raises ``NotFound``; ``InvalidInput`` for
+    more than is due; ``Conflict`` if the reference was used with another amount or the invoice asks
+    for nothing.
     """
     row = await lock_invoice(connection, tenant_id, invoice_id)
     if paid.method in OWN_METHODS:
         raise _refused("method", "is how Farebox itself pays from the customer's balance or credit")
-    known = select(payments.c.amount).where(
+    recorded = select(payments.c.amount).where(
         payments.c.tenant_id == tenant_id,
         payments.c.invoice_id == invoice_id,
         payments.c.method == paid.method,
         payments.c.reference == paid.reference,
     )
-    amount = await connection.scalar(known)
+    amount = await connection.scalar(recorded)
     if amount is not None:
         if amount != paid.amount:
             raise Conflict(
@@ -64,13 +64,13 @@ async def record_payment(
         return
     check_move(InvoiceState(row["state"]), InvoiceState.PAID)
     _check_amount(row, paid)
-    made = payment_row(row, paid.amount, paid.method, paid.reference, paid.received_at or now)
-    await connection.execute(insert(payments).values(**made))
+    payment = payment_row(row, paid.amount, paid.method, paid.reference, paid.received_at or now)
+    await connection.execute(insert(payments).values(**payment))
     await settle(connection, row, now, paid=row["paid"] + paid.amount)
 
 
 async def write_off(connection: AsyncConnection, tenant_id: str, invoice_id: str) -> None:
-    """Mark an invoice as one that nobody expects to be paid; a second time does nothing."""
+    """Mark an invoice as one that nobody expects to be paid; doing it again does nothing."""
     row = await lock_invoice(connection, tenant_id, invoice_id)
     state = InvoiceState(row["state"])
     if state is not InvoiceState.UNCOLLECTIBLE:
@@ -89,7 +89,7 @@ async def settle(
         values |= {"state": InvoiceState.PAID.value, "paid_at": now}
     await _update(connection, row, **values)
     if "state" in values:
-        await enqueue_notices(connection, [told_paid(row, after["paid"], after["credited"], now)])
+        await enqueue_notices(connection, [paid_notice(row, after["paid"], after["credited"], now)])
 
 
 async def _update(connection: AsyncConnection, row: RowMapping, **values: Any) -> None:

@@ -36,15 +36,17 @@ async def void(
 ) -> str:
     """Declare an unpaid invoice void; return its id, or that of the one issued in its place.
 
-    What it asked for is waived unless it is issued again, and is not billed by later invoices. What
-    balance and credit paid of it goes onto the customer's balance. A second time does nothing.
-    Raises ``NotFound``, ``Conflict`` if other money was paid or it was credited.
+    What it asked for is waived unless it is issued again; later invoices do not bill it. What
+    balance and credit paid of it is added to the customer's balance. Doing it again does nothing.
+    Raises ``NotFound``; ``Conflict`` if other money was paid or it was credited.
     """
-    await unbilled(connection, tenant.id, lock=True)  # in the order in which all take their locks
+    await unbilled(
+        connection, tenant.id, lock=True
+    )  # the order of locks that all transactions keep
     row = await lock_invoice(connection, tenant.id, invoice_id)
     if row["state"] != InvoiceState.VOID:
         check_move(InvoiceState(row["state"]), InvoiceState.VOID)
-        await _give_back(connection, row, now)
+        await _return_own_payments(connection, row, now)
         await connection.execute(
             update(invoices)
             .where(invoices.c.tenant_id == tenant.id, invoices.c.id == invoice_id)
@@ -58,13 +60,13 @@ async def void(
     return await _reissue(connection, settings, tenant, row, now) if wanted.reissue else invoice_id
 
 
-async def _give_back(connection: AsyncConnection, row: RowMapping, now: datetime) -> None:
+async def _return_own_payments(connection: AsyncConnection, row: RowMapping, now: datetime) -> None:
     query = select(payments.c.method, payments.c.amount).where(
         payments.c.tenant_id == row["tenant_id"], payments.c.invoice_id == row["id"]
     )
     paid = (await connection.execute(query)).all()
-    if row["credited"] or any(one.method not in OWN_METHODS for one in paid):
-        raise Conflict("Money was paid or credited on this invoice: give it back by credit note.")
+    if row["credited"] or any(payment.method not in OWN_METHODS for payment in paid):
+        raise Conflict("Money was paid or credited on this invoice: return it by a credit note.")
     if row["paid"]:
         back = payment_row(row, -row["paid"], BALANCE, f"{row['number']} void", now)
         await connection.execute(insert(payments).values(**back))
@@ -87,7 +89,7 @@ async def _reissue(
         row["tax_date"] or closing_day(period),
     )
     taxes = [Tax.model_validate(tax) for tax in row["taxes"]]
-    made = ToIssue(
+    reissued = ToIssue(
         again,
         InvoiceTax(taxes, row["tax_notes"]),
         replaces=row["id"],
@@ -98,7 +100,7 @@ async def _reissue(
         .where(invoices.c.tenant_id == tenant.id, invoices.c.id == row["id"])
         .values(replaced_by=again.id)
     )
-    await issue(connection, settings, [made], now)
+    await issue(connection, settings, [reissued], now)
     return again.id
 
 

@@ -29,7 +29,7 @@ _TRY_AGAIN = timedelta(hours=1)
 
 
 class InvoicesWorker:
-    """Looks at what is due. As many as wanted may run at once: each act happens once."""
+    """Does what is due. Any number may run at once: each act happens once."""
 
     def __init__(self, database: Database, settings: Settings) -> None:
         self._database = database
@@ -47,7 +47,7 @@ class InvoicesWorker:
                 await asyncio.wait_for(stop.wait(), _EVERY_SECONDS)
 
     async def keep_invoices(self, now: datetime, stop: asyncio.Event) -> None:
-        """Do all that is due by ``now``; tenants that could not be billed are tried each hour."""
+        """Do all that is due by ``now``; failed tenants are tried again each hour."""
         database, settings = self._database, self._settings
         try_failed = now - self._tried_all_at >= _TRY_AGAIN
         if await anything_due(database, settings, now, failed_too=try_failed):
@@ -71,13 +71,13 @@ async def bill_progress_of_all(database: Database, settings: Settings, now: date
             billing_profiles.c.progressive_threshold.is_not(None)
         )
         tenant_ids = (await connection.scalars(query)).all()
-    made = []
+    invoice_ids = []
     async with tax_service(settings) as service:
         for tenant_id in tenant_ids:
             invoice_id = await _bill_part(database, settings, service, tenant_id, now)
             if invoice_id is not None:
-                made.append(invoice_id)
-    return made
+                invoice_ids.append(invoice_id)
+    return invoice_ids
 
 
 async def _bill_part(

@@ -39,7 +39,7 @@ class Claim:
         return str(self.row["id"])
 
 
-async def claim(
+async def claim_due_deliveries(
     connection: AsyncConnection,
     channel: ChannelName,
     now: datetime,
@@ -106,7 +106,7 @@ async def set_undelivered(
     await connection.execute(update(deliveries).where(_still(claim)).values(**values))
 
 
-async def give_back(connection: AsyncConnection, claim: Claim, now: datetime) -> None:
+async def release_claim(connection: AsyncConnection, claim: Claim, now: datetime) -> None:
     """Leave to another worker what this one was stopped in the middle of."""
     await connection.execute(
         update(deliveries)

@@ -17,8 +17,8 @@ from backend.outbox.channels.channel import Channel, NotDelivered, Pointless
 from backend.outbox.claims import (
     LEASE,
     Claim,
-    claim,
-    give_back,
+    claim_due_deliveries,
+    release_claim,
     set_delivered,
     set_undelivered,
 )
@@ -70,7 +70,7 @@ class Delivering:
         When ``stop`` is set what is under way gets some seconds, and is given back after that.
         """
         async with self._database.begin() as connection:
-            claims = await claim(
+            claims = await claim_due_deliveries(
                 connection,
                 self._channel.name,
                 self._clock(),
@@ -103,7 +103,7 @@ class Delivering:
             await asyncio.wait([sending], timeout=_PATIENCE.total_seconds())
         except asyncio.CancelledError:
             async with self._database.begin() as connection:
-                await give_back(connection, one, self._clock())
+                await release_claim(connection, one, self._clock())
             raise
         finally:
             sending.cancel()

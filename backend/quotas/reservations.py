@@ -56,7 +56,7 @@ class QuotaHolds:
         self._database = database
         self._source = source
 
-    async def hold(self, tenant: Tenant, call_id: str, most: CallUnits, now: datetime) -> None:
+    async def reserve(self, tenant: Tenant, call_id: str, most: CallUnits, now: datetime) -> None:
         """Hold ``most`` for a call; raise ``QuotaExhausted``, holding nothing, if it is not left.
 
         Raises ``NotFound`` if the tenant has no plan.

@@ -22,9 +22,9 @@ from backend.subscriptions.changes import effective_quarter, offered_add_ons
 from backend.subscriptions.periods import period_at
 from backend.subscriptions.segments import (
     Segment,
-    lay,
     lock_subscriptions,
     read_segments,
+    replace_from,
     segment_from,
 )
 from backend.subscriptions.stretches import years_since
@@ -162,4 +162,4 @@ async def _move(
             kept = {name: count for name, count in terms.add_ons.items() if name in offered}
             terms = replace(terms, plan=latest, add_ons=kept)
         segments.append(replace(segment, start=max(segment.start, at), terms=terms))
-    await lay(connection, tenant_id, rows, at, segments)
+    await replace_from(connection, tenant_id, rows, at, segments)

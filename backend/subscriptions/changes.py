@@ -23,9 +23,9 @@ from backend.subscriptions.segments import (
     Segment,
     Terms,
     last_before,
-    lay,
     lock_subscriptions,
     read_segments,
+    replace_from,
     segment_from,
 )
 from backend.subscriptions.stretches import years_since
@@ -61,7 +61,7 @@ async def start_subscription(
     )
     _same_currency(plan, currency)
     segments = await _segments_of(connection, tenant_id, Terms(plan), start, None)
-    laid = await lay(connection, tenant_id, [], start, segments)
+    laid = await replace_from(connection, tenant_id, [], start, segments)
     return await _told(connection, tenant_id, laid, start)
 
 
@@ -112,7 +112,7 @@ async def change_plan(
         add_ons = dict(last.terms.add_ons) if last is not None and same_plan else {}
     terms = Terms(plan, SubscriptionState.ACTIVE, seats, _add_ons(plan, add_ons))
     segments = await _segments_of(connection, tenant_id, terms, at, last if same_plan else None)
-    laid = await lay(connection, tenant_id, rows, at, segments)
+    laid = await replace_from(connection, tenant_id, rows, at, segments)
     return await _told(connection, tenant_id, laid, now)
 
 
@@ -134,7 +134,7 @@ async def pause(
     segments = [Segment(at, until, last.terms.as_state(SubscriptionState.PAUSED))]
     if until is not None:
         segments.append(Segment(until, None, last.terms.as_state(SubscriptionState.ACTIVE)))
-    laid = await lay(connection, tenant_id, rows, at, segments)
+    laid = await replace_from(connection, tenant_id, rows, at, segments)
     return await _told(connection, tenant_id, laid, now)
 
 
@@ -150,7 +150,7 @@ async def resume(connection: AsyncConnection, tenant_id: str, now: datetime) -> 
     if last.terms.state is not SubscriptionState.PAUSED:
         raise Conflict("The subscription is not paused.")
     segment = Segment(at, None, last.terms.as_state(SubscriptionState.ACTIVE))
-    laid = await lay(connection, tenant_id, rows, at, [segment])
+    laid = await replace_from(connection, tenant_id, rows, at, [segment])
     return await _told(connection, tenant_id, laid, now)
 
 
@@ -174,7 +174,7 @@ async def cancel(
         if renews_at is None:
             raise Conflict("There is no yearly fee that would be asked for again.")
         at = renews_at
-    await lay(connection, tenant_id, rows, at, [])
+    await replace_from(connection, tenant_id, rows, at, [])
     kept = [one for one in rows if present.start < one.start < at]
     *earlier, last = [present, *kept]
     return await _told(connection, tenant_id, [*earlier, replace(last, end=at)], now)

@@ -124,7 +124,7 @@ def last_before(segments: Sequence[Segment], at: datetime) -> Segment | None:
     return kept[-1]
 
 
-async def lay(
+async def replace_from(
     connection: AsyncConnection,
     tenant_id: str,
     known: Sequence[Segment],
@@ -153,7 +153,7 @@ async def lay(
         laid.append(await _add(connection, tenant_id, segment))
     if not segments and last is not None:
         await _set_end(connection, tenant_id, last, at)
-    await _look_at_grants_again(connection, tenant_id)
+    await _rederive_grants(connection, tenant_id)
     return laid
 
 
@@ -187,7 +187,7 @@ async def _add(connection: AsyncConnection, tenant_id: str, segment: Segment) ->
     return made
 
 
-async def _look_at_grants_again(connection: AsyncConnection, tenant_id: str) -> None:
+async def _rederive_grants(connection: AsyncConnection, tenant_id: str) -> None:
     """Have the wallet ask anew what credit the plan in force brings."""
     await connection.execute(
         insert(wallets)

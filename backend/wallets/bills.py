@@ -23,7 +23,7 @@ from backend.storage.tables import (
 from backend.subscriptions.periods import period_at
 from backend.wallets.ledger import LockedWallet
 from backend.wallets.recurring import bring_for_bill, current_wallet
-from backend.wallets.top_ups import look_at_balance
+from backend.wallets.top_ups import check_balance
 from backend_client.types.accounts import Tenant
 
 _WAITING = text(
@@ -103,7 +103,7 @@ async def pay_from_credit(
     if within <= 0:
         return Decimal(0)
     await locked.append(locked.wallet.pay_bill(cause, within, period, locked.at))
-    await look_at_balance(locked)
+    await check_balance(locked)
     return within
 
 
@@ -135,4 +135,4 @@ async def _close(locked: LockedWallet, tenant: Tenant, period: BillingPeriod) ->
     if entries:
         following = await period_at(locked.connection, tenant, period.end)
         await bring_for_bill(locked, tenant, following)
-        await look_at_balance(locked)
+        await check_balance(locked)

@@ -8,7 +8,7 @@ from decimal import Decimal
 from sqlalchemy import func, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from backend.accounts.idempotency import claim
+from backend.accounts.idempotency import claim_key
 from backend.errors import Conflict, InvalidInput
 from backend.ids import new_id
 from backend.pricing.credit.wallet import Grant, GrantKind
@@ -16,7 +16,7 @@ from backend.pricing.periods import BillingPeriod
 from backend.storage.tables import credit_reservations as calls
 from backend.wallets.queries import find_grant
 from backend.wallets.recurring import current_wallet
-from backend.wallets.top_ups import look_at_balance
+from backend.wallets.top_ups import check_balance
 from backend_client.types.problems import FieldError
 from backend_client.types.wallets import CreditGrant, CreditGrantCreate
 
@@ -42,7 +42,7 @@ async def add_grant(
     grant_id = new_id("grt")
     if idempotency_key is not None:
         request = f"grant {wanted.model_dump_json()}"
-        made = await claim(connection, tenant_id, idempotency_key, request, grant_id)
+        made = await claim_key(connection, tenant_id, idempotency_key, request, grant_id)
         if made is not None:
             return await find_grant(connection, tenant_id, made)
     grant = Grant(
@@ -55,7 +55,7 @@ async def add_grant(
         None if wanted.models is None else frozenset(wanted.models),
     )
     await locked.add_grant(grant, name=wanted.name, origin="operator")
-    await look_at_balance(locked)
+    await check_balance(locked)
     return await find_grant(connection, tenant_id, grant_id)
 
 
@@ -72,7 +72,7 @@ async def refund_grant(
         raise Conflict("This credit was given away; only bought credit is paid back.")
     if grant_id in locked.wallet.grants:
         await locked.append(locked.wallet.refund(grant_id, locked.at))
-    await look_at_balance(locked)
+    await check_balance(locked)
     return await find_grant(connection, tenant_id, grant_id)
 
 

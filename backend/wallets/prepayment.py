@@ -26,7 +26,7 @@ from backend.pricing.rating.rated_period import RatedPeriod
 from backend.storage.database import Database
 from backend.subscriptions.changes import current_subscription
 from backend.wallets import reservations
-from backend.wallets.top_ups import look_after
+from backend.wallets.top_ups import refresh_and_check
 from backend_client.types.subscriptions import SubscriptionState
 
 _FRESH_SECONDS = 1.0
@@ -89,7 +89,7 @@ class Prepayment:
                 await reservations.reserve(connection, tenant_id, call_id, model, cost, at)
         except InsufficientCredit as error:
             async with self._database.begin() as connection:
-                await look_after(connection, tenant_id, at)
+                await refresh_and_check(connection, tenant_id, at)
             raise CreditExhausted(
                 f"This call can cost up to {cost.normalize():f}, and the wallet holds "
                 f"{error.missing.normalize():f} less. Top it up, or lower max_tokens."

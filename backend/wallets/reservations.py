@@ -16,7 +16,7 @@ from backend.storage.database import Database
 from backend.storage.tables import credit_reservations, ledger_entries
 from backend.wallets.ledger import LockedWallet
 from backend.wallets.recurring import current_wallet
-from backend.wallets.top_ups import look_at_balance
+from backend.wallets.top_ups import check_balance
 
 LAPSE: Final = timedelta(hours=1)
 """How long a reservation is held for a call whose gateway was killed."""
@@ -66,7 +66,7 @@ async def reserve(
             lapses_at=locked.at + LAPSE,
         )
     )
-    await look_at_balance(locked)
+    await check_balance(locked)
 
 
 async def settle(
@@ -114,7 +114,7 @@ async def correct(
             used += await _spend(locked, row, cost - used)
         settled = Settled(used, cost - used)
     await _close(locked, row, "settled", settled)
-    await look_at_balance(locked)
+    await check_balance(locked)
     return settled
 
 
@@ -128,7 +128,7 @@ async def release(
         return
     await _give_back(locked, row, _ZERO)
     await _close(locked, row, "released", Settled(_ZERO, _ZERO))
-    await look_at_balance(locked)
+    await check_balance(locked)
 
 
 async def release_lapsed(database: Database, now: datetime) -> int:
@@ -165,7 +165,7 @@ async def _settle(locked: LockedWallet, row: RowMapping, cost: Decimal) -> Settl
         used += await _spend(locked, row, cost - used)
         settled = Settled(used, cost - used)
     await _close(locked, row, "settled", settled)
-    await look_at_balance(locked)
+    await check_balance(locked)
     return settled
 
 

@@ -13,7 +13,7 @@ import structlog
 from sqlalchemy import RowMapping, func, insert, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from backend.accounts.idempotency import claim
+from backend.accounts.idempotency import claim_key
 from backend.accounts.tenants import find_tenant
 from backend.errors import Conflict, NotFound
 from backend.ids import new_id
@@ -37,22 +37,22 @@ _log = structlog.get_logger(__name__)
 _ZERO = Decimal(0)
 
 
-async def look_after(connection: AsyncConnection, tenant_id: str, now: datetime) -> None:
+async def refresh_and_check(connection: AsyncConnection, tenant_id: str, now: datetime) -> None:
     """Bring a wallet up to ``now``, and look at what is left in it."""
-    await look_at_balance(await current_wallet(connection, tenant_id, now))
+    await check_balance(await current_wallet(connection, tenant_id, now))
 
 
-async def look_if_changed(connection: AsyncConnection, tenant_id: str, now: datetime) -> None:
+async def refresh_if_moved(connection: AsyncConnection, tenant_id: str, now: datetime) -> None:
     """Bring a wallet up to ``now``, and look at what is left if something came or went by it.
 
     Who does not use the API is not asked for money day after day.
     """
     locked = await current_wallet(connection, tenant_id, now)
     if locked.last_entry != locked.row["last_entry"]:
-        await look_at_balance(locked)
+        await check_balance(locked)
 
 
-async def look_at_balance(locked: LockedWallet) -> None:
+async def check_balance(locked: LockedWallet) -> None:
     """Ask for a top-up if the wallet's rule says so, and note when little is left."""
     row = locked.row
     with exact_arithmetic():
@@ -122,7 +122,7 @@ async def ask_for_top_up(
     top_up_id = new_id("top")
     if idempotency_key is not None:
         request = f"top-up {wanted.model_dump_json()}"
-        made = await claim(connection, tenant_id, idempotency_key, request, top_up_id)
+        made = await claim_key(connection, tenant_id, idempotency_key, request, top_up_id)
         if made is not None:
             return await find_top_up(connection, tenant_id, made)
     await connection.execute(
@@ -164,7 +164,7 @@ async def finish_top_up(
     if outcome.state == "paid":
         grant = Grant(top_up_id, GrantKind.PAID, found.amount, locked.at)
         await locked.add_grant(grant, name="Top-up", origin="top_up")
-        await look_at_balance(locked)
+        await check_balance(locked)
     finished = await find_top_up(connection, tenant_id, top_up_id)
     if finished.state == "failed":
         await _tell_top_up(locked, finished)

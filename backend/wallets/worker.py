@@ -13,7 +13,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from backend.storage.database import Database
 from backend.storage.tables import credit_grants, wallets
 from backend.wallets.reservations import release_lapsed
-from backend.wallets.top_ups import look_if_changed
+from backend.wallets.top_ups import refresh_if_moved
 
 _log = structlog.get_logger(__name__)
 
@@ -59,5 +59,5 @@ async def keep_wallets(database: Database, now: datetime) -> int:
             return len(seen)
         for tenant_id in found:
             async with database.begin() as connection:
-                await look_if_changed(connection, tenant_id, now)
+                await refresh_if_moved(connection, tenant_id, now)
         seen.update(found)

@@ -90,7 +90,7 @@ async def under_way(database: Database) -> int:
 async def test_a_key_without_limits_costs_nothing(
     database: Database, key: Key, replicas: tuple[KeyLimits, KeyLimits]
 ) -> None:
-    assert await replicas[0].take(*key, new_id("req"), RateLimits(), 10**9) is None
+    assert await replicas[0].reserve(*key, new_id("req"), RateLimits(), 10**9) is None
     assert await under_way(database) == 0
 
 
@@ -102,14 +102,14 @@ async def test_requests_a_minute_hold_across_replicas(
 
     async def ask(number: int) -> bool:
         try:
-            await replicas[number % 2].take(*key, new_id("req"), limits, 1)
+            await replicas[number % 2].reserve(*key, new_id("req"), limits, 1)
         except KeyLimited:
             return False
         return True
 
     answers = await asyncio.gather(*(ask(number) for number in range(30)))
     assert sum(answers) in {10, 11}  # one more fits if these took six seconds
-    more = [replicas[0].take(*key, f"more{number}", limits, 1) for number in range(3)]
+    more = [replicas[0].reserve(*key, f"more{number}", limits, 1) for number in range(3)]
     refused = (await asyncio.gather(*more, return_exceptions=True))[-1]
     assert isinstance(refused, KeyLimited)
     assert "10 requests a minute" in refused.detail
@@ -124,20 +124,20 @@ async def test_tokens_are_taken_at_most_and_settled_at_what_was_used(
 ) -> None:
     limits = RateLimits(tokens_per_minute=10_000)
     first, second = replicas
-    call = await first.take(*key, "one", limits, 9_000)
+    call = await first.reserve(*key, "one", limits, 9_000)
     assert call is not None
     assert int(call.headers["x-ratelimit-remaining-tokens"]) == 1_000
     with pytest.raises(KeyLimited, match="10,000 tokens a minute"):
-        await second.take(*key, "two", limits, 5_000)
+        await second.reserve(*key, "two", limits, 5_000)
     for _ in range(2):
         await second.settle(call, 500)
-    again = await second.take(*key, "three", limits, 9_000)
+    again = await second.reserve(*key, "three", limits, 9_000)
     assert again is not None
     assert 500 <= int(again.headers["x-ratelimit-remaining-tokens"]) < 2_000
     # What a provider used beyond the most is paid back in time
     await first.settle(again, 20_000)
     with pytest.raises(KeyLimited) as raised:
-        await first.take(*key, "four", limits, 1)
+        await first.reserve(*key, "four", limits, 1)
     assert 30 < raised.value.retry_after_seconds <= 70
 
 
@@ -146,9 +146,9 @@ async def test_a_call_larger_than_the_minute_goes_through_alone(
     key: Key, replicas: tuple[KeyLimits, KeyLimits]
 ) -> None:
     limits = RateLimits(tokens_per_minute=100)
-    assert await replicas[0].take(*key, "one", limits, 5_000) is not None
+    assert await replicas[0].reserve(*key, "one", limits, 5_000) is not None
     with pytest.raises(KeyLimited):
-        await replicas[1].take(*key, "two", limits, 5_000)
+        await replicas[1].reserve(*key, "two", limits, 5_000)
 
 
 @pytest.mark.engine
@@ -157,14 +157,14 @@ async def test_what_is_refused_uses_up_nothing(
 ) -> None:
     limits = RateLimits(requests_per_minute=5, tokens_per_minute=100, concurrent_requests=2)
     first, _ = replicas
-    calls = [await first.take(*key, str(number), limits, 10) for number in range(2)]
+    calls = [await first.reserve(*key, str(number), limits, 10) for number in range(2)]
     for number in range(20):
         with pytest.raises(KeyLimited, match="2 requests at a time"):
-            await first.take(*key, f"more{number}", limits, 10)
+            await first.reserve(*key, f"more{number}", limits, 10)
     assert await under_way(database) == 2
     assert calls[0] is not None
-    await first.give_back(calls[0])
-    third = await first.take(*key, "third", limits, 10)
+    await first.release(calls[0])
+    third = await first.reserve(*key, "third", limits, 10)
     assert third is not None
     assert third.headers["x-ratelimit-remaining-requests"] == "3"
     assert int(third.headers["x-ratelimit-remaining-tokens"]) >= 80
@@ -178,7 +178,7 @@ async def test_requests_at_a_time_hold_across_replicas(
 
     async def ask(number: int) -> bool:
         try:
-            await replicas[number % 2].take(*key, str(number), limits, 1)
+            await replicas[number % 2].reserve(*key, str(number), limits, 1)
         except KeyLimited:
             return False
         return True
@@ -192,7 +192,7 @@ async def test_calls_under_way_are_renewed_and_those_of_a_dead_replica_forgotten
 ) -> None:
     limits = RateLimits(concurrent_requests=1)
     alive, dead = KeyLimits(database, lease_seconds=0.3), KeyLimits(database, lease_seconds=0.3)
-    await alive.take(*key, "long", limits, 1)
+    await alive.reserve(*key, "long", limits, 1)
 
     async def renewed() -> bool:
         began = select(key_windows.c.requests_free_at).scalar_subquery()
@@ -202,10 +202,10 @@ async def test_calls_under_way_are_renewed_and_those_of_a_dead_replica_forgotten
 
     await until(renewed, seconds=10)
     with pytest.raises(KeyLimited):
-        await alive.take(*key, "another", limits, 1)
+        await alive.reserve(*key, "another", limits, 1)
     await alive.close()
 
     await dead.close()  # never renews again
     async with database.begin() as connection:
         await connection.execute(update(key_calls).values(lost_at=func.now()))
-    assert await dead.take(*key, "next", limits, 1) is not None
+    assert await dead.reserve(*key, "next", limits, 1) is not None

@@ -11,7 +11,7 @@ from sqlalchemy import func, select, text
 from sqlalchemy.exc import DBAPIError
 
 from backend.errors import Conflict, NotFound
-from backend.invoices.billing_cursors import hold, open_cursors, unbilled
+from backend.invoices.billing_cursors import lock_cursors, open_cursors, unbilled
 from backend.invoices.finalizing import finalize
 from backend.invoices.runs import begin_run, bill_batch, end_run, work
 from backend.invoices.taxing.answers import TaxAnswers
@@ -156,7 +156,7 @@ async def test_a_tenant_that_is_held_is_passed_over(
     async with database.begin() as connection:
         await open_cursors(connection)
     async with database.begin() as holding:
-        await hold(holding, [tenant.id])
+        await lock_cursors(holding, [tenant.id])
         run = await run_invoices(database, settings, APRIL + GRACE)
         assert (run.invoiced, run.left, run.state) == (1, 1, "running")
         assert len(await invoices_of(database, other)) == 1

@@ -12,7 +12,7 @@ from sqlalchemy import func, select, text
 from backend.errors import Conflict, NotFound
 from backend.invoices.letters.writing import CustomerLetters
 from backend.outbox.channels.channel import Channel
-from backend.outbox.claims import LEASE, claim, set_delivered, set_undelivered
+from backend.outbox.claims import LEASE, claim_due_deliveries, set_delivered, set_undelivered
 from backend.outbox.delivering import Delivering
 from backend.outbox.queries import list_notifications, resend
 from backend.outbox.routing import clear_up, give_up_unserved
@@ -73,7 +73,12 @@ async def test_claims_of_many_never_overlap(
 
     async def claimed() -> list[str]:
         async with database.begin() as connection:
-            return [one.id for one in await claim(connection, ChannelName.WEBHOOK, NOW, limit=10)]
+            return [
+                one.id
+                for one in await claim_due_deliveries(
+                    connection, ChannelName.WEBHOOK, NOW, limit=10
+                )
+            ]
 
     batches = await asyncio.gather(*(claimed() for _ in range(5)))
     ids = [one for batch in batches for one in batch]
@@ -88,7 +93,7 @@ async def test_what_a_killed_worker_had_is_another_workers_after_the_lease(
     await tell_of_top_up(database, tenant.id)
     await queue(database, channels, NOW)
     async with database.begin() as connection:
-        [lost] = await claim(connection, ChannelName.WEBHOOK, NOW, limit=8)
+        [lost] = await claim_due_deliveries(connection, ChannelName.WEBHOOK, NOW, limit=8)
     clock.pass_by(LEASE - timedelta(seconds=1))
     assert await deliver(database, channels, clock) == 0
     clock.pass_by(timedelta(seconds=1))
@@ -108,8 +113,8 @@ async def test_who_delivered_after_the_lease_says_so_all_the_same(
     await queue(database, channels, NOW)
     later = NOW + LEASE
     async with database.begin() as connection:
-        [slow] = await claim(connection, ChannelName.WEBHOOK, NOW, limit=8)
-        [second] = await claim(connection, ChannelName.WEBHOOK, later, limit=8)
+        [slow] = await claim_due_deliveries(connection, ChannelName.WEBHOOK, NOW, limit=8)
+        [second] = await claim_due_deliveries(connection, ChannelName.WEBHOOK, later, limit=8)
         await set_undelivered(connection, second, "no")
         await set_delivered(connection, slow, later)
     [delivery] = (await found(database, slow.id)).deliveries

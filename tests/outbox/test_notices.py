@@ -18,7 +18,7 @@ from backend.storage.database import Database
 from backend.wallets.grants import add_grant
 from backend.wallets.queries import set_wallet
 from backend.wallets.reservations import reserve, settle
-from backend.wallets.top_ups import ask_for_top_up, finish_top_up, look_after
+from backend.wallets.top_ups import ask_for_top_up, finish_top_up, refresh_and_check
 from backend_client.types.accounts import Tenant
 from backend_client.types.invoices import CreditNoteCreate, PaymentRecord, VoidInvoice
 from backend_client.types.notifications import (
@@ -192,7 +192,7 @@ async def test_credit_that_expires_makes_a_balance_low(database: Database, tenan
     assert await kinds(database) == []
     for _ in range(2):
         async with database.begin() as connection:
-            await look_after(connection, tenant.id, NOW + timedelta(days=2))
+            await refresh_and_check(connection, tenant.id, NOW + timedelta(days=2))
     assert await kinds(database) == ["wallet.low_balance"]
 
 

@@ -328,7 +328,7 @@ class WalletLaws(RuleBasedStateMachine):
         order = [one.id for one in burn_order(self.wallet.grants.values()) if used.get(one.id)]
         assert given == order[::-1][: len(given)]
         self.keep(entries)
-        with pytest.raises(ValueError, match="less than it is to give back"):
+        with pytest.raises(ValueError, match="less than is to be returned"):
             self.wallet.return_used(name, used, whole + 1, self.now)
 
     @rule()

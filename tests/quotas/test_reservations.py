@@ -52,7 +52,7 @@ async def count(database: Database, tenant: Tenant, call_id: str, units: CallUni
 
 async def attempt(holds: QuotaHolds, tenant: Tenant, name: str, at: datetime = NOW) -> bool:
     try:
-        await holds.hold(tenant, name, TEN, at)
+        await holds.reserve(tenant, name, TEN, at)
     except QuotaExhausted:
         return False
     return True
@@ -90,8 +90,8 @@ async def test_usage_is_in_the_hold_or_in_the_rollups_at_every_moment(
 async def test_a_counted_calls_hold_goes_and_one_that_never_ended_lapses(
     database: Database, tenant: Tenant, holds: QuotaHolds
 ) -> None:
-    await holds.hold(tenant, "counted", TEN, NOW)
-    await holds.hold(tenant, "lost", CallUnits(900, 0), NOW)
+    await holds.reserve(tenant, "counted", TEN, NOW)
+    await holds.reserve(tenant, "lost", CallUnits(900, 0), NOW)
     await count(database, tenant, "counted", TEN)
 
     async def held() -> list[str]:
@@ -103,19 +103,19 @@ async def test_a_counted_calls_hold_goes_and_one_that_never_ended_lapses(
     assert await attempt(holds, tenant, "next", at)
     assert await held() == ["lost", "next"]
     with pytest.raises(QuotaExhausted, match=r"can use up to 100 .* and 80 are left"):
-        await holds.hold(tenant, "large", CallUnits(100, 0), at)
+        await holds.reserve(tenant, "large", CallUnits(100, 0), at)
     later = NOW + LAPSE + timedelta(seconds=1)
-    await holds.hold(tenant, "large", CallUnits(900, 0), later)
+    await holds.reserve(tenant, "large", CallUnits(900, 0), later)
     assert await held() == ["large", "next"]
 
 
 async def test_a_released_hold_is_room_again_and_a_refused_one_holds_nothing(
     database: Database, tenant: Tenant, holds: QuotaHolds
 ) -> None:
-    await holds.hold(tenant, "whole", CallUnits(1000, 0), NOW)
+    await holds.reserve(tenant, "whole", CallUnits(1000, 0), NOW)
     assert not await attempt(holds, tenant, "refused")
     await holds.release(tenant.id, "whole")
     await holds.release(tenant.id, "whole")
-    await holds.hold(tenant, "again", CallUnits(0, 1000), NOW)
+    await holds.reserve(tenant, "again", CallUnits(0, 1000), NOW)
     async with database.begin() as connection:
         assert await connection.scalar(select(func.count()).select_from(quota_holds)) == 1

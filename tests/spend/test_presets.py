@@ -20,7 +20,7 @@ from backend.subscriptions.changes import change_plan, start_subscription
 from backend.wallets.grants import used_by_calls
 from backend.wallets.prepayment import CreditExhausted, Prepayment, paid_by_wallet
 from backend.wallets.queries import wallet_balance
-from backend.wallets.top_ups import look_after
+from backend.wallets.top_ups import refresh_and_check
 from backend_client.types.accounts import Tenant
 from backend_client.types.plans import QuotaLimit
 from backend_client.types.spend import SpendReport
@@ -149,7 +149,7 @@ async def test_tiered_by_the_year_with_credit_each_month(
         ("total", "500.00"),
     ]
     async with database.begin() as connection:
-        await look_after(connection, tenant.id, NOW)
+        await refresh_and_check(connection, tenant.id, NOW)
         wallet = await wallet_balance(connection, tenant, NOW)
     assert wallet.available == 10
     # April asks for usage alone; leaving gives back the rest of the year: 335 of its 365 days

@@ -26,7 +26,7 @@ from backend.subscriptions.changes import (
 from backend.subscriptions.periods import period_at, set_anchor
 from backend.subscriptions.stretches import plan_stretches
 from backend.wallets.queries import wallet_balance
-from backend.wallets.top_ups import look_after
+from backend.wallets.top_ups import refresh_and_check
 from backend_client.types.accounts import Tenant
 from backend_client.types.plan_versions import MigrationRequest
 from backend_client.types.subscriptions import (
@@ -278,7 +278,7 @@ async def test_credit_comes_once_in_each_month_of_a_leap_year(database: Database
     moment, seats = begun, 1
     while moment < datetime(2029, 1, 31, 5, tzinfo=UTC):
         async with database.begin() as connection:
-            await look_after(connection, tenant.id, moment)
+            await refresh_and_check(connection, tenant.id, moment)
             balance = await wallet_balance(connection, tenant, moment)
         assert balance.spendable == 10  # never two months' at once, never none
         seats = seats % 3 + 1

@@ -29,7 +29,7 @@ from backend.wallets.corrections import correct_events
 from backend.wallets.grants import add_grant, refund_grant
 from backend.wallets.prepayment import CreditExhausted, Prepayment
 from backend.wallets.queries import list_top_ups, set_wallet
-from backend.wallets.top_ups import ask_for_top_up, finish_top_up, look_after
+from backend.wallets.top_ups import ask_for_top_up, finish_top_up, refresh_and_check
 from backend_client.types.accounts import Tenant
 from backend_client.types.subscriptions import (
     SubscriptionCancel,
@@ -303,7 +303,7 @@ class Actor:
         )
         async with self.database.begin() as connection:
             await set_wallet(connection, self.tenant.id, wanted)
-            await look_after(connection, self.tenant.id, now)
+            await refresh_and_check(connection, self.tenant.id, now)
         purse = self.life.purse
         purse.rule, purse.low = rule, self.money(500)
         purse.up_to(now)

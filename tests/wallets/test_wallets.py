@@ -30,7 +30,7 @@ from backend.wallets.reservations import (
     reserve,
     settle,
 )
-from backend.wallets.top_ups import ask_for_top_up, finish_top_up, look_after
+from backend.wallets.top_ups import ask_for_top_up, finish_top_up, refresh_and_check
 from backend.wallets.worker import keep_wallets
 from backend_client.types.accounts import Tenant
 from backend_client.types.plans import Catalog
@@ -364,7 +364,7 @@ class TestRecurring:
         await hold(database, tenant, "call", "12")  # brings what is due itself
         await pay(database, tenant, "call", "8.5")
         async with database.begin() as connection:
-            await look_after(connection, tenant.id, datetime(2026, 4, 1, tzinfo=UTC))
+            await refresh_and_check(connection, tenant.id, datetime(2026, 4, 1, tzinfo=UTC))
         found = await grants(database, tenant)
         assert found["credits.monthly:2026-04-01T00:00Z"].amount == Decimal("11.5")
         assert found["credits.monthly:2026-03-01T00:00Z"].expired == Decimal("1.5")

@@ -8,7 +8,7 @@ from fastapi import APIRouter, Depends
 
 from backend.accounts.principal import Permission, Principal
 from backend.api.dependencies import ServicesNow, needs
-from backend.metering.ingest.pipeline import look_at_pipeline
+from backend.metering.ingest.pipeline import pipeline_status
 from backend_client.types.pipeline import Pipeline
 
 router = APIRouter(tags=["operator"])
@@ -21,4 +21,4 @@ async def get_pipeline(
     """Return what waits to be counted, since when, and what was set aside."""
     js = await services.stream.jetstream()
     async with services.database.begin() as connection:
-        return await look_at_pipeline(connection, js, services.settings.stream_name)
+        return await pipeline_status(connection, js, services.settings.stream_name)

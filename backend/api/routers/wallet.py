@@ -25,7 +25,7 @@ from backend.wallets.queries import (
     set_wallet,
     wallet_balance,
 )
-from backend.wallets.top_ups import ask_for_top_up, finish_top_up, look_after
+from backend.wallets.top_ups import ask_for_top_up, finish_top_up, refresh_and_check
 from backend_client.types.common import Instant, Page
 from backend_client.types.wallets import (
     CreditGrant,
@@ -54,7 +54,7 @@ async def get_wallet(
     async with services.database.begin() as connection:
         tenant = await find_tenant(connection, caller.tenant_id)
         if at is None:
-            await look_after(connection, tenant.id, now)
+            await refresh_and_check(connection, tenant.id, now)
         return await wallet_balance(connection, tenant, at or now, now=at is None)
 
 
@@ -67,7 +67,7 @@ async def put_wallet(
     async with services.database.begin() as connection:
         tenant = await find_tenant(connection, caller.tenant_id)
         await set_wallet(connection, tenant.id, wanted)
-        await look_after(connection, tenant.id, now)
+        await refresh_and_check(connection, tenant.id, now)
         await record(
             connection, caller, "wallet.set", tenant.id, detail=wanted.model_dump(mode="json")
         )

@@ -1,1 +1,1 @@
-"""What customers are sent by e-mail: who is written to, and what it says."""
+"""E-mails to customers: their addressees and their text."""

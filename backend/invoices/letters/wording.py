@@ -24,7 +24,7 @@ from backend_client.types.notifications import (
 
 @dataclass(frozen=True, slots=True)
 class Wording:
-    """What is said. ``figures`` are names and values, ``ending`` comes after them."""
+    """The text of a letter. ``figures`` are names and values, ``ending`` comes after them."""
 
     subject: str
     sentences: Sequence[str]
@@ -33,9 +33,9 @@ class Wording:
 
 
 def wording(event: NotificationEvent, invoice: Invoice | None, seller: str) -> Wording:
-    """Say what happened. ``invoice`` is the one that it is about, as it stands now.
+    """Word what happened. ``invoice`` is the one concerned, as it stands now.
 
-    Raises ``ValueError`` for a kind that customers are not told of.
+    Raises ``ValueError`` for a kind that customers get no letter about.
     """
     match event:
         case InvoiceFinalizedEvent() if invoice is not None:
@@ -51,11 +51,11 @@ def wording(event: NotificationEvent, invoice: Invoice | None, seller: str) -> W
         case WalletTopUpFailedEvent():
             return _not_bought(event, seller)
         case _:
-            raise ValueError(f"customers are not told of {event.type.value}")
+            raise ValueError(f"customers get no letter about {event.type.value}")
 
 
 def as_text(said: Wording, greeting: str, seller: str) -> str:
-    """Set a letter as plain text."""
+    """Return a letter as plain text."""
     widest = max((len(name) for name, _ in said.figures), default=0)
     figures = "\n".join(f"  {name + ':':<{widest + 1}} {value}" for name, value in said.figures)
     parts = [greeting, *said.sentences, figures, *said.ending, seller]
@@ -63,14 +63,14 @@ def as_text(said: Wording, greeting: str, seller: str) -> str:
 
 
 def as_html(said: Wording, greeting: str, seller: str) -> str:
-    """Set the same letter as HTML, with nothing in it that has to be fetched."""
+    """Return the same letter as HTML that refers to no other file."""
     rows = "".join(
         f'<tr><td style="padding:2px 16px 2px 0;color:#60646c">{escape(name)}</td>'
         f"<td>{escape(value)}</td></tr>"
         for name, value in said.figures
     )
-    before = "".join(f"<p>{escape(one)}</p>" for one in (greeting, *said.sentences))
-    after = "".join(f"<p>{_lines(one)}</p>" for one in (*said.ending, seller))
+    before = "".join(f"<p>{escape(paragraph)}</p>" for paragraph in (greeting, *said.sentences))
+    after = "".join(f"<p>{_lines(paragraph)}</p>" for paragraph in (*said.ending, seller))
     table = f'<table style="border-collapse:collapse">{rows}</table>' if rows else ""
     return (
         '<!doctype html><html lang="en"><body style="font-family:sans-serif;color:#1c2024">'
@@ -113,13 +113,13 @@ def _overdue(
     asks = f"{words.money(invoice.due)} of invoice {data.number} were due on {day}"
     if isinstance(event, InvoiceSuspendedEvent):
         subject = f"Calls are suspended: invoice {data.number} from {seller} is not paid"
-        told = (
+        sentence = (
             f"{asks} and are not paid. Your calls are refused from now on, until the invoice is "
             "paid. The invoice is attached."
         )
     else:
         subject = f"Reminder: invoice {data.number} from {seller} is overdue"
-        told = (
+        sentence = (
             f"{asks} and, as far as we can see, are not paid. Please pay them now. The invoice is "
             "attached. If your payment is on its way, there is nothing more to do."
         )
@@ -129,7 +129,9 @@ def _overdue(
         ("To pay", words.money(invoice.due)),
         ("Due", day),
     ]
-    return Wording(subject, [told], figures, [invoice.payment_note] if invoice.payment_note else [])
+    return Wording(
+        subject, [sentence], figures, [invoice.payment_note] if invoice.payment_note else []
+    )
 
 
 def _paid(event: InvoicePaidEvent, seller: str) -> Wording:
@@ -147,15 +149,17 @@ def _paid(event: InvoicePaidEvent, seller: str) -> Wording:
 
 def _credited(event: CreditNoteIssuedEvent, seller: str) -> Wording:
     data = event.data
-    told = f"We have issued the credit note {data.number} on your invoice {data.invoice_number}."
+    sentence = (
+        f"We have issued the credit note {data.number} on your invoice {data.invoice_number}."
+    )
     if data.to_balance.amount:
-        told += (
+        sentence += (
             f" {words.money(data.to_balance)} of it were paid already; they are on your balance, "
             "which the next invoices draw on."
         )
     return Wording(
         f"Credit note {data.number} from {seller}",
-        [told],
+        [sentence],
         [
             ("Credit note", data.number),
             ("Invoice", data.invoice_number),

@@ -1,4 +1,4 @@
-"""Writes a customer's letter: finds out whom to write to, and attaches the invoice."""
+"""Writes a customer's letter: finds its addressees, and attaches the invoice."""
 
 from __future__ import annotations
 
@@ -42,10 +42,10 @@ class CustomerLetters:
         self._process = SideProcess()
 
     def wants(self, event: NotificationEvent) -> bool:
-        """Tell whether the customer is told of this.
+        """Return whether the customer gets a letter about this.
 
-        Not of a top-up that the operator is to charge for; nor, beside the invoice or the credit
-        note, that nothing is left to pay because of it.
+        Not about a top-up that the operator is to charge for; nor that nothing is left to pay
+        where the invoice or the credit note says so already.
         """
         if isinstance(event, InvoicePaidEvent):
             return event.data.paid_at != event.data.issued_at and event.data.paid.amount > 0
@@ -55,7 +55,8 @@ class CustomerLetters:
         """Write the letter of an event.
 
         Raises ``NotDelivered`` if nobody has an address, ``Pointless`` for an invoice that has
-        become void, or for a reminder of one that is not overdue any more or has come further.
+        become void, or for a reminder of one that is not overdue any more or has come to a later
+        step.
         """
         invoice = None
         async with self._database.begin() as connection:
@@ -100,10 +101,10 @@ class CustomerLetters:
 async def addressees(
     connection: AsyncConnection, tenant_id: str, invoice: Invoice | None
 ) -> tuple[str, tuple[str, ...]]:
-    """Return how a tenant is called, and the addresses of who sees to its bills.
+    """Return a tenant's name, and the addresses of those who see to its bills.
 
-    The address of its billing details; without one its members with the role billing, or else its
-    owners. Of a tenant that was removed, what its invoice says.
+    That is the address in its billing details; without one its members with the role billing, or
+    else its owners. For a tenant that was removed, what its invoice says.
     """
     details = (await profile_of(connection, tenant_id)).details
     tenant_name = await connection.scalar(select(tenants.c.name).where(tenants.c.id == tenant_id))
@@ -120,13 +121,13 @@ async def addressees(
             .order_by(members.c.user_id)
             .limit(_MOST_RECIPIENTS)
         )
-        if found := _usable(await connection.scalars(query)):
-            return name or "", found
+        if emails := _usable(await connection.scalars(query)):
+            return name or "", emails
     return name or "", ()
 
 
 def _usable(emails: Iterable[str | None]) -> tuple[str, ...]:
-    return tuple(found for email in emails if email and (found := mailbox(email.strip())))
+    return tuple(address for email in emails if email and (address := mailbox(email.strip())))
 
 
 def _check_point(event: NotificationEvent, invoice: Invoice, dunning: Mapping[str, int]) -> None:
@@ -137,7 +138,7 @@ def _check_point(event: NotificationEvent, invoice: Invoice, dunning: Mapping[st
     if invoice.state is not InvoiceState.FINALIZED:
         raise Pointless(f"The invoice is {invoice.state.value} by now.")
     # Steps may be reached together, after workers were away, or while the mail server was
-    steps = {one.step for one in invoice.reminders} & dunning.keys()
+    steps = {reminder.step for reminder in invoice.reminders} & dunning.keys()
     last = max(steps, key=lambda step: (dunning[step], step), default=event.data.step)
     if event.data.step in steps and event.data.step != last:
         raise Pointless(f"The invoice has come to the step {last!r} by now.")

@@ -1,1 +1,1 @@
-"""Invoices as files: PDF and CSV. Pure functions of what is final of an invoice."""
+"""Invoices as files: PDF and CSV. Pure functions of an invoice's final parts."""

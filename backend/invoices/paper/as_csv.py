@@ -1,4 +1,4 @@
-"""An invoice as CSV: one row a line, then its subtotal, taxes, what is said of them, and total."""
+"""An invoice as CSV: one row a line, then its subtotal, taxes with their notes, and total."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ _HEAD = (
 def invoice_csv(invoice: Invoice) -> str:
     """Write an invoice as CSV (RFC 4180), numbers in full. A draft has no number.
 
-    ``charge_start`` to ``charge_end`` is the time that a charge's line is of: the part of the
+    ``charge_start`` to ``charge_end`` is the time of a charge's line: the part of the
     period on its plan, or of a yearly fee the time that is asked for or given back.
     """
     out = io.StringIO()
@@ -91,6 +91,6 @@ def _tax(invoice: Invoice, tax: Tax) -> list[object]:
 
 
 def _below(invoice: Invoice, kind: str, name: str, *last: object) -> list[object]:
-    """A row that is of no line; ``last`` are its columns from ``tax_percent`` on."""
+    """A row below the lines; ``last`` are its columns from ``tax_percent`` on."""
     row: list[object] = [invoice.number or "", "", kind, spreadsheet_cell(name)]
     return [*row, *[""] * (len(_HEAD) - len(row) - len(last)), *last]

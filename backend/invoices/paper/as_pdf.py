@@ -1,6 +1,6 @@
-"""An invoice as a PDF of one page or several: a pure function of what is final, to the byte.
+"""An invoice as a PDF of one page or several: a pure function of its final parts, to the byte.
 
-Run it in a process of its own: drawing takes tens of milliseconds that an event loop has not.
+Run it in a process of its own: drawing takes tens of milliseconds, too long for an event loop.
 """
 
 from __future__ import annotations
@@ -41,9 +41,9 @@ _FOOT = 20 * mm
 _WIDTH = A4[0] - 2 * _MARGIN
 _COLUMNS = [_WIDTH * share for share in (0.50, 0.15, 0.18, 0.17)]
 _SUMS = 0.56
-"""The part of the width that the totals take, at the right."""
+"""The part of the width of the totals, at the right."""
 _BESIDE = 12
-"""How many lines of how to pay stand beside the totals; more come below them."""
+"""How many lines of payment instructions stand beside the totals; more come below them."""
 _TITLES = {InvoiceState.DRAFT: "Draft invoice", InvoiceState.VOID: "Void invoice"}
 _PAID_AT_ONCE = {"credit": "Paid from your credit", "balance": "From your balance"}
 _ROUNDING = (
@@ -53,20 +53,20 @@ _ROUNDING = (
 
 
 def print_invoice(document: str) -> bytes:
-    """Draw an invoice that is given as JSON; return the PDF."""
+    """Return the PDF of an invoice that is given as JSON."""
     return invoice_pdf(Invoice.model_validate_json(document))
 
 
 def invoice_pdf(invoice: Invoice) -> bytes:
-    """Draw an invoice; the same invoice is the same bytes.
+    """Draw an invoice; the same invoice gives the same bytes.
 
-    Give it ``as_printed``: with what was paid when it was issued, and not since.
+    Give it ``as_printed``: with what was paid when it was issued, not later.
     """
     register()
     name = invoice.number or "Draft"
     pages = 0
     while True:
-        # A second time with the number of pages that the first came to
+        # Drawn again with the number of pages, which only drawing shows
         drawn, came_to = _draw(invoice, name, pages)
         if came_to == pages:
             return drawn
@@ -111,7 +111,7 @@ def _draw(invoice: Invoice, name: str, pages: int) -> tuple[bytes, int]:
             Spacer(0, 5 * mm),
             _lines(invoice),
             Spacer(0, 3 * mm),
-            # How to pay stands beside what is to be paid, on one page
+            # Payment instructions stand beside the amount, on the same page
             KeepTogether([*_end(invoice), Spacer(0, 5 * mm), *_rounding(invoice)]),
         ]
     )
@@ -234,14 +234,14 @@ def _lines(invoice: Invoice) -> Flowable:
 
 
 def _line(invoice: Invoice, line: InvoiceLine) -> list[Any]:
-    told: list[Flowable] = [_text(line.name, bold=True)]
+    details: list[Flowable] = [_text(line.name, bold=True)]
     if line.late:
-        told.append(_text(f"Late usage of {words.period(line.period)}", 7.5, color=_MUTED))
+        details.append(_text(f"Late usage of {words.period(line.period)}", 7.5, color=_MUTED))
     of = [line.plan and f"Plan {line.plan}, version {line.plan_version}", *_covers(invoice, line)]
-    told += [_text(detail, 7.5, color=_MUTED) for detail in _present([" · ".join(_present(of))])]
-    told += [_text(step, 7.5, color=_MUTED) for step in words.arithmetic(line)]
+    details += [_text(detail, 7.5, color=_MUTED) for detail in _present([" · ".join(_present(of))])]
+    details += [_text(step, 7.5, color=_MUTED) for step in words.arithmetic(line)]
     return [
-        told,
+        details,
         _text(words.quantity(line), right=True),
         _text(words.unit_price(line), right=True),
         _text(words.figure(line.amount), right=True),
@@ -249,7 +249,7 @@ def _line(invoice: Invoice, line: InvoiceLine) -> list[Any]:
 
 
 def _covers(invoice: Invoice, line: InvoiceLine) -> list[str]:
-    """Say what part of the period a charge covers, if not all of it."""
+    """Return the part of the period that a charge covers, if not all of it."""
     charge = line.charge
     if charge is None or line.late:
         return []
@@ -284,9 +284,9 @@ def _totals(invoice: Invoice) -> Flowable:
     cells.append([_text(part, 11, bold=True, right=True) for part in total])
     whole = len(cells) - 1
     below = [
-        (_PAID_AT_ONCE.get(one.method, one.method), f"−{words.figure(one.amount)}")
-        for one in invoice.payments
-        if one.amount.amount > 0  # below zero it goes onto the balance, as the closing says
+        (_PAID_AT_ONCE.get(payment.method, payment.method), f"−{words.figure(payment.amount)}")
+        for payment in invoice.payments
+        if payment.amount.amount > 0  # below zero it goes onto the balance, as the closing says
     ]
     cells += [
         [_text(name, color=_MUTED, right=True), _text(amount, right=True)] for name, amount in below
@@ -309,27 +309,27 @@ def _total_name(invoice: Invoice) -> str:
 
 
 def _tax_notes(invoice: Invoice) -> list[Flowable]:
-    """What is said of tax in words: why none is charged, or who accounts for it."""
+    """Return the notes on tax: why none is charged, or who accounts for it."""
     if not invoice.tax_notes:
         return []
     return [Spacer(0, 3 * mm), *[_text(note, right=True) for note in invoice.tax_notes]]
 
 
 def _closing(invoice: Invoice) -> list[Flowable]:
-    told: list[Flowable] = []
+    texts: list[Flowable] = []
     if invoice.state is InvoiceState.VOID:
-        told += [_text("This invoice is void. Please do not pay it.", bold=True)]
+        texts += [_text("This invoice is void. Please do not pay it.", bold=True)]
     elif invoice.state is InvoiceState.DRAFT:
-        told += [_text("This is a draft: amounts follow usage until it is final.", bold=True)]
+        texts += [_text("This is a draft: amounts follow usage until it is final.", bold=True)]
     elif invoice.total.amount < 0:
-        told += [_text("Nothing is to be paid: this amount is kept for your next invoices.")]
+        texts += [_text("Nothing is to be paid: this amount is kept for your next invoices.")]
     elif invoice.due.amount == 0:
-        told += [_text("Nothing is to be paid.", bold=True)]
+        texts += [_text("Nothing is to be paid.", bold=True)]
     elif invoice.due_at is not None:
         day = words.date(invoice.due_at, invoice.period.time_zone)
-        told += [_text(f"Please pay {words.money(invoice.due)} by {day}.", bold=True)]
-        told += [_text(line) for line in invoice.payment_note.splitlines() if line.strip()]
-    return told
+        texts += [_text(f"Please pay {words.money(invoice.due)} by {day}.", bold=True)]
+        texts += [_text(line) for line in invoice.payment_note.splitlines() if line.strip()]
+    return texts
 
 
 def _rounding(invoice: Invoice) -> list[Flowable]:

@@ -14,11 +14,11 @@ _ACCENT = HexColor("#3e63dd")
 _MUTED = HexColor("#60646c")
 _RULE = HexColor("#d9d9e0")
 _CAPITALS = 0.72
-"""How high capitals are, as a part of a letter's size."""
+"""The height of capitals, as a part of the font size."""
 
 
 def draw_foot(canvas: Canvas, text: str, pages: str, margin: float) -> None:
-    """Write what a page is of at its foot, and which page it is."""
+    """Write ``text`` and the page's number, ``pages``, at the foot."""
     canvas.saveState()
     canvas.setStrokeColor(_RULE)
     canvas.setLineWidth(0.4)
@@ -31,7 +31,7 @@ def draw_foot(canvas: Canvas, text: str, pages: str, margin: float) -> None:
 
 
 def initial(name: str, side: float) -> Drawing:
-    """The seller's initial on a square: the paper is theirs, and no other's mark is on it."""
+    """Draw the seller's initial on a square, in place of a logo."""
     letter = name.strip()[:1].upper()
     size = side * 0.58
     drawing = Drawing(side, side)

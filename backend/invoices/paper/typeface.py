@@ -15,7 +15,7 @@ from reportlab.pdfbase.ttfonts import TTFont
 REGULAR: Final = "Lato"
 BOLD: Final = "Lato-Bold"
 
-# Every reader of PDF has typefaces for these scripts; they are named in the file, not put into it.
+# PDF readers have typefaces for these scripts; the file names them and does not contain them.
 _SCRIPTS: Final = (
     ("HYSMyeongJo-Medium", ((0x1100, 0x11FF), (0x3130, 0x318F), (0xAC00, 0xD7AF))),
     ("HeiseiKakuGo-W5", ((0x3040, 0x30FF), (0x31F0, 0x31FF), (0xFF61, 0xFF9F))),
@@ -25,7 +25,7 @@ _SCRIPTS: Final = (
 
 @cache
 def register() -> frozenset[int]:
-    """Make the typeface known to ReportLab, once a process; return the letters that it has."""
+    """Register the typeface with ReportLab, once a process; return the letters that it has."""
     files = fontpkg_lato.ROOT / "files"
     for name, file in ((REGULAR, "Lato-Regular.ttf"), (BOLD, "Lato-Bold.ttf")):
         pdfmetrics.registerFont(TTFont(name, str(files / file)))
@@ -39,22 +39,22 @@ def register() -> frozenset[int]:
 
 def marked_up(text: str) -> str:
     """Return a text as ReportLab's markup, each run of letters in a face that has them."""
-    known = register()
+    letters = register()
     parts = []
-    for face, letters in itertools.groupby(text, lambda letter: _face(letter, known)):
-        run = escape("".join(letters))
+    for face, group in itertools.groupby(text, lambda letter: _face(letter, letters)):
+        run = escape("".join(group))
         parts.append(run if face is None else f'<font name="{face}">{run}</font>')
     return "".join(parts)
 
 
 def face_of(letter: str) -> str:
-    """Return the bold face, or the one of a script that it has no letters for."""
+    """Return the bold face, or that of a script which it lacks."""
     return _face(letter, register()) or BOLD
 
 
-def _face(letter: str, known: frozenset[int]) -> str | None:
+def _face(letter: str, letters: frozenset[int]) -> str | None:
     code = ord(letter)
-    if code in known:
+    if code in letters:
         return None
     return next(
         (name for name, ranges in _SCRIPTS if any(first <= code <= last for first, last in ranges)),

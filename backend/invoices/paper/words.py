@@ -1,4 +1,4 @@
-"""How amounts, quantities, prices and dates read on an invoice."""
+"""How amounts, quantities, prices and dates are written on an invoice."""
 
 from __future__ import annotations
 
@@ -39,13 +39,13 @@ def date(moment: datetime, time_zone: str) -> str:
     return f"{local.day} {_MONTHS[local.month - 1]} {local.year}"
 
 
-def period(one: Period) -> str:
+def period(billed: Period) -> str:
     """A period by its first and last day: ``1 Nov 2026 – 30 Nov 2026``."""
-    return days(one.start, one.end, one.time_zone)
+    return days(billed.start, billed.end, billed.time_zone)
 
 
 def days(start: datetime, end: datetime, time_zone: str) -> str:
-    """A span of time by its first and last day: one that ends with a day ends on it."""
+    """A time by its first and last day: one that ends at midnight ends on the day before."""
     return f"{date(start, time_zone)} – {date(end - timedelta(microseconds=1), time_zone)}"
 
 
@@ -55,9 +55,9 @@ def place(party: Party) -> str:
 
 
 def quantity(line: InvoiceLine) -> str:
-    """What was counted: units, seats, add-ons; of a fee by the year, for how many years of one.
+    """What was counted: units, seats, add-ons; for a yearly fee, years of one fee.
 
-    Parts of seats and of years are told to four decimals. Nothing for another fee or an adjustment.
+    Parts of seats and of years have four decimals. Empty for other fees and adjustments.
     """
     if line.quantity is None:
         return ""
@@ -84,27 +84,27 @@ def unit_price(line: InvoiceLine) -> str:
 
 
 def arithmetic(line: InvoiceLine) -> list[str]:
-    """How a line came to its amount, step by step."""
+    """How a line's amount was computed, step by step."""
     charge = line.charge
-    told: list[str] = []
+    steps: list[str] = []
     if charge is not None:
         if charge.included:
-            told.append(f"{number(charge.included)} of {number(charge.quantity)} units included")
-        told += [_tier(charge, tier) for tier in charge.tiers]
-        told += _part_of_period(charge)
+            steps.append(f"{number(charge.included)} of {number(charge.quantity)} units included")
+        steps += [_tier(charge, tier) for tier in charge.tiers]
+        steps += _part_of_period(charge)
     if line.late and line.before is not None:
         now = line.before.amount + line.amount.amount
-        told.append(
+        steps.append(
             f"rated again with usage that came late: {now:,f}, "
             f"less {figure(line.before)} invoiced before"
         )
     elif line.exact != line.amount.amount:
-        told.append(f"exactly {_cut(line.exact)}")
-    return told
+        steps.append(f"exactly {_cut(line.exact)}")
+    return steps
 
 
 def _part_of_period(charge: SpendLine) -> list[str]:
-    """Say for what part of the period a fee is asked, if not for all of it."""
+    """Return the part of the period that a fee is asked for, if not all of it."""
     monthly = charge.kind == "flat" and charge.cadence is not Cadence.YEAR
     whole = charge.price * charge.quantity if charge.price is not None else Decimal(0)
     if not monthly or not whole or charge.exact == whole:
@@ -113,7 +113,7 @@ def _part_of_period(charge: SpendLine) -> list[str]:
 
 
 def _cut(exact: Decimal) -> str:
-    """An exact amount to twelve decimals; more than that tell nobody anything."""
+    """An exact amount to twelve decimals; nobody needs more."""
     shown = exact.quantize(_TWELVE, ROUND_DOWN)
     return number(exact) if shown == exact else f"{number(shown)}…"
 

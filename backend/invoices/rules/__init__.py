@@ -1,1 +1,1 @@
-"""What holds of invoices whatever is stored: their lines, states, reminders and notices. Pure."""
+"""Rules of invoices that need no storage: their lines, states, reminders and notices. Pure."""

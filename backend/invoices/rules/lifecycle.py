@@ -1,8 +1,8 @@
-"""What may become of an invoice, and what of it is still to be paid. Pure.
+"""The states of an invoice, and what is still to be paid of it. Pure.
 
 draft -> finalized -> paid
                    -> void            (asks for nothing; may be issued again)
-                   -> uncollectible   (still asks, nobody expects it; may be paid after all)
+                   -> uncollectible   (still due, but not expected; may be paid after all)
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ _MAY_BECOME: Final = {
 
 _WHY_NOT: Final = {
     InvoiceState.DRAFT: "it is a draft; finalize it first",
-    InvoiceState.PAID: "it is paid; a credit note gives money back",
+    InvoiceState.PAID: "it is paid; a credit note returns money",
     InvoiceState.VOID: "it is void",
 }
 
@@ -41,9 +41,9 @@ def check_move(state: InvoiceState, wanted: InvoiceState) -> None:
 
 @dataclass(frozen=True, slots=True)
 class Balance:
-    """What an invoice asks for and what was given for it, all before or after in one currency.
+    """What an invoice asks for, and what was paid and credited, in one currency.
 
-    A negative ``total`` owes the customer: it is put on the customer's balance.
+    All are before tax or all after it. A negative ``total`` is added to the customer's balance.
     """
 
     total: Decimal
@@ -57,7 +57,7 @@ class Balance:
 
     @property
     def settled(self) -> bool:
-        """Tell whether nothing is left to pay or to give back."""
+        """Return whether nothing is left to pay or to return."""
         return self.total - self.paid - self.credited == 0
 
 

@@ -1,6 +1,6 @@
 """From rated periods to the lines of an invoice. Pure.
 
-One law rules here: whatever was invoiced before of a period, and however late usage came, the
+One law governs them: whatever was invoiced of a period before, and however late usage came, the
 lines of all invoices about the period add up to what rating makes of all its usage.
 """
 
@@ -22,7 +22,7 @@ PREPAID = "prepaid"
 
 
 class Item(NamedTuple):
-    """What a line is of: it stays the same when its period is rated again."""
+    """The subject of a line, the same each time its period is rated."""
 
     kind: str
     plan: str | None
@@ -58,7 +58,10 @@ class ComposedLine:
 def lines_of(report: SpendReport) -> list[ComposedLine]:
     """Return the lines of a rated period, charges first, none left out."""
     charges = [_charge_line(line, report.period) for line in report.lines]
-    return [*charges, *(_adjustment_line(one, report.period) for one in report.adjustments)]
+    return [
+        *charges,
+        *(_adjustment_line(adjustment, report.period) for adjustment in report.adjustments),
+    ]
 
 
 def less_invoiced_before(
@@ -79,7 +82,7 @@ def less_invoiced_before(
 
 
 def paid_when_used(period: Period, amount: Decimal) -> list[ComposedLine]:
-    """Return a line that takes off what prepaid calls paid from the wallet as they were made."""
+    """Return a line that takes off what the wallet paid for prepaid calls when they were made."""
     if not amount:
         return []
     of = Item(PREPAID, None, None, "wallet")
@@ -89,20 +92,20 @@ def paid_when_used(period: Period, amount: Decimal) -> list[ComposedLine]:
 def late_lines(
     now: Iterable[ComposedLine], invoiced: Mapping[Item, Invoiced]
 ) -> list[ComposedLine]:
-    """Return what a period's lines ask for ``now`` more or less than ``invoiced``, item by item.
+    """Return what a period's lines ask for ``now``, less what was ``invoiced``, item by item.
 
-    An item that is as it was has no line. The amounts add up to the total of the lines now less
-    all that was invoiced, exactly.
+    An unchanged item has no line. The amounts add up exactly to the total of the lines now less all
+    that was invoiced.
     """
-    found = _merged(now)
+    by_item = _merged(now)
     late: list[ComposedLine] = []
     with exact_arithmetic():
-        for item, line in found.items():
+        for item, line in by_item.items():
             before = invoiced.get(item) or Invoiced(line.name, line.period, None, _ZERO, _ZERO)
             quantity = line.quantity
             if quantity is not None and before.quantity is not None:
                 quantity -= before.quantity
-            made = replace(
+            difference = replace(
                 line,
                 exact=line.exact - before.exact,
                 amount=line.amount - before.amount,
@@ -110,16 +113,16 @@ def late_lines(
                 late=True,
                 before=before.amount,
             )
-            if made.amount or (item.kind == CHARGE and quantity):
-                late.append(made)
+            if difference.amount or (item.kind == CHARGE and quantity):
+                late.append(difference)
         for item, before in invoiced.items():
-            if item not in found and before.amount:
-                late.append(_gone(item, before))
+            if item not in by_item and before.amount:
+                late.append(_reversed(item, before))
     return late
 
 
 def invoiced_items(lines: Iterable[ComposedLine]) -> dict[Item, Invoiced]:
-    """Sum what lines of one period asked for, by what they are of."""
+    """Sum what lines of one period asked for, by item."""
     with exact_arithmetic():
         return {
             item: Invoiced(line.name, line.period, line.quantity, line.exact, line.amount)
@@ -136,7 +139,7 @@ def total_of(lines: Iterable[ComposedLine]) -> Decimal:
 
 
 def worth_invoicing(lines: Sequence[ComposedLine]) -> bool:
-    """Tell whether there is anything to ask for or to give back; a page of zeroes is not sent."""
+    """Return whether anything is to be paid or returned; an invoice of zeroes is not sent."""
     return any(line.amount for line in lines)
 
 
@@ -152,23 +155,25 @@ def _charge_line(line: SpendLine, period: Period) -> ComposedLine:
     )
 
 
-def _adjustment_line(one: SpendAdjustment, period: Period) -> ComposedLine:
+def _adjustment_line(adjustment: SpendAdjustment, period: Period) -> ComposedLine:
     return ComposedLine(
-        Item(one.kind, one.plan, one.plan_version, one.id),
-        one.name,
+        Item(adjustment.kind, adjustment.plan, adjustment.plan_version, adjustment.id),
+        adjustment.name,
         period,
-        one.exact,
-        one.amount.amount,
+        adjustment.exact,
+        adjustment.amount.amount,
     )
 
 
 def _merged(lines: Iterable[ComposedLine]) -> dict[Item, ComposedLine]:
-    """Make one line of those of the same item, such as a charge on trial and after it."""
-    found: dict[Item, ComposedLine] = {}
+    """Merge the lines of the same item, such as a charge on trial and after it."""
+    by_item: dict[Item, ComposedLine] = {}
     for line in lines:
-        held = found.get(line.of)
+        held = by_item.get(line.of)
         if held is not None:
-            quantities = [one for one in (held.quantity, line.quantity) if one is not None]
+            quantities = [
+                quantity for quantity in (held.quantity, line.quantity) if quantity is not None
+            ]
             line = replace(
                 line,
                 exact=held.exact + line.exact,
@@ -176,12 +181,12 @@ def _merged(lines: Iterable[ComposedLine]) -> dict[Item, ComposedLine]:
                 quantity=sum(quantities, _ZERO) if quantities else None,
                 charge=None,
             )
-        found[line.of] = line
-    return found
+        by_item[line.of] = line
+    return by_item
 
 
-def _gone(item: Item, before: Invoiced) -> ComposedLine:
-    """Give back what was invoiced for an item that the period no longer has."""
+def _reversed(item: Item, before: Invoiced) -> ComposedLine:
+    """Take back what was invoiced for an item that the period no longer has."""
     return ComposedLine(
         item,
         before.name,

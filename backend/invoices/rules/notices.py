@@ -1,4 +1,4 @@
-"""What is told of invoices: their rows, as notices for the outbox. Pure."""
+"""Notices about invoices for the outbox, from their rows. Pure."""
 
 from __future__ import annotations
 
@@ -27,8 +27,8 @@ InvoiceRow = Mapping[Any, Any]
 """A row with the columns of ``invoices``."""
 
 
-def told_issued(row: InvoiceRow, paid: Decimal, *, settled: bool) -> list[Notice]:
-    """Tell of an invoice that is issued, and that credit and balance paid it if they did."""
+def issued_notices(row: InvoiceRow, paid: Decimal, *, settled: bool) -> list[Notice]:
+    """Return the notice of an issued invoice and, if it is ``settled``, that it is paid."""
     data = InvoiceFinalized(
         invoice_id=row["id"],
         number=row["number"],
@@ -39,14 +39,14 @@ def told_issued(row: InvoiceRow, paid: Decimal, *, settled: bool) -> list[Notice
         total=_money(row, row["total"]),
         due=_money(row, Balance(row["total"], paid).due),
     )
-    made = [_notice(NotificationKind.INVOICE_FINALIZED, row, data, row["issued_at"])]
+    notices = [_notice(NotificationKind.INVOICE_FINALIZED, row, data, row["issued_at"])]
     if settled:
-        made.append(told_paid(row, paid, Decimal(0), row["issued_at"]))
-    return made
+        notices.append(paid_notice(row, paid, Decimal(0), row["issued_at"]))
+    return notices
 
 
-def told_paid(row: InvoiceRow, paid: Decimal, credited: Decimal, at: datetime) -> Notice:
-    """Tell that nothing is left to pay of an invoice."""
+def paid_notice(row: InvoiceRow, paid: Decimal, credited: Decimal, at: datetime) -> Notice:
+    """Return the notice that nothing is left to pay of an invoice."""
     data = InvoicePaid(
         invoice_id=row["id"],
         number=row["number"],
@@ -59,10 +59,10 @@ def told_paid(row: InvoiceRow, paid: Decimal, credited: Decimal, at: datetime) -
     return _notice(NotificationKind.INVOICE_PAID, row, data, at)
 
 
-def told_overdue(row: InvoiceRow, step: str, at: datetime) -> Notice:
-    """Tell that an invoice came to a step of dunning."""
+def overdue_notice(row: InvoiceRow, step: str, at: datetime) -> Notice:
+    """Return the notice that an invoice reached a step of dunning."""
     suspended = step == SUSPEND
-    made = (InvoiceSuspended if suspended else InvoiceReminder)(
+    data = (InvoiceSuspended if suspended else InvoiceReminder)(
         invoice_id=row["id"],
         number=row["number"],
         step=step,
@@ -71,11 +71,11 @@ def told_overdue(row: InvoiceRow, step: str, at: datetime) -> Notice:
         due=_money(row, Balance(row["total"], row["paid"], row["credited"]).due),
     )
     kind = NotificationKind.INVOICE_SUSPENDED if suspended else NotificationKind.INVOICE_REMINDER
-    return Notice(kind, row["tenant_id"], f"{row['id']} {step}", made, at)
+    return Notice(kind, row["tenant_id"], f"{row['id']} {step}", data, at)
 
 
-def told_credited(row: InvoiceRow, note: Mapping[str, Any]) -> Notice:
-    """Tell of a credit note, a row of ``credit_notes``, on an invoice."""
+def credited_notice(row: InvoiceRow, note: Mapping[str, Any]) -> Notice:
+    """Return the notice of a credit note, a row of ``credit_notes``, on an invoice."""
     data = CreditNoteIssued(
         credit_note_id=note["id"],
         number=note["number"],

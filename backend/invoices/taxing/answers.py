@@ -1,7 +1,7 @@
-"""What the tax service said of each invoice it was asked about, and asking it, a few at once.
+"""The tax service's answers about invoices, and the asking, a few at once.
 
-The service is asked while no transaction is open. What is asked about is found again by a digest
-of the whole question, so that an answer never goes onto an invoice that has changed since.
+The service is asked while no transaction is open. An answer is looked up by a digest of the whole
+question, so that it never goes onto an invoice that has changed since.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ AT_ONCE: Final = 8
 """Questions that are under way at the same time."""
 
 ROUNDS: Final = 3
-"""How often to ask about an invoice that is another each time when it comes to issuing it."""
+"""How often to ask about an invoice that has changed each time when it is to be issued."""
 
 CHANGED: Final = "The invoice changed each time that the tax service was asked about it."
 
@@ -52,7 +52,7 @@ class KnownTax:
 
 
 class TaxAnswers:
-    """The answers of one piece of work, such as an invoice run. No other has its ``word``."""
+    """The answers of one piece of work, such as an invoice run. Its ``word`` is unique."""
 
     def __init__(self, service: TaxService | None = None) -> None:
         self.word = token_hex(8)
@@ -61,29 +61,29 @@ class TaxAnswers:
         self._changes: Counter[str] = Counter()
 
     def to(self, question: TaxQuestion) -> KnownTax:
-        """Return the answer. Raises ``TaxQuestionOpen``, or ``TaxNotKnown`` if it was no good."""
-        known = self._known.get(digest(question))
-        if known is None:
+        """Return the answer. Raises ``TaxQuestionOpen``, or ``TaxNotKnown`` if it was unusable."""
+        answer = self._known.get(digest(question))
+        if answer is None:
             raise TaxQuestionOpen(question)
-        if isinstance(known, TaxNotKnown):
-            raise known
-        return known
+        if isinstance(answer, TaxNotKnown):
+            raise answer
+        return answer
 
     async def ask(self, questions: Sequence[TaxQuestion]) -> None:
-        """Ask all of them, and forget what was asked before. Never raises: see ``to``."""
+        """Ask all of them, and forget earlier answers. Never raises: see ``to``."""
         slots = asyncio.Semaphore(AT_ONCE)
 
-        async def one(question: TaxQuestion) -> tuple[str, KnownTax | TaxNotKnown]:
+        async def ask_one(question: TaxQuestion) -> tuple[str, KnownTax | TaxNotKnown]:
             async with slots:
                 try:
                     return digest(question), await ask_and_check(self._service, question)
                 except TaxNotKnown as error:
                     return digest(question), error
 
-        self._known = dict(await asyncio.gather(*(one(question) for question in questions)))
+        self._known = dict(await asyncio.gather(*(ask_one(question) for question in questions)))
 
     def changed(self, invoice_id: str) -> bool:
-        """Take note that an invoice is not what was asked about; tell whether to ask again."""
+        """Count a change of an invoice since it was asked about; return whether to ask again."""
         self._changes[invoice_id] += 1
         return self._changes[invoice_id] < ROUNDS
 
@@ -110,9 +110,9 @@ async def ask_and_check(service: TaxService | None, question: TaxQuestion) -> Kn
 
 
 async def with_answers(answers: TaxAnswers, act: Callable[[], Awaitable[Done]]) -> Done:
-    """Do ``act``, a transaction of its own, and again once it was asked what it needs to know.
+    """Do ``act``, a transaction of its own, and do it again after asking what it lacked.
 
-    Raises ``TaxNotKnown`` if there is no good answer, or the question is another each time.
+    Raises ``TaxNotKnown`` if there is no good answer, or the question changes each time.
     """
     for _ in range(ROUNDS):
         try:

@@ -1,4 +1,4 @@
-"""Whether what a tax service answers can be right. Pure."""
+"""Whether a tax service's answer can be right. Pure."""
 
 from __future__ import annotations
 

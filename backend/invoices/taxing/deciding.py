@@ -51,8 +51,8 @@ class TaxRules:
         if self.settings.tax_service_url is not None:
             if not worth_invoicing(invoice.lines):
                 return InvoiceTax()
-            known = self.answers.to(question_of(invoice, self.settings))
-            return InvoiceTax(known.taxes, known.notes)
+            answer = self.answers.to(question_of(invoice, self.settings))
+            return InvoiceTax(answer.taxes, answer.notes)
         seller_country = self.settings.seller_country
         chosen = choose_rates(self.table, profile.buyer(), seller_country, invoice.tax_date)
         return InvoiceTax(_taxes(chosen.rates, invoice), list(chosen.notes))
@@ -67,7 +67,7 @@ async def tax_rules(
 
 def _taxes(rates: Sequence[TaxRate], invoice: Untaxed) -> list[Tax]:
     currency = invoice.tenant.currency
-    return [wire_tax(one, currency) for one in add_tax(invoice.subtotal, rates, currency).taxes]
+    return [wire_tax(line, currency) for line in add_tax(invoice.subtotal, rates, currency).taxes]
 
 
 def wire_tax(line: TaxLine, currency: str) -> Tax:

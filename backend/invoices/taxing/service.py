@@ -88,9 +88,11 @@ class HttpTaxService:
         except MalformedRequest as error:
             raise TaxNotKnown("The tax service did not answer with JSON.") from error
         except InvalidInput as error:
-            wrong = [f"{one.field or 'the body'}: {one.detail}" for one in error.errors[:3]]
-            told = f"The tax service's answer is of another form: {'; '.join(wrong)}."
-            raise TaxNotKnown(told) from error
+            wrong = [
+                f"{problem.field or 'the body'}: {problem.detail}" for problem in error.errors[:3]
+            ]
+            summary = f"The tax service's answer is of another form: {'; '.join(wrong)}."
+            raise TaxNotKnown(summary) from error
 
     async def close(self) -> None:
         """Close every connection."""
@@ -132,7 +134,7 @@ class HttpTaxService:
 
 @asynccontextmanager
 async def tax_service(settings: Settings) -> AsyncIterator[HttpTaxService | None]:
-    """Give the configured tax service, if there is one, for as long as the block lasts."""
+    """Yield the configured tax service, None if there is none, and close it afterwards."""
     service = tax_service_of(settings)
     try:
         yield service
@@ -142,7 +144,7 @@ async def tax_service(settings: Settings) -> AsyncIterator[HttpTaxService | None
 
 
 def tax_service_of(settings: Settings) -> HttpTaxService | None:
-    """Return the configured tax service; None if the catalog's rates are to be taken."""
+    """Return the configured tax service; None if the catalog's rates apply."""
     if settings.tax_service_url is None:
         return None
     token = settings.tax_service_token

@@ -1,4 +1,4 @@
-"""An invoice that has all but its tax, and what a tax service is asked about it."""
+"""An invoice that lacks its tax, and the question to a tax service about it."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ from backend_client.types.tax_service import TaxedCustomer, TaxedLine, TaxedSell
 class Untaxed:
     """An invoice before its tax and its number. ``id`` is the draft's.
 
-    On ``tax_date`` rates must hold to be charged.
+    The rates in force on ``tax_date`` are charged.
     """
 
     id: str
@@ -41,12 +41,12 @@ class Untaxed:
 
 
 def closing_day(period: BillingPeriod) -> date:
-    """Return the tax date of an invoice that closes a period: its last day, by its own clocks."""
+    """Return the tax date of an invoice that closes a period: its last day, on its own clocks."""
     return day_at(period.end - timedelta(microseconds=1), period)
 
 
 def day_at(moment: datetime, period: BillingPeriod) -> date:
-    """Return the tax date of one that is issued at ``moment``, while its period runs."""
+    """Return the tax date of an invoice that is issued at ``moment``, while its period runs."""
     return moment.astimezone(ZoneInfo(period.time_zone)).date()
 
 
@@ -88,5 +88,5 @@ def question_of(invoice: Untaxed, settings: Settings, *, preview: bool = False) 
 
 
 def digest(question: TaxQuestion) -> str:
-    """Return a word that stands for all that is asked: another question, another word."""
+    """Return a digest of the whole question."""
     return blake2b(question.model_dump_json().encode(), digest_size=16).hexdigest()

@@ -23,7 +23,7 @@ _TOTALS = select(
 )
 
 
-async def look_at_pipeline(
+async def pipeline_status(
     connection: AsyncConnection, js: JetStreamContext, stream_name: str
 ) -> Pipeline:
     """Return how it is now; raise ``Unavailable`` if NATS does not answer."""

@@ -15,7 +15,7 @@ from sqlalchemy import select, text
 from starlette.responses import Response
 
 from backend.customers.profiles import set_details, set_terms
-from backend.invoices.billing_cursors import hold, open_cursors
+from backend.invoices.billing_cursors import lock_cursors, open_cursors
 from backend.invoices.previewing import TaxPreview
 from backend.invoices.runs import begin_run, end_run, work
 from backend.invoices.taxing.answers import CHANGED, TaxAnswers
@@ -294,7 +294,7 @@ async def test_who_is_held_or_can_not_be_rated_is_passed_over_as_without_a_servi
             text("UPDATE tenants SET currency = 'XTS' WHERE id = :id"), {"id": broken.id}
         )
     async with database.begin() as holding:
-        await hold(holding, [held.id])
+        await lock_cursors(holding, [held.id])
         run = await run_invoices(database, settings, NOW)
     assert (run.invoiced, run.failed, run.left, run.state) == (1, 1, 1, "running")
     assert "XTS" in (await problems(database))[broken.slug]

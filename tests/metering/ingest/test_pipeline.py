@@ -11,7 +11,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from backend.metering.counting.worker import UsageConsumer
 from backend.metering.events import encode
-from backend.metering.ingest.pipeline import look_at_pipeline
+from backend.metering.ingest.pipeline import pipeline_status
 from backend.settings import Settings
 from backend.storage.database import Database
 from backend_client.types.pipeline import Pipeline
@@ -29,7 +29,7 @@ async def test_what_waits_is_told_until_it_is_counted(
     js = await app.state.services.stream.jetstream()
 
     async def look(connection: AsyncConnection) -> Pipeline:
-        return await look_at_pipeline(connection, js, api_settings.stream_name)
+        return await pipeline_status(connection, js, api_settings.stream_name)
 
     async with database.begin() as connection:
         idle = await look(connection)
