@@ -1,4 +1,4 @@
-"""What each tenant's use of each model brings, costs and leaves, in its billing period.
+"""Revenue, cost and margin of each tenant and model, in the tenant's billing period.
 
 Revenue is rated as the bill is, line by line; a line that prices several models is split over them
 by their quantities, so that the rows of a tenant sum to its bill to the last digit kept. Cost is
@@ -31,8 +31,8 @@ from backend_client.types.plans import FlatCharge
 from backend_client.types.reconciliation import MarginReport, MarginRow
 
 NO_MODEL = "*"
-"""Whose the fees, minimums and discounts are."""
-_SHARING = Context(prec=60)  # a share need not end; what it lacks goes to the line's last model
+"""The model of fees, minimums and discounts, which belong to none."""
+_SHARING = Context(prec=60)  # a share may be endless; the line's last model has the rest
 _KEPT = Decimal(1).scaleb(-FRACTION_DIGITS)
 _RATIO = Decimal("0.0001")
 _COLUMNS = (
@@ -49,7 +49,7 @@ async def margin_report(
     cursor: str | None,
     limit: int,
 ) -> MarginReport:
-    """Return the margin of up to ``limit`` tenants; sample tenants have none and are left out.
+    """Return the margin of up to ``limit`` tenants; sample tenants are left out.
 
     Raises ``ConfigurationError`` if the cost rates can't be used.
     """
@@ -62,7 +62,7 @@ async def margin_report(
         if not tenant.is_sample:
             opened = await open_period(connection, tenant, at)
             costs = _Costs(rates, names, providers, tenant.currency)
-            # Decimals of a whole tenant's month: not long, but not for the event loop either.
+            # Decimals of a tenant's whole month: short work, but too long for the event loop.
             rows += await asyncio.to_thread(_rows, tenant, opened, costs)
     return MarginReport(
         at=at, cost_currency=rates.currency, rows=rows, next_cursor=page.next_cursor
@@ -70,7 +70,7 @@ async def margin_report(
 
 
 class _Costs:
-    """What a tenant's usage costs, in its own currency or not at all."""
+    """The cost of a tenant's usage; unknown unless the rates are in its currency."""
 
     def __init__(
         self, rates: Rates, names: ModelNames, providers: Mapping[str, str], currency: str
@@ -81,9 +81,9 @@ class _Costs:
         self._comparable = currency == rates.currency
 
     def of(self, model: str, stretches: Sequence[Stretch]) -> tuple[Decimal | None, list[str]]:
-        """Return the cost of a model's usage and the meters that no rate is known for.
+        """Return the cost of a model's usage, None if a rate is missing, and the unrated meters.
 
-        Each stretch is at the rates in force on its first day. Requests as such cost nothing.
+        Each stretch has the rates in force on its first day. The meter ``requests`` costs nothing.
         """
         total, unrated = Decimal(0), set()
         for stretch in stretches:
@@ -111,8 +111,8 @@ def _rows(tenant: Tenant, opened: OpenPeriod, costs: _Costs) -> list[MarginRow]:
         for line in rated.lines:
             for model, part in _split(line, opened.stretches).items():
                 revenue[model] = revenue.get(model, Decimal(0)) + part
-        for one in rated.adjustments:
-            revenue[NO_MODEL] = revenue.get(NO_MODEL, Decimal(0)) + one.exact
+        for adjustment in rated.adjustments:
+            revenue[NO_MODEL] = revenue.get(NO_MODEL, Decimal(0)) + adjustment.exact
         used = {used.model for stretch in opened.stretches for used in stretch.usage}
         rows = []
         for model in sorted(used | revenue.keys()):
@@ -163,7 +163,7 @@ def _split(line: RatedLine, stretches: Sequence[Stretch]) -> dict[str, Decimal]:
 
 
 def margin_csv(rows: Sequence[MarginRow]) -> str:
-    """Write rows as CSV (RFC 4180), amounts in full."""
+    """Return rows as CSV (RFC 4180), amounts in full."""
     out = io.StringIO()
     writer = csv.writer(out)
     writer.writerow(_COLUMNS)

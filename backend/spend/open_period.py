@@ -45,9 +45,9 @@ from backend_client.types.spend import (
 
 @dataclass(frozen=True, slots=True)
 class OpenPeriod:
-    """A billing period that is not over: its plans, its usage so far. Rates without a database.
+    """A billing period with its plans and its usage so far. Rates without a database.
 
-    ``version`` is the tenant's usage version that the usage holds at least. ``coupons`` and
+    ``version`` is the tenant's usage version that the usage contains at least. ``coupons`` and
     ``contract`` are those of the period.
     """
 
@@ -59,16 +59,16 @@ class OpenPeriod:
     contract: ContractPeriod | None = None
 
     def rate(self, more: Iterable[MeteredQuantity] = ()) -> RatedPeriod:
-        """Rate the period as if ``more`` was still used before its end, on the plan it ends on.
+        """Rate the period as if ``more`` was used before its end, on the plan that it ends with.
 
-        A forecast calls this with simulated quantities, so that included units and tiers bend it
-        as they will bend the bill.
+        A forecast calls this with simulated quantities, so that included units and tiers apply to
+        them as they will apply to the bill.
         """
         *earlier, last = self.stretches
         return self._rate([*earlier, replace(last, usage=[*last.usage, *more])])
 
     def rate_with(self, usage: Iterable[Iterable[MeteredQuantity]]) -> RatedPeriod:
-        """Rate the period with other usage than was metered: a collection for each stretch."""
+        """Rate the period with other usage than the metered: a collection for each stretch."""
         pairs = zip(self.stretches, usage, strict=True)
         return self._rate([replace(stretch, usage=list(used)) for stretch, used in pairs])
 
@@ -78,7 +78,7 @@ class OpenPeriod:
 
 
 async def spend_version(connection: AsyncConnection, tenant: Tenant, now: datetime) -> str:
-    """Return a word that changes with all that the spend report tells but its ``as_of``."""
+    """Return a string that changes with anything in the spend report but its ``as_of``."""
     period = await period_at(connection, tenant, now)
     stretches = await plan_stretches(connection, tenant.id, period)
     usage = await _usage_version(connection, tenant.id)
@@ -86,17 +86,14 @@ async def spend_version(connection: AsyncConnection, tenant: Tenant, now: dateti
 
 
 async def open_period(connection: AsyncConnection, tenant: Tenant, now: datetime) -> OpenPeriod:
-    """Return the billing period that holds ``now``, with its plans and usage so far."""
+    """Return the billing period that ``now`` is in, with its plans and usage so far."""
     return await metered_period(connection, tenant, await period_at(connection, tenant, now))
 
 
 async def metered_period(
     connection: AsyncConnection, tenant: Tenant, period: BillingPeriod
 ) -> OpenPeriod:
-    """Return any billing period of the tenant's, with its plans and the usage metered in it.
-
-    Its coupons and its contract are in it too.
-    """
+    """Return any billing period of a tenant with its plans, usage, coupons and contract."""
     opened = await plain_period(connection, tenant, period)
     contract = await contract_in_force(connection, tenant.id, opened.period)
     if contract is None:
@@ -105,18 +102,18 @@ async def metered_period(
     for earlier in await periods_before(connection, tenant, contract, opened.period):
         past = await plain_period(connection, tenant, earlier)
         before.append(counted(past.rate(), past.stretches, counted_meters(contract)))
-    known = await contract_period(connection, tenant, contract, opened.period, before)
-    return replace(opened, contract=known)
+    contract_terms = await contract_period(connection, tenant, contract, opened.period, before)
+    return replace(opened, contract=contract_terms)
 
 
 async def plain_period(
     connection: AsyncConnection, tenant: Tenant, period: BillingPeriod
 ) -> OpenPeriod:
-    """Return a billing period with its coupons, but without what a contract adds to it."""
-    known = await period_at(connection, tenant, period.start)
-    if (known.start, known.end) == (period.start, period.end):
-        period = known  # which knows if it was cut short
-    # The version first: usage that lands in between is then shown again, never missed.
+    """Return a billing period with its coupons, but without its contract."""
+    own = await period_at(connection, tenant, period.start)
+    if (own.start, own.end) == (period.start, period.end):
+        period = own  # which says whether it was cut short
+    # The version is read first: usage that arrives in between is read again, never missed.
     version = await _usage_version(connection, tenant.id)
     stretches = await plan_stretches(connection, tenant.id, period)
     return OpenPeriod(
@@ -131,12 +128,17 @@ async def plain_period(
 async def metered_stretches(
     connection: AsyncConnection, tenant_id: str, stretches: Sequence[Stretch]
 ) -> tuple[Stretch, ...]:
-    """Return stretches with the usage that was metered in each, as its plan tells it apart."""
+    """Return stretches with the usage of each, by the windows and labels of its plan."""
     usage = await period_usage(
         connection,
         tenant_id,
-        [cut_at_windows(one.plan, one.start, one.end) for one in stretches],
-        {name for one in stretches if one.plan is not None for name in one.plan.priced_labels},
+        [cut_at_windows(stretch.plan, stretch.start, stretch.end) for stretch in stretches],
+        {
+            name
+            for stretch in stretches
+            if stretch.plan is not None
+            for name in stretch.plan.priced_labels
+        },
     )
     pairs = zip(stretches, usage, strict=True)
     return tuple(replace(stretch, usage=tuple(used)) for stretch, used in pairs)
@@ -150,15 +152,15 @@ async def spend_report(
 ) -> SpendReport:
     """Return the spend in the tenant's current billing period, by line.
 
-    ``more`` is usage to rate beside what was metered. Fees count whole from the first day, for the
-    part of the period that the plan covers; those for a year if it begins in the period.
+    ``more`` is usage to rate beside the metered. Fees count from the first day, for the whole time
+    in the period that the plan covers; those for a year count if the year begins in the period.
     """
     opened = await open_period(connection, tenant, now)
     return report(opened, opened.rate(more), now)
 
 
 def report(opened: OpenPeriod, rated: RatedPeriod, now: datetime) -> SpendReport:
-    """Put a rated period into the wire's words."""
+    """Return a rated period as the API's type."""
     return SpendReport(
         period=Period(
             start=opened.period.start, end=opened.period.end, time_zone=opened.period.time_zone
@@ -166,12 +168,12 @@ def report(opened: OpenPeriod, rated: RatedPeriod, now: datetime) -> SpendReport
         as_of=now.astimezone(UTC),
         currency=rated.currency,
         lines=[_line(line, rated.currency) for line in rated.lines],
-        adjustments=[_adjustment(one, rated.currency) for one in rated.adjustments],
+        adjustments=[_adjustment(adjustment, rated.currency) for adjustment in rated.adjustments],
         exact_total=rated.exact_total,
         total=Money(amount=rated.total, currency=rated.currency),
         unpriced=[
-            UnpricedUsage(model=one.model, meter=one.meter, quantity=one.quantity)
-            for one in rated.unpriced
+            UnpricedUsage(model=usage.model, meter=usage.meter, quantity=usage.quantity)
+            for usage in rated.unpriced
         ],
         version=opened.version,
     )
@@ -214,15 +216,15 @@ def _line(line: RatedLine, currency: str) -> SpendLine:
     )
 
 
-def _adjustment(one: Adjustment, currency: str) -> SpendAdjustment:
+def _adjustment(adjustment: Adjustment, currency: str) -> SpendAdjustment:
     return SpendAdjustment(
-        kind=one.kind,
-        id=one.id,
-        name=one.name,
-        plan=one.plan,
-        plan_version=one.plan_version,
-        exact=one.exact,
-        amount=Money(amount=one.amount, currency=currency),
+        kind=adjustment.kind,
+        id=adjustment.id,
+        name=adjustment.name,
+        plan=adjustment.plan,
+        plan_version=adjustment.plan_version,
+        exact=adjustment.exact,
+        amount=Money(amount=adjustment.amount, currency=currency),
     )
 
 
@@ -235,9 +237,9 @@ def _version(period: BillingPeriod, stretches: list[Stretch], usage: int) -> str
     parts = [
         f"{stretch.plan.id if stretch.plan else ''}/{stretch.plan_version}/{stretch.end}"
         f"/{stretch.seats}/{dict(stretch.add_ons)}/{stretch.trial}/{stretch.years_since}"
-        for one in stretches
-        for stretch in (one.before, one)
+        for following in stretches
+        for stretch in (following.before, following)
         if stretch is not None
     ]
-    told = "|".join([str(period.start), period.time_zone, *parts])
-    return f"{usage}-{blake2b(told.encode(), digest_size=8).hexdigest()}"
+    parts_text = "|".join([str(period.start), period.time_zone, *parts])
+    return f"{usage}-{blake2b(parts_text.encode(), digest_size=8).hexdigest()}"

@@ -1,4 +1,4 @@
-"""A plan's versions: what changed, and moving tenants to the latest with every bill seen before."""
+"""A plan's versions: their differences, and moving tenants to the latest after a preview."""
 
 from __future__ import annotations
 
@@ -37,21 +37,23 @@ async def list_versions(connection: AsyncConnection, plan_id: str) -> list[Plan]
     """Return all versions of a plan, oldest first; raise ``NotFound``."""
     query = select(plan_versions).where(plan_versions.c.plan_id == plan_id)
     rows = await connection.execute(query.order_by(plan_versions.c.version))
-    found = [catalog.plan_from(row) for row in rows.mappings()]
-    if not found:
+    versions = [catalog.plan_from(row) for row in rows.mappings()]
+    if not versions:
         raise NotFound(f"There is no plan {plan_id!r}.")
-    return found
+    return versions
 
 
 async def diff_versions(
     connection: AsyncConnection, plan_id: str, before: int, after: int
 ) -> PlanDiff:
     """Return what changed between two versions; raise ``NotFound``."""
-    known = {one.version: one.definition for one in await list_versions(connection, plan_id)}
+    definitions = {
+        plan.version: plan.definition for plan in await list_versions(connection, plan_id)
+    }
     for version in (before, after):
-        if version not in known:
+        if version not in definitions:
             raise NotFound(f"Plan {plan_id!r} has no version {version}.")
-    changes = diff(known[before], known[after])
+    changes = diff(definitions[before], definitions[after])
     return PlanDiff(plan=plan_id, before=before, after=after, changes=changes)
 
 
@@ -64,11 +66,11 @@ async def migrate_plan(
     cursor: str | None,
     limit: int,
 ) -> Page[MigratedTenant]:
-    """Move a page of the tenants on older versions to the latest, or only say what it would do.
+    """Move a page of the tenants on older versions to the latest, or only preview it.
 
-    Seats, add-ons, a trial's end and changes that are scheduled stay. Each tenant is moved in a
-    transaction of its own, and one that was moved before is not among them a second time. Raises
-    ``NotFound`` for a plan that is not on sale, ``InvalidInput`` for an ``at`` that is over.
+    Seats, add-ons, a trial's end and scheduled changes stay. Each tenant is moved in a transaction
+    of its own; one that was moved before is not selected again. Raises ``NotFound`` for a plan that
+    is not on sale, ``InvalidInput`` for an ``at`` in the past.
     """
     at = effective_quarter(wanted.at, now)
     async with database.begin() as connection:
@@ -122,14 +124,14 @@ async def _preview(
             stretch,
             plan=plan,
             plan_version=latest.version,
-            # The version that it is on may have no yearly fee yet
+            # Its present version may have no yearly fee
             years_since=_latest(years, stretch.start),
         )
         if stretch.plan is not None and stretch.plan.id == plan.id
         else stretch
         for stretch in opened.stretches
     ]
-    # Metered anew: the version may tell usage apart by other windows and labels
+    # Metered again: the version may have other windows and labels
     metered = await metered_stretches(connection, tenant.id, stretches)
     migrated = replace(opened, stretches=metered).rate().total
     return MigratedTenant(
@@ -141,7 +143,7 @@ async def _preview(
 
 
 def _latest(years: Mapping[datetime, datetime], moment: datetime) -> datetime | None:
-    """Return what the segment that ``moment`` is in counts its years from."""
+    """Return where the years of the segment at ``moment`` are counted from."""
     begun = [start for start in years if start <= moment]
     return years[max(begun)] if begun else None
 
@@ -149,7 +151,7 @@ def _latest(years: Mapping[datetime, datetime], moment: datetime) -> datetime | 
 async def _move(
     connection: AsyncConnection, tenant_id: str, latest: Plan, at: datetime, now: datetime
 ) -> None:
-    """Put the latest version in the place of older ones from ``at`` on, on the same terms."""
+    """Replace older versions by the latest from ``at`` on, on the same terms."""
     await lock_subscriptions(connection, tenant_id)
     rows = [segment_from(row) for row in await read_segments(connection, tenant_id, since=now)]
     offered = offered_add_ons(latest)

@@ -1,4 +1,4 @@
-"""Bills as they would be: the same rating, with other usage or on other plans."""
+"""Simulated bills: the same rating, with other usage or on other plans."""
 
 from __future__ import annotations
 
@@ -49,38 +49,40 @@ async def simulate(
     *,
     by_operator: bool = False,
 ) -> Simulation:
-    """Return the bills that ``asked`` describes, without what was agreed beside the plans.
+    """Return the bills that ``asked`` describes, without trials, coupons and contracts.
 
-    Trials, coupons and contracts are left out, so that plans are compared as they are; of a yearly
-    fee each period has a twelfth. The cheapest plan comes first: the one that leaves least to pay
-    when the credit that it brings is used. Raises ``NotFound`` for a plan that is not on sale.
+    So plans are compared as they are; each period has a twelfth of a yearly fee. The cheapest plan
+    comes first: the one that leaves least to pay once the credit that it brings is used. Raises
+    ``NotFound`` for a plan that is not on sale.
     """
-    known = await _candidates(connection, asked, by_operator=by_operator)
+    wanted = await _candidates(connection, asked, by_operator=by_operator)
     candidates, others = [], []
-    for one in known:
+    for candidate in wanted:
         try:
-            candidates.append(_Candidate(in_currency(one.plan, tenant.currency), one.version))
+            candidates.append(
+                _Candidate(in_currency(candidate.plan, tenant.currency), candidate.version)
+            )
         except ValueError:
-            others.append(one.plan.id)
+            others.append(candidate.plan.id)
     if asked.workload is not None:
         periods = await _periods_to_come(connection, tenant, now, asked.workload.periods)
         usage = [
             [
-                _described(asked.workload, one.plan, place, period)
+                _described(asked.workload, candidate.plan, place, period)
                 for place, period in enumerate(periods)
             ]
-            for one in candidates
+            for candidate in candidates
         ]
     else:
         periods = await _periods_over(connection, tenant, now, asked.past_periods or 1)
         usage = await _past(connection, tenant, candidates, periods)
     plans = [
-        _simulated(tenant, asked, one, periods, used, now)
-        for one, used in zip(candidates, usage, strict=True)
+        _simulated(tenant, asked, candidate, periods, used, now)
+        for candidate, used in zip(candidates, usage, strict=True)
     ]
     return Simulation(
         currency=tenant.currency,
-        plans=sorted(plans, key=lambda one: (one.to_pay.amount, one.total.amount)),
+        plans=sorted(plans, key=lambda plan: (plan.to_pay.amount, plan.total.amount)),
         other_currency=others,
     )
 
@@ -90,11 +92,11 @@ async def _candidates(
 ) -> list[_Candidate]:
     if asked.plans is None:
         on_sale = await catalog.list_plans(connection)
-        chosen = [one for one in on_sale if by_operator or not one.definition.by_contract]
+        chosen = [plan for plan in on_sale if by_operator or not plan.definition.by_contract]
     else:
         chosen = [await catalog.latest_plan(connection, name) for name in asked.plans]
     return [
-        *(_Candidate(one.definition, one.version) for one in chosen),
+        *(_Candidate(plan.definition, plan.version) for plan in chosen),
         *(_Candidate(draft, None) for draft in asked.drafts),
     ]
 
@@ -102,22 +104,22 @@ async def _candidates(
 async def _periods_to_come(
     connection: AsyncConnection, tenant: Tenant, now: datetime, count: int
 ) -> list[BillingPeriod]:
-    """Return the periods that follow the present one: each is whole."""
-    found = [await period_at(connection, tenant, now)]
-    while len(found) <= count:
-        found.append(await period_at(connection, tenant, found[-1].end))
-    return found[1:]
+    """Return the periods that follow the present one."""
+    periods = [await period_at(connection, tenant, now)]
+    while len(periods) <= count:
+        periods.append(await period_at(connection, tenant, periods[-1].end))
+    return periods[1:]
 
 
 async def _periods_over(
     connection: AsyncConnection, tenant: Tenant, now: datetime, count: int
 ) -> list[BillingPeriod]:
     reached = (await period_at(connection, tenant, now)).start
-    found: list[BillingPeriod] = []
-    while len(found) < count:
-        found.append(await period_at(connection, tenant, reached - _INSTANT))
-        reached = found[-1].start
-    return found[::-1]
+    periods: list[BillingPeriod] = []
+    while len(periods) < count:
+        periods.append(await period_at(connection, tenant, reached - _INSTANT))
+        reached = periods[-1].start
+    return periods[::-1]
 
 
 async def _past(
@@ -126,30 +128,30 @@ async def _past(
     candidates: Sequence[_Candidate],
     periods: Sequence[BillingPeriod],
 ) -> list[list[list[MeteredQuantity]]]:
-    """Return what was used in each period, once for each plan: its windows tell usage apart."""
-    spans = [
-        cut_at_windows(one.plan, period.start, period.end)
-        for one in candidates
+    """Return the usage of each period, for each plan by its windows and labels."""
+    times = [
+        cut_at_windows(candidate.plan, period.start, period.end)
+        for candidate in candidates
         for period in periods
     ]
-    labels = {name for one in candidates for name in one.plan.priced_labels}
-    found = await period_usage(connection, tenant.id, spans, labels)
+    labels = {name for candidate in candidates for name in candidate.plan.priced_labels}
+    usage = await period_usage(connection, tenant.id, times, labels)
     count = len(periods)
-    return [found[place : place + count] for place in range(0, len(found), count)]
+    return [usage[place : place + count] for place in range(0, len(usage), count)]
 
 
 def _described(
     workload: Workload, plan: PlanDefinition, place: int, period: BillingPeriod
 ) -> list[MeteredQuantity]:
-    """Return what a workload uses in a period, divided over the plan's windows by their time."""
+    """Return a workload's usage in a period, divided over the plan's windows by their duration."""
     whole = sum(workload.models.values(), Decimal(0))
     days = Fraction((period.end - period.start) // _SECOND, 86_400)
     requests = Fraction(workload.requests_per_day) * days
     requests *= (1 + Fraction(workload.growth_percent) / 100) ** place
     shares: dict[str | None, Fraction] = {}
-    for span in cut_at_windows(plan, period.start, period.end):
-        before = shares.get(span.window, Fraction(0))
-        shares[span.window] = before + period.share(span.start, span.end)
+    for windowed in cut_at_windows(plan, period.start, period.end):
+        before = shares.get(windowed.window, Fraction(0))
+        shares[windowed.window] = before + period.share(windowed.start, windowed.end)
     meters = {"requests": Decimal(1)} | workload.per_request
     with exact_arithmetic():
         return [
@@ -168,7 +170,7 @@ def _described(
 def _simulated(
     tenant: Tenant,
     asked: SimulationRequest,
-    one: _Candidate,
+    candidate: _Candidate,
     periods: Sequence[BillingPeriod],
     usage: Sequence[Sequence[MeteredQuantity]],
     now: datetime,
@@ -176,8 +178,8 @@ def _simulated(
     reports = []
     for period, used in zip(periods, usage, strict=True):
         stretch = Stretch(
-            one.plan,
-            one.version or 0,
+            candidate.plan,
+            candidate.version or 0,
             period.start,
             period.end,
             used,
@@ -186,14 +188,14 @@ def _simulated(
         )
         opened = OpenPeriod(period, tenant.currency, (stretch,), 0)
         reports.append(report(opened, opened.rate(), now))
-    amounts = [told.total.amount for told in reports]
-    credit = paid_by_own_credit(one.plan, list(zip(periods, amounts, strict=True)))
+    amounts = [simulated.total.amount for simulated in reports]
+    credit = paid_by_own_credit(candidate.plan, list(zip(periods, amounts, strict=True)))
     with exact_arithmetic():
         total, paid = sum(amounts, Decimal(0)), sum(credit, Decimal(0))
         return SimulatedPlan(
-            plan=one.plan.id,
-            plan_version=one.version,
-            name=one.plan.name,
+            plan=candidate.plan.id,
+            plan_version=candidate.version,
+            name=candidate.plan.name,
             periods=reports,
             total=Money(amount=total, currency=tenant.currency),
             credit=Money(amount=paid, currency=tenant.currency),

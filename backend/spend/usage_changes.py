@@ -1,4 +1,4 @@
-"""What a change of usage does to what its billing periods cost."""
+"""How a change of usage changes the cost of its billing periods."""
 
 from __future__ import annotations
 
@@ -22,11 +22,11 @@ from backend_client.types.common import Money
 from backend_client.types.corrections import EventsPreview, SpendChange
 
 _MOST_PERIODS = 24
-"""Events are taken for little more than a year back."""
+"""Ingest accepts events little more than a year old."""
 
 
 async def preview_of(database: Database, batch: Batch) -> EventsPreview:
-    """Tell what the accepted events of a batch would change. Nothing is stored."""
+    """Return what the accepted events of a batch would change. Nothing is stored."""
     spend: list[SpendChange] = []
     async with database.snapshot() as before, database.engine.connect() as after:
         deltas = await changes_by(await driver_connection(after), batch.accepted)
@@ -44,17 +44,17 @@ async def preview_of(database: Database, batch: Batch) -> EventsPreview:
 async def spend_changes(
     before: AsyncConnection, after: AsyncConnection, tenant: Tenant, moments: Iterable[datetime]
 ) -> list[SpendChange]:
-    """Rate the billing periods that hold ``moments`` as two connections see them.
+    """Rate the billing periods that ``moments`` are in, before and after a change.
 
-    ``after`` is in the transaction that has made the change and not committed it yet. Periods that
-    were invoiced are rated as they would be now; what was invoiced stays, and the difference is
-    billed in the next.
+    ``before`` and ``after`` are connections; the transaction of ``after`` has made the change and
+    not committed it. Invoiced periods are rated as they would be now: what was invoiced stays, and
+    the next invoice bills the difference.
     """
     periods: dict[datetime, BillingPeriod] = {}
     for moment in sorted(set(moments)):
-        if not any(one.start <= moment < one.end for one in periods.values()):
-            period = await period_at(after, tenant, moment)
-            periods[period.start] = period
+        if not any(period.start <= moment < period.end for period in periods.values()):
+            holding = await period_at(after, tenant, moment)
+            periods[holding.start] = holding
     changes = []
     for period in list(periods.values())[:_MOST_PERIODS]:
         totals = [
@@ -77,8 +77,8 @@ async def spend_changes(
 async def _invoices_of(
     connection: AsyncConnection, tenant_id: str, period: BillingPeriod
 ) -> list[str]:
-    """Return the numbers of a period's invoices, those that were voided aside."""
-    found = await connection.scalars(
+    """Return the numbers of a period's invoices, without voided ones."""
+    numbers = await connection.scalars(
         select(invoices.c.number)
         .where(
             invoices.c.tenant_id == tenant_id,
@@ -88,4 +88,4 @@ async def _invoices_of(
         )
         .order_by(invoices.c.issued_at, invoices.c.id)
     )
-    return list(found)
+    return list(numbers)

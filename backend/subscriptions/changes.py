@@ -1,4 +1,4 @@
-"""Which plan version a tenant is on, when. Changes happen at quarter hours, as rollups split."""
+"""Changes of subscriptions. They happen at quarter hours, where rollups are divided."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ from backend_client.types.subscriptions import (
 async def start_subscription(
     connection: AsyncConnection, tenant_id: str, plan_id: str | None, at: datetime
 ) -> Subscription:
-    """Put a tenant that has no plan on one, from the quarter hour that holds ``at``.
+    """Subscribe a tenant that has no plan, from the quarter hour that ``at`` is in.
 
     ``plan_id`` None takes the catalog's default. Raises ``NotFound`` for a plan not on sale,
     ``Conflict`` if the tenant has a subscription or another currency than the plan, and
@@ -61,8 +61,8 @@ async def start_subscription(
     )
     _same_currency(plan, currency)
     segments = await _segments_of(connection, tenant_id, Terms(plan), start, None)
-    laid = await replace_from(connection, tenant_id, [], start, segments)
-    return await _told(connection, tenant_id, laid, start)
+    stored = await replace_from(connection, tenant_id, [], start, segments)
+    return await _described(connection, tenant_id, stored, start)
 
 
 async def current_subscription(
@@ -72,10 +72,10 @@ async def current_subscription(
 
     Raises ``NotFound`` if the tenant has none now.
     """
-    found = [segment_from(row) for row in await read_segments(connection, tenant_id, since=now)]
-    if not found or found[0].start > now:
+    segments = [segment_from(row) for row in await read_segments(connection, tenant_id, since=now)]
+    if not segments or segments[0].start > now:
         raise NotFound("This tenant has no plan now.")
-    return await _told(connection, tenant_id, found, now)
+    return await _described(connection, tenant_id, segments, now)
 
 
 async def change_plan(
@@ -88,11 +88,11 @@ async def change_plan(
 ) -> Subscription:
     """Move a tenant to the latest version of a plan, at a quarter hour; return that subscription.
 
-    A change that was scheduled for later is dropped. Choosing the plan version that is in force
-    just keeps it on. From a plan that asks for no money, ``at`` may be the start of the quarter
-    hour that holds ``now``: no price is taken back by it, and who has used up a free quota can go
-    on at once. A trial is had once; changes of seats and add-ons go on with it. Raises ``NotFound``
-    for a plan not on sale, ``InvalidInput`` for an ``at`` that is over or no quarter hour,
+    A change that was scheduled for later is dropped. Choosing the plan version in force keeps it.
+    From a plan that costs nothing, ``at`` may be the start of the quarter hour that ``now`` is in:
+    no price changes afterwards, and a tenant that has used up a free quota can continue at once. A
+    tenant has a plan's trial once; changes of seats and add-ons do not end it. Raises ``NotFound``
+    for a plan not on sale, ``InvalidInput`` for an ``at`` that is past or not a quarter hour,
     ``Conflict`` if the plan is in another currency, ``Forbidden`` for a plan by contract unless
     ``by_operator``.
     """
@@ -112,17 +112,17 @@ async def change_plan(
         add_ons = dict(last.terms.add_ons) if last is not None and same_plan else {}
     terms = Terms(plan, SubscriptionState.ACTIVE, seats, _add_ons(plan, add_ons))
     segments = await _segments_of(connection, tenant_id, terms, at, last if same_plan else None)
-    laid = await replace_from(connection, tenant_id, rows, at, segments)
-    return await _told(connection, tenant_id, laid, now)
+    stored = await replace_from(connection, tenant_id, rows, at, segments)
+    return await _described(connection, tenant_id, stored, now)
 
 
 async def pause(
     connection: AsyncConnection, tenant_id: str, wanted: SubscriptionPause, now: datetime
 ) -> Subscription:
-    """Pause the subscription: no fee runs and no call is let through until it goes on.
+    """Pause the subscription: no fee runs and the gateway refuses calls until it resumes.
 
-    Raises ``NotFound`` without a plan then, ``Conflict`` if it is paused, ``InvalidInput`` for
-    times that are over or no quarter hours.
+    Raises ``NotFound`` if there is no plan then, ``Conflict`` if it is paused, ``InvalidInput`` for
+    times that are past or not quarter hours.
     """
     await lock_subscriptions(connection, tenant_id)
     rows = [segment_from(row) for row in await read_segments(connection, tenant_id, since=now)]
@@ -134,12 +134,12 @@ async def pause(
     segments = [Segment(at, until, last.terms.as_state(SubscriptionState.PAUSED))]
     if until is not None:
         segments.append(Segment(until, None, last.terms.as_state(SubscriptionState.ACTIVE)))
-    laid = await replace_from(connection, tenant_id, rows, at, segments)
-    return await _told(connection, tenant_id, laid, now)
+    stored = await replace_from(connection, tenant_id, rows, at, segments)
+    return await _described(connection, tenant_id, stored, now)
 
 
 async def resume(connection: AsyncConnection, tenant_id: str, now: datetime) -> Subscription:
-    """Go on with a paused subscription, from the next quarter hour.
+    """Resume a paused subscription, from the next quarter hour.
 
     Raises ``NotFound`` without a plan, ``Conflict`` if it is not paused.
     """
@@ -150,8 +150,8 @@ async def resume(connection: AsyncConnection, tenant_id: str, now: datetime) -> 
     if last.terms.state is not SubscriptionState.PAUSED:
         raise Conflict("The subscription is not paused.")
     segment = Segment(at, None, last.terms.as_state(SubscriptionState.ACTIVE))
-    laid = await replace_from(connection, tenant_id, rows, at, [segment])
-    return await _told(connection, tenant_id, laid, now)
+    stored = await replace_from(connection, tenant_id, rows, at, [segment])
+    return await _described(connection, tenant_id, stored, now)
 
 
 async def cancel(
@@ -159,8 +159,8 @@ async def cancel(
 ) -> Subscription:
     """End the subscription: with its billing period, its year, or at the next quarter hour.
 
-    What was scheduled after that is dropped. Choosing a plan again takes it back. Returns it.
-    Raises ``NotFound`` without a plan, ``Conflict`` if no year of a fee is followed by another.
+    What was scheduled after that is dropped; choosing a plan revokes it. Returns the subscription.
+    Raises ``NotFound`` without a plan, ``Conflict`` if no yearly fee would be asked for again.
     """
     await lock_subscriptions(connection, tenant_id)
     rows = [segment_from(row) for row in await read_segments(connection, tenant_id, since=now)]
@@ -170,14 +170,14 @@ async def cancel(
         at = (await period_at(connection, tenant, now)).end
     present = _in_force(rows, now)
     if wanted.when == "year_end":
-        renews_at = (await _told(connection, tenant_id, rows, now)).renews_at
+        renews_at = (await _described(connection, tenant_id, rows, now)).renews_at
         if renews_at is None:
             raise Conflict("There is no yearly fee that would be asked for again.")
         at = renews_at
     await replace_from(connection, tenant_id, rows, at, [])
-    kept = [one for one in rows if present.start < one.start < at]
+    kept = [segment for segment in rows if present.start < segment.start < at]
     *earlier, last = [present, *kept]
-    return await _told(connection, tenant_id, [*earlier, replace(last, end=at)], now)
+    return await _described(connection, tenant_id, [*earlier, replace(last, end=at)], now)
 
 
 async def _segments_of(
@@ -185,16 +185,16 @@ async def _segments_of(
     tenant_id: str,
     terms: Terms,
     at: datetime,
-    going_on: Segment | None,
+    continued: Segment | None,
 ) -> list[Segment]:
-    """Return what follows ``at``: on trial first, if the plan has one and it was not had yet.
+    """Return what follows ``at``: a trial first, if the plan has one that the tenant had not yet.
 
-    ``going_on`` is the segment before, if it is of the same plan.
+    ``continued`` is the segment before, if it is of the same plan.
     """
     plan = terms.plan.definition
-    if going_on is not None and going_on.terms.state is SubscriptionState.TRIAL:
-        until = going_on.trial_end
-    elif plan.trial_days and not await _had(connection, tenant_id, plan.id, at):
+    if continued is not None and continued.terms.state is SubscriptionState.TRIAL:
+        until = continued.trial_end
+    elif plan.trial_days and not await _subscribed_before(connection, tenant_id, plan.id, at):
         until = at + timedelta(days=plan.trial_days)
     else:
         until = None
@@ -209,7 +209,9 @@ async def _segments_of(
     ]
 
 
-async def _had(connection: AsyncConnection, tenant_id: str, plan_id: str, at: datetime) -> bool:
+async def _subscribed_before(
+    connection: AsyncConnection, tenant_id: str, plan_id: str, at: datetime
+) -> bool:
     query = select(subscriptions.c.id).where(
         subscriptions.c.tenant_id == tenant_id,
         subscriptions.c.plan_id == plan_id,
@@ -227,9 +229,9 @@ def _effective(at: datetime | None, now: datetime, rows: Sequence[Segment]) -> d
 
 
 def effective_quarter(at: datetime | None, now: datetime) -> datetime:
-    """Return the quarter hour that a change takes effect at: the next, or one to come.
+    """Return the quarter hour at which a change takes effect: ``at``, or the next.
 
-    Raises ``InvalidInput`` for another ``at``.
+    Raises ``InvalidInput`` for an ``at`` that is past or not a quarter hour.
     """
     return next_quarter_hour(now) if at is None else _to_come(at, now, "at")
 
@@ -238,7 +240,7 @@ def _to_come(at: datetime, since: datetime, field: str) -> datetime:
     if not is_quarter_hour(at):
         detail = "must be a quarter hour: minute 0, 15, 30 or 45, and no seconds"
     elif at < since:
-        detail = "is over; usage that was already priced keeps its price"
+        detail = "is past; usage that was already priced keeps its price"
     elif field == "until" and at == since:
         detail = "must be after the pause begins"
     else:
@@ -273,7 +275,10 @@ def _add_ons(plan: Plan, chosen: dict[str, int]) -> dict[str, int]:
 
 
 def _same_currency(plan: Plan, currency: str) -> None:
-    priced_in = [plan.definition.currency, *(one.currency for one in plan.definition.price_lists)]
+    priced_in = [
+        plan.definition.currency,
+        *(prices.currency for prices in plan.definition.price_lists),
+    ]
     if currency not in priced_in:
         raise Conflict(
             f"Plan {plan.definition.id!r} is priced in {' and '.join(priced_in)}, "
@@ -281,13 +286,13 @@ def _same_currency(plan: Plan, currency: str) -> None:
         )
 
 
-async def _told(
+async def _described(
     connection: AsyncConnection, tenant_id: str, segments: Sequence[Segment], now: datetime
 ) -> Subscription:
-    """Tell of the first segment, and of what follows it without a gap."""
-    told = _subscription(segments)
-    if not yearly_charges(told.plan.definition):
-        return told
+    """Return the first segment as the API's type, with what follows it without a gap."""
+    described = _subscription(segments)
+    if not yearly_charges(described.plan.definition):
+        return described
     tenant = await find_tenant(connection, tenant_id)
     years = await years_since(connection, tenant_id)
     for segment in segments:
@@ -296,9 +301,9 @@ async def _told(
             continue
         counted, reached = PlanYears(since, tenant.time_zone), max(segment.start, now)
         renews = since if since > now else counted.start(floor(counted.passed(reached)) + 1)
-        if all(end is None or renews < end for end in (segment.end, told.end)):
-            return told.model_copy(update={"renews_at": renews})
-    return told
+        if all(end is None or renews < end for end in (segment.end, described.end)):
+            return described.model_copy(update={"renews_at": renews})
+    return described
 
 
 def _subscription(segments: Sequence[Segment]) -> Subscription:

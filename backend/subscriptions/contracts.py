@@ -1,4 +1,4 @@
-"""Contracts: commitments, amendments and service levels, as stored, and as a period has them."""
+"""Contracts: their commitments, amendments and service levels, and what a period has of them."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ def counted_meters(contract: Contract) -> frozenset[str] | None:
 async def create_contract(
     connection: AsyncConnection, tenant: Tenant, wanted: ContractCreate
 ) -> Contract:
-    """Agree a contract. Raises ``InvalidInput`` unless it starts where a billing period does,
+    """Store a contract. Raises ``InvalidInput`` unless it starts where a billing period does, and
     ``Conflict`` if it overlaps another.
     """
     await lock_subscriptions(connection, tenant.id)
@@ -80,7 +80,7 @@ async def create_contract(
 async def amend_contract(
     connection: AsyncConnection, tenant: Tenant, contract_id: str, wanted: AmendmentCreate
 ) -> Contract:
-    """Commit to more from a moment within the term on, until the same end.
+    """Raise the commitment from a moment within the term, until the same end.
 
     Raises ``NotFound``, ``Conflict`` without a commitment, ``InvalidInput`` outside the term.
     """
@@ -105,9 +105,9 @@ async def amend_contract(
 
 async def find_contract(connection: AsyncConnection, tenant_id: str, contract_id: str) -> Contract:
     """Return one of the tenant's contracts; raise ``NotFound``."""
-    for one in await list_contracts(connection, tenant_id):
-        if one.id == contract_id:
-            return one
+    for contract in await list_contracts(connection, tenant_id):
+        if contract.id == contract_id:
+            return contract
     raise NotFound("There is no such contract.")
 
 
@@ -133,14 +133,14 @@ def _contract(row: RowMapping, amendments: Sequence[RowMapping]) -> Contract:
         end=row["end_at"],
         amendments=[
             Amendment(
-                number=one["number"],
-                effective_at=one["effective_at"],
-                more=one["more"],
-                reason=one["reason"],
-                created_at=one["created_at"],
+                number=amendment["number"],
+                effective_at=amendment["effective_at"],
+                more=amendment["more"],
+                reason=amendment["reason"],
+                created_at=amendment["created_at"],
             )
-            for one in amendments
-            if one["contract_id"] == row["id"]
+            for amendment in amendments
+            if amendment["contract_id"] == row["id"]
         ],
     )
 
@@ -148,7 +148,7 @@ def _contract(row: RowMapping, amendments: Sequence[RowMapping]) -> Contract:
 async def contract_in_force(
     connection: AsyncConnection, tenant_id: str, period: BillingPeriod
 ) -> Contract | None:
-    """Return the contract whose term holds the start of ``period``, if there is one."""
+    """Return the contract whose term ``period`` starts in, if there is one."""
     query = select(func.count()).where(
         contracts.c.tenant_id == tenant_id,
         contracts.c.start_at <= period.start,
@@ -156,24 +156,24 @@ async def contract_in_force(
     )
     if not await connection.scalar(query):
         return None
-    for one in await list_contracts(connection, tenant_id):
-        if one.start <= period.start < one.end:
-            return one
+    for contract in await list_contracts(connection, tenant_id):
+        if contract.start <= period.start < contract.end:
+            return contract
     return None
 
 
 async def periods_before(
     connection: AsyncConnection, tenant: Tenant, contract: Contract, period: BillingPeriod
 ) -> list[BillingPeriod]:
-    """Return the term's periods before ``period`` whose usage matters to it.
+    """Return the term's periods before ``period`` whose usage counts in it.
 
-    None where each period stands alone.
+    There are none where each period is settled alone.
     """
     commitment = contract.terms.commitment
     if commitment is None or commitment.true_up == "period":
         return []
     periods = await _periods(connection, tenant, contract.terms)
-    return [one for one in periods if one.end <= period.start]
+    return [earlier for earlier in periods if earlier.end <= period.start]
 
 
 async def contract_period(
@@ -185,16 +185,16 @@ async def contract_period(
 ) -> ContractPeriod:
     """Return what rating needs to know of the contract in ``period``."""
     periods = await _periods(connection, tenant, contract.terms)
-    index = sum(one.end <= period.start for one in periods)
+    index = sum(earlier.end <= period.start for earlier in periods)
     good = total = 0
     if contract.terms.service_levels:
-        span = {
+        selected = {
             "tenant_id": tenant.id,
             "start": period.start,
             "end": period.end,
             "source": GATEWAY_SOURCE,
         }
-        good, total = (await connection.execute(_AVAILABILITY, span)).one()
+        good, total = (await connection.execute(_AVAILABILITY, selected)).one()
     return ContractPeriod(
         contract.id,
         contract.terms.name,
@@ -202,7 +202,7 @@ async def contract_period(
         index,
         tuple(counted_before) or (Decimal(0),) * index,
         counted_meters(contract),
-        tuple(ServiceBand(one.below, one.credit) for one in contract.terms.service_levels),
+        tuple(ServiceBand(level.below, level.credit) for level in contract.terms.service_levels),
         good,
         total,
     )

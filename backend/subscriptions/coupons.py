@@ -1,4 +1,4 @@
-"""Coupons: made by the operator, redeemed once a tenant, and on which periods they are."""
+"""Coupons: created by the operator, redeemed once by a tenant, and the periods they apply to."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from backend_client.types.contracts import Coupon, RedeemedCoupon
 
 
 async def put_coupon(connection: AsyncConnection, coupon: Coupon) -> Coupon:
-    """Make a coupon. Raises ``Conflict`` if there is another of that id: one never changes."""
+    """Create a coupon. Raises ``Conflict`` if another has the id: coupons never change."""
     definition = coupon.model_dump(mode="json")
     await connection.execute(
         insert(coupons).values(id=coupon.id, definition=definition).on_conflict_do_nothing()
@@ -31,16 +31,16 @@ async def put_coupon(connection: AsyncConnection, coupon: Coupon) -> Coupon:
 
 async def list_coupons(connection: AsyncConnection) -> list[Coupon]:
     """Return all coupons, by id."""
-    found = await connection.scalars(select(coupons.c.definition).order_by(coupons.c.id))
-    return [Coupon.model_validate(one) for one in found]
+    definitions = await connection.scalars(select(coupons.c.definition).order_by(coupons.c.id))
+    return [Coupon.model_validate(definition) for definition in definitions]
 
 
 async def redeem(
     connection: AsyncConnection, tenant: Tenant, coupon_id: str, now: datetime
 ) -> RedeemedCoupon:
-    """Redeem a coupon from the present period on. A second time answers what the first did.
+    """Redeem a coupon from the present period on. Redeeming it again returns the same.
 
-    Raises ``NotFound``, and ``Conflict`` if it is over, used up or in another currency.
+    Raises ``NotFound``, and ``Conflict`` if it has expired, is used up, or is in another currency.
     """
     query = select(coupons.c.definition).where(coupons.c.id == coupon_id)
     definition = await connection.scalar(query)
@@ -54,7 +54,7 @@ async def redeem(
         for _ in range(coupon.periods - 1):
             last = await period_at(connection, tenant, last.end)
         ends_at = last.end
-    made = await connection.execute(
+    redeemed = await connection.execute(
         insert(coupon_redemptions)
         .values(
             tenant_id=tenant.id,
@@ -66,28 +66,32 @@ async def redeem(
         .on_conflict_do_nothing()
         .returning(coupon_redemptions.c.coupon_id)
     )
-    if made.first() is not None:
-        await _take_one(connection, coupon, tenant, now)
-    return next(one for one in await redeemed_by(connection, tenant.id) if one.coupon == coupon)
+    if redeemed.first() is not None:
+        await _count_redemption(connection, coupon, tenant, now)
+    return next(
+        redemption
+        for redemption in await redeemed_by(connection, tenant.id)
+        if redemption.coupon == coupon
+    )
 
 
-async def _take_one(
+async def _count_redemption(
     connection: AsyncConnection, coupon: Coupon, tenant: Tenant, now: datetime
 ) -> None:
     if coupon.currency is not None and coupon.currency != tenant.currency:
         raise Conflict(f"This coupon is in {coupon.currency}, and bills are in {tenant.currency}.")
     if coupon.redeem_by is not None and now > coupon.redeem_by:
-        raise Conflict("This coupon is over.")
+        raise Conflict("This coupon has expired.")
     most = coupon.max_redemptions
-    can_be = true() if most is None else coupons.c.redeemed < most
-    taken = await connection.execute(
+    not_used_up = true() if most is None else coupons.c.redeemed < most
+    counted = await connection.execute(
         update(coupons)
-        .where(coupons.c.id == coupon.id, can_be)
+        .where(coupons.c.id == coupon.id, not_used_up)
         .values(redeemed=coupons.c.redeemed + 1)
         .returning(coupons.c.id)
     )
-    if taken.first() is None:
-        raise Conflict("This coupon has been redeemed as often as it can be.")
+    if counted.first() is None:
+        raise Conflict("This coupon has been redeemed as often as it may be.")
 
 
 async def redeemed_by(connection: AsyncConnection, tenant_id: str) -> list[RedeemedCoupon]:
@@ -112,7 +116,7 @@ async def redeemed_by(connection: AsyncConnection, tenant_id: str) -> list[Redee
 async def coupons_of(
     connection: AsyncConnection, tenant: Tenant, period: BillingPeriod
 ) -> tuple[CouponTerms, ...]:
-    """Return the coupons that a period has, in the order they come off."""
+    """Return the coupons of a period, in the order in which they apply."""
     rows = await connection.execute(
         select(coupons.c.definition)
         .join(coupon_redemptions, coupons.c.id == coupon_redemptions.c.coupon_id)
@@ -126,14 +130,14 @@ async def coupons_of(
         )
         .order_by(coupon_redemptions.c.redeemed_at, coupon_redemptions.c.coupon_id)
     )
-    found = [Coupon.model_validate(one) for one in rows.scalars()]
+    applied = [Coupon.model_validate(definition) for definition in rows.scalars()]
     return tuple(
         CouponTerms(
-            one.id,
-            one.name,
-            one.percent,
-            one.amount,
-            None if one.plans is None else frozenset(one.plans),
+            coupon.id,
+            coupon.name,
+            coupon.percent,
+            coupon.amount,
+            None if coupon.plans is None else frozenset(coupon.plans),
         )
-        for one in found
+        for coupon in applied
     )

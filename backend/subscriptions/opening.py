@@ -1,4 +1,4 @@
-"""Opening a tenant: the account and the plan that it begins with."""
+"""Opening a tenant: its account and its first plan."""
 
 from __future__ import annotations
 
@@ -18,9 +18,9 @@ from backend_client.types.accounts import Tenant, TenantCreate
 async def open_tenant(
     connection: AsyncConnection, caller: Principal, wanted: TenantCreate, at: datetime
 ) -> Tenant:
-    """Make a tenant with its first application, on its plan from the quarter hour of ``at``.
+    """Create a tenant with its first application, subscribed from the quarter hour of ``at``.
 
-    An anniversary is the day on its own clocks.
+    The billing day "anniversary" is the day of ``at`` in the tenant's time zone.
 
     Raises ``Conflict`` if the slug is taken or the plan has another currency, ``NotFound`` for a
     plan that is not on sale.

@@ -44,18 +44,18 @@ async def period_at(connection: AsyncConnection, tenant: Tenant, moment: datetim
 async def set_anchor(
     connection: AsyncConnection, tenant: Tenant, day: int, now: datetime
 ) -> BillingPeriod:
-    """Have the tenant's periods begin with ``day`` of the month; return the first such.
+    """Let the tenant's periods begin with ``day`` of the month; return the first such period.
 
-    From the end of the present period on; before a tenant's first subscription, from the start.
-    A change that was still to come is replaced.
+    This holds from the end of the present period or, before a tenant's first subscription, from the
+    start. A scheduled change is replaced.
     """
-    known = await connection.scalar(
+    anchor = await connection.scalar(
         select(billing_anchors.c.day).where(billing_anchors.c.tenant_id == tenant.id).limit(1)
     )
     subscribed = await connection.scalar(
         select(subscriptions.c.id).where(subscriptions.c.tenant_id == tenant.id).limit(1)
     )
-    if known is None and subscribed is None:
+    if anchor is None and subscribed is None:
         effective = billing_period(now, tenant.time_zone, day).start
     else:
         await connection.execute(

@@ -1,4 +1,4 @@
-"""A subscription as it is stored: segments of time on the same terms, one after another."""
+"""A subscription as it is stored: segments on the same terms, one after another."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ from backend_client.types.subscriptions import SubscriptionState
 
 @dataclass(frozen=True, slots=True)
 class Terms:
-    """On what terms a tenant is subscribed."""
+    """The terms of a subscription: plan version, state, seats, add-ons."""
 
     plan: Plan
     state: SubscriptionState = SubscriptionState.ACTIVE
@@ -38,11 +38,11 @@ class Terms:
         return replace(self, state=state)
 
     def same_plan(self, other: Terms) -> bool:
-        """Tell whether both are on the same version of the same plan."""
+        """Return whether both are on the same version of the same plan."""
         return self._version == other._version
 
     def same(self, other: Terms) -> bool:
-        """Tell whether nothing differs."""
+        """Return whether nothing differs."""
         mine = (self._version, self.state, self.seats, dict(self.add_ons))
         return mine == (other._version, other.state, other.seats, dict(other.add_ons))
 
@@ -53,7 +53,7 @@ class Terms:
 
 @dataclass(frozen=True, slots=True)
 class Segment:
-    """Terms from ``start`` until ``end`` (None: open). ``trial_end`` is that of a trial."""
+    """Terms from ``start`` until ``end`` (None: open). ``trial_end`` is set on a trial."""
 
     start: datetime
     end: datetime | None
@@ -63,9 +63,9 @@ class Segment:
 
 
 async def lock_subscriptions(connection: AsyncConnection, tenant_id: str) -> str:
-    """Hold other changes of the tenant's subscriptions until commit; return its currency."""
+    """Block other changes of the tenant's subscriptions until commit; return its currency."""
     query = select(tenants.c.currency).where(tenants.c.id == tenant_id)
-    # Not the row's key: what refers to the tenant need not wait.
+    # Not the row's key, so that inserts which refer to the tenant need not wait.
     query = query.with_for_update(key_share=True)
     currency: str | None = await connection.scalar(query)
     if currency is None:
@@ -76,7 +76,7 @@ async def lock_subscriptions(connection: AsyncConnection, tenant_id: str) -> str
 async def read_segments(
     connection: AsyncConnection, tenant_id: str, *, since: datetime, until: datetime | None = None
 ) -> Sequence[RowMapping]:
-    """Return the segments that are on at ``since`` or later, in order, with their plans."""
+    """Return the segments in force at ``since`` or later, in order, with their plans."""
     query = (
         select(
             subscriptions.c.id,
@@ -105,7 +105,7 @@ async def read_segments(
 
 
 def segment_from(row: RowMapping) -> Segment:
-    """Make a segment of a row that ``read_segments`` gave."""
+    """Return a row of ``read_segments`` as a segment."""
     state = SubscriptionState(row["state"])
     return Segment(
         row["start_at"],
@@ -127,34 +127,34 @@ def last_before(segments: Sequence[Segment], at: datetime) -> Segment | None:
 async def replace_from(
     connection: AsyncConnection,
     tenant_id: str,
-    known: Sequence[Segment],
+    present: Sequence[Segment],
     at: datetime,
     segments: Sequence[Segment],
 ) -> list[Segment]:
-    """Put ``segments`` from ``at`` on in the place of all that was known for then.
+    """Replace all segments from ``at`` on by ``segments``; return those that are stored then.
 
-    If the first says what was said before, that just goes on. Returns them as they are now, the one
-    that goes on included.
+    If the first has the terms of the segment before ``at``, that segment is extended and returned
+    in its place. ``present`` are the tenant's segments before the change.
     """
     await connection.execute(
         delete(subscriptions).where(
             subscriptions.c.tenant_id == tenant_id, subscriptions.c.start_at >= at
         )
     )
-    last = last_before(known, at)
-    laid: list[Segment] = []
+    last = last_before(present, at)
+    stored: list[Segment] = []
     for place, segment in enumerate(segments):
         if place == 0 and last is not None and last.terms.same(segment.terms):
             await _set_end(connection, tenant_id, last, segment.end)
-            laid.append(replace(last, end=segment.end))
+            stored.append(replace(last, end=segment.end))
             continue
         if place == 0 and last is not None:
             await _set_end(connection, tenant_id, last, at)
-        laid.append(await _add(connection, tenant_id, segment))
+        stored.append(await _add(connection, tenant_id, segment))
     if not segments and last is not None:
         await _set_end(connection, tenant_id, last, at)
     await _rederive_grants(connection, tenant_id)
-    return laid
+    return stored
 
 
 async def _set_end(
@@ -169,11 +169,11 @@ async def _set_end(
 
 async def _add(connection: AsyncConnection, tenant_id: str, segment: Segment) -> Segment:
     terms = segment.terms
-    made = replace(segment, id=new_id("sub"))
+    stored = replace(segment, id=new_id("sub"))
     await connection.execute(
         insert(subscriptions).values(
             tenant_id=tenant_id,
-            id=made.id,
+            id=stored.id,
             plan_id=terms.plan.definition.id,
             plan_version=terms.plan.version,
             state=terms.state.value,
@@ -184,11 +184,11 @@ async def _add(connection: AsyncConnection, tenant_id: str, segment: Segment) ->
         )
     )
     await _count_by_labels(connection, tenant_id, terms.plan)
-    return made
+    return stored
 
 
 async def _rederive_grants(connection: AsyncConnection, tenant_id: str) -> None:
-    """Have the wallet ask anew what credit the plan in force brings."""
+    """Let the wallet derive again which grants the plan in force brings."""
     await connection.execute(
         insert(wallets)
         .values(tenant_id=tenant_id)
@@ -197,7 +197,7 @@ async def _rederive_grants(connection: AsyncConnection, tenant_id: str) -> None:
 
 
 async def _count_by_labels(connection: AsyncConnection, tenant_id: str, plan: Plan) -> None:
-    """Have usage counted by the labels that the plan prices by."""
+    """Declare the labels that the plan prices by, so that usage is counted by them."""
     names = sorted(plan.definition.priced_labels)
     if names:
         await connection.execute(

@@ -1,4 +1,4 @@
-"""Since when a tenant's usage can't change any more, so that its events may be archived."""
+"""Until when a tenant's usage is final, so that its events may be archived."""
 
 from __future__ import annotations
 
@@ -14,16 +14,16 @@ _ONE_DAY = timedelta(days=1)
 
 
 class SettledUsage:
-    """Knows which usage is settled, by how late events may come and how long invoices wait.
+    """Computes which usage is final, from how late events may arrive and how long invoices wait.
 
-    A billing period is rated anew while late events can reach it, service levels by its very
-    calls. So the events of a period stay until it is invoiced and nothing can change it any more.
+    A billing period is rated again while late events can reach it, service levels from the calls
+    themselves. So its events stay until it is invoiced and nothing can change it any more.
     """
 
     def __init__(self, settings: Settings) -> None:
         self._late = timedelta(days=settings.event_max_age_days, hours=settings.invoice_grace_hours)
 
     async def before(self, connection: AsyncConnection, tenant: Tenant, now: datetime) -> datetime:
-        """Return the midnight (UTC) before which nothing of a tenant's can change any more."""
+        """Return the midnight (UTC) before which a tenant's usage is final."""
         period = await period_at(connection, tenant, now - self._late - _ONE_DAY)
         return period.start.astimezone(UTC).replace(hour=0, minute=0, second=0, microsecond=0)

@@ -1,4 +1,4 @@
-"""How a tenant's billing period divides into what applied when, from its subscription."""
+"""The stretches of a tenant's billing period, from the segments of its subscription."""
 
 from __future__ import annotations
 
@@ -23,21 +23,21 @@ _INSTANT: Final = timedelta(microseconds=1)
 async def plan_stretches(
     connection: AsyncConnection, tenant_id: str, period: BillingPeriod
 ) -> list[Stretch]:
-    """Return how the period divides into stretches of one plan version, without their usage.
+    """Divide a period into stretches of one plan version each, without their usage.
 
-    They cover the period without a gap; where there was no subscription, or it was paused, the plan
+    They cover the period without a gap; where there was no subscription, or a paused one, the plan
     is None. The present subscription counts until the period's end. Plans have their prices in the
-    tenant's currency. Where one has fees by the year, its stretches say since when the years count,
-    and the first one what applied just before the period.
+    tenant's currency. Stretches of a plan with yearly fees say since when the years count, and the
+    first one what applied just before the period.
     """
     query = select(tenants.c.currency).where(tenants.c.id == tenant_id)
     currency = await connection.scalar(query)
-    # With what ended when the period began, for what is left of its year
+    # Includes the segment that ended when the period began: the rest of its year matters
     since = period.start - _INSTANT
     rows = await read_segments(connection, tenant_id, since=since, until=period.end)
     segments = [segment_from(row) for row in rows]
     years: dict[datetime, datetime] = {}
-    if any(yearly_charges(one.terms.plan.definition) for one in segments):
+    if any(yearly_charges(segment.terms.plan.definition) for segment in segments):
         years = await years_since(connection, tenant_id, period.end)
     stretches: list[Stretch] = []
     reached = period.start
@@ -60,9 +60,9 @@ async def years_since(
 ) -> dict[datetime, datetime]:
     """Return where the years of yearly fees are counted from, by the start of each segment.
 
-    That is where the plan was taken up: a segment of it that follows another without a gap goes on
-    with its years, whatever the version, the seats and the add-ons, and so does a pause. A trial
-    comes before them. Segments from ``until`` on are left out.
+    That is the start of the plan: a segment of it that follows another without a gap continues its
+    years, whatever the version, the seats and the add-ons, and so does a pause. A trial comes
+    before them. Segments from ``until`` on are left out.
     """
     query = (
         select(
@@ -76,7 +76,7 @@ async def years_since(
     )
     if until is not None:
         query = query.where(subscriptions.c.start_at < until)
-    found: dict[datetime, datetime] = {}
+    since_by_start: dict[datetime, datetime] = {}
     before: tuple[str, datetime | None] | None = None
     since: datetime | None = None
     for plan_id, state, start, end in await connection.execute(query):
@@ -85,9 +85,9 @@ async def years_since(
         if since is None and state == SubscriptionState.ACTIVE:
             since = start
         if since is not None:
-            found[start] = since
+            since_by_start[start] = since
         before = plan_id, end
-    return found
+    return since_by_start
 
 
 def _stretch(
