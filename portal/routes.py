@@ -12,11 +12,11 @@ SIGN_IN = "/sign-in"
 USAGE = "/usage"
 
 
-def safe_path(wanted: str | None) -> str:
+def safe_path(path: str | None) -> str:
     """A path of this portal to go on to; the start page for anything else."""
-    if not wanted or not wanted.startswith("/") or wanted.startswith(("//", "/\\")):
+    if not path or not path.startswith("/") or path.startswith(("//", "/\\")):
         return OVERVIEW
-    parts = urlsplit(wanted)
-    if parts.scheme or parts.netloc or not wanted.isprintable() or "\\" in wanted:
+    parts = urlsplit(path)
+    if parts.scheme or parts.netloc or not path.isprintable() or "\\" in path:
         return OVERVIEW
-    return wanted
+    return path

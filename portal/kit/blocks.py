@@ -170,7 +170,7 @@ def dialog_lead(*text: str) -> rx.Component:
     return rx.dialog.description(*text, class_name="fb-dialog-lead")
 
 
-def done(what: str, **props: Any) -> rx.Component:
+def success(what: str, **props: Any) -> rx.Component:
     """What was just done, read out; it takes the focus where what was pressed is gone."""
     return rx.box(
         rx.cond(
@@ -190,7 +190,7 @@ def done(what: str, **props: Any) -> rx.Component:
     )
 
 
-def refused(problem: str, *, called: str = "", **props: Any) -> rx.Component:
+def form_error(problem: str, *, called: str = "", **props: Any) -> rx.Component:
     """Why a form's whole was not done, read out as soon as it is there; ``called`` is its id."""
     return rx.box(
         rx.cond(

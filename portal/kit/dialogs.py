@@ -43,7 +43,7 @@ def dialog_buttons(*doing: rx.Component, leave: str = "Cancel") -> rx.Component:
     )
 
 
-def asked_first(
+def confirmation(
     trigger: rx.Component, question: str, about: str, doing: rx.Component
 ) -> rx.Component:
     """What ``trigger`` begins is done after a second press only: it can't be undone."""

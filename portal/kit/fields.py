@@ -53,7 +53,7 @@ def field(
     )
 
 
-def written(
+def text_field(
     label: str,
     name: str,
     *inside: rx.Component,
@@ -62,20 +62,20 @@ def written(
     problem: str | None = None,
     note: str = "",
     value: str | None = None,
-    anew: int | None = None,
+    version: int | None = None,
     **props: Any,
 ) -> rx.Component:
     """A line to write in, or some ``lines``. ``of`` is what the ids of its form begin with.
 
-    ``value`` stands in it first, and again whenever ``anew`` has changed. The ``props`` are the
+    ``value`` stands in it first, and again whenever ``version`` has changed. The ``props`` are the
     control's.
     """
     called = f"{of}-{name}"
-    props = {"name": name, "id": called, **_said_of(called, problem, note), **props}
+    props = {"name": name, "id": called, **_description_of(called, problem, note), **props}
     if value is not None:
         props["default_value"] = value
-    if anew is not None:
-        props["key"] = f"{name}-" + as_text(anew)
+    if version is not None:
+        props["key"] = f"{name}-" + as_text(version)
     control: rx.Component
     if lines > 1:
         control = rx.text_area(rows=str(lines), **props)
@@ -84,7 +84,7 @@ def written(
     return field(label, control, html_for=called, problem=problem, note=note)
 
 
-def _said_of(called: str, problem: str | None, note: str = "") -> dict[str, Any]:
+def _description_of(called: str, problem: str | None, note: str = "") -> dict[str, Any]:
     """What a control says of itself, besides its label, to those who don't see its field."""
     ids = [f"{called}-note"] if note else []
     wrong: dict[str, Any] = {}
@@ -94,12 +94,12 @@ def _said_of(called: str, problem: str | None, note: str = "") -> dict[str, Any]
     return {**wrong, "aria_describedby": " ".join(ids)} if ids else {}
 
 
-def ticked(label: str, box: rx.Component, **props: Any) -> rx.Component:
+def labeled(label: str, box: rx.Component, **props: Any) -> rx.Component:
     """A switch or a tick box with what it means beside it."""
     return rx.text(rx.flex(box, label, spacing="2", align="center"), as_="label", size="2", **props)
 
 
-def listed(
+def select_field(
     label: str,
     name: str,
     value: str,
@@ -117,7 +117,7 @@ def listed(
             rx.select.trigger(
                 id=called,
                 width="100%",
-                **_said_of(called, problem),
+                **_description_of(called, problem),
             ),
             rx.select.content(*items, **(SCROLLING if long else {})),
             name=name,

@@ -33,13 +33,13 @@ def paths_of(wrong: ValidationError | ApiError) -> list[tuple[str, str]]:
     The path is empty where the whole is wrong.
     """
     if isinstance(wrong, ApiError):
-        return [(one.field, one.detail) for one in wrong.errors] or [("", str(wrong))]
+        return [(error.field, error.detail) for error in wrong.errors] or [("", str(wrong))]
     return [
         (
-            ".".join(str(part) for part in one["loc"]),
-            str(one["msg"]).removeprefix("Value error, "),
+            ".".join(str(part) for part in error["loc"]),
+            str(error["msg"]).removeprefix("Value error, "),
         )
-        for one in wrong.errors()
+        for error in wrong.errors()
     ]
 
 
@@ -55,15 +55,15 @@ def checked(
         FormProblems: there are ``problems`` already, which go before what is found here.
     """
     try:
-        made = kind(**values)
+        request = kind(**values)
     except ValidationError as wrong:
         raise FormProblems({**by_field(paths_of(wrong)), **problems}) from None
     if problems:
         raise FormProblems(problems)
-    return made
+    return request
 
 
-def told_at_fields(wrong: FormProblems | ClientError, by_field: ByField) -> dict[str, str]:
+def problems_by_field(wrong: FormProblems | ClientError, by_field: ByField) -> dict[str, str]:
     """Why something was not done, at the fields that it is about.
 
     Raises:

@@ -21,7 +21,7 @@ def table(
     """Rows under their headings; ``called`` is its id, ``numbers`` are headings to the right."""
     return rx.table.root(
         rx.table.header(
-            rx.table.row(*[_heading(one, is_number=one in numbers) for one in headings])
+            rx.table.row(*[_heading(heading, is_number=heading in numbers) for heading in headings])
         ),
         rx.table.body(*rows),
         width="100%",
@@ -50,9 +50,9 @@ def moment(time: str, day: str) -> rx.Component:
     )
 
 
-def row_action(text: str, on_click: EventType[()], *, says: str, **props: Any) -> rx.Component:
-    """What can be done with a row; ``says`` names it for those who don't see the row."""
-    return rx.button(text, variant="ghost", on_click=on_click, aria_label=says, **props)
+def row_action(text: str, on_click: EventType[()], *, label: str, **props: Any) -> rx.Component:
+    """What can be done with a row; ``label`` names it for those who don't see the row."""
+    return rx.button(text, variant="ghost", on_click=on_click, aria_label=label, **props)
 
 
 def actions(*content: rx.Component) -> rx.Component:

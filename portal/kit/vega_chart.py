@@ -11,7 +11,7 @@ class VegaChart(rx.NoSSRComponent):
     """A Vega-Lite spec with its rows apart, loaded only by pages that show one.
 
     The spec's data is named ``rows``. New rows update the view in place; a new spec builds it
-    anew. ``description`` is what a screen reader says; put the numbers in a table beside it.
+    again. ``description`` is what a screen reader says; put the numbers in a table beside it.
     """
 
     library = "$/public/vega_chart.js"

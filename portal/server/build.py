@@ -80,7 +80,7 @@ def build() -> None:
         prerequisites.initialize_frontend_dependencies()
     export.export(zipping=False, backend=False, env=constants.Env.PROD)
     _lay_out_lock()
-    # After the build, which writes the lock file anew when a package was added
+    # After the build, which writes the lock file again when a package was added
     (web_directory() / "farebox-source.sha256").write_text(source_digest())
 
 

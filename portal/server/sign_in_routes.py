@@ -102,7 +102,7 @@ class AuthRoutes:
             return _back_to_sign_in("no_provider")
         state = request.query_params.get("state", "")
         begun = await self._oidc.framework.get_state_data(request.session, state)
-        wanted = request.session.pop("next", "/")
+        next_path = request.session.pop("next", "/")
         if not begun:
             # Some providers refuse without saying which sign-in they speak of
             refused = "error" in request.query_params
@@ -122,12 +122,12 @@ class AuthRoutes:
         except ClientError as problem:
             log.warning("The API began no session: %s", problem)
             return _back_to_sign_in("not_accepted")
-        return self._signed_in(session, wanted)
+        return self._signed_in(session, next_path)
 
     async def local(self, request: Request) -> Response:
         """Begin a session for the person at this machine."""
         async with request.form() as form:
-            wanted = safe_path(str(form.get("next", "/")))
+            next_path = safe_path(str(form.get("next", "/")))
         try:
             secret = self._settings.local_sign_in_secret_file.read_text().strip()
         except OSError as problem:
@@ -139,12 +139,12 @@ class AuthRoutes:
         except ClientError as problem:
             log.warning("The API began no local session: %s", problem)
             return _back_to_sign_in("no_local")
-        return self._signed_in(session, wanted)
+        return self._signed_in(session, next_path)
 
     async def switch_tenant(self, request: Request) -> Response:
         """Act for another of the person's tenants, from the start page.
 
-        A form and not an event: the page is loaded anew, with nothing of the other tenant left.
+        A form and not an event: the page is reloaded, with nothing of the other tenant left.
         """
         token = request.cookies.get(SESSION_COOKIE, "")
         async with request.form() as form:
@@ -175,8 +175,8 @@ class AuthRoutes:
     def _client(self, token: str | None = None) -> AsyncFareboxClient:
         return AsyncFareboxClient(self._settings.api_url, token, profile=INTERACTIVE)
 
-    def _signed_in(self, session: SessionCreated, wanted: str) -> Response:
-        answer = RedirectResponse(wanted, status_code=303)
+    def _signed_in(self, session: SessionCreated, next_path: str) -> Response:
+        answer = RedirectResponse(next_path, status_code=303)
         lifetime = session.expires_at - datetime.now(UTC)
         answer.set_cookie(
             SESSION_COOKIE,

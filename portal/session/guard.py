@@ -37,8 +37,8 @@ SPENDERS = DEVELOPERS | {Role.BILLING}
 PLANNERS = frozenset({Role.OWNER, Role.ADMIN, Role.BILLING, Role.OPERATOR})
 """Who may move the tenant to another plan."""
 
-KNOWN_SECONDS = 5.0
-KNOWN_MOST = 1000
+FRESH_SECONDS = 5.0
+MOST_CALLERS = 1000
 GUARD_MARK = "_farebox_guard"
 
 Method = Callable[..., Any]
@@ -60,7 +60,7 @@ class Callers:
     """
 
     def __init__(self) -> None:
-        self._known: OrderedDict[str, tuple[Caller, float]] = OrderedDict()
+        self._entries: OrderedDict[str, tuple[Caller, float]] = OrderedDict()
 
     async def find(self, token: str) -> Caller:
         """The caller of a session token, known to be good a few seconds ago at most.
@@ -70,33 +70,33 @@ class Callers:
             ClientError: the API can't be reached.
         """
         slot = sha256(token.encode()).hexdigest()
-        found = self._known.get(slot)
-        if found and time.monotonic() - found[1] < KNOWN_SECONDS:
-            self._known.move_to_end(slot)
-            return found[0]
+        entry = self._entries.get(slot)
+        if entry and time.monotonic() - entry[1] < FRESH_SECONDS:
+            self._entries.move_to_end(slot)
+            return entry[0]
         client = (
-            found[0].client
-            if found
+            entry[0].client
+            if entry
             else AsyncFareboxClient(portal_settings().api_url, token, profile=INTERACTIVE)
         )
         try:
             me = await client.me.get()
         except Unauthenticated:
-            self._known.pop(slot, None)
+            self._entries.pop(slot, None)
             await client.close()
             raise
         caller = Caller(me, client)
-        self._known[slot] = (caller, time.monotonic())
-        if len(self._known) > KNOWN_MOST:
-            _, (oldest, _) = self._known.popitem(last=False)
+        self._entries[slot] = (caller, time.monotonic())
+        if len(self._entries) > MOST_CALLERS:
+            _, (oldest, _) = self._entries.popitem(last=False)
             await oldest.client.close()
         return caller
 
     def forget(self, token: str) -> None:
         """Ask the API again at the next event: the session's tenant or role has changed."""
         slot = sha256(token.encode()).hexdigest()
-        if found := self._known.get(slot):
-            self._known[slot] = (found[0], float("-inf"))
+        if entry := self._entries.get(slot):
+            self._entries[slot] = (entry[0], float("-inf"))
 
 
 callers = Callers()
@@ -123,7 +123,7 @@ def signed_in(
     ``supersedes`` are Reflex's.
 
     When the session has moved to another tenant since the tab was loaded, nothing is done, for it
-    was meant for the other: the page is loaded anew. ``enters`` is for what begins a page's load.
+    was meant for the other; the page is reloaded. ``enters`` is for what begins a page's load.
     """
 
     def guard(method: Method) -> EventCallback[*Arguments]:

@@ -39,7 +39,7 @@ class PageState(rx.State, mixin=True):
         """Look again and again until the browser leaves the page; for a background handler.
 
         What can't be reached for a while is said above what was shown before, and taken back once
-        it can be. Returns the events that load the page anew when the session has moved to
+        it can be. Returns the events that reload the page when the session has moved to
         another tenant in the meantime.
 
         Raises:

@@ -24,7 +24,7 @@ class TenantChoice:
 class Session(rx.State):
     """Who is signed in and for which tenant. The parent of every page's state."""
 
-    known: bool = False
+    identified: bool = False
     person: str = ""
     person_initials: str = ""
     email: str = ""
@@ -66,7 +66,7 @@ class Session(rx.State):
         return True
 
     def _show_person(self, me: Me) -> None:
-        self.known = True
+        self.identified = True
         self.person = me.name
         self.person_initials = initials(me.name)
         self.email = me.email or ""

@@ -1,4 +1,4 @@
-"""The browser tab behind a state: whether it is still there, and what loads its page anew.
+"""The browser tab behind a state: whether it is still there, and what reloads its page.
 
 The app is taken from Reflex's registration when it is asked for. Importing it here would be a
 circle, since the app imports the pages and their states import this.

@@ -161,7 +161,7 @@ def _top_bar(here: Feature, features: Sequence[Feature]) -> rx.Component:
 
 def _tenant_switcher() -> rx.Component:
     return rx.cond(
-        Session.known,
+        Session.identified,
         rx.popover.root(
             rx.popover.trigger(
                 rx.el.button(
@@ -222,7 +222,7 @@ def _sample_badge(is_sample: bool) -> rx.Component:
 
 def _person() -> rx.Component:
     return rx.cond(
-        Session.known,
+        Session.identified,
         rx.flex(
             rx.avatar(
                 fallback=Session.person_initials, size="2", radius="full", color_scheme="gray"

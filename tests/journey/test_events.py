@@ -132,7 +132,7 @@ async def test_events_are_found_and_paged_through(page: Page, service: Service) 
     await page.get_by_role("option", name="Output tokens").click()
     await expect(page.get_by_text("No event is like that")).to_be_visible()
     await page.get_by_role("button", name="Clear the filters").click()
-    await expect(rows).to_have_count(50)  # the fields are empty by then, and made anew
+    await expect(rows).to_have_count(50)  # the fields are empty by then, and new
     await page.get_by_role("textbox", name="Label").fill("team")
     await page.get_by_role("button", name="Find").click()
     await expect(page.get_by_role("alert").filter(has_text="name=value")).to_be_visible()

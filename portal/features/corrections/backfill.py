@@ -36,13 +36,13 @@ def pasted_events(text: str, tenant_id: str) -> list[Mapping[str, Any]]:
         raise ValueError("Paste the events first.")
     if len(text) > MOST_CHARACTERS:
         raise ValueError(f"That is more than {count(MOST_CHARACTERS)} characters; use the API.")
-    found = _read(text) if text.startswith("[") else _read_lines(text)
-    if not isinstance(found, list) or not found:
+    events = _read(text) if text.startswith("[") else _read_lines(text)
+    if not isinstance(events, list) or not events:
         raise ValueError("There are no events in it.")
-    for place, event in enumerate(found):
+    for place, event in enumerate(events):
         if not isinstance(event, dict):
             raise ValueError(f"The event at place {place + 1} is no JSON object.")
-    return [{"subject": tenant_id, **event} for event in found]
+    return [{"subject": tenant_id, **event} for event in events]
 
 
 def verdict_note(verdict: IngestResult) -> str:
@@ -59,11 +59,11 @@ def refused_rows(verdict: IngestResult) -> list[RefusedRow]:
     """The first of the events that would be refused, by their place in what was pasted."""
     return [
         RefusedRow(
-            place=f"{one.index + 1}" + (f", {one.id}" if one.id else ""),
-            field=one.field or "",
-            why=one.detail,
+            place=f"{error.index + 1}" + (f", {error.id}" if error.id else ""),
+            field=error.field or "",
+            why=error.detail,
         )
-        for one in verdict.errors[:MOST_REFUSED]
+        for error in verdict.errors[:MOST_REFUSED]
     ]
 
 
@@ -81,12 +81,12 @@ def _read_lines(text: str) -> list[Any]:
         return [json.loads(text, parse_float=str)]  # one event, laid out over lines
     except json.JSONDecodeError:
         pass
-    found = []
+    events = []
     for number, line in enumerate(text.splitlines(), start=1):
         if line.strip():
             try:
-                found.append(json.loads(line, parse_float=str))
+                events.append(json.loads(line, parse_float=str))
             except json.JSONDecodeError as error:
                 where = f"line {number}, column {error.colno}"
                 raise ValueError(f"Not JSON: {where}: {error.msg}.") from None
-    return found
+    return events

@@ -9,7 +9,7 @@ from portal.features.corrections.backfill_state import Backfill
 from portal.features.corrections.changes import changes_preview
 from portal.features.corrections.state import Corrections
 from portal.kit.blocks import card
-from portal.kit.fields import written
+from portal.kit.fields import text_field
 from portal.kit.tables import wide_table
 from portal.kit.vars import each, length
 
@@ -26,7 +26,7 @@ def backfill_preview() -> rx.Component:
             margin_bottom="var(--space-4)",
         ),
         rx.form(
-            written(
+            text_field(
                 "Events",
                 "events",
                 of="backfill",
@@ -72,9 +72,9 @@ def _refused() -> rx.Component:
     )
 
 
-def _refused_row(one: RefusedRow) -> rx.Component:
+def _refused_row(row: RefusedRow) -> rx.Component:
     return rx.table.row(
-        rx.table.row_header_cell(one.place),
-        rx.table.cell(one.field),
-        rx.table.cell(one.why),
+        rx.table.row_header_cell(row.place),
+        rx.table.cell(row.field),
+        rx.table.cell(row.why),
     )

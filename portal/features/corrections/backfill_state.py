@@ -41,14 +41,17 @@ class Backfill(Session):
         self.customer_id = customer.id
         try:
             events = pasted_events(str(form.get("events") or ""), customer.id)
-            found = await caller.client.events.preview(events)
+            outcome = await caller.client.events.preview(events)
         except ApiError as problem:
-            named = [f"{one.field}: {one.detail}" for one in problem.errors]
+            named = [f"{error.field}: {error.detail}" for error in problem.errors]
             self.wrong = "; ".join(named) or str(problem)
         except (ValueError, ClientError) as problem:
             self.wrong = str(problem)
         else:
-            self.verdict, self.refused = verdict_note(found.verdict), refused_rows(found.verdict)
+            self.verdict, self.refused = (
+                verdict_note(outcome.verdict),
+                refused_rows(outcome.verdict),
+            )
             zone = customer.time_zone
-            self.changes, self.more_changes = change_rows(found.changes, names, zone)
-            self.periods = period_rows(found.spend, zone)
+            self.changes, self.more_changes = change_rows(outcome.changes, names, zone)
+            self.periods = period_rows(outcome.spend, zone)

@@ -43,13 +43,13 @@ def change_rows(
 ) -> tuple[list[ChangeRow], int]:
     """The changes of usage, and how many of them are left out."""
     zone = ZoneInfo(time_zone)
-    rows = [_change_row(one, names, one.start.astimezone(zone)) for one in changes[:SHOWN]]
+    rows = [_change_row(change, names, change.start.astimezone(zone)) for change in changes[:SHOWN]]
     return rows, len(changes) - len(rows)
 
 
 def period_rows(spend: Sequence[SpendChange], time_zone: str) -> list[PeriodRow]:
     """What the billing periods cost before and after."""
-    return [_period_row(one, time_zone) for one in spend]
+    return [_period_row(change, time_zone) for change in spend]
 
 
 def signed(quantity: Decimal) -> str:
@@ -57,35 +57,35 @@ def signed(quantity: Decimal) -> str:
     return f"+{count(quantity)}" if quantity > 0 else f"−{count(abs(quantity))}"
 
 
-def _change_row(one: UsageChange, names: Mapping[str, str], local: datetime) -> ChangeRow:
-    about = [names.get(one.application, one.application)]
-    if one.key:
-        about.append(one.key)
-    about += [f"{name}={value}" for name, value in sorted(one.labels.items())]
+def _change_row(change: UsageChange, names: Mapping[str, str], local: datetime) -> ChangeRow:
+    about = [names.get(change.application, change.application)]
+    if change.key:
+        about.append(change.key)
+    about += [f"{name}={value}" for name, value in sorted(change.labels.items())]
     return ChangeRow(
         day=f"{local.day} {local:%b %Y}",
         time=f"{local:%H:%M}",
-        what=one.model,
+        what=change.model,
         about=" · ".join(about),
-        meter=meter_name(one.meter),
-        quantity=signed(one.quantity),
+        meter=meter_name(change.meter),
+        quantity=signed(change.quantity),
     )
 
 
-def _period_row(one: SpendChange, time_zone: str) -> PeriodRow:
-    currency = one.after.currency
-    difference = one.after.amount - one.before.amount
+def _period_row(change: SpendChange, time_zone: str) -> PeriodRow:
+    currency = change.after.currency
+    difference = change.after.amount - change.before.amount
     sign = "+" if difference > 0 else ""
-    numbers = ", ".join(one.invoices)
+    numbers = ", ".join(change.invoices)
     note = ""
     if numbers and difference:
         note = f"Invoiced by {numbers}, which stays. The next invoice bills the difference."
     elif numbers:
         note = f"Invoiced by {numbers}."
     return PeriodRow(
-        period=period(one.start, one.end, time_zone),
+        period=period(change.start, change.end, time_zone),
         note=note,
-        before=money(one.before.amount, currency),
-        after=money(one.after.amount, currency),
+        before=money(change.before.amount, currency),
+        after=money(change.after.amount, currency),
         difference=sign + money(difference, currency) if difference else "None",
     )

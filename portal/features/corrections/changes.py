@@ -73,27 +73,27 @@ def _usage(changes: list[ChangeRow]) -> rx.Component:
     )
 
 
-def _change(one: ChangeRow) -> rx.Component:
+def _change(change: ChangeRow) -> rx.Component:
     return rx.table.row(
-        moment(one.time, one.day),
+        moment(change.time, change.day),
         rx.table.row_header_cell(
-            rx.text(one.what, size="2"),
-            rx.text(one.about, size="1", color_scheme="gray", class_name="fb-id"),
+            rx.text(change.what, size="2"),
+            rx.text(change.about, size="1", color_scheme="gray", class_name="fb-id"),
         ),
-        rx.table.cell(one.meter),
-        rx.table.cell(rx.text(one.quantity, size="2", weight="medium"), class_name="fb-number"),
+        rx.table.cell(change.meter),
+        rx.table.cell(rx.text(change.quantity, size="2", weight="medium"), class_name="fb-number"),
         vertical_align="middle",
     )
 
 
-def _period(one: PeriodRow) -> rx.Component:
+def _period(row: PeriodRow) -> rx.Component:
     return rx.table.row(
         rx.table.row_header_cell(
-            rx.text(one.period, size="2"),
-            rx.cond(one.note != "", rx.text(one.note, size="1", color_scheme="gray")),
+            rx.text(row.period, size="2"),
+            rx.cond(row.note != "", rx.text(row.note, size="1", color_scheme="gray")),
         ),
-        rx.table.cell(one.before, class_name="fb-number"),
-        rx.table.cell(one.after, class_name="fb-number"),
-        rx.table.cell(rx.text(one.difference, size="2", weight="medium"), class_name="fb-number"),
+        rx.table.cell(row.before, class_name="fb-number"),
+        rx.table.cell(row.after, class_name="fb-number"),
+        rx.table.cell(rx.text(row.difference, size="2", weight="medium"), class_name="fb-number"),
         vertical_align="middle",
     )

@@ -52,7 +52,7 @@ def label_pairs(event: StoredEvent) -> list[Pair]:
 
 def with_another(pairs: list[Pair]) -> list[Pair]:
     """The lines, and an empty one."""
-    return [*pairs, Pair(max((one.id for one in pairs), default=-1) + 1)]
+    return [*pairs, Pair(max((pair.id for pair in pairs), default=-1) + 1)]
 
 
 def data_text(event: StoredEvent) -> str:
@@ -90,7 +90,7 @@ def correction_from(
         read = _written_data if as_text else _data_of_fields
         data = read(form, event, problems)
     try:
-        made = CorrectionCreate.model_validate(
+        correction = CorrectionCreate.model_validate(
             {
                 "id": correction_id,
                 "event": EventReference(source=event.source, id=event.id),
@@ -105,7 +105,7 @@ def correction_from(
             problems.pop("quantities", None)  # there are some, and they are wrong
     if problems:
         raise FormProblems(problems)
-    return made
+    return correction
 
 
 def by_field(
@@ -116,7 +116,7 @@ def by_field(
     ``corrections.0.data.quantities.input_tokens`` is of the line whose meter it is. What is of no
     field of the form is under ``form``.
     """
-    found: dict[str, str] = {}
+    by_name: dict[str, str] = {}
     for path, why in problems:
         parts = path.removeprefix("corrections.0.").split(".")
         if parts[0] == "data":
@@ -139,13 +139,13 @@ def by_field(
             field = parts[0] if line is None else f"{prefix}:{line}"
         elif parts and parts[0] in FIELDS:
             field = parts[0]
-        found[field] = f"{found[field]}; {why}" if field in found else why
-    return found
+        by_name[field] = f"{by_name[field]}; {why}" if field in by_name else why
+    return by_name
 
 
 def with_problems(pairs: list[Pair], prefix: str, problems: Mapping[str, str]) -> list[Pair]:
     """The lines, each with what is wrong with it."""
-    return [replace(one, problem=problems.get(f"{prefix}:{one.id}", "")) for one in pairs]
+    return [replace(pair, problem=problems.get(f"{prefix}:{pair.id}", "")) for pair in pairs]
 
 
 def _data_of_fields(
@@ -167,7 +167,7 @@ def _data_of_fields(
 def _pairs(
     form: Mapping[str, Any], names: str, values: str, problems: dict[str, str]
 ) -> dict[str, str]:
-    found: dict[str, str] = {}
+    pairs: dict[str, str] = {}
     for field in form:
         if not field.startswith(f"{names}:"):
             continue
@@ -177,13 +177,13 @@ def _pairs(
             continue
         if not name:
             problems[field] = f"Name the {names}."
-        elif name in found:
+        elif name in pairs:
             problems[field] = f"The {names} {name} is there twice."
         elif names == "meter" and not _is_number(value):
             problems[field] = f"{value!r} is no number." if value else "A number is needed."
         else:
-            found[name] = value
-    return found
+            pairs[name] = value
+    return pairs
 
 
 def _written_data(

@@ -1,4 +1,4 @@
-"""The form of the corrections page: void an event, or say anew what it should have said."""
+"""The form of the corrections page: void an event, or amend what it says."""
 
 from __future__ import annotations
 
@@ -6,8 +6,8 @@ import reflex as rx
 
 from portal.features.corrections.form import Pair
 from portal.features.corrections.state import Corrections
-from portal.kit.blocks import refused
-from portal.kit.fields import listed, written
+from portal.kit.blocks import form_error
+from portal.kit.fields import select_field, text_field
 from portal.kit.icon import icon
 from portal.kit.vars import as_text, each, negated, pick
 
@@ -34,17 +34,17 @@ def correction_form() -> rx.Component:
                 color_scheme="gray",
             ),
             rx.cond(amends, _data()),
-            written(
+            text_field(
                 "Reason",
                 "reason",
                 of="correction",
                 lines=2,
                 problem=Corrections.problems["reason"],
                 note="Kept with the correction, and shown to the customer.",
-                anew=Corrections.written,
+                version=Corrections.form_version,
                 max_length=500,
             ),
-            refused(Corrections.problems["form"]),
+            form_error(Corrections.problems["form"]),
             rx.flex(rx.button("Preview", type="submit"), justify="end"),
             direction="column",
             spacing="4",
@@ -71,14 +71,14 @@ def _data() -> rx.Component:
 
 
 def _text() -> rx.Component:
-    return written(
+    return text_field(
         "Data",
         "text",
         of="correction",
         lines=14,
         problem=Corrections.problems["text"],
         value=Corrections.text,
-        anew=Corrections.written,
+        version=Corrections.form_version,
         spell_check=False,
         font_family="var(--code-font-family)",
     )
@@ -86,14 +86,17 @@ def _text() -> rx.Component:
 
 def _fields() -> rx.Component:
     return rx.fragment(
-        listed(
+        select_field(
             "Application",
             "application",
             Corrections.application,
-            each(Corrections.applications, lambda one: rx.select.item(one.name, value=one.id)),
+            each(
+                Corrections.applications,
+                lambda choice: rx.select.item(choice.name, value=choice.id),
+            ),
             of="correction",
             problem=Corrections.problems["application"],
-            key="application-" + as_text(Corrections.written),
+            key="application-" + as_text(Corrections.form_version),
         ),
         _input("model", "Model", Corrections.model),
         _input("key", "Key id", Corrections.key, hint="None"),
@@ -103,13 +106,13 @@ def _fields() -> rx.Component:
 
 
 def _input(name: str, label: str, value: str, *, hint: str = "") -> rx.Component:
-    return written(
+    return text_field(
         label,
         name,
         of="correction",
         problem=Corrections.problems[name],
         value=value,
-        anew=Corrections.written,
+        version=Corrections.form_version,
         placeholder=hint,
         spell_check=False,
     )
@@ -196,5 +199,5 @@ def _line(kind: str, name: str, value: str, line: Pair) -> rx.Component:
             id=problem_id,
             role="alert",
         ),
-        key=f"{kind}-" + as_text(Corrections.written) + "-" + number,
+        key=f"{kind}-" + as_text(Corrections.form_version) + "-" + number,
     )

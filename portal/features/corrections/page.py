@@ -11,14 +11,14 @@ from portal.features.corrections.state import Corrections
 from portal.kit.blocks import (
     card,
     dialog_lead,
-    done,
     empty,
     facts,
+    form_error,
     loading_rows,
-    refused,
+    success,
 )
 from portal.kit.dialogs import dialog, dialog_buttons
-from portal.kit.fields import pager, written
+from portal.kit.fields import pager, text_field
 from portal.kit.focus import focus_here
 from portal.kit.icon import icon
 from portal.kit.tables import actions, moment, remark, row_action, wide_table
@@ -77,10 +77,10 @@ def _find() -> rx.Component:
             role="search",
             aria_label="Find an event",
         ),
-        done(Corrections.done, margin_top="var(--space-4)"),
+        success(Corrections.done, margin_top="var(--space-4)"),
         rx.box(
             rx.cond(
-                Corrections.nothing_found,
+                Corrections.no_matches,
                 rx.text(
                     "This customer has no such event. Source and id have to be whole, as they were "
                     "sent.",
@@ -91,38 +91,38 @@ def _find() -> rx.Component:
             ),
             role="status",
         ),
-        rx.cond((length(Corrections.found) > 0) & negated(Corrections.opened), _found()),
+        rx.cond((length(Corrections.matches) > 0) & negated(Corrections.opened), _matches()),
         heading="Find the event",
     )
 
 
 def _searched(name: str, label: str, value: str, problem: str | None = None) -> rx.Component:
-    return written(
+    return text_field(
         label,
         name,
         of="find",
         problem=problem,
         value=value,
-        anew=Corrections.searched,
+        version=Corrections.searched,
         placeholder="Whole, as it was sent",
         spell_check=False,
     )
 
 
-def _found() -> rx.Component:
+def _matches() -> rx.Component:
     return rx.box(
         wide_table(
             "found",
             ("Used", "Event", "Model", "Quantities", "Actions"),
-            each(Corrections.found, _found_row),
+            each(Corrections.matches, _match),
             size="1",
         ),
-        rx.cond(Corrections.more_found, remark("These are the newest; give the id for another.")),
+        rx.cond(Corrections.more_matches, remark("These are the newest; give the id for another.")),
         margin_top="var(--space-4)",
     )
 
 
-def _found_row(event: EventRow) -> rx.Component:
+def _match(event: EventRow) -> rx.Component:
     return rx.table.row(
         moment(event.time, event.day),
         rx.table.row_header_cell(*event_name(event)),
@@ -132,7 +132,7 @@ def _found_row(event: EventRow) -> rx.Component:
             row_action(
                 "Correct",
                 Corrections.open_event(event.source, event.id),
-                says="Correct " + event.id,
+                label="Correct " + event.id,
                 size="1",
             )
         ),
@@ -158,7 +158,7 @@ def _correct() -> rx.Component:
         ),
         heading=Corrections.opened_id,
         aside=rx.cond(
-            length(Corrections.found) > 1,
+            length(Corrections.matches) > 1,
             rx.button(
                 icon("arrow-left", size=16),
                 "All that was found",
@@ -187,7 +187,7 @@ def _preview() -> rx.Component:
             changes_preview(Corrections.changes, Corrections.more_changes, Corrections.periods),
             margin_top="var(--space-4)",
         ),
-        refused(Corrections.problems["confirm"], margin_top="var(--space-4)"),
+        form_error(Corrections.problems["confirm"], margin_top="var(--space-4)"),
         dialog_buttons(
             rx.button(
                 pick(void, "Void the event", "Amend the event"),
@@ -226,19 +226,19 @@ def _history() -> rx.Component:
     )
 
 
-def _row(one: CorrectionRow) -> rx.Component:
+def _row(correction: CorrectionRow) -> rx.Component:
     return rx.table.row(
         rx.table.cell(
-            rx.text(one.when, size="2"),
-            rx.text(one.who, size="1", color_scheme="gray", class_name="fb-id"),
+            rx.text(correction.when, size="2"),
+            rx.text(correction.who, size="1", color_scheme="gray", class_name="fb-id"),
             min_width="9rem",
         ),
         rx.table.row_header_cell(
-            rx.text(one.event, size="2", class_name="fb-id"),
-            rx.text(one.source, size="1", color_scheme="gray", class_name="fb-id"),
-            rx.badge(one.action, color_scheme=one.color, size="1"),
+            rx.text(correction.event, size="2", class_name="fb-id"),
+            rx.text(correction.source, size="1", color_scheme="gray", class_name="fb-id"),
+            rx.badge(correction.action, color_scheme=correction.color, size="1"),
         ),
-        rx.table.cell(correction_changes(one), min_width="13rem"),
-        rx.table.cell(rx.text(one.reason, size="2", class_name="fb-id"), min_width="9rem"),
+        rx.table.cell(correction_changes(correction), min_width="13rem"),
+        rx.table.cell(rx.text(correction.reason, size="2", class_name="fb-id"), min_width="9rem"),
         vertical_align="middle",
     )

@@ -31,7 +31,7 @@ from portal.shared.customer.state import CustomerState, customer_of
 from portal.shared.events.correction_rows import CorrectionRow, correction_row
 from portal.shared.events.rows import STATES, EventRow, event_row, event_state, fact_rows
 
-FOUND = 10
+MATCHES = 10
 """Events that one search shows; a source and an id name one alone."""
 PAGE = 20
 _NO_PROBLEMS = dict.fromkeys(
@@ -49,9 +49,9 @@ class Corrections(CustomerState, PageState, Session):
     source: str = ""
     event_id: str = ""
     searched: int = 0
-    found: list[EventRow] = []
-    nothing_found: bool = False
-    more_found: bool = False
+    matches: list[EventRow] = []
+    no_matches: bool = False
+    more_matches: bool = False
     problems: dict[str, str] = _NO_PROBLEMS
 
     opened: bool = False
@@ -68,7 +68,7 @@ class Corrections(CustomerState, PageState, Session):
     quantities: list[Pair] = []
     labels: list[Pair] = []
     text: str = ""
-    written: int = 0
+    form_version: int = 0
 
     previewing: bool = False
     changes: list[ChangeRow] = []
@@ -81,7 +81,7 @@ class Corrections(CustomerState, PageState, Session):
     older: bool = False
 
     _event: StoredEvent | None = None
-    _wanted: CorrectionCreate | None = None
+    _correction: CorrectionCreate | None = None
     _names: dict[str, str] = {}
     _cursors: list[str] = []
     _next: str | None = None
@@ -90,11 +90,11 @@ class Corrections(CustomerState, PageState, Session):
     async def load(self, caller: Caller) -> Any:
         """Load the customer, and the event if the address names one."""
         query = self.router.url.query_parameters
-        if tenant := query.get("tenant", ""):
-            matching = await caller.client.tenants.list(search=tenant[:200], limit=20).page()
-            for candidate in matching.items:
-                if tenant in (candidate.id, candidate.slug):
-                    self.customer = customer_of(candidate)
+        if id_or_slug := query.get("tenant", ""):
+            matching = await caller.client.tenants.list(search=id_or_slug[:200], limit=20).page()
+            for tenant in matching.items:
+                if id_or_slug in (tenant.id, tenant.slug):
+                    self.customer = customer_of(tenant)
         elif not self.customer.id:
             self.customer = customer_of(caller.me.tenant)
         await self._turn_to_customer(caller)
@@ -159,9 +159,9 @@ class Corrections(CustomerState, PageState, Session):
     async def remove_line(self, caller: Caller, kind: str, line: int) -> None:
         """Take a line away."""
         if kind == "meter":
-            self.quantities = [one for one in self.quantities if one.id != line]
+            self.quantities = [pair for pair in self.quantities if pair.id != line]
         else:
-            self.labels = [one for one in self.labels if one.id != line]
+            self.labels = [pair for pair in self.labels if pair.id != line]
 
     @signed_in(operator=True)
     async def preview(self, caller: Caller, form: dict[str, Any]) -> None:
@@ -170,14 +170,14 @@ class Corrections(CustomerState, PageState, Session):
             return
         self._show_problems({})
         try:
-            wanted = correction_from(
+            correction = correction_from(
                 form,
                 self._event,
                 action="amend" if self.action == "amend" else "void",
                 as_text=self.as_text,
                 correction_id=f"portal-{uuid.uuid4().hex}",
             )
-            result = await caller.client.corrections.preview(self._batch(wanted))
+            result = await caller.client.corrections.preview(self._batch(correction))
         except FormProblems as problem:
             self._show_problems(problem.by_field)
         except ApiError as problem:
@@ -185,7 +185,7 @@ class Corrections(CustomerState, PageState, Session):
         except ClientError as problem:
             self._show_problems({"form": str(problem)})
         else:
-            self._wanted = wanted
+            self._correction = correction
             self._show_preview(result)
 
     @signed_in(operator=True)
@@ -198,16 +198,16 @@ class Corrections(CustomerState, PageState, Session):
     @signed_in(operator=True)
     async def confirm(self, caller: Caller) -> None:
         """Make the correction that was previewed. A second time does nothing: it has an id."""
-        wanted, event = self._wanted, self._event
-        if wanted is None or event is None:
+        correction, event = self._correction, self._event
+        if correction is None or event is None:
             return
         try:
-            await caller.client.corrections.create(self._batch(wanted))
+            await caller.client.corrections.create(self._batch(correction))
         except ClientError as problem:
             self.problems = {**_NO_PROBLEMS, "confirm": str(problem)}
             return
-        self._wanted, self.previewing, self.opened = None, False, False
-        past = "voided" if wanted.action == "void" else "amended"
+        self._correction, self.previewing, self.opened = None, False, False
+        past = "voided" if correction.action == "void" else "amended"
         self.done = f"{event.id} was {past}. It is on record below."
         if self.source or self.event_id:
             await self._list(caller)
@@ -225,18 +225,20 @@ class Corrections(CustomerState, PageState, Session):
         await self._load_history(caller, self._cursors[:-1])
 
     async def _turn_to_customer(self, caller: Caller) -> None:
-        self.found, self.nothing_found, self.more_found = [], False, False
+        self.matches, self.no_matches, self.more_matches = [], False, False
         self.opened = self.previewing = False
         self.done, self.problems = "", _NO_PROBLEMS
         applications = await caller.client.applications.list(tenant=self.customer.id).all()
-        self.applications = [Choice(one.id, one.name) for one in applications]
-        self._names = {one.id: one.name for one in applications}
+        self.applications = [
+            Choice(application.id, application.name) for application in applications
+        ]
+        self._names = {application.id: application.name for application in applications}
         await self._load_history(caller, [])
 
     async def _search(self, caller: Caller) -> None:
         self.opened = False
         if not self.source and not self.event_id:
-            self.found, self.nothing_found, self.more_found = [], False, False
+            self.matches, self.no_matches, self.more_matches = [], False, False
             self.problems = {**_NO_PROBLEMS, "source": "Give a source, an id, or both."}
             return
         self.problems = _NO_PROBLEMS
@@ -247,22 +249,22 @@ class Corrections(CustomerState, PageState, Session):
     async def _list(self, caller: Caller) -> list[StoredEvent]:
         events = await self._events(caller, self.source, self.event_id)
         zone = self.customer.time_zone
-        self.nothing_found, self.more_found = not events, len(events) > FOUND
-        self.found = [event_row(one, self._names, zone) for one in events[:FOUND]]
+        self.no_matches, self.more_matches = not events, len(events) > MATCHES
+        self.matches = [event_row(event, self._names, zone) for event in events[:MATCHES]]
         return events
 
     async def _events(self, caller: Caller, source: str, event_id: str) -> list[StoredEvent]:
         page = await caller.client.events.list(
             tenant=self.customer.id,
-            limit=FOUND + 1,
+            limit=MATCHES + 1,
             source=[source] if source else [],
             event_id=[event_id] if event_id else [],
         ).page()
         return page.items
 
     def _open(self, event: StoredEvent) -> None:
-        self._event, self._wanted = event, None
-        self.opened, self.opened_id, self.written = True, event.id, self.written + 1
+        self._event, self._correction = event, None
+        self.opened, self.opened_id, self.form_version = True, event.id, self.form_version + 1
         self.opened_state, self.opened_color = STATES[event_state(event)]
         self.facts = fact_rows(event, self._names, self.customer.time_zone)
         self.action = "amend" if event.voided else "void"
@@ -271,8 +273,8 @@ class Corrections(CustomerState, PageState, Session):
         self.quantities, self.labels = quantity_pairs(event), label_pairs(event)
         self.text = data_text(event)
 
-    def _batch(self, wanted: CorrectionCreate) -> CorrectionBatch:
-        return CorrectionBatch(tenant=self.customer.id, corrections=[wanted])
+    def _batch(self, correction: CorrectionCreate) -> CorrectionBatch:
+        return CorrectionBatch(tenant=self.customer.id, corrections=[correction])
 
     def _show_problems(self, problems: Mapping[str, str]) -> None:
         self.problems = {**_NO_PROBLEMS, **problems}
@@ -292,4 +294,4 @@ class Corrections(CustomerState, PageState, Session):
         self._cursors, self._next = cursors, page.next_cursor
         self.number, self.older = len(cursors) + 1, page.next_cursor is not None
         zone = self.customer.time_zone
-        self.history = [correction_row(one, zone) for one in page.items]
+        self.history = [correction_row(correction, zone) for correction in page.items]

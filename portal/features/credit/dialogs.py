@@ -6,9 +6,9 @@ import reflex as rx
 from reflex.event import EventType
 
 from portal.features.credit.state import Credit
-from portal.kit.blocks import dialog_lead, refused
+from portal.kit.blocks import dialog_lead, form_error
 from portal.kit.dialogs import dialog, dialog_buttons
-from portal.kit.fields import listed, written
+from portal.kit.fields import select_field, text_field
 
 
 def credit_dialogs() -> rx.Component:
@@ -59,7 +59,7 @@ def _outcome() -> rx.Component:
                 default_value="paid",
                 aria_label="Outcome",
             ),
-            _written(
+            _field(
                 "outcome", "reference", "Reference", note="What the payment is called elsewhere."
             ),
         ),
@@ -76,7 +76,7 @@ def _refund() -> rx.Component:
             Credit.customer.name,
             "’s wallet. Paying it to them is yours to do. This can’t be undone.",
         ),
-        refused(Credit.problems["form"]),
+        form_error(Credit.problems["form"]),
         dialog_buttons(
             rx.button("Take it back", color_scheme="red", on_click=Credit.refund, type="button")
         ),
@@ -91,10 +91,10 @@ def _give() -> rx.Component:
         _form(
             Credit.give,
             "Give it",
-            _written("give", "name", "Name", hint="e.g. Welcome credit"),
+            _field("give", "name", "Name", hint="e.g. Welcome credit"),
             rx.grid(
                 _amount("give"),
-                listed(
+                select_field(
                     "Kind",
                     "kind",
                     "promotional",
@@ -106,14 +106,14 @@ def _give() -> rx.Component:
                 spacing="4",
             ),
             rx.grid(
-                _written(
+                _field(
                     "give", "last_day", "Last day", note="Empty: it never expires.", kind="date"
                 ),
-                _written("give", "priority", "Priority", hint="100", note="Lower burns first."),
+                _field("give", "priority", "Priority", hint="100", note="Lower burns first."),
                 columns=rx.breakpoints(initial="1", xs="2"),
                 spacing="4",
             ),
-            _written(
+            _field(
                 "give",
                 "models",
                 "For these models alone",
@@ -126,7 +126,7 @@ def _give() -> rx.Component:
 
 def _form(on_submit: EventType[()], doing: str, *fields: rx.Component) -> rx.Component:
     return rx.form(
-        rx.flex(*fields, refused(Credit.problems["form"]), direction="column", spacing="4"),
+        rx.flex(*fields, form_error(Credit.problems["form"]), direction="column", spacing="4"),
         dialog_buttons(rx.button(doing, type="submit")),
         on_submit=on_submit,
         margin_top="var(--space-4)",
@@ -134,7 +134,7 @@ def _form(on_submit: EventType[()], doing: str, *fields: rx.Component) -> rx.Com
 
 
 def _amount(form: str) -> rx.Component:
-    return written(
+    return text_field(
         "Amount",
         "amount",
         rx.input.slot(Credit.customer.currency),
@@ -146,10 +146,10 @@ def _amount(form: str) -> rx.Component:
     )
 
 
-def _written(
+def _field(
     form: str, name: str, label: str, *, hint: str = "", note: str = "", kind: str = "text"
 ) -> rx.Component:
-    return written(
+    return text_field(
         label,
         name,
         of=form,

@@ -20,7 +20,7 @@ FIELDS = (
     *("amount", "threshold", "rule_amount", "daily_ceiling", "low_balance"),
     *("reference", "name", "models", "priority", "last_day", "form"),
 )
-_SAID = {"top_up": "It must not be less than what is bought at once."}
+_DETAILS = {"top_up": "It must not be less than what is bought at once."}
 """Where the API names fields that the page calls otherwise."""
 _OF_PATH = {
     "top_up.threshold": "threshold",
@@ -67,7 +67,7 @@ def grant_from(form: Mapping[str, Any], time_zone: str) -> CreditGrantCreate:
     problems: dict[str, str] = {}
     if not text_of(form, "name"):
         problems["name"] = "Name it: the customer sees it."
-    models = [one.strip() for one in text_of(form, "models").split(",") if one.strip()]
+    models = [model.strip() for model in text_of(form, "models").split(",") if model.strip()]
     values = {
         "name": text_of(form, "name"),
         "kind": text_of(form, "kind"),
@@ -81,12 +81,12 @@ def grant_from(form: Mapping[str, Any], time_zone: str) -> CreditGrantCreate:
 
 def by_field(problems: list[tuple[str, str]]) -> dict[str, str]:
     """The fields of the page's forms that problems are of, which name them as the API does."""
-    found: dict[str, str] = {}
-    for path, said in problems:
-        why = _SAID.get(path, said)
+    by_name: dict[str, str] = {}
+    for path, detail in problems:
+        why = _DETAILS.get(path, detail)
         name = _OF_PATH.get(path, path.partition(".")[0])
-        found.setdefault(name if name in FIELDS else "form", why)
-    return found
+        by_name.setdefault(name if name in FIELDS else "form", why)
+    return by_name
 
 
 def _amount(form: Mapping[str, Any], name: str, problems: dict[str, str]) -> Decimal | None:

@@ -8,7 +8,7 @@ from portal.features.credit.dialogs import credit_dialogs
 from portal.features.credit.rule import credit_rule
 from portal.features.credit.state import Credit
 from portal.features.credit.tables import grants, ledger, top_ups, waiting
-from portal.kit.blocks import card, done, empty, figure, loading_rows
+from portal.kit.blocks import card, empty, figure, loading_rows, success
 from portal.kit.icon import icon
 from portal.kit.vars import length, pick
 from portal.shared.customer.picker import customer_picker
@@ -21,7 +21,7 @@ def page() -> Page:
     return Page(
         state=Credit,
         content=(
-            done(Credit.done, margin_bottom="var(--space-5)"),
+            success(Credit.done, margin_bottom="var(--space-5)"),
             loaded(
                 Credit,
                 rx.flex(

@@ -93,12 +93,12 @@ def burn_order(grants: Iterable[CreditGrant]) -> list[CreditGrant]:
     """Grants as they burn: soonest expiry, lower priority, given before bought, oldest."""
     return sorted(
         grants,
-        key=lambda one: (
-            one.expires_at or _NEVER,
-            one.priority,
-            one.kind is CreditKind.PAID,
-            one.starts_at,
-            one.id,
+        key=lambda grant: (
+            grant.expires_at or _NEVER,
+            grant.priority,
+            grant.kind is CreditKind.PAID,
+            grant.starts_at,
+            grant.id,
         ),
     )
 
@@ -110,13 +110,13 @@ def grant_rows(
     left: list[GrantRow] = []
     over: list[GrantRow] = []
     place = 0
-    for one in burn_order(grants):
-        ended = one.expires_at is not None and one.expires_at <= now
-        has_some = bool(one.available or one.reserved) and (one.in_arrears or not ended)
-        usable = has_some and one.starts_at <= now and not ended
+    for grant in burn_order(grants):
+        ended = grant.expires_at is not None and grant.expires_at <= now
+        has_some = bool(grant.available or grant.reserved) and (grant.in_arrears or not ended)
+        usable = has_some and grant.starts_at <= now and not ended
         place += usable
         (left if has_some else over).append(
-            _grant_row(one, str(place) if usable else "", currency, time_zone, now)
+            _grant_row(grant, str(place) if usable else "", currency, time_zone, now)
         )
     # What is to come, or waits for its invoice, has no place among what can be used now
     return sorted(left, key=lambda row: row.place == ""), over
@@ -141,19 +141,19 @@ def ledger_row(
     )
 
 
-def top_up_row(one: TopUp, currency: str, time_zone: str) -> TopUpRow:
+def top_up_row(top_up: TopUp, currency: str, time_zone: str) -> TopUpRow:
     """Credit that was asked for, as the list shows it."""
-    state, color = STATES[one.state]
-    done = "" if one.done_at is None else date(one.done_at, time_zone)
-    if one.reference:
-        done = f"{done}, {one.reference}"
+    state, color = STATES[top_up.state]
+    done = "" if top_up.done_at is None else date(top_up.done_at, time_zone)
+    if top_up.reference:
+        done = f"{done}, {top_up.reference}"
     return TopUpRow(
-        id=one.id,
-        tenant_id=one.tenant_id if isinstance(one, TenantTopUp) else "",
-        customer=one.tenant_name if isinstance(one, TenantTopUp) else "",
-        asked=second(one.asked_at, time_zone),
-        how="By the rule" if one.automatic_on else "By a person",
-        amount=money(one.amount, currency),
+        id=top_up.id,
+        tenant_id=top_up.tenant_id if isinstance(top_up, TenantTopUp) else "",
+        customer=top_up.tenant_name if isinstance(top_up, TenantTopUp) else "",
+        asked=second(top_up.asked_at, time_zone),
+        how="By the rule" if top_up.automatic_on else "By a person",
+        amount=money(top_up.amount, currency),
         state=state,
         color=color,
         done=done,
@@ -199,41 +199,41 @@ def purpose(*, prepaid: bool | None) -> str:
 
 
 def _grant_row(
-    one: CreditGrant, place: str, currency: str, time_zone: str, now: datetime
+    grant: CreditGrant, place: str, currency: str, time_zone: str, now: datetime
 ) -> GrantRow:
-    kind, color = KINDS[one.kind]
-    notes = [ORIGINS.get(one.origin, one.origin)]
-    if one.models:
-        notes.append("for " + ", ".join(one.models) + " alone")
-    if one.starts_at > now:
-        notes.append(f"from {date(one.starts_at, time_zone)}")
-    if one.in_arrears:
-        ended = one.expires_at is not None and one.expires_at <= now
-        waits = ended and one.available
+    kind, color = KINDS[grant.kind]
+    notes = [ORIGINS.get(grant.origin, grant.origin)]
+    if grant.models:
+        notes.append("for " + ", ".join(grant.models) + " alone")
+    if grant.starts_at > now:
+        notes.append(f"from {date(grant.starts_at, time_zone)}")
+    if grant.in_arrears:
+        ended = grant.expires_at is not None and grant.expires_at <= now
+        waits = ended and grant.available
         notes.append(
             "waits for the invoice of its time" if waits else "pays the invoices of its time"
         )
-    if one.priority != 100:
-        notes.append(f"priority {one.priority}")
+    if grant.priority != 100:
+        notes.append(f"priority {grant.priority}")
     parts = (
-        ("used", one.used),
-        ("held for calls", one.reserved),
-        ("expired", one.expired),
-        ("paid back", one.refunded),
+        ("used", grant.used),
+        ("held for calls", grant.reserved),
+        ("expired", grant.expired),
+        ("paid back", grant.refunded),
     )
     return GrantRow(
-        id=one.id,
+        id=grant.id,
         place=place,
-        name=one.name,
+        name=grant.name,
         kind=kind,
         color=color,
         about=", ".join(note for note in notes if note),
-        left=exact_money(one.available, currency),
-        amount=exact_money(one.amount, currency),
+        left=exact_money(grant.available, currency),
+        amount=exact_money(grant.amount, currency),
         where=", ".join(
             f"{exact_money(amount, currency)} {name}" for name, amount in parts if amount
         ),
-        last_day=last_day(one.expires_at, time_zone),
-        soon=one.expires_at is not None and now < one.expires_at <= now + SOON,
-        refundable=one.kind is CreditKind.PAID and one.available > 0,
+        last_day=last_day(grant.expires_at, time_zone),
+        soon=grant.expires_at is not None and now < grant.expires_at <= now + SOON,
+        refundable=grant.kind is CreditKind.PAID and grant.available > 0,
     )

@@ -6,7 +6,7 @@ import reflex as rx
 
 from portal.features.credit.state import Credit
 from portal.kit.blocks import card
-from portal.kit.fields import ticked, written
+from portal.kit.fields import labeled, text_field
 from portal.kit.vars import pick
 
 
@@ -40,7 +40,7 @@ def credit_rule() -> rx.Component:
 def _form() -> rx.Component:
     return rx.form(
         rx.flex(
-            ticked(
+            labeled(
                 "Buy more by itself",
                 rx.switch(checked=Credit.by_itself, on_change=Credit.choose_by_itself),
                 weight="medium",
@@ -80,7 +80,7 @@ def _form() -> rx.Component:
 
 
 def _amount(name: str, label: str, value: str, *, note: str = "") -> rx.Component:
-    return written(
+    return text_field(
         label,
         name,
         rx.input.slot(Credit.customer.currency),
@@ -88,7 +88,7 @@ def _amount(name: str, label: str, value: str, *, note: str = "") -> rx.Componen
         problem=Credit.problems[name],
         note=note,
         value=value,
-        anew=Credit.rule_read,
+        version=Credit.rule_read,
         input_mode="decimal",
         max_length=24,
     )

@@ -35,7 +35,7 @@ from portal.features.credit.rows import (
     rule_note,
     top_up_row,
 )
-from portal.kit.form_problems import FormProblems, told_at_fields
+from portal.kit.form_problems import FormProblems, problems_by_field
 from portal.kit.formatting import exact_money, money, second
 from portal.session import polling
 from portal.session.guard import PLANNERS, SPENDERS, Caller, signed_in
@@ -242,7 +242,7 @@ class Credit(CustomerState, PageState, Session):
         try:
             done = await act()
         except (FormProblems, ClientError) as problem:
-            self.problems = {**_NO_PROBLEMS, **told_at_fields(problem, by_field)}
+            self.problems = {**_NO_PROBLEMS, **problems_by_field(problem, by_field)}
         else:
             self._close()
             self.done = done
@@ -283,7 +283,8 @@ class Credit(CustomerState, PageState, Session):
             self.more_top_ups = top_ups.next_cursor is not None
             self._show_top_ups(top_ups.items)
             self.waiting = [
-                top_up_row(one, one.currency, caller.me.tenant.time_zone) for one in waiting
+                top_up_row(top_up, top_up.currency, caller.me.tenant.time_zone)
+                for top_up in waiting
             ]
             self.empty = not grants and not top_ups.items
             self._ready()
@@ -315,7 +316,7 @@ class Credit(CustomerState, PageState, Session):
         self.rule_read += 1
 
     def _show_grants(self, grants: list[CreditGrant]) -> None:
-        self._names = {one.id: one.name for one in grants}
+        self._names = {grant.id: grant.name for grant in grants}
         self.grants, self.over = grant_rows(
             grants, self.customer.currency, self.customer.time_zone, datetime.now(UTC)
         )
@@ -323,14 +324,17 @@ class Credit(CustomerState, PageState, Session):
     def _show_ledger(self, entries: list[LedgerEntry], following: str | None) -> None:
         customer = self.customer
         self.ledger = [
-            ledger_row(one, self._names, customer.currency, customer.time_zone) for one in entries
+            ledger_row(entry, self._names, customer.currency, customer.time_zone)
+            for entry in entries
         ]
         self._next, self.older = following, following is not None
         self.number = len(self._cursors) + 1
 
     def _show_top_ups(self, top_ups: list[TopUp]) -> None:
         customer = self.customer
-        self.top_ups = [top_up_row(one, customer.currency, customer.time_zone) for one in top_ups]
+        self.top_ups = [
+            top_up_row(top_up, customer.currency, customer.time_zone) for top_up in top_ups
+        ]
 
 
 async def waiting_top_ups(caller: Caller) -> list[TenantTopUp]:

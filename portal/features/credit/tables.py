@@ -7,7 +7,7 @@ import reflex as rx
 from portal.features.credit.rows import GrantRow, LedgerRow, TopUpRow
 from portal.features.credit.state import Credit
 from portal.kit.blocks import card
-from portal.kit.fields import pager, ticked
+from portal.kit.fields import labeled, pager
 from portal.kit.tables import actions, moment, remark, row_action, wide_table
 from portal.kit.vars import each, length, negated, pick
 
@@ -40,7 +40,7 @@ def grants() -> rx.Component:
         heading="What is left, in the order it burns",
         aside=rx.cond(
             length(Credit.over) > 0,
-            ticked(
+            labeled(
                 "Also what is used up",
                 rx.switch(checked=Credit.shows_over, on_change=Credit.show_over),
             ),
@@ -81,7 +81,7 @@ def _grant(grant: GrantRow) -> rx.Component:
                 row_action(
                     "Pay back",
                     Credit.open_refund(grant.id),
-                    says="Pay back what is left of " + grant.name,
+                    label="Pay back what is left of " + grant.name,
                     size="1",
                 ),
             )
@@ -107,24 +107,24 @@ def top_ups() -> rx.Component:
     )
 
 
-def _top_up(one: TopUpRow) -> rx.Component:
+def _top_up(top_up: TopUpRow) -> rx.Component:
     return rx.table.row(
         rx.table.row_header_cell(
-            rx.text(one.asked, size="2"), rx.text(one.how, size="1", color_scheme="gray")
+            rx.text(top_up.asked, size="2"), rx.text(top_up.how, size="1", color_scheme="gray")
         ),
-        rx.table.cell(one.amount, class_name="fb-number"),
-        rx.table.cell(rx.badge(one.state, color_scheme=one.color)),
-        rx.table.cell(rx.text(one.done, size="2", class_name="fb-id"), min_width="9rem"),
-        actions(rx.cond(Credit.operates & (one.state == "Waits"), _decide(one))),
+        rx.table.cell(top_up.amount, class_name="fb-number"),
+        rx.table.cell(rx.badge(top_up.state, color_scheme=top_up.color)),
+        rx.table.cell(rx.text(top_up.done, size="2", class_name="fb-id"), min_width="9rem"),
+        actions(rx.cond(Credit.operates & (top_up.state == "Waits"), _decide(top_up))),
         vertical_align="middle",
     )
 
 
-def _decide(one: TopUpRow) -> rx.Component:
+def _decide(top_up: TopUpRow) -> rx.Component:
     return row_action(
         "Note the payment",
-        Credit.open_outcome(one.id, one.tenant_id),
-        says="Note what became of the payment of " + one.amount + ", asked " + one.asked,
+        Credit.open_outcome(top_up.id, top_up.tenant_id),
+        label="Note what became of the payment of " + top_up.amount + ", asked " + top_up.asked,
         size="1",
     )
 
@@ -142,20 +142,20 @@ def waiting() -> rx.Component:
     )
 
 
-def _waits(one: TopUpRow) -> rx.Component:
+def _waits(top_up: TopUpRow) -> rx.Component:
     return rx.table.row(
         rx.table.row_header_cell(
             row_action(
-                one.customer,
-                Credit.pick_customer(one.tenant_id),
-                says="Show the credit of " + one.customer,
+                top_up.customer,
+                Credit.pick_customer(top_up.tenant_id),
+                label="Show the credit of " + top_up.customer,
             )
         ),
         rx.table.cell(
-            rx.text(one.asked, size="2"), rx.text(one.how, size="1", color_scheme="gray")
+            rx.text(top_up.asked, size="2"), rx.text(top_up.how, size="1", color_scheme="gray")
         ),
-        rx.table.cell(one.amount, class_name="fb-number"),
-        actions(_decide(one)),
+        rx.table.cell(top_up.amount, class_name="fb-number"),
+        actions(_decide(top_up)),
         vertical_align="middle",
     )
 

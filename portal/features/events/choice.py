@@ -58,32 +58,32 @@ class WrongChoice(ValueError):
         self.field = field
 
 
-def asked(choice: EventChoice, *, now: datetime, time_zone: str) -> EventFilter:
+def event_filter(choice: EventChoice, *, now: datetime, time_zone: str) -> EventFilter:
     """What the API is asked for a choice.
 
     Raises:
         WrongChoice: a time is none, the times are in the wrong order, or the label has no value.
     """
     start, end = _times(choice, now, ZoneInfo(time_zone))
-    found: EventFilter = {"start": start, "end": end}
+    question: EventFilter = {"start": start, "end": end}
     if choice.application:
-        found["application"] = [choice.application]
+        question["application"] = [choice.application]
     if choice.key:
-        found["key"] = [choice.key]
+        question["key"] = [choice.key]
     if choice.model:
-        found["model"] = [choice.model]
+        question["model"] = [choice.model]
     if choice.meter:
-        found["meter"] = [choice.meter]
+        question["meter"] = [choice.meter]
     if choice.source:
-        found["source"] = [choice.source]
+        question["source"] = [choice.source]
     if choice.event_id:
-        found["event_id"] = [choice.event_id]
+        question["event_id"] = [choice.event_id]
     if choice.label:
         name, sign, value = choice.label.partition("=")
         if not name or not sign:
             raise WrongChoice("label", "Write a label as name=value, such as team=search.")
-        found["label"] = {name: value}
-    return found
+        question["label"] = {name: value}
+    return question
 
 
 def lets_through(question: EventFilter, event: StoredEvent) -> bool:
@@ -91,14 +91,14 @@ def lets_through(question: EventFilter, event: StoredEvent) -> bool:
     start, end = question.get("start"), question.get("end")
     if (start is not None and event.time < start) or (end is not None and event.time >= end):
         return False
-    for wanted, value in (
+    for allowed, value in (
         (question.get("application"), event.application),
         (question.get("key"), event.key),
         (question.get("model"), event.model),
         (question.get("source"), event.source),
         (question.get("event_id"), event.id),
     ):
-        if wanted and value not in wanted:
+        if allowed and value not in allowed:
             return False
     meters = question.get("meter")
     if meters and not event.quantities.keys() & set(meters):
@@ -114,9 +114,13 @@ def to_query(choice: EventChoice) -> dict[str, str]:
 
 def from_query(query: Mapping[str, str]) -> EventChoice:
     """A choice from the query of an address, which anybody may have written."""
-    found = {one.name: query[one.name][:200] for one in fields(EventChoice) if query.get(one.name)}
-    choice = EventChoice(**found)
-    return choice if choice.span in SPANS else EventChoice(**(found | {"span": "all"}))
+    values = {
+        field.name: query[field.name][:200]
+        for field in fields(EventChoice)
+        if query.get(field.name)
+    }
+    choice = EventChoice(**values)
+    return choice if choice.span in SPANS else EventChoice(**(values | {"span": "all"}))
 
 
 def _times(

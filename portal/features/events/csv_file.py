@@ -19,7 +19,7 @@ HEAD = (
 
 def head_line() -> str:
     """The line that names the columns."""
-    return _written([HEAD])
+    return _field([HEAD])
 
 
 def event_lines(events: Iterable[StoredEvent], names: Mapping[str, str]) -> str:
@@ -54,10 +54,10 @@ def event_lines(events: Iterable[StoredEvent], names: Mapping[str, str]) -> str:
                     _cell(labels),
                 )
             )
-    return _written(rows)
+    return _field(rows)
 
 
-def _written(rows: Iterable[Iterable[str]]) -> str:
+def _field(rows: Iterable[Iterable[str]]) -> str:
     out = io.StringIO()
     csv.writer(out).writerows(rows)
     return out.getvalue()

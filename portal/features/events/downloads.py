@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 
 from starlette.requests import Request
 
-from portal.features.events.choice import WrongChoice, asked, from_query
+from portal.features.events.choice import WrongChoice, event_filter, from_query
 from portal.features.events.csv_file import event_lines, head_line
 from portal.session.downloads import Download, NothingToDownload, download
 from portal.session.guard import Caller
@@ -21,7 +21,9 @@ async def events_csv(caller: Caller, request: Request) -> Download:
     now = datetime.now(UTC)
     tenant = caller.me.tenant
     try:
-        question = asked(from_query(request.query_params), now=now, time_zone=tenant.time_zone)
+        question = event_filter(
+            from_query(request.query_params), now=now, time_zone=tenant.time_zone
+        )
     except WrongChoice as problem:
         reason = f"There is nothing to download: {problem}"
         raise NothingToDownload(reason, status=422) from problem

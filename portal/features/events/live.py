@@ -24,16 +24,16 @@ _LONG_AGO = datetime(2000, 1, 1, tzinfo=UTC)
 class LiveEvents:
     """Reads the tail in a task of its own, and opens it again where it ended.
 
-    Leave it to close the connection. ``anew`` says that events may have been missed, so that what
-    is shown has to be loaded again; who has loaded it takes it back.
+    Leave it to close the connection. ``has_gap`` says that events may have been
+    missed: what is shown has to be loaded again, and the loader sets it back to false.
     """
 
     def __init__(self, client: AsyncFareboxClient) -> None:
-        self.anew = True
+        self.has_gap = True
         self._client = client
         self._since = _LONG_AGO
         self._new: deque[StoredEvent] = deque(maxlen=MOST_WAITING)
-        self._known: deque[tuple[str, str]] = deque(maxlen=MOST_REMEMBERED)
+        self._seen: deque[tuple[str, str]] = deque(maxlen=MOST_REMEMBERED)
         self._failure: Unavailable | None = None
         self._opened = 0.0
         self._reading: asyncio.Task[None] | None = None
@@ -78,9 +78,9 @@ class LiveEvents:
                 self._open()
         if self._failure is not None:
             raise self._failure
-        found = list(self._new)
+        events = list(self._new)
         self._new.clear()
-        return found
+        return events
 
     def _note_the_end(self, reading: asyncio.Task[None]) -> None:
         try:
@@ -92,7 +92,7 @@ class LiveEvents:
         except Unavailable as problem:
             self._failure = problem
         if self._failure is not None:
-            self.anew = True
+            self.has_gap = True
 
     def _open(self) -> None:
         self._opened = time.monotonic()
@@ -104,6 +104,6 @@ class LiveEvents:
             async for event in events:
                 self._since = max(self._since, event.received_at)
                 # A tail that is opened again tells the last ones twice
-                if (event.source, event.id) not in self._known:
-                    self._known.append((event.source, event.id))
+                if (event.source, event.id) not in self._seen:
+                    self._seen.append((event.source, event.id))
                     self._new.append(event)

@@ -18,7 +18,7 @@ from portal.kit.blocks import (
 from portal.kit.choice import Choice
 from portal.kit.copy_button import copy_button
 from portal.kit.dialogs import dialog
-from portal.kit.fields import choice, pager, written
+from portal.kit.fields import choice, pager, text_field
 from portal.kit.icon import icon
 from portal.kit.plain import csv_button
 from portal.kit.tables import actions, moment, row_action, wide_table
@@ -66,13 +66,13 @@ def _filters() -> rx.Component:
             rx.cond(
                 Events.span == "between",
                 rx.fragment(
-                    _written("since", "From", Events.since, kind="datetime-local"),
-                    _written("until", "To", Events.until, kind="datetime-local"),
+                    _field("since", "From", Events.since, kind="datetime-local"),
+                    _field("until", "To", Events.until, kind="datetime-local"),
                 ),
             ),
-            _written("source", "Source", Events.source, hint="Whole, as it was sent"),
-            _written("event_id", "Event id", Events.event_id, hint="Whole, as it was sent"),
-            _written("label", "Label", Events.label, hint="team=search"),
+            _field("source", "Source", Events.source, hint="Whole, as it was sent"),
+            _field("event_id", "Event id", Events.event_id, hint="Whole, as it was sent"),
+            _field("label", "Label", Events.label, hint="team=search"),
             rx.flex(
                 rx.button(icon("search", size=16), "Find", type="submit", variant="soft"),
                 rx.cond(
@@ -106,20 +106,20 @@ def _from(name: str, label: str, everything: str, offered: list[Choice]) -> rx.C
         getattr(Events, name),
         lambda value: Events.choose(name, value),
         rx.select.item(everything, value=ANY),
-        each(offered, lambda one: rx.select.item(one.name, value=one.id)),
+        each(offered, lambda choice: rx.select.item(choice.name, value=choice.id)),
     )
 
 
-def _written(
+def _field(
     name: str, label: str, value: str, *, hint: str = "", kind: str = "text"
 ) -> rx.Component:
-    return written(
+    return text_field(
         label,
         name,
         of="event",
         problem=pick(Events.wrong_field == name, Events.wrong, ""),
         value=value,
-        anew=Events.cleared,
+        version=Events.cleared,
         type=kind,
         placeholder=hint,
         spell_check=False,
@@ -213,7 +213,7 @@ def _row(event: EventRow) -> rx.Component:
             row_action(
                 "Details",
                 Events.open_event(event.source, event.id),
-                says="Details of " + event.id,
+                label="Details of " + event.id,
                 size="1",
             )
         ),
@@ -298,9 +298,9 @@ def _quantities() -> rx.Component:
     )
 
 
-def _quantity(one: QuantityRow) -> rx.Component:
+def _quantity(row: QuantityRow) -> rx.Component:
     return rx.table.row(
-        rx.table.row_header_cell(one.meter),
-        rx.table.cell(one.quantity, class_name="fb-number"),
-        rx.cond(Events.counted_here, rx.table.cell(one.counted, class_name="fb-number")),
+        rx.table.row_header_cell(row.meter),
+        rx.table.cell(row.quantity, class_name="fb-number"),
+        rx.cond(Events.counted_here, rx.table.cell(row.counted, class_name="fb-number")),
     )

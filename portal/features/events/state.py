@@ -16,7 +16,7 @@ from portal.features.events.choice import (
     SPANS,
     EventChoice,
     WrongChoice,
-    asked,
+    event_filter,
     from_query,
     lets_through,
     to_query,
@@ -130,10 +130,10 @@ class Events(PageState, Session):
             async def look() -> None:
                 if not live.started:
                     live.start(await self._offer(caller))
-                if live.anew:
+                if live.has_gap:
                     # First, so that the list is there also where it can't be followed
                     await self._load(caller)
-                    live.anew = False
+                    live.has_gap = False
                 if new := live.take():
                     async with self:
                         self._arrive(new, caller.me.tenant.time_zone)
@@ -213,11 +213,11 @@ class Events(PageState, Session):
     async def open_event(self, caller: Caller, source: str, event_id: str) -> None:
         """Show all that is known of an event, and what corrections made of it."""
         identity = (source, event_id)
-        event = next((one for one in self._shown if (one.source, one.id) == identity), None)
+        event = next((event for event in self._shown if (event.source, event.id) == identity), None)
         if event is None:
             return
-        found = await caller.client.corrections.list(source=source, event_id=event_id).page()
-        self._open(event, found.items, caller)
+        history = await caller.client.corrections.list(source=source, event_id=event_id).page()
+        self._open(event, history.items, caller)
 
     @signed_in()
     async def close_event(self, caller: Caller, shown: bool) -> None:
@@ -272,7 +272,7 @@ class Events(PageState, Session):
             choice, cursors = self._choice(), list(self._cursors)
         zone = caller.me.tenant.time_zone
         try:
-            question = asked(choice, now=datetime.now(UTC), time_zone=zone)
+            question = event_filter(choice, now=datetime.now(UTC), time_zone=zone)
         except WrongChoice as wrong:
             async with self:
                 self.wrong_field, self.wrong = wrong.field, str(wrong)
@@ -320,7 +320,7 @@ class Events(PageState, Session):
         self.facts = fact_rows(event, self._names, zone)
         self.quantities = quantity_rows(event)
         self.counted_here = event.counted is not None
-        self.corrections = [correction_row(one, zone) for one in corrections]
+        self.corrections = [correction_row(correction, zone) for correction in corrections]
         self.as_json = event_json(event)
         query = {"tenant": caller.me.tenant.id, "source": event.source, "id": event.id}
         self.correct_at = f"{routes.CORRECTIONS}?" + urlencode(query)
@@ -328,7 +328,7 @@ class Events(PageState, Session):
 
 def newest(events: Iterable[StoredEvent]) -> tuple[list[StoredEvent], bool]:
     """The first page of ``events`` as the API orders them; and whether any is left for the next."""
-    in_time = sorted(events, key=lambda one: (one.time, one.source, one.id), reverse=True)
+    in_time = sorted(events, key=lambda event: (event.time, event.source, event.id), reverse=True)
     return in_time[:SHOWN], len(in_time) > SHOWN
 
 
@@ -337,4 +337,6 @@ def models_and_meters(report: UsageReport | None) -> tuple[list[Choice], list[Ch
     rows = [] if report is None else report.rows
     models = sorted({row.model for row in rows if row.model})
     meters = in_order({row.meter: row for row in rows})
-    return [Choice(one, one) for one in models], [Choice(one, meter_name(one)) for one in meters]
+    return [Choice(model, model) for model in models], [
+        Choice(meter, meter_name(meter)) for meter in meters
+    ]

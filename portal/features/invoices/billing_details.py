@@ -22,7 +22,7 @@ _REGION = re.compile(r"[A-Z0-9]{1,3}")
 
 
 @dataclass(frozen=True)
-class Written:
+class FormValues:
     """What stands in the form before anything is written over; ``address`` has a line for each."""
 
     name: str = ""
@@ -34,9 +34,9 @@ class Written:
     tax_id: str = ""
 
 
-def as_written(details: BillingDetails) -> Written:
+def as_written(details: BillingDetails) -> FormValues:
     """The details as the form begins with them."""
-    return Written(
+    return FormValues(
         name=details.name or "",
         address="\n".join(details.address),
         email=details.email or "",
@@ -48,9 +48,9 @@ def as_written(details: BillingDetails) -> Written:
 
 
 def as_facts(details: BillingDetails, tenant: str) -> list[FactRow]:
-    """The details for who may read them only; ``tenant`` is the name where none is said."""
+    """The details for who may read them only; ``tenant`` is the name where none is given."""
     country = details.country or ""
-    said = {
+    values = {
         "Name": details.name or tenant,
         "Address": ", ".join(details.address),
         "E-mail": details.email,
@@ -59,7 +59,7 @@ def as_facts(details: BillingDetails, tenant: str) -> list[FactRow]:
         "Buys as a business": "Yes" if details.business else "No",
         "Tax id": details.tax_id,
     }
-    return [FactRow(name, value or "–") for name, value in said.items()]
+    return [FactRow(name, value or "–") for name, value in values.items()]
 
 
 def details_from(form: Mapping[str, Any]) -> BillingDetails:
@@ -98,8 +98,8 @@ def details_from(form: Mapping[str, Any]) -> BillingDetails:
 
 def by_field(problems: Iterable[tuple[str, str]]) -> dict[str, str]:
     """The form's fields that problems are of; the API calls them the same, a line ``address.3``."""
-    found: dict[str, str] = {}
+    by_name: dict[str, str] = {}
     for path, why in problems:
         name = path.partition(".")[0]
-        found.setdefault(name if name in FIELDS else "form", why)
-    return found
+        by_name.setdefault(name if name in FIELDS else "form", why)
+    return by_name

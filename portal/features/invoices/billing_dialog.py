@@ -11,13 +11,13 @@ from portal.features.invoices.billing_details import NO_COUNTRY
 from portal.features.invoices.billing_state import Billing
 from portal.kit.blocks import (
     dialog_lead,
-    done,
     facts,
+    form_error,
     loading_rows,
-    refused,
+    success,
 )
 from portal.kit.dialogs import dialog, dialog_buttons
-from portal.kit.fields import listed, ticked, written
+from portal.kit.fields import labeled, select_field, text_field
 from portal.kit.vars import each, pick
 from portal.shell.loaded import loaded
 
@@ -34,7 +34,7 @@ def billing_button() -> rx.Component:
 
 def billing_done() -> rx.Component:
     """That the details were kept."""
-    return done(Billing.done, margin_bottom="var(--space-5)")
+    return success(Billing.done, margin_bottom="var(--space-5)")
 
 
 def billing_dialog() -> rx.Component:
@@ -71,18 +71,18 @@ def _read_only() -> rx.Component:
 def _form() -> rx.Component:
     return rx.form(
         rx.flex(
-            _line("name", "Name", Billing.written.name, placeholder=Billing.tenant),
+            _line("name", "Name", Billing.values.name, placeholder=Billing.tenant),
             _line(
                 "address",
                 "Address",
-                Billing.written.address,
+                Billing.values.address,
                 note="As on an envelope, without the name and the country.",
                 lines=3,
             ),
             _line(
                 "email",
                 "E-mail",
-                Billing.written.email,
+                Billing.values.email,
                 note="Invoices and reminders go here, if the seller sends them by e-mail.",
                 type="email",
             ),
@@ -91,25 +91,25 @@ def _form() -> rx.Component:
                 _line(
                     "region",
                     "Region",
-                    Billing.written.region,
+                    Billing.values.region,
                     note="Its code by ISO 3166-2, such as QC.",
                     auto_capitalize="characters",
                 ),
                 columns=rx.breakpoints(initial="1", xs="2"),
                 spacing="4",
             ),
-            ticked(
+            labeled(
                 "We buy as a business",
-                rx.checkbox(name="business", default_checked=Billing.written.business),
+                rx.checkbox(name="business", default_checked=Billing.values.business),
             ),
             _line(
                 "tax_id",
                 "Tax id",
-                Billing.written.tax_id,
+                Billing.values.tax_id,
                 note="Your VAT number, say. A business that has one accounts for tax itself where "
                 "the seller’s rates allow that.",
             ),
-            refused(Billing.problems["form"]),
+            form_error(Billing.problems["form"]),
             direction="column",
             spacing="4",
         ),
@@ -121,7 +121,7 @@ def _form() -> rx.Component:
 
 
 def _line(name: str, label: str, value: str, *, note: str = "", **props: Any) -> rx.Component:
-    return written(
+    return text_field(
         label,
         name,
         of=_FORM,
@@ -134,11 +134,11 @@ def _line(name: str, label: str, value: str, *, note: str = "", **props: Any) ->
 
 
 def _country() -> rx.Component:
-    return listed(
+    return select_field(
         "Country",
         "country",
-        Billing.written.country,
-        each(_COUNTRIES, lambda one: rx.select.item(one[1], value=one[0])),
+        Billing.values.country,
+        each(_COUNTRIES, lambda country: rx.select.item(country[1], value=country[0])),
         of=_FORM,
         problem=Billing.problems["country"],
         long=True,

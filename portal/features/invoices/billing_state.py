@@ -8,7 +8,7 @@ from backend_client import ClientError
 from backend_client.types.invoices import BillingDetails
 from portal.features.invoices.billing_details import (
     FIELDS,
-    Written,
+    FormValues,
     as_facts,
     as_written,
     by_field,
@@ -16,7 +16,7 @@ from portal.features.invoices.billing_details import (
 )
 from portal.features.invoices.state import Invoices
 from portal.kit.facts import FactRow
-from portal.kit.form_problems import FormProblems, told_at_fields
+from portal.kit.form_problems import FormProblems, problems_by_field
 from portal.session.guard import PLANNERS, SPENDERS, Caller, signed_in
 from portal.session.page import LOADING, READY, PageState
 from portal.session.state import Session
@@ -25,10 +25,10 @@ _NO_PROBLEMS = dict.fromkeys(FIELDS, "")
 
 
 class Billing(PageState, Session):
-    """``written`` is what the form begins with, ``facts`` the same for who can't change it."""
+    """``values`` is what the form begins with, ``facts`` the same for who can't change it."""
 
     opened: bool = False
-    written: Written = Written()
+    values: FormValues = FormValues()
     facts: list[FactRow] = []
     problems: dict[str, str] = _NO_PROBLEMS
     done: str = ""
@@ -69,15 +69,15 @@ class Billing(PageState, Session):
         """Keep what the form says, for the invoices to come."""
         self.problems = _NO_PROBLEMS
         try:
-            kept = await caller.client.billing_details.update(details_from(form))
+            details = await caller.client.billing_details.update(details_from(form))
         except (FormProblems, ClientError) as problem:
-            self.problems = {**_NO_PROBLEMS, **told_at_fields(problem, by_field)}
+            self.problems = {**_NO_PROBLEMS, **problems_by_field(problem, by_field)}
             return None
-        self._show_details(kept, caller)
+        self._show_details(details, caller)
         self.opened = False
-        self.done = "The billing details were kept: invoices carry them from now on."
+        self.done = "The billing details were saved: invoices carry them from now on."
         return Invoices.refresh
 
     def _show_details(self, details: BillingDetails, caller: Caller) -> None:
-        self.written = as_written(details)
+        self.values = as_written(details)
         self.facts = as_facts(details, caller.me.tenant.name)

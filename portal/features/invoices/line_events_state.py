@@ -48,12 +48,12 @@ class LineEvents(PageState, Session):
             self.shown = False
 
     async def _read_on(self, caller: Caller) -> None:
-        asked = (self._invoice, self._line, self._cursor)
-        invoice, line, cursor = asked
+        position = (self._invoice, self._line, self._cursor)
+        invoice, line, cursor = position
         page = await caller.client.invoices.line_events(invoice, line, cursor=cursor).page()
         zone = caller.me.tenant.time_zone
         async with self:
-            if asked != (self._invoice, self._line, self._cursor):
+            if position != (self._invoice, self._line, self._cursor):
                 return  # another line was opened meanwhile, or the button pressed twice
             rows = [line_event_row(event, zone) for event in page.items]
             # The first page may come twice: the dialog was closed and opened again meanwhile

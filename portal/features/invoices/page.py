@@ -73,7 +73,7 @@ def _row(invoice: InvoiceRow) -> rx.Component:
     return rx.table.row(
         rx.table.row_header_cell(
             row_action(
-                invoice.name, Invoices.open_invoice(invoice.id), says="Open " + invoice.name
+                invoice.name, Invoices.open_invoice(invoice.id), label="Open " + invoice.name
             ),
             rx.text(invoice.period, size="1", color_scheme="gray", margin_top="4px"),
         ),
@@ -170,10 +170,10 @@ def _line(line: InvoiceLineRow) -> rx.Component:
     )
 
 
-def _sum(one: SumRow) -> rx.Component:
-    is_result = (one.name == "Total") | (one.name == "To pay")
+def _sum(total: SumRow) -> rx.Component:
+    is_result = (total.name == "Total") | (total.name == "To pay")
     weight: Literal["medium", "regular"] = pick(is_result, "medium", "regular")
     return rx.table.row(
-        rx.table.row_header_cell(rx.text(one.name, weight=weight), col_span=4),
-        rx.table.cell(rx.text(one.amount, weight=weight), class_name="fb-number"),
+        rx.table.row_header_cell(rx.text(total.name, weight=weight), col_span=4),
+        rx.table.cell(rx.text(total.amount, weight=weight), class_name="fb-number"),
     )

@@ -90,22 +90,22 @@ class SumRow:
     amount: str
 
 
-def invoice_row(one: InvoiceSummary) -> InvoiceRow:
+def invoice_row(invoice: InvoiceSummary) -> InvoiceRow:
     """An invoice as the list shows it."""
-    zone, currency = one.period.time_zone, one.total.currency
-    state, color = STATES[one.state]
-    if one.overdue and one.state is InvoiceState.FINALIZED:
+    zone, currency = invoice.period.time_zone, invoice.total.currency
+    state, color = STATES[invoice.state]
+    if invoice.overdue and invoice.state is InvoiceState.FINALIZED:
         state, color = "Overdue", "red"
     return InvoiceRow(
-        id=one.id,
-        name=one.number or "Next invoice",
-        period=period(one.period.start, one.period.end, zone),
+        id=invoice.id,
+        name=invoice.number or "Next invoice",
+        period=period(invoice.period.start, invoice.period.end, zone),
         state=state,
         color=color,
-        issued=written_date(one.issued_at, zone) if one.issued_at else "",
-        due_on=written_date(one.due_at, zone) if one.due_at else "",
-        total=money(one.total.amount, currency),
-        to_pay=money(one.due.amount, currency) if one.due.amount else "",
+        issued=written_date(invoice.issued_at, zone) if invoice.issued_at else "",
+        due_on=written_date(invoice.due_at, zone) if invoice.due_at else "",
+        total=money(invoice.total.amount, currency),
+        to_pay=money(invoice.due.amount, currency) if invoice.due.amount else "",
     )
 
 

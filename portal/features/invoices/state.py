@@ -43,9 +43,9 @@ class Invoices(PageState, Session):
         """Load what is shown again: what was changed may have changed the draft."""
         await self._load(caller, self.opened)
 
-    async def _load(self, caller: Caller, wanted: str) -> None:
-        rows = [invoice_row(one) for one in await caller.client.invoices.list().all()]
-        invoice = await caller.client.invoices.get(wanted) if wanted else None
+    async def _load(self, caller: Caller, invoice_id: str) -> None:
+        rows = [invoice_row(invoice) for invoice in await caller.client.invoices.list().all()]
+        invoice = await caller.client.invoices.get(invoice_id) if invoice_id else None
         async with self:
             self.invoices = rows
             self.opened = ""

@@ -5,11 +5,11 @@ from __future__ import annotations
 import reflex as rx
 
 from portal.features.keys.state import EXPIRIES, SCOPES, KeyRow, Keys
-from portal.kit.blocks import card, dialog_lead, empty, loading_rows, refused
+from portal.kit.blocks import card, dialog_lead, empty, form_error, loading_rows
 from portal.kit.choice import Choice
 from portal.kit.copy_button import copy_button
-from portal.kit.dialogs import asked_first
-from portal.kit.fields import listed, ticked, written
+from portal.kit.dialogs import confirmation
+from portal.kit.fields import labeled, select_field, text_field
 from portal.kit.icon import icon
 from portal.kit.tables import actions, wide_table
 from portal.kit.vars import as_text, each, length, pick
@@ -83,7 +83,7 @@ def _row(key: KeyRow) -> rx.Component:
 
 
 def _revoke(key: KeyRow) -> rx.Component:
-    return asked_first(
+    return confirmation(
         rx.button("Revoke", variant="ghost", color_scheme="red", aria_label="Revoke " + key.name),
         "Revoke " + key.name + "?",
         "Calls with this key are refused within a second. This can’t be undone.",
@@ -114,7 +114,7 @@ def _form() -> rx.Component:
         ),
         rx.form(
             rx.flex(
-                written(
+                text_field(
                     "Name",
                     "name",
                     of="key",
@@ -124,14 +124,17 @@ def _form() -> rx.Component:
                     auto_focus=True,
                 ),
                 rx.grid(
-                    listed(
+                    select_field(
                         "Application",
                         "application",
                         Keys.applications[0].id,
-                        each(Keys.applications, lambda one: rx.select.item(one.name, value=one.id)),
+                        each(
+                            Keys.applications,
+                            lambda choice: rx.select.item(choice.name, value=choice.id),
+                        ),
                         of="key",
                     ),
-                    listed(
+                    select_field(
                         "Expires",
                         "expiry",
                         "never",
@@ -153,7 +156,7 @@ def _form() -> rx.Component:
                     each(Keys.models, _model),
                     note="None chosen means all, also those added later.",
                 ),
-                refused(Keys.form_problem),
+                form_error(Keys.form_problem),
                 rx.flex(
                     rx.dialog.close(
                         rx.button("Cancel", type="button", variant="soft", color_scheme="gray")
@@ -212,8 +215,10 @@ def _group(label: str, *content: rx.Component, note: str = "") -> rx.Component:
 
 
 def _checkbox(name: str, text: str, *, checked: bool = False) -> rx.Component:
-    return ticked(text, rx.checkbox(name=name, default_checked=checked))
+    return labeled(text, rx.checkbox(name=name, default_checked=checked))
 
 
 def _model(model: Choice) -> rx.Component:
-    return ticked(model.name, rx.checkbox(name="model:" + as_text(model.id), default_checked=False))
+    return labeled(
+        model.name, rx.checkbox(name="model:" + as_text(model.id), default_checked=False)
+    )

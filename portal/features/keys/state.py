@@ -88,8 +88,8 @@ class Keys(PageState, Session):
     async def create(self, caller: Caller, form: dict[str, Any]) -> Any:
         """Make a key and show its secret, this once."""
         try:
-            wanted = key_from_form(form, datetime.now(UTC))
-            created = await caller.client.keys.create(wanted)
+            request = key_from_form(form, datetime.now(UTC))
+            created = await caller.client.keys.create(request)
         except ValidationError as problem:
             self.form_problem = "; ".join(error["msg"] for error in problem.errors())
             return None

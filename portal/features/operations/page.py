@@ -11,10 +11,10 @@ from portal.kit.blocks import (
     dialog_lead,
     empty,
     figure,
+    form_error,
     loading_rows,
-    refused,
 )
-from portal.kit.dialogs import asked_first, dialog
+from portal.kit.dialogs import confirmation, dialog
 from portal.kit.tables import actions, row_action, wide_table
 from portal.kit.vars import as_text, each, length, pick
 from portal.shell.feature import Page
@@ -107,7 +107,7 @@ def _row(letter: LetterRow) -> rx.Component:
             row_action(
                 "Open",
                 Operations.open_letter(letter.sequence),
-                says="Open dead letter " + as_text(letter.sequence),
+                label="Open dead letter " + as_text(letter.sequence),
             )
         ),
         vertical_align="middle",
@@ -149,7 +149,9 @@ def _letter() -> rx.Component:
                 font_family="var(--code-font-family)",
                 aria_describedby="letter-problem",
             ),
-            refused(Operations.form_problem, called="letter-problem", margin_top="var(--space-3)"),
+            form_error(
+                Operations.form_problem, called="letter-problem", margin_top="var(--space-3)"
+            ),
             rx.flex(
                 _discard(),
                 rx.spacer(),
@@ -171,7 +173,7 @@ def _letter() -> rx.Component:
 
 
 def _discard() -> rx.Component:
-    return asked_first(
+    return confirmation(
         rx.button("Discard", type="button", variant="ghost", color_scheme="red"),
         "Discard this letter?",
         "Its events are never counted and never billed. This can’t be undone.",

@@ -48,7 +48,7 @@ class InvoiceRuns(PageState, Session):
             runs = await caller.client.invoice_runs.list().all()
             zone = caller.me.tenant.time_zone
             async with self:
-                self.runs = [run_row(one, zone) for one in runs[:SHOWN]]
+                self.runs = [run_row(run, zone) for run in runs[:SHOWN]]
                 self._ready()
 
         return await self._follow(caller, look, polling.INVOICE_RUNS)

@@ -184,13 +184,13 @@ def events_from(text: str) -> list[Any]:
     """
     try:
         # Numbers stay as they were written: a float would lose digits
-        found = json.loads(text, parse_float=str)
+        events = json.loads(text, parse_float=str)
     except json.JSONDecodeError as error:
         place = f"line {error.lineno}, column {error.colno}"
         raise ValueError(f"Not JSON: {place}: {error.msg}.") from None
-    if not isinstance(found, list) or not found:
+    if not isinstance(events, list) or not events:
         raise ValueError("An array of events is needed.")
-    return found
+    return events
 
 
 def refusal(problem: InvalidInput) -> str:

@@ -33,7 +33,7 @@ def _figures() -> rx.Component:
     loading = Overview.phase == "loading"
     return rx.grid(
         rx.cond(
-            Overview.sees_spend | negated(Overview.known),
+            Overview.sees_spend | negated(Overview.identified),
             rx.fragment(
                 figure("Spend so far", Overview.spend, Overview.period_name, loading=loading),
                 figure(

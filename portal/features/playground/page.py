@@ -5,7 +5,7 @@ from __future__ import annotations
 import reflex as rx
 from reflex.event import EventCallback
 
-from portal.features.playground.state import ModelChoice, Playground, Said
+from portal.features.playground.state import Message, ModelChoice, Playground
 from portal.kit.blocks import code, dialog_lead, empty
 from portal.kit.icon import icon
 from portal.kit.vars import as_text, each, length, negated, pick
@@ -40,7 +40,7 @@ def page() -> Page:
                 on_click=Playground.clear,
                 variant="soft",
                 color_scheme="gray",
-                disabled=length(Playground.said) == 0,
+                disabled=length(Playground.messages) == 0,
             ),
             spacing="3",
         ),
@@ -63,8 +63,8 @@ def _bench() -> rx.Component:
 def _conversation() -> rx.Component:
     return rx.auto_scroll(
         rx.cond(
-            length(Playground.said) > 0,
-            rx.flex(each(Playground.said, _said), direction="column", spacing="5"),
+            length(Playground.messages) > 0,
+            rx.flex(each(Playground.messages, _message), direction="column", spacing="5"),
             empty(
                 "message-square-text",
                 "Ask the model something",
@@ -93,8 +93,8 @@ def _suggestion(question: str) -> rx.Component:
     )
 
 
-def _said(said: Said) -> rx.Component:
-    mine = said.role == "user"
+def _message(message: Message) -> rx.Component:
+    mine = message.role == "user"
     return rx.box(
         rx.text(
             pick(mine, "You", "Model"),
@@ -105,18 +105,18 @@ def _said(said: Said) -> rx.Component:
         ),
         rx.box(
             rx.text(
-                said.text,
+                message.text,
                 as_="div",
                 size="3",
-                class_name=pick(said.streaming, "fb-said fb-typing", "fb-said"),
+                class_name=pick(message.streaming, "fb-said fb-typing", "fb-said"),
             ),
             background=pick(mine, "var(--accent-a2)", "transparent"),
             border_radius="var(--radius-4)",
             padding=pick(mine, "var(--space-2) var(--space-3)", "0"),
         ),
         rx.cond(
-            said.note != "",
-            rx.text(said.note, size="1", color_scheme="gray", margin_top="var(--space-2)"),
+            message.note != "",
+            rx.text(message.note, size="1", color_scheme="gray", margin_top="var(--space-2)"),
         ),
     )
 

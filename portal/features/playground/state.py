@@ -24,12 +24,12 @@ from portal.session.tabs import connected
 
 FLUSH_SECONDS = 0.04
 """Tokens reach the browser 25 times a second at most, however fast the model is."""
-MOST_SAID = 100
+MOST_MESSAGES = 100
 DEFAULT_SYSTEM = "You are a helpful assistant. Answer briefly."
 
 
 @dataclass(frozen=True)
-class Said:
+class Message:
     """A message of the conversation; ``note`` is what an answer took."""
 
     role: str
@@ -67,7 +67,7 @@ class Playground(PageState, Session):
     system: str = DEFAULT_SYSTEM
     temperature: float = 0.7
     max_tokens: int = 256
-    said: list[Said] = []
+    messages: list[Message] = []
     streaming: bool = False
     tokens_in: str = "–"
     tokens_out: str = "0"
@@ -143,7 +143,7 @@ class Playground(PageState, Session):
     async def clear(self, caller: Caller) -> None:
         """Begin a new conversation."""
         self._stop = True
-        self.said = []
+        self.messages = []
         self.tokens_in, self.tokens_out, self.spent = "–", "0", "–"
 
     @signed_in()
@@ -161,10 +161,10 @@ class Playground(PageState, Session):
         async with self:
             if self.streaming or not question or not self.model:
                 return
-            self.said = [
-                *self.said[-MOST_SAID:],
-                Said("user", question),
-                Said("assistant", "", streaming=True),
+            self.messages = [
+                *self.messages[-MOST_MESSAGES:],
+                Message("user", question),
+                Message("assistant", "", streaming=True),
             ]
             self.streaming, self._stop, self.problem = True, False, ""
             request, model = self._request(), self._catalog[self.model]
@@ -195,8 +195,8 @@ class Playground(PageState, Session):
         if arriving.pieces == arriving.shown:
             return
         arriving.shown = arriving.pieces
-        if self.said and self.said[-1].streaming:
-            self.said[-1] = replace(self.said[-1], text=arriving.text)
+        if self.messages and self.messages[-1].streaming:
+            self.messages[-1] = replace(self.messages[-1], text=arriving.text)
         counted = arriving.counted or {"output_tokens": arriving.pieces}
         if "input_tokens" in counted:
             inputs = counted["input_tokens"] + counted.get("cached_input_tokens", 0)
@@ -209,18 +209,22 @@ class Playground(PageState, Session):
     def _finish(self, arriving: Arriving, model: ModelInfo, took: float, problem: str) -> None:
         self._show(arriving, model)
         self.streaming = False
-        if self.said and self.said[-1].streaming:
+        if self.messages and self.messages[-1].streaming:
             parts = [f"{self.tokens_out} tokens", f"{took:.1f} s", self.spent]
             if arriving.finished == "stopped":
                 parts.insert(0, "Stopped")
             if arriving.finished == "length":
                 parts.append("cut at max tokens")
             note = f"Failed: {problem}" if problem else " · ".join(parts)
-            self.said[-1] = replace(self.said[-1], streaming=False, note=note)
+            self.messages[-1] = replace(self.messages[-1], streaming=False, note=note)
 
     def _request(self) -> samples.ChatRequest:
         """What the next call sends: the system prompt, and the conversation up to a question."""
-        messages = [{"role": said.role, "content": said.text} for said in self.said if said.text]
+        messages = [
+            {"role": message.role, "content": message.text}
+            for message in self.messages
+            if message.text
+        ]
         if messages and messages[-1]["role"] == "assistant":
             messages.pop()
         if self.system.strip():

@@ -13,7 +13,7 @@ from portal.features.reconciliation.state import (
 )
 from portal.kit.blocks import card, code, dialog_lead, empty, loading_rows
 from portal.kit.dialogs import dialog, dialog_buttons
-from portal.kit.fields import ticked
+from portal.kit.fields import labeled
 from portal.kit.plain import csv_button
 from portal.kit.tables import actions, remark, row_action, wide_table
 from portal.kit.vars import as_text, each, length, pick
@@ -64,24 +64,24 @@ def _imports() -> rx.Component:
     )
 
 
-def _import(one: ImportRow) -> rx.Component:
+def _import(row: ImportRow) -> rx.Component:
     return rx.table.row(
         rx.table.row_header_cell(
-            rx.text(one.provider, size="2", weight="medium"),
-            rx.text(one.file_name, size="1", color_scheme="gray"),
+            rx.text(row.provider, size="2", weight="medium"),
+            rx.text(row.file_name, size="1", color_scheme="gray"),
         ),
-        rx.table.cell(one.days, white_space="nowrap"),
-        rx.table.cell(one.agree),
-        rx.table.cell(rx.badge(as_text(one.open), color_scheme=pick(one.open > 0, "red", "green"))),
-        rx.table.cell(one.decided),
-        rx.table.cell(one.billed),
+        rx.table.cell(row.days, white_space="nowrap"),
+        rx.table.cell(row.agree),
+        rx.table.cell(rx.badge(as_text(row.open), color_scheme=pick(row.open > 0, "red", "green"))),
+        rx.table.cell(row.decided),
+        rx.table.cell(row.billed),
         actions(
             rx.button(
                 "Show",
-                variant=pick(one.id == Reconciliations.chosen, "soft", "ghost"),
-                on_click=Reconciliations.choose(one.id),
-                aria_label="Show " + one.file_name,
-                aria_pressed=one.id == Reconciliations.chosen,
+                variant=pick(row.id == Reconciliations.chosen, "soft", "ghost"),
+                on_click=Reconciliations.choose(row.id),
+                aria_label="Show " + row.file_name,
+                aria_pressed=row.id == Reconciliations.chosen,
             )
         ),
         vertical_align="middle",
@@ -120,7 +120,7 @@ def _differences() -> rx.Component:
 
 def _tools() -> rx.Component:
     return rx.flex(
-        ticked(
+        labeled(
             "Open only",
             rx.switch(checked=Reconciliations.only_open, on_change=Reconciliations.show_open),
         ),
@@ -132,25 +132,25 @@ def _tools() -> rx.Component:
     )
 
 
-def _difference(one: DifferenceRow) -> rx.Component:
+def _difference(row: DifferenceRow) -> rx.Component:
     return rx.table.row(
-        rx.table.cell(one.day, white_space="nowrap"),
-        rx.table.row_header_cell(one.what),
-        rx.table.cell(one.provider, white_space="nowrap"),
-        rx.table.cell(one.metered, white_space="nowrap"),
-        rx.table.cell(one.difference, white_space="nowrap"),
+        rx.table.cell(row.day, white_space="nowrap"),
+        rx.table.row_header_cell(row.what),
+        rx.table.cell(row.provider, white_space="nowrap"),
+        rx.table.cell(row.metered, white_space="nowrap"),
+        rx.table.cell(row.difference, white_space="nowrap"),
         rx.table.cell(
-            rx.text(one.cause, size="2", weight="medium"),
-            rx.text(one.explanation, size="1", color_scheme="gray"),
-            rx.cond(one.notes != "", rx.text(one.notes, size="1", white_space="pre-line")),
+            rx.text(row.cause, size="2", weight="medium"),
+            rx.text(row.explanation, size="1", color_scheme="gray"),
+            rx.cond(row.notes != "", rx.text(row.notes, size="1", white_space="pre-line")),
             max_width="24rem",
         ),
-        rx.table.cell(rx.badge(one.status, color_scheme=one.color)),
+        rx.table.cell(rx.badge(row.status, color_scheme=row.color)),
         actions(
             row_action(
                 "Decide",
-                Reconciliations.open_decision(one.id),
-                says="Decide on " + one.day + ", " + one.what,
+                Reconciliations.open_decision(row.id),
+                label="Decide on " + row.day + ", " + row.what,
             )
         ),
         vertical_align="top",
@@ -220,17 +220,17 @@ def _margin() -> rx.Component:
     )
 
 
-def _margin_row(one: MarginLine) -> rx.Component:
+def _margin_row(line: MarginLine) -> rx.Component:
     return rx.table.row(
-        rx.table.row_header_cell(one.tenant),
-        rx.table.cell(one.model),
-        rx.table.cell(one.revenue, white_space="nowrap"),
-        rx.table.cell(one.cost, white_space="nowrap"),
+        rx.table.row_header_cell(line.tenant),
+        rx.table.cell(line.model),
+        rx.table.cell(line.revenue, white_space="nowrap"),
+        rx.table.cell(line.cost, white_space="nowrap"),
         rx.table.cell(
             rx.cond(
-                one.loss,
-                rx.text(one.margin, size="2", color_scheme="red"),
-                rx.text(one.margin, size="2"),
+                line.loss,
+                rx.text(line.margin, size="2", color_scheme="red"),
+                rx.text(line.margin, size="2"),
             ),
             white_space="nowrap",
         ),
@@ -257,10 +257,10 @@ def _drift() -> rx.Component:
     )
 
 
-def _drifted(one: DriftLine) -> rx.Component:
+def _drifted(line: DriftLine) -> rx.Component:
     return rx.table.row(
-        rx.table.row_header_cell(one.what),
-        rx.table.cell(one.reported),
-        rx.table.cell(one.counted),
-        rx.table.cell(rx.badge(one.drift, color_scheme=pick(one.alert, "red", "gray"))),
+        rx.table.row_header_cell(line.what),
+        rx.table.cell(line.reported),
+        rx.table.cell(line.counted),
+        rx.table.cell(rx.badge(line.drift, color_scheme=pick(line.alert, "red", "gray"))),
     )

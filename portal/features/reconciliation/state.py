@@ -111,13 +111,15 @@ class Reconciliations(PageState, Session):
     @signed_in(operator=True)
     async def load(self, caller: Caller) -> None:
         """Load the imports, what differs in the chosen one, the margin, and a month's drift."""
-        found = await caller.client.reconciliations.list().all()
-        self.imports = [import_row(one) for one in found]
-        if self.chosen not in {one.id for one in found}:
-            self.chosen = found[0].id if found else ""
+        reconciliations = await caller.client.reconciliations.list().all()
+        self.imports = [import_row(reconciliation) for reconciliation in reconciliations]
+        if self.chosen not in {reconciliation.id for reconciliation in reconciliations}:
+            self.chosen = reconciliations[0].id if reconciliations else ""
         await self._load_rows(caller)
-        self.margin = [margin_line(one) for one in (await caller.client.margin.report()).rows]
-        self.drift = [drift_line(one) for one in (await caller.client.drift.report()).models]
+        self.margin = [margin_line(row) for row in (await caller.client.margin.report()).rows]
+        self.drift = [
+            drift_line(model_drift) for model_drift in (await caller.client.drift.report()).models
+        ]
         self._ready()
 
     @signed_in(operator=True)
@@ -175,79 +177,85 @@ class Reconciliations(PageState, Session):
         self.more = page.next_cursor is not None
 
 
-def import_row(one: Reconciliation) -> ImportRow:
+def import_row(reconciliation: Reconciliation) -> ImportRow:
     """An import as the list shows it."""
-    days = str(one.first_day)
-    if one.last_day != one.first_day:
-        days = f"{one.first_day} to {one.last_day}"
+    days = str(reconciliation.first_day)
+    if reconciliation.last_day != reconciliation.first_day:
+        days = f"{reconciliation.first_day} to {reconciliation.last_day}"
     billed = ""
-    if one.billed is not None and one.currency is not None:
-        known = "rates unknown"
-        if one.expected is not None:
-            known = f"expected {exact_money(one.expected, one.currency)}"
-        billed = f"{exact_money(one.billed, one.currency)}, {known}"
+    if reconciliation.billed is not None and reconciliation.currency is not None:
+        expectation = "rates unknown"
+        if reconciliation.expected is not None:
+            expectation = (
+                f"expected {exact_money(reconciliation.expected, reconciliation.currency)}"
+            )
+        billed = f"{exact_money(reconciliation.billed, reconciliation.currency)}, {expectation}"
     return ImportRow(
-        id=one.id,
-        provider=one.provider,
-        file_name=one.file_name or one.format.value,
+        id=reconciliation.id,
+        provider=reconciliation.provider,
+        file_name=reconciliation.file_name or reconciliation.format.value,
         days=days,
-        agree=count(one.matched),
-        open=one.open,
-        decided=count(one.explained + one.accepted),
+        agree=count(reconciliation.matched),
+        open=reconciliation.open,
+        decided=count(reconciliation.explained + reconciliation.accepted),
         billed=billed,
     )
 
 
-def difference_row(one: Discrepancy) -> DifferenceRow:
+def difference_row(discrepancy: Discrepancy) -> DifferenceRow:
     """A discrepancy as the table shows it."""
-    in_money = one.kind is DiscrepancyKind.AMOUNT and one.currency is not None
+    in_money = discrepancy.kind is DiscrepancyKind.AMOUNT and discrepancy.currency is not None
 
     def shown(value: Any) -> str:
-        return exact_money(value, one.currency or "") if in_money else count(value)
+        return exact_money(value, discrepancy.currency or "") if in_money else count(value)
 
-    model = "All models" if one.model == "*" else one.model
-    meter = "cost" if one.meter == "*" else METER_NAMES.get(one.meter, one.meter).lower()
-    sign = "+" if one.difference > 0 else ""
+    model = "All models" if discrepancy.model == "*" else discrepancy.model
+    meter = (
+        "cost"
+        if discrepancy.meter == "*"
+        else METER_NAMES.get(discrepancy.meter, discrepancy.meter).lower()
+    )
+    sign = "+" if discrepancy.difference > 0 else ""
     return DifferenceRow(
-        id=one.id,
-        day=str(one.day),
+        id=discrepancy.id,
+        day=str(discrepancy.day),
         what=f"{model}, {meter}",
-        provider=shown(one.provider),
-        metered="not known" if one.metered is None else shown(one.metered),
-        difference=f"{sign}{shown(one.difference)}",
-        cause=CAUSES[one.cause],
-        explanation=one.explanation,
-        status=one.status.value,
-        color=COLORS[one.status.value],
-        notes="\n".join(f"{note.at:%Y-%m-%d}: {note.text}" for note in one.notes),
+        provider=shown(discrepancy.provider),
+        metered="not known" if discrepancy.metered is None else shown(discrepancy.metered),
+        difference=f"{sign}{shown(discrepancy.difference)}",
+        cause=CAUSES[discrepancy.cause],
+        explanation=discrepancy.explanation,
+        status=discrepancy.status.value,
+        color=COLORS[discrepancy.status.value],
+        notes="\n".join(f"{note.at:%Y-%m-%d}: {note.text}" for note in discrepancy.notes),
     )
 
 
-def margin_line(one: MarginRow) -> MarginLine:
+def margin_line(row: MarginRow) -> MarginLine:
     """A customer's use of a model as the table shows it."""
     cost = margin = "rates unknown"
-    if one.cost is not None and one.margin is not None:
-        cost, margin = fine_money(one.cost, one.currency), fine_money(one.margin, one.currency)
-        if one.margin_ratio is not None:
-            margin += f" ({one.margin_ratio:.1%})"
+    if row.cost is not None and row.margin is not None:
+        cost, margin = fine_money(row.cost, row.currency), fine_money(row.margin, row.currency)
+        if row.margin_ratio is not None:
+            margin += f" ({row.margin_ratio:.1%})"
     return MarginLine(
-        tenant=one.tenant,
-        model="Fees and discounts" if one.model == "*" else one.model,
-        revenue=fine_money(one.revenue, one.currency),
+        tenant=row.tenant,
+        model="Fees and discounts" if row.model == "*" else row.model,
+        revenue=fine_money(row.revenue, row.currency),
         cost=cost,
         margin=margin,
-        loss=one.margin is not None and one.margin < 0,
+        loss=row.margin is not None and row.margin < 0,
     )
 
 
-def drift_line(one: ModelDrift) -> DriftLine:
+def drift_line(model_drift: ModelDrift) -> DriftLine:
     """A model's drift as the table shows it."""
-    drift = "nothing counted" if one.ratio is None else f"{one.ratio:+.2%}"
-    meter = METER_NAMES.get(one.meter, one.meter).lower()
+    drift = "nothing counted" if model_drift.ratio is None else f"{model_drift.ratio:+.2%}"
+    meter = METER_NAMES.get(model_drift.meter, model_drift.meter).lower()
     return DriftLine(
-        what=f"{one.model}, {meter}",
-        reported=count(one.reported),
-        counted=count(one.counted),
+        what=f"{model_drift.model}, {meter}",
+        reported=count(model_drift.reported),
+        counted=count(model_drift.counted),
         drift=drift,
-        alert=one.alert,
+        alert=model_drift.alert,
     )

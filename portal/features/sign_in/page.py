@@ -76,7 +76,7 @@ def _ways() -> rx.Component:
         rx.cond(
             SignIn.local,
             plain_form(
-                rx.el.input(type="hidden", name="next", value=SignIn.wanted, read_only=True),
+                rx.el.input(type="hidden", name="next", value=SignIn.next_path, read_only=True),
                 rx.button("Continue on this machine", type="submit", size="3", width="100%"),
                 rx.text(
                     "Local sign-in is open because this installation listens on this machine only.",

@@ -31,12 +31,12 @@ class SignIn(PageState, rx.State):
     local: bool = False
     oidc: bool = False
     went_wrong: str = ""
-    wanted: str = "/"
+    next_path: str = "/"
 
     @computed
     def log_in(self) -> str:
         """Where the identity provider's sign-in begins."""
-        return "/auth/login?" + urlencode({"next": self.wanted})
+        return "/auth/login?" + urlencode({"next": self.next_path})
 
     @public
     async def look(self) -> None:
@@ -45,7 +45,7 @@ class SignIn(PageState, rx.State):
         # By its class, for the checker: Reflex leaves this method untyped
         rx.State.reset(session)
         query = self.router.url.query_parameters
-        self.wanted = safe_path(query.get("next"))
+        self.next_path = safe_path(query.get("next"))
         self.went_wrong = PROBLEMS.get(query.get("problem", ""), "")
         try:
             api_url = portal_settings().api_url

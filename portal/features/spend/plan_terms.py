@@ -55,7 +55,7 @@ def plan_terms(plan: PlanDefinition) -> list[str]:
         terms.append(f"Models: {', '.join(plan.models)}")
     terms += _rate_limits(plan.limits)
     if plan.features:
-        terms.append(f"With {', '.join(one.replace('-', ' ') for one in plan.features)}")
+        terms.append(f"With {', '.join(feature.replace('-', ' ') for feature in plan.features)}")
     return terms
 
 
@@ -116,8 +116,8 @@ def _grant(grant: GrantTerms, currency: str) -> str:
     lasts = f", for {grant.expires_after_days} days" if grant.expires_after_days else ""
     left = f", up to {money(grant.rollover_cap, currency)} carried over"
     on = f", for {', '.join(grant.models)}" if grant.models else ""
-    kept = left if grant.recurs and grant.rollover_cap else lasts
-    return f"{grant.name}: {money(grant.amount, currency)} of credit{often}{kept}{on}"
+    rollover = left if grant.recurs and grant.rollover_cap else lasts
+    return f"{grant.name}: {money(grant.amount, currency)} of credit{often}{rollover}{on}"
 
 
 def _discount(discount: Discount, names: dict[str, str], currency: str) -> str:
@@ -135,12 +135,12 @@ def _quota(quota: Quota) -> str:
 
 
 def _rate_limits(limits: RateLimits) -> list[str]:
-    told = (
+    rates = (
         (limits.requests_per_minute, "requests a minute"),
         (limits.tokens_per_minute, "tokens a minute"),
         (limits.concurrent_requests, "requests at a time"),
     )
-    return [f"Up to {compact(most)} {what}" for most, what in told if most is not None]
+    return [f"Up to {compact(most)} {what}" for most, what in rates if most is not None]
 
 
 def _listed(charges: list[str], names: dict[str, str]) -> str:

@@ -71,7 +71,9 @@ class Spend(ForecastState, PageState, Session):
         self.total = money(spend.total.amount, spend.currency)
         self.exact_total = exact_money(spend.exact_total, spend.currency)
         self.lines = [line_row(line, spend.currency, zone) for line in spend.lines]
-        self.adjustments = [adjustment_row(one, spend.currency) for one in spend.adjustments]
+        self.adjustments = [
+            adjustment_row(adjustment, spend.currency) for adjustment in spend.adjustments
+        ]
         self.unpriced = [
             UnpricedRow(used.model, meter_name(used.meter), count(used.quantity))
             for used in spend.unpriced

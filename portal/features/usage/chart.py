@@ -60,11 +60,11 @@ def usage_bars(
     meter's name; ``split`` is ``meter``, ``model``, ``application`` or ``key``. ``names`` turns an
     id into a name. Beyond the palette the smallest series are summed as "Other".
     """
-    wanted = set(TOKEN_METERS) if show == "tokens" else {show}
+    meters = set(TOKEN_METERS) if show == "tokens" else {show}
     bars: defaultdict[tuple[datetime, str], Decimal] = defaultdict(Decimal)
     totals: defaultdict[str, Decimal] = defaultdict(Decimal)
     for row in report.rows:
-        if row.meter in wanted:
+        if row.meter in meters:
             group = _group(row, split)
             bars[row.start, group] += row.quantity
             totals[group] += row.quantity
@@ -74,10 +74,10 @@ def usage_bars(
     else:
         order = sorted(totals, key=lambda group: (-totals[group], group))
         color = dict(zip(order, PALETTE, strict=False))
-    kept = [group for group in order if group in color or len(order) == 1]
-    label = {group: meter_name(group) if split == "meter" else names(group) for group in kept}
-    series = [Series(label[g], color.get(g, PALETTE[0]), totals[g]) for g in kept]
-    if len(kept) < len(order):
+    shown = [group for group in order if group in color or len(order) == 1]
+    label = {group: meter_name(group) if split == "meter" else names(group) for group in shown}
+    series = [Series(label[g], color.get(g, PALETTE[0]), totals[g]) for g in shown]
+    if len(shown) < len(order):
         rest = sum((totals[g] for g in order if g not in label), Decimal(0))
         series.append(Series(OTHER_SERIES, OTHER, rest))
     merged: defaultdict[tuple[datetime, str], Decimal] = defaultdict(Decimal)

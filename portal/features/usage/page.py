@@ -47,7 +47,7 @@ def _choices() -> rx.Component:
             "Bar width",
             Usage.width,
             Usage.choose_width,
-            each(Usage.widths, lambda one: rx.select.item(one.name, value=one.id)),
+            each(Usage.widths, lambda choice: rx.select.item(choice.name, value=choice.id)),
             width="auto",
         ),
         _select("Split by", Usage.split, Usage.choose_split, SPLITS),

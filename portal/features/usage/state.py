@@ -130,9 +130,9 @@ class Usage(PageState, Session):
         """Ask for what is chosen, and draw it if it has changed since."""
         async with self:
             version = self._version
-            asked = (self.chosen, self.width, self.split)
+            choices = (self.chosen, self.width, self.split)
         question = usage_question(
-            *asked, now=datetime.now(UTC), time_zone=caller.me.tenant.time_zone
+            *choices, now=datetime.now(UTC), time_zone=caller.me.tenant.time_zone
         )
         report = await caller.client.usage.report(
             start=question.start,
@@ -148,7 +148,7 @@ class Usage(PageState, Session):
             async with self:
                 self._names = names
         async with self:
-            if asked == (self.chosen, self.width, self.split):
+            if choices == (self.chosen, self.width, self.split):
                 self._version = report.version
                 self._draw(report, question)
 
@@ -189,14 +189,14 @@ class Usage(PageState, Session):
 def usage_table(bars: UsageBars, report: UsageReport) -> tuple[list[str], list[TableRow], int]:
     """The bars as a table, newest first: its heads, its rows, and how many rows were left out."""
     heads = [series.name for series in bars.series]
-    found: dict[datetime, dict[str, str]] = {}
+    cells: dict[datetime, dict[str, str]] = {}
     for start, name, quantity in bars.table:
-        found.setdefault(start, {})[name] = count(quantity)
-    newest = sorted(found, reverse=True)
+        cells.setdefault(start, {})[name] = count(quantity)
+    newest = sorted(cells, reverse=True)
     rows = [
         TableRow(
             bucket_name(start, report.granularity, report.time_zone),
-            [found[start].get(name, "0") for name in heads],
+            [cells[start].get(name, "0") for name in heads],
         )
         for start in newest[:TABLE_ROWS]
     ]

@@ -36,7 +36,7 @@ def customer_picker(state: type[CustomerState]) -> rx.Component:
                 aria_label="Find a customer",
             ),
             rx.flex(
-                each(state.customers, lambda one: _customer(state, one)),
+                each(state.customers, lambda customer: _customer(state, customer)),
                 direction="column",
                 margin_top="var(--space-2)",
                 max_height="18rem",
@@ -62,17 +62,17 @@ def customer_picker(state: type[CustomerState]) -> rx.Component:
     )
 
 
-def _customer(state: type[CustomerState], one: Customer) -> rx.Component:
+def _customer(state: type[CustomerState], customer: Customer) -> rx.Component:
     return rx.el.button(
         rx.box(
-            rx.text(one.name, size="2", truncate=True),
-            rx.text(one.slug, size="1", color_scheme="gray", truncate=True),
+            rx.text(customer.name, size="2", truncate=True),
+            rx.text(customer.slug, size="1", color_scheme="gray", truncate=True),
             flex_grow="1",
             min_width="0",
         ),
-        rx.cond(one.is_sample, rx.badge("Sample data", color_scheme="orange", size="1")),
-        rx.cond(one.id == state.customer.id, icon("check", size=15, aria_label="Current")),
+        rx.cond(customer.is_sample, rx.badge("Sample data", color_scheme="orange", size="1")),
+        rx.cond(customer.id == state.customer.id, icon("check", size=15, aria_label="Current")),
         type="button",
-        on_click=state.pick_customer(one.id),
+        on_click=state.pick_customer(customer.id),
         class_name="fb-quiet",
     )

@@ -53,9 +53,9 @@ class CustomerState(rx.State, mixin=True):
     async def pick_customer(self, caller: Caller, tenant_id: str) -> Any:
         """Bring the page to another customer."""
         self.choosing = False
-        for one in await customers(caller, tenant_id):
-            if one.id == tenant_id:
-                self.customer = one
+        for customer in await customers(caller, tenant_id):
+            if customer.id == tenant_id:
+                self.customer = customer
                 return self._picked()
         return None
 

@@ -13,24 +13,24 @@ def correction_list(corrections: list[CorrectionRow]) -> rx.Component:
     return rx.el.ol(each(corrections, _correction), class_name="fb-history")
 
 
-def correction_changes(one: CorrectionRow) -> rx.Component:
+def correction_changes(correction: CorrectionRow) -> rx.Component:
     """What a correction made of its event, a line each."""
     return rx.cond(
-        one.waits,
+        correction.waits,
         rx.text("It waits for its event.", size="2"),
-        each(one.changes, lambda change: rx.text(change, size="2")),
+        each(correction.changes, lambda change: rx.text(change, size="2")),
     )
 
 
-def _correction(one: CorrectionRow) -> rx.Component:
+def _correction(correction: CorrectionRow) -> rx.Component:
     return rx.el.li(
         rx.flex(
-            rx.badge(one.action, color_scheme=one.color, size="1"),
-            rx.text(one.when, " by ", one.who, size="1", color_scheme="gray"),
+            rx.badge(correction.action, color_scheme=correction.color, size="1"),
+            rx.text(correction.when, " by ", correction.who, size="1", color_scheme="gray"),
             align="center",
             spacing="2",
             wrap="wrap",
         ),
-        correction_changes(one),
-        rx.text("“", one.reason, "”", size="2", color_scheme="gray"),
+        correction_changes(correction),
+        rx.text("“", correction.reason, "”", size="2", color_scheme="gray"),
     )

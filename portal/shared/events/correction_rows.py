@@ -30,21 +30,21 @@ class CorrectionRow:
     changes: list[str]
 
 
-def correction_row(one: Correction, time_zone: str) -> CorrectionRow:
+def correction_row(correction: Correction, time_zone: str) -> CorrectionRow:
     """A correction as lists show it."""
-    action, color = ACTIONS[one.action]
-    waits = one.applied_at is None
+    action, color = ACTIONS[correction.action]
+    waits = correction.applied_at is None
     return CorrectionRow(
-        id=one.id,
-        event=one.event.id,
-        source=one.event.source,
+        id=correction.id,
+        event=correction.event.id,
+        source=correction.event.source,
         action=action,
         color=color,
-        when=second(one.received_at, time_zone),
-        who=one.actor_name or one.actor,
-        reason=one.reason,
+        when=second(correction.received_at, time_zone),
+        who=correction.actor_name or correction.actor,
+        reason=correction.reason,
         waits=waits,
-        changes=[] if waits else data_changes(one.before, one.after),
+        changes=[] if waits else data_changes(correction.before, correction.after),
     )
 
 

@@ -82,8 +82,8 @@ def quantities_note(quantities: Mapping[str, Decimal]) -> str:
 def amount(meter: str, quantity: Decimal) -> str:
     """A quantity with what it counts: ``1,200 input tokens``, ``1 request``."""
     name = meter_name(meter).lower()
-    one = quantity == 1 and meter in METERS
-    return f"{count(quantity)} {name.removesuffix('s') if one else name}"
+    is_singular = quantity == 1 and meter in METERS
+    return f"{count(quantity)} {name.removesuffix('s') if is_singular else name}"
 
 
 def quantity_rows(event: StoredEvent) -> list[QuantityRow]:

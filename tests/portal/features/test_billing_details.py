@@ -13,13 +13,13 @@ from backend_client.types.problems import FieldError, Problem
 from portal.features.invoices.billing_details import (
     FIELDS,
     NO_COUNTRY,
-    Written,
+    FormValues,
     as_facts,
     as_written,
     by_field,
     details_from,
 )
-from portal.kit.form_problems import FormProblems, told_at_fields
+from portal.kit.form_problems import FormProblems, problems_by_field
 
 pytestmark = pytest.mark.fast
 
@@ -53,7 +53,7 @@ def test_the_form_is_read() -> None:
 def test_what_stands_in_the_form_means_what_it_was_made_of() -> None:
     for details in (DETAILS, BillingDetails()):
         assert details_from(vars(as_written(details))) == details
-    assert as_written(BillingDetails()) == Written()
+    assert as_written(BillingDetails()) == FormValues()
 
 
 def test_the_form_keeps_all_that_the_api_knows() -> None:
@@ -101,17 +101,19 @@ def test_what_the_api_refuses_is_told_at_its_field() -> None:
             FieldError(field="color", detail="is not known"),
         ],
     )
-    assert told_at_fields(InvalidInput(problem), by_field) == {
+    assert problems_by_field(InvalidInput(problem), by_field) == {
         "region": "is none of CA",
         "address": "is too long",
         "form": "is not known",
     }
-    assert told_at_fields(Unavailable("Try again later."), by_field) == {"form": "Try again later."}
+    assert problems_by_field(Unavailable("Try again later."), by_field) == {
+        "form": "Try again later."
+    }
 
 
 def test_a_session_that_has_ended_is_no_fields_fault() -> None:
     with pytest.raises(Unauthenticated):
-        told_at_fields(Unauthenticated(Problem(title="Unauthenticated", status=401)), by_field)
+        problems_by_field(Unauthenticated(Problem(title="Unauthenticated", status=401)), by_field)
 
 
 def test_the_details_for_who_can_not_change_them() -> None:

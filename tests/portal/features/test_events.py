@@ -14,7 +14,7 @@ from portal.features.events.choice import (
     SPANS,
     EventChoice,
     WrongChoice,
-    asked,
+    event_filter,
     from_query,
     lets_through,
     to_query,
@@ -47,7 +47,7 @@ def event(**changes: object) -> StoredEvent:
 
 
 def question(**changes: str) -> dict[str, object]:
-    return dict(asked(EventChoice(**changes), now=NOW, time_zone="Europe/Berlin"))
+    return dict(event_filter(EventChoice(**changes), now=NOW, time_zone="Europe/Berlin"))
 
 
 def test_nothing_chosen_asks_for_everything() -> None:
@@ -115,7 +115,7 @@ def test_what_can_not_be_asked_names_its_field(chosen: dict[str, str], field: st
 def test_what_comes_in_passes_as_the_list_would_have_it(
     changes: dict[str, str], passes: bool
 ) -> None:
-    found = asked(EventChoice(**changes), now=NOW, time_zone="Europe/Berlin")
+    found = event_filter(EventChoice(**changes), now=NOW, time_zone="Europe/Berlin")
     assert lets_through(found, event()) is passes
 
 

@@ -78,7 +78,7 @@ async def test_what_came_since_the_newest_that_was_loaded_is_taken_once(
     (loaded,) = (await client.events.list().page()).items
     await count(database, tenant, "between")
     async with LiveEvents(client) as live:
-        assert (live.started, live.anew) == (False, True)
+        assert (live.started, live.has_gap) == (False, True)
         live.start(loaded.received_at)
         assert live.started
         assert await taken(live, 2) == ["loaded", "between"]
@@ -97,7 +97,7 @@ async def test_one_that_is_refused_is_told_and_opened_again(
     async with LiveEvents(client) as live, aclosing(client.events.tail(since=begun)) as other:
         await count(database, tenant, "seen-by-other")
         await anext(other)
-        live.anew = False
+        live.has_gap = False
         live.start(None)
 
         async def refused() -> bool:
@@ -108,7 +108,7 @@ async def test_one_that_is_refused_is_told_and_opened_again(
             return False
 
         await until(refused)
-        assert live.anew
+        assert live.has_gap
         await other.aclose()
         found: list[str] = []
 
