@@ -10,8 +10,8 @@ BIN := .venv/bin
 # changed lock, a moved checkout or an interrupted install is noticed.
 checksum = $(firstword $(shell $(1) | cksum))
 VENV := .venv/.made-$(call checksum,echo $(CURDIR))
-RUNTIME := .venv/.runtime-$(call checksum,cat requirements/runtime.lock requirements/weights.lock pyproject.toml)
-DEV := .venv/.dev-$(call checksum,cat requirements/dev.lock requirements/weights.lock pyproject.toml)
+RUNTIME := .venv/.runtime-$(call checksum,cat requirements/runtime.lock requirements/weights.lock pyproject.toml backend_client/pyproject.toml)
+DEV := .venv/.dev-$(call checksum,cat requirements/dev.lock requirements/weights.lock pyproject.toml backend_client/pyproject.toml)
 
 INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps
 
@@ -61,7 +61,7 @@ lock: $(DEV) ## write the lock files anew from pyproject.toml (ARGS=--upgrade fo
 	@$(COMPILE) --no-deps requirements/weights.in -o requirements/weights.lock
 
 COMPILE = $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes \
-    --no-emit-index-url --no-header $(ARGS)
+    --no-emit-index-url --no-emit-package farebox-client --no-header $(ARGS)
 
 clean: ## remove what was installed and built, but no data
 	rm -rf .venv .web .cache site
@@ -77,12 +77,12 @@ $(RUNTIME): $(VENV)
 	@echo "Installing Farebox (the first time takes a few minutes)"
 	@rm -f .venv/.runtime-* .venv/.dev-*
 	@$(INSTALL) --require-hashes -r requirements/runtime.lock -r requirements/weights.lock
-	@$(INSTALL) --no-build-isolation --editable .
+	@$(INSTALL) --no-build-isolation --editable backend_client --editable .
 	@touch $@
 
 $(DEV): $(VENV)
 	@echo "Installing Farebox and what its tests need (the first time takes a few minutes)"
 	@rm -f .venv/.runtime-* .venv/.dev-*
 	@$(INSTALL) --require-hashes -r requirements/dev.lock -r requirements/weights.lock
-	@$(INSTALL) --no-build-isolation --editable .
+	@$(INSTALL) --no-build-isolation --editable backend_client --editable .
 	@touch $@ $(RUNTIME)

@@ -14,7 +14,7 @@ import httpx
 import pytest
 
 from tests.conftest import free_port
-from tests.packaging.slices import build_wheel, install
+from tests.packaging.slices import OWN, build_wheel, install
 from tests.support.waiting import until
 
 pytestmark = pytest.mark.engine
@@ -29,8 +29,9 @@ EXTRAS = (
 @pytest.fixture(scope="module")
 def python(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The Python of an environment that holds Farebox without extras."""
-    wheel = build_wheel(tmp_path_factory.mktemp("dist"))
-    return install(wheel, tmp_path_factory.mktemp("environment"))
+    directory = tmp_path_factory.mktemp("dist")
+    wheels = [build_wheel(name, directory) for name in OWN]
+    return install(wheels, tmp_path_factory.mktemp("environment"))
 
 
 @pytest.fixture
