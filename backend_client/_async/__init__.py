@@ -1,0 +1,1 @@
+"""How the client sends, and its resources: written over asyncio, generated without it."""
