@@ -1,1 +1,1 @@
-"""How the client sends, and its resources: written over asyncio, generated without it."""
+"""The asynchronous client: how it sends calls, its pages, and its resources."""

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import csv
+import io
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from pathlib import Path
@@ -247,6 +249,51 @@ async def test_events_and_usage(client: Maker, url: str, token: str, worker: Non
     with pytest.raises(InvalidInput) as raised:
         await person.usage.report(start=report.end, end=report.start)
     assert raised.value.errors[0].field == "end"
+
+
+async def test_usage_is_filtered_and_grouped_by_label(
+    client: Maker, url: str, token: str, operator_key: str, worker: None
+) -> None:
+    person, operator = client(url, token), client(url, operator_key)
+    key = await a_key(person, Scope.EVENTS_WRITE)
+    declared = await operator.labels.declare("team", tenant=(await person.me.get()).tenant.id)
+    assert await person.labels.list().all() == [declared]
+    events = [
+        labeled_event(number, key.application_id, labels)
+        for number, labels in enumerate([{"team": "search"}, {"team": "a=b"}, {}])
+    ]
+    await client(url, key.secret).events.send(events)
+
+    async def report(**query: Any) -> dict[str | None, int]:
+        answer = await person.usage.report(granularity=Granularity.TOTAL, **query)
+        return {row.labels.get("team"): int(row.quantity) for row in answer.rows}
+
+    async def counted() -> bool:
+        return await report() == {None: 6}
+
+    await until(counted)
+    assert await report(group_by_label=["team"]) == {"search": 1, "a=b": 2, None: 3}
+    assert await report(label={"team": "a=b"}) == {None: 2}
+    assert await report(label={"team": "search"}, group_by_label=["team"]) == {"search": 1}
+    query = {"granularity": Granularity.TOTAL, "group_by_label": ["team"]}
+    table = await person.usage.csv(label={"team": "a=b"}, **query)
+    (row,) = csv.DictReader(io.StringIO(table))
+    assert (row["label.team"], row["quantity"]) == ("a=b", "2")
+    with pytest.raises(InvalidInput) as raised:
+        await person.usage.report(group_by_label=["none"])
+    assert raised.value.errors[0].field == "group_by_label"
+
+
+def labeled_event(number: int, application: str, labels: dict[str, str]) -> UsageEvent:
+    data = {
+        "application": application,
+        "model": "sample-small",
+        "quantities": {"requests": number + 1},
+        "labels": labels,
+    }
+    return UsageEvent.model_validate(
+        {"id": str(number), "source": "test", "type": "ai.usage", "data": data}
+    )
 
 
 async def a_key(person: Any, scope: Scope = Scope.INFERENCE) -> Any:

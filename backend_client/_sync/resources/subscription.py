@@ -37,7 +37,8 @@ class SubscriptionCouponsResource(Resource):
     def redeem(self, coupon_id: str) -> RedeemedCoupon:
         """Redeem a coupon, from the present period on."""
         at = path("subscription", "coupons")
-        call = send("POST", at, CouponRedeem(coupon=coupon_id), RedeemedCoupon, repeatable=True)
+        redemption = CouponRedeem.model_construct(coupon=coupon_id)  # the API says what is wrong
+        call = send("POST", at, redemption, RedeemedCoupon, repeatable=True)
         return self._sender.send(call)
 
 
