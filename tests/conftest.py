@@ -21,6 +21,7 @@ from backend.storage.database import Database
 from backend.storage.migrate import migrate
 
 pytest_plugins = [
+    "tests.support.kinds",
     "tests.support.spreading",
     "tests.support.fixtures.api",
     "tests.support.fixtures.billing",

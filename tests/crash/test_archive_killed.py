@@ -23,7 +23,7 @@ from backend.metering.events import AcceptedEvent
 from backend.storage.database import Database
 from tests.metering.tenants import SampleTenant, sample_tenant
 
-pytestmark = [pytest.mark.engine, pytest.mark.crash]
+pytestmark = pytest.mark.crash
 
 DAYS, EVENTS = 24, 300
 KILLS = 4

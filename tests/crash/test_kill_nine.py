@@ -24,7 +24,7 @@ from tests.crash.installation import CrashableInstallation
 from tests.crash.sender import Event, RetryingSender
 from tests.support.waiting import until
 
-pytestmark = [pytest.mark.engine, pytest.mark.crash]
+pytestmark = pytest.mark.crash
 
 EVENTS = 10_000
 BATCH = 50

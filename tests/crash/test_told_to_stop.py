@@ -40,7 +40,7 @@ from tests.gateway.test_provider_failures import ASKED, ASKED_TOKENS, DONE, said
 from tests.metering.tenants import sample_tenant
 from tests.support.waiting import until
 
-pytestmark = [pytest.mark.engine, pytest.mark.crash]
+pytestmark = pytest.mark.crash
 
 STOPS = {1_000: "worker", 2_500: "api", 4_000: "worker", 5_500: "api", 7_000: "worker"}
 

@@ -18,8 +18,8 @@ from backend_client.types.plans import PlanDefinition
 from backend_client.types.spend import Forecast
 from tests.forecasting.made import METER, MODEL, at, job, plan
 
-# Those without this mark fit Prophet, which takes a second or more.
-fast = pytest.mark.fast
+# The slow ones fit Prophet, which takes a second or more
+pytestmark = pytest.mark.fast
 
 NOW = at("2026-03-10T12:00")
 START = at("2026-03-01")
@@ -65,7 +65,6 @@ def check_shape(forecast: Forecast) -> None:
         assert ends == tuple(one.amount for one in (forecast.low, forecast.expected, forecast.high))
 
 
-@fast
 @settings(max_examples=60, deadline=None)
 @given(
     daily=st.lists(st.integers(0, 10_000_000), max_size=13),
@@ -84,6 +83,7 @@ def test_any_short_history_gives_a_forecast_of_the_right_shape(
     assert len(forecast.days) == 31
 
 
+@pytest.mark.slow
 def test_the_same_job_gives_the_same_forecast() -> None:
     first, again = (compute(job(wavy(60), NOW, (plan(), START))) for _ in range(2))
     assert first == again
@@ -93,6 +93,7 @@ def test_the_same_job_gives_the_same_forecast() -> None:
     assert (first.method, first.reason, first.history_days) == ("prophet", None, 60)
 
 
+@pytest.mark.slow
 def test_flat_usage_costs_what_a_hand_computes() -> None:
     # 100,000 tokens a day, all of March: 31 × 0.1 M × 10 USD
     short = compute(job([100_000.0] * 9, NOW, (plan(), START)))
@@ -106,6 +107,7 @@ def test_flat_usage_costs_what_a_hand_computes() -> None:
     assert [day.actual for day in long.days[:10]] == [*map(Decimal, range(1, 10)), Decimal("9.5")]
 
 
+@pytest.mark.slow
 def test_growth_goes_on() -> None:
     daily = [100_000 + 2_000 * n for n in range(100)]
     forecast = compute(job(daily, at("2026-03-11T00:00"), (plan(), START)))
@@ -113,6 +115,7 @@ def test_growth_goes_on() -> None:
     assert forecast.expected.amount == pytest.approx(march, rel=Decimal("0.01"))
 
 
+@pytest.mark.slow
 def test_the_week_is_learnt() -> None:
     quiet = compute(job(wavy(84), at("2026-03-10T00:00"), (plan(), START), today=1.0))
     steps = [
@@ -125,7 +128,6 @@ def test_the_week_is_learnt() -> None:
     assert max(weekend) < min(workdays)
 
 
-@fast
 def test_included_units_and_tiers_bend_it() -> None:
     flat = [100_000.0] * 9
     # 3.1 M in March, of which 2 M are free
@@ -138,7 +140,6 @@ def test_included_units_and_tiers_bend_it() -> None:
     assert tiered.expected.amount == Decimal("20.50")  # 1 M × 10 + 2.1 M × 5
 
 
-@fast
 def test_each_plan_prices_the_days_it_covers() -> None:
     cheap = plan(price="1").model_copy(update={"id": "cheap"})
     change = at("2026-03-21T00:00")
@@ -146,7 +147,6 @@ def test_each_plan_prices_the_days_it_covers() -> None:
     assert forecast.expected.amount == Decimal("20.00") + Decimal("1.10")
 
 
-@fast
 def test_windows_and_labels_divide_what_is_to_come_as_they_did_before() -> None:
     charge = {"name": "Output", "kind": "per_unit", "meters": [METER]}
     night = {"id": "night", "name": "Night", "time_zone": "UTC", "start": "00:00", "end": "06:00"}
@@ -173,6 +173,7 @@ def test_windows_and_labels_divide_what_is_to_come_as_they_did_before() -> None:
     assert compute(made).expected.amount == Decimal("1.00") + 30 * Decimal("0.80")
 
 
+@pytest.mark.slow
 def test_a_period_whose_last_day_is_over_costs_what_was_spent() -> None:
     last_moment = at("2026-03-31T23:59:59.999")
     for days in (10, 60):
@@ -182,7 +183,6 @@ def test_a_period_whose_last_day_is_over_costs_what_was_spent() -> None:
         assert forecast.low.amount == forecast.expected.amount == forecast.high.amount == spent
 
 
-@fast
 def test_a_tenant_without_usage_is_told_so_and_pays_its_fees() -> None:
     fee = PlanDefinition.model_validate(
         {
@@ -198,7 +198,6 @@ def test_a_tenant_without_usage_is_told_so_and_pays_its_fees() -> None:
     check_shape(forecast)
 
 
-@fast
 def test_a_first_day_is_scaled_to_whole_days() -> None:
     forecast = compute(job([], NOW, (plan(), START), today=50_000.0))
     # Half a day brought 0.05 M, so 0.1 M a day: the rest of today and 21 days more
@@ -207,14 +206,12 @@ def test_a_first_day_is_scaled_to_whole_days() -> None:
     assert forecast.low.amount < Decimal(15) < Decimal(30) < forecast.high.amount
 
 
-@fast
 def test_usage_that_ended_long_ago_is_not_expected_back() -> None:
     forecast = compute(job([100_000.0] * 30 + [0.0] * 40, NOW, (plan(), START)))
     assert forecast.expected.amount == forecast.high.amount == Decimal(0)
     assert forecast.reason == "Nothing was used in the last 28 days."
 
 
-@fast
 @pytest.mark.parametrize("zone", ["Europe/Berlin", "America/New_York", "Australia/Lord_Howe"])
 def test_days_are_the_tenants_also_where_clocks_change(zone: str) -> None:
     for month in ("2026-03", "2026-04", "2026-10", "2026-11"):

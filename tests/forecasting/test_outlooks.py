@@ -19,6 +19,9 @@ from backend.forecasting.unit_values import unit_values
 from backend_client.types.plans import PlanDefinition
 from tests.forecasting.made import METER, MODEL, at, job, plan
 
+# The slow ones fit Prophet, which takes a second or more
+pytestmark = pytest.mark.fast
+
 NOW = at("2026-03-10T12:00")
 START = at("2026-03-01")
 FLAT = [100_000.0] * 9
@@ -35,7 +38,6 @@ def stored(made: ForecastJob) -> Stored:
     return Stored(outcome.forecast, outcome.peaks, fresh=True, tested_at=None)
 
 
-@pytest.mark.fast
 def test_passing_is_told_by_day_and_by_chance() -> None:
     days = [START + timedelta(days=n) for n in range(4)]
     values = [[Decimal(n * grown) for grown in range(1, 11)] for n in range(1, 5)]
@@ -47,7 +49,6 @@ def test_passing_is_told_by_day_and_by_chance() -> None:
     assert (never.chance, never.early, never.likely) == (0.0, None, None)
 
 
-@pytest.mark.fast
 def test_a_quota_is_passed_on_the_day_that_flat_usage_gets_there() -> None:
     # 0.95 M are used by noon of the 10th; 2 M are passed on the 21st
     (quota,) = compute(job(FLAT, NOW, (with_quota("2000000"), START))).forecast.quotas
@@ -62,7 +63,6 @@ def test_a_quota_is_passed_on_the_day_that_flat_usage_gets_there() -> None:
     assert (over.chance, over.likely) == (1.0, at("2026-03-10"))
 
 
-@pytest.mark.fast
 def test_a_budget_is_passed_when_spend_gets_there() -> None:
     made = stored(job(FLAT, NOW, (plan(), START)))  # 1 USD a day
     half = budget_outlook(made, Decimal("20.5"))
@@ -79,7 +79,6 @@ def test_a_budget_is_passed_when_spend_gets_there() -> None:
     assert chances == sorted(chances, reverse=True)
 
 
-@pytest.mark.fast
 def test_the_cheapest_plan_that_fits_comes_first() -> None:
     def named(name: str, definition: PlanDefinition) -> PlanDefinition:
         return definition.model_copy(update={"id": name, "name": name.title()})
@@ -116,7 +115,6 @@ def test_the_cheapest_plan_that_fits_comes_first() -> None:
     assert "no price" in str(plans["silent"].reason)
 
 
-@pytest.mark.fast
 def test_a_unit_is_worth_what_one_more_costs() -> None:
     tiers = [{"up_to": "1000000", "price": "10"}, {"up_to": None, "price": "5"}]
     graduated = unit_values(
@@ -127,6 +125,7 @@ def test_a_unit_is_worth_what_one_more_costs() -> None:
     assert free == {(MODEL, METER): 1.0}
 
 
+@pytest.mark.slow
 def test_a_past_that_grows_evenly_is_followed_and_one_that_wanders_is_not() -> None:
     steady = [100_000 + 2_000 * n for n in range(100)]
     grows = calibrate(job(steady, NOW, (plan(), START)).history, VALUES, seed=1)
@@ -142,6 +141,7 @@ def test_a_past_that_grows_evenly_is_followed_and_one_that_wanders_is_not() -> N
     assert short == Calibration()
 
 
+@pytest.mark.slow
 def test_trust_is_told_from_the_past_alone() -> None:
     chance = np.random.default_rng(2)
     week = (1.2, 1.2, 1.2, 1.2, 1.2, 0.5, 0.5)
@@ -162,7 +162,6 @@ def test_trust_is_told_from_the_past_alone() -> None:
     assert tokens.measure == "tokens"
 
 
-@pytest.mark.fast
 def test_a_short_or_idle_past_tells_nothing_of_trust() -> None:
     assert backtest(job([100_000.0] * 30, NOW, (plan(), START))) is None
     assert backtest(job([], NOW, (plan(), START))) is None

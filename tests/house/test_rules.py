@@ -9,9 +9,12 @@ from pathlib import Path
 
 import pytest
 
+pytestmark = pytest.mark.fast
+
 ROOT = Path(__file__).resolve().parents[2]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "command",
     [("ruff", "check", "."), ("ruff", "format", "--check", "."), ("mypy",), ("lint-imports",)],
@@ -29,7 +32,6 @@ def test_the_checkers_find_nothing(command: tuple[str, ...]) -> None:
     assert done.returncode == 0, done.stdout + done.stderr
 
 
-@pytest.mark.fast
 @pytest.mark.parametrize("path", ["requirements", "reflex.lock"])
 def test_lock_files_name_no_registry(path: str) -> None:
     named = [
@@ -41,7 +43,6 @@ def test_lock_files_name_no_registry(path: str) -> None:
     assert named == []
 
 
-@pytest.mark.fast
 def test_every_pinned_package_has_its_hashes() -> None:
     for file in (ROOT / "requirements").glob("*.lock"):
         pins = re.split(r"\n(?=[a-z0-9])", file.read_text().strip(), flags=re.IGNORECASE)
@@ -50,7 +51,6 @@ def test_every_pinned_package_has_its_hashes() -> None:
             assert "--hash=sha256:" in pin, (file.name, pin)
 
 
-@pytest.mark.fast
 def test_the_tests_lock_holds_what_runs_in_production() -> None:
     runtime, dev = (
         set(re.findall(r"^\S+==\S+", (ROOT / "requirements" / name).read_text(), re.MULTILINE))

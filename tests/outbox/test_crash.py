@@ -23,7 +23,7 @@ from tests.outbox.servers import MailServer, Receiver
 from tests.support.invoices import APRIL, GRACE, run_invoices, subscribed
 from tests.support.waiting import until
 
-pytestmark = [pytest.mark.engine, pytest.mark.crash]
+pytestmark = pytest.mark.crash
 
 ROOT = Path(__file__).parents[2]
 LEASE_SECONDS = "3"

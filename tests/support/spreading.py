@@ -13,12 +13,14 @@ from typing import Any
 import pytest
 from xdist.scheduler import LoadScopeScheduling
 
+from tests.support.kinds import kinds_of
+
 _TOGETHER = {
     "tests/journey/": "whole installations",
     "tests/engines/test_up.py": "whole installations",
     "tests/crash/": "crashes",
 }
-_ORDER = ("browser", "crash", "engine", "lint", "fast")
+_ORDER = ("browser", "crash", "slow", "engine", "fast")
 
 
 class _ByFile(LoadScopeScheduling):
@@ -36,8 +38,8 @@ def longest_first(items: Sequence[pytest.Item]) -> list[pytest.Item]:
     """Order tests by how long their kind takes, and keep each piece whole."""
     ranks: dict[str, int] = {}
     for item in items:
-        kinds = [kind for kind in _ORDER if item.get_closest_marker(kind)]
-        rank = _ORDER.index(kinds[0] if kinds else "engine")
+        [kind] = kinds_of(item)
+        rank = _ORDER.index(kind)
         name = piece(item.nodeid)
         ranks[name] = min(rank, ranks.get(name, rank))
     return sorted(items, key=lambda item: ranks[piece(item.nodeid)])

@@ -20,7 +20,7 @@ from backend_client.types.accounts import Tenant
 from tests.support.waiting import until
 from tests.wallets.test_wallets import balance, check_the_ledger, give
 
-pytestmark = [pytest.mark.engine, pytest.mark.crash]
+pytestmark = pytest.mark.crash
 
 ROOT = Path(__file__).parents[2]
 

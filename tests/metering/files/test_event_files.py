@@ -175,6 +175,7 @@ def peak_of(path: Path) -> tuple[list[FileRow], int]:
     return refused, peak + (pyarrow.default_memory_pool().max_memory() or 0) - before
 
 
+@pytest.mark.slow
 def test_a_line_of_two_gigabytes_is_passed_over_and_never_held(tmp_path: Path) -> None:
     path = tmp_path / "e.ndjson"
     with path.open("wb") as file:

@@ -140,6 +140,7 @@ BOMBS = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", BOMBS)
 def test_many_small_members_take_little_memory(name: str) -> None:
     body = BOMBS[name]

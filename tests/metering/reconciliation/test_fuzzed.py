@@ -205,6 +205,7 @@ def test_a_row_of_endless_lines_is_refused_before_it_is_held() -> None:
     assert file.left > 2**29
 
 
+@pytest.mark.slow
 def test_a_long_file_is_read_in_bounded_memory() -> None:
     row = b"2025-10-05,m,1.5,2,red\n"
     file = Endless(b"Date,Model,In,Out,Team\n", row * 2_800, len(row) * 100_000)

@@ -208,6 +208,7 @@ async def test_a_provider_that_hangs_is_not_waited_for(monkeypatch: pytest.Monke
     assert not counted.exact
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("sign", [" ", "\t \u3000", "\n", "^", "\u6f22"])
 @pytest.mark.parametrize(
     "setting", ["tiktoken:o200k_base", "tiktoken:cl100k_base", "mistral:v3-tekken"]

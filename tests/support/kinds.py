@@ -1,0 +1,56 @@
+"""Every test bears exactly one kind, which says what it needs and how long it may take.
+
+A module's kind (``pytestmark``) is that of its tests that bear none themselves.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import pytest
+
+KINDS = ("fast", "slow", "engine", "crash", "browser")
+"""What each means stands in pyproject.toml, with the other markers."""
+
+
+def kinds_of(item: pytest.Item) -> list[str]:
+    """The kinds that a test bears: one, or the test is wrong."""
+    for node in reversed(item.listchain()):
+        if kinds := [kind for kind in KINDS if kind in _marks_of(node)]:
+            return kinds
+    return []
+
+
+def settle_kinds(items: Sequence[pytest.Item]) -> None:
+    """Leave each test the one mark of its kind, so that ``-m engine`` takes no fast one too.
+
+    Raises:
+        pytest.UsageError: some tests bear no kind, which ``make fast`` would miss, or several.
+    """
+    kinds = {item: kinds_of(item) for item in items}
+    if wrong := [item.nodeid for item, names in kinds.items() if len(names) != 1]:
+        raise pytest.UsageError(
+            f"A test, or its module, bears exactly one mark of {', '.join(KINDS)}. "
+            "These do not:\n" + "\n".join(wrong)
+        )
+    for node in {node for item in items for node in item.listchain()}:
+        node.own_markers[:] = [mark for mark in node.own_markers if mark.name not in KINDS]
+    for item, [kind] in kinds.items():
+        item.add_marker(kind)
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    settle_kinds(items)
+
+
+def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool | None:
+    """Leave out of ``-m fast`` the files that name no such mark: importing them takes seconds."""
+    if config.option.markexpr != "fast" or not collection_path.match("test_*.py"):
+        return None
+    return "mark.fast" not in collection_path.read_text() or None
+
+
+def _marks_of(node: pytest.Item | pytest.Collector) -> set[str]:
+    return {mark.name for mark in node.own_markers}
