@@ -15,7 +15,7 @@ DEV := .venv/.dev-$(call checksum,cat requirements/dev.lock requirements/weights
 
 INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps
 
-.PHONY: help up test fast cover lint format docs docs-serve lock clean
+.PHONY: help up test fast cover lint format docs docs-serve dist lock clean
 
 help: ## show this
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1 \t\2/p' Makefile
@@ -44,6 +44,9 @@ lint: $(DEV) ## check style, types and the rules between rooms
 	@$(BIN)/ruff format --check .
 	@$(BIN)/mypy
 	@$(BIN)/lint-imports
+	@$(BIN)/check-jsonschema --quiet --builtin-schema vendor.github-workflows .github/workflows/*.yml
+	@$(BIN)/check-jsonschema --quiet --builtin-schema vendor.dependabot .github/dependabot.yml
+	@$(BIN)/zizmor --offline --no-progress --quiet .github
 
 format: $(DEV) ## format the code
 	@$(BIN)/ruff check --fix .
@@ -55,6 +58,11 @@ docs: $(DEV) ## build the site of docs/ into site/, and refuse a broken link
 docs-serve: $(DEV) ## show the site of docs/ while you write it
 	@exec $(BIN)/zensical serve $(ARGS)
 
+dist: $(DEV) ## build both distributions into dist/
+	@rm -rf dist
+	@cd backend_client && ../$(BIN)/hatchling build -d ../dist
+	@$(BIN)/hatchling build -d dist
+
 lock: $(DEV) ## write the lock files anew from pyproject.toml (ARGS=--upgrade for newer versions)
 	@$(COMPILE) pyproject.toml --all-extras --group build -o requirements/runtime.lock
 	@$(COMPILE) pyproject.toml --all-extras --group dev -c requirements/runtime.lock -o requirements/dev.lock
@@ -64,7 +72,7 @@ COMPILE = $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --gene
     --no-emit-index-url --no-emit-package farebox-client --no-header $(ARGS)
 
 clean: ## remove what was installed and built, but no data
-	rm -rf .venv .web .cache site
+	rm -rf .venv .web .cache site dist
 
 $(VENV):
 	@test -n "$(PYTHON)" || { echo "Farebox needs Python 3.11 or newer: install it, or name it with PYTHON=/path/to/python3." >&2; exit 1; }

@@ -12,13 +12,22 @@ import pytest
 pytestmark = pytest.mark.fast
 
 ROOT = Path(__file__).resolve().parents[2]
+WORKFLOWS = [str(path) for path in (ROOT / ".github" / "workflows").glob("*.yml")]
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize(
     "command",
-    [("ruff", "check", "."), ("ruff", "format", "--check", "."), ("mypy",), ("lint-imports",)],
-    ids=" ".join,
+    [
+        ("ruff", "check", "."),
+        ("ruff", "format", "--check", "."),
+        ("mypy",),
+        ("lint-imports",),
+        ("check-jsonschema", "--builtin-schema", "vendor.github-workflows", *WORKFLOWS),
+        ("check-jsonschema", "--builtin-schema", "vendor.dependabot", ".github/dependabot.yml"),
+        ("zizmor", "--offline", "--quiet", ".github"),
+    ],
+    ids=lambda command: " ".join(command[:3]),
 )
 def test_the_checkers_find_nothing(command: tuple[str, ...]) -> None:
     program, *arguments = command
