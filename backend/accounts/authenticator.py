@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import time
-from collections import OrderedDict
 from datetime import UTC, datetime, timedelta
+from functools import partial
 
 from sqlalchemy import RowMapping, and_, or_, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
@@ -17,6 +16,7 @@ from backend.accounts.principal import (
 )
 from backend.accounts.secrets import API_KEY, OPERATOR_KEY, SESSION, hash_secret
 from backend.errors import Unauthenticated
+from backend.kit.remembered import Remembered
 from backend.storage.database import Database
 from backend.storage.tables import (
     api_keys,
@@ -39,27 +39,25 @@ class Authenticator:
 
     def __init__(self, database: Database) -> None:
         self._database = database
-        self._known: OrderedDict[bytes, tuple[Principal, float]] = OrderedDict()
+        self._principals: Remembered[bytes, Principal] = Remembered(
+            seconds=KNOWN_SECONDS, most=_KNOWN_MOST
+        )
 
     async def authenticate(self, token: str) -> Principal:
         """Return who holds ``token``; raise ``Unauthenticated`` if nobody does, or no longer."""
         slot = hash_secret(token)
-        found = self._known.get(slot)
-        if found is not None and found[1] > time.monotonic():
-            return found[0]
-        self._known.pop(slot, None)
+        return await self._principals.get(slot, partial(self._read, token, slot))
+
+    def forget(self, token: str) -> None:
+        """Look the credential up again when it comes next: it has just changed."""
+        self._principals.forget(hash_secret(token))
+
+    async def _read(self, token: str, slot: bytes) -> Principal:
         async with self._database.begin() as connection:
             principal = await _look_up(connection, token, slot)
         if principal is None:
             raise Unauthenticated("This credential is unknown, has expired or was revoked.")
-        self._known[slot] = (principal, time.monotonic() + KNOWN_SECONDS)
-        if len(self._known) > _KNOWN_MOST:
-            self._known.popitem(last=False)
         return principal
-
-    def forget(self, token: str) -> None:
-        """Look the credential up again when it comes next: it has just changed."""
-        self._known.pop(hash_secret(token), None)
 
 
 async def _look_up(connection: AsyncConnection, token: str, slot: bytes) -> Principal | None:

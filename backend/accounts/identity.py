@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import asyncio
 import hmac
-import time
 from dataclasses import dataclass
 
 import httpx
@@ -13,6 +11,7 @@ from joserfc.errors import InvalidKeyIdError, JoseError
 from joserfc.jwk import KeySet
 
 from backend.errors import Unauthenticated, Unavailable
+from backend.kit.remembered import Remembered
 
 _ALGORITHMS = ["RS256", "RS384", "RS512", "PS256", "PS384", "PS512", "ES256", "ES384", "ES512"]
 """Signatures by a key pair alone: never ``none``, never a secret shared with the client."""
@@ -38,9 +37,7 @@ class IdentityProvider:
         self._issuer = issuer.rstrip("/")
         self._client_id = client_id
         self._refresh_seconds = refresh_seconds
-        self._keys: KeySet | None = None
-        self._fetched = float("-inf")
-        self._fetching = asyncio.Lock()
+        self._keys: Remembered[None, KeySet] = Remembered(seconds=_KEYS_SECONDS, most=1)
 
     async def verify(self, id_token: str, nonce: str) -> Identity:
         """Return who the token speaks of.
@@ -48,13 +45,13 @@ class IdentityProvider:
         Raises ``Unauthenticated`` if it is not one that the issuer made for this client and this
         sign-in, ``Unavailable`` if the issuer's keys can't be had.
         """
-        keys = await self._key_set(_KEYS_SECONDS)
+        keys = await self._keys.get(None, self._fetch_keys)
         try:
             try:
                 token = jwt.decode(id_token, keys, algorithms=_ALGORITHMS)
             except InvalidKeyIdError:
                 # Signed by a key that is newer than the ones we know.
-                keys = await self._key_set(self._refresh_seconds)
+                keys = await self._keys.get(None, self._fetch_keys, seconds=self._refresh_seconds)
                 token = jwt.decode(id_token, keys, algorithms=_ALGORITHMS)
             claims = token.claims
             jwt.JWTClaimsRegistry(
@@ -81,18 +78,12 @@ class IdentityProvider:
             email=str(email) if email else None,
         )
 
-    async def _key_set(self, not_older_than: float) -> KeySet:
-        async with self._fetching:
-            if self._keys is None or time.monotonic() - self._fetched > not_older_than:
-                try:
-                    async with httpx.AsyncClient(timeout=10, follow_redirects=True) as client:
-                        configuration = await client.get(
-                            f"{self._issuer}/.well-known/openid-configuration"
-                        )
-                        uri = configuration.raise_for_status().json()["jwks_uri"]
-                        answer = await client.get(uri)
-                        self._keys = KeySet.import_key_set(answer.raise_for_status().json())
-                except (httpx.HTTPError, KeyError, ValueError) as error:
-                    raise Unavailable("The identity provider can't be reached.") from error
-                self._fetched = time.monotonic()
-            return self._keys
+    async def _fetch_keys(self) -> KeySet:
+        try:
+            async with httpx.AsyncClient(timeout=10, follow_redirects=True) as client:
+                configuration = await client.get(f"{self._issuer}/.well-known/openid-configuration")
+                uri = configuration.raise_for_status().json()["jwks_uri"]
+                answer = await client.get(uri)
+                return KeySet.import_key_set(answer.raise_for_status().json())
+        except (httpx.HTTPError, KeyError, ValueError) as error:
+            raise Unavailable("The identity provider can't be reached.") from error

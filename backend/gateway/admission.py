@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import time
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import partial
 
 from backend.accounts.principal import Permission, Principal
 from backend.accounts.tenants import find_tenant, list_applications
@@ -12,12 +12,14 @@ from backend.catalog.published import models_on_sale
 from backend.customers.suspension import PaymentOverdue, is_suspended
 from backend.errors import Forbidden, NotFound
 from backend.gateway.errors import ModelNotFound, ModelNotInPlan
+from backend.kit.remembered import Remembered
 from backend.quotas.use import QuotaExhausted, exhausted, quotas_of, usable_plan
 from backend.storage.database import Database
 from backend_client.types.accounts import RateLimits, Tenant
 from backend_client.types.plans import CatalogModel, PlanDefinition, QuotaLimit
 
 _FRESH_SECONDS = 1.0
+_MOST_TENANTS = 10_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,19 +52,16 @@ class Admission:
 
     def __init__(self, database: Database) -> None:
         self._database = database
-        self._catalog: tuple[dict[str, CatalogModel], float] = ({}, float("-inf"))
-        self._tenants: dict[str, tuple[_Standing, float]] = {}
+        self._models: Remembered[None, dict[str, CatalogModel]] = Remembered(
+            seconds=_FRESH_SECONDS, most=1
+        )
+        self._standings: Remembered[str, _Standing] = Remembered(
+            seconds=_FRESH_SECONDS, most=_MOST_TENANTS
+        )
 
     async def models(self) -> dict[str, CatalogModel]:
         """Return the models on sale by id, in the catalog's order."""
-        if self._catalog[1] < time.monotonic():
-            async with self._database.begin() as connection:
-                known = await models_on_sale(connection)
-            self._catalog = (
-                {model.id: model for model in known},
-                time.monotonic() + _FRESH_SECONDS,
-            )
-        return self._catalog[0]
+        return await self._models.get(None, self._read_models)
 
     async def allowed_models(self, caller: Principal) -> list[str]:
         """Return the models on sale that the caller's key and its tenant's plan allow."""
@@ -103,16 +102,13 @@ class Admission:
         return Admitted(caller, standing.tenant, application, model, limits, standing.hard_quota)
 
     async def _standing(self, tenant_id: str) -> _Standing:
-        known = self._tenants.get(tenant_id)
-        if known is not None and known[1] >= time.monotonic():
-            return known[0]
-        found = await self._look_up(tenant_id)
-        if len(self._tenants) > 10_000:
-            self._tenants.clear()
-        self._tenants[tenant_id] = (found, time.monotonic() + _FRESH_SECONDS)
-        return found
+        return await self._standings.get(tenant_id, partial(self._read_standing, tenant_id))
 
-    async def _look_up(self, tenant_id: str) -> _Standing:
+    async def _read_models(self) -> dict[str, CatalogModel]:
+        async with self._database.begin() as connection:
+            return {model.id: model for model in await models_on_sale(connection)}
+
+    async def _read_standing(self, tenant_id: str) -> _Standing:
         async with self._database.begin() as connection:
             tenant = await find_tenant(connection, tenant_id)
             page = await list_applications(connection, tenant_id, cursor=None, limit=1)

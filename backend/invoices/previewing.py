@@ -8,9 +8,9 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections import OrderedDict
 from datetime import datetime, timedelta
 from decimal import Decimal
+from functools import partial
 from typing import Final, TypeVar
 
 from sqlalchemy.ext.asyncio import AsyncConnection
@@ -30,6 +30,7 @@ from backend.invoices.taxing.answers import (
 from backend.invoices.taxing.deciding import InvoiceTax, tax_rules
 from backend.invoices.taxing.service import TaxService
 from backend.invoices.taxing.untaxed import digest
+from backend.kit.remembered import Remembered
 from backend.pricing.money import exact_arithmetic
 from backend.settings import Settings
 from backend_client.types.invoices import (
@@ -104,7 +105,9 @@ class TaxPreview:
 
     def __init__(self, service: TaxService | None) -> None:
         self._service = service
-        self._kept: OrderedDict[str, tuple[float, KnownTax]] = OrderedDict()
+        self._answers: Remembered[str, KnownTax] = Remembered(
+            seconds=_KEPT_SECONDS, most=_MOST_KEPT
+        )
         self._rests_until = 0.0
 
     async def complete(self, draft: Draft, question: TaxQuestion | None) -> Draft:
@@ -125,22 +128,20 @@ class TaxPreview:
         return draft.model_copy(update=changes)
 
     async def _ask(self, question: TaxQuestion) -> KnownTax | None:
-        key, now = digest(question), time.monotonic()
-        until, kept = self._kept.get(key, (0.0, None))
-        if kept is not None and now < until:
-            return kept
-        if now < self._rests_until:
+        try:
+            return await self._answers.get(digest(question), partial(self._ask_anew, question))
+        except TaxNotKnown:
             return None
+
+    async def _ask_anew(self, question: TaxQuestion) -> KnownTax:
+        if time.monotonic() < self._rests_until:
+            raise TaxNotKnown("The tax service failed a moment ago.")
         try:
             async with asyncio.timeout(_SECONDS):
-                tax = await ask_and_check(self._service, question)
-        except (TaxNotKnown, TimeoutError):
+                return await ask_and_check(self._service, question)
+        except (TaxNotKnown, TimeoutError) as error:
             self._rests_until = time.monotonic() + _REST_SECONDS
-            return None
-        self._kept[key] = (now + _KEPT_SECONDS, tax)
-        while len(self._kept) > _MOST_KEPT:
-            self._kept.popitem(last=False)
-        return tax
+            raise TaxNotKnown("The tax service did not tell the tax in time.") from error
 
 
 def _composed(number: int, line: ComposedLine, currency: str) -> InvoiceLine:

@@ -7,16 +7,17 @@ last digit; see ``paid_by_wallet``.
 
 from __future__ import annotations
 
-import time
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
+from functools import partial
 
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from backend.accounts.tenants import find_tenant
 from backend.errors import FareboxError, NotFound
+from backend.kit.remembered import Remembered
 from backend.pricing.charges.price_lists import in_currency
 from backend.pricing.charges.rate_card import Labels
 from backend.pricing.credit.call_cost import CallCosts
@@ -47,12 +48,10 @@ class _Known:
     costs: CallCosts | None
     start: datetime
     end: datetime | None
-    fresh_until: float
 
-    def holds(self, at: datetime) -> bool:
-        """Tell whether it is fresh and says what a call at that moment costs."""
-        in_force = self.start <= at and (self.end is None or at < self.end)
-        return in_force and time.monotonic() < self.fresh_until
+    def in_force(self, at: datetime) -> bool:
+        """Tell whether it says what a call at that moment costs."""
+        return self.start <= at and (self.end is None or at < self.end)
 
 
 class Prepayment:
@@ -64,7 +63,7 @@ class Prepayment:
 
     def __init__(self, database: Database) -> None:
         self._database = database
-        self._costs: dict[str, _Known] = {}
+        self._costs: Remembered[str, _Known] = Remembered(seconds=_FRESH_SECONDS, most=_KEPT)
 
     async def reserve(
         self,
@@ -121,19 +120,19 @@ class Prepayment:
             await reservations.release(connection, tenant_id, call_id, now)
 
     async def _costs_of(self, tenant_id: str, at: datetime) -> CallCosts | None:
-        found = self._costs.get(tenant_id)
-        if found is not None and found.holds(at):
-            return found.costs
-        until = time.monotonic() + _FRESH_SECONDS
-        async with self._database.begin() as connection:
-            try:
-                known = await _costs_at(connection, tenant_id, at, until)
-            except NotFound:
-                return None
-        if len(self._costs) >= _KEPT:
-            self._costs.clear()
-        self._costs[tenant_id] = known
+        read = partial(self._read_costs, tenant_id, at)
+        try:
+            known = await self._costs.get(tenant_id, read)
+            if not known.in_force(at):  # it was read for a call of another time
+                self._costs.forget(tenant_id)
+                known = await self._costs.get(tenant_id, read)
+        except NotFound:
+            return None
         return known.costs
+
+    async def _read_costs(self, tenant_id: str, at: datetime) -> _Known:
+        async with self._database.begin() as connection:
+            return await _costs_at(connection, tenant_id, at)
 
 
 async def correct_call(
@@ -157,9 +156,7 @@ async def correct_call(
         await reservations.correct(connection, tenant_id, call_id, cost, now)
 
 
-async def _costs_at(
-    connection: AsyncConnection, tenant_id: str, at: datetime, fresh_until: float = 0.0
-) -> _Known:
+async def _costs_at(connection: AsyncConnection, tenant_id: str, at: datetime) -> _Known:
     """Return what calls cost on the plan in force at a moment. Raises ``NotFound`` without one."""
     then = await current_subscription(connection, tenant_id, at)
     tenant = await find_tenant(connection, tenant_id)
@@ -167,7 +164,7 @@ async def _costs_at(
     # On trial nothing is asked for, of the wallet neither
     paid = plan.prepaid and then.state is not SubscriptionState.TRIAL
     costs = CallCosts(plan) if paid else None
-    return _Known(costs, then.start, then.state_until or then.end, fresh_until)
+    return _Known(costs, then.start, then.state_until or then.end)
 
 
 def paid_by_wallet(

@@ -39,6 +39,11 @@ class Seen:
     at: float
 
 
+class _Server(ThreadingHTTPServer):
+    request_queue_size = 128
+    """Connections that may come at once: of five, which is the default, a burst loses some."""
+
+
 class FlakyServer:
     """Serves ``replies`` in turn on ``url``, and keeps what it was asked in ``seen``."""
 
@@ -79,7 +84,7 @@ class FlakyServer:
             def log_message(self, *said: object) -> None:
                 """Say nothing."""
 
-        self._server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+        self._server = _Server(("127.0.0.1", 0), Handler)
         self._thread = threading.Thread(target=self._server.serve_forever, args=(0.01,))
 
     @property
