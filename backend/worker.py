@@ -1,30 +1,138 @@
-"""The worker: counts events; beside that it bills, notifies and forecasts. Run any number."""
+"""The worker: counts events; beside that it bills, notifies and forecasts. Run any number.
+
+``TASKS`` is all that it does. A task that fails is started again, and the others go on meanwhile.
+"""
 
 from __future__ import annotations
 
 import asyncio
 import signal
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import partial
+from typing import Final
 
 import structlog
+from sqlalchemy import func
+from sqlalchemy.dialects.postgresql import insert
 
 from backend.errors import ConfigurationError
 from backend.forecasting.worker import ForecastWorker
 from backend.invoices.letters.writing import CustomerLetters
+from backend.invoices.worker import EVERY_SECONDS as INVOICES_SECONDS
 from backend.invoices.worker import InvoicesWorker
 from backend.kit.extras import has_extra
+from backend.kit.periodic import OUTAGES, Run, keep_running
+from backend.metering.archives.retention import PASS_SECONDS as RETENTION_SECONDS
 from backend.metering.archives.retention import EventRetention
 from backend.metering.counting.worker import UsageConsumer
+from backend.metering.tokens.drift import PASS_SECONDS as DRIFT_SECONDS
 from backend.metering.tokens.drift import DriftPass
+from backend.outbox.delivering import EVERY_SECONDS as OUTBOX_SECONDS
 from backend.outbox.worker import NotificationsWorker
 from backend.settings import Settings
 from backend.storage.database import Database
+from backend.storage.tables import worker_failures
 from backend.subscriptions.settled_usage import SettledUsage
+from backend.wallets.worker import EVERY_SECONDS as WALLETS_SECONDS
 from backend.wallets.worker import WalletsWorker
 
 _log = structlog.get_logger(__name__)
 
-Task = Callable[[asyncio.Event], Awaitable[None]]
+
+@dataclass(frozen=True, slots=True)
+class Task:
+    """Something that every worker does for as long as it runs."""
+
+    name: str
+    what: str
+    """What it does, for people; beside its passes, what it does every hour or every day."""
+    every_seconds: float | None
+    """Seconds between two passes; None for what is done as it comes."""
+    start: Callable[[Database, Settings], Run]
+    """Makes what runs; asked again after a failure."""
+    wanted: Callable[[Settings], bool] = lambda _: True
+    """Tells whether the settings ask for it, and what it needs is installed."""
+
+
+def _counting(database: Database, settings: Settings) -> Run:
+    return UsageConsumer(database, _nats_url(settings), settings).run
+
+
+def _forecasts(database: Database, settings: Settings) -> Run:
+    return ForecastWorker(database, _nats_url(settings), settings).run
+
+
+def _drift(database: Database, settings: Settings) -> Run:
+    return DriftPass(database, settings).run
+
+
+def _wallets(database: Database, settings: Settings) -> Run:
+    return WalletsWorker(database).run
+
+
+def _invoices(database: Database, settings: Settings) -> Run:
+    return InvoicesWorker(database, settings).run
+
+
+def _outbox(database: Database, settings: Settings) -> Run:
+    return NotificationsWorker(database, settings, CustomerLetters(database, settings)).run
+
+
+def _archives(database: Database, settings: Settings) -> Run:
+    days, directory = settings.event_retention_days, settings.event_archive_dir
+    if days is None or directory is None:
+        raise ConfigurationError("Set FAREBOX_EVENT_RETENTION_DAYS and FAREBOX_EVENT_ARCHIVE_DIR.")
+    return EventRetention(database, SettledUsage(settings).before, days, directory).run
+
+
+TASKS: Final = (
+    Task(
+        "counting",
+        "counts events of the stream into rollups, and sets aside what can't be counted",
+        None,
+        _counting,
+    ),
+    Task(
+        "forecasts",
+        "computes the forecasts that the API asks for; tests each tenant's every day",
+        None,
+        _forecasts,
+        lambda _: has_extra("forecasts"),
+    ),
+    Task(
+        "drift",
+        "compares the tokens that providers report with our own count",
+        DRIFT_SECONDS,
+        _drift,
+    ),
+    Task(
+        "wallets",
+        "expires credit, brings plans' credit, releases lapsed holds, asks for top-ups",
+        WALLETS_SECONDS,
+        _wallets,
+    ),
+    Task(
+        "invoices",
+        "invoices periods that are due, and parts past a threshold; reminds; every hour tries "
+        "again where billing failed",
+        INVOICES_SECONDS,
+        _invoices,
+    ),
+    Task(
+        "outbox",
+        "gives what is new to the channels, and delivers what is due; clears up every hour",
+        OUTBOX_SECONDS,
+        _outbox,
+    ),
+    Task(
+        "archives",
+        "moves old events into archives, where a retention is set",
+        RETENTION_SECONDS,
+        _archives,
+        lambda settings: settings.event_retention_days is not None,
+    ),
+)
 
 
 async def run_worker(settings: Settings) -> None:
@@ -38,29 +146,53 @@ async def run_worker(settings: Settings) -> None:
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stop.set)
     database = Database(settings.database_url, pool_size=settings.database_pool_size)
-    tasks: list[Task] = [
-        UsageConsumer(database, settings.nats_url, settings).run,
-        DriftPass(database, settings).run,
-        WalletsWorker(database).run,
-        InvoicesWorker(database, settings).run,
-        NotificationsWorker(database, settings, CustomerLetters(database, settings)).run,
-    ]
-    if has_extra("forecasts"):
-        tasks.append(ForecastWorker(database, settings.nats_url, settings).run)
-    else:
+    if not has_extra("forecasts"):
         _log.warning("forecasts.off", install="farebox[forecasts]")
-    if settings.event_retention_days is not None and settings.event_archive_dir is not None:
-        days, directory = settings.event_retention_days, settings.event_archive_dir
-        tasks.append(EventRetention(database, SettledUsage(settings).before, days, directory).run)
     _log.info("worker.started")
     try:
-        async with asyncio.TaskGroup() as group:
-            for task in tasks:
-                group.create_task(_run(task, stop))
+        await run_tasks([task for task in TASKS if task.wanted(settings)], database, settings, stop)
     finally:
         await database.close()
         _log.info("worker.stopped")
 
 
-async def _run(task: Task, stop: asyncio.Event) -> None:
-    await task(stop)
+async def run_tasks(
+    tasks: list[Task], database: Database, settings: Settings, stop: asyncio.Event
+) -> None:
+    """Run the tasks side by side until ``stop`` is set."""
+    async with asyncio.TaskGroup() as group:
+        for task in tasks:
+            group.create_task(
+                keep_running(
+                    partial(task.start, database, settings),
+                    stop,
+                    name=task.name,
+                    failed=partial(note_failure, database, task.name),
+                )
+            )
+
+
+async def note_failure(database: Database, task: str, error: Exception) -> None:
+    """Count a task's failure, for the metrics; not while PostgreSQL is away."""
+    reason = f"{type(error).__name__}: {error}"[:500]
+    row = {"task": task, "failures": 1, "failed_at": func.now(), "error": reason}
+    counted = insert(worker_failures).values(row)
+    counted = counted.on_conflict_do_update(
+        index_elements=[worker_failures.c.task],
+        set_={
+            "failures": worker_failures.c.failures + 1,
+            "failed_at": counted.excluded.failed_at,
+            "error": counted.excluded.error,
+        },
+    )
+    try:
+        async with database.begin() as connection:
+            await connection.execute(counted)
+    except OUTAGES as outage:
+        _log.warning("worker.failure_not_counted", task=task, error=str(outage))
+
+
+def _nats_url(settings: Settings) -> str:
+    if settings.nats_url is None:
+        raise ConfigurationError("The worker needs NATS_URL.")
+    return settings.nats_url

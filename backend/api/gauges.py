@@ -9,6 +9,7 @@ from datetime import timedelta
 import structlog
 from prometheus_client import CollectorRegistry, Metric, generate_latest
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily
+from sqlalchemy import select
 from sqlalchemy.exc import SQLAlchemyError
 
 from backend.errors import Unavailable
@@ -17,10 +18,12 @@ from backend.metering.ingest.stream import UsageStream
 from backend.metering.tokens.drift import latest_drift
 from backend.outbox.claims import waiting_and_failed
 from backend.storage.database import Database
+from backend.storage.tables import worker_failures
 from backend_client.types.pipeline import Pipeline
 
 _log = structlog.get_logger(__name__)
 
+_FAILURES = select(worker_failures.c.task, worker_failures.c.failures).order_by("task")
 _PATIENCE_SECONDS = 2.0  # a scrape must not hang on a database that does
 
 
@@ -54,10 +57,17 @@ async def _read(database: Database) -> list[Metric]:
         "Tokens that a provider reported beyond our count, as a part of it, on its latest day",
         labels=["model", "meter"],
     )
+    task_failures = CounterMetricFamily(
+        "farebox_worker_task_failures",
+        "Times that a worker's task failed of a fault, and was started again",
+        labels=["task"],
+    )
     async with database.begin() as connection:
         for model, meter, ratio in await latest_drift(connection):
             drift.add_metric([model, meter], float(ratio))
         counts = await waiting_and_failed(connection)
+        for task, failures in await connection.execute(_FAILURES):
+            task_failures.add_metric([task], failures)
     told = {
         "waiting": "Notifications to be sent; those that no worker has taken up yet are unrouted",
         "failed": "Notifications that could not be sent, and are tried no more",
@@ -68,7 +78,7 @@ async def _read(database: Database) -> list[Metric]:
     }
     for (channel, state), count in sorted(counts.items()):
         gauges[state].add_metric([channel], count)
-    return [drift, *gauges.values()]
+    return [drift, *gauges.values(), task_failures]
 
 
 async def _pipeline(database: Database, stream: UsageStream) -> list[Metric]:

@@ -17,6 +17,7 @@ from backend.engines.home import disk_errors_explained, is_disk_full
 from backend.engines.processes import Command, kill_group
 from backend.engines.runfile import RunFile, stop_left_behind
 from backend.errors import ConfigurationError
+from backend.kit.backoff import pause_after
 
 _FIRST_PAUSE_SECONDS = 0.25
 _LONGEST_PAUSE_SECONDS = 15.0
@@ -110,7 +111,7 @@ class Supervisor:
             await self._ready[name].wait()
         if service.prepare:
             await service.prepare()
-        pause = 0.0
+        failures = 0
         while True:
             began = time.monotonic()
             child = await self._start(service)
@@ -126,12 +127,15 @@ class Supervisor:
                 self._ready[service.name].set()
                 happened = self._what_happened(service, await child.wait())
             if time.monotonic() - began > _STEADY_SECONDS:
-                pause = 0.0
+                failures = 0
+            pause = pause_after(
+                failures, first=_FIRST_PAUSE_SECONDS, longest=_LONGEST_PAUSE_SECONDS
+            )
             when = f"in {pause:g} s" if pause else "now"
             self._say(f"{happened}\nStarting {service.title} again {when}")
             await self._end_what_it_started(service)
             await asyncio.sleep(pause)
-            pause = min(max(pause * 2, _FIRST_PAUSE_SECONDS), _LONGEST_PAUSE_SECONDS)
+            failures += 1
 
     async def _start(self, service: Service) -> asyncio.subprocess.Process:
         with disk_errors_explained(self._home):

@@ -29,6 +29,7 @@ from backend.forecasting.store import (
     store_trust,
     stored_forecast,
 )
+from backend.kit.periodic import OUTAGES, every
 from backend.kit.side_process import SideProcess
 from backend.metering.ingest.stream import open_connection
 from backend.settings import Settings
@@ -66,12 +67,13 @@ class ForecastWorker:
         """Work until ``stop`` is set; outlive the loss of PostgreSQL and of NATS."""
         stopped = asyncio.create_task(stop.wait())
         try:
-            while not stop.is_set():
-                try:
-                    await self._listen(stopped)
-                except (NatsError, OSError, TimeoutError) as error:
-                    _log.warning("forecast.interrupted", error=str(error) or type(error).__name__)
-                    await asyncio.wait([stopped], timeout=_PAUSE_SECONDS)
+            await every(
+                _PAUSE_SECONDS,
+                lambda: self._listen(stopped),
+                stop,
+                name="forecast",
+                outages=(NatsError, *OUTAGES),
+            )
         finally:
             stopped.cancel()
             await self.close()

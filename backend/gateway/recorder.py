@@ -13,6 +13,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from backend.errors import Unavailable
 from backend.gateway.call import Call, Status
 from backend.gateway.holds import Holds
+from backend.kit.backoff import pauses
 from backend.metering.counting.batches import count_events
 from backend.metering.events import AcceptedEvent, encode
 from backend.metering.ingest.stream import UsageStream
@@ -24,6 +25,7 @@ _MOST_STRANDED = 1_000
 """Events that neither engine has taken, before calls are refused."""
 _ANSWER_WAITS_SECONDS = 10.0
 _CLOSE_SECONDS = 10.0
+_FIRST_PAUSE_SECONDS = 0.5
 _LONGEST_PAUSE_SECONDS = 10.0
 
 
@@ -87,11 +89,11 @@ class Recorder:
         """Record a call, and then settle what it holds; ``recorded`` is done in between."""
         event = await call.event(status)
         self._stranded += 1
-        pause = 0.5
         try:
-            while not (await self._published(event) or await self._counted(event)):
+            for pause in pauses(_FIRST_PAUSE_SECONDS, _LONGEST_PAUSE_SECONDS):
+                if await self._published(event) or await self._counted(event):
+                    break
                 await asyncio.sleep(pause)
-                pause = min(pause * 2, _LONGEST_PAUSE_SECONDS)
         except BaseException:
             # The last resort: `farebox events import` takes it from here.
             _log.error("gateway.usage_not_recorded", usage=encode([event]).decode())
@@ -103,8 +105,7 @@ class Recorder:
         await self._settle(call, event)
 
     async def _settle(self, call: Call, event: AcceptedEvent) -> None:
-        pause = 0.5
-        while True:
+        for pause in pauses(_FIRST_PAUSE_SECONDS, _LONGEST_PAUSE_SECONDS):
             try:
                 await self._holds.settle(call, event)
             except (OSError, TimeoutError, SQLAlchemyError) as error:
@@ -112,7 +113,6 @@ class Recorder:
             else:
                 return
             await asyncio.sleep(pause)
-            pause = min(pause * 2, _LONGEST_PAUSE_SECONDS)
 
     async def _published(self, event: AcceptedEvent) -> bool:
         client = self._stream.client

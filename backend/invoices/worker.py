@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
 from datetime import UTC, datetime, timedelta
+from typing import Final
 
 import structlog
 from sqlalchemy import select
-from sqlalchemy.exc import SQLAlchemyError
 
 from backend.errors import TaxNotKnown
 from backend.ids import new_id
@@ -18,13 +17,14 @@ from backend.invoices.reminders import remind
 from backend.invoices.runs import anything_due, begin_run, end_run, work
 from backend.invoices.taxing.answers import TaxAnswers, with_answers
 from backend.invoices.taxing.service import TaxService, tax_service
+from backend.kit.periodic import every
 from backend.settings import Settings
 from backend.storage.database import Database
 from backend.storage.tables import billing_profiles
 
 _log = structlog.get_logger(__name__)
 
-_EVERY_SECONDS = 60.0
+EVERY_SECONDS: Final = 60.0
 _TRY_AGAIN = timedelta(hours=1)
 
 
@@ -38,13 +38,11 @@ class InvoicesWorker:
 
     async def run(self, stop: asyncio.Event) -> None:
         """Work until ``stop`` is set; outlive the loss of PostgreSQL."""
-        while not stop.is_set():
-            try:
-                await self.keep_invoices(datetime.now(UTC), stop)
-            except (SQLAlchemyError, OSError, TimeoutError) as error:
-                _log.warning("invoices.interrupted", error=str(error) or type(error).__name__)
-            with contextlib.suppress(TimeoutError):
-                await asyncio.wait_for(stop.wait(), _EVERY_SECONDS)
+
+        async def act() -> None:
+            await self.keep_invoices(datetime.now(UTC), stop)
+
+        await every(EVERY_SECONDS, act, stop, name="invoices")
 
     async def keep_invoices(self, now: datetime, stop: asyncio.Event) -> None:
         """Do all that is due by ``now``; failed tenants are tried again each hour."""

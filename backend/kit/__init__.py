@@ -1,1 +1,1 @@
-"""Small things that rooms share and that know no room: list pages, a side process, addresses."""
+"""Small things that rooms share and that know no room: loops, backoff, caches, pages, addresses."""

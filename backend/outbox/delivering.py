@@ -3,16 +3,15 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import random
 from collections.abc import Callable, Sequence
 from datetime import UTC, datetime, timedelta
-from typing import Any
+from typing import Any, Final
 
 import structlog
-from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from backend.kit.periodic import every
 from backend.outbox.channels.channel import Channel, NotDelivered, Pointless
 from backend.outbox.claims import (
     LEASE,
@@ -29,7 +28,8 @@ from backend.storage.database import Database
 _log = structlog.get_logger(__name__)
 _jitter = random.SystemRandom()
 
-_EVERY_SECONDS = 2.0
+EVERY_SECONDS: Final = 2.0
+"""Between two looks for what is new or due."""
 _PATIENCE = LEASE / 2
 """What an attempt may take in all, whatever hangs."""
 _GRACE_SECONDS = 5.0
@@ -54,15 +54,11 @@ class Delivering:
 
     async def run(self, stop: asyncio.Event) -> None:
         """Work until ``stop`` is set; outlive the loss of PostgreSQL."""
-        while not stop.is_set():
-            tried = 0
-            try:
-                tried = await self.deliver_due(stop)
-            except (SQLAlchemyError, OSError, TimeoutError) as error:
-                _log.warning("notifications.interrupted", error=str(error) or type(error).__name__)
-            if not tried:
-                with contextlib.suppress(TimeoutError):
-                    await asyncio.wait_for(stop.wait(), _EVERY_SECONDS)
+
+        async def act() -> bool:
+            return await self.deliver_due(stop) > 0
+
+        await every(EVERY_SECONDS, act, stop, name="notifications")
 
     async def deliver_due(self, stop: asyncio.Event) -> int:
         """Try a batch of what is due; return how many were tried.

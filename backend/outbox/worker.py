@@ -3,26 +3,20 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 
-import structlog
-from sqlalchemy.exc import SQLAlchemyError
-
 from backend.kit.addresses import mail_sender, smtp_server, webhook_secrets
+from backend.kit.periodic import every
 from backend.outbox.channels.channel import Channel, Letters
 from backend.outbox.channels.mail import Mail
 from backend.outbox.channels.webhook import Webhook
 from backend.outbox.claims import LEASE
-from backend.outbox.delivering import Delivering
+from backend.outbox.delivering import EVERY_SECONDS, Delivering
 from backend.outbox.routing import BATCH, clear_up, give_up_unserved, route
 from backend.settings import Settings
 from backend.storage.database import Database
 
-_log = structlog.get_logger(__name__)
-
-_EVERY_SECONDS = 2.0
 _CLEAR_UP_EVERY = timedelta(hours=1)
 
 
@@ -68,15 +62,10 @@ class NotificationsWorker:
                 await channel.close()
 
     async def _route_all(self, stop: asyncio.Event) -> None:
-        while not stop.is_set():
-            routed = 0
-            try:
-                routed = await self.keep_queues(datetime.now(UTC))
-            except (SQLAlchemyError, OSError, TimeoutError) as error:
-                _log.warning("notifications.interrupted", error=str(error) or type(error).__name__)
-            if routed < BATCH:
-                with contextlib.suppress(TimeoutError):
-                    await asyncio.wait_for(stop.wait(), _EVERY_SECONDS)
+        async def act() -> bool:
+            return await self.keep_queues(datetime.now(UTC)) == BATCH
+
+        await every(EVERY_SECONDS, act, stop, name="notifications")
 
     async def keep_queues(self, now: datetime) -> int:
         """Queue what is new; each hour, clear up. Returns how many were new."""

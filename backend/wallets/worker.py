@@ -3,21 +3,18 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
 from datetime import UTC, datetime
+from typing import Final
 
-import structlog
 from sqlalchemy import or_, select, union
-from sqlalchemy.exc import SQLAlchemyError
 
+from backend.kit.periodic import every
 from backend.storage.database import Database
 from backend.storage.tables import credit_grants, wallets
 from backend.wallets.reservations import release_lapsed
 from backend.wallets.top_ups import refresh_if_moved
 
-_log = structlog.get_logger(__name__)
-
-_EVERY_SECONDS = 30.0
+EVERY_SECONDS: Final = 30.0
 _BATCH = 1000
 
 
@@ -29,13 +26,11 @@ class WalletsWorker:
 
     async def run(self, stop: asyncio.Event) -> None:
         """Work until ``stop`` is set; outlive the loss of PostgreSQL."""
-        while not stop.is_set():
-            try:
-                await keep_wallets(self._database, datetime.now(UTC))
-            except (SQLAlchemyError, OSError, TimeoutError) as error:
-                _log.warning("wallets.interrupted", error=str(error) or type(error).__name__)
-            with contextlib.suppress(TimeoutError):
-                await asyncio.wait_for(stop.wait(), _EVERY_SECONDS)
+
+        async def act() -> None:
+            await keep_wallets(self._database, datetime.now(UTC))
+
+        await every(EVERY_SECONDS, act, stop, name="wallets")
 
 
 async def keep_wallets(database: Database, now: datetime) -> int:

@@ -10,6 +10,7 @@ from importlib import import_module
 
 import pytest
 
+from backend.worker import TASKS
 from tests.docs.pages import DOCS, ROOT
 
 pytestmark = pytest.mark.fast
@@ -17,23 +18,12 @@ pytestmark = pytest.mark.fast
 PAGE = (DOCS / "architecture.md").read_text()
 PYPROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())
 
-INTERVALS = {
-    "UsageConsumer": [("backend.metering.counting.worker", "_WAIT_SECONDS")],
-    "InvoicesWorker": [
-        ("backend.invoices.worker", "_EVERY_SECONDS"),
-        ("backend.invoices.worker", "_TRY_AGAIN"),
-    ],
-    "WalletsWorker": [("backend.wallets.worker", "_EVERY_SECONDS")],
-    "NotificationsWorker": [
-        ("backend.outbox.worker", "_EVERY_SECONDS"),
-        ("backend.outbox.delivering", "_EVERY_SECONDS"),
-        ("backend.outbox.worker", "_CLEAR_UP_EVERY"),
-    ],
-    "ForecastWorker": [("backend.forecasting.worker", "_TEST_EVERY")],
-    "DriftPass": [("backend.metering.tokens.drift", "PASS_SECONDS")],
-    "EventRetention": [("backend.metering.archives.retention", "PASS_SECONDS")],
+BESIDE_PASSES = {
+    "invoices": ("backend.invoices.worker", "_TRY_AGAIN"),
+    "outbox": ("backend.outbox.worker", "_CLEAR_UP_EVERY"),
+    "forecasts": ("backend.forecasting.worker", "_TEST_EVERY"),
 }
-"""Where each task keeps how often it runs."""
+"""Where a task keeps how often it does what it does not do in every pass."""
 
 
 def section(heading: str) -> str:
@@ -90,26 +80,21 @@ def test_the_road_is_numbered_and_names_functions_that_are_there() -> None:
 
 
 def test_the_table_of_tasks_is_the_workers() -> None:
-    tree = ast.parse((ROOT / "backend" / "worker.py").read_text())
-    run = {
-        node.value.func.id
-        for node in ast.walk(tree)
-        if isinstance(node, ast.Attribute)
-        and node.attr == "run"
-        and isinstance(node.value, ast.Call)
-        and isinstance(node.value.func, ast.Name)
-    }
-    assert {cells[0].strip("`") for cells in rows("What the worker runs")} == run == set(INTERVALS)
+    assert rows("What the worker runs") == [
+        [f"`{task.name}`", _how_often(task.every_seconds), task.what] for task in TASKS
+    ]
 
 
-@pytest.mark.parametrize("task", INTERVALS)
-def test_each_task_runs_as_often_as_the_table_says(task: str) -> None:
-    how_often = next(cells[1] for cells in rows("What the worker runs") if task in cells[0])
-    for module, name in INTERVALS[task]:
-        assert _in_words(getattr(import_module(module), name)) in how_often
+@pytest.mark.parametrize("name", BESIDE_PASSES)
+def test_a_task_tells_what_it_does_beside_its_passes(name: str) -> None:
+    [what] = [task.what for task in TASKS if task.name == name]
+    module, constant = BESIDE_PASSES[name]
+    assert _in_words(getattr(import_module(module), constant)) in what
 
 
-def _in_words(interval: float | timedelta) -> str:
-    if isinstance(interval, timedelta):
-        return {timedelta(hours=1): "every hour", timedelta(days=1): "every day"}[interval]
-    return f"{interval:g} s"
+def _how_often(every_seconds: float | None) -> str:
+    return "as it comes" if every_seconds is None else f"every {every_seconds:g} s"
+
+
+def _in_words(interval: timedelta) -> str:
+    return {timedelta(hours=1): "every hour", timedelta(days=1): "every day"}[interval]

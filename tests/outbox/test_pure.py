@@ -17,7 +17,7 @@ from backend.kit.addresses import mail_sender, mailbox, smtp_server, webhook_sec
 from backend.outbox.channels.channel import Letter, NotDelivered
 from backend.outbox.channels.mail import message_of
 from backend.outbox.channels.webhook import asked_wait, signature
-from backend.outbox.retrying import GIVE_UP_AFTER, next_attempt, pause_after
+from backend.outbox.retrying import GIVE_UP_AFTER, delivery_pause, next_attempt
 from backend.settings import Settings
 from backend.storage.tables import notification_deliveries
 from backend_client.types.notifications import (
@@ -51,7 +51,7 @@ def test_every_channel_may_be_stored() -> None:
 
 
 def test_pauses_grow_to_eight_hours_and_fill_three_days() -> None:
-    hours = [pause_after(attempt, 0.5).total_seconds() / 3600 for attempt in range(1, 30)]
+    hours = [delivery_pause(attempt, 0.5).total_seconds() / 3600 for attempt in range(1, 30)]
     assert hours[0] * 3600 == pytest.approx(10)
     assert all(after == pytest.approx(min(one * 3, 8)) for one, after in pairwise(hours))
     assert hours[-1] == 8
@@ -64,7 +64,7 @@ def test_pauses_grow_to_eight_hours_and_fill_three_days() -> None:
 
 @pytest.mark.parametrize("attempts", [1, 5, 100_000])
 def test_jitter_is_a_fifth_around(attempts: int) -> None:
-    least, middle, most = (pause_after(attempts, chance) for chance in (0, 0.5, 1))
+    least, middle, most = (delivery_pause(attempts, chance) for chance in (0, 0.5, 1))
     assert (least / middle, most / middle) == (pytest.approx(0.8), pytest.approx(1.2))
 
 

@@ -14,11 +14,12 @@ import httpx
 from backend.catalog.yaml_reading import parse_exactly
 from backend.errors import InvalidInput, MalformedRequest, TaxNotKnown
 from backend.invoices.taxing.untaxed import digest
+from backend.kit.backoff import pauses
 from backend.settings import Settings
 from backend_client.types.tax_service import TaxAnswer, TaxQuestion
 
 ATTEMPTS: Final = 3
-_PAUSE_SECONDS: Final = 0.2
+_FIRST_PAUSE_SECONDS: Final = 0.2
 _MOST_BYTES: Final = 256 * 1024
 _AWAY_AFTER: Final = 5
 """Failures in a row after which it counts as away, so that a run does not wait for each invoice."""
@@ -73,6 +74,7 @@ class HttpTaxService:
         """Ask up to three times; see ``TaxService``."""
         if time.monotonic() < self._away_until:
             raise TaxNotKnown("The tax service has been failing; it is asked again in a while.")
+        waits = pauses(_FIRST_PAUSE_SECONDS, self._timeout)
         for attempt in range(1, ATTEMPTS + 1):
             try:
                 body = await self._attempt(question)
@@ -81,7 +83,7 @@ class HttpTaxService:
                 if attempt == ATTEMPTS:
                     self._failed()
                     raise TaxNotKnown(f"{away}, {ATTEMPTS} times in a row.") from away
-            await asyncio.sleep(_PAUSE_SECONDS * 2 ** (attempt - 1))
+            await asyncio.sleep(next(waits))
         self._failures = 0
         try:
             return parse_exactly(body, TaxAnswer)

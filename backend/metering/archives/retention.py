@@ -13,20 +13,19 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Final, TypeAlias
 
-import asyncpg
 import structlog
-from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from backend.accounts.tenants import list_tenants
 from backend.errors import Conflict
+from backend.kit.periodic import every
 from backend.metering.archives.archive import ArchivedDay, archive_events, archiving
 from backend.storage.database import Database
 from backend_client.types.accounts import Tenant
 
 _log = structlog.get_logger(__name__)
 
-PASS_SECONDS: Final = 3600
+PASS_SECONDS: Final = 3600.0
 """Between two passes. A day (UTC) gets old at midnight, so the first after it finds one more."""
 RESTORED_DAYS: Final = 7
 """How long what was restored stays, for someone to look at it."""
@@ -100,22 +99,14 @@ class EventRetention:
 
     async def run(self, stop: asyncio.Event) -> None:
         """Work until ``stop`` is set; outlive the loss of PostgreSQL and a full disk."""
-        while not stop.is_set():
+
+        async def act() -> None:
             try:
                 await self.once(datetime.now(UTC), stop)
             except Conflict as error:
                 _log.info("retention.waits", detail=error.detail)
-            except (
-                SQLAlchemyError,
-                asyncpg.PostgresError,
-                asyncpg.InterfaceError,
-                asyncpg.InternalClientError,
-                OSError,
-                TimeoutError,
-            ) as error:
-                _log.error("retention.interrupted", error=str(error) or type(error).__name__)
-            with contextlib.suppress(TimeoutError):
-                await asyncio.wait_for(stop.wait(), PASS_SECONDS)
+
+        await every(PASS_SECONDS, act, stop, name="retention")
 
     async def once(self, now: datetime, stop: asyncio.Event) -> int:
         """Make one pass; return how many events it archived. The day at hand is finished first."""

@@ -115,7 +115,7 @@ async def add_to_days(connection: asyncpg.Connection, rows: Iterable[tuple[Any, 
         )
         shrinks = shrinks or count < 0
     # In the order of the key, so that two workers that meet wait for each other.
-    columns = _columns([(*key, *sums[key]) for key in sorted(sums)])
+    columns = columns_of([(*key, *sums[key]) for key in sorted(sums)])
     await connection.execute(_ADD, *columns)
     if shrinks:
         await connection.execute(_SWEEP, list(set(columns[0])), list(set(columns[1])))
@@ -151,5 +151,6 @@ def _next_day(day: datetime, zone: ZoneInfo) -> datetime:
     return day_start(day.astimezone(zone).date() + _ONE_DAY, zone)
 
 
-def _columns(rows: list[tuple[Any, ...]]) -> list[list[Any]]:
+def columns_of(rows: Iterable[tuple[object, ...]]) -> list[list[object]]:
+    """Turn rows into columns: what ``unnest`` takes, one array a column."""
     return [list(column) for column in zip(*rows, strict=True)]

@@ -10,7 +10,7 @@ import asyncpg
 import msgspec
 
 from backend.errors import Conflict
-from backend.metering.counting.daily import add_to_days
+from backend.metering.counting.daily import add_to_days, columns_of
 from backend.metering.events import BUCKET, AcceptedEvent
 from backend.pricing.money import EXACT
 
@@ -141,15 +141,15 @@ async def apply_deltas(connection: asyncpg.Connection, deltas: RollupDeltas) -> 
         # PostgreSQL checks a row that is to be inserted before it sees that there is one already.
         (shrinking if quantity < 0 or count < 0 else growing).append((*key, quantity, count))
     if growing:
-        await connection.execute(_GROW, *_columns(growing))
+        await connection.execute(_GROW, *columns_of(growing))
     if shrinking:
         try:
-            changed = await connection.execute(_SHRINK, *_columns(shrinking))
+            changed = await connection.execute(_SHRINK, *columns_of(shrinking))
         except asyncpg.CheckViolationError as error:
             raise _lacking() from error
         if changed != f"UPDATE {len(shrinking)}":
             raise _lacking()
-        columns = _columns(shrinking)
+        columns = columns_of(shrinking)
         await connection.execute(_SWEEP, list(set(columns[0])), list(set(columns[1])))
     if growing or shrinking:
         await add_to_days(connection, [*growing, *shrinking])
@@ -160,7 +160,3 @@ def _lacking() -> Conflict:
         "Rollups lack what is to be taken away. Run 'farebox usage rebuild' for this tenant, and "
         "then this again."
     )
-
-
-def _columns(rows: list[tuple[object, ...]]) -> list[list[object]]:
-    return [list(column) for column in zip(*rows, strict=True)]

@@ -16,6 +16,7 @@ from nats.errors import Error as NatsError
 from nats.js import JetStreamContext
 from nats.js.api import AckPolicy, ConsumerConfig
 
+from backend.kit.periodic import OUTAGES, every
 from backend.metering.counting.batches import count_events
 from backend.metering.events import AcceptedEvent, decode, encode
 from backend.metering.ingest.dead_letters import REASON_HEADER
@@ -66,21 +67,12 @@ class UsageConsumer:
 
     async def run(self, stop: asyncio.Event) -> None:
         """Work until ``stop`` is set; outlive the loss of PostgreSQL and of NATS."""
-        while not stop.is_set():
-            try:
-                await self._work(stop)
-            except (
-                NatsError,
-                OSError,
-                TimeoutError,
-                asyncpg.PostgresError,
-                asyncpg.InterfaceError,
-                asyncpg.InternalClientError,  # what a connection lost in mid-call may raise
-            ) as error:
-                # Nothing was acknowledged, so nothing is lost: the messages come again.
-                _log.warning("consumer.interrupted", error=str(error) or type(error).__name__)
-                with contextlib.suppress(TimeoutError):
-                    await asyncio.wait_for(stop.wait(), _PAUSE_SECONDS)
+
+        async def act() -> None:
+            await self._work(stop)
+
+        # What an outage interrupts was not acknowledged, so it is not lost: it comes again.
+        await every(_PAUSE_SECONDS, act, stop, name="consumer", outages=(NatsError, *OUTAGES))
 
     async def _work(self, stop: asyncio.Event) -> None:
         client = await open_connection(self._nats_url, "farebox-worker")

@@ -12,12 +12,13 @@ import asyncio
 from collections.abc import Sequence
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
+from typing import Final
 
 import structlog
 from sqlalchemy import delete, func, select, text, tuple_
-from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from backend.kit.periodic import every
 from backend.settings import Settings
 from backend.storage.database import Database
 from backend.storage.tables import token_drift
@@ -26,7 +27,7 @@ from backend_client.types.drift import DriftReport, DriftRow, ModelDrift
 
 _log = structlog.get_logger(__name__)
 
-PASS_SECONDS = 300
+PASS_SECONDS: Final = 300.0
 """Between two passes. Each computes today."""
 RECENT_DAYS = 3
 """Today and those before it that are computed every hour, for events that come in late."""
@@ -122,13 +123,11 @@ class DriftPass:
 
     async def run(self, stop: asyncio.Event) -> None:
         """Work until ``stop`` is set; outlive the loss of PostgreSQL."""
-        stopped = asyncio.create_task(stop.wait())
-        while not stop.is_set():
-            try:
-                await self.once(datetime.now(UTC))
-            except (SQLAlchemyError, OSError, TimeoutError) as error:
-                _log.warning("drift.interrupted", error=str(error) or type(error).__name__)
-            await asyncio.wait([stopped], timeout=PASS_SECONDS)
+
+        async def act() -> None:
+            await self.once(datetime.now(UTC))
+
+        await every(PASS_SECONDS, act, stop, name="drift")
 
     async def once(self, now: datetime) -> int:
         """Make one pass, a transaction a day; return how many days it computed."""

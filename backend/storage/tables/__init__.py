@@ -73,6 +73,7 @@ from backend.storage.tables.wallets import (
     top_ups,
     wallets,
 )
+from backend.storage.tables.worker import worker_failures
 
 __all__ = [
     "api_keys",
@@ -131,4 +132,5 @@ __all__ = [
     "usage_versions",
     "users",
     "wallets",
+    "worker_failures",
 ]

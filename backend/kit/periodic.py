@@ -1,0 +1,93 @@
+"""Loops that a worker lives in: a pass every so often, and a task that outlives its own faults."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import time
+from collections.abc import Awaitable, Callable
+from typing import Final, TypeAlias
+
+import asyncpg
+import structlog
+from sqlalchemy.exc import SQLAlchemyError
+
+from backend.kit.backoff import pauses
+
+_log = structlog.get_logger(__name__)
+
+OUTAGES: Final[tuple[type[Exception], ...]] = (
+    SQLAlchemyError,
+    asyncpg.PostgresError,
+    asyncpg.InterfaceError,
+    asyncpg.InternalClientError,  # what a connection that is lost in mid-call may raise
+    OSError,
+    TimeoutError,
+)
+"""What a pass may meet that is nobody's fault here: the next pass may do better."""
+
+Run: TypeAlias = Callable[[asyncio.Event], Awaitable[None]]
+"""Works until the event is set, and finishes what it began."""
+
+_FIRST_PAUSE_SECONDS: Final = 1.0
+_LONGEST_PAUSE_SECONDS: Final = 60.0
+_STEADY_SECONDS: Final = 300.0
+"""A task that ran this long was well: if it fails, it is restarted as soon as at first."""
+
+
+async def every(
+    seconds: float,
+    act: Callable[[], Awaitable[bool | None]],
+    stop: asyncio.Event,
+    *,
+    name: str,
+    outages: tuple[type[Exception], ...] = OUTAGES,
+) -> None:
+    """Call ``act`` again and again until ``stop`` is set, ``seconds`` after it has returned.
+
+    At once where it returns True: there is more to do. An outage is waited out, and logged as
+    ``<name>.interrupted``; any other error is raised.
+    """
+    while not stop.is_set():
+        more = None
+        try:
+            more = await act()
+        except outages as error:
+            _log.warning(f"{name}.interrupted", error=str(error) or type(error).__name__)
+        if not more:
+            await wait(seconds, stop)
+
+
+async def keep_running(
+    start: Callable[[], Run],
+    stop: asyncio.Event,
+    *,
+    name: str,
+    failed: Callable[[Exception], Awaitable[None]],
+    first_pause_seconds: float = _FIRST_PAUSE_SECONDS,
+) -> None:
+    """Run what ``start`` makes until ``stop`` is set; make and run it anew when it raises.
+
+    An error that it raises is a fault, so it is logged whole and handed to ``failed``; what shares
+    the process with the task goes on. Each restart comes later than the one before, at most a
+    minute later.
+    """
+    waits = pauses(first_pause_seconds, _LONGEST_PAUSE_SECONDS)
+    while not stop.is_set():
+        began = time.monotonic()
+        try:
+            await start()(stop)
+        except Exception as error:  # noqa: BLE001 - whatever its fault, the others go on
+            _log.exception("worker.task_failed", task=name)
+            await failed(error)
+        else:
+            return
+        if time.monotonic() - began > _STEADY_SECONDS:
+            waits = pauses(first_pause_seconds, _LONGEST_PAUSE_SECONDS)
+        await wait(next(waits), stop)
+
+
+async def wait(seconds: float, stop: asyncio.Event) -> None:
+    """Return after ``seconds``, or as soon as ``stop`` is set."""
+    with contextlib.suppress(TimeoutError):
+        await asyncio.wait_for(stop.wait(), seconds)
