@@ -24,7 +24,8 @@ from backend.engines.postgres import start_postgres
 from backend.pricing.charges.rate_card import MeteredQuantity
 from backend.pricing.periods import billing_period
 from backend.pricing.rating.rated_period import Stretch, rate
-from backend.spend.open_period import open_period, spend_report
+from backend.spend.gathering import open_period
+from backend.spend.queries import spend_report
 from backend.storage.database import Database
 from backend.storage.migrate import migrate
 from backend.storage.tables import tenants

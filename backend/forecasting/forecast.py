@@ -14,8 +14,9 @@ from backend.forecasting.plans import plan_outlooks
 from backend.forecasting.quotas import quota_outlooks
 from backend.forecasting.rated_paths import quantile, rated_paths
 from backend.forecasting.unit_values import unit_values
+from backend.spend.report import period_of
 from backend_client.types.common import Money
-from backend_client.types.spend import DailySpend, Forecast, Period
+from backend_client.types.spend import DailySpend, Forecast
 
 LOW, MIDDLE, HIGH = 0.1, 0.5, 0.9
 
@@ -54,9 +55,7 @@ def compute(job: ForecastJob) -> Outcome:
         for share in (LOW, MIDDLE, HIGH)
     )
     forecast = Forecast(
-        period=Period(
-            start=opened.period.start, end=opened.period.end, time_zone=opened.period.time_zone
-        ),
+        period=period_of(opened.period),
         method=futures.method,
         reason=futures.reason,
         history_days=job.history.days,

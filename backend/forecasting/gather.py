@@ -21,7 +21,8 @@ from backend.forecasting.inputs import Candidate, ForecastJob
 from backend.metering.queries.rated_usage import period_usage
 from backend.pricing.charges.windows import cut_at_windows
 from backend.pricing.periods import quarter_hour_of
-from backend.spend.open_period import OpenPeriod, open_period
+from backend.spend.gathering import open_period
+from backend.spend.open_period import OpenPeriod
 from backend_client.types.accounts import Tenant
 
 

@@ -13,7 +13,7 @@ from sqlalchemy.dialects.postgresql import JSONB, insert
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from backend.forecasting.forecast import Outcome
-from backend.spend.open_period import spend_version
+from backend.spend.queries import spend_version
 from backend.storage.tables import forecasts
 from backend_client.types.accounts import Tenant
 from backend_client.types.spend import Forecast, Trust

@@ -26,7 +26,8 @@ from backend.invoices.rules.lines import (
 from backend.invoices.taxing.untaxed import Untaxed, closing_day
 from backend.pricing.periods import BillingPeriod
 from backend.settings import Settings
-from backend.spend.open_period import metered_period, plain_period, report
+from backend.spend.gathering import metered_period, plain_period
+from backend.spend.report import period_of
 from backend.storage.tables import contracts, invoice_lines, invoices
 from backend.wallets.grants import used_by_calls
 from backend.wallets.prepayment import paid_by_wallet
@@ -135,19 +136,17 @@ async def _contracts(
     return net_days
 
 
-async def draft(
-    connection: AsyncConnection, unbilled: Unbilled, context: DraftContext, now: datetime
-) -> Draft:
+async def draft(connection: AsyncConnection, unbilled: Unbilled, context: DraftContext) -> Draft:
     """Rate a tenant's period and what changed in earlier ones; return the invoice's lines."""
     tenant = unbilled.tenant
     plain = tenant.id not in context.contracts
-    lines = await period_lines(connection, tenant, unbilled.period, now, plain=plain)
+    lines = await period_lines(connection, tenant, unbilled.period, plain=plain)
     lines += less_invoiced_before(period_of(unbilled.period), context.before.get(tenant.id, ()))
     marks: list[Mark] = [
         (tenant.id, unbilled.period, context.marks[tenant.id, unbilled.period.start])
     ]
     for period in context.changed.get(tenant.id, ()):
-        again = await period_lines(connection, tenant, period, now, plain=plain)
+        again = await period_lines(connection, tenant, period, plain=plain)
         lines += late_lines(again, await invoiced_of(connection, tenant.id, period))
         marks.append((tenant.id, period, context.marks[tenant.id, period.start]))
     return Draft(unbilled, lines, marks, context.contracts.get(tenant.id))
@@ -171,7 +170,6 @@ async def period_lines(
     connection: AsyncConnection,
     tenant: Tenant,
     period: BillingPeriod,
-    now: datetime,
     *,
     plain: bool,
 ) -> list[ComposedLine]:
@@ -183,8 +181,7 @@ async def period_lines(
     rated_as = plain_period if plain else metered_period
     opened = await rated_as(connection, tenant, period)
     rated = opened.rate()
-    spend_report = report(opened, rated, now)
-    lines = lines_of(spend_report)
+    lines = lines_of(rated, period_of(period))
     prepaid = {
         (stretch.plan.id, stretch.plan_version)
         for stretch in opened.stretches
@@ -192,13 +189,8 @@ async def period_lines(
     }
     if prepaid:
         used = await used_by_calls(connection, tenant.id, period)
-        lines += paid_when_used(spend_report.period, paid_by_wallet(rated, prepaid, used))
+        lines += paid_when_used(period_of(period), paid_by_wallet(rated, prepaid, used))
     return lines
-
-
-def period_of(period: BillingPeriod) -> Period:
-    """Return a period as the API's type."""
-    return Period(start=period.start, end=period.end, time_zone=period.time_zone)
 
 
 async def invoiced_of(

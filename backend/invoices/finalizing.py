@@ -24,7 +24,6 @@ from backend.invoices.drafting import (
     draft,
     load_context,
     period_lines,
-    period_of,
     untaxed_draft,
 )
 from backend.invoices.issuing import ToIssue, issue
@@ -38,6 +37,7 @@ from backend.invoices.taxing.answers import CHANGED, TaxAnswers, TaxQuestionOpen
 from backend.invoices.taxing.deciding import TaxRules, tax_rules
 from backend.invoices.taxing.untaxed import Untaxed, day_at
 from backend.settings import Settings
+from backend.spend.report import period_of
 from backend.storage.tables import invoices
 from backend.wallets.bills import close_credit
 from backend_client.types.invoices import InvoiceKind
@@ -79,7 +79,7 @@ async def finalize_all(
     failed = 0
     for due in claimed:
         try:
-            closings.append(_taxed(await draft(connection, due, context, now), rules))
+            closings.append(_taxed(await draft(connection, due, context), rules))
         except TaxQuestionOpen:
             if not answers.changed(due.draft_id):
                 failed += 1
@@ -107,7 +107,7 @@ async def open_questions(
     questions = []
     for due in coming:
         try:
-            _taxed(await draft(connection, due, context, now), rules)
+            _taxed(await draft(connection, due, context), rules)
         except TaxQuestionOpen as open_still:
             questions.append(open_still.question)
         except _CAN_NOT_BE_RATED:
@@ -141,7 +141,7 @@ async def finalize(
         raise Conflict("This billing period is not over; its invoice can't be final yet.")
     context = await load_context(connection, [due], now, settings)
     rules = await tax_rules(connection, settings, answers or TaxAnswers())
-    closing = _taxed(await draft(connection, due, context, now), rules)
+    closing = _taxed(await draft(connection, due, context), rules)
     return invoice_id if await _close(connection, settings, [closing], now) else None
 
 
@@ -165,7 +165,7 @@ async def bill_progress(
     if running is None or threshold is None or not running.period.start <= now < running.period.end:
         return None
     context = await load_context(connection, [running], now, settings)
-    lines = await period_lines(connection, running.tenant, running.period, now, plain=True)
+    lines = await period_lines(connection, running.tenant, running.period, plain=True)
     lines += less_invoiced_before(period_of(running.period), context.before.get(tenant_id, ()))
     if not lines or total_of(lines) < threshold or not worth_invoicing(lines):
         return None

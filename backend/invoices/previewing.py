@@ -18,7 +18,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from backend.customers.profiles import on_top, seller
 from backend.errors import TaxNotKnown
 from backend.invoices.billing_cursors import Unbilled
-from backend.invoices.drafting import draft, load_context, period_of, untaxed_draft
+from backend.invoices.drafting import draft, load_context, untaxed_draft
 from backend.invoices.rules.amounts import money
 from backend.invoices.rules.lines import ComposedLine
 from backend.invoices.taxing.answers import (
@@ -33,6 +33,7 @@ from backend.invoices.taxing.untaxed import digest
 from backend.kit.remembered import Remembered
 from backend.pricing.money import exact_arithmetic
 from backend.settings import Settings
+from backend.spend.report import period_of
 from backend_client.types.invoices import (
     Invoice,
     InvoiceKind,
@@ -60,7 +61,7 @@ async def draft_invoice(
 ) -> tuple[Invoice, TaxQuestion | None]:
     """Return the draft, and what a tax service must be asked before its tax is known, if any."""
     context = await load_context(connection, [unbilled], now, settings, looking_back=_LOOKS_BACK)
-    untaxed = untaxed_draft(await draft(connection, unbilled, context, now))
+    untaxed = untaxed_draft(await draft(connection, unbilled, context))
     question = None
     try:
         tax = (await tax_rules(connection, settings, TaxAnswers())).decide(untaxed)

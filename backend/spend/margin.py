@@ -24,7 +24,8 @@ from backend.pricing.charges.rate_card import RateCard
 from backend.pricing.money import FRACTION_DIGITS
 from backend.pricing.rating.rated_period import RatedLine, Stretch
 from backend.settings import Settings
-from backend.spend.open_period import OpenPeriod, open_period
+from backend.spend.gathering import open_period
+from backend.spend.open_period import OpenPeriod
 from backend_client.types.accounts import Tenant
 from backend_client.types.common import plain
 from backend_client.types.plans import FlatCharge

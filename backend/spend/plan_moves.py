@@ -15,7 +15,7 @@ from backend.errors import NotFound
 from backend.kit.pages import Cursor, page_of
 from backend.pricing.charges.price_lists import in_currency
 from backend.pricing.plan_diff import diff
-from backend.spend.open_period import metered_period, metered_stretches
+from backend.spend.gathering import metered_period, metered_stretches
 from backend.storage.database import Database
 from backend.storage.tables import plan_versions, subscriptions
 from backend.subscriptions.changes import effective_quarter, offered_add_ons

@@ -19,7 +19,8 @@ from backend.pricing.credit.plan_credit import paid_by_own_credit
 from backend.pricing.money import exact_arithmetic, prorate
 from backend.pricing.periods import BillingPeriod
 from backend.pricing.rating.rated_period import Stretch
-from backend.spend.open_period import OpenPeriod, report
+from backend.spend.open_period import OpenPeriod
+from backend.spend.report import report
 from backend.subscriptions.periods import period_at
 from backend_client.types.accounts import Tenant
 from backend_client.types.common import Money

@@ -13,7 +13,7 @@ from backend.metering.counting.batches import changes_by
 from backend.metering.counting.preview import usage_changes
 from backend.metering.ingest.acceptance import Batch
 from backend.pricing.periods import BillingPeriod
-from backend.spend.open_period import metered_period
+from backend.spend.gathering import metered_period
 from backend.storage.database import Database, driver_connection
 from backend.storage.tables import invoices
 from backend.subscriptions.periods import period_at

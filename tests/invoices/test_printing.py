@@ -10,14 +10,14 @@ from decimal import Decimal
 import pypdfium2
 import pytest
 
-from backend.invoices.drafting import period_of
 from backend.invoices.paper import words
 from backend.invoices.paper.as_pdf import invoice_pdf
 from backend.invoices.rules.lines import lines_of, total_of
 from backend.pricing.charges.rate_card import MeteredQuantity
 from backend.pricing.periods import billing_period
 from backend.pricing.rating.rated_period import Stretch
-from backend.spend.open_period import OpenPeriod, report
+from backend.spend.open_period import OpenPeriod
+from backend.spend.report import period_of
 from backend_client.types.common import Money
 from backend_client.types.invoices import Invoice, InvoiceLine, InvoiceState, Party
 from backend_client.types.plans import PlanDefinition
@@ -49,7 +49,7 @@ TEAM = PlanDefinition.model_validate(
 
 def invoice(stretches: Sequence[Stretch], **changes: object) -> Invoice:
     opened = OpenPeriod(PERIOD, "USD", tuple(stretches), 1)
-    lines = lines_of(report(opened, opened.rate(), PERIOD.end))
+    lines = lines_of(opened.rate(), period_of(PERIOD))
 
     def money(amount: Decimal) -> Money:
         return Money(amount=amount, currency="USD")

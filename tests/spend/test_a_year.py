@@ -12,7 +12,7 @@ from backend.catalog.published import apply_catalog
 from backend.metering.counting.batches import count_events
 from backend.metering.events import AcceptedEvent
 from backend.pricing.periods import next_quarter_hour, quarter_hour_of
-from backend.spend.open_period import metered_period
+from backend.spend.gathering import metered_period
 from backend.storage.database import Database
 from backend.subscriptions.changes import (
     cancel,

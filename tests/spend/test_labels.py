@@ -10,7 +10,7 @@ import pytest
 from backend.catalog.published import apply_catalog
 from backend.metering.counting.batches import count_events
 from backend.metering.events import AcceptedEvent
-from backend.spend.open_period import spend_report
+from backend.spend.queries import spend_report
 from backend.storage.database import Database
 from backend.subscriptions.changes import start_subscription
 from backend_client.types.accounts import Tenant

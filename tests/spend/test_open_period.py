@@ -10,7 +10,9 @@ from sqlalchemy import update
 
 from backend.catalog.published import apply_catalog
 from backend.pricing.rating.rated_period import MeteredQuantity
-from backend.spend.open_period import OpenPeriod, open_period, spend_report, spend_version
+from backend.spend.gathering import open_period
+from backend.spend.open_period import OpenPeriod
+from backend.spend.queries import spend_report, spend_version
 from backend.storage.database import Database
 from backend.storage.tables import usage_versions
 from backend.subscriptions.changes import change_plan, start_subscription

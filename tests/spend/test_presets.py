@@ -14,7 +14,8 @@ from backend.errors import Forbidden
 from backend.metering.counting.batches import count_events
 from backend.metering.events import AcceptedEvent
 from backend.quotas.use import current_quotas
-from backend.spend.open_period import open_period, spend_report
+from backend.spend.gathering import open_period
+from backend.spend.queries import spend_report
 from backend.storage.database import Database
 from backend.subscriptions.changes import change_plan, start_subscription
 from backend.wallets.grants import used_by_calls

@@ -10,7 +10,7 @@ import pytest
 
 from backend.catalog.published import apply_catalog, load_catalog
 from backend.errors import NotFound
-from backend.spend.open_period import spend_report
+from backend.spend.queries import spend_report
 from backend.spend.simulation import simulate
 from backend.storage.database import Database
 from backend.subscriptions.changes import start_subscription

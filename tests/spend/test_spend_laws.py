@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from backend.metering.counting.batches import count_events
 from backend.metering.events import AcceptedEvent
-from backend.spend.open_period import spend_report
+from backend.spend.queries import spend_report
 from backend.storage.database import Database
 from backend.subscriptions.changes import change_plan, start_subscription
 from backend_client.types.accounts import Tenant

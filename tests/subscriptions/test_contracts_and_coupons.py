@@ -12,7 +12,7 @@ from backend.catalog.published import apply_catalog
 from backend.errors import Conflict, InvalidInput, NotFound
 from backend.metering.counting.batches import count_events
 from backend.metering.events import GATEWAY_SOURCE, AcceptedEvent
-from backend.spend.open_period import spend_report
+from backend.spend.queries import spend_report
 from backend.storage.database import Database
 from backend.subscriptions.changes import start_subscription
 from backend.subscriptions.contracts import amend_contract, create_contract, list_contracts

@@ -15,7 +15,7 @@ from backend.catalog.published import apply_catalog
 from backend.errors import Conflict, InvalidInput, NotFound
 from backend.pricing.periods import billing_period
 from backend.quotas.use import current_quotas
-from backend.spend.open_period import spend_report
+from backend.spend.queries import spend_report
 from backend.storage.database import Database
 from backend.subscriptions.changes import (
     cancel,

@@ -11,8 +11,9 @@ from sqlalchemy import select
 
 from backend.catalog.published import apply_catalog
 from backend.errors import Conflict
-from backend.spend.open_period import metered_period, spend_report, spend_version
+from backend.spend.gathering import metered_period
 from backend.spend.plan_moves import diff_versions, migrate_plan
+from backend.spend.queries import spend_report, spend_version
 from backend.storage.database import Database
 from backend.storage.tables import credit_grants
 from backend.subscriptions.changes import (

@@ -10,7 +10,7 @@ from fastapi import APIRouter, Depends, Header, Response, status
 from backend.accounts.principal import Permission, Principal
 from backend.accounts.tenants import find_tenant
 from backend.api.dependencies import ServicesNow, needs
-from backend.spend.open_period import spend_report, spend_version
+from backend.spend.queries import spend_report, spend_version
 from backend_client.types.spend import SpendReport
 
 router = APIRouter(tags=["spend"])

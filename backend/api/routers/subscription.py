@@ -11,6 +11,7 @@ from backend.accounts.audit import record
 from backend.accounts.principal import Permission, Principal
 from backend.accounts.tenants import find_tenant
 from backend.api.dependencies import ServicesNow, needs
+from backend.spend.report import period_of
 from backend.subscriptions.changes import (
     cancel,
     change_plan,
@@ -118,4 +119,4 @@ async def put_billing_anchor(
         await record(
             connection, caller, "billing_anchor.set", tenant.id, tenant_id=tenant.id, detail=detail
         )
-        return Period(start=first.start, end=first.end, time_zone=first.time_zone)
+        return period_of(first)

@@ -12,7 +12,10 @@ from decimal import Decimal
 from typing import NamedTuple
 
 from backend.pricing.money import exact_arithmetic
-from backend_client.types.spend import Period, SpendAdjustment, SpendLine, SpendReport
+from backend.pricing.rating.adjustments import Adjustment
+from backend.pricing.rating.rated_period import RatedLine, RatedPeriod
+from backend.spend.report import spend_line
+from backend_client.types.spend import Period, SpendLine
 
 _ZERO = Decimal(0)
 
@@ -55,13 +58,10 @@ class ComposedLine:
     before: Decimal | None = None
 
 
-def lines_of(report: SpendReport) -> list[ComposedLine]:
+def lines_of(rated: RatedPeriod, period: Period) -> list[ComposedLine]:
     """Return the lines of a rated period, charges first, none left out."""
-    charges = [_charge_line(line, report.period) for line in report.lines]
-    return [
-        *charges,
-        *(_adjustment_line(adjustment, report.period) for adjustment in report.adjustments),
-    ]
+    charges = [_charge_line(line, period, rated.currency) for line in rated.lines]
+    return [*charges, *(_adjustment_line(adjustment, period) for adjustment in rated.adjustments)]
 
 
 def less_invoiced_before(
@@ -143,25 +143,25 @@ def worth_invoicing(lines: Sequence[ComposedLine]) -> bool:
     return any(line.amount for line in lines)
 
 
-def _charge_line(line: SpendLine, period: Period) -> ComposedLine:
+def _charge_line(line: RatedLine, period: Period, currency: str) -> ComposedLine:
     return ComposedLine(
-        Item(CHARGE, line.plan, line.plan_version, line.charge_id),
-        line.name,
+        Item(CHARGE, line.plan, line.plan_version, line.charge.id),
+        line.charge.name,
         period,
         line.exact,
-        line.amount.amount,
+        line.amount,
         line.quantity,
-        line,
+        spend_line(line, currency),
     )
 
 
-def _adjustment_line(adjustment: SpendAdjustment, period: Period) -> ComposedLine:
+def _adjustment_line(adjustment: Adjustment, period: Period) -> ComposedLine:
     return ComposedLine(
         Item(adjustment.kind, adjustment.plan, adjustment.plan_version, adjustment.id),
         adjustment.name,
         period,
         adjustment.exact,
-        adjustment.amount.amount,
+        adjustment.amount,
     )
 
 

@@ -15,7 +15,7 @@ from backend.errors import ConfigurationError
 from backend.metering.counting.batches import count_events
 from backend.metering.events import AcceptedEvent
 from backend.metering.reconciliation.rates import Rates, load_rates
-from backend.spend.open_period import open_period
+from backend.spend.gathering import open_period
 from backend.storage.database import Database
 
 Headers = dict[str, str]
