@@ -27,6 +27,7 @@ from backend.kit.addresses import (
     smtp_server,
     webhook_secrets,
 )
+from backend.kit.nats_servers import nats_servers
 from backend_client.types.countries import Country
 
 
@@ -71,6 +72,10 @@ class Settings(BaseSettings):
     nats_url: str | None = Field(
         None, validation_alias=AliasChoices("nats_url", "FAREBOX_NATS_URL", "NATS_URL")
     )
+    nats_credentials: Path | None = None
+    """A ``.creds`` file with the JWT and seed to sign in to NATS with."""
+    nats_ca: Path | None = None
+    """The certificate that signed those of the NATS servers; the system's if None."""
     upstreams: list[Upstream] = []
     """JSON in the environment; the local model is used when empty."""
 
@@ -98,6 +103,8 @@ class Settings(BaseSettings):
     """What the bodies of events may take in an API process before it answers 429."""
     stream_max_bytes: int = Field(4 * 1024**3, gt=0)
     stream_name: str = "FAREBOX_USAGE"
+    stream_replicas: int = Field(1, ge=1, le=5)
+    """On how many servers of a NATS cluster each accepted event is kept: 3 outlives one of them."""
     drift_tolerance: Decimal = Field(Decimal("0.02"), ge=0)
     """How far a provider's report may be from our own count, as a part of it, without alert."""
     cost_rates: Path | None = None
@@ -165,6 +172,13 @@ class Settings(BaseSettings):
     @classmethod
     def _absolute(cls, value: Path) -> Path:
         return value.expanduser().resolve()
+
+    @field_validator("nats_url")
+    @classmethod
+    def _nats_url(cls, value: str | None) -> str | None:
+        if value is not None:
+            nats_servers(value)
+        return value
 
     @field_validator("webhook_url")
     @classmethod

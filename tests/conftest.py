@@ -16,7 +16,9 @@ from nats.js.errors import NotFoundError
 from backend.engines.nats import start_nats
 from backend.engines.postgres import start_postgres
 from backend.ids import new_id
-from backend.metering.ingest.stream import dead_letter_stream, open_connection
+from backend.kit.nats_servers import nats_servers
+from backend.metering.ingest.connection import open_connection
+from backend.metering.ingest.stream import dead_letter_stream
 from backend.storage.database import Database
 from backend.storage.migrate import migrate
 
@@ -104,7 +106,7 @@ async def stream_name(nats_url: str) -> AsyncIterator[str]:
     """The name of this test's own streams, which are gone after it: each has disk reserved."""
     name = new_id("evt")
     yield name
-    client = await open_connection(nats_url, "test")
+    client = await open_connection(nats_servers(nats_url), "test")
     for stream in (name, dead_letter_stream(name)):
         with suppress(NotFoundError):
             await client.jetstream().delete_stream(stream)

@@ -31,7 +31,7 @@ from backend.forecasting.store import (
 )
 from backend.kit.periodic import OUTAGES, every
 from backend.kit.side_process import SideProcess
-from backend.metering.ingest.stream import open_connection
+from backend.metering.ingest.connection import open_connection, servers_of
 from backend.settings import Settings
 from backend.storage.database import Database
 
@@ -83,7 +83,9 @@ class ForecastWorker:
         await asyncio.to_thread(self._process.close)
 
     async def _listen(self, stopped: asyncio.Task[bool]) -> None:
-        client = await open_connection(self._nats_url, "farebox-forecasts")
+        client = await open_connection(
+            servers_of(self._nats_url, self._settings), "farebox-forecasts"
+        )
         try:
             await client.subscribe(
                 forecast_subject(self._settings), queue=_QUEUE_GROUP, cb=self._take

@@ -23,11 +23,39 @@ METERS = (
 )
 """Farebox's own meters. They are disjoint: a token counts in one of them, never in two."""
 
+LONGEST_NAME_BYTES: Final = 200
+"""In UTF-8, of names and of labels' values: an index row of the rollups holds them all."""
+LONGEST_LABEL_NAME_BYTES: Final = 100
+
+
+def _within_bytes(text: str) -> str:
+    if not text.isascii() and len(text.encode()) > LONGEST_NAME_BYTES:
+        raise ValueError(f"String should have at most {LONGEST_NAME_BYTES} bytes in UTF-8")
+    return text
+
+
+def _within_label_bytes(text: str) -> str:
+    if len(text.encode()) > LONGEST_LABEL_NAME_BYTES:
+        raise ValueError(f"String should have at most {LONGEST_LABEL_NAME_BYTES} bytes in UTF-8")
+    return text
+
+
 Name = Annotated[
-    str, StringConstraints(min_length=1, max_length=200, pattern=r"^[^\x00-\x1f\x7f]+$")
+    str,
+    StringConstraints(min_length=1, max_length=200, pattern=r"^[^\x00-\x1f\x7f]+$"),
+    AfterValidator(_within_bytes),
+]
+LabelName = Annotated[
+    str,
+    StringConstraints(min_length=1, max_length=100, pattern=r"^[^\x00-\x1f\x7f]+$"),
+    AfterValidator(_within_label_bytes),
 ]
 # No NUL and no lone surrogate: PostgreSQL can't keep them, and the event would be taken in vain.
-LabelValue = Annotated[str, StringConstraints(max_length=200, pattern=r"^[^\x00-\x1f\x7f]*$")]
+LabelValue = Annotated[
+    str,
+    StringConstraints(max_length=200, pattern=r"^[^\x00-\x1f\x7f]*$"),
+    AfterValidator(_within_bytes),
+]
 MeterName = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9_]{0,62}$")]
 
 
@@ -50,7 +78,7 @@ class UsageData(Wire):
     model: Name
     key: Name | None = None
     quantities: dict[MeterName, Quantity] = Field(min_length=1, max_length=32)
-    labels: dict[Name, LabelValue] = Field({}, max_length=32)
+    labels: dict[LabelName, LabelValue] = Field({}, max_length=32)
     counted: dict[MeterName, Quantity] | None = Field(
         None, description="The local tokenizer's count, kept beside what the provider reported"
     )

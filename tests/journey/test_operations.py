@@ -10,8 +10,10 @@ import pytest
 from playwright.async_api import Page, expect
 
 from backend.engines.runfile import RunFile, run_file_path
+from backend.kit.nats_servers import nats_servers
 from backend.metering.events import AcceptedEvent, encode
-from backend.metering.ingest.stream import events_subject, open_connection
+from backend.metering.ingest.connection import open_connection
+from backend.metering.ingest.stream import events_subject
 from backend.settings import Settings
 from backend_client import AsyncFareboxClient
 from backend_client.types.accounts import LocalSessionCreate
@@ -24,7 +26,7 @@ pytestmark = pytest.mark.browser
 async def put_on_stream(farebox: Farebox, *messages: bytes) -> None:
     """Past ingest, as a fault of an earlier version might have."""
     url = RunFile.read(run_file_path(farebox.home)).addresses["nats_url"]
-    nats = await open_connection(url, "test")
+    nats = await open_connection(nats_servers(url), "test")
     for message in messages:
         await nats.jetstream().publish(events_subject(Settings().stream_name), message)
     await nats.close()

@@ -12,7 +12,7 @@ from backend.api.dependencies import ServicesNow, needs
 from backend.api.tenant_scope import named_tenant
 from backend.metering.counting.labels import declare_label, list_labels, withdraw_label
 from backend_client.types.common import Page
-from backend_client.types.events import DeclaredLabel, Name
+from backend_client.types.events import DeclaredLabel, LabelName, Name
 
 router = APIRouter(tags=["usage"])
 
@@ -32,7 +32,7 @@ async def get_labels(
 
 @router.put("/v1/labels/{label:path}")
 async def put_label(
-    services: ServicesNow, caller: Operator, label: Name, tenant: Tenant = None
+    services: ServicesNow, caller: Operator, label: LabelName, tenant: Tenant = None
 ) -> DeclaredLabel:
     """Tell a tenant's usage apart by a label from now on, so that it can be grouped and priced by.
 

@@ -3,67 +3,58 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
 from collections.abc import Iterator, Sequence
 from hashlib import blake2b
-from typing import NamedTuple
 
 import asyncpg
-import msgspec
 import structlog
 from nats.aio.msg import Msg
 from nats.errors import Error as NatsError
 from nats.js import JetStreamContext
-from nats.js.api import AckPolicy, ConsumerConfig
 
 from backend.kit.periodic import OUTAGES, every
 from backend.metering.counting.batches import count_events
-from backend.metering.events import AcceptedEvent, decode, encode
+from backend.metering.counting.lanes import BATCH_EVENTS, Lanes, Taken
+from backend.metering.events import AcceptedEvent, encode
+from backend.metering.ingest.connection import open_connection, servers_of
 from backend.metering.ingest.dead_letters import REASON_HEADER
 from backend.metering.ingest.stream import (
-    COUNTING,
     dead_letter_stream,
     ensure_streams,
     events_subject,
-    open_connection,
 )
 from backend.settings import Settings
 from backend.storage.database import Database
+from backend.storage.outages import DISK_FULL, is_outage, sqlstate_of
 
 _log = structlog.get_logger(__name__)
 
-_BATCH_EVENTS = 10_000
-_FEWEST_MESSAGES = 20
-_MOST_MESSAGES = 100  # of up to 700 kB each, whatever they turn out to hold
-_WAIT_SECONDS = 0.25  # also how long a stop may take that finds nothing to do
-# Short, so that what a killed worker had is soon another's; an event that comes twice counts once.
-_ACK_WAIT_SECONDS = 5.0
 _PAUSE_SECONDS = 0.5
 
-# When it is the data's fault no retry will help: PostgreSQL says so, or the driver can't send it.
-_POISON = (
-    asyncpg.exceptions.DataError,
-    asyncpg.exceptions.IntegrityConstraintViolationError,
-    ValueError,
-    OverflowError,
-)
-
-
-class _Taken(NamedTuple):
-    """A message and what is in it: its events, or why it can't be read."""
-
-    message: Msg
-    events: list[AcceptedEvent]
-    unreadable: str | None = None
+_ALONE_AFTER = 3
+"""Deliveries after which a message is counted by itself, so that it spoils no other's batch."""
+_SET_ASIDE_AFTER = 10
+"""Deliveries after which a message that fails while others are counted is set aside."""
+AGAIN_SECONDS = 5.0
+_MOST_SUSPECTS = 10_000
 
 
 class UsageConsumer:
-    """Counts what the stream holds. As many as wanted may run at once, anywhere."""
+    """Counts what the stream holds. As many as wanted may run at once, anywhere.
+
+    A message that can't be counted holds up no other: what PostgreSQL refuses for another reason
+    than an outage is halved until the event at fault stands alone, and set aside. Below that is a
+    net for faults that look like an outage: a message that comes back is counted by itself, and
+    set aside when it goes on failing while others are counted.
+    """
 
     def __init__(self, database: Database, nats_url: str, settings: Settings) -> None:
         self._database = database
         self._nats_url = nats_url
         self._settings = settings
+        self._chunks_counted = 0
+        self._suspects: dict[int, int] = {}
+        """By a message's sequence, how many chunks had been counted when it first failed alone."""
 
     async def run(self, stop: asyncio.Event) -> None:
         """Work until ``stop`` is set; outlive the loss of PostgreSQL and of NATS."""
@@ -75,82 +66,86 @@ class UsageConsumer:
         await every(_PAUSE_SECONDS, act, stop, name="consumer", outages=(NatsError, *OUTAGES))
 
     async def _work(self, stop: asyncio.Event) -> None:
-        client = await open_connection(self._nats_url, "farebox-worker")
+        client = await open_connection(servers_of(self._nats_url, self._settings), "farebox-worker")
         try:
             js = client.jetstream()
             await ensure_streams(js, self._settings)
-            subscription = await js.pull_subscribe(
-                events_subject(self._settings.stream_name),
-                durable=COUNTING,
-                stream=self._settings.stream_name,
-                config=ConsumerConfig(
-                    ack_policy=AckPolicy.EXPLICIT,
-                    ack_wait=_ACK_WAIT_SECONDS,
-                    max_ack_pending=10 * _MOST_MESSAGES,
-                ),
-            )
-            async with self._database.raw() as connection:
-                await self._count_on(js, connection, subscription, stop)
-                await client.flush()  # the last acknowledgements are with the server
+            async with (
+                self._database.raw() as connection,
+                Lanes.open(js, self._settings.stream_name) as lanes,
+            ):
+                while not stop.is_set():
+                    taken = await lanes.take()
+                    if not taken and connection.is_closed():
+                        raise ConnectionError("PostgreSQL closed the connection")
+                    for chunk in _chunks(taken):
+                        await self._count_chunk(lanes, js, connection, chunk)
+            await client.flush()  # the last acknowledgements are with the server
         finally:
             await client.close()
 
-    async def _count_on(
-        self,
-        js: JetStreamContext,
-        connection: asyncpg.Connection,
-        subscription: JetStreamContext.PullSubscription,
-        stop: asyncio.Event,
-    ) -> None:
-        """Count batch by batch; the next is fetched and read while PostgreSQL works on this one."""
-        wanted = _FEWEST_MESSAGES
-        following = asyncio.create_task(self._take(subscription, wanted))
-        try:
-            while not stop.is_set():
-                taken = await following
-                if taken:
-                    size = sum(len(one.events) for one in taken)
-                    wanted = _messages_wanted(len(taken), size)
-                elif connection.is_closed():
-                    raise ConnectionError("PostgreSQL closed the connection")
-                following = asyncio.create_task(self._take(subscription, wanted))
-                for chunk in _chunks(taken):
-                    await self._count_chunk(js, connection, chunk)
-        finally:
-            # What was fetched ahead and will not be counted here: another worker may have it now.
-            with contextlib.suppress(NatsError, OSError, TimeoutError):
-                for one in await following:
-                    await one.message.nak()
-
-    async def _take(
-        self, subscription: JetStreamContext.PullSubscription, wanted: int
-    ) -> list[_Taken]:
-        """Fetch messages and read them; none if none come soon."""
-        try:
-            messages = await subscription.fetch(wanted, timeout=_WAIT_SECONDS)
-        except TimeoutError:  # nats-py raises its own kind or asyncio's
-            return []
-        return [_read(message) for message in messages]
-
     async def _count_chunk(
         self,
+        lanes: Lanes,
         js: JetStreamContext,
         connection: asyncpg.Connection,
-        chunk: Sequence[_Taken],
+        chunk: Sequence[Taken],
     ) -> None:
+        """Count messages and acknowledge them; raise what is an outage of PostgreSQL or NATS."""
         try:
             counted = await count_events(
                 connection, [event for taken in chunk for event in taken.events]
             )
-        except _POISON:
-            for message, events, _ in chunk:
-                await self._count_around_poison(js, connection, message, events)
+        except Exception as error:
+            if is_outage(error):
+                if len(chunk) > 1 or chunk[0].deliveries <= _ALONE_AFTER:
+                    raise
+                await self._try_again_or_set_aside(lanes, js, connection, chunk[0], error)
+                return
+            for taken in chunk:
+                await self._count_around_poison(js, connection, taken.message, taken.events)
         else:
             _log.debug("consumer.counted", new=counted.new, known=counted.known)
-        for message, _, unreadable in chunk:
-            if unreadable is not None:
-                await self._set_aside(js, message, message.data, f"not readable: {unreadable}")
-            await message.ack()
+        for taken in chunk:
+            if taken.unreadable is not None:
+                reason = f"not readable: {taken.unreadable}"
+                await self._set_aside(js, taken.message, taken.message.data, reason)
+            await lanes.acknowledge(taken)
+            self._suspects.pop(taken.sequence, None)
+        self._chunks_counted += 1
+
+    async def _try_again_or_set_aside(
+        self,
+        lanes: Lanes,
+        js: JetStreamContext,
+        connection: asyncpg.Connection,
+        taken: Taken,
+        error: Exception,
+    ) -> None:
+        """Deal with a message that failed by itself, as if PostgreSQL were at fault.
+
+        It is, as long as nothing else can be counted either; and a full disk always is.
+        """
+        if len(self._suspects) >= _MOST_SUSPECTS:
+            self._suspects.clear()
+        counted_then = self._suspects.setdefault(taken.sequence, self._chunks_counted)
+        others_were_counted = self._chunks_counted > counted_then
+        if (
+            others_were_counted
+            and taken.deliveries > _SET_ASIDE_AFTER
+            and sqlstate_of(error) != DISK_FULL
+        ):
+            times = f"failed {taken.deliveries} times"
+            await self._set_aside(js, taken.message, taken.message.data, f"{times}: {error}")
+            await lanes.acknowledge(taken)
+            del self._suspects[taken.sequence]
+            return
+        _log.warning(
+            "consumer.message_failed", sequence=taken.sequence, deliveries=taken.deliveries
+        )
+        await lanes.put_off(taken, AGAIN_SECONDS)
+        if connection.is_closed():
+            raise error
 
     async def _count_around_poison(
         self,
@@ -162,7 +157,9 @@ class UsageConsumer:
         """Count a message's events; set aside those that PostgreSQL refuses, and no other."""
         try:
             await count_events(connection, events)
-        except _POISON as error:
+        except Exception as error:
+            if is_outage(error):
+                raise
             if len(events) == 1:
                 await self._set_aside(js, message, encode(events), f"refused: {error}")
                 return
@@ -186,28 +183,20 @@ class UsageConsumer:
         _log.error("consumer.set_aside", reason=reason)
 
 
-def _read(message: Msg) -> _Taken:
-    try:
-        return _Taken(message, decode(message.data))
-    except msgspec.DecodeError as error:
-        return _Taken(message, [], str(error))
-
-
-def _messages_wanted(messages: int, events: int) -> int:
-    """How many messages hold about one batch of events, if they go on like these."""
-    wanted = _BATCH_EVENTS * messages // max(events, 1)
-    return min(max(wanted, _FEWEST_MESSAGES), _MOST_MESSAGES)
-
-
-def _chunks(taken: Sequence[_Taken]) -> Iterator[list[_Taken]]:
-    """Cut what was taken into batches to count together."""
-    chunk: list[_Taken] = []
+def _chunks(taken: Sequence[Taken]) -> Iterator[list[Taken]]:
+    """Cut messages into batches to count together; what came back too often stands alone, last."""
+    chunk: list[Taken] = []
     size = 0
-    for one in taken:
-        chunk.append(one)
-        size += len(one.events)
-        if size >= _BATCH_EVENTS:
+    for each in taken:
+        if each.deliveries > _ALONE_AFTER:
+            continue
+        chunk.append(each)
+        size += len(each.events)
+        if size >= BATCH_EVENTS:
             yield chunk
             chunk, size = [], 0
     if chunk:
         yield chunk
+    for each in taken:
+        if each.deliveries > _ALONE_AFTER:
+            yield [each]

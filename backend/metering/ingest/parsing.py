@@ -20,10 +20,14 @@ from pydantic import ValidationError
 
 from backend.errors import MalformedRequest, TooLarge
 from backend.metering.ingest.json_members import TooManyMembers, members_of
-from backend_client.types.events import EVENT_TYPE, UsageEvent
+from backend_client.types.events import (
+    EVENT_TYPE,
+    LONGEST_LABEL_NAME_BYTES,
+    LONGEST_NAME_BYTES,
+    UsageEvent,
+)
 
 MAX_BATCH = 10_000
-_LONGEST_NAME = 200
 _MOST_ENTRIES = 32
 _METER = re.compile(r"[a-z][a-z0-9_]{0,62}")
 _LINE = re.compile(rb"[^\n]+")
@@ -171,12 +175,20 @@ def _is_plain(event: SentEvent) -> bool:
 
 
 def _is_name(text: str) -> bool:
-    return 0 < len(text) <= _LONGEST_NAME and text.isprintable()
+    return bool(text) and _fits(text, LONGEST_NAME_BYTES)
+
+
+def _fits(text: str, most_bytes: int) -> bool:
+    return (
+        len(text) <= most_bytes
+        and text.isprintable()  # which no surrogate is, so that it can be encoded
+        and (text.isascii() or len(text.encode()) <= most_bytes)
+    )
 
 
 def _are_labels(labels: dict[str, str]) -> bool:
     return len(labels) <= _MOST_ENTRIES and all(
-        _is_name(name) and len(value) <= _LONGEST_NAME and value.isprintable()
+        bool(name) and _fits(name, LONGEST_LABEL_NAME_BYTES) and _fits(value, LONGEST_NAME_BYTES)
         for name, value in labels.items()
     )
 

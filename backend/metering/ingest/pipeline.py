@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from datetime import UTC, datetime
 
 from nats.errors import Error as NatsError
@@ -11,7 +12,7 @@ from sqlalchemy import BigInteger, func, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from backend.errors import Unavailable
-from backend.metering.ingest.stream import COUNTING, dead_letter_stream
+from backend.metering.ingest.stream import BACKFILL, COUNTING, dead_letter_stream
 from backend.storage.tables import counted_totals, usage_versions
 from backend_client.types.pipeline import Pipeline
 
@@ -53,10 +54,11 @@ async def pipeline_status(
 
 
 async def _in_progress(js: JetStreamContext, stream_name: str) -> int:
-    try:
-        return (await js.consumer_info(stream_name, COUNTING)).num_ack_pending or 0
-    except NotFoundError:  # no worker was ever here
-        return 0
+    count = 0
+    for consumer in (COUNTING, BACKFILL):
+        with suppress(NotFoundError):  # no worker was ever here
+            count += (await js.consumer_info(stream_name, consumer)).num_ack_pending or 0
+    return count
 
 
 async def _since(js: JetStreamContext, stream: str, sequence: int) -> datetime | None:

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import Sequence
+from datetime import timedelta
 from typing import Self
 
 import structlog
@@ -15,20 +17,34 @@ from nats.js.errors import APIError, NotFoundError
 
 from backend.errors import RateLimited, Unavailable
 from backend.ids import new_id
+from backend.kit.backoff import pauses
+from backend.kit.remembered import Remembered
 from backend.metering.events import AcceptedEvent, messages
+from backend.metering.ingest.connection import open_connection, servers_of
 from backend.settings import Settings
 
 _log = structlog.get_logger(__name__)
 
 COUNTING = "counting"
-"""The name of the durable consumer that all workers share."""
+"""The name of the durable consumer of live usage, which all workers share."""
+BACKFILL = "backfill"
+"""The name of the durable consumer of usage from before: it waits for live usage to be counted."""
+BACKFILL_AGE = timedelta(hours=1)
+"""An event that is older when it is accepted is backfill."""
 
-CONNECT_SECONDS = 2.0
 _ACK_SECONDS = 2.0
-_ATTEMPTS = 3
+_PUBLISH_SECONDS = 6.0
+"""How long a write is tried: an election in a cluster takes about this long at most."""
+_FIRST_PAUSE_SECONDS = 0.05
+_LONGEST_PAUSE_SECONDS = 0.5
+_HEALTH_SECONDS = 1.0
+_EMPTY = b"[]"
+"""A message without events: what a probe writes."""
 _FULL_RETRY_SECONDS = 5
-_FULL = {10077, 10122, 10047, 10023}
-"""JetStream's codes for: at most so many bytes or messages; no room on disk or in memory."""
+_FULL = {10077, 10122}
+"""JetStream's codes for a stream that holds its most bytes or messages: the worker is behind."""
+_NO_ROOM = {10047, 10023}
+"""JetStream's codes for no room left on disk or in memory."""
 
 
 def events_subject(stream_name: str) -> str:
@@ -36,87 +52,68 @@ def events_subject(stream_name: str) -> str:
     return f"{stream_name}.events"
 
 
+def backfill_subject(stream_name: str) -> str:
+    """Return the subject that accepted events of some time ago are published on."""
+    return f"{stream_name}.backfill"
+
+
 def dead_letter_stream(stream_name: str) -> str:
     """Return the name of the stream that keeps messages which can't be processed."""
     return f"{stream_name}_DEAD"
 
 
-async def open_connection(nats_url: str, name: str) -> Client:
-    """Connect, and from then on reconnect for ever; raise a NATS error or ``OSError`` at first."""
-
-    async def on_error(error: Exception) -> None:
-        _log.warning("nats.error", error=str(error) or type(error).__name__)
-
-    async def on_disconnect() -> None:
-        _log.warning("nats.disconnected")
-
-    async def on_reconnect() -> None:
-        _log.info("nats.reconnected")
-
-    # The first attempt gives up, so that a caller learns of it; a connection once made never does.
-    client = Client()
-    await asyncio.wait_for(
-        client.connect(
-            nats_url,
-            name=name,
-            connect_timeout=2,
-            max_reconnect_attempts=-1,
-            reconnect_time_wait=1,
-            ping_interval=5,
-            max_outstanding_pings=2,
-            error_cb=on_error,
-            disconnected_cb=on_disconnect,
-            reconnected_cb=on_reconnect,
-        ),
-        CONNECT_SECONDS,
-    )
-    return client
-
-
 async def ensure_streams(js: JetStreamContext, settings: Settings) -> None:
     """Make the usage stream and the dead-letter stream if they are not there.
 
-    A stream that is there gets the bytes that are set now, and keeps all else that it has.
+    A stream that is there gets the subjects, bytes and replicas that are wanted now, and keeps all
+    else that it has.
     """
-    for name in (settings.stream_name, dead_letter_stream(settings.stream_name)):
+    usage, dead = settings.stream_name, dead_letter_stream(settings.stream_name)
+    subjects = {
+        usage: [events_subject(usage), backfill_subject(usage)],
+        dead: [events_subject(dead)],
+    }
+    for name in (usage, dead):
+        wanted = StreamConfig(
+            name=name,
+            subjects=subjects[name],
+            # A full stream refuses new events, which the sender is told; it never drops one that
+            # was acknowledged.
+            discard=DiscardPolicy.NEW,
+            max_bytes=settings.stream_max_bytes,
+            num_replicas=settings.stream_replicas,
+            retention=RetentionPolicy.WORK_QUEUE if name == usage else RetentionPolicy.LIMITS,
+            storage=StorageType.FILE,
+        )
         try:
-            known = (await js.stream_info(name)).config
+            present = await js.stream_info(name)
         except NotFoundError:
-            await js.add_stream(
-                StreamConfig(
-                    name=name,
-                    subjects=[events_subject(name)],
-                    # A full stream refuses new events, which the sender is told; it never
-                    # drops one that was acknowledged.
-                    discard=DiscardPolicy.NEW,
-                    max_bytes=settings.stream_max_bytes,
-                    retention=(
-                        RetentionPolicy.WORK_QUEUE
-                        if name == settings.stream_name
-                        else RetentionPolicy.LIMITS
-                    ),
-                    storage=StorageType.FILE,
-                )
-            )
+            present = await js.add_stream(wanted)
         else:
-            if known.max_bytes != settings.stream_max_bytes:
-                await _resize(js, known, settings.stream_max_bytes)
+            await _bring_up_to_date(js, present.config, wanted)
+        if settings.stream_replicas == 1 and present.cluster and present.cluster.name:
+            _log.warning("nats.one_replica_in_a_cluster", stream=name)
 
 
-async def _resize(js: JetStreamContext, known: StreamConfig, max_bytes: int) -> None:
+async def _bring_up_to_date(
+    js: JetStreamContext, present: StreamConfig, wanted: StreamConfig
+) -> None:
+    """Change a stream that is there; a refusal is for the operator, as the stream works on."""
+    changes = {
+        key: getattr(wanted, key)
+        for key in ("subjects", "max_bytes", "num_replicas")
+        if getattr(present, key) != getattr(wanted, key)
+    }
+    if not changes:
+        return
     try:
-        await js.update_stream(known, max_bytes=max_bytes)
-    except APIError as error:
-        # Such as too little disk. What there is works; that it is not as it was set, is told.
+        await js.update_stream(present, **changes)
+    except APIError as error:  # such as too little disk, or too few servers
         _log.error(
-            "nats.stream_not_resized",
-            stream=known.name,
-            max_bytes=known.max_bytes,
-            wanted=max_bytes,
-            detail=error.description,
+            "nats.stream_not_changed", stream=present.name, **changes, detail=error.description
         )
     else:
-        _log.info("nats.stream_resized", stream=known.name, max_bytes=max_bytes)
+        _log.info("nats.stream_changed", stream=present.name, **changes)
 
 
 class UsageStream:
@@ -128,6 +125,7 @@ class UsageStream:
         self._client: Client | None = None
         self._js: JetStreamContext | None = None
         self._connecting = asyncio.Lock()
+        self._health: Remembered[None, bool] = Remembered(seconds=_HEALTH_SECONDS, most=1)
 
     @classmethod
     async def connect(cls, nats_url: str, settings: Settings) -> Self:
@@ -156,7 +154,8 @@ class UsageStream:
         async with self._connecting:
             if self._js is None:
                 try:
-                    self._client = self._client or await open_connection(self._url, "farebox-api")
+                    servers = servers_of(self._url, self._settings)
+                    self._client = self._client or await open_connection(servers, "farebox-api")
                     js = self._client.jetstream(timeout=_ACK_SECONDS)
                     await ensure_streams(js, self._settings)
                 except APIError as error:
@@ -178,35 +177,63 @@ class UsageStream:
         if not events:
             return
         js = await self.jetstream()
-        await asyncio.gather(*(self._publish_message(js, message) for message in messages(events)))
+        live = [event for event in events if event.received_at - event.time <= BACKFILL_AGE]
+        backfill = (
+            [event for event in events if event.received_at - event.time > BACKFILL_AGE]
+            if len(live) < len(events)
+            else []
+        )
+        name = self._settings.stream_name
+        await asyncio.gather(
+            *(
+                self._publish_message(js, subject, message)
+                for subject, part in (
+                    (events_subject(name), live),
+                    (backfill_subject(name), backfill),
+                )
+                for message in messages(part)
+            )
+        )
 
-    async def _publish_message(self, js: JetStreamContext, message: bytes) -> None:
+    async def _publish_message(self, js: JetStreamContext, subject: str, message: bytes) -> None:
         # The same id on every attempt: JetStream keeps one copy if an acknowledgement got lost.
         headers = {"Nats-Msg-Id": new_id("evt")}
-        subject = events_subject(self._settings.stream_name)
-        for attempt in range(1, _ATTEMPTS + 1):
+        until = time.monotonic() + _PUBLISH_SECONDS
+        waits = pauses(_FIRST_PAUSE_SECONDS, _LONGEST_PAUSE_SECONDS)
+        while True:
             try:
                 await js.publish(subject, message, headers=headers)
             except APIError as error:
-                if error.err_code not in _FULL:
+                if error.err_code not in _FULL | _NO_ROOM:
                     raise Unavailable("The usage stream refused the write.") from error
                 raise RateLimited(
                     "The usage stream is full: the worker is behind. Send it again later.",
                     retry_after_seconds=_FULL_RETRY_SECONDS,
                 ) from error
             except (NatsError, OSError, TimeoutError) as error:
-                if attempt == _ATTEMPTS:
+                pause = next(waits)
+                if time.monotonic() + pause >= until:
                     raise Unavailable(
                         "The usage stream did not confirm the write; send it again."
                     ) from error
+                await asyncio.sleep(pause)
             else:
                 return
 
     async def healthy(self) -> bool:
-        """Tell whether JetStream answers now."""
+        """Tell whether JetStream takes a write now: the very thing that ingest promises.
+
+        A stream whose worker is behind is healthy; it says so to each sender by itself. An answer
+        holds for a second, however many ask.
+        """
+        return await self._health.get(None, self._takes_a_write)
+
+    async def _takes_a_write(self) -> bool:
         try:
             js = await self.jetstream()
-            await js.stream_info(self._settings.stream_name)
+            await js.publish(events_subject(self._settings.stream_name), _EMPTY)
+        except APIError as error:
+            return error.err_code in _FULL
         except (Unavailable, NatsError, OSError, TimeoutError):
             return False
         return True
