@@ -16,8 +16,9 @@ from backend.accounts.principal import (
 )
 from backend.accounts.secrets import API_KEY, OPERATOR_KEY, SESSION, hash_secret
 from backend.errors import Unauthenticated
-from backend.kit.remembered import Remembered
+from backend.kit.remembered import Outages, Remembered
 from backend.storage.database import Database
+from backend.storage.outages import is_outage
 from backend.storage.tables import (
     api_keys,
     members,
@@ -31,6 +32,8 @@ from backend_client.types.accounts import RateLimits, Role, Scope
 KNOWN_SECONDS = 0.9
 """How long a credential that was good stays so unasked: a revocation shows within 1 s."""
 _KNOWN_MOST = 10_000
+OUTAGE_SECONDS = 600.0
+"""How long it stays good while PostgreSQL is away: nobody can say that it was revoked."""
 _LAST_USED_EVERY = timedelta(minutes=1)
 
 
@@ -40,7 +43,9 @@ class Authenticator:
     def __init__(self, database: Database) -> None:
         self._database = database
         self._principals: Remembered[bytes, Principal] = Remembered(
-            seconds=KNOWN_SECONDS, most=_KNOWN_MOST
+            seconds=KNOWN_SECONDS,
+            most=_KNOWN_MOST,
+            outages=Outages(OUTAGE_SECONDS, is_outage),
         )
 
     async def authenticate(self, token: str) -> Principal:

@@ -21,6 +21,7 @@ from backend.errors import (
     Unavailable,
 )
 from backend.gateway.errors import is_openai_route, openai_error_response
+from backend.storage.outages import is_outage, sqlstate_of
 from backend_client.types.problems import FieldError, Problem
 
 _log = structlog.get_logger(__name__)
@@ -86,23 +87,19 @@ def install(app: FastAPI) -> None:
         return problem_response(request, _validation_problem(error))
 
     @app.exception_handler(DBAPIError)
-    async def database(request: Request, error: DBAPIError) -> Response:
-        if error.connection_invalidated or error.orig is None:
-            return problem_response(request, Unavailable("The database can't be reached."))
-        if getattr(error.orig, "sqlstate", None) in _UNSTORABLE:
-            return problem_response(request, InvalidInput("A text holds a character NUL."))
-        return await unexpected(request, error)
-
-    @app.exception_handler(asyncpg.PostgresConnectionError)
+    @app.exception_handler(asyncpg.PostgresError)
     @app.exception_handler(asyncpg.InterfaceError)
     @app.exception_handler(asyncpg.InternalClientError)
-    @app.exception_handler(asyncpg.OperatorInterventionError)
     @app.exception_handler(PoolTimeout)
     @app.exception_handler(ConnectionError)
     @app.exception_handler(FileNotFoundError)
-    async def unreachable(request: Request, error: Exception) -> Response:
-        _log.warning("database.unreachable", error=type(error).__name__)
-        return problem_response(request, Unavailable("The database can't be reached."))
+    async def database(request: Request, error: Exception) -> Response:
+        if is_outage(error):
+            _log.warning("database.unavailable", error=type(error).__name__)
+            return problem_response(request, Unavailable("The database can't be reached."))
+        if sqlstate_of(error) in _UNSTORABLE:
+            return problem_response(request, InvalidInput("A text holds a character NUL."))
+        return await unexpected(request, error)
 
     @app.exception_handler(Exception)
     async def unexpected(request: Request, error: Exception) -> Response:

@@ -6,16 +6,32 @@ import asyncio
 import time
 from collections.abc import Awaitable, Callable, Hashable
 from dataclasses import dataclass
-from typing import Generic, TypeVar
+from typing import Final, Generic, TypeVar
 
 Key = TypeVar("Key", bound=Hashable)
 Value = TypeVar("Value")
+
+_PATIENCE_SECONDS: Final = 0.5
+"""How long a look-up is waited for where an older answer would do while it can't be had."""
 
 
 @dataclass(frozen=True, slots=True)
 class _LookUp(Generic[Value]):
     task: asyncio.Task[Value]
     began: float
+    """Since when it is new enough."""
+    answered: float
+    """When its answer was looked up, which was before if it holds on through an outage."""
+    before: _LookUp[Value] | None = None
+    """The last answer, in case this look-up meets an outage."""
+
+
+@dataclass(frozen=True, slots=True)
+class Outages:
+    """How long an answer holds on while whoever knows better is away."""
+
+    seconds: float
+    is_outage: Callable[[BaseException], bool]
 
 
 class Remembered(Generic[Key, Value]):
@@ -23,14 +39,21 @@ class Remembered(Generic[Key, Value]):
 
     Whoever asks while a key is being looked up waits for the same answer. Age counts from where
     the look-up began, so that no answer is older than ``seconds`` when it is asked for. A failure
-    is raised to all who wait for it, and is not remembered. The oldest answer makes room.
+    is raised to all who wait for it, and is not remembered; but with ``outages`` an older answer
+    holds on while a look-up fails by an outage, or takes long. The oldest answer makes room.
     """
 
     def __init__(
-        self, *, seconds: float, most: int, clock: Callable[[], float] = time.monotonic
+        self,
+        *,
+        seconds: float,
+        most: int,
+        outages: Outages | None = None,
+        clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._seconds = seconds
         self._most = most
+        self._outages = outages
         self._clock = clock
         self._look_ups: dict[Key, _LookUp[Value]] = {}  # the oldest first
 
@@ -48,12 +71,19 @@ class Remembered(Generic[Key, Value]):
         """
         now = self._clock()
         oldest = now - (self._seconds if seconds is None else seconds)
-        known = self._look_ups.get(key)
-        if known is None or known.began < oldest:
-            known = self._begin(key, look_up, now)
-        if known.task.done():
-            return known.task.result()
-        return await asyncio.shield(known.task)
+        latest = self._look_ups.get(key)
+        if latest is None or latest.began < oldest:
+            latest = self._begin(key, look_up, now, latest)
+        if latest.task.done():
+            return latest.task.result()
+        if latest.before is None or self._outages is None:
+            return await asyncio.shield(latest.task)
+        try:
+            return await asyncio.wait_for(asyncio.shield(latest.task), _PATIENCE_SECONDS)
+        except Exception as error:
+            if isinstance(error, TimeoutError) or self._outages.is_outage(error):
+                return latest.before.task.result()
+            raise
 
     def forget(self, key: Key) -> None:
         """Have a key looked up when it is asked for next, though it be looked up just now."""
@@ -64,7 +94,11 @@ class Remembered(Generic[Key, Value]):
         return len(self._look_ups)
 
     def _begin(
-        self, key: Key, look_up: Callable[[], Awaitable[Value]], now: float
+        self,
+        key: Key,
+        look_up: Callable[[], Awaitable[Value]],
+        now: float,
+        latest: _LookUp[Value] | None,
     ) -> _LookUp[Value]:
         self._look_ups.pop(key, None)
         while len(self._look_ups) >= self._most:
@@ -73,13 +107,30 @@ class Remembered(Generic[Key, Value]):
         async def answer() -> Value:
             return await look_up()
 
-        begun = _LookUp(asyncio.create_task(answer()), now)
+        begun = _LookUp(asyncio.create_task(answer()), now, now, self._holding_on(latest, now))
         self._look_ups[key] = begun
 
-        def forget_failure(task: asyncio.Task[Value]) -> None:
-            failed = task.cancelled() or task.exception() is not None
-            if failed and self._look_ups.get(key) is begun:
-                del self._look_ups[key]
+        def settle(task: asyncio.Task[Value]) -> None:
+            """Drop a failure; where it was an outage, the answer before it is good for a while."""
+            if self._look_ups.get(key) is not begun:
+                return
+            failure = None if task.cancelled() else task.exception()
+            if not task.cancelled() and failure is None:
+                self._look_ups[key] = _LookUp(task, begun.began, begun.answered)
+                return
+            del self._look_ups[key]
+            before, outages = begun.before, self._outages
+            if before and outages and failure is not None and outages.is_outage(failure):
+                self._look_ups[key] = _LookUp(before.task, self._clock(), before.answered)
 
-        begun.task.add_done_callback(forget_failure)
+        begun.task.add_done_callback(settle)
         return begun
+
+    def _holding_on(self, latest: _LookUp[Value] | None, now: float) -> _LookUp[Value] | None:
+        """Return the answer that may hold on through an outage, if there is one."""
+        if self._outages is None or latest is None:
+            return None
+        answer = latest if latest.task.done() else latest.before
+        if answer is None or answer.task.cancelled() or answer.task.exception() is not None:
+            return None
+        return answer if now - answer.answered <= self._outages.seconds else None

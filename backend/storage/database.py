@@ -116,13 +116,13 @@ class Database:
             await connection.close()
 
     async def healthy(self) -> bool:
-        """Tell whether PostgreSQL answers a query now."""
+        """Tell whether PostgreSQL takes writes now, as a standby would not."""
         try:
             async with self.engine.connect() as connection:
-                await connection.execute(text("SELECT 1"))
+                read_only = await connection.scalar(text("SHOW transaction_read_only"))
         except (SQLAlchemyError, OSError, TimeoutError, asyncpg.PostgresError):
             return False
-        return True
+        return bool(read_only == "off")
 
     async def close(self) -> None:
         """Close every connection."""

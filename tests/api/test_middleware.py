@@ -19,6 +19,7 @@ from backend.settings import Settings
 from backend.storage.database import Database
 from backend.storage.migrate import migrate
 from tests.conftest import free_port
+from tests.support.killing import kill
 from tests.support.waiting import until
 
 pytestmark = pytest.mark.engine
@@ -167,11 +168,9 @@ async def test_readyz_tells_which_engine_is_away_and_that_it_is_back(tmp_path: P
             return answer.json()["checks"] == told and answer.status_code == (200 if ready else 503)
 
         await until(lambda: checks(True, True))
-        nats.process.kill()
-        nats.process.wait()
+        kill(nats)
         await until(lambda: checks(True, False))
-        postgres.process.kill()
-        postgres.process.wait()
+        kill(postgres)
         await until(lambda: checks(False, False))
         assert (await api.get("/healthz")).status_code == 200
         refused = await api.get("/v1/me", headers={"authorization": "Bearer fb_live_one"})

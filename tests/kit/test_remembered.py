@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+from functools import partial
 
 import pytest
 
-from backend.kit.remembered import Remembered
+from backend.kit.remembered import Outages, Remembered
 
 pytestmark = pytest.mark.fast
 
@@ -163,3 +164,70 @@ async def test_the_oldest_makes_room(
     for key in (str(number) for number in range(100)):
         await ask(remembered, source, key)
     assert len(remembered) == 3
+
+
+def held_on(clock: Clock, seconds: float = 60.0) -> Remembered[str, str]:
+    """Answers that are new for 10 s, and hold on for ``seconds`` through an outage."""
+    outages = Outages(seconds, lambda error: isinstance(error, ConnectionError))
+    return Remembered(seconds=10.0, most=10, outages=outages, clock=clock)
+
+
+async def test_an_answer_holds_on_through_an_outage_and_for_no_longer() -> None:
+    source, clock = Source(), Clock()
+    remembered = held_on(clock)
+
+    async def ask() -> str:
+        return await remembered.get("a", partial(source.look_up, "a"))
+
+    assert await ask() == "a 1"
+    source.broken = True
+    clock.now += 11
+    assert await ask() == "a 1"
+    assert await ask() == "a 1"
+    assert len(source.look_ups) == 2  # asked once, and then not until it is time again
+    clock.now += 11
+    assert await ask() == "a 1"
+    assert len(source.look_ups) == 3
+    clock.now += 60
+    with pytest.raises(ConnectionError):
+        await ask()
+    source.broken = False
+    assert await ask() == "a 5"
+
+
+async def test_what_was_never_looked_up_meets_the_outage() -> None:
+    source, clock = Source(), Clock()
+    source.broken = True
+    with pytest.raises(ConnectionError):
+        await held_on(clock).get("a", partial(source.look_up, "a"))
+
+
+async def test_a_look_up_that_hangs_is_not_waited_for_where_an_older_answer_does() -> None:
+    source, clock = Source(), Clock()
+    remembered = held_on(clock)
+    look_up = partial(source.look_up, "a")
+    assert await remembered.get("a", look_up) == "a 1"
+    clock.now += 11
+    source.free.clear()
+    assert await remembered.get("a", look_up) == "a 1"
+    source.free.set()
+    await asyncio.sleep(0)
+    await asyncio.sleep(0)
+    assert await remembered.get("a", look_up) == "a 2"
+
+
+async def test_another_failure_than_an_outage_is_raised_though_there_was_an_answer() -> None:
+    clock = Clock()
+    remembered = held_on(clock)
+
+    async def refused() -> str:
+        raise PermissionError("revoked")
+
+    async def good() -> str:
+        return "good"
+
+    assert await remembered.get("a", good) == "good"
+    clock.now += 11
+    with pytest.raises(PermissionError):
+        await remembered.get("a", refused)
+    assert len(remembered) == 0

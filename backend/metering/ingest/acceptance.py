@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 
+import structlog
 from sqlalchemy import Text, bindparam, text
 from sqlalchemy.dialects.postgresql import ARRAY
 
@@ -17,7 +19,12 @@ from backend.metering.ingest.parsing import Refusal, SentEvent
 from backend.metering.ingest.stream import UsageStream
 from backend.settings import Settings
 from backend.storage.database import Database
+from backend.storage.outages import is_outage
 from backend_client.types.events import IngestResult, RejectedEvent
+
+_log = structlog.get_logger(__name__)
+
+_LOOK_UP_SECONDS = 2.0
 
 # Ids have no control characters, so one keeps them apart: few long texts are quicker to send than
 # an array of many. OFFSET has each id looked up in the index, also when the plan was made while
@@ -177,16 +184,26 @@ class Ingest:
             ids[one.tenant_id, one.source].append(one.id)
         if not ids:
             return set()
-        async with self._database.autocommit() as connection:
-            rows = await connection.execute(
-                _KNOWN,
-                {
-                    "tenants": [tenant_id for tenant_id, _ in ids],
-                    "sources": [source for _, source in ids],
-                    "ids": ["\x1f".join(sent) for sent in ids.values()],
-                },
-            )
-            return {(tenant_id, source, event_id) for tenant_id, source, event_id in rows}
+        try:
+            async with (
+                asyncio.timeout(_LOOK_UP_SECONDS),
+                self._database.autocommit() as connection,
+            ):
+                rows = await connection.execute(
+                    _KNOWN,
+                    {
+                        "tenants": [tenant_id for tenant_id, _ in ids],
+                        "sources": [source for _, source in ids],
+                        "ids": ["\x1f".join(sent) for sent in ids.values()],
+                    },
+                )
+                return {(tenant_id, source, event_id) for tenant_id, source, event_id in rows}
+        except Exception as error:
+            # What makes an event count once is the worker's insert; this only tells the sender
+            if not is_outage(error):
+                raise
+            _log.warning("ingest.duplicates_not_looked_up", error=type(error).__name__)
+            return set()
 
 
 def _refuse(event: SentEvent, field_name: str, detail: str) -> Refusal:

@@ -2,20 +2,37 @@
 
 from __future__ import annotations
 
+import asyncio
 import time
-from collections.abc import Iterable
+from collections.abc import AsyncIterator, Iterable
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
 from datetime import datetime
 
 from sqlalchemy import func, or_, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from backend.storage.database import Database
+from backend.storage.outages import is_outage
 from backend.storage.tables import applications, event_archives, tenants
 
 REMEMBERED_SECONDS = 5.0
 """Safe, as long as it is short: what was made is looked up when it is first named, and what was
 removed in the meantime counts for nobody, because the worker looks too."""
+OUTAGE_SECONDS = 600.0
+"""How long they are remembered while PostgreSQL is away: ingest goes on without it."""
+_LOOK_UP_SECONDS = 0.5
 _MOST = 50_000
+
+
+@dataclass(slots=True)
+class _Entries:
+    """What was looked up since a moment of the monotonic clock."""
+
+    looked_up_at: float
+    tenants: dict[str, str] = field(default_factory=dict)
+    archived: dict[str, datetime] = field(default_factory=dict)
+    applications: set[tuple[str, str]] = field(default_factory=set)
 
 
 class Directory:
@@ -23,41 +40,76 @@ class Directory:
 
     def __init__(self, database: Database) -> None:
         self._database = database
-        self._tenants: dict[str, str] = {}
-        self._archived: dict[str, datetime] = {}
-        self._applications: set[tuple[str, str]] = set()
+        self._now = _Entries(0.0)
+        self._before = _Entries(0.0)
         self._forget_at = 0.0
 
     async def tenants(self, subjects: Iterable[str]) -> dict[str, str]:
-        """Return the id of the tenant that each subject names, where there is one."""
+        """Return the id of the tenant that each subject names, where there is one.
+
+        Raises what an outage of PostgreSQL does where one was not named before.
+        """
         self._forget_in_time()
         wanted = set(subjects)
-        unknown = wanted - self._tenants.keys()
+        unknown = wanted - self._now.tenants.keys()
         if unknown:
-            async with self._database.begin() as connection:
-                await self._find_tenants(connection, unknown)
-        known = self._tenants
-        return {subject: known[subject] for subject in wanted if subject in known}
+            try:
+                async with self._looking_up(), self._database.begin() as connection:
+                    await self._find_tenants(connection, unknown)
+            except Exception as error:
+                if not is_outage(error) or not unknown <= self._before.tenants.keys():
+                    raise
+                self._hold_on()
+        entries = self._now.tenants
+        return {subject: entries[subject] for subject in wanted if subject in entries}
 
     def archived_until(self, tenant_ids: Iterable[str]) -> dict[str, datetime]:
         """Return where archived days end, of the tenants that ``tenants`` has just found."""
-        known = self._archived
-        return {tenant_id: known[tenant_id] for tenant_id in tenant_ids if tenant_id in known}
+        archived = self._now.archived
+        return {tenant_id: archived[tenant_id] for tenant_id in tenant_ids if tenant_id in archived}
 
     async def applications(self, wanted: set[tuple[str, str]]) -> set[tuple[str, str]]:
-        """Return those pairs of tenant and application that there are."""
+        """Return those pairs of tenant and application that there are.
+
+        Raises what an outage of PostgreSQL does where one was not named before.
+        """
         self._forget_in_time()
-        unknown = wanted - self._applications
+        unknown = wanted - self._now.applications
         if unknown:
-            async with self._database.begin() as connection:
-                await self._find_applications(connection, {tenant for tenant, _ in unknown})
-        return wanted & self._applications
+            try:
+                async with self._looking_up(), self._database.begin() as connection:
+                    await self._find_applications(connection, {tenant for tenant, _ in unknown})
+            except Exception as error:
+                if not is_outage(error) or not unknown <= self._before.applications:
+                    raise
+                self._hold_on()
+        return wanted & self._now.applications
+
+    @asynccontextmanager
+    async def _looking_up(self) -> AsyncIterator[None]:
+        """Give a look-up less time where what was known before would do without it."""
+        seconds = _LOOK_UP_SECONDS if self._before.tenants else None
+        async with asyncio.timeout(seconds):
+            yield
 
     def _forget_in_time(self) -> None:
         now = time.monotonic()
-        if now >= self._forget_at or len(self._tenants) + len(self._applications) > _MOST:
-            self._tenants, self._archived, self._applications = {}, {}, set()
+        most = len(self._now.tenants) + len(self._now.applications)
+        if now >= self._forget_at or most > _MOST:
+            if self._now.tenants:
+                self._before = self._now
+            if now - self._before.looked_up_at > OUTAGE_SECONDS:
+                self._before = _Entries(now)
+            self._now = _Entries(now)
             self._forget_at = now + REMEMBERED_SECONDS
+
+    def _hold_on(self) -> None:
+        """Go by what was known before, until it is time to look again."""
+        before = self._before
+        self._now.tenants = before.tenants | self._now.tenants
+        self._now.archived = before.archived | self._now.archived
+        self._now.applications |= before.applications
+        self._now.looked_up_at = before.looked_up_at
 
     async def _find_tenants(self, connection: AsyncConnection, subjects: set[str]) -> None:
         archived_until = (
@@ -73,9 +125,9 @@ class Directory:
             )
         )
         for tenant_id, slug, until in rows:
-            self._tenants[tenant_id] = self._tenants[slug] = tenant_id
+            self._now.tenants[tenant_id] = self._now.tenants[slug] = tenant_id
             if until is not None:
-                self._archived[tenant_id] = until
+                self._now.archived[tenant_id] = until
 
     async def _find_applications(self, connection: AsyncConnection, tenant_ids: set[str]) -> None:
         rows = await connection.execute(
@@ -83,4 +135,6 @@ class Directory:
                 applications.c.tenant_id.in_(tenant_ids)
             )
         )
-        self._applications.update((tenant_id, application_id) for tenant_id, application_id in rows)
+        self._now.applications.update(
+            (tenant_id, application_id) for tenant_id, application_id in rows
+        )
