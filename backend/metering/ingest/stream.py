@@ -34,9 +34,13 @@ BACKFILL_AGE = timedelta(hours=1)
 
 _ACK_SECONDS = 2.0
 _PUBLISH_SECONDS = 6.0
-"""How long a write is tried: an election in a cluster takes about this long at most."""
+"""How long a write is tried."""
+ELECTION_SECONDS = 12.0
+"""The same in a cluster, where servers that lost their leader elect another within 4 to 9 s."""
+_ATTEMPT_SECONDS = 1.0
+"""For one attempt: an acknowledgement that the lost leader owed never comes."""
 _FIRST_PAUSE_SECONDS = 0.05
-_LONGEST_PAUSE_SECONDS = 0.5
+_LONGEST_PAUSE_SECONDS = 0.25
 _HEALTH_SECONDS = 1.0
 _EMPTY = b"[]"
 """A message without events: what a probe writes."""
@@ -198,11 +202,12 @@ class UsageStream:
     async def _publish_message(self, js: JetStreamContext, subject: str, message: bytes) -> None:
         # The same id on every attempt: JetStream keeps one copy if an acknowledgement got lost.
         headers = {"Nats-Msg-Id": new_id("evt")}
-        until = time.monotonic() + _PUBLISH_SECONDS
+        alone = self._settings.stream_replicas == 1
+        until = time.monotonic() + (_PUBLISH_SECONDS if alone else ELECTION_SECONDS)
         waits = pauses(_FIRST_PAUSE_SECONDS, _LONGEST_PAUSE_SECONDS)
         while True:
             try:
-                await js.publish(subject, message, headers=headers)
+                await js.publish(subject, message, timeout=_ATTEMPT_SECONDS, headers=headers)
             except APIError as error:
                 if error.err_code not in _FULL | _NO_ROOM:
                     raise Unavailable("The usage stream refused the write.") from error
