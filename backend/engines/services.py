@@ -20,6 +20,7 @@ from backend.engines.postgres import (
     prepare_postgres,
 )
 from backend.engines.processes import Command, kill_group
+from backend.engines.stuck_nats import StuckNats
 from backend.engines.supervisor import Service
 from backend.errors import ConfigurationError
 from backend.kit.extras import has_extra, missing_extra
@@ -150,7 +151,8 @@ def _add_nats(installation: Installation) -> None:
         return nats_accepts(port)
 
     with disk_errors_explained(installation.settings.home):
-        installation.environment["NATS_URL"] = nats_url(data, port=port)
+        url = nats_url(data, port=port)
+    installation.environment["NATS_URL"] = url
     installation.services.append(
         Service(
             "nats",
@@ -158,6 +160,7 @@ def _add_nats(installation: Installation) -> None:
             command=lambda: nats_command(data, port=port),
             ready=ready,
             ready_seconds=300.0,
+            stuck=StuckNats(url, data, installation.settings.stream_name).reason,
         )
     )
 

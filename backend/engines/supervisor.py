@@ -24,6 +24,7 @@ _LONGEST_PAUSE_SECONDS = 15.0
 _STEADY_SECONDS = 30.0
 """A service that ran this long was well: its next restart is at once again."""
 _CHECK_SECONDS = 0.03
+_WATCH_SECONDS = 2.0
 _LOG_BYTES = 10 * 1024 * 1024
 
 
@@ -48,6 +49,8 @@ class Service:
     prepare: Callable[[], Awaitable[None]] | None = None
     """Runs once, before the first start."""
     ready_seconds: float = 60.0
+    stuck: Callable[[], Awaitable[str | None]] | None = None
+    """Asked every few seconds while it runs: why it does not do its work, though it could."""
 
     @property
     def headline(self) -> str:
@@ -125,7 +128,7 @@ class Supervisor:
             else:
                 self._say(f"  {service.headline} is ready ({time.monotonic() - began:.1f} s)")
                 self._ready[service.name].set()
-                happened = self._what_happened(service, await child.wait())
+                happened = await self._until_it_ends(service, child)
             if time.monotonic() - began > _STEADY_SECONDS:
                 failures = 0
             pause = pause_after(
@@ -165,6 +168,19 @@ class Supervisor:
             raise _NotReadyError(self._why_not(service, within)) from error
         finally:
             ended.cancel()
+
+    async def _until_it_ends(self, service: Service, child: asyncio.subprocess.Process) -> str:
+        """Return what happened when the service has stopped; stop one that is stuck."""
+        ended = asyncio.create_task(child.wait())
+        try:
+            while not ended.done():
+                await asyncio.wait([ended], timeout=_WATCH_SECONDS)
+                if not ended.done() and service.stuck and (reason := await service.stuck()):
+                    await self._stop_one(service.name)
+                    return f"{service.headline} {reason}. It was stopped."
+        finally:
+            ended.cancel()
+        return self._what_happened(service, ended.result())
 
     def _log(self, service: Service) -> Path:
         return self._home / "logs" / f"{service.name}.log"

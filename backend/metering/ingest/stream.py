@@ -13,11 +13,12 @@ from nats.aio.client import Client
 from nats.errors import Error as NatsError
 from nats.js import JetStreamContext
 from nats.js.api import DiscardPolicy, RetentionPolicy, StorageType, StreamConfig
-from nats.js.errors import APIError, NotFoundError
+from nats.js.errors import APIError, NoStreamResponseError, NotFoundError
 
 from backend.errors import RateLimited, Unavailable
 from backend.ids import new_id
 from backend.kit.backoff import pauses
+from backend.kit.nats_servers import NatsServers
 from backend.kit.remembered import Remembered
 from backend.metering.events import AcceptedEvent, messages
 from backend.metering.ingest.connection import open_connection, servers_of
@@ -118,6 +119,28 @@ async def _bring_up_to_date(
         )
     else:
         _log.info("nats.stream_changed", stream=present.name, **changes)
+
+
+async def refuses_writes(servers: NatsServers, stream_name: str) -> bool:
+    """Tell whether a server that answers does not confirm a write, though the stream has room.
+
+    False where the server does not answer, or has no such stream yet.
+    """
+    try:
+        client = await open_connection(servers, "farebox-probe")
+    except (NatsError, OSError, TimeoutError):
+        return False
+    try:
+        await client.jetstream().publish(events_subject(stream_name), _EMPTY, timeout=_ACK_SECONDS)
+    except NoStreamResponseError:
+        return False
+    except APIError as error:
+        return error.err_code not in _FULL
+    except (NatsError, OSError, TimeoutError):
+        return client.is_connected
+    finally:
+        await client.close()
+    return False
 
 
 class UsageStream:
