@@ -22,7 +22,7 @@ from backend.invoices.rules.notices import credited_notice
 from backend.invoices.settling import lock_invoice, settle
 from backend.invoices.taxing.deciding import tax_line, wire_tax
 from backend.outbox.queue import enqueue_notices
-from backend.pricing.money import exact_arithmetic, minor_digits, round_to_minor_unit
+from backend.pricing.money import ZERO, exact_arithmetic, minor_digits, round_to_minor_unit
 from backend.pricing.tax.lines import TaxLine, tax_of_part
 from backend.settings import Settings
 from backend.storage.tables import credit_notes, invoice_lines, payments
@@ -30,8 +30,6 @@ from backend_client.types.accounts import Tenant
 from backend_client.types.common import plain
 from backend_client.types.invoices import CreditNoteCreate, InvoiceState, Tax
 from backend_client.types.problems import FieldError
-
-_ZERO = Decimal(0)
 
 
 async def credit(
@@ -63,11 +61,11 @@ async def credit(
     left = await _left(connection, tenant.id, invoice_id, earlier)
     with exact_arithmetic():
         lines = _chosen(wanted, left, row["currency"])
-        before = sum((note["subtotal"] for note in earlier), _ZERO)
-        subtotal = sum(lines.values(), _ZERO)
+        before = sum((note["subtotal"] for note in earlier), ZERO)
+        subtotal = sum(lines.values(), ZERO)
         taxes = _taxes(row, before, before + subtotal)
         # Less what earlier notes took, so that all together are the invoice's tax to the cent
-        taxed_before = sum((note["tax"] for note in earlier), _ZERO)
+        taxed_before = sum((note["tax"] for note in earlier), ZERO)
         tax = _on_top(row, before + subtotal) - taxed_before
         total = subtotal + tax
         if total <= 0 or row["total"] <= 0:
@@ -76,7 +74,7 @@ async def credit(
             rest = plain(row["total"] - row["credited"])
             raise _refused("lines", f"are more than the {rest} that is left of the invoice")
         asked = due(InvoiceState(row["state"]), Balance(row["total"], row["paid"], row["credited"]))
-        to_balance = max(total - asked, _ZERO)
+        to_balance = max(total - asked, ZERO)
     series = credit_note_series(settings.invoice_prefix, tenant.slug)
     number = (await take_numbers(connection, [series]))[series]
     note = {
@@ -143,7 +141,7 @@ def _taxes(row: RowMapping, before: Decimal, after: Decimal) -> list[Tax]:
 
 def _on_top(row: RowMapping, subtotal: Decimal) -> Decimal:
     """Return the tax on top of ``subtotal``, all that is credited of an invoice."""
-    return sum((tax.amount for tax in _of_part(row, subtotal) if not tax.rate.inclusive), _ZERO)
+    return sum((tax.amount for tax in _of_part(row, subtotal) if not tax.rate.inclusive), ZERO)
 
 
 def _of_part(row: RowMapping, part: Decimal) -> tuple[TaxLine, ...]:

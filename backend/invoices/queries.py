@@ -18,6 +18,7 @@ from backend.invoices.previewing import TaxPreview, draft_invoice
 from backend.invoices.rules.amounts import money
 from backend.invoices.rules.lifecycle import Balance, due
 from backend.kit.pages import Cursor, page_of
+from backend.pricing.money import ZERO
 from backend.settings import Settings
 from backend.storage.database import Database
 from backend.storage.tables import (
@@ -44,8 +45,6 @@ from backend_client.types.invoices import (
 from backend_client.types.problems import FieldError
 from backend_client.types.spend import Period, SpendLine
 from backend_client.types.tax_service import TaxQuestion
-
-_ZERO = Decimal(0)
 
 
 async def list_invoices(
@@ -177,14 +176,14 @@ def as_printed(invoice: Invoice) -> Invoice:
         for payment in invoice.payments
         if payment.method in OWN_METHODS and payment.reference == invoice.number
     ]
-    paid = sum((payment.amount.amount for payment in at_once), _ZERO)
+    paid = sum((payment.amount.amount for payment in at_once), ZERO)
     kept = {InvoiceState.DRAFT, InvoiceState.VOID}
     return invoice.model_copy(
         update={
             "state": invoice.state if invoice.state in kept else InvoiceState.FINALIZED,
-            "due": money(max(invoice.total.amount - paid, _ZERO), currency),
+            "due": money(max(invoice.total.amount - paid, ZERO), currency),
             "paid": money(paid, currency),
-            "credited": money(_ZERO, currency),
+            "credited": money(ZERO, currency),
             "overdue": False,
             "replaced_by": None,
             "payments": at_once,

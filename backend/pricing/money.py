@@ -20,6 +20,8 @@ _MINOR_DIGITS: Final = {
 # fmt: on
 """ISO 4217's minor units, where they are not hundredths."""
 
+ZERO: Final = Decimal(0)
+
 EXACT: Final = decimal.Context(
     prec=120,
     traps=[

@@ -10,7 +10,7 @@ from sqlalchemy import Text, and_, bindparam, func, or_, select, text, union
 from sqlalchemy.dialects.postgresql import ARRAY
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from backend.pricing.credit.wallet import Account
+from backend.pricing.credit.entries import Account
 from backend.pricing.money import whole_minor_units
 from backend.pricing.periods import BillingPeriod
 from backend.storage.tables import (

@@ -11,7 +11,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from backend.accounts.idempotency import claim_key
 from backend.errors import Conflict, InvalidInput
 from backend.ids import new_id
-from backend.pricing.credit.wallet import Grant, GrantKind
+from backend.pricing.credit.grants import Grant, GrantKind
 from backend.pricing.periods import BillingPeriod
 from backend.storage.tables import credit_reservations as calls
 from backend.wallets.queries import find_grant

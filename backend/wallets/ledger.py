@@ -20,7 +20,9 @@ from sqlalchemy import (
 from sqlalchemy.dialects.postgresql import ARRAY, insert
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from backend.pricing.credit.wallet import Account, Grant, GrantKind, LedgerEntry, Wallet
+from backend.pricing.credit.entries import Account, LedgerEntry
+from backend.pricing.credit.grants import Grant, GrantKind
+from backend.pricing.credit.wallet import Wallet
 from backend.storage.tables import credit_grants, ledger_entries, wallets
 
 _HELD: tuple[Account, ...] = (

@@ -22,7 +22,7 @@ from backend.pricing.charges.price_lists import in_currency
 from backend.pricing.charges.rate_card import Labels
 from backend.pricing.credit.call_cost import CallCosts
 from backend.pricing.credit.wallet import InsufficientCredit
-from backend.pricing.money import exact_arithmetic, round_to_minor_unit
+from backend.pricing.money import ZERO, exact_arithmetic, round_to_minor_unit
 from backend.pricing.rating.rated_period import RatedPeriod
 from backend.storage.database import Database
 from backend.subscriptions.changes import current_subscription
@@ -32,7 +32,6 @@ from backend_client.types.subscriptions import SubscriptionState
 
 _FRESH_SECONDS = 1.0
 _KEPT = 10_000
-_ZERO = Decimal(0)
 
 
 class CreditExhausted(FareboxError):
@@ -110,7 +109,7 @@ class Prepayment:
         ``at`` is when it was made, as when it was reserved: that has its price.
         """
         costs = await self._costs_of(tenant_id, at)
-        cost = Decimal(0) if costs is None else costs.cost(model, quantities, at, labels)
+        cost = ZERO if costs is None else costs.cost(model, quantities, at, labels)
         async with self._database.begin() as connection:
             await reservations.settle(connection, tenant_id, call_id, cost, now)
 
@@ -183,6 +182,6 @@ def paid_by_wallet(
             for line in rated.lines
             if (line.plan, line.plan_version) in prepaid and not line.trial
         ]
-        asked = sum((line.amount for line in lines), round_to_minor_unit(_ZERO, rated.currency))
-        missing = max(sum((line.exact for line in lines), _ZERO) - used, _ZERO)
+        asked = sum((line.amount for line in lines), round_to_minor_unit(ZERO, rated.currency))
+        missing = max(sum((line.exact for line in lines), ZERO) - used, ZERO)
         return asked - min(round_to_minor_unit(missing, rated.currency), asked)

@@ -11,7 +11,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from backend.errors import NotFound
 from backend.kit.pages import Cursor, page_of
-from backend.pricing.credit.wallet import Account
+from backend.pricing.credit.entries import Account
 from backend.pricing.money import exact_arithmetic
 from backend.storage.tables import credit_grants, ledger_entries, tenants, top_ups, wallets
 from backend.wallets.top_ups import top_up_from

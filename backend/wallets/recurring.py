@@ -11,8 +11,8 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from backend.accounts.tenants import find_tenant
 from backend.errors import NotFound
 from backend.pricing.charges.price_lists import in_currency
+from backend.pricing.credit.grants import Grant
 from backend.pricing.credit.plan_credit import recurring_grant, single_grant
-from backend.pricing.credit.wallet import Grant
 from backend.pricing.periods import BillingPeriod
 from backend.storage.tables import credit_grants, wallets
 from backend.subscriptions.changes import current_subscription

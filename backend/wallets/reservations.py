@@ -10,8 +10,8 @@ from typing import Final
 from sqlalchemy import RowMapping, insert, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from backend.pricing.credit.wallet import Account
-from backend.pricing.money import exact_arithmetic
+from backend.pricing.credit.entries import Account
+from backend.pricing.money import ZERO, exact_arithmetic
 from backend.storage.database import Database
 from backend.storage.tables import credit_reservations, ledger_entries
 from backend.wallets.ledger import LockedWallet
@@ -20,8 +20,6 @@ from backend.wallets.top_ups import check_balance
 
 LAPSE: Final = timedelta(hours=1)
 """How long a reservation is held for a call whose gateway was killed."""
-
-_ZERO = Decimal(0)
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,8 +124,8 @@ async def release(
     row = await find_reservation(connection, tenant_id, reservation)
     if row is None or row["state"] != "open":
         return
-    await _give_back(locked, row, _ZERO)
-    await _close(locked, row, "released", Settled(_ZERO, _ZERO))
+    await _give_back(locked, row, ZERO)
+    await _close(locked, row, "released", Settled(ZERO, ZERO))
     await check_balance(locked)
 
 
@@ -178,7 +176,7 @@ async def _used_by(locked: LockedWallet, reservation: str) -> dict[str, Decimal]
     used: dict[str, Decimal] = {}
     for grant_id, source, target, amount in await locked.connection.execute(query):
         sign = (target == Account.USED.value) - (source == Account.USED.value)
-        used[grant_id] = used.get(grant_id, _ZERO) + sign * amount
+        used[grant_id] = used.get(grant_id, ZERO) + sign * amount
     return {grant_id: amount for grant_id, amount in used.items() if amount}
 
 
@@ -186,10 +184,10 @@ async def _give_back(locked: LockedWallet, row: RowMapping, cost: Decimal) -> De
     """Take up to ``cost`` of what is held and give the rest back; return what it took."""
     held = {grant_id: Decimal(amount) for grant_id, amount in row["held"].items()}
     if row["state"] != "open" or not held:
-        return _ZERO
+        return ZERO
     locked.wallet.restore_reservation(row["id"], held)
     with exact_arithmetic():
-        taken = min(cost, sum(held.values(), _ZERO))
+        taken = min(cost, sum(held.values(), ZERO))
     await locked.append(locked.wallet.settle(row["id"], taken, locked.at))
     return taken
 

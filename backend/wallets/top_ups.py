@@ -19,7 +19,9 @@ from backend.errors import Conflict, NotFound
 from backend.ids import new_id
 from backend.outbox.notices import Notice
 from backend.outbox.queue import enqueue_notices
-from backend.pricing.credit.wallet import Account, Grant, GrantKind, TopUpRule
+from backend.pricing.credit.entries import Account
+from backend.pricing.credit.grants import Grant, GrantKind
+from backend.pricing.credit.rules import TopUpRule
 from backend.pricing.money import exact_arithmetic
 from backend.storage.tables import top_ups, wallets
 from backend.wallets.ledger import LockedWallet, lock_wallet
@@ -34,7 +36,6 @@ from backend_client.types.notifications import (
 from backend_client.types.wallets import TopUp, TopUpCreate, TopUpOutcome
 
 _log = structlog.get_logger(__name__)
-_ZERO = Decimal(0)
 
 
 async def refresh_and_check(connection: AsyncConnection, tenant_id: str, now: datetime) -> None:

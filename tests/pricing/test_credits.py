@@ -12,17 +12,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
 
+from backend.pricing.credit.entries import Account, LedgerEntry
+from backend.pricing.credit.grants import Grant, GrantKind, burn_order
+from backend.pricing.credit.rules import RecurringGrant, TopUpRule
 from backend.pricing.credit.wallet import (
-    Account,
-    Grant,
-    GrantKind,
     InsufficientCredit,
-    LedgerEntry,
-    RecurringGrant,
     ReservationClosed,
-    TopUpRule,
     Wallet,
-    burn_order,
     wallet_as_of,
 )
 from backend.pricing.money import exact_arithmetic

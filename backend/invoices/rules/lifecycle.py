@@ -13,9 +13,8 @@ from decimal import Decimal
 from typing import Final
 
 from backend.errors import Conflict
+from backend.pricing.money import ZERO
 from backend_client.types.invoices import InvoiceState
-
-_ZERO = Decimal(0)
 
 _MAY_BECOME: Final = {
     InvoiceState.DRAFT: {InvoiceState.FINALIZED, InvoiceState.PAID},
@@ -47,13 +46,13 @@ class Balance:
     """
 
     total: Decimal
-    paid: Decimal = _ZERO
-    credited: Decimal = _ZERO
+    paid: Decimal = ZERO
+    credited: Decimal = ZERO
 
     @property
     def due(self) -> Decimal:
         """What is still to be paid; never below zero."""
-        return max(self.total - self.paid - self.credited, _ZERO)
+        return max(self.total - self.paid - self.credited, ZERO)
 
     @property
     def settled(self) -> bool:
@@ -63,7 +62,7 @@ class Balance:
 
 def due(state: InvoiceState, balance: Balance) -> Decimal:
     """Return what is to be paid on an invoice in ``state``."""
-    return _ZERO if state in {InvoiceState.DRAFT, InvoiceState.VOID} else balance.due
+    return ZERO if state in {InvoiceState.DRAFT, InvoiceState.VOID} else balance.due
 
 
 def due_date(issued_at: datetime, net_days: int) -> datetime:

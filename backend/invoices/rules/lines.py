@@ -11,13 +11,11 @@ from dataclasses import dataclass, replace
 from decimal import Decimal
 from typing import NamedTuple
 
-from backend.pricing.money import exact_arithmetic
+from backend.pricing.money import ZERO, exact_arithmetic
 from backend.pricing.rating.adjustments import Adjustment
 from backend.pricing.rating.rated_period import RatedLine, RatedPeriod
 from backend.spend.report import spend_line
 from backend_client.types.spend import Period, SpendLine
-
-_ZERO = Decimal(0)
 
 CHARGE = "charge"
 INVOICED_BEFORE = "invoiced_before"
@@ -101,7 +99,7 @@ def late_lines(
     late: list[ComposedLine] = []
     with exact_arithmetic():
         for item, line in by_item.items():
-            before = invoiced.get(item) or Invoiced(line.name, line.period, None, _ZERO, _ZERO)
+            before = invoiced.get(item) or Invoiced(line.name, line.period, None, ZERO, ZERO)
             quantity = line.quantity
             if quantity is not None and before.quantity is not None:
                 quantity -= before.quantity
@@ -135,7 +133,7 @@ def invoiced_items(lines: Iterable[ComposedLine]) -> dict[Item, Invoiced]:
 def total_of(lines: Iterable[ComposedLine]) -> Decimal:
     """Sum the rounded amounts: the subtotal of an invoice with these lines."""
     with exact_arithmetic():
-        return sum((line.amount for line in lines), _ZERO)
+        return sum((line.amount for line in lines), ZERO)
 
 
 def worth_invoicing(lines: Sequence[ComposedLine]) -> bool:
@@ -178,7 +176,7 @@ def _merged(lines: Iterable[ComposedLine]) -> dict[Item, ComposedLine]:
                 line,
                 exact=held.exact + line.exact,
                 amount=held.amount + line.amount,
-                quantity=sum(quantities, _ZERO) if quantities else None,
+                quantity=sum(quantities, ZERO) if quantities else None,
                 charge=None,
             )
         by_item[line.of] = line

@@ -5,12 +5,10 @@ from __future__ import annotations
 from decimal import Decimal
 
 from backend.invoices.rules.amounts import money
-from backend.pricing.money import exact_arithmetic, minor_digits, round_to_minor_unit
+from backend.pricing.money import ZERO, exact_arithmetic, minor_digits, round_to_minor_unit
 from backend_client.types.common import plain
 from backend_client.types.invoices import Tax
 from backend_client.types.tax_service import AnsweredTax, TaxAnswer, TaxQuestion
-
-_ZERO = Decimal(0)
 
 
 def checked(answer: TaxAnswer, question: TaxQuestion) -> list[Tax]:
@@ -23,14 +21,14 @@ def checked(answer: TaxAnswer, question: TaxQuestion) -> list[Tax]:
     with exact_arithmetic():
         for tax in answer.taxes:
             _check(tax, question)
-        within = sum((tax.amount for tax in answer.taxes if tax.inclusive), _ZERO)
+        within = sum((tax.amount for tax in answer.taxes if tax.inclusive), ZERO)
         for tax in answer.taxes:
             if tax.inclusive and abs(tax.taxable + within) > abs(question.subtotal):
                 raise ValueError(
                     f"{tax.name}: {plain(tax.taxable)} and the taxes within prices, "
                     f"{plain(within)}, are more than the subtotal {plain(question.subtotal)}"
                 )
-        on_top = sum((tax.amount for tax in answer.taxes if not tax.inclusive), _ZERO)
+        on_top = sum((tax.amount for tax in answer.taxes if not tax.inclusive), ZERO)
         total = question.subtotal + on_top
         if answer.total is not None and answer.total != total:
             raise ValueError(
@@ -68,7 +66,7 @@ def _check(tax: AnsweredTax, question: TaxQuestion) -> None:
             f"{tax.name}: it is on {plain(tax.taxable)}, more than the subtotal {plain(subtotal)}"
         )
     exact = tax.taxable * tax.percent / 100
-    unit = Decimal(1).scaleb(-minor_digits(currency)) if exact else _ZERO
+    unit = Decimal(1).scaleb(-minor_digits(currency)) if exact else ZERO
     if abs(tax.amount - exact) > unit:
         raise ValueError(
             f"{tax.name}: {plain(tax.amount)} is not {plain(tax.percent)}% of {plain(tax.taxable)}"

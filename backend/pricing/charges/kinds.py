@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from decimal import Decimal
 from typing import assert_never
 
+from backend.pricing.money import ZERO
 from backend_client.types.plans import (
     FlatCharge,
     GraduatedCharge,
@@ -21,8 +22,6 @@ from backend_client.types.plans import (
     UsageCharge,
     VolumeCharge,
 )
-
-_ZERO = Decimal(0)
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,7 +54,7 @@ def price_units(
     if before < 0 or units < 0 or before + units > total:
         raise ValueError(f"charge {charge.id}: {before} and {units} units of {total} can't be")
     if not units:
-        return PricedUnits(_ZERO)
+        return PricedUnits(ZERO)
     match charge:
         case PerUnitCharge(price=price, unit_size=unit_size):
             return PricedUnits(units * price / unit_size)
@@ -70,7 +69,7 @@ def price_units(
             priced = (_priced(reached, unit_size, units, begins=not before),)
         case _:
             assert_never(charge)
-    return PricedUnits(sum((tier.amount for tier in priced), _ZERO), priced)
+    return PricedUnits(sum((tier.amount for tier in priced), ZERO), priced)
 
 
 def first_price(charge: UsageCharge) -> tuple[Decimal, int]:
@@ -90,7 +89,7 @@ def first_price(charge: UsageCharge) -> tuple[Decimal, int]:
 
 def asks_for_nothing(plan: PlanDefinition) -> bool:
     """Tell whether a plan costs nothing, whatever is used."""
-    prices: list[Decimal] = [plan.minimum or _ZERO]
+    prices: list[Decimal] = [plan.minimum or ZERO]
     for charge in plan.charges:
         match charge:
             case GraduatedCharge() | VolumeCharge():
@@ -102,13 +101,13 @@ def asks_for_nothing(plan: PlanDefinition) -> bool:
             case _:
                 assert_never(charge)
         if not isinstance(charge, FlatCharge):
-            prices.append(charge.minimum or _ZERO)
+            prices.append(charge.minimum or ZERO)
     return not any(prices)
 
 
 def _graduated(tiers: list[Tier], unit_size: int, start: Decimal, end: Decimal) -> list[PricedTier]:
     priced = []
-    floor = _ZERO
+    floor = ZERO
     for tier in tiers:
         ceiling = end if tier.up_to is None else min(end, tier.up_to)
         units = ceiling - max(start, floor)
@@ -120,7 +119,7 @@ def _graduated(tiers: list[Tier], unit_size: int, start: Decimal, end: Decimal) 
 
 
 def _priced(tier: Tier, unit_size: int, units: Decimal, *, begins: bool) -> PricedTier:
-    fee = tier.flat_fee if begins else _ZERO
+    fee = tier.flat_fee if begins else ZERO
     return PricedTier(tier.up_to, tier.price, fee, units, units * tier.price / unit_size + fee)
 
 

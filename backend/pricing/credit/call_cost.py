@@ -9,11 +9,9 @@ from decimal import Decimal
 from backend.pricing.charges.kinds import price_units
 from backend.pricing.charges.rate_card import FALLBACK_METERS, Labels, RateCard
 from backend.pricing.charges.windows import cut_at_windows
-from backend.pricing.money import exact_arithmetic
+from backend.pricing.money import ZERO, exact_arithmetic
 from backend.pricing.periods import quarter_hour_of
 from backend_client.types.plans import PlanDefinition
-
-_ZERO = Decimal(0)
 
 
 class CallCosts:
@@ -35,12 +33,12 @@ class CallCosts:
         """Return what a call at ``at`` costs, unrounded, as the bill's lines will sum it."""
         quarter = quarter_hour_of(at)
         (quarter_hour,) = cut_at_windows(self._plan, quarter, quarter + timedelta(minutes=15))
-        total = _ZERO
+        total = ZERO
         with exact_arithmetic():
             for meter, quantity in quantities.items():
                 charge = self._card.charge_for(model, meter, quarter_hour.window, labels)
                 if charge is not None:
-                    total += price_units(charge, _ZERO, quantity, quantity).amount
+                    total += price_units(charge, ZERO, quantity, quantity).amount
         return total
 
     def greatest(
@@ -54,7 +52,7 @@ class CallCosts:
 
         Input may turn out to be cached, and output to be reasoning, which can cost more.
         """
-        total = _ZERO
+        total = ZERO
         with exact_arithmetic():
             for meter, quantity in most.items():
                 possible = (

@@ -6,12 +6,12 @@ from collections.abc import Iterator, Sequence
 from datetime import datetime, timedelta
 from decimal import Decimal
 
-from backend.pricing.credit.wallet import Grant, GrantKind, RecurringGrant, Wallet
-from backend.pricing.money import whole_minor_units
+from backend.pricing.credit.grants import Grant, GrantKind
+from backend.pricing.credit.rules import RecurringGrant
+from backend.pricing.credit.wallet import Wallet
+from backend.pricing.money import ZERO, whole_minor_units
 from backend.pricing.periods import BillingPeriod
 from backend_client.types.plans import GrantTerms, PlanDefinition
-
-_ZERO = Decimal(0)
 
 
 def recurring_grant(plan: PlanDefinition, terms: GrantTerms) -> RecurringGrant:
@@ -62,13 +62,13 @@ def paid_by_own_credit(
         within = min(total, whole_minor_units(available, plan.currency))
         if within > 0:
             wallet.append(wallet.pay_bill(f"bill {place}", within, period, period.end))
-        paid.append(max(within, _ZERO))
+        paid.append(max(within, ZERO))
         over = wallet.close(period.end, period.end)
         wallet.append(over)
         left = {}
         for entry in over:
             rule, _, _ = entry.grant_id.partition(":")
-            left[rule] = left.get(rule, _ZERO) + entry.amount
+            left[rule] = left.get(rule, ZERO) + entry.amount
     return paid
 
 
@@ -80,7 +80,7 @@ def _brought(
             continue
         if terms.recurs:
             rule = recurring_grant(plan, terms)
-            yield rule.for_period(period, left.get(rule.id, _ZERO))
+            yield rule.for_period(period, left.get(rule.id, ZERO))
         elif first:
             yield single_grant(plan, terms, period.start)
 

@@ -1,7 +1,5 @@
-"""Credits: grants, the order they burn in, and a wallet as the sum of its ledger. Pure.
+"""A wallet: what its ledger's entries add up to, and the entries that each act appends. Pure.
 
-The ledger is append-only and double-entry: an entry moves an amount of one grant from one account
-to another, so what was granted is always what is available, reserved, used, expired and refunded.
 A balance, as of any instant, is a sum over entries. Nothing here rounds.
 """
 
@@ -9,95 +7,13 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import datetime
 from decimal import Decimal
-from enum import StrEnum
-from typing import Final
 
-from backend.pricing.money import exact_arithmetic
+from backend.pricing.credit.entries import Account, LedgerEntry
+from backend.pricing.credit.grants import Grant, GrantKind, burn_order
+from backend.pricing.money import ZERO, exact_arithmetic
 from backend.pricing.periods import BillingPeriod
-
-_ZERO = Decimal(0)
-_NEVER: Final = datetime.max.replace(tzinfo=UTC)
-
-
-class GrantKind(StrEnum):
-    """Given away, or bought."""
-
-    PROMOTIONAL = "promotional"
-    PAID = "paid"
-
-
-@dataclass(frozen=True, slots=True)
-class Grant:
-    """Credit of ``amount``, usable from ``starts_at`` until ``expires_at`` (None: for ever).
-
-    ``models`` limits it to calls of those models. Lower ``priority`` numbers burn first. Credit
-    ``in_arrears`` pays bills of the time in which it was usable, although they are made after it.
-    """
-
-    id: str
-    kind: GrantKind
-    amount: Decimal
-    starts_at: datetime
-    expires_at: datetime | None = None
-    priority: int = 100
-    models: frozenset[str] | None = None
-    in_arrears: bool = False
-
-    def covers(self, model: str | None, at: datetime) -> bool:
-        """Tell whether it can pay for a call of ``model`` at that moment; None for any model."""
-        usable = self.starts_at <= at and (self.expires_at is None or at < self.expires_at)
-        return usable and (self.models is None or model in self.models)
-
-    def pays_bill_of(self, period: BillingPeriod, at: datetime) -> bool:
-        """Tell whether it can pay a bill of ``period`` that is made at that moment."""
-        if not self.in_arrears:
-            return self.covers(None, at)
-        ended = self.expires_at is not None and self.expires_at <= period.start
-        return self.models is None and self.starts_at < period.end and not ended
-
-
-def burn_order(grants: Iterable[Grant]) -> list[Grant]:
-    """Sort grants as they burn.
-
-    Soonest expiry first, then the lower priority number, then promotional before paid, then the
-    oldest; the id settles what is left.
-    """
-    return sorted(
-        grants,
-        key=lambda grant: (
-            grant.expires_at or _NEVER,
-            grant.priority,
-            grant.kind is GrantKind.PAID,
-            grant.starts_at,
-            grant.id,
-        ),
-    )
-
-
-class Account(StrEnum):
-    """Where a grant's credit can be. ``granted`` is where it comes from, and runs below zero."""
-
-    GRANTED = "granted"
-    AVAILABLE = "available"
-    RESERVED = "reserved"
-    USED = "used"
-    EXPIRED = "expired"
-    REFUNDED = "refunded"
-
-
-@dataclass(frozen=True, slots=True)
-class LedgerEntry:
-    """``amount`` of a grant moved between accounts; ``cause`` is the reservation or the reason."""
-
-    at: datetime
-    grant_id: str
-    source: Account
-    target: Account
-    amount: Decimal
-    cause: str
 
 
 class InsufficientCredit(Exception):
@@ -163,7 +79,7 @@ class Wallet:
         """Return what is in an account, of one grant or of all."""
         with exact_arithmetic():
             ids = self.grants if grant_id is None else (grant_id,)
-            return sum((self._balances[grant, account] for grant in ids), _ZERO)
+            return sum((self._balances[grant, account] for grant in ids), ZERO)
 
     def available(self, at: datetime, model: str | None = None) -> Decimal:
         """Return what could be spent at a moment, on ``model`` or (None) on anything."""
@@ -213,7 +129,7 @@ class Wallet:
         """
         held = self._held(reservation)
         with exact_arithmetic():
-            missing = amount - sum(held.values(), _ZERO)
+            missing = amount - sum(held.values(), ZERO)
             if missing > 0:
                 raise InsufficientCredit(missing)
             entries = []
@@ -232,7 +148,7 @@ class Wallet:
 
     def release(self, reservation: str, at: datetime) -> list[LedgerEntry]:
         """Put all of a reservation back. Raises ``ReservationClosed`` the second time."""
-        return self.settle(reservation, _ZERO, at)
+        return self.settle(reservation, ZERO, at)
 
     def return_used(
         self, cause: str, used: Mapping[str, Decimal], amount: Decimal, at: datetime
@@ -289,7 +205,7 @@ class Wallet:
 
     def _sum(self, which: Callable[[Grant], bool]) -> Decimal:
         with exact_arithmetic():
-            return sum((left for _, left in self._usable(which)), _ZERO)
+            return sum((left for _, left in self._usable(which)), ZERO)
 
     def _held(self, reservation: str) -> dict[str, Decimal]:
         held = {
@@ -305,68 +221,6 @@ class Wallet:
 def wallet_as_of(grants: Iterable[Grant], entries: Iterable[LedgerEntry], at: datetime) -> Wallet:
     """Return the wallet as it was at an instant: the sum of the entries up to then."""
     return Wallet(grants, (entry for entry in entries if entry.at <= at))
-
-
-@dataclass(frozen=True, slots=True)
-class RecurringGrant:
-    """A grant that every billing period brings. ``rollover_cap`` of what is left is carried on.
-
-    What is left of credit in arrears is known when its period was billed, in the period that
-    follows: then it is ``carried`` into that, as a grant beside the one that it had from the start.
-    """
-
-    id: str
-    kind: GrantKind
-    amount: Decimal
-    rollover_cap: Decimal = _ZERO
-    priority: int = 100
-    models: frozenset[str] | None = None
-    in_arrears: bool = False
-
-    def for_period(self, period: BillingPeriod, left_before: Decimal = _ZERO) -> Grant:
-        """Return the period's grant, which expires with it.
-
-        Its id is made of the rule and the period, so that a period never brings it twice.
-        ``left_before`` is what was left of the previous period's when that expired.
-        """
-        with exact_arithmetic():
-            return self._grant(period, self.amount + min(left_before, self.rollover_cap))
-
-    def carried(self, period: BillingPeriod, left_before: Decimal) -> Grant | None:
-        """Return what is carried into a period of what was left when the last was billed."""
-        amount = min(left_before, self.rollover_cap)
-        return self._grant(period, amount, ":carried") if amount else None
-
-    def _grant(self, period: BillingPeriod, amount: Decimal, suffix: str = "") -> Grant:
-        return Grant(
-            f"{self.id}:{period.start:%Y-%m-%dT%H:%MZ}{suffix}",
-            self.kind,
-            amount,
-            period.start,
-            period.end,
-            self.priority,
-            self.models,
-            self.in_arrears,
-        )
-
-
-@dataclass(frozen=True, slots=True)
-class TopUpRule:
-    """Buy ``amount`` when less than ``threshold`` is left, but ``daily_ceiling`` a day at most."""
-
-    threshold: Decimal
-    amount: Decimal
-    daily_ceiling: Decimal
-
-    def due(self, balance: Decimal, topped_up_today: Decimal, *, pending: bool) -> Decimal:
-        """Return how much to buy now: ``amount``, or zero.
-
-        ``balance`` is what is available and reserved; ``pending`` says that a top-up is under way,
-        so that one shortage never buys twice.
-        """
-        with exact_arithmetic():
-            within = topped_up_today + self.amount <= self.daily_ceiling
-            return self.amount if balance < self.threshold and within and not pending else _ZERO
 
 
 def _entry(

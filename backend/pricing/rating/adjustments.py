@@ -18,10 +18,8 @@ from decimal import Decimal
 from fractions import Fraction
 from typing import Literal
 
-from backend.pricing.money import prorate, round_to_minor_unit
+from backend.pricing.money import ZERO, prorate, round_to_minor_unit
 from backend_client.types.plans import Discount, FlatCharge, PlanDefinition, UsageCharge
-
-_ZERO = Decimal(0)
 
 _Key = tuple[str, str | None]
 """A plan's id, and a charge's of it or None for the plan as a whole."""
@@ -92,25 +90,25 @@ class Adjuster:
             return amount
 
         def within(of: UsageCharge | PlanDefinition, asked: Decimal, key: _Key) -> Decimal:
-            room = None if of.maximum is None else max(of.maximum - self._asked[key], _ZERO)
+            room = None if of.maximum is None else max(of.maximum - self._asked[key], ZERO)
             if room is not None:
-                asked += add("maximum", of, min(room - asked, _ZERO))
+                asked += add("maximum", of, min(room - asked, ZERO))
             if of.minimum is not None:
                 least = prorate(of.minimum, share)
                 least = least if room is None else min(least, room)
-                asked += add("minimum", of, max(least - asked, _ZERO))
+                asked += add("minimum", of, max(least - asked, ZERO))
             self._asked[key] += asked
             return asked
 
-        left = _Left({**dict.fromkeys(own, _ZERO), **amounts}, {**amounts, **own})
+        left = _Left({**dict.fromkeys(own, ZERO), **amounts}, {**amounts, **own})
         for charge in plan.charges:
             if isinstance(charge, FlatCharge):
                 continue
-            asked = within(charge, left.asked.get(charge.id, _ZERO), (plan.id, charge.id))
+            asked = within(charge, left.asked.get(charge.id, ZERO), (plan.id, charge.id))
             left.asked[charge.id] = left.own[charge.id] = asked
         for discount in plan.discounts:
             add("discount", discount, -self._discount(plan, discount, left))
-        return adjustments, within(plan, sum(left.own.values(), _ZERO), (plan.id, None))
+        return adjustments, within(plan, sum(left.own.values(), ZERO), (plan.id, None))
 
     def _discount(self, plan: PlanDefinition, discount: Discount, left: _Left) -> Decimal:
         """Take the discount off what is left; return what it takes off in all, unrounded."""
@@ -120,14 +118,14 @@ class Adjuster:
             if charge.id in left.own and (discount.charges is None or charge.id in discount.charges)
         ]
         if discount.percent is not None:
-            exact = sum((left.asked[name] for name in eligible), _ZERO) * discount.percent / 100
+            exact = sum((left.asked[name] for name in eligible), ZERO) * discount.percent / 100
             for amounts in (left.asked, left.own):
                 off = shares(amounts, eligible, discount.percent, self._currency)
                 _take(off, amounts)
             return exact
-        amount = (discount.amount or _ZERO) - self._given[plan.id, discount.id]
+        amount = (discount.amount or ZERO) - self._given[plan.id, discount.id]
         off = fill(left.own, eligible, round_to_minor_unit(amount, self._currency))
-        exact = sum(off.values(), _ZERO)
+        exact = sum(off.values(), ZERO)
         self._given[plan.id, discount.id] += exact
         for amounts in (left.asked, left.own):
             _take(off, amounts)
@@ -156,7 +154,7 @@ def shares(
     charge.
     """
     off: dict[str, Decimal] = {}
-    running = before = _ZERO
+    running = before = ZERO
     for name in names:
         running += left[name]
         after = round_to_minor_unit(running * percent / 100, currency)
@@ -168,6 +166,6 @@ def fill(left: dict[str, Decimal], names: Iterable[str], amount: Decimal) -> dic
     """Divide ``amount`` over the charges in order, to none more than it has."""
     off: dict[str, Decimal] = {}
     for name in names:
-        off[name] = min(left[name], max(amount, _ZERO))
+        off[name] = min(left[name], max(amount, ZERO))
         amount -= off[name]
     return off

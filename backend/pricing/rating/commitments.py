@@ -13,9 +13,8 @@ from decimal import Decimal
 from enum import StrEnum
 from fractions import Fraction
 
-from backend.pricing.money import exact_arithmetic, prorate, round_to_minor_unit
+from backend.pricing.money import ZERO, exact_arithmetic, prorate, round_to_minor_unit
 
-_ZERO = Decimal(0)
 _SECOND = timedelta(seconds=1)
 
 
@@ -53,7 +52,7 @@ class Commitment:
     name: str
     periods: tuple[CommittedPeriod, ...]
     true_up: TrueUp = TrueUp.PERIOD
-    overage_discount: Decimal = _ZERO
+    overage_discount: Decimal = ZERO
     unit_price: Decimal = Decimal(1)
     unit_size: int = 1
 
@@ -115,15 +114,15 @@ def settle(
         raise ValueError(f"commitment {commitment.id}: a counted amount is negative")
     with exact_arithmetic():
         by_term = commitment.true_up is TrueUp.TERM
-        left = sum((period.committed for period in commitment.periods), _ZERO)
+        left = sum((period.committed for period in commitment.periods), ZERO)
         last = commitment.periods[-1]
         outcomes = []
         for period, amount in zip(commitment.periods, counted, strict=False):
             if not by_term:
                 left = period.committed
-            overage = max(amount - left, _ZERO)
-            left = max(left - amount, _ZERO)
-            missing = left if not by_term or period is last else _ZERO
+            overage = max(amount - left, ZERO)
+            left = max(left - amount, ZERO)
+            missing = left if not by_term or period is last else ZERO
             outcomes.append(
                 CommitmentOutcome(
                     period,
@@ -160,10 +159,10 @@ def service_credit(
     if not 0 <= good <= total:
         raise ValueError(f"{good} of {total} can't be")
     if not total:
-        return round_to_minor_unit(_ZERO, currency)
+        return round_to_minor_unit(ZERO, currency)
     percent = max(
         (band.credit for band in bands if Fraction(good * 100, total) < Fraction(band.below)),
-        default=_ZERO,
+        default=ZERO,
     )
     with exact_arithmetic():
         return round_to_minor_unit(base * percent / 100, currency)

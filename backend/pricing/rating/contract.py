@@ -6,13 +6,11 @@ from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from decimal import Decimal
 
-from backend.pricing.money import exact_arithmetic, round_to_minor_unit
+from backend.pricing.money import ZERO, exact_arithmetic, round_to_minor_unit
 from backend.pricing.rating.adjustments import Adjustment, Kind
 from backend.pricing.rating.commitments import Commitment, ServiceBand, service_credit, settle
 from backend.pricing.rating.rated_period import RatedPeriod, Stretch
 from backend_client.types.plans import FlatCharge
-
-_ZERO = Decimal(0)
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,7 +41,7 @@ def counted(
     year.
     """
     if meters is None:
-        return max(rated.accrued, _ZERO)
+        return max(rated.accrued, ZERO)
     with exact_arithmetic():
         return sum(
             (
@@ -53,7 +51,7 @@ def counted(
                 for used in stretch.usage
                 if used.meter in meters
             ),
-            _ZERO,
+            ZERO,
         )
 
 
@@ -71,14 +69,14 @@ def apply_contract(
         if contract.commitment is not None:
             now = counted(rated, stretches, contract.meters)
             outcome = settle(contract.commitment, [*contract.counted_before, now], currency)[-1]
-            amounts += [("overage_discount", max(outcome.discount, -max(rated.accrued, _ZERO)))]
+            amounts += [("overage_discount", max(outcome.discount, -max(rated.accrued, ZERO)))]
             amounts += [("true_up", outcome.true_up)]
-        left = rated.accrued + sum((amount for _, amount in amounts), _ZERO)
+        left = rated.accrued + sum((amount for _, amount in amounts), ZERO)
         base = sum(
-            (line.amount for line in rated.lines if not isinstance(line.charge, FlatCharge)), _ZERO
+            (line.amount for line in rated.lines if not isinstance(line.charge, FlatCharge)), ZERO
         )
         credit = service_credit(contract.good, contract.total, contract.bands, base, currency)
-        amounts.append(("service_credit", -min(credit, max(left, _ZERO))))
+        amounts.append(("service_credit", -min(credit, max(left, ZERO))))
         names: dict[Kind, str] = {
             "overage_discount": f"{contract.name}: discount beyond the commitment",
             "true_up": f"{contract.name}: missing to the commitment",
@@ -89,7 +87,7 @@ def apply_contract(
             for kind, amount in amounts
             if amount
         )
-        added = sum((amount for _, amount in amounts), round_to_minor_unit(_ZERO, currency))
+        added = sum((amount for _, amount in amounts), round_to_minor_unit(ZERO, currency))
         return replace(
             rated,
             adjustments=(*rated.adjustments, *adjustments),

@@ -6,10 +6,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 
-from backend.pricing.money import round_to_minor_unit
+from backend.pricing.money import ZERO, round_to_minor_unit
 from backend.pricing.rating.adjustments import Adjustment, fill, shares
-
-_ZERO = Decimal(0)
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,16 +29,16 @@ def apply_coupons(
     ``accrued`` has what each plan costs the period, rounded. No more than that comes off: the rest
     of an amount is lost. Run it in ``money.exact_arithmetic()``.
     """
-    left = {plan: max(amount, _ZERO) for plan, amount in accrued.items()}
+    left = {plan: max(amount, ZERO) for plan, amount in accrued.items()}
     adjustments = []
     for coupon in coupons:
         eligible = [plan for plan in left if coupon.plans is None or plan in coupon.plans]
         if coupon.percent is not None:
             off = shares(left, eligible, coupon.percent, currency)
-            exact = sum((left[plan] for plan in eligible), _ZERO) * coupon.percent / 100
+            exact = sum((left[plan] for plan in eligible), ZERO) * coupon.percent / 100
         else:
-            off = fill(left, eligible, round_to_minor_unit(coupon.amount or _ZERO, currency))
-            exact = sum(off.values(), _ZERO)
+            off = fill(left, eligible, round_to_minor_unit(coupon.amount or ZERO, currency))
+            exact = sum(off.values(), ZERO)
         for plan, amount in off.items():
             left[plan] -= amount
         if taken := round_to_minor_unit(exact, currency):

@@ -15,7 +15,7 @@ from fractions import Fraction
 
 from backend.pricing.charges.kinds import PricedTier, PricedUnits, price_units
 from backend.pricing.charges.rate_card import MeteredQuantity, RateCard
-from backend.pricing.money import exact_arithmetic, prorate, round_to_minor_unit
+from backend.pricing.money import ZERO, exact_arithmetic, prorate, round_to_minor_unit
 from backend.pricing.periods import BillingPeriod
 from backend.pricing.rating.adjustments import Adjuster, Adjustment
 from backend.pricing.rating.coupons import CouponTerms, apply_coupons
@@ -31,7 +31,6 @@ from backend_client.types.plans import (
     Proration,
 )
 
-_ZERO = Decimal(0)
 _Sums = defaultdict[tuple[str, str], Decimal]
 
 __all__ = ["MeteredQuantity", "RatedLine", "RatedPeriod", "Stretch", "rate"]
@@ -155,13 +154,13 @@ def rate(
         off = apply_coupons(coupons, accrued, currency)
         adjustments += off
         parts: list[RatedLine | Adjustment] = [*lines, *adjustments]
-        nothing = round_to_minor_unit(_ZERO, currency)
+        nothing = round_to_minor_unit(ZERO, currency)
         return RatedPeriod(
             currency,
             tuple(lines),
             tuple(adjustments),
             tuple(MeteredQuantity(*key, quantity) for key, quantity in sorted(unpriced.items())),
-            sum((part.exact for part in parts), _ZERO),
+            sum((part.exact for part in parts), ZERO),
             sum((part.amount for part in parts), nothing),
             sum((coupon.amount for coupon in off), sum(accrued.values(), nothing)),
         )
@@ -180,9 +179,9 @@ def _adjustments(
             if isinstance(charge, FlatCharge) and (fee := version.yearly.get(charge.id))
         }
         return adjuster.adjust(plan, version.version, version.share, amounts, own)
-    free = -sum(amounts.values(), _ZERO)
+    free = -sum(amounts.values(), ZERO)
     adjustment = Adjustment("trial", plan.id, "Trial", plan.id, version.version, free, free)
-    return [adjustment] * bool(free), _ZERO
+    return [adjustment] * bool(free), ZERO
 
 
 def _by_version(
@@ -242,17 +241,17 @@ def _allot_free_units(versions: list[_Version]) -> _Sums:
     totals: _Sums = defaultdict(Decimal)
     for version in versions:
         plan, used, free, series = version.plan, version.used, version.free, version.series
-        free.update(dict.fromkeys(used, _ZERO))
+        free.update(dict.fromkeys(used, ZERO))
         for charge in plan.charges:
             if isinstance(charge, FlatCharge) or not charge.included or charge.id not in used:
                 continue
-            own = max(charge.included - had[series, charge.id], _ZERO)
+            own = max(charge.included - had[series, charge.id], ZERO)
             free[charge.id] = min(own, used[charge.id])
             had[series, charge.id] += free[charge.id]
         for pool in plan.pools:
             for charge_id in pool.charges:
-                wanted = used.get(charge_id, _ZERO) - free.get(charge_id, _ZERO)
-                taken = min(wanted, max(pool.quantity - drawn[series, pool.id], _ZERO))
+                wanted = used.get(charge_id, ZERO) - free.get(charge_id, ZERO)
+                taken = min(wanted, max(pool.quantity - drawn[series, pool.id], ZERO))
                 drawn[series, pool.id] += taken
                 if taken:
                     free[charge_id] += taken
@@ -264,7 +263,7 @@ def _allot_free_units(versions: list[_Version]) -> _Sums:
 def _lines(version: _Version, currency: str, before: _Sums, totals: _Sums) -> Iterable[RatedLine]:
     series = version.series
     for charge in version.plan.charges:
-        start, end, free = version.start, version.end, _ZERO
+        start, end, free = version.start, version.end, ZERO
         if isinstance(charge, FlatCharge) and charge.id in version.fees:
             share = version.fees[charge.id]
             if not share and charge.per is not FlatPer.SUBSCRIPTION:
@@ -280,7 +279,7 @@ def _lines(version: _Version, currency: str, before: _Sums, totals: _Sums) -> It
             start, end = fee.start, fee.end
             quantity = prorate(Decimal(1), fee.asked)
             priced = PricedUnits(prorate(charge.price, fee.asked))
-        elif quantity := version.used.get(charge.id, _ZERO):
+        elif quantity := version.used.get(charge.id, ZERO):
             key = (series, charge.id)
             free = version.free[charge.id]
             priced = price_units(charge, before[key], quantity - free, totals[key])

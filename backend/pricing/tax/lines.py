@@ -7,9 +7,7 @@ from dataclasses import dataclass
 from decimal import Decimal
 from fractions import Fraction
 
-from backend.pricing.money import exact_arithmetic, round_fraction, round_to_minor_unit
-
-_ZERO = Decimal(0)
+from backend.pricing.money import ZERO, exact_arithmetic, round_fraction, round_to_minor_unit
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,12 +58,12 @@ def add_tax(amount: Decimal, rates: Sequence[TaxRate], currency: str) -> TaxedAm
             for index, rate in enumerate(rates)
             if rate.inclusive
         }
-        net = amount - sum(owed.values(), _ZERO)
+        net = amount - sum(owed.values(), ZERO)
         for index, rate in enumerate(rates):
             if not rate.inclusive:
                 owed[index] = round_fraction(Fraction(net) * Fraction(rate.percent) / 100, currency)
         lines = tuple(TaxLine(rate, net, owed[index]) for index, rate in enumerate(rates))
-        return TaxedAmount(net, lines, net + sum(owed.values(), _ZERO))
+        return TaxedAmount(net, lines, net + sum(owed.values(), ZERO))
 
 
 def tax_of_part(
@@ -82,8 +80,8 @@ def tax_of_part(
         return round_fraction(Fraction(amount) * share, currency)
 
     with exact_arithmetic():
-        net = whole - sum((tax.amount for tax in taxes if tax.rate.inclusive), _ZERO)
-        left = part - sum((of(tax.amount) for tax in taxes if tax.rate.inclusive), _ZERO)
+        net = whole - sum((tax.amount for tax in taxes if tax.rate.inclusive), ZERO)
+        left = part - sum((of(tax.amount) for tax in taxes if tax.rate.inclusive), ZERO)
     return tuple(
         TaxLine(tax.rate, left if tax.taxable == net else of(tax.taxable), of(tax.amount))
         for tax in taxes

@@ -7,8 +7,8 @@ from decimal import Decimal
 
 import pytest
 
-from backend.pricing.credit.wallet import Grant, GrantKind
-from backend.pricing.credit.wallet import burn_order as burn_order_of_rules
+from backend.pricing.credit.grants import Grant, GrantKind
+from backend.pricing.credit.grants import burn_order as burn_order_of_rules
 from backend_client.types.wallets import CreditGrant, LedgerEntry, TenantTopUp, TopUp, TopUpRule
 from portal.features.credit.forms import (
     by_field,
