@@ -32,8 +32,8 @@ from backend.invoices.run_processes import processors, run_in_parallel
 from backend.settings import Settings
 from backend.storage.database import Database
 from backend.storage.migrate import migrate
+from backend_client.types.catalog import Catalog
 from backend_client.types.invoices import InvoiceRun
-from backend_client.types.plans import Catalog
 
 MARCH = datetime(2026, 3, 1, tzinfo=UTC)
 APRIL = datetime(2026, 4, 1, tzinfo=UTC)

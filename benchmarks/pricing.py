@@ -31,7 +31,8 @@ from backend.storage.migrate import migrate
 from backend.storage.tables import tenants
 from backend.subscriptions.changes import start_subscription
 from backend_client.types.accounts import Tenant
-from backend_client.types.plans import Catalog, PlanDefinition
+from backend_client.types.catalog import Catalog
+from backend_client.types.plans import PlanDefinition
 from tests.support.days import sum_days
 
 MODELS = [f"model-{number}" for number in range(50)]

@@ -17,15 +17,10 @@ from backend.metering.tokens import check_setting
 from backend.pricing.charges.kinds import first_price
 from backend.pricing.charges.rate_card import RateCard
 from backend.storage.tables import catalog_state, models, plan_versions
+from backend_client.types.catalog import Catalog, CatalogApplied, CatalogModel
 from backend_client.types.events import METERS
 from backend_client.types.models import MeterPrice, ModelInfo
-from backend_client.types.plans import (
-    Catalog,
-    CatalogApplied,
-    CatalogModel,
-    Plan,
-    PlanDefinition,
-)
+from backend_client.types.plans import Plan, PlanDefinition
 from backend_client.types.problems import FieldError
 
 __all__ = [

@@ -18,7 +18,7 @@ import yaml
 from pydantic import BaseModel, ValidationError
 
 from backend.errors import ConfigurationError, InvalidInput, MalformedRequest
-from backend_client.types.plans import Catalog
+from backend_client.types.catalog import Catalog
 from backend_client.types.problems import FieldError
 
 _JSON = msgspec.json.Decoder(float_hook=Decimal)

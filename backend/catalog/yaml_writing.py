@@ -11,8 +11,8 @@ import yaml
 from pydantic import BaseModel
 
 from backend.catalog.yaml_reading import NUMBER, WHOLE
+from backend_client.types.catalog import Catalog
 from backend_client.types.common import plain
-from backend_client.types.plans import Catalog
 
 _HEAD = "# What is on sale. Edit it, and apply it with `farebox catalog apply`.\n"
 _FIRST = ("id", "name", "kind")

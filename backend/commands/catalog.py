@@ -15,8 +15,8 @@ from backend.commands.database import ready_database
 from backend.engines.running import running_settings
 from backend.errors import ConfigurationError
 from backend.settings import Settings
+from backend_client.types.catalog import Catalog, CatalogApplied
 from backend_client.types.common import plain
-from backend_client.types.plans import Catalog, CatalogApplied
 from backend_client.types.taxes import CatalogTax
 
 catalog = typer.Typer(no_args_is_help=True, help="Models and plans on sale, and rates of tax.")

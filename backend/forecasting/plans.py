@@ -14,7 +14,8 @@ from backend.forecasting.rated_paths import divided, quantile
 from backend.pricing.credit.plan_credit import paid_by_own_credit
 from backend.pricing.rating.rated_period import Stretch, rate
 from backend_client.types.common import Money
-from backend_client.types.plans import PlanDefinition, QuotaLimit
+from backend_client.types.plan_terms import QuotaLimit
+from backend_client.types.plans import PlanDefinition
 from backend_client.types.spend import PlanOutlook
 
 

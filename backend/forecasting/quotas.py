@@ -11,7 +11,7 @@ import numpy as np
 from backend.forecasting.crossing import passing
 from backend.forecasting.futures import Futures
 from backend.forecasting.inputs import ForecastJob
-from backend_client.types.plans import Quota
+from backend_client.types.plan_terms import Quota
 from backend_client.types.spend import QuotaOutlook
 
 

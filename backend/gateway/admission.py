@@ -16,7 +16,9 @@ from backend.kit.remembered import Remembered
 from backend.quotas.use import QuotaExhausted, exhausted, quotas_of, usable_plan
 from backend.storage.database import Database
 from backend_client.types.accounts import RateLimits, Tenant
-from backend_client.types.plans import CatalogModel, PlanDefinition, QuotaLimit
+from backend_client.types.catalog import CatalogModel
+from backend_client.types.plan_terms import QuotaLimit
+from backend_client.types.plans import PlanDefinition
 
 _FRESH_SECONDS = 1.0
 _MOST_TENANTS = 10_000

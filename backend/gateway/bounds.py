@@ -9,7 +9,7 @@ import orjson
 
 from backend.metering.tokens.counts import TokenCount
 from backend.quotas.reservations import CallUnits
-from backend_client.types.plans import CatalogModel
+from backend_client.types.catalog import CatalogModel
 
 _OUTPUT_LIMITS: Final = ("max_completion_tokens", "max_tokens", "n_predict")
 """How an answer's length is limited: OpenAI's names, and llama.cpp's own."""

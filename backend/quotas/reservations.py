@@ -22,7 +22,7 @@ from backend.quotas.use import QuotaExhausted, QuotaUse, current_quotas, exhaust
 from backend.storage.database import Database
 from backend.storage.tables import events, quota_holds, quota_states
 from backend_client.types.accounts import Tenant
-from backend_client.types.plans import Quota, QuotaLimit
+from backend_client.types.plan_terms import Quota, QuotaLimit
 
 LAPSE: Final = timedelta(hours=1)
 """How long a hold lasts whose call never said what became of it, since its gateway was killed."""

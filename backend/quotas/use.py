@@ -14,7 +14,8 @@ from backend.storage.tables import rollups
 from backend.subscriptions.changes import current_subscription
 from backend.subscriptions.periods import period_at
 from backend_client.types.accounts import Tenant
-from backend_client.types.plans import PlanDefinition, Quota
+from backend_client.types.plan_terms import Quota
+from backend_client.types.plans import PlanDefinition
 from backend_client.types.subscriptions import SubscriptionState
 
 

@@ -27,8 +27,8 @@ from backend.settings import Settings
 from backend.spend.gathering import open_period
 from backend.spend.open_period import OpenPeriod
 from backend_client.types.accounts import Tenant
+from backend_client.types.charges import FlatCharge
 from backend_client.types.common import plain
-from backend_client.types.plans import FlatCharge
 from backend_client.types.reconciliation import MarginReport, MarginRow
 
 NO_MODEL = "*"

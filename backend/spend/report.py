@@ -9,8 +9,8 @@ from backend.pricing.periods import BillingPeriod
 from backend.pricing.rating.adjustments import Adjustment
 from backend.pricing.rating.rated_period import RatedLine, RatedPeriod
 from backend.spend.open_period import OpenPeriod
+from backend_client.types.charges import FlatCharge, GraduatedCharge, VolumeCharge
 from backend_client.types.common import Money
-from backend_client.types.plans import FlatCharge, GraduatedCharge, VolumeCharge
 from backend_client.types.spend import (
     Period,
     SpendAdjustment,

@@ -20,7 +20,8 @@ from backend.subscriptions.periods import period_at
 from backend.subscriptions.segments import read_segments, segment_from
 from backend.wallets.ledger import LockedWallet, lock_wallet
 from backend_client.types.accounts import Tenant
-from backend_client.types.plans import GrantTerms, PlanDefinition
+from backend_client.types.plan_terms import GrantTerms
+from backend_client.types.plans import PlanDefinition
 from backend_client.types.subscriptions import SubscriptionState
 
 

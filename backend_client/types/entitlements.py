@@ -6,7 +6,7 @@ from backend_client.types.accounts import RateLimits
 from backend_client.types.charges import Id, Units
 from backend_client.types.common import Answer, Exact, Instant
 from backend_client.types.events import MeterName, Name
-from backend_client.types.plans import QuotaLimit
+from backend_client.types.plan_terms import QuotaLimit
 from backend_client.types.subscriptions import SubscriptionState
 
 

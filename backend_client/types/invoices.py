@@ -9,9 +9,9 @@ from typing import Annotated, Literal
 
 from pydantic import Field, ValidationInfo, field_validator
 
+from backend_client.types.charges import Percent, Price
 from backend_client.types.common import Answer, Exact, Instant, Money, Page, Wire
 from backend_client.types.countries import Country, Region
-from backend_client.types.plans import Percent, Price
 from backend_client.types.spend import Period, SpendLine
 
 AddressLine = Annotated[str, Field(min_length=1, max_length=200)]

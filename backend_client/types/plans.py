@@ -6,29 +6,20 @@ import itertools
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from decimal import Decimal
-from enum import StrEnum
-from typing import Literal, Self
+from typing import Self
 
 from pydantic import Field, model_validator
 
 from backend_client.types.accounts import RateLimits
 from backend_client.types.charges import (
-    Cadence,
     Charge,
-    Day,
     FlatCharge,
-    FlatPer,
     GraduatedCharge,
     Id,
-    PackageCharge,
-    Percent,
     PercentageCharge,
     PerUnitCharge,
     Price,
-    Tier,
     TimeWindow,
-    TimeZone,
-    Units,
     UsageCharge,
     VolumeCharge,
     check_limits,
@@ -36,146 +27,21 @@ from backend_client.types.charges import (
     refuse,
 )
 from backend_client.types.common import Answer, Currency, Instant, Wire
-from backend_client.types.events import MeterName, Name
-from backend_client.types.taxes import CatalogTax, check_taxes
-
-__all__ = [
-    "Cadence",
-    "Catalog",
-    "CatalogApplied",
-    "CatalogModel",
-    "Charge",
-    "ChargePrices",
-    "Day",
-    "Discount",
-    "FlatCharge",
-    "FlatPer",
-    "GraduatedCharge",
-    "GrantTerms",
-    "Id",
-    "IncludedPool",
-    "PackageCharge",
-    "PerUnitCharge",
-    "Percent",
-    "PercentageCharge",
-    "Plan",
-    "PlanDefinition",
-    "Price",
-    "PriceList",
-    "Proration",
-    "Quota",
-    "QuotaLimit",
-    "Tier",
-    "TimeWindow",
-    "TimeZone",
-    "Units",
-    "UsageCharge",
-    "VolumeCharge",
-]
+from backend_client.types.events import Name
+from backend_client.types.plan_terms import (
+    Discount,
+    GrantTerms,
+    IncludedPool,
+    PriceList,
+    Proration,
+    Quota,
+)
 
 
-class IncludedPool(Wire):
-    """Units a period that several charges may draw on, in the order they are named, for free.
-
-    What a charge includes itself is used up before the pool.
-    """
-
-    id: Id
-    name: str = Field(min_length=1, max_length=200)
-    charges: list[Id] = Field(min_length=1)
-    quantity: Units
-
-
-class Discount(Wire):
-    """Takes ``percent`` or, once a period, ``amount`` off ``charges`` (null for all of the plan).
-
-    A discount never takes off more than there is. Of a yearly fee, a percentage comes off what is
-    asked for or given back, an amount off the part of its year that the period is.
-    """
-
-    id: Id
-    name: str = Field(min_length=1, max_length=200)
-    percent: Percent | None = None
-    amount: Price | None = None
-    charges: list[Id] | None = Field(None, min_length=1)
-
-    @model_validator(mode="after")
-    def _one_of_percent_and_amount(self) -> Self:
-        if (self.percent is None) == (self.amount is None):
-            refuse("give either percent or amount")
-        return self
-
-
-class Proration(StrEnum):
-    """How a fee is divided when a period is partly subscribed."""
-
-    SECOND = "second"
-    DAY = "day"
-
-
-class GrantTerms(Wire):
-    """Credit that the plan brings: every period or (``recurs`` false) once, with its first.
-
-    Each period's expires with it; up to ``rollover_cap`` of what is left is carried into the next.
-    What comes once expires ``expires_after_days`` (null: never). ``models`` limits what it pays
-    for.
-    """
-
-    id: Id
-    name: str = Field(min_length=1, max_length=200)
-    amount: Price
-    recurs: bool = True
-    rollover_cap: Price = Decimal(0)
-    expires_after_days: int | None = Field(None, ge=1, le=3660)
-    priority: int = Field(100, ge=0, le=1000)
-    models: list[Name] | None = Field(None, min_length=1)
-
-
-class ChargePrices(Wire):
-    """A charge's prices in another currency: ``price``, or ``tiers`` for a charge that has them."""
-
-    id: Id
-    price: Price | None = None
-    tiers: list[Tier] | None = Field(None, min_length=1)
-    minimum: Price | None = None
-    maximum: Price | None = None
-
-
-class PriceList(Wire):
-    """All of a plan's prices in another currency. Prices are set, never converted.
-
-    ``discounts`` and ``grants`` have the amounts of those by id; ``rollover_caps`` how much of a
-    grant is carried on, nothing if it is left out.
-    """
-
-    currency: Currency
-    charges: list[ChargePrices] = []
-    minimum: Price | None = None
-    maximum: Price | None = None
-    discounts: dict[Id, Price] = {}
-    grants: dict[Id, Price] = {}
-    rollover_caps: dict[Id, Price] = {}
-
-
-class QuotaLimit(StrEnum):
-    """What happens at a quota's end: calls are refused, or go on."""
-
-    HARD = "hard"
-    SOFT = "soft"
-
-
-class Quota(Wire):
-    """Units of ``meters``, summed, that a period allows."""
-
-    meters: list[MeterName] = Field(min_length=1)
-    quantity: Units
-    limit: QuotaLimit
-
-
-def _alike(one: Mapping[str, str], other: Mapping[str, str]) -> bool:
-    """Tell whether usage could have both sets of labels, and neither set says more."""
-    return len(one) == len(other) and all(
-        one.get(name, value) == value for name, value in other.items()
+def _alike(labels: Mapping[str, str], others: Mapping[str, str]) -> bool:
+    """Say whether usage could have both sets of labels, and neither set says more."""
+    return len(labels) == len(others) and all(
+        labels.get(name, value) == value for name, value in others.items()
     )
 
 
@@ -308,16 +174,19 @@ class PlanDefinition(Wire):
         return self
 
     def _check_price_list(self, prices: PriceList, at: tuple[str, int]) -> None:
-        given = {one.id: (place, one) for place, one in enumerate(prices.charges)}
+        given = {listed.id: (place, listed) for place, listed in enumerate(prices.charges)}
         for charge in self.charges:
-            place, one = given.pop(charge.id, (None, None))
-            if isinstance(charge, PercentageCharge) and one is None:
+            place, listed = given.pop(charge.id, (None, None))
+            if isinstance(charge, PercentageCharge) and listed is None:
                 continue
-            if one is None or place is None:
+            if listed is None or place is None:
                 refuse(f"charge {charge.id!r} has no price in {prices.currency}", *at, "charges")
             tiered = isinstance(charge, GraduatedCharge | VolumeCharge)
             wanted = None if isinstance(charge, PercentageCharge) else tiered
-            if (one.tiers is not None, one.price is not None) != (wanted is True, wanted is False):
+            if (listed.tiers is not None, listed.price is not None) != (
+                wanted is True,
+                wanted is False,
+            ):
                 what = (
                     "tiers"
                     if tiered
@@ -326,20 +195,22 @@ class PlanDefinition(Wire):
                     else "a price"
                 )
                 refuse(f"charge {charge.id!r} needs {what}", *at, "charges", place)
-            if one.tiers is not None:
-                check_tiers(one.tiers, *at, "charges", place)
+            if listed.tiers is not None:
+                check_tiers(listed.tiers, *at, "charges", place)
             for field in ("minimum", "maximum"):
                 own: Decimal | None = getattr(charge, field, None)
-                if (own is None) != (getattr(one, field) is None):
+                if (own is None) != (getattr(listed, field) is None):
                     refuse(f"give a {field} in both currencies or in none", *at, "charges", place)
         for charge_id, (place, _) in given.items():
             refuse(f"there is no charge {charge_id!r} in this plan", *at, "charges", place)
         for field in ("minimum", "maximum"):
             if (getattr(self, field) is None) != (getattr(prices, field) is None):
                 refuse(f"give a {field} in both currencies or in none", *at, field)
-        if set(prices.discounts) != {one.id for one in self.discounts if one.amount is not None}:
+        if set(prices.discounts) != {
+            discount.id for discount in self.discounts if discount.amount is not None
+        }:
             refuse("give the amounts of the discounts that have one", *at, "discounts")
-        if set(prices.grants) != {one.id for one in self.grants}:
+        if set(prices.grants) != {grant.id for grant in self.grants}:
             refuse("give the amount of every grant", *at, "grants")
 
     @model_validator(mode="after")
@@ -360,85 +231,9 @@ class PlanDefinition(Wire):
         return self
 
 
-class CatalogModel(Wire):
-    """A model in the catalog file."""
-
-    id: Name
-    name: str
-    description: str = ""
-    context_window: int = Field(gt=0)
-    max_output_tokens: int = Field(gt=0)
-    tokenizer: str = Field(
-        description="tiktoken:<encoding>, mistral:<version>, file:<path to tokenizer.json>, or "
-        "upstream (asks the provider's /tokenize)"
-    )
-
-
-class Catalog(Wire):
-    """``catalog.yaml``: the models on sale, the plans that price them, and the rates of tax."""
-
-    version: Literal[1]
-    default_plan: str
-    models: list[CatalogModel]
-    plans: list[PlanDefinition]
-    taxes: list[CatalogTax] = Field([], max_length=5000)
-
-    @model_validator(mode="after")
-    def _names_resolve(self) -> Self:
-        model_ids: set[str] = set()
-        for index, model in enumerate(self.models):
-            if model.id in model_ids:
-                refuse(f"another model has the id {model.id!r}", "models", index, "id")
-            model_ids.add(model.id)
-        plan_ids: set[str] = set()
-        for index, plan in enumerate(self.plans):
-            if plan.id in plan_ids:
-                refuse(f"another plan has the id {plan.id!r}", "plans", index, "id")
-            plan_ids.add(plan.id)
-            for place, name in enumerate(plan.models or []):
-                if name not in model_ids:
-                    at = ("plans", index, "models", place)
-                    refuse(f"there is no model {name!r} in this catalog", *at)
-            for position, charge in enumerate(plan.charges):
-                named = [] if isinstance(charge, FlatCharge) else charge.models or []
-                for place, name in enumerate(named):
-                    where = ("plans", index, "charges", position, "models", place)
-                    if name not in model_ids:
-                        refuse(f"there is no model {name!r} in this catalog", *where)
-                    if plan.models is not None and name not in plan.models:
-                        refuse(f"this plan does not allow the model {name!r}", *where)
-            _check_rollover_caps(plan, ("plans", index))
-        if self.default_plan not in plan_ids:
-            refuse(f"there is no plan {self.default_plan!r} in this catalog", "default_plan")
-        return self
-
-    @model_validator(mode="after")
-    def _no_tax_is_asked_twice(self) -> Self:
-        check_taxes(self.taxes)
-        return self
-
-
-def _check_rollover_caps(plan: PlanDefinition, at: tuple[str, int]) -> None:
-    """A cap is money too: a number that was meant for another currency carries on too much."""
-    capped = {grant.id for grant in plan.grants if grant.rollover_cap}
-    for place, prices in enumerate(plan.price_lists):
-        if set(prices.rollover_caps) != capped:
-            detail = "give the cap of every grant that is carried on, and of no other"
-            refuse(detail, *at, "price_lists", place, "rollover_caps")
-
-
 class Plan(Answer):
     """A plan's published version."""
 
     definition: PlanDefinition
     version: int
     published_at: Instant
-
-
-class CatalogApplied(Answer):
-    """What applying a catalog did, by the ids of plans, models and taxes."""
-
-    plans_published: list[str]
-    plans_unchanged: list[str]
-    models_changed: list[str]
-    taxes_changed: list[str] = []

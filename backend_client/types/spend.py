@@ -5,9 +5,9 @@ from __future__ import annotations
 from decimal import Decimal
 from typing import Literal
 
-from backend_client.types.charges import ChargeKind
+from backend_client.types.charges import Cadence, ChargeKind, FlatPer
 from backend_client.types.common import Answer, Exact, Instant, Money
-from backend_client.types.plans import Cadence, FlatPer, QuotaLimit
+from backend_client.types.plan_terms import QuotaLimit
 
 
 class Period(Answer):

@@ -7,8 +7,8 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
+from backend_client.types.charges import Percent
 from backend_client.types.common import Amount, Answer, Currency, Exact
-from backend_client.types.plans import Percent
 from backend_client.types.spend import Period
 from backend_client.types.taxes import TaxName
 

@@ -18,7 +18,7 @@ from backend.catalog.published import (
 )
 from backend.errors import ConfigurationError, NotFound
 from backend.storage.database import Database
-from backend_client.types.plans import Catalog, CatalogApplied
+from backend_client.types.catalog import Catalog, CatalogApplied
 from tests.support.billing import catalog_with
 
 pytestmark = pytest.mark.engine

@@ -13,7 +13,8 @@ from hypothesis import strategies as st
 from backend.catalog.yaml_reading import load_catalog, parse_catalog
 from backend.catalog.yaml_writing import catalog_as_yaml
 from backend.errors import ConfigurationError, InvalidInput, MalformedRequest
-from backend_client.types.plans import Catalog, PlanDefinition
+from backend_client.types.catalog import Catalog
+from backend_client.types.plans import PlanDefinition
 from tests.pricing.strategies import plans
 
 pytestmark = pytest.mark.fast

@@ -11,7 +11,7 @@ from backend.forecasting.history import recent_mixes, spent_days, usage_history
 from backend.spend.gathering import open_period
 from backend.storage.database import Database
 from backend.subscriptions.changes import start_subscription
-from backend_client.types.plans import Catalog
+from backend_client.types.catalog import Catalog
 from tests.support.billing import add_usage, make_tenant
 
 pytestmark = pytest.mark.engine

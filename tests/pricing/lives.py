@@ -10,7 +10,8 @@ from decimal import Decimal
 from backend.pricing.periods import BillingPeriod, billing_period
 from backend.pricing.rating.rated_period import RatedPeriod, rate
 from backend.pricing.rating.stretches import Stretch
-from backend_client.types.plans import Cadence, FlatCharge, FlatPer, PlanDefinition
+from backend_client.types.charges import Cadence, FlatCharge, FlatPer
+from backend_client.types.plans import PlanDefinition
 
 QUARTER = timedelta(minutes=15)
 FEE = FlatCharge(id="fee", name="Fee", price=Decimal(365), cadence=Cadence.YEAR)

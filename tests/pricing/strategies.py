@@ -10,19 +10,18 @@ from hypothesis import strategies as st
 
 from backend.pricing.periods import BillingPeriod
 from backend.pricing.rating.rated_period import MeteredQuantity, Stretch
-from backend_client.types.charges import ChargeKind
-from backend_client.types.plans import (
-    Discount,
+from backend_client.types.charges import (
+    ChargeKind,
     FlatCharge,
     GraduatedCharge,
-    IncludedPool,
     PackageCharge,
     PercentageCharge,
     PerUnitCharge,
-    PlanDefinition,
     Tier,
     VolumeCharge,
 )
+from backend_client.types.plan_terms import Discount, IncludedPool
+from backend_client.types.plans import PlanDefinition
 
 MODELS = ("large", "small")
 METERS = (

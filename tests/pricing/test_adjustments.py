@@ -7,13 +7,9 @@ from decimal import Decimal
 import pytest
 
 from backend.pricing.rating.rated_period import MeteredQuantity, RatedPeriod, Stretch, rate
-from backend_client.types.plans import (
-    Discount,
-    FlatCharge,
-    IncludedPool,
-    PerUnitCharge,
-    PlanDefinition,
-)
+from backend_client.types.charges import FlatCharge, PerUnitCharge
+from backend_client.types.plan_terms import Discount, IncludedPool
+from backend_client.types.plans import PlanDefinition
 from tests.pricing.strategies import PERIOD, between, whole
 
 pytestmark = pytest.mark.fast

@@ -11,7 +11,8 @@ from hypothesis import strategies as st
 
 from backend.pricing.credit.plan_credit import paid_by_own_credit
 from backend.pricing.periods import BillingPeriod, billing_period, next_billing_period
-from backend_client.types.plans import GrantTerms, PlanDefinition
+from backend_client.types.plan_terms import GrantTerms
+from backend_client.types.plans import PlanDefinition
 
 pytestmark = pytest.mark.fast
 

@@ -13,7 +13,8 @@ import pytest
 from backend.pricing.charges.rate_card import MeteredQuantity
 from backend.pricing.rating.commitments import Commitment, CommittedPeriod, TrueUp, settle
 from backend.pricing.rating.rated_period import rate
-from backend_client.types.plans import FlatCharge, PerUnitCharge, PlanDefinition
+from backend_client.types.charges import FlatCharge, PerUnitCharge
+from backend_client.types.plans import PlanDefinition
 from tests.pricing.strategies import PERIOD, whole
 
 pytestmark = pytest.mark.fast

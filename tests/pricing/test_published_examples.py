@@ -10,15 +10,15 @@ from decimal import Decimal
 import pytest
 
 from backend.pricing.rating.rated_period import MeteredQuantity, rate
-from backend_client.types.plans import (
+from backend_client.types.charges import (
     Charge,
     GraduatedCharge,
     PackageCharge,
     PerUnitCharge,
-    PlanDefinition,
     Tier,
     VolumeCharge,
 )
+from backend_client.types.plans import PlanDefinition
 from tests.pricing.strategies import PERIOD, whole
 
 pytestmark = pytest.mark.fast

@@ -11,13 +11,8 @@ import pytest
 from backend.pricing.charges.rate_card import RateCard
 from backend.pricing.periods import billing_period
 from backend.pricing.rating.rated_period import MeteredQuantity, Stretch, rate
-from backend_client.types.plans import (
-    FlatCharge,
-    GraduatedCharge,
-    PerUnitCharge,
-    PlanDefinition,
-    Tier,
-)
+from backend_client.types.charges import FlatCharge, GraduatedCharge, PerUnitCharge, Tier
+from backend_client.types.plans import PlanDefinition
 from tests.pricing.strategies import PERIOD, between, whole
 
 pytestmark = pytest.mark.fast

@@ -15,16 +15,16 @@ from hypothesis import strategies as st
 from backend.pricing.charges.kinds import price_units
 from backend.pricing.money import exact_arithmetic, round_to_minor_unit
 from backend.pricing.rating.rated_period import MeteredQuantity, RatedPeriod, Stretch, rate
-from backend_client.types.plans import (
+from backend_client.types.charges import (
     FlatCharge,
     GraduatedCharge,
     PackageCharge,
     PercentageCharge,
     PerUnitCharge,
-    PlanDefinition,
     Tier,
     VolumeCharge,
 )
+from backend_client.types.plans import PlanDefinition
 from tests.pricing.strategies import (
     KINDS,
     MODELS,

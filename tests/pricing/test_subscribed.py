@@ -18,16 +18,10 @@ from backend.pricing.money import exact_arithmetic
 from backend.pricing.periods import billing_period
 from backend.pricing.rating.coupons import CouponTerms
 from backend.pricing.rating.rated_period import RatedPeriod, Stretch, rate
-from backend_client.types.plans import (
-    Catalog,
-    FlatCharge,
-    FlatPer,
-    GraduatedCharge,
-    PerUnitCharge,
-    PlanDefinition,
-    Proration,
-    Tier,
-)
+from backend_client.types.catalog import Catalog
+from backend_client.types.charges import FlatCharge, FlatPer, GraduatedCharge, PerUnitCharge, Tier
+from backend_client.types.plan_terms import Proration
+from backend_client.types.plans import PlanDefinition
 from tests.pricing.strategies import PERIOD, QUARTERS, plans, usages, whole
 
 pytestmark = pytest.mark.fast

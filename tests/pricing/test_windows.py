@@ -15,7 +15,8 @@ from pydantic import ValidationError
 from backend.pricing.charges.rate_card import MeteredQuantity, RateCard
 from backend.pricing.charges.windows import cut_at_windows
 from backend.pricing.rating.rated_period import rate
-from backend_client.types.plans import PerUnitCharge, PlanDefinition, TimeWindow
+from backend_client.types.charges import PerUnitCharge, TimeWindow
+from backend_client.types.plans import PlanDefinition
 from tests.pricing.strategies import PERIOD, whole
 
 pytestmark = pytest.mark.fast

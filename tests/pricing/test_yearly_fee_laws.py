@@ -21,13 +21,9 @@ from backend.pricing.rating.rated_period import rate
 from backend.pricing.rating.stretches import Stretch
 from backend.pricing.rating.yearly_fees import yearly_fees
 from backend.pricing.rating.years import PlanYears
-from backend_client.types.plans import (
-    Discount,
-    FlatCharge,
-    PerUnitCharge,
-    PlanDefinition,
-    Proration,
-)
+from backend_client.types.charges import FlatCharge, PerUnitCharge
+from backend_client.types.plan_terms import Discount, Proration
+from backend_client.types.plans import PlanDefinition
 from tests.pricing.lives import FEE, HELP, QUARTER, SEATS, YEARLY, Standing, bills, lived, plan
 from tests.pricing.strategies import PERIOD, plans, usages, whole
 

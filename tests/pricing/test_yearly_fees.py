@@ -14,13 +14,9 @@ from backend.pricing.rating.contract import ContractPeriod, apply_contract, coun
 from backend.pricing.rating.coupons import CouponTerms
 from backend.pricing.rating.rated_period import RatedPeriod, rate
 from backend.pricing.rating.stretches import Stretch
-from backend_client.types.plans import (
-    Cadence,
-    Discount,
-    PerUnitCharge,
-    PlanDefinition,
-    Proration,
-)
+from backend_client.types.charges import Cadence, PerUnitCharge
+from backend_client.types.plan_terms import Discount, Proration
+from backend_client.types.plans import PlanDefinition
 from tests.pricing.lives import (
     FEE,
     SEATS,

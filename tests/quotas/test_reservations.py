@@ -16,7 +16,7 @@ from backend.storage.database import Database
 from backend.storage.tables import quota_holds
 from backend.subscriptions.changes import start_subscription
 from backend_client.types.accounts import Tenant
-from backend_client.types.plans import Catalog
+from backend_client.types.catalog import Catalog
 from tests.support.billing import NOW
 
 pytestmark = pytest.mark.engine

@@ -11,7 +11,8 @@ from backend.quotas.use import current_quotas
 from backend.storage.database import Database
 from backend.subscriptions.changes import change_plan, start_subscription
 from backend_client.types.accounts import Tenant
-from backend_client.types.plans import Catalog, QuotaLimit
+from backend_client.types.catalog import Catalog
+from backend_client.types.plan_terms import QuotaLimit
 from backend_client.types.subscriptions import SubscriptionChange
 from tests.support.billing import NOW, add_usage
 

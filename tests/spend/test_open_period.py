@@ -17,7 +17,7 @@ from backend.storage.database import Database
 from backend.storage.tables import usage_versions
 from backend.subscriptions.changes import change_plan, start_subscription
 from backend_client.types.accounts import Tenant
-from backend_client.types.plans import Catalog
+from backend_client.types.catalog import Catalog
 from backend_client.types.spend import SpendReport
 from backend_client.types.subscriptions import SubscriptionChange
 from tests.support.billing import NOW, add_usage, catalog_with, make_tenant

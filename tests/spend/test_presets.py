@@ -23,7 +23,7 @@ from backend.wallets.prepayment import CreditExhausted, Prepayment, paid_by_wall
 from backend.wallets.queries import wallet_balance
 from backend.wallets.top_ups import refresh_and_check
 from backend_client.types.accounts import Tenant
-from backend_client.types.plans import QuotaLimit
+from backend_client.types.plan_terms import QuotaLimit
 from backend_client.types.spend import SpendReport
 from backend_client.types.subscriptions import SubscriptionChange
 from tests.support.billing import make_tenant

@@ -16,7 +16,7 @@ from backend.spend.queries import spend_report
 from backend.storage.database import Database
 from backend.subscriptions.changes import change_plan, start_subscription
 from backend_client.types.accounts import Tenant
-from backend_client.types.plans import Catalog
+from backend_client.types.catalog import Catalog
 from backend_client.types.spend import SpendReport
 from backend_client.types.subscriptions import SubscriptionChange
 from tests.support.billing import make_tenant

@@ -21,7 +21,7 @@ from backend.subscriptions.changes import (
 )
 from backend.subscriptions.stretches import plan_stretches
 from backend_client.types.accounts import Tenant
-from backend_client.types.plans import Catalog
+from backend_client.types.catalog import Catalog
 from backend_client.types.subscriptions import Subscription, SubscriptionChange
 from tests.support.billing import NOW, catalog_with, make_tenant
 

@@ -29,7 +29,7 @@ from backend.subscriptions.opening import open_tenant
 from backend.subscriptions.periods import period_at, set_anchor
 from backend.subscriptions.stretches import plan_stretches
 from backend_client.types.accounts import Tenant, TenantCreate
-from backend_client.types.plans import Catalog
+from backend_client.types.catalog import Catalog
 from backend_client.types.subscriptions import (
     Subscription,
     SubscriptionCancel,

@@ -12,7 +12,7 @@ from backend.pricing.periods import QUARTER_HOUR
 from backend.storage.database import Database
 from backend.storage.tables import rollups, tenants, usage_versions
 from backend_client.types.accounts import Tenant
-from backend_client.types.plans import Catalog
+from backend_client.types.catalog import Catalog
 from tests.support.days import sum_days
 
 NOW = datetime(2026, 3, 10, 12, 5, tzinfo=UTC)

@@ -33,7 +33,7 @@ from backend.wallets.reservations import (
 from backend.wallets.top_ups import ask_for_top_up, finish_top_up, refresh_and_check
 from backend.wallets.worker import keep_wallets
 from backend_client.types.accounts import Tenant
-from backend_client.types.plans import Catalog
+from backend_client.types.catalog import Catalog
 from backend_client.types.subscriptions import SubscriptionChange
 from backend_client.types.wallets import (
     CreditGrant,

@@ -6,9 +6,9 @@ from datetime import datetime, timedelta
 from decimal import ROUND_DOWN, Decimal
 from zoneinfo import ZoneInfo
 
+from backend_client.types.charges import Cadence, FlatPer
 from backend_client.types.common import Money, plain
 from backend_client.types.invoices import InvoiceLine, Party
-from backend_client.types.plans import Cadence, FlatPer
 from backend_client.types.spend import Period, SpendLine, TierSpend
 
 _MONTHS = ["Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"]

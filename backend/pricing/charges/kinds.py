@@ -11,17 +11,17 @@ from decimal import Decimal
 from typing import assert_never
 
 from backend.pricing.money import ZERO
-from backend_client.types.plans import (
+from backend_client.types.charges import (
     FlatCharge,
     GraduatedCharge,
     PackageCharge,
     PercentageCharge,
     PerUnitCharge,
-    PlanDefinition,
     Tier,
     UsageCharge,
     VolumeCharge,
 )
+from backend_client.types.plans import PlanDefinition
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,13 +14,8 @@ from backend_client.types.charges import (
     PerUnitCharge,
     VolumeCharge,
 )
-from backend_client.types.plans import (
-    ChargePrices,
-    Discount,
-    GrantTerms,
-    PlanDefinition,
-    PriceList,
-)
+from backend_client.types.plan_terms import ChargePrices, Discount, GrantTerms, PriceList
+from backend_client.types.plans import PlanDefinition
 
 
 def in_currency(plan: PlanDefinition, currency: str) -> PlanDefinition:

@@ -8,7 +8,8 @@ from typing import Final
 from zoneinfo import ZoneInfo
 
 from backend.pricing.periods import QUARTER_HOUR
-from backend_client.types.plans import Day, PlanDefinition, TimeWindow
+from backend_client.types.charges import Day, TimeWindow
+from backend_client.types.plans import PlanDefinition
 
 _DAYS: Final[tuple[Day, ...]] = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
 

@@ -11,7 +11,8 @@ from backend.pricing.credit.rules import RecurringGrant
 from backend.pricing.credit.wallet import Wallet
 from backend.pricing.money import ZERO, whole_minor_units
 from backend.pricing.periods import BillingPeriod
-from backend_client.types.plans import GrantTerms, PlanDefinition
+from backend_client.types.plan_terms import GrantTerms
+from backend_client.types.plans import PlanDefinition
 
 
 def recurring_grant(plan: PlanDefinition, terms: GrantTerms) -> RecurringGrant:

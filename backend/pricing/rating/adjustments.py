@@ -19,7 +19,9 @@ from fractions import Fraction
 from typing import Literal
 
 from backend.pricing.money import ZERO, prorate, round_to_minor_unit
-from backend_client.types.plans import Discount, FlatCharge, PlanDefinition, UsageCharge
+from backend_client.types.charges import FlatCharge, UsageCharge
+from backend_client.types.plan_terms import Discount
+from backend_client.types.plans import PlanDefinition
 
 _Key = tuple[str, str | None]
 """A plan's id, and a charge's of it or None for the plan as a whole."""

@@ -10,7 +10,7 @@ from backend.pricing.money import ZERO, exact_arithmetic, round_to_minor_unit
 from backend.pricing.rating.adjustments import Adjustment, Kind
 from backend.pricing.rating.commitments import Commitment, ServiceBand, service_credit, settle
 from backend.pricing.rating.rated_period import RatedPeriod, Stretch
-from backend_client.types.plans import FlatCharge
+from backend_client.types.charges import FlatCharge
 
 
 @dataclass(frozen=True, slots=True)

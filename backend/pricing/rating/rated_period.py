@@ -22,14 +22,9 @@ from backend.pricing.rating.coupons import CouponTerms, apply_coupons
 from backend.pricing.rating.stretches import Stretch
 from backend.pricing.rating.yearly_fees import YearlyFee, yearly_fees
 from backend.pricing.rating.years import MONTHS
-from backend_client.types.plans import (
-    Cadence,
-    Charge,
-    FlatCharge,
-    FlatPer,
-    PlanDefinition,
-    Proration,
-)
+from backend_client.types.charges import Cadence, Charge, FlatCharge, FlatPer
+from backend_client.types.plan_terms import Proration
+from backend_client.types.plans import PlanDefinition
 
 _Sums = defaultdict[tuple[str, str], Decimal]
 

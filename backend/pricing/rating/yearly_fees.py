@@ -19,7 +19,7 @@ from typing import NamedTuple
 from backend.pricing.periods import BillingPeriod
 from backend.pricing.rating.stretches import Stretch, yearly_charges
 from backend.pricing.rating.years import PlanYears
-from backend_client.types.plans import Proration
+from backend_client.types.plan_terms import Proration
 
 _ZERO = Fraction(0)
 

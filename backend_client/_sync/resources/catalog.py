@@ -10,11 +10,12 @@ from backend_client._sync.pager import Pager
 from backend_client._sync.resources.resource import Resource
 from backend_client.calls import get, path, send, whole_list
 from backend_client.queries import query
+from backend_client.types.catalog import Catalog, CatalogApplied
 from backend_client.types.common import Page
 from backend_client.types.contracts import Coupon
 from backend_client.types.models import ModelInfo
 from backend_client.types.plan_versions import MigratedTenant, MigrationRequest, PlanDiff
-from backend_client.types.plans import Catalog, CatalogApplied, Plan
+from backend_client.types.plans import Plan
 from backend_client.types.taxes import CatalogTax
 
 

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from datetime import date
 from decimal import Decimal
 
+from backend_client.types.charges import Cadence
 from backend_client.types.common import plain
 from backend_client.types.invoices import (
     Invoice,
@@ -15,7 +16,6 @@ from backend_client.types.invoices import (
     InvoiceSummary,
     LineEvent,
 )
-from backend_client.types.plans import Cadence
 from portal.kit.color import Color
 from portal.kit.formatting import count, exact_money, money, period, second
 from portal.kit.formatting import date as written_date

@@ -9,7 +9,7 @@ from decimal import Decimal
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from backend_client.types.plans import Quota, QuotaLimit
+from backend_client.types.plan_terms import Quota, QuotaLimit
 from backend_client.types.spend import SpendReport
 from backend_client.types.subscriptions import Subscription
 from backend_client.types.usage import Granularity, UsageReport, UsageRow

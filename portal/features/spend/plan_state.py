@@ -7,12 +7,8 @@ from datetime import UTC, datetime
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from backend_client.types.plans import (
-    FlatCharge,
-    FlatPer,
-    Plan,
-    PlanDefinition,
-)
+from backend_client.types.charges import FlatCharge, FlatPer
+from backend_client.types.plans import Plan, PlanDefinition
 from backend_client.types.subscriptions import Subscription, SubscriptionChange, SubscriptionState
 from portal.features.spend.plan_terms import asks_for_nothing, plan_terms
 from portal.features.spend.state import Spend

@@ -6,23 +6,20 @@ from decimal import Decimal
 from typing import assert_never
 
 from backend_client.types.accounts import RateLimits
-from backend_client.types.common import plain
-from backend_client.types.plans import (
-    Discount,
+from backend_client.types.charges import (
     FlatCharge,
     FlatPer,
     GraduatedCharge,
-    GrantTerms,
     PackageCharge,
     PercentageCharge,
     PerUnitCharge,
-    PlanDefinition,
-    Quota,
-    QuotaLimit,
     TimeWindow,
     UsageCharge,
     VolumeCharge,
 )
+from backend_client.types.common import plain
+from backend_client.types.plan_terms import Discount, GrantTerms, Quota, QuotaLimit
+from backend_client.types.plans import PlanDefinition
 from portal.kit.formatting import compact, exact_money, meters_name, money, unit_price
 
 

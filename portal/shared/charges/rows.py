@@ -6,8 +6,8 @@ from dataclasses import dataclass
 from decimal import Decimal
 from typing import assert_never
 
+from backend_client.types.charges import Cadence
 from backend_client.types.common import plain
-from backend_client.types.plans import Cadence
 from backend_client.types.spend import SpendAdjustment, SpendLine
 from portal.kit.formatting import compact, count, exact_money, meter_name, money, period, unit_price
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from decimal import Decimal
 
-from backend_client.types.plans import QuotaLimit
+from backend_client.types.plan_terms import QuotaLimit
 from backend_client.types.spend import Forecast, PlanOutlook, QuotaOutlook, Trust
 from portal.kit.formatting import date, money
 

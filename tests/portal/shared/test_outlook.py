@@ -8,7 +8,7 @@ from decimal import Decimal
 import pytest
 
 from backend_client.types.common import Money
-from backend_client.types.plans import QuotaLimit
+from backend_client.types.plan_terms import QuotaLimit
 from backend_client.types.spend import PlanOutlook, QuotaOutlook, Trust
 from portal.shared.forecast.outlook import percent, plan_rows, quota_outlook, trust_note
 
