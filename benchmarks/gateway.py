@@ -35,8 +35,8 @@ from backend.storage.database import Database
 from backend_client import AsyncFareboxClient
 from backend_client.types.accounts import ApiKeyCreate, TenantCreate
 from benchmarks.http_load import Figures, Target, ask_once, measure
-from tests.conftest import free_port
-from tests.crash.installation import CrashableInstallation
+from tests.support.installation import CrashableInstallation
+from tests.support.ports import free_port
 from tests.support.waiting import until
 
 MODEL = "fast"

@@ -29,7 +29,7 @@ from backend.storage.migrate import migrate
 from backend_client.types.accounts import TenantCreate
 from benchmarks.baselines import bare_copy, count_by_hand, rows
 from benchmarks.load import Batch, make_batches, send
-from tests.crash.installation import CrashableInstallation
+from tests.support.installation import CrashableInstallation
 from tests.support.waiting import until
 
 BATCH = 500

@@ -32,7 +32,7 @@ from backend.metering.counting.daily import rebuild_days
 from backend.storage.database import Database
 from backend.storage.migrate import migrate
 from backend_client.types.accounts import ApiKeyCreate, Role, Scope, TenantCreate
-from tests.crash.installation import CrashableInstallation
+from tests.support.installation import CrashableInstallation
 
 DAYS = 90
 START = datetime(2026, 1, 1, tzinfo=UTC)

@@ -18,8 +18,8 @@ from backend.logs import configure_logs
 from backend.settings import Settings
 from backend.storage.database import Database
 from backend.storage.migrate import migrate
-from tests.conftest import free_port
 from tests.support.killing import kill
+from tests.support.ports import free_port
 from tests.support.waiting import until
 
 pytestmark = pytest.mark.engine
@@ -143,9 +143,11 @@ async def test_metrics_count_by_route_and_not_by_path(
     assert not [line for line in counted if "one" in line or "two" in line]
 
 
-async def test_readyz_tells_which_engine_is_away_and_that_it_is_back(tmp_path: Path) -> None:
+async def test_readyz_tells_which_engine_is_away_and_that_it_is_back(
+    engines_home: Path, tmp_path: Path
+) -> None:
     port = free_port()
-    postgres = start_postgres(tmp_path / "p")
+    postgres = start_postgres(engines_home / "killed")
     nats = start_nats(tmp_path / "n", port=port)
     database = Database(postgres.url, pool_size=1)
     await migrate(database.engine)
@@ -176,7 +178,7 @@ async def test_readyz_tells_which_engine_is_away_and_that_it_is_back(tmp_path: P
         refused = await api.get("/v1/me", headers={"authorization": "Bearer fb_live_one"})
         assert (refused.status_code, refused.json()["code"]) == (503, "unavailable")
         assert refused.headers["retry-after"] == "1"
-        postgres = start_postgres(tmp_path / "p")
+        postgres = start_postgres(engines_home / "killed")
         nats = start_nats(tmp_path / "n", port=port)
         await until(lambda: checks(True, True))
     postgres.stop()

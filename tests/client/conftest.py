@@ -10,7 +10,7 @@ import httpx
 import pytest
 
 from backend_client import AsyncFareboxClient, FareboxClient, Profile
-from tests.client.flaky import FlakyServer
+from tests.support.flaky import FlakyServer
 
 
 class Pending:

@@ -11,7 +11,7 @@ from backend.settings import Settings, Upstream
 from backend_client import NotFound
 from backend_client.types.accounts import ApiKeyCreate
 from tests.client.conftest import Maker
-from tests.client.flaky import FlakyServer, Reply
+from tests.support.flaky import FlakyServer, Reply
 from tests.support.waiting import until
 
 pytestmark = pytest.mark.engine

@@ -34,7 +34,7 @@ from backend_client import (
 from backend_client.types.accounts import ApiKeyCreate, ApplicationCreate, TenantCreate
 from backend_client.types.events import UsageEvent
 from tests.client.conftest import Maker
-from tests.client.flaky import FlakyServer, Reply
+from tests.support.flaky import FlakyServer, Reply
 
 pytestmark = pytest.mark.fast
 

@@ -11,7 +11,7 @@ import pytest
 
 from backend.storage.database import Database
 from backend.storage.migrate import migrate
-from tests.crash.installation import CrashableInstallation
+from tests.support.installation import CrashableInstallation
 
 
 @pytest.fixture

@@ -21,7 +21,7 @@ from backend.metering.counting.batches import count_events
 from backend.metering.counting.rebuild import rebuild_usage
 from backend.metering.events import AcceptedEvent
 from backend.storage.database import Database
-from tests.metering.tenants import SampleTenant, sample_tenant
+from tests.support.tenants import SampleTenant, sample_tenant
 
 pytestmark = pytest.mark.crash
 

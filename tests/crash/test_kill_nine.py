@@ -20,8 +20,8 @@ from backend.metering.counting.rebuild import rebuild_usage
 from backend.metering.events import bucket_start
 from backend.storage.database import Database
 from backend_client.types.accounts import TenantCreate
-from tests.crash.installation import CrashableInstallation
 from tests.crash.sender import Event, RetryingSender
+from tests.support.installation import CrashableInstallation
 from tests.support.waiting import until
 
 pytestmark = pytest.mark.crash

@@ -24,8 +24,8 @@ from backend.metering.ingest.stream import (
 from backend.settings import Settings
 from backend.storage.database import Database
 from backend.storage.tables import counted_totals, events, rollups
-from tests.metering.tenants import SampleTenant, sample_tenant
 from tests.support.nats_cluster import NatsCluster
+from tests.support.tenants import SampleTenant, sample_tenant
 from tests.support.waiting import until
 
 pytestmark = pytest.mark.crash

@@ -22,8 +22,6 @@ from backend.metering.counting.batches import count_events
 from backend.metering.events import AcceptedEvent
 from backend.storage.database import Database
 from backend.subscriptions.changes import start_subscription
-from tests.client.flaky import FlakyServer
-from tests.crash.installation import CrashableInstallation
 from tests.crash.sender import RetryingSender
 from tests.crash.test_kill_nine import (
     DAYS,
@@ -37,7 +35,9 @@ from tests.crash.test_kill_nine import (
     until_counted,
 )
 from tests.gateway.test_provider_failures import ASKED, ASKED_TOKENS, DONE, said, streamed
-from tests.metering.tenants import sample_tenant
+from tests.support.flaky import FlakyServer
+from tests.support.installation import CrashableInstallation
+from tests.support.tenants import sample_tenant
 from tests.support.waiting import until
 
 pytestmark = pytest.mark.crash

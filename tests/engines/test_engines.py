@@ -12,7 +12,7 @@ from nats.errors import Error as NatsError
 from backend.engines.nats import start_nats
 from backend.engines.postgres import start_postgres
 from backend.errors import ConfigurationError
-from tests.conftest import free_port
+from tests.support.ports import free_port
 
 pytestmark = pytest.mark.engine
 

@@ -19,7 +19,7 @@ import psutil
 import pytest
 
 from backend.engines.runfile import ProcessIdentity, RunFile, run_file_path
-from tests.conftest import free_port
+from tests.support.ports import free_port
 
 pytestmark = pytest.mark.engine
 

@@ -6,7 +6,6 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from decimal import Decimal
-from pathlib import Path
 from typing import Any, NamedTuple
 
 import httpx
@@ -16,14 +15,12 @@ from sqlalchemy import select
 
 from backend.accounts.members import add_member, upsert_user
 from backend.accounts.sessions import begin_session
-from backend.engines.model import MODEL, model_command
-from backend.engines.processes import start_and_wait
+from backend.engines.model import MODEL
 from backend.settings import Settings, Upstream
 from backend.storage.database import Database
 from backend.storage.tables import events
 from backend_client.types.accounts import Role
-from tests.client.flaky import FlakyServer
-from tests.conftest import free_port
+from tests.support.flaky import FlakyServer
 from tests.support.waiting import until
 
 MakeKey = Callable[..., Awaitable[str]]
@@ -38,24 +35,6 @@ class Metered(NamedTuple):
     labels: dict[str, str]
     model: str
     counted: dict[str, Decimal] | None
-
-
-@pytest.fixture(scope="session")
-def local_model(engines_home: Path) -> Iterator[str]:
-    """The address of SmolLM2, served as ``farebox up`` serves it."""
-    port = free_port()
-    address = f"http://127.0.0.1:{port}"
-
-    def ready(_: int) -> bool:
-        try:
-            return httpx.get(f"{address}/health").status_code == 200
-        except httpx.TransportError:
-            return False
-
-    log = engines_home / "model.log"
-    model = start_and_wait(model_command(port), url=address, log=log, ready=ready)
-    yield address
-    model.stop()
 
 
 @pytest.fixture

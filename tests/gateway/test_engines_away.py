@@ -13,10 +13,10 @@ from openai import AsyncOpenAI
 from backend.engines.nats import start_nats
 from backend.engines.processes import RunningEngine
 from backend.settings import Settings
-from tests.client.flaky import FlakyServer, Reply
-from tests.conftest import free_port
 from tests.gateway.conftest import Metered
 from tests.gateway.test_provider_failures import DONE, USAGE, USED, chunk, said, streamed, whole
+from tests.support.flaky import FlakyServer, Reply
+from tests.support.ports import free_port
 from tests.support.waiting import until
 
 pytestmark = pytest.mark.engine

@@ -13,8 +13,8 @@ from sqlalchemy import func, select
 
 from backend.storage.database import Database
 from backend.storage.tables import key_calls
-from tests.client.flaky import FlakyServer, Reply
 from tests.gateway.conftest import MakeKey, OpenClient
+from tests.support.flaky import FlakyServer, Reply
 from tests.support.waiting import until
 
 pytestmark = pytest.mark.engine

@@ -16,8 +16,8 @@ from sqlalchemy import func, select
 
 from backend.storage.database import Database
 from backend.storage.tables import credit_grants, credit_reservations, quota_holds, wallets
-from tests.client.flaky import FlakyServer, Reply
 from tests.gateway.conftest import Join, Metered, OpenClient
+from tests.support.flaky import FlakyServer, Reply
 from tests.support.waiting import until
 
 pytestmark = pytest.mark.engine

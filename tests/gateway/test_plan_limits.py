@@ -18,8 +18,8 @@ from backend.pricing.periods import quarter_hour_of
 from backend.storage.database import Database
 from backend.storage.tables import key_calls
 from backend_client.types.plans import PlanDefinition
-from tests.client.flaky import FlakyServer, Reply
 from tests.gateway.conftest import Join, OpenClient
+from tests.support.flaky import FlakyServer, Reply
 from tests.support.waiting import until
 
 pytestmark = pytest.mark.engine

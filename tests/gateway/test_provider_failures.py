@@ -17,8 +17,8 @@ from openai import AsyncOpenAI
 
 from backend.metering.tokens.encodings import encoding
 from backend.metering.tokens.local import TiktokenCounter
-from tests.client.flaky import FlakyServer, Reply
 from tests.gateway.conftest import Metered, OpenClient
+from tests.support.flaky import FlakyServer, Reply
 from tests.support.waiting import until
 
 pytestmark = pytest.mark.engine

@@ -17,8 +17,8 @@ from openai import AsyncOpenAI
 from backend.api.app import create_app
 from backend.engines.model import MODEL
 from backend.settings import Settings
-from tests.client.flaky import FlakyServer, Reply
 from tests.gateway.conftest import MakeKey, OpenClient
+from tests.support.flaky import FlakyServer, Reply
 
 pytestmark = pytest.mark.engine
 

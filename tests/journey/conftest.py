@@ -26,8 +26,8 @@ from playwright.async_api import (
 from backend.engines.runfile import RunFile, run_file_path
 from backend_client import AsyncFareboxClient
 from backend_client.types.accounts import LocalSessionCreate
-from tests.conftest import free_port
 from tests.support.chromium import chromium_arguments, chromium_executable
+from tests.support.ports import free_port
 from tests.support.waiting import until
 
 CATALOG = Path(__file__).with_name("catalog.yaml")

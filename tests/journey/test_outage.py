@@ -11,11 +11,11 @@ import httpx
 import pytest
 from playwright.async_api import Browser, BrowserContext, expect
 
-from tests.conftest import free_port
 from tests.journey.conftest import Farebox, browsing, sign_in
 from tests.journey.metered import Service
 from tests.journey.relay import Relay
 from tests.journey.steps import visit
+from tests.support.ports import free_port
 from tests.support.waiting import until
 
 pytestmark = pytest.mark.browser

@@ -12,7 +12,7 @@ import pytest
 from backend.metering.counting.batches import count_events
 from backend.metering.events import AcceptedEvent
 from backend.storage.database import Database
-from tests.metering.tenants import SampleTenant, sample_tenant
+from tests.support.tenants import SampleTenant, sample_tenant
 
 pytestmark = pytest.mark.engine
 

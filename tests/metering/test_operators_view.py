@@ -12,8 +12,8 @@ from backend.metering.counting.batches import count_events
 from backend.metering.events import AcceptedEvent
 from backend.settings import Settings
 from backend.storage.database import Database
-from tests.metering.tenants import Headers, SampleTenant, sample_tenant
 from tests.support.invoices import run_invoices
+from tests.support.tenants import Headers, SampleTenant, sample_tenant
 
 pytestmark = pytest.mark.engine
 

@@ -21,16 +21,16 @@ from backend.outbox.routing import route
 from backend.outbox.worker import configured_channels
 from backend.settings import Settings
 from backend.storage.database import Database
+from backend_client.types.accounts import Tenant
 from backend_client.types.notifications import (
     CreditAmount,
     Notification,
     NotificationKind,
     WalletTopUpRequested,
 )
-from tests.invoices.conftest import applied, tenant
+from backend_client.types.plans import Catalog
 from tests.outbox.servers import MailServer, Receiver, receiving, taking_mail
-
-__all__ = ["applied", "tenant"]
+from tests.support.invoices import subscribed
 
 SECRETS = [f"whsec_{base64.b64encode(bytes([number]) * 32).decode()}" for number in (1, 2)]
 NOW = datetime(2026, 5, 4, 12, tzinfo=UTC)
@@ -47,6 +47,17 @@ class Clock:
 
     def pass_by(self, time: timedelta) -> None:
         self.now += time
+
+
+@pytest.fixture(autouse=True)
+def catalog_of_every_test(applied: Catalog) -> None:
+    """Publishes the small catalog before each test."""
+
+
+@pytest.fixture
+async def tenant(database: Database, applied: Catalog) -> Tenant:
+    """A tenant on the plan "paid" since the first of March."""
+    return await subscribed(database)
 
 
 @pytest.fixture

@@ -12,8 +12,8 @@ from pathlib import Path
 import pytest
 from packaging.requirements import Requirement
 
-from tests.client.flaky import FlakyServer, Reply
 from tests.packaging.slices import ROOT, build_wheel, install
+from tests.support.flaky import FlakyServer, Reply
 
 pytestmark = pytest.mark.fast
 

@@ -13,8 +13,8 @@ from pathlib import Path
 import httpx
 import pytest
 
-from tests.conftest import free_port
 from tests.packaging.slices import OWN, build_wheel, install
+from tests.support.ports import free_port
 from tests.support.waiting import until
 
 pytestmark = pytest.mark.engine

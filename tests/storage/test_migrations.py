@@ -12,7 +12,6 @@ from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from backend.storage.database import Database
-from tests.conftest import own_database
 from tests.storage.revisions import (
     Row,
     Rows,
@@ -25,6 +24,7 @@ from tests.storage.revisions import (
     schema_of,
     upgrade,
 )
+from tests.support.postgres import own_database
 
 pytestmark = pytest.mark.engine
 

@@ -11,8 +11,8 @@ from backend.errors import ConfigurationError
 from backend.storage.database import Database
 from backend.storage.migrate import migrate
 from backend.storage.tables import metadata
-from tests.conftest import own_database
 from tests.storage.revisions import schema_of
+from tests.support.postgres import own_database
 
 pytestmark = pytest.mark.engine
 

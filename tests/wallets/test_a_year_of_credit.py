@@ -23,9 +23,9 @@ from backend.storage.tables import (
     wallets,
 )
 from backend.wallets.queries import wallet_balance
-from tests.conftest import own_database
 from tests.spend.oracle import Dice
 from tests.support.billing import catalog_with, make_tenant
+from tests.support.postgres import Databases
 from tests.wallets.credit_bills import Life
 from tests.wallets.credit_oracle import PARTS, ZERO, Pot
 from tests.wallets.credit_plans import PLANS
@@ -50,9 +50,9 @@ INSTANTS = 12
 
 
 @pytest.fixture(scope="module")
-async def world(postgres_url: str, template_database: str) -> AsyncIterator[World]:
+async def world(databases: Databases) -> AsyncIterator[World]:
     """The year, lived once."""
-    async with own_database(postgres_url, template_database) as url:
+    async with databases.lend() as url:
         database = Database(url, pool_size=5)
         async with database.begin() as connection:
             await apply_catalog(connection, catalog_with(plans=PLANS, default_plan="spot"))

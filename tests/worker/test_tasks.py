@@ -14,8 +14,8 @@ from backend.settings import Settings
 from backend.storage.database import Database
 from backend.storage.tables import worker_failures
 from backend.worker import TASKS, Task, note_failure, run_tasks
-from tests.metering.tenants import sample_tenant
 from tests.metering.test_metrics import gauges
+from tests.support.tenants import sample_tenant
 from tests.support.waiting import until
 
 

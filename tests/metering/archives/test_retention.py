@@ -25,7 +25,7 @@ from backend.settings import Settings
 from backend.storage.database import Database
 from backend.storage.tables import billing_anchors, event_archives, events
 from backend.subscriptions.settled_usage import SettledUsage
-from tests.metering.tenants import SampleTenant, sample_tenant
+from tests.support.tenants import SampleTenant, sample_tenant
 from tests.support.waiting import until
 
 NOW = datetime(2026, 6, 20, 14, 30, tzinfo=UTC)

@@ -17,7 +17,7 @@ from backend.metering.counting.rebuild import rebuild_usage
 from backend.metering.events import AcceptedEvent
 from backend.storage.database import Database
 from backend.storage.tables import audit_entries, rollups
-from tests.metering.tenants import Headers, SampleTenant, sample_tenant
+from tests.support.tenants import Headers, SampleTenant, sample_tenant
 
 pytestmark = pytest.mark.engine
 

@@ -21,7 +21,7 @@ from backend.metering.queries.usage import UsageQuestion, usage_report
 from backend.storage.database import Database
 from backend_client.types.accounts import Tenant
 from backend_client.types.usage import Granularity, UsageDimension
-from tests.metering.tenants import SampleTenant, sample_tenant
+from tests.support.tenants import SampleTenant, sample_tenant
 
 QUARTER = timedelta(minutes=15)
 # In Havana midnight comes twice when summer ends, in Beirut not at all when it begins; Kathmandu

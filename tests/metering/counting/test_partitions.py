@@ -22,7 +22,7 @@ from backend.metering.counting.rebuild import rebuild_usage
 from backend.metering.events import AcceptedEvent
 from backend.storage.database import Database
 from backend.storage.tables import metadata
-from tests.metering.tenants import SampleTenant, sample_tenant
+from tests.support.tenants import SampleTenant, sample_tenant
 
 pytestmark = pytest.mark.engine
 

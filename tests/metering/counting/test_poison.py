@@ -27,7 +27,7 @@ from backend.settings import Settings
 from backend.storage.database import Database
 from backend.storage.tables import events
 from backend_client.types.events import LONGEST_LABEL_NAME_BYTES, LONGEST_NAME_BYTES
-from tests.metering.tenants import SampleTenant, sample_tenant
+from tests.support.tenants import SampleTenant, sample_tenant
 from tests.support.waiting import until
 
 pytestmark = pytest.mark.engine

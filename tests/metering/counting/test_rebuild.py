@@ -16,7 +16,7 @@ from backend.metering.events import AcceptedEvent
 from backend.storage.database import Database
 from backend.storage.tables import rollups
 from tests.metering.counting.test_corrections import NOW
-from tests.metering.tenants import SampleTenant, sample_tenant
+from tests.support.tenants import SampleTenant, sample_tenant
 
 pytestmark = pytest.mark.engine
 

@@ -20,7 +20,7 @@ from backend.storage.database import Database
 from backend.storage.tables import rollups
 from backend_client import AsyncFareboxClient
 from backend_client.types.accounts import TenantCreate
-from tests.metering.tenants import sample_tenant
+from tests.support.tenants import sample_tenant
 from tests.support.waiting import until
 
 pytestmark = pytest.mark.engine

@@ -25,8 +25,8 @@ from backend_client import (
 from backend_client.streams import stored_event_of
 from backend_client.types.corrections import CorrectionBatch, CorrectionCreate, EventReference
 from backend_client.types.events import StoredEvent, UsageData, UsageEvent
-from tests.conftest import free_port
-from tests.metering.tenants import Headers, SampleTenant, sample_tenant
+from tests.support.ports import free_port
+from tests.support.tenants import Headers, SampleTenant, sample_tenant
 from tests.support.waiting import until
 
 pytestmark = pytest.mark.engine

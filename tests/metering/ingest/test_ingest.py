@@ -24,7 +24,7 @@ from backend.metering.ingest.parsing import (
 from backend.metering.ingest.stream import events_subject
 from backend.settings import Settings
 from backend.storage.database import Database
-from tests.metering.tenants import Headers, SampleTenant, sample_tenant
+from tests.support.tenants import Headers, SampleTenant, sample_tenant
 from tests.support.waiting import until
 
 pytestmark = pytest.mark.engine

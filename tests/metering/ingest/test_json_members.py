@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from backend.errors import MalformedRequest, TooLarge
 from backend.metering.ingest.json_members import TooManyMembers, members_of
 from backend.metering.ingest.parsing import MAX_BATCH, Refusal, SentEvent, read_json, read_lines
-from tests.metering.tenants import SampleTenant
+from tests.support.tenants import SampleTenant
 
 pytestmark = pytest.mark.fast
 

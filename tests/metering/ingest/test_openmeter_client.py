@@ -11,7 +11,7 @@ from openmeter.aio import Client
 from openmeter.models import Event
 
 from backend.storage.database import Database
-from tests.metering.tenants import SampleTenant, sample_tenant
+from tests.support.tenants import SampleTenant, sample_tenant
 from tests.support.waiting import until
 
 pytestmark = pytest.mark.engine

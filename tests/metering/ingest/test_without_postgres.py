@@ -19,8 +19,8 @@ from backend.settings import Settings
 from backend.storage.database import Database
 from backend.storage.migrate import migrate
 from backend.storage.tables import events
-from tests.metering.tenants import sample_tenant
 from tests.support.killing import kill
+from tests.support.tenants import sample_tenant
 from tests.support.waiting import until
 
 pytestmark = pytest.mark.engine

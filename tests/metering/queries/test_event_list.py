@@ -15,7 +15,7 @@ from backend.kit.pages import Cursor
 from backend.metering.counting.batches import count_events
 from backend.metering.events import AcceptedEvent
 from backend.storage.database import Database
-from tests.metering.tenants import Headers, SampleTenant, sample_tenant
+from tests.support.tenants import Headers, SampleTenant, sample_tenant
 
 pytestmark = pytest.mark.engine
 

@@ -11,9 +11,6 @@ from backend.engines.model import MODEL
 from backend.gateway.upstreams import Provider
 from backend.metering.tokens import tokenizer_for
 from backend.settings import Upstream
-from tests.gateway.conftest import local_model
-
-__all__ = ["local_model"]
 
 pytestmark = pytest.mark.engine
 

@@ -23,7 +23,6 @@ from backend_client.types.notifications import (
     NotificationEvent,
     NotificationState,
 )
-from tests.conftest import free_port
 from tests.outbox.conftest import (
     NOW,
     SECRETS,
@@ -35,6 +34,7 @@ from tests.outbox.conftest import (
 )
 from tests.outbox.servers import Answer, Receiver
 from tests.support.invoices import APRIL, GRACE, run_invoices
+from tests.support.ports import free_port
 
 pytestmark = pytest.mark.engine
 

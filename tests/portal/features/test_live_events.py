@@ -16,7 +16,7 @@ from backend.storage.database import Database
 from backend_client import AsyncFareboxClient, Unauthenticated, Unavailable
 from portal.features.events import live as live_events
 from portal.features.events.live import LiveEvents
-from tests.metering.tenants import SampleTenant, sample_tenant
+from tests.support.tenants import SampleTenant, sample_tenant
 from tests.support.waiting import until
 
 pytestmark = pytest.mark.engine

@@ -10,7 +10,7 @@ import pytest
 from backend_client import Unavailable
 from portal.session.guard import Callers
 from portal.settings import portal_settings
-from tests.client.flaky import FlakyServer, Reply
+from tests.support.flaky import FlakyServer, Reply
 
 pytestmark = pytest.mark.fast
 

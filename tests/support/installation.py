@@ -16,7 +16,7 @@ import psutil
 from backend.engines.nats import nats_url, start_nats
 from backend.engines.postgres import postgres_url, start_postgres
 from backend.engines.processes import RunningEngine
-from tests.conftest import free_port
+from tests.support.ports import free_port
 from tests.support.waiting import until
 
 STREAM = "CRASH"
