@@ -15,7 +15,7 @@ from packaging.requirements import Requirement
 from tests.packaging.slices import ROOT, build_wheel, install
 from tests.support.flaky import FlakyServer, Reply
 
-pytestmark = pytest.mark.fast
+pytestmark = pytest.mark.slow
 
 PROGRAM = """
 import asyncio, importlib, pkgutil, sys
