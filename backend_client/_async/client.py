@@ -64,7 +64,7 @@ class AsyncFareboxClient(AsyncResources):
     def with_raw_response(
         self, method: Callable[Params, Awaitable[Answer]]
     ) -> Callable[Params, Awaitable[RawResponse[Answer]]]:
-        """Have a method return status, headers and body beside what it returns else.
+        """Have a method return its result with the answer's status, headers and body.
 
         For example: ``raw = await client.with_raw_response(client.keys.get)("key_...")``.
         """

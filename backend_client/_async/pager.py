@@ -13,9 +13,9 @@ Item = TypeVar("Item")
 
 
 class AsyncPager(Generic[Item]):
-    """A list of the API. Nothing is fetched before it is asked for, in one of these ways.
+    """A list of the API, of which nothing is fetched until you ask for it.
 
-    ``async for item in pager`` goes through all items, and fetches each page when it is come to.
+    ``async for item in pager`` goes through all items, and fetches each page when it is reached.
     Each method raises ``ClientError``, as all of the client's do.
     """
 
@@ -29,7 +29,7 @@ class AsyncPager(Generic[Item]):
                 yield item
 
     async def pages(self) -> AsyncGenerator[Page[Item], None]:
-        """Go through the pages, and fetch each when it is come to."""
+        """Go through the pages, and fetch each when it is reached."""
         call = self._call
         while True:
             page = await self._sender.send(call)

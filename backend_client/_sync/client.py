@@ -66,7 +66,7 @@ class FareboxClient(Resources):
     def with_raw_response(
         self, method: Callable[Params, Answer]
     ) -> Callable[Params, RawResponse[Answer]]:
-        """Have a method return status, headers and body beside what it returns else.
+        """Have a method return its result with the answer's status, headers and body.
 
         For example: ``raw = client.with_raw_response(client.keys.get)("key_...")``.
         """

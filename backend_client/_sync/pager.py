@@ -15,9 +15,9 @@ Item = TypeVar("Item")
 
 
 class Pager(Generic[Item]):
-    """A list of the API. Nothing is fetched before it is asked for, in one of these ways.
+    """A list of the API, of which nothing is fetched until you ask for it.
 
-    ``for item in pager`` goes through all items, and fetches each page when it is come to.
+    ``for item in pager`` goes through all items, and fetches each page when it is reached.
     Each method raises ``ClientError``, as all of the client's do.
     """
 
@@ -30,7 +30,7 @@ class Pager(Generic[Item]):
             yield from page.items
 
     def pages(self) -> Generator[Page[Item], None]:
-        """Go through the pages, and fetch each when it is come to."""
+        """Go through the pages, and fetch each when it is reached."""
         call = self._call
         while True:
             page = self._sender.send(call)

@@ -45,7 +45,7 @@ class TenantCreate(Wire):
     """What the operator gives to make a tenant; the first application comes with it.
 
     Its billing periods begin with ``billing_day`` of the month: the first if null, or the day on
-    which it is made (``anniversary``). A shorter month's last day stands for one that it has not.
+    which it is made (``anniversary``). In a month without that day, its last day.
     """
 
     slug: str = Field(pattern=r"^[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?$")
@@ -207,7 +207,7 @@ class ApiKeyCreated(ApiKey):
 
 
 class InvitationCreate(Wire):
-    """The role that whoever follows the link gets; ``note`` is for telling invitations apart."""
+    """The role that whoever follows the link gets; ``note`` says whom it is for."""
 
     role: Role
     note: str = Field("", max_length=200)

@@ -37,7 +37,7 @@ class CorrectionCreate(Wire):
 
 
 class CorrectionBatch(Wire):
-    """Corrections of one tenant's events; all are made, or none is."""
+    """Corrections of one tenant's events; all of them are applied, or none."""
 
     tenant: Name | None = Field(
         None, description="Id or slug; may be left out by who is signed in to it"

@@ -50,7 +50,7 @@ LabelName = Annotated[
     StringConstraints(min_length=1, max_length=100, pattern=r"^[^\x00-\x1f\x7f]+$"),
     AfterValidator(_within_label_bytes),
 ]
-# No NUL and no lone surrogate: PostgreSQL can't keep them, and the event would be taken in vain.
+# No NUL and no lone surrogate: PostgreSQL could not store an event that was accepted with one.
 LabelValue = Annotated[
     str,
     StringConstraints(max_length=200, pattern=r"^[^\x00-\x1f\x7f]*$"),
@@ -161,7 +161,7 @@ class EventFilter(TypedDict, total=False):
 
 
 class DeclaredLabel(Answer):
-    """A label that usage is told apart by. Usage from before ``created_at`` is not, until the
+    """A label that usage is counted by. Usage from before ``created_at`` is not, until the
     operator runs ``farebox usage rebuild``.
     """
 

@@ -124,7 +124,7 @@ class CreditNote(Answer):
 
 
 class Reminder(Answer):
-    """A step of dunning that an overdue invoice has come to."""
+    """A step of dunning that an overdue invoice has reached."""
 
     step: str
     at: Instant

@@ -114,7 +114,7 @@ class WalletTopUpFailed(WalletTopUpRequested):
 
 
 class Event(Answer):
-    """Something that happened at ``timestamp``, told under the same ``id`` however often."""
+    """Something that happened at ``timestamp``, under the same ``id`` however often it is sent."""
 
     id: str
     timestamp: Instant

@@ -12,7 +12,7 @@ class Pipeline(Answer):
     and not been counted; ``oldest_waiting_at`` is when the first of them came in.
     ``in_progress_messages`` of them are at a worker. ``counted_at`` is when the newest event that
     was counted came in. ``events_counted`` is how many were counted since the installation was
-    made, and ``duplicates_counted`` how many were met again and not counted: their growth between
+    made, and ``duplicates_counted`` how many came again and were not counted: their growth between
     two looks is the workers' throughput.
     """
 

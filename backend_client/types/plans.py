@@ -52,7 +52,7 @@ class PlanDefinition(Wire):
     ``maximum`` is the most, also of a period in part. A yearly fee counts towards both with the
     part of its year that the period is.
     Only the operator puts a tenant on a plan that is ``by_contract``. With ``prepaid`` each call is
-    paid from the wallet when it is made. A tenant's first subscription to the plan begins with
+    paid from the wallet at once. A tenant's first subscription to the plan begins with
     ``trial_days`` on trial; then it goes on, or with ``trial_ends`` the catalog's default plan
     follows. ``price_lists`` are the prices in other currencies than ``currency``.
 
@@ -215,7 +215,7 @@ class PlanDefinition(Wire):
 
     @model_validator(mode="after")
     def _prepaid_calls_have_a_price(self) -> Self:
-        """A call is paid when it is made, so its price can't hang on what the period brings yet."""
+        """A call is paid at once, so its price can't depend on the rest of its period."""
         if not self.prepaid:
             return self
         for index, charge in enumerate(self.charges):

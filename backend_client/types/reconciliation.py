@@ -110,7 +110,7 @@ class DiscrepancyKind(StrEnum):
 
 
 class DiscrepancyStatus(StrEnum):
-    """What a person made of it."""
+    """A person's verdict on it."""
 
     OPEN = "open"
     EXPLAINED = "explained"
@@ -118,7 +118,7 @@ class DiscrepancyStatus(StrEnum):
 
 
 class DiscrepancyCause(StrEnum):
-    """What most likely made it. ``settled``: it was one, and a later match found none."""
+    """Its most likely cause. ``settled``: a later match found no difference any more."""
 
     MISSING_EVENTS = "missing_events"
     RETRIES_BILLED_TWICE = "retries_billed_twice"

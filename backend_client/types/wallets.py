@@ -84,7 +84,7 @@ class TopUpRule(Wire):
 
 
 class WalletSettings(Wire):
-    """When to buy more by itself (null: never) and below what balance to warn (null: never)."""
+    """When to buy more automatically, and below what balance to warn; null is never."""
 
     top_up: TopUpRule | None = None
     low_balance: Credit | None = None

@@ -43,7 +43,7 @@ class AsyncDiscrepanciesResource(AsyncResource):
     async def update(
         self, reconciliation_id: str, discrepancy_id: str, change: DiscrepancyChange
     ) -> Discrepancy:
-        """Say what is made of a discrepancy."""
+        """Set a discrepancy's status, with a note that says why."""
         at = path("reconciliations", reconciliation_id, "discrepancies", discrepancy_id)
         return await self._sender.send(send("PATCH", at, change, Discrepancy, repeatable=False))
 

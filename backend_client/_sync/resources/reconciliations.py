@@ -45,7 +45,7 @@ class DiscrepanciesResource(Resource):
     def update(
         self, reconciliation_id: str, discrepancy_id: str, change: DiscrepancyChange
     ) -> Discrepancy:
-        """Say what is made of a discrepancy."""
+        """Set a discrepancy's status, with a note that says why."""
         at = path("reconciliations", reconciliation_id, "discrepancies", discrepancy_id)
         return self._sender.send(send("PATCH", at, change, Discrepancy, repeatable=False))
 
