@@ -44,11 +44,11 @@ def command_line(arguments: list[str]) -> typer.Typer:
     wanted = arguments[:1] if arguments and arguments[0] in _COMMANDS else list(_COMMANDS)
     for name in wanted:
         module, _, attribute = _COMMANDS[name].partition(":")
-        found = getattr(import_module(module), attribute)
-        if isinstance(found, typer.Typer):
-            app.add_typer(found, name=name)
+        command = getattr(import_module(module), attribute)
+        if isinstance(command, typer.Typer):
+            app.add_typer(command, name=name)
         else:
-            app.command(name)(found)
+            app.command(name)(command)
     return app
 
 

@@ -1,4 +1,4 @@
-"""Who did what in a tenant."""
+"""The audit log: who did what in a tenant."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ async def record(
     tenant_id: str | None = None,
     detail: dict[str, object] | None = None,
 ) -> None:
-    """Write an audit entry in the transaction that does what it tells of."""
+    """Write an audit entry in the transaction of the action that it records."""
     await connection.execute(
         insert(audit_entries).values(
             tenant_id=tenant_id or caller.tenant_id,
@@ -38,7 +38,7 @@ async def record(
 async def list_audit(
     connection: AsyncConnection, tenant_id: str, *, cursor: str | None, limit: int
 ) -> Page[AuditEntry]:
-    """Return a page of what was done in the tenant, the latest first."""
+    """Return a page of a tenant's audit entries, newest first."""
     query = (
         select(
             audit_entries.c.id,
@@ -58,5 +58,5 @@ async def list_audit(
         query = query.where(audit_entries.c.id < Cursor.read(cursor))
     rows = (await connection.execute(query)).mappings().all()
     return page_of(
-        [AuditEntry.model_validate(dict(row)) for row in rows], limit, lambda one: one.id
+        [AuditEntry.model_validate(dict(row)) for row in rows], limit, lambda entry: entry.id
     )

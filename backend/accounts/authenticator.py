@@ -81,11 +81,11 @@ async def _api_key(connection: AsyncConnection, slot: bytes, now: datetime) -> P
         api_keys.c.revoked_at.is_(None),
         or_(api_keys.c.expires_at.is_(None), api_keys.c.expires_at > now),
     )
-    found = await connection.execute(good.where(api_keys.c.secret_hash == slot))
-    row = found.mappings().first()
+    result = await connection.execute(good.where(api_keys.c.secret_hash == slot))
+    row = result.mappings().first()
     if row is None:
         # The key may have been rotated, and this be the secret that it had before.
-        found = await connection.execute(
+        result = await connection.execute(
             good.join(
                 retired_secrets,
                 and_(
@@ -94,7 +94,7 @@ async def _api_key(connection: AsyncConnection, slot: bytes, now: datetime) -> P
                 ),
             ).where(retired_secrets.c.secret_hash == slot, retired_secrets.c.works_until > now)
         )
-        row = found.mappings().first()
+        row = result.mappings().first()
     if row is None:
         return None
     await _note_use(connection, row, now)
@@ -126,7 +126,7 @@ async def _note_use(connection: AsyncConnection, row: RowMapping, now: datetime)
 
 async def _session(connection: AsyncConnection, slot: bytes, now: datetime) -> Principal | None:
     # Whoever is no longer a member has no session there either.
-    found = await connection.execute(
+    result = await connection.execute(
         select(sessions.c.user_id, sessions.c.tenant_id, members.c.role, users.c.is_operator)
         .join(users, users.c.id == sessions.c.user_id)
         .join(
@@ -138,7 +138,7 @@ async def _session(connection: AsyncConnection, slot: bytes, now: datetime) -> P
         )
         .where(sessions.c.token_hash == slot, sessions.c.expires_at > now)
     )
-    row = found.mappings().first()
+    row = result.mappings().first()
     if row is None:
         return None
     role = Role(row["role"])
@@ -155,12 +155,12 @@ async def _session(connection: AsyncConnection, slot: bytes, now: datetime) -> P
 
 
 async def _operator_key(connection: AsyncConnection, slot: bytes) -> Principal | None:
-    found = await connection.execute(
+    result = await connection.execute(
         select(operator_keys.c.id).where(
             operator_keys.c.secret_hash == slot, operator_keys.c.revoked_at.is_(None)
         )
     )
-    row = found.mappings().first()
+    row = result.mappings().first()
     if row is None:
         return None
     return Principal(

@@ -1,4 +1,4 @@
-"""``Idempotency-Key``: a create that is sent again makes nothing again."""
+"""``Idempotency-Key``: a repeated create returns the first one's result."""
 
 from __future__ import annotations
 
@@ -14,10 +14,10 @@ from backend.storage.tables import idempotency_keys
 async def claim_key(
     connection: AsyncConnection, tenant_id: str, key: str, request: str, target_id: str
 ) -> str | None:
-    """Claim ``key`` for a request; return what an earlier one with it made, or None if first.
+    """Claim ``key`` for a request; return the id that an earlier one created, or None.
 
-    ``request`` is whatever tells one request from another. Waits for a request with the same key
-    that is under way. Raises ``Conflict`` if the key was used for something else.
+    ``request`` distinguishes one request from another. Waits for a request with the same key that
+    is under way. Raises ``Conflict`` if the key was used for another request.
     """
     fingerprint = hash_secret(request)
     claimed = await connection.execute(
@@ -28,12 +28,12 @@ async def claim_key(
     )
     if claimed.first() is not None:
         return None
-    found = await connection.execute(
+    earlier = await connection.execute(
         select(idempotency_keys.c.request_hash, idempotency_keys.c.target_id).where(
             idempotency_keys.c.tenant_id == tenant_id, idempotency_keys.c.key == key
         )
     )
-    request_hash, made = found.one()
+    request_hash, earlier_id = earlier.one()
     if bytes(request_hash) != fingerprint:
         raise Conflict("This Idempotency-Key was used for a different request.")
-    return str(made)
+    return str(earlier_id)

@@ -14,14 +14,14 @@ from backend.errors import Unauthenticated, Unavailable
 from backend.kit.remembered import Remembered
 
 _ALGORITHMS = ["RS256", "RS384", "RS512", "PS256", "PS384", "PS512", "ES256", "ES384", "ES512"]
-"""Signatures by a key pair alone: never ``none``, never a secret shared with the client."""
+"""Only signatures by a key pair: never ``none``, never a secret shared with the client."""
 _KEYS_SECONDS = 3600.0
 _LEEWAY_SECONDS = 60
 
 
 @dataclass(frozen=True, slots=True)
 class Identity:
-    """Who an ID token speaks of."""
+    """The person that an ID token is about."""
 
     issuer: str
     subject: str
@@ -33,17 +33,17 @@ class IdentityProvider:
     """Verifies the ID tokens of one issuer, for one client id."""
 
     def __init__(self, issuer: str, client_id: str, *, refresh_seconds: float = 10.0) -> None:
-        """Ask for the issuer's keys anew at most every ``refresh_seconds``, when one is missing."""
+        """Fetch the issuer's keys again if one is missing, at most every ``refresh_seconds``."""
         self._issuer = issuer.rstrip("/")
         self._client_id = client_id
         self._refresh_seconds = refresh_seconds
         self._keys: Remembered[None, KeySet] = Remembered(seconds=_KEYS_SECONDS, most=1)
 
     async def verify(self, id_token: str, nonce: str) -> Identity:
-        """Return who the token speaks of.
+        """Return the person that the token is about.
 
         Raises ``Unauthenticated`` if it is not one that the issuer made for this client and this
-        sign-in, ``Unavailable`` if the issuer's keys can't be had.
+        sign-in, ``Unavailable`` if the issuer's keys can't be fetched.
         """
         keys = await self._keys.get(None, self._fetch_keys)
         try:

@@ -1,4 +1,4 @@
-"""Invitations: a link that makes whoever follows it, signed in, a member."""
+"""Invitations: links that make a signed-in person a member."""
 
 from __future__ import annotations
 
@@ -31,10 +31,10 @@ _SHOWN = [column for column in invitations.c if column.name not in {"secret_hash
 async def invite(
     connection: AsyncConnection, caller: Principal, wanted: InvitationCreate
 ) -> InvitationCreated:
-    """Make an invitation; the secret of its link is in the answer and nowhere else.
+    """Create an invitation; the secret of its link is in the answer and nowhere else.
 
-    Raises ``InvalidInput`` for a role that no member has, ``Forbidden`` if somebody who is no
-    owner invites one.
+    Raises ``InvalidInput`` for a role that no member can have, ``Forbidden`` if an owner is invited
+    by somebody who is not one.
     """
     if wanted.role is Role.OPERATOR:
         raise InvalidInput(
@@ -57,10 +57,10 @@ async def invite(
         )
         .returning(*_SHOWN)
     )
-    made = inserted.mappings().one()
+    created = inserted.mappings().one()
     detail: dict[str, object] = {"role": wanted.role.value, "note": wanted.note}
-    await record(connection, caller, "invitation.create", made["id"], detail=detail)
-    return InvitationCreated.model_validate({**made, "secret": secret.value})
+    await record(connection, caller, "invitation.create", created["id"], detail=detail)
+    return InvitationCreated.model_validate({**created, "secret": secret.value})
 
 
 async def list_invitations(
@@ -77,20 +77,22 @@ async def list_invitations(
         query = query.where(invitations.c.id < Cursor.read(cursor))
     rows = (await connection.execute(query)).mappings().all()
     return page_of(
-        [Invitation.model_validate(dict(row)) for row in rows], limit, lambda one: one.id
+        [Invitation.model_validate(dict(row)) for row in rows],
+        limit,
+        lambda invitation: invitation.id,
     )
 
 
 async def revoke_invitation(
     connection: AsyncConnection, caller: Principal, invitation_id: str
 ) -> None:
-    """Close an invitation; harmless to repeat. Raises ``NotFound``, ``Conflict`` if accepted."""
-    found = await connection.execute(
+    """Close an invitation; may be repeated. Raises ``NotFound``, ``Conflict`` if accepted."""
+    result = await connection.execute(
         select(invitations.c.accepted_at, invitations.c.revoked_at)
         .where(invitations.c.tenant_id == caller.tenant_id, invitations.c.id == invitation_id)
         .with_for_update()
     )
-    row = found.first()
+    row = result.first()
     if row is None:
         raise NotFound("There is no such invitation.")
     if row.accepted_at is not None:
@@ -107,14 +109,14 @@ async def revoke_invitation(
 async def accept_invitation(
     connection: AsyncConnection, caller: Principal, secret: str
 ) -> Membership:
-    """Make the person a member with the invitation's role. It works once.
+    """Make the caller a member with the invitation's role. It works once.
 
-    Raises ``Forbidden`` for a caller that is no person, ``NotFound`` for a link that is unknown,
+    Raises ``Forbidden`` for a caller that is not a person, ``NotFound`` for a link that is unknown,
     used, revoked or expired, and ``Conflict`` for somebody who is a member already.
     """
     if caller.kind != "user":
         raise Forbidden("Only a person, signed in, can accept an invitation.")
-    found = await connection.execute(
+    result = await connection.execute(
         select(invitations)
         .where(
             invitations.c.secret_hash == hash_secret(secret),
@@ -124,11 +126,13 @@ async def accept_invitation(
         )
         .with_for_update()
     )
-    row = found.mappings().first()
+    row = result.mappings().first()
     if row is None:
-        raise NotFound("This invitation does not exist, or no longer. Ask for a new one.")
+        raise NotFound("This invitation does not exist or is no longer open. Ask for a new one.")
     tenant_id = row["tenant_id"]
-    if tenant_id in {one.tenant.id for one in await memberships(connection, caller.id)}:
+    if tenant_id in {
+        membership.tenant.id for membership in await memberships(connection, caller.id)
+    }:
         raise Conflict("You are a member of this tenant already.")
     await add_member(connection, tenant_id, caller.id, Role(row["role"]))
     await connection.execute(
@@ -138,4 +142,4 @@ async def accept_invitation(
     )
     await record(connection, caller, "invitation.accept", row["id"], tenant_id=tenant_id)
     joined = await memberships(connection, caller.id)
-    return next(one for one in joined if one.tenant.id == tenant_id)
+    return next(membership for membership in joined if membership.tenant.id == tenant_id)

@@ -1,4 +1,4 @@
-"""API keys: made, listed, changed, rotated, revoked."""
+"""API keys: creating, listing, changing, rotating, revoking."""
 
 from __future__ import annotations
 
@@ -59,20 +59,21 @@ async def create_key(
     *,
     idempotency_key: str | None = None,
 ) -> ApiKeyCreated:
-    """Make a key; its secret is in the answer and nowhere else.
+    """Create a key; its secret is in the answer and nowhere else.
 
     Raises ``NotFound`` for a foreign application, ``InvalidInput`` for an unknown model or an
-    expiry that has passed. A repeated ``idempotency_key`` makes no second key, and raises
+    expiry that has passed. A repeated ``idempotency_key`` creates no second key, and raises
     ``Conflict`` naming the first: its secret can't be shown again.
     """
     key_id = new_id("key")
     if idempotency_key is not None:
         request = f"key {wanted.model_dump_json()}"
-        made = await claim_key(connection, caller.tenant_id, idempotency_key, request, key_id)
-        if made is not None:
+        created_id = await claim_key(connection, caller.tenant_id, idempotency_key, request, key_id)
+        if created_id is not None:
             raise Conflict(
-                f"Key {made} was made by an earlier request with this Idempotency-Key. Its secret "
-                "was shown then and is kept nowhere; revoke it and make another if it was lost."
+                f"Key {created_id} was created by an earlier request with this Idempotency-Key. "
+                "Its secret was shown then and is not stored; revoke the key and create another if "
+                "it was lost."
             )
     await find_application(connection, caller.tenant_id, wanted.application_id)
     if wanted.expires_at is not None and wanted.expires_at <= datetime.now(UTC):
@@ -81,8 +82,8 @@ async def create_key(
             errors=[FieldError(field="expires_at", detail="must be in the future")],
         )
     if wanted.models is not None:
-        known = set((await connection.execute(select(models.c.id))).scalars())
-        unknown = [name for name in wanted.models if name not in known]
+        catalog_ids = set((await connection.execute(select(models.c.id))).scalars())
+        unknown = [name for name in wanted.models if name not in catalog_ids]
         if unknown or not wanted.models:
             raise InvalidInput(
                 f"There is no model {unknown[0]!r}." if unknown else "Name at least one model.",
@@ -130,10 +131,10 @@ async def list_keys(
 
 async def find_key(connection: AsyncConnection, tenant_id: str, key_id: str) -> ApiKey:
     """Return one of the tenant's keys; raise ``NotFound``."""
-    found = await connection.execute(
+    result = await connection.execute(
         select(*_SHOWN).where(api_keys.c.tenant_id == tenant_id, api_keys.c.id == key_id)
     )
-    row = found.mappings().first()
+    row = result.mappings().first()
     if row is None:
         raise NotFound("There is no such key.")
     return _key(row)
@@ -162,9 +163,9 @@ async def change_key(
 async def rotate_key(
     connection: AsyncConnection, caller: Principal, key_id: str, *, grace_seconds: int
 ) -> ApiKeyCreated:
-    """Give a key a new secret; the one it had works for ``grace_seconds`` more.
+    """Give a key a new secret; the old one works for ``grace_seconds`` more.
 
-    The key stays the same one: its usage goes on under its id. Raises ``NotFound``, and
+    The key keeps its id, so its usage continues under it. Raises ``NotFound``, and
     ``Conflict`` if it is revoked or too many old secrets still work.
     """
     now = datetime.now(UTC)
@@ -202,12 +203,12 @@ async def rotate_key(
 
 async def _locked_key(connection: AsyncConnection, tenant_id: str, key_id: str) -> bytes:
     """Lock a key that is not revoked; return its secret's hash."""
-    found = await connection.execute(
+    result = await connection.execute(
         select(api_keys.c.secret_hash, api_keys.c.revoked_at)
         .where(api_keys.c.tenant_id == tenant_id, api_keys.c.id == key_id)
         .with_for_update()
     )
-    row = found.first()
+    row = result.first()
     if row is None:
         raise NotFound("There is no such key.")
     if row.revoked_at is not None:

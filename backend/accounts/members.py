@@ -38,7 +38,7 @@ async def upsert_user(
     email: str | None,
     is_operator: bool = False,
 ) -> str:
-    """Return the id of the person that ``issuer`` calls ``subject``, made or brought up to date."""
+    """Create or update the person that ``issuer`` calls ``subject``; return their id."""
     values = {"name": name, "email": email}
     row = await connection.execute(
         insert(users)
@@ -50,7 +50,7 @@ async def upsert_user(
 
 
 async def add_member(connection: AsyncConnection, tenant_id: str, user_id: str, role: Role) -> None:
-    """Make someone a member; a member that is there keeps their role."""
+    """Make someone a member; an existing member keeps their role."""
     await connection.execute(
         insert(members)
         .values(tenant_id=tenant_id, user_id=user_id, role=role.value)
@@ -75,7 +75,7 @@ async def memberships(connection: AsyncConnection, user_id: str) -> list[Members
 async def list_members(
     connection: AsyncConnection, tenant_id: str, *, cursor: str | None, limit: int
 ) -> Page[Member]:
-    """Return a page of the tenant's members, those first known first."""
+    """Return a page of the tenant's members, by the age of their account."""
     query = (
         _MEMBER.where(members.c.tenant_id == tenant_id).order_by(members.c.user_id).limit(limit + 1)
     )
@@ -90,8 +90,8 @@ async def change_role(
 ) -> Member:
     """Give a member another role.
 
-    Raises ``NotFound``, ``Conflict`` for the last owner, and ``Forbidden`` if an owner is to be
-    made or unmade by somebody who is none.
+    Raises ``NotFound``, ``Conflict`` for the last owner, and ``Forbidden`` if somebody who is not
+    an owner makes or unmakes one.
     """
     if role is Role.OPERATOR:
         raise InvalidInput(
@@ -117,8 +117,8 @@ async def change_role(
 async def remove_member(connection: AsyncConnection, caller: Principal, user_id: str) -> None:
     """End a membership.
 
-    Raises ``NotFound``, ``Conflict`` for the last owner, and ``Forbidden`` if an owner is to be
-    removed by somebody who is none.
+    Raises ``NotFound``, ``Conflict`` for the last owner, and ``Forbidden`` if somebody who is not
+    an owner removes one.
     """
     member = await _locked_member(connection, caller.tenant_id, user_id)
     if member.role is Role.OWNER:
@@ -134,7 +134,7 @@ async def remove_member(connection: AsyncConnection, caller: Principal, user_id:
 
 
 async def _revoke_invitations_of(connection: AsyncConnection, tenant_id: str, user_id: str) -> None:
-    # Or somebody who was removed could come back by a link that they made before.
+    # Else somebody who was removed could come back by their own link.
     await connection.execute(
         update(invitations)
         .where(
@@ -148,14 +148,14 @@ async def _revoke_invitations_of(connection: AsyncConnection, tenant_id: str, us
 
 
 async def _locked_member(connection: AsyncConnection, tenant_id: str, user_id: str) -> Member:
-    # Changes to a tenant's members take turns, or two could each remove "the other" owner.
+    # Changes to a tenant's members wait for each other, or two could each remove the other owner.
     await connection.execute(
         select(tenants.c.id).where(tenants.c.id == tenant_id).with_for_update()
     )
-    found = await connection.execute(
+    result = await connection.execute(
         _MEMBER.where(members.c.tenant_id == tenant_id, members.c.user_id == user_id)
     )
-    row = found.mappings().first()
+    row = result.mappings().first()
     if row is None:
         raise NotFound("There is no such member.")
     return _member(row)

@@ -1,4 +1,4 @@
-"""The operator's own keys, made on the command line: for ingest and for managing tenants."""
+"""The operator's own keys, created on the command line: for ingest and for managing tenants."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ class OperatorKey:
 
 
 async def create_operator_key(connection: AsyncConnection, name: str) -> tuple[str, str]:
-    """Make a key; return its id and its secret, which is kept nowhere."""
+    """Create a key; return its id and its secret, which is not stored."""
     secret = new_secret(OPERATOR_KEY)
     key_id = new_id("key")
     await connection.execute(
@@ -71,8 +71,8 @@ async def revoke_operator_key(connection: AsyncConnection, key_id: str) -> None:
 
 
 @asynccontextmanager
-async def lent_operator_key(database: Database, name: str) -> AsyncIterator[tuple[str, str]]:
-    """Lend an operator's key, its id and secret, that is revoked at the end."""
+async def temporary_operator_key(database: Database, name: str) -> AsyncIterator[tuple[str, str]]:
+    """Yield the id and secret of an operator key that is revoked at the end."""
     async with database.begin() as connection:
         key_id, secret = await create_operator_key(connection, name)
     try:

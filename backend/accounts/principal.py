@@ -56,8 +56,8 @@ SCOPE_PERMISSIONS: dict[Scope, frozenset[Permission]] = {
 class Principal:
     """An authenticated caller.
 
-    ``kind`` is how it signed in: a person's session, an API key, or the operator's own key.
-    ``tenant_id`` is the tenant it acts for; an operator's key acts for none and is empty there.
+    ``kind`` is how it authenticates: a person's session, an API key, or an operator key.
+    ``tenant_id`` is the tenant it acts for; empty for an operator key, which acts for none.
     ``models`` limits an API key to those models; None allows all. ``limits`` are an API key's own.
     """
 

@@ -1,4 +1,4 @@
-"""Secrets: made from the system's randomness, shown once, kept as a hash."""
+"""Secrets: random, shown once, stored as a hash."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ INVITATION = "fbi_"
 
 @dataclass(frozen=True, slots=True)
 class Secret:
-    """A new secret. ``value`` is handed out this once; the rest is what may be kept."""
+    """A new secret. ``value`` is shown once; the other fields may be stored."""
 
     value: str = field(repr=False)
     hash: bytes
@@ -23,15 +23,15 @@ class Secret:
 
 
 def new_secret(prefix: str) -> Secret:
-    """Make a secret of 256 random bits behind ``prefix``."""
+    """Return a secret of 256 random bits after ``prefix``."""
     value = prefix + secrets.token_urlsafe(32)
     return Secret(value, hash_secret(value), prefix, value[-4:])
 
 
 def hash_secret(value: str) -> bytes:
-    """Hash a secret for keeping and looking up.
+    """Hash a secret for storing and looking up.
 
-    Plain SHA-256 is enough: there are 256 random bits to guess, so a slow hash would only slow
-    down every call.
+    Plain SHA-256 is enough: guessing 256 random bits is infeasible, and a slow hash would slow down
+    every call.
     """
     return hashlib.sha256(value.encode()).digest()

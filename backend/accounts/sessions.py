@@ -33,20 +33,20 @@ async def local_person(connection: AsyncConnection) -> str:
 
 
 async def local_user(connection: AsyncConnection) -> tuple[str, Tenant, bool]:
-    """Return the person at this machine, their own tenant, and whether it was made just now."""
+    """Return the person at this machine, their own tenant, and whether it is new."""
     user_id = await local_person(connection)
-    # The user's row is locked by the upsert, so two first sign-ins make one tenant.
+    # The user's row is locked by the upsert, so two first sign-ins create one tenant.
     try:
-        tenant, made = await find_tenant(connection, LOCAL_SLUG), False
+        tenant, created = await find_tenant(connection, LOCAL_SLUG), False
     except NotFound:
         tenant = await create_tenant(connection, TenantCreate(slug=LOCAL_SLUG, name="Local"))
-        made = True
+        created = True
     await add_member(connection, tenant.id, user_id, Role.OWNER)
-    return user_id, tenant, made
+    return user_id, tenant, created
 
 
 async def own_tenant(connection: AsyncConnection, user_id: str, name: str) -> tuple[Tenant, bool]:
-    """Return the first of the person's tenants, made for them if they have none."""
+    """Return the person's first tenant and whether it is new; creates one if there is none."""
     joined = await memberships(connection, user_id)
     if joined:
         return joined[0].tenant, False
@@ -59,7 +59,7 @@ async def own_tenant(connection: AsyncConnection, user_id: str, name: str) -> tu
 async def begin_session(
     connection: AsyncConnection, user_id: str, tenant_id: str, *, seconds: int
 ) -> SessionCreated:
-    """Begin a session in one of the person's tenants; its token is kept as a hash alone."""
+    """Begin a session in one of the person's tenants; only its token's hash is stored."""
     secret = new_secret(SESSION)
     now = datetime.now(UTC)
     expires_at = now + timedelta(seconds=seconds)
@@ -76,7 +76,7 @@ async def switch_tenant(
     connection: AsyncConnection, token: str, caller: Principal, tenant_id: str
 ) -> None:
     """Let the session act for another of the person's tenants; raise ``NotFound``."""
-    joined = {one.tenant.id for one in await memberships(connection, caller.id)}
+    joined = {membership.tenant.id for membership in await memberships(connection, caller.id)}
     if tenant_id not in joined:
         raise NotFound("There is no such tenant.")
     await connection.execute(
@@ -87,7 +87,7 @@ async def switch_tenant(
 
 
 async def end_session(connection: AsyncConnection, token: str) -> None:
-    """End a session; harmless to repeat."""
+    """End a session; may be repeated."""
     await connection.execute(delete(sessions).where(sessions.c.token_hash == hash_secret(token)))
 
 
@@ -96,13 +96,13 @@ async def who_is(connection: AsyncConnection, caller: Principal) -> Me:
     if caller.kind == "operator":
         raise Forbidden("An operator's key acts for no tenant.")
     if caller.kind == "key":
-        found = await connection.execute(select(tenants).where(tenants.c.id == caller.tenant_id))
+        result = await connection.execute(select(tenants).where(tenants.c.id == caller.tenant_id))
         return Me(
             user_id=None,
             name=caller.id,
             email=None,
             is_operator=False,
-            tenant=Tenant.model_validate(dict(found.mappings().one())),
+            tenant=Tenant.model_validate(dict(result.mappings().one())),
             role=caller.role,
             scopes=sorted(caller.scopes),
         )
@@ -113,7 +113,9 @@ async def who_is(connection: AsyncConnection, caller: Principal) -> Me:
         name=user["name"],
         email=user["email"],
         is_operator=user["is_operator"],
-        tenant=next(one.tenant for one in joined if one.tenant.id == caller.tenant_id),
+        tenant=next(
+            membership.tenant for membership in joined if membership.tenant.id == caller.tenant_id
+        ),
         role=caller.role,
         memberships=joined,
     )

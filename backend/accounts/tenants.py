@@ -37,8 +37,8 @@ UNTIED = (
     usage_versions,
     notifications,
 )
-"""A tenant's tables that go with it though no foreign key ties them to it: usage, written too
-often to check one, and notifications, which tell of invoices after that too."""
+"""A tenant's tables that are deleted with it though no foreign key ties them to it: usage, which is
+written too often to check one, and notifications, which report invoices even afterwards."""
 
 
 def _tenant(row: RowMapping) -> Tenant:
@@ -50,7 +50,7 @@ def _application(row: RowMapping) -> Application:
 
 
 async def create_tenant(connection: AsyncConnection, wanted: TenantCreate) -> Tenant:
-    """Make a tenant and its first application; raise ``Conflict`` if the slug is taken."""
+    """Create a tenant and its first application; raise ``Conflict`` if the slug is taken."""
     try:
         ZoneInfo(wanted.time_zone)
     except (KeyError, ValueError, OSError):
@@ -81,10 +81,10 @@ async def create_tenant(connection: AsyncConnection, wanted: TenantCreate) -> Te
 
 async def find_tenant(connection: AsyncConnection, id_or_slug: str) -> Tenant:
     """Return a tenant; raise ``NotFound``."""
-    found = await connection.execute(
+    result = await connection.execute(
         select(tenants).where(or_(tenants.c.id == id_or_slug, tenants.c.slug == id_or_slug))
     )
-    row = found.mappings().first()
+    row = result.mappings().first()
     if row is None:
         raise NotFound("There is no such tenant.")
     return _tenant(row)
@@ -93,10 +93,12 @@ async def find_tenant(connection: AsyncConnection, id_or_slug: str) -> Tenant:
 async def list_tenants(
     connection: AsyncConnection, *, search: str | None = None, cursor: str | None, limit: int
 ) -> Page[Tenant]:
-    """Return a page of all tenants, oldest first; of those whose name or slug holds ``search``."""
+    """Return a page of all tenants, oldest first; ``search`` is found in name or slug."""
     query = select(tenants).order_by(tenants.c.id).limit(limit + 1)
     if search:
-        holds = (one.icontains(search, autoescape=True) for one in (tenants.c.name, tenants.c.slug))
+        holds = (
+            column.icontains(search, autoescape=True) for column in (tenants.c.name, tenants.c.slug)
+        )
         query = query.where(or_(tenants.c.id == search, *holds))
     if cursor is not None:
         query = query.where(tenants.c.id > Cursor.read(cursor))
@@ -107,7 +109,7 @@ async def list_tenants(
 async def delete_tenant(connection: AsyncConnection, tenant_id: str) -> None:
     """Remove a tenant with everything it has, its usage included; raise ``NotFound``.
 
-    Its invoices stay: they are the seller's accounts.
+    Its invoices stay: they belong to the seller's books.
     """
     await find_tenant(connection, tenant_id)
     # The tenant goes first: from then on the worker counts nothing more for it.
@@ -123,16 +125,18 @@ async def create_application(
     *,
     idempotency_key: str | None = None,
 ) -> Application:
-    """Make an application; raise ``Conflict`` if the tenant has one of that name.
+    """Create an application; raise ``Conflict`` if the tenant has one of that name.
 
-    With an ``idempotency_key`` that was used before, return what was made then.
+    With an ``idempotency_key`` used before, return the application of then.
     """
     application_id = new_id("app")
     if idempotency_key is not None:
         request = f"application {wanted.model_dump_json()}"
-        made = await claim_key(connection, tenant_id, idempotency_key, request, application_id)
-        if made is not None:
-            return await find_application(connection, tenant_id, made)
+        created_id = await claim_key(
+            connection, tenant_id, idempotency_key, request, application_id
+        )
+        if created_id is not None:
+            return await find_application(connection, tenant_id, created_id)
     try:
         async with connection.begin_nested():
             row = await connection.execute(
@@ -149,12 +153,12 @@ async def find_application(
     connection: AsyncConnection, tenant_id: str, application_id: str
 ) -> Application:
     """Return one of the tenant's applications; raise ``NotFound``."""
-    found = await connection.execute(
+    result = await connection.execute(
         select(applications).where(
             applications.c.tenant_id == tenant_id, applications.c.id == application_id
         )
     )
-    row = found.mappings().first()
+    row = result.mappings().first()
     if row is None:
         raise NotFound("There is no such application.")
     return _application(row)

@@ -48,8 +48,8 @@ async def bounded_body(
     if encoding not in {"identity", "gzip"}:
         raise UnsupportedMedia("The body's encoding must be gzip, or none.")
     declared = request.headers.get("content-length", "")
-    known = encoding == "identity" and declared.isdigit()
-    async with budget.reserve(min(int(declared), most_bytes) if known else most_bytes):
+    declared_size = encoding == "identity" and declared.isdigit()
+    async with budget.reserve(min(int(declared), most_bytes) if declared_size else most_bytes):
         yield await (request.body() if encoding == "identity" else _unpacked(request, most_bytes))
 
 

@@ -45,8 +45,8 @@ class Services:
 
 def services(request: Request) -> Services:
     """Return the process's services."""
-    found: Services = request.app.state.services
-    return found
+    services: Services = request.app.state.services
+    return services
 
 
 async def _services(request: Request) -> Services:

@@ -68,13 +68,13 @@ async def _read(database: Database) -> list[Metric]:
         counts = await waiting_and_failed(connection)
         for task, failures in await connection.execute(_FAILURES):
             task_failures.add_metric([task], failures)
-    told = {
-        "waiting": "Notifications to be sent; those that no worker has taken up yet are unrouted",
-        "failed": "Notifications that could not be sent, and are tried no more",
+    help_texts = {
+        "waiting": "Notifications to be sent; those that no worker has routed yet are unrouted",
+        "failed": "Notifications that could not be sent, and are not tried again",
     }
     gauges = {
         state: GaugeMetricFamily(f"farebox_notifications_{state}", text, labels=["channel"])
-        for state, text in told.items()
+        for state, text in help_texts.items()
     }
     for (channel, state), count in sorted(counts.items()):
         gauges[state].add_metric([channel], count)
@@ -98,8 +98,8 @@ async def _pipeline(database: Database, stream: UsageStream) -> list[Metric]:
 
 def _gauges(now: Pipeline, lag: float) -> list[Metric]:
     return [
-        GaugeMetricFamily(f"farebox_usage_{name}", told, value=value)
-        for name, told, value in (
+        GaugeMetricFamily(f"farebox_usage_{name}", help_text, value=value)
+        for name, help_text, value in (
             (
                 "waiting_messages",
                 "Messages that wait to be counted",

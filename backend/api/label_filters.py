@@ -17,13 +17,13 @@ LabelFilter = Annotated[
 
 def label_values(given: Iterable[str]) -> dict[str, str]:
     """Return the values by label; raise ``InvalidInput`` for what is not ``name=value``."""
-    found: dict[str, str] = {}
-    for place, one in enumerate(given):
-        name, sign, value = one.partition("=")
-        if not sign or not name or name in found or "\0" in one:
+    wanted: dict[str, str] = {}
+    for place, text in enumerate(given):
+        name, sign, value = text.partition("=")
+        if not sign or not name or name in wanted or "\0" in text:
             raise InvalidInput(
-                f"{one!r} is no label filter.",
+                f"{text!r} is no label filter.",
                 errors=[FieldError(field=f"label.{place}", detail="write name=value, a name once")],
             )
-        found[name] = value
-    return found
+        wanted[name] = value
+    return wanted

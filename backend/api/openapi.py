@@ -14,9 +14,9 @@ class DescribedApi(FastAPI):
 
     def openapi(self) -> dict[str, Any]:
         """Return the OpenAPI document, made once."""
-        made = self.openapi_schema is not None
+        built = self.openapi_schema is not None
         document = super().openapi()
-        if not made:
+        if not built:
             for item in document["paths"].values():
                 for operation in item.values():
                     _describe_problem(operation["responses"].get("default", {}))

@@ -110,14 +110,14 @@ def install(app: FastAPI) -> None:
 
 
 def _validation_problem(error: RequestValidationError) -> FareboxError:
-    if any(one["type"] == "json_invalid" for one in error.errors()):
+    if any(problem["type"] == "json_invalid" for problem in error.errors()):
         return MalformedRequest("The body is not valid JSON.")
     fields = [
         FieldError(
-            field=".".join(str(part) for part in one["loc"][1:]) or str(one["loc"][0]),
-            detail=str(one["msg"]).removeprefix("Value error, "),
+            field=".".join(str(part) for part in problem["loc"][1:]) or str(problem["loc"][0]),
+            detail=str(problem["msg"]).removeprefix("Value error, "),
         )
-        for one in error.errors()
+        for problem in error.errors()
     ]
     first = fields[0]
     return InvalidInput(f"{first.field}: {first.detail}", errors=fields)

@@ -35,18 +35,18 @@ __all__ = [
     "published_catalog",
 ]
 
-_MOST_KNOWN: Final = 1000
-_known: dict[tuple[str, int, datetime], Plan] = {}
+_MOST_CACHED: Final = 1000
+_cache: dict[tuple[str, int, datetime], Plan] = {}
 _LOCK: Final = 0x6361_7461_6C6F_67  # "catalog" in ASCII
 
 
 async def apply_catalog(connection: AsyncConnection, catalog: Catalog) -> CatalogApplied:
-    """Publish what ``catalog`` changes, in the caller's transaction; a second time does nothing.
+    """Publish what ``catalog`` changes, in the caller's transaction; doing it again does nothing.
 
-    A plan that differs from its latest version becomes a new version, and nobody's subscription
-    moves. Plans and models that the catalog leaves out are no longer on sale; what was used is
-    still rated by the versions they had. Raises ``InvalidInput`` for a model that can't be counted,
-    or a rate of tax that differs from what invoices carry.
+    A plan that differs from its latest version becomes a new version; no subscription moves. Plans
+    and models that the catalog leaves out are no longer on sale; usage is still rated by the
+    versions it had. Raises ``InvalidInput`` for a model that can't be counted, or a rate of tax
+    that differs from what invoices carry.
     """
     _check_tokenizers(catalog)
     # Two replicas that apply at once must not both publish the same new version.
@@ -92,7 +92,7 @@ async def published_catalog(connection: AsyncConnection) -> Catalog:
     default = await connection.scalar(select(catalog_state.c.default_plan))
     if default is None:
         raise NotFound("No catalog was applied yet.")
-    # As it was published: it may have been by rules that were not as strict
+    # Not checked again: it may have been published under less strict rules
     return Catalog.model_construct(
         version=1,
         default_plan=default,
@@ -105,7 +105,9 @@ async def published_catalog(connection: AsyncConnection) -> Catalog:
 async def models_on_sale(connection: AsyncConnection) -> list[CatalogModel]:
     """Return the models on sale, in the catalog's order."""
     query = select(models.c.definition).where(~models.c.retired).order_by(models.c.position)
-    return [CatalogModel.model_validate(one) for one in await connection.scalars(query)]
+    return [
+        CatalogModel.model_validate(definition) for definition in await connection.scalars(query)
+    ]
 
 
 def _check_tokenizers(catalog: Catalog) -> None:
@@ -119,7 +121,7 @@ def _check_tokenizers(catalog: Catalog) -> None:
 
 async def _apply_models(connection: AsyncConnection, wanted: list[CatalogModel]) -> list[str]:
     rows = (await connection.execute(select(models))).mappings()
-    known = {row["id"]: row for row in rows}
+    rows_by_id = {row["id"]: row for row in rows}
     changed = []
     for position, model in enumerate(wanted):
         values = {
@@ -127,7 +129,7 @@ async def _apply_models(connection: AsyncConnection, wanted: list[CatalogModel])
             "position": position,
             "retired": False,
         }
-        row = known.get(model.id)
+        row = rows_by_id.get(model.id)
         if row is not None and all(row[name] == value for name, value in values.items()):
             continue
         changed.append(model.id)
@@ -136,7 +138,7 @@ async def _apply_models(connection: AsyncConnection, wanted: list[CatalogModel])
             .values(id=model.id, **values)
             .on_conflict_do_update(index_elements=[models.c.id], set_=values)
         )
-    left_out = [name for name, row in known.items() if not row["retired"]]
+    left_out = [name for name, row in rows_by_id.items() if not row["retired"]]
     for name in sorted(set(left_out) - {model.id for model in wanted}):
         changed.append(name)
         await connection.execute(update(models).where(models.c.id == name).values(retired=True))
@@ -192,21 +194,21 @@ async def _latest(connection: AsyncConnection, plan_id: str) -> Plan | None:
 
 
 def plan_from(row: RowMapping) -> Plan:
-    """Make a plan of a row with the columns of ``plan_versions``.
+    """Return a row with the columns of ``plan_versions`` as a plan.
 
-    A published version never changes, so it is read once: a plan of many charges takes a while.
+    A published version never changes, so it is parsed once: many charges take a while.
     """
     key = (row["plan_id"], row["version"], row["published_at"])
-    plan = _known.get(key)
+    plan = _cache.get(key)
     if plan is None:
         plan = Plan(
             definition=PlanDefinition.model_validate(row["definition"]),
             version=row["version"],
             published_at=row["published_at"],
         )
-        if len(_known) >= _MOST_KNOWN:
-            _known.clear()
-        _known[key] = plan
+        if len(_cache) >= _MOST_CACHED:
+            _cache.clear()
+        _cache[key] = plan
     return plan
 
 
@@ -215,13 +217,13 @@ async def list_models(
 ) -> list[ModelInfo]:
     """Return the models on sale, with what each costs on ``plan``.
 
-    ``available`` are those that a provider serves now.
+    ``available`` are the ids of those that a provider serves now.
     """
     card = RateCard(plan) if plan is not None else None
-    found = []
+    infos = []
     for model in await models_on_sale(connection):
         prices = [] if plan is None or card is None else _prices(plan, card, model.id)
-        found.append(
+        infos.append(
             ModelInfo(
                 **model.model_dump(),
                 available=model.id in available,
@@ -229,7 +231,7 @@ async def list_models(
                 prices=prices,
             )
         )
-    return found
+    return infos
 
 
 def _prices(plan: PlanDefinition, card: RateCard, model: str) -> list[MeterPrice]:

@@ -1,4 +1,4 @@
-"""The catalog's rates of tax as they are published, and kept for as long as invoices carry them."""
+"""The published rates of tax, kept for as long as invoices carry them."""
 
 from __future__ import annotations
 
@@ -17,28 +17,28 @@ from backend_client.types.taxes import CatalogTax
 
 
 async def tax_table(connection: AsyncConnection) -> list[CatalogTax]:
-    """Return every published rate, in the catalog's order, those that are over among them."""
+    """Return every published rate, in the catalog's order, expired ones included."""
     query = select(tax_rates.c.definition).order_by(tax_rates.c.position, tax_rates.c.id)
-    return [CatalogTax.model_validate(one) for one in await connection.scalars(query)]
+    return [CatalogTax.model_validate(definition) for definition in await connection.scalars(query)]
 
 
 async def apply_taxes(
     connection: AsyncConnection, wanted: Sequence[CatalogTax], today: date
 ) -> list[str]:
-    """Publish the rates of a catalog; return the ids of those that are new, changed or gone.
+    """Publish the rates of a catalog; return the ids of the new, changed and removed ones.
 
-    A rate that invoices carry stays as it is, but that its last day may be set to one not before
-    theirs; once it is over the catalog may leave it out, and it is kept. Others follow the catalog.
-    Raises ``InvalidInput`` with the fields.
+    Of a rate that invoices carry only the last day may change, to one not before the last
+    invoice's. Once it has expired the catalog may leave it out, and it is kept. Other rates follow
+    the catalog. Raises ``InvalidInput`` with the fields.
     """
-    known = {tax.id: tax for tax in await tax_table(connection)}
-    kept = await _left_out(connection, known, wanted, today)
+    published = {tax.id: tax for tax in await tax_table(connection)}
+    kept = await _left_out(connection, published, wanted, today)
     changed = []
     for index, tax in enumerate(wanted):
         for other in kept:
             if tax.doubles(other):
                 _refuse(f"taxes.{index}", f"is the same tax as {other.id!r}, which invoices carry")
-        old = known.get(tax.id)
+        old = published.get(tax.id)
         if old is not None and old != tax:
             await _check_change(connection, old, tax, index)
         if old != tax:
@@ -54,10 +54,10 @@ async def apply_taxes(
                 | (tax_rates.c.position != index),
             )
         )
-    gone = sorted(known.keys() - {tax.id for tax in wanted} - {tax.id for tax in kept})
+    gone = sorted(published.keys() - {tax.id for tax in wanted} - {tax.id for tax in kept})
     if gone:
         await connection.execute(delete(tax_rates).where(tax_rates.c.id.in_(gone)))
-    if kept:  # behind those of the catalog, whose places count from none
+    if kept:  # behind those of the catalog, whose positions start at 0
         await connection.execute(
             update(tax_rates)
             .where(tax_rates.c.id.in_([tax.id for tax in kept]))
@@ -68,14 +68,14 @@ async def apply_taxes(
 
 async def _left_out(
     connection: AsyncConnection,
-    known: dict[str, CatalogTax],
+    published: dict[str, CatalogTax],
     wanted: Sequence[CatalogTax],
     today: date,
 ) -> list[CatalogTax]:
     """Return the rates that the catalog leaves out and that are kept: they are on invoices."""
     kept = []
-    for tax_id in sorted(known.keys() - {tax.id for tax in wanted}):
-        tax = known[tax_id]
+    for tax_id in sorted(published.keys() - {tax.id for tax in wanted}):
+        tax = published[tax_id]
         if await _last_used(connection, tax_id) is None:
             continue
         if tax.valid_until is None or tax.valid_until >= today:

@@ -99,8 +99,8 @@ def load_catalog(path: Path) -> Catalog:
         mistakes = []
         errors = []
         for at, detail in _mistakes(error):
-            found, line = _locate(root, at)
-            field = ".".join(map(str, found))
+            fields, line = _locate(root, at)
+            field = ".".join(map(str, fields))
             mistakes.append(f"{path.name}, line {line}, {field or 'the file'}: {detail}")
             errors.append(FieldError(field=field, detail=detail))
         raise ConfigurationError("\n".join(mistakes), errors=errors) from error
@@ -112,7 +112,7 @@ def parse_catalog(body: bytes) -> Catalog:
 
 
 def parse_exactly(body: bytes, kind: type[Kind]) -> Kind:
-    """Read JSON whose numbers are the decimals that are written.
+    """Read JSON, its numbers as exact decimals.
 
     Raises ``MalformedRequest`` if it is not JSON, ``InvalidInput`` with the fields otherwise.
     """
@@ -135,26 +135,29 @@ def parse_exactly(body: bytes, kind: type[Kind]) -> Kind:
 def _mistakes(error: ValidationError) -> list[tuple[_Path, str]]:
     """List each mistake's path and what is wrong there."""
     return [
-        ((*one["loc"], *one.get("ctx", {}).get("at", ())), one["msg"].removeprefix("Value error, "))
-        for one in error.errors(include_url=False)
+        (
+            (*mistake["loc"], *mistake.get("ctx", {}).get("at", ())),
+            mistake["msg"].removeprefix("Value error, "),
+        )
+        for mistake in error.errors(include_url=False)
     ]
 
 
 def _locate(root: yaml.Node, path: Sequence[str | int]) -> tuple[_Path, int]:
-    """Follow ``path`` through the document; return what of it is real, and the last line reached.
+    """Follow ``path`` through the document; return the steps that exist, and the last line reached.
 
-    A path from pydantic has steps that are not in the document: which kind of charge was meant.
-    A last step that is not there is a missing key, and kept.
+    A path from pydantic has steps that are not in the document, such as the kind of a charge. A
+    last step that does not exist is a missing key, and kept.
     """
-    node, found, line = root, [], root.start_mark.line + 1
+    node, existing, line = root, [], root.start_mark.line + 1
     for index, step in enumerate(path):
         below = _child(node, step)
         if below is not None:
             node, line = below
-            found.append(step)
+            existing.append(step)
         elif index == len(path) - 1:
-            found.append(step)
-    return tuple(found), line
+            existing.append(step)
+    return tuple(existing), line
 
 
 def _child(node: yaml.Node, step: str | int) -> tuple[yaml.Node, int] | None:

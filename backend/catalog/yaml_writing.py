@@ -1,4 +1,4 @@
-"""The catalog as ``catalog.yaml`` is written: what is published, to be edited and applied again."""
+"""Writes the published catalog as ``catalog.yaml``, to be edited and applied again."""
 
 from __future__ import annotations
 
@@ -17,18 +17,18 @@ from backend_client.types.common import plain
 _HEAD = "# What is on sale. Edit it, and apply it with `farebox catalog apply`.\n"
 _FIRST = ("id", "name", "kind")
 _ALWAYS = frozenset({"kind", "currency"})
-"""Said also where they are what they would be anyway."""
+"""Fields that are written even with their default."""
 _TAG = "tag:yaml.org,2002:"
 
 
 class _Dumper(yaml.SafeDumper):
-    """Writes numbers as they are, and quotes text that any reader could take for a number."""
+    """Writes numbers as they are, and quotes text that a reader could mistake for a number."""
 
     def increase_indent(self, flow: bool = False, indentless: bool = False) -> None:
         super().increase_indent(flow, False)
 
 
-# Beside what YAML 1.1 takes for a number, what 1.2 does
+# What YAML 1.2 reads as a number, beside what 1.1 does
 _Dumper.add_implicit_resolver(
     f"{_TAG}float", re.compile(f"(?:{WHOLE}|{NUMBER})$"), list("-+.0123456789")
 )
@@ -57,9 +57,9 @@ _Dumper.add_representer(
 
 
 def catalog_as_yaml(catalog: Catalog) -> str:
-    """Write a catalog; ``catalog_file.load_catalog`` reads the same back. Comments are not kept.
+    """Return a catalog as YAML; ``yaml_reading.load_catalog`` reads the same back.
 
-    What is as it is if nothing is said is left out.
+    Defaults are left out, and comments are not kept.
     """
     document = _parts(catalog)
     text: str = yaml.dump(
@@ -70,19 +70,19 @@ def catalog_as_yaml(catalog: Catalog) -> str:
 
 def _parts(value: Any) -> Any:
     if isinstance(value, BaseModel):
-        said = {
+        written = {
             name: _parts(getattr(value, name))
             for name, field in type(value).model_fields.items()
             if name in _ALWAYS
             or field.is_required()
             or getattr(value, name) != field.get_default(call_default_factory=True)
         }
-        first = {name: said.pop(name) for name in _FIRST if name in said}
-        nested = any(isinstance(one, list | dict) for one in said.values())
-        return first | said if first or nested else _Together(said)
+        first = {name: written.pop(name) for name in _FIRST if name in written}
+        nested = any(isinstance(value, list | dict) for value in written.values())
+        return first | written if first or nested else _Together(written)
     if isinstance(value, dict):
-        return {key: _parts(one) for key, one in value.items()}
+        return {key: _parts(part) for key, part in value.items()}
     if isinstance(value, list):
-        plainly = not any(isinstance(one, BaseModel) for one in value)
-        return _OnOneLine(value) if plainly else [_parts(one) for one in value]
+        plainly = not any(isinstance(item, BaseModel) for item in value)
+        return _OnOneLine(value) if plainly else [_parts(item) for item in value]
     return value.value if isinstance(value, Enum) else value

@@ -137,18 +137,25 @@ def show_tenants() -> None:
     """List all tenants, oldest first."""
 
     async def work(connection: AsyncConnection) -> list[Tenant]:
-        found: list[Tenant] = []
+        tenants: list[Tenant] = []
         cursor = None
         while True:
             page = await list_tenants(connection, cursor=cursor, limit=_PAGE)
-            found += page.items
+            tenants += page.items
             cursor = page.next_cursor
             if cursor is None:
-                return found
+                return tenants
 
     rows = [
-        (one.id, one.slug, one.name, one.time_zone, one.currency, "sample" if one.is_sample else "")
-        for one in _in_database(work)
+        (
+            tenant.id,
+            tenant.slug,
+            tenant.name,
+            tenant.time_zone,
+            tenant.currency,
+            "sample" if tenant.is_sample else "",
+        )
+        for tenant in _in_database(work)
     ]
     _show("ID", "SLUG", "NAME", "TIME ZONE", "CURRENCY", "", rows=rows)
 
@@ -163,13 +170,13 @@ def remove_tenant(
     async def look(connection: AsyncConnection) -> Tenant:
         return await find_tenant(connection, id_or_slug)
 
-    found = _in_database(look)
+    keys = _in_database(look)
     if not yes:
-        question = f"Remove {found.name} ({found.slug}) with all its usage? There is no way back."
+        question = f"Remove {keys.name} ({keys.slug}) with all its usage? There is no way back."
         typer.confirm(question, abort=True)
 
     async def work(connection: AsyncConnection) -> None:
-        await delete_tenant(connection, found.id)
+        await delete_tenant(connection, keys.id)
 
     _in_database(work)
-    typer.echo(f"Removed {found.slug}.")
+    typer.echo(f"Removed {keys.slug}.")

@@ -26,11 +26,11 @@ dead_letters = typer.Typer(no_args_is_help=True, help="Messages that could not b
 @dead_letters.command("list")
 def list_letters() -> None:
     """List them, oldest first, with the reason for each."""
-    found = _do(lambda client: client.dead_letters.list().all())
-    if not found:
+    letters = _do(lambda client: client.dead_letters.list().all())
+    if not letters:
         typer.echo("There are no dead letters.")
         return
-    Console().print(_table(found))
+    Console().print(_table(letters))
 
 
 @dead_letters.command()
@@ -54,8 +54,8 @@ def replay(
     """Count a letter after all: as it is, or with the events of a file in its place."""
     wanted = DeadLetterReplay(events=None if events is None else _read(events))
     result = _do(lambda client: client.dead_letters.replay(sequence, wanted))
-    known = f", {result.duplicates:,} were known" if result.duplicates else ""
-    typer.echo(f"{result.accepted:,} events are on their way{known}.")
+    duplicates = f", {result.duplicates:,} were known" if result.duplicates else ""
+    typer.echo(f"{result.accepted:,} events are on their way{duplicates}.")
 
 
 @dead_letters.command()
@@ -74,9 +74,9 @@ def _do(call: Callable[[AsyncFareboxClient], Awaitable[Answer]]) -> Answer:
     return ask_api("farebox dead-letters", call)
 
 
-def _table(found: list[DeadLetter]) -> Table:
+def _table(letters: list[DeadLetter]) -> Table:
     table = Table("Letter", "Set aside (UTC)", "Events", "Bytes", "Reason")
-    for letter in found:
+    for letter in letters:
         count = "?" if letter.event_count is None else f"{letter.event_count:,}"
         when = f"{letter.set_aside_at.astimezone(UTC):%Y-%m-%d %H:%M:%S}"
         table.add_row(str(letter.sequence), when, count, f"{letter.size_bytes:,}", letter.reason)
@@ -86,11 +86,11 @@ def _table(found: list[DeadLetter]) -> Table:
 def _read(path: Path) -> list[Any]:
     try:
         # Numbers stay as they were written: a float would lose digits
-        found = json.loads(path.read_bytes(), parse_float=str)
+        document = json.loads(path.read_bytes(), parse_float=str)
     except OSError as error:
         raise InvalidInput(f"{path} can't be read: {error.strerror or error}.") from error
     except (json.JSONDecodeError, UnicodeDecodeError) as error:
         raise InvalidInput(f"{path} is not JSON: {error}.") from error
-    if not isinstance(found, list) or not found:
+    if not isinstance(document, list) or not document:
         raise InvalidInput(f"{path} should hold an array of events.")
-    return found
+    return document

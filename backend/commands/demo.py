@@ -11,7 +11,7 @@ import typer
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
-from backend.accounts.operator_keys import lent_operator_key
+from backend.accounts.operator_keys import temporary_operator_key
 from backend.accounts.sessions import local_person
 from backend.demo.accounts import open_tenants, remove_tenants, sample_tenants
 from backend.demo.load import all_events, send, until_counted
@@ -54,7 +54,7 @@ async def _load(settings: Settings, *, days: int, seed: int) -> None:
     database = _database(settings)
     now = datetime.now(UTC)
     try:
-        async with lent_operator_key(database, "farebox demo") as (key_id, secret):
+        async with temporary_operator_key(database, "farebox demo") as (key_id, secret):
             async with database.begin() as connection:
                 member = None
                 if settings.local_sign_in_allowed:
@@ -65,16 +65,16 @@ async def _load(settings: Settings, *, days: int, seed: int) -> None:
             async with database.begin() as connection:
                 await open_cursors(connection)
             async with database.begin() as holding:
-                await lock_cursors(holding, [one.tenant.id for one in opened])
+                await lock_cursors(holding, [sample.tenant.id for sample in opened])
                 to_send = all_events(opened, until=now, seed=seed)
                 new = 0
                 with _bar() as bar:
-                    for one in opened:
-                        found = to_send[one.tenant.id]
-                        task = bar.add_task(one.tenant.name, total=len(found))
+                    for sample in opened:
+                        events = to_send[sample.tenant.id]
+                        task = bar.add_task(sample.tenant.name, total=len(events))
                         async with AsyncFareboxClient(running_api_url(settings), secret) as client:
-                            new += await send(client, found, partial(bar.advance, task))
-                    total = sum(len(found) for found in to_send.values())
+                            new += await send(client, events, partial(bar.advance, task))
+                    total = sum(len(of_tenant) for of_tenant in to_send.values())
                     counting = bar.add_task("Counted", total=total)
                     await until_counted(
                         database, to_send, lambda n: bar.update(counting, completed=n)
@@ -91,21 +91,21 @@ async def _remove(settings: Settings, *, ask: bool) -> None:
     database = _database(settings)
     try:
         async with database.begin() as connection:
-            found = await sample_tenants(connection)
-        if not found:
+            tenants = await sample_tenants(connection)
+        if not tenants:
             typer.echo("There are no sample tenants.")
             return
-        if ask and not _sure(found):
+        if ask and not _sure(tenants):
             raise typer.Abort
         async with database.begin() as connection:
-            await remove_tenants(connection, found)
+            await remove_tenants(connection, tenants)
     finally:
         await database.close()
-    typer.echo(f"Removed {', '.join(tenant.slug for tenant in found)}.")
+    typer.echo(f"Removed {', '.join(tenant.slug for tenant in tenants)}.")
 
 
-def _sure(found: list[Tenant]) -> bool:
-    names = "\n".join(f"  {tenant.name} ({tenant.slug})" for tenant in found)
+def _sure(tenants: list[Tenant]) -> bool:
+    names = "\n".join(f"  {tenant.name} ({tenant.slug})" for tenant in tenants)
     return typer.confirm(f"{names}\nRemove these tenants with all their usage?")
 
 

@@ -30,19 +30,19 @@ def drift(
         typer.echo("Nothing was both reported and counted in that time.")
         return
     table = Table("MODEL", "METER", "REPORTED", "COUNTED", "CALLS", "DRIFT", "", box=None)
-    for one in report.models:
+    for drift in report.models:
         table.add_row(
-            one.model,
-            one.meter,
-            plain(one.reported),
-            plain(one.counted),
-            f"{one.events:,}",
-            _percent(one),
-            "beyond the tolerance" if one.alert else "",
+            drift.model,
+            drift.meter,
+            plain(drift.reported),
+            plain(drift.counted),
+            f"{drift.events:,}",
+            _percent(drift),
+            "beyond the tolerance" if drift.alert else "",
         )
     Console(markup=False, emoji=False, highlight=False).print(table)
     typer.echo(f"{report.start} to {report.end}; tolerance {plain(report.tolerance * 100)} %.")
-    if any(one.alert for one in report.models):
+    if any(drift.alert for drift in report.models):
         raise typer.Exit(1)
 
 
@@ -54,5 +54,5 @@ async def _report(settings: Settings, days: int, models: list[str]) -> DriftRepo
         )
 
 
-def _percent(one: ModelDrift) -> str:
-    return "?" if one.ratio is None else f"{one.ratio * 100:+.2f} %"
+def _percent(model: ModelDrift) -> str:
+    return "?" if model.ratio is None else f"{model.ratio * 100:+.2f} %"

@@ -75,32 +75,36 @@ def archives(
 async def _list(settings: Settings, tenant: str | None, *, check: bool) -> int:
     async with ready_database(settings) as database, database.begin() as connection:
         tenant_id = None if tenant is None else (await find_tenant(connection, tenant)).id
-        found = await list_archives(connection, tenant_id)
-    if not found:
+        archives = await list_archives(connection, tenant_id)
+    if not archives:
         typer.echo("Nothing was archived yet.")
         return 0
     names = ("TENANT", "DAY (UTC)", "EVENTS", "ARCHIVED", "BY", "RESTORED", "FILE")
     table = Table(*names, *(["IT IS"] if check else []), box=None, pad_edge=False)
     wrong = 0
-    for one in found:
-        state = [await check_file(one)] if check else []
+    for archive in archives:
+        state = [await check_file(archive)] if check else []
         wrong += state not in ([], ["as it was"])
-        table.add_row(*_row(one), *state)
+        table.add_row(*_row(archive), *state)
     width = None if sys.stdout.isatty() else _WIDE  # a program reads lines that are whole
     Console(width=width, markup=False, emoji=False, highlight=False).print(table)
     return wrong
 
 
-def _row(one: Archive) -> tuple[str, ...]:
-    restored = "" if one.restored_at is None else f"{_time(one.restored_at)} by {one.restored_by}"
+def _row(archive: Archive) -> tuple[str, ...]:
+    restored = (
+        ""
+        if archive.restored_at is None
+        else f"{_time(archive.restored_at)} by {archive.restored_by}"
+    )
     return (
-        one.tenant,
-        f"{one.start.astimezone(UTC):%Y-%m-%d}",
-        f"{one.event_count:,}",
-        _time(one.archived_at),
-        one.archived_by,
+        archive.tenant,
+        f"{archive.start.astimezone(UTC):%Y-%m-%d}",
+        f"{archive.event_count:,}",
+        _time(archive.archived_at),
+        archive.archived_by,
         restored,
-        str(one.file),
+        str(archive.file),
     )
 
 

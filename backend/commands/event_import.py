@@ -139,8 +139,13 @@ class EventImport:
             return
         with self._refused.open("a", encoding="utf-8") as file:
             for row in refused:
-                told = {"line": row.line, "id": row.id, "field": row.field, "detail": row.detail}
-                file.write(json.dumps(told, ensure_ascii=False) + "\n")
+                rejection = {
+                    "line": row.line,
+                    "id": row.id,
+                    "field": row.field,
+                    "detail": row.detail,
+                }
+                file.write(json.dumps(rejection, ensure_ascii=False) + "\n")
         for row in refused[: _SHOWN - len(self._first_refusals)]:
             field = f"{row.field}: " if row.field else ""
             self._first_refusals.append(f"line {row.line:,}: {field}{row.detail}")

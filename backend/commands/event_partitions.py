@@ -45,8 +45,10 @@ def partition(
 
 def _tell(partitions: list[Partition]) -> None:
     table = Table("partition", "events, about", "MiB with indexes")
-    for one in partitions:
-        table.add_row(one.name, f"{one.event_count:,}", f"{one.size_bytes / _MEBIBYTE:,.1f}")
+    for partition in partitions:
+        table.add_row(
+            partition.name, f"{partition.event_count:,}", f"{partition.size_bytes / _MEBIBYTE:,.1f}"
+        )
     Console().print(table)
 
 

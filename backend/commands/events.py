@@ -68,8 +68,8 @@ async def _send(settings: Settings, file: EventFile, journal: EventImport, *, ag
             task = bar.add_task("Reading", total=None)
 
             def progress() -> None:
-                told = f"{journal.count.received:,} events"
-                bar.update(task, total=file.total, completed=file.done, description=told)
+                summary = f"{journal.count.received:,} events"
+                bar.update(task, total=file.total, completed=file.done, description=summary)
 
             await journal.run(client, file, progress, again=again)
 

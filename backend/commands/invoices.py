@@ -69,12 +69,12 @@ def runs() -> None:
     """Show the last runs, and how far each is."""
     rows = [
         (
-            one.id,
-            one.state,
-            f"{one.as_of:%Y-%m-%d %H:%M}Z",
-            *(str(n) for n in (one.due, one.invoiced, one.nothing_to_bill, one.failed, one.left)),
+            run.id,
+            run.state,
+            f"{run.as_of:%Y-%m-%d %H:%M}Z",
+            *(str(n) for n in (run.due, run.invoiced, run.nothing_to_bill, run.failed, run.left)),
         )
-        for one in asyncio.run(_runs(running_settings()))
+        for run in asyncio.run(_runs(running_settings()))
     ]
     heads = ("RUN", "STATE", "AS OF", "DUE", "INVOICED", "NOTHING TO BILL", "FAILED", "LEFT")
     _show(heads, rows)
@@ -84,8 +84,8 @@ def runs() -> None:
 def failed() -> None:
     """Show who was left without an invoice, of which period, and why."""
     rows = [
-        (one.slug, f"{one.period_start:%Y-%m-%d}", one.problem)
-        for one in asyncio.run(_failed(running_settings()))
+        (tenant.slug, f"{tenant.period_start:%Y-%m-%d}", tenant.problem)
+        for tenant in asyncio.run(_failed(running_settings()))
     ]
     _show(("TENANT", "PERIOD", "WHY"), rows)
 
@@ -97,15 +97,16 @@ def list_of_tenant(
     """List a tenant's invoices, newest first, after the draft of the next."""
     rows = [
         (
-            one.number or "draft",
-            one.state,
-            f"{one.period.start:%Y-%m-%d}",
-            f"{one.total.amount} {one.total.currency}" + ("" if one.tax_known else " and tax"),
-            f"{one.due.amount}",
-            "" if one.due_at is None else f"{one.due_at:%Y-%m-%d}",
-            "overdue" if one.overdue else "",
+            invoice.number or "draft",
+            invoice.state,
+            f"{invoice.period.start:%Y-%m-%d}",
+            f"{invoice.total.amount} {invoice.total.currency}"
+            + ("" if invoice.tax_known else " and tax"),
+            f"{invoice.due.amount}",
+            "" if invoice.due_at is None else f"{invoice.due_at:%Y-%m-%d}",
+            "overdue" if invoice.overdue else "",
         )
-        for one in asyncio.run(_list(running_settings(), tenant))
+        for invoice in asyncio.run(_list(running_settings(), tenant))
     ]
     _show(("NUMBER", "STATE", "PERIOD", "TOTAL", "TO PAY", "DUE", ""), rows)
 
@@ -140,7 +141,7 @@ async def _failed(settings: Settings) -> list[LeftOut]:
 
 
 async def _list(settings: Settings, tenant: str) -> list[InvoiceSummary]:
-    found: list[InvoiceSummary] = []
+    invoices: list[InvoiceSummary] = []
     cursor: str | None = None
     async with ready_database(settings) as database, tax_service(settings) as service:
         async with database.begin() as connection:
@@ -155,10 +156,10 @@ async def _list(settings: Settings, tenant: str) -> list[InvoiceSummary]:
                 cursor=cursor,
                 limit=_PAGE,
             )
-            found += page.items
+            invoices += page.items
             cursor = page.next_cursor
             if cursor is None:
-                return found
+                return invoices
 
 
 def _in_utc(moment: datetime) -> datetime:

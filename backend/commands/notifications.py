@@ -38,15 +38,22 @@ def list_of_all(
     limit: Annotated[int, typer.Option(min=1, help="How many at most, the newest first.")] = 50,
 ) -> None:
     """List notifications, newest first, and how far each came."""
-    found = _do(lambda client: _newest(client, tenant, kind or [], state, limit))
-    if not found:
+    listed = _do(lambda client: _newest(client, tenant, kind or [], state, limit))
+    if not listed:
         typer.echo("There are no such notifications.")
         return
     table = Table("ID", "AT (UTC)", "KIND", "TENANT", "STATE", "CHANNELS", box=None, pad_edge=False)
-    for one in found:
-        at = f"{one.event.timestamp:%Y-%m-%d %H:%M:%S}"
-        channels = ", ".join(f"{each.channel}: {each.state}" for each in one.deliveries)
-        table.add_row(one.id, at, one.event.type, one.event.tenant_id, one.state, channels)
+    for notification in listed:
+        at = f"{notification.event.timestamp:%Y-%m-%d %H:%M:%S}"
+        channels = ", ".join(f"{each.channel}: {each.state}" for each in notification.deliveries)
+        table.add_row(
+            notification.id,
+            at,
+            notification.event.type,
+            notification.event.tenant_id,
+            notification.state,
+            channels,
+        )
     # Where the output is no terminal, a line is never broken: it is read by a program.
     width = None if sys.stdout.isatty() else _WIDE
     Console(width=width, markup=False, emoji=False, highlight=False).print(table)
@@ -88,19 +95,20 @@ async def _newest(
     state: NotificationState | None,
     limit: int,
 ) -> list[Notification]:
-    found = []
-    async for one in client.notifications.list(tenant=tenant, kind=kinds, state=state):
-        found.append(one)
-        if len(found) == limit:
+    notifications = []
+    async for notification in client.notifications.list(tenant=tenant, kind=kinds, state=state):
+        notifications.append(notification)
+        if len(notifications) == limit:
             break
-    return found
+    return notifications
 
 
 async def _resend(
     client: AsyncFareboxClient, ids: list[str] | None, channel: ChannelName | None
 ) -> int:
     wanted = ids or [
-        one.id async for one in client.notifications.list(state=NotificationState.FAILED)
+        notification.id
+        async for notification in client.notifications.list(state=NotificationState.FAILED)
     ]
     for notification_id in wanted:
         await client.notifications.resend(notification_id, channel=channel)

@@ -7,7 +7,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from typing import TypeVar
 
-from backend.accounts.operator_keys import lent_operator_key
+from backend.accounts.operator_keys import temporary_operator_key
 from backend.commands.database import ready_database
 from backend.engines.running import running_api_url, running_settings
 from backend.errors import FareboxError
@@ -22,7 +22,7 @@ async def operator_client(settings: Settings, name: str) -> AsyncIterator[AsyncF
     """Lend a client of the running API; ``name`` is what its key is listed under."""
     async with (
         ready_database(settings) as database,
-        lent_operator_key(database, name) as (_, secret),
+        temporary_operator_key(database, name) as (_, secret),
         AsyncFareboxClient(running_api_url(settings), secret) as client,
     ):
         yield client
@@ -38,7 +38,7 @@ def ask_api(name: str, call: Callable[[AsyncFareboxClient], Awaitable[Answer]]) 
     try:
         return asyncio.run(done())
     except ApiError as problem:
-        told = [str(problem), *(f"{error.field}: {error.detail}" for error in problem.errors)]
-        raise FareboxError("\n".join(told)) from problem
+        lines = [str(problem), *(f"{error.field}: {error.detail}" for error in problem.errors)]
+        raise FareboxError("\n".join(lines)) from problem
     except ClientError as problem:
         raise FareboxError(str(problem)) from problem

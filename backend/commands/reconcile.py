@@ -17,7 +17,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from backend.commands.database import ready_database
 from backend.engines.running import running_settings
 from backend.errors import ConfigurationError
-from backend.metering.reconciliation.imports import import_export, match_again
+from backend.metering.reconciliation.imports import import_export, rematch
 from backend.metering.reconciliation.report import discrepancies_csv
 from backend.metering.reconciliation.store import (
     change_discrepancy,
@@ -67,8 +67,10 @@ def import_file(
 
     async def work(connection: AsyncConnection, settings: Settings) -> tuple[str, bool]:
         with path.open("rb") as file:
-            made, new = await import_export(connection, settings, _ACTOR, file, path.name, wanted)
-        return made.id, new
+            reconciliation, new = await import_export(
+                connection, settings, _ACTOR, file, path.name, wanted
+            )
+        return reconciliation.id, new
 
     if not path.is_file():
         raise ConfigurationError(f"There is no file {path}.")
@@ -85,15 +87,26 @@ def list_imports() -> None:
     async def work(connection: AsyncConnection, settings: Settings) -> list[Reconciliation]:
         return (await list_reconciliations(connection, cursor=None, limit=_LISTED)).items
 
-    found = _run(work)
-    if not found:
+    reconciliations = _run(work)
+    if not reconciliations:
         typer.echo("Nothing was imported yet.")
         return
     table = Table("Id", "Provider", "File", "Days", "Agree", "Open", "Explained", "Accepted")
-    for one in found:
-        counts = (one.matched, one.open, one.explained, one.accepted)
-        days = f"{one.first_day} to {one.last_day}"
-        table.add_row(one.id, one.provider, one.file_name, days, *map(str, counts))
+    for reconciliation in reconciliations:
+        counts = (
+            reconciliation.matched,
+            reconciliation.open,
+            reconciliation.explained,
+            reconciliation.accepted,
+        )
+        days = f"{reconciliation.first_day} to {reconciliation.last_day}"
+        table.add_row(
+            reconciliation.id,
+            reconciliation.provider,
+            reconciliation.file_name,
+            days,
+            *map(str, counts),
+        )
     Console().print(table)
 
 
@@ -114,9 +127,9 @@ def match(reconciliation_id: Id) -> None:
     """Compare an import with what is metered now. Statuses and notes stay."""
 
     async def work(connection: AsyncConnection, settings: Settings) -> Reconciliation:
-        return await match_again(connection, settings, reconciliation_id)
+        return await rematch(connection, settings, reconciliation_id)
 
-    typer.echo(_told(_run(work)))
+    typer.echo(_describe(_run(work)))
 
 
 @reconcile.command()
@@ -150,14 +163,14 @@ def _options(
             given = yaml.BaseLoader(path.read_bytes()).get_single_data() or {}
         if not isinstance(given, dict):
             raise ConfigurationError(f"{path} must hold options by their names.")
-        told = given | {"provider": provider}
+        options = given | {"provider": provider}
         return ReconciliationOptions.model_validate(
-            told | ({} if export_format is None else {"format": export_format})
+            options | ({} if export_format is None else {"format": export_format})
         )
     except OSError as error:
         raise ConfigurationError(f"{path} can't be read: {error.strerror}.") from error
     except yaml.YAMLError as error:
-        raise ConfigurationError(f"{path} is no YAML: {error}") from error
+        raise ConfigurationError(f"{path} is not YAML: {error}") from error
     except ValidationError as error:
         first = error.errors(include_url=False)[0]
         where = ".".join(str(part) for part in first["loc"])
@@ -168,40 +181,40 @@ def _show(reconciliation_id: str, *, csv: bool, statuses: list[DiscrepancyStatus
     async def work(
         connection: AsyncConnection, settings: Settings
     ) -> tuple[list[Discrepancy], Reconciliation]:
-        found = await list_discrepancies(connection, reconciliation_id, statuses=statuses)
-        return found.items, await find_reconciliation(connection, reconciliation_id)
+        page = await list_discrepancies(connection, reconciliation_id, statuses=statuses)
+        return page.items, await find_reconciliation(connection, reconciliation_id)
 
-    found, told = _run(work)
+    discrepancies, reconciliation = _run(work)
     if csv:
-        typer.echo(discrepancies_csv(found), nl=False)
+        typer.echo(discrepancies_csv(discrepancies), nl=False)
         return
-    if found:
+    if discrepancies:
         table = Table("Day", "Model", "Meter", "Provider", "Metered", "Cause", "Status", "Id")
-        for one in found:
-            unit = f" {one.currency}" if one.currency else ""
-            metered = "?" if one.metered is None else plain(one.metered) + unit
+        for discrepancy in discrepancies:
+            unit = f" {discrepancy.currency}" if discrepancy.currency else ""
+            metered = "?" if discrepancy.metered is None else plain(discrepancy.metered) + unit
             table.add_row(
-                str(one.day),
-                one.model,
-                one.meter,
-                plain(one.provider) + unit,
+                str(discrepancy.day),
+                discrepancy.model,
+                discrepancy.meter,
+                plain(discrepancy.provider) + unit,
                 metered,
-                one.explanation,
-                one.status.value,
-                one.id,
+                discrepancy.explanation,
+                discrepancy.status.value,
+                discrepancy.id,
             )
         Console().print(table)
-    typer.echo(_told(told))
+    typer.echo(_describe(reconciliation))
 
 
-def _told(one: Reconciliation) -> str:
-    billed = "" if one.billed is None else f" Billed {plain(one.billed)} {one.currency}"
-    if one.billed is not None:
+def _describe(row: Reconciliation) -> str:
+    billed = "" if row.billed is None else f" Billed {plain(row.billed)} {row.currency}"
+    if row.billed is not None:
         unknown = "; some rates are unknown."
-        billed += unknown if one.expected is None else f", expected {plain(one.expected)}."
+        billed += unknown if row.expected is None else f", expected {plain(row.expected)}."
     return (
-        f"{one.id}: {one.provider}, {one.first_day} to {one.last_day}: {one.matched} agree, "
-        f"{one.open} open, {one.explained} explained, {one.accepted} accepted.{billed}"
+        f"{row.id}: {row.provider}, {row.first_day} to {row.last_day}: {row.matched} agree, "
+        f"{row.open} open, {row.explained} explained, {row.accepted} accepted.{billed}"
     )
 
 

@@ -40,8 +40,8 @@ def rebuild(
     Archived events are not looked at: their rollups stay as they are.
     """
     wrong = asyncio.run(_rebuild(tenant, start, end, check=check))
-    told = "differ from the events" if check else "differed from the events and were put right"
-    typer.echo(f"{wrong:,} rollups {told}." if wrong else "All rollups are what the events say.")
+    outcome = "differ from the events" if check else "differed from the events and were put right"
+    typer.echo(f"{wrong:,} rollups {outcome}." if wrong else "All rollups are what the events say.")
     if wrong and check:
         raise typer.Exit(1)
 
@@ -71,8 +71,8 @@ async def _rebuild(
 
 async def _tenants(connection: AsyncConnection, named: str | None) -> list[tuple[str, str]]:
     if named is not None:
-        found = await find_tenant(connection, named)
-        return [(found.id, found.slug)]
+        tenant = await find_tenant(connection, named)
+        return [(tenant.id, tenant.slug)]
     rows = await connection.execute(select(tenants.c.id, tenants.c.slug).order_by(tenants.c.slug))
     return [(tenant_id, slug) for tenant_id, slug in rows]
 

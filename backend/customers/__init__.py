@@ -1,4 +1,4 @@
-"""The customer as a party to invoices: how it is named and taxed, on what terms, in what standing.
+"""The customer as a party to invoices: its name and tax, its terms, and whether it may call.
 
 Owns billing details, agreed terms, and whether calls are suspended for an unpaid invoice. Does not
 own the tenant itself (``accounts``), nor the invoices and their reminders (``invoices``).

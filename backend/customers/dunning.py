@@ -1,4 +1,4 @@
-"""Dunning: which reminders an unpaid invoice has come to. Pure."""
+"""Dunning: which steps an unpaid invoice has reached. Pure."""
 
 from __future__ import annotations
 
@@ -7,14 +7,14 @@ from datetime import datetime, timedelta
 from typing import Final
 
 SUSPEND: Final = "suspend"
-"""The step at which a customer may no longer use what it does not pay for."""
+"""The step at which the gateway refuses the customer's calls."""
 
 
 def steps_reached(due_at: datetime, now: datetime, schedule: Mapping[str, int]) -> list[str]:
     """Return the steps whose day has come, first to last.
 
-    ``schedule`` says how many whole days after ``due_at`` each step comes. A step is reached at
-    the instant that its days are over, and stays reached.
+    ``schedule`` has for each step how many whole days after ``due_at`` it is reached. It stays
+    reached.
     """
     in_order = sorted(schedule.items(), key=lambda item: (item[1], item[0]))
     return [step for step, days in in_order if now >= due_at + timedelta(days=days)]

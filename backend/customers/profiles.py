@@ -1,4 +1,4 @@
-"""Who sells and who buys, on what terms: what is written on an invoice when it is issued."""
+"""Seller and buyer with their terms, as they are written on an invoice when it is issued."""
 
 from __future__ import annotations
 
@@ -25,13 +25,13 @@ _TERMS = tuple(BillingTerms.model_fields)
 
 @dataclass(frozen=True, slots=True)
 class Profile:
-    """How a tenant is named on invoices, and what was agreed with it."""
+    """A tenant's name on invoices, and the terms agreed with it."""
 
     details: BillingDetails
     terms: BillingTerms
 
     def customer(self, tenant: Tenant) -> Party:
-        """Return the buyer as it is printed."""
+        """Return the buyer as it is printed on invoices."""
         details = self.details
         return Party(
             name=details.name or tenant.name,
@@ -43,12 +43,12 @@ class Profile:
         )
 
     def net_days(self, settings: Settings) -> int:
-        """Return the days from issue to due."""
+        """Return the days from the invoice's issue to its due date."""
         agreed = self.terms.net_days
         return settings.invoice_net_days if agreed is None else agreed
 
     def agreed_tax(self) -> TaxRate | None:
-        """Return the one tax that was agreed with the customer; None where none was."""
+        """Return the tax that was agreed with the customer, None if none was."""
         terms = self.terms
         if not terms.tax_percent:
             return None
@@ -72,7 +72,7 @@ def on_top(taxes: list[Tax]) -> Decimal:
 
 
 def seller(settings: Settings) -> Party:
-    """Return who issues the invoices, as configured."""
+    """Return the issuer of the invoices, as configured."""
     return Party(
         name=settings.seller_name,
         address=settings.seller_address,
@@ -83,7 +83,7 @@ def seller(settings: Settings) -> Party:
 
 
 def profile_from(row: Mapping[str, Any]) -> Profile:
-    """Make a profile of a row with the columns of ``billing_profiles``."""
+    """Return a row with the columns of ``billing_profiles`` as a profile."""
     return Profile(
         BillingDetails(**{name: row[name] for name in _DETAILS}),
         BillingTerms(**{name: row[name] for name in _TERMS}),
@@ -91,7 +91,7 @@ def profile_from(row: Mapping[str, Any]) -> Profile:
 
 
 async def profile_of(connection: AsyncConnection, tenant_id: str) -> Profile:
-    """Return a tenant's profile; ``NO_PROFILE`` if nothing was said of it."""
+    """Return a tenant's profile; ``NO_PROFILE`` if it has none."""
     query = select(billing_profiles).where(billing_profiles.c.tenant_id == tenant_id)
     row = (await connection.execute(query)).mappings().first()
     return NO_PROFILE if row is None else profile_from(dict(row))
@@ -100,7 +100,7 @@ async def profile_of(connection: AsyncConnection, tenant_id: str) -> Profile:
 async def set_details(
     connection: AsyncConnection, tenant_id: str, details: BillingDetails
 ) -> BillingDetails:
-    """Change how the tenant is named on the invoices to come."""
+    """Set the tenant's details on future invoices."""
     await _set(connection, tenant_id, details.model_dump())
     return details
 
@@ -108,7 +108,7 @@ async def set_details(
 async def set_terms(
     connection: AsyncConnection, tenant_id: str, terms: BillingTerms
 ) -> BillingTerms:
-    """Change the terms of the invoices to come; issued ones keep theirs."""
+    """Set the terms of future invoices; issued ones keep theirs."""
     await _set(connection, tenant_id, terms.model_dump())
     return terms
 

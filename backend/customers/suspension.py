@@ -1,4 +1,4 @@
-"""Whether a customer's calls are suspended, since an invoice is long overdue."""
+"""Whether a customer's calls are suspended because an invoice is long overdue."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from backend_client.types.invoices import InvoiceState
 
 
 class PaymentOverdue(FareboxError):
-    """An invoice has come to the last step of dunning; paying it takes that back."""
+    """An invoice has reached the last step of dunning; paying it ends the suspension."""
 
     status, code, title = 402, "payment_overdue", "Payment is overdue"
 
@@ -21,7 +21,7 @@ class PaymentOverdue(FareboxError):
 
 
 async def is_suspended(connection: AsyncConnection, tenant_id: str) -> bool:
-    """Tell whether an invoice of the tenant's has come to suspension and is still not paid."""
+    """Return whether an invoice of the tenant has reached suspension and is not paid yet."""
     query = select(
         exists().where(
             invoice_reminders.c.tenant_id == tenant_id,

@@ -69,8 +69,8 @@ async def open_tenants(
         )
         places = Places(
             tenant.id,
-            {one.name: one.id for one in applications.items},
-            {one.name: one.id for one in keys.items},
+            {application.name: application.id for application in applications.items},
+            {key.name: key.id for key in keys.items},
         )
         opened.append(OpenedTenant(sample, tenant, places, began or start))
     return opened
@@ -78,8 +78,8 @@ async def open_tenants(
 
 async def sample_tenants(connection: AsyncConnection) -> list[Tenant]:
     """Return the sample tenants that are there."""
-    found = [await _find(connection, sample) for sample in SAMPLE_TENANTS]
-    return [tenant for tenant in found if tenant is not None]
+    tenants = [await _find(connection, sample) for sample in SAMPLE_TENANTS]
+    return [tenant for tenant in tenants if tenant is not None]
 
 
 async def remove_tenants(connection: AsyncConnection, tenants: Sequence[Tenant]) -> None:
@@ -111,16 +111,18 @@ async def _create(
         role=Role.OPERATOR,
     )
     await record(connection, operator, "tenant.create", tenant.id)
-    made: dict[str, Application] = {}
+    applications: dict[str, Application] = {}
     keys: set[str] = set()
     for series in sample.series:
-        if series.application not in made:
+        if series.application not in applications:
             wanted = ApplicationCreate(name=series.application)
-            made[series.application] = await create_application(connection, tenant.id, wanted)
+            applications[series.application] = await create_application(
+                connection, tenant.id, wanted
+            )
         if series.key not in keys:
             # Nobody learns its secret: it is there so that usage by key has a name to show.
             keys.add(series.key)
-            application_id = made[series.application].id
+            application_id = applications[series.application].id
             wanted_key = ApiKeyCreate(name=series.key, application_id=application_id)
             await create_key(connection, operator, wanted_key)
     return tenant

@@ -30,10 +30,16 @@ def all_events(
 ) -> dict[str, list[UsageEvent]]:
     """Return each tenant's events by its id."""
     return {
-        one.tenant.id: list(
-            sample_events(one.sample, one.places, start=one.start, until=until, seed=seed)
+        opened_tenant.tenant.id: list(
+            sample_events(
+                opened_tenant.sample,
+                opened_tenant.places,
+                start=opened_tenant.start,
+                until=until,
+                seed=seed,
+            )
         )
-        for one in opened
+        for opened_tenant in opened
     }
 
 
@@ -68,7 +74,7 @@ async def until_counted(
 
     Raises ``Unavailable`` if the worker gets nowhere.
     """
-    wanted = sum(len(one) for one in sent.values())
+    wanted = sum(len(events) for events in sent.values())
     loop = asyncio.get_running_loop()
     counted, since = -1, loop.time()
     while counted < wanted:

@@ -159,7 +159,7 @@ def left_behind(children: Mapping[str, ProcessIdentity]) -> dict[str, list[psuti
     A child leads a session, whose number no other process gets while a member lives. A member
     counts if its leader is still the one written down, or is gone.
     """
-    found: dict[str, list[psutil.Process]] = {}
+    processes: dict[str, list[psutil.Process]] = {}
     sessions = {child.pid: (name, child) for name, child in children.items()}
     for process in psutil.process_iter():
         try:
@@ -170,20 +170,20 @@ def left_behind(children: Mapping[str, ProcessIdentity]) -> dict[str, list[psuti
         except (KeyError, ProcessLookupError, PermissionError, psutil.Error):
             continue
         if leader.is_alive() or (younger and not psutil.pid_exists(leader.pid)):
-            found.setdefault(name, []).append(process)
-    return found
+            processes.setdefault(name, []).append(process)
+    return processes
 
 
 def stop_left_behind(
     children: Mapping[str, ProcessIdentity], *, seconds: float = 20.0
 ) -> list[str]:
-    """Stop what still runs of these children; return the names of those found. Blocks."""
+    """Stop what still runs of these children; return the names of those that ran. Blocks."""
     names: set[str] = set()
     give_up = time.monotonic() + seconds
-    # Again until there is nothing: one that was just starting another is stopped, the other is new
-    while found := left_behind(children):
-        names |= found.keys()
-        processes = [process for members in found.values() for process in members]
+    # Repeated until none is left: one that is stopped may just have started another
+    while remaining := left_behind(children):
+        names |= remaining.keys()
+        processes = [process for members in remaining.values() for process in members]
         left = give_up - time.monotonic()
         if left < -_LAST_SECONDS:
             break  # not even SIGKILL ends what hangs in the kernel

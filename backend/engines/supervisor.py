@@ -192,8 +192,8 @@ class Supervisor:
             )
         log = self._log(service)
         last_lines = log.read_text(errors="replace").strip().splitlines()[-12:]
-        told = "".join(f"\n  | {line}" for line in last_lines)
-        return f"{service.headline} {what}. The end of {log}:{told}"
+        output = "".join(f"\n  | {line}" for line in last_lines)
+        return f"{service.headline} {what}. The end of {log}:{output}"
 
     def _what_happened(self, service: Service, code: int) -> str:
         how = f"was killed by signal {-code}" if code < 0 else f"stopped with status {code}"

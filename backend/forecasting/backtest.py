@@ -52,19 +52,19 @@ def backtest(job: ForecastJob) -> Trust | None:
     values = unit_values(job)
     for measure in (_Spend(job), _Tokens()):
         trials = [_trial(job, origin, measure, values) for origin in origins]
-        counted = [one for one in trials if one is not None]
+        counted = [trial for trial in trials if trial is not None]
         if len(counted) >= 2:
             break
     else:
         return None
     error, naive = (
-        fmean(getattr(one, name) for one in counted) for name in ("error", "naive_error")
+        fmean(getattr(trial, name) for trial in counted) for name in ("error", "naive_error")
     )
     return Trust(
         measure=measure.name,
         trials=len(counted),
         horizon_days=HORIZON_DAYS,
-        coverage=fmean(held for one in counted for held in one.held),
+        coverage=fmean(held for trial in counted for held in trial.held),
         error=error,
         naive_error=naive,
         ratio=error / naive if naive else None,
@@ -101,7 +101,10 @@ def _trial(
     """Forecast from ``origin`` days into the history; None if what came was worth nothing."""
     history = job.history
     came = _cumulated(
-        {(one.model, one.meter): one.days[origin : origin + HORIZON_DAYS] for one in history.series}
+        {
+            (series.model, series.meter): series.days[origin : origin + HORIZON_DAYS]
+            for series in history.series
+        }
     )
     actual = [measure.of(used) for used in came]
     if actual[-1] <= 0:
@@ -112,7 +115,7 @@ def _trial(
     said = [
         [
             measure.of(used)
-            for used in _cumulated({one: n[path] for one, n in futures.usage.items()})
+            for used in _cumulated({series: n[path] for series, n in futures.usage.items()})
         ]
         for path in range(_PATHS)
     ]
@@ -122,8 +125,8 @@ def _trial(
         held.append(quantile(outcomes, 0.1) <= Decimal(value) <= quantile(outcomes, 0.9))
     expected = float(np.median([path[-1] for path in said]))
     again = {
-        (one.model, one.meter): one.days[origin - 7 : origin] * (HORIZON_DAYS // 7)
-        for one in history.series
+        (series.model, series.meter): series.days[origin - 7 : origin] * (HORIZON_DAYS // 7)
+        for series in history.series
     }
     naive = measure.of(_cumulated(again)[-1])
     return _Trial(held, abs(expected / actual[-1] - 1), abs(naive / actual[-1] - 1))
@@ -141,6 +144,7 @@ def _until(history: History, origin: int) -> History:
         0.0,
         origin,
         tuple(
-            replace(one, days=one.days[:origin], today=0.0, remaining=1.0) for one in history.series
+            replace(series, days=series.days[:origin], today=0.0, remaining=1.0)
+            for series in history.series
         ),
     )

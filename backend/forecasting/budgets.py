@@ -16,17 +16,17 @@ def budget_outlook(stored: Stored, amount: Decimal) -> BudgetOutlook:
     A budget that was passed already says on which day.
     """
     forecast = stored.forecast
-    known = [(day.day, day.actual) for day in forecast.days if day.actual is not None]
-    spent = known[-1][1]
+    actual = [(day.day, day.actual) for day in forecast.days if day.actual is not None]
+    spent = actual[-1][1]
     days, peaks = zip(*stored.peaks, strict=True)
-    found = passing(days, peaks, amount)
-    over = next((day for day, total in known if total > amount), None)
+    crossing = passing(days, peaks, amount)
+    over = next((day for day, total in actual if total > amount), None)
     currency = forecast.expected.currency
     return BudgetOutlook(
         budget=Money(amount=amount, currency=currency),
         spent=Money(amount=spent, currency=currency),
-        chance=found.chance if over is None else 1.0,
-        early=over or found.early,
-        likely=over or found.likely,
+        chance=crossing.chance if over is None else 1.0,
+        early=over or crossing.early,
+        likely=over or crossing.likely,
         computed_at=forecast.computed_at,
     )

@@ -47,8 +47,8 @@ def calibrate(
 ) -> Calibration:
     """Try the method on the past; ``values`` are what a unit of each (model, meter) is worth."""
     daily = np.zeros(history.days)
-    for one in history.series:
-        daily += np.array(one.days) * values.get((one.model, one.meter), 0.0)
+    for series in history.series:
+        daily += np.array(series.days) * values.get((series.model, series.meter), 0.0)
     trials = []
     # The first day is part of one, as a rule.
     for place in range(_TRIALS):
@@ -56,7 +56,7 @@ def calibrate(
         came = float(daily[origin : origin + HORIZON_DAYS].sum()) if origin > _LEAST_DAYS else 0.0
         if came > 0:
             trials.append((*_expected(daily[1:origin], history, seed), came))
-    trials = [one for one in trials if min(one) > 0]
+    trials = [trial for trial in trials if min(trial) > 0]
     if len(trials) < 2:
         return Calibration()
     by_trend, by_level, came_all = np.array(trials).T

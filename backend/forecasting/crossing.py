@@ -31,6 +31,9 @@ def passing(
     chances = [1 - bisect_right(values, limit) / len(values) for values in sorted_values]
 
     def first(chance: float) -> datetime | None:
-        return next((day for day, one in zip(days, chances, strict=True) if one >= chance), None)
+        return next(
+            (day for day, likelihood in zip(days, chances, strict=True) if likelihood >= chance),
+            None,
+        )
 
     return Passing(chances[-1], first(EARLY), first(LIKELY))

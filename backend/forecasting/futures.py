@@ -58,7 +58,9 @@ def sample_futures(
     history the futures carry on the days there are.
     """
     chance = np.random.default_rng([seed, 1])
-    active = [one for one in history.series if one.today or any(one.days[-RECENT_DAYS:])]
+    active = [
+        series for series in history.series if series.today or any(series.days[-RECENT_DAYS:])
+    ]
     if history.days < ENOUGH_DAYS:
         usage = _run_rate(history, active, days, paths, chance)
         return Futures("run_rate", _too_little(history), usage)
@@ -67,10 +69,14 @@ def sample_futures(
         return Futures("run_rate", reason, {})
     ranked = sorted(
         active,
-        key=lambda one: -sum(one.days[-RECENT_DAYS:]) * values.get((one.model, one.meter), 0),
+        key=lambda series: (
+            -sum(series.days[-RECENT_DAYS:]) * values.get((series.model, series.meter), 0)
+        ),
     )
-    found = calibrate(history, values, seed=seed)
-    return Futures("prophet", None, _by_prophet(history, ranked, found, days, paths, seed, chance))
+    calibration = calibrate(history, values, seed=seed)
+    return Futures(
+        "prophet", None, _by_prophet(history, ranked, calibration, days, paths, seed, chance)
+    )
 
 
 def _too_little(history: History) -> str:
@@ -92,9 +98,9 @@ def _run_rate(
     picks = chance.integers(0, max(history.days, 1), (paths, days))
     levels = np.exp(_UNSURE / np.sqrt(1 + history.days) * _normal(paths, chance))
     usage = {}
-    for one in active:
-        seen = one.days or (one.today / max(history.elapsed, 1 / 24),)
-        usage[one.model, one.meter] = _rest_of_today(one, np.array(seen)[picks] * levels)
+    for series in active:
+        seen = series.days or (series.today / max(history.elapsed, 1 / 24),)
+        usage[series.model, series.meter] = _rest_of_today(series, np.array(seen)[picks] * levels)
     return usage
 
 
@@ -112,15 +118,15 @@ def _by_prophet(
     spread = calibration.spread * np.sqrt(max(days, _FEW_DAYS) / HORIZON_DAYS)
     levels = np.exp(spread * _normal(paths, chance))
     usage: dict[tuple[str, str], Paths] = {}
-    for place, one in enumerate(ranked):
-        begun = next((n for n, used in enumerate(one.days) if used), history.days)
+    for place, series in enumerate(ranked):
+        begun = next((n for n, used in enumerate(series.days) if used), history.days)
         if history.days - begun <= ENOUGH_DAYS or place >= _MOST_FITS:
-            drawn = _from_own_days(one, begun, weeks, history.elapsed)
+            drawn = _from_own_days(series, begun, weeks, history.elapsed)
         else:
             begun += 1  # the first day is part of one, as a rule
-            fit = fit_series(one.days, history.first, begun, days, paths=paths, seed=seed)
-            drawn = _carried_on(fit, one, begun, weeks, order, calibration.trend)
-        usage[one.model, one.meter] = _rest_of_today(one, np.maximum(drawn, 0.0) * levels)
+            fit = fit_series(series.days, history.first, begun, days, paths=paths, seed=seed)
+            drawn = _carried_on(fit, series, begun, weeks, order, calibration.trend)
+        usage[series.model, series.meter] = _rest_of_today(series, np.maximum(drawn, 0.0) * levels)
     return usage
 
 
@@ -134,35 +140,37 @@ def _normal(paths: int, chance: np.random.Generator) -> Paths:
     return np.asarray(chance.permutation(quantiles))[:, np.newaxis]
 
 
-def _past_weeks(known: int, days: int, paths: int, chance: np.random.Generator) -> NDArray[np.intp]:
+def _past_weeks(
+    known_days: int, days: int, paths: int, chance: np.random.Generator
+) -> NDArray[np.intp]:
     """Draw, for each path and day, a past day of the same weekday: whole weeks at a time."""
     blocks = -(-days // _WEEK)
     drawn = np.empty((paths, blocks * _WEEK), dtype=np.intp)
     for block in range(blocks):
         # The place in the history of the block's weekday: day 0 of the future is day `known`.
-        first = (known + block * _WEEK) % _WEEK
-        starts = np.arange(first, known - _WEEK + 1, _WEEK)
+        first = (known_days + block * _WEEK) % _WEEK
+        starts = np.arange(first, known_days - _WEEK + 1, _WEEK)
         columns = slice(block * _WEEK, (block + 1) * _WEEK)
         drawn[:, columns] = chance.choice(starts, paths)[:, np.newaxis] + np.arange(_WEEK)
     return drawn[:, :days]
 
 
-def _from_own_days(one: Series, begun: int, weeks: NDArray[np.intp], elapsed: float) -> Paths:
+def _from_own_days(series: Series, begun: int, weeks: NDArray[np.intp], elapsed: float) -> Paths:
     """Draw from the days since a series that is young began."""
-    own = np.array(one.days[begun:] or (one.today / max(elapsed, 1 / 24),))
+    own = np.array(series.days[begun:] or (series.today / max(elapsed, 1 / 24),))
     return np.asarray(own[weeks % len(own)])
 
 
 def _carried_on(
     fit: Fit,
-    one: Series,
+    series: Series,
     begun: int,
     weeks: NDArray[np.intp],
     order: NDArray[np.intp],
     weight: float,
 ) -> Paths:
     """Add past surprises, in proportion to the level, to the fit's trends and seasons."""
-    daily = np.array(one.days[begun:])
+    daily = np.array(series.days[begun:])
     # By size at the end, then all in the same order: fast growth goes with fast growth.
     trend = fit.trend[np.argsort(fit.trend[:, -1], kind="stable")][order]
     trend = weight * np.maximum(trend, 0.0) + (1 - weight) * recent_level(daily, fit.past_season)
@@ -172,7 +180,7 @@ def _carried_on(
     return np.asarray(trend * fit.season + surprise[weeks] * growth)
 
 
-def _rest_of_today(one: Series, drawn: Paths) -> Paths:
+def _rest_of_today(series: Series, drawn: Paths) -> Paths:
     drawn = drawn.copy()
-    drawn[:, 0] *= one.remaining
-    return np.rint(drawn) if one.whole else np.round(drawn, 6)
+    drawn[:, 0] *= series.remaining
+    return np.rint(drawn) if series.whole else np.round(drawn, 6)

@@ -87,13 +87,13 @@ async def usage_history(connection: AsyncConnection, tenant: Tenant, now: dateti
             "since": day_start(today - timedelta(days=LONGEST_DAYS), zone),
         },
     )
-    found: defaultdict[tuple[str, str], dict[date, tuple[Decimal, Decimal]]] = defaultdict(dict)
+    sums: defaultdict[tuple[str, str], dict[date, tuple[Decimal, Decimal]]] = defaultdict(dict)
     for model, meter, day, quantity, later in rows:
-        found[model, meter][min(day, today)] = (quantity, later or Decimal(0))
-    first = min((day for by_day in found.values() for day in by_day), default=today)
+        sums[model, meter][min(day, today)] = (quantity, later or Decimal(0))
+    first = min((day for by_day in sums.values() for day in by_day), default=today)
     series = tuple(
         _series(model, meter, by_day, first, today, elapsed)
-        for (model, meter), by_day in found.items()
+        for (model, meter), by_day in sums.items()
     )
     return History(today, elapsed, (today - first).days, series)
 
@@ -137,7 +137,10 @@ async def recent_mixes(
     """
     until = quarter_hour_of(now)
     since = until - timedelta(days=RECENT_DAYS)
-    spans = [cut_at_windows(one.plan, since, until) if one.end > now else [] for one in stretches]
+    spans = [
+        cut_at_windows(stretch.plan, since, until) if stretch.end > now else []
+        for stretch in stretches
+    ]
     used = await period_usage(connection, tenant_id, spans)
     return [kinds_of(quantities) for quantities in used]
 
@@ -189,8 +192,8 @@ def kinds_of(quantities: Sequence[MeteredQuantity]) -> Mix:
     return dict(mix)
 
 
-def _sum(one: list[MeteredQuantity], other: list[MeteredQuantity]) -> list[MeteredQuantity]:
+def _sum(usage: list[MeteredQuantity], other: list[MeteredQuantity]) -> list[MeteredQuantity]:
     totals: defaultdict[MeteredQuantity, Decimal] = defaultdict(Decimal)
-    for used in (*one, *other):
+    for used in (*usage, *other):
         totals[replace(used, quantity=Decimal(0))] += used.quantity
     return [replace(kind, quantity=quantity) for kind, quantity in totals.items()]

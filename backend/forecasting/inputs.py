@@ -43,7 +43,7 @@ class ForecastJob:
     @property
     def place_now(self) -> int:
         """The place, among the stretches, of the plan in force."""
-        return next(n for n, one in enumerate(self.opened.stretches) if self.now < one.end)
+        return next(n for n, stretch in enumerate(self.opened.stretches) if self.now < stretch.end)
 
     @property
     def coming(self) -> list[datetime]:

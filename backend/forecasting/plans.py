@@ -26,19 +26,21 @@ def plan_outlooks(job: ForecastJob, futures: Futures) -> list[PlanOutlook]:
     Of a yearly fee it has a twelfth. What a plan costs is less by the credit that it brings.
     """
     current = job.opened.stretches[job.place_now].plan
-    found = [_outlook(one, job, futures, current) for one in job.candidates]
-    return sorted(found, key=lambda one: (not one.fits, _to_pay(one), not one.current))
+    outlooks = [_outlook(candidate, job, futures, current) for candidate in job.candidates]
+    return sorted(
+        outlooks, key=lambda outlook: (not outlook.fits, _to_pay(outlook), not outlook.current)
+    )
 
 
-def _to_pay(one: PlanOutlook) -> Decimal:
-    return one.expected.amount - (one.credit.amount if one.credit else 0)
+def _to_pay(outlook: PlanOutlook) -> Decimal:
+    return outlook.expected.amount - (outlook.credit.amount if outlook.credit else 0)
 
 
 def _outlook(
     candidate: Candidate, job: ForecastJob, futures: Futures, current: PlanDefinition | None
 ) -> PlanOutlook:
     definition, period = candidate.plan.definition, job.opened.period
-    more = {one: paths.sum(axis=1) for one, paths in futures.usage.items()}
+    more = {series: paths.sum(axis=1) for series, paths in futures.usage.items()}
     totals = []
     unpriced = False
     for path in range(job.paths if more else 1):
@@ -46,8 +48,8 @@ def _outlook(
             *candidate.usage,
             *(
                 kind
-                for one, quantities in more.items()
-                for kind in divided(one, float(quantities[path]), candidate.mix)
+                for series, quantities in more.items()
+                for kind in divided(series, float(quantities[path]), candidate.mix)
             ),
         ]
         stretch = Stretch(definition, candidate.plan.version, period.start, period.end, usage)

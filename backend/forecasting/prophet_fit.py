@@ -53,10 +53,10 @@ def fit_series(
         uncertainty_samples=paths,
     )
     start = pd.Timestamp(first + timedelta(days=begun))
-    known = len(daily) - begun
-    dates = pd.date_range(start, periods=known + days)
+    known_days = len(daily) - begun
+    dates = pd.date_range(start, periods=known_days + days)
     # By itself Prophet takes Newton's method below 100 days, which may need many seconds.
-    history = pd.DataFrame({"ds": dates[:known], "y": list(daily[begun:])})
+    history = pd.DataFrame({"ds": dates[:known_days], "y": list(daily[begun:])})
     model.fit(history, seed=seed, algorithm="LBFGS", iter=_MOST_ITERATIONS)
     # Prophet draws from NumPy's global generator; nothing else in this process does.
     np.random.seed(seed % 2**32)
@@ -66,8 +66,8 @@ def fit_series(
     season = 1.0 + model.predict_seasonal_components(prepared)["multiplicative_terms"].to_numpy()
     season = np.maximum(season, 0.0)
     trend = np.asarray(sampled, dtype=np.float64).T
-    past_trend = np.maximum(trend[0, :known], 0.0)
-    return Fit(past_trend, season[:known], trend[:, known:], season[known:])
+    past_trend = np.maximum(trend[0, :known_days], 0.0)
+    return Fit(past_trend, season[:known_days], trend[:, known_days:], season[known_days:])
 
 
 def _prophet() -> Any:

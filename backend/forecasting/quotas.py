@@ -27,22 +27,22 @@ def _outlook(
     quota: Quota, job: ForecastJob, futures: Futures, coming: Sequence[datetime]
 ) -> QuotaOutlook:
     used = used_so_far(job, quota.meters)
-    found = passing(coming, _by_day(used, quota.meters, job, futures, coming), quota.quantity)
+    crossing = passing(coming, _by_day(used, quota.meters, job, futures, coming), quota.quantity)
     return QuotaOutlook(
         meters=quota.meters,
         quantity=quota.quantity,
         limit=quota.limit,
         used=used,
-        chance=found.chance,
-        early=found.early,
-        likely=found.likely,
+        chance=crossing.chance,
+        early=crossing.early,
+        likely=crossing.likely,
     )
 
 
 def used_so_far(job: ForecastJob, meters: Collection[str]) -> Decimal:
     """Return what the period has used of ``meters``, on whatever plan."""
-    used = (one for stretch in job.opened.stretches for one in stretch.usage)
-    return sum((one.quantity for one in used if one.meter in meters), Decimal(0))
+    used = (used for stretch in job.opened.stretches for used in stretch.usage)
+    return sum((metered.quantity for metered in used if metered.meter in meters), Decimal(0))
 
 
 def _by_day(

@@ -26,7 +26,7 @@ def rated_paths(
     places = _stretches_of(opened, coming, job.now)
     series = list(futures.usage)
     # An array of paths × days × series
-    used = np.stack([futures.usage[one] for one in series], axis=2)
+    used = np.stack([futures.usage[line] for line in series], axis=2)
     totals: list[list[Decimal]] = []
     for path in used:
         more: list[list[MeteredQuantity]] = [[] for _ in opened.stretches]
@@ -36,8 +36,8 @@ def rated_paths(
             so_far = path[places.index(place) : day + 1].sum(axis=0)
             more[place] = [
                 kind
-                for one, quantity in zip(series, so_far, strict=True)
-                for kind in divided(one, quantity, job.mixes[place])
+                for line, quantity in zip(series, so_far, strict=True)
+                for kind in divided(line, quantity, job.mixes[place])
             ]
             usage = [
                 [*stretch.usage, *added]
@@ -48,11 +48,11 @@ def rated_paths(
     return totals
 
 
-def divided(one: tuple[str, str], quantity: float, mix: Mix) -> list[MeteredQuantity]:
+def divided(series: tuple[str, str], quantity: float, mix: Mix) -> list[MeteredQuantity]:
     """Divide a quantity of (model, meter) into the kinds that a plan prices by."""
-    kinds = mix.get(one, ())
+    kinds = mix.get(series, ())
     if len(kinds) < 2:
-        kind = kinds[0] if kinds else MeteredQuantity(*one, Decimal(1))
+        kind = kinds[0] if kinds else MeteredQuantity(*series, Decimal(1))
         return [replace(kind, quantity=_exact(quantity))]
     return [
         replace(kind, quantity=_exact(np.rint(quantity * float(kind.quantity)))) for kind in kinds

@@ -63,8 +63,8 @@ async def stored_forecast(
     is what it was and it is at most a quarter hour old, or if it is 15 seconds old at most.
     """
     basis = await basis_now(connection, tenant, now)
-    found = await connection.execute(select(forecasts).where(forecasts.c.tenant_id == tenant.id))
-    row = found.mappings().first()
+    result = await connection.execute(select(forecasts).where(forecasts.c.tenant_id == tenant.id))
+    row = result.mappings().first()
     if row is None or now - row["computed_at"] > _SHOWN:
         return None
     document = row["document"]
@@ -95,15 +95,15 @@ async def store_forecast(
         "forecast": forecast.model_dump(mode="json", exclude={"trust"}),
         "peaks": [(day.isoformat(), [str(peak) for peak in peaks]) for day, peaks in outcome.peaks],
     }
-    made = insert(forecasts).values(
+    statement = insert(forecasts).values(
         tenant_id=tenant_id,
         usage_version=forecast.version,
         computed_at=forecast.computed_at,
         document=document,
     )
-    new = made.excluded
+    new = statement.excluded
     await connection.execute(
-        made.on_conflict_do_update(
+        statement.on_conflict_do_update(
             index_elements=["tenant_id"],
             set_={
                 "usage_version": new.usage_version,
@@ -120,11 +120,11 @@ async def store_trust(
     connection: AsyncConnection, tenant_id: str, trust: Trust | None, now: datetime
 ) -> None:
     """Keep beside the tenant's forecast how far to trust it; None if that can't be told."""
-    found = {
+    rows_by_day = {
         "trust": None if trust is None else trust.model_dump(mode="json"),
         "tested_at": now.isoformat(),
     }
-    document = forecasts.c.document.op("||")(cast(found, JSONB))
+    document = forecasts.c.document.op("||")(cast(rows_by_day, JSONB))
     await connection.execute(
         update(forecasts).where(forecasts.c.tenant_id == tenant_id).values(document=document)
     )

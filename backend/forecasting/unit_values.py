@@ -16,7 +16,9 @@ def usage_cost(job: ForecastJob, usage: Usage) -> Decimal:
     """Return what a period with this usage alone costs on the plan in force, fees and all."""
     place = job.place_now
     kinds = [
-        kind for one, quantity in usage.items() for kind in divided(one, quantity, job.mixes[place])
+        kind
+        for series, quantity in usage.items()
+        for kind in divided(series, quantity, job.mixes[place])
     ]
     stretches = range(len(job.opened.stretches))
     return job.opened.rate_with([kinds if n == place else [] for n in stretches]).exact_total
@@ -28,16 +30,16 @@ def unit_values(job: ForecastJob) -> dict[tuple[str, str], float]:
     Where nothing costs money, a token is worth 1; where there are no tokens, a unit of anything.
     """
     usage = {
-        (one.model, one.meter): sum(one.days[-RECENT_DAYS:]) + one.today
-        for one in job.history.series
+        (series.model, series.meter): sum(series.days[-RECENT_DAYS:]) + series.today
+        for series in job.history.series
     }
     whole = usage_cost(job, usage)
     values = {
-        one: float(usage_cost(job, {**usage, one: 2 * quantity}) - whole) / quantity
-        for one, quantity in usage.items()
+        series: float(usage_cost(job, {**usage, series: 2 * quantity}) - whole) / quantity
+        for series, quantity in usage.items()
         if quantity
     }
     if any(value > 0 for value in values.values()):
-        return {one: max(value, 0.0) for one, value in values.items()}
-    tokens = {one: 1.0 for one in usage if one[1].endswith("_tokens")}
+        return {series: max(value, 0.0) for series, value in values.items()}
+    tokens = {series: 1.0 for series in usage if series[1].endswith("_tokens")}
     return tokens or dict.fromkeys(usage, 1.0)

@@ -64,7 +64,7 @@ class ForecastWorker:
         self._untested: deque[str] = deque()
 
     async def run(self, stop: asyncio.Event) -> None:
-        """Work until ``stop`` is set; outlive the loss of PostgreSQL and of NATS."""
+        """Work until ``stop`` is set; survive the loss of PostgreSQL and of NATS."""
         stopped = asyncio.create_task(stop.wait())
         try:
             await every(

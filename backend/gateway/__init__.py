@@ -1,1 +1,1 @@
-"""The OpenAI-compatible metered proxy: admission, upstreams, accounting."""
+"""The OpenAI-compatible gateway: admission, holds, upstreams, accounting."""

@@ -17,9 +17,9 @@ class _CompletionDetails(msgspec.Struct):
 
 
 class ReportedUsage(msgspec.Struct):
-    """The ``usage`` object of OpenAI's protocol; other members are left out.
+    """The ``usage`` object of OpenAI's protocol; other members are ignored.
 
-    One that is empty reports nothing, so the prompt's tokens have to be there.
+    An empty one reports nothing, so the prompt's tokens are required.
     """
 
     prompt_tokens: int
@@ -28,9 +28,9 @@ class ReportedUsage(msgspec.Struct):
     completion_tokens_details: _CompletionDetails | None = None
 
     def quantities(self) -> dict[str, Decimal]:
-        """Split the usage into disjoint meters: a token counts in one of them alone.
+        """Split the usage into disjoint meters: a token counts in one of them only.
 
-        Providers count cached tokens within the prompt's and reasoning within the completion's.
+        Providers include cached tokens in the prompt's and reasoning in the completion's.
         """
         prompt, completion = max(0, self.prompt_tokens), max(0, self.completion_tokens)
         details = self.prompt_tokens_details
@@ -52,7 +52,7 @@ def _part(whole: int, part: int | None) -> int:
 
 
 def measured(tokens: Mapping[str, int]) -> dict[str, Decimal]:
-    """Make the quantities of one answered call; a meter of which there was nothing is left out."""
+    """Return the quantities of one answered call, without meters of zero."""
     return {"requests": Decimal(1)} | {
         meter: Decimal(count) for meter, count in tokens.items() if count > 0
     }
@@ -61,7 +61,7 @@ def measured(tokens: Mapping[str, int]) -> dict[str, Decimal]:
 def read_usage(usage: object) -> ReportedUsage | None:
     """Return the usage that a provider reported, or None if it reported none that can be read.
 
-    An explicit zero is a report, and stands.
+    An explicit zero is a report.
     """
     if not isinstance(usage, dict):
         return None

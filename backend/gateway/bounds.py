@@ -1,4 +1,4 @@
-"""The most that a call can use, known before it is made, and kept to by the provider."""
+"""The most that a call can use, computed before it is made and enforced by the provider."""
 
 from __future__ import annotations
 
@@ -12,9 +12,9 @@ from backend.quotas.reservations import CallUnits
 from backend_client.types.catalog import CatalogModel
 
 _OUTPUT_LIMITS: Final = ("max_completion_tokens", "max_tokens", "n_predict")
-"""How an answer's length is limited: OpenAI's names, and llama.cpp's own."""
+"""Parameters that limit an answer's length: OpenAI's names, and llama.cpp's own."""
 _FORMAT_TOKENS: Final = 64
-"""What a provider's template may add to a prompt beside what was counted."""
+"""What a provider's template may add to a prompt beyond what was counted."""
 
 
 def most_units(
@@ -22,9 +22,9 @@ def most_units(
 ) -> CallUnits:
     """Return the most that a call can use.
 
-    ``counted`` is the prompt by a local tokenizer, allowed a tenth and a little more. Without it,
-    or where it is not exact, the bytes are: no token is less than one. Pictures and sound that no
-    rule counts can fill the model's window.
+    ``counted`` is the prompt by a local tokenizer; a tenth and a little more is added. Without it,
+    or if it is not exact, the bytes are counted: every token has at least one. Pictures and sound
+    that no rule counts can fill the model's window.
     """
     if counted is not None and counted.exact:
         prompt = counted.total + counted.total // 10 + _FORMAT_TOKENS
@@ -39,7 +39,7 @@ def most_units(
 
 
 def limit_output(model: CatalogModel, request: Mapping[str, Any]) -> dict[str, Any]:
-    """Return the request with a limit of its answer, so that the provider keeps to the most."""
+    """Return the request with a limit of its answer, which the provider enforces."""
     kept = {
         name: value
         for name, value in request.items()

@@ -1,4 +1,4 @@
-"""One call: what is asked of the provider, what came of it, and the event that tells."""
+"""One call: its request, its answer, and its usage event."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ def parse_request(body: bytes) -> dict[str, Any]:
     if not isinstance(request.get("model"), str):
         raise _wrong("model", "must be the name of a model")
     messages = request.get("messages")
-    if not isinstance(messages, list) or not all(isinstance(one, dict) for one in messages):
+    if not isinstance(messages, list) or not all(isinstance(message, dict) for message in messages):
         raise _wrong("messages", "must be an array of messages")
     if not messages:
         raise _wrong("messages", "must hold at least one message")
@@ -51,7 +51,7 @@ def parse_request(body: bytes) -> dict[str, Any]:
     try:
         orjson.dumps(request)
     except orjson.JSONEncodeError as error:
-        # It can be read deeper than it can be written again
+        # Deeper JSON can be parsed than can be written again
         raise InvalidRequest("The body is nested too deeply.") from error
     return request
 
@@ -63,7 +63,7 @@ def _wrong(parameter: str, detail: str) -> InvalidRequest:
 
 
 class Call:
-    """A call that was admitted. ``usage`` is what the provider reported, once it has."""
+    """A call that was admitted. ``usage`` is the provider's report, None until it arrives."""
 
     def __init__(
         self, admitted: Admitted, provider: Provider, request: dict[str, Any], event_id: str
@@ -81,8 +81,8 @@ class Call:
         self.holds_credit = False
         self._prompt: TokenCount | None = None
 
-    def heard(self, delta: object) -> None:
-        """Keep what the provider said, to be counted if it reports no usage."""
+    def add_answer(self, delta: object) -> None:
+        """Keep a part of the answer, to be counted if the provider reports no usage."""
         self.answered = True
         if not isinstance(delta, dict):
             return
@@ -100,15 +100,15 @@ class Call:
                 ]
 
     async def event(self, status: Status) -> AcceptedEvent:
-        """Make the call's usage event.
+        """Return the call's usage event.
 
-        The provider's report bills. Where it reported nothing, what it was asked and what it said
-        is counted here. A call that failed before any answer bills nothing, and is on record.
+        The provider's report bills. If it reported nothing, the prompt and the answer are counted
+        here. A call that failed before any answer bills nothing, but has an event.
         """
         counted: dict[str, Decimal] | None = None
         if self.usage is not None:
             quantities, origin = self.usage.quantities(), "provider"
-            # Not by the provider's own tokenizer: it would cost requests, and say the same.
+            # Not by the provider's own tokenizer: it would cost requests, and count the same.
             if self.admitted.model.tokenizer != "upstream":
                 own_count, exact = await self._count()
                 counted = own_count if exact else None
@@ -133,7 +133,7 @@ class Call:
         )
 
     async def counted_prompt(self) -> TokenCount | None:
-        """Count what is asked, where that costs the provider no request; None where it would."""
+        """Count the prompt, unless that needs a request to the provider; then None."""
         if self._prompt is None and self.admitted.model.tokenizer != "upstream":
             try:
                 tokenizer = self._tokenizer(self.admitted.model.tokenizer)
@@ -144,16 +144,18 @@ class Call:
 
     async def _count_prompt(self, tokenizer: Tokenizer) -> TokenCount:
         tools = self.request.get("tools")
-        offered = [one for one in tools if isinstance(one, dict)] if isinstance(tools, list) else []
+        offered = (
+            [tool for tool in tools if isinstance(tool, dict)] if isinstance(tools, list) else []
+        )
         return await tokenizer.count_chat(self.request["messages"], offered)
 
     async def _count(self) -> tuple[dict[str, Decimal], bool]:
-        """Count what was asked and said; tell whether every part of it has a published rule."""
+        """Count prompt and answer; return whether every part has a published rule."""
         model = self.admitted.model
         try:
             return await self._count_by(self._tokenizer(model.tokenizer))
         except ConfigurationError as error:
-            # What was used is billed today; the catalog may be put right tomorrow.
+            # Usage must be billed even while the catalog's setting is wrong.
             _log.error("gateway.tokenizer_unusable", model=model.id, detail=error.detail)
             return (await self._count_by(self._tokenizer("upstream")))[0], False
 

@@ -25,7 +25,7 @@ _CODES = {401: "invalid_api_key"}
 
 
 class ModelNotFound(FareboxError):
-    """The model is not in the catalog, or not the caller's to use."""
+    """The model is not in the catalog, or the caller may not use it."""
 
     status, code, title = 404, "model_not_found", "No such model"
 
@@ -49,7 +49,7 @@ class InvalidRequest(FareboxError):
 
 
 class UpstreamRefused(FareboxError):
-    """The provider refused the caller's request; its own words are passed on."""
+    """The provider refused the caller's request; its own message is passed on."""
 
     title = "The model provider refused the request"
 
@@ -61,7 +61,7 @@ class UpstreamRefused(FareboxError):
 
 
 def is_openai_route(path: str) -> bool:
-    """Tell whether the path is one that OpenAI's clients call."""
+    """Return whether OpenAI's clients call this path."""
     return path == "/v1/models" or path.startswith(("/v1/models/", "/v1/chat/"))
 
 
@@ -86,7 +86,7 @@ def _type(error: FareboxError) -> str:
 
 
 def openai_error_response(error: FareboxError) -> Response:
-    """Answer an error as OpenAI would; say where trying again is of no use."""
+    """Return an error as OpenAI would, with a header if a retry is useless."""
     headers = dict(error.headers) if isinstance(error, KeyLimited) else {}
     if isinstance(error, QuotaExhausted | CreditExhausted):
         headers["x-should-retry"] = "false"

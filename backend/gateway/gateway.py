@@ -1,4 +1,4 @@
-"""The OpenAI-compatible gateway: forward a call, and account for it whatever becomes of it."""
+"""The OpenAI-compatible gateway: forward a call, and account for its usage in every case."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ from backend.storage.database import Database
 
 
 class Gateway:
-    """One a process; ``await close()`` when done, which waits for usage under way."""
+    """One a process; ``await close()`` when done, which waits until all usage is recorded."""
 
     def __init__(self, settings: Settings, database: Database, stream: UsageStream) -> None:
         self._upstreams = Upstreams(settings.upstreams)
@@ -43,29 +43,29 @@ class Gateway:
     async def tokenizer(self, caller: Principal, model_id: str) -> Tokenizer:
         """Return the tokenizer of a model that the caller may use.
 
-        Raises ``ModelNotFound``, and ``ConfigurationError`` if the catalog names none that there
-        is. A model needs no provider to be counted for.
+        Raises ``ModelNotFound``, and ``ConfigurationError`` if the catalog names an unknown one. A
+        model can be counted for without a provider.
         """
         model = (await self._admission.models()).get(model_id)
         if model is None or (caller.models is not None and model_id not in caller.models):
             raise ModelNotFound(f"The model {model_id!r} does not exist or is not yours to use.")
-        found = self._upstreams.serving(model.id)
-        provider, own_name = found if found is not None else (None, model.id)
+        serving = self._upstreams.serving(model.id)
+        provider, own_name = serving if serving is not None else (None, model.id)
         return tokenizer_for(model.tokenizer, model=own_name, remote=provider)
 
     async def begin(self, caller: Principal, body: bytes) -> Call:
-        """Check a request and admit it; nothing has been asked of a provider yet.
+        """Check a request, admit it and make its holds; no provider has been called yet.
 
         Raises the gateway's errors, and ``Unavailable`` while its usage could not be recorded.
         """
         request = parse_request(body)
         admitted = await self._admission.admit(caller, request["model"])
-        found = self._upstreams.serving(request["model"])
-        if found is None:
+        serving = self._upstreams.serving(request["model"])
+        if serving is None:
             raise ModelNotFound(f"The model {request['model']!r} has no provider at present.")
         self._recorder.require_room()
-        provider, own_name = found
-        # An id of our own: with one that callers choose, a repeated one would go unbilled.
+        provider, own_name = serving
+        # An id of our own: callers could repeat one of theirs to avoid the bill.
         call = Call(admitted, provider, {**request, "model": own_name}, new_id("req"))
         await self._holds.reserve(call)
         return call
@@ -83,7 +83,7 @@ class Gateway:
         call.answered = True
         choices = document.get("choices")
         for choice in choices if isinstance(choices, list) else []:
-            call.heard(choice.get("message") if isinstance(choice, dict) else None)
+            call.add_answer(choice.get("message") if isinstance(choice, dict) else None)
         call.usage = read_usage(document.get("usage"))
         document["model"] = call.admitted.model.id
         await self._recorder.record(call, "completed")
@@ -108,7 +108,7 @@ class Gateway:
     async def open_stream(self, call: Call) -> Relay:
         """Begin a streamed answer; raises as ``answer`` does before the first byte is sent."""
         wanted = call.request.get("stream_options") or {}
-        # Always asked for, since it is what bills; handed on if the caller asked too.
+        # Always requested, since it bills; passed on if the caller requested it too.
         forwarded = {**call.request, "stream_options": {**wanted, "include_usage": True}}
         try:
             response = await self._open(call, forwarded)

@@ -1,6 +1,6 @@
-"""What a call sets aside before it is made, and gives back when it is over.
+"""The holds of a call: reserved before it is made, settled or released when it is over.
 
-The key's own limits and the plan's, the plan's hard quotas, and prepaid credit.
+They are on the key's limits and the plan's, the plan's hard quotas, and prepaid credit.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ _OUTPUT: Final = ("output_tokens", "reasoning_tokens")
 
 
 class Holds:
-    """Takes what a call needs, all or nothing: a refused call uses up no limit."""
+    """Reserves what a call needs, all or nothing: a refused call uses up no limit."""
 
     def __init__(self, database: Database) -> None:
         self._quotas = QuotaHolds(database, source=GATEWAY_SOURCE)
@@ -32,9 +32,9 @@ class Holds:
         self._limits = KeyLimits(database)
 
     async def reserve(self, call: Call) -> None:
-        """Hold the most that the call can use, of its key's limits and its tenant's plan.
+        """Reserve the most that the call can use, of its key's limits and its tenant's plan.
 
-        The plan's limits are of all the tenant's calls together. Raises ``KeyLimited``,
+        The plan's limits apply to all the tenant's calls together. Raises ``KeyLimited``,
         ``QuotaExhausted``, ``CreditExhausted``, and ``Forbidden`` without a plan.
         """
         most = most_units(call.admitted.model, call.request, await call.counted_prompt())
@@ -43,21 +43,21 @@ class Holds:
         by_tokens = False
         try:
             for key_id, limits in ((caller.id, caller.limits), (ALL_KEYS, call.admitted.limits)):
-                taken = await self._limits.reserve(
+                limited = await self._limits.reserve(
                     caller.tenant_id, key_id, call.event_id, limits, tokens
                 )
-                if taken is not None:
-                    call.limited.append(taken)
+                if limited is not None:
+                    call.limited.append(limited)
                     by_tokens = by_tokens or limits.tokens_per_minute is not None
-            await self._take_of_plan(call, most)
+            await self._reserve_of_plan(call, most)
         except BaseException:
-            for taken in call.limited:
-                await asyncio.shield(self._limits.release(taken))
+            for limited in call.limited:
+                await asyncio.shield(self._limits.release(limited))
             raise
         if call.holds_quota or call.holds_credit or by_tokens:
             call.request = limit_output(call.admitted.model, call.request)
 
-    async def _take_of_plan(self, call: Call, most: CallUnits) -> None:
+    async def _reserve_of_plan(self, call: Call, most: CallUnits) -> None:
         model, tenant = call.admitted.model, call.admitted.tenant
         if call.admitted.hard_quota:
             try:
@@ -75,9 +75,9 @@ class Holds:
             raise
 
     async def settle(self, call: Call, event: AcceptedEvent) -> None:
-        """Keep what the call's event says that it used, and give back the rest.
+        """Settle what the call's event says that it used; the rest is released.
 
-        Harmless to repeat. Raises the database's errors.
+        May be repeated. Raises the database's errors.
         """
         used = event.quantities
         units = CallUnits(_sum(used, _PROMPT), _sum(used, _OUTPUT))
@@ -96,7 +96,7 @@ class Holds:
             )
 
     async def close(self) -> None:
-        """Stop saying of calls that they are under way."""
+        """Stop renewing the calls under way."""
         await self._limits.close()
 
 

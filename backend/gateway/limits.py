@@ -1,8 +1,8 @@
-"""The limits of a key or of a tenant's plan, kept in PostgreSQL: all replicas hold them together.
+"""The limits of a key or of a tenant's plan, kept in PostgreSQL for all replicas together.
 
-Requests and tokens a minute are buckets: each holds a minute's worth, fills evenly, and is kept as
-the moment at which it will be full again. A call takes from them the most that it can use, and is
-settled at what it used. What is refused takes nothing.
+Requests and tokens a minute are buckets: each contains a minute's worth, fills evenly, and is
+stored as the moment at which it will be full again. A call reserves the most that it can use, and
+is settled at what it used. A refused call reserves nothing.
 """
 
 from __future__ import annotations
@@ -42,21 +42,21 @@ class Bucket:
     full_at: datetime
 
     def after(self, units: int, now: datetime) -> Bucket:
-        """Take ``units``, or give back if below 0, whether they are there or not."""
+        """Return the bucket less ``units`` (more if they are below 0), even if it has fewer."""
         return Bucket(self.limit, max(self.full_at, now) + _MINUTE * units / self.limit)
 
     def left(self, now: datetime) -> int:
-        """Whole units that can be taken now."""
+        """Return the whole units that can be reserved now."""
         missing = max(self.full_at - now, timedelta(0)) * self.limit / _MINUTE
         return max(0, math.floor(self.limit - missing + 1e-6))
 
     def seconds_until_full(self, now: datetime) -> float:
-        """How long until all of it can be taken."""
+        """Return how long it takes until the bucket is full."""
         return max(0.0, (self.full_at - now).total_seconds())
 
 
 class KeyLimited(RateLimited):
-    """A limit of the key's or the plan's is used up for now; ``headers`` tell how it stands."""
+    """A limit of the key or the plan is used up for now; ``headers`` have its state."""
 
     code = "rate_limit_exceeded"
 
@@ -69,7 +69,7 @@ class KeyLimited(RateLimited):
 
 @dataclass(frozen=True, slots=True)
 class LimitedCall:
-    """A call that was let through; hand it back to ``KeyLimits`` when it is over."""
+    """A hold of a call on its limits; ``KeyLimits`` settles or releases it."""
 
     tenant_id: str
     key_id: str
@@ -79,24 +79,24 @@ class LimitedCall:
 
 
 def limit_headers(calls: Iterable[LimitedCall]) -> dict[str, str]:
-    """Return the headers that tell how limits stand: of several, those with less left."""
-    told: dict[str, str] = {}
+    """Return the headers with the state of the limits: of several, those with less left."""
+    merged: dict[str, str] = {}
     for name in ("requests", "tokens"):
         remaining = f"x-ratelimit-remaining-{name}"
         with_it = [call.headers for call in calls if remaining in call.headers]
         if with_it:
             least = min(with_it, key=lambda headers: int(headers[remaining]))
-            told |= {key: value for key, value in least.items() if key.endswith(name)}
-    return told
+            merged |= {key: value for key, value in least.items() if key.endswith(name)}
+    return merged
 
 
 class KeyLimits:
-    """Holds keys, and tenants by their plans, to their limits.
+    """Enforces the limits of keys, and of tenants by their plans.
 
     One a process; ``await close()`` when done.
 
-    A call that is under way is renewed every ``lease_seconds / 3``, so that one whose process was
-    killed stops counting within ``lease_seconds``.
+    A call under way is renewed every ``lease_seconds / 3``, so that one whose process was killed
+    stops counting within ``lease_seconds``.
     """
 
     def __init__(self, database: Database, *, lease_seconds: float = 60.0) -> None:
@@ -109,13 +109,13 @@ class KeyLimits:
     async def reserve(
         self, tenant_id: str, key_id: str, call_id: str, limits: RateLimits, tokens: int
     ) -> LimitedCall | None:
-        """Let a call of at most ``tokens`` through; None if there are no limits.
+        """Reserve one request and up to ``tokens``; None if there are no limits.
 
         ``key_id`` is ``ALL_KEYS`` for limits of all the tenant's calls together. A call of more
-        tokens than a minute has goes through when the whole minute's are there.
+        tokens than a minute has is admitted when the whole minute's are left.
 
         Raises:
-            KeyLimited: a limit is used up; nothing was taken.
+            KeyLimited: a limit is used up; nothing was reserved.
         """
         if limits == RateLimits():
             return None
@@ -144,7 +144,7 @@ class KeyLimits:
             )
             lost = delete(key_calls).where(*_of_key(key), key_calls.c.lost_at <= _NOW)
             kept = _keeping(key, requests, in_tokens)
-            # In one statement: each that goes to the database and back keeps the key's lock.
+            # In one statement: every round trip to the database prolongs the key's lock.
             together = begun.add_cte(lost.returning(key_calls.c.call_id).cte("lost"))
             if kept is not None:
                 together = together.add_cte(kept.returning(key_windows.c.key_id).cte("kept"))
@@ -154,14 +154,14 @@ class KeyLimits:
         return LimitedCall(tenant_id, key_id, call_id, limits, headers)
 
     async def settle(self, call: LimitedCall, tokens: int) -> None:
-        """End a call that used ``tokens``: what it took beyond them is free again.
+        """End a call that used ``tokens``: what it reserved beyond them is free again.
 
-        Harmless to repeat. Raises the database's errors.
+        May be repeated. Raises the database's errors.
         """
         await self._end(call, tokens, requests=1)
 
     async def release(self, call: LimitedCall) -> None:
-        """Undo the taking of a call that was not made after all. Harmless to repeat."""
+        """Release the hold of a call that was not made. May be repeated."""
         await self._end(call, 0, requests=0)
 
     async def close(self) -> None:
@@ -173,7 +173,7 @@ class KeyLimits:
     async def _end(self, call: LimitedCall, tokens: int, *, requests: int) -> None:
         name = (call.tenant_id, call.key_id, call.call_id)
         async with self._database.begin() as connection:
-            # The windows first, as when taking: two that lock in another order would wait forever.
+            # The windows first, as when reserving: another order of locks would deadlock.
             in_requests, in_tokens, now = await _locked(connection, name[:2], call.limits)
             taken = await connection.scalar(
                 delete(key_calls)
@@ -200,7 +200,7 @@ class KeyLimits:
             self._renewing = asyncio.create_task(self._renew())
 
     async def _renew(self) -> None:
-        """Say of the calls under way that they are, until there are none."""
+        """Renew the calls under way until there are none."""
         while self._under_way and not self._closing.is_set():
             try:
                 await asyncio.wait_for(self._closing.wait(), self._lease.total_seconds() / 3)
@@ -224,18 +224,18 @@ class KeyLimits:
 async def _locked(
     connection: AsyncConnection, key: tuple[str, str], limits: RateLimits
 ) -> tuple[Bucket | None, Bucket | None, datetime]:
-    """Lock a key's windows; return them as they stand, and the database's time."""
+    """Lock a key's windows; return their buckets, and the database's time."""
     tenant_id, key_id = key
     statement = insert(key_windows).values(
         tenant_id=tenant_id, key_id=key_id, requests_free_at=_NOW, tokens_free_at=_NOW
     )
-    found = await connection.execute(
+    windows = await connection.execute(
         statement.on_conflict_do_update(
             index_elements=["tenant_id", "key_id"],
             set_={"requests_free_at": key_windows.c.requests_free_at},
         ).returning(key_windows.c.requests_free_at, key_windows.c.tokens_free_at, _NOW)
     )
-    requests_at, tokens_at, now = found.one()
+    requests_at, tokens_at, now = windows.one()
     per_minute, tokens = limits.requests_per_minute, limits.tokens_per_minute
     return (
         None if per_minute is None else Bucket(per_minute, requests_at),
@@ -253,7 +253,7 @@ async def _check_concurrency(
 ) -> None:
     if limits.concurrent_requests is None:
         return
-    # A statement of its own, after the lock: it sees what those who held it before have begun.
+    # A statement of its own, after the lock, so that it sees the calls begun before.
     alive = select(func.count()).where(*_of_key(key), key_calls.c.lost_at > _NOW)
     if (await connection.scalar(alive) or 0) >= limits.concurrent_requests:
         raise KeyLimited(

@@ -1,4 +1,4 @@
-"""Every call's usage on record: by the stream, and by the database itself when that is away."""
+"""Records every call's usage: by the stream, or in the database if the stream is away."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from backend.storage.database import Database
 _log = structlog.get_logger(__name__)
 
 _MOST_STRANDED = 1_000
-"""Events that neither engine has taken, before calls are refused."""
+"""Events that neither engine has stored, before calls are refused."""
 _ANSWER_WAITS_SECONDS = 10.0
 _CLOSE_SECONDS = 10.0
 _FIRST_PAUSE_SECONDS = 0.5
@@ -32,8 +32,8 @@ _LONGEST_PAUSE_SECONDS = 10.0
 class Recorder:
     """Publishes each call's event once; ``await close()`` when done, which waits for the rest.
 
-    An event that the stream does not confirm is counted in PostgreSQL at once. Should the stream
-    have taken it all the same, its identity keeps it from counting twice.
+    An event that the stream does not confirm is counted in PostgreSQL at once. If the stream stored
+    it after all, its identity keeps it from counting twice.
     """
 
     def __init__(self, database: Database, stream: UsageStream, holds: Holds) -> None:
@@ -49,10 +49,10 @@ class Recorder:
             raise Unavailable("Usage can't be recorded at present.", retry_after_seconds=5)
 
     async def record(self, call: Call, status: Status) -> None:
-        """Record a call and return when that is done.
+        """Record a call and return when that is done, after ten seconds at the latest.
 
-        It goes on if this is canceled; and where both engines are away it goes on without
-        keeping the caller from an answer that there is.
+        Recording continues if this is canceled, or if both engines are away; the caller gets its
+        answer all the same.
         """
         recorded = asyncio.get_running_loop().create_future()
         self.spawn(self._record(call, status, recorded))
@@ -95,7 +95,7 @@ class Recorder:
                     break
                 await asyncio.sleep(pause)
         except BaseException:
-            # The last resort: `farebox events import` takes it from here.
+            # The last resort: `farebox events import` can import it from the log.
             _log.error("gateway.usage_not_recorded", usage=encode([event]).decode())
             raise
         finally:
@@ -117,7 +117,7 @@ class Recorder:
     async def _published(self, event: AcceptedEvent) -> bool:
         client = self._stream.client
         if client is not None and not client.is_connected:
-            return False  # known to be away: nobody has to wait for what can't be confirmed
+            return False  # the stream is away: do not wait for a confirmation
         try:
             await self._stream.publish([event])
         except Unavailable as error:

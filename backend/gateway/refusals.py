@@ -1,4 +1,4 @@
-"""What a provider's failures mean for the caller, and which of its words are passed on."""
+"""The errors that callers get for a provider's failures, and which messages are passed on."""
 
 from __future__ import annotations
 
@@ -14,14 +14,14 @@ from backend.gateway.errors import UpstreamRefused
 
 _log = structlog.get_logger(__name__)
 
-# About the caller's request, and so the caller's to read. Other refusals are the operator's to look
-# into: a key of theirs that is wrong, a model they named wrongly, a bill of theirs that is unpaid.
+# These concern the caller's request. Others concern the operator: a wrong key, a wrong name of a
+# model, an unpaid bill.
 _PASSED_ON: Final = frozenset({400, 413, 415, 422})
 _LONGEST_RETRY_SECONDS: Final = 600.0
 
 
 def unreachable(call: Call, error: httpx.HTTPError) -> FareboxError:
-    """What to answer where the provider could not be reached or did not answer in time."""
+    """Return the error for a provider that could not be reached or did not answer in time."""
     _log.warning(
         "gateway.upstream_unreachable", upstream=call.provider.upstream.name, error=repr(error)
     )
@@ -31,7 +31,7 @@ def unreachable(call: Call, error: httpx.HTTPError) -> FareboxError:
 
 
 def refusal(call: Call, response: httpx.Response) -> FareboxError:
-    """What to answer for a provider's answer, already read, that is not 200."""
+    """Return the error for a provider's answer, already read, that is not 200."""
     code, message, parameter = _read(response.content)
     _log.warning(
         "gateway.upstream_refused",
@@ -55,18 +55,18 @@ def refusal(call: Call, response: httpx.Response) -> FareboxError:
 
 
 def stream_error(call: Call, error: object) -> FareboxError:
-    """What to answer for an error that came in the midst of a stream."""
+    """Return the error for an error within a stream."""
     code = error.get("code") if isinstance(error, dict) else None
     _log.warning(
         "gateway.stream_error",
         upstream=call.provider.upstream.name,
         code=code if isinstance(code, str | int) else None,
     )
-    return UpstreamFailed("The model provider failed in the midst of its answer.")
+    return UpstreamFailed("The model provider failed in the middle of its answer.")
 
 
 def _read(body: bytes) -> tuple[str | None, str | None, str | None]:
-    """Code, message and parameter of an error in OpenAI's shape; None for what is not there."""
+    """Return code, message and parameter of an error in OpenAI's shape, None if missing."""
     try:
         document = orjson.loads(body)
     except orjson.JSONDecodeError:
@@ -82,7 +82,7 @@ def _read(body: bytes) -> tuple[str | None, str | None, str | None]:
 
 
 def _retry_after(response: httpx.Response) -> float:
-    """Seconds that the provider asks to wait: 1 if it says nothing that can be read."""
+    """Return the seconds that the provider asks to wait; 1 if it states none."""
     for header, unit in (("retry-after-ms", 1000), ("retry-after", 1)):
         try:
             seconds = float(response.headers[header]) / unit

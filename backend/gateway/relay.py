@@ -22,7 +22,7 @@ _DONE = b"data: [DONE]\n\n"
 
 
 class Relay:
-    """Iterate ``events`` once; ``abandon`` whatever became of it, and always."""
+    """Iterate ``events`` once, and call ``abandon`` afterwards in every case."""
 
     def __init__(
         self, call: Call, response: httpx.Response, recorder: Recorder, *, include_usage: bool
@@ -38,10 +38,10 @@ class Relay:
         self.events = self._relay()
 
     def abandon(self) -> None:
-        """Record what was not recorded yet: what was generated till now is the caller's to pay.
+        """Record what was not recorded yet: the caller pays for what was generated until now.
 
-        The generator can't see to that itself: one that never began, or that the server let go of
-        between two chunks, runs no ``finally`` of its own.
+        The generator can't do that itself: one that never began, or that the server dropped between
+        two chunks, runs no ``finally`` of its own.
         """
         if not self._recorded:
             self._recorded = True
@@ -83,7 +83,7 @@ class Relay:
             yield b"data: " + (self._failure or error_body(broken)) + b"\n\n"
 
     def _passed(self, line: bytes) -> bytes:
-        """Take note of a line; return what goes on of it to the caller."""
+        """Read a line; return what the caller gets of it."""
         if self._ended or not line.startswith(b"data:"):
             return b""
         data = line[5:].strip()
@@ -99,23 +99,23 @@ class Relay:
             self._failure = error_body(stream_error(self._call, chunk["error"]))
             self._ended = True
             return b""
-        told = self._heard(chunk)
-        return b"" if told is None else b"data: " + orjson.dumps(told) + b"\n\n"
+        passed_on = self._read_chunk(chunk)
+        return b"" if passed_on is None else b"data: " + orjson.dumps(passed_on) + b"\n\n"
 
     def _broke(self, error: Exception) -> None:
         self._finished, self._ended = False, True
         _log.warning("gateway.stream_broke", model=self._call.admitted.model.id, error=repr(error))
 
-    def _heard(self, chunk: object) -> object | None:
-        """Take note of a chunk; return what the caller gets of it, None for nothing."""
+    def _read_chunk(self, chunk: object) -> object | None:
+        """Read a chunk; return what the caller gets of it, None for nothing."""
         if not isinstance(chunk, dict):
             return None
         choices = chunk.get("choices")
         choices = choices if isinstance(choices, list) else []
         for choice in choices:
             if isinstance(choice, dict):
-                self._call.heard(choice.get("delta"))
-                # A provider that ends the stream after this without [DONE] has said all.
+                self._call.add_answer(choice.get("delta"))
+                # A provider that ends the stream after this without [DONE] has sent everything.
                 self._finished = self._finished or choice.get("finish_reason") is not None
         usage = read_usage(chunk.get("usage"))
         if usage is not None:

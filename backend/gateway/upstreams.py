@@ -19,7 +19,7 @@ class Provider:
         key = upstream.api_key
         credential = {"authorization": f"Bearer {key.get_secret_value()}"} if key else {}
         timeout = httpx.Timeout(upstream.timeout_seconds, connect=10)
-        # Calls go through the transport alone: a client's redirects, cookies and merging of
+        # Calls go through the transport directly: a client's redirects, cookies and merging of
         # defaults are of no use to them, and take a third of the time.
         self._transport = httpx.AsyncHTTPTransport(limits=_LIMITS, trust_env=False)
         self._http = httpx.AsyncClient(
@@ -34,7 +34,7 @@ class Provider:
         self._extensions = {"timeout": timeout.as_dict()}
 
     async def complete(self, body: bytes) -> httpx.Response:
-        """Ask for a chat completion. Whoever asks reads the answer and closes it.
+        """Request a chat completion. The caller reads the response and closes it.
 
         Raises httpx's errors.
         """
@@ -60,7 +60,7 @@ class Provider:
             return None
 
     async def prompt_text(self, messages: object, tools: object = None) -> str | None:
-        """Return the prompt that the provider's chat template makes; None if it can't say."""
+        """Return the prompt that the provider's chat template makes; None if it does not answer."""
         request = {"messages": messages} | ({} if tools is None else {"tools": tools})
         try:
             answer = await self._http.post(self._beside("apply-template"), json=request)
@@ -70,12 +70,12 @@ class Provider:
         return prompt if isinstance(prompt, str) else None
 
     def _beside(self, path: str) -> httpx.URL:
-        """The address of a route that the server has beside ``/v1``."""
+        """Return the address of a route of the server outside ``/v1``."""
         return self._http.base_url.join(f"../{path}")
 
 
 class Upstreams:
-    """Which provider serves a model. Of two that do, the first configured."""
+    """Finds the provider that serves a model; of several, the first configured."""
 
     def __init__(self, configured: Sequence[Upstream]) -> None:
         self._providers = [Provider(upstream) for upstream in configured]

@@ -37,7 +37,7 @@ class InvoicesWorker:
         self._tried_all_at = datetime.min.replace(tzinfo=UTC)
 
     async def run(self, stop: asyncio.Event) -> None:
-        """Work until ``stop`` is set; outlive the loss of PostgreSQL."""
+        """Work until ``stop`` is set; survive the loss of PostgreSQL."""
 
         async def act() -> None:
             await self.keep_invoices(datetime.now(UTC), stop)

@@ -57,11 +57,11 @@ def check_webhook_url(url: str) -> str:
 def webhook_secrets(text: str) -> tuple[bytes, ...]:
     """Read the secrets that sign webhooks: one or, while they change, several with spaces."""
     secrets = []
-    for one in text.split():
-        if not one.startswith(_MARK):
+    for address in text.split():
+        if not address.startswith(_MARK):
             raise ValueError(f"a secret begins with {_MARK}")
         try:
-            secret = base64.b64decode(one.removeprefix(_MARK), validate=True)
+            secret = base64.b64decode(address.removeprefix(_MARK), validate=True)
         except ValueError:
             raise ValueError(f"what follows {_MARK} must be base64") from None
         if len(secret) not in _SECRET_BYTES:

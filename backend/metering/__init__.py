@@ -1,1 +1,1 @@
-"""Usage events: counting tokens, publishing, consuming, rolling up, querying."""
+"""Usage events: counting tokens, ingest, counting into rollups, queries, archives."""

@@ -1,4 +1,4 @@
-"""An event once it has been accepted: checked, exact, its tenant and application known."""
+"""An accepted event: checked, exact, with its tenant and application."""
 
 from __future__ import annotations
 
@@ -10,18 +10,18 @@ from typing import Final
 import msgspec
 
 GATEWAY_SOURCE: Final = "farebox://gateway"
-"""The source of the events that the gateway makes, by which availability is measured."""
+"""The source of the events that the gateway makes, which availability is measured by."""
 
 BUCKET = timedelta(minutes=15)
 """Width of a rollup: every real UTC offset is a multiple of it."""
 
 
 class AcceptedEvent(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, gc=False):
-    """What is published and counted. Identity is (``tenant_id``, ``source``, ``id``).
+    """The form that is published and counted. Its identity is (``tenant_id``, ``source``, ``id``).
 
-    ``time`` is when it was used, ``received_at`` when Farebox took it, both in UTC.
-    ``key_id`` is empty where no key was used. ``counted`` is the local tokenizer's count. It is in
-    no reference cycle, so the garbage collector need not go through the many that there are.
+    ``time`` is when the usage happened, ``received_at`` when Farebox accepted it, both in UTC.
+    ``key_id`` is empty if no key was used. ``counted`` is the local tokenizer's count. Events are
+    in no reference cycle, so ``gc=False`` spares the garbage collector many objects.
     """
 
     tenant_id: str
@@ -38,7 +38,7 @@ class AcceptedEvent(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=Tru
 
     @property
     def bucket(self) -> datetime:
-        """Start of the quarter hour that this event is rolled up in."""
+        """The start of the event's quarter hour (UTC)."""
         return bucket_start(self.time)
 
 
@@ -61,7 +61,7 @@ def encode(events: Sequence[AcceptedEvent]) -> bytes:
 
 
 def decode(message: bytes) -> list[AcceptedEvent]:
-    """Read a message of the stream; raise ``msgspec.DecodeError`` if it is none."""
+    """Read a message of the stream; raise ``msgspec.DecodeError`` if it is not one."""
     return _decoder.decode(message)
 
 

@@ -1,6 +1,6 @@
-"""What is told to people and systems: recorded in the transaction that makes it so, then delivered.
+"""Notifications: recorded in the transaction of what happened, then delivered.
 
-Owns notices, their routing to channels, retries, and what became of each delivery. Does not own
-what a notice says: the room in which something happened writes it. At least once a channel, in any
-order.
+Owns notices, their routing to channels, retries, and the outcome of each delivery. Does not own the
+content of a notice: the room in which something happened writes it. Delivery is at least once a
+channel, in any order.
 """

@@ -1,8 +1,7 @@
-"""Deliveries that are due: claimed for a while, then written down as what became of them.
+"""Due deliveries: claimed for a while, then recorded with their outcome.
 
-A claim puts the next attempt off by a lease, in a transaction of its own, so that none is open
-while something is sent. Whoever is killed leaves what it claimed to the next, once the lease is
-over.
+A claim postpones the next attempt by a lease, in a transaction of its own, so that none is open
+during sending. What a killed worker claimed goes to another when the lease is over.
 """
 
 from __future__ import annotations
@@ -26,7 +25,7 @@ _WAITING = DeliveryState.WAITING.value
 
 @dataclass(frozen=True, slots=True)
 class Claim:
-    """A delivery that this worker alone tries until the lease is over, for the nth time."""
+    """A delivery that only this worker tries until the lease ends; ``attempts`` counts this one."""
 
     channel: ChannelName
     row: RowMapping
@@ -35,7 +34,7 @@ class Claim:
 
     @property
     def id(self) -> str:
-        """The notification's."""
+        """The notification's id."""
         return str(self.row["id"])
 
 
@@ -78,10 +77,10 @@ async def claim_due_deliveries(
 
 
 async def set_delivered(connection: AsyncConnection, claim: Claim, now: datetime) -> None:
-    """Write down that it was taken; also by a worker that took longer than its lease."""
+    """Record a delivery, also by a worker that took longer than its lease."""
     await connection.execute(
         update(deliveries)
-        .where(_of(claim), deliveries.c.state != DeliveryState.DELIVERED.value)
+        .where(_row_of(claim), deliveries.c.state != DeliveryState.DELIVERED.value)
         .values(state=DeliveryState.DELIVERED.value, delivered_at=now, reason=None)
     )
 
@@ -94,23 +93,23 @@ async def set_undelivered(
     next_attempt_at: datetime | None = None,
     skipped: bool = False,
 ) -> None:
-    """Write down why it was not taken, and when to try again: never if that is None.
+    """Record why it was not delivered, and when to try again: never if that is None.
 
-    Nothing if another worker has claimed it since.
+    Does nothing if another worker has claimed it since.
     """
     values: dict[str, Any] = {"reason": reason}
     if next_attempt_at is not None:
         values["next_attempt_at"] = next_attempt_at
     else:
         values["state"] = (DeliveryState.SKIPPED if skipped else DeliveryState.FAILED).value
-    await connection.execute(update(deliveries).where(_still(claim)).values(**values))
+    await connection.execute(update(deliveries).where(_still_claimed(claim)).values(**values))
 
 
 async def release_claim(connection: AsyncConnection, claim: Claim, now: datetime) -> None:
-    """Leave to another worker what this one was stopped in the middle of."""
+    """Release a delivery that this worker was stopped in the middle of."""
     await connection.execute(
         update(deliveries)
-        .where(_still(claim))
+        .where(_still_claimed(claim))
         .values(attempts=deliveries.c.attempts - 1, next_attempt_at=now)
     )
 
@@ -118,7 +117,7 @@ async def release_claim(connection: AsyncConnection, claim: Claim, now: datetime
 async def waiting_and_failed(connection: AsyncConnection) -> dict[tuple[str, str], int]:
     """Count what waits and what failed by channel and state, for the metrics.
 
-    What no worker has given to a channel yet waits under ``unrouted``.
+    Notifications that no worker has routed yet count as ``unrouted``.
     """
     states = (_WAITING, DeliveryState.FAILED.value)
     counts = {(channel.value, state): 0 for channel in ChannelName for state in states}
@@ -133,7 +132,7 @@ async def waiting_and_failed(connection: AsyncConnection) -> dict[tuple[str, str
     return counts
 
 
-def _of(claim: Claim) -> ColumnElement[bool]:
+def _row_of(claim: Claim) -> ColumnElement[bool]:
     return and_(
         deliveries.c.tenant_id == claim.row["tenant_id"],
         deliveries.c.notification_id == claim.id,
@@ -141,5 +140,7 @@ def _of(claim: Claim) -> ColumnElement[bool]:
     )
 
 
-def _still(claim: Claim) -> ColumnElement[bool]:
-    return and_(_of(claim), deliveries.c.state == _WAITING, deliveries.c.attempts == claim.attempts)
+def _still_claimed(claim: Claim) -> ColumnElement[bool]:
+    return and_(
+        _row_of(claim), deliveries.c.state == _WAITING, deliveries.c.attempts == claim.attempts
+    )

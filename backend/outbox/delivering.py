@@ -1,4 +1,4 @@
-"""Delivers over one channel: at least once, beside any number of other workers."""
+"""Delivers over one channel, at least once; any number of workers may run."""
 
 from __future__ import annotations
 
@@ -31,9 +31,9 @@ _jitter = random.SystemRandom()
 EVERY_SECONDS: Final = 2.0
 """Between two looks for what is new or due."""
 _PATIENCE = LEASE / 2
-"""What an attempt may take in all, whatever hangs."""
+"""How long an attempt may take in all."""
 _GRACE_SECONDS = 5.0
-"""What is under way is given when the worker stops."""
+"""Time for attempts under way when the worker stops."""
 
 
 class Delivering:
@@ -53,7 +53,7 @@ class Delivering:
         self._clock = clock
 
     async def run(self, stop: asyncio.Event) -> None:
-        """Work until ``stop`` is set; outlive the loss of PostgreSQL."""
+        """Work until ``stop`` is set; survive the loss of PostgreSQL."""
 
         async def act() -> bool:
             return await self.deliver_due(stop) > 0
@@ -63,7 +63,7 @@ class Delivering:
     async def deliver_due(self, stop: asyncio.Event) -> int:
         """Try a batch of what is due; return how many were tried.
 
-        When ``stop`` is set what is under way gets some seconds, and is given back after that.
+        When ``stop`` is set attempts under way get five seconds, and are then released.
         """
         async with self._database.begin() as connection:
             claims = await claim_due_deliveries(
@@ -74,7 +74,9 @@ class Delivering:
                 lease=self._lease,
             )
         if claims:
-            await self._finish([asyncio.create_task(self._attempt(one)) for one in claims], stop)
+            await self._finish(
+                [asyncio.create_task(self._attempt(claim)) for claim in claims], stop
+            )
         return len(claims)
 
     async def _finish(self, attempts: Sequence[asyncio.Task[None]], stop: asyncio.Event) -> None:
@@ -87,52 +89,52 @@ class Delivering:
         finally:
             stopped.cancel()
             for attempt in attempts:
-                attempt.cancel()  # nothing if it is done
+                attempt.cancel()  # does nothing if it is done
         await asyncio.wait(attempts)
         for attempt in attempts:
             if not attempt.cancelled():
                 attempt.result()
 
-    async def _attempt(self, one: Claim) -> None:
-        sending = asyncio.create_task(self._send(one))
+    async def _attempt(self, claim: Claim) -> None:
+        sending = asyncio.create_task(self._send(claim))
         try:
             await asyncio.wait([sending], timeout=_PATIENCE.total_seconds())
         except asyncio.CancelledError:
             async with self._database.begin() as connection:
-                await release_claim(connection, one, self._clock())
+                await release_claim(connection, claim, self._clock())
             raise
         finally:
             sending.cancel()
         await asyncio.wait([sending])
         error = TimeoutError() if sending.cancelled() else sending.exception()
         async with self._database.begin() as connection:
-            await self._note(connection, one, error)
+            await self._note(connection, claim, error)
 
-    async def _send(self, one: Claim) -> None:
-        await self._channel.send(event_from(one.row))
+    async def _send(self, claim: Claim) -> None:
+        await self._channel.send(event_from(claim.row))
 
     async def _note(
-        self, connection: AsyncConnection, one: Claim, error: BaseException | None
+        self, connection: AsyncConnection, claim: Claim, error: BaseException | None
     ) -> None:
         now = self._clock()
-        log = _log.bind(id=one.id, kind=one.row["kind"], channel=one.channel.value)
+        log = _log.bind(id=claim.id, kind=claim.row["kind"], channel=claim.channel.value)
         if error is None:
-            await set_delivered(connection, one, now)
-            log.info("notifications.delivered", attempts=one.attempts)
+            await set_delivered(connection, claim, now)
+            log.info("notifications.delivered", attempts=claim.attempts)
             return
         if isinstance(error, Pointless):
-            await set_undelivered(connection, one, error.reason, skipped=True)
+            await set_undelivered(connection, claim, error.reason, skipped=True)
             log.info("notifications.skipped", reason=error.reason)
             return
         failure = _failure(error)
         again = None
         if not failure.final:
             chance = _jitter.random()
-            again = next_attempt(one.attempts, now, one.give_up_at, chance, failure.wait)
-        await set_undelivered(connection, one, failure.reason, next_attempt_at=again)
+            again = next_attempt(claim.attempts, now, claim.give_up_at, chance, failure.wait)
+        await set_undelivered(connection, claim, failure.reason, next_attempt_at=again)
         log.warning(
             "notifications.not_delivered" if again else "notifications.failed",
-            attempts=one.attempts,
+            attempts=claim.attempts,
             reason=failure.reason,
             exc_info=None if isinstance(error, NotDelivered | TimeoutError) else error,
         )
@@ -143,5 +145,5 @@ def _failure(error: BaseException) -> NotDelivered:
         return error
     if isinstance(error, TimeoutError):
         return NotDelivered(f"It took longer than {_PATIENCE.total_seconds():g} s.")
-    # A fault of our own: a later version may do better, and it must not stop the worker
+    # A fault of our own: a later version may fix it, and it must not stop the worker
     return NotDelivered(f"It could not be made ready to send ({type(error).__name__}).")

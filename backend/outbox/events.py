@@ -1,4 +1,4 @@
-"""A notification's row as the event that it tells of."""
+"""Notifications' rows as events."""
 
 from __future__ import annotations
 
@@ -11,13 +11,13 @@ from backend.storage.tables import notifications
 from backend_client.types.notifications import NotificationEvent, NotificationKind
 
 KNOWN: Final = notifications.c.kind.in_([kind.value for kind in NotificationKind])
-"""Leaves out what only a newer version knows how to tell, while both run."""
+"""Excludes kinds that only a newer version has, while both versions run."""
 
 _EVENT: TypeAdapter[NotificationEvent] = TypeAdapter(NotificationEvent)
 
 
 def event_from(row: RowMapping) -> NotificationEvent:
-    """Make the event of a row with the columns of ``notifications``.
+    """Return a row with the columns of ``notifications`` as an event.
 
     Raises ``ValueError`` for a kind that this version does not know.
     """

@@ -1,4 +1,4 @@
-"""What a notice is: something that happened to a tenant, to be told to people and systems. Pure."""
+"""A notice: something that happened to a tenant, before it is recorded. Pure."""
 
 from __future__ import annotations
 
@@ -28,9 +28,9 @@ NoticeData: TypeAlias = (
 
 @dataclass(frozen=True, slots=True)
 class Notice:
-    """Something that happened to a tenant. ``subject`` names what, once within its kind.
+    """Something that happened to a tenant. ``subject`` is unique within the kind.
 
-    ``data`` is what ``NotificationEvent`` says that the kind carries.
+    ``data`` is what ``NotificationEvent`` declares for the kind.
     """
 
     kind: NotificationKind

@@ -48,14 +48,16 @@ async def list_notifications(
         query = query.where(notifications.c.id < Cursor.read(cursor))
     query = query.order_by(notifications.c.id.desc()).limit(limit + 1)
     rows = (await connection.execute(query)).mappings().all()
-    return page_of(await _with_deliveries(connection, rows), limit, lambda one: one.id)
+    return page_of(
+        await _with_deliveries(connection, rows), limit, lambda notification: notification.id
+    )
 
 
 async def find_notification(connection: AsyncConnection, notification_id: str) -> Notification:
     """Return a notification; raise ``NotFound``."""
     row = await _find(connection, notification_id)
-    [found] = await _with_deliveries(connection, [row])
-    return found
+    [notification] = await _with_deliveries(connection, [row])
+    return notification
 
 
 async def resend(
@@ -67,7 +69,7 @@ async def resend(
     ``NotFound``, and ``Conflict`` if all is delivered and no channel is named.
     """
     row = await _find(connection, notification_id, lock=True)
-    [found] = await _with_deliveries(connection, [row])
+    [notification] = await _with_deliveries(connection, [row])
     queued = {
         "state": DeliveryState.WAITING.value,
         "attempts": 0,
@@ -86,7 +88,7 @@ async def resend(
             .values(**key, channel=channel.value, **queued)
             .on_conflict_do_update(index_elements=[*key, "channel"], set_=queued)
         )
-    elif not found.deliveries:
+    elif not notification.deliveries:
         anew = and_(notifications.c.tenant_id == row["tenant_id"], notifications.c.id == row["id"])
         await connection.execute(update(notifications).where(anew).values(routed_at=None))
     else:
@@ -114,7 +116,7 @@ async def _find(
 async def _with_deliveries(
     connection: AsyncConnection, rows: Sequence[RowMapping]
 ) -> list[Notification]:
-    made: defaultdict[str, list[Delivery]] = defaultdict(list)
+    deliveries_of: defaultdict[str, list[Delivery]] = defaultdict(list)
     if rows:
         key = tuple_(deliveries.c.tenant_id, deliveries.c.notification_id)
         query = (
@@ -123,13 +125,13 @@ async def _with_deliveries(
             .order_by(deliveries.c.channel)
         )
         for row in (await connection.execute(query)).mappings():
-            made[row["notification_id"]].append(_delivery(row))
+            deliveries_of[row["notification_id"]].append(_delivery(row))
     return [
         Notification(
             id=row["id"],
-            state=_state(row, made[row["id"]]),
+            state=_state(row, deliveries_of[row["id"]]),
             event=event_from(row),
-            deliveries=made[row["id"]],
+            deliveries=deliveries_of[row["id"]],
         )
         for row in rows
     ]
@@ -147,8 +149,8 @@ def _delivery(row: RowMapping) -> Delivery:
     )
 
 
-def _state(row: RowMapping, made: Sequence[Delivery]) -> NotificationState:
-    states = {one.state for one in made}
+def _state(row: RowMapping, of_notification: Sequence[Delivery]) -> NotificationState:
+    states = {delivery.state for delivery in of_notification}
     if DeliveryState.FAILED in states:
         return NotificationState.FAILED
     if DeliveryState.WAITING in states or row["routed_at"] is None:
@@ -159,14 +161,18 @@ def _state(row: RowMapping, made: Sequence[Delivery]) -> NotificationState:
 
 
 def _in_state(state: NotificationState) -> ColumnElement[bool]:
-    """Say in SQL what ``_state`` says."""
+    """Return in SQL what ``_state`` computes."""
     failed, waiting, delivered = (
         exists().where(
             deliveries.c.tenant_id == notifications.c.tenant_id,
             deliveries.c.notification_id == notifications.c.id,
-            deliveries.c.state == one.value,
+            deliveries.c.state == state_of_delivery.value,
         )
-        for one in (DeliveryState.FAILED, DeliveryState.WAITING, DeliveryState.DELIVERED)
+        for state_of_delivery in (
+            DeliveryState.FAILED,
+            DeliveryState.WAITING,
+            DeliveryState.DELIVERED,
+        )
     )
     waits = or_(waiting, notifications.c.routed_at.is_(None))
     conditions = {

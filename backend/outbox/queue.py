@@ -1,7 +1,7 @@
-"""The outbox's way in: notices are recorded in the transaction that makes them so.
+"""The outbox's way in: notices are recorded in the transaction of what happened.
 
-Nothing is told that was rolled back, and nothing is lost that was committed. Other rooms write
-here; workers deliver.
+What is rolled back is never delivered, and what is committed is never lost. Other rooms write here;
+workers deliver.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from backend.storage.tables import notifications
 
 
 async def enqueue_notices(connection: AsyncConnection, notices: Sequence[Notice]) -> None:
-    """Record notices, in the caller's transaction; a repeated one changes nothing."""
+    """Record notices, in the caller's transaction; repeating one changes nothing."""
     if not notices:
         return
     await connection.execute(

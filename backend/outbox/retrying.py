@@ -8,7 +8,7 @@ from typing import Final
 from backend.kit.backoff import pause_after
 
 GIVE_UP_AFTER: Final = timedelta(days=3)
-"""For how long a delivery is tried, from when it was queued."""
+"""How long a delivery is tried, from when it was queued."""
 
 _FIRST: Final = timedelta(seconds=10)
 _FACTOR: Final = 3.0
@@ -19,8 +19,8 @@ _LONGEST_ASKED: Final = timedelta(days=1)
 def delivery_pause(attempts: int, chance: float) -> timedelta:
     """Return how long to wait after ``attempts`` tries (1 or more) have failed.
 
-    10 s, tripled each time, up to 8 h; and up to a fifth less or more as ``chance``, from 0 to 1,
-    has it.
+    10 s, tripled each time, up to 8 h; and up to a fifth less or more by ``chance`` (0 to 1), so
+    that deliveries that failed together are not retried together.
     """
     seconds = pause_after(
         attempts,
@@ -41,7 +41,7 @@ def next_attempt(
 ) -> datetime | None:
     """Return when to try again after ``attempts`` tries; None if it is time to give up.
 
-    A receiver that asks to be left alone for longer is, up to a day.
+    A longer pause that the receiver ``asked`` for is kept, up to a day.
     """
     pause = delivery_pause(attempts, chance)
     if asked is not None:

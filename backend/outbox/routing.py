@@ -1,4 +1,4 @@
-"""Gives what was recorded to the channels that there are, and clears up behind them."""
+"""Routes recorded notifications to the configured channels, and removes old ones."""
 
 from __future__ import annotations
 
@@ -29,10 +29,10 @@ _OF_NOTIFICATION = and_(
 
 
 async def route(connection: AsyncConnection, channels: Sequence[Channel], now: datetime) -> int:
-    """Queue what is new for each channel that has a use for it; return how many were new.
+    """Queue new notifications for each channel that wants them; return how many were new.
 
-    With no channel they stay on record, and nothing waits. Any number of workers may do this at
-    once. What a channel has already, it is not given again.
+    Without a channel they stay on record, and nothing waits. Any number of workers may do this at
+    once. A channel never gets one twice.
     """
     query = (
         select(notifications)
@@ -66,7 +66,7 @@ def _wanted(row: RowMapping, channels: Sequence[Channel]) -> Sequence[Channel]:
     try:
         event = event_from(row)
     except ValueError:
-        # A fault of our own: each channel fails with it in sight, and nothing else waits for it
+        # A fault of our own: each channel fails visibly, and nothing else waits for it
         _log.exception("notifications.unreadable", id=row["id"])
         return channels
     return [channel for channel in channels if channel.wants(event)]
@@ -75,7 +75,7 @@ def _wanted(row: RowMapping, channels: Sequence[Channel]) -> Sequence[Channel]:
 async def give_up_unserved(
     connection: AsyncConnection, channels: Sequence[Channel], now: datetime
 ) -> None:
-    """Fail what has waited its time for a channel that this worker has not, and nobody served."""
+    """Fail what has waited too long for a channel that no worker has configured."""
     await connection.execute(
         update(deliveries)
         .where(
@@ -89,7 +89,7 @@ async def give_up_unserved(
 
 
 async def clear_up(connection: AsyncConnection, keep: timedelta, now: datetime) -> int:
-    """Remove what has been done with for longer than ``keep``, a batch; return how many."""
+    """Delete a batch of notifications that were done before ``keep``; return how many."""
     old = (
         select(notifications.c.tenant_id, notifications.c.id)
         .where(

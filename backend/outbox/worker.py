@@ -33,7 +33,7 @@ def configured_channels(settings: Settings, letters: Letters) -> list[Channel]:
 
 
 class NotificationsWorker:
-    """Tells what was recorded. As many as wanted may run at once, all with the same settings."""
+    """Delivers what was recorded. Any number may run at once, all with the same settings."""
 
     def __init__(
         self,
@@ -50,7 +50,7 @@ class NotificationsWorker:
         self._cleared_at = datetime.min.replace(tzinfo=UTC)
 
     async def run(self, stop: asyncio.Event) -> None:
-        """Work until ``stop`` is set; outlive the loss of PostgreSQL."""
+        """Work until ``stop`` is set; survive the loss of PostgreSQL."""
         try:
             async with asyncio.TaskGroup() as group:
                 group.create_task(self._route_all(stop))

@@ -1,4 +1,4 @@
-"""What a tenant is entitled to now: told from what the gateway itself goes by."""
+"""What a tenant is entitled to now, from the same facts that the gateway uses."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ async def entitlements(connection: AsyncConnection, tenant: Tenant, now: datetim
         plan_version=subscription.plan.version,
         state=subscription.state,
         suspended=suspended,
-        models=[one for one in on_sale if usable and plan.allows(one)],
+        models=[name for name in on_sale if usable and plan.allows(name)],
         limits=plan.limits,
         features=plan.features if usable else [],
         quotas=[

@@ -1,9 +1,9 @@
-"""Hard quotas under way: each call holds the most that it can use until its usage is counted.
+"""Holds on hard quotas: each call reserves the most that it can use until its usage is counted.
 
-All replicas share one row a tenant, locked while a call is admitted, so that no two calls are
-promised the same units. What the row says was used is at most a second old; what is newer is still
-held. A hold goes when the call's event is counted, and never before: usage is in the one or in the
-other, or for a moment in both.
+All replicas share one row a tenant, locked while a call is admitted, so that no two calls reserve
+the same units. The use that the row states is at most a second old; newer use is still held. A
+hold is deleted when the call's event has been counted, never before: usage is in the one or in
+the other, or for a moment in both.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ from backend_client.types.accounts import Tenant
 from backend_client.types.plan_terms import Quota, QuotaLimit
 
 LAPSE: Final = timedelta(hours=1)
-"""How long a hold lasts whose call never said what became of it, since its gateway was killed."""
+"""How long a hold lasts if its gateway was killed and never settled or released it."""
 _FRESH: Final = timedelta(seconds=1)
 
 _PROMPT = frozenset({"input_tokens", "cached_input_tokens"})
@@ -34,14 +34,14 @@ _OUTPUT = frozenset({"output_tokens", "reasoning_tokens"})
 
 @dataclass(frozen=True, slots=True)
 class CallUnits:
-    """What a call can use, or has used: tokens that it sends, and that it is answered."""
+    """What a call can use or has used: tokens of its prompt and of its output."""
 
     prompt_tokens: int
     output_tokens: int
     requests: int = 1
 
     def of(self, meters: Collection[str]) -> int:
-        """Units in ``meters``; where they are a part of the prompt or of the output, all of it."""
+        """Sum the units in ``meters``; a part of the prompt or output counts as all of it."""
         return (
             (self.prompt_tokens if _PROMPT & set(meters) else 0)
             + (self.output_tokens if _OUTPUT & set(meters) else 0)
@@ -50,24 +50,28 @@ class CallUnits:
 
 
 class QuotaHolds:
-    """Holds units of a tenant's hard quotas. ``source`` is that of the calls' events."""
+    """Reserves, settles and releases units of tenants' hard quotas.
+
+    ``source`` is that of the calls' events.
+    """
 
     def __init__(self, database: Database, *, source: str) -> None:
         self._database = database
         self._source = source
 
     async def reserve(self, tenant: Tenant, call_id: str, most: CallUnits, now: datetime) -> None:
-        """Hold ``most`` for a call; raise ``QuotaExhausted``, holding nothing, if it is not left.
+        """Reserve ``most`` for a call.
 
-        Raises ``NotFound`` if the tenant has no plan.
+        Raises ``QuotaExhausted``, reserving nothing, if less is left, and ``NotFound`` if the
+        tenant has no plan.
         """
         async with self._database.begin() as connection:
             state = await _lock(connection, tenant.id)
             taken_at = state["taken_at"]
             if taken_at is not None and taken_at <= now < taken_at + _FRESH:
-                quotas = _read(state["quotas"])
+                quotas = _from_json(state["quotas"])
             else:
-                quotas = await self._look_again(connection, tenant, now)
+                quotas = await self._refresh(connection, tenant, now)
             held = await _held(connection, tenant.id, now)
             for use in quotas:
                 if use.quota.limit is QuotaLimit.HARD:
@@ -83,7 +87,7 @@ class QuotaHolds:
             )
 
     async def settle(self, tenant_id: str, call_id: str, used: CallUnits) -> None:
-        """Hold no more than a call has used, until its event is counted; harmless to repeat."""
+        """Lower a hold to what the call has used, until its event is counted; may be repeated."""
         async with self._database.begin() as connection:
             await connection.execute(
                 update(quota_holds)
@@ -92,7 +96,7 @@ class QuotaHolds:
             )
 
     async def release(self, tenant_id: str, call_id: str) -> None:
-        """Drop the hold of a call that was not made after all."""
+        """Delete the hold of a call that was not made."""
         async with self._database.begin() as connection:
             await connection.execute(
                 delete(quota_holds).where(
@@ -100,7 +104,7 @@ class QuotaHolds:
                 )
             )
 
-    async def _look_again(
+    async def _refresh(
         self, connection: AsyncConnection, tenant: Tenant, now: datetime
     ) -> list[QuotaUse]:
         counted = exists().where(
@@ -108,7 +112,7 @@ class QuotaHolds:
             events.c.source == self._source,
             events.c.id == quota_holds.c.id,
         )
-        # First this, then the sums: usage whose hold goes here is in the sums taken after it.
+        # Before the sums are read: usage whose hold is deleted here is then in them.
         await connection.execute(
             delete(quota_holds).where(
                 quota_holds.c.tenant_id == tenant.id,
@@ -119,7 +123,7 @@ class QuotaHolds:
         await connection.execute(
             update(quota_states)
             .where(quota_states.c.tenant_id == tenant.id)
-            .values(taken_at=now, quotas=[_written(use) for use in quotas])
+            .values(taken_at=now, quotas=[_to_json(use) for use in quotas])
         )
         return quotas
 
@@ -129,8 +133,8 @@ async def _lock(connection: AsyncConnection, tenant_id: str) -> RowMapping:
     query = select(quota_states).where(quota_states.c.tenant_id == tenant_id).with_for_update()
     row = (await connection.execute(query)).mappings().first()
     if row is None:
-        made = insert(quota_states).values(tenant_id=tenant_id).on_conflict_do_nothing()
-        await connection.execute(made)
+        row_to_add = insert(quota_states).values(tenant_id=tenant_id).on_conflict_do_nothing()
+        await connection.execute(row_to_add)
         row = (await connection.execute(query)).mappings().one()
     return row
 
@@ -157,11 +161,11 @@ def _require(use: QuotaUse, held: CallUnits, most: CallUnits) -> None:
     raise QuotaExhausted(
         f"This call can use up to {most.of(meters):,} of the plan's quota of "
         f"{use.quota.quantity:,.0f} {' and '.join(meters)}, and {left:,.0f} are left. Lower "
-        f"max_tokens or shorten the prompt; it starts anew at {use.resets_at:%Y-%m-%d %H:%M} UTC."
+        f"max_tokens or shorten the prompt; it is renewed at {use.resets_at:%Y-%m-%d %H:%M} UTC."
     )
 
 
-def _written(use: QuotaUse) -> dict[str, Any]:
+def _to_json(use: QuotaUse) -> dict[str, Any]:
     return {
         "quota": use.quota.model_dump(mode="json"),
         "used": str(use.used),  # as text: no digit passes through a float
@@ -169,12 +173,12 @@ def _written(use: QuotaUse) -> dict[str, Any]:
     }
 
 
-def _read(quotas: Sequence[dict[str, Any]]) -> list[QuotaUse]:
+def _from_json(quotas: Sequence[dict[str, Any]]) -> list[QuotaUse]:
     return [
         QuotaUse(
-            Quota.model_validate(one["quota"]),
-            Decimal(one["used"]),
-            datetime.fromisoformat(one["resets_at"]),
+            Quota.model_validate(use["quota"]),
+            Decimal(use["used"]),
+            datetime.fromisoformat(use["resets_at"]),
         )
-        for one in quotas
+        for use in quotas
     ]

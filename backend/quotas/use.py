@@ -1,4 +1,4 @@
-"""How much of a plan's quotas is used in the current billing period. The gateway asks."""
+"""How much of a plan's quotas is used in the current billing period. Read by the gateway."""
 
 from __future__ import annotations
 
@@ -20,14 +20,14 @@ from backend_client.types.subscriptions import SubscriptionState
 
 
 class QuotaExhausted(FareboxError):
-    """A hard quota of the plan has not enough left: trying again does not help."""
+    """A hard quota of the plan has not enough left; trying again does not help."""
 
     status, code, title = 429, "insufficient_quota", "The quota is used up"
 
 
 @dataclass(frozen=True, slots=True)
 class QuotaUse:
-    """A quota, and the units ``used`` of it. It starts anew at ``resets_at``."""
+    """A quota, and the units ``used`` of it. It is renewed at ``resets_at``."""
 
     quota: Quota
     used: Decimal
@@ -35,7 +35,7 @@ class QuotaUse:
 
     @property
     def remaining(self) -> Decimal:
-        """Units that are left; 0 if it is used up or passed."""
+        """Units that are left; 0 if it is used up or exceeded."""
         return max(self.quota.quantity - self.used, Decimal(0))
 
 
@@ -63,8 +63,8 @@ async def quotas_of(
 ) -> list[QuotaUse]:
     """Return a plan's quotas, with what was used of each in the billing period.
 
-    All of the period's usage counts, also what came before a change of plan: going to another plan
-    and back gives no new quota.
+    Usage on other plans earlier in the period counts too: moving to another plan and back renews no
+    quota.
     """
     quotas = plan.quotas
     if not quotas:
@@ -92,8 +92,8 @@ async def quotas_of(
 
 
 def exhausted(use: QuotaUse) -> QuotaExhausted:
-    """Make the refusal of calls that a used-up quota does not allow."""
+    """Return the error for calls that a used-up quota does not allow."""
     return QuotaExhausted(
         f"The plan's quota of {use.quota.quantity:,.0f} {' and '.join(use.quota.meters)} is used "
-        f"up. It starts anew at {use.resets_at:%Y-%m-%d %H:%M} UTC; a larger plan helps at once."
+        f"up. It is renewed at {use.resets_at:%Y-%m-%d %H:%M} UTC; a larger plan helps at once."
     )

@@ -37,8 +37,8 @@ def alembic_config(connection: Connection) -> Config:
 
 def _upgrade(connection: Connection) -> None:
     config = alembic_config(connection)
-    known = {script.revision for script in ScriptDirectory.from_config(config).walk_revisions()}
-    unknown = set(MigrationContext.configure(connection).get_current_heads()) - known
+    revisions = {script.revision for script in ScriptDirectory.from_config(config).walk_revisions()}
+    unknown = set(MigrationContext.configure(connection).get_current_heads()) - revisions
     if unknown:
         raise ConfigurationError(
             f"The database has the schema {', '.join(sorted(unknown))} of a newer Farebox. Start "

@@ -1,4 +1,4 @@
-"""Credit and bills: what of a bill the wallet pays, and what is left of a period's credit then."""
+"""Credit and bills: what the wallet pays of a bill, and closing a period's credit after it."""
 
 from __future__ import annotations
 
@@ -41,17 +41,17 @@ _WAITING = text(
     bindparam("tenants", type_=ARRAY(Text)),
     bindparam("ends", type_=ARRAY(wallets.c.grants_until.type)),
 )
-"""Of tenants and the ends of periods: whose wallet holds credit in arrears that is over by then, or
-was not looked at since, so that its plan's credit may not have come."""
+"""Of tenants with the ends of their periods: those whose wallet has credit in arrears that expired
+by then, or was not refreshed since, so that its plan's credit may be missing."""
 
 
 async def with_credit(
     connection: AsyncConnection, tenant_ids: Collection[str], since: datetime, now: datetime
 ) -> set[str]:
-    """Return which of the tenants may have credit that pays a bill of the time from ``since`` on.
+    """Return which tenants may have credit that pays a bill of the time from ``since`` on.
 
-    Those with something left, and those whose plans bring credit. In one query for a whole run's
-    part: nobody else's wallet needs to be locked.
+    These have something left, or a plan that brings credit. One query for a batch of the run: no
+    other tenant's wallet needs to be locked.
     """
     left = select(credit_grants.c.tenant_id).where(
         credit_grants.c.tenant_id.in_(tenant_ids), credit_grants.c.available > 0
@@ -83,9 +83,9 @@ async def pay_from_credit(
     period: BillingPeriod,
     now: datetime,
 ) -> Decimal:
-    """Pay up to ``amount`` of a period's bill from credit for every model; return what it paid.
+    """Pay up to ``amount`` of a period's bill from credit for any model; return what it paid.
 
-    It pays whole minor units. ``cause`` is the bill's id: a second time with it pays nothing more
+    It pays whole minor units. ``cause`` is the bill's id: paying again with it pays nothing more
     and returns the same.
     """
     locked = await current_wallet(connection, tenant.id, now)
@@ -110,18 +110,18 @@ async def pay_from_credit(
 async def close_credit(
     connection: AsyncConnection, closed: Sequence[tuple[Tenant, BillingPeriod]], now: datetime
 ) -> None:
-    """Take away what is left of the credit of periods that were billed just now.
+    """Expire what is left of the credit of periods that were just billed, one period a tenant.
 
-    Plans carry their part of it into the period that follows. One period a tenant.
+    Plans carry their part of it into the following period.
     """
-    found = await connection.scalars(
+    waiting = await connection.scalars(
         _WAITING,
         {
             "tenants": [tenant.id for tenant, _ in closed],
             "ends": [period.end for _, period in closed],
         },
     )
-    due = set(found)
+    due = set(waiting)
     for tenant, period in closed:
         if tenant.id in due:
             locked = await current_wallet(connection, tenant.id, now)

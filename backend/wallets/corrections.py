@@ -1,4 +1,4 @@
-"""Corrections of events, and what they give back of the credit that calls were paid from."""
+"""Corrections of events, and the credit that they return or take for the calls."""
 
 from __future__ import annotations
 
@@ -21,17 +21,17 @@ async def correct_events(
     corrections: Sequence[CorrectionWanted],
     now: datetime,
 ) -> tuple[list[State], RollupDeltas]:
-    """Apply corrections as ``metering.corrections.correct`` does, in the caller's transaction.
+    """Apply corrections as ``corrections.correct`` does, in the caller's transaction.
 
-    A call of the gateway that was paid from the wallet then costs what it should have used, from
-    now on: credit that it took too much goes back, what it took too little is taken.
+    A gateway call that was paid from the wallet then costs what it should have used, from now on:
+    excess credit is returned, missing credit is taken.
     """
     driver = await driver_connection(connection)
     states, deltas = await correct(driver, tenant_id, corrections, now)
-    for one, state in zip(corrections, states, strict=True):
-        # One that is repeated may be an old one: the last correction rules
-        if one.event_source == GATEWAY_SOURCE and state != "repeated":
-            used: dict[str, Decimal] = {} if one.data is None else one.data.quantities
-            model = "" if one.data is None else one.data.model
-            await correct_call(connection, tenant_id, one.event_id, model, used, now)
+    for correction, state in zip(corrections, states, strict=True):
+        # A repeated correction may be an old one: the last one applies
+        if correction.event_source == GATEWAY_SOURCE and state != "repeated":
+            used: dict[str, Decimal] = {} if correction.data is None else correction.data.quantities
+            model = "" if correction.data is None else correction.data.model
+            await correct_call(connection, tenant_id, correction.event_id, model, used, now)
     return states, deltas

@@ -1,4 +1,4 @@
-"""Credit that an operator gives or sells, or takes back; and what calls took of it."""
+"""Credit that an operator gives, sells or refunds, and what calls used of it."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ async def add_grant(
     *,
     idempotency_key: str | None = None,
 ) -> CreditGrant:
-    """Give a tenant credit. With an ``idempotency_key`` used before, return what was given then.
+    """Give a tenant credit. With an ``idempotency_key`` used before, return the grant of then.
 
     Raises ``InvalidInput`` if it would have expired already.
     """
@@ -42,9 +42,9 @@ async def add_grant(
     grant_id = new_id("grt")
     if idempotency_key is not None:
         request = f"grant {wanted.model_dump_json()}"
-        made = await claim_key(connection, tenant_id, idempotency_key, request, grant_id)
-        if made is not None:
-            return await find_grant(connection, tenant_id, made)
+        recorded = await claim_key(connection, tenant_id, idempotency_key, request, grant_id)
+        if recorded is not None:
+            return await find_grant(connection, tenant_id, recorded)
     grant = Grant(
         grant_id,
         GrantKind(wanted.kind.value),
@@ -62,14 +62,14 @@ async def add_grant(
 async def refund_grant(
     connection: AsyncConnection, tenant_id: str, grant_id: str, now: datetime
 ) -> CreditGrant:
-    """Take back what is left of a bought grant, to be paid back. A second time does nothing.
+    """Take the rest of a bought grant out of the wallet, to be repaid. Again does nothing.
 
-    Raises ``NotFound``, and ``Conflict`` for credit that was given away.
+    Raises ``NotFound``, and ``Conflict`` for credit that was given.
     """
     locked = await current_wallet(connection, tenant_id, now)
-    found = await find_grant(connection, tenant_id, grant_id)
-    if found.kind != "paid":
-        raise Conflict("This credit was given away; only bought credit is paid back.")
+    refunded = await find_grant(connection, tenant_id, grant_id)
+    if refunded.kind != "paid":
+        raise Conflict("This credit was given away; only bought credit is refunded.")
     if grant_id in locked.wallet.grants:
         await locked.append(locked.wallet.refund(grant_id, locked.at))
     await check_balance(locked)
@@ -79,7 +79,7 @@ async def refund_grant(
 async def used_by_calls(
     connection: AsyncConnection, tenant_id: str, period: BillingPeriod
 ) -> Decimal:
-    """Return what prepaid calls took from the wallet in a period, by when they were reserved."""
+    """Return what prepaid calls took from the wallet in a period, by when they reserved it."""
     query = select(func.coalesce(func.sum(calls.c.used), 0)).where(
         calls.c.tenant_id == tenant_id,
         calls.c.made_at >= period.start,

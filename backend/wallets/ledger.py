@@ -1,4 +1,4 @@
-"""A tenant's wallet, locked: what is in it, and the one way to append to its ledger."""
+"""A tenant's wallet, locked: its grants, and the only way to append to its ledger."""
 
 from __future__ import annotations
 
@@ -64,8 +64,8 @@ _ADD_UP = text(
 class LockedWallet:
     """A wallet that nobody else can change until the transaction ends.
 
-    ``at`` is the moment that entries are of: never before an earlier entry's, also where the
-    clocks of two replicas differ.
+    ``at`` is the time of new entries: never before an earlier entry's, even if the clocks of two
+    replicas differ.
     """
 
     connection: AsyncConnection
@@ -76,7 +76,7 @@ class LockedWallet:
     last_entry: int
 
     async def append(self, entries: Sequence[LedgerEntry]) -> None:
-        """Write entries, and bring the grants' sums up to them."""
+        """Write entries, and add them to the grants' sums."""
         if not entries:
             return
         first = self.last_entry + 1
@@ -106,7 +106,7 @@ class LockedWallet:
             (entry.grant_id, account.value, amount)
             for entry in entries
             for account, amount in ((entry.source, -entry.amount), (entry.target, entry.amount))
-            # What is granted is available from the row's first moment
+            # A new row has its amount as available already
             if account is not Account.GRANTED and entry.source is not Account.GRANTED
         ]
         if moved:
@@ -122,16 +122,16 @@ class LockedWallet:
             )
         self.wallet.append(entries)
 
-    async def know(self, grant_ids: Collection[str]) -> None:
-        """Read grants that have nothing left too; a locked wallet knows the others."""
-        unknown = [one for one in grant_ids if one not in self.wallet.grants]
+    async def load(self, grant_ids: Collection[str]) -> None:
+        """Load grants with nothing left; a locked wallet has only the others."""
+        unknown = [grant_id for grant_id in grant_ids if grant_id not in self.wallet.grants]
         if unknown:
             await _read(
                 self.connection, self.tenant_id, credit_grants.c.id.in_(unknown), self.wallet
             )
 
     async def add_grant(self, grant: Grant, *, name: str, origin: str) -> bool:
-        """Add a grant; tell whether it is new. One that was added before does nothing."""
+        """Add a grant; return whether it is new. Adding it again does nothing."""
         added = await self.connection.execute(
             insert(credit_grants)
             .values(
@@ -160,9 +160,9 @@ class LockedWallet:
 
 
 async def lock_wallet(connection: AsyncConnection, tenant_id: str, now: datetime) -> LockedWallet:
-    """Lock the tenant's wallet until the transaction ends, and read what is in it."""
+    """Lock the tenant's wallet until the transaction ends, and read its grants."""
     row = await _lock(connection, tenant_id)
-    # Only now: what others did to it until they let go must be seen.
+    # Read after the lock: what others changed before they released it must be seen.
     live = or_(credit_grants.c.available > 0, credit_grants.c.reserved > 0)
     wallet = Wallet()
     await _read(connection, tenant_id, live, wallet)
@@ -175,27 +175,27 @@ async def lock_wallet(connection: AsyncConnection, tenant_id: str, now: datetime
 async def _read(
     connection: AsyncConnection, tenant_id: str, which: ColumnElement[bool], wallet: Wallet
 ) -> None:
-    """Put the grants that ``which`` says into a wallet, each with its balances."""
+    """Add the grants that ``which`` selects to a wallet, each with its balances."""
     rows = await connection.execute(
         select(credit_grants).where(credit_grants.c.tenant_id == tenant_id, which)
     )
-    for found in rows.mappings():
-        balances = {account: found[account.value] for account in _HELD}
-        wallet.restore(grant_from(found), balances | {Account.GRANTED: -found["amount"]})
+    for row in rows.mappings():
+        balances = {account: row[account.value] for account in _HELD}
+        wallet.restore(grant_from(row), balances | {Account.GRANTED: -row["amount"]})
 
 
 async def _lock(connection: AsyncConnection, tenant_id: str) -> RowMapping:
     query = select(wallets).where(wallets.c.tenant_id == tenant_id).with_for_update()
     row = (await connection.execute(query)).mappings().first()
     if row is None:
-        made = insert(wallets).values(tenant_id=tenant_id).on_conflict_do_nothing()
-        await connection.execute(made)
+        row_to_add = insert(wallets).values(tenant_id=tenant_id).on_conflict_do_nothing()
+        await connection.execute(row_to_add)
         row = (await connection.execute(query)).mappings().one()
     return row
 
 
 def grant_from(row: RowMapping) -> Grant:
-    """Make a grant of a row with the columns of ``credit_grants``."""
+    """Return a row with the columns of ``credit_grants`` as a grant."""
     return Grant(
         row["id"],
         GrantKind(row["kind"]),

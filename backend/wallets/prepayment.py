@@ -1,8 +1,8 @@
-"""Calls on prepaid plans: paid from the wallet as they are made. The gateway asks.
+"""Calls on prepaid plans: paid from the wallet as they are made.
 
-A call is reserved at the greatest cost that it can come to, and settled at what it came to, also
-when its event is corrected later. What was settled is what the period's lines add up to, to the
-last digit; see ``paid_by_wallet``.
+A call reserves the greatest cost that it can have and settles its actual cost, also when its event
+is corrected later. What was settled is what the period's lines add up to, to the last digit; see
+``paid_by_wallet``.
 """
 
 from __future__ import annotations
@@ -35,34 +35,37 @@ _KEPT = 10_000
 
 
 class CreditExhausted(FareboxError):
-    """The wallet holds less than the call can come to; more credit helps."""
+    """The wallet has less than the call can cost; a top-up helps."""
 
     status, code, title = 402, "insufficient_credit", "Not enough credit"
 
 
 @dataclass(frozen=True, slots=True)
-class _Known:
-    """What calls cost from ``start`` until ``end`` (None: open), or that they are not prepaid."""
+class _CallPrices:
+    """What calls cost from ``start`` until ``end`` (None: open);
+
+    ``costs`` is None if not prepaid.
+    """
 
     costs: CallCosts | None
     start: datetime
     end: datetime | None
 
     def in_force(self, at: datetime) -> bool:
-        """Tell whether it says what a call at that moment costs."""
+        """Return whether it has the price of a call at that moment."""
         return self.start <= at and (self.end is None or at < self.end)
 
 
 class Prepayment:
-    """Reserves and settles calls; for tenants on other plans it does nothing.
+    """Reserves and settles calls of prepaid plans; for tenants on other plans it does nothing.
 
-    ``reserve`` and then ``settle`` or ``release`` under the same ``call_id``, each as often as
-    wanted: what comes again does nothing again.
+    Call ``reserve``, then ``settle`` or ``release`` with the same ``call_id``; repeating any of
+    them does nothing.
     """
 
     def __init__(self, database: Database) -> None:
         self._database = database
-        self._costs: Remembered[str, _Known] = Remembered(seconds=_FRESH_SECONDS, most=_KEPT)
+        self._costs: Remembered[str, _CallPrices] = Remembered(seconds=_FRESH_SECONDS, most=_KEPT)
 
     async def reserve(
         self,
@@ -73,10 +76,10 @@ class Prepayment:
         at: datetime,
         labels: Labels = (),
     ) -> bool:
-        """Set aside what a call of ``most`` units can cost; tell whether the plan is prepaid.
+        """Reserve what a call of ``most`` units can cost; return whether the plan is prepaid.
 
-        Raises ``CreditExhausted`` if there is less, with nothing set aside; the wallet's rule may
-        then ask for more, though the call is not made.
+        Raises ``CreditExhausted``, reserving nothing, if there is less; the wallet's rule may then
+        ask for a top-up, though the call is not made.
         """
         costs = await self._costs_of(tenant_id, at)
         if costs is None:
@@ -89,7 +92,7 @@ class Prepayment:
             async with self._database.begin() as connection:
                 await refresh_and_check(connection, tenant_id, at)
             raise CreditExhausted(
-                f"This call can cost up to {cost.normalize():f}, and the wallet holds "
+                f"This call can cost up to {cost.normalize():f}, and the wallet has "
                 f"{error.missing.normalize():f} less. Top it up, or lower max_tokens."
             ) from error
         return True
@@ -104,9 +107,9 @@ class Prepayment:
         now: datetime,
         labels: Labels = (),
     ) -> None:
-        """Pay for what a reserved call used, which is over ``now``.
+        """Pay for what a reserved call used; the call has ended at ``now``.
 
-        ``at`` is when it was made, as when it was reserved: that has its price.
+        ``at`` is when it was made, as in ``reserve``: the price of then applies.
         """
         costs = await self._costs_of(tenant_id, at)
         cost = ZERO if costs is None else costs.cost(model, quantities, at, labels)
@@ -114,22 +117,22 @@ class Prepayment:
             await reservations.settle(connection, tenant_id, call_id, cost, now)
 
     async def release(self, tenant_id: str, call_id: str, now: datetime) -> None:
-        """Give back what was set aside for a call that costs nothing."""
+        """Release what was reserved for a call that costs nothing."""
         async with self._database.begin() as connection:
             await reservations.release(connection, tenant_id, call_id, now)
 
     async def _costs_of(self, tenant_id: str, at: datetime) -> CallCosts | None:
         read = partial(self._read_costs, tenant_id, at)
         try:
-            known = await self._costs.get(tenant_id, read)
-            if not known.in_force(at):  # it was read for a call of another time
+            prices = await self._costs.get(tenant_id, read)
+            if not prices.in_force(at):  # it was read for a call of another time
                 self._costs.forget(tenant_id)
-                known = await self._costs.get(tenant_id, read)
+                prices = await self._costs.get(tenant_id, read)
         except NotFound:
             return None
-        return known.costs
+        return prices.costs
 
-    async def _read_costs(self, tenant_id: str, at: datetime) -> _Known:
+    async def _read_costs(self, tenant_id: str, at: datetime) -> _CallPrices:
         async with self._database.begin() as connection:
             return await _costs_at(connection, tenant_id, at)
 
@@ -142,28 +145,28 @@ async def correct_call(
     quantities: Mapping[str, Decimal],
     now: datetime,
 ) -> None:
-    """Have a call that was paid from the wallet cost what it should have used; none if void.
+    """Correct the cost of a call that was paid from the wallet; ``quantities`` are empty if void.
 
     Nothing happens for a call that reserved nothing.
     """
-    made = await reservations.find_reservation(connection, tenant_id, call_id)
-    if made is None:
+    reserved = await reservations.find_reservation(connection, tenant_id, call_id)
+    if reserved is None:
         return
-    costs = (await _costs_at(connection, tenant_id, made["made_at"])).costs
+    costs = (await _costs_at(connection, tenant_id, reserved["made_at"])).costs
     if costs is not None:
-        cost = costs.cost(model, quantities, made["made_at"])
+        cost = costs.cost(model, quantities, reserved["made_at"])
         await reservations.correct(connection, tenant_id, call_id, cost, now)
 
 
-async def _costs_at(connection: AsyncConnection, tenant_id: str, at: datetime) -> _Known:
+async def _costs_at(connection: AsyncConnection, tenant_id: str, at: datetime) -> _CallPrices:
     """Return what calls cost on the plan in force at a moment. Raises ``NotFound`` without one."""
     then = await current_subscription(connection, tenant_id, at)
     tenant = await find_tenant(connection, tenant_id)
     plan = in_currency(then.plan.definition, tenant.currency)
-    # On trial nothing is asked for, of the wallet neither
+    # On trial nothing is asked for, so the wallet pays nothing either
     paid = plan.prepaid and then.state is not SubscriptionState.TRIAL
     costs = CallCosts(plan) if paid else None
-    return _Known(costs, then.start, then.state_until or then.end)
+    return _CallPrices(costs, then.start, then.state_until or then.end)
 
 
 def paid_by_wallet(
@@ -171,9 +174,9 @@ def paid_by_wallet(
 ) -> Decimal:
     """Return how much of a period's lines the wallet paid when calls were made, in minor units.
 
-    ``prepaid`` has the plan versions whose calls it pays, ``used`` is what they took from it,
-    unrounded. What it did not cover of their lines is rounded once and left to pay, so that a
-    period that the wallet paid whole leaves nothing, whatever its lines round to. Lines of other
+    ``prepaid`` has the plan versions whose calls the wallet pays, ``used`` is what they took from
+    it, unrounded. What it did not cover of their lines is rounded once and left to pay, so that a
+    period that the wallet paid in full leaves nothing, whatever its lines round to. Lines of other
     plans are not touched.
     """
     with exact_arithmetic():

@@ -1,4 +1,4 @@
-"""What a wallet holds, as of any instant; its grants, its ledger, its top-ups."""
+"""A wallet's balance as of any instant, its grants, its ledger, its top-ups."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ from backend_client.types.wallets import (
 async def wallet_balance(
     connection: AsyncConnection, tenant: Tenant, at: datetime, *, now: bool = True
 ) -> WalletBalance:
-    """Return what the wallet held at an instant: the sum of its ledger's entries up to then."""
+    """Return the wallet's balance at an instant: the sum of its ledger's entries up to then."""
     sums: dict[tuple[str, str], Decimal] = {}
     with exact_arithmetic():
         for column, sign in ((ledger_entries.c.target, 1), (ledger_entries.c.source, -1)):
@@ -55,7 +55,8 @@ async def wallet_balance(
             for account in Account
         }
         spendable = sum(
-            (sums.get((one, Account.AVAILABLE.value), Decimal(0)) for one in usable), Decimal(0)
+            (sums.get((grant_id, Account.AVAILABLE.value), Decimal(0)) for grant_id in usable),
+            Decimal(0),
         )
     query = select(wallets).where(wallets.c.tenant_id == tenant.id)
     row = (await connection.execute(query)).mappings().first()
@@ -88,7 +89,7 @@ def _settings(row: RowMapping | None) -> WalletSettings:
 
 
 async def set_wallet(connection: AsyncConnection, tenant_id: str, wanted: WalletSettings) -> None:
-    """Set when the wallet buys more by itself, and when it warns."""
+    """Set the wallet's top-up rule, and the balance below which it warns."""
     rule = wanted.top_up
     values = {
         "low_balance": wanted.low_balance,
@@ -130,7 +131,9 @@ async def list_ledger(
     connection: AsyncConnection, tenant_id: str, *, cursor: str | None, limit: int
 ) -> Page[LedgerEntry]:
     """Return a page of the ledger, newest first."""
-    columns = [one for one in ledger_entries.c if one.name not in ("tenant_id", "grant_id")]
+    columns = [
+        column for column in ledger_entries.c if column.name not in ("tenant_id", "grant_id")
+    ]
     query = select(*columns, ledger_entries.c.grant_id.label("grant")).where(
         ledger_entries.c.tenant_id == tenant_id
     )
@@ -149,7 +152,7 @@ async def list_top_ups(
     if cursor is not None:
         query = query.where(top_ups.c.id < Cursor.read(cursor))
     rows = await connection.execute(query.order_by(top_ups.c.id.desc()).limit(limit + 1))
-    return page_of([top_up_from(row) for row in rows.mappings()], limit, lambda one: one.id)
+    return page_of([top_up_from(row) for row in rows.mappings()], limit, lambda top_up: top_up.id)
 
 
 async def list_waiting_top_ups(
@@ -164,5 +167,5 @@ async def list_waiting_top_ups(
     if cursor is not None:
         query = query.where(top_ups.c.id > Cursor.read(cursor))
     rows = await connection.execute(query.order_by(top_ups.c.id).limit(limit + 1))
-    found = [TenantTopUp.model_validate(dict(row)) for row in rows.mappings()]
-    return page_of(found, limit, lambda one: one.id)
+    waiting = [TenantTopUp.model_validate(dict(row)) for row in rows.mappings()]
+    return page_of(waiting, limit, lambda top_up: top_up.id)

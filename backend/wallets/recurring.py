@@ -1,4 +1,4 @@
-"""Credit that plans bring, and credit that is over. Nothing comes twice: its id is its period."""
+"""Credit that plans bring, and expiry. Nothing comes twice: a grant's id names its period."""
 
 from __future__ import annotations
 
@@ -28,10 +28,10 @@ from backend_client.types.subscriptions import SubscriptionState
 async def current_wallet(
     connection: AsyncConnection, tenant_id: str, now: datetime
 ) -> LockedWallet:
-    """Lock the tenant's wallet and bring it up to ``now``: what is over goes, what is due comes.
+    """Lock the tenant's wallet and refresh it: expired credit goes, credit that is due comes.
 
-    Whoever moves credit begins here, so that what an act finds does not hang on when somebody
-    looked at the wallet before: credit that is over is carried on as it stood when its time was up.
+    Whoever moves credit begins here, so that nothing depends on when the wallet was refreshed
+    before: expired credit is carried over as it stood when it expired.
     """
     locked = await lock_wallet(connection, tenant_id, now)
     await locked.append(locked.wallet.expire(locked.at))
@@ -40,9 +40,9 @@ async def current_wallet(
 
 
 async def bring_for_bill(locked: LockedWallet, tenant: Tenant, period: BillingPeriod) -> None:
-    """Add the credit in arrears that plans bring for a period, up to now, if nobody did before.
+    """Add the credit in arrears that plans bring for a period, up to now, unless it is there.
 
-    So that a bill does not hang on whether anybody looked at the wallet in its period.
+    So a bill does not depend on whether the wallet was refreshed in its period.
     """
     rows = await read_segments(
         locked.connection, tenant.id, since=period.start, until=min(period.end, locked.at)
@@ -60,7 +60,7 @@ async def bring_for_bill(locked: LockedWallet, tenant: Tenant, period: BillingPe
 async def _bring_due_grants(locked: LockedWallet) -> None:
     """Add what the plan in force grants for the period, unless it is there.
 
-    Quick until the period or the plan ends.
+    Returns at once until the period or the plan ends.
     """
     until = locked.row["grants_until"]
     if until is not None and locked.at < until:
@@ -112,7 +112,7 @@ async def _left_before(
 ) -> tuple[Decimal, Decimal]:
     """Return what was left of a rule's grants that expired when the period began.
 
-    First of those that expired there and then, then of those in arrears, as far as is known.
+    First of those that expired at once, then of those in arrears, as far as they were closed.
     """
     expired, in_arrears = func.sum(credit_grants.c.expired), credit_grants.c.in_arrears
     query = select(

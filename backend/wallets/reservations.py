@@ -1,4 +1,4 @@
-"""Prepaid calls: reserve the greatest possible cost, then settle what it was."""
+"""Prepaid calls: reserve the greatest possible cost, then settle the actual one."""
 
 from __future__ import annotations
 
@@ -19,12 +19,12 @@ from backend.wallets.recurring import current_wallet
 from backend.wallets.top_ups import check_balance
 
 LAPSE: Final = timedelta(hours=1)
-"""How long a reservation is held for a call whose gateway was killed."""
+"""How long a reservation lasts whose gateway was killed."""
 
 
 @dataclass(frozen=True, slots=True)
 class Settled:
-    """``used`` was taken from the wallet; ``uncovered`` was not in it, and goes on the invoice."""
+    """``used`` was taken from the wallet; ``uncovered`` was not in it, and is invoiced."""
 
     used: Decimal
     uncovered: Decimal
@@ -38,9 +38,9 @@ async def reserve(
     amount: Decimal,
     now: datetime,
 ) -> None:
-    """Set ``amount`` aside for a call of ``model``, in the order that credit burns.
+    """Reserve ``amount`` for a call of ``model``, in burn order.
 
-    ``now`` is when the call is made. A second time with the same name does nothing. Raises
+    ``now`` is when the call is made. Reserving again with the same name does nothing. Raises
     ``InsufficientCredit`` if there is less.
     """
     locked = await current_wallet(connection, tenant_id, now)
@@ -58,7 +58,7 @@ async def reserve(
             model=model,
             state="open",
             held=held,
-            # Not the ledger's time, which another replica's clock may have carried into the next
+            # Not the ledger's time, which the clock of another replica may have moved into the next
             # billing period: the call's usage is of this one
             made_at=now,
             lapses_at=locked.at + LAPSE,
@@ -70,11 +70,11 @@ async def reserve(
 async def settle(
     connection: AsyncConnection, tenant_id: str, reservation: str, cost: Decimal, now: datetime
 ) -> Settled:
-    """Pay ``cost`` out of a reservation and give the rest back.
+    """Pay ``cost`` out of a reservation and release the rest.
 
-    What costs more than was reserved, or whose reservation lapsed, is paid from what is available;
-    a wallet never goes below zero, so something can stay uncovered. A second time answers what the
-    first did. Raises ``KeyError`` for a reservation that was never made.
+    What exceeds the reservation, or all of it if the reservation lapsed, is paid from what is
+    available; a wallet never goes below zero, so a part can stay uncovered. Settling again returns
+    the same. Raises ``KeyError`` for a reservation that was never made.
     """
     locked = await current_wallet(connection, tenant_id, now)
     row = await find_reservation(connection, tenant_id, reservation)
@@ -88,10 +88,10 @@ async def settle(
 async def correct(
     connection: AsyncConnection, tenant_id: str, reservation: str, cost: Decimal, now: datetime
 ) -> Settled:
-    """Have a call cost ``cost`` after all, whatever it was settled at.
+    """Change the cost of a call to ``cost``, whatever it was settled at.
 
-    What it took beyond that goes back to the grants that it was taken from, the last to burn first;
-    what it did not take yet is paid from what is available. Raises ``KeyError`` for a reservation
+    What it took beyond that is returned to the grants that it was taken from, the last to burn
+    first; what is missing is paid from what is available. Raises ``KeyError`` for a reservation
     that was never made.
     """
     locked = await current_wallet(connection, tenant_id, now)
@@ -104,7 +104,7 @@ async def correct(
     with exact_arithmetic():
         if cost < used:
             by_grant = await _used_by(locked, reservation)
-            await locked.know(by_grant)
+            await locked.load(by_grant)
             back = locked.wallet.return_used(reservation, by_grant, used - cost, locked.at)
             await locked.append(back)
             used = cost
@@ -119,12 +119,12 @@ async def correct(
 async def release(
     connection: AsyncConnection, tenant_id: str, reservation: str, now: datetime
 ) -> None:
-    """Give all of a reservation back; nothing if it is closed or was never made."""
+    """Release a reservation; does nothing if it is closed or was never made."""
     locked = await current_wallet(connection, tenant_id, now)
     row = await find_reservation(connection, tenant_id, reservation)
     if row is None or row["state"] != "open":
         return
-    await _give_back(locked, row, ZERO)
+    await _draw_on(locked, row, ZERO)
     await _close(locked, row, "released", Settled(ZERO, ZERO))
     await check_balance(locked)
 
@@ -132,7 +132,7 @@ async def release(
 async def release_lapsed(database: Database, now: datetime) -> int:
     """Release reservations whose calls were never settled; return how many.
 
-    A call that is settled later than this is paid from what is available then.
+    A call that is settled afterwards is paid from what is available then.
     """
     async with database.begin() as connection:
         rows = await connection.execute(
@@ -158,7 +158,7 @@ async def find_reservation(
 
 
 async def _settle(locked: LockedWallet, row: RowMapping, cost: Decimal) -> Settled:
-    used = await _give_back(locked, row, cost)
+    used = await _draw_on(locked, row, cost)
     with exact_arithmetic():
         used += await _spend(locked, row, cost - used)
         settled = Settled(used, cost - used)
@@ -168,7 +168,7 @@ async def _settle(locked: LockedWallet, row: RowMapping, cost: Decimal) -> Settl
 
 
 async def _used_by(locked: LockedWallet, reservation: str) -> dict[str, Decimal]:
-    """Return what a reservation's call took of each grant, and did not give back since."""
+    """Return what a reservation's call took of each grant, less what was returned since."""
     entries = ledger_entries.c
     query = select(entries.grant_id, entries.source, entries.target, entries.amount).where(
         entries.tenant_id == locked.tenant_id, entries.cause == reservation
@@ -180,8 +180,8 @@ async def _used_by(locked: LockedWallet, reservation: str) -> dict[str, Decimal]
     return {grant_id: amount for grant_id, amount in used.items() if amount}
 
 
-async def _give_back(locked: LockedWallet, row: RowMapping, cost: Decimal) -> Decimal:
-    """Take up to ``cost`` of what is held and give the rest back; return what it took."""
+async def _draw_on(locked: LockedWallet, row: RowMapping, cost: Decimal) -> Decimal:
+    """Use up to ``cost`` of what is reserved and release the rest; return what was used."""
     held = {grant_id: Decimal(amount) for grant_id, amount in row["held"].items()}
     if row["state"] != "open" or not held:
         return ZERO

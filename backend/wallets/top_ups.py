@@ -1,6 +1,6 @@
 """Buying credit: asked for by a person, or by the wallet's rule when little is left.
 
-Farebox takes no payments. A top-up waits until whoever does says what became of it.
+Farebox takes no payments. A top-up waits until its payment is reported.
 """
 
 from __future__ import annotations
@@ -39,14 +39,14 @@ _log = structlog.get_logger(__name__)
 
 
 async def refresh_and_check(connection: AsyncConnection, tenant_id: str, now: datetime) -> None:
-    """Bring a wallet up to ``now``, and look at what is left in it."""
+    """Refresh a wallet up to ``now``, and check its balance."""
     await check_balance(await current_wallet(connection, tenant_id, now))
 
 
 async def refresh_if_moved(connection: AsyncConnection, tenant_id: str, now: datetime) -> None:
-    """Bring a wallet up to ``now``, and look at what is left if something came or went by it.
+    """Refresh a wallet up to ``now``, and check its balance if that moved credit.
 
-    Who does not use the API is not asked for money day after day.
+    So a tenant that does not use the API is not asked for money every day.
     """
     locked = await current_wallet(connection, tenant_id, now)
     if locked.last_entry != locked.row["last_entry"]:
@@ -54,7 +54,7 @@ async def refresh_if_moved(connection: AsyncConnection, tenant_id: str, now: dat
 
 
 async def check_balance(locked: LockedWallet) -> None:
-    """Ask for a top-up if the wallet's rule says so, and note when little is left."""
+    """Ask for a top-up if the wallet's rule says so, and record when the balance is low."""
     row = locked.row
     with exact_arithmetic():
         spendable = locked.wallet.available(locked.at)
@@ -68,7 +68,7 @@ async def check_balance(locked: LockedWallet) -> None:
         )
         if low:
             _log.warning("wallet.low", tenant_id=locked.tenant_id, balance=str(balance))
-            await _tell_low(locked, balance)
+            await _notify_low(locked, balance)
     if row["top_up_threshold"] is not None and balance < row["top_up_threshold"]:
         await _ask_by_rule(locked, balance)
 
@@ -78,7 +78,7 @@ async def _ask_by_rule(locked: LockedWallet, balance: Decimal) -> None:
     rule = TopUpRule(row["top_up_threshold"], row["top_up_amount"], row["top_up_daily_ceiling"])
     tenant = await find_tenant(locked.connection, locked.tenant_id)
     today = locked.at.astimezone(ZoneInfo(tenant.time_zone)).date()
-    found = await locked.connection.execute(
+    sums = await locked.connection.execute(
         select(
             func.coalesce(
                 func.sum(top_ups.c.amount).filter(
@@ -87,11 +87,11 @@ async def _ask_by_rule(locked: LockedWallet, balance: Decimal) -> None:
                 0,
             ),
             func.bool_or(top_ups.c.state == "pending"),
-            # One that failed today is not tried again by itself: a card that is refused stays so
+            # A failed one is not tried again the same day: a refused card stays refused
             func.bool_or((top_ups.c.automatic_on == today) & (top_ups.c.state == "failed")),
         ).where(top_ups.c.tenant_id == locked.tenant_id, top_ups.c.automatic_on.is_not(None))
     )
-    bought, pending, failed = found.one()
+    bought, pending, failed = sums.one()
     amount = rule.due(balance, bought, pending=bool(pending or failed))
     if not amount:
         return
@@ -107,7 +107,7 @@ async def _ask_by_rule(locked: LockedWallet, balance: Decimal) -> None:
         )
     )
     _log.info("wallet.top_up_asked", tenant_id=locked.tenant_id, top_up_id=top_up_id)
-    await _tell_top_up(locked, await find_top_up(locked.connection, tenant.id, top_up_id))
+    await _notify_top_up(locked, await find_top_up(locked.connection, tenant.id, top_up_id))
 
 
 async def ask_for_top_up(
@@ -118,14 +118,14 @@ async def ask_for_top_up(
     *,
     idempotency_key: str | None = None,
 ) -> TopUp:
-    """Ask to buy credit. With an ``idempotency_key`` used before, return what was asked then."""
+    """Ask to buy credit. With an ``idempotency_key`` used before, return the top-up of then."""
     locked = await lock_wallet(connection, tenant_id, now)
     top_up_id = new_id("top")
     if idempotency_key is not None:
         request = f"top-up {wanted.model_dump_json()}"
-        made = await claim_key(connection, tenant_id, idempotency_key, request, top_up_id)
-        if made is not None:
-            return await find_top_up(connection, tenant_id, made)
+        recorded = await claim_key(connection, tenant_id, idempotency_key, request, top_up_id)
+        if recorded is not None:
+            return await find_top_up(connection, tenant_id, recorded)
     await connection.execute(
         insert(top_ups).values(
             tenant_id=tenant_id,
@@ -135,9 +135,9 @@ async def ask_for_top_up(
             asked_at=locked.at,
         )
     )
-    made_now = await find_top_up(connection, tenant_id, top_up_id)
-    await _tell_top_up(locked, made_now)
-    return made_now
+    top_up = await find_top_up(connection, tenant_id, top_up_id)
+    await _notify_top_up(locked, top_up)
+    return top_up
 
 
 async def finish_top_up(
@@ -147,44 +147,44 @@ async def finish_top_up(
     outcome: TopUpOutcome,
     now: datetime,
 ) -> TopUp:
-    """Say what became of a payment; if it was made, the credit is there at once, and once only.
+    """Record the outcome of a payment; if it was paid, the credit is added at once, and only once.
 
-    Raises ``NotFound``, and ``Conflict`` if it was said to be otherwise before.
+    Raises ``NotFound``, and ``Conflict`` if another outcome was recorded before.
     """
     locked = await current_wallet(connection, tenant_id, now)
-    found = await find_top_up(connection, tenant_id, top_up_id)
-    if found.state != "pending":
-        if (found.state, found.reference) != (outcome.state, outcome.reference):
-            raise Conflict(f"This top-up is {found.state} already, as {found.reference!r}.")
-        return found
+    top_up = await find_top_up(connection, tenant_id, top_up_id)
+    if top_up.state != "pending":
+        if (top_up.state, top_up.reference) != (outcome.state, outcome.reference):
+            raise Conflict(f"This top-up is {top_up.state} already, as {top_up.reference!r}.")
+        return top_up
     await connection.execute(
         update(top_ups)
         .where(top_ups.c.tenant_id == tenant_id, top_ups.c.id == top_up_id)
         .values(state=outcome.state, reference=outcome.reference, done_at=locked.at)
     )
     if outcome.state == "paid":
-        grant = Grant(top_up_id, GrantKind.PAID, found.amount, locked.at)
+        grant = Grant(top_up_id, GrantKind.PAID, top_up.amount, locked.at)
         await locked.add_grant(grant, name="Top-up", origin="top_up")
         await check_balance(locked)
     finished = await find_top_up(connection, tenant_id, top_up_id)
     if finished.state == "failed":
-        await _tell_top_up(locked, finished)
+        await _notify_top_up(locked, finished)
     return finished
 
 
-async def _tell_low(locked: LockedWallet, balance: Decimal) -> None:
+async def _notify_low(locked: LockedWallet, balance: Decimal) -> None:
     tenant = await find_tenant(locked.connection, locked.tenant_id)
     data = WalletLowBalance(
         balance=CreditAmount(amount=balance, currency=tenant.currency),
         low_balance=CreditAmount(amount=locked.row["low_balance"], currency=tenant.currency),
     )
-    # The ledger's last entry names the fall: the moment may be that of an earlier one
+    # Named by the ledger's last entry: another one may have the same moment
     kind, subject = NotificationKind.WALLET_LOW_BALANCE, f"entry {locked.last_entry}"
     await enqueue_notices(locked.connection, [Notice(kind, tenant.id, subject, data, locked.at)])
 
 
-async def _tell_top_up(locked: LockedWallet, of: TopUp) -> None:
-    """Tell that a top-up is asked for or, if it is said to have, that it failed."""
+async def _notify_top_up(locked: LockedWallet, of: TopUp) -> None:
+    """Enqueue the notice that a top-up was asked for or, if so, that it failed."""
     tenant = await find_tenant(locked.connection, locked.tenant_id)
     data = WalletTopUpRequested(
         top_up_id=of.id,
@@ -208,5 +208,5 @@ async def find_top_up(connection: AsyncConnection, tenant_id: str, top_up_id: st
 
 
 def top_up_from(row: RowMapping) -> TopUp:
-    """Make a top-up of a row with the columns of ``top_ups``."""
+    """Return a row with the columns of ``top_ups`` as a top-up."""
     return TopUp.model_validate(dict(row))

@@ -19,13 +19,13 @@ _BATCH = 1000
 
 
 class WalletsWorker:
-    """Looks at what is due. As many as wanted may run at once: each act happens once."""
+    """Does what is due. Any number may run at once: each act happens once."""
 
     def __init__(self, database: Database) -> None:
         self._database = database
 
     async def run(self, stop: asyncio.Event) -> None:
-        """Work until ``stop`` is set; outlive the loss of PostgreSQL."""
+        """Work until ``stop`` is set; survive the loss of PostgreSQL."""
 
         async def act() -> None:
             await keep_wallets(self._database, datetime.now(UTC))
@@ -34,7 +34,7 @@ class WalletsWorker:
 
 
 async def keep_wallets(database: Database, now: datetime) -> int:
-    """Do all that is due by ``now``; return how many wallets were looked at."""
+    """Do all that is due by ``now``; return how many wallets were refreshed."""
     await release_lapsed(database, now)
     seen: set[str] = set()
     while True:
@@ -49,10 +49,12 @@ async def keep_wallets(database: Database, now: datetime) -> int:
                     or_(wallets.c.grants_until.is_(None), wallets.c.grants_until <= now)
                 ),
             ).limit(_BATCH)
-            found = [one for one in await connection.scalars(due) if one not in seen]
-        if not found:
+            tenant_ids = [
+                tenant_id for tenant_id in await connection.scalars(due) if tenant_id not in seen
+            ]
+        if not tenant_ids:
             return len(seen)
-        for tenant_id in found:
+        for tenant_id in tenant_ids:
             async with database.begin() as connection:
                 await refresh_if_moved(connection, tenant_id, now)
-        seen.update(found)
+        seen.update(tenant_ids)

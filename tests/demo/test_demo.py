@@ -12,7 +12,7 @@ import pytest
 from sqlalchemy import func, select
 
 from backend.accounts.members import memberships
-from backend.accounts.operator_keys import lent_operator_key
+from backend.accounts.operator_keys import temporary_operator_key
 from backend.accounts.sessions import local_person
 from backend.accounts.tenants import create_tenant
 from backend.demo.accounts import open_tenants, remove_tenants, sample_tenants
@@ -31,7 +31,7 @@ SLUGS = ["sample-chat", "sample-batch", "sample-starter"]
 
 
 async def load(database: Database, url: str, until: datetime) -> int:
-    async with lent_operator_key(database, "test") as (key_id, secret):
+    async with temporary_operator_key(database, "test") as (key_id, secret):
         async with database.begin() as connection:
             member = await local_person(connection)
             opened = await open_tenants(

@@ -43,7 +43,7 @@ def worker(database: Database, settings: Settings, home: Path) -> Iterator[None]
         "FAREBOX_SMTP_URL": settings.smtp_url.get_secret_value(),
         "FAREBOX_MAIL_FROM": settings.mail_from,
     }
-    command = [sys.executable, "-m", "tests.notifications.killed_worker", LEASE_SECONDS]
+    command = [sys.executable, "-m", "tests.outbox.killed_worker", LEASE_SECONDS]
     process = subprocess.Popen(command, cwd=ROOT, env=os.environ | told)
     try:
         yield

@@ -26,7 +26,7 @@ ROOT = Path(__file__).parents[2]
 
 
 def start(database: Database, tenant: Tenant, name: str) -> subprocess.Popen[bytes]:
-    module = "tests.billing.wallet_client"
+    module = "tests.wallets.wallet_client"
     return subprocess.Popen([sys.executable, "-m", module, database.url, tenant.id, name], cwd=ROOT)
 
 

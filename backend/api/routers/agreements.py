@@ -51,9 +51,9 @@ async def post_contract(
     wanted = parse_exactly(await request.body(), ContractCreate)
     async with services.database.begin() as connection:
         tenant = await find_tenant(connection, tenant_id)
-        made = await create_contract(connection, tenant, wanted)
-        await record(connection, caller, "contract.create", made.id, tenant_id=tenant.id)
-        return made
+        contract = await create_contract(connection, tenant, wanted)
+        await record(connection, caller, "contract.create", contract.id, tenant_id=tenant.id)
+        return contract
 
 
 @router.post(

@@ -57,8 +57,8 @@ async def post_application(
 ) -> Application:
     """Make an application."""
     async with services.database.begin() as connection:
-        made = await create_application(
+        application = await create_application(
             connection, caller.tenant_id, wanted, idempotency_key=idempotency_key
         )
-        await record(connection, caller, "application.create", made.id)
-        return made
+        await record(connection, caller, "application.create", application.id)
+        return application

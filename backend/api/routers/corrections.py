@@ -51,20 +51,23 @@ async def post_corrections(
     async with services.database.snapshot() as before, services.database.engine.connect() as after:
         tenant = await named_tenant(after, caller, batch.tenant)
         await _check_applications(after, tenant.id, batch.corrections)
-        wanted = [_wanted(one, caller) for one in batch.corrections]
+        wanted = [_wanted(correction, caller) for correction in batch.corrections]
         states, deltas = await correct_events(after, tenant.id, wanted, datetime.now(UTC))
         changes = usage_changes(deltas)
-        spend = await spend_changes(before, after, tenant, (one.start for one in changes))
-        for one, state in zip(batch.corrections, states, strict=True):
+        spend = await spend_changes(before, after, tenant, (change.start for change in changes))
+        for correction, state in zip(batch.corrections, states, strict=True):
             if state != "repeated":
-                target = f"{one.event.source} {one.event.id}"
-                detail: dict[str, object] = {"correction": one.id, "reason": one.reason}
-                action = f"event.{one.action}"
+                target = f"{correction.event.source} {correction.event.id}"
+                detail: dict[str, object] = {
+                    "correction": correction.id,
+                    "reason": correction.reason,
+                }
+                action = f"event.{correction.action}"
                 await record(after, caller, action, target, tenant_id=tenant.id, detail=detail)
         await (after.rollback() if preview else after.commit())
     outcomes = [
-        CorrectionOutcome(id=one.id, state=state)
-        for one, state in zip(batch.corrections, states, strict=True)
+        CorrectionOutcome(id=correction.id, state=state)
+        for correction, state in zip(batch.corrections, states, strict=True)
     ]
     return CorrectionResult(preview=preview, corrections=outcomes, changes=changes, spend=spend)
 
@@ -106,11 +109,11 @@ async def get_tenant_corrections(
 async def _check_applications(
     connection: AsyncConnection, tenant_id: str, corrections: list[CorrectionCreate]
 ) -> None:
-    for place, one in enumerate(corrections):
-        if one.data is None:
+    for place, correction in enumerate(corrections):
+        if correction.data is None:
             continue
         try:
-            await find_application(connection, tenant_id, one.data.application)
+            await find_application(connection, tenant_id, correction.data.application)
         except NotFound as error:
             field = f"corrections.{place}.data.application"
             raise InvalidInput(
@@ -118,12 +121,12 @@ async def _check_applications(
             ) from None
 
 
-def _wanted(one: CorrectionCreate, caller: Principal) -> CorrectionWanted:
-    data = one.data
+def _wanted(correction: CorrectionCreate, caller: Principal) -> CorrectionWanted:
+    data = correction.data
     return CorrectionWanted(
-        id=one.id,
-        event_source=one.event.source,
-        event_id=one.event.id,
+        id=correction.id,
+        event_source=correction.event.source,
+        event_id=correction.event.id,
         data=None
         if data is None
         else Amended(
@@ -134,6 +137,6 @@ def _wanted(one: CorrectionCreate, caller: Principal) -> CorrectionWanted:
             labels=dict(data.labels),
             counted=None if data.counted is None else dict(data.counted),
         ),
-        reason=one.reason,
+        reason=correction.reason,
         actor=caller.id,
     )

@@ -68,10 +68,12 @@ async def replay_dead_letter(
                 "Some of these events can't be used; nothing was sent.",
                 errors=[
                     FieldError(
-                        field=".".join(["events", str(one.index), *filter(None, [one.field])]),
-                        detail=one.detail,
+                        field=".".join(
+                            ["events", str(rejected.index), *filter(None, [rejected.field])]
+                        ),
+                        detail=rejected.detail,
                     )
-                    for one in batch.rejected
+                    for rejected in batch.rejected
                 ],
             )
         await services.stream.publish(batch.accepted)
@@ -95,8 +97,8 @@ async def _record(
     services: Services, caller: Principal, action: str, sequence: int, owners: set[str]
 ) -> None:
     async with services.database.begin() as connection:
-        known = await connection.scalars(
+        existing = await connection.scalars(
             select(tenants.c.id).where(tenants.c.id.in_(owners)).order_by(tenants.c.id)
         )
-        for tenant_id in known.all():
+        for tenant_id in existing.all():
             await record(connection, caller, action, str(sequence), tenant_id=tenant_id)

@@ -119,8 +119,8 @@ async def tail_events(
     async def stream() -> AsyncIterator[str]:
         yield _sse(first)
         try:
-            async for found in looks:
-                yield _sse(found)
+            async for events in looks:
+                yield _sse(events)
         except FareboxError:
             return  # the answer has begun: all that is left is to end it
 

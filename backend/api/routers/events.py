@@ -69,10 +69,12 @@ async def post_openmeter_events(
             f"{result.rejected} of {result.received} events were refused; the others were taken.",
             errors=[
                 FieldError(
-                    field=f"{one.index}.{one.field}" if one.field else str(one.index),
-                    detail=one.detail,
+                    field=f"{rejected.index}.{rejected.field}"
+                    if rejected.field
+                    else str(rejected.index),
+                    detail=rejected.detail,
                 )
-                for one in result.errors
+                for rejected in result.errors
             ],
         )
     return Response(status_code=204)
@@ -95,7 +97,7 @@ async def preview_events(
 
 async def _take(services: Services, caller: Principal, request: Request) -> IngestResult:
     async with _members(services, request) as members:
-        result = await services.ingest.take(caller, members)
+        result = await services.ingest.accept(caller, members)
     request.app.state.metrics.note_verdict(result)
     return result
 

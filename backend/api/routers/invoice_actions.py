@@ -101,17 +101,17 @@ async def post_finalize(
         async with services.database.begin() as connection:
             tenant = await find_tenant(connection, tenant_id)
             now = datetime.now(UTC)
-            made = await finalize(
+            finalized = await finalize(
                 connection, services.settings, tenant.id, invoice_id, now, answers
             )
             await record(connection, caller, "invoice.finalize", invoice_id, tenant_id=tenant.id)
-        return tenant.id, made
+        return tenant.id, finalized
 
-    found_id, made = await with_answers(answers, once)
-    if made is None:
+    own_id, finalized = await with_answers(answers, once)
+    if finalized is None:
         raise Conflict("The period is closed: it asked for nothing, so there is no invoice.")
     async with services.database.begin() as connection:
-        return await _read(connection, services.settings, found_id, made)
+        return await _read(connection, services.settings, own_id, finalized)
 
 
 @router.post(_INVOICE + "/void")
@@ -126,12 +126,12 @@ async def post_void(
     async with services.database.begin() as connection:
         tenant = await find_tenant(connection, tenant_id)
         now = datetime.now(UTC)
-        made = await void(connection, services.settings, tenant, invoice_id, wanted, now)
+        returned_id = await void(connection, services.settings, tenant, invoice_id, wanted, now)
         detail: dict[str, object] = {"reason": wanted.reason, "issued_again": wanted.reissue}
         await record(
             connection, caller, "invoice.void", invoice_id, tenant_id=tenant.id, detail=detail
         )
-        return await _read(connection, services.settings, tenant.id, made)
+        return await _read(connection, services.settings, tenant.id, returned_id)
 
 
 @router.post(_INVOICE + "/write-off")

@@ -11,7 +11,7 @@ from pydantic import ValidationError
 from backend.accounts.principal import Permission, Principal
 from backend.api.dependencies import PageCursor, PageLimit, ServicesNow, needs
 from backend.errors import InvalidInput
-from backend.metering.reconciliation.imports import import_export, match_again
+from backend.metering.reconciliation.imports import import_export, rematch
 from backend.metering.reconciliation.report import discrepancies_csv
 from backend.metering.reconciliation.store import (
     change_discrepancy,
@@ -53,9 +53,10 @@ def _options(
     except ValidationError as error:
         errors = [
             FieldError(
-                field=".".join(["options", *(str(part) for part in one["loc"])]), detail=one["msg"]
+                field=".".join(["options", *(str(part) for part in problem["loc"])]),
+                detail=problem["msg"],
             )
-            for one in error.errors(include_url=False)
+            for problem in error.errors(include_url=False)
         ]
         raise InvalidInput(f"{errors[0].field}: {errors[0].detail}", errors=errors) from error
 
@@ -79,12 +80,12 @@ async def post_reconciliation(
             file.write(part)
         file.seek(0)
         async with services.database.begin() as connection:
-            made, new = await import_export(
+            reconciliation, new = await import_export(
                 connection, services.settings, caller.id, file, name, options
             )
     if not new:
         response.status_code = 200
-    return made
+    return reconciliation
 
 
 @router.get("/v1/reconciliations")
@@ -111,7 +112,7 @@ async def post_match(
 ) -> Reconciliation:
     """Compare an import with what is metered now. Statuses and notes stay."""
     async with services.database.begin() as connection:
-        return await match_again(connection, services.settings, reconciliation_id)
+        return await rematch(connection, services.settings, reconciliation_id)
 
 
 @router.get(

@@ -63,8 +63,8 @@ async def post_session(services: ServicesNow, wanted: SessionCreate) -> SessionC
             name=identity.name,
             email=identity.email,
         )
-        tenant, made = await own_tenant(connection, user_id, identity.name)
-        if made:
+        tenant, created = await own_tenant(connection, user_id, identity.name)
+        if created:
             await _subscribe(connection, tenant)
         return await begin_session(
             connection, user_id, tenant.id, seconds=services.settings.session_seconds
@@ -83,8 +83,8 @@ async def post_local_session(services: ServicesNow, wanted: LocalSessionCreate) 
     if not secret or not hmac.compare_digest(secret.encode(), wanted.secret.encode()):
         raise Unauthenticated("The local sign-in's secret is wrong.")
     async with services.database.begin() as connection:
-        user_id, tenant, made = await local_user(connection)
-        if made:
+        user_id, tenant, created = await local_user(connection)
+        if created:
             await _subscribe(connection, tenant)
         return await begin_session(
             connection, user_id, tenant.id, seconds=services.settings.session_seconds

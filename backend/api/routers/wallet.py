@@ -110,15 +110,15 @@ async def post_top_up(
 ) -> TopUp:
     """Ask to buy credit. It is there once the operator has the payment."""
     async with services.database.begin() as connection:
-        made = await ask_for_top_up(
+        top_up = await ask_for_top_up(
             connection,
             caller.tenant_id,
             wanted,
             datetime.now(UTC),
             idempotency_key=idempotency_key,
         )
-        await record(connection, caller, "wallet.top_up", made.id)
-        return made
+        await record(connection, caller, "wallet.top_up", top_up.id)
+        return top_up
 
 
 @router.post("/v1/tenants/{tenant_id}/wallet/grants", status_code=201)
@@ -132,11 +132,11 @@ async def post_grant(
     """Give a tenant credit."""
     async with services.database.begin() as connection:
         tenant = await find_tenant(connection, tenant_id)
-        made = await add_grant(
+        grant = await add_grant(
             connection, tenant.id, wanted, datetime.now(UTC), idempotency_key=idempotency_key
         )
-        await record(connection, caller, "wallet.grant", made.id, tenant_id=tenant.id)
-        return made
+        await record(connection, caller, "wallet.grant", grant.id, tenant_id=tenant.id)
+        return grant
 
 
 @router.post("/v1/tenants/{tenant_id}/wallet/grants/{grant_id}/refund")

@@ -1,4 +1,4 @@
-"""Old events in Parquet files: written, listed, checked, brought back; and the nightly pass.
+"""Old events in Parquet files: archiving, listing, checking, restoring; and the worker's pass.
 
-Rollups stay, so that usage and bills do not change by it. A day (UTC) is archived as a whole.
+Rollups stay, so that usage and bills do not change. A day (UTC) is archived as a whole.
 """

@@ -1,9 +1,9 @@
-"""Move old events into Parquet files. Their rollups stay: usage and bills do not change by it.
+"""Move old events into Parquet files. Their rollups stay: usage and bills do not change.
 
 A day of a tenant is one file. It is written whole and read back before its events are deleted, in
-the transaction that notes where they are; a file that is noted is never written over. ``restore``
-is the way back. What ingest could still take is never archived, so no event comes late for an
-archived day; but one that is sent again with a newer time is new then.
+the transaction that records it; a recorded file is never overwritten. ``restore`` is the way back.
+What ingest could still accept is never archived, so no event comes late for an archived day; but
+an archived event that is sent again with a newer time counts as new.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ from backend_client.types.problems import FieldError
 _DAY = timedelta(days=1)
 ROWS_AT_ONCE: Final = 5_000
 _NO_EVENT_BEFORE: Final = datetime(1900, 1, 1, tzinfo=UTC)
-ARCHIVING: Final = 0x6172_6368_6976  # "archiv" in ASCII: the lock of whoever moves events
+ARCHIVING: Final = 0x6172_6368_6976  # "archiv" in ASCII: the lock for moving events
 
 _TIME = pa.timestamp("us", tz="UTC")
 ARCHIVE_SCHEMA: Final = pa.schema(
@@ -63,7 +63,7 @@ SELECT tenant_id, source, id, time, received_at, application_id, key_id, model,
 {_OF_A_DAY}
 ORDER BY time, source, id
 """
-# Changes with any event that comes, goes or is corrected.
+# Changes with any event that is added, removed or corrected.
 _STATE = f"""
 SELECT count(*) AS events,
        coalesce(sum(hashtextextended(concat_ws(chr(10), source, id, corrected_at), 0)), 0) AS digest
@@ -79,7 +79,7 @@ _NOTED = "SELECT EXISTS (SELECT 1 FROM event_archives WHERE (tenant_id, file) = 
 
 @dataclass(frozen=True, slots=True)
 class ArchivedDay:
-    """A day (UTC) whose events are in a file now."""
+    """A day (UTC) whose events are in a file."""
 
     start: datetime
     file: Path
@@ -87,19 +87,19 @@ class ArchivedDay:
 
 
 def check_archive_time(before: datetime, now: datetime, *, max_age_days: int) -> None:
-    """Raise ``InvalidInput`` if events from before then could still come in."""
+    """Raise ``InvalidInput`` if events from before ``before`` could still be accepted."""
     newest = now - timedelta(days=max_age_days + 1)
     if before > newest:
         raise InvalidInput(
-            f"Events are taken up to {max_age_days} days back, so only what is older than "
-            f"{newest:%Y-%m-%d} can be archived. FAREBOX_EVENT_MAX_AGE_DAYS sets how far.",
+            f"Events are accepted up to {max_age_days} days back, so only what is older than "
+            f"{newest:%Y-%m-%d} can be archived. FAREBOX_EVENT_MAX_AGE_DAYS sets the limit.",
             errors=[FieldError(field="before", detail=f"at the latest {newest:%Y-%m-%d}")],
         )
 
 
 @asynccontextmanager
 async def archiving(database: Database) -> AsyncIterator[asyncpg.Connection]:
-    """Lend a connection that alone moves events; raise ``Conflict`` while another one does."""
+    """Yield the one connection that may move events; raise ``Conflict`` if there is one."""
     async with database.raw() as connection:
         if not await connection.fetchval("SELECT pg_try_advisory_lock($1)", ARCHIVING):
             raise Conflict("Events are being archived or restored at this moment; try again later.")
@@ -117,8 +117,8 @@ async def archive_events(
 ) -> AsyncIterator[ArchivedDay]:
     """Archive a tenant's events from before a midnight (UTC), day by day, oldest first.
 
-    ``connection`` is that of ``archiving``. Each day is done wholly or not at all; go on by calling
-    it again. Days that were restored after ``restored_until`` stay. Raises ``Conflict`` if a day's
+    ``connection`` is that of ``archiving``. Each day is done wholly or not at all; call it again to
+    continue. Days that were restored after ``restored_until`` stay. Raises ``Conflict`` if a day's
     events change meanwhile.
     """
     kept: set[datetime] = set()
@@ -142,7 +142,7 @@ async def archive_events(
 
 
 class _State(NamedTuple):
-    """How many events a day has, and a sum over them that changes when any of them does."""
+    """How many events a day has, and a digest that changes with any of them."""
 
     events: int
     digest: Decimal
@@ -180,9 +180,9 @@ async def _write(
 async def _unused(
     connection: asyncpg.Connection, tenant_id: str, folder: Path, start: datetime
 ) -> Path:
-    """Return where the day's events go: a day that was restored, say, has a file already.
+    """Return the day's next unused file: a restored day, for example, has a file already.
 
-    A file that nobody noted is of an attempt that was killed.
+    A file that is not recorded belongs to an attempt that was killed.
     """
     for number in count(1):
         file = folder / f"{start:%Y-%m-%d}{'' if number == 1 else f'-{number}'}.parquet"
@@ -192,7 +192,7 @@ async def _unused(
 
 
 def _keep(draft: Path, file: Path, rows: int) -> str:
-    """Put a draft in its place once the disk has it; return the file's SHA-256."""
+    """Sync a draft to disk and rename it to ``file``; return the file's SHA-256."""
     with draft.open("rb") as written:
         os.fsync(written.fileno())
     draft.replace(file)
@@ -202,7 +202,7 @@ def _keep(draft: Path, file: Path, rows: int) -> str:
     finally:
         os.close(directory)
     if pq.read_metadata(file).num_rows != rows:
-        raise Conflict(f"{file} does not hold what was written to it; nothing was deleted.")
+        raise Conflict(f"{file} does not contain what was written to it; nothing was deleted.")
     return digest_of(file)
 
 

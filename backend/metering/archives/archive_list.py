@@ -1,4 +1,4 @@
-"""The archives on record, and whether their files are what they were."""
+"""The recorded archives, and whether their files are unchanged."""
 
 from __future__ import annotations
 
@@ -19,7 +19,10 @@ FileState = Literal["as it was", "changed", "not there"]
 
 @dataclass(frozen=True, slots=True)
 class Archive:
-    """A file with a day's events (UTC) of a tenant. ``restored_at`` is None while they are away."""
+    """A file with a day's events (UTC) of a tenant.
+
+    ``restored_at`` is None until they are restored.
+    """
 
     tenant: str
     start: datetime

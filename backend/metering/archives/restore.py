@@ -1,7 +1,7 @@
-"""Bring archived events back from their Parquet file, to be listed, corrected and rebuilt from.
+"""Restore archived events from their Parquet file, to list, correct or rebuild from them.
 
-Rollups hold them all along and are left alone, but for corrections that came while their events
-were away: those are made now. A file is restored wholly or not at all, and once.
+Rollups contain them all along and do not change, but for corrections that were sent while their
+events were archived: those are applied now. A file is restored wholly or not at all, and once.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from backend.metering.archives.archive import ARCHIVE_SCHEMA, ARCHIVING, ROWS_AT
 from backend.metering.counting.corrections import apply_pending
 from backend.metering.counting.deltas import RollupDeltas, apply_deltas, declared_labels
 from backend.metering.counting.locks import own_tenant
-from backend.metering.counting.rebuild import put_day_right
+from backend.metering.counting.rebuild import repair_day
 from backend.metering.counting.stored import EVENT, event_of
 from backend.storage.database import Database, driver_connection
 
@@ -61,7 +61,7 @@ WHERE (tenant_id, file) = ($1, $2)
 
 @dataclass(frozen=True, slots=True)
 class RestoredFile:
-    """What became of a file. ``event_count`` is 0 if it had been restored before."""
+    """The outcome of a restore. ``event_count`` is 0 if the file had been restored before."""
 
     tenant_id: str
     start: datetime
@@ -70,9 +70,9 @@ class RestoredFile:
 
 
 async def restore_archive(database: Database, file: Path, caller: Principal) -> RestoredFile:
-    """Put a file's events back where they were taken from, in one transaction.
+    """Insert a file's events again, in one transaction; may be repeated.
 
-    The file may be anywhere by now: it is known by its SHA-256. Harmless to repeat.
+    The file may have been moved: it is identified by its SHA-256.
 
     Raises:
         InvalidInput: it can't be read.
@@ -92,15 +92,15 @@ async def restore_archive(database: Database, file: Path, caller: Principal) -> 
         noted = await raw.fetchrow(_NOTED, digest)
         if noted is None:
             raise NotFound(
-                f"{file} holds no events that were archived here, or it was changed since: no "
+                f"{file} has no events that were archived here, or it was changed since: no "
                 f"archive has the SHA-256 {digest}."
             )
         tenant_id, start = noted["tenant_id"], noted["start_at"]
         if noted["restored_at"] is not None:
             return RestoredFile(tenant_id, start, 0, 0)
-        await _take_in(raw, file, noted)
+        await _load(raw, file, noted)
         await own_tenant(raw, tenant_id)
-        await _refuse_known(raw, file)
+        await _refuse_counted(raw, file)
         await raw.execute(_INSERT)
         await raw.execute(_NOTE, tenant_id, noted["file"], now, caller.id)
         corrected = await _correct(raw, tenant_id, start)
@@ -112,7 +112,7 @@ async def restore_archive(database: Database, file: Path, caller: Principal) -> 
     return RestoredFile(tenant_id, start, noted["event_count"], corrected)
 
 
-async def _take_in(connection: asyncpg.Connection, file: Path, noted: asyncpg.Record) -> None:
+async def _load(connection: asyncpg.Connection, file: Path, noted: asyncpg.Record) -> None:
     await connection.execute(_INCOMING)
     taken = 0
     with pq.ParquetFile(file) as parquet:
@@ -123,33 +123,31 @@ async def _take_in(connection: asyncpg.Connection, file: Path, noted: asyncpg.Re
             )
             taken += len(records)
     if taken != noted["event_count"]:
-        raise Conflict(
-            f"{file} holds {taken:,} events, and {noted['event_count']:,} were archived."
-        )
+        raise Conflict(f"{file} has {taken:,} events, and {noted['event_count']:,} were archived.")
 
 
 def _records(batch: pa.RecordBatch) -> list[tuple[Any, ...]]:
     return list(zip(*(column.to_pylist() for column in batch.columns), strict=True))
 
 
-async def _refuse_known(connection: asyncpg.Connection, file: Path) -> None:
-    known = await connection.fetch(_KNOWN)
-    if known:
-        first = ", ".join(f"{one['source']} {one['id']}" for one in known[:_SHOWN])
-        more = ", …" if len(known) > _SHOWN else ""
+async def _refuse_counted(connection: asyncpg.Connection, file: Path) -> None:
+    counted = await connection.fetch(_KNOWN)
+    if counted:
+        first = ", ".join(f"{row['source']} {row['id']}" for row in counted[:_SHOWN])
+        more = ", …" if len(counted) > _SHOWN else ""
         raise Conflict(
-            f"Of the events in {file}, {len(known):,} came again since they were archived and were "
-            f"counted again then ({first}{more}). Nothing was restored."
+            f"Of the events in {file}, {len(counted):,} came again since they were archived and "
+            f"were counted again then ({first}{more}). Nothing was restored."
         )
 
 
 async def _correct(connection: asyncpg.Connection, tenant_id: str, start: datetime) -> int:
-    """Make the corrections that waited for these events; return of how many of them."""
+    """Apply the corrections that waited for these events; return how many events changed."""
     rows = await connection.fetch(_CORRECTED_SINCE)
     if not rows:
         return 0
-    # Labels that were declared since are told apart first: what is taken away must be there
-    await put_day_right(connection, tenant_id, start)
+    # First by the labels declared since: what is subtracted must be in the rollups
+    await repair_day(connection, tenant_id, start)
     events = {(row["tenant_id"], row["source"], row["id"]): event_of(row) for row in rows}
     voided = {(row["tenant_id"], row["source"], row["id"]) for row in rows if row["voided"]}
     deltas = RollupDeltas(await declared_labels(connection, [tenant_id]))

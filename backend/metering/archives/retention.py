@@ -1,7 +1,7 @@
-"""The pass that archives events as they get old, a tenant at a time.
+"""The pass that archives events as they get old, one tenant after another.
 
-Which events may go is not metering's to know: a billing period is rated anew while late events can
-reach it, so whoever bills hands in ``SettledBefore``.
+Metering does not decide which events may go: a billing period is rated again while late events can
+reach it, so the billing rooms pass in ``SettledBefore``.
 """
 
 from __future__ import annotations
@@ -26,14 +26,14 @@ from backend_client.types.accounts import Tenant
 _log = structlog.get_logger(__name__)
 
 PASS_SECONDS: Final = 3600.0
-"""Between two passes. A day (UTC) gets old at midnight, so the first after it finds one more."""
+"""Seconds between two passes. At each midnight (UTC) one more day is old enough."""
 RESTORED_DAYS: Final = 7
-"""How long what was restored stays, for someone to look at it."""
+"""How long restored events stay before they are archived again."""
 _PAGE = 200
 _ACTOR = "worker"
 
 SettledBefore: TypeAlias = Callable[[AsyncConnection, Tenant, datetime], Awaitable[datetime]]
-"""Given a tenant and the time now: the midnight (UTC) before which nothing of its can change."""
+"""Given a tenant and the time now: the midnight (UTC) before which its usage is final."""
 
 
 async def archive_tenants(
@@ -46,10 +46,10 @@ async def archive_tenants(
     actor: str,
     restored_until: datetime | None = None,
 ) -> AsyncGenerator[tuple[Tenant, ArchivedDay], None]:
-    """Archive all tenants' events from before a midnight (UTC), as far as they may go.
+    """Archive all tenants' events from before a midnight (UTC), as far as they are final.
 
-    Days that were restored after ``restored_until`` stay. A day that changes meanwhile is left to
-    the next time, and what comes after it. Raises ``Conflict`` while another process archives or
+    Days that were restored after ``restored_until`` stay. A day that changes meanwhile is left for
+    the next pass, with the days after it. Raises ``Conflict`` while another process archives or
     restores.
     """
     async with archiving(database) as archiver:
@@ -87,7 +87,10 @@ async def _tenants(
 
 
 class EventRetention:
-    """The worker's task: archives events as they get old. Any number may run; one works."""
+    """The worker's task: archives events as they get old.
+
+    Any number may run; one at a time works.
+    """
 
     def __init__(
         self, database: Database, settled_before: SettledBefore, days: int, directory: Path
@@ -98,7 +101,7 @@ class EventRetention:
         self._directory = directory
 
     async def run(self, stop: asyncio.Event) -> None:
-        """Work until ``stop`` is set; outlive the loss of PostgreSQL and a full disk."""
+        """Work until ``stop`` is set; survive the loss of PostgreSQL and a full disk."""
 
         async def act() -> None:
             try:
@@ -109,7 +112,10 @@ class EventRetention:
         await every(PASS_SECONDS, act, stop, name="retention")
 
     async def once(self, now: datetime, stop: asyncio.Event) -> int:
-        """Make one pass; return how many events it archived. The day at hand is finished first."""
+        """Make one pass; return how many events it archived.
+
+        On ``stop`` the current day is finished first.
+        """
         before = _midnight(now) - timedelta(days=self._days)
         count = 0
         async with contextlib.aclosing(

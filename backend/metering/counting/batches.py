@@ -1,8 +1,8 @@
 """Count events: insert the new ones and add them to the rollups, in one transaction.
 
-The whole of "exactly once" rests here. The events' primary key decides what is new; rollups grow
-by what was new and nothing else, in the transaction that inserted it. Whatever is repeated,
-reordered or killed, an event is in both or in neither.
+"Exactly once" rests on this file. The events' primary key decides what is new; rollups grow by what
+is new and nothing else, in the transaction that inserts it. Whatever is repeated, reordered or
+killed, an event is in both or in neither.
 """
 
 from __future__ import annotations
@@ -42,7 +42,7 @@ CREATE TEMPORARY TABLE IF NOT EXISTS incoming (
 ) ON COMMIT DELETE ROWS
 """
 
-# Tells which events were known, since those are few or none, and looks for them only if there are.
+# Returns the known events, since those are few or none, and searches only if there are any.
 _INSERT = """
 WITH fresh AS (
   INSERT INTO events (tenant_id, source, id, time, received_at, application_id, key_id, model,
@@ -82,10 +82,10 @@ Identity = tuple[str, str, str]
 
 @dataclass(frozen=True, slots=True)
 class Counted:
-    """How many events of a batch were new, and how many were known already."""
+    """How many events of a batch were new, and how many had been counted before."""
 
     new: int
-    known: int
+    duplicates: int
 
 
 async def count_events(connection: asyncpg.Connection, events: Sequence[AcceptedEvent]) -> Counted:
@@ -95,9 +95,9 @@ async def count_events(connection: asyncpg.Connection, events: Sequence[Accepted
     await connection.execute(MAKE_INCOMING)
     async with connection.transaction():
         fresh, _ = await insert_and_roll_up(connection, events)
-        counted = Counted(new=fresh, known=len(events) - fresh)
-        # Last, so that whoever shares the slot waits for the commit alone
-        await connection.execute(_TOTALS, os.getpid() % _SLOTS, counted.new, counted.known)
+        counted = Counted(new=fresh, duplicates=len(events) - fresh)
+        # Last, so that workers which share the slot wait for the commit alone
+        await connection.execute(_TOTALS, os.getpid() % _SLOTS, counted.new, counted.duplicates)
     return counted
 
 
@@ -122,8 +122,12 @@ async def insert_and_roll_up(
         columns=_COLUMNS,
         records=[_record(place, event) for place, event in enumerate(once)],
     )
-    known = {place for (place,) in await connection.fetch(_INSERT, len(once))}
-    fresh = [event for place, event in enumerate(once) if place not in known] if known else once
+    counted_places = {place for (place,) in await connection.fetch(_INSERT, len(once))}
+    fresh = (
+        [event for place, event in enumerate(once) if place not in counted_places]
+        if counted_places
+        else once
+    )
     deltas = RollupDeltas(await declared_labels(connection, tenants))
     if not fresh:
         return 0, deltas
@@ -137,12 +141,14 @@ async def insert_and_roll_up(
         by_identity = {(event.tenant_id, event.source, event.id): event for event in fresh}
         await apply_pending(connection, by_identity, deltas)
     await apply_deltas(connection, deltas)
-    await connection.execute(_VERSIONS, sorted(latest), [latest[one] for one in sorted(latest)])
+    await connection.execute(
+        _VERSIONS, sorted(latest), [latest[tenant_id] for tenant_id in sorted(latest)]
+    )
     return len(fresh), deltas
 
 
 def _in_order(events: Iterable[AcceptedEvent]) -> list[AcceptedEvent]:
-    """Each identity once, the one received first, in the order of the primary key.
+    """Return each identity once, as received first, in the order of the primary key.
 
     Every statement walks its rows in the order of a unique index, so that two workers that meet
     on the same rows wait for each other and never deadlock.
@@ -150,8 +156,8 @@ def _in_order(events: Iterable[AcceptedEvent]) -> list[AcceptedEvent]:
     once: dict[Identity, AcceptedEvent] = {}
     for event in events:
         identity = (event.tenant_id, event.source, event.id)
-        known = once.get(identity)
-        if known is None or event.received_at < known.received_at:
+        earlier = once.get(identity)
+        if earlier is None or event.received_at < earlier.received_at:
             once[identity] = event
     return [once[identity] for identity in sorted(once)]
 

@@ -1,7 +1,7 @@
-"""Void or amend an event: what it counted is taken away again, what it should have is added.
+"""Void or amend an event: what it counted is subtracted, what it should have counted is added.
 
-The last correction of an event rules. One that comes before its event does (which may still be in
-the queue) waits for it. Everything is kept: what was before, what is since, who said so and why.
+The last correction of an event applies. One that comes before its event (which may still be in the
+queue) waits for it. Everything is kept: the data before and after, who corrected it, and why.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ import msgspec
 from backend.errors import Conflict, NotFound
 from backend.metering.counting.deltas import RollupDeltas, apply_deltas, declared_labels
 from backend.metering.counting.locks import own_tenant
-from backend.metering.counting.rebuild import put_day_right
+from backend.metering.counting.rebuild import repair_day
 from backend.metering.counting.stored import EVENT, event_of, json_text
 from backend.metering.events import AcceptedEvent
 
@@ -53,7 +53,7 @@ SET application_id = $4, key_id = $5, model = $6, quantities = $7, labels = $8, 
     voided = $10, corrected_at = now()
 WHERE (tenant_id, source, id) = ($1, $2, $3)
 """
-# Rollups of the days of these were made by other labels than are declared now, it may be.
+# The days of these events, whose rollups may be by other labels than are declared now.
 _STALE_DAYS = """
 SELECT DISTINCT date_trunc('day', events.time, 'UTC')
 FROM events JOIN usage_versions USING (tenant_id)
@@ -67,7 +67,7 @@ ON CONFLICT (tenant_id) DO UPDATE SET version = usage_versions.version + 1
 
 
 class Amended(msgspec.Struct, frozen=True, kw_only=True):
-    """What an event should have said: all of its data anew. Its time and identity stay."""
+    """All of an event's data as it should have been. Its time and identity stay."""
 
     application_id: str
     model: str
@@ -79,7 +79,7 @@ class Amended(msgspec.Struct, frozen=True, kw_only=True):
 
 @dataclass(frozen=True, slots=True)
 class CorrectionWanted:
-    """A correction as it was asked for. ``data`` is None where the event is voided."""
+    """A requested correction. ``data`` is None if the event is voided."""
 
     id: str
     event_source: str
@@ -100,18 +100,23 @@ async def correct(
     corrections: Sequence[CorrectionWanted],
     now: datetime,
 ) -> tuple[list[State], RollupDeltas]:
-    """Apply corrections in the caller's transaction; return what became of each, and the change.
+    """Apply corrections in the caller's transaction; return each one's state, and the change.
 
-    A correction whose id is known is ``repeated`` and changes nothing. Raises ``Conflict`` if the
-    id is known for something else, ``NotFound`` if there is no such tenant.
+    A correction with a used id is ``repeated`` and changes nothing. Raises ``Conflict`` if the id
+    was used for another correction, ``NotFound`` if there is no such tenant.
     """
     if not await own_tenant(connection, tenant_id):
         raise NotFound("There is no such tenant.")
-    sources, ids = [one.event_source for one in corrections], [one.event_id for one in corrections]
+    sources, ids = (
+        [correction.event_source for correction in corrections],
+        [correction.event_id for correction in corrections],
+    )
     for (day,) in await connection.fetch(_STALE_DAYS, tenant_id, sources, ids):
-        await put_day_right(connection, tenant_id, day)
+        await repair_day(connection, tenant_id, day)
     deltas = RollupDeltas(await declared_labels(connection, [tenant_id]))
-    states = [await _correct(connection, tenant_id, one, now, deltas) for one in corrections]
+    states = [
+        await _correct(connection, tenant_id, correction, now, deltas) for correction in corrections
+    ]
     await apply_deltas(connection, deltas)
     if "applied" in states:
         await connection.execute(_VERSION, tenant_id)
@@ -125,9 +130,9 @@ async def apply_pending(
     *,
     voided: Collection[Identity] = (),
 ) -> None:
-    """Apply the corrections that waited for events which were inserted just now.
+    """Apply the corrections that waited for events which were just inserted.
 
-    ``voided`` are those of them that counted for nothing already.
+    ``voided`` are those of the events that count for nothing already.
     """
     columns = list(zip(*fresh, strict=True))
     voided = set(voided)
@@ -153,13 +158,13 @@ async def _correct(
     deltas: RollupDeltas,
 ) -> State:
     data = None if wanted.data is None else json_text(wanted.data)
-    known = await connection.fetchrow(_KNOWN, tenant_id, wanted.id)
-    if known is not None:
-        same = (known["action"], known["event_source"], known["event_id"]) == (
+    recorded = await connection.fetchrow(_KNOWN, tenant_id, wanted.id)
+    if recorded is not None:
+        same = (recorded["action"], recorded["event_source"], recorded["event_id"]) == (
             wanted.action,
             wanted.event_source,
             wanted.event_id,
-        ) and _read(known["data"]) == _read(data)
+        ) and _read(recorded["data"]) == _read(data)
         if not same:
             raise Conflict(f"The id {wanted.id!r} was used for another correction.")
         return "repeated"
@@ -190,12 +195,12 @@ async def _apply(
     data: Amended | None,
     deltas: RollupDeltas,
 ) -> AcceptedEvent | None:
-    """Move an event to what it should be; return that, None if it is void now."""
+    """Change an event to what it should be; return it, None if it is void."""
     after = (
         before if data is None else msgspec.structs.replace(before, **msgspec.structs.asdict(data))
     )
     if not was_voided:
-        deltas.take_away(before)
+        deltas.subtract(before)
     if data is not None:
         deltas.add(after)
     await connection.execute(

@@ -1,8 +1,8 @@
 """Daily rollups: the quarter hours of each of a tenant's days, summed once more.
 
-A question about months reads a row for a day where the rollups have 96. They are written in the
-transaction that writes the rollups, so the two never disagree; a rebuild checks that too. A day is
-the tenant's own, from its midnight on, as ``backend.pricing.periods`` says where days begin.
+A question about months reads one row a day instead of 96. They are written in the transaction that
+writes the rollups, so the two never disagree; a rebuild checks that too. Days are the tenant's own,
+from midnight as ``backend.pricing.periods`` defines it.
 """
 
 from __future__ import annotations
@@ -66,9 +66,9 @@ SELECT $1, * FROM (SUMS) AS summed
 
 @dataclass(frozen=True, slots=True)
 class SplitTime:
-    """A span of time as whole days, and what is left of it before and after them.
+    """A time as whole days, and what is left of it before and after them.
 
-    ``days`` is where the first begins and the last ends; None if there is no whole day in it.
+    ``days`` is where the first day begins and the last ends; None if there is no whole day.
     """
 
     days: tuple[datetime, datetime] | None
@@ -76,7 +76,7 @@ class SplitTime:
 
 
 def split_at_days(start: datetime, end: datetime, time_zone: str) -> SplitTime:
-    """Split ``start`` to ``end`` so that as much as possible of it is whole days."""
+    """Split ``start`` to ``end`` into whole days, as many as possible, and the rest."""
     zone = ZoneInfo(time_zone)
     first = day_of(start, time_zone)
     if first < start:
@@ -85,12 +85,12 @@ def split_at_days(start: datetime, end: datetime, time_zone: str) -> SplitTime:
     if first >= last:
         return SplitTime(None, ((start, end),))
     rest = [(start, first), (last, end)]
-    return SplitTime((first, last), tuple(one for one in rest if one[0] < one[1]))
+    return SplitTime((first, last), tuple(part for part in rest if part[0] < part[1]))
 
 
 @lru_cache(maxsize=65_536)
 def day_of(moment: datetime, time_zone: str) -> datetime:
-    """Return where the day that holds ``moment`` begins."""
+    """Return where the day that ``moment`` is in begins."""
     zone = ZoneInfo(time_zone)
     local = moment.astimezone(zone).date()
     # Clocks set back over a midnight show the old day again after it.
@@ -101,17 +101,17 @@ def day_of(moment: datetime, time_zone: str) -> datetime:
 async def add_to_days(connection: asyncpg.Connection, rows: Iterable[tuple[Any, ...]]) -> None:
     """Add changes of rollups to their days. Rows are keys of rollups, a quantity and a count."""
     changes = list(rows)
-    found = await connection.fetch(_ZONES, list({row[0] for row in changes}))
-    zones: dict[str, str] = {row["id"]: row["time_zone"] for row in found}
+    rows_of_zones = await connection.fetch(_ZONES, list({row[0] for row in changes}))
+    zones: dict[str, str] = {row["id"]: row["time_zone"] for row in rows_of_zones}
     sums: dict[tuple[Any, ...], tuple[Any, int]] = {}
     shrinks = False
     for tenant_id, bucket, *others, quantity, count in changes:
         key = (tenant_id, day_of(bucket, zones[tenant_id]), *others)
-        known = sums.get(key)
+        sum_so_far = sums.get(key)
         sums[key] = (
             (quantity, count)
-            if known is None
-            else (EXACT.add(known[0], quantity), known[1] + count)
+            if sum_so_far is None
+            else (EXACT.add(sum_so_far[0], quantity), sum_so_far[1] + count)
         )
         shrinks = shrinks or count < 0
     # In the order of the key, so that two workers that meet wait for each other.
@@ -124,22 +124,22 @@ async def add_to_days(connection: asyncpg.Connection, rows: Iterable[tuple[Any, 
 async def rebuild_days(
     connection: asyncpg.Connection, tenant_id: str, start: datetime, end: datetime, *, repair: bool
 ) -> int:
-    """Compare the days that ``start`` to ``end`` touches with their rollups; put them right.
+    """Compare the days that ``start`` to ``end`` touches with their rollups; correct them if asked.
 
-    Returns how many were wrong. With ``repair`` the caller has the tenant to itself.
+    Returns how many rows were wrong. With ``repair`` the caller must own the tenant's lock.
     """
     [(_, time_zone)] = await connection.fetch(_ZONES, [tenant_id])
     starts = day_starts(start, end, time_zone)
-    spans = (starts[:-1], starts[1:])
-    wrong: int = await connection.fetchval(_WRONG, tenant_id, *spans, starts[0], starts[-1])
+    days = (starts[:-1], starts[1:])
+    wrong: int = await connection.fetchval(_WRONG, tenant_id, *days, starts[0], starts[-1])
     if wrong and repair:
         await connection.execute(_CLEAR, tenant_id, starts[0], starts[-1])
-        await connection.execute(_FILL, tenant_id, *spans)
+        await connection.execute(_FILL, tenant_id, *days)
     return wrong
 
 
 def day_starts(start: datetime, end: datetime, time_zone: str) -> Sequence[datetime]:
-    """Return where the days that hold ``start`` to ``end`` begin, and where the last ends."""
+    """Return where the days between ``start`` and ``end`` begin, and where the last ends."""
     zone = ZoneInfo(time_zone)
     starts = [day_of(start.astimezone(UTC), time_zone)]
     while starts[-1] < end:

@@ -18,7 +18,8 @@ RollupKey = tuple[str, datetime, str, str, str, str, str]
 """Tenant, bucket, application, key, model, meter, and the declared labels as sorted JSON."""
 
 _SeriesKey = tuple[str, int, str, str, str, str]
-"""Tenant, quarter hours since 1970, application, key, model, labels: a rollup but for its meter."""
+"""Tenant, quarter hours since 1970, application, key, model, labels: a rollup's key without its
+meter."""
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
@@ -55,10 +56,10 @@ WHERE tenant_id = ANY($1::text[]) AND bucket = ANY($2::timestamptz[]) AND event_
 
 
 class RollupDeltas:
-    """What is added and taken away, by rollup. ``labels`` are those that each tenant declared.
+    """Changes by rollup. ``labels`` are those that each tenant declared.
 
     Most events of a batch share all of a rollup's key but the meter, so sums are kept by that part
-    of it, with the quarter hour as a number: a batch is added many thousand times a second.
+    of it, with the quarter hour as a number: thousands of batches are added a second.
     """
 
     def __init__(self, labels: Mapping[str, Collection[str]]) -> None:
@@ -81,18 +82,18 @@ class RollupDeltas:
         """Add an event's quantities."""
         by_meter = self._by_meter(event)
         for meter, quantity in event.quantities.items():
-            known = by_meter.get(meter)
-            if known is None:
+            sum_so_far = by_meter.get(meter)
+            if sum_so_far is None:
                 by_meter[meter] = (quantity, 1)
             else:
-                by_meter[meter] = (EXACT.add(known[0], quantity), known[1] + 1)
+                by_meter[meter] = (EXACT.add(sum_so_far[0], quantity), sum_so_far[1] + 1)
 
-    def take_away(self, event: AcceptedEvent) -> None:
-        """Take an event's quantities away again."""
+    def subtract(self, event: AcceptedEvent) -> None:
+        """Subtract an event's quantities."""
         by_meter = self._by_meter(event)
         for meter, quantity in event.quantities.items():
-            known = by_meter.get(meter, (Decimal(0), 0))
-            by_meter[meter] = (EXACT.subtract(known[0], quantity), known[1] - 1)
+            sum_so_far = by_meter.get(meter, (Decimal(0), 0))
+            by_meter[meter] = (EXACT.subtract(sum_so_far[0], quantity), sum_so_far[1] - 1)
 
     def _by_meter(self, event: AcceptedEvent) -> dict[str, tuple[Decimal, int]]:
         key = (
@@ -103,10 +104,10 @@ class RollupDeltas:
             event.model,
             self._rollup_labels(event) if event.labels else "{}",
         )
-        found = self._series.get(key)
-        if found is None:
-            found = self._series[key] = {}
-        return found
+        by_meter = self._series.get(key)
+        if by_meter is None:
+            by_meter = self._series[key] = {}
+        return by_meter
 
     def _rollup_labels(self, event: AcceptedEvent) -> str:
         declared = self._labels.get(event.tenant_id)
@@ -124,16 +125,16 @@ async def declared_labels(
     connection: asyncpg.Connection, tenant_ids: Iterable[str]
 ) -> dict[str, set[str]]:
     """Return the labels that are part of the rollups' key, by tenant."""
-    found: dict[str, set[str]] = {}
+    labels: dict[str, set[str]] = {}
     for tenant_id, label in await connection.fetch(_DECLARED, list(tenant_ids)):
-        found.setdefault(tenant_id, set()).add(label)
-    return found
+        labels.setdefault(tenant_id, set()).add(label)
+    return labels
 
 
 async def apply_deltas(connection: asyncpg.Connection, deltas: RollupDeltas) -> None:
     """Write the changes to the rollups, in the caller's transaction.
 
-    Raises ``Conflict`` if something is to be taken away that is not there.
+    Raises ``Conflict`` if more is to be subtracted than the rollups have.
     """
     growing: list[tuple[object, ...]] = []
     shrinking: list[tuple[object, ...]] = []
@@ -157,6 +158,6 @@ async def apply_deltas(connection: asyncpg.Connection, deltas: RollupDeltas) -> 
 
 def _lacking() -> Conflict:
     return Conflict(
-        "Rollups lack what is to be taken away. Run 'farebox usage rebuild' for this tenant, and "
-        "then this again."
+        "The rollups have less than is to be subtracted. Run 'farebox usage rebuild' for this "
+        "tenant, and then this again."
     )

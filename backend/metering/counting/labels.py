@@ -1,4 +1,4 @@
-"""Declared labels: those that are part of the rollups' key, so that usage can be told apart by."""
+"""Declared labels: those in the rollups' key, by which usage can be grouped and priced."""
 
 from __future__ import annotations
 
@@ -30,24 +30,24 @@ async def list_labels(connection: AsyncConnection, tenant_id: str) -> list[Decla
 
 
 async def declare_label(connection: AsyncConnection, tenant_id: str, label: str) -> DeclaredLabel:
-    """Tell usage apart by a label from now on; harmless to repeat.
+    """Count usage by a label from now on; may be repeated.
 
     Raises ``NotFound`` if there is no such tenant, ``Conflict`` if it has declared all it may.
     """
     await _own(connection, tenant_id)
-    made = await connection.execute(
+    inserted = await connection.execute(
         insert(declared_labels).values(tenant_id=tenant_id, label=label).on_conflict_do_nothing()
     )
-    if made.rowcount:
+    if inserted.rowcount:
         await _note_change(connection, tenant_id)
-    known = await list_labels(connection, tenant_id)
-    if len(known) > MOST_LABELS:
+    labels = await list_labels(connection, tenant_id)
+    if len(labels) > MOST_LABELS:
         raise Conflict(f"A tenant declares at most {MOST_LABELS} labels.")
-    return next(one for one in known if one.label == label)
+    return next(declared for declared in labels if declared.label == label)
 
 
 async def withdraw_label(connection: AsyncConnection, tenant_id: str, label: str) -> None:
-    """Tell usage apart by a label no longer; raise ``NotFound`` if it was not declared."""
+    """Stop counting usage by a label; raise ``NotFound`` if it was not declared."""
     await _own(connection, tenant_id)
     gone = await connection.execute(
         delete(declared_labels).where(
@@ -70,19 +70,21 @@ async def require_declared(
             declared_labels.c.tenant_id == tenant_id
         )
     )
-    known = rows.one() or []
+    declared = rows.one() or []
     errors = [
         FieldError(field=parameter, detail=f"{label!r} is not a declared label")
         for parameter, labels in named.items()
         for label in labels
-        if label not in known
+        if label not in declared
     ]
     if errors:
-        raise InvalidInput("Usage is told apart by declared labels only.", errors=errors)
+        raise InvalidInput(
+            "Usage can be grouped and filtered by declared labels only.", errors=errors
+        )
 
 
 async def _note_change(connection: AsyncConnection, tenant_id: str) -> None:
-    """What was received until now may have been counted by other labels: corrections mind that."""
+    """Record when labels changed: corrections of earlier usage must rebuild its days first."""
     await connection.execute(
         update(usage_versions)
         .where(usage_versions.c.tenant_id == tenant_id)
@@ -91,6 +93,6 @@ async def _note_change(connection: AsyncConnection, tenant_id: str) -> None:
 
 
 async def _own(connection: AsyncConnection, tenant_id: str) -> None:
-    # Nothing is being counted by the old labels when they change.
+    # So that nothing is being counted by the old labels when they change.
     if not await own_tenant(await driver_connection(connection), tenant_id):
         raise NotFound("There is no such tenant.")

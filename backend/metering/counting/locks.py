@@ -1,7 +1,7 @@
-"""Who may change a tenant's usage beside whom.
+"""Locks on a tenant's usage: shared for adding, exclusive for changing.
 
 Counting adds, and any number of workers may add at once. A correction, a rebuild and a change of
-the declared labels read what is there and change it: they have the tenant to themselves.
+the declared labels read the usage and change it: they lock the tenant exclusively.
 """
 
 from __future__ import annotations
@@ -11,11 +11,11 @@ from zlib import crc32
 
 import asyncpg
 
-_CLASS = 0x6661_7265  # "fare" in ASCII: what Farebox's advisory locks on usage have in common
+_CLASS = 0x6661_7265  # "fare" in ASCII: the class of Farebox's advisory locks on usage
 _STRIPES = 64
-"""Tenants share locks, so that a batch over ever so many tenants takes a bounded number."""
+"""Tenants share locks, so that a batch of many tenants takes a bounded number."""
 
-# Lock queues are fair: who waits for a tenant is not passed by for ever.
+# Lock queues are fair: a waiter is not passed over for ever.
 _SHARE = "SELECT pg_advisory_xact_lock_shared($1, stripe) FROM unnest($2::int[]) AS stripe"
 _OWN = "SELECT pg_advisory_xact_lock($1, $2)"
 _OWN_ALL = "SELECT pg_advisory_xact_lock($1, stripe) FROM generate_series(0, $2::int) AS stripe"
@@ -24,23 +24,23 @@ _TENANTS = "SELECT id FROM tenants WHERE id = ANY($1::text[]) ORDER BY id FOR KE
 
 
 async def share_tenants(connection: asyncpg.Connection, tenant_ids: Iterable[str]) -> set[str]:
-    """Lock tenants for adding, to the end of the transaction; return those that there are.
+    """Lock tenants for adding, until the transaction ends; return those that exist.
 
-    What is read in later statements holds all that others committed before.
+    Later statements see all that other transactions committed before.
     """
     wanted = sorted(tenant_ids)
-    await connection.execute(_SHARE, _CLASS, sorted({_stripe(one) for one in wanted}))
+    await connection.execute(_SHARE, _CLASS, sorted({_stripe(tenant_id) for tenant_id in wanted}))
     return {row["id"] for row in await connection.fetch(_TENANTS, wanted)}
 
 
 async def own_tenant(connection: asyncpg.Connection, tenant_id: str) -> bool:
-    """Lock a tenant for changing, to the end of the transaction; tell whether there is such."""
+    """Lock a tenant for changing, until the transaction ends; return whether it exists."""
     await connection.execute(_OWN, _CLASS, _stripe(tenant_id))
     return bool(await connection.fetch(_TENANTS, [tenant_id]))
 
 
 async def own_everything(connection: asyncpg.Connection) -> None:
-    """Lock all tenants for changing, in the order in which others lock some of them."""
+    """Lock all tenants for changing, in the order that all transactions keep."""
     await connection.execute(_OWN_ALL, _CLASS, _STRIPES - 1)
 
 

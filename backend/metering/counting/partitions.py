@@ -1,8 +1,8 @@
-"""The table of events in partitions, for stores too large to look after as one table.
+"""The table of events in partitions, for databases where one table is too large to maintain.
 
 They are by a hash of the tenant. A tenant's events stay together, and an event's identity, which
-holds whatever time the event states, stays unique over all of them; partitions by time could not
-promise that. PostgreSQL vacuums, analyses and indexes each partition by itself.
+does not depend on its time, stays unique over all of them; partitions by time could not ensure
+that. PostgreSQL vacuums, analyzes and indexes each partition separately.
 """
 
 from __future__ import annotations
@@ -21,8 +21,8 @@ from backend_client.types.problems import FieldError
 
 MOST_PARTITIONS: Final = 256
 
-# The new table is made in a schema of its own: so it and its indexes have their names from the
-# start, and take the place of the old ones by moving.
+# The new table is made in a schema of its own, so that it and its indexes have their final names,
+# and replaces the old ones by moving.
 _SCHEMA: Final = "farebox_partitioning"
 _LIST = text(
     """
@@ -54,8 +54,8 @@ async def list_partitions(connection: AsyncConnection) -> list[Partition]:
 async def partition_events(connection: AsyncConnection, count: int) -> int:
     """Divide the events into ``count`` partitions (1: into none), in the caller's transaction.
 
-    Returns how many events there are. Until it commits, counting waits, and what comes in waits in
-    the stream; events can be read all along. It takes as much disk as they do. Raises
+    Returns how many events there are. Until it commits, counting waits and new events stay in the
+    stream; events can be read meanwhile. It needs as much disk space as the events. Raises
     ``InvalidInput`` for a count out of bounds.
     """
     if not 1 <= count <= MOST_PARTITIONS:
@@ -63,17 +63,17 @@ async def partition_events(connection: AsyncConnection, count: int) -> int:
         raise InvalidInput(
             f"The number of partitions {detail}.", errors=[FieldError(field="count", detail=detail)]
         )
-    # Who writes events takes a share of these before the table, so nobody holds one of the two and
-    # waits for the other.
+    # Writers of events take their share of these locks before the table's, so this order can't
+    # deadlock.
     await own_everything(await driver_connection(connection))
-    # And who removes a tenant
+    # Removing a tenant waits too
     await connection.execute(text("LOCK TABLE events IN SHARE ROW EXCLUSIVE MODE"))
     tables = await _make_tables(connection, count)
     copied = await connection.execute(text(_COPY))
-    # After the rows, which is quicker than with each of them
-    made = events.to_metadata(MetaData(), schema=_SCHEMA)
-    await connection.execute(AddConstraint(made.primary_key))
-    for index in sorted(made.indexes, key=lambda index: str(index.name)):
+    # After the rows, which is faster than adding to indexes row by row
+    partitioned = events.to_metadata(MetaData(), schema=_SCHEMA)
+    await connection.execute(AddConstraint(partitioned.primary_key))
+    for index in sorted(partitioned.indexes, key=lambda index: str(index.name)):
         await connection.execute(CreateIndex(index))
     await connection.execute(text("DROP TABLE events"))
     for table in tables:
@@ -83,7 +83,7 @@ async def partition_events(connection: AsyncConnection, count: int) -> int:
 
 
 async def _make_tables(connection: AsyncConnection, count: int) -> list[str]:
-    """Make the new table, without indexes, and its partitions; return their names."""
+    """Create the new table, without indexes, and its partitions; return their names."""
     await connection.execute(text(f"CREATE SCHEMA {_SCHEMA}"))
     make = f"CREATE TABLE {_SCHEMA}.events (LIKE public.events INCLUDING DEFAULTS)"
     if count == 1:

@@ -1,4 +1,4 @@
-"""Changes of usage in the wire's words, for those who want to see them before they are made."""
+"""Changes of usage as the API's type, for previews."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ _labels = msgspec.json.Decoder(dict[str, str])
 
 
 def usage_changes(deltas: RollupDeltas) -> list[UsageChange]:
-    """Return what is added to and taken from the rollups, in their order."""
+    """Return the additions to the rollups and subtractions from them, in their order."""
     return [
         UsageChange(
             start=bucket,

@@ -1,8 +1,8 @@
-"""Rebuild rollups from events, or only tell whether they agree; while events come in.
+"""Rebuild rollups from events, or only compare them, while events come in.
 
 An event and its share of the rollups are committed together, so in any one snapshot the two agree
-exactly, or something is wrong. A day that agrees is read and left alone, without a lock. One that
-does not is put right with the tenant locked, for as long as that takes.
+exactly, or something is wrong. A day that agrees is read without a lock and not changed. One that
+differs is repaired with the tenant locked, for as long as that takes.
 """
 
 from __future__ import annotations
@@ -45,7 +45,7 @@ SELECT bucket, application_id, key_id, model, meter, labels::text, wanted.quanti
 FROM wanted FULL JOIN found USING (bucket, application_id, key_id, model, meter, labels)
 WHERE (wanted.quantity IS DISTINCT FROM found.quantity
        OR wanted.event_count IS DISTINCT FROM found.event_count)
-  -- What was archived is gone from the events and stays in the rollups.
+  -- Archived usage is not in the events but stays in the rollups.
   AND NOT EXISTS (SELECT 1 FROM event_archives
                   WHERE tenant_id = $1 AND start_at < $3 AND end_at > $2 AND restored_at IS NULL)
 ORDER BY bucket, application_id, key_id, model, meter, labels
@@ -68,9 +68,9 @@ _VERSION = "UPDATE usage_versions SET version = version + 1 WHERE tenant_id = $1
 
 @dataclass(frozen=True, slots=True)
 class RebuiltDay:
-    """A day (UTC) that was looked at, and how many of its rollups were not what they should be.
+    """A day (UTC) that was compared, and how many of its rollups were wrong.
 
-    The daily rollups of the tenant's days that it touches are among them.
+    Rows of daily rollups for the tenant's days that it touches are included.
     """
 
     start: datetime
@@ -85,32 +85,32 @@ async def rebuild_usage(
     end: datetime | None = None,
     repair: bool = True,
 ) -> AsyncIterator[RebuiltDay]:
-    """Go through a tenant's days, put each right if ``repair``, and tell of it.
+    """Compare a tenant's days, repair each if ``repair``, and yield it.
 
-    A day of which events are in an archive is left as it is, but for its sum as a day.
-    Labels that were declared since are told apart in old usage too. Each day is a transaction of
-    its own: what was done stays if the rest is not.
+    The quarter hours of a day with archived events are left as they are; its daily rollups are
+    compared. Old usage is counted by labels that were declared since, too. Each day is a
+    transaction of its own: completed days stay if a later one fails.
     """
-    span = await _span(connection, tenant_id, start, end)
-    if span is None:
+    extent = await _extent(connection, tenant_id, start, end)
+    if extent is None:
         return
-    day, last = span
+    day, last = extent
     while day <= last:
         yield RebuiltDay(day, await _rebuild_day(connection, tenant_id, day, repair=repair))
         day += _DAY
 
 
-async def _span(
+async def _extent(
     connection: asyncpg.Connection,
     tenant_id: str,
     start: datetime | None,
     end: datetime | None,
 ) -> tuple[datetime, datetime] | None:
-    """The first day and the last moment to look at."""
-    found = await connection.fetchrow(_SPAN, tenant_id)
-    if found is None or found[0] is None:
+    """Return the first day and the last moment to compare."""
+    extremes = await connection.fetchrow(_SPAN, tenant_id)
+    if extremes is None or extremes[0] is None:
         return None
-    first, last = found
+    first, last = extremes
     first = max(moment for moment in (first, start) if moment is not None)
     last = min(moment for moment in (last, end and end - timedelta.resolution) if moment)
     day = first.astimezone(UTC).replace(hour=0, minute=0, second=0, microsecond=0)
@@ -128,14 +128,14 @@ async def _rebuild_day(
     async with connection.transaction():
         if not await own_tenant(connection, tenant_id):
             return 0  # removed in the meantime
-        # Again, now that nobody else writes: what differs may have grown since.
-        return await put_day_right(connection, tenant_id, day)
+        # Compared again under the lock: more may differ by now.
+        return await repair_day(connection, tenant_id, day)
 
 
-async def put_day_right(connection: asyncpg.Connection, tenant_id: str, day: datetime) -> int:
-    """Make a day's rollups what its events say; return how many differed.
+async def repair_day(connection: asyncpg.Connection, tenant_id: str, day: datetime) -> int:
+    """Set a day's rollups to what its events say; return how many differed.
 
-    In the caller's transaction, who has the tenant to itself.
+    Runs in the caller's transaction, which must own the tenant's lock.
     """
     end = day + _DAY
     differences = await connection.fetch(_DIFFERENCES, tenant_id, day, end)

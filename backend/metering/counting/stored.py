@@ -1,4 +1,4 @@
-"""Events as PostgreSQL keeps them, read back exactly."""
+"""Stored events, read exactly."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import msgspec
 
 from backend.metering.events import AcceptedEvent
 
-# As text: what a driver makes of jsonb differs with how the connection was opened.
+# As text: how a driver decodes jsonb depends on how the connection was opened.
 EVENT = """
 SELECT tenant_id, source, id, time, received_at, application_id, key_id, model, voided,
        quantities::text, labels::text, counted::text
@@ -22,7 +22,7 @@ _encoder = msgspec.json.Encoder()
 
 
 def event_of(row: asyncpg.Record) -> AcceptedEvent:
-    """Return the event that a row of ``EVENT`` holds."""
+    """Return a row of ``EVENT`` as an event."""
     return AcceptedEvent(
         tenant_id=row["tenant_id"],
         source=row["source"],
@@ -39,5 +39,5 @@ def event_of(row: asyncpg.Record) -> AcceptedEvent:
 
 
 def json_text(value: object) -> str:
-    """Write what goes into a ``jsonb`` column: a Decimal as a string, so that no digit is lost."""
+    """Return JSON for a ``jsonb`` column, a Decimal as a string so that no digit is lost."""
     return _encoder.encode(value).decode()

@@ -57,7 +57,7 @@ class UsageConsumer:
         """By a message's sequence, how many chunks had been counted when it first failed alone."""
 
     async def run(self, stop: asyncio.Event) -> None:
-        """Work until ``stop`` is set; outlive the loss of PostgreSQL and of NATS."""
+        """Work until ``stop`` is set; survive the loss of PostgreSQL and of NATS."""
 
         async def act() -> None:
             await self._work(stop)
@@ -105,7 +105,7 @@ class UsageConsumer:
             for taken in chunk:
                 await self._count_around_poison(js, connection, taken.message, taken.events)
         else:
-            _log.debug("consumer.counted", new=counted.new, known=counted.known)
+            _log.debug("consumer.counted", new=counted.new, duplicates=counted.duplicates)
         for taken in chunk:
             if taken.unreadable is not None:
                 reason = f"not readable: {taken.unreadable}"

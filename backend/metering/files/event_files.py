@@ -1,9 +1,9 @@
 """Files of usage events, read row by row in bounded memory: CSV, NDJSON and Parquet.
 
-NDJSON holds an event a line, as ``POST /v1/events`` takes it. CSV and Parquet are flat: the columns
+NDJSON has an event a line, as ``POST /v1/events`` accepts it. CSV and Parquet are flat: the columns
 ``id``, ``time``, ``source``, ``subject``, ``application``, ``model`` and ``key``, a column
 ``label.<name>`` for each label, and every other column is a meter with its quantity. An empty cell
-says nothing. ``.gz`` after ``.csv`` or ``.ndjson`` means compressed.
+means no value. ``.gz`` after ``.csv`` or ``.ndjson`` means compressed.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ from backend_client.types.events import UsageEvent
 
 MAX_LINE_BYTES: Final = 1024 * 1024
 _CHUNK_BYTES = 512 * 1024
-_SHOWN = 200  # of what stands where an id or a name belongs
+_SHOWN = 200  # characters of a wrong id or name
 
 FileFormat = Literal["csv", "ndjson", "parquet"]
 
@@ -51,7 +51,7 @@ _decoder = msgspec.json.Decoder(float_hook=Decimal)
 
 @dataclass(frozen=True, slots=True)
 class Defaults:
-    """What an event has where its row says nothing."""
+    """Values for events whose row has none."""
 
     source: str | None = None
     subject: str | None = None
@@ -59,16 +59,16 @@ class Defaults:
 
     @property
     def columns(self) -> frozenset[str]:
-        """The columns that a file may do without."""
+        """The columns that a file need not have."""
         given = {"source": self.source, "subject": self.subject, "application": self.application}
         return frozenset(name for name, value in given.items() if value is not None)
 
 
 @dataclass(frozen=True, slots=True)
 class FileRow:
-    """A row and what it holds: an event, or why it holds none. ``line`` counts from 1.
+    """A row with its event, or with the reason why it has none. ``line`` counts from 1.
 
-    In Parquet, which has no lines, it is the row.
+    In Parquet, which has no lines, it is the number of the row.
     """
 
     line: int
@@ -79,19 +79,21 @@ class FileRow:
 
 
 def format_of(path: Path) -> FileFormat:
-    """Return the format that a file's name tells; raise ``InvalidInput`` if it tells none."""
+    """Return the format by the ending of a name; raise ``InvalidInput`` for another ending."""
     name = path.name.lower().removesuffix(".gz")
-    for suffix, found in _SUFFIXES.items():
-        if name.endswith(suffix) and (found != "parquet" or not path.name.lower().endswith(".gz")):
-            return found
+    for suffix, name_format in _SUFFIXES.items():
+        if name.endswith(suffix) and (
+            name_format != "parquet" or not path.name.lower().endswith(".gz")
+        ):
+            return name_format
     raise InvalidInput(
-        f"{path.name} is no file of events: its name should end in .csv, .ndjson, .jsonl "
+        f"{path.name} is not a file of events: its name should end in .csv, .ndjson, .jsonl "
         "(with or without .gz) or .parquet."
     )
 
 
 class EventFile:
-    """A file of events that is read once. ``done`` of ``total`` says how far the reading is.
+    """A file of events that is read once. ``done`` of ``total`` has been read.
 
     Both are in bytes of the file; in Parquet, rows.
     """
@@ -112,10 +114,10 @@ class EventFile:
         return self._rows_read
 
     def rows(self) -> Iterator[FileRow]:
-        """Read the rows in order; a row that holds no event says why and stops nothing.
+        """Read the rows in order; a row without an event says why, and reading continues.
 
         Raises:
-            InvalidInput: the file as a whole, or the rest of it, can't be read; the line is told.
+            InvalidInput: the file as a whole, or the rest of it, can't be read; names the line.
         """
         if self._format == "parquet":
             yield from self._parquet_rows()
@@ -136,7 +138,7 @@ class EventFile:
                 else:
                     yield raw
         except (gzip.BadGzipFile, EOFError, zlib.error) as error:
-            raise InvalidInput(f"{path.name} is no whole gzip file: {error}.") from error
+            raise InvalidInput(f"{path.name} is not a complete gzip file: {error}.") from error
         except OSError as error:
             raise InvalidInput(f"{path} can't be read: {error.strerror or error}.") from error
 
@@ -153,12 +155,12 @@ class EventFile:
             first = str(error).partition("\n")[0].rstrip(".")
             raise InvalidInput(f"{path.name} can't be read as Parquet: {first}.") from error
         except OSError as error:
-            told = (error.strerror or str(error)).rstrip(".")
-            raise InvalidInput(f"{path} can't be read: {told}.") from error
+            reason = (error.strerror or str(error)).rstrip(".")
+            raise InvalidInput(f"{path} can't be read: {reason}.") from error
 
 
 def _lines(file: IO[bytes]) -> Iterator[bytes | None]:
-    """The lines of a file; None for one that is too long, which is passed over in pieces."""
+    """Yield the lines of a file; None for one that is too long, which is skipped in pieces."""
     while line := file.readline(MAX_LINE_BYTES + 1):
         if len(line) <= MAX_LINE_BYTES or line.endswith(b"\n"):
             yield line
@@ -218,9 +220,10 @@ def _read_csv(path: Path, lines: Iterator[bytes | None], defaults: Defaults) -> 
 
 
 class _CsvText:
-    """The lines of a CSV file, for rows of bounded size: a quoted cell may go over many lines.
+    """The lines of a CSV file, in rows of bounded size: a quoted cell may span many lines.
 
-    Past a line that can't be read nobody can tell where rows begin; NDJSON goes on, CSV does not.
+    After a line that can't be read the beginning of rows is unknown, so CSV stops; NDJSON
+    continues.
     """
 
     def __init__(self, path: Path, lines: Iterator[bytes | None]) -> None:
@@ -246,7 +249,7 @@ class _CsvText:
             raise self._wrong(f"not UTF-8 ({error.reason})") from None
 
     def begin_row(self) -> None:
-        """Say that a row is whole and another begins with the next line."""
+        """Mark that a row is complete and the next line begins another."""
         self._row_bytes = 0
 
     def _wrong(self, detail: str) -> InvalidInput:
@@ -260,8 +263,9 @@ def _check_columns(path: Path, names: list[str], defaults: Defaults) -> None:
         label = name.startswith(_LABEL) and len(name) > len(_LABEL)
         if not (name in _OWN_COLUMNS or label or _METER.match(name)):
             raise InvalidInput(
-                f"{path.name}: {name!r} is no column's name. Beside {', '.join(_OWN_COLUMNS)} and "
-                "label.<name>, a column is a meter, in lower case such as input_tokens."
+                f"{path.name}: {name!r} is not the name of a column. Apart from "
+                f"{', '.join(_OWN_COLUMNS)} and label.<name>, a column is a meter, in lower "
+                "case such as input_tokens."
             )
     for name in ("id", "source", "application", "model"):
         if name not in names and name not in defaults.columns:
@@ -270,28 +274,28 @@ def _check_columns(path: Path, names: list[str], defaults: Defaults) -> None:
 
 
 def _flat_row(number: int, named: Mapping[str, Any], defaults: Defaults) -> FileRow:
-    said = {name: value for name, value in named.items() if value is not None and value != ""}
+    given = {name: value for name, value in named.items() if value is not None and value != ""}
     labels, quantities = {}, {}
-    for name, value in said.items():
+    for name, value in given.items():
         if name.startswith(_LABEL):
             labels[name.removeprefix(_LABEL)] = value
         elif name not in _OWN_COLUMNS:
             quantities[name] = _exact(value)
-    data = {name: _text(said[name]) for name in _DATA_COLUMNS if name in said}
+    data = {name: _text(given[name]) for name in _DATA_COLUMNS if name in given}
     data.setdefault("application", defaults.application)
-    member: dict[str, Any] = {name: _text(said[name]) for name in _EVENT_COLUMNS if name in said}
+    member: dict[str, Any] = {name: _text(given[name]) for name in _EVENT_COLUMNS if name in given}
     member.setdefault("source", defaults.source)
     member.setdefault("subject", defaults.subject)
     return _row(number, {**member, "data": {**data, "quantities": quantities, "labels": labels}})
 
 
 def _text(value: object) -> object:
-    """An id that a file holds as a number is meant as text; times stay what they are."""
+    """Return an integer as text, since ids may look like numbers; other values as they are."""
     return str(value) if isinstance(value, int) else value
 
 
 def _exact(value: object) -> object:
-    """A float is taken for the shortest decimal that means it, as it would be printed."""
+    """Return a float as the shortest decimal that denotes it, as it would be printed."""
     return Decimal(repr(value)) if isinstance(value, float) and math.isfinite(value) else value
 
 

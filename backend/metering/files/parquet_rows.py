@@ -1,7 +1,7 @@
-"""The rows of a Parquet file, in memory that is bounded by what a row may hold, not by the file.
+"""The rows of a Parquet file, in memory bounded by the size of rows, not of the file.
 
 Five hundred kilobytes of Parquet can mean gigabytes: a text that is written once and referred to
-four thousand times. Texts are therefore read as the dictionaries that they are stored as.
+four thousand times. Texts are therefore read as dictionaries, which is how they are stored.
 """
 
 from __future__ import annotations
@@ -18,20 +18,20 @@ from backend.errors import InvalidInput
 _ROWS: Final = 2_000
 _BATCH_BYTES: Final = 32 * 1024 * 1024
 _CHUNK_BYTES: Final = 256 * 1024 * 1024
-"""What a column may hold in one row group. Writers' defaults stay far below it."""
+"""The most bytes of a column in one row group. Writers' defaults stay far below it."""
 _BUFFER_BYTES: Final = 1024 * 1024
 
 
 class ParquetRows:
     """A Parquet file that is open for reading; close it, or use it in a ``with``.
 
-    ``columns`` are their names, ``count`` is how many rows there are.
+    ``columns`` are the columns' names, ``count`` the number of rows.
     """
 
     def __init__(self, path: Path) -> None:
         """Open a file; raise pyarrow's errors, ``OSError``, or ``InvalidInput`` if it is too wide.
 
-        A column that holds more at once than there may be in memory makes it so.
+        It is too wide if a column of one row group exceeds the memory limit.
         """
         with pyarrow.parquet.ParquetFile(path) as file:
             self._batch_rows = _rows_at_once(path, file.metadata)
@@ -63,7 +63,7 @@ def _rows_at_once(path: Path, metadata: pyarrow.parquet.FileMetaData) -> int:
             chunk = group.column(column)
             if chunk.total_uncompressed_size > _CHUNK_BYTES:
                 raise InvalidInput(
-                    f"{path.name}: the column {chunk.path_in_schema!r} holds "
+                    f"{path.name}: the column {chunk.path_in_schema!r} has "
                     f"{chunk.total_uncompressed_size:,} bytes in one row group, and at most "
                     f"{_CHUNK_BYTES:,} are read; write it with smaller row groups."
                 )
@@ -88,5 +88,8 @@ def _cells(column: pyarrow.Array) -> list[Any]:
 def _cell(scalar: pyarrow.Scalar) -> object:
     try:
         return scalar.as_py()
-    except (OverflowError, ValueError):  # a time beyond Python's calendar, or no UTF-8
+    except (
+        OverflowError,
+        ValueError,
+    ):  # a time beyond Python's calendar, or text that is not UTF-8
         return "(can't be read)"

@@ -1,4 +1,4 @@
-"""Check what is sent to ingest: keep what is good, say of the rest which, where and why."""
+"""Check sent events: accept the good ones, report the others with field and reason."""
 
 from __future__ import annotations
 
@@ -54,7 +54,7 @@ class Batch:
     rejected: list[RejectedEvent] = field(default_factory=list)
 
     def result(self) -> IngestResult:
-        """Put the verdict into the wire's words."""
+        """Return the verdict as the API's type."""
         return IngestResult(
             received=self.received,
             accepted=len(self.accepted),
@@ -65,7 +65,7 @@ class Batch:
 
 
 class Ingest:
-    """Takes events. One a process."""
+    """Accepts events. One a process."""
 
     def __init__(self, settings: Settings, database: Database, stream: UsageStream) -> None:
         self._settings = settings
@@ -73,11 +73,13 @@ class Ingest:
         self._stream = stream
         self._directory = Directory(database)
 
-    async def take(self, caller: Principal, members: Sequence[SentEvent | Refusal]) -> IngestResult:
-        """Publish the good members, and tell the verdict on all.
+    async def accept(
+        self, caller: Principal, members: Sequence[SentEvent | Refusal]
+    ) -> IngestResult:
+        """Publish the good members, and return the verdict on all.
 
         Returns once the queue has stored every accepted one. Raises ``Unavailable`` or
-        ``RateLimited`` if it could not; all may be sent again then.
+        ``RateLimited`` if it could not; all may then be sent again.
         """
         batch = await self.check(caller, members, datetime.now(UTC))
         await self._stream.publish(batch.accepted)
@@ -86,21 +88,21 @@ class Ingest:
     async def check(
         self, caller: Principal, members: Sequence[SentEvent | Refusal], now: datetime
     ) -> Batch:
-        """Sort ``members`` into accepted, known already and rejected. Nothing is stored yet.
+        """Sort ``members`` into accepted, duplicate and rejected. Nothing is stored yet.
 
-        Duplicates are looked up for the sender's information; what makes an event count once is
-        the worker's insert.
+        Duplicates are looked up for the sender's information; the worker's insert is what makes an
+        event count once.
         """
         batch = Batch(received=len(members))
         good = await self._accept(caller, members, now, batch)
         seen = await self._known(good)
-        for one in good:
-            identity = (one.tenant_id, one.source, one.id)
+        for event in good:
+            identity = (event.tenant_id, event.source, event.id)
             if identity in seen:
                 batch.duplicates += 1
             else:
                 seen.add(identity)
-                batch.accepted.append(one)
+                batch.accepted.append(event)
         return batch
 
     async def _accept(
@@ -127,7 +129,7 @@ class Ingest:
                 data = member.data
                 time = now if member.time is None else member.time.astimezone(UTC)
                 if tenant_id is None:
-                    # The same words whether there is no such tenant or it is another's.
+                    # The same sentence whether the tenant does not exist or is another's.
                     refusal = _refuse(
                         member, "subject", "names no tenant that this credential may write for"
                     )
@@ -146,7 +148,7 @@ class Ingest:
                     days = self._settings.event_max_age_days
                     refusal = _refuse(member, "time", f"is more than {days} days ago")
                 elif tenant_id in archived and time < archived[tenant_id]:
-                    # Nobody could tell whether it was counted already
+                    # It can't be known whether it was counted already
                     day = f"{archived[tenant_id].astimezone(UTC):%Y-%m-%d}"
                     refusal = _refuse(member, "time", f"is before {day}: events were archived")
                 else:
@@ -166,12 +168,12 @@ class Ingest:
     ) -> dict[str | None, str]:
         """Return the tenant that each subject names, where the caller may write for it."""
         subjects = {member.subject for member in members if isinstance(member, SentEvent)}
-        wanted = {one for one in (*subjects, caller.tenant_id) if one}
+        wanted = {subject for subject in (*subjects, caller.tenant_id) if subject}
         named = await self._directory.tenants(wanted)
         owners: dict[str | None, str] = {
             subject: tenant_id
             for subject, tenant_id in named.items()
-            if caller.tenant_id in {"", tenant_id}  # an operator's key acts for no one tenant
+            if caller.tenant_id in {"", tenant_id}  # an operator's key acts for no single tenant
         }
         if caller.tenant_id:
             owners[None] = caller.tenant_id
@@ -180,8 +182,8 @@ class Ingest:
     async def _known(self, events: Sequence[AcceptedEvent]) -> set[tuple[str, str, str]]:
         """Return the identities that are counted already."""
         ids: defaultdict[tuple[str, str], list[str]] = defaultdict(list)
-        for one in events:
-            ids[one.tenant_id, one.source].append(one.id)
+        for event in events:
+            ids[event.tenant_id, event.source].append(event.id)
         if not ids:
             return set()
         try:

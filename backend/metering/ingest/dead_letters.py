@@ -1,8 +1,8 @@
-"""Dead letters: what the worker set aside, to be read, put right and counted after all.
+"""Dead letters: what the worker could not count, to be read and then replayed or discarded.
 
-They stay in a stream of their own until they are replayed or discarded. Replaying is safe to repeat
-and to interrupt: the letter goes only when its events are acknowledged by the usage stream, and an
-event's identity keeps it from counting twice.
+They stay in a stream of their own until they are replayed or discarded. Replaying may be repeated
+and interrupted: the letter is deleted only when the usage stream has acknowledged its events, and
+an event's identity keeps it from counting twice.
 """
 
 from __future__ import annotations
@@ -39,15 +39,15 @@ class DeadLetters:
         self._dead = dead_letter_stream(stream_name)
 
     async def count(self) -> int:
-        """How many there are."""
+        """Return how many there are."""
         with _nats():
             return (await self._js.stream_info(self._dead)).state.messages
 
     async def page(self, *, cursor: str | None, limit: int) -> Page[DeadLetter]:
         """Return a page, oldest first."""
         after = 0 if cursor is None else Cursor.read_number(cursor)
-        found = [_summary(letter) async for letter in self._letters(after, limit + 1)]
-        return page_of(found, limit, lambda letter: str(letter.sequence))
+        letters = [_summary(letter) async for letter in self._letters(after, limit + 1)]
+        return page_of(letters, limit, lambda letter: str(letter.sequence))
 
     async def read(self, sequence: int) -> DeadLetterContent:
         """Return a letter with its content; raise ``NotFound``."""
@@ -61,15 +61,15 @@ class DeadLetters:
         )
 
     async def tenants(self, sequence: int) -> set[str]:
-        """Return the ids of the tenants whose events a letter holds; raise ``NotFound``."""
+        """Return the ids of the tenants whose events are in a letter; raise ``NotFound``."""
         return {event.tenant_id for event in _events(await self._letter(sequence)) or ()}
 
     async def replay(self, sequence: int) -> int:
-        """Put a letter's message back on the usage stream; return how many events it holds.
+        """Publish a letter's message on the usage stream again; return how many events it has.
 
         Raises:
             NotFound: there is no such letter.
-            InvalidInput: it can't be read, so that it would only come back.
+            InvalidInput: it can't be read, so it would be set aside again.
         """
         letter = await self._letter(sequence)
         events = _events(letter)
@@ -85,7 +85,7 @@ class DeadLetters:
         return len(events)
 
     async def discard(self, sequence: int) -> None:
-        """Remove a letter for good; raise ``NotFound``."""
+        """Delete a letter; raise ``NotFound``."""
         with _nats():
             try:
                 await self._js.delete_msg(self._dead, sequence)
@@ -121,7 +121,7 @@ def _nats() -> Iterator[None]:
 
 
 def _no_such() -> NotFound:
-    return NotFound("There is no such dead letter; it was replayed or discarded, or never was.")
+    return NotFound("There is no such dead letter; it was replayed, discarded, or never existed.")
 
 
 def _events(letter: RawStreamMsg) -> list[AcceptedEvent] | None:
@@ -135,7 +135,7 @@ def _summary(letter: RawStreamMsg) -> DeadLetter:
     events = _events(letter)
     return DeadLetter(
         sequence=letter.seq or 0,
-        reason=(letter.headers or {}).get(REASON_HEADER, "not told"),
+        reason=(letter.headers or {}).get(REASON_HEADER, "unknown"),
         set_aside_at=letter.time or datetime.now(UTC),
         size_bytes=len(letter.data or b""),
         event_count=None if events is None else len(events),
@@ -143,7 +143,7 @@ def _summary(letter: RawStreamMsg) -> DeadLetter:
 
 
 def _cloud_event(event: AcceptedEvent) -> dict[str, Any]:
-    """An event as it would be sent to ingest."""
+    """Return an event as it would be sent to ingest."""
     data: dict[str, Any] = {
         "application": event.application_id,
         "model": event.model,

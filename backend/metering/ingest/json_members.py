@@ -1,7 +1,7 @@
-"""Cut a JSON array into its members without reading them, so that a broken one breaks no other.
+"""Divide a JSON array into its members without parsing them, so that a bad one spoils no other.
 
-What a client's library writes may be no JSON everywhere: ``NaN``, half a surrogate pair, a label
-in another encoding. All that is needed here is that brackets and quotation marks pair up.
+What clients write is not valid JSON everywhere: ``NaN``, half a surrogate pair, a label in another
+encoding. This module only needs brackets and quotation marks to pair up.
 """
 
 from __future__ import annotations
@@ -12,22 +12,21 @@ from typing import Final
 _MOST_STEPS: Final = 300_000
 """A bracket or a comma between members is a step: a batch of 10,000 events has some 110,000."""
 
-# Possessive, so that no input makes them try again; an open string runs to the end of the body.
+# Possessive, so that no input causes backtracking; an open string runs to the end of the body.
 _STRING = rb'"(?:[^"\\]++|\\.)*+(?:"|\Z)'
 _TO_COMMA_OR_BRACKET = re.compile(rb"(?:[^\"\[\]{},]++|" + _STRING + rb")*+", re.DOTALL)
 _TO_BRACKET = re.compile(rb"(?:[^\"\[\]{}]++|" + _STRING + rb")*+", re.DOTALL)
 
 
 class TooManyMembers(ValueError):
-    """The array has more members than were asked for."""
+    """The array has more members than are allowed."""
 
 
 def members_of(body: bytes, *, most: int) -> list[bytes]:
     """Return the text of each member of an array.
 
-    Raises ``TooManyMembers`` if there are more than ``most``, having cut no more than those, and
-    ``ValueError`` if the brackets don't pair, if a member is empty, or if something follows
-    the array.
+    Raises ``TooManyMembers`` if there are more than ``most``, and ``ValueError`` if the brackets
+    don't pair, if a member is empty, or if something follows the array.
     """
     start = end = body.index(b"[") + 1
     members: list[bytes] = []

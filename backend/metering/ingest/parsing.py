@@ -1,7 +1,8 @@
-"""Read what is sent to ingest: bodies into members, members into events, each with its verdict.
+"""Parse what is sent to ingest: bodies into members, members into events or refusals.
 
-``backend_client.types.events.UsageEvent`` is the contract. What is plainly within it is read in
-one pass by msgspec; all else is read by pydantic, whose word is final and whose reasons are told.
+``backend_client.types.events.UsageEvent`` is the contract. Events that are plainly within it are
+decoded in one pass by msgspec; all others by pydantic, which decides, and whose reasons are
+reported.
 """
 
 from __future__ import annotations
@@ -34,8 +35,8 @@ _LINE = re.compile(rb"[^\n]+")
 _WHOLE_DIGITS = 21
 _DECIMALS = 9
 _MOST_COMMAS = 1_000_000
-_SHOWN = 200  # of what a sender put where an id or a name belongs
-_BOM = b"\xef\xbb\xbf"  # RFC 8259 lets a reader pass over it, and some clients write it
+_SHOWN = 200  # characters of a wrong id or name
+_BOM = b"\xef\xbb\xbf"  # RFC 8259 lets a reader ignore it, and some clients write it
 
 
 class SentData(msgspec.Struct, forbid_unknown_fields=True, gc=False):
@@ -64,7 +65,7 @@ class SentEvent(msgspec.Struct, forbid_unknown_fields=True, gc=False):
 
 @dataclass(frozen=True, slots=True)
 class Refusal:
-    """Why a member was not taken. ``field`` is None where it is about the whole."""
+    """Why a member was refused. ``field`` is None if it is about the whole event."""
 
     event_id: str | None
     field: str | None
@@ -76,14 +77,14 @@ _one = msgspec.json.Decoder(SentEvent)
 _alone = msgspec.json.Decoder(msgspec.Raw)
 _apart = msgspec.json.Decoder(list[msgspec.Raw])
 
-# Digit by digit: a float would lose some.
+# As Decimal: a float would lose digits.
 _anything = msgspec.json.Decoder(float_hook=Decimal)
 
 
 def read_json(body: bytes) -> list[SentEvent | Refusal]:
     """Read one event or an array of them. Of two members with one name the last counts.
 
-    Raises ``MalformedRequest`` if the body is no JSON, ``TooLarge`` if there are too many.
+    Raises ``MalformedRequest`` if the body is not JSON, ``TooLarge`` if there are too many.
     """
     body = body.removeprefix(_BOM)
     try:
@@ -105,8 +106,8 @@ def read_lines(body: bytes) -> list[SentEvent | Refusal]:
     Raises ``TooLarge`` if there are too many.
     """
     lines: list[bytes] = []
-    for found in _LINE.finditer(body.removeprefix(_BOM)):
-        line = found[0]
+    for match in _LINE.finditer(body.removeprefix(_BOM)):
+        line = match[0]
         if not line.isspace():
             lines.append(line)
             _check_count(len(lines))
@@ -123,7 +124,7 @@ def read_member(member: bytes | msgspec.Raw) -> SentEvent | Refusal:
 
 
 def _read_all(body: bytes) -> list[SentEvent | Refusal] | None:
-    """Read a batch in one pass; None if there is anything in it to look at more closely."""
+    """Read a batch in one pass; None if a part of it needs the slower way."""
     try:
         events = _all_at_once.decode(body)
     except (msgspec.DecodeError, RecursionError, ValueError):
@@ -136,9 +137,11 @@ def _read_all(body: bytes) -> list[SentEvent | Refusal] | None:
 
 
 def _members(body: bytes) -> Sequence[bytes | msgspec.Raw]:
-    """Cut a batch into its members; raise what ``members_of`` does."""
-    if body.count(b",") <= _MOST_COMMAS:  # a bound on what the quicker way may hold at once
-        with suppress(msgspec.DecodeError, RecursionError, ValueError):  # one of them is broken
+    """Divide a batch into its members; raise what ``members_of`` does."""
+    if body.count(b",") <= _MOST_COMMAS:  # bounds the memory of the faster way
+        with suppress(
+            msgspec.DecodeError, RecursionError, ValueError
+        ):  # one of the members is malformed
             members = _apart.decode(body)
             _check_count(len(members))
             return members
@@ -151,7 +154,7 @@ def _check_count(count: int) -> None:
 
 
 def _is_plain(event: SentEvent) -> bool:
-    """Tell whether an event is surely within the contract. Some that are in it are not plain."""
+    """Return whether an event is surely within the contract; some valid ones are not plain."""
     data = event.data
     return (
         event.specversion == "1.0"
@@ -194,7 +197,7 @@ def _are_labels(labels: dict[str, str]) -> bool:
 
 
 def _are_quantities(quantities: dict[str, Decimal]) -> bool:
-    # A loop: it runs for every event, where an expression's own frames would cost as much again
+    # A loop: it runs for every event, and a generator expression would take twice as long
     for meter, quantity in quantities.items():
         if not (_is_meter(meter) and _is_quantity(quantity)):
             return False
@@ -213,7 +216,7 @@ def _is_quantity(quantity: Decimal) -> bool:
     sign, digits, exponent = quantity.as_tuple()
     return (
         sign == 0
-        and isinstance(exponent, int)  # infinity and what is no number have a letter there
+        and isinstance(exponent, int)  # infinity and NaN have a letter there
         and -_DECIMALS <= exponent <= 0
         and len(digits) + exponent <= _WHOLE_DIGITS
     )
@@ -239,8 +242,8 @@ def _read_by_contract(member: bytes | msgspec.Raw) -> SentEvent | Refusal:
 
 
 def _id_of(document: object) -> str | None:
-    found: Any = document.get("id") if isinstance(document, dict) else None
-    return found[:_SHOWN] if isinstance(found, str) else None
+    value: Any = document.get("id") if isinstance(document, dict) else None
+    return value[:_SHOWN] if isinstance(value, str) else None
 
 
 def _sent(event: UsageEvent) -> SentEvent:

@@ -1,4 +1,4 @@
-"""Questions about usage, answered from rollups; and about single events, from events.
+"""Queries: usage from rollups, single events from the events.
 
-Reads only. A range is half-open: from its start up to, and without, its end.
+Reads only. A range is half-open: from its start up to and excluding its end.
 """

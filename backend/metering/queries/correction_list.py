@@ -23,7 +23,7 @@ async def list_corrections(
     cursor: str | None,
     limit: int,
 ) -> Page[Correction]:
-    """Return a page of a tenant's corrections, newest first; of one event's if it is named."""
+    """Return a page of a tenant's corrections, newest first; only one event's if it is named."""
     query = (
         select(corrections, users.c.name.label("actor_name"))
         .outerjoin(users, users.c.id == corrections.c.actor)

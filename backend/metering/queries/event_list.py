@@ -1,4 +1,4 @@
-"""The events themselves, as they are stored: pages of them, and the newest."""
+"""Stored events: in pages, and the newest."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ _KEY = (events.c.time, events.c.source, events.c.id)
 
 @dataclass(frozen=True, slots=True)
 class EventQuestion:
-    """Which events: ``start`` inclusive, ``end`` exclusive; an empty filter lets all through."""
+    """Which events: ``start`` inclusive, ``end`` exclusive; an empty filter matches all."""
 
     start: datetime | None = None
     end: datetime | None = None
@@ -50,7 +50,7 @@ async def list_events(
 ) -> Page[StoredEvent]:
     """Return a page of a tenant's events, newest first by the time of use.
 
-    Raises ``InvalidInput`` for a cursor that no page gave.
+    Raises ``InvalidInput`` for a cursor that no page returned.
     """
     query = (
         select(events)
@@ -60,7 +60,7 @@ async def list_events(
     )
     if cursor is not None:
         place = _read(cursor)
-        # The first condition says again what the second implies: an index has it.
+        # The first condition follows from the second; it lets the index be used.
         query = query.where(events.c.time <= place[0], tuple_(*_KEY) < tuple_(*place))
     rows = (await connection.execute(query)).mappings().all()
     items = [_stored(row) for row in rows[:limit]]
@@ -130,7 +130,7 @@ def _read(cursor: str) -> _Place:
         _instant.validate_python(place[0])
     except (msgspec.DecodeError, ValidationError):
         raise InvalidInput(
-            "The cursor is not one that a page gave.",
-            errors=[FieldError(field="cursor", detail="use next_cursor of the page before")],
+            "The cursor is not one that this list returned.",
+            errors=[FieldError(field="cursor", detail="use next_cursor of the previous page")],
         ) from None
     return place

@@ -1,4 +1,4 @@
-"""Usage as rating wants it: summed by model, meter and window over stretches of time."""
+"""Usage for rating: summed by model, meter and window over stretches."""
 
 from __future__ import annotations
 
@@ -16,18 +16,18 @@ from backend.pricing.charges.windows import WindowedTime
 from backend.storage.tables import tenants
 
 _Placed = tuple[int, WindowedTime]
-"""A span, and the place of its stretch."""
+"""A time within one window, and the place of its stretch."""
 
-# Each span is summed by itself, from one range of the index, and the few sums are put together.
-# OFFSET keeps PostgreSQL from making one large join of it.
+# Each time is summed from one range of the index, and the few sums are added up.
+# OFFSET keeps PostgreSQL from making one large join.
 _PART = """
-    SELECT span.place, span.window_id, used.model, used.meter, used.labels, used.quantity
+    SELECT wanted.place, wanted.window_id, used.model, used.meter, used.labels, used.quantity
     FROM unnest(:{table}_places, :{table}_windows, :{table}_starts, :{table}_ends)
-        AS span (place, window_id, start_at, end_at)
+        AS wanted (place, window_id, start_at, end_at)
     CROSS JOIN LATERAL (
         SELECT model, meter, {labels} AS labels, sum(quantity) AS quantity
         FROM {table}
-        WHERE tenant_id = :tenant_id AND {starts} >= span.start_at AND {starts} < span.end_at
+        WHERE tenant_id = :tenant_id AND {starts} >= wanted.start_at AND {starts} < wanted.end_at
         GROUP BY 1, 2, 3
         OFFSET 0
     ) AS used
@@ -71,43 +71,47 @@ async def period_usage(
 ) -> list[list[MeteredQuantity]]:
     """Return the usage in each stretch, in one query.
 
-    A stretch is the spans that its plan's windows cut it into; see ``windows.cut_at_windows``.
-    Spans start and end at quarter hours: a rollup counts where it starts. ``labels`` are those that
-    a plan prices by; usage is told apart by no others.
+    A stretch is given as the times that its plan's windows divide it into; see
+    ``windows.cut_at_windows``. They start and end at quarter hours: a rollup counts where it
+    starts. ``labels`` are those that a plan prices by; usage is divided by no others.
     """
-    found: list[list[MeteredQuantity]] = [[] for _ in stretches]
-    spans = [(place, span) for place, stretch in enumerate(stretches) for span in stretch]
-    if not spans:
-        return found
-    days, rest = await _split(connection, tenant_id, spans)
+    usage: list[list[MeteredQuantity]] = [[] for _ in stretches]
+    times = [(place, time) for place, stretch in enumerate(stretches) for time in stretch]
+    if not times:
+        return usage
+    days, rest = await _split(connection, tenant_id, times)
     parameters: dict[str, object] = {"tenant_id": tenant_id}
     for table, parts in (("daily_rollups", days), ("rollups", rest)):
         parameters |= {
             f"{table}_places": [place for place, _ in parts],
-            f"{table}_windows": [span.window for _, span in parts],
-            f"{table}_starts": [span.start for _, span in parts],
-            f"{table}_ends": [span.end for _, span in parts],
+            f"{table}_windows": [time.window for _, time in parts],
+            f"{table}_starts": [time.start for _, time in parts],
+            f"{table}_ends": [time.end for _, time in parts],
         }
     rows = await connection.execute(_BY_LABELS if labels else _SUMMED, parameters)
     for place, window, model, meter, counted_by, quantity in rows:
-        known = {} if counted_by is None else msgspec.json.decode(counted_by, type=dict[str, str])
-        kept = tuple(sorted((name, value) for name, value in known.items() if name in labels))
-        found[place].append(MeteredQuantity(model, meter, quantity, window, kept))
-    return found
+        counted_labels = (
+            {} if counted_by is None else msgspec.json.decode(counted_by, type=dict[str, str])
+        )
+        kept = tuple(
+            sorted((name, value) for name, value in counted_labels.items() if name in labels)
+        )
+        usage[place].append(MeteredQuantity(model, meter, quantity, window, kept))
+    return usage
 
 
 async def _split(
-    connection: AsyncConnection, tenant_id: str, spans: Sequence[_Placed]
+    connection: AsyncConnection, tenant_id: str, times: Sequence[_Placed]
 ) -> tuple[list[_Placed], list[_Placed]]:
-    """Split spans into whole days of the tenant's, which are summed already, and the rest."""
-    if all(span.end - span.start < _ONE_DAY for _, span in spans):
-        return [], list(spans)
+    """Split times into whole days of the tenant, which are summed already, and the rest."""
+    if all(time.end - time.start < _ONE_DAY for _, time in times):
+        return [], list(times)
     zone = await connection.scalar(select(tenants.c.time_zone).where(tenants.c.id == tenant_id))
     days: list[_Placed] = []
     rest: list[_Placed] = []
-    for place, span in spans:
-        time = split_at_days(span.start, span.end, zone or "UTC")
-        if time.days is not None:
-            days.append((place, WindowedTime(*time.days, span.window)))
-        rest += [(place, WindowedTime(start, end, span.window)) for start, end in time.rest]
+    for place, time in times:
+        split = split_at_days(time.start, time.end, zone or "UTC")
+        if split.days is not None:
+            days.append((place, WindowedTime(*split.days, time.window)))
+        rest += [(place, WindowedTime(start, end, time.window)) for start, end in split.rest]
     return days, rest

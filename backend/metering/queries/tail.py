@@ -1,4 +1,4 @@
-"""A tenant's events as they are counted, for someone who watches."""
+"""A tenant's events as they are counted, for live display."""
 
 from __future__ import annotations
 
@@ -14,18 +14,18 @@ from backend.metering.queries.usage import usage_version
 from backend.storage.database import Database
 from backend_client.types.events import StoredEvent
 
-_LOOK_SECONDS = 0.5
+_POLL_SECONDS = 0.5
 _MOST_AT_ONCE = 200
-_MOST_REMEMBERED = 10 * _MOST_AT_ONCE
+_MOST_SHOWN = 10 * _MOST_AT_ONCE
 _LATE = timedelta(seconds=15)
-"""How much later than those that came in after it an event may be counted, and still be shown."""
+"""How much later than events received after it an event may be counted and still be shown."""
 MOST_SECONDS = 900
-"""A tail ends after a quarter of an hour; a browser connects again by itself."""
+"""A tail ends after a quarter of an hour; a browser reconnects automatically."""
 _MOST_TAILS = 100
 
 
 class Tails:
-    """The tails that this process serves: a bounded number of them."""
+    """The tails that this process serves, at most 100 at once."""
 
     def __init__(self, database: Database) -> None:
         self._database = database
@@ -39,41 +39,41 @@ class Tails:
         *,
         seconds: float = MOST_SECONDS,
     ) -> AsyncIterator[list[StoredEvent]]:
-        """Yield what was counted since the last look; an empty list where nothing was.
+        """Yield what was counted since the last poll; an empty list if nothing was.
 
-        Of more than 200 events between two looks the newest are shown. ``still_allowed`` is asked
-        before each look, and ends the tail by raising. Raises ``RateLimited`` if there are too
-        many tails already.
+        Of more than 200 events between two polls the newest are shown. ``still_allowed`` is called
+        before each poll, and ends the tail by raising. Raises ``RateLimited`` if too many tails are
+        open.
         """
         if self._open >= _MOST_TAILS:
             raise RateLimited("Too many tails are open here.", retry_after_seconds=5)
         self._open += 1
         try:
             until = time.monotonic() + seconds
-            async for found in self._looks(tenant_id, since, still_allowed):
-                yield found
-                if time.monotonic() + _LOOK_SECONDS > until:
+            async for events in self._polls(tenant_id, since, still_allowed):
+                yield events
+                if time.monotonic() + _POLL_SECONDS > until:
                     return
-                await asyncio.sleep(_LOOK_SECONDS)
+                await asyncio.sleep(_POLL_SECONDS)
         finally:
             self._open -= 1
 
-    async def _looks(
+    async def _polls(
         self, tenant_id: str, since: datetime | None, still_allowed: Callable[[], Awaitable[None]]
     ) -> AsyncIterator[list[StoredEvent]]:
         begin = since or datetime.now(UTC)
-        shown: deque[tuple[str, str]] = deque(maxlen=_MOST_REMEMBERED)
+        shown: deque[tuple[str, str]] = deque(maxlen=_MOST_SHOWN)
         version = -1
         while True:
             await still_allowed()
             async with self._database.snapshot() as connection:
                 now, _newest = await usage_version(connection, tenant_id)
-                found: list[StoredEvent] = []
+                events: list[StoredEvent] = []
                 if now != version:
-                    found = await newest_events(connection, tenant_id, begin, _MOST_AT_ONCE)
+                    events = await newest_events(connection, tenant_id, begin, _MOST_AT_ONCE)
             version = now
-            if found:
-                begin = max(begin, found[-1].received_at - _LATE)
-            new = [event for event in found if (event.source, event.id) not in shown]
+            if events:
+                begin = max(begin, events[-1].received_at - _LATE)
+            new = [event for event in events if (event.source, event.id) not in shown]
             shown.extend((event.source, event.id) for event in new)
             yield new

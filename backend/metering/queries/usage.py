@@ -44,7 +44,7 @@ _ROWS = TypeAdapter(list[UsageRow])
 
 @dataclass(frozen=True, slots=True)
 class UsageQuestion:
-    """What is asked: ``start`` inclusive, ``end`` exclusive; an empty filter lets all through."""
+    """A query: ``start`` inclusive, ``end`` exclusive; an empty filter matches all."""
 
     start: datetime
     end: datetime
@@ -60,19 +60,19 @@ class UsageQuestion:
 
 async def usage_version(connection: AsyncConnection, tenant_id: str) -> tuple[int, datetime | None]:
     """Return the version of the tenant's usage, and when its newest event was received."""
-    found = await connection.execute(
+    result = await connection.execute(
         select(usage_versions.c.version, usage_versions.c.last_event_at).where(
             usage_versions.c.tenant_id == tenant_id
         )
     )
-    row = found.first()
+    row = result.first()
     return (0, None) if row is None else (row[0], row[1])
 
 
 async def usage_report(
     connection: AsyncConnection, tenant: Tenant, question: UsageQuestion
 ) -> UsageReport:
-    """Sum the rollups that start in the asked time, by bucket, meter and what is grouped by.
+    """Sum the rollups that start in the asked time, by bucket, meter and the dimensions grouped by.
 
     ``connection`` should be a snapshot, so that the report's version is that of its rows.
     """
@@ -99,40 +99,40 @@ async def usage_report(
         .group_by(start, used.c.meter, *grouped)
         .order_by(start, used.c.meter, *grouped)
     )
-    found = await connection.execute(query)
+    result = await connection.execute(query)
     return UsageReport(
         start=question.start,
         end=question.end,
         granularity=question.granularity,
         time_zone=tenant.time_zone,
-        rows=_rows(list(found.keys()), found.all(), question, tenant.time_zone),
+        rows=_rows(list(result.keys()), result.all(), question, tenant.time_zone),
         version=version,
         last_event_at=last_event_at,
     )
 
 
 def _rows(
-    names: Sequence[str], found: Sequence[Sequence[Any]], question: UsageQuestion, time_zone: str
+    names: Sequence[str], results: Sequence[Sequence[Any]], question: UsageQuestion, time_zone: str
 ) -> list[UsageRow]:
-    told = []
-    for values in found:
+    rows = []
+    for values in results:
         row = dict(zip(names, values, strict=True))
         row["start"] = _true_start(row["start"], question.granularity, time_zone)
         row["key"] = row.get("key") or None
         if question.by_labels:
             places = enumerate(question.by_labels)
             row["labels"] = {name: row[f"label_{place}"] for place, name in places}
-        told.append(row)
-    # At once: a thousand rows one by one take as long as PostgreSQL takes to sum them
-    return _ROWS.validate_python(told)
+        rows.append(row)
+    # All at once: a thousand rows one by one take as long as PostgreSQL takes to sum them
+    return _ROWS.validate_python(rows)
 
 
 @lru_cache(maxsize=65_536)
 def _true_start(start: datetime, granularity: Granularity, time_zone: str) -> datetime:
-    """Return where PostgreSQL's hour, day or month begins when clocks change within it.
+    """Return where PostgreSQL's hour, day or month begins if clocks change within it.
 
-    It cuts what the clock shows: of a midnight that comes twice it takes the second, and where
-    clocks go by half an hour it names a full hour that was not there.
+    PostgreSQL truncates what the clock shows: of a midnight that occurs twice it takes the second,
+    and where clocks change by half an hour it names a full hour that did not exist.
     """
     match granularity:
         case Granularity.DAY | Granularity.MONTH:
@@ -165,13 +165,13 @@ def _start(
 
 
 def _used(tenant: Tenant, question: UsageQuestion) -> Subquery:
-    """The rollups asked for: those of days where whole days are asked for, else quarter hours."""
+    """Select the asked rollups: daily ones for whole days, else quarter hours."""
     time = SplitTime(None, ((question.start, question.end),))
     if question.granularity not in {Granularity.QUARTER_HOUR, Granularity.HOUR}:
         time = split_at_days(question.start, question.end, tenant.time_zone)
-    spans = [(rollups, rollups.c.bucket, span) for span in time.rest]
+    parts = [(rollups, rollups.c.bucket, part) for part in time.rest]
     if time.days is not None:
-        spans.append((daily_rollups, daily_rollups.c.day, time.days))
+        parts.append((daily_rollups, daily_rollups.c.day, time.days))
     return union_all(
         *(
             select(
@@ -180,7 +180,7 @@ def _used(tenant: Tenant, question: UsageQuestion) -> Subquery:
                 table.c.quantity,
                 table.c.event_count,
             ).where(_asked(tenant.id, question, table), starts >= start, starts < end)
-            for table, starts, (start, end) in spans
+            for table, starts, (start, end) in parts
         )
     ).subquery("used")
 
@@ -201,7 +201,7 @@ def _asked(tenant_id: str, question: UsageQuestion, table: Table) -> ColumnEleme
 
 
 def usage_csv(rows: Sequence[UsageRow], by_labels: Sequence[str] = ()) -> str:
-    """Write rows as CSV (RFC 4180), quantities in full."""
+    """Return rows as CSV (RFC 4180), quantities in full."""
     out = io.StringIO()
     writer = csv.writer(out)
     names = [spreadsheet_cell(f"label.{name}") for name in by_labels]

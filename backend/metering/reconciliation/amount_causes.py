@@ -1,4 +1,4 @@
-"""What most likely made a difference in money, where the quantities agree. Pure."""
+"""The likely cause of a difference in money, where the quantities agree. Pure."""
 
 from __future__ import annotations
 
@@ -11,8 +11,8 @@ from backend.metering.reconciliation.evidence import (
     INPUT,
     Difference,
     Evidence,
+    Explained,
     Place,
-    Told,
     percent,
 )
 from backend.metering.reconciliation.parsing import Sums
@@ -28,7 +28,7 @@ def cause_of_amount(
     metered: Mapping[Place, Decimal],
     difference: Difference | None,
     evidence: Evidence,
-) -> Told:
+) -> Explained:
     """Name the likely cause of a difference in money."""
     day, model, meter = place
     if expected is None:
@@ -53,7 +53,7 @@ def cause_of_amount(
                 f"It is what the input costs if {plain(cached)} cached tokens are priced as fresh.",
             )
     if expected == 0 or not quantity or rate is None:
-        return (Cause.UNKNOWN, "Nothing in the numbers tells why.")
+        return (Cause.UNKNOWN, "Nothing in the numbers shows why.")
     if sums is not None and sums.quantity is None and not _same_rate(place, provided, metered):
         return (Cause.UNKNOWN, "The amount fits neither the known rate nor one of other days.")
     paid = amount / expected
@@ -68,7 +68,7 @@ def cause_of_amount(
 def _same_rate(
     place: Place, provided: Mapping[Place, Sums], metered: Mapping[Place, Decimal]
 ) -> bool:
-    """Tell whether a neighbouring day was billed at the same price for a unit, or there is none."""
+    """Return whether a neighboring day had the same unit price, or there is none."""
     day, model, meter = place
     own = provided[place].amount or Decimal(0)
     quantity = metered[place]
@@ -81,8 +81,8 @@ def _same_rate(
     return any(others) or not others
 
 
-def _about(one: Decimal, other: Decimal) -> bool:
-    return abs(one - other) <= Decimal("0.01") * max(one, other)
+def _about(amount: Decimal, other: Decimal) -> bool:
+    return abs(amount - other) <= Decimal("0.01") * max(amount, other)
 
 
 def _money(value: Decimal) -> str:

@@ -68,7 +68,7 @@ def read_usage(export: Export, pages: Sequence[object], ignored: Sequence[str]) 
         }
         used = {meter: quantity for meter, quantity in quantities.items() if quantity}
         if used and given.get("model") is None:
-            raise UnreadableExport(f"{where}.model", "there is none; group the report by model")
+            raise UnreadableExport(f"{where}.model", "is missing; group the report by model")
         for meter, quantity in used.items():
             model = text_of(f"{where}.model", given["model"])
             export.add(where, day, model, meter, quantity=quantity)
@@ -90,7 +90,8 @@ def read_costs(export: Export, pages: Sequence[object], ignored: Sequence[str]) 
             token_type = given.get("token_type")
             if token_type is not None and str(token_type) not in _TOKEN_METERS:
                 raise UnreadableExport(
-                    f"{where}.token_type", f"{token_type!r} is no type of token that is understood"
+                    f"{where}.token_type",
+                    f"{token_type!r} is not a type of token that is understood",
                 )
             meter = ALL if token_type is None else _TOKEN_METERS[str(token_type)]
         elif given.get("description") is not None:
@@ -101,26 +102,31 @@ def read_costs(export: Export, pages: Sequence[object], ignored: Sequence[str]) 
 def _results(
     export: Export, pages: Sequence[object], ignored: Sequence[str]
 ) -> Sequence[tuple[str, date, object]]:
-    found: list[tuple[str, date, object]] = []
+    results: list[tuple[str, date, object]] = []
     for place, page in enumerate(pages):
         at = "" if len(pages) == 1 else f"[{place}]."
         given = members(at.rstrip("."), page, {"data", "has_more", "next_page"}, ignored)
         if place == len(pages) - 1 and given.get("has_more") is not False:
             raise UnreadableExport(
-                f"{at}has_more", "is not false: the report goes on; put all its pages in one array"
+                f"{at}has_more",
+                "is not false: the report has more pages; put all of them in one array",
             )
         for number_of, bucket in enumerate(_list(f"{at}data", given.get("data"))):
             where = f"{at}data[{number_of}]"
-            told = members(where, bucket, {"starting_at", "ending_at", "results"}, ignored)
+            bucket_members = members(
+                where, bucket, {"starting_at", "ending_at", "results"}, ignored
+            )
             day = export.day_of(
                 f"{where}.starting_at",
-                instant(f"{where}.starting_at", told.get("starting_at")),
-                instant(f"{where}.ending_at", told.get("ending_at")),
+                instant(f"{where}.starting_at", bucket_members.get("starting_at")),
+                instant(f"{where}.ending_at", bucket_members.get("ending_at")),
             )
             export.cover(day)
-            for index, result in enumerate(_list(f"{where}.results", told.get("results"))):
-                found.append((f"{where}.results[{index}]", day, result))
-    return found
+            for index, result in enumerate(
+                _list(f"{where}.results", bucket_members.get("results"))
+            ):
+                results.append((f"{where}.results[{index}]", day, result))
+    return results
 
 
 def _list(where: str, given: object) -> list[object]:

@@ -1,8 +1,8 @@
-"""What most likely made quantities differ, from what both sides' numbers have in common. Pure.
+"""Likely causes of different quantities, from patterns in both sides' numbers. Pure.
 
-Each finder looks for one pattern and says what it saw. They are asked from the most particular to
-the most general, and the first that recognizes a difference names it; a guess would be worse than
-``unknown``.
+Each finder looks for one pattern and explains what it saw. They are tried from the most particular
+to the most general, and the first that recognizes a difference names it; a guess would be worse
+than ``unknown``.
 """
 
 from __future__ import annotations
@@ -17,8 +17,8 @@ from backend.metering.reconciliation.evidence import (
     REQUESTS,
     Difference,
     Evidence,
+    Explained,
     Place,
-    Told,
     percent,
 )
 from backend.metering.reconciliation.time_zones import time_zone_cuts
@@ -31,50 +31,56 @@ _ABOUT = Decimal("0.05")
 
 def causes_of_quantities(
     differences: Sequence[Difference], evidence: Evidence
-) -> dict[Difference, Told]:
+) -> dict[Difference, Explained]:
     """Name the likely cause of each difference, with a sentence that says what tells it."""
-    at = {one.place: one for one in differences}
+    at = {difference.place: difference for difference in differences}
     zones = time_zone_cuts(differences, evidence)
     names = _other_names(differences)
     return {
-        one: (
-            names.get(one.place[1])
-            or _cached_as_fresh(one, at)
-            or zones.get((one.place[1], one.place[2]))
-            or _retries(one, at, evidence)
-            or _missing(one, at)
-            or (Cause.UNKNOWN, "Nothing in the numbers tells why.")
+        difference: (
+            names.get(difference.place[1])
+            or _cached_as_fresh(difference, at)
+            or zones.get((difference.place[1], difference.place[2]))
+            or _retries(difference, at, evidence)
+            or _missing(difference, at)
+            or (Cause.UNKNOWN, "Nothing in the numbers shows why.")
         )
-        for one in differences
+        for difference in differences
     }
 
 
-def _other_names(differences: Sequence[Difference]) -> dict[str, Told]:
-    """Models that one side alone knows, whose quantities another of the other side alone has."""
+def _other_names(differences: Sequence[Difference]) -> dict[str, Explained]:
+    """Find one-sided models whose quantities equal those of one of the other side."""
     one_sided: dict[str, dict[tuple[date, str], Decimal]] = {}
     sides: dict[str, set[str]] = {}
-    for one in differences:
-        day, model, meter = one.place
-        side = "provider" if one.metered == 0 else "metered" if one.provider == 0 else "both"
+    for difference in differences:
+        day, model, meter = difference.place
+        side = (
+            "provider"
+            if difference.metered == 0
+            else "metered"
+            if difference.provider == 0
+            else "both"
+        )
         sides.setdefault(model, set()).add(side)
-        one_sided.setdefault(model, {})[day, meter] = max(one.provider, one.metered)
+        one_sided.setdefault(model, {})[day, meter] = max(difference.provider, difference.metered)
     theirs = [model for model, seen in sides.items() if seen == {"provider"}]
     ours = [model for model, seen in sides.items() if seen == {"metered"}]
-    told: dict[str, Told] = {}
+    causes: dict[str, Explained] = {}
     for model in theirs:
         for other in ours:
             if one_sided[model] == one_sided[other]:
-                told[model] = (
+                causes[model] = (
                     Cause.OTHER_NAME,
-                    f"Farebox metered the same quantities as {other!r}: say in models that "
-                    f"{model!r} is it.",
+                    f"Farebox metered the same quantities as {other!r}: map it in models, so that "
+                    f"{model!r} is that one.",
                 )
-                told[other] = (Cause.OTHER_NAME, f"The provider calls it {model!r}.")
-    return told
+                causes[other] = (Cause.OTHER_NAME, f"The provider calls it {model!r}.")
+    return causes
 
 
-def _cached_as_fresh(one: Difference, at: Mapping[Place, Difference]) -> Told | None:
-    day, model, meter = one.place
+def _cached_as_fresh(difference: Difference, at: Mapping[Place, Difference]) -> Explained | None:
+    day, model, meter = difference.place
     if meter not in (INPUT, CACHED):
         return None
     fresh, cached = at.get((day, model, INPUT)), at.get((day, model, CACHED))
@@ -86,48 +92,51 @@ def _cached_as_fresh(one: Difference, at: Mapping[Place, Difference]) -> Told | 
     if fresh.excess > 0:
         return (
             Cause.CACHED_AS_FRESH,
-            f"The input as a whole agrees, but the provider took {plain(moved)} tokens for fresh "
+            f"The input as a whole agrees, but the provider counted {plain(moved)} tokens as fresh "
             "that were metered as cached.",
         )
     return (
         Cause.CACHED_AS_FRESH,
-        f"The input as a whole agrees, but {plain(moved)} tokens that the provider took for "
+        f"The input as a whole agrees, but {plain(moved)} tokens that the provider counted as "
         "cached were metered as fresh.",
     )
 
 
-def _retries(one: Difference, at: Mapping[Place, Difference], evidence: Evidence) -> Told | None:
-    day, model, _ = one.place
+def _retries(
+    difference: Difference, at: Mapping[Place, Difference], evidence: Evidence
+) -> Explained | None:
+    day, model, _ = difference.place
     failed = evidence.failed.get((day, model), Decimal(0))
     requests = at.get((day, model, REQUESTS))
-    if one.excess <= 0 or requests is None or failed == 0:
+    if difference.excess <= 0 or requests is None or failed == 0:
         return None
     if abs(requests.excess - failed) > max(Decimal(1), _ABOUT * failed):
         return None
     return (
         Cause.RETRIES_BILLED_TWICE,
         f"The provider counted {plain(requests.excess)} more calls, and {plain(failed)} calls of "
-        "the day failed or were given up here: they were tried again, and counted both times.",
+        "the day failed or were given up here: they were retried, and counted both times.",
     )
 
 
-def _missing(one: Difference, at: Mapping[Place, Difference]) -> Told | None:
-    day, model, meter = one.place
-    if one.excess < 0:
+def _missing(difference: Difference, at: Mapping[Place, Difference]) -> Explained | None:
+    day, model, meter = difference.place
+    if difference.excess < 0:
         return (
             Cause.METERED_ONLY,
             "Farebox metered more than the provider counted: another provider served it, the "
             "export leaves something out, or events were sent under two ids.",
         )
     requests = at.get((day, model, REQUESTS))
-    share = one.excess / one.provider
-    if one.metered == 0:
-        return (Cause.MISSING_EVENTS, "Farebox has nothing of this day, model and meter.")
+    share = difference.excess / difference.provider
+    if difference.metered == 0:
+        return (Cause.MISSING_EVENTS, "Farebox has no usage of this day, model and meter.")
     if requests is None or meter == REQUESTS:
         if meter == REQUESTS:
             return (
                 Cause.MISSING_EVENTS,
-                f"{plain(one.excess)} of {plain(one.provider)} calls are not in Farebox.",
+                f"{plain(difference.excess)} of {plain(difference.provider)} calls are not in "
+                "Farebox.",
             )
         return None
     missing = requests.excess / requests.provider if requests.provider else Decimal(0)
@@ -135,6 +144,6 @@ def _missing(one: Difference, at: Mapping[Place, Difference]) -> Told | None:
         return (
             Cause.MISSING_EVENTS,
             f"{percent(share)} of it is not in Farebox, nor are {percent(missing)} of the "
-            "calls: their events never came.",
+            "calls: their events never arrived.",
         )
     return None

@@ -1,4 +1,4 @@
-"""CSV exports, a row at a time: of any size in bounded memory, their lines named."""
+"""CSV exports, read row by row in bounded memory; errors name the line."""
 
 from __future__ import annotations
 
@@ -26,13 +26,13 @@ def read_rows(
     file: IO[bytes],
     *,
     delimiter: str = ",",
-    known: frozenset[str] | None = None,
+    understood: frozenset[str] | None = None,
     ignored: Sequence[str] = (),
     needed: Sequence[str] = (),
 ) -> Iterator[tuple[str, dict[str, str]]]:
     """Yield each row by column with where it is (``line 3``).
 
-    ``known`` and ``ignored`` are the columns that may be there, ``needed`` those that must.
+    ``understood`` and ``ignored`` are the columns that may exist, ``needed`` those that must.
     """
     lines = _Lines(file)
     reader = csv.reader(lines, delimiter=delimiter, strict=True)
@@ -41,13 +41,13 @@ def read_rows(
         try:
             cells = next(reader, None)
         except csv.Error as error:
-            raise UnreadableExport(f"line {reader.line_num}", f"is no CSV: {error}") from error
+            raise UnreadableExport(f"line {reader.line_num}", f"is not CSV: {error}") from error
         where = f"line {reader.line_num}"
         lines.begin_row()
         if cells is None:
             break
         if header is None:
-            header = _header(where, cells, known, ignored, needed)
+            header = _header(where, cells, understood, ignored, needed)
         elif not any(cell.strip() for cell in cells):
             continue
         elif len(cells) != len(header):
@@ -63,7 +63,7 @@ def read_rows(
 def _header(
     where: str,
     cells: Sequence[str],
-    known: frozenset[str] | None,
+    understood: frozenset[str] | None,
     ignored: Sequence[str],
     needed: Sequence[str],
 ) -> list[str]:
@@ -72,8 +72,8 @@ def _header(
         raise UnreadableExport(where, f"has more than {_MAX_COLUMNS} columns")
     for name in names:
         if names.count(name) > 1:
-            raise UnreadableExport(f"{where}, {name}", "this column is there twice")
-        if known is not None and name not in known and name not in ignored:
+            raise UnreadableExport(f"{where}, {name}", "this column occurs twice")
+        if understood is not None and name not in understood and name not in ignored:
             raise UnreadableExport(
                 f"{where}, {name}",
                 "this column is not understood; say that it may be ignored",
@@ -85,7 +85,7 @@ def _header(
 
 
 class _Lines:
-    """Lines of UTF-8, for rows of bounded size: a cell in quotation marks may go over many."""
+    """Lines of UTF-8, for rows of bounded size: a cell in quotation marks may span many."""
 
     def __init__(self, file: IO[bytes]) -> None:
         self._file = file
@@ -96,26 +96,26 @@ class _Lines:
         return self
 
     def __next__(self) -> str:
-        """Return the next line; what is longer than any row is refused before it is held."""
+        """Return the next line; one longer than any row is refused before it is in memory."""
         line = self._file.readline(MAX_LINE_BYTES + 1)
         if not line:
             raise StopIteration
         self._number += 1
         self._row_bytes += len(line)
         if self._row_bytes > MAX_LINE_BYTES:
-            what = "is longer" if len(line) > MAX_LINE_BYTES else "goes on with a row longer"
+            what = "is longer" if len(line) > MAX_LINE_BYTES else "continues a row longer"
             raise self._refusal(f"{what} than {MAX_LINE_BYTES:,} bytes")
         if self._number == 1:
             line = line.removeprefix(b"\xef\xbb\xbf")
         if b"\0" in line:
-            raise self._refusal("holds a zero byte: this is not UTF-8 text")
+            raise self._refusal("has a zero byte: this is not UTF-8 text")
         try:
             return line.decode()
         except UnicodeDecodeError as error:
             raise self._refusal(f"is not UTF-8 (byte {error.start + 1} of it)") from error
 
     def begin_row(self) -> None:
-        """Say that a row is whole and another begins with the next line."""
+        """Mark that a row is complete and the next line begins another."""
         self._row_bytes = 0
 
     def _refusal(self, detail: str) -> UnreadableExport:
@@ -133,7 +133,7 @@ def read_mapped(export: Export, file: IO[bytes], mapping: CsvMapping) -> None:
     rows = read_rows(
         file,
         delimiter=mapping.delimiter,
-        known=frozenset(columns),
+        understood=frozenset(columns),
         ignored=mapping.ignore,
         needed=columns,
     )
@@ -157,7 +157,7 @@ def _day(export: Export, where: str, given: str) -> date:
         day = date.fromisoformat(given)
     except ValueError:
         return export.day_of(where, instant(where, given), None)
-    # A day as such is a day of the export's own time zone; noon is on it in each.
+    # A date without a time is a day of the export's own time zone; its noon is surely on it.
     noon = instant(where, f"{day.isoformat()}T12:00:00+00:00").replace(tzinfo=export.zone)
     return export.day_of(where, noon, None)
 
@@ -165,11 +165,11 @@ def _day(export: Export, where: str, given: str) -> date:
 def _meter(where: str, given: str, mapping: CsvMapping) -> str:
     if mapping.meters:
         if given not in mapping.meters:
-            raise UnreadableExport(where, f"{given!r} is none of the meters in the mapping")
+            raise UnreadableExport(where, f"{given!r} is not one of the meters in the mapping")
         return mapping.meters[given]
     meter = text_of(where, given, longest=63)
     if not (meter[0].isalpha() and meter.replace("_", "").isalnum() and meter == meter.lower()):
-        raise UnreadableExport(where, f"{given!r} is no meter's name; map it in meters")
+        raise UnreadableExport(where, f"{given!r} is not the name of a meter; map it in meters")
     return meter
 
 

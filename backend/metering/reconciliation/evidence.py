@@ -1,4 +1,4 @@
-"""What causes are found from: the differences, and what both sides' numbers say beside. Pure."""
+"""The evidence for causes: the differences, and other numbers of both sides. Pure."""
 
 from __future__ import annotations
 
@@ -13,8 +13,8 @@ from backend_client.types.reconciliation import DiscrepancyCause, Tolerance
 
 Place = tuple[date, str, str]
 """Day, the catalog's name of the model, meter."""
-Told = tuple[DiscrepancyCause, str]
-"""A cause, and the sentence that says what tells it."""
+Explained = tuple[DiscrepancyCause, str]
+"""A cause, and the sentence that explains it."""
 INPUT, CACHED, REQUESTS = "input_tokens", "cached_input_tokens", "requests"
 
 
@@ -38,11 +38,11 @@ Series = Sequence[tuple[datetime, Decimal]]
 
 @dataclass(frozen=True, slots=True)
 class Evidence:
-    """What causes are found from.
+    """Other numbers that causes are recognized by.
 
     ``failed`` counts the calls of a day and model that failed or were given up, which Farebox
-    bills nobody for. ``series`` are the quarter hours that were metered. ``rates`` gives a price
-    for one unit on a day, None where it is not known.
+    bills nobody for. ``series`` are the metered quarter hours. ``rates`` returns the price of one
+    unit on a day, None if it is unknown.
     """
 
     zone: ZoneInfo
@@ -52,7 +52,7 @@ class Evidence:
     rates: Callable[[date, str, str], Decimal | None] = lambda _day, _model, _meter: None
 
     def rate(self, day: date, model: str, meter: str) -> Decimal | None:
-        """Return the price of one unit on a day, None if it is not known."""
+        """Return the price of one unit on a day, None if it is unknown."""
         return self.rates(day, model, meter)
 
 
@@ -63,5 +63,5 @@ def day_bounds(day: date, zone: ZoneInfo) -> tuple[datetime, datetime]:
 
 
 def percent(share: Decimal) -> str:
-    """A share as a person reads it: ``12.5 %``."""
+    """Format a share for people: ``12.5 %``."""
     return f"{plain((share * 100).quantize(Decimal('0.1')))} %"

@@ -1,4 +1,4 @@
-"""Reading a file: by its format, or by the format that its own shape tells."""
+"""Reads an export by its format, which is stated or recognized by its shape."""
 
 from __future__ import annotations
 
@@ -13,9 +13,9 @@ from backend.metering.reconciliation.parsing import Export, UnreadableExport, ob
 from backend_client.types.reconciliation import ExportFormat, ReconciliationOptions
 
 MAX_JSON_BYTES: Final = 32 * 1024 * 1024
-"""A JSON document is read whole; CSV is not, and may be of any size."""
+"""A JSON document is read as a whole; CSV is not, and may be of any size."""
 
-_MOST_DIGITS: Final = 64  # Python takes its time over more, and no quantity has them
+_MOST_DIGITS: Final = 64  # Python is slow with more, and no quantity has so many
 _READ_JSON: Final[dict[ExportFormat, Callable[[Export, Sequence[object], Sequence[str]], None]]] = {
     ExportFormat.OPENAI_USAGE_JSON: openai_export.read_usage,
     ExportFormat.OPENAI_COSTS_JSON: openai_export.read_costs,
@@ -32,7 +32,7 @@ def read_export(file: IO[bytes], options: ReconciliationOptions) -> tuple[Export
     export = Export(ZoneInfo(options.time_zone))
     if options.format is ExportFormat.CSV or (options.format is None and options.mapping):
         if options.mapping is None:
-            raise UnreadableExport("mapping", "a CSV file of another provider's needs one")
+            raise UnreadableExport("mapping", "a CSV file of another provider needs one")
         read_mapped(export, file, options.mapping)
         chosen = ExportFormat.CSV
     elif options.format in _READ_JSON or (options.format is None and _is_json(file)):
@@ -61,16 +61,16 @@ def _document(file: IO[bytes]) -> object:
         return json.loads(
             content.decode("utf-8-sig"),
             parse_int=_whole,
-            parse_float=str,  # digit by digit, without a float between
-            parse_constant=str,  # NaN and the like, refused where they stand
+            parse_float=str,  # as text, not through a float
+            parse_constant=str,  # NaN and the like, refused later, with their path
             object_pairs_hook=object_of,
         )
     except UnicodeDecodeError as error:
         raise UnreadableExport("line 1", f"the file is not UTF-8: {error.reason}") from error
     except json.JSONDecodeError as error:
-        raise UnreadableExport(f"line {error.lineno}", f"is no JSON: {error.msg}") from error
+        raise UnreadableExport(f"line {error.lineno}", f"is not JSON: {error.msg}") from error
     except RecursionError as error:
-        raise UnreadableExport("line 1", "the JSON nests too deep") from error
+        raise UnreadableExport("line 1", "the JSON is nested too deeply") from error
 
 
 def _whole(digits: str) -> int | str:
@@ -85,7 +85,7 @@ def _pages(document: object) -> list[object]:
 
 
 def _json_format(pages: Sequence[object]) -> ExportFormat:
-    """Tell the format by the first result, or by the bucket if there is none."""
+    """Recognize the format by the first result, or by the bucket if there is none."""
     first = pages[0]
     data = first.get("data") if isinstance(first, dict) else None
     for bucket in data if isinstance(data, list) else []:
@@ -103,7 +103,7 @@ def _json_format(pages: Sequence[object]) -> ExportFormat:
             cost = result.get("object") == "organization.costs.result"
             return ExportFormat.OPENAI_COSTS_JSON if cost else ExportFormat.OPENAI_USAGE_JSON
     raise UnreadableExport(
-        "line 1", "this JSON is no export that is known by its shape; name its format"
+        "line 1", "this JSON has not the shape of a known export; name its format"
     )
 
 
@@ -115,9 +115,7 @@ def _csv_format(file: IO[bytes]) -> ExportFormat:
         return ExportFormat.OPENAI_COSTS_CSV
     if "num_model_requests" in columns:
         return ExportFormat.OPENAI_USAGE_CSV
-    raise UnreadableExport(
-        "line 1", "these columns are no export's that is known by them; give a mapping"
-    )
+    raise UnreadableExport("line 1", "these are not the columns of a known export; give a mapping")
 
 
 def _read_openai_csv(
@@ -127,7 +125,7 @@ def _read_openai_csv(
     if chosen is ExportFormat.OPENAI_COSTS_CSV:
         rows = read_rows(
             file,
-            known=openai_export.COST_COLUMNS,
+            understood=openai_export.COST_COLUMNS,
             ignored=ignored,
             needed=(*times, "amount_value", "amount_currency"),
         )
@@ -136,7 +134,7 @@ def _read_openai_csv(
         return
     rows = read_rows(
         file,
-        known=openai_export.USAGE_COLUMNS,
+        understood=openai_export.USAGE_COLUMNS,
         ignored=ignored,
         needed=(*times, "model", "num_model_requests", "input_tokens", "output_tokens"),
     )

@@ -1,4 +1,4 @@
-"""Importing a provider's export, and matching it. An import again is the one that was."""
+"""Importing a provider's export, and matching it. Importing it again returns the first import."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from backend.errors import Conflict
 from backend.ids import new_id
 from backend.metering.reconciliation.evidence import Evidence, Place
 from backend.metering.reconciliation.formats import read_export
-from backend.metering.reconciliation.matching import Found, Matching, match
+from backend.metering.reconciliation.matching import MatchedDiscrepancy, Matching, match
 from backend.metering.reconciliation.metered import metered_usage
 from backend.metering.reconciliation.names import ModelNames
 from backend.metering.reconciliation.parsing import ALL, Sums
@@ -46,19 +46,19 @@ async def import_export(
     file_name: str,
     options: ReconciliationOptions,
 ) -> tuple[Reconciliation, bool]:
-    """Read an export, match it, and keep both for ``actor``; tell whether it is new.
+    """Read an export, match it, and store both for ``actor``; return whether it is new.
 
-    The same file with the same options is the import that was there, unchanged. Raises
-    ``UnreadableExport``, having kept nothing.
+    The same file with the same options is the earlier import, unchanged. Raises
+    ``UnreadableExport``, storing nothing.
     """
     fingerprint = await asyncio.to_thread(_fingerprint, file, options)
-    known = await _imported(connection, fingerprint)
-    if known is not None:
-        return known, False
+    earlier = await _imported(connection, fingerprint)
+    if earlier is not None:
+        return earlier, False
     chosen, export = await asyncio.to_thread(read_export, file, options)
     first_day, last_day = export.covered
     now = datetime.now(UTC)
-    made = await connection.execute(
+    inserted = await connection.execute(
         upsert(reconciliations)
         .values(
             id=new_id("rec"),
@@ -76,19 +76,19 @@ async def import_export(
             matched=0,
             totals=[],
         )
-        # Waits for the same import under way; if that one stays, this one does nothing.
+        # Waits for the same import under way; if that one succeeds, this one does nothing.
         .on_conflict_do_nothing(index_elements=[reconciliations.c.content_hash])
         .returning(reconciliations.c.id)
     )
-    made_id = made.scalar()
-    if made_id is None:
-        known = await _imported(connection, fingerprint)
-        if known is None:
+    import_id = inserted.scalar()
+    if import_id is None:
+        earlier = await _imported(connection, fingerprint)
+        if earlier is None:
             raise Conflict("The same import was under way and failed; send it again.")
-        return known, False
+        return earlier, False
     entries = [
         {
-            "reconciliation_id": made_id,
+            "reconciliation_id": import_id,
             "day": day,
             "model": model,
             "meter": meter,
@@ -99,13 +99,13 @@ async def import_export(
     ]
     for start in range(0, len(entries), _ROWS_AT_A_TIME):
         await connection.execute(insert(provider_entries), entries[start : start + _ROWS_AT_A_TIME])
-    return await match_again(connection, settings, made_id), True
+    return await rematch(connection, settings, import_id), True
 
 
 async def _imported(connection: AsyncConnection, fingerprint: str) -> Reconciliation | None:
     query = select(reconciliations.c.id).where(reconciliations.c.content_hash == fingerprint)
-    known = await connection.scalar(query)
-    return None if known is None else await find_reconciliation(connection, known)
+    earlier_id = await connection.scalar(query)
+    return None if earlier_id is None else await find_reconciliation(connection, earlier_id)
 
 
 def _fingerprint(file: IO[bytes], options: ReconciliationOptions) -> str:
@@ -117,12 +117,12 @@ def _fingerprint(file: IO[bytes], options: ReconciliationOptions) -> str:
     return digest.hexdigest()
 
 
-async def match_again(
+async def rematch(
     connection: AsyncConnection, settings: Settings, reconciliation_id: str
 ) -> Reconciliation:
     """Compare an import with what is metered now; statuses and notes stay.
 
-    A discrepancy that is gone and was never looked at goes; one with a note stays as settled.
+    A discrepancy that no longer exists is deleted unless it has a note; then it stays as settled.
     """
     row = await reconciliation_row(connection, reconciliation_id, lock=True)
     options = ReconciliationOptions.model_validate(row["options"])
@@ -130,12 +130,16 @@ async def match_again(
     before = await connection.execute(
         select(discrepancies).where(discrepancies.c.reconciliation_id == reconciliation_id)
     )
-    kept = {_place(one): one for one in before.mappings()}
+    kept = {_place(row): row for row in before.mappings()}
     rows = [
-        _discrepancy_row(reconciliation_id, one, kept.pop((*one.place, one.kind.value), None))
-        for one in matching.found
+        _discrepancy_row(
+            reconciliation_id,
+            discrepancy,
+            kept.pop((*discrepancy.place, discrepancy.kind.value), None),
+        )
+        for discrepancy in matching.discrepancies
     ]
-    rows += [_settled(one) for one in kept.values() if one["notes"]]
+    rows += [_settled(row) for row in kept.values() if row["notes"]]
     await connection.execute(
         delete(discrepancies).where(discrepancies.c.reconciliation_id == reconciliation_id)
     )
@@ -171,11 +175,11 @@ async def _match(
     stored = await connection.execute(
         select(provider_entries).where(provider_entries.c.reconciliation_id == row["id"])
     )
-    for one in stored.mappings():
-        model = one["model"] if one["model"] == ALL else names.model_of(one["model"])
-        sums = provided.setdefault((one["day"], model, one["meter"]), Sums())
-        sums.quantity = _sum(sums.quantity, one["quantity"])
-        sums.amount = _sum(sums.amount, one["amount"])
+    for entry in stored.mappings():
+        model = entry["model"] if entry["model"] == ALL else names.model_of(entry["model"])
+        sums = provided.setdefault((entry["day"], model, entry["meter"]), Sums())
+        sums.quantity = _sum(sums.quantity, entry["quantity"])
+        sums.amount = _sum(sums.amount, entry["amount"])
     involved = {model for _, model, _ in provided if model != ALL}
     involved |= set(options.models.values())
     involved |= names.served_by(options.provider, settings.upstreams)
@@ -200,11 +204,11 @@ async def _match(
     return await asyncio.to_thread(match, provided, metered.days, evidence)
 
 
-def _sum(one: Decimal | None, other: Decimal | None) -> Decimal | None:
-    if one is None or other is None:
-        return other if one is None else one
+def _sum(quantity: Decimal | None, other: Decimal | None) -> Decimal | None:
+    if quantity is None or other is None:
+        return other if quantity is None else quantity
     with exact_arithmetic():
-        return one + other
+        return quantity + other
 
 
 def _place(row: RowMapping) -> tuple[date, str, str, str]:
@@ -212,21 +216,21 @@ def _place(row: RowMapping) -> tuple[date, str, str, str]:
 
 
 def _discrepancy_row(
-    reconciliation_id: str, found: Found, before: RowMapping | None
+    reconciliation_id: str, discrepancy: MatchedDiscrepancy, before: RowMapping | None
 ) -> dict[str, Any]:
-    day, model, meter = found.place
+    day, model, meter = discrepancy.place
     return {
         "reconciliation_id": reconciliation_id,
         "id": new_id("dsc") if before is None else before["id"],
         "day": day,
         "model": model,
         "meter": meter,
-        "kind": found.kind.value,
-        "provider": found.provider,
-        "metered": found.metered,
-        "difference": found.difference,
-        "cause": found.cause.value,
-        "explanation": found.explanation,
+        "kind": discrepancy.kind.value,
+        "provider": discrepancy.provider,
+        "metered": discrepancy.metered,
+        "difference": discrepancy.difference,
+        "cause": discrepancy.cause.value,
+        "explanation": discrepancy.explanation,
         "status": DiscrepancyStatus.OPEN.value if before is None else before["status"],
         "notes": [] if before is None else before["notes"],
     }

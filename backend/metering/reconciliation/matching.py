@@ -1,4 +1,4 @@
-"""Match what a provider says with what was metered. Pure: no database, no clock, no file."""
+"""Compare a provider's numbers with the metered ones. Pure: no database, no clock, no file."""
 
 from __future__ import annotations
 
@@ -13,12 +13,12 @@ from backend.metering.reconciliation.evidence import Difference, Evidence, Place
 from backend.metering.reconciliation.parsing import ALL, Sums
 from backend_client.types.reconciliation import DiscrepancyCause, DiscrepancyKind, Tolerance
 
-# Digits enough that no sum or product here is rounded; shares and prices in explanations are.
+# Enough digits that no sum or product here is rounded; only shares and prices in explanations are.
 _COMPARING = Context(prec=120, traps=[InvalidOperation, DivisionByZero])
 
 
 @dataclass(frozen=True, slots=True)
-class Found:
+class MatchedDiscrepancy:
     """A difference beyond the tolerance, with its likely cause."""
 
     place: Place
@@ -30,7 +30,7 @@ class Found:
 
     @property
     def difference(self) -> Decimal:
-        """What the provider says beyond what was metered."""
+        """The provider's value less the metered one."""
         with localcontext(_COMPARING):
             return self.provider - (self.metered or Decimal(0))
 
@@ -39,10 +39,10 @@ class Found:
 class Matching:
     """The outcome: what differs, how many places agree, and the sums of money.
 
-    ``expected`` is None where a rate is missing for anything that was billed.
+    ``expected`` is None if a rate is missing for anything billed.
     """
 
-    found: tuple[Found, ...]
+    discrepancies: tuple[MatchedDiscrepancy, ...]
     matched: int
     billed: Decimal | None
     expected: Decimal | None
@@ -52,23 +52,37 @@ class Matching:
 def match(
     provided: Mapping[Place, Sums], metered: Mapping[Place, Decimal], evidence: Evidence
 ) -> Matching:
-    """Compare every day, model and meter that either side knows.
+    """Compare every day, model and meter that either side has.
 
-    ``metered`` holds the models and days of the import and no others. A meter that the export
-    never mentions is not compared: an export of tokens says nothing about requests.
+    ``metered`` has only the models and days of the import. A meter that the export never mentions
+    is not compared: an export of tokens says nothing about requests.
     """
     with localcontext(_COMPARING):
         differences, agreed, totals = _quantities(provided, metered, evidence.tolerance)
         causes = causes_of_quantities(differences, evidence)
-        found = [
-            Found(one.place, DiscrepancyKind.QUANTITY, one.provider, one.metered, *causes[one])
-            for one in differences
+        quantities = [
+            MatchedDiscrepancy(
+                difference.place,
+                DiscrepancyKind.QUANTITY,
+                difference.provider,
+                difference.metered,
+                *causes[difference],
+            )
+            for difference in differences
         ]
         amounts, agreed_amounts, billed, expected = _amounts(
-            provided, metered, {one.place: one for one in differences}, evidence
+            provided,
+            metered,
+            {difference.place: difference for difference in differences},
+            evidence,
         )
     return Matching(
-        found=tuple(sorted([*found, *amounts], key=lambda one: (one.place, one.kind))),
+        discrepancies=tuple(
+            sorted(
+                [*quantities, *amounts],
+                key=lambda discrepancy: (discrepancy.place, discrepancy.kind),
+            )
+        ),
         matched=agreed + agreed_amounts,
         billed=billed,
         expected=expected,
@@ -77,7 +91,7 @@ def match(
 
 
 def within(provider: Decimal, metered: Decimal, tolerance: Tolerance, smallest: Decimal) -> bool:
-    """Tell whether two values agree: by a part of the larger, or by ``smallest``."""
+    """Return whether two values agree within a part of the larger one, or within ``smallest``."""
     allowed = max(smallest, tolerance.relative * max(provider, metered))
     return abs(provider - metered) <= allowed
 
@@ -85,13 +99,17 @@ def within(provider: Decimal, metered: Decimal, tolerance: Tolerance, smallest: 
 def _quantities(
     provided: Mapping[Place, Sums], metered: Mapping[Place, Decimal], tolerance: Tolerance
 ) -> tuple[list[Difference], int, dict[str, tuple[Decimal, Decimal]]]:
-    told = {place: sums.quantity for place, sums in provided.items() if sums.quantity is not None}
-    meters = {meter for _, _, meter in told}
+    provider_quantities = {
+        place: sums.quantity for place, sums in provided.items() if sums.quantity is not None
+    }
+    meters = {meter for _, _, meter in provider_quantities}
     differences: list[Difference] = []
     agreed = 0
     totals: dict[str, tuple[Decimal, Decimal]] = {}
-    for place in sorted(told.keys() | {one for one in metered if one[2] in meters}):
-        theirs, ours = told.get(place, Decimal(0)), metered.get(place, Decimal(0))
+    for place in sorted(
+        provider_quantities.keys() | {place for place in metered if place[2] in meters}
+    ):
+        theirs, ours = provider_quantities.get(place, Decimal(0)), metered.get(place, Decimal(0))
         before = totals.get(place[2], (Decimal(0), Decimal(0)))
         totals[place[2]] = (before[0] + theirs, before[1] + ours)
         if within(theirs, ours, tolerance, tolerance.units):
@@ -106,12 +124,12 @@ def _amounts(
     metered: Mapping[Place, Decimal],
     differences: Mapping[Place, Difference],
     evidence: Evidence,
-) -> tuple[list[Found], int, Decimal | None, Decimal | None]:
+) -> tuple[list[MatchedDiscrepancy], int, Decimal | None, Decimal | None]:
     billed = {place: sums.amount for place, sums in provided.items() if sums.amount is not None}
     days: dict[date, list[tuple[str, str, Decimal]]] = {}
     for (day, model, meter), quantity in metered.items():
         days.setdefault(day, []).append((model, meter, quantity))
-    found: list[Found] = []
+    discrepancies: list[MatchedDiscrepancy] = []
     agreed = 0
     total: Decimal | None = None
     expected_total: Decimal | None = Decimal(0) if billed else None
@@ -130,14 +148,16 @@ def _amounts(
         cause, explanation = cause_of_amount(
             place, amount, expected, provided, metered, differences.get(place), evidence
         )
-        found.append(Found(place, DiscrepancyKind.AMOUNT, amount, expected, cause, explanation))
-    return found, agreed, total, expected_total
+        discrepancies.append(
+            MatchedDiscrepancy(place, DiscrepancyKind.AMOUNT, amount, expected, cause, explanation)
+        )
+    return discrepancies, agreed, total, expected_total
 
 
 def _expected(
     place: Place, metered: Iterable[tuple[str, str, Decimal]], evidence: Evidence
 ) -> Decimal | None:
-    """What was metered that day costs at the known rates; None if a needed rate is not known."""
+    """Return the cost of the day's metered usage at the known rates; None if a rate is missing."""
     day, model, meter = place
     total = Decimal(0)
     for which, what, quantity in metered:

@@ -1,6 +1,6 @@
-"""What was metered, over all tenants but the sample ones, as a provider's export counts it.
+"""Metered usage of all tenants but the samples, counted as a provider's export counts it.
 
-A provider's output tokens include the reasoning, so the two meters are one here.
+A provider's output tokens include the reasoning tokens, so the two meters are one here.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from backend.metering.reconciliation.evidence import day_bounds
 from backend.pricing.money import exact_arithmetic
 
 _LONGEST_SERIES_DAYS = 93
-"""Quarter hours are compared over a quarter of a year at most; over more, days alone are."""
+"""Quarter hours are compared over at most so many days; over more, only days are."""
 
 _METER = "CASE meter WHEN 'reasoning_tokens' THEN 'output_tokens' ELSE meter END"
 _WHERE = """
@@ -71,23 +71,23 @@ async def metered_usage(
     last_day: date,
     models: Collection[str],
 ) -> Metered:
-    """Return what was metered of ``models`` from ``first_day`` to ``last_day`` inclusive.
+    """Return the usage of ``models`` from ``first_day`` to ``last_day`` inclusive.
 
-    Days are those of ``zone``; the quarter hours reach a day further on both sides.
+    Days are those of ``zone``; the quarter hours include a day more at both ends.
     """
     start, end = day_bounds(first_day, zone)[0], day_bounds(last_day, zone)[1]
     asked = {"start": start, "end": end, "models": sorted(models)}
-    found = Metered()
+    metered = Metered()
     if (last_day - first_day).days >= _LONGEST_SERIES_DAYS:
         rows = await connection.execute(_DAYS, {**asked, "zone": zone.key})
         for day, model, meter, quantity, calls in rows:
-            found.add(day, model, meter, quantity, calls)
-        return found
-    # The quarter hours hold the days too: one walk over the rollups.
+            metered.add(day, model, meter, quantity, calls)
+        return metered
+    # The days follow from the quarter hours, so the rollups are read once.
     margin = timedelta(days=1)
     asked |= {"start": start - margin, "end": end + margin}
     for bucket, model, meter, quantity, calls in await connection.execute(_QUARTERS, asked):
-        found.quarters.setdefault((model, meter), []).append((bucket, quantity))
+        metered.quarters.setdefault((model, meter), []).append((bucket, quantity))
         if start <= bucket < end:
-            found.add(bucket.astimezone(zone).date(), model, meter, quantity, calls)
-    return found
+            metered.add(bucket.astimezone(zone).date(), model, meter, quantity, calls)
+    return metered

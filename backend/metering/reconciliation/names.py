@@ -1,4 +1,4 @@
-"""Which model of the catalog a provider's name stands for."""
+"""Which model of the catalog a provider's name denotes."""
 
 from __future__ import annotations
 
@@ -11,32 +11,32 @@ _SNAPSHOT = re.compile(r"-(\d{4}-\d{2}-\d{2}|\d{8}|latest)$")
 
 
 class ModelNames:
-    """Reads a provider's names: as told, by FAREBOX_UPSTREAMS, by the catalog, by the version."""
+    """Resolves a provider's names: as mapped, by FAREBOX_UPSTREAMS, the catalog, or the version."""
 
     def __init__(
-        self, told: Mapping[str, str], upstreams: Sequence[Upstream], catalog: Collection[str]
+        self, mapped: Mapping[str, str], upstreams: Sequence[Upstream], catalog: Collection[str]
     ) -> None:
-        self._told = told
+        self._mapped = mapped
         self._catalog = frozenset(catalog)
         self._own = {own: sold for up in reversed(upstreams) for sold, own in up.models.items()}
         self._sold = {sold: own for own, sold in self._own.items()}
         self._seen: dict[str, str] = {}
 
     def model_of(self, name: str) -> str:
-        """Return the catalog's model, or the name itself where none is known by it."""
-        model = self._told.get(name) or self._own.get(name)
+        """Return the catalog's model, or the name itself if none has it."""
+        model = self._mapped.get(name) or self._own.get(name)
         shorter = _SNAPSHOT.sub("", name)
         if model is None and name not in self._catalog and shorter != name:
-            model = self._told.get(shorter) or self._own.get(shorter)
+            model = self._mapped.get(shorter) or self._own.get(shorter)
             model = model or (shorter if shorter in self._catalog else None)
         model = model or name
         self._seen.setdefault(model, name)
         return model
 
     def own_name(self, model: str) -> str:
-        """Return the provider's name for a model of the catalog: for its list price."""
+        """Return the provider's name for a model of the catalog that has its list price."""
         return self._seen.get(model) or self._sold.get(model) or model
 
     def served_by(self, provider: str, upstreams: Sequence[Upstream]) -> set[str]:
-        """Return the models that the upstream of the provider's name serves, if there is one."""
+        """Return the models that the upstream with the provider's name serves, if there is one."""
         return {sold for up in upstreams if up.name == provider for sold in up.models}

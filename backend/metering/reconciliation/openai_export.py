@@ -58,7 +58,7 @@ _RESULTS: Final[Mapping[str, tuple[frozenset[str], Mapping[str, str]]]] = {
         {"seconds": "audio_seconds"},
     ),
 }
-"""Members of each kind of result beside its place, and the meters of those that are no tokens."""
+"""Members of each kind of result beside its place, and the meters of those that are not tokens."""
 
 _COSTS: Final = frozenset(
     {*_PLACES, "amount", "line_item", "quantity", "quantity_unit", "project_name"}
@@ -84,7 +84,7 @@ def read_usage(export: Export, pages: Sequence[object], ignored: Sequence[str]) 
             continue
         if str(kind) not in _RESULTS:
             raise UnreadableExport(
-                f"{where}.object", f"{kind!r} is no usage by model; say that it may be ignored"
+                f"{where}.object", f"{kind!r} is not usage by model; list it in ignore_fields"
             )
         own, meters = _RESULTS[str(kind)]
         given = members(where, result, _PLACES | own | {"num_model_requests"}, ignored)
@@ -100,7 +100,7 @@ def _add_usage(
 ) -> None:
     quantities = {"requests": _whole(where, given, "num_model_requests")}
     quantities |= {meter: _whole(where, given, name) for name, meter in meters.items()}
-    # Each given part is checked, though only the sums are used: a wrong one makes all doubtful.
+    # Each part is checked, though only the sums are used: a wrong part makes all of them doubtful.
     for name in sorted(_TOKENS & set(given)):
         _whole(where, given, name)
     whole_input = _whole(where, given, "input_tokens")
@@ -116,7 +116,7 @@ def _add_usage(
     if not used:
         return
     if given.get("model") is None:
-        raise UnreadableExport(f"{where}.model", "there is none; group the export by model")
+        raise UnreadableExport(f"{where}.model", "is missing; group the export by model")
     model = text_of(f"{where}.model", given["model"])
     for meter, quantity in used.items():
         export.add(where, day, model, meter, quantity=quantity)
@@ -127,7 +127,7 @@ def read_costs(export: Export, pages: Sequence[object], ignored: Sequence[str]) 
     for where, day, result in _results(export, pages, ignored):
         given = members(where, result, _COSTS, ignored)
         if given.get("object") != "organization.costs.result":
-            raise UnreadableExport(f"{where}.object", f"{given.get('object')!r} is no cost")
+            raise UnreadableExport(f"{where}.object", f"{given.get('object')!r} is not a cost")
         if given.get("amount") is None:
             continue
         amount = members(f"{where}.amount", given["amount"], {"value", "currency"}, ignored)
@@ -151,7 +151,7 @@ def _add_cost(export: Export, where: str, day: date, line_item: object, value: D
 def _results(
     export: Export, pages: Sequence[object], ignored: Sequence[str]
 ) -> Sequence[tuple[str, date, object]]:
-    found: list[tuple[str, date, object]] = []
+    results: list[tuple[str, date, object]] = []
     for place, page in enumerate(pages):
         at = "" if len(pages) == 1 else f"[{place}]."
         given = members(at.rstrip("."), page, {"object", "data", "has_more", "next_page"}, ignored)
@@ -159,21 +159,24 @@ def _results(
             raise UnreadableExport(f"{at}object", f"{given.get('object')!r} is not 'page'")
         if place == len(pages) - 1 and given.get("has_more") is not False:
             raise UnreadableExport(
-                f"{at}has_more", "is not false: the export goes on; put all its pages in one array"
+                f"{at}has_more",
+                "is not false: the export has more pages; put all of them in one array",
             )
         for number_of, bucket in enumerate(_list(f"{at}data", given.get("data"))):
             where = f"{at}data[{number_of}]"
-            known = _TIMES | {"object", "results"}
-            told = members(where, bucket, known, ignored)
+            understood = _TIMES | {"object", "results"}
+            bucket_members = members(where, bucket, understood, ignored)
             day = export.day_of(
                 f"{where}.start_time",
-                instant(f"{where}.start_time", told.get("start_time")),
-                instant(f"{where}.end_time", told.get("end_time")),
+                instant(f"{where}.start_time", bucket_members.get("start_time")),
+                instant(f"{where}.end_time", bucket_members.get("end_time")),
             )
             export.cover(day)
-            for index, result in enumerate(_list(f"{where}.results", told.get("results"))):
-                found.append((f"{where}.results[{index}]", day, result))
-    return found
+            for index, result in enumerate(
+                _list(f"{where}.results", bucket_members.get("results"))
+            ):
+                results.append((f"{where}.results[{index}]", day, result))
+    return results
 
 
 def _list(where: str, given: object) -> list[object]:

@@ -1,4 +1,4 @@
-"""What every parser of exports uses: exact values or a refusal that says where, and bounded sums.
+"""What every parser of exports uses: exact values, errors that say where, and bounded sums.
 
 A parser refuses what it does not understand. It names the line and column of a CSV file, the path
 of a JSON member (``data[0].results[2].input_tokens``), and what is wrong there.
@@ -19,7 +19,7 @@ from backend.pricing.money import exact_arithmetic
 from backend_client.types.problems import FieldError
 
 ALL: Final = "*"
-"""Stands for every model, or every meter, where an export has a sum alone."""
+"""Stands for every model, or every meter, where an export has only a sum."""
 MAX_ENTRIES: Final = 200_000
 """Days x models x meters of one import: 400 days of 100 models, five meters each."""
 _MAX_UNITS: Final = 18  # digits before the point: a quintillion
@@ -29,12 +29,12 @@ _YEARS: Final = range(1970, 2100)  # every zone has a day for these, and a day b
 
 
 class UnreadableExport(InvalidInput):
-    """The export can't be taken as it is; ``errors[0]`` names the line and the field."""
+    """The export can't be read; ``errors[0]`` names the line and the field."""
 
     code, title = "unreadable_export", "The export can't be read"
 
     def __init__(self, where: str, detail: str) -> None:
-        # Half a surrogate pair, which a file may hold, can be told but not sent
+        # Half a surrogate pair, which a file may contain, can't be sent
         where, detail = (
             text.encode("utf-8", "backslashreplace").decode() for text in (where, detail)
         )
@@ -43,7 +43,7 @@ class UnreadableExport(InvalidInput):
 
 @dataclass(slots=True)
 class Sums:
-    """What a provider says of a day, model and meter. None: it says nothing of that kind."""
+    """A provider's sums for a day, model and meter. None: it states none."""
 
     quantity: Decimal | None = None
     amount: Decimal | None = None
@@ -55,7 +55,7 @@ Key = tuple[date, str, str]
 
 @dataclass(slots=True)
 class Export:
-    """An export's sums by day, model and meter. ``add`` keeps them bounded."""
+    """An export's sums by day, model and meter. ``add`` bounds their number."""
 
     zone: ZoneInfo
     sums: dict[Key, Sums] = field(default_factory=dict)
@@ -64,13 +64,13 @@ class Export:
 
     @property
     def covered(self) -> tuple[date, date]:
-        """The first and the last day that it says something of; raises if there is none."""
+        """The first and the last day of the export; raises ``UnreadableExport`` if it has none."""
         if self.days is None:
             raise UnreadableExport("line 1", "the export covers no day")
         return self.days
 
     def cover(self, day: date) -> None:
-        """Note that the export says something of a day, be it that nothing was used."""
+        """Record that the export covers a day, even one without usage."""
         first, last = self.days or (day, day)
         self.days = (min(first, day), max(last, day))
 
@@ -84,7 +84,7 @@ class Export:
         quantity: Decimal | None = None,
         amount: Decimal | None = None,
     ) -> None:
-        """Add to a day, model and meter. Raises ``UnreadableExport`` if there get too many."""
+        """Add to a day, model and meter. Raises ``UnreadableExport`` if there are too many."""
         self.cover(day)
         sums = self.sums.setdefault((day, model, meter), Sums())
         if len(self.sums) > MAX_ENTRIES:
@@ -98,16 +98,16 @@ class Export:
                 sums.amount = (sums.amount or Decimal(0)) + amount
 
     def set_currency(self, where: str, given: object) -> None:
-        """Take a currency's code; one export has one."""
+        """Set the currency's code; an export has one."""
         code = given.upper() if isinstance(given, str) else ""
         if len(code) != 3 or not code.isascii() or not code.isalpha():
-            raise UnreadableExport(where, f"{given!r} is no currency's three-letter code")
+            raise UnreadableExport(where, f"{given!r} is not the three-letter code of a currency")
         if self.currency not in (None, code):
             raise UnreadableExport(where, f"{code} after {self.currency}; import one at a time")
         self.currency = code
 
     def day_of(self, where: str, start: datetime, end: datetime | None) -> date:
-        """Return the day in the export's time zone that holds a bucket whole."""
+        """Return the day in the export's time zone that contains the whole bucket."""
         day = start.astimezone(self.zone).date()
         if day < _FIRST_DAY or day > datetime.now(UTC).date() + timedelta(days=2):
             raise UnreadableExport(where, f"{day} is not a day on which tokens were sold")
@@ -125,9 +125,9 @@ class Export:
 
 
 def number(where: str, given: object, *, whole: bool = False) -> Decimal:
-    """Return an exact number, not negative, of a sane size.
+    """Return an exact number, not negative, of a plausible size.
 
-    ``whole`` numbers may be written ``10.0``, as exports do, and not ``10.5``.
+    ``whole`` numbers may be written ``10.0``, as exports do, but not ``10.5``.
     """
     if isinstance(given, bool) or not isinstance(given, int | str | Decimal):
         raise UnreadableExport(where, f"{_shown(given)} is not a number")
@@ -154,7 +154,7 @@ def number(where: str, given: object, *, whole: bool = False) -> Decimal:
 
 
 def _cut(where: str, value: Decimal, given: object) -> Decimal:
-    """Drop zeros after the decimals that count; OpenAI's CSV writes twenty of them."""
+    """Drop trailing zeros; OpenAI's CSV writes twenty of them."""
     shorter = value.normalize() if value.adjusted() >= -_MAX_DECIMALS else value
     exponent = shorter.as_tuple().exponent
     if isinstance(exponent, int) and exponent < -_MAX_DECIMALS:
@@ -167,7 +167,9 @@ def text_of(where: str, given: object, *, longest: int = 200) -> str:
     if not isinstance(given, str) or not given.strip():
         raise UnreadableExport(where, f"{_shown(given)} is not a name")
     if len(given) > longest or not given.isprintable():
-        raise UnreadableExport(where, f"{_shown(given)} is not a name of up to {longest} signs")
+        raise UnreadableExport(
+            where, f"{_shown(given)} is not a name of up to {longest} characters"
+        )
     return given.strip()
 
 
@@ -176,23 +178,23 @@ def instant(where: str, given: object) -> datetime:
     if isinstance(given, int) and not isinstance(given, bool):
         if not 0 <= given < 10_000_000_000:
             unit = "milliseconds? Seconds are expected" if given > 0 else "before 1970"
-            raise UnreadableExport(where, f"{given} is no time in seconds since 1970 ({unit})")
+            raise UnreadableExport(where, f"{given} is not a time in seconds since 1970 ({unit})")
         return datetime.fromtimestamp(given, UTC)
     if isinstance(given, str) and len(given) <= 64:
         try:
             moment = datetime.fromisoformat(given.strip())
         except ValueError:
-            raise UnreadableExport(where, f"{_shown(given)} is no RFC 3339 time") from None
+            raise UnreadableExport(where, f"{_shown(given)} is not an RFC 3339 time") from None
         if moment.tzinfo is None:
             raise UnreadableExport(where, f"{_shown(given)} has no offset from UTC")
         if moment.year not in _YEARS:
             raise UnreadableExport(where, f"{moment.date()} is not a day on which tokens were sold")
         return moment
-    raise UnreadableExport(where, f"{_shown(given)} is no time")
+    raise UnreadableExport(where, f"{_shown(given)} is not a time")
 
 
 class _Ambiguous(dict[str, object]):
-    """An object that holds a name twice."""
+    """An object with a repeated name."""
 
     def __init__(self, pairs: Sequence[tuple[str, object]]) -> None:
         super().__init__(pairs)
@@ -200,24 +202,24 @@ class _Ambiguous(dict[str, object]):
 
 
 def object_of(pairs: Sequence[tuple[str, object]]) -> dict[str, object]:
-    """Make a JSON object that ``members`` refuses if a name is in it twice."""
-    made = dict(pairs)
-    return made if len(made) == len(pairs) else _Ambiguous(pairs)
+    """Return a JSON object that ``members`` refuses if it repeats a name."""
+    members_by_name = dict(pairs)
+    return members_by_name if len(members_by_name) == len(pairs) else _Ambiguous(pairs)
 
 
 def members(
-    where: str, given: object, known: Collection[str], ignored: Iterable[str]
+    where: str, given: object, understood: Collection[str], ignored: Iterable[str]
 ) -> Mapping[str, object]:
-    """Return an object whose every member is known or was told to be ignored."""
+    """Return an object, every member of which is in ``understood`` or ``ignored``."""
     if not isinstance(given, dict):
         raise UnreadableExport(where or "line 1", f"{_shown(given)} is not an object")
     if isinstance(given, _Ambiguous):
-        raise UnreadableExport(f"{where}.{given.name}".lstrip(".")[:200], "is there twice")
+        raise UnreadableExport(f"{where}.{given.name}".lstrip(".")[:200], "occurs twice")
     for name in given:
-        if name not in known and name not in ignored:
+        if name not in understood and name not in ignored:
             raise UnreadableExport(
                 f"{where}.{name}".lstrip(".")[:200] or "a field without a name",
-                "this field is not understood; say so if it may be ignored",
+                "this field is not understood; list it in ignore_fields if it may be ignored",
             )
     return given
 

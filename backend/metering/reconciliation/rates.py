@@ -1,4 +1,4 @@
-"""What a unit costs the operator: by rates of their own, else by the provider's list price.
+"""The operator's cost of a unit: by own rates, else by the provider's list price.
 
 ``FAREBOX_COST_RATES`` names a YAML file::
 
@@ -29,7 +29,7 @@ from backend_client.types.common import Currency, Exact, Wire
 from backend_client.types.events import MeterName, Name
 
 _PROBE = 1_000
-"""Tokens that a list price is asked for: few, so that no price of long requests is hit."""
+"""Tokens that a list price is computed for: few, so that no price of long requests applies."""
 _LISTED: Mapping[str, Callable[[], Usage]] = {
     "input_tokens": lambda: Usage(input_tokens=_PROBE),
     "cached_input_tokens": lambda: Usage(input_tokens=_PROBE, cache_read_tokens=_PROBE),
@@ -39,7 +39,7 @@ _LISTED: Mapping[str, Callable[[], Usage]] = {
 
 
 class CostRate(Wire):
-    """What ``unit_size`` units of a model's meter cost from a day on (from ever, if none)."""
+    """What ``unit_size`` units of a model's meter cost from a day on (None: always)."""
 
     model: Name
     meter: MeterName
@@ -56,7 +56,7 @@ class CostRates(Wire):
 
 
 class Rates:
-    """Costs of units, in ``currency``. ``unit_cost`` is None where no rate is known."""
+    """Costs of units, in ``currency``. ``unit_cost`` is None if there is no rate."""
 
     def __init__(self, own: CostRates | None) -> None:
         self.currency = "USD" if own is None else own.currency
@@ -69,9 +69,9 @@ class Rates:
     def unit_cost(
         self, day: date, model: str, meter: str, *, provider: str | None = None, own_name: str = ""
     ) -> Decimal | None:
-        """Return what one unit of a meter costs on a day, None if it is not known.
+        """Return what one unit of a meter costs on a day, None if it is unknown.
 
-        ``provider`` and ``own_name`` say whose list price of which model stands in for a rate.
+        ``provider`` and ``own_name`` select the list price that replaces a missing rate.
         """
         for rate in self._own.get((model, meter), ()):
             if rate.since is None or rate.since <= day:
@@ -86,7 +86,7 @@ class Rates:
 @lru_cache(maxsize=10_000)
 def _list_price(provider: str | None, model: str, meter: str, day: date) -> Decimal | None:
     at = datetime.combine(day, time(12), UTC)
-    # The operator's word for a provider may be none of the package's; the model's name then tells.
+    # The package may not have the operator's name of the provider; then the model's name decides.
     for provider_id in (provider, None) if provider else (None,):
         try:
             price = calc_price(
@@ -99,17 +99,17 @@ def _list_price(provider: str | None, model: str, meter: str, day: date) -> Deci
 
 
 def load_rates(path: Path | None) -> Rates:
-    """Read the operator's rates; raise ``ConfigurationError`` naming what is wrong."""
+    """Read the operator's rates; raise ``ConfigurationError`` with what is wrong."""
     if path is None:
         return Rates(None)
     try:
-        # The base loader leaves every value as it is written: no price passes through a float.
+        # The base loader leaves every value as text: no price passes through a float.
         document = yaml.BaseLoader(path.read_bytes()).get_single_data()
         return Rates(CostRates.model_validate(document))
     except OSError as error:
         raise ConfigurationError(f"The cost rates {path} can't be read: {error}.") from error
     except yaml.YAMLError as error:
-        raise ConfigurationError(f"The cost rates {path} are no YAML: {error}") from error
+        raise ConfigurationError(f"The cost rates {path} are not YAML: {error}") from error
     except ValidationError as error:
         first = error.errors(include_url=False)[0]
         where = ".".join(str(part) for part in first["loc"])

@@ -16,26 +16,28 @@ _COLUMNS = (
 )
 
 
-def discrepancies_csv(found: Sequence[Discrepancy]) -> str:
-    """Write a row for each discrepancy; its notes are in one cell, oldest first."""
+def discrepancies_csv(discrepancies: Sequence[Discrepancy]) -> str:
+    """Return a row for each discrepancy; its notes are in one cell, oldest first."""
     out = io.StringIO()
     writer = csv.writer(out)
     writer.writerow(_COLUMNS)
-    for one in found:
-        notes = "; ".join(f"{note.at:%Y-%m-%d} {note.status}: {note.text}" for note in one.notes)
+    for discrepancy in discrepancies:
+        notes = "; ".join(
+            f"{note.at:%Y-%m-%d} {note.status}: {note.text}" for note in discrepancy.notes
+        )
         writer.writerow(
             [
-                one.day.isoformat(),
-                spreadsheet_cell(one.model),
-                one.meter,
-                one.kind.value,
-                one.currency or "",
-                plain(one.provider),
-                "" if one.metered is None else plain(one.metered),
-                plain(one.difference),
-                one.cause.value,
-                spreadsheet_cell(one.explanation),
-                one.status.value,
+                discrepancy.day.isoformat(),
+                spreadsheet_cell(discrepancy.model),
+                discrepancy.meter,
+                discrepancy.kind.value,
+                discrepancy.currency or "",
+                plain(discrepancy.provider),
+                "" if discrepancy.metered is None else plain(discrepancy.metered),
+                plain(discrepancy.difference),
+                discrepancy.cause.value,
+                spreadsheet_cell(discrepancy.explanation),
+                discrepancy.status.value,
                 spreadsheet_cell(notes),
             ]
         )

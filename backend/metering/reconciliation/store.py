@@ -1,4 +1,4 @@
-"""Imports and their discrepancies as they are kept: looking at them, and deciding on them."""
+"""Stored imports and their discrepancies: listing them, and setting a status."""
 
 from __future__ import annotations
 
@@ -25,10 +25,10 @@ from backend_client.types.reconciliation import (
 async def find_reconciliation(
     connection: AsyncConnection, reconciliation_id: str
 ) -> Reconciliation:
-    """Return an import with how many of its discrepancies are in each status, or ``NotFound``."""
+    """Return an import with its discrepancies counted by status; raise ``NotFound``."""
     row = await reconciliation_row(connection, reconciliation_id)
     counts = await _counts(connection, [reconciliation_id])
-    return _told(row, counts)
+    return _reconciliation(row, counts)
 
 
 async def list_reconciliations(
@@ -40,7 +40,11 @@ async def list_reconciliations(
         query = query.where(reconciliations.c.id < Cursor.read(cursor))
     rows = (await connection.execute(query)).mappings().all()
     counts = await _counts(connection, [row["id"] for row in rows])
-    return page_of([_told(row, counts) for row in rows], limit, lambda one: one.id)
+    return page_of(
+        [_reconciliation(row, counts) for row in rows],
+        limit,
+        lambda reconciliation: reconciliation.id,
+    )
 
 
 async def list_discrepancies(
@@ -51,7 +55,7 @@ async def list_discrepancies(
     cursor: str | None = None,
     limit: int | None = None,
 ) -> Page[Discrepancy]:
-    """Return an import's discrepancies by day, model and meter; all of them without a limit."""
+    """Return an import's discrepancies by day, model and meter; all if ``limit`` is None."""
     parent = await reconciliation_row(connection, reconciliation_id)
     c = discrepancies.c
     query = select(discrepancies).where(c.reconciliation_id == reconciliation_id)
@@ -64,13 +68,15 @@ async def list_discrepancies(
         )
         row = (await connection.execute(after)).first()
         if row is None:
-            raise NotFound("The page that the cursor goes on from is no longer there.")
+            raise NotFound("The row that the cursor continues from no longer exists.")
         query = query.where(tuple_(c.day, c.model, c.meter, c.kind) > tuple(row))
     if limit is not None:
         query = query.limit(limit + 1)
     rows = (await connection.execute(query)).mappings().all()
     items = [_discrepancy(row, parent["currency"]) for row in rows]
-    return page_of(items, len(items) if limit is None else limit, lambda one: one.id)
+    return page_of(
+        items, len(items) if limit is None else limit, lambda discrepancy: discrepancy.id
+    )
 
 
 async def change_discrepancy(
@@ -80,7 +86,7 @@ async def change_discrepancy(
     discrepancy_id: str,
     change: DiscrepancyChange,
 ) -> Discrepancy:
-    """Set a status, with a note of who said why. Raises ``NotFound``."""
+    """Set a status, with a note by ``actor``. Raises ``NotFound``."""
     parent = await reconciliation_row(connection, reconciliation_id)
     note = {
         "at": datetime.now(UTC).isoformat(),
@@ -106,10 +112,10 @@ async def change_discrepancy(
 async def reconciliation_row(
     connection: AsyncConnection, reconciliation_id: str, *, lock: bool = False
 ) -> RowMapping:
-    """Return an import's row, held until the transaction ends if ``lock``, or ``NotFound``."""
+    """Return an import's row, locked if ``lock``; raise ``NotFound``."""
     query = select(reconciliations).where(reconciliations.c.id == reconciliation_id)
-    found = await connection.execute(query.with_for_update() if lock else query)
-    row = found.mappings().first()
+    result = await connection.execute(query.with_for_update() if lock else query)
+    row = result.mappings().first()
     if row is None:
         raise NotFound("There is no such reconciliation.")
     return row
@@ -125,7 +131,7 @@ async def _counts(connection: AsyncConnection, ids: Sequence[str]) -> Mapping[tu
     return {(parent, status): count for parent, status, count in rows}
 
 
-def _told(row: RowMapping, counts: Mapping[tuple[str, str], int]) -> Reconciliation:
+def _reconciliation(row: RowMapping, counts: Mapping[tuple[str, str], int]) -> Reconciliation:
     statuses = {
         status.value: counts.get((row["id"], status.value), 0) for status in DiscrepancyStatus
     }

@@ -1,4 +1,4 @@
-"""Days that were cut in another time zone: found by moving where a day begins. Pure."""
+"""Recognizes days of another time zone, by shifting where days begin. Pure."""
 
 from __future__ import annotations
 
@@ -11,8 +11,8 @@ from itertools import accumulate
 from backend.metering.reconciliation.evidence import (
     Difference,
     Evidence,
+    Explained,
     Series,
-    Told,
     day_bounds,
 )
 from backend_client.types.reconciliation import DiscrepancyCause as Cause
@@ -23,25 +23,25 @@ _OFFSETS = [timedelta(minutes=15 * step) for step in range(-56, 57) if step]
 
 def time_zone_cuts(
     differences: Sequence[Difference], evidence: Evidence
-) -> dict[tuple[str, str], Told]:
-    """Return the models and meters whose days all agree once a day begins at another hour."""
+) -> dict[tuple[str, str], Explained]:
+    """Return the models and meters whose days all agree if days begin at another hour."""
     by_line: dict[tuple[str, str], list[Difference]] = {}
-    for one in differences:
-        by_line.setdefault((one.place[1], one.place[2]), []).append(one)
-    told: dict[tuple[str, str], Told] = {}
+    for difference in differences:
+        by_line.setdefault((difference.place[1], difference.place[2]), []).append(difference)
+    causes: dict[tuple[str, str], Explained] = {}
     for line, off in by_line.items():
         series = evidence.series.get(line, ())
-        # One day alone, or days that all lack something, can't be a matter of where days begin.
-        if len(off) < 2 or not series or len({one.excess > 0 for one in off}) < 2:
+        # A single day, or differences of one sign, can't be explained by where days begin.
+        if len(off) < 2 or not series or len({difference.excess > 0 for difference in off}) < 2:
             continue
         offset = _offset_that_agrees(off, series, evidence)
         if offset is not None:
-            told[line] = (
+            causes[line] = (
                 Cause.TIME_ZONE_CUT,
                 f"Each day agrees if it begins {_clock(offset)} in {evidence.zone.key}: the "
                 "export counts in another time zone's days.",
             )
-    return told
+    return causes
 
 
 def _offset_that_agrees(
@@ -55,11 +55,13 @@ def _offset_that_agrees(
 
     def disagreement(offset: timedelta) -> Decimal:
         worst = Decimal(0)
-        for one in off:
-            start, end = day_bounds(one.place[0], evidence.zone)
+        for difference in off:
+            start, end = day_bounds(difference.place[0], evidence.zone)
             shifted = between(start + offset, end + offset)
-            larger = max(shifted, one.provider)
-            worst = max(worst, abs(shifted - one.provider) / larger if larger else Decimal(0))
+            larger = max(shifted, difference.provider)
+            worst = max(
+                worst, abs(shifted - difference.provider) / larger if larger else Decimal(0)
+            )
         return worst
 
     best = min(_OFFSETS, key=lambda offset: (disagreement(offset), abs(offset)))

@@ -1,7 +1,7 @@
 """Token counts by the model's own tokenizer: text, chats, tool definitions, images.
 
 A catalog model's ``tokenizer`` setting names its tokenizer; ``registry.tokenizer_for`` makes it.
-Everything counts off the event loop, and needs no network but the provider's own ``/tokenize``.
+Counting runs off the event loop, and needs no network except a provider's own ``/tokenize``.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""What a count is made of, and the parts of an OpenAI-like request that are counted."""
+"""The parts of a count, and the parts of an OpenAI-like request that are counted."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ Tool = Mapping[str, Any]
 
 @dataclass(frozen=True, slots=True)
 class TokenCount:
-    """Tokens of a request, by what they are spent on.
+    """Tokens of a request, by their part of it.
 
     ``overhead`` is what the chat's format adds: roles, separators, the primed answer. ``notes``
     say what could not be counted by a published rule; without any, the count is exact.
@@ -46,7 +46,7 @@ class ImagePart:
 
 
 def texts_of(message: Message) -> Iterator[str]:
-    """Yield what a message says: its content, its refusal, its parts of type text."""
+    """Yield a message's texts: its content, its refusal, its parts of type text."""
     content = message.get("content")
     if isinstance(content, str):
         yield content
@@ -99,7 +99,7 @@ def uncounted_of(messages: Sequence[Message]) -> Iterator[str]:
 
 
 def characters(messages: Sequence[Message], tools: Sequence[Tool]) -> int:
-    """Say about how many characters a request holds, pictures left out: the work of counting."""
+    """Return about how many characters a request has without pictures, as a measure of the work."""
     said = sum(
         len(text) for message in messages for text in (*texts_of(message), *calls_of(message))
     )

@@ -1,9 +1,9 @@
-"""Drift: how far what providers report is from what the model's own tokenizer counts.
+"""Drift: how far providers' reports are from the counts of the model's own tokenizer.
 
-The table ``token_drift`` holds the sums of each day (UTC), model and meter over all tenants. It is
-computed anew from events by a pass of its own, so that running it twice, late, or on two workers
-gives the same. Only events that a provider reported on and that were counted here take part; what
-was voided does not. Cached tokens are part of the input here, since no tokenizer can tell them.
+The table ``token_drift`` has the sums of each day (UTC), model and meter over all tenants. A pass
+of its own computes it again from events, so that running it twice, late, or on two workers gives
+the same. Only events with a provider's report and a count of ours take part; voided ones do not.
+Cached tokens are part of the input here, since no tokenizer can distinguish them.
 """
 
 from __future__ import annotations
@@ -28,11 +28,11 @@ from backend_client.types.drift import DriftReport, DriftRow, ModelDrift
 _log = structlog.get_logger(__name__)
 
 PASS_SECONDS: Final = 300.0
-"""Between two passes. Each computes today."""
+"""Seconds between two passes. Each computes today."""
 RECENT_DAYS = 3
-"""Today and those before it that are computed every hour, for events that come in late."""
+"""The last days, today included, that are computed every hour because of late events."""
 KEPT_FRESH_DAYS = 35
-"""Days in which late events and corrections show within a day; older ones stay as they were."""
+"""Days that are computed once a day because of corrections; older ones are left as they are."""
 _LOCK = 0x6472_6966_74  # "drift" in ASCII: one worker makes the pass
 
 _SUMS = text(
@@ -73,7 +73,7 @@ _DAYS = text(
             ELSE interval '1 day'
         END
     )
-    -- Of what was archived the sums stay as they were.
+    -- The sums of archived days are left as they are.
     AND NOT EXISTS (
         SELECT 1 FROM event_archives
         WHERE start_at < (days.day + 1) AT TIME ZONE 'UTC' AND end_at > days.day AT TIME ZONE 'UTC'
@@ -85,10 +85,10 @@ _DAYS = text(
 
 
 async def compute_day(connection: AsyncConnection, day: date) -> int:
-    """Compute a day's drift anew, in the caller's transaction; return how many rows it has."""
+    """Compute a day's drift again, in the caller's transaction; return how many rows it has."""
     start = datetime(day.year, day.month, day.day, tzinfo=UTC)
-    found = await connection.execute(_SUMS, {"start": start, "end": start + timedelta(days=1)})
-    rows = [{"day": day, **row} for row in found.mappings()]
+    sums = await connection.execute(_SUMS, {"start": start, "end": start + timedelta(days=1)})
+    rows = [{"day": day, **row} for row in sums.mappings()]
     await connection.execute(delete(token_drift).where(token_drift.c.day == day))
     if rows:
         await connection.execute(token_drift.insert(), rows)
@@ -98,7 +98,7 @@ async def compute_day(connection: AsyncConnection, day: date) -> int:
 async def days_due(connection: AsyncConnection, now: datetime) -> Sequence[date]:
     """Return the days whose drift may have changed since it was computed."""
     today = now.astimezone(UTC).date()
-    found = await connection.execute(
+    result = await connection.execute(
         _DAYS,
         {
             "first": today - timedelta(days=KEPT_FRESH_DAYS),
@@ -106,23 +106,23 @@ async def days_due(connection: AsyncConnection, now: datetime) -> Sequence[date]
             "recent": RECENT_DAYS,
         },
     )
-    return list(found.scalars())
+    return list(result.scalars())
 
 
 class DriftPass:
-    """The worker's task: keeps ``token_drift`` up to date. Any number may run; one works.
+    """The worker's task: keeps ``token_drift`` up to date. Any number may run; one at a time works.
 
-    A model that drifts beyond the tolerance on one of the last days is told of in the log, once as
-    it begins and once when it is over.
+    A model that drifts beyond the tolerance on one of the last days is logged, once when that
+    begins and once when it ends.
     """
 
     def __init__(self, database: Database, settings: Settings) -> None:
         self._database = database
         self._settings = settings
-        self._told: set[tuple[date, str, str]] = set()
+        self._alerted: set[tuple[date, str, str]] = set()
 
     async def run(self, stop: asyncio.Event) -> None:
-        """Work until ``stop`` is set; outlive the loss of PostgreSQL."""
+        """Work until ``stop`` is set; survive the loss of PostgreSQL."""
 
         async def act() -> None:
             await self.once(datetime.now(UTC))
@@ -136,7 +136,7 @@ class DriftPass:
         done = 0
         for day in days:
             async with self._database.begin() as connection:
-                # Two workers on a day would wait for each other, and the second do it in vain.
+                # Of two workers on a day the second would wait and then repeat the work.
                 if not await connection.scalar(select(func.pg_try_advisory_xact_lock(_LOCK))):
                     return done
                 await compute_day(connection, day)
@@ -145,23 +145,23 @@ class DriftPass:
                 )
             done += 1
             if day > now.astimezone(UTC).date() - timedelta(days=RECENT_DAYS):
-                self._tell(report)
+                self._log_alerts(report)
         return done
 
-    def _tell(self, report: DriftReport) -> None:
-        for one in report.models:
-            place = (report.start, one.model, one.meter)
-            if one.alert == (place in self._told):
+    def _log_alerts(self, report: DriftReport) -> None:
+        for model in report.models:
+            place = (report.start, model.model, model.meter)
+            if model.alert == (place in self._alerted):
                 continue
-            # None: the provider reported what was not counted here at all
-            ratio = None if one.ratio is None else plain(one.ratio)
-            log = _log.bind(day=report.start.isoformat(), model=one.model, meter=one.meter)
-            if one.alert:
-                self._told.add(place)
-                log.warning("drift.beyond_tolerance", ratio=ratio, events=one.events)
+            # None: the provider reported tokens, and none were counted here
+            ratio = None if model.ratio is None else plain(model.ratio)
+            log = _log.bind(day=report.start.isoformat(), model=model.model, meter=model.meter)
+            if model.alert:
+                self._alerted.add(place)
+                log.warning("drift.beyond_tolerance", ratio=ratio, events=model.events)
             else:
-                self._told.remove(place)
-                log.info("drift.within_tolerance", ratio=ratio, events=one.events)
+                self._alerted.remove(place)
+                log.info("drift.within_tolerance", ratio=ratio, events=model.events)
 
 
 async def drift_report(
@@ -172,7 +172,7 @@ async def drift_report(
     end: date,
     models: Sequence[str] = (),
 ) -> DriftReport:
-    """Return the drift of each day from ``start`` to ``end`` (exclusive), and over all of them.
+    """Return the drift of each day from ``start`` to ``end`` (exclusive), and of all days together.
 
     Rows are ordered by day, model and meter.
     """
@@ -221,10 +221,10 @@ def _by_model(rows: Sequence[DriftRow], tolerance: Decimal) -> list[ModelDrift]:
             counted + row.counted,
             events + row.events,
         )
-    found = []
+    models = []
     for (model, meter), (reported, counted, events) in sorted(sums.items()):
         ratio = _ratio(reported, counted)
-        found.append(
+        models.append(
             ModelDrift(
                 model=model,
                 meter=meter,
@@ -235,13 +235,13 @@ def _by_model(rows: Sequence[DriftRow], tolerance: Decimal) -> list[ModelDrift]:
                 alert=ratio is None or abs(ratio) > tolerance,
             )
         )
-    return found
+    return models
 
 
 def _ratio(reported: Decimal, counted: Decimal) -> Decimal | None:
-    """What the provider reported beyond the count, as a part of the count: 0.02 is 2 % more.
+    """Return by how much the report exceeds the count, as a part of the count: 0.02 is 2 % more.
 
-    None where nothing was counted, so that there is nothing to be a part of.
+    None if nothing was counted.
     """
     if counted == 0:
         return None

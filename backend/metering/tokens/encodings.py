@@ -32,7 +32,7 @@ PACKAGED = frozenset({"cl100k_base", "o200k_base"})
 """Rank files that ``bpe-openai`` carries. Others are read from ``TIKTOKEN_CACHE_DIR`` if there."""
 _CACHE = "TIKTOKEN_CACHE_DIR"
 LONGEST_PIECE = 200_000
-"""Characters: a fifth of where tiktoken gives up."""
+"""Characters: a fifth of the length at which tiktoken fails."""
 _NEAR = 2_000
 _BETWEEN_WORDS = re.compile(r"(?<=[A-Za-z]) (?=[A-Za-z])")
 _building = threading.Lock()  # tiktoken takes its directory from the environment, which is shared
@@ -42,12 +42,12 @@ _building = threading.Lock()  # tiktoken takes its directory from the environmen
 def encoding(name: str) -> tiktoken.Encoding:
     """Return a tiktoken encoding; tiktoken checks its rank file's SHA-256 itself.
 
-    Raises ``ConfigurationError`` for an unknown name, or one whose rank file is not here.
+    Raises ``ConfigurationError`` for an unknown name, or one whose rank file is missing.
     """
     ranks = _RANK_FILES.get(name)
     if ranks is None:
-        known = ", ".join(sorted(_RANK_FILES))
-        raise ConfigurationError(f"There is no tiktoken encoding {name!r}; there are {known}.")
+        names = ", ".join(sorted(_RANK_FILES))
+        raise ConfigurationError(f"There is no tiktoken encoding {name!r}; there are {names}.")
     key = hashlib.sha1(_ADDRESS.format(name=ranks).encode(), usedforsecurity=False).hexdigest()
     if ranks not in PACKAGED:
         if not Path(os.environ.get(_CACHE, ""), key).is_file() or not os.environ.get(_CACHE):
@@ -71,7 +71,7 @@ def encoding(name: str) -> tiktoken.Encoding:
 
 
 def _packaged(ranks: str) -> Path:
-    # Found, not imported: the package would load every encoding that it has.
+    # Located, not imported: importing the package loads all its encodings.
     spec = find_spec("bpe_openai")
     for folder in (spec.submodule_search_locations if spec else None) or []:
         return Path(folder, "data", f"{ranks}.tiktoken.gz")
@@ -79,16 +79,16 @@ def _packaged(ranks: str) -> Path:
 
 
 def pieces(text: str) -> Iterator[str]:
-    """Cut a text that is longer than a tokenizer can be trusted with.
+    """Divide a text that is too long for a tokenizer to be reliable.
 
-    The expressions that find words are matched by backtracking, and give up in the middle of a
-    million blanks: tiktoken panics then. Cut between two words, where a token ends in any case, a
-    text counts as it would whole; where there are none, a cut may cost a token.
+    The expressions that find words are matched by backtracking, and fail within a million blanks:
+    tiktoken panics then. Divided between two words, where a token ends anyway, a text has the same
+    count; where there are no words, a cut may cost a token.
     """
     start = 0
     while len(text) - start > LONGEST_PIECE:
         end = start + LONGEST_PIECE
-        near = [found.start() for found in _BETWEEN_WORDS.finditer(text, end - _NEAR, end)]
+        near = [match.start() for match in _BETWEEN_WORDS.finditer(text, end - _NEAR, end)]
         end = near[-1] if near else end
         yield text[start:end]
         start = end

@@ -10,13 +10,13 @@ import binascii
 from urllib.parse import unquote_to_bytes
 
 _HEAD_CHARACTERS = 700_000
-"""Base64 read at most: a JPEG's size may stand behind half a megabyte of camera data."""
+"""Base64 read at most: a JPEG's size may come after half a megabyte of camera data."""
 _FRAMES = frozenset(range(0xC0, 0xD0)) - {0xC4, 0xC8, 0xCC}
 _ALONE = frozenset({0x01, *range(0xD0, 0xD9)})  # JPEG markers that carry no length
 
 
 def image_size(url: str) -> tuple[int, int] | None:
-    """Return width and height in pixels, or None where the URL's own bytes do not tell."""
+    """Return width and height in pixels, or None if the URL's own bytes do not contain them."""
     head = _head(url)
     if head is None:
         return None

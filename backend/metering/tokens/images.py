@@ -29,7 +29,7 @@ class TileRule:
     short_side: int = 768
 
     def tokens(self, width: int, height: int, detail: str) -> int:
-        """Tokens of a picture of that size in pixels."""
+        """Return the tokens of a picture of that size in pixels."""
         if detail == "low":
             return self.base
         fit = min(1.0, 2048 / max(width, height))
@@ -38,7 +38,7 @@ class TileRule:
         return self.base + self.tile * math.ceil(across / 512) * math.ceil(down / 512)
 
     def most(self, detail: str) -> int:
-        """The most that any picture costs: 2048 by 768 after scaling."""
+        """Return the most tokens of any picture: 2048 by 768 after scaling."""
         return self.tokens(2048, 768, detail)
 
 
@@ -60,14 +60,14 @@ class PatchRule:
     auto_is_original: bool = False
 
     def tokens(self, width: int, height: int, detail: str) -> int:
-        """Tokens of a picture of that size in pixels."""
+        """Return the tokens of a picture of that size in pixels."""
         if detail == "low":  # the model gets a version that fits in 512 by 512
             fit = min(1.0, 512 / max(width, height))
             width, height = max(1, int(width * fit)), max(1, int(height * fit))
         return self._multiplied(_patches(width, height, self._budget(detail)))
 
     def most(self, detail: str) -> int:
-        """The most that any picture costs."""
+        """Return the most tokens of any picture."""
         return self._multiplied(256 if detail == "low" else self._budget(detail).patches)
 
     def _budget(self, detail: str) -> Budget:
@@ -143,9 +143,9 @@ def rule_for(model: str) -> Rule | None:
 
 
 def count_images(model: str, messages: Sequence[Message]) -> tuple[int, tuple[str, ...]]:
-    """Return the tokens of the messages' pictures, with a note for each that is not sure.
+    """Return the tokens of the messages' pictures, with a note for each uncertain one.
 
-    A picture whose size its URL does not tell counts as the largest: nothing is fetched.
+    A picture whose size is not in its URL counts as the largest: nothing is fetched.
     """
     published = rule_for(model)
     rule = published or _GPT_4O

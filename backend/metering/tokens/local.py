@@ -31,7 +31,7 @@ class TiktokenCounter:
     def __init__(self, name: str, model: str) -> None:
         self._name = name
         self._model = model
-        encoding(name)  # so that a name which is none is told now
+        encoding(name)  # so that an unknown name is refused now
 
     def count_text(self, text: str) -> int:
         """Count a text's tokens; special tokens' names are plain text."""
@@ -39,16 +39,16 @@ class TiktokenCounter:
 
     def count_chat(self, messages: Sequence[Message], tools: Sequence[Tool]) -> TokenCount:
         """Count a chat as OpenAI's models get it."""
-        said = count_chat(self.count_text, self._name, messages, tools)
+        chat = count_chat(self.count_text, self._name, messages, tools)
         images, notes = count_images(self._model, messages)
-        return TokenCount(said.text, images, said.tools, said.overhead, (*said.notes, *notes))
+        return TokenCount(chat.text, images, chat.tools, chat.overhead, (*chat.notes, *notes))
 
 
 class FileCounter:
-    """A Hugging Face ``tokenizer.json``, with the chat template that stands beside it.
+    """A Hugging Face ``tokenizer.json``, with the chat template beside it.
 
     The template is ``chat_template.jinja`` or the ``chat_template`` of ``tokenizer_config.json``.
-    Without one a chat counts as its text alone, and says so.
+    Without one only a chat's text is counted, with a note.
     """
 
     def __init__(self, path: Path, model: str) -> None:
@@ -104,7 +104,9 @@ def _read_tokenizer(path: Path) -> FileTokenizer:
             f"The tokenizer {path} can't be read: {error.strerror}."
         ) from error
     except ValueError as error:
-        raise ConfigurationError(f"The tokenizer {path} is no tokenizer.json: {error}") from error
+        raise ConfigurationError(
+            f"The tokenizer {path} is not a tokenizer.json: {error}"
+        ) from error
 
 
 def _read_template(folder: Path) -> jinja2.Template | None:
@@ -116,7 +118,11 @@ def _read_template(folder: Path) -> jinja2.Template | None:
     own = folder / "chat_template.jinja"
     source = own.read_text() if own.is_file() else config.get("chat_template")
     if isinstance(source, list):  # named templates, of which "default" is for chats
-        named = {one.get("name"): one.get("template") for one in source if isinstance(one, dict)}
+        named = {
+            template.get("name"): template.get("template")
+            for template in source
+            if isinstance(template, dict)
+        }
         source = named.get("default")
     if not isinstance(source, str):
         return None

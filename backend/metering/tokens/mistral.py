@@ -1,8 +1,8 @@
 """Mistral's own chat encoding, by the library that Mistral publishes for it.
 
-https://github.com/mistralai/mistral-common says which version each model has. The package carries
+https://github.com/mistralai/mistral-common says which version each model has. The package contains
 the tekken files of two; a newer model's ``tekken.json`` is named by its path. Versions before
-tekken need the package ``sentencepiece`` beside it.
+tekken also need the package ``sentencepiece``.
 """
 
 from __future__ import annotations
@@ -39,7 +39,7 @@ _VERSIONS: dict[str, Callable[[], _Mistral]] = {
     "v7": MistralTokenizer.v7,
 }
 VERSIONS = tuple(_VERSIONS)
-# What the library raises for a chat that Mistral's format has no place for.
+# Errors of the library for a chat that Mistral's format can't express.
 _MISFITS = (
     MistralCommonException,
     ValueError,
@@ -51,10 +51,10 @@ _MISFITS = (
 
 
 class MistralCounter:
-    """Counts by ``mistral_common``. Its pictures are sized by their headers; none is opened.
+    """Counts by ``mistral_common``. Pictures are sized by their headers; none is decoded.
 
-    The library would fetch an ``image_url``, from the network and from this machine's files; so
-    it never gets to see one.
+    The library would fetch an ``image_url``, from the network and from this machine's files; so it
+    never gets one.
     """
 
     def __init__(self, version: str) -> None:
@@ -81,7 +81,7 @@ class MistralCounter:
             offered = self._encode(messages, tools) - bare if tools else 0
         except _MISFITS as error:
             reason = " ".join(str(error).split())[:200]
-            notes.append(f"Mistral's format has no place for this chat ({reason}); text alone")
+            notes.append(f"Mistral's format can't express this chat ({reason}); text alone")
             return TokenCount(text=text, images=images, notes=tuple(notes))
         return TokenCount(
             text=min(text, bare),
@@ -103,7 +103,7 @@ class MistralCounter:
         encoder = self._instruct.image_encoder
         for image in images_of(messages):
             if encoder is None:
-                notes.append(f"{image.place}: this tokenizer takes no pictures; not counted")
+                notes.append(f"{image.place}: this tokenizer does not accept pictures; not counted")
                 continue
             size = image_size(image.url)
             if size is None:
@@ -115,7 +115,7 @@ class MistralCounter:
 
 
 def _image_tokens(encoder: ImageEncoder, width: int, height: int) -> int:
-    """Tokens of a picture: rows of patches, each row closed by a token of its own."""
+    """Return the tokens of a picture: rows of patches, each row ended by one token more."""
     config = encoder.image_config
     over = max(width, height) / config.max_image_size
     if over > 1:
@@ -140,10 +140,10 @@ def _load(version: str) -> _Mistral:
         if make is not None:
             return make()
         if not Path(version).is_file():
-            known = ", ".join(VERSIONS)
+            versions = ", ".join(VERSIONS)
             raise ConfigurationError(
-                f"There is no Mistral tokenizer {version!r}; there are {known}, or the path of a "
-                "tekken.json."
+                f"There is no Mistral tokenizer {version!r}; there are {versions}, or the path of "
+                "a tekken.json."
             )
         return MistralTokenizer.from_file(version)
     except ImportError as error:
@@ -151,4 +151,4 @@ def _load(version: str) -> _Mistral:
             f"Mistral's {version} needs the package sentencepiece: pip install sentencepiece."
         ) from error
     except (MistralCommonException, ValueError, LookupError, TypeError) as error:
-        raise ConfigurationError(f"{version} is no tokenizer of Mistral's: {error}") from error
+        raise ConfigurationError(f"{version} is not a tokenizer of Mistral's: {error}") from error

@@ -33,7 +33,7 @@ _PROPERTIES = 3
 _PER_PROPERTY = 3
 _ENUMERATION = -3
 _PER_ENUMERATED = 3
-_DEEPEST = 32  # a schema that nests deeper is counted no further
+_DEEPEST = 32  # deeper levels of a schema are not counted
 
 
 @dataclass(slots=True)
@@ -48,7 +48,7 @@ def count_chat(
     """Count a chat without its pictures, in a tiktoken encoding.
 
     What the cookbook gives no number for (calls of tools in the history, nested parameters) is
-    counted as the text that it is, with a note.
+    counted as its text, with a note.
     """
     text, overhead = 0, PRIMING
     notes = list(uncounted_of(messages))

@@ -1,4 +1,4 @@
-"""Where counting runs: inline when it is over at once, else in threads of its own.
+"""Where counting runs: inline when it is quick, else in threads of its own.
 
 tiktoken, Hugging Face's ``tokenizers`` and mistral-common's tekken count in Rust with the
 interpreter lock released, so threads run beside the event loop and beside one another; a pool of
@@ -19,10 +19,10 @@ Result = TypeVar("Result")
 Arguments = ParamSpec("Arguments")
 
 INLINE_CHARACTERS = 4_000
-"""Up to here a count takes half a millisecond at most: not worth a thread."""
+"""Up to so many characters a count takes half a millisecond at most: not worth a thread."""
 
-# Its own threads, as many as there are cores: long texts wait for one another here and hold up
-# neither the loop nor what else the process does in threads.
+# Its own threads, as many as there are cores: long texts wait for one another here, and delay
+# neither the loop nor other work in threads.
 _threads = ThreadPoolExecutor(max_workers=os.cpu_count() or 1, thread_name_prefix="tokens")
 
 

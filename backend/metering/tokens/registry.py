@@ -21,15 +21,15 @@ from backend.metering.tokens.tokenizer import (
 )
 
 _MOST = 256
-"""Tokenizers kept at a time: one for each model of a large catalog."""
+"""Cached tokenizers: one for each model of a large catalog."""
 
 
 def tokenizer_for(setting: str, *, model: str, remote: RemoteTokenizer | None = None) -> Tokenizer:
     """Return the tokenizer that ``setting`` names; nothing is loaded until it counts.
 
     ``model`` is the provider's name for the model, which decides how pictures count; ``remote``
-    is asked where the setting is ``upstream``. Raises ``ConfigurationError`` for a setting that
-    names none.
+    is asked if the setting is ``upstream``. Raises ``ConfigurationError`` for a setting that
+    names no tokenizer.
     """
     check_setting(setting)
     if setting == "upstream":
@@ -38,12 +38,12 @@ def tokenizer_for(setting: str, *, model: str, remote: RemoteTokenizer | None = 
 
 
 def check_setting(setting: str) -> None:
-    """Raise ``ConfigurationError``, saying what there is, unless ``setting`` names a tokenizer."""
+    """Raise ``ConfigurationError``, listing the choices, unless ``setting`` names a tokenizer."""
     scheme, _, name = setting.partition(":")
     if setting == "upstream" or (scheme in _SCHEMES and name):
         return
     raise ConfigurationError(
-        f"The tokenizer {setting!r} is none of tiktoken:<encoding>, mistral:<version>, "
+        f"The tokenizer {setting!r} is not one of tiktoken:<encoding>, mistral:<version>, "
         "file:<path to tokenizer.json> and upstream."
     )
 
@@ -62,9 +62,9 @@ _INLINE_CHARACTERS = {
     "file": INLINE_CHARACTERS // 4,
     "mistral": INLINE_CHARACTERS // 8,
 }
-"""Each by how long it takes beside tiktoken, as ``benchmarks/token_counting.py`` measures."""
+"""By their speed relative to tiktoken, as ``benchmarks/token_counting.py`` measures."""
 
-# Each imports its library when it is first used: they take a good part of a second each.
+# Each imports its library when it is first used, since that takes most of a second.
 
 
 def _tiktoken(name: str, model: str) -> Counter:

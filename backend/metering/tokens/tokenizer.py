@@ -1,4 +1,4 @@
-"""What every tokenizer answers, and the two ways to have one: here, or at the provider."""
+"""The interface of tokenizers, and its two kinds: in this process, or at the provider."""
 
 from __future__ import annotations
 
@@ -22,18 +22,18 @@ from backend.metering.tokens.images import count_images
 from backend.metering.tokens.pool import INLINE_CHARACTERS, count_text_off_loop, in_thread
 
 FALLBACK = "o200k_base"
-"""Counts for a provider that can't even tokenize any more: about what its users' models average."""
+"""The encoding used when a provider's own tokenizer does not answer."""
 
 
 PATIENCE_SECONDS = 5.0
-"""How long a provider may take to tokenize: a call's bill and its caller wait for it."""
+"""How long a provider may take to tokenize: the caller and the bill wait for it."""
 
 Answer = TypeVar("Answer")
 Arguments = ParamSpec("Arguments")
 
 
 class RemoteTokenizer(Protocol):
-    """A provider that tokenizes for itself. None where it can't."""
+    """A provider with a tokenizer of its own. Its methods return None if it can't count."""
 
     async def tokenize(self, text: str) -> int | None:
         """Count a text's tokens."""
@@ -73,7 +73,7 @@ class Tokenizer(ABC):
 
 
 class LocalTokenizer(Tokenizer):
-    """Loads when it is first needed, and counts in a thread whatever is not short."""
+    """Loads when first used, and counts all but short texts in a thread."""
 
     local = True
 
@@ -109,16 +109,16 @@ class LocalTokenizer(Tokenizer):
     def _tried(
         self, count: Callable[Arguments, Answer], *args: Arguments.args, **kwargs: Arguments.kwargs
     ) -> Answer:
-        """Count; a call's usage must be recorded whatever a tokenizer makes of what was said."""
+        """Count; a call's usage must be recorded even if the tokenizer fails."""
         try:
             return count(*args, **kwargs)
         except BaseException as error:
             # Native code raises ValueError, Exception itself, or a panic, which is not even that
-            known = isinstance(error, ValueError) or type(error) is Exception
-            if not known and not _is_panic(error):
+            ordinary = isinstance(error, ValueError) or type(error) is Exception
+            if not ordinary and not _is_panic(error):
                 raise
-            told = " ".join(str(error).split())[:200]
-            raise ConfigurationError(f"The tokenizer {self.setting} failed: {told}") from error
+            reason = " ".join(str(error).split())[:200]
+            raise ConfigurationError(f"The tokenizer {self.setting} failed: {reason}") from error
 
     async def _loaded(self) -> Counter:
         if self._counter is None:
@@ -141,7 +141,7 @@ class UpstreamTokenizer(Tokenizer):
         self._remote = remote
 
     async def count_text(self, text: str) -> int:
-        """Count a text's tokens, by an encoding of tiktoken's where the provider does not say."""
+        """Count a text's tokens, by an encoding of tiktoken's if the provider does not answer."""
         return (await self._count(text))[0]
 
     async def count_chat(
@@ -153,17 +153,17 @@ class UpstreamTokenizer(Tokenizer):
         )
         images, image_notes = count_images(self._model, messages)
         notes = [*uncounted_of(messages), *image_notes]
-        text, known = await self._count(plain)
-        if not known:
+        text, by_provider = await self._count(plain)
+        if not by_provider:
             notes.append(f"the provider does not tokenize now; counted by {FALLBACK}")
         bare = await self._prompt(messages, ())
         if bare is None:
-            notes.append("the provider does not tell its chat template; counted without")
+            notes.append("the provider does not apply its chat template; counted without")
             return TokenCount(text=text, images=images, notes=tuple(notes))
         with_tools = await self._prompt(messages, tools) if tools else bare
         offered = 0 if with_tools is None else max(0, with_tools - bare)
         if tools and with_tools is None:
-            notes.append("tools: the provider's template does not take them")
+            notes.append("tools: the provider's template does not accept them")
         return TokenCount(
             text=min(text, bare),
             images=images,
@@ -176,19 +176,19 @@ class UpstreamTokenizer(Tokenizer):
         if self._remote is None:
             return None
         asking = self._remote.prompt_text(list(messages), list(tools) or None)
-        prompt = await _patiently(asking)
+        prompt = await _in_time(asking)
         return None if prompt is None else (await self._count(prompt))[0]
 
     async def _count(self, text: str) -> tuple[int, bool]:
         if not text:
             return 0, True
-        count = None if self._remote is None else await _patiently(self._remote.tokenize(text))
+        count = None if self._remote is None else await _in_time(self._remote.tokenize(text))
         if count is None:
             return await count_text_off_loop(FALLBACK, text), False
         return count, True
 
 
-async def _patiently(asking: Awaitable[Answer]) -> Answer | None:
+async def _in_time(asking: Awaitable[Answer]) -> Answer | None:
     try:
         return await asyncio.wait_for(asking, PATIENCE_SECONDS)
     except TimeoutError:

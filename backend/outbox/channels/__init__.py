@@ -1,1 +1,1 @@
-"""The ways to deliver: the operator's webhook, and e-mail. A new way is a file here."""
+"""Channels: the operator's webhook, and e-mail. A new channel is a file here."""

@@ -1,4 +1,4 @@
-"""What a way to deliver is, and the ways in which it can fail."""
+"""The interface of channels, and the ways in which delivery can fail."""
 
 from __future__ import annotations
 
@@ -10,9 +10,9 @@ from backend_client.types.notifications import ChannelName, NotificationEvent
 
 
 class NotDelivered(Exception):
-    """It was not taken. ``final`` if trying again is in vain; ``wait`` if the receiver asks for it.
+    """It was not delivered. ``final`` if a retry is useless; ``wait`` if the receiver asks for it.
 
-    ``reason`` is shown to the operator: it must hold no secret.
+    ``reason`` is shown to the operator, so it must not contain a secret.
     """
 
     def __init__(self, reason: str, *, final: bool = False, wait: timedelta | None = None) -> None:
@@ -23,7 +23,7 @@ class NotDelivered(Exception):
 
 
 class Pointless(Exception):
-    """There is nothing to tell any more, such as that a paid invoice is overdue."""
+    """The notification is outdated, such as a reminder of a paid invoice."""
 
     def __init__(self, reason: str) -> None:
         super().__init__(reason)
@@ -31,24 +31,24 @@ class Pointless(Exception):
 
 
 class Channel(Protocol):
-    """One way to deliver. ``at_once`` is how many a worker sends over it at a time."""
+    """A way to deliver. ``at_once`` is how many a worker sends over it at a time."""
 
     @property
     def name(self) -> ChannelName:
-        """Which one it is."""
+        """The channel's name."""
 
     @property
     def at_once(self) -> int:
-        """How many go at a time."""
+        """How many a worker sends at a time."""
 
     def wants(self, event: NotificationEvent) -> bool:
-        """Tell whether this kind of thing goes this way at all."""
+        """Return whether the channel delivers this kind of event."""
 
     async def send(self, event: NotificationEvent) -> None:
-        """Deliver; raise ``NotDelivered`` or ``Pointless``. May come again for the same event."""
+        """Deliver; raise ``NotDelivered`` or ``Pointless``. The same event may be sent again."""
 
     async def close(self) -> None:
-        """Let go of connections and processes."""
+        """Close connections and processes."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,7 +62,7 @@ class Attachment:
 
 @dataclass(frozen=True, slots=True)
 class Letter:
-    """An e-mail as it is to be read; ``to`` are bare addresses."""
+    """An e-mail; ``to`` are bare addresses."""
 
     to: tuple[str, ...]
     subject: str
@@ -72,16 +72,16 @@ class Letter:
 
 
 class Letters(Protocol):
-    """Writes what a customer is told."""
+    """Writes letters to customers."""
 
     def wants(self, event: NotificationEvent) -> bool:
-        """Tell whether the customer is told of this kind of thing."""
+        """Return whether the customer gets a letter about this kind of event."""
 
     async def write(self, event: NotificationEvent) -> Letter:
         """Write a letter; raise ``NotDelivered`` without a recipient, or ``Pointless``."""
 
     async def close(self) -> None:
-        """Let go of what it holds."""
+        """Close what the writer uses."""
 
 
 def one_line(text: str, longest: int) -> str:

@@ -1,4 +1,4 @@
-"""E-mail over SMTP, to whom the letter is addressed."""
+"""The e-mail channel, over SMTP."""
 
 from __future__ import annotations
 
@@ -18,13 +18,13 @@ from backend_client.types.notifications import ChannelName, NotificationEvent
 _log = structlog.get_logger(__name__)
 
 TIMEOUT_SECONDS: Final = 20.0
-"""For each command; a server that scans what it takes may need long for the last."""
+"""For each command; a server that scans messages may need long for the last."""
 
 _LONGEST_LINE = 200
 
 
 class Mail:
-    """Sends a letter by letter, each over a connection of its own."""
+    """Sends letters, each over a connection of its own."""
 
     name = ChannelName.EMAIL
     at_once = 4
@@ -43,11 +43,11 @@ class Mail:
         self._timeout = timeout_seconds
 
     def wants(self, event: NotificationEvent) -> bool:
-        """What the customer is told of."""
+        """Return whether the customer gets a letter about this event."""
         return self._letters.wants(event)
 
     async def send(self, event: NotificationEvent) -> None:
-        """Send an event's letter; raise ``NotDelivered`` unless the server took it for somebody."""
+        """Send an event's letter; raise ``NotDelivered`` unless the server accepts a recipient."""
         letter = await self._letters.write(event)
         message = message_of(letter, self._sender, event.id, event.timestamp)
         server = self._server
@@ -65,34 +65,39 @@ class Mail:
                 timeout=self._timeout,
             )
         except aiosmtplib.SMTPRecipientsRefused as error:
-            final = all(_is_final(one.code) for one in error.recipients)
-            told = "; ".join(f"{one.code} {one.message}" for one in error.recipients)
-            raise NotDelivered(f"No recipient was taken: {_told(told)}", final=final) from error
+            final = all(_is_final(refused_recipient.code) for refused_recipient in error.recipients)
+            answers = "; ".join(
+                f"{refused_recipient.code} {refused_recipient.message}"
+                for refused_recipient in error.recipients
+            )
+            raise NotDelivered(
+                f"No recipient was accepted: {_one_line(answers)}", final=final
+            ) from error
         except aiosmtplib.SMTPDataError as error:
-            told = _told(f"{error.code} {error.message}")
-            raise NotDelivered(f"It was refused: {told}", final=_is_final(error.code)) from error
+            answers = _one_line(f"{error.code} {error.message}")
+            raise NotDelivered(f"It was refused: {answers}", final=_is_final(error.code)) from error
         except (aiosmtplib.SMTPException, OSError) as error:
-            # What else is refused, such as the password, is the operator's to put right in time
-            raise NotDelivered(_told(f"{type(error).__name__}: {error}")) from error
+            # Other refusals, such as of the password, can be fixed by the operator in time
+            raise NotDelivered(_one_line(f"{type(error).__name__}: {error}")) from error
         if refused:
             _log.warning("notifications.recipients_refused", id=event.id, count=len(refused))
 
     async def close(self) -> None:
-        """Let go of what the letters hold."""
+        """Close what the letters use."""
         await self._letters.close()
 
 
 def message_of(letter: Letter, sender: Address, event_id: str, at: datetime) -> EmailMessage:
-    """Make the message. Sent again it has the same id, so that a double can be told.
+    """Return the message. Sent again it has the same id, so that a duplicate can be recognized.
 
-    Raises ``NotDelivered`` if an address is none: it could end a header and begin another.
+    Raises ``NotDelivered`` if an address is not one: it could end a header and begin another.
     """
-    if not letter.to or not all(mailbox(one) == one for one in letter.to):
+    if not letter.to or not all(mailbox(recipient) == recipient for recipient in letter.to):
         raise NotDelivered("The recipient's address is not an e-mail address.", final=True)
     message = EmailMessage()
     message["From"] = sender
-    message["To"] = [Address(addr_spec=one) for one in letter.to]
-    message["Subject"] = _told(letter.subject)
+    message["To"] = [Address(addr_spec=recipient) for recipient in letter.to]
+    message["Subject"] = _one_line(letter.subject)
     message["Date"] = format_datetime(at)
     message["Message-ID"] = f"<{event_id}@{sender.domain}>"
     message["Auto-Submitted"] = "auto-generated"
@@ -100,11 +105,13 @@ def message_of(letter: Letter, sender: Address, event_id: str, at: datetime) -> 
     message.add_alternative(letter.html, subtype="html")
     for file in letter.attachments:
         main, _, sub = file.media_type.partition("/")
-        message.add_attachment(file.content, maintype=main, subtype=sub, filename=_told(file.name))
+        message.add_attachment(
+            file.content, maintype=main, subtype=sub, filename=_one_line(file.name)
+        )
     return message
 
 
-def _told(text: str) -> str:
+def _one_line(text: str) -> str:
     return one_line(text, _LONGEST_LINE)
 
 

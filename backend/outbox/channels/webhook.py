@@ -1,4 +1,4 @@
-"""Webhooks to the operator's endpoint, signed as Standard Webhooks 1.0 says."""
+"""The webhook channel, to the operator's endpoint, signed as Standard Webhooks 1.0 says."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ _SHOWN_CHARACTERS = 200
 
 
 class Webhook:
-    """Posts each event as JSON. Redirects are not followed; 410 is taken as a last word."""
+    """Posts each event as JSON. Redirects are not followed; 410 is final."""
 
     name = ChannelName.WEBHOOK
     at_once = 8
@@ -44,7 +44,7 @@ class Webhook:
         )
 
     def wants(self, event: NotificationEvent) -> bool:
-        """Everything goes to the operator."""
+        """Return True: the operator gets every event."""
         return True
 
     async def send(self, event: NotificationEvent) -> None:
@@ -104,9 +104,9 @@ def asked_wait(retry_after: str | None, now: datetime) -> timedelta | None:
 
 
 async def _beginning(answer: httpx.Response) -> str:
-    """Return what an answer begins with, on one line. No more is read of it than is bounded."""
+    """Return the beginning of an answer, on one line. A bounded number of bytes is read."""
     taken = b""
-    # The status has been said, whatever becomes of the rest.
+    # The status has arrived; the body is for information only.
     with suppress(httpx.TransportError, TimeoutError):
         async with asyncio.timeout(_READING_SECONDS):
             async for part in answer.aiter_raw():

@@ -144,7 +144,7 @@ async def test_an_event_of_a_tenant_that_was_removed_is_not_counted(
     connection: asyncpg.Connection,
 ) -> None:
     counted = await count_events(connection, [event(tenant_id="ten_gone")])
-    assert (counted.new, counted.known) == (0, 1)
+    assert (counted.new, counted.duplicates) == (0, 1)
     assert await stored_rollups(connection) == {}
 
 

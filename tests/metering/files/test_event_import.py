@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 from sqlalchemy import func, select
 
-from backend.accounts.operator_keys import lent_operator_key
+from backend.accounts.operator_keys import temporary_operator_key
 from backend.accounts.tenants import create_tenant, list_applications
 from backend.commands import event_import
 from backend.commands.event_import import EventImport
@@ -67,7 +67,7 @@ async def test_a_file_is_counted_once_however_often_it_is_sent(
     monkeypatch.setattr(event_import, "BATCH", 100)
     path = write_csv(tmp_path / "e.csv", application, 950, bad=(7, 123))
     async with (
-        lent_operator_key(database, "test") as (_, secret),
+        temporary_operator_key(database, "test") as (_, secret),
         AsyncFareboxClient(url, secret) as client,
     ):
         first = journal_of(path)
@@ -105,7 +105,7 @@ async def test_it_goes_on_where_it_was_stopped(
 ) -> None:
     monkeypatch.setattr(event_import, "BATCH", 100)
     path = write_csv(tmp_path / "e.csv", application, 500)
-    async with lent_operator_key(database, "test") as (_, secret):
+    async with temporary_operator_key(database, "test") as (_, secret):
         broken = journal_of(path)
         async with AsyncFareboxClient(url, secret) as client:
 
@@ -137,7 +137,7 @@ async def test_the_same_file_for_another_tenant_is_another_import(
         Defaults(subject="other", application=other.application),
     )
     async with (
-        lent_operator_key(database, "test") as (_, secret),
+        temporary_operator_key(database, "test") as (_, secret),
         AsyncFareboxClient(url, secret) as client,
     ):
         for defaults in (*both, *both):
@@ -159,7 +159,7 @@ async def test_rows_must_say_when_and_whose(
     )
     journal = journal_of(path)
     async with (
-        lent_operator_key(database, "test") as (_, secret),
+        temporary_operator_key(database, "test") as (_, secret),
         AsyncFareboxClient(url, secret) as client,
     ):
         await journal.run(client, EventFile(path, Defaults()), lambda: None)

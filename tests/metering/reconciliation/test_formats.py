@@ -198,9 +198,9 @@ RESULT = "data[0].results[0]"
         (f"{RESULT}.model", "", "not a name"),
         (f"{RESULT}.model", "a\u0000b", "not a name"),
         (f"{RESULT}.model", "x" * 201, "not a name"),
-        (f"{RESULT}.object", "organization.usage.vector_stores.result", "no usage by model"),
+        (f"{RESULT}.object", "organization.usage.vector_stores.result", "is not usage by model"),
         ("data[0].start_time", 1_759_622_400_000, "milliseconds"),
-        ("data[0].start_time", "yesterday", "no RFC 3339 time"),
+        ("data[0].start_time", "yesterday", "not an RFC 3339 time"),
         ("data[0].start_time", "0001-01-01T00:00:00+14:00", "not a day on which"),
         ("data[0].end_time", "9999-12-31T23:59:59-14:00", "not a day on which"),
         ("data[0].end_time", 10**40, "milliseconds"),
@@ -209,7 +209,7 @@ RESULT = "data[0].results[0]"
         ("data[0].start_time", 1_759_622_399, "longer than the day"),
         ("data[0].results", {}, "not an array"),
         ("data", None, "not an array"),
-        ("has_more", True, "goes on"),
+        ("has_more", True, "has more pages"),
         ("object", "list", "is not 'page'"),
         ("surprise", 1, "not understood"),
     ],
@@ -225,7 +225,7 @@ def test_a_name_that_is_there_twice_is_refused_where_it_stands() -> None:
     content = json.dumps(openai_usage({})).replace(
         '"input_tokens": ', '"input_tokens": 7, "input_tokens": '
     )
-    with pytest.raises(UnreadableExport, match=r"input_tokens: is there twice") as refused:
+    with pytest.raises(UnreadableExport, match=r"input_tokens: occurs twice") as refused:
         read(content.encode())
     assert refused.value.errors[0].field == f"{RESULT}.input_tokens"
 
@@ -247,15 +247,15 @@ def test_a_member_may_be_ignored_by_its_name() -> None:
 @pytest.mark.parametrize(
     ("content", "where", "said"),
     [
-        (b"", "line 1", "known by them"),
-        (b'{"object": "page",\n "data": [}', "line 2", "no JSON"),
-        (b'{"object": "page",\n "data": [', "line 2", "no JSON"),
-        ('{"object": "page"}'.encode("utf-16"), "line 1", "known by them"),
+        (b"", "line 1", "columns of a known export"),
+        (b'{"object": "page",\n "data": [}', "line 2", "not JSON"),
+        (b'{"object": "page",\n "data": [', "line 2", "not JSON"),
+        ('{"object": "page"}'.encode("utf-16"), "line 1", "columns of a known export"),
         (b'{"object": "caf\xe9"}', "line 1", "not UTF-8"),
-        (b"[" * 100_000, "line 1", "nests too deep"),
+        (b"[" * 100_000, "line 1", "nested too deeply"),
         (b"[]", "line 1", "no page"),
-        (b"[1]", "line 1", "no export that is known"),
-        (b"a,b\n1,2\n", "line 1", "known by them"),
+        (b"[1]", "line 1", "shape of a known export"),
+        (b"a,b\n1,2\n", "line 1", "columns of a known export"),
     ],
 )
 def test_a_file_that_is_none_is_refused(content: bytes, where: str, said: str) -> None:
@@ -280,13 +280,13 @@ HEAD = "Date,Model,In,Out,Team"
         (f"{HEAD}\n2025-10-05,m,{'9' * 5_000},2,x\n", "line 2, In", "not a number"),
         (f"{HEAD}\n0001-01-01T00:00:00+14:00,m,1,2,x\n", "line 2, Date", "not a day on which"),
         (f"{HEAD}\n2025-10-05,m,1 000,2,x\n", "line 2, In", "not a number"),
-        (f"{HEAD}\n05/10/2025,m,1,2,x\n", "line 2, Date", "no RFC 3339 time"),
+        (f"{HEAD}\n05/10/2025,m,1,2,x\n", "line 2, Date", "not an RFC 3339 time"),
         (f"{HEAD}\n2025-10-05T10:00:00,m,1,2,x\n", "line 2, Date", "no offset"),
         (f"{HEAD}\n2025-10-05,,1,2,x\n", "line 2, Model", "not a name"),
-        (f'{HEAD}\n2025-10-05,"m,1,2,x\n', "line 2", "no CSV"),
+        (f'{HEAD}\n2025-10-05,"m,1,2,x\n', "line 2", "not CSV"),
         ("Date,Model,In,Team\n", "line 1, Out", "missing"),
         (f"{HEAD},Extra\n", "line 1, Extra", "not understood"),
-        (f"{HEAD},In\n", "line 1, In", "there twice"),
+        (f"{HEAD},In\n", "line 1, In", "occurs twice"),
         (f"{HEAD}\n", "line 1", "covers no day"),
         ("", "line 1", "empty"),
         (HEAD.encode() + b"\n2025-10-05,caf\xe9,1,2,x\n", "line 2", "not UTF-8"),
@@ -306,7 +306,9 @@ def test_a_line_that_is_not_understood_is_named(
 
 def test_a_meter_that_the_mapping_has_no_word_for_is_named() -> None:
     content = "at;model;kind;n;cost\n2025-10-05;m;completion;7;0.25\n"
-    with pytest.raises(UnreadableExport, match="line 2, kind: 'completion' is none of the meters"):
+    with pytest.raises(
+        UnreadableExport, match="line 2, kind: 'completion' is not one of the meters"
+    ):
         read(content, mapping=LONG)
 
 

@@ -200,7 +200,7 @@ def test_a_line_of_two_gigabytes_is_refused_before_it_is_held() -> None:
 
 def test_a_row_of_endless_lines_is_refused_before_it_is_held() -> None:
     file = Endless(b"Date,Model,In,Out,Team\n", b'"\n",' * 10_000, 2**30)
-    with pytest.raises(UnreadableExport, match="goes on with a row longer than 65,536 bytes"):
+    with pytest.raises(UnreadableExport, match="continues a row longer than 65,536 bytes"):
         read_mapped(file)
     assert file.left > 2**29
 

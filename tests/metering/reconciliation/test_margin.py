@@ -67,7 +67,7 @@ def test_the_operators_rates_change_on_their_days(tmp_path: Path) -> None:
         ("currency: USD\nrates: [{model: m, meter: x, price: -1}]", "rates.0.price"),
         ("currency: USD\nrates: [{model: m, meter: x, price: nan}]", "rates.0.price"),
         ("currency: dollars\nrates: []", "currency"),
-        ("a: [", "no YAML"),
+        ("a: [", "not YAML"),
         (None, "can't be read"),
     ],
 )

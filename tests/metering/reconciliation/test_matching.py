@@ -51,13 +51,13 @@ def numbers(told: Mapping[Place, int]) -> dict[Place, Decimal]:
 
 
 def causes(matching: Matching) -> dict[tuple[str, DiscrepancyKind], Cause]:
-    return {(one.place[2], one.kind): one.cause for one in matching.found}
+    return {(one.place[2], one.kind): one.cause for one in matching.discrepancies}
 
 
 def quantity_causes(
     theirs: Mapping[Place, int], ours: Mapping[Place, int], **changed: Any
 ) -> dict[str, Cause]:
-    found = match(quantities(theirs), numbers(ours), evidence(**changed)).found
+    found = match(quantities(theirs), numbers(ours), evidence(**changed)).discrepancies
     return {one.place[2]: one.cause for one in found}
 
 
@@ -65,18 +65,18 @@ def test_what_agrees_within_the_tolerance_is_no_discrepancy() -> None:
     theirs = quantities({at("input_tokens"): 1_000_000, at("output_tokens"): 100})
     ours = numbers({at("input_tokens"): 999_000, at("output_tokens"): 100, at("requests"): 7})
     same = match(theirs, ours, evidence())
-    assert (same.found, same.matched) == ((), 2)
+    assert (same.discrepancies, same.matched) == ((), 2)
     assert same.totals["input_tokens"] == (1_000_000, 999_000)
     strict = match(theirs, ours, evidence(tolerance=Tolerance(relative=Decimal(0))))
-    assert [one.difference for one in strict.found] == [1_000]
+    assert [one.difference for one in strict.discrepancies] == [1_000]
     units = Tolerance(relative=Decimal(0), units=Decimal(1_000))
-    assert match(theirs, ours, evidence(tolerance=units)).found == ()
+    assert match(theirs, ours, evidence(tolerance=units)).discrepancies == ()
 
 
 def test_a_day_that_one_side_alone_has_is_a_discrepancy() -> None:
     theirs = quantities({at("input_tokens"): 10, at("input_tokens", 1): 10})
     ours = numbers({at("input_tokens"): 10, at("input_tokens", 2): 10})
-    found = match(theirs, ours, evidence()).found
+    found = match(theirs, ours, evidence()).discrepancies
     assert [(one.place[0].day, one.difference, one.cause) for one in found] == [
         (11, 10, Cause.MISSING_EVENTS),
         (12, -10, Cause.METERED_ONLY),
@@ -144,22 +144,22 @@ def days_of(zone: str) -> dict[Place, int]:
 def test_days_that_begin_at_another_hour(zone: str, told: str) -> None:
     series = {(MODEL, "input_tokens"): QUARTERS}
     theirs, ours = quantities(days_of(zone)), numbers(days_of("UTC"))
-    found = match(theirs, ours, evidence(series=series)).found
+    found = match(theirs, ours, evidence(series=series)).discrepancies
     assert len(found) >= 4
     assert {one.cause for one in found} == {Cause.TIME_ZONE_CUT}
     assert told in found[0].explanation
     # With a million tokens that are nowhere in the quarter hours, no hour makes the days agree.
     theirs[at("input_tokens", 2)] = Sums(quantity=Decimal(1_000_000))
-    other = match(theirs, ours, evidence(series=series)).found
+    other = match(theirs, ours, evidence(series=series)).discrepancies
     assert Cause.TIME_ZONE_CUT not in {one.cause for one in other}
 
 
 def test_a_model_under_another_name() -> None:
     theirs = {at("input_tokens", model="vendor-x"): 500, at("output_tokens", model="vendor-x"): 90}
     ours = {at("input_tokens", model="x"): 500, at("output_tokens", model="x"): 90}
-    found = match(quantities(theirs), numbers(ours), evidence()).found
+    found = match(quantities(theirs), numbers(ours), evidence()).discrepancies
     assert {one.cause for one in found} == {Cause.OTHER_NAME}
-    assert "say in models that 'vendor-x' is it" in found[0].explanation + found[2].explanation
+    assert "so that 'vendor-x' is that one" in found[0].explanation + found[2].explanation
 
 
 def test_a_difference_that_nothing_explains_is_said_to_be_so() -> None:
@@ -177,18 +177,18 @@ METERED = {at("input_tokens"): 1_000_000, at("cached_input_tokens"): 500_000}
 
 def test_an_amount_is_held_against_the_rate() -> None:
     same = match(billed(input_tokens="2.00"), numbers(METERED), evidence())
-    assert (same.found, same.matched, same.billed, same.expected) == ((), 1, 2, 2)
+    assert (same.discrepancies, same.matched, same.billed, same.expected) == ((), 1, 2, 2)
     dearer = match(billed(input_tokens="2.50"), numbers(METERED), evidence())
     assert causes(dearer) == {("input_tokens", DiscrepancyKind.AMOUNT): Cause.RATE_CHANGE}
-    assert "2.5 for a million, not 2" in dearer.found[0].explanation
-    assert dearer.found[0].difference == Decimal("0.5")
+    assert "2.5 for a million, not 2" in dearer.discrepancies[0].explanation
+    assert dearer.discrepancies[0].difference == Decimal("0.5")
 
 
 def test_cached_tokens_priced_as_fresh() -> None:
     cached = match(billed(cached_input_tokens="1.00"), numbers(METERED), evidence())
-    assert [one.cause for one in cached.found] == [Cause.CACHED_AS_FRESH]
+    assert [one.cause for one in cached.discrepancies] == [Cause.CACHED_AS_FRESH]
     within_fresh = match(billed(input_tokens="3.00"), numbers(METERED), evidence())
-    assert [one.cause for one in within_fresh.found] == [Cause.CACHED_AS_FRESH]
+    assert [one.cause for one in within_fresh.discrepancies] == [Cause.CACHED_AS_FRESH]
 
 
 def test_an_amount_of_a_quantity_that_differs_says_no_more() -> None:
@@ -199,7 +199,7 @@ def test_an_amount_of_a_quantity_that_differs_says_no_more() -> None:
 
 def test_an_amount_without_a_rate_can_not_be_judged() -> None:
     found = match(billed(images="9.00"), numbers({at("images"): 9}), evidence())
-    assert [(one.cause, one.metered) for one in found.found] == [(Cause.NO_RATE, None)]
+    assert [(one.cause, one.metered) for one in found.discrepancies] == [(Cause.NO_RATE, None)]
     assert (found.billed, found.expected) == (9, None)
 
 
@@ -227,14 +227,14 @@ def test_every_place_agrees_or_is_found_once(
     theirs: dict[Place, Sums], ours: dict[Place, Decimal], failed: dict[Any, Decimal]
 ) -> None:
     matching = match(theirs, ours, evidence(failed=failed))
-    found = [(one.place, one.kind) for one in matching.found]
+    found = [(one.place, one.kind) for one in matching.discrepancies]
     assert len(found) == len(set(found))
     meters = {place[2] for place, sums in theirs.items() if sums.quantity is not None}
     compared = {p for p, sums in theirs.items() if sums.quantity is not None}
     compared |= {p for p in ours if p[2] in meters}
     amounts = sum(sums.amount is not None for sums in theirs.values())
     assert len(found) + matching.matched == len(compared) + amounts
-    for one in matching.found:
+    for one in matching.discrepancies:
         assert one.explanation.endswith(".")
         with localcontext(prec=60):
             assert one.difference == one.provider - (one.metered or 0)
@@ -243,4 +243,4 @@ def test_every_place_agrees_or_is_found_once(
 @given(st.dictionaries(places, values, max_size=20))
 def test_what_is_the_same_on_both_sides_has_no_discrepancy(ours: dict[Place, Decimal]) -> None:
     theirs = {place: Sums(quantity=value) for place, value in ours.items()}
-    assert match(theirs, ours, evidence()).found == ()
+    assert match(theirs, ours, evidence()).discrepancies == ()

@@ -1,0 +1,74 @@
+"""Variables are called by the noun that they hold.
+
+``one``, ``found``, ``told``, ``made`` and ``known`` say nothing of it: they send the reader back to
+the line that filled them. A folder is added to ``FOLDERS`` once it is free of them.
+"""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+pytestmark = pytest.mark.fast
+
+ROOT = Path(__file__).resolve().parents[2]
+FOLDERS = ("backend",)
+NOT_NOUNS = frozenset({"one", "found", "told", "made", "known"})
+
+
+def bound_names(tree: ast.AST) -> Iterator[tuple[int, str]]:
+    """The names that code binds, with their lines: by assignment, loop, pattern or argument."""
+    for node in ast.walk(tree):
+        match node:
+            case ast.Name(id=name, ctx=ast.Store(), lineno=line) | ast.arg(arg=name, lineno=line):
+                yield line, name
+            case (
+                ast.MatchAs(name=str(name), lineno=line)
+                | ast.MatchStar(name=str(name), lineno=line)
+            ):
+                yield line, name
+
+
+def misnamed(source: str) -> list[tuple[int, str]]:
+    return sorted(
+        (line, name) for line, name in bound_names(ast.parse(source)) if name in NOT_NOUNS
+    )
+
+
+@pytest.mark.parametrize("folder", FOLDERS)
+def test_variables_are_nouns(folder: str) -> None:
+    files = sorted((ROOT / folder).rglob("*.py"))
+    assert files
+    faults = [
+        f"{file.relative_to(ROOT)}:{line}: {name}"
+        for file in files
+        for line, name in misnamed(file.read_text())
+    ]
+    assert faults == []
+
+
+@pytest.mark.parametrize(
+    "source",
+    [
+        "found = 1",
+        "found: int = 1",
+        "for one in (): pass",
+        "[told for told in ()]",
+        "lambda made: 1",
+        "def act(*, known): pass",
+        "if found := 1: pass",
+        "with open('x') as made: pass",
+        "a, (b, known) = 1, (2, 3)",
+        "match 1:\n    case [*found]: pass",
+        "match 1:\n    case 1 as told: pass",
+    ],
+)
+def test_each_way_to_bind_a_name_is_seen(source: str) -> None:
+    assert len(misnamed(source)) == 1
+
+
+def test_a_word_may_be_used_where_nothing_is_bound() -> None:
+    assert misnamed("rows.one()\ncall(known=1)\nevent.found\n'made'") == []
