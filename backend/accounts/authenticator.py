@@ -8,6 +8,7 @@ from functools import partial
 from sqlalchemy import RowMapping, and_, or_, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from backend.accounts.errors import InvalidCredential
 from backend.accounts.principal import (
     ROLE_PERMISSIONS,
     SCOPE_PERMISSIONS,
@@ -15,7 +16,6 @@ from backend.accounts.principal import (
     Principal,
 )
 from backend.accounts.secrets import API_KEY, OPERATOR_KEY, SESSION, hash_secret
-from backend.errors import Unauthenticated
 from backend.kit.remembered import Outages, Remembered
 from backend.storage.database import Database
 from backend.storage.outages import is_outage
@@ -61,7 +61,7 @@ class Authenticator:
         async with self._database.begin() as connection:
             principal = await _look_up(connection, token, slot)
         if principal is None:
-            raise Unauthenticated("This credential is unknown, has expired or was revoked.")
+            raise InvalidCredential()
         return principal
 
 

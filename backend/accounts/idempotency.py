@@ -6,8 +6,8 @@ from sqlalchemy import select
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from backend.accounts.errors import IdempotencyKeyReused
 from backend.accounts.secrets import hash_secret
-from backend.errors import Conflict
 from backend.storage.tables import idempotency_keys
 
 
@@ -35,5 +35,5 @@ async def claim_key(
     )
     request_hash, earlier_id = earlier.one()
     if bytes(request_hash) != fingerprint:
-        raise Conflict("This Idempotency-Key was used for a different request.")
+        raise IdempotencyKeyReused("This Idempotency-Key was used for a different request.")
     return str(earlier_id)

@@ -10,7 +10,7 @@ from joserfc import jwt
 from joserfc.errors import InvalidKeyIdError, JoseError
 from joserfc.jwk import KeySet
 
-from backend.errors import Unauthenticated, Unavailable
+from backend.accounts.errors import IdentityProviderUnavailable, InvalidIdentityToken
 from backend.kit.remembered import Remembered
 
 _ALGORITHMS = ["RS256", "RS384", "RS512", "PS256", "PS384", "PS512", "ES256", "ES384", "ES512"]
@@ -63,12 +63,12 @@ class IdentityProvider:
                 iat={"essential": True},
             ).validate(claims)
         except (JoseError, ValueError) as error:
-            raise Unauthenticated("The identity provider's token is not valid.") from error
+            raise InvalidIdentityToken() from error
         if not hmac.compare_digest(str(claims.get("nonce", "")).encode(), nonce.encode()):
-            raise Unauthenticated("The identity provider's token is for another sign-in.")
+            raise InvalidIdentityToken("The identity provider's token is for another sign-in.")
         authorized = claims.get("azp")
         if authorized is not None and authorized != self._client_id:
-            raise Unauthenticated("The identity provider's token is for another client.")
+            raise InvalidIdentityToken("The identity provider's token is for another client.")
         subject = str(claims["sub"])
         email = claims.get("email")
         return Identity(
@@ -86,4 +86,4 @@ class IdentityProvider:
                 answer = await client.get(uri)
                 return KeySet.import_key_set(answer.raise_for_status().json())
         except (httpx.HTTPError, KeyError, ValueError) as error:
-            raise Unavailable("The identity provider can't be reached.") from error
+            raise IdentityProviderUnavailable() from error

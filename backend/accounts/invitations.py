@@ -8,10 +8,17 @@ from sqlalchemy import func, insert, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from backend.accounts.audit import record
+from backend.accounts.errors import (
+    AlreadyMember,
+    InvitationAlreadyAccepted,
+    InvitationNotFound,
+    OwnerRequired,
+    PersonRequired,
+    RoleNotAssignable,
+)
 from backend.accounts.members import add_member, memberships
 from backend.accounts.principal import Principal
 from backend.accounts.secrets import INVITATION, hash_secret, new_secret
-from backend.errors import Conflict, Forbidden, InvalidInput, NotFound
 from backend.ids import new_id
 from backend.kit.pages import Cursor, page_of
 from backend.storage.tables import invitations
@@ -23,7 +30,6 @@ from backend_client.types.accounts import (
     Role,
 )
 from backend_client.types.common import Page
-from backend_client.types.problems import FieldError
 
 _SHOWN = [column for column in invitations.c if column.name not in {"secret_hash", "tenant_id"}]
 
@@ -37,12 +43,9 @@ async def invite(
     by somebody who is not one.
     """
     if wanted.role is Role.OPERATOR:
-        raise InvalidInput(
-            "operator is the seller's role, not a member's.",
-            errors=[FieldError(field="role", detail="not a role in a tenant")],
-        )
+        raise RoleNotAssignable()
     if wanted.role is Role.OWNER and caller.role is not Role.OWNER:
-        raise Forbidden("Only an owner can invite an owner.")
+        raise OwnerRequired("Only an owner can invite an owner.")
     secret = new_secret(INVITATION)
     inserted = await connection.execute(
         insert(invitations)
@@ -94,9 +97,9 @@ async def revoke_invitation(
     )
     row = result.first()
     if row is None:
-        raise NotFound("There is no such invitation.")
+        raise InvitationNotFound()
     if row.accepted_at is not None:
-        raise Conflict("This invitation was accepted; remove the member instead.")
+        raise InvitationAlreadyAccepted()
     if row.revoked_at is None:
         await connection.execute(
             update(invitations)
@@ -115,7 +118,7 @@ async def accept_invitation(
     used, revoked or expired, and ``Conflict`` for somebody who is a member already.
     """
     if caller.kind != "user":
-        raise Forbidden("Only a person, signed in, can accept an invitation.")
+        raise PersonRequired("Only a person, signed in, can accept an invitation.")
     result = await connection.execute(
         select(invitations)
         .where(
@@ -128,12 +131,14 @@ async def accept_invitation(
     )
     row = result.mappings().first()
     if row is None:
-        raise NotFound("This invitation does not exist or is no longer open. Ask for a new one.")
+        raise InvitationNotFound(
+            "This invitation does not exist or is no longer open. Ask for a new one."
+        )
     tenant_id = row["tenant_id"]
     if tenant_id in {
         membership.tenant.id for membership in await memberships(connection, caller.id)
     }:
-        raise Conflict("You are a member of this tenant already.")
+        raise AlreadyMember("You are a member of this tenant already.")
     await add_member(connection, tenant_id, caller.id, Role(row["role"]))
     await connection.execute(
         update(invitations)

@@ -8,11 +8,12 @@ from sqlalchemy import RowMapping, delete, func, insert, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from backend.accounts.audit import record
+from backend.accounts.errors import KeyAlreadyCreated, KeyNotFound, KeyRevoked, TooManySecrets
 from backend.accounts.idempotency import claim_key
 from backend.accounts.principal import Principal
 from backend.accounts.secrets import API_KEY, new_secret
 from backend.accounts.tenants import find_application
-from backend.errors import Conflict, InvalidInput, NotFound
+from backend.errors import InvalidInput
 from backend.ids import new_id
 from backend.kit.pages import Cursor, page_of
 from backend.storage.tables import api_keys, models, retired_secrets
@@ -70,7 +71,7 @@ async def create_key(
         request = f"key {wanted.model_dump_json()}"
         created_id = await claim_key(connection, caller.tenant_id, idempotency_key, request, key_id)
         if created_id is not None:
-            raise Conflict(
+            raise KeyAlreadyCreated(
                 f"Key {created_id} was created by an earlier request with this Idempotency-Key. "
                 "Its secret was shown then and is not stored; revoke the key and create another if "
                 "it was lost."
@@ -136,7 +137,7 @@ async def find_key(connection: AsyncConnection, tenant_id: str, key_id: str) -> 
     )
     row = result.mappings().first()
     if row is None:
-        raise NotFound("There is no such key.")
+        raise KeyNotFound()
     return _key(row)
 
 
@@ -177,7 +178,7 @@ async def rotate_key(
     if grace_seconds:
         working = select(func.count()).select_from(retired_secrets).where(*of_key)
         if (await connection.scalar(working) or 0) >= _MOST_RETIRED:
-            raise Conflict(
+            raise TooManySecrets(
                 f"{_MOST_RETIRED} old secrets of this key still work. Wait until one ends, or "
                 "revoke the key and make another."
             )
@@ -210,9 +211,9 @@ async def _locked_key(connection: AsyncConnection, tenant_id: str, key_id: str) 
     )
     row = result.first()
     if row is None:
-        raise NotFound("There is no such key.")
+        raise KeyNotFound()
     if row.revoked_at is not None:
-        raise Conflict("This key is revoked for good; make another.")
+        raise KeyRevoked()
     return bytes(row.secret_hash)
 
 

@@ -7,14 +7,13 @@ from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from backend.accounts.audit import record
+from backend.accounts.errors import LastOwner, MemberNotFound, OwnerRequired, RoleNotAssignable
 from backend.accounts.principal import Principal
-from backend.errors import Conflict, Forbidden, InvalidInput, NotFound
 from backend.ids import new_id
 from backend.kit.pages import Cursor, page_of
 from backend.storage.tables import invitations, members, tenants, users
 from backend_client.types.accounts import Member, Membership, Role, Tenant
 from backend_client.types.common import Page
-from backend_client.types.problems import FieldError
 
 _MEMBER = select(
     members.c.user_id,
@@ -94,13 +93,10 @@ async def change_role(
     an owner makes or unmakes one.
     """
     if role is Role.OPERATOR:
-        raise InvalidInput(
-            "operator is the seller's role, not a member's.",
-            errors=[FieldError(field="role", detail="not a role in a tenant")],
-        )
+        raise RoleNotAssignable()
     member = await _locked_member(connection, caller.tenant_id, user_id)
     if Role.OWNER in {member.role, role} and caller.role not in {Role.OWNER, Role.OPERATOR}:
-        raise Forbidden("Only an owner can make or unmake an owner.")
+        raise OwnerRequired("Only an owner can make or unmake an owner.")
     if member.role is Role.OWNER and role is not Role.OWNER:
         await _require_another_owner(connection, caller.tenant_id, user_id)
     await connection.execute(
@@ -123,7 +119,7 @@ async def remove_member(connection: AsyncConnection, caller: Principal, user_id:
     member = await _locked_member(connection, caller.tenant_id, user_id)
     if member.role is Role.OWNER:
         if caller.role not in {Role.OWNER, Role.OPERATOR}:
-            raise Forbidden("Only an owner can remove an owner.")
+            raise OwnerRequired("Only an owner can remove an owner.")
         await _require_another_owner(connection, caller.tenant_id, user_id)
     await connection.execute(
         delete(members).where(members.c.tenant_id == caller.tenant_id, members.c.user_id == user_id)
@@ -157,7 +153,7 @@ async def _locked_member(connection: AsyncConnection, tenant_id: str, user_id: s
     )
     row = result.mappings().first()
     if row is None:
-        raise NotFound("There is no such member.")
+        raise MemberNotFound()
     return _member(row)
 
 
@@ -170,4 +166,4 @@ async def _require_another_owner(connection: AsyncConnection, tenant_id: str, us
         )
     )
     if others.first() is None:
-        raise Conflict("A tenant needs an owner; make someone else an owner first.")
+        raise LastOwner()

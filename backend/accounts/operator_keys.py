@@ -10,8 +10,8 @@ from datetime import datetime
 from sqlalchemy import func, insert, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from backend.accounts.errors import OperatorKeyNotFound
 from backend.accounts.secrets import OPERATOR_KEY, new_secret
-from backend.errors import NotFound
 from backend.ids import new_id
 from backend.storage.database import Database
 from backend.storage.tables import operator_keys
@@ -67,7 +67,7 @@ async def revoke_operator_key(connection: AsyncConnection, key_id: str) -> None:
         .values(revoked_at=func.coalesce(operator_keys.c.revoked_at, func.now()))
     )
     if changed.rowcount == 0:
-        raise NotFound("There is no such operator key.")
+        raise OperatorKeyNotFound()
 
 
 @asynccontextmanager

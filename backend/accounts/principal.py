@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Literal
 
-from backend.errors import Forbidden
+from backend.accounts.errors import PermissionMissing
 from backend_client.types.accounts import RateLimits, Role, Scope
 
 
@@ -75,7 +75,9 @@ class Principal:
         """Raise ``Forbidden`` unless the caller has ``permission``."""
         if permission not in self.permissions:
             who = "key" if self.kind == "key" else "role"
-            raise Forbidden(f"This {who} does not have the permission {permission.value!r}.")
+            raise PermissionMissing(
+                f"This {who} does not have the permission {permission.value!r}."
+            )
 
 
 COMMAND_LINE = Principal(

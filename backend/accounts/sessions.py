@@ -7,11 +7,12 @@ from datetime import UTC, datetime, timedelta
 from sqlalchemy import delete, insert, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from backend.accounts.errors import OperatorHasNoTenant, TenantNotFound
 from backend.accounts.members import add_member, memberships, upsert_user
 from backend.accounts.principal import Principal
 from backend.accounts.secrets import SESSION, hash_secret, new_secret
 from backend.accounts.tenants import create_tenant, find_tenant
-from backend.errors import Forbidden, NotFound
+from backend.errors import NotFound
 from backend.ids import new_id
 from backend.storage.tables import sessions, tenants, users
 from backend_client.types.accounts import Me, Role, SessionCreated, Tenant, TenantCreate
@@ -78,7 +79,7 @@ async def switch_tenant(
     """Let the session act for another of the person's tenants; raise ``NotFound``."""
     joined = {membership.tenant.id for membership in await memberships(connection, caller.id)}
     if tenant_id not in joined:
-        raise NotFound("There is no such tenant.")
+        raise TenantNotFound()
     await connection.execute(
         update(sessions)
         .where(sessions.c.token_hash == hash_secret(token))
@@ -94,7 +95,7 @@ async def end_session(connection: AsyncConnection, token: str) -> None:
 async def who_is(connection: AsyncConnection, caller: Principal) -> Me:
     """Describe the caller; raise ``Forbidden`` for an operator's key, which acts for no tenant."""
     if caller.kind == "operator":
-        raise Forbidden("An operator's key acts for no tenant.")
+        raise OperatorHasNoTenant()
     if caller.kind == "key":
         result = await connection.execute(select(tenants).where(tenants.c.id == caller.tenant_id))
         return Me(

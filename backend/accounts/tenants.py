@@ -8,8 +8,14 @@ from sqlalchemy import RowMapping, delete, insert, or_, select
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from backend.accounts.errors import (
+    ApplicationNameTaken,
+    ApplicationNotFound,
+    TenantNotFound,
+    TenantSlugTaken,
+)
 from backend.accounts.idempotency import claim_key
-from backend.errors import Conflict, InvalidInput, NotFound
+from backend.errors import InvalidInput
 from backend.ids import new_id
 from backend.kit.pages import Cursor, page_of
 from backend.storage.tables import (
@@ -73,7 +79,7 @@ async def create_tenant(connection: AsyncConnection, wanted: TenantCreate) -> Te
                 .returning(tenants)
             )
     except IntegrityError:
-        raise Conflict(f"There is a tenant {wanted.slug!r} already.") from None
+        raise TenantSlugTaken(f"There is a tenant {wanted.slug!r} already.") from None
     tenant = _tenant(row.mappings().one())
     await create_application(connection, tenant.id, ApplicationCreate(name=DEFAULT_APPLICATION))
     return tenant
@@ -86,7 +92,7 @@ async def find_tenant(connection: AsyncConnection, id_or_slug: str) -> Tenant:
     )
     row = result.mappings().first()
     if row is None:
-        raise NotFound("There is no such tenant.")
+        raise TenantNotFound()
     return _tenant(row)
 
 
@@ -145,7 +151,7 @@ async def create_application(
                 .returning(applications)
             )
     except IntegrityError:
-        raise Conflict(f"There is an application {wanted.name!r} already.") from None
+        raise ApplicationNameTaken(f"There is an application {wanted.name!r} already.") from None
     return _application(row.mappings().one())
 
 
@@ -160,7 +166,7 @@ async def find_application(
     )
     row = result.mappings().first()
     if row is None:
-        raise NotFound("There is no such application.")
+        raise ApplicationNotFound()
     return _application(row)
 
 

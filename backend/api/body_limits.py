@@ -8,7 +8,8 @@ from contextlib import asynccontextmanager
 
 from fastapi import Request
 
-from backend.errors import MalformedRequest, RateLimited, TooLarge, UnsupportedMedia
+from backend.api.errors import BodyTooLarge, TooMuchAtOnce, UnsupportedEncoding
+from backend.errors import MalformedRequest
 
 _GZIP = 16 + zlib.MAX_WBITS
 
@@ -23,10 +24,7 @@ class BodyBudget:
     async def reserve(self, size: int) -> AsyncIterator[None]:
         """Reserve bytes for a block; raise ``RateLimited`` if there are not enough left."""
         if size > self._left:
-            raise RateLimited(
-                "Too much is being sent at once; send it again in a moment.",
-                retry_after_seconds=1,
-            )
+            raise TooMuchAtOnce()
         self._left -= size
         try:
             yield
@@ -46,7 +44,7 @@ async def bounded_body(
     """
     encoding = request.headers.get("content-encoding", "identity").strip().lower()
     if encoding not in {"identity", "gzip"}:
-        raise UnsupportedMedia("The body's encoding must be gzip, or none.")
+        raise UnsupportedEncoding()
     declared = request.headers.get("content-length", "")
     declared_size = encoding == "identity" and declared.isdigit()
     async with budget.reserve(min(int(declared), most_bytes) if declared_size else most_bytes):
@@ -63,7 +61,7 @@ async def _unpacked(request: Request, most_bytes: int) -> bytes:
                 # One byte more than is allowed tells that there is more; nothing unpacks further.
                 body += unpacker.decompress(rest, most_bytes + 1 - len(body))
                 if len(body) > most_bytes:
-                    raise TooLarge(f"The body unpacks to more than {most_bytes:,} bytes.")
+                    raise BodyTooLarge(f"The body unpacks to more than {most_bytes:,} bytes.")
                 rest = unpacker.unconsumed_tail
                 if unpacker.eof and unpacker.unused_data:
                     raise MalformedRequest("There is something behind the end of the gzip body.")

@@ -13,7 +13,7 @@ from backend.accounts.authenticator import Authenticator
 from backend.accounts.identity import IdentityProvider
 from backend.accounts.principal import Permission, Principal
 from backend.api.body_limits import BodyBudget
-from backend.errors import Unauthenticated
+from backend.api.errors import CredentialMissing
 from backend.gateway.gateway import Gateway
 from backend.invoices.previewing import TaxPreview
 from backend.invoices.taxing.service import TaxService
@@ -68,7 +68,7 @@ def bearer_token(request: Request) -> str:
     """Return the token of the ``Authorization: Bearer`` header; raise ``Unauthenticated``."""
     scheme, _, token = request.headers.get("authorization", "").partition(" ")
     if scheme.lower() != "bearer" or not token.strip():
-        raise Unauthenticated("Send a credential as 'Authorization: Bearer <key>'.")
+        raise CredentialMissing("Send a credential as 'Authorization: Bearer <key>'.")
     return token.strip()
 
 

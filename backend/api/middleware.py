@@ -11,8 +11,8 @@ from starlette.datastructures import Headers, MutableHeaders
 from starlette.requests import Request
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from backend.api.errors import BodyTooLarge
 from backend.api.problems import problem_response
-from backend.errors import TooLarge
 from backend.ids import new_id
 from backend_client.types.events import IngestResult
 
@@ -112,7 +112,7 @@ class BodyLimit:
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
-        error = TooLarge(f"The body is over the limit of {self._max_bytes:,} bytes.")
+        error = BodyTooLarge(f"The body is over the limit of {self._max_bytes:,} bytes.")
         declared = Headers(scope=scope).get("content-length", "0")
         if declared.isdigit() and int(declared) > self._max_bytes:
             await problem_response(Request(scope), error)(scope, receive, send)

@@ -6,11 +6,12 @@ from typing import Any
 
 from fastapi import FastAPI
 
+from backend.api.causes import causes
 from backend.api.problems import MEDIA_TYPE
 
 
 class DescribedApi(FastAPI):
-    """FastAPI, whose document gives errors the media type that they are sent with."""
+    """FastAPI, whose document gives errors their media type, and lists their codes."""
 
     def openapi(self) -> dict[str, Any]:
         """Return the OpenAPI document, made once."""
@@ -20,6 +21,9 @@ class DescribedApi(FastAPI):
             for item in document["paths"].values():
                 for operation in item.values():
                     _describe_problem(operation["responses"].get("default", {}))
+            # Not an ``enum``: a client that is older than a code should still read the problem
+            code = document["components"]["schemas"]["Problem"]["properties"]["code"]
+            code["x-extensible-enum"] = [cause.code for cause in causes()]
         return document
 
 

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from http import HTTPStatus
-
 import asyncpg
 import structlog
 from fastapi import FastAPI, Request, Response
@@ -12,6 +10,12 @@ from sqlalchemy.exc import DBAPIError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 from starlette.exceptions import HTTPException
 
+from backend.api.errors import (
+    DatabaseUnavailable,
+    InternalError,
+    MethodNotAllowed,
+    RouteNotFound,
+)
 from backend.errors import (
     FareboxError,
     InvalidInput,
@@ -30,17 +34,6 @@ _UNSTORABLE = frozenset({"22021", "22P05"})
 """SQLSTATE of a text with a NUL, which PostgreSQL's text and JSON can't hold."""
 
 MEDIA_TYPE = "application/problem+json"
-
-
-class _HttpError(FareboxError):
-    """What the framework itself refuses: no such path, no such method."""
-
-    def __init__(self, status: int) -> None:
-        phrase = HTTPStatus(status).phrase
-        super().__init__(f"{phrase}.")
-        self.status = status
-        self.code = phrase.lower().replace(" ", "_")
-        self.title = phrase
 
 
 def problem_response(request: Request, error: FareboxError) -> Response:
@@ -78,7 +71,10 @@ def install(app: FastAPI) -> None:
 
     @app.exception_handler(HTTPException)
     async def http(request: Request, error: HTTPException) -> Response:
-        response = problem_response(request, _HttpError(error.status_code))
+        # What the framework itself refuses; any other is of a body that it could not take apart
+        refusals = {404: RouteNotFound, 405: MethodNotAllowed}
+        refusal = refusals.get(error.status_code, MalformedRequest)
+        response = problem_response(request, refusal())
         response.headers.update(error.headers or {})
         return response
 
@@ -96,7 +92,7 @@ def install(app: FastAPI) -> None:
     async def database(request: Request, error: Exception) -> Response:
         if is_outage(error):
             _log.warning("database.unavailable", error=type(error).__name__)
-            return problem_response(request, Unavailable("The database can't be reached."))
+            return problem_response(request, DatabaseUnavailable())
         if sqlstate_of(error) in _UNSTORABLE:
             return problem_response(request, InvalidInput("A text holds a character NUL."))
         return await unexpected(request, error)
@@ -105,7 +101,7 @@ def install(app: FastAPI) -> None:
     async def unexpected(request: Request, error: Exception) -> Response:
         _log.error("request.failed", exc_info=error)
         return problem_response(
-            request, FareboxError("Something went wrong here; the request id finds it in the log.")
+            request, InternalError("Something went wrong here; the request id finds it in the log.")
         )
 
 

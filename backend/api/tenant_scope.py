@@ -6,9 +6,8 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from backend.accounts.principal import Principal
 from backend.accounts.tenants import find_tenant
-from backend.errors import InvalidInput
+from backend.api.errors import TenantNotNamed
 from backend_client.types.accounts import Tenant
-from backend_client.types.problems import FieldError
 
 
 async def named_tenant(connection: AsyncConnection, caller: Principal, named: str | None) -> Tenant:
@@ -18,8 +17,5 @@ async def named_tenant(connection: AsyncConnection, caller: Principal, named: st
     """
     wanted = named or caller.tenant_id
     if not wanted:
-        raise InvalidInput(
-            "An operator's key acts for no tenant: name one.",
-            errors=[FieldError(field="tenant", detail="give its id or slug")],
-        )
+        raise TenantNotNamed()
     return await find_tenant(connection, wanted)

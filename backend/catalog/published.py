@@ -10,9 +10,10 @@ from sqlalchemy import RowMapping, func, select, update
 from sqlalchemy.dialects.postgresql import distinct_on, insert
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from backend.catalog.errors import CatalogNotApplied, PlanNotFound
 from backend.catalog.tax_rates import apply_taxes, tax_table
 from backend.catalog.yaml_reading import load_catalog, parse_catalog
-from backend.errors import ConfigurationError, InvalidInput, NotFound
+from backend.errors import ConfigurationError, InvalidInput
 from backend.metering.tokens import check_setting
 from backend.pricing.charges.kinds import first_price
 from backend.pricing.charges.rate_card import RateCard
@@ -91,7 +92,7 @@ async def published_catalog(connection: AsyncConnection) -> Catalog:
     """
     default = await connection.scalar(select(catalog_state.c.default_plan))
     if default is None:
-        raise NotFound("No catalog was applied yet.")
+        raise CatalogNotApplied("No catalog was applied yet.")
     # Not checked again: it may have been published under less strict rules
     return Catalog.model_construct(
         version=1,
@@ -174,7 +175,7 @@ async def latest_plan(connection: AsyncConnection, plan_id: str) -> Plan:
     """Return a plan's latest version. Raises ``NotFound`` unless the plan is on sale."""
     plan = await _latest(connection, plan_id)
     if plan is None or plan_id not in await _plans_on_sale(connection):
-        raise NotFound(f"There is no plan {plan_id!r} on sale.")
+        raise PlanNotFound(f"There is no plan {plan_id!r} on sale.")
     return plan
 
 

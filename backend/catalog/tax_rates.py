@@ -12,7 +12,6 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from backend.errors import InvalidInput
 from backend.storage.tables import invoices, tax_rates
-from backend_client.types.problems import FieldError
 from backend_client.types.taxes import CatalogTax
 
 
@@ -108,4 +107,4 @@ async def _last_used(connection: AsyncConnection, tax_id: str) -> date | None:
 
 
 def _refuse(field: str, detail: str) -> NoReturn:
-    raise InvalidInput(f"'{field}' {detail}.", errors=[FieldError(field=field, detail=detail)])
+    raise InvalidInput.of_field(field, detail)

@@ -23,7 +23,7 @@ from backend.accounts.principal import COMMAND_LINE
 from backend.accounts.tenants import delete_tenant, find_tenant, list_tenants
 from backend.commands.database import ready_database
 from backend.engines.running import running_settings
-from backend.errors import InvalidInput
+from backend.errors import CommandError
 from backend.settings import Settings
 from backend.subscriptions.opening import open_tenant
 from backend_client.types.accounts import Tenant, TenantCreate
@@ -124,7 +124,7 @@ def create_tenant(
         )
     except ValidationError as error:
         first = error.errors()[0]
-        raise InvalidInput(f"{first['loc'][0]}: {first['msg']}") from None
+        raise CommandError(f"{first['loc'][0]}: {first['msg']}") from None
 
     async def work(connection: AsyncConnection) -> Tenant:
         return await open_tenant(connection, COMMAND_LINE, wanted, datetime.now(UTC))

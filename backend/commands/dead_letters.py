@@ -13,7 +13,7 @@ from rich.console import Console
 from rich.table import Table
 
 from backend.commands.operator_client import ask_api
-from backend.errors import InvalidInput
+from backend.errors import CommandError
 from backend_client import AsyncFareboxClient
 from backend_client.types.dead_letters import DeadLetter, DeadLetterReplay
 
@@ -88,9 +88,9 @@ def _read(path: Path) -> list[Any]:
         # Numbers stay as they were written: a float would lose digits
         document = json.loads(path.read_bytes(), parse_float=str)
     except OSError as error:
-        raise InvalidInput(f"{path} can't be read: {error.strerror or error}.") from error
+        raise CommandError(f"{path} can't be read: {error.strerror or error}.") from error
     except (json.JSONDecodeError, UnicodeDecodeError) as error:
-        raise InvalidInput(f"{path} is not JSON: {error}.") from error
+        raise CommandError(f"{path} is not JSON: {error}.") from error
     if not isinstance(document, list) or not document:
-        raise InvalidInput(f"{path} should hold an array of events.")
+        raise CommandError(f"{path} should hold an array of events.")
     return document

@@ -10,7 +10,7 @@ from itertools import islice
 from pathlib import Path
 from typing import Final
 
-from backend.errors import InvalidInput, Unavailable
+from backend.errors import CommandError
 from backend.metering.files.event_files import EventFile, FileRow
 from backend_client import AsyncFareboxClient, ClientError
 from backend_client.errors import TooLarge
@@ -77,7 +77,7 @@ class EventImport:
                 _replace(journal, json.dumps(asdict(self.count)))
                 progress()
         except ClientError as error:
-            raise Unavailable(
+            raise CommandError(
                 f"The API stopped taking events behind line {self.count.line:,} ({error}). Run the "
                 "command again: it goes on there."
             ) from error
@@ -162,7 +162,7 @@ def _digest(path: Path, scope: Sequence[str]) -> str:
             content = hashlib.file_digest(file, "sha256").hexdigest()
         return hashlib.sha256(json.dumps([content, *scope]).encode()).hexdigest()
     except OSError as error:
-        raise InvalidInput(f"{path} can't be read: {error.strerror or error}.") from error
+        raise CommandError(f"{path} can't be read: {error.strerror or error}.") from error
 
 
 def _replace(path: Path, text: str) -> None:

@@ -16,7 +16,7 @@ from rich.table import Table
 from backend.accounts.tenants import find_tenant
 from backend.commands.database import ready_database
 from backend.engines.running import running_settings
-from backend.errors import FareboxError
+from backend.errors import CommandError
 from backend.invoices.billing_cursors import LeftOut, left_out
 from backend.invoices.previewing import TaxPreview
 from backend.invoices.queries import read_invoices
@@ -53,7 +53,7 @@ def run(
     settings = running_settings()
     moment = datetime.now(UTC) if as_of is None else _in_utc(as_of)
     if moment > datetime.now(UTC):
-        raise FareboxError("--as-of is in the future: what will be used till then is not known.")
+        raise CommandError("--as-of is in the future: what will be used till then is not known.")
     done = asyncio.run(_run(settings, moment, workers))
     typer.echo(
         f"{done.invoiced} invoiced, {done.nothing_to_bill} with nothing to bill, "

@@ -11,7 +11,7 @@ from rich.console import Console
 from rich.table import Table
 
 from backend.commands.operator_client import ask_api
-from backend.errors import InvalidInput
+from backend.errors import CommandError
 from backend_client import AsyncFareboxClient
 from backend_client.types.notifications import (
     ChannelName,
@@ -81,9 +81,9 @@ def resend(
 ) -> None:
     """Send again what was not delivered, under the same ids; with --channel what was, too."""
     if failed == bool(notification_ids):
-        raise InvalidInput("Name notifications, or say --failed.")
+        raise CommandError("Name notifications, or say --failed.")
     if failed and channel is not None:
-        raise InvalidInput("--failed sends over the channels that failed; leave out --channel.")
+        raise CommandError("--failed sends over the channels that failed; leave out --channel.")
     sent = _do(lambda client: _resend(client, notification_ids, channel))
     typer.echo(f"{sent:,} queued.")
 

@@ -10,7 +10,7 @@ from typing import TypeVar
 from backend.accounts.operator_keys import temporary_operator_key
 from backend.commands.database import ready_database
 from backend.engines.running import running_api_url, running_settings
-from backend.errors import FareboxError
+from backend.errors import CommandError
 from backend.settings import Settings
 from backend_client import ApiError, AsyncFareboxClient, ClientError
 
@@ -39,6 +39,6 @@ def ask_api(name: str, call: Callable[[AsyncFareboxClient], Awaitable[Answer]]) 
         return asyncio.run(done())
     except ApiError as problem:
         lines = [str(problem), *(f"{error.field}: {error.detail}" for error in problem.errors)]
-        raise FareboxError("\n".join(lines)) from problem
+        raise CommandError("\n".join(lines)) from problem
     except ClientError as problem:
-        raise FareboxError(str(problem)) from problem
+        raise CommandError(str(problem)) from problem

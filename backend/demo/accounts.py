@@ -22,7 +22,7 @@ from backend.accounts.tenants import (
 )
 from backend.demo.tenants import SAMPLE_TENANTS, SampleTenant
 from backend.demo.usage import Places
-from backend.errors import Conflict, NotFound
+from backend.errors import CommandError, NotFound
 from backend.storage.tables import subscriptions
 from backend.subscriptions.changes import start_subscription
 from backend_client.types.accounts import (
@@ -53,7 +53,7 @@ async def open_tenants(
     """Make the sample tenants that are not there yet, from ``start`` on; return them all.
 
     ``actor`` is the id of the operator's key that does it. ``member``, a person's id, becomes an
-    owner of each. Raises ``Conflict`` if a tenant that is no sample has a sample's name.
+    owner of each. Raises ``CommandError`` if a tenant that is no sample has a sample's name.
     """
     opened = []
     for sample in SAMPLE_TENANTS:
@@ -94,7 +94,7 @@ async def _find(connection: AsyncConnection, sample: SampleTenant) -> Tenant | N
     except NotFound:
         return None
     if not tenant.is_sample:
-        raise Conflict(f"The tenant {tenant.slug!r} is not sample data; nothing was changed.")
+        raise CommandError(f"The tenant {tenant.slug!r} is not sample data; nothing was changed.")
     return tenant
 
 

@@ -12,7 +12,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from backend.demo.accounts import OpenedTenant
 from backend.demo.usage import SOURCE, sample_events
-from backend.errors import InvalidInput, Unavailable
+from backend.errors import CommandError
 from backend.storage.database import Database
 from backend.storage.tables import events
 from backend_client import AsyncFareboxClient, ClientError
@@ -48,7 +48,7 @@ async def send(
 ) -> int:
     """Send events in batches; return how many were new. ``progress`` is told of each batch.
 
-    Raises ``Unavailable`` if the API can't be reached or its queue doesn't answer; what was sent
+    Raises ``CommandError`` if the API can't be reached or its queue doesn't answer; what was sent
     until then is kept, and may be sent again.
     """
     new = 0
@@ -56,12 +56,12 @@ async def send(
         try:
             verdict = await client.events.send(batch)
         except ClientError as error:
-            raise Unavailable(
+            raise CommandError(
                 f"The API stopped taking events ({error}). Run the command again: it goes on."
             ) from error
         if verdict.errors:
             first = verdict.errors[0]
-            raise InvalidInput(f"The API refused the sample event {first.id}: {first.detail}.")
+            raise CommandError(f"The API refused the sample event {first.id}: {first.detail}.")
         new += verdict.accepted
         progress(len(batch))
     return new
@@ -72,7 +72,7 @@ async def until_counted(
 ) -> None:
     """Return when the worker has counted all that was sent; ``progress`` is told how much is.
 
-    Raises ``Unavailable`` if the worker gets nowhere.
+    Raises ``CommandError`` if the worker gets nowhere.
     """
     wanted = sum(len(events) for events in sent.values())
     loop = asyncio.get_running_loop()
@@ -86,7 +86,7 @@ async def until_counted(
             counted, since = now, loop.time()
             progress(min(counted, wanted))
         elif loop.time() - since > _PATIENCE_SECONDS:
-            raise Unavailable(
+            raise CommandError(
                 f"The worker has counted {counted:,} of {wanted:,} events and doesn't go on. They "
                 "are safe in the queue; see the worker's log."
             )

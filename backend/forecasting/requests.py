@@ -3,7 +3,7 @@ by the next reader."""
 
 from __future__ import annotations
 
-from backend.errors import Unavailable
+from backend.metering.errors import QueueUnavailable
 from backend.metering.ingest.stream import UsageStream
 from backend.settings import Settings
 
@@ -17,5 +17,5 @@ async def ask_for_forecast(stream: UsageStream, settings: Settings, tenant_id: s
     """Ask the workers to compute a tenant's forecast; raise ``Unavailable`` if NATS is away."""
     await stream.jetstream()
     if stream.client is None or not stream.client.is_connected:
-        raise Unavailable("The queue can't be reached.")
+        raise QueueUnavailable("The queue can't be reached.")
     await stream.client.publish(forecast_subject(settings), tenant_id.encode())

@@ -6,14 +6,17 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import partial
 
+from backend.accounts.errors import OperatorHasNoTenant
 from backend.accounts.principal import Permission, Principal
 from backend.accounts.tenants import find_tenant, list_applications
 from backend.catalog.published import models_on_sale
-from backend.customers.suspension import PaymentOverdue, is_suspended
+from backend.customers.errors import PaymentOverdue
+from backend.customers.suspension import is_suspended
 from backend.errors import Forbidden, NotFound
-from backend.gateway.errors import ModelNotFound, ModelNotInPlan
+from backend.gateway.errors import ModelNotFound, ModelNotInPlan, NoUsablePlan
 from backend.kit.remembered import Remembered
-from backend.quotas.use import QuotaExhausted, exhausted, quotas_of, usable_plan
+from backend.quotas.errors import QuotaExhausted
+from backend.quotas.use import exhausted, quotas_of, usable_plan
 from backend.storage.database import Database
 from backend_client.types.accounts import RateLimits, Tenant
 from backend_client.types.catalog import CatalogModel
@@ -90,7 +93,7 @@ class Admission:
         if model is None or (caller.models is not None and model_id not in caller.models):
             raise ModelNotFound(f"The model {model_id!r} does not exist or is not yours to use.")
         if not caller.tenant_id:
-            raise Forbidden("An operator's key acts for no tenant and can call no model.")
+            raise OperatorHasNoTenant("An operator's key acts for no tenant and can call no model.")
         standing = await self._standing(caller.tenant_id)
         plan = standing.plan
         if plan is not None and not plan.allows(model_id):
@@ -121,7 +124,7 @@ class Admission:
             try:
                 plan = await usable_plan(connection, tenant, now)
             except NotFound as error:
-                return _Standing(tenant, application, refusal=Forbidden(error.detail))
+                return _Standing(tenant, application, refusal=NoUsablePlan(error.detail))
             quotas = await quotas_of(connection, tenant, plan, now)
         hard = [use for use in quotas if use.quota.limit is QuotaLimit.HARD]
         for use in hard:

@@ -2,13 +2,20 @@
 
 from __future__ import annotations
 
+import math
+from collections.abc import Mapping
+
 import orjson
 from starlette.responses import Response
 
-from backend.errors import FareboxError, RateLimited, Unavailable
-from backend.gateway.limits import KeyLimited
-from backend.quotas.use import QuotaExhausted
-from backend.wallets.prepayment import CreditExhausted
+from backend.errors import (
+    FareboxError,
+    Forbidden,
+    RateLimited,
+    Unavailable,
+)
+from backend.quotas.errors import QuotaExhausted
+from backend.wallets.errors import CreditExhausted
 from backend_client.types.problems import FieldError
 
 _TYPES = {
@@ -24,40 +31,76 @@ _TYPES = {
 _CODES = {401: "invalid_api_key"}
 
 
-class ModelNotFound(FareboxError):
+class ModelNotFound(NotFound):
     """The model is not in the catalog, or the caller may not use it."""
 
-    status, code, title = 404, "model_not_found", "No such model"
+    code, title = "model_not_found", "No such model"
 
     def __init__(self, detail: str) -> None:
         super().__init__(detail, errors=[FieldError(field="model", detail=detail)])
 
 
-class ModelNotInPlan(FareboxError):
+class ModelNotInPlan(Forbidden):
     """The model is on sale, but not on the tenant's plan: another plan helps."""
 
-    status, code, title = 403, "model_not_in_plan", "Not in the plan"
+    code, title = "model_not_in_plan", "Not in the plan"
 
     def __init__(self, detail: str) -> None:
         super().__init__(detail, errors=[FieldError(field="model", detail=detail)])
+
+
+class NoUsablePlan(Forbidden):
+    """The tenant has no plan now, or its subscription is paused, so it can make no calls."""
+
+    code, title = "no_usable_plan", "The tenant has no plan to make calls on"
 
 
 class InvalidRequest(FareboxError):
-    """The request can't be forwarded as it is; ``errors[0].field`` names the parameter."""
+    """The request can't be forwarded as it is; `param` names the parameter."""
 
     status, code, title = 400, "invalid_request", "The request is not valid"
 
 
-class UpstreamRefused(FareboxError):
-    """The provider refused the caller's request; its own message is passed on."""
+class KeyLimited(RateLimited):
+    """A limit of the key or the plan is used up for now; the headers have its state."""
 
-    title = "The model provider refused the request"
+    code, title = "rate_limit_exceeded", "A limit is used up for now"
+
+    def __init__(
+        self, detail: str, *, retry_after_seconds: float, headers: Mapping[str, str]
+    ) -> None:
+        super().__init__(detail, retry_after_seconds=math.ceil(retry_after_seconds))
+        self.headers = dict(headers)
+
+
+class RecordingUnavailable(Unavailable):
+    """The call was not made, since its usage could not have been recorded."""
+
+    code, title = "recording_unavailable", "Usage can't be recorded at present"
+
+
+class UpstreamBusy(RateLimited):
+    """The model provider limits how much is asked of it: try again later."""
+
+    code, title = "upstream_busy", "The model provider is busy; try again later"
+
+
+class UpstreamFailed(FareboxError):
+    """The model provider failed, could not be reached, or answered what can't be read."""
+
+    status, code, title = 502, "upstream_failed", "The model provider failed"
+
+
+class UpstreamRefused(FareboxError):
+    """The provider refused the request; the status, and the code if it gave one, are its own."""
+
+    status, code, title = 400, "upstream_refused", "The model provider refused the request"
 
     def __init__(self, status: int, detail: str, code: str | None, parameter: str | None) -> None:
         named = [FieldError(field=parameter, detail=detail)] if parameter else []
         super().__init__(detail, errors=named)
         self.status = status
-        self.code = code or "upstream_refused"
+        self.code = code or self.code
 
 
 def is_openai_route(path: str) -> bool:

@@ -9,11 +9,11 @@ import httpx
 import orjson
 
 from backend.accounts.principal import Principal
-from backend.errors import FareboxError, UpstreamFailed
+from backend.errors import FareboxError
 from backend.gateway.accounting import read_usage
 from backend.gateway.admission import Admission
 from backend.gateway.call import Call, parse_request
-from backend.gateway.errors import ModelNotFound
+from backend.gateway.errors import ModelNotFound, UpstreamFailed
 from backend.gateway.holds import Holds
 from backend.gateway.recorder import Recorder
 from backend.gateway.refusals import refusal, unreachable

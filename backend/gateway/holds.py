@@ -10,9 +10,10 @@ from datetime import UTC, datetime
 from decimal import Decimal
 from typing import Final
 
-from backend.errors import Forbidden, NotFound
+from backend.errors import NotFound
 from backend.gateway.bounds import limit_output, most_units
 from backend.gateway.call import Call
+from backend.gateway.errors import NoUsablePlan
 from backend.gateway.limits import ALL_KEYS, KeyLimits
 from backend.metering.events import GATEWAY_SOURCE, AcceptedEvent
 from backend.quotas.reservations import CallUnits, QuotaHolds
@@ -63,7 +64,7 @@ class Holds:
             try:
                 await self._quotas.reserve(tenant, call.event_id, most, call.began)
             except NotFound as error:
-                raise Forbidden(error.detail) from error
+                raise NoUsablePlan(error.detail) from error
             call.holds_quota = True
         try:
             call.holds_credit = await self._prepayment.reserve(

@@ -20,7 +20,7 @@ from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from backend.errors import RateLimited
+from backend.gateway.errors import KeyLimited
 from backend.storage.database import Database
 from backend.storage.tables import key_calls, key_windows
 from backend_client.types.accounts import RateLimits
@@ -53,18 +53,6 @@ class Bucket:
     def seconds_until_full(self, now: datetime) -> float:
         """Return how long it takes until the bucket is full."""
         return max(0.0, (self.full_at - now).total_seconds())
-
-
-class KeyLimited(RateLimited):
-    """A limit of the key or the plan is used up for now; ``headers`` have its state."""
-
-    code = "rate_limit_exceeded"
-
-    def __init__(
-        self, detail: str, *, retry_after_seconds: float, headers: Mapping[str, str]
-    ) -> None:
-        super().__init__(detail, retry_after_seconds=math.ceil(retry_after_seconds))
-        self.headers = dict(headers)
 
 
 @dataclass(frozen=True, slots=True)

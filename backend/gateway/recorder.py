@@ -12,6 +12,7 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from backend.errors import Unavailable
 from backend.gateway.call import Call, Status
+from backend.gateway.errors import RecordingUnavailable
 from backend.gateway.holds import Holds
 from backend.kit.backoff import pauses
 from backend.metering.counting.batches import count_events
@@ -46,7 +47,7 @@ class Recorder:
     def require_room(self) -> None:
         """Raise ``Unavailable`` while the usage of one more call could not be recorded."""
         if self._stranded >= _MOST_STRANDED:
-            raise Unavailable("Usage can't be recorded at present.", retry_after_seconds=5)
+            raise RecordingUnavailable("Usage can't be recorded at present.", retry_after_seconds=5)
 
     async def record(self, call: Call, status: Status) -> None:
         """Record a call and return when that is done, after ten seconds at the latest.

@@ -8,9 +8,9 @@ import httpx
 import orjson
 import structlog
 
-from backend.errors import FareboxError, RateLimited, UpstreamFailed
+from backend.errors import FareboxError
 from backend.gateway.call import Call
-from backend.gateway.errors import UpstreamRefused
+from backend.gateway.errors import UpstreamBusy, UpstreamFailed, UpstreamRefused
 
 _log = structlog.get_logger(__name__)
 
@@ -40,7 +40,7 @@ def refusal(call: Call, response: httpx.Response) -> FareboxError:
         code=code,
     )
     if response.status_code == 429 and code != "insufficient_quota":
-        return RateLimited(
+        return UpstreamBusy(
             "The model provider is busy; try again later.",
             retry_after_seconds=_retry_after(response),
         )

@@ -8,10 +8,9 @@ import httpx
 import orjson
 import structlog
 
-from backend.errors import UpstreamFailed
 from backend.gateway.accounting import read_usage
 from backend.gateway.call import Call, Status
-from backend.gateway.errors import error_body
+from backend.gateway.errors import UpstreamFailed, error_body
 from backend.gateway.recorder import Recorder
 from backend.gateway.refusals import stream_error
 

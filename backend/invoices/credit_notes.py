@@ -13,8 +13,9 @@ from sqlalchemy import RowMapping, insert, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from backend.accounts.idempotency import claim_key
-from backend.errors import Conflict, InvalidInput
+from backend.errors import InvalidInput
 from backend.ids import new_id
+from backend.invoices.errors import InvoiceFullyCredited, InvoiceVoid
 from backend.invoices.issuing import BALANCE, payment_row
 from backend.invoices.numbering import credit_note_series, take_numbers
 from backend.invoices.rules.lifecycle import Balance, due
@@ -29,7 +30,6 @@ from backend.storage.tables import credit_notes, invoice_lines, payments
 from backend_client.types.accounts import Tenant
 from backend_client.types.common import plain
 from backend_client.types.invoices import CreditNoteCreate, InvoiceState, Tax
-from backend_client.types.problems import FieldError
 
 
 async def credit(
@@ -56,7 +56,7 @@ async def credit(
         if recorded is not None:
             return recorded
     if row["state"] == InvoiceState.VOID:
-        raise Conflict("This invoice is void: there is nothing to credit.")
+        raise InvoiceVoid("This invoice is void: there is nothing to credit.")
     earlier = await _earlier(connection, tenant.id, invoice_id)
     left = await _left(connection, tenant.id, invoice_id, earlier)
     with exact_arithmetic():
@@ -69,10 +69,12 @@ async def credit(
         tax = _on_top(row, before + subtotal) - taxed_before
         total = subtotal + tax
         if total <= 0 or row["total"] <= 0:
-            raise Conflict("Nothing is left of this invoice that could be credited.")
+            raise InvoiceFullyCredited()
         if total > row["total"] - row["credited"]:
             rest = plain(row["total"] - row["credited"])
-            raise _refused("lines", f"are more than the {rest} that is left of the invoice")
+            raise InvalidInput.of_field(
+                "lines", f"are more than the {rest} that is left of the invoice"
+            )
         asked = due(InvoiceState(row["state"]), Balance(row["total"], row["paid"], row["credited"]))
         to_balance = max(total - asked, ZERO)
     series = credit_note_series(settings.invoice_prefix, tenant.slug)
@@ -111,14 +113,16 @@ def _chosen(
     for index, credited in enumerate(wanted.lines):
         at = f"lines.{index}"
         if credited.line not in left:
-            raise _refused(f"{at}.line", "is not a line of this invoice")
+            raise InvalidInput.of_field(f"{at}.line", "is not a line of this invoice")
         if credited.line in chosen:
-            raise _refused(f"{at}.line", "is named twice")
+            raise InvalidInput.of_field(f"{at}.line", "is named twice")
         amount = left[credited.line] if credited.amount is None else credited.amount
         if round_to_minor_unit(amount, currency) != amount:
-            raise _refused(f"{at}.amount", f"has more than {minor_digits(currency)} decimals")
+            raise InvalidInput.of_field(
+                f"{at}.amount", f"has more than {minor_digits(currency)} decimals"
+            )
         if not 0 < amount <= left[credited.line]:
-            raise _refused(
+            raise InvalidInput.of_field(
                 f"{at}.amount", f"is not within the {plain(left[credited.line])} left of it"
             )
         chosen[credited.line] = amount
@@ -173,7 +177,3 @@ async def _left(
     )
     rows: Any = await connection.execute(query)
     return {line: amount - taken[line] for line, amount in rows}
-
-
-def _refused(field: str, detail: str) -> InvalidInput:
-    return InvalidInput(f"'{field}' {detail}.", errors=[FieldError(field=field, detail=detail)])

@@ -10,7 +10,7 @@ import structlog
 from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from backend.errors import Conflict, FareboxError, NotFound, TaxNotKnown
+from backend.errors import FareboxError
 from backend.ids import new_id
 from backend.invoices.billing_cursors import (
     Unbilled,
@@ -26,6 +26,7 @@ from backend.invoices.drafting import (
     period_lines,
     untaxed_draft,
 )
+from backend.invoices.errors import BillingPeriodOpen, InvoiceNotFound, TaxNotKnown
 from backend.invoices.issuing import ToIssue, issue
 from backend.invoices.late_usage import keep_marks
 from backend.invoices.rules.lines import (
@@ -135,10 +136,10 @@ async def finalize(
             invoices.c.tenant_id == tenant_id, invoices.c.id == invoice_id
         )
         if await connection.scalar(final) is None:
-            raise NotFound("There is no such invoice.")
+            raise InvoiceNotFound()
         return invoice_id
     if due.period.end > now:
-        raise Conflict("This billing period is not over; its invoice can't be final yet.")
+        raise BillingPeriodOpen()
     context = await load_context(connection, [due], now, settings)
     rules = await tax_rules(connection, settings, answers or TaxAnswers())
     closing = _taxed(await draft(connection, due, context), rules)

@@ -23,7 +23,8 @@ from sqlalchemy import (
 from sqlalchemy.dialects.postgresql import ARRAY
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from backend.errors import InvalidInput, NotFound
+from backend.invoices.errors import InvoiceLineNotFound
+from backend.kit.errors import InvalidCursor
 from backend.kit.pages import Cursor, page_of
 from backend.pricing.charges.rate_card import FALLBACK_METERS, RateCard
 from backend.pricing.charges.windows import WindowedTime, cut_at_windows
@@ -33,7 +34,6 @@ from backend.subscriptions.stretches import plan_stretches
 from backend_client.types.charges import FlatCharge, UsageCharge
 from backend_client.types.invoices import Invoice, LineEvent, LineEvents
 from backend_client.types.plans import PlanDefinition
-from backend_client.types.problems import FieldError
 
 _CHUNK = 500
 
@@ -77,7 +77,7 @@ async def line_events(
     """
     line = next((line for line in invoice.lines if line.line == line_number), None)
     if line is None:
-        raise NotFound("The invoice has no such line.")
+        raise InvoiceLineNotFound()
     period = BillingPeriod(line.period.start, line.period.end, line.period.time_zone)
     item = None if line.charge is None else line.charge.charge_id
     wanted = (line.plan, line.plan_version, item)
@@ -202,7 +202,4 @@ def _after(cursor: str) -> tuple[datetime, str, str]:
         time, source, event_id = Cursor.read(cursor).split(" ")
         return datetime.fromisoformat(time), unquote(source), unquote(event_id)
     except ValueError:
-        raise InvalidInput(
-            "The cursor is not one that this list returned.",
-            errors=[FieldError(field="cursor", detail="use next_cursor of the previous page")],
-        ) from None
+        raise InvalidCursor() from None

@@ -16,9 +16,9 @@ from typing import Final, TypeVar
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from backend.customers.profiles import on_top, seller
-from backend.errors import TaxNotKnown
 from backend.invoices.billing_cursors import Unbilled
 from backend.invoices.drafting import draft, load_context, untaxed_draft
+from backend.invoices.errors import TaxNotKnown
 from backend.invoices.rules.amounts import money
 from backend.invoices.rules.lines import ComposedLine
 from backend.invoices.taxing.answers import (

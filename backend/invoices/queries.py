@@ -11,12 +11,13 @@ from typing import Any
 from sqlalchemy import RowMapping, Table, select, tuple_
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from backend.errors import InvalidInput, NotFound
 from backend.invoices.billing_cursors import unbilled
+from backend.invoices.errors import CreditNoteNotFound, InvoiceNotFound
 from backend.invoices.issuing import OWN_METHODS
 from backend.invoices.previewing import TaxPreview, draft_invoice
 from backend.invoices.rules.amounts import money
 from backend.invoices.rules.lifecycle import Balance, due
+from backend.kit.errors import InvalidCursor
 from backend.kit.pages import Cursor, page_of
 from backend.pricing.money import ZERO
 from backend.settings import Settings
@@ -42,7 +43,6 @@ from backend_client.types.invoices import (
     Reminder,
     Tax,
 )
-from backend_client.types.problems import FieldError
 from backend_client.types.spend import Period, SpendLine
 from backend_client.types.tax_service import TaxQuestion
 
@@ -139,7 +139,7 @@ async def _find(
         return await _invoice(connection, row, now), None
     coming = await unbilled(connection, tenant_id)
     if coming is None or coming.draft_id != invoice_id:
-        raise NotFound("There is no such invoice.")
+        raise InvoiceNotFound()
     return await draft_invoice(connection, settings, coming, now)
 
 
@@ -156,7 +156,7 @@ async def find_credit_note(connection: AsyncConnection, tenant_id: str, note_id:
     )
     row = (await connection.execute(query)).mappings().first()
     if row is None:
-        raise NotFound("There is no such credit note.")
+        raise CreditNoteNotFound()
     return _credit_note(row, row["currency"])
 
 
@@ -308,7 +308,4 @@ def _after(cursor: str) -> Any:
     try:
         return tuple_(datetime.fromisoformat(issued), invoice_id)
     except ValueError:
-        raise InvalidInput(
-            "The cursor is not one that this list returned.",
-            errors=[FieldError(field="cursor", detail="use next_cursor of the previous page")],
-        ) from None
+        raise InvalidCursor() from None

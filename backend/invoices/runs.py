@@ -13,9 +13,9 @@ from datetime import datetime, timedelta
 from sqlalchemy import RowMapping, insert, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from backend.errors import NotFound
 from backend.ids import new_id
 from backend.invoices.billing_cursors import claim_due_tenants, count_due, is_due, open_cursors
+from backend.invoices.errors import InvoiceRunNotFound
 from backend.invoices.finalizing import Finalized, finalize_all, open_questions
 from backend.invoices.taxing.answers import TaxAnswers
 from backend.invoices.taxing.service import tax_service
@@ -134,7 +134,7 @@ async def find_run(connection: AsyncConnection, settings: Settings, run_id: str)
     query = select(invoice_runs).where(invoice_runs.c.id == run_id)
     row = (await connection.execute(query)).mappings().first()
     if row is None:
-        raise NotFound("There is no such run.")
+        raise InvoiceRunNotFound()
     left = 0
     if row["finished_at"] is None:
         left = await count_due(connection, _ended_by(settings, row["as_of"]), run_id)

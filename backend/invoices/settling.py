@@ -8,7 +8,8 @@ from typing import Any
 from sqlalchemy import RowMapping, insert, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from backend.errors import Conflict, InvalidInput, NotFound
+from backend.errors import InvalidInput
+from backend.invoices.errors import InvoiceNotFound, PaymentReferenceReused
 from backend.invoices.issuing import OWN_METHODS, payment_row
 from backend.invoices.rules.lifecycle import Balance, check_move, due
 from backend.invoices.rules.notices import paid_notice
@@ -17,7 +18,6 @@ from backend.pricing.money import minor_digits, round_to_minor_unit
 from backend.storage.tables import invoices, payments
 from backend_client.types.common import plain
 from backend_client.types.invoices import InvoiceState, PaymentRecord
-from backend_client.types.problems import FieldError
 
 
 async def lock_invoice(connection: AsyncConnection, tenant_id: str, invoice_id: str) -> RowMapping:
@@ -29,7 +29,7 @@ async def lock_invoice(connection: AsyncConnection, tenant_id: str, invoice_id: 
     )
     row = (await connection.execute(query)).mappings().first()
     if row is None:
-        raise NotFound("There is no such invoice, or it is still a draft.")
+        raise InvoiceNotFound("There is no such invoice, or it is still a draft.")
     return row
 
 
@@ -48,7 +48,9 @@ async def record_payment(
     """
     row = await lock_invoice(connection, tenant_id, invoice_id)
     if paid.method in OWN_METHODS:
-        raise _refused("method", "is how Farebox itself pays from the customer's balance or credit")
+        raise InvalidInput.of_field(
+            "method", "is how Farebox itself pays from the customer's balance or credit"
+        )
     recorded = select(payments.c.amount).where(
         payments.c.tenant_id == tenant_id,
         payments.c.invoice_id == invoice_id,
@@ -58,7 +60,7 @@ async def record_payment(
     amount = await connection.scalar(recorded)
     if amount is not None:
         if amount != paid.amount:
-            raise Conflict(
+            raise PaymentReferenceReused(
                 f"A payment of {plain(amount)} {row['currency']} is recorded with this reference."
             )
         return
@@ -103,11 +105,9 @@ async def _update(connection: AsyncConnection, row: RowMapping, **values: Any) -
 def _check_amount(row: RowMapping, paid: PaymentRecord) -> None:
     currency = row["currency"]
     if round_to_minor_unit(paid.amount, currency) != paid.amount:
-        raise _refused("amount", f"{currency} has {minor_digits(currency)} decimals")
+        raise InvalidInput.of_field("amount", f"{currency} has {minor_digits(currency)} decimals")
     left = due(InvoiceState(row["state"]), Balance(row["total"], row["paid"], row["credited"]))
     if paid.amount > left:
-        raise _refused("amount", f"is more than the {plain(left)} {currency} that are due")
-
-
-def _refused(field: str, detail: str) -> InvalidInput:
-    return InvalidInput(f"'{field}' {detail}.", errors=[FieldError(field=field, detail=detail)])
+        raise InvalidInput.of_field(
+            "amount", f"is more than the {plain(left)} {currency} that are due"
+        )

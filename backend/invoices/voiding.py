@@ -9,10 +9,10 @@ from sqlalchemy import RowMapping, insert, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from backend.customers.profiles import profile_of
-from backend.errors import Conflict
 from backend.ids import new_id
 from backend.invoices.billing_cursors import unbilled
 from backend.invoices.drafting import stored_line
+from backend.invoices.errors import InvoiceHasPayments
 from backend.invoices.issuing import BALANCE, OWN_METHODS, ToIssue, issue, payment_row
 from backend.invoices.rules.lifecycle import check_move
 from backend.invoices.rules.lines import ComposedLine
@@ -66,7 +66,7 @@ async def _return_own_payments(connection: AsyncConnection, row: RowMapping, now
     )
     paid = (await connection.execute(query)).all()
     if row["credited"] or any(payment.method not in OWN_METHODS for payment in paid):
-        raise Conflict("Money was paid or credited on this invoice: return it by a credit note.")
+        raise InvoiceHasPayments()
     if row["paid"]:
         back = payment_row(row, -row["paid"], BALANCE, f"{row['number']} void", now)
         await connection.execute(insert(payments).values(**back))

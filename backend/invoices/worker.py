@@ -9,9 +9,9 @@ from typing import Final
 import structlog
 from sqlalchemy import select
 
-from backend.errors import TaxNotKnown
 from backend.ids import new_id
 from backend.invoices.billing_cursors import set_problem, unbilled
+from backend.invoices.errors import TaxNotKnown
 from backend.invoices.finalizing import bill_progress
 from backend.invoices.reminders import remind
 from backend.invoices.runs import anything_due, begin_run, end_run, work

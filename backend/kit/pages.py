@@ -6,9 +6,8 @@ import base64
 from collections.abc import Callable
 from typing import TypeVar
 
-from backend.errors import InvalidInput
+from backend.kit.errors import InvalidCursor
 from backend_client.types.common import Page
-from backend_client.types.problems import FieldError
 
 Item = TypeVar("Item")
 
@@ -30,10 +29,7 @@ class Cursor:
         except ValueError:  # not base64, or not of text
             after = ""
         if not after.isprintable() or not after:
-            raise InvalidInput(
-                "The cursor is not one that a page gave.",
-                errors=[FieldError(field="cursor", detail="use next_cursor of the page before")],
-            )
+            raise InvalidCursor()
         return after
 
     @staticmethod
@@ -41,10 +37,7 @@ class Cursor:
         """Return the number that the cursor goes on after, for lists that are sorted by one."""
         text = Cursor.read(cursor)
         if not text.isascii() or not text.isdigit() or len(text) > 18:
-            raise InvalidInput(
-                "The cursor is not one that a page gave.",
-                errors=[FieldError(field="cursor", detail="use next_cursor of the page before")],
-            )
+            raise InvalidCursor()
         return int(text)
 
 

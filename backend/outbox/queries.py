@@ -10,8 +10,8 @@ from sqlalchemy import ColumnElement, RowMapping, and_, exists, not_, or_, selec
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from backend.errors import Conflict, NotFound
 from backend.kit.pages import Cursor, page_of
+from backend.outbox.errors import NotificationAlreadyDelivered, NotificationNotFound
 from backend.outbox.events import KNOWN, event_from
 from backend.outbox.retrying import GIVE_UP_AFTER
 from backend.storage.tables import notification_deliveries as deliveries
@@ -97,7 +97,7 @@ async def resend(
             update(deliveries).where(mine, undelivered).values(**queued)
         )
         if not again.rowcount:
-            raise Conflict("This is delivered; name a channel to send it over that once more.")
+            raise NotificationAlreadyDelivered()
     return await find_notification(connection, notification_id)
 
 
@@ -109,7 +109,7 @@ async def _find(
         query = query.with_for_update()
     row = (await connection.execute(query)).mappings().first()
     if row is None:
-        raise NotFound("There is no such notification.")
+        raise NotificationNotFound()
     return row
 
 

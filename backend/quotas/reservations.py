@@ -18,7 +18,8 @@ from sqlalchemy import RowMapping, delete, exists, func, or_, select, update
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from backend.quotas.use import QuotaExhausted, QuotaUse, current_quotas, exhausted
+from backend.quotas.errors import QuotaExhausted
+from backend.quotas.use import QuotaUse, current_quotas, exhausted
 from backend.storage.database import Database
 from backend.storage.tables import events, quota_holds, quota_states
 from backend_client.types.accounts import Tenant

@@ -9,20 +9,15 @@ from decimal import Decimal
 from sqlalchemy import func, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from backend.errors import FareboxError, NotFound
+from backend.quotas.errors import QuotaExhausted
 from backend.storage.tables import rollups
 from backend.subscriptions.changes import current_subscription
+from backend.subscriptions.errors import SubscriptionPaused
 from backend.subscriptions.periods import period_at
 from backend_client.types.accounts import Tenant
 from backend_client.types.plan_terms import Quota
 from backend_client.types.plans import PlanDefinition
 from backend_client.types.subscriptions import SubscriptionState
-
-
-class QuotaExhausted(FareboxError):
-    """A hard quota of the plan has not enough left; trying again does not help."""
-
-    status, code, title = 429, "insufficient_quota", "The quota is used up"
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,7 +38,7 @@ async def usable_plan(connection: AsyncConnection, tenant: Tenant, now: datetime
     """Return the plan in force; raise ``NotFound`` if the tenant has none, or it is paused."""
     subscription = await current_subscription(connection, tenant.id, now)
     if subscription.state is SubscriptionState.PAUSED:
-        raise NotFound("This tenant's subscription is paused.")
+        raise SubscriptionPaused()
     return subscription.plan.definition
 
 

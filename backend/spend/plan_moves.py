@@ -11,7 +11,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from backend.accounts.tenants import find_tenant
 from backend.catalog import published as catalog
-from backend.errors import NotFound
+from backend.catalog.errors import PlanNotFound, PlanVersionNotFound
 from backend.kit.pages import Cursor, page_of
 from backend.pricing.charges.price_lists import in_currency
 from backend.pricing.plan_diff import diff
@@ -39,7 +39,7 @@ async def list_versions(connection: AsyncConnection, plan_id: str) -> list[Plan]
     rows = await connection.execute(query.order_by(plan_versions.c.version))
     versions = [catalog.plan_from(row) for row in rows.mappings()]
     if not versions:
-        raise NotFound(f"There is no plan {plan_id!r}.")
+        raise PlanNotFound(f"There is no plan {plan_id!r}.")
     return versions
 
 
@@ -52,7 +52,7 @@ async def diff_versions(
     }
     for version in (before, after):
         if version not in definitions:
-            raise NotFound(f"Plan {plan_id!r} has no version {version}.")
+            raise PlanVersionNotFound(f"Plan {plan_id!r} has no version {version}.")
     changes = diff(definitions[before], definitions[after])
     return PlanDiff(plan=plan_id, before=before, after=after, changes=changes)
 

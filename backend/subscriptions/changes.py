@@ -12,12 +12,21 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from backend.accounts.tenants import find_tenant
 from backend.catalog import published as catalog
-from backend.errors import Conflict, Forbidden, InvalidInput, NotFound
+from backend.errors import InvalidInput
 from backend.pricing.charges.kinds import asks_for_nothing
 from backend.pricing.periods import is_quarter_hour, next_quarter_hour, quarter_hour_of
 from backend.pricing.rating.stretches import yearly_charges
 from backend.pricing.rating.years import PlanYears
 from backend.storage.tables import subscriptions
+from backend.subscriptions.errors import (
+    NoYearlyFee,
+    PlanByContract,
+    PlanCurrencyMismatch,
+    SubscriptionAlreadyPaused,
+    SubscriptionExists,
+    SubscriptionNotFound,
+    SubscriptionNotPaused,
+)
 from backend.subscriptions.periods import period_at
 from backend.subscriptions.segments import (
     Segment,
@@ -53,7 +62,7 @@ async def start_subscription(
     currency = await lock_subscriptions(connection, tenant_id)
     start = quarter_hour_of(at)
     if await read_segments(connection, tenant_id, since=start):
-        raise Conflict("This tenant has a subscription already; change its plan instead.")
+        raise SubscriptionExists()
     plan = (
         await catalog.default_plan(connection)
         if plan_id is None
@@ -74,7 +83,7 @@ async def current_subscription(
     """
     segments = [segment_from(row) for row in await read_segments(connection, tenant_id, since=now)]
     if not segments or segments[0].start > now:
-        raise NotFound("This tenant has no plan now.")
+        raise SubscriptionNotFound()
     return await _described(connection, tenant_id, segments, now)
 
 
@@ -99,7 +108,9 @@ async def change_plan(
     currency = await lock_subscriptions(connection, tenant_id)
     plan = await catalog.latest_plan(connection, change.plan)
     if plan.definition.by_contract and not by_operator:
-        raise Forbidden(f"Plan {plan.definition.name!r} is by contract: ask whoever runs this API.")
+        raise PlanByContract(
+            f"Plan {plan.definition.name!r} is by contract: ask whoever runs this API."
+        )
     _same_currency(plan, currency)
     rows = [segment_from(row) for row in await read_segments(connection, tenant_id, since=now)]
     at = _effective(change.at, now, rows)
@@ -129,7 +140,7 @@ async def pause(
     at = effective_quarter(wanted.at, now)
     last = _in_force(rows, at)
     if last.terms.state is SubscriptionState.PAUSED:
-        raise Conflict("The subscription is paused already.")
+        raise SubscriptionAlreadyPaused()
     until = None if wanted.until is None else _to_come(wanted.until, at, "until")
     segments = [Segment(at, until, last.terms.as_state(SubscriptionState.PAUSED))]
     if until is not None:
@@ -148,7 +159,7 @@ async def resume(connection: AsyncConnection, tenant_id: str, now: datetime) -> 
     at = next_quarter_hour(now)
     last = _in_force(rows, at)
     if last.terms.state is not SubscriptionState.PAUSED:
-        raise Conflict("The subscription is not paused.")
+        raise SubscriptionNotPaused()
     segment = Segment(at, None, last.terms.as_state(SubscriptionState.ACTIVE))
     stored = await replace_from(connection, tenant_id, rows, at, [segment])
     return await _described(connection, tenant_id, stored, now)
@@ -172,7 +183,7 @@ async def cancel(
     if wanted.when == "year_end":
         renews_at = (await _described(connection, tenant_id, rows, now)).renews_at
         if renews_at is None:
-            raise Conflict("There is no yearly fee that would be asked for again.")
+            raise NoYearlyFee()
         at = renews_at
     await replace_from(connection, tenant_id, rows, at, [])
     kept = [segment for segment in rows if present.start < segment.start < at]
@@ -245,14 +256,14 @@ def _to_come(at: datetime, since: datetime, field: str) -> datetime:
         detail = "must be after the pause begins"
     else:
         return at
-    raise InvalidInput(f"{field!r} {detail}.", errors=[FieldError(field=field, detail=detail)])
+    raise InvalidInput.of_field(field, detail)
 
 
 def _in_force(rows: Sequence[Segment], at: datetime) -> Segment:
     for segment in rows:
         if segment.start <= at and (segment.end is None or at < segment.end):
             return segment
-    raise NotFound("This tenant has no plan then.")
+    raise SubscriptionNotFound("This tenant has no plan then.")
 
 
 def offered_add_ons(plan: Plan) -> set[str]:
@@ -280,7 +291,7 @@ def _same_currency(plan: Plan, currency: str) -> None:
         *(prices.currency for prices in plan.definition.price_lists),
     ]
     if currency not in priced_in:
-        raise Conflict(
+        raise PlanCurrencyMismatch(
             f"Plan {plan.definition.id!r} is priced in {' and '.join(priced_in)}, "
             f"and this tenant is billed in {currency}."
         )

@@ -8,13 +8,18 @@ from decimal import Decimal
 from sqlalchemy import RowMapping, func, insert, select, text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from backend.errors import Conflict, InvalidInput, NotFound
+from backend.errors import InvalidInput
 from backend.ids import new_id
 from backend.metering.events import GATEWAY_SOURCE
 from backend.pricing.periods import BillingPeriod
 from backend.pricing.rating.commitments import Commitment, CommittedPeriod, ServiceBand, TrueUp
 from backend.pricing.rating.contract import ContractPeriod
 from backend.storage.tables import contract_amendments, contracts
+from backend.subscriptions.errors import (
+    ContractNotFound,
+    ContractOverlap,
+    ContractWithoutCommitment,
+)
 from backend.subscriptions.periods import period_at
 from backend.subscriptions.segments import lock_subscriptions
 from backend_client.types.accounts import Tenant
@@ -24,7 +29,6 @@ from backend_client.types.contracts import (
     Contract,
     ContractCreate,
 )
-from backend_client.types.problems import FieldError
 
 # A call that the provider failed has the status "failed"
 _AVAILABILITY = text(
@@ -55,7 +59,7 @@ async def create_contract(
     period = await period_at(connection, tenant, wanted.start)
     if period.start != wanted.start:
         detail = f"must be the start of a billing period, such as {period.end:%Y-%m-%dT%H:%MZ}"
-        raise InvalidInput(f"'start' {detail}.", errors=[FieldError(field="start", detail=detail)])
+        raise InvalidInput.of_field("start", detail)
     end = (await _periods(connection, tenant, wanted))[-1].end
     overlap = select(contracts.c.id).where(
         contracts.c.tenant_id == tenant.id,
@@ -63,7 +67,7 @@ async def create_contract(
         contracts.c.end_at > wanted.start,
     )
     if await connection.scalar(overlap.limit(1)) is not None:
-        raise Conflict("The tenant has a contract for a part of that time already.")
+        raise ContractOverlap()
     contract_id = new_id("ctr")
     await connection.execute(
         insert(contracts).values(
@@ -87,11 +91,10 @@ async def amend_contract(
     await lock_subscriptions(connection, tenant.id)
     contract = await find_contract(connection, tenant.id, contract_id)
     if contract.terms.commitment is None:
-        raise Conflict("This contract has no commitment.")
+        raise ContractWithoutCommitment()
     if not contract.start <= wanted.effective_at < contract.end:
         detail = "must be within the contract's term"
-        field = FieldError(field="effective_at", detail=detail)
-        raise InvalidInput(f"'effective_at' {detail}.", errors=[field])
+        raise InvalidInput.of_field("effective_at", detail)
     await connection.execute(
         insert(contract_amendments).values(
             tenant_id=tenant.id,
@@ -108,7 +111,7 @@ async def find_contract(connection: AsyncConnection, tenant_id: str, contract_id
     for contract in await list_contracts(connection, tenant_id):
         if contract.id == contract_id:
             return contract
-    raise NotFound("There is no such contract.")
+    raise ContractNotFound()
 
 
 async def list_contracts(connection: AsyncConnection, tenant_id: str) -> list[Contract]:

@@ -8,10 +8,16 @@ from sqlalchemy import or_, select, true, update
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from backend.errors import Conflict, NotFound
 from backend.pricing.periods import BillingPeriod
 from backend.pricing.rating.coupons import CouponTerms
 from backend.storage.tables import coupon_redemptions, coupons
+from backend.subscriptions.errors import (
+    CouponCurrencyMismatch,
+    CouponExpired,
+    CouponIdTaken,
+    CouponNotFound,
+    CouponUsedUp,
+)
 from backend.subscriptions.periods import period_at
 from backend_client.types.accounts import Tenant
 from backend_client.types.contracts import Coupon, RedeemedCoupon
@@ -25,7 +31,7 @@ async def put_coupon(connection: AsyncConnection, coupon: Coupon) -> Coupon:
     )
     query = select(coupons.c.definition).where(coupons.c.id == coupon.id)
     if Coupon.model_validate(await connection.scalar(query)) != coupon:
-        raise Conflict(f"There is another coupon {coupon.id!r}, and a coupon never changes.")
+        raise CouponIdTaken(f"There is another coupon {coupon.id!r}, and a coupon never changes.")
     return coupon
 
 
@@ -45,7 +51,7 @@ async def redeem(
     query = select(coupons.c.definition).where(coupons.c.id == coupon_id)
     definition = await connection.scalar(query)
     if definition is None:
-        raise NotFound(f"There is no coupon {coupon_id!r}.")
+        raise CouponNotFound(f"There is no coupon {coupon_id!r}.")
     coupon = Coupon.model_validate(definition)
     period = await period_at(connection, tenant, now)
     ends_at = None
@@ -79,9 +85,11 @@ async def _count_redemption(
     connection: AsyncConnection, coupon: Coupon, tenant: Tenant, now: datetime
 ) -> None:
     if coupon.currency is not None and coupon.currency != tenant.currency:
-        raise Conflict(f"This coupon is in {coupon.currency}, and bills are in {tenant.currency}.")
+        raise CouponCurrencyMismatch(
+            f"This coupon is in {coupon.currency}, and bills are in {tenant.currency}."
+        )
     if coupon.redeem_by is not None and now > coupon.redeem_by:
-        raise Conflict("This coupon has expired.")
+        raise CouponExpired()
     most = coupon.max_redemptions
     not_used_up = true() if most is None else coupons.c.redeemed < most
     counted = await connection.execute(
@@ -91,7 +99,7 @@ async def _count_redemption(
         .returning(coupons.c.id)
     )
     if counted.first() is None:
-        raise Conflict("This coupon has been redeemed as often as it may be.")
+        raise CouponUsedUp()
 
 
 async def redeemed_by(connection: AsyncConnection, tenant_id: str) -> list[RedeemedCoupon]:

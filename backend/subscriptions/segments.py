@@ -10,8 +10,8 @@ from sqlalchemy import RowMapping, delete, or_, select, update
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from backend.accounts.errors import TenantNotFound
 from backend.catalog import published as catalog
-from backend.errors import NotFound
 from backend.ids import new_id
 from backend.storage.tables import (
     declared_labels,
@@ -69,7 +69,7 @@ async def lock_subscriptions(connection: AsyncConnection, tenant_id: str) -> str
     query = query.with_for_update(key_share=True)
     currency: str | None = await connection.scalar(query)
     if currency is None:
-        raise NotFound("There is no such tenant.")
+        raise TenantNotFound()
     return currency
 
 

@@ -9,15 +9,15 @@ from sqlalchemy import func, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from backend.accounts.idempotency import claim_key
-from backend.errors import Conflict, InvalidInput
+from backend.errors import InvalidInput
 from backend.ids import new_id
 from backend.pricing.credit.grants import Grant, GrantKind
 from backend.pricing.periods import BillingPeriod
 from backend.storage.tables import credit_reservations as calls
+from backend.wallets.errors import CreditNotBought
 from backend.wallets.queries import find_grant
 from backend.wallets.recurring import current_wallet
 from backend.wallets.top_ups import check_balance
-from backend_client.types.problems import FieldError
 from backend_client.types.wallets import CreditGrant, CreditGrantCreate
 
 
@@ -36,9 +36,7 @@ async def add_grant(
     locked = await current_wallet(connection, tenant_id, now)
     if wanted.expires_at is not None and wanted.expires_at <= max(locked.at, now):
         detail = "is over already"
-        raise InvalidInput(
-            f"'expires_at' {detail}.", errors=[FieldError(field="expires_at", detail=detail)]
-        )
+        raise InvalidInput.of_field("expires_at", detail)
     grant_id = new_id("grt")
     if idempotency_key is not None:
         request = f"grant {wanted.model_dump_json()}"
@@ -69,7 +67,7 @@ async def refund_grant(
     locked = await current_wallet(connection, tenant_id, now)
     refunded = await find_grant(connection, tenant_id, grant_id)
     if refunded.kind != "paid":
-        raise Conflict("This credit was given away; only bought credit is refunded.")
+        raise CreditNotBought("This credit was given away; only bought credit is refunded.")
     if grant_id in locked.wallet.grants:
         await locked.append(locked.wallet.refund(grant_id, locked.at))
     await check_balance(locked)

@@ -16,7 +16,7 @@ from functools import partial
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from backend.accounts.tenants import find_tenant
-from backend.errors import FareboxError, NotFound
+from backend.errors import NotFound
 from backend.kit.remembered import Remembered
 from backend.pricing.charges.price_lists import in_currency
 from backend.pricing.charges.rate_card import Labels
@@ -27,17 +27,12 @@ from backend.pricing.rating.rated_period import RatedPeriod
 from backend.storage.database import Database
 from backend.subscriptions.changes import current_subscription
 from backend.wallets import reservations
+from backend.wallets.errors import CreditExhausted
 from backend.wallets.top_ups import refresh_and_check
 from backend_client.types.subscriptions import SubscriptionState
 
 _FRESH_SECONDS = 1.0
 _KEPT = 10_000
-
-
-class CreditExhausted(FareboxError):
-    """The wallet has less than the call can cost; a top-up helps."""
-
-    status, code, title = 402, "insufficient_credit", "Not enough credit"
 
 
 @dataclass(frozen=True, slots=True)

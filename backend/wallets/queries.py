@@ -9,11 +9,11 @@ from sqlalchemy import RowMapping, func, or_, select
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from backend.errors import NotFound
 from backend.kit.pages import Cursor, page_of
 from backend.pricing.credit.entries import Account
 from backend.pricing.money import exact_arithmetic
 from backend.storage.tables import credit_grants, ledger_entries, tenants, top_ups, wallets
+from backend.wallets.errors import GrantNotFound
 from backend.wallets.top_ups import top_up_from
 from backend_client.types.accounts import Tenant
 from backend_client.types.common import Page
@@ -111,7 +111,7 @@ async def find_grant(connection: AsyncConnection, tenant_id: str, grant_id: str)
     )
     row = (await connection.execute(query)).mappings().first()
     if row is None:
-        raise NotFound("There is no such grant.")
+        raise GrantNotFound()
     return CreditGrant.model_validate(dict(row))
 
 

@@ -15,7 +15,6 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from backend.accounts.idempotency import claim_key
 from backend.accounts.tenants import find_tenant
-from backend.errors import Conflict, NotFound
 from backend.ids import new_id
 from backend.outbox.notices import Notice
 from backend.outbox.queue import enqueue_notices
@@ -24,6 +23,7 @@ from backend.pricing.credit.grants import Grant, GrantKind
 from backend.pricing.credit.rules import TopUpRule
 from backend.pricing.money import exact_arithmetic
 from backend.storage.tables import top_ups, wallets
+from backend.wallets.errors import TopUpAlreadyFinished, TopUpNotFound
 from backend.wallets.ledger import LockedWallet, lock_wallet
 from backend.wallets.recurring import current_wallet
 from backend_client.types.notifications import (
@@ -155,7 +155,9 @@ async def finish_top_up(
     top_up = await find_top_up(connection, tenant_id, top_up_id)
     if top_up.state != "pending":
         if (top_up.state, top_up.reference) != (outcome.state, outcome.reference):
-            raise Conflict(f"This top-up is {top_up.state} already, as {top_up.reference!r}.")
+            raise TopUpAlreadyFinished(
+                f"This top-up is {top_up.state} already, as {top_up.reference!r}."
+            )
         return top_up
     await connection.execute(
         update(top_ups)
@@ -203,7 +205,7 @@ async def find_top_up(connection: AsyncConnection, tenant_id: str, top_up_id: st
     query = select(top_ups).where(top_ups.c.tenant_id == tenant_id, top_ups.c.id == top_up_id)
     row = (await connection.execute(query)).mappings().first()
     if row is None:
-        raise NotFound("There is no such top-up.")
+        raise TopUpNotFound()
     return top_up_from(row)
 
 

@@ -29,7 +29,7 @@ async def test_another_request_under_the_same_key_is_a_conflict(
     headers = owner | {"idempotency-key": "once"}
     await api.post("/v1/applications", headers=headers, json={"name": "New"})
     other = await api.post("/v1/applications", headers=headers, json={"name": "Newer"})
-    assert (other.status_code, other.json()["code"]) == (409, "conflict")
+    assert (other.status_code, other.json()["code"]) == (409, "idempotency_key_reused")
     application = (await api.get("/v1/applications", headers=owner)).json()["items"][0]["id"]
     elsewhere = await api.post(
         "/v1/keys", headers=headers, json={"name": "New", "application_id": application}

@@ -204,10 +204,11 @@ async def test_a_repeated_create_makes_no_second_key(
     assert [answer.status_code for answer in by_status] == [201, 409, 409, 409]
     made = by_status[0].json()
     for repeated in by_status[1:]:
+        assert repeated.json()["code"] == "key_already_created"
         assert made["id"] in repeated.json()["detail"]
         assert made["secret"] not in repeated.text
     different = await api.post("/v1/keys", headers=headers, json=body | {"name": "Another"})
-    assert (different.status_code, different.json()["code"]) == (409, "conflict")
+    assert (different.status_code, different.json()["code"]) == (409, "idempotency_key_reused")
     assert made["id"] not in different.text
     assert len((await api.get("/v1/keys", headers=owner)).json()["items"]) == 1
 

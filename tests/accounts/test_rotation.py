@@ -83,7 +83,7 @@ async def test_rotating_again_keeps_the_graces_that_were_given(
     secrets = [key["secret"], *rotated]
     assert {await holder(database, secret) for secret in secrets} == {key["id"]}
     too_many = await rotate(api, owner, key["id"])
-    assert (too_many.status_code, too_many.json()["code"]) == (409, "conflict")
+    assert (too_many.status_code, too_many.json()["code"]) == (409, "too_many_secrets")
     assert await holder(database, secrets[-1]) == key["id"]
 
     async with database.begin() as connection:

@@ -145,4 +145,4 @@ async def test_local_sign_in_is_refused_where_others_can_reach_it(
         async with httpx.AsyncClient(transport=transport, base_url="http://api") as api:
             assert (await api.get("/v1/sign-in")).json()["local"] is False
             refused = await api.post("/v1/sessions/local", json=SECRET)
-    assert (refused.status_code, refused.json()["code"]) == (403, "forbidden")
+    assert (refused.status_code, refused.json()["code"]) == (403, "local_sign_in_off")

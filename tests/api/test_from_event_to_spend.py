@@ -76,7 +76,7 @@ async def test_problems_are_told_as_problem_details(
     missing = await api.get("/v1/keys/key_none", headers=session)
     assert missing.status_code == 404
     assert missing.headers["content-type"] == "application/problem+json"
-    assert missing.json()["code"] == "not_found"
+    assert missing.json()["code"] == "key_not_found"
     assert missing.json()["request_id"] == missing.headers["x-request-id"]
     nobody = await api.get("/v1/keys")
     assert (nobody.status_code, nobody.headers["www-authenticate"]) == (401, "Bearer")

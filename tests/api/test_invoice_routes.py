@@ -214,7 +214,7 @@ async def test_a_running_period_can_not_be_finalized(
     listed = (await api.get(f"/v1/tenants/{tenant.id}/invoices", headers=operator)).json()
     draft = listed["items"][0]["id"]
     answer = await api.post(f"/v1/tenants/{tenant.id}/invoices/{draft}/finalize", headers=operator)
-    assert (answer.status_code, answer.json()["code"]) == (409, "conflict")
+    assert (answer.status_code, answer.json()["code"]) == (409, "billing_period_open")
 
 
 async def test_terms_hold_for_the_next_invoice(

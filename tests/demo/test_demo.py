@@ -18,7 +18,7 @@ from backend.accounts.tenants import create_tenant
 from backend.demo.accounts import open_tenants, remove_tenants, sample_tenants
 from backend.demo.load import all_events, send, until_counted
 from backend.demo.usage import SOURCE
-from backend.errors import Conflict
+from backend.errors import CommandError
 from backend.settings import Settings
 from backend.storage.database import Database
 from backend.storage.tables import events, operator_keys, rollups, tenants
@@ -95,7 +95,7 @@ async def test_the_local_developer_owns_the_samples_and_removal_takes_nothing_el
 async def test_a_tenant_that_is_no_sample_is_left_alone(database: Database) -> None:
     async with database.begin() as connection:
         await create_tenant(connection, TenantCreate(slug="sample-chat", name="Not ours"))
-    with pytest.raises(Conflict, match="not sample data"):
+    with pytest.raises(CommandError, match="not sample data"):
         async with database.begin() as connection:
             await sample_tenants(connection)
 

@@ -39,11 +39,18 @@ async def test_a_wrong_key(open_client: OpenClient) -> None:
         assert key not in raised.value.message
 
 
+async def test_a_query_parameter_that_openai_would_ignore_is_ignored(
+    open_client: OpenClient, make_key: MakeKey
+) -> None:
+    client = open_client(await make_key()).with_options(default_query={"api-version": "2026-01-01"})
+    assert [model async for model in client.models.list()]
+
+
 async def test_a_key_without_the_scope(open_client: OpenClient, make_key: MakeKey) -> None:
     client = open_client(await make_key(scopes=["usage:read"]))
     with pytest.raises(openai.PermissionDeniedError) as raised:
         await client.chat.completions.create(model=MODEL, messages=ASKED)
-    assert shape(raised.value) == (403, "permission_error", "forbidden", None)
+    assert shape(raised.value) == (403, "permission_error", "permission_missing", None)
     assert "inference" in raised.value.message
 
 
@@ -100,7 +107,7 @@ async def test_a_body_that_is_too_large(client: AsyncOpenAI, url: str) -> None:
         await client.chat.completions.create(
             model=MODEL, messages=[{"role": "user", "content": "word " * 30_000}]
         )
-    assert shape(raised.value) == (413, "invalid_request_error", "too_large", None)
+    assert shape(raised.value) == (413, "invalid_request_error", "body_too_large", None)
 
 
 async def test_no_such_route_has_openais_shape(client: AsyncOpenAI) -> None:

@@ -100,6 +100,15 @@ def test_nothing_is_reached_before_it_is_due() -> None:
     assert steps_reached(DUE, DUE, {"at once": 0}) == ["at once"]
 
 
+REFUSALS = {
+    InvoiceState.DRAFT: "invoice_is_draft",
+    InvoiceState.FINALIZED: "invoice_already_issued",
+    InvoiceState.UNCOLLECTIBLE: "invoice_already_issued",
+    InvoiceState.PAID: "invoice_already_paid",
+    InvoiceState.VOID: "invoice_void",
+}
+
+
 @pytest.mark.parametrize(
     ("state", "may_become"),
     [
@@ -118,8 +127,9 @@ def test_states_change_one_way(state: InvoiceState, may_become: set[InvoiceState
         if wanted in may_become:
             check_move(state, wanted)
         else:
-            with pytest.raises(Conflict):
+            with pytest.raises(Conflict) as refused:
                 check_move(state, wanted)
+            assert refused.value.code == REFUSALS[state]
 
 
 def test_what_is_due_is_never_below_zero() -> None:

@@ -11,8 +11,15 @@ from sqlalchemy import func, select
 
 from backend.customers.profiles import set_details, set_terms
 from backend.customers.suspension import is_suspended
-from backend.errors import Conflict, InvalidInput
+from backend.errors import InvalidInput
 from backend.invoices.credit_notes import credit
+from backend.invoices.errors import (
+    InvoiceAlreadyPaid,
+    InvoiceFullyCredited,
+    InvoiceHasPayments,
+    InvoiceVoid,
+    PaymentReferenceReused,
+)
 from backend.invoices.issuing import balances_of
 from backend.invoices.queries import find_credit_note, find_invoice, list_invoices
 from backend.invoices.reminders import remind
@@ -97,7 +104,7 @@ async def test_payments_settle_it_once_each(
         await pay(database, invoice, tenant, "30.12", "ref-1")
     part = await read(database, tenant, settings, invoice.id)
     assert (str(part.due.amount), part.state) == ("7.00", "finalized")
-    with pytest.raises(Conflict, match=r"30\.12"):
+    with pytest.raises(PaymentReferenceReused, match=r"30\.12"):
         await pay(database, invoice, tenant, "5", "ref-1")
     for amount in ("7.01", "0.001"):
         with pytest.raises(InvalidInput) as refused:
@@ -107,7 +114,7 @@ async def test_payments_settle_it_once_each(
     paid = await read(database, tenant, settings, invoice.id)
     assert (str(paid.due.amount), paid.state, len(paid.payments)) == ("0.00", "paid", 2)
     await pay(database, invoice, tenant, "7", "ref-2")
-    with pytest.raises(Conflict, match="it is paid"):
+    with pytest.raises(InvoiceAlreadyPaid, match="it is paid"):
         await pay(database, invoice, tenant, "1", "ref-3")
 
 
@@ -149,7 +156,7 @@ async def test_credit_notes_by_line_add_up_to_the_whole(
     assert sum(one.tax.amount for one in after.credit_notes) == Decimal("5.93")
     assert sum(one.total.amount for one in after.credit_notes) == after.total.amount
     assert (str(after.due.amount), after.state) == ("0.00", "paid")
-    with pytest.raises(Conflict, match="Nothing is left"):
+    with pytest.raises(InvoiceFullyCredited, match="Nothing is left"):
         await note(database, settings, tenant, invoice)
 
 
@@ -199,9 +206,9 @@ async def test_void_and_issued_again_is_the_same_total(
     )
     assert (new.lines, new.taxes, new.total) == (old.lines, old.taxes, old.total)
     assert new.customer.name == "Sample Ltd"
-    with pytest.raises(Conflict, match="it is void"):
+    with pytest.raises(InvoiceVoid, match="it is void"):
         await pay(database, invoice, tenant, "1", "ref-1")
-    with pytest.raises(Conflict, match="void"):
+    with pytest.raises(InvoiceVoid, match="void"):
         await note(database, settings, tenant, invoice)
 
 
@@ -210,7 +217,7 @@ async def test_what_was_paid_can_not_be_void(
 ) -> None:
     await pay(database, invoice, tenant, "1", "ref-1")
     async with database.begin() as connection:
-        with pytest.raises(Conflict, match="credit note"):
+        with pytest.raises(InvoiceHasPayments, match="credit note"):
             await void(connection, settings, tenant, invoice.id, VoidInvoice(reason="x"), NOW)
 
 

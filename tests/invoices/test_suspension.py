@@ -8,7 +8,7 @@ import pytest
 from sqlalchemy import insert
 
 from backend.accounts.principal import Permission, Principal
-from backend.customers.suspension import PaymentOverdue
+from backend.customers.errors import PaymentOverdue
 from backend.gateway.admission import Admission
 from backend.ids import new_id
 from backend.invoices.reminders import remind

@@ -9,11 +9,11 @@ from datetime import UTC, datetime, timedelta
 import pytest
 from sqlalchemy import func, select, text
 
-from backend.errors import Conflict, NotFound
 from backend.invoices.letters.writing import CustomerLetters
 from backend.outbox.channels.channel import Channel
 from backend.outbox.claims import LEASE, claim_due_deliveries, set_delivered, set_undelivered
 from backend.outbox.delivering import Delivering
+from backend.outbox.errors import NotificationAlreadyDelivered, NotificationNotFound
 from backend.outbox.queries import list_notifications, resend
 from backend.outbox.routing import clear_up, give_up_unserved
 from backend.outbox.worker import NotificationsWorker
@@ -212,10 +212,10 @@ async def test_each_channel_fares_for_itself_and_is_sent_again_by_itself(
     assert (receiver.ids, len(mail_server.mails)) == ([one.id] * 2, 1)
 
     async with database.begin() as connection:
-        with pytest.raises(Conflict, match="name a channel"):
+        with pytest.raises(NotificationAlreadyDelivered, match="name a channel"):
             await resend(connection, one.id, None, NOW)
         await resend(connection, one.id, ChannelName.EMAIL, NOW)
-        with pytest.raises(NotFound):
+        with pytest.raises(NotificationNotFound):
             await resend(connection, "ntf_none", None, NOW)
     await deliver(database, channels, clock)
     assert (len(receiver.ids), [mail.id for mail in mail_server.mails]) == (2, [one.id] * 2)

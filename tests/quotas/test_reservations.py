@@ -10,8 +10,8 @@ from sqlalchemy import func, select
 
 from backend.metering.counting.batches import count_events
 from backend.metering.events import AcceptedEvent
+from backend.quotas.errors import QuotaExhausted
 from backend.quotas.reservations import LAPSE, CallUnits, QuotaHolds
-from backend.quotas.use import QuotaExhausted
 from backend.storage.database import Database
 from backend.storage.tables import quota_holds
 from backend.subscriptions.changes import start_subscription

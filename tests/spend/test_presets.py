@@ -10,7 +10,6 @@ from pathlib import Path
 import pytest
 
 from backend.catalog.published import apply_catalog, load_catalog
-from backend.errors import Forbidden
 from backend.metering.counting.batches import count_events
 from backend.metering.events import AcceptedEvent
 from backend.quotas.use import current_quotas
@@ -18,8 +17,10 @@ from backend.spend.gathering import open_period
 from backend.spend.queries import spend_report
 from backend.storage.database import Database
 from backend.subscriptions.changes import change_plan, start_subscription
+from backend.subscriptions.errors import PlanByContract
+from backend.wallets.errors import CreditExhausted
 from backend.wallets.grants import used_by_calls
-from backend.wallets.prepayment import CreditExhausted, Prepayment, paid_by_wallet
+from backend.wallets.prepayment import Prepayment, paid_by_wallet
 from backend.wallets.queries import wallet_balance
 from backend.wallets.top_ups import refresh_and_check
 from backend_client.types.accounts import Tenant
@@ -263,7 +264,7 @@ async def test_enterprise_by_volume_night_and_day(database: Database, tenant: Te
 
 async def test_enterprise_is_the_operators_to_give(database: Database, tenant: Tenant) -> None:
     await subscribe(database, tenant, "free")
-    with pytest.raises(Forbidden, match="by contract"):
+    with pytest.raises(PlanByContract, match="by contract"):
         await move(database, tenant, "enterprise", day(2))
     async with database.begin() as connection:
         change = SubscriptionChange(plan="enterprise", at=day(2))

@@ -17,6 +17,7 @@ from backend.storage.database import Database
 from backend.subscriptions.changes import start_subscription
 from backend.subscriptions.contracts import amend_contract, create_contract, list_contracts
 from backend.subscriptions.coupons import put_coupon, redeem
+from backend.subscriptions.errors import CouponCurrencyMismatch, CouponExpired, CouponIdTaken
 from backend_client.types.accounts import Tenant
 from backend_client.types.contracts import AmendmentCreate, Contract, ContractCreate, Coupon
 from backend_client.types.spend import SpendReport
@@ -234,11 +235,11 @@ class TestCoupons:
     async def test_what_can_not_be_redeemed(self, database: Database, tenant: Tenant) -> None:
         await self.make(database, amount="5", currency="EUR")
         await self.make(database, id="over", percent="5", redeem_by=month(1).isoformat())
-        with pytest.raises(Conflict, match="in EUR"):
+        with pytest.raises(CouponCurrencyMismatch, match="in EUR"):
             await self.take(database, tenant)
-        with pytest.raises(Conflict, match="over"):
+        with pytest.raises(CouponExpired):
             await self.take(database, tenant, "over", month(1) + timedelta(seconds=1))
         with pytest.raises(NotFound):
             await self.take(database, tenant, "none")
-        with pytest.raises(Conflict, match="never changes"):
+        with pytest.raises(CouponIdTaken, match="never changes"):
             await self.make(database, percent="6")

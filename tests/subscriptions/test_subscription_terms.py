@@ -25,6 +25,11 @@ from backend.subscriptions.changes import (
     resume,
     start_subscription,
 )
+from backend.subscriptions.errors import (
+    SubscriptionAlreadyPaused,
+    SubscriptionNotPaused,
+    SubscriptionPaused,
+)
 from backend.subscriptions.opening import open_tenant
 from backend.subscriptions.periods import period_at, set_anchor
 from backend.subscriptions.stretches import plan_stretches
@@ -156,9 +161,9 @@ async def test_while_paused_no_fee_runs_and_no_call_is_let_through(
         paused = await pause(connection, tenant.id, SubscriptionPause(at=now, until=until), now)
     assert (paused.state, paused.state_until) == (SubscriptionState.PAUSED, until)
     async with database.begin() as connection:
-        with pytest.raises(NotFound, match="paused"):
+        with pytest.raises(SubscriptionPaused, match="paused"):
             await current_quotas(connection, tenant, now)
-        with pytest.raises(Conflict, match="paused already"):
+        with pytest.raises(SubscriptionAlreadyPaused, match="paused already"):
             await pause(connection, tenant.id, SubscriptionPause(), now)
     await add_usage(database, tenant, ("2026-03-08T00:00Z", "large", "input_tokens", "5"))
     assert (await bill(database, tenant, now))[:2] == [
@@ -171,7 +176,7 @@ async def test_while_paused_no_fee_runs_and_no_call_is_let_through(
     assert (again.state, again.start) == (SubscriptionState.ACTIVE, MARCH + 10 * DAY)
     assert (await bill(database, tenant, now))[0] == ("team fee", "26.00")
     async with database.begin() as connection:
-        with pytest.raises(Conflict, match="not paused"):
+        with pytest.raises(SubscriptionNotPaused, match="not paused"):
             await resume(connection, tenant.id, MARCH + 11 * DAY)
 
 

@@ -10,7 +10,6 @@ import pytest
 from sqlalchemy import select
 
 from backend.catalog.published import apply_catalog
-from backend.errors import Conflict
 from backend.spend.gathering import metered_period
 from backend.spend.plan_moves import diff_versions, migrate_plan
 from backend.spend.queries import spend_report, spend_version
@@ -24,6 +23,7 @@ from backend.subscriptions.changes import (
     resume,
     start_subscription,
 )
+from backend.subscriptions.errors import NoYearlyFee
 from backend.subscriptions.periods import period_at, set_anchor
 from backend.subscriptions.stretches import plan_stretches
 from backend.wallets.queries import wallet_balance
@@ -192,7 +192,7 @@ async def test_canceled_with_its_year_nothing_is_given_back(
     made = await end(database, tenant, BEGUN + 40 * DAY, "year_end")
     assert (made.end, made.renews_at) == (BEGUN.replace(year=2027), None)
     assert await totals(database, tenant, 2026, range(3, 17)) == ["365.00", *["0.00"] * 13]
-    with pytest.raises(Conflict, match="no yearly fee that would be asked for again"):
+    with pytest.raises(NoYearlyFee, match="no yearly fee that would be asked for again"):
         await end(database, tenant, BEGUN + 41 * DAY, "year_end")
     # Taken back, it goes on with its years
     kept = await change(database, tenant, BEGUN + 42 * DAY)
@@ -202,7 +202,7 @@ async def test_canceled_with_its_year_nothing_is_given_back(
 async def test_without_a_yearly_fee_no_year_ends(database: Database, tenant: Tenant) -> None:
     made = await start(database, tenant, "monthly")
     assert made.renews_at is None
-    with pytest.raises(Conflict, match="no yearly fee"):
+    with pytest.raises(NoYearlyFee, match="no yearly fee"):
         await end(database, tenant, BEGUN + DAY, "year_end")
 
 

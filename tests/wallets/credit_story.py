@@ -26,8 +26,9 @@ from backend.subscriptions.changes import (
 )
 from backend.subscriptions.periods import set_anchor
 from backend.wallets.corrections import correct_events
+from backend.wallets.errors import CreditExhausted
 from backend.wallets.grants import add_grant, refund_grant
-from backend.wallets.prepayment import CreditExhausted, Prepayment
+from backend.wallets.prepayment import Prepayment
 from backend.wallets.queries import list_top_ups, set_wallet
 from backend.wallets.top_ups import ask_for_top_up, finish_top_up, refresh_and_check
 from backend_client.types.accounts import Tenant

@@ -16,8 +16,9 @@ from backend.storage.database import Database
 from backend.storage.tables import ledger_entries
 from backend.subscriptions.changes import cancel, change_plan, start_subscription
 from backend.wallets.corrections import correct_events
+from backend.wallets.errors import CreditExhausted
 from backend.wallets.grants import used_by_calls
-from backend.wallets.prepayment import CreditExhausted, Prepayment
+from backend.wallets.prepayment import Prepayment
 from backend.wallets.queries import set_wallet
 from backend.wallets.top_ups import finish_top_up
 from backend.wallets.worker import keep_wallets

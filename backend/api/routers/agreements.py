@@ -25,7 +25,6 @@ from backend_client.types.contracts import (
     CouponRedeem,
     RedeemedCoupon,
 )
-from backend_client.types.problems import FieldError
 
 router = APIRouter(tags=["agreements"])
 
@@ -88,7 +87,7 @@ async def put_one_coupon(
     coupon = parse_exactly(await request.body(), Coupon)
     if coupon.id != coupon_id:
         detail = "must be the id in the path"
-        raise InvalidInput(f"'id' {detail}.", errors=[FieldError(field="id", detail=detail)])
+        raise InvalidInput.of_field("id", detail)
     async with services.database.begin() as connection:
         return await put_coupon(connection, coupon)
 

@@ -11,7 +11,7 @@ from sqlalchemy import select
 from backend.accounts.audit import record
 from backend.accounts.principal import Permission, Principal
 from backend.api.dependencies import PageCursor, PageLimit, Services, ServicesNow, needs
-from backend.errors import InvalidInput
+from backend.api.errors import EventsRefused
 from backend.metering.ingest.dead_letters import DeadLetters
 from backend.metering.ingest.parsing import read_document
 from backend.storage.tables import tenants
@@ -64,7 +64,7 @@ async def replay_dead_letter(
         members = [read_document(event) for event in wanted.events]
         batch = await services.ingest.check(caller, members, datetime.now(UTC))
         if batch.rejected:
-            raise InvalidInput(
+            raise EventsRefused(
                 "Some of these events can't be used; nothing was sent.",
                 errors=[
                     FieldError(

@@ -9,7 +9,7 @@ from fastapi import APIRouter, Depends, Query
 
 from backend.accounts.principal import Permission, Principal
 from backend.api.dependencies import ServicesNow, needs
-from backend.errors import InvalidInput
+from backend.api.errors import SpanTooLong
 from backend.metering.tokens.drift import drift_report
 from backend_client.types.drift import DriftReport
 from backend_client.types.problems import FieldError
@@ -31,7 +31,7 @@ async def get_drift(
     until = end or datetime.now(UTC).date() + timedelta(days=1)
     since = start or until - min(timedelta(days=30), until - date.min)
     if not timedelta(0) < until - since <= timedelta(days=_LONGEST_DAYS):
-        raise InvalidInput(
+        raise SpanTooLong(
             f"A question spans one day to {_LONGEST_DAYS}.",
             errors=[FieldError(field="end", detail=f"1 to {_LONGEST_DAYS} days after start")],
         )

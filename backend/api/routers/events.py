@@ -12,7 +12,7 @@ from fastapi import APIRouter, Depends, Request, Response
 from backend.accounts.principal import Permission, Principal
 from backend.api.body_limits import bounded_body
 from backend.api.dependencies import Services, ServicesNow, needs
-from backend.errors import InvalidInput, UnsupportedMedia
+from backend.api.errors import EventsRefused, UnsupportedContentType
 from backend.metering.ingest.parsing import Refusal, SentEvent, read_json, read_lines
 from backend.spend.usage_changes import preview_of
 from backend_client.types.corrections import EventsPreview
@@ -65,7 +65,7 @@ async def post_openmeter_events(
     """
     result = await _take(services, caller, request)
     if result.errors:
-        raise InvalidInput(
+        raise EventsRefused(
             f"{result.rejected} of {result.received} events were refused; the others were taken.",
             errors=[
                 FieldError(
@@ -109,7 +109,7 @@ async def _members(
     media_type = request.headers.get("content-type", "application/json").partition(";")[0]
     reader = _READERS.get(media_type.strip().lower())
     if reader is None:
-        raise UnsupportedMedia(f"Send events as one of: {', '.join(_READERS)}.")
+        raise UnsupportedContentType(f"Send events as one of: {', '.join(_READERS)}.")
     most_bytes = services.settings.max_body_bytes
     async with bounded_body(request, services.body_budget, most_bytes=most_bytes) as body:
         yield reader(body)

@@ -13,8 +13,8 @@ from backend.accounts.principal import Permission, Principal
 from backend.accounts.tenants import find_tenant
 from backend.api.dependencies import IdempotencyKey, PageCursor, PageLimit, ServicesNow, needs
 from backend.customers.profiles import profile_of, set_terms
-from backend.errors import Conflict
 from backend.invoices.credit_notes import credit
+from backend.invoices.errors import NothingToInvoice
 from backend.invoices.finalizing import finalize
 from backend.invoices.queries import (
     find_credit_note,
@@ -109,7 +109,9 @@ async def post_finalize(
 
     own_id, finalized = await with_answers(answers, once)
     if finalized is None:
-        raise Conflict("The period is closed: it asked for nothing, so there is no invoice.")
+        raise NothingToInvoice(
+            "The period is closed: it asked for nothing, so there is no invoice."
+        )
     async with services.database.begin() as connection:
         return await _read(connection, services.settings, own_id, finalized)
 

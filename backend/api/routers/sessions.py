@@ -8,6 +8,7 @@ from datetime import UTC, datetime
 from fastapi import APIRouter, Request
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from backend.accounts.errors import PersonRequired
 from backend.accounts.members import upsert_user
 from backend.accounts.sessions import (
     begin_session,
@@ -18,7 +19,7 @@ from backend.accounts.sessions import (
     who_is,
 )
 from backend.api.dependencies import Caller, ServicesNow, bearer_token
-from backend.errors import Forbidden, Unauthenticated
+from backend.api.errors import IdentityProviderNotConfigured, LocalSignInOff, WrongLocalSecret
 from backend.subscriptions.changes import start_subscription
 from backend_client.types.accounts import (
     LocalSessionCreate,
@@ -53,7 +54,7 @@ async def post_session(services: ServicesNow, wanted: SessionCreate) -> SessionC
     A person not seen before gets a tenant of their own.
     """
     if services.identity_provider is None:
-        raise Forbidden("No identity provider is configured here.")
+        raise IdentityProviderNotConfigured()
     identity = await services.identity_provider.verify(wanted.id_token, wanted.nonce)
     async with services.database.begin() as connection:
         user_id = await upsert_user(
@@ -75,13 +76,13 @@ async def post_session(services: ServicesNow, wanted: SessionCreate) -> SessionC
 async def post_local_session(services: ServicesNow, wanted: LocalSessionCreate) -> SessionCreated:
     """Begin a session for the person at this machine; refused where others can reach it."""
     if not services.settings.local_sign_in_allowed:
-        raise Forbidden("Local sign-in works on a loopback-only installation alone.")
+        raise LocalSignInOff("Local sign-in works on a loopback-only installation alone.")
     try:
         secret = services.settings.local_sign_in_secret_file.read_text().strip()
     except OSError:
-        raise Forbidden("Local sign-in has not been set up here.") from None
+        raise LocalSignInOff("Local sign-in has not been set up here.") from None
     if not secret or not hmac.compare_digest(secret.encode(), wanted.secret.encode()):
-        raise Unauthenticated("The local sign-in's secret is wrong.")
+        raise WrongLocalSecret()
     async with services.database.begin() as connection:
         user_id, tenant, created = await local_user(connection)
         if created:
@@ -97,7 +98,7 @@ async def patch_session(
 ) -> Me:
     """Act for another of one's tenants."""
     if caller.kind != "user":
-        raise Forbidden("Only a person's session can switch tenants.")
+        raise PersonRequired("Only a person's session can switch tenants.")
     token = bearer_token(request)
     async with services.database.begin() as connection:
         await switch_tenant(connection, token, caller, change.tenant_id)
@@ -111,7 +112,7 @@ async def patch_session(
 async def delete_session(request: Request, services: ServicesNow, caller: Caller) -> None:
     """Sign out."""
     if caller.kind != "user":
-        raise Forbidden("Only a person's session can sign out.")
+        raise PersonRequired("Only a person's session can sign out.")
     token = bearer_token(request)
     async with services.database.begin() as connection:
         await end_session(connection, token)

@@ -10,6 +10,7 @@ from fastapi import APIRouter, Depends, Header, Query, Response
 from backend.accounts.principal import Permission, Principal
 from backend.accounts.tenants import find_tenant
 from backend.api.dependencies import ServicesNow, needs
+from backend.api.errors import SpanTooLong
 from backend.api.label_filters import LabelFilter, label_values
 from backend.errors import InvalidInput
 from backend.metering.counting.labels import require_declared
@@ -101,7 +102,7 @@ def _check_range(question: UsageQuestion) -> None:
         )
     longest = _LONGEST.get(question.granularity)
     if longest is not None and question.end - question.start > longest:
-        raise InvalidInput(
+        raise SpanTooLong(
             f"At this granularity a question spans at most {longest.days} days.",
             errors=[FieldError(field="granularity", detail="choose a wider one, or less time")],
         )

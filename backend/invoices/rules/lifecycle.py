@@ -12,7 +12,12 @@ from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import Final
 
-from backend.errors import Conflict
+from backend.invoices.errors import (
+    InvoiceAlreadyIssued,
+    InvoiceAlreadyPaid,
+    InvoiceIsDraft,
+    InvoiceVoid,
+)
 from backend.pricing.money import ZERO
 from backend_client.types.invoices import InvoiceState
 
@@ -25,17 +30,19 @@ _MAY_BECOME: Final = {
 }
 
 _WHY_NOT: Final = {
-    InvoiceState.DRAFT: "it is a draft; finalize it first",
-    InvoiceState.PAID: "it is paid; a credit note returns money",
-    InvoiceState.VOID: "it is void",
+    InvoiceState.DRAFT: (InvoiceIsDraft, "it is a draft; finalize it first"),
+    InvoiceState.PAID: (InvoiceAlreadyPaid, "it is paid; a credit note returns money"),
+    InvoiceState.VOID: (InvoiceVoid, "it is void"),
+    InvoiceState.FINALIZED: (InvoiceAlreadyIssued, "it is finalized"),
+    InvoiceState.UNCOLLECTIBLE: (InvoiceAlreadyIssued, "it is uncollectible"),
 }
 
 
 def check_move(state: InvoiceState, wanted: InvoiceState) -> None:
     """Raise ``Conflict`` unless an invoice in ``state`` may go to ``wanted``."""
     if wanted not in _MAY_BECOME[state]:
-        why = _WHY_NOT.get(state, f"it is {state.value}")
-        raise Conflict(f"This invoice can't become {wanted.value}: {why}.")
+        refusal, why = _WHY_NOT[state]
+        raise refusal(f"This invoice can't become {wanted.value}: {why}.")
 
 
 @dataclass(frozen=True, slots=True)

@@ -15,7 +15,7 @@ from typing import Final, TypeVar
 
 import structlog
 
-from backend.errors import TaxNotKnown
+from backend.invoices.errors import TaxNotKnown
 from backend.invoices.taxing.checking import checked
 from backend.invoices.taxing.service import TaxService
 from backend.invoices.taxing.untaxed import digest

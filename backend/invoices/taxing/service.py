@@ -12,7 +12,8 @@ from typing import Final, Protocol
 import httpx
 
 from backend.catalog.yaml_reading import parse_exactly
-from backend.errors import InvalidInput, MalformedRequest, TaxNotKnown
+from backend.errors import InvalidInput, MalformedRequest
+from backend.invoices.errors import TaxNotKnown
 from backend.invoices.taxing.untaxed import digest
 from backend.kit.backoff import pauses
 from backend.settings import Settings

@@ -24,8 +24,8 @@ import asyncpg
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from backend.errors import Conflict, InvalidInput
 from backend.metering.counting.locks import own_tenant
+from backend.metering.errors import ArchiveBusy, ArchiveRefused
 from backend.storage.database import Database
 from backend_client.types.problems import FieldError
 
@@ -87,10 +87,10 @@ class ArchivedDay:
 
 
 def check_archive_time(before: datetime, now: datetime, *, max_age_days: int) -> None:
-    """Raise ``InvalidInput`` if events from before ``before`` could still be accepted."""
+    """Raise ``ArchiveRefused`` if events from before ``before`` could still be accepted."""
     newest = now - timedelta(days=max_age_days + 1)
     if before > newest:
-        raise InvalidInput(
+        raise ArchiveRefused(
             f"Events are accepted up to {max_age_days} days back, so only what is older than "
             f"{newest:%Y-%m-%d} can be archived. FAREBOX_EVENT_MAX_AGE_DAYS sets the limit.",
             errors=[FieldError(field="before", detail=f"at the latest {newest:%Y-%m-%d}")],
@@ -99,10 +99,10 @@ def check_archive_time(before: datetime, now: datetime, *, max_age_days: int) ->
 
 @asynccontextmanager
 async def archiving(database: Database) -> AsyncIterator[asyncpg.Connection]:
-    """Yield the one connection that may move events; raise ``Conflict`` if there is one."""
+    """Yield the one connection that may move events; raise ``ArchiveBusy`` if there is one."""
     async with database.raw() as connection:
         if not await connection.fetchval("SELECT pg_try_advisory_lock($1)", ARCHIVING):
-            raise Conflict("Events are being archived or restored at this moment; try again later.")
+            raise ArchiveBusy()
         yield connection  # the lock ends with the connection, also if this process is killed
 
 
@@ -118,8 +118,8 @@ async def archive_events(
     """Archive a tenant's events from before a midnight (UTC), day by day, oldest first.
 
     ``connection`` is that of ``archiving``. Each day is done wholly or not at all; call it again to
-    continue. Days that were restored after ``restored_until`` stay. Raises ``Conflict`` if a day's
-    events change meanwhile.
+    continue. Days that were restored after ``restored_until`` stay. Raises ``ArchiveRefused`` if
+    a day's events change meanwhile.
     """
     kept: set[datetime] = set()
     if restored_until is not None:
@@ -202,7 +202,9 @@ def _keep(draft: Path, file: Path, rows: int) -> str:
     finally:
         os.close(directory)
     if pq.read_metadata(file).num_rows != rows:
-        raise Conflict(f"{file} does not contain what was written to it; nothing was deleted.")
+        raise ArchiveRefused(
+            f"{file} does not contain what was written to it; nothing was deleted."
+        )
     return digest_of(file)
 
 
@@ -225,7 +227,7 @@ async def _note_and_delete(
     async with connection.transaction():
         await own_tenant(connection, tenant_id)
         if await _state(connection, tenant_id, start) != state:
-            raise Conflict(
+            raise ArchiveRefused(
                 f"The events of {start:%Y-%m-%d} changed while they were archived; run it again."
             )
         await connection.execute(_DELETE, tenant_id, start, end)

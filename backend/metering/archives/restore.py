@@ -18,13 +18,13 @@ import pyarrow.parquet as pq
 
 from backend.accounts.audit import record
 from backend.accounts.principal import Principal
-from backend.errors import Conflict, InvalidInput, NotFound
 from backend.metering.archives.archive import ARCHIVE_SCHEMA, ARCHIVING, ROWS_AT_ONCE, digest_of
 from backend.metering.counting.corrections import apply_pending
 from backend.metering.counting.deltas import RollupDeltas, apply_deltas, declared_labels
 from backend.metering.counting.locks import own_tenant
 from backend.metering.counting.rebuild import repair_day
 from backend.metering.counting.stored import EVENT, event_of
+from backend.metering.errors import ArchiveBusy, ArchiveRefused
 from backend.storage.database import Database, driver_connection
 
 _SHOWN = 3
@@ -75,23 +75,22 @@ async def restore_archive(database: Database, file: Path, caller: Principal) -> 
     The file may have been moved: it is identified by its SHA-256.
 
     Raises:
-        InvalidInput: it can't be read.
-        NotFound: no archive of this installation has that content.
-        Conflict: an event came again, and was counted again, since it was archived; or events are
+        ArchiveRefused: it can't be read; no archive of this installation has that content; an
+            event came again, and was counted again, since it was archived; or events are
             being archived at this moment.
     """
     try:
         digest = await asyncio.to_thread(digest_of, file)
     except OSError as error:
-        raise InvalidInput(f"{file} can't be read: {error.strerror or error}.") from error
+        raise ArchiveRefused(f"{file} can't be read: {error.strerror or error}.") from error
     now = datetime.now(UTC)
     async with database.begin() as connection:
         raw = await driver_connection(connection)
         if not await raw.fetchval(_LOCK, ARCHIVING):
-            raise Conflict("Events are being archived or restored at this moment; try again later.")
+            raise ArchiveBusy()
         noted = await raw.fetchrow(_NOTED, digest)
         if noted is None:
-            raise NotFound(
+            raise ArchiveRefused(
                 f"{file} has no events that were archived here, or it was changed since: no "
                 f"archive has the SHA-256 {digest}."
             )
@@ -123,7 +122,9 @@ async def _load(connection: asyncpg.Connection, file: Path, noted: asyncpg.Recor
             )
             taken += len(records)
     if taken != noted["event_count"]:
-        raise Conflict(f"{file} has {taken:,} events, and {noted['event_count']:,} were archived.")
+        raise ArchiveRefused(
+            f"{file} has {taken:,} events, and {noted['event_count']:,} were archived."
+        )
 
 
 def _records(batch: pa.RecordBatch) -> list[tuple[Any, ...]]:
@@ -135,7 +136,7 @@ async def _refuse_counted(connection: asyncpg.Connection, file: Path) -> None:
     if counted:
         first = ", ".join(f"{row['source']} {row['id']}" for row in counted[:_SHOWN])
         more = ", …" if len(counted) > _SHOWN else ""
-        raise Conflict(
+        raise ArchiveRefused(
             f"Of the events in {file}, {len(counted):,} came again since they were archived and "
             f"were counted again then ({first}{more}). Nothing was restored."
         )

@@ -17,9 +17,9 @@ import structlog
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from backend.accounts.tenants import list_tenants
-from backend.errors import Conflict
 from backend.kit.periodic import every
 from backend.metering.archives.archive import ArchivedDay, archive_events, archiving
+from backend.metering.errors import ArchiveRefused
 from backend.storage.database import Database
 from backend_client.types.accounts import Tenant
 
@@ -49,7 +49,7 @@ async def archive_tenants(
     """Archive all tenants' events from before a midnight (UTC), as far as they are final.
 
     Days that were restored after ``restored_until`` stay. A day that changes meanwhile is left for
-    the next pass, with the days after it. Raises ``Conflict`` while another process archives or
+    the next pass, with the days after it. Raises ``ArchiveBusy`` while another process archives or
     restores.
     """
     async with archiving(database) as archiver:
@@ -65,7 +65,7 @@ async def archive_tenants(
             try:
                 async for day in days:
                     yield tenant, day
-            except Conflict as error:
+            except ArchiveRefused as error:
                 _log.warning("retention.day_left", tenant=tenant.slug, detail=error.detail)
 
 
@@ -106,7 +106,7 @@ class EventRetention:
         async def act() -> None:
             try:
                 await self.once(datetime.now(UTC), stop)
-            except Conflict as error:
+            except ArchiveRefused as error:
                 _log.info("retention.waits", detail=error.detail)
 
         await every(PASS_SECONDS, act, stop, name="retention")

@@ -15,11 +15,12 @@ from typing import Literal
 import asyncpg
 import msgspec
 
-from backend.errors import Conflict, NotFound
+from backend.accounts.errors import TenantNotFound
 from backend.metering.counting.deltas import RollupDeltas, apply_deltas, declared_labels
 from backend.metering.counting.locks import own_tenant
 from backend.metering.counting.rebuild import repair_day
 from backend.metering.counting.stored import EVENT, event_of, json_text
+from backend.metering.errors import CorrectionIdReused
 from backend.metering.events import AcceptedEvent
 
 Identity = tuple[str, str, str]
@@ -106,7 +107,7 @@ async def correct(
     was used for another correction, ``NotFound`` if there is no such tenant.
     """
     if not await own_tenant(connection, tenant_id):
-        raise NotFound("There is no such tenant.")
+        raise TenantNotFound("There is no such tenant.")
     sources, ids = (
         [correction.event_source for correction in corrections],
         [correction.event_id for correction in corrections],
@@ -166,7 +167,7 @@ async def _correct(
             wanted.event_id,
         ) and _read(recorded["data"]) == _read(data)
         if not same:
-            raise Conflict(f"The id {wanted.id!r} was used for another correction.")
+            raise CorrectionIdReused(f"The id {wanted.id!r} was used for another correction.")
         return "repeated"
     await connection.execute(
         _RECORD,

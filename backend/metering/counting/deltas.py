@@ -9,8 +9,8 @@ from decimal import Decimal
 import asyncpg
 import msgspec
 
-from backend.errors import Conflict
 from backend.metering.counting.daily import add_to_days, columns_of
+from backend.metering.errors import RollupsIncomplete
 from backend.metering.events import BUCKET, AcceptedEvent
 from backend.pricing.money import EXACT
 
@@ -147,17 +147,10 @@ async def apply_deltas(connection: asyncpg.Connection, deltas: RollupDeltas) -> 
         try:
             changed = await connection.execute(_SHRINK, *columns_of(shrinking))
         except asyncpg.CheckViolationError as error:
-            raise _lacking() from error
+            raise RollupsIncomplete() from error
         if changed != f"UPDATE {len(shrinking)}":
-            raise _lacking()
+            raise RollupsIncomplete()
         columns = columns_of(shrinking)
         await connection.execute(_SWEEP, list(set(columns[0])), list(set(columns[1])))
     if growing or shrinking:
         await add_to_days(connection, [*growing, *shrinking])
-
-
-def _lacking() -> Conflict:
-    return Conflict(
-        "The rollups have less than is to be subtracted. Run 'farebox usage rebuild' for this "
-        "tenant, and then this again."
-    )

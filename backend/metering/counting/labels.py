@@ -8,8 +8,9 @@ from sqlalchemy import delete, func, select, update
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from backend.errors import Conflict, InvalidInput, NotFound
+from backend.accounts.errors import TenantNotFound
 from backend.metering.counting.locks import own_tenant
+from backend.metering.errors import LabelNotDeclared, LabelNotFound, TooManyLabels
 from backend.storage.database import driver_connection
 from backend.storage.tables import declared_labels, usage_versions
 from backend_client.types.events import DeclaredLabel
@@ -42,7 +43,7 @@ async def declare_label(connection: AsyncConnection, tenant_id: str, label: str)
         await _note_change(connection, tenant_id)
     labels = await list_labels(connection, tenant_id)
     if len(labels) > MOST_LABELS:
-        raise Conflict(f"A tenant declares at most {MOST_LABELS} labels.")
+        raise TooManyLabels(f"A tenant declares at most {MOST_LABELS} labels.")
     return next(declared for declared in labels if declared.label == label)
 
 
@@ -55,7 +56,7 @@ async def withdraw_label(connection: AsyncConnection, tenant_id: str, label: str
         )
     )
     if gone.rowcount == 0:
-        raise NotFound("There is no such declared label.")
+        raise LabelNotFound()
     await _note_change(connection, tenant_id)
 
 
@@ -78,7 +79,7 @@ async def require_declared(
         if label not in declared
     ]
     if errors:
-        raise InvalidInput(
+        raise LabelNotDeclared(
             "Usage can be grouped and filtered by declared labels only.", errors=errors
         )
 
@@ -95,4 +96,4 @@ async def _note_change(connection: AsyncConnection, tenant_id: str) -> None:
 async def _own(connection: AsyncConnection, tenant_id: str) -> None:
     # So that nothing is being counted by the old labels when they change.
     if not await own_tenant(await driver_connection(connection), tenant_id):
-        raise NotFound("There is no such tenant.")
+        raise TenantNotFound()

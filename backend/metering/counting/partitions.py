@@ -13,11 +13,10 @@ from sqlalchemy import MetaData, text
 from sqlalchemy.ext.asyncio import AsyncConnection
 from sqlalchemy.schema import AddConstraint, CreateIndex
 
-from backend.errors import InvalidInput
+from backend.errors import CommandError
 from backend.metering.counting.locks import own_everything
 from backend.storage.database import driver_connection
 from backend.storage.tables import events
-from backend_client.types.problems import FieldError
 
 MOST_PARTITIONS: Final = 256
 
@@ -56,13 +55,11 @@ async def partition_events(connection: AsyncConnection, count: int) -> int:
 
     Returns how many events there are. Until it commits, counting waits and new events stay in the
     stream; events can be read meanwhile. It needs as much disk space as the events. Raises
-    ``InvalidInput`` for a count out of bounds.
+    ``CommandError`` for a count out of bounds.
     """
     if not 1 <= count <= MOST_PARTITIONS:
         detail = f"must be from 1 to {MOST_PARTITIONS}"
-        raise InvalidInput(
-            f"The number of partitions {detail}.", errors=[FieldError(field="count", detail=detail)]
-        )
+        raise CommandError(f"The number of partitions {detail}.")
     # Writers of events take their share of these locks before the table's, so this order can't
     # deadlock.
     await own_everything(await driver_connection(connection))

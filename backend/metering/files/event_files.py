@@ -24,7 +24,7 @@ import msgspec
 import pyarrow
 from pydantic import ValidationError
 
-from backend.errors import InvalidInput
+from backend.metering.errors import UnreadableEventFile
 from backend.metering.files.parquet_rows import ParquetRows
 from backend_client.types.events import UsageEvent
 
@@ -79,14 +79,14 @@ class FileRow:
 
 
 def format_of(path: Path) -> FileFormat:
-    """Return the format by the ending of a name; raise ``InvalidInput`` for another ending."""
+    """Return the format by the ending of a name; raise ``UnreadableEventFile`` for another."""
     name = path.name.lower().removesuffix(".gz")
     for suffix, name_format in _SUFFIXES.items():
         if name.endswith(suffix) and (
             name_format != "parquet" or not path.name.lower().endswith(".gz")
         ):
             return name_format
-    raise InvalidInput(
+    raise UnreadableEventFile(
         f"{path.name} is not a file of events: its name should end in .csv, .ndjson, .jsonl "
         "(with or without .gz) or .parquet."
     )
@@ -117,7 +117,8 @@ class EventFile:
         """Read the rows in order; a row without an event says why, and reading continues.
 
         Raises:
-            InvalidInput: the file as a whole, or the rest of it, can't be read; names the line.
+            UnreadableEventFile: the file as a whole, or the rest of it, can't be read; names the
+                line.
         """
         if self._format == "parquet":
             yield from self._parquet_rows()
@@ -138,9 +139,13 @@ class EventFile:
                 else:
                     yield raw
         except (gzip.BadGzipFile, EOFError, zlib.error) as error:
-            raise InvalidInput(f"{path.name} is not a complete gzip file: {error}.") from error
+            raise UnreadableEventFile(
+                f"{path.name} is not a complete gzip file: {error}."
+            ) from error
         except OSError as error:
-            raise InvalidInput(f"{path} can't be read: {error.strerror or error}.") from error
+            raise UnreadableEventFile(
+                f"{path} can't be read: {error.strerror or error}."
+            ) from error
 
     def _parquet_rows(self) -> Iterator[FileRow]:
         path = self._path
@@ -153,10 +158,10 @@ class EventFile:
                     yield _flat_row(self._rows_read, named, self._defaults)
         except pyarrow.ArrowException as error:
             first = str(error).partition("\n")[0].rstrip(".")
-            raise InvalidInput(f"{path.name} can't be read as Parquet: {first}.") from error
+            raise UnreadableEventFile(f"{path.name} can't be read as Parquet: {first}.") from error
         except OSError as error:
             reason = (error.strerror or str(error)).rstrip(".")
-            raise InvalidInput(f"{path} can't be read: {reason}.") from error
+            raise UnreadableEventFile(f"{path} can't be read: {reason}.") from error
 
 
 def _lines(file: IO[bytes]) -> Iterator[bytes | None]:
@@ -203,7 +208,9 @@ def _read_csv(path: Path, lines: Iterator[bytes | None], defaults: Defaults) -> 
     try:
         header = next(reader, None)
         if header is None:
-            raise InvalidInput(f"{path.name} is empty: its first line should name the columns.")
+            raise UnreadableEventFile(
+                f"{path.name} is empty: its first line should name the columns."
+            )
         _check_columns(path, header, defaults)
         text.begin_row()
         for cells in reader:
@@ -216,7 +223,7 @@ def _read_csv(path: Path, lines: Iterator[bytes | None], defaults: Defaults) -> 
                 continue
             yield _flat_row(reader.line_num, dict(zip(header, cells, strict=True)), defaults)
     except csv.Error as error:
-        raise InvalidInput(f"{path.name}, line {reader.line_num}: {error}.") from error
+        raise UnreadableEventFile(f"{path.name}, line {reader.line_num}: {error}.") from error
 
 
 class _CsvText:
@@ -252,17 +259,17 @@ class _CsvText:
         """Mark that a row is complete and the next line begins another."""
         self._row_bytes = 0
 
-    def _wrong(self, detail: str) -> InvalidInput:
-        return InvalidInput(f"{self._path.name}, line {self._number}: {detail}.")
+    def _wrong(self, detail: str) -> UnreadableEventFile:
+        return UnreadableEventFile(f"{self._path.name}, line {self._number}: {detail}.")
 
 
 def _check_columns(path: Path, names: list[str], defaults: Defaults) -> None:
     for place, name in enumerate(names):
         if name in names[:place]:
-            raise InvalidInput(f"{path.name}: there are two columns {name!r}.")
+            raise UnreadableEventFile(f"{path.name}: there are two columns {name!r}.")
         label = name.startswith(_LABEL) and len(name) > len(_LABEL)
         if not (name in _OWN_COLUMNS or label or _METER.match(name)):
-            raise InvalidInput(
+            raise UnreadableEventFile(
                 f"{path.name}: {name!r} is not the name of a column. Apart from "
                 f"{', '.join(_OWN_COLUMNS)} and label.<name>, a column is a meter, in lower "
                 "case such as input_tokens."
@@ -270,7 +277,7 @@ def _check_columns(path: Path, names: list[str], defaults: Defaults) -> None:
     for name in ("id", "source", "application", "model"):
         if name not in names and name not in defaults.columns:
             hint = "" if name in {"id", "model"} else f", or say --{name}"
-            raise InvalidInput(f"{path.name} has no column {name!r}{hint}.")
+            raise UnreadableEventFile(f"{path.name} has no column {name!r}{hint}.")
 
 
 def _flat_row(number: int, named: Mapping[str, Any], defaults: Defaults) -> FileRow:

@@ -13,7 +13,7 @@ from typing import Any, Final
 import pyarrow
 import pyarrow.parquet
 
-from backend.errors import InvalidInput
+from backend.metering.errors import UnreadableEventFile
 
 _ROWS: Final = 2_000
 _BATCH_BYTES: Final = 32 * 1024 * 1024
@@ -29,7 +29,7 @@ class ParquetRows:
     """
 
     def __init__(self, path: Path) -> None:
-        """Open a file; raise pyarrow's errors, ``OSError``, or ``InvalidInput`` if it is too wide.
+        """Open a file; raise pyarrow's errors, ``OSError``, or ``UnreadableEventFile``.
 
         It is too wide if a column of one row group exceeds the memory limit.
         """
@@ -62,7 +62,7 @@ def _rows_at_once(path: Path, metadata: pyarrow.parquet.FileMetaData) -> int:
         for column in range(group.num_columns):
             chunk = group.column(column)
             if chunk.total_uncompressed_size > _CHUNK_BYTES:
-                raise InvalidInput(
+                raise UnreadableEventFile(
                     f"{path.name}: the column {chunk.path_in_schema!r} has "
                     f"{chunk.total_uncompressed_size:,} bytes in one row group, and at most "
                     f"{_CHUNK_BYTES:,} are read; write it with smaller row groups."

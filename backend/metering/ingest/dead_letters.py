@@ -18,8 +18,8 @@ from nats.js import JetStreamContext
 from nats.js.api import RawStreamMsg
 from nats.js.errors import NotFoundError
 
-from backend.errors import InvalidInput, NotFound, Unavailable
 from backend.kit.pages import Cursor, page_of
+from backend.metering.errors import DeadLetterNotFound, DeadLetterUnreadable
 from backend.metering.events import AcceptedEvent, decode
 from backend.metering.ingest.stream import dead_letter_stream, events_subject
 from backend_client.types.common import Page, plain
@@ -74,7 +74,7 @@ class DeadLetters:
         letter = await self._letter(sequence)
         events = _events(letter)
         if events is None:
-            raise InvalidInput("This letter can't be read; send its events in its place.")
+            raise DeadLetterUnreadable()
         with _nats():
             await self._js.publish(
                 events_subject(self._live),
@@ -90,14 +90,14 @@ class DeadLetters:
             try:
                 await self._js.delete_msg(self._dead, sequence)
             except NotFoundError:
-                raise _no_such() from None
+                raise DeadLetterNotFound() from None
 
     async def _letter(self, sequence: int) -> RawStreamMsg:
         with _nats():
             try:
                 return await self._js.get_msg(self._dead, sequence)
             except NotFoundError:
-                raise _no_such() from None
+                raise DeadLetterNotFound() from None
 
     async def _letters(self, after: int, most: int) -> AsyncIterator[RawStreamMsg]:
         sequence = after
@@ -117,11 +117,7 @@ def _nats() -> Iterator[None]:
     try:
         yield
     except (NatsError, OSError, TimeoutError) as error:
-        raise Unavailable("The usage stream can't be reached.") from error
-
-
-def _no_such() -> NotFound:
-    return NotFound("There is no such dead letter; it was replayed, discarded, or never existed.")
+        raise QueueUnavailable() from error
 
 
 def _events(letter: RawStreamMsg) -> list[AcceptedEvent] | None:

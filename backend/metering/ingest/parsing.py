@@ -19,7 +19,8 @@ from typing import Annotated, Any
 import msgspec
 from pydantic import ValidationError
 
-from backend.errors import MalformedRequest, TooLarge
+from backend.errors import MalformedRequest
+from backend.metering.errors import BatchTooLarge
 from backend.metering.ingest.json_members import TooManyMembers, members_of
 from backend_client.types.events import (
     EVENT_TYPE,
@@ -95,7 +96,7 @@ def read_json(body: bytes) -> list[SentEvent | Refusal]:
             return events
         return [read_member(member) for member in _members(body)]
     except TooManyMembers as error:
-        raise TooLarge(f"A batch holds at most {MAX_BATCH:,} events.") from error
+        raise BatchTooLarge(f"A batch holds at most {MAX_BATCH:,} events.") from error
     except (msgspec.DecodeError, RecursionError, ValueError) as error:
         raise MalformedRequest(f"The body is not valid JSON: {error}") from error
 
@@ -150,7 +151,7 @@ def _members(body: bytes) -> Sequence[bytes | msgspec.Raw]:
 
 def _check_count(count: int) -> None:
     if count > MAX_BATCH:
-        raise TooLarge(f"A batch holds at most {MAX_BATCH:,} events.")
+        raise BatchTooLarge(f"A batch holds at most {MAX_BATCH:,} events.")
 
 
 def _is_plain(event: SentEvent) -> bool:

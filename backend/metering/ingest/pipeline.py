@@ -11,7 +11,7 @@ from nats.js.errors import NotFoundError
 from sqlalchemy import BigInteger, func, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from backend.errors import Unavailable
+from backend.metering.errors import QueueUnavailable
 from backend.metering.ingest.stream import BACKFILL, COUNTING, dead_letter_stream
 from backend.storage.tables import counted_totals, usage_versions
 from backend_client.types.pipeline import Pipeline
@@ -36,7 +36,7 @@ async def pipeline_status(
         oldest_waiting = await _since(js, stream_name, waiting.state.first_seq)
         oldest_dead = await _since(js, dead, set_aside.state.first_seq)
     except (NatsError, OSError, TimeoutError) as error:
-        raise Unavailable("The usage stream can't be reached.") from error
+        raise QueueUnavailable() from error
     totals = (await connection.execute(_TOTALS)).one()
     return Pipeline(
         as_of=datetime.now(UTC),

@@ -15,11 +15,12 @@ from nats.js import JetStreamContext
 from nats.js.api import DiscardPolicy, RetentionPolicy, StorageType, StreamConfig
 from nats.js.errors import APIError, NoStreamResponseError, NotFoundError
 
-from backend.errors import RateLimited, Unavailable
+from backend.errors import Unavailable
 from backend.ids import new_id
 from backend.kit.backoff import pauses
 from backend.kit.nats_servers import NatsServers
 from backend.kit.remembered import Remembered
+from backend.metering.errors import QueueFull, QueueUnavailable
 from backend.metering.events import AcceptedEvent, messages
 from backend.metering.ingest.connection import open_connection, servers_of
 from backend.settings import Settings
@@ -189,9 +190,9 @@ class UsageStream:
                     # Such as too little disk for FAREBOX_STREAM_MAX_BYTES, which is for the
                     # operator to know and not for every caller
                     _log.error("nats.refused", detail=error.description)
-                    raise Unavailable("The usage stream can't be made.") from error
+                    raise QueueUnavailable("The usage stream can't be made.") from error
                 except (NatsError, OSError, TimeoutError) as error:
-                    raise Unavailable("The usage stream can't be reached.") from error
+                    raise QueueUnavailable() from error
                 self._js = js
         return self._js
 
@@ -233,15 +234,15 @@ class UsageStream:
                 await js.publish(subject, message, timeout=_ATTEMPT_SECONDS, headers=headers)
             except APIError as error:
                 if error.err_code not in _FULL | _NO_ROOM:
-                    raise Unavailable("The usage stream refused the write.") from error
-                raise RateLimited(
+                    raise QueueUnavailable("The usage stream refused the write.") from error
+                raise QueueFull(
                     "The usage stream is full: the worker is behind. Send it again later.",
                     retry_after_seconds=_FULL_RETRY_SECONDS,
                 ) from error
             except (NatsError, OSError, TimeoutError) as error:
                 pause = next(waits)
                 if time.monotonic() + pause >= until:
-                    raise Unavailable(
+                    raise QueueUnavailable(
                         "The usage stream did not confirm the write; send it again."
                     ) from error
                 await asyncio.sleep(pause)

@@ -12,12 +12,11 @@ from sqlalchemy import ColumnElement, RowMapping, Text, and_, cast, select, tupl
 from sqlalchemy.dialects.postgresql import ARRAY
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from backend.errors import InvalidInput
+from backend.kit.errors import InvalidCursor
 from backend.kit.pages import Cursor
 from backend.storage.tables import events
 from backend_client.types.common import Instant, Page
 from backend_client.types.events import StoredEvent
-from backend_client.types.problems import FieldError
 
 _Place = tuple[datetime, str, str]
 _places = msgspec.json.Decoder(_Place)
@@ -129,8 +128,5 @@ def _read(cursor: str) -> _Place:
         place: _Place = _places.decode(Cursor.read(cursor))
         _instant.validate_python(place[0])
     except (msgspec.DecodeError, ValidationError):
-        raise InvalidInput(
-            "The cursor is not one that this list returned.",
-            errors=[FieldError(field="cursor", detail="use next_cursor of the previous page")],
-        ) from None
+        raise InvalidCursor() from None
     return place

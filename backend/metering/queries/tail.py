@@ -8,7 +8,7 @@ from collections import deque
 from collections.abc import AsyncIterator, Awaitable, Callable
 from datetime import UTC, datetime, timedelta
 
-from backend.errors import RateLimited
+from backend.metering.errors import TooManyTails
 from backend.metering.queries.event_list import newest_events
 from backend.metering.queries.usage import usage_version
 from backend.storage.database import Database
@@ -46,7 +46,7 @@ class Tails:
         open.
         """
         if self._open >= _MOST_TAILS:
-            raise RateLimited("Too many tails are open here.", retry_after_seconds=5)
+            raise TooManyTails("Too many tails are open here.", retry_after_seconds=5)
         self._open += 1
         try:
             until = time.monotonic() + seconds

@@ -13,15 +13,8 @@ from datetime import date
 from decimal import Decimal
 from typing import Final
 
-from backend.metering.reconciliation.parsing import (
-    ALL,
-    Export,
-    UnreadableExport,
-    instant,
-    members,
-    number,
-    text_of,
-)
+from backend.metering.errors import UnreadableExport
+from backend.metering.reconciliation.parsing import ALL, Export, instant, members, number, text_of
 from backend.pricing.money import exact_arithmetic, minor_digits
 
 _PLACES: Final = frozenset(

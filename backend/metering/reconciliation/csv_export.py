@@ -8,13 +8,8 @@ from datetime import date
 from decimal import Decimal
 from typing import IO, Final, Self
 
-from backend.metering.reconciliation.parsing import (
-    Export,
-    UnreadableExport,
-    instant,
-    number,
-    text_of,
-)
+from backend.metering.errors import UnreadableExport
+from backend.metering.reconciliation.parsing import Export, instant, number, text_of
 from backend.pricing.money import exact_arithmetic
 from backend_client.types.reconciliation import CsvMapping
 

@@ -7,9 +7,10 @@ from collections.abc import Callable, Sequence
 from typing import IO, Final
 from zoneinfo import ZoneInfo
 
+from backend.metering.errors import UnreadableExport
 from backend.metering.reconciliation import anthropic_export, openai_export
 from backend.metering.reconciliation.csv_export import read_mapped, read_rows
-from backend.metering.reconciliation.parsing import Export, UnreadableExport, object_of
+from backend.metering.reconciliation.parsing import Export, object_of
 from backend_client.types.reconciliation import ExportFormat, ReconciliationOptions
 
 MAX_JSON_BYTES: Final = 32 * 1024 * 1024

@@ -13,8 +13,8 @@ from sqlalchemy import RowMapping, delete, insert, select, update
 from sqlalchemy.dialects.postgresql import insert as upsert
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from backend.errors import Conflict
 from backend.ids import new_id
+from backend.metering.errors import ImportInterrupted
 from backend.metering.reconciliation.evidence import Evidence, Place
 from backend.metering.reconciliation.formats import read_export
 from backend.metering.reconciliation.matching import MatchedDiscrepancy, Matching, match
@@ -84,7 +84,7 @@ async def import_export(
     if import_id is None:
         earlier = await _imported(connection, fingerprint)
         if earlier is None:
-            raise Conflict("The same import was under way and failed; send it again.")
+            raise ImportInterrupted("The same import was under way and failed; send it again.")
         return earlier, False
     entries = [
         {

@@ -14,9 +14,8 @@ from decimal import Decimal, InvalidOperation
 from typing import Final
 from zoneinfo import ZoneInfo
 
-from backend.errors import InvalidInput
+from backend.metering.errors import UnreadableExport
 from backend.pricing.money import exact_arithmetic
-from backend_client.types.problems import FieldError
 
 ALL: Final = "*"
 """Stands for every model, or every meter, where an export has only a sum."""
@@ -26,19 +25,6 @@ _MAX_UNITS: Final = 18  # digits before the point: a quintillion
 _MAX_DECIMALS: Final = 18
 _FIRST_DAY: Final = date(2015, 1, 1)  # no provider sold tokens before
 _YEARS: Final = range(1970, 2100)  # every zone has a day for these, and a day before
-
-
-class UnreadableExport(InvalidInput):
-    """The export can't be read; ``errors[0]`` names the line and the field."""
-
-    code, title = "unreadable_export", "The export can't be read"
-
-    def __init__(self, where: str, detail: str) -> None:
-        # Half a surrogate pair, which a file may contain, can't be sent
-        where, detail = (
-            text.encode("utf-8", "backslashreplace").decode() for text in (where, detail)
-        )
-        super().__init__(f"{where}: {detail}.", errors=[FieldError(field=where, detail=detail)])
 
 
 @dataclass(slots=True)

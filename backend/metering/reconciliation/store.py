@@ -8,8 +8,8 @@ from datetime import UTC, datetime
 from sqlalchemy import RowMapping, func, select, tuple_, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from backend.errors import NotFound
 from backend.kit.pages import Cursor, page_of
+from backend.metering.errors import DiscrepancyNotFound, DiscrepancyPageGone, ReconciliationNotFound
 from backend.storage.tables import discrepancies, reconciliations
 from backend_client.types.common import Page
 from backend_client.types.reconciliation import (
@@ -68,7 +68,7 @@ async def list_discrepancies(
         )
         row = (await connection.execute(after)).first()
         if row is None:
-            raise NotFound("The row that the cursor continues from no longer exists.")
+            raise DiscrepancyPageGone("The row that the cursor continues from no longer exists.")
         query = query.where(tuple_(c.day, c.model, c.meter, c.kind) > tuple(row))
     if limit is not None:
         query = query.limit(limit + 1)
@@ -105,7 +105,7 @@ async def change_discrepancy(
     )
     row = changed.mappings().first()
     if row is None:
-        raise NotFound("This reconciliation has no such discrepancy.")
+        raise DiscrepancyNotFound()
     return _discrepancy(row, parent["currency"])
 
 
@@ -117,7 +117,7 @@ async def reconciliation_row(
     result = await connection.execute(query.with_for_update() if lock else query)
     row = result.mappings().first()
     if row is None:
-        raise NotFound("There is no such reconciliation.")
+        raise ReconciliationNotFound()
     return row
 
 

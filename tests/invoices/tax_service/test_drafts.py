@@ -10,7 +10,7 @@ from sqlalchemy import func, select
 from starlette.responses import Response
 
 from backend.customers.profiles import set_terms
-from backend.errors import TaxNotKnown
+from backend.invoices.errors import TaxNotKnown
 from backend.invoices.finalizing import finalize
 from backend.invoices.paper.as_pdf import invoice_pdf
 from backend.invoices.previewing import NOT_KNOWN, TaxPreview

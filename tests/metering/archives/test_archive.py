@@ -16,7 +16,6 @@ import pyarrow.parquet as pq
 import pytest
 from sqlalchemy import func, select
 
-from backend.errors import Conflict, InvalidInput
 from backend.metering.archives import archive
 from backend.metering.archives.archive import (
     ArchivedDay,
@@ -27,6 +26,7 @@ from backend.metering.archives.archive import (
 from backend.metering.counting.batches import count_events
 from backend.metering.counting.corrections import CorrectionWanted, correct
 from backend.metering.counting.rebuild import rebuild_usage
+from backend.metering.errors import ArchiveBusy, ArchiveRefused
 from backend.metering.events import AcceptedEvent
 from backend.storage.database import Database
 from backend.storage.tables import event_archives, events, rollups
@@ -129,7 +129,7 @@ async def test_an_event_that_is_corrected_while_its_day_is_written_stays(
     async with database.raw() as connection:
         await count_events(connection, [event(tenant, 0), event(tenant, 1)])
         monkeypatch.setattr(archive, "_keep", keep_and_correct)
-        with pytest.raises(Conflict, match="changed while they were archived"):
+        with pytest.raises(ArchiveRefused, match="changed while they were archived"):
             await put_away(database, tenant, START + timedelta(days=2), tmp_path)
         assert await connection.fetchval("SELECT count(*) FROM events") == 2
         monkeypatch.undo()
@@ -143,7 +143,7 @@ async def test_an_event_that_is_corrected_while_its_day_is_written_stays(
 async def test_one_process_archives_at_a_time(database: Database, tmp_path: Path) -> None:
     tenant = await sample_tenant(database)
     async with archiving(database):
-        with pytest.raises(Conflict, match="at this moment"):
+        with pytest.raises(ArchiveBusy):
             await put_away(database, tenant, START, tmp_path)
     assert await put_away(database, tenant, START, tmp_path) == []
 
@@ -181,5 +181,5 @@ async def test_what_is_of_an_archived_day_is_not_taken_any_more(
 def test_what_could_still_come_in_is_not_archived() -> None:
     now = datetime(2026, 3, 10, 12, tzinfo=UTC)
     check_archive_time(datetime(2026, 2, 1, tzinfo=UTC), now, max_age_days=30)
-    with pytest.raises(InvalidInput, match="2026-02-07"):
+    with pytest.raises(ArchiveRefused, match="2026-02-07"):
         check_archive_time(datetime(2026, 2, 8, tzinfo=UTC), now, max_age_days=30)

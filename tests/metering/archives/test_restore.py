@@ -15,7 +15,6 @@ from sqlalchemy import Table, select
 from sqlalchemy.exc import SQLAlchemyError
 
 from backend.accounts.principal import COMMAND_LINE
-from backend.errors import Conflict, InvalidInput, NotFound
 from backend.metering.archives import restore
 from backend.metering.archives.archive import ArchivedDay, archive_events, archiving
 from backend.metering.archives.archive_list import check_file, list_archives
@@ -24,6 +23,7 @@ from backend.metering.counting.batches import count_events
 from backend.metering.counting.corrections import Amended, CorrectionWanted, State, correct
 from backend.metering.counting.labels import declare_label
 from backend.metering.counting.rebuild import rebuild_usage
+from backend.metering.errors import ArchiveBusy, ArchiveRefused
 from backend.metering.events import AcceptedEvent
 from backend.storage.database import Database
 from backend.storage.tables import audit_entries, daily_rollups, events, rollups
@@ -170,9 +170,9 @@ async def test_a_file_that_is_none_of_the_archives_is_refused(
     content = bytearray(first.file.read_bytes())
     content[100] ^= 1
     changed.write_bytes(content)
-    with pytest.raises(NotFound, match="no archive has the SHA-256"):
+    with pytest.raises(ArchiveRefused, match="no archive has the SHA-256"):
         await bring_back(database, [changed])
-    with pytest.raises(InvalidInput, match="No such file"):
+    with pytest.raises(ArchiveRefused, match="No such file"):
         await bring_back(database, [tmp_path / "gone.parquet"])
     assert len(await stored(database, events)) == 12
 
@@ -185,7 +185,7 @@ async def test_an_event_that_came_again_is_never_counted_away(
     async with database.raw() as connection:
         await count_events(connection, [event(tenant, 5, time=START + 100 * DAY)])
     counted = await stored(database, rollups)
-    with pytest.raises(Conflict, match=r"1 came again .* \(test 5\)\. Nothing was restored"):
+    with pytest.raises(ArchiveRefused, match=r"1 came again .* \(test 5\)\. Nothing was restored"):
         await bring_back(database, [first.file])
     await bring_back(database, [second.file])
     assert len(await stored(database, events)) == 12 + 1 + 24
@@ -257,7 +257,7 @@ async def test_nothing_is_restored_while_something_is_archived(
 ) -> None:
     days = await put_away(database, tenant, tmp_path)
     async with archiving(database):
-        with pytest.raises(Conflict, match="at this moment"):
+        with pytest.raises(ArchiveBusy):
             await bring_back(database, [days[0].file])
     both = [days[0].file, days[0].file]
     done = await asyncio.gather(

@@ -155,7 +155,7 @@ async def test_more_can_not_be_taken_away_than_is_there(
     for of in ("1", "2"):
         body = {"tenant": tenant.id, "corrections": [void(f"c{of}", of=of)]}
         answer = await api.post("/v1/corrections", headers=operator, json=body)
-        assert (answer.status_code, answer.json()["code"]) == (409, "conflict")
+        assert (answer.status_code, answer.json()["code"]) == (409, "rollups_incomplete")
         assert "farebox usage rebuild" in answer.json()["detail"]
 
 
@@ -174,7 +174,7 @@ async def test_the_last_correction_rules_and_a_repeated_one_changes_nothing(
     other = void("c1", of="2")
     body = {"tenant": tenant.id, "corrections": [other]}
     clash = await api.post("/v1/corrections", headers=operator, json=body)
-    assert (clash.status_code, clash.json()["code"]) == (409, "conflict")
+    assert (clash.status_code, clash.json()["code"]) == (409, "correction_id_reused")
 
 
 async def test_a_correction_waits_for_its_event(

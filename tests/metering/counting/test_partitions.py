@@ -13,7 +13,7 @@ from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
 from sqlalchemy import Connection
 
-from backend.errors import InvalidInput
+from backend.errors import CommandError
 from backend.metering.archives.archive import archive_events
 from backend.metering.counting.batches import count_events
 from backend.metering.counting.corrections import CorrectionWanted, correct
@@ -118,7 +118,7 @@ async def test_what_is_done_to_events_is_done_in_partitions_too(
 
 @pytest.mark.parametrize("count", [0, -1, 257])
 async def test_a_count_out_of_bounds_is_refused(database: Database, count: int) -> None:
-    with pytest.raises(InvalidInput, match="from 1 to 256"):
+    with pytest.raises(CommandError, match="from 1 to 256"):
         await partition(database, count)
     async with database.begin() as connection:
         assert [one.name for one in await list_partitions(connection)] == ["events"]

@@ -17,7 +17,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from backend.errors import InvalidInput
+from backend.metering.errors import UnreadableEventFile
 from backend.metering.files.event_files import (
     MAX_LINE_BYTES,
     Defaults,
@@ -246,13 +246,13 @@ def test_cells_that_python_has_no_value_for_are_told_by_their_row(tmp_path: Path
 def test_a_file_that_can_not_be_read_is_told_in_a_sentence(
     tmp_path: Path, name: str, content: bytes | str, told: str
 ) -> None:
-    with pytest.raises(InvalidInput, match=told):
+    with pytest.raises(UnreadableEventFile, match=told):
         read(tmp_path / name, content)
 
 
 def test_a_file_that_is_not_there(tmp_path: Path) -> None:
     for name in ("e.csv", "e.parquet"):
-        with pytest.raises(InvalidInput, match="No such file"):
+        with pytest.raises(UnreadableEventFile, match="No such file"):
             list(EventFile(tmp_path / name, Defaults()).rows())
 
 
@@ -279,7 +279,7 @@ def test_nothing_in_a_file_breaks_the_reading(
     if suffix.endswith(".gz") and cut % 2:
         content = gzip.compress(content)[:cut]
     rows: list[FileRow] = []
-    with suppress(InvalidInput):  # the one thing that may be raised
+    with suppress(UnreadableEventFile):  # the one thing that may be raised
         rows = read(tmp_path / f"fuzzed{suffix}", content)
     assert all((row.event is None) == bool(row.detail) for row in rows)
 

@@ -14,7 +14,7 @@ from backend.accounts.operator_keys import temporary_operator_key
 from backend.accounts.tenants import create_tenant, list_applications
 from backend.commands import event_import
 from backend.commands.event_import import EventImport
-from backend.errors import InvalidInput, Unavailable
+from backend.errors import CommandError
 from backend.metering.files.event_files import Defaults, EventFile
 from backend.storage.database import Database
 from backend.storage.tables import rollups
@@ -113,7 +113,7 @@ async def test_it_goes_on_where_it_was_stopped(
                 if broken.count.received == 300:
                     client._sender.http.headers["authorization"] = "Bearer fb_oper_gone"
 
-            with pytest.raises(Unavailable, match=r"behind line 301 .* it goes on there"):
+            with pytest.raises(CommandError, match=r"behind line 301 .* it goes on there"):
                 await broken.run(client, EventFile(path, Defaults()), revoke_after_the_third)
         resumed = journal_of(path)
         batches: list[int] = []
@@ -175,5 +175,5 @@ async def test_rows_must_say_when_and_whose(
 async def test_a_file_that_is_not_there(tmp_path: Path) -> None:
     path = tmp_path / "e.csv"
     async with AsyncFareboxClient("http://127.0.0.1:9", "x") as client:
-        with pytest.raises(InvalidInput, match="No such file"):
+        with pytest.raises(CommandError, match="No such file"):
             await journal_of(path).run(client, EventFile(path, Defaults()), lambda: None)

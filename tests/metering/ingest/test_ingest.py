@@ -240,7 +240,7 @@ async def test_a_body_of_another_kind_is_told_so(
     api: httpx.AsyncClient, tenant: SampleTenant
 ) -> None:
     answer = await send(api, tenant.headers, b"<event/>", **{"content-type": "text/xml"})
-    assert (answer.status_code, answer.json()["code"]) == (415, "unsupported_media_type")
+    assert (answer.status_code, answer.json()["code"]) == (415, "unsupported_content_type")
 
 
 async def test_a_key_writes_for_its_own_tenant_and_application_alone(
@@ -290,7 +290,7 @@ async def test_a_full_stream_is_told_and_nothing_is_dropped(
     assert set(statuses) == {202, 429}
     assert stored == statuses.count(202)
     refused = answers[-1]
-    assert refused.json()["code"] == "rate_limited"
+    assert refused.json()["code"] == "queue_full"
     assert int(refused.headers["retry-after"]) >= 1
 
 

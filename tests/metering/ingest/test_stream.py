@@ -6,7 +6,7 @@ import pytest
 from nats.js.errors import APIError
 from structlog.testing import capture_logs
 
-from backend.errors import Unavailable
+from backend.metering.errors import QueueUnavailable
 from backend.metering.ingest.stream import UsageStream, dead_letter_stream, events_subject
 from backend.settings import Settings
 
@@ -16,7 +16,7 @@ pytestmark = pytest.mark.engine
 async def test_a_stream_larger_than_the_disk_is_refused(nats_url: str, stream_name: str) -> None:
     settings = Settings(stream_name=stream_name, stream_max_bytes=2**60)
     stream = UsageStream(nats_url, settings)
-    with pytest.raises(Unavailable, match="can't be made") as refused:
+    with pytest.raises(QueueUnavailable, match="can't be made") as refused:
         await stream.jetstream()
     cause = refused.value.__cause__
     assert isinstance(cause, APIError)

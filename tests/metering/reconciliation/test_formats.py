@@ -9,7 +9,8 @@ from typing import Any
 
 import pytest
 
-from backend.metering.reconciliation.parsing import ALL, UnreadableExport
+from backend.metering.errors import UnreadableExport
+from backend.metering.reconciliation.parsing import ALL
 from tests.metering.reconciliation.exports import (
     ANTHROPIC_COST,
     ANTHROPIC_USAGE,

@@ -14,9 +14,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from backend.metering.errors import UnreadableExport
 from backend.metering.reconciliation import csv_export
 from backend.metering.reconciliation.formats import read_export
-from backend.metering.reconciliation.parsing import Export, UnreadableExport
+from backend.metering.reconciliation.parsing import Export
 from backend_client.types.reconciliation import ReconciliationOptions
 from tests.metering.reconciliation.exports import (
     ANTHROPIC_COST,

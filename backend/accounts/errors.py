@@ -1,0 +1,151 @@
+"""Why something can't be done with tenants, their members and their credentials."""
+
+from __future__ import annotations
+
+from backend.errors import Conflict, Forbidden, InvalidInput, NotFound, Unauthenticated, Unavailable
+from backend_client.types.problems import FieldError
+
+
+class InvalidCredential(Unauthenticated):
+    """Nobody has this key or session any longer, or ever had: sign in, or make another key."""
+
+    code = "invalid_credential"
+    title = "This credential is unknown, has expired or was revoked"
+
+
+class InvalidIdentityToken(Unauthenticated):
+    """The identity provider's ID token is not valid, or was made for another sign-in or client."""
+
+    code, title = "invalid_identity_token", "The identity provider's token is not valid"
+
+
+class IdentityProviderUnavailable(Unavailable):
+    """Nobody can sign in with it for now; sessions that are there go on."""
+
+    code, title = "identity_provider_unavailable", "The identity provider can't be reached"
+
+
+class PermissionMissing(Forbidden):
+    """The credential's role or scopes don't have the permission that `detail` names."""
+
+    code, title = "permission_missing", "The credential does not permit this"
+
+
+class OwnerRequired(Forbidden):
+    """Only an owner of the tenant may make, invite or remove an owner."""
+
+    code, title = "owner_required", "Only an owner can do this"
+
+
+class PersonRequired(Forbidden):
+    """Only a person who is signed in may do this, not a key."""
+
+    code, title = "person_required", "Only a person, signed in, can do this"
+
+
+class OperatorHasNoTenant(Forbidden):
+    """This route needs a credential of a tenant's."""
+
+    code, title = "operator_has_no_tenant", "An operator's key acts for no tenant"
+
+
+class TenantNotFound(NotFound):
+    """No tenant has this id or slug, or the caller is none of its members."""
+
+    code, title = "tenant_not_found", "There is no such tenant"
+
+
+class TenantSlugTaken(Conflict):
+    """A slug is one tenant's alone: choose another."""
+
+    code, title = "tenant_slug_taken", "Another tenant has this slug"
+
+
+class ApplicationNotFound(NotFound):
+    """The tenant has no such application."""
+
+    code, title = "application_not_found", "There is no such application"
+
+
+class ApplicationNameTaken(Conflict):
+    """A name is one application's of the tenant alone: choose another."""
+
+    code, title = "application_name_taken", "Another application has this name"
+
+
+class KeyNotFound(NotFound):
+    """The tenant has no such API key."""
+
+    code, title = "key_not_found", "There is no such key"
+
+
+class KeyRevoked(Conflict):
+    """The API key is revoked, and no change brings it back: make another."""
+
+    code, title = "key_revoked", "This key is revoked for good; make another"
+
+
+class KeyAlreadyCreated(Conflict):
+    """A request with this `Idempotency-Key` made the key already; its secret is not shown again."""
+
+    code, title = "key_already_created", "An earlier request made this key"
+
+
+class TooManySecrets(Conflict):
+    """As many old secrets of the API key as may be still work: wait, or make another key."""
+
+    code, title = "too_many_secrets", "Too many old secrets of this key still work"
+
+
+class OperatorKeyNotFound(NotFound):
+    """No key of the operator's has this id."""
+
+    code, title = "operator_key_not_found", "There is no such operator key"
+
+
+class MemberNotFound(NotFound):
+    """The tenant has no such member."""
+
+    code, title = "member_not_found", "There is no such member"
+
+
+class AlreadyMember(Conflict):
+    """There is nothing to accept; the invitation stays open."""
+
+    code, title = "already_member", "You are a member of this tenant already"
+
+
+class LastOwner(Conflict):
+    """The only owner can't be removed or get another role."""
+
+    code = "last_owner"
+    title = "A tenant needs an owner; make someone else an owner first"
+
+
+class RoleNotAssignable(InvalidInput):
+    """`operator` is the role of the API's seller; no member of a tenant can have it."""
+
+    code, title = "role_not_assignable", "operator is the seller's role, not a member's"
+
+    def __init__(self) -> None:
+        super().__init__(errors=[FieldError(field="role", detail="not a role in a tenant")])
+
+
+class InvitationNotFound(NotFound):
+    """It never was, has expired, was used or was withdrawn: ask for a new one."""
+
+    code, title = "invitation_not_found", "There is no such invitation"
+
+
+class InvitationAlreadyAccepted(Conflict):
+    """The invitation can't be withdrawn, since it was accepted: remove the member."""
+
+    code = "invitation_already_accepted"
+    title = "This invitation was accepted; remove the member instead"
+
+
+class IdempotencyKeyReused(Conflict):
+    """The `Idempotency-Key` came before with another request."""
+
+    code = "idempotency_key_reused"
+    title = "This Idempotency-Key was used for a different request"
