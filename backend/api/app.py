@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
-from fastapi import FastAPI
+from fastapi import Depends, FastAPI
 
 from backend.accounts.authenticator import Authenticator
 from backend.accounts.identity import IdentityProvider
@@ -14,6 +14,7 @@ from backend.api.body_limits import BodyBudget
 from backend.api.dependencies import Services
 from backend.api.middleware import BodyLimit, Metrics, RequestContext
 from backend.api.openapi import DescribedApi
+from backend.api.query_parameters import refuse_unknown_parameters
 from backend.api.routers import every_router
 from backend.errors import ConfigurationError
 from backend.gateway.gateway import Gateway
@@ -74,6 +75,7 @@ def create_app(settings: Settings) -> FastAPI:
         lifespan=lifespan,
         docs_url=None,
         redoc_url=None,
+        dependencies=[Depends(refuse_unknown_parameters)],
         responses={
             "default": {
                 "model": Problem,

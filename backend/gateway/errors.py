@@ -11,6 +11,7 @@ from starlette.responses import Response
 from backend.errors import (
     FareboxError,
     Forbidden,
+    NotFound,
     RateLimited,
     Unavailable,
 )

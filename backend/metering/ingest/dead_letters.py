@@ -19,7 +19,7 @@ from nats.js.api import RawStreamMsg
 from nats.js.errors import NotFoundError
 
 from backend.kit.pages import Cursor, page_of
-from backend.metering.errors import DeadLetterNotFound, DeadLetterUnreadable
+from backend.metering.errors import DeadLetterNotFound, DeadLetterUnreadable, QueueUnavailable
 from backend.metering.events import AcceptedEvent, decode
 from backend.metering.ingest.stream import dead_letter_stream, events_subject
 from backend_client.types.common import Page, plain
