@@ -22,13 +22,13 @@ from backend.outbox.worker import configured_channels
 from backend.settings import Settings
 from backend.storage.database import Database
 from backend_client.types.accounts import Tenant
+from backend_client.types.catalog import Catalog
 from backend_client.types.notifications import (
     CreditAmount,
     Notification,
     NotificationKind,
     WalletTopUpRequested,
 )
-from backend_client.types.plans import Catalog
 from tests.outbox.servers import MailServer, Receiver, receiving, taking_mail
 from tests.support.invoices import subscribed
 
