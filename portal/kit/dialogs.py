@@ -53,7 +53,7 @@ def confirmation(
             rx.alert_dialog.title(question),
             rx.alert_dialog.description(about),
             rx.flex(
-                rx.alert_dialog.cancel(rx.button("Keep it", variant="soft", color_scheme="gray")),
+                rx.alert_dialog.cancel(rx.button("Cancel", variant="soft", color_scheme="gray")),
                 rx.alert_dialog.action(doing),
                 spacing="3",
                 justify="end",

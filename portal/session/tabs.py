@@ -1,6 +1,6 @@
 """The browser tab behind a state: whether it is still there, and what reloads its page.
 
-The app is taken from Reflex's registration when it is asked for. Importing it here would be a
+The app is removed from Reflex's registration when it is asked for. Importing it here would be a
 circle, since the app imports the pages and their states import this.
 """
 

@@ -92,7 +92,7 @@ async def test_dialogs_can_be_read_and_acted_on(used: Page) -> None:
         ("API keys", "Create key"),
         ("Playground", "View code"),
         ("Events", "Details"),
-        ("Credit", "Give credit"),
+        ("Credit", "Grant credit"),
         ("Credit", "Buy credit"),
         ("Invoices", "Billing details"),
     ):
@@ -115,7 +115,7 @@ async def test_a_correction_can_be_read_and_acted_on(used: Page, screen: Viewpor
     card = used.get_by_role("region", name="Correct to-amend")
     await card.get_by_role("radio", name="Amend").click()
     await card.get_by_role("button", name="Preview").click()
-    await expect(card.get_by_role("alert").filter(has_text="Say why")).to_be_visible()
+    await expect(card.get_by_role("alert").filter(has_text="Give a reason")).to_be_visible()
     await used.mouse.move(0, 0)
     assert await lacking_in_the_end(used) == []
     await card.get_by_label("Quantity of Images").fill("2")

@@ -23,7 +23,7 @@ async def nothing_said(farebox: Farebox) -> AsyncIterator[None]:
     """Leave the tenant as the other journeys know it."""
     yield
     async with person_at(farebox) as person:
-        await person.change_billing_details(BillingDetails())
+        await person.billing_details.update(BillingDetails())
 
 
 async def open_details(page: Page) -> Locator:
@@ -60,7 +60,7 @@ async def test_the_details_are_changed_and_stay(page: Page, farebox: Farebox) ->
 
     # The country by keyboard: the list goes to what is typed
     await dialog.get_by_label("Country").press("Enter")
-    await expect(page.get_by_role("option", name="Not said")).to_be_focused()
+    await expect(page.get_by_role("option", name="Not set")).to_be_focused()
     await page.keyboard.type("Canada")
     await expect(page.get_by_role("option", name="Canada")).to_be_focused()
     await page.keyboard.press("Enter")
@@ -68,12 +68,12 @@ async def test_the_details_are_changed_and_stay(page: Page, farebox: Farebox) ->
     await dialog.get_by_label("Tax id").press("Enter")
     await expect(dialog).to_be_hidden()
     done = page.get_by_role("region", name="What was done")
-    await expect(done).to_contain_text("The billing details were kept")
+    await expect(done).to_contain_text("Billing details saved")
     # The focus goes back to what opened the dialog, so it has to be read out
     await expect(page.get_by_role("button", name="Billing details")).to_be_focused()
     await expect(page.get_by_role("status").filter(has=done)).to_have_count(1)
     async with person_at(farebox) as person:
-        kept = await person.billing_details()
+        kept = await person.billing_details.get()
     assert kept == BillingDetails(
         name="Sample Ltd",
         address=["1 Sample Street", "12345 Sample Town"],
@@ -106,7 +106,7 @@ async def test_who_may_not_change_them_reads_them(
     context: BrowserContext, farebox: Farebox
 ) -> None:
     async with person_at(farebox) as person:
-        await person.change_billing_details(BillingDetails(name="Sample Ltd", country="DE"))
+        await person.billing_details.update(BillingDetails(name="Sample Ltd", country="DE"))
     async with acting_as(farebox, Role.DEVELOPER):
         page = await context.new_page()
         await sign_in(page)
@@ -140,4 +140,4 @@ async def test_a_form_that_was_open_before_the_role_changed_is_refused(
         refused = dialog.get_by_role("alert").filter(has_text="Your role here (developer)")
         await expect(refused).to_be_visible()
     async with person_at(farebox) as person:
-        assert await person.billing_details() == BillingDetails()
+        assert await person.billing_details.get() == BillingDetails()

@@ -25,7 +25,7 @@ NAME = "Sample: buys credit"
 async def tenant_id(page: Page, farebox: Farebox) -> AsyncIterator[str]:
     """A tenant of the person at this machine, whose page acts for it."""
     async with person_at(farebox) as person:
-        made = await person.create_tenant(TenantCreate(slug="buys", name=NAME, is_sample=True))
+        made = await person.tenants.create(TenantCreate(slug="buys", name=NAME, is_sample=True))
         connection = await asyncpg.connect(farebox.database_url)
         await connection.execute(
             "INSERT INTO members (tenant_id, user_id, role) SELECT $1, user_id, $2"
@@ -38,7 +38,7 @@ async def tenant_id(page: Page, farebox: Farebox) -> AsyncIterator[str]:
             await switch_to(page, NAME)
             yield made.id
         finally:
-            await person.delete_tenant(made.id)
+            await person.tenants.delete(made.id)
 
 
 async def switch_to(page: Page, name: str) -> None:
@@ -79,13 +79,13 @@ async def test_credit_is_bought_confirmed_and_paid_back(
 
     await page.get_by_role("button", name="Buy credit").first.click()
     dialog = page.get_by_role("dialog", name="Buy credit")
-    await dialog.get_by_role("button", name="Ask to buy").click()
+    await dialog.get_by_role("button", name="Request purchase").click()
     await expect(dialog.get_by_role("alert").filter(has_text="needed")).to_be_visible()
     await page.keyboard.press("Escape")
     await expect(dialog).to_be_hidden()
     await buy(page, "50.25")
     done = page.get_by_role("region", name="What was done")
-    await expect(done).to_contain_text("$50.25 was asked for.")
+    await expect(done).to_contain_text("$50.25 was requested.")
     await buy(page, "7")
     top_ups = page.locator("#top-ups tbody tr")
     await expect(top_ups).to_have_count(2)
@@ -94,66 +94,71 @@ async def test_credit_is_bought_confirmed_and_paid_back(
     # The operator has one payment, and another failed
     waiting = page.locator("#waiting tbody tr").filter(has_text=NAME)
     await expect(waiting).to_have_count(2)
-    outcome = page.get_by_role("dialog", name="What became of the payment?")
-    await waiting.filter(has_text="$50.25").get_by_role("button", name="Note").click()
-    await outcome.get_by_role("button", name="Note it").click()
-    await expect(outcome.get_by_role("alert").filter(has_text="Say what")).to_be_visible()
+    outcome = page.get_by_role("dialog", name="Record the payment")
+    await waiting.filter(has_text="$50.25").get_by_role("button", name="Record").click()
+    await outcome.get_by_role("button", name="Save").click()
+    await expect(outcome.get_by_role("alert").filter(has_text="Give the payment")).to_be_visible()
     await outcome.get_by_label("Reference").fill("pi_1")
-    await outcome.get_by_role("button", name="Note it").click()
-    await expect(done).to_contain_text("noted as paid")
+    await outcome.get_by_role("button", name="Save").click()
+    await expect(done).to_contain_text("recorded as paid")
     await has_balance(page, "$50.25")
-    await top_ups.filter(has_text="$7.00").get_by_role("button", name="Note").click()
-    await outcome.get_by_label("It failed").click()
+    await top_ups.filter(has_text="$7.00").get_by_role("button", name="Record").click()
+    await outcome.get_by_label("Failed:").click()
     await outcome.get_by_label("Reference").fill("card refused")
-    await outcome.get_by_role("button", name="Note it").click()
+    await outcome.get_by_role("button", name="Save").click()
     await expect(top_ups.filter(has_text="$7.00")).to_contain_text("Failed")
     await expect(waiting).to_have_count(0)
     await has_balance(page, "$50.25")
 
-    await page.get_by_role("button", name="Pay back what is left of").click()
-    refund = page.get_by_role("dialog", name="Pay back what is left?")
+    await page.get_by_role("button", name="Refund what is left of").click()
+    refund = page.get_by_role("dialog", name="Refund the remaining credit?")
     await expect(refund).to_contain_text("$50.25 of")
     await refund.get_by_role("button", name="Cancel").click()
     await has_balance(page, "$50.25")
-    await page.get_by_role("button", name="Pay back what is left of").click()
-    await refund.get_by_role("button", name="Take it back").click()
+    await page.get_by_role("button", name="Refund what is left of").click()
+    await refund.get_by_role("button", name="Refund").click()
     await expect(done).to_contain_text("$50.25 of")
     await has_balance(page, "$0.00")
     ledger = page.locator("#ledger tbody tr")
     await expect(ledger).to_have_count(2)
-    await expect(ledger.first).to_contain_text("Paid back")
+    await expect(ledger.first).to_contain_text("Refunded")
     await expect(ledger.first).to_contain_text("−$50.25")
     async with person_at(farebox) as person:
-        (grant,) = await person.grants(tenant_id)
+        (grant,) = await person.wallet.grants.list(tenant=tenant_id).all()
         assert (grant.available, grant.refunded) == (0, Decimal("50.25"))
 
 
 async def test_credit_that_is_given_burns_in_order(page: Page, tenant_id: str) -> None:
     await visit(page, "Credit")
-    for name, kind, last_day in (("Later", "Given", ""), ("First", "Bought", "2099-01-31")):
-        await page.get_by_role("button", name="Give credit").click()
-        dialog = page.get_by_role("dialog", name="Give credit")
-        await dialog.get_by_role("button", name="Give it").click()
-        await expect(dialog.get_by_role("alert").filter(has_text="Name it")).to_be_visible()
+    for name, kind, last_day in (
+        ("Later", "Promotional", ""),
+        ("First", "Purchased", "2099-01-31"),
+    ):
+        await page.get_by_role("button", name="Grant credit").click()
+        dialog = page.get_by_role("dialog", name="Grant credit")
+        await dialog.get_by_role("button", name="Grant credit").click()
+        await expect(
+            dialog.get_by_role("alert").filter(has_text="A name is required")
+        ).to_be_visible()
         await dialog.get_by_label("Name").fill(name)
         await dialog.get_by_label("Amount").fill("10")
         await dialog.get_by_role("combobox", name="Kind").click()
         await page.get_by_role("option", name=kind).click()
-        await dialog.get_by_label("Last day").fill("2020-01-31")
-        await dialog.get_by_role("button", name="Give it").click()
+        await dialog.get_by_label("Expires after").fill("2020-01-31")
+        await dialog.get_by_role("button", name="Grant credit").click()
         await expect(dialog.get_by_role("alert").filter(has_text="over already")).to_be_visible()
-        await dialog.get_by_label("Last day").fill(last_day)
-        await dialog.get_by_label("For these models alone").fill("smollm2-135m-instruct")
-        await dialog.get_by_role("button", name="Give it").click()
+        await dialog.get_by_label("Expires after").fill(last_day)
+        await dialog.get_by_label("Only for these models").fill("smollm2-135m-instruct")
+        await dialog.get_by_role("button", name="Grant credit").click()
         await expect(dialog).to_be_hidden()
         await expect(page.locator("#grants")).to_contain_text(name)
     rows = page.locator("#grants tbody tr")
     await expect(rows).to_have_count(2)
     await expect(rows.first).to_contain_text("First")
     await expect(rows.first).to_contain_text("31 Jan 2099")
-    await expect(rows.first).to_contain_text("for smollm2-135m-instruct alone")
+    await expect(rows.first).to_contain_text("for smollm2-135m-instruct only")
     await expect(rows.last).to_contain_text("Never expires")
-    await expect(rows.last.get_by_role("button", name="Pay back")).to_have_count(0)
+    await expect(rows.last.get_by_role("button", name="Refund")).to_have_count(0)
 
 
 async def test_the_rule_buys_and_the_warning_shows(
@@ -161,38 +166,40 @@ async def test_the_rule_buys_and_the_warning_shows(
 ) -> None:
     await visit(page, "Credit")
     rule = page.locator("#credit-rule")
-    await rule.get_by_role("switch", name="Buy more by itself").click()
-    await rule.get_by_role("button", name="Keep").click()
+    await rule.get_by_role("switch", name="Top up automatically").click()
+    await rule.get_by_role("button", name="Save").click()
     await expect(rule.get_by_role("alert").filter(has_text="An amount is needed.")).to_have_count(3)
-    await rule.get_by_label("When less is left than").first.fill("5")
-    await rule.get_by_label("Buy", exact=True).fill("20")
-    await rule.get_by_label("A day at most").fill("10")
-    await rule.get_by_role("button", name="Keep").click()
-    await expect(rule.locator("#credit-daily_ceiling-problem")).to_contain_text("not be less")
-    await rule.get_by_label("A day at most").fill("40")
-    await rule.get_by_label("Warn when less").fill("12")
-    await rule.get_by_role("button", name="Keep").click()
-    await expect(page.get_by_text("The rule and the warning were kept.")).to_be_visible()
+    await rule.get_by_label("When the balance is below").first.fill("5")
+    await rule.get_by_label("Top up by").fill("20")
+    await rule.get_by_label("Daily maximum").fill("10")
+    await rule.get_by_role("button", name="Save").click()
+    await expect(rule.locator("#credit-daily_ceiling-problem")).to_contain_text(
+        "at least one top-up"
+    )
+    await rule.get_by_label("Daily maximum").fill("40")
+    await rule.get_by_label("Warn when").fill("12")
+    await rule.get_by_role("button", name="Save").click()
+    await expect(page.get_by_text("Low-balance settings saved.")).to_be_visible()
     async with person_at(farebox) as person:
-        kept = (await person.wallet(tenant=tenant_id)).settings
+        kept = (await person.wallet.get(tenant=tenant_id)).settings
     assert kept.top_up is not None
     assert (kept.top_up.threshold, kept.top_up.daily_ceiling, kept.low_balance) == (5, 40, 12)
 
     # What comes in is looked at: too little, so that the wallet warns
-    await page.get_by_role("button", name="Give credit").click()
-    dialog = page.get_by_role("dialog", name="Give credit")
+    await page.get_by_role("button", name="Grant credit").click()
+    dialog = page.get_by_role("dialog", name="Grant credit")
     await dialog.get_by_label("Name").fill("A little")
     await dialog.get_by_label("Amount").fill("1")
-    await dialog.get_by_role("button", name="Give it").click()
+    await dialog.get_by_role("button", name="Grant credit").click()
     await expect(page.locator("#low-balance")).to_contain_text("Less than $12.00 is left")
-    await expect(page.locator("#top-ups")).to_contain_text("By the rule")
+    await expect(page.locator("#top-ups")).to_contain_text("Automatic")
     await expect(page.locator("#top-ups")).to_contain_text("$20.00")
 
     await page.reload()
-    await expect(rule.get_by_label("Buy", exact=True)).to_have_value("20")
-    await rule.get_by_role("switch", name="Buy more by itself").click()
-    await rule.get_by_role("button", name="Keep").click()
-    await expect(page.get_by_text("The rule and the warning were kept.")).to_be_visible()
+    await expect(rule.get_by_label("Top up by")).to_have_value("20")
+    await rule.get_by_role("switch", name="Top up automatically").click()
+    await rule.get_by_role("button", name="Save").click()
+    await expect(page.get_by_text("Low-balance settings saved.")).to_be_visible()
 
 
 @asynccontextmanager
@@ -235,14 +242,14 @@ async def test_a_customer_is_offered_what_its_role_may(
             return
         await expect(page.locator("#credit-rule")).to_be_visible()
         await expect(page.get_by_role("button", name="Customer:")).to_have_count(0)
-        await expect(page.get_by_role("button", name="Give credit")).to_have_count(0)
+        await expect(page.get_by_role("button", name="Grant credit")).to_have_count(0)
         await expect(page.locator("#waiting")).to_have_count(0)
         buying = page.get_by_role("button", name="Buy credit").first
-        keep = page.get_by_role("button", name="Keep", exact=True)
+        keep = page.get_by_role("button", name="Save", exact=True)
         if buys:
             await expect(buying).to_be_visible()
             await expect(keep).to_be_visible()
         else:
             await expect(buying).to_be_hidden()
             await expect(keep).to_be_hidden()
-            await expect(page.locator("#credit-rule")).to_contain_text("Nothing is bought")
+            await expect(page.locator("#credit-rule")).to_contain_text("No automatic top-up")

@@ -39,7 +39,7 @@ async def test_what_is_metered_shows_by_itself_and_can_be_paused(
     page: Page, service: Service, farebox: Farebox
 ) -> None:
     await only_of(page, service)
-    await expect(page.get_by_text("No event is like that")).to_be_visible()
+    await expect(page.get_by_text("No matching events")).to_be_visible()
     live = page.locator("main").get_by_role("status")
     rows = page.locator("#events tbody tr")
 
@@ -130,7 +130,7 @@ async def test_events_are_found_and_paged_through(page: Page, service: Service) 
     await expect(rows).to_have_count(1)
     await page.get_by_role("combobox", name="Meter").click()
     await page.get_by_role("option", name="Output tokens").click()
-    await expect(page.get_by_text("No event is like that")).to_be_visible()
+    await expect(page.get_by_text("No matching events")).to_be_visible()
     await page.get_by_role("button", name="Clear the filters").click()
     await expect(rows).to_have_count(50)  # the fields are empty by then, and new
     await page.get_by_role("textbox", name="Label").fill("team")
@@ -152,7 +152,7 @@ async def test_an_event_tells_what_a_correction_made_of_it(page: Page, service: 
     await expect(row).to_contain_text("Voided")
     await row.get_by_role("button", name="Details of voided").click()
     dialog = page.get_by_role("dialog")
-    await expect(dialog).to_contain_text("It counts for nothing.")
+    await expect(dialog).to_contain_text("Voided: it no longer counts.")
     await expect(dialog).to_contain_text("Label team")
     await expect(dialog.get_by_role("row", name="Input tokens")).to_contain_text("700")
     await expect(dialog.get_by_role("listitem")).to_contain_text("sent twice")

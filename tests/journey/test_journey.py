@@ -161,7 +161,7 @@ async def test_a_revoked_key_is_refused(page: Page, farebox: Farebox) -> None:
     row = page.get_by_role("row", name="to be revoked")
     await row.get_by_role("button", name="Revoke").click()
     question = page.get_by_role("alertdialog")
-    await question.get_by_role("button", name="Keep it").click()
+    await question.get_by_role("button", name="Cancel").click()
     await expect(row).to_contain_text("Active")
     await row.get_by_role("button", name="Revoke").click()
     await question.get_by_role("button", name="Revoke the key").click()

@@ -58,9 +58,9 @@ async def test_a_dead_letter_is_put_right_and_another_discarded(
 ) -> None:
     used = await open_usage(page)
     await page.goto("/operations/")
-    await expect(page.get_by_text("No dead letters")).to_be_visible()
+    await expect(page.get_by_text("No failed messages")).to_be_visible()
     await expect(page.get_by_text("Everything is counted")).to_be_visible()
-    await expect(page.get_by_text("Events counted a second")).to_be_visible()
+    await expect(page.get_by_text("Events counted per second")).to_be_visible()
     await expect(page.get_by_text(" in all")).to_be_visible()
 
     await put_on_stream(farebox, await poison(farebox), b"not an event")
@@ -84,10 +84,10 @@ async def test_a_dead_letter_is_put_right_and_another_discarded(
     await expect(letters).to_have_count(1)
 
     await letters.first.get_by_role("button", name="Open").click()
-    await expect(dialog.get_by_label("What the letter holds")).to_have_text("not an event")
+    await expect(dialog.get_by_label("Content of the message")).to_have_text("not an event")
     await dialog.get_by_role("button", name="Discard").click()
     await page.get_by_role("button", name="Discard it").click()
-    await expect(page.get_by_text("No dead letters")).to_be_visible()
+    await expect(page.get_by_text("No failed messages")).to_be_visible()
 
     await visit(page, "Usage")
     await expect(page.locator("#usage-total")).to_have_text(f"{used + 777:,}")

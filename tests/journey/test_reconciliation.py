@@ -46,7 +46,7 @@ async def import_one(farebox: Farebox) -> None:
 async def test_a_discrepancy_is_decided(farebox: Farebox, page: Page) -> None:
     await open_usage(page)
     await page.goto("/reconciliation/")
-    await expect(page.get_by_text("Nothing was imported yet")).to_be_visible()
+    await expect(page.get_by_text("No imports yet")).to_be_visible()
 
     await import_one(farebox)
     await page.reload()
@@ -55,13 +55,13 @@ async def test_a_discrepancy_is_decided(farebox: Farebox, page: Page) -> None:
     await expect(rows).to_have_count(4)
     await expect(rows.first).to_contain_text("Missing events")
 
-    await rows.first.get_by_role("button", name="Decide").click()
+    await rows.first.get_by_role("button", name="Resolve").click()
     dialog = page.get_by_role("dialog")
-    await dialog.get_by_role("button", name="Keep").click()
+    await dialog.get_by_role("button", name="Save").click()
     await expect(dialog.get_by_role("alert")).to_contain_text("A note is needed")
     await dialog.get_by_label("Accepted").click()
     await dialog.get_by_label("Note").fill("Before this installation.")
-    await dialog.get_by_role("button", name="Keep").click()
+    await dialog.get_by_role("button", name="Save").click()
     await expect(dialog).to_be_hidden()
     await expect(rows).to_have_count(3)
 

@@ -84,7 +84,7 @@ def correction_from(
     problems: dict[str, str] = {}
     reason = text_of(form, "reason")
     if not reason:
-        problems["reason"] = "Say why: it is kept with the correction."
+        problems["reason"] = "Give a reason: it is stored with the correction."
     data: dict[str, Any] | None = None
     if action == "amend":
         read = _written_data if as_text else _data_of_fields

@@ -55,7 +55,7 @@ def page() -> Page:
             ),
             _preview(),
         ),
-        lead="Void or amend a customer’s events. What was before stays on record.",
+        lead="Void or amend a customer’s events. Earlier values are kept.",
         actions=rx.cond(Corrections.phase == "ready", customer_picker(Corrections)),
     )
 
@@ -82,8 +82,7 @@ def _find() -> rx.Component:
             rx.cond(
                 Corrections.no_matches,
                 rx.text(
-                    "This customer has no such event. Source and id have to be whole, as they were "
-                    "sent.",
+                    "No matching event. Source and id must match exactly.",
                     size="2",
                     color_scheme="gray",
                     margin_top="var(--space-4)",
@@ -104,7 +103,7 @@ def _searched(name: str, label: str, value: str, problem: str | None = None) -> 
         problem=problem,
         value=value,
         version=Corrections.searched,
-        placeholder="Whole, as it was sent",
+        placeholder="Exact match",
         spell_check=False,
     )
 
@@ -161,7 +160,7 @@ def _correct() -> rx.Component:
             length(Corrections.matches) > 1,
             rx.button(
                 icon("arrow-left", size=16),
-                "All that was found",
+                "All matches",
                 on_click=Corrections.close_event,
                 variant="ghost",
                 color_scheme="gray",
@@ -208,13 +207,13 @@ def _history() -> rx.Component:
             length(Corrections.history) > 0,
             wide_table(
                 "corrections",
-                ("Made", "Event", "What it changed", "Why"),
+                ("When", "Event", "Changes", "Reason"),
                 each(Corrections.history, _row),
                 size="1",
             ),
             empty(
                 "history",
-                "Nothing was corrected",
+                "No corrections yet",
                 "Each correction of this customer’s events is kept here: what was before and what "
                 "is since, who made it, and why.",
             ),
@@ -222,7 +221,7 @@ def _history() -> rx.Component:
         pager(
             Corrections.number, Corrections.older, Corrections.show_newer, Corrections.show_older
         ),
-        heading="On record",
+        heading="History",
     )
 
 

@@ -208,7 +208,7 @@ class Corrections(CustomerState, PageState, Session):
             return
         self._correction, self.previewing, self.opened = None, False, False
         past = "voided" if correction.action == "void" else "amended"
-        self.done = f"{event.id} was {past}. It is on record below."
+        self.done = f"{event.id} was {past}. It is listed in the history below."
         if self.source or self.event_id:
             await self._list(caller)
         await self._load_history(caller, [])

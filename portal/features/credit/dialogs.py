@@ -31,10 +31,10 @@ def _buy() -> rx.Component:
     return _dialog(
         "buy",
         "Buy credit",
-        dialog_lead("It is there once the payment is confirmed."),
+        dialog_lead("It is available once the payment is confirmed."),
         _form(
             Credit.buy,
-            "Ask to buy",
+            "Request purchase",
             _amount("buy"),
         ),
     )
@@ -43,15 +43,15 @@ def _buy() -> rx.Component:
 def _outcome() -> rx.Component:
     return _dialog(
         "outcome",
-        "What became of the payment?",
-        dialog_lead(Credit.about_what, ". It can’t be changed once it is noted."),
+        "Record the payment",
+        dialog_lead(Credit.about_what, ". This can’t be changed later."),
         _form(
             Credit.finish,
-            "Note it",
+            "Save",
             rx.radio_group.root(
                 rx.flex(
-                    rx.radio_group.item("It was paid: the credit is there at once", value="paid"),
-                    rx.radio_group.item("It failed: no credit comes of it", value="failed"),
+                    rx.radio_group.item("Paid: the credit is available at once", value="paid"),
+                    rx.radio_group.item("Failed: no credit is added", value="failed"),
                     direction="column",
                     spacing="2",
                 ),
@@ -60,7 +60,10 @@ def _outcome() -> rx.Component:
                 aria_label="Outcome",
             ),
             _field(
-                "outcome", "reference", "Reference", note="What the payment is called elsewhere."
+                "outcome",
+                "reference",
+                "Reference",
+                note="The payment’s id at the bank or provider.",
             ),
         ),
     )
@@ -69,16 +72,16 @@ def _outcome() -> rx.Component:
 def _refund() -> rx.Component:
     return _dialog(
         "refund",
-        "Pay back what is left?",
+        "Refund the remaining credit?",
         dialog_lead(
             Credit.about_what,
-            " is taken from ",
+            " is removed from ",
             Credit.customer.name,
-            "’s wallet. Paying it to them is yours to do. This can’t be undone.",
+            "’s wallet. You pay it to them yourself. This can’t be undone.",
         ),
         form_error(Credit.problems["form"]),
         dialog_buttons(
-            rx.button("Take it back", color_scheme="red", on_click=Credit.refund, type="button")
+            rx.button("Refund", color_scheme="red", on_click=Credit.refund, type="button")
         ),
     )
 
@@ -86,11 +89,11 @@ def _refund() -> rx.Component:
 def _give() -> rx.Component:
     return _dialog(
         "give",
-        "Give credit",
-        dialog_lead("For ", Credit.customer.name, ". It is there at once."),
+        "Grant credit",
+        dialog_lead("For ", Credit.customer.name, ". It is available at once."),
         _form(
             Credit.give,
-            "Give it",
+            "Grant credit",
             _field("give", "name", "Name", hint="e.g. Welcome credit"),
             rx.grid(
                 _amount("give"),
@@ -98,27 +101,25 @@ def _give() -> rx.Component:
                     "Kind",
                     "kind",
                     "promotional",
-                    rx.select.item("Given", value="promotional"),
-                    rx.select.item("Bought", value="paid"),
+                    rx.select.item("Promotional", value="promotional"),
+                    rx.select.item("Purchased", value="paid"),
                     of="give",
                 ),
                 columns=rx.breakpoints(initial="1", xs="2"),
                 spacing="4",
             ),
             rx.grid(
-                _field(
-                    "give", "last_day", "Last day", note="Empty: it never expires.", kind="date"
-                ),
-                _field("give", "priority", "Priority", hint="100", note="Lower burns first."),
+                _field("give", "last_day", "Expires after", note="Empty: never.", kind="date"),
+                _field("give", "priority", "Priority", hint="100", note="Lower is used first."),
                 columns=rx.breakpoints(initial="1", xs="2"),
                 spacing="4",
             ),
             _field(
                 "give",
                 "models",
-                "For these models alone",
+                "Only for these models",
                 hint="All",
-                note="Ids, with commas between them.",
+                note="Ids, separated by commas.",
             ),
         ),
     )

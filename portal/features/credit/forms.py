@@ -20,7 +20,7 @@ FIELDS = (
     *("amount", "threshold", "rule_amount", "daily_ceiling", "low_balance"),
     *("reference", "name", "models", "priority", "last_day", "form"),
 )
-_DETAILS = {"top_up": "It must not be less than what is bought at once."}
+_DETAILS = {"top_up": "It must be at least one top-up."}
 """Where the API names fields that the page calls otherwise."""
 _OF_PATH = {
     "top_up.threshold": "threshold",
@@ -57,7 +57,7 @@ def outcome_from(form: Mapping[str, Any]) -> TopUpOutcome:
     problems: dict[str, str] = {}
     reference = text_of(form, "reference")
     if not reference:
-        problems["reference"] = "Say what the payment is called where it was made."
+        problems["reference"] = "Give the payment’s id at the bank or provider."
     values = {"state": text_of(form, "state"), "reference": reference}
     return checked(TopUpOutcome, values, problems, by_field)
 
@@ -66,7 +66,7 @@ def grant_from(form: Mapping[str, Any], time_zone: str) -> CreditGrantCreate:
     """Credit to give a customer; raises ``FormProblems``. ``models`` are told apart by commas."""
     problems: dict[str, str] = {}
     if not text_of(form, "name"):
-        problems["name"] = "Name it: the customer sees it."
+        problems["name"] = "A name is required; the customer sees it."
     models = [model.strip() for model in text_of(form, "models").split(",") if model.strip()]
     values = {
         "name": text_of(form, "name"),
@@ -102,7 +102,7 @@ def _amount(form: Mapping[str, Any], name: str, problems: dict[str, str]) -> Dec
         problems[name] = "Write a number, such as 12.50."
         return None
     if amount <= 0:
-        problems[name] = "It must be more than nothing."
+        problems[name] = "It must be more than zero."
     return amount
 
 

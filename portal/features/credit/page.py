@@ -42,7 +42,7 @@ def page() -> Page:
             ),
             credit_dialogs(),
         ),
-        lead="Credit that was bought or given, and what became of it.",
+        lead="Purchased and granted credit, and how it was used.",
         actions=rx.cond(Credit.phase == "ready", _actions()),
     )
 
@@ -52,7 +52,7 @@ def _actions() -> rx.Component:
         rx.cond(Credit.operates, customer_picker(Credit)),
         rx.cond(
             Credit.operates,
-            rx.button("Give credit", on_click=Credit.open_giving, variant="soft"),
+            rx.button("Grant credit", on_click=Credit.open_giving, variant="soft"),
         ),
         rx.cond(Credit.plans_change & Credit.own, _buy()),
         align="center",
@@ -89,13 +89,13 @@ def _figures() -> rx.Component:
         rx.grid(
             figure("Balance", Credit.spendable, Credit.exactly, loading=loading),
             figure(
-                "Held for calls",
+                "Reserved",
                 Credit.reserved,
-                "Until they end; what they don’t use comes back",
+                "For calls in progress; what they don’t use is released",
                 loading=loading,
             ),
             figure("Used", Credit.used, Credit.granted, loading=loading),
-            figure("Expired or paid back", Credit.gone, "Not to be used any more", loading=loading),
+            figure("Expired or refunded", Credit.gone, "No longer usable", loading=loading),
             columns=rx.breakpoints(initial="1", xs="2", lg="4"),
             spacing="4",
         ),

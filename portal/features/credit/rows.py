@@ -22,24 +22,24 @@ SOON = timedelta(days=14)
 """What expires within it stands out."""
 _NEVER = datetime.max.replace(tzinfo=UTC)
 KINDS: dict[str, tuple[str, Color]] = {
-    CreditKind.PROMOTIONAL: ("Given", "green"),
-    CreditKind.PAID: ("Bought", "blue"),
+    CreditKind.PROMOTIONAL: ("Promotional", "green"),
+    CreditKind.PAID: ("Purchased", "blue"),
 }
 ORIGINS = {"operator": "", "plan": "by the plan", "top_up": "by a top-up"}
 STATES: dict[str, tuple[str, Color]] = {
-    "pending": ("Waits", "orange"),
+    "pending": ("Pending", "orange"),
     "paid": ("Paid", "green"),
     "failed": ("Failed", "red"),
 }
 MOVES = {
-    ("granted", "available"): "Came in",
-    ("available", "reserved"): "Held for a call",
-    ("reserved", "available"): "Given back after a call",
+    ("granted", "available"): "Granted",
+    ("available", "reserved"): "Reserved for a call",
+    ("reserved", "available"): "Released after a call",
     ("reserved", "used"): "Used by a call",
     ("available", "used"): "Used",
-    ("used", "available"): "Given back",
+    ("used", "available"): "Returned",
     ("available", "expired"): "Expired",
-    ("available", "refunded"): "Paid back",
+    ("available", "refunded"): "Refunded",
 }
 
 
@@ -152,7 +152,7 @@ def top_up_row(top_up: TopUp, currency: str, time_zone: str) -> TopUpRow:
         tenant_id=top_up.tenant_id if isinstance(top_up, TenantTopUp) else "",
         customer=top_up.tenant_name if isinstance(top_up, TenantTopUp) else "",
         asked=second(top_up.asked_at, time_zone),
-        how="By the rule" if top_up.automatic_on else "By a person",
+        how="Automatic" if top_up.automatic_on else "Manual",
         amount=money(top_up.amount, currency),
         state=state,
         color=color,
@@ -163,11 +163,11 @@ def top_up_row(top_up: TopUp, currency: str, time_zone: str) -> TopUpRow:
 def rule_note(rule: TopUpRule | None, currency: str) -> str:
     """What the wallet buys by itself, in a sentence."""
     if rule is None:
-        return "Nothing is bought by itself."
+        return "No automatic top-up."
     amount, threshold, ceiling = (
         money(value, currency) for value in (rule.amount, rule.threshold, rule.daily_ceiling)
     )
-    return f"{amount} is bought when less than {threshold} is left, {ceiling} a day at most."
+    return f"{amount} is added when the balance falls below {threshold}, at most {ceiling} a day."
 
 
 def last_day(expires_at: datetime | None, time_zone: str) -> str:
@@ -192,10 +192,10 @@ def purpose(*, prepaid: bool | None) -> str:
         )
     if prepaid is False:
         return (
-            "This plan is billed after use. Credit is not needed for calls; what there is pays "
-            "invoices before you do."
+            "This plan is billed after use. Calls need no credit; available credit pays "
+            "invoices first."
         )
-    return "Credit pays for calls on prepaid plans, and else for invoices, before anything else."
+    return "Credit pays for calls on prepaid plans, and for invoices on others."
 
 
 def _grant_row(
@@ -204,7 +204,7 @@ def _grant_row(
     kind, color = KINDS[grant.kind]
     notes = [ORIGINS.get(grant.origin, grant.origin)]
     if grant.models:
-        notes.append("for " + ", ".join(grant.models) + " alone")
+        notes.append("for " + ", ".join(grant.models) + " only")
     if grant.starts_at > now:
         notes.append(f"from {date(grant.starts_at, time_zone)}")
     if grant.in_arrears:
@@ -217,9 +217,9 @@ def _grant_row(
         notes.append(f"priority {grant.priority}")
     parts = (
         ("used", grant.used),
-        ("held for calls", grant.reserved),
+        ("reserved", grant.reserved),
         ("expired", grant.expired),
-        ("paid back", grant.refunded),
+        ("refunded", grant.refunded),
     )
     return GrantRow(
         id=grant.id,

@@ -23,7 +23,7 @@ def credit_rule() -> rx.Component:
                         Credit.low_balance != "",
                         "Below " + Credit.low_balance + " " + Credit.customer.currency + " left "
                         "it warns.",
-                        "It does not warn when little is left.",
+                        "No low-balance warning is set.",
                     ),
                     size="2",
                     color_scheme="gray",
@@ -32,7 +32,7 @@ def credit_rule() -> rx.Component:
                 spacing="1",
             ),
         ),
-        heading="When little is left",
+        heading="Low balance",
         id="credit-rule",
     )
 
@@ -41,16 +41,16 @@ def _form() -> rx.Component:
     return rx.form(
         rx.flex(
             labeled(
-                "Buy more by itself",
+                "Top up automatically",
                 rx.switch(checked=Credit.by_itself, on_change=Credit.choose_by_itself),
                 weight="medium",
             ),
             rx.cond(
                 Credit.by_itself,
                 rx.grid(
-                    _amount("threshold", "When less is left than", Credit.threshold),
-                    _amount("rule_amount", "Buy", Credit.rule_amount),
-                    _amount("daily_ceiling", "A day at most", Credit.daily_ceiling),
+                    _amount("threshold", "When the balance is below", Credit.threshold),
+                    _amount("rule_amount", "Top up by", Credit.rule_amount),
+                    _amount("daily_ceiling", "Daily maximum", Credit.daily_ceiling),
                     columns=rx.breakpoints(initial="1", sm="3"),
                     spacing="4",
                 ),
@@ -58,7 +58,7 @@ def _form() -> rx.Component:
             rx.box(
                 _amount(
                     "low_balance",
-                    "Warn when less is left than",
+                    "Warn when the balance is below",
                     Credit.low_balance,
                     note="Empty: no warning.",
                 ),
@@ -71,7 +71,7 @@ def _form() -> rx.Component:
                 ),
                 role="alert",
             ),
-            rx.flex(rx.button("Keep", type="submit"), justify="end"),
+            rx.flex(rx.button("Save", type="submit"), justify="end"),
             direction="column",
             spacing="4",
         ),

@@ -153,7 +153,7 @@ class Credit(CustomerState, PageState, Session):
         async def ask() -> str:
             asked = await caller.client.wallet.top_ups.create(top_up_from(form))
             shown = money(asked.amount, self.customer.currency)
-            return f"{shown} was asked for. It is there once the payment is confirmed."
+            return f"{shown} was requested. It is available once the payment is confirmed."
 
         return await self._try(ask)
 
@@ -170,7 +170,7 @@ class Credit(CustomerState, PageState, Session):
 
         async def keep() -> str:
             await caller.client.wallet.update(settings_from({**form, "by_itself": self.by_itself}))
-            return "The rule and the warning were kept."
+            return "Low-balance settings saved."
 
         return await self._try(keep)
 
@@ -181,7 +181,7 @@ class Credit(CustomerState, PageState, Session):
             if row.id == top_up_id:
                 self.about_tenant = tenant_id or self.customer.id
                 whose = row.customer or self.customer.name
-                self._open("outcome", top_up_id, f"{row.amount} for {whose}, asked {row.asked}")
+                self._open("outcome", top_up_id, f"{row.amount} for {whose}, requested {row.asked}")
 
     @signed_in(operator=True)
     async def finish(self, caller: Caller, form: dict[str, Any]) -> Any:
@@ -193,8 +193,8 @@ class Credit(CustomerState, PageState, Session):
             done = await caller.client.wallet.top_ups.resolve(
                 self.about_id, outcome_from(form), tenant=self.about_tenant
             )
-            credited = "its credit is there" if done.state == "paid" else "no credit came of it"
-            return f"The payment is noted as {done.state}: {credited}."
+            credited = "the credit is available" if done.state == "paid" else "no credit was added"
+            return f"The payment is recorded as {done.state}: {credited}."
 
         return await self._try(finish)
 
@@ -214,7 +214,9 @@ class Credit(CustomerState, PageState, Session):
         async def refund() -> str:
             taken = await caller.client.wallet.grants.refund(self.about_id, tenant=self.customer.id)
             shown = exact_money(taken.refunded, self.customer.currency)
-            return f"{shown} of {taken.name} was taken back. Pay it to the customer now."
+            return (
+                f"{shown} of {taken.name} was removed from the wallet. Pay it to the customer now."
+            )
 
         return await self._try(refund)
 

@@ -17,7 +17,7 @@ def grants() -> rx.Component:
     return card(
         wide_table(
             "grants",
-            ("Burns", "Credit", "Left", "Last day", "Actions"),
+            ("Order", "Credit", "Left", "Expires after", "Actions"),
             each(Credit.grants, _grant),
             rx.cond(Credit.shows_over, each(Credit.over, _grant)),
             numbers=("Left",),
@@ -27,21 +27,21 @@ def grants() -> rx.Component:
             remark(
                 pick(
                     length(Credit.over) > 0,
-                    "All of it is used up or over.",
-                    "There is none yet.",
+                    "All credit is used or expired.",
+                    "No credit yet.",
                 ),
                 size="2",
             ),
         ),
         remark(
-            "What expires first burns first; then the lower priority, given before bought, the "
-            "oldest."
+            "Credit that expires first is used first; then lower priority, promotional before "
+            "purchased, oldest."
         ),
-        heading="What is left, in the order it burns",
+        heading="Credit, in order of use",
         aside=rx.cond(
             length(Credit.over) > 0,
             labeled(
-                "Also what is used up",
+                "Show used and expired",
                 rx.switch(checked=Credit.shows_over, on_change=Credit.show_over),
             ),
         ),
@@ -79,9 +79,9 @@ def _grant(grant: GrantRow) -> rx.Component:
             rx.cond(
                 Credit.operates & grant.refundable,
                 row_action(
-                    "Pay back",
+                    "Refund",
                     Credit.open_refund(grant.id),
-                    label="Pay back what is left of " + grant.name,
+                    label="Refund what is left of " + grant.name,
                     size="1",
                 ),
             )
@@ -97,7 +97,7 @@ def top_ups() -> rx.Component:
         card(
             wide_table(
                 "top-ups",
-                ("Asked", "Amount", "State", "Done", "Actions"),
+                ("Requested", "Amount", "Status", "Settled", "Actions"),
                 each(Credit.top_ups, _top_up),
                 numbers=("Amount",),
             ),
@@ -115,16 +115,16 @@ def _top_up(top_up: TopUpRow) -> rx.Component:
         rx.table.cell(top_up.amount, class_name="fb-number"),
         rx.table.cell(rx.badge(top_up.state, color_scheme=top_up.color)),
         rx.table.cell(rx.text(top_up.done, size="2", class_name="fb-id"), min_width="9rem"),
-        actions(rx.cond(Credit.operates & (top_up.state == "Waits"), _decide(top_up))),
+        actions(rx.cond(Credit.operates & (top_up.state == "Pending"), _decide(top_up))),
         vertical_align="middle",
     )
 
 
 def _decide(top_up: TopUpRow) -> rx.Component:
     return row_action(
-        "Note the payment",
+        "Record payment",
         Credit.open_outcome(top_up.id, top_up.tenant_id),
-        label="Note what became of the payment of " + top_up.amount + ", asked " + top_up.asked,
+        label="Record the payment of " + top_up.amount + ", requested " + top_up.asked,
         size="1",
     )
 
@@ -134,11 +134,11 @@ def waiting() -> rx.Component:
     return card(
         wide_table(
             "waiting",
-            ("Customer", "Asked", "Amount", "Actions"),
+            ("Customer", "Requested", "Amount", "Actions"),
             each(Credit.waiting, _waits),
             numbers=("Amount",),
         ),
-        heading="Payments that are waited for, of all customers",
+        heading="Pending payments, all customers",
     )
 
 
@@ -172,7 +172,7 @@ def ledger() -> rx.Component:
         ),
         pager(Credit.number, Credit.older, Credit.show_newer, Credit.show_older),
         heading="Ledger",
-        aside=rx.text("Entries are never changed.", size="1", color_scheme="gray"),
+        aside=rx.text("Entries never change.", size="1", color_scheme="gray"),
     )
 
 

@@ -70,8 +70,8 @@ def _filters() -> rx.Component:
                     _field("until", "To", Events.until, kind="datetime-local"),
                 ),
             ),
-            _field("source", "Source", Events.source, hint="Whole, as it was sent"),
-            _field("event_id", "Event id", Events.event_id, hint="Whole, as it was sent"),
+            _field("source", "Source", Events.source, hint="Exact match"),
+            _field("event_id", "Event id", Events.event_id, hint="Exact match"),
             _field("label", "Label", Events.label, hint="team=search"),
             rx.flex(
                 rx.button(icon("search", size=16), "Find", type="submit", variant="soft"),
@@ -167,8 +167,8 @@ def _none() -> rx.Component:
         Events.filtered,
         empty(
             "search-x",
-            "No event is like that",
-            "Nothing that was metered passes these filters. Source and id have to be whole.",
+            "No matching events",
+            "No metered event passes these filters. Source and id must match exactly.",
             rx.button("Clear the filters", on_click=Events.clear, variant="soft"),
             id="no-events",
         ),
@@ -237,11 +237,11 @@ def _event() -> rx.Component:
         dialog_lead(
             pick(
                 Events.opened_state == "Voided",
-                "It counts for nothing. What it had counted is below.",
+                "Voided: it no longer counts. Its former quantities are below.",
                 pick(
                     Events.opened_state == "Amended",
-                    "It counts as its last correction says.",
-                    "It counts as it was sent.",
+                    "Counted as last amended.",
+                    "Counted as sent.",
                 ),
             )
         ),

@@ -22,7 +22,7 @@ from portal.kit.vars import each, pick
 from portal.shell.loaded import loaded
 
 _FORM = "billing"
-_COUNTRIES = [[NO_COUNTRY, "Not said"], *([code, name] for code, name in COUNTRY_NAMES.items())]
+_COUNTRIES = [[NO_COUNTRY, "Not set"], *([code, name] for code, name in COUNTRY_NAMES.items())]
 
 
 def billing_button() -> rx.Component:
@@ -44,7 +44,7 @@ def billing_dialog() -> rx.Component:
         dialog_lead(
             pick(
                 Billing.plans_change,
-                "Printed on your invoices from now on; those already sent stay as they are.",
+                "Printed on new invoices; issued invoices do not change.",
                 "Printed on your invoices. Owners, admins and members with the role billing can "
                 "change them.",
             )

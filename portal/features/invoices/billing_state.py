@@ -75,7 +75,7 @@ class Billing(PageState, Session):
             return None
         self._show_details(details, caller)
         self.opened = False
-        self.done = "The billing details were saved: invoices carry them from now on."
+        self.done = "Billing details saved. New invoices carry them."
         return Invoices.refresh
 
     def _show_details(self, details: BillingDetails, caller: Caller) -> None:

@@ -70,7 +70,9 @@ def _events() -> rx.Component:
             ),
             rx.cond(
                 LineEvents.archived == "",
-                rx.text("No event is kept of this line's time.", size="2", color_scheme="gray"),
+                rx.text(
+                    "No stored events cover this line’s period.", size="2", color_scheme="gray"
+                ),
             ),
         ),
         rx.cond(LineEvents.archived != "", remark(LineEvents.archived)),

@@ -60,7 +60,7 @@ def _list() -> rx.Component:
     return rx.card(
         wide_table(
             "invoices",
-            ("Invoice", "Issued", "Due", "State", "Total", "To pay", "Files"),
+            ("Invoice", "Issued", "Due", "Status", "Total", "To pay", "Files"),
             each(Invoices.invoices, _row),
             numbers=("Total", "To pay"),
         ),
@@ -145,7 +145,7 @@ def _invoice() -> rx.Component:
                 numbers=_AMOUNTS,
             ),
             heading="Lines",
-            aside=rx.text("Each line is rounded once, half up.", size="1", color_scheme="gray"),
+            aside=rx.text("Each line is rounded once.", size="1", color_scheme="gray"),
         ),
         rx.text("Billed to ", Invoices.customer, size="2", color_scheme="gray"),
         direction="column",

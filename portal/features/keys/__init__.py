@@ -1,6 +1,6 @@
 """API keys: creating, listing and revoking them.
 
-A new key's secret is shown once, in the dialog that made it.
+A new key's secret is shown once, in the dialog that made it, and is gone when a page is loaded.
 """
 
 from __future__ import annotations
@@ -15,5 +15,5 @@ FEATURE = Feature(
     title="API keys",
     icon="key-round",
     page=page,
-    on_load=(Keys.load,),
+    on_load=(Keys.arrive, Keys.load),
 )

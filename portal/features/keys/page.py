@@ -29,7 +29,7 @@ def page() -> Page:
                 skeleton=card(loading_rows()),
             ),
         ),
-        lead="Keys authenticate calls to the API. A key is shown in full once, when it is made.",
+        lead="Keys authenticate calls to the API. A key is shown in full once, when it is created.",
         actions=rx.cond(Keys.develops, _create()),
     )
 
@@ -39,7 +39,7 @@ def _none() -> rx.Component:
         empty(
             "key-round",
             "No keys yet",
-            "Make one to call the API from your own code. Each key belongs to an application and "
+            "Create one to call the API from your own code. Each key belongs to an application and "
             "can be limited to some models.",
         )
     )
@@ -110,7 +110,7 @@ def _form() -> rx.Component:
     return rx.fragment(
         rx.dialog.title("Create a key"),
         dialog_lead(
-            "Give it the least it needs; you can make as many as you like.",
+            "Grant only what it needs; you can create as many as you like.",
         ),
         rx.form(
             rx.flex(
@@ -145,7 +145,7 @@ def _form() -> rx.Component:
                     spacing="4",
                 ),
                 _group(
-                    "May",
+                    "Scopes",
                     *[
                         _checkbox(f"scope:{scope}", text, checked=scope == "inference")
                         for scope, text in SCOPES.items()
@@ -154,7 +154,7 @@ def _form() -> rx.Component:
                 _group(
                     "Models",
                     each(Keys.models, _model),
-                    note="None chosen means all, also those added later.",
+                    note="None selected means all, including models added later.",
                 ),
                 form_error(Keys.form_problem),
                 rx.flex(

@@ -12,6 +12,7 @@ from backend_client import ClientError
 from backend_client.types.accounts import ApiKey, ApiKeyCreate, Application, Scope
 from portal.kit.choice import Choice
 from portal.kit.formatting import ago, date
+from portal.kit.vars import computed
 from portal.session.guard import DEVELOPERS, Caller, signed_in
 from portal.session.page import PageState
 from portal.session.state import Session
@@ -46,15 +47,26 @@ class KeyRow:
 
 
 class Keys(PageState, Session):
-    """The keys page. ``secret`` is public for as long as its dialog shows it, and no longer."""
+    """The keys page. A new key's secret is for the dialog that made it alone.
+
+    The browser gets it on the connection that made the key. A page that is loaded has a connection
+    of its own, and so gets none: what is sent to it first is all of the tab's state.
+    """
 
     keys: list[KeyRow] = []
     applications: list[Choice] = []
     models: list[Choice] = []
     creating: bool = False
     form_problem: str = ""
-    secret: str = ""
     secret_name: str = ""
+    _secret: str = ""
+    _secret_connection: str = ""
+
+    @computed
+    def secret(self) -> str:
+        """The new key's secret on the connection that made it, else empty."""
+        here = self.router.session.session_id == self._secret_connection
+        return self._secret if here else ""
 
     def _fail(self, why: str) -> None:
         """Say why in the dialog while it is open, for it covers the page."""
@@ -62,6 +74,12 @@ class Keys(PageState, Session):
             self.form_problem = why
         else:
             super()._fail(why)
+
+    @signed_in()
+    async def arrive(self, caller: Caller) -> None:
+        """Begin without the dialog that was open when the page was left, and without its secret."""
+        self.creating = False
+        self._forget_secret()
 
     @signed_in(background=True)
     async def load(self, caller: Caller) -> None:
@@ -82,7 +100,7 @@ class Keys(PageState, Session):
     async def open_form(self, caller: Caller, shown: bool) -> None:
         """Open or close the dialog that makes a key; closing it forgets the secret."""
         self.creating = shown
-        self.form_problem = self.secret = self.secret_name = ""
+        self._forget_secret()
 
     @signed_in(roles=DEVELOPERS)
     async def create(self, caller: Caller, form: dict[str, Any]) -> Any:
@@ -97,7 +115,8 @@ class Keys(PageState, Session):
             self.form_problem = str(problem)
             return None
         self.form_problem = ""
-        self.secret, self.secret_name = created.secret, created.name
+        self.secret_name, self._secret = created.name, created.secret
+        self._secret_connection = self.router.session.session_id
         return Keys.load
 
     @signed_in(roles=DEVELOPERS)
@@ -105,6 +124,10 @@ class Keys(PageState, Session):
         """Revoke a key; calls with it are refused within a second."""
         await caller.client.keys.revoke(key_id)
         return Keys.load
+
+    def _forget_secret(self) -> None:
+        self.form_problem = self.secret_name = ""
+        self._secret = self._secret_connection = ""
 
 
 def key_rows(

@@ -57,13 +57,13 @@ def _figures() -> rx.Component:
             loading=loading,
         ),
         figure(
-            "Events counted a second",
+            "Events counted per second",
             Operations.throughput,
             Operations.throughput_note,
             loading=loading,
         ),
         figure("Stream in use", Operations.fill, Operations.fill_note, loading=loading),
-        figure("Newest event counted", Operations.counted, "By when it came in", loading=loading),
+        figure("Newest event counted", Operations.counted, "By time of receipt", loading=loading),
         columns=rx.breakpoints(initial="1", sm="2", lg="4"),
         spacing="4",
     )
@@ -76,14 +76,14 @@ def _letters() -> rx.Component:
             loading_rows(),
             rx.cond(length(Operations.letters) > 0, _table(), _none()),
         ),
-        heading="Dead letters",
+        heading="Failed messages",
     )
 
 
 def _none() -> rx.Component:
     return empty(
         "mail-check",
-        "No dead letters",
+        "No failed messages",
         "A message that can’t be counted is set aside here with its reason, to be put right and "
         "counted after all.",
     )
@@ -92,7 +92,7 @@ def _none() -> rx.Component:
 def _table() -> rx.Component:
     return wide_table(
         "dead-letters",
-        ("Reason", "Events", "Size", "Set aside", "Actions"),
+        ("Reason", "Events", "Size", "Failed", "Actions"),
         each(Operations.letters, _row),
     )
 
@@ -107,7 +107,7 @@ def _row(letter: LetterRow) -> rx.Component:
             row_action(
                 "Open",
                 Operations.open_letter(letter.sequence),
-                label="Open dead letter " + as_text(letter.sequence),
+                label="Open failed message " + as_text(letter.sequence),
             )
         ),
         vertical_align="middle",
@@ -116,12 +116,12 @@ def _row(letter: LetterRow) -> rx.Component:
 
 def _letter() -> rx.Component:
     return dialog(
-        rx.fragment("Dead letter ", Operations.opened),
+        rx.fragment("Failed message ", Operations.opened),
         dialog_lead(Operations.opened_reason),
         rx.form(
             rx.el.label(
                 rx.text(
-                    pick(Operations.readable, "Events", "Events to send in its place"),
+                    pick(Operations.readable, "Events", "Replacement events"),
                     size="2",
                     weight="medium",
                     margin_bottom="4px",
@@ -135,7 +135,7 @@ def _letter() -> rx.Component:
                     Operations.text,
                     class_name="fb-code",
                     tab_index=0,
-                    aria_label="What the letter holds",
+                    aria_label="Content of the message",
                     style={"maxHeight": "10rem", "overflow": "auto"},
                 ),
             ),
@@ -175,7 +175,7 @@ def _letter() -> rx.Component:
 def _discard() -> rx.Component:
     return confirmation(
         rx.button("Discard", type="button", variant="ghost", color_scheme="red"),
-        "Discard this letter?",
+        "Discard this message?",
         "Its events are never counted and never billed. This can’t be undone.",
         rx.button("Discard it", color_scheme="red", on_click=Operations.discard),
     )

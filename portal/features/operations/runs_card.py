@@ -20,13 +20,13 @@ def invoice_runs() -> rx.Component:
                 length(InvoiceRuns.runs) > 0,
                 wide_table(
                     "invoice-runs",
-                    ("Started", "State", "Progress", "Outcome"),
+                    ("Started", "Status", "Progress", "Outcome"),
                     each(InvoiceRuns.runs, _row),
                 ),
                 empty(
                     "calendar-check",
                     "No invoice run yet",
-                    "A worker invoices each billing period once it is over and its grace too.",
+                    "A worker invoices each billing period after its grace period.",
                 ),
             ),
             retry=InvoiceRuns.watch,

@@ -142,7 +142,7 @@ def waiting_note(pipeline: Pipeline) -> tuple[str, bool]:
     seconds = (pipeline.as_of - pipeline.oldest_waiting_at).total_seconds()
     if seconds >= LATE_SECONDS:
         since = ago(pipeline.oldest_waiting_at, pipeline.as_of)
-        return f"Oldest from {since}. Is a worker up?", True
+        return f"Oldest from {since}. Is a worker running?", True
     return "On their way", False
 
 

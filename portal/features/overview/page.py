@@ -91,7 +91,7 @@ def _quota(quota: QuotaUse, place: int) -> rx.Component:
             aria_label=quota.name,
         ),
         rx.text(
-            pick(quota.hard, "Calls are refused at the end of it. ", ""),
+            pick(quota.hard, "Hard limit. ", ""),
             pick(length(Overview.quota_outlooks) > place, Overview.quota_outlooks[place], ""),
             size="1",
             color_scheme="gray",
@@ -107,7 +107,7 @@ def _start() -> rx.Component:
                 _step(
                     "1",
                     "Create an API key",
-                    "It is shown once; keep it in your secrets.",
+                    "Shown once; store it with your secrets.",
                     routes.KEYS,
                 ),
                 _step(

@@ -305,7 +305,7 @@ def _view_code() -> rx.Component:
         rx.dialog.content(
             rx.dialog.title("This conversation in code"),
             dialog_lead(
-                "The key is read from FAREBOX_API_KEY; make one on the API keys page.",
+                "The key is read from FAREBOX_API_KEY; create one on the API keys page.",
             ),
             rx.tabs.root(
                 rx.tabs.list(*[rx.tabs.trigger(name, value=name) for name, _, _ in kinds]),

@@ -49,12 +49,12 @@ def _imports() -> rx.Component:
             length(Reconciliations.imports) > 0,
             wide_table(
                 "imports",
-                ("Import", "Days", "Agree", "Open", "Decided", "Billed", "Actions"),
+                ("Import", "Days", "Matched", "Open", "Resolved", "Billed", "Actions"),
                 each(Reconciliations.imports, _import),
             ),
             empty(
                 "scale",
-                "Nothing was imported yet",
+                "No imports yet",
                 "Import a provider’s invoice or usage export as it was downloaded: OpenAI’s, "
                 "Anthropic’s, or any CSV with a mapping.",
                 code(_COMMAND, label="The command that imports a file"),
@@ -105,7 +105,7 @@ def _differences() -> rx.Component:
                 empty(
                     "circle-check",
                     pick(Reconciliations.only_open, "Nothing is open", "Nothing differs"),
-                    "What the provider says agrees with what was metered, or was decided.",
+                    "What the provider says agrees with what was metered, or was resolved.",
                 ),
             ),
             rx.cond(
@@ -148,9 +148,9 @@ def _difference(row: DifferenceRow) -> rx.Component:
         rx.table.cell(rx.badge(row.status, color_scheme=row.color)),
         actions(
             row_action(
-                "Decide",
+                "Resolve",
                 Reconciliations.open_decision(row.id),
-                label="Decide on " + row.day + ", " + row.what,
+                label="Resolve " + row.day + ", " + row.what,
             )
         ),
         vertical_align="top",
@@ -159,7 +159,7 @@ def _difference(row: DifferenceRow) -> rx.Component:
 
 def _decision() -> rx.Component:
     return dialog(
-        "What is made of it?",
+        "Resolve this discrepancy",
         dialog_lead(Reconciliations.deciding_about),
         rx.form(
             rx.radio_group.root(
@@ -192,7 +192,7 @@ def _decision() -> rx.Component:
                 id="decision-problem",
                 role="alert",
             ),
-            dialog_buttons(rx.button("Keep", type="submit")),
+            dialog_buttons(rx.button("Save", type="submit")),
             on_submit=Reconciliations.decide,
             margin_top="var(--space-4)",
         ),

@@ -73,7 +73,7 @@ def _lines() -> rx.Component:
             ),
         ),
         heading="By line",
-        aside=rx.text("Each line is rounded once, half up.", size="1", color_scheme="gray"),
+        aside=rx.text("Each line is rounded once.", size="1", color_scheme="gray"),
     )
 
 

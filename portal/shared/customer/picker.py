@@ -45,7 +45,7 @@ def customer_picker(state: type[CustomerState]) -> rx.Component:
             rx.cond(
                 length(state.customers) == 0,
                 rx.text(
-                    "No customer is called so.",
+                    "No customers found.",
                     size="2",
                     color_scheme="gray",
                     padding="var(--space-2) 12px",

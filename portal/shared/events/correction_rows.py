@@ -71,7 +71,7 @@ def data_changes(before: UsageData | None, after: UsageData | None) -> list[str]
         for label in sorted({*before.labels, *after.labels})
         if before.labels.get(label) != after.labels.get(label)
     ]
-    return changes or ["Nothing: it said so already."]
+    return changes or ["None: the values are the same."]
 
 
 def _counts(data: UsageData) -> str:

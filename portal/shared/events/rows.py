@@ -18,6 +18,8 @@ STATES: dict[str, tuple[str, Color]] = {
     "amended": ("Amended", "blue"),
     "voided": ("Voided", "orange"),
 }
+GATEWAY_LABELS = {"status": "Status", "usage_source": "Usage reported by"}
+"""Labels that the gateway sets itself, and what they are called to people."""
 
 
 @dataclass(frozen=True)
@@ -111,7 +113,10 @@ def fact_rows(event: StoredEvent, names: Mapping[str, str], time_zone: str) -> l
         FactRow("Application", named(event.application, names)),
         FactRow("Key", key),
         FactRow("Model", event.model),
-        *(FactRow(f"Label {name}", value or "–") for name, value in sorted(event.labels.items())),
+        *(
+            FactRow(GATEWAY_LABELS.get(name, f"Label {name}"), value or "–")
+            for name, value in sorted(event.labels.items())
+        ),
     ]
 
 

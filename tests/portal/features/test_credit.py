@@ -101,8 +101,8 @@ def test_what_is_left_comes_in_order_and_what_is_over_apart() -> None:
     )
     assert rows["first"].about == "priority 1"
     assert rows["to-come"].about == "from 25 Nov 2026"
-    assert rows["used-up"].where == "$15.00 used, $5.00 paid back"
-    assert rows["held"].where == "$20.00 held for calls"
+    assert rows["used-up"].where == "$15.00 used, $5.00 refunded"
+    assert rows["held"].where == "$20.00 reserved"
     assert (rows["bought"].refundable, rows["given"].refundable) == (True, False)
     assert not rows["held"].refundable
 
@@ -112,7 +112,7 @@ def test_a_grant_says_where_it_is_from_and_what_for() -> None:
         [grant("x", origin="plan", models=["a", "b"], available="0.000001")], "EUR", "UTC", NOW
     )
     assert (row.about, row.left, row.amount) == (
-        "by the plan, for a, b alone",
+        "by the plan, for a, b only",
         "€0.000001",
         "€20.00",
     )
@@ -139,14 +139,14 @@ def test_credit_in_arrears_is_there_until_its_time_was_billed() -> None:
 @pytest.mark.parametrize(
     ("source", "target", "what", "amount"),
     [
-        ("granted", "available", "Came in", "+$1.25"),
-        ("available", "reserved", "Held for a call", "−$1.25"),
+        ("granted", "available", "Granted", "+$1.25"),
+        ("available", "reserved", "Reserved for a call", "−$1.25"),
         ("reserved", "used", "Used by a call", "$1.25"),
-        ("reserved", "available", "Given back after a call", "+$1.25"),
+        ("reserved", "available", "Released after a call", "+$1.25"),
         ("available", "used", "Used", "−$1.25"),
-        ("used", "available", "Given back", "+$1.25"),
+        ("used", "available", "Returned", "+$1.25"),
         ("available", "expired", "Expired", "−$1.25"),
-        ("available", "refunded", "Paid back", "−$1.25"),
+        ("available", "refunded", "Refunded", "−$1.25"),
         ("reserved", "expired", "Reserved to expired", "$1.25"),
     ],
 )
@@ -181,21 +181,21 @@ def test_a_top_up_in_a_line() -> None:
     assert (row.amount, row.state, row.how, row.done) == (
         "$20.00",
         "Paid",
-        "By a person",
+        "Manual",
         "24 Nov 2026, pi_1",
     )
     waits = {"state": "pending", "reference": None, "done_at": None, "automatic_on": "2026-11-24"}
     whose = {"tenant_id": "ten_1", "tenant_name": "Acme", "currency": "USD"}
     waiting = top_up_row(TenantTopUp.model_validate(values | waits | whose), "USD", "UTC")
-    assert (waiting.state, waiting.how, waiting.done) == ("Waits", "By the rule", "")
+    assert (waiting.state, waiting.how, waiting.done) == ("Pending", "Automatic", "")
     assert (waiting.customer, waiting.tenant_id) == ("Acme", "ten_1")
 
 
 def test_the_rule_and_the_purpose_in_a_sentence() -> None:
     rule = TopUpRule(threshold=Decimal(5), amount=Decimal(20), daily_ceiling=Decimal(100))
     told = rule_note(rule, "USD")
-    assert told == "$20.00 is bought when less than $5.00 is left, $100.00 a day at most."
-    assert rule_note(None, "USD") == "Nothing is bought by itself."
+    assert told == "$20.00 is added when the balance falls below $5.00, at most $100.00 a day."
+    assert rule_note(None, "USD") == "No automatic top-up."
     assert len({purpose(prepaid=prepaid) for prepaid in (True, False, None)}) == 3
     assert balance_note(Decimal("1.50"), "USD") == "Can be used now"
     assert balance_note(Decimal("1.499"), "USD") == "Exactly $1.499"

@@ -211,7 +211,7 @@ def test_a_correction_tells_what_it_changed() -> None:
     ]
     assert data_changes(None, void.before) == ["It counts again: 1,200 output tokens"]
     assert data_changes(None, None) == ["It was void already."]
-    assert data_changes(void.before, void.before) == ["Nothing: it said so already."]
+    assert data_changes(void.before, void.before) == ["None: the values are the same."]
     waiting = correction_row(correction(applied_at=None, before=None, after=None), "UTC")
     assert (waiting.waits, waiting.changes) == (True, [])
 

@@ -48,7 +48,7 @@ def test_what_waits_is_late_after_a_minute() -> None:
     assert waiting_note(pipeline(oldest_waiting_at=recent)) == ("On their way", False)
     told, late = waiting_note(pipeline(oldest_waiting_at=NOW - timedelta(minutes=5)))
     assert late
-    assert told == "Oldest from 5 minutes ago. Is a worker up?"
+    assert told == "Oldest from 5 minutes ago. Is a worker running?"
 
 
 def test_throughput_is_over_the_last_looks() -> None:
