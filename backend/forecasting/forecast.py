@@ -7,18 +7,24 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from decimal import Decimal
 from itertools import accumulate
+from zoneinfo import ZoneInfo
 
 from backend.forecasting.futures import sample_futures
 from backend.forecasting.inputs import ForecastJob
+from backend.forecasting.odd_days import OddDay
 from backend.forecasting.plans import plan_outlooks
 from backend.forecasting.quotas import quota_outlooks
 from backend.forecasting.rated_paths import quantile, rated_paths
 from backend.forecasting.unit_values import unit_values
+from backend.pricing.periods import day_start
 from backend.spend.report import period_of
+from backend_client.types import spend as wire
 from backend_client.types.common import Money
 from backend_client.types.spend import DailySpend, Forecast
 
 LOW, MIDDLE, HIGH = 0.1, 0.5, 0.9
+_MOST_ODD_DAYS = 50
+_SHOWN_UNITS = Decimal("0.000001")
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,12 +71,27 @@ def compute(job: ForecastJob) -> Outcome:
         days=days,
         quotas=quota_outlooks(job, futures, coming),
         plans=plan_outlooks(job, futures),
+        odd_days=[_odd_day(job, each) for each in futures.odd_days[-_MOST_ODD_DAYS:]],
         computed_at=job.now.astimezone(UTC),
         version=opened.version,
     )
     highest = zip(*(accumulate(path, max) for path in paths), strict=True)
     peaks = [(start, sorted(day)) for start, day in zip(coming, highest, strict=True)]
     return Outcome(forecast, peaks)
+
+
+def _odd_day(job: ForecastJob, odd: OddDay) -> wire.OddDay:
+    return wire.OddDay(
+        day=day_start(odd.day, ZoneInfo(job.opened.period.time_zone)),
+        model=odd.model,
+        meter=odd.meter,
+        used=_units(odd.used),
+        usual=_units(odd.usual),
+    )
+
+
+def _units(quantity: float) -> Decimal:
+    return Decimal(quantity).quantize(_SHOWN_UNITS)
 
 
 def _day(

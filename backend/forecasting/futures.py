@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 
 from backend.forecasting.calibration import HORIZON_DAYS, Calibration, calibrate, recent_level
 from backend.forecasting.history import RECENT_DAYS, History, Series
+from backend.forecasting.odd_days import OddDay, without_odd_days
 from backend.forecasting.prophet_fit import Fit, fit_series
 
 PATHS: Final = 201
@@ -35,12 +36,14 @@ Paths = NDArray[np.float64]
 class Futures:
     """Usage to come by (model, meter): an array of paths × days; the first day is today's rest.
 
-    ``reason`` says why ``method`` is not ``prophet``.
+    ``reason`` says why ``method`` is not ``prophet``. ``odd_days`` were left out of the past that
+    they carry on.
     """
 
     method: Literal["prophet", "run_rate"]
     reason: str | None
     usage: Mapping[tuple[str, str], Paths]
+    odd_days: Sequence[OddDay] = ()
 
 
 def sample_futures(
@@ -58,6 +61,7 @@ def sample_futures(
     history the futures carry on the days there are.
     """
     chance = np.random.default_rng([seed, 1])
+    history, odd_days = without_odd_days(history)
     active = [
         series for series in history.series if series.today or any(series.days[-RECENT_DAYS:])
     ]
@@ -66,7 +70,7 @@ def sample_futures(
         return Futures("run_rate", _too_little(history), usage)
     if not active:
         reason = f"Nothing was used in the last {RECENT_DAYS} days."
-        return Futures("run_rate", reason, {})
+        return Futures("run_rate", reason, {}, odd_days)
     ranked = sorted(
         active,
         key=lambda series: (
@@ -74,9 +78,8 @@ def sample_futures(
         ),
     )
     calibration = calibrate(history, values, seed=seed)
-    return Futures(
-        "prophet", None, _by_prophet(history, ranked, calibration, days, paths, seed, chance)
-    )
+    usage = _by_prophet(history, ranked, calibration, days, paths, seed, chance)
+    return Futures("prophet", None, usage, odd_days)
 
 
 def _too_little(history: History) -> str:

@@ -11,7 +11,6 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-_YEARLY_DAYS = 330
 _MOST_ITERATIONS = 2_000
 
 
@@ -19,7 +18,7 @@ _MOST_ITERATIONS = 2_000
 class Fit:
     """``past_trend`` by fitted day; ``trend`` by path and coming day.
 
-    The seasons are the factors that the week, and the year, give each day.
+    The seasons are the factors that the week gives each day.
     """
 
     past_trend: NDArray[np.float64]
@@ -49,7 +48,8 @@ def fit_series(
         seasonality_mode="multiplicative",
         weekly_seasonality=True,
         daily_seasonality=False,
-        yearly_seasonality=len(daily) - begun >= _YEARLY_DAYS,
+        # A year's season takes two years to learn; the history is one (``LONGEST_DAYS``)
+        yearly_seasonality=False,
         uncertainty_samples=paths,
     )
     start = pd.Timestamp(first + timedelta(days=begun))

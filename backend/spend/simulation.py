@@ -24,6 +24,7 @@ from backend.spend.report import report
 from backend.subscriptions.periods import period_at
 from backend_client.types.accounts import Tenant
 from backend_client.types.common import Money
+from backend_client.types.plan_terms import QuotaLimit
 from backend_client.types.plans import PlanDefinition
 from backend_client.types.simulate import (
     SimulatedPlan,
@@ -53,8 +54,8 @@ async def simulate(
     """Return the bills that ``asked`` describes, without trials, coupons and contracts.
 
     So plans are compared as they are; each period has a twelfth of a yearly fee. The cheapest plan
-    comes first: the one that leaves least to pay once the credit that it brings is used. Raises
-    ``NotFound`` for a plan that is not on sale.
+    that can carry the usage comes first: the one that leaves least to pay once the credit that it
+    brings is used. Raises ``NotFound`` for a plan that is not on sale.
     """
     wanted = await _candidates(connection, asked, by_operator=by_operator)
     candidates, others = [], []
@@ -83,7 +84,9 @@ async def simulate(
     ]
     return Simulation(
         currency=tenant.currency,
-        plans=sorted(plans, key=lambda plan: (plan.to_pay.amount, plan.total.amount)),
+        plans=sorted(
+            plans, key=lambda plan: (not plan.fits, plan.to_pay.amount, plan.total.amount)
+        ),
         other_currency=others,
     )
 
@@ -191,6 +194,11 @@ def _simulated(
         reports.append(report(opened, opened.rate(), now))
     amounts = [simulated.total.amount for simulated in reports]
     credit = paid_by_own_credit(candidate.plan, list(zip(periods, amounts, strict=True)))
+    reason = next(
+        (why for used in usage if (why := _why_it_stops(candidate.plan, used)) is not None), None
+    )
+    if reason is None and any(simulated.unpriced for simulated in reports):
+        reason = "It has no price for some of the usage."
     with exact_arithmetic():
         total, paid = sum(amounts, Decimal(0)), sum(credit, Decimal(0))
         return SimulatedPlan(
@@ -201,4 +209,26 @@ def _simulated(
             total=Money(amount=total, currency=tenant.currency),
             credit=Money(amount=paid, currency=tenant.currency),
             to_pay=Money(amount=total - paid, currency=tenant.currency),
+            fits=reason is None,
+            reason=reason,
         )
+
+
+def _why_it_stops(plan: PlanDefinition, used: Sequence[MeteredQuantity]) -> str | None:
+    """Say why calls on the plan would be refused before all of a period's usage was through."""
+    left_out = sorted(
+        {part.model for part in used if part.quantity and not plan.allows(part.model)}
+    )
+    if left_out:
+        return f"It does not include {', '.join(left_out)}."
+    for quota in plan.quotas:
+        if quota.limit is not QuotaLimit.HARD:
+            continue
+        with exact_arithmetic():
+            needed = sum((part.quantity for part in used if part.meter in quota.meters), Decimal(0))
+        if needed > quota.quantity:
+            return (
+                f"Its quota of {quota.quantity:,f} {' and '.join(quota.meters)} a period is less "
+                f"than the {needed:,.0f} used."
+            )
+    return None

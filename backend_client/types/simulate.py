@@ -58,7 +58,9 @@ class SimulatedPlan(Answer):
     """The bills under a plan, line by line; ``plan_version`` is null for a draft.
 
     ``credit`` is what the plan's own credit for every model pays of their ``total``: on a plan
-    billed after use of each period's bill, on a prepaid one of its calls.
+    billed after use of each period's bill, on a prepaid one of its calls. A plan that does not fit
+    could not carry the usage, for the ``reason`` given: its bill is of what it would have allowed
+    and more.
     """
 
     plan: str
@@ -68,10 +70,15 @@ class SimulatedPlan(Answer):
     total: Money
     credit: Money
     to_pay: Money
+    fits: bool = True
+    reason: str | None = None
 
 
 class Simulation(Answer):
-    """The plans, the least ``to_pay`` first. ``other_currency`` has those with no prices in it."""
+    """The plans that fit, the least ``to_pay`` first, then those that don't.
+
+    ``other_currency`` has those with no prices in it.
+    """
 
     currency: Currency
     plans: list[SimulatedPlan]

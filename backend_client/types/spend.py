@@ -191,6 +191,19 @@ class BudgetOutlook(Answer):
     computed_at: Instant
 
 
+class OddDay(Answer):
+    """A day far from what is usual for its weekday, which is over and was left out of the fit.
+
+    ``used`` and ``usual`` are in units of the meter; ``day`` is where the day begins.
+    """
+
+    day: Instant
+    model: str
+    meter: str
+    used: Exact
+    usual: Exact
+
+
 class Forecast(Answer):
     """Where spend is heading by the period's end.
 
@@ -211,5 +224,6 @@ class Forecast(Answer):
     quotas: list[QuotaOutlook] = []
     plans: list[PlanOutlook] = []
     trust: Trust | None = None
+    odd_days: list[OddDay] = []
     computed_at: Instant
     version: int

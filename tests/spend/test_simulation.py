@@ -89,7 +89,10 @@ async def test_a_draft_is_tried_beside_published_plans(database: Database, tenan
     }
     found = await ask(database, tenant, past_periods=1, plans=["pay-as-you-go"], drafts=[draft])
     assert totals(found) == {"pay-as-you-go": "0.00", "draft": "3.00"}
-    assert found.plans[1].plan_version is None
+    draft_plan, other = found.plans
+    assert draft_plan.plan_version is None
+    # Nothing to pay, since it has no price for the model: no plan to recommend
+    assert (other.fits, other.reason) == (False, "It has no price for some of the usage.")
 
 
 async def test_a_described_workload(database: Database, tenant: Tenant) -> None:
@@ -156,3 +159,30 @@ async def test_in_the_tenants_currency(database: Database) -> None:
     assert found.other_currency == ["free", "pay-as-you-go", "prepaid"]
     with pytest.raises(NotFound):
         await ask(database, tenant, past_periods=1, plans=["gold"])
+
+
+async def test_a_plan_that_can_not_carry_the_usage_comes_last_and_says_why(
+    database: Database, tenant: Tenant
+) -> None:
+    """The free plan was named the cheapest for a hundred thousand requests a day."""
+    workload = {
+        "requests_per_day": "100000",
+        "per_request": {"input_tokens": "1500", "output_tokens": "400"},
+        "models": {"sample-small": "1"},
+    }
+    simulation = await ask(database, tenant, workload=workload)
+    first, last = simulation.plans[0], simulation.plans[-1]
+    assert first.fits
+    assert first.to_pay.amount > 0
+    assert [plan.fits for plan in simulation.plans] == sorted(
+        (plan.fits for plan in simulation.plans), reverse=True
+    )
+    assert (last.plan, last.fits) == ("free", False)
+    assert last.reason is not None
+    assert last.reason.startswith("Its quota of 1,000,000 ")
+
+    large = {**workload, "requests_per_day": "1", "models": {"sample-large": "1"}}
+    simulation = await ask(database, tenant, workload=large)
+    free = next(plan for plan in simulation.plans if plan.plan == "free")
+    assert (free.fits, free.reason) == (False, "It does not include sample-large.")
+    assert free.total.amount < simulation.plans[0].total.amount

@@ -29,11 +29,22 @@ def forecast_method(forecast: Forecast) -> str:
     """How the forecast was made, in a sentence."""
     when = date(forecast.computed_at, forecast.period.time_zone)
     if forecast.method == "prophet":
-        return f"By Prophet, from {forecast.history_days} days of usage. Computed {when}."
+        days = f"By Prophet, from {forecast.history_days} days of usage"
+        return f"{days}{odd_days_note(forecast)}. Computed {when}."
     reason = forecast.reason or "there is too little history for more"
     return (
         f"By the period’s run rate: {reason[0].lower()}{reason[1:].rstrip('.')}. Computed {when}."
     )
+
+
+def odd_days_note(forecast: Forecast) -> str:
+    """Which days were left out as odd, the last three by name; nothing if none were."""
+    days = sorted({odd.day for odd in forecast.odd_days})
+    if not days:
+        return ""
+    names = [date(day, forecast.period.time_zone) for day in days[-3:]]
+    more = f" and {len(days) - 3} more" if len(days) > 3 else ""
+    return f" without the unusual {', '.join(names)}{more}"
 
 
 def forecast_description(forecast: Forecast) -> str:

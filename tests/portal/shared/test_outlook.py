@@ -9,8 +9,22 @@ import pytest
 
 from backend_client.types.common import Money
 from backend_client.types.plan_terms import QuotaLimit
-from backend_client.types.spend import PlanOutlook, QuotaOutlook, Trust
-from portal.shared.forecast.outlook import percent, plan_rows, quota_outlook, trust_note
+from backend_client.types.spend import (
+    Forecast,
+    OddDay,
+    Period,
+    PlanOutlook,
+    QuotaOutlook,
+    Trust,
+)
+from portal.shared.forecast.outlook import (
+    forecast_method,
+    odd_days_note,
+    percent,
+    plan_rows,
+    quota_outlook,
+    trust_note,
+)
 
 pytestmark = pytest.mark.fast
 
@@ -118,3 +132,39 @@ def test_how_far_to_trust_it() -> None:
 )
 def test_a_percentage_never_rounds_to_never_or_always(share: float, said: str) -> None:
     assert percent(share) == said
+
+
+@pytest.mark.parametrize(
+    ("days", "note"),
+    [
+        ([], ""),
+        ([27], " without the unusual 27 Nov 2026"),
+        (
+            [23, 24, 25, 27, 27],
+            " without the unusual 24 Nov 2026, 25 Nov 2026, 27 Nov 2026 and 1 more",
+        ),
+    ],
+)
+def test_which_days_were_left_out_as_odd(days: list[int], note: str) -> None:
+    money = Money(amount=Decimal(1), currency="USD")
+    odd_days = [
+        OddDay(
+            day=DAY.replace(day=day), model="m", meter="requests", used=Decimal(9), usual=Decimal(1)
+        )
+        for day in days
+    ]
+    forecast = Forecast(
+        period=Period(start=DAY, end=DAY, time_zone="UTC"),
+        method="prophet",
+        reason=None,
+        history_days=60,
+        expected=money,
+        low=money,
+        high=money,
+        days=[],
+        odd_days=odd_days,
+        computed_at=DAY,
+        version=1,
+    )
+    assert odd_days_note(forecast) == note
+    assert f"60 days of usage{note}. Computed" in forecast_method(forecast)

@@ -1,0 +1,93 @@
+"""Odd days: a runaway loop or an outage that is over, left out of what a forecast is fitted to.
+
+Pure. A day is odd when it is far from what the same weekday usually has around it. A few of them
+in a row that have ended say nothing of the days to come; one that goes on may be a new level, and
+what happens again and again is a pattern. Both are kept.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from datetime import date, timedelta
+from typing import Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from backend.forecasting.history import History, Series
+
+FACTOR: Final = 5.0
+"""How many times more or less than usual makes a day odd."""
+LONGEST_RUN_DAYS: Final = 5
+_MOST_RUNS = 3
+_LEAST_DAYS = 21
+_WEEKS_AROUND = 6
+_WEEK = 7
+
+
+@dataclass(frozen=True, slots=True)
+class OddDay:
+    """What was used of a model's meter on a day, in its units, and what is usual for such a day."""
+
+    day: date
+    model: str
+    meter: str
+    used: float
+    usual: float
+
+
+def without_odd_days(history: History) -> tuple[History, list[OddDay]]:
+    """Return the history with what is usual on odd days, and those days, first to last."""
+    cleaned, odd = [], []
+    for series in history.series:
+        usual = _usual(np.array(series.days))
+        places = list(_odd_places(series, usual))
+        days = list(series.days)
+        for place in places:
+            days[place] = float(usual[place])
+            day = history.first + timedelta(days=place)
+            odd.append(
+                OddDay(day, series.model, series.meter, series.days[place], float(usual[place]))
+            )
+        cleaned.append(replace(series, days=tuple(days)) if places else series)
+    odd.sort(key=lambda each: (each.day, each.model, each.meter))
+    return replace(history, series=tuple(cleaned)), odd
+
+
+def _usual(days: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Return, for each day, the median of the same weekday in the weeks around it."""
+    usual = np.zeros(len(days))
+    for place in range(len(days)):
+        first = max(place % _WEEK, place - _WEEKS_AROUND * _WEEK)
+        last = place + _WEEKS_AROUND * _WEEK
+        around = [days[near] for near in range(first, min(last + 1, len(days)), _WEEK)]
+        del around[(place - first) // _WEEK]
+        usual[place] = float(np.median(around)) if around else 0.0
+    return usual
+
+
+def _odd_places(series: Series, usual: NDArray[np.float64]) -> Iterator[int]:
+    """Give the places of days that are odd, in runs that are short, few and over."""
+    days = np.array(series.days)
+    if len(days) < _LEAST_DAYS:
+        return
+    odd = (usual > 0) & ((days < usual / FACTOR) | (days > usual * FACTOR))
+    runs: list[list[int]] = []
+    for place in np.flatnonzero(odd):
+        if runs and runs[-1][-1] == place - 1:
+            runs[-1].append(int(place))
+        else:
+            runs.append([int(place)])
+    if len(runs) > _MOST_RUNS:
+        return
+    for run in runs:
+        over = run[-1] < len(days) - 1 or _today_is_usual(series, usual)
+        if over and len(run) <= LONGEST_RUN_DAYS:
+            yield from run
+
+
+def _today_is_usual(series: Series, usual: NDArray[np.float64]) -> bool:
+    """Tell whether today so far is like the same weekday a week ago usually was by this time."""
+    expected = float(usual[-_WEEK]) * (1.0 - series.remaining)
+    return expected > 0 and expected / FACTOR <= series.today <= expected * FACTOR
