@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -11,14 +12,19 @@ import pytest
 pytestmark = pytest.mark.slow
 
 EXAMPLE = Path(__file__).with_name("typed_use.py")
+ROOT = EXAMPLE.parents[2]
+README = (ROOT / "backend_client" / "README.md").read_text()
 
 
-def test_the_type_checker_agrees_with_the_example(tmp_path: Path) -> None:
+def test_the_type_checker_agrees_with_the_examples(tmp_path: Path) -> None:
+    (in_readme,) = re.findall(r"^```python\n(.*?)^```", README, re.MULTILINE | re.DOTALL)
+    of_readme = tmp_path / "readme.py"
+    of_readme.write_text(in_readme)
     mypy = Path(sys.executable).with_name("mypy")
     options = ["--strict", "--warn-unused-ignores", "--cache-dir", tmp_path]
     done = subprocess.run(
-        [mypy, *options, EXAMPLE],
-        cwd=EXAMPLE.parents[2],
+        [mypy, *options, EXAMPLE, of_readme],
+        cwd=ROOT,
         capture_output=True,
         text=True,
         check=False,
