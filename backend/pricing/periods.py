@@ -10,6 +10,8 @@ from typing import Final
 from zoneinfo import ZoneInfo
 
 QUARTER_HOUR: Final = timedelta(minutes=15)
+INSTANT: Final = timedelta(microseconds=1)
+"""The smallest step of time that PostgreSQL keeps: just before an exclusive end."""
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 _SECOND: Final = timedelta(seconds=1)
 

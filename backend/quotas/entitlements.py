@@ -9,7 +9,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from backend.catalog.published import models_on_sale
 from backend.customers.suspension import is_suspended
 from backend.quotas.use import quotas_of
-from backend.subscriptions.changes import current_subscription
+from backend.subscriptions.queries import current_subscription
 from backend_client.types.accounts import Tenant
 from backend_client.types.entitlements import Entitlements, QuotaStanding
 from backend_client.types.subscriptions import SubscriptionState

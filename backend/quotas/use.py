@@ -11,9 +11,9 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from backend.quotas.errors import QuotaExhausted
 from backend.storage.tables import rollups
-from backend.subscriptions.changes import current_subscription
 from backend.subscriptions.errors import SubscriptionPaused
 from backend.subscriptions.periods import period_at
+from backend.subscriptions.queries import current_subscription
 from backend_client.types.accounts import Tenant
 from backend_client.types.plan_terms import Quota
 from backend_client.types.plans import PlanDefinition

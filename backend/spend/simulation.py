@@ -17,7 +17,7 @@ from backend.pricing.charges.rate_card import MeteredQuantity
 from backend.pricing.charges.windows import cut_at_windows
 from backend.pricing.credit.plan_credit import paid_by_own_credit
 from backend.pricing.money import exact_arithmetic, prorate
-from backend.pricing.periods import BillingPeriod
+from backend.pricing.periods import INSTANT, BillingPeriod
 from backend.pricing.rating.rated_period import Stretch
 from backend.spend.open_period import OpenPeriod
 from backend.spend.report import report
@@ -34,7 +34,6 @@ from backend_client.types.simulate import (
 )
 
 _SECOND = timedelta(seconds=1)
-_INSTANT = timedelta(microseconds=1)
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,7 +120,7 @@ async def _periods_over(
     reached = (await period_at(connection, tenant, now)).start
     periods: list[BillingPeriod] = []
     while len(periods) < count:
-        periods.append(await period_at(connection, tenant, reached - _INSTANT))
+        periods.append(await period_at(connection, tenant, reached - INSTANT))
         reached = periods[-1].start
     return periods[::-1]
 

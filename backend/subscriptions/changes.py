@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
-from math import floor
 
 from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncConnection
@@ -15,8 +14,6 @@ from backend.catalog import published as catalog
 from backend.errors import InvalidInput
 from backend.pricing.charges.kinds import asks_for_nothing
 from backend.pricing.periods import is_quarter_hour, next_quarter_hour, quarter_hour_of
-from backend.pricing.rating.stretches import yearly_charges
-from backend.pricing.rating.years import PlanYears
 from backend.storage.tables import subscriptions
 from backend.subscriptions.errors import (
     NoYearlyFee,
@@ -28,6 +25,7 @@ from backend.subscriptions.errors import (
     SubscriptionNotPaused,
 )
 from backend.subscriptions.periods import period_at
+from backend.subscriptions.queries import described
 from backend.subscriptions.segments import (
     Segment,
     Terms,
@@ -37,7 +35,6 @@ from backend.subscriptions.segments import (
     replace_from,
     segment_from,
 )
-from backend.subscriptions.stretches import years_since
 from backend_client.types.charges import FlatCharge, FlatPer
 from backend_client.types.plans import Plan
 from backend_client.types.problems import FieldError
@@ -71,20 +68,7 @@ async def start_subscription(
     _same_currency(plan, currency)
     segments = await _segments_of(connection, tenant_id, Terms(plan), start, None)
     stored = await replace_from(connection, tenant_id, [], start, segments)
-    return await _described(connection, tenant_id, stored, start)
-
-
-async def current_subscription(
-    connection: AsyncConnection, tenant_id: str, now: datetime
-) -> Subscription:
-    """Return the subscription in force, and the plan that follows it if a change is scheduled.
-
-    Raises ``NotFound`` if the tenant has none now.
-    """
-    segments = [segment_from(row) for row in await read_segments(connection, tenant_id, since=now)]
-    if not segments or segments[0].start > now:
-        raise SubscriptionNotFound()
-    return await _described(connection, tenant_id, segments, now)
+    return await described(connection, tenant_id, stored, start)
 
 
 async def change_plan(
@@ -124,7 +108,7 @@ async def change_plan(
     terms = Terms(plan, SubscriptionState.ACTIVE, seats, _add_ons(plan, add_ons))
     segments = await _segments_of(connection, tenant_id, terms, at, last if same_plan else None)
     stored = await replace_from(connection, tenant_id, rows, at, segments)
-    return await _described(connection, tenant_id, stored, now)
+    return await described(connection, tenant_id, stored, now)
 
 
 async def pause(
@@ -146,7 +130,7 @@ async def pause(
     if until is not None:
         segments.append(Segment(until, None, last.terms.as_state(SubscriptionState.ACTIVE)))
     stored = await replace_from(connection, tenant_id, rows, at, segments)
-    return await _described(connection, tenant_id, stored, now)
+    return await described(connection, tenant_id, stored, now)
 
 
 async def resume(connection: AsyncConnection, tenant_id: str, now: datetime) -> Subscription:
@@ -162,7 +146,7 @@ async def resume(connection: AsyncConnection, tenant_id: str, now: datetime) -> 
         raise SubscriptionNotPaused()
     segment = Segment(at, None, last.terms.as_state(SubscriptionState.ACTIVE))
     stored = await replace_from(connection, tenant_id, rows, at, [segment])
-    return await _described(connection, tenant_id, stored, now)
+    return await described(connection, tenant_id, stored, now)
 
 
 async def cancel(
@@ -181,14 +165,14 @@ async def cancel(
         at = (await period_at(connection, tenant, now)).end
     present = _in_force(rows, now)
     if wanted.when == "year_end":
-        renews_at = (await _described(connection, tenant_id, rows, now)).renews_at
+        renews_at = (await described(connection, tenant_id, rows, now)).renews_at
         if renews_at is None:
             raise NoYearlyFee()
         at = renews_at
     await replace_from(connection, tenant_id, rows, at, [])
     kept = [segment for segment in rows if present.start < segment.start < at]
     *earlier, last = [present, *kept]
-    return await _described(connection, tenant_id, [*earlier, replace(last, end=at)], now)
+    return await described(connection, tenant_id, [*earlier, replace(last, end=at)], now)
 
 
 async def _segments_of(
@@ -295,45 +279,3 @@ def _same_currency(plan: Plan, currency: str) -> None:
             f"Plan {plan.definition.id!r} is priced in {' and '.join(priced_in)}, "
             f"and this tenant is billed in {currency}."
         )
-
-
-async def _described(
-    connection: AsyncConnection, tenant_id: str, segments: Sequence[Segment], now: datetime
-) -> Subscription:
-    """Return the first segment as the API's type, with what follows it without a gap."""
-    described = _subscription(segments)
-    if not yearly_charges(described.plan.definition):
-        return described
-    tenant = await find_tenant(connection, tenant_id)
-    years = await years_since(connection, tenant_id)
-    for segment in segments:
-        since = years.get(segment.start)
-        if since is None or segment.terms.state is not SubscriptionState.ACTIVE:
-            continue
-        counted, reached = PlanYears(since, tenant.time_zone), max(segment.start, now)
-        renews = since if since > now else counted.start(floor(counted.passed(reached)) + 1)
-        if all(end is None or renews < end for end in (segment.end, described.end)):
-            return described.model_copy(update={"renews_at": renews})
-    return described
-
-
-def _subscription(segments: Sequence[Segment]) -> Subscription:
-    first, end, after = segments[0], segments[0].end, None
-    for follows in segments[1:]:
-        if follows.start != end:
-            break
-        if not follows.terms.same_plan(first.terms):
-            after = follows.terms.plan
-            break
-        end = follows.end
-    return Subscription(
-        id=first.id,
-        plan=first.terms.plan,
-        start=first.start,
-        end=end,
-        next_plan=after,
-        state=first.terms.state,
-        state_until=None if first.end == end else first.end,
-        seats=first.terms.seats,
-        add_ons=dict(first.terms.add_ons),
-    )

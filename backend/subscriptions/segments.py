@@ -5,14 +5,16 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
+from typing import Final
 
-from sqlalchemy import RowMapping, delete, or_, select, update
+from sqlalchemy import RowMapping, and_, delete, or_, select, update
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from backend.accounts.errors import TenantNotFound
 from backend.catalog import published as catalog
 from backend.ids import new_id
+from backend.pricing.charges.price_lists import in_currency
 from backend.storage.tables import (
     declared_labels,
     plan_versions,
@@ -20,8 +22,14 @@ from backend.storage.tables import (
     tenants,
     wallets,
 )
-from backend_client.types.plans import Plan
+from backend_client.types.plans import Plan, PlanDefinition
 from backend_client.types.subscriptions import SubscriptionState
+
+OF_PLAN_VERSION: Final = and_(
+    plan_versions.c.plan_id == subscriptions.c.plan_id,
+    plan_versions.c.version == subscriptions.c.plan_version,
+)
+"""Joins a subscription to the plan version that it is on."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,6 +44,10 @@ class Terms:
     def as_state(self, state: SubscriptionState) -> Terms:
         """Return the same terms in another state."""
         return replace(self, state=state)
+
+    def plan_priced_in(self, currency: str) -> PlanDefinition:
+        """Return the plan with its prices in a currency; raise ``ValueError`` without such."""
+        return in_currency(self.plan.definition, currency)
 
     def same_plan(self, other: Terms) -> bool:
         """Return whether both are on the same version of the same plan."""
@@ -90,8 +102,7 @@ async def read_segments(
         .join_from(
             subscriptions,
             plan_versions,
-            (plan_versions.c.plan_id == subscriptions.c.plan_id)
-            & (plan_versions.c.version == subscriptions.c.plan_version),
+            OF_PLAN_VERSION,
         )
         .where(
             subscriptions.c.tenant_id == tenant_id,

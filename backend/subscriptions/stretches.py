@@ -4,20 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
-from datetime import datetime, timedelta
-from typing import Final
+from datetime import datetime
 
 from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from backend.pricing.charges.price_lists import in_currency
-from backend.pricing.periods import BillingPeriod
+from backend.pricing.periods import INSTANT, BillingPeriod
 from backend.pricing.rating.stretches import Stretch, yearly_charges
 from backend.storage.tables import subscriptions, tenants
 from backend.subscriptions.segments import Segment, read_segments, segment_from
 from backend_client.types.subscriptions import SubscriptionState
-
-_INSTANT: Final = timedelta(microseconds=1)
 
 
 async def plan_stretches(
@@ -33,7 +29,7 @@ async def plan_stretches(
     query = select(tenants.c.currency).where(tenants.c.id == tenant_id)
     currency = await connection.scalar(query)
     # Includes the segment that ended when the period began: the rest of its year matters
-    since = period.start - _INSTANT
+    since = period.start - INSTANT
     rows = await read_segments(connection, tenant_id, since=since, until=period.end)
     segments = [segment_from(row) for row in rows]
     years: dict[datetime, datetime] = {}
@@ -98,11 +94,10 @@ def _stretch(
     years: dict[datetime, datetime],
 ) -> Stretch:
     terms = segment.terms
-    plan = terms.plan.definition
     if terms.state is SubscriptionState.PAUSED:
         return Stretch(None, 0, start, end)
     return Stretch(
-        in_currency(plan, currency or plan.currency),
+        terms.plan_priced_in(currency or terms.plan.definition.currency),
         terms.plan.version,
         start,
         end,

@@ -6,7 +6,7 @@ from collections.abc import Collection, Sequence
 from datetime import datetime
 from decimal import Decimal
 
-from sqlalchemy import Text, and_, bindparam, func, or_, select, text, union
+from sqlalchemy import Text, bindparam, func, or_, select, text, union
 from sqlalchemy.dialects.postgresql import ARRAY
 from sqlalchemy.ext.asyncio import AsyncConnection
 
@@ -21,6 +21,7 @@ from backend.storage.tables import (
     wallets,
 )
 from backend.subscriptions.periods import period_at
+from backend.subscriptions.segments import OF_PLAN_VERSION
 from backend.wallets.ledger import LockedWallet
 from backend.wallets.recurring import bring_for_bill, current_wallet
 from backend.wallets.top_ups import check_balance
@@ -60,10 +61,7 @@ async def with_credit(
         select(subscriptions.c.tenant_id)
         .join(
             plan_versions,
-            and_(
-                plan_versions.c.plan_id == subscriptions.c.plan_id,
-                plan_versions.c.version == subscriptions.c.plan_version,
-            ),
+            OF_PLAN_VERSION,
         )
         .where(
             subscriptions.c.tenant_id.in_(tenant_ids),

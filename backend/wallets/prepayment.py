@@ -18,14 +18,13 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from backend.accounts.tenants import find_tenant
 from backend.errors import NotFound
 from backend.kit.remembered import Remembered
-from backend.pricing.charges.price_lists import in_currency
 from backend.pricing.charges.rate_card import Labels
 from backend.pricing.credit.call_cost import CallCosts
 from backend.pricing.credit.wallet import InsufficientCredit
 from backend.pricing.money import ZERO, exact_arithmetic, round_to_minor_unit
 from backend.pricing.rating.rated_period import RatedPeriod
 from backend.storage.database import Database
-from backend.subscriptions.changes import current_subscription
+from backend.subscriptions.queries import plan_in_force
 from backend.wallets import reservations
 from backend.wallets.errors import CreditExhausted
 from backend.wallets.top_ups import refresh_and_check
@@ -155,9 +154,8 @@ async def correct_call(
 
 async def _costs_at(connection: AsyncConnection, tenant_id: str, at: datetime) -> _CallPrices:
     """Return what calls cost on the plan in force at a moment. Raises ``NotFound`` without one."""
-    then = await current_subscription(connection, tenant_id, at)
     tenant = await find_tenant(connection, tenant_id)
-    plan = in_currency(then.plan.definition, tenant.currency)
+    then, plan = await plan_in_force(connection, tenant, at)
     # On trial nothing is asked for, so the wallet pays nothing either
     paid = plan.prepaid and then.state is not SubscriptionState.TRIAL
     costs = CallCosts(plan) if paid else None

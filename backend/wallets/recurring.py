@@ -10,13 +10,12 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from backend.accounts.tenants import find_tenant
 from backend.errors import NotFound
-from backend.pricing.charges.price_lists import in_currency
 from backend.pricing.credit.grants import Grant
 from backend.pricing.credit.plan_credit import recurring_grant, single_grant
 from backend.pricing.periods import BillingPeriod
 from backend.storage.tables import credit_grants, wallets
-from backend.subscriptions.changes import current_subscription
 from backend.subscriptions.periods import period_at
+from backend.subscriptions.queries import plan_in_force
 from backend.subscriptions.segments import read_segments, segment_from
 from backend.wallets.ledger import LockedWallet, lock_wallet
 from backend_client.types.accounts import Tenant
@@ -51,7 +50,7 @@ async def bring_for_bill(locked: LockedWallet, tenant: Tenant, period: BillingPe
         terms = segment_from(row).terms
         if terms.state is SubscriptionState.PAUSED:
             continue
-        plan = in_currency(terms.plan.definition, tenant.currency)
+        plan = terms.plan_priced_in(tenant.currency)
         for grant in plan.grants:
             if grant.recurs:
                 await _bring_recurring(locked, plan, grant, period, only_carried=plan.prepaid)
@@ -69,12 +68,11 @@ async def _bring_due_grants(locked: LockedWallet) -> None:
     period = await period_at(locked.connection, tenant, locked.at)
     until = period.end
     try:
-        subscription = await current_subscription(locked.connection, tenant.id, locked.at)
+        subscription, plan = await plan_in_force(locked.connection, tenant, locked.at)
     except NotFound:  # between plans nothing is granted, until the next one begins
         for row in await read_segments(locked.connection, tenant.id, since=locked.at):
             until = min(until, row["start_at"])
     else:
-        plan = in_currency(subscription.plan.definition, tenant.currency)
         paused = subscription.state is SubscriptionState.PAUSED
         for terms in () if paused else plan.grants:
             if terms.recurs:

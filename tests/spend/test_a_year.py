@@ -14,13 +14,7 @@ from backend.metering.events import AcceptedEvent
 from backend.pricing.periods import next_quarter_hour, quarter_hour_of
 from backend.spend.gathering import metered_period
 from backend.storage.database import Database
-from backend.subscriptions.changes import (
-    cancel,
-    change_plan,
-    pause,
-    resume,
-    start_subscription,
-)
+from backend.subscriptions.changes import cancel, change_plan, pause, resume, start_subscription
 from backend.subscriptions.periods import period_at, set_anchor
 from backend_client.types.accounts import Tenant
 from backend_client.types.subscriptions import (

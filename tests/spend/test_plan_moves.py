@@ -10,11 +10,8 @@ from backend.catalog.published import apply_catalog
 from backend.errors import InvalidInput, NotFound
 from backend.spend.plan_moves import diff_versions, migrate_plan
 from backend.storage.database import Database
-from backend.subscriptions.changes import (
-    change_plan,
-    current_subscription,
-    start_subscription,
-)
+from backend.subscriptions.changes import change_plan, start_subscription
+from backend.subscriptions.queries import current_subscription
 from backend_client.types.accounts import Tenant
 from backend_client.types.common import Page
 from backend_client.types.plan_versions import MigratedTenant, MigrationRequest

@@ -14,11 +14,8 @@ from backend.catalog.published import apply_catalog
 from backend.errors import Conflict, InvalidInput, NotFound
 from backend.pricing.periods import billing_period
 from backend.storage.database import Database
-from backend.subscriptions.changes import (
-    change_plan,
-    current_subscription,
-    start_subscription,
-)
+from backend.subscriptions.changes import change_plan, start_subscription
+from backend.subscriptions.queries import current_subscription
 from backend.subscriptions.stretches import plan_stretches
 from backend_client.types.accounts import Tenant
 from backend_client.types.catalog import Catalog

@@ -20,7 +20,6 @@ from backend.storage.database import Database
 from backend.subscriptions.changes import (
     cancel,
     change_plan,
-    current_subscription,
     pause,
     resume,
     start_subscription,
@@ -32,6 +31,7 @@ from backend.subscriptions.errors import (
 )
 from backend.subscriptions.opening import open_tenant
 from backend.subscriptions.periods import period_at, set_anchor
+from backend.subscriptions.queries import current_subscription
 from backend.subscriptions.stretches import plan_stretches
 from backend_client.types.accounts import Tenant, TenantCreate
 from backend_client.types.catalog import Catalog

@@ -18,13 +18,13 @@ from backend.storage.tables import credit_grants
 from backend.subscriptions.changes import (
     cancel,
     change_plan,
-    current_subscription,
     pause,
     resume,
     start_subscription,
 )
 from backend.subscriptions.errors import NoYearlyFee
 from backend.subscriptions.periods import period_at, set_anchor
+from backend.subscriptions.queries import current_subscription
 from backend.subscriptions.stretches import plan_stretches
 from backend.wallets.queries import wallet_balance
 from backend.wallets.top_ups import refresh_and_check

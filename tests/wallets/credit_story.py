@@ -17,13 +17,7 @@ from backend.metering.counting.corrections import Amended, CorrectionWanted
 from backend.metering.events import AcceptedEvent
 from backend.pricing.periods import next_quarter_hour, quarter_hour_of
 from backend.storage.database import Database
-from backend.subscriptions.changes import (
-    cancel,
-    change_plan,
-    pause,
-    resume,
-    start_subscription,
-)
+from backend.subscriptions.changes import cancel, change_plan, pause, resume, start_subscription
 from backend.subscriptions.periods import set_anchor
 from backend.wallets.corrections import correct_events
 from backend.wallets.errors import CreditExhausted

@@ -19,7 +19,7 @@ from backend.catalog.published import (
 )
 from backend.catalog.tax_rates import tax_table
 from backend.errors import NotFound
-from backend.subscriptions.changes import current_subscription
+from backend.subscriptions.queries import current_subscription
 from backend_client.types.catalog import Catalog, CatalogApplied
 from backend_client.types.common import Page
 from backend_client.types.models import ModelInfo

@@ -12,14 +12,9 @@ from backend.accounts.principal import Permission, Principal
 from backend.accounts.tenants import find_tenant
 from backend.api.dependencies import ServicesNow, needs
 from backend.spend.report import period_of
-from backend.subscriptions.changes import (
-    cancel,
-    change_plan,
-    current_subscription,
-    pause,
-    resume,
-)
+from backend.subscriptions.changes import cancel, change_plan, pause, resume
 from backend.subscriptions.periods import set_anchor
+from backend.subscriptions.queries import current_subscription
 from backend_client.types.spend import Period
 from backend_client.types.subscriptions import (
     BillingAnchor,

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from datetime import datetime, timedelta
+from datetime import datetime
 from decimal import ROUND_DOWN, Decimal
 from zoneinfo import ZoneInfo
 
+from backend.pricing.periods import INSTANT
 from backend_client.types.charges import Cadence, FlatPer
 from backend_client.types.common import Money, plain
 from backend_client.types.invoices import InvoiceLine, Party
@@ -46,7 +47,7 @@ def period(billed: Period) -> str:
 
 def days(start: datetime, end: datetime, time_zone: str) -> str:
     """A time by its first and last day: one that ends at midnight ends on the day before."""
-    return f"{date(start, time_zone)} – {date(end - timedelta(microseconds=1), time_zone)}"
+    return f"{date(start, time_zone)} – {date(end - INSTANT, time_zone)}"
 
 
 def place(party: Party) -> str:

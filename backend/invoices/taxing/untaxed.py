@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import date, datetime, timedelta
+from datetime import date, datetime
 from decimal import Decimal
 from hashlib import blake2b
 from zoneinfo import ZoneInfo
@@ -12,7 +12,7 @@ from zoneinfo import ZoneInfo
 from backend.customers.profiles import Profile, seller
 from backend.invoices.rules.lines import CHARGE, ComposedLine, total_of
 from backend.pricing.money import round_to_minor_unit
-from backend.pricing.periods import BillingPeriod
+from backend.pricing.periods import INSTANT, BillingPeriod
 from backend.settings import Settings
 from backend_client.types.accounts import Tenant
 from backend_client.types.invoices import InvoiceKind
@@ -42,7 +42,7 @@ class Untaxed:
 
 def closing_day(period: BillingPeriod) -> date:
     """Return the tax date of an invoice that closes a period: its last day, on its own clocks."""
-    return day_at(period.end - timedelta(microseconds=1), period)
+    return day_at(period.end - INSTANT, period)
 
 
 def day_at(moment: datetime, period: BillingPeriod) -> date:

@@ -16,6 +16,7 @@ from zoneinfo import ZoneInfo
 
 from backend.metering.errors import UnreadableExport
 from backend.pricing.money import exact_arithmetic
+from backend.pricing.periods import INSTANT
 
 ALL: Final = "*"
 """Stands for every model, or every meter, where an export has only a sum."""
@@ -98,7 +99,7 @@ class Export:
         if day < _FIRST_DAY or day > datetime.now(UTC).date() + timedelta(days=2):
             raise UnreadableExport(where, f"{day} is not a day on which tokens were sold")
         if end is not None:
-            last = (end - timedelta(microseconds=1)).astimezone(self.zone).date()
+            last = (end - INSTANT).astimezone(self.zone).date()
             if end <= start:
                 raise UnreadableExport(where, "ends before it starts")
             if last != day:
