@@ -21,20 +21,6 @@ from backend.storage.tables.accounts import (
     tenants,
     users,
 )
-from backend.storage.tables.billing import (
-    billing_anchors,
-    catalog_state,
-    contract_amendments,
-    contracts,
-    coupon_redemptions,
-    coupons,
-    models,
-    plan_versions,
-    quota_holds,
-    quota_states,
-    subscriptions,
-    tax_rates,
-)
 from backend.storage.tables.common import metadata
 from backend.storage.tables.forecasting import forecasts
 from backend.storage.tables.invoices import (
@@ -59,12 +45,26 @@ from backend.storage.tables.metering import (
     rollups,
     usage_versions,
 )
-from backend.storage.tables.notifications import notification_deliveries, notifications
+from backend.storage.tables.outbox import notification_deliveries, notifications
 from backend.storage.tables.reconciliation import (
     discrepancies,
     provider_entries,
     reconciliations,
     token_drift,
+)
+from backend.storage.tables.subscriptions import (
+    billing_anchors,
+    catalog_state,
+    contract_amendments,
+    contracts,
+    coupon_redemptions,
+    coupons,
+    models,
+    plan_versions,
+    quota_holds,
+    quota_states,
+    subscriptions,
+    tax_rates,
 )
 from backend.storage.tables.wallets import (
     credit_grants,
