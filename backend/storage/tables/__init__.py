@@ -21,12 +21,13 @@ from backend.storage.tables.accounts import (
     tenants,
     users,
 )
+from backend.storage.tables.catalog import catalog_state, models, plan_versions, tax_rates
 from backend.storage.tables.common import metadata
+from backend.storage.tables.customers import billing_profiles
 from backend.storage.tables.forecasting import forecasts
 from backend.storage.tables.invoices import (
     billed_periods,
     billing_cursors,
-    billing_profiles,
     credit_notes,
     invoice_lines,
     invoice_reminders,
@@ -46,6 +47,7 @@ from backend.storage.tables.metering import (
     usage_versions,
 )
 from backend.storage.tables.outbox import notification_deliveries, notifications
+from backend.storage.tables.quotas import quota_holds, quota_states
 from backend.storage.tables.reconciliation import (
     discrepancies,
     provider_entries,
@@ -54,17 +56,11 @@ from backend.storage.tables.reconciliation import (
 )
 from backend.storage.tables.subscriptions import (
     billing_anchors,
-    catalog_state,
     contract_amendments,
     contracts,
     coupon_redemptions,
     coupons,
-    models,
-    plan_versions,
-    quota_holds,
-    quota_states,
     subscriptions,
-    tax_rates,
 )
 from backend.storage.tables.wallets import (
     credit_grants,

@@ -171,26 +171,6 @@ invoice_series = Table(
     Column("last_number", BigInteger, nullable=False),
 )
 
-billing_profiles = Table(
-    "billing_profiles",
-    metadata,
-    Column("tenant_id", Text, primary_key=True),
-    Column("name", Text),
-    Column("address", ARRAY(Text), nullable=False, server_default=text("'{}'")),
-    Column("email", Text),
-    Column("tax_id", Text),
-    Column("country", Text),
-    Column("region", Text),
-    Column("business", Boolean, nullable=False, server_default=text("false")),
-    Column("net_days", Integer),
-    Column("progressive_threshold", Numeric),
-    Column("tax_name", Text),
-    Column("tax_percent", Numeric, nullable=False, server_default=_NOTHING),
-    Column("tax_inclusive", Boolean, nullable=False, server_default=text("false")),
-    Column("tax_exemption", Text),
-    ForeignKeyConstraint(["tenant_id"], ["tenants.id"], ondelete="CASCADE"),
-)
-
 billing_cursors = Table(
     "billing_cursors",
     metadata,

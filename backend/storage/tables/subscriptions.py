@@ -1,10 +1,8 @@
-"""The catalog and the subscriptions to it."""
+"""What tenants are subscribed to: plan versions, contracts, coupons, and when periods begin."""
 
 from __future__ import annotations
 
 from sqlalchemy import (
-    BigInteger,
-    Boolean,
     CheckConstraint,
     Column,
     DateTime,
@@ -14,49 +12,11 @@ from sqlalchemy import (
     Numeric,
     Table,
     Text,
-    func,
     text,
 )
-from sqlalchemy.dialects.postgresql import ARRAY, JSONB
+from sqlalchemy.dialects.postgresql import JSONB
 
 from backend.storage.tables.common import created_column, metadata, time_column
-
-models = Table(
-    "models",
-    metadata,
-    Column("id", Text, primary_key=True),
-    Column("definition", JSONB, nullable=False),
-    Column("position", Integer, nullable=False),
-    Column("retired", Boolean, nullable=False, server_default=text("false")),
-)
-
-plan_versions = Table(
-    "plan_versions",
-    metadata,
-    Column("plan_id", Text, primary_key=True),
-    Column("version", Integer, primary_key=True),
-    Column("definition", JSONB, nullable=False),
-    Column("published_at", DateTime(timezone=True), nullable=False, server_default=func.now()),
-)
-
-catalog_state = Table(
-    "catalog_state",
-    metadata,
-    Column("only_row", Boolean, primary_key=True, server_default=text("true")),
-    Column("default_plan", Text, nullable=False),
-    Column("plans", ARRAY(Text), nullable=False),  # on sale, in the catalog's order
-    CheckConstraint("only_row", name="only_row"),
-)
-
-# Rates of tax that the catalog has, and those it had that invoices carry
-tax_rates = Table(
-    "tax_rates",
-    metadata,
-    Column("id", Text, primary_key=True),
-    Column("definition", JSONB, nullable=False),
-    Column("position", Integer, nullable=False),
-    Column("published_at", DateTime(timezone=True), nullable=False, server_default=func.now()),
-)
 
 subscriptions = Table(
     "subscriptions",
@@ -113,29 +73,6 @@ coupon_redemptions = Table(
     time_column("ends_at", nullable=True),
     ForeignKeyConstraint(["tenant_id"], ["tenants.id"], ondelete="CASCADE"),
     ForeignKeyConstraint(["coupon_id"], ["coupons.id"]),
-)
-
-# What these two hold is true for as long as a call: not worth a write-ahead log.
-quota_states = Table(
-    "quota_states",
-    metadata,
-    Column("tenant_id", Text, primary_key=True),
-    time_column("taken_at", nullable=True),
-    Column("quotas", JSONB, nullable=False, server_default=text("'[]'::jsonb")),
-    ForeignKeyConstraint(["tenant_id"], ["tenants.id"], ondelete="CASCADE"),
-    prefixes=["UNLOGGED"],
-)
-
-quota_holds = Table(
-    "quota_holds",
-    metadata,
-    Column("tenant_id", Text, primary_key=True),
-    Column("id", Text, primary_key=True),
-    Column("prompt_tokens", BigInteger, nullable=False),
-    Column("output_tokens", BigInteger, nullable=False),
-    time_column("lapses_at"),
-    ForeignKeyConstraint(["tenant_id"], ["tenants.id"], ondelete="CASCADE"),
-    prefixes=["UNLOGGED"],
 )
 
 contracts = Table(

@@ -1,0 +1,64 @@
+"""Coupons: made by the operator, redeemed by tenants."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import Annotated
+
+from fastapi import APIRouter, Depends, Request
+
+from backend.accounts.audit import record
+from backend.accounts.principal import Permission, Principal
+from backend.accounts.tenants import find_tenant
+from backend.api.decimal_bodies import body_of
+from backend.api.dependencies import ServicesNow, needs
+from backend.catalog.yaml_reading import parse_exactly
+from backend.errors import InvalidInput
+from backend.subscriptions.coupons import list_coupons, put_coupon, redeem, redeemed_by
+from backend_client.types.common import Page
+from backend_client.types.contracts import Coupon, CouponRedeem, RedeemedCoupon
+
+router = APIRouter(tags=["coupons"])
+
+Reader = Annotated[Principal, Depends(needs(Permission.SPEND_READ))]
+Changer = Annotated[Principal, Depends(needs(Permission.SUBSCRIPTION_WRITE))]
+Operator = Annotated[Principal, Depends(needs(Permission.OPERATE))]
+
+
+@router.get("/v1/coupons")
+async def get_coupons(services: ServicesNow, caller: Operator) -> Page[Coupon]:
+    """List all coupons."""
+    async with services.database.begin() as connection:
+        return Page(items=await list_coupons(connection))
+
+
+@router.put("/v1/coupons/{coupon_id}", openapi_extra=body_of(Coupon))
+async def put_one_coupon(
+    services: ServicesNow, caller: Operator, coupon_id: str, request: Request
+) -> Coupon:
+    """Make a coupon. A second time does nothing; a coupon never changes."""
+    coupon = parse_exactly(await request.body(), Coupon)
+    if coupon.id != coupon_id:
+        detail = "must be the id in the path"
+        raise InvalidInput.of_field("id", detail)
+    async with services.database.begin() as connection:
+        return await put_coupon(connection, coupon)
+
+
+@router.get("/v1/subscription/coupons")
+async def get_redeemed(services: ServicesNow, caller: Reader) -> Page[RedeemedCoupon]:
+    """List the coupons that the tenant has redeemed."""
+    async with services.database.begin() as connection:
+        return Page(items=await redeemed_by(connection, caller.tenant_id))
+
+
+@router.post("/v1/subscription/coupons", status_code=201)
+async def post_redemption(
+    services: ServicesNow, caller: Changer, wanted: CouponRedeem
+) -> RedeemedCoupon:
+    """Redeem a coupon, from the present period on. A second time does nothing."""
+    async with services.database.begin() as connection:
+        tenant = await find_tenant(connection, caller.tenant_id)
+        redeemed = await redeem(connection, tenant, wanted.coupon, datetime.now(UTC))
+        await record(connection, caller, "coupon.redeem", wanted.coupon)
+        return redeemed

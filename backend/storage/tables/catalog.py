@@ -1,0 +1,55 @@
+"""What is on sale: models, plans in their versions, rates of tax."""
+
+from __future__ import annotations
+
+from sqlalchemy import (
+    Boolean,
+    CheckConstraint,
+    Column,
+    DateTime,
+    Integer,
+    Table,
+    Text,
+    func,
+    text,
+)
+from sqlalchemy.dialects.postgresql import ARRAY, JSONB
+
+from backend.storage.tables.common import metadata
+
+models = Table(
+    "models",
+    metadata,
+    Column("id", Text, primary_key=True),
+    Column("definition", JSONB, nullable=False),
+    Column("position", Integer, nullable=False),
+    Column("retired", Boolean, nullable=False, server_default=text("false")),
+)
+
+plan_versions = Table(
+    "plan_versions",
+    metadata,
+    Column("plan_id", Text, primary_key=True),
+    Column("version", Integer, primary_key=True),
+    Column("definition", JSONB, nullable=False),
+    Column("published_at", DateTime(timezone=True), nullable=False, server_default=func.now()),
+)
+
+catalog_state = Table(
+    "catalog_state",
+    metadata,
+    Column("only_row", Boolean, primary_key=True, server_default=text("true")),
+    Column("default_plan", Text, nullable=False),
+    Column("plans", ARRAY(Text), nullable=False),  # on sale, in the catalog's order
+    CheckConstraint("only_row", name="only_row"),
+)
+
+# Rates of tax that the catalog has, and those it had that invoices carry
+tax_rates = Table(
+    "tax_rates",
+    metadata,
+    Column("id", Text, primary_key=True),
+    Column("definition", JSONB, nullable=False),
+    Column("position", Integer, nullable=False),
+    Column("published_at", DateTime(timezone=True), nullable=False, server_default=func.now()),
+)
