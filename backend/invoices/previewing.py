@@ -19,7 +19,6 @@ from backend.customers.profiles import on_top, seller
 from backend.invoices.billing_cursors import Unbilled
 from backend.invoices.drafting import draft, load_context, untaxed_draft
 from backend.invoices.errors import TaxNotKnown
-from backend.invoices.rules.amounts import money
 from backend.invoices.rules.lines import ComposedLine
 from backend.invoices.taxing.answers import (
     KnownTax,
@@ -31,7 +30,7 @@ from backend.invoices.taxing.deciding import InvoiceTax, tax_rules
 from backend.invoices.taxing.service import TaxService
 from backend.invoices.taxing.untaxed import digest
 from backend.kit.remembered import Remembered
-from backend.pricing.money import exact_arithmetic
+from backend.pricing.money import exact_arithmetic, money
 from backend.settings import Settings
 from backend.spend.report import period_of
 from backend_client.types.invoices import (

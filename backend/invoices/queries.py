@@ -15,11 +15,10 @@ from backend.invoices.billing_cursors import unbilled
 from backend.invoices.errors import CreditNoteNotFound, InvoiceNotFound
 from backend.invoices.issuing import OWN_METHODS
 from backend.invoices.previewing import TaxPreview, draft_invoice
-from backend.invoices.rules.amounts import money
 from backend.invoices.rules.lifecycle import Balance, due
 from backend.kit.errors import InvalidCursor
 from backend.kit.pages import Cursor, page_of
-from backend.pricing.money import ZERO
+from backend.pricing.money import ZERO, money
 from backend.settings import Settings
 from backend.storage.database import Database
 from backend.storage.tables import (

@@ -10,6 +10,8 @@ from fractions import Fraction
 from functools import cache
 from typing import Final
 
+from backend_client.types.common import Money
+
 # fmt: off
 _MINOR_DIGITS: Final = {
     "BIF": 0, "CLP": 0, "DJF": 0, "GNF": 0, "ISK": 0, "JPY": 0, "KMF": 0, "KRW": 0, "PYG": 0,
@@ -86,3 +88,9 @@ def round_fraction(amount: Fraction, currency: str) -> Decimal:
     scale = 10 ** minor_digits(currency)
     whole = (abs(amount) * scale * 2 + 1) // 2
     return Decimal(-whole if amount < 0 else whole).scaleb(-minor_digits(currency), _ROUNDING)
+
+
+def money(amount: Decimal, currency: str) -> Money:
+    """Return an amount with all the decimals of its currency, however many it was given with."""
+    # Adding zero turns a decimal's -0 into 0
+    return Money(amount=round_to_minor_unit(amount, currency) + ZERO, currency=currency)

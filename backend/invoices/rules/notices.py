@@ -10,7 +10,7 @@ from typing import Any
 from backend.customers.dunning import SUSPEND
 from backend.invoices.rules.lifecycle import Balance
 from backend.outbox.notices import Notice
-from backend.pricing.money import round_to_minor_unit
+from backend.pricing.money import money
 from backend_client.types.common import Money
 from backend_client.types.invoices import InvoiceKind
 from backend_client.types.notifications import (
@@ -97,5 +97,4 @@ def _notice(
 
 
 def _money(row: InvoiceRow, amount: Decimal) -> Money:
-    currency = row["currency"]
-    return Money(amount=round_to_minor_unit(amount, currency), currency=currency)
+    return money(amount, row["currency"])

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from decimal import Decimal
 
-from backend.invoices.rules.amounts import money
-from backend.pricing.money import ZERO, exact_arithmetic, minor_digits, round_to_minor_unit
+from backend.pricing.money import ZERO, exact_arithmetic, minor_digits, money, round_to_minor_unit
 from backend_client.types.common import plain
 from backend_client.types.invoices import Tax
 from backend_client.types.tax_service import AnsweredTax, TaxAnswer, TaxQuestion

@@ -8,10 +8,10 @@ from dataclasses import dataclass, field
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from backend.catalog.tax_rates import tax_table
-from backend.invoices.rules.amounts import money
 from backend.invoices.rules.lines import worth_invoicing
 from backend.invoices.taxing.answers import TaxAnswers
 from backend.invoices.taxing.untaxed import Untaxed, question_of
+from backend.pricing.money import money
 from backend.pricing.tax.lines import TaxLine, TaxRate, add_tax
 from backend.pricing.tax.rate_choice import choose_rates
 from backend.settings import Settings
