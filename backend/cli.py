@@ -10,8 +10,8 @@ from pydantic import ValidationError
 
 from backend.errors import FareboxError
 
-# A command's module is imported when the command is: the supervisor needs no web framework, and
-# starts the sooner for it
+# A command's module is imported only when it is called: the supervisor needs no web framework, and
+# starts faster without
 _COMMANDS = {
     "up": "backend.commands.up:up",
     "api": "backend.commands.serve:api",
@@ -32,7 +32,7 @@ _COMMANDS = {
 
 
 def command_line(arguments: list[str]) -> typer.Typer:
-    """The commands that these arguments may mean: the one they name, or all."""
+    """Return the program with the command that the arguments name, or with all commands."""
     app = typer.Typer(
         name="farebox",
         help="Meter, price and bill an AI API; with a portal for its developers.",
@@ -53,7 +53,7 @@ def command_line(arguments: list[str]) -> typer.Typer:
 
 
 def main() -> None:
-    """Run the command line; what an operator can put right is told in a sentence."""
+    """Run the command line; an operator's mistake is reported in one sentence."""
     try:
         command_line(sys.argv[1:])()
     except FareboxError as error:

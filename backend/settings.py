@@ -100,7 +100,7 @@ class Settings(BaseSettings):
     event_archive_dir: Path | None = Field(None, validate_default=True)
     """Where archived events go: the same place for every worker, and kept as the database is."""
     ingest_memory_bytes: int = Field(64 * 1024 * 1024, gt=0)
-    """What the bodies of events may take in an API process before it answers 429."""
+    """The memory for bodies of events in an API process; beyond it the API answers 429."""
     stream_max_bytes: int = Field(4 * 1024**3, gt=0)
     stream_name: str = "FAREBOX_USAGE"
     stream_replicas: int = Field(1, ge=1, le=5)

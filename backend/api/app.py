@@ -1,4 +1,4 @@
-"""The API: what it holds while it runs, and its routes."""
+"""The API: its services and its routes."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ from backend_client.types.problems import Problem
 
 
 def create_app(settings: Settings) -> FastAPI:
-    """Make the API. It starts without PostgreSQL and NATS too, and ``/readyz`` says so."""
+    """Return the API. It also starts without PostgreSQL and NATS; ``/readyz`` reports that."""
     database_url, nats_url = settings.database_url, settings.nats_url
     if database_url is None or nats_url is None:
         raise ConfigurationError("The API needs DATABASE_URL and NATS_URL; 'farebox up' sets both.")
@@ -60,7 +60,7 @@ def create_app(settings: Settings) -> FastAPI:
         try:
             yield
         finally:
-            # In this order: what is under way publishes its usage before the stream goes.
+            # In this order: calls under way publish their usage before the stream is closed.
             await gateway_now.close()
             await stream.close()
             await database.close()

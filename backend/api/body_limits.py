@@ -1,4 +1,4 @@
-"""Read a request's body within bounds: of its size, of what it unpacks to, of all that is held."""
+"""Read a request's body within bounds: of its size, packed and unpacked, and of memory."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ _GZIP = 16 + zlib.MAX_WBITS
 
 
 class BodyBudget:
-    """Bounds the memory that bodies take in this process, however many come at once."""
+    """Bounds the memory of all bodies in this process."""
 
     def __init__(self, most_bytes: int) -> None:
         self._left = most_bytes
@@ -36,11 +36,11 @@ class BodyBudget:
 async def bounded_body(
     request: Request, budget: BodyBudget, *, most_bytes: int
 ) -> AsyncIterator[bytes]:
-    """Give the request's body, unpacked if it is gzip.
+    """Yield the request's body, unpacked if it is gzip.
 
     Raises ``TooLarge`` if it has, or unpacks to, more than ``most_bytes``; ``MalformedRequest``
-    if it is no gzip though it says so; ``UnsupportedMedia`` for another encoding; ``RateLimited``
-    if this process holds too many bodies already.
+    if it claims to be gzip and is not; ``UnsupportedMedia`` for another encoding; ``RateLimited``
+    if the bodies in this process take too much memory.
     """
     encoding = request.headers.get("content-encoding", "identity").strip().lower()
     if encoding not in {"identity", "gzip"}:
@@ -58,7 +58,7 @@ async def _unpacked(request: Request, most_bytes: int) -> bytes:
         async for packed in request.stream():
             rest = packed
             while rest:
-                # One byte more than is allowed tells that there is more; nothing unpacks further.
+                # Unpacks one byte more than allowed, to detect a longer body, and no further.
                 body += unpacker.decompress(rest, most_bytes + 1 - len(body))
                 if len(body) > most_bytes:
                     raise BodyTooLarge(f"The body unpacks to more than {most_bytes:,} bytes.")

@@ -8,7 +8,7 @@ from pydantic import BaseModel
 
 
 def _inlined(schema: object, definitions: dict[str, Any]) -> object:
-    """Replace references by what they refer to: they would point at the wrong place in OpenAPI."""
+    """Replace references by their targets: in OpenAPI they would point at the wrong place."""
     if isinstance(schema, list):
         return [_inlined(part, definitions) for part in schema]
     if not isinstance(schema, dict):
@@ -22,7 +22,7 @@ def _inlined(schema: object, definitions: dict[str, Any]) -> object:
 
 
 def body_of(kind: type[BaseModel]) -> dict[str, Any]:
-    """Describe such a body in a route's ``openapi_extra``."""
+    """Return the description of such a body for a route's ``openapi_extra``."""
     schema = kind.model_json_schema()
     content = {"application/json": {"schema": _inlined(schema, schema.get("$defs", {}))}}
     return {"requestBody": {"required": True, "content": content}}

@@ -27,7 +27,7 @@ from backend.storage.database import Database
 
 @dataclass(frozen=True, slots=True)
 class Services:
-    """What a running API process holds; made in ``backend.api.app``'s lifespan."""
+    """The services of a running API process; created in the lifespan of ``backend.api.app``."""
 
     settings: Settings
     database: Database
@@ -50,7 +50,7 @@ def services(request: Request) -> Services:
 
 
 async def _services(request: Request) -> Services:
-    # A coroutine: a plain function is run in a thread, on every request
+    # A coroutine: FastAPI runs a plain function in a thread, on every request
     return services(request)
 
 
@@ -97,9 +97,9 @@ Caller = Annotated[Principal, Depends(bearer_principal)]
 
 
 def needs(permission: Permission) -> Callable[[Principal], Awaitable[Principal]]:
-    """Make a dependency that gives the caller, if it has ``permission``."""
+    """Return a dependency that returns the caller if it has ``permission``."""
 
-    # As a scope, so that the OpenAPI document says of each route what it needs.
+    # As a scope, so that the OpenAPI document shows what each route needs.
     needed: Principal = Security(bearer_principal, scopes=[permission.value])
 
     async def permitted(caller: Principal = needed) -> Principal:

@@ -1,4 +1,4 @@
-"""What ``/metrics`` reads from the database when it is asked: the same from every replica."""
+"""Gauges that ``/metrics`` reads from the database: the same from every replica."""
 
 from __future__ import annotations
 
@@ -24,22 +24,22 @@ from backend_client.types.pipeline import Pipeline
 _log = structlog.get_logger(__name__)
 
 _FAILURES = select(worker_failures.c.task, worker_failures.c.failures).order_by("task")
-_PATIENCE_SECONDS = 2.0  # a scrape must not hang on a database that does
+_PATIENCE_SECONDS = 2.0  # a scrape must not wait for a database that hangs
 
 
 class _Collected:
-    """Metrics that are there already, as a registry wants them."""
+    """Collected metrics, in the form that a registry needs."""
 
     def __init__(self, metrics: list[Metric]) -> None:
         self._metrics = metrics
 
     def collect(self) -> Iterator[Metric]:
-        """Give the metrics."""
+        """Return the metrics."""
         return iter(self._metrics)
 
 
 async def read_gauges(database: Database, stream: UsageStream) -> bytes:
-    """Return the gauges in Prometheus's text; without those of an engine that does not answer."""
+    """Return the gauges in Prometheus's text; without gauges of an engine that does not answer."""
     metrics: list[Metric] = []
     for reading in (_read(database), _pipeline(database, stream)):
         try:

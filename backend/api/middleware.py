@@ -1,4 +1,4 @@
-"""What surrounds every request: its id, its log line, its limits, its counters."""
+"""Middleware of every request: its id, log line, limits and counters."""
 
 from __future__ import annotations
 
@@ -52,7 +52,7 @@ class Metrics:
 
 
 class RequestContext:
-    """Names the request, logs it, counts it and adds the headers that every answer has."""
+    """Gives the request an id, logs it, counts it, and adds the headers of every answer."""
 
     def __init__(self, app: ASGIApp, *, metrics: Metrics) -> None:
         self._app = app
@@ -87,7 +87,7 @@ class RequestContext:
                 self._note(scope, status, seconds)
 
     def _note(self, scope: Scope, status: int, seconds: float) -> None:
-        # The route and not the path: a path holds ids, and there is no end of them.
+        # The route, not the path: paths have ids, of which there is no limit.
         route = getattr(scope.get("route"), "path", None) or "unmatched"
         self._metrics.requests.labels(scope["method"], route, status).inc()
         self._metrics.seconds.labels(scope["method"], route).observe(seconds)
@@ -132,7 +132,7 @@ class BodyLimit:
 
         async def answer(message: Message) -> None:
             nonlocal started
-            # Whatever the framework makes of a body that it could not read whole is not the reason
+            # The framework's own error about an incomplete body would hide the reason
             if started or not over:
                 started = True
                 await send(message)

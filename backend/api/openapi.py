@@ -1,4 +1,4 @@
-"""The OpenAPI document, where it says more than FastAPI finds out by itself."""
+"""The OpenAPI document, with what FastAPI does not derive."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ class DescribedApi(FastAPI):
     """FastAPI, whose document gives errors their media type, and lists their codes."""
 
     def openapi(self) -> dict[str, Any]:
-        """Return the OpenAPI document, made once."""
+        """Return the OpenAPI document, built once."""
         built = self.openapi_schema is not None
         document = super().openapi()
         if not built:
@@ -28,7 +28,7 @@ class DescribedApi(FastAPI):
 
 
 def _describe_problem(response: dict[str, Any]) -> None:
-    # FastAPI puts a model's schema under application/json, and leaves the other type bare.
+    # FastAPI puts a model's schema under application/json, and gives the other type none.
     content = response.get("content", {})
     if MEDIA_TYPE in content:
         content[MEDIA_TYPE] = content.pop("application/json")

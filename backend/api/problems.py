@@ -31,7 +31,7 @@ from backend_client.types.problems import FieldError, Problem
 _log = structlog.get_logger(__name__)
 
 _UNSTORABLE = frozenset({"22021", "22P05"})
-"""SQLSTATE of a text with a NUL, which PostgreSQL's text and JSON can't hold."""
+"""SQLSTATE of a text with a NUL, which PostgreSQL's text and JSON can't store."""
 
 MEDIA_TYPE = "application/problem+json"
 

@@ -1,4 +1,4 @@
-"""For which tenant the operator acts."""
+"""The tenant that the operator acts for."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from backend_client.types.accounts import Tenant
 async def named_tenant(connection: AsyncConnection, caller: Principal, named: str | None) -> Tenant:
     """Return the tenant that an operator names, or the one that they are signed in to.
 
-    Raises ``NotFound`` if there is no such tenant, ``InvalidInput`` if none is meant.
+    Raises ``NotFound`` if there is no such tenant, ``InvalidInput`` if none is named.
     """
     wanted = named or caller.tenant_id
     if not wanted:

@@ -37,7 +37,7 @@ Result = TypeVar("Result")
 
 
 def _in_database(work: Callable[[AsyncConnection], Awaitable[Result]]) -> Result:
-    """Do ``work`` in one transaction on the database of the Farebox that runs here."""
+    """Do ``work`` in one transaction on the database of the installation on this machine."""
 
     async def done(settings: Settings) -> Result:
         async with ready_database(settings) as database, database.begin() as connection:
@@ -50,7 +50,7 @@ def _show(*columns: str, rows: Sequence[tuple[str, ...]]) -> None:
     table = Table(*columns, box=None, pad_edge=False)
     for row in rows:
         table.add_row(*row)
-    # Where the output is no terminal, a line is never broken: it is read by a program.
+    # If the output is not a terminal, lines are not broken: a program reads them.
     width = None if sys.stdout.isatty() else _WIDE
     Console(width=width, markup=False, emoji=False, highlight=False).print(table)
 
@@ -61,15 +61,15 @@ def _time(moment: datetime | None) -> str:
 
 @operator_key.command("create")
 def create_key(
-    name: Annotated[str, typer.Argument(help="What the key is for, to tell it by later.")],
+    name: Annotated[str, typer.Argument(help="What the key is for.")],
 ) -> None:
-    """Make a key. Its secret goes to standard output, this once."""
+    """Create a key. Its secret is printed to standard output, once."""
 
     async def work(connection: AsyncConnection) -> tuple[str, str]:
         return await create_operator_key(connection, name)
 
     key_id, secret = _in_database(work)
-    typer.echo(f"{key_id} was made. Its secret is shown this once:", file=sys.stderr)
+    typer.echo(f"{key_id} was created. Its secret is shown only now:", file=sys.stderr)
     typer.echo(secret)
 
 
@@ -80,7 +80,7 @@ def list_keys() -> None:
         (key.id, key.name, key.shown, _time(key.created_at), _time(key.revoked_at))
         for key in _in_database(list_operator_keys)
     ]
-    _show("ID", "NAME", "KEY", "MADE", "REVOKED", rows=rows)
+    _show("ID", "NAME", "KEY", "CREATED", "REVOKED", rows=rows)
 
 
 @operator_key.command("revoke")
@@ -99,18 +99,20 @@ def revoke_key(
 @tenant.command("create")
 def create_tenant(
     slug: Annotated[str, typer.Argument(help="A short name: small letters, digits, hyphens.")],
-    name: Annotated[str | None, typer.Option(help="As people see it; the slug if none.")] = None,
+    name: Annotated[str | None, typer.Option(help="The name to show; the slug if none.")] = None,
     time_zone: Annotated[
         str, typer.Option(help="Where its days and billing periods begin: Europe/Berlin.")
     ] = "UTC",
-    currency: Annotated[str, typer.Option(help="That of its plan and its invoices.")] = "USD",
+    currency: Annotated[
+        str, typer.Option(help="The currency of its plan and its invoices.")
+    ] = "USD",
     plan: Annotated[str | None, typer.Option(help="The catalog's default plan if none.")] = None,
     billing_day: Annotated[
         str | None,
         typer.Option(help="The day of the month that its periods begin with, or: anniversary."),
     ] = None,
 ) -> None:
-    """Make a tenant with its first application, on a plan. Prints its id."""
+    """Create a tenant with its first application, on a plan. Prints its id."""
     try:
         wanted = TenantCreate.model_validate(
             {
@@ -165,18 +167,18 @@ def remove_tenant(
     id_or_slug: Annotated[str, typer.Argument(metavar="TENANT", help="Its id or slug.")],
     yes: Annotated[bool, typer.Option("--yes", help="Remove without asking.")] = False,
 ) -> None:
-    """Remove a tenant with all that it has but its invoices. There is no way back."""
+    """Delete a tenant with all that it has except its invoices. This can't be undone."""
 
-    async def look(connection: AsyncConnection) -> Tenant:
+    async def find(connection: AsyncConnection) -> Tenant:
         return await find_tenant(connection, id_or_slug)
 
-    keys = _in_database(look)
+    doomed = _in_database(find)
     if not yes:
-        question = f"Remove {keys.name} ({keys.slug}) with all its usage? There is no way back."
+        question = f"Remove {doomed.name} ({doomed.slug}) with all its usage? This can't be undone."
         typer.confirm(question, abort=True)
 
     async def work(connection: AsyncConnection) -> None:
-        await delete_tenant(connection, keys.id)
+        await delete_tenant(connection, doomed.id)
 
     _in_database(work)
-    typer.echo(f"Removed {keys.slug}.")
+    typer.echo(f"Removed {doomed.slug}.")

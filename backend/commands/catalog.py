@@ -1,4 +1,4 @@
-"""``farebox catalog``: put ``catalog.yaml`` on sale, write it anew, see its rates of tax."""
+"""``farebox catalog``: publish ``catalog.yaml``, export it, list its rates of tax."""
 
 from __future__ import annotations
 
@@ -31,21 +31,21 @@ def apply(
         bool, typer.Option("--check", help="Only say what would change; publish nothing.")
     ] = False,
 ) -> None:
-    """Publish what changed in the catalog file. Nobody's subscription moves by it."""
+    """Publish what changed in the catalog file. No subscription changes."""
     settings = running_settings()
     loaded = load_catalog(path or settings.catalog)
     applied = asyncio.run(_apply(settings, loaded, check=check))
-    for line in _told(applied, check=check):
+    for line in _describe(applied, check=check):
         typer.echo(line)
 
 
 @catalog.command()
 def export(
     path: Annotated[
-        Path | None, typer.Argument(help="The file to write, which must not be there yet.")
+        Path | None, typer.Argument(help="The file to write, which must not exist yet.")
     ] = None,
 ) -> None:
-    """Write the catalog that is on sale as YAML: to a file, or else to be seen."""
+    """Write the published catalog as YAML: to a file, or to standard output."""
     text = catalog_as_yaml(asyncio.run(_published(running_settings())))
     if path is None:
         typer.echo(text, nl=False)
@@ -65,7 +65,7 @@ async def _published(settings: Settings) -> Catalog:
 
 @catalog.command()
 def taxes() -> None:
-    """List the rates of tax that are published, and the days on which they hold."""
+    """List the published rates of tax, and the days on which they are in force."""
     for tax in asyncio.run(_taxes(running_settings())):
         typer.echo(_tax_line(tax))
 
@@ -99,7 +99,7 @@ async def _apply(settings: Settings, loaded: Catalog, *, check: bool) -> Catalog
         return applied
 
 
-def _told(applied: CatalogApplied, *, check: bool) -> list[str]:
+def _describe(applied: CatalogApplied, *, check: bool) -> list[str]:
     would = "would be published" if check else "published"
     changed = "would change" if check else "changed"
     lines = [f"plan {plan}: a new version {would}" for plan in applied.plans_published]

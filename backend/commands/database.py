@@ -18,7 +18,7 @@ async def ready_database(settings: Settings) -> AsyncIterator[Database]:
     """Open the database, with its schema up to date, for as long as the block runs.
 
     Raises:
-        ConfigurationError: none is configured, or it can't be reached or entered.
+        ConfigurationError: none is configured, or it can't be reached or refuses the user.
     """
     if settings.database_url is None:
         raise ConfigurationError(
@@ -36,8 +36,8 @@ async def ready_database(settings: Settings) -> AsyncIterator[Database]:
         if error.statement is not None:
             raise
         raise ConfigurationError(
-            f"PostgreSQL lets nobody in at DATABASE_URL: {error.orig}. Correct the address, or "
-            "make the database and the user that it names."
+            f"PostgreSQL refuses the connection to DATABASE_URL: {error.orig}. Correct the "
+            "address, or create the database and the user that it names."
         ) from error
     finally:
         await database.close()

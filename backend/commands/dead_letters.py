@@ -1,4 +1,4 @@
-"""``farebox dead-letters``: what could not be counted, on the command line."""
+"""``farebox dead-letters``: messages that could not be counted."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ dead_letters = typer.Typer(no_args_is_help=True, help="Messages that could not b
 
 @dead_letters.command("list")
 def list_letters() -> None:
-    """List them, oldest first, with the reason for each."""
+    """List dead letters, oldest first, with their reasons."""
     letters = _do(lambda client: client.dead_letters.list().all())
     if not letters:
         typer.echo("There are no dead letters.")
@@ -35,7 +35,7 @@ def list_letters() -> None:
 
 @dead_letters.command()
 def show(sequence: Sequence) -> None:
-    """Write a letter's events as JSON, to be put right in an editor; or, unreadable, its text."""
+    """Print a letter's events as JSON, to be corrected; or, if it is unreadable, its text."""
     letter = _do(lambda client: client.dead_letters.get(sequence))
     typer.echo(letter.reason, err=True)
     if letter.events is None:
@@ -51,10 +51,10 @@ def replay(
         Path | None, typer.Option(help="Events to count in its place, as `show` writes them.")
     ] = None,
 ) -> None:
-    """Count a letter after all: as it is, or with the events of a file in its place."""
+    """Count a letter: as it is, or with the events of a file in its place."""
     wanted = DeadLetterReplay(events=None if events is None else _read(events))
     result = _do(lambda client: client.dead_letters.replay(sequence, wanted))
-    duplicates = f", {result.duplicates:,} were known" if result.duplicates else ""
+    duplicates = f", {result.duplicates:,} were counted before" if result.duplicates else ""
     typer.echo(f"{result.accepted:,} events are on their way{duplicates}.")
 
 
@@ -63,11 +63,11 @@ def discard(
     sequence: Sequence,
     yes: Annotated[bool, typer.Option("--yes", help="Discard without asking.")] = False,
 ) -> None:
-    """Remove a letter for good. Its events are never counted."""
+    """Delete a letter. Its events are never counted."""
     if not yes:
         typer.confirm(f"Discard letter {sequence}? Its events are never counted.", abort=True)
     _do(lambda client: client.dead_letters.discard(sequence))
-    typer.echo(f"Letter {sequence} is gone.")
+    typer.echo(f"Letter {sequence} is deleted.")
 
 
 def _do(call: Callable[[AsyncFareboxClient], Awaitable[Answer]]) -> Answer:
@@ -85,12 +85,12 @@ def _table(letters: list[DeadLetter]) -> Table:
 
 def _read(path: Path) -> list[Any]:
     try:
-        # Numbers stay as they were written: a float would lose digits
+        # Numbers as text: a float would lose digits
         document = json.loads(path.read_bytes(), parse_float=str)
     except OSError as error:
         raise CommandError(f"{path} can't be read: {error.strerror or error}.") from error
     except (json.JSONDecodeError, UnicodeDecodeError) as error:
         raise CommandError(f"{path} is not JSON: {error}.") from error
     if not isinstance(document, list) or not document:
-        raise CommandError(f"{path} should hold an array of events.")
+        raise CommandError(f"{path} should contain an array of events.")
     return document

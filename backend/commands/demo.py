@@ -1,4 +1,4 @@
-"""``farebox demo``: labelled sample tenants with months of usage, through the real way in."""
+"""``farebox demo``: labelled sample tenants with months of usage, sent through ingest."""
 
 from __future__ import annotations
 
@@ -31,15 +31,15 @@ def demo(
     days: Annotated[
         int, typer.Option(min=1, max=_MAX_DAYS, help="Days of usage, up to now.")
     ] = 120,
-    seed: Annotated[int, typer.Option(min=0, help="What chance is drawn from.")] = 1,
+    seed: Annotated[int, typer.Option(min=0, help="The seed of the random numbers.")] = 1,
     remove: Annotated[
         bool, typer.Option("--remove", help="Remove the sample tenants and all they have.")
     ] = False,
     yes: Annotated[bool, typer.Option("--yes", help="Remove without asking.")] = False,
 ) -> None:
-    """Load sample usage into the Farebox that runs here: three tenants, labelled as samples.
+    """Load sample usage into the running Farebox: three tenants, labelled as samples.
 
-    Repeat it to bring their usage up to now: nothing counts twice, and what is there stays.
+    Run it again to add usage up to now: nothing counts twice, and earlier usage stays.
     """
     settings = running_settings()
     asyncio.run(_remove(settings, ask=not yes) if remove else _load(settings, days=days, seed=seed))
@@ -48,7 +48,7 @@ def demo(
 async def _load(settings: Settings, *, days: int, seed: int) -> None:
     if days + _HEADROOM_DAYS > settings.event_max_age_days:
         raise ConfigurationError(
-            f"Ingest takes no event of more than {settings.event_max_age_days} days ago "
+            f"Ingest accepts no event of more than {settings.event_max_age_days} days ago "
             f"(FAREBOX_EVENT_MAX_AGE_DAYS); ask for fewer than {days}."
         )
     database = _database(settings)

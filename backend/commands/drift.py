@@ -1,4 +1,4 @@
-"""``farebox drift``: what providers report beside what was counted here."""
+"""``farebox drift``: providers' reports compared with our own counts."""
 
 from __future__ import annotations
 
@@ -24,10 +24,10 @@ def drift(
         list[str] | None, typer.Option(help="Only this model; repeat for more.")
     ] = None,
 ) -> None:
-    """Show how far providers' reports are from our own counts; end with 1 beyond the tolerance."""
+    """Show how far providers' reports are from our own counts; exit with 1 beyond the tolerance."""
     report = asyncio.run(_report(running_settings(), days, model or []))
     if not report.models:
-        typer.echo("Nothing was both reported and counted in that time.")
+        typer.echo("No call was both reported and counted in that time.")
         return
     table = Table("MODEL", "METER", "REPORTED", "COUNTED", "CALLS", "DRIFT", "", box=None)
     for drift in report.models:

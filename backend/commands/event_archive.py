@@ -34,8 +34,8 @@ def archive(
 ) -> None:
     """Move old events of all tenants into Parquet files. Usage and bills stay as they are.
 
-    Events of a billing period that can still change stay. What is archived is no longer listed,
-    corrected or looked at by a rebuild, until it is restored.
+    Events of a billing period that can still change are not archived. Archived events are not
+    listed, corrected or included in a rebuild, until they are restored.
     """
     settings = running_settings()
     midnight = before.replace(tzinfo=UTC)
@@ -64,11 +64,11 @@ def archives(
         bool, typer.Option("--check", help="Read every file and compare it with its SHA-256.")
     ] = False,
 ) -> None:
-    """List the archives, by tenant and day. With --check, end with 1 if a file is not as it was."""
+    """List the archives, by tenant and day. With --check, exit with 1 if a file has changed."""
     settings = running_settings()
     wrong = asyncio.run(_list(settings, tenant, check=check))
     if wrong:
-        typer.echo(f"{wrong:,} of these files are not what was archived.", err=True)
+        typer.echo(f"{wrong:,} of these files have changed or are missing.", err=True)
         raise typer.Exit(1)
 
 
@@ -80,13 +80,13 @@ async def _list(settings: Settings, tenant: str | None, *, check: bool) -> int:
         typer.echo("Nothing was archived yet.")
         return 0
     names = ("TENANT", "DAY (UTC)", "EVENTS", "ARCHIVED", "BY", "RESTORED", "FILE")
-    table = Table(*names, *(["IT IS"] if check else []), box=None, pad_edge=False)
+    table = Table(*names, *(["FILE STATE"] if check else []), box=None, pad_edge=False)
     wrong = 0
     for archive in archives:
         state = [await check_file(archive)] if check else []
         wrong += state not in ([], ["as it was"])
         table.add_row(*_row(archive), *state)
-    width = None if sys.stdout.isatty() else _WIDE  # a program reads lines that are whole
+    width = None if sys.stdout.isatty() else _WIDE  # a program reads unbroken lines
     Console(width=width, markup=False, emoji=False, highlight=False).print(table)
     return wrong
 
@@ -117,9 +117,9 @@ def restore(
         list[Path], typer.Argument(metavar="FILE...", help="As `archive` wrote them, anywhere.")
     ],
 ) -> None:
-    """Put archived events back, to be listed, corrected and rebuilt from. Harmless to repeat.
+    """Restore archived events, to list, correct or rebuild from them. It may be repeated.
 
-    Each file is checked against the SHA-256 that was noted, and restored wholly or not at all.
+    Each file is checked against the SHA-256 on record, and restored wholly or not at all.
     """
     asyncio.run(_restore(running_settings(), files))
 

@@ -1,4 +1,4 @@
-"""Send a file of events to the API, batch by batch, and remember how far it got."""
+"""Send a file of events to the API, batch by batch, and keep a journal of the progress."""
 
 from __future__ import annotations
 
@@ -32,11 +32,11 @@ class ImportCount:
 
 
 class EventImport:
-    """One file's way into Farebox.
+    """The import of one file.
 
-    What was acknowledged is written down under the file's content and ``scope``, so that a second
-    run goes on behind it. Were that lost, events' identities still keep them from counting twice.
-    ``scope`` is all else that makes it the same import: where it goes, and for whom.
+    What was acknowledged is recorded under the file's content and ``scope``, so that a second run
+    continues after it. If that record is lost, events' identities still keep them from counting
+    twice. ``scope`` is what else identifies the import: where it goes, and for whom.
     """
 
     def __init__(self, path: Path, journals: Path, refused: Path, scope: Sequence[str]) -> None:
@@ -59,8 +59,8 @@ class EventImport:
         """Send what was not sent yet; ``progress`` is called after each batch.
 
         Raises:
-            InvalidInput: the file can't be read (further). What came before is sent.
-            Unavailable: the API stopped taking events; run it again later.
+            InvalidInput: the file can't be read (further). The rows before are sent.
+            Unavailable: the API stopped accepting events; run it again later.
         """
         journal = self._journals / f"{_digest(self._path, self._scope)}.json"
         if again:
@@ -78,22 +78,22 @@ class EventImport:
                 progress()
         except ClientError as error:
             raise CommandError(
-                f"The API stopped taking events behind line {self.count.line:,} ({error}). Run the "
-                "command again: it goes on there."
+                f"The API stopped accepting events after line {self.count.line:,} ({error}). Run "
+                "the command again: it continues there."
             ) from error
 
-    def told(self) -> list[str]:
-        """The outcome in sentences."""
+    def summary(self) -> list[str]:
+        """Return the outcome in sentences."""
         lines = list(self._first_refusals)
         if self.count.rejected:
             more = self.count.rejected - len(self._first_refusals)
             lines.append(f"{f'... and {more:,} more. ' if more else ''}All are in {self._refused}")
         if self._resumed_after:
-            lines.append(f"Went on behind line {self._resumed_after:,}, which was sent before.")
+            lines.append(f"Continued after line {self._resumed_after:,}, which was sent before.")
         count = self.count
         lines.append(
-            f"{count.received:,} events read: {count.accepted:,} new, {count.duplicates:,} known, "
-            f"{count.rejected:,} refused."
+            f"{count.received:,} events read: {count.accepted:,} new, {count.duplicates:,} "
+            f"counted before, {count.rejected:,} refused."
         )
         return lines
 
@@ -104,8 +104,8 @@ class EventImport:
             if row.event is None:
                 refused.append(row)
             elif row.event.time is None:
-                # Told "now", as ingest takes it, last year's file would be on this month's bill
-                detail = "a file's events say when they were used"
+                # Without a time ingest takes the present, and last year's file would be billed now
+                detail = "events of a file must have a time"
                 refused.append(FileRow(row.line, None, row.id, "time", detail))
             else:
                 rows.append((row.line, row.event))
@@ -166,7 +166,7 @@ def _digest(path: Path, scope: Sequence[str]) -> str:
 
 
 def _replace(path: Path, text: str) -> None:
-    """Write a file whole or not at all."""
+    """Replace a file atomically."""
     path.parent.mkdir(parents=True, exist_ok=True)
     new = path.with_suffix(".new")
     new.write_text(text)

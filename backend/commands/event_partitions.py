@@ -1,4 +1,4 @@
-"""``farebox events partition``: the table of events divided, for large stores."""
+"""``farebox events partition``: divides the table of events, for large databases."""
 
 from __future__ import annotations
 
@@ -30,20 +30,20 @@ def partition(
 ) -> None:
     """Divide the table of events into partitions by tenant, or list them.
 
-    The events are copied, which takes time and as much disk again; they can be read meanwhile, and
-    counting goes on after it with what came in.
+    The events are copied, which takes time and as much disk space again. They can be read
+    meanwhile; events that arrive are counted afterwards.
     """
     if count is None:
-        _tell(asyncio.run(_list()))
+        _show(asyncio.run(_list()))
         return
     if not yes:
-        typer.confirm("Nothing is counted until all events are copied. Go on?", abort=True)
+        typer.confirm("Nothing is counted until all events are copied. Continue?", abort=True)
     with Console(stderr=True).status("Copying the events"):
         copied = asyncio.run(_partition(count))
     typer.echo(f"{copied:,} events in {count} partitions." if count > 1 else f"{copied:,} events.")
 
 
-def _tell(partitions: list[Partition]) -> None:
+def _show(partitions: list[Partition]) -> None:
     table = Table("partition", "events, about", "MiB with indexes")
     for partition in partitions:
         table.add_row(

@@ -31,21 +31,21 @@ def import_file(
     path: Annotated[
         Path, typer.Argument(metavar="FILE", help=".csv, .ndjson (either may be .gz), .parquet")
     ],
-    source: Annotated[str | None, typer.Option(help="The source of rows that name none.")] = None,
+    source: Annotated[str | None, typer.Option(help="The source of rows without one.")] = None,
     tenant: Annotated[
-        str | None, typer.Option(help="Id or slug of the tenant of rows that name no subject.")
+        str | None, typer.Option(help="Id or slug of the tenant, for rows without a subject.")
     ] = None,
     application: Annotated[
-        str | None, typer.Option(help="The application of rows that name none.")
+        str | None, typer.Option(help="The application of rows without one.")
     ] = None,
     refused: Annotated[
-        Path | None, typer.Option(help="Where to write what was refused; FILE.refused if none.")
+        Path | None, typer.Option(help="Where to write refused rows; FILE.refused if none.")
     ] = None,
     again: Annotated[
-        bool, typer.Option("--again", help="Send the whole file, whatever was sent before.")
+        bool, typer.Option("--again", help="Send the whole file, even what was sent before.")
     ] = False,
 ) -> None:
-    """Send a file of events. Harmless to repeat; after an interruption it goes on where it was."""
+    """Send a file of events. It may be repeated, and continues after an interruption."""
     settings = running_settings()
     defaults = Defaults(source=source, subject=tenant, application=application)
     scope = [
@@ -56,7 +56,7 @@ def import_file(
         path, settings.home / "imports", refused or path.with_name(f"{path.name}.refused"), scope
     )
     asyncio.run(_send(settings, EventFile(path, defaults), journal, again=again))
-    for line in journal.told():
+    for line in journal.summary():
         typer.echo(line)
     if journal.count.rejected:
         raise typer.Exit(1)

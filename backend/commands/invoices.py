@@ -1,4 +1,4 @@
-"""``farebox invoices``: close billing periods, and see what was invoiced."""
+"""``farebox invoices``: close billing periods, and list invoices."""
 
 from __future__ import annotations
 
@@ -27,7 +27,9 @@ from backend.settings import Settings
 from backend_client.types.common import Page
 from backend_client.types.invoices import InvoiceRun, InvoiceSummary
 
-invoices = typer.Typer(no_args_is_help=True, help="Invoices: close periods, see what was billed.")
+invoices = typer.Typer(
+    no_args_is_help=True, help="Invoices: close periods, list runs and invoices."
+)
 
 _PAGE = 200
 _WIDE = 1000
@@ -49,24 +51,24 @@ def run(
         ),
     ] = processors(),
 ) -> None:
-    """Invoice every tenant with a period that is over. Harmless to repeat, safe to interrupt."""
+    """Invoice every tenant with a period that is over. It may be repeated and interrupted."""
     settings = running_settings()
     moment = datetime.now(UTC) if as_of is None else _in_utc(as_of)
     if moment > datetime.now(UTC):
-        raise CommandError("--as-of is in the future: what will be used till then is not known.")
+        raise CommandError("--as-of is in the future: the usage until then is unknown.")
     done = asyncio.run(_run(settings, moment, workers))
     typer.echo(
         f"{done.invoiced} invoiced, {done.nothing_to_bill} with nothing to bill, "
         f"{done.failed} failed, {done.left} left ({done.id})"
     )
     if done.failed or done.left:
-        typer.echo("'farebox invoices failed' says why. Run this again to go on.", err=True)
+        typer.echo("'farebox invoices failed' shows why. Run this again to continue.", err=True)
         raise typer.Exit(1)
 
 
 @invoices.command()
 def runs() -> None:
-    """Show the last runs, and how far each is."""
+    """Show the last runs and their progress."""
     rows = [
         (
             run.id,
@@ -82,7 +84,7 @@ def runs() -> None:
 
 @invoices.command()
 def failed() -> None:
-    """Show who was left without an invoice, of which period, and why."""
+    """Show tenants that could not be invoiced, with the period and the reason."""
     rows = [
         (tenant.slug, f"{tenant.period_start:%Y-%m-%d}", tenant.problem)
         for tenant in asyncio.run(_failed(running_settings()))
@@ -94,7 +96,7 @@ def failed() -> None:
 def list_of_tenant(
     tenant: Annotated[str, typer.Argument(help="The tenant's id or slug.")],
 ) -> None:
-    """List a tenant's invoices, newest first, after the draft of the next."""
+    """List a tenant's invoices, the draft of the next first, then newest first."""
     rows = [
         (
             invoice.number or "draft",
@@ -170,6 +172,6 @@ def _show(heads: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
     table = Table(*heads, box=None, pad_edge=False)
     for row in rows:
         table.add_row(*row)
-    # Where the output is no terminal, a line is never broken: it is read by a program.
+    # If the output is not a terminal, lines are not broken: a program reads them.
     width = None if sys.stdout.isatty() else _WIDE
     Console(width=width, markup=False, emoji=False, highlight=False).print(table)

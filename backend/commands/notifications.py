@@ -1,4 +1,4 @@
-"""``farebox notifications``: what was told to people and systems, on the command line."""
+"""``farebox notifications``: notifications to people and systems."""
 
 from __future__ import annotations
 
@@ -21,9 +21,9 @@ from backend_client.types.notifications import (
 )
 
 Answer = TypeVar("Answer")
-Channel = Annotated[ChannelName | None, typer.Option(help="Over this channel alone.")]
+Channel = Annotated[ChannelName | None, typer.Option(help="Only over this channel.")]
 
-notifications = typer.Typer(no_args_is_help=True, help="What was told to people and systems.")
+notifications = typer.Typer(no_args_is_help=True, help="Notifications to people and systems.")
 
 _WIDE = 1000
 
@@ -37,7 +37,7 @@ def list_of_all(
     state: Annotated[NotificationState | None, typer.Option(help="Only this state.")] = None,
     limit: Annotated[int, typer.Option(min=1, help="How many at most, the newest first.")] = 50,
 ) -> None:
-    """List notifications, newest first, and how far each came."""
+    """List notifications, newest first, with the state of each channel."""
     listed = _do(lambda client: _newest(client, tenant, kind or [], state, limit))
     if not listed:
         typer.echo("There are no such notifications.")
@@ -54,7 +54,7 @@ def list_of_all(
             notification.state,
             channels,
         )
-    # Where the output is no terminal, a line is never broken: it is read by a program.
+    # If the output is not a terminal, lines are not broken: a program reads them.
     width = None if sys.stdout.isatty() else _WIDE
     Console(width=width, markup=False, emoji=False, highlight=False).print(table)
 
@@ -63,7 +63,7 @@ def list_of_all(
 def show(
     notification_id: Annotated[str, typer.Argument(metavar="ID", help="Its id: ntf_…")],
 ) -> None:
-    """Write a notification as JSON: what it tells, and how each channel fared."""
+    """Print a notification as JSON, with the state of each channel."""
     typer.echo(
         _do(lambda client: client.notifications.get(notification_id)).model_dump_json(indent=2)
     )
@@ -74,12 +74,10 @@ def resend(
     notification_ids: Annotated[
         list[str] | None, typer.Argument(metavar="ID...", help="Their ids: ntf_…")
     ] = None,
-    failed: Annotated[
-        bool, typer.Option("--failed", help="All that could not be delivered.")
-    ] = False,
+    failed: Annotated[bool, typer.Option("--failed", help="All that failed.")] = False,
     channel: Channel = None,
 ) -> None:
-    """Send again what was not delivered, under the same ids; with --channel what was, too."""
+    """Send undelivered notifications again, under the same ids; with --channel any."""
     if failed == bool(notification_ids):
         raise CommandError("Name notifications, or say --failed.")
     if failed and channel is not None:

@@ -1,4 +1,4 @@
-"""The API as the operator reaches it from a command, with a key that lives as long as that."""
+"""A client of the API for the operator's commands, with a key that is revoked afterwards."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ Answer = TypeVar("Answer")
 
 @asynccontextmanager
 async def operator_client(settings: Settings, name: str) -> AsyncIterator[AsyncFareboxClient]:
-    """Lend a client of the running API; ``name`` is what its key is listed under."""
+    """Yield a client of the running API; its key has the name ``name``."""
     async with (
         ready_database(settings) as database,
         temporary_operator_key(database, name) as (_, secret),
@@ -29,7 +29,7 @@ async def operator_client(settings: Settings, name: str) -> AsyncIterator[AsyncF
 
 
 def ask_api(name: str, call: Callable[[AsyncFareboxClient], Awaitable[Answer]]) -> Answer:
-    """Return what ``call`` makes of a client of the running API; raise ``FareboxError``."""
+    """Return ``call`` of a client of the running API; raise ``FareboxError``."""
 
     async def done() -> Answer:
         async with operator_client(running_settings(), name) as client:

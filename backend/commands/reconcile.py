@@ -1,4 +1,4 @@
-"""``farebox reconcile``: providers' invoices and usage exports against what was metered."""
+"""``farebox reconcile``: providers' invoices and usage exports compared with metered usage."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ from backend_client.types.reconciliation import (
 )
 
 reconcile = typer.Typer(
-    no_args_is_help=True, help="Providers' invoices and usage exports against what was metered."
+    no_args_is_help=True, help="Compare providers' invoices and usage exports with metered usage."
 )
 
 Answer = TypeVar("Answer")
@@ -49,12 +49,13 @@ _LISTED = 200
 
 @reconcile.command("import")
 def import_file(
-    path: Annotated[Path, typer.Argument(metavar="FILE", help="The export, as it was downloaded.")],
+    path: Annotated[Path, typer.Argument(metavar="FILE", help="The export, unchanged.")],
     provider: Annotated[
-        str, typer.Option(help="Whose it is: a name in FAREBOX_UPSTREAMS, or openai and the like.")
+        str, typer.Option(help="The provider: a name in FAREBOX_UPSTREAMS, or openai and the like.")
     ],
     export_format: Annotated[
-        ExportFormat | None, typer.Option("--format", help="Told by the file's shape if none.")
+        ExportFormat | None,
+        typer.Option("--format", help="Recognized by the file's shape if none."),
     ] = None,
     options: Annotated[
         Path | None,
@@ -62,7 +63,7 @@ def import_file(
     ] = None,
     csv: Csv = False,
 ) -> None:
-    """Import a file and show what differs. The same file again changes nothing."""
+    """Import a file and show what differs. Importing it again changes nothing."""
     wanted = _options(options, provider, export_format)
 
     async def work(connection: AsyncConnection, settings: Settings) -> tuple[str, bool]:
@@ -74,10 +75,10 @@ def import_file(
 
     if not path.is_file():
         raise ConfigurationError(f"There is no file {path}.")
-    made_id, new = _run(work)
+    import_id, new = _run(work)
     if not new:
         typer.echo("This file was imported before; nothing changed.", err=True)
-    _show(made_id, csv=csv, statuses=[])
+    _show(import_id, csv=csv, statuses=[])
 
 
 @reconcile.command("list")
@@ -159,10 +160,10 @@ def _options(
     given: object = {}
     try:
         if path is not None:
-            # As it is written: no number of it passes through a float.
+            # Values stay text: no number passes through a float.
             given = yaml.BaseLoader(path.read_bytes()).get_single_data() or {}
         if not isinstance(given, dict):
-            raise ConfigurationError(f"{path} must hold options by their names.")
+            raise ConfigurationError(f"{path} must contain options by their names.")
         options = given | {"provider": provider}
         return ReconciliationOptions.model_validate(
             options | ({} if export_format is None else {"format": export_format})

@@ -1,6 +1,6 @@
-"""``farebox api``, ``worker`` and ``portal``: one role each, in as many replicas as wanted.
+"""``farebox api``, ``worker`` and ``portal``: one role each, in any number of replicas.
 
-Each imports what it needs when it runs, and nothing of the others.
+Each imports only what it needs, when it runs.
 """
 
 from __future__ import annotations
@@ -45,7 +45,7 @@ def api() -> None:
 
 
 def worker() -> None:
-    """Count usage events; beside that invoice, keep credit, notify, forecast and archive."""
+    """Count usage events; and invoice, keep credit, notify, forecast, archive, measure drift."""
     from backend.commands.prepare import prepare_database
     from backend.worker import run_worker
 
@@ -58,7 +58,7 @@ def worker() -> None:
 
 
 def _spare_the_collector() -> None:
-    """Keep the garbage collector off what was imported: it stays, and there is much of it."""
+    """Exclude imported objects from garbage collection: they are many, and they stay."""
     gc.collect()
     gc.freeze()
 

@@ -30,7 +30,7 @@ def up(
     lock = HomeLock(settings.home)
     lock.acquire()
     try:
-        _stop_what_was_left(settings)
+        _stop_leftovers(settings)
         _check_ports(settings, with_portal=portal)
         make_local_sign_in_secret(settings.local_sign_in_secret_file)
         asyncio.run(_supervise(settings, with_portal=portal))
@@ -48,7 +48,7 @@ async def _supervise(settings: Settings, *, with_portal: bool) -> None:
     supervisor = Supervisor(installation.services, home=settings.home, run=run, say=typer.echo)
 
     def stop(number: signal.Signals) -> None:
-        typer.echo(f"\nStopping ({number.name}); again to kill what is left")
+        typer.echo(f"\nStopping ({number.name}); press again to kill what still runs")
         supervisor.stop()
 
     loop = asyncio.get_running_loop()
@@ -64,7 +64,7 @@ async def _supervise(settings: Settings, *, with_portal: bool) -> None:
     typer.echo("Stopped")
 
 
-def _stop_what_was_left(settings: Settings) -> None:
+def _stop_leftovers(settings: Settings) -> None:
     run = RunFile.read(run_file_path(settings.home))
     stopped = stop_left_behind(run.children)
     if stopped:

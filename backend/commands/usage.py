@@ -1,4 +1,4 @@
-"""``farebox usage``: see that rollups are what the events say, and make them so."""
+"""``farebox usage``: compare rollups with events, and repair them."""
 
 from __future__ import annotations
 
@@ -32,16 +32,16 @@ def rebuild(
         datetime | None, typer.Option("--to", formats=_DATE, help="UTC, exclusive.")
     ] = None,
     check: Annotated[
-        bool, typer.Option("--check", help="Only say what differs; change nothing.")
+        bool, typer.Option("--check", help="Only show what differs; change nothing.")
     ] = False,
 ) -> None:
-    """Sum the events anew and put right what differs in the rollups. Events may come in meanwhile.
+    """Sum the events again and repair rollups that differ. Events may arrive meanwhile.
 
-    Archived events are not looked at: their rollups stay as they are.
+    Archived events are not included: their rollups stay as they are.
     """
     wrong = asyncio.run(_rebuild(tenant, start, end, check=check))
-    outcome = "differ from the events" if check else "differed from the events and were put right"
-    typer.echo(f"{wrong:,} rollups {outcome}." if wrong else "All rollups are what the events say.")
+    outcome = "differ from the events" if check else "differed from the events and were repaired"
+    typer.echo(f"{wrong:,} rollups {outcome}." if wrong else "All rollups agree with the events.")
     if wrong and check:
         raise typer.Exit(1)
 

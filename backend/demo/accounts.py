@@ -36,7 +36,7 @@ from backend_client.types.accounts import (
 
 @dataclass(frozen=True, slots=True)
 class OpenedTenant:
-    """A sample tenant that is there, with what its events have to name.
+    """An existing sample tenant, with the ids that its events have.
 
     ``start`` is when its plan began, which is where its usage begins.
     """
@@ -50,10 +50,10 @@ class OpenedTenant:
 async def open_tenants(
     connection: AsyncConnection, *, actor: str, start: datetime, member: str | None
 ) -> list[OpenedTenant]:
-    """Make the sample tenants that are not there yet, from ``start`` on; return them all.
+    """Create missing sample tenants, subscribed from ``start`` on; return all of them.
 
-    ``actor`` is the id of the operator's key that does it. ``member``, a person's id, becomes an
-    owner of each. Raises ``CommandError`` if a tenant that is no sample has a sample's name.
+    ``actor`` is the id of the operator key for the audit log. ``member``, a person's id, becomes an
+    owner of each. Raises ``CommandError`` if another tenant has the slug of a sample.
     """
     opened = []
     for sample in SAMPLE_TENANTS:
@@ -77,7 +77,7 @@ async def open_tenants(
 
 
 async def sample_tenants(connection: AsyncConnection) -> list[Tenant]:
-    """Return the sample tenants that are there."""
+    """Return the existing sample tenants."""
     tenants = [await _find(connection, sample) for sample in SAMPLE_TENANTS]
     return [tenant for tenant in tenants if tenant is not None]
 
@@ -120,7 +120,7 @@ async def _create(
                 connection, tenant.id, wanted
             )
         if series.key not in keys:
-            # Nobody learns its secret: it is there so that usage by key has a name to show.
+            # Its secret is discarded: the key only gives usage by key a name.
             keys.add(series.key)
             application_id = applications[series.application].id
             wanted_key = ApiKeyCreate(name=series.key, application_id=application_id)

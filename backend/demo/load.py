@@ -1,4 +1,4 @@
-"""Send sample usage through the running API, and see it counted."""
+"""Send sample usage to the running API, and wait until it is counted."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from backend_client import AsyncFareboxClient, ClientError
 from backend_client.types.events import UsageEvent
 
 BATCH = 2_000
-_LOOK_SECONDS = 0.25
+_POLL_SECONDS = 0.25
 _PATIENCE_SECONDS = 60.0
 
 Progress = Callable[[int], None]
@@ -46,7 +46,7 @@ def all_events(
 async def send(
     client: AsyncFareboxClient, to_send: Iterable[UsageEvent], progress: Progress
 ) -> int:
-    """Send events in batches; return how many were new. ``progress`` is told of each batch.
+    """Send events in batches; return how many were new. ``progress`` gets the size of each batch.
 
     Raises ``CommandError`` if the API can't be reached or its queue doesn't answer; what was sent
     until then is kept, and may be sent again.
@@ -57,7 +57,7 @@ async def send(
             verdict = await client.events.send(batch)
         except ClientError as error:
             raise CommandError(
-                f"The API stopped taking events ({error}). Run the command again: it goes on."
+                f"The API stopped accepting events ({error}). Run the command again to continue."
             ) from error
         if verdict.errors:
             first = verdict.errors[0]
@@ -70,16 +70,16 @@ async def send(
 async def until_counted(
     database: Database, sent: dict[str, list[UsageEvent]], progress: Progress
 ) -> None:
-    """Return when the worker has counted all that was sent; ``progress`` is told how much is.
+    """Return when the worker has counted all that was sent; ``progress`` gets the number so far.
 
-    Raises ``CommandError`` if the worker gets nowhere.
+    Raises ``CommandError`` if the worker makes no progress for a minute.
     """
     wanted = sum(len(events) for events in sent.values())
     loop = asyncio.get_running_loop()
     counted, since = -1, loop.time()
     while counted < wanted:
         if counted >= 0:
-            await asyncio.sleep(_LOOK_SECONDS)
+            await asyncio.sleep(_POLL_SECONDS)
         async with database.begin() as connection:
             now = await _stored(connection, list(sent))
         if now > counted:
@@ -87,8 +87,8 @@ async def until_counted(
             progress(min(counted, wanted))
         elif loop.time() - since > _PATIENCE_SECONDS:
             raise CommandError(
-                f"The worker has counted {counted:,} of {wanted:,} events and doesn't go on. They "
-                "are safe in the queue; see the worker's log."
+                f"The worker has counted {counted:,} of {wanted:,} events and makes no progress. "
+                "They are safe in the queue; see the worker's log."
             )
 
 

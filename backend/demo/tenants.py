@@ -1,4 +1,4 @@
-"""The sample tenants: who they stand for, and how each of their applications uses models."""
+"""The sample tenants, and how their applications use models."""
 
 from __future__ import annotations
 
@@ -9,10 +9,10 @@ from backend_client.types.accounts import TenantCreate
 EVERY_DAY = (1.0,) * 7
 
 
-def _hours(*spans: tuple[int, int, float]) -> tuple[float, ...]:
-    """Weights of the 24 hours of a day, from spans of (first, last, weight)."""
+def _hours(*ranges: tuple[int, int, float]) -> tuple[float, ...]:
+    """Weights of the 24 hours of a day, from ranges of (first, last, weight)."""
     weights = [0.0] * 24
-    for first, last, weight in spans:
+    for first, last, weight in ranges:
         weights[first : last + 1] = [weight] * (last + 1 - first)
     return tuple(weights)
 

@@ -16,7 +16,10 @@ from backend.pricing.periods import QUARTER_HOUR, day_start
 from backend_client.types.events import UsageData, UsageEvent
 
 SOURCE = "farebox-sample"
-"""Of every sample event. Its id is its series and quarter hour, so that a repeat adds nothing."""
+"""The source of all sample events.
+
+Their ids name series and quarter hour, so repeats add nothing.
+"""
 
 _SPREAD_OF_TOKENS = 0.15
 
@@ -35,8 +38,8 @@ def sample_events(
 ) -> Iterator[UsageEvent]:
     """Yield the tenant's usage from ``start`` to ``until``, day by day of its own calendar.
 
-    An event sums a key's requests to a model in a quarter hour. What happened on a day doesn't
-    depend on ``until``: a later load goes on where an earlier one stopped.
+    An event sums a key's requests to a model in a quarter hour. The usage of a day doesn't depend
+    on ``until``: a later load continues where an earlier one stopped.
     """
     zone = ZoneInfo(sample.wanted.time_zone)
     first = start.astimezone(zone).date()
@@ -99,7 +102,7 @@ def _day(
 
 def _level(series: SampleSeries, day: date, days: int, chance: np.random.Generator) -> float:
     """A day's expected requests."""
-    # Drawn in any case, so that a change of one figure moves no other day's chance.
+    # Drawn in every case, so that a change of one figure does not shift other random numbers.
     idle, spread = chance.random() < series.idle, chance.lognormal(0.0, series.noise)
     if idle:
         return 0.0

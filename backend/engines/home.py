@@ -1,4 +1,4 @@
-"""The directory where one installation keeps its data, and what must hold before it is used."""
+"""The directory where one installation keeps its data, and the checks before it is used."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ def prepare_home(home: Path, *, least_free_bytes: int = LEAST_FREE_BYTES) -> Non
     """Make the directories of a home, closed to other users of the machine.
 
     Raises:
-        ConfigurationError: it can't be written, or its disk has less free than that.
+        ConfigurationError: it can't be written, or its disk has too little free space.
     """
     with disk_errors_explained(home):
         home.mkdir(mode=0o700, parents=True, exist_ok=True)
@@ -34,13 +34,13 @@ def prepare_home(home: Path, *, least_free_bytes: int = LEAST_FREE_BYTES) -> Non
 
 
 def is_disk_full(home: Path) -> bool:
-    """Tell whether the disk under ``home`` has too little room to go on."""
+    """Return whether the disk under ``home`` has too little free space."""
     return shutil.disk_usage(home).free < LEAST_FREE_BYTES
 
 
 @contextmanager
 def disk_errors_explained(home: Path) -> Iterator[None]:
-    """Turn what goes wrong with files in ``home`` into a sentence that says what to do."""
+    """Turn errors of files in ``home`` into a sentence that says what to do."""
     try:
         yield
     except OSError as error:
@@ -61,14 +61,14 @@ def disk_errors_explained(home: Path) -> Iterator[None]:
 
 
 def make_local_sign_in_secret(file: Path) -> None:
-    """Write the secret that portal and API on this machine share, unless it is there already."""
+    """Write the secret that portal and API on this machine share, unless it exists."""
     file.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
     draft = file.with_name(f"{file.name}.{os.getpid()}")
     descriptor = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
     with os.fdopen(descriptor, "w") as opened:
         opened.write(secrets.token_urlsafe(32))
     try:
-        os.link(draft, file)  # fails if another process was first, whose secret then holds
+        os.link(draft, file)  # fails if another process was first; then its secret is valid
     except FileExistsError:
         return
     finally:
@@ -76,10 +76,10 @@ def make_local_sign_in_secret(file: Path) -> None:
 
 
 def check_port(host: str, port: int, *, purpose: str, variable: str) -> None:
-    """Raise ConfigurationError if nothing can listen on this address, saying why."""
+    """Raise ConfigurationError if nothing can listen on this address, with the reason."""
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     with socket.socket(family, socket.SOCK_STREAM) as probe:
-        # As the servers do, so that the remains of closed connections don't count
+        # As the servers do, so that closed connections do not block the port
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
             probe.bind((host, port))
@@ -92,7 +92,7 @@ def check_port(host: str, port: int, *, purpose: str, variable: str) -> None:
 
 
 def free_port() -> int:
-    """A port of loopback that nothing listens on now."""
+    """Return a port of loopback that nothing listens on now."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port: int = probe.getsockname()[1]
@@ -100,7 +100,7 @@ def free_port() -> int:
 
 
 def _user_of(port: int) -> str:
-    """Say which process listens on ``port``, if this user may know."""
+    """Return which process listens on ``port``, if this user may see it."""
     try:
         for connection in psutil.net_connections("tcp"):
             if connection.status != psutil.CONN_LISTEN or not connection.laddr:

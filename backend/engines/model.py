@@ -1,4 +1,4 @@
-"""The small language model that answers where no provider is configured."""
+"""The small language model that answers if no provider is configured."""
 
 from __future__ import annotations
 
@@ -12,13 +12,13 @@ from backend.errors import ConfigurationError
 
 MODEL = "smollm2-135m-instruct"
 CONTEXT_TOKENS = 4096
-"""For each of the two answers that it can give at a time."""
+"""Tokens of context for each of the two answers at a time."""
 
 
 def weights() -> Path:
-    """Return the weights' file, from the package that carries it.
+    """Return the weights' file, from the package that contains it.
 
-    The package is a plugin of another program and is not imported: the file is all that is used.
+    The package is a plugin of another program and is not imported: only the file is used.
 
     Raises:
         ConfigurationError: the package is not installed.
@@ -34,14 +34,14 @@ def weights() -> Path:
 
 
 def model_command(port: int) -> Command:
-    """How to serve the model by OpenAI's protocol, on loopback."""
+    """Return the command that serves the model by OpenAI's protocol, on loopback."""
     return Command(
         [sys.executable, "-m", "backend.engines.model_server", str(weights()), str(port)]
     )
 
 
 def upstream_setting(port: int) -> str:
-    """``FAREBOX_UPSTREAMS`` for a model served on ``port``."""
+    """Return ``FAREBOX_UPSTREAMS`` for a model served on ``port``."""
     upstream = {
         "name": "local",
         "base_url": f"http://127.0.0.1:{port}/v1",

@@ -16,7 +16,7 @@ _AT_A_TIME = 2
 
 
 def main(file: str, port: int) -> None:
-    """Load ``file``, answer on loopback, and go when told to."""
+    """Load ``file``, answer on loopback, and end on a signal."""
     stop = {signal.SIGTERM, signal.SIGINT}
     signal.pthread_sigmask(signal.SIG_BLOCK, stop)
     parameters = xllamacpp.CommonParams()

@@ -24,7 +24,7 @@ def start_nats(data: Path, *, port: int) -> RunningEngine:
 
 
 def nats_command(data: Path, *, port: int) -> Command:
-    """The command that serves JetStream on loopback from ``data``, which it makes if need be.
+    """The command that serves JetStream on loopback from ``data``, which is created if missing.
 
     Clients need the token of :func:`nats_url`: other users of the machine reach loopback too.
     """
@@ -44,12 +44,12 @@ def nats_command(data: Path, *, port: int) -> Command:
 
 
 def nats_url(data: Path, *, port: int) -> str:
-    """The address that clients connect to, with the token of this home."""
+    """Return the address for clients, with the token of this home."""
     return f"nats://{_token(data)}@127.0.0.1:{port}"
 
 
 def nats_accepts(port: int) -> bool:
-    """Tell whether a server accepts connections on this port of loopback."""
+    """Return whether a server accepts connections on this port of loopback."""
     try:
         socket.create_connection(("127.0.0.1", port), timeout=0.2).close()
     except OSError:
@@ -66,7 +66,7 @@ def _token(data: Path) -> str:
 
 
 def _write_private(path: Path, text: str) -> None:
-    """Replace a file that only this user may read, whole or not at all."""
+    """Replace a file that only this user may read, atomically."""
     draft = path.with_suffix(".new")
     draft.unlink(missing_ok=True)
     descriptor = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)

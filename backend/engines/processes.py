@@ -1,4 +1,4 @@
-"""Child processes: how one is started, told to stop, and known again by a later supervisor."""
+"""Child processes: starting them, stopping them, and recognizing them later."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ class _Options(TypedDict):
 
 @dataclass(frozen=True)
 class Command:
-    """A program, and what it has to be given and told."""
+    """A program with its arguments, environment, user and signals."""
 
     arguments: Sequence[str | Path]
     environment: Mapping[str, str] = field(default_factory=dict)
@@ -45,11 +45,11 @@ class Command:
     """How long it may take to finish after ``stop_signal`` before it is killed."""
 
     def options(self, log: IO[bytes]) -> _Options:
-        """What ``subprocess`` and ``asyncio`` need beside the program's arguments.
+        """Return the options of ``subprocess`` and ``asyncio`` besides the arguments.
 
-        The child leads a session of its own, so that a Ctrl-C at the terminal reaches the
-        supervisor alone, and a whole group can be killed. On Linux the kernel tells it to stop
-        when the supervisor is killed.
+        The child leads a session of its own, so that a Ctrl-C at the terminal reaches only the
+        supervisor, and a whole group can be killed. On Linux the kernel signals it when the
+        supervisor is killed.
         """
         return {
             "stdin": subprocess.DEVNULL,
@@ -80,7 +80,7 @@ def _stop_with_parent(stop_signal: signal.Signals) -> Callable[[], None] | None:
 
 
 def kill_group(pid: int, number: signal.Signals) -> None:
-    """Signal the process and all that it started in its session; no error if it is gone."""
+    """Signal the process and all of its session; no error if it has ended."""
     try:
         os.killpg(pid, number)
     except ProcessLookupError:
@@ -109,9 +109,9 @@ class RunningEngine:
 def start_and_wait(
     command: Command, *, url: str, log: Path, ready: Callable[[int], bool], seconds: float = 30.0
 ) -> RunningEngine:
-    """Start an engine and return once ``ready(pid)`` holds.
+    """Start an engine and return once ``ready(pid)`` is true.
 
-    The supervisor has its own way, on its event loop; this one is for tests and benchmarks.
+    The supervisor starts engines on its event loop; this function is for tests and benchmarks.
 
     Raises:
         RuntimeError: it stopped before it was ready, or was not ready within ``seconds``.

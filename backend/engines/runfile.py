@@ -1,8 +1,8 @@
-"""Who runs on a home: a lock that dies with its holder, and a list of the children it started.
+"""The run file of a home: a lock that ends with its holder, and the list of its children.
 
-The lock is the kernel's, so it is never stale. The list outlives a supervisor that was killed, so
-that the next one can find and stop what was left behind: a process is known by its id and start
-time together, since ids are used again.
+The lock is the kernel's, so it is never stale. The list outlives a killed supervisor, so that the
+next one can find and stop its children: a process is identified by its id and start time together,
+since ids are used again.
 """
 
 from __future__ import annotations
@@ -22,17 +22,17 @@ import psutil
 from backend.errors import ConfigurationError
 
 _KILLED_SECONDS = 1.0
-"""How long what was killed may take to be gone."""
+"""How long a killed process may take to end."""
 
 _LAST_SECONDS = 10.0
 
 _SAME_START_SECONDS = 2.0
-"""The start time is told relative to the machine's clock, which may have been adjusted since."""
+"""The start time depends on the machine's clock, which may have been adjusted since."""
 
 
 @dataclass(frozen=True)
 class ProcessIdentity:
-    """One process, for good."""
+    """The identity of one process."""
 
     pid: int
     started: float
@@ -47,7 +47,7 @@ class ProcessIdentity:
             return None
 
     def is_alive(self) -> bool:
-        """Tell whether this very process still runs; one that only waits to be reaped does not."""
+        """Return whether this very process still runs; a zombie does not."""
         try:
             process = psutil.Process(self.pid)
             same = abs(process.create_time() - self.started) < _SAME_START_SECONDS
@@ -57,24 +57,24 @@ class ProcessIdentity:
 
 
 def run_file_path(home: Path) -> Path:
-    """Where the supervisor of a home writes down what it runs."""
+    """Return the path of a home's run file."""
     return home / "run" / "farebox.json"
 
 
 @dataclass
 class RunFile:
-    """What the supervisor of a home writes down, at ``run/farebox.json``."""
+    """What the supervisor of a home runs, as recorded in ``run/farebox.json``."""
 
     path: Path
     supervisor: int = 0
     url: str = ""
     addresses: dict[str, str] = field(default_factory=dict)
-    """Of what it runs, as settings: ``database_url``, ``nats_url``, ``api_port``, ..."""
+    """Addresses of what it runs, as settings: ``database_url``, ``nats_url``, ``api_port``, ..."""
     children: dict[str, ProcessIdentity] = field(default_factory=dict)
 
     @classmethod
     def read(cls, path: Path) -> RunFile:
-        """What was written; nothing if there is no file or it can't be read."""
+        """Read the file; empty if there is none or it can't be read."""
         try:
             content = json.loads(path.read_text())
             children = {
@@ -85,7 +85,7 @@ class RunFile:
             return cls(path)
 
     def write(self) -> None:
-        """Replace the file, whole or not at all."""
+        """Replace the file atomically."""
         content = {
             "supervisor": self.supervisor,
             "url": self.url,
@@ -97,19 +97,22 @@ class RunFile:
         draft.replace(self.path)
 
     def record(self, name: str, pid: int) -> None:
-        """Write down that the child ``name`` has been started."""
+        """Record that the child ``name`` was started."""
         identity = ProcessIdentity.of(pid)
         if identity is not None:
             self.children[name] = identity
             self.write()
 
     def remove(self) -> None:
-        """Write down that nothing runs."""
+        """Record that nothing runs."""
         self.path.unlink(missing_ok=True)
 
 
 class HomeLock:
-    """Keeps two supervisors off one home. Held until :meth:`release` or the end of the process."""
+    """Prevents two supervisors on one home.
+
+    Held until :meth:`release` or the end of the process.
+    """
 
     def __init__(self, home: Path) -> None:
         self._path = home / "run" / "lock"
@@ -137,7 +140,7 @@ class HomeLock:
         self._descriptor = descriptor
 
     def release(self) -> None:
-        """Let another supervisor have the home."""
+        """Release the home for another supervisor."""
         if self._descriptor is not None:
             os.close(self._descriptor)
             self._descriptor = None
@@ -154,10 +157,10 @@ class HomeLock:
 
 
 def left_behind(children: Mapping[str, ProcessIdentity]) -> dict[str, list[psutil.Process]]:
-    """What still runs of these children and of what they started.
+    """Return what still runs of these children and of what they started, by name.
 
     A child leads a session, whose number no other process gets while a member lives. A member
-    counts if its leader is still the one written down, or is gone.
+    counts if its leader is still the recorded one, or has ended.
     """
     processes: dict[str, list[psutil.Process]] = {}
     sessions = {child.pid: (name, child) for name, child in children.items()}
@@ -186,7 +189,7 @@ def stop_left_behind(
         processes = [process for members in remaining.values() for process in members]
         left = give_up - time.monotonic()
         if left < -_LAST_SECONDS:
-            break  # not even SIGKILL ends what hangs in the kernel
+            break  # not even SIGKILL ends a process that hangs in the kernel
         for process in processes:
             _signal(process, kill=left <= 0)
         psutil.wait_procs(processes, timeout=max(left, _KILLED_SECONDS))

@@ -1,4 +1,4 @@
-"""The installation that runs on this home, as commands in a second terminal find it."""
+"""The installation that runs on this home, for commands in a second terminal."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from backend.settings import Settings
 
 
 def running_settings() -> Settings:
-    """The settings, with the addresses of what ``farebox up`` runs where none is configured.
+    """Return the settings, with addresses of what ``farebox up`` runs if none are configured.
 
     Raises:
         ConfigurationError: no database is configured, and nothing runs on this home.
@@ -27,12 +27,12 @@ def running_settings() -> Settings:
 
 
 def running_api_url(settings: Settings) -> str:
-    """Where a command on this machine reaches the API that these settings speak of."""
+    """Return the address of the configured API for a command on this machine."""
     return Installation(settings).api_url
 
 
 def running_url(settings: Settings) -> str:
-    """The address to open in a browser: the portal's if ``farebox up`` runs one, else the API's."""
+    """Return the browser address: the portal's if ``farebox up`` runs one, else the API's."""
     run = RunFile.read(run_file_path(settings.home))
     runs = run.supervisor and ProcessIdentity.of(run.supervisor)
     return run.url if runs else running_api_url(settings)

@@ -1,4 +1,4 @@
-"""What makes up Farebox on one machine: the engines that have no address, and our own processes."""
+"""The services of one machine: the engines that have no address, and our own processes."""
 
 from __future__ import annotations
 
@@ -43,11 +43,11 @@ class Installation:
     say: Callable[[str], None] = lambda _line: None
     services: list[Service] = field(default_factory=list)
     environment: dict[str, str] = field(default_factory=dict)
-    """What the services are told beside this process's own environment."""
+    """The services' environment, besides this process's own."""
 
     @property
     def addresses(self) -> dict[str, str]:
-        """What a command beside this installation needs to reach its parts, by setting."""
+        """The addresses that a command needs to reach this installation, by setting."""
         return {
             "database_url": self.settings.database_url or self.environment["DATABASE_URL"],
             "nats_url": self.settings.nats_url or self.environment["NATS_URL"],
@@ -74,7 +74,7 @@ class Installation:
 def plan(
     settings: Settings, *, with_portal: bool = True, say: Callable[[str], None]
 ) -> Installation:
-    """Decide what has to run for these settings. Nothing is started yet.
+    """Return what has to run for these settings. Starts nothing.
 
     Raises:
         ConfigurationError: an extra that brings a part of it is not installed.
@@ -252,7 +252,7 @@ async def _runs(_pid: int) -> bool:
 
 
 def _answers(host: str, port: int, path: str) -> Callable[[int], Awaitable[bool]]:
-    """Ready when a GET of ``path`` is answered with 200."""
+    """Return a check: whether a GET of ``path`` is answered with 200."""
     request = f"GET {path} HTTP/1.1\r\nHost: {host}\r\nConnection: close\r\n\r\n".encode()
 
     async def ready(_pid: int) -> bool:

@@ -1,7 +1,7 @@
 """Starts services in the order they need one another, keeps them running, and stops them all.
 
-A service is ready when its condition holds, not after some time. One that stops later is started
-again, at once and then ever more slowly. Whatever ends the supervisor ends the services.
+A service is ready when its condition is met, not after some time. One that ends later is restarted,
+at once and then ever more slowly. However the supervisor ends, the services end too.
 """
 
 from __future__ import annotations
@@ -22,14 +22,14 @@ from backend.kit.backoff import pause_after
 _FIRST_PAUSE_SECONDS = 0.25
 _LONGEST_PAUSE_SECONDS = 15.0
 _STEADY_SECONDS = 30.0
-"""A service that ran this long was well: its next restart is at once again."""
+"""A service that ran this long was healthy: its next restart is immediate again."""
 _CHECK_SECONDS = 0.03
 _WATCH_SECONDS = 2.0
 _LOG_BYTES = 10 * 1024 * 1024
 
 
 class _NotReadyError(Exception):
-    """A service did not get ready; the message says how it ended and what it told."""
+    """A service did not get ready; the message has its exit and its last output."""
 
 
 @dataclass(frozen=True)
@@ -39,7 +39,7 @@ class Service:
     name: str
     """Names its log, ``logs/<name>.log``."""
     title: str
-    """What a person calls it, within a sentence."""
+    """Its name within a sentence."""
     command: Callable[[], Command]
     """Asked before each start."""
     ready: Callable[[int], Awaitable[bool]]
@@ -54,7 +54,7 @@ class Service:
 
     @property
     def headline(self) -> str:
-        """What a person calls it, at the start of a sentence."""
+        """Its name at the start of a sentence."""
         return self.title[0].upper() + self.title[1:]
 
 
@@ -74,7 +74,7 @@ class Supervisor:
         self._stopping = asyncio.Event()
 
     def stop(self) -> None:
-        """Ask for an orderly end; asked twice, kill what is left at once."""
+        """Ask for an orderly end; asked twice, kill what still runs."""
         if self._stopping.is_set():
             for child in self._children.values():
                 if child.returncode is None:
@@ -170,7 +170,7 @@ class Supervisor:
             ended.cancel()
 
     async def _until_it_ends(self, service: Service, child: asyncio.subprocess.Process) -> str:
-        """Return what happened when the service has stopped; stop one that is stuck."""
+        """Wait until the service has stopped and return why; stop one that is stuck."""
         ended = asyncio.create_task(child.wait())
         try:
             while not ended.done():
@@ -201,7 +201,7 @@ class Supervisor:
         return f"{service.headline} {how}.{full} See {self._log(service)}"
 
     async def _stop_all(self) -> None:
-        """Stop every service, each one after those that need it."""
+        """Stop every service, each after those that need it."""
         left = dict(self._children)
         while left:
             needed = {need for name in left for need in self._services[name].needs}
@@ -225,7 +225,7 @@ class Supervisor:
                 await child.wait()
 
     async def _end_what_it_started(self, service: Service) -> None:
-        """A child that was killed could not end its own children."""
+        """End the children of a killed child, which could not do so."""
         identity = self._run.children.get(service.name)
         if identity:
             await asyncio.to_thread(stop_left_behind, {service.name: identity})

@@ -1,1 +1,1 @@
-"""Where spend is heading: daily usage, carried on in many sampled futures, each rated as a bill."""
+"""Forecasts of spend: daily usage continued in many sampled futures, each rated as a bill."""

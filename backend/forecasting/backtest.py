@@ -1,8 +1,8 @@
-"""How far to trust forecasts: what they would have said some weeks ago, held against what came.
+"""How far to trust forecasts: past forecasts compared with the usage that followed.
 
-Pure. From several past days the same method forecasts the days that followed, and what it said is
-priced as the plan in force prices it. Beside it stands the simplest forecast that knows the week:
-the last seven days again (the seasonal naive one).
+Pure. From several past days the same method forecasts the days that followed, priced by the plan in
+force. It is compared with the simplest forecast that has a week's pattern: the last seven days
+again (the seasonal naive one).
 """
 
 from __future__ import annotations
@@ -41,9 +41,9 @@ class _Trial:
 
 
 def backtest(job: ForecastJob) -> Trust | None:
-    """Try the method on the tenant's past; None if that is too short, or was all idle.
+    """Try the method on the tenant's past; None if that is too short or without usage.
 
-    The measure is spend, or tokens where the plan in force asks no money for them.
+    The measure is spend, or tokens if the plan in force has no price for them.
     """
     latest = job.history.days - HORIZON_DAYS
     origins = range(latest, ENOUGH_DAYS - 1, -_APART_DAYS)[:MOST_ORIGINS]
@@ -73,7 +73,7 @@ def backtest(job: ForecastJob) -> Trust | None:
 
 
 class _Spend:
-    """What usage alone costs on the plan in force, without its fees."""
+    """Measures the cost of usage on the plan in force, without its fees."""
 
     name: Literal["spend", "tokens"] = "spend"
 
@@ -98,21 +98,24 @@ def _trial(
     measure: _Spend | _Tokens,
     values: Usage,
 ) -> _Trial | None:
-    """Forecast from ``origin`` days into the history; None if what came was worth nothing."""
+    """Forecast from ``origin`` days into the history;
+
+    None if the usage that followed was worth nothing.
+    """
     history = job.history
-    came = _cumulated(
+    following = _cumulated(
         {
             (series.model, series.meter): series.days[origin : origin + HORIZON_DAYS]
             for series in history.series
         }
     )
-    actual = [measure.of(used) for used in came]
+    actual = [measure.of(used) for used in following]
     if actual[-1] <= 0:
         return None
     futures = sample_futures(
         _until(history, origin), HORIZON_DAYS, seed=job.seed, values=values, paths=_PATHS
     )
-    said = [
+    forecasts = [
         [
             measure.of(used)
             for used in _cumulated({series: n[path] for series, n in futures.usage.items()})
@@ -121,9 +124,9 @@ def _trial(
     ]
     held = []
     for day, value in enumerate(actual):
-        outcomes = sorted(Decimal(path[day]) for path in said)
+        outcomes = sorted(Decimal(path[day]) for path in forecasts)
         held.append(quantile(outcomes, 0.1) <= Decimal(value) <= quantile(outcomes, 0.9))
-    expected = float(np.median([path[-1] for path in said]))
+    expected = float(np.median([path[-1] for path in forecasts]))
     again = {
         (series.model, series.meter): series.days[origin - 7 : origin] * (HORIZON_DAYS // 7)
         for series in history.series
@@ -138,7 +141,7 @@ def _cumulated(daily: Daily) -> list[dict[tuple[str, str], float]]:
 
 
 def _until(history: History, origin: int) -> History:
-    """The history as it stood at the beginning of a past day."""
+    """Return the history as it was at the beginning of a past day."""
     return History(
         history.first + timedelta(days=origin),
         0.0,

@@ -1,4 +1,4 @@
-"""Whether the period's spend will pass a budget, from the forecast that is kept. Pure."""
+"""The chance that the period's spend passes a budget, from the stored forecast. Pure."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from backend_client.types.spend import BudgetOutlook
 def budget_outlook(stored: Stored, amount: Decimal) -> BudgetOutlook:
     """Return the chance of spending more than ``amount``, and when.
 
-    A budget that was passed already says on which day.
+    If it has passed the budget already, the day is that of the passing.
     """
     forecast = stored.forecast
     actual = [(day.day, day.actual) for day in forecast.days if day.actual is not None]

@@ -1,9 +1,9 @@
-"""What the recent past teaches about the method itself: how to blend it, and how unsure it is.
+"""Calibration by the recent past: how to blend the method, and how uncertain it is.
 
-Prophet follows growth, and overshoots where usage only wanders about a level. So the method is
+Prophet follows growth, and overshoots where usage only varies around a level. So the method is
 tried on the tenant's own past, as one series of daily value, from several days some weeks ago. The
-better Prophet's trend did beside the level of the last two weeks, the more weight it gets; and by
-how much their blend missed, the futures are spread.
+better Prophet's trend did compared with the level of the last two weeks, the more weight it gets;
+the spread of the futures follows from the errors of the blend.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ _TRIALS = 6
 _APART_DAYS = 7
 _LEAST_DAYS = 28
 _FEW_TRIALS = 1.2
-"""A handful of overlapping trials tells less than all that may go wrong."""
+"""A few overlapping trials show less than can go wrong."""
 _SPREAD_UNTRIED = 0.12
 _MOST_SPREAD = 1.0
 _LEAST_OF_LEVEL = 0.3
@@ -34,8 +34,8 @@ _LEAST_OF_LEVEL = 0.3
 class Calibration:
     """``trend`` is the weight of Prophet's trend, the rest that of the recent level.
 
-    ``spread`` is the standard deviation of the logarithm of how much of ``HORIZON_DAYS`` days'
-    value came, over what was expected; without the noise from day to day.
+    ``spread`` is the standard deviation of the logarithm of actual over expected value in
+    ``HORIZON_DAYS`` days, without the noise from day to day.
     """
 
     trend: float = 0.5
@@ -50,7 +50,7 @@ def calibrate(
     for series in history.series:
         daily += np.array(series.days) * values.get((series.model, series.meter), 0.0)
     trials = []
-    # The first day is part of one, as a rule.
+    # The first day is usually incomplete.
     for place in range(_TRIALS):
         origin = history.days - HORIZON_DAYS - place * _APART_DAYS
         came = float(daily[origin : origin + HORIZON_DAYS].sum()) if origin > _LEAST_DAYS else 0.0
@@ -68,7 +68,7 @@ def calibrate(
     blend = weight * by_trend + (1 - weight) * by_level
     spread = _FEW_TRIALS * float(np.sqrt(np.mean(np.log(came_all / blend) ** 2)))
     noise = _daily_noise(daily[1:]) / HORIZON_DAYS
-    # The noise is in the futures anyhow; what it doesn't explain is the level's.
+    # The futures have the noise already; the rest of the spread is the level's.
     return Calibration(
         weight, min(max(spread**2 - noise, (0.3 * spread) ** 2) ** 0.5, _MOST_SPREAD)
     )
@@ -81,7 +81,7 @@ def recent_level(daily: NDArray[np.float64], season: NDArray[np.float64]) -> flo
 
 
 def _expected(daily: NDArray[np.float64], history: History, seed: int) -> tuple[float, float]:
-    """Return what Prophet's trend, and what the recent level, expect of the days that follow."""
+    """Return what Prophet's trend, and what the recent level, expect for the following days."""
     first = history.first + timedelta(days=1)
     fit = fit_series(tuple(daily.tolist()), first, 0, HORIZON_DAYS, paths=51, seed=seed)
     by_trend = float((np.median(fit.trend, axis=0) * fit.season).sum())
@@ -89,7 +89,7 @@ def _expected(daily: NDArray[np.float64], history: History, seed: int) -> tuple[
 
 
 def _daily_noise(daily: NDArray[np.float64]) -> float:
-    """Return the variance of a day's value beside the same weekdays of the weeks around it."""
+    """Return the variance of a day's value around the same weekdays of the adjacent weeks."""
     if len(daily) < 3 * 7:
         return 0.0
     around = (daily[:-14] + daily[14:]) / 2

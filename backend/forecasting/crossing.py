@@ -1,4 +1,4 @@
-"""When something that only grows passes a limit, over many futures. Pure."""
+"""When a growing value passes a limit, over many futures. Pure."""
 
 from __future__ import annotations
 
@@ -13,10 +13,10 @@ EARLY, LIKELY = 0.1, 0.5
 
 @dataclass(frozen=True, slots=True)
 class Passing:
-    """The ``chance`` (0 to 1) of passing by the end, and the days on which it comes to that.
+    """The ``chance`` (0 to 1) of passing by the end, and the days on which it is reached.
 
-    ``early`` is the first day by whose end a tenth of the futures have passed, ``likely`` the one
-    by whose end half have; each is the day's start, or None if it doesn't come to that.
+    ``early`` is the first day by whose end a tenth of the futures have passed, ``likely`` the first
+    by whose end half have; each is the day's start, or None if there is no such day.
     """
 
     chance: float
@@ -27,7 +27,7 @@ class Passing:
 def passing(
     days: Sequence[datetime], sorted_values: Sequence[Sequence[Decimal]], limit: Decimal
 ) -> Passing:
-    """Return when ``limit`` is passed, from each day's sorted values of what never shrinks."""
+    """Return when ``limit`` is passed, from each day's sorted values, which never shrink."""
     chances = [1 - bisect_right(values, limit) / len(values) for values in sorted_values]
 
     def first(chance: float) -> datetime | None:

@@ -29,10 +29,10 @@ _SHOWN_UNITS = Decimal("0.000001")
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """A forecast, and what budgets are held against.
+    """A forecast, and the values that budgets are compared with.
 
-    ``peaks`` are, for each coming day (its start), the sorted highest totals that the futures have
-    seen by its end: a discount by volume may make a total shrink, and a budget stays passed.
+    ``peaks`` are, for each coming day (its start), the sorted highest totals of the futures by its
+    end: a discount by volume may make a total shrink, but a passed budget stays passed.
     """
 
     forecast: Forecast

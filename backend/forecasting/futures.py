@@ -1,8 +1,8 @@
 """Sampled futures of daily usage. Pure: the same history and seed give the same futures.
 
-A future is drawn for all series at once, so that what moves together goes on moving together:
-whole weeks of past surprises are drawn, the same weeks for every series, and a future in which one
-series grows fast is one in which the others do.
+A future is drawn for all series at once, so that series which move together continue to: whole
+weeks of past surprises are drawn, the same weeks for every series, and a future in which one series
+grows fast is one in which the others do.
 """
 
 from __future__ import annotations
@@ -21,13 +21,13 @@ from backend.forecasting.odd_days import OddDay, without_odd_days
 from backend.forecasting.prophet_fit import Fit, fit_series
 
 PATHS: Final = 201
-"""Odd, so that the median is one of them."""
+"""Odd, so that the median is one of the paths."""
 ENOUGH_DAYS: Final = 14
 _MOST_FITS = 40
 _WEEK = 7
 _FEW_DAYS = 3
 _UNSURE = 0.6
-"""Spread (of the logarithm) of a daily rate that was never observed over a whole day."""
+"""Spread (of the logarithm) of a daily rate that was not observed for a whole day."""
 
 Paths = NDArray[np.float64]
 
@@ -57,8 +57,8 @@ def sample_futures(
     """Sample ``paths`` futures of ``days`` days, the rest of today included.
 
     ``values`` say what a unit of each (model, meter) is worth: by them the method is tried on the
-    past, and what is worth most is fitted if there are many. With fewer than 14 complete days of
-    history the futures carry on the days there are.
+    past, and the most valuable series are fitted if there are many. With fewer than 14 complete
+    days of history the futures repeat the existing days.
     """
     chance = np.random.default_rng([seed, 1])
     history, odd_days = without_odd_days(history)
@@ -97,7 +97,7 @@ def _too_little(history: History) -> str:
 def _run_rate(
     history: History, active: Sequence[Series], days: int, paths: int, chance: np.random.Generator
 ) -> dict[tuple[str, str], Paths]:
-    """Draw from the days there are, under a rate that is the less sure the fewer they are."""
+    """Draw from the existing days, with a rate that is less certain the fewer they are."""
     picks = chance.integers(0, max(history.days, 1), (paths, days))
     levels = np.exp(_UNSURE / np.sqrt(1 + history.days) * _normal(paths, chance))
     usage = {}
@@ -126,7 +126,7 @@ def _by_prophet(
         if history.days - begun <= ENOUGH_DAYS or place >= _MOST_FITS:
             drawn = _from_own_days(series, begun, weeks, history.elapsed)
         else:
-            begun += 1  # the first day is part of one, as a rule
+            begun += 1  # the first day is usually incomplete
             fit = fit_series(series.days, history.first, begun, days, paths=paths, seed=seed)
             drawn = _carried_on(fit, series, begun, weeks, order, calibration.trend)
         usage[series.model, series.meter] = _rest_of_today(series, np.maximum(drawn, 0.0) * levels)
@@ -136,7 +136,7 @@ def _by_prophet(
 def _normal(paths: int, chance: np.random.Generator) -> Paths:
     """Return the quantiles of the normal distribution, one a path, in a random order.
 
-    Even ones, rather than draws: their median is 0 exactly. As a column, for all of a path's days.
+    Evenly spaced, not drawn: their median is exactly 0. As a column, for all days of a path.
     """
     normal = NormalDist()
     quantiles = np.array([normal.inv_cdf((n + 0.5) / paths) for n in range(paths)])
@@ -150,7 +150,7 @@ def _past_weeks(
     blocks = -(-days // _WEEK)
     drawn = np.empty((paths, blocks * _WEEK), dtype=np.intp)
     for block in range(blocks):
-        # The place in the history of the block's weekday: day 0 of the future is day `known`.
+        # The place in the history of the block's weekday: day 0 of the future is day `known_days`.
         first = (known_days + block * _WEEK) % _WEEK
         starts = np.arange(first, known_days - _WEEK + 1, _WEEK)
         columns = slice(block * _WEEK, (block + 1) * _WEEK)
@@ -159,7 +159,7 @@ def _past_weeks(
 
 
 def _from_own_days(series: Series, begun: int, weeks: NDArray[np.intp], elapsed: float) -> Paths:
-    """Draw from the days since a series that is young began."""
+    """Draw from the days since a young series began."""
     own = np.array(series.days[begun:] or (series.today / max(elapsed, 1 / 24),))
     return np.asarray(own[weeks % len(own)])
 

@@ -1,4 +1,4 @@
-"""Read from the database what a forecast is made of."""
+"""Read the inputs of a forecast from the database."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ async def read_job(connection: AsyncConnection, tenant: Tenant, now: datetime) -
     opened = await open_period(connection, tenant, now)
     history = await usage_history(connection, tenant, now)
     stretches = opened.stretches
-    # The same all day long, so that a forecast moves with usage and not by chance
+    # The same seed all day, so that a forecast changes with usage and not by chance
     today = now.astimezone(ZoneInfo(tenant.time_zone)).date()
     return ForecastJob(
         opened,
@@ -47,7 +47,7 @@ async def read_job(connection: AsyncConnection, tenant: Tenant, now: datetime) -
 async def _candidates(
     connection: AsyncConnection, tenant: Tenant, opened: OpenPeriod, now: datetime
 ) -> Sequence[Candidate]:
-    """Return the plans on sale in the tenant's currency, each with the usage in its own kinds."""
+    """Return the plans on sale in the tenant's currency, each with the usage by its windows."""
     plans = [
         plan for plan in await list_plans(connection) if plan.definition.currency == tenant.currency
     ]

@@ -1,4 +1,4 @@
-"""What a tenant used day by day, in its own days, read from rollups alone."""
+"""A tenant's usage by its own days, read from rollups."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ Mix = dict[tuple[str, str], list[MeteredQuantity]]
 LONGEST_DAYS = 365
 RECENT_DAYS = 28
 
-# "Later" is what was used from this time of the day on: its share says what today still brings.
+# "Later" is the usage after this time of the day: its share predicts the rest of today.
 _QUERY = text(
     """
     SELECT model, meter, (bucket AT TIME ZONE :zone)::date AS day, sum(quantity) AS quantity,
@@ -42,7 +42,7 @@ _QUERY = text(
 class Series:
     """A model's meter, by day. ``days`` are the history's complete days, zero where unused.
 
-    ``today`` is what today holds so far, ``remaining`` the share of a usual day that comes after
+    ``today`` is today's usage so far, ``remaining`` the share of a usual day that comes after
     this time of day, and ``whole`` whether it is counted in whole units.
     """
 
@@ -58,7 +58,7 @@ class Series:
 class History:
     """Daily usage from the first day with any to yesterday, and today so far.
 
-    ``today`` is the tenant's date, ``elapsed`` the part of it that is over.
+    ``today`` is the tenant's date, ``elapsed`` the part of it that has passed.
     """
 
     today: date
@@ -105,7 +105,7 @@ async def spent_days(
     stretches: Sequence[Stretch],
     today: date,
 ) -> list[tuple[datetime, list[list[MeteredQuantity]]]]:
-    """Return, for each of the period's days before ``today``, what was used up to its end.
+    """Return, for each of the period's days before ``today``, the period's usage up to its end.
 
     Each is the day's start with the period's usage so far, a list for each stretch.
     """
@@ -118,8 +118,8 @@ async def spent_days(
         for number, stretch in enumerate(stretches)
         if start < stretch.end and stretch.start < end
     ]
-    spans = [cut_at_windows(stretches[number].plan, start, end) for _, number, start, end in parts]
-    used = await period_usage(connection, tenant_id, spans)
+    times = [cut_at_windows(stretches[number].plan, start, end) for _, number, start, end in parts]
+    used = await period_usage(connection, tenant_id, times)
     so_far: list[list[MeteredQuantity]] = [[] for _ in stretches]
     by_day: dict[int, list[list[MeteredQuantity]]] = {}
     for (place, number, *_), quantities in zip(parts, used, strict=True):
@@ -131,17 +131,17 @@ async def spent_days(
 async def recent_mixes(
     connection: AsyncConnection, tenant_id: str, stretches: Sequence[Stretch], now: datetime
 ) -> list[Mix]:
-    """Return, for each stretch's plan, how each model's meter divides among what it prices by.
+    """Return, for each stretch's plan, how each model's meter divides by its windows and labels.
 
-    It is taken from the last 28 days; a stretch that is over has none.
+    It is taken from the last 28 days; an ended stretch has none.
     """
     until = quarter_hour_of(now)
     since = until - timedelta(days=RECENT_DAYS)
-    spans = [
+    times = [
         cut_at_windows(stretch.plan, since, until) if stretch.end > now else []
         for stretch in stretches
     ]
-    used = await period_usage(connection, tenant_id, spans)
+    used = await period_usage(connection, tenant_id, times)
     return [kinds_of(quantities) for quantities in used]
 
 

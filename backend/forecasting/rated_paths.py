@@ -32,7 +32,7 @@ def rated_paths(
         more: list[list[MeteredQuantity]] = [[] for _ in opened.stretches]
         of_path: list[Decimal] = []
         for day, place in enumerate(places):
-            # What is used of a stretch sums up from the first coming day that is in it
+            # A stretch's usage is summed from the first coming day in it
             so_far = path[places.index(place) : day + 1].sum(axis=0)
             more[place] = [
                 kind
@@ -60,12 +60,12 @@ def divided(series: tuple[str, str], quantity: float, mix: Mix) -> list[MeteredQ
 
 
 def quantile(outcomes: Sequence[Decimal], share: float) -> Decimal:
-    """Return the outcome that ``share`` of the sorted others are below: always one of them."""
+    """Return the outcome that ``share`` of the sorted outcomes are below; always one of them."""
     return outcomes[round(share * (len(outcomes) - 1))]
 
 
 def _stretches_of(opened: OpenPeriod, coming: Sequence[datetime], now: datetime) -> list[int]:
-    """Return the place of the stretch that the greater part of each coming day is in."""
+    """Return the place of the stretch that most of each coming day is in."""
     ends = [*coming[1:], opened.period.end]
     middles = [
         max(start, now) + (end - max(start, now)) / 2

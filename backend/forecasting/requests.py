@@ -1,5 +1,5 @@
-"""How the API asks for a forecast: by a message that any worker may take. A lost one is repeated
-by the next reader."""
+"""How the API requests a forecast: by a message that any worker may take. If it is lost, the next
+reader of the forecast sends another."""
 
 from __future__ import annotations
 
@@ -9,12 +9,12 @@ from backend.settings import Settings
 
 
 def forecast_subject(settings: Settings) -> str:
-    """Return the subject that forecasts are asked for on; no stream keeps it."""
+    """Return the subject of forecast requests; no stream stores it."""
     return f"{settings.stream_name}.forecast"
 
 
 async def ask_for_forecast(stream: UsageStream, settings: Settings, tenant_id: str) -> None:
-    """Ask the workers to compute a tenant's forecast; raise ``Unavailable`` if NATS is away."""
+    """Request a tenant's forecast from the workers; raise ``Unavailable`` if NATS is away."""
     await stream.jetstream()
     if stream.client is None or not stream.client.is_connected:
         raise QueueUnavailable("The queue can't be reached.")

@@ -1,4 +1,4 @@
-"""Forecasts as they are kept: when one is fresh, when it may still be shown, and when not."""
+"""Stored forecasts: when one is fresh, when it may still be shown, and when not."""
 
 from __future__ import annotations
 
@@ -19,19 +19,19 @@ from backend_client.types.accounts import Tenant
 from backend_client.types.spend import Forecast, Trust
 
 _FORMAT: Final = 1
-"""Raised when what is kept changes shape: older ones are made anew, rather than migrated."""
+"""Increased when the stored form changes: older forecasts are computed again, not migrated."""
 
 FRESH_SECONDS: Final = 15
-"""So long a forecast is fresh though usage moved on: it moves on all the time."""
+"""How long a forecast is fresh although usage has changed, which it does all the time."""
 _UNCHANGED_FRESH = timedelta(minutes=15)
 _SHOWN = timedelta(days=1)
 
 
 @dataclass(frozen=True, slots=True)
 class Stored:
-    """A forecast that can be shown. One that is not ``fresh`` is to be computed anew meanwhile.
+    """A forecast that can be shown. One that is not ``fresh`` should be computed again.
 
-    ``peaks`` are as in ``Outcome``; ``tested_at`` is when its trust was last looked into.
+    ``peaks`` are as in ``Outcome``; ``tested_at`` is when its trust was last computed.
     """
 
     forecast: Forecast
@@ -42,14 +42,14 @@ class Stored:
 
 @dataclass(frozen=True, slots=True)
 class Basis:
-    """What a forecast rests on: the usage's version, and a word for the period and its plans."""
+    """What a forecast depends on: the usage's version, and a digest of the period and its plans."""
 
     usage: int
     plans: str
 
 
 async def basis_now(connection: AsyncConnection, tenant: Tenant, now: datetime) -> Basis:
-    """Return what a forecast that is made now would rest on."""
+    """Return what a forecast that is computed now would depend on."""
     usage, _, plans = (await spend_version(connection, tenant, now)).partition("-")
     return Basis(int(usage), plans)
 
@@ -59,8 +59,8 @@ async def stored_forecast(
 ) -> Stored | None:
     """Return the tenant's forecast; None if there is none to show.
 
-    One is shown for a day, in its period, on the plans that it was made for. It is fresh if usage
-    is what it was and it is at most a quarter hour old, or if it is 15 seconds old at most.
+    It is shown for a day, in its period, on the plans that it was computed for. It is fresh if
+    usage is unchanged and it is at most a quarter hour old, or if it is 15 seconds old at most.
     """
     basis = await basis_now(connection, tenant, now)
     result = await connection.execute(select(forecasts).where(forecasts.c.tenant_id == tenant.id))
@@ -87,7 +87,7 @@ async def stored_forecast(
 async def store_forecast(
     connection: AsyncConnection, tenant_id: str, outcome: Outcome, basis: Basis
 ) -> None:
-    """Keep a forecast in place of the one before; a newer one stays."""
+    """Store a forecast in place of an older one; a newer one stays."""
     forecast = outcome.forecast
     document = {
         "format": _FORMAT,
@@ -108,7 +108,7 @@ async def store_forecast(
             set_={
                 "usage_version": new.usage_version,
                 "computed_at": new.computed_at,
-                # What is known of their trust stays
+                # Their trust stays
                 "document": forecasts.c.document.op("||")(new.document),
             },
             where=forecasts.c.computed_at < new.computed_at,
@@ -119,12 +119,12 @@ async def store_forecast(
 async def store_trust(
     connection: AsyncConnection, tenant_id: str, trust: Trust | None, now: datetime
 ) -> None:
-    """Keep beside the tenant's forecast how far to trust it; None if that can't be told."""
-    rows_by_day = {
+    """Store with the tenant's forecast how far to trust it, None if that is unknown."""
+    document = {
         "trust": None if trust is None else trust.model_dump(mode="json"),
         "tested_at": now.isoformat(),
     }
-    document = forecasts.c.document.op("||")(cast(rows_by_day, JSONB))
+    merged = forecasts.c.document.op("||")(cast(document, JSONB))
     await connection.execute(
-        update(forecasts).where(forecasts.c.tenant_id == tenant_id).values(document=document)
+        update(forecasts).where(forecasts.c.tenant_id == tenant_id).values(document=merged)
     )

@@ -13,7 +13,7 @@ Usage = Mapping[tuple[str, str], float]
 
 
 def usage_cost(job: ForecastJob, usage: Usage) -> Decimal:
-    """Return what a period with this usage alone costs on the plan in force, fees and all."""
+    """Return what a period with this usage alone costs on the plan in force, fees included."""
     place = job.place_now
     kinds = [
         kind
@@ -25,7 +25,7 @@ def usage_cost(job: ForecastJob, usage: Usage) -> Decimal:
 
 
 def unit_values(job: ForecastJob) -> dict[tuple[str, str], float]:
-    """Return what a unit more of each (model, meter) costs, beside the usage of the last weeks.
+    """Return what one more unit of each (model, meter) costs, given the usage of the last weeks.
 
     Where nothing costs money, a token is worth 1; where there are no tokens, a unit of anything.
     """

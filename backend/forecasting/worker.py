@@ -1,4 +1,4 @@
-"""The worker's side of forecasts: take what is asked for, compute it once, keep it."""
+"""The worker's side of forecasts: takes requests, computes each forecast once, stores it."""
 
 from __future__ import annotations
 
@@ -48,11 +48,11 @@ Result = TypeVar("Result")
 
 
 class ForecastFailed(Exception):
-    """A forecast could not be computed. It must not stop the worker, which also counts."""
+    """A forecast could not be computed. It must not stop the worker, which also counts events."""
 
 
 class ForecastWorker:
-    """Computes the forecasts that are asked for. As many as wanted may run at once, anywhere."""
+    """Computes requested forecasts. Any number may run at once, anywhere."""
 
     def __init__(self, database: Database, nats_url: str, settings: Settings) -> None:
         self._database = database
@@ -91,17 +91,17 @@ class ForecastWorker:
                 forecast_subject(self._settings), queue=_QUEUE_GROUP, cb=self._take
             )
             while not stopped.done():
-                next_one = asyncio.create_task(self._waiting.get())
-                # Somebody waits for a forecast; its trust can follow when nobody does.
+                following = asyncio.create_task(self._waiting.get())
+                # Requests go first: somebody waits for them. Trust is computed when none waits.
                 await asyncio.wait(
-                    [next_one, stopped],
+                    [following, stopped],
                     timeout=_IDLE_SECONDS if self._untested else None,
                     return_when=asyncio.FIRST_COMPLETED,
                 )
-                if next_one.done():
-                    await self._answer(next_one.result())
+                if following.done():
+                    await self._answer(following.result())
                     continue
-                next_one.cancel()
+                following.cancel()
                 if self._untested and not stopped.done():
                     tenant_id = self._untested.popleft()
                     async with self._surviving(tenant_id):
@@ -110,7 +110,7 @@ class ForecastWorker:
             await client.close()
 
     async def _take(self, message: Msg) -> None:
-        """Note who is asked for; whoever asks again meanwhile is served by the same answer."""
+        """Queue a request; requests for the same tenant meanwhile get the same answer."""
         tenant_id = message.data.decode(errors="replace")
         if tenant_id not in self._asked:
             self._asked.add(tenant_id)
@@ -136,9 +136,10 @@ class ForecastWorker:
             _log.error("forecast.failed", tenant=tenant_id, error=str(error), exc_info=error)
 
     async def refresh(self, tenant_id: str) -> bool:
-        """Compute and keep a tenant's forecast; False if it is fresh or another worker is at it.
+        """Compute and store a tenant's forecast;
 
-        Raises ``NotFound`` if there is no such tenant.
+        False if it is fresh or another worker computes it. Raises ``NotFound`` if there is no such
+        tenant.
         """
         async with self._alone(tenant_id) as alone:
             if not alone:
@@ -161,7 +162,7 @@ class ForecastWorker:
         return True
 
     async def test(self, tenant_id: str) -> bool:
-        """Look into how far to trust a tenant's forecast, once a day; False if that is known.
+        """Compute the trust in a tenant's forecast, once a day; False if it was computed.
 
         Raises ``NotFound`` if there is no such tenant.
         """
@@ -185,7 +186,7 @@ class ForecastWorker:
     async def _computed(
         self, function: Callable[[ForecastJob], Result], job: ForecastJob
     ) -> Result:
-        """Return ``function(job)``; raise ``ForecastFailed``, whatever went wrong in it."""
+        """Return ``function(job)``; raise ``ForecastFailed`` for any error in it."""
         computing = asyncio.create_task(self._process.compute(function, job))
         try:
             await asyncio.wait([computing])
@@ -197,7 +198,7 @@ class ForecastWorker:
 
     @asynccontextmanager
     async def _alone(self, tenant_id: str) -> AsyncIterator[bool]:
-        """Keep other workers off a tenant's forecast; tells False if one is at it."""
+        """Lock a tenant's forecast; yields False if another worker has the lock."""
         async with self._database.raw() as lock:  # the lock ends with the connection
             yield await lock.fetchval(_TRY_LOCK, tenant_id)
 

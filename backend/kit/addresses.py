@@ -1,6 +1,6 @@
-"""Addresses and secrets as an operator writes them down: read, or refused with a reason.
+"""Addresses and secrets as an operator writes them: parsed, or refused with a reason.
 
-Every function raises ``ValueError`` with a sentence that holds no secret.
+Every function raises ``ValueError`` with a sentence that contains no secret.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ _LONGEST_MAILBOX = 254
 
 @dataclass(frozen=True, slots=True)
 class SmtpServer:
-    """A server that takes mail. ``encryption`` is from the first byte, by STARTTLS, or none."""
+    """A mail server. ``encryption`` is from the first byte, by STARTTLS, or none."""
 
     host: str
     port: int
@@ -33,7 +33,7 @@ class SmtpServer:
 
 
 def is_loopback(host: str) -> bool:
-    """Tell whether listening on ``host`` can be reached from this machine only."""
+    """Return whether listening on ``host`` can be reached from this machine only."""
     if host == "localhost":
         return True
     try:
@@ -48,7 +48,7 @@ def check_webhook_url(url: str) -> str:
     host = parts.hostname
     if parts.scheme not in {"http", "https"} or not host or any(c.isspace() for c in url):
         raise ValueError("give an address such as https://example.com/farebox")
-    _ = parts.port  # raises if it is none
+    _ = parts.port  # raises if it is not a port
     if parts.scheme == "http" and not is_loopback(host):
         raise ValueError("it must begin with https:// unless it is on this machine")
     return url
@@ -65,7 +65,7 @@ def webhook_secrets(text: str) -> tuple[bytes, ...]:
         except ValueError:
             raise ValueError(f"what follows {_MARK} must be base64") from None
         if len(secret) not in _SECRET_BYTES:
-            raise ValueError("a secret must hold 24 to 64 bytes")
+            raise ValueError("a secret must have 24 to 64 bytes")
         secrets.append(secret)
     if not secrets:
         raise ValueError("give a secret")
@@ -75,7 +75,7 @@ def webhook_secrets(text: str) -> tuple[bytes, ...]:
 def smtp_server(url: str) -> SmtpServer:
     """Read ``smtp://user:password@host:587`` or ``smtps://…``.
 
-    With ``smtp://`` STARTTLS is demanded, but on this machine, where it is left out.
+    With ``smtp://`` STARTTLS is required, except on this machine, where it is not used.
     """
     try:
         parts = urlsplit(url)
@@ -102,7 +102,7 @@ def smtp_server(url: str) -> SmtpServer:
 
 
 def mailbox(text: str) -> str | None:
-    """Return the one bare e-mail address that a text is, in ASCII; None if it is anything else.
+    """Return a text that is one bare e-mail address, in ASCII; None if it is anything else.
 
     A domain with other letters is written as DNS has it: ``ann@xn--exmple-cua.com``.
     """
@@ -117,7 +117,7 @@ def mailbox(text: str) -> str | None:
 
 
 def mail_sender(text: str) -> Address:
-    """Read whom mail is from: ``billing@example.com`` or ``Example <billing@example.com>``."""
+    """Parse the sender of mail: ``billing@example.com`` or ``Example <billing@example.com>``."""
     name, bracket, bare = text.strip().rpartition("<")
     if bracket:
         bare, closed, after = bare.partition(">")

@@ -1,4 +1,4 @@
-"""Pages of a list: an opaque cursor that says after what to go on."""
+"""Pages of a list: an opaque cursor that says where to continue."""
 
 from __future__ import annotations
 
@@ -13,16 +13,16 @@ Item = TypeVar("Item")
 
 
 class Cursor:
-    """Base64 of the last item's sort key, so that nobody builds on what is in it."""
+    """Base64 of the last item's sort key, so that no client depends on its content."""
 
     @staticmethod
     def write(after: str) -> str:
-        """Make a cursor."""
+        """Return a cursor."""
         return base64.urlsafe_b64encode(after.encode()).decode().rstrip("=")
 
     @staticmethod
     def read(cursor: str) -> str:
-        """Return what the cursor goes on after; raise ``InvalidInput`` if it was not ours."""
+        """Return the key that it continues after; raise ``InvalidInput`` if it is not ours."""
         padded = cursor + "=" * (-len(cursor) % 4)
         try:
             after = base64.b64decode(padded, altchars=b"-_", validate=True).decode()
@@ -34,7 +34,7 @@ class Cursor:
 
     @staticmethod
     def read_number(cursor: str) -> int:
-        """Return the number that the cursor goes on after, for lists that are sorted by one."""
+        """Return the number that the cursor continues after, for lists sorted by a number."""
         text = Cursor.read(cursor)
         if not text.isascii() or not text.isdigit() or len(text) > 18:
             raise InvalidCursor()
@@ -42,7 +42,7 @@ class Cursor:
 
 
 def page_of(items: list[Item], limit: int, key: Callable[[Item], str]) -> Page[Item]:
-    """Make a page of up to ``limit`` items out of up to ``limit + 1``."""
+    """Return a page of up to ``limit`` items; ``items`` has up to ``limit + 1``."""
     more = len(items) > limit
     kept = items[:limit]
     return Page(items=kept, next_cursor=Cursor.write(key(kept[-1])) if more else None)

@@ -1,4 +1,4 @@
-"""A process beside one's own for what would hold up its event loop."""
+"""A second process, for computations that would block the event loop."""
 
 from __future__ import annotations
 
@@ -21,15 +21,16 @@ _log = structlog.get_logger(__name__)
 
 
 class SideProcess:
-    """Computes one thing at a time. It starts with the first, and stays warm."""
+    """Computes one thing at a time. The process starts with the first, and stays."""
 
     def __init__(self) -> None:
         self._pool: ProcessPoolExecutor | None = None
 
     async def compute(self, function: Callable[[Argument], Result], argument: Argument) -> Result:
-        """Return ``function(argument)`` as computed there; begin anew once if it was killed.
+        """Return ``function(argument)``, computed there; tried once more if the process was killed.
 
-        The function must be a module's own, and both argument and result must pickle.
+        The function must be defined at the top of a module, and both argument and result must
+        pickle.
         """
         loop = asyncio.get_running_loop()
         try:
@@ -53,7 +54,7 @@ class SideProcess:
 
 
 def follow_parent() -> None:
-    """Leave Ctrl-C to the parent, which stops this process; but never outlive it."""
+    """Leave Ctrl-C to the parent, which stops this process; but end when the parent ends."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     parent = multiprocessing.parent_process()
     if parent is not None:

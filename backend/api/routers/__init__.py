@@ -1,4 +1,4 @@
-"""One router a noun, in a file of its own. A new file is served; no list names it.
+"""One router a noun, in a file of its own. A new file is served without being listed.
 
 Owns nothing: a router parses, authorizes, calls a room and answers.
 """

@@ -55,7 +55,7 @@ async def post_application(
     wanted: ApplicationCreate,
     idempotency_key: IdempotencyKey = None,
 ) -> Application:
-    """Make an application."""
+    """Create an application."""
     async with services.database.begin() as connection:
         application = await create_application(
             connection, caller.tenant_id, wanted, idempotency_key=idempotency_key

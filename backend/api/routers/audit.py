@@ -1,4 +1,4 @@
-"""Who did what in the tenant."""
+"""The tenant's audit log."""
 
 from __future__ import annotations
 
@@ -22,6 +22,6 @@ async def get_audit(
     cursor: PageCursor = None,
     limit: PageLimit = 50,
 ) -> Page[AuditEntry]:
-    """List what was done, the latest first. Entries are never changed."""
+    """List audit entries, newest first. Entries are never changed."""
     async with services.database.begin() as connection:
         return await list_audit(connection, caller.tenant_id, cursor=cursor, limit=limit)

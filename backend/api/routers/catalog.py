@@ -41,7 +41,7 @@ async def get_models(services: ServicesNow, caller: Caller) -> Page[ModelInfo]:
                 connection, caller.tenant_id, datetime.now(UTC)
             )
             plan = subscription.plan.definition
-        except NotFound:  # an operator's key, or a tenant without a plan: the models, no prices
+        except NotFound:  # an operator's key, or a tenant without a plan: no prices
             plan = None
         models = await list_models(connection, available=available, plan=plan)
     return Page(items=models)
@@ -56,21 +56,21 @@ async def get_plans(services: ServicesNow, caller: Caller) -> Page[Plan]:
 
 @router.get("/v1/catalog/taxes")
 async def get_taxes(services: ServicesNow, caller: Operator) -> list[CatalogTax]:
-    """List the rates of tax that are published, those that are over and on invoices among them."""
+    """List the published rates of tax, with expired ones that are on invoices."""
     async with services.database.begin() as connection:
         return await tax_table(connection)
 
 
 @router.get("/v1/catalog")
 async def get_catalog(services: ServicesNow, caller: Operator) -> Catalog:
-    """Return the catalog that is on sale, whole: putting it again changes nothing."""
+    """Return the whole published catalog: putting it again changes nothing."""
     async with services.database.begin() as connection:
         return await published_catalog(connection)
 
 
 @router.put("/v1/catalog", openapi_extra=body_of(Catalog))
 async def put_catalog(services: ServicesNow, caller: Operator, request: Request) -> CatalogApplied:
-    """Publish what the catalog changes. A second time does nothing; no subscription moves."""
+    """Publish what the catalog changes. Doing it again does nothing; no subscription changes."""
     # Parsed by hand: FastAPI would read prices as binary floating point.
     catalog = parse_catalog(await request.body())
     async with services.database.begin() as connection:

@@ -1,4 +1,4 @@
-"""Corrections of usage events: the operator makes them, the tenant can read them."""
+"""Corrections of usage events: the operator creates them, the tenant can read them."""
 
 from __future__ import annotations
 
@@ -42,11 +42,11 @@ async def post_corrections(
     batch: CorrectionBatch,
     preview: Annotated[bool, Query(description="Tell what it does, and do nothing")] = False,
 ) -> CorrectionResult:
-    """Void or amend events of a tenant: all that are sent, or none.
+    """Void or amend events of a tenant: all in the request, or none.
 
-    Usage changes at once, in the quarter hours that the events are of. The last correction of an
-    event rules. A period that was invoiced keeps its invoice; the difference is billed in the next.
-    A call that was paid from the wallet gets back what it should not have cost.
+    Usage changes at once, in the quarter hours of the events. The last correction of an event
+    applies. An invoiced period keeps its invoice; the difference is billed in the next. The excess
+    cost of a call that was paid from the wallet is returned.
     """
     async with services.database.snapshot() as before, services.database.engine.connect() as after:
         tenant = await named_tenant(after, caller, batch.tenant)
@@ -81,7 +81,7 @@ async def get_corrections(
     cursor: PageCursor = None,
     limit: PageLimit = 50,
 ) -> Page[Correction]:
-    """List the corrections of the tenant's events, newest first, with what was and what is."""
+    """List the corrections of the tenant's events, newest first, with the data before and after."""
     async with services.database.begin() as connection:
         return await list_corrections(
             connection, caller.tenant_id, source=source, event=event, cursor=cursor, limit=limit

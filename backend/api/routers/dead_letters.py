@@ -42,7 +42,7 @@ async def get_dead_letters(
 async def get_dead_letter(
     services: ServicesNow, caller: Operator, sequence: Sequence
 ) -> DeadLetterContent:
-    """Return a message that could not be counted, with what is in it."""
+    """Return a message that could not be counted, with its content."""
     return await (await _letters(services)).read(sequence)
 
 
@@ -50,10 +50,9 @@ async def get_dead_letter(
 async def replay_dead_letter(
     services: ServicesNow, caller: Operator, sequence: Sequence, wanted: DeadLetterReplay
 ) -> IngestResult:
-    """Count a letter after all: as it is, or with ``events`` in its place.
+    """Count a letter: as it is, or with ``events`` in its place.
 
-    Events in its place pass the checks of ingest. If one is refused nothing is sent, and the letter
-    stays.
+    These pass the checks of ingest. If one is refused nothing is sent, and the letter stays.
     """
     letters = await _letters(services)
     owners = await letters.tenants(sequence)
@@ -86,7 +85,7 @@ async def replay_dead_letter(
 
 @router.delete("/v1/dead-letters/{sequence}", status_code=204)
 async def discard_dead_letter(services: ServicesNow, caller: Operator, sequence: Sequence) -> None:
-    """Remove a letter for good. Its events are never counted."""
+    """Delete a letter. Its events are never counted."""
     letters = await _letters(services)
     owners = await letters.tenants(sequence)
     await letters.discard(sequence)

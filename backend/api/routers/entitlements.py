@@ -32,7 +32,7 @@ async def get_tenant_entitlements(
     caller: Annotated[Principal, Depends(needs(Permission.OPERATE))],
     tenant_id: str,
 ) -> Entitlements:
-    """Return what a tenant may do now: for the operator's own programs, to know its features."""
+    """Return what a tenant may do now; for the operator's own programs."""
     async with services.database.snapshot() as connection:
         tenant = await find_tenant(connection, tenant_id)
         return await entitlements(connection, tenant, datetime.now(UTC))

@@ -80,7 +80,7 @@ async def get_tenant_events(
     cursor: PageCursor = None,
     limit: PageLimit = 50,
 ) -> Page[StoredEvent]:
-    """List a tenant's events, as it sees them; for the operator."""
+    """List a tenant's events, as the tenant sees them; for the operator."""
     async with services.database.begin() as connection:
         tenant = await find_tenant(connection, tenant_id)
         return await list_events(connection, tenant.id, question, cursor=cursor, limit=limit)
@@ -102,8 +102,8 @@ async def tail_events(
 ) -> StreamingResponse:
     """Follow the tenant's events as they are counted, as server-sent events.
 
-    Each is a ``StoredEvent``, with the time of its receipt as id: a browser that connects again
-    goes on from there, and may see the last ones twice. It ends when the credential does.
+    Each is a ``StoredEvent``, with the time of its receipt as id: a browser that reconnects
+    continues from there, and may see the last ones twice. The stream ends when the credential does.
     """
     token = bearer_token(request)
 
@@ -114,7 +114,7 @@ async def tail_events(
     looks = services.tails.follow(
         caller.tenant_id, _since(last_event_id), still_allowed, seconds=seconds
     )
-    first = await anext(looks)  # what is wrong is told before the answer begins
+    first = await anext(looks)  # errors are raised before the answer begins
 
     async def stream() -> AsyncIterator[str]:
         yield _sse(first)
@@ -122,14 +122,14 @@ async def tail_events(
             async for events in looks:
                 yield _sse(events)
         except FareboxError:
-            return  # the answer has begun: all that is left is to end it
+            return  # the answer has begun and can only be ended
 
     return StreamingResponse(stream(), media_type="text/event-stream")
 
 
 def _sse(events: list[StoredEvent]) -> str:
     if not events:
-        return ": nothing new\n\n"  # also tells a connection that is gone
+        return ": nothing new\n\n"  # also detects a lost connection
     return "".join(
         f"id: {event.received_at.isoformat()}\ndata: {event.model_dump_json()}\n\n"
         for event in events

@@ -47,10 +47,10 @@ Sender = Annotated[Principal, Depends(needs(Permission.EVENTS_WRITE))]
 
 @router.post("/v1/events", status_code=202, openapi_extra=_BODY)
 async def post_events(services: ServicesNow, caller: Sender, request: Request) -> IngestResult:
-    """Take one CloudEvent, an array of them, or one on each line (NDJSON); plain or gzip.
+    """Accept one CloudEvent, an array of them, or one on each line (NDJSON); plain or gzip.
 
-    Answers once every accepted event is stored by the queue. Sending an event again is harmless:
-    (tenant, source, id) counts once. What can't be taken is listed, and keeps nothing else out.
+    Answers once every accepted event is stored by the queue. Sending an event again is safe: it
+    counts once by (tenant, source, id). Refused events are listed, and do not affect the others.
     """
     return await _take(services, caller, request)
 
@@ -59,9 +59,9 @@ async def post_events(services: ServicesNow, caller: Sender, request: Request) -
 async def post_openmeter_events(
     services: ServicesNow, caller: Sender, request: Request
 ) -> Response:
-    """Take events as OpenMeter does, for its clients: no body when all were taken.
+    """Accept events as OpenMeter does, for its clients: no body if all were accepted.
 
-    The good ones are kept also if some are refused, which the problem then names.
+    If some are refused the others are accepted, and the problem names the refused ones.
     """
     result = await _take(services, caller, request)
     if result.errors:
@@ -86,9 +86,9 @@ async def preview_events(
     caller: Annotated[Principal, Depends(needs(Permission.OPERATE))],
     request: Request,
 ) -> EventsPreview:
-    """Tell what events would change in usage and spend if they were sent now; nothing is stored.
+    """Return what events would change in usage and spend if they were sent now; stores nothing.
 
-    For backfills: what is already known counts for nothing here either.
+    For backfills. Events that were counted before change nothing here either.
     """
     async with _members(services, request) as members:
         batch = await services.ingest.check(caller, members, datetime.now(UTC))

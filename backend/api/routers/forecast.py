@@ -1,4 +1,4 @@
-"""Where spend is heading."""
+"""Forecasts of spend."""
 
 from __future__ import annotations
 
@@ -36,10 +36,10 @@ _COMPUTING: dict[int | str, dict[str, object]] = {
 async def get_forecast(
     services: ServicesNow, caller: Reader, response: Response
 ) -> Forecast | Response:
-    """Return where the current billing period's spend is heading.
+    """Return the forecast of the current billing period's spend.
 
-    The answer may be behind: ``version`` and ``computed_at`` say which usage it knows. A newer one
-    is computed meanwhile.
+    It may be outdated: ``version`` and ``computed_at`` state the usage that it is based on. A newer
+    one is computed meanwhile.
     """
     stored = await _stored(services, caller)
     if stored is None:
@@ -66,7 +66,7 @@ async def get_budget_outlook(
 
 
 async def _stored(services: Services, caller: Principal) -> Stored | None:
-    """Return the forecast to show, and ask for another unless it is fresh."""
+    """Return the forecast to show, and request another unless it is fresh."""
     async with services.database.begin() as connection:
         tenant = await find_tenant(connection, caller.tenant_id)
         stored = await stored_forecast(connection, tenant, datetime.now(UTC))

@@ -25,7 +25,7 @@ User = Annotated[Principal, Depends(needs(Permission.INFERENCE))]
 
 
 class _Streamed(StreamingResponse):
-    """Lets go of the provider's answer also where the caller has left, early or in its midst."""
+    """Closes the provider's answer even if the caller disconnects before or during it."""
 
     def __init__(self, relay: Relay, headers: Mapping[str, str]) -> None:
         super().__init__(
@@ -72,7 +72,7 @@ async def get_model(services: ServicesNow, caller: User, model: str) -> dict[str
 
 @router.post("/v1/chat/completions", openapi_extra=_BODY, response_class=Response)
 async def post_chat_completions(services: ServicesNow, caller: User, request: Request) -> Response:
-    """Answer a conversation, at once or streamed; its usage is recorded either way."""
+    """Complete a chat, at once or streamed; its usage is recorded in both cases."""
     gateway = services.gateway
     call = await gateway.begin(caller, await request.body())
     headers = limit_headers(call.limited)

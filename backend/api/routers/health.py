@@ -1,4 +1,4 @@
-"""Is the process there, can it work, and what has it done."""
+"""Liveness, readiness and metrics."""
 
 from __future__ import annotations
 
@@ -16,13 +16,13 @@ router = APIRouter(tags=["health"])
 
 @router.get("/healthz")
 async def healthz() -> dict[str, str]:
-    """Say that this process answers."""
+    """Answer that this process runs."""
     return {"status": "ok"}
 
 
 @router.get("/readyz", responses={503: {"description": "PostgreSQL or NATS does not answer"}})
 async def readyz(services: ServicesNow) -> JSONResponse:
-    """Say whether PostgreSQL and NATS JetStream answer, each asked now."""
+    """Check whether PostgreSQL and NATS JetStream answer now."""
     postgres, nats = await asyncio.gather(services.database.healthy(), services.stream.healthy())
     answers = {"postgresql": postgres, "nats": nats}
     ready = all(answers.values())
@@ -34,7 +34,7 @@ async def readyz(services: ServicesNow) -> JSONResponse:
 
 @router.get("/metrics", response_class=Response)
 async def metrics(request: Request, services: ServicesNow) -> Response:
-    """Give Prometheus this process's counters, and what the engines tell of all."""
+    """Return this process's counters and the engines' gauges for Prometheus."""
     counters = generate_latest(request.app.state.metrics.registry)
     gauges = await read_gauges(services.database, services.stream)
     return Response(counters + gauges, media_type=CONTENT_TYPE_LATEST)

@@ -50,7 +50,7 @@ async def post_invitation(
 async def post_acceptance(
     services: ServicesNow, caller: Caller, wanted: InvitationAccept
 ) -> Membership:
-    """Become a member by an invitation's secret. It works once, for a person's session alone."""
+    """Become a member by an invitation's secret. It works once, for a person's session only."""
     async with services.database.begin() as connection:
         return await accept_invitation(connection, caller, wanted.secret)
 

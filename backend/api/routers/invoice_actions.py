@@ -1,4 +1,4 @@
-"""What the operator does with tenants' invoices, and the terms they are issued on."""
+"""The operator's actions on tenants' invoices, and the terms of invoices."""
 
 from __future__ import annotations
 
@@ -54,7 +54,7 @@ async def get_tenant_invoices(
     cursor: PageCursor = None,
     limit: PageLimit = 50,
 ) -> Page[InvoiceSummary]:
-    """List a tenant's invoices, newest first, after the draft of the next."""
+    """List a tenant's invoices, the draft of the next first, then newest first."""
     now = datetime.now(UTC)
     async with services.database.begin() as connection:
         tenant = await find_tenant(connection, tenant_id)
@@ -90,10 +90,10 @@ async def get_tenant_invoice(
 async def post_finalize(
     services: ServicesNow, caller: Operator, tenant_id: str, invoice_id: str
 ) -> Invoice:
-    """Finalize the draft of a period that is over, before its grace is. A second time is harmless.
+    """Finalize the draft of an ended period before its grace is over. It may be repeated.
 
-    A draft that asks for nothing is closed without an invoice, and answers 409 to say so. While a
-    tax service is away nothing is issued: 503, ``tax_not_known``.
+    A draft that asks for nothing is closed without an invoice, and answers 409. While a tax service
+    is away nothing is issued: 503, ``tax_not_known``.
     """
     answers = TaxAnswers(services.tax_service)
 
@@ -156,7 +156,7 @@ async def post_payment(
     invoice_id: str,
     paid: PaymentRecord,
 ) -> Invoice:
-    """Record money that came in. The same method and reference again is the same payment."""
+    """Record a received payment. The same method and reference again is the same payment."""
     async with services.database.begin() as connection:
         tenant = await find_tenant(connection, tenant_id)
         await record_payment(connection, tenant.id, invoice_id, paid, datetime.now(UTC))
@@ -176,7 +176,7 @@ async def post_credit_note(
     wanted: CreditNoteCreate,
     idempotency_key: IdempotencyKey = None,
 ) -> CreditNote:
-    """Credit lines of an invoice, or all that is left of it. What was paid goes to the balance."""
+    """Credit lines of an invoice, or the rest of it. What was paid is added to the balance."""
     async with services.database.begin() as connection:
         tenant = await find_tenant(connection, tenant_id)
         note_id = await credit(
@@ -199,7 +199,7 @@ async def post_credit_note(
 async def get_billing_terms(
     services: ServicesNow, caller: Operator, tenant_id: str
 ) -> BillingTerms:
-    """Return what was agreed with a tenant."""
+    """Return the terms agreed with a tenant."""
     async with services.database.begin() as connection:
         tenant = await find_tenant(connection, tenant_id)
         return (await profile_of(connection, tenant.id)).terms
@@ -209,7 +209,7 @@ async def get_billing_terms(
 async def put_billing_terms(
     services: ServicesNow, caller: Operator, tenant_id: str, terms: BillingTerms
 ) -> BillingTerms:
-    """Change what was agreed with a tenant, for the invoices to come."""
+    """Change the terms agreed with a tenant, for future invoices."""
     async with services.database.begin() as connection:
         tenant = await find_tenant(connection, tenant_id)
         detail: dict[str, object] = terms.model_dump(mode="json")
@@ -226,7 +226,7 @@ async def put_billing_terms(
 
 @router.get("/v1/invoice-runs")
 async def get_invoice_runs(services: ServicesNow, caller: Operator) -> list[InvoiceRun]:
-    """List the last twenty invoice runs, newest first, and how far each is."""
+    """List the last twenty invoice runs, newest first, with their progress."""
     async with services.database.begin() as connection:
         return await latest_runs(connection, services.settings)
 

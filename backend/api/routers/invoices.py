@@ -40,7 +40,7 @@ _UNCHANGED: dict[int | str, dict[str, Any]] = {
 async def get_invoices(
     services: ServicesNow, caller: Reader, cursor: PageCursor = None, limit: PageLimit = 50
 ) -> Page[InvoiceSummary]:
-    """List invoices, newest first. The draft of the next one, rated live, goes before all."""
+    """List invoices: the draft of the next one, rated live, then newest first."""
     return await read_invoices(
         services.database,
         services.settings,
@@ -113,9 +113,9 @@ async def get_line_events(
 ) -> LineEvents:
     """List the events that a line's charge priced, in the order of their time.
 
-    Fees and adjustments have none. A line of late usage lists all of its period: what it asks for
-    is the difference that all of them make. Events in archives are not listed; the answer says of
-    which days.
+    Fees and adjustments have none. A line of late usage lists all events of its period, since it
+    asks for the difference that all of them make. Events in archives are not listed; the answer has
+    their days.
     """
     now = datetime.now(UTC)
     async with services.database.begin() as connection:
@@ -129,7 +129,7 @@ async def get_line_events(
 
 @router.get("/v1/billing-details")
 async def get_billing_details(services: ServicesNow, caller: Reader) -> BillingDetails:
-    """Return how the tenant is named on its invoices, and where it is taxed."""
+    """Return the tenant's name and address on invoices, and where it is taxed."""
     async with services.database.begin() as connection:
         return (await profile_of(connection, caller.tenant_id)).details
 
@@ -138,7 +138,7 @@ async def get_billing_details(services: ServicesNow, caller: Reader) -> BillingD
 async def put_billing_details(
     services: ServicesNow, caller: Changer, details: BillingDetails
 ) -> BillingDetails:
-    """Change how the tenant is named and taxed on invoices to come; issued ones stay."""
+    """Change the tenant's details on future invoices; issued ones keep theirs."""
     async with services.database.begin() as connection:
         detail = details.model_dump(
             mode="json", include={"country", "region", "business", "tax_id"}

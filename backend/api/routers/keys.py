@@ -53,7 +53,7 @@ async def post_key(
     wanted: ApiKeyCreate,
     idempotency_key: IdempotencyKey = None,
 ) -> ApiKeyCreated:
-    """Make a key. Its secret is in this answer and nowhere else."""
+    """Create a key. Its secret is in this answer and nowhere else."""
     async with services.database.begin() as connection:
         return await create_key(connection, caller, wanted, idempotency_key=idempotency_key)
 
@@ -69,7 +69,7 @@ async def get_key(services: ServicesNow, caller: Reader, key_id: str) -> ApiKey:
 async def patch_key(
     services: ServicesNow, caller: Writer, key_id: str, change: ApiKeyChange
 ) -> ApiKey:
-    """Change a key's name or limits. Limits hold for calls within a second."""
+    """Change a key's name or limits. New limits apply within a second."""
     async with services.database.begin() as connection:
         return await change_key(connection, caller, key_id, change)
 
@@ -80,7 +80,7 @@ async def post_rotation(
 ) -> ApiKeyCreated:
     """Give a key a new secret, which is in this answer and nowhere else.
 
-    The old one works through the grace period, so that every user of the key can change over.
+    The old one works during the grace period, so that every user of the key can switch.
     """
     async with services.database.begin() as connection:
         return await rotate_key(connection, caller, key_id, grace_seconds=wanted.grace_seconds)

@@ -1,4 +1,4 @@
-"""Which labels usage is told apart by: the operator declares them, the tenant sees them."""
+"""Declared labels: the operator declares them, the tenant sees them."""
 
 from __future__ import annotations
 
@@ -34,9 +34,9 @@ async def get_labels(
 async def put_label(
     services: ServicesNow, caller: Operator, label: LabelName, tenant: Tenant = None
 ) -> DeclaredLabel:
-    """Tell a tenant's usage apart by a label from now on, so that it can be grouped and priced by.
+    """Count a tenant's usage by a label from now on, so that it can be grouped and priced by it.
 
-    Usage from before is told apart once ``farebox usage rebuild`` has run.
+    Earlier usage is counted by it once ``farebox usage rebuild`` has run.
     """
     async with services.database.begin() as connection:
         tenant_id = (await named_tenant(connection, caller, tenant)).id
@@ -49,7 +49,7 @@ async def put_label(
 async def delete_label(
     services: ServicesNow, caller: Operator, label: Name, tenant: Tenant = None
 ) -> None:
-    """Tell usage apart by a label no longer. Prices that name it no longer find it."""
+    """Stop counting usage by a label. Prices that name it no longer apply."""
     async with services.database.begin() as connection:
         tenant_id = (await named_tenant(connection, caller, tenant)).id
         await withdraw_label(connection, tenant_id, label)

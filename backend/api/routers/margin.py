@@ -1,4 +1,4 @@
-"""What tenants' use of models brings and costs, for the operator."""
+"""Revenue, cost and margin by tenant and model, for the operator."""
 
 from __future__ import annotations
 

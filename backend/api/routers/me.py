@@ -1,4 +1,4 @@
-"""Who is calling."""
+"""The caller."""
 
 from __future__ import annotations
 
@@ -13,6 +13,6 @@ router = APIRouter(tags=["accounts"])
 
 @router.get("/v1/me")
 async def get_me(services: ServicesNow, caller: Caller) -> Me:
-    """Return who the credential belongs to, and the tenant and role it acts as."""
+    """Return the credential's owner, and the tenant and role that it acts as."""
     async with services.database.begin() as connection:
         return await who_is(connection, caller)

@@ -1,4 +1,4 @@
-"""What was told to people and systems, for the operator."""
+"""Notifications, for the operator."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ async def get_notifications(
     cursor: PageCursor = None,
     limit: PageLimit = 50,
 ) -> Page[Notification]:
-    """List what was to be told and how far it came, newest first."""
+    """List notifications with their deliveries, newest first."""
     async with services.database.begin() as connection:
         whose = None if tenant is None else (await find_tenant(connection, tenant)).id
         return await list_notifications(
@@ -49,7 +49,7 @@ async def get_notifications(
 async def get_notification(
     services: ServicesNow, caller: Operator, notification_id: str
 ) -> Notification:
-    """Return a notification, with what it tells and how each channel fared."""
+    """Return a notification, with its event and deliveries."""
     async with services.database.begin() as connection:
         return await find_notification(connection, notification_id)
 
@@ -58,15 +58,15 @@ async def get_notification(
 async def post_resend(
     services: ServicesNow, caller: Operator, notification_id: str, wanted: NotificationResend
 ) -> Notification:
-    """Send it again, under the same id: over the channel named, or all that did not deliver it.
+    """Send it again, under the same id: over the named channel, or all that did not deliver it.
 
-    One that was sent nowhere goes to the channels that the worker has now. Answers 409 if all is
+    One that was never routed goes to the channels that the worker has now. Answers 409 if all is
     delivered and no channel is named.
     """
     async with services.database.begin() as connection:
         queued = await resend(connection, notification_id, wanted.channel, datetime.now(UTC))
         tenant_id = queued.event.tenant_id
-        # Its tenant may be gone, and the audit with it
+        # Its tenant may be deleted, and the audit log with it
         if await connection.scalar(select(tenants.c.id).where(tenants.c.id == tenant_id)):
             detail: dict[str, object] = wanted.model_dump(mode="json", exclude_none=True)
             await record(

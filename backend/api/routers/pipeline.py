@@ -1,4 +1,4 @@
-"""How metering is doing, for the operator."""
+"""The state of the metering pipeline, for the operator."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A plan's versions, for the operator: what changed, and moving tenants to the latest."""
+"""A plan's versions, for the operator: differences, and moving tenants to the latest."""
 
 from __future__ import annotations
 
@@ -48,6 +48,6 @@ async def post_migration(
     cursor: PageCursor = None,
     limit: PageLimit = 50,
 ) -> Page[MigratedTenant]:
-    """Move tenants on older versions to the latest, a page at a time; or preview each bill."""
+    """Move tenants on older versions to the latest, a page at a time; or preview their bills."""
     now = datetime.now(UTC)
     return await migrate_plan(services.database, plan_id, wanted, now, cursor=cursor, limit=limit)

@@ -1,4 +1,4 @@
-"""Providers' exports against what was metered, for the operator."""
+"""Providers' exports compared with metered usage, for the operator."""
 
 from __future__ import annotations
 
@@ -70,10 +70,10 @@ async def post_reconciliation(
     options: Annotated[ReconciliationOptions, Depends(_options)],
     name: Annotated[str, Query(max_length=200, description="The file's name")] = "",
 ) -> Reconciliation:
-    """Import a provider's invoice or usage export, as it is, and match it.
+    """Import a provider's invoice or usage export, unchanged, and match it.
 
-    The same file with the same options again answers 200 with the import that was there. A file
-    that can't be read whole is refused whole, naming the line and the field.
+    The same file with the same options again answers 200 with the earlier import. A file that can't
+    be read is refused as a whole, with the line and the field.
     """
     with tempfile.SpooledTemporaryFile(_IN_MEMORY_BYTES) as file:
         async for part in request.stream():
@@ -153,7 +153,7 @@ async def patch_discrepancy(
     discrepancy_id: str,
     change: DiscrepancyChange,
 ) -> Discrepancy:
-    """Say what is made of a discrepancy: open, explained or accepted, and why."""
+    """Set a discrepancy's status (open, explained or accepted), with a note."""
     async with services.database.begin() as connection:
         return await change_discrepancy(
             connection, caller.id, reconciliation_id, discrepancy_id, change

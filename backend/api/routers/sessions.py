@@ -40,7 +40,7 @@ async def _subscribe(connection: AsyncConnection, tenant: Tenant) -> None:
 
 @router.get("/v1/sign-in")
 async def get_sign_in(services: ServicesNow) -> SignInOptions:
-    """Say which ways to sign in there are."""
+    """Return the ways to sign in."""
     return SignInOptions(
         local=services.settings.local_sign_in_allowed,
         oidc=services.identity_provider is not None,
@@ -49,9 +49,9 @@ async def get_sign_in(services: ServicesNow) -> SignInOptions:
 
 @router.post("/v1/sessions", status_code=201)
 async def post_session(services: ServicesNow, wanted: SessionCreate) -> SessionCreated:
-    """Begin a session for whom the identity provider's ID token speaks of.
+    """Begin a session for the person that the identity provider's ID token is about.
 
-    A person not seen before gets a tenant of their own.
+    A new person gets a tenant of their own.
     """
     if services.identity_provider is None:
         raise IdentityProviderNotConfigured()
@@ -96,7 +96,7 @@ async def post_local_session(services: ServicesNow, wanted: LocalSessionCreate) 
 async def patch_session(
     request: Request, services: ServicesNow, caller: Caller, change: SessionChange
 ) -> Me:
-    """Act for another of one's tenants."""
+    """Switch the session to another of the person's tenants."""
     if caller.kind != "user":
         raise PersonRequired("Only a person's session can switch tenants.")
     token = bearer_token(request)

@@ -25,7 +25,7 @@ Operator = Annotated[Principal, Depends(needs(Permission.OPERATE))]
 async def post_simulation(services: ServicesNow, caller: Reader, request: Request) -> Simulation:
     """Return what the tenant's past, or a workload, would cost on each plan, line by line.
 
-    The cheapest first. Draft plans can be tried too. Nothing is changed by it.
+    The cheapest comes first. Draft plans can be included. Nothing is changed.
     """
     asked = parse_exactly(await request.body(), SimulationRequest)
     by_operator = Permission.OPERATE in caller.permissions

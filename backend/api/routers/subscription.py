@@ -42,10 +42,10 @@ async def get_subscription(services: ServicesNow, caller: Reader) -> Subscriptio
 async def put_subscription(
     services: ServicesNow, caller: Changer, change: SubscriptionChange
 ) -> Subscription:
-    """Move to a plan, at the next quarter hour unless ``at`` says when. Returns what starts then.
+    """Move to a plan, at the next quarter hour unless ``at`` says when.
 
-    A change scheduled before for that time or later is dropped. Choosing the plan in force keeps
-    it on.
+    Returns the subscription that starts then. A change scheduled for that time or later is dropped.
+    Choosing the plan in force keeps it.
     """
     async with services.database.begin() as connection:
         return await change_plan(
@@ -61,14 +61,14 @@ async def put_subscription(
 async def post_pause(
     services: ServicesNow, caller: Changer, wanted: SubscriptionPause
 ) -> Subscription:
-    """Pause at the next quarter hour or a later one: no fee runs, and no call is let through."""
+    """Pause at the next quarter hour or a later one: no fee runs, and calls are refused."""
     async with services.database.begin() as connection:
         return await pause(connection, caller.tenant_id, wanted, datetime.now(UTC))
 
 
 @router.post("/v1/subscription/resume")
 async def post_resume(services: ServicesNow, caller: Changer) -> Subscription:
-    """Go on with a paused subscription, from the next quarter hour."""
+    """Resume a paused subscription, from the next quarter hour."""
     async with services.database.begin() as connection:
         return await resume(connection, caller.tenant_id, datetime.now(UTC))
 
@@ -79,7 +79,7 @@ async def post_cancel(
 ) -> Subscription:
     """End the subscription with its billing period, the year of its fees, or now.
 
-    Choosing a plan takes it back.
+    Choosing a plan revokes the cancellation.
     """
     async with services.database.begin() as connection:
         return await cancel(connection, caller.tenant_id, wanted, datetime.now(UTC))
@@ -105,7 +105,7 @@ async def put_billing_anchor(
 ) -> Period:
     """Set the day of the month that the tenant's billing periods begin with; return the first.
 
-    The period that runs ends as it would have; the next one is cut short.
+    The current period ends as planned; the next one is cut short.
     """
     async with services.database.begin() as connection:
         tenant = await find_tenant(connection, tenant_id)

@@ -1,4 +1,4 @@
-"""What the operator sees of tenants' prepaid credit, and which payments it waits for."""
+"""Tenants' prepaid credit for the operator, and the top-ups that wait for payment."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ _WALLET = "/v1/tenants/{tenant_id}/wallet"
 async def get_tenant_wallet(
     services: ServicesNow, caller: Operator, tenant_id: str, at: Instant | None = None
 ) -> WalletBalance:
-    """Return what a tenant's wallet holds, or held at an instant."""
+    """Return the balance of a tenant's wallet, now or at an instant."""
     async with services.database.begin() as connection:
         tenant = await find_tenant(connection, tenant_id)
         return await wallet_balance(connection, tenant, at or datetime.now(UTC), now=at is None)
@@ -51,7 +51,7 @@ async def get_tenant_ledger(
     cursor: PageCursor = None,
     limit: PageLimit = 50,
 ) -> Page[LedgerEntry]:
-    """List what was done with a tenant's credit, newest first."""
+    """List the ledger of a tenant's wallet, newest first."""
     async with services.database.begin() as connection:
         tenant = await find_tenant(connection, tenant_id)
         return await list_ledger(connection, tenant.id, cursor=cursor, limit=limit)
@@ -65,7 +65,7 @@ async def get_tenant_grants(
     cursor: PageCursor = None,
     limit: PageLimit = 50,
 ) -> Page[CreditGrant]:
-    """List the credit that a tenant was given or bought."""
+    """List a tenant's grants of credit."""
     async with services.database.begin() as connection:
         tenant = await find_tenant(connection, tenant_id)
         return await list_grants(connection, tenant.id, cursor=cursor, limit=limit)
@@ -79,7 +79,7 @@ async def get_tenant_top_ups(
     cursor: PageCursor = None,
     limit: PageLimit = 50,
 ) -> Page[TopUp]:
-    """List what a tenant asked to buy, newest first."""
+    """List a tenant's top-ups, newest first."""
     async with services.database.begin() as connection:
         tenant = await find_tenant(connection, tenant_id)
         return await list_top_ups(connection, tenant.id, cursor=cursor, limit=limit)

@@ -36,14 +36,14 @@ async def get_tenants(
 
 @router.post("/v1/tenants", status_code=201)
 async def post_tenant(services: ServicesNow, caller: Operator, wanted: TenantCreate) -> Tenant:
-    """Make a tenant with its first application and its plan. Its slug makes this idempotent."""
+    """Create a tenant with its first application and its plan. Its slug makes this idempotent."""
     async with services.database.begin() as connection:
         return await open_tenant(connection, caller, wanted, datetime.now(UTC))
 
 
 @router.delete("/v1/tenants/{tenant_id}", status_code=204)
 async def remove_tenant(services: ServicesNow, caller: Operator, tenant_id: str) -> None:
-    """Remove a tenant with all that it has but its invoices. There is no way back."""
+    """Delete a tenant with all that it has except its invoices. This can't be undone."""
     async with services.database.begin() as connection:
         tenant = await find_tenant(connection, tenant_id)
         await delete_tenant(connection, tenant.id)

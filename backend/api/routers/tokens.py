@@ -20,7 +20,7 @@ async def post_count(
     caller: Annotated[Principal, Depends(needs(Permission.INFERENCE))],
     wanted: TokenCountRequest,
 ) -> TokenCountResult:
-    """Count what a chat or a text costs, by the model's own tokenizer. Nothing is billed."""
+    """Count the tokens of a chat or a text, by the model's own tokenizer. Nothing is billed."""
     tokenizer = await services.gateway.tokenizer(caller, wanted.model)
     if wanted.messages is not None:
         counted = await tokenizer.count_chat(wanted.messages, wanted.tools or [])

@@ -1,4 +1,4 @@
-"""What was used."""
+"""Usage over time."""
 
 from __future__ import annotations
 
@@ -55,12 +55,12 @@ async def get_usage(
     answer_format: Annotated[Literal["json", "csv"], Query(alias="format")] = "json",
     if_none_match: Annotated[str | None, Header()] = None,
 ) -> UsageReport | Response:
-    """Sum usage by time and meter, and by what ``group_by`` names."""
+    """Sum usage by time, meter and the dimensions in ``group_by``."""
     now = datetime.now(UTC)
     async with services.database.snapshot() as connection:
         tenant = await find_tenant(connection, caller.tenant_id)
         version, _ = await usage_version(connection, tenant.id)
-        # A sender's clock may run ahead of ours by as much as ingest lets through.
+        # A sender's clock may be ahead of ours by as much as ingest accepts.
         latest = now + timedelta(seconds=services.settings.event_max_future_seconds)
         begin = start or billing_period(now, tenant.time_zone).start
         # Weak: the end that is not given moves on, the usage before it does not. A start that is

@@ -49,7 +49,7 @@ Operator = Annotated[Principal, Depends(needs(Permission.OPERATE))]
 async def get_wallet(
     services: ServicesNow, caller: Reader, at: Instant | None = None
 ) -> WalletBalance:
-    """Return what the wallet holds, or held at an instant."""
+    """Return the wallet's balance, now or at an instant."""
     now = datetime.now(UTC)
     async with services.database.begin() as connection:
         tenant = await find_tenant(connection, caller.tenant_id)
@@ -62,7 +62,7 @@ async def get_wallet(
 async def put_wallet(
     services: ServicesNow, caller: Changer, wanted: WalletSettings
 ) -> WalletBalance:
-    """Set when the wallet buys more by itself, and below what balance it warns."""
+    """Set the wallet's top-up rule, and the balance below which it warns."""
     now = datetime.now(UTC)
     async with services.database.begin() as connection:
         tenant = await find_tenant(connection, caller.tenant_id)
@@ -78,7 +78,7 @@ async def put_wallet(
 async def get_ledger(
     services: ServicesNow, caller: Reader, cursor: PageCursor = None, limit: PageLimit = 50
 ) -> Page[LedgerEntry]:
-    """List what was done with credit, newest first. Entries are never changed."""
+    """List the wallet's ledger, newest first. Entries are never changed."""
     async with services.database.begin() as connection:
         return await list_ledger(connection, caller.tenant_id, cursor=cursor, limit=limit)
 
@@ -87,7 +87,7 @@ async def get_ledger(
 async def get_grants(
     services: ServicesNow, caller: Reader, cursor: PageCursor = None, limit: PageLimit = 50
 ) -> Page[CreditGrant]:
-    """List the credit that was given or bought, and where each grant's amount is now."""
+    """List the grants of credit, with where each one's amount is now."""
     async with services.database.begin() as connection:
         return await list_grants(connection, caller.tenant_id, cursor=cursor, limit=limit)
 
@@ -96,7 +96,7 @@ async def get_grants(
 async def get_top_ups(
     services: ServicesNow, caller: Reader, cursor: PageCursor = None, limit: PageLimit = 50
 ) -> Page[TopUp]:
-    """List what was asked to be bought, newest first."""
+    """List top-ups, newest first."""
     async with services.database.begin() as connection:
         return await list_top_ups(connection, caller.tenant_id, cursor=cursor, limit=limit)
 
@@ -108,7 +108,7 @@ async def post_top_up(
     wanted: TopUpCreate,
     idempotency_key: IdempotencyKey = None,
 ) -> TopUp:
-    """Ask to buy credit. It is there once the operator has the payment."""
+    """Ask for a top-up. The credit is added once the operator has the payment."""
     async with services.database.begin() as connection:
         top_up = await ask_for_top_up(
             connection,
@@ -143,7 +143,7 @@ async def post_grant(
 async def post_refund(
     services: ServicesNow, caller: Operator, tenant_id: str, grant_id: str
 ) -> CreditGrant:
-    """Take back what is left of bought credit, to be paid back."""
+    """Take the rest of bought credit out of the wallet, to be repaid."""
     async with services.database.begin() as connection:
         tenant = await find_tenant(connection, tenant_id)
         refunded = await refund_grant(connection, tenant.id, grant_id, datetime.now(UTC))
@@ -159,7 +159,7 @@ async def put_top_up(
     top_up_id: str,
     outcome: TopUpOutcome,
 ) -> TopUp:
-    """Say what became of a payment; if it was made, the credit is there at once."""
+    """Record the outcome of a payment; if it was paid, the credit is added at once."""
     async with services.database.begin() as connection:
         tenant = await find_tenant(connection, tenant_id)
         done = await finish_top_up(connection, tenant.id, top_up_id, outcome, datetime.now(UTC))

@@ -1,4 +1,4 @@
-"""Tenants, people, keys and what is said of their doings."""
+"""Tenants, people, keys and the audit log."""
 
 from __future__ import annotations
 
@@ -121,7 +121,7 @@ retired_secrets = Table(
     UniqueConstraint("secret_hash"),
     Index(None, "tenant_id", "key_id"),
 )
-"""What an API key's secret was before it was rotated, for as long as that still works."""
+"""Earlier secrets of rotated API keys, as long as they work."""
 
 key_windows = Table(
     "key_windows",
@@ -133,9 +133,9 @@ key_windows = Table(
     ForeignKeyConstraint(["tenant_id"], ["tenants.id"], ondelete="CASCADE"),
     prefixes=["UNLOGGED"],
 )
-"""When all that a limited key has taken is free again; see ``backend.gateway.limits``.
+"""When all that a limited key has reserved is free again; see ``backend.gateway.limits``.
 
-The key is empty where all calls of a tenant's plan are limited together.
+The key is empty for limits of all calls of a tenant's plan together.
 """
 
 key_calls = Table(
@@ -149,7 +149,7 @@ key_calls = Table(
     ForeignKeyConstraint(["tenant_id"], ["tenants.id"], ondelete="CASCADE"),
     prefixes=["UNLOGGED"],
 )
-"""Calls of a limited key that are under way; ``lost_at`` unless whoever makes them says so anew."""
+"""Calls of a limited key that are under way; lost at ``lost_at`` unless the gateway renews them."""
 
 invitations = Table(
     "invitations",

@@ -21,5 +21,5 @@ def time_column(name: str, *, nullable: bool = False) -> Column[object]:
 
 
 def created_column() -> Column[object]:
-    """When the row was made, by the database's clock."""
+    """When the row was created, by the database's clock."""
     return Column("created_at", DateTime(timezone=True), nullable=False, server_default=func.now())

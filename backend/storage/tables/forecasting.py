@@ -1,4 +1,4 @@
-"""Forecasts as they were computed last."""
+"""The latest forecasts."""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
 """Invoices and what happens to them, and how far each tenant is billed.
 
-Invoices outlive the tenant they are for: they are accounts, and refer to it by its id alone.
-Triggers keep what is final as it is; the migration that makes these tables has them.
+Invoices outlive the tenant they are for: they are accounting records, and refer to it by its id
+only. Triggers keep final rows unchanged; the migration that creates these tables has them.
 """
 
 from __future__ import annotations
@@ -50,7 +50,7 @@ invoices = Table(
     time_column("issued_at"),
     time_column("due_at"),
     Column("subtotal", Numeric, nullable=False),
-    Column("tax", Numeric, nullable=False),  # on top; a tax within the prices is in "taxes" alone
+    Column("tax", Numeric, nullable=False),  # on top; a tax within the prices is only in "taxes"
     Column("total", Numeric, nullable=False),
     Column("taxes", JSONB, nullable=False),
     Column("tax_date", Date),
@@ -59,7 +59,7 @@ invoices = Table(
     Column("customer", JSONB, nullable=False),
     Column("payment_note", Text, nullable=False),
     Column("replaces", Text),
-    # From here on is what may change once it is final
+    # The columns from here on may change once it is final
     Column("paid", Numeric, nullable=False, server_default=_NOTHING),
     Column("credited", Numeric, nullable=False, server_default=_NOTHING),
     time_column("paid_at", nullable=True),
@@ -79,7 +79,7 @@ invoices = Table(
     ),
     CheckConstraint("kind IN ('period', 'progressive')", name="kind"),
     Index("ix_invoices_period", "tenant_id", "period_start"),
-    # A period is closed by one invoice that stands
+    # A period is closed by one valid invoice
     Index(
         "uq_invoices_closing",
         "tenant_id",
@@ -98,7 +98,7 @@ invoice_lines = Table(
     Column("line", Integer, primary_key=True),
     Column("kind", Text, nullable=False),
     Column("late", Boolean, nullable=False),
-    # What the line is of: the charge's id, the discount's, the plan's
+    # The subject of the line: the charge's id, the discount's, the plan's
     Column("plan", Text),
     Column("plan_version", Integer),
     Column("item", Text, nullable=False),
@@ -175,7 +175,7 @@ billing_cursors = Table(
     "billing_cursors",
     metadata,
     Column("tenant_id", Text, primary_key=True),
-    # The period that is not invoiced yet; the draft of its invoice has this id
+    # The first period without an invoice; its draft has this id
     Column("draft_id", Text, nullable=False),
     time_column("period_start"),
     time_column("period_end"),
@@ -194,7 +194,7 @@ billed_periods = Table(
     Column("period_start", DateTime(timezone=True), primary_key=True),
     time_column("period_end"),
     Column("time_zone", Text, nullable=False),
-    # Stands for the rollups that were rated last: other rollups, another mark
+    # A digest of the rollups that were rated last
     Column("usage_mark", Text, nullable=False),
     ForeignKeyConstraint(["tenant_id"], ["tenants.id"], ondelete="CASCADE"),
 )

@@ -35,12 +35,12 @@ events = Table(
     Column("quantities", JSONB, nullable=False),
     Column("labels", JSONB, nullable=False, server_default=text("'{}'::jsonb")),
     Column("counted", JSONB),
-    # What a correction has made of the event; the other columns hold its present content.
+    # Set by corrections; the other columns have the event's present content.
     Column("voided", Boolean, nullable=False, server_default=text("false")),
     time_column("corrected_at", nullable=True),
     Index(None, "tenant_id", "time"),
-    # What was received last lies together, so that a summary of each few pages finds it. A tree
-    # by tenant and time of receipt would cost counting a fifth more.
+    # Events received at one time are stored together, so that a summary of every few pages finds
+    # them. A tree by tenant and time of receipt would make counting a fifth slower.
     Index(
         "ix_events_received_at",
         "received_at",
@@ -85,7 +85,7 @@ event_archives = Table(
     "event_archives",
     metadata,
     Column("tenant_id", Text, primary_key=True),
-    # A day has a second file when it was restored and archived again.
+    # A day has a second file if it was restored and archived again.
     Column("start_at", DateTime(timezone=True), primary_key=True),
     Column("file", Text, primary_key=True),
     time_column("end_at"),
@@ -133,7 +133,7 @@ daily_rollups = Table(
 counted_totals = Table(
     "counted_totals",
     metadata,
-    # Several rows, so that workers which count at once do not wait for one another
+    # Several rows, so that workers do not wait for one another
     Column("slot", Integer, primary_key=True, autoincrement=False),
     Column("new", BigInteger, nullable=False),
     Column("known", BigInteger, nullable=False),
@@ -145,6 +145,6 @@ usage_versions = Table(
     Column("tenant_id", Text, primary_key=True),
     Column("version", BigInteger, nullable=False),
     time_column("last_event_at"),
-    # Events from before may be rolled up by other labels than are declared now.
+    # Earlier events may be rolled up by other labels than are declared now.
     time_column("labels_changed_at", nullable=True),
 )

@@ -1,4 +1,4 @@
-"""What providers say against what was metered: drift, exports. The operator's, no tenant's."""
+"""Drift and providers' exports. These rows belong to the operator, not to a tenant."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ token_drift = Table(
     Column("computed_at", DateTime(timezone=True), nullable=False, server_default=func.now()),
 )
 
-# Few events are counted here beside what was reported; a day's drift is computed from those alone.
+# Few events have both a report and a count of ours; a day's drift is computed from those.
 Index("ix_events_counted_time", events.c.time, postgresql_where=events.c.counted.is_not(None))
 
 reconciliations = Table(
@@ -44,7 +44,7 @@ reconciliations = Table(
     Column("provider", Text, nullable=False),
     Column("format", Text, nullable=False),
     Column("file_name", Text, nullable=False),
-    # Of the file and of how it was told to be read: the same import again is known by it.
+    # Digest of the file and its options: identifies a repeated import.
     Column("content_hash", Text, nullable=False, unique=True),
     Column("options", JSONB, nullable=False),
     Column("first_day", Date, nullable=False),

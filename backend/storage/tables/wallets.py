@@ -1,6 +1,6 @@
-"""Wallets: grants of credit, the ledger of what became of them, reservations and top-ups.
+"""Wallets: grants of credit, the ledger of their movements, reservations and top-ups.
 
-A trigger keeps the ledger append-only; the migration that makes these tables has it.
+A trigger keeps the ledger append-only; the migration that creates these tables has it.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ wallets = Table(
     Column("tenant_id", Text, primary_key=True),
     Column("last_entry", BigInteger, nullable=False, server_default=_ZERO),
     time_column("last_entry_at", nullable=True),
-    # Until then the plan's recurring grants are all there
+    # Until then all recurring grants of the plan exist
     time_column("grants_until", nullable=True),
     Column("low_balance", Numeric),
     time_column("low_since", nullable=True),
@@ -57,10 +57,10 @@ credit_grants = Table(
     Column("models", ARRAY(Text)),
     time_column("starts_at"),
     time_column("expires_at", nullable=True),
-    # It pays bills of the time in which it is usable, and expires when that was billed
+    # It pays bills of the time in which it is usable, and expires when they were made
     Column("in_arrears", Boolean, nullable=False, server_default=text("false")),
-    # Sums of the ledger's entries. That no account is below zero, and that all that was granted is
-    # somewhere, the database itself holds.
+    # Sums of the ledger's entries. The database ensures that no account is below zero, and that
+    # what was granted is in one of them.
     Column("amount", Numeric, nullable=False),
     Column("available", Numeric, nullable=False),
     Column("reserved", Numeric, nullable=False, server_default=_ZERO),
@@ -125,7 +125,7 @@ credit_reservations = Table(
     ForeignKeyConstraint(["tenant_id"], ["wallets.tenant_id"], ondelete="CASCADE"),
     CheckConstraint("state IN ('open', 'settled', 'released')", name="state"),
     Index("ix_credit_reservations_open", "lapses_at", postgresql_where=text("state = 'open'")),
-    # What a billing period's calls took
+    # The usage of a billing period's calls
     Index("ix_credit_reservations_made", "tenant_id", "made_at"),
 )
 
@@ -136,7 +136,9 @@ top_ups = Table(
     Column("id", Text, primary_key=True),
     Column("state", Text, nullable=False),
     Column("amount", Numeric, nullable=False),
-    Column("automatic_on", Date),  # the day in the tenant's zone; null for one that was asked for
+    Column(
+        "automatic_on", Date
+    ),  # the day in the tenant's zone; null for one that a person asked for
     Column("reference", Text),
     time_column("asked_at"),
     time_column("done_at", nullable=True),

@@ -1,4 +1,4 @@
-"""What the worker's tasks met that they should not have."""
+"""Unexpected failures of the worker's tasks."""
 
 from __future__ import annotations
 

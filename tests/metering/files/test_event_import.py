@@ -79,7 +79,7 @@ async def test_a_file_is_counted_once_however_often_it_is_sent(
         assert (first.count.accepted, first.count.rejected) == (948, 2)
         second = journal_of(path)
         await second.run(client, EventFile(path, Defaults()), lambda: None)
-        assert "Went on behind line 951" in "\n".join(second.told())
+        assert "Continued after line 951" in "\n".join(second.summary())
         third = journal_of(path)
         await until(lambda: _is(database, 948))
         await third.run(client, EventFile(path, Defaults()), lambda: None, again=True)
@@ -113,7 +113,7 @@ async def test_it_goes_on_where_it_was_stopped(
                 if broken.count.received == 300:
                     client._sender.http.headers["authorization"] = "Bearer fb_oper_gone"
 
-            with pytest.raises(CommandError, match=r"behind line 301 .* it goes on there"):
+            with pytest.raises(CommandError, match=r"after line 301 .* it continues there"):
                 await broken.run(client, EventFile(path, Defaults()), revoke_after_the_third)
         resumed = journal_of(path)
         batches: list[int] = []
@@ -163,12 +163,12 @@ async def test_rows_must_say_when_and_whose(
         AsyncFareboxClient(url, secret) as client,
     ):
         await journal.run(client, EventFile(path, Defaults()), lambda: None)
-    assert journal.told() == [
+    assert journal.summary() == [
         "line 2: time: a file's events say when they were used",
         "line 3: subject: names no tenant that this credential may write for",
         "line 4: time: is more than 400 days ago",
         f"All are in {tmp_path / 'refused'}",
-        "3 events read: 0 new, 0 known, 3 refused.",
+        "3 events read: 0 new, 0 counted before, 3 refused.",
     ]
 
 

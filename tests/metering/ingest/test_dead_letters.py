@@ -230,7 +230,7 @@ async def test_an_operator_puts_a_letter_right_on_the_command_line(
     assert (await run("show", second))[1] == "none\n"
     assert (await run("discard", second, answer="n\n"))[0] == 1
     assert len(await client.dead_letters.list().all()) == 1
-    assert (await run("discard", second, "--yes"))[:2] == (0, f"Letter {second} is gone.\n")
+    assert (await run("discard", second, "--yes"))[:2] == (0, f"Letter {second} is deleted.\n")
     status, _, told = await run("show", second)
     assert (status, "There is no such dead letter" in told) == (1, True)
     await until(lambda: _counted(database, Decimal("1.5")))

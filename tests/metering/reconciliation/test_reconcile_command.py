@@ -72,7 +72,7 @@ async def test_import_show_note_and_match(
         (json.dumps(openai_usage({"input_tokens": -1})), "", "results[0].input_tokens: -1 is neg"),
         (json.dumps(openai_usage({}))[:-9], "", "line 1: is not JSON: Unterminated string"),
         (OPENAI_USAGE_CSV, "time_zone: Atlantis", "time_zone: Value error, is not a time zone"),
-        (OPENAI_USAGE_CSV, "[1]", "must hold options by their names"),
+        (OPENAI_USAGE_CSV, "[1]", "must contain options by their names"),
         (OPENAI_USAGE_CSV, "a: [", "is not YAML"),
     ],
 )
