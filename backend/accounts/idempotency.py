@@ -35,5 +35,5 @@ async def claim_key(
     )
     request_hash, earlier_id = earlier.one()
     if bytes(request_hash) != fingerprint:
-        raise IdempotencyKeyReused("This Idempotency-Key was used for a different request.")
+        raise IdempotencyKeyReused()
     return str(earlier_id)

@@ -138,7 +138,7 @@ async def accept_invitation(
     if tenant_id in {
         membership.tenant.id for membership in await memberships(connection, caller.id)
     }:
-        raise AlreadyMember("You are a member of this tenant already.")
+        raise AlreadyMember()
     await add_member(connection, tenant_id, caller.id, Role(row["role"]))
     await connection.execute(
         update(invitations)

@@ -92,7 +92,7 @@ async def published_catalog(connection: AsyncConnection) -> Catalog:
     """
     default = await connection.scalar(select(catalog_state.c.default_plan))
     if default is None:
-        raise CatalogNotApplied("No catalog was applied yet.")
+        raise CatalogNotApplied()
     # Not checked again: it may have been published under less strict rules
     return Catalog.model_construct(
         version=1,

@@ -115,10 +115,10 @@ class DiscrepancyNotFound(NotFound):
 
 
 class DiscrepancyPageGone(NotFound):
-    """The discrepancy after which the cursor goes on is gone: begin with the first page."""
+    """The discrepancy that the cursor names is gone: begin with the first page."""
 
     code = "discrepancy_page_gone"
-    title = "The page that the cursor goes on from is no longer there"
+    title = "The row that the cursor continues from no longer exists"
 
 
 class ImportInterrupted(Conflict):

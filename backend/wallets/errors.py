@@ -21,7 +21,7 @@ class CreditNotBought(Conflict):
     """A plan or the seller gave the grant, so no money came in for it."""
 
     code = "credit_not_bought"
-    title = "This credit was given away; only bought credit is paid back"
+    title = "This credit was given away; only bought credit is refunded"
 
 
 class TopUpNotFound(NotFound):

@@ -67,7 +67,7 @@ async def refund_grant(
     locked = await current_wallet(connection, tenant_id, now)
     refunded = await find_grant(connection, tenant_id, grant_id)
     if refunded.kind != "paid":
-        raise CreditNotBought("This credit was given away; only bought credit is refunded.")
+        raise CreditNotBought()
     if grant_id in locked.wallet.grants:
         await locked.append(locked.wallet.refund(grant_id, locked.at))
     await check_balance(locked)

@@ -109,9 +109,7 @@ async def post_finalize(
 
     own_id, finalized = await with_answers(answers, once)
     if finalized is None:
-        raise NothingToInvoice(
-            "The period is closed: it asked for nothing, so there is no invoice."
-        )
+        raise NothingToInvoice()
     async with services.database.begin() as connection:
         return await _read(connection, services.settings, own_id, finalized)
 

@@ -107,7 +107,7 @@ async def correct(
     was used for another correction, ``NotFound`` if there is no such tenant.
     """
     if not await own_tenant(connection, tenant_id):
-        raise TenantNotFound("There is no such tenant.")
+        raise TenantNotFound()
     sources, ids = (
         [correction.event_source for correction in corrections],
         [correction.event_id for correction in corrections],

@@ -84,7 +84,7 @@ async def import_export(
     if import_id is None:
         earlier = await _imported(connection, fingerprint)
         if earlier is None:
-            raise ImportInterrupted("The same import was under way and failed; send it again.")
+            raise ImportInterrupted()
         return earlier, False
     entries = [
         {

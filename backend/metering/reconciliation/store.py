@@ -68,7 +68,7 @@ async def list_discrepancies(
         )
         row = (await connection.execute(after)).first()
         if row is None:
-            raise DiscrepancyPageGone("The row that the cursor continues from no longer exists.")
+            raise DiscrepancyPageGone()
         query = query.where(tuple_(c.day, c.model, c.meter, c.kind) > tuple(row))
     if limit is not None:
         query = query.limit(limit + 1)
