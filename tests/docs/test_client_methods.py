@@ -6,8 +6,6 @@ import re
 
 import pytest
 
-from backend.api.app import create_app
-from backend.settings import Settings
 from tests.docs.client_methods import PAGE, methods_page
 from tests.support.client_calls import methods
 
@@ -24,29 +22,3 @@ def test_every_method_says_what_it_does() -> None:
     assert len(sections) == len(methods()) > 100
     for section in sections:
         assert re.search(r"^`[A-Z]+ /v1/.*`\n\n\w", section, re.MULTILINE), section
-
-
-WITHOUT_METHOD = {
-    "GET /healthz",
-    "GET /readyz",
-    "GET /metrics",
-    "GET /v1/models",  # OpenAI's, for OpenAI's client; prices are at /v1/catalog
-    "GET /v1/models/{}",
-    "POST /api/v1/events",  # OpenMeter's, for OpenMeter's clients
-}
-
-
-def test_every_route_has_a_method() -> None:
-    app = create_app(Settings(database_url="postgresql://localhost/none", nats_url="nats://none"))
-    routes = {
-        f"{method.upper()} {path}"
-        for path, item in app.openapi()["paths"].items()
-        for method in item
-    }
-    listed = re.findall(r"`([A-Z]+ /\S+)`", methods_page())
-    assert {_unnamed(route) for route in routes} - WITHOUT_METHOD == set(map(_unnamed, listed))
-
-
-def _unnamed(route: str) -> str:
-    """The route whatever its parameters are called, which client and router choose apart."""
-    return re.sub(r"{[^}]*}", "{}", route)
