@@ -1,6 +1,6 @@
-"""The worker: counts events; beside that it bills, notifies and forecasts. Run any number.
+"""The worker: counts events, bills, notifies and forecasts. Run any number.
 
-``TASKS`` is all that it does. A task that fails is started again, and the others go on meanwhile.
+``TASKS`` is all that it does. A task that fails is started again, while the others continue.
 """
 
 from __future__ import annotations

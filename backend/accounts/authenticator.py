@@ -30,15 +30,15 @@ from backend.storage.tables import (
 from backend_client.types.accounts import RateLimits, Role, Scope
 
 KNOWN_SECONDS = 0.9
-"""How long a credential that was good stays so unasked: a revocation shows within 1 s."""
+"""How long a valid credential is cached: a revocation takes effect within 1 s."""
 _KNOWN_MOST = 10_000
 OUTAGE_SECONDS = 600.0
-"""How long it stays good while PostgreSQL is away: nobody can say that it was revoked."""
+"""How long it is cached while PostgreSQL is away and can't report a revocation."""
 _LAST_USED_EVERY = timedelta(minutes=1)
 
 
 class Authenticator:
-    """Looks credentials up, and remembers the good ones for less than a second."""
+    """Looks credentials up, and caches the valid ones for less than a second."""
 
     def __init__(self, database: Database) -> None:
         self._database = database
@@ -49,12 +49,12 @@ class Authenticator:
         )
 
     async def authenticate(self, token: str) -> Principal:
-        """Return who holds ``token``; raise ``Unauthenticated`` if nobody does, or no longer."""
+        """Return who holds ``token``; raise ``Unauthenticated`` if nobody does."""
         slot = hash_secret(token)
         return await self._principals.get(slot, partial(self._read, token, slot))
 
     def forget(self, token: str) -> None:
-        """Look the credential up again when it comes next: it has just changed."""
+        """Drop a credential that has just changed from the cache."""
         self._principals.forget(hash_secret(token))
 
     async def _read(self, token: str, slot: bytes) -> Principal:
@@ -84,7 +84,7 @@ async def _api_key(connection: AsyncConnection, slot: bytes, now: datetime) -> P
     result = await connection.execute(good.where(api_keys.c.secret_hash == slot))
     row = result.mappings().first()
     if row is None:
-        # The key may have been rotated, and this be the secret that it had before.
+        # This may be the earlier secret of a rotated key.
         result = await connection.execute(
             good.join(
                 retired_secrets,
@@ -113,7 +113,7 @@ async def _api_key(connection: AsyncConnection, slot: bytes, now: datetime) -> P
 
 
 async def _note_use(connection: AsyncConnection, row: RowMapping, now: datetime) -> None:
-    """Say when the key was last used, to the minute: not every call is worth a write."""
+    """Record when the key was last used, to the minute: not every call is worth a write."""
     used = row["last_used_at"]
     if used is not None and now - used < _LAST_USED_EVERY:
         return
@@ -125,7 +125,7 @@ async def _note_use(connection: AsyncConnection, row: RowMapping, now: datetime)
 
 
 async def _session(connection: AsyncConnection, slot: bytes, now: datetime) -> Principal | None:
-    # Whoever is no longer a member has no session there either.
+    # A former member's session no longer works.
     result = await connection.execute(
         select(sessions.c.user_id, sessions.c.tenant_id, members.c.role, users.c.is_operator)
         .join(users, users.c.id == sessions.c.user_id)
@@ -167,7 +167,7 @@ async def _operator_key(connection: AsyncConnection, slot: bytes) -> Principal |
         kind="operator",
         id=row["id"],
         tenant_id="",
-        # An operator's key acts for no tenant, so it can only do what names one.
+        # An operator's key acts for no tenant, so it can only do what names a tenant.
         permissions=frozenset({Permission.OPERATE, Permission.EVENTS_WRITE}),
         role=Role.OPERATOR,
     )

@@ -1,4 +1,4 @@
-"""Notice a NATS that goes on refusing writes after its disk has room again.
+"""Detect a NATS server that still refuses writes after its disk has room again.
 
 A JetStream store that met a full disk keeps failing, "no space left on device", until the server
 is started again (seen with NATS 2.15). Nothing that it acknowledged is lost by that.
@@ -19,7 +19,7 @@ _REFUSALS = 3
 
 
 class StuckNats:
-    """Watches one server. Asked every few seconds."""
+    """Watches one server, every few seconds."""
 
     def __init__(self, url: str, data: Path, stream_name: str) -> None:
         self._servers = nats_servers(url)
@@ -28,7 +28,7 @@ class StuckNats:
         self._refusals = 0
 
     async def reason(self) -> str | None:
-        """Return why the server has to be started again; None as long as it need not be."""
+        """Return why the server has to be started again; None if it need not be."""
         if shutil.disk_usage(self._data).free < ROOM_BYTES:
             self._refusals = 0
         elif await refuses_writes(self._servers, self._stream_name):

@@ -1,4 +1,4 @@
-"""What forecasts are made of: read from the database in one process, computed in another."""
+"""The inputs of forecasts: read from the database in one process, used in another."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from backend_client.types.plans import Plan
 
 @dataclass(frozen=True, slots=True)
 class Candidate:
-    """A plan on sale, and the period's usage so far in the kinds that it prices by."""
+    """A plan on sale, and the period's usage so far by its windows."""
 
     plan: Plan
     usage: Sequence[MeteredQuantity]
@@ -25,7 +25,7 @@ class Candidate:
 
 @dataclass(frozen=True, slots=True)
 class ForecastJob:
-    """All that a forecast is made of.
+    """All inputs of a forecast.
 
     ``spent`` are the period's days before today: each day's start, and what was used in the period
     up to its end, by stretch. ``mixes`` are by stretch too.
@@ -42,12 +42,12 @@ class ForecastJob:
 
     @property
     def place_now(self) -> int:
-        """The place, among the stretches, of the plan in force."""
+        """The index of the stretch in force."""
         return next(n for n, stretch in enumerate(self.opened.stretches) if self.now < stretch.end)
 
     @property
     def coming(self) -> list[datetime]:
-        """Where today and the period's days after it begin."""
+        """The starts of today and of the period's following days."""
         zone = ZoneInfo(self.opened.period.time_zone)
         return [
             start

@@ -1,8 +1,8 @@
-"""Odd days: a runaway loop or an outage that is over, left out of what a forecast is fitted to.
+"""Odd days: past outages and runaway loops, which forecasts are not fitted to.
 
-Pure. A day is odd when it is far from what the same weekday usually has around it. A few of them
-in a row that have ended say nothing of the days to come; one that goes on may be a new level, and
-what happens again and again is a pattern. Both are kept.
+Pure. A day is odd when it is far from what the same weekday usually has around it. A few odd days
+in a row that have ended say nothing about coming days. A deviation that continues may be a new
+level, and one that recurs is a pattern. Both are kept.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ _WEEK = 7
 
 @dataclass(frozen=True, slots=True)
 class OddDay:
-    """What was used of a model's meter on a day, in its units, and what is usual for such a day."""
+    """The usage of a model's meter on a day, in its units, and the usual usage of such a day."""
 
     day: date
     model: str
@@ -38,7 +38,7 @@ class OddDay:
 
 
 def without_odd_days(history: History) -> tuple[History, list[OddDay]]:
-    """Return the history with what is usual on odd days, and those days, first to last."""
+    """Return the history with usual values on odd days, and those days, first to last."""
     cleaned, odd = [], []
     for series in history.series:
         usual = _usual(np.array(series.days))
@@ -68,7 +68,7 @@ def _usual(days: NDArray[np.float64]) -> NDArray[np.float64]:
 
 
 def _odd_places(series: Series, usual: NDArray[np.float64]) -> Iterator[int]:
-    """Give the places of days that are odd, in runs that are short, few and over."""
+    """Return the places of odd days, in runs that are short, few and ended."""
     days = np.array(series.days)
     if len(days) < _LEAST_DAYS:
         return
@@ -88,6 +88,6 @@ def _odd_places(series: Series, usual: NDArray[np.float64]) -> Iterator[int]:
 
 
 def _today_is_usual(series: Series, usual: NDArray[np.float64]) -> bool:
-    """Tell whether today so far is like the same weekday a week ago usually was by this time."""
+    """Return whether today is so far like the same weekday of last week usually was by now."""
     expected = float(usual[-_WEEK]) * (1.0 - series.remaining)
     return expected > 0 and expected / FACTOR <= series.today <= expected * FACTOR

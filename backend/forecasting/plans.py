@@ -20,10 +20,10 @@ from backend_client.types.spend import PlanOutlook
 
 
 def plan_outlooks(job: ForecastJob, futures: Futures) -> list[PlanOutlook]:
-    """Return what the whole period would cost on each plan, those that fit and cost least first.
+    """Return what the whole period would cost on each plan, the cheapest that fits first.
 
-    Each is as if the period had begun on the plan: so they compare, whatever was changed meanwhile.
-    Of a yearly fee it has a twelfth. What a plan costs is less by the credit that it brings.
+    Each is rated as if the period had begun on the plan, so that they compare even after changes.
+    It has a twelfth of a yearly fee, and is reduced by the credit that the plan brings.
     """
     current = job.opened.stretches[job.place_now].plan
     outlooks = [_outlook(candidate, job, futures, current) for candidate in job.candidates]
@@ -58,7 +58,7 @@ def _outlook(
         totals.append(rated.total)
     totals.sort()
     expected = quantile(totals, 0.5)
-    # What comes once is no reason to stay
+    # Credit that comes once is no reason to stay
     every_period = [grant for grant in definition.grants if grant.recurs]
     own = definition.model_copy(update={"grants": every_period})
     [credit] = paid_by_own_credit(own, [(period, expected)])
@@ -80,7 +80,7 @@ def _outlook(
 
 
 def _stopped_by_quota(plan: PlanDefinition, job: ForecastJob, futures: Futures) -> str | None:
-    """Say why the plan would not carry the usage, if a hard quota may well end before it."""
+    """Return why the plan does not fit the usage, if a hard quota is likely to end first."""
     for quota in plan.quotas:
         if quota.limit is not QuotaLimit.HARD:
             continue

@@ -1,4 +1,4 @@
-"""One series through Prophet: its trend with what may become of it, and its week."""
+"""One series through Prophet: its trend with possible continuations, and its weekly season."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ class Fit:
 
     @property
     def past(self) -> NDArray[np.float64]:
-        """What the fit says of the days that it was made from."""
+        """The fitted values of the days that it was fitted to."""
         return self.past_trend * self.past_season
 
 
@@ -38,8 +38,8 @@ def fit_series(
 ) -> Fit:
     """Fit the days from place ``begun`` on, and sample the ``days`` that follow.
 
-    ``first`` is the date of place 0. Deterministic for a seed, and kept: until the next day begins,
-    a forecast that is made anew has the same days to fit.
+    ``first`` is the date of place 0. Deterministic for a seed, and cached: until the next day
+    begins, another forecast has the same days to fit.
     """
     import pandas as pd  # with Prophet, where forecasts are computed alone
 
@@ -55,7 +55,7 @@ def fit_series(
     start = pd.Timestamp(first + timedelta(days=begun))
     known_days = len(daily) - begun
     dates = pd.date_range(start, periods=known_days + days)
-    # By itself Prophet takes Newton's method below 100 days, which may need many seconds.
+    # By default Prophet uses Newton's method below 100 days, which may take many seconds.
     history = pd.DataFrame({"ds": dates[:known_days], "y": list(daily[begun:])})
     model.fit(history, seed=seed, algorithm="LBFGS", iter=_MOST_ITERATIONS)
     # Prophet draws from NumPy's global generator; nothing else in this process does.
@@ -72,7 +72,7 @@ def fit_series(
 
 def _prophet() -> Any:
     """Prophet, imported when first needed: it takes a second and 100 MB."""
-    # They tell of plotting libraries that aren't there, and of every fit.
+    # They report missing plotting libraries, and every fit.
     for name in ("prophet", "prophet.models", "prophet.plot", "cmdstanpy"):
         logging.getLogger(name).disabled = True
     from prophet import Prophet

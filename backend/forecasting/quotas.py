@@ -1,4 +1,4 @@
-"""When the plan's quotas will be used up, if usage goes on as the futures say. Pure."""
+"""When the plan's quotas will be used up, if usage continues as in the futures. Pure."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ def _outlook(
 
 
 def used_so_far(job: ForecastJob, meters: Collection[str]) -> Decimal:
-    """Return what the period has used of ``meters``, on whatever plan."""
+    """Return the period's usage of ``meters``, on any plan."""
     used = (used for stretch in job.opened.stretches for used in stretch.usage)
     return sum((metered.quantity for metered in used if metered.meter in meters), Decimal(0))
 

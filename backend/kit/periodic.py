@@ -1,4 +1,4 @@
-"""Loops that a worker lives in: a pass every so often, and a task that outlives its own faults."""
+"""Loops of a worker: a pass at intervals, and a task that is restarted after faults."""
 
 from __future__ import annotations
 
@@ -20,11 +20,11 @@ OUTAGES: Final[tuple[type[Exception], ...]] = (
     SQLAlchemyError,
     asyncpg.PostgresError,
     asyncpg.InterfaceError,
-    asyncpg.InternalClientError,  # what a connection that is lost in mid-call may raise
+    asyncpg.InternalClientError,  # may be raised if a connection is lost in mid-call
     OSError,
     TimeoutError,
 )
-"""What a pass may meet that is nobody's fault here: the next pass may do better."""
+"""Errors of an outage: the next pass may succeed."""
 
 Run: TypeAlias = Callable[[asyncio.Event], Awaitable[None]]
 """Works until the event is set, and finishes what it began."""
@@ -32,7 +32,7 @@ Run: TypeAlias = Callable[[asyncio.Event], Awaitable[None]]
 _FIRST_PAUSE_SECONDS: Final = 1.0
 _LONGEST_PAUSE_SECONDS: Final = 60.0
 _STEADY_SECONDS: Final = 300.0
-"""A task that ran this long was well: if it fails, it is restarted as soon as at first."""
+"""A task that ran this long was healthy: its next restart is as early as the first."""
 
 
 async def every(
@@ -43,9 +43,9 @@ async def every(
     name: str,
     outages: tuple[type[Exception], ...] = OUTAGES,
 ) -> None:
-    """Call ``act`` again and again until ``stop`` is set, ``seconds`` after it has returned.
+    """Call ``act`` repeatedly until ``stop`` is set, ``seconds`` after it has returned.
 
-    At once where it returns True: there is more to do. An outage is waited out, and logged as
+    If it returns True it is called again at once. An outage is waited for, and logged as
     ``<name>.interrupted``; any other error is raised.
     """
     while not stop.is_set():
@@ -66,11 +66,10 @@ async def keep_running(
     failed: Callable[[Exception], Awaitable[None]],
     first_pause_seconds: float = _FIRST_PAUSE_SECONDS,
 ) -> None:
-    """Run what ``start`` makes until ``stop`` is set; make and run it anew when it raises.
+    """Run what ``start`` returns until ``stop`` is set; start it again when it raises.
 
-    An error that it raises is a fault, so it is logged whole and handed to ``failed``; what shares
-    the process with the task goes on. Each restart comes later than the one before, at most a
-    minute later.
+    Its errors are faults, so they are logged with their trace and passed to ``failed``; other tasks
+    of the process continue. Each restart comes later than the one before, by a minute at most.
     """
     waits = pauses(first_pause_seconds, _LONGEST_PAUSE_SECONDS)
     while not stop.is_set():

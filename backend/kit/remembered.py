@@ -1,4 +1,4 @@
-"""Answers that are kept for some seconds, so that one look-up serves many."""
+"""A cache for some seconds, in which one look-up serves many callers."""
 
 from __future__ import annotations
 
@@ -12,23 +12,23 @@ Key = TypeVar("Key", bound=Hashable)
 Value = TypeVar("Value")
 
 _PATIENCE_SECONDS: Final = 0.5
-"""How long a look-up is waited for where an older answer would do while it can't be had."""
+"""How long to wait for a look-up when there is an older answer to use instead."""
 
 
 @dataclass(frozen=True, slots=True)
 class _LookUp(Generic[Value]):
     task: asyncio.Task[Value]
     began: float
-    """Since when it is new enough."""
+    """When it began, which its age is counted from."""
     answered: float
-    """When its answer was looked up, which was before if it holds on through an outage."""
+    """When its answer was looked up: earlier, if the answer is kept through an outage."""
     before: _LookUp[Value] | None = None
-    """The last answer, in case this look-up meets an outage."""
+    """The last answer, in case this look-up fails by an outage."""
 
 
 @dataclass(frozen=True, slots=True)
 class Outages:
-    """How long an answer holds on while whoever knows better is away."""
+    """How long an answer is kept during an outage of its source."""
 
     seconds: float
     is_outage: Callable[[BaseException], bool]
@@ -37,10 +37,10 @@ class Outages:
 class Remembered(Generic[Key, Value]):
     """What was looked up in the last ``seconds``, for at most ``most`` keys.
 
-    Whoever asks while a key is being looked up waits for the same answer. Age counts from where
-    the look-up began, so that no answer is older than ``seconds`` when it is asked for. A failure
-    is raised to all who wait for it, and is not remembered; but with ``outages`` an older answer
-    holds on while a look-up fails by an outage, or takes long. The oldest answer makes room.
+    Callers that ask while a key is being looked up wait for the same answer. Age counts from the
+    beginning of the look-up, so that no answer is older than ``seconds``. A failure is raised to
+    all who wait, and is not cached; but with ``outages`` an older answer is used while a look-up
+    fails by an outage, or takes long. The oldest answer makes room.
     """
 
     def __init__(
@@ -64,10 +64,10 @@ class Remembered(Generic[Key, Value]):
         *,
         seconds: float | None = None,
     ) -> Value:
-        """Return the answer that is remembered, or else what ``look_up`` returns or raises.
+        """Return the cached answer, or else what ``look_up`` returns or raises.
 
-        ``seconds`` is how old the answer may be this time, if less than ever. A look-up goes on
-        for those who wait with it when one of them is cancelled.
+        ``seconds`` is the greatest age this time, if it is less than usual. A look-up continues for
+        the others when one that waits for it is cancelled.
         """
         now = self._clock()
         oldest = now - (self._seconds if seconds is None else seconds)
@@ -86,11 +86,11 @@ class Remembered(Generic[Key, Value]):
             raise
 
     def forget(self, key: Key) -> None:
-        """Have a key looked up when it is asked for next, though it be looked up just now."""
+        """Drop a key's answer, and that of a look-up under way."""
         self._look_ups.pop(key, None)
 
     def __len__(self) -> int:
-        """Return how many answers are kept, those on their way included."""
+        """Return how many answers are kept, look-ups under way included."""
         return len(self._look_ups)
 
     def _begin(
@@ -111,7 +111,7 @@ class Remembered(Generic[Key, Value]):
         self._look_ups[key] = begun
 
         def settle(task: asyncio.Task[Value]) -> None:
-            """Drop a failure; where it was an outage, the answer before it is good for a while."""
+            """Drop a failure; after an outage, use the answer before it for a while."""
             if self._look_ups.get(key) is not begun:
                 return
             failure = None if task.cancelled() else task.exception()
@@ -127,7 +127,7 @@ class Remembered(Generic[Key, Value]):
         return begun
 
     def _holding_on(self, latest: _LookUp[Value] | None, now: float) -> _LookUp[Value] | None:
-        """Return the answer that may hold on through an outage, if there is one."""
+        """Return the answer to use during an outage, if there is one."""
         if self._outages is None or latest is None:
             return None
         answer = latest if latest.task.done() else latest.before

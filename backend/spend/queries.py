@@ -1,4 +1,4 @@
-"""What the current billing period has cost so far, for whoever looks."""
+"""The spend of the current billing period, for readers."""
 
 from __future__ import annotations
 

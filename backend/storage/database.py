@@ -52,11 +52,11 @@ def _note_use(_connection: object, record: ConnectionPoolEntry) -> None:
 def _look_whether_alive(
     connection: AdaptedConnection, record: ConnectionPoolEntry, _proxy: PoolProxiedConnection
 ) -> None:
-    """Have the pool take another connection if this one is gone.
+    """Let the pool use another connection if this one is lost.
 
-    The driver knows when a server closed its connection; one that was idle is asked besides, for
-    the server may be another since. SQLAlchemy's own ping asks each time, in three round trips,
-    which under load is a good part of what a request costs.
+    The driver knows when a server closed its connection; an idle one is also pinged, since the
+    server may have been replaced. SQLAlchemy's own ping runs each time, in three round trips, which
+    under load is a good part of a request's cost.
     """
     if connection.driver_connection.is_closed():
         raise InvalidatePoolError
@@ -116,7 +116,7 @@ class Database:
             await connection.close()
 
     async def healthy(self) -> bool:
-        """Tell whether PostgreSQL takes writes now, as a standby would not."""
+        """Return whether PostgreSQL accepts writes now, which a standby does not."""
         try:
             async with self.engine.connect() as connection:
                 read_only = await connection.scalar(text("SHOW transaction_read_only"))

@@ -19,7 +19,7 @@ _LOCK = 0x6661_7265_626F_78  # "farebox" in ASCII
 async def migrate(engine: AsyncEngine) -> None:
     """Run the outstanding Alembic migrations under a PostgreSQL advisory lock.
 
-    Raises ``ConfigurationError`` if a newer Farebox has been at the database.
+    Raises ``ConfigurationError`` if a newer Farebox has migrated the database.
     """
     async with engine.begin() as connection:
         # Transaction-level: released with the transaction even if this process is killed.

@@ -1,8 +1,8 @@
-"""Whether an error says that PostgreSQL is away or hindered, or that what it was asked is at fault.
+"""Whether an error is an outage of PostgreSQL, or a fault of the statement.
 
-The difference decides what to do: after an outage the same is tried again, while what is at fault
-fails however often it is tried. Classes of SQLSTATE are those of PostgreSQL's appendix A; what is
-in none of them is at fault, so that an error nobody thought of holds up nothing else.
+After an outage the same statement is tried again, while a faulty one always fails. Classes of
+SQLSTATE are those of PostgreSQL's appendix A; a code in none of them counts as a fault, so that an
+unexpected error delays nothing else.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ def sqlstate_of(error: BaseException) -> str | None:
 
 
 def is_outage(error: BaseException) -> bool:
-    """Tell whether the same may succeed later, since PostgreSQL was away or hindered."""
+    """Return whether the same may succeed later, since PostgreSQL was away or overstrained."""
     state = sqlstate_of(error)
     if state is not None:
         return state[:2] in _OUTAGES or state == _READ_ONLY
@@ -43,6 +43,6 @@ def is_outage(error: BaseException) -> bool:
             TimeoutError,
             PoolTimeout,
             asyncpg.InterfaceError,
-            asyncpg.InternalClientError,  # what a connection lost in mid-call may raise
+            asyncpg.InternalClientError,  # may be raised if a connection is lost in mid-call
         ),
     )

@@ -1,4 +1,4 @@
-"""Which billing period of a tenant's a moment is in. Whoever bills asks here."""
+"""The billing period of a tenant at a moment. All billing uses this."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from backend_client.types.accounts import Tenant
 
 
 async def period_at(connection: AsyncConnection, tenant: Tenant, moment: datetime) -> BillingPeriod:
-    """Return the tenant's billing period that holds ``moment``.
+    """Return the tenant's billing period that ``moment`` is in.
 
     Periods begin with the tenant's anchor day: the first, unless another was set. A new anchor
     takes effect where a period ends; the one that begins there is cut to end with the new day.

@@ -1,4 +1,4 @@
-"""Contracts: what a tenant has agreed beside its plan."""
+"""Contracts: agreements with a tenant beside its plan."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ async def get_contracts(services: ServicesNow, caller: Reader) -> Page[Contract]
 async def post_contract(
     services: ServicesNow, caller: Operator, tenant_id: str, request: Request
 ) -> Contract:
-    """Agree a contract with a tenant, from a billing period's start."""
+    """Create a contract with a tenant, from a billing period's start."""
     wanted = parse_exactly(await request.body(), ContractCreate)
     async with services.database.begin() as connection:
         tenant = await find_tenant(connection, tenant_id)
@@ -56,7 +56,7 @@ async def post_contract(
 async def post_amendment(
     services: ServicesNow, caller: Operator, tenant_id: str, contract_id: str, request: Request
 ) -> Contract:
-    """Have a tenant commit to more, until the same end of term."""
+    """Raise a tenant's commitment, until the same end of term."""
     wanted = parse_exactly(await request.body(), AmendmentCreate)
     async with services.database.begin() as connection:
         tenant = await find_tenant(connection, tenant_id)

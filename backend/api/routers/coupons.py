@@ -1,4 +1,4 @@
-"""Coupons: made by the operator, redeemed by tenants."""
+"""Coupons: created by the operator, redeemed by tenants."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ async def get_coupons(services: ServicesNow, caller: Operator) -> Page[Coupon]:
 async def put_one_coupon(
     services: ServicesNow, caller: Operator, coupon_id: str, request: Request
 ) -> Coupon:
-    """Make a coupon. A second time does nothing; a coupon never changes."""
+    """Create a coupon. Doing it again does nothing; coupons never change."""
     coupon = parse_exactly(await request.body(), Coupon)
     if coupon.id != coupon_id:
         detail = "must be the id in the path"
@@ -56,7 +56,7 @@ async def get_redeemed(services: ServicesNow, caller: Reader) -> Page[RedeemedCo
 async def post_redemption(
     services: ServicesNow, caller: Changer, wanted: CouponRedeem
 ) -> RedeemedCoupon:
-    """Redeem a coupon, from the present period on. A second time does nothing."""
+    """Redeem a coupon, from the present period on. Doing it again does nothing."""
     async with services.database.begin() as connection:
         tenant = await find_tenant(connection, caller.tenant_id)
         redeemed = await redeem(connection, tenant, wanted.coupon, datetime.now(UTC))

@@ -1,7 +1,7 @@
-"""Messages of the usage stream as the worker takes them: live usage first, then backfill.
+"""Messages of the usage stream for the worker: live usage first, then backfill.
 
-Each lane has its next messages fetched and read while PostgreSQL works on the ones before. What is
-in hand is kept from other workers for as long as it takes to count it.
+Each lane fetches and decodes its next messages while PostgreSQL works on the ones before. Messages
+that this worker has are kept from others for as long as counting takes.
 """
 
 from __future__ import annotations
@@ -23,17 +23,17 @@ from backend.metering.ingest.stream import BACKFILL, COUNTING, backfill_subject,
 
 BATCH_EVENTS = 10_000
 _FEWEST_MESSAGES = 20
-_MOST_MESSAGES = 100  # of up to 700 kB each, whatever they turn out to hold
-_WAIT_SECONDS = 0.25  # also how long a stop may take that finds nothing to do
-# Short, so that what a killed worker had is soon another's; an event that comes twice counts once.
+_MOST_MESSAGES = 100  # of up to 700 kB each, however many events they contain
+_WAIT_SECONDS = 0.25  # also how long a stop may take when there is nothing to do
+# Short, so that another worker soon gets what a killed one had; an event counts once anyway.
 _ACK_WAIT_SECONDS = 5.0
 _KEEP_SECONDS = 2.0
 _LIVE_TURNS = 8
-"""Turns that live usage has before backfill gets one, where both never end."""
+"""Turns of live usage before backfill gets one, while both have messages."""
 
 
 class Taken(NamedTuple):
-    """A message and what is in it: its events, or why it can't be read."""
+    """A message with its events, or why it can't be read."""
 
     message: Msg
     events: list[AcceptedEvent]
@@ -51,7 +51,7 @@ class Taken(NamedTuple):
 
 
 class _Lane:
-    """One subject's messages, the next of them always on their way."""
+    """One subject's messages, the next of them always being fetched."""
 
     def __init__(self, subscription: JetStreamContext.PullSubscription) -> None:
         self._subscription = subscription
@@ -59,7 +59,7 @@ class _Lane:
         self.following = asyncio.create_task(self._fetch())
 
     def next(self) -> list[Taken]:
-        """Return what has come, and fetch on."""
+        """Return the fetched messages, and fetch the next."""
         taken = self.following.result()
         if taken:
             events = sum(len(each.events) for each in taken)
@@ -68,7 +68,7 @@ class _Lane:
         return taken
 
     async def _fetch(self) -> list[Taken]:
-        """Fetch messages and read them; none if none come soon."""
+        """Fetch messages and decode them; none if none arrive within a quarter second."""
         try:
             messages = await self._subscription.fetch(self._wanted, timeout=_WAIT_SECONDS)
         except TimeoutError:  # nats-py raises its own kind or asyncio's
@@ -77,7 +77,7 @@ class _Lane:
 
 
 class Lanes:
-    """What there is to count. Open with :meth:`open`, which gives back what is left over."""
+    """The lanes of messages to count. Use :meth:`open`, which returns uncounted ones at its end."""
 
     def __init__(self, live: _Lane, backfill: _Lane) -> None:
         self._live = live
@@ -88,7 +88,7 @@ class Lanes:
     @classmethod
     @asynccontextmanager
     async def open(cls, js: JetStreamContext, stream_name: str) -> AsyncIterator[Self]:
-        """Begin to fetch; at the end, hand to other workers what was fetched and not counted."""
+        """Begin to fetch; at the end, leave uncounted messages to other workers."""
         lanes = cls(
             _Lane(await _subscribe(js, stream_name, events_subject(stream_name), COUNTING)),
             _Lane(await _subscribe(js, stream_name, backfill_subject(stream_name), BACKFILL)),
@@ -101,7 +101,7 @@ class Lanes:
             await lanes._give_back()
 
     async def take(self) -> list[Taken]:
-        """Return messages that have come, of live usage if there are any; none if none do soon."""
+        """Return fetched messages, of live usage if there are any; none if none arrive soon."""
         await asyncio.wait(
             [self._live.following, self._backfill.following], return_when=asyncio.FIRST_COMPLETED
         )
@@ -118,17 +118,17 @@ class Lanes:
         return taken
 
     async def acknowledge(self, taken: Taken) -> None:
-        """Have the stream forget a message: it was counted, or set aside."""
+        """Acknowledge a message that was counted or set aside."""
         self._in_hand.pop(taken.sequence, None)
         await taken.message.ack()
 
     async def put_off(self, taken: Taken, seconds: float) -> None:
-        """Have a message delivered again, to any worker, after ``seconds``."""
+        """Let a message be delivered again, to any worker, after ``seconds``."""
         self._in_hand.pop(taken.sequence, None)
         await taken.message.nak(delay=seconds)
 
     async def _keep(self) -> None:
-        """Tell the stream that what is in hand is being worked on."""
+        """Report to the stream that work on the current messages continues."""
         while True:
             await asyncio.sleep(_KEEP_SECONDS)
             for message in list(self._in_hand.values()):
@@ -167,6 +167,6 @@ def _read(message: Msg) -> Taken:
 
 
 def _messages_wanted(messages: int, events: int) -> int:
-    """How many messages hold about one batch of events, if they go on like these."""
+    """Return how many messages make about one batch of events, if they are like these."""
     wanted = BATCH_EVENTS * messages // max(events, 1)
     return min(max(wanted, _FEWEST_MESSAGES), _MOST_MESSAGES)

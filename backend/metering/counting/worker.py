@@ -32,7 +32,8 @@ _log = structlog.get_logger(__name__)
 _PAUSE_SECONDS = 0.5
 
 _ALONE_AFTER = 3
-"""Deliveries after which a message is counted by itself, so that it spoils no other's batch."""
+"""Deliveries after which a message is counted alone, so that it does not fail the batch of
+others."""
 _SET_ASIDE_AFTER = 10
 """Deliveries after which a message that fails while others are counted is set aside."""
 AGAIN_SECONDS = 5.0
@@ -40,12 +41,12 @@ _MOST_SUSPECTS = 10_000
 
 
 class UsageConsumer:
-    """Counts what the stream holds. As many as wanted may run at once, anywhere.
+    """Counts the stream's events. Any number may run at once, anywhere.
 
-    A message that can't be counted holds up no other: what PostgreSQL refuses for another reason
-    than an outage is halved until the event at fault stands alone, and set aside. Below that is a
-    net for faults that look like an outage: a message that comes back is counted by itself, and
-    set aside when it goes on failing while others are counted.
+    A message that can't be counted delays no other: if PostgreSQL refuses it for another reason
+    than an outage, it is halved until the faulty event is alone, and that is set aside. Faults that
+    look like an outage are caught too: a redelivered message is counted alone, and set aside if it
+    keeps failing while others are counted.
     """
 
     def __init__(self, database: Database, nats_url: str, settings: Settings) -> None:
@@ -62,7 +63,7 @@ class UsageConsumer:
         async def act() -> None:
             await self._work(stop)
 
-        # What an outage interrupts was not acknowledged, so it is not lost: it comes again.
+        # What an outage interrupts was not acknowledged, so it is delivered again.
         await every(_PAUSE_SECONDS, act, stop, name="consumer", outages=(NatsError, *OUTAGES))
 
     async def _work(self, stop: asyncio.Event) -> None:
@@ -80,7 +81,7 @@ class UsageConsumer:
                         raise ConnectionError("PostgreSQL closed the connection")
                     for chunk in _chunks(taken):
                         await self._count_chunk(lanes, js, connection, chunk)
-            await client.flush()  # the last acknowledgements are with the server
+            await client.flush()  # so that the server has the last acknowledgements
         finally:
             await client.close()
 
@@ -122,9 +123,9 @@ class UsageConsumer:
         taken: Taken,
         error: Exception,
     ) -> None:
-        """Deal with a message that failed by itself, as if PostgreSQL were at fault.
+        """Handle a message that failed alone with an error that looks like an outage.
 
-        It is, as long as nothing else can be counted either; and a full disk always is.
+        It is an outage while nothing else can be counted either, and if the disk is full.
         """
         if len(self._suspects) >= _MOST_SUSPECTS:
             self._suspects.clear()
@@ -154,7 +155,7 @@ class UsageConsumer:
         message: Msg,
         events: list[AcceptedEvent],
     ) -> None:
-        """Count a message's events; set aside those that PostgreSQL refuses, and no other."""
+        """Count a message's events; set aside those that PostgreSQL refuses, and no others."""
         try:
             await count_events(connection, events)
         except Exception as error:
@@ -163,7 +164,7 @@ class UsageConsumer:
             if len(events) == 1:
                 await self._set_aside(js, message, encode(events), f"refused: {error}")
                 return
-            # One event spoils the message; halve it until that one stands alone.
+            # One event is refused with the whole message; halve it until that one is alone.
             half = len(events) // 2
             await self._count_around_poison(js, connection, message, events[:half])
             await self._count_around_poison(js, connection, message, events[half:])
@@ -171,12 +172,12 @@ class UsageConsumer:
     async def _set_aside(
         self, js: JetStreamContext, message: Msg, content: bytes, reason: str
     ) -> None:
-        """Put what can't be processed on the dead-letter stream, with the reason."""
+        """Publish what can't be counted to the dead-letter stream, with the reason."""
         subject = events_subject(dead_letter_stream(self._settings.stream_name))
         digest = blake2b(content, digest_size=8).hexdigest()
         headers = {
             REASON_HEADER: " ".join(reason.split())[:500],
-            # The same content of the same message set aside twice is kept once.
+            # The same content of the same message is kept once.
             "Nats-Msg-Id": f"dead-{message.metadata.sequence.stream}-{digest}",
         }
         await js.publish(subject, content, headers=headers)
@@ -184,7 +185,7 @@ class UsageConsumer:
 
 
 def _chunks(taken: Sequence[Taken]) -> Iterator[list[Taken]]:
-    """Cut messages into batches to count together; what came back too often stands alone, last."""
+    """Divide messages into batches; those that were redelivered too often come alone, last."""
     chunk: list[Taken] = []
     size = 0
     for each in taken:

@@ -26,9 +26,9 @@ _log = structlog.get_logger(__name__)
 
 _LOOK_UP_SECONDS = 2.0
 
-# Ids have no control characters, so one keeps them apart: few long texts are quicker to send than
-# an array of many. OFFSET has each id looked up in the index, also when the plan was made while
-# the table was still empty and a join of all of it looked cheap.
+# Ids have no control characters, so one separates them: a few long texts are faster to send than an
+# array of many. OFFSET makes PostgreSQL look each id up in the index, also if the plan was made
+# while the table was empty and a join of all of it looked cheap.
 _KNOWN = text(
     """
     SELECT sent.tenant_id, sent.source, one.id
@@ -201,7 +201,8 @@ class Ingest:
                 )
                 return {(tenant_id, source, event_id) for tenant_id, source, event_id in rows}
         except Exception as error:
-            # What makes an event count once is the worker's insert; this only tells the sender
+            # What makes an event count once is the worker's insert; this is only for the sender's
+            # information
             if not is_outage(error):
                 raise
             _log.warning("ingest.duplicates_not_looked_up", error=type(error).__name__)

@@ -1,4 +1,4 @@
-"""Which tenants and applications there are, remembered for a few seconds."""
+"""Tenants and applications, cached for a few seconds."""
 
 from __future__ import annotations
 
@@ -17,17 +17,17 @@ from backend.storage.outages import is_outage
 from backend.storage.tables import applications, event_archives, tenants
 
 REMEMBERED_SECONDS = 5.0
-"""Safe, as long as it is short: what was made is looked up when it is first named, and what was
-removed in the meantime counts for nobody, because the worker looks too."""
+"""Short, so that it is safe: a new tenant is looked up when it is first named, and a removed one
+counts for nobody, because the worker checks again."""
 OUTAGE_SECONDS = 600.0
-"""How long they are remembered while PostgreSQL is away: ingest goes on without it."""
+"""How long they are cached while PostgreSQL is away, so that ingest continues without it."""
 _LOOK_UP_SECONDS = 0.5
 _MOST = 50_000
 
 
 @dataclass(slots=True)
 class _Entries:
-    """What was looked up since a moment of the monotonic clock."""
+    """What was looked up since a moment on the monotonic clock."""
 
     looked_up_at: float
     tenants: dict[str, str] = field(default_factory=dict)
@@ -47,7 +47,7 @@ class Directory:
     async def tenants(self, subjects: Iterable[str]) -> dict[str, str]:
         """Return the id of the tenant that each subject names, where there is one.
 
-        Raises what an outage of PostgreSQL does where one was not named before.
+        Raises the error of an outage of PostgreSQL if a subject is not cached.
         """
         self._forget_in_time()
         wanted = set(subjects)
@@ -64,14 +64,14 @@ class Directory:
         return {subject: entries[subject] for subject in wanted if subject in entries}
 
     def archived_until(self, tenant_ids: Iterable[str]) -> dict[str, datetime]:
-        """Return where archived days end, of the tenants that ``tenants`` has just found."""
+        """Return where archived days end, for tenants that ``tenants`` has just found."""
         archived = self._now.archived
         return {tenant_id: archived[tenant_id] for tenant_id in tenant_ids if tenant_id in archived}
 
     async def applications(self, wanted: set[tuple[str, str]]) -> set[tuple[str, str]]:
-        """Return those pairs of tenant and application that there are.
+        """Return those pairs of tenant and application that exist.
 
-        Raises what an outage of PostgreSQL does where one was not named before.
+        Raises the error of an outage of PostgreSQL if a subject is not cached.
         """
         self._forget_in_time()
         unknown = wanted - self._now.applications
@@ -87,7 +87,7 @@ class Directory:
 
     @asynccontextmanager
     async def _looking_up(self) -> AsyncIterator[None]:
-        """Give a look-up less time where what was known before would do without it."""
+        """Give a look-up less time if earlier answers can be used instead."""
         seconds = _LOOK_UP_SECONDS if self._before.tenants else None
         async with asyncio.timeout(seconds):
             yield
@@ -104,7 +104,7 @@ class Directory:
             self._forget_at = now + REMEMBERED_SECONDS
 
     def _hold_on(self) -> None:
-        """Go by what was known before, until it is time to look again."""
+        """Use the earlier answers until the next look-up is due."""
         before = self._before
         self._now.tenants = before.tenants | self._now.tenants
         self._now.archived = before.archived | self._now.archived

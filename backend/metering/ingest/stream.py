@@ -1,4 +1,4 @@
-"""The usage stream: accepted events on NATS JetStream, acknowledged before anyone is answered."""
+"""The usage stream: accepted events on NATS JetStream, acknowledged before senders are."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ _log = structlog.get_logger(__name__)
 COUNTING = "counting"
 """The name of the durable consumer of live usage, which all workers share."""
 BACKFILL = "backfill"
-"""The name of the durable consumer of usage from before: it waits for live usage to be counted."""
+"""The name of the durable consumer of backfill, which waits for live usage to be counted."""
 BACKFILL_AGE = timedelta(hours=1)
 """An event that is older when it is accepted is backfill."""
 
@@ -40,7 +40,7 @@ _PUBLISH_SECONDS = 6.0
 ELECTION_SECONDS = 12.0
 """The same in a cluster, where servers that lost their leader elect another within 4 to 9 s."""
 _ATTEMPT_SECONDS = 1.0
-"""For one attempt: an acknowledgement that the lost leader owed never comes."""
+"""For one attempt: a lost leader's acknowledgement never arrives."""
 _FIRST_PAUSE_SECONDS = 0.05
 _LONGEST_PAUSE_SECONDS = 0.25
 _HEALTH_SECONDS = 1.0
@@ -48,9 +48,9 @@ _EMPTY = b"[]"
 """A message without events: what a probe writes."""
 _FULL_RETRY_SECONDS = 5
 _FULL = {10077, 10122}
-"""JetStream's codes for a stream that holds its most bytes or messages: the worker is behind."""
+"""JetStream's codes for a stream at its limit of bytes or messages: the worker is behind."""
 _NO_ROOM = {10047, 10023}
-"""JetStream's codes for no room left on disk or in memory."""
+"""JetStream's codes for no space on disk or in memory."""
 
 
 def events_subject(stream_name: str) -> str:
@@ -59,20 +59,20 @@ def events_subject(stream_name: str) -> str:
 
 
 def backfill_subject(stream_name: str) -> str:
-    """Return the subject that accepted events of some time ago are published on."""
+    """Return the subject of accepted backfill."""
     return f"{stream_name}.backfill"
 
 
 def dead_letter_stream(stream_name: str) -> str:
-    """Return the name of the stream that keeps messages which can't be processed."""
+    """Return the name of the stream of messages that can't be counted."""
     return f"{stream_name}_DEAD"
 
 
 async def ensure_streams(js: JetStreamContext, settings: Settings) -> None:
-    """Make the usage stream and the dead-letter stream if they are not there.
+    """Create the usage stream and the dead-letter stream unless they exist.
 
-    A stream that is there gets the subjects, bytes and replicas that are wanted now, and keeps all
-    else that it has.
+    An existing stream gets the configured subjects, bytes and replicas, and keeps its other
+    settings.
     """
     usage, dead = settings.stream_name, dead_letter_stream(settings.stream_name)
     subjects = {
@@ -104,7 +104,7 @@ async def ensure_streams(js: JetStreamContext, settings: Settings) -> None:
 async def _bring_up_to_date(
     js: JetStreamContext, present: StreamConfig, wanted: StreamConfig
 ) -> None:
-    """Change a stream that is there; a refusal is for the operator, as the stream works on."""
+    """Change an existing stream; a refusal is only logged, since the stream still works."""
     changes = {
         key: getattr(wanted, key)
         for key in ("subjects", "max_bytes", "num_replicas")
@@ -123,9 +123,9 @@ async def _bring_up_to_date(
 
 
 async def refuses_writes(servers: NatsServers, stream_name: str) -> bool:
-    """Tell whether a server that answers does not confirm a write, though the stream has room.
+    """Return whether a server that answers does not confirm a write, though the stream has room.
 
-    False where the server does not answer, or has no such stream yet.
+    False if the server does not answer, or has no such stream yet.
     """
     try:
         client = await open_connection(servers, "farebox-probe")
@@ -157,7 +157,7 @@ class UsageStream:
 
     @classmethod
     async def connect(cls, nats_url: str, settings: Settings) -> Self:
-        """Return the stream, connected if NATS answers now; it connects later if not."""
+        """Return the stream, connected if NATS answers now; otherwise it connects later."""
         stream = cls(nats_url, settings)
         try:
             await stream.jetstream()
@@ -187,8 +187,8 @@ class UsageStream:
                     js = self._client.jetstream(timeout=_ACK_SECONDS)
                     await ensure_streams(js, self._settings)
                 except APIError as error:
-                    # Such as too little disk for FAREBOX_STREAM_MAX_BYTES, which is for the
-                    # operator to know and not for every caller
+                    # Such as too little disk for FAREBOX_STREAM_MAX_BYTES, which concerns the
+                    # operator and not every caller
                     _log.error("nats.refused", detail=error.description)
                     raise QueueUnavailable("The usage stream can't be made.") from error
                 except (NatsError, OSError, TimeoutError) as error:
@@ -199,8 +199,8 @@ class UsageStream:
     async def publish(self, events: Sequence[AcceptedEvent]) -> None:
         """Return once JetStream has stored every event.
 
-        Raises ``RateLimited`` if the stream is full, ``Unavailable`` if it could not be made sure
-        of; sending the same events again is harmless, because each counts once.
+        Raises ``RateLimited`` if the stream is full, ``Unavailable`` if it is unknown whether they
+        are stored; sending the same events again is safe, because each counts once.
         """
         if not events:
             return
@@ -250,10 +250,10 @@ class UsageStream:
                 return
 
     async def healthy(self) -> bool:
-        """Tell whether JetStream takes a write now: the very thing that ingest promises.
+        """Return whether JetStream stores a write now, which is what ingest needs.
 
-        A stream whose worker is behind is healthy; it says so to each sender by itself. An answer
-        holds for a second, however many ask.
+        A stream whose worker is behind is healthy; senders get its own error. The answer is cached
+        for a second.
         """
         return await self._health.get(None, self._takes_a_write)
 

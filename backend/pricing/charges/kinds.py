@@ -88,7 +88,7 @@ def first_price(charge: UsageCharge) -> tuple[Decimal, int]:
 
 
 def asks_for_nothing(plan: PlanDefinition) -> bool:
-    """Tell whether a plan costs nothing, whatever is used."""
+    """Return whether a plan costs nothing for any usage."""
     prices: list[Decimal] = [plan.minimum or ZERO]
     for charge in plan.charges:
         match charge:

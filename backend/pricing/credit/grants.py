@@ -39,12 +39,12 @@ class Grant:
     in_arrears: bool = False
 
     def covers(self, model: str | None, at: datetime) -> bool:
-        """Tell whether it can pay for a call of ``model`` at that moment; None for any model."""
+        """Return whether it can pay for a call of ``model`` at that moment; None for any model."""
         usable = self.starts_at <= at and (self.expires_at is None or at < self.expires_at)
         return usable and (self.models is None or model in self.models)
 
     def pays_bill_of(self, period: BillingPeriod, at: datetime) -> bool:
-        """Tell whether it can pay a bill of ``period`` that is made at that moment."""
+        """Return whether it can pay a bill of ``period`` that is made at that moment."""
         if not self.in_arrears:
             return self.covers(None, at)
         ended = self.expires_at is not None and self.expires_at <= period.start
@@ -55,7 +55,7 @@ def burn_order(grants: Iterable[Grant]) -> list[Grant]:
     """Sort grants as they burn.
 
     Soonest expiry first, then the lower priority number, then promotional before paid, then the
-    oldest; the id settles what is left.
+    oldest; the id decides equal ones.
     """
     return sorted(
         grants,

@@ -44,7 +44,7 @@ catalog_state = Table(
     CheckConstraint("only_row", name="only_row"),
 )
 
-# Rates of tax that the catalog has, and those it had that invoices carry
+# Rates of tax of the catalog, and earlier ones that invoices carry
 tax_rates = Table(
     "tax_rates",
     metadata,

@@ -1,6 +1,6 @@
-"""What is to be told to people and systems, and how far each was sent.
+"""Notifications to people and systems, and their deliveries.
 
-They tell of invoices, which outlive the tenant they are for, so no foreign key ties them to it.
+They concern invoices, which outlive the tenant, so they have no foreign key to it.
 """
 
 from __future__ import annotations
@@ -26,11 +26,11 @@ notifications = Table(
     Column("tenant_id", Text, primary_key=True),
     Column("id", Text, primary_key=True),
     Column("kind", Text, nullable=False),
-    # What it tells of, within its kind: nothing is told twice
+    # Unique within its kind: nothing is recorded twice
     Column("subject", Text, nullable=False),
     Column("data", JSONB, nullable=False),
     time_column("occurred_at"),
-    # When a worker gave it to the channels that it has; null until then
+    # When a worker routed it to channels; null until then
     time_column("routed_at", nullable=True),
     created_column(),
     UniqueConstraint("tenant_id", "kind", "subject"),
@@ -46,7 +46,7 @@ notification_deliveries = Table(
     Column("channel", Text, primary_key=True),
     Column("state", Text, nullable=False, server_default="waiting"),
     Column("attempts", Integer, nullable=False, server_default=text("0")),
-    # Who tries puts it off first: a worker that is killed leaves it to the next one
+    # An attempt postpones it first, so that another worker takes over from a killed one
     time_column("next_attempt_at"),
     time_column("give_up_at"),
     time_column("delivered_at", nullable=True),

@@ -68,7 +68,7 @@ coupon_redemptions = Table(
     Column("tenant_id", Text, primary_key=True),
     Column("coupon_id", Text, primary_key=True),
     time_column("redeemed_at"),
-    # The periods that begin in this time have it; null: all from there on
+    # It applies to periods that begin in this time; null: to all from there on
     time_column("starts_at"),
     time_column("ends_at", nullable=True),
     ForeignKeyConstraint(["tenant_id"], ["tenants.id"], ondelete="CASCADE"),
