@@ -1,1 +1,7 @@
-"""The OpenAI-compatible gateway: admission, holds, upstreams, accounting."""
+"""The OpenAI-compatible gateway: admission, holds, upstreams, accounting.
+
+Owns a call from its request to its event: whether it is let through, what it reserves, which
+upstream answers, what its usage was, also when it is aborted. Does not own quotas and credit
+(``quotas``, ``wallets``), whose holds it makes and settles, nor counting (``metering``). The time
+of a call's event is when the call began.
+"""
