@@ -8,15 +8,15 @@ Amounts are decimals of a cent: "123.45" in USD is $1.2345. All days are UTC.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from datetime import date
-from decimal import Decimal
+from collections.abc import Sequence
 from typing import Final
 
 from backend.metering.errors import UnreadableExport
-from backend.metering.reconciliation.parsing import ALL, Export, instant, members, number, text_of
+from backend.metering.reconciliation.json_pages import PageForm, whole_number
+from backend.metering.reconciliation.parsing import ALL, Export, members, number, text_of
 from backend.pricing.money import exact_arithmetic, minor_digits
 
+_PAGES: Final = PageForm("starting_at", "ending_at")
 _PLACES: Final = frozenset(
     {"workspace_id", "model", "service_tier", "context_window", "inference_geo", "speed"}
     | {"api_key_id", "account_id", "service_account_id"}
@@ -41,7 +41,7 @@ _TOKEN_METERS: Final = {
 
 def read_usage(export: Export, pages: Sequence[object], ignored: Sequence[str]) -> None:
     """Add the pages of the messages usage report. Raises ``UnreadableExport``."""
-    for where, day, result in _results(export, pages, ignored):
+    for where, day, result in _PAGES.results(export, pages, ignored):
         given = members(where, result, _USAGE, ignored)
         created = members(
             f"{where}.cache_creation", given.get("cache_creation") or {}, _CREATION, ignored
@@ -52,12 +52,16 @@ def read_usage(export: Export, pages: Sequence[object], ignored: Sequence[str]) 
             {"web_search_requests"},
             ignored,
         )
-        written = [_whole(f"{where}.cache_creation", created, name) for name in sorted(_CREATION)]
+        written = [
+            whole_number(f"{where}.cache_creation", created, name) for name in sorted(_CREATION)
+        ]
         quantities = {
-            "input_tokens": _whole(where, given, "uncached_input_tokens") + sum(written),
-            "cached_input_tokens": _whole(where, given, "cache_read_input_tokens"),
-            "output_tokens": _whole(where, given, "output_tokens"),
-            "web_search_requests": _whole(f"{where}.server_tool_use", tools, "web_search_requests"),
+            "input_tokens": whole_number(where, given, "uncached_input_tokens") + sum(written),
+            "cached_input_tokens": whole_number(where, given, "cache_read_input_tokens"),
+            "output_tokens": whole_number(where, given, "output_tokens"),
+            "web_search_requests": whole_number(
+                f"{where}.server_tool_use", tools, "web_search_requests"
+            ),
         }
         used = {meter: quantity for meter, quantity in quantities.items() if quantity}
         if used and given.get("model") is None:
@@ -69,7 +73,7 @@ def read_usage(export: Export, pages: Sequence[object], ignored: Sequence[str]) 
 
 def read_costs(export: Export, pages: Sequence[object], ignored: Sequence[str]) -> None:
     """Add the pages of the cost report. Raises ``UnreadableExport``."""
-    for where, day, result in _results(export, pages, ignored):
+    for where, day, result in _PAGES.results(export, pages, ignored):
         given = members(where, result, _COST, ignored)
         if not isinstance(given.get("amount"), str):
             raise UnreadableExport(f"{where}.amount", "is not a decimal in quotation marks")
@@ -90,44 +94,3 @@ def read_costs(export: Export, pages: Sequence[object], ignored: Sequence[str]) 
         elif given.get("description") is not None:
             model = text_of(f"{where}.description", given["description"])
         export.add(where, day, model, meter, amount=amount)
-
-
-def _results(
-    export: Export, pages: Sequence[object], ignored: Sequence[str]
-) -> Sequence[tuple[str, date, object]]:
-    results: list[tuple[str, date, object]] = []
-    for place, page in enumerate(pages):
-        at = "" if len(pages) == 1 else f"[{place}]."
-        given = members(at.rstrip("."), page, {"data", "has_more", "next_page"}, ignored)
-        if place == len(pages) - 1 and given.get("has_more") is not False:
-            raise UnreadableExport(
-                f"{at}has_more",
-                "is not false: the report has more pages; put all of them in one array",
-            )
-        for number_of, bucket in enumerate(_list(f"{at}data", given.get("data"))):
-            where = f"{at}data[{number_of}]"
-            bucket_members = members(
-                where, bucket, {"starting_at", "ending_at", "results"}, ignored
-            )
-            day = export.day_of(
-                f"{where}.starting_at",
-                instant(f"{where}.starting_at", bucket_members.get("starting_at")),
-                instant(f"{where}.ending_at", bucket_members.get("ending_at")),
-            )
-            export.cover(day)
-            for index, result in enumerate(
-                _list(f"{where}.results", bucket_members.get("results"))
-            ):
-                results.append((f"{where}.results[{index}]", day, result))
-    return results
-
-
-def _list(where: str, given: object) -> list[object]:
-    if not isinstance(given, list):
-        raise UnreadableExport(where, "is not an array")
-    return given
-
-
-def _whole(where: str, given: Mapping[str, object], name: str) -> Decimal:
-    value = given.get(name)
-    return Decimal(0) if value is None else number(f"{where}.{name}", value, whole=True)

@@ -14,8 +14,12 @@ from decimal import Decimal
 from typing import Final
 
 from backend.metering.errors import UnreadableExport
+from backend.metering.reconciliation.json_pages import PageForm, whole_number
 from backend.metering.reconciliation.parsing import ALL, Export, instant, members, number, text_of
 
+_PAGES: Final = PageForm(
+    "start_time", "end_time", frozenset({"start_time_iso", "end_time_iso"}), object_name="page"
+)
 _PLACES: Final = frozenset(
     {"object", "project_id", "user_id", "api_key_id", "api_source", "model", "service_tier"}
 )
@@ -71,7 +75,7 @@ COST_COLUMNS: Final = _TIMES | (_COSTS - {"object", "amount"}) | {"amount_value"
 
 def read_usage(export: Export, pages: Sequence[object], ignored: Sequence[str]) -> None:
     """Add the pages of the usage API. Raises ``UnreadableExport``."""
-    for where, day, result in _results(export, pages, ignored):
+    for where, day, result in _PAGES.results(export, pages, ignored):
         kind = result.get("object") if isinstance(result, dict) else None
         if kind in ignored:
             continue
@@ -91,19 +95,19 @@ def _add_usage(
     given: Mapping[str, object],
     meters: Mapping[str, str],
 ) -> None:
-    quantities = {"requests": _whole(where, given, "num_model_requests")}
-    quantities |= {meter: _whole(where, given, name) for name, meter in meters.items()}
+    quantities = {"requests": whole_number(where, given, "num_model_requests")}
+    quantities |= {meter: whole_number(where, given, name) for name, meter in meters.items()}
     # Each part is checked, though only the sums are used: a wrong part makes all of them doubtful.
     for name in sorted(_TOKENS & set(given)):
-        _whole(where, given, name)
-    whole_input = _whole(where, given, "input_tokens")
-    cached = _whole(where, given, "input_cached_tokens")
+        whole_number(where, given, name)
+    whole_input = whole_number(where, given, "input_tokens")
+    cached = whole_number(where, given, "input_cached_tokens")
     if cached > whole_input:
         raise UnreadableExport(f"{where}.input_cached_tokens", "more than input_tokens")
     quantities |= {
         "input_tokens": whole_input - cached,
         "cached_input_tokens": cached,
-        "output_tokens": _whole(where, given, "output_tokens"),
+        "output_tokens": whole_number(where, given, "output_tokens"),
     }
     used = {meter: quantity for meter, quantity in quantities.items() if quantity}
     if not used:
@@ -117,7 +121,7 @@ def _add_usage(
 
 def read_costs(export: Export, pages: Sequence[object], ignored: Sequence[str]) -> None:
     """Add the pages of the costs API. Raises ``UnreadableExport``."""
-    for where, day, result in _results(export, pages, ignored):
+    for where, day, result in _PAGES.results(export, pages, ignored):
         given = members(where, result, _COSTS, ignored)
         if given.get("object") != "organization.costs.result":
             raise UnreadableExport(f"{where}.object", f"{given.get('object')!r} is not a cost")
@@ -139,43 +143,6 @@ def _add_cost(export: Export, where: str, day: date, line_item: object, value: D
             export.add(where, day, line[: -len(end)], meter, amount=value)
             return
     export.add(where, day, line, ALL, amount=value)
-
-
-def _results(
-    export: Export, pages: Sequence[object], ignored: Sequence[str]
-) -> Sequence[tuple[str, date, object]]:
-    results: list[tuple[str, date, object]] = []
-    for place, page in enumerate(pages):
-        at = "" if len(pages) == 1 else f"[{place}]."
-        given = members(at.rstrip("."), page, {"object", "data", "has_more", "next_page"}, ignored)
-        if given.get("object") != "page":
-            raise UnreadableExport(f"{at}object", f"{given.get('object')!r} is not 'page'")
-        if place == len(pages) - 1 and given.get("has_more") is not False:
-            raise UnreadableExport(
-                f"{at}has_more",
-                "is not false: the export has more pages; put all of them in one array",
-            )
-        for number_of, bucket in enumerate(_list(f"{at}data", given.get("data"))):
-            where = f"{at}data[{number_of}]"
-            understood = _TIMES | {"object", "results"}
-            bucket_members = members(where, bucket, understood, ignored)
-            day = export.day_of(
-                f"{where}.start_time",
-                instant(f"{where}.start_time", bucket_members.get("start_time")),
-                instant(f"{where}.end_time", bucket_members.get("end_time")),
-            )
-            export.cover(day)
-            for index, result in enumerate(
-                _list(f"{where}.results", bucket_members.get("results"))
-            ):
-                results.append((f"{where}.results[{index}]", day, result))
-    return results
-
-
-def _list(where: str, given: object) -> list[object]:
-    if not isinstance(given, list):
-        raise UnreadableExport(where, "is not an array")
-    return given
 
 
 def read_usage_row(export: Export, where: str, row: Mapping[str, str]) -> None:
@@ -204,8 +171,3 @@ def _row_day(export: Export, where: str, row: Mapping[str, str]) -> date:
     day = export.day_of(f"{where}.start_time", *moments)
     export.cover(day)
     return day
-
-
-def _whole(where: str, given: Mapping[str, object], name: str) -> Decimal:
-    value = given.get(name)
-    return Decimal(0) if value is None else number(f"{where}.{name}", value, whole=True)
