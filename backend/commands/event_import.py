@@ -11,7 +11,8 @@ from pathlib import Path
 from typing import Final
 
 from backend.errors import CommandError
-from backend.metering.files.event_files import EventFile, FileRow
+from backend.metering.files.event_files import EventFile
+from backend.metering.files.flat_rows import FileRow
 from backend_client import AsyncFareboxClient, ClientError
 from backend_client.errors import TooLarge
 from backend_client.types.events import UsageEvent

@@ -16,7 +16,8 @@ from backend.commands.event_import import EventImport
 from backend.commands.event_partitions import partition
 from backend.commands.operator_client import operator_client
 from backend.engines.running import running_settings
-from backend.metering.files.event_files import Defaults, EventFile
+from backend.metering.files.event_files import EventFile
+from backend.metering.files.flat_rows import Defaults
 from backend.settings import Settings
 
 events = typer.Typer(no_args_is_help=True, help="Usage events.")

@@ -8,7 +8,6 @@ is settled at what it used. A refused call reserves nothing.
 from __future__ import annotations
 
 import asyncio
-import math
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -20,6 +19,7 @@ from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from backend.gateway.buckets import Bucket, bucket_headers
 from backend.gateway.errors import KeyLimited
 from backend.storage.database import Database
 from backend.storage.tables import key_calls, key_windows
@@ -32,27 +32,6 @@ ALL_KEYS: Final = ""
 _MINUTE: Final = timedelta(minutes=1)
 _NOW: Final = func.clock_timestamp()
 """The database's clock: replicas' own may differ."""
-
-
-@dataclass(frozen=True, slots=True)
-class Bucket:
-    """A bucket of ``limit`` units that was full, or will be, at ``full_at``."""
-
-    limit: int
-    full_at: datetime
-
-    def after(self, units: int, now: datetime) -> Bucket:
-        """Return the bucket less ``units`` (more if they are below 0), even if it has fewer."""
-        return Bucket(self.limit, max(self.full_at, now) + _MINUTE * units / self.limit)
-
-    def left(self, now: datetime) -> int:
-        """Return the whole units that can be reserved now."""
-        missing = max(self.full_at - now, timedelta(0)) * self.limit / _MINUTE
-        return max(0, math.floor(self.limit - missing + 1e-6))
-
-    def seconds_until_full(self, now: datetime) -> float:
-        """Return how long it takes until the bucket is full."""
-        return max(0.0, (self.full_at - now).total_seconds())
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,7 +98,7 @@ class KeyLimits:
                         f"{_whose(key_id)} limit of {bucket.limit:,} {name} a minute is used up "
                         "for now.",
                         retry_after_seconds=wait.total_seconds(),
-                        headers=_headers(requests, in_tokens, now),
+                        headers=bucket_headers(requests, in_tokens, now),
                     )
             requests = None if requests is None else requests.after(1, now)
             in_tokens = None if in_tokens is None else in_tokens.after(taken, now)
@@ -138,7 +117,7 @@ class KeyLimits:
                 together = together.add_cte(kept.returning(key_windows.c.key_id).cte("kept"))
             await connection.execute(together)
         self._watch((tenant_id, key_id, call_id))
-        headers = _headers(requests, in_tokens, now)
+        headers = bucket_headers(requests, in_tokens, now)
         return LimitedCall(tenant_id, key_id, call_id, limits, headers)
 
     async def settle(self, call: LimitedCall, tokens: int) -> None:
@@ -266,14 +245,3 @@ def _keeping(key: tuple[str, str], requests: Bucket | None, tokens: Bucket | Non
         .where(key_windows.c.tenant_id == key[0], key_windows.c.key_id == key[1])
         .values(**values)
     )
-
-
-def _headers(requests: Bucket | None, tokens: Bucket | None, now: datetime) -> dict[str, str]:
-    """As OpenAI names them."""
-    headers = {}
-    for name, bucket in (("requests", requests), ("tokens", tokens)):
-        if bucket is not None:
-            headers[f"x-ratelimit-limit-{name}"] = str(bucket.limit)
-            headers[f"x-ratelimit-remaining-{name}"] = str(bucket.left(now))
-            headers[f"x-ratelimit-reset-{name}"] = f"{bucket.seconds_until_full(now):.3f}s"
-    return headers

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import UTC, datetime
-from decimal import Decimal
 from hashlib import blake2b
 from typing import Any
 
@@ -13,9 +12,9 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from backend.invoices.billing_cursors import unbilled
 from backend.invoices.errors import CreditNoteNotFound, InvoiceNotFound
+from backend.invoices.from_rows import credit_note_from, line_from, payment_from, summary_from
 from backend.invoices.issuing import OWN_METHODS
 from backend.invoices.previewing import TaxPreview, draft_invoice
-from backend.invoices.rules.lifecycle import Balance, due
 from backend.kit.errors import InvalidCursor
 from backend.kit.pages import Cursor, page_of
 from backend.pricing.money import ZERO, money
@@ -30,19 +29,14 @@ from backend.storage.tables import (
 )
 from backend_client.types.common import Page
 from backend_client.types.invoices import (
-    CreditedLine,
     CreditNote,
     Invoice,
-    InvoiceKind,
-    InvoiceLine,
     InvoiceState,
     InvoiceSummary,
     Party,
-    Payment,
     Reminder,
     Tax,
 )
-from backend_client.types.spend import Period, SpendLine
 from backend_client.types.tax_service import TaxQuestion
 
 
@@ -99,7 +93,7 @@ async def _list(
     if cursor is not None:
         query = query.where(tuple_(invoices.c.issued_at, invoices.c.id) < _after(cursor))
     rows = (await connection.execute(query)).mappings().all()
-    summaries: list[InvoiceSummary] = [_summary(row, now) for row in rows]
+    summaries: list[InvoiceSummary] = [summary_from(row, now) for row in rows]
     question = None
     if cursor is None and (coming := await unbilled(connection, tenant_id)) is not None:
         draft, question = await draft_invoice(connection, settings, coming, now)
@@ -156,7 +150,7 @@ async def find_credit_note(connection: AsyncConnection, tenant_id: str, note_id:
     row = (await connection.execute(query)).mappings().first()
     if row is None:
         raise CreditNoteNotFound()
-    return _credit_note(row, row["currency"])
+    return credit_note_from(row, row["currency"])
 
 
 def invoice_version(invoice: Invoice) -> str:
@@ -199,10 +193,10 @@ async def _invoice(connection: AsyncConnection, row: RowMapping, now: datetime) 
     notes = await _of(connection, credit_notes, row, credit_notes.c.id)
     reminders = await _of(connection, invoice_reminders, row, invoice_reminders.c.at)
     return Invoice(
-        **_summary(row, now).model_dump(),
+        **summary_from(row, now).model_dump(),
         seller=Party.model_validate(row["seller"]),
         customer=Party.model_validate(row["customer"]),
-        lines=[_line(line, row) for line in lines],
+        lines=[line_from(line, row) for line in lines],
         subtotal=money(row["subtotal"], currency),
         tax_date=row["tax_date"],
         taxes=[Tax.model_validate(tax) for tax in row["taxes"]],
@@ -212,8 +206,8 @@ async def _invoice(connection: AsyncConnection, row: RowMapping, now: datetime) 
         payment_note=row["payment_note"],
         replaces=row["replaces"],
         replaced_by=row["replaced_by"],
-        payments=[_payment(payment, currency) for payment in paid],
-        credit_notes=[_credit_note(note, currency) for note in notes],
+        payments=[payment_from(payment, currency) for payment in paid],
+        credit_notes=[credit_note_from(note, currency) for note in notes],
         reminders=[Reminder(step=reminder["step"], at=reminder["at"]) for reminder in reminders],
     )
 
@@ -227,73 +221,6 @@ async def _of(
         .order_by(order)
     )
     return (await connection.execute(query)).mappings().all()
-
-
-def _summary(row: RowMapping, now: datetime) -> InvoiceSummary:
-    state = InvoiceState(row["state"])
-    left = due(state, Balance(row["total"], row["paid"], row["credited"]))
-    return InvoiceSummary(
-        id=row["id"],
-        number=row["number"],
-        kind=InvoiceKind(row["kind"]),
-        state=state,
-        period=Period(start=row["period_start"], end=row["period_end"], time_zone=row["time_zone"]),
-        issued_at=row["issued_at"],
-        due_at=row["due_at"],
-        total=money(row["total"], row["currency"]),
-        due=money(left, row["currency"]),
-        overdue=left > 0 and row["due_at"] < now,
-    )
-
-
-def _line(line: RowMapping, invoice: RowMapping) -> InvoiceLine:
-    currency = invoice["currency"]
-    before = line["before"]
-    return InvoiceLine(
-        line=line["line"],
-        kind=line["kind"],
-        name=line["name"],
-        period=Period(
-            start=line["period_start"], end=line["period_end"], time_zone=invoice["time_zone"]
-        ),
-        late=line["late"],
-        plan=line["plan"],
-        plan_version=line["plan_version"],
-        quantity=line["quantity"],
-        charge=None if line["charge"] is None else SpendLine.model_validate(line["charge"]),
-        before=None if before is None else money(before, currency),
-        exact=line["exact"],
-        amount=money(line["amount"], currency),
-    )
-
-
-def _payment(row: RowMapping, currency: str) -> Payment:
-    return Payment(
-        id=row["id"],
-        amount=money(row["amount"], currency),
-        method=row["method"],
-        reference=row["reference"],
-        received_at=row["received_at"],
-    )
-
-
-def _credit_note(row: RowMapping, currency: str) -> CreditNote:
-    return CreditNote(
-        id=row["id"],
-        number=row["number"],
-        invoice_id=row["invoice_id"],
-        reason=row["reason"],
-        lines=[
-            CreditedLine(line=line["line"], amount=money(Decimal(line["amount"]), currency))
-            for line in row["lines"]
-        ],
-        subtotal=money(row["subtotal"], currency),
-        tax=money(row["tax"], currency),
-        taxes=[Tax.model_validate(tax) for tax in row["taxes"]],
-        total=money(row["total"], currency),
-        to_balance=money(row["to_balance"], currency),
-        issued_at=row["issued_at"],
-    )
 
 
 def _sort_key(summary: InvoiceSummary) -> str:

@@ -18,13 +18,9 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from backend.metering.errors import UnreadableEventFile
-from backend.metering.files.event_files import (
-    MAX_LINE_BYTES,
-    Defaults,
-    EventFile,
-    FileRow,
-    format_of,
-)
+from backend.metering.files.event_files import EventFile, format_of
+from backend.metering.files.flat_rows import Defaults, FileRow
+from backend.metering.files.text_rows import MAX_LINE_BYTES
 from backend_client.types.events import UsageEvent
 
 pytestmark = pytest.mark.fast

@@ -15,7 +15,8 @@ from backend.accounts.tenants import create_tenant, list_applications
 from backend.commands import event_import
 from backend.commands.event_import import EventImport
 from backend.errors import CommandError
-from backend.metering.files.event_files import Defaults, EventFile
+from backend.metering.files.event_files import EventFile
+from backend.metering.files.flat_rows import Defaults
 from backend.storage.database import Database
 from backend.storage.tables import rollups
 from backend_client import AsyncFareboxClient

@@ -1,0 +1,93 @@
+"""Rows of invoices, lines, payments and credit notes as the API's types."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from decimal import Decimal
+
+from sqlalchemy import RowMapping
+
+from backend.invoices.rules.lifecycle import Balance, due
+from backend.pricing.money import money
+from backend_client.types.invoices import (
+    CreditedLine,
+    CreditNote,
+    InvoiceKind,
+    InvoiceLine,
+    InvoiceState,
+    InvoiceSummary,
+    Payment,
+    Tax,
+)
+from backend_client.types.spend import Period, SpendLine
+
+
+def summary_from(row: RowMapping, now: datetime) -> InvoiceSummary:
+    """Return an invoice of the list; ``now`` says whether it is overdue."""
+    state = InvoiceState(row["state"])
+    left = due(state, Balance(row["total"], row["paid"], row["credited"]))
+    return InvoiceSummary(
+        id=row["id"],
+        number=row["number"],
+        kind=InvoiceKind(row["kind"]),
+        state=state,
+        period=Period(start=row["period_start"], end=row["period_end"], time_zone=row["time_zone"]),
+        issued_at=row["issued_at"],
+        due_at=row["due_at"],
+        total=money(row["total"], row["currency"]),
+        due=money(left, row["currency"]),
+        overdue=left > 0 and row["due_at"] < now,
+    )
+
+
+def line_from(line: RowMapping, invoice: RowMapping) -> InvoiceLine:
+    """Return a line of an invoice, whose row says its currency and time zone."""
+    currency = invoice["currency"]
+    before = line["before"]
+    return InvoiceLine(
+        line=line["line"],
+        kind=line["kind"],
+        name=line["name"],
+        period=Period(
+            start=line["period_start"], end=line["period_end"], time_zone=invoice["time_zone"]
+        ),
+        late=line["late"],
+        plan=line["plan"],
+        plan_version=line["plan_version"],
+        quantity=line["quantity"],
+        charge=None if line["charge"] is None else SpendLine.model_validate(line["charge"]),
+        before=None if before is None else money(before, currency),
+        exact=line["exact"],
+        amount=money(line["amount"], currency),
+    )
+
+
+def payment_from(row: RowMapping, currency: str) -> Payment:
+    """Return a payment of an invoice in a currency."""
+    return Payment(
+        id=row["id"],
+        amount=money(row["amount"], currency),
+        method=row["method"],
+        reference=row["reference"],
+        received_at=row["received_at"],
+    )
+
+
+def credit_note_from(row: RowMapping, currency: str) -> CreditNote:
+    """Return a credit note of an invoice in a currency."""
+    return CreditNote(
+        id=row["id"],
+        number=row["number"],
+        invoice_id=row["invoice_id"],
+        reason=row["reason"],
+        lines=[
+            CreditedLine(line=line["line"], amount=money(Decimal(line["amount"]), currency))
+            for line in row["lines"]
+        ],
+        subtotal=money(row["subtotal"], currency),
+        tax=money(row["tax"], currency),
+        taxes=[Tax.model_validate(tax) for tax in row["taxes"]],
+        total=money(row["total"], currency),
+        to_balance=money(row["to_balance"], currency),
+        issued_at=row["issued_at"],
+    )
