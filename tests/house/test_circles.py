@@ -13,7 +13,7 @@ import pytest
 
 pytestmark = pytest.mark.fast
 
-PACKAGES = ("backend", "backend_client")
+PACKAGES = ("backend", "backend_client", "portal")
 
 
 def circle(graph: grimp.ImportGraph) -> list[str]:
