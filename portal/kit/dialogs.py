@@ -16,7 +16,10 @@ def dialog(
     close: EventType[()],
     width: str,
 ) -> rx.Component:
-    """A dialog that is there while ``opened`` says so; ``lead`` is what it is for."""
+    """A dialog that is there while ``opened`` says so; ``lead`` is what it is for.
+
+    Only the state opens it, so that every change by the browser is a close.
+    """
     return rx.dialog.root(
         rx.dialog.content(
             return_focus(),

@@ -189,11 +189,10 @@ class Corrections(CustomerState, PageState, Session):
             self._show_preview(result)
 
     @signed_in(operator=True)
-    async def close_preview(self, caller: Caller, shown: bool) -> None:
+    async def close_preview(self, caller: Caller) -> None:
         """Go back to the form; nothing is done."""
-        if not shown:
-            self.previewing = False
-            self.problems = _NO_PROBLEMS
+        self.previewing = False
+        self.problems = _NO_PROBLEMS
 
     @signed_in(operator=True)
     async def confirm(self, caller: Caller) -> None:

@@ -134,10 +134,9 @@ class Credit(CustomerState, PageState, Session):
         return Credit.look
 
     @signed_in()
-    async def close_dialog(self, caller: Caller, shown: bool) -> None:
+    async def close_dialog(self, caller: Caller) -> None:
         """Leave everything as it is."""
-        if not shown:
-            self._close()
+        self._close()
 
     @signed_in(roles=PLANNERS)
     async def open_buying(self, caller: Caller) -> None:

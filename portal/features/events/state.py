@@ -10,7 +10,7 @@ from urllib.parse import urlencode
 from backend_client.types.common import Page
 from backend_client.types.corrections import Correction
 from backend_client.types.events import EventFilter, StoredEvent
-from backend_client.types.usage import Granularity, UsageDimension, UsageReport
+from backend_client.types.usage import Granularity, UsageDimension
 from portal import routes
 from portal.features.events.choice import (
     SPANS,
@@ -22,10 +22,11 @@ from portal.features.events.choice import (
     to_query,
 )
 from portal.features.events.live import LiveEvents
+from portal.features.events.rows import SHOWN, models_and_meters, newest
 from portal.kit.choice import Choice
 from portal.kit.color import Color
 from portal.kit.facts import FactRow
-from portal.kit.formatting import count, meter_name
+from portal.kit.formatting import count
 from portal.kit.vars import computed
 from portal.session import polling
 from portal.session.guard import Caller, signed_in
@@ -40,12 +41,10 @@ from portal.shared.events.rows import (
     event_row,
     event_state,
     fact_rows,
-    in_order,
     quantity_rows,
 )
 from portal.shared.names import names_of
 
-SHOWN = 50
 ANY = "*"
 """What a list to choose from calls everything, since its entries can't be empty."""
 LISTS = frozenset({"application", "key", "model", "meter"})
@@ -220,10 +219,9 @@ class Events(PageState, Session):
         self._open(event, history.items, caller)
 
     @signed_in()
-    async def close_event(self, caller: Caller, shown: bool) -> None:
+    async def close_event(self, caller: Caller) -> None:
         """Go back to the list."""
-        if not shown:
-            self.opened = False
+        self.opened = False
 
     def _choice(self) -> EventChoice:
         return EventChoice(
@@ -324,19 +322,3 @@ class Events(PageState, Session):
         self.as_json = event_json(event)
         query = {"tenant": caller.me.tenant.id, "source": event.source, "id": event.id}
         self.correct_at = f"{routes.CORRECTIONS}?" + urlencode(query)
-
-
-def newest(events: Iterable[StoredEvent]) -> tuple[list[StoredEvent], bool]:
-    """The first page of ``events`` as the API orders them; and whether any is left for the next."""
-    in_time = sorted(events, key=lambda event: (event.time, event.source, event.id), reverse=True)
-    return in_time[:SHOWN], len(in_time) > SHOWN
-
-
-def models_and_meters(report: UsageReport | None) -> tuple[list[Choice], list[Choice]]:
-    """The models and meters that there is usage of, to choose from."""
-    rows = [] if report is None else report.rows
-    models = sorted({row.model for row in rows if row.model})
-    meters = in_order({row.meter: row for row in rows})
-    return [Choice(model, model) for model in models], [
-        Choice(meter, meter_name(meter)) for meter in meters
-    ]

@@ -59,10 +59,9 @@ class Billing(PageState, Session):
             self._ready()
 
     @signed_in()
-    async def close_details(self, caller: Caller, shown: bool) -> None:
+    async def close_details(self, caller: Caller) -> None:
         """Leave everything as it is."""
-        if not shown:
-            self.opened = False
+        self.opened = False
 
     @signed_in(roles=PLANNERS)
     async def save(self, caller: Caller, form: dict[str, Any]) -> Any:

@@ -42,10 +42,9 @@ class LineEvents(PageState, Session):
         await self._read_on(caller)
 
     @signed_in()
-    async def close_line(self, caller: Caller, shown: bool) -> None:
+    async def close_line(self, caller: Caller) -> None:
         """Go back to the invoice."""
-        if not shown:
-            self.shown = False
+        self.shown = False
 
     async def _read_on(self, caller: Caller) -> None:
         position = (self._invoice, self._line, self._cursor)

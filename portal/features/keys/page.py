@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import reflex as rx
 
-from portal.features.keys.state import EXPIRIES, SCOPES, KeyRow, Keys
+from portal.features.keys.forms import EXPIRIES
+from portal.features.keys.rows import SCOPES, KeyRow
+from portal.features.keys.state import Keys
 from portal.kit.blocks import card, dialog_lead, empty, form_error, loading_rows
 from portal.kit.choice import Choice
 from portal.kit.copy_button import copy_button

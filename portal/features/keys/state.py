@@ -2,48 +2,19 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from typing import Any
 
 from pydantic import ValidationError
 
 from backend_client import ClientError
-from backend_client.types.accounts import ApiKey, ApiKeyCreate, Application, Scope
+from portal.features.keys.forms import key_from_form
+from portal.features.keys.rows import KeyRow, key_rows
 from portal.kit.choice import Choice
-from portal.kit.formatting import ago, date
 from portal.kit.vars import computed
 from portal.session.guard import DEVELOPERS, Caller, signed_in
 from portal.session.page import PageState
 from portal.session.state import Session
-
-EXPIRIES = {
-    "never": "Never",
-    "7": "In 7 days",
-    "30": "In 30 days",
-    "90": "In 90 days",
-    "365": "In a year",
-}
-SCOPES = {
-    Scope.INFERENCE: "Call models",
-    Scope.USAGE_READ: "Read usage and spend",
-    Scope.EVENTS_WRITE: "Send usage events",
-}
-
-
-@dataclass(frozen=True)
-class KeyRow:
-    """A key as the list shows it. There is no secret in it: the API has none to give."""
-
-    id: str
-    name: str
-    shown: str
-    application: str
-    scopes: str
-    models: str
-    created: str
-    last_used: str
-    status: str
 
 
 class Keys(PageState, Session):
@@ -128,53 +99,3 @@ class Keys(PageState, Session):
     def _forget_secret(self) -> None:
         self.form_problem = self.secret_name = ""
         self._secret = self._secret_connection = ""
-
-
-def key_rows(
-    keys: list[ApiKey], applications: list[Application], now: datetime, time_zone: str
-) -> list[KeyRow]:
-    """The keys as the list shows them: usable ones first, then the newest."""
-    names = {application.id: application.name for application in applications}
-    rows = [
-        KeyRow(
-            id=key.id,
-            name=key.name,
-            shown=f"{key.prefix}…{key.last_four}",
-            application=names.get(key.application_id, key.application_id),
-            scopes=", ".join(SCOPES.get(scope, scope) for scope in key.scopes),
-            models=", ".join(key.models) if key.models else "All models",
-            created=date(key.created_at, time_zone),
-            last_used=ago(key.last_used_at, now) if key.last_used_at else "Never",
-            status=key_status(key, now),
-        )
-        for key in sorted(keys, key=lambda key: key.created_at, reverse=True)
-    ]
-    return sorted(rows, key=lambda row: row.status != "active")
-
-
-def key_status(key: ApiKey, now: datetime) -> str:
-    """``active``, ``revoked`` or ``expired``."""
-    if key.revoked_at is not None:
-        return "revoked"
-    return "expired" if key.expires_at is not None and key.expires_at <= now else "active"
-
-
-def key_from_form(form: dict[str, Any], now: datetime) -> ApiKeyCreate:
-    """What the dialog's form asks for.
-
-    Raises:
-        ValidationError: the name is empty or too long, or no scope is chosen.
-    """
-    models = [
-        name.removeprefix("model:") for name, on in form.items() if name.startswith("model:") and on
-    ]
-    days = str(form.get("expiry", "never"))
-    return ApiKeyCreate(
-        name=str(form.get("name", "")).strip(),
-        application_id=str(form.get("application", "")),
-        scopes=[scope for scope in Scope if form.get(f"scope:{scope}")],
-        models=models or None,
-        expires_at=now + timedelta(days=int(days))
-        if days in EXPIRIES and days != "never"
-        else None,
-    )

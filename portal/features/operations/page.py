@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import reflex as rx
 
+from portal.features.operations.rows import LetterRow
 from portal.features.operations.runs_card import invoice_runs
-from portal.features.operations.state import LetterRow, Operations
+from portal.features.operations.state import Operations
 from portal.kit.blocks import (
     card,
     dialog_lead,

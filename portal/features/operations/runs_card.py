@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import reflex as rx
 
-from portal.features.operations.runs_state import InvoiceRuns, RunRow
+from portal.features.operations.runs_rows import RunRow
+from portal.features.operations.runs_state import InvoiceRuns
 from portal.kit.blocks import card, empty, loading_rows
 from portal.kit.tables import wide_table
 from portal.kit.vars import each, length

@@ -4,44 +4,30 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
-from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Any, NamedTuple
+from typing import Any
 
 from backend_client import ClientError, InvalidInput
 from backend_client.types.dead_letters import DeadLetter, DeadLetterReplay
 from backend_client.types.pipeline import Pipeline
-from portal.kit.formatting import ago, count, size
+from portal.features.operations.forms import events_from
+from portal.features.operations.rows import (
+    LetterRow,
+    Look,
+    fill,
+    letter_row,
+    refusal,
+    throughput,
+    waiting_note,
+)
+from portal.kit.formatting import ago, count
 from portal.session import polling
 from portal.session.guard import Caller, signed_in
 from portal.session.page import PageState
 from portal.session.state import Session
 
-LATE_SECONDS = 60.0
-"""What has waited so long is no longer on its way: no worker runs, or none keeps up."""
-
-
 LOOKS = 6
 """Throughput is over so many looks: ten seconds."""
-
-
-class Look(NamedTuple):
-    """How many events had been counted, and met again, at a moment."""
-
-    at: datetime
-    counted: int
-    duplicates: int
-
-
-@dataclass(frozen=True)
-class LetterRow:
-    """A dead letter as the list shows it."""
-
-    sequence: int
-    reason: str
-    events: str
-    size: str
-    age: str
 
 
 class Operations(PageState, Session):
@@ -92,10 +78,9 @@ class Operations(PageState, Session):
         )
 
     @signed_in(operator=True)
-    async def close_letter(self, caller: Caller, shown: bool) -> None:
+    async def close_letter(self, caller: Caller) -> None:
         """Put the open letter away; what was written in it is forgotten."""
-        if not shown:
-            self._close()
+        self._close()
 
     @signed_in(operator=True)
     async def replay(self, caller: Caller, form: dict[str, Any]) -> Any:
@@ -133,68 +118,3 @@ class Operations(PageState, Session):
         self._looks = (*self._looks, look)[-LOOKS:]
         self.throughput, self.throughput_note = throughput(self._looks)
         self.letters = [letter_row(letter, now) for letter in letters]
-
-
-def waiting_note(pipeline: Pipeline) -> tuple[str, bool]:
-    """How long the oldest message has waited, in words; and whether that is too long."""
-    if pipeline.oldest_waiting_at is None:
-        return "Everything is counted", False
-    seconds = (pipeline.as_of - pipeline.oldest_waiting_at).total_seconds()
-    if seconds >= LATE_SECONDS:
-        since = ago(pipeline.oldest_waiting_at, pipeline.as_of)
-        return f"Oldest from {since}. Is a worker running?", True
-    return "On their way", False
-
-
-def fill(pipeline: Pipeline) -> tuple[str, str]:
-    """How full the stream is, and of what."""
-    share = pipeline.waiting_bytes / pipeline.most_bytes if pipeline.most_bytes else 0.0
-    used = f"{size(pipeline.waiting_bytes)} of {size(pipeline.most_bytes)}"
-    return f"{share:.1%}" if share >= 0.001 or not share else "under 0.1%", used
-
-
-def throughput(looks: Sequence[Look]) -> tuple[str, str]:
-    """Events counted a second between the first look and the last, and what else is to say."""
-    first, last = looks[0], looks[-1]
-    seconds = (last.at - first.at).total_seconds()
-    if seconds <= 0:
-        return "–", f"{count(last.counted)} in all"
-    rate = round((last.counted - first.counted) / seconds)
-    again = last.duplicates - first.duplicates
-    note = f"{count(last.counted)} in all"
-    return count(rate), f"{note}, {count(again)} met again just now" if again else note
-
-
-def letter_row(letter: DeadLetter, now: datetime) -> LetterRow:
-    """A dead letter as the list shows it."""
-    return LetterRow(
-        sequence=letter.sequence,
-        reason=letter.reason,
-        events="unreadable" if letter.event_count is None else count(letter.event_count),
-        size=size(letter.size_bytes),
-        age=ago(letter.set_aside_at, now),
-    )
-
-
-def events_from(text: str) -> list[Any]:
-    """Read what was written in the form.
-
-    Raises:
-        ValueError: it is not a JSON array; says where it stops being one.
-    """
-    try:
-        # Numbers stay as they were written: a float would lose digits
-        events = json.loads(text, parse_float=str)
-    except json.JSONDecodeError as error:
-        place = f"line {error.lineno}, column {error.colno}"
-        raise ValueError(f"Not JSON: {place}: {error.msg}.") from None
-    if not isinstance(events, list) or not events:
-        raise ValueError("An array of events is needed.")
-    return events
-
-
-def refusal(problem: InvalidInput) -> str:
-    """What is wrong with which event, in a line each."""
-    if not problem.errors:
-        return str(problem)
-    return "\n".join(f"{error.field}: {error.detail}" for error in problem.errors)

@@ -5,7 +5,8 @@ from __future__ import annotations
 import reflex as rx
 
 from portal import routes
-from portal.features.overview.state import Overview, QuotaUse
+from portal.features.overview.rows import QuotaUse
+from portal.features.overview.state import Overview
 from portal.kit.blocks import card, code, figure
 from portal.kit.vars import each, length, negated, pick
 from portal.shared.forecast.card import forecast_chart

@@ -2,35 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from collections.abc import Sequence
 from datetime import datetime
-from decimal import Decimal
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from backend_client.types.plan_terms import Quota, QuotaLimit
 from backend_client.types.spend import SpendReport
 from backend_client.types.subscriptions import Subscription
-from backend_client.types.usage import Granularity, UsageReport, UsageRow
-from portal.kit.formatting import TOKEN_METERS, compact, count, meters_name, money, period
+from backend_client.types.usage import Granularity, UsageReport
+from portal.features.overview.rows import QuotaUse, quota_use, requests_note, tokens
+from portal.kit.formatting import compact, money, period
 from portal.session import polling
 from portal.session.guard import SPENDERS, Caller, signed_in
 from portal.session.page import PageState
 from portal.session.state import Session
 from portal.shared.forecast.state import ForecastState
 from portal.shared.usage import etag, start_of_month
-
-
-@dataclass(frozen=True)
-class QuotaUse:
-    """A quota of the plan and how much of it the period has used."""
-
-    name: str
-    used: str
-    allowed: str
-    percent: int
-    hard: bool
 
 
 class Overview(ForecastState, PageState, Session):
@@ -91,27 +78,3 @@ class Overview(ForecastState, PageState, Session):
         if spend is not None:
             self.spend = money(spend.total.amount, spend.currency)
             self.period_name = period(spend.period.start, spend.period.end, spend.period.time_zone)
-
-
-def tokens(rows: Iterable[UsageRow]) -> Decimal:
-    """All tokens in ``rows``; the token meters are disjoint, so they add up."""
-    return sum((row.quantity for row in rows if row.meter in TOKEN_METERS), Decimal(0))
-
-
-def requests_note(rows: Iterable[UsageRow]) -> str:
-    """How many requests ``rows`` count, in words."""
-    number = sum((row.quantity for row in rows if row.meter == "requests"), Decimal(0))
-    return f"{count(number)} request{'' if number == 1 else 's'}"
-
-
-def quota_use(quota: Quota, rows: Iterable[UsageRow]) -> QuotaUse:
-    """How much of ``quota`` the period's ``rows`` use."""
-    used = sum((row.quantity for row in rows if row.meter in quota.meters), Decimal(0))
-    share = used / quota.quantity if quota.quantity else Decimal(1)
-    return QuotaUse(
-        name=meters_name(quota.meters),
-        used=count(used),
-        allowed=count(quota.quantity),
-        percent=int(min(share, Decimal(1)) * 100),
-        hard=quota.limit is QuotaLimit.HARD,
-    )

@@ -5,7 +5,8 @@ from __future__ import annotations
 import reflex as rx
 from reflex.event import EventCallback
 
-from portal.features.playground.state import Message, ModelChoice, Playground
+from portal.features.playground.rows import Message, ModelChoice
+from portal.features.playground.state import Playground
 from portal.kit.blocks import code, dialog_lead, empty
 from portal.kit.icon import icon
 from portal.kit.vars import as_text, each, length, negated, pick

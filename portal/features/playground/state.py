@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import math
 import time
 from collections.abc import AsyncIterator
 from dataclasses import dataclass, field, replace
@@ -15,7 +14,8 @@ import reflex as rx
 from backend_client import ClientError
 from backend_client.types.models import ModelInfo
 from portal.features.playground import cost, samples
-from portal.kit.formatting import count, fine_money, meter_name, unit_price
+from portal.features.playground.rows import Message, ModelChoice, about, quantities, within
+from portal.kit.formatting import count, fine_money
 from portal.kit.vars import computed
 from portal.session.guard import DEVELOPERS, Caller, signed_in
 from portal.session.page import PageState
@@ -26,26 +26,6 @@ FLUSH_SECONDS = 0.04
 """Tokens reach the browser 25 times a second at most, however fast the model is."""
 MOST_MESSAGES = 100
 DEFAULT_SYSTEM = "You are a helpful assistant. Answer briefly."
-
-
-@dataclass(frozen=True)
-class Message:
-    """A message of the conversation; ``note`` is what an answer took."""
-
-    role: str
-    text: str
-    note: str = ""
-    streaming: bool = False
-
-
-@dataclass(frozen=True)
-class ModelChoice:
-    """A model to pick, with what it costs here."""
-
-    id: str
-    name: str
-    about: str
-    longest: int
 
 
 @dataclass
@@ -255,47 +235,3 @@ async def _read(caller: Caller, request: samples.ChatRequest, arriving: Arriving
             if usage := chunk.get("usage"):
                 arriving.counted = quantities(usage)
                 arriving.pieces += 1
-
-
-def within(chosen: float, low: float, high: float, *, otherwise: float) -> float:
-    """A number that somebody chose, no lower or higher than may be; ``otherwise`` for no number.
-
-    It comes from a browser, so it may be anything.
-    """
-    try:
-        number = float(chosen)
-    except (TypeError, ValueError):
-        return otherwise
-    return otherwise if math.isnan(number) else min(high, max(low, number))
-
-
-def quantities(usage: dict[str, Any]) -> dict[str, int]:
-    """OpenAI's usage as Farebox's meters, which are disjoint."""
-    cached = (usage.get("prompt_tokens_details") or {}).get("cached_tokens") or 0
-    reasoning = (usage.get("completion_tokens_details") or {}).get("reasoning_tokens") or 0
-    return {
-        "requests": 1,
-        "input_tokens": usage.get("prompt_tokens", 0) - cached,
-        "cached_input_tokens": cached,
-        "output_tokens": usage.get("completion_tokens", 0) - reasoning,
-        "reasoning_tokens": reasoning,
-    }
-
-
-def about(model: ModelInfo) -> str:
-    """What a model costs on the caller's plan, in a line."""
-    if model.prices and not any(price.price for price in model.prices):
-        return "Free on your plan."
-    shown = {price.meter: price for price in model.prices if price.price}
-    for meter, wider in (
-        ("cached_input_tokens", "input_tokens"),
-        ("reasoning_tokens", "output_tokens"),
-    ):
-        # Said only where it differs
-        if (own := shown.get(meter)) and (wide := shown.get(wider)) and own.price == wide.price:
-            del shown[meter]
-    prices = [
-        f"{meter_name(price.meter)} {unit_price(price.price, price.unit_size, price.currency)}"
-        for price in shown.values()
-    ]
-    return " · ".join(prices) if prices else "Your plan has no price for this model."

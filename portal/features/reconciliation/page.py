@@ -4,13 +4,8 @@ from __future__ import annotations
 
 import reflex as rx
 
-from portal.features.reconciliation.state import (
-    DifferenceRow,
-    DriftLine,
-    ImportRow,
-    MarginLine,
-    Reconciliations,
-)
+from portal.features.reconciliation.rows import DifferenceRow, DriftLine, ImportRow, MarginLine
+from portal.features.reconciliation.state import Reconciliations
 from portal.kit.blocks import card, code, dialog_lead, empty, loading_rows
 from portal.kit.dialogs import dialog, dialog_buttons
 from portal.kit.fields import labeled

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import reflex as rx
 
-from portal.features.spend.plan_state import PlanCard, Plans
+from portal.features.spend.plan_rows import PlanCard
+from portal.features.spend.plan_state import Plans
 from portal.kit.blocks import card, dialog_lead, loading_rows
 from portal.kit.icon import icon
 from portal.kit.vars import each, length

@@ -7,7 +7,8 @@ from reflex.event import EventType
 
 from portal import routes
 from portal.features.usage.question import RANGES, SPLITS
-from portal.features.usage.state import SHOWN, LegendEntry, TableRow, Usage
+from portal.features.usage.rows import LegendEntry, TableRow
+from portal.features.usage.state import SHOWN, Usage
 from portal.kit.blocks import button_link, card, empty
 from portal.kit.fields import choice
 from portal.kit.plain import csv_button

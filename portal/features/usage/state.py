@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 from urllib.parse import urlencode
 from zoneinfo import ZoneInfo
 
 from backend_client.types.usage import UsageReport
-from portal.features.usage.chart import UsageBars, bucket_name, usage_bars, usage_spec
+from portal.features.usage.chart import usage_bars, usage_spec
 from portal.features.usage.question import (
     RANGES,
     SPLITS,
@@ -19,6 +18,7 @@ from portal.features.usage.question import (
     UsageQuestion,
     usage_question,
 )
+from portal.features.usage.rows import LegendEntry, TableRow, named, usage_table
 from portal.kit.choice import Choice
 from portal.kit.formatting import compact, count
 from portal.kit.vars import computed
@@ -29,25 +29,7 @@ from portal.session.state import Session
 from portal.shared.names import names_of
 from portal.shared.usage import etag
 
-TABLE_ROWS = 100
 SHOWN = {"tokens": "Tokens", "requests": "Requests"}
-
-
-@dataclass(frozen=True)
-class LegendEntry:
-    """A series of the chart."""
-
-    name: str
-    color: str
-    total: str
-
-
-@dataclass(frozen=True)
-class TableRow:
-    """A time bucket of the table beside the chart."""
-
-    when: str
-    cells: list[str]
 
 
 class Usage(PageState, Session):
@@ -184,25 +166,3 @@ class Usage(PageState, Session):
         )
         self.table_head, self.table, self.table_more = usage_table(bars, report)
         self._ready()
-
-
-def usage_table(bars: UsageBars, report: UsageReport) -> tuple[list[str], list[TableRow], int]:
-    """The bars as a table, newest first: its heads, its rows, and how many rows were left out."""
-    heads = [series.name for series in bars.series]
-    cells: dict[datetime, dict[str, str]] = {}
-    for start, name, quantity in bars.table:
-        cells.setdefault(start, {})[name] = count(quantity)
-    newest = sorted(cells, reverse=True)
-    rows = [
-        TableRow(
-            bucket_name(start, report.granularity, report.time_zone),
-            [cells[start].get(name, "0") for name in heads],
-        )
-        for start in newest[:TABLE_ROWS]
-    ]
-    return heads, rows, max(0, len(newest) - TABLE_ROWS)
-
-
-def named(report: UsageReport) -> set[str]:
-    """The ids in a report that have names of their own."""
-    return {id_ for row in report.rows for id_ in (row.application, row.key) if id_ is not None}

@@ -12,7 +12,7 @@ from backend_client.types.common import Money
 from backend_client.types.spend import DailySpend, Forecast, Period
 from backend_client.types.usage import Granularity, UsageReport, UsageRow
 from portal.features.usage.chart import OTHER_SERIES, usage_bars, usage_spec
-from portal.features.usage.state import usage_table
+from portal.features.usage.rows import usage_table
 from portal.kit.chart_look import PALETTE
 from portal.shared.forecast.chart import forecast_rows, spend_spec
 from portal.shared.forecast.outlook import forecast_description

@@ -8,7 +8,7 @@ import pytest
 
 from backend_client.types.models import MeterPrice, ModelInfo
 from portal.features.playground.cost import currency, estimate
-from portal.features.playground.state import quantities
+from portal.features.playground.rows import quantities
 
 pytestmark = pytest.mark.fast
 

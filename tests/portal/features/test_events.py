@@ -20,7 +20,7 @@ from portal.features.events.choice import (
     to_query,
 )
 from portal.features.events.csv_file import event_lines, head_line
-from portal.features.events.state import SHOWN, models_and_meters, newest
+from portal.features.events.rows import SHOWN, models_and_meters, newest
 from portal.shared.events.correction_rows import correction_row, data_changes
 from portal.shared.events.rows import event_json, event_row, fact_rows, quantity_rows
 

@@ -10,15 +10,9 @@ from backend_client import InvalidInput
 from backend_client.types.invoices import InvoiceRun
 from backend_client.types.pipeline import Pipeline
 from backend_client.types.problems import FieldError, Problem
-from portal.features.operations.runs_state import run_row
-from portal.features.operations.state import (
-    Look,
-    events_from,
-    fill,
-    refusal,
-    throughput,
-    waiting_note,
-)
+from portal.features.operations.forms import events_from
+from portal.features.operations.rows import Look, fill, refusal, throughput, waiting_note
+from portal.features.operations.runs_rows import run_row
 
 pytestmark = pytest.mark.fast
 

@@ -10,7 +10,7 @@ import yaml
 
 from backend_client.types.plans import Plan, PlanDefinition
 from backend_client.types.subscriptions import Subscription
-from portal.features.spend.plan_state import since_note
+from portal.features.spend.plan_rows import since_note
 from portal.features.spend.plan_terms import asks_for_nothing, plan_terms
 
 pytestmark = pytest.mark.fast

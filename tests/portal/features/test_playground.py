@@ -6,7 +6,7 @@ import math
 
 import pytest
 
-from portal.features.playground.state import quantities, within
+from portal.features.playground.rows import quantities, within
 
 pytestmark = pytest.mark.fast
 

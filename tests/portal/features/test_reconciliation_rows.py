@@ -17,7 +17,7 @@ from backend_client.types.reconciliation import (
     Reconciliation,
     ReconciliationOptions,
 )
-from portal.features.reconciliation.state import (
+from portal.features.reconciliation.rows import (
     CAUSES,
     COLORS,
     difference_row,
