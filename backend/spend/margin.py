@@ -8,8 +8,6 @@ the same usage at the operator's rates or the provider's list prices.
 from __future__ import annotations
 
 import asyncio
-import csv
-import io
 from collections.abc import Mapping, Sequence
 from datetime import datetime
 from decimal import Context, Decimal, localcontext
@@ -17,7 +15,7 @@ from decimal import Context, Decimal, localcontext
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from backend.accounts.tenants import list_tenants
-from backend.kit.spreadsheets import spreadsheet_cell
+from backend.kit.spreadsheets import csv_text, spreadsheet_cell
 from backend.metering.reconciliation.names import ModelNames
 from backend.metering.reconciliation.rates import Rates, load_rates
 from backend.pricing.charges.rate_card import RateCard
@@ -165,20 +163,17 @@ def _split(line: RatedLine, stretches: Sequence[Stretch]) -> dict[str, Decimal]:
 
 def margin_csv(rows: Sequence[MarginRow]) -> str:
     """Return rows as CSV (RFC 4180), amounts in full."""
-    out = io.StringIO()
-    writer = csv.writer(out)
-    writer.writerow(_COLUMNS)
-    for row in rows:
-        amounts = (row.revenue, row.cost, row.margin, row.margin_ratio)
-        writer.writerow(
-            [
-                spreadsheet_cell(row.tenant),
-                spreadsheet_cell(row.model),
-                row.start.isoformat(),
-                row.end.isoformat(),
-                row.currency,
-                *("" if amount is None else plain(amount) for amount in amounts),
-                " ".join(row.unrated),
-            ]
-        )
-    return out.getvalue()
+    return csv_text(_COLUMNS, map(_cells, rows))
+
+
+def _cells(row: MarginRow) -> list[object]:
+    amounts = (row.revenue, row.cost, row.margin, row.margin_ratio)
+    return [
+        spreadsheet_cell(row.tenant),
+        spreadsheet_cell(row.model),
+        row.start.isoformat(),
+        row.end.isoformat(),
+        row.currency,
+        *("" if amount is None else plain(amount) for amount in amounts),
+        " ".join(row.unrated),
+    ]

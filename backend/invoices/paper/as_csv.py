@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-import csv
-import io
-
-from backend.kit.spreadsheets import spreadsheet_cell
+from backend.kit.spreadsheets import csv_text, spreadsheet_cell
 from backend_client.types.common import Money, plain
 from backend_client.types.invoices import Invoice, InvoiceLine, Tax
 
@@ -39,18 +36,14 @@ def invoice_csv(invoice: Invoice) -> str:
     ``charge_start`` to ``charge_end`` is the time of a charge's line: the part of the
     period on its plan, or of a yearly fee the time that is asked for or given back.
     """
-    out = io.StringIO()
-    writer = csv.writer(out)
-    writer.writerow(_HEAD)
-    for line in invoice.lines:
-        writer.writerow(_row(invoice, line))
-    writer.writerow(_sum(invoice, "subtotal", "Subtotal", invoice.subtotal))
-    for tax in invoice.taxes:
-        writer.writerow(_tax(invoice, tax))
-    for note in invoice.tax_notes:
-        writer.writerow(_below(invoice, "tax_note", note, *[""] * 5))
-    writer.writerow(_sum(invoice, "total", "Total", invoice.total))
-    return out.getvalue()
+    rows = [
+        *(_row(invoice, line) for line in invoice.lines),
+        _sum(invoice, "subtotal", "Subtotal", invoice.subtotal),
+        *(_tax(invoice, tax) for tax in invoice.taxes),
+        *(_below(invoice, "tax_note", note, *[""] * 5) for note in invoice.tax_notes),
+        _sum(invoice, "total", "Total", invoice.total),
+    ]
+    return csv_text(_HEAD, rows)
 
 
 def _row(invoice: Invoice, line: InvoiceLine) -> list[object]:

@@ -36,7 +36,11 @@ class _Entries:
 
 
 class Directory:
-    """Finds tenants by id or slug, and their applications. One a process."""
+    """Finds tenants by id or slug, and their applications. One a process.
+
+    A batch names many at once, which are looked up in one query: so it keeps sets of its own rather
+    than ``kit.remembered``, which has a look-up for each key.
+    """
 
     def __init__(self, database: Database) -> None:
         self._database = database

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import csv
-import io
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
@@ -24,7 +22,7 @@ from sqlalchemy import (
 )
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from backend.kit.spreadsheets import spreadsheet_cell
+from backend.kit.spreadsheets import csv_text, spreadsheet_cell
 from backend.metering.counting.daily import SplitTime, day_of, split_at_days
 from backend.metering.events import BUCKET
 from backend.storage.tables import daily_rollups, rollups, usage_versions
@@ -202,20 +200,17 @@ def _asked(tenant_id: str, question: UsageQuestion, table: Table) -> ColumnEleme
 
 def usage_csv(rows: Sequence[UsageRow], by_labels: Sequence[str] = ()) -> str:
     """Return rows as CSV (RFC 4180), quantities in full."""
-    out = io.StringIO()
-    writer = csv.writer(out)
     names = [spreadsheet_cell(f"label.{name}") for name in by_labels]
     head = ["start", "application", "key", "model", "meter", "quantity", "event_count"]
-    writer.writerow([*head, *names])
-    for row in rows:
-        writer.writerow(
-            [
-                row.start.isoformat(),
-                *(spreadsheet_cell(value) for value in (row.application, row.key, row.model)),
-                row.meter,
-                plain(row.quantity),
-                row.event_count,
-                *(spreadsheet_cell(row.labels.get(name)) for name in by_labels),
-            ]
-        )
-    return out.getvalue()
+    cells = (
+        [
+            row.start.isoformat(),
+            *(spreadsheet_cell(value) for value in (row.application, row.key, row.model)),
+            row.meter,
+            plain(row.quantity),
+            row.event_count,
+            *(spreadsheet_cell(row.labels.get(name)) for name in by_labels),
+        ]
+        for row in rows
+    )
+    return csv_text([*head, *names], cells)

@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import csv
-import io
 from collections.abc import Sequence
 
-from backend.kit.spreadsheets import spreadsheet_cell
+from backend.kit.spreadsheets import csv_text, spreadsheet_cell
 from backend_client.types.common import plain
 from backend_client.types.reconciliation import Discrepancy
 
@@ -18,27 +16,24 @@ _COLUMNS = (
 
 def discrepancies_csv(discrepancies: Sequence[Discrepancy]) -> str:
     """Return a row for each discrepancy; its notes are in one cell, oldest first."""
-    out = io.StringIO()
-    writer = csv.writer(out)
-    writer.writerow(_COLUMNS)
-    for discrepancy in discrepancies:
-        notes = "; ".join(
-            f"{note.at:%Y-%m-%d} {note.status}: {note.text}" for note in discrepancy.notes
-        )
-        writer.writerow(
-            [
-                discrepancy.day.isoformat(),
-                spreadsheet_cell(discrepancy.model),
-                discrepancy.meter,
-                discrepancy.kind.value,
-                discrepancy.currency or "",
-                plain(discrepancy.provider),
-                "" if discrepancy.metered is None else plain(discrepancy.metered),
-                plain(discrepancy.difference),
-                discrepancy.cause.value,
-                spreadsheet_cell(discrepancy.explanation),
-                discrepancy.status.value,
-                spreadsheet_cell(notes),
-            ]
-        )
-    return out.getvalue()
+    return csv_text(_COLUMNS, map(_cells, discrepancies))
+
+
+def _cells(discrepancy: Discrepancy) -> list[object]:
+    notes = "; ".join(
+        f"{note.at:%Y-%m-%d} {note.status}: {note.text}" for note in discrepancy.notes
+    )
+    return [
+        discrepancy.day.isoformat(),
+        spreadsheet_cell(discrepancy.model),
+        discrepancy.meter,
+        discrepancy.kind.value,
+        discrepancy.currency or "",
+        plain(discrepancy.provider),
+        "" if discrepancy.metered is None else plain(discrepancy.metered),
+        plain(discrepancy.difference),
+        discrepancy.cause.value,
+        spreadsheet_cell(discrepancy.explanation),
+        discrepancy.status.value,
+        spreadsheet_cell(notes),
+    ]
