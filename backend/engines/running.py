@@ -17,7 +17,7 @@ def running_settings() -> Settings:
     settings = Settings()
     run = RunFile.read(run_file_path(settings.home))
     if run.supervisor and ProcessIdentity.of(run.supervisor):
-        return Settings.model_validate({**run.addresses, **_given(settings)})
+        return Settings.model_validate({**run.addresses, **_explicit(settings)})
     if settings.database_url is None:
         raise ConfigurationError(
             f"Nothing runs on {settings.home}. Start `farebox up` in another terminal, or set "
@@ -38,5 +38,5 @@ def running_url(settings: Settings) -> str:
     return run.url if runs else running_api_url(settings)
 
 
-def _given(settings: Settings) -> dict[str, object]:
+def _explicit(settings: Settings) -> dict[str, object]:
     return {name: getattr(settings, name) for name in settings.model_fields_set}

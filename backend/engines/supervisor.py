@@ -43,7 +43,7 @@ class Service:
     command: Callable[[], Command]
     """Asked before each start."""
     ready: Callable[[int], Awaitable[bool]]
-    """Given the process id, tells whether it can be used."""
+    """Given the process id, returns whether it can be used."""
     needs: Sequence[str] = ()
     """The services that must be ready before this one starts; it is stopped before them."""
     prepare: Callable[[], Awaitable[None]] | None = None

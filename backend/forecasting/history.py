@@ -150,7 +150,7 @@ def period_days(period: BillingPeriod) -> list[datetime]:
     zone = ZoneInfo(period.time_zone)
     first = period.start.astimezone(zone).date()
     if day_start(first + timedelta(days=1), zone) <= period.start:
-        first += timedelta(days=1)  # clocks that are set back over midnight tell the old day again
+        first += timedelta(days=1)  # clocks set back over midnight show the old day again
     days = [period.start]
     while (start := day_start(first + timedelta(days=len(days)), zone)) < period.end:
         days.append(start)

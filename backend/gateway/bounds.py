@@ -34,7 +34,7 @@ def most_units(
     else:
         prompt = model.context_window
     window = model.context_window
-    each = min(_asked(request) or model.max_output_tokens, window)
+    each = min(_output_limit(request) or model.max_output_tokens, window)
     return CallUnits(min(prompt, window), each * (request.get("n") or 1))
 
 
@@ -45,12 +45,12 @@ def limit_output(model: CatalogModel, request: Mapping[str, Any]) -> dict[str, A
         for name, value in request.items()
         if name not in _OUTPUT_LIMITS or _is_limit(value)
     }
-    if _asked(kept) is None:
+    if _output_limit(kept) is None:
         kept["max_completion_tokens"] = model.max_output_tokens
     return kept
 
 
-def _asked(request: Mapping[str, Any]) -> int | None:
+def _output_limit(request: Mapping[str, Any]) -> int | None:
     given = [request[name] for name in _OUTPUT_LIMITS if _is_limit(request.get(name))]
     return max(given) if given else None
 

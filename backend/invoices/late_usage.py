@@ -29,19 +29,19 @@ Mark = tuple[str, BillingPeriod, str]
 # there is something, so that older marks, which lacked it, still compare equal.
 _MARKS = text(
     """
-    SELECT span.tenant_id, span.start_at, used.mark || coalesce(' u' || paid.used, '')
-    FROM unnest(:tenants, :starts, :ends) AS span (tenant_id, start_at, end_at)
+    SELECT wanted.tenant_id, wanted.start_at, used.mark || coalesce(' u' || paid.used, '')
+    FROM unnest(:tenants, :starts, :ends) AS wanted (tenant_id, start_at, end_at)
     CROSS JOIN LATERAL (
         SELECT coalesce(sum(hash_record_extended(rollups.*, 0)::numeric), 0)::text AS mark
         FROM rollups
-        WHERE rollups.tenant_id = span.tenant_id
-            AND rollups.bucket >= span.start_at AND rollups.bucket < span.end_at
+        WHERE rollups.tenant_id = wanted.tenant_id
+            AND rollups.bucket >= wanted.start_at AND rollups.bucket < wanted.end_at
     ) AS used
     CROSS JOIN LATERAL (
         SELECT trim_scale(nullif(sum(calls.used), 0))::text AS used
         FROM credit_reservations AS calls
-        WHERE calls.tenant_id = span.tenant_id
-            AND calls.made_at >= span.start_at AND calls.made_at < span.end_at
+        WHERE calls.tenant_id = wanted.tenant_id
+            AND calls.made_at >= wanted.start_at AND calls.made_at < wanted.end_at
     ) AS paid
     """
 ).bindparams(

@@ -188,10 +188,10 @@ def as_printed(invoice: Invoice) -> Invoice:
 
 async def _invoice(connection: AsyncConnection, row: RowMapping, now: datetime) -> Invoice:
     currency = row["currency"]
-    lines = await _of(connection, invoice_lines, row, invoice_lines.c.line)
-    paid = await _of(connection, payments, row, payments.c.id)
-    notes = await _of(connection, credit_notes, row, credit_notes.c.id)
-    reminders = await _of(connection, invoice_reminders, row, invoice_reminders.c.at)
+    lines = await _rows_of(connection, invoice_lines, row, invoice_lines.c.line)
+    paid = await _rows_of(connection, payments, row, payments.c.id)
+    notes = await _rows_of(connection, credit_notes, row, credit_notes.c.id)
+    reminders = await _rows_of(connection, invoice_reminders, row, invoice_reminders.c.at)
     return Invoice(
         **summary_from(row, now).model_dump(),
         seller=Party.model_validate(row["seller"]),
@@ -212,7 +212,7 @@ async def _invoice(connection: AsyncConnection, row: RowMapping, now: datetime) 
     )
 
 
-async def _of(
+async def _rows_of(
     connection: AsyncConnection, table: Table, row: RowMapping, order: Any
 ) -> Sequence[RowMapping]:
     query = (

@@ -15,8 +15,8 @@ _SCHEMES = frozenset({"nats", "tls", "ws", "wss"})
 class NatsServers:
     """Where NATS is reached and as whom.
 
-    Credentials are passed as options and hold for every server, those too that a cluster tells of
-    later: in an address they would go to that one server alone.
+    Credentials are passed as options and hold for every server, also for those that a
+    cluster reports later: in an address they would be for that server only.
     """
 
     addresses: tuple[str, ...]

@@ -73,7 +73,7 @@ class QuotaHolds:
                 quotas = _from_json(state["quotas"])
             else:
                 quotas = await self._refresh(connection, tenant, now)
-            held = await _held(connection, tenant.id, now)
+            held = await _units_held(connection, tenant.id, now)
             for use in quotas:
                 if use.quota.limit is QuotaLimit.HARD:
                     _require(use, held, most)
@@ -140,7 +140,7 @@ async def _lock(connection: AsyncConnection, tenant_id: str) -> RowMapping:
     return row
 
 
-async def _held(connection: AsyncConnection, tenant_id: str, now: datetime) -> CallUnits:
+async def _units_held(connection: AsyncConnection, tenant_id: str, now: datetime) -> CallUnits:
     sums = await connection.execute(
         select(
             func.coalesce(func.sum(quota_holds.c.prompt_tokens), 0),

@@ -31,7 +31,7 @@ router = APIRouter(tags=["events"])
 Reader = Annotated[Principal, Depends(needs(Permission.USAGE_READ))]
 
 
-async def _asked(
+async def _question_of(
     start: Instant | None = None,
     end: Annotated[Instant | None, Query(description="Exclusive")] = None,
     source: Annotated[tuple[str, ...], Query()] = (),
@@ -55,7 +55,7 @@ async def _asked(
     )
 
 
-Asked = Annotated[EventQuestion, Depends(_asked)]
+Asked = Annotated[EventQuestion, Depends(_question_of)]
 
 
 @router.get("/v1/events")

@@ -38,10 +38,10 @@ WHERE tenant_id = ANY($1::text[]) AND day = ANY($2::timestamptz[]) AND event_cou
 """
 
 _SUMS = """
-SELECT span.start_at AS day, application_id, key_id, model, meter, labels,
+SELECT local_day.start_at AS day, application_id, key_id, model, meter, labels,
        sum(quantity) AS quantity, sum(event_count)::bigint AS event_count
-FROM unnest($2::timestamptz[], $3::timestamptz[]) AS span (start_at, end_at)
-JOIN rollups ON tenant_id = $1 AND bucket >= span.start_at AND bucket < span.end_at
+FROM unnest($2::timestamptz[], $3::timestamptz[]) AS local_day (start_at, end_at)
+JOIN rollups ON tenant_id = $1 AND bucket >= local_day.start_at AND bucket < local_day.end_at
 GROUP BY 1, 2, 3, 4, 5, 6
 """
 

@@ -83,7 +83,7 @@ async def ensure_streams(js: JetStreamContext, settings: Settings) -> None:
         wanted = StreamConfig(
             name=name,
             subjects=subjects[name],
-            # A full stream refuses new events, which the sender is told; it never drops one that
+            # A full stream refuses new events with an error; it never drops one that
             # was acknowledged.
             discard=DiscardPolicy.NEW,
             max_bytes=settings.stream_max_bytes,

@@ -53,7 +53,7 @@ async def list_events(
     """
     query = (
         select(events)
-        .where(_asked(tenant_id, question))
+        .where(_conditions(tenant_id, question))
         .order_by(*(column.desc() for column in _KEY))
         .limit(limit + 1)
     )
@@ -80,7 +80,7 @@ async def newest_events(
     return [_stored(row) for row in rows.mappings()][::-1]
 
 
-def _asked(tenant_id: str, question: EventQuestion) -> ColumnElement[bool]:
+def _conditions(tenant_id: str, question: EventQuestion) -> ColumnElement[bool]:
     conditions = [events.c.tenant_id == tenant_id]
     if question.start is not None:
         conditions.append(events.c.time >= question.start)

@@ -177,13 +177,13 @@ def _used(tenant: Tenant, question: UsageQuestion) -> Subquery:
                 *(table.c[name] for name in (*_COLUMNS.values(), "meter", "labels")),
                 table.c.quantity,
                 table.c.event_count,
-            ).where(_asked(tenant.id, question, table), starts >= start, starts < end)
+            ).where(_conditions(tenant.id, question, table), starts >= start, starts < end)
             for table, starts, (start, end) in parts
         )
     ).subquery("used")
 
 
-def _asked(tenant_id: str, question: UsageQuestion, table: Table) -> ColumnElement[bool]:
+def _conditions(tenant_id: str, question: UsageQuestion, table: Table) -> ColumnElement[bool]:
     conditions: list[ColumnElement[bool]] = [table.c.tenant_id == tenant_id]
     for name, wanted in (
         ("application_id", question.applications),

@@ -32,7 +32,7 @@ _ABOUT = Decimal("0.05")
 def causes_of_quantities(
     differences: Sequence[Difference], evidence: Evidence
 ) -> dict[Difference, Explained]:
-    """Name the likely cause of each difference, with a sentence that says what tells it."""
+    """Name the likely cause of each difference, with a sentence that explains it."""
     at = {difference.place: difference for difference in differences}
     zones = time_zone_cuts(differences, evidence)
     names = _other_names(differences)

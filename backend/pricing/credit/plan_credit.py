@@ -57,7 +57,7 @@ def paid_by_own_credit(
     wallet, paid = Wallet(), []
     left: dict[str, Decimal] = {}
     for place, (period, total) in enumerate(bills):
-        for grant in _brought(plan, period, left, first=place == 0):
+        for grant in _grants_for(plan, period, left, first=place == 0):
             wallet.append(wallet.grant(grant, period.start), [grant])
         available = wallet.available_for_bill(period, period.end)
         within = min(total, whole_minor_units(available, plan.currency))
@@ -73,7 +73,7 @@ def paid_by_own_credit(
     return paid
 
 
-def _brought(
+def _grants_for(
     plan: PlanDefinition, period: BillingPeriod, left: dict[str, Decimal], *, first: bool
 ) -> Iterator[Grant]:
     for terms in plan.grants:

@@ -127,7 +127,7 @@ class Wallet:
         Raises ``ReservationClosed`` the second time, ``InsufficientCredit`` if the reservation
         held less: reserve the greatest possible cost.
         """
-        held = self._held(reservation)
+        held = self._reserved_by_grant(reservation)
         with exact_arithmetic():
             missing = amount - sum(held.values(), ZERO)
             if missing > 0:
@@ -207,7 +207,7 @@ class Wallet:
         with exact_arithmetic():
             return sum((left for _, left in self._usable(which)), ZERO)
 
-    def _held(self, reservation: str) -> dict[str, Decimal]:
+    def _reserved_by_grant(self, reservation: str) -> dict[str, Decimal]:
         held = {
             grant_id: left
             for grant_id, left in self._reservations.get(reservation, {}).items()

@@ -87,7 +87,7 @@ def _change(
     period: BillingPeriod,
 ) -> None:
     """Count the change at ``at`` from ``before`` to ``after``, and the time of ``after``."""
-    had, has = _held(before, period), _held(after, period)
+    had, has = _fees_held(before, period), _fees_held(after, period)
     for fee, held in (had | has).items():
         now = held.many if fee in has else 0
         more = now - (had[fee].many if fee in had else 0)
@@ -102,7 +102,7 @@ def _change(
             fees[fee].own += now * (passed - reached)
 
 
-def _held(stretch: Stretch | None, period: BillingPeriod) -> dict[FeeOf, _Held]:
+def _fees_held(stretch: Stretch | None, period: BillingPeriod) -> dict[FeeOf, _Held]:
     if stretch is None or stretch.plan is None or stretch.years_since is None or stretch.trial:
         return {}
     plan, years = stretch.plan, PlanYears(stretch.years_since, period.time_zone)
