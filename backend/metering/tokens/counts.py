@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Self
 
 CountText = Callable[[str], int]
 Message = Mapping[str, Any]
@@ -24,6 +24,23 @@ class TokenCount:
     tools: int = 0
     overhead: int = 0
     notes: tuple[str, ...] = ()
+
+    @classmethod
+    def of_prompt(
+        cls, bare: int, *, text: int, images: int, tools: int, notes: Iterable[str]
+    ) -> Self:
+        """Divide a prompt that a chat format made: of ``bare`` tokens, without its tools.
+
+        ``text`` is what the messages say, counted alone, ``tools`` what the prompt is longer with
+        them. What else is in the prompt is overhead.
+        """
+        return cls(
+            text=min(text, bare),
+            images=images,
+            tools=max(0, tools),
+            overhead=max(0, bare - text),
+            notes=tuple(notes),
+        )
 
     @property
     def total(self) -> int:

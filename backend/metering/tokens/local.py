@@ -77,13 +77,7 @@ class FileCounter:
         except (jinja2.TemplateError, TypeError, ValueError) as error:
             notes.append(f"the chat template can't be used ({error}); counted without")
             return TokenCount(text=text, images=images, notes=tuple(notes))
-        return TokenCount(
-            text=min(text, bare),
-            images=images,
-            tools=max(0, offered),
-            overhead=max(0, bare - text),
-            notes=tuple(notes),
-        )
+        return TokenCount.of_prompt(bare, text=text, images=images, tools=offered, notes=notes)
 
     def _prompt(self, messages: Sequence[Message], tools: Sequence[Tool]) -> int:
         if self._template is None:

@@ -83,13 +83,7 @@ class MistralCounter:
             reason = " ".join(str(error).split())[:200]
             notes.append(f"Mistral's format can't express this chat ({reason}); text alone")
             return TokenCount(text=text, images=images, notes=tuple(notes))
-        return TokenCount(
-            text=min(text, bare),
-            images=images,
-            tools=max(0, offered),
-            overhead=max(0, bare - text),
-            notes=tuple(notes),
-        )
+        return TokenCount.of_prompt(bare, text=text, images=images, tools=offered, notes=notes)
 
     def _encode(self, messages: Sequence[Message], tools: Sequence[Tool]) -> int:
         request = ChatCompletionRequest.from_openai(

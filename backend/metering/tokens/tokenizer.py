@@ -161,16 +161,10 @@ class UpstreamTokenizer(Tokenizer):
             notes.append("the provider does not apply its chat template; counted without")
             return TokenCount(text=text, images=images, notes=tuple(notes))
         with_tools = await self._prompt(messages, tools) if tools else bare
-        offered = 0 if with_tools is None else max(0, with_tools - bare)
+        offered = 0 if with_tools is None else with_tools - bare
         if tools and with_tools is None:
             notes.append("tools: the provider's template does not accept them")
-        return TokenCount(
-            text=min(text, bare),
-            images=images,
-            tools=offered,
-            overhead=max(0, bare - text),
-            notes=tuple(notes),
-        )
+        return TokenCount.of_prompt(bare, text=text, images=images, tools=offered, notes=notes)
 
     async def _prompt(self, messages: Sequence[Message], tools: Sequence[Tool]) -> int | None:
         if self._remote is None:
