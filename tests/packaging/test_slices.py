@@ -124,7 +124,7 @@ async def test_the_api_serves_without_extras(
                 return False
             return response.status_code == 200
 
-        await until(answers)
+        await until(answers, seconds=120)
         response = await client.get(f"http://127.0.0.1:{port}/healthz")
         assert response.status_code == 200
 
@@ -148,7 +148,7 @@ async def test_the_worker_runs_without_forecasts_and_says_so(
         return "worker.started" in log.read_text()
 
     async with running(python, "worker", environment, log):
-        await until(started)
+        await until(started, seconds=120)
     assert "forecasts.off" in log.read_text()
     assert "farebox[forecasts]" in log.read_text()
 
