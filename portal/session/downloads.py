@@ -28,7 +28,7 @@ class Download:
 
 
 class NothingToDownload(Exception):
-    """What was asked for is no file; the browser is told why, with an HTTP ``status``."""
+    """There is no such file. The browser gets the reason, with an HTTP ``status``."""
 
     def __init__(self, reason: str, *, status: int) -> None:
         super().__init__(reason)

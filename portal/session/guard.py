@@ -119,7 +119,7 @@ def signed_in(
 
     The method takes the ``Caller`` after ``self``; events don't carry it. Without a good session
     the browser goes to the sign-in page; without the role, or when the API refuses, ``_fail`` of
-    the state is told why. ``operator`` lets only the API's seller in. ``background`` and
+    the state gets the reason. ``operator`` lets only the API's seller in. ``background`` and
     ``supersedes`` are Reflex's.
 
     When the session has moved to another tenant since the tab was loaded, nothing is done, for it

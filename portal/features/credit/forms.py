@@ -39,10 +39,10 @@ def top_up_from(form: Mapping[str, Any]) -> TopUpCreate:
 
 
 def settings_from(form: Mapping[str, Any]) -> WalletSettings:
-    """When the wallet buys by itself, and below what it warns; raises ``FormProblems``."""
+    """The automatic top-up, and the balance below which to warn; raises ``FormProblems``."""
     problems: dict[str, str] = {}
     rule = None
-    if form.get("by_itself"):
+    if form.get("automatic"):
         rule = {
             "threshold": _amount(form, "threshold", problems),
             "amount": _amount(form, "rule_amount", problems),
@@ -63,7 +63,7 @@ def outcome_from(form: Mapping[str, Any]) -> TopUpOutcome:
 
 
 def grant_from(form: Mapping[str, Any], time_zone: str) -> CreditGrantCreate:
-    """Credit to give a customer; raises ``FormProblems``. ``models`` are told apart by commas."""
+    """Credit to give a customer; raises ``FormProblems``. ``models`` are separated by commas."""
     problems: dict[str, str] = {}
     if not text_of(form, "name"):
         problems["name"] = "A name is required; the customer sees it."

@@ -108,8 +108,8 @@ def _none() -> rx.Component:
         empty(
             "wallet",
             "No credit",
-            "Credit that is bought, given or brought by a plan shows here, with when it expires "
-            "and what it can be used for.",
+            "Purchased, granted and included credit shows here, with its expiry and what it can be "
+            "used for.",
             rx.cond(Credit.plans_change & Credit.own, _buy()),
             id="no-credit",
         )

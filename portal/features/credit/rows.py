@@ -161,7 +161,7 @@ def top_up_row(top_up: TopUp, currency: str, time_zone: str) -> TopUpRow:
 
 
 def rule_note(rule: TopUpRule | None, currency: str) -> str:
-    """What the wallet buys by itself, in a sentence."""
+    """The automatic top-up, in a sentence."""
     if rule is None:
         return "No automatic top-up."
     amount, threshold, ceiling = (

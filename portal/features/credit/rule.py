@@ -1,4 +1,4 @@
-"""When the wallet buys more by itself, and below what balance it warns."""
+"""The low-balance card: automatic top-up, and the balance below which to warn."""
 
 from __future__ import annotations
 
@@ -42,11 +42,11 @@ def _form() -> rx.Component:
         rx.flex(
             labeled(
                 "Top up automatically",
-                rx.switch(checked=Credit.by_itself, on_change=Credit.choose_by_itself),
+                rx.switch(checked=Credit.automatic, on_change=Credit.choose_automatic),
                 weight="medium",
             ),
             rx.cond(
-                Credit.by_itself,
+                Credit.automatic,
                 rx.grid(
                     _amount("threshold", "When the balance is below", Credit.threshold),
                     _amount("rule_amount", "Top up by", Credit.rule_amount),

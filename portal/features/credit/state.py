@@ -69,7 +69,7 @@ class Credit(CustomerState, PageState, Session):
     more_top_ups: bool = False
     waiting: list[TopUpRow] = []
 
-    by_itself: bool = False
+    automatic: bool = False
     threshold: str = ""
     rule_amount: str = ""
     daily_ceiling: str = ""
@@ -157,18 +157,18 @@ class Credit(CustomerState, PageState, Session):
         return await self._try(ask)
 
     @signed_in(roles=PLANNERS)
-    async def choose_by_itself(self, caller: Caller, chosen: bool) -> None:
+    async def choose_automatic(self, caller: Caller, chosen: bool) -> None:
         """Show the fields of the rule, or not."""
-        self.by_itself = chosen
+        self.automatic = chosen
 
     @signed_in(roles=PLANNERS)
     async def save_settings(self, caller: Caller, form: dict[str, Any]) -> Any:
-        """Keep when the wallet buys by itself, and below what it warns."""
+        """Save the automatic top-up, and the balance below which to warn."""
         if not self.own:
             return None
 
         async def keep() -> str:
-            await caller.client.wallet.update(settings_from({**form, "by_itself": self.by_itself}))
+            await caller.client.wallet.update(settings_from({**form, "automatic": self.automatic}))
             return "Low-balance settings saved."
 
         return await self._try(keep)
@@ -295,7 +295,7 @@ class Credit(CustomerState, PageState, Session):
         self.spendable = money(balance.spendable, currency)
         self.exactly = balance_note(balance.spendable, currency)
         self.reserved, self.used = money(balance.reserved, currency), money(balance.used, currency)
-        self.granted = f"Of {money(balance.granted, currency)} that came in"
+        self.granted = f"Of {money(balance.granted, currency)} granted"
         self.gone = money(balance.expired + balance.refunded, currency)
         settings = balance.settings
         self.low = ""
@@ -308,7 +308,7 @@ class Credit(CustomerState, PageState, Session):
     def _show_settings(self, settings: WalletSettings, currency: str) -> None:
         rule = settings.top_up
         self._settings = settings
-        self.by_itself = rule is not None
+        self.automatic = rule is not None
         self.threshold = plain(rule.threshold) if rule else ""
         self.rule_amount = plain(rule.amount) if rule else ""
         self.daily_ceiling = plain(rule.daily_ceiling) if rule else ""

@@ -175,8 +175,8 @@ def _none() -> rx.Component:
         empty(
             "list",
             "No events yet",
-            "Each call of a model is one, and so is each that you send to the API yourself. It "
-            "shows here within two seconds.",
+            "Every model call is an event, as is every event you send to the API. It shows here "
+            "within two seconds.",
             button_link("Open the playground", routes.PLAYGROUND),
             id="no-events",
         ),

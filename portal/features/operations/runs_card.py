@@ -13,7 +13,7 @@ from portal.shell.loaded import loaded
 
 
 def invoice_runs() -> rx.Component:
-    """A card that follows the runs by itself."""
+    """A card that follows the runs."""
     return card(
         loaded(
             InvoiceRuns,

@@ -106,7 +106,7 @@ class Playground(PageState, Session):
 
     @signed_in()
     async def set_system(self, caller: Caller, text: str) -> None:
-        """Set what the model is told first."""
+        """Set the system prompt."""
         self.system = text[:8000]
 
     @signed_in()

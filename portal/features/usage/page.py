@@ -30,7 +30,7 @@ def page() -> Page:
                 retry=Usage.watch,
             ),
         ),
-        lead="Every call as it is metered. The chart follows by itself.",
+        lead="Every call as it is metered. The chart updates live.",
         actions=csv_button(Usage.csv),
     )
 

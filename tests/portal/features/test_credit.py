@@ -203,13 +203,13 @@ def test_the_rule_and_the_purpose_in_a_sentence() -> None:
 
 def test_forms_are_read() -> None:
     assert top_up_from({"amount": " 20.5 "}).amount == Decimal("20.5")
-    rule = {"by_itself": True, "threshold": "5", "rule_amount": "20", "daily_ceiling": "20"}
+    rule = {"automatic": True, "threshold": "5", "rule_amount": "20", "daily_ceiling": "20"}
     kept = settings_from(rule)
     assert kept.top_up == TopUpRule(
         threshold=Decimal(5), amount=Decimal(20), daily_ceiling=Decimal(20)
     )
     assert kept.low_balance is None
-    off = settings_from({**rule, "by_itself": False, "low_balance": "3"})
+    off = settings_from({**rule, "automatic": False, "low_balance": "3"})
     assert (off.top_up, off.low_balance) == (None, Decimal(3))
     outcome = outcome_from({"state": "failed", "reference": "card refused"})
     assert (outcome.state, outcome.reference) == ("failed", "card refused")
@@ -223,7 +223,7 @@ def test_forms_are_read() -> None:
     assert until.expires_at == datetime(2026, 12, 5, 23, tzinfo=UTC)
 
 
-RULE = {"by_itself": True, "threshold": "5", "rule_amount": "20", "daily_ceiling": "100"}
+RULE = {"automatic": True, "threshold": "5", "rule_amount": "20", "daily_ceiling": "100"}
 GIVEN = {"name": "W", "kind": "paid", "amount": "1"}
 
 
@@ -235,7 +235,7 @@ GIVEN = {"name": "W", "kind": "paid", "amount": "1"}
         (top_up_from, {"amount": "0"}, {"amount"}),
         (top_up_from, {"amount": "inf"}, {"amount"}),
         (top_up_from, {"amount": "0.0000001"}, {"amount"}),
-        (settings_from, {"by_itself": True}, {"threshold", "rule_amount", "daily_ceiling"}),
+        (settings_from, {"automatic": True}, {"threshold", "rule_amount", "daily_ceiling"}),
         (
             settings_from,
             {**RULE, "threshold": "-1", "low_balance": "x"},
