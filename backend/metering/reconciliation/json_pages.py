@@ -49,8 +49,8 @@ class PageForm:
                 )
             for number_of, bucket in enumerate(_array(f"{at}data", given.get("data"))):
                 where = f"{at}data[{number_of}]"
-                known = {self.start, self.end, "results"} | self.others | named
-                parts = members(where, bucket, known, ignored)
+                member_names = {self.start, self.end, "results"} | self.others | named
+                parts = members(where, bucket, member_names, ignored)
                 day = export.day_of(
                     f"{where}.{self.start}",
                     instant(f"{where}.{self.start}", parts.get(self.start)),
