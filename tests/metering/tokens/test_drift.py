@@ -194,7 +194,7 @@ async def test_the_command_line_shows_it_and_fails_beyond_the_tolerance(
             timeout=60,
         )
 
-    assert farebox("0.02").stdout.startswith("Nothing was both reported and counted")
+    assert farebox("0.02").stdout.startswith("No call was both reported and counted")
     await DriftPass(stored, Settings()).once(NOON)
     shown = farebox("0.02")
     assert shown.returncode == 1, shown.stderr
