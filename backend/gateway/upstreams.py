@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 import httpx
 
+from backend.kit.tls import provider_tls_context
 from backend.settings import Upstream
 
 _LIMITS = httpx.Limits(max_connections=1000, max_keepalive_connections=200)
@@ -21,7 +22,9 @@ class Provider:
         timeout = httpx.Timeout(upstream.timeout_seconds, connect=10)
         # Calls go through the transport directly: a client's redirects, cookies and merging of
         # defaults are of no use to them, and take a third of the time.
-        self._transport = httpx.AsyncHTTPTransport(limits=_LIMITS, trust_env=False)
+        self._transport = httpx.AsyncHTTPTransport(
+            verify=provider_tls_context(), limits=_LIMITS, trust_env=False
+        )
         self._http = httpx.AsyncClient(
             base_url=upstream.base_url.rstrip("/") + "/",
             headers=credential,

@@ -15,6 +15,7 @@ from backend_client.calls import Call
 from backend_client.errors import ClientError, error_of, unreachable
 from backend_client.profiles import Profile
 from backend_client.responses import record
+from backend_client.tls import tls_context
 
 Answer = TypeVar("Answer")
 
@@ -30,7 +31,12 @@ def open_connections(
     ]
     if credential:
         headers.append((b"authorization", f"Bearer {credential}".encode()))
-    return httpx.AsyncClient(base_url=base_url, headers=httpx.Headers(headers), transport=transport)
+    return httpx.AsyncClient(
+        base_url=base_url,
+        headers=httpx.Headers(headers),
+        transport=transport,
+        verify=tls_context(),
+    )
 
 
 class AsyncSender:
