@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable, Sequence
-from typing import Any
+from typing import Any, Final, Literal
 
 import reflex as rx
 
@@ -12,14 +12,17 @@ from backend_client import Unavailable
 from portal.session.guard import Caller, callers, session_token
 from portal.session.tabs import page_load, still_at
 
-LOADING, READY, FAILED = "loading", "ready", "failed"
+Phase = Literal["loading", "ready", "failed"]
+LOADING: Final = "loading"
+READY: Final = "ready"
+FAILED: Final = "failed"
 
 
 class PageState(rx.State, mixin=True):
     """``problem`` is a sentence for the person; shown in place of what could not be loaded, or
     above what was loaded before."""
 
-    phase: str = LOADING
+    phase: Phase = LOADING
     problem: str = ""
 
     def _fail(self, why: str) -> None:
