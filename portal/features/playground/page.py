@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import reflex as rx
-from reflex.event import EventCallback
 
-from portal.features.playground.rows import Message, ModelChoice
+from portal.features.playground.code_dialog import code_dialog
+from portal.features.playground.parameters import parameters
+from portal.features.playground.rows import Message
 from portal.features.playground.state import Playground
-from portal.kit.blocks import code, dialog_lead, empty
+from portal.kit.blocks import empty
 from portal.kit.icon import icon
-from portal.kit.vars import as_text, each, length, negated, pick
+from portal.kit.vars import each, length, negated, pick
 from portal.shell.feature import Page
 from portal.shell.loaded import loaded
 
@@ -34,7 +35,7 @@ def page() -> Page:
         ),
         lead="Calls from here are metered and billed like any other.",
         actions=rx.flex(
-            _view_code(),
+            code_dialog(),
             rx.button(
                 icon("eraser", size=16),
                 "Clear",
@@ -55,7 +56,7 @@ def _bench() -> rx.Component:
             size="2",
             class_name="fb-bench",
         ),
-        rx.flex(_counts(), _parameters(), direction="column", spacing="4"),
+        rx.flex(_counts(), parameters(), direction="column", spacing="4"),
         columns=rx.breakpoints(initial="1", md="minmax(0, 1fr) 19rem"),
         spacing="4",
     )
@@ -194,95 +195,6 @@ def _count(name: str, value: str, id_: str) -> rx.Component:
     )
 
 
-def _parameters() -> rx.Component:
-    return rx.card(
-        rx.flex(
-            rx.box(
-                _label("Model"),
-                rx.select.root(
-                    rx.select.trigger(width="100%", aria_label="Model"),
-                    rx.select.content(each(Playground.models, _model)),
-                    value=Playground.model,
-                    on_change=Playground.choose_model,
-                ),
-                rx.text(
-                    Playground.about, size="1", color_scheme="gray", margin_top="var(--space-2)"
-                ),
-            ),
-            rx.box(
-                _label("System prompt"),
-                rx.text_area(
-                    default_value=Playground.system,
-                    on_blur=Playground.set_system,
-                    rows="3",
-                    resize="vertical",
-                    aria_label="System prompt",
-                ),
-            ),
-            _slider(
-                "Temperature",
-                Playground.temperature,
-                Playground.set_temperature,
-                low=0,
-                high=2,
-                step=0.1,
-                id_="temperature",
-            ),
-            _slider(
-                "Max tokens",
-                Playground.max_tokens,
-                Playground.set_max_tokens,
-                low=16,
-                high=Playground.longest,
-                step=16,
-                id_="max-tokens",
-            ),
-            direction="column",
-            spacing="4",
-        ),
-        size="2",
-    )
-
-
-def _label(text: str) -> rx.Component:
-    return rx.text(text, size="2", weight="medium", margin_bottom="var(--space-1)")
-
-
-def _slider(
-    name: str,
-    value: float,
-    change: EventCallback[float],
-    *,
-    low: float,
-    high: float,
-    step: float,
-    id_: str,
-) -> rx.Component:
-    """A range as browsers have it: Radix's slider has no name for a screen reader."""
-    return rx.box(
-        rx.flex(
-            rx.el.label(rx.text(name, size="2", weight="medium"), html_for=f"{id_}-slider"),
-            rx.text(as_text(value), size="2", color_scheme="gray", id=id_),
-            justify="between",
-            margin_bottom="var(--space-1)",
-        ),
-        rx.el.input(
-            type="range",
-            id=f"{id_}-slider",
-            default_value=as_text(value),
-            min=low,
-            max=high,
-            step=step,
-            on_change=change.debounce(100),
-            class_name="fb-range",
-        ),
-    )
-
-
-def _model(model: ModelChoice) -> rx.Component:
-    return rx.select.item(model.name, value=model.id)
-
-
 def _no_models() -> rx.Component:
     return rx.card(
         empty(
@@ -290,44 +202,4 @@ def _no_models() -> rx.Component:
             "No model is available",
             "Whoever runs this installation has to connect a provider, or start the local model.",
         )
-    )
-
-
-def _view_code() -> rx.Component:
-    kinds = (
-        ("Python", Playground.as_python, "pip install openai"),
-        ("JavaScript", Playground.as_javascript, "npm install openai"),
-        ("curl", Playground.as_curl, ""),
-    )
-    return rx.dialog.root(
-        rx.dialog.trigger(
-            rx.button(icon("code-xml", size=16), "View code", variant="soft", color_scheme="gray")
-        ),
-        rx.dialog.content(
-            rx.dialog.title("This conversation in code"),
-            dialog_lead(
-                "The key is read from FAREBOX_API_KEY; create one on the API keys page.",
-            ),
-            rx.tabs.root(
-                rx.tabs.list(*[rx.tabs.trigger(name, value=name) for name, _, _ in kinds]),
-                *[
-                    rx.tabs.content(
-                        rx.text(
-                            install, size="1", color_scheme="gray", margin_bottom="var(--space-2)"
-                        )
-                        if install
-                        else rx.fragment(),
-                        rx.box(
-                            code(text, label=f"{name} code"), max_height="26rem", overflow="auto"
-                        ),
-                        value=name,
-                        padding_top="var(--space-3)",
-                    )
-                    for name, text, install in kinds
-                ],
-                default_value="Python",
-                margin_top="var(--space-3)",
-            ),
-            max_width="44rem",
-        ),
     )
