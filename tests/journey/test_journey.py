@@ -216,6 +216,8 @@ async def test_signing_out_ends_the_session_everywhere(page: Page, context: Brow
     other = await context.new_page()
     await other.goto("/keys/")
     await expect(other.get_by_role("heading", name="API keys", level=1)).to_be_visible()
+    # Loaded, so that what follows is a press and not the page's load
+    await expect(other.get_by_role("button", name="Create key")).to_be_enabled()
     await page.get_by_role("button", name="Sign out").click()
     await expect(page.get_by_role("heading", name="Sign in")).to_be_visible()
     assert [c["name"] for c in await context.cookies()] == []
