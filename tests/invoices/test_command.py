@@ -55,7 +55,7 @@ async def test_a_run_that_is_killed_and_run_again_makes_each_invoice_once(
     database: Database, database_url: str, tmp_path: Path
 ) -> None:
     tenants = [await subscribed(database) for _ in range(TENANTS)]
-    await count(database, [used(one, MARCH, 1_234_567) for one in tenants])
+    await count(database, [used(tenant, MARCH, 1_234_567) for tenant in tenants])
     command = ("run", "--as-of", f"{APRIL + GRACE:%Y-%m-%dT%H:%M:%S}", "--workers", "2")
     killed = 0
     while True:
@@ -79,13 +79,13 @@ async def test_a_run_that_is_killed_and_run_again_makes_each_invoice_once(
     assert code == 0, err
     assert out.startswith("0 invoiced, 0 with nothing to bill, 0 failed, 0 left")
     async with database.begin() as connection:
-        found = await connection.execute(
+        sums = await connection.execute(
             text(
                 "SELECT count(*), count(DISTINCT tenant_id), min(total), max(total),"
                 " count(*) FILTER (WHERE number LIKE '%-000001') FROM invoices"
             )
         )
-        assert [str(value) for value in found.one()] == ["400", "400", "31.19", "31.19", "400"]
+        assert [str(value) for value in sums.one()] == ["400", "400", "31.19", "31.19", "400"]
         lines = await connection.execute(
             text(
                 "SELECT count(*) FROM invoices WHERE subtotal <> (SELECT sum(amount) FROM"
@@ -96,8 +96,8 @@ async def test_a_run_that_is_killed_and_run_again_makes_each_invoice_once(
         runs = await connection.execute(
             text("SELECT count(*), sum(invoiced) FROM invoice_runs WHERE finished_at IS NOT NULL")
         )
-        made = runs.one()
-        assert made[1] == TENANTS  # what a killed batch had counted was rolled back with it
+        totals = runs.one()
+        assert totals[1] == TENANTS  # what a killed batch had counted was rolled back with it
 
 
 async def test_what_was_run_and_invoiced_is_listed(

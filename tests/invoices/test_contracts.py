@@ -37,14 +37,14 @@ async def agree(database: Database, tenant: Tenant, **changes: object) -> str:
     commitment = {"ramps": [{"amount": "50", "periods": 2}], "true_up": "term"}
     wanted = {"name": "Deal", "start": MARCH, "commitment": commitment, "net_days": 60}
     async with database.begin() as connection:
-        made = await create_contract(
+        contract = await create_contract(
             connection, tenant, ContractCreate.model_validate(wanted | changes)
         )
-    return made.id
+    return contract.id
 
 
 async def totals(database: Database, tenant: Tenant) -> list[str]:
-    return [str(one["total"]) for one in await invoices_of(database, tenant)]
+    return [str(row["total"]) for row in await invoices_of(database, tenant)]
 
 
 async def test_late_usage_counts_towards_a_term_that_was_settled(

@@ -171,7 +171,7 @@ async def test_credit_pays_invoices_in_whole_cents_until_it_is_used_up(
     await give(database, tenant, "40.129")
     await run_invoices(database, settings, APRIL + GRACE)
     first = await the_invoice(database, tenant, settings)
-    assert (first.state, [one.method for one in first.payments]) == ("paid", ["credit"])
+    assert (first.state, [payment.method for payment in first.payments]) == ("paid", ["credit"])
     await run_invoices(database, settings, MAY + GRACE)
     second = await the_invoice(database, tenant, settings)
     assert (second.state, str(second.paid.amount), str(second.due.amount)) == (

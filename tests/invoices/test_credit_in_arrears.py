@@ -108,7 +108,7 @@ async def by_credit(database: Database, tenant: Tenant) -> list[tuple[str, str]]
 async def grants_of(database: Database, tenant: Tenant) -> Mapping[str, CreditGrant]:
     async with database.begin() as connection:
         page = await list_grants(connection, tenant.id, cursor=None, limit=100)
-    return {one.id: one for one in page.items}
+    return {grant.id: grant for grant in page.items}
 
 
 @pytest.mark.parametrize("looked_at", [True, False])
@@ -129,12 +129,12 @@ async def test_each_months_credit_pays_that_months_bill(
     await run_invoices(database, settings, MAY + GRACE)
     await run_invoices(database, settings, JUNE + GRACE)
     assert await by_credit(database, tenant) == [("30.00", "10.00"), ("8.00", "8.00")]
-    found = await grants_of(database, tenant)
-    assert sorted(found) == [
+    grants = await grants_of(database, tenant)
+    assert sorted(grants) == [
         "metered.monthly:2026-03-01T00:00Z",
         "metered.monthly:2026-04-01T00:00Z",
     ]
-    assert sum(one.expired for one in found.values()) == 2
+    assert sum(grant.expired for grant in grants.values()) == 2
 
 
 async def test_a_bill_made_late_is_paid_by_the_credit_of_its_period(
@@ -151,9 +151,9 @@ async def test_a_bill_made_late_is_paid_by_the_credit_of_its_period(
     assert (balance.spendable, balance.available, balance.expired) == (10, 30, 0)
     await run_invoices(database, settings, MAY + 9 * DAY)
     assert await by_credit(database, tenant) == [("13.00", "10.00"), ("3.00", "3.00")]
-    found = await grants_of(database, tenant)
-    assert found["metered.monthly:2026-04-01T00:00Z"].expired == 7
-    assert found["metered.monthly:2026-05-01T00:00Z:carried"].amount == 4
+    grants = await grants_of(database, tenant)
+    assert grants["metered.monthly:2026-04-01T00:00Z"].expired == 7
+    assert grants["metered.monthly:2026-05-01T00:00Z:carried"].amount == 4
 
 
 async def test_what_is_left_is_carried_on_once_and_no_further_than_its_cap(
@@ -174,11 +174,11 @@ async def test_what_is_left_is_carried_on_once_and_no_further_than_its_cap(
     ]
     async with database.begin() as connection:
         asked = SimulationRequest(past_periods=3, plans=["metered"])
-        (told,) = (await simulate(connection, tenant, asked, JUNE + GRACE)).plans
-    assert (told.credit.amount, told.to_pay.amount) == (30, 19)
+        (plan,) = (await simulate(connection, tenant, asked, JUNE + GRACE)).plans
+    assert (plan.credit.amount, plan.to_pay.amount) == (30, 19)
     carried = {
-        name: one.amount
-        for name, one in (await grants_of(database, tenant)).items()
+        name: grant.amount
+        for name, grant in (await grants_of(database, tenant)).items()
         if name.endswith(":carried")
     }
     assert carried == {
@@ -208,9 +208,9 @@ async def test_a_tenant_that_comes_back_has_what_was_carried(
     await keep_wallets(database, APRIL + GRACE)
     assert "metered.monthly:2026-04-01T00:00Z" not in await grants_of(database, tenant)
     await keep_wallets(database, APRIL + 11 * DAY)
-    found = await grants_of(database, tenant)
-    assert found["metered.monthly:2026-04-01T00:00Z"].amount == 10
-    assert found["metered.monthly:2026-04-01T00:00Z:carried"].amount == 4
+    grants = await grants_of(database, tenant)
+    assert grants["metered.monthly:2026-04-01T00:00Z"].amount == 10
+    assert grants["metered.monthly:2026-04-01T00:00Z:carried"].amount == 4
 
 
 async def test_a_yearly_plan_brings_its_credit_every_month(
@@ -284,8 +284,8 @@ async def test_a_change_to_a_prepaid_plan_takes_along_what_is_left(
         await keep_wallets(database, at + timedelta(hours=1))
         await run_invoices(database, settings, at + GRACE)
     assert await by_credit(database, tenant) == [("2.00", "2.00")]
-    found = await grants_of(database, tenant)
-    assert {name: (one.amount, one.in_arrears) for name, one in found.items()} == {
+    grants = await grants_of(database, tenant)
+    assert {name: (grant.amount, grant.in_arrears) for name, grant in grants.items()} == {
         "metered.monthly:2026-03-01T00:00Z": (10, True),
         "prepaid.monthly:2026-04-01T00:00Z": (7, False),
         "prepaid.monthly:2026-05-01T00:00Z": (11, False),

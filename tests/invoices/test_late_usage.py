@@ -213,12 +213,12 @@ async def test_all_invoices_together_ask_for_what_all_usage_costs(
                     await void(connection, settings, tenant, str(last["id"]), wanted, as_of)
                 *_, again = await invoices_of(database, tenant)
                 assert (again["subtotal"], again["total"]) == (last["subtotal"], last["total"])
-    made = await invoices_of(database, tenant)
+    rows = await invoices_of(database, tenant)
     # One that was issued again counts once; one that was waived asked for its part all the same.
-    asked = sum(one["subtotal"] for one in made if one["replaced_by"] is None)
+    asked = sum(row["subtotal"] for row in rows if row["replaced_by"] is None)
     assert asked == bill_by_hand([event[:3] for event in came])
-    for one in made:
-        lines = await lines_of_invoice(database, tenant, one["id"])
-        assert sum(line["amount"] for line in lines) == one["subtotal"]
-    numbers = [int(str(one["number"])[-6:]) for one in made]
-    assert numbers == list(range(1, len(made) + 1))
+    for row in rows:
+        lines = await lines_of_invoice(database, tenant, row["id"])
+        assert sum(line["amount"] for line in lines) == row["subtotal"]
+    numbers = [int(str(row["number"])[-6:]) for row in rows]
+    assert numbers == list(range(1, len(rows) + 1))

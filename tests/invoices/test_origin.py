@@ -37,12 +37,12 @@ async def test_the_answer_says_of_which_days_events_are_archived(
                 connection, settings, tenant.id, str(row["id"]), APRIL + GRACE
             )
             line = next(
-                one.line for one in invoice.lines if one.charge and one.charge.kind != "flat"
+                item.line for item in invoice.lines if item.charge and item.charge.kind != "flat"
             )
             return await line_events(connection, tenant.id, invoice, line, cursor=None, limit=50)
 
     whole = await behind()
-    assert [one.time for one in whole.items] == days[1:]
+    assert [event.time for event in whole.items] == days[1:]
     assert whole.archived_days == []
     async with archiving(database) as connection:
         archived = archive_events(
@@ -51,7 +51,7 @@ async def test_the_answer_says_of_which_days_events_are_archived(
         files = [day.file async for day in archived]
     assert len(files) == 3
     left = await behind()
-    assert [one.time for one in left.items] == days[3:]
+    assert [event.time for event in left.items] == days[3:]
     assert left.archived_days == [date(2026, 3, 3), date(2026, 3, 6)]
     for file in files:
         await restore_archive(database, file, COMMAND_LINE)

@@ -55,7 +55,7 @@ def invoice(stretches: Sequence[Stretch], **changes: object) -> Invoice:
         return Money(amount=amount, currency="USD")
 
     total = money(total_of(lines))
-    made = Invoice(
+    sample = Invoice(
         id="inv_1",
         number="FB-sample-000001",
         kind="period",
@@ -87,7 +87,7 @@ def invoice(stretches: Sequence[Stretch], **changes: object) -> Invoice:
         credited=money(Decimal(0)),
         payment_note="Sample bank",
     )
-    return made.model_copy(update=changes)
+    return sample.model_copy(update=changes)
 
 
 USED = [MeteredQuantity("any", "input_tokens", Decimal(3_000_000))]

@@ -80,9 +80,9 @@ async def test_running_again_makes_nothing_again(
     assert len(await invoices_of(database, tenant)) == 1
     # The months after that follow, each once, and the numbers have no gap
     await run_invoices(database, settings, MAY + GRACE + timedelta(days=31))
-    made = await invoices_of(database, tenant)
-    assert [one["number"][-6:] for one in made] == ["000001", "000002", "000003"]
-    assert [one["period_start"] for one in made] == [MARCH, APRIL, MAY]
+    rows = await invoices_of(database, tenant)
+    assert [row["number"][-6:] for row in rows] == ["000001", "000002", "000003"]
+    assert [row["period_start"] for row in rows] == [MARCH, APRIL, MAY]
 
 
 async def test_a_period_that_asks_for_nothing_is_closed_without_an_invoice(
@@ -102,17 +102,17 @@ async def test_workers_share_a_run_and_bill_each_tenant_once(
     database: Database, settings: Settings
 ) -> None:
     tenants = [await subscribed(database) for _ in range(70)]
-    await count(database, [used(one, MARCH, 1_000_000) for one in tenants])
+    await count(database, [used(tenant, MARCH, 1_000_000) for tenant in tenants])
     run = await begin_run(database, settings, APRIL + GRACE)
     stop = asyncio.Event()
     await asyncio.gather(*(work(database, settings, run, stop) for _ in range(4)))
     run = await end_run(database, settings, run, APRIL + GRACE)
     assert (run.due, run.invoiced, run.failed) == (70, 70, 0)
     async with database.begin() as connection:
-        found = await connection.execute(
+        counts = await connection.execute(
             select(func.count(), func.count(invoices.c.tenant_id.distinct()))
         )
-        assert found.one() == (70, 70)
+        assert counts.one() == (70, 70)
 
 
 async def test_a_run_that_broke_off_in_the_middle_is_taken_up(

@@ -150,11 +150,11 @@ async def test_credit_notes_by_line_add_up_to_the_whole(
         assert [error.field for error in refused.value.errors] == [field]
     await note(database, settings, tenant, invoice, lines((2, None)))
     rest = await note(database, settings, tenant, invoice)
-    assert [(one.line, str(one.amount.amount)) for one in rest.lines] == [(1, "20.99")]
+    assert [(line.line, str(line.amount.amount)) for line in rest.lines] == [(1, "20.99")]
     after = await read(database, tenant, settings, invoice.id)
     # The taxes of three notes, each rounded, are the tax of the invoice
-    assert sum(one.tax.amount for one in after.credit_notes) == Decimal("5.93")
-    assert sum(one.total.amount for one in after.credit_notes) == after.total.amount
+    assert sum(credit_note.tax.amount for credit_note in after.credit_notes) == Decimal("5.93")
+    assert sum(credit_note.total.amount for credit_note in after.credit_notes) == after.total.amount
     assert (str(after.due.amount), after.state) == ("0.00", "paid")
     with pytest.raises(InvoiceFullyCredited, match="Nothing is left"):
         await note(database, settings, tenant, invoice)
@@ -164,9 +164,9 @@ async def test_credit_on_what_was_paid_goes_to_the_balance_and_pays_the_next(
     database: Database, tenant: Tenant, settings: Settings, invoice: Invoice
 ) -> None:
     await pay(database, invoice, tenant, "37.12", "ref-1")
-    made = [await note(database, settings, tenant, invoice, key="once") for _ in range(2)]
-    assert made[0] == made[1]
-    assert made[0].to_balance == made[0].total == invoice.total
+    notes = [await note(database, settings, tenant, invoice, key="once") for _ in range(2)]
+    assert notes[0] == notes[1]
+    assert notes[0].to_balance == notes[0].total == invoice.total
     async with database.begin() as connection:
         assert await balances_of(connection, [tenant.id]) == {tenant.id: Decimal("37.12")}
     await run_invoices(database, settings, MAY + GRACE)  # 31.00 and tax: 36.89
@@ -257,7 +257,7 @@ async def test_reminders_come_on_their_days_once(
     assert await steps(30) == ["warn", "suspend"]
     assert await suspended()
     reminded = await read(database, tenant, settings, invoice.id)
-    assert {one.step for one in reminded.reminders} == {"remind", "warn", "suspend"}
+    assert {reminder.step for reminder in reminded.reminders} == {"remind", "warn", "suspend"}
     await pay(database, invoice, tenant, "37.12", "ref-1")
     assert not await suspended()
     assert await steps(60) == []
@@ -276,7 +276,7 @@ async def test_the_list_begins_with_the_draft_and_has_pages(
         cursor = page.next_cursor
         if cursor is None:
             break
-    assert [(one.state, one.number and one.number[-1]) for one in seen] == [
+    assert [(invoice.state, invoice.number and invoice.number[-1]) for invoice in seen] == [
         ("draft", None),
         ("finalized", "2"),
         ("finalized", "1"),

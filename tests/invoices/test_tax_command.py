@@ -28,7 +28,7 @@ async def test_killed_while_it_asks_and_run_again_each_invoice_is_issued_once_wi
     database: Database, database_url: str, tmp_path: Path
 ) -> None:
     tenants = [await subscribed(database) for _ in range(TENANTS)]
-    await count(database, [used(one, MARCH, 1_234_567) for one in tenants])
+    await count(database, [used(tenant, MARCH, 1_234_567) for tenant in tenants])
 
     async def takes_its_time(asked: Asked) -> Response:
         await asyncio.sleep(0.02)
@@ -41,13 +41,15 @@ async def test_killed_while_it_asks_and_run_again_each_invoice_is_issued_once_wi
             "FAREBOX_TAX_SERVICE_TIMEOUT_SECONDS": "30",
         }
         for kill_at in ("asking", "issuing"):
-            asked, made = len(server.asked), await issued(database)
+            asked, invoiced = len(server.asked), await issued(database)
             process = farebox(database_url, tmp_path, *COMMAND, **settings)
 
-            async def reached(at: str = kill_at, asked: int = asked, made: int = made) -> bool:
+            async def reached(
+                at: str = kill_at, asked: int = asked, invoiced: int = invoiced
+            ) -> bool:
                 if at == "asking":
                     return len(server.asked) > asked
-                return await issued(database) > made
+                return await issued(database) > invoiced
 
             await until(reached, seconds=90)
             os.killpg(process.pid, signal.SIGKILL)
@@ -61,14 +63,14 @@ async def test_killed_while_it_asks_and_run_again_each_invoice_is_issued_once_wi
         assert out.startswith("0 invoiced, 0 with nothing to bill, 0 failed, 0 left")
         assert len(server.asked) == last
     async with database.begin() as connection:
-        found = await connection.execute(
+        sums = await connection.execute(
             text(
                 "SELECT count(*), count(DISTINCT tenant_id), min(total), max(total),"
                 " count(*) FILTER (WHERE number LIKE '%-000001') FROM invoices"
             )
         )
         expected = [str(TENANTS), str(TENANTS), "33.61", "33.61", str(TENANTS)]
-        assert [str(value) for value in found.one()] == expected
+        assert [str(value) for value in sums.one()] == expected
 
 
 async def test_who_was_left_out_is_listed_with_the_reason(
@@ -80,7 +82,7 @@ async def test_who_was_left_out_is_listed_with_the_reason(
     assert (code, "1 failed" in out, "farebox invoices failed" in err) == (1, True, True)
     code, out, _ = await finished(farebox(database_url, tmp_path, "failed"))
     assert code == 0
-    told = "The tax service can't be reached (ConnectError), 3 times in a row."
-    assert f"{tenant.slug}  2026-03-01  {told}" in out
+    reason = "The tax service can't be reached (ConnectError), 3 times in a row."
+    assert f"{tenant.slug}  2026-03-01  {reason}" in out
     code, out, _ = await finished(farebox(database_url, tmp_path, "list", tenant.slug, **away))
     assert (code, "31.00 USD and tax" in out) == (0, True)

@@ -35,7 +35,7 @@ async def test_workers_that_meet_do_each_thing_once(
     stop = asyncio.Event()
     late = APRIL + GRACE + timedelta(days=32)  # April is over too, but not its grace
     for now in (APRIL + GRACE, APRIL + GRACE, late):
-        await asyncio.gather(*(one.keep_invoices(now, stop) for one in workers))
+        await asyncio.gather(*(worker.keep_invoices(now, stop) for worker in workers))
     assert len(await invoices_of(database, tenant)) == 2
     assert len(await invoices_of(database, other)) == 2
     assert await rows(database, invoice_reminders) == 2
@@ -63,12 +63,12 @@ async def test_only_who_agreed_is_billed_in_part(
     database: Database, tenant: Tenant, settings: Settings
 ) -> None:
     other = await subscribed(database)
-    await count(database, [used(one, MARCH, 1_000_000_000) for one in (tenant, other)])
+    await count(database, [used(customer, MARCH, 1_000_000_000) for customer in (tenant, other)])
     async with database.begin() as connection:
         terms = BillingTerms(progressive_threshold=Decimal(100))
         await set_terms(connection, tenant.id, terms)
-    made = await bill_progress_of_all(database, settings, MARCH + timedelta(days=1))
-    assert [one["id"] for one in await invoices_of(database, tenant)] == made
+    ids = await bill_progress_of_all(database, settings, MARCH + timedelta(days=1))
+    assert [row["id"] for row in await invoices_of(database, tenant)] == ids
     assert await invoices_of(database, other) == []
 
 

@@ -117,9 +117,9 @@ async def test_a_downgrade_and_a_renewal(
     await count(database, [used(tenant, MARCH + 2 * DAY, 20 * M)])
     await run_through(database, settings, 10, 16)
 
-    made = await invoices_of(database, tenant)
+    rows = await invoices_of(database, tenant)
     assert [
-        (row["period_start"], str(row["total"]), str(row["paid"]), row["state"]) for row in made
+        (row["period_start"], str(row["total"]), str(row["paid"]), row["state"]) for row in rows
     ] == [
         (MARCH, "658.50", "0", "finalized"),
         (month(7), "-136.50", "-136.50", "paid"),
@@ -129,8 +129,8 @@ async def test_a_downgrade_and_a_renewal(
     ]
     assert await balance(database, tenant) == "0.00"
     lines = [
-        [(line["item"], str(line["amount"]), line["late"]) for line in found]
-        for found in [await lines_of_invoice(database, tenant, row["id"]) for row in made]
+        [(line["item"], str(line["amount"]), line["late"]) for line in invoice_lines]
+        for invoice_lines in [await lines_of_invoice(database, tenant, row["id"]) for row in rows]
     ]
     assert lines == [
         [("fee", "365.00", False), ("seats", "292.00", False), ("input", "1.50", False)],
@@ -196,8 +196,8 @@ async def test_a_canceled_tenant_has_its_rest_invoiced_and_then_nothing(
     async with database.begin() as connection:
         await cancel(connection, yearly.id, SubscriptionCancel(), MARCH + DAY)
     await run_through(database, settings, 4, 8)
-    made = await invoices_of(database, yearly)
-    assert [(row["period_start"], str(row["total"])) for row in made] == [
+    rows = await invoices_of(database, yearly)
+    assert [(row["period_start"], str(row["total"])) for row in rows] == [
         (MARCH, "657.00"),
         (APRIL, "-601.20"),  # 334 of 365 days
     ]

@@ -67,14 +67,14 @@ def clock() -> Clock:
 
 @pytest.fixture
 async def receiver() -> AsyncIterator[Receiver]:
-    async with receiving() as one:
-        yield one
+    async with receiving() as receiver:
+        yield receiver
 
 
 @pytest.fixture
 async def mail_server() -> AsyncIterator[MailServer]:
-    async with taking_mail() as one:
-        yield one
+    async with taking_mail() as server:
+        yield server
 
 
 @pytest.fixture

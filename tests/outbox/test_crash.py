@@ -35,7 +35,7 @@ def worker(database: Database, settings: Settings, home: Path) -> Iterator[None]
     assert settings.webhook_url is not None
     assert settings.smtp_url is not None
     assert settings.mail_from is not None
-    told = {
+    environment = {
         "DATABASE_URL": database.url,
         "FAREBOX_HOME": str(home),
         "FAREBOX_WEBHOOK_URL": settings.webhook_url,
@@ -44,7 +44,7 @@ def worker(database: Database, settings: Settings, home: Path) -> Iterator[None]
         "FAREBOX_MAIL_FROM": settings.mail_from,
     }
     command = [sys.executable, "-m", "tests.outbox.killed_worker", LEASE_SECONDS]
-    process = subprocess.Popen(command, cwd=ROOT, env=os.environ | told)
+    process = subprocess.Popen(command, cwd=ROOT, env=os.environ | environment)
     try:
         yield
     finally:
@@ -53,7 +53,7 @@ def worker(database: Database, settings: Settings, home: Path) -> Iterator[None]
 
 
 async def all_told(database: Database) -> bool:
-    states = {one.state for one in await recorded(database)}
+    states = {notification.state for notification in await recorded(database)}
     return states == {NotificationState.DELIVERED}
 
 
@@ -68,7 +68,7 @@ async def test_killed_while_the_receivers_are_thinking(
     async with database.begin() as connection:
         await set_details(connection, tenant.id, BillingDetails(email="ann@customer.example"))
     await run_invoices(database, settings, APRIL + GRACE)
-    [one] = await recorded(database)
+    [notification] = await recorded(database)
     receiver.goes_on.clear()
     mail_server.goes_on.clear()
     with worker(database, settings, tmp_path):
@@ -79,9 +79,9 @@ async def test_killed_while_the_receivers_are_thinking(
     assert not await all_told(database)
     with worker(database, settings, tmp_path):
         await until(lambda: all_told(database), seconds=60)
-    assert receiver.ids == [one.id] * 2
+    assert receiver.ids == [notification.id] * 2
     assert len({post.body for post in receiver.posts}) == 1
-    assert {mail.id for mail in mail_server.mails} == {one.id}
+    assert {mail.id for mail in mail_server.mails} == {notification.id}
     assert 1 <= len(mail_server.mails) <= 2
 
 
@@ -100,7 +100,7 @@ async def test_killed_again_and_again_under_load(
         for more in range(15):
             await tell_of_top_up(database, tenant.id, f"top_{more}", datetime.now(UTC))
     await run_invoices(database, settings, APRIL + GRACE)
-    expected = {one.id for one in await recorded(database)}
+    expected = {notification.id for notification in await recorded(database)}
     assert len(expected) == 8 * 16
 
     for turn in (1, 2):

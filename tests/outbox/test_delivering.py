@@ -55,7 +55,10 @@ async def test_many_workers_tell_each_thing_once(
     running = [asyncio.create_task(worker.run(stop)) for worker in workers]
 
     async def all_delivered() -> bool:
-        return all(one.state is NotificationState.DELIVERED for one in await recorded(database))
+        return all(
+            notification.state is NotificationState.DELIVERED
+            for notification in await recorded(database)
+        )
 
     await until(all_delivered)
     stop.set()
@@ -74,14 +77,14 @@ async def test_claims_of_many_never_overlap(
     async def claimed() -> list[str]:
         async with database.begin() as connection:
             return [
-                one.id
-                for one in await claim_due_deliveries(
+                delivery.id
+                for delivery in await claim_due_deliveries(
                     connection, ChannelName.WEBHOOK, NOW, limit=10
                 )
             ]
 
     batches = await asyncio.gather(*(claimed() for _ in range(5)))
-    ids = [one for batch in batches for one in batch]
+    ids = [delivery_id for batch in batches for delivery_id in batch]
     assert len(ids) == len(set(ids))
     rest = [await claimed() for _ in range(4)]
     assert len(set(ids).union(*rest)) == 40
@@ -127,14 +130,14 @@ async def test_after_three_days_it_is_parked_with_the_last_reason(
     receiver.answers = [Answer(500, body=b"%d" % number) for number in range(100)]
     await tell_of_top_up(database, tenant.id)
     await deliver(database, channels, clock)
-    [one] = await recorded(database)
-    while one.state is NotificationState.WAITING:
-        [delivery] = one.deliveries
+    [notification] = await recorded(database)
+    while notification.state is NotificationState.WAITING:
+        [delivery] = notification.deliveries
         assert delivery.next_attempt_at is not None
         clock.now = delivery.next_attempt_at
         assert await deliver(database, channels, clock) == 1
-        one = await found(database, one.id)
-    [delivery] = one.deliveries
+        notification = await found(database, notification.id)
+    [delivery] = notification.deliveries
     assert delivery.state is DeliveryState.FAILED
     assert delivery.reason == f"The endpoint answered 500: {delivery.attempts - 1}"
     assert 14 <= delivery.attempts <= 19
@@ -176,7 +179,9 @@ async def test_what_waits_for_a_channel_that_is_gone_fails_in_the_end(
     await queue(database, channels, NOW)
     bare = NotificationsWorker(database, Settings(), CustomerLetters(database, Settings()))
     await bare.keep_queues(NOW + timedelta(days=2.9))
-    assert [one.state for one in await recorded(database)] == [NotificationState.WAITING]
+    assert [notification.state for notification in await recorded(database)] == [
+        NotificationState.WAITING
+    ]
     await bare.keep_queues(NOW + timedelta(days=3.1))
     [parked] = await recorded(database)
     assert parked.deliveries[0].reason == "No worker has this channel configured."
@@ -199,26 +204,29 @@ async def test_each_channel_fares_for_itself_and_is_sent_again_by_itself(
     receiver.answers = [Answer(410)]
     await run_invoices(database, settings, APRIL + GRACE)
     await deliver(database, channels, clock)
-    [one] = await recorded(database)
-    states = {each.channel: each.state for each in one.deliveries}
+    [notification] = await recorded(database)
+    states = {each.channel: each.state for each in notification.deliveries}
     assert states == {"webhook": "failed", "email": "delivered"}
-    assert one.state is NotificationState.FAILED
+    assert notification.state is NotificationState.FAILED
 
     async with database.begin() as connection:
-        again = await resend(connection, one.id, None, NOW)
+        again = await resend(connection, notification.id, None, NOW)
     assert {each.channel: each.attempts for each in again.deliveries} == {"webhook": 0, "email": 1}
     await deliver(database, channels, clock)
-    assert (await found(database, one.id)).state is NotificationState.DELIVERED
-    assert (receiver.ids, len(mail_server.mails)) == ([one.id] * 2, 1)
+    assert (await found(database, notification.id)).state is NotificationState.DELIVERED
+    assert (receiver.ids, len(mail_server.mails)) == ([notification.id] * 2, 1)
 
     async with database.begin() as connection:
         with pytest.raises(NotificationAlreadyDelivered, match="name a channel"):
-            await resend(connection, one.id, None, NOW)
-        await resend(connection, one.id, ChannelName.EMAIL, NOW)
+            await resend(connection, notification.id, None, NOW)
+        await resend(connection, notification.id, ChannelName.EMAIL, NOW)
         with pytest.raises(NotificationNotFound):
             await resend(connection, "ntf_none", None, NOW)
     await deliver(database, channels, clock)
-    assert (len(receiver.ids), [mail.id for mail in mail_server.mails]) == (2, [one.id] * 2)
+    assert (len(receiver.ids), [mail.id for mail in mail_server.mails]) == (
+        2,
+        [notification.id] * 2,
+    )
 
 
 async def test_a_channel_that_was_never_tried_can_be_named(
@@ -226,11 +234,11 @@ async def test_a_channel_that_was_never_tried_can_be_named(
 ) -> None:
     await tell_of_top_up(database, tenant.id)
     await queue(database, [], NOW)
-    [one] = await recorded(database)
+    [notification] = await recorded(database)
     async with database.begin() as connection:
-        await resend(connection, one.id, ChannelName.WEBHOOK, NOW)
+        await resend(connection, notification.id, ChannelName.WEBHOOK, NOW)
     assert await deliver(database, channels, clock) == 1
-    assert receiver.ids == [one.id]
+    assert receiver.ids == [notification.id]
 
 
 async def test_lists_by_tenant_kind_and_state(
@@ -247,7 +255,7 @@ async def test_lists_by_tenant_kind_and_state(
     async def subjects(**asked: object) -> list[str]:
         async with database.begin() as connection:
             page = await list_notifications(connection, cursor=None, limit=10, **asked)
-        return [one.event.data.top_up_id for one in page.items]
+        return [notification.event.data.top_up_id for notification in page.items]
 
     everything = ["waiting, new", "recorded", "delivered", "waiting", "failed"]
     assert await subjects() == everything
@@ -258,8 +266,8 @@ async def test_lists_by_tenant_kind_and_state(
         "failed": ["failed"],
         "recorded": ["recorded"],
     }
-    for one in await recorded(database):
-        assert one.event.data.top_up_id in by_state[one.state]
+    for notification in await recorded(database):
+        assert notification.event.data.top_up_id in by_state[notification.state]
     assert await subjects(tenant_id="ten_other") == ["waiting, new"]
     assert await subjects(kinds=[NotificationKind.INVOICE_PAID]) == []
     asked = [NotificationKind.INVOICE_PAID, NotificationKind.WALLET_TOP_UP_REQUESTED]
@@ -339,8 +347,8 @@ async def test_a_worker_that_stops_lets_what_is_under_way_end(
     stop.set()
     receiver.goes_on.set()
     await running
-    [one] = await recorded(database)
-    assert one.state is NotificationState.DELIVERED
+    [notification] = await recorded(database)
+    assert notification.state is NotificationState.DELIVERED
 
 
 async def test_a_worker_that_stops_gives_back_what_does_not_end(
@@ -355,8 +363,8 @@ async def test_a_worker_that_stops_gives_back_what_does_not_end(
     stop.set()
     async with asyncio.timeout(15):
         await running
-    [one] = await recorded(database)
-    [delivery] = one.deliveries
+    [notification] = await recorded(database)
+    [delivery] = notification.deliveries
     assert (delivery.state, delivery.attempts) == (DeliveryState.WAITING, 0)
     assert delivery.next_attempt_at is not None
     # At once, and not after the lease

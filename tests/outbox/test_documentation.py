@@ -36,7 +36,7 @@ def blocks(language: str) -> list[str]:
 def test_the_examples_are_what_is_sent() -> None:
     whole, others = (json.loads(block) for block in blocks("json"))
     examples = [whole, *({**whole, "type": kind, "data": others[kind]} for kind in others)]
-    assert {one["type"] for one in examples} == {kind.value for kind in NotificationKind}
+    assert {example["type"] for example in examples} == {kind.value for kind in NotificationKind}
     for example in examples:
         sent = EVENT.validate_python(example).model_dump(mode="json")
         assert sent == example
@@ -44,8 +44,8 @@ def test_the_examples_are_what_is_sent() -> None:
 
 
 def test_the_table_has_every_kind() -> None:
-    told = re.findall(r"^\| `([a-z_.]+)` \| ", DOCUMENT, re.MULTILINE)
-    assert told == [kind.value for kind in NotificationKind]
+    kinds = re.findall(r"^\| `([a-z_.]+)` \| ", DOCUMENT, re.MULTILINE)
+    assert kinds == [kind.value for kind in NotificationKind]
 
 
 def test_the_settings_are_there() -> None:

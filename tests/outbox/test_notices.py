@@ -54,7 +54,7 @@ def settings() -> Settings:
 
 
 async def kinds(database: Database) -> list[str]:
-    return [one.event.type.value for one in await recorded(database)]
+    return [notification.event.type.value for notification in await recorded(database)]
 
 
 async def last(database: Database) -> Notification:
@@ -89,23 +89,23 @@ async def test_an_invoice_from_issue_to_paid(
     assert issued.event.timestamp == row["issued_at"]
     assert issued.state is NotificationState.WAITING
     assert isinstance(issued.event.data, InvoiceFinalized)
-    told = issued.event.data.model_dump(mode="json")
-    assert told["invoice_id"] == row["id"]
-    assert (told["total"], told["due"]) == ({"amount": "31.00", "currency": "USD"},) * 2
-    assert told["period"]["start"] == "2026-03-01T00:00:00Z"
+    data = issued.event.data.model_dump(mode="json")
+    assert data["invoice_id"] == row["id"]
+    assert (data["total"], data["due"]) == ({"amount": "31.00", "currency": "USD"},) * 2
+    assert data["period"]["start"] == "2026-03-01T00:00:00Z"
 
     late = issued.event.data.due_at
     for days in (1, 1, 7, 21, 30):
         async with database.begin() as connection:
             await remind(connection, settings, late + timedelta(days=days))
     steps = (await recorded(database))[1:]
-    assert [one.event.type.value for one in steps] == [
+    assert [reminder.event.type.value for reminder in steps] == [
         "invoice.reminder",
         "invoice.reminder",
         "invoice.suspended",
     ]
-    assert all(isinstance(one.event.data, InvoiceReminder) for one in steps)
-    assert [one.event.data.step for one in steps] == ["remind", "warn", "suspend"]
+    assert all(isinstance(reminder.event.data, InvoiceReminder) for reminder in steps)
+    assert [reminder.event.data.step for reminder in steps] == ["remind", "warn", "suspend"]
     assert isinstance(steps[-1].event.data, InvoiceSuspended)
 
     for amount in ("1", "30"):
@@ -160,9 +160,9 @@ async def test_an_invoice_that_is_issued_again_is_told_under_its_own_number(
     async with database.begin() as connection:
         wanted = VoidInvoice(reason="wrong address", reissue=True)
         await void(connection, settings, tenant, str(row["id"]), wanted, NOW)
-    data = [one.event.data for one in await recorded(database)]
-    assert all(isinstance(one, InvoiceFinalized) for one in data)
-    assert len({one.number for one in data if isinstance(one, InvoiceFinalized)}) == 2
+    data = [notification.event.data for notification in await recorded(database)]
+    assert all(isinstance(notice, InvoiceFinalized) for notice in data)
+    assert len({notice.number for notice in data if isinstance(notice, InvoiceFinalized)}) == 2
 
 
 async def test_a_low_balance_is_told_once_a_fall(database: Database, tenant: Tenant) -> None:
@@ -222,7 +222,9 @@ async def test_top_ups_by_a_person_and_by_the_rule(database: Database, tenant: T
                 outcome = TopUpOutcome.model_validate({"state": state, "reference": "ch_1"})
                 await finish_top_up(connection, tenant.id, top_up_id, outcome, NOW)
     failed = (await recorded(database))[2:]
-    assert [one.event.type for one in failed] == [NotificationKind.WALLET_TOP_UP_FAILED]
+    assert [notification.event.type for notification in failed] == [
+        NotificationKind.WALLET_TOP_UP_FAILED
+    ]
     assert isinstance(failed[0].event.data, WalletTopUpFailed)
     assert failed[0].event.data.reference == "ch_1"
 

@@ -53,7 +53,7 @@ def test_every_channel_may_be_stored() -> None:
 def test_pauses_grow_to_eight_hours_and_fill_three_days() -> None:
     hours = [delivery_pause(attempt, 0.5).total_seconds() / 3600 for attempt in range(1, 30)]
     assert hours[0] * 3600 == pytest.approx(10)
-    assert all(after == pytest.approx(min(one * 3, 8)) for one, after in pairwise(hours))
+    assert all(after == pytest.approx(min(before * 3, 8)) for before, after in pairwise(hours))
     assert hours[-1] == 8
     now, attempts = NOW, 1
     while (after := next_attempt(attempts, now, NOW + GIVE_UP_AFTER, 0.5)) is not None:
@@ -101,8 +101,8 @@ def test_retry_after_is_read(header: str | None, seconds: int | None) -> None:
 def test_the_signature_is_the_specifications() -> None:
     """The example of the standard's own libraries."""
     secret = base64.b64decode("MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw")
-    made = signature(secret, "msg_p5jXN8AQM9LWM0D4loKWxJek", 1614265330, b'{"test": 2432232314}')
-    assert made == "v1,g0hM9SsE+OTPJTGt/tmIKtSyZlE3uFJELVlNIOLJ1OE="
+    signed = signature(secret, "msg_p5jXN8AQM9LWM0D4loKWxJek", 1614265330, b'{"test": 2432232314}')
+    assert signed == "v1,g0hM9SsE+OTPJTGt/tmIKtSyZlE3uFJELVlNIOLJ1OE="
 
 
 @pytest.mark.parametrize(

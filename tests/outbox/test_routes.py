@@ -80,14 +80,16 @@ async def test_the_clients_list_show_and_send_again(
             assert failed.deliveries[0].reason == "gone"
             again = client.notifications.resend(failed.id)
             assert (again.state, again.deliveries[0].attempts) == (NotificationState.WAITING, 0)
-            return [one.id for one in client.notifications.list()]
+            return [notification.id for notification in client.notifications.list()]
 
     ids = await asyncio.to_thread(by_plain_calls)
     assert len(set(ids)) == 56
     assert ids == sorted(ids, reverse=True)
     async with AsyncFareboxClient(url, key) as client:
-        assert [one.id async for one in client.notifications.list()] == ids
-        [of_other] = [one async for one in client.notifications.list(tenant=other.id)]
+        assert [notification.id async for notification in client.notifications.list()] == ids
+        [of_other] = [
+            notification async for notification in client.notifications.list(tenant=other.id)
+        ]
         assert (await client.notifications.get(of_other.id)).event.tenant_id == other.id
         again = await client.notifications.resend(of_other.id, channel=ChannelName.EMAIL)
         assert [each.channel for each in again.deliveries] == ["email"]
@@ -114,8 +116,10 @@ async def test_a_removed_tenants_can_be_sent_again_too(
 ) -> None:
     await tell_of_top_up(database, "ten_gone", "top_1")
     async with AsyncFareboxClient(url, key) as client:
-        [one] = [one async for one in client.notifications.list()]
-        assert (await client.notifications.resend(one.id)).state is NotificationState.WAITING
+        [notification] = [notification async for notification in client.notifications.list()]
+        assert (
+            await client.notifications.resend(notification.id)
+        ).state is NotificationState.WAITING
 
 
 async def test_wrong_questions_name_the_field(url: str, key: str) -> None:
@@ -132,10 +136,12 @@ async def test_wrong_questions_name_the_field(url: str, key: str) -> None:
 async def test_what_waits_and_what_failed_is_on_the_gauges(
     database: Database, tenant: Tenant, api: httpx.AsyncClient
 ) -> None:
-    names = [f'farebox_notifications_failed{{channel="{one}"}}' for one in ("email", "webhook")]
+    names = [
+        f'farebox_notifications_failed{{channel="{channel}"}}' for channel in ("email", "webhook")
+    ]
     names += [
-        f'farebox_notifications_waiting{{channel="{one}"}}'
-        for one in ("email", "webhook", "unrouted")
+        f'farebox_notifications_waiting{{channel="{channel}"}}'
+        for channel in ("email", "webhook", "unrouted")
     ]
     before = await gauges(api)
     assert [before[name] for name in names] == [0] * 5
@@ -189,11 +195,11 @@ async def test_on_the_command_line(
     assert await farebox(url, api_settings, "resend", "--failed") == (0, "1 queued.\n", "")
     code, out, _ = await farebox(url, api_settings, "list", "--state", "failed")
     assert out == "There are no such notifications.\n"
-    for wrong, told in (
+    for wrong, message in (
         (["resend", newest, "--failed"], "Name notifications, or say --failed."),
         (["resend", "--failed", "--channel", "email"], "leave out --channel"),
         (["show", "ntf_none"], "There is no such notification."),
     ):
         code, _, err = await farebox(url, api_settings, *wrong)
         assert code == 1
-        assert told in err
+        assert message in err

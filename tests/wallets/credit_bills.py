@@ -92,8 +92,8 @@ class Life:
     # What the tenant is on
 
     def on(self, at: datetime) -> Standing:
-        known = [one for one in self.standings if one.since <= at]
-        return max(known, key=lambda one: one.since) if known else Standing(at, None)
+        begun = [standing for standing in self.standings if standing.since <= at]
+        return max(begun, key=lambda standing: standing.since) if begun else Standing(at, None)
 
     def choose(self, plan: str, at: datetime) -> None:
         now = self.on(at)
@@ -115,7 +115,7 @@ class Life:
         self._from(at, Standing(at, self.on(at).plan))
 
     def _from(self, at: datetime, standing: Standing) -> None:
-        self.standings = [one for one in self.standings if one.since < at] + [standing]
+        self.standings = [earlier for earlier in self.standings if earlier.since < at] + [standing]
         self.purse.fresh_until = None
 
     def period(self, at: datetime) -> tuple[datetime, datetime]:
@@ -125,7 +125,7 @@ class Life:
 
     def next_look(self, at: datetime) -> datetime:
         _, end = self.period(at)
-        return min([end, *(one.since for one in self.standings if one.since > at)])
+        return min([end, *(standing.since for standing in self.standings if standing.since > at)])
 
     def granted(self, at: datetime, purse: Purse) -> Iterator[Pot]:
         standing = self.on(at)
@@ -144,9 +144,9 @@ class Life:
     def bring_for_bill(self, period: tuple[datetime, datetime], at: datetime) -> None:
         """Bring what the plans of a period bring for its bill, where nobody looked before."""
         start, end = period
-        known = sorted(self.standings, key=lambda one: one.since)
-        untils = [one.since for one in known[1:]] + [datetime.max.replace(tzinfo=UTC)]
-        for standing, until in zip(known, untils, strict=True):
+        standings = sorted(self.standings, key=lambda standing: standing.since)
+        untils = [standing.since for standing in standings[1:]] + [datetime.max.replace(tzinfo=UTC)]
+        for standing, until in zip(standings, untils, strict=True):
             if until <= start or standing.since >= min(end, at):
                 continue
             if standing.plan is None or standing.paused:
@@ -178,9 +178,9 @@ class Life:
             name: self._amount(plan, terms) + min(left[False], cap),
             f"{name}:carried": min(left[True], cap),
         }
-        for one, amount in amounts.items():
-            if amount and one not in self.purse.pots:
-                yield self._pot(plan, terms, one, amount, start, end)
+        for grant_id, amount in amounts.items():
+            if amount and grant_id not in self.purse.pots:
+                yield self._pot(plan, terms, grant_id, amount, start, end)
 
     def _amount(self, plan: str, terms: dict[str, object]) -> Fraction:
         yen = Fraction(IN_YEN[plan][str(terms["id"])])
@@ -298,8 +298,8 @@ class Life:
         return dict(lines)
 
     def _fee(self, start: datetime, end: datetime, exact: dict) -> None:
-        edges = sorted({start, end, *(one.since for one in self.standings)})
-        for first, last in pairwise(one for one in edges if start <= one <= end):
+        edges = sorted({start, end, *(standing.since for standing in self.standings)})
+        for first, last in pairwise(edge for edge in edges if start <= edge <= end):
             standing = self.on(first)
             if standing.plan == "metered" and not standing.paused:
                 part = Fraction((last - first) // timedelta(seconds=1))
@@ -324,19 +324,22 @@ class Life:
         if not self.standings:
             return False
         billed = False
-        first = min(one.since for one in self.standings)
+        first = min(standing.since for standing in self.standings)
         for start, end in self.periods:
             if end <= first or end + grace > now or start in self.billed:
                 continue
             lines = self.lines(start, end, now)
             asked = list(lines.values())
-            for (before, until), known in [
+            for (before, until), billed_lines in [
                 (period, self.billed[period[0]])
                 for period in self.periods
                 if period[0] in self.billed
             ]:
                 again = self.lines(before, until, now)
-                asked += [again.get(key, ZERO) - known.get(key, ZERO) for key in again | known]
+                asked += [
+                    again.get(key, ZERO) - billed_lines.get(key, ZERO)
+                    for key in again | billed_lines
+                ]
                 self.billed[before] = again
             self.billed[start] = lines
             billed = True

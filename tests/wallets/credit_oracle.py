@@ -153,10 +153,20 @@ class Purse:
         if self.rule is None or left >= self.rule[0]:
             return
         today = at.astimezone(ZoneInfo(self.zone)).date()
-        own = [one for one in self.bought if one.day is not None]
-        if any(one.state == "pending" or (one.state, one.day) == ("failed", today) for one in own):
+        own = [purchase for purchase in self.bought if purchase.day is not None]
+        if any(
+            purchase.state == "pending" or (purchase.state, purchase.day) == ("failed", today)
+            for purchase in own
+        ):
             return
-        had = sum((one.amount for one in own if one.day == today and one.state == "paid"), ZERO)
+        had = sum(
+            (
+                purchase.amount
+                for purchase in own
+                if purchase.day == today and purchase.state == "paid"
+            ),
+            ZERO,
+        )
         if had + self.rule[1] > self.rule[2]:
             self.refused_by_ceiling += 1
             return

@@ -67,7 +67,9 @@ class Actor:
 
     def remember(self, now: datetime) -> None:
         self.life.purse.remember(now)
-        if not self.finishing and any(one.state == "pending" for one in self.life.purse.bought):
+        if not self.finishing and any(
+            purchase.state == "pending" for purchase in self.life.purse.bought
+        ):
             self.finishing = True
             quickly, later = 3 + self.dice.below(15), 30 + self.dice.below(2 * 1440)
             soon = self.dice.one_of(quickly, quickly, later)
@@ -126,13 +128,13 @@ class Actor:
         gateway = Prepayment(self.database)
         try:
             prepaid = await gateway.reserve(self.tenant.id, name, model, _exact(most), now)
-            found = "held" if prepaid else "free"
+            outcome = "held" if prepaid else "free"
         except CreditExhausted:
-            found = "refused"
-        assert found == expected, (self.tenant.id, now, standing)
-        self.world.counts[found] += 1
+            outcome = "refused"
+        assert outcome == expected, (self.tenant.id, now, standing)
+        self.world.counts[outcome] += 1
         self.remember(now)
-        if found != "refused":
+        if outcome != "refused":
             self._schedule_the_end(now, name, model, (read, said), gateway if prepaid else None)
 
     def _schedule_the_end(
@@ -212,7 +214,7 @@ class Actor:
     async def outside(self, now: datetime) -> None:
         """Usage that no call told of: an event that the tenant's own service sent late."""
         used_at = now - timedelta(minutes=self.dice.below(40 * 1440))
-        if used_at < min(one.since for one in self.life.standings):
+        if used_at < min(standing.since for standing in self.life.standings):
             return
         use = Use(used_at, "large", {"input_tokens": 1000 + self.dice.below(300_000)})
         name = f"out-{now.isoformat()}"
@@ -265,14 +267,14 @@ class Actor:
             models=models,
         )
         async with self.database.begin() as connection:
-            made = await add_grant(connection, self.tenant.id, wanted, now)
+            grant = await add_grant(connection, self.tenant.id, wanted, now)
         scope = None if models is None else frozenset(models)
-        pot = Pot(made.id, paid, amount, begins or now, expires, wanted.priority, scope)
+        pot = Pot(grant.id, paid, amount, begins or now, expires, wanted.priority, scope)
         self.life.purse.give(pot, now)
         self.remember(now)
         if paid and dice.below(2):
             later = now + timedelta(minutes=dice.below(30 * 1440))
-            self.world.at(later, partial(self.refund, made.id))
+            self.world.at(later, partial(self.refund, grant.id))
 
     async def refund(self, grant_id: str, now: datetime) -> None:
         async with self.database.begin() as connection:
@@ -318,26 +320,30 @@ class Actor:
         self.finishing = False
         async with self.database.begin() as connection:
             page = await list_top_ups(connection, self.tenant.id, cursor=None, limit=200)
-        by_age = sorted(page.items, key=lambda one: one.asked_at)
-        told = [(one.state, Fraction(one.amount), one.automatic_on) for one in by_age]
+        by_age = sorted(page.items, key=lambda top_up: top_up.asked_at)
+        recorded = [
+            (top_up.state, Fraction(top_up.amount), top_up.automatic_on) for top_up in by_age
+        ]
         bought = self.life.purse.bought
-        assert told == [(one.state, one.amount, one.day) for one in bought], (self.tenant.id, now)
+        assert recorded == [
+            (purchase.state, purchase.amount, purchase.day) for purchase in bought
+        ], (self.tenant.id, now)
         pending = [pair for pair in zip(by_age, bought, strict=True) if pair[1].state == "pending"]
-        for number, (top_up, known) in enumerate(pending):
+        for number, (top_up, purchase) in enumerate(pending):
             at = now + timedelta(seconds=number)
-            known.state = "failed" if self.dice.below(4) == 0 else "paid"
-            outcome = TopUpOutcome(state=known.state, reference=f"payment of {top_up.id}")
+            purchase.state = "failed" if self.dice.below(4) == 0 else "paid"
+            outcome = TopUpOutcome(state=purchase.state, reference=f"payment of {top_up.id}")
             for _ in range(2):
                 async with self.database.begin() as connection:
                     await finish_top_up(connection, self.tenant.id, top_up.id, outcome, at)
-            if known.state == "paid":
-                self.life.purse.give(Pot(top_up.id, True, known.amount, at), at)
+            if purchase.state == "paid":
+                self.life.purse.give(Pot(top_up.id, True, purchase.amount, at), at)
                 if self.dice.below(4) == 0:
                     later = at + timedelta(minutes=1 + self.dice.below(3 * 1440))
                     self.world.at(later, partial(self.refund, top_up.id))
             else:
                 self.life.purse.up_to(at)
-            self.world.counts[f"top-up {known.state}"] += 1
+            self.world.counts[f"top-up {purchase.state}"] += 1
             self.remember(at)
 
 

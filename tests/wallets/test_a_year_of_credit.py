@@ -57,22 +57,22 @@ async def world(databases: Databases) -> AsyncIterator[World]:
         async with database.begin() as connection:
             await apply_catalog(connection, catalog_with(plans=PLANS, default_plan="spot"))
         async with database.raw() as meter:
-            made = World(database, Settings(), meter)
+            world = World(database, Settings(), meter)
             for number in range(TENANTS):
                 dice = Dice(f"wallet {number}")
                 zone, anchor = ZONES[number % len(ZONES)], (1, 15, 29, 31)[number % 4]
                 currency = "JPY" if number % 5 == 0 else "USD"
                 tenant = await make_tenant(database, time_zone=zone, currency=currency)
                 life = Life(zone, anchor, currency, YEAR)
-                actor = Actor(made, tenant, life, dice, 150 if currency == "JPY" else 1)
-                made.actors.append(actor)
+                actor = Actor(world, tenant, life, dice, 150 if currency == "JPY" else 1)
+                world.actors.append(actor)
                 plan_the_year(actor, number, NEW_YEAR)
             for day in range(366 + 65):  # until all that came late is invoiced
                 if day % 3 == 0:
-                    made.at(NEW_YEAR + DAY * day + timedelta(hours=day % 24), made.bill)
-                made.at(NEW_YEAR + DAY * day + timedelta(hours=day * 7 % 24), made.sweep)
-            await made.live()
-        yield made
+                    world.at(NEW_YEAR + DAY * day + timedelta(hours=day % 24), world.bill)
+                world.at(NEW_YEAR + DAY * day + timedelta(hours=day * 7 % 24), world.sweep)
+            await world.live()
+        yield world
         await database.close()
 
 
@@ -90,9 +90,9 @@ async def test_the_year_had_everything_in_it(world: World) -> None:
     assert sum(pot.parts["expired"] > 0 for pot in pots) > 100
     monthly = [pot for pot in pots if pot.name.startswith("spot.monthly:")]
     assert any(6 < pot.amount < Fraction("8.5") for pot in monthly)  # a part was carried on
-    issued = [one for actor in world.actors for one in actor.life.invoices]
-    assert any(one.by_credit and one.by_balance for one in issued)
-    assert any(one.total < 0 for one in issued)
+    issued = [invoice for actor in world.actors for invoice in actor.life.invoices]
+    assert any(invoice.by_credit and invoice.by_balance for invoice in issued)
+    assert any(invoice.total < 0 for invoice in issued)
 
 
 async def test_balances_at_many_instants_are_those_by_hand(world: World) -> None:
@@ -102,12 +102,12 @@ async def test_balances_at_many_instants_are_those_by_hand(world: World) -> None
         for (at, state), (until, _) in list(pairwise(seen))[::step]:
             for moment in (at, at + (until - at) / 2):
                 async with world.database.begin() as connection:
-                    found = await wallet_balance(connection, actor.tenant, moment)
+                    balance = await wallet_balance(connection, actor.tenant, moment)
                 sums = {part: sum((parts[part] for _, parts in state), ZERO) for part in PARTS}
-                assert {part: Fraction(getattr(found, part)) for part in PARTS} == sums
-                assert Fraction(found.granted) == sum((pot.amount for pot, _ in state), ZERO)
+                assert {part: Fraction(getattr(balance, part)) for part in PARTS} == sums
+                assert Fraction(balance.granted) == sum((pot.amount for pot, _ in state), ZERO)
                 usable = (parts["available"] for pot, parts in state if _in_time(pot, moment))
-                assert Fraction(found.spendable) == sum(usable, ZERO)
+                assert Fraction(balance.spendable) == sum(usable, ZERO)
 
 
 def _in_time(pot: Pot, at: datetime) -> bool:
@@ -130,11 +130,11 @@ async def test_each_grant_was_used_for_what_it_should_have_been(world: World) ->
         assert {key: amount for key, amount in spent.items() if amount} == {
             key: amount for key, amount in by_hand.items() if amount
         }
-        found = {
+        grants = {
             row["id"]: {part: Fraction(row[part]) for part in ("amount", *PARTS)} for row in kept
         }
         pots = actor.life.purse.pots
-        assert found == {name: pot.parts | {"amount": pot.amount} for name, pot in pots.items()}
+        assert grants == {name: pot.parts | {"amount": pot.amount} for name, pot in pots.items()}
 
 
 def _cause(cause: str) -> str:
@@ -147,7 +147,7 @@ async def test_credit_is_conserved_at_every_instant(world: World) -> None:
     for actor in world.actors:
         entries, _ = await _ledger(world, actor)
         assert [entry["number"] for entry in entries] == list(range(1, len(entries) + 1))
-        assert all(one["at"] <= other["at"] for one, other in pairwise(entries))
+        assert all(entry["at"] <= other["at"] for entry, other in pairwise(entries))
         sums: defaultdict[str, dict[str, Decimal]] = defaultdict(
             lambda: dict.fromkeys(("granted", *PARTS), Decimal(0))
         )
@@ -167,7 +167,7 @@ async def test_every_invoice_is_the_one_by_hand_to_the_cent(world: World) -> Non
                 .where(invoices.c.tenant_id == actor.tenant.id)
                 .order_by(invoices.c.number)
             )
-            made = rows.mappings().all()
+            issued = rows.mappings().all()
             paid = await connection.execute(
                 select(payments).where(payments.c.tenant_id == actor.tenant.id)
             )
@@ -181,9 +181,10 @@ async def test_every_invoice_is_the_one_by_hand_to_the_cent(world: World) -> Non
                 by_method[row["id"], "credit"],
                 by_method[row["id"], "balance"],
             )
-            for row in made
+            for row in issued
         ] == [
-            (one.start, one.total, one.by_credit, one.by_balance) for one in actor.life.invoices
+            (invoice.start, invoice.total, invoice.by_credit, invoice.by_balance)
+            for invoice in actor.life.invoices
         ], actor.tenant.id
 
 
@@ -191,7 +192,7 @@ async def test_all_invoices_together_ask_for_what_no_credit_paid(world: World) -
     """Call by call: what each came to in the end, less what the wallet paid for it."""
     for actor in world.actors:
         life = actor.life
-        asked = sum((one.total for one in life.invoices), ZERO)
+        asked = sum((invoice.total for invoice in life.invoices), ZERO)
         owed = ZERO
         for start, end in life.periods:
             if start not in life.billed:
@@ -223,10 +224,10 @@ async def test_little_left_is_on_record(world: World) -> None:
 
 
 async def _ledger(world: World, actor: Actor) -> tuple[list[RowMapping], list[RowMapping]]:
-    found = []
+    tables = []
     async with world.database.begin() as connection:
         for table, order in ((ledger_entries, "number"), (credit_grants, "id")):
             query = select(table).where(table.c.tenant_id == actor.tenant.id)
             rows = await connection.execute(query.order_by(table.c[order]))
-            found.append(list(rows.mappings()))
-    return found[0], found[1]
+            tables.append(list(rows.mappings()))
+    return tables[0], tables[1]

@@ -108,8 +108,8 @@ async def test_a_corrected_call_gives_back_the_last_that_burnt_first(
     await call(database, tenant, "req_1", 10)  # 3 and 2
 
     async def used() -> tuple[Decimal, Decimal]:
-        found = await grants(database, tenant)
-        return found[soon.id].used, found[later.id].used
+        by_id = await grants(database, tenant)
+        return by_id[soon.id].used, by_id[later.id].used
 
     assert await used() == (3, 2)
     await correct(database, tenant, 1, "req_1", 8, NOW + HOUR)
@@ -155,11 +155,11 @@ async def test_a_refused_call_asks_for_a_top_up_on_the_day_after_one_failed(
     for name, at, asked in (("one", NOW, 1), ("two", NOW + HOUR, 1), ("three", NOW + DAY, 2)):
         with pytest.raises(CreditExhausted):
             await call(database, tenant, name, 1, at)
-        found = await top_ups(database, tenant)
-        assert len(found) == asked
+        requests = await top_ups(database, tenant)
+        assert len(requests) == asked
         failed = TopUpOutcome(state="failed", reference="card refused")
         async with database.begin() as connection:
-            await finish_top_up(connection, tenant.id, found[0].id, failed, at)
+            await finish_top_up(connection, tenant.id, requests[0].id, failed, at)
 
 
 async def test_credit_that_expires_leaves_little_and_that_is_noticed(
@@ -235,9 +235,9 @@ async def test_what_is_carried_on_does_not_hang_on_who_looked_when(
     # Nobody looked at the wallet since the period ended
     await pay(database, tenant, "req_1", "1", april + timedelta(seconds=5))
     await keep_wallets(database, april + HOUR)
-    found = await grants(database, tenant)
-    assert found["granted.monthly:2026-04-01T00:00Z"].amount == 12  # 10 and the 2 that were left
-    assert found["granted.monthly:2026-03-01T00:00Z"].expired == 9
+    by_id = await grants(database, tenant)
+    assert by_id["granted.monthly:2026-04-01T00:00Z"].amount == 12  # 10 and the 2 that were left
+    assert by_id["granted.monthly:2026-03-01T00:00Z"].expired == 9
 
 
 async def test_a_grant_of_nothing_brings_nothing_and_breaks_nothing(

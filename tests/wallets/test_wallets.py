@@ -107,12 +107,12 @@ async def check_the_ledger(database: Database, tenant: Tenant) -> None:
             .order_by(ledger_entries.c.number)
         )
         entries = rows.mappings().all()
-        found = await connection.execute(
+        rows = await connection.execute(
             select(credit_grants).where(credit_grants.c.tenant_id == tenant.id)
         )
-        kept = found.mappings().all()
+        kept = rows.mappings().all()
     assert [entry["number"] for entry in entries] == list(range(1, len(entries) + 1))
-    assert all(one["at"] <= other["at"] for one, other in pairwise(entries))
+    assert all(entry["at"] <= other["at"] for entry, other in pairwise(entries))
     sums: dict[tuple[str, str], Decimal] = {}
     for entry in entries:
         for account, sign in ((entry["source"], -1), (entry["target"], 1)):
@@ -180,7 +180,7 @@ async def test_sixty_four_clients_racing_never_overdraw(database: Database, tena
             both = (hold(database, tenant, name, "0.3") for _ in range(2))
             held = await asyncio.gather(*both, return_exceptions=True)
             if None not in held:
-                assert all(isinstance(one, InsufficientCredit) for one in held)
+                assert all(isinstance(failure, InsufficientCredit) for failure in held)
                 refused += 1
                 continue
             if (number + turn) % 3 == 0:
@@ -212,8 +212,8 @@ async def test_more_races_than_credit_stops_at_zero(database: Database, tenant: 
         *(hold(database, tenant, f"call-{number}", "1") for number in range(64)),
         return_exceptions=True,
     )
-    assert sum(isinstance(one, InsufficientCredit) for one in results) == 54
-    assert sum(one is None for one in results) == 10
+    assert sum(isinstance(result, InsufficientCredit) for result in results) == 54
+    assert sum(result is None for result in results) == 10
     assert (await balance(database, tenant)).available == 0
 
 
@@ -238,8 +238,8 @@ async def test_credit_burns_by_model_and_expiry(database: Database, tenant: Tena
     any_time = await give(database, tenant, "5")
     await hold(database, tenant, "call", "3")
     await pay(database, tenant, "call", "2")
-    found = await grants(database, tenant)
-    assert [found[one.id].used for one in (small, soon, any_time)] == [0, 1, 1]
+    by_id = await grants(database, tenant)
+    assert [by_id[grant.id].used for grant in (small, soon, any_time)] == [0, 1, 1]
 
 
 async def test_what_is_over_expires_once(database: Database, tenant: Tenant) -> None:
@@ -249,8 +249,8 @@ async def test_what_is_over_expires_once(database: Database, tenant: Tenant) -> 
     await pay(database, tenant, "call", "1", NOW + DAY)
     await keep_wallets(database, NOW + DAY + HOUR)
     await keep_wallets(database, NOW + DAY + HOUR)
-    found = (await grants(database, tenant))[grant.id]
-    assert (found.used, found.expired, found.available) == (1, 9, 0)
+    grant = (await grants(database, tenant))[grant.id]
+    assert (grant.used, grant.expired, grant.available) == (1, 9, 0)
     with pytest.raises(InvalidInput):
         await give(database, tenant, "1", NOW + DAY, expires_at=NOW + DAY)
     await check_the_ledger(database, tenant)
@@ -297,8 +297,8 @@ async def test_a_bill_is_paid_from_credit_once(database: Database, tenant: Tenan
     for bill, amount, paid in (("inv_1", 7, 7), ("inv_1", 7, 7), ("inv_2", 7, 3), ("inv_3", 7, 0)):
         async with database.begin() as connection:
             period = await period_at(connection, tenant, NOW)
-            found = await pay_from_credit(connection, tenant, bill, Decimal(amount), period, NOW)
-            assert found == paid
+            used = await pay_from_credit(connection, tenant, bill, Decimal(amount), period, NOW)
+            assert used == paid
 
 
 async def test_a_ledger_entry_can_not_be_changed(database: Database, tenant: Tenant) -> None:
@@ -347,8 +347,8 @@ class TestRecurring:
         moments = [NOW + timedelta(hours=77) * number for number in range(25)]
         for moment in moments:
             await asyncio.gather(*(keep_wallets(database, moment) for _ in range(3)))
-        found = await grants(database, tenant)
-        assert {one: str(grant.amount) for one, grant in found.items()} == {
+        by_id = await grants(database, tenant)
+        assert {name: str(grant.amount) for name, grant in by_id.items()} == {
             "credits.hello": "3",
             "credits.monthly:2026-03-01T00:00Z": "10",
             "credits.monthly:2026-04-01T00:00Z": "14",
@@ -365,9 +365,9 @@ class TestRecurring:
         await pay(database, tenant, "call", "8.5")
         async with database.begin() as connection:
             await refresh_and_check(connection, tenant.id, datetime(2026, 4, 1, tzinfo=UTC))
-        found = await grants(database, tenant)
-        assert found["credits.monthly:2026-04-01T00:00Z"].amount == Decimal("11.5")
-        assert found["credits.monthly:2026-03-01T00:00Z"].expired == Decimal("1.5")
+        by_id = await grants(database, tenant)
+        assert by_id["credits.monthly:2026-04-01T00:00Z"].amount == Decimal("11.5")
+        assert by_id["credits.monthly:2026-03-01T00:00Z"].expired == Decimal("1.5")
 
     async def test_going_to_the_plan_brings_it_and_coming_back_does_not(
         self, database: Database, tenant: Tenant, applied: Catalog

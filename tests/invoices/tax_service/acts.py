@@ -21,7 +21,7 @@ def impatient(settings: Settings) -> Settings:
 
 async def problems(database: Database) -> dict[str, str]:
     async with database.begin() as connection:
-        return {one.slug: one.problem for one in await left_out(connection)}
+        return {tenant.slug: tenant.problem for tenant in await left_out(connection)}
 
 
 async def the_draft(

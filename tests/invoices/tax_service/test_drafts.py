@@ -40,7 +40,7 @@ async def test_a_draft_has_the_tax_that_the_service_says(
         assert [str(tax.amount.amount) for tax in draft.taxes] == ["1.94", "0.47"]
         assert (str(draft.total.amount), draft.tax_known, draft.tax_notes) == ("33.41", True, [])
         assert await the_draft(database, settings, tenant, preview) == draft
-        assert [one.question.preview for one in server.asked] == [True]  # and kept
+        assert [request.question.preview for request in server.asked] == [True]  # and kept
         await count(database, [used(tenant, MARCH, 10_000_000)])
         assert str((await the_draft(database, settings, tenant, preview)).total.amount) == "35.02"
     assert len(server.asked) == 2
@@ -97,16 +97,18 @@ async def test_a_part_waits_too_and_keeps_no_other_from_its_own(
 ) -> None:
     other = await subscribed(database)
     async with database.begin() as connection:
-        for one in (tenant, other):
-            await set_terms(connection, one.id, BillingTerms(progressive_threshold=Decimal(1)))
+        for customer in (tenant, other):
+            await set_terms(connection, customer.id, BillingTerms(progressive_threshold=Decimal(1)))
 
     async def only_to_the_other(asked: Asked) -> Response:
         return await (honest if asked.question.tenant == other.id else garbage)(asked)
 
     server.reply = only_to_the_other
-    made = await bill_progress_of_all(database, settings, MARCH + GRACE)
-    assert [one["id"] for one in await invoices_of(database, other)] == made
-    assert made == [one.body["id"] for one in server.asked if one.question.tenant == other.id]
+    ids = await bill_progress_of_all(database, settings, MARCH + GRACE)
+    assert [row["id"] for row in await invoices_of(database, other)] == ids
+    assert ids == [
+        request.body["id"] for request in server.asked if request.question.tenant == other.id
+    ]
     assert await problems(database) == {tenant.slug: "The tax service did not answer with JSON."}
     server.reply = honest
     await bill_progress_of_all(database, settings, MARCH + GRACE)

@@ -124,9 +124,9 @@ async def test_no_good_answer_is_no_invoice_and_keeps_no_other_from_its_own(
     problem = await problems(database)
     assert problem.keys() == {tenant.slug}
     assert why in problem[tenant.slug]
-    asked = [one for one in server.asked if one.question.tenant == tenant.id]
+    asked = [request for request in server.asked if request.question.tenant == tenant.id]
     assert len(asked) == times
-    assert len({one.key for one in asked}) == 1  # the same question again
+    assert len({request.key for request in asked}) == 1  # the same question again
 
     server.reply = honest
     run = await run_invoices(database, settings, NOW + timedelta(hours=1))
@@ -156,7 +156,7 @@ async def test_a_failure_that_passes_is_tried_again(
     server.reply = in_turn
     run = await run_invoices(database, impatient(settings), NOW)
     assert (run.invoiced, run.failed, len(server.asked)) == (1, 0, 3)
-    assert len({one.key for one in server.asked}) == 1
+    assert len({request.key for request in server.asked}) == 1
 
 
 async def test_nothing_is_locked_and_no_transaction_is_open_while_it_is_asked(
@@ -213,7 +213,7 @@ async def test_what_was_asked_about_is_what_is_issued(
     first, second = server.asked
     assert (first.body["id"], first.key) != (second.body["id"], second.key)
     assert first.body["id"] == second.body["id"] == invoice["id"]
-    assert [one.body["subtotal"] for one in server.asked] == ["31.00", "32.50"]
+    assert [request.body["subtotal"] for request in server.asked] == ["31.00", "32.50"]
     await database_of_thread.close()
 
 
@@ -233,7 +233,7 @@ async def test_what_changes_each_time_is_left_for_later(
     assert (run.invoiced, run.failed, run.left) == (1, 1, 0)
     assert len(await invoices_of(database, other)) == 1
     assert await problems(database) == {tenant.slug: CHANGED}
-    assert sum(one.question.tenant == tenant.id for one in server.asked) == 3
+    assert sum(request.question.tenant == tenant.id for request in server.asked) == 3
     await database_of_thread.close()
 
 
@@ -281,7 +281,9 @@ async def test_workers_share_a_run_and_bill_each_tenant_once(
     async with database.begin() as connection:
         totals = Counter(await connection.scalars(select(invoices.c.total)))
     assert totals == {Decimal("33.41"): 70}
-    assert {one.question.tenant for one in server.asked} == {one.id for one in tenants}
+    assert {request.question.tenant for request in server.asked} == {
+        tenant.id for tenant in tenants
+    }
 
 
 async def test_who_is_held_or_can_not_be_rated_is_passed_over_as_without_a_service(
@@ -298,7 +300,7 @@ async def test_who_is_held_or_can_not_be_rated_is_passed_over_as_without_a_servi
         run = await run_invoices(database, settings, NOW)
     assert (run.invoiced, run.failed, run.left, run.state) == (1, 1, 1, "running")
     assert "XTS" in (await problems(database))[broken.slug]
-    assert [one.question.tenant for one in server.asked] == [tenant.id]
+    assert [request.question.tenant for request in server.asked] == [tenant.id]
     run = await run_invoices(database, settings, NOW)
     assert (run.invoiced, run.failed, run.left, run.state) == (2, 1, 0, "finished")
     assert len(await invoices_of(database, held)) == 1

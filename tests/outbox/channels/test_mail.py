@@ -88,9 +88,9 @@ async def test_an_invoice_is_sent_with_its_pdf_and_reminded_of_until_it_is_paid(
     plain, html = mail.part("plain"), mail.part("html")
     assert "Hello Anns Öl & Söhne <GmbH>," in plain
     assert "Hello Anns Öl &amp; Söhne &lt;GmbH&gt;," in html
-    for told in ("Please pay 31.00 USD by 2 May 2026.", "Sample bank, account 1", str(number)):
-        assert told in plain
-        assert told in html
+    for phrase in ("Please pay 31.00 USD by 2 May 2026.", "Sample bank, account 1", str(number)):
+        assert phrase in plain
+        assert phrase in html
     assert list(mail.files) == [f"{number}.pdf"]
     assert str(number) in read(mail.files[f"{number}.pdf"])
 
@@ -111,7 +111,11 @@ async def test_an_invoice_is_sent_with_its_pdf_and_reminded_of_until_it_is_paid(
     # It came to the step "warn" too; one letter says all
     suspended = mail_server.mails[-1]
     assert suspended.subject.startswith("Calls are suspended: invoice")
-    warned = next(one for one in await recorded(database) if "warn" in one.model_dump_json())
+    warned = next(
+        notification
+        for notification in await recorded(database)
+        if "warn" in notification.model_dump_json()
+    )
     assert warned.deliveries[0].reason == "The invoice has come to the step 'suspend' by now."
     assert len(mail_server.mails) == 3
 
@@ -148,9 +152,9 @@ async def test_a_paid_invoice_is_not_reminded_of_nor_a_void_one_sent(
     await deliver(database, channels, clock)
     assert [mail.part("plain").count("overdue") for mail in mail_server.mails] == [0, 0]
     skipped = {
-        one.event.type: [(each.state, each.reason) for each in one.deliveries]
-        for one in await recorded(database)
-        if any(each.state == "skipped" for each in one.deliveries)
+        notification.event.type: [(each.state, each.reason) for each in notification.deliveries]
+        for notification in await recorded(database)
+        if any(each.state == "skipped" for each in notification.deliveries)
     }
     assert skipped == {
         "invoice.reminder": [
@@ -160,7 +164,9 @@ async def test_a_paid_invoice_is_not_reminded_of_nor_a_void_one_sent(
         "invoice.finalized": [("skipped", "The invoice has become void."), ("delivered", None)],
     }
     # The operator was told of all, so nothing is left to do
-    assert {one.state for one in await recorded(database)} == {NotificationState.DELIVERED}
+    assert {notification.state for notification in await recorded(database)} == {
+        NotificationState.DELIVERED
+    }
 
 
 async def test_what_is_settled_by_a_credit_note_is_one_letter(
@@ -214,16 +220,16 @@ async def test_a_letter_holds_nothing_of_another_tenants(
         mark = to[len("mail-")]
         whole = mail.whole + "".join(map(read, mail.files.values()))
         assert {f"legal-{mark}", f"slug-{mark}"} <= {
-            f"{word}-{one}"
+            f"{word}-{tenant_mark}"
             for word in ("legal", "slug")
-            for one in "abc"
-            if f"{word}-{one}" in whole
+            for tenant_mark in "abc"
+            if f"{word}-{tenant_mark}" in whole
         }
         for other in set("abc") - {mark}:
             for word in ("name", "slug", "mail", "legal", "street", "member"):
                 assert f"{word}-{other}" not in whole
         other_ids = {tenant.id for tenant in tenants} - {tenants["abc".index(mark)].id}
-        assert not any(one in whole for one in other_ids)
+        assert not any(tenant_id in whole for tenant_id in other_ids)
 
 
 @pytest.mark.parametrize(
@@ -258,10 +264,10 @@ async def test_who_is_written_to(
     await run_invoices(database, settings, APRIL + GRACE)
     await deliver(database, channels, clock)
     assert [mail.recipients for mail in mail_server.mails] == ([to] if to else [])
-    [one] = await recorded(database)
+    [notification] = await recorded(database)
     if to is None:
-        assert one.state is NotificationState.FAILED
-        assert "Nobody has an address" in str(one.deliveries[0].reason)
+        assert notification.state is NotificationState.FAILED
+        assert "Nobody has an address" in str(notification.deliveries[0].reason)
 
 
 async def test_a_removed_tenants_invoice_is_sent_to_where_it_says(
@@ -291,8 +297,8 @@ async def test_the_operators_business_is_not_the_customers(
     await tell_of_top_up(database, tenant.id)
     await deliver(database, channels, clock)
     assert mail_server.mails == []
-    [one] = await recorded(database)
-    assert [each.channel for each in one.deliveries] == ["webhook"]
+    [notification] = await recorded(database)
+    assert [each.channel for each in notification.deliveries] == ["webhook"]
 
 
 async def test_a_refusal_for_now_is_tried_again_and_one_for_good_is_not(
@@ -307,14 +313,17 @@ async def test_a_refusal_for_now_is_tried_again_and_one_for_good_is_not(
     await run_invoices(database, settings, APRIL + GRACE)
     mail_server.refusals = ["451 try later"]
     await deliver(database, channels, clock)
-    [one] = await recorded(database)
-    assert one.deliveries[0].reason == "It was refused: 451 try later"
+    [notification] = await recorded(database)
+    assert notification.deliveries[0].reason == "It was refused: 451 try later"
     mail_server.refusals = ["554 we think it is spam"]
     clock.pass_by(timedelta(minutes=1))
     await deliver(database, channels, clock)
-    one = await found(database, one.id)
-    assert (one.state, one.deliveries[0].attempts) == (NotificationState.FAILED, 2)
-    assert one.deliveries[0].reason == "It was refused: 554 we think it is spam"
+    notification = await found(database, notification.id)
+    assert (notification.state, notification.deliveries[0].attempts) == (
+        NotificationState.FAILED,
+        2,
+    )
+    assert notification.deliveries[0].reason == "It was refused: 554 we think it is spam"
     assert mail_server.begun == 2
 
 
@@ -382,7 +391,7 @@ def certificate(tmp_path: Path) -> tuple[ssl.SSLContext, Path]:
     key = ec.generate_private_key(ec.SECP256R1())
     name = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, "mail.test")])
     now = datetime.now(UTC)
-    made = (
+    signed = (
         x509.CertificateBuilder()
         .subject_name(name)
         .issuer_name(name)
@@ -398,7 +407,7 @@ def certificate(tmp_path: Path) -> tuple[ssl.SSLContext, Path]:
         .sign(key, hashes.SHA256())
     )
     pem = tmp_path / "certificate.pem"
-    pem.write_bytes(made.public_bytes(serialization.Encoding.PEM))
+    pem.write_bytes(signed.public_bytes(serialization.Encoding.PEM))
     private = tmp_path / "key.pem"
     private.write_bytes(
         key.private_bytes(
