@@ -45,11 +45,11 @@ Row = tuple[object, ...]
 def rows(tenants: Sequence[tuple[str, str]], count: int) -> list[Row]:
     """Events as rows, like those that the senders send."""
     now = datetime.now(UTC)
-    made: list[Row] = []
+    event_rows: list[Row] = []
     for number in range(count):
         tenant, application = tenants[number % len(tenants)]
         quantities = {"requests": "1", "input_tokens": str(number % 4000), "output_tokens": "250"}
-        made.append(
+        event_rows.append(
             (
                 tenant,
                 "benchmark",
@@ -60,7 +60,7 @@ def rows(tenants: Sequence[tuple[str, str]], count: int) -> list[Row]:
                 json.dumps(quantities),
             )
         )
-    return made
+    return event_rows
 
 
 async def bare_copy(connection: asyncpg.Connection, events: Sequence[Row], batch: int) -> float:

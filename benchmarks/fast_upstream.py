@@ -32,13 +32,13 @@ def _plain() -> bytes:
 
 
 def _events() -> list[bytes]:
-    made = []
+    chunks = []
     for number in range(CHUNKS):
         finish = "stop" if number == CHUNKS - 1 else None
         choice = {"index": 0, "delta": {"content": " word"}, "finish_reason": finish}
-        made.append({**_HEAD, "object": "chat.completion.chunk", "choices": [choice]})
-    made.append({**_HEAD, "object": "chat.completion.chunk", "choices": [], "usage": _USAGE})
-    events = [b"data: " + json.dumps(one).encode() + b"\n\n" for one in made]
+        chunks.append({**_HEAD, "object": "chat.completion.chunk", "choices": [choice]})
+    chunks.append({**_HEAD, "object": "chat.completion.chunk", "choices": [], "usage": _USAGE})
+    events = [b"data: " + json.dumps(chunk).encode() + b"\n\n" for chunk in chunks]
     return [*events, b"data: [DONE]\n\n"]
 
 
@@ -61,8 +61,8 @@ class FastProvider(asyncio.Protocol):
         self._taken += data
         while b"\r\n\r\n" in self._taken:
             head, _, rest = self._taken.partition(b"\r\n\r\n")
-            found = _LENGTH.search(head)
-            length = int(found.group(1)) if found else 0
+            length_header = _LENGTH.search(head)
+            length = int(length_header.group(1)) if length_header else 0
             if len(rest) < length:
                 return
             self._taken = rest[length:]

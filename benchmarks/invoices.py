@@ -186,7 +186,7 @@ async def prepare(database: Database, tenants: int) -> None:
 def processor_seconds() -> float:
     """What this process, its workers that ended and PostgreSQL have computed so far."""
     own = [resource.getrusage(who) for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)]
-    seconds = sum(one.ru_utime + one.ru_stime for one in own)
+    seconds = sum(usage.ru_utime + usage.ru_stime for usage in own)
     for process in psutil.Process().children(recursive=True):
         if process.name().startswith("postgres"):
             with contextlib.suppress(psutil.NoSuchProcess):

@@ -42,7 +42,7 @@ def make_batches(
 ) -> list[Batch]:
     """``count`` bodies of ``size`` events each, over all tenants, of the last minutes."""
     now = datetime.now(UTC)
-    made = []
+    batches = []
     for batch in range(count):
         members = []
         for place in range(size):
@@ -68,8 +68,8 @@ def make_batches(
                 }
             )
         last = members[-1]
-        made.append(Batch(json.dumps(members).encode(), size, (tenant, SOURCE, str(last["id"]))))
-    return made
+        batches.append(Batch(json.dumps(members).encode(), size, (tenant, SOURCE, str(last["id"]))))
+    return batches
 
 
 async def send(

@@ -199,7 +199,7 @@ def told(what: str, taken: list[float], unit: str, digits: int) -> None:
     """Print the median, the 95th percentile and the worst of sorted times."""
     p95 = taken[min(len(taken) * 95 // 100, len(taken) - 1)]
     figures = (statistics.median(taken), p95, taken[-1])
-    print(f"{what} ({unit}): median, p95, worst", *(f"{one:.{digits}f}" for one in figures))
+    print(f"{what} ({unit}): median, p95, worst", *(f"{figure:.{digits}f}" for figure in figures))
 
 
 async def main() -> None:

@@ -111,11 +111,11 @@ async def fill(connection: asyncpg.Connection, tenant_ids: list[str], events: in
 async def tenants(database: Database, count: int) -> list[str]:
     """Make the tenants; the first is the one that asks."""
     async with database.begin() as connection:
-        made = [
+        sample_tenants = [
             await create_tenant(connection, TenantCreate(slug=slug, name=slug, time_zone=ZONE))
             for slug in (f"sample-{number}" for number in range(count))
         ]
-    return [tenant.id for tenant in made]
+    return [tenant.id for tenant in sample_tenants]
 
 
 async def key_of(database: Database, tenant_id: str) -> str:
