@@ -85,8 +85,8 @@ async def test_what_is_left_out_is_no_longer_on_sale(database: Database, applied
     assert changed.models_changed == ["small", "large"]  # moved up, and retired
     async with database.begin() as connection:
         assert [plan.definition.id for plan in await list_plans(connection)] == ["free"]
-        found = await list_models(connection, available=(), plan=None)
-        assert [model.id for model in found] == ["small"]
+        models = await list_models(connection, available=(), plan=None)
+        assert [model.id for model in models] == ["small"]
         with pytest.raises(NotFound):
             await latest_plan(connection, "paid")
     back = await apply(database, applied)

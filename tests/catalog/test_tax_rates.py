@@ -67,7 +67,7 @@ def test_the_samples_are_of_the_form_that_is_read(tmp_path: Path) -> None:
     [shown] = re.findall(r"```yaml\n(.*?)```", (root / "docs" / "tax.md").read_text(), re.DOTALL)
     for text_of_sample in (sample, shown):
         taxes = load_catalog(written(tmp_path, CATALOG + text_of_sample)).taxes
-        assert {one.id for one in taxes} == {"ca-gst", "ca-qst", "de-vat"}
+        assert {rate.id for rate in taxes} == {"ca-gst", "ca-qst", "de-vat"}
     assert load_catalog(root / "catalog.yaml").taxes == []
 
 
@@ -117,8 +117,8 @@ def test_a_mistake_is_told_with_its_line(
     with pytest.raises(ConfigurationError) as caught:
         load_catalog(written(tmp_path, CATALOG + TAXES.replace(change, to, 1)))
     start = f"catalog.yaml, line {line}, {field}: "
-    told = caught.value.detail.splitlines()
-    assert any(one.startswith(start) and says in one for one in told), told
+    errors = caught.value.detail.splitlines()
+    assert any(error.startswith(start) and says in error for error in errors), errors
 
 
 @pytest.mark.fast
@@ -139,19 +139,19 @@ async def test_check_tells_what_changes_and_apply_does_it(
 ) -> None:
     path = tmp_path / "catalog.yaml"
     path.write_text(CATALOG + TAXES)
-    told = farebox(database_url, tmp_path, "--check", str(path)).stdout.splitlines()
-    assert told[1:] == [f"tax {one}: would change" for one in ("de-vat", "ca-gst", "ca-qst")]
+    lines = farebox(database_url, tmp_path, "--check", str(path)).stdout.splitlines()
+    assert lines[1:] == [f"tax {tax_id}: would change" for tax_id in ("de-vat", "ca-gst", "ca-qst")]
     assert await published(database) == []
     farebox(database_url, tmp_path, str(path))
-    assert [one.id for one in await published(database)] == ["de-vat", "ca-gst", "ca-qst"]
+    assert [rate.id for rate in await published(database)] == ["de-vat", "ca-gst", "ca-qst"]
 
     path.write_text(CATALOG + TAXES.replace("9.975", "9.9750"))
     again = farebox(database_url, tmp_path, "--check", str(path))
     assert again.stdout == "Nothing changed: this catalog is on sale already.\n"
     path.write_text(CATALOG + TAXES.replace("9.975", "10").replace("id: ca-gst", "id: ca-fed"))
-    told = farebox(database_url, tmp_path, str(path)).stdout.splitlines()
-    assert told == ["tax ca-fed: changed", "tax ca-qst: changed", "tax ca-gst: changed"]
-    assert [one.id for one in await published(database)] == ["de-vat", "ca-fed", "ca-qst"]
+    lines = farebox(database_url, tmp_path, str(path)).stdout.splitlines()
+    assert lines == ["tax ca-fed: changed", "tax ca-qst: changed", "tax ca-gst: changed"]
+    assert [rate.id for rate in await published(database)] == ["de-vat", "ca-fed", "ca-qst"]
 
 
 async def published(database: Database) -> list[CatalogTax]:
@@ -194,13 +194,13 @@ async def test_what_invoices_carry_can_only_end(database: Database) -> None:
     for change in ({"percent": "16"}, {"name": "MwSt"}, {"inclusive": True}, {"country": "AT"}):
         with pytest.raises(InvalidInput) as refused:
             await apply(database, tax("other", country="FR"), tax(**change))
-        assert [one.field for one in refused.value.errors] == ["taxes.1"], change
+        assert [error.field for error in refused.value.errors] == ["taxes.1"], change
     with pytest.raises(InvalidInput, match="give it a valid_until"):
         await apply(database)
     with pytest.raises(InvalidInput) as refused:
         await apply(database, tax(valid_until="2026-05-30"))
-    assert [one.field for one in refused.value.errors] == ["taxes.0.valid_until"]
-    assert [one.percent for one in await published(database)] == [19]
+    assert [error.field for error in refused.value.errors] == ["taxes.0.valid_until"]
+    assert [rate.percent for rate in await published(database)] == [19]
 
     ended = tax(valid_until="2026-06-30")
     later = tax("de-vat-21", percent="21", valid_from="2026-07-01")
@@ -209,7 +209,7 @@ async def test_what_invoices_carry_can_only_end(database: Database) -> None:
         await apply(database, later)
     # Once it is over the file need not have it, and what it said stays on record
     assert await apply(database, later, today="2026-07-01") == []
-    assert [one.id for one in await published(database)] == ["de-vat-21", "de-vat"]
+    assert [rate.id for rate in await published(database)] == ["de-vat-21", "de-vat"]
     with pytest.raises(InvalidInput, match="same tax as 'de-vat', which invoices carry"):
         await apply(database, tax("new", valid_from="2026-06-30"), today="2026-07-01")
     assert await apply(database, today="2026-07-01") == ["de-vat-21"]

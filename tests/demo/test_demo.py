@@ -37,13 +37,13 @@ async def load(database: Database, url: str, until: datetime) -> int:
             opened = await open_tenants(
                 connection, actor=key_id, start=until - timedelta(days=2), member=member
             )
-        found = all_events(opened, until=until, seed=1)
+        events = all_events(opened, until=until, seed=1)
         new = 0
         async with AsyncFareboxClient(url, secret) as client:
-            for one in found.values():
-                new += await send(client, one, lambda _: None)
+            for tenant_events in events.values():
+                new += await send(client, tenant_events, lambda _: None)
         async with asyncio.timeout(60):
-            await until_counted(database, found, lambda _: None)
+            await until_counted(database, events, lambda _: None)
     return new
 
 
@@ -77,10 +77,10 @@ async def test_the_local_developer_owns_the_samples_and_removal_takes_nothing_el
     await load(database, url, datetime.now(UTC))
     async with database.begin() as connection:
         joined = await memberships(connection, await local_person(connection))
-        assert [(one.tenant.slug, one.role) for one in joined] == [
+        assert [(membership.tenant.slug, membership.role) for membership in joined] == [
             (slug, Role.OWNER) for slug in SLUGS
         ]
-        assert all(one.tenant.is_sample for one in joined)
+        assert all(membership.tenant.is_sample for membership in joined)
         open_keys = select(func.count()).where(operator_keys.c.revoked_at.is_(None))
         assert await connection.scalar(open_keys) == 0
         await remove_tenants(connection, await sample_tenants(connection))

@@ -32,14 +32,14 @@ def made(sample: SampleTenant, days: float, *, seed: int = 1) -> list[UsageEvent
     return list(sample_events(sample, places, start=START, until=until, seed=seed))
 
 
-@pytest.mark.parametrize("sample", SAMPLE_TENANTS, ids=lambda one: one.wanted.slug)
+@pytest.mark.parametrize("sample", SAMPLE_TENANTS, ids=lambda sample: sample.wanted.slug)
 def test_a_later_load_goes_on_where_an_earlier_one_stopped(sample: SampleTenant) -> None:
     short, long = made(sample, 9.3), made(sample, 30)
     cut = START + timedelta(days=9.3)
     assert short == [event for event in long if event.time and event.time <= cut]
 
 
-@pytest.mark.parametrize("sample", SAMPLE_TENANTS, ids=lambda one: one.wanted.slug)
+@pytest.mark.parametrize("sample", SAMPLE_TENANTS, ids=lambda sample: sample.wanted.slug)
 def test_every_event_is_a_quarter_hour_of_a_series(sample: SampleTenant) -> None:
     events = made(sample, 60)
     assert max(Counter(event.id for event in events).values()) == 1
@@ -53,10 +53,10 @@ def test_every_event_is_a_quarter_hour_of_a_series(sample: SampleTenant) -> None
 
 
 def test_another_seed_gives_other_usage_under_ids_that_meet() -> None:
-    one, other = made(CHAT, 5), made(CHAT, 5, seed=2)
-    assert one != other
-    ids = {event.id for event in one}
-    assert len(ids & {event.id for event in other}) > 0.8 * len(ids)
+    events, other_events = made(CHAT, 5), made(CHAT, 5, seed=2)
+    assert events != other_events
+    ids = {event.id for event in events}
+    assert len(ids & {event.id for event in other_events}) > 0.8 * len(ids)
 
 
 def tokens(events: list[UsageEvent]) -> Decimal:
@@ -91,7 +91,7 @@ def test_each_tenant_is_what_its_name_says() -> None:
 
 def test_the_catalog_sells_what_the_samples_use() -> None:
     catalog = load_catalog(CATALOG)
-    models, plans = {one.id for one in catalog.models}, {one.id for one in catalog.plans}
+    models, plans = {model.id for model in catalog.models}, {plan.id for plan in catalog.plans}
     for sample in SAMPLE_TENANTS:
         assert sample.wanted.plan in plans
         assert sample.wanted.is_sample
