@@ -50,27 +50,30 @@ class Standing:
 
 def lived(life: Sequence[Standing], period: BillingPeriod) -> list[Stretch]:
     """The stretches of a period in the life of a subscription to one plan."""
-    taken_up = next((one.since for one in life if one.plan is not None and not one.trial), None)
+    taken_up = next(
+        (standing.since for standing in life if standing.plan is not None and not standing.trial),
+        None,
+    )
 
-    def stretch(one: Standing, start: datetime, end: datetime) -> Stretch:
-        since = None if one.plan is None or one.trial else taken_up
-        more = {"seats": one.seats, "add_ons": one.add_ons, "trial": one.trial}
-        return Stretch(one.plan, one.version, start, end, **more, years_since=since)
+    def stretch(standing: Standing, start: datetime, end: datetime) -> Stretch:
+        since = None if standing.plan is None or standing.trial else taken_up
+        more = {"seats": standing.seats, "add_ons": standing.add_ons, "trial": standing.trial}
+        return Stretch(standing.plan, standing.version, start, end, **more, years_since=since)
 
-    known = [Standing(datetime.min.replace(tzinfo=UTC), None), *life]
-    ends = [*(one.since for one in known[1:]), datetime.max.replace(tzinfo=UTC)]
-    found = [
-        stretch(one, max(one.since, period.start), min(end, period.end))
-        for one, end in zip(known, ends, strict=True)
-        if one.since < period.end and end > period.start
+    standings = [Standing(datetime.min.replace(tzinfo=UTC), None), *life]
+    ends = [*(standing.since for standing in standings[1:]), datetime.max.replace(tzinfo=UTC)]
+    stretches = [
+        stretch(standing, max(standing.since, period.start), min(end, period.end))
+        for standing, end in zip(standings, ends, strict=True)
+        if standing.since < period.end and end > period.start
     ]
     (last,) = [
-        one
-        for one, end in zip(known, ends, strict=True)
-        if one.since < period.start and end >= period.start
+        standing
+        for standing, end in zip(standings, ends, strict=True)
+        if standing.since < period.start and end >= period.start
     ]
     before = stretch(last, period.start, period.start) if last.plan is not None else None
-    return [replace(found[0], before=before), *found[1:]]
+    return [replace(stretches[0], before=before), *stretches[1:]]
 
 
 def day(number: int, year: int = 2026) -> datetime:
@@ -79,10 +82,10 @@ def day(number: int, year: int = 2026) -> datetime:
 
 
 def months(first: datetime, count: int, zone: str = "UTC", anchor: int = 1) -> list[BillingPeriod]:
-    found = [billing_period(first, zone, anchor)]
-    while len(found) < count:
-        found.append(billing_period(found[-1].end, zone, anchor))
-    return found
+    periods = [billing_period(first, zone, anchor)]
+    while len(periods) < count:
+        periods.append(billing_period(periods[-1].end, zone, anchor))
+    return periods
 
 
 def bills(

@@ -35,7 +35,9 @@ def rated(*stretches: Stretch) -> RatedPeriod:
 
 
 def adjustments(bill: RatedPeriod) -> list[tuple[str, str, str]]:
-    return [(one.kind, one.id, str(one.amount)) for one in bill.adjustments]
+    return [
+        (adjustment.kind, adjustment.id, str(adjustment.amount)) for adjustment in bill.adjustments
+    ]
 
 
 def test_a_maximum_takes_off_what_is_above_it() -> None:

@@ -23,5 +23,5 @@ def test_lines_of_a_bill_can_be_of_every_kind() -> None:
 
 def test_the_documentation_tells_every_kind() -> None:
     section = PRICING_PAGE.read_text().partition("## Charges")[2].partition("\n## ")[0]
-    told = re.findall(r"^\| `(\w+)` \|", section, re.MULTILINE)
-    assert sorted(told) == sorted(get_args(ChargeKind))
+    kinds = re.findall(r"^\| `(\w+)` \|", section, re.MULTILINE)
+    assert sorted(kinds) == sorted(get_args(ChargeKind))

@@ -39,8 +39,8 @@ def commitment(*amounts: str, **more: object) -> Commitment:
 def settled(of: Commitment, *counted: str) -> list[tuple[str, str, str]]:
     """Overage, discount and true-up of each period."""
     return [
-        (str(one.overage), str(one.discount), str(one.true_up))
-        for one in settle(of, [Decimal(amount) for amount in counted], "USD")
+        (str(outcome.overage), str(outcome.discount), str(outcome.true_up))
+        for outcome in settle(of, [Decimal(amount) for amount in counted], "USD")
     ]
 
 
@@ -117,44 +117,47 @@ percents = st.decimals(0, 100, places=2)
 def commitments(draw: st.DrawFn, true_up: TrueUp) -> tuple[Commitment, list[Decimal]]:
     committed = draw(st.lists(amounts, min_size=1, max_size=6))
     counted = draw(st.lists(amounts, min_size=len(committed), max_size=len(committed)))
-    made = commitment(*map(str, committed), true_up=true_up, overage_discount=draw(percents))
-    return made, counted
+    terms = commitment(*map(str, committed), true_up=true_up, overage_discount=draw(percents))
+    return terms, counted
 
 
 @given(commitments(TrueUp.PERIOD))
 def test_every_period_brings_what_was_committed(case: tuple[Commitment, list[Decimal]]) -> None:
-    made, counted = case
-    for one in settle(made, counted, "USD"):
-        assert one.counted + one.true_up == max(one.counted, one.period.committed)
-        assert one.overage == max(one.counted - one.period.committed, 0)
-        assert not (one.overage and one.true_up)
-        assert 0 <= -one.discount <= one.overage
+    terms, counted = case
+    for outcome in settle(terms, counted, "USD"):
+        assert outcome.counted + outcome.true_up == max(outcome.counted, outcome.period.committed)
+        assert outcome.overage == max(outcome.counted - outcome.period.committed, 0)
+        assert not (outcome.overage and outcome.true_up)
+        assert 0 <= -outcome.discount <= outcome.overage
 
 
 @given(commitments(TrueUp.TERM))
 def test_every_term_brings_what_was_committed_and_asks_no_more_than_by_period(
     case: tuple[Commitment, list[Decimal]],
 ) -> None:
-    made, counted = case
-    outcomes = settle(made, counted, "USD")
-    committed = sum(period.committed for period in made.periods)
-    asked = sum(one.true_up for one in outcomes)
+    terms, counted = case
+    outcomes = settle(terms, counted, "USD")
+    committed = sum(period.committed for period in terms.periods)
+    asked = sum(outcome.true_up for outcome in outcomes)
     assert sum(counted) + asked == max(sum(counted), committed)
-    assert sum(one.overage for one in outcomes) == max(sum(counted) - committed, 0)
-    assert not any(one.true_up for one in outcomes[:-1])
-    by_period = Commitment("c", "C", made.periods, TrueUp.PERIOD, made.overage_discount)
-    assert asked <= sum(one.true_up for one in settle(by_period, counted, "USD"))
+    assert sum(outcome.overage for outcome in outcomes) == max(sum(counted) - committed, 0)
+    assert not any(outcome.true_up for outcome in outcomes[:-1])
+    by_period = Commitment("c", "C", terms.periods, TrueUp.PERIOD, terms.overage_discount)
+    assert asked <= sum(outcome.true_up for outcome in settle(by_period, counted, "USD"))
 
 
 @given(commitments(TrueUp.PERIOD), amounts, st.integers(0, 5))
 def test_who_uses_more_never_pays_less(
     case: tuple[Commitment, list[Decimal]], more: Decimal, where: int
 ) -> None:
-    made, counted = case
+    terms, counted = case
     grown = list(counted)
     grown[where % len(grown)] += more
     paid = [
-        sum(one.counted + one.discount + one.true_up for one in settle(made, amounts, "USD"))
+        sum(
+            outcome.counted + outcome.discount + outcome.true_up
+            for outcome in settle(terms, amounts, "USD")
+        )
         for amounts in (counted, grown)
     ]
     assert paid[1] >= paid[0]
@@ -164,13 +167,13 @@ def test_who_uses_more_never_pays_less(
 def test_amending_twice_is_amending_by_both(
     committed: list[Decimal], more: Decimal, first: int, second: int
 ) -> None:
-    made = commitment(*map(str, committed))
+    terms = commitment(*map(str, committed))
     days = [START + timedelta(days=first), START + timedelta(days=second)]
-    forth = made.amended(days[0], more).amended(days[1], more)
-    back = made.amended(days[1], more).amended(days[0], more)
+    forth = terms.amended(days[0], more).amended(days[1], more)
+    back = terms.amended(days[1], more).amended(days[0], more)
     with exact_arithmetic():
-        for one, other in zip(forth.periods, back.periods, strict=True):
-            assert one.committed == other.committed
+        for period, other in zip(forth.periods, back.periods, strict=True):
+            assert period.committed == other.committed
 
 
 BANDS = (

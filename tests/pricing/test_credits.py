@@ -42,10 +42,10 @@ def grant(name: str, amount: str = "10", **more: object) -> Grant:
 
 
 def wallet(*grants: Grant) -> Wallet:
-    made = Wallet()
-    for one in grants:
-        made.append(made.grant(one, NOW), [one])
-    return made
+    wallet = Wallet()
+    for grant in grants:
+        wallet.append(wallet.grant(grant, NOW), [grant])
+    return wallet
 
 
 def moved(entries: list[LedgerEntry]) -> list[tuple[str, str]]:
@@ -162,7 +162,7 @@ def test_recurring_grants_never_repeat_and_roll_over_up_to_their_cap() -> None:
     assert (second.id, second.amount) == ("rule:2026-03-31T22:00Z", 13)
     assert monthly.for_period(april, Decimal(2)).amount == 12
     carried = [monthly.carried(april, Decimal(left)) for left in (0, 2, 8)]
-    assert [one and (one.id, one.amount, one.expires_at) for one in carried] == [
+    assert [grant and (grant.id, grant.amount, grant.expires_at) for grant in carried] == [
         None,
         ("rule:2026-03-31T22:00Z:carried", 2, april.end),
         ("rule:2026-03-31T22:00Z:carried", 3, april.end),
@@ -236,8 +236,8 @@ class WalletLaws(RuleBasedStateMachine):
     ) -> None:
         expires_at = None if days is None else self.now + days * DAY
         name = f"g{len(self.wallet.grants)}"
-        made = Grant(name, kind, amount, self.now, expires_at, priority, models, in_arrears)
-        self.keep(self.wallet.grant(made, self.now), made)
+        grant = Grant(name, kind, amount, self.now, expires_at, priority, models, in_arrears)
+        self.keep(self.wallet.grant(grant, self.now), grant)
 
     @rule(amount=amounts, model=st.sampled_from(MODELS), reserve=st.booleans())
     def draw(self, amount: Decimal, model: str | None, reserve: bool) -> None:
@@ -250,7 +250,7 @@ class WalletLaws(RuleBasedStateMachine):
             assert caught.value.missing == amount - available
             return
         entries = act(name, amount, self.now, model)
-        self._burns_in_order(entries, lambda one: one.covers(model, self.now))
+        self._burns_in_order(entries, lambda grant: grant.covers(model, self.now))
         self.keep(entries)
         assert self.wallet.available(self.now, model) == available - amount
         if reserve:
@@ -274,7 +274,7 @@ class WalletLaws(RuleBasedStateMachine):
             until = grant.expires_at or NEVER
             in_time = grant.starts_at < period.end and until > period.start
             assert in_time if grant.in_arrears else until > self.now
-        self._burns_in_order(entries, lambda one: one.pays_bill_of(period, self.now))
+        self._burns_in_order(entries, lambda grant: grant.pays_bill_of(period, self.now))
         self.keep(entries)
         assert self.wallet.available_for_bill(period, self.now) == available - amount
 
@@ -283,12 +283,12 @@ class WalletLaws(RuleBasedStateMachine):
     ) -> None:
         """All but the last grant that is drawn on is emptied, and none before them is left out."""
         usable = [
-            one
-            for one in burn_order(self.wallet.grants.values())
-            if usable_for(one) and self.wallet.balance(Account.AVAILABLE, one.id)
+            grant
+            for grant in burn_order(self.wallet.grants.values())
+            if usable_for(grant) and self.wallet.balance(Account.AVAILABLE, grant.id)
         ]
         drawn = [entry.grant_id for entry in entries]
-        assert drawn == [one.id for one in usable[: len(drawn)]]
+        assert drawn == [grant.id for grant in usable[: len(drawn)]]
         for entry in entries[:-1]:
             assert entry.amount == self.wallet.balance(Account.AVAILABLE, entry.grant_id)
 
@@ -321,7 +321,9 @@ class WalletLaws(RuleBasedStateMachine):
         whole = sum(used.values())
         entries = self.wallet.return_used(name, used, whole * share / 4, self.now)
         given = [entry.grant_id for entry in entries]
-        order = [one.id for one in burn_order(self.wallet.grants.values()) if used.get(one.id)]
+        order = [
+            grant.id for grant in burn_order(self.wallet.grants.values()) if used.get(grant.id)
+        ]
         assert given == order[::-1][: len(given)]
         self.keep(entries)
         with pytest.raises(ValueError, match="less than is to be returned"):
@@ -357,11 +359,11 @@ class WalletLaws(RuleBasedStateMachine):
     def every_grant_is_conserved(self) -> None:
         places = [account for account in Account if account is not Account.GRANTED]
         with exact_arithmetic():
-            for one in self.wallet.grants.values():
-                balances = [self.wallet.balance(account, one.id) for account in places]
+            for grant in self.wallet.grants.values():
+                balances = [self.wallet.balance(account, grant.id) for account in places]
                 assert min(balances) >= 0
-                assert sum(balances) == one.amount
-                assert self.wallet.balance(Account.GRANTED, one.id) == -one.amount
+                assert sum(balances) == grant.amount
+                assert self.wallet.balance(Account.GRANTED, grant.id) == -grant.amount
 
     @invariant()
     def the_ledger_alone_tells_it_also_of_the_past(self) -> None:
@@ -386,6 +388,6 @@ def test_how_a_spend_is_split_changes_no_balance(parts: list[Decimal], size: Dec
     whole.append(whole.spend("c", sum(parts), NOW))
     for part in parts:
         split.append(split.spend("c", part, NOW))
-    assert [whole.balance(Account.USED, one.id) for one in grants] == [
-        split.balance(Account.USED, one.id) for one in grants
+    assert [whole.balance(Account.USED, grant.id) for grant in grants] == [
+        split.balance(Account.USED, grant.id) for grant in grants
     ]

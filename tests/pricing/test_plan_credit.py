@@ -18,10 +18,10 @@ pytestmark = pytest.mark.fast
 
 
 def periods(count: int) -> list[BillingPeriod]:
-    found = [billing_period(datetime(2026, 3, 10, tzinfo=UTC), "Europe/Berlin")]
-    while len(found) < count:
-        found.append(next_billing_period(found[-1]))
-    return found
+    periods = [billing_period(datetime(2026, 3, 10, tzinfo=UTC), "Europe/Berlin")]
+    while len(periods) < count:
+        periods.append(next_billing_period(periods[-1]))
+    return periods
 
 
 def paid(bills: list[str], *, prepaid: bool = False, **terms: object) -> list[str]:
@@ -32,7 +32,7 @@ def paid(bills: list[str], *, prepaid: bool = False, **terms: object) -> list[st
         grants=[GrantTerms.model_validate({"id": "c", "name": "Credit", "amount": "10"} | terms)],
     )
     asked = list(zip(periods(len(bills)), map(Decimal, bills), strict=True))
-    return [f"{one:.2f}" for one in paid_by_own_credit(plan, asked)]
+    return [f"{amount:.2f}" for amount in paid_by_own_credit(plan, asked)]
 
 
 @pytest.mark.parametrize("prepaid", [False, True])
@@ -67,8 +67,8 @@ def test_it_never_pays_more_than_is_asked_or_was_brought(
 ) -> None:
     terms = GrantTerms(id="c", name="Credit", amount=amount, rollover_cap=cap)
     plan = PlanDefinition(id="plan", name="Plan", grants=[terms])
-    found = paid_by_own_credit(plan, list(zip(periods(len(bills)), bills, strict=True)))
-    for place, (asked, used) in enumerate(zip(bills, found, strict=True)):
+    payments = paid_by_own_credit(plan, list(zip(periods(len(bills)), bills, strict=True)))
+    for place, (asked, used) in enumerate(zip(bills, payments, strict=True)):
         assert 0 <= used <= max(asked, Decimal(0))
         assert used <= amount + cap
-        assert sum(found[: place + 1]) <= amount * (place + 1)
+        assert sum(payments[: place + 1]) <= amount * (place + 1)

@@ -71,7 +71,7 @@ def test_true_up_agrees_with(
     page: str, commitment: Commitment, used: list[str], true_ups: list[str]
 ) -> None:
     outcomes = settle(commitment, [Decimal(amount) for amount in used], "USD")
-    assert [str(one.true_up) for one in outcomes] == true_ups, page
+    assert [str(outcome.true_up) for outcome in outcomes] == true_ups, page
 
 
 def test_a_plans_minimum_counts_the_subscription_fee() -> None:

@@ -53,10 +53,10 @@ def test_how_usage_is_split_and_ordered_changes_nothing(
     plan: PlanDefinition, usage: list[MeteredQuantity], dice: random.Random
 ) -> None:
     pieces = []
-    for one in usage:
-        part = (one.quantity * dice.randint(0, 1000) / 1000).quantize(Decimal("1e-9"))
-        pieces.append(MeteredQuantity(one.model, one.meter, part))
-        pieces.append(MeteredQuantity(one.model, one.meter, one.quantity - part))
+    for use in usage:
+        part = (use.quantity * dice.randint(0, 1000) / 1000).quantize(Decimal("1e-9"))
+        pieces.append(MeteredQuantity(use.model, use.meter, part))
+        pieces.append(MeteredQuantity(use.model, use.meter, use.quantity - part))
     dice.shuffle(pieces)
     assert rated(whole(plan, pieces)) == rated(whole(plan, usage))
 
@@ -65,7 +65,7 @@ def test_how_usage_is_split_and_ordered_changes_nothing(
 def test_where_a_stretch_of_one_plan_is_cut_changes_nothing(
     plan: PlanDefinition, usage: list[MeteredQuantity], cut: int, dice: random.Random
 ) -> None:
-    early = [one for one in usage if dice.random() < 0.5]
+    early = [use for use in usage if dice.random() < 0.5]
     late = list((Counter(usage) - Counter(early)).elements())
     assert rated(between(plan, cut, QUARTERS, late), between(plan, 0, cut, early)) == rated(
         whole(plan, usage)
@@ -106,9 +106,9 @@ def test_limits_hold(plan: PlanDefinition, usage: list[MeteredQuantity]) -> None
     """A charge and a plan ask for their minimum at least and their maximum at most."""
     bill = rated(whole(plan, usage))
     asked = {line.charge.id: line.amount for line in bill.lines}
-    for one in bill.adjustments:
-        if one.kind != "discount":
-            asked[one.id] = asked.get(one.id, Decimal(0)) + one.amount
+    for adjustment in bill.adjustments:
+        if adjustment.kind != "discount":
+            asked[adjustment.id] = asked.get(adjustment.id, Decimal(0)) + adjustment.amount
     for charge in plan.charges:
         if isinstance(charge, FlatCharge):
             continue
@@ -155,8 +155,8 @@ def test_all_usage_is_in_a_line_or_unpriced(
 ) -> None:
     bill = rated(whole(plan, usage))
     in_lines = sum(line.quantity for line in bill.lines if not isinstance(line.charge, FlatCharge))
-    unpriced = sum(one.quantity for one in bill.unpriced)
-    assert in_lines + unpriced == sum(one.quantity for one in usage)
+    unpriced = sum(use.quantity for use in bill.unpriced)
+    assert in_lines + unpriced == sum(use.quantity for use in usage)
 
 
 @given(tiers(), quantities, quantities)
@@ -215,13 +215,13 @@ def test_at_a_tiers_edge_graduated_goes_on_and_volume_takes_the_lower_tier(
 
 
 small_tiers = st.lists(prices, min_size=1, max_size=4).map(
-    lambda found: [
+    lambda steps: [
         Tier(
-            up_to=None if index == len(found) - 1 else Decimal(7 * index + 5),
+            up_to=None if index == len(steps) - 1 else Decimal(7 * index + 5),
             price=price,
             flat_fee=price,
         )
-        for index, price in enumerate(found)
+        for index, price in enumerate(steps)
     ]
 )
 calls = st.lists(st.tuples(st.sampled_from(MODELS), st.integers(0, 30)), max_size=8)

@@ -74,7 +74,9 @@ def test_on_trial_nothing_is_asked_for_and_what_is_included_stays_whole() -> Non
         PERIOD,
         "USD",
     )
-    assert [(one.kind, str(one.amount)) for one in bill.adjustments] == [("trial", "-21.00")]
+    assert [(adjustment.kind, str(adjustment.amount)) for adjustment in bill.adjustments] == [
+        ("trial", "-21.00")
+    ]
     assert str(bill.total) == "43.00"  # 21 days of the fee, and a million beyond the included
 
 
@@ -108,15 +110,15 @@ def test_adjacent_segments_prorate_to_the_whole(
     plan = team(charges=[FEE, SEATS], proration=proration)
     moments = [period.start, *(period.start + cut * QUARTER for cut in cuts), period.end]
     moments = sorted({min(moment, period.end) for moment in moments})
-    parts = [Stretch(plan, 1, one, other, seats=seats) for one, other in pairwise(moments)]
+    parts = [Stretch(plan, 1, start, end, seats=seats) for start, end in pairwise(moments)]
     cut = rate(parts, period, "USD")
     whole = rate([Stretch(plan, 1, period.start, period.end, seats=seats)], period, "USD")
     assert cut == whole
     # As versions of their own the shares add up too, if not the rounded amounts
     if proration is Proration.DAY:
-        shares = [period.share_in_days(one, other) for one, other in pairwise(moments)]
+        shares = [period.share_in_days(start, end) for start, end in pairwise(moments)]
     else:
-        shares = [period.share(one, other) for one, other in pairwise(moments)]
+        shares = [period.share(start, end) for start, end in pairwise(moments)]
     assert sum(shares) == 1
 
 
@@ -165,7 +167,9 @@ class TestCoupons:
         after = rate([whole(plan, usage)], PERIOD, "USD", coupons)
         assert 0 <= after.total <= before.total
         with exact_arithmetic():
-            off = sum(one.amount for one in after.adjustments if one.kind == "coupon")
+            off = sum(
+                adjustment.amount for adjustment in after.adjustments if adjustment.kind == "coupon"
+            )
             assert after.total - before.total == off
 
 
@@ -235,16 +239,16 @@ def test_a_plans_maximum_is_of_its_currency_and_no_less_than_the_minimum() -> No
 def test_what_is_carried_on_is_set_for_each_currency() -> None:
     gift = {"id": "gift", "name": "Gift", "amount": "5", "rollover_cap": "2.5"}
     yen = YEN | {"grants": {"gift": "750"}}
-    told = PlanDefinition(
+    capped = PlanDefinition(
         **WORLDWIDE, grants=[gift], price_lists=[yen | {"rollover_caps": {"gift": "375"}}]
     )
-    assert in_currency(told, "JPY").grants[0].rollover_cap == 375
-    untold = PlanDefinition(**WORLDWIDE, grants=[gift], price_lists=[yen])
-    assert in_currency(untold, "JPY").grants[0].rollover_cap == 0
-    catalog = {"version": 1, "default_plan": told.id, "models": []}
-    assert Catalog(**catalog, plans=[told])
+    assert in_currency(capped, "JPY").grants[0].rollover_cap == 375
+    uncapped = PlanDefinition(**WORLDWIDE, grants=[gift], price_lists=[yen])
+    assert in_currency(uncapped, "JPY").grants[0].rollover_cap == 0
+    catalog = {"version": 1, "default_plan": capped.id, "models": []}
+    assert Catalog(**catalog, plans=[capped])
     with pytest.raises(ValidationError, match="cap of every grant that is carried on"):
-        Catalog(**catalog, plans=[untold])
+        Catalog(**catalog, plans=[uncapped])
 
 
 def test_a_prepaid_plan_prices_each_call_alone() -> None:

@@ -183,9 +183,9 @@ def test_what_rates_come_to_is_always_believed(
     cents = st.decimals(-1000, 1000, places=minor_digits(currency))
     amounts = data.draw(st.lists(cents, min_size=1, max_size=4))
     question = question_of(invoice(*amounts, currency=currency), SERVICE)
-    told = TaxAnswer.model_validate(taxed(question, rates))
-    taxes = checked(told, question)
-    assert question.subtotal + on_top(taxes) == told.total
+    answer = TaxAnswer.model_validate(taxed(question, rates))
+    taxes = checked(answer, question)
+    assert question.subtotal + on_top(taxes) == answer.total
 
 
 def test_the_question_says_what_is_to_be_taxed() -> None:
@@ -197,12 +197,16 @@ def test_the_question_says_what_is_to_be_taxed() -> None:
         business=True,
         tax_id="7",
     )
-    told = question_of(
+    question = question_of(
         invoice("31", "0.19", profile=Profile(details, BillingTerms())), SERVICE
     ).model_dump(mode="json")
-    assert (told["id"], told["tenant"], told["kind"]) == ("inv_1", "ten_1", "period")
-    assert (told["currency"], told["tax_date"], told["subtotal"]) == ("USD", "2026-03-31", "31.19")
-    assert told["customer"] == {
+    assert (question["id"], question["tenant"], question["kind"]) == ("inv_1", "ten_1", "period")
+    assert (question["currency"], question["tax_date"], question["subtotal"]) == (
+        "USD",
+        "2026-03-31",
+        "31.19",
+    )
+    assert question["customer"] == {
         "name": "Sample Ltd",
         "address": ["Street 1"],
         "country": "US",
@@ -210,8 +214,8 @@ def test_the_question_says_what_is_to_be_taxed() -> None:
         "business": True,
         "tax_id": "7",
     }
-    assert told["seller"]["country"] == "US"
-    assert [(line["line"], line["charge"], line["amount"]) for line in told["lines"]] == [
+    assert question["seller"]["country"] == "US"
+    assert [(line["line"], line["charge"], line["amount"]) for line in question["lines"]] == [
         (1, "charge-0", "31.00"),
         (2, "charge-1", "0.19"),
     ]
@@ -219,10 +223,10 @@ def test_the_question_says_what_is_to_be_taxed() -> None:
 
 def test_what_the_documentation_shows_is_asked_and_believed() -> None:
     page = (Path(__file__).parents[2] / "docs" / "tax.md").read_text()
-    question, told = re.findall(r"```json\n(.*?)```", page, re.DOTALL)
+    question, answer = re.findall(r"```json\n(.*?)```", page, re.DOTALL)
     shown = TaxQuestion.model_validate_json(question)
     assert shown.model_dump(mode="json") == json.loads(question)
-    [tax] = checked(TaxAnswer.model_validate_json(told), shown)
+    [tax] = checked(TaxAnswer.model_validate_json(answer), shown)
     assert (tax.name, str(tax.amount.amount)) == ("State tax", "1.94")
 
 
@@ -235,7 +239,7 @@ def test_another_question_has_another_digest() -> None:
         asked("31.00", currency="EUR"),
         question_of(invoice("31.00", profile=here), SERVICE),
     ]
-    assert len({digest(one) for one in questions}) == len(questions)
+    assert len({digest(question) for question in questions}) == len(questions)
     assert digest(asked("31.00")) == digest(asked("31"))
 
 
@@ -263,8 +267,8 @@ AGREED = BillingTerms(tax_name="GST", tax_percent=Decimal(7), tax_inclusive=True
 
 
 def decide(settings: Settings, terms: BillingTerms, *amounts: str) -> InvoiceTax:
-    one = invoice(*amounts, profile=Profile(BillingDetails(), terms))
-    return TaxRules(settings, [GERMAN], TaxAnswers()).decide(one)
+    bill = invoice(*amounts, profile=Profile(BillingDetails(), terms))
+    return TaxRules(settings, [GERMAN], TaxAnswers()).decide(bill)
 
 
 def test_what_goes_before_what() -> None:

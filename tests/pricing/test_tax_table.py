@@ -33,8 +33,8 @@ TABLE = [
 
 
 def chosen(buyer: Buyer, seller: str | None = "DE", day: date = DAY) -> tuple[list[str], list[str]]:
-    found = choose_rates(TABLE, buyer, seller, day)
-    return [rate.id for rate in found.rates], list(found.notes)
+    choice = choose_rates(TABLE, buyer, seller, day)
+    return [rate.id for rate in choice.rates], list(choice.notes)
 
 
 @pytest.mark.parametrize(
@@ -77,16 +77,16 @@ def test_a_place_without_a_rate_is_not_taxed_and_says_so() -> None:
 
 
 def test_no_country_on_record_is_the_sellers() -> None:
-    told = "Taxed as in DE: the customer's country is not on record."
-    assert chosen(Buyer(None)) == (["de-vat"], [told])
+    note = "Taxed as in DE: the customer's country is not on record."
+    assert chosen(Buyer(None)) == (["de-vat"], [note])
     assert chosen(Buyer(None, "ON"), seller="CA")[0] == ["ca-gst"]
     unknown = "No tax is charged: the customer's country is not on record."
     assert chosen(Buyer(None), seller=None) == ([], [unknown])
 
 
 def test_a_business_abroad_accounts_for_tax_itself_where_the_row_says_so() -> None:
-    told = ["Reverse charge: the customer accounts for VAT in FR."]
-    assert chosen(Buyer("FR", business=True)) == ([], told)
+    notes = ["Reverse charge: the customer accounts for VAT in FR."]
+    assert chosen(Buyer("FR", business=True)) == ([], notes)
     assert chosen(Buyer("FR", business=True), seller="FR") == (["fr-vat"], [])
     # Where the seller is was not set, so nobody knows that the customer is abroad
     assert chosen(Buyer("FR", business=True), seller=None) == (["fr-vat"], [])
@@ -94,14 +94,14 @@ def test_a_business_abroad_accounts_for_tax_itself_where_the_row_says_so() -> No
 
 def test_only_what_is_shifted_is_left_out() -> None:
     table = [tax("a", "FR", reverse_charge=True), tax("b", "FR"), tax("c", "FR", region="IDF")]
-    found = choose_rates(table, Buyer("FR", "IDF", business=True), "DE", DAY)
-    assert [rate.id for rate in found.rates] == ["b", "c"]
-    assert found.notes == ("Reverse charge: the customer accounts for a in FR.",)
+    choice = choose_rates(table, Buyer("FR", "IDF", business=True), "DE", DAY)
+    assert [rate.id for rate in choice.rates] == ["b", "c"]
+    assert choice.notes == ("Reverse charge: the customer accounts for a in FR.",)
 
 
 def test_no_table_is_silent() -> None:
-    found = choose_rates([], Buyer(None), None, DAY)
-    assert (found.rates, found.notes) == ((), ())
+    choice = choose_rates([], Buyer(None), None, DAY)
+    assert (choice.rates, choice.notes) == ((), ())
 
 
 buyers = st.builds(
@@ -114,10 +114,10 @@ buyers = st.builds(
 
 @given(buyers, st.sampled_from([None, "DE", "CA"]), st.dates(date(2019, 1, 1), date(2030, 1, 1)))
 def test_who_pays_nothing_is_told_why(buyer: Buyer, seller: str | None, day: date) -> None:
-    found = choose_rates(TABLE, buyer, seller, day)
-    assert found.rates or found.notes
+    choice = choose_rates(TABLE, buyer, seller, day)
+    assert choice.rates or choice.notes
     by_id = {row.id: row for row in TABLE}
-    for rate in found.rates:
+    for rate in choice.rates:
         row = by_id[rate.id]
         assert (rate.name, rate.percent, rate.inclusive) == (row.name, row.percent, row.inclusive)
         assert row.country == (buyer.country or seller)

@@ -36,14 +36,18 @@ def at(text: str) -> datetime:
     return datetime.fromisoformat(text)
 
 
-def inside(made: PlanDefinition, start: str, end: str, name: str = "night") -> list[list[str]]:
-    spans = cut_at_windows(made, at(start), at(end))
-    return [[f"{one.start:%dT%H:%M}", f"{one.end:%dT%H:%M}"] for one in spans if one.window == name]
+def inside(
+    definition: PlanDefinition, start: str, end: str, name: str = "night"
+) -> list[list[str]]:
+    spans = cut_at_windows(definition, at(start), at(end))
+    return [
+        [f"{span.start:%dT%H:%M}", f"{span.end:%dT%H:%M}"] for span in spans if span.window == name
+    ]
 
 
 def test_a_plan_without_windows_is_one_span() -> None:
-    for made in (None, plan()):
-        (span,) = cut_at_windows(made, at("2026-03-01T00:00Z"), at("2026-04-01T00:00Z"))
+    for definition in (None, plan()):
+        (span,) = cut_at_windows(definition, at("2026-03-01T00:00Z"), at("2026-04-01T00:00Z"))
         assert (span.window, span.end) == (None, at("2026-04-01T00:00Z"))
 
 
@@ -107,19 +111,19 @@ def test_the_spans_are_the_quarter_hours_that_the_clock_shows(
     start: str, end: str, zone: str, first: int, count: int, days: set[str] | None
 ) -> None:
     """Walk the quarter hours one by one and read the clock; the spans must say the same."""
-    made = plan(window(start, end, zone, days=sorted(days) if days else None))
+    definition = plan(window(start, end, zone, days=sorted(days) if days else None))
     since = datetime(2026, 1, 1, tzinfo=UTC) + first * QUARTER
     until = since + count * QUARTER
-    spans = cut_at_windows(made, since, until)
+    spans = cut_at_windows(definition, since, until)
     assert (spans[0].start, spans[-1].end) == (since, until)
-    assert all(one.end == other.start for one, other in pairwise(spans))
+    assert all(span.end == following.start for span, following in pairwise(spans))
     for step in range(count):
         moment = since + step * QUARTER
         clock = moment.astimezone(ZoneInfo(zone))
         shown = f"{clock:%H:%M}"
         within = start <= shown < end if start < end else shown >= start or shown < end
         within = within and (days is None or f"{clock:%a}".lower() in days)
-        (span,) = [one for one in spans if one.start <= moment < one.end]
+        (span,) = [span for span in spans if span.start <= moment < span.end]
         assert span.window == ("night" if within else None)
 
 

@@ -49,7 +49,7 @@ def definitions(draw: st.DrawFn, proration: Proration) -> PlanDefinition:
     )
     return plan(
         charges=[
-            *(one.model_copy(update={"price": draw(prices)}) for one in (FEE, SEATS, HELP)),
+            *(charge.model_copy(update={"price": draw(prices)}) for charge in (FEE, SEATS, HELP)),
             EXTRAS,
         ],
         proration=proration,
@@ -104,26 +104,26 @@ def covered(history: History, until: datetime) -> dict[tuple[int, str], Fraction
     """How many years of each fee of each version were had, year by year and stretch by stretch."""
     years = PlanYears(history.taken_up, history.periods[0].time_zone)
     had: dict[tuple[int, str], Fraction] = {}
-    ends = [*(one.since for one in history.life[1:]), until]
-    for one, end in zip(history.life, ends, strict=True):
-        if one.plan is None:
+    ends = [*(standing.since for standing in history.life[1:]), until]
+    for standing, end in zip(history.life, ends, strict=True):
+        if standing.plan is None:
             continue
         for number in range(5):
             first, last = years.start(number), years.start(number + 1)
-            start, stop = max(one.since, first), min(end, last)
+            start, stop = max(standing.since, first), min(end, last)
             if start >= stop:
                 continue
-            if one.plan.proration is Proration.DAY:
+            if standing.plan.proration is Proration.DAY:
                 share = Fraction(days_of(history, start, stop), days_of(history, first, last))
             else:
                 share = Fraction((stop - start) // QUARTER, (last - first) // QUARTER)
             how_many = {
                 "fee": 1,
-                "seats": max(one.seats - 1, 0),
-                "help": one.add_ons.get("help", 0),
+                "seats": max(standing.seats - 1, 0),
+                "help": standing.add_ons.get("help", 0),
             }
             for charge, count in how_many.items():
-                key = one.version, charge
+                key = standing.version, charge
                 had[key] = had.get(key, Fraction(0)) + count * share
     return {key: share for key, share in had.items() if share}
 
@@ -150,11 +150,11 @@ def test_up_to_any_period_the_rest_of_the_year_is_asked_for_too(history: History
         for of, fee in yearly_fees(lived(history.life, period), period).items():
             key = of.plan_version, of.charge
             sums[key] = sums.get(key, Fraction(0)) + fee.asked
-        known = [one for one in history.life if one.since < period.end]
+        life = [standing for standing in history.life if standing.since < period.end]
         # As if all went on to the end of the year that runs then
-        by_day = known[-1].plan is not None and known[-1].plan.proration is Proration.DAY
+        by_day = life[-1].plan is not None and life[-1].plan.proration is Proration.DAY
         number = ceil(years.passed(period.end, by_day=by_day))
-        had = covered(replace(history, life=known), years.start(number))
+        had = covered(replace(history, life=life), years.start(number))
         assert {key: share for key, share in sums.items() if share} == had
 
 
@@ -163,10 +163,10 @@ def test_what_happens_after_a_period_changes_nothing_in_it(
     history: History, data: st.DataObject
 ) -> None:
     period = data.draw(st.sampled_from(history.periods))
-    known = [one for one in history.life if one.since < period.end]
-    then = rate(lived(known, period), period, "USD")
+    life = [standing for standing in history.life if standing.since < period.end]
+    then = rate(lived(life, period), period, "USD")
     assert rate(lived(history.life, period), period, "USD") == then
-    later = [*known, Standing(period.end, data.draw(st.sampled_from([None, YEARLY])), 9, 40)]
+    later = [*life, Standing(period.end, data.draw(st.sampled_from([None, YEARLY])), 9, 40)]
     assert rate(lived(later, period), period, "USD") == then
 
 
@@ -181,7 +181,7 @@ def test_where_a_stretch_is_cut_changes_nothing(history: History, data: st.DataO
         inside = sorted({period.start + n * QUARTER for n in cuts})
         moments = [
             stretch.start,
-            *(one for one in inside if stretch.start < one < stretch.end),
+            *(moment for moment in inside if stretch.start < moment < stretch.end),
             stretch.end,
         ]
         cut += [
@@ -197,10 +197,10 @@ def test_a_period_in_which_nothing_happens_has_no_line(
 ) -> None:
     period = data.draw(st.sampled_from(history.periods))
     years = PlanYears(history.taken_up, period.time_zone)
-    moments = [*(one.since for one in history.life), *(years.start(n) for n in range(4))]
+    moments = [*(standing.since for standing in history.life), *(years.start(n) for n in range(4))]
     # By days a year may end and a change take effect up to a day apart
     day_more = timedelta(days=1)
-    if not any(period.start - day_more <= one < period.end + day_more for one in moments):
+    if not any(period.start - day_more <= moment < period.end + day_more for moment in moments):
         assert rate(lived(history.life, period), period, "USD").lines == ()
 
 
@@ -216,21 +216,21 @@ def test_all_bills_together_are_what_all_periods_cost(
     history: History, coupons: list[CouponTerms]
 ) -> None:
     """Whatever comes off or on top, and however the periods' parts of the fees are rounded."""
-    made = bills(history.life, history.periods, coupons=coupons)
-    assert all(bill.accrued >= 0 for bill in made)
-    rounded = sum(len(bill.lines) + len(bill.adjustments) + 3 for bill in made)
-    difference = sum(bill.total for bill in made) - sum(bill.accrued for bill in made)
+    all_bills = bills(history.life, history.periods, coupons=coupons)
+    assert all(bill.accrued >= 0 for bill in all_bills)
+    rounded = sum(len(bill.lines) + len(bill.adjustments) + 3 for bill in all_bills)
+    difference = sum(bill.total for bill in all_bills) - sum(bill.accrued for bill in all_bills)
     assert abs(difference) <= Decimal("0.01") * rounded
     # and the fees alone are what was covered, but for the rounding of each line
     had = covered(history, history.life[-1].since)
     prices = {
-        (one.version, charge.id): Fraction(charge.price)
-        for one in history.life
-        if one.plan is not None
-        for charge in one.plan.charges
+        (standing.version, charge.id): Fraction(charge.price)
+        for standing in history.life
+        if standing.plan is not None
+        for charge in standing.plan.charges
         if isinstance(charge, FlatCharge)
     }
-    lines = [line for bill in made for line in bill.lines]
+    lines = [line for bill in all_bills for line in bill.lines]
     exact = sum(prices[key] * share for key, share in had.items())
     assert abs(sum(Fraction(line.amount) for line in lines) - exact) <= Fraction(len(lines), 200)
 

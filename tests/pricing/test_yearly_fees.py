@@ -48,13 +48,16 @@ class TestByHand:
     """Years of 365 days at 365: a day is 1, one of a seat 0.20 and one of help 0.10."""
 
     def test_a_year_is_asked_for_when_it_begins_and_when_it_begins_again(self) -> None:
-        made = bills([Standing(day(10), seats=3)], months(day(0), 14))
+        all_bills = bills([Standing(day(10), seats=3)], months(day(0), 14))
         year = [("fee", 1, "1.0000", "365.00"), ("seats", 1, "2.0000", "146.00")]
-        assert [asked(bill) for bill in made] == [year, *[[]] * 11, year, []]
-        assert {(line.start, line.end) for line in made[0].lines} == {(day(10), day(375))}
-        assert {(line.start, line.end) for line in made[12].lines} == {(day(375), day(740))}
+        assert [asked(bill) for bill in all_bills] == [year, *[[]] * 11, year, []]
+        assert {(line.start, line.end) for line in all_bills[0].lines} == {(day(10), day(375))}
+        assert {(line.start, line.end) for line in all_bills[12].lines} == {(day(375), day(740))}
         # What a period costs by itself is its days
-        assert [str(bill.accrued) for bill in made[:2]] == ["29.40", "39.20"]  # 21 and 28 at 1.40
+        assert [str(bill.accrued) for bill in all_bills[:2]] == [
+            "29.40",
+            "39.20",
+        ]  # 21 and 28 at 1.40
 
     def test_more_seats_ask_for_the_rest_and_fewer_give_it_back(self) -> None:
         life = [
@@ -62,8 +65,8 @@ class TestByHand:
             Standing(day(45), seats=5),  # 320 days are left
             Standing(day(165), seats=2, add_ons={"help": 2}),  # 200
         ]
-        made = bills(life, months(day(0), 6))
-        assert [asked(bill) for bill in made] == [
+        all_bills = bills(life, months(day(0), 6))
+        assert [asked(bill) for bill in all_bills] == [
             [("fee", 1, "1.0000", "365.00")],
             [("seats", 1, "3.5068", "256.00")],
             [],
@@ -71,26 +74,26 @@ class TestByHand:
             [],
             [("seats", 1, "-1.6438", "-120.00"), ("help", 1, "1.0959", "40.00")],
         ]
-        assert {(line.start, line.end) for line in made[5].lines} == {(day(165), day(365))}
-        assert str(made[5].total) == "-80.00"
+        assert {(line.start, line.end) for line in all_bills[5].lines} == {(day(165), day(365))}
+        assert str(all_bills[5].total) == "-80.00"
 
     def test_a_pause_gives_the_rest_back_and_going_on_asks_for_what_is_left_then(self) -> None:
         life = [Standing(day(0)), Standing(day(65), None), Standing(day(100))]
-        made = bills(life, months(day(0), 13))
-        assert [str(bill.total) for bill in made[:5]] == [
+        all_bills = bills(life, months(day(0), 13))
+        assert [str(bill.total) for bill in all_bills[:5]] == [
             "365.00",
             "0.00",
             "-300.00",
             "265.00",
             "0.00",
         ]
-        assert str(made[12].total) == "365.00"  # the years go on from where they began
+        assert str(all_bills[12].total) == "365.00"  # the years go on from where they began
 
     def test_over_the_end_of_a_year_a_pause_saves_what_it_lasts(self) -> None:
         life = [Standing(day(0)), Standing(day(355), None), Standing(day(375))]
-        made = bills(life, months(day(0), 13))
-        assert str(made[11].total) == "-10.00"
-        assert str(made[12].total) == "355.00"
+        all_bills = bills(life, months(day(0), 13))
+        assert str(all_bills[11].total) == "-10.00"
+        assert str(all_bills[12].total) == "355.00"
 
     def test_leaving_where_a_period_begins_gives_back_in_that_period(self) -> None:
         life = [Standing(day(0)), Standing(day(31), None)]
@@ -116,11 +119,11 @@ class TestByHand:
 
     def test_the_year_begins_when_the_trial_is_over(self) -> None:
         life = [Standing(day(0), trial=True), Standing(day(14))]
-        made = bills(life, months(day(0), 13))
-        (line,) = made[0].lines
-        assert (line.start, line.end, str(made[0].total)) == (day(14), day(379), "365.00")
-        assert [bill.lines for bill in made[1:12]] == [()] * 11
-        assert str(made[12].total) == "365.00"
+        all_bills = bills(life, months(day(0), 13))
+        (line,) = all_bills[0].lines
+        assert (line.start, line.end, str(all_bills[0].total)) == (day(14), day(379), "365.00")
+        assert [bill.lines for bill in all_bills[1:12]] == [()] * 11
+        assert str(all_bills[12].total) == "365.00"
 
     def test_by_the_day_the_day_of_a_change_belongs_to_what_it_ends_on(self) -> None:
         daily = plan(proration=Proration.DAY)
@@ -128,7 +131,7 @@ class TestByHand:
         life = [Standing(day(0) + noon, daily), Standing(day(65) + noon, daily, seats=2)]
         march = bills(life, months(day(0), 3))[2]
         assert asked(march) == [("seats", 1, "0.8219", "60.00")]
-        by_second = [Standing(one.since, seats=one.seats) for one in life]
+        by_second = [Standing(standing.since, seats=standing.seats) for standing in life]
         assert asked(bills(by_second, months(day(0), 3))[2]) == asked(march)
         # Taken up and left on one day, it was had on none
         gone = [Standing(day(0) + noon, daily), Standing(day(0) + noon * 1.5, None)]
@@ -140,8 +143,8 @@ class TestByHand:
         )
         both = plan(charges=[monthly, SEATS])
         life = [Standing(day(0), both, seats=2), Standing(day(59), None)]
-        made = bills(life, months(day(0), 3))
-        assert [str(bill.total) for bill in made] == ["104.00", "31.00", "-61.20"]
+        all_bills = bills(life, months(day(0), 3))
+        assert [str(bill.total) for bill in all_bills] == ["104.00", "31.00", "-61.20"]
 
     def test_a_period_that_stands_alone_has_a_twelfth(self) -> None:
         alone = Stretch(YEARLY, 1, PERIOD.start, PERIOD.end, seats=3)
@@ -158,7 +161,7 @@ class TestWhatComesOnTop:
     life = [Standing(day(0)), Standing(day(65), None)]
 
     def totals(self, definition: PlanDefinition, **more: object) -> list[str]:
-        life = [replace(one, plan=one.plan and definition) for one in self.life]
+        life = [replace(standing, plan=standing.plan and definition) for standing in self.life]
         return [str(bill.total) for bill in bills(life, months(day(0), 3), **more)]
 
     def test_a_percentage_gives_back_what_it_took_off(self) -> None:
@@ -201,18 +204,20 @@ class TestWhatComesOnTop:
         assert bill.total + after.total == 0
 
     def test_commitments_count_the_part_of_the_year(self) -> None:
-        spent = tuple(CommittedPeriod(one.start, one.end, Decimal(31)) for one in months(day(0), 3))
+        spent = tuple(
+            CommittedPeriod(period.start, period.end, Decimal(31)) for period in months(day(0), 3)
+        )
         by_period = Commitment("c", "C", spent, TrueUp.PERIOD, overage_discount=Decimal(50))
         terms = ContractPeriod("c", "C", by_period, 0, ())
-        made = []
+        totals = []
         for index, period in enumerate(months(day(0), 3)):
             stretches = lived(self.life, period)
             rated = rate(stretches, period, "USD")
             assert counted(rated, stretches, None) == rated.accrued
             before = (Decimal(0),) * index
             contract = replace(terms, index=index, counted_before=before)
-            made.append(str(apply_contract(rated, stretches, contract).total))
-        assert made == ["365.00", "3.00", "-275.00"]  # 31, 28 + 3, 6 + 25
+            totals.append(str(apply_contract(rated, stretches, contract).total))
+        assert totals == ["365.00", "3.00", "-275.00"]  # 31, 28 + 3, 6 + 25
 
     def test_a_month_that_gives_back_has_its_usage_priced_and_discounted(self) -> None:
         off = Discount(id="off", name="Off", amount=Decimal(5), charges=["tokens"])
@@ -224,7 +229,7 @@ class TestWhatComesOnTop:
         half = CouponTerms("half", "Half", percent=Decimal(50))
         bill = rate([used, *others], march, "USD", [half])
         # 12 of usage less 5; half of that and of the 6 days
-        assert [(one.kind, str(one.amount)) for one in bill.adjustments] == [
+        assert [(adjustment.kind, str(adjustment.amount)) for adjustment in bill.adjustments] == [
             ("discount", "-5.00"),
             ("coupon", "-6.50"),
         ]

@@ -75,7 +75,7 @@ def test_years_follow_one_another_at_the_same_local_time(
     for by_day in (False, True):
         assert years.passed(start, by_day=by_day) == number
     assert years.passed(start - QUARTER) < number <= years.passed(start + QUARTER)
-    first, local = (one.astimezone(ZoneInfo(zone)) for one in (since, start))
+    first, local = (moment.astimezone(ZoneInfo(zone)) for moment in (since, start))
     if (first.month, first.day) == (2, 29):
         assert local.month == 2
         assert local.day == (29 if local.year % 4 == 0 else 28)
@@ -91,7 +91,7 @@ def test_years_follow_one_another_at_the_same_local_time(
 @given(moments, zones, st.integers(0, 4 * 366 * 96), st.integers(0, 400 * 96), st.booleans())
 def test_time_only_goes_on(since: datetime, zone: str, first: int, more: int, by_day: bool) -> None:
     years = PlanYears(since, zone)
-    one, other = since + first * QUARTER, since + (first + more) * QUARTER
-    passed = [years.passed(moment, by_day=by_day) for moment in (one, other)]
+    earlier, later = since + first * QUARTER, since + (first + more) * QUARTER
+    passed = [years.passed(moment, by_day=by_day) for moment in (earlier, later)]
     assert passed[0] <= passed[1]
     assert passed[0] < passed[1] or by_day or not more
