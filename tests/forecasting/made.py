@@ -81,7 +81,8 @@ def job(
     opened = OpenPeriod(period, "USD", stretches, 5)
     so_far = [used for stretch in stretches for used in stretch.usage]
     candidates = [
-        Candidate(Plan(definition=one, version=1, published_at=now), so_far, {}) for one in on_sale
+        Candidate(Plan(definition=definition, version=1, published_at=now), so_far, {})
+        for definition in on_sale
     ]
     return ForecastJob(
         opened,

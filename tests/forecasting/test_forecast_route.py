@@ -197,9 +197,9 @@ async def test_when_one_is_fresh_stale_and_none(
 
     async def state(age: timedelta) -> str:
         async with database.begin() as connection:
-            made = await connection.scalar(select(forecasts.c.computed_at))
-            assert made is not None
-            stored = await stored_forecast(connection, tenant, made + age)
+            computed_at = await connection.scalar(select(forecasts.c.computed_at))
+            assert computed_at is not None
+            stored = await stored_forecast(connection, tenant, computed_at + age)
             return "none" if stored is None else "fresh" if stored.fresh else "stale"
 
     minute = timedelta(seconds=FRESH_SECONDS)
@@ -279,10 +279,10 @@ async def test_it_needs_the_right_to_see_spend(
 ) -> None:
     assert (await api.get("/v1/forecast")).status_code == 401
     application = (await api.get("/v1/applications", headers=session)).json()["items"][0]["id"]
-    made = await api.post(
+    answer = await api.post(
         "/v1/keys",
         headers=session,
         json={"name": "k", "application_id": application, "scopes": ["inference"]},
     )
-    key = {"authorization": f"Bearer {made.json()['secret']}"}
+    key = {"authorization": f"Bearer {answer.json()['secret']}"}
     assert (await api.get("/v1/forecast", headers=key)).status_code == 403

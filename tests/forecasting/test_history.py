@@ -87,7 +87,9 @@ async def test_spend_up_to_each_day_is_the_report_of_that_day(
         for moment, _, _, quantity in usage
         if opened.period.start <= datetime.fromisoformat(moment) < midnight
     )
-    assert sum(one.quantity for one in days[-1][1][0]) == used
+    assert sum(use.quantity for use in days[-1][1][0]) == used
     assert opened.rate_with(days[-1][1]).total <= opened.rate().total
     (mix,) = mixes
-    assert [(one.window, one.quantity) for one in mix["large", "output_tokens"]] == [(None, 1)]
+    assert [(share.window, share.quantity) for share in mix["large", "output_tokens"]] == [
+        (None, 1)
+    ]

@@ -25,8 +25,8 @@ NOW = at("2026-03-10T12:00")
 START = at("2026-03-01")
 
 
-def compute(made: ForecastJob) -> Forecast:
-    return whole_outcome(made).forecast
+def compute(job: ForecastJob) -> Forecast:
+    return whole_outcome(job).forecast
 
 
 def wavy(days: int, level: float = 100_000.0, seed: int = 3) -> list[float]:
@@ -45,10 +45,10 @@ def check_shape(forecast: Forecast) -> None:
     assert forecast.days == past + coming
     assert past
     assert all(day.expected is day.low is day.high is None for day in past)
-    for one, other in pairwise(past):
-        assert one.actual is not None
-        assert other.actual is not None
-        assert one.actual <= other.actual
+    for before, after in pairwise(past):
+        assert before.actual is not None
+        assert after.actual is not None
+        assert before.actual <= after.actual
     last = past[-1].actual
     assert last is not None
     for day in coming:
@@ -56,13 +56,15 @@ def check_shape(forecast: Forecast) -> None:
         assert day.expected is not None
         assert day.high is not None
         assert last <= day.low <= day.expected <= day.high
-    for one, other in pairwise(coming):
-        assert one.low <= other.low
-        assert one.expected <= other.expected
-        assert one.high <= other.high
+    for before, after in pairwise(coming):
+        assert before.low <= after.low
+        assert before.expected <= after.expected
+        assert before.high <= after.high
     if coming:
         ends = (coming[-1].low, coming[-1].expected, coming[-1].high)
-        assert ends == tuple(one.amount for one in (forecast.low, forecast.expected, forecast.high))
+        assert ends == tuple(
+            money.amount for money in (forecast.low, forecast.expected, forecast.high)
+        )
 
 
 @settings(max_examples=60, deadline=None)
@@ -119,8 +121,8 @@ def test_growth_goes_on() -> None:
 def test_the_week_is_learnt() -> None:
     quiet = compute(job(wavy(84), at("2026-03-10T00:00"), (plan(), START), today=1.0))
     steps = [
-        float(other.expected - one.expected)
-        for one, other in pairwise(day for day in quiet.days if day.expected is not None)
+        float(after.expected - before.expected)
+        for before, after in pairwise(day for day in quiet.days if day.expected is not None)
     ]
     # Day n of the history is at place n % 7, and 10 March is day 84: the 11th is a place-1 day.
     weekend = [step for n, step in enumerate(steps, start=86) if n % 7 >= 5]
@@ -168,9 +170,9 @@ def test_windows_and_labels_divide_what_is_to_come_as_they_did_before() -> None:
         ]
     }
     now = at("2026-03-02T00:00")
-    made = job([100_000.0] * 1, now, (definition, START), mixes=[mix], today=0.0)
+    forecast_job = job([100_000.0] * 1, now, (definition, START), mixes=[mix], today=0.0)
     # The day before was all by day: 1.00; then 30 days of 25,000 at 2 and 75,000 at 10 a million
-    assert compute(made).expected.amount == Decimal("1.00") + 30 * Decimal("0.80")
+    assert compute(forecast_job).expected.amount == Decimal("1.00") + 30 * Decimal("0.80")
 
 
 @pytest.mark.slow

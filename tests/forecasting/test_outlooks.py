@@ -33,18 +33,18 @@ def with_quota(quantity: str, limit: str = "hard") -> PlanDefinition:
     return PlanDefinition.model_validate({**plan().model_dump(), "quotas": [quota]})
 
 
-def stored(made: ForecastJob) -> Stored:
-    outcome = compute(made)
+def stored(job: ForecastJob) -> Stored:
+    outcome = compute(job)
     return Stored(outcome.forecast, outcome.peaks, fresh=True, tested_at=None)
 
 
 def test_passing_is_told_by_day_and_by_chance() -> None:
     days = [START + timedelta(days=n) for n in range(4)]
     values = [[Decimal(n * grown) for grown in range(1, 11)] for n in range(1, 5)]
-    found = passing(days, values, Decimal(20))
+    outlook = passing(days, values, Decimal(20))
     # By the end of the days 0, 2, 4 and 5 of ten are above 20
-    assert found.chance == 0.5
-    assert (found.early, found.likely) == (days[2], days[3])
+    assert outlook.chance == 0.5
+    assert (outlook.early, outlook.likely) == (days[2], days[3])
     never = passing(days, values, Decimal(40))
     assert (never.chance, never.early, never.likely) == (0.0, None, None)
 
@@ -64,18 +64,18 @@ def test_a_quota_is_passed_on_the_day_that_flat_usage_gets_there() -> None:
 
 
 def test_a_budget_is_passed_when_spend_gets_there() -> None:
-    made = stored(job(FLAT, NOW, (plan(), START)))  # 1 USD a day
-    half = budget_outlook(made, Decimal("20.5"))
+    record = stored(job(FLAT, NOW, (plan(), START)))  # 1 USD a day
+    half = budget_outlook(record, Decimal("20.5"))
     assert half.spent.amount == Decimal("9.50")
     assert half.likely == at("2026-03-21")
     assert 0.5 < half.chance <= 1
-    middle = budget_outlook(made, made.forecast.expected.amount)
+    middle = budget_outlook(record, record.forecast.expected.amount)
     assert middle.chance < 0.5
-    gone = budget_outlook(made, Decimal("4.5"))
+    gone = budget_outlook(record, Decimal("4.5"))
     assert (gone.chance, gone.likely, gone.early) == (1.0, at("2026-03-05"), at("2026-03-05"))
-    safe = budget_outlook(made, Decimal(1_000))
+    safe = budget_outlook(record, Decimal(1_000))
     assert (safe.chance, safe.likely, safe.early) == (0.0, None, None)
-    chances = [budget_outlook(made, Decimal(n)).chance for n in range(1, 60)]
+    chances = [budget_outlook(record, Decimal(n)).chance for n in range(1, 60)]
     assert chances == sorted(chances, reverse=True)
 
 
@@ -100,15 +100,15 @@ def test_the_cheapest_plan_that_fits_comes_first() -> None:
             "grants": [monthly, once],
         }
     )
-    made = job(FLAT, NOW, (plan(), START), on_sale=[free, plan(), bundle, silent, giving])
-    plans = {one.plan: one for one in compute(made).forecast.plans}
+    forecast_job = job(FLAT, NOW, (plan(), START), on_sale=[free, plan(), bundle, silent, giving])
+    plans = {offer.plan: offer for offer in compute(forecast_job).forecast.plans}
     # 3.1 M: 31 USD on the plan in force, 12 + 6.20 with the fee; 31 less 14 of credit
     assert list(plans)[:3] == ["giving", "bundle", "paid"]
     assert plans["giving"].expected == plans["paid"].expected
     assert [plans[name].credit.amount for name in ("giving", "paid")] == [14, 0]
     assert plans["bundle"].expected.amount == Decimal("18.20")
     assert plans["paid"].expected.amount == Decimal("31.00")
-    assert [one.plan for one in plans.values() if one.current] == ["paid"]
+    assert [offer.plan for offer in plans.values() if offer.current] == ["paid"]
     assert not plans["free"].fits
     assert "quota of 1,000,000" in str(plans["free"].reason)
     assert not plans["silent"].fits
