@@ -20,9 +20,9 @@ Join = Callable[[Role], Awaitable[tuple[str, Headers]]]
 @pytest.fixture
 async def tenant_id(api: httpx.AsyncClient, operator: Headers) -> str:
     """A tenant without members."""
-    made = await api.post("/v1/tenants", headers=operator, json={"slug": "one", "name": "One"})
-    assert made.status_code == 201, made.text
-    return str(made.json()["id"])
+    answer = await api.post("/v1/tenants", headers=operator, json={"slug": "one", "name": "One"})
+    assert answer.status_code == 201, answer.text
+    return str(answer.json()["id"])
 
 
 @pytest.fixture
@@ -36,8 +36,8 @@ def join(database: Database, tenant_id: str) -> Join:
                 connection, issuer="test", subject=name, name=name, email=f"{name}@mail.example"
             )
             await add_member(connection, tenant_id, user, role)
-            made = await begin_session(connection, user, tenant_id, seconds=600)
-        return user, {"authorization": f"Bearer {made.token}"}
+            new_session = await begin_session(connection, user, tenant_id, seconds=600)
+        return user, {"authorization": f"Bearer {new_session.token}"}
 
     return joined
 
@@ -51,5 +51,5 @@ async def owner(join: Join) -> Headers:
 @pytest.fixture
 async def application(api: httpx.AsyncClient, owner: Headers) -> str:
     """The id of the tenant's first application."""
-    found = await api.get("/v1/applications", headers=owner)
-    return str(found.json()["items"][0]["id"])
+    answer = await api.get("/v1/applications", headers=owner)
+    return str(answer.json()["items"][0]["id"])

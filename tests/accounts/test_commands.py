@@ -45,12 +45,12 @@ def farebox(database_url: str, tmp_path: Path) -> Run:
 async def test_an_operators_key_is_made_listed_and_revoked(
     farebox: Run, database: Database
 ) -> None:
-    made = farebox("operator-key", "create", "ingest of the model servers")
-    assert made.returncode == 0, made.stderr
-    secret = made.stdout.strip()
+    process = farebox("operator-key", "create", "ingest of the model servers")
+    assert process.returncode == 0, process.stderr
+    secret = process.stdout.strip()
     principal = await Authenticator(database).authenticate(secret)
     assert Permission.OPERATE in principal.permissions
-    assert made.stderr.startswith(principal.id)
+    assert process.stderr.startswith(principal.id)
 
     listed = farebox("operator-key", "list").stdout
     assert secret not in listed
@@ -70,11 +70,13 @@ async def test_an_operators_key_is_made_listed_and_revoked(
 async def test_a_tenant_is_made_listed_and_deleted(
     farebox: Run, api: httpx.AsyncClient, operator: Headers
 ) -> None:
-    made = farebox("tenant", "create", "acme", "--name", "Acme [bold]", "--plan", "pay-as-you-go")
-    assert made.returncode == 0, made.stderr
-    tenant_id = made.stdout.strip()
-    found = (await api.get("/v1/tenants", headers=operator)).json()["items"]
-    assert [(one["id"], one["name"]) for one in found] == [(tenant_id, "Acme [bold]")]
+    process = farebox(
+        "tenant", "create", "acme", "--name", "Acme [bold]", "--plan", "pay-as-you-go"
+    )
+    assert process.returncode == 0, process.stderr
+    tenant_id = process.stdout.strip()
+    tenants = (await api.get("/v1/tenants", headers=operator)).json()["items"]
+    assert [(tenant["id"], tenant["name"]) for tenant in tenants] == [(tenant_id, "Acme [bold]")]
 
     again = farebox("tenant", "create", "acme")
     assert (again.returncode, "already" in again.stderr) == (1, True)
@@ -105,5 +107,5 @@ async def test_a_second_terminal_finds_what_farebox_up_runs(
         await apply_catalog(connection, load_catalog(CATALOG))
     applied = farebox("catalog", "apply", DATABASE_URL="")
     assert applied.stdout == "Nothing changed: this catalog is on sale already.\n", applied.stderr
-    made = farebox("operator-key", "create", "test", DATABASE_URL="")
-    assert (await Authenticator(database).authenticate(made.stdout.strip())).kind == "operator"
+    process = farebox("operator-key", "create", "test", DATABASE_URL="")
+    assert (await Authenticator(database).authenticate(process.stdout.strip())).kind == "operator"

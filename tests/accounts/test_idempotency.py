@@ -20,7 +20,7 @@ async def test_repeats_answer_what_the_first_made(api: httpx.AsyncClient, owner:
     assert {answer.status_code for answer in answers} == {201}
     assert len({answer.text for answer in answers}) == 1
     listed = (await api.get("/v1/applications", headers=owner)).json()["items"]
-    assert [one["name"] for one in listed] == ["Default", "New"]
+    assert [application["name"] for application in listed] == ["Default", "New"]
 
 
 async def test_another_request_under_the_same_key_is_a_conflict(
@@ -40,13 +40,13 @@ async def test_another_request_under_the_same_key_is_a_conflict(
 async def test_keys_of_two_tenants_do_not_meet(
     api: httpx.AsyncClient, owner: Headers, session: Headers
 ) -> None:
-    made = [
+    answers = [
         await api.post(
             "/v1/applications", headers=headers | {"idempotency-key": "once"}, json={"name": name}
         )
         for headers, name in ((owner, "Mine"), (session, "Theirs"))
     ]
-    assert [answer.status_code for answer in made] == [201, 201]
+    assert [answer.status_code for answer in answers] == [201, 201]
 
 
 @pytest.mark.parametrize("key", ["", "x" * 256])

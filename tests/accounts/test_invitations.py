@@ -22,9 +22,9 @@ pytestmark = pytest.mark.engine
 
 async def invite(api: httpx.AsyncClient, by: Headers, role: str = "developer") -> dict[str, Any]:
     wanted = {"role": role, "note": "for the new one"}
-    made = await api.post("/v1/invitations", headers=by, json=wanted)
-    assert made.status_code == 201, made.text
-    return dict(made.json())
+    answer = await api.post("/v1/invitations", headers=by, json=wanted)
+    assert answer.status_code == 201, answer.text
+    return dict(answer.json())
 
 
 async def accept(api: httpx.AsyncClient, by: Headers, secret: str) -> httpx.Response:
@@ -34,26 +34,28 @@ async def accept(api: httpx.AsyncClient, by: Headers, secret: str) -> httpx.Resp
 async def test_whoever_follows_the_link_becomes_a_member_once(
     api: httpx.AsyncClient, owner: Headers, session: Headers, join: Join, tenant_id: str
 ) -> None:
-    made = await invite(api, owner)
-    assert made["secret"].startswith("fbi_")
-    joined = await accept(api, session, made["secret"])
+    invitation = await invite(api, owner)
+    assert invitation["secret"].startswith("fbi_")
+    joined = await accept(api, session, invitation["secret"])
     assert (joined.status_code, joined.json()["role"]) == (200, "developer")
     assert joined.json()["tenant"]["id"] == tenant_id
     me = (await api.get("/v1/me", headers=session)).json()
-    assert tenant_id in {one["tenant"]["id"] for one in me["memberships"]}
-    again = await accept(api, session, made["secret"])
+    assert tenant_id in {membership["tenant"]["id"] for membership in me["memberships"]}
+    again = await accept(api, session, invitation["secret"])
     assert again.status_code == 404
     listed = (await api.get("/v1/invitations", headers=owner)).json()["items"]
-    assert [one["accepted_by"] for one in listed] == [me["user_id"]]
-    assert made["secret"] not in str(listed)
-    assert (await api.delete(f"/v1/invitations/{made['id']}", headers=owner)).status_code == 409
+    assert [item["accepted_by"] for item in listed] == [me["user_id"]]
+    assert invitation["secret"] not in str(listed)
+    assert (
+        await api.delete(f"/v1/invitations/{invitation['id']}", headers=owner)
+    ).status_code == 409
 
 
 async def test_two_at_once_do_not_both_get_in(
     api: httpx.AsyncClient, owner: Headers, session: Headers, operator: Headers, database: Database
 ) -> None:
-    made = await invite(api, owner)
-    answers = await asyncio.gather(*(accept(api, session, made["secret"]) for _ in range(4)))
+    invitation = await invite(api, owner)
+    answers = await asyncio.gather(*(accept(api, session, invitation["secret"]) for _ in range(4)))
     assert sorted(answer.status_code for answer in answers) == [200, 404, 404, 404]
 
 
@@ -90,11 +92,11 @@ async def test_who_may_invite_whom(
         (owner, "operator", 422),
         (operator, "viewer", 403),
     ):
-        made = await api.post("/v1/invitations", headers=by, json={"role": role})
-        assert made.status_code == status, (role, made.text)
-    made = await invite(api, owner)
-    assert (await accept(api, developer, made["secret"])).status_code == 409
-    assert (await accept(api, operator, made["secret"])).status_code == 403
+        answer = await api.post("/v1/invitations", headers=by, json={"role": role})
+        assert answer.status_code == status, (role, answer.text)
+    invitation = await invite(api, owner)
+    assert (await accept(api, developer, invitation["secret"])).status_code == 409
+    assert (await accept(api, operator, invitation["secret"])).status_code == 403
 
 
 @pytest.mark.parametrize("method", ["PATCH", "DELETE"])
@@ -102,11 +104,11 @@ async def test_the_links_of_somebody_who_may_no_longer_invite_are_closed(
     api: httpx.AsyncClient, owner: Headers, session: Headers, join: Join, method: str
 ) -> None:
     admin, as_admin = await join(Role.ADMIN)
-    made = await invite(api, as_admin)
+    invitation = await invite(api, as_admin)
     body = {"role": "viewer"} if method == "PATCH" else None
     changed = await api.request(method, f"/v1/members/{admin}", headers=owner, json=body)
     assert changed.is_success
-    assert (await accept(api, session, made["secret"])).status_code == 404
+    assert (await accept(api, session, invitation["secret"])).status_code == 404
 
 
 async def test_owners_see_who_did_what(
@@ -117,11 +119,11 @@ async def test_owners_see_who_did_what(
     tenant_id: str,
     database: Database,
 ) -> None:
-    made = await invite(api, owner)
+    invitation = await invite(api, owner)
     me = (await api.get("/v1/me", headers=owner)).json()
     entries = (await api.get("/v1/audit", headers=owner)).json()["items"]
     latest = entries[0]
-    assert (latest["action"], latest["target"]) == ("invitation.create", made["id"])
+    assert (latest["action"], latest["target"]) == ("invitation.create", invitation["id"])
     assert (latest["actor"], latest["actor_name"]) == (me["user_id"], me["name"])
     assert latest["detail"] == {"role": "developer", "note": "for the new one"}
     assert entries[-1]["action"] == "tenant.create"
@@ -130,8 +132,8 @@ async def test_owners_see_who_did_what(
         for number in range(5):
             await record(connection, COMMAND_LINE, "test", str(number), tenant_id=tenant_id)
     page = (await api.get("/v1/audit", headers=owner, params={"limit": 3})).json()
-    assert [one["target"] for one in page["items"]] == ["4", "3", "2"]
+    assert [entry["target"] for entry in page["items"]] == ["4", "3", "2"]
     rest = await api.get("/v1/audit", headers=owner, params={"cursor": page["next_cursor"]})
-    assert [one["target"] for one in rest.json()["items"]][:2] == ["1", "0"]
+    assert [entry["target"] for entry in rest.json()["items"]][:2] == ["1", "0"]
     _, admin = await join(Role.ADMIN)
     assert (await api.get("/v1/audit", headers=admin)).status_code == 403

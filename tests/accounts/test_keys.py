@@ -68,9 +68,9 @@ async def test_the_secret_is_shown_once_and_kept_as_a_hash(
 
 
 async def test_secrets_are_long_and_never_the_same(make: Make) -> None:
-    made = {(await make())["secret"] for _ in range(20)}
-    assert len(made) == 20
-    assert min(map(len, made)) >= len("fb_live_") + 43  # 256 bits in base64
+    secrets = {(await make())["secret"] for _ in range(20)}
+    assert len(secrets) == 20
+    assert min(map(len, secrets)) >= len("fb_live_") + 43  # 256 bits in base64
 
 
 async def test_a_revoked_key_is_refused_within_a_second_by_every_replica(
@@ -202,14 +202,14 @@ async def test_a_repeated_create_makes_no_second_key(
     )
     by_status = sorted(answers, key=lambda answer: answer.status_code)
     assert [answer.status_code for answer in by_status] == [201, 409, 409, 409]
-    made = by_status[0].json()
+    key = by_status[0].json()
     for repeated in by_status[1:]:
         assert repeated.json()["code"] == "key_already_created"
-        assert made["id"] in repeated.json()["detail"]
-        assert made["secret"] not in repeated.text
+        assert key["id"] in repeated.json()["detail"]
+        assert key["secret"] not in repeated.text
     different = await api.post("/v1/keys", headers=headers, json=body | {"name": "Another"})
     assert (different.status_code, different.json()["code"]) == (409, "idempotency_key_reused")
-    assert made["id"] not in different.text
+    assert key["id"] not in different.text
     assert len((await api.get("/v1/keys", headers=owner)).json()["items"]) == 1
 
 
@@ -231,11 +231,11 @@ async def test_developers_make_keys_and_everybody_sees_them(
 ) -> None:
     user, headers = await join(role)
     body = {"name": "A key", "application_id": application}
-    made = await api.post("/v1/keys", headers=headers, json=body)
+    answer = await api.post("/v1/keys", headers=headers, json=body)
     may = role in {Role.OWNER, Role.ADMIN, Role.DEVELOPER}
-    assert made.status_code == (201 if may else 403)
+    assert answer.status_code == (201 if may else 403)
     if may:
-        assert made.json()["created_by"] == user
+        assert answer.json()["created_by"] == user
     assert (await api.get("/v1/keys", headers=headers)).status_code == 200
 
 

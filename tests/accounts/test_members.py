@@ -87,8 +87,8 @@ async def test_only_an_owner_makes_or_unmakes_an_owner(
     ):
         refused = await api.request(method, f"/v1/members/{who}", headers=as_admin, json=body)
         assert refused.status_code == 403, refused.text
-    made = await api.patch(f"/v1/members/{viewer}", headers=owner, json={"role": "owner"})
-    assert made.json()["role"] == "owner"
+    answer = await api.patch(f"/v1/members/{viewer}", headers=owner, json={"role": "owner"})
+    assert answer.json()["role"] == "owner"
 
 
 async def test_operator_is_nobodys_role_in_a_tenant(

@@ -33,8 +33,8 @@ def token_of(headers: Headers) -> str:
 async def test_a_session_lasts_as_long_as_is_set(
     api: httpx.AsyncClient, api_settings: Settings
 ) -> None:
-    made = await api.post("/v1/sessions/local", json=SECRET)
-    expires = datetime.fromisoformat(made.json()["expires_at"])
+    answer = await api.post("/v1/sessions/local", json=SECRET)
+    expires = datetime.fromisoformat(answer.json()["expires_at"])
     lasts = expires - datetime.now(UTC)
     assert abs(lasts - timedelta(seconds=api_settings.session_seconds)) < timedelta(seconds=30)
 
@@ -73,8 +73,8 @@ async def test_switching_moves_this_session_alone(
 ) -> None:
     user, headers = await join(Role.OWNER)
     first = (await api.get("/v1/me", headers=headers)).json()["tenant"]["id"]
-    made = await api.post("/v1/tenants", headers=operator, json={"slug": "two", "name": "Two"})
-    second = made.json()["id"]
+    answer = await api.post("/v1/tenants", headers=operator, json={"slug": "two", "name": "Two"})
+    second = answer.json()["id"]
     refused = await api.patch("/v1/sessions/current", headers=headers, json={"tenant_id": second})
     assert refused.status_code == 404
     async with database.begin() as connection:
@@ -82,7 +82,10 @@ async def test_switching_moves_this_session_alone(
         another = await begin_session(connection, user, first, seconds=600)
     moved = await api.patch("/v1/sessions/current", headers=headers, json={"tenant_id": second})
     assert (moved.json()["tenant"]["id"], moved.json()["role"]) == (second, "viewer")
-    assert {one["tenant"]["id"] for one in moved.json()["memberships"]} == {first, second}
+    assert {membership["tenant"]["id"] for membership in moved.json()["memberships"]} == {
+        first,
+        second,
+    }
     assert (await api.get("/v1/me", headers=headers)).json()["tenant"]["id"] == second
     unmoved = await api.get("/v1/me", headers={"authorization": f"Bearer {another.token}"})
     assert unmoved.json()["tenant"]["id"] == first
@@ -91,10 +94,10 @@ async def test_switching_moves_this_session_alone(
 async def test_keys_have_no_session_to_switch_or_end(
     api: httpx.AsyncClient, owner: Headers, application: str, operator: Headers, tenant_id: str
 ) -> None:
-    made = await api.post(
+    answer = await api.post(
         "/v1/keys", headers=owner, json={"name": "A key", "application_id": application}
     )
-    key = {"authorization": f"Bearer {made.json()['secret']}"}
+    key = {"authorization": f"Bearer {answer.json()['secret']}"}
     for headers in (key, operator):
         moved = await api.patch(
             "/v1/sessions/current", headers=headers, json={"tenant_id": tenant_id}

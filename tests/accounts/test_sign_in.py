@@ -153,10 +153,10 @@ async def test_the_api_takes_a_token_for_its_own_sign_in_alone(
                 "client_secret": "a secret",
             },
         )
-        made = await api.post(
+        answer = await api.post(
             "/v1/sessions", json={"id_token": tokens.json()["id_token"], "nonce": "of this"}
         )
-        assert made.status_code == status, made.text
+        assert answer.status_code == status, answer.text
 
 
 async def test_there_is_no_local_sign_in_beside_a_provider(api: httpx.AsyncClient) -> None:

@@ -20,7 +20,7 @@ async def test_a_tenant_comes_with_an_application_and_a_plan(
     api: httpx.AsyncClient, owner: Headers
 ) -> None:
     applications = (await api.get("/v1/applications", headers=owner)).json()["items"]
-    assert [one["name"] for one in applications] == ["Default"]
+    assert [application["name"] for application in applications] == ["Default"]
     plan = (await api.get("/v1/subscription", headers=owner)).json()["plan"]["definition"]["id"]
     assert plan == "free"
 
@@ -51,7 +51,7 @@ async def test_what_can_not_be_is_refused_and_nothing_is_left(
     if field is not None:
         assert answer.json()["errors"][0]["field"] == field
     listed = (await api.get("/v1/tenants", headers=operator)).json()["items"]
-    assert [one["id"] for one in listed] == [tenant_id]
+    assert [tenant["id"] for tenant in listed] == [tenant_id]
 
 
 async def test_a_removed_tenant_leaves_no_row_behind(
@@ -63,10 +63,10 @@ async def test_a_removed_tenant_leaves_no_row_behind(
     database: Database,
 ) -> None:
     headers = owner | {"idempotency-key": "once"}
-    made = await api.post(
+    answer = await api.post(
         "/v1/keys", headers=headers, json={"name": "A key", "application_id": application}
     )
-    assert made.status_code == 201
+    assert answer.status_code == 201
     async with database.begin() as connection:
         await connection.execute(
             insert(usage_versions).values(tenant_id=tenant_id, version=1, last_event_at=func.now())
@@ -104,14 +104,14 @@ def test_every_table_of_a_tenants_goes_with_it_but_for_its_invoices() -> None:
 
 async def _rows_of(database: Database, tenant_id: str) -> set[str]:
     """The tables that keep anything of the tenant."""
-    found = set()
+    names = set()
     async with database.begin() as connection:
         for name, table in metadata.tables.items():
             column = table.c.get("tenant_id", table.c.id if name == "tenants" else None)
             if column is not None:
                 rows = await connection.execute(select(column).where(column == tenant_id).limit(1))
-                found |= {name for _ in rows}
-    return found
+                names |= {name for _ in rows}
+    return names
 
 
 async def test_lists_go_on_where_the_page_before_ended(
@@ -119,15 +119,15 @@ async def test_lists_go_on_where_the_page_before_ended(
 ) -> None:
     for number in range(5):
         name = f"t{number}"
-        made = await api.post("/v1/tenants", headers=operator, json={"slug": name, "name": name})
-        assert made.status_code == 201
+        answer = await api.post("/v1/tenants", headers=operator, json={"slug": name, "name": name})
+        assert answer.status_code == 201
     slugs: list[str] = []
     cursor: dict[str, Any] = {}
     while True:
         answer = await api.get("/v1/tenants", headers=operator, params={"limit": 2} | cursor)
         page = answer.json()
         assert len(page["items"]) <= 2
-        slugs += [one["slug"] for one in page["items"]]
+        slugs += [tenant["slug"] for tenant in page["items"]]
         if page["next_cursor"] is None:
             break
         cursor = {"cursor": page["next_cursor"]}

@@ -59,7 +59,7 @@ class Operation:
     @property
     def needs(self) -> Permission | None:
         """The permission that it needs; None if any credential will do, or none."""
-        scopes = [one for need in self.described.get("security", []) for one in need["bearer"]]
+        scopes = [scope for need in self.described.get("security", []) for scope in need["bearer"]]
         return Permission(scopes[0]) if scopes else None
 
     @property
@@ -67,8 +67,8 @@ class Operation:
         return self.needs is Permission.OPERATE
 
     def parameters(self, place: str) -> set[str]:
-        found = self.described.get("parameters", [])
-        return {one["name"].lower() for one in found if one["in"] == place}
+        parameters = self.described.get("parameters", [])
+        return {parameter["name"].lower() for parameter in parameters if parameter["in"] == place}
 
 
 def operations(app: FastAPI) -> Iterator[Operation]:
@@ -139,7 +139,7 @@ class TenantOfTest:
 
     def request(self, operation: Operation) -> dict[str, Any]:
         """The arguments of a request that names this tenant's things wherever it can."""
-        known = {
+        samples = {
             **SAMPLES,
             **self.ids,
             "tenant_id": self.id,
@@ -149,21 +149,23 @@ class TenantOfTest:
         }
         if operation.for_operators:
             named = operation.parameters("path") | operation.parameters("query")
-            known |= dict.fromkeys(named - set(known), "1")
+            samples |= dict.fromkeys(named - set(samples), "1")
         url = operation.path
         for name in operation.parameters("path"):
-            assert name in known, f"{operation.name}: say what of A's {name} names"
-            url = url.replace("{" + name + "}", known[name])
+            assert name in samples, f"{operation.name}: say what of A's {name} names"
+            url = url.replace("{" + name + "}", samples[name])
         query = operation.parameters("query") - NO_ID
         if operation.for_operators:
-            query &= set(known)
-        assert query <= set(known), f"{operation.name}: say what of A's {query - set(known)} name"
+            query &= set(samples)
+        assert query <= set(samples), (
+            f"{operation.name}: say what of A's {query - set(samples)} name"
+        )
         headers = operation.parameters("header") - NO_ID
         assert headers <= {"idempotency-key"}, f"{operation.name}: a sample of {headers}"
         arguments: dict[str, Any] = {
             "method": operation.method.upper(),
             "url": url,
-            "params": {name: known[name] for name in query},
+            "params": {name: samples[name] for name in query},
             "headers": {"idempotency-key": f"once {operation.path}"} if headers else {},
         }
         if "requestBody" in operation.described:
@@ -178,11 +180,11 @@ class TenantOfTest:
 
     async def kept(self, database: Database) -> dict[str, list[str]]:
         """Every row that any table keeps for this tenant."""
-        found: dict[str, list[str]] = {}
+        rows_by_table: dict[str, list[str]] = {}
         async with database.begin() as connection:
             for name, table in metadata.tables.items():
                 column = table.c.get("tenant_id", table.c.id if name == "tenants" else None)
                 if column is not None:
                     rows = await connection.execute(select(table).where(column == self.id))
-                    found[name] = sorted(repr(row) for row in rows)
-        return found
+                    rows_by_table[name] = sorted(repr(row) for row in rows)
+        return rows_by_table

@@ -50,14 +50,16 @@ async def test_a_contract_is_agreed_amended_and_seen(
         "start": this_month(),
         "commitment": {"ramps": [{"amount": "100", "periods": 12}]},
     }
-    made = await api.post(path, headers=operator, json=terms)
-    assert made.status_code == 201, made.text
+    answer = await api.post(path, headers=operator, json=terms)
+    assert answer.status_code == 201, answer.text
     spend = (await api.get("/v1/spend", headers=session)).json()
-    assert [(one["kind"], one["amount"]["amount"]) for one in spend["adjustments"]] == [
-        ("true_up", "100.00")
-    ]
+    assert [
+        (adjustment["kind"], adjustment["amount"]["amount"]) for adjustment in spend["adjustments"]
+    ] == [("true_up", "100.00")]
     more = {"effective_at": terms["start"], "more": "20", "reason": "Grows"}
-    amended = await api.post(f"{path}/{made.json()['id']}/amendments", headers=operator, json=more)
+    amended = await api.post(
+        f"{path}/{answer.json()['id']}/amendments", headers=operator, json=more
+    )
     assert amended.status_code == 201, amended.text
     (seen,) = (await api.get("/v1/contracts", headers=session)).json()["items"]
     assert seen == amended.json()
@@ -71,8 +73,8 @@ async def test_a_coupon_is_made_and_redeemed(
 ) -> None:
     coupon = {"id": "half", "name": "Half", "percent": "50", "periods": None}
     for _ in range(2):
-        made = await api.put("/v1/coupons/half", headers=operator, json=coupon)
-        assert made.status_code == 200, made.text
+        answer = await api.put("/v1/coupons/half", headers=operator, json=coupon)
+        assert answer.status_code == 200, answer.text
     wrong = await api.put("/v1/coupons/other", headers=operator, json=coupon)
     assert wrong.json()["errors"][0]["field"] == "id"
     redeemed = await api.post("/v1/subscription/coupons", headers=session, json={"coupon": "half"})
@@ -110,7 +112,7 @@ async def test_a_plans_versions_are_listed_compared_and_migrated(
     api: httpx.AsyncClient, session: Headers, operator: Headers
 ) -> None:
     versions = (await api.get("/v1/plans/growth/versions", headers=operator)).json()["items"]
-    assert [one["version"] for one in versions] == [1]
+    assert [version["version"] for version in versions] == [1]
     same = await api.get(
         "/v1/plans/growth/diff", headers=operator, params={"before": 1, "after": 1}
     )

@@ -56,8 +56,8 @@ def asked(line: str, variables: dict[str, str]) -> tuple[dict[str, Any], int]:
 async def variables(
     api: httpx.AsyncClient, session: dict[str, str], operator: dict[str, str]
 ) -> dict[str, str]:
-    found = await api.get("/v1/applications", headers=session)
-    application = found.json()["items"][0]["id"]
+    answer = await api.get("/v1/applications", headers=session)
+    application = answer.json()["items"][0]["id"]
     wanted = {"name": "Of the documentation", "application_id": application}
     key = await api.post("/v1/keys", headers=session, json=wanted)
     return {
@@ -84,8 +84,8 @@ async def test_the_commands_answer_as_promised(
     refused = next(answer for line, answer in answers.items() if '{"name": ""}' in line)
     shown = json.loads(blocks("json")[0])
     assert refused.json() | {"request_id": shown["request_id"]} == shown
-    made = [answer.json() for line, answer in answers.items() if "Mobile" in line]
-    assert len({one["id"] for one in made}) == 1
+    applications = [answer.json() for line, answer in answers.items() if "Mobile" in line]
+    assert len({application["id"] for application in applications}) == 1
 
 
 @pytest.mark.engine
@@ -107,8 +107,10 @@ def test_the_table_of_permissions_is_the_codes() -> None:
     for role, allowed in ROLE_PERMISSIONS.items():
         for permission in allowed if role is not Role.OPERATOR else ():
             by_permission[permission][1].append(role.value)
-    told = {name.strip("`"): (scopes, roles) for name, scopes, roles in rows("| Permission |")}
-    assert told == {
+    permissions = {
+        name.strip("`"): (scopes, roles) for name, scopes, roles in rows("| Permission |")
+    }
+    assert permissions == {
         permission.value: tuple(", ".join(part) for part in by_permission[permission])
         for permission in Permission
     }

@@ -27,13 +27,13 @@ async def test_an_event_becomes_usage_once_and_is_priced(
     api: httpx.AsyncClient, session: dict[str, str], worker: None
 ) -> None:
     application = (await api.get("/v1/applications", headers=session)).json()["items"][0]["id"]
-    made = await api.post(
+    answer = await api.post(
         "/v1/keys",
         headers=session,
         json={"name": "ingest", "application_id": application, "scopes": ["events:write"]},
     )
-    assert made.status_code == 201, made.text
-    key = {"authorization": f"Bearer {made.json()['secret']}"}
+    assert answer.status_code == 201, answer.text
+    key = {"authorization": f"Bearer {answer.json()['secret']}"}
     event = {
         "specversion": "1.0",
         "id": "1",

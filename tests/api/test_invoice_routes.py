@@ -45,7 +45,7 @@ async def tenant(app: FastAPI, database: Database) -> Tenant:
         for hour in range(12)
     ]
     events.append(used(tenant, LAST.start, 1_234_567))
-    await count(database, [replace(one, model="sample-large") for one in events])
+    await count(database, [replace(event, model="sample-large") for event in events])
     return tenant
 
 
@@ -60,8 +60,8 @@ async def a_session(database: Database, tenant: Tenant, role: Role) -> Headers:
             connection, issuer="test", subject=role, name=role, email=f"{role}@mail.example"
         )
         await add_member(connection, tenant.id, user, role)
-        made = await begin_session(connection, user, tenant.id, seconds=600)
-    return {"authorization": f"Bearer {made.token}"}
+        new_session = await begin_session(connection, user, tenant.id, seconds=600)
+    return {"authorization": f"Bearer {new_session.token}"}
 
 
 @pytest.fixture
@@ -76,7 +76,7 @@ async def test_the_list_and_an_invoice_with_an_etag(
     api: httpx.AsyncClient, member: Headers, invoice_id: str
 ) -> None:
     listed = (await api.get("/v1/invoices", headers=member)).json()["items"]
-    assert [(one["state"], one["number"]) for one in listed] == [
+    assert [(invoice["state"], invoice["number"]) for invoice in listed] == [
         ("draft", None),
         ("finalized", "FB-sample-customer-000001"),
     ]
@@ -147,21 +147,21 @@ async def test_a_line_lists_its_events(
     api: httpx.AsyncClient, member: Headers, invoice_id: str
 ) -> None:
     async def events(line: int, limit: int) -> list[dict[str, object]]:
-        found: list[dict[str, object]] = []
+        items: list[dict[str, object]] = []
         query: dict[str, str | int] = {"limit": limit}
         while True:
             path = f"/v1/invoices/{invoice_id}/lines/{line}/events"
             page = (await api.get(path, headers=member, params=query)).json()
-            found += page["items"]
+            items += page["items"]
             if page["next_cursor"] is None:
-                return found
+                return items
             query["cursor"] = page["next_cursor"]
 
-    assert [one["quantities"] for one in await events(1, 50)] == [{"input_tokens": "1234567"}]
+    assert [event["quantities"] for event in await events(1, 50)] == [{"input_tokens": "1234567"}]
     by_pages = await events(2, 5)
     assert len(by_pages) == 12
     assert by_pages == await events(2, 200)
-    assert [one["time"] for one in by_pages] == sorted(str(one["time"]) for one in by_pages)
+    assert [event["time"] for event in by_pages] == sorted(str(event["time"]) for event in by_pages)
     missing = await api.get(f"/v1/invoices/{invoice_id}/lines/9/events", headers=member)
     assert missing.status_code == 404
     wrong = await api.get(
@@ -200,10 +200,10 @@ async def test_the_operator_credits_voids_and_writes_off(
     runs = (await api.get("/v1/invoice-runs", headers=operator)).json()
     assert [(run["state"], run["invoiced"]) for run in runs] == [("finished", 1)]
     numbers = [
-        one["number"]
-        for one in (await api.get(f"/v1/tenants/{tenant.id}/invoices", headers=operator)).json()[
-            "items"
-        ]
+        invoice["number"]
+        for invoice in (
+            await api.get(f"/v1/tenants/{tenant.id}/invoices", headers=operator)
+        ).json()["items"]
     ]
     assert numbers[1:] == ["FB-sample-customer-000002", "FB-sample-customer-000001"]
 

@@ -113,7 +113,7 @@ async def test_a_line_for_each_request_and_no_secret_in_any(
     assert [secret for secret in secrets if secret in logged] == []
     lines = [json.loads(line) for line in logged.splitlines() if line.startswith("{")]
     requests = [line for line in lines if line["event"] == "request"]
-    assert [(one["method"], one["route"], one["status"]) for one in requests] == [
+    assert [(request["method"], request["route"], request["status"]) for request in requests] == [
         ("GET", "/v1/applications", 200),
         ("POST", "/v1/keys", 201),
         ("POST", "/v1/chat/completions", 404),
@@ -166,8 +166,10 @@ async def test_readyz_tells_which_engine_is_away_and_that_it_is_back(
         async def checks(postgresql: bool, nats: bool) -> bool:
             answer = await api.get("/readyz")
             ready = postgresql and nats
-            told = {"postgresql": postgresql, "nats": nats}
-            return answer.json()["checks"] == told and answer.status_code == (200 if ready else 503)
+            expected = {"postgresql": postgresql, "nats": nats}
+            return answer.json()["checks"] == expected and answer.status_code == (
+                200 if ready else 503
+            )
 
         await until(lambda: checks(True, True))
         kill(nats)

@@ -140,12 +140,12 @@ async def test_the_operator_publishes_exact_prices(
 
 async def test_only_who_may_can_change_things(api: httpx.AsyncClient, session: Headers) -> None:
     application = (await api.get("/v1/applications", headers=session)).json()["items"][0]["id"]
-    made = await api.post(
+    answer = await api.post(
         "/v1/keys",
         headers=session,
         json={"name": "inference", "application_id": application, "scopes": ["inference"]},
     )
-    key = {"authorization": f"Bearer {made.json()['secret']}"}
+    key = {"authorization": f"Bearer {answer.json()['secret']}"}
     document = load_catalog(CATALOG).model_dump_json()
     for method, path, body in (
         ("GET", "/v1/spend", None),

@@ -35,8 +35,8 @@ async def test_every_route_refuses_an_unknown_parameter(
     for operation in filter(strict, operations(engineless)):
         answer = await client.request(operation.method, operation.path, params={UNKNOWN: "1"})
         problem = answer.json()
-        told = (answer.status_code, problem.get("code"))
-        assert told == (422, "unknown_query_parameter"), (operation, problem)
+        outcome = (answer.status_code, problem.get("code"))
+        assert outcome == (422, "unknown_query_parameter"), (operation, problem)
         assert [error["field"] for error in problem["errors"]] == [UNKNOWN]
         walked += 1
     assert walked > 100

@@ -34,8 +34,8 @@ async def test_every_operation_answers_as_described(app: FastAPI, url: str) -> N
     schema = schemathesis.openapi.from_dict(app.openapi())
     failures: list[str] = []
     tried = 0
-    for found in schema.get_all_operations():
-        operation = found.ok()
+    for result in schema.get_all_operations():
+        operation = result.ok()
         if operation.path not in ENDLESS:
             tried += 1
             failures += await asyncio.to_thread(explore, operation, url)

@@ -65,7 +65,7 @@ async def test_rates_are_published_and_listed_for_the_operator_alone(
     published = await publish(api, operator, german())
     assert published.json()["taxes_changed"] == ["de-vat"]
     listed = (await api.get("/v1/catalog/taxes", headers=operator)).json()
-    assert [(one["id"], one["percent"], one["valid_until"]) for one in listed] == [
+    assert [(rate["id"], rate["percent"], rate["valid_until"]) for rate in listed] == [
         ("de-vat", "19", None)
     ]
     assert (await api.get("/v1/catalog/taxes", headers=member)).status_code == 403
@@ -100,7 +100,7 @@ async def test_a_tenant_says_where_it_is_taxed_and_the_operator_whether(
     ):
         refused = await api.put("/v1/billing-details", headers=member, json=wrong)
         assert refused.status_code == 422, wrong
-        assert [one["field"] for one in refused.json()["errors"]] == [field]
+        assert [error["field"] for error in refused.json()["errors"]] == [field]
     owner_sees = await api.get(f"/v1/tenants/{tenant.id}/invoices", headers=operator)
     assert owner_sees.json()["items"][0]["total"]["amount"] == "140.42"
 
@@ -122,9 +122,9 @@ async def test_the_audit_keeps_what_a_tenant_said_of_its_tax(
     said = {"country": "FR", "business": True, "tax_id": "FR00000000000"}
     await api.put("/v1/billing-details", headers=owner, json=said)
     [entry] = [
-        one
-        for one in (await api.get("/v1/audit", headers=owner)).json()["items"]
-        if one["action"] == "billing-details.change"
+        entry
+        for entry in (await api.get("/v1/audit", headers=owner)).json()["items"]
+        if entry["action"] == "billing-details.change"
     ]
     assert entry["detail"] == said | {"region": None}
 
@@ -171,7 +171,7 @@ class TestWithAService:
         server.reply = honest
         before = len(server.asked)
         done = [await api.post(finalize, headers=operator) for _ in range(2)]
-        assert [one.status_code for one in done] == [200, 200], done[0].text
+        assert [answer.status_code for answer in done] == [200, 200], done[0].text
         assert done[0].json() == done[1].json()
         # 7.375 and 1.77 on 118.00
         assert done[0].json()["total"]["amount"] == "127.15"

@@ -23,8 +23,8 @@ pytestmark = pytest.mark.engine
 
 
 async def session_of(connection: AsyncConnection, tenant_id: str, user_id: str) -> Headers:
-    made = await begin_session(connection, user_id, tenant_id, seconds=600)
-    return {"authorization": f"Bearer {made.token}"}
+    new_session = await begin_session(connection, user_id, tenant_id, seconds=600)
+    return {"authorization": f"Bearer {new_session.token}"}
 
 
 async def member(database: Database, tenant_id: str, name: str, role: Role) -> tuple[str, Headers]:
@@ -44,13 +44,13 @@ async def member(database: Database, tenant_id: str, name: str, role: Role) -> t
 async def tenant_with_owner(
     api: httpx.AsyncClient, database: Database, operator: Headers, name: str
 ) -> TenantOfTest:
-    made = await api.post(
+    answer = await api.post(
         "/v1/tenants",
         headers=operator,
         json={"slug": f"{name}-slug", "name": f"{name}-name", "plan": "pay-as-you-go"},
     )
-    assert made.status_code == 201, made.text
-    tenant_id = made.json()["id"]
+    assert answer.status_code == 201, answer.text
+    tenant_id = answer.json()["id"]
     user, headers = await member(database, tenant_id, name, Role.OWNER)
     applications = (await api.get("/v1/applications", headers=headers)).json()["items"]
     return TenantOfTest(
@@ -70,9 +70,9 @@ async def keys_of(api: httpx.AsyncClient, tenant: TenantOfTest) -> dict[Scope, H
             "application_id": tenant.ids["application"],
             "scopes": [scope.value],
         }
-        made = await api.post("/v1/keys", headers=tenant.headers, json=wanted)
-        assert made.status_code == 201, made.text
-        keys[scope] = {"authorization": f"Bearer {made.json()['secret']}"}
+        answer = await api.post("/v1/keys", headers=tenant.headers, json=wanted)
+        assert answer.status_code == 201, answer.text
+        keys[scope] = {"authorization": f"Bearer {answer.json()['secret']}"}
     return keys
 
 
@@ -89,11 +89,11 @@ async def planted(
     application = tenant.ids["application"]
 
     async def plant(path: str, name: str, body: dict[str, object], by: Headers) -> httpx.Response:
-        made = await api.post(path, headers={"idempotency-key": f"once {path}"} | by, json=body)
-        assert made.status_code == 201, made.text
-        tenant.ids[name] = made.json()["id"]
-        tenant.words.append(made.json()["id"])
-        return made
+        answer = await api.post(path, headers={"idempotency-key": f"once {path}"} | by, json=body)
+        assert answer.status_code == 201, answer.text
+        tenant.ids[name] = answer.json()["id"]
+        tenant.words.append(answer.json()["id"])
+        return answer
 
     await plant("/v1/applications", "second", {"name": "marker-application"}, tenant.headers)
     invited = {"role": "viewer", "note": "marker-note"}
@@ -130,8 +130,8 @@ async def planted(
         assert sent.json()["accepted"] == 1, sent.text
 
     async def counted() -> bool:
-        found = (await api.get("/v1/usage", headers=tenant.headers)).text
-        return "marker_meter" in found and "input_tokens" in found
+        usage = (await api.get("/v1/usage", headers=tenant.headers)).text
+        return "marker_meter" in usage and "input_tokens" in usage
 
     await until(counted)
     # As if the period had ended: what runs then closes it.
@@ -173,8 +173,8 @@ async def test_no_route_tells_or_takes_anything_of_another_tenant(
             case = (*operation.name, who, answer.status_code)
             if answer.status_code >= 500:
                 wrong.append((*case, answer.text))
-            if found := planted.told(answer, request):
-                wrong.append((*case, "tells", found))
+            if words := planted.told(answer, request):
+                wrong.append((*case, "tells", words))
             if operation.parameters("path") and answer.status_code not in {403, 404}:
                 wrong.append((*case, "is not refused"))
             if operation.for_operators and answer.status_code != 403:
@@ -243,7 +243,9 @@ async def test_without_a_credential_nothing_is_answered(
 async def test_open_routes_are_few_and_say_the_same_to_everybody(
     app: FastAPI, api: httpx.AsyncClient, planted: TenantOfTest
 ) -> None:
-    without = {one.name for one in operations(app) if "security" not in one.described}
+    without = {
+        operation.name for operation in operations(app) if "security" not in operation.described
+    }
     assert without == OPEN
     for method, path in sorted(OPEN):
         if method == "get":

@@ -24,9 +24,9 @@ async def test_credit_is_given_seen_and_taken_back(
     path = f"/v1/tenants/{tenant}/wallet/grants"
     body = {"name": "Bought", "kind": "paid", "amount": "25.50", "models": ["sample-small"]}
     once = operator | {"idempotency-key": "invoice 7"}
-    made = [await api.post(path, headers=once, json=body) for _ in range(2)]
-    assert [answer.status_code for answer in made] == [201, 201]
-    assert made[0].json() == made[1].json()
+    answers = [await api.post(path, headers=once, json=body) for _ in range(2)]
+    assert [answer.status_code for answer in answers] == [201, 201]
+    assert answers[0].json() == answers[1].json()
 
     wallet = (await api.get("/v1/wallet", headers=session)).json()
     assert (wallet["spendable"], wallet["granted"], wallet["currency"]) == ("25.5", "25.5", "USD")
@@ -36,13 +36,13 @@ async def test_credit_is_given_seen_and_taken_back(
     (entry,) = (await api.get("/v1/wallet/ledger", headers=session)).json()["items"]
     assert (entry["source"], entry["target"], entry["amount"]) == ("granted", "available", "25.5")
 
-    refund = await api.post(f"{path}/{made[0].json()['id']}/refund", headers=operator)
+    refund = await api.post(f"{path}/{answers[0].json()['id']}/refund", headers=operator)
     assert (refund.json()["refunded"], refund.json()["available"]) == ("25.5", "0")
     first = (await api.get("/v1/wallet/ledger", headers=session, params={"limit": 1})).json()
     rest = await api.get(
         "/v1/wallet/ledger", headers=session, params={"cursor": first["next_cursor"]}
     )
-    assert [one["number"] for one in [*first["items"], *rest.json()["items"]]] == [2, 1]
+    assert [entry["number"] for entry in [*first["items"], *rest.json()["items"]]] == [2, 1]
 
 
 async def test_a_top_up_waits_for_its_payment(
@@ -70,7 +70,7 @@ async def test_settings_and_their_mistakes(api: httpx.AsyncClient, session: Head
     # The wallet is empty: the rule asks at once, and it is on record that little is left
     assert answer["low_since"] is not None
     asked = (await api.get("/v1/wallet/top-ups", headers=session)).json()["items"]
-    assert [one["state"] for one in asked] == ["pending"]
+    assert [top_up["state"] for top_up in asked] == ["pending"]
     wrong = await api.put(
         "/v1/wallet", headers=session, json={"top_up": rule | {"daily_ceiling": "9"}}
     )
@@ -86,8 +86,8 @@ async def test_a_tenant_gives_itself_nothing(api: httpx.AsyncClient, session: He
     tenant = await tenant_of(api, session)
     applications = (await api.get("/v1/applications", headers=session)).json()["items"]
     body = {"name": "k", "application_id": applications[0]["id"], "scopes": ["usage:read"]}
-    made = await api.post("/v1/keys", headers=session, json=body)
-    key = {"authorization": f"Bearer {made.json()['secret']}"}
+    answer = await api.post("/v1/keys", headers=session, json=body)
+    key = {"authorization": f"Bearer {answer.json()['secret']}"}
     given = await api.post(
         f"/v1/tenants/{tenant}/wallet/grants",
         headers=key,

@@ -43,10 +43,10 @@ async def test_wallet(client: Maker, url: str, operator_key: str, token: str) ->
     assert (await person.wallet.get()).spendable == Decimal("2.5")
     past = await person.wallet.get(at=datetime.now(UTC) - timedelta(days=1))
     assert past.spendable == 0
-    assert [one.id for one in await person.wallet.grants.list().all()] == [grant.id]
+    assert [item.id for item in await person.wallet.grants.list().all()] == [grant.id]
     refunded = await operator.wallet.grants.refund(grant.id, tenant=tenant)
     assert refunded.refunded == Decimal("2.5")
-    assert [one.target for one in await person.wallet.ledger.list().all()] == [
+    assert [entry.target for entry in await person.wallet.ledger.list().all()] == [
         "refunded",
         "available",
     ]
@@ -59,15 +59,15 @@ async def test_wallet(client: Maker, url: str, operator_key: str, token: str) ->
         await person.wallet.top_ups.create(TopUpCreate(amount=Decimal(n))) for n in (7, 8)
     ]
     waiting = await operator.wallet.top_ups.waiting().all()
-    assert [one.amount for one in waiting] == [7, 8]
+    assert [top_up.amount for top_up in waiting] == [7, 8]
     assert (waiting[0].tenant_id, waiting[0].id) == (tenant, waits.id)
     assert (waiting[0].tenant_name, waiting[0].currency) == ("Local", "USD")
     first = await person.wallet.top_ups.list(limit=2).page()
     rest = await person.wallet.top_ups.list(limit=2, cursor=first.next_cursor).page()
-    assert [one.amount for one in [*first.items, *rest.items]] == [8, 7, 10]
+    assert [top_up.amount for top_up in [*first.items, *rest.items]] == [8, 7, 10]
     newest = await person.wallet.ledger.list(limit=1).page()
     before = await person.wallet.ledger.list(limit=1, cursor=newest.next_cursor).page()
-    assert [one.number for one in [*newest.items, *before.items]] == [3, 2]
+    assert [entry.number for entry in [*newest.items, *before.items]] == [3, 2]
     assert await operator.wallet.ledger.list(limit=1, tenant=tenant).page() == newest
     assert await operator.wallet.top_ups.list(limit=2, tenant=tenant).page() == first
     assert (
@@ -104,9 +104,9 @@ async def test_agreements(client: Maker, url: str, operator_key: str, token: str
     start = (await person.spend.report()).period.start
     commitment = CommitmentTerms(ramps=[Ramp(amount=Decimal(10), periods=3)])
     terms = ContractCreate(name="Deal", start=start, commitment=commitment)
-    made = await operator.contracts.create(terms, tenant=tenant)
+    contract = await operator.contracts.create(terms, tenant=tenant)
     more = AmendmentCreate(effective_at=start, more=Decimal(5), reason="More")
-    amended = await operator.contracts.amend(made.id, more, tenant=tenant)
+    amended = await operator.contracts.amend(contract.id, more, tenant=tenant)
     assert await person.contracts.list().all() == [amended]
     coupon = Coupon(id="tenth", name="A tenth", percent=Decimal(10))
     assert await operator.coupons.create(coupon) == coupon
@@ -121,12 +121,11 @@ async def test_plans_compared(client: Maker, url: str, operator_key: str, token:
     person, operator = client(url, token), client(url, operator_key)
     tenant = (await person.me.get()).tenant.id
     asked = SimulationRequest(past_periods=1, plans=["growth", "prepaid"])
-    found = await person.simulations.run(asked)
-    assert [one.plan for one in found.plans] == ["prepaid", "growth"]
-    assert (await operator.simulations.run(asked, tenant=tenant)).plans[0].total == found.plans[
-        0
-    ].total
-    assert [one.version for one in await operator.plans.versions("growth").all()] == [1]
+    simulation = await person.simulations.run(asked)
+    assert [plan.plan for plan in simulation.plans] == ["prepaid", "growth"]
+    by_operator = await operator.simulations.run(asked, tenant=tenant)
+    assert by_operator.plans[0].total == simulation.plans[0].total
+    assert [version.version for version in await operator.plans.versions("growth").all()] == [1]
     assert (await operator.plans.diff("growth", before=1, after=1)).changes == []
     page = await operator.plans.migrate("growth", MigrationRequest())
     assert page.items == []

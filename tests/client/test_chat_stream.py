@@ -54,13 +54,13 @@ async def test_chunks_come_through_and_are_metered(
     asked = [{"role": "user", "content": "Say hello"}]
     chat = client(url, key.secret).chat
     chunks = [chunk async for chunk in chat.stream(model="sample-small", messages=asked)]
-    text = [choice["delta"].get("content") for one in chunks for choice in one["choices"]]
+    text = [choice["delta"].get("content") for chunk in chunks for choice in chunk["choices"]]
     assert "".join(part or "" for part in text) == "Hello"
 
     async def counted() -> bool:
         report = await person.usage.report()
-        found = {row.meter: int(row.quantity) for row in report.rows}
-        return found.get("input_tokens") == 7 and found.get("output_tokens") == 2
+        quantities = {row.meter: int(row.quantity) for row in report.rows}
+        return quantities.get("input_tokens") == 7 and quantities.get("output_tokens") == 2
 
     await until(counted)
     with pytest.raises(NotFound):

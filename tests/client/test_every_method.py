@@ -81,12 +81,13 @@ async def test_sessions(client: Maker, url: str, database: Database) -> None:
 async def test_keys_and_applications(client: Maker, url: str, token: str) -> None:
     person = client(url, token)
     first = (await person.applications.list().all())[0]
-    made = await person.applications.create(ApplicationCreate(name="Second"))
-    assert [one.name for one in await person.applications.list().all()] == [first.name, "Second"]
+    application = await person.applications.create(ApplicationCreate(name="Second"))
+    listed = await person.applications.list().all()
+    assert [item.name for item in listed] == [first.name, "Second"]
     with pytest.raises(Conflict, match="already"):
         await person.applications.create(ApplicationCreate(name="Second"))
 
-    wanted = ApiKeyCreate(name="One", application_id=made.id, scopes=[Scope.USAGE_READ])
+    wanted = ApiKeyCreate(name="One", application_id=application.id, scopes=[Scope.USAGE_READ])
     key = await person.keys.create(wanted)
     assert key.secret.startswith(key.prefix)
     assert key.secret.endswith(key.last_four)
@@ -95,7 +96,7 @@ async def test_keys_and_applications(client: Maker, url: str, token: str) -> Non
     assert (await client(url, key.secret).me.get()).scopes == [Scope.USAGE_READ]
     with pytest.raises(InvalidInput) as raised:
         await person.keys.create(wanted.model_copy(update={"models": ["none"]}))
-    assert [one.field for one in raised.value.errors] == ["models"]
+    assert [error.field for error in raised.value.errors] == ["models"]
     with pytest.raises(NotFound):
         await person.keys.get("key_none")
     change = ApiKeyChange(limits=RateLimits(requests_per_minute=5))
@@ -145,48 +146,48 @@ async def test_invitations_and_audit(
         user = await upsert_user(connection, issuer="t", subject="2", name="Two", email=None)
         await add_member(connection, other.id, user, Role.OWNER)
         session = await begin_session(connection, user, other.id, seconds=600)
-    made = await person.invitations.create(InvitationCreate(role=Role.BILLING))
+    invitation = await person.invitations.create(InvitationCreate(role=Role.BILLING))
     closed = await person.invitations.create(InvitationCreate(role=Role.VIEWER))
     await person.invitations.revoke(closed.id)
     second = client(url, session.token)
-    joined = await second.invitations.accept(InvitationAccept(secret=made.secret))
+    joined = await second.invitations.accept(InvitationAccept(secret=invitation.secret))
     assert (joined.tenant.slug, joined.role) == ("local", Role.BILLING)
     with pytest.raises(NotFound):
         await second.invitations.accept(InvitationAccept(secret=closed.secret))
-    assert [one.accepted_by for one in await person.invitations.list().all()] == [None, user]
+    assert [item.accepted_by for item in await person.invitations.list().all()] == [None, user]
     audit = await person.audit.list().all()
     assert audit[0].action == "invitation.accept"
-    assert (audit[0].actor_name, audit[0].target) == ("Two", made.id)
+    assert (audit[0].actor_name, audit[0].target) == ("Two", invitation.id)
 
 
 async def test_tenants(client: Maker, url: str, operator_key: str, token: str) -> None:
     operator = client(url, operator_key)
-    made = await operator.tenants.create(TenantCreate(slug="one", name="One"))
-    assert [tenant.id for tenant in await operator.tenants.list().all()][-1] == made.id
+    created = await operator.tenants.create(TenantCreate(slug="one", name="One"))
+    assert [tenant.id for tenant in await operator.tenants.list().all()][-1] == created.id
     other = await operator.tenants.create(TenantCreate(slug="other", name="100% other_one"))
-    for search, found in (
-        ("on", [made.id, other.id]),
+    for search, ids in (
+        ("on", [created.id, other.id]),
         ("OTHER", [other.id]),
         ("%", [other.id]),
         ("_", [other.id]),
-        (made.id, [made.id]),
+        (created.id, [created.id]),
         ("none of them", []),
     ):
         listed = await operator.tenants.list(search=search).all()
-        assert [tenant.id for tenant in listed] == found, search
+        assert [tenant.id for tenant in listed] == ids, search
     assert len((await operator.tenants.list(search="", limit=1).page()).items) == 1
     with pytest.raises(Conflict):
         await operator.tenants.create(TenantCreate(slug="one", name="One"))
-    await operator.tenants.delete(made.id)
+    await operator.tenants.delete(created.id)
     with pytest.raises(NotFound):
-        await operator.tenants.delete(made.id)
+        await operator.tenants.delete(created.id)
 
 
 async def test_plans(client: Maker, url: str, operator_key: str, token: str) -> None:
     person = client(url, token)
     catalog = load_catalog(CATALOG)
     assert [model.id for model in await person.models.list().all()] == [
-        one.id for one in catalog.models
+        model.id for model in catalog.models
     ]
     plans = [plan.definition.id for plan in await person.plans.list().all()]
     assert plans == [plan.id for plan in catalog.plans]
@@ -200,8 +201,8 @@ async def test_plans(client: Maker, url: str, operator_key: str, token: str) -> 
     entitled = await person.entitlements.get()
     assert (entitled.plan, entitled.quotas[0].used) == (catalog.default_plan, 0)
     tenant = (await person.me.get()).tenant.id
-    told = await client(url, operator_key).entitlements.get(tenant=tenant)
-    assert told.model_dump(exclude={"as_of"}) == entitled.model_dump(exclude={"as_of"})
+    entitlements = await client(url, operator_key).entitlements.get(tenant=tenant)
+    assert entitlements.model_dump(exclude={"as_of"}) == entitled.model_dump(exclude={"as_of"})
     at = datetime.now(UTC).replace(minute=0, second=0, microsecond=0) + timedelta(hours=2)
     changed = await person.subscription.update(SubscriptionChange(plan=plans[1], at=at))
     assert changed.start == at

@@ -89,9 +89,9 @@ async def test_a_create_is_sent_again_under_the_same_key(client: Maker, flaky: F
     flaky.replies = [Reply(drops=True), Reply(503), APPLICATION]
     with flaky:
         person = client(flaky.url, profile=QUICK)
-        made = await person.applications.create(ApplicationCreate(name="One"))
+        application = await person.applications.create(ApplicationCreate(name="One"))
         await person.applications.create(ApplicationCreate(name="One"))
-    assert made.id == "app_1"
+    assert application.id == "app_1"
     keys = [seen.headers["idempotency-key"] for seen in flaky.seen]
     assert len(keys) == 4
     assert len(set(keys[:3])) == 1
@@ -244,7 +244,9 @@ async def test_each_problem_is_an_exception_of_its_kind(
     assert type(raised.value) is kind
     assert (raised.value.status, raised.value.problem.code) == (status, "not_so")
     assert raised.value.problem.request_id == "req_1"
-    assert [(one.field, one.detail) for one in raised.value.errors] == [("name", "is too long")]
+    assert [(error.field, error.detail) for error in raised.value.errors] == [
+        ("name", "is too long")
+    ]
 
 
 @pytest.mark.parametrize("body", [b"", b"<html>", b"[]", b'{"error": "no"}', b"\xff"])

@@ -79,7 +79,7 @@ async def test_an_invoice_from_its_draft_to_its_end(
     )
     lost = await seller.invoices.write_off(second.id, tenant=tenant.id)
     assert lost.state == "uncollectible"
-    numbers = [one.number for one in await seller.invoices.list(tenant=tenant.id).all()]
+    numbers = [invoice.number for invoice in await seller.invoices.list(tenant=tenant.id).all()]
     assert numbers == [None, "FB-local-000002", "FB-local-000001"]
     assert await seller.invoice_runs.list().all() == []
     with pytest.raises(Conflict):

@@ -34,19 +34,23 @@ async def test_an_export_is_imported_and_explained(
     operator = client(url, operator_key)
     options = ReconciliationOptions(provider="openai")
     content = json.dumps(openai_usage({})).encode()
-    made = await operator.reconciliations.create(content, options, name="usage.json")
-    assert (await operator.reconciliations.create(content, options)).id == made.id
-    assert [one.id for one in await operator.reconciliations.list().all()] == [made.id]
-    assert (await operator.reconciliations.get(made.id)).open == 4
+    reconciliation = await operator.reconciliations.create(content, options, name="usage.json")
+    assert (await operator.reconciliations.create(content, options)).id == reconciliation.id
+    assert [item.id for item in await operator.reconciliations.list().all()] == [reconciliation.id]
+    assert (await operator.reconciliations.get(reconciliation.id)).open == 4
     discrepancies = operator.reconciliations.discrepancies
-    found = await discrepancies.list(made.id, status=[DiscrepancyStatus.OPEN], limit=2).first(3)
-    assert len(found) == 3
+    open_discrepancies = await discrepancies.list(
+        reconciliation.id, status=[DiscrepancyStatus.OPEN], limit=2
+    ).first(3)
+    assert len(open_discrepancies) == 3
     change = DiscrepancyChange(status=DiscrepancyStatus.ACCEPTED, note="A test of ours.")
-    changed = await operator.reconciliations.discrepancies.update(made.id, found[0].id, change)
+    changed = await operator.reconciliations.discrepancies.update(
+        reconciliation.id, open_discrepancies[0].id, change
+    )
     assert changed.notes[0].text == "A test of ours."
-    assert (await operator.reconciliations.rematch(made.id)).accepted == 1
+    assert (await operator.reconciliations.rematch(reconciliation.id)).accepted == 1
     csv = await operator.reconciliations.discrepancies.csv(
-        made.id, status=[DiscrepancyStatus.ACCEPTED]
+        reconciliation.id, status=[DiscrepancyStatus.ACCEPTED]
     )
     assert len(csv.splitlines()) == 2
     with pytest.raises(InvalidInput) as refused:

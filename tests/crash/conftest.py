@@ -23,14 +23,14 @@ def environment() -> dict[str, str]:
 @pytest.fixture
 async def installation(environment: dict[str, str]) -> AsyncIterator[CrashableInstallation]:
     home = Path(tempfile.mkdtemp(prefix="fb-"))
-    made = CrashableInstallation(home, environment)
-    made.start_engines()
+    installation = CrashableInstallation(home, environment)
+    installation.start_engines()
     try:
-        database = Database(made.database_url, pool_size=1)
+        database = Database(installation.database_url, pool_size=1)
         await migrate(database.engine)
         await database.close()
-        await made.start_roles()
-        yield made
+        await installation.start_roles()
+        yield installation
     finally:
-        made.stop()
+        installation.stop()
         shutil.rmtree(home, ignore_errors=True)

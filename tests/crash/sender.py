@@ -57,8 +57,8 @@ class RetryingSender:
         """Send a batch once; return what is said of it."""
         answer = await self._http.post("/v1/events", json=batch)
         assert answer.status_code == 202, answer.text
-        told: dict[str, Any] = answer.json()
-        return told
+        verdict: dict[str, Any] = answer.json()
+        return verdict
 
     async def has_sent(self, count: int) -> None:
         """Return once ``count`` events were acknowledged."""

@@ -89,9 +89,9 @@ async def where_events_are(connection: asyncpg.Connection) -> tuple[set[str], se
     stored = await connection.fetch("SELECT id FROM events")
     noted = await connection.fetch("SELECT file FROM event_archives WHERE restored_at IS NULL")
     archived = [
-        one
+        event_id
         for (file,) in noted
-        for one in pq.read_table(file, columns=["id"]).column("id").to_pylist()
+        for event_id in pq.read_table(file, columns=["id"]).column("id").to_pylist()
     ]
     assert len(archived) == len(set(archived))
     return {row["id"] for row in stored}, set(archived)

@@ -96,15 +96,15 @@ def correction(application: str, number: int) -> dict[str, Any]:
 
 def as_corrected(events: list[Event]) -> list[Event]:
     """The events as they must count once every correction is made."""
-    found = []
+    corrected = []
     for event in events:
         number = int(event["id"])
-        made = correction(event["data"]["application"], number)
+        change = correction(event["data"]["application"], number)
         if number % 100:
-            found.append(event)
-        elif made["action"] == "amend":
-            found.append(event | {"data": made["data"]})
-    return found
+            corrected.append(event)
+        elif change["action"] == "amend":
+            corrected.append(event | {"data": change["data"]})
+    return corrected
 
 
 async def until_counted(database_url: str, count: int) -> None:
@@ -141,8 +141,8 @@ def by_day(sums: Sums) -> Sums:
     days: Sums = {}
     for (bucket, model, meter), (quantity, count) in sums.items():
         place = (day_of(bucket, ZONE), model, meter)
-        known = days.get(place, (Decimal(0), 0))
-        days[place] = (known[0] + quantity, known[1] + count)
+        sums_so_far = days.get(place, (Decimal(0), 0))
+        days[place] = (sums_so_far[0] + quantity, sums_so_far[1] + count)
     return days
 
 
@@ -198,7 +198,7 @@ async def test_what_was_acknowledged_is_counted_once_whatever_is_killed(
     # Everything once more, months late by its own account and with more in it: nothing is new
     months_ago = (datetime.now(UTC) - timedelta(days=200)).isoformat()
     for batch in sent[::10]:
-        again = [one | {"time": months_ago, "data": inflated(one["data"])} for one in batch]
+        again = [event | {"time": months_ago, "data": inflated(event["data"])} for event in batch]
         assert (await sender.verdict(again))["duplicates"] == len(batch)
     await sender.close()
 

@@ -154,7 +154,7 @@ async def test_an_answer_under_way_is_finished_or_billed_as_far_as_it_came(
         stopping = asyncio.create_task(asyncio.to_thread(installation.terminate, "api"))
         await until(installation.takes_no_more)
         provider.go_on()
-        assert [one.choices[0].delta.content async for one in finished] == [" and more"]
+        assert [chunk.choices[0].delta.content async for chunk in finished] == [" and more"]
         await stopping
 
         installation.restart("api")
@@ -171,9 +171,9 @@ async def test_an_answer_under_way_is_finished_or_billed_as_far_as_it_came(
         "SELECT labels ->> 'status', quantities FROM events ORDER BY time"
     )
     await connection.close()
-    told = [(status, json.loads(used, parse_int=str)) for status, used in rows]
+    usage = [(status, json.loads(used, parse_int=str)) for status, used in rows]
     asked = {"requests": "1", "input_tokens": str(ASKED_TOKENS)}
-    assert told == [
+    assert usage == [
         ("completed", asked | {"output_tokens": "4"}),
         ("aborted", asked | {"output_tokens": "2"}),
     ]

@@ -46,14 +46,14 @@ def test_the_floors_are_those_of_the_contract() -> None:
 
 
 def test_every_room_has_its_row() -> None:
-    told = {cells[0].strip("`") for cells in rows("The directories")}
+    listed = {cells[0].strip("`") for cells in rows("The directories")}
     rooms = {
         f"{package}/{folder.name}/"
         for package in ("backend", "portal")
         for folder in (ROOT / package).iterdir()
         if (folder / "__init__.py").exists()
     }
-    assert rooms | {"backend_client/", "tests/", "tools/", "benchmarks/"} == told
+    assert rooms | {"backend_client/", "tests/", "tools/", "benchmarks/"} == listed
 
 
 def test_every_room_says_what_it_is() -> None:

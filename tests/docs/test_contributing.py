@@ -14,7 +14,7 @@ pytestmark = pytest.mark.fast
 def test_the_verbs_are_the_makefiles() -> None:
     makefile = (ROOT / "Makefile").read_text()
     verbs = set(re.findall(r"^([a-z-]+):.*## ", makefile, re.MULTILINE)) - {"help"}
-    told = re.findall(
+    listed = re.findall(
         r"^\| `make ([a-z-]+)` \|", (ROOT / "CONTRIBUTING.md").read_text(), re.MULTILINE
     )
-    assert sorted(told) == sorted(verbs)
+    assert sorted(listed) == sorted(verbs)

@@ -116,8 +116,8 @@ async def test_a_service_that_dies_is_started_again_ever_more_slowly(house: Hous
     await house.hear("Walls is ready", 4)
     supervisor.stop()
     await running
-    told = [line.splitlines() for line in house.said if "killed by signal 9" in line]
-    assert [lines[-1] for lines in told] == [
+    deaths_said = [line.splitlines() for line in house.said if "killed by signal 9" in line]
+    assert [lines[-1] for lines in deaths_said] == [
         "Starting Walls again now",
         "Starting Walls again in 0.25 s",
         "Starting Walls again in 0.5 s",

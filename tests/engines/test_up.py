@@ -40,8 +40,8 @@ class Up:
         async with asyncio.timeout(240):
             async for line in self.process.stdout:
                 self.lines.append(line.decode().rstrip())
-                if found := re.search(pattern, self.lines[-1]):
-                    return found
+                if match := re.search(pattern, self.lines[-1]):
+                    return match
         raise AssertionError("farebox up ended:\n" + "\n".join(self.lines))
 
     async def end(self) -> int:

@@ -59,8 +59,10 @@ class Service:
             labels=dict(labels),
         )
         events = [
-            UsageEvent(id=one, source=self.source, time=now - timedelta(seconds=place), data=data)
-            for place, one in enumerate(ids)
+            UsageEvent(
+                id=event_id, source=self.source, time=now - timedelta(seconds=place), data=data
+            )
+            for place, event_id in enumerate(ids)
         ]
         sent = await self._sender.events.send(events)
         assert sent.accepted == len(ids), sent
@@ -69,4 +71,4 @@ class Service:
     async def counted(self, ids: Sequence[str]) -> bool:
         """Whether events are counted."""
         asked = self.person.events.list(source=[self.source], event_id=ids)
-        return len([one async for one in asked]) == len(ids)
+        return len([event async for event in asked]) == len(ids)

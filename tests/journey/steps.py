@@ -89,6 +89,6 @@ async def spend_lines(page: Page) -> dict[str, tuple[Decimal, Decimal]]:
 
 def amount(shown: str) -> Decimal:
     """Money as the portal shows it, in dollars."""
-    found = re.fullmatch(r"(−?)\$([\d,]+\.\d\d)", shown.strip())
-    assert found, shown
-    return Decimal(found[1].replace("−", "-") + found[2].replace(",", ""))
+    match = re.fullmatch(r"(−?)\$([\d,]+\.\d\d)", shown.strip())
+    assert match, shown
+    return Decimal(match[1].replace("−", "-") + match[2].replace(",", ""))

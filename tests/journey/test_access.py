@@ -195,9 +195,9 @@ FAULTY = """<html lang="en"><head><title>Farebox</title></head><body><main>
 async def test_the_checks_see_faults(context: BrowserContext) -> None:
     page = await context.new_page()
     await page.set_content(FAULTY)
-    found = " ".join(await lacking(page))
+    faults = " ".join(await lacking(page))
     for fault in ("Contrast", "skips a level", "no alt", "sideways", "textbox has no name"):
-        assert fault in found
+        assert fault in faults
 
 
 async def lacking_in_the_end(page: Page) -> list[str]:

@@ -28,7 +28,9 @@ async def service(
 
 
 async def made(service: Service) -> list[Correction]:
-    return [one async for one in service.person.corrections.list(source=service.source)]
+    return [
+        correction async for correction in service.person.corrections.list(source=service.source)
+    ]
 
 
 async def find(page: Page, service: Service, event_id: str) -> Locator:
@@ -189,6 +191,6 @@ async def test_a_backfill_is_previewed(page: Page, service: Service) -> None:
     await expect(verdict.locator("#refused")).to_contain_text("3, late")
     await expect(verdict.locator("#changes")).to_contain_text("+5,000")
     await expect(verdict.locator("#periods")).to_contain_text("+$")
-    assert [one.id async for one in service.person.events.list(source=[service.source])] == [
+    assert [event.id async for event in service.person.events.list(source=[service.source])] == [
         "known"
     ]

@@ -25,20 +25,20 @@ NAME = "Sample: buys credit"
 async def tenant_id(page: Page, farebox: Farebox) -> AsyncIterator[str]:
     """A tenant of the person at this machine, whose page acts for it."""
     async with person_at(farebox) as person:
-        made = await person.tenants.create(TenantCreate(slug="buys", name=NAME, is_sample=True))
+        tenant = await person.tenants.create(TenantCreate(slug="buys", name=NAME, is_sample=True))
         connection = await asyncpg.connect(farebox.database_url)
         await connection.execute(
             "INSERT INTO members (tenant_id, user_id, role) SELECT $1, user_id, $2"
             " FROM members JOIN tenants ON tenants.id = tenant_id WHERE slug = 'local'",
-            made.id,
+            tenant.id,
             Role.OWNER,
         )
         await connection.close()
         try:
             await switch_to(page, NAME)
-            yield made.id
+            yield tenant.id
         finally:
-            await person.tenants.delete(made.id)
+            await person.tenants.delete(tenant.id)
 
 
 async def switch_to(page: Page, name: str) -> None:
@@ -58,8 +58,8 @@ async def switch_to(page: Page, name: str) -> None:
 
 
 async def has_balance(page: Page, shown: str) -> None:
-    told = re.compile(rf"Balance\s*{re.escape(shown)}")
-    await expect(page.locator("main")).to_contain_text(told)
+    balance = re.compile(rf"Balance\s*{re.escape(shown)}")
+    await expect(page.locator("main")).to_contain_text(balance)
 
 
 async def buy(page: Page, amount: str) -> None:

@@ -96,8 +96,8 @@ async def test_a_counted_calls_hold_goes_and_one_that_never_ended_lapses(
 
     async def held() -> list[str]:
         async with database.begin() as connection:
-            found = await connection.execute(select(quota_holds.c.id).order_by(quota_holds.c.id))
-            return list(found.scalars())
+            ids = await connection.execute(select(quota_holds.c.id).order_by(quota_holds.c.id))
+            return list(ids.scalars())
 
     at = NOW + timedelta(seconds=2)
     assert await attempt(holds, tenant, "next", at)

@@ -37,8 +37,8 @@ async def test_their_constraints_and_indexes_are_those_of_the_tables(
             wanted = await schema_of(connection)
         await described.close()
     async with database.begin() as connection:
-        made = await schema_of(connection)
-    assert _compared(made) == _compared(wanted)
+        migrated = await schema_of(connection)
+    assert _compared(migrated) == _compared(wanted)
 
 
 def _compared(schema: set[tuple[str, ...]]) -> set[tuple[str, ...]]:

@@ -52,17 +52,22 @@ async def current(database: Database, tenant: Tenant, now: datetime = NOW) -> Su
 async def stretches(database: Database, tenant: Tenant) -> list[tuple[str | None, int, datetime]]:
     """Plan, version and end of each stretch of March."""
     async with database.begin() as connection:
-        found = await plan_stretches(connection, tenant.id, billing_period(NOW, "UTC"))
-    assert all(one.end == other.start for one, other in itertools.pairwise(found))
-    return [(one.plan and one.plan.id, one.plan_version, one.end) for one in found]
+        history = await plan_stretches(connection, tenant.id, billing_period(NOW, "UTC"))
+    assert all(stretch.end == following.start for stretch, following in itertools.pairwise(history))
+    return [
+        (stretch.plan and stretch.plan.id, stretch.plan_version, stretch.end) for stretch in history
+    ]
 
 
 async def test_a_new_tenant_gets_the_default_plan_from_this_quarter_hour(
     database: Database, tenant: Tenant, applied: Catalog
 ) -> None:
-    made = await start(database, tenant)
-    assert (made.plan.definition.id, made.start) == ("free", NEXT - timedelta(minutes=15))
-    assert await current(database, tenant) == made
+    subscription = await start(database, tenant)
+    assert (subscription.plan.definition.id, subscription.start) == (
+        "free",
+        NEXT - timedelta(minutes=15),
+    )
+    assert await current(database, tenant) == subscription
     with pytest.raises(Conflict):
         await start(database, tenant, "paid")
 
@@ -196,20 +201,20 @@ async def test_whatever_is_changed_the_history_has_no_gap_and_what_is_past_stays
         before = await _history(database, tenant, now)
         quarter = NEXT + timedelta(minutes=15) * (waited + (ahead or 0))
         at = quarter if ahead is not None and quarter >= now else None
-        made = await change(database, tenant, plan, at, now)
-        assert (made.plan.definition.id, made.end) == (plan, None)
+        subscription = await change(database, tenant, plan, at, now)
+        assert (subscription.plan.definition.id, subscription.end) == (plan, None)
         assert await _history(database, tenant, now) == before
-    found = await stretches(database, tenant)
-    assert found[0][0] is None
-    assert all(plan is not None for plan, _, _ in found[1:])
+    history = await stretches(database, tenant)
+    assert history[0][0] is None
+    assert all(plan is not None for plan, _, _ in history[1:])
 
 
 async def _history(database: Database, tenant: Tenant, until: datetime) -> list[object]:
     """Which plan each quarter hour before ``until`` was on."""
     async with database.begin() as connection:
-        found = await plan_stretches(connection, tenant.id, billing_period(NOW, "UTC"))
+        history = await plan_stretches(connection, tenant.id, billing_period(NOW, "UTC"))
     return [
-        (one.plan and one.plan.id, one.start, min(one.end, until))
-        for one in found
-        if one.start < until
+        (stretch.plan and stretch.plan.id, stretch.start, min(stretch.end, until))
+        for stretch in history
+        if stretch.start < until
     ]

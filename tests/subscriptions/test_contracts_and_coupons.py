@@ -80,7 +80,7 @@ async def bill(database: Database, tenant: Tenant, number: int) -> SpendReport:
 
 
 async def totals(database: Database, tenant: Tenant, *months: int) -> list[str]:
-    return [str((await bill(database, tenant, one)).total.amount) for one in months]
+    return [str((await bill(database, tenant, month)).total.amount) for month in months]
 
 
 async def agree(database: Database, tenant: Tenant, **terms: object) -> Contract:
@@ -91,15 +91,16 @@ async def agree(database: Database, tenant: Tenant, **terms: object) -> Contract
 
 async def test_a_commitment_by_period_with_a_ramp(database: Database, tenant: Tenant) -> None:
     ramps = [{"amount": "100", "periods": 2}, {"amount": "200", "periods": 1}]
-    made = await agree(database, tenant, commitment={"ramps": ramps, "overage_discount": "10"})
-    assert made.end == datetime(2026, 4, 1, tzinfo=UTC)
+    contract = await agree(database, tenant, commitment={"ramps": ramps, "overage_discount": "10"})
+    assert contract.end == datetime(2026, 4, 1, tzinfo=UTC)
     await use(database, tenant, {1: 150, 2: 40, 3: 150, 4: 7})
     # 150 less 10% of 50; up to 100; up to 200; no contract any more
     assert await totals(database, tenant, 1, 2, 3, 4) == ["145.00", "100.00", "200.00", "7.00"]
-    found = (await bill(database, tenant, 2)).adjustments
-    assert [(one.kind, one.id, str(one.amount.amount)) for one in found] == [
-        ("true_up", made.id, "60.00")
-    ]
+    adjustments = (await bill(database, tenant, 2)).adjustments
+    assert [
+        (adjustment.kind, adjustment.id, str(adjustment.amount.amount))
+        for adjustment in adjustments
+    ] == [("true_up", contract.id, "60.00")]
 
 
 async def test_a_commitment_over_the_term_is_trued_up_in_the_last_period(
@@ -140,21 +141,23 @@ async def test_a_commitment_in_tokens(database: Database, tenant: Tenant) -> Non
 
 
 async def test_an_amendment_ends_with_the_term(database: Database, tenant: Tenant) -> None:
-    made = await agree(database, tenant, commitment={"ramps": [{"amount": "100", "periods": 3}]})
+    contract = await agree(
+        database, tenant, commitment={"ramps": [{"amount": "100", "periods": 3}]}
+    )
     async with database.begin() as connection:
         at = datetime(2026, 2, 15, tzinfo=UTC)  # half of February
         amended = await amend_contract(
             connection,
             tenant,
-            made.id,
+            contract.id,
             AmendmentCreate(effective_at=at, more=Decimal(50), reason="More models"),
         )
-    assert (amended.end, amended.amendments[0].number) == (made.end, 1)
+    assert (amended.end, amended.amendments[0].number) == (contract.end, 1)
     assert await totals(database, tenant, 1, 2, 3, 4) == ["100.00", "125.00", "150.00", "0.00"]
     async with database.begin() as connection:
-        late = AmendmentCreate(effective_at=made.end, more=Decimal(1), reason="Late")
+        late = AmendmentCreate(effective_at=contract.end, more=Decimal(1), reason="Late")
         with pytest.raises(InvalidInput):
-            await amend_contract(connection, tenant, made.id, late)
+            await amend_contract(connection, tenant, contract.id, late)
         with pytest.raises(NotFound):
             await amend_contract(connection, tenant, "ctr_none", late)
 
@@ -228,9 +231,9 @@ class TestCoupons:
         await self.make(database, percent="50", max_redemptions=3)
         several = [await make_tenant(database) for _ in range(8)]
         results = await asyncio.gather(
-            *(self.take(database, one) for one in several), return_exceptions=True
+            *(self.take(database, customer) for customer in several), return_exceptions=True
         )
-        assert sum(isinstance(one, Conflict) for one in results) == 5
+        assert sum(isinstance(result, Conflict) for result in results) == 5
 
     async def test_what_can_not_be_redeemed(self, database: Database, tenant: Tenant) -> None:
         await self.make(database, amount="5", currency="EUR")

@@ -89,7 +89,7 @@ async def bill(database: Database, tenant: Tenant, now: datetime) -> list[tuple[
         report = await spend_report(connection, tenant, now)
     return [
         *((f"{line.plan} {line.charge_id}", str(line.amount.amount)) for line in report.lines),
-        *((one.kind, str(one.amount.amount)) for one in report.adjustments),
+        *((adjustment.kind, str(adjustment.amount.amount)) for adjustment in report.adjustments),
         ("total", str(report.total.amount)),
     ]
 
@@ -99,8 +99,10 @@ async def test_seats_and_add_ons_are_prorated(
 ) -> None:
     await start(database, tenant, "team")
     at = MARCH + 10 * DAY
-    made = await change(database, tenant, at, plan="team", at=at, seats=11, add_ons={"help": 2})
-    assert (made.seats, made.add_ons, made.start) == (11, {"help": 2}, at)
+    subscription = await change(
+        database, tenant, at, plan="team", at=at, seats=11, add_ons={"help": 2}
+    )
+    assert (subscription.seats, subscription.add_ons, subscription.start) == (11, {"help": 2}, at)
     later = at + 20 * DAY
     # What isn't said stays
     kept = await change(database, tenant, later, plan="team", at=later, seats=1)
@@ -121,9 +123,13 @@ async def test_a_trial_ends_in_the_plan_itself_and_is_had_once(
 ) -> None:
     await start(database, tenant, "free")
     at = MARCH + DAY
-    made = await change(database, tenant, at, plan="try", at=at)
-    assert (made.state, made.state_until, made.end) == ("trial", at + 10 * DAY, None)
-    assert made.next_plan is None
+    subscription = await change(database, tenant, at, plan="try", at=at)
+    assert (subscription.state, subscription.state_until, subscription.end) == (
+        "trial",
+        at + 10 * DAY,
+        None,
+    )
+    assert subscription.next_plan is None
     # More seats don't make the trial longer
     again = await change(database, tenant, at + DAY, plan="try", seats=5)
     assert again.state_until == at + 10 * DAY
@@ -186,11 +192,11 @@ async def test_canceled_with_the_period_or_now(
     await start(database, tenant, "team")
     now = MARCH + 9 * DAY + 14 * QUARTER
     async with database.begin() as connection:
-        made = await cancel(connection, tenant.id, SubscriptionCancel(), now)
-    assert made.end == datetime(2026, 4, 1, tzinfo=UTC)
+        subscription = await cancel(connection, tenant.id, SubscriptionCancel(), now)
+    assert subscription.end == datetime(2026, 4, 1, tzinfo=UTC)
     assert (await bill(database, tenant, now))[0] == ("team fee", "31.00")
     kept = await change(database, tenant, now, plan="team")  # taken back
-    assert (kept.end, kept.id) == (None, made.id)
+    assert (kept.end, kept.id) == (None, subscription.id)
     async with database.begin() as connection:
         await cancel(connection, tenant.id, SubscriptionCancel(when="now"), MARCH + 10 * DAY)
     assert (await bill(database, tenant, now))[0] == ("team fee", "10.00")
@@ -203,8 +209,8 @@ class TestAnchors:
 
     async def period(self, database: Database, tenant: Tenant, at: str) -> list[str]:
         async with database.begin() as connection:
-            found = await period_at(connection, tenant, datetime.fromisoformat(at))
-        return [f"{one:%m-%dT%H:%M}" for one in (found.start, found.end)]
+            period = await period_at(connection, tenant, datetime.fromisoformat(at))
+        return [f"{edge:%m-%dT%H:%M}" for edge in (period.start, period.end)]
 
     @pytest.mark.parametrize(
         ("moment", "expected"),
@@ -227,8 +233,8 @@ class TestAnchors:
         tenant = await make_tenant(database, time_zone="Europe/Berlin")
         async with database.begin() as connection:
             await set_anchor(connection, tenant, 15, datetime(2026, 1, 1, tzinfo=UTC))
-        found = await self.period(database, tenant, "2026-03-20T00:00Z")
-        assert found == ["03-14T23:00", "04-14T22:00"]
+        edges = await self.period(database, tenant, "2026-03-20T00:00Z")
+        assert edges == ["03-14T23:00", "04-14T22:00"]
 
     @pytest.mark.parametrize(
         ("day", "expected"),
@@ -309,13 +315,19 @@ async def test_whatever_is_done_stretches_tile_the_period_and_the_past_stays(
 
     async def history() -> list[tuple[object, ...]]:
         async with database.begin() as connection:
-            found = await plan_stretches(connection, tenant.id, march)
-        assert (found[0].start, found[-1].end) == (march.start, march.end)
-        assert all(one.end == two.start for one, two in pairwise(found))
+            stretches = await plan_stretches(connection, tenant.id, march)
+        assert (stretches[0].start, stretches[-1].end) == (march.start, march.end)
+        assert all(stretch.end == following.start for stretch, following in pairwise(stretches))
         return [
-            (one.plan and one.plan.id, one.seats, one.trial, one.start, min(one.end, now))
-            for one in found
-            if one.start < now
+            (
+                stretch.plan and stretch.plan.id,
+                stretch.seats,
+                stretch.trial,
+                stretch.start,
+                min(stretch.end, now),
+            )
+            for stretch in stretches
+            if stretch.start < now
         ]
 
     for what, waited, seats in steps:

@@ -85,18 +85,18 @@ async def end(database: Database, tenant: Tenant, now: datetime, when: str) -> S
 
 async def totals(database: Database, tenant: Tenant, year: int, months: Sequence[int]) -> list[str]:
     """The bills of the periods that hold the fifth of these months."""
-    found = []
+    amounts = []
     async with database.begin() as connection:
         for month in months:
             moment = datetime(year + (month - 1) // 12, (month - 1) % 12 + 1, 5, tzinfo=UTC)
             period = await period_at(connection, tenant, moment)
-            found.append(str((await metered_period(connection, tenant, period)).rate().total))
-    return found
+            amounts.append(str((await metered_period(connection, tenant, period)).rate().total))
+    return amounts
 
 
 async def test_a_year_is_asked_for_when_it_begins(database: Database, tenant: Tenant) -> None:
-    made = await start(database, tenant)
-    assert made.renews_at == BEGUN.replace(year=2027)
+    subscription = await start(database, tenant)
+    assert subscription.renews_at == BEGUN.replace(year=2027)
     assert await totals(database, tenant, 2026, range(2, 16)) == [
         *("0.00", "365.00"),
         *["0.00"] * 11,
@@ -121,11 +121,11 @@ async def test_seats_versions_and_pauses_leave_the_years_as_they_are(
     await change(database, tenant, BEGUN + 165 * DAY)
     paused, resumed = BEGUN + 265 * DAY, BEGUN + 315 * DAY
     async with database.begin() as connection:
-        made = await pause(connection, tenant.id, SubscriptionPause(at=paused), paused)
-        assert made.renews_at is None
+        subscription = await pause(connection, tenant.id, SubscriptionPause(at=paused), paused)
+        assert subscription.renews_at is None
     async with database.begin() as connection:
-        made = await resume(connection, tenant.id, resumed)
-        assert made.renews_at == BEGUN.replace(year=2027)
+        subscription = await resume(connection, tenant.id, resumed)
+        assert subscription.renews_at == BEGUN.replace(year=2027)
     assert await totals(database, tenant, 2026, range(3, 16)) == [
         "365.00",
         "0.00",
@@ -144,9 +144,9 @@ async def test_seats_versions_and_pauses_leave_the_years_as_they_are(
 
 
 async def test_a_trial_comes_before_the_first_year(database: Database, tenant: Tenant) -> None:
-    made = await start(database, tenant, "try")
+    subscription = await start(database, tenant, "try")
     year = BEGUN + 10 * DAY
-    assert (made.state, made.renews_at) == ("trial", year)
+    assert (subscription.state, subscription.renews_at) == ("trial", year)
     async with database.begin() as connection:
         (line,) = (await spend_report(connection, tenant, BEGUN)).lines
         during = await current_subscription(connection, tenant.id, year)
@@ -162,8 +162,8 @@ async def test_who_leaves_and_comes_back_begins_anew(database: Database, tenant:
     await start(database, tenant)
     await change(database, tenant, BEGUN + 65 * DAY, plan="monthly")
     back = BEGUN + 75 * DAY
-    made = await change(database, tenant, back)
-    assert made.renews_at == back.replace(year=2027)
+    subscription = await change(database, tenant, back)
+    assert subscription.renews_at == back.replace(year=2027)
     # In May 300 days are given back, and a year is asked for; ten days at the month's price
     (may,) = await totals(database, tenant, 2026, [5])
     assert may == "75.00"
@@ -177,8 +177,8 @@ async def test_canceled_the_rest_is_given_back_where_it_ends(
     database: Database, tenant: Tenant
 ) -> None:
     await start(database, tenant)
-    made = await end(database, tenant, BEGUN + DAY, "period_end")
-    assert (made.end, made.renews_at) == (datetime(2026, 4, 1, tzinfo=UTC), None)
+    subscription = await end(database, tenant, BEGUN + DAY, "period_end")
+    assert (subscription.end, subscription.renews_at) == (datetime(2026, 4, 1, tzinfo=UTC), None)
     assert await totals(database, tenant, 2026, (3, 4, 5)) == ["365.00", "-344.00", "0.00"]
     async with database.begin() as connection:
         april = await spend_report(connection, tenant, datetime(2026, 4, 5, tzinfo=UTC))
@@ -189,8 +189,8 @@ async def test_canceled_with_its_year_nothing_is_given_back(
     database: Database, tenant: Tenant
 ) -> None:
     await start(database, tenant)
-    made = await end(database, tenant, BEGUN + 40 * DAY, "year_end")
-    assert (made.end, made.renews_at) == (BEGUN.replace(year=2027), None)
+    subscription = await end(database, tenant, BEGUN + 40 * DAY, "year_end")
+    assert (subscription.end, subscription.renews_at) == (BEGUN.replace(year=2027), None)
     assert await totals(database, tenant, 2026, range(3, 17)) == ["365.00", *["0.00"] * 13]
     with pytest.raises(NoYearlyFee, match="no yearly fee that would be asked for again"):
         await end(database, tenant, BEGUN + 41 * DAY, "year_end")
@@ -200,8 +200,8 @@ async def test_canceled_with_its_year_nothing_is_given_back(
 
 
 async def test_without_a_yearly_fee_no_year_ends(database: Database, tenant: Tenant) -> None:
-    made = await start(database, tenant, "monthly")
-    assert made.renews_at is None
+    subscription = await start(database, tenant, "monthly")
+    assert subscription.renews_at is None
     with pytest.raises(NoYearlyFee, match="no yearly fee"):
         await end(database, tenant, BEGUN + DAY, "year_end")
 
@@ -229,7 +229,7 @@ async def test_a_version_by_the_year_is_seen_before_tenants_are_moved_to_it(
     await publish(database, *PLANS[:-1], by_year)
     async with database.begin() as connection:
         changes = (await diff_versions(connection, "monthly", 1, 2)).changes
-    assert [(one.path, one.before, one.after) for one in changes] == [
+    assert [(difference.path, difference.before, difference.after) for difference in changes] == [
         ("charges.fee.price", "31", "365"),
         ("charges.fee.cadence", "month", "year"),
     ]
@@ -252,8 +252,8 @@ async def test_a_version_by_the_year_is_seen_before_tenants_are_moved_to_it(
 async def test_in_a_zone_whose_clocks_change(database: Database) -> None:
     tenant = await make_tenant(database, time_zone="Europe/Berlin")
     # Half past two in the night, which the 28th of March 2027 does not have
-    made = await start(database, tenant, at=datetime(2026, 3, 28, 1, 30, tzinfo=UTC))
-    assert made.renews_at == datetime(2027, 3, 28, 1, 30, tzinfo=UTC)
+    subscription = await start(database, tenant, at=datetime(2026, 3, 28, 1, 30, tzinfo=UTC))
+    assert subscription.renews_at == datetime(2027, 3, 28, 1, 30, tzinfo=UTC)
     assert await totals(database, tenant, 2026, range(3, 16)) == [
         "365.00",
         *["0.00"] * 11,

@@ -79,10 +79,10 @@ async def make_tenant(database: Database, **changes: object) -> Tenant:
         "is_sample": True,
         "created_at": NOW,
     }
-    made = Tenant.model_validate(fields | changes)
+    tenant = Tenant.model_validate(fields | changes)
     async with database.begin() as connection:
-        await connection.execute(insert(tenants).values(**made.model_dump()))
-    return made
+        await connection.execute(insert(tenants).values(**tenant.model_dump()))
+    return tenant
 
 
 async def add_usage(

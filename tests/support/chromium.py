@@ -20,7 +20,7 @@ def chromium_executable() -> str | None:
     """The machine's own Chromium (or what ``FAREBOX_CHROMIUM`` names); None: Playwright's."""
     if named := os.environ.get("FAREBOX_CHROMIUM"):
         return named
-    return next((found for name in _NAMES if (found := shutil.which(name))), None)
+    return next((path for name in _NAMES if (path := shutil.which(name))), None)
 
 
 def chromium_arguments() -> list[str]:

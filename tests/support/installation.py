@@ -110,7 +110,7 @@ class CrashableInstallation:
         for name in (*self._engines, *self._roles):
             own = psutil.Process(self.pid(name))
             family = [own, *own.children(recursive=True)]
-            spent[name] = sum(sum(one.cpu_times()[:2]) for one in family)
+            spent[name] = sum(sum(process.cpu_times()[:2]) for process in family)
         return spent
 
     def log(self, name: str) -> str:

@@ -38,8 +38,8 @@ class Asked:
 
 def taxed(question: TaxQuestion, rates: list[TaxRate] = RATES) -> dict[str, Any]:
     """What an honest service answers."""
-    made = add_tax(question.subtotal, rates, question.currency)
-    taxes = [wire_tax(one, question.currency).model_dump(mode="json") for one in made.taxes]
+    taxation = add_tax(question.subtotal, rates, question.currency)
+    taxes = [wire_tax(tax, question.currency).model_dump(mode="json") for tax in taxation.taxes]
     fields = ("name", "percent", "inclusive")
     return {
         "taxes": [
@@ -47,7 +47,7 @@ def taxed(question: TaxQuestion, rates: list[TaxRate] = RATES) -> dict[str, Any]
             | {field: tax[field]["amount"] for field in ("taxable", "amount")}
             for tax in taxes
         ],
-        "total": str(made.gross),
+        "total": str(taxation.gross),
     }
 
 
@@ -75,14 +75,14 @@ class TaxServer:
 
     async def _answer(self, request: Request) -> Response:
         body = await request.body()
-        one = Asked(
+        asked = Asked(
             TaxQuestion.model_validate_json(body),
             request.headers["idempotency-key"],
             request.headers.get("authorization"),
             json.loads(body),
         )
-        self.asked.append(one)
-        return await self.reply(one)
+        self.asked.append(asked)
+        return await self.reply(asked)
 
     async def __aenter__(self) -> Self:
         self._thread.start()

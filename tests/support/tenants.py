@@ -65,9 +65,9 @@ async def sample_tenant(
             permissions=ROLE_PERMISSIONS[Role.OWNER],
             role=Role.OWNER,
         )
-        made = await create_key(
+        key = await create_key(
             connection,
             owner,
             ApiKeyCreate(name="all", application_id=application, scopes=list(Scope)),
         )
-    return SampleTenant(tenant.id, slug, application, {"authorization": f"Bearer {made.secret}"})
+    return SampleTenant(tenant.id, slug, application, {"authorization": f"Bearer {key.secret}"})

@@ -232,8 +232,8 @@ class Credit(CustomerState, PageState, Session):
 
         async def give() -> str:
             wanted = grant_from(form, self.customer.time_zone)
-            made = await caller.client.wallet.grants.create(wanted, tenant=self.customer.id)
-            return f"{self.customer.name} has {money(made.amount, self.customer.currency)} more."
+            grant = await caller.client.wallet.grants.create(wanted, tenant=self.customer.id)
+            return f"{self.customer.name} has {money(grant.amount, self.customer.currency)} more."
 
         return await self._try(give)
 

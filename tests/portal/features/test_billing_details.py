@@ -133,7 +133,7 @@ def test_the_details_for_who_can_not_change_them() -> None:
 def test_countries_are_listed_by_their_names() -> None:
     def plain(name: str) -> str:
         letters = unicodedata.normalize("NFKD", name)
-        return "".join(one for one in letters if not unicodedata.combining(one)).casefold()
+        return "".join(letter for letter in letters if not unicodedata.combining(letter)).casefold()
 
     names = list(COUNTRY_NAMES.values())
     assert names == sorted(names, key=plain)

@@ -74,11 +74,11 @@ def problems(form: dict[str, Any], **changes: Any) -> dict[str, str]:
 
 
 def test_a_form_begins_with_what_the_event_says() -> None:
-    assert [(one.name, one.value) for one in quantity_pairs(EVENT)] == [
+    assert [(pair.name, pair.value) for pair in quantity_pairs(EVENT)] == [
         ("input_tokens", "1200.5"),
         ("output_tokens", "310"),
     ]
-    assert [(one.name, one.value) for one in label_pairs(EVENT)] == [
+    assert [(pair.name, pair.value) for pair in label_pairs(EVENT)] == [
         ("env", "live"),
         ("team", "search"),
     ]
@@ -89,9 +89,9 @@ def test_a_form_begins_with_what_the_event_says() -> None:
 
 def test_lines_keep_their_ids_when_others_go() -> None:
     assert with_another([])[0].id == 0
-    assert [one.id for one in with_another([Pair(0), Pair(4)])] == [0, 4, 5]
+    assert [pair.id for pair in with_another([Pair(0), Pair(4)])] == [0, 4, 5]
     marked = with_problems([Pair(0), Pair(4)], "meter", {"meter:4": "wrong", "label:0": "x"})
-    assert [one.problem for one in marked] == ["", "wrong"]
+    assert [pair.problem for pair in marked] == ["", "wrong"]
 
 
 def test_an_event_is_voided_for_a_reason() -> None:
@@ -148,16 +148,16 @@ def test_an_event_is_amended_by_json() -> None:
     amended = read({"reason": "r", "text": json.dumps(data)}, as_text=True)
     assert amended.data is not None
     assert amended.data.quantities == {"images": Decimal("0.1")}
-    for text, told in (
+    for text, phrase in (
         ("{", "line 1"),
         ("[]", "An object"),
         ("", "line 1"),
         (json.dumps({**data, "color": "red"}), "color"),
         (json.dumps({**data, "quantities": {}}), "quantities"),
     ):
-        found = problems({"reason": "r", "text": text}, as_text=True)
-        assert found.keys() == {"text"}, text
-        assert told in found["text"]
+        faults = problems({"reason": "r", "text": text}, as_text=True)
+        assert faults.keys() == {"text"}, text
+        assert phrase in faults["text"]
 
 
 def test_what_the_api_refuses_is_told_at_its_field() -> None:
@@ -244,7 +244,7 @@ def test_events_are_pasted_in_three_ways() -> None:
 
 
 @pytest.mark.parametrize(
-    ("text", "told"),
+    ("text", "phrase"),
     [
         ("", "Paste"),
         ("[]", "no events"),
@@ -255,8 +255,8 @@ def test_events_are_pasted_in_three_ways() -> None:
         ("[" + " " * MOST_CHARACTERS + "]", "300,000"),
     ],
 )
-def test_what_is_no_events_is_told(text: str, told: str) -> None:
-    with pytest.raises(ValueError, match=told):
+def test_what_is_no_events_is_told(text: str, phrase: str) -> None:
+    with pytest.raises(ValueError, match=phrase):
         pasted_events(text, "ten_1")
 
 

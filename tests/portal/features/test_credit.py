@@ -68,16 +68,16 @@ GRANTS = [
 def test_grants_are_in_the_order_that_the_rules_burn_them() -> None:
     of_rules = burn_order_of_rules(
         Grant(
-            one.id,
-            GrantKind(one.kind.value),
-            one.amount,
-            one.starts_at,
-            one.expires_at,
-            one.priority,
+            grant.id,
+            GrantKind(grant.kind.value),
+            grant.amount,
+            grant.starts_at,
+            grant.expires_at,
+            grant.priority,
         )
-        for one in reversed(GRANTS)
+        for grant in reversed(GRANTS)
     )
-    assert [one.id for one in burn_order(GRANTS)] == [one.id for one in of_rules]
+    assert [grant.id for grant in burn_order(GRANTS)] == [grant.id for grant in of_rules]
 
 
 def test_what_is_left_comes_in_order_and_what_is_over_apart() -> None:
@@ -193,8 +193,8 @@ def test_a_top_up_in_a_line() -> None:
 
 def test_the_rule_and_the_purpose_in_a_sentence() -> None:
     rule = TopUpRule(threshold=Decimal(5), amount=Decimal(20), daily_ceiling=Decimal(100))
-    told = rule_note(rule, "USD")
-    assert told == "$20.00 is added when the balance falls below $5.00, at most $100.00 a day."
+    note = rule_note(rule, "USD")
+    assert note == "$20.00 is added when the balance falls below $5.00, at most $100.00 a day."
     assert rule_note(None, "USD") == "No automatic top-up."
     assert len({purpose(prepaid=prepaid) for prepaid in (True, False, None)}) == 3
     assert balance_note(Decimal("1.50"), "USD") == "Can be used now"

@@ -115,8 +115,8 @@ def test_what_can_not_be_asked_names_its_field(chosen: dict[str, str], field: st
 def test_what_comes_in_passes_as_the_list_would_have_it(
     changes: dict[str, str], passes: bool
 ) -> None:
-    found = event_filter(EventChoice(**changes), now=NOW, time_zone="Europe/Berlin")
-    assert lets_through(found, event()) is passes
+    choice = event_filter(EventChoice(**changes), now=NOW, time_zone="Europe/Berlin")
+    assert lets_through(choice, event()) is passes
 
 
 def test_a_choice_is_the_same_from_its_address() -> None:
@@ -220,7 +220,7 @@ def test_the_first_page_keeps_the_newest() -> None:
     events = [event(id=str(n), time=NOW + timedelta(seconds=n % 7)) for n in range(SHOWN + 1)]
     shown, cut = newest(events)
     assert (len(shown), cut) == (SHOWN, True)
-    assert [one.time for one in shown] == sorted((one.time for one in shown), reverse=True)
+    assert [event.time for event in shown] == sorted((event.time for event in shown), reverse=True)
     assert newest(shown) == (shown, False)
 
 

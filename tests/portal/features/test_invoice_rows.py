@@ -121,9 +121,9 @@ def test_what_was_paid_and_credited_stands_below_the_total() -> None:
         SumRow("VAT 19% on $0.19", "$0.04"),
         SumRow("Total", "$0.23"),
     ]
-    told = "Reverse charge: the customer accounts for VAT in DE."
-    shifted = invoice(taxes=[], tax_notes=[told], total=usd("0.19"))
-    assert sum_rows(shifted)[1:] == [SumRow(told, ""), SumRow("Total", "$0.19")]
+    note = "Reverse charge: the customer accounts for VAT in DE."
+    shifted = invoice(taxes=[], tax_notes=[note], total=usd("0.19"))
+    assert sum_rows(shifted)[1:] == [SumRow(note, ""), SumRow("Total", "$0.19")]
     payment = {
         "id": "pay_1",
         "amount": usd("0.20"),
@@ -165,11 +165,11 @@ def test_every_state_has_a_word() -> None:
 
 
 def test_a_line_that_usage_made_has_events_and_a_fee_has_none() -> None:
-    one = invoice()
-    fee = one.lines[0].model_copy(
-        update={"charge": one.lines[0].charge.model_copy(update={"kind": "flat"})}
+    sample = invoice()
+    fee = sample.lines[0].model_copy(
+        update={"charge": sample.lines[0].charge.model_copy(update={"kind": "flat"})}
     )
-    rows = line_rows(one.model_copy(update={"lines": [*one.lines, fee]}))
+    rows = line_rows(sample.model_copy(update={"lines": [*sample.lines, fee]}))
     assert [row.has_events for row in rows] == [True, False]
 
 
@@ -191,7 +191,7 @@ def test_an_event_behind_a_line() -> None:
 
 
 @pytest.mark.parametrize(
-    ("days", "told"),
+    ("days", "note"),
     [
         ([], ""),
         ([3], "The events of 2026-03-03 are in archives: they count here, and are not listed."),
@@ -202,5 +202,5 @@ def test_an_event_behind_a_line() -> None:
         ),
     ],
 )
-def test_what_is_said_of_archived_events(days: list[int], told: str) -> None:
-    assert archived_note([date(2026, 3, day) for day in days]) == told
+def test_what_is_said_of_archived_events(days: list[int], note: str) -> None:
+    assert archived_note([date(2026, 3, day) for day in days]) == note

@@ -42,33 +42,33 @@ async def client(url: str, tenant: SampleTenant) -> AsyncIterator[AsyncFareboxCl
 
 async def count(database: Database, tenant: SampleTenant, *ids: str) -> None:
     now = datetime.now(UTC)
-    made = [
+    events = [
         AcceptedEvent(
             tenant_id=tenant.id,
             source="test",
-            id=one,
+            id=event_id,
             time=now,
             received_at=now,
             application_id=tenant.application,
             model="m",
             quantities={"requests": Decimal(1)},
         )
-        for one in ids
+        for event_id in ids
     ]
     async with database.raw() as connection:
-        await count_events(connection, made)
+        await count_events(connection, events)
 
 
 async def taken(live: LiveEvents, number: int) -> list[str]:
     """What comes in until there are so many."""
-    found: list[str] = []
+    ids: list[str] = []
 
     async def enough() -> bool:
-        found.extend(event.id for event in live.take())
-        return len(found) >= number
+        ids.extend(event.id for event in live.take())
+        return len(ids) >= number
 
     await until(enough)
-    return found
+    return ids
 
 
 async def test_what_came_since_the_newest_that_was_loaded_is_taken_once(
@@ -110,18 +110,18 @@ async def test_one_that_is_refused_is_told_and_opened_again(
         await until(refused)
         assert live.has_gap
         await other.aclose()
-        found: list[str] = []
+        ids: list[str] = []
 
         async def back() -> bool:
             try:
-                found.extend(event.id for event in live.take())
+                ids.extend(event.id for event in live.take())
             except Unavailable:
                 return False
-            return "missed" in found
+            return "missed" in ids
 
         await count(database, tenant, "missed")
         await until(back)
-        assert found == ["seen-by-other", "missed"]
+        assert ids == ["seen-by-other", "missed"]
 
 
 async def test_a_session_that_has_ended_is_not_opened_again(

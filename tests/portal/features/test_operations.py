@@ -40,9 +40,9 @@ def test_what_waits_is_late_after_a_minute() -> None:
     assert waiting_note(pipeline()) == ("Everything is counted", False)
     recent = NOW - timedelta(seconds=59)
     assert waiting_note(pipeline(oldest_waiting_at=recent)) == ("On their way", False)
-    told, late = waiting_note(pipeline(oldest_waiting_at=NOW - timedelta(minutes=5)))
+    note, late = waiting_note(pipeline(oldest_waiting_at=NOW - timedelta(minutes=5)))
     assert late
-    assert told == "Oldest from 5 minutes ago. Is a worker running?"
+    assert note == "Oldest from 5 minutes ago. Is a worker running?"
 
 
 def test_throughput_is_over_the_last_looks() -> None:
@@ -67,11 +67,11 @@ def test_numbers_are_read_as_they_were_written() -> None:
 
 
 @pytest.mark.parametrize(
-    ("text", "told"),
+    ("text", "phrase"),
     [("[{]", "line 1, column 3"), ("{}", "An array"), ("[]", "An array"), ("", "line 1, column 1")],
 )
-def test_what_is_no_array_of_events_is_told(text: str, told: str) -> None:
-    with pytest.raises(ValueError, match=told):
+def test_what_is_no_array_of_events_is_told(text: str, phrase: str) -> None:
+    with pytest.raises(ValueError, match=phrase):
         events_from(text)
 
 

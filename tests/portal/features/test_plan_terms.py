@@ -125,8 +125,8 @@ def test_credit_trials_discounts_minimum_and_quotas() -> None:
 def test_every_plan_of_the_catalog_has_its_terms() -> None:
     plans = [PlanDefinition.model_validate(p) for p in yaml.safe_load(CATALOG.read_text())["plans"]]
     assert {p.id for p in plans if asks_for_nothing(p)} == {"free"}
-    for one in plans:
-        assert len(plan_terms(one)) >= len(one.charges) + len(one.quotas)
+    for plan in plans:
+        assert len(plan_terms(plan)) >= len(plan.charges) + len(plan.quotas)
 
 
 @pytest.mark.parametrize(

@@ -19,10 +19,10 @@ ALWAYS_REFLEX = {"set_is_hydrated", "hydrate", "hydrate_and_load", "on_load_inte
 
 def states(root: type[rx.State] = rx.State) -> list[type[rx.State]]:
     """All states of the portal's own, by name: Reflex keeps them in sets."""
-    found = []
+    descendants = []
     for state in root.get_substates():
-        found += [state, *states(state)]
-    own = (state for state in found if state.__module__.startswith("portal."))
+        descendants += [state, *states(state)]
+    own = (state for state in descendants if state.__module__.startswith("portal."))
     return sorted(own, key=lambda state: state.__name__)
 
 
