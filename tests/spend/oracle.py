@@ -174,8 +174,8 @@ class Life:
     _asked: dict[datetime, tuple[Fraction, Fraction]] = field(default_factory=dict)
 
     def at(self, moment: datetime) -> Standing:
-        known = [one for one in self.standings if one.since <= moment]
-        return max(known, key=lambda one: one.since) if known else Standing(moment, None)
+        past = [standing for standing in self.standings if standing.since <= moment]
+        return max(past, key=lambda standing: standing.since) if past else Standing(moment, None)
 
     def periods(self, year: int) -> list[tuple[datetime, datetime]]:
         zone = ZoneInfo(self.zone)
@@ -216,7 +216,7 @@ class Life:
 
     def _yearly(self, start: datetime, end: datetime, owed: dict) -> None:
         """Ask for what is asked for by the end of the period and was not by its start."""
-        if not any(one.plan == "yearly" for one in self.standings):
+        if not any(standing.plan == "yearly" for standing in self.standings):
             return
         if not self._asked:
             self._walk_years()
@@ -230,8 +230,10 @@ class Life:
         That is, for the fee and for the seats, what was had of each year, and what would be if
         nothing changed until the end of the one that runs.
         """
-        marks = {moment for year in (2028, 2029) for one in self.periods(year) for moment in one}
-        standings = sorted(self.standings, key=lambda one: one.since)
+        marks = {
+            moment for year in (2028, 2029) for period in self.periods(year) for moment in period
+        }
+        standings = sorted(self.standings, key=lambda standing: standing.since)
         now = Standing(standings[0].since, None)
         begun: datetime | None = None
         moment = end = min(standings[0].since, *marks)
@@ -303,7 +305,7 @@ def _year_of(begun: datetime, moment: datetime, zone: ZoneInfo) -> tuple[datetim
         day = 28 if (local.month, local.day) == (2, 29) and not leap else local.day
         there = datetime(year, local.month, day, local.hour, local.minute, tzinfo=zone)
         starts.append(begun if year == local.year else there.astimezone(UTC))
-    return next((one, two) for one, two in pairwise(starts) if one <= moment < two)
+    return next((start, end) for start, end in pairwise(starts) if start <= moment < end)
 
 
 def _cents(amount: Fraction) -> Fraction:

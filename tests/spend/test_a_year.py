@@ -118,7 +118,7 @@ class _Story:
 
     def subscribe(self, at: datetime, plan: str, seats: int) -> None:
         # What was to come after a trial is no more
-        self.life.standings = [one for one in self.life.standings if one.since < at]
+        self.life.standings = [standing for standing in self.life.standings if standing.since < at]
         goes_on = self.plan == plan and self.trial_until is not None and at < self.trial_until
         if plan in TRIALS and plan not in self.had:
             self.trial_until, goes_on = at + timedelta(days=TRIALS[plan]), True
@@ -131,7 +131,7 @@ class _Story:
         self.plan, self.seats, self.paused = plan, seats, False
 
     def stop(self, at: datetime, *, paused: bool) -> None:
-        self.life.standings = [one for one in self.life.standings if one.since < at]
+        self.life.standings = [standing for standing in self.life.standings if standing.since < at]
         self.life.standings.append(Standing(at, None, paused=paused))
         self.trial_until = None
         self.paused = paused

@@ -59,7 +59,7 @@ async def test_spend_is_rated_from_rollups_by_line(
     ]
     assert (str(report.total.amount), report.total.currency) == ("43.69", "USD")
     assert report.exact_total == Decimal("43.68518505")
-    assert [(one.model, one.meter, one.quantity) for one in report.unpriced] == [
+    assert [(use.model, use.meter, use.quantity) for use in report.unpriced] == [
         ("small", "output_tokens", 77)
     ]
     assert (report.version, report.as_of) == (7, NOW)
@@ -90,7 +90,7 @@ async def test_each_plans_time_is_rated_by_it(
         ("paid", "fee", "21.00"),  # 21 of 31 days
         ("paid", "input", "0.30"),
     ]
-    assert [(one.meter, one.quantity) for one in report.unpriced] == [("input_tokens", 1_000_000)]
+    assert [(use.meter, use.quantity) for use in report.unpriced] == [("input_tokens", 1_000_000)]
 
 
 async def test_a_month_is_the_tenants_own(database: Database, applied: Catalog) -> None:

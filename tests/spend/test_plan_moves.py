@@ -52,10 +52,10 @@ async def test_a_diff_names_what_changed_by_id(database: Database) -> None:
     changed = team("1.5", description="Now dearer")
     await publish(database, changed | {"charges": changed["charges"][1:]})
     async with database.begin() as connection:
-        found = await diff_versions(connection, "team", 1, 2)
+        diff = await diff_versions(connection, "team", 1, 2)
         with pytest.raises(NotFound):
             await diff_versions(connection, "team", 1, 3)
-    by_path = {one.path: (one.before, one.after) for one in found.changes}
+    by_path = {change.path: (change.before, change.after) for change in diff.changes}
     assert by_path["charges.tokens.price"] == ("1", "1.5")
     assert by_path["description"] == ("", "Now dearer")
     assert by_path["charges.seats"][0]["price"] == "5"
@@ -78,7 +78,7 @@ async def test_tenants_are_moved_with_their_terms_after_a_preview(database: Data
     await publish(database, team("3"))
 
     previewed = await migrate(database)
-    (seen,) = [one for one in previewed.items if one.tenant == steady.id]
+    (seen,) = [move for move in previewed.items if move.tenant == steady.id]
     assert (seen.from_version, str(seen.present.amount)) == (1, "37.00")  # 20 + 10 + 7
     assert seen.migrated is not None
     assert str(seen.migrated.amount) == "57.00"
@@ -87,7 +87,7 @@ async def test_tenants_are_moved_with_their_terms_after_a_preview(database: Data
     first = await migrate(database, preview=False, limit=2)
     rest = await migrate(database, preview=False)
     everybody = sorted([steady.id, trying.id, leaving.id])
-    assert sorted(one.tenant for one in [*first.items, *rest.items]) == everybody
+    assert sorted(move.tenant for move in [*first.items, *rest.items]) == everybody
     after = NOW + timedelta(minutes=15)
     moved = await current(database, steady, after)
     assert (moved.plan.version, moved.seats, moved.add_ons) == (2, 4, {"help": 1})

@@ -80,7 +80,7 @@ async def bill(database: Database, tenant: Tenant, now: datetime = NOW) -> Spend
 def amounts(report: SpendReport) -> Sequence[tuple[str, str]]:
     return [
         *((line.charge_id, str(line.amount.amount)) for line in report.lines),
-        *((one.kind, str(one.amount.amount)) for one in report.adjustments),
+        *((adjustment.kind, str(adjustment.amount.amount)) for adjustment in report.adjustments),
         ("total", str(report.total.amount)),
     ]
 
@@ -181,7 +181,7 @@ async def test_credits_pay_call_by_call_and_the_bill_leaves_nothing(
     await subscribe(database, tenant, "prepaid")
     prepayment = Prepayment(database)
     most = {"input_tokens": Decimal(30_000), "output_tokens": Decimal(40_000)}
-    made: list[Use] = []
+    uses: list[Use] = []
     calls = [(number, 12_345 + 7 * number, 499 * number) for number in range(1, 30)]
     for number, read, said in calls:
         at = day(number)
@@ -190,8 +190,8 @@ async def test_credits_pay_call_by_call_and_the_bill_leaves_nothing(
         quantities = {meter: Decimal(count) for meter, count in used.items()}
         for _ in range(2):
             await prepayment.settle(tenant.id, f"call-{number}", "sample-large", quantities, at, at)
-        made.append((at, "sample-large", used))
-    await use(database, tenant, *made)
+        uses.append((at, "sample-large", used))
+    await use(database, tenant, *uses)
 
     exact = sum(
         (Decimal(read) * Decimal("2.75") + said * Decimal(11)) / M for _, read, said in calls

@@ -38,8 +38,8 @@ async def ask(
         return await simulate(connection, tenant, request, NOW, by_operator=by_operator)
 
 
-def totals(found: Simulation) -> dict[str, str]:
-    return {one.plan: str(one.total.amount) for one in found.plans}
+def totals(simulation: Simulation) -> dict[str, str]:
+    return {plan.plan: str(plan.total.amount) for plan in simulation.plans}
 
 
 async def test_the_past_on_the_plan_it_was_on_is_the_bill_it_was(
@@ -55,22 +55,22 @@ async def test_the_past_on_the_plan_it_was_on_is_the_bill_it_was(
         ("2026-03-04T23:00Z", "sample-small", "input_tokens", "30000000"),
         ("2026-04-03T12:00Z", "sample-large", "output_tokens", "99000000"),  # not over yet
     )
-    found = await ask(database, tenant, past_periods=1)
+    simulation = await ask(database, tenant, past_periods=1)
     async with database.begin() as connection:
         billed = await spend_report(connection, tenant, datetime(2026, 3, 31, tzinfo=UTC))
-    same = next(one for one in found.plans if one.plan == "pay-as-you-go")
+    same = next(plan for plan in simulation.plans if plan.plan == "pay-as-you-go")
     assert same.periods[0].lines == billed.lines
-    assert totals(found) == {
+    assert totals(simulation) == {
         "free": "0.00",
         "growth-yearly": "62.83",  # a twelfth of 490, and as growth
         "growth": "71.00",  # 49, and 42 million less 20: output first, so 22 of input
         "pay-as-you-go": "122.50",
         "prepaid": "150.00",
     }
-    yearly = next(one for one in found.plans if one.plan == "growth-yearly")
+    yearly = next(plan for plan in simulation.plans if plan.plan == "growth-yearly")
     assert (str(yearly.credit.amount), str(yearly.to_pay.amount)) == ("10.00", "52.83")
     everything = await ask(database, tenant, by_operator=True, past_periods=2)
-    night = next(one for one in everything.plans if one.plan == "enterprise").periods[1]
+    night = next(plan for plan in everything.plans if plan.plan == "enterprise").periods[1]
     assert [line.charge_id for line in night.lines] == ["platform", "input", "output"]
 
 
@@ -87,9 +87,11 @@ async def test_a_draft_is_tried_beside_published_plans(database: Database, tenan
             charge | {"id": "night", "price": "1", "window": "night"},
         ],
     }
-    found = await ask(database, tenant, past_periods=1, plans=["pay-as-you-go"], drafts=[draft])
-    assert totals(found) == {"pay-as-you-go": "0.00", "draft": "3.00"}
-    draft_plan, other = found.plans
+    simulation = await ask(
+        database, tenant, past_periods=1, plans=["pay-as-you-go"], drafts=[draft]
+    )
+    assert totals(simulation) == {"pay-as-you-go": "0.00", "draft": "3.00"}
+    draft_plan, other = simulation.plans
     assert draft_plan.plan_version is None
     # Nothing to pay, since it has no price for the model: no plan to recommend
     assert (other.fits, other.reason) == (False, "It has no price for some of the usage.")
@@ -103,8 +105,8 @@ async def test_a_described_workload(database: Database, tenant: Tenant) -> None:
         "growth_percent": "10",
         "periods": 2,
     }
-    found = await ask(database, tenant, workload=workload, plans=["prepaid"])
-    (plan,) = found.plans
+    simulation = await ask(database, tenant, workload=workload, plans=["prepaid"])
+    (plan,) = simulation.plans
     may, june = plan.periods
     assert (may.period.start, june.period.start) == (
         datetime(2026, 5, 1, tzinfo=UTC),
@@ -129,14 +131,18 @@ async def test_a_year_of_periods_has_a_yearly_fee_once(database: Database, tenan
         "models": {"sample-large": "1"},
         "periods": 12,
     }
-    found = await ask(
+    simulation = await ask(
         database, tenant, workload=workload, plans=["growth-yearly", "growth", "pay-as-you-go"]
     )
     # Each period's twelfth is rounded: 12 * 40.83
-    assert totals(found) == {"pay-as-you-go": "0.00", "growth-yearly": "489.96", "growth": "588.00"}
-    (fee,) = found.plans[1].periods[0].lines
+    assert totals(simulation) == {
+        "pay-as-you-go": "0.00",
+        "growth-yearly": "489.96",
+        "growth": "588.00",
+    }
+    (fee,) = simulation.plans[1].periods[0].lines
     assert (fee.cadence, fee.price, str(fee.amount.amount)) == ("year", 490, "40.83")
-    exact = sum(line.exact for one in found.plans[1].periods for line in one.lines)
+    exact = sum(line.exact for period in simulation.plans[1].periods for line in period.lines)
     assert round(exact, 20) == 490
 
 
@@ -146,17 +152,19 @@ async def test_windows_take_their_part_of_a_workload(database: Database, tenant:
         "per_request": {"output_tokens": "1000000"},
         "models": {"sample-large": "1"},
     }
-    found = await ask(database, tenant, by_operator=True, workload=workload, plans=["enterprise"])
-    quantities = {line.charge_id: line.quantity for line in found.plans[0].periods[0].lines}
+    simulation = await ask(
+        database, tenant, by_operator=True, workload=workload, plans=["enterprise"]
+    )
+    quantities = {line.charge_id: line.quantity for line in simulation.plans[0].periods[0].lines}
     assert quantities["night-output"] == Decimal(31 * 8_000_000)
     assert quantities["output"] == Decimal(31 * 16_000_000)
 
 
 async def test_in_the_tenants_currency(database: Database) -> None:
     tenant = await make_tenant(database, currency="EUR")
-    found = await ask(database, tenant, past_periods=1)
-    assert totals(found) == {"growth-yearly": "37.50", "growth": "45.00"}
-    assert found.other_currency == ["free", "pay-as-you-go", "prepaid"]
+    simulation = await ask(database, tenant, past_periods=1)
+    assert totals(simulation) == {"growth-yearly": "37.50", "growth": "45.00"}
+    assert simulation.other_currency == ["free", "pay-as-you-go", "prepaid"]
     with pytest.raises(NotFound):
         await ask(database, tenant, past_periods=1, plans=["gold"])
 

@@ -61,13 +61,13 @@ def bill_by_hand(events: list[AcceptedEvent]) -> Decimal:
     """The plan "paid" of the catalog, worked out from the events and nothing else."""
     with localcontext(prec=60):
         used = {"input_tokens": Decimal(0), "large output": Decimal(0)}
-        for one in events:
-            if one.time < BEGINS:
+        for event in events:
+            if event.time < BEGINS:
                 continue
-            for meter, quantity in one.quantities.items():
+            for meter, quantity in event.quantities.items():
                 if meter == "input_tokens":
                     used["input_tokens"] += quantity
-                elif one.model == "large":
+                elif event.model == "large":
                     used["large output"] += quantity
         seconds = Decimal(int((datetime(2026, 4, 1, tzinfo=UTC) - BEGINS).total_seconds()))
         fee = 31 * seconds / (31 * 24 * 3600)
@@ -105,14 +105,14 @@ async def test_any_split_order_and_repetition_costs_the_same(
     data: st.DataObject,
     used: list[tuple[int, str, str, Decimal]],
 ) -> None:
-    one, other = await make_tenant(database), await make_tenant(database)
-    events = [event(one, number, *what) for number, what in enumerate(used)]
+    tenant, other = await make_tenant(database), await make_tenant(database)
+    events = [event(tenant, number, *what) for number, what in enumerate(used)]
     again = [event(other, number, *what) for number, what in enumerate(used)]
     repeated = data.draw(st.lists(st.sampled_from(again), max_size=8)) if again else []
     shuffled = data.draw(st.permutations([*again, *repeated]))
     cuts = data.draw(st.lists(st.integers(0, len(shuffled)), max_size=4))
 
-    at_once = await metered(database, one, events, [])
+    at_once = await metered(database, tenant, events, [])
     in_parts = await metered(database, other, shuffled, cuts)
 
     bill = {"lines", "adjustments", "unpriced", "exact_total", "total"}
