@@ -62,8 +62,8 @@ def api_settings(api_settings: Settings, local_model: str, provider: FlakyServer
 @pytest.fixture
 async def make_key(api: httpx.AsyncClient, session: dict[str, str]) -> MakeKey:
     """Makes a key of the local tenant; returns its secret."""
-    found = await api.get("/v1/applications", headers=session)
-    application = found.json()["items"][0]["id"]
+    applications = await api.get("/v1/applications", headers=session)
+    application = applications.json()["items"][0]["id"]
 
     async def made(**wanted: Any) -> str:
         asked = {"name": "test", "application_id": application, **wanted}
@@ -80,9 +80,9 @@ def join(database: Database, api: httpx.AsyncClient, operator: dict[str, str]) -
 
     async def joined(plan: str) -> dict[str, str]:
         wanted = {"slug": plan, "name": plan, "plan": plan}
-        made = await api.post("/v1/tenants", headers=operator, json=wanted)
-        assert made.status_code == 201, made.text
-        tenant_id = made.json()["id"]
+        answer = await api.post("/v1/tenants", headers=operator, json=wanted)
+        assert answer.status_code == 201, answer.text
+        tenant_id = answer.json()["id"]
         async with database.begin() as connection:
             user = await upsert_user(
                 connection, issuer="test", subject=plan, name="Owner", email=None

@@ -68,8 +68,8 @@ async def test_a_call_whose_end_the_stream_can_not_take_is_counted_once(
     heard = (await anext(stream)).choices[0].delta.content or ""
     own_nats.kill()
     provider.go_on()
-    async for one in stream:
-        heard += one.choices[0].delta.content or ""
+    async for part in stream:
+        heard += part.choices[0].delta.content or ""
     assert heard == "Hello there"
     (event,) = await metered(1)
     assert event.quantities == USED

@@ -69,18 +69,18 @@ async def key(database: Database) -> Key:
     async with database.begin() as connection:
         wanted = ApplicationCreate(name="One")
         application = await create_application(connection, tenant.id, wanted)
-        made = await create_key(
+        api_key = await create_key(
             connection, caller, ApiKeyCreate(name="A key", application_id=application.id)
         )
-    return tenant.id, made.id
+    return tenant.id, api_key.id
 
 
 @pytest.fixture
 async def replicas(database: Database) -> AsyncIterator[tuple[KeyLimits, KeyLimits]]:
     both = KeyLimits(database), KeyLimits(database)
     yield both
-    for one in both:
-        await one.close()
+    for limits in both:
+        await limits.close()
 
 
 async def under_way(database: Database) -> int:

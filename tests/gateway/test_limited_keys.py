@@ -45,10 +45,10 @@ async def test_requests_a_minute(
     with pytest.raises(openai.RateLimitError) as raised:
         await ask(limited)
     assert (raised.value.code, raised.value.type) == ("rate_limit_exceeded", "rate_limit_error")
-    told = raised.value.response.headers
-    assert 1 <= int(told["retry-after"]) <= 30
-    assert told["x-ratelimit-remaining-requests"] == "0"
-    assert "x-should-retry" not in told
+    refusal_headers = raised.value.response.headers
+    assert 1 <= int(refusal_headers["retry-after"]) <= 30
+    assert refusal_headers["x-ratelimit-remaining-requests"] == "0"
+    assert "x-should-retry" not in refusal_headers
     assert len(provider.seen) == 2
     other = open_client(await make_key())
     assert "x-ratelimit-limit-requests" not in await ask(other)

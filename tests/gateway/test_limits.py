@@ -49,8 +49,8 @@ async def prepaid(api: httpx.AsyncClient, join: Join, open_client: OpenClient) -
     headers = await join("prepaid")
     application = (await api.get("/v1/applications", headers=headers)).json()["items"][0]["id"]
     key = {"name": "test", "application_id": application}
-    made = await api.post("/v1/keys", headers=headers, json=key)
-    return open_client(made.json()["secret"])
+    answer = await api.post("/v1/keys", headers=headers, json=key)
+    return open_client(answer.json()["secret"])
 
 
 async def test_of_many_calls_at_once_only_those_pass_that_the_quota_has_room_for(

@@ -19,10 +19,10 @@ ASKED = [{"role": "user", "content": "Name three colors."}]
 
 def tokens(event: Metered) -> tuple[int, int]:
     """Tokens in and out, cached and reasoning ones included."""
-    found = {meter: int(quantity) for meter, quantity in event.quantities.items()}
+    quantities = {meter: int(quantity) for meter, quantity in event.quantities.items()}
     return (
-        found.get("input_tokens", 0) + found.get("cached_input_tokens", 0),
-        found.get("output_tokens", 0) + found.get("reasoning_tokens", 0),
+        quantities.get("input_tokens", 0) + quantities.get("cached_input_tokens", 0),
+        quantities.get("output_tokens", 0) + quantities.get("reasoning_tokens", 0),
     )
 
 
@@ -55,7 +55,7 @@ async def test_the_synchronous_sdk_streams_and_completes(
             stream = client.chat.completions.create(
                 model=MODEL, messages=ASKED, max_tokens=8, stream=True
             )
-            parts = [one.choices[0].delta.content or "" for one in stream]
+            parts = [chunk.choices[0].delta.content or "" for chunk in stream]
             assert said.usage is not None
             return "".join(parts), said.usage.completion_tokens
 
@@ -79,7 +79,7 @@ async def test_a_stream_tells_its_usage_to_who_asks_and_is_metered_either_way(
     )
     chunks = [chunk async for chunk in stream]
     assert {chunk.model for chunk in chunks} == {MODEL}
-    assert "".join(choice.delta.content or "" for one in chunks for choice in one.choices)
+    assert "".join(choice.delta.content or "" for chunk in chunks for choice in chunk.choices)
     (event,) = await metered(1)
     reported = [chunk.usage for chunk in chunks if chunk.usage is not None]
     if include_usage:
@@ -143,7 +143,7 @@ async def test_calls_at_the_same_time_are_each_metered_once(
         assert usage is not None
         return usage.prompt_tokens, usage.completion_tokens
 
-    told = await asyncio.gather(
+    token_counts = await asyncio.gather(
         *(call(number) for number in range(5) for call in (plain, streamed))
     )
-    assert sorted(map(tokens, await metered(10))) == sorted(told)
+    assert sorted(map(tokens, await metered(10))) == sorted(token_counts)

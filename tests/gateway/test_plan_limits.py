@@ -56,8 +56,8 @@ def open_key(api: httpx.AsyncClient, owner: Headers, open_client: OpenClient) ->
     """Makes the SDK with a key of that tenant's."""
 
     async def made(**wanted: object) -> AsyncOpenAI:
-        found = await api.get("/v1/applications", headers=owner)
-        asked = {"name": "k", "application_id": found.json()["items"][0]["id"], **wanted}
+        applications = await api.get("/v1/applications", headers=owner)
+        asked = {"name": "k", "application_id": applications.json()["items"][0]["id"], **wanted}
         answer = await api.post("/v1/keys", headers=owner, json=asked)
         return open_client(str(answer.json()["secret"]))
 
@@ -81,7 +81,7 @@ async def test_a_model_that_the_plan_leaves_out(
     assert (no.value.code, no.value.param) == ("model_not_in_plan", "model")
     assert provider.seen == []
     listed = (await api.get("/v1/catalog/models", headers=owner)).json()["items"]
-    assert {one["id"] for one in listed if one["allowed"]} == {"sample-small"}
+    assert {model["id"] for model in listed if model["allowed"]} == {"sample-small"}
     # Another plan opens it at once: from one without a price a change may begin with the quarter
     at = quarter_hour_of(datetime.now(UTC)).isoformat()
     change = {"plan": "pay-as-you-go", "at": at}
@@ -96,17 +96,17 @@ async def test_a_model_that_the_plan_leaves_out(
 async def test_all_keys_of_the_tenant_share_the_plans_limits(
     open_key: OpenKey, provider: FlakyServer
 ) -> None:
-    one, other = await open_key(), await open_key()
-    headers = await ask(one)
+    first, second = await open_key(), await open_key()
+    headers = await ask(first)
     assert headers["x-ratelimit-limit-requests"] == "3"
     assert headers["x-ratelimit-limit-tokens"] == "100000"
-    assert (await ask(other))["x-ratelimit-remaining-requests"] == "1"
-    await ask(one)
-    for client in (one, other):
-        with pytest.raises(openai.RateLimitError, match="The plan's limit of 3 requests") as told:
+    assert (await ask(second))["x-ratelimit-remaining-requests"] == "1"
+    await ask(first)
+    for client in (first, second):
+        with pytest.raises(openai.RateLimitError, match="The plan's limit of 3 requests") as raised:
             await ask(client)
-        assert told.value.code == "rate_limit_exceeded"
-        assert 1 <= int(told.value.response.headers["retry-after"]) <= 20
+        assert raised.value.code == "rate_limit_exceeded"
+        assert 1 <= int(raised.value.response.headers["retry-after"]) <= 20
     assert len(provider.seen) == 3
 
 
@@ -149,8 +149,8 @@ async def test_entitlements_tell_what_the_gateway_goes_by(
     assert entitled["quotas"][0]["remaining"] == "99"
     assert (entitled["state"], entitled["suspended"]) == ("active", False)
     tenant = (await api.get("/v1/me", headers=owner)).json()["tenant"]["id"]
-    told = await api.get(f"/v1/tenants/{tenant}/entitlements", headers=operator)
-    assert told.json() | {"as_of": entitled["as_of"]} == entitled
+    answer = await api.get(f"/v1/tenants/{tenant}/entitlements", headers=operator)
+    assert answer.json() | {"as_of": entitled["as_of"]} == entitled
     assert (await api.get("/v1/tenants/none/entitlements", headers=operator)).status_code == 404
     refused = await api.get(f"/v1/tenants/{tenant}/entitlements", headers=owner)
     assert refused.status_code == 403

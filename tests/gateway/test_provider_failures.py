@@ -52,8 +52,13 @@ def said(text: str, finish: str | None = None, **more: Any) -> bytes:
 
 def chunk(**members: Any) -> bytes:
     """Anything as an event of a stream."""
-    made = {"id": "c1", "object": "chat.completion.chunk", "created": 1, "model": "their-own-name"}
-    return b"data: " + json.dumps(made | members).encode() + b"\n\n"
+    defaults = {
+        "id": "c1",
+        "object": "chat.completion.chunk",
+        "created": 1,
+        "model": "their-own-name",
+    }
+    return b"data: " + json.dumps(defaults | members).encode() + b"\n\n"
 
 
 DONE = b"data: [DONE]\n\n"
@@ -72,8 +77,8 @@ async def ask(client: AsyncOpenAI, **more: Any) -> Any:
 async def listen(client: AsyncOpenAI, **more: Any) -> str:
     """Everything that a streamed answer says."""
     parts = []
-    async for one in await ask(client, stream=True, **more):
-        parts += [choice.delta.content or "" for choice in one.choices]
+    async for piece in await ask(client, stream=True, **more):
+        parts += [choice.delta.content or "" for choice in piece.choices]
     return "".join(parts)
 
 
@@ -348,7 +353,7 @@ async def test_an_answer_of_any_shape_is_metered(
         {"choices": [7, {"message": "Hi"}, {"message": {"content": 5, "tool_calls": 3}}]},
         {"choices": [{"message": {"tool_calls": [1, {"function": {"name": 5}}]}}]},
     ]
-    provider.replies = [Reply(body=json.dumps(one).encode()) for one in odd]
+    provider.replies = [Reply(body=json.dumps(body).encode()) for body in odd]
     for _ in odd:
         await client.post("/chat/completions", cast_to=object, body={**REQUEST, "seed": 1})
     for event in await metered(len(odd)):
@@ -365,7 +370,7 @@ async def test_what_goes_to_the_provider_is_the_request_and_no_credential(
     extra = {"seed": 7, "an_option_of_theirs": {"deep": [1.5, None]}}
     await ask(client, temperature=0.25, extra_body=extra)
     await listen(client)
-    plain, stream = (json.loads(one.body) for one in provider.seen)
+    plain, stream = (json.loads(request.body) for request in provider.seen)
     assert plain == {
         "model": "their-own-name",
         "messages": ASKED,
@@ -374,8 +379,8 @@ async def test_what_goes_to_the_provider_is_the_request_and_no_credential(
         **extra,
     }
     assert stream["stream_options"] == {"include_usage": True}
-    for one in provider.seen:
-        assert client.api_key not in str(one.headers)
+    for request in provider.seen:
+        assert client.api_key not in str(request.headers)
     assert len(await metered(2)) == 2
 
 

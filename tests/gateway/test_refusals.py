@@ -125,7 +125,7 @@ async def test_a_revoked_key_is_refused_on_another_replica_within_a_second(
 ) -> None:
     bearer = {"authorization": f"Bearer {await make_key(name='soon gone')}"}
     keys = (await api.get("/v1/keys", headers=dict(session))).json()["items"]
-    (key,) = [one["id"] for one in keys if one["name"] == "soon gone"]
+    (key,) = [item["id"] for item in keys if item["name"] == "soon gone"]
     replica = create_app(api_settings)
     transport = httpx.ASGITransport(replica)
     async with (
