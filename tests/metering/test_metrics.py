@@ -46,9 +46,9 @@ async def test_what_was_sent_and_what_waits(api: httpx.AsyncClient, database: Da
     answer = await api.post("/v1/events", headers=tenant.headers, json=sent)
     assert answer.status_code == 202, answer.text
     async with database.raw() as connection:
-        one, other = [counted_event(tenant, name) for name in ("a", "b")]
-        await count_events(connection, [one, other])
-        await count_events(connection, [other])
+        first, second = [counted_event(tenant, name) for name in ("a", "b")]
+        await count_events(connection, [first, second])
+        await count_events(connection, [second])
     after = await gauges(api)
     counted = "farebox_usage_events_counted_total"
     assert (after[f'{counted}{{result="new"}}'], before[f'{counted}{{result="new"}}']) == (2, 0)

@@ -27,7 +27,7 @@ async def tenant(app: object, database: Database) -> SampleTenant:
 
 async def count(database: Database, tenant_id: str, application: str) -> None:
     now = datetime.now(UTC)  # not before the tenant had its plan
-    made = [
+    events = [
         AcceptedEvent(
             tenant_id=tenant_id,
             source="test",
@@ -41,25 +41,25 @@ async def count(database: Database, tenant_id: str, application: str) -> None:
         for number in range(3)
     ]
     async with database.raw() as connection:
-        await count_events(connection, made)
+        await count_events(connection, events)
 
 
 def void(tenant: str, correction: str = "v") -> dict[str, object]:
-    one = {
+    change = {
         "id": correction,
         "event": {"source": "test", "id": "0"},
         "action": "void",
         "reason": "twice",
     }
-    return {"tenant": tenant, "corrections": [one]}
+    return {"tenant": tenant, "corrections": [change]}
 
 
 async def test_the_operator_reads_as_the_tenant_does(
     api: httpx.AsyncClient, database: Database, operator: Headers, tenant: SampleTenant
 ) -> None:
     await count(database, tenant.id, tenant.application)
-    made = await api.post("/v1/corrections", headers=operator, json=void(tenant.id))
-    assert made.status_code == 200, made.text
+    answer = await api.post("/v1/corrections", headers=operator, json=void(tenant.id))
+    assert answer.status_code == 200, answer.text
     for what, asked in (
         ("events", {}),
         ("events", {"model": "sample-large"}),
@@ -84,8 +84,8 @@ async def test_a_correction_names_the_person_who_made_it(
     await count(database, me["tenant"]["id"], application["id"])
     for headers, correction in ((session, "by-person"), (operator, "by-key")):
         body = void("local", correction)
-        made = await api.post("/v1/corrections", headers=headers, json=body)
-        assert made.status_code == 200, made.text
+        answer = await api.post("/v1/corrections", headers=headers, json=body)
+        assert answer.status_code == 200, answer.text
     by_key, by_person = (await api.get("/v1/corrections", headers=session)).json()["items"]
     assert (by_person["actor"], by_person["actor_name"]) == (me["user_id"], me["name"])
     assert by_key["actor_name"] is None
@@ -96,8 +96,8 @@ async def test_a_preview_names_the_invoices_that_stay(
 ) -> None:
     wanted = {"slug": "billed", "name": "Billed", "plan": "pay-as-you-go"}
     tenant = (await api.post("/v1/tenants", headers=operator, json=wanted)).json()["id"]
-    found = await api.get(f"/v1/tenants/{tenant}/applications", headers=operator)
-    await count(database, tenant, found.json()["items"][0]["id"])
+    applications = await api.get(f"/v1/tenants/{tenant}/applications", headers=operator)
+    await count(database, tenant, applications.json()["items"][0]["id"])
 
     async def invoices() -> list[str]:
         body = void(tenant)
@@ -110,7 +110,7 @@ async def test_a_preview_names_the_invoices_that_stay(
     assert await invoices() == []
     await run_invoices(database, api_settings, NOW + timedelta(days=40))
     listed = (await api.get(f"/v1/tenants/{tenant}/invoices", headers=operator)).json()["items"]
-    (issued,) = [one for one in listed if one["number"]]
+    (issued,) = [invoice for invoice in listed if invoice["number"]]
     assert await invoices() == [issued["number"]]
     url = f"/v1/tenants/{tenant}/invoices/{issued['id']}/void"
     assert (await api.post(url, headers=operator, json={"reason": "test"})).status_code == 200

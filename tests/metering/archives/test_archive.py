@@ -89,7 +89,7 @@ async def test_archived_events_keep_every_digit_and_leave_usage_alone(
     assert {json.loads(row["quantities"])["requests"] for row in rows} == {
         "123456789012345678901.123456789"
     }
-    assert [row["time"] for row in rows] == [one.time for one in sent[:48]]
+    assert [row["time"] for row in rows] == [event.time for event in sent[:48]]
     async with database.begin() as connection:
         left = await connection.scalars(select(events.c.id).where(events.c.tenant_id == tenant.id))
         assert sorted(map(int, left)) == list(range(48, 60))
@@ -155,9 +155,9 @@ async def test_what_is_of_an_archived_day_is_not_taken_any_more(
     tenant, other = await sample_tenant(database), await sample_tenant(database, "other")
     late = datetime.now(UTC) - timedelta(days=10)
     day = late.replace(hour=0, minute=0, second=0, microsecond=0)
-    known = msgspec.structs.replace(event(tenant, 0), time=late)
+    late_event = msgspec.structs.replace(event(tenant, 0), time=late)
     async with database.raw() as connection:
-        await count_events(connection, [known])
+        await count_events(connection, [late_event])
     await put_away(database, tenant, day + timedelta(days=1), tmp_path)
     sent = [
         tenant.event("0", time=late.isoformat()),
@@ -165,7 +165,7 @@ async def test_what_is_of_an_archived_day_is_not_taken_any_more(
         other.event("0", time=late.isoformat()),
     ]
     answer = await api.post("/v1/events", headers=operator, json=sent)
-    assert [(one["index"], one["field"]) for one in answer.json()["errors"]] == [(0, "time")]
+    assert [(error["index"], error["field"]) for error in answer.json()["errors"]] == [(0, "time")]
     assert "events were archived" in answer.json()["errors"][0]["detail"]
     by_key = await api.post(
         "/v1/events", headers=tenant.headers, json=[sent[0] | {"subject": tenant.slug}]

@@ -109,7 +109,7 @@ async def test_what_was_archived_comes_back_exactly_and_once(
     assert [day.event_count for day in days] == [24, 24]
     elsewhere = [day.file.rename(tmp_path / f"{place}.bin") for place, day in enumerate(days)]
     done = await bring_back(database, [*elsewhere, *elsewhere])
-    assert [(one.start, one.event_count, one.corrected) for one in done] == [
+    assert [(file.start, file.event_count, file.corrected) for file in done] == [
         (START, 24, 0),
         (START + DAY, 24, 0),
         (START, 0, 0),
@@ -146,15 +146,17 @@ async def test_corrections_that_came_meanwhile_are_made(
     async with database.begin() as connection:
         await declare_label(connection, tenant.id, "team")
     done = await bring_back(database, [day.file for day in days])
-    assert [one.corrected for one in done] == [5, 0]
+    assert [file.corrected for file in done] == [5, 0]
     async with database.raw() as connection:
         sums = "SELECT meter, sum(quantity), sum(event_count) FROM {} GROUP BY 1 ORDER BY 1"
-        told = [await connection.fetch(sums.format(name)) for name in ("rollups", "daily_rollups")]
-        assert told[0] == told[1]
+        totals = [
+            await connection.fetch(sums.format(name)) for name in ("rollups", "daily_rollups")
+        ]
+        assert totals[0] == totals[1]
         # Of the other days the label is not told apart yet
         assert await differences(database, tenant, repair=True) > 0
-        assert await connection.fetch(sums.format("rollups")) == told[0]
-        images = dict(row[:2] for row in told[0])["images"]
+        assert await connection.fetch(sums.format("rollups")) == totals[0]
+        images = dict(row[:2] for row in totals[0])["images"]
         count = await connection.fetchval("SELECT count(*) FROM events WHERE NOT voided")
         waiting = await connection.fetchval(
             "SELECT count(*) FROM corrections WHERE applied_at IS NULL"
@@ -205,7 +207,7 @@ async def test_a_restored_day_can_be_archived_again(
     assert first.file.read_bytes() == content
     async with database.begin() as connection:
         listed = await list_archives(connection, tenant.id)
-    assert [(one.file, one.restored_by) for one in listed] == [
+    assert [(archive.file, archive.restored_by) for archive in listed] == [
         (first.file, "command-line"),
         (again.file, None),
         (second.file, None),
@@ -221,10 +223,10 @@ async def test_files_that_are_not_what_they_were_are_found(
     [first, second] = await put_away(database, tenant, tmp_path)
     first.file.write_bytes(first.file.read_bytes()[:-1])
     async with database.begin() as connection:
-        found = await list_archives(connection, None)
-    assert [await check_file(one) for one in found] == ["changed", "as it was"]
+        archives = await list_archives(connection, None)
+    assert [await check_file(archive) for archive in archives] == ["changed", "as it was"]
     second.file.unlink()
-    assert await check_file(found[1]) == "not there"
+    assert await check_file(archives[1]) == "not there"
 
 
 async def test_a_restore_that_is_cut_off_leaves_nothing_behind(
@@ -263,6 +265,8 @@ async def test_nothing_is_restored_while_something_is_archived(
     done = await asyncio.gather(
         *(restore_archive(database, file, COMMAND_LINE) for file in both), return_exceptions=True
     )
-    counts = [one.event_count if isinstance(one, RestoredFile) else str(one) for one in done]
+    counts = [
+        result.event_count if isinstance(result, RestoredFile) else str(result) for result in done
+    ]
     assert 24 in counts
     assert len(await stored(database, events)) == 12 + 24

@@ -41,7 +41,7 @@ def settings(folder: Path, *, age: int = 10, kept: int = 20, grace: int = 24) ->
 
 
 async def count(database: Database, tenant: SampleTenant, *days: datetime) -> None:
-    made = [
+    events = [
         AcceptedEvent(
             tenant_id=tenant.id,
             source="test",
@@ -55,7 +55,7 @@ async def count(database: Database, tenant: SampleTenant, *days: datetime) -> No
         for day in days
     ]
     async with database.raw() as connection:
-        await count_events(connection, made)
+        await count_events(connection, events)
 
 
 async def left(database: Database, tenant: SampleTenant) -> list[datetime]:
@@ -152,7 +152,7 @@ async def test_the_worker_outlives_what_is_in_the_way(
     with capture_logs() as logs:
 
         async def told_of(event: str) -> bool:
-            return any(one["event"] == event for one in logs)
+            return any(entry["event"] == event for entry in logs)
 
         async with asyncio.TaskGroup() as group:
             async with archiving(database):
@@ -176,8 +176,8 @@ async def test_a_day_that_changes_keeps_no_other_tenant_from_it(
     async def never_the_same(
         connection: asyncpg.Connection, tenant_id: str, start: datetime
     ) -> archive._State:
-        found = await look(connection, tenant_id, start)
-        return found._replace(digest=Decimal(next(looks))) if tenant_id == changing.id else found
+        state = await look(connection, tenant_id, start)
+        return state._replace(digest=Decimal(next(looks))) if tenant_id == changing.id else state
 
     retention = EventRetention(database, SettledUsage(settings(tmp_path)).before, 20, tmp_path)
     monkeypatch.setattr(archive, "_state", never_the_same)

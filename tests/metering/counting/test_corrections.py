@@ -104,7 +104,7 @@ async def test_a_voided_event_counts_for_nothing_and_stays_on_record(
     assert await usage(database) == {("model-a", "requests"): (Decimal(1), 1)}
     assert await differences(database, tenant) == 0
     listed = (await api.get("/v1/events", headers=tenant.headers)).json()["items"]
-    assert {one["id"]: (one["voided"], one["quantities"]) for one in listed} == {
+    assert {row["id"]: (row["voided"], row["quantities"]) for row in listed} == {
         "1": (True, {"input_tokens": "0.1"}),
         "2": (False, {"requests": "1"}),
     }
@@ -182,7 +182,7 @@ async def test_a_correction_waits_for_its_event(
 ) -> None:
     waiting = [amend(tenant, "c1", images=9), void("c2"), amend(tenant, "c3", of="2", images=1)]
     result = await correct(api, operator, tenant, *waiting)
-    assert {one["state"] for one in result["corrections"]} == {"pending"}
+    assert {correction["state"] for correction in result["corrections"]} == {"pending"}
     await count(database, event(tenant, "1", images=3), event(tenant, "2", images=4))
     assert await usage(database) == {("model-b", "images"): (Decimal(1), 1)}
     assert await differences(database, tenant) == 0
@@ -200,11 +200,11 @@ async def test_a_preview_tells_usage_and_spend_and_changes_nothing(
         api, operator, tenant, amend(tenant, "c1", input_tokens=2500), preview="true"
     )
     assert result["preview"] is True
-    assert [(one["model"], one["quantity"]) for one in result["changes"]] == [
+    assert [(change["model"], change["quantity"]) for change in result["changes"]] == [
         ("model-a", "-1000"),
         ("model-b", "2500"),
     ]
-    assert [one["invoices"] for one in result["spend"]] == [[]]
+    assert [period["invoices"] for period in result["spend"]] == [[]]
     assert await usage(database) == before
     assert (await api.get("/v1/corrections", headers=tenant.headers)).json()["items"] == []
 
@@ -228,7 +228,9 @@ async def test_a_backfill_is_previewed(
         "duplicates": 1,
         "rejected": 1,
     }
-    assert [(one["quantity"], one["event_count"]) for one in preview["changes"]] == [("3", 2)]
+    assert [(change["quantity"], change["event_count"]) for change in preview["changes"]] == [
+        ("3", 2)
+    ]
     assert len(preview["spend"]) == 1
     assert await usage(database) == {("model-a", "requests"): (Decimal(1), 1)}
 

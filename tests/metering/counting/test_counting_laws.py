@@ -63,7 +63,7 @@ event_sets = st.lists(
         st.sampled_from(["", "key_a"]),
     ),
     max_size=25,
-    unique_by=lambda made: (made.tenant_id, made.source, made.id),
+    unique_by=lambda event: (event.tenant_id, event.source, event.id),
 )
 
 
@@ -71,14 +71,14 @@ def expected_rollups(events: Sequence[AcceptedEvent]) -> dict[tuple[object, ...]
     """The same sums, by hand."""
     sums: dict[tuple[object, ...], Decimal] = defaultdict(Decimal)
     counts: dict[tuple[object, ...], int] = defaultdict(int)
-    for one in events:
-        for meter, quantity in one.quantities.items():
+    for event in events:
+        for meter, quantity in event.quantities.items():
             place = (
-                one.tenant_id,
-                bucket_start(one.time),
-                one.application_id,
-                one.key_id,
-                one.model,
+                event.tenant_id,
+                bucket_start(event.time),
+                event.application_id,
+                event.key_id,
+                event.model,
                 meter,
             )
             with localcontext(prec=100):  # Python would round at 28 digits; PostgreSQL does not
@@ -99,12 +99,12 @@ async def stored_rollups(
 
 @pytest.fixture
 async def connection(database: Database) -> Any:
-    async with database.raw() as made:
-        await made.execute(
+    async with database.raw() as connection:
+        await connection.execute(
             "INSERT INTO tenants (id, slug, name) VALUES"
             " ('ten_a', 'a', 'Sample A'), ('ten_b', 'b', 'Sample B')"
         )
-        yield made
+        yield connection
 
 
 @settings(
@@ -151,7 +151,7 @@ async def test_an_event_of_a_tenant_that_was_removed_is_not_counted(
 @pytest.mark.fast
 @given(st.lists(st.builds(event, quantities=quantities), max_size=30))
 def test_messages_carry_every_event_exactly(events: list[AcceptedEvent]) -> None:
-    assert [one for message in messages(events) for one in decode(message)] == events
+    assert [event for message in messages(events) for event in decode(message)] == events
 
 
 @pytest.mark.fast

@@ -123,7 +123,7 @@ async def test_every_granularity_gives_the_same_answer(
             await count_events(connection, counted[first : first + 500])
     start = around + timedelta(days=2, hours=7, minutes=45)
     end = around + timedelta(days=18, hours=3)
-    asked = [one for one in counted if start <= one.time < end]
+    asked = [event for event in counted if start <= event.time < end]
     local = ZoneInfo(zone)
 
     async def sums(granularity: Granularity) -> dict[tuple[datetime, str | None], Decimal]:
@@ -133,15 +133,17 @@ async def test_every_granularity_gives_the_same_answer(
         return {(row.start, row.model): row.quantity for row in report.rows}
 
     async def dates(granularity: Granularity) -> dict[tuple[date, str | None], Decimal]:
-        found = await sums(granularity)
-        return {(when.astimezone(local).date(), name): used for (when, name), used in found.items()}
+        totals = await sums(granularity)
+        return {
+            (when.astimezone(local).date(), name): used for (when, name), used in totals.items()
+        }
 
     def by_hand(place: Callable[[datetime], Place]) -> dict[tuple[Place, str], Decimal]:
-        found: dict[tuple[Place, str], Decimal] = {}
-        for one in asked:
-            key = (place(one.time), one.model)
-            found[key] = found.get(key, Decimal(0)) + one.quantities["input_tokens"]
-        return found
+        totals: dict[tuple[Place, str], Decimal] = {}
+        for event in asked:
+            key = (place(event.time), event.model)
+            totals[key] = totals.get(key, Decimal(0)) + event.quantities["input_tokens"]
+        return totals
 
     def hour_of(time: datetime) -> datetime:
         """Walk back by quarter hours for as long as a clock shows the same hour."""

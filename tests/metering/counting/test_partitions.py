@@ -78,7 +78,7 @@ async def test_dividing_while_events_are_counted_loses_and_doubles_none(
         group.create_task(count())
         group.create_task(divide())
     async with database.begin() as connection:
-        names = [one.name for one in await list_partitions(connection)]
+        names = [part.name for part in await list_partitions(connection)]
     assert names == ["events_0_of_3", "events_1_of_3", "events_2_of_3"]
     async with database.raw() as connection:
         for tenant in tenants:
@@ -121,4 +121,4 @@ async def test_a_count_out_of_bounds_is_refused(database: Database, count: int) 
     with pytest.raises(CommandError, match="from 1 to 256"):
         await partition(database, count)
     async with database.begin() as connection:
-        assert [one.name for one in await list_partitions(connection)] == ["events"]
+        assert [part.name for part in await list_partitions(connection)] == ["events"]

@@ -48,10 +48,10 @@ async def rows(database: Database, columns: str) -> list[tuple[object, ...]]:
     wanted = [literal_column(column) for column in columns.split(", ")]
     sums = (func.sum(rollups.c.quantity), func.sum(rollups.c.event_count))
     async with database.begin() as connection:
-        found = await connection.execute(
+        result = await connection.execute(
             select(*wanted, *sums).select_from(rollups).group_by(*wanted).order_by(*wanted)
         )
-        return [tuple(row) for row in found]
+        return [tuple(row) for row in result]
 
 
 async def test_what_was_lost_or_wrong_is_put_right(database: Database) -> None:
@@ -69,8 +69,8 @@ async def test_what_was_lost_or_wrong_is_put_right(database: Database) -> None:
         for statement in wrong:
             await connection.execute(f"{statement} AND tenant_id = '{tenant.id}'")
     assert await rebuild(database, tenant, repair=False) > 0
-    found = await rebuild(database, tenant)
-    assert found > 0
+    count = await rebuild(database, tenant)
+    assert count > 0
     assert await rebuild(database, tenant, repair=False) == 0
     assert await rows(database, "tenant_id, bucket, model, meter") == right
 

@@ -137,12 +137,12 @@ class UsageMachine(RuleBasedStateMachine):
 
     def made(self, batch: list[tuple[str, Content]]) -> list[AcceptedEvent]:
         """Events as ingest lets them in: it refuses those of archived days."""
-        made = []
+        events = []
         for event_id, content in batch:
             if event_id in self.archived:
                 continue
             self.clock += 1
-            made.append(
+            events.append(
                 AcceptedEvent(
                     tenant_id=TENANT,
                     source="test",
@@ -155,7 +155,7 @@ class UsageMachine(RuleBasedStateMachine):
                     labels={"team": content.team, "note": event_id},
                 )
             )
-        return made
+        return events
 
     @rule(batch=st.lists(st.tuples(ids, contents), max_size=8), data=st.data())
     def ingest(self, batch: list[tuple[str, Content]], data: st.DataObject) -> None:
@@ -199,8 +199,8 @@ class UsageMachine(RuleBasedStateMachine):
                 await correct(self.connection, TENANT, [wanted, wanted], START)
 
         self.run(apply())
-        known = self.waiting if event_id in self.archived else self.corrections
-        known[event_id] = content
+        corrections = self.waiting if event_id in self.archived else self.corrections
+        corrections[event_id] = content
 
     @rule(damage=st.sampled_from(sorted(_DAMAGE)))
     def rebuild(self, damage: str) -> None:
@@ -257,7 +257,7 @@ class UsageMachine(RuleBasedStateMachine):
         """Bring a file back, be it once more; what waited for its events is made."""
         file = data.draw(st.sampled_from(self.files))
         self.run(restore_archive(self.database, file, COMMAND_LINE))
-        for event_id in [one for one, where in self.archived.items() if where == file]:
+        for event_id in [event_id for event_id, where in self.archived.items() if where == file]:
             del self.archived[event_id]
             if event_id in self.waiting:
                 self.corrections[event_id] = self.waiting.pop(event_id)
@@ -270,7 +270,7 @@ class UsageMachine(RuleBasedStateMachine):
         assert self.told(_DAILY_ROLLUPS) == self.comparable(by_day)
 
     def expected(self) -> Sums:
-        found: Sums = {}
+        totals: Sums = {}
         for event_id, sent in self.events.items():
             content = self.corrections.get(event_id, sent)
             if content is None:
@@ -278,8 +278,8 @@ class UsageMachine(RuleBasedStateMachine):
             bucket = bucket_start(START + timedelta(minutes=sent.minutes))  # an event's time stays
             for meter, quantity in content.quantities.items():
                 place = (bucket, content.model, meter, f'{{"team": "{content.team}"}}')
-                add(found, place, quantity, 1)
-        return found
+                add(totals, place, quantity, 1)
+        return totals
 
     def told(self, query: str) -> Sums:
         rows = self.run(self.connection.fetch(query))
@@ -291,16 +291,16 @@ class UsageMachine(RuleBasedStateMachine):
 
 
 def summed(sums: Sums, where: Callable[[Place], Place]) -> Sums:
-    found: Sums = {}
+    totals: Sums = {}
     for place, (quantity, count) in sums.items():
-        add(found, where(place), quantity, count)
-    return found
+        add(totals, where(place), quantity, count)
+    return totals
 
 
 def add(sums: Sums, place: Place, quantity: Decimal, count: int) -> None:
-    known = sums.get(place, (Decimal(0), 0))
+    entry = sums.get(place, (Decimal(0), 0))
     with localcontext(prec=100):
-        sums[place] = (known[0] + quantity, known[1] + count)
+        sums[place] = (entry[0] + quantity, entry[1] + count)
 
 
 def test_usage_is_what_a_plain_model_says(database_url: str) -> None:

@@ -220,7 +220,7 @@ def test_cells_that_python_has_no_value_for_are_told_by_their_row(tmp_path: Path
 
 
 @pytest.mark.parametrize(
-    ("name", "content", "told"),
+    ("name", "content", "sentence"),
     [
         ("e.csv", "", "is empty"),
         ("e.csv", "id,model,source,requests\n", "no column 'application', or say --application"),
@@ -240,9 +240,9 @@ def test_cells_that_python_has_no_value_for_are_told_by_their_row(tmp_path: Path
     ],
 )
 def test_a_file_that_can_not_be_read_is_told_in_a_sentence(
-    tmp_path: Path, name: str, content: bytes | str, told: str
+    tmp_path: Path, name: str, content: bytes | str, sentence: str
 ) -> None:
-    with pytest.raises(UnreadableEventFile, match=told):
+    with pytest.raises(UnreadableEventFile, match=sentence):
         read(tmp_path / name, content)
 
 

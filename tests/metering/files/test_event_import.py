@@ -72,11 +72,11 @@ async def test_a_file_is_counted_once_however_often_it_is_sent(
         AsyncFareboxClient(url, secret) as client,
     ):
         first = journal_of(path)
-        told: list[int] = []
+        counts: list[int] = []
         await first.run(
-            client, EventFile(path, Defaults()), lambda: told.append(first.count.received)
+            client, EventFile(path, Defaults()), lambda: counts.append(first.count.received)
         )
-        assert told == [100, 200, 300, 400, 500, 600, 700, 800, 900, 950]
+        assert counts == [100, 200, 300, 400, 500, 600, 700, 800, 900, 950]
         assert (first.count.accepted, first.count.rejected) == (948, 2)
         second = journal_of(path)
         await second.run(client, EventFile(path, Defaults()), lambda: None)
@@ -87,7 +87,7 @@ async def test_a_file_is_counted_once_however_often_it_is_sent(
     assert (third.count.accepted, third.count.duplicates, third.count.rejected) == (0, 948, 2)
     assert await requests(database) == 948
     refused = [json.loads(line) for line in (tmp_path / "refused").read_text().splitlines()]
-    assert [(one["line"], one["field"]) for one in refused] == [
+    assert [(refusal["line"], refusal["field"]) for refusal in refused] == [
         (9, "data.quantities.requests"),
         (125, "data.quantities.requests"),
     ]

@@ -101,7 +101,7 @@ async def test_a_letter_is_read_put_right_and_counted(
     content = await client.dead_letters.get(letter.sequence)
     assert content.text is None
     assert content.events is not None
-    assert [one["id"] for one in content.events] == ["2"]
+    assert [event["id"] for event in content.events] == ["2"]
     assert content.events[0]["data"]["quantities"] == {"input_tokens": "1.5"}
 
     # As it is it would only come back; and so it does
@@ -161,7 +161,7 @@ async def test_pages_and_wrong_cursors(
     worker: None,
 ) -> None:
     await put_on_stream(app, api_settings, *(b"%d" % number for number in range(5)))
-    found = await letters(client, 5)
+    queue = await letters(client, 5)
     async with database.begin() as connection:
         _, secret = await create_operator_key(connection, "pages")
     headers = {"authorization": f"Bearer {secret}"}
@@ -170,8 +170,8 @@ async def test_pages_and_wrong_cursors(
         cursor = page["next_cursor"]
         rest = (await http.get("/v1/dead-letters", params={"cursor": cursor})).json()
         wrong = await http.get("/v1/dead-letters", params={"cursor": "eA"})
-    sequences = [one["sequence"] for one in page["items"] + rest["items"]]
-    assert sequences == [letter.sequence for letter in found]
+    sequences = [letter["sequence"] for letter in page["items"] + rest["items"]]
+    assert sequences == [letter.sequence for letter in queue]
     assert rest["next_cursor"] is None
     assert wrong.status_code == 422
 
@@ -221,8 +221,8 @@ async def test_an_operator_puts_a_letter_right_on_the_command_line(
     wrong, right = tmp_path / "wrong.json", tmp_path / "right.json"
     wrong.write_text(shown)
     right.write_text(shown.replace("\\u0000", ""))
-    status, _, told = await run("replay", first, "--events", str(wrong))
-    assert (status, "events.0.data.model: " in told) == (1, True)
+    status, _, error = await run("replay", first, "--events", str(wrong))
+    assert (status, "events.0.data.model: " in error) == (1, True)
     assert (await run("replay", first, "--events", str(right)))[:2] == (
         0,
         "1 events are on their way.\n",
@@ -231,8 +231,8 @@ async def test_an_operator_puts_a_letter_right_on_the_command_line(
     assert (await run("discard", second, answer="n\n"))[0] == 1
     assert len(await client.dead_letters.list().all()) == 1
     assert (await run("discard", second, "--yes"))[:2] == (0, f"Letter {second} is deleted.\n")
-    status, _, told = await run("show", second)
-    assert (status, "There is no such dead letter" in told) == (1, True)
+    status, _, error = await run("show", second)
+    assert (status, "There is no such dead letter" in error) == (1, True)
     await until(lambda: _counted(database, Decimal("1.5")))
 
 

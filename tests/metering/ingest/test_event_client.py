@@ -41,11 +41,11 @@ def token(headers: Headers) -> str:
 async def count(
     database: Database, tenant: SampleTenant, number: int, received_at: datetime = NOW
 ) -> None:
-    made = [
+    events = [
         AcceptedEvent(
             tenant_id=tenant.id,
             source="test",
-            id=str(one),
+            id=str(place),
             time=NOW,
             received_at=received_at,
             application_id=tenant.application,
@@ -53,10 +53,10 @@ async def count(
             quantities={"requests": Decimal("0.1")},
             labels={"team": "a/b"},
         )
-        for one in range(number)
+        for place in range(number)
     ]
     async with database.raw() as connection:
-        await count_events(connection, made)
+        await count_events(connection, events)
 
 
 def void(event_id: str) -> CorrectionCreate:
@@ -85,15 +85,17 @@ async def test_the_async_client_lists_corrects_and_declares(
         batch = CorrectionBatch(tenant=tenant.id, corrections=[void("7")])
         preview = await seller.corrections.preview(batch)
         assert [change.quantity for change in preview.changes] == [Decimal("-0.1")]
-        assert [one async for one in own.corrections.list()] == []
+        assert [correction async for correction in own.corrections.list()] == []
         assert (await seller.corrections.create(batch)).corrections[0].state == "applied"
-        (on_record,) = [one async for one in own.corrections.list(source="test", event_id="7")]
+        (on_record,) = [
+            correction async for correction in own.corrections.list(source="test", event_id="7")
+        ]
         assert on_record.after is None
         assert [event.voided async for event in own.events.list(event_id=["7"])] == [True]
         with pytest.raises(Forbidden):
             await own.corrections.create(batch)
         assert (await seller.labels.declare("a/b", tenant=tenant.id)).label == "a/b"
-        assert [one.label for one in await own.labels.list().all()] == ["a/b"]
+        assert [label.label for label in await own.labels.list().all()] == ["a/b"]
         await seller.labels.withdraw("a/b", tenant=tenant.id)
         with pytest.raises(NotFound):
             await seller.labels.withdraw("a/b", tenant=tenant.id)
@@ -108,13 +110,15 @@ async def test_the_sync_client_does_the_same(
     def work() -> None:
         with FareboxClient(url, token(operator)) as seller:
             batch = CorrectionBatch(tenant=tenant.slug, corrections=[void("0"), void("x")])
-            states = [one.state for one in seller.corrections.create(batch).corrections]
+            states = [
+                correction.state for correction in seller.corrections.create(batch).corrections
+            ]
             assert states == ["applied", "pending"]
             seller.labels.declare("team", tenant=tenant.slug)
         with FareboxClient(url, token(tenant.headers)) as own:
             assert len(list(own.events.list(start=NOW, meter=["requests"]))) == 3
             assert len(list(own.corrections.list())) == 2
-            assert [one.label for one in own.labels.list().all()] == ["team"]
+            assert [label.label for label in own.labels.list().all()] == ["team"]
 
     await asyncio.to_thread(work)
 
@@ -133,7 +137,7 @@ async def test_pages_are_asked_for_one_at_a_time(
         first = await own.events.list(model=["model-a"], limit=3).page()
         rest = await own.events.list(model=["model-a"], limit=3, cursor=first.next_cursor).page()
         assert (len(first.items), len(rest.items), rest.next_cursor) == (3, 2, None)
-        assert [one async for one in own.events.list()] == [*first.items, *rest.items]
+        assert [event async for event in own.events.list()] == [*first.items, *rest.items]
         (newest,) = (page := await own.corrections.list(limit=1).page()).items
         (before,) = (await own.corrections.list(limit=1, cursor=page.next_cursor).page()).items
         assert (newest.event.id, before.event.id) == ("2", "1")
@@ -141,10 +145,12 @@ async def test_pages_are_asked_for_one_at_a_time(
         assert (await seller.corrections.list(tenant=tenant.id, event_id="1").page()).items == [
             before
         ]
-        assert len([one async for one in seller.corrections.list(tenant=tenant.id)]) == 3
-        assert [one.id for one in await seller.applications.list(tenant=tenant.id).all()] == [
-            tenant.application
-        ]
+        assert (
+            len([correction async for correction in seller.corrections.list(tenant=tenant.id)]) == 3
+        )
+        assert [
+            application.id for application in await seller.applications.list(tenant=tenant.id).all()
+        ] == [tenant.application]
         with pytest.raises(Forbidden):
             await own.events.list(tenant=tenant.id).page()
 
@@ -161,21 +167,21 @@ async def test_pages_are_asked_for_one_at_a_time(
 async def test_events_are_followed(url: str, database: Database) -> None:
     tenant = await sample_tenant(database)
     async with AsyncFareboxClient(url, token(tenant.headers)) as own:
-        found: list[StoredEvent] = []
+        events: list[StoredEvent] = []
 
         async def follow() -> None:
             async with aclosing(own.events.tail(since=NOW)) as tail:
                 async for event in tail:
-                    found.append(event)
-                    if len(found) == 4:
+                    events.append(event)
+                    if len(events) == 4:
                         return
 
         async with asyncio.timeout(20), asyncio.TaskGroup() as group:
             group.create_task(follow())
             await count(database, tenant, 2, datetime.now(UTC))
-            await until_found(found, 2)
+            await until_found(events, 2)
             await count(database, tenant, 4, datetime.now(UTC))
-        assert sorted(event.id for event in found) == ["0", "1", "2", "3"]
+        assert sorted(event.id for event in events) == ["0", "1", "2", "3"]
         at_the_end = [event async for event in own.events.tail(since=NOW, seconds=0)]
         assert len(at_the_end) == 4
 
@@ -186,9 +192,9 @@ async def test_events_are_followed(url: str, database: Database) -> None:
     assert await asyncio.to_thread(work) == at_the_end
 
 
-async def until_found(found: list[StoredEvent], number: int) -> None:
+async def until_found(events: list[StoredEvent], number: int) -> None:
     async def enough() -> bool:
-        return len(found) >= number
+        return len(events) >= number
 
     await until(enough)
 
@@ -216,7 +222,7 @@ async def test_a_backfill_is_previewed_as_it_was_written(
     async with AsyncFareboxClient(url, token(operator)) as seller:
         preview = await seller.events.preview([event, written])
         assert (preview.verdict.accepted, preview.verdict.rejected) == (1, 1)
-        assert [one.field for one in preview.verdict.errors] == ["time"]
+        assert [error.field for error in preview.verdict.errors] == ["time"]
         assert [change.quantity for change in preview.changes] == [Decimal("0.1")]
 
     def work() -> None:

@@ -58,7 +58,7 @@ async def send(
 
 def errors(answer: httpx.Response) -> list[tuple[int, str | None]]:
     assert answer.status_code == 202, answer.text
-    return [(one["index"], one["field"]) for one in answer.json()["errors"]]
+    return [(error["index"], error["field"]) for error in answer.json()["errors"]]
 
 
 async def test_bad_members_are_named_and_keep_nothing_else_out(
@@ -147,7 +147,7 @@ async def test_nothing_written_as_a_power_of_ten_is_set_aside_later(
     api: httpx.AsyncClient, tenant: SampleTenant, published: Any
 ) -> None:
     odd = ["0e999999999", "0e-999999999", "-0", "1e20", "100e-9"]
-    sent = [tenant.event(one, data__quantities={"requests": one}) for one in odd]
+    sent = [tenant.event(number, data__quantities={"requests": number}) for number in odd]
     assert errors(await send(api, tenant.headers, sent)) == []
     stored = [event.quantities["requests"] for event in await published()]
     assert list(map(str, stored)) == ["0", "0", "0", "1E+20", "1.00E-7"]

@@ -147,11 +147,11 @@ def test_many_small_members_take_little_memory(name: str) -> None:
     read = read_json if body.startswith(b"[") else read_lines
     tracemalloc.start()
     try:
-        found = read(body)
+        members = read(body)
     except (TooLarge, MalformedRequest):
-        found = []
+        members = []
     finally:
         _, peak = tracemalloc.get_traced_memory()
         tracemalloc.stop()
-    assert len(found) <= MAX_BATCH
+    assert len(members) <= MAX_BATCH
     assert peak < 2 * len(body) + 1_000_000

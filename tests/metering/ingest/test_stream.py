@@ -44,4 +44,4 @@ async def test_a_stream_gets_the_size_that_is_set_now_and_keeps_what_is_in_it(
     assert await seen_with(2**19) == (2**19, 1, 2**19)
     with capture_logs() as logs:
         assert await seen_with(2**60) == (2**19, 1, 2**19)  # the disk has less
-    assert "nats.stream_not_changed" in {one["event"] for one in logs}
+    assert "nats.stream_not_changed" in {entry["event"] for entry in logs}

@@ -51,16 +51,16 @@ async def count(database: Database, *events: AcceptedEvent) -> None:
 async def pages(
     api: httpx.AsyncClient, tenant: SampleTenant, **asked: Any
 ) -> list[list[dict[str, Any]]]:
-    found = []
+    pages = []
     cursor: str | None = None
     while True:
         params = asked | ({"cursor": cursor} if cursor else {})
         answer = await api.get("/v1/events", headers=tenant.headers, params=params)
         assert answer.status_code == 200, answer.text
-        found.append(answer.json()["items"])
+        pages.append(answer.json()["items"])
         cursor = answer.json()["next_cursor"]
         if cursor is None:
-            return found
+            return pages
 
 
 async def test_pages_hold_every_event_once_newest_first(
@@ -69,11 +69,11 @@ async def test_pages_hold_every_event_once_newest_first(
     await count(database, *(event(tenant, number) for number in range(100)))
     other = await sample_tenant(database, "other")
     await count(database, event(other, 1))
-    found = await pages(api, tenant, limit=17)
-    assert [len(page) for page in found] == [17] * 5 + [15]
-    listed = [one for page in found for one in page]
-    assert {one["id"] for one in listed} == {f"{number:04}" for number in range(100)}
-    assert [one["time"] for one in listed] == sorted((one["time"] for one in listed), reverse=True)
+    all_pages = await pages(api, tenant, limit=17)
+    assert [len(page) for page in all_pages] == [17] * 5 + [15]
+    listed = [row for page in all_pages for row in page]
+    assert {row["id"] for row in listed} == {f"{number:04}" for number in range(100)}
+    assert [row["time"] for row in listed] == sorted((row["time"] for row in listed), reverse=True)
     assert [len(page) for page in await pages(api, tenant, limit=100)] == [100]
     assert await pages(api, tenant, start=(NOW + timedelta(days=1)).isoformat()) == [[]]
 
@@ -138,15 +138,15 @@ async def test_a_tail_tells_what_is_counted_and_goes_on_where_it_was(
         lines = stream.aiter_lines()
         assert (await anext(lines)).startswith(":")
         await count(database, event(tenant, 1), event(tenant, 2))
-        told: list[dict[str, Any]] = []
+        messages: list[dict[str, Any]] = []
         last_id = ""
-        while len(told) < 2:
+        while len(messages) < 2:
             line = await anext(lines)
             if line.startswith("data: "):
-                told.append(json.loads(line.removeprefix("data: ")))
+                messages.append(json.loads(line.removeprefix("data: ")))
             elif line.startswith("id: "):
                 last_id = line.removeprefix("id: ")
-    assert {one["id"] for one in told} == {"0001", "0002"}
+    assert {message["id"] for message in messages} == {"0001", "0002"}
     await count(database, event(tenant, 3))
     async with httpx.AsyncClient(base_url=url, headers=tenant.headers) as client:
         again = await client.get(
@@ -184,7 +184,7 @@ async def test_usage_is_grouped_by_declared_labels(
         declared = await api.put(url, headers=operator, params=params)
         assert (declared.status_code, declared.json()["label"]) == (200, "team")
     listed = (await api.get("/v1/labels", headers=tenant.headers)).json()["items"]
-    assert [one["label"] for one in listed] == ["team"]
+    assert [label["label"] for label in listed] == ["team"]
     await count(
         database, *(event(tenant, n, quantities={"requests": Decimal(1)}) for n in range(9))
     )

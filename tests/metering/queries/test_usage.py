@@ -24,7 +24,7 @@ Rows = list[dict[str, Any]]
 
 async def count(database: Database, tenant: SampleTenant, *events: dict[str, Any]) -> None:
     """Count events of one request and some tokens each; ``time`` is given, the rest may be."""
-    made = [
+    batch = [
         AcceptedEvent(
             tenant_id=tenant.id,
             source="test",
@@ -39,7 +39,7 @@ async def count(database: Database, tenant: SampleTenant, *events: dict[str, Any
         for place, event in enumerate(events)
     ]
     async with database.raw() as connection:
-        await count_events(connection, made)
+        await count_events(connection, batch)
 
 
 async def ask(api: httpx.AsyncClient, tenant: SampleTenant, **asked: Any) -> Rows:
@@ -51,12 +51,12 @@ async def ask(api: httpx.AsyncClient, tenant: SampleTenant, **asked: Any) -> Row
 
 def quarters(start: datetime, end: datetime) -> list[dict[str, Any]]:
     """An event in the middle of every quarter hour between two moments."""
-    found = []
+    events = []
     moment = start
     while moment < end:
-        found.append({"time": moment + timedelta(minutes=7)})
+        events.append({"time": moment + timedelta(minutes=7)})
         moment += timedelta(minutes=15)
-    return found
+    return events
 
 
 @pytest.mark.parametrize(
@@ -189,8 +189,8 @@ async def test_the_etag_changes_when_usage_does(api: httpx.AsyncClient, database
     asked = {"start": "2026-05-01T00:00:00Z"}
 
     async def get(etag: str | None = None) -> httpx.Response:
-        known = {} if etag is None else {"if-none-match": etag}
-        return await api.get("/v1/usage", headers=tenant.headers | known, params=asked)
+        condition = {} if etag is None else {"if-none-match": etag}
+        return await api.get("/v1/usage", headers=tenant.headers | condition, params=asked)
 
     first = await get()
     assert (await get(first.headers["etag"])).status_code == 304

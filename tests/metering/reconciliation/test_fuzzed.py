@@ -99,14 +99,14 @@ def test_the_order_of_lines_does_not_matter(
 ) -> None:
     written = [f"2025-10-{day:02},{model},{amount},,x" for day, model, amount in lines]
     shuffled = order.sample(written, len(written))
-    one, other = (
+    export, other = (
         read_or_refuse("\n".join(["Date,Model,In,Out,Team", *each]).encode(), {"mapping": WIDE})
         for each in (written, shuffled)
     )
-    assert one is not None
+    assert export is not None
     assert other is not None
-    assert one.sums == other.sums
-    assert one.covered == other.covered
+    assert export.sums == other.sums
+    assert export.covered == other.covered
 
 
 @given(

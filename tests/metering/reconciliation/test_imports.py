@@ -71,10 +71,10 @@ async def send(
 
 
 async def found(
-    api: httpx.AsyncClient, headers: Headers, made: dict[str, Any], **params: Any
+    api: httpx.AsyncClient, headers: Headers, reconciliation: dict[str, Any], **params: Any
 ) -> list[dict[str, Any]]:
     answer = await api.get(
-        f"/v1/reconciliations/{made['id']}/discrepancies", headers=headers, params=params
+        f"/v1/reconciliations/{reconciliation['id']}/discrepancies", headers=headers, params=params
     )
     assert answer.status_code == 200, answer.text
     return list(answer.json()["items"])
@@ -85,15 +85,21 @@ async def test_an_export_that_agrees_leaves_nothing_open(
 ) -> None:
     answer = await send(api, operator, openai_usage({}))
     assert answer.status_code == 201, answer.text
-    made = answer.json()
+    reconciliation = answer.json()
     # Four meters: reasoning counts as output, the sample tenant's and the other model's do not.
-    assert (made["matched"], made["open"], made["entries"]) == (4, 0, 4)
-    assert (made["format"], made["first_day"], made["last_day"]) == (
+    assert (reconciliation["matched"], reconciliation["open"], reconciliation["entries"]) == (
+        4,
+        0,
+        4,
+    )
+    assert (reconciliation["format"], reconciliation["first_day"], reconciliation["last_day"]) == (
         "openai-usage-json",
         "2025-10-05",
         "2025-10-05",
     )
-    assert {one["meter"]: (one["provider"], one["metered"]) for one in made["totals"]} == {
+    assert {
+        total["meter"]: (total["provider"], total["metered"]) for total in reconciliation["totals"]
+    } == {
         "requests": ("5", "5"),
         "input_tokens": ("200", "200"),
         "cached_input_tokens": ("800", "800"),
@@ -111,10 +117,12 @@ async def test_the_same_import_again_is_the_one_that_was(
     other = await send(api, operator, openai_usage({}), tolerance={"relative": "0"})
     assert other.status_code == 201
     listed = await api.get("/v1/reconciliations", headers=operator, params={"limit": 1})
-    assert [one["id"] for one in listed.json()["items"]] == [other.json()["id"]]
+    assert [reconciliation["id"] for reconciliation in listed.json()["items"]] == [
+        other.json()["id"]
+    ]
     cursor = {"cursor": listed.json()["next_cursor"]}
     rest = await api.get("/v1/reconciliations", headers=operator, params=cursor)
-    assert [one["id"] for one in rest.json()["items"]] == [first.json()["id"]]
+    assert [reconciliation["id"] for reconciliation in rest.json()["items"]] == [first.json()["id"]]
 
 
 async def test_the_same_import_at_the_same_time_is_one(
@@ -132,13 +140,17 @@ async def test_a_discrepancy_is_explained_and_settled(
 ) -> None:
     twice = {"input_tokens": 2000, "input_cached_tokens": 1600, "output_tokens": 1000}
     page = openai_usage({**twice, "num_model_requests": 10})
-    made = (await send(api, operator, page)).json()
-    assert (made["matched"], made["open"]) == (0, 4)
-    items = await found(api, operator, made)
-    assert {one["cause"] for one in items} == {"missing_events"}
-    one = next(item for item in items if item["meter"] == "output_tokens")
-    assert (one["provider"], one["metered"], one["difference"]) == ("1000", "500", "500")
-    place = f"/v1/reconciliations/{made['id']}/discrepancies/{one['id']}"
+    reconciliation = (await send(api, operator, page)).json()
+    assert (reconciliation["matched"], reconciliation["open"]) == (0, 4)
+    items = await found(api, operator, reconciliation)
+    assert {item["cause"] for item in items} == {"missing_events"}
+    discrepancy = next(item for item in items if item["meter"] == "output_tokens")
+    assert (discrepancy["provider"], discrepancy["metered"], discrepancy["difference"]) == (
+        "1000",
+        "500",
+        "500",
+    )
+    place = f"/v1/reconciliations/{reconciliation['id']}/discrepancies/{discrepancy['id']}"
     wrong = await api.patch(place, headers=operator, json={"status": "closed", "note": "x"})
     empty = await api.patch(place, headers=operator, json={"status": "accepted", "note": " "})
     assert (wrong.status_code, empty.status_code) == (422, 422)
@@ -147,16 +159,16 @@ async def test_a_discrepancy_is_explained_and_settled(
     assert changed["status"] == "explained"
     assert changed["notes"][0]["text"] == change["note"]
     assert changed["notes"][0]["actor"]
-    assert len(await found(api, operator, made, status="open")) == 3
+    assert len(await found(api, operator, reconciliation, status="open")) == 3
 
     async with metered.raw() as connection:
         await count_events(connection, [event(number) for number in range(20, 25)])
-    again = await api.post(f"/v1/reconciliations/{made['id']}/match", headers=operator)
-    told = again.json()
-    assert (told["matched"], told["open"], told["explained"]) == (4, 0, 1)
-    settled = await found(api, operator, made)
+    again = await api.post(f"/v1/reconciliations/{reconciliation['id']}/match", headers=operator)
+    outcome = again.json()
+    assert (outcome["matched"], outcome["open"], outcome["explained"]) == (4, 0, 1)
+    settled = await found(api, operator, reconciliation)
     assert [(item["id"], item["cause"], item["difference"]) for item in settled] == [
-        (one["id"], "settled", "0")
+        (discrepancy["id"], "settled", "0")
     ]
 
 
@@ -167,9 +179,9 @@ async def test_calls_that_failed_here_explain_as_many_more_there(
         failed = [event(number, quantities={"requests": Decimal(0)}) for number in range(30, 33)]
         await count_events(connection, failed)
     page = openai_usage({"num_model_requests": 8, "input_tokens": 1120})
-    made = (await send(api, operator, page)).json()
-    items = await found(api, operator, made)
-    assert {one["meter"]: one["cause"] for one in items} == {
+    reconciliation = (await send(api, operator, page)).json()
+    items = await found(api, operator, reconciliation)
+    assert {item["meter"]: item["cause"] for item in items} == {
         "requests": "retries_billed_twice",
         "input_tokens": "retries_billed_twice",
     }
@@ -179,8 +191,8 @@ async def test_discrepancies_are_csv_and_pages(
     api: httpx.AsyncClient, operator: Headers, metered: Database
 ) -> None:
     page = openai_usage({"model": "=vendor"}, {"input_tokens": 5000})
-    made = (await send(api, operator, page)).json()
-    place = f"/v1/reconciliations/{made['id']}/discrepancies"
+    reconciliation = (await send(api, operator, page)).json()
+    place = f"/v1/reconciliations/{reconciliation['id']}/discrepancies"
     csv = await api.get(place, headers=operator, params={"format": "csv"})
     assert csv.headers["content-type"].startswith("text/csv")
     lines = csv.text.splitlines()
@@ -194,7 +206,7 @@ async def test_discrepancies_are_csv_and_pages(
         cursor = answer["next_cursor"]
         if cursor is None:
             break
-    assert len(seen) == len(set(seen)) == len(lines) - 1 == made["open"]
+    assert len(seen) == len(set(seen)) == len(lines) - 1 == reconciliation["open"]
 
 
 async def test_costs_are_held_against_list_prices_and_the_operators_own(
@@ -206,9 +218,13 @@ async def test_costs_are_held_against_list_prices_and_the_operators_own(
         {"line_item": "gpt-4o-2024-08-06, output", "amount": {"value": 0.1, "currency": "usd"}},
     ]
     exact = {"amount": "0"}
-    made = (await send(api, operator, openai_costs(*lines), tolerance=exact)).json()
-    assert (made["billed"], made["expected"], made["currency"]) == ("0.1005", "0.0055", "USD")
-    items = await found(api, operator, made)
+    reconciliation = (await send(api, operator, openai_costs(*lines), tolerance=exact)).json()
+    assert (reconciliation["billed"], reconciliation["expected"], reconciliation["currency"]) == (
+        "0.1005",
+        "0.0055",
+        "USD",
+    )
+    items = await found(api, operator, reconciliation)
     assert [(item["meter"], item["kind"], item["cause"]) for item in items] == [
         ("output_tokens", "amount", "rate_change")
     ]
@@ -221,7 +237,7 @@ async def test_costs_are_held_against_list_prices_and_the_operators_own(
         "  - {model: sample-large, meter: output_tokens, price: 9, from: 2026-01-01}\n"
     )
     app.state.services.settings.cost_rates = rates
-    again = await api.post(f"/v1/reconciliations/{made['id']}/match", headers=operator)
+    again = await api.post(f"/v1/reconciliations/{reconciliation['id']}/match", headers=operator)
     assert (again.json()["open"], again.json()["expected"]) == (0, "0.1005")
 
 
@@ -250,10 +266,10 @@ async def test_none_of_it_is_a_tenants(
     api: httpx.AsyncClient, operator: Headers, session: Headers, metered: Database
 ) -> None:
     application = (await api.get("/v1/applications", headers=session)).json()["items"][0]["id"]
-    made = await api.post(
+    answer = await api.post(
         "/v1/keys", headers=session, json={"name": "own", "application_id": application}
     )
-    key = {"authorization": f"Bearer {made.json()['secret']}"}
+    key = {"authorization": f"Bearer {answer.json()['secret']}"}
     reconciliation = (await send(api, operator, openai_usage({}, {"model": "x"}))).json()
     discrepancy = (await found(api, operator, reconciliation))[0]["id"]
     base = f"/v1/reconciliations/{reconciliation['id']}"

@@ -26,11 +26,11 @@ DAY = datetime(2026, 3, 1, tzinfo=UTC).date()
 @pytest.mark.fast
 def test_list_prices_stand_in_for_rates() -> None:
     rates = Rates(None)
-    found = {
+    prices = {
         meter: rates.unit_cost(DAY, "sold", meter, provider="openai", own_name="gpt-4o")
         for meter in ("input_tokens", "cached_input_tokens", "output_tokens", "reasoning_tokens")
     }
-    assert {meter: (price or 0) * MILLION for meter, price in found.items()} == {
+    assert {meter: (price or 0) * MILLION for meter, price in prices.items()} == {
         "input_tokens": Decimal("2.5"),
         "cached_input_tokens": Decimal("1.25"),
         "output_tokens": 10,
@@ -61,7 +61,7 @@ def test_the_operators_rates_change_on_their_days(tmp_path: Path) -> None:
 
 @pytest.mark.fast
 @pytest.mark.parametrize(
-    ("content", "told"),
+    ("content", "sentence"),
     [
         ("currency: USD\n", "rates: Field required"),
         ("currency: USD\nrates: [{model: m, meter: x, price: -1}]", "rates.0.price"),
@@ -72,12 +72,12 @@ def test_the_operators_rates_change_on_their_days(tmp_path: Path) -> None:
     ],
 )
 def test_rates_that_can_not_be_used_are_told_of(
-    content: str | None, told: str, tmp_path: Path
+    content: str | None, sentence: str, tmp_path: Path
 ) -> None:
     path = tmp_path / "rates.yaml"
     if content is not None:
         path.write_text(content)
-    with pytest.raises(ConfigurationError, match=told):
+    with pytest.raises(ConfigurationError, match=sentence):
         load_rates(path)
 
 

@@ -42,23 +42,26 @@ def at(meter: str, day: int = 0, model: str = MODEL) -> Place:
     return (DAY + timedelta(days=day), model, meter)
 
 
-def quantities(told: Mapping[Place, int]) -> dict[Place, Sums]:
-    return {place: Sums(quantity=Decimal(value)) for place, value in told.items()}
+def quantities(values: Mapping[Place, int]) -> dict[Place, Sums]:
+    return {place: Sums(quantity=Decimal(value)) for place, value in values.items()}
 
 
-def numbers(told: Mapping[Place, int]) -> dict[Place, Decimal]:
-    return {place: Decimal(value) for place, value in told.items()}
+def numbers(values: Mapping[Place, int]) -> dict[Place, Decimal]:
+    return {place: Decimal(value) for place, value in values.items()}
 
 
 def causes(matching: Matching) -> dict[tuple[str, DiscrepancyKind], Cause]:
-    return {(one.place[2], one.kind): one.cause for one in matching.discrepancies}
+    return {
+        (discrepancy.place[2], discrepancy.kind): discrepancy.cause
+        for discrepancy in matching.discrepancies
+    }
 
 
 def quantity_causes(
     theirs: Mapping[Place, int], ours: Mapping[Place, int], **changed: Any
 ) -> dict[str, Cause]:
-    found = match(quantities(theirs), numbers(ours), evidence(**changed)).discrepancies
-    return {one.place[2]: one.cause for one in found}
+    discrepancies = match(quantities(theirs), numbers(ours), evidence(**changed)).discrepancies
+    return {discrepancy.place[2]: discrepancy.cause for discrepancy in discrepancies}
 
 
 def test_what_agrees_within_the_tolerance_is_no_discrepancy() -> None:
@@ -68,7 +71,7 @@ def test_what_agrees_within_the_tolerance_is_no_discrepancy() -> None:
     assert (same.discrepancies, same.matched) == ((), 2)
     assert same.totals["input_tokens"] == (1_000_000, 999_000)
     strict = match(theirs, ours, evidence(tolerance=Tolerance(relative=Decimal(0))))
-    assert [one.difference for one in strict.discrepancies] == [1_000]
+    assert [discrepancy.difference for discrepancy in strict.discrepancies] == [1_000]
     units = Tolerance(relative=Decimal(0), units=Decimal(1_000))
     assert match(theirs, ours, evidence(tolerance=units)).discrepancies == ()
 
@@ -76,8 +79,11 @@ def test_what_agrees_within_the_tolerance_is_no_discrepancy() -> None:
 def test_a_day_that_one_side_alone_has_is_a_discrepancy() -> None:
     theirs = quantities({at("input_tokens"): 10, at("input_tokens", 1): 10})
     ours = numbers({at("input_tokens"): 10, at("input_tokens", 2): 10})
-    found = match(theirs, ours, evidence()).discrepancies
-    assert [(one.place[0].day, one.difference, one.cause) for one in found] == [
+    discrepancies = match(theirs, ours, evidence()).discrepancies
+    assert [
+        (discrepancy.place[0].day, discrepancy.difference, discrepancy.cause)
+        for discrepancy in discrepancies
+    ] == [
         (11, 10, Cause.MISSING_EVENTS),
         (12, -10, Cause.METERED_ONLY),
     ]
@@ -134,32 +140,35 @@ def days_of(zone: str) -> dict[Place, int]:
 
 
 @pytest.mark.parametrize(
-    ("zone", "told"),
+    ("zone", "sentence"),
     [
         ("America/Los_Angeles", "7:00 h later than midnight in UTC"),
         ("Asia/Kathmandu", "5:45 h earlier than midnight in UTC"),
         ("Pacific/Auckland", "13:00 h earlier than midnight in UTC"),
     ],
 )
-def test_days_that_begin_at_another_hour(zone: str, told: str) -> None:
+def test_days_that_begin_at_another_hour(zone: str, sentence: str) -> None:
     series = {(MODEL, "input_tokens"): QUARTERS}
     theirs, ours = quantities(days_of(zone)), numbers(days_of("UTC"))
-    found = match(theirs, ours, evidence(series=series)).discrepancies
-    assert len(found) >= 4
-    assert {one.cause for one in found} == {Cause.TIME_ZONE_CUT}
-    assert told in found[0].explanation
+    discrepancies = match(theirs, ours, evidence(series=series)).discrepancies
+    assert len(discrepancies) >= 4
+    assert {discrepancy.cause for discrepancy in discrepancies} == {Cause.TIME_ZONE_CUT}
+    assert sentence in discrepancies[0].explanation
     # With a million tokens that are nowhere in the quarter hours, no hour makes the days agree.
     theirs[at("input_tokens", 2)] = Sums(quantity=Decimal(1_000_000))
     other = match(theirs, ours, evidence(series=series)).discrepancies
-    assert Cause.TIME_ZONE_CUT not in {one.cause for one in other}
+    assert Cause.TIME_ZONE_CUT not in {discrepancy.cause for discrepancy in other}
 
 
 def test_a_model_under_another_name() -> None:
     theirs = {at("input_tokens", model="vendor-x"): 500, at("output_tokens", model="vendor-x"): 90}
     ours = {at("input_tokens", model="x"): 500, at("output_tokens", model="x"): 90}
-    found = match(quantities(theirs), numbers(ours), evidence()).discrepancies
-    assert {one.cause for one in found} == {Cause.OTHER_NAME}
-    assert "so that 'vendor-x' is that one" in found[0].explanation + found[2].explanation
+    discrepancies = match(quantities(theirs), numbers(ours), evidence()).discrepancies
+    assert {discrepancy.cause for discrepancy in discrepancies} == {Cause.OTHER_NAME}
+    assert (
+        "so that 'vendor-x' is that one"
+        in discrepancies[0].explanation + discrepancies[2].explanation
+    )
 
 
 def test_a_difference_that_nothing_explains_is_said_to_be_so() -> None:
@@ -186,21 +195,25 @@ def test_an_amount_is_held_against_the_rate() -> None:
 
 def test_cached_tokens_priced_as_fresh() -> None:
     cached = match(billed(cached_input_tokens="1.00"), numbers(METERED), evidence())
-    assert [one.cause for one in cached.discrepancies] == [Cause.CACHED_AS_FRESH]
+    assert [discrepancy.cause for discrepancy in cached.discrepancies] == [Cause.CACHED_AS_FRESH]
     within_fresh = match(billed(input_tokens="3.00"), numbers(METERED), evidence())
-    assert [one.cause for one in within_fresh.discrepancies] == [Cause.CACHED_AS_FRESH]
+    assert [discrepancy.cause for discrepancy in within_fresh.discrepancies] == [
+        Cause.CACHED_AS_FRESH
+    ]
 
 
 def test_an_amount_of_a_quantity_that_differs_says_no_more() -> None:
     theirs = {at("input_tokens"): Sums(quantity=Decimal(2_000_000), amount=Decimal(4))}
-    found = causes(match(theirs, numbers({at("input_tokens"): 1_000_000}), evidence()))
-    assert found["input_tokens", DiscrepancyKind.AMOUNT] == Cause.QUANTITY_DIFFERS
+    by_meter = causes(match(theirs, numbers({at("input_tokens"): 1_000_000}), evidence()))
+    assert by_meter["input_tokens", DiscrepancyKind.AMOUNT] == Cause.QUANTITY_DIFFERS
 
 
 def test_an_amount_without_a_rate_can_not_be_judged() -> None:
-    found = match(billed(images="9.00"), numbers({at("images"): 9}), evidence())
-    assert [(one.cause, one.metered) for one in found.discrepancies] == [(Cause.NO_RATE, None)]
-    assert (found.billed, found.expected) == (9, None)
+    matching = match(billed(images="9.00"), numbers({at("images"): 9}), evidence())
+    assert [(discrepancy.cause, discrepancy.metered) for discrepancy in matching.discrepancies] == [
+        (Cause.NO_RATE, None)
+    ]
+    assert (matching.billed, matching.expected) == (9, None)
 
 
 def test_a_days_whole_amount_is_held_against_all_that_was_metered() -> None:
@@ -227,17 +240,17 @@ def test_every_place_agrees_or_is_found_once(
     theirs: dict[Place, Sums], ours: dict[Place, Decimal], failed: dict[Any, Decimal]
 ) -> None:
     matching = match(theirs, ours, evidence(failed=failed))
-    found = [(one.place, one.kind) for one in matching.discrepancies]
-    assert len(found) == len(set(found))
+    pairs = [(discrepancy.place, discrepancy.kind) for discrepancy in matching.discrepancies]
+    assert len(pairs) == len(set(pairs))
     meters = {place[2] for place, sums in theirs.items() if sums.quantity is not None}
     compared = {p for p, sums in theirs.items() if sums.quantity is not None}
     compared |= {p for p in ours if p[2] in meters}
     amounts = sum(sums.amount is not None for sums in theirs.values())
-    assert len(found) + matching.matched == len(compared) + amounts
-    for one in matching.discrepancies:
-        assert one.explanation.endswith(".")
+    assert len(pairs) + matching.matched == len(compared) + amounts
+    for discrepancy in matching.discrepancies:
+        assert discrepancy.explanation.endswith(".")
         with localcontext(prec=60):
-            assert one.difference == one.provider - (one.metered or 0)
+            assert discrepancy.difference == discrepancy.provider - (discrepancy.metered or 0)
 
 
 @given(st.dictionaries(places, values, max_size=20))

@@ -43,11 +43,11 @@ async def test_import_show_note_and_match(
     export.write_text(OPENAI_USAGE_CSV)
     options = tmp_path / "options.yaml"
     options.write_text("models: {gpt-4o: sample-large}\ntolerance: {relative: 0.5}\n")
-    told = run("import", str(export), "--provider", "openai", "--options", str(options))
-    assert "Farebox has nothing of this day, model and meter." in told
-    reconciliation = next(word for word in told.split() if word.startswith("rec_"))[:36]
-    discrepancy = next(word for word in told.split() if word.startswith("dsc_"))
-    assert "0 agree, 4 open, 0 explained, 0 accepted." in told
+    output = run("import", str(export), "--provider", "openai", "--options", str(options))
+    assert "Farebox has nothing of this day, model and meter." in output
+    reconciliation = next(word for word in output.split() if word.startswith("rec_"))[:36]
+    discrepancy = next(word for word in output.split() if word.startswith("dsc_"))
+    assert "0 agree, 4 open, 0 explained, 0 accepted." in output
 
     again = farebox(database_url, tmp_path, "import", str(export), "--provider", "openai")
     assert again.returncode == 0  # other options, another import
@@ -67,7 +67,7 @@ async def test_import_show_note_and_match(
 
 
 @pytest.mark.parametrize(
-    ("file", "options", "told"),
+    ("file", "options", "sentence"),
     [
         (json.dumps(openai_usage({"input_tokens": -1})), "", "results[0].input_tokens: -1 is neg"),
         (json.dumps(openai_usage({}))[:-9], "", "line 1: is not JSON: Unterminated string"),
@@ -77,7 +77,7 @@ async def test_import_show_note_and_match(
     ],
 )
 def test_a_mistake_is_one_sentence(
-    database_url: str, tmp_path: Path, file: str, options: str, told: str
+    database_url: str, tmp_path: Path, file: str, options: str, sentence: str
 ) -> None:
     export, given = tmp_path / "export", tmp_path / "options.yaml"
     export.write_text(file)
@@ -88,5 +88,5 @@ def test_a_mistake_is_one_sentence(
         *("import", str(export), "--provider", "openai", "--options", str(given)),
     )
     assert done.returncode == 1
-    assert told in done.stderr
+    assert sentence in done.stderr
     assert "Traceback" not in done.stderr

@@ -78,12 +78,12 @@ async def test_a_model_that_is_not_the_callers_is_not_counted_for(
     ]
     statuses = []
     for limit in limits:
-        made = await api.post(
+        answer = await api.post(
             "/v1/keys",
             headers=session,
             json={"name": "limited", "application_id": application, **limit},
         )
-        key = {"authorization": f"Bearer {made.json()['secret']}"}
+        key = {"authorization": f"Bearer {answer.json()['secret']}"}
         statuses.append((await count(api, key, text="hello")).status_code)
     unknown = await count(api, session, model="none", text="hello")
     assert [*statuses, unknown.status_code] == [404, 403, 404]

@@ -126,10 +126,10 @@ async def test_drift_is_told_in_the_log_as_it_begins_and_as_it_ends(stored: Data
             await drift.once(NOON)
             await connection.execute("UPDATE events SET voided = true WHERE id = '7'")
         await drift.once(NOON)
-    told = [{name: one[name] for name in ("event", "model", "ratio", "day")} for one in logs]
+    entries = [{name: entry[name] for name in ("event", "model", "ratio", "day")} for entry in logs]
     yesterday = (TODAY - timedelta(days=1)).isoformat()
     today = {"model": "model-a", "day": TODAY.isoformat()}
-    assert told == [
+    assert entries == [
         {
             "event": "drift.beyond_tolerance",
             "model": "model-a",
@@ -155,22 +155,22 @@ async def test_drift_beyond_the_tolerance_alerts_and_is_a_gauge(
     await DriftPass(stored, Settings()).once(NOON)
     answer = await api.get("/v1/drift", headers=operator)
     assert answer.status_code == 200, answer.text
-    told = {(one["model"], one["meter"]): one for one in answer.json()["models"]}
-    both_days = told["model-a", "input_tokens"]
+    by_meter = {(row["model"], row["meter"]): row for row in answer.json()["models"]}
+    both_days = by_meter["model-a", "input_tokens"]
     assert (both_days["reported"], both_days["counted"], both_days["events"]) == ("402", "380", 3)
     assert (both_days["ratio"], both_days["alert"]) == ("0.057895", True)
     today = {"start": TODAY.isoformat(), "model": "model-a"}
     only = (await api.get("/v1/drift", headers=operator, params=today)).json()["models"]
-    assert [(one["ratio"], one["alert"]) for one in only] == [("0.006667", False)]
+    assert [(row["ratio"], row["alert"]) for row in only] == [("0.006667", False)]
     metrics = (await api.get("/metrics")).text
     assert 'farebox_token_drift_ratio{meter="input_tokens",model="model-a"} 0.006667' in metrics
     application = (await api.get("/v1/applications", headers=session)).json()["items"][0]["id"]
-    made = await api.post(
+    key_answer = await api.post(
         "/v1/keys",
         headers=session,
         json={"name": "reads", "application_id": application, "scopes": ["usage:read"]},
     )
-    tenants_own = {"authorization": f"Bearer {made.json()['secret']}"}
+    tenants_own = {"authorization": f"Bearer {key_answer.json()['secret']}"}
     assert (await api.get("/v1/drift", headers=tenants_own)).status_code == 403
     for wrong in ({"start": TODAY.isoformat(), "end": TODAY.isoformat()}, {"end": "0001-01-01"}):
         assert (await api.get("/v1/drift", headers=operator, params=wrong)).status_code == 422
@@ -199,8 +199,8 @@ async def test_the_command_line_shows_it_and_fails_beyond_the_tolerance(
     shown = farebox("0.02")
     assert shown.returncode == 1, shown.stderr
     [line] = [line for line in shown.stdout.splitlines() if "model-a" in line]
-    told = " ".join(line.split())
-    assert told == "model-a input_tokens 402 380 3 +5.79 % beyond the tolerance"
+    row = " ".join(line.split())
+    assert row == "model-a input_tokens 402 380 3 +5.79 % beyond the tolerance"
     within = farebox("0.02", "--days", "1")
     assert within.returncode == 0
     assert "+0.67 %" in within.stdout

@@ -35,17 +35,17 @@ TEMPLATE = """\
 @pytest.fixture(scope="module")
 def tokenizer_json(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A byte-level tokenizer, trained here, with a chat template beside it."""
-    made = Tokenizer(models.BPE())
-    made.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
-    made.decoder = decoders.ByteLevel()
+    tokenizer = Tokenizer(models.BPE())
+    tokenizer.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
+    tokenizer.decoder = decoders.ByteLevel()
     trainer = trainers.BpeTrainer(
         vocab_size=400,
         special_tokens=["<s>"],
         initial_alphabet=pre_tokenizers.ByteLevel.alphabet(),
     )
-    made.train_from_iterator([one["content"] for one in WEATHER], trainer)
+    tokenizer.train_from_iterator([message["content"] for message in WEATHER], trainer)
     folder = tmp_path_factory.mktemp("tokenizer")
-    made.save(str(folder / "tokenizer.json"))
+    tokenizer.save(str(folder / "tokenizer.json"))
     config = {"chat_template": TEMPLATE, "bos_token": {"content": "<s>"}}
     (folder / "tokenizer_config.json").write_text(json.dumps(config))
     return folder / "tokenizer.json"
@@ -53,7 +53,7 @@ def tokenizer_json(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 async def test_a_file_counts_the_prompt_that_its_template_makes(tokenizer_json: Path) -> None:
     tokenizer = tokenizer_for(f"file:{tokenizer_json}", model="own")
-    system, user = (one["content"] for one in WEATHER)
+    system, user = (message["content"] for message in WEATHER)
     prompt = f"<s><system>{system}</system><user>{user}</user><assistant>"
     counted = await tokenizer.count_chat(WEATHER)
     by_hand = Tokenizer.from_file(str(tokenizer_json)).encode(prompt, add_special_tokens=False)
@@ -127,7 +127,7 @@ def test_a_setting_that_names_none_is_refused(setting: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("setting", "told"),
+    ("setting", "sentence"),
     [
         ("tiktoken:o300k", "there are cl100k_base"),
         ("tiktoken:p50k_base", "TIKTOKEN_CACHE_DIR"),
@@ -137,10 +137,10 @@ def test_a_setting_that_names_none_is_refused(setting: str) -> None:
     ],
 )
 async def test_a_tokenizer_that_is_not_here_says_what_to_do(
-    setting: str, told: str, monkeypatch: pytest.MonkeyPatch
+    setting: str, sentence: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.delenv("TIKTOKEN_CACHE_DIR", raising=False)
-    with pytest.raises(ConfigurationError, match=told):
+    with pytest.raises(ConfigurationError, match=sentence):
         await tokenizer_for(setting, model="m").count_text("hello")
 
 
@@ -170,7 +170,7 @@ class TwoWordsAToken(RemoteTokenizer):
     async def prompt_text(self, messages: Any, tools: Any = None) -> str | None:
         if not self._template:
             return None
-        said = " ".join(one["content"] for one in messages)
+        said = " ".join(message["content"] for message in messages)
         return f"a b c d {said}" + (" tool tool" if tools else "")
 
 
