@@ -45,6 +45,7 @@ def event_query(
     return query(
         start=events.get("start"),
         end=events.get("end"),
+        sender=events.get("sender"),
         source=events.get("source"),
         id=events.get("event_id"),
         application=events.get("application"),

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from zoneinfo import ZoneInfo
 
-from sqlalchemy import RowMapping, delete, insert, or_, select
+from sqlalchemy import RowMapping, delete, insert, or_, select, update
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from backend.accounts.audit import record
 from backend.accounts.errors import (
     ApplicationNameTaken,
     ApplicationNotFound,
@@ -15,6 +16,7 @@ from backend.accounts.errors import (
     TenantSlugTaken,
 )
 from backend.accounts.idempotency import claim_key
+from backend.accounts.principal import Principal
 from backend.errors import InvalidInput
 from backend.ids import new_id
 from backend.kit.pages import Cursor, page_of
@@ -29,7 +31,13 @@ from backend.storage.tables import (
     tenants,
     usage_versions,
 )
-from backend_client.types.accounts import Application, ApplicationCreate, Tenant, TenantCreate
+from backend_client.types.accounts import (
+    Application,
+    ApplicationCreate,
+    Tenant,
+    TenantChange,
+    TenantCreate,
+)
 from backend_client.types.common import Page
 from backend_client.types.problems import FieldError
 
@@ -110,6 +118,18 @@ async def list_tenants(
         query = query.where(tenants.c.id > Cursor.read(cursor))
     rows = (await connection.execute(query)).mappings().all()
     return page_of([_tenant(row) for row in rows], limit, lambda tenant: tenant.id)
+
+
+async def change_tenant(
+    connection: AsyncConnection, caller: Principal, tenant: Tenant, changes: TenantChange
+) -> Tenant:
+    """Change what is given of a tenant, and record who did."""
+    values = changes.model_dump(exclude_none=True)
+    if not values:
+        return tenant
+    await connection.execute(update(tenants).where(tenants.c.id == tenant.id).values(values))
+    await record(connection, caller, "tenant.change", tenant.id, tenant_id=tenant.id, detail=values)
+    return tenant.model_copy(update=values)
 
 
 async def delete_tenant(connection: AsyncConnection, tenant_id: str) -> None:

@@ -49,6 +49,7 @@ class Metrics:
         self.events.labels("accepted").inc(result.accepted)
         self.events.labels("duplicate").inc(result.duplicates)
         self.events.labels("rejected").inc(result.rejected)
+        self.events.labels("conflict").inc(result.conflicts)
 
 
 class RequestContext:

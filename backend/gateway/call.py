@@ -120,6 +120,7 @@ class Call:
         caller = self.admitted.caller
         return AcceptedEvent(
             tenant_id=caller.tenant_id,
+            sender="gateway",
             source=GATEWAY_SOURCE,
             id=self.event_id,
             time=self.began,

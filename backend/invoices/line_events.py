@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime
-from typing import Any
+from typing import Any, TypeAlias
 from urllib.parse import quote, unquote
 
 from sqlalchemy import (
@@ -36,6 +36,8 @@ from backend_client.types.invoices import Invoice, LineEvent, LineEvents
 from backend_client.types.plans import PlanDefinition
 
 _CHUNK = 500
+_KEY = (events.c.time, events.c.source, events.c.id, events.c.sender)
+_Place: TypeAlias = tuple[datetime, str, str, str]
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,7 +97,7 @@ async def line_events(
         items += [_event(row) for row in rows if origin.prices(row)]
         if len(rows) < _CHUNK:
             break
-        after = (rows[-1]["time"], rows[-1]["source"], rows[-1]["id"])
+        after = _place(rows[-1])
     page = page_of(items, limit, _sort_key)
     archived = await _archived_days(connection, tenant_id, origin)
     return LineEvents(items=page.items, next_cursor=page.next_cursor, archived_days=archived)
@@ -169,19 +171,24 @@ def _query(tenant_id: str, origin: _Origin, after: tuple[Any, ...] | None) -> Se
             events.c.time < max(time.end for time in origin.times),
             events.c.quantities.has_any(bindparam("meters", sorted(meters), ARRAY(Text))),
         )
-        .order_by(events.c.time, events.c.source, events.c.id)
+        .order_by(*_KEY)
         .limit(_CHUNK)
     )
     if origin.charge.models is not None:
         query = query.where(events.c.model.in_(origin.charge.models))
     if after is not None:
-        query = query.where(tuple_(events.c.time, events.c.source, events.c.id) > after)
+        query = query.where(tuple_(*_KEY) > after)
     return query
+
+
+def _place(row: RowMapping) -> _Place:
+    return row["time"], row["source"], row["id"], row["sender"]
 
 
 def _event(row: RowMapping) -> LineEvent:
     return LineEvent(
         id=row["id"],
+        sender=row["sender"],
         source=row["source"],
         time=row["time"],
         received_at=row["received_at"],
@@ -194,12 +201,13 @@ def _event(row: RowMapping) -> LineEvent:
 
 
 def _sort_key(event: LineEvent) -> str:
-    return " ".join([event.time.isoformat(), quote(event.source), quote(event.id)])
+    parts = [event.time.isoformat(), quote(event.source), quote(event.id), event.sender]
+    return " ".join(parts)
 
 
-def _after(cursor: str) -> tuple[datetime, str, str]:
+def _after(cursor: str) -> _Place:
     try:
-        time, source, event_id = Cursor.read(cursor).split(" ")
-        return datetime.fromisoformat(time), unquote(source), unquote(event_id)
+        time, source, event_id, sender = Cursor.read(cursor).split(" ")
+        return datetime.fromisoformat(time), unquote(source), unquote(event_id), sender
     except ValueError:
         raise InvalidCursor() from None

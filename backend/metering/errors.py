@@ -5,6 +5,7 @@ from __future__ import annotations
 from backend.errors import (
     CommandError,
     Conflict,
+    Forbidden,
     InvalidInput,
     NotFound,
     RateLimited,
@@ -12,6 +13,15 @@ from backend.errors import (
     Unavailable,
 )
 from backend_client.types.problems import FieldError
+
+
+class IngestClosed(Forbidden):
+    """The API's seller takes no events from this customer's own credentials."""
+
+    code, title = "ingest_closed", "Events from the customer itself are switched off"
+
+    def __init__(self) -> None:
+        super().__init__("This tenant's own credentials may not send events.")
 
 
 class BatchTooLarge(TooLarge):
@@ -56,6 +66,12 @@ class CorrectionIdReused(Conflict):
     """A correction is known by its id, and never changes: choose another id."""
 
     code, title = "correction_id_reused", "The id was used for another correction"
+
+
+class AmbiguousEvent(Conflict):
+    """Several senders have an event of this source and id; nothing was corrected."""
+
+    code, title = "ambiguous_event", "Several senders have such an event; name one"
 
 
 class RollupsIncomplete(Conflict):

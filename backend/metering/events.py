@@ -5,19 +5,28 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
-from typing import Final
+from typing import Final, Literal, TypeAlias
 
 import msgspec
 
 GATEWAY_SOURCE: Final = "farebox://gateway"
-"""The source of the events that the gateway makes, which availability is measured by."""
+"""The source of the events that the gateway makes. Rules go by their sender, never by this."""
+
+Sender: TypeAlias = Literal["gateway", "operator", "tenant"]
+"""Who sent an event: our gateway, the seller's services, or the customer. By the credential."""
+
+Identity: TypeAlias = tuple[str, str, str, str]
+"""Tenant, sender, source and id."""
 
 BUCKET = timedelta(minutes=15)
 """Width of a rollup: every real UTC offset is a multiple of it."""
 
 
 class AcceptedEvent(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, gc=False):
-    """The form that is published and counted. Its identity is (``tenant_id``, ``source``, ``id``).
+    """The form that is published and counted.
+
+    Its identity is (``tenant_id``, ``sender``, ``source``, ``id``): what a customer sends never
+    stands in the place of what the seller sends.
 
     ``time`` is when the usage happened, ``received_at`` when Farebox accepted it, both in UTC.
     ``key_id`` is empty if no key was used. ``counted`` is the local tokenizer's count. Events are
@@ -25,6 +34,7 @@ class AcceptedEvent(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=Tru
     """
 
     tenant_id: str
+    sender: Sender = "operator"
     source: str
     id: str
     time: datetime
@@ -35,6 +45,11 @@ class AcceptedEvent(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=Tru
     key_id: str = ""
     labels: dict[str, str] = {}
     counted: dict[str, Decimal] | None = None
+
+    @property
+    def identity(self) -> Identity:
+        """What makes it count once."""
+        return (self.tenant_id, self.sender, self.source, self.id)
 
     @property
     def bucket(self) -> datetime:
@@ -62,7 +77,16 @@ def encode(events: Sequence[AcceptedEvent]) -> bytes:
 
 def decode(message: bytes) -> list[AcceptedEvent]:
     """Read a message of the stream; raise ``msgspec.DecodeError`` if it is not one."""
-    return _decoder.decode(message)
+    events = _decoder.decode(message)
+    # Published before senders were recorded: nobody but the gateway may use its source since
+    if any(event.source == GATEWAY_SOURCE and event.sender != "gateway" for event in events):
+        return [
+            msgspec.structs.replace(event, sender="gateway")
+            if event.source == GATEWAY_SOURCE
+            else event
+            for event in events
+        ]
+    return events
 
 
 def messages(events: Sequence[AcceptedEvent]) -> Iterator[bytes]:

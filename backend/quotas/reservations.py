@@ -110,6 +110,7 @@ class QuotaHolds:
     ) -> list[QuotaUse]:
         counted = exists().where(
             events.c.tenant_id == quota_holds.c.tenant_id,
+            events.c.sender == "gateway",
             events.c.source == self._source,
             events.c.id == quota_holds.c.id,
         )

@@ -10,7 +10,6 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from backend.errors import InvalidInput
 from backend.ids import new_id
-from backend.metering.events import GATEWAY_SOURCE
 from backend.pricing.periods import BillingPeriod
 from backend.pricing.rating.commitments import Commitment, CommittedPeriod, ServiceBand, TrueUp
 from backend.pricing.rating.contract import ContractPeriod
@@ -36,7 +35,7 @@ _AVAILABILITY = text(
     SELECT count(*) FILTER (WHERE labels ->> 'status' <> 'failed'), count(*)
     FROM events
     WHERE tenant_id = :tenant_id AND time >= :start AND time < :end
-        AND source = :source AND NOT voided
+        AND sender = 'gateway' AND NOT voided
     """
 )
 
@@ -195,7 +194,6 @@ async def contract_period(
             "tenant_id": tenant.id,
             "start": period.start,
             "end": period.end,
-            "source": GATEWAY_SOURCE,
         }
         good, total = (await connection.execute(_AVAILABILITY, selected)).one()
     return ContractPeriod(

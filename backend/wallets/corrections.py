@@ -30,7 +30,11 @@ async def correct_events(
     states, deltas = await correct(driver, tenant_id, corrections, now)
     for correction, state in zip(corrections, states, strict=True):
         # A repeated correction may be an old one: the last one applies
-        if correction.event_source == GATEWAY_SOURCE and state != "repeated":
+        of_gateway = correction.event_source == GATEWAY_SOURCE and correction.event_sender in (
+            None,
+            "gateway",
+        )
+        if of_gateway and state != "repeated":
             used: dict[str, Decimal] = {} if correction.data is None else correction.data.quantities
             model = "" if correction.data is None else correction.data.model
             await correct_call(connection, tenant_id, correction.event_id, model, used, now)

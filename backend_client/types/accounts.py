@@ -38,7 +38,14 @@ class Tenant(Answer):
     time_zone: str
     currency: Currency
     is_sample: bool
+    ingest: bool = Field(True, description="Whether the tenant's own keys may send events")
     created_at: Instant
+
+
+class TenantChange(Wire):
+    """What the operator changes of a tenant; what is left out stays."""
+
+    ingest: bool | None = Field(None, description="Whether the tenant's own keys may send events")
 
 
 class TenantCreate(Wire):

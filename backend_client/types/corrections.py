@@ -7,12 +7,16 @@ from typing import Annotated, Literal, Self
 from pydantic import Field, StringConstraints, model_validator
 
 from backend_client.types.common import Answer, Exact, Instant, Money, Wire
-from backend_client.types.events import IngestResult, Name, UsageData
+from backend_client.types.events import IngestResult, Name, Sender, UsageData
 
 
 class EventReference(Wire):
-    """Which event of the tenant: by its source and its id."""
+    """Which event of the tenant: by its source and its id.
 
+    ``sender`` is needed only where several senders have such an event.
+    """
+
+    sender: Sender | None = None
     source: Name
     id: Name
 

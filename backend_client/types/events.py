@@ -5,13 +5,15 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from datetime import datetime
 from decimal import Decimal
-from typing import Annotated, Final, Literal, TypedDict
+from typing import Annotated, Final, Literal, TypeAlias, TypedDict
 
 from pydantic import AfterValidator, Field, StringConstraints
 
 from backend_client.types.common import Answer, Exact, Instant, Wire
 
 EVENT_TYPE: Final = "ai.usage"
+Sender: TypeAlias = Literal["gateway", "operator", "tenant"]
+"""Who sent an event, by the credential: the gateway, the seller's services, or the customer."""
 METERS = (
     "requests",
     "input_tokens",
@@ -85,7 +87,11 @@ class UsageData(Wire):
 
 
 class UsageEvent(Wire):
-    """A CloudEvent. Identity is (tenant, source, id): it counts once, however often it arrives."""
+    """A CloudEvent. Identity is (tenant, sender, source, id): it counts once, however often sent.
+
+    The sender is of the credential: the seller's services and the customer never share an identity.
+    ``farebox:`` sources are reserved.
+    """
 
     specversion: Literal["1.0"] = "1.0"
     id: Name
@@ -112,12 +118,15 @@ class IngestResult(Answer):
     """The verdict on a request: ``received = accepted + duplicates + rejected``.
 
     ``accepted`` are durably stored and will be counted; ``duplicates`` were already known and
-    change nothing; ``rejected`` are listed in ``errors`` and were not stored.
+    change nothing, and ``conflicts`` are those of them whose content is another than what was sent
+    before: two events that share an id, it may be. ``rejected`` are listed in ``errors`` and were
+    not stored.
     """
 
     received: int
     accepted: int
     duplicates: int
+    conflicts: int = 0
     rejected: int
     errors: list[RejectedEvent] = []
 
@@ -129,6 +138,7 @@ class StoredEvent(Answer):
     """
 
     id: str
+    sender: Sender
     source: str
     time: Instant
     received_at: Instant
@@ -151,6 +161,7 @@ class EventFilter(TypedDict, total=False):
 
     start: datetime | None
     end: datetime | None
+    sender: Sequence[Sender]
     source: Sequence[str]
     event_id: Sequence[str]
     application: Sequence[str]

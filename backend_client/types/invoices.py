@@ -12,6 +12,7 @@ from pydantic import Field, ValidationInfo, field_validator
 from backend_client.types.charges import Percent, Price
 from backend_client.types.common import Answer, Exact, Instant, Money, Page, Wire
 from backend_client.types.countries import Country, Region
+from backend_client.types.events import Sender
 from backend_client.types.spend import Period, SpendLine
 
 AddressLine = Annotated[str, Field(min_length=1, max_length=200)]
@@ -179,6 +180,7 @@ class LineEvent(Answer):
     """An event behind a line, as it was received."""
 
     id: str
+    sender: Sender
     source: str
     time: Instant
     received_at: Instant

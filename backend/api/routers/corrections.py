@@ -125,6 +125,7 @@ def _wanted(correction: CorrectionCreate, caller: Principal) -> CorrectionWanted
     data = correction.data
     return CorrectionWanted(
         id=correction.id,
+        event_sender=correction.event.sender,
         event_source=correction.event.source,
         event_id=correction.event.id,
         data=None

@@ -23,7 +23,7 @@ from backend.errors import FareboxError, InvalidInput
 from backend.metering.queries.event_list import EventQuestion, list_events
 from backend.metering.queries.tail import MOST_SECONDS
 from backend_client.types.common import Instant, Page
-from backend_client.types.events import StoredEvent
+from backend_client.types.events import Sender, StoredEvent
 from backend_client.types.problems import FieldError
 
 router = APIRouter(tags=["events"])
@@ -34,6 +34,7 @@ Reader = Annotated[Principal, Depends(needs(Permission.USAGE_READ))]
 async def _question_of(
     start: Instant | None = None,
     end: Annotated[Instant | None, Query(description="Exclusive")] = None,
+    sender: Annotated[tuple[Sender, ...], Query()] = (),
     source: Annotated[tuple[str, ...], Query()] = (),
     event_id: Annotated[tuple[str, ...], Query(alias="id")] = (),
     application: Annotated[tuple[str, ...], Query()] = (),
@@ -45,6 +46,7 @@ async def _question_of(
     return EventQuestion(
         start=start,
         end=end,
+        senders=sender,
         sources=source,
         ids=event_id,
         applications=application,

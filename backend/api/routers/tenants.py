@@ -8,10 +8,10 @@ from typing import Annotated
 from fastapi import APIRouter, Depends, Query
 
 from backend.accounts.principal import Permission, Principal
-from backend.accounts.tenants import delete_tenant, find_tenant, list_tenants
+from backend.accounts.tenants import change_tenant, delete_tenant, find_tenant, list_tenants
 from backend.api.dependencies import PageCursor, PageLimit, ServicesNow, needs
 from backend.subscriptions.opening import open_tenant
-from backend_client.types.accounts import Tenant, TenantCreate
+from backend_client.types.accounts import Tenant, TenantChange, TenantCreate
 from backend_client.types.common import Page
 
 router = APIRouter(tags=["operator"])
@@ -39,6 +39,16 @@ async def post_tenant(services: ServicesNow, caller: Operator, wanted: TenantCre
     """Create a tenant with its first application and its plan. Its slug makes this idempotent."""
     async with services.database.begin() as connection:
         return await open_tenant(connection, caller, wanted, datetime.now(UTC))
+
+
+@router.patch("/v1/tenants/{tenant_id}")
+async def patch_tenant(
+    services: ServicesNow, caller: Operator, tenant_id: str, changes: TenantChange
+) -> Tenant:
+    """Change a tenant: whether its own keys may send events, within seconds on every replica."""
+    async with services.database.begin() as connection:
+        tenant = await find_tenant(connection, tenant_id)
+        return await change_tenant(connection, caller, tenant, changes)
 
 
 @router.delete("/v1/tenants/{tenant_id}", status_code=204)

@@ -38,6 +38,7 @@ _TIME = pa.timestamp("us", tz="UTC")
 ARCHIVE_SCHEMA: Final = pa.schema(
     [
         ("tenant_id", pa.string()),
+        ("sender", pa.string()),
         ("source", pa.string()),
         ("id", pa.string()),
         ("time", _TIME),
@@ -58,15 +59,16 @@ _FIRST = "SELECT min(time) FROM events WHERE tenant_id = $1 AND time >= $2 AND t
 _RESTORED = "SELECT start_at FROM event_archives WHERE tenant_id = $1 AND restored_at > $2"
 _OF_A_DAY = "FROM events WHERE tenant_id = $1 AND time >= $2 AND time < $3"
 _EVENTS = f"""
-SELECT tenant_id, source, id, time, received_at, application_id, key_id, model,
+SELECT tenant_id, sender, source, id, time, received_at, application_id, key_id, model,
        quantities::text, labels::text, counted::text, voided, corrected_at
 {_OF_A_DAY}
-ORDER BY time, source, id
+ORDER BY time, source, id, sender
 """
 # Changes with any event that is added, removed or corrected.
 _STATE = f"""
 SELECT count(*) AS events,
-       coalesce(sum(hashtextextended(concat_ws(chr(10), source, id, corrected_at), 0)), 0) AS digest
+       coalesce(sum(hashtextextended(concat_ws(chr(10), sender, source, id, corrected_at), 0)), 0)
+           AS digest
 {_OF_A_DAY}
 """
 _DELETE = f"DELETE {_OF_A_DAY}"

@@ -25,6 +25,7 @@ from backend.metering.counting.locks import own_tenant
 from backend.metering.counting.rebuild import repair_day
 from backend.metering.counting.stored import EVENT, event_of
 from backend.metering.errors import ArchiveBusy, ArchiveRefused
+from backend.metering.events import GATEWAY_SOURCE
 from backend.storage.database import Database, driver_connection
 
 _SHOWN = 3
@@ -40,17 +41,18 @@ _INCOMING = "CREATE TEMPORARY TABLE restoring (LIKE events) ON COMMIT DROP"
 _KNOWN = """
 SELECT source, id FROM restoring
 WHERE EXISTS (SELECT 1 FROM events
-              WHERE (events.tenant_id, events.source, events.id)
-                  = (restoring.tenant_id, restoring.source, restoring.id))
+              WHERE (events.tenant_id, events.sender, events.source, events.id)
+                  = (restoring.tenant_id, restoring.sender, restoring.source, restoring.id))
 ORDER BY source, id
 """
 _INSERT = "INSERT INTO events (COLUMNS) SELECT COLUMNS FROM restoring".replace("COLUMNS", _COLUMNS)
 _CORRECTED_SINCE = """
-EVENT WHERE (tenant_id, source, id) IN
-      (SELECT corrections.tenant_id, event_source, event_id
+EVENT WHERE (tenant_id, sender, source, id) IN
+      (SELECT corrections.tenant_id, restoring.sender, event_source, event_id
        FROM corrections JOIN restoring
          ON (corrections.tenant_id, event_source, event_id)
           = (restoring.tenant_id, restoring.source, restoring.id)
+        AND coalesce(event_sender, restoring.sender) = restoring.sender
        WHERE applied_at IS NULL)
 """.replace("EVENT", EVENT)
 _NOTE = """
@@ -128,7 +130,13 @@ async def _load(connection: asyncpg.Connection, file: Path, noted: asyncpg.Recor
 
 
 def _records(batch: pa.RecordBatch) -> list[tuple[Any, ...]]:
-    return list(zip(*(column.to_pylist() for column in batch.columns), strict=True))
+    """Return the rows in the order of ``ARCHIVE_SCHEMA``, of older files too."""
+    columns = {name: batch.column(name).to_pylist() for name in batch.schema.names}
+    if "sender" not in columns:  # archived before senders were recorded: as the migration has it
+        columns["sender"] = [
+            "gateway" if source == GATEWAY_SOURCE else "operator" for source in columns["source"]
+        ]
+    return list(zip(*(columns[name] for name in ARCHIVE_SCHEMA.names), strict=True))
 
 
 async def _refuse_counted(connection: asyncpg.Connection, file: Path) -> None:
@@ -149,8 +157,8 @@ async def _correct(connection: asyncpg.Connection, tenant_id: str, start: dateti
         return 0
     # First by the labels declared since: what is subtracted must be in the rollups
     await repair_day(connection, tenant_id, start)
-    events = {(row["tenant_id"], row["source"], row["id"]): event_of(row) for row in rows}
-    voided = {(row["tenant_id"], row["source"], row["id"]) for row in rows if row["voided"]}
+    events = {(event := event_of(row)).identity: event for row in rows}
+    voided = {event_of(row).identity for row in rows if row["voided"]}
     deltas = RollupDeltas(await declared_labels(connection, [tenant_id]))
     await apply_pending(connection, events, deltas, voided=voided)
     await apply_deltas(connection, deltas)

@@ -18,11 +18,12 @@ from backend.metering.counting.corrections import PENDING, apply_pending
 from backend.metering.counting.deltas import RollupDeltas, apply_deltas, declared_labels
 from backend.metering.counting.locks import share_tenants
 from backend.metering.counting.stored import json_text
-from backend.metering.events import AcceptedEvent
+from backend.metering.events import AcceptedEvent, Identity
 
 _COLUMNS = (
     "place",
     "tenant_id",
+    "sender",
     "source",
     "id",
     "time",
@@ -37,27 +38,28 @@ _COLUMNS = (
 
 MAKE_INCOMING = """
 CREATE TEMPORARY TABLE IF NOT EXISTS incoming (
-  place integer, tenant_id text, source text, id text, time timestamptz, received_at timestamptz,
-  application_id text, key_id text, model text, quantities jsonb, labels jsonb, counted jsonb
+  place integer, tenant_id text, sender text, source text, id text, time timestamptz,
+  received_at timestamptz, application_id text, key_id text, model text, quantities jsonb,
+  labels jsonb, counted jsonb
 ) ON COMMIT DELETE ROWS
 """
 
 # Returns the known events, since those are few or none, and searches only if there are any.
 _INSERT = """
 WITH fresh AS (
-  INSERT INTO events (tenant_id, source, id, time, received_at, application_id, key_id, model,
-                      quantities, labels, counted)
-  SELECT tenant_id, source, id, time, received_at, application_id, key_id, model,
+  INSERT INTO events (tenant_id, sender, source, id, time, received_at, application_id, key_id,
+                      model, quantities, labels, counted)
+  SELECT tenant_id, sender, source, id, time, received_at, application_id, key_id, model,
          quantities, labels, counted
   FROM incoming
-  ON CONFLICT (tenant_id, source, id) DO NOTHING
-  RETURNING tenant_id, source, id
+  ON CONFLICT (tenant_id, sender, source, id) DO NOTHING
+  RETURNING tenant_id, sender, source, id
 )
 SELECT place FROM incoming
 WHERE (SELECT count(*) FROM fresh) < $1 AND NOT EXISTS (
   SELECT FROM fresh
-  WHERE (fresh.tenant_id, fresh.source, fresh.id)
-      = (incoming.tenant_id, incoming.source, incoming.id)
+  WHERE (fresh.tenant_id, fresh.sender, fresh.source, fresh.id)
+      = (incoming.tenant_id, incoming.sender, incoming.source, incoming.id)
 )
 """
 
@@ -76,8 +78,6 @@ ON CONFLICT (slot) DO UPDATE
 SET new = counted_totals.new + excluded.new, known = counted_totals.known + excluded.known
 """
 _SLOTS = 16
-
-Identity = tuple[str, str, str]
 
 
 @dataclass(frozen=True, slots=True)
@@ -138,7 +138,7 @@ async def insert_and_roll_up(
         if newest is None or event.received_at > newest:
             latest[event.tenant_id] = event.received_at
     if await connection.fetchval(PENDING, list(tenants)):
-        by_identity = {(event.tenant_id, event.source, event.id): event for event in fresh}
+        by_identity = {event.identity: event for event in fresh}
         await apply_pending(connection, by_identity, deltas)
     await apply_deltas(connection, deltas)
     await connection.execute(
@@ -155,7 +155,7 @@ def _in_order(events: Iterable[AcceptedEvent]) -> list[AcceptedEvent]:
     """
     once: dict[Identity, AcceptedEvent] = {}
     for event in events:
-        identity = (event.tenant_id, event.source, event.id)
+        identity = event.identity
         earlier = once.get(identity)
         if earlier is None or event.received_at < earlier.received_at:
             once[identity] = event
@@ -166,6 +166,7 @@ def _record(place: int, event: AcceptedEvent) -> tuple[object, ...]:
     return (
         place,
         event.tenant_id,
+        event.sender,
         event.source,
         event.id,
         event.time,

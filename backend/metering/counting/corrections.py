@@ -20,10 +20,9 @@ from backend.metering.counting.deltas import RollupDeltas, apply_deltas, declare
 from backend.metering.counting.locks import own_tenant
 from backend.metering.counting.rebuild import repair_day
 from backend.metering.counting.stored import EVENT, event_of, json_text
-from backend.metering.errors import CorrectionIdReused
-from backend.metering.events import AcceptedEvent
+from backend.metering.errors import AmbiguousEvent, CorrectionIdReused
+from backend.metering.events import AcceptedEvent, Identity, Sender
 
-Identity = tuple[str, str, str]
 State = Literal["applied", "pending", "repeated"]
 
 PENDING = """
@@ -31,28 +30,38 @@ SELECT EXISTS (SELECT 1 FROM corrections
                WHERE applied_at IS NULL AND tenant_id = ANY($1::text[]))
 """
 _PENDING_OF = """
-SELECT tenant_id, id, event_source, event_id, data::text FROM corrections
-WHERE applied_at IS NULL AND (tenant_id, event_source, event_id) IN
-      (SELECT * FROM unnest($1::text[], $2::text[], $3::text[]))
-ORDER BY tenant_id, sequence
+SELECT fresh.tenant_id, fresh.sender, fresh.source, fresh.event_id, corrections.id, data::text
+FROM unnest($1::text[], $2::text[], $3::text[], $4::text[])
+     AS fresh (tenant_id, sender, source, event_id)
+JOIN corrections
+  ON (corrections.tenant_id, corrections.event_source, corrections.event_id)
+   = (fresh.tenant_id, fresh.source, fresh.event_id)
+ AND coalesce(corrections.event_sender, fresh.sender) = fresh.sender
+WHERE applied_at IS NULL
+ORDER BY fresh.tenant_id, sequence, fresh.sender
 """
 _KNOWN = """
-SELECT action, event_source, event_id, data::text FROM corrections WHERE tenant_id = $1 AND id = $2
+SELECT action, event_sender, event_source, event_id, data::text
+FROM corrections WHERE tenant_id = $1 AND id = $2
 """
-_EVENT = EVENT + "WHERE (tenant_id, source, id) = ($1, $2, $3) FOR UPDATE"
+_EVENTS = f"""
+{EVENT} WHERE (tenant_id, source, id) = ($1, $2, $3) AND coalesce($4, sender) = sender
+ORDER BY sender FOR UPDATE
+"""
 _RECORD = """
 INSERT INTO corrections (tenant_id, id, event_source, event_id, action, data, reason, actor,
-                         received_at)
-VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)
+                         received_at, event_sender)
+VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)
 """
 _APPLIED = """
-UPDATE corrections SET applied_at = now(), before = $3, after = $4 WHERE tenant_id = $1 AND id = $2
+UPDATE corrections SET applied_at = now(), before = $3, after = $4, event_sender = $5
+WHERE tenant_id = $1 AND id = $2
 """
 _CHANGE_EVENT = """
 UPDATE events
 SET application_id = $4, key_id = $5, model = $6, quantities = $7, labels = $8, counted = $9,
     voided = $10, corrected_at = now()
-WHERE (tenant_id, source, id) = ($1, $2, $3)
+WHERE (tenant_id, source, id, sender) = ($1, $2, $3, $11)
 """
 # The days of these events, whose rollups may be by other labels than are declared now.
 _STALE_DAYS = """
@@ -88,6 +97,8 @@ class CorrectionWanted:
     data: Amended | None
     reason: str
     actor: str
+    event_sender: Sender | None = None
+    """None: of whichever sender there is an event with that source and id."""
 
     @property
     def action(self) -> Literal["void", "amend"]:
@@ -104,7 +115,8 @@ async def correct(
     """Apply corrections in the caller's transaction; return each one's state, and the change.
 
     A correction with a used id is ``repeated`` and changes nothing. Raises ``Conflict`` if the id
-    was used for another correction, ``NotFound`` if there is no such tenant.
+    was used for another correction, or several senders have such an event and none is named;
+    ``NotFound`` if there is no such tenant.
     """
     if not await own_tenant(connection, tenant_id):
         raise TenantNotFound()
@@ -136,10 +148,14 @@ async def apply_pending(
     ``voided`` are those of the events that count for nothing already.
     """
     columns = list(zip(*fresh, strict=True))
+    applied: set[str] = set()
     voided = set(voided)
     current = dict(fresh)
     for row in await connection.fetch(_PENDING_OF, *columns):
-        identity = (row["tenant_id"], row["event_source"], row["event_id"])
+        if row["id"] in applied:
+            continue  # to the event of another sender, which came with this one
+        applied.add(row["id"])
+        identity = (row["tenant_id"], row["sender"], row["source"], row["event_id"])
         data = None if row["data"] is None else _amended.decode(row["data"])
         after = await _apply(
             connection, row["id"], current[identity], identity in voided, data, deltas
@@ -161,14 +177,24 @@ async def _correct(
     data = None if wanted.data is None else json_text(wanted.data)
     recorded = await connection.fetchrow(_KNOWN, tenant_id, wanted.id)
     if recorded is not None:
-        same = (recorded["action"], recorded["event_source"], recorded["event_id"]) == (
-            wanted.action,
-            wanted.event_source,
-            wanted.event_id,
-        ) and _read(recorded["data"]) == _read(data)
+        same = (
+            (recorded["action"], recorded["event_source"], recorded["event_id"])
+            == (wanted.action, wanted.event_source, wanted.event_id)
+            and wanted.event_sender in (None, recorded["event_sender"])
+            and _read(recorded["data"]) == _read(data)
+        )
         if not same:
             raise CorrectionIdReused(f"The id {wanted.id!r} was used for another correction.")
         return "repeated"
+    rows = await connection.fetch(
+        _EVENTS, tenant_id, wanted.event_source, wanted.event_id, wanted.event_sender
+    )
+    if len(rows) > 1:
+        senders = " and the ".join(row["sender"] for row in rows)
+        raise AmbiguousEvent(
+            f"{wanted.event_source!r} has an event {wanted.event_id!r} by the {senders}: name the "
+            "sender."
+        )
     await connection.execute(
         _RECORD,
         tenant_id,
@@ -180,10 +206,11 @@ async def _correct(
         wanted.reason,
         wanted.actor,
         now,
+        wanted.event_sender,
     )
-    row = await connection.fetchrow(_EVENT, tenant_id, wanted.event_source, wanted.event_id)
-    if row is None:
+    if not rows:
         return "pending"
+    [row] = rows
     await _apply(connection, wanted.id, event_of(row), row["voided"], _read(data), deltas)
     return "applied"
 
@@ -216,6 +243,7 @@ async def _apply(
         json_text(after.labels),
         None if after.counted is None else json_text(after.counted),
         data is None,
+        before.sender,
     )
     await connection.execute(
         _APPLIED,
@@ -223,6 +251,7 @@ async def _apply(
         correction_id,
         None if was_voided else json_text(_data_of(before)),
         None if data is None else json_text(data),
+        before.sender,
     )
     return None if data is None else after
 

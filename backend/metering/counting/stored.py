@@ -11,7 +11,7 @@ from backend.metering.events import AcceptedEvent
 
 # As text: how a driver decodes jsonb depends on how the connection was opened.
 EVENT = """
-SELECT tenant_id, source, id, time, received_at, application_id, key_id, model, voided,
+SELECT tenant_id, sender, source, id, time, received_at, application_id, key_id, model, voided,
        quantities::text, labels::text, counted::text
 FROM events
 """
@@ -25,6 +25,7 @@ def event_of(row: asyncpg.Record) -> AcceptedEvent:
     """Return a row of ``EVENT`` as an event."""
     return AcceptedEvent(
         tenant_id=row["tenant_id"],
+        sender=row["sender"],
         source=row["source"],
         id=row["id"],
         time=row["time"],

@@ -9,12 +9,12 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import datetime
 
-from sqlalchemy import func, or_, select
+from sqlalchemy import func, or_, select, tuple_
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from backend.storage.database import Database
 from backend.storage.outages import is_outage
-from backend.storage.tables import applications, event_archives, tenants
+from backend.storage.tables import api_keys, applications, event_archives, tenants
 
 REMEMBERED_SECONDS = 5.0
 """Short, so that it is safe: a new tenant is looked up when it is first named, and a removed one
@@ -31,8 +31,11 @@ class _Entries:
 
     looked_up_at: float
     tenants: dict[str, str] = field(default_factory=dict)
+    closed: set[str] = field(default_factory=set)
+    """Tenants whose own credentials may send no events."""
     archived: dict[str, datetime] = field(default_factory=dict)
     applications: set[tuple[str, str]] = field(default_factory=set)
+    keys: set[tuple[str, str]] = field(default_factory=set)
 
 
 class Directory:
@@ -72,6 +75,10 @@ class Directory:
         archived = self._now.archived
         return {tenant_id: archived[tenant_id] for tenant_id in tenant_ids if tenant_id in archived}
 
+    def takes_events_of(self, tenant_id: str) -> bool:
+        """Tell whether a tenant that ``tenants`` has just found may send events by itself."""
+        return tenant_id not in self._now.closed
+
     async def applications(self, wanted: set[tuple[str, str]]) -> set[tuple[str, str]]:
         """Return those pairs of tenant and application that exist.
 
@@ -89,6 +96,23 @@ class Directory:
                 self._hold_on()
         return wanted & self._now.applications
 
+    async def keys(self, wanted: set[tuple[str, str]]) -> set[tuple[str, str]]:
+        """Return those pairs of tenant and API key that there are, revoked keys included.
+
+        Raises what an outage of PostgreSQL does where one was not named before.
+        """
+        self._forget_in_time()
+        unknown = wanted - self._now.keys
+        if unknown:
+            try:
+                async with self._looking_up(), self._database.begin() as connection:
+                    await self._find_keys(connection, unknown)
+            except Exception as error:
+                if not is_outage(error) or not unknown <= self._before.keys:
+                    raise
+                self._hold_on()
+        return wanted & self._now.keys
+
     @asynccontextmanager
     async def _looking_up(self) -> AsyncIterator[None]:
         """Give a look-up less time if earlier answers can be used instead."""
@@ -98,7 +122,7 @@ class Directory:
 
     def _forget_in_time(self) -> None:
         now = time.monotonic()
-        most = len(self._now.tenants) + len(self._now.applications)
+        most = len(self._now.tenants) + len(self._now.applications) + len(self._now.keys)
         if now >= self._forget_at or most > _MOST:
             if self._now.tenants:
                 self._before = self._now
@@ -112,7 +136,9 @@ class Directory:
         before = self._before
         self._now.tenants = before.tenants | self._now.tenants
         self._now.archived = before.archived | self._now.archived
+        self._now.closed |= before.closed
         self._now.applications |= before.applications
+        self._now.keys |= before.keys
         self._now.looked_up_at = before.looked_up_at
 
     async def _find_tenants(self, connection: AsyncConnection, subjects: set[str]) -> None:
@@ -124,11 +150,13 @@ class Directory:
             .scalar_subquery()
         )
         rows = await connection.execute(
-            select(tenants.c.id, tenants.c.slug, archived_until).where(
+            select(tenants.c.id, tenants.c.slug, tenants.c.ingest, archived_until).where(
                 or_(tenants.c.id.in_(subjects), tenants.c.slug.in_(subjects))
             )
         )
-        for tenant_id, slug, until in rows:
+        for tenant_id, slug, ingest, until in rows:
+            if not ingest:
+                self._now.closed.add(tenant_id)
             self._now.tenants[tenant_id] = self._now.tenants[slug] = tenant_id
             if until is not None:
                 self._now.archived[tenant_id] = until
@@ -142,3 +170,11 @@ class Directory:
         self._now.applications.update(
             (tenant_id, application_id) for tenant_id, application_id in rows
         )
+
+    async def _find_keys(self, connection: AsyncConnection, wanted: set[tuple[str, str]]) -> None:
+        rows = await connection.execute(
+            select(api_keys.c.tenant_id, api_keys.c.id).where(
+                tuple_(api_keys.c.tenant_id, api_keys.c.id).in_(sorted(wanted))
+            )
+        )
+        self._now.keys.update((tenant_id, key_id) for tenant_id, key_id in rows)

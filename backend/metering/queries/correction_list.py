@@ -43,7 +43,9 @@ async def list_corrections(
         items=[
             Correction(
                 id=row["id"],
-                event=EventReference(source=row["event_source"], id=row["event_id"]),
+                event=EventReference(
+                    sender=row["event_sender"], source=row["event_source"], id=row["event_id"]
+                ),
                 action=row["action"],
                 reason=row["reason"],
                 actor=row["actor"],

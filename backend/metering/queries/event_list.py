@@ -18,10 +18,10 @@ from backend.storage.tables import events
 from backend_client.types.common import Instant, Page
 from backend_client.types.events import StoredEvent
 
-_Place = tuple[datetime, str, str]
+_Place = tuple[datetime, str, str, str]
 _places = msgspec.json.Decoder(_Place)
 _instant = TypeAdapter(Instant)
-_KEY = (events.c.time, events.c.source, events.c.id)
+_KEY = (events.c.time, events.c.source, events.c.id, events.c.sender)
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,6 +30,7 @@ class EventQuestion:
 
     start: datetime | None = None
     end: datetime | None = None
+    senders: Collection[str] = ()
     sources: Collection[str] = ()
     ids: Collection[str] = ()
     applications: Collection[str] = ()
@@ -87,6 +88,7 @@ def _conditions(tenant_id: str, question: EventQuestion) -> ColumnElement[bool]:
     if question.end is not None:
         conditions.append(events.c.time < question.end)
     for column, wanted in (
+        (events.c.sender, question.senders),
         (events.c.source, question.sources),
         (events.c.id, question.ids),
         (events.c.application_id, question.applications),
@@ -105,6 +107,7 @@ def _conditions(tenant_id: str, question: EventQuestion) -> ColumnElement[bool]:
 def _stored(row: RowMapping) -> StoredEvent:
     return StoredEvent(
         id=row["id"],
+        sender=row["sender"],
         source=row["source"],
         time=row["time"],
         received_at=row["received_at"],
@@ -120,7 +123,9 @@ def _stored(row: RowMapping) -> StoredEvent:
 
 
 def _write(last: StoredEvent) -> str:
-    return Cursor.write(msgspec.json.encode((last.time, last.source, last.id)).decode())
+    return Cursor.write(
+        msgspec.json.encode((last.time, last.source, last.id, last.sender)).decode()
+    )
 
 
 def _read(cursor: str) -> _Place:

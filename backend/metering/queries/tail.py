@@ -62,7 +62,7 @@ class Tails:
         self, tenant_id: str, since: datetime | None, still_allowed: Callable[[], Awaitable[None]]
     ) -> AsyncIterator[list[StoredEvent]]:
         begin = since or datetime.now(UTC)
-        shown: deque[tuple[str, str]] = deque(maxlen=_MOST_SHOWN)
+        shown: deque[tuple[str, str, str]] = deque(maxlen=_MOST_SHOWN)
         version = -1
         while True:
             await still_allowed()
@@ -74,6 +74,6 @@ class Tails:
             version = now
             if events:
                 begin = max(begin, events[-1].received_at - _LATE)
-            new = [event for event in events if (event.source, event.id) not in shown]
-            shown.extend((event.source, event.id) for event in new)
+            new = [event for event in events if (event.sender, event.source, event.id) not in shown]
+            shown.extend((event.sender, event.source, event.id) for event in new)
             yield new

@@ -2,8 +2,9 @@
 
 The table ``token_drift`` has the sums of each day (UTC), model and meter over all tenants. A pass
 of its own computes it again from events, so that running it twice, late, or on two workers gives
-the same. Only events with a provider's report and a count of ours take part; voided ones do not.
-Cached tokens are part of the input here, since no tokenizer can distinguish them.
+the same. Only events with a provider's report and a count of ours take part; voided ones do not,
+nor what customers sent. Cached tokens are part of the input here, since no tokenizer can
+distinguish them.
 """
 
 from __future__ import annotations
@@ -51,6 +52,7 @@ _SUMS = text(
              coalesce((counted ->> 'output_tokens')::numeric, 0))
         ) AS part (meter, reported, counted)
         WHERE events.counted IS NOT NULL AND NOT events.voided
+            AND events.sender <> 'tenant'
             AND events.time >= :start AND events.time < :end
             AND coalesce(labels ->> 'usage_source', '') <> 'local'
     ) AS parts

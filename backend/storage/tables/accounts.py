@@ -27,6 +27,8 @@ tenants = Table(
     Column("name", Text, nullable=False),
     Column("time_zone", Text, nullable=False, server_default="UTC"),
     Column("currency", Text, nullable=False, server_default="USD"),
+    # Whether its own credentials may send events; the gateway and the operator always may
+    Column("ingest", Boolean, nullable=False, server_default=text("true")),
     Column("is_sample", Boolean, nullable=False, server_default=text("false")),
     created_column(),
 )

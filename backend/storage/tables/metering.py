@@ -25,6 +25,8 @@ events = Table(
     "events",
     metadata,
     Column("tenant_id", Text, primary_key=True),
+    # Of the credential, never of the event: what a customer sends is in a space of its own
+    Column("sender", Text, primary_key=True, server_default="operator"),
     Column("source", Text, primary_key=True),
     Column("id", Text, primary_key=True),
     time_column("time"),
@@ -55,6 +57,8 @@ corrections = Table(
     Column("tenant_id", Text, primary_key=True),
     Column("id", Text, primary_key=True),
     Column("sequence", BigInteger, Identity(always=True), nullable=False),
+    # None: of whichever sender there is one
+    Column("event_sender", Text),
     Column("event_source", Text, nullable=False),
     Column("event_id", Text, nullable=False),
     Column("action", Text, nullable=False),

@@ -6,7 +6,7 @@ from backend_client._async.pager import AsyncPager
 from backend_client._async.resources.resource import AsyncResource
 from backend_client.calls import delete, get, path, send
 from backend_client.queries import query
-from backend_client.types.accounts import Tenant, TenantCreate
+from backend_client.types.accounts import Tenant, TenantChange, TenantCreate
 from backend_client.types.common import Page
 
 
@@ -27,6 +27,11 @@ class AsyncTenantsResource(AsyncResource):
     async def create(self, tenant: TenantCreate) -> Tenant:
         """Create a tenant."""
         call = send("POST", path("tenants"), tenant, Tenant, repeatable=False)
+        return await self._sender.send(call)
+
+    async def update(self, tenant_id: str, changes: TenantChange) -> Tenant:
+        """Change what is given of a tenant, such as whether its own keys may send events."""
+        call = send("PATCH", path("tenants", tenant_id), changes, Tenant, repeatable=True)
         return await self._sender.send(call)
 
     async def delete(self, tenant_id: str) -> None:

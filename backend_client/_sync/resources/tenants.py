@@ -8,7 +8,7 @@ from backend_client._sync.pager import Pager
 from backend_client._sync.resources.resource import Resource
 from backend_client.calls import delete, get, path, send
 from backend_client.queries import query
-from backend_client.types.accounts import Tenant, TenantCreate
+from backend_client.types.accounts import Tenant, TenantChange, TenantCreate
 from backend_client.types.common import Page
 
 
@@ -29,6 +29,11 @@ class TenantsResource(Resource):
     def create(self, tenant: TenantCreate) -> Tenant:
         """Create a tenant."""
         call = send("POST", path("tenants"), tenant, Tenant, repeatable=False)
+        return self._sender.send(call)
+
+    def update(self, tenant_id: str, changes: TenantChange) -> Tenant:
+        """Change what is given of a tenant, such as whether its own keys may send events."""
+        call = send("PATCH", path("tenants", tenant_id), changes, Tenant, repeatable=True)
         return self._sender.send(call)
 
     def delete(self, tenant_id: str) -> None:
