@@ -7,7 +7,7 @@ level, and one that recurs is a pattern. Both are kept.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import date, timedelta
 from typing import Final
@@ -82,9 +82,20 @@ def _odd_places(series: Series, usual: NDArray[np.float64]) -> Iterator[int]:
     if len(runs) > _MOST_RUNS:
         return
     for run in runs:
-        over = run[-1] < len(days) - 1 or _today_is_usual(series, usual)
-        if over and len(run) <= LONGEST_RUN_DAYS:
+        if len(run) <= LONGEST_RUN_DAYS and _is_over(run, odd, usual, series):
             yield from run
+
+
+def _is_over(
+    run: Sequence[int], odd: NDArray[np.bool_], usual: NDArray[np.float64], series: Series
+) -> bool:
+    """Tell whether the days before and after a run are usual ones: after an end none is."""
+    before, after = run[0] - 1, run[-1] + 1
+    if before >= 0 and not usual[before] > 0:
+        return False
+    if after == len(usual):
+        return _today_is_usual(series, usual)
+    return bool(usual[after] > 0 and not odd[after])
 
 
 def _today_is_usual(series: Series, usual: NDArray[np.float64]) -> bool:

@@ -140,6 +140,7 @@ async def planted(
     tenant.ids |= {"invoice_id": invoices[-1]["id"], "line": "1"}
     tenant.words += [invoices[-1]["id"], "marker-legal", "marker-street", "marker-tax"]
     tenant.ids |= {"model": "marker-model", "meter": "marker_meter", "source": "marker-source"}
+    tenant.ids |= {"sender": "tenant"}
     tenant.ids |= {"id": "marker-event-marker-model", "event": "marker-event-marker-model"}
     tenant.ids |= {"label": "team=marker-label", "group_by_label": "team"}
     tenant.words += [

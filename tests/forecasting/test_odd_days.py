@@ -113,6 +113,12 @@ def test_a_new_level_is_no_odd_day_and_neither_is_what_lasts() -> None:
     assert places(daily) == []
 
 
+def test_an_end_is_no_outage() -> None:
+    for used in (30, 40, 50):
+        for idle in (8, 20, 40):
+            assert places([USUAL] * used + [0.0] * idle, today=0.0) == []
+
+
 def test_what_comes_again_and_again_is_a_pattern() -> None:
     # A batch every fifteen days, and a customer that never works at weekends
     assert places([USUAL * (20 if place % 15 == 0 else 1) for place in range(90)]) == []

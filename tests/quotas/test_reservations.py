@@ -39,6 +39,7 @@ async def count(database: Database, tenant: Tenant, call_id: str, units: CallUni
     async with database.raw() as connection:
         event = AcceptedEvent(
             tenant_id=tenant.id,
+            sender="gateway",
             source=SOURCE,
             id=call_id,
             time=NOW,

@@ -175,6 +175,7 @@ async def test_missed_service_is_credited_from_the_gateways_own_calls(
                 f"{at} {number}",
                 at,
                 {"requests": Decimal(1)},
+                sender="gateway",
                 source=GATEWAY_SOURCE,
                 labels={"status": "failed" if number < failed else "completed"},
             )

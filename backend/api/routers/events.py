@@ -50,7 +50,8 @@ async def post_events(services: ServicesNow, caller: Sender, request: Request) -
     """Accept one CloudEvent, an array of them, or one on each line (NDJSON); plain or gzip.
 
     Answers once every accepted event is stored by the queue. Sending an event again is safe: it
-    counts once by (tenant, sender, source, id). Refused events are listed, and do not affect the others.
+    counts once by (tenant, sender, source, id). Refused events are listed, and do not affect the
+    others.
     """
     return await _take(services, caller, request)
 

@@ -165,7 +165,7 @@ async def test_rows_must_say_when_and_whose(
     ):
         await journal.run(client, EventFile(path, Defaults()), lambda: None)
     assert journal.summary() == [
-        "line 2: time: a file's events say when they were used",
+        "line 2: time: events of a file must have a time",
         "line 3: subject: names no tenant that this credential may write for",
         "line 4: time: is more than 400 days ago",
         f"All are in {tmp_path / 'refused'}",

@@ -172,6 +172,7 @@ async def test_a_repeated_event_is_told_as_a_duplicate(
         "received": 2,
         "accepted": 1,
         "duplicates": 1,
+        "conflicts": 0,
         "rejected": 0,
         "errors": None,
     }

@@ -78,7 +78,7 @@ async def test_events_are_taken_while_postgresql_is_away_and_counted_when_it_is_
         assert [answer.json()["accepted"] for answer in answers] == [1] * 5
         # What needs PostgreSQL says that it is away, and when to come again
         usage = await api.get("/v1/usage", headers=tenant.headers)
-        assert (usage.status_code, usage.json()["code"]) == (503, "unavailable")
+        assert (usage.status_code, usage.json()["code"]) == (503, "database_unavailable")
         assert usage.headers["retry-after"] == "1"
         own_postgres.start()
         stop = asyncio.Event()
@@ -111,6 +111,6 @@ async def test_a_database_that_takes_no_writes_is_unavailable_and_not_ready(
         )
     application = {"name": "Other"}
     answer = await api.post("/v1/applications", headers=session, json=application)
-    assert (answer.status_code, answer.json()["code"]) == (503, "unavailable"), answer.text
+    assert (answer.status_code, answer.json()["code"]) == (503, "database_unavailable"), answer.text
     ready = await api.get("/readyz")
     assert (ready.status_code, ready.json()["checks"]["postgresql"]) == (503, False)

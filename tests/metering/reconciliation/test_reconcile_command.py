@@ -44,7 +44,7 @@ async def test_import_show_note_and_match(
     options = tmp_path / "options.yaml"
     options.write_text("models: {gpt-4o: sample-large}\ntolerance: {relative: 0.5}\n")
     output = run("import", str(export), "--provider", "openai", "--options", str(options))
-    assert "Farebox has nothing of this day, model and meter." in output
+    assert "Farebox has no usage of this day, model and meter." in output
     reconciliation = next(word for word in output.split() if word.startswith("rec_"))[:36]
     discrepancy = next(word for word in output.split() if word.startswith("dsc_"))
     assert "0 agree, 4 open, 0 explained, 0 accepted." in output
