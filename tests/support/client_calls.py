@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from datetime import UTC, date, datetime
 from decimal import Decimal
 from enum import Enum
-from typing import Any
+from typing import Any, Literal
 from urllib.parse import unquote
 
 import httpx
@@ -154,9 +154,13 @@ def _sample(name: str, hint: Any, parameter: inspect.Parameter | None) -> Any:
     if isinstance(hint, type) and issubclass(hint, BaseModel):
         return hint.model_construct(id=f"{{{name}_id}}")
     origin, members = typing.get_origin(hint), typing.get_args(hint)
+    member = members[0]
+    if origin is Literal:
+        return member
     if origin is not None and issubclass(origin, Mapping):
         return {"name": "value"}
-    member = members[0]
+    if typing.get_origin(member) is Literal:
+        return [_sample(name, member, None)]
     if member is str or (isinstance(member, type) and issubclass(member, Enum)):
         return [_sample(name, member, None)]
     return []

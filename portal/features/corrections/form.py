@@ -93,7 +93,7 @@ def correction_from(
         correction = CorrectionCreate.model_validate(
             {
                 "id": correction_id,
-                "event": EventReference(source=event.source, id=event.id),
+                "event": EventReference(sender=event.sender, source=event.source, id=event.id),
                 "action": action,
                 "data": data,
                 "reason": reason or "none yet",

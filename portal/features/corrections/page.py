@@ -130,7 +130,7 @@ def _match(event: EventRow) -> rx.Component:
         actions(
             row_action(
                 "Correct",
-                Corrections.open_event(event.source, event.id),
+                Corrections.open_event(event.sender, event.source, event.id),
                 label="Correct " + event.id,
                 size="1",
             )

@@ -32,7 +32,7 @@ from portal.shared.events.correction_rows import CorrectionRow, correction_row
 from portal.shared.events.rows import STATES, EventRow, event_row, event_state, fact_rows
 
 MATCHES = 10
-"""Events that one search shows; a source and an id name one alone."""
+"""Events that one search shows; a sender, a source and an id name one alone."""
 PAGE = 20
 _NO_PROBLEMS = dict.fromkeys(
     (
@@ -124,12 +124,13 @@ class Corrections(CustomerState, PageState, Session):
         await self._search(caller)
 
     @signed_in(operator=True)
-    async def open_event(self, caller: Caller, source: str, event_id: str) -> None:
+    async def open_event(self, caller: Caller, sender: str, source: str, event_id: str) -> None:
         """Open an event to be corrected."""
         self.done = ""
-        page = await self._events(caller, source, event_id)
-        if page:
-            self._open(page[0])
+        events = await self._events(caller, source, event_id)
+        event = next((event for event in events if event.sender == sender), None)
+        if event is not None:
+            self._open(event)
 
     @signed_in(operator=True)
     async def close_event(self, caller: Caller) -> None:

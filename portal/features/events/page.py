@@ -127,12 +127,12 @@ def _row(event: EventRow) -> rx.Component:
         actions(
             row_action(
                 "Details",
-                Events.open_event(event.source, event.id),
+                Events.open_event(event.sender, event.source, event.id),
                 label="Details of " + event.id,
                 size="1",
             )
         ),
-        key=event.source + " " + event.id,
+        key=event.sender + " " + event.source + " " + event.id,
         class_name=pick(event.fresh, "fb-fresh", ""),
         vertical_align="middle",
     )

@@ -41,6 +41,7 @@ from portal.shared.events.rows import (
     event_row,
     event_state,
     fact_rows,
+    identity,
     quantity_rows,
 )
 from portal.shared.names import names_of
@@ -209,14 +210,15 @@ class Events(PageState, Session):
         return Events.look
 
     @signed_in()
-    async def open_event(self, caller: Caller, source: str, event_id: str) -> None:
+    async def open_event(self, caller: Caller, sender: str, source: str, event_id: str) -> None:
         """Show all that is known of an event, and what corrections made of it."""
-        identity = (source, event_id)
-        event = next((event for event in self._shown if (event.source, event.id) == identity), None)
+        wanted = (sender, source, event_id)
+        event = next((event for event in self._shown if identity(event) == wanted), None)
         if event is None:
             return
         history = await caller.client.corrections.list(source=source, event_id=event_id).page()
-        self._open(event, history.items, caller)
+        mine = [each for each in history.items if each.event.sender in (None, sender)]
+        self._open(event, mine, caller)
 
     @signed_in()
     async def close_event(self, caller: Caller) -> None:
@@ -292,11 +294,11 @@ class Events(PageState, Session):
 
     def _arrive(self, new: Iterable[StoredEvent], zone: str) -> None:
         """Put what has come in where it belongs; or count it, where the list does not follow."""
-        shown = {(event.source, event.id) for event in self._shown}
+        shown = {identity(event) for event in self._shown}
         fresh = {
-            (event.source, event.id): event
+            identity(event): event
             for event in new
-            if (event.source, event.id) not in shown and lets_through(self._question, event)
+            if identity(event) not in shown and lets_through(self._question, event)
         }
         if not fresh or self.wrong:
             return
@@ -307,7 +309,7 @@ class Events(PageState, Session):
         self._moved = True
         self.older = self.older or cut
         self.rows = [
-            event_row(event, self._names, zone, fresh=(event.source, event.id) in fresh)
+            event_row(event, self._names, zone, fresh=identity(event) in fresh)
             for event in self._shown
         ]
 

@@ -18,6 +18,11 @@ STATES: dict[str, tuple[str, Color]] = {
     "amended": ("Amended", "blue"),
     "voided": ("Voided", "orange"),
 }
+SENDERS = {
+    "gateway": "The gateway",
+    "operator": "The API’s operator",
+    "tenant": "The customer’s own services",
+}
 GATEWAY_LABELS = {"status": "Status", "usage_source": "Usage reported by"}
 """Labels that the gateway sets itself, and what they are called to people."""
 
@@ -27,6 +32,7 @@ class EventRow:
     """An event in the list. ``fresh`` ones have just come in."""
 
     id: str
+    sender: str
     source: str
     day: str
     time: str
@@ -56,6 +62,7 @@ def event_row(
     day, _, time = second(event.time, time_zone).rpartition(", ")
     return EventRow(
         id=event.id,
+        sender=event.sender,
         source=event.source,
         day=day,
         time=time,
@@ -67,6 +74,11 @@ def event_row(
         color=color,
         fresh=fresh,
     )
+
+
+def identity(event: StoredEvent) -> tuple[str, str, str]:
+    """What one event of a tenant is known by."""
+    return event.sender, event.source, event.id
 
 
 def event_state(event: StoredEvent) -> str:
@@ -107,6 +119,7 @@ def fact_rows(event: StoredEvent, names: Mapping[str, str], time_zone: str) -> l
     key = "None" if event.key is None else named(event.key, names)
     return [
         FactRow("Id", event.id),
+        FactRow("Sent by", SENDERS[event.sender]),
         FactRow("Source", event.source),
         FactRow("Used", second(event.time, time_zone)),
         FactRow("Received", second(event.received_at, time_zone)),

@@ -49,6 +49,7 @@ FIELDS = {
 EVENT = StoredEvent.model_validate(
     {
         "id": "7f3a",
+        "sender": "operator",
         "source": "my-service",
         "time": NOW,
         "received_at": NOW,

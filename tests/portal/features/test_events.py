@@ -33,6 +33,7 @@ NAMES = {"": "Playground", "app_1": "Web", "key_1": "web (…1234)"}
 def event(**changes: object) -> StoredEvent:
     values: dict[str, object] = {
         "id": "7f3a",
+        "sender": "operator",
         "source": "my-service",
         "time": NOW,
         "received_at": NOW + timedelta(seconds=1),

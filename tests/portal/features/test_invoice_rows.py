@@ -176,6 +176,7 @@ def test_a_line_that_usage_made_has_events_and_a_fee_has_none() -> None:
 def test_an_event_behind_a_line() -> None:
     event = LineEvent(
         id="call-1",
+        sender="gateway",
         source="gateway",
         time=datetime(2026, 3, 2, 23, 30, 5, tzinfo=UTC),
         received_at=datetime(2026, 3, 2, 23, 30, 6, tzinfo=UTC),
