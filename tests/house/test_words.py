@@ -1,7 +1,7 @@
 """Variables are called by the noun that they hold.
 
 ``one``, ``found``, ``told``, ``made`` and ``known`` say nothing of it: they send the reader back to
-the line that filled them. A folder is added to ``FOLDERS`` once it is free of them.
+the line that filled them.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ import pytest
 pytestmark = pytest.mark.fast
 
 ROOT = Path(__file__).resolve().parents[2]
-FOLDERS = ("backend",)
+FOLDERS = ("backend", "backend_client", "benchmarks", "portal", "tests", "tools")
 NOT_NOUNS = frozenset({"one", "found", "told", "made", "known"})
 
 

@@ -192,7 +192,7 @@ async def test_what_customers_send_is_not_in_the_sellers_drift(
     database: Database, tenant: SampleTenant
 ) -> None:
     now = datetime.now(UTC)
-    told = {"input_tokens": Decimal(100)}
+    quantities = {"input_tokens": Decimal(100)}
     mine = AcceptedEvent(
         tenant_id=tenant.id,
         sender="operator",
@@ -202,8 +202,8 @@ async def test_what_customers_send_is_not_in_the_sellers_drift(
         received_at=now,
         application_id=tenant.application,
         model="large",
-        quantities=told,
-        counted=told,
+        quantities=quantities,
+        counted=quantities,
     )
     theirs = msgspec.structs.replace(
         mine, sender="tenant", quantities={"input_tokens": Decimal(10**9)}
