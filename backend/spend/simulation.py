@@ -32,6 +32,7 @@ from backend_client.types.simulate import (
     SimulationRequest,
     Workload,
 )
+from backend_client.types.spend import SpendReport
 
 _SECOND = timedelta(seconds=1)
 
@@ -196,7 +197,7 @@ def _simulated(
     reason = next(
         (why for used in usage if (why := _why_it_stops(candidate.plan, used)) is not None), None
     )
-    if reason is None and any(simulated.unpriced for simulated in reports):
+    if reason is None and any(_lacks_a_price(simulated) for simulated in reports):
         reason = "It has no price for some of the usage."
     with exact_arithmetic():
         total, paid = sum(amounts, Decimal(0)), sum(credit, Decimal(0))
@@ -211,6 +212,13 @@ def _simulated(
             fits=reason is None,
             reason=reason,
         )
+
+
+def _lacks_a_price(simulated: SpendReport) -> bool:
+    """Tell whether the bill leaves usage out. Requests alone are counted, and seldom priced."""
+    return any(
+        unpriced.meter != "requests" or not simulated.lines for unpriced in simulated.unpriced
+    )
 
 
 def _why_it_stops(plan: PlanDefinition, used: Sequence[MeteredQuantity]) -> str | None:

@@ -378,7 +378,7 @@ async def test_who_is_unknown_and_who_is_not(mail_server: MailServer) -> None:
         await sent(url, "a@a.example")
     assert (refused.value.final, refused.value.reason) == (
         True,
-        "No recipient was taken: 550 no such user",
+        "No recipient was accepted: 550 no such user",
     )
     with pytest.raises(NotDelivered) as refused:
         await sent(url, "a@a.example", "b@a.example")
