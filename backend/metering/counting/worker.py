@@ -113,7 +113,8 @@ class UsageConsumer:
                 await self._set_aside(js, taken.message, taken.message.data, reason)
             await lanes.acknowledge(taken)
             self._suspects.pop(taken.sequence, None)
-        self._chunks_counted += 1
+        # A probe of the stream holds no event, and so says nothing of PostgreSQL
+        self._chunks_counted += any(taken.events for taken in chunk)
 
     async def _try_again_or_set_aside(
         self,
