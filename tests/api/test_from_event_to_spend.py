@@ -52,6 +52,7 @@ async def test_an_event_becomes_usage_once_and_is_priced(
         "received": 3,
         "accepted": 1,
         "duplicates": 1,
+        "conflicts": 0,
         "rejected": 1,
         "errors": [],
     }

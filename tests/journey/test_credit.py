@@ -237,8 +237,19 @@ async def test_a_customer_is_offered_what_its_role_may(
 
         await until(known, seconds=30)
         if buys is None:
-            alert = page.get_by_role("alert").first
-            await expect(alert).to_contain_text("Your role here (viewer)")
+            refusal, balance = (
+                page.get_by_text("Your role here (viewer)"),
+                page.get_by_text("Balance"),
+            )
+
+            async def refused() -> bool:
+                # Until the former role is forgotten, the wallet is shown before it is refused
+                await page.goto("/credit/")
+                await expect(refusal.or_(balance).first).to_be_visible()
+                return await page.get_by_role("alert").count() > 0 and not await balance.count()
+
+            await until(refused, seconds=30)
+            await expect(page.get_by_role("alert").first).to_contain_text("Your role here (viewer)")
             return
         await expect(page.locator("#credit-rule")).to_be_visible()
         await expect(page.get_by_role("button", name="Customer:")).to_have_count(0)
