@@ -28,7 +28,8 @@ async def open_connection(servers: NatsServers, name: str) -> Client:
         _log.warning("nats.error", error=str(error) or type(error).__name__)
 
     async def on_disconnect() -> None:
-        _log.warning("nats.disconnected")
+        if not client.is_closed:  # by us, when we are done
+            _log.warning("nats.disconnected")
 
     async def on_reconnect() -> None:
         _log.info("nats.reconnected")
