@@ -15,6 +15,8 @@ GATEWAY_SOURCE: Final = "farebox://gateway"
 Sender: TypeAlias = Literal["gateway", "operator", "tenant"]
 """Who sent an event: our gateway, the seller's services, or the customer. By the credential."""
 
+SENDERS: Final = ("gateway", "operator", "tenant")
+
 Identity: TypeAlias = tuple[str, str, str, str]
 """Tenant, sender, source and id."""
 

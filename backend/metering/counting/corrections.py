@@ -21,7 +21,7 @@ from backend.metering.counting.locks import own_tenant
 from backend.metering.counting.rebuild import repair_day
 from backend.metering.counting.stored import EVENT, event_of, json_text
 from backend.metering.errors import AmbiguousEvent, CorrectionIdReused
-from backend.metering.events import AcceptedEvent, Identity, Sender
+from backend.metering.events import SENDERS, AcceptedEvent, Identity, Sender
 
 State = Literal["applied", "pending", "repeated"]
 
@@ -45,7 +45,7 @@ SELECT action, event_sender, event_source, event_id, data::text
 FROM corrections WHERE tenant_id = $1 AND id = $2
 """
 _EVENTS = f"""
-{EVENT} WHERE (tenant_id, source, id) = ($1, $2, $3) AND coalesce($4, sender) = sender
+{EVENT} WHERE (tenant_id, source, id) = ($1, $2, $3) AND sender = ANY($4::text[])
 ORDER BY sender FOR UPDATE
 """
 _RECORD = """
@@ -68,6 +68,7 @@ _STALE_DAYS = """
 SELECT DISTINCT date_trunc('day', events.time, 'UTC')
 FROM events JOIN usage_versions USING (tenant_id)
 WHERE events.tenant_id = $1 AND received_at <= labels_changed_at
+  AND sender = ANY($4::text[])
   AND (source, id) IN (SELECT * FROM unnest($2::text[], $3::text[]))
 """
 _VERSION = """
@@ -124,7 +125,7 @@ async def correct(
         [correction.event_source for correction in corrections],
         [correction.event_id for correction in corrections],
     )
-    for (day,) in await connection.fetch(_STALE_DAYS, tenant_id, sources, ids):
+    for (day,) in await connection.fetch(_STALE_DAYS, tenant_id, sources, ids, SENDERS):
         await repair_day(connection, tenant_id, day)
     deltas = RollupDeltas(await declared_labels(connection, [tenant_id]))
     states = [
@@ -186,13 +187,13 @@ async def _correct(
         if not same:
             raise CorrectionIdReused(f"The id {wanted.id!r} was used for another correction.")
         return "repeated"
-    rows = await connection.fetch(
-        _EVENTS, tenant_id, wanted.event_source, wanted.event_id, wanted.event_sender
-    )
+    # Named even where any will do: the primary key has the sender before the source
+    senders = list(SENDERS) if wanted.event_sender is None else [wanted.event_sender]
+    rows = await connection.fetch(_EVENTS, tenant_id, wanted.event_source, wanted.event_id, senders)
     if len(rows) > 1:
-        senders = " and the ".join(row["sender"] for row in rows)
+        named = " and the ".join(row["sender"] for row in rows)
         raise AmbiguousEvent(
-            f"{wanted.event_source!r} has an event {wanted.event_id!r} by the {senders}: name the "
+            f"{wanted.event_source!r} has an event {wanted.event_id!r} by the {named}: name the "
             "sender."
         )
     await connection.execute(
