@@ -25,10 +25,10 @@ up: $(RUNTIME) ## install, start everything, print one URL (ARGS="--no-portal" a
 
 test: $(DEV) ## install what the tests need too, and run them all (ARGS="tests/pricing" and the like)
 	@$(BIN)/python -m tests.support.chromium
-	@$(PYTEST) $(ARGS)
+	@$(if $(ARGS),$(PYTEST) $(ARGS),$(WHOLE))
 
 fast: $(DEV) ## run the tests that need no engine and no browser
-	@$(PYTEST) -m fast $(ARGS)
+	@$(PYTEST) -m fast --hypothesis-profile quick $(ARGS)
 
 cover: $(DEV) ## run the tests as `make test` does, and say what none of them reaches
 	@$(BIN)/python -m tests.support.chromium
@@ -38,6 +38,8 @@ cover: $(DEV) ## run the tests as `make test` does, and say what none of them re
 SPREAD := $(if $(ARGS),,--numprocesses auto --maxprocesses 8 --dist loadfile)
 # Tests start Farebox many times over: without bytecode on disk, each start would compile it anew
 PYTEST = exec env -u PYTHONDONTWRITEBYTECODE $(BIN)/python -m pytest $(SPREAD)
+# The whole once, and a few that failed once more, by themselves
+WHOLE = exec env -u PYTHONDONTWRITEBYTECODE $(BIN)/python -m tests.support.whole $(SPREAD)
 
 lint: $(DEV) ## check style, types and the rules between rooms
 	@$(BIN)/ruff check .

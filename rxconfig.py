@@ -3,6 +3,7 @@
 import reflex as rx
 
 from portal.kit.theme import THEME, Typeface
+from portal.server.lean_scripts import LeanScripts
 from portal.server.same_origin import SameOriginPlugin
 from portal.settings import portal_settings
 
@@ -18,6 +19,11 @@ config = rx.Config(
     state_manager_mode="memory",
     redis_token_expiration=3600,
     default_color_mode="system",
-    plugins=[rx.plugins.RadixThemesPlugin(theme=THEME), SameOriginPlugin(), Typeface()],
+    plugins=[
+        rx.plugins.RadixThemesPlugin(theme=THEME),
+        SameOriginPlugin(),
+        LeanScripts(),
+        Typeface(),
+    ],
     disable_plugins=[rx.plugins.SitemapPlugin],
 )

@@ -53,7 +53,13 @@ export function VegaChart({ spec, rows, description }) {
     createElement("div", { ref: box, style: { height: "100%", width: "100%" } }));
 }
 
+// They come as the names of their fields and then each row's values
+function unpacked(rows) {
+  const [names, ...values] = rows?.length ? rows : [[]];
+  return values.map((row) => Object.fromEntries(names.map((name, place) => [name, row[place]])));
+}
+
 function show(view, rows) {
-  const changes = vega.changeset().remove(vega.truthy).insert(rows ?? []);
+  const changes = vega.changeset().remove(vega.truthy).insert(unpacked(rows));
   return view.change("rows", changes).runAsync();
 }

@@ -10,25 +10,29 @@ from pydantic import ValidationError
 
 from backend.errors import FareboxError
 
-# A command's module is imported only when it is called: the supervisor needs no web framework, and
-# starts faster without
-_COMMANDS = {
+COMMANDS = {
     "up": "backend.commands.up:up",
     "api": "backend.commands.serve:api",
     "worker": "backend.commands.serve:worker",
     "portal": "backend.commands.serve:portal",
     "catalog": "backend.commands.catalog:catalog",
     "invoices": "backend.commands.invoices:invoices",
+    "accounting": "backend.commands.accounting:accounting",
+    "chargeback": "backend.commands.chargeback:chargeback",
     "operator-key": "backend.commands.accounts:operator_key",
+    "operator": "backend.commands.operators:operator",
     "tenant": "backend.commands.accounts:tenant",
     "events": "backend.commands.events:events",
     "usage": "backend.commands.usage:usage",
+    "platform": "backend.commands.platform:platform",
     "notifications": "backend.commands.notifications:notifications",
     "dead-letters": "backend.commands.dead_letters:dead_letters",
     "drift": "backend.commands.drift:drift",
     "reconcile": "backend.commands.reconcile:reconcile",
     "demo": "backend.commands.demo:demo",
 }
+"""Where each command is. Its module is imported only when it is called: the supervisor needs no web
+framework, and starts faster without."""
 
 
 def command_line(arguments: list[str]) -> typer.Typer:
@@ -41,9 +45,9 @@ def command_line(arguments: list[str]) -> typer.Typer:
         pretty_exceptions_enable=False,
     )
     app.callback()(lambda: None)  # keeps a single command a command
-    wanted = arguments[:1] if arguments and arguments[0] in _COMMANDS else list(_COMMANDS)
+    wanted = arguments[:1] if arguments and arguments[0] in COMMANDS else list(COMMANDS)
     for name in wanted:
-        module, _, attribute = _COMMANDS[name].partition(":")
+        module, _, attribute = COMMANDS[name].partition(":")
         command = getattr(import_module(module), attribute)
         if isinstance(command, typer.Typer):
             app.add_typer(command, name=name)

@@ -33,7 +33,12 @@ Prefix = Literal[
     "rec",
     "dsc",
     "ivt",
+    "opg",
     "ntf",
+    "ses",
+    "dsp",
+    "prm",
+    "cnv",
 ]
 
 

@@ -8,6 +8,7 @@ import sys
 import structlog
 
 from backend.settings import Settings
+from edge.log_bounds import FloodGate, indented, on_one_line
 
 
 def configure_logs(settings: Settings) -> None:
@@ -36,11 +37,27 @@ def configure_logs(settings: Settings) -> None:
             processors=[
                 structlog.stdlib.ProcessorFormatter.remove_processors_meta,
                 structlog.processors.format_exc_info,
+                bounded,
                 last,
             ],
         )
     )
+    handler.addFilter(FloodGate())
     root = logging.getLogger()
     root.handlers = [handler]
     root.setLevel(settings.log_level)
     logging.getLogger("httpx").setLevel(logging.WARNING)  # its lines hold whole URLs
+
+
+def bounded(
+    _logger: object, _method: str, entry: structlog.typing.EventDict
+) -> structlog.typing.EventDict:
+    """Bound each value of an entry, so that no request writes a megabyte, or a line of its own."""
+    for name, value in entry.items():
+        if name == "exception":
+            entry[name] = indented(str(value))
+        elif isinstance(value, str):
+            entry[name] = on_one_line(value)
+        elif not isinstance(value, int | float | None):
+            entry[name] = on_one_line(repr(value))
+    return entry

@@ -6,17 +6,17 @@ import json
 from decimal import Decimal
 from functools import cached_property
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 from pydantic import (
+    AfterValidator,
     AliasChoices,
-    BaseModel,
-    ConfigDict,
     Field,
     HttpUrl,
     SecretStr,
     ValidationInfo,
     field_validator,
+    model_validator,
 )
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
@@ -28,27 +28,41 @@ from backend.kit.addresses import (
     webhook_secrets,
 )
 from backend.kit.nats_servers import nats_servers
+from backend_client.types.charges import TimeZone
 from backend_client.types.countries import Country
+from backend_client.types.events import Name
+from backend_client.types.invoices import PartyLegal
+from backend_client.types.upstreams import Seconds, UpstreamTerms, UpstreamTimeouts
+from edge.trusted import LOOPBACK, trusted_networks
 
 
-class Upstream(BaseModel):
-    """An OpenAI-compatible provider that the gateway forwards to.
+class Upstream(UpstreamTerms):
+    """A model provider that the gateway forwards to, with its keys.
 
-    ``models`` maps the name that customers use to the provider's own name.
+    ``api_keys`` are several, used in turn; ``timeout_seconds`` is short for how long it may be
+    silent, before an answer and within one.
     """
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-    name: str
-    base_url: str
+    name: Name
     api_key: SecretStr | None = None
-    models: dict[str, str]
-    timeout_seconds: float = 600.0
+    api_keys: tuple[SecretStr, ...] = ()
+    timeout_seconds: Seconds | None = None
 
-    @field_validator("models", mode="before")
+    @model_validator(mode="before")
     @classmethod
-    def _list_means_same_name(cls, value: object) -> object:
-        return {name: name for name in value} if isinstance(value, list) else value
+    def _one_timeout_means_both(cls, value: Any) -> Any:
+        if not isinstance(value, dict) or value.get("timeout_seconds") is None:
+            return value
+        seconds, timeouts = value["timeout_seconds"], value.get("timeouts", {})
+        if isinstance(timeouts, UpstreamTimeouts):
+            timeouts = timeouts.model_dump(exclude_unset=True)
+        silent = {"first_token_seconds": seconds, "idle_seconds": seconds}
+        return {**value, "timeouts": {**silent, **timeouts}}
+
+    @property
+    def keys(self) -> tuple[SecretStr, ...]:
+        """All of its keys."""
+        return ((self.api_key,) if self.api_key else ()) + self.api_keys
 
 
 class Settings(BaseSettings):
@@ -78,19 +92,44 @@ class Settings(BaseSettings):
     """The certificate that signed those of the NATS servers; the system's if None."""
     upstreams: list[Upstream] = []
     """JSON in the environment; the local model is used when empty."""
+    secrets_key: SecretStr | None = None
+    """Seals the keys of upstreams that are kept in the database; several with spaces while one
+    replaces another, of which the first seals."""
 
     # Servers
     api_host: str = "127.0.0.1"
     api_port: int = Field(8080, ge=0, le=65535)
     portal_host: str = "127.0.0.1"
     portal_port: int = Field(3000, ge=0, le=65535)
+    public_url: str | None = None
+    """The portal's address as browsers see it: what links to it begin with, and where a platform's
+    pages lead back to."""
     max_body_bytes: int = Field(10 * 1024 * 1024, gt=0)
     database_pool_size: int = Field(10, gt=0)
+    trusted_addresses: Annotated[list[str], AfterValidator(trusted_networks)] = LOOPBACK
+    """Proxies, whose ``x-forwarded-for`` is believed, and portals, whose failures aren't slowed."""
+    metrics_token: SecretStr | None = None
+    """Opens ``/metrics`` to Prometheus; without it, an operator's key does."""
+    shutdown_seconds: int = Field(10, ge=0)
+    """How long answers under way may take to their end after SIGTERM."""
 
     # Sign-in. The backend verifies the ID tokens that the portal obtains.
     oidc_issuer: str | None = None
     oidc_client_id: str | None = None
+    oidc_trust_emails: bool = False
+    """Take addresses for verified where the provider does not say whether they are."""
     session_seconds: int = Field(12 * 3600, gt=0)
+    sign_up: Literal["invited", "open"] = "invited"
+    """Whether somebody new gets a tenant by signing in, or needs an invitation."""
+    operator_claim: str = "groups"
+    operator_group: str | None = None
+    """Who has it in the ID token's claim is an operator; nobody by a claim if None."""
+    operator_session_seconds: int = Field(4 * 3600, gt=0)
+    """A lost group is noticed at the next sign-in, so that an operator's is asked for sooner."""
+
+    # New tenants, where nothing else is said
+    default_currency: str = Field("USD", pattern=r"^[A-Z]{3}$")
+    default_time_zone: TimeZone = "UTC"
 
     # Metering
     event_max_age_days: int = Field(400, gt=0)
@@ -105,6 +144,13 @@ class Settings(BaseSettings):
     stream_name: str = "FAREBOX_USAGE"
     stream_replicas: int = Field(1, ge=1, le=5)
     """On how many servers of a NATS cluster each accepted event is kept: 3 outlives one of them."""
+    refused_event_days: int = Field(14, ge=0, le=400)
+    """How long refused events are listed, this day included; 0 lists none."""
+    conversation_days: int = Field(30, ge=0, le=400)
+    """How long the playground's conversations are kept after they were last written; 0 keeps
+    none."""
+    drift_sample: float = Field(0.1, ge=0, le=1)
+    """The part of calls whose tokens are counted to be compared with the provider's report."""
     drift_tolerance: Decimal = Field(Decimal("0.02"), ge=0)
     """How far a provider's report may be from our own count, as a part of it, without alert."""
     cost_rates: Path | None = None
@@ -117,6 +163,8 @@ class Settings(BaseSettings):
     seller_tax_id: str | None = None
     seller_country: Country | None = None
     """Where customers without a country on record are taxed, and where reverse charge ends."""
+    seller_legal: PartyLegal | None = None
+    """What e-invoices need of the seller beside the above; JSON in the environment."""
     invoice_payment_note: str = ""
     """How to pay: printed on every invoice."""
     invoice_prefix: str = Field("FB", pattern=r"^[A-Z0-9]{1,16}$")
@@ -141,6 +189,36 @@ class Settings(BaseSettings):
     tax_service_timeout_seconds: float = Field(5.0, gt=0, le=60)
     """How long one answer may take; after a failure it is asked again, three times in all."""
 
+    # VAT ids: their form is always checked; with an address they are looked up too
+    vies_url: HttpUrl | None = None
+    """``https://ec.europa.eu/taxation_customs/vies/rest-api``, or a service that answers alike."""
+
+    # Billing platforms. Without a key nothing is sent.
+    stripe_secret_key: SecretStr | None = None
+    """``sk_`` or, with the permissions that the docs list, ``rk_``; of a test mode too."""
+    stripe_webhook_secret: SecretStr | None = None
+    """``whsec_…`` of the endpoint; several with spaces between them while one is rolled."""
+    stripe_url: str = Field("https://api.stripe.com", pattern=r"^https?://[^/\s]+/?$")
+    stripe_requests_per_second: float = Field(20.0, gt=0, le=100)
+    """Of all workers and API processes together. Stripe takes 25 of a test account."""
+    stripe_meter_events: Literal["single", "stream"] = "single"
+    """How usage is sent: one event a request, judged at once, or a hundred, judged later."""
+    orb_api_key: SecretStr | None = None
+    orb_webhook_secret: SecretStr | None = None
+    """Of the webhook endpoint; several with spaces between them while one is rolled."""
+    orb_url: str = Field("https://api.withorb.com", pattern=r"^https?://[^/\s]+/?$")
+    orb_requests_per_second: float = Field(8.0, gt=0, le=100)
+    """Of all workers and API processes together. Orb takes some 10 of a test account."""
+    orb_grace_hours: int = Field(12, ge=1, le=24 * 31)
+    """The account's grace period: what is older can't be ingested, and is backfilled."""
+    amberflo_api_key: SecretStr | None = None
+    amberflo_webhook_secret: SecretStr | None = None
+    """What Amberflo's webhook says in ``X-Auth``; several with spaces while one is replaced."""
+    amberflo_url: str = Field("https://app.amberflo.io", pattern=r"^https?://[^/\s]+/?$")
+    amberflo_ingest_url: str = Field("https://ingest.amberflo.io", pattern=r"^https?://[^/\s]+/?$")
+    amberflo_requests_per_second: float = Field(10.0, gt=0, le=100)
+    """Of all workers and API processes together. Amberflo publishes no limit."""
+
     catalog: Path = Path("catalog.yaml")
     log_format: Literal["json", "console"] = "console"
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = "INFO"
@@ -149,6 +227,14 @@ class Settings(BaseSettings):
     @classmethod
     def _parse_upstreams(cls, value: object) -> object:
         return json.loads(value) if isinstance(value, str) else value
+
+    @field_validator("secrets_key")
+    @classmethod
+    def _long_enough(cls, value: SecretStr | None) -> SecretStr | None:
+        parts = value.get_secret_value().split() if value else ["x" * 32]
+        if not parts or min(map(len, parts)) < 32:
+            raise ValueError("needs 32 characters or more, such as `openssl rand -base64 32` makes")
+        return value
 
     @field_validator("event_retention_days")
     @classmethod
@@ -195,6 +281,13 @@ class Settings(BaseSettings):
             webhook_secrets(value.get_secret_value())
         return value
 
+    @field_validator("stripe_webhook_secret", "orb_webhook_secret", "amberflo_webhook_secret")
+    @classmethod
+    def _platform_webhook_secret(cls, value: SecretStr | None) -> SecretStr | None:
+        if value is not None and not value.get_secret_value().split():
+            raise ValueError("must not be empty")
+        return value
+
     @field_validator("smtp_url")
     @classmethod
     def _smtp_url(cls, value: SecretStr | None) -> SecretStr | None:
@@ -212,6 +305,36 @@ class Settings(BaseSettings):
             mail_sender(value)
         return value
 
+    @property
+    def stripe_webhook_secrets(self) -> list[SecretStr]:
+        """The secrets that a webhook of Stripe's may be signed by; none if none is set."""
+        secret = self.stripe_webhook_secret
+        return [] if secret is None else [SecretStr(part) for part in _parts(secret)]
+
+    @property
+    def orb_webhook_secrets(self) -> list[SecretStr]:
+        """The secrets that a webhook of Orb's may be signed by; none if none is set."""
+        secret = self.orb_webhook_secret
+        return [] if secret is None else [SecretStr(part) for part in _parts(secret)]
+
+    @property
+    def amberflo_webhook_secrets(self) -> list[SecretStr]:
+        """What a webhook of Amberflo's may be known by; none if none is set."""
+        secret = self.amberflo_webhook_secret
+        return [] if secret is None else [SecretStr(part) for part in _parts(secret)]
+
+    @property
+    def has_platform(self) -> bool:
+        """Whether a billing platform has a credential."""
+        keys = (self.stripe_secret_key, self.orb_api_key, self.amberflo_api_key)
+        return any(key is not None for key in keys)
+
+    @property
+    def portal_url(self) -> str:
+        """Where people reach the portal, without a slash at the end."""
+        own = f"http://{self.portal_host}:{self.portal_port}"
+        return (self.public_url or own).rstrip("/")
+
     @cached_property
     def local_sign_in_secret_file(self) -> Path:
         """Shared by portal and API on one machine; readable by their user alone."""
@@ -225,3 +348,7 @@ class Settings(BaseSettings):
             and is_loopback(self.api_host)
             and is_loopback(self.portal_host)
         )
+
+
+def _parts(secret: SecretStr) -> list[str]:
+    return secret.get_secret_value().split()

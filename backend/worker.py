@@ -13,26 +13,37 @@ from functools import partial
 from typing import Final
 
 import structlog
-from sqlalchemy import func
-from sqlalchemy.dialects.postgresql import insert
 
+from backend.chargeback.budgets import EVERY_SECONDS as BUDGETS_SECONDS
+from backend.chargeback.budgets import BudgetsWorker
+from backend.customers.tax_ids import EVERY_SECONDS as TAX_IDS_SECONDS
+from backend.customers.tax_ids import TaxIdsWorker
 from backend.errors import ConfigurationError
 from backend.forecasting.worker import ForecastWorker
 from backend.invoices.letters.writing import CustomerLetters
 from backend.invoices.worker import EVERY_SECONDS as INVOICES_SECONDS
 from backend.invoices.worker import InvoicesWorker
 from backend.kit.extras import has_extra
-from backend.kit.periodic import OUTAGES, Run, keep_running
+from backend.kit.periodic import Run, keep_running
 from backend.metering.archives.retention import PASS_SECONDS as RETENTION_SECONDS
 from backend.metering.archives.retention import EventRetention
 from backend.metering.counting.worker import UsageConsumer
+from backend.metering.ingest.leaders import PASS_SECONDS as STREAMS_SECONDS
+from backend.metering.ingest.leaders import StreamLeaders
+from backend.metering.ingest.streams import SPREAD_FROM_REPLICAS
+from backend.metering.refusals.worker import PASS_SECONDS as REFUSALS_SECONDS
+from backend.metering.refusals.worker import RefusalsPass
 from backend.metering.tokens.drift import PASS_SECONDS as DRIFT_SECONDS
 from backend.metering.tokens.drift import DriftPass
 from backend.outbox.delivering import EVERY_SECONDS as OUTBOX_SECONDS
 from backend.outbox.worker import NotificationsWorker
+from backend.platforms.worker import EVERY_SECONDS as PLATFORMS_SECONDS
+from backend.platforms.worker import PlatformsWorker
+from backend.playground.worker import PASS_SECONDS as HISTORY_SECONDS
+from backend.playground.worker import HistoryPass
 from backend.settings import Settings
 from backend.storage.database import Database
-from backend.storage.tables import worker_failures
+from backend.storage.task_health import TaskHealth
 from backend.subscriptions.settled_usage import SettledUsage
 from backend.wallets.worker import EVERY_SECONDS as WALLETS_SECONDS
 from backend.wallets.worker import WalletsWorker
@@ -59,6 +70,10 @@ def _counting(database: Database, settings: Settings) -> Run:
     return UsageConsumer(database, _nats_url(settings), settings).run
 
 
+def _streams(_: Database, settings: Settings) -> Run:
+    return StreamLeaders(_nats_url(settings), settings).run
+
+
 def _forecasts(database: Database, settings: Settings) -> Run:
     return ForecastWorker(database, _nats_url(settings), settings).run
 
@@ -75,8 +90,28 @@ def _invoices(database: Database, settings: Settings) -> Run:
     return InvoicesWorker(database, settings).run
 
 
+def _tax_ids(database: Database, settings: Settings) -> Run:
+    return TaxIdsWorker(database, settings).run
+
+
+def _budgets(database: Database, settings: Settings) -> Run:
+    return BudgetsWorker(database, settings).run
+
+
 def _outbox(database: Database, settings: Settings) -> Run:
     return NotificationsWorker(database, settings, CustomerLetters(database, settings)).run
+
+
+def _refusals(database: Database, settings: Settings) -> Run:
+    return RefusalsPass(database, settings.refused_event_days).run
+
+
+def _playground(database: Database, settings: Settings) -> Run:
+    return HistoryPass(database, settings.conversation_days).run
+
+
+def _platforms(database: Database, settings: Settings) -> Run:
+    return PlatformsWorker(database, settings).run
 
 
 def _archives(database: Database, settings: Settings) -> Run:
@@ -92,6 +127,13 @@ TASKS: Final = (
         "counts events of the stream into rollups, and sets aside what can't be counted",
         None,
         _counting,
+    ),
+    Task(
+        "streams",
+        "keeps the leaders of the streams on different servers, in a NATS cluster of three or more",
+        STREAMS_SECONDS,
+        _streams,
+        lambda settings: settings.stream_replicas >= SPREAD_FROM_REPLICAS,
     ),
     Task(
         "forecasts",
@@ -120,10 +162,31 @@ TASKS: Final = (
         _invoices,
     ),
     Task(
+        "tax_ids",
+        "looks up customers' VAT ids that are new or not looked up for 30 days",
+        TAX_IDS_SECONDS,
+        _tax_ids,
+        lambda settings: settings.vies_url is not None,
+    ),
+    Task(
+        "budgets",
+        "gives notice of departments' budgets that the month that runs has spent",
+        BUDGETS_SECONDS,
+        _budgets,
+    ),
+    Task(
         "outbox",
         "gives what is new to the channels, and delivers what is due; clears up every hour",
         OUTBOX_SECONDS,
         _outbox,
+    ),
+    Task(
+        "platforms",
+        "sends what waits for a billing platform, and applies what came from it; compares both "
+        "sides every day",
+        PLATFORMS_SECONDS,
+        _platforms,
+        lambda settings: settings.has_platform,
     ),
     Task(
         "archives",
@@ -131,6 +194,18 @@ TASKS: Final = (
         RETENTION_SECONDS,
         _archives,
         lambda settings: settings.event_retention_days is not None,
+    ),
+    Task(
+        "refusals",
+        "removes refused events that were listed for long enough",
+        REFUSALS_SECONDS,
+        _refusals,
+    ),
+    Task(
+        "playground",
+        "removes conversations of the playground that were kept for long enough",
+        HISTORY_SECONDS,
+        _playground,
     ),
 )
 
@@ -162,34 +237,16 @@ async def run_tasks(
     """Run the tasks side by side until ``stop`` is set."""
     async with asyncio.TaskGroup() as group:
         for task in tasks:
+            health = TaskHealth(database, task.name)
             group.create_task(
                 keep_running(
                     partial(task.start, database, settings),
                     stop,
                     name=task.name,
-                    failed=partial(note_failure, database, task.name),
+                    failed=health.restarted,
+                    report=health.passed,
                 )
             )
-
-
-async def note_failure(database: Database, task: str, error: Exception) -> None:
-    """Count a task's failure, for the metrics; not while PostgreSQL is away."""
-    reason = f"{type(error).__name__}: {error}"[:500]
-    row = {"task": task, "failures": 1, "failed_at": func.now(), "error": reason}
-    counted = insert(worker_failures).values(row)
-    counted = counted.on_conflict_do_update(
-        index_elements=[worker_failures.c.task],
-        set_={
-            "failures": worker_failures.c.failures + 1,
-            "failed_at": counted.excluded.failed_at,
-            "error": counted.excluded.error,
-        },
-    )
-    try:
-        async with database.begin() as connection:
-            await connection.execute(counted)
-    except OUTAGES as outage:
-        _log.warning("worker.failure_not_counted", task=task, error=str(outage))
 
 
 def _nats_url(settings: Settings) -> str:

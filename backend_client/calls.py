@@ -22,6 +22,7 @@ from backend_client.types.common import Page
 from backend_client.types.corrections import CorrectionBatch, CorrectionResult
 from backend_client.types.events import UsageEvent
 from backend_client.types.reconciliation import Reconciliation, ReconciliationOptions
+from backend_client.types.texts import AS_STORED
 
 Answer = TypeVar("Answer")
 AnswerOut = TypeVar("AnswerOut", covariant=True)
@@ -77,9 +78,9 @@ def get_text(at: str, params: Params | None = None) -> Call[str]:
     return Call("GET", at, lambda response: response.text, params or {})
 
 
-def get_bytes(at: str) -> Call[bytes]:
+def get_bytes(at: str, params: Params | None = None) -> Call[bytes]:
     """Ask for a file."""
-    return Call("GET", at, lambda response: response.content)
+    return Call("GET", at, lambda response: response.content, params or {})
 
 
 def put(at: str, kind: type[Answer], params: Params | None = None) -> Call[Answer]:
@@ -103,6 +104,12 @@ def send(
     """Send a body. ``repeatable`` if a second time does no harm."""
     content = body.model_dump_json().encode()
     return Call(method, at, json_of(kind), headers=JSON, content=content, repeatable=repeatable)
+
+
+def edit(at: str, body: BaseModel, kind: type[Answer]) -> Call[Answer]:
+    """Change what was given of the body; what was left out stays, which null may not mean."""
+    content = body.model_dump_json(exclude_unset=True).encode()
+    return Call("PATCH", at, json_of(kind), headers=JSON, content=content, repeatable=True)
 
 
 def create(at: str, body: BaseModel, kind: type[Answer]) -> Call[Answer]:
@@ -183,7 +190,7 @@ def whole_list(at: str, item: type[Answer]) -> Call[Page[Answer]]:
 def json_of(kind: type[Answer]) -> Callable[[httpx.Response], Answer]:
     """Make what reads an answer of ``kind``."""
     adapter: TypeAdapter[Answer] = _adapter(kind)
-    return lambda response: adapter.validate_json(response.content)
+    return lambda response: adapter.validate_json(response.content, context=AS_STORED)
 
 
 _adapter: Callable[[Any], TypeAdapter[Any]] = cache(TypeAdapter)

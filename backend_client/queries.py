@@ -33,6 +33,7 @@ def usage_query(usage: UsageQuery) -> Params:
         application=usage.get("application"),
         key=usage.get("key"),
         model=usage.get("model"),
+        upstream=usage.get("upstream"),
         meter=usage.get("meter"),
         label=_labels(usage.get("label", {})),
     )
@@ -51,6 +52,7 @@ def event_query(
         application=events.get("application"),
         key=events.get("key"),
         model=events.get("model"),
+        upstream=events.get("upstream"),
         meter=events.get("meter"),
         label=_labels(events.get("label", {})),
         limit=limit,

@@ -1,4 +1,4 @@
-"""Reading server-sent events: chunks of a chat completion, and usage events as they are counted."""
+"""Reading server-sent events: chunks of a chat completion, events and changes of usage."""
 
 from __future__ import annotations
 
@@ -9,6 +9,8 @@ import httpx
 
 from backend_client.errors import Unavailable, UnexpectedAnswer
 from backend_client.types.events import StoredEvent
+from backend_client.types.texts import AS_STORED
+from backend_client.types.usage import UsageVersion
 
 DONE: Final = "[DONE]"
 """The data of the event that ends a chat completion."""
@@ -40,9 +42,18 @@ def chunk_of(data: str, response: httpx.Response) -> dict[str, Any]:
 def stored_event_of(data: str, response: httpx.Response) -> StoredEvent:
     """Read an event of the tail; raise ``UnexpectedAnswer`` for anything else."""
     try:
-        return StoredEvent.model_validate_json(data)
+        return StoredEvent.model_validate_json(data, context=AS_STORED)
     except ValueError as error:
         detail = "The stream holds something that is no event."
+        raise UnexpectedAnswer(detail, response=response) from error
+
+
+def usage_version_of(data: str, response: httpx.Response) -> UsageVersion:
+    """Read a change of usage; raise ``UnexpectedAnswer`` for anything else."""
+    try:
+        return UsageVersion.model_validate_json(data)
+    except ValueError as error:
+        detail = "The stream holds something that is no version of usage."
         raise UnexpectedAnswer(detail, response=response) from error
 
 

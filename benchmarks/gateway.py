@@ -28,14 +28,15 @@ from typing import Any
 
 import asyncpg
 import httpx
+import psutil
 import uvloop
 
-from backend.accounts.operator_keys import create_operator_key
 from backend.storage.database import Database
 from backend_client import AsyncFareboxClient
 from backend_client.types.accounts import ApiKeyCreate, TenantCreate
 from benchmarks.http_load import Figures, Target, ask_once, measure
 from tests.support.installation import CrashableInstallation
+from tests.support.operators import operator_secret
 from tests.support.ports import free_port
 from tests.support.waiting import until
 
@@ -68,6 +69,14 @@ CATALOG: dict[str, Any] = {
             "currency": "USD",
             "charges": [_PRICED],
             "quotas": [_QUOTA],
+        },
+        {
+            "id": "prepaid",
+            "name": "Prepaid",
+            "currency": "USD",
+            "prepaid": True,
+            "charges": [_PRICED],
+            "grants": [{"id": "credit", "name": "Credit", "amount": "1000000"}],
         },
     ],
 }
@@ -106,12 +115,14 @@ async def make_key(installation: CrashableInstallation, plan: str) -> Target:
     """A tenant on a plan, and the gateway as it calls it."""
     database = Database(installation.database_url, pool_size=1)
     async with database.begin() as connection:
-        _, operator = await create_operator_key(connection, plan)
+        operator = await operator_secret(connection)
     await database.close()
     async with AsyncFareboxClient(installation.api_url, operator) as client:
         tenant = await client.tenants.create(TenantCreate(slug=plan, name=plan, plan=plan))
     secret = await key_of(installation, tenant.id)
-    name = "farebox" if plan == "plain" else "farebox, hard quota"
+    name = {"plain": "farebox", "limited": "farebox, hard quota", "prepaid": "farebox, prepaid"}[
+        plan
+    ]
     headers = {"authorization": f"Bearer {secret}"}
     return Target(name, f"{installation.api_url}/v1", MODEL, headers)
 
@@ -174,10 +185,13 @@ def portkey(script: str, upstream: str, stack: ExitStack) -> Target:
     return Target("Portkey", f"http://127.0.0.1:{port}/v1", MODEL, headers)
 
 
-async def compare(targets: list[Target], seconds: float) -> None:
+async def compare(targets: list[Target], seconds: float, api: psutil.Process) -> None:
     """Measure each target in each way, in turn, and print ratios to the first."""
-    print("| way | target | p50 ms | p95 ms | calls/s | p50 added ms | calls/s of direct |")
-    print("|---|---|---|---|---|---|---|")
+    print(
+        "| way | target | p50 ms | p95 ms | first ms | calls/s | p50 added ms | first added ms "
+        "| API's CPU ms a call |"
+    )
+    print("|---|---|---|---|---|---|---|---|---|")
     for stream in (False, True):
         for concurrency in (1, 16):
             direct: Figures | None = None
@@ -186,17 +200,22 @@ async def compare(targets: list[Target], seconds: float) -> None:
                 asked = {"stream": stream, "concurrency": concurrency}
                 try:
                     await measure(target, **asked, seconds=1)
+                    before = sum(api.cpu_times()[:2])
                     figures = await measure(target, **asked, seconds=seconds)
+                    spent = sum(api.cpu_times()[:2]) - before
                 except RuntimeError as error:
                     if target.name.startswith("farebox"):
                         raise
-                    print(f"| {way} | {target.name} | {str(error).splitlines()[0]} | | | | |")
+                    print(f"| {way} | {target.name} | {str(error).splitlines()[0]} | | | | | | |")
                     continue
                 direct = direct or figures
+                own = target.name.startswith("farebox")
+                cpu_ms = f"{spent / figures.calls * 1000:.2f}" if own else ""
                 print(
                     f"| {way} | {target.name} | {figures.p50_ms:.2f} | {figures.p95_ms:.2f} "
-                    f"| {figures.per_second:,.0f} | {figures.p50_ms - direct.p50_ms:.2f} "
-                    f"| {figures.per_second / direct.per_second:.3f} |",
+                    f"| {figures.first_p50_ms:.2f} | {figures.per_second:,.0f} "
+                    f"| {figures.p50_ms - direct.p50_ms:.2f} "
+                    f"| {figures.first_p50_ms - direct.first_p50_ms:.2f} | {cpu_ms} |",
                     flush=True,
                 )
 
@@ -240,6 +259,7 @@ async def run(arguments: argparse.Namespace) -> None:
             Target("direct", upstream, MODEL, {}),
             await make_key(installation, "plain"),
             await make_key(installation, "limited"),
+            await make_key(installation, "prepaid"),
         ]
         if arguments.litellm:
             targets.append(litellm(arguments.litellm, upstream, home, stack))
@@ -247,7 +267,8 @@ async def run(arguments: argparse.Namespace) -> None:
             targets.append(portkey(arguments.portkey, upstream, stack))
         for target in targets:
             await until_answers(target)
-        await compare(targets, arguments.seconds)
+        print(f"Load average {os.getloadavg()[0]:.1f}\n")
+        await compare(targets, arguments.seconds, psutil.Process(installation.pid("api")))
         await counted(installation)
         print(f"CPU seconds: {installation.cpu_seconds()}")
 

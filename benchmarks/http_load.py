@@ -41,11 +41,13 @@ class Target:
 
 @dataclass(frozen=True)
 class Figures:
-    """What came of a run. Milliseconds until an answer's last byte."""
+    """What came of a run. Milliseconds until an answer's last byte, and until its first."""
 
     p50_ms: float
     p95_ms: float
+    first_p50_ms: float
     per_second: float
+    calls: int
 
 
 async def ask_once(target: Target) -> None:
@@ -66,6 +68,7 @@ async def measure(target: Target, *, stream: bool, concurrency: int, seconds: fl
     request = target.request(stream=stream)
     parts = urlsplit(target.base_url)
     taken: list[float] = []
+    first: list[float] = []
     until = time.perf_counter() + seconds
 
     async def lane() -> None:
@@ -73,7 +76,7 @@ async def measure(target: Target, *, stream: bool, concurrency: int, seconds: fl
         while time.perf_counter() < until:
             began = time.perf_counter()
             writer.write(request)
-            await _read_answer(reader)
+            first.append(await _read_answer(reader) - began)
             taken.append(time.perf_counter() - began)
         writer.close()
         await writer.wait_closed()
@@ -82,17 +85,29 @@ async def measure(target: Target, *, stream: bool, concurrency: int, seconds: fl
     await asyncio.gather(*(lane() for _ in range(concurrency)))
     lasted = time.perf_counter() - began
     cuts = statistics.quantiles(taken, n=100)
-    return Figures(cuts[49] * 1000, cuts[94] * 1000, len(taken) / lasted)
+    return Figures(
+        cuts[49] * 1000,
+        cuts[94] * 1000,
+        statistics.median(first) * 1000,
+        len(taken) / lasted,
+        len(taken),
+    )
 
 
-async def _read_answer(reader: asyncio.StreamReader) -> None:
+async def _read_answer(reader: asyncio.StreamReader) -> float:
+    """Read an answer; return when the first byte of its body had come."""
     head = (await reader.readuntil(b"\r\n\r\n")).lower()
     if not head.startswith(b"http/1.1 200"):
         raise RuntimeError(head.decode())
     if b"transfer-encoding: chunked" in head:
-        while size := int(await reader.readuntil(b"\r\n"), 16):
+        size = int(await reader.readuntil(b"\r\n"), 16)
+        first = time.perf_counter()
+        while size:
             await reader.readexactly(size + 2)
+            size = int(await reader.readuntil(b"\r\n"), 16)
         await reader.readexactly(2)
     else:
         length = head.partition(b"content-length:")[2].partition(b"\r\n")[0]
         await reader.readexactly(int(length))
+        first = time.perf_counter()
+    return first

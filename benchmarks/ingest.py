@@ -22,14 +22,15 @@ from pathlib import Path
 import asyncpg
 import psutil
 
-from backend.accounts.operator_keys import create_operator_key
-from backend.accounts.tenants import create_tenant, list_applications
+from backend.accounts.applications import list_applications
+from backend.accounts.tenants import create_tenant
 from backend.storage.database import Database
 from backend.storage.migrate import migrate
 from backend_client.types.accounts import TenantCreate
 from benchmarks.baselines import bare_copy, count_by_hand, rows
 from benchmarks.load import Batch, make_batches, send
 from tests.support.installation import CrashableInstallation
+from tests.support.operators import operator_secret
 from tests.support.waiting import until
 
 BATCH = 500
@@ -48,7 +49,7 @@ async def prepare(database_url: str) -> tuple[list[tuple[str, str]], str]:
             tenant = await create_tenant(connection, wanted)
             page = await list_applications(connection, tenant.id, cursor=None, limit=1)
             tenants.append((tenant.id, page.items[0].id))
-        _, secret = await create_operator_key(connection, "benchmark")
+        secret = await operator_secret(connection)
     await database.close()
     return tenants, secret
 

@@ -138,7 +138,7 @@ SELECT tenant_id, date_trunc('day', bucket, 'UTC'), application_id, key_id, mode
   sum(quantity), sum(event_count)
 FROM rollups WHERE bucket >= :start AND bucket < :end
 GROUP BY 1, 2, 3, 4, 5, 6
-ON CONFLICT (tenant_id, day, application_id, key_id, model, meter, labels) DO UPDATE
+ON CONFLICT (tenant_id, day, application_id, key_id, model, upstream, meter, labels) DO UPDATE
 SET quantity = excluded.quantity, event_count = excluded.event_count
 """
 _BY_HAND = """

@@ -25,9 +25,10 @@ from pathlib import Path
 import asyncpg
 import httpx
 
+from backend.accounts.applications import list_applications
 from backend.accounts.keys import create_key
 from backend.accounts.principal import ROLE_PERMISSIONS, Principal
-from backend.accounts.tenants import create_tenant, list_applications
+from backend.accounts.tenants import create_tenant
 from backend.metering.counting.daily import rebuild_days
 from backend.storage.database import Database
 from backend.storage.migrate import migrate

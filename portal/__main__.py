@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 
 from portal.server.build import build, is_built
+from portal.server.logs import configure_logs
 from portal.server.serve import prepare_to_serve, serve
 
 
@@ -17,6 +18,7 @@ def main() -> None:
     commands.add_parser("serve", help="serve the built pages at FAREBOX_PORTAL_HOST and _PORT")
     chosen = parser.parse_args()
     if chosen.command == "serve":
+        configure_logs()
         prepare_to_serve()
         # Reflex reads its environment on import
         from portal.app import app

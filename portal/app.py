@@ -15,26 +15,50 @@ from reflex.event import EventSpec
 from starlette.applications import Starlette
 from starlette.types import ASGIApp
 
+from portal.documentation.routes import Documentation
 from portal.features import (
+    accounting,
+    applications,
+    audit,
+    chargeback,
+    compare,
     corrections,
     credit,
+    customer,
+    customers,
     events,
+    invitation,
     invoices,
     keys,
+    model,
+    models,
     not_found,
+    notifications,
     operations,
+    organization,
     overview,
+    platforms,
     playground,
     reconciliation,
+    sessions,
     sign_in,
     spend,
+    team,
     usage,
 )
+from portal.search.routes import Search
+from portal.server.brand import brand_routes
 from portal.server.build import static_directory
 from portal.server.security import SecurityHeaders, content_security_policy
 from portal.server.sign_in_routes import AuthRoutes
+from portal.server.sockets import BoundedSockets
+from portal.server.tab_states import own_tabs
+from portal.server.visitors import Visitors
+from portal.session.guard import callers
 from portal.session.state import Session
 from portal.settings import portal_settings
+from portal.shell.arrival import arrival
+from portal.shell.feature import BarePage
 from portal.shell.frame import framed
 
 log = logging.getLogger(__name__)
@@ -42,22 +66,39 @@ log = logging.getLogger(__name__)
 FEATURES = (
     overview.FEATURE,
     playground.FEATURE,
+    models.FEATURE,
+    model.FEATURE,
     keys.FEATURE,
     usage.FEATURE,
     events.FEATURE,
     spend.FEATURE,
     credit.FEATURE,
     invoices.FEATURE,
+    compare.FEATURE,
+    chargeback.FEATURE,
+    organization.FEATURE,
+    applications.FEATURE,
+    team.FEATURE,
+    audit.FEATURE,
+    sessions.FEATURE,
+    customers.FEATURE,
+    customer.FEATURE,
     operations.FEATURE,
+    notifications.FEATURE,
     corrections.FEATURE,
     reconciliation.FEATURE,
+    accounting.FEATURE,
+    platforms.FEATURE,
 )
-BARE_PAGES = (sign_in.FEATURE, not_found.FEATURE)
+BARE_PAGES = (sign_in.FEATURE, invitation.FEATURE, not_found.FEATURE)
 
 
 def secured(app: ASGIApp) -> ASGIApp:
-    """The app with the headers that its built pages need, and no more."""
-    return SecurityHeaders(app, content_security_policy(static_directory()))
+    """The app with the headers that its built pages need, and bounds on its websockets."""
+    settings = portal_settings()
+    bounded = BoundedSockets(app, Visitors(settings, callers))
+    policy = content_security_policy(static_directory())
+    return SecurityHeaders(bounded, policy, https=settings.secure)
 
 
 def on_failure(exception: Exception) -> EventSpec:
@@ -66,10 +107,12 @@ def on_failure(exception: Exception) -> EventSpec:
     return cast(EventSpec, Session.stumble())
 
 
+documentation = Documentation(portal_settings())
 app = rx.App(
     stylesheets=["/portal.css"],
     head_components=[
-        rx.el.link(rel="icon", href="/favicon.svg", type="image/svg+xml"),
+        rx.el.link(rel="icon", href="/brand/logo"),
+        rx.el.link(rel="stylesheet", href="/brand.css"),
         rx.el.meta(name="color-scheme", content="light dark"),
     ],
     backend_exception_handler=on_failure,
@@ -77,6 +120,9 @@ app = rx.App(
         Starlette(
             routes=[
                 AuthRoutes(portal_settings()).mount(),
+                *brand_routes(portal_settings()),
+                *documentation.routes,
+                *Search(portal_settings(), documentation).routes,
                 *(route for feature in FEATURES for route in feature.downloads),
             ]
         ),
@@ -85,15 +131,34 @@ app = rx.App(
 )
 
 add_page = partial(
-    app.add_page, description="Keys, usage and spend of an AI API.", image="/logo.svg"
+    app.add_page, description="Keys, usage and spend of an AI API.", image="/brand/logo"
 )
 
+
+def unframed(bare: BarePage) -> rx.Component:
+    """A page without the frame, which names the document all the same."""
+    return rx.fragment(bare.page(), arrival(page=bare.title))
+
+
+def script_of_its_own(page: partial[rx.Component], module: str) -> partial[rx.Component]:
+    """A page as if it were from ``module``: Reflex writes the script of a module's pages as one."""
+    page.__module__ = module
+    return page
+
+
 for bare in BARE_PAGES:
-    add_page(bare.page, route=bare.route, title=f"{bare.title} · Farebox", on_load=[*bare.on_load])
+    add_page(
+        script_of_its_own(partial(unframed, bare), bare.page.__module__),
+        route=bare.route,
+        title=bare.title,
+        on_load=[*bare.on_load],
+    )
 for feature in FEATURES:
     add_page(
-        partial(framed, feature, FEATURES),
+        script_of_its_own(partial(framed, feature, FEATURES), feature.page.__module__),
         route=feature.route,
-        title=f"{feature.title} · Farebox",
-        on_load=[Session.enter, *feature.on_load],
+        title=feature.title,
+        on_load=[Session.enter(feature.package), *feature.on_load],
     )
+
+own_tabs(app)

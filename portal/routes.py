@@ -2,14 +2,43 @@
 
 from __future__ import annotations
 
-from urllib.parse import urlsplit
+from urllib.parse import urlencode, urlsplit
 
+COMPARE = "/compare"
 CORRECTIONS = "/corrections"
+CREDIT = "/credit"
+CUSTOMER = "/customer"
+CUSTOMERS = "/customers"
+INVITATION = "/invitation"
+INVOICES = "/invoices"
 KEYS = "/keys"
+MODEL = "/model"
+MODELS = "/models"
 OVERVIEW = "/"
 PLAYGROUND = "/playground"
 SIGN_IN = "/sign-in"
 USAGE = "/usage"
+
+
+def sign_in(path: str, query: str = "") -> str:
+    """Return where to sign in, to come back to the page at ``path`` and what it showed."""
+    back = f"{path}?{query}" if query else path
+    return f"{SIGN_IN}?{urlencode({'next': back})}"
+
+
+def customer(tenant: str) -> str:
+    """Return where the operator sees a customer, by its id or slug."""
+    return f"{CUSTOMER}/?{urlencode({'tenant': tenant})}"
+
+
+def model(model: str) -> str:
+    """Return where a model is described."""
+    return f"{MODEL}/?{urlencode({'model': model})}"
+
+
+def playground(*models: str) -> str:
+    """Return where models are asked, the same at once if they are several."""
+    return f"{PLAYGROUND}/?{urlencode({'model': ','.join(models)}, safe=',')}"
 
 
 def safe_path(path: str | None) -> str:

@@ -5,13 +5,31 @@ from __future__ import annotations
 from functools import lru_cache
 from ipaddress import ip_address
 from pathlib import Path
-from typing import Self
+from typing import Annotated, Self
 from urllib.parse import urlsplit
 
-from pydantic import Field, SecretStr, field_validator, model_validator
+from pydantic import AfterValidator, Field, SecretStr, field_validator, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
+from edge.trusted import LOOPBACK, trusted_networks
+
 SESSION_COOKIE = "farebox_session"
+"""Its name without https; see ``PortalSettings.session_cookie``."""
+LOGO_TYPES = {".svg": "image/svg+xml", ".png": "image/png", ".webp": "image/webp"}
+"""Files that a logo may be, by the end of their name."""
+
+
+def _as_name(name: str) -> str:
+    if not name.isprintable() or not 1 <= len(name) <= 60 or set(name) & set('"\\<>'):
+        raise ValueError("must be 1 to 60 letters without quotes, backslashes and angle brackets")
+    return name
+
+
+def _as_logo(file: Path) -> Path:
+    file = file.expanduser().resolve()
+    if file.suffix.lower() not in LOGO_TYPES or not file.is_file():
+        raise ValueError(f"must be a file that ends in {', '.join(LOGO_TYPES)}")
+    return file
 
 
 class PortalSettings(BaseSettings):
@@ -37,6 +55,27 @@ class PortalSettings(BaseSettings):
     """The portal's address as browsers see it, such as ``https://portal.example.com``, when a
     proxy stands before it. Websockets and sign-in are accepted from this origin alone."""
 
+    public_docs: bool = True
+    """Whether anybody may read the documentation, or only those who are signed in."""
+
+    brand_name: Annotated[str, AfterValidator(_as_name)] = "Farebox"
+    """The product's name, as customers know it."""
+
+    brand_logo: Annotated[Path, AfterValidator(_as_logo)] | None = None
+    """A square SVG, PNG or WebP file, for light and dark pages; the icon of tabs too."""
+
+    brand_color: str | None = Field(None, pattern=r"^#[0-9a-fA-F]{6}$")
+    """The color of buttons and links, such as ``#0f766e``; its other shades follow from it."""
+
+    terms_url: str | None = None
+    privacy_url: str | None = None
+    support_url: str | None = None
+    """A page, or ``mailto:`` and an address."""
+    status_url: str | None = None
+
+    trusted_addresses: Annotated[list[str], AfterValidator(trusted_networks)] = LOOPBACK
+    """Proxies, whose ``x-forwarded-for`` is believed."""
+
     oidc_issuer: str | None = None
     oidc_client_id: str | None = None
     oidc_client_secret: SecretStr | None = None
@@ -60,6 +99,13 @@ class PortalSettings(BaseSettings):
             raise ValueError("must start with http:// or https://")
         return value.rstrip("/")
 
+    @field_validator("terms_url", "privacy_url", "support_url", "status_url")
+    @classmethod
+    def _web_or_mail(cls, value: str | None) -> str | None:
+        if value is not None and urlsplit(value).scheme not in {"http", "https", "mailto"}:
+            raise ValueError("must start with https://, http:// or mailto:")
+        return value
+
     @model_validator(mode="after")
     def _everywhere_is_no_origin(self) -> Self:
         if self.public_url is None and is_everywhere(self.portal_host):
@@ -78,6 +124,17 @@ class PortalSettings(BaseSettings):
     def oidc_configured(self) -> bool:
         """Whether people sign in at an identity provider."""
         return self.oidc_issuer is not None and self.oidc_client_id is not None
+
+    @property
+    def brand_links(self) -> list[tuple[str, str]]:
+        """The seller's own pages that are set: their names and addresses."""
+        pages = (
+            ("Terms", self.terms_url),
+            ("Privacy", self.privacy_url),
+            ("Support", self.support_url),
+            ("Status", self.status_url),
+        )
+        return [(name, address) for name, address in pages if address is not None]
 
     @property
     def shown_api_url(self) -> str:
@@ -99,6 +156,15 @@ class PortalSettings(BaseSettings):
     def secure(self) -> bool:
         """Whether browsers reach the portal by https, so that its cookies must too."""
         return bool(self.public_url and self.public_url.startswith("https:"))
+
+    @property
+    def session_cookie(self) -> str:
+        """The name of the session's cookie.
+
+        With https its prefix lets browsers take it from this very host by https alone, and for all
+        paths: no other host of the domain can put one in its place (RFC 6265bis).
+        """
+        return f"__Host-{SESSION_COOKIE}" if self.secure else SESSION_COOKIE
 
 
 def is_loopback(host: str) -> bool:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 pytest_plugins = [
     "tests.support.kinds",
+    "tests.support.examples",
+    "tests.support.garbage",
     "tests.support.spreading",
     "tests.support.fixtures.engines",
     "tests.support.fixtures.api",

@@ -29,6 +29,7 @@ NAMES = {
     "_async": "_sync",
     "aclose": "close",
     "aiter_lines": "iter_lines",
+    "aiter_text": "iter_text",
     "aread": "read",
     "asynccontextmanager": "contextmanager",
     "asyncio": "time",

@@ -2,20 +2,26 @@
 
 from __future__ import annotations
 
+import time
+from collections import OrderedDict
 from datetime import UTC, datetime, timedelta
 from functools import partial
 
-from sqlalchemy import RowMapping, and_, or_, select, update
+from sqlalchemy import RowMapping, and_, or_, select, union_all, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from backend.accounts.errors import InvalidCredential
+from backend.accounts.errors import InvalidCredential, KeyDisabled
+from backend.accounts.guesses import Guesses
+from backend.accounts.keys import budget_of
+from backend.accounts.operators import operates
 from backend.accounts.principal import (
+    OPERATOR_PERMISSIONS,
+    OPERATOR_SCOPE_PERMISSIONS,
     ROLE_PERMISSIONS,
     SCOPE_PERMISSIONS,
-    Permission,
     Principal,
 )
-from backend.accounts.secrets import API_KEY, OPERATOR_KEY, SESSION, hash_secret
+from backend.accounts.secrets import API_KEY, OPERATOR_KEY, SESSION, hash_secret, is_mistyped
 from backend.kit.remembered import Outages, Remembered
 from backend.storage.database import Database
 from backend.storage.outages import is_outage
@@ -28,9 +34,12 @@ from backend.storage.tables import (
     users,
 )
 from backend_client.types.accounts import RateLimits, Role, Scope
+from backend_client.types.operator_keys import OperatorScope
 
 KNOWN_SECONDS = 0.9
 """How long a valid credential is cached: a revocation takes effect within 1 s."""
+UNKNOWN_SECONDS = 1.0
+"""How long a credential that nobody has is not looked up again."""
 _KNOWN_MOST = 10_000
 OUTAGE_SECONDS = 600.0
 """How long it is cached while PostgreSQL is away and can't report a revocation."""
@@ -40,8 +49,14 @@ _LAST_USED_EVERY = timedelta(minutes=1)
 class Authenticator:
     """Looks credentials up, and caches the valid ones for less than a second."""
 
-    def __init__(self, database: Database) -> None:
+    def __init__(self, database: Database, guesses: Guesses | None = None) -> None:
+        """Slow who guesses at credentials, if ``guesses`` are given."""
         self._database = database
+        self._guesses = guesses
+        self._good: OrderedDict[bytes, None] = OrderedDict()
+        """Credentials that were valid here: who has one is never slowed for others' guesses."""
+        self._unknown: OrderedDict[bytes, float] = OrderedDict()
+        """Credentials that nobody had, and until when that is taken for granted; oldest first."""
         self._principals: Remembered[bytes, Principal] = Remembered(
             seconds=KNOWN_SECONDS,
             most=_KNOWN_MOST,
@@ -49,18 +64,54 @@ class Authenticator:
         )
 
     async def authenticate(self, token: str) -> Principal:
-        """Return who holds ``token``; raise ``Unauthenticated`` if nobody does."""
+        """Return who holds ``token``; raise ``Unauthenticated`` if nobody does.
+
+        Raises ``TooManyAttempts`` before the look-up of an unfamiliar one, if too many failed that
+        came from the same network.
+        """
         slot = hash_secret(token)
-        return await self._principals.get(slot, partial(self._read, token, slot))
+        network = self._guesses.network() if self._guesses else None
+        if self._guesses and network and slot not in self._good:
+            self._guesses.check("credential", network)
+        try:
+            if is_mistyped(token):
+                raise InvalidCredential()
+            self._refuse_unknown(slot)
+            principal = await self._principals.get(slot, partial(self._read, token, slot))
+        except InvalidCredential:
+            if self._guesses and network:
+                self._guesses.count("credential", network)
+            raise
+        self._good[slot] = None
+        self._good.move_to_end(slot)
+        if len(self._good) > _KNOWN_MOST:
+            self._good.popitem(last=False)
+        # A cached answer may be older than its own end
+        if principal.valid_until is not None and principal.valid_until <= datetime.now(UTC):
+            raise InvalidCredential()
+        return principal
 
     def forget(self, token: str) -> None:
         """Drop a credential that has just changed from the cache."""
         self._principals.forget(hash_secret(token))
+        self._unknown.pop(hash_secret(token), None)
+
+    def _refuse_unknown(self, slot: bytes) -> None:
+        """Raise ``InvalidCredential`` for one that nobody had a moment ago."""
+        if self._unknown.get(slot, 0.0) > time.monotonic():
+            raise InvalidCredential()
+
+    def _remember_unknown(self, slot: bytes) -> None:
+        self._unknown[slot] = time.monotonic() + UNKNOWN_SECONDS
+        self._unknown.move_to_end(slot)
+        if len(self._unknown) > _KNOWN_MOST:
+            self._unknown.popitem(last=False)
 
     async def _read(self, token: str, slot: bytes) -> Principal:
         async with self._database.begin() as connection:
             principal = await _look_up(connection, token, slot)
         if principal is None:
+            self._remember_unknown(slot)
             raise InvalidCredential()
         return principal
 
@@ -72,32 +123,48 @@ async def _look_up(connection: AsyncConnection, token: str, slot: bytes) -> Prin
     if token.startswith(SESSION):
         return await _session(connection, slot, now)
     if token.startswith(OPERATOR_KEY):
-        return await _operator_key(connection, slot)
+        return await _operator_key(connection, slot, now)
     return None
 
 
 async def _api_key(connection: AsyncConnection, slot: bytes, now: datetime) -> Principal | None:
-    good = select(api_keys).where(
-        api_keys.c.revoked_at.is_(None),
-        or_(api_keys.c.expires_at.is_(None), api_keys.c.expires_at > now),
+    # Its own secret, or an earlier one of a rotated key: in one query, since guesses need both
+    earlier = and_(
+        retired_secrets.c.tenant_id == api_keys.c.tenant_id,
+        retired_secrets.c.key_id == api_keys.c.id,
+        retired_secrets.c.secret_hash == slot,
+        retired_secrets.c.works_until > now,
     )
-    result = await connection.execute(good.where(api_keys.c.secret_hash == slot))
+    by_hash = union_all(
+        select(api_keys.c.tenant_id, api_keys.c.id).where(api_keys.c.secret_hash == slot),
+        select(retired_secrets.c.tenant_id, retired_secrets.c.key_id).where(
+            retired_secrets.c.secret_hash == slot, retired_secrets.c.works_until > now
+        ),
+    ).subquery()
+    result = await connection.execute(
+        select(api_keys, retired_secrets.c.works_until)
+        .join(
+            by_hash,
+            and_(by_hash.c.tenant_id == api_keys.c.tenant_id, by_hash.c.id == api_keys.c.id),
+        )
+        .outerjoin(retired_secrets, earlier)
+        .where(
+            api_keys.c.revoked_at.is_(None),
+            or_(api_keys.c.expires_at.is_(None), api_keys.c.expires_at > now),
+        )
+    )
     row = result.mappings().first()
     if row is None:
-        # This may be the earlier secret of a rotated key.
-        result = await connection.execute(
-            good.join(
-                retired_secrets,
-                and_(
-                    retired_secrets.c.tenant_id == api_keys.c.tenant_id,
-                    retired_secrets.c.key_id == api_keys.c.id,
-                ),
-            ).where(retired_secrets.c.secret_hash == slot, retired_secrets.c.works_until > now)
-        )
-        row = result.mappings().first()
-    if row is None:
         return None
-    await _note_use(connection, row, now)
+    ends = [row["expires_at"], row["works_until"]]
+    if row["disabled_at"] is not None:
+        raise KeyDisabled()
+    if _is_worth_noting(row, now):
+        await connection.execute(
+            update(api_keys)
+            .where(api_keys.c.tenant_id == row["tenant_id"], api_keys.c.id == row["id"])
+            .values(last_used_at=now)
+        )
     scopes = frozenset(Scope(scope) for scope in row["scopes"])
     return Principal(
         kind="key",
@@ -109,25 +176,28 @@ async def _api_key(connection: AsyncConnection, slot: bytes, now: datetime) -> P
         application_id=row["application_id"],
         models=None if row["models"] is None else frozenset(row["models"]),
         limits=RateLimits.model_validate({name: row[name] for name in RateLimits.model_fields}),
+        budget=budget_of(row),
+        valid_until=min((end for end in ends if end is not None), default=None),
     )
 
 
-async def _note_use(connection: AsyncConnection, row: RowMapping, now: datetime) -> None:
-    """Record when the key was last used, to the minute: not every call is worth a write."""
+def _is_worth_noting(row: RowMapping, now: datetime) -> bool:
+    """Return whether it was last used a minute ago or more: not every call is worth a write."""
     used = row["last_used_at"]
-    if used is not None and now - used < _LAST_USED_EVERY:
-        return
-    await connection.execute(
-        update(api_keys)
-        .where(api_keys.c.tenant_id == row["tenant_id"], api_keys.c.id == row["id"])
-        .values(last_used_at=now)
-    )
+    return used is None or now - used >= _LAST_USED_EVERY
 
 
 async def _session(connection: AsyncConnection, slot: bytes, now: datetime) -> Principal | None:
     # A former member's session no longer works.
     result = await connection.execute(
-        select(sessions.c.user_id, sessions.c.tenant_id, members.c.role, users.c.is_operator)
+        select(
+            sessions.c.user_id,
+            sessions.c.tenant_id,
+            sessions.c.last_used_at,
+            sessions.c.expires_at,
+            members.c.role,
+            operates().label("is_operator"),
+        )
         .join(users, users.c.id == sessions.c.user_id)
         .join(
             members,
@@ -141,33 +211,48 @@ async def _session(connection: AsyncConnection, slot: bytes, now: datetime) -> P
     row = result.mappings().first()
     if row is None:
         return None
+    if _is_worth_noting(row, now):
+        await connection.execute(
+            update(sessions).where(sessions.c.token_hash == slot).values(last_used_at=now)
+        )
     role = Role(row["role"])
     permissions = ROLE_PERMISSIONS[role]
     if row["is_operator"]:
-        permissions = permissions | {Permission.OPERATE}
+        permissions = permissions | OPERATOR_PERMISSIONS
     return Principal(
         kind="user",
         id=row["user_id"],
         tenant_id=row["tenant_id"],
         permissions=permissions,
         role=role,
+        valid_until=row["expires_at"],
     )
 
 
-async def _operator_key(connection: AsyncConnection, slot: bytes) -> Principal | None:
+async def _operator_key(
+    connection: AsyncConnection, slot: bytes, now: datetime
+) -> Principal | None:
     result = await connection.execute(
-        select(operator_keys.c.id).where(
-            operator_keys.c.secret_hash == slot, operator_keys.c.revoked_at.is_(None)
+        select(operator_keys).where(
+            operator_keys.c.secret_hash == slot,
+            operator_keys.c.revoked_at.is_(None),
+            or_(operator_keys.c.expires_at.is_(None), operator_keys.c.expires_at > now),
         )
     )
     row = result.mappings().first()
     if row is None:
         return None
+    if _is_worth_noting(row, now):
+        await connection.execute(
+            update(operator_keys).where(operator_keys.c.id == row["id"]).values(last_used_at=now)
+        )
+    scopes = [OperatorScope(scope) for scope in row["scopes"]]
     return Principal(
         kind="operator",
         id=row["id"],
         tenant_id="",
         # An operator's key acts for no tenant, so it can only do what names a tenant.
-        permissions=frozenset({Permission.OPERATE, Permission.EVENTS_WRITE}),
+        permissions=frozenset().union(*(OPERATOR_SCOPE_PERMISSIONS[scope] for scope in scopes)),
         role=Role.OPERATOR,
+        valid_until=row["expires_at"],
     )

@@ -2,7 +2,15 @@
 
 from __future__ import annotations
 
-from backend.errors import Conflict, Forbidden, InvalidInput, NotFound, Unauthenticated, Unavailable
+from backend.errors import (
+    Conflict,
+    Forbidden,
+    InvalidInput,
+    NotFound,
+    RateLimited,
+    Unauthenticated,
+    Unavailable,
+)
 from backend_client.types.problems import FieldError
 
 
@@ -11,6 +19,12 @@ class InvalidCredential(Unauthenticated):
 
     code = "invalid_credential"
     title = "This credential is unknown, has expired or was revoked"
+
+
+class TooManyAttempts(RateLimited):
+    """Too much that was tried from here, or for this tenant, does not exist: wait, as it says."""
+
+    code, title = "too_many_attempts", "Too many attempts have failed; wait before the next"
 
 
 class InvalidIdentityToken(Unauthenticated):
@@ -43,6 +57,12 @@ class PersonRequired(Forbidden):
     code, title = "person_required", "Only a person, signed in, can do this"
 
 
+class NotInvited(Forbidden):
+    """Sign-up is by invitation, and none is open for this person's address: ask the seller."""
+
+    code, title = "not_invited", "Nobody has invited you yet"
+
+
 class OperatorHasNoTenant(Forbidden):
     """This route needs a credential of a tenant's."""
 
@@ -73,6 +93,24 @@ class ApplicationNameTaken(Conflict):
     code, title = "application_name_taken", "Another application has this name"
 
 
+class ApplicationHasKeys(Conflict):
+    """Some of the application's keys still work or may again: revoke them first."""
+
+    code, title = "application_has_keys", "Keys of this application still work"
+
+
+class ApplicationArchived(Conflict):
+    """The application is archived: take it back from the archive, or choose another."""
+
+    code, title = "application_archived", "This application is archived"
+
+
+class LastApplication(Conflict):
+    """A tenant keeps an application that is not archived; what is asked without a key is its."""
+
+    code, title = "last_application", "A tenant keeps an application in use"
+
+
 class KeyNotFound(NotFound):
     """The tenant has no such API key."""
 
@@ -83,6 +121,12 @@ class KeyRevoked(Conflict):
     """The API key is revoked, and no change brings it back: make another."""
 
     code, title = "key_revoked", "This key is revoked for good; make another"
+
+
+class KeyDisabled(Unauthenticated):
+    """The API key is disabled for now; somebody who may change the tenant's keys can enable it."""
+
+    code, title = "key_disabled", "This key is disabled for now"
 
 
 class KeyAlreadyCreated(Conflict):
@@ -97,10 +141,31 @@ class TooManySecrets(Conflict):
     code, title = "too_many_secrets", "Too many old secrets of this key still work"
 
 
+class ScopeNotHeld(Forbidden):
+    """Nobody can give a key a scope that they don't have themselves."""
+
+    code, title = "scope_not_held", "You can't give a scope that you don't have"
+
+
+class ExpiryPassed(InvalidInput):
+    """The key would have expired already: choose a later time."""
+
+    code, title = "expiry_passed", "The key would have expired already"
+
+    def __init__(self) -> None:
+        super().__init__(errors=[FieldError(field="expires_at", detail="must be in the future")])
+
+
 class OperatorKeyNotFound(NotFound):
     """No key of the operator's has this id."""
 
     code, title = "operator_key_not_found", "There is no such operator key"
+
+
+class OperatorGrantNotFound(NotFound):
+    """Nobody of this address or subject was made an operator by a grant."""
+
+    code, title = "operator_grant_not_found", "There is no such operator's grant"
 
 
 class MemberNotFound(NotFound):
@@ -113,6 +178,22 @@ class AlreadyMember(Conflict):
     """There is nothing to accept; the invitation stays open."""
 
     code, title = "already_member", "You are a member of this tenant already"
+
+
+class MemberHasKeys(Conflict):
+    """The member made API keys that work: say what becomes of them, `revoke` or `hand_over`."""
+
+    code, title = "member_has_keys", "This member made keys that still work"
+
+
+class HeirNotAllowed(InvalidInput):
+    """Keys are handed over to another member of the tenant who may make keys."""
+
+    code, title = "heir_not_allowed", "Keys can't be handed over to this person"
+
+    def __init__(self) -> None:
+        detail = "another member who may make keys"
+        super().__init__(errors=[FieldError(field="hand_over_to", detail=detail)])
 
 
 class LastOwner(Conflict):
@@ -131,10 +212,22 @@ class RoleNotAssignable(InvalidInput):
         super().__init__(errors=[FieldError(field="role", detail="not a role in a tenant")])
 
 
+class SessionNotFound(NotFound):
+    """The caller has no such session; it may have ended."""
+
+    code, title = "session_not_found", "There is no such session"
+
+
 class InvitationNotFound(NotFound):
     """It never was, has expired, was used or was withdrawn: ask for a new one."""
 
     code, title = "invitation_not_found", "There is no such invitation"
+
+
+class InvitationForAnother(Forbidden):
+    """The invitation is for another address than the identity provider has verified of you."""
+
+    code, title = "invitation_for_another", "This invitation is for somebody else"
 
 
 class InvitationAlreadyAccepted(Conflict):

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import hmac
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
 
 import httpx
 from joserfc import jwt
-from joserfc.errors import InvalidKeyIdError, JoseError
+from joserfc.errors import BadSignatureError, InvalidKeyIdError, JoseError
 from joserfc.jwk import KeySet
 
 from backend.accounts.errors import IdentityProviderUnavailable, InvalidIdentityToken
@@ -27,13 +29,28 @@ class Identity:
     subject: str
     name: str
     email: str | None
+    valid_until: datetime
+    """Until when its token can be used: its end, with the leeway that clocks get."""
+    email_verified: bool = False
+    claims: Mapping[str, object] = field(default_factory=dict, repr=False)
 
 
 class IdentityProvider:
     """Verifies the ID tokens of one issuer, for one client id."""
 
-    def __init__(self, issuer: str, client_id: str, *, refresh_seconds: float = 10.0) -> None:
-        """Fetch the issuer's keys again if one is missing, at most every ``refresh_seconds``."""
+    def __init__(
+        self,
+        issuer: str,
+        client_id: str,
+        *,
+        trust_emails: bool = False,
+        refresh_seconds: float = 10.0,
+    ) -> None:
+        """Fetch the issuer's keys again if one is missing, at most every ``refresh_seconds``.
+
+        With ``trust_emails`` an address counts as verified unless the issuer says that it is not.
+        """
+        self._trust_emails = trust_emails
         self._issuer = issuer.rstrip("/")
         self._client_id = client_id
         self._refresh_seconds = refresh_seconds
@@ -49,8 +66,8 @@ class IdentityProvider:
         try:
             try:
                 token = jwt.decode(id_token, keys, algorithms=_ALGORITHMS)
-            except InvalidKeyIdError:
-                # Signed by a key that is newer than the ones we know.
+            except (InvalidKeyIdError, BadSignatureError):
+                # Signed by a newer key than those we know, which may have the name of one of them
                 keys = await self._keys.get(None, self._fetch_keys, seconds=self._refresh_seconds)
                 token = jwt.decode(id_token, keys, algorithms=_ALGORITHMS)
             claims = token.claims
@@ -64,7 +81,8 @@ class IdentityProvider:
             ).validate(claims)
         except (JoseError, ValueError) as error:
             raise InvalidIdentityToken() from error
-        if not hmac.compare_digest(str(claims.get("nonce", "")).encode(), nonce.encode()):
+        own = str(claims.get("nonce") or "")
+        if not own or not hmac.compare_digest(own.encode(), nonce.encode()):
             raise InvalidIdentityToken("The identity provider's token is for another sign-in.")
         authorized = claims.get("azp")
         if authorized is not None and authorized != self._client_id:
@@ -76,7 +94,14 @@ class IdentityProvider:
             subject=subject,
             name=str(claims.get("name") or claims.get("preferred_username") or email or subject),
             email=str(email) if email else None,
+            valid_until=datetime.fromtimestamp(claims["exp"] + _LEEWAY_SECONDS + 1, UTC),
+            email_verified=bool(email) and self._vouches(claims.get("email_verified")),
+            claims=claims,
         )
+
+    def _vouches(self, verified: object) -> bool:
+        """Read ``email_verified``, which some providers send as a text."""
+        return self._trust_emails if verified is None else verified in (True, "true")
 
     async def _fetch_keys(self) -> KeySet:
         try:

@@ -1,56 +1,85 @@
-"""API keys: creating, listing, changing, rotating, revoking."""
+"""API keys: creating, listing, changing, revoking. ``rotation`` gives them new secrets."""
 
 from __future__ import annotations
 
-from datetime import UTC, datetime, timedelta
+from collections.abc import Collection, Mapping
+from datetime import UTC, datetime
+from typing import Any
 
-from sqlalchemy import RowMapping, delete, func, insert, select, update
+from sqlalchemy import RowMapping, func, insert, or_, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from backend.accounts.applications import application_for_keys
 from backend.accounts.audit import record
-from backend.accounts.errors import KeyAlreadyCreated, KeyNotFound, KeyRevoked, TooManySecrets
+from backend.accounts.errors import (
+    ExpiryPassed,
+    KeyAlreadyCreated,
+    KeyNotFound,
+    KeyRevoked,
+    PermissionMissing,
+)
 from backend.accounts.idempotency import claim_key
-from backend.accounts.principal import Principal
+from backend.accounts.principal import ROLE_PERMISSIONS, Permission, Principal
 from backend.accounts.secrets import API_KEY, new_secret
-from backend.accounts.tenants import find_application
 from backend.errors import InvalidInput
 from backend.ids import new_id
 from backend.kit.pages import Cursor, page_of
-from backend.storage.tables import api_keys, models, retired_secrets
+from backend.storage.tables import api_keys, members, models, retired_secrets
 from backend_client.types.accounts import (
     ApiKey,
     ApiKeyChange,
     ApiKeyCreate,
     ApiKeyCreated,
+    KeyBudget,
     RateLimits,
+    Role,
 )
 from backend_client.types.common import Page
 from backend_client.types.problems import FieldError
 
-_MOST_RETIRED = 5
-_PREVIOUS = (
-    select(func.max(retired_secrets.c.works_until))
-    .where(
-        retired_secrets.c.tenant_id == api_keys.c.tenant_id,
-        retired_secrets.c.key_id == api_keys.c.id,
-        retired_secrets.c.works_until > func.now(),
-    )
-    .scalar_subquery()
-    .label("previous_until")
+_WORKING = (
+    retired_secrets.c.tenant_id == api_keys.c.tenant_id,
+    retired_secrets.c.key_id == api_keys.c.id,
+    retired_secrets.c.works_until > func.now(),
 )
 _SHOWN = [
     *(column for column in api_keys.c if column.name not in {"secret_hash", "tenant_id"}),
-    _PREVIOUS,
+    select(func.max(retired_secrets.c.works_until))
+    .where(*_WORKING)
+    .scalar_subquery()
+    .label("previous_until"),
+    select(func.count())
+    .select_from(retired_secrets)
+    .where(*_WORKING)
+    .scalar_subquery()
+    .label("previous_count"),
 ]
+
+
+def budget_of(row: RowMapping) -> KeyBudget | None:
+    """Return the budget that a row of a key has."""
+    if row["budget_amount"] is None:
+        return None
+    return KeyBudget(
+        amount=row["budget_amount"], period=row["budget_period"], limit=row["budget_limit"]
+    )
 
 
 def _shown(row: RowMapping) -> dict[str, object]:
     limits = {name: row[name] for name in RateLimits.model_fields}
-    return {**row, "limits": limits}
+    return {**row, "limits": limits, "budget": budget_of(row)}
 
 
 def _key(row: RowMapping) -> ApiKey:
     return ApiKey.model_validate(_shown(row))
+
+
+def _budget_values(budget: KeyBudget | None) -> dict[str, object]:
+    return {
+        "budget_amount": None if budget is None else budget.amount,
+        "budget_period": None if budget is None else budget.period,
+        "budget_limit": None if budget is None else budget.limit,
+    }
 
 
 async def create_key(
@@ -76,20 +105,11 @@ async def create_key(
                 "Its secret was shown then and is not stored; revoke the key and create another if "
                 "it was lost."
             )
-    await find_application(connection, caller.tenant_id, wanted.application_id)
-    if wanted.expires_at is not None and wanted.expires_at <= datetime.now(UTC):
-        raise InvalidInput(
-            "The key would have expired already.",
-            errors=[FieldError(field="expires_at", detail="must be in the future")],
-        )
-    if wanted.models is not None:
-        catalog_ids = set((await connection.execute(select(models.c.id))).scalars())
-        unknown = [name for name in wanted.models if name not in catalog_ids]
-        if unknown or not wanted.models:
-            raise InvalidInput(
-                f"There is no model {unknown[0]!r}." if unknown else "Name at least one model.",
-                errors=[FieldError(field="models", detail="use ids of the catalog, or null")],
-            )
+    # After the claim, which locks the tenant as the removal of a member does first
+    await role_now(connection, caller, Permission.KEYS_WRITE)
+    await application_for_keys(connection, caller.tenant_id, wanted.application_id)
+    _check_expiry(wanted.expires_at)
+    await _check_models(connection, wanted.models)
     secret = new_secret(API_KEY)
     inserted = await connection.execute(
         insert(api_keys)
@@ -106,24 +126,46 @@ async def create_key(
             created_by=caller.id,
             expires_at=wanted.expires_at,
             **wanted.limits.model_dump(),
+            **_budget_values(wanted.budget),
         )
         .returning(*_SHOWN)
     )
     row = inserted.mappings().one()
-    await record(connection, caller, "key.create", row["id"], detail={"name": wanted.name})
+    detail = {"name": wanted.name, "scopes": [scope.value for scope in wanted.scopes]}
+    await record(connection, caller, "key.create", row["id"], detail=detail)
     return ApiKeyCreated.model_validate({**_shown(row), "secret": secret.value})
 
 
 async def list_keys(
-    connection: AsyncConnection, tenant_id: str, *, cursor: str | None, limit: int
+    connection: AsyncConnection,
+    tenant_id: str,
+    *,
+    created_by: str | None = None,
+    search: str | None = None,
+    cursor: str | None,
+    limit: int,
 ) -> Page[ApiKey]:
-    """Return a page of the tenant's keys, newest first, revoked ones included."""
+    """Return a page of the tenant's keys, newest first, revoked ones included.
+
+    With ``created_by`` those that a person made, or that were handed over to them; with ``search``
+    those with it in their name, or as their id or last four characters.
+    """
     query = (
         select(*_SHOWN)
         .where(api_keys.c.tenant_id == tenant_id)
         .order_by(api_keys.c.id.desc())
         .limit(limit + 1)
     )
+    if created_by is not None:
+        query = query.where(api_keys.c.created_by == created_by)
+    if search:
+        query = query.where(
+            or_(
+                api_keys.c.name.icontains(search, autoescape=True),
+                api_keys.c.id == search,
+                api_keys.c.last_four == search,
+            )
+        )
     if cursor is not None:
         query = query.where(api_keys.c.id < Cursor.read(cursor))
     rows = (await connection.execute(query)).mappings().all()
@@ -144,66 +186,87 @@ async def find_key(connection: AsyncConnection, tenant_id: str, key_id: str) -> 
 async def change_key(
     connection: AsyncConnection, caller: Principal, key_id: str, change: ApiKeyChange
 ) -> ApiKey:
-    """Change a key's name or limits; raise ``NotFound``, or ``Conflict`` if it is revoked."""
-    await _locked_key(connection, caller.tenant_id, key_id)
-    values: dict[str, object] = {}
+    """Change what is given of a key.
+
+    Raises ``NotFound``, ``Conflict`` if it is revoked, ``InvalidInput`` for an unknown model or an
+    expiry that has passed.
+    """
+    await role_now(connection, caller, Permission.KEYS_WRITE)
+    await locked_key(connection, caller.tenant_id, key_id)
+    given = change.model_fields_set
+    values: dict[str, Any] = {}
     if change.name is not None:
         values["name"] = change.name
+    if change.scopes is not None:
+        values["scopes"] = [scope.value for scope in change.scopes]
+    if "models" in given:
+        await _check_models(connection, change.models)
+        values["models"] = change.models
+    if "expires_at" in given:
+        _check_expiry(change.expires_at)
+        values["expires_at"] = change.expires_at
     if change.limits is not None:
         values |= change.limits.model_dump()
+    if "budget" in given:
+        values |= _budget_values(change.budget)
+    if change.enabled is not None:
+        # Once more disabled, it stays so since the first time
+        since = func.coalesce(api_keys.c.disabled_at, func.now())
+        values["disabled_at"] = None if change.enabled else since
     if values:
         await connection.execute(
             update(api_keys)
             .where(api_keys.c.tenant_id == caller.tenant_id, api_keys.c.id == key_id)
             .values(**values)
         )
-        await record(connection, caller, "key.change", key_id, detail=values)
+        await record(connection, caller, "key.change", key_id, detail=_told(change))
     return await find_key(connection, caller.tenant_id, key_id)
 
 
-async def rotate_key(
-    connection: AsyncConnection, caller: Principal, key_id: str, *, grace_seconds: int
-) -> ApiKeyCreated:
-    """Give a key a new secret; the old one works for ``grace_seconds`` more.
+def _told(change: ApiKeyChange) -> Mapping[str, object]:
+    return change.model_dump(mode="json", exclude_unset=True)
 
-    The key keeps its id, so its usage continues under it. Raises ``NotFound``, and
-    ``Conflict`` if it is revoked or too many old secrets still work.
-    """
-    now = datetime.now(UTC)
-    old_hash = await _locked_key(connection, caller.tenant_id, key_id)
-    of_key = (retired_secrets.c.tenant_id == caller.tenant_id, retired_secrets.c.key_id == key_id)
-    await connection.execute(
-        delete(retired_secrets).where(*of_key, retired_secrets.c.works_until <= now)
-    )
-    if grace_seconds:
-        working = select(func.count()).select_from(retired_secrets).where(*of_key)
-        if (await connection.scalar(working) or 0) >= _MOST_RETIRED:
-            raise TooManySecrets(
-                f"{_MOST_RETIRED} old secrets of this key still work. Wait until one ends, or "
-                "revoke the key and make another."
-            )
-        await connection.execute(
-            insert(retired_secrets).values(
-                tenant_id=caller.tenant_id,
-                key_id=key_id,
-                secret_hash=old_hash,
-                works_until=now + timedelta(seconds=grace_seconds),
-            )
+
+def _check_expiry(expires_at: datetime | None) -> None:
+    if expires_at is not None and expires_at <= datetime.now(UTC):
+        raise ExpiryPassed()
+
+
+async def _check_models(connection: AsyncConnection, wanted: list[str] | None) -> None:
+    if wanted is None:
+        return
+    catalog_ids = set((await connection.execute(select(models.c.id))).scalars())
+    unknown = [name for name in wanted if name not in catalog_ids]
+    if unknown or not wanted:
+        raise InvalidInput(
+            f"There is no model {unknown[0]!r}." if unknown else "Name at least one model.",
+            errors=[FieldError(field="models", detail="use ids of the catalog, or null")],
         )
-    secret = new_secret(API_KEY)
-    await connection.execute(
-        update(api_keys)
-        .where(api_keys.c.tenant_id == caller.tenant_id, api_keys.c.id == key_id)
-        .values(secret_hash=secret.hash, last_four=secret.last_four, rotated_at=now)
+
+
+async def role_now(connection: AsyncConnection, caller: Principal, permission: Permission) -> Role:
+    """Return the caller's role, which for a person may be another than their session's cache says.
+
+    Raises ``Forbidden`` for a person who is no member any more, or whose role lost ``permission``.
+    The membership stays until the transaction ends: who is removed gets no new secret meanwhile.
+    """
+    if caller.actor_kind != "user":
+        return caller.role
+    membership = await connection.execute(
+        select(members.c.role)
+        .where(members.c.tenant_id == caller.tenant_id, members.c.user_id == caller.id)
+        .with_for_update(read=True)
     )
-    detail: dict[str, object] = {"grace_seconds": grace_seconds}
-    await record(connection, caller, "key.rotate", key_id, detail=detail)
-    key = await find_key(connection, caller.tenant_id, key_id)
-    return ApiKeyCreated.model_validate({**key.model_dump(), "secret": secret.value})
+    role = membership.scalar()
+    if role is None:
+        raise PermissionMissing("You are no member of this tenant any more.")
+    if permission not in ROLE_PERMISSIONS[Role(role)]:
+        raise PermissionMissing(f"Your role does not have the permission {permission.value!r}.")
+    return Role(role)
 
 
-async def _locked_key(connection: AsyncConnection, tenant_id: str, key_id: str) -> bytes:
-    """Lock a key that is not revoked; return its secret's hash."""
+async def locked_key(connection: AsyncConnection, tenant_id: str, key_id: str) -> bytes:
+    """Lock a key and return its secret's hash; raise ``NotFound``, ``Conflict`` if revoked."""
     result = await connection.execute(
         select(api_keys.c.secret_hash, api_keys.c.revoked_at)
         .where(api_keys.c.tenant_id == tenant_id, api_keys.c.id == key_id)
@@ -220,11 +283,51 @@ async def _locked_key(connection: AsyncConnection, tenant_id: str, key_id: str) 
 async def revoke_key(connection: AsyncConnection, caller: Principal, key_id: str) -> None:
     """Revoke a key for good; harmless to repeat. Raises ``NotFound``."""
     key = await find_key(connection, caller.tenant_id, key_id)
-    if key.revoked_at is not None:
-        return
+    if key.revoked_at is None:
+        await revoke_keys(connection, caller, [key_id])
+
+
+async def keys_made_by(connection: AsyncConnection, tenant_id: str, user_id: str) -> list[str]:
+    """Return the ids of the keys that a person made and that are not revoked, and lock them."""
+    ids = await connection.execute(
+        select(api_keys.c.id)
+        .where(
+            api_keys.c.tenant_id == tenant_id,
+            api_keys.c.created_by == user_id,
+            api_keys.c.revoked_at.is_(None),
+        )
+        .order_by(api_keys.c.id)
+        .with_for_update()
+    )
+    return list(ids.scalars())
+
+
+async def revoke_keys(
+    connection: AsyncConnection, caller: Principal, key_ids: Collection[str]
+) -> None:
+    """Revoke keys that are not revoked, and record each."""
+    await _change_all(connection, caller, key_ids, {"revoked_at": func.now()})
+    for key_id in key_ids:
+        await record(connection, caller, "key.revoke", key_id)
+
+
+async def hand_over_keys(
+    connection: AsyncConnection, caller: Principal, key_ids: Collection[str], user_id: str
+) -> None:
+    """Have keys belong to another member, as if they had made them; record each."""
+    await _change_all(connection, caller, key_ids, {"created_by": user_id})
+    for key_id in key_ids:
+        await record(connection, caller, "key.hand_over", key_id, detail={"to": user_id})
+
+
+async def _change_all(
+    connection: AsyncConnection,
+    caller: Principal,
+    key_ids: Collection[str],
+    values: Mapping[str, object],
+) -> None:
     await connection.execute(
         update(api_keys)
-        .where(api_keys.c.tenant_id == caller.tenant_id, api_keys.c.id == key_id)
-        .values(revoked_at=func.now())
+        .where(api_keys.c.tenant_id == caller.tenant_id, api_keys.c.id.in_(key_ids))
+        .values(**values)
     )
-    await record(connection, caller, "key.revoke", key_id)

@@ -2,18 +2,35 @@
 
 from __future__ import annotations
 
-from sqlalchemy import RowMapping, delete, func, select, update
+from dataclasses import dataclass
+from typing import Literal
+
+from sqlalchemy import ColumnElement, RowMapping, delete, func, or_, select, update
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from backend.accounts.audit import record
-from backend.accounts.errors import LastOwner, MemberNotFound, OwnerRequired, RoleNotAssignable
-from backend.accounts.principal import Principal
+from backend.accounts.errors import (
+    HeirNotAllowed,
+    LastOwner,
+    MemberHasKeys,
+    MemberNotFound,
+    OwnerRequired,
+    RoleNotAssignable,
+)
+from backend.accounts.keys import hand_over_keys, keys_made_by, revoke_keys, role_now
+from backend.accounts.principal import ROLE_PERMISSIONS, Permission, Principal
 from backend.ids import new_id
 from backend.kit.pages import Cursor, page_of
 from backend.storage.tables import invitations, members, tenants, users
 from backend_client.types.accounts import Member, Membership, Role, Tenant
 from backend_client.types.common import Page
+from backend_client.types.texts import shown
+
+_LONGEST_NAME = 200
+
+LOCAL_ISSUER = "local"
+"""Who vouches for the person at this machine, who has no address."""
 
 _MEMBER = select(
     members.c.user_id,
@@ -35,10 +52,19 @@ async def upsert_user(
     subject: str,
     name: str,
     email: str | None,
+    email_verified: bool = False,
     is_operator: bool = False,
 ) -> str:
     """Create or update the person that ``issuer`` calls ``subject``; return their id."""
-    values = {"name": name, "email": email}
+    # Others wrote them: an identity provider
+    shown_name = shown(name, most=_LONGEST_NAME) or shown(subject, most=_LONGEST_NAME) or "?"
+    shown_email = email and shown(email, most=_LONGEST_NAME)
+    values = {
+        "name": shown_name,
+        "email": shown_email,
+        # What is verified is the whole address
+        "email_verified": email_verified and shown_email == email,
+    }
     row = await connection.execute(
         insert(users)
         .values(id=new_id("usr"), issuer=issuer, subject=subject, is_operator=is_operator, **values)
@@ -99,48 +125,97 @@ async def change_role(
         raise OwnerRequired("Only an owner can make or unmake an owner.")
     if member.role is Role.OWNER and role is not Role.OWNER:
         await _require_another_owner(connection, caller.tenant_id, user_id)
+    await role_now(connection, caller, Permission.MEMBERS_WRITE)
     await connection.execute(
         update(members)
         .where(members.c.tenant_id == caller.tenant_id, members.c.user_id == user_id)
         .values(role=role.value)
     )
-    await _revoke_invitations_of(connection, caller.tenant_id, user_id)
+    await _revoke_invitations(connection, caller, invitations.c.created_by == user_id)
     changed: dict[str, object] = {"role": role.value, "was": member.role.value}
     await record(connection, caller, "member.change", user_id, detail=changed)
     return member.model_copy(update={"role": role})
 
 
-async def remove_member(connection: AsyncConnection, caller: Principal, user_id: str) -> None:
-    """End a membership.
+@dataclass(frozen=True, slots=True)
+class KeysLeft:
+    """What becomes of the API keys that a removed member made: ``hand_over_to`` is a member."""
+
+    choice: Literal["revoke", "hand_over"]
+    hand_over_to: str | None = None
+
+
+async def remove_member(
+    connection: AsyncConnection, caller: Principal, user_id: str, keys: KeysLeft | None = None
+) -> None:
+    """End a membership, and do with the member's keys as ``keys`` says.
 
     Raises ``NotFound``, ``Conflict`` for the last owner, and ``Forbidden`` if somebody who is not
-    an owner removes one.
+    an owner removes one; ``MemberHasKeys`` if the member made keys that work and ``keys`` is None,
+    ``HeirNotAllowed`` if they can't be handed over to that person.
     """
     member = await _locked_member(connection, caller.tenant_id, user_id)
     if member.role is Role.OWNER:
         if caller.role not in {Role.OWNER, Role.OPERATOR}:
             raise OwnerRequired("Only an owner can remove an owner.")
         await _require_another_owner(connection, caller.tenant_id, user_id)
+    await role_now(connection, caller, Permission.MEMBERS_WRITE)
+    # Before the keys are looked up: from now on they can make no other
     await connection.execute(
         delete(members).where(members.c.tenant_id == caller.tenant_id, members.c.user_id == user_id)
     )
-    await _revoke_invitations_of(connection, caller.tenant_id, user_id)
-    was: dict[str, object] = {"was": member.role.value}
-    await record(connection, caller, "member.remove", user_id, detail=was)
+    # Else they could come back by their own link, or by one that is still open for their address
+    theirs = or_(
+        invitations.c.created_by == user_id,
+        func.lower(invitations.c.email) == (member.email or "").lower(),
+    )
+    await _revoke_invitations(connection, caller, theirs)
+    key_ids = await keys_made_by(connection, caller.tenant_id, user_id)
+    if key_ids:
+        await _dispose(connection, caller, key_ids, keys)
+    detail: dict[str, object] = {"was": member.role.value}
+    if key_ids and keys is not None:
+        detail |= {"keys": keys.choice, "key_count": len(key_ids)}
+    await record(connection, caller, "member.remove", user_id, detail=detail)
 
 
-async def _revoke_invitations_of(connection: AsyncConnection, tenant_id: str, user_id: str) -> None:
-    # Else somebody who was removed could come back by their own link.
-    await connection.execute(
+async def _dispose(
+    connection: AsyncConnection, caller: Principal, key_ids: list[str], keys: KeysLeft | None
+) -> None:
+    if keys is None:
+        raise MemberHasKeys(
+            f"This member made {len(key_ids)} keys that still work. Revoke them (keys=revoke), or "
+            "hand them over (keys=hand_over) to another member (hand_over_to)."
+        )
+    if keys.choice == "revoke":
+        await revoke_keys(connection, caller, key_ids)
+        return
+    role = await connection.scalar(
+        select(members.c.role).where(
+            members.c.tenant_id == caller.tenant_id, members.c.user_id == keys.hand_over_to
+        )
+    )
+    if role is None or Permission.KEYS_WRITE not in ROLE_PERMISSIONS[Role(role)]:
+        raise HeirNotAllowed()
+    await hand_over_keys(connection, caller, key_ids, str(keys.hand_over_to))
+
+
+async def _revoke_invitations(
+    connection: AsyncConnection, caller: Principal, which: ColumnElement[bool]
+) -> None:
+    revoked = await connection.execute(
         update(invitations)
         .where(
-            invitations.c.tenant_id == tenant_id,
-            invitations.c.created_by == user_id,
+            invitations.c.tenant_id == caller.tenant_id,
             invitations.c.accepted_at.is_(None),
             invitations.c.revoked_at.is_(None),
+            which,
         )
         .values(revoked_at=func.now())
+        .returning(invitations.c.id)
     )
+    for invitation_id in sorted(revoked.scalars()):
+        await record(connection, caller, "invitation.revoke", invitation_id)
 
 
 async def _locked_member(connection: AsyncConnection, tenant_id: str, user_id: str) -> Member:

@@ -8,16 +8,16 @@ from sqlalchemy import delete, insert, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from backend.accounts.errors import OperatorHasNoTenant, TenantNotFound
-from backend.accounts.members import add_member, memberships, upsert_user
+from backend.accounts.members import LOCAL_ISSUER, add_member, memberships, upsert_user
+from backend.accounts.operators import operates
 from backend.accounts.principal import Principal
 from backend.accounts.secrets import SESSION, hash_secret, new_secret
-from backend.accounts.tenants import create_tenant, find_tenant
+from backend.accounts.tenants import TenantDefaults, create_tenant, find_tenant
 from backend.errors import NotFound
 from backend.ids import new_id
 from backend.storage.tables import sessions, tenants, users
-from backend_client.types.accounts import Me, Role, SessionCreated, Tenant, TenantCreate
+from backend_client.types.accounts import Me, Role, SessionCreated, SignInSeen, Tenant, TenantCreate
 
-LOCAL_ISSUER = "local"
 LOCAL_SLUG = "local"
 
 
@@ -33,44 +33,60 @@ async def local_person(connection: AsyncConnection) -> str:
     )
 
 
-async def local_user(connection: AsyncConnection) -> tuple[str, Tenant, bool]:
+async def local_user(
+    connection: AsyncConnection, defaults: TenantDefaults
+) -> tuple[str, Tenant, bool]:
     """Return the person at this machine, their own tenant, and whether it is new."""
     user_id = await local_person(connection)
     # The user's row is locked by the upsert, so two first sign-ins create one tenant.
     try:
         tenant, created = await find_tenant(connection, LOCAL_SLUG), False
     except NotFound:
-        tenant = await create_tenant(connection, TenantCreate(slug=LOCAL_SLUG, name="Local"))
+        wanted = TenantCreate(slug=LOCAL_SLUG, name="Local")
+        tenant = await create_tenant(connection, wanted, defaults)
         created = True
     await add_member(connection, tenant.id, user_id, Role.OWNER)
     return user_id, tenant, created
 
 
-async def own_tenant(connection: AsyncConnection, user_id: str, name: str) -> tuple[Tenant, bool]:
-    """Return the person's first tenant and whether it is new; creates one if there is none."""
-    joined = await memberships(connection, user_id)
-    if joined:
-        return joined[0].tenant, False
-    slug = f"t-{new_id('ten').rpartition('_')[2]}"
-    tenant = await create_tenant(connection, TenantCreate(slug=slug, name=name[:200]))
-    await add_member(connection, tenant.id, user_id, Role.OWNER)
-    return tenant, True
-
-
 async def begin_session(
-    connection: AsyncConnection, user_id: str, tenant_id: str, *, seconds: int
+    connection: AsyncConnection,
+    user_id: str,
+    tenant_id: str,
+    *,
+    seconds: int,
+    seen: SignInSeen | None = None,
 ) -> SessionCreated:
-    """Begin a session in one of the person's tenants; only its token's hash is stored."""
+    """Begin a session in one of the person's tenants; only its token's hash is stored.
+
+    ``seen`` is what the portal saw of who signs in, for the list of their sessions.
+    """
     secret = new_secret(SESSION)
     now = datetime.now(UTC)
     expires_at = now + timedelta(seconds=seconds)
     await connection.execute(delete(sessions).where(sessions.c.expires_at <= now))
     await connection.execute(
         insert(sessions).values(
-            token_hash=secret.hash, user_id=user_id, tenant_id=tenant_id, expires_at=expires_at
+            token_hash=secret.hash,
+            id=new_id("ses"),
+            user_id=user_id,
+            tenant_id=tenant_id,
+            device=seen and seen.device,
+            address=seen and seen.address,
+            expires_at=expires_at,
         )
     )
     return SessionCreated(token=secret.value, expires_at=expires_at)
+
+
+async def shorten_sessions(connection: AsyncConnection, user_id: str, *, seconds: int) -> None:
+    """Let none of a person's sessions last longer than ``seconds`` from now."""
+    latest = datetime.now(UTC) + timedelta(seconds=seconds)
+    await connection.execute(
+        update(sessions)
+        .where(sessions.c.user_id == user_id, sessions.c.expires_at > latest)
+        .values(expires_at=latest)
+    )
 
 
 async def switch_tenant(
@@ -107,7 +123,8 @@ async def who_is(connection: AsyncConnection, caller: Principal) -> Me:
             role=caller.role,
             scopes=sorted(caller.scopes),
         )
-    user = (await connection.execute(select(users).where(users.c.id == caller.id))).mappings().one()
+    query = select(users.c.name, users.c.email, operates().label("is_operator"))
+    user = (await connection.execute(query.where(users.c.id == caller.id))).mappings().one()
     joined = await memberships(connection, caller.id)
     return Me(
         user_id=caller.id,

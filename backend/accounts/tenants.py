@@ -2,26 +2,25 @@
 
 from __future__ import annotations
 
+from typing import NamedTuple
 from zoneinfo import ZoneInfo
 
 from sqlalchemy import RowMapping, delete, insert, or_, select, update
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from backend.accounts.audit import record
+from backend.accounts.applications import create_application
+from backend.accounts.audit import forget_tenant, record
 from backend.accounts.errors import (
-    ApplicationNameTaken,
-    ApplicationNotFound,
     TenantNotFound,
     TenantSlugTaken,
 )
-from backend.accounts.idempotency import claim_key
 from backend.accounts.principal import Principal
 from backend.errors import InvalidInput
 from backend.ids import new_id
 from backend.kit.pages import Cursor, page_of
+from backend.settings import Settings
 from backend.storage.tables import (
-    applications,
     corrections,
     daily_rollups,
     event_archives,
@@ -32,8 +31,8 @@ from backend.storage.tables import (
     usage_versions,
 )
 from backend_client.types.accounts import (
-    Application,
     ApplicationCreate,
+    OwnTenantChange,
     Tenant,
     TenantChange,
     TenantCreate,
@@ -42,6 +41,7 @@ from backend_client.types.common import Page
 from backend_client.types.problems import FieldError
 
 DEFAULT_APPLICATION = "Default"
+
 UNTIED = (
     events,
     corrections,
@@ -55,21 +55,35 @@ UNTIED = (
 written too often to check one, and notifications, which report invoices even afterwards."""
 
 
+class TenantDefaults(NamedTuple):
+    """What a tenant has where nothing else was said when it was made."""
+
+    currency: str = "USD"
+    time_zone: str = "UTC"
+
+
+PLAIN_DEFAULTS = TenantDefaults()
+
+
 def _tenant(row: RowMapping) -> Tenant:
     return Tenant.model_validate(dict(row))
 
 
-def _application(row: RowMapping) -> Application:
-    return Application.model_validate(dict(row))
+def tenant_defaults(settings: Settings) -> TenantDefaults:
+    """Return the installation's defaults for new tenants."""
+    return TenantDefaults(settings.default_currency, settings.default_time_zone)
 
 
-async def create_tenant(connection: AsyncConnection, wanted: TenantCreate) -> Tenant:
+async def create_tenant(
+    connection: AsyncConnection, wanted: TenantCreate, defaults: TenantDefaults = PLAIN_DEFAULTS
+) -> Tenant:
     """Create a tenant and its first application; raise ``Conflict`` if the slug is taken."""
+    time_zone = wanted.time_zone or defaults.time_zone
     try:
-        ZoneInfo(wanted.time_zone)
+        ZoneInfo(time_zone)
     except (KeyError, ValueError, OSError):
         raise InvalidInput(
-            f"{wanted.time_zone!r} is not a time zone.",
+            f"{time_zone!r} is not a time zone.",
             errors=[FieldError(field="time_zone", detail="give an IANA name: Europe/Berlin")],
         ) from None
     try:
@@ -80,8 +94,8 @@ async def create_tenant(connection: AsyncConnection, wanted: TenantCreate) -> Te
                     id=new_id("ten"),
                     slug=wanted.slug,
                     name=wanted.name,
-                    time_zone=wanted.time_zone,
-                    currency=wanted.currency,
+                    time_zone=time_zone,
+                    currency=wanted.currency or defaults.currency,
                     is_sample=wanted.is_sample,
                 )
                 .returning(tenants)
@@ -132,75 +146,24 @@ async def change_tenant(
     return tenant.model_copy(update=values)
 
 
-async def delete_tenant(connection: AsyncConnection, tenant_id: str) -> None:
+async def rename_own_tenant(
+    connection: AsyncConnection, caller: Principal, wanted: OwnTenantChange
+) -> Tenant:
+    """Change the name of the caller's tenant, and record who did."""
+    tenant = await find_tenant(connection, caller.tenant_id)
+    return await change_tenant(connection, caller, tenant, TenantChange(name=wanted.name))
+
+
+async def delete_tenant(connection: AsyncConnection, caller: Principal, tenant_id: str) -> None:
     """Remove a tenant with everything it has, its usage included; raise ``NotFound``.
 
-    Its invoices stay: they belong to the seller's books.
+    Its invoices stay: they belong to the seller's books; so does what the operator did.
     """
-    await find_tenant(connection, tenant_id)
+    tenant = await find_tenant(connection, tenant_id)
     # The tenant goes first: from then on the worker counts nothing more for it.
     await connection.execute(delete(tenants).where(tenants.c.id == tenant_id))
     for table in UNTIED:
         await connection.execute(delete(table).where(table.c.tenant_id == tenant_id))
-
-
-async def create_application(
-    connection: AsyncConnection,
-    tenant_id: str,
-    wanted: ApplicationCreate,
-    *,
-    idempotency_key: str | None = None,
-) -> Application:
-    """Create an application; raise ``Conflict`` if the tenant has one of that name.
-
-    With an ``idempotency_key`` used before, return the application of then.
-    """
-    application_id = new_id("app")
-    if idempotency_key is not None:
-        request = f"application {wanted.model_dump_json()}"
-        created_id = await claim_key(
-            connection, tenant_id, idempotency_key, request, application_id
-        )
-        if created_id is not None:
-            return await find_application(connection, tenant_id, created_id)
-    try:
-        async with connection.begin_nested():
-            row = await connection.execute(
-                insert(applications)
-                .values(tenant_id=tenant_id, id=application_id, name=wanted.name)
-                .returning(applications)
-            )
-    except IntegrityError:
-        raise ApplicationNameTaken(f"There is an application {wanted.name!r} already.") from None
-    return _application(row.mappings().one())
-
-
-async def find_application(
-    connection: AsyncConnection, tenant_id: str, application_id: str
-) -> Application:
-    """Return one of the tenant's applications; raise ``NotFound``."""
-    result = await connection.execute(
-        select(applications).where(
-            applications.c.tenant_id == tenant_id, applications.c.id == application_id
-        )
-    )
-    row = result.mappings().first()
-    if row is None:
-        raise ApplicationNotFound()
-    return _application(row)
-
-
-async def list_applications(
-    connection: AsyncConnection, tenant_id: str, *, cursor: str | None, limit: int
-) -> Page[Application]:
-    """Return a page of the tenant's applications, oldest first."""
-    query = (
-        select(applications)
-        .where(applications.c.tenant_id == tenant_id)
-        .order_by(applications.c.id)
-        .limit(limit + 1)
-    )
-    if cursor is not None:
-        query = query.where(applications.c.id > Cursor.read(cursor))
-    rows = (await connection.execute(query)).mappings().all()
-    return page_of([_application(row) for row in rows], limit, lambda application: application.id)
+    await forget_tenant(connection, tenant_id)
+    detail: dict[str, object] = {"slug": tenant.slug, "name": tenant.name}
+    await record(connection, caller, "tenant.delete", tenant_id, tenant_id=tenant_id, detail=detail)

@@ -52,19 +52,20 @@ async def bounded_body(
 
 
 async def _unpacked(request: Request, most_bytes: int) -> bytes:
+    """Unpack a body of one gzip member or several, as parallel packers and ``cat`` write it."""
     unpacker = zlib.decompressobj(_GZIP)
     body = bytearray()
     try:
         async for packed in request.stream():
             rest = packed
             while rest:
+                if unpacker.eof:
+                    unpacker = zlib.decompressobj(_GZIP)
                 # Unpacks one byte more than allowed, to detect a longer body, and no further.
                 body += unpacker.decompress(rest, most_bytes + 1 - len(body))
                 if len(body) > most_bytes:
                     raise BodyTooLarge(f"The body unpacks to more than {most_bytes:,} bytes.")
-                rest = unpacker.unconsumed_tail
-                if unpacker.eof and unpacker.unused_data:
-                    raise MalformedRequest("There is something behind the end of the gzip body.")
+                rest = unpacker.unused_data if unpacker.eof else unpacker.unconsumed_tail
     except zlib.error as error:
         raise MalformedRequest(f"The body is not gzip: {error}.") from error
     if not unpacker.eof:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
+import hmac
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from typing import Annotated
 
@@ -10,17 +11,23 @@ from fastapi import Depends, Header, Query, Request, Security
 from fastapi.security import HTTPBearer
 
 from backend.accounts.authenticator import Authenticator
+from backend.accounts.errors import InvalidCredential
+from backend.accounts.failed_sign_ins import FailedSignIns
+from backend.accounts.guesses import Guesses
 from backend.accounts.identity import IdentityProvider
-from backend.accounts.principal import Permission, Principal
+from backend.accounts.principal import OPERATOR_PERMISSIONS, Permission, Principal
 from backend.api.body_limits import BodyBudget
 from backend.api.errors import CredentialMissing
 from backend.gateway.gateway import Gateway
+from backend.gateway.protocols.routes import shape_of
 from backend.invoices.previewing import TaxPreview
 from backend.invoices.taxing.service import TaxService
 from backend.kit.side_process import SideProcess
 from backend.metering.ingest.acceptance import Ingest
 from backend.metering.ingest.stream import UsageStream
+from backend.metering.queries.changes import Changes
 from backend.metering.queries.tail import Tails
+from backend.platforms.adapter import Adapter
 from backend.settings import Settings
 from backend.storage.database import Database
 
@@ -35,12 +42,16 @@ class Services:
     ingest: Ingest
     body_budget: BodyBudget
     tails: Tails
+    changes: Changes
     authenticator: Authenticator
+    guesses: Guesses
+    failed_sign_ins: FailedSignIns
     gateway: Gateway
     identity_provider: IdentityProvider | None
     tax_service: TaxService | None
     tax_preview: TaxPreview
     side_process: SideProcess
+    platforms: Mapping[str, Adapter]
 
 
 def services(request: Request) -> Services:
@@ -65,18 +76,42 @@ _bearer = HTTPBearer(
 
 
 def bearer_token(request: Request) -> str:
-    """Return the token of the ``Authorization: Bearer`` header; raise ``Unauthenticated``."""
+    """Return the token of the ``Authorization: Bearer`` header; raise ``Unauthenticated``.
+
+    On the routes of OpenAI's and Anthropic's protocols that of ``x-api-key`` does too: Anthropic's
+    clients send it so.
+    """
     scheme, _, token = request.headers.get("authorization", "").partition(" ")
-    if scheme.lower() != "bearer" or not token.strip():
-        raise CredentialMissing("Send a credential as 'Authorization: Bearer <key>'.")
-    return token.strip()
+    if scheme.lower() == "bearer" and token.strip():
+        return token.strip()
+    key = request.headers.get("x-api-key", "").strip()
+    if key and shape_of(request.url.path) is not None:
+        return key
+    raise CredentialMissing("Send a credential as 'Authorization: Bearer <key>'.")
 
 
 async def bearer_principal(
     request: Request, _shown: Annotated[object, Security(_bearer)]
 ) -> Principal:
     """Return the caller that the ``Authorization: Bearer`` header names, once a request."""
-    return await services(request).authenticator.authenticate(bearer_token(request))
+    caller = await services(request).authenticator.authenticate(bearer_token(request))
+    request.state.caller = caller.id  # for the request's log line
+    return caller
+
+
+async def metrics_reader(request: Request, _shown: Annotated[object, Security(_bearer)]) -> None:
+    """Let Prometheus in by its token, and anybody with an operator's credential.
+
+    A network that guessed too often waits before its next guess is compared with the token.
+    """
+    token, now = bearer_token(request), services(request)
+    configured = now.settings.metrics_token
+    with now.guesses.slowed("metrics", now.guesses.network(), InvalidCredential):
+        if configured is not None and hmac.compare_digest(
+            token.encode(), configured.get_secret_value().encode()
+        ):
+            return
+        (await now.authenticator.authenticate(token)).require(Permission.OPERATE_READ)
 
 
 PageCursor = Annotated[
@@ -104,6 +139,6 @@ def needs(permission: Permission) -> Callable[[Principal], Awaitable[Principal]]
 
     async def permitted(caller: Principal = needed) -> Principal:
         caller.require(permission)
-        return caller
+        return caller.as_operator() if permission in OPERATOR_PERMISSIONS else caller
 
     return permitted

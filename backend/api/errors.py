@@ -110,6 +110,13 @@ class SpanTooLong(InvalidInput):
 
 
 class EventsRefused(InvalidInput):
-    """`errors` names the events by their place; `detail` says whether the others were taken."""
+    """`errors` names the events by their place, or the fields of a single one; `detail` says
+    whether the others were taken."""
 
     code, title = "events_refused", "Some of these events can't be used"
+
+
+class CallerLeft(FareboxError):
+    """The caller disconnected before its answer began; nobody reads this."""
+
+    status, code, title = 499, "caller_left", "The caller disconnected"

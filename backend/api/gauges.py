@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Iterator
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 
 import structlog
 from prometheus_client import CollectorRegistry, Metric, generate_latest
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily
-from sqlalchemy import select
 from sqlalchemy.exc import SQLAlchemyError
 
 from backend.errors import Unavailable
@@ -17,13 +16,14 @@ from backend.metering.ingest.pipeline import pipeline_status
 from backend.metering.ingest.stream import UsageStream
 from backend.metering.tokens.drift import latest_drift
 from backend.outbox.claims import waiting_and_failed
+from backend.platforms.queries import platform_statuses
 from backend.storage.database import Database
-from backend.storage.tables import worker_failures
-from backend_client.types.pipeline import Pipeline
+from backend.storage.task_health import worker_health
+from backend_client.types.pipeline import Pipeline, UsageStreamState, WorkerTask
+from backend_client.types.platforms import PlatformStatus
 
 _log = structlog.get_logger(__name__)
 
-_FAILURES = select(worker_failures.c.task, worker_failures.c.failures).order_by("task")
 _PATIENCE_SECONDS = 2.0  # a scrape must not wait for a database that hangs
 
 
@@ -57,17 +57,12 @@ async def _read(database: Database) -> list[Metric]:
         "Tokens that a provider reported beyond our count, as a part of it, on its latest day",
         labels=["model", "meter"],
     )
-    task_failures = CounterMetricFamily(
-        "farebox_worker_task_failures",
-        "Times that a worker's task failed of a fault, and was started again",
-        labels=["task"],
-    )
     async with database.begin() as connection:
         for model, meter, ratio in await latest_drift(connection):
             drift.add_metric([model, meter], float(ratio))
         counts = await waiting_and_failed(connection)
-        for task, failures in await connection.execute(_FAILURES):
-            task_failures.add_metric([task], failures)
+        tasks = await worker_health(connection)
+        platforms = await platform_statuses(connection, {}, datetime.now(UTC))
     help_texts = {
         "waiting": "Notifications to be sent; those that no worker has routed yet are unrouted",
         "failed": "Notifications that could not be sent, and are not tried again",
@@ -78,7 +73,55 @@ async def _read(database: Database) -> list[Metric]:
     }
     for (channel, state), count in sorted(counts.items()):
         gauges[state].add_metric([channel], count)
-    return [drift, *gauges.values(), task_failures]
+    return [drift, *gauges.values(), *_task_metrics(tasks), *_platforms(platforms)]
+
+
+def _task_metrics(tasks: list[WorkerTask]) -> list[Metric]:
+    restarts = CounterMetricFamily(
+        "farebox_worker_task_failures",
+        "Times that a worker's task failed of a fault, and was started again",
+        labels=["task"],
+    )
+    consecutive = GaugeMetricFamily(
+        "farebox_worker_task_consecutive_failures",
+        "Passes of a worker's task that failed since the last that did not, outages included",
+        labels=["task"],
+    )
+    succeeded, failed = (
+        GaugeMetricFamily(
+            f"farebox_worker_task_last_{outcome}_timestamp_seconds",
+            f"When a pass of a worker's task last ended in {outcome}: seconds since 1970",
+            labels=["task"],
+        )
+        for outcome in ("success", "failure")
+    )
+    for task in tasks:
+        restarts.add_metric([task.task], task.restarts)
+        consecutive.add_metric([task.task], task.consecutive_failures)
+        for metric, moment in ((succeeded, task.succeeded_at), (failed, task.failed_at)):
+            if moment is not None:
+                metric.add_metric([task.task], moment.timestamp())
+    return [restarts, consecutive, succeeded, failed]
+
+
+def _platforms(statuses: list[PlatformStatus]) -> list[Metric]:
+    """Return what waits for each billing platform; nothing of those with no tenant."""
+    help_texts = {
+        "waiting": "Dispatches that wait to be sent to a billing platform",
+        "refused": "Dispatches that a billing platform refused: they wait for a replay",
+        "lag_seconds": "Seconds that the oldest dispatch has waited",
+        "inbox_waiting": "Webhooks of a billing platform that wait to be applied",
+        "inbox_failed": "Webhooks of a billing platform that could not be applied",
+        "drift": "Things that a billing platform has otherwise than Farebox",
+    }
+    gauges: list[Metric] = []
+    for name, help_text in help_texts.items():
+        gauge = GaugeMetricFamily(f"farebox_platform_{name}", help_text, labels=["platform"])
+        for status in statuses:
+            if status.connections or status.waiting or status.refused:
+                gauge.add_metric([status.platform], getattr(status, name))
+        gauges.append(gauge)
+    return gauges
 
 
 async def _pipeline(database: Database, stream: UsageStream) -> list[Metric]:
@@ -93,7 +136,29 @@ async def _pipeline(database: Database, stream: UsageStream) -> list[Metric]:
     )
     counted.add_metric(["new"], now.events_counted)
     counted.add_metric(["duplicate"], now.duplicates_counted)
-    return [counted, *_gauges(now, lag)]
+    waiting = GaugeMetricFamily(
+        "farebox_usage_tenant_lag_seconds",
+        "Seconds that a tenant's oldest message has waited, of those that have waited longest",
+        labels=["tenant"],
+    )
+    for tenant in now.oldest_by_tenant:
+        waiting.add_metric([tenant.tenant_id], _seconds(now.as_of - tenant.oldest_waiting_at))
+    return [counted, waiting, *_gauges(now, lag), *_stream_metrics(now.streams)]
+
+
+def _stream_metrics(streams: list[UsageStreamState]) -> list[Metric]:
+    help_texts = {
+        "waiting_messages": "Messages that wait in a stream of usage to be counted",
+        "copies": "Copies of a stream of usage that there are to be",
+        "copies_in_step": "Copies of a stream of usage that hold all of it; 0 without a leader",
+    }
+    gauges: list[Metric] = []
+    for name, help_text in help_texts.items():
+        gauge = GaugeMetricFamily(f"farebox_usage_stream_{name}", help_text, labels=["stream"])
+        for stream in streams:
+            gauge.add_metric([stream.name], getattr(stream, name))
+        gauges.append(gauge)
+    return gauges
 
 
 def _gauges(now: Pipeline, lag: float) -> list[Metric]:
@@ -109,6 +174,11 @@ def _gauges(now: Pipeline, lag: float) -> list[Metric]:
             ("stream_bytes", "Bytes that may wait before ingest answers 429", now.most_bytes),
             ("lag_seconds", "Seconds that the oldest of them has waited", lag),
             ("dead_letters", "Messages that could not be counted", now.dead_letters),
+            (
+                "redelivered_messages",
+                "Messages that came back uncounted and are being tried again",
+                now.redelivered_messages,
+            ),
         )
     ]
 

@@ -14,9 +14,11 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from backend.api.errors import BodyTooLarge
 from backend.api.problems import problem_response
 from backend.ids import new_id
+from backend.kit.origin import request_from
 from backend_client.types.events import IngestResult
 
 _log = structlog.get_logger("farebox.request")
+_METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
 _SANE_ID = re.compile(r"^[A-Za-z0-9_.:-]{1,128}$")
 
 
@@ -76,11 +78,19 @@ class RequestContext:
                 status = message["status"]
                 headers = MutableHeaders(scope=message)
                 headers["x-request-id"] = request_id
+                if event_id := scope["state"].get("event_id"):
+                    headers["x-farebox-event"] = event_id
                 headers["x-content-type-options"] = "nosniff"
                 headers.setdefault("cache-control", "no-store")
+                if scope["scheme"] == "https":
+                    headers["strict-transport-security"] = "max-age=31536000"
             await send(message)
 
-        with structlog.contextvars.bound_contextvars(request_id=request_id):
+        client = scope.get("client")
+        with (
+            structlog.contextvars.bound_contextvars(request_id=request_id),
+            request_from(client[0] if client else None, request_id),
+        ):
             try:
                 await self._app(scope, receive, answer)
             finally:
@@ -90,13 +100,17 @@ class RequestContext:
     def _note(self, scope: Scope, status: int, seconds: float) -> None:
         # The route, not the path: paths have ids, of which there is no limit.
         route = getattr(scope.get("route"), "path", None) or "unmatched"
-        self._metrics.requests.labels(scope["method"], route, status).inc()
-        self._metrics.seconds.labels(scope["method"], route).observe(seconds)
+        # And no method that a stranger makes up
+        method = scope["method"] if scope["method"] in _METHODS else "other"
+        self._metrics.requests.labels(method, route, status).inc()
+        self._metrics.seconds.labels(method, route).observe(seconds)
         _log.info(
             "request",
             method=scope["method"],
             route=route,
             status=status,
+            # The id of who called, which no log line but this one has
+            caller=scope["state"].get("caller"),
             milliseconds=round(seconds * 1000, 1),
         )
 

@@ -9,6 +9,32 @@ from fastapi import FastAPI
 from backend.api.causes import causes
 from backend.api.problems import MEDIA_TYPE
 
+TAGS = {
+    "openai": ("Models", "OpenAI's protocol: its clients work as they are."),
+    "anthropic": ("Messages", "Anthropic's protocol: its clients work as they are."),
+    "tokens": ("Tokens", "What a request will count, before it is made."),
+    "playground": ("Playground", "Conversations and prompts that people keep."),
+    "keys": ("API keys", "Secrets of programs: made, limited, rotated and revoked."),
+    "usage": ("Usage", "What was used, summed over time."),
+    "events": ("Events", "Uses one by one: sent, listed, followed and put right."),
+    "spend": ("Spend", "What usage costs: so far, to come, and on other plans."),
+    "wallet": ("Credit", "Prepaid credit, what it was spent on, and how it is bought."),
+    "invoices": ("Invoices", "What was billed, line by line."),
+    "subscription": ("Plan", "The plan in force, and moving to another."),
+    "coupons": ("Coupons", "Reductions that are redeemed once."),
+    "payments": ("Payments", "Links to pay by, and to what is saved to pay with."),
+    "chargeback": ("Chargeback", "What each department bears of the invoices."),
+    "accounting": ("Accounting", "The seller's journal, and when revenue is recognized."),
+    "accounts": ("Organization", "Members, invitations and applications."),
+    "sessions": ("Sessions", "Signing in and out."),
+    "audit": ("Audit", "Who did what, when and from where."),
+    "catalog": ("Catalog", "Models and plans on sale."),
+    "contracts": ("Contracts", "What was agreed with a customer."),
+    "operator": ("Operator", "What the API's seller does."),
+    "health": ("Health", "Whether the API is up."),
+}
+"""Groups of operations in the order in which they are read: their titles, and what they hold."""
+
 
 class DescribedApi(FastAPI):
     """FastAPI, whose document gives errors their media type, and lists their codes."""
@@ -20,11 +46,25 @@ class DescribedApi(FastAPI):
         if not built:
             for item in document["paths"].values():
                 for operation in item.values():
+                    _summarize(operation)
                     _describe_problem(operation["responses"].get("default", {}))
+            document["tags"] = [
+                {"name": name, "x-displayName": title, "description": description}
+                for name, (title, description) in TAGS.items()
+            ]
             # Not an ``enum``: a client that is older than a code should still read the problem
             code = document["components"]["schemas"]["Problem"]["properties"]["code"]
             code["x-extensible-enum"] = [cause.code for cause in causes()]
         return document
+
+
+def _summarize(operation: dict[str, Any]) -> None:
+    """Name an operation by the first sentence of its description, not by its function's name."""
+    sentence, _, rest = operation["description"].partition("\n")
+    operation["summary"] = sentence.partition(". ")[0].removesuffix(".")
+    if not rest and ". " not in sentence:
+        # Nothing is left to say
+        del operation["description"]
 
 
 def _describe_problem(response: dict[str, Any]) -> None:

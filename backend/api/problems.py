@@ -1,4 +1,4 @@
-"""Every error as problem details (RFC 9457), or in OpenAI's shape on OpenAI's routes."""
+"""Every error as problem details (RFC 9457), or as OpenAI's and Anthropic's on their routes."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ from backend.errors import (
     Unauthenticated,
     Unavailable,
 )
-from backend.gateway.errors import is_openai_route, openai_error_response
+from backend.gateway.protocols.routes import error_body, error_headers, no_such_route, shape_of
 from backend.storage.outages import is_outage, sqlstate_of
 from backend_client.types.problems import FieldError, Problem
 
@@ -38,8 +38,14 @@ MEDIA_TYPE = "application/problem+json"
 
 def problem_response(request: Request, error: FareboxError) -> Response:
     """Answer an error in the shape that the route's callers expect."""
-    if is_openai_route(request.url.path):
-        return openai_error_response(error)
+    shape = shape_of(request.url.path, request.headers)
+    if shape is not None:
+        return Response(
+            error_body(shape, error),
+            status_code=error.status,
+            media_type="application/json",
+            headers=error_headers(error),
+        )
     problem = Problem(
         title=error.title,
         status=error.status,
@@ -74,7 +80,14 @@ def install(app: FastAPI) -> None:
         # What the framework itself refuses; any other is of a body that it could not take apart
         refusals = {404: RouteNotFound, 405: MethodNotAllowed}
         refusal = refusals.get(error.status_code, MalformedRequest)
-        response = problem_response(request, refusal())
+        path = request.url.path
+        shape = shape_of(path, request.headers)
+        if shape is not None and error.status_code in refusals:
+            response = problem_response(
+                request, refusal(no_such_route(shape, request.method, path))
+            )
+        else:
+            response = problem_response(request, refusal())
         response.headers.update(error.headers or {})
         return response
 

@@ -10,7 +10,7 @@ from fastapi.dependencies.utils import get_flat_params
 from fastapi.routing import APIRoute
 
 from backend.api.errors import UnknownQueryParameter
-from backend.gateway.errors import is_openai_route
+from backend.gateway.protocols.routes import shape_of
 from backend_client.types.problems import FieldError
 
 _SHOWN = 100  # letters of a name that somebody else chose
@@ -19,11 +19,12 @@ _SHOWN = 100  # letters of a name that somebody else chose
 async def refuse_unknown_parameters(request: Request) -> None:
     """Raise ``UnknownQueryParameter`` if the query has a name that the route does not declare.
 
-    A misspelt ``?tenent=`` would otherwise be answered for all tenants. OpenAI's routes take any,
-    as OpenAI does: its clients and proxies add their own, such as ``api-version``.
+    A misspelt ``?tenent=`` would otherwise be answered for all tenants. Routes of OpenAI's and
+    Anthropic's protocols take any, as those do: clients and proxies add their own, such as
+    ``api-version`` and ``beta``.
     """
     path: str = request.url.path
-    if not request.scope["query_string"] or is_openai_route(path) or "/v1/" not in path:
+    if not request.scope["query_string"] or shape_of(path) or "/v1/" not in path:
         return
     declared = list(_declared(request.scope["route"]))
     unknown = [name for name in request.query_params if name not in declared]

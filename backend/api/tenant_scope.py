@@ -10,6 +10,17 @@ from backend.api.errors import TenantNotNamed
 from backend_client.types.accounts import Tenant
 
 
+async def customer(
+    connection: AsyncConnection, caller: Principal, tenant_id: str
+) -> tuple[Principal, Tenant]:
+    """Return the operator as who acts for a tenant by its id or slug, and the tenant.
+
+    Raises ``NotFound``. What is then done is recorded as the operator's.
+    """
+    tenant = await find_tenant(connection, tenant_id)
+    return caller.acting_for(tenant.id), tenant
+
+
 async def named_tenant(connection: AsyncConnection, caller: Principal, named: str | None) -> Tenant:
     """Return the tenant that an operator names, or the one that they are signed in to.
 

@@ -2,27 +2,31 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Iterable, Sequence
 from datetime import UTC, datetime
 from typing import Final
 
-from sqlalchemy import RowMapping, func, select, update
+from sqlalchemy import RowMapping, func, select, tuple_, update
 from sqlalchemy.dialects.postgresql import distinct_on, insert
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from backend.catalog.advice import advice_on
 from backend.catalog.errors import CatalogNotApplied, PlanNotFound
 from backend.catalog.tax_rates import apply_taxes, tax_table
 from backend.catalog.yaml_reading import load_catalog, parse_catalog
 from backend.errors import ConfigurationError, InvalidInput
 from backend.metering.tokens import check_setting
 from backend.pricing.charges.kinds import first_price
-from backend.pricing.charges.rate_card import RateCard
+from backend.pricing.charges.own_prices import with_own_prices
+from backend.pricing.charges.rate_card import OTHER_MEDIA, RateCard
 from backend.storage.tables import catalog_state, models, plan_versions
 from backend_client.types.catalog import Catalog, CatalogApplied, CatalogModel
 from backend_client.types.events import METERS
-from backend_client.types.models import MeterPrice, ModelInfo
+from backend_client.types.models import MeterPrice, ModelCharge, ModelInfo
+from backend_client.types.plan_terms import OwnPrice
 from backend_client.types.plans import Plan, PlanDefinition
 from backend_client.types.problems import FieldError
+from backend_client.types.texts import AS_STORED
 
 __all__ = [
     "apply_catalog",
@@ -31,8 +35,10 @@ __all__ = [
     "list_models",
     "list_plans",
     "load_catalog",
+    "own_version",
     "parse_catalog",
     "plan_from",
+    "plan_names",
     "published_catalog",
 ]
 
@@ -59,13 +65,9 @@ async def apply_catalog(connection: AsyncConnection, catalog: Catalog) -> Catalo
             unchanged.append(plan.id)
             continue
         published.append(plan.id)
-        await connection.execute(
-            insert(plan_versions).values(
-                plan_id=plan.id,
-                version=1 if latest is None else latest.version + 1,
-                definition=plan.model_dump(mode="json"),
-            )
-        )
+        await _add_version(connection, plan)
+    wanted = {plan.id for plan in catalog.plans}
+    withdrawn = [name for name in await _plans_on_sale(connection) if name not in wanted]
     changed = await _apply_models(connection, catalog.models)
     taxes = await apply_taxes(connection, catalog.taxes, datetime.now(UTC).date())
     state = {
@@ -82,7 +84,55 @@ async def apply_catalog(connection: AsyncConnection, catalog: Catalog) -> Catalo
         plans_unchanged=unchanged,
         models_changed=changed,
         taxes_changed=taxes,
+        plans_withdrawn=withdrawn,
+        advice=await advice_on(connection, catalog),
     )
+
+
+async def own_version(
+    connection: AsyncConnection,
+    plan: Plan,
+    tenant_id: str,
+    currency: str,
+    prices: Sequence[OwnPrice],
+) -> Plan:
+    """Return the version of a plan that has a tenant's own prices; publish it if there is none.
+
+    It is a version as any other: bills that were made by it can be made again, and what prices it
+    had is known for good. It is never on sale. Raises ``InvalidInput`` for prices that the plan's
+    charges can't have.
+    """
+    definition = with_own_prices(plan.definition, currency, prices)
+    own_prices = [price.model_dump(mode="json", exclude_none=True) for price in prices]
+    await connection.execute(select(func.pg_advisory_xact_lock(_LOCK)))
+    present = select(plan_versions).where(
+        plan_versions.c.plan_id == plan.definition.id,
+        plan_versions.c.agreed_with == tenant_id,
+        plan_versions.c.base_version == plan.version,
+        plan_versions.c.own_prices == own_prices,
+    )
+    row = (await connection.execute(present.limit(1))).mappings().first()
+    if row is not None:
+        return plan_from(row)
+    return await _add_version(
+        connection,
+        definition,
+        agreed_with=tenant_id,
+        base_version=plan.version,
+        own_prices=own_prices,
+    )
+
+
+async def _add_version(connection: AsyncConnection, plan: PlanDefinition, **own: object) -> Plan:
+    """Publish a plan under its next number; the numbers of a tenant's own versions are of them."""
+    latest = select(func.max(plan_versions.c.version)).where(plan_versions.c.plan_id == plan.id)
+    version = (await connection.scalar(latest) or 0) + 1
+    added = await connection.execute(
+        insert(plan_versions)
+        .values(plan_id=plan.id, version=version, definition=plan.model_dump(mode="json"), **own)
+        .returning(plan_versions)
+    )
+    return plan_from(added.mappings().one())
 
 
 async def published_catalog(connection: AsyncConnection) -> Catalog:
@@ -107,7 +157,8 @@ async def models_on_sale(connection: AsyncConnection) -> list[CatalogModel]:
     """Return the models on sale, in the catalog's order."""
     query = select(models.c.definition).where(~models.c.retired).order_by(models.c.position)
     return [
-        CatalogModel.model_validate(definition) for definition in await connection.scalars(query)
+        CatalogModel.model_validate(definition, context=AS_STORED)
+        for definition in await connection.scalars(query)
     ]
 
 
@@ -152,7 +203,7 @@ async def list_plans(connection: AsyncConnection) -> list[Plan]:
     query = (
         select(plan_versions)
         .ext(distinct_on(plan_versions.c.plan_id))
-        .where(plan_versions.c.plan_id.in_(on_sale))
+        .where(plan_versions.c.plan_id.in_(on_sale), plan_versions.c.agreed_with.is_(None))
         .order_by(plan_versions.c.plan_id, plan_versions.c.version.desc())
     )
     plans = [plan_from(row) for row in (await connection.execute(query)).mappings()]
@@ -186,12 +237,28 @@ async def _plans_on_sale(connection: AsyncConnection) -> list[str]:
 async def _latest(connection: AsyncConnection, plan_id: str) -> Plan | None:
     query = (
         select(plan_versions)
-        .where(plan_versions.c.plan_id == plan_id)
+        .where(plan_versions.c.plan_id == plan_id, plan_versions.c.agreed_with.is_(None))
         .order_by(plan_versions.c.version.desc())
         .limit(1)
     )
     row = (await connection.execute(query)).mappings().first()
     return None if row is None else plan_from(row)
+
+
+async def plan_names(
+    connection: AsyncConnection, versions: Iterable[tuple[str | None, int | None]]
+) -> dict[tuple[str | None, int | None], str]:
+    """Return what plans are called, by id and version; what is no plan's is left out."""
+    wanted = {(plan, version) for plan, version in versions if plan and version is not None}
+    if not wanted:
+        return {}
+    query = select(
+        plan_versions.c.plan_id,
+        plan_versions.c.version,
+        plan_versions.c.definition["name"].astext,
+    ).where(tuple_(plan_versions.c.plan_id, plan_versions.c.version).in_(wanted))
+    rows = await connection.execute(query)
+    return {(plan, version): name for plan, version, name in rows}
 
 
 def plan_from(row: RowMapping) -> Plan:
@@ -203,9 +270,11 @@ def plan_from(row: RowMapping) -> Plan:
     plan = _cache.get(key)
     if plan is None:
         plan = Plan(
-            definition=PlanDefinition.model_validate(row["definition"]),
+            definition=PlanDefinition.model_validate(row["definition"], context=AS_STORED),
             version=row["version"],
             published_at=row["published_at"],
+            own_prices=row["own_prices"] or [],
+            base_version=row["base_version"],
         )
         if len(_cache) >= _MOST_CACHED:
             _cache.clear()
@@ -230,15 +299,42 @@ async def list_models(
                 available=model.id in available,
                 allowed=plan is None or plan.allows(model.id),
                 prices=prices,
+                charges=[] if plan is None or card is None else _charges(plan, card, model.id),
+                currency=None if plan is None else plan.currency,
             )
         )
     return infos
 
 
-def _prices(plan: PlanDefinition, card: RateCard, model: str) -> list[MeterPrice]:
+def _charges(plan: PlanDefinition, card: RateCard, model: str) -> list[ModelCharge]:
+    windows = {window.id: window for window in plan.windows}
+    return [
+        ModelCharge(
+            meter=meter,
+            charge=charge,
+            window=None if charge.window is None else windows.get(charge.window),
+        )
+        for meter in _meters(plan)
+        for charge in card.charges_for(model, meter)
+    ]
+
+
+_RARE: Final = frozenset(
+    {"cache_write_tokens", "cache_write_1h_tokens", *OTHER_MEDIA, "searches", "characters"}
+)
+"""Meters that are shown only where a plan prices them: most models never use them."""
+
+
+def _meters(plan: PlanDefinition) -> list[str]:
+    """Farebox's own meters in their order, then those that only the plan names."""
     own = {meter for charge in plan.charges for meter in getattr(charge, "meters", ())}
+    usual = [meter for meter in METERS if meter not in _RARE or meter in own]
+    return [*usual, *sorted(own.difference(METERS))]
+
+
+def _prices(plan: PlanDefinition, card: RateCard, model: str) -> list[MeterPrice]:
     prices: list[MeterPrice] = []
-    for meter in [*METERS, *sorted(own.difference(METERS))]:
+    for meter in _meters(plan):
         charge = card.charge_for(model, meter)
         if charge is not None:
             price, units = first_price(charge)

@@ -13,12 +13,16 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from backend.errors import InvalidInput
 from backend.storage.tables import invoices, tax_rates
 from backend_client.types.taxes import CatalogTax
+from backend_client.types.texts import AS_STORED
 
 
 async def tax_table(connection: AsyncConnection) -> list[CatalogTax]:
     """Return every published rate, in the catalog's order, expired ones included."""
     query = select(tax_rates.c.definition).order_by(tax_rates.c.position, tax_rates.c.id)
-    return [CatalogTax.model_validate(definition) for definition in await connection.scalars(query)]
+    return [
+        CatalogTax.model_validate(definition, context=AS_STORED)
+        for definition in await connection.scalars(query)
+    ]
 
 
 async def apply_taxes(

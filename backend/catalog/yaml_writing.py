@@ -16,8 +16,8 @@ from backend_client.types.common import plain
 
 _HEAD = "# What is on sale. Edit it, and apply it with `farebox catalog apply`.\n"
 _FIRST = ("id", "name", "kind")
-_ALWAYS = frozenset({"kind", "currency"})
-"""Fields that are written even with their default."""
+_ALWAYS = frozenset({"kind", "currency", "quantity"})
+"""Fields that are written even with their default; a pool says what it has, if nothing."""
 _TAG = "tag:yaml.org,2002:"
 
 

@@ -8,7 +8,9 @@ from typing import Annotated
 
 import typer
 
-from backend.catalog.published import apply_catalog, load_catalog, published_catalog
+from backend.accounts.principal import COMMAND_LINE
+from backend.catalog.published import load_catalog, published_catalog
+from backend.catalog.publishing import publish_catalog
 from backend.catalog.tax_rates import tax_table
 from backend.catalog.yaml_writing import catalog_as_yaml
 from backend.commands.database import ready_database
@@ -94,7 +96,7 @@ def _tax_line(tax: CatalogTax) -> str:
 
 async def _apply(settings: Settings, loaded: Catalog, *, check: bool) -> CatalogApplied:
     async with ready_database(settings) as database, database.engine.connect() as connection:
-        applied = await apply_catalog(connection, loaded)
+        applied = await publish_catalog(connection, COMMAND_LINE, loaded)
         await (connection.rollback() if check else connection.commit())
         return applied
 
@@ -103,6 +105,9 @@ def _describe(applied: CatalogApplied, *, check: bool) -> list[str]:
     would = "would be published" if check else "published"
     changed = "would change" if check else "changed"
     lines = [f"plan {plan}: a new version {would}" for plan in applied.plans_published]
+    off = "would be taken off sale" if check else "taken off sale"
+    lines += [f"plan {plan}: {off}; who is on it stays on it" for plan in applied.plans_withdrawn]
     lines += [f"model {model}: {changed}" for model in applied.models_changed]
     lines += [f"tax {tax}: {changed}" for tax in applied.taxes_changed]
-    return lines or ["Nothing changed: this catalog is on sale already."]
+    lines = lines or ["Nothing changed: this catalog is on sale already."]
+    return lines + [f"Look again: {sentence}" for sentence in applied.advice]

@@ -16,6 +16,7 @@ from backend.commands.operator_client import ask_api
 from backend.errors import CommandError
 from backend_client import AsyncFareboxClient
 from backend_client.types.dead_letters import DeadLetter, DeadLetterReplay
+from edge.log_bounds import on_one_line
 
 Answer = TypeVar("Answer")
 Sequence = Annotated[int, typer.Argument(min=1, help="The letter, by its number in the list.")]
@@ -79,7 +80,9 @@ def _table(letters: list[DeadLetter]) -> Table:
     for letter in letters:
         count = "?" if letter.event_count is None else f"{letter.event_count:,}"
         when = f"{letter.set_aside_at.astimezone(UTC):%Y-%m-%d %H:%M:%S}"
-        table.add_row(str(letter.sequence), when, count, f"{letter.size_bytes:,}", letter.reason)
+        table.add_row(
+            str(letter.sequence), when, count, f"{letter.size_bytes:,}", on_one_line(letter.reason)
+        )
     return table
 
 

@@ -6,13 +6,14 @@ import hashlib
 import json
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict, dataclass
-from itertools import islice
 from pathlib import Path
 from typing import Final
 
 from backend.errors import CommandError
+from backend.metering.errors import UnreadableEventFile
 from backend.metering.files.event_files import EventFile
 from backend.metering.files.flat_rows import FileRow
+from backend.metering.files.place import Place
 from backend_client import AsyncFareboxClient, ClientError
 from backend_client.errors import TooLarge
 from backend_client.types.events import UsageEvent
@@ -23,21 +24,32 @@ _SHOWN: Final = 10
 
 @dataclass(slots=True)
 class ImportCount:
-    """Rows so far: ``received = accepted + duplicates + rejected``. ``line`` is the last one's."""
+    """Rows so far: ``received = accepted + duplicates + rejected``.
+
+    ``line`` is the last one's last line, ``offset`` where the next begins in the unpacked text;
+    None if that is unknown, or in Parquet.
+    """
 
     received: int = 0
     accepted: int = 0
     duplicates: int = 0
     rejected: int = 0
     line: int = 0
+    offset: int | None = 0
+
+    @property
+    def place(self) -> Place:
+        """Where the next row begins."""
+        return Place(self.line + 1, self.offset)
 
 
 class EventImport:
     """The import of one file.
 
     What was acknowledged is recorded under the file's content and ``scope``, so that a second run
-    continues after it. If that record is lost, events' identities still keep them from counting
-    twice. ``scope`` is what else identifies the import: where it goes, and for whom.
+    continues after it, without reading what is before. If that record is lost, events' identities
+    still keep them from counting twice. ``scope`` is what else identifies the import: where it
+    goes, and for whom.
     """
 
     def __init__(self, path: Path, journals: Path, refused: Path, scope: Sequence[str]) -> None:
@@ -47,6 +59,7 @@ class EventImport:
         self._scope = scope
         self._first_refusals: list[str] = []
         self._resumed_after = 0
+        self._stopped: Place | None = None
         self.count = ImportCount()
 
     async def run(
@@ -56,27 +69,35 @@ class EventImport:
         progress: Callable[[], None],
         *,
         again: bool = False,
+        from_line: int | None = None,
     ) -> None:
         """Send what was not sent yet; ``progress`` is called after each batch.
 
+        ``again`` sends all of it, ``from_line`` what begins there, whatever was sent before.
+
         Raises:
-            InvalidInput: the file can't be read (further). The rows before are sent.
-            Unavailable: the API stopped accepting events; run it again later.
+            UnreadableEventFile: the file can't be read (further). The rows before are sent.
+            CommandError: the API stopped accepting events; run it again later.
         """
         journal = self._journals / f"{_digest(self._path, self._scope)}.json"
         if again:
             journal.unlink(missing_ok=True)
-        if journal.exists():
+        if from_line is not None:
+            self.count = ImportCount(line=from_line - 1, offset=None)
+        elif journal.exists():
             self.count = ImportCount(**json.loads(journal.read_text()))
             self._resumed_after = self.count.line
         else:
             self._refused.unlink(missing_ok=True)
-        rows = (row for row in file.rows() if row.line > self._resumed_after)
         try:
-            for batch in _batches(rows):
+            for batch in _batches(file.rows(self.count.place)):
                 await self._send(client, batch)
+                self.count.line, self.count.offset = file.place.line - 1, file.place.offset
                 _replace(journal, json.dumps(asdict(self.count)))
                 progress()
+        except UnreadableEventFile:
+            self._stopped = file.place
+            raise
         except ClientError as error:
             raise CommandError(
                 f"The API stopped accepting events after line {self.count.line:,} ({error}). Run "
@@ -96,6 +117,12 @@ class EventImport:
             f"{count.received:,} events read: {count.accepted:,} new, {count.duplicates:,} "
             f"counted before, {count.rejected:,} refused."
         )
+        if self._stopped is not None and count.received:
+            line = self._stopped.line
+            lines.append(
+                f"All before {self._stopped} was sent. When the file is put right, send the rest "
+                f"with --from-line {line}; or leave this line out with --from-line {line + 1}."
+            )
         return lines
 
     async def _send(self, client: AsyncFareboxClient, batch: list[FileRow]) -> None:
@@ -115,7 +142,6 @@ class EventImport:
         self._write_refused(sorted(refused, key=lambda row: row.line))
         self.count.received += len(batch)
         self.count.rejected += len(refused)
-        self.count.line = batch[-1].line
 
     async def _send_events(
         self, client: AsyncFareboxClient, rows: list[tuple[int, UsageEvent]]
@@ -153,8 +179,21 @@ class EventImport:
 
 
 def _batches(rows: Iterator[FileRow]) -> Iterator[list[FileRow]]:
-    while batch := list(islice(rows, BATCH)):
+    """Yield rows some at a time: also those before one at which reading ends with an error."""
+    batch: list[FileRow] = []
+    unreadable: UnreadableEventFile | None = None
+    try:
+        for row in rows:
+            batch.append(row)
+            if len(batch) == BATCH:
+                yield batch
+                batch = []
+    except UnreadableEventFile as error:
+        unreadable = error
+    if batch:
         yield batch
+    if unreadable is not None:
+        raise unreadable
 
 
 def _digest(path: Path, scope: Sequence[str]) -> str:
@@ -168,7 +207,7 @@ def _digest(path: Path, scope: Sequence[str]) -> str:
 
 def _replace(path: Path, text: str) -> None:
     """Replace a file atomically."""
-    path.parent.mkdir(parents=True, exist_ok=True)
+    path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
     new = path.with_suffix(".new")
     new.write_text(text)
     new.replace(path)

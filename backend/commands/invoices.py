@@ -26,6 +26,7 @@ from backend.invoices.taxing.service import tax_service
 from backend.settings import Settings
 from backend_client.types.common import Page
 from backend_client.types.invoices import InvoiceRun, InvoiceSummary
+from edge.log_bounds import on_one_line
 
 invoices = typer.Typer(
     no_args_is_help=True, help="Invoices: close periods, list runs and invoices."
@@ -171,7 +172,7 @@ def _in_utc(moment: datetime) -> datetime:
 def _show(heads: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
     table = Table(*heads, box=None, pad_edge=False)
     for row in rows:
-        table.add_row(*row)
+        table.add_row(*map(on_one_line, row))
     # If the output is not a terminal, lines are not broken: a program reads them.
     width = None if sys.stdout.isatty() else _WIDE
     Console(width=width, markup=False, emoji=False, highlight=False).print(table)

@@ -86,6 +86,15 @@ def resend(
     typer.echo(f"{sent:,} queued.")
 
 
+@notifications.command()
+def test(
+    tenant: Annotated[str, typer.Option(help="A tenant's id or slug, of which it says it is.")],
+) -> None:
+    """Send a test event to your endpoint; customers get no letter."""
+    sent = _do(lambda client: client.notifications.test(tenant=tenant))
+    typer.echo(f"{sent.id} queued.")
+
+
 async def _newest(
     client: AsyncFareboxClient,
     tenant: str | None,

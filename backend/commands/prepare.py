@@ -7,7 +7,9 @@ import sys
 import typer
 from sqlalchemy import select
 
-from backend.catalog.published import apply_catalog, load_catalog
+from backend.accounts.principal import COMMAND_LINE
+from backend.catalog.published import load_catalog
+from backend.catalog.publishing import publish_catalog
 from backend.commands.database import ready_database
 from backend.settings import Settings
 from backend.storage.tables import catalog_state
@@ -32,4 +34,4 @@ async def prepare_database(settings: Settings) -> None:
                 file=sys.stderr,
             )
             return
-        await apply_catalog(connection, load_catalog(settings.catalog))
+        await publish_catalog(connection, COMMAND_LINE, load_catalog(settings.catalog))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import sys
 from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import Annotated, TypeVar
@@ -11,9 +12,10 @@ import typer
 import yaml
 from pydantic import ValidationError
 from rich.console import Console
-from rich.table import Table
+from rich.table import Column, Table
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from backend.accounts.principal import COMMAND_LINE
 from backend.commands.database import ready_database
 from backend.engines.running import running_settings
 from backend.errors import ConfigurationError
@@ -24,6 +26,7 @@ from backend.metering.reconciliation.store import (
     find_reconciliation,
     list_discrepancies,
     list_reconciliations,
+    remove_reconciliation,
 )
 from backend.settings import Settings
 from backend_client.types.common import plain
@@ -45,6 +48,8 @@ Id = Annotated[str, typer.Argument(metavar="ID", help="The import, by its id: re
 Csv = Annotated[bool, typer.Option("--csv", help="Write CSV instead of a table.")]
 _ACTOR = "farebox reconcile"
 _LISTED = 200
+_UNBOUNDED = 1_000
+_ID = Column("Id", no_wrap=True, min_width=36)  # whole, or it could not be used
 
 
 @reconcile.command("import")
@@ -69,7 +74,7 @@ def import_file(
     async def work(connection: AsyncConnection, settings: Settings) -> tuple[str, bool]:
         with path.open("rb") as file:
             reconciliation, new = await import_export(
-                connection, settings, _ACTOR, file, path.name, wanted
+                connection, settings, COMMAND_LINE, file, path.name, wanted
             )
         return reconciliation.id, new
 
@@ -92,7 +97,7 @@ def list_imports() -> None:
     if not reconciliations:
         typer.echo("Nothing was imported yet.")
         return
-    table = Table("Id", "Provider", "File", "Days", "Agree", "Open", "Explained", "Accepted")
+    table = Table(_ID, "Provider", "File", "Days", "Agree", "Open", "Explained", "Accepted")
     for reconciliation in reconciliations:
         counts = (
             reconciliation.matched,
@@ -108,7 +113,7 @@ def list_imports() -> None:
             days,
             *map(str, counts),
         )
-    Console().print(table)
+    _print(table)
 
 
 @reconcile.command()
@@ -131,6 +136,27 @@ def match(reconciliation_id: Id) -> None:
         return await rematch(connection, settings, reconciliation_id)
 
     typer.echo(_describe(_run(work)))
+
+
+@reconcile.command()
+def remove(
+    reconciliation_id: Id,
+    yes: Annotated[bool, typer.Option("--yes", help="Don't ask.")] = False,
+) -> None:
+    """Remove an import with its discrepancies and notes. It can be imported again."""
+
+    async def find(connection: AsyncConnection, settings: Settings) -> Reconciliation:
+        return await find_reconciliation(connection, reconciliation_id)
+
+    async def work(connection: AsyncConnection, settings: Settings) -> None:
+        await remove_reconciliation(connection, COMMAND_LINE, reconciliation_id)
+
+    if not yes:
+        row = _run(find)
+        days = f"{row.first_day} to {row.last_day}"
+        typer.confirm(f"Remove {row.file_name} of {row.provider}, {days}?", abort=True)
+    _run(work)
+    typer.echo(f"{reconciliation_id} is removed.")
 
 
 @reconcile.command()
@@ -190,7 +216,7 @@ def _show(reconciliation_id: str, *, csv: bool, statuses: list[DiscrepancyStatus
         typer.echo(discrepancies_csv(discrepancies), nl=False)
         return
     if discrepancies:
-        table = Table("Day", "Model", "Meter", "Provider", "Metered", "Cause", "Status", "Id")
+        table = Table("Day", "Model", "Meter", "Provider", "Metered", "Cause", "Status", _ID)
         for discrepancy in discrepancies:
             unit = f" {discrepancy.currency}" if discrepancy.currency else ""
             metered = "?" if discrepancy.metered is None else plain(discrepancy.metered) + unit
@@ -204,7 +230,7 @@ def _show(reconciliation_id: str, *, csv: bool, statuses: list[DiscrepancyStatus
                 discrepancy.status.value,
                 discrepancy.id,
             )
-        Console().print(table)
+        _print(table)
     typer.echo(_describe(reconciliation))
 
 
@@ -213,10 +239,17 @@ def _describe(row: Reconciliation) -> str:
     if row.billed is not None:
         unknown = "; some rates are unknown."
         billed += unknown if row.expected is None else f", expected {plain(row.expected)}."
+    served = f" Compared with what {', '.join(row.upstreams)} served." if row.upstreams else ""
     return (
         f"{row.id}: {row.provider}, {row.first_day} to {row.last_day}: {row.matched} agree, "
-        f"{row.open} open, {row.explained} explained, {row.accepted} accepted.{billed}"
+        f"{row.open} open, {row.explained} explained, {row.accepted} accepted.{billed}{served}"
     )
+
+
+def _print(table: Table) -> None:
+    # If the output is not a terminal, lines are not broken: a program reads them
+    width = None if sys.stdout.isatty() else _UNBOUNDED
+    Console(width=width, markup=False, emoji=False, highlight=False).print(table)
 
 
 def _run(work: Callable[[AsyncConnection, Settings], Awaitable[Answer]]) -> Answer:

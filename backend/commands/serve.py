@@ -23,6 +23,7 @@ def api() -> None:
     from backend.api.app import create_app
     from backend.commands.prepare import prepare_database
     from backend.engines.home import make_local_sign_in_secret
+    from edge.http_bounds import BoundedHttp
 
     settings = Settings()
     configure_logs(settings)
@@ -36,11 +37,13 @@ def api() -> None:
         host=settings.api_host,
         port=settings.api_port,
         loop="uvloop",
-        http="httptools",
+        http=BoundedHttp,
         ws="none",
+        log_config=None,  # as all else
         access_log=False,
         server_header=False,
-        timeout_graceful_shutdown=10,
+        forwarded_allow_ips=settings.trusted_addresses,
+        timeout_graceful_shutdown=settings.shutdown_seconds,
     )
 
 
@@ -73,6 +76,7 @@ def _event_loop() -> Callable[[], asyncio.AbstractEventLoop]:
 
 def portal() -> None:
     """Serve the portal, which reaches the API at FAREBOX_API_URL."""
+    from backend.engines.environment import for_role
     from backend.kit.extras import has_extra, missing_extra
 
     if not has_extra("portal"):
@@ -80,4 +84,8 @@ def portal() -> None:
     checkout = Path(__file__).resolve().parents[2]
     if (checkout / "rxconfig.py").exists():  # a wheel's portal has its project in FAREBOX_HOME
         os.chdir(checkout)
-    os.execv(sys.executable, [sys.executable, "-m", "portal", "serve"])
+    os.execve(
+        sys.executable,
+        [sys.executable, "-P", "-m", "portal", "serve"],
+        for_role("portal")(os.environ),
+    )

@@ -1,8 +1,8 @@
-"""Why a customer's calls are refused, whatever they are."""
+"""Why a customer's calls are refused, or its tax id is not looked up."""
 
 from __future__ import annotations
 
-from backend.errors import PaymentRequired
+from backend.errors import Conflict, PaymentRequired
 
 
 class PaymentOverdue(PaymentRequired):
@@ -12,3 +12,9 @@ class PaymentOverdue(PaymentRequired):
 
     def __init__(self) -> None:
         super().__init__("An invoice is long overdue, so calls are suspended until it is paid.")
+
+
+class TaxIdNotLookedUp(Conflict):
+    """No service is set that knows VAT ids, or the customer has none."""
+
+    code, title = "tax_id_not_looked_up", "The tax id can't be looked up"

@@ -11,13 +11,24 @@ from sqlalchemy import select
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from backend.errors import InvalidInput
+from backend.kit.addresses import mailbox
 from backend.pricing.money import exact_arithmetic
 from backend.pricing.tax.lines import TaxRate
 from backend.pricing.tax.rate_choice import Buyer
+from backend.pricing.tax.vat_ids import fault_of
 from backend.settings import Settings
 from backend.storage.tables import billing_profiles
 from backend_client.types.accounts import Tenant
-from backend_client.types.invoices import BillingDetails, BillingTerms, Party, Tax
+from backend_client.types.invoices import (
+    BillingDetails,
+    BillingTerms,
+    LegalDetails,
+    Party,
+    PartyLegal,
+    Tax,
+)
+from backend_client.types.texts import AS_STORED
 
 _DETAILS = tuple(BillingDetails.model_fields)
 _TERMS = tuple(BillingTerms.model_fields)
@@ -40,6 +51,7 @@ class Profile:
             tax_id=details.tax_id,
             country=details.country,
             region=details.region,
+            legal=party_legal(details.legal),
         )
 
     def net_days(self, settings: Settings) -> int:
@@ -65,6 +77,11 @@ class Profile:
 NO_PROFILE = Profile(BillingDetails(), BillingTerms())
 
 
+def party_legal(legal: LegalDetails | None) -> PartyLegal | None:
+    """Return a customer's details as those of a party of an invoice."""
+    return None if legal is None else PartyLegal.model_validate(legal.model_dump())
+
+
 def on_top(taxes: list[Tax]) -> Decimal:
     """Sum the taxes that come on top of the subtotal."""
     with exact_arithmetic():
@@ -79,14 +96,15 @@ def seller(settings: Settings) -> Party:
         email=settings.seller_email,
         tax_id=settings.seller_tax_id,
         country=settings.seller_country,
+        legal=settings.seller_legal,
     )
 
 
 def profile_from(row: Mapping[str, Any]) -> Profile:
     """Return a row with the columns of ``billing_profiles`` as a profile."""
     return Profile(
-        BillingDetails(**{name: row[name] for name in _DETAILS}),
-        BillingTerms(**{name: row[name] for name in _TERMS}),
+        BillingDetails.model_validate({name: row[name] for name in _DETAILS}, context=AS_STORED),
+        BillingTerms.model_validate({name: row[name] for name in _TERMS}, context=AS_STORED),
     )
 
 
@@ -100,7 +118,17 @@ async def profile_of(connection: AsyncConnection, tenant_id: str) -> Profile:
 async def set_details(
     connection: AsyncConnection, tenant_id: str, details: BillingDetails
 ) -> BillingDetails:
-    """Set the tenant's details on future invoices."""
+    """Set the tenant's details on future invoices.
+
+    Raises ``InvalidInput`` for an e-mail address that no letter could go to, and for a business's
+    VAT id that can't be one of its country.
+    """
+    if details.email is not None and mailbox(details.email.strip()) is None:
+        raise InvalidInput.of_field("email", "is not one e-mail address, such as ann@example.com")
+    if details.business and details.country is not None and details.tax_id is not None:
+        fault = fault_of(details.tax_id, details.country)
+        if fault is not None:
+            raise InvalidInput.of_field("tax_id", fault)
     await _set(connection, tenant_id, details.model_dump())
     return details
 

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from sqlalchemy import exists, select
+from sqlalchemy import exists, not_, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from backend.customers.dunning import SUSPEND
-from backend.storage.tables import invoice_reminders, invoices
+from backend.storage.tables import dunning_holds, invoice_reminders, invoices
 from backend_client.types.invoices import InvoiceState
 
 
@@ -19,6 +19,12 @@ async def is_suspended(connection: AsyncConnection, tenant_id: str) -> bool:
             invoices.c.tenant_id == tenant_id,
             invoices.c.id == invoice_reminders.c.invoice_id,
             invoices.c.state == InvoiceState.FINALIZED.value,
+            not_(
+                exists().where(
+                    dunning_holds.c.tenant_id == invoices.c.tenant_id,
+                    dunning_holds.c.invoice_id == invoices.c.id,
+                )
+            ),
         )
     )
     return bool(await connection.scalar(query))

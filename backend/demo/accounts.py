@@ -9,17 +9,12 @@ from datetime import datetime
 from sqlalchemy import func, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from backend.accounts.applications import create_application, list_applications
 from backend.accounts.audit import record
 from backend.accounts.keys import create_key, list_keys
 from backend.accounts.members import add_member
-from backend.accounts.principal import ROLE_PERMISSIONS, Principal
-from backend.accounts.tenants import (
-    create_application,
-    create_tenant,
-    delete_tenant,
-    find_tenant,
-    list_applications,
-)
+from backend.accounts.principal import COMMAND_LINE, ROLE_PERMISSIONS, Principal
+from backend.accounts.tenants import create_tenant, delete_tenant, find_tenant
 from backend.demo.tenants import SAMPLE_TENANTS, SampleTenant
 from backend.demo.usage import Places
 from backend.errors import CommandError, NotFound
@@ -85,7 +80,7 @@ async def sample_tenants(connection: AsyncConnection) -> list[Tenant]:
 async def remove_tenants(connection: AsyncConnection, tenants: Sequence[Tenant]) -> None:
     """Remove sample tenants with their usage and everything else they have."""
     for tenant in tenants:
-        await delete_tenant(connection, tenant.id)
+        await delete_tenant(connection, COMMAND_LINE, tenant.id)
 
 
 async def _find(connection: AsyncConnection, sample: SampleTenant) -> Tenant | None:

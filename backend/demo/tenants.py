@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from zoneinfo import ZoneInfo
 
 from backend_client.types.accounts import TenantCreate
 
@@ -49,6 +50,11 @@ class SampleTenant:
 
     wanted: TenantCreate
     series: tuple[SampleSeries, ...]
+
+    @property
+    def zone(self) -> ZoneInfo:
+        """Where its days begin."""
+        return ZoneInfo(self.wanted.time_zone or "UTC")
 
 
 _WAKING = _hours((0, 5, 0.15), (6, 7, 0.6), (8, 17, 1.6), (18, 21, 1.2), (22, 23, 0.5))

@@ -7,7 +7,6 @@ from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from decimal import Decimal
 from zlib import crc32
-from zoneinfo import ZoneInfo
 
 import numpy as np
 
@@ -41,7 +40,7 @@ def sample_events(
     An event sums a key's requests to a model in a quarter hour. The usage of a day doesn't depend
     on ``until``: a later load continues where an earlier one stopped.
     """
-    zone = ZoneInfo(sample.wanted.time_zone)
+    zone = sample.zone
     first = start.astimezone(zone).date()
     day = first
     while (midnight := day_start(day, zone)) < until:
@@ -60,7 +59,7 @@ def _day(
     days: int,
     seed: int,
 ) -> Iterator[UsageEvent]:
-    zone = ZoneInfo(sample.wanted.time_zone)
+    zone = sample.zone
     day = midnight.astimezone(zone).date()
     name = f"{series.application}/{series.key}/{series.model}"
     chance = np.random.default_rng(

@@ -36,7 +36,7 @@ def weights() -> Path:
 def model_command(port: int) -> Command:
     """Return the command that serves the model by OpenAI's protocol, on loopback."""
     return Command(
-        [sys.executable, "-m", "backend.engines.model_server", str(weights()), str(port)]
+        [sys.executable, "-P", "-m", "backend.engines.model_server", str(weights()), str(port)]
     )
 
 

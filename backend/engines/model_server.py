@@ -13,6 +13,9 @@ import xllamacpp
 from backend.engines.model import CONTEXT_TOKENS
 
 _AT_A_TIME = 2
+_THREADS = 1
+"""Several wait for one another at each layer. Where the cores are shared with the rest of an
+installation, two took ten times as long as one, and twenty times as much of the processor."""
 
 
 def main(file: str, port: int) -> None:
@@ -25,6 +28,7 @@ def main(file: str, port: int) -> None:
     parameters.port = port
     parameters.n_ctx = CONTEXT_TOKENS * _AT_A_TIME
     parameters.n_parallel = _AT_A_TIME
+    parameters.cpuparams.n_threads = parameters.cpuparams_batch.n_threads = _THREADS
     server = xllamacpp.Server(parameters)
     sys.stdout.write(f"listening on {server.listening_address}\n")
     signal.sigwait(stop)

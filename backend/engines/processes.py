@@ -13,6 +13,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import IO, TypedDict
 
+from backend.engines.environment import Inherits, for_an_engine
+
 _PR_SET_PDEATHSIG = 1
 _LIBC = ctypes.CDLL(None) if sys.platform == "linux" else None
 
@@ -36,7 +38,9 @@ class Command:
 
     arguments: Sequence[str | Path]
     environment: Mapping[str, str] = field(default_factory=dict)
-    """Added to this process's own environment."""
+    """Added to what it inherits."""
+    inherits: Inherits = for_an_engine
+    """Picks what it gets of this process's own environment, and of ``environment``."""
     directory: Path | None = None
     user: str | None = None
     """The account to run as, when this process is root; None: the same."""
@@ -56,7 +60,7 @@ class Command:
             "stdout": log,
             "stderr": log,
             "cwd": self.directory,
-            "env": {**os.environ, **self.environment},
+            "env": self.inherits({**os.environ, **self.environment}),
             "start_new_session": True,
             "preexec_fn": _stop_with_parent(self.stop_signal),
             "user": self.user,

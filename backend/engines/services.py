@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from ipaddress import ip_address
 from pathlib import Path
 
+from backend.engines.environment import Role, for_role
 from backend.engines.home import disk_errors_explained, free_port
 from backend.engines.model import model_command, upstream_setting
 from backend.engines.nats import nats_accepts, nats_command, nats_url
@@ -187,7 +188,10 @@ def _add_own(installation: Installation) -> None:
         Service(
             "api",
             "the API",
-            command=_farebox("api", installation.environment),
+            # It lets answers come to their end, and then has to close what is open
+            command=_farebox(
+                "api", installation.environment, stop_seconds=settings.shutdown_seconds + 10
+            ),
             ready=_answers(_reachable(settings.api_host), settings.api_port, "/readyz"),
             needs=stores,
         ),
@@ -217,15 +221,22 @@ def _catalog(settings: Settings) -> Path:
     return next((path for path in paths if path.exists()), paths[0])
 
 
-def _farebox(role: str, environment: Mapping[str, str]) -> Callable[[], Command]:
-    command = Command([sys.executable, "-m", "backend.cli", role], environment)
+def _farebox(
+    role: Role, environment: Mapping[str, str], *, stop_seconds: float = 15.0
+) -> Callable[[], Command]:
+    # -P: what lies in the directory where Farebox is started is not to be imported
+    arguments = [sys.executable, "-P", "-m", "backend.cli", role]
+    command = Command(arguments, environment, inherits=for_role(role), stop_seconds=stop_seconds)
     return lambda: command
 
 
 async def _build_portal(installation: Installation) -> None:
     log = installation.settings.home / "logs" / "portal.log"
     command = Command(
-        [sys.executable, "-m", "portal", "build"], installation.environment, directory=PROJECT
+        [sys.executable, "-P", "-m", "portal", "build"],
+        installation.environment,
+        inherits=for_role("portal"),
+        directory=PROJECT,
     )
     with disk_errors_explained(installation.settings.home), log.open("ab") as output:
         child = await asyncio.create_subprocess_exec(*command.arguments, **command.options(output))

@@ -10,7 +10,6 @@ import shutil
 from pathlib import Path
 
 from backend.kit.nats_servers import nats_servers
-from backend.metering.ingest.stream import refuses_writes
 
 ROOM_BYTES = 32 * 1024 * 1024
 """Free bytes with which a write must succeed: two of JetStream's blocks, and PostgreSQL's log."""
@@ -29,6 +28,9 @@ class StuckNats:
 
     async def reason(self) -> str | None:
         """Return why the server has to be started again; None if it need not be."""
+        # Here, since each command reads where Farebox runs: NATS' client takes long to import
+        from backend.metering.ingest.stream import refuses_writes
+
         if shutil.disk_usage(self._data).free < ROOM_BYTES:
             self._refusals = 0
         elif await refuses_writes(self._servers, self._stream_name):

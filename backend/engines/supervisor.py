@@ -7,9 +7,12 @@ at once and then ever more slowly. However the supervisor ends, the services end
 from __future__ import annotations
 
 import asyncio
+import os
+import shutil
 import signal
 import time
 from collections.abc import Awaitable, Callable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -144,8 +147,7 @@ class Supervisor:
         with disk_errors_explained(self._home):
             command = service.command()
             log = self._log(service)
-            if log.exists() and log.stat().st_size > _LOG_BYTES:
-                log.replace(log.with_suffix(".log.1"))
+            roll_over(log)
             with log.open("ab") as output:
                 child = await asyncio.create_subprocess_exec(
                     *command.arguments, **command.options(output)
@@ -175,6 +177,7 @@ class Supervisor:
         try:
             while not ended.done():
                 await asyncio.wait([ended], timeout=_WATCH_SECONDS)
+                await asyncio.to_thread(roll_over, self._log(service))
                 if not ended.done() and service.stuck and (reason := await service.stuck()):
                     await self._stop_one(service.name)
                     return f"{service.headline} {reason}. It was stopped."
@@ -229,3 +232,20 @@ class Supervisor:
         identity = self._run.children.get(service.name)
         if identity:
             await asyncio.to_thread(stop_left_behind, {service.name: identity})
+
+
+def roll_over(log: Path, most_bytes: int = _LOG_BYTES) -> None:
+    """Move what a log holds to ``.log.1`` once it is too long, while its process goes on writing.
+
+    The process has the file open to append, so the file is copied and emptied, not renamed. A disk
+    that is full has room again for it: then what was in the log is lost, and not the service.
+    """
+    try:
+        if log.stat().st_size <= most_bytes:
+            return
+        with suppress(OSError):
+            shutil.copyfile(log, log.with_suffix(".log.1"))
+            log.with_suffix(".log.1").chmod(0o600)
+        os.truncate(log, 0)
+    except FileNotFoundError:
+        return

@@ -10,11 +10,12 @@ from itertools import accumulate
 from zoneinfo import ZoneInfo
 
 from backend.forecasting.futures import sample_futures
+from backend.forecasting.hard_quotas import within_hard_quotas
 from backend.forecasting.inputs import ForecastJob
 from backend.forecasting.odd_days import OddDay
 from backend.forecasting.plans import plan_outlooks
 from backend.forecasting.quotas import quota_outlooks
-from backend.forecasting.rated_paths import quantile, rated_paths
+from backend.forecasting.rated_paths import median_end, quantile, rated_paths
 from backend.forecasting.unit_values import unit_values
 from backend.pricing.periods import day_start
 from backend.spend.report import period_of
@@ -43,13 +44,15 @@ def compute(job: ForecastJob) -> Outcome:
     """Forecast the period's bill.
 
     ``expected`` is the median of the sampled outcomes, ``low`` and ``high`` their tenth and
-    ninetieth percentiles.
+    ninetieth percentiles. No outcome has usage that a hard quota refuses; ``demand``, the quotas'
+    outlooks and the plans' have it.
     """
     opened, coming = job.opened, job.coming
     futures = sample_futures(
         job.history, len(coming), seed=job.seed, values=unit_values(job), paths=job.paths
     )
-    paths = rated_paths(job, futures, coming)
+    stopped = within_hard_quotas(job, futures, coming)
+    paths = rated_paths(job, stopped or futures, coming)
     totals = [sorted(outcomes) for outcomes in zip(*paths, strict=True)]
     days = [_day(start, opened.rate_with(usage).total) for start, usage in job.spent]
     days.append(_day(coming[0], opened.rate().total))
@@ -68,6 +71,9 @@ def compute(job: ForecastJob) -> Outcome:
         expected=expected,
         low=low,
         high=high,
+        demand=None
+        if stopped is None
+        else Money(amount=median_end(job, futures, coming), currency=opened.currency),
         days=days,
         quotas=quota_outlooks(job, futures, coming),
         plans=plan_outlooks(job, futures),

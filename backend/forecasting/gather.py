@@ -9,7 +9,6 @@ from zoneinfo import ZoneInfo
 
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from backend.catalog.published import list_plans
 from backend.forecasting.history import (
     RECENT_DAYS,
     kinds_of,
@@ -23,6 +22,7 @@ from backend.pricing.charges.windows import cut_at_windows
 from backend.pricing.periods import quarter_hour_of
 from backend.spend.gathering import open_period
 from backend.spend.open_period import OpenPeriod
+from backend.subscriptions.queries import plans_offered
 from backend_client.types.accounts import Tenant
 
 
@@ -49,7 +49,9 @@ async def _candidates(
 ) -> Sequence[Candidate]:
     """Return the plans on sale in the tenant's currency, each with the usage by its windows."""
     plans = [
-        plan for plan in await list_plans(connection) if plan.definition.currency == tenant.currency
+        plan
+        for plan in await plans_offered(connection, tenant.id, now)
+        if plan.definition.currency == tenant.currency
     ]
     until = quarter_hour_of(now)
     since = until - timedelta(days=RECENT_DAYS)

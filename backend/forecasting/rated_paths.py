@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from datetime import datetime
 from decimal import Decimal
 
 import numpy as np
+from numpy.typing import NDArray
 
 from backend.forecasting.futures import Futures
 from backend.forecasting.history import Mix
@@ -23,29 +24,47 @@ def rated_paths(
     opened = job.opened
     if not futures.usage:
         return [[opened.rate().total] * len(coming)] * job.paths
-    places = _stretches_of(opened, coming, job.now)
+    places = stretch_places(opened, coming, job.now)
     series = list(futures.usage)
     # An array of paths × days × series
     used = np.stack([futures.usage[line] for line in series], axis=2)
-    totals: list[list[Decimal]] = []
+    return [
+        [opened.rate_with(usage).total for usage in _by_day(path, series, places, job)]
+        for path in used
+    ]
+
+
+def median_end(job: ForecastJob, futures: Futures, coming: Sequence[datetime]) -> Decimal:
+    """Return the median of the paths' totals of the whole period."""
+    opened = job.opened
+    places = stretch_places(opened, coming, job.now)
+    series = list(futures.usage)
+    used = np.stack([futures.usage[line] for line in series], axis=2)
+    totals = []
     for path in used:
-        more: list[list[MeteredQuantity]] = [[] for _ in opened.stretches]
-        of_path: list[Decimal] = []
-        for day, place in enumerate(places):
-            # A stretch's usage is summed from the first coming day in it
-            so_far = path[places.index(place) : day + 1].sum(axis=0)
-            more[place] = [
-                kind
-                for line, quantity in zip(series, so_far, strict=True)
-                for kind in divided(line, quantity, job.mixes[place])
-            ]
-            usage = [
-                [*stretch.usage, *added]
-                for stretch, added in zip(opened.stretches, more, strict=True)
-            ]
-            of_path.append(opened.rate_with(usage).total)
-        totals.append(of_path)
-    return totals
+        *_, whole = _by_day(path, series, places, job)
+        totals.append(opened.rate_with(whole).total)
+    return quantile(sorted(totals), 0.5)
+
+
+def _by_day(
+    path: NDArray[np.float64],
+    series: Sequence[tuple[str, str]],
+    places: list[int],
+    job: ForecastJob,
+) -> Iterator[list[list[MeteredQuantity]]]:
+    """Yield the period's usage by stretch up to the end of each coming day of a path."""
+    stretches = job.opened.stretches
+    more: list[list[MeteredQuantity]] = [[] for _ in stretches]
+    for day, place in enumerate(places):
+        # A stretch's usage is summed from the first coming day in it
+        so_far = path[places.index(place) : day + 1].sum(axis=0)
+        more[place] = [
+            kind
+            for line, quantity in zip(series, so_far, strict=True)
+            for kind in divided(line, quantity, job.mixes[place])
+        ]
+        yield [[*stretch.usage, *added] for stretch, added in zip(stretches, more, strict=True)]
 
 
 def divided(series: tuple[str, str], quantity: float, mix: Mix) -> list[MeteredQuantity]:
@@ -64,7 +83,7 @@ def quantile(outcomes: Sequence[Decimal], share: float) -> Decimal:
     return outcomes[round(share * (len(outcomes) - 1))]
 
 
-def _stretches_of(opened: OpenPeriod, coming: Sequence[datetime], now: datetime) -> list[int]:
+def stretch_places(opened: OpenPeriod, coming: Sequence[datetime], now: datetime) -> list[int]:
     """Return the place of the stretch that most of each coming day is in."""
     ends = [*coming[1:], opened.period.end]
     middles = [

@@ -29,7 +29,7 @@ from backend.forecasting.store import (
     store_trust,
     stored_forecast,
 )
-from backend.kit.periodic import OUTAGES, every
+from backend.kit.periodic import OUTAGES, every, passed
 from backend.kit.side_process import SideProcess
 from backend.metering.ingest.connection import open_connection, servers_of
 from backend.settings import Settings
@@ -39,6 +39,8 @@ _log = structlog.get_logger(__name__)
 
 _QUEUE_GROUP = "forecasting"
 _PAUSE_SECONDS = 0.5
+_ALIVE_SECONDS = 30.0
+"""How often it reports that it listens, when nobody asks."""
 _IDLE_SECONDS = 3.0
 _TEST_EVERY = timedelta(days=1)
 _TRY_LOCK = "SELECT pg_try_advisory_lock(hashtextextended('forecast ' || $1, 0))"
@@ -95,9 +97,10 @@ class ForecastWorker:
                 # Requests go first: somebody waits for them. Trust is computed when none waits.
                 await asyncio.wait(
                     [following, stopped],
-                    timeout=_IDLE_SECONDS if self._untested else None,
+                    timeout=_IDLE_SECONDS if self._untested else _ALIVE_SECONDS,
                     return_when=asyncio.FIRST_COMPLETED,
                 )
+                await passed()
                 if following.done():
                     await self._answer(following.result())
                     continue

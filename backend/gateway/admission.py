@@ -6,17 +6,19 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import partial
 
+from backend.accounts.applications import first_in_use
 from backend.accounts.errors import OperatorHasNoTenant
 from backend.accounts.principal import Permission, Principal
-from backend.accounts.tenants import find_tenant, list_applications
+from backend.accounts.tenants import find_tenant
 from backend.catalog.published import models_on_sale
 from backend.customers.errors import PaymentOverdue
 from backend.customers.suspension import is_suspended
 from backend.errors import Forbidden, NotFound
 from backend.gateway.errors import ModelNotFound, ModelNotInPlan, NoUsablePlan
 from backend.kit.remembered import Remembered
+from backend.pricing.credit.call_cost import CallValues
 from backend.quotas.errors import QuotaExhausted
-from backend.quotas.use import exhausted, quotas_of, usable_plan
+from backend.quotas.use import exhausted, quotas_of, usable_subscription
 from backend.storage.database import Database
 from backend_client.types.accounts import RateLimits, Tenant
 from backend_client.types.catalog import CatalogModel
@@ -50,6 +52,8 @@ class _Standing:
     plan: PlanDefinition | None = None
     hard_quota: bool = False
     refusal: QuotaExhausted | PaymentOverdue | Forbidden | None = None
+    values: CallValues | None = None
+    """What calls are worth on the plan."""
 
 
 class Admission:
@@ -79,6 +83,14 @@ class Admission:
             if (caller.models is None or model in caller.models)
             and (plan is None or plan.allows(model))
         ]
+
+    async def plan_of(self, caller: Principal) -> PlanDefinition | None:
+        """Return the plan that the caller's calls are on now; None without one."""
+        return (await self._standing(caller.tenant_id)).plan if caller.tenant_id else None
+
+    async def values_of(self, caller: Principal) -> CallValues | None:
+        """Return what the caller's calls are worth on its plan; None without one."""
+        return (await self._standing(caller.tenant_id)).values if caller.tenant_id else None
 
     async def admit(self, caller: Principal, model_id: str) -> Admitted:
         """Return the call that may be made.
@@ -116,18 +128,18 @@ class Admission:
     async def _read_standing(self, tenant_id: str) -> _Standing:
         async with self._database.begin() as connection:
             tenant = await find_tenant(connection, tenant_id)
-            page = await list_applications(connection, tenant_id, cursor=None, limit=1)
-            application = page.items[0].id
+            application = (await first_in_use(connection, tenant_id)).id
             if await is_suspended(connection, tenant_id):
                 return _Standing(tenant, application, refusal=PaymentOverdue())
             now = datetime.now(UTC)
             try:
-                plan = await usable_plan(connection, tenant, now)
+                subscription = await usable_subscription(connection, tenant, now)
             except NotFound as error:
                 return _Standing(tenant, application, refusal=NoUsablePlan(error.detail))
-            quotas = await quotas_of(connection, tenant, plan, now)
+            plan = subscription.plan.definition
+            quotas = await quotas_of(connection, tenant, subscription, now)
         hard = [use for use in quotas if use.quota.limit is QuotaLimit.HARD]
         for use in hard:
             if use.remaining <= 0:
                 return _Standing(tenant, application, plan, True, exhausted(use))
-        return _Standing(tenant, application, plan, bool(hard))
+        return _Standing(tenant, application, plan, bool(hard), values=CallValues(plan))

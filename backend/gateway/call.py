@@ -2,102 +2,119 @@
 
 from __future__ import annotations
 
+import time
+from collections.abc import Sequence
 from datetime import UTC, datetime
 from decimal import Decimal
-from typing import Any, Literal
+from functools import partial
+from typing import Final, Literal
 
-import orjson
 import structlog
 
 from backend.errors import ConfigurationError
-from backend.gateway.accounting import ReportedUsage, measured
+from backend.gateway.addresses import speaks
 from backend.gateway.admission import Admitted
-from backend.gateway.errors import InvalidRequest
 from backend.gateway.limits import LimitedCall
+from backend.gateway.protocols.adapters import served_as
+from backend.gateway.protocols.base import Asked, Protocol
+from backend.gateway.targets import Target
 from backend.gateway.upstreams import Provider
+from backend.gateway.usage import Usage
+from backend.kit.origin import origin
 from backend.metering.events import GATEWAY_SOURCE, AcceptedEvent
 from backend.metering.tokens import Tokenizer, tokenizer_for
 from backend.metering.tokens.counts import TokenCount
-from backend_client.types.problems import FieldError
+from backend.quotas.key_budgets import BudgetedCall
 
 _log = structlog.get_logger(__name__)
 
-_MOST_ANSWERS = 128
 Status = Literal["completed", "aborted", "failed"]
-
-
-def parse_request(body: bytes) -> dict[str, Any]:
-    """Return a chat completion's request; raise ``InvalidRequest`` naming the parameter."""
-    try:
-        request = orjson.loads(body)
-    except orjson.JSONDecodeError as error:
-        raise InvalidRequest(f"The body is not valid JSON: {error}") from error
-    if not isinstance(request, dict):
-        raise InvalidRequest("The body must be a JSON object.")
-    if not isinstance(request.get("model"), str):
-        raise _wrong("model", "must be the name of a model")
-    messages = request.get("messages")
-    if not isinstance(messages, list) or not all(isinstance(message, dict) for message in messages):
-        raise _wrong("messages", "must be an array of messages")
-    if not messages:
-        raise _wrong("messages", "must hold at least one message")
-    if not isinstance(request.get("stream", False), bool | None):
-        raise _wrong("stream", "must be true or false")
-    if not isinstance(request.get("stream_options", {}), dict | None):
-        raise _wrong("stream_options", "must be an object")
-    answers = request.get("n")
-    if answers is not None and (type(answers) is not int or not 1 <= answers <= _MOST_ANSWERS):
-        raise _wrong("n", f"must be a whole number from 1 to {_MOST_ANSWERS}")
-    try:
-        orjson.dumps(request)
-    except orjson.JSONEncodeError as error:
-        # Deeper JSON can be parsed than can be written again
-        raise InvalidRequest("The body is nested too deeply.") from error
-    return request
-
-
-def _wrong(parameter: str, detail: str) -> InvalidRequest:
-    return InvalidRequest(
-        f"{parameter} {detail}.", errors=[FieldError(field=parameter, detail=detail)]
-    )
+_LONGEST_HEADER: Final = 1000
 
 
 class Call:
-    """A call that was admitted. ``usage`` is the provider's report, None until it arrives."""
+    """A call that was admitted. ``usage`` is the provider's report, None until it arrives.
+
+    ``targets`` are tried in their order; ``target`` is the one that was tried last. ``said`` is
+    what the answer said until now, to be counted if the provider reports no usage.
+    """
 
     def __init__(
-        self, admitted: Admitted, provider: Provider, request: dict[str, Any], event_id: str
+        self,
+        admitted: Admitted,
+        targets: Sequence[Target],
+        asked: Asked,
+        event_id: str,
+        *,
+        is_short: bool = True,
+        is_sample: bool = True,
     ) -> None:
+        """``is_short``: its prompt is counted in no time; ``is_sample``: it is, for drift."""
         self.admitted = admitted
-        self.provider = provider
-        self.request = request
+        self.targets = targets
+        self.target = targets[0]
+        self.attempts = 0
+        self.dropped: tuple[str, ...] = ()
+        """What of the request was not passed on to the target."""
+        self.asked = asked
+        self.output_cap: int | None = None
+        """The longest answer in tokens if the caller wants no shorter one; None if any may be."""
         self.event_id = event_id
-        self.usage: ReportedUsage | None = None
+        self.is_short = is_short
+        self._is_sample = is_sample
+        self.usage: Usage | None = None
         self.answered = False
-        self._answer: list[str] = []
+        self.refused = False
+        """Whether the provider refused it for the caller's own fault."""
+        self.first_token_seconds: float | None = None
+        self._started = time.monotonic()
+        self.said: list[str] = []
         self.began = datetime.now(UTC)
+        self.request_id = origin().request_id
+        self.quantities: dict[str, Decimal] = {}
+        self.labels: dict[str, str] = {}
+        """What its event says, once that is made."""
+        self.tags: dict[str, str] = {}
+        """What its caller says of it, for the labels of its event."""
+        self.answer_id: str | None = None
+        """The provider's own id of the answer."""
         self.limited: list[LimitedCall] = []
+        self.budgeted: BudgetedCall | None = None
         self.holds_quota = False
         self.holds_credit = False
         self._prompt: TokenCount | None = None
 
-    def add_answer(self, delta: object) -> None:
-        """Keep a part of the answer, to be counted if the provider reports no usage."""
-        self.answered = True
-        if not isinstance(delta, dict):
-            return
-        for member in ("content", "reasoning_content", "refusal"):
-            if isinstance(delta.get(member), str):
-                self._answer.append(delta[member])
-        tool_calls = delta.get("tool_calls")
-        for tool_call in tool_calls if isinstance(tool_calls, list) else []:
-            function = tool_call.get("function") if isinstance(tool_call, dict) else None
-            if isinstance(function, dict):
-                self._answer += [
-                    part
-                    for part in (function.get("name"), function.get("arguments"))
-                    if isinstance(part, str)
-                ]
+    @property
+    def seconds(self) -> float:
+        """How long ago the call began."""
+        return time.monotonic() - self._started
+
+    def spoken_by(self, target: Target) -> tuple[str, Protocol]:
+        """Return what the target speaks, and the protocol that serves the call by it."""
+        spoken = spoken_for(self.asked.protocol, target)
+        if spoken is None:
+            raise LookupError("a call's targets are chosen among those that can serve it")
+        return spoken
+
+    @property
+    def provider(self) -> Provider:
+        """The connections to the target's upstream."""
+        return self.target.provider
+
+    @property
+    def own_name(self) -> str:
+        """The target's own name of the model."""
+        return self.target.model
+
+    @property
+    def stops_when_left(self) -> bool:
+        """Whether a whole answer is broken off when its caller leaves."""
+        return self.target.upstream.stops_when_left
+
+    def heard(self) -> None:
+        """Note the time of the first token, once something was said."""
+        if self.first_token_seconds is None and any(self.said):
+            self.first_token_seconds = self.seconds
 
     async def event(self, status: Status) -> AcceptedEvent:
         """Return the call's usage event.
@@ -105,18 +122,14 @@ class Call:
         The provider's report bills. If it reported nothing, the prompt and the answer are counted
         here. A call that failed before any answer bills nothing, but has an event.
         """
-        counted: dict[str, Decimal] | None = None
-        if self.usage is not None:
-            quantities, origin = self.usage.quantities(), "provider"
-            # Not by the provider's own tokenizer: it would cost requests, and count the same.
-            if self.admitted.model.tokenizer != "upstream":
-                own_count, exact = await self._count()
-                counted = own_count if exact else None
-        elif self.answered or status == "aborted":
-            quantities, _ = await self._count()
-            origin, counted = "local", quantities
+        reported = self._reported()
+        if reported is None and not self.answered and status != "aborted":
+            quantities, usage_source, counted = {"requests": Decimal(0)}, "local", None
         else:
-            quantities, origin = {"requests": Decimal(0)}, "local"
+            quantities, usage_source, counted = await self._measured(reported or Usage(), status)
+        labels = {"status": status, "usage_source": usage_source}
+        self.quantities = quantities
+        self.labels = {**self.tags, **labels, **self._trace()}
         caller = self.admitted.caller
         return AcceptedEvent(
             tenant_id=caller.tenant_id,
@@ -128,10 +141,72 @@ class Call:
             application_id=self.admitted.application_id,
             key_id=caller.id if caller.kind == "key" else "",
             model=self.admitted.model.id,
+            upstream=self.provider.upstream.name,
             quantities=quantities,
-            labels={"status": status, "usage_source": origin},
+            labels=self.labels,
             counted=counted,
         )
+
+    def _reported(self) -> Usage | None:
+        """Return the provider's report without what can't be true."""
+        if self.usage is None:
+            return None
+        model, asked = self.admitted.model, self.asked
+        output = max(model.max_output_tokens, asked.output_limit or 0) * asked.answers
+        usage = self.usage.within(
+            prompt=model.context_window * asked.prompts, completion=output * asked.prompts
+        )
+        if usage != self.usage:
+            _log.warning(
+                "gateway.usage_unbelievable",
+                call=self.event_id,
+                model=model.id,
+                upstream=self.provider.upstream.name,
+                reported=repr(self.usage),
+            )
+        return None if usage.prompt is None and usage.completion is None else usage
+
+    async def _measured(
+        self, reported: Usage, status: Status
+    ) -> tuple[dict[str, Decimal], str, dict[str, Decimal] | None]:
+        """Return what bills, whose count it is, and our own count for the drift.
+
+        Of an answer that broke off, the last report may be of its beginning only: what was said
+        counts if it is more.
+        """
+        # Where nothing is made, only the prompt is reported
+        whole = reported.prompt is not None and (
+            reported.completion is not None or self.asked.answers == 0
+        )
+        broken = status != "completed" and any(self.said)
+        if whole and not broken and not self._is_compared:
+            return reported.quantities(), "provider", None
+        prompt, said, exact = await self._count()
+        counted = Usage(prompt, said).quantities() if exact or not whole else None
+        if whole and (not broken or (reported.completion or 0) >= said):
+            return reported.quantities(), "provider", counted
+        if broken:
+            reported = reported.merged(Usage(completion=said))
+        usage = reported.filled(prompt=prompt, completion=said)
+        return usage.quantities(), "local", counted
+
+    @property
+    def _is_compared(self) -> bool:
+        """Whether the report is compared with a count: of a sample, and where most is counted.
+
+        Not by the provider's own tokenizer: it would cost requests, and count the same.
+        """
+        sampled = self._is_sample or self._prompt is not None
+        return sampled and self.admitted.model.tokenizer != "upstream"
+
+    def _trace(self) -> dict[str, str]:
+        """Return what finds the call elsewhere, and how it went, as labels."""
+        labels = {"request_id": self.request_id or "", "answer_id": self.answer_id or ""}
+        if self.attempts > 1:
+            labels["attempts"] = str(self.attempts)
+        if self.asked.stream and self.first_token_seconds is not None:
+            labels["first_token_ms"] = str(round(self.first_token_seconds * 1000))
+        return {name: value for name, value in labels.items() if value}
 
     async def counted_prompt(self) -> TokenCount | None:
         """Count the prompt, unless that needs a request to the provider; then None."""
@@ -144,26 +219,38 @@ class Call:
         return self._prompt
 
     async def _count_prompt(self, tokenizer: Tokenizer) -> TokenCount:
-        tools = self.request.get("tools")
-        offered = (
-            [tool for tool in tools if isinstance(tool, dict)] if isinstance(tools, list) else []
-        )
-        return await tokenizer.count_chat(self.request["messages"], offered)
+        texts = self.asked.texts
+        if texts is None:
+            return await tokenizer.count_chat(self.asked.messages, self.asked.tools)
+        counts = [await tokenizer.count_text(text) for text in texts]
+        return TokenCount(text=sum(counts) + self.asked.token_inputs)
 
-    async def _count(self) -> tuple[dict[str, Decimal], bool]:
-        """Count prompt and answer; return whether every part has a published rule."""
+    async def _count(self) -> tuple[int, int, bool]:
+        """Count prompt and answer; return too whether every part has a published rule."""
         model = self.admitted.model
         try:
             return await self._count_by(self._tokenizer(model.tokenizer))
         except ConfigurationError as error:
             # Usage must be billed even while the catalog's setting is wrong.
             _log.error("gateway.tokenizer_unusable", model=model.id, detail=error.detail)
-            return (await self._count_by(self._tokenizer("upstream")))[0], False
+            prompt, said, _ = await self._count_by(self._tokenizer("upstream"))
+            return prompt, said, False
 
     def _tokenizer(self, setting: str) -> Tokenizer:
-        return tokenizer_for(setting, model=self.request["model"], remote=self.provider)
+        return tokenizer_for(setting, model=self.own_name, remote=self.provider)
 
-    async def _count_by(self, tokenizer: Tokenizer) -> tuple[dict[str, Decimal], bool]:
+    async def _count_by(self, tokenizer: Tokenizer) -> tuple[int, int, bool]:
         prompt = self._prompt or await self._count_prompt(tokenizer)
-        said = await tokenizer.count_text("".join(self._answer))
-        return measured({"input_tokens": prompt.total, "output_tokens": said}), prompt.exact
+        said = await tokenizer.count_text("".join(self.said))
+        return prompt.total, said, prompt.exact
+
+
+def spoken_for(protocol: Protocol, target: Target) -> tuple[str, Protocol] | None:
+    """Return what a target speaks and what serves a caller's protocol by it; None if nothing."""
+    return served_as(protocol, partial(speaks, target.upstream))
+
+
+def dropped_headers(call: Call) -> dict[str, str]:
+    """Return the header that names what of the request was not passed on; none if all was."""
+    dropped = ", ".join(name for name in call.dropped if name.isascii() and name.isprintable())
+    return {"x-farebox-dropped": dropped[:_LONGEST_HEADER]} if dropped else {}

@@ -1,35 +1,19 @@
-"""Errors in OpenAI's shape: ``{"error": {"message", "type", "param", "code"}}``."""
+"""The errors of the gateway; ``protocols`` word them as their callers expect."""
 
 from __future__ import annotations
 
 import math
 from collections.abc import Mapping
 
-import orjson
-from starlette.responses import Response
-
 from backend.errors import (
+    Conflict,
     FareboxError,
     Forbidden,
     NotFound,
     RateLimited,
     Unavailable,
 )
-from backend.quotas.errors import QuotaExhausted
-from backend.wallets.errors import CreditExhausted
 from backend_client.types.problems import FieldError
-
-_TYPES = {
-    400: "invalid_request_error",
-    401: "authentication_error",
-    402: "insufficient_quota",
-    403: "permission_error",
-    404: "invalid_request_error",
-    413: "invalid_request_error",
-    422: "invalid_request_error",
-    429: "rate_limit_error",
-}
-_CODES = {401: "invalid_api_key"}
 
 
 class ModelNotFound(NotFound):
@@ -62,16 +46,32 @@ class InvalidRequest(FareboxError):
     status, code, title = 400, "invalid_request", "The request is not valid"
 
 
+class ContextLengthExceeded(InvalidRequest):
+    """The messages can't fit into the model's window: shorten them."""
+
+    code, title = "context_length_exceeded", "The prompt is longer than the model's window"
+
+    def __init__(self, detail: str) -> None:
+        super().__init__(detail, errors=[FieldError(field="messages", detail=detail)])
+
+
 class KeyLimited(RateLimited):
     """A limit of the key or the plan is used up for now; the headers have its state."""
 
     code, title = "rate_limit_exceeded", "A limit is used up for now"
 
     def __init__(
-        self, detail: str, *, retry_after_seconds: float, headers: Mapping[str, str]
+        self,
+        detail: str,
+        *,
+        retry_after_seconds: float,
+        headers: Mapping[str, str],
+        held_by_calls: bool,
     ) -> None:
+        """``held_by_calls``: calls under way hold of it what they may not use in the end."""
         super().__init__(detail, retry_after_seconds=math.ceil(retry_after_seconds))
         self.headers = dict(headers)
+        self.held_by_calls = held_by_calls
 
 
 class RecordingUnavailable(Unavailable):
@@ -91,6 +91,14 @@ class UpstreamFailed(FareboxError):
 
     status, code, title = 502, "upstream_failed", "The model provider failed"
 
+    def __init__(
+        self, detail: str, *, retry_after_seconds: float | None = None, may_pass: bool = True
+    ) -> None:
+        """``retry_after_seconds`` is the provider's advice; a fault of ours does not pass."""
+        super().__init__(detail)
+        self.retry_after_seconds = retry_after_seconds
+        self.may_pass = may_pass
+
 
 class UpstreamRefused(FareboxError):
     """The provider refused the request; the status, and the code if it gave one, are its own."""
@@ -104,41 +112,19 @@ class UpstreamRefused(FareboxError):
         self.code = code or self.code
 
 
-def is_openai_route(path: str) -> bool:
-    """Return whether OpenAI's clients call this path."""
-    return path == "/v1/models" or path.startswith(("/v1/models/", "/v1/chat/"))
+class UpstreamNotFound(NotFound):
+    """No upstream has this name."""
+
+    code, title = "upstream_not_found", "There is no such upstream"
 
 
-def error_body(error: FareboxError) -> bytes:
-    """Return the error as OpenAI's JSON."""
-    return orjson.dumps(
-        {
-            "error": {
-                "message": error.detail,
-                "type": _type(error),
-                "param": error.errors[0].field if error.errors else None,
-                "code": _CODES.get(error.status, error.code),
-            }
-        }
-    )
+class UpstreamInSettings(Conflict):
+    """It is one of `FAREBOX_UPSTREAMS`, and is changed there."""
+
+    code, title = "upstream_in_settings", "The upstream is one of the settings"
 
 
-def _type(error: FareboxError) -> str:
-    if isinstance(error, QuotaExhausted):
-        return error.code
-    return _TYPES.get(error.status, "api_error")
+class SecretsKeyMissing(Conflict):
+    """A key is kept only sealed: set `FAREBOX_SECRETS_KEY`, or name a variable that has it."""
 
-
-def openai_error_response(error: FareboxError) -> Response:
-    """Return an error as OpenAI would, with a header if a retry is useless."""
-    headers = dict(error.headers) if isinstance(error, KeyLimited) else {}
-    if isinstance(error, QuotaExhausted | CreditExhausted):
-        headers["x-should-retry"] = "false"
-    if isinstance(error, (RateLimited, Unavailable)):
-        headers["retry-after"] = str(max(1, round(error.retry_after_seconds)))
-    return Response(
-        error_body(error),
-        status_code=error.status,
-        media_type="application/json",
-        headers=headers,
-    )
+    code, title = "secrets_key_missing", "There is nothing to seal a key with"

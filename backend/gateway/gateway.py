@@ -1,44 +1,133 @@
-"""The OpenAI-compatible gateway: forward a call, and account for its usage in every case."""
+"""The gateway: forward a call, and account for its usage in every case."""
 
 from __future__ import annotations
 
 import asyncio
-from typing import Any
+from collections.abc import Coroutine, Mapping
+from contextlib import suppress
+from dataclasses import dataclass, replace
+from decimal import Decimal
+from typing import Any, Final, TypeVar
 
-import httpx
-import orjson
+import structlog
 
 from backend.accounts.principal import Principal
-from backend.errors import FareboxError
-from backend.gateway.accounting import read_usage
+from backend.catalog.published import list_models
+from backend.errors import ConfigurationError, FareboxError
+from backend.gateway import relay
 from backend.gateway.admission import Admission
-from backend.gateway.call import Call, parse_request
-from backend.gateway.errors import ModelNotFound, UpstreamFailed
+from backend.gateway.attempts import Attempts
+from backend.gateway.bounds import require_fit
+from backend.gateway.call import Call, spoken_for
+from backend.gateway.errors import ModelNotFound, UpstreamRefused
 from backend.gateway.holds import Holds
+from backend.gateway.measures import Measures
+from backend.gateway.protocols.base import Protocol
+from backend.gateway.protocols.lenient_json import dumps
 from backend.gateway.recorder import Recorder
-from backend.gateway.refusals import refusal, unreachable
 from backend.gateway.relay import Relay
-from backend.gateway.upstreams import Upstreams
+from backend.gateway.sealing import Sealer
+from backend.gateway.stored_upstreams import stored_upstreams
+from backend.gateway.tags import tags_of
+from backend.gateway.targets import Targets
+from backend.gateway.upstream_metrics import UpstreamMetrics
 from backend.ids import new_id
+from backend.kit.periodic import OUTAGES
 from backend.metering.ingest.stream import UsageStream
-from backend.metering.tokens import Tokenizer, tokenizer_for
+from backend.metering.tokens import Tokenizer, count_for, tokenizer_for
 from backend.settings import Settings
 from backend.storage.database import Database
+from backend_client.types.catalog import CatalogModel
+from backend_client.types.models import ModelInfo
+
+_log = structlog.get_logger(__name__)
+
+_SHORT_BYTES: Final = 8_000
+"""A body up to here is counted in about a millisecond."""
+_UPSTREAMS_SECONDS: Final = 2.0
+"""How often a process looks for upstreams that were set at another."""
+
+Result = TypeVar("Result")
+
+
+@dataclass(frozen=True, slots=True)
+class Cost:
+    """What a call costs, exact."""
+
+    amount: Decimal
+    currency: str
 
 
 class Gateway:
     """One a process; ``await close()`` when done, which waits until all usage is recorded."""
 
     def __init__(self, settings: Settings, database: Database, stream: UsageStream) -> None:
-        self._upstreams = Upstreams(settings.upstreams)
+        self._drift_sample = settings.drift_sample
+        self.sealer = Sealer(settings.secrets_key)
+        self._database = database
+        self._configured = settings.upstreams
+        self._targets = Targets()
+        self.metrics = UpstreamMetrics()
+        self._attempts = Attempts(self.metrics)
         self._admission = Admission(database)
         self._holds = Holds(database)
-        self._recorder = Recorder(database, stream, self._holds)
+        self._measures = Measures(database)
+        self._recorder = Recorder(database, stream, self._holds, self._measures)
 
-    async def models(self, caller: Principal) -> list[str]:
-        """Return the ids of the models that the caller can call now."""
+        self._have_targets = asyncio.Event()
+        self._reading = asyncio.Lock()
+        self._stop = asyncio.Event()
+        self._watching = asyncio.create_task(self._watch_upstreams())
+        self._loading = asyncio.create_task(self._load_tokenizers())
+
+    async def read_upstreams(self) -> None:
+        """Let calls go to the upstreams that there are now; raises the database's errors."""
+        async with self._reading:  # what was read first must not be used last
+            async with self._database.begin() as connection:
+                stored = await stored_upstreams(connection, self.sealer)
+            names = {upstream.name for upstream in self._configured}
+            await self._targets.use(
+                [*self._configured, *(each for each in stored if each.name not in names)]
+            )
+
+    async def _watch_upstreams(self) -> None:
+        """Notice what other processes set. Those of the settings serve during an outage too."""
+        while not self._stop.is_set():
+            try:
+                await self.read_upstreams()
+            except OUTAGES as error:
+                _log.warning("gateway.upstreams_wait", error=repr(error))
+                if not self._have_targets.is_set():
+                    await self._targets.use(self._configured)
+            self._have_targets.set()
+            with suppress(TimeoutError):
+                await asyncio.wait_for(self._stop.wait(), _UPSTREAMS_SECONDS)
+
+    async def _load_tokenizers(self) -> None:
+        """Load what the served models are counted by, so that no call waits for that."""
+        await self._have_targets.wait()
+        try:
+            models = (await self._admission.models()).values()
+        except OUTAGES as error:
+            _log.warning("gateway.tokenizers_wait", error=repr(error))
+            return
+        for model in models:
+            if not self._targets.serves(model.id):
+                continue
+            try:
+                await self._tokenizer_of(model).load()
+            except ConfigurationError as error:
+                _log.error("gateway.tokenizer_unusable", model=model.id, detail=error.detail)
+
+    async def models(self, caller: Principal) -> list[ModelInfo]:
+        """Return the models that the caller can call now, with its plan's prices."""
+        await self._have_targets.wait()
         allowed = await self._admission.allowed_models(caller)
-        return [model for model in allowed if self._upstreams.serving(model)]
+        available = {model for model in allowed if self._targets.serves(model)}
+        plan = await self._admission.plan_of(caller)
+        async with self._database.begin() as connection:
+            models = await list_models(connection, available=available, plan=plan)
+        return [model for model in models if model.available]
 
     async def tokenizer(self, caller: Principal, model_id: str) -> Tokenizer:
         """Return the tokenizer of a model that the caller may use.
@@ -49,91 +138,127 @@ class Gateway:
         model = (await self._admission.models()).get(model_id)
         if model is None or (caller.models is not None and model_id not in caller.models):
             raise ModelNotFound(f"The model {model_id!r} does not exist or is not yours to use.")
-        serving = self._upstreams.serving(model.id)
-        provider, own_name = serving if serving is not None else (None, model.id)
-        return tokenizer_for(model.tokenizer, model=own_name, remote=provider)
+        count_for(caller.tenant_id)
+        await self._have_targets.wait()
+        return self._tokenizer_of(model)
 
-    async def begin(self, caller: Principal, body: bytes) -> Call:
+    def _tokenizer_of(self, model: CatalogModel) -> Tokenizer:
+        targets = self._targets.serving(model.id)
+        if not targets:
+            return tokenizer_for(model.tokenizer, model=model.id, remote=None)
+        first = targets[0]
+        return tokenizer_for(model.tokenizer, model=first.model, remote=first.provider)
+
+    async def begin(
+        self, caller: Principal, protocol: Protocol, body: bytes, headers: Mapping[str, str]
+    ) -> Call:
         """Check a request, admit it and make its holds; no provider has been called yet.
 
         Raises the gateway's errors, and ``Unavailable`` while its usage could not be recorded.
         """
-        request = parse_request(body)
-        admitted = await self._admission.admit(caller, request["model"])
-        serving = self._upstreams.serving(request["model"])
-        if serving is None:
-            raise ModelNotFound(f"The model {request['model']!r} has no provider at present.")
+        asked = protocol.read(body)
+        if protocol.headers:
+            passed = {name: headers[name] for name in protocol.headers if name in headers}
+            asked = replace(asked, headers=passed)
+        await self._have_targets.wait()
+        admitted = await self._admission.admit(caller, asked.model)
+        serving = self._targets.serving(asked.model)
+        if not serving:
+            raise ModelNotFound(f"The model {asked.model!r} has no provider at present.")
+        targets = [target for target in serving if spoken_for(protocol, target) is not None]
+        if not targets:
+            raise ModelNotFound(
+                f"The model {asked.model!r} is not served by this protocol ({protocol.name})."
+            )
+        require_fit(admitted.model, asked, len(body))
         self._recorder.require_room()
-        provider, own_name = serving
+        count_for(caller.tenant_id)
         # An id of our own: callers could repeat one of theirs to avoid the bill.
-        call = Call(admitted, provider, {**request, "model": own_name}, new_id("req"))
+        event_id = new_id("req")
+        call = Call(
+            admitted,
+            targets,
+            asked,
+            event_id,
+            is_short=len(body) <= _SHORT_BYTES,
+            is_sample=_share(event_id) < self._drift_sample,
+        )
+        plan = await self._admission.plan_of(caller)
+        priced = frozenset[str]() if plan is None else plan.priced_labels
+        call.tags = tags_of(asked.document, headers, priced=priced)
         await self._holds.reserve(call)
         return call
 
     async def answer(self, call: Call) -> bytes:
         """Return the provider's whole answer, once its usage is recorded."""
-        try:
-            document = await self._ask(call)
-        except FareboxError:
-            await self._recorder.record(call, "failed")
-            raise
-        except asyncio.CancelledError:
-            self._recorder.record_later(call, "aborted")
-            raise
-        call.answered = True
-        choices = document.get("choices")
-        for choice in choices if isinstance(choices, list) else []:
-            call.add_answer(choice.get("message") if isinstance(choice, dict) else None)
-        call.usage = read_usage(document.get("usage"))
-        document["model"] = call.admitted.model.id
+        answered = await self._attempted(call, self._attempts.ask(call))
+        call.answered, call.usage, call.said = True, answered.usage, answered.said
+        call.answer_id = answered.answer_id
+        call.heard()
         await self._recorder.record(call, "completed")
-        return orjson.dumps(document)
+        return dumps(answered.document)
 
-    async def _ask(self, call: Call) -> dict[str, Any]:
-        response = await self._open(call, call.request)
-        try:
-            await response.aread()
-        except httpx.HTTPError as error:
-            raise unreachable(call, error) from error
-        finally:
-            await response.aclose()
-        try:
-            document = orjson.loads(response.content)
-        except orjson.JSONDecodeError as error:
-            raise UpstreamFailed("The model provider's answer could not be read.") from error
-        if not isinstance(document, dict):
-            raise UpstreamFailed("The model provider's answer could not be read.")
-        return document
+    async def cost(self, call: Call) -> Cost | None:
+        """Return what a call that was answered adds to the bill by its units, unrounded.
+
+        Of tiers the dearest price counts, and units that the plan includes count as if they were
+        paid. None without a plan.
+        """
+        values = await self._admission.values_of(call.admitted.caller)
+        if values is None:
+            return None
+        priced = values.plan.priced_labels
+        labels = tuple(
+            sorted((name, value) for name, value in call.labels.items() if name in priced)
+        )
+        amount = values.cost(call.admitted.model.id, call.quantities, call.began, labels)
+        return Cost(amount, values.plan.currency)
 
     async def open_stream(self, call: Call) -> Relay:
-        """Begin a streamed answer; raises as ``answer`` does before the first byte is sent."""
-        wanted = call.request.get("stream_options") or {}
-        # Always requested, since it bills; passed on if the caller requested it too.
-        forwarded = {**call.request, "stream_options": {**wanted, "include_usage": True}}
+        """Begin a streamed answer; raises as ``answer`` does if that fails within some seconds.
+
+        One that takes longer is kept alive, and a failure is told in the stream.
+        """
+        opening = asyncio.create_task(self._attempted(call, self._attempts.open(call)))
         try:
-            response = await self._open(call, forwarded)
-        except FareboxError:
+            await asyncio.wait({opening}, timeout=relay.KEEP_ALIVE_SECONDS)
+        except asyncio.CancelledError:
+            opening.cancel()
+            await asyncio.wait({opening})
+            # It may have been opened at this very moment, and is no less to be recorded and closed
+            Relay(call, opening, self._recorder).abandon()
+            raise
+        if opening.done() and (error := opening.exception()) is not None:
+            raise error
+        return Relay(call, opening, self._recorder)
+
+    async def _attempted(self, call: Call, attempts: Coroutine[Any, Any, Result]) -> Result:
+        """Return what the attempts come to; a call that ends here has its event all the same."""
+        try:
+            return await attempts
+        except FareboxError as error:
+            call.refused = isinstance(error, UpstreamRefused)
             await self._recorder.record(call, "failed")
             raise
         except asyncio.CancelledError:
             self._recorder.record_later(call, "aborted")
             raise
-        include_usage = bool(wanted.get("include_usage"))
-        return Relay(call, response, self._recorder, include_usage=include_usage)
-
-    async def _open(self, call: Call, body: dict[str, Any]) -> httpx.Response:
-        try:
-            response = await call.provider.complete(orjson.dumps(body))
-            if response.status_code == 200:
-                return response
-            await response.aread()
-            await response.aclose()
-        except httpx.HTTPError as error:
-            raise unreachable(call, error) from error
-        raise refusal(call, response)
+        except Exception:  # a fault of ours: what the call holds is settled nevertheless
+            self._recorder.record_later(call, "failed")
+            raise
 
     async def close(self) -> None:
         """Wait until the usage of every call is recorded, then disconnect."""
+        self._stop.set()
+        await asyncio.wait({self._watching})
+        self._loading.cancel()
+        await asyncio.wait({self._loading})
         await self._recorder.close()
+        await self._measures.close()
         await self._holds.close()
-        await self._upstreams.close()
+        await self._targets.close()
+
+
+def _share(event_id: str) -> float:
+    """Return a number from 0 to 1 that is a call's own: the end of its id is random."""
+    return int(event_id[-8:], 16) / 16**8

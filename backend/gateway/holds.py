@@ -1,27 +1,40 @@
 """The holds of a call: reserved before it is made, settled or released when it is over.
 
-They are on the key's limits and the plan's, the plan's hard quotas, and prepaid credit.
+They are on the key's limits and the plan's, the key's budget, the plan's hard quotas, and prepaid
+credit.
 """
 
 from __future__ import annotations
 
 import asyncio
+from contextlib import AbstractContextManager
 from datetime import UTC, datetime
 from decimal import Decimal
 from typing import Final
 
-from backend.errors import NotFound
-from backend.gateway.bounds import limit_output, most_units
+import structlog
+from sqlalchemy.exc import SQLAlchemyError
+
+from backend.errors import FareboxError, NotFound
+from backend.gateway.bounds import most_units
 from backend.gateway.call import Call
-from backend.gateway.errors import NoUsablePlan
+from backend.gateway.errors import KeyLimited, NoUsablePlan
 from backend.gateway.limits import ALL_KEYS, KeyLimits
+from backend.gateway.protocols.base import Asked
+from backend.gateway.settlements import Settlements
 from backend.metering.events import GATEWAY_SOURCE, AcceptedEvent
+from backend.quotas.errors import KeyBudgetExhausted, QuotaExhausted
+from backend.quotas.key_budgets import BudgetedCall, KeyBudgets
 from backend.quotas.reservations import CallUnits, QuotaHolds
 from backend.storage.database import Database
+from backend.wallets.errors import CreditExhausted
 from backend.wallets.prepayment import Prepayment
+from backend_client.types.accounts import RateLimits
 
-_PROMPT: Final = ("input_tokens", "cached_input_tokens")
-_OUTPUT: Final = ("output_tokens", "reasoning_tokens")
+_log = structlog.get_logger(__name__)
+
+_SETTLED_WITHIN_SECONDS: Final = 5.0
+"""How long a call that lacks something waits for those that are being settled."""
 
 
 class Holds:
@@ -29,34 +42,146 @@ class Holds:
 
     def __init__(self, database: Database) -> None:
         self._quotas = QuotaHolds(database, source=GATEWAY_SOURCE)
+        self._budgets = KeyBudgets(database, source=GATEWAY_SOURCE)
         self._prepayment = Prepayment(database)
         self._limits = KeyLimits(database)
+        self._settlements = Settlements()
+        self._undoing: set[asyncio.Task[None]] = set()
 
     async def reserve(self, call: Call) -> None:
         """Reserve the most that the call can use, of its key's limits and its tenant's plan.
 
-        The plan's limits apply to all the tenant's calls together. Raises ``KeyLimited``,
-        ``QuotaExhausted``, ``CreditExhausted``, and ``Forbidden`` without a plan.
+        The plan's limits apply to all the tenant's calls together. What is missing may be held by
+        calls of the tenant that are being settled in this process: these are waited for, and it is
+        tried once more. Raises ``KeyLimited``, ``KeyBudgetExhausted``, ``QuotaExhausted``,
+        ``CreditExhausted``, and ``Forbidden`` without a plan.
         """
-        most = most_units(call.admitted.model, call.request, await call.counted_prompt())
-        caller = call.admitted.caller
-        tokens = most.prompt_tokens + most.output_tokens
-        by_tokens = False
+        if not await self._is_bounded(call) and not _is_limited(call):
+            return
+        tenant_id = call.admitted.caller.tenant_id
+        # Also from before: one that ended between the refusal and here has left room as well
+        settling = self._settlements.of(tenant_id)
         try:
-            for key_id, limits in ((caller.id, caller.limits), (ALL_KEYS, call.admitted.limits)):
-                limited = await self._limits.reserve(
-                    caller.tenant_id, key_id, call.event_id, limits, tokens
-                )
-                if limited is not None:
-                    call.limited.append(limited)
-                    by_tokens = by_tokens or limits.tokens_per_minute is not None
+            await self._reserve_or_undo(call)
+        except (KeyLimited, KeyBudgetExhausted, QuotaExhausted, CreditExhausted) as refusal:
+            settling |= self._settlements.of(tenant_id)
+            if not settling or not _held_by_calls(refusal):
+                raise
+        else:
+            return
+        await asyncio.wait(settling, timeout=_SETTLED_WITHIN_SECONDS)
+        await self._reserve_or_undo(call)
+
+    def settling(self, call: Call) -> AbstractContextManager[None]:
+        """Let calls that lack something wait for the end of the block: this call is settled in it.
+
+        It begins before the caller has its answer.
+        """
+        return self._settlements.settling(call.admitted.caller.tenant_id)
+
+    async def _reserve_or_undo(self, call: Call) -> None:
+        """Reserve in a task that is never canceled, and release it all if the caller is.
+
+        A transaction that is canceled while it commits may be stored or not, and its hold would be
+        nobody's to release.
+        """
+        reserving = asyncio.create_task(self._reserve(call))
+        try:
+            await asyncio.shield(reserving)
+        except asyncio.CancelledError:
+            undoing = asyncio.create_task(self._undo(reserving, call))
+            self._undoing.add(undoing)
+            undoing.add_done_callback(self._undoing.discard)
+            await asyncio.wait({undoing})
+            raise
+
+    async def _undo(self, reserving: asyncio.Task[None], call: Call) -> None:
+        await asyncio.wait({reserving})
+        if reserving.exception() is not None:
+            return  # it has released what it had
+        try:
+            await self._release(call)
+        except (OSError, TimeoutError, SQLAlchemyError) as error:
+            # They lapse within the hour
+            _log.warning("gateway.not_released", call=call.event_id, error=repr(error))
+
+    async def _reserve(self, call: Call) -> None:
+        admitted, caller = call.admitted, call.admitted.caller
+        limited = ((caller.id, caller.limits), (ALL_KEYS, admitted.limits))
+        try:
+            bounded = await self._is_bounded(call)
+            # What is quickly counted is reserved at once. For what is not, requests come first: a
+            # call that their limits refuse costs no count.
+            most = await _most_units(call) if bounded and call.is_short else None
+            for key_id, limits in limited:
+                await self._reserve_of_limits(call, key_id, limits, most)
+            if not bounded:
+                return
+            if most is None:
+                most = await _most_units(call)
+                for hold in call.limited:
+                    await self._limits.reserve_tokens(hold, _tokens(most))
+            await self._reserve_of_budget(call, most)
             await self._reserve_of_plan(call, most)
         except BaseException:
-            for limited in call.limited:
-                await asyncio.shield(self._limits.release(limited))
+            await self._release(call)
             raise
-        if call.holds_quota or call.holds_credit or by_tokens:
-            call.request = limit_output(call.admitted.model, call.request)
+        call.output_cap = admitted.model.max_output_tokens
+
+    async def _is_bounded(self, call: Call) -> bool:
+        """Whether anything depends on how much the call can use."""
+        admitted, caller = call.admitted, call.admitted.caller
+        return (
+            admitted.hard_quota
+            or caller.budget is not None
+            or caller.limits.tokens_per_minute is not None
+            or admitted.limits.tokens_per_minute is not None
+            or await self._prepayment.applies(admitted.tenant.id, call.began)
+        )
+
+    async def _reserve_of_limits(
+        self, call: Call, key_id: str, limits: RateLimits, most: CallUnits | None
+    ) -> None:
+        limited = await self._limits.reserve(
+            call.admitted.caller.tenant_id,
+            key_id,
+            call.event_id,
+            limits,
+            0 if most is None else _tokens(most),
+        )
+        if limited is not None:
+            call.limited.append(limited)
+
+    async def _release(self, call: Call) -> None:
+        """Release all that the call holds, of which it will use nothing."""
+        if call.holds_credit:
+            now = datetime.now(UTC)
+            await self._prepayment.release(call.admitted.tenant.id, call.event_id, now)
+            call.holds_credit = False
+        if call.holds_quota:
+            await self._quotas.release(call.admitted.tenant.id, call.event_id)
+            call.holds_quota = False
+        if call.budgeted is not None:
+            await self._budgets.release(call.budgeted)
+            call.budgeted = None
+        while call.limited:
+            await self._limits.release(call.limited[-1])
+            call.limited.pop()
+
+    async def _reserve_of_budget(self, call: Call, most: CallUnits) -> None:
+        caller = call.admitted.caller
+        if caller.budget is None:
+            return
+        budgeted = BudgetedCall(
+            call.admitted.tenant, caller.id, caller.budget, call.event_id, call.began
+        )
+        try:
+            await self._budgets.reserve(
+                budgeted, call.admitted.model.id, _by_meter(call.asked, most)
+            )
+        except NotFound as error:
+            raise NoUsablePlan(error.detail) from error
+        call.budgeted = budgeted
 
     async def _reserve_of_plan(self, call: Call, most: CallUnits) -> None:
         model, tenant = call.admitted.model, call.admitted.tenant
@@ -66,14 +191,9 @@ class Holds:
             except NotFound as error:
                 raise NoUsablePlan(error.detail) from error
             call.holds_quota = True
-        try:
-            call.holds_credit = await self._prepayment.reserve(
-                tenant.id, call.event_id, model.id, _by_meter(most), call.began
-            )
-        except BaseException:
-            if call.holds_quota:
-                await asyncio.shield(self._quotas.release(tenant.id, call.event_id))
-            raise
+        call.holds_credit = await self._prepayment.reserve(
+            tenant.id, call.event_id, model.id, _by_meter(call.asked, most), call.began
+        )
 
     async def settle(self, call: Call, event: AcceptedEvent) -> None:
         """Settle what the call's event says that it used; the rest is released.
@@ -81,9 +201,11 @@ class Holds:
         May be repeated. Raises the database's errors.
         """
         used = event.quantities
-        units = CallUnits(_sum(used, _PROMPT), _sum(used, _OUTPUT))
+        units = CallUnits.used(used)
         for limited in call.limited:
-            await self._limits.settle(limited, units.prompt_tokens + units.output_tokens)
+            await self._limits.settle(limited, _tokens(units))
+        if call.budgeted is not None:
+            await self._budgets.settle(call.budgeted, event.model, used)
         if call.holds_quota:
             await self._quotas.settle(event.tenant_id, call.event_id, units)
         if call.holds_credit:
@@ -97,17 +219,34 @@ class Holds:
             )
 
     async def close(self) -> None:
-        """Stop renewing the calls under way."""
+        """Release what canceled calls hold, and stop renewing the calls under way."""
+        if self._undoing:
+            await asyncio.wait(self._undoing)
         await self._limits.close()
 
 
-def _by_meter(most: CallUnits) -> dict[str, Decimal]:
+def _is_limited(call: Call) -> bool:
+    limits = (call.admitted.caller.limits, call.admitted.limits)
+    return any(limit is not None for each in limits for _, limit in each)
+
+
+def _held_by_calls(refusal: FareboxError) -> bool:
+    """Whether calls that are settled leave more of what is missing."""
+    return not isinstance(refusal, KeyLimited) or refusal.held_by_calls
+
+
+async def _most_units(call: Call) -> CallUnits:
+    return most_units(call.admitted.model, call.asked, await call.counted_prompt())
+
+
+def _tokens(units: CallUnits) -> int:
+    return units.prompt_tokens + units.output_tokens
+
+
+def _by_meter(asked: Asked, most: CallUnits) -> dict[str, Decimal]:
     return {
         "requests": Decimal(most.requests),
-        "input_tokens": Decimal(most.prompt_tokens),
-        "output_tokens": Decimal(most.output_tokens),
+        asked.prompt_meter: Decimal(most.prompt_tokens),
+        asked.output_meter: Decimal(most.output_tokens),
+        **{meter: Decimal(units) for meter, units in asked.units.items()},
     }
-
-
-def _sum(quantities: dict[str, Decimal], meters: tuple[str, ...]) -> int:
-    return int(sum((quantities.get(meter, Decimal(0)) for meter in meters), Decimal(0)))

@@ -8,7 +8,7 @@ is settled at what it used. A refused call reserves nothing.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Final
@@ -42,7 +42,7 @@ class LimitedCall:
     key_id: str
     call_id: str
     limits: RateLimits
-    headers: Mapping[str, str]
+    headers: dict[str, str]
 
 
 def limit_headers(calls: Iterable[LimitedCall]) -> dict[str, str]:
@@ -91,15 +91,7 @@ class KeyLimits:
         async with self._database.begin() as connection:
             requests, in_tokens, now = await _locked(connection, key, limits)
             await _check_concurrency(connection, key, limits)
-            for bucket, units, name in ((requests, 1, "requests"), (in_tokens, taken, "tokens")):
-                if bucket is not None and bucket.after(units, now).full_at - now > _MINUTE:
-                    wait = bucket.after(units, now).full_at - now - _MINUTE
-                    raise KeyLimited(
-                        f"{_whose(key_id)} limit of {bucket.limit:,} {name} a minute is used up "
-                        "for now.",
-                        retry_after_seconds=wait.total_seconds(),
-                        headers=bucket_headers(requests, in_tokens, now),
-                    )
+            _check_buckets(key_id, requests, in_tokens, (1, taken), now)
             requests = None if requests is None else requests.after(1, now)
             in_tokens = None if in_tokens is None else in_tokens.after(taken, now)
             begun = insert(key_calls).values(
@@ -119,6 +111,30 @@ class KeyLimits:
         self._watch((tenant_id, key_id, call_id))
         headers = bucket_headers(requests, in_tokens, now)
         return LimitedCall(tenant_id, key_id, call_id, limits, headers)
+
+    async def reserve_tokens(self, call: LimitedCall, tokens: int) -> None:
+        """Reserve up to ``tokens`` of a call that has reserved its request and no tokens.
+
+        Raises:
+            KeyLimited: fewer are left; the call still has its request.
+        """
+        limit = call.limits.tokens_per_minute
+        if limit is None:
+            return
+        key, taken = (call.tenant_id, call.key_id), min(tokens, limit)
+        async with self._database.begin() as connection:
+            requests, in_tokens, now = await _locked(connection, key, call.limits)
+            _check_buckets(call.key_id, requests, in_tokens, (0, taken), now)
+            in_tokens = None if in_tokens is None else in_tokens.after(taken, now)
+            kept = _keeping(key, None, in_tokens)
+            if kept is not None:
+                await connection.execute(kept)
+            await connection.execute(
+                update(key_calls)
+                .where(*_of_key(key), key_calls.c.call_id == call.call_id)
+                .values(tokens=taken)
+            )
+        call.headers.update(bucket_headers(requests, in_tokens, now))
 
     async def settle(self, call: LimitedCall, tokens: int) -> None:
         """End a call that used ``tokens``: what it reserved beyond them is free again.
@@ -228,7 +244,30 @@ async def _check_concurrency(
             "used up.",
             retry_after_seconds=1,
             headers={},
+            held_by_calls=True,
         )
+
+
+def _check_buckets(
+    key_id: str,
+    requests: Bucket | None,
+    tokens: Bucket | None,
+    taken: tuple[int, int],
+    now: datetime,
+) -> None:
+    """Raise ``KeyLimited`` if a bucket has not as many left as are to be taken of it."""
+    for bucket, units, name in (
+        (requests, taken[0], "requests"),
+        (tokens, taken[1], "tokens"),
+    ):
+        if bucket is not None and units and bucket.after(units, now).full_at - now > _MINUTE:
+            wait = bucket.after(units, now).full_at - now - _MINUTE
+            raise KeyLimited(
+                f"{_whose(key_id)} limit of {bucket.limit:,} {name} a minute is used up for now.",
+                retry_after_seconds=wait.total_seconds(),
+                headers=bucket_headers(requests, tokens, now),
+                held_by_calls=name == "tokens",
+            )
 
 
 def _whose(key_id: str) -> str:

@@ -10,10 +10,12 @@ import asyncpg
 import structlog
 from sqlalchemy.exc import SQLAlchemyError
 
-from backend.errors import Unavailable
+from backend.errors import FareboxError
 from backend.gateway.call import Call, Status
 from backend.gateway.errors import RecordingUnavailable
 from backend.gateway.holds import Holds
+from backend.gateway.measures import Measures
+from backend.gateway.publishing import Publisher
 from backend.kit.backoff import pauses
 from backend.metering.counting.batches import count_events
 from backend.metering.events import AcceptedEvent, encode
@@ -37,10 +39,14 @@ class Recorder:
     it after all, its identity keeps it from counting twice.
     """
 
-    def __init__(self, database: Database, stream: UsageStream, holds: Holds) -> None:
+    def __init__(
+        self, database: Database, stream: UsageStream, holds: Holds, measures: Measures
+    ) -> None:
         self._database = database
         self._stream = stream
+        self._publisher = Publisher(stream)
         self._holds = holds
+        self._measures = measures
         self._tasks: set[asyncio.Task[None]] = set()
         self._stranded = 0
 
@@ -55,13 +61,26 @@ class Recorder:
         Recording continues if this is canceled, or if both engines are away; the caller gets its
         answer all the same.
         """
+        self._measure(call, status)
         recorded = asyncio.get_running_loop().create_future()
         self.spawn(self._record(call, status, recorded))
         await asyncio.wait({recorded}, timeout=_ANSWER_WAITS_SECONDS)
 
     def record_later(self, call: Call, status: Status) -> asyncio.Task[None]:
         """Record a call in a task of its own."""
+        self._measure(call, status)
         return self.spawn(self._record(call, status, asyncio.get_running_loop().create_future()))
+
+    def _measure(self, call: Call, status: Status) -> None:
+        """Count how the call went, unless its caller broke it off or was at fault."""
+        if status == "aborted" or call.refused:
+            return
+        self._measures.note(
+            call.admitted.model.id,
+            "answered" if status == "completed" else "failed",
+            seconds=call.seconds,
+            first_token_seconds=call.first_token_seconds if call.asked.stream else None,
+        )
 
     def spawn(self, work: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
         """Run ``work`` in a task that ``close`` waits for."""
@@ -88,7 +107,12 @@ class Recorder:
 
     async def _record(self, call: Call, status: Status, recorded: asyncio.Future[None]) -> None:
         """Record a call, and then settle what it holds; ``recorded`` is done in between."""
-        event = await call.event(status)
+        with self._holds.settling(call):
+            event = await call.event(status)
+            await self._store(event, recorded)
+            await self._settle(call, event)
+
+    async def _store(self, event: AcceptedEvent, recorded: asyncio.Future[None]) -> None:
         self._stranded += 1
         try:
             for pause in pauses(_FIRST_PAUSE_SECONDS, _LONGEST_PAUSE_SECONDS):
@@ -103,7 +127,6 @@ class Recorder:
             self._stranded -= 1
             if not recorded.done():
                 recorded.set_result(None)
-        await self._settle(call, event)
 
     async def _settle(self, call: Call, event: AcceptedEvent) -> None:
         for pause in pauses(_FIRST_PAUSE_SECONDS, _LONGEST_PAUSE_SECONDS):
@@ -120,8 +143,8 @@ class Recorder:
         if client is not None and not client.is_connected:
             return False  # the stream is away: do not wait for a confirmation
         try:
-            await self._stream.publish([event])
-        except Unavailable as error:
+            await self._publisher.publish(event)
+        except FareboxError as error:  # it is away, or full
             _log.warning("gateway.stream_away", detail=error.detail)
             return False
         return True

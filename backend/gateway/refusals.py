@@ -2,7 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Final
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from email.utils import parsedate_to_datetime
+from typing import Final, Literal
 
 import httpx
 import orjson
@@ -10,18 +15,41 @@ import structlog
 
 from backend.errors import FareboxError
 from backend.gateway.call import Call
+from backend.gateway.connections import Answer
 from backend.gateway.errors import UpstreamBusy, UpstreamFailed, UpstreamRefused
+from backend.gateway.protocols.base import Failure
 
 _log = structlog.get_logger(__name__)
 
 # These concern the caller's request. Others concern the operator: a wrong key, a wrong name of a
 # model, an unpaid bill.
 _PASSED_ON: Final = frozenset({400, 413, 415, 422})
+_OF_THE_KEY: Final = frozenset({401, 402, 403})
+_PASSING: Final = frozenset({408, 409, 425, 429})
+"""Beside those of 500 and above: what may go well at another time."""
+_NO_MONEY: Final = frozenset({"insufficient_quota", "billing_hard_limit_reached"})
+_UNPAID: Final = "credit balance is too low"
+"""Anthropic says so with a status of 400; OpenAI a hard limit of its bill."""
 _LONGEST_RETRY_SECONDS: Final = 600.0
+_USUAL_RETRY_SECONDS: Final = 1.0
+
+
+@dataclass(frozen=True, slots=True)
+class Refusal:
+    """What a status that is no success means.
+
+    ``concerns`` is what has to change before a call goes well: the ``caller``'s request, the
+    operator's ``key``, a ``limit`` of the key, or the ``target``. ``retry_after`` is the provider's
+    advice in seconds.
+    """
+
+    error: FareboxError
+    concerns: Literal["caller", "key", "limit", "target"]
+    retry_after: float | None = None
 
 
 def unreachable(call: Call, error: httpx.HTTPError) -> FareboxError:
-    """Return the error for a provider that could not be reached or did not answer in time."""
+    """Return the error for a provider that could not be reached."""
     _log.warning(
         "gateway.upstream_unreachable", upstream=call.provider.upstream.name, error=repr(error)
     )
@@ -30,39 +58,70 @@ def unreachable(call: Call, error: httpx.HTTPError) -> FareboxError:
     return UpstreamFailed("The model provider could not be reached.")
 
 
-def refusal(call: Call, response: httpx.Response) -> FareboxError:
-    """Return the error for a provider's answer, already read, that is not 200."""
-    code, message, parameter = _read(response.content)
+def timed_out(call: Call) -> FareboxError:
+    """Return the error for a provider that took too long."""
+    _log.warning("gateway.upstream_timed_out", upstream=call.provider.upstream.name)
+    return UpstreamFailed("The model provider did not answer in time.")
+
+
+def refusal(call: Call, response: Answer, content: bytes) -> Refusal:
+    """Return what an answer that is no success means; ``content`` is its body."""
+    status = response.status_code
+    code, message, parameter = _read(content)
     _log.warning(
-        "gateway.upstream_refused",
-        upstream=call.provider.upstream.name,
-        status=response.status_code,
-        code=code,
+        "gateway.upstream_refused", upstream=call.provider.upstream.name, status=status, code=code
     )
-    if response.status_code == 429 and code != "insufficient_quota":
-        return UpstreamBusy(
+    of_the_key = status in _OF_THE_KEY or code in _NO_MONEY or _UNPAID in (message or "")
+    if status in _PASSED_ON and not of_the_key:
+        message = message or "The model provider refused the request."
+        return Refusal(UpstreamRefused(status, message, code, parameter), "caller")
+    retry_after = retry_seconds(response.headers, datetime.now(UTC))
+    if status == 429 and code not in _NO_MONEY:
+        busy = UpstreamBusy(
             "The model provider is busy; try again later.",
-            retry_after_seconds=_retry_after(response),
+            retry_after_seconds=_USUAL_RETRY_SECONDS if retry_after is None else retry_after,
         )
-    if response.status_code in _PASSED_ON:
-        return UpstreamRefused(
-            response.status_code,
-            message or "The model provider refused the request.",
-            code,
-            parameter,
-        )
-    return UpstreamFailed(f"The model provider failed ({response.status_code}).")
-
-
-def stream_error(call: Call, error: object) -> FareboxError:
-    """Return the error for an error within a stream."""
-    code = error.get("code") if isinstance(error, dict) else None
-    _log.warning(
-        "gateway.stream_error",
-        upstream=call.provider.upstream.name,
-        code=code if isinstance(code, str | int) else None,
+        return Refusal(busy, "limit", retry_after)
+    may_pass = not of_the_key and (status in _PASSING or status >= 500)
+    error = UpstreamFailed(
+        f"The model provider failed ({status}).",
+        retry_after_seconds=retry_after,
+        may_pass=may_pass,
     )
-    return UpstreamFailed("The model provider failed in the middle of its answer.")
+    return Refusal(error, "key" if of_the_key else "target", retry_after)
+
+
+def failed(call: Call, failure: Failure) -> FareboxError:
+    """Return the error for an answer that was an error, or could not be read."""
+    _log.warning("gateway.upstream_error", upstream=call.provider.upstream.name, code=failure.code)
+    return UpstreamFailed(failure.detail)
+
+
+def retry_seconds(headers: Mapping[str, str], now: datetime) -> float | None:
+    """Return how many seconds an answer asks to wait, at most ten minutes; None if it does not say.
+
+    ``retry-after`` is a number of seconds or a date (RFC 9110, 10.2.3); ``retry-after-ms`` is what
+    OpenAI's clients read before it.
+    """
+    milliseconds = _number(headers.get("retry-after-ms"))
+    given = headers.get("retry-after")
+    seconds = _number(given) if milliseconds is None else milliseconds / 1000
+    if seconds is None and given is not None:
+        try:
+            date = parsedate_to_datetime(given)
+            seconds = (date if date.tzinfo else date.replace(tzinfo=UTC)).timestamp()
+            seconds -= now.timestamp()
+        except (ValueError, OverflowError):
+            return None
+    return None if seconds is None else min(max(seconds, 0.0), _LONGEST_RETRY_SECONDS)
+
+
+def _number(text: str | None) -> float | None:
+    try:
+        number = float(text or "")
+    except ValueError:
+        return None
+    return number if math.isfinite(number) and number >= 0 else None
 
 
 def _read(body: bytes) -> tuple[str | None, str | None, str | None]:
@@ -79,15 +138,3 @@ def _read(body: bytes) -> tuple[str | None, str | None, str | None]:
         for name in ("code", "message", "param")
     )
     return code, message, parameter
-
-
-def _retry_after(response: httpx.Response) -> float:
-    """Return the seconds that the provider asks to wait; 1 if it states none."""
-    for header, unit in (("retry-after-ms", 1000), ("retry-after", 1)):
-        try:
-            seconds = float(response.headers[header]) / unit
-        except (KeyError, ValueError):
-            continue
-        if 0 <= seconds <= _LONGEST_RETRY_SECONDS:
-            return seconds
-    return 1.0

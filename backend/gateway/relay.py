@@ -2,37 +2,38 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncGenerator
+from typing import Final
 
 import httpx
-import orjson
 import structlog
 
-from backend.gateway.accounting import read_usage
+from backend.errors import FareboxError
 from backend.gateway.call import Call, Status
-from backend.gateway.errors import UpstreamFailed, error_body
+from backend.gateway.incoming import Incoming
+from backend.gateway.protocols.base import Failure, Reader
 from backend.gateway.recorder import Recorder
-from backend.gateway.refusals import stream_error
+from backend.gateway.refusals import failed
+from backend.gateway.sse import Event, TooLong
 
 _log = structlog.get_logger(__name__)
 
-_LONGEST_LINE_BYTES = 16 * 1024 * 1024
-_DONE = b"data: [DONE]\n\n"
+
+KEEP_ALIVE: Final = b": keep-alive\n\n"
+"""A comment, which clients skip: it keeps the proxies between from closing a silent stream."""
+KEEP_ALIVE_SECONDS: Final = 10.0
+"""How long a caller waits for the first byte. Until then, a failure is told by its status."""
 
 
 class Relay:
     """Iterate ``events`` once, and call ``abandon`` afterwards in every case."""
 
-    def __init__(
-        self, call: Call, response: httpx.Response, recorder: Recorder, *, include_usage: bool
-    ) -> None:
+    def __init__(self, call: Call, opening: asyncio.Task[Incoming], recorder: Recorder) -> None:
+        """``opening`` records the call itself if it fails, or is canceled."""
         self._call = call
-        self._response = response
+        self._opening = opening
         self._recorder = recorder
-        self._include_usage = include_usage
-        self._finished = False
-        self._ended = False
-        self._failure: bytes | None = None
         self._recorded = False
         self.events = self._relay()
 
@@ -42,89 +43,75 @@ class Relay:
         The generator can't do that itself: one that never began, or that the server dropped between
         two chunks, runs no ``finally`` of its own.
         """
-        if not self._recorded:
+        if not self._opening.done():
+            self._opening.cancel()
+        elif (incoming := self._opened()) is not None and not self._recorded:
             self._recorded = True
+            self._hear(incoming.reader)
             self._recorder.record_later(self._call, "aborted")
         self._recorder.spawn(self._close())
 
     async def _close(self) -> None:
         await self.events.aclose()
-        await self._response.aclose()
+        await asyncio.wait({self._opening})
+        if (incoming := self._opened()) is not None:
+            await incoming.close()
+
+    def _opened(self) -> Incoming | None:
+        """Return the answer that was opened, if one was."""
+        opening = self._opening
+        failed_to_open = opening.cancelled() or opening.exception() is not None
+        return None if failed_to_open else opening.result()
 
     async def _relay(self) -> AsyncGenerator[bytes, None]:
-        status: Status = "failed"
+        while not self._opening.done():
+            # Nothing of an answer has come yet, and another target may be tried: to the caller and
+            # the proxies between, this says that it goes on
+            yield KEEP_ALIVE
+            await asyncio.wait({self._opening}, timeout=KEEP_ALIVE_SECONDS)
         try:
-            rest = b""
-            async for piece in self._response.aiter_bytes():
-                *lines, rest = (rest + piece).split(b"\n")
-                if len(rest) > _LONGEST_LINE_BYTES:
-                    break
+            incoming = self._opening.result()
+        except FareboxError as error:
+            yield self._call.asked.protocol.error_event(error)
+            return
+        async for passed in self._answer(incoming):
+            yield passed
+
+    async def _answer(self, incoming: Incoming) -> AsyncGenerator[bytes, None]:
+        status: Status = "failed"
+        reader = incoming.reader
+        self._hear(reader)
+        if incoming.held:
+            yield incoming.held
+        try:
+            async for events in incoming.events():
                 # What came at once goes on at once: a send for each chunk would cost the most.
-                passed = b"".join(map(self._passed, lines))
-                if passed:
+                if passed := self._passed(reader, events):
                     yield passed
-                if self._ended:
-                    break
-            else:
-                passed = self._passed(rest)
-                if passed:
-                    yield passed
-        except httpx.HTTPError as error:
-            self._broke(error)
-        if self._failure is None and self._finished:
+        except (httpx.HTTPError, TooLong, TimeoutError) as error:
+            reader.finished = False
+            model = self._call.admitted.model.id
+            _log.warning("gateway.stream_broke", model=model, error=repr(error))
+        if reader.failure is None and reader.finished:
             status = "completed"
+        incoming.end(well=status == "completed")
         self._recorded = True
         await self._recorder.record(self._call, status)
         if status == "completed":
-            yield _DONE
+            yield reader.last()
         else:
-            broken = UpstreamFailed("The model provider broke the stream off.")
-            yield b"data: " + (self._failure or error_body(broken)) + b"\n\n"
+            failure = reader.failure or Failure("The model provider broke the stream off.")
+            yield self._call.asked.protocol.error_event(failed(self._call, failure))
 
-    def _passed(self, line: bytes) -> bytes:
-        """Read a line; return what the caller gets of it."""
-        if self._ended or not line.startswith(b"data:"):
-            return b""
-        data = line[5:].strip()
-        if data == b"[DONE]":
-            self._finished = self._ended = True
-            return b""
-        try:
-            chunk = orjson.loads(data)
-        except orjson.JSONDecodeError as error:
-            self._broke(error)
-            return b""
-        if isinstance(chunk, dict) and chunk.get("error"):
-            self._failure = error_body(stream_error(self._call, chunk["error"]))
-            self._ended = True
-            return b""
-        passed_on = self._read_chunk(chunk)
-        return b"" if passed_on is None else b"data: " + orjson.dumps(passed_on) + b"\n\n"
+    def _passed(self, reader: Reader, events: list[Event]) -> bytes:
+        """Read events; return what the caller gets of them."""
+        feed = reader.feed
+        passed = b"".join([KEEP_ALIVE if event.is_comment else feed(event) for event in events])
+        self._hear(reader)
+        return passed
 
-    def _broke(self, error: Exception) -> None:
-        self._finished, self._ended = False, True
-        _log.warning("gateway.stream_broke", model=self._call.admitted.model.id, error=repr(error))
-
-    def _read_chunk(self, chunk: object) -> object | None:
-        """Read a chunk; return what the caller gets of it, None for nothing."""
-        if not isinstance(chunk, dict):
-            return None
-        choices = chunk.get("choices")
-        choices = choices if isinstance(choices, list) else []
-        for choice in choices:
-            if isinstance(choice, dict):
-                self._call.add_answer(choice.get("delta"))
-                # A provider that ends the stream after this without [DONE] has sent everything.
-                self._finished = self._finished or choice.get("finish_reason") is not None
-        usage = read_usage(chunk.get("usage"))
-        if usage is not None:
-            self._call.usage = usage
-        if "model" in chunk:
-            chunk["model"] = self._call.admitted.model.id
-        if self._include_usage:
-            chunk.setdefault("usage", None)
-        else:
-            chunk.pop("usage", None)
-            if usage is not None and not choices:
-                return None
-        return chunk
+    def _hear(self, reader: Reader) -> None:
+        call = self._call
+        call.said, call.usage, call.answered = reader.said, reader.usage, reader.answered
+        call.answer_id = reader.answer_id
+        call.heard()

@@ -1,15 +1,21 @@
-"""The model providers behind the gateway: OpenAI-compatible servers."""
+"""The connections to the model providers behind the gateway."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping
+from typing import Final
 
 import httpx
 
+from backend.gateway.addresses import headers
+from backend.gateway.connections import Answer, Connections
 from backend.kit.tls import provider_tls_context
+from backend.metering.tokens.encodings import letters_of
 from backend.settings import Upstream
 
-_LIMITS = httpx.Limits(max_connections=1000, max_keepalive_connections=200)
+_UNANSWERED: Final = (httpx.HTTPError, RuntimeError, KeyError, ValueError, TypeError)
+"""What a tokenizer's question may come to; a ``RuntimeError`` where the upstream was changed, and
+its connections closed, while a call was counted."""
 
 
 class Provider:
@@ -17,41 +23,31 @@ class Provider:
 
     def __init__(self, upstream: Upstream) -> None:
         self.upstream = upstream
-        key = upstream.api_key
-        credential = {"authorization": f"Bearer {key.get_secret_value()}"} if key else {}
-        timeout = httpx.Timeout(upstream.timeout_seconds, connect=10)
-        # Calls go through the transport directly: a client's redirects, cookies and merging of
-        # defaults are of no use to them, and take a third of the time.
-        self._transport = httpx.AsyncHTTPTransport(
-            verify=provider_tls_context(), limits=_LIMITS, trust_env=False
-        )
-        self._http = httpx.AsyncClient(
-            base_url=upstream.base_url.rstrip("/") + "/",
-            headers=credential,
-            timeout=timeout,
-            transport=self._transport,
+        self.under_way = 0
+        """How many calls it has now."""
+        key = upstream.keys[0].get_secret_value() if upstream.keys else None
+        connect = upstream.timeouts.connect_seconds
+        tls = provider_tls_context()
+        # What comes after the connection is timed by who reads it: keep-alives must not count
+        self._connections = Connections(tls, connect_seconds=connect)
+        self._http = httpx.AsyncClient(  # for a tokenizer's questions, which are rare
+            base_url=upstream.base_url + "/",
+            headers=headers(upstream, key),
+            timeout=httpx.Timeout(upstream.timeouts.first_token_seconds, connect=connect),
+            verify=tls,
             trust_env=False,
         )
-        self._completions = self._http.base_url.join("chat/completions")
-        self._headers = httpx.Headers({**credential, "content-type": "application/json"})
-        self._extensions = {"timeout": timeout.as_dict()}
 
-    async def complete(self, body: bytes) -> httpx.Response:
-        """Request a chat completion. The caller reads the response and closes it.
+    async def send(self, url: str, sent: Mapping[str, str], body: bytes) -> Answer:
+        """Send a request with these headers. The caller reads and closes the answer.
 
-        Raises httpx's errors.
+        Raises httpx's errors; its time is bounded by ``asyncio.timeout`` alone.
         """
-        request = httpx.Request(
-            "POST",
-            self._completions,
-            headers=self._headers,
-            content=body,
-            extensions=self._extensions,
-        )
-        return await self._transport.handle_async_request(request)
+        return await self._connections.post(url, sent, body)
 
     async def close(self) -> None:
         """Close every connection."""
+        await self._connections.close()
         await self._http.aclose()
 
     async def tokenize(self, text: str) -> int | None:
@@ -59,8 +55,24 @@ class Provider:
         try:
             answer = await self._http.post(self._beside("tokenize"), json={"content": text})
             return len(answer.raise_for_status().json()["tokens"])
-        except (httpx.HTTPError, KeyError, ValueError, TypeError):
+        except _UNANSWERED:
             return None
+
+    async def split_text(self, text: str) -> list[str] | None:
+        """Return what each token of a text is, as llama.cpp's ``/tokenize`` says.
+
+        None where the provider does not.
+        """
+        request = {"content": text, "with_pieces": True}
+        try:
+            answer = await self._http.post(self._beside("tokenize"), json=request)
+            tokens = answer.raise_for_status().json()["tokens"]
+            said = [token["piece"] for token in tokens]
+        except _UNANSWERED:
+            return None
+        # A part of a character is written as its bytes
+        parts = [bytes(piece) if isinstance(piece, list) else piece.encode() for piece in said]
+        return letters_of(parts)
 
     async def prompt_text(self, messages: object, tools: object = None) -> str | None:
         """Return the prompt that the provider's chat template makes; None if it does not answer."""
@@ -68,29 +80,10 @@ class Provider:
         try:
             answer = await self._http.post(self._beside("apply-template"), json=request)
             prompt = answer.raise_for_status().json()["prompt"]
-        except (httpx.HTTPError, KeyError, ValueError, TypeError):
+        except _UNANSWERED:
             return None
         return prompt if isinstance(prompt, str) else None
 
     def _beside(self, path: str) -> httpx.URL:
         """Return the address of a route of the server outside ``/v1``."""
         return self._http.base_url.join(f"../{path}")
-
-
-class Upstreams:
-    """Finds the provider that serves a model; of several, the first configured."""
-
-    def __init__(self, configured: Sequence[Upstream]) -> None:
-        self._providers = [Provider(upstream) for upstream in configured]
-
-    def serving(self, model: str) -> tuple[Provider, str] | None:
-        """Return the provider of a model and its own name for it."""
-        for provider in self._providers:
-            if model in provider.upstream.models:
-                return provider, provider.upstream.models[model]
-        return None
-
-    async def close(self) -> None:
-        """Close every connection."""
-        for provider in self._providers:
-            await provider.close()

@@ -72,7 +72,8 @@ async def unbilled(
 ) -> Unbilled | None:
     """Return the next period to invoice of a tenant; None if it never subscribed.
 
-    With ``lock`` nobody else bills the tenant until the transaction ends.
+    With ``lock`` nobody else bills the tenant until the transaction ends, nor draws on its balance:
+    also where it never subscribed, since it may have invoices beside the billing of periods.
     """
     query = _query().where(billing_cursors.c.tenant_id == tenant_id)
     if lock:
@@ -80,6 +81,9 @@ async def unbilled(
     row = (await connection.execute(query)).mappings().first()
     if row is not None:
         return _unbilled(row)
+    if lock:  # there is no cursor to lock, and none comes meanwhile: to subscribe takes this too
+        tenant_row = select(tenants.c.id).where(tenants.c.id == tenant_id)
+        await connection.execute(tenant_row.with_for_update(key_share=True))
     first = (
         select(tenants, func.min(subscriptions.c.start_at).label("since"))
         .join(subscriptions, subscriptions.c.tenant_id == tenants.c.id)

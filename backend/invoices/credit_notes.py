@@ -3,25 +3,28 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Sequence
-from dataclasses import replace
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from datetime import datetime
 from decimal import Decimal
-from typing import Any
 
 from sqlalchemy import RowMapping, insert, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from backend.accounts.audit import record
 from backend.accounts.idempotency import claim_key
+from backend.accounts.principal import Principal
 from backend.errors import InvalidInput
 from backend.ids import new_id
 from backend.invoices.errors import InvoiceFullyCredited, InvoiceVoid
 from backend.invoices.issuing import BALANCE, payment_row
 from backend.invoices.numbering import credit_note_series, take_numbers
+from backend.invoices.rules.crediting import spread_over, subtotal_of
 from backend.invoices.rules.lifecycle import Balance, due
 from backend.invoices.rules.notices import credited_notice
 from backend.invoices.settling import lock_invoice, settle
 from backend.invoices.taxing.deciding import tax_line, wire_tax
+from backend.outbox.platform_queue import Action, Fact, enqueue_for_platforms
 from backend.outbox.queue import enqueue_notices
 from backend.pricing.money import ZERO, exact_arithmetic, minor_digits, round_to_minor_unit
 from backend.pricing.tax.lines import TaxLine, tax_of_part
@@ -29,7 +32,47 @@ from backend.settings import Settings
 from backend.storage.tables import credit_notes, invoice_lines, payments
 from backend_client.types.accounts import Tenant
 from backend_client.types.common import plain
-from backend_client.types.invoices import CreditNoteCreate, InvoiceState, Tax
+from backend_client.types.invoices import (
+    AFTER_TAX,
+    CreditNoteCreate,
+    CreditWanted,
+    InvoiceState,
+    Tax,
+)
+
+
+@dataclass(frozen=True, slots=True)
+class _Basis:
+    """What an invoice's taxes are on: ``whole``, all lines but those ``after_tax``."""
+
+    taxes: tuple[TaxLine, ...]
+    whole: Decimal
+    after_tax: frozenset[int]
+    currency: str
+
+    def taxable(self, lines: Mapping[int, Decimal]) -> Decimal:
+        """Return what of some lines, by number, the taxes are on."""
+        return sum((amount for line, amount in lines.items() if line not in self.after_tax), ZERO)
+
+    def credited(self, notes: Sequence[RowMapping]) -> Decimal:
+        """Return what notes took of what the taxes are on."""
+        lines = (line for note in notes for line in note["lines"])
+        return sum(
+            (Decimal(line["amount"]) for line in lines if line["line"] not in self.after_tax), ZERO
+        )
+
+    def taxed(self, notes: Sequence[RowMapping]) -> Decimal:
+        """Return what notes took of the tax on top; nothing if none of it is left."""
+        return sum((note["tax"] for note in notes), ZERO) if self.is_taxed else ZERO
+
+    @property
+    def is_taxed(self) -> bool:
+        """Whether a credit note of tax alone left anything on top of the lines."""
+        return any(not tax.rate.inclusive for tax in self.taxes)
+
+    def of_part(self, part: Decimal) -> tuple[TaxLine, ...]:
+        """Return the taxes on a part of the whole."""
+        return tax_of_part(self.taxes, self.whole, part, self.currency)
 
 
 async def credit(
@@ -41,9 +84,11 @@ async def credit(
     now: datetime,
     *,
     idempotency_key: str | None = None,
+    by: Principal | None = None,
 ) -> str:
     """Credit lines of an issued invoice, or the rest of it; return the note's id.
 
+    ``by`` is whose act it is: the audit has it, once.
     It lowers what is due. What was paid already is added to the customer's balance, which the next
     invoices draw on. Raises ``NotFound``; ``Conflict`` for an invoice that is void or has nothing
     left; ``InvalidInput`` for more than is left of a line or of the invoice.
@@ -58,15 +103,20 @@ async def credit(
     if row["state"] == InvoiceState.VOID:
         raise InvoiceVoid("This invoice is void: there is nothing to credit.")
     earlier = await _earlier(connection, tenant.id, invoice_id)
-    left = await _left(connection, tenant.id, invoice_id, earlier)
+    basis, left = await _basis_and_left(connection, row, earlier)
     with exact_arithmetic():
-        lines = _chosen(wanted, left, row["currency"])
-        before = sum((note["subtotal"] for note in earlier), ZERO)
+        lines = {} if wanted.tax_only else _chosen(wanted, left, row["currency"])
+        before = basis.credited(earlier)
         subtotal = sum(lines.values(), ZERO)
-        taxes = _taxes(row, before, before + subtotal)
+        after = basis.whole if wanted.tax_only else before + basis.taxable(lines)
+        taxes = _taxes(basis, before, after)
         # Less what earlier notes took, so that all together are the invoice's tax to the cent
-        taxed_before = sum((note["tax"] for note in earlier), ZERO)
-        tax = _on_top(row, before + subtotal) - taxed_before
+        taxed_before = basis.taxed(earlier)
+        tax = _on_top(basis, after) - taxed_before
+        if wanted.tax_only:
+            taxes = [tax for tax in taxes if not tax.inclusive]
+            if not tax:
+                raise InvalidInput.of_field("tax_only", "finds no tax left on top of the lines")
         total = subtotal + tax
         if total <= 0 or row["total"] <= 0:
             raise InvoiceFullyCredited()
@@ -95,13 +145,62 @@ async def credit(
     }
     await connection.execute(insert(credit_notes).values(**note))
     await enqueue_notices(connection, [credited_notice(row, note)])
+    credited = Fact(tenant.id, Action.CREDIT_NOTE, invoice_id, note_id, row["issued_at"])
+    await enqueue_for_platforms(connection, [credited])
     if to_balance:
         onto = payment_row(row, -to_balance, BALANCE, number, now)
         await connection.execute(insert(payments).values(**onto))
     await settle(
         connection, row, now, paid=row["paid"] - to_balance, credited=row["credited"] + total
     )
+    if by is not None:
+        detail = {"credit_note": note_id, "reason": wanted.reason}
+        await record(
+            connection, by, "invoice.credit", invoice_id, tenant_id=tenant.id, detail=detail
+        )
     return note_id
+
+
+async def credit_total(
+    connection: AsyncConnection,
+    settings: Settings,
+    tenant: Tenant,
+    invoice_id: str,
+    total: Decimal,
+    reason: str,
+    now: datetime,
+    *,
+    idempotency_key: str,
+) -> str:
+    """Credit lines whose amounts come to ``total`` with their tax; return the note's id.
+
+    Lines are taken from the first on. Raises what ``credit`` does, and ``InvalidInput`` if the
+    rounding of the tax leaves no lines that come to that total.
+    """
+    row = await lock_invoice(connection, tenant.id, invoice_id)
+    earlier = await _earlier(connection, tenant.id, invoice_id)
+    basis, left = await _basis_and_left(connection, row, earlier)
+    with exact_arithmetic():
+        before = basis.credited(earlier)
+        taxed_before = basis.taxed(earlier)
+
+        def with_tax(subtotal: Decimal) -> Decimal:
+            return subtotal + _on_top(basis, before + subtotal) - taxed_before
+
+        lines: list[tuple[int, Decimal]] = []  # all that is left, lines below zero too
+        not_taxed = sum(left.values(), ZERO) - basis.taxable(left)
+        if total != with_tax(basis.taxable(left)) + not_taxed:
+            subtotal = subtotal_of(total, with_tax, row["currency"])
+            lines = spread_over(subtotal, left) if subtotal is not None else []
+            if not lines:
+                raise InvalidInput.of_field("total", "is no sum of lines with their tax")
+    wanted = CreditNoteCreate(
+        reason=reason[:200],
+        lines=[CreditWanted(line=line, amount=amount) for line, amount in lines],
+    )
+    return await credit(
+        connection, settings, tenant, invoice_id, wanted, now, idempotency_key=idempotency_key
+    )
 
 
 def _chosen(
@@ -129,7 +228,7 @@ def _chosen(
     return chosen
 
 
-def _taxes(row: RowMapping, before: Decimal, after: Decimal) -> list[Tax]:
+def _taxes(basis: _Basis, before: Decimal, after: Decimal) -> list[Tax]:
     """Return each tax on what a note credits: on all credited after it, less that before it.
 
     Taxing the running sum makes the notes' taxes add up to the invoice's own.
@@ -137,20 +236,15 @@ def _taxes(row: RowMapping, before: Decimal, after: Decimal) -> list[Tax]:
     return [
         wire_tax(
             replace(now, taxable=now.taxable - was.taxable, amount=now.amount - was.amount),
-            row["currency"],
+            basis.currency,
         )
-        for was, now in zip(_of_part(row, before), _of_part(row, after), strict=True)
+        for was, now in zip(basis.of_part(before), basis.of_part(after), strict=True)
     ]
 
 
-def _on_top(row: RowMapping, subtotal: Decimal) -> Decimal:
-    """Return the tax on top of ``subtotal``, all that is credited of an invoice."""
-    return sum((tax.amount for tax in _of_part(row, subtotal) if not tax.rate.inclusive), ZERO)
-
-
-def _of_part(row: RowMapping, part: Decimal) -> tuple[TaxLine, ...]:
-    taxes = [tax_line(Tax.model_validate(tax)) for tax in row["taxes"]]
-    return tax_of_part(taxes, row["subtotal"], part, row["currency"])
+def _on_top(basis: _Basis, taxable: Decimal) -> Decimal:
+    """Return the tax on top of ``taxable``, all that is credited of an invoice."""
+    return sum((tax.amount for tax in basis.of_part(taxable) if not tax.rate.inclusive), ZERO)
 
 
 async def _earlier(
@@ -162,18 +256,29 @@ async def _earlier(
     return (await connection.execute(query)).mappings().all()
 
 
-async def _left(
-    connection: AsyncConnection, tenant_id: str, invoice_id: str, earlier: Sequence[RowMapping]
-) -> dict[int, Decimal]:
-    """Return what is left of each line, by its number."""
+async def _basis_and_left(
+    connection: AsyncConnection, row: RowMapping, earlier: Sequence[RowMapping]
+) -> tuple[_Basis, dict[int, Decimal]]:
+    """Return what an invoice's taxes are on, and what is left of each line, by its number."""
     taken: defaultdict[int, Decimal] = defaultdict(Decimal)
     for note in earlier:
         for line in note["lines"]:
             taken[line["line"]] += Decimal(line["amount"])
     query = (
-        select(invoice_lines.c.line, invoice_lines.c.amount)
-        .where(invoice_lines.c.tenant_id == tenant_id, invoice_lines.c.invoice_id == invoice_id)
+        select(invoice_lines.c.line, invoice_lines.c.kind, invoice_lines.c.amount)
+        .where(
+            invoice_lines.c.tenant_id == row["tenant_id"], invoice_lines.c.invoice_id == row["id"]
+        )
         .order_by(invoice_lines.c.line)
     )
-    rows: Any = await connection.execute(query)
-    return {line: amount - taken[line] for line, amount in rows}
+    rows = (await connection.execute(query)).all()
+    taxes = [tax_line(Tax.model_validate(tax)) for tax in row["taxes"]]
+    if any(not note["lines"] for note in earlier):  # one of tax alone took all of it on top
+        taxes = [tax for tax in taxes if tax.rate.inclusive]
+    basis = _Basis(
+        tuple(taxes),
+        sum((line.amount for line in rows if line.kind not in AFTER_TAX), ZERO),
+        frozenset(line.line for line in rows if line.kind in AFTER_TAX),
+        row["currency"],
+    )
+    return basis, {line.line: line.amount - taken[line.line] for line in rows}

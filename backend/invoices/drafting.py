@@ -6,9 +6,8 @@ from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
-from decimal import Decimal
 
-from sqlalchemy import RowMapping, and_, select
+from sqlalchemy import RowMapping, and_, func, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from backend.invoices.billing_cursors import Unbilled
@@ -16,6 +15,7 @@ from backend.invoices.late_usage import Mark, billed, usage_marks
 from backend.invoices.rules.lines import (
     ComposedLine,
     Invoiced,
+    InvoicedInPart,
     Item,
     invoiced_items,
     late_lines,
@@ -29,10 +29,17 @@ from backend.settings import Settings
 from backend.spend.gathering import metered_period, plain_period
 from backend.spend.report import period_of
 from backend.storage.tables import contracts, invoice_lines, invoices
-from backend.wallets.grants import used_by_calls
+from backend.subscriptions.contracts import contract_in_force
+from backend.subscriptions.rated_elsewhere import (
+    RatedElsewhere,
+    is_rated_elsewhere,
+    rated_elsewhere,
+)
 from backend.wallets.prepayment import paid_by_wallet
+from backend.wallets.recurring import used_beyond_share
+from backend.wallets.used_by_calls import used_by_calls
 from backend_client.types.accounts import Tenant
-from backend_client.types.invoices import InvoiceKind
+from backend_client.types.invoices import AFTER_TAX, InvoiceKind
 from backend_client.types.spend import Period, SpendLine
 
 
@@ -57,9 +64,10 @@ class DraftContext:
     changed: defaultdict[str, list[BillingPeriod]] = field(
         default_factory=lambda: defaultdict(list)
     )
-    before: defaultdict[str, list[tuple[str, Decimal]]] = field(
+    before: defaultdict[str, list[InvoicedInPart]] = field(
         default_factory=lambda: defaultdict(list)
     )
+    elsewhere: RatedElsewhere = field(default_factory=lambda: defaultdict(list))
     contracts: dict[str, int | None] = field(default_factory=dict)
     """Tenants that have or had a contract, with the payment terms of the one in force."""
 
@@ -92,6 +100,8 @@ async def load_context(
         for period, _ in periods
     ]
     context = DraftContext(await usage_marks(connection, windows))
+    tenant_ids = [unbilled.tenant.id for unbilled in open_periods]
+    context.elsewhere = await rated_elsewhere(connection, tenant_ids)
     for tenant_id, periods in past.items():
         changed = [context.marks[tenant_id, period.start] != mark for period, mark in periods]
         if any(changed):
@@ -99,9 +109,23 @@ async def load_context(
             first = changed.index(True)
             context.changed[tenant_id] += [period for period, _ in periods[first:]]
     starts = {unbilled.tenant.id: unbilled.period.start for unbilled in open_periods}
+    tenants = [unbilled.tenant for unbilled in open_periods]
+    redeemed = (
+        select(func.coalesce(func.sum(invoice_lines.c.amount), 0))
+        .where(
+            invoice_lines.c.tenant_id == invoices.c.tenant_id,
+            invoice_lines.c.invoice_id == invoices.c.id,
+            invoice_lines.c.kind.in_(AFTER_TAX),
+        )
+        .scalar_subquery()
+    )
     query = (
         select(
-            invoices.c.tenant_id, invoices.c.period_start, invoices.c.number, invoices.c.subtotal
+            invoices.c.tenant_id,
+            invoices.c.period_start,
+            invoices.c.number,
+            invoices.c.subtotal,
+            redeemed,
         )
         .where(
             invoices.c.tenant_id.in_(list(starts)),
@@ -111,28 +135,24 @@ async def load_context(
         )
         .order_by(invoices.c.tenant_id, invoices.c.id)
     )
-    for tenant_id, start, number, subtotal in await connection.execute(query):
+    for tenant_id, start, *before in await connection.execute(query):
         if start == starts[tenant_id]:
-            context.before[tenant_id].append((number, subtotal))
-    context.contracts = await _contracts(connection, starts)
+            context.before[tenant_id].append(InvoicedInPart(*before))
+    context.contracts = await _contracts(connection, tenants, starts)
     return context
 
 
 async def _contracts(
-    connection: AsyncConnection, starts: Mapping[str, datetime]
+    connection: AsyncConnection, tenants: Sequence[Tenant], starts: Mapping[str, datetime]
 ) -> dict[str, int | None]:
     """Return who has a contract, and the payment terms of those in force where periods start."""
-    query = select(
-        contracts.c.tenant_id,
-        contracts.c.start_at,
-        contracts.c.end_at,
-        contracts.c.definition["net_days"].as_integer().label("net_days"),
-    ).where(contracts.c.tenant_id.in_(list(starts)))
+    query = select(contracts.c.tenant_id).where(contracts.c.tenant_id.in_(list(starts))).distinct()
+    agreed = set(await connection.scalars(query))
     net_days: dict[str, int | None] = {}
-    for row in await connection.execute(query):
-        net_days.setdefault(row.tenant_id, None)
-        if row.start_at <= starts[row.tenant_id] < row.end_at:
-            net_days[row.tenant_id] = row.net_days
+    for tenant in tenants:
+        if tenant.id in agreed:
+            contract = await contract_in_force(connection, tenant, starts[tenant.id])
+            net_days[tenant.id] = None if contract is None else contract.terms.net_days
     return net_days
 
 
@@ -140,14 +160,17 @@ async def draft(connection: AsyncConnection, unbilled: Unbilled, context: DraftC
     """Rate a tenant's period and what changed in earlier ones; return the invoice's lines."""
     tenant = unbilled.tenant
     plain = tenant.id not in context.contracts
-    lines = await period_lines(connection, tenant, unbilled.period, plain=plain)
+    lines = []
+    if not is_rated_elsewhere(context.elsewhere, tenant.id, unbilled.period):
+        lines = await period_lines(connection, tenant, unbilled.period, plain=plain)
     lines += less_invoiced_before(period_of(unbilled.period), context.before.get(tenant.id, ()))
     marks: list[Mark] = [
         (tenant.id, unbilled.period, context.marks[tenant.id, unbilled.period.start])
     ]
     for period in context.changed.get(tenant.id, ()):
-        again = await period_lines(connection, tenant, period, plain=plain)
-        lines += late_lines(again, await invoiced_of(connection, tenant.id, period))
+        if not is_rated_elsewhere(context.elsewhere, tenant.id, period):
+            again = await period_lines(connection, tenant, period, plain=plain)
+            lines += late_lines(again, await invoiced_of(connection, tenant.id, period))
         marks.append((tenant.id, period, context.marks[tenant.id, period.start]))
     return Draft(unbilled, lines, marks, context.contracts.get(tenant.id))
 
@@ -172,14 +195,18 @@ async def period_lines(
     period: BillingPeriod,
     *,
     plain: bool,
+    so_far: datetime | None = None,
 ) -> list[ComposedLine]:
     """Rate any period of a tenant by its usage as it is now, less what was prepaid.
 
-    ``plain`` leaves out what a contract adds: because there is none, or because the period still
-    runs and what is missing to a commitment is not asked for yet.
+    ``plain`` leaves out what a contract adds, because there is none. ``so_far`` is now, for a
+    period that still runs: what is missing to a commitment or a minimum is not asked for yet, nor
+    what begins later.
     """
-    rated_as = plain_period if plain else metered_period
+    rated_as = metered_period if so_far is None and not plain else plain_period
     opened = await rated_as(connection, tenant, period)
+    if so_far is not None:
+        opened = opened.so_far(so_far)
     rated = opened.rate()
     lines = lines_of(rated, period_of(period))
     prepaid = {
@@ -189,7 +216,11 @@ async def period_lines(
     }
     if prepaid:
         used = await used_by_calls(connection, tenant.id, period)
-        lines += paid_when_used(period_of(period), paid_by_wallet(rated, prepaid, used))
+        used = used.less_given(await used_beyond_share(connection, tenant, period))
+        paid = paid_by_wallet(rated, prepaid, used.amount)
+        lines += paid_when_used(
+            period_of(period), paid, redeemed=used.part_redeemed(paid, tenant.currency)
+        )
     return lines
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from backend.errors import Conflict, NotFound, Unavailable
+from backend.errors import Conflict, InvalidInput, NotFound, Unavailable
 
 
 class InvoiceNotFound(NotFound):
@@ -60,11 +60,49 @@ class InvoiceHasPayments(Conflict):
     title = "Money was paid or credited on this invoice: return it by a credit note"
 
 
+class InvoiceNotBillableAgain(Conflict):
+    """No later invoice would bill its periods anew: issue it again instead."""
+
+    code = "invoice_not_billable_again"
+    title = "The next invoice can't bill this one's periods again"
+
+
+class CreditNoteReversed(Conflict):
+    """An invoice took the credit note back already."""
+
+    code, title = "credit_note_reversed", "This credit note was taken back already"
+
+
 class InvoiceFullyCredited(Conflict):
     """Earlier credit notes took all that the invoice asked for, or it asked for nothing."""
 
     code = "invoice_fully_credited"
     title = "Nothing is left of this invoice that could be credited"
+
+
+class PaymentNotFound(NotFound):
+    """The invoice has no such payment, or what paid it was not money from outside."""
+
+    code, title = "payment_not_found", "There is no such payment of money"
+
+
+class PaymentReturned(Conflict):
+    """The bank or the card's owner took the payment back already."""
+
+    code, title = "payment_returned", "This payment was taken back already"
+
+
+class BalancePaidOut(Conflict):
+    """What the payment put on the balance was paid out since: bill it by a one-off invoice."""
+
+    code = "balance_paid_out"
+    title = "What this payment put on the balance was paid out since"
+
+
+class NothingToApply(Conflict):
+    """The invoice asks for nothing, or there is nothing that could pay it."""
+
+    code, title = "nothing_to_apply", "There is nothing that could pay this invoice"
 
 
 class PaymentReferenceReused(Conflict):
@@ -91,3 +129,15 @@ class TaxNotKnown(Unavailable):
     """The tax service is away, or its answer can't be right; nothing was issued."""
 
     code, title = "tax_not_known", "The tax is not known"
+
+
+class EInvoiceDataMissing(InvalidInput):
+    """The form needs more of the seller or the buyer: each field is named, and where it is set."""
+
+    code, title = "e_invoice_data_missing", "The e-invoice lacks legal data"
+
+
+class EInvoiceNotExpressible(Conflict):
+    """The form has no room for this document: several taxes on a line, thousandths of a unit."""
+
+    code, title = "e_invoice_not_expressible", "There is no e-invoice of this document"

@@ -5,13 +5,17 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Final
 
 import structlog
 from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from backend.accounts.audit import record
+from backend.accounts.principal import Principal
 from backend.errors import FareboxError
 from backend.ids import new_id
+from backend.invoices.applying import apply_to_parts
 from backend.invoices.billing_cursors import (
     Unbilled,
     move_on,
@@ -27,10 +31,13 @@ from backend.invoices.drafting import (
     untaxed_draft,
 )
 from backend.invoices.errors import BillingPeriodOpen, InvoiceNotFound, TaxNotKnown
+from backend.invoices.in_advance import unbilled_in_advance
 from backend.invoices.issuing import ToIssue, issue
 from backend.invoices.late_usage import keep_marks
+from backend.invoices.leavers import tenants_that_left
 from backend.invoices.rules.lines import (
     less_invoiced_before,
+    may_be_taxed_only,
     total_of,
     worth_invoicing,
 )
@@ -40,13 +47,15 @@ from backend.invoices.taxing.untaxed import Untaxed, day_at
 from backend.settings import Settings
 from backend.spend.report import period_of
 from backend.storage.tables import invoices
+from backend.subscriptions.rated_elsewhere import is_rated_elsewhere
 from backend.wallets.bills import close_credit
 from backend_client.types.invoices import InvoiceKind
 from backend_client.types.tax_service import TaxQuestion
 
 _log = structlog.get_logger(__name__)
 
-_CAN_NOT_BE_RATED = (FareboxError, ValueError, ArithmeticError, LookupError)
+CAN_NOT_BE_RATED: Final = (FareboxError, ValueError, ArithmeticError, LookupError)
+"""What rating a tenant raises where its terms or its usage make no invoice: others go on."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,7 +97,7 @@ async def finalize_all(
         except TaxNotKnown as error:
             failed += 1
             await set_failed(connection, due.tenant.id, run_id, error.detail)
-        except _CAN_NOT_BE_RATED as error:
+        except CAN_NOT_BE_RATED as error:
             failed += 1
             _log.exception("invoices.tenant_failed", tenant=due.tenant.id)
             await set_failed(connection, due.tenant.id, run_id, str(error) or repr(error))
@@ -111,7 +120,7 @@ async def open_questions(
             _taxed(await draft(connection, due, context), rules)
         except TaxQuestionOpen as open_still:
             questions.append(open_still.question)
-        except _CAN_NOT_BE_RATED:
+        except CAN_NOT_BE_RATED:
             continue
     return questions
 
@@ -123,8 +132,12 @@ async def finalize(
     invoice_id: str,
     now: datetime,
     answers: TaxAnswers | None = None,
+    *,
+    by: Principal | None = None,
 ) -> str | None:
     """Finalize a draft before its grace is over; return the invoice's id.
+
+    ``by`` is whose act it is: the audit has it, once.
 
     Finalizing again returns the same id. Returns None if the draft asked for nothing and its period
     was closed without an invoice. Raises ``NotFound``; ``Conflict`` while the period runs; and
@@ -143,7 +156,10 @@ async def finalize(
     context = await load_context(connection, [due], now, settings)
     rules = await tax_rules(connection, settings, answers or TaxAnswers())
     closing = _taxed(await draft(connection, due, context), rules)
-    return invoice_id if await _close(connection, settings, [closing], now) else None
+    issued = await _close(connection, settings, [closing], now)
+    if by is not None:
+        await record(connection, by, "invoice.finalize", invoice_id, tenant_id=tenant_id)
+    return invoice_id if issued else None
 
 
 async def bill_progress(
@@ -155,20 +171,30 @@ async def bill_progress(
     *,
     invoice_id: str | None = None,
 ) -> str | None:
-    """Invoice a running period in part if what is unbilled has passed the tenant's threshold.
+    """Invoice a running period in part: past the tenant's threshold, or for fees in advance.
 
-    Returns the invoice's id (a new one unless ``invoice_id`` is given), or None if there was no
-    reason. What it asks for is taken off the invoice that closes the period. Raises as ``finalize``
-    does where the tax is not known.
+    A tenant whose subscription has ended, and the grace after it, is invoiced for all, so that it
+    need not wait for the period's end. Returns the invoice's id (a new one unless ``invoice_id`` is
+    given), or None if there was no reason. What it asks for is taken off the invoice that closes
+    the period. Raises as ``finalize`` does where the tax is not known.
     """
     running = await unbilled(connection, tenant_id, lock=True)
-    threshold = running.profile.terms.progressive_threshold if running is not None else None
-    if running is None or threshold is None or not running.period.start <= now < running.period.end:
+    if running is None or not running.period.start <= now < running.period.end:
         return None
+    threshold = running.profile.terms.progressive_threshold
     context = await load_context(connection, [running], now, settings)
-    lines = await period_lines(connection, running.tenant, running.period, plain=True)
+    if is_rated_elsewhere(context.elsewhere, tenant_id, running.period):
+        return None
+    left = bool(await tenants_that_left(connection, settings, now, tenant_id))
+    lines = await period_lines(
+        connection, running.tenant, running.period, plain=True, so_far=None if left else now
+    )
+    ahead = await unbilled_in_advance(connection, tenant_id, running.period, lines)
     lines += less_invoiced_before(period_of(running.period), context.before.get(tenant_id, ()))
-    if not lines or total_of(lines) < threshold or not worth_invoicing(lines):
+    total = total_of(lines)
+    passed = threshold is not None and total >= threshold
+    due = total != 0 if left else passed or (ahead > 0 and total > 0)
+    if not lines or not due or not worth_invoicing(lines):
         return None
     new = invoice_id or new_id("inv")
     kind, day = InvoiceKind.PROGRESSIVE, day_at(now, running.period)
@@ -188,10 +214,14 @@ class _Closing:
 
 
 def _taxed(draft: Draft, rules: TaxRules) -> _Closing:
-    if not worth_invoicing(draft.lines):
+    worth = worth_invoicing(draft.lines)
+    if not worth and not may_be_taxed_only(draft.lines):
         return _Closing(draft, None)
     untaxed = untaxed_draft(draft)
-    return _Closing(draft, ToIssue(untaxed, rules.decide(untaxed), net_days=draft.net_days))
+    tax = rules.decide(untaxed)
+    if not worth and not any(each.amount.amount for each in tax.taxes):
+        return _Closing(draft, None)
+    return _Closing(draft, ToIssue(untaxed, tax, net_days=draft.net_days))
 
 
 async def _close(
@@ -202,6 +232,7 @@ async def _close(
     await issue(connection, settings, wanted, now)
     await keep_marks(connection, [mark for closing in closings for mark in closing.draft.marks])
     closed = [closing.draft.of for closing in closings]
+    await apply_to_parts(connection, closed, now)
     await close_credit(connection, [(due.tenant, due.period) for due in closed], now)
     await move_on(connection, closed)
     return len(wanted)

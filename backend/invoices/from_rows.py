@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from decimal import Decimal
+from typing import Any
 
 from sqlalchemy import RowMapping
 
+from backend.invoices.issuing import BALANCE
 from backend.invoices.rules.lifecycle import Balance, due
-from backend.pricing.money import money
+from backend.pricing.money import ZERO, exact_arithmetic, money
 from backend_client.types.invoices import (
     CreditedLine,
     CreditNote,
@@ -40,8 +43,13 @@ def summary_from(row: RowMapping, now: datetime) -> InvoiceSummary:
     )
 
 
-def line_from(line: RowMapping, invoice: RowMapping) -> InvoiceLine:
-    """Return a line of an invoice, whose row says its currency and time zone."""
+def line_from(
+    line: RowMapping, invoice: RowMapping, plan_names: Mapping[tuple[str | None, int | None], str]
+) -> InvoiceLine:
+    """Return a line of an invoice, whose row says its currency and time zone.
+
+    ``plan_names`` has what plans are called, by id and version.
+    """
     currency = invoice["currency"]
     before = line["before"]
     return InvoiceLine(
@@ -54,12 +62,34 @@ def line_from(line: RowMapping, invoice: RowMapping) -> InvoiceLine:
         late=line["late"],
         plan=line["plan"],
         plan_version=line["plan_version"],
+        plan_name=plan_names.get((line["plan"], line["plan_version"])),
         quantity=line["quantity"],
         charge=None if line["charge"] is None else SpendLine.model_validate(line["charge"]),
         before=None if before is None else money(before, currency),
         exact=line["exact"],
         amount=money(line["amount"], currency),
     )
+
+
+def paid_before_credit(
+    paid: Decimal, payments: Sequence[RowMapping], notes: Sequence[RowMapping]
+) -> Decimal:
+    """Return what was paid of an invoice, what its credit notes moved to the balance included.
+
+    ``paid`` is what is left of it. A payment that was taken back since does not count: what of it
+    was on the balance was drawn from there, under the name of what took it back.
+    """
+    by_id = {row["id"]: row for row in payments}
+    drawn = {row["reference"]: row["amount"] for row in payments if row["method"] == BALANCE}
+
+    def moved(payment: RowMapping) -> Decimal:
+        return Decimal(drawn.get(f"{payment['method']} {payment['reference']}", ZERO))
+
+    with exact_arithmetic():
+        # Less what the payment itself had put on the balance: that was never paid of the invoice
+        returned = (moved(row) + moved(by_id[row["returns"]]) for row in payments if row["returns"])
+        credited = (note["to_balance"] for note in notes)
+        return paid + sum(credited, ZERO) - sum(returned, ZERO)
 
 
 def payment_from(row: RowMapping, currency: str) -> Payment:
@@ -69,16 +99,18 @@ def payment_from(row: RowMapping, currency: str) -> Payment:
         amount=money(row["amount"], currency),
         method=row["method"],
         reference=row["reference"],
+        returns=row["returns"],
         received_at=row["received_at"],
     )
 
 
-def credit_note_from(row: RowMapping, currency: str) -> CreditNote:
+def credit_note_from(row: Mapping[Any, Any], currency: str) -> CreditNote:
     """Return a credit note of an invoice in a currency."""
     return CreditNote(
         id=row["id"],
         number=row["number"],
         invoice_id=row["invoice_id"],
+        invoice_number=row["invoice_number"],
         reason=row["reason"],
         lines=[
             CreditedLine(line=line["line"], amount=money(Decimal(line["amount"]), currency))

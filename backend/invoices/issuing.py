@@ -24,6 +24,7 @@ from backend.invoices.rules.lines import ComposedLine
 from backend.invoices.rules.notices import issued_notices
 from backend.invoices.taxing.deciding import InvoiceTax
 from backend.invoices.taxing.untaxed import Untaxed
+from backend.outbox.platform_queue import Action, Fact, enqueue_for_platforms
 from backend.outbox.queue import enqueue_notices
 from backend.pricing.money import exact_arithmetic
 from backend.settings import Settings
@@ -61,13 +62,16 @@ class ToIssue:
     """An invoice that lacks only its number.
 
     ``net_days`` are those of the invoice that it replaces or of the contract; with None the
-    profile's apply.
+    profile's apply. ``reverses`` is a credit note that it takes back. Credit in the wallet pays it
+    at once only if it ``draws_credit``: that is for usage, and not for what else is sold.
     """
 
     of: Untaxed
     tax: InvoiceTax
     replaces: str | None = None
     net_days: int | None = None
+    reverses: str | None = None
+    draws_credit: bool = True
 
 
 async def issue(
@@ -115,6 +119,10 @@ async def issue(
     own_payments = [payment for payments_of in own.values() for payment in payments_of]
     if own_payments:
         await connection.execute(insert(payments), own_payments)
+    await enqueue_for_platforms(
+        connection,
+        [Fact(row["tenant_id"], Action.INVOICE, row["id"], row["id"], now) for row in rows],
+    )
     await enqueue_notices(
         connection,
         [
@@ -140,7 +148,7 @@ async def _pay_at_once(
     for invoice, row in zip(wanted, rows, strict=True):
         own = payments_by_invoice.setdefault(row["id"], [])
         left = row["total"]
-        if left > 0 and row["tenant_id"] in have_credit:
+        if left > 0 and invoice.draws_credit and row["tenant_id"] in have_credit:
             credit = await pay_from_credit(
                 connection, invoice.of.tenant, row["id"], left, invoice.of.period, now
             )
@@ -207,6 +215,7 @@ def _row(wanted: ToIssue, number: str, settings: Settings, now: datetime) -> dic
         "customer": untaxed.profile.customer(untaxed.tenant).model_dump(mode="json"),
         "payment_note": settings.invoice_payment_note,
         "replaces": wanted.replaces,
+        "reverses": wanted.reverses,
     }
 
 

@@ -24,15 +24,19 @@ Window = tuple[str, datetime, datetime]
 Mark = tuple[str, BillingPeriod, str]
 """A tenant, a period, and the mark of the usage that it was billed for."""
 
-# A sum of hashes of whole rows: the same in whatever order, another if a row changes. It also sees
-# events that move usage from one quarter hour to another. What calls took is added only where
-# there is something, so that older marks, which lacked it, still compare equal.
+# A sum of hashes of rows: the same in whatever order, another if a row changes. It also sees events
+# that move usage from one quarter hour to another. Upstreams are left out: no price depends on who
+# served a model. What calls took is added only where there is something. So marks that are older
+# than either still compare equal.
 _MARKS = text(
     """
     SELECT wanted.tenant_id, wanted.start_at, used.mark || coalesce(' u' || paid.used, '')
     FROM unnest(:tenants, :starts, :ends) AS wanted (tenant_id, start_at, end_at)
     CROSS JOIN LATERAL (
-        SELECT coalesce(sum(hash_record_extended(rollups.*, 0)::numeric), 0)::text AS mark
+        SELECT coalesce(sum(hash_record_extended(ROW(
+            rollups.tenant_id, rollups.bucket, rollups.application_id, rollups.key_id,
+            rollups.model, rollups.meter, rollups.quantity, rollups.event_count, rollups.labels
+        ), 0)::numeric), 0)::text AS mark
         FROM rollups
         WHERE rollups.tenant_id = wanted.tenant_id
             AND rollups.bucket >= wanted.start_at AND rollups.bucket < wanted.end_at

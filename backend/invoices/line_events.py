@@ -26,7 +26,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from backend.invoices.errors import InvoiceLineNotFound
 from backend.kit.errors import InvalidCursor
 from backend.kit.pages import Cursor, page_of
-from backend.pricing.charges.rate_card import FALLBACK_METERS, RateCard
+from backend.pricing.charges.rate_card import RateCard, parts_of
 from backend.pricing.charges.windows import WindowedTime, cut_at_windows
 from backend.pricing.periods import BillingPeriod
 from backend.storage.tables import event_archives, events
@@ -160,7 +160,7 @@ def _query(tenant_id: str, origin: _Origin, after: tuple[Any, ...] | None) -> Se
     )
     # A meter may be priced by another meter's charge
     meters = set(origin.charge.meters)
-    meters |= {meter for meter, other in FALLBACK_METERS.items() if other in meters}
+    meters |= {part for meter in origin.charge.meters for part in parts_of(meter)}
     query = (
         select(events)
         .join(times, and_(events.c.time >= times.c.start_at, events.c.time < times.c.end_at))

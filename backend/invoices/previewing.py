@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import time
+from collections.abc import Mapping
 from datetime import datetime, timedelta
 from decimal import Decimal
 from functools import partial
@@ -15,6 +16,7 @@ from typing import Final, TypeVar
 
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from backend.catalog.published import plan_names
 from backend.customers.profiles import on_top, seller
 from backend.invoices.billing_cursors import Unbilled
 from backend.invoices.drafting import draft, load_context, untaxed_draft
@@ -42,7 +44,7 @@ from backend_client.types.invoices import (
 )
 from backend_client.types.tax_service import TaxQuestion
 
-_LOOKS_BACK: Final = 1
+LOOKS_BACK: Final = 1
 """Earlier periods whose late usage a preview includes; finalizing includes all."""
 
 NOT_KNOWN: Final = "Tax is not known yet. It is added before the invoice is issued."
@@ -59,8 +61,11 @@ async def draft_invoice(
     connection: AsyncConnection, settings: Settings, unbilled: Unbilled, now: datetime
 ) -> tuple[Invoice, TaxQuestion | None]:
     """Return the draft, and what a tax service must be asked before its tax is known, if any."""
-    context = await load_context(connection, [unbilled], now, settings, looking_back=_LOOKS_BACK)
+    context = await load_context(connection, [unbilled], now, settings, looking_back=LOOKS_BACK)
     untaxed = untaxed_draft(await draft(connection, unbilled, context))
+    names = await plan_names(
+        connection, ((line.of.plan, line.of.plan_version) for line in untaxed.lines)
+    )
     question = None
     try:
         tax = (await tax_rules(connection, settings, TaxAnswers())).decide(untaxed)
@@ -83,7 +88,8 @@ async def draft_invoice(
         seller=seller(settings),
         customer=unbilled.profile.customer(unbilled.tenant),
         lines=[
-            _composed(number, line, currency) for number, line in enumerate(untaxed.lines, start=1)
+            _composed(number, line, currency, names)
+            for number, line in enumerate(untaxed.lines, start=1)
         ],
         subtotal=money(untaxed.subtotal, currency),
         tax_date=untaxed.tax_date,
@@ -118,7 +124,7 @@ class TaxPreview:
         if tax is None:
             return draft
         with exact_arithmetic():
-            total = question.subtotal + on_top(tax.taxes)
+            total = draft.total.amount + on_top(tax.taxes)
         changes: dict[str, object] = {
             "tax_known": True,
             "total": money(total, question.currency),
@@ -144,7 +150,12 @@ class TaxPreview:
             raise TaxNotKnown("The tax service did not tell the tax in time.") from error
 
 
-def _composed(number: int, line: ComposedLine, currency: str) -> InvoiceLine:
+def _composed(
+    number: int,
+    line: ComposedLine,
+    currency: str,
+    names: Mapping[tuple[str | None, int | None], str],
+) -> InvoiceLine:
     return InvoiceLine(
         line=number,
         kind=line.of.kind,
@@ -153,6 +164,7 @@ def _composed(number: int, line: ComposedLine, currency: str) -> InvoiceLine:
         late=line.late,
         plan=line.of.plan,
         plan_version=line.of.plan_version,
+        plan_name=names.get((line.of.plan, line.of.plan_version)),
         quantity=line.quantity,
         charge=line.charge,
         before=None if line.before is None else money(line.before, currency),

@@ -10,9 +10,16 @@ from typing import Any
 from sqlalchemy import RowMapping, Table, select, tuple_
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from backend.catalog.published import plan_names
 from backend.invoices.billing_cursors import unbilled
 from backend.invoices.errors import CreditNoteNotFound, InvoiceNotFound
-from backend.invoices.from_rows import credit_note_from, line_from, payment_from, summary_from
+from backend.invoices.from_rows import (
+    credit_note_from,
+    line_from,
+    paid_before_credit,
+    payment_from,
+    summary_from,
+)
 from backend.invoices.issuing import OWN_METHODS
 from backend.invoices.previewing import TaxPreview, draft_invoice
 from backend.kit.errors import InvalidCursor
@@ -136,10 +143,32 @@ async def _find(
     return await draft_invoice(connection, settings, coming, now)
 
 
+async def list_credit_notes(
+    connection: AsyncConnection, tenant_id: str, *, cursor: str | None, limit: int
+) -> Page[CreditNote]:
+    """Return a page of a tenant's credit notes, newest first."""
+    query = (
+        select(credit_notes, invoices.c.currency, invoices.c.number.label("invoice_number"))
+        .join(
+            invoices,
+            (invoices.c.tenant_id == credit_notes.c.tenant_id)
+            & (invoices.c.id == credit_notes.c.invoice_id),
+        )
+        .where(credit_notes.c.tenant_id == tenant_id)
+        .order_by(credit_notes.c.issued_at.desc(), credit_notes.c.id.desc())
+        .limit(limit + 1)
+    )
+    if cursor is not None:
+        query = query.where(tuple_(credit_notes.c.issued_at, credit_notes.c.id) < _after(cursor))
+    rows = (await connection.execute(query)).mappings().all()
+    notes = [credit_note_from(row, row["currency"]) for row in rows]
+    return page_of(notes, limit, lambda note: f"{note.issued_at.isoformat()} {note.id}")
+
+
 async def find_credit_note(connection: AsyncConnection, tenant_id: str, note_id: str) -> CreditNote:
     """Return one of a tenant's credit notes; raise ``NotFound``."""
     query = (
-        select(credit_notes, invoices.c.currency)
+        select(credit_notes, invoices.c.currency, invoices.c.number.label("invoice_number"))
         .join(
             invoices,
             (invoices.c.tenant_id == credit_notes.c.tenant_id)
@@ -192,22 +221,26 @@ async def _invoice(connection: AsyncConnection, row: RowMapping, now: datetime) 
     paid = await _rows_of(connection, payments, row, payments.c.id)
     notes = await _rows_of(connection, credit_notes, row, credit_notes.c.id)
     reminders = await _rows_of(connection, invoice_reminders, row, invoice_reminders.c.at)
+    names = await plan_names(connection, ((line["plan"], line["plan_version"]) for line in lines))
     return Invoice(
         **summary_from(row, now).model_dump(),
         seller=Party.model_validate(row["seller"]),
         customer=Party.model_validate(row["customer"]),
-        lines=[line_from(line, row) for line in lines],
+        lines=[line_from(line, row, names) for line in lines],
         subtotal=money(row["subtotal"], currency),
         tax_date=row["tax_date"],
         taxes=[Tax.model_validate(tax) for tax in row["taxes"]],
         tax_notes=row["tax_notes"],
-        paid=money(row["paid"], currency),
+        paid=money(paid_before_credit(row["paid"], paid, notes), currency),
         credited=money(row["credited"], currency),
         payment_note=row["payment_note"],
         replaces=row["replaces"],
         replaced_by=row["replaced_by"],
+        reverses=row["reverses"],
         payments=[payment_from(payment, currency) for payment in paid],
-        credit_notes=[credit_note_from(note, currency) for note in notes],
+        credit_notes=[
+            credit_note_from({**note, "invoice_number": row["number"]}, currency) for note in notes
+        ],
         reminders=[Reminder(step=reminder["step"], at=reminder["at"]) for reminder in reminders],
     )
 

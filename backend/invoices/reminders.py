@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import datetime
 from typing import NamedTuple
 
-from sqlalchemy import and_, select, tuple_
+from sqlalchemy import and_, exists, not_, select, tuple_
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncConnection
 
@@ -13,7 +13,7 @@ from backend.customers.dunning import steps_reached
 from backend.invoices.rules.notices import overdue_notice
 from backend.outbox.queue import enqueue_notices
 from backend.settings import Settings
-from backend.storage.tables import invoice_reminders, invoices
+from backend.storage.tables import dunning_holds, invoice_reminders, invoices
 from backend_client.types.invoices import InvoiceState
 
 
@@ -35,6 +35,12 @@ async def remind(connection: AsyncConnection, settings: Settings, now: datetime)
     overdue = and_(
         invoices.c.state == InvoiceState.FINALIZED.value,
         invoices.c.due_at <= now,
+        not_(
+            exists().where(
+                dunning_holds.c.tenant_id == invoices.c.tenant_id,
+                dunning_holds.c.invoice_id == invoices.c.id,
+            )
+        ),
     )
     steps = select(
         invoice_reminders.c.tenant_id, invoice_reminders.c.invoice_id, invoice_reminders.c.step

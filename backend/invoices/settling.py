@@ -3,21 +3,26 @@
 from __future__ import annotations
 
 from datetime import datetime
+from decimal import Decimal
 from typing import Any
 
 from sqlalchemy import RowMapping, insert, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from backend.accounts.audit import record
+from backend.accounts.principal import Principal
 from backend.errors import InvalidInput
 from backend.invoices.errors import InvoiceNotFound, PaymentReferenceReused
-from backend.invoices.issuing import OWN_METHODS, payment_row
+from backend.invoices.issuing import BALANCE, OWN_METHODS, payment_row
 from backend.invoices.rules.lifecycle import Balance, check_move, due
 from backend.invoices.rules.notices import paid_notice
+from backend.outbox.platform_queue import Action, Fact, enqueue_for_platforms
 from backend.outbox.queue import enqueue_notices
 from backend.pricing.money import minor_digits, round_to_minor_unit
 from backend.storage.tables import invoices, payments
 from backend_client.types.common import plain
 from backend_client.types.invoices import InvoiceState, PaymentRecord
+from backend_client.types.platforms import PlatformName
 
 
 async def lock_invoice(connection: AsyncConnection, tenant_id: str, invoice_id: str) -> RowMapping:
@@ -39,8 +44,12 @@ async def record_payment(
     invoice_id: str,
     paid: PaymentRecord,
     now: datetime,
+    *,
+    by: Principal | None = None,
 ) -> None:
     """Record money that was received for an invoice; doing it again does nothing.
+
+    ``by`` is whose act it is: the audit has it, once.
 
     A payment is identified by its method and reference. Raises ``NotFound``; ``InvalidInput`` for
     more than is due; ``Conflict`` if the reference was used with another amount or the invoice asks
@@ -51,6 +60,9 @@ async def record_payment(
         raise InvalidInput.of_field(
             "method", "is how Farebox itself pays from the customer's balance or credit"
         )
+    if paid.method in list(PlatformName):
+        # Else the platform would not be told, and might collect it too
+        raise InvalidInput.of_field("method", "is how payments that the platform reports are kept")
     recorded = select(payments.c.amount).where(
         payments.c.tenant_id == tenant_id,
         payments.c.invoice_id == invoice_id,
@@ -64,20 +76,78 @@ async def record_payment(
                 f"A payment of {plain(amount)} {row['currency']} is recorded with this reference."
             )
         return
-    check_move(InvoiceState(row["state"]), InvoiceState.PAID)
-    _check_amount(row, paid)
-    payment = payment_row(row, paid.amount, paid.method, paid.reference, paid.received_at or now)
-    await connection.execute(insert(payments).values(**payment))
-    await settle(connection, row, now, paid=row["paid"] + paid.amount)
+    currency, received_at = row["currency"], paid.received_at or now
+    if round_to_minor_unit(paid.amount, currency) != paid.amount:
+        raise InvalidInput.of_field("amount", f"{currency} has {minor_digits(currency)} decimals")
+    left = due(InvoiceState(row["state"]), Balance(row["total"], row["paid"], row["credited"]))
+    if paid.excess == "refuse":
+        check_move(InvoiceState(row["state"]), InvoiceState.PAID)
+        if paid.amount > left:
+            raise InvalidInput.of_field(
+                "amount",
+                f"is more than the {plain(left)} {currency} that are due; "
+                "with excess: balance the rest goes to the customer's balance",
+            )
+    await receive(connection, row, paid.amount, paid.method, paid.reference, received_at, now)
+    if by is not None:
+        detail = paid.model_dump(mode="json", exclude_none=True)
+        await record(
+            connection, by, "invoice.payment", invoice_id, tenant_id=tenant_id, detail=detail
+        )
 
 
-async def write_off(connection: AsyncConnection, tenant_id: str, invoice_id: str) -> None:
-    """Mark an invoice as one that nobody expects to be paid; doing it again does nothing."""
+async def receive(
+    connection: AsyncConnection,
+    row: RowMapping,
+    amount: Decimal,
+    method: str,
+    reference: str,
+    received_at: datetime,
+    now: datetime,
+) -> None:
+    """Book money on a locked invoice; what it does not ask for goes to the customer's balance."""
+    asked = due(InvoiceState(row["state"]), Balance(row["total"], row["paid"], row["credited"]))
+    applied = min(amount, asked)
+    rows = [payment_row(row, amount, method, reference, received_at)]
+    if applied < amount:
+        rows.append(payment_row(row, applied - amount, BALANCE, f"{method} {reference}", now))
+    await connection.execute(insert(payments), rows)
+    if applied:
+        await settle(connection, row, now, paid=row["paid"] + applied)
+
+
+async def reopen(connection: AsyncConnection, row: RowMapping, paid: Decimal) -> None:
+    """Let a locked invoice ask again for what was ``paid`` of it less than before."""
+    values: dict[str, Any] = {"paid": paid}
+    if row["state"] == InvoiceState.PAID:
+        lost = row["written_off_at"] is not None
+        state = InvoiceState.UNCOLLECTIBLE if lost else InvoiceState.FINALIZED
+        values |= {"state": state.value, "paid_at": None}
+    await _update(connection, row, **values)
+
+
+async def write_off(
+    connection: AsyncConnection,
+    tenant_id: str,
+    invoice_id: str,
+    now: datetime,
+    *,
+    by: Principal | None = None,
+) -> None:
+    """Mark an invoice as one that nobody expects to be paid; doing it again does nothing.
+
+    ``by`` is whose act it is: the audit has it, once.
+    """
     row = await lock_invoice(connection, tenant_id, invoice_id)
     state = InvoiceState(row["state"])
     if state is not InvoiceState.UNCOLLECTIBLE:
         check_move(state, InvoiceState.UNCOLLECTIBLE)
-        await _update(connection, row, state=InvoiceState.UNCOLLECTIBLE.value)
+        uncollectible = InvoiceState.UNCOLLECTIBLE.value
+        await _update(connection, row, state=uncollectible, written_off_at=now)
+        written_off = Fact(tenant_id, Action.WRITE_OFF, invoice_id, invoice_id, row["issued_at"])
+        await enqueue_for_platforms(connection, [written_off])
+        if by is not None:
+            await record(connection, by, "invoice.write-off", invoice_id, tenant_id=tenant_id)
 
 
 async def settle(
@@ -90,6 +160,11 @@ async def settle(
     if open_still and Balance(row["total"], after["paid"], after["credited"]).settled:
         values |= {"state": InvoiceState.PAID.value, "paid_at": now}
     await _update(connection, row, **values)
+    if after["paid"] > row["paid"]:
+        # Named by the moment too: what is paid may come to the same sum twice
+        settled = f"{row['id']} {plain(after['paid'])} {now.isoformat()}"
+        fact = Fact(row["tenant_id"], Action.SETTLE, row["id"], settled, row["issued_at"])
+        await enqueue_for_platforms(connection, [fact])
     if "state" in values:
         await enqueue_notices(connection, [paid_notice(row, after["paid"], after["credited"], now)])
 
@@ -100,14 +175,3 @@ async def _update(connection: AsyncConnection, row: RowMapping, **values: Any) -
         .where(invoices.c.tenant_id == row["tenant_id"], invoices.c.id == row["id"])
         .values(**values)
     )
-
-
-def _check_amount(row: RowMapping, paid: PaymentRecord) -> None:
-    currency = row["currency"]
-    if round_to_minor_unit(paid.amount, currency) != paid.amount:
-        raise InvalidInput.of_field("amount", f"{currency} has {minor_digits(currency)} decimals")
-    left = due(InvoiceState(row["state"]), Balance(row["total"], row["paid"], row["credited"]))
-    if paid.amount > left:
-        raise InvalidInput.of_field(
-            "amount", f"is more than the {plain(left)} {currency} that are due"
-        )

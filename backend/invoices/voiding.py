@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from datetime import datetime
 from decimal import Decimal
 
 from sqlalchemy import RowMapping, insert, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from backend.accounts.audit import record
+from backend.accounts.principal import Principal
 from backend.customers.profiles import profile_of
 from backend.ids import new_id
+from backend.invoices.billing_again import bill_again
 from backend.invoices.billing_cursors import unbilled
 from backend.invoices.drafting import stored_line
 from backend.invoices.errors import InvoiceHasPayments
@@ -17,8 +21,10 @@ from backend.invoices.issuing import BALANCE, OWN_METHODS, ToIssue, issue, payme
 from backend.invoices.rules.lifecycle import check_move
 from backend.invoices.rules.lines import ComposedLine
 from backend.invoices.settling import lock_invoice
-from backend.invoices.taxing.deciding import InvoiceTax
+from backend.invoices.taxing.answers import TaxAnswers
+from backend.invoices.taxing.deciding import InvoiceTax, tax_rules
 from backend.invoices.taxing.untaxed import Untaxed, closing_day
+from backend.outbox.platform_queue import Action, Fact, enqueue_for_platforms
 from backend.pricing.periods import BillingPeriod
 from backend.settings import Settings
 from backend.storage.tables import invoice_lines, invoices, payments
@@ -33,16 +39,24 @@ async def void(
     invoice_id: str,
     wanted: VoidInvoice,
     now: datetime,
+    answers: TaxAnswers | None = None,
+    *,
+    reissue_id: str | None = None,
+    by: Principal | None = None,
 ) -> str:
     """Declare an unpaid invoice void; return its id, or that of the one issued in its place.
 
-    What it asked for is waived unless it is issued again; later invoices do not bill it. What
-    balance and credit paid of it is added to the customer's balance. Doing it again does nothing.
-    Raises ``NotFound``; ``Conflict`` if other money was paid or it was credited.
+    What it asked for is waived unless it is issued again or billed again; later invoices do not
+    bill it. What balance and credit paid of it is added to the customer's balance. Doing it again
+    does nothing. ``reissue_id`` is the id of what is issued in its place, else a new one.
+    ``by`` is whose act it is: the audit has it, once.
+
+    Raises ``NotFound``; ``Conflict`` if other money was paid, it was credited, or it can't be
+    billed again; ``TaxQuestionOpen`` or ``TaxNotKnown`` where ``answers`` lack what the tax service
+    says to an invoice whose tax is asked for again.
     """
-    await unbilled(
-        connection, tenant.id, lock=True
-    )  # the order of locks that all transactions keep
+    # Locked first, as all transactions do
+    coming = await unbilled(connection, tenant.id, lock=True)
     row = await lock_invoice(connection, tenant.id, invoice_id)
     if row["state"] != InvoiceState.VOID:
         check_move(InvoiceState(row["state"]), InvoiceState.VOID)
@@ -57,7 +71,31 @@ async def void(
                 paid=Decimal(0),
             )
         )
-    return await _reissue(connection, settings, tenant, row, now) if wanted.reissue else invoice_id
+        voided = Fact(tenant.id, Action.VOID, invoice_id, invoice_id, row["issued_at"])
+        await enqueue_for_platforms(connection, [voided])
+    comes_again = (wanted.reissue or wanted.bill_again) and row["replaced_by"] is None
+    if by is not None and (row["state"] != InvoiceState.VOID or comes_again):
+        detail: dict[str, object] = {
+            "reason": wanted.reason,
+            "issued_again": wanted.reissue,
+            "tax": wanted.tax,
+            "billed_again": wanted.bill_again,
+        }
+        await record(connection, by, "invoice.void", invoice_id, tenant_id=tenant.id, detail=detail)
+    if wanted.bill_again and comes_again:
+        await bill_again(connection, settings, row, coming, now)
+    if not wanted.reissue:
+        return invoice_id
+    if row["replaced_by"] is not None:
+        return str(row["replaced_by"])
+    again = await _untaxed(connection, tenant, row, reissue_id or new_id("inv"))
+    taxes = [Tax.model_validate(tax) for tax in row["taxes"]]
+    tax = InvoiceTax(taxes, row["tax_notes"])
+    if wanted.tax == "again":
+        rules = await tax_rules(connection, settings, answers or TaxAnswers())
+        tax = rules.decide(again)
+    await _reissue(connection, settings, row, again, tax, now)
+    return again.id
 
 
 async def _return_own_payments(connection: AsyncConnection, row: RowMapping, now: datetime) -> None:
@@ -65,22 +103,23 @@ async def _return_own_payments(connection: AsyncConnection, row: RowMapping, now
         payments.c.tenant_id == row["tenant_id"], payments.c.invoice_id == row["id"]
     )
     paid = (await connection.execute(query)).all()
-    if row["credited"] or any(payment.method not in OWN_METHODS for payment in paid):
+    received: defaultdict[str, Decimal] = defaultdict(Decimal)
+    for payment in paid:
+        received[payment.method] += payment.amount if payment.method not in OWN_METHODS else 0
+    if row["credited"] or any(received.values()):  # what was returned since was not received
         raise InvoiceHasPayments()
     if row["paid"]:
         back = payment_row(row, -row["paid"], BALANCE, f"{row['number']} void", now)
         await connection.execute(insert(payments).values(**back))
 
 
-async def _reissue(
-    connection: AsyncConnection, settings: Settings, tenant: Tenant, row: RowMapping, now: datetime
-) -> str:
-    """Issue a void invoice again: its lines, taxes and terms, to the customer as named today."""
-    if row["replaced_by"] is not None:
-        return str(row["replaced_by"])
+async def _untaxed(
+    connection: AsyncConnection, tenant: Tenant, row: RowMapping, invoice_id: str
+) -> Untaxed:
+    """Return a void invoice as it is issued again, to the customer as it is named today."""
     period = BillingPeriod(row["period_start"], row["period_end"], row["time_zone"])
-    again = Untaxed(
-        new_id("inv"),
+    return Untaxed(
+        invoice_id,
         InvoiceKind(row["kind"]),
         tenant,
         await profile_of(connection, tenant.id),
@@ -88,20 +127,30 @@ async def _reissue(
         await _stored_lines(connection, row),
         row["tax_date"] or closing_day(period),
     )
-    taxes = [Tax.model_validate(tax) for tax in row["taxes"]]
+
+
+async def _reissue(
+    connection: AsyncConnection,
+    settings: Settings,
+    row: RowMapping,
+    again: Untaxed,
+    tax: InvoiceTax,
+    now: datetime,
+) -> None:
+    """Issue a void invoice again: its lines and terms."""
     reissued = ToIssue(
         again,
-        InvoiceTax(taxes, row["tax_notes"]),
+        tax,
         replaces=row["id"],
         net_days=(row["due_at"] - row["issued_at"]).days,
+        draws_credit=again.kind in (InvoiceKind.PERIOD, InvoiceKind.PROGRESSIVE),
     )
     await connection.execute(
         update(invoices)
-        .where(invoices.c.tenant_id == tenant.id, invoices.c.id == row["id"])
+        .where(invoices.c.tenant_id == row["tenant_id"], invoices.c.id == row["id"])
         .values(replaced_by=again.id)
     )
     await issue(connection, settings, [reissued], now)
-    return again.id
 
 
 async def _stored_lines(connection: AsyncConnection, row: RowMapping) -> list[ComposedLine]:

@@ -1,18 +1,22 @@
-"""The worker's side of invoices: runs when periods are due, parts past a threshold, reminders."""
+"""The worker's side of invoices: runs when due, parts before, payments, reminders."""
 
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
-from typing import Final
+from typing import Final, NamedTuple
 
 import structlog
 from sqlalchemy import select
 
 from backend.ids import new_id
+from backend.invoices.applying import apply_to_all
 from backend.invoices.billing_cursors import set_problem, unbilled
 from backend.invoices.errors import TaxNotKnown
-from backend.invoices.finalizing import bill_progress
+from backend.invoices.finalizing import CAN_NOT_BE_RATED, bill_progress
+from backend.invoices.in_advance import FeesAhead, fees_ahead
+from backend.invoices.leavers import tenants_that_left
 from backend.invoices.reminders import remind
 from backend.invoices.runs import anything_due, begin_run, end_run, work
 from backend.invoices.taxing.answers import TaxAnswers, with_answers
@@ -21,6 +25,7 @@ from backend.kit.periodic import every
 from backend.settings import Settings
 from backend.storage.database import Database
 from backend.storage.tables import billing_profiles
+from backend.subscriptions.contract_ends import follow_ended_contracts
 
 _log = structlog.get_logger(__name__)
 
@@ -35,6 +40,7 @@ class InvoicesWorker:
         self._database = database
         self._settings = settings
         self._tried_all_at = datetime.min.replace(tzinfo=UTC)
+        self._billed_ahead: set[FeesAhead] = set()
 
     async def run(self, stop: asyncio.Event) -> None:
         """Work until ``stop`` is set; survive the loss of PostgreSQL."""
@@ -47,6 +53,10 @@ class InvoicesWorker:
     async def keep_invoices(self, now: datetime, stop: asyncio.Event) -> None:
         """Do all that is due by ``now``; failed tenants are tried again each hour."""
         database, settings = self._database, self._settings
+        async with database.begin() as connection:
+            ended = await follow_ended_contracts(connection, now)
+        for followed in ended:
+            _log.info("contracts.ended", **followed._asdict())
         try_failed = now - self._tried_all_at >= _TRY_AGAIN
         if await anything_due(database, settings, now, failed_too=try_failed):
             run = await begin_run(database, settings, now)
@@ -55,27 +65,80 @@ class InvoicesWorker:
             _log.info("invoices.run", **run.model_dump(mode="json"))
         if try_failed:
             self._tried_all_at = now
-        await bill_progress_of_all(database, settings, now)
+        await bill_progress_of_all(database, settings, now, who_left=try_failed)
+        await self._bill_ahead(now)
+        for applied in await apply_to_all(database, now):
+            _log.info("invoices.applied", **applied._asdict())
         async with database.begin() as connection:
             steps = await remind(connection, settings, now)
         for step in steps:
             _log.info("invoices.reminder", **step._asdict())
 
+    async def _bill_ahead(self, now: datetime) -> None:
+        """Invoice fees in advance; terms that were looked at are not again before they change."""
+        async with self._database.begin() as connection:
+            present = await fees_ahead(connection, now)
+        new = [ahead for ahead in present if ahead not in self._billed_ahead]
+        tenants = [ahead.tenant_id for ahead in new]
+        parts = await _bill_parts(self._database, self._settings, tenants, now)
+        self._billed_ahead = {ahead for ahead in present if ahead.tenant_id not in parts.failed}
 
-async def bill_progress_of_all(database: Database, settings: Settings, now: datetime) -> list[str]:
-    """Invoice running periods in part where a threshold is passed; return the invoices' ids."""
+
+async def bill_progress_of_all(
+    database: Database, settings: Settings, now: datetime, *, who_left: bool = True
+) -> list[str]:
+    """Invoice running periods in part where a threshold is passed; return the invoices' ids.
+
+    ``who_left`` looks for tenants whose subscription has ended too.
+    """
     async with database.begin() as connection:
         query = select(billing_profiles.c.tenant_id).where(
             billing_profiles.c.progressive_threshold.is_not(None)
         )
-        tenant_ids = (await connection.scalars(query)).all()
-    invoice_ids = []
+        tenant_ids = list(await connection.scalars(query))
+        if who_left:
+            tenant_ids += await tenants_that_left(connection, settings, now)
+    tenant_ids = list(dict.fromkeys(tenant_ids))
+    return (await _bill_parts(database, settings, tenant_ids, now)).invoices
+
+
+class _Parts(NamedTuple):
+    """Invoices of running periods, and the tenants that had none because something failed."""
+
+    invoices: list[str]
+    failed: list[str]
+
+
+async def _bill_parts(
+    database: Database, settings: Settings, tenant_ids: Sequence[str], now: datetime
+) -> _Parts:
+    """Invoice each tenant's running period in part where there is a reason.
+
+    A tenant that can't be rated, or whose tax is not known, is told in its billing, and delays
+    neither the others nor payments and reminders.
+    """
+    parts = _Parts([], [])
+    if not tenant_ids:
+        return parts
     async with tax_service(settings) as service:
         for tenant_id in tenant_ids:
-            invoice_id = await _bill_part(database, settings, service, tenant_id, now)
-            if invoice_id is not None:
-                invoice_ids.append(invoice_id)
-    return invoice_ids
+            problem: str | None = None
+            try:
+                invoice_id = await _bill_part(database, settings, service, tenant_id, now)
+            except TaxNotKnown as error:
+                problem = error.detail
+            except CAN_NOT_BE_RATED as error:
+                _log.exception("invoices.part_failed", tenant=tenant_id)
+                problem = str(error) or repr(error)
+            else:
+                if invoice_id is not None:
+                    parts.invoices.append(invoice_id)
+            if problem is not None:
+                parts.failed.append(tenant_id)
+                async with database.begin() as connection:
+                    await unbilled(connection, tenant_id)  # so that there is a row to write it in
+                    await set_problem(connection, tenant_id, problem)
+    return parts
 
 
 async def _bill_part(
@@ -94,10 +157,4 @@ async def _bill_part(
                 connection, settings, tenant_id, now, answers, invoice_id=invoice_id
             )
 
-    try:
-        return await with_answers(answers, once)
-    except TaxNotKnown as error:
-        async with database.begin() as connection:
-            await unbilled(connection, tenant_id)  # so that there is a row to write it in
-            await set_problem(connection, tenant_id, error.detail)
-        return None
+    return await with_answers(answers, once)

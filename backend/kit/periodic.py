@@ -6,6 +6,7 @@ import asyncio
 import contextlib
 import time
 from collections.abc import Awaitable, Callable
+from contextvars import ContextVar
 from typing import Final, TypeAlias
 
 import asyncpg
@@ -29,6 +30,11 @@ OUTAGES: Final[tuple[type[Exception], ...]] = (
 Run: TypeAlias = Callable[[asyncio.Event], Awaitable[None]]
 """Works until the event is set, and finishes what it began."""
 
+Report: TypeAlias = Callable[[Exception | None], Awaitable[None]]
+"""Takes the outcome of a pass: the error that ended it, or None."""
+
+_report: ContextVar[Report | None] = ContextVar("report", default=None)
+
 _FIRST_PAUSE_SECONDS: Final = 1.0
 _LONGEST_PAUSE_SECONDS: Final = 60.0
 _STEADY_SECONDS: Final = 300.0
@@ -46,7 +52,8 @@ async def every(
     """Call ``act`` repeatedly until ``stop`` is set, ``seconds`` after it has returned.
 
     If it returns True it is called again at once. An outage is waited for, and logged as
-    ``<name>.interrupted``; any other error is raised.
+    ``<name>.interrupted``; any other error is raised. Each outcome is reported to who keeps the
+    task running.
     """
     while not stop.is_set():
         more = None
@@ -54,8 +61,21 @@ async def every(
             more = await act()
         except outages as error:
             _log.warning(f"{name}.interrupted", error=str(error) or type(error).__name__)
+            await passed(error)
+        else:
+            await passed()
         if not more:
             await wait(seconds, stop)
+
+
+async def passed(error: Exception | None = None) -> None:
+    """Report a pass to who keeps the task running, if anybody does.
+
+    ``every`` does it after each; a pass that goes on for long does it by itself meanwhile.
+    """
+    report = _report.get()
+    if report is not None:
+        await report(error)
 
 
 async def keep_running(
@@ -64,13 +84,16 @@ async def keep_running(
     *,
     name: str,
     failed: Callable[[Exception], Awaitable[None]],
+    report: Report | None = None,
     first_pause_seconds: float = _FIRST_PAUSE_SECONDS,
 ) -> None:
     """Run what ``start`` returns until ``stop`` is set; start it again when it raises.
 
     Its errors are faults, so they are logged with their trace and passed to ``failed``; other tasks
     of the process continue. Each restart comes later than the one before, by a minute at most.
+    ``report`` takes the outcome of each of its passes.
     """
+    _report.set(report)
     waits = pauses(first_pause_seconds, _LONGEST_PAUSE_SECONDS)
     while not stop.is_set():
         began = time.monotonic()

@@ -105,6 +105,18 @@ class LabelNotDeclared(InvalidInput):
     code, title = "label_not_declared", "Usage is told apart by declared labels only"
 
 
+class RangeNotOnQuarterHours(InvalidInput):
+    """Usage is kept by quarter hours (UTC): ask from one to another, and it is summed exactly."""
+
+    code, title = "range_not_on_quarter_hours", "The range does not start and end on quarter hours"
+
+
+class TooManyUsageRows(InvalidInput):
+    """One answer has no room for so many sums: ask for less time, or group by less."""
+
+    code, title = "too_many_usage_rows", "The question has too many sums for one answer"
+
+
 class UnreadableExport(InvalidInput):
     """A provider's export can't be read; `errors[0]` names the line and the field."""
 

@@ -31,7 +31,8 @@ class AcceptedEvent(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=Tru
     stands in the place of what the seller sends.
 
     ``time`` is when the usage happened, ``received_at`` when Farebox accepted it, both in UTC.
-    ``key_id`` is empty if no key was used. ``counted`` is the local tokenizer's count. Events are
+    ``key_id`` is empty if no key was used, ``upstream`` if nobody said who served the model.
+    ``counted`` is the local tokenizer's count. Events are
     in no reference cycle, so ``gc=False`` spares the garbage collector many objects.
     """
 
@@ -45,6 +46,7 @@ class AcceptedEvent(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=Tru
     model: str
     quantities: dict[str, Decimal]
     key_id: str = ""
+    upstream: str = ""
     labels: dict[str, str] = {}
     counted: dict[str, Decimal] | None = None
 

@@ -8,6 +8,9 @@ from typing import TypeAlias
 
 from backend_client.types.notifications import (
     CreditNoteIssued,
+    DeliveryTest,
+    DepartmentBudgetReached,
+    InvitationSent,
     InvoiceFinalized,
     InvoicePaid,
     InvoiceReminder,
@@ -23,6 +26,9 @@ NoticeData: TypeAlias = (
     | CreditNoteIssued
     | WalletLowBalance
     | WalletTopUpRequested
+    | DepartmentBudgetReached
+    | InvitationSent
+    | DeliveryTest
 )
 
 

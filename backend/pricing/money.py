@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import decimal
+import math
 from collections.abc import Iterator
 from contextlib import contextmanager
 from decimal import ROUND_DOWN, ROUND_HALF_EVEN, ROUND_HALF_UP, Decimal
@@ -13,7 +14,7 @@ from typing import Final
 from backend_client.types.common import Money
 
 # fmt: off
-_MINOR_DIGITS: Final = {
+MINOR_DIGITS: Final = {
     "BIF": 0, "CLP": 0, "DJF": 0, "GNF": 0, "ISK": 0, "JPY": 0, "KMF": 0, "KRW": 0, "PYG": 0,
     "RWF": 0, "UGX": 0, "UYI": 0, "VND": 0, "VUV": 0, "XAF": 0, "XOF": 0, "XPF": 0,
     "BHD": 3, "IQD": 3, "JOD": 3, "KWD": 3, "LYD": 3, "OMR": 3, "TND": 3,
@@ -55,7 +56,7 @@ def exact_arithmetic() -> Iterator[None]:
 
 def minor_digits(currency: str) -> int:
     """Return how many decimals ISO 4217 gives the currency: 2 for USD, 0 for JPY, 3 for KWD."""
-    return _MINOR_DIGITS.get(currency, 2)
+    return MINOR_DIGITS.get(currency, 2)
 
 
 @cache
@@ -88,6 +89,17 @@ def round_fraction(amount: Fraction, currency: str) -> Decimal:
     scale = 10 ** minor_digits(currency)
     whole = (abs(amount) * scale * 2 + 1) // 2
     return Decimal(-whole if amount < 0 else whole).scaleb(-minor_digits(currency), _ROUNDING)
+
+
+def decimals_of(number: Decimal) -> int:
+    """Return how many decimals a number is written with."""
+    exponent = number.as_tuple().exponent
+    return max(-exponent, 0) if isinstance(exponent, int) else 0
+
+
+def rounded_down(number: Fraction, decimals: int) -> Decimal:
+    """Return a fraction that is not negative with so many decimals, without what is beyond them."""
+    return Decimal(math.floor(number * 10**decimals)).scaleb(-decimals, _ROUNDING)
 
 
 def money(amount: Decimal, currency: str) -> Money:

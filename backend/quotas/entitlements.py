@@ -39,7 +39,8 @@ async def entitlements(connection: AsyncConnection, tenant: Tenant, now: datetim
                 used=use.used,
                 remaining=use.remaining,
                 resets_at=use.resets_at,
+                of_trial=use.of_trial,
             )
-            for use in await quotas_of(connection, tenant, plan, now)
+            for use in await quotas_of(connection, tenant, subscription, now)
         ],
     )

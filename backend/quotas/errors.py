@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from backend.errors import FareboxError
+from backend.errors import FareboxError, NotFound
 
 
 class QuotaExhausted(FareboxError):
@@ -10,3 +10,15 @@ class QuotaExhausted(FareboxError):
 
     # Not of the kind ``RateLimited``: there is nothing to wait for
     status, code, title = 429, "insufficient_quota", "The quota is used up"
+
+
+class KeyBudgetExhausted(FareboxError):
+    """The API key's own budget has not enough left for the call: a larger budget helps."""
+
+    status, code, title = 429, "key_budget_exhausted", "The key's budget is used up"
+
+
+class KeyWithoutBudget(NotFound):
+    """The API key has no budget, so there is none to show."""
+
+    code, title = "key_without_budget", "This key has no budget"

@@ -8,29 +8,46 @@ the other, or for a moment in both.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import Any, Final
 
-from sqlalchemy import RowMapping, delete, exists, func, or_, select, update
-from sqlalchemy.dialects.postgresql import insert
+from sqlalchemy import (
+    BigInteger,
+    DateTime,
+    Interval,
+    RowMapping,
+    Text,
+    bindparam,
+    delete,
+    exists,
+    func,
+    or_,
+    select,
+    text,
+    update,
+)
+from sqlalchemy.dialects.postgresql import ARRAY, JSONB, insert
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from backend.pricing.charges.rate_card import parts_of
+from backend.pricing.periods import quarter_hour_of
 from backend.quotas.errors import QuotaExhausted
-from backend.quotas.use import QuotaUse, current_quotas, exhausted
+from backend.quotas.use import QuotaUse, current_quotas, exhausted, named, renewed
 from backend.storage.database import Database
 from backend.storage.tables import events, quota_holds, quota_states
 from backend_client.types.accounts import Tenant
 from backend_client.types.plan_terms import Quota, QuotaLimit
+from backend_client.types.texts import AS_STORED
 
 LAPSE: Final = timedelta(hours=1)
 """How long a hold lasts if its gateway was killed and never settled or released it."""
 _FRESH: Final = timedelta(seconds=1)
 
-_PROMPT = frozenset({"input_tokens", "cached_input_tokens"})
-_OUTPUT = frozenset({"output_tokens", "reasoning_tokens"})
+_PROMPT = frozenset({"input_tokens", *parts_of("input_tokens")})
+_OUTPUT = frozenset({"output_tokens", *parts_of("output_tokens")})
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,6 +58,14 @@ class CallUnits:
     output_tokens: int
     requests: int = 1
 
+    @classmethod
+    def used(cls, quantities: Mapping[str, Decimal]) -> CallUnits:
+        """Return the units of a call that has ended, by its event's quantities."""
+        prompt, output = (
+            sum(int(quantities.get(meter, 0)) for meter in meters) for meters in (_PROMPT, _OUTPUT)
+        )
+        return cls(prompt, output)
+
     def of(self, meters: Collection[str]) -> int:
         """Sum the units in ``meters``; a part of the prompt or output counts as all of it."""
         return (
@@ -48,6 +73,25 @@ class CallUnits:
             + (self.output_tokens if _OUTPUT & set(meters) else 0)
             + (self.requests if "requests" in meters else 0)
         )
+
+
+_RESERVE: Final = (
+    text(
+        "SELECT reserve_quota(:tenant, :call, :prompt, :output, :now, :fresh, :lapse,"
+        " :prompt_meters, :output_meters)"
+    )
+    .bindparams(
+        bindparam("prompt", type_=BigInteger),
+        bindparam("output", type_=BigInteger),
+        bindparam("now", type_=DateTime(timezone=True)),
+        bindparam("fresh", _FRESH, type_=Interval),
+        bindparam("lapse", LAPSE, type_=Interval),
+        bindparam("prompt_meters", sorted(_PROMPT), type_=ARRAY(Text)),
+        bindparam("output_meters", sorted(_OUTPUT), type_=ARRAY(Text)),
+    )
+    .columns(state=JSONB)
+)
+"""All that ``reserve`` does while what is used was read within the last second."""
 
 
 class QuotaHolds:
@@ -66,10 +110,12 @@ class QuotaHolds:
         Raises ``QuotaExhausted``, reserving nothing, if less is left, and ``NotFound`` if the
         tenant has no plan.
         """
+        if await self._reserved_at_once(tenant.id, call_id, most, now):
+            return
         async with self._database.begin() as connection:
             state = await _lock(connection, tenant.id)
             taken_at = state["taken_at"]
-            if taken_at is not None and taken_at <= now < taken_at + _FRESH:
+            if taken_at is not None and _is_fresh(taken_at, now):
                 quotas = _from_json(state["quotas"])
             else:
                 quotas = await self._refresh(connection, tenant, now)
@@ -87,9 +133,33 @@ class QuotaHolds:
                 )
             )
 
+    async def _reserved_at_once(
+        self, tenant_id: str, call_id: str, most: CallUnits, now: datetime
+    ) -> bool:
+        """Reserve in one statement; return False if what is used has to be read anew first."""
+        async with self._database.autocommit() as connection:
+            state = await connection.scalar(
+                _RESERVE,
+                {
+                    "tenant": tenant_id,
+                    "call": call_id,
+                    "prompt": most.prompt_tokens,
+                    "output": most.output_tokens,
+                    "now": now,
+                },
+            )
+        if state == {}:
+            return True
+        if state is not None:
+            held = CallUnits(*(int(units) for units in state["held"]))
+            for use in _from_json(state["quotas"]):
+                if use.quota.limit is QuotaLimit.HARD:
+                    _require(use, held, most)
+        return False
+
     async def settle(self, tenant_id: str, call_id: str, used: CallUnits) -> None:
         """Lower a hold to what the call has used, until its event is counted; may be repeated."""
-        async with self._database.begin() as connection:
+        async with self._database.autocommit() as connection:
             await connection.execute(
                 update(quota_holds)
                 .where(quota_holds.c.tenant_id == tenant_id, quota_holds.c.id == call_id)
@@ -130,6 +200,17 @@ class QuotaHolds:
         return quotas
 
 
+def _is_fresh(taken_at: datetime, now: datetime) -> bool:
+    """Whether what was read at ``taken_at`` serves a call that began at ``now``.
+
+    What was read after it began is as good, within the billing period, which begins with a quarter
+    of an hour: calls that wait for one another would else all read it anew.
+    """
+    if now < taken_at:
+        return quarter_hour_of(now) == quarter_hour_of(taken_at)
+    return now < taken_at + _FRESH
+
+
 async def _lock(connection: AsyncConnection, tenant_id: str) -> RowMapping:
     """Lock the tenant's row until the transaction ends."""
     query = select(quota_states).where(quota_states.c.tenant_id == tenant_id).with_for_update()
@@ -160,10 +241,10 @@ def _require(use: QuotaUse, held: CallUnits, most: CallUnits) -> None:
         return
     if left <= 0:
         raise exhausted(use)
+    quota = named(use)
     raise QuotaExhausted(
-        f"This call can use up to {most.of(meters):,} of the plan's quota of "
-        f"{use.quota.quantity:,.0f} {' and '.join(meters)}, and {left:,.0f} are left. Lower "
-        f"max_tokens or shorten the prompt; it is renewed at {use.resets_at:%Y-%m-%d %H:%M} UTC."
+        f"This call can use up to {most.of(meters):,} of {quota[0].lower()}{quota[1:]}, and "
+        f"{left:,.0f} are left. Lower max_tokens or shorten the prompt. {renewed(use)}."
     )
 
 
@@ -172,15 +253,17 @@ def _to_json(use: QuotaUse) -> dict[str, Any]:
         "quota": use.quota.model_dump(mode="json"),
         "used": str(use.used),  # as text: no digit passes through a float
         "resets_at": use.resets_at.isoformat(),
+        "of_trial": use.of_trial,
     }
 
 
 def _from_json(quotas: Sequence[dict[str, Any]]) -> list[QuotaUse]:
     return [
         QuotaUse(
-            Quota.model_validate(use["quota"]),
+            Quota.model_validate(use["quota"], context=AS_STORED),
             Decimal(use["used"]),
             datetime.fromisoformat(use["resets_at"]),
+            use.get("of_trial", False),  # a row of an older version has none
         )
         for use in quotas
     ]

@@ -39,7 +39,7 @@ async def metered_period(
 ) -> OpenPeriod:
     """Return any billing period of a tenant with its plans, usage, coupons and contract."""
     opened = await plain_period(connection, tenant, period)
-    contract = await contract_in_force(connection, tenant.id, opened.period)
+    contract = await contract_in_force(connection, tenant, opened.period.start)
     if contract is None:
         return opened
     before: list[Decimal] = []

@@ -2,26 +2,27 @@
 
 Revenue is rated as the bill is, line by line; a line that prices several models is split over them
 by their quantities, so that the rows of a tenant sum to its bill to the last digit kept. Cost is
-the same usage at the operator's rates or the provider's list prices.
+the same usage at the operator's rates or the list prices of the provider that served it.
 """
 
 from __future__ import annotations
 
 import asyncio
 from collections.abc import Mapping, Sequence
-from datetime import datetime
+from datetime import date, datetime
 from decimal import Context, Decimal, localcontext
 
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from backend.accounts.tenants import list_tenants
 from backend.kit.spreadsheets import csv_text, spreadsheet_cell
+from backend.metering.queries.rated_usage import upstream_usage
 from backend.metering.reconciliation.names import ModelNames
 from backend.metering.reconciliation.rates import Rates, load_rates
 from backend.pricing.charges.rate_card import RateCard
 from backend.pricing.money import FRACTION_DIGITS
 from backend.pricing.rating.rated_period import RatedLine, Stretch
-from backend.settings import Settings
+from backend.settings import Settings, Upstream
 from backend.spend.gathering import open_period
 from backend.spend.open_period import OpenPeriod
 from backend_client.types.accounts import Tenant
@@ -53,14 +54,16 @@ async def margin_report(
     Raises ``ConfigurationError`` if the cost rates can't be used.
     """
     rates = await asyncio.to_thread(load_rates, settings.cost_rates)
-    names = ModelNames({}, settings.upstreams, ())
-    providers = {model: up.name for up in reversed(settings.upstreams) for model in up.models}
+    costs_of_units = _UnitCosts(rates, settings.upstreams)
     page = await list_tenants(connection, cursor=cursor, limit=limit)
     rows: list[MarginRow] = []
     for tenant in page.items:
         if not tenant.is_sample:
             opened = await open_period(connection, tenant, at)
-            costs = _Costs(rates, names, providers, tenant.currency)
+            times = [(stretch.start, stretch.end) for stretch in opened.stretches]
+            served = await upstream_usage(connection, tenant.id, times)
+            comparable = tenant.currency == rates.currency
+            costs = _Costs(costs_of_units, opened.stretches, served, comparable=comparable)
             # Decimals of a tenant's whole month: short work, but too long for the event loop.
             rows += await asyncio.to_thread(_rows, tenant, opened, costs)
     return MarginReport(
@@ -68,38 +71,62 @@ async def margin_report(
     )
 
 
+class _UnitCosts:
+    """What a unit costs with the upstream that served it, or else with the first configured."""
+
+    def __init__(self, rates: Rates, upstreams: Sequence[Upstream]) -> None:
+        self._rates = rates
+        self._names = ModelNames({}, upstreams, ())
+        self._first = {model: up.name for up in reversed(upstreams) for model in up.models}
+        self._own = {(up.name, sold): own for up in upstreams for sold, own in up.models.items()}
+
+    def of(self, day: date, model: str, meter: str, upstream: str) -> Decimal | None:
+        """Return the cost of a unit on a day; None if it is unknown."""
+        provider = upstream or self._first.get(model)
+        own = self._own.get((provider or "", model))
+        names = self._names.own_names(model)
+        return self._rates.unit_cost(
+            day,
+            model,
+            meter,
+            provider=provider,
+            own_names=names if own is None else (own, *names),
+        )
+
+
 class _Costs:
-    """The cost of a tenant's usage; unknown unless the rates are in its currency."""
+    """The cost of a tenant's usage; unknown unless the rates are in its currency.
+
+    ``served`` is the usage in each stretch by model, meter and upstream.
+    """
 
     def __init__(
-        self, rates: Rates, names: ModelNames, providers: Mapping[str, str], currency: str
+        self,
+        units: _UnitCosts,
+        stretches: Sequence[Stretch],
+        served: Sequence[Mapping[tuple[str, str, str], Decimal]],
+        *,
+        comparable: bool,
     ) -> None:
-        self._rates = rates
-        self._names = names
-        self._providers = providers
-        self._comparable = currency == rates.currency
+        self._units = units
+        self._served = list(zip(stretches, served, strict=True))
+        self._comparable = comparable
 
-    def of(self, model: str, stretches: Sequence[Stretch]) -> tuple[Decimal | None, list[str]]:
+    def of(self, model: str) -> tuple[Decimal | None, list[str]]:
         """Return the cost of a model's usage, None if a rate is missing, and the unrated meters.
 
         Each stretch has the rates in force on its first day. The meter ``requests`` costs nothing.
         """
         total, unrated = Decimal(0), set()
-        for stretch in stretches:
-            for used in stretch.usage:
-                if used.model != model or used.quantity == 0:
+        for stretch, served in self._served:
+            for (used_model, meter, upstream), quantity in served.items():
+                if used_model != model or quantity == 0:
                     continue
-                rate = self._rates.unit_cost(
-                    stretch.start.date(),
-                    model,
-                    used.meter,
-                    provider=self._providers.get(model),
-                    own_name=self._names.own_name(model),
-                )
+                rate = self._units.of(stretch.start.date(), model, meter, upstream)
                 if rate is not None and self._comparable:
-                    total += used.quantity * rate
-                elif used.meter != "requests":
-                    unrated.add(used.meter)
+                    total += quantity * rate
+                elif meter != "requests":
+                    unrated.add(meter)
         return (None if unrated else total), sorted(unrated)
 
 
@@ -116,7 +143,7 @@ def _rows(tenant: Tenant, opened: OpenPeriod, costs: _Costs) -> list[MarginRow]:
         rows = []
         for model in sorted(used | revenue.keys()):
             brought = revenue.get(model, Decimal(0))
-            cost, unrated = costs.of(model, opened.stretches)
+            cost, unrated = costs.of(model)
             margin = None if cost is None else brought - cost
             ratio = None if margin is None or not brought else (margin / brought).quantize(_RATIO)
             rows.append(

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
+from datetime import datetime
 
 from backend.pricing.charges.rate_card import MeteredQuantity
 from backend.pricing.periods import BillingPeriod
 from backend.pricing.rating.contract import ContractPeriod, apply_contract
 from backend.pricing.rating.coupons import CouponTerms
 from backend.pricing.rating.rated_period import RatedPeriod, Stretch, rate
+from backend.pricing.rating.stretches import without_minimums
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,6 +37,22 @@ class OpenPeriod:
         """
         *earlier, last = self.stretches
         return self._rate([*earlier, replace(last, usage=[*last.usage, *more])])
+
+    def so_far(self, now: datetime) -> OpenPeriod:
+        """The running period for an invoice in part: minimums and later changes wait for the end.
+
+        What begins after ``now`` is not asked for before it does. A change that is to come on the
+        same plan, such as of seats, is left out; a plan that is to end is asked for until then.
+        """
+        begun = [stretch for stretch in self.stretches if stretch.start <= now]
+        if not begun:
+            return replace(self, stretches=(), contract=None)
+        last, follows = begun[-1], self.stretches[len(begun) : len(begun) + 1]
+        plans = {stretch.plan and stretch.plan.id for stretch in (last, *follows)}
+        if follows and None not in plans and len(plans) == 1:
+            begun[-1] = replace(last, end=self.period.end)
+        stretches = tuple(without_minimums(stretch) for stretch in begun)
+        return replace(self, stretches=stretches, contract=None)
 
     def rate_with(self, usage: Iterable[Iterable[MeteredQuantity]]) -> RatedPeriod:
         """Rate the period with other usage than the metered: a collection for each stretch."""

@@ -6,35 +6,41 @@ from collections.abc import Mapping
 from dataclasses import replace
 from datetime import datetime
 
-from sqlalchemy import or_, select
+from sqlalchemy import func, or_, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from backend.accounts.audit import record
+from backend.accounts.principal import Principal
 from backend.accounts.tenants import find_tenant
 from backend.catalog import published as catalog
 from backend.catalog.errors import PlanNotFound, PlanVersionNotFound
+from backend.errors import InvalidInput
 from backend.kit.pages import Cursor, page_of
+from backend.pricing.charges.own_prices import with_own_prices
 from backend.pricing.charges.price_lists import in_currency
 from backend.pricing.plan_diff import diff
+from backend.pricing.rating.stretches import Stretch
 from backend.spend.gathering import metered_period, metered_stretches
 from backend.storage.database import Database
 from backend.storage.tables import plan_versions, subscriptions
 from backend.subscriptions.changes import effective_quarter, offered_add_ons
 from backend.subscriptions.periods import period_at
 from backend.subscriptions.segments import (
+    OF_PLAN_VERSION,
     Segment,
     lock_subscriptions,
     read_segments,
     replace_from,
     segment_from,
 )
-from backend.subscriptions.stretches import years_since
+from backend.subscriptions.stretches import TakenUp, plans_taken_up
 from backend_client.types.common import Money, Page
 from backend_client.types.plan_versions import MigratedTenant, MigrationRequest, PlanDiff
 from backend_client.types.plans import Plan
 
 
 async def list_versions(connection: AsyncConnection, plan_id: str) -> list[Plan]:
-    """Return all versions of a plan, oldest first; raise ``NotFound``."""
+    """Return all versions of a plan, tenants' own among them, oldest first; raise ``NotFound``."""
     query = select(plan_versions).where(plan_versions.c.plan_id == plan_id)
     rows = await connection.execute(query.order_by(plan_versions.c.version))
     versions = [catalog.plan_from(row) for row in rows.mappings()]
@@ -63,6 +69,7 @@ async def migrate_plan(
     wanted: MigrationRequest,
     now: datetime,
     *,
+    caller: Principal,
     cursor: str | None,
     limit: int,
 ) -> Page[MigratedTenant]:
@@ -77,9 +84,11 @@ async def migrate_plan(
         latest = await catalog.latest_plan(connection, plan_id)
         query = (
             select(subscriptions.c.tenant_id)
+            .join(plan_versions, OF_PLAN_VERSION)
             .where(
                 subscriptions.c.plan_id == plan_id,
-                subscriptions.c.plan_version < latest.version,
+                func.coalesce(plan_versions.c.base_version, plan_versions.c.version)
+                < latest.version,
                 subscriptions.c.start_at <= at,
                 or_(subscriptions.c.end_at.is_(None), subscriptions.c.end_at > at),
             )
@@ -96,6 +105,15 @@ async def migrate_plan(
             seen = await _preview(connection, tenant_id, latest, at, now)
             if not wanted.preview and seen.problem is None:
                 await _move(connection, tenant_id, latest, at, now)
+                detail = {"plan": plan_id, "version": latest.version, "at": at.isoformat()}
+                await record(
+                    connection,
+                    caller,
+                    "subscription.migrate",
+                    plan_id,
+                    tenant_id=tenant_id,
+                    detail=detail,
+                )
             moved.append(seen)
     return Page(items=moved, next_cursor=page.next_cursor)
 
@@ -107,10 +125,13 @@ async def _preview(
     opened = await metered_period(connection, tenant, await period_at(connection, tenant, now))
     present = Money(amount=opened.rate().total, currency=tenant.currency)
     rows = await read_segments(connection, tenant_id, since=at)
-    version = segment_from(rows[0]).terms.plan.version
+    before = segment_from(rows[0]).terms.plan
+    version = before.version
     try:
         plan = in_currency(latest.definition, tenant.currency)
-    except ValueError as error:
+        if before.own_prices:
+            plan = with_own_prices(latest.definition, tenant.currency, before.own_prices)
+    except (ValueError, InvalidInput) as error:
         return MigratedTenant(
             tenant=tenant.id,
             from_version=version,
@@ -118,15 +139,10 @@ async def _preview(
             migrated=None,
             problem=str(error),
         )
-    years = await years_since(connection, tenant_id, opened.period.end)
+    taken_up = await plans_taken_up(connection, tenant_id, opened.period.end)
     stretches = [
-        replace(
-            stretch,
-            plan=plan,
-            plan_version=latest.version,
-            # Its present version may have no yearly fee
-            years_since=_latest(years, stretch.start),
-        )
+        # Its present version may have no fee that goes by when it was taken up
+        replace(_since(taken_up, stretch), plan=plan, plan_version=latest.version)
         if stretch.plan is not None and stretch.plan.id == plan.id
         else stretch
         for stretch in opened.stretches
@@ -142,17 +158,17 @@ async def _preview(
     )
 
 
-def _latest(years: Mapping[datetime, datetime], moment: datetime) -> datetime | None:
-    """Return where the years of the segment at ``moment`` are counted from."""
-    begun = [start for start in years if start <= moment]
-    return years[max(begun)] if begun else None
+def _since(taken_up: Mapping[datetime, TakenUp], stretch: Stretch) -> Stretch:
+    """Return a stretch that says when its plan was taken up, and what was had of it before."""
+    begun = max((start for start in taken_up if start <= stretch.start), default=None)
+    return stretch if begun is None else taken_up[begun].added_to(stretch, begun)
 
 
 async def _move(
     connection: AsyncConnection, tenant_id: str, latest: Plan, at: datetime, now: datetime
 ) -> None:
     """Replace older versions by the latest from ``at`` on, on the same terms."""
-    await lock_subscriptions(connection, tenant_id)
+    currency = await lock_subscriptions(connection, tenant_id)
     rows = [segment_from(row) for row in await read_segments(connection, tenant_id, since=now)]
     offered = offered_add_ons(latest)
     segments: list[Segment] = []
@@ -162,6 +178,9 @@ async def _move(
         terms = segment.terms
         if terms.plan.definition.id == latest.definition.id:
             kept = {name: count for name, count in terms.add_ons.items() if name in offered}
-            terms = replace(terms, plan=latest, add_ons=kept)
+            plan = latest
+            if prices := terms.plan.own_prices:
+                plan = await catalog.own_version(connection, latest, tenant_id, currency, prices)
+            terms = replace(terms, plan=plan, add_ons=kept)
         segments.append(replace(segment, start=max(segment.start, at), terms=terms))
     await replace_from(connection, tenant_id, rows, at, segments)

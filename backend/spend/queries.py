@@ -46,6 +46,7 @@ def _version(period: BillingPeriod, stretches: list[Stretch], usage: int) -> str
     parts = [
         f"{stretch.plan.id if stretch.plan else ''}/{stretch.plan_version}/{stretch.end}"
         f"/{stretch.seats}/{dict(stretch.add_ons)}/{stretch.trial}/{stretch.years_since}"
+        f"/{stretch.had}"
         for following in stretches
         for stretch in (following.before, following)
         if stretch is not None

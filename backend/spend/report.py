@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime
+from decimal import Decimal
 
 from backend.pricing.charges.kinds import first_price
+from backend.pricing.money import ZERO, prorate
 from backend.pricing.periods import BillingPeriod
 from backend.pricing.rating.adjustments import Adjustment
 from backend.pricing.rating.rated_period import RatedLine, RatedPeriod
@@ -12,6 +14,7 @@ from backend.spend.open_period import OpenPeriod
 from backend_client.types.charges import FlatCharge, GraduatedCharge, VolumeCharge
 from backend_client.types.common import Money
 from backend_client.types.spend import (
+    FeeSpend,
     Period,
     SpendAdjustment,
     SpendLine,
@@ -47,6 +50,7 @@ def period_of(period: BillingPeriod) -> Period:
 def spend_line(line: RatedLine, currency: str) -> SpendLine:
     """Return a rated line as the API's type, with what its amount was computed from."""
     charge = line.charge
+    fee = charge.price if isinstance(charge, FlatCharge) else ZERO
     price, unit_size = (charge.price, 1) if isinstance(charge, FlatCharge) else first_price(charge)
     return SpendLine(
         charge_id=charge.id,
@@ -66,6 +70,7 @@ def spend_line(line: RatedLine, currency: str) -> SpendLine:
         unit_size=unit_size,
         cadence=charge.cadence if isinstance(charge, FlatCharge) else None,
         per=charge.per if isinstance(charge, FlatCharge) else None,
+        in_advance=charge.in_advance if isinstance(charge, FlatCharge) else False,
         price=None if isinstance(charge, GraduatedCharge | VolumeCharge) else price,
         tiers=[
             TierSpend(
@@ -76,6 +81,16 @@ def spend_line(line: RatedLine, currency: str) -> SpendLine:
                 flat_fee=tier.flat_fee,
             )
             for tier in line.tiers
+        ],
+        fee_parts=[
+            FeeSpend(
+                start=part.start,
+                end=part.end,
+                quantity=Decimal(part.many),
+                share=prorate(Decimal(1), part.share),
+                exact=prorate(fee, part.share * part.many),
+            )
+            for part in line.fee_parts
         ],
         exact=line.exact,
         amount=Money(amount=line.amount, currency=currency),

@@ -22,6 +22,7 @@ from backend.pricing.rating.rated_period import Stretch
 from backend.spend.open_period import OpenPeriod
 from backend.spend.report import report
 from backend.subscriptions.periods import period_at
+from backend.subscriptions.queries import plans_offered
 from backend_client.types.accounts import Tenant
 from backend_client.types.common import Money
 from backend_client.types.plan_terms import QuotaLimit
@@ -57,7 +58,7 @@ async def simulate(
     that can carry the usage comes first: the one that leaves least to pay once the credit that it
     brings is used. Raises ``NotFound`` for a plan that is not on sale.
     """
-    wanted = await _candidates(connection, asked, by_operator=by_operator)
+    wanted = await _candidates(connection, tenant, asked, now, by_operator=by_operator)
     candidates, others = [], []
     for candidate in wanted:
         try:
@@ -92,10 +93,15 @@ async def simulate(
 
 
 async def _candidates(
-    connection: AsyncConnection, asked: SimulationRequest, *, by_operator: bool
+    connection: AsyncConnection,
+    tenant: Tenant,
+    asked: SimulationRequest,
+    now: datetime,
+    *,
+    by_operator: bool,
 ) -> list[_Candidate]:
     if asked.plans is None:
-        on_sale = await catalog.list_plans(connection)
+        on_sale = await plans_offered(connection, tenant.id, now)
         chosen = [plan for plan in on_sale if by_operator or not plan.definition.by_contract]
     else:
         chosen = [await catalog.latest_plan(connection, name) for name in asked.plans]
@@ -194,11 +200,12 @@ def _simulated(
         reports.append(report(opened, opened.rate(), now))
     amounts = [simulated.total.amount for simulated in reports]
     credit = paid_by_own_credit(candidate.plan, list(zip(periods, amounts, strict=True)))
-    reason = next(
-        (why for used in usage if (why := _why_it_stops(candidate.plan, used)) is not None), None
-    )
-    if reason is None and any(_lacks_a_price(simulated) for simulated in reports):
-        reason = "It has no price for some of the usage."
+    reasons = [
+        _why_it_stops(candidate.plan, used) or _why_it_misses(simulated)
+        for used, simulated in zip(usage, reports, strict=True)
+    ]
+    carried = next((place for place, why in enumerate(reasons) if why), len(reasons))
+    reason = next(filter(None, reasons), None)
     with exact_arithmetic():
         total, paid = sum(amounts, Decimal(0)), sum(credit, Decimal(0))
         return SimulatedPlan(
@@ -211,14 +218,16 @@ def _simulated(
             to_pay=Money(amount=total - paid, currency=tenant.currency),
             fits=reason is None,
             reason=reason,
+            periods_carried=carried,
         )
 
 
-def _lacks_a_price(simulated: SpendReport) -> bool:
-    """Tell whether the bill leaves usage out. Requests alone are counted, and seldom priced."""
-    return any(
+def _why_it_misses(simulated: SpendReport) -> str | None:
+    """Say that the bill leaves usage out. Requests alone are counted, and seldom priced."""
+    misses = any(
         unpriced.meter != "requests" or not simulated.lines for unpriced in simulated.unpriced
     )
+    return "It has no price for some of the usage." if misses else None
 
 
 def _why_it_stops(plan: PlanDefinition, used: Sequence[MeteredQuantity]) -> str | None:

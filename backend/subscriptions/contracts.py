@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from datetime import datetime
 from decimal import Decimal
 
 from sqlalchemy import RowMapping, func, insert, select, text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from backend.catalog.published import latest_plan
 from backend.errors import InvalidInput
 from backend.ids import new_id
 from backend.pricing.periods import BillingPeriod
@@ -28,6 +30,7 @@ from backend_client.types.contracts import (
     Contract,
     ContractCreate,
 )
+from backend_client.types.texts import AS_STORED
 
 # A call that the provider failed has the status "failed"
 _AVAILABILITY = text(
@@ -55,6 +58,8 @@ async def create_contract(
     ``Conflict`` if it overlaps another.
     """
     await lock_subscriptions(connection, tenant.id)
+    if wanted.then_plan is not None:
+        await _check_plan_after(connection, wanted.then_plan)
     period = await period_at(connection, tenant, wanted.start)
     if period.start != wanted.start:
         detail = f"must be the start of a billing period, such as {period.end:%Y-%m-%dT%H:%MZ}"
@@ -83,15 +88,16 @@ async def create_contract(
 async def amend_contract(
     connection: AsyncConnection, tenant: Tenant, contract_id: str, wanted: AmendmentCreate
 ) -> Contract:
-    """Raise the commitment from a moment within the term, until the same end.
+    """Raise the commitment from a moment within a term, until the same end; or end its renewal.
 
-    Raises ``NotFound``, ``Conflict`` without a commitment, ``InvalidInput`` outside the term.
+    Raises ``NotFound``, ``Conflict`` without a commitment to raise, ``InvalidInput`` outside the
+    terms.
     """
     await lock_subscriptions(connection, tenant.id)
     contract = await find_contract(connection, tenant.id, contract_id)
-    if contract.terms.commitment is None:
+    if wanted.more and contract.terms.commitment is None:
         raise ContractWithoutCommitment()
-    if not contract.start <= wanted.effective_at < contract.end:
+    if await contract_term(connection, tenant, contract, wanted.effective_at) is None:
         detail = "must be within the contract's term"
         raise InvalidInput.of_field("effective_at", detail)
     await connection.execute(
@@ -130,7 +136,7 @@ async def list_contracts(connection: AsyncConnection, tenant_id: str) -> list[Co
 def _contract(row: RowMapping, amendments: Sequence[RowMapping]) -> Contract:
     return Contract(
         id=row["id"],
-        terms=ContractCreate.model_validate(row["definition"]),
+        terms=ContractCreate.model_validate(row["definition"], context=AS_STORED),
         start=row["start_at"],
         end=row["end_at"],
         amendments=[
@@ -138,6 +144,7 @@ def _contract(row: RowMapping, amendments: Sequence[RowMapping]) -> Contract:
                 number=amendment["number"],
                 effective_at=amendment["effective_at"],
                 more=amendment["more"],
+                renews=amendment["renews"],
                 reason=amendment["reason"],
                 created_at=amendment["created_at"],
             )
@@ -148,20 +155,78 @@ def _contract(row: RowMapping, amendments: Sequence[RowMapping]) -> Contract:
 
 
 async def contract_in_force(
-    connection: AsyncConnection, tenant_id: str, period: BillingPeriod
+    connection: AsyncConnection, tenant: Tenant, moment: datetime
 ) -> Contract | None:
-    """Return the contract whose term ``period`` starts in, if there is one."""
+    """Return the contract with the term that ``moment`` is in, if there is one.
+
+    That is the last that began: it takes the place of one that would renew.
+    """
     query = select(func.count()).where(
-        contracts.c.tenant_id == tenant_id,
-        contracts.c.start_at <= period.start,
-        contracts.c.end_at > period.start,
+        contracts.c.tenant_id == tenant.id, contracts.c.start_at <= moment
     )
     if not await connection.scalar(query):
         return None
-    for contract in await list_contracts(connection, tenant_id):
-        if contract.start <= period.start < contract.end:
-            return contract
+    begun = [
+        contract
+        for contract in await list_contracts(connection, tenant.id)
+        if contract.start <= moment
+    ]
+    return await contract_term(connection, tenant, begun[-1], moment)
+
+
+async def contract_term(
+    connection: AsyncConnection, tenant: Tenant, contract: Contract, moment: datetime
+) -> Contract | None:
+    """Return a contract as it is in the term that ``moment`` is in; None outside its terms.
+
+    Each term that follows the first is of the same length and has the same terms; amendments are
+    of the term in which they begin.
+    """
+    if moment < contract.start:
+        return None
+    term = contract
+    while moment >= term.end:
+        if not _renews(contract, term.end):
+            return None
+        terms = term.terms.model_copy(update={"start": term.end})
+        end = (await _periods(connection, tenant, terms))[-1].end
+        term = term.model_copy(update={"terms": terms, "start": term.end, "end": end})
+    amendments = [
+        amendment
+        for amendment in contract.amendments
+        if term.start <= amendment.effective_at < term.end
+    ]
+    return term.model_copy(update={"amendments": amendments})
+
+
+def _renews(contract: Contract, at: datetime) -> bool:
+    """Return whether another term follows the one that ends ``at`` then."""
+    said = [
+        amendment.renews
+        for amendment in contract.amendments
+        if amendment.renews is not None and amendment.effective_at < at
+    ]
+    return said[-1] if said else contract.terms.renews
+
+
+async def last_end(
+    connection: AsyncConnection, tenant: Tenant, contract: Contract, now: datetime
+) -> datetime | None:
+    """Return where a contract ended for good by ``now``; None if it runs, or renewed."""
+    term = contract
+    while term.end <= now:
+        following = await contract_term(connection, tenant, contract, term.end)
+        if following is None:
+            return term.end
+        term = following
     return None
+
+
+async def _check_plan_after(connection: AsyncConnection, plan_id: str) -> None:
+    """Refuse a plan that could not follow a contract: one not on sale, or prepaid."""
+    plan = await latest_plan(connection, plan_id)
+    if plan.definition.prepaid:
+        raise InvalidInput.of_field("then_plan", "is prepaid, and can't follow a contract")
 
 
 async def periods_before(

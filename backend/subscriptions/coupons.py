@@ -21,6 +21,7 @@ from backend.subscriptions.errors import (
 from backend.subscriptions.periods import period_at
 from backend_client.types.accounts import Tenant
 from backend_client.types.contracts import Coupon, RedeemedCoupon
+from backend_client.types.texts import AS_STORED
 
 
 async def put_coupon(connection: AsyncConnection, coupon: Coupon) -> Coupon:
@@ -30,7 +31,7 @@ async def put_coupon(connection: AsyncConnection, coupon: Coupon) -> Coupon:
         insert(coupons).values(id=coupon.id, definition=definition).on_conflict_do_nothing()
     )
     query = select(coupons.c.definition).where(coupons.c.id == coupon.id)
-    if Coupon.model_validate(await connection.scalar(query)) != coupon:
+    if Coupon.model_validate(await connection.scalar(query), context=AS_STORED) != coupon:
         raise CouponIdTaken(f"There is another coupon {coupon.id!r}, and a coupon never changes.")
     return coupon
 
@@ -38,7 +39,7 @@ async def put_coupon(connection: AsyncConnection, coupon: Coupon) -> Coupon:
 async def list_coupons(connection: AsyncConnection) -> list[Coupon]:
     """Return all coupons, by id."""
     definitions = await connection.scalars(select(coupons.c.definition).order_by(coupons.c.id))
-    return [Coupon.model_validate(definition) for definition in definitions]
+    return [Coupon.model_validate(definition, context=AS_STORED) for definition in definitions]
 
 
 async def redeem(
@@ -52,7 +53,7 @@ async def redeem(
     definition = await connection.scalar(query)
     if definition is None:
         raise CouponNotFound(f"There is no coupon {coupon_id!r}.")
-    coupon = Coupon.model_validate(definition)
+    coupon = Coupon.model_validate(definition, context=AS_STORED)
     period = await period_at(connection, tenant, now)
     ends_at = None
     if coupon.periods is not None:
@@ -112,7 +113,7 @@ async def redeemed_by(connection: AsyncConnection, tenant_id: str) -> list[Redee
     )
     return [
         RedeemedCoupon(
-            coupon=Coupon.model_validate(row["definition"]),
+            coupon=Coupon.model_validate(row["definition"], context=AS_STORED),
             redeemed_at=row["redeemed_at"],
             starts_at=row["starts_at"],
             ends_at=row["ends_at"],
@@ -138,7 +139,9 @@ async def coupons_of(
         )
         .order_by(coupon_redemptions.c.redeemed_at, coupon_redemptions.c.coupon_id)
     )
-    applied = [Coupon.model_validate(definition) for definition in rows.scalars()]
+    applied = [
+        Coupon.model_validate(definition, context=AS_STORED) for definition in rows.scalars()
+    ]
     return tuple(
         CouponTerms(
             coupon.id,

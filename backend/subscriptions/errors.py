@@ -11,6 +11,12 @@ class SubscriptionNotFound(NotFound):
     code, title = "subscription_not_found", "This tenant has no plan now"
 
 
+class PrepaidNotBackdated(Conflict):
+    """Calls on a prepaid plan were paid when they were made: let the plan begin now."""
+
+    code, title = "prepaid_not_backdated", "A prepaid plan can't begin in the past"
+
+
 class SubscriptionExists(Conflict):
     """A tenant has one subscription, which goes from plan to plan."""
 
@@ -48,10 +54,23 @@ class PlanByContract(Forbidden):
     code, title = "plan_by_contract", "The plan is by contract"
 
 
+class PricesByOperator(Forbidden):
+    """Only the seller can agree other prices with a tenant than the plan has."""
+
+    code, title = "prices_by_operator", "A tenant's own prices are set by the seller"
+
+
 class PlanCurrencyMismatch(Conflict):
     """The plan has no prices in the currency that the tenant is billed in."""
 
     code, title = "plan_currency_mismatch", "The plan has no prices in the tenant's currency"
+
+
+class PlanRatedElsewhere(Conflict):
+    """A billing platform rates the tenant's usage, by whole billing periods."""
+
+    code = "plan_rated_elsewhere"
+    title = "A platform rates this tenant's usage: its plan changes between two billing periods"
 
 
 class CouponNotFound(NotFound):

@@ -10,14 +10,16 @@ from typing import NamedTuple
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from backend.accounts.tenants import find_tenant
+from backend.catalog.published import list_plans
+from backend.errors import NotFound
 from backend.pricing.charges.price_lists import in_currency
-from backend.pricing.rating.stretches import yearly_charges
+from backend.pricing.rating.stretches import term_fees
 from backend.pricing.rating.years import PlanYears
 from backend.subscriptions.errors import SubscriptionNotFound
 from backend.subscriptions.segments import Segment, read_segments, segment_from
-from backend.subscriptions.stretches import years_since
+from backend.subscriptions.stretches import plans_taken_up
 from backend_client.types.accounts import Tenant
-from backend_client.types.plans import PlanDefinition
+from backend_client.types.plans import Plan, PlanDefinition
 from backend_client.types.subscriptions import Subscription, SubscriptionState
 
 
@@ -50,20 +52,36 @@ async def plan_in_force(connection: AsyncConnection, tenant: Tenant, at: datetim
     return PlanInForce(subscription, in_currency(subscription.plan.definition, tenant.currency))
 
 
+async def plans_offered(connection: AsyncConnection, tenant_id: str, now: datetime) -> list[Plan]:
+    """Return the plans on sale, the tenant's own with the prices that were agreed with it."""
+    plans = await list_plans(connection)
+    try:
+        present = (await current_subscription(connection, tenant_id, now)).plan
+    except NotFound:
+        return plans
+    if not present.own_prices:
+        return plans
+    own = present.definition.id
+    return [present if plan.definition.id == own else plan for plan in plans]
+
+
 async def described(
     connection: AsyncConnection, tenant_id: str, segments: Sequence[Segment], now: datetime
 ) -> Subscription:
     """Return the first segment as the API's type, with what follows it without a gap."""
     described = _subscription(segments)
-    if not yearly_charges(described.plan.definition):
+    fees = term_fees(described.plan.definition)
+    if not fees:
         return described
     tenant = await find_tenant(connection, tenant_id)
-    years = await years_since(connection, tenant_id)
+    taken_up = await plans_taken_up(connection, tenant_id)
     for segment in segments:
-        since = years.get(segment.start)
-        if since is None or segment.terms.state is not SubscriptionState.ACTIVE:
+        of_plan = taken_up.get(segment.start)
+        if of_plan is None or segment.terms.state is not SubscriptionState.ACTIVE:
             continue
-        counted, reached = PlanYears(since, tenant.time_zone), max(segment.start, now)
+        since, reached = of_plan.since, max(segment.start, now)
+        months = min(fee.cadence.months for fee in fees)
+        counted = PlanYears(since, tenant.time_zone, months)
         renews = since if since > now else counted.start(floor(counted.passed(reached)) + 1)
         if all(end is None or renews < end for end in (segment.end, described.end)):
             return described.model_copy(update={"renews_at": renews})

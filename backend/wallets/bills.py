@@ -23,7 +23,7 @@ from backend.storage.tables import (
 from backend.subscriptions.periods import period_at
 from backend.subscriptions.segments import OF_PLAN_VERSION
 from backend.wallets.ledger import LockedWallet
-from backend.wallets.recurring import bring_for_bill, current_wallet
+from backend.wallets.recurring import bring_for_bill, current_wallet, earned_so_far
 from backend.wallets.top_ups import check_balance
 from backend_client.types.accounts import Tenant
 
@@ -93,14 +93,52 @@ async def pay_from_credit(
         ledger_entries.c.target == Account.USED.value,
     )
     paid: Decimal | None = await connection.scalar(query)
-    if paid is not None:
-        return paid
+    return await _pay(locked, tenant, cause, amount, period) if paid is None else paid
+
+
+async def pay_more_from_credit(
+    connection: AsyncConnection,
+    tenant: Tenant,
+    cause: str,
+    amount: Decimal,
+    period: BillingPeriod,
+    now: datetime,
+) -> Decimal:
+    """Pay up to ``amount`` as ``pay_from_credit`` does, beside what was paid with the same cause.
+
+    Not to be repeated: the caller's transaction closes the period.
+    """
+    locked = await current_wallet(connection, tenant.id, now)
+    return await _pay(locked, tenant, cause, amount, period)
+
+
+async def _pay(
+    locked: LockedWallet, tenant: Tenant, cause: str, amount: Decimal, period: BillingPeriod
+) -> Decimal:
     await bring_for_bill(locked, tenant, period)
-    available = locked.wallet.available_for_bill(period, locked.at)
+    most = await earned_so_far(locked, tenant, period) if locked.at < period.end else {}
+    available = locked.wallet.available_for_bill(period, locked.at, most)
     within = min(amount, whole_minor_units(available, tenant.currency))
     if within <= 0:
         return Decimal(0)
-    await locked.append(locked.wallet.pay_bill(cause, within, period, locked.at))
+    await locked.append(locked.wallet.pay_bill(cause, within, period, locked.at, most))
+    await check_balance(locked)
+    return within
+
+
+async def pay_overdue_from_credit(
+    connection: AsyncConnection, tenant: Tenant, cause: str, amount: Decimal, now: datetime
+) -> Decimal:
+    """Pay up to ``amount`` of an overdue bill from credit that was bought; return what it paid.
+
+    It pays whole minor units. ``cause`` is the payment's id.
+    """
+    locked = await current_wallet(connection, tenant.id, now)
+    available = locked.wallet.available_for_debt(locked.at)
+    within = min(amount, whole_minor_units(available, tenant.currency))
+    if within <= 0:
+        return Decimal(0)
+    await locked.append(locked.wallet.pay_debt(cause, within, locked.at))
     await check_balance(locked)
     return within
 

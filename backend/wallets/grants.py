@@ -1,19 +1,17 @@
-"""Credit that an operator gives, sells or refunds, and what calls used of it."""
+"""Credit that an operator gives, sells or refunds."""
 
 from __future__ import annotations
 
 from datetime import datetime
-from decimal import Decimal
 
-from sqlalchemy import func, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from backend.accounts.audit import record
 from backend.accounts.idempotency import claim_key
+from backend.accounts.principal import Principal
 from backend.errors import InvalidInput
 from backend.ids import new_id
 from backend.pricing.credit.grants import Grant, GrantKind
-from backend.pricing.periods import BillingPeriod
-from backend.storage.tables import credit_reservations as calls
 from backend.wallets.errors import CreditNotBought
 from backend.wallets.queries import find_grant
 from backend.wallets.recurring import current_wallet
@@ -28,8 +26,11 @@ async def add_grant(
     now: datetime,
     *,
     idempotency_key: str | None = None,
+    by: Principal | None = None,
 ) -> CreditGrant:
     """Give a tenant credit. With an ``idempotency_key`` used before, return the grant of then.
+
+    ``by`` is whose act it is: the audit has it, once.
 
     Raises ``InvalidInput`` if it would have expired already.
     """
@@ -51,16 +52,26 @@ async def add_grant(
         wanted.expires_at,
         wanted.priority,
         None if wanted.models is None else frozenset(wanted.models),
+        wanted.in_arrears,
     )
     await locked.add_grant(grant, name=wanted.name, origin="operator")
+    if by is not None:
+        await record(connection, by, "wallet.grant", grant_id, tenant_id=tenant_id)
     await check_balance(locked)
     return await find_grant(connection, tenant_id, grant_id)
 
 
 async def refund_grant(
-    connection: AsyncConnection, tenant_id: str, grant_id: str, now: datetime
+    connection: AsyncConnection,
+    tenant_id: str,
+    grant_id: str,
+    now: datetime,
+    *,
+    by: Principal | None = None,
 ) -> CreditGrant:
     """Take the rest of a bought grant out of the wallet, to be repaid. Again does nothing.
+
+    ``by`` is whose act it is: the audit has what was taken.
 
     Raises ``NotFound``, and ``Conflict`` for credit that was given.
     """
@@ -68,19 +79,9 @@ async def refund_grant(
     refunded = await find_grant(connection, tenant_id, grant_id)
     if refunded.kind != "paid":
         raise CreditNotBought()
-    if grant_id in locked.wallet.grants:
-        await locked.append(locked.wallet.refund(grant_id, locked.at))
+    taken = locked.wallet.refund(grant_id, locked.at) if grant_id in locked.wallet.grants else []
+    await locked.append(taken)
+    if taken and by is not None:
+        await record(connection, by, "wallet.refund", grant_id, tenant_id=tenant_id)
     await check_balance(locked)
     return await find_grant(connection, tenant_id, grant_id)
-
-
-async def used_by_calls(
-    connection: AsyncConnection, tenant_id: str, period: BillingPeriod
-) -> Decimal:
-    """Return what prepaid calls took from the wallet in a period, by when they reserved it."""
-    query = select(func.coalesce(func.sum(calls.c.used), 0)).where(
-        calls.c.tenant_id == tenant_id,
-        calls.c.made_at >= period.start,
-        calls.c.made_at < period.end,
-    )
-    return Decimal(await connection.scalar(query) or 0)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from decimal import Decimal
 
 from sqlalchemy import (
     ColumnElement,
@@ -23,6 +24,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from backend.pricing.credit.entries import Account, LedgerEntry
 from backend.pricing.credit.grants import Grant, GrantKind
 from backend.pricing.credit.wallet import Wallet
+from backend.pricing.money import ZERO
 from backend.storage.tables import credit_grants, ledger_entries, wallets
 
 _HELD: tuple[Account, ...] = (
@@ -36,6 +38,7 @@ _HELD: tuple[Account, ...] = (
 _ADD_UP = text(
     """
     UPDATE credit_grants SET
+        amount = credit_grants.amount - coalesce(moved.granted, 0),
         available = credit_grants.available + coalesce(moved.available, 0),
         reserved = credit_grants.reserved + coalesce(moved.reserved, 0),
         used = credit_grants.used + coalesce(moved.used, 0),
@@ -43,6 +46,7 @@ _ADD_UP = text(
         refunded = credit_grants.refunded + coalesce(moved.refunded, 0)
     FROM (
         SELECT grant_id,
+            sum(delta) FILTER (WHERE account = 'granted') AS granted,
             sum(delta) FILTER (WHERE account = 'available') AS available,
             sum(delta) FILTER (WHERE account = 'reserved') AS reserved,
             sum(delta) FILTER (WHERE account = 'used') AS used,
@@ -106,20 +110,17 @@ class LockedWallet:
             (entry.grant_id, account.value, amount)
             for entry in entries
             for account, amount in ((entry.source, -entry.amount), (entry.target, entry.amount))
-            # A new row has its amount as available already
-            if account is not Account.GRANTED and entry.source is not Account.GRANTED
         ]
-        if moved:
-            grants, accounts, deltas = zip(*moved, strict=True)
-            await self.connection.execute(
-                _ADD_UP,
-                {
-                    "tenant_id": self.tenant_id,
-                    "grants": list(grants),
-                    "accounts": list(accounts),
-                    "deltas": list(deltas),
-                },
-            )
+        grants, accounts, deltas = zip(*moved, strict=True)
+        await self.connection.execute(
+            _ADD_UP,
+            {
+                "tenant_id": self.tenant_id,
+                "grants": list(grants),
+                "accounts": list(accounts),
+                "deltas": list(deltas),
+            },
+        )
         self.wallet.append(entries)
 
     async def load(self, grant_ids: Collection[str]) -> None:
@@ -145,8 +146,8 @@ class LockedWallet:
                 starts_at=grant.starts_at,
                 expires_at=grant.expires_at,
                 in_arrears=grant.in_arrears,
-                amount=grant.amount,
-                available=grant.amount,
+                amount=ZERO,  # its first entry adds it
+                available=ZERO,
             )
             .on_conflict_do_nothing()
             .returning(credit_grants.c.id)
@@ -157,6 +158,14 @@ class LockedWallet:
         self.wallet.append((), [grant])
         await self.append(entries)
         return True
+
+    async def resize_grant(self, grant_id: str, amount: Decimal) -> None:
+        """Have a grant come to ``amount`` in all. What is available of it changes by as much.
+
+        Raises ``ValueError`` if more is to be taken away than is available.
+        """
+        await self.load([grant_id])
+        await self.append(self.wallet.resize(grant_id, amount, self.at))
 
 
 async def lock_wallet(connection: AsyncConnection, tenant_id: str, now: datetime) -> LockedWallet:

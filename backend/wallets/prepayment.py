@@ -61,6 +61,10 @@ class Prepayment:
         self._database = database
         self._costs: Remembered[str, _CallPrices] = Remembered(seconds=_FRESH_SECONDS, most=_KEPT)
 
+    async def applies(self, tenant_id: str, at: datetime) -> bool:
+        """Return whether a call at that moment is paid from the wallet."""
+        return await self._costs_of(tenant_id, at) is not None
+
     async def reserve(
         self,
         tenant_id: str,

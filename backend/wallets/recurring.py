@@ -2,25 +2,30 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from datetime import datetime
 from decimal import Decimal
+from typing import NamedTuple
 
-from sqlalchemy import func, select, update
+from sqlalchemy import RowMapping, func, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from backend.accounts.tenants import find_tenant
 from backend.errors import NotFound
 from backend.pricing.credit.grants import Grant
-from backend.pricing.credit.plan_credit import recurring_grant, single_grant
+from backend.pricing.credit.plan_credit import single_grant
+from backend.pricing.credit.rules import RecurringGrant, period_suffix
+from backend.pricing.credit.shares import credit_of_period, fitted
+from backend.pricing.money import ZERO
 from backend.pricing.periods import BillingPeriod
 from backend.storage.tables import credit_grants, wallets
 from backend.subscriptions.periods import period_at
 from backend.subscriptions.queries import plan_in_force
-from backend.subscriptions.segments import read_segments, segment_from
-from backend.wallets.ledger import LockedWallet, lock_wallet
+from backend.subscriptions.segments import read_segments
+from backend.subscriptions.stretches import plan_stretches
+from backend.wallets.ledger import LockedWallet, grant_from, lock_wallet
 from backend_client.types.accounts import Tenant
-from backend_client.types.plan_terms import GrantTerms
-from backend_client.types.plans import PlanDefinition
 from backend_client.types.subscriptions import SubscriptionState
 
 
@@ -43,17 +48,43 @@ async def bring_for_bill(locked: LockedWallet, tenant: Tenant, period: BillingPe
 
     So a bill does not depend on whether the wallet was refreshed in its period.
     """
-    rows = await read_segments(
-        locked.connection, tenant.id, since=period.start, until=min(period.end, locked.at)
-    )
-    for row in rows:
-        terms = segment_from(row).terms
-        if terms.state is SubscriptionState.PAUSED:
-            continue
-        plan = terms.plan_priced_in(tenant.currency)
-        for grant in plan.grants:
-            if grant.recurs:
-                await _bring_recurring(locked, plan, grant, period, only_carried=plan.prepaid)
+    await _bring_recurring(locked, tenant, period, only_in_arrears=True)
+
+
+async def earned_so_far(
+    locked: LockedWallet, tenant: Tenant, period: BillingPeriod
+) -> dict[str, Decimal]:
+    """Return what the period's credit in arrears may pay by now, by grant: its part of that time.
+
+    A bill in part is paid from no more than that, so that leaving the plan afterwards takes nothing
+    back that a bill was paid with.
+    """
+    grants = await _due(locked.connection, tenant, period, begun=locked.at, until=locked.at)
+    brought = await _brought(locked.connection, tenant.id, period)
+    return {
+        row["id"]: max(
+            (grants[row["id"]].grant.amount if row["id"] in grants else ZERO) - _held(row), ZERO
+        )
+        for row in brought
+        if row["in_arrears"]
+    }
+
+
+async def used_beyond_share(
+    connection: AsyncConnection, tenant: Tenant, period: BillingPeriod
+) -> Decimal:
+    """Return how much calls used of a period's plan credit beyond its share; plans were left early.
+
+    The period's invoice asks for it.
+    """
+    brought = [
+        row for row in await _brought(connection, tenant.id, period) if not row["in_arrears"]
+    ]
+    if not any(row["used"] for row in brought):
+        return ZERO
+    grants = await _due(connection, tenant, period, begun=period.end)
+    due = [(_as_due(row, grants), row["used"]) for row in brought]
+    return fitted(due)[1]
 
 
 async def _bring_due_grants(locked: LockedWallet) -> None:
@@ -67,6 +98,7 @@ async def _bring_due_grants(locked: LockedWallet) -> None:
     tenant = await find_tenant(locked.connection, locked.tenant_id)
     period = await period_at(locked.connection, tenant, locked.at)
     until = period.end
+    settled = await _bring_recurring(locked, tenant, period)
     try:
         subscription, plan = await plan_in_force(locked.connection, tenant, locked.at)
     except NotFound:  # between plans nothing is granted, until the next one begins
@@ -75,34 +107,120 @@ async def _bring_due_grants(locked: LockedWallet) -> None:
     else:
         paused = subscription.state is SubscriptionState.PAUSED
         for terms in () if paused else plan.grants:
-            if terms.recurs:
-                await _bring_recurring(locked, plan, terms, period)
-            else:
-                await _add(locked, terms, single_grant(plan, terms, locked.at))
+            if not terms.recurs:
+                await _add(locked, single_grant(plan, terms, locked.at), terms.name)
         until = min(until, subscription.state_until or subscription.end or until)
+    await look_again(locked, until if settled else locked.at)
+
+
+async def look_again(locked: LockedWallet, at: datetime) -> None:
+    """Have the wallet derive anew, from ``at`` on, what its plans bring."""
     await locked.connection.execute(
-        update(wallets).where(wallets.c.tenant_id == locked.tenant_id).values(grants_until=until)
+        update(wallets).where(wallets.c.tenant_id == locked.tenant_id).values(grants_until=at)
     )
 
 
+class _Due(NamedTuple):
+    """A grant as it is due by itself, and what customers call it."""
+
+    grant: Grant
+    rule: RecurringGrant
+    name: str
+
+
 async def _bring_recurring(
-    locked: LockedWallet,
-    plan: PlanDefinition,
-    terms: GrantTerms,
+    locked: LockedWallet, tenant: Tenant, period: BillingPeriod, *, only_in_arrears: bool = False
+) -> bool:
+    """Have each grant of the period come to its share; return whether all of them do.
+
+    One does not yet where calls that are under way have reserved more of it.
+    """
+    connection = locked.connection
+    grants = await _due(connection, tenant, period, begun=max(locked.at, period.start))
+    await _carry(locked, period, grants, only_in_arrears=only_in_arrears)
+    brought = {row["id"]: row for row in await _brought(connection, tenant.id, period)}
+    settled = True
+    for in_arrears in (True,) if only_in_arrears else (False, True):
+        due = [
+            (_as_due(row, grants), _held(row))
+            for row in brought.values()
+            if row["in_arrears"] is in_arrears
+        ]
+        due += [
+            (grant, ZERO)
+            for grant, _, _ in grants.values()
+            if grant.id not in brought and grant.in_arrears is in_arrears
+        ]
+        amounts, _ = fitted(due)
+        for grant, held in due:
+            amount, row = amounts[grant.id], brought.get(grant.id)
+            if row is None:
+                await _add(locked, replace(grant, amount=amount), grants[grant.id].name)
+            elif not row["expired"]:
+                await locked.resize_grant(grant.id, amount)
+                settled = settled and not (held > grant.amount and row["reserved"])
+    return settled
+
+
+async def _due(
+    connection: AsyncConnection,
+    tenant: Tenant,
     period: BillingPeriod,
     *,
-    only_carried: bool = False,
+    begun: datetime,
+    until: datetime | None = None,
+) -> dict[str, _Due]:
+    """Return what each plan that began by ``begun`` brings for a period, by the grant's id."""
+    stretches = await plan_stretches(connection, tenant.id, period)
+    credit = credit_of_period(stretches, period, tenant.currency, begun=begun, until=until)
+    grants = ((rule.for_period(period), rule, name) for rule, name in credit)
+    return {grant.id: _Due(grant, rule, name) for grant, rule, name in grants}
+
+
+async def _carry(
+    locked: LockedWallet,
+    period: BillingPeriod,
+    grants: Mapping[str, _Due],
+    *,
+    only_in_arrears: bool,
 ) -> None:
-    rule = recurring_grant(plan, terms)
-    left, left_in_arrears = await _left_before(locked, rule.id, period)
-    if not only_carried:
-        await _add(locked, terms, rule.for_period(period, left))
-    await _add(locked, terms, rule.carried(period, left_in_arrears))
+    """Add what is carried into a period of what was left of the one before, unless it is there."""
+    for _, rule, name in grants.values():
+        if not rule.rollover_cap:
+            continue
+        left, left_in_arrears = await _left_before(locked, rule.id, period)
+        if not only_in_arrears:
+            await _add(locked, rule.carried(period, left, in_arrears=False), name)
+        await _add(locked, rule.carried(period, left_in_arrears, in_arrears=True), name)
 
 
-async def _add(locked: LockedWallet, terms: GrantTerms, grant: Grant | None) -> None:
+async def _brought(
+    connection: AsyncConnection, tenant_id: str, period: BillingPeriod
+) -> Sequence[RowMapping]:
+    """Return the grants that plans have brought for a period, without what was carried into it."""
+    query = select(credit_grants).where(
+        credit_grants.c.tenant_id == tenant_id,
+        credit_grants.c.origin == "plan",
+        credit_grants.c.starts_at == period.start,
+        credit_grants.c.id.endswith(period_suffix(period), autoescape=True),
+    )
+    return (await connection.execute(query)).mappings().all()
+
+
+def _held(row: RowMapping) -> Decimal:
+    held: Decimal = row["used"] + row["reserved"]
+    return held
+
+
+def _as_due(row: RowMapping, grants: Mapping[str, _Due]) -> Grant:
+    """Return a grant that was brought as it is due: nothing, once its plan has no time left."""
+    due = grants.get(row["id"])
+    return replace(grant_from(row), amount=ZERO if due is None else due.grant.amount)
+
+
+async def _add(locked: LockedWallet, grant: Grant | None, name: str) -> None:
     if grant is not None and grant.amount:
-        await locked.add_grant(grant, name=terms.name, origin="plan")
+        await locked.add_grant(grant, name=name, origin="plan")
 
 
 async def _left_before(
@@ -122,4 +240,4 @@ async def _left_before(
         credit_grants.c.expires_at == period.start,
     )
     row = (await locked.connection.execute(query)).one()
-    return row.at_once or Decimal(0), row.in_arrears or Decimal(0)
+    return row.at_once or ZERO, row.in_arrears or ZERO

@@ -15,7 +15,7 @@ from backend.pricing.money import ZERO, exact_arithmetic
 from backend.storage.database import Database
 from backend.storage.tables import credit_reservations, ledger_entries
 from backend.wallets.ledger import LockedWallet
-from backend.wallets.recurring import current_wallet
+from backend.wallets.recurring import current_wallet, look_again
 from backend.wallets.top_ups import check_balance
 
 LAPSE: Final = timedelta(hours=1)
@@ -107,6 +107,7 @@ async def correct(
             await locked.load(by_grant)
             back = locked.wallet.return_used(reservation, by_grant, used - cost, locked.at)
             await locked.append(back)
+            await look_again(locked, locked.at)  # it may be more than the plan's share
             used = cost
         else:
             used += await _spend(locked, row, cost - used)

@@ -13,10 +13,13 @@ import structlog
 from sqlalchemy import RowMapping, func, insert, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from backend.accounts.audit import record
 from backend.accounts.idempotency import claim_key
+from backend.accounts.principal import Principal
 from backend.accounts.tenants import find_tenant
 from backend.ids import new_id
 from backend.outbox.notices import Notice
+from backend.outbox.platform_queue import Action, Fact, enqueue_for_platforms
 from backend.outbox.queue import enqueue_notices
 from backend.pricing.credit.entries import Account
 from backend.pricing.credit.grants import Grant, GrantKind
@@ -106,6 +109,9 @@ async def _ask_by_rule(locked: LockedWallet, balance: Decimal) -> None:
             asked_at=locked.at,
         )
     )
+    # What a person asks for waits for that person to pay; this is taken from the saved method
+    taken = Fact(locked.tenant_id, Action.TOP_UP, top_up_id, top_up_id, locked.at)
+    await enqueue_for_platforms(locked.connection, [taken])
     _log.info("wallet.top_up_asked", tenant_id=locked.tenant_id, top_up_id=top_up_id)
     await _notify_top_up(locked, await find_top_up(locked.connection, tenant.id, top_up_id))
 
@@ -117,8 +123,12 @@ async def ask_for_top_up(
     now: datetime,
     *,
     idempotency_key: str | None = None,
+    by: Principal | None = None,
 ) -> TopUp:
-    """Ask to buy credit. With an ``idempotency_key`` used before, return the top-up of then."""
+    """Ask to buy credit. With an ``idempotency_key`` used before, return the top-up of then.
+
+    ``by`` is whose act it is: the audit has it, once.
+    """
     locked = await lock_wallet(connection, tenant_id, now)
     top_up_id = new_id("top")
     if idempotency_key is not None:
@@ -137,6 +147,8 @@ async def ask_for_top_up(
     )
     top_up = await find_top_up(connection, tenant_id, top_up_id)
     await _notify_top_up(locked, top_up)
+    if by is not None:
+        await record(connection, by, "wallet.top_up", top_up_id, tenant_id=tenant_id)
     return top_up
 
 
@@ -146,8 +158,12 @@ async def finish_top_up(
     top_up_id: str,
     outcome: TopUpOutcome,
     now: datetime,
+    *,
+    by: Principal | None = None,
 ) -> TopUp:
     """Record the outcome of a payment; if it was paid, the credit is added at once, and only once.
+
+    ``by`` is whose act it is: the audit has it, once.
 
     Raises ``NotFound``, and ``Conflict`` if another outcome was recorded before.
     """
@@ -171,6 +187,9 @@ async def finish_top_up(
     finished = await find_top_up(connection, tenant_id, top_up_id)
     if finished.state == "failed":
         await _notify_top_up(locked, finished)
+    if by is not None:
+        action = f"wallet.top_up.{finished.state}"
+        await record(connection, by, action, top_up_id, tenant_id=tenant_id)
     return finished
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import itertools
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from typing import TypeVar
 
@@ -42,9 +42,12 @@ def open_connections(
 class AsyncSender:
     """Sends calls over a pool of connections, as patiently as its profile says."""
 
-    def __init__(self, http: httpx.AsyncClient, profile: Profile) -> None:
+    def __init__(
+        self, http: httpx.AsyncClient, profile: Profile, headers: Mapping[str, str] | None = None
+    ) -> None:
         self.http = http
         self.profile = profile
+        self.headers = headers or {}
 
     async def send(self, call: Call[Answer]) -> Answer:
         """Send a call and read its answer.
@@ -64,7 +67,7 @@ class AsyncSender:
                     call.method,
                     call.path,
                     params=call.params,
-                    headers=call.headers,
+                    headers={**self.headers, **call.headers},
                     content=call.content,
                     timeout=self.profile.timeout,
                 )
@@ -96,7 +99,7 @@ class AsyncSender:
                 call.method,
                 call.path,
                 params=call.params,
-                headers=call.headers,
+                headers={**self.headers, **call.headers},
                 content=call.content,
                 timeout=within,
             ) as response:

@@ -5,7 +5,7 @@
 from __future__ import annotations
 
 import copy
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from types import TracebackType
 from typing import ParamSpec, Self, TypeVar
 
@@ -54,13 +54,26 @@ class FareboxClient(Resources):
         self.close()
 
     def close(self) -> None:
-        """Close the connections, also of the clients that ``with_profile`` made."""
+        """Close the connections, also of the clients that were made of this one."""
         self._sender.http.close()
 
     def with_profile(self, profile: Profile) -> Self:
         """Make a client with other timeouts and retries, over the same connections."""
+        return self._with(Sender(self._sender.http, profile, self._sender.headers))
+
+    def with_headers(self, headers: Mapping[str, str]) -> Self:
+        """Make a client that sends ``headers`` with every request, over the same connections.
+
+        A service that acts for others says so with ``x-forwarded-for``; the API believes it of
+        addresses that its operator trusts.
+        """
+        sender = self._sender
+        merged = {**sender.headers, **headers}
+        return self._with(Sender(sender.http, sender.profile, merged))
+
+    def _with(self, sender: Sender) -> Self:
         client = copy.copy(self)
-        Resources.__init__(client, Sender(self._sender.http, profile))
+        Resources.__init__(client, sender)
         return client
 
     def with_raw_response(

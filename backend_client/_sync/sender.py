@@ -6,7 +6,7 @@ from __future__ import annotations
 
 import itertools
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from typing import TypeVar
 
@@ -44,9 +44,12 @@ def open_connections(
 class Sender:
     """Sends calls over a pool of connections, as patiently as its profile says."""
 
-    def __init__(self, http: httpx.Client, profile: Profile) -> None:
+    def __init__(
+        self, http: httpx.Client, profile: Profile, headers: Mapping[str, str] | None = None
+    ) -> None:
         self.http = http
         self.profile = profile
+        self.headers = headers or {}
 
     def send(self, call: Call[Answer]) -> Answer:
         """Send a call and read its answer.
@@ -66,7 +69,7 @@ class Sender:
                     call.method,
                     call.path,
                     params=call.params,
-                    headers=call.headers,
+                    headers={**self.headers, **call.headers},
                     content=call.content,
                     timeout=self.profile.timeout,
                 )
@@ -96,7 +99,7 @@ class Sender:
                 call.method,
                 call.path,
                 params=call.params,
-                headers=call.headers,
+                headers={**self.headers, **call.headers},
                 content=call.content,
                 timeout=within,
             ) as response:

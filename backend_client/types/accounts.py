@@ -7,7 +7,15 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
-from backend_client.types.common import Answer, Currency, Instant, Wire
+from backend_client.types.common import (
+    Answer,
+    Currency,
+    EmailAddress,
+    Exact,
+    Instant,
+    Wire,
+)
+from backend_client.types.texts import Title
 
 
 class Role(StrEnum):
@@ -45,39 +53,63 @@ class Tenant(Answer):
 class TenantChange(Wire):
     """What the operator changes of a tenant; what is left out stays."""
 
+    name: Title | None = Field(None, min_length=1, max_length=200)
     ingest: bool | None = Field(None, description="Whether the tenant's own keys may send events")
+
+
+class OwnTenantChange(Wire):
+    """What a tenant's owners and admins change of it."""
+
+    name: Title = Field(min_length=1, max_length=200)
 
 
 class TenantCreate(Wire):
     """What the operator gives to make a tenant; the first application comes with it.
 
     Its billing periods begin with ``billing_day`` of the month: the first if null, or the day on
-    which it is made (``anniversary``). In a month without that day, its last day.
+    which it is made (``anniversary``). In a month without that day, its last day. Whoever signs in
+    with the verified address ``owner`` becomes its owner.
     """
 
     slug: str = Field(pattern=r"^[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?$")
-    name: str = Field(min_length=1, max_length=200)
-    time_zone: str = Field("UTC", description="IANA name, such as Europe/Berlin")
-    currency: Currency = "USD"
+    name: Title = Field(min_length=1, max_length=200)
+    time_zone: str | None = Field(
+        None, description="IANA name, such as Europe/Berlin; the installation's default if null"
+    )
+    currency: Currency | None = Field(
+        None, description="ISO 4217 code; the installation's default if null"
+    )
     plan: str | None = Field(
         None, description="Plan to subscribe to; the catalog's default if none"
     )
     billing_day: Annotated[int, Field(ge=1, le=31)] | Literal["anniversary"] | None = None
+    owner: EmailAddress | None = Field(None, description="Who is invited to own it")
     is_sample: bool = False
 
 
 class Application(Answer):
-    """A tenant's project; usage and keys belong to one."""
+    """A tenant's project; usage and keys belong to one. An archived one gets no new keys."""
 
     id: str
     name: str
     created_at: Instant
+    archived_at: Instant | None = Field(None, description="Since when; null if it is in use")
 
 
 class ApplicationCreate(Wire):
     """What is given to make an application."""
 
-    name: str = Field(min_length=1, max_length=100)
+    name: Title = Field(min_length=1, max_length=100)
+
+
+class ApplicationChange(Wire):
+    """What to change of an application; what is left out stays.
+
+    It can be archived once none of its keys works, and taken back from the archive.
+    """
+
+    name: Title | None = Field(None, min_length=1, max_length=100)
+    archived: bool | None = None
 
 
 class Member(Answer):
@@ -116,14 +148,25 @@ class Me(Answer):
     scopes: list[Scope] = []
 
 
-class SessionCreate(Wire):
-    """An ID token from the identity provider, and the nonce it must carry."""
+class SignInSeen(Wire):
+    """What the portal sees of who signs in, which lets the person know their sessions apart."""
 
-    id_token: str = Field(repr=False)
-    nonce: str = Field(repr=False)
+    device: str | None = Field(None, max_length=300, description="The browser's User-Agent")
+    address: str | None = Field(None, max_length=64, description="The browser's network address")
 
 
-class LocalSessionCreate(Wire):
+class SessionCreate(SignInSeen):
+    """An ID token from the identity provider, and the nonce it must carry. It works once.
+
+    With ``invitation``, the secret of an invitation's link, the person becomes a member by it.
+    """
+
+    id_token: str = Field(min_length=1, max_length=32_768, repr=False)
+    nonce: str = Field(min_length=1, max_length=1_000, repr=False)
+    invitation: str | None = Field(None, min_length=1, max_length=200, repr=False)
+
+
+class LocalSessionCreate(SignInSeen):
     """Local sign-in: the secret that portal and API share through a file on one machine."""
 
     secret: str = Field(repr=False)
@@ -160,10 +203,39 @@ class RateLimits(Wire):
     concurrent_requests: int | None = Field(None, ge=1, le=100_000)
 
 
+class KeyBudget(Wire):
+    """What a key's calls may cost in each day or calendar month of the tenant's time zone.
+
+    It is in the tenant's currency. A ``hard`` budget refuses calls that could pass it; a ``soft``
+    one lets them through and is shown.
+    """
+
+    amount: Annotated[Exact, Field(gt=0, max_digits=20, decimal_places=10, allow_inf_nan=False)]
+    period: Literal["day", "month"]
+    limit: Literal["hard", "soft"] = "hard"
+
+
+class KeyBudgetUse(Answer):
+    """What a key has used of its budget, exact, at the prices of the plan in force.
+
+    Of tiers the dearest price counts, and units that the plan includes count too. ``held`` is what
+    calls under way can cost at most.
+    """
+
+    budget: KeyBudget
+    currency: Currency
+    used: Exact
+    held: Exact
+    remaining: Exact = Field(description="0 if it is used up or exceeded")
+    start: Instant
+    resets_at: Instant
+
+
 class ApiKey(Answer):
     """A key as it can be shown: never its secret.
 
-    ``previous_until`` is until when the secret from before the last rotation works too.
+    ``previous_until`` is until when a secret from before a rotation works too, ``previous_count``
+    how many do.
     """
 
     id: str
@@ -177,32 +249,48 @@ class ApiKey(Answer):
     created_by: str | None
     expires_at: Instant | None
     revoked_at: Instant | None
-    last_used_at: Instant | None
+    disabled_at: Instant | None = Field(None, description="Since when it is disabled; null if not")
+    last_used_at: Instant | None = Field(description="To the minute")
     rotated_at: Instant | None = None
     previous_until: Instant | None = None
+    previous_count: int = 0
     limits: RateLimits = RateLimits()
+    budget: KeyBudget | None = None
 
 
 class ApiKeyCreate(Wire):
     """What is given to make a key."""
 
-    name: str = Field(min_length=1, max_length=100)
+    name: Title = Field(min_length=1, max_length=100)
     application_id: str
     scopes: list[Scope] = Field([Scope.INFERENCE], min_length=1)
     models: list[str] | None = None
     expires_at: Instant | None = None
     limits: RateLimits = RateLimits()
+    budget: KeyBudget | None = None
 
 
 class ApiKeyChange(Wire):
-    """What to change of a key; what is null stays as it is. ``limits`` replaces all three."""
+    """What to change of a key; what is left out stays as it is. ``limits`` replaces all three.
 
-    name: str | None = Field(None, min_length=1, max_length=100)
+    Null lets a key use all ``models``, never expire, and have no ``budget``; for the others it
+    changes nothing. A key that is not ``enabled`` is refused until it is again.
+    """
+
+    name: Title | None = Field(None, min_length=1, max_length=100)
+    scopes: list[Scope] | None = Field(None, min_length=1)
+    models: list[str] | None = None
+    expires_at: Instant | None = None
     limits: RateLimits | None = None
+    budget: KeyBudget | None = None
+    enabled: bool | None = None
 
 
 class ApiKeyRotate(Wire):
-    """How long the old secret works beside the new one: a day if not said, 30 at most."""
+    """How long the old secret works beside the new one: a day if not said, 30 at most.
+
+    With 0 all earlier secrets end at once, those of earlier rotations too.
+    """
 
     grace_seconds: int = Field(24 * 3600, ge=0, le=30 * 24 * 3600)
 
@@ -214,19 +302,28 @@ class ApiKeyCreated(ApiKey):
 
 
 class InvitationCreate(Wire):
-    """The role that whoever follows the link gets; ``note`` says whom it is for."""
+    """The role that whoever follows the link gets; ``note`` says whom it is for.
+
+    With ``email`` only somebody whom the identity provider knows by this address can accept it.
+    """
 
     role: Role
+    email: EmailAddress | None = None
     note: str = Field("", max_length=200)
     expires_in_seconds: int = Field(7 * 24 * 3600, ge=60, le=30 * 24 * 3600)
 
 
 class Invitation(Answer):
-    """An invitation to a tenant. It is open until accepted, revoked or expired."""
+    """An invitation to a tenant. It is open until accepted, revoked or expired.
+
+    One ``by_operator`` with an ``email`` is also accepted by signing in with that address.
+    """
 
     id: str
     role: Role
     note: str
+    email: str | None = None
+    by_operator: bool = False
     created_by: str
     created_at: Instant
     expires_at: Instant
@@ -239,21 +336,16 @@ class InvitationCreated(Invitation):
     """An invitation with the secret of its link, which is shown this once and kept nowhere."""
 
     secret: str = Field(repr=False)
+    link: str = Field("", repr=False, description="The portal's page that accepts it")
+
+
+class TenantCreated(Tenant):
+    """A tenant that was just made, with the invitation of its first owner if one was named."""
+
+    invitation: InvitationCreated | None = None
 
 
 class InvitationAccept(Wire):
     """The secret of an invitation's link."""
 
     secret: str = Field(min_length=1, max_length=200, repr=False)
-
-
-class AuditEntry(Answer):
-    """Who did what. ``actor`` is a person's or a key's id; ``actor_name`` a person's name."""
-
-    id: str
-    at: Instant
-    actor: str
-    actor_name: str | None
-    action: str
-    target: str
-    detail: dict[str, object]

@@ -11,14 +11,15 @@ from backend_client.types.common import Answer, Wire
 from backend_client.types.events import Name
 from backend_client.types.plans import PlanDefinition
 from backend_client.types.taxes import CatalogTax, check_taxes
+from backend_client.types.texts import Prose, Title
 
 
 class CatalogModel(Wire):
     """A model in the catalog file."""
 
     id: Name
-    name: str
-    description: str = ""
+    name: Title
+    description: Prose = ""
     context_window: int = Field(gt=0)
     max_output_tokens: int = Field(gt=0)
     tokenizer: str = Field(
@@ -81,9 +82,15 @@ def _check_rollover_caps(plan: PlanDefinition, at: tuple[str, int]) -> None:
 
 
 class CatalogApplied(Answer):
-    """What applying a catalog did, by the ids of plans, models and taxes."""
+    """What applying a catalog did, by the ids of plans, models and taxes.
+
+    ``plans_withdrawn`` were on sale and are no longer: the catalog left them out. ``advice`` has a
+    sentence about each currency and meter that may be a mistake; it is published all the same.
+    """
 
     plans_published: list[str]
     plans_unchanged: list[str]
     models_changed: list[str]
     taxes_changed: list[str] = []
+    plans_withdrawn: list[str] = []
+    advice: list[str] = []

@@ -13,6 +13,7 @@ from pydantic_core import PydanticCustomError
 
 from backend_client.types.common import Exact, Wire, plain
 from backend_client.types.events import MeterName, Name
+from backend_client.types.texts import Title
 
 Price = Annotated[Exact, Field(ge=0, max_digits=24, decimal_places=12, allow_inf_nan=False)]
 Units = Annotated[Exact, Field(ge=0, max_digits=24, decimal_places=9, allow_inf_nan=False)]
@@ -50,12 +51,18 @@ class Tier(Wire):
     flat_fee: Price = Decimal(0)
 
 
-def check_tiers(tiers: Sequence[Tier], *at: str | int) -> None:
-    """Refuse tiers that don't ascend, or leave units without a price; ``at`` is where they are."""
+def check_tiers(tiers: Sequence[Tier], package_size: int | None, *at: str | int) -> None:
+    """Refuse tiers that don't ascend, leave units without a price, or end within a package.
+
+    ``at`` is where they are.
+    """
     floor = Decimal(0)
     for index, tier in enumerate(tiers[:-1]):
         if tier.up_to is None or tier.up_to <= floor:
             refuse(f"up_to must be above {plain(floor)}", *at, "tiers", index, "up_to")
+        if package_size is not None and tier.up_to % package_size:
+            detail = f"up_to must be whole packages of {package_size}"
+            refuse(detail, *at, "tiers", index, "up_to")
         floor = tier.up_to
     if tiers[-1].up_to is not None:
         detail = "the last tier must have no up_to (null), so that every unit has a price"
@@ -73,7 +80,7 @@ class TimeWindow(Wire):
     """
 
     id: Id
-    name: str = Field(min_length=1, max_length=200)
+    name: Title = Field(min_length=1, max_length=200)
     time_zone: TimeZone
     start: QuarterHour
     end: QuarterHour
@@ -91,17 +98,19 @@ class _UsageCharge(Wire):
 
     ``meters`` are summed before pricing. ``models`` limits the charge to those models (null for
     all), ``labels`` to usage that has all of these, ``window`` to that time window (null for what
-    no charge for a window takes). The ``included`` units of each period are free. ``minimum`` and
-    ``maximum`` bound what the charge asks for in a period; the minimum is prorated like a fee.
+    no charge for a window takes). The ``included`` units of each period are free, and
+    ``included_per_seat`` more for each seat of the subscription; they are prorated like a fee, as
+    is the ``minimum``. ``minimum`` and ``maximum`` bound what the charge asks for in a period.
     """
 
     id: Id
-    name: str = Field(min_length=1, max_length=200)
+    name: Title = Field(min_length=1, max_length=200)
     meters: list[MeterName] = Field(min_length=1)
     models: list[Name] | None = Field(None, min_length=1)
     labels: dict[Name, LabelValue] = Field({}, max_length=4)
     window: Id | None = None
     included: Units = Decimal(0)
+    included_per_seat: Units = Decimal(0)
     minimum: Price | None = None
     maximum: Price | None = None
 
@@ -120,13 +129,24 @@ class PerUnitCharge(_UsageCharge):
 
 
 class _TieredCharge(_UsageCharge):
+    """With ``package_size`` prices are for packages of so many units in place of ``unit_size``.
+
+    A package that is begun is paid whole, and no tier ends within one.
+    """
+
     unit_size: UnitSize = 1_000_000
+    package_size: int | None = Field(None, ge=1, le=10**15)
     tiers: list[Tier] = Field(min_length=1)
 
     @model_validator(mode="after")
     def _tiers_ascend_to_infinity(self) -> Self:
-        check_tiers(self.tiers)
+        check_tiers(self.tiers, self.package_size)
         return self
+
+    @property
+    def priced_units(self) -> int:
+        """For how many units a tier's price is."""
+        return self.package_size or self.unit_size
 
 
 class GraduatedCharge(_TieredCharge):
@@ -168,26 +188,39 @@ class FlatPer(StrEnum):
 
 
 class Cadence(StrEnum):
-    """How long a flat fee is for."""
+    """How long a flat fee is for: one asked ``once`` is for taking the plan up."""
 
+    ONCE = "once"
     MONTH = "month"
+    QUARTER = "quarter"
     YEAR = "year"
+
+    @property
+    def months(self) -> int:
+        """How many months a fee is for; none for one that is asked once."""
+        return {Cadence.ONCE: 0, Cadence.MONTH: 1, Cadence.QUARTER: 3, Cadence.YEAR: 12}[self]
 
 
 class FlatCharge(Wire):
-    """A fee for the month or the year, whatever is used; prorated when partly subscribed.
+    """A fee for the month, the quarter or the year, or for taking the plan up, whatever is used.
 
     ``per`` seat it is asked for each seat beyond the ``included`` ones; ``per`` add_on for as many
-    as the subscription has chosen, which may be none. With ``cadence`` year it is asked for once,
-    in the billing period in which its year begins, and what is left of the year is given back when
-    it is not had any more. The year is counted from when the tenant took the plan up.
+    as the subscription has chosen, which may be none. A fee for the month is prorated when partly
+    subscribed. With ``cadence`` quarter or year it is asked for in one amount, in the billing
+    period in which its quarter or year begins, and what is left is given back when it is not had
+    any more. They are counted from when the tenant took the plan up. With ``cadence`` once it is
+    asked for then, a trial before, and for each seat or add-on that goes beyond the most that there
+    were since; nothing of it is given back.
+
+    ``in_advance`` it is invoiced as soon as its billing period begins, else when the period closes.
     """
 
     kind: Literal["flat"] = "flat"
     id: Id
-    name: str = Field(min_length=1, max_length=200)
+    name: Title = Field(min_length=1, max_length=200)
     price: Price
     cadence: Cadence = Cadence.MONTH
+    in_advance: bool = False
     per: FlatPer = FlatPer.SUBSCRIPTION
     included: int = Field(0, ge=0, le=1_000_000)
 

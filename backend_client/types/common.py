@@ -4,10 +4,24 @@ from __future__ import annotations
 
 from datetime import UTC, datetime
 from decimal import Decimal
-from typing import Annotated, Generic, TypeVar
+from functools import cache
+from typing import Annotated, Any, Generic, TypeVar
 
-from pydantic import AfterValidator, AwareDatetime, BaseModel, ConfigDict, Field, PlainSerializer
+from pydantic import (
+    AfterValidator,
+    AwareDatetime,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    PlainSerializer,
+    ValidationInfo,
+    field_validator,
+)
 from pydantic_core import PydanticCustomError
+
+from backend_client.instants import read_instant
+from backend_client.types.texts import TEXTS, Lines, check_all_shown, is_stored
 
 
 def plain(value: Decimal) -> str:
@@ -22,17 +36,43 @@ _YEARS = range(1900, 9000)
 
 def _utc(value: datetime) -> datetime:
     if value.year not in _YEARS:
-        raise PydanticCustomError("out_of_range", "Is no time in the years 1900 to 8999")
+        raise PydanticCustomError("out_of_range", "is no time in the years 1900 to 8999")
     return value.astimezone(UTC)
+
+
+def _read_instant(value: object) -> object:
+    if isinstance(value, str):
+        try:
+            return read_instant(value)
+        except ValueError as error:
+            raise PydanticCustomError("instant", "{why}", {"why": str(error)}) from None
+    if isinstance(value, int | float | Decimal):
+        # Seconds or milliseconds, since which epoch: a guess would bill another period
+        raise PydanticCustomError("instant", "is a number: write a time as 2026-01-02T03:04:05Z")
+    return value
 
 
 Exact = Annotated[Decimal, PlainSerializer(plain, return_type=str, when_used="json")]
 """A decimal that crosses the wire as a string, so that no digit is lost to a float."""
 
-Instant = Annotated[AwareDatetime, AfterValidator(_utc)]
+Instant = Annotated[AwareDatetime, BeforeValidator(_read_instant), AfterValidator(_utc)]
 """A moment in UTC; RFC 3339 on the wire. A time without an offset is refused."""
 
 Currency = Annotated[str, Field(pattern=r"^[A-Z]{3}$", description="ISO 4217 code")]
+
+
+def _mailbox(value: str) -> str:
+    local, _, domain = value.partition("@")
+    bare = value.isascii() and value.isprintable() and not _NOT_IN_MAILBOX.intersection(value)
+    if not (bare and local and domain and "@" not in domain):
+        raise PydanticCustomError("email", "Is no e-mail address, such as ada@example.com")
+    return value
+
+
+_NOT_IN_MAILBOX = frozenset(' "(),:;<>[]\\')
+
+EmailAddress = Annotated[str, Field(min_length=3, max_length=254), AfterValidator(_mailbox)]
+"""One bare address: ``ada@example.com``, no name and no list."""
 
 
 def _fixed(value: Decimal) -> str:
@@ -47,10 +87,34 @@ Amount = Annotated[
 """An amount with all of its currency's decimals, such as ``12.30``; a string on the wire."""
 
 
+@cache
+def _prose(model: type[BaseModel]) -> frozenset[str]:
+    """The names of a model's fields that may have several lines."""
+    return frozenset(
+        name
+        for name, field in model.model_fields.items()
+        if any(isinstance(mark, Lines) for mark in field.metadata)
+    )
+
+
 class Wire(BaseModel):
-    """Base of every wire type: immutable, and an unknown field is an error."""
+    """Base of what is sent: immutable, and an unknown field is an error.
+
+    No text in it has characters that can't be shown, unless it is read ``AS_STORED``; only
+    ``Prose`` has several lines.
+    """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
+
+    @field_validator("*")
+    @classmethod
+    def _texts_are_shown(cls, value: Any, info: ValidationInfo) -> Any:
+        # Of every field of every event: most have no text, or a plain one
+        if not isinstance(value, TEXTS) or (type(value) is str and value.isprintable()):
+            return value
+        if not is_stored(info):
+            check_all_shown(value, lines=info.field_name in _prose(cls))
+        return value
 
 
 class Answer(BaseModel):

@@ -10,6 +10,7 @@ from pydantic import Field, model_validator
 from backend_client.types.charges import Id, Percent, Price, Units, UnitSize
 from backend_client.types.common import Answer, Currency, Instant, Wire
 from backend_client.types.events import MeterName
+from backend_client.types.texts import Prose, Title
 
 
 class Ramp(Wire):
@@ -51,15 +52,19 @@ class ContractCreate(Wire):
     """A contract that begins with the billing period that ``start`` is the start of.
 
     Its term is as long as its commitment's ramps, or ``periods`` without one. ``net_days`` is how
-    long the tenant has to pay.
+    long the tenant has to pay. If it ``renews`` another term of the same follows each, until an
+    amendment says otherwise or a later contract begins. Where it ends, and none follows, the tenant
+    moves to ``then_plan``; null leaves it on its plan.
     """
 
-    name: str = Field(min_length=1, max_length=200)
+    name: Title = Field(min_length=1, max_length=200)
     start: Instant
     commitment: CommitmentTerms | None = None
     periods: int | None = Field(None, ge=1, le=120)
     service_levels: list[ServiceLevel] = Field([], max_length=20)
     net_days: int | None = Field(None, ge=0, le=365)
+    renews: bool = False
+    then_plan: Id | None = None
 
     @model_validator(mode="after")
     def _has_one_term(self) -> Self:
@@ -76,11 +81,22 @@ class ContractCreate(Wire):
 
 
 class AmendmentCreate(Wire):
-    """From ``effective_at`` on, ``more`` is committed in each period, until the same end."""
+    """From ``effective_at`` on, ``more`` is committed in each period, until the same end of term.
+
+    ``renews`` says whether the contract renews when the term ends that runs then, and later ones;
+    null leaves it as it is.
+    """
 
     effective_at: Instant
-    more: Units = Field(gt=0)
-    reason: str = Field(min_length=1, max_length=500)
+    more: Units = Decimal(0)
+    renews: bool | None = None
+    reason: Prose = Field(min_length=1, max_length=500)
+
+    @model_validator(mode="after")
+    def _says_something(self) -> Self:
+        if not self.more and self.renews is None:
+            raise ValueError("give more units, or whether the contract renews")
+        return self
 
 
 class Amendment(AmendmentCreate, Answer):
@@ -91,13 +107,19 @@ class Amendment(AmendmentCreate, Answer):
 
 
 class Contract(Answer):
-    """A contract from ``start`` until ``end``."""
+    """A contract whose first term is from ``start`` until ``end``; ``terms`` say if it renews."""
 
     id: str
     terms: ContractCreate
     start: Instant
     end: Instant
     amendments: list[Amendment] = []
+
+    @property
+    def renews(self) -> bool:
+        """Whether another term follows the present one, as it was amended last."""
+        said = [amended.renews for amended in self.amendments if amended.renews is not None]
+        return said[-1] if said else self.terms.renews
 
 
 class Coupon(Wire):
@@ -108,7 +130,7 @@ class Coupon(Wire):
     """
 
     id: Id
-    name: str = Field(min_length=1, max_length=200)
+    name: Title = Field(min_length=1, max_length=200)
     percent: Percent | None = None
     amount: Price | None = None
     currency: Currency | None = None

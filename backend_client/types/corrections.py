@@ -8,6 +8,7 @@ from pydantic import Field, StringConstraints, model_validator
 
 from backend_client.types.common import Answer, Exact, Instant, Money, Wire
 from backend_client.types.events import IngestResult, Name, Sender, UsageData
+from backend_client.types.texts import Prose
 
 
 class EventReference(Wire):
@@ -24,14 +25,15 @@ class EventReference(Wire):
 class CorrectionCreate(Wire):
     """Void an event, or amend it by stating all of its data anew. Its time and identity stay.
 
-    ``id`` is the sender's own: the same correction sent again changes nothing again.
+    ``id`` is the sender's own: the same correction sent again changes nothing again. An amendment
+    without ``upstream`` keeps the event's.
     """
 
     id: Name
     event: EventReference
     action: Literal["void", "amend"]
     data: UsageData | None = Field(None, description="With amend: what the event should have said")
-    reason: Annotated[str, StringConstraints(min_length=1, max_length=500, strip_whitespace=True)]
+    reason: Annotated[Prose, StringConstraints(min_length=1, max_length=500, strip_whitespace=True)]
 
     @model_validator(mode="after")
     def _data_with_amend_alone(self) -> Self:
@@ -63,6 +65,7 @@ class UsageChange(Answer):
     application: str
     key: str | None
     model: str
+    upstream: str | None = None
     meter: str
     labels: dict[str, str]
     quantity: Exact

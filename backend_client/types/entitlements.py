@@ -11,7 +11,10 @@ from backend_client.types.subscriptions import SubscriptionState
 
 
 class QuotaStanding(Answer):
-    """A quota of ``quantity`` units, and what was ``used`` of it until it starts anew."""
+    """A quota of ``quantity`` units, and what was ``used`` of it until it starts anew.
+
+    One ``of_trial`` counts from the trial's beginning, and is gone when the trial ends.
+    """
 
     meters: list[MeterName]
     quantity: Units
@@ -19,6 +22,7 @@ class QuotaStanding(Answer):
     used: Exact
     remaining: Exact
     resets_at: Instant
+    of_trial: bool = False
 
 
 class Entitlements(Answer):

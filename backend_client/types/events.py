@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from datetime import datetime
 from decimal import Decimal
-from typing import Annotated, Final, Literal, TypeAlias, TypedDict
+from typing import Annotated, Any, Final, Literal, TypeAlias, TypedDict
 
-from pydantic import AfterValidator, Field, StringConstraints
+from pydantic import AfterValidator, BeforeValidator, Field, StringConstraints, model_validator
+from pydantic_core import PydanticCustomError
 
+from backend_client.types.cloud_events import json_kind, own_members
 from backend_client.types.common import Answer, Exact, Instant, Wire
 
 EVENT_TYPE: Final = "ai.usage"
@@ -18,9 +21,17 @@ METERS = (
     "requests",
     "input_tokens",
     "cached_input_tokens",
+    "cache_write_tokens",
+    "cache_write_1h_tokens",
+    "audio_input_tokens",
+    "image_input_tokens",
     "output_tokens",
     "reasoning_tokens",
+    "audio_output_tokens",
+    "image_output_tokens",
     "images",
+    "searches",
+    "characters",
     "audio_seconds",
 )
 """Farebox's own meters. They are disjoint: a token counts in one of them, never in two."""
@@ -32,13 +43,13 @@ LONGEST_LABEL_NAME_BYTES: Final = 100
 
 def _within_bytes(text: str) -> str:
     if not text.isascii() and len(text.encode()) > LONGEST_NAME_BYTES:
-        raise ValueError(f"String should have at most {LONGEST_NAME_BYTES} bytes in UTF-8")
+        raise ValueError(f"has more than {LONGEST_NAME_BYTES} bytes in UTF-8")
     return text
 
 
 def _within_label_bytes(text: str) -> str:
     if len(text.encode()) > LONGEST_LABEL_NAME_BYTES:
-        raise ValueError(f"String should have at most {LONGEST_LABEL_NAME_BYTES} bytes in UTF-8")
+        raise ValueError(f"has more than {LONGEST_LABEL_NAME_BYTES} bytes in UTF-8")
     return text
 
 
@@ -66,19 +77,36 @@ def _no_power_of_zero(value: Decimal) -> Decimal:
     return value if value else Decimal(0)
 
 
+_NUMBER: Final = re.compile(r"[+-]?(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:[eE][+-]?[0-9]+)?")
+
+
+def _read_number(value: object) -> object:
+    """Refuse what Python alone reads as a number: ``1_000``, `` 7 ``, digits of other scripts."""
+    # Infinity and NaN are told apart where a type allows none
+    if isinstance(value, str) and not (_NUMBER.fullmatch(value) or value.isalpha()):
+        raise PydanticCustomError("decimal_parsing", "is not a number")
+    return value
+
+
 Quantity = Annotated[
     Exact,
     Field(ge=0, max_digits=30, decimal_places=9, allow_inf_nan=False),
+    BeforeValidator(_read_number),
     AfterValidator(_no_power_of_zero),
 ]
 
 
 class UsageData(Wire):
-    """What was used. ``application`` and ``key`` are ids; ``model`` is the catalog's name."""
+    """What was used. ``application`` and ``key`` are ids; ``model`` is the catalog's name.
+
+    ``upstream`` is who served the model, by its name in FAREBOX_UPSTREAMS or the seller's own word.
+    Only the seller names it, and only the seller sees it.
+    """
 
     application: Name
     model: Name
     key: Name | None = None
+    upstream: Name | None = None
     quantities: dict[MeterName, Quantity] = Field(min_length=1, max_length=32)
     labels: dict[LabelName, LabelValue] = Field({}, max_length=32)
     counted: dict[MeterName, Quantity] | None = Field(
@@ -90,7 +118,8 @@ class UsageEvent(Wire):
     """A CloudEvent. Identity is (tenant, sender, source, id): it counts once, however often sent.
 
     The sender is of the credential: the seller's services and the customer never share an identity.
-    ``farebox:`` sources are reserved.
+    ``farebox:`` sources are reserved. Extension attributes are taken and not kept, and
+    ``data_base64`` may stand in for ``data``.
     """
 
     specversion: Literal["1.0"] = "1.0"
@@ -101,8 +130,17 @@ class UsageEvent(Wire):
         None, description="Tenant id or slug; may be left out with a tenant's own credential"
     )
     time: Instant | None = Field(None, description="When it was used; the time of receipt if none")
-    datacontenttype: Literal["application/json"] | None = None
+    datacontenttype: Annotated[str, AfterValidator(json_kind)] | None = Field(
+        None, description="A kind of JSON, if any"
+    )
     data: UsageData
+
+    @model_validator(mode="before")
+    @classmethod
+    def _without_extensions(cls, document: Any) -> Any:
+        if not isinstance(document, dict):
+            return document
+        return own_members(document, frozenset(cls.model_fields))
 
 
 class RejectedEvent(Answer):
@@ -134,7 +172,8 @@ class IngestResult(Answer):
 class StoredEvent(Answer):
     """An event as it counts now: with its last correction, if it was corrected.
 
-    A voided one counts for nothing, and shows what it had counted.
+    A voided one counts for nothing, and shows what it had counted. ``upstream`` is null where none
+    was recorded, and to everybody but the operator.
     """
 
     id: str
@@ -145,6 +184,7 @@ class StoredEvent(Answer):
     application: str
     model: str
     key: str | None
+    upstream: str | None = None
     quantities: dict[str, Exact]
     labels: dict[str, str]
     counted: dict[str, Exact] | None
@@ -156,7 +196,8 @@ class EventFilter(TypedDict, total=False):
     """Which events to list; what is left out lets all through.
 
     ``start`` is inclusive and ``end`` exclusive, both by the time of use. Of several values of a
-    field any may hold; of ``label``, the values by name, all must.
+    field any may hold; of ``label``, the values by name, all must. Only the operator may ask for an
+    ``upstream``.
     """
 
     start: datetime | None
@@ -167,6 +208,7 @@ class EventFilter(TypedDict, total=False):
     application: Sequence[str]
     key: Sequence[str]
     model: Sequence[str]
+    upstream: Sequence[str]
     meter: Sequence[str]
     label: Mapping[str, str]
 

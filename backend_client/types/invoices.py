@@ -5,9 +5,9 @@ from __future__ import annotations
 from datetime import date
 from decimal import Decimal
 from enum import StrEnum
-from typing import Annotated, Literal
+from typing import Annotated, Literal, Self
 
-from pydantic import Field, ValidationInfo, field_validator
+from pydantic import Field, ValidationInfo, field_validator, model_validator
 
 from backend_client.types.charges import Percent, Price
 from backend_client.types.common import Answer, Exact, Instant, Money, Page, Wire
@@ -18,6 +18,10 @@ from backend_client.types.spend import Period, SpendLine
 AddressLine = Annotated[str, Field(min_length=1, max_length=200)]
 Text = Annotated[str, Field(min_length=1, max_length=200)]
 Positive = Annotated[Exact, Field(gt=0, max_digits=24, decimal_places=4, allow_inf_nan=False)]
+
+
+AFTER_TAX: frozenset[str] = frozenset({"redeemed", "redeemed_before"})
+"""Kinds of lines that no tax is on: what credit has paid that was sold without tax."""
 
 
 class InvoiceState(StrEnum):
@@ -31,10 +35,52 @@ class InvoiceState(StrEnum):
 
 
 class InvoiceKind(StrEnum):
-    """``period`` closes a billing period; ``progressive`` bills a part of one that runs."""
+    """``period`` closes a billing period; ``progressive`` bills a part of one that runs.
+
+    ``one_off`` has lines of the operator's own; ``reversal`` takes back a credit note.
+    """
 
     PERIOD = "period"
     PROGRESSIVE = "progressive"
+    ONE_OFF = "one_off"
+    REVERSAL = "reversal"
+
+
+class EInvoiceFormat(StrEnum):
+    """``peppol``: UBL, BIS Billing 3.0. ``xrechnung``: UBL, XRechnung 3.0. ``cii``: the XML of
+    Factur-X (ZUGFeRD), profile EN 16931. ``factur-x``: the PDF with that XML inside, PDF/A-3.
+    """
+
+    PEPPOL = "peppol"
+    XRECHNUNG = "xrechnung"
+    CII = "cii"
+    FACTUR_X = "factur-x"
+
+
+class LegalDetails(Wire):
+    """What e-invoices say of a seller or buyer beside its name, country and tax id.
+
+    ``endpoint_scheme`` and ``endpoint`` are its electronic address: a code of the EAS list, such as
+    ``9930`` for a German VAT id, and the id. ``buyer_reference`` is what the buyer wants to find
+    on its invoices; for German authorities the Leitweg-ID.
+    """
+
+    street: Text | None = None
+    city: Text | None = None
+    postal_code: Annotated[str, Field(min_length=1, max_length=20)] | None = None
+    registration_id: Text | None = None
+    endpoint_scheme: Annotated[str, Field(pattern=r"^([0-9]{4}|EM)$")] | None = None
+    endpoint: Text | None = None
+    buyer_reference: Text | None = None
+    order_reference: Text | None = None
+    contact_name: Text | None = None
+    contact_phone: Annotated[str, Field(min_length=3, max_length=50)] | None = None
+
+
+class PartyLegal(LegalDetails):
+    """The same of a party of an invoice; ``bank_account`` is the seller's IBAN."""
+
+    bank_account: Annotated[str, Field(pattern=r"^[A-Z0-9]{5,34}$")] | None = None
 
 
 class Party(Answer):
@@ -46,6 +92,7 @@ class Party(Answer):
     tax_id: str | None = None
     country: str | None = None
     region: str | None = None
+    legal: PartyLegal | None = None
 
 
 class Tax(Answer):
@@ -68,9 +115,11 @@ class InvoiceLine(Answer):
 
     ``kind`` is ``charge``, what was adjusted beside the charges (``minimum``, ``maximum``,
     ``discount`` and the like), or ``invoiced_before``: what earlier invoices of the same period
-    asked for, taken off. On a line with ``late`` the period was rated again, after it was
-    invoiced: ``charge`` shows the whole, ``before`` is what was invoiced of it, ``amount`` the
-    difference. ``charge`` holds the arithmetic, tier by tier.
+    asked for, taken off. ``prepaid`` is what credit paid as calls were made, before tax, and
+    ``redeemed`` the same of credit that was sold without tax: it is taken off after tax. On a line
+    with ``late`` the period was rated again, after it was invoiced: ``charge`` shows the whole,
+    ``before`` is what was invoiced of it, ``amount`` the difference. ``charge`` holds the
+    arithmetic, tier by tier. ``plan_name`` is what the plan's version is called.
     """
 
     line: int
@@ -80,6 +129,7 @@ class InvoiceLine(Answer):
     late: bool = False
     plan: str | None = None
     plan_version: int | None = None
+    plan_name: str | None = None
     quantity: Exact | None = None
     charge: SpendLine | None = None
     before: Money | None = None
@@ -88,12 +138,16 @@ class InvoiceLine(Answer):
 
 
 class Payment(Answer):
-    """Money received for an invoice, or drawn from (negative: put on) the customer's balance."""
+    """Money received for an invoice, or drawn from (negative: put on) the customer's balance.
+
+    Below zero it was paid back or, with the payment that it ``returns``, taken back by the bank.
+    """
 
     id: str
     amount: Money
     method: str
     reference: str
+    returns: str | None = None
     received_at: Instant
 
 
@@ -114,6 +168,7 @@ class CreditNote(Answer):
     id: str
     number: str
     invoice_id: str
+    invoice_number: str = ""
     reason: str
     lines: list[CreditedLine]
     subtotal: Money
@@ -155,8 +210,12 @@ class InvoiceSummary(Answer):
 class Invoice(InvoiceSummary):
     """An invoice with its lines.
 
-    ``subtotal`` is the sum of the lines, ``total`` that and the taxes which come on top.
+    ``subtotal`` is the sum of the lines, ``total`` that and the taxes which come on top. Taxes are
+    on all lines but those whose ``kind`` is ``redeemed`` or ``redeemed_before``.
     ``tax_date`` is the day whose rates hold; ``tax_notes`` say why tax is not charged, or how.
+    ``paid`` is what was paid, what credit notes moved to the balance since (``to_balance``)
+    included. ``replaced_by`` was issued in its place, or bills its periods again. ``reverses`` is
+    the credit note that a reversal takes back.
     """
 
     seller: Party
@@ -171,6 +230,7 @@ class Invoice(InvoiceSummary):
     payment_note: str = ""
     replaces: str | None = None
     replaced_by: str | None = None
+    reverses: str | None = None
     payments: list[Payment] = []
     credit_notes: list[CreditNote] = []
     reminders: list[Reminder] = []
@@ -202,12 +262,54 @@ class LineEvents(Page[LineEvent]):
 
 
 class PaymentRecord(Wire):
-    """Money that came in. The same ``method`` and ``reference`` again are the same payment."""
+    """Money that came in. The same ``method`` and ``reference`` again are the same payment.
+
+    More than is due is refused unless ``excess`` says that it goes to the customer's balance.
+    """
 
     amount: Positive
     method: Text
     reference: Text
     received_at: Instant | None = None
+    excess: Literal["refuse", "balance"] = "refuse"
+
+
+class PaymentReturn(Wire):
+    """A payment that the bank or the card's owner took back whole; ``reference`` names that."""
+
+    reference: Text
+    returned_at: Instant | None = None
+
+
+class PaymentRefund(Wire):
+    """Money that was paid back of a payment, all that is left of it if ``amount`` is null.
+
+    ``reference`` names the refund: the same again is the same refund.
+    """
+
+    amount: Positive | None = None
+    reference: Text
+
+
+class BalanceRefund(Wire):
+    """Money that was paid out of a customer's balance, all of it if ``amount`` is null.
+
+    The same ``method`` and ``reference`` again are the same refund.
+    """
+
+    amount: Positive | None = None
+    method: Text
+    reference: Text
+
+
+class ApplyToInvoice(Wire):
+    """Let the balance, or credit that was bought, pay an open invoice now.
+
+    It pays as much as there is and the invoice asks for, or ``amount``.
+    """
+
+    source: Literal["balance", "credit"]
+    amount: Positive | None = None
 
 
 class CreditWanted(Wire):
@@ -218,24 +320,75 @@ class CreditWanted(Wire):
 
 
 class CreditNoteCreate(Wire):
-    """A credit note over some lines; over all that is left of the invoice if there are none."""
+    """A credit note over some lines; over all that is left of the invoice if there are none.
+
+    With ``tax_only`` it takes back the tax that is left on top of the lines, and nothing else.
+    """
 
     reason: Text
     lines: list[CreditWanted] = Field([], max_length=1000)
+    tax_only: bool = False
+
+    @field_validator("tax_only")
+    @classmethod
+    def _tax_has_no_lines(cls, tax_only: bool, info: ValidationInfo) -> bool:
+        if tax_only and info.data.get("lines"):
+            raise ValueError("takes back tax alone: leave out the lines")
+        return tax_only
+
+
+class CreditNoteReversal(Wire):
+    """Why a credit note was wrong. An invoice then asks for what it took off."""
+
+    reason: Text
+
+
+class OneOffLine(Wire):
+    """A line of the operator's own: ``quantity`` times ``unit_price``, rounded once.
+
+    A price below zero is a discount.
+    """
+
+    name: Text
+    quantity: Positive = Decimal(1)
+    unit_price: Annotated[Exact, Field(max_digits=24, decimal_places=6, allow_inf_nan=False)]
+
+
+class OneOffInvoiceCreate(Wire):
+    """An invoice beside the billing of periods, such as a set-up fee; due after ``net_days``."""
+
+    lines: list[OneOffLine] = Field(min_length=1, max_length=100)
+    net_days: int | None = Field(None, ge=0, le=365)
 
 
 class VoidInvoice(Wire):
-    """Why an invoice is void, and whether to issue it again under a new number."""
+    """Why an invoice is void, and what comes in its place; by default nothing.
+
+    ``reissue``: it is issued again under a new number, with the taxes that it had or (``tax``:
+    ``again``) those of the customer's present details. ``bill_again``: the next invoice bills its
+    periods anew, at the prices and usage that hold then.
+    """
 
     reason: Text
     reissue: bool = False
+    tax: Literal["same", "again"] = "same"
+    bill_again: bool = False
+
+    @model_validator(mode="after")
+    def _one_thing_comes_in_its_place(self) -> Self:
+        if self.bill_again and self.reissue:
+            raise ValueError("bill_again and reissue exclude each other")
+        if self.tax == "again" and not self.reissue:
+            raise ValueError("tax is asked for again when the invoice is issued again: set reissue")
+        return self
 
 
 class BillingDetails(Wire):
     """How a customer is named on its invoices; the tenant's name if ``name`` is null.
 
     ``country`` and ``region`` say where it is taxed. ``business``: it buys as one, and accounts for
-    tax itself where the seller's rates allow that and it has a ``tax_id``.
+    tax itself where the seller's rates allow that and it has a ``tax_id``. ``legal`` is what its
+    e-invoices need beside.
     """
 
     name: Text | None = None
@@ -245,6 +398,7 @@ class BillingDetails(Wire):
     country: Country | None = None
     region: Region | None = None
     business: bool = False
+    legal: LegalDetails | None = None
 
     @field_validator("region")
     @classmethod

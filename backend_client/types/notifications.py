@@ -6,11 +6,13 @@ the body of a webhook: ``TypeAdapter(NotificationEvent).validate_json(body)``.
 
 from __future__ import annotations
 
+from datetime import date
 from enum import StrEnum
 from typing import Annotated, Literal, TypeAlias
 
 from pydantic import Field
 
+from backend_client.types.accounts import Role
 from backend_client.types.common import Answer, Currency, Exact, Instant, Money, Wire
 from backend_client.types.invoices import InvoiceKind
 from backend_client.types.spend import Period
@@ -27,6 +29,9 @@ class NotificationKind(StrEnum):
     WALLET_LOW_BALANCE = "wallet.low_balance"
     WALLET_TOP_UP_REQUESTED = "wallet.top_up_requested"
     WALLET_TOP_UP_FAILED = "wallet.top_up_failed"
+    DEPARTMENT_BUDGET_REACHED = "department.budget_reached"
+    INVITATION_CREATED = "invitation.created"
+    NOTIFICATION_TEST = "notification.test"
 
 
 class CreditAmount(Answer):
@@ -113,6 +118,40 @@ class WalletTopUpFailed(WalletTopUpRequested):
     reference: str
 
 
+class DepartmentBudgetReached(Answer):
+    """A department has spent ``percent`` of its budget, 80 or 100, in the month that runs.
+
+    ``month`` is its first day. It is told once a threshold and month.
+    """
+
+    month: date
+    code: str
+    name: str
+    percent: int
+    budget: Money
+    spent: Money
+
+
+class InvitationSent(Answer):
+    """The operator invited somebody to a tenant: they accept by signing in with this address.
+
+    It has no secret, so that whoever reads it can't accept it.
+    """
+
+    invitation_id: str
+    email: str
+    role: Role
+    tenant_name: str
+    sign_in_url: str
+    expires_at: Instant
+
+
+class DeliveryTest(Answer):
+    """Nothing happened: the operator tries whether notifications arrive at their systems."""
+
+    message: str
+
+
 class Event(Answer):
     """Something that happened at ``timestamp``, under the same ``id`` however often it is sent."""
 
@@ -177,6 +216,27 @@ class WalletTopUpFailedEvent(Event):
     data: WalletTopUpFailed
 
 
+class DepartmentBudgetReachedEvent(Event):
+    """``department.budget_reached``."""
+
+    type: Literal[NotificationKind.DEPARTMENT_BUDGET_REACHED]
+    data: DepartmentBudgetReached
+
+
+class InvitationCreatedEvent(Event):
+    """``invitation.created``."""
+
+    type: Literal[NotificationKind.INVITATION_CREATED]
+    data: InvitationSent
+
+
+class NotificationTestEvent(Event):
+    """``notification.test``."""
+
+    type: Literal[NotificationKind.NOTIFICATION_TEST]
+    data: DeliveryTest
+
+
 NotificationEvent: TypeAlias = Annotated[
     InvoiceFinalizedEvent
     | InvoiceReminderEvent
@@ -185,7 +245,10 @@ NotificationEvent: TypeAlias = Annotated[
     | CreditNoteIssuedEvent
     | WalletLowBalanceEvent
     | WalletTopUpRequestedEvent
-    | WalletTopUpFailedEvent,
+    | WalletTopUpFailedEvent
+    | DepartmentBudgetReachedEvent
+    | InvitationCreatedEvent
+    | NotificationTestEvent,
     Field(discriminator="type"),
 ]
 
@@ -243,3 +306,9 @@ class NotificationResend(Wire):
     """Over which channel to send again: null for those that gave up or were never tried."""
 
     channel: ChannelName | None = None
+
+
+class NotificationTest(Wire):
+    """Of which customer the test says that it is: by id or slug; your own tenant if null."""
+
+    tenant: str | None = Field(None, max_length=200)

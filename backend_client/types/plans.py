@@ -32,10 +32,13 @@ from backend_client.types.plan_terms import (
     Discount,
     GrantTerms,
     IncludedPool,
+    OwnPrice,
     PriceList,
     Proration,
     Quota,
+    TrialQuota,
 )
+from backend_client.types.texts import Prose, Title
 
 
 def _alike(labels: Mapping[str, str], others: Mapping[str, str]) -> bool:
@@ -54,7 +57,8 @@ class PlanDefinition(Wire):
     Only the operator puts a tenant on a plan that is ``by_contract``. With ``prepaid`` each call is
     paid from the wallet at once. A tenant's first subscription to the plan begins with
     ``trial_days`` on trial; then it goes on, or with ``trial_ends`` the catalog's default plan
-    follows. ``price_lists`` are the prices in other currencies than ``currency``.
+    follows. No call on trial passes the ``trial_quotas``. ``price_lists`` are the prices in other
+    currencies than ``currency``.
 
     What the plan entitles to: calls of ``models`` only (null: of all on sale), within the
     ``limits`` of all the tenant's calls together and the ``quotas``; and ``features``, which are
@@ -62,8 +66,8 @@ class PlanDefinition(Wire):
     """
 
     id: Id
-    name: str = Field(min_length=1, max_length=200)
-    description: str = ""
+    name: Title = Field(min_length=1, max_length=200)
+    description: Prose = ""
     currency: Currency = "USD"
     windows: list[TimeWindow] = []
     charges: list[Charge] = []
@@ -81,6 +85,7 @@ class PlanDefinition(Wire):
     proration: Proration = Proration.SECOND
     trial_days: int = Field(0, ge=0, le=366)
     trial_ends: bool = False
+    trial_quotas: list[TrialQuota] = []
     price_lists: list[PriceList] = []
 
     @model_validator(mode="after")
@@ -173,6 +178,12 @@ class PlanDefinition(Wire):
             check_limits(prices.minimum, prices.maximum, "price_lists", index)
         return self
 
+    @model_validator(mode="after")
+    def _trial_quotas_have_a_trial(self) -> Self:
+        if self.trial_quotas and not self.trial_days:
+            refuse("this plan has no trial: give trial_days too", "trial_quotas")
+        return self
+
     def _check_price_list(self, prices: PriceList, at: tuple[str, int]) -> None:
         given = {listed.id: (place, listed) for place, listed in enumerate(prices.charges)}
         for charge in self.charges:
@@ -196,7 +207,8 @@ class PlanDefinition(Wire):
                 )
                 refuse(f"charge {charge.id!r} needs {what}", *at, "charges", place)
             if listed.tiers is not None:
-                check_tiers(listed.tiers, *at, "charges", place)
+                size = getattr(charge, "package_size", None)
+                check_tiers(listed.tiers, size, *at, "charges", place)
             for field in ("minimum", "maximum"):
                 own: Decimal | None = getattr(charge, field, None)
                 if (own is None) != (getattr(listed, field) is None):
@@ -220,7 +232,8 @@ class PlanDefinition(Wire):
             return self
         for index, charge in enumerate(self.charges):
             limited = charge.included or (
-                not isinstance(charge, FlatCharge) and (charge.minimum or charge.maximum)
+                not isinstance(charge, FlatCharge)
+                and (charge.minimum or charge.maximum or charge.included_per_seat)
             )
             if limited or not isinstance(charge, PerUnitCharge | PercentageCharge):
                 detail = "a prepaid plan has per_unit and percentage charges without limits only"
@@ -232,8 +245,14 @@ class PlanDefinition(Wire):
 
 
 class Plan(Answer):
-    """A plan's published version."""
+    """A plan's published version.
+
+    One that was made for a single tenant has the ``own_prices`` that were agreed with it, and is
+    otherwise the version ``base_version``; its prices are in the tenant's currency alone.
+    """
 
     definition: PlanDefinition
     version: int
     published_at: Instant
+    own_prices: list[OwnPrice] = []
+    base_version: int | None = None

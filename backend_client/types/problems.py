@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Literal
+
 from pydantic import Field
 
 from backend_client.types.common import Answer
@@ -40,3 +42,18 @@ class OpenAIProblem(Answer):
     """An error answer on OpenAI's routes."""
 
     error: OpenAIError
+
+
+class AnthropicError(Answer):
+    """What Anthropic's clients read of an error; ``code`` is Farebox's own."""
+
+    type: str
+    message: str
+    code: str
+
+
+class AnthropicProblem(Answer):
+    """An error answer on Anthropic's routes."""
+
+    type: Literal["error"] = "error"
+    error: AnthropicError

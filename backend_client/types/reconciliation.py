@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-from datetime import date
+from datetime import UTC, date, datetime
 from decimal import Decimal
 from enum import StrEnum
-from typing import Annotated, Self
+from typing import Annotated, Literal, Self
 from zoneinfo import ZoneInfo
 
 from pydantic import Field, StringConstraints, field_validator, model_validator
 
 from backend_client.types.common import Answer, Currency, Exact, Instant, Wire
 from backend_client.types.events import MeterName, Name
+from backend_client.types.texts import Prose
 
 
 class ExportFormat(StrEnum):
@@ -23,46 +24,108 @@ class ExportFormat(StrEnum):
     OPENAI_COSTS_CSV = "openai-costs-csv"
     ANTHROPIC_USAGE_JSON = "anthropic-usage-json"
     ANTHROPIC_COST_JSON = "anthropic-cost-json"
+    ANTHROPIC_USAGE_CSV = "anthropic-usage-csv"
+    ANTHROPIC_COST_CSV = "anthropic-cost-csv"
+    OPENROUTER_ACTIVITY_CSV = "openrouter-activity-csv"
+    OPENROUTER_LOGS_CSV = "openrouter-logs-csv"
+    OPENROUTER_ACTIVITY_JSON = "openrouter-activity-json"
+    FOCUS_CSV = "focus-csv"
     CSV = "csv"
 
 
 Column = Annotated[str, StringConstraints(min_length=1, max_length=200)]
+Wildcard = Annotated[str, StringConstraints(max_length=200, pattern=r"^([^*]*\*?){1,9}$")]
+"""A text in which ``*`` stands for any text, nine times at most."""
+ModelPattern = Annotated[
+    str,
+    StringConstraints(max_length=200, pattern=r"^([^*{}]*\*?){1,5}\{model\}([^*{}]*\*?){1,5}$"),
+]
+"""A text in which ``{model}`` is the model's name and ``*`` any text."""
 
 
 class CsvMapping(Wire):
     """Which columns of a CSV file mean what.
 
-    Either ``quantities`` (a column for each meter) or ``meter`` and ``quantity`` (a row for each),
-    or an ``amount`` alone. ``unit_size`` is how many units one in the file stands for: 1000 for a
-    file in thousands of tokens. Every other column of the file must be named in ``ignore``.
+    Either ``quantities`` (columns for each meter, which are added up) or ``meter`` (a row for each)
+    with a ``quantity``, an ``amount`` or both, or an ``amount`` alone. Amounts below zero are
+    credits. Every other column of the file must be named in ``ignore``, or that is ``"*"``.
     """
 
-    day: Column = Field(description="A day (2026-03-01) or an instant (RFC 3339)")
+    day: Column = Field(description="A day (2026-03-01) or a time; without an offset, in time_zone")
+    date_format: str | None = Field(
+        None, max_length=50, description="How it is written, as strftime has it: %m/%d/%Y"
+    )
     model: Column
-    quantities: dict[MeterName, Column] = {}
+    model_pattern: list[ModelPattern] = Field(
+        [], max_length=20, description="What of the column is the model: *-{model}-input-tokens"
+    )
+    quantities: dict[MeterName, Column | list[Column]] = {}
     meter: Column | None = None
     quantity: Column | None = None
-    meters: dict[Column, MeterName] = Field({}, description="The file's words for meters")
+    meters: dict[Wildcard, MeterName] = Field(
+        {}, max_length=200, description="The file's words for meters; the first that fits counts"
+    )
     amount: Column | None = None
+    credits: list[Column] = Field([], description="Amounts of discounts in columns of their own")
     currency: Column | None = None
     amount_currency: Currency | None = None
-    unit_size: int = Field(1, ge=1, le=1_000_000_000)
+    unit_size: int = Field(
+        1, ge=1, le=1_000_000_000, description="How many units one in the file is"
+    )
+    unit: Column | None = Field(None, description="A column that says it: 1K tokens, 1M, Tokens")
+    units: dict[Column, int] = Field({}, description="Further words of that column, in units")
+    where: dict[Column, Wildcard | list[Wildcard]] = Field(
+        {}, max_length=20, description="Only rows with these values in these columns are read"
+    )
     delimiter: Annotated[str, StringConstraints(min_length=1, max_length=1)] = ","
-    ignore: list[Column] = []
+    ignore: list[Column] | Literal["*"] = []
+
+    @field_validator("date_format")
+    @classmethod
+    def _names_a_day(cls, value: str | None) -> str | None:
+        if value is not None:
+            day = datetime(2026, 3, 14, tzinfo=UTC)
+            try:
+                written = day.strftime(value)
+                is_named = datetime.strptime(written, value).date() == day.date()  # noqa: DTZ007
+            except ValueError:
+                is_named = False
+            if not is_named:
+                raise ValueError("does not name a day, such as %m/%d/%Y")
+        return value
 
     @model_validator(mode="after")
     def _says_what_is_counted(self) -> Self:
-        if (self.meter is None) != (self.quantity is None):
-            raise ValueError("meter and quantity go together")
+        amounts = self.amount is not None or bool(self.credits)
+        if self.quantity is not None and self.meter is None:
+            raise ValueError("a quantity needs the column of its meter")
+        if self.meter is not None and self.quantity is None and self.amount is None:
+            raise ValueError("a meter needs a quantity or an amount")
         if self.quantities and self.meter is not None:
             raise ValueError("give either quantities or meter and quantity")
-        if not self.quantities and self.meter is None and self.amount is None:
+        if not self.quantities and self.meter is None and not amounts:
             raise ValueError("name a column of quantities or amounts")
-        if self.amount is not None and (self.currency is None) == (self.amount_currency is None):
+        if amounts and (self.currency is None) == (self.amount_currency is None):
             raise ValueError("amounts need either currency or amount_currency")
-        if self.amount is not None and self.quantities:
-            raise ValueError("an amount belongs to one meter: use meter and quantity")
+        if self.units and self.unit is None:
+            raise ValueError("units need the column unit")
         return self
+
+
+class FocusReading(Wire):
+    """How a FOCUS file names models and meters, where its own words do not say it.
+
+    ``text`` is the column whose text names both; SkuMeter and its like if none is given. ``model``
+    is a column of the model alone. See ``CsvMapping`` for the others.
+    """
+
+    where: dict[Column, Wildcard | list[Wildcard]] = Field(
+        {"ServiceCategory": "AI and Machine Learning"}, max_length=20
+    )
+    text: Column | None = None
+    model: Column | None = None
+    model_pattern: list[ModelPattern] = Field([], max_length=20)
+    meters: dict[Wildcard, MeterName] = Field({}, max_length=200)
 
 
 class Tolerance(Wire):
@@ -82,14 +145,20 @@ class ReconciliationOptions(Wire):
     ``models`` says which model of the catalog a provider's name stands for, where neither
     FAREBOX_UPSTREAMS nor the name itself does. ``time_zone`` is whose days the export counts in.
     ``ignore_fields`` names members that the export has and Farebox should not look at.
+
+    ``upstreams`` are those whose usage the export bills; an empty one is usage that names none. If
+    left out, they are the provider itself and usage that names none; and all usage, if ``provider``
+    is the name of no upstream.
     """
 
     provider: Name
+    upstreams: list[Name | Literal[""]] | None = Field(None, min_length=1, max_length=100)
     format: ExportFormat | None = None
     time_zone: str = "UTC"
     models: dict[Name, Name] = Field({}, max_length=1_000)
     ignore_fields: list[Name] = Field([], max_length=100)
     mapping: CsvMapping | None = None
+    focus: FocusReading | None = None
     tolerance: Tolerance = Tolerance()
 
     @field_validator("time_zone")
@@ -128,6 +197,7 @@ class DiscrepancyCause(StrEnum):
     QUANTITY_DIFFERS = "quantity_differs"
     OTHER_NAME = "other_name"
     METERED_ONLY = "metered_only"
+    NOT_USAGE = "not_usage"
     NO_RATE = "no_rate"
     UNKNOWN = "unknown"
     SETTLED = "settled"
@@ -169,7 +239,7 @@ class DiscrepancyChange(Wire):
     """Set what a person makes of it. A note says why."""
 
     status: DiscrepancyStatus
-    note: Annotated[str, StringConstraints(min_length=1, max_length=2_000, strip_whitespace=True)]
+    note: Annotated[Prose, StringConstraints(min_length=1, max_length=2_000, strip_whitespace=True)]
 
 
 class MeterTotal(Answer):
@@ -184,7 +254,8 @@ class Reconciliation(Answer):
     """An import of a provider's export and its comparison with what was metered.
 
     ``matched`` counts the days, models and meters that agree within the tolerance. Days are those
-    of ``time_zone``; ``last_day`` is inclusive.
+    of ``time_zone``; ``last_day`` is inclusive. ``upstreams`` are those that the compared usage
+    names.
     """
 
     id: str
@@ -207,6 +278,7 @@ class Reconciliation(Answer):
     billed: Exact | None
     expected: Exact | None
     totals: list[MeterTotal]
+    upstreams: list[str] = []
     options: ReconciliationOptions
 
 

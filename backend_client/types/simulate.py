@@ -60,7 +60,7 @@ class SimulatedPlan(Answer):
     ``credit`` is what the plan's own credit for every model pays of their ``total``: on a plan
     billed after use of each period's bill, on a prepaid one of its calls. A plan that does not fit
     could not carry the usage, for the ``reason`` given: its bill is of what it would have allowed
-    and more.
+    and more. ``periods_carried`` is how many periods, from the first, it carries before that.
     """
 
     plan: str
@@ -72,6 +72,7 @@ class SimulatedPlan(Answer):
     to_pay: Money
     fits: bool = True
     reason: str | None = None
+    periods_carried: int = 0
 
 
 class Simulation(Answer):

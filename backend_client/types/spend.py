@@ -31,6 +31,19 @@ class TierSpend(Answer):
     flat_fee: Exact = Decimal(0)
 
 
+class FeeSpend(Answer):
+    """A time in which a flat fee was asked for ``quantity`` times, at the line's price.
+
+    ``share`` is which part of the month that is; ``exact`` is the price of it, unrounded.
+    """
+
+    start: Instant
+    end: Instant
+    quantity: Exact
+    share: Exact
+    exact: Exact
+
+
 class SpendLine(Answer):
     """One charge in one stretch of a subscription.
 
@@ -39,9 +52,11 @@ class SpendLine(Answer):
     ``unit_size`` units, and null where tiers have prices.
 
     ``cadence`` says how long a flat fee is for (null on fees of long ago: a month). One for a year
-    is asked for once; ``start`` to ``end`` is then the time that is asked for or, where
-    ``quantity`` is below zero, given back, and ``quantity`` how many years of one that is. ``per``
-    says what a flat fee is for each of (null on fees of long ago).
+    or a quarter is asked for in one amount; ``start`` to ``end`` is then the time that is asked for
+    or, where ``quantity`` is below zero, given back, and ``quantity`` how many years or quarters of
+    one that is. ``per`` says what a flat fee is for each of (null on fees of long ago). One
+    ``in_advance`` is invoiced when its period begins. Where the number of seats or add-ons changed,
+    ``quantity`` is the average and ``fee_parts`` has each number with its time.
     """
 
     charge_id: str
@@ -61,8 +76,10 @@ class SpendLine(Answer):
     unit_size: int
     cadence: Cadence | None = None
     per: FlatPer | None = None
+    in_advance: bool = False
     price: Exact | None
     tiers: list[TierSpend] = []
+    fee_parts: list[FeeSpend] = []
     exact: Exact
     amount: Money
 
@@ -209,8 +226,9 @@ class Forecast(Answer):
 
     ``method`` is ``prophet`` or, with too little history, ``run_rate``; ``reason`` says why.
     ``expected`` is the median of the simulated outcomes; ``low`` and ``high`` hold 80% of them.
-    ``plans`` are those on sale, the cheapest that fits first. ``trust`` is null while it is not
-    known, or while the past is too short.
+    Calls that a hard quota refuses cost nothing: ``demand`` is the median without such refusals,
+    null where none is foreseen. ``plans`` are those on sale, the cheapest that fits first.
+    ``trust`` is null while it is not known, or while the past is too short.
     """
 
     period: Period
@@ -220,6 +238,7 @@ class Forecast(Answer):
     expected: Money
     low: Money
     high: Money
+    demand: Money | None = None
     days: list[DailySpend]
     quotas: list[QuotaOutlook] = []
     plans: list[PlanOutlook] = []

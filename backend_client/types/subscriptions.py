@@ -9,6 +9,7 @@ from pydantic import Field
 
 from backend_client.types.charges import Id
 from backend_client.types.common import Answer, Instant, Wire
+from backend_client.types.plan_terms import OwnPrice
 from backend_client.types.plans import Plan
 
 
@@ -25,8 +26,8 @@ class Subscription(Answer):
 
     ``next_plan`` is the plan from ``end`` on, when a change is scheduled. ``state`` holds until
     ``state_until`` (null: for as long as the plan does). ``add_ons`` has how many of each are
-    chosen, by charge. ``renews_at`` is where the next year of the plan's yearly fees begins (null:
-    it has none, or ends or is changed before).
+    chosen, by charge. ``renews_at`` is where the next year of the plan's yearly fees begins, or the
+    next quarter of quarterly ones (null: it has none, or ends or is changed before).
     """
 
     id: str
@@ -48,14 +49,18 @@ class SubscriptionChange(Wire):
     """Move to a plan's latest version, at the next quarter hour unless ``at`` says when.
 
     ``at`` must be a quarter hour (minute 0, 15, 30 or 45) that has not begun; from a plan that
-    asks for no money, the present one will do. ``seats`` and ``add_ons`` stay as they are if null;
-    on another plan none of its add-ons is chosen.
+    asks for no money, the present one will do. The operator may give one that is past, back to the
+    beginning of the first period that is not invoiced: usage since is rated anew. ``seats`` and
+    ``add_ons`` stay as they are if null; on another plan none of its add-ons is chosen. ``prices``
+    are the tenant's own for charges of the plan, which the operator alone sets; null keeps them on
+    the same plan, and an empty list takes them away, as another plan does.
     """
 
     plan: str
     at: Instant | None = None
     seats: int | None = Field(None, ge=0, le=1_000_000)
     add_ons: AddOns | None = None
+    prices: list[OwnPrice] | None = Field(None, max_length=500)
 
 
 class SubscriptionPause(Wire):

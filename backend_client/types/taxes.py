@@ -6,12 +6,13 @@ import re
 from collections import defaultdict
 from collections.abc import Sequence
 from datetime import date, datetime
+from enum import StrEnum
 from typing import Annotated, Self
 
 from pydantic import BeforeValidator, Field, model_validator
 
 from backend_client.types.charges import Id, Percent, refuse
-from backend_client.types.common import Wire
+from backend_client.types.common import Answer, Instant, Wire
 from backend_client.types.countries import Country, Region
 
 TaxName = Annotated[str, Field(min_length=1, max_length=200)]
@@ -91,3 +92,30 @@ def check_taxes(taxes: Sequence[CatalogTax]) -> None:
             if tax.doubles(other):
                 refuse(f"it is the same tax as {other.id!r}, on the same days", "taxes", index)
         others.append(tax)
+
+
+class TaxIdOutcome(StrEnum):
+    """What is known of a tax id. ``unavailable``: the service could not say yet."""
+
+    UNCHECKED = "unchecked"
+    VALID = "valid"
+    INVALID = "invalid"
+    UNAVAILABLE = "unavailable"
+
+
+class TaxIdCheck(Answer):
+    """What VIES says of a customer's tax id. Its form is checked when it is set.
+
+    ``answered_at`` is when the service last said valid or not; ``problem`` why the question of
+    ``asked_at`` had no answer. ``consultation`` is the service's number of its answer. ``name`` and
+    ``address`` are as the register has them, where its country tells.
+    """
+
+    tax_id: str | None
+    outcome: TaxIdOutcome
+    problem: str | None = None
+    name: str | None = None
+    address: str | None = None
+    consultation: str | None = None
+    asked_at: Instant | None = None
+    answered_at: Instant | None = None

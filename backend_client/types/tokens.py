@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any, Self
+from typing import Annotated, Any, Final, Self
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from backend_client.types.common import Answer
+
+MOST_SHOWN: Final = 50_000
+"""Characters of a text whose tokens are shown one by one."""
 
 
 class TokenCountRequest(BaseModel):
     """A chat completion's request as it would be sent, or a ``text``.
 
     Of a chat, ``messages`` and ``tools`` are counted; its other members are left aside, so that
-    a request can be sent here unchanged.
+    a request can be sent here unchanged. ``pieces`` asks for what each token of a ``text`` is.
     """
 
     model_config = ConfigDict(extra="ignore", frozen=True)
@@ -22,6 +25,7 @@ class TokenCountRequest(BaseModel):
     messages: Annotated[list[dict[str, Any]], Field(min_length=1, max_length=10_000)] | None = None
     tools: Annotated[list[dict[str, Any]], Field(max_length=1_000)] | None = None
     text: str | None = None
+    pieces: bool = False
 
     @model_validator(mode="after")
     def _one_of_two(self) -> Self:
@@ -29,6 +33,8 @@ class TokenCountRequest(BaseModel):
             raise ValueError("send either messages or text")
         if self.tools is not None and self.messages is None:
             raise ValueError("tools go with messages, not with text")
+        if self.pieces and (self.text is None or len(self.text) > MOST_SHOWN):
+            raise ValueError(f"pieces are of a text, of at most {MOST_SHOWN} characters")
         return self
 
 
@@ -48,6 +54,8 @@ class TokenCountResult(Answer):
     """A count by the model's own tokenizer.
 
     ``notes`` name the parts for which no rule is published; the count is ``exact`` without any.
+    ``pieces`` are the tokens of a text, which they make up together; one is empty where a
+    character takes several. Null unless they were asked for, and where the tokenizer shows none.
     """
 
     model: str
@@ -56,3 +64,4 @@ class TokenCountResult(Answer):
     breakdown: TokenBreakdown
     exact: bool
     notes: list[str] = []
+    pieces: list[str] | None = None

@@ -23,21 +23,24 @@ class Granularity(StrEnum):
 
 
 class UsageDimension(StrEnum):
-    """What usage can be grouped by, beside time."""
+    """What usage can be grouped by, beside time; by ``upstream`` for the operator alone."""
 
     APPLICATION = "application"
     KEY = "key"
     MODEL = "model"
     METER = "meter"
+    UPSTREAM = "upstream"
 
 
 class UsageQuery(TypedDict, total=False):
     """Which usage to sum, and how.
 
-    ``start`` is the billing period's if left out, ``end`` (exclusive) the newest event's;
-    ``granularity`` is a day. Usage is always grouped by meter. ``group_by_label`` takes up to five
+    ``start`` is the billing period's if left out, ``end`` (exclusive) after the newest event;
+    both are on quarter hours (UTC), and what is between them is summed exactly. ``granularity`` is
+    a day. Usage is always grouped by meter. ``group_by_label`` takes up to five
     of the tenant's declared labels. Of several values of a field any may hold; of ``label``, the
-    values by name, all must.
+    values by name, all must. Only the operator may ask for an ``upstream``; an empty one is usage
+    that names none.
     """
 
     start: datetime | None
@@ -48,6 +51,7 @@ class UsageQuery(TypedDict, total=False):
     application: Sequence[str]
     key: Sequence[str]
     model: Sequence[str]
+    upstream: Sequence[str]
     meter: Sequence[str]
     label: Mapping[str, str]
 
@@ -60,9 +64,20 @@ class UsageRow(Answer):
     application: str | None = None
     key: str | None = None
     model: str | None = None
+    upstream: str | None = None
     labels: dict[str, str | None] = Field({}, description="Those that were grouped by")
     quantity: Exact
     event_count: int
+
+
+class UsageVersion(Answer):
+    """How far a tenant's usage has changed: ``version`` grows with every change to it.
+
+    ``last_event_at`` is the newest event's receipt.
+    """
+
+    version: int
+    last_event_at: Instant | None
 
 
 class UsageReport(Answer):

@@ -10,6 +10,7 @@ from pydantic import Field, model_validator
 
 from backend_client.types.common import Answer, Currency, Exact, Instant, Wire
 from backend_client.types.events import Name
+from backend_client.types.texts import Title
 
 Credit = Annotated[Exact, Field(gt=0, max_digits=18, decimal_places=6, allow_inf_nan=False)]
 CreditAccount = Literal["granted", "available", "reserved", "used", "expired", "refunded"]
@@ -26,16 +27,26 @@ class CreditGrantCreate(Wire):
     """Credit for a tenant, in its currency, from ``starts_at`` (now if null) to ``expires_at``.
 
     Lower ``priority`` numbers burn first among grants that expire together. ``models`` limits what
-    it pays for.
+    it pays for. Promotional credit ``in_arrears`` pays invoices of the time until ``expires_at``,
+    also those that are made after it, and no others: credit of a month pays that month's invoice.
     """
 
-    name: str = Field(min_length=1, max_length=200)
+    name: Title = Field(min_length=1, max_length=200)
     kind: CreditKind
     amount: Credit
     starts_at: Instant | None = None
     expires_at: Instant | None = None
     priority: int = Field(100, ge=0, le=1000)
     models: list[Name] | None = Field(None, min_length=1)
+    in_arrears: bool = False
+
+    @model_validator(mode="after")
+    def _in_arrears_is_given_for_a_time(self) -> Self:
+        if self.in_arrears and self.kind is not CreditKind.PROMOTIONAL:
+            raise ValueError("in_arrears is for promotional credit")
+        if self.in_arrears and self.expires_at is None:
+            raise ValueError("in_arrears needs an expires_at: the end of the time that it pays for")
+        return self
 
     @model_validator(mode="after")
     def _expires_after_it_starts(self) -> Self:
@@ -47,7 +58,8 @@ class CreditGrantCreate(Wire):
 class CreditGrant(Answer):
     """A grant and where its ``amount`` is now; the parts always add up to it.
 
-    ``origin`` is ``operator``, ``plan`` or ``top_up``. Credit ``in_arrears`` pays bills of the time
+    ``origin`` is ``operator``, ``plan`` or ``top_up``. The amount of what a plan brings in a period
+    follows how much of the period the plan is had for. Credit ``in_arrears`` pays bills of the time
     until ``expires_at``, also after it: what is left of it expires when that time was billed.
     """
 

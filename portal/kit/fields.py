@@ -10,6 +10,8 @@ from reflex.event import EventType
 from portal.kit.icon import icon
 from portal.kit.vars import as_text, negated
 
+SLIDING_MS = 100
+"""How long a slider stands still before its value is taken."""
 SCROLLING: dict[str, Any] = {"position": "popper", "max_height": "18rem"}
 
 
@@ -145,20 +147,69 @@ def choice(
     )
 
 
+def slider(
+    name: str,
+    value: float,
+    change: EventType[float],
+    *,
+    low: float,
+    high: float,
+    step: float,
+    id_: str,
+    shown: str | None = None,
+    suffix: str = "",
+    version: int | None = None,
+) -> rx.Component:
+    """A range as browsers have it: Radix's slider has no name for a screen reader.
+
+    ``value`` stands beside the name with its ``suffix``, or ``shown`` in its place. The slider is
+    set to ``value`` again whenever ``version`` has changed.
+    """
+    called = id_ + "-slider"
+    keyed: dict[str, Any] = {} if version is None else {"key": called + as_text(version)}
+    return rx.box(
+        rx.flex(
+            rx.el.label(rx.text(name, size="2", weight="medium"), html_for=called),
+            rx.text(
+                as_text(value) + suffix if shown is None else shown,
+                size="2",
+                color_scheme="gray",
+                id=id_,
+            ),
+            justify="between",
+            margin_bottom="var(--space-1)",
+        ),
+        rx.el.input(
+            type="range",
+            id=called,
+            default_value=as_text(value),
+            min=low,
+            max=high,
+            step=step,
+            on_change=change,
+            class_name="fb-range",
+            **keyed,
+        ),
+    )
+
+
 def pager(
     number: int,
     older: bool,
     show_newer: EventType[()],
     show_older: EventType[()],
+    *,
+    back: str = "Newer",
+    forth: str = "Older",
 ) -> rx.Component:
-    """The way through a list that comes page by page, newest first."""
+    """The way through a list that comes page by page, newest first unless it is said otherwise."""
     return rx.cond(
         older | (number > 1),
         rx.el.nav(
             rx.flex(
                 rx.button(
                     icon("chevron-left", size=16),
-                    "Newer",
+                    back,
                     on_click=show_newer,
                     disabled=number <= 1,
                     variant="soft",
@@ -166,7 +217,7 @@ def pager(
                 ),
                 rx.text("Page ", number, size="2", color_scheme="gray"),
                 rx.button(
-                    "Older",
+                    forth,
                     icon("chevron-right", size=16),
                     on_click=show_older,
                     disabled=negated(older),

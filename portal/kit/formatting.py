@@ -13,12 +13,34 @@ METER_NAMES = {
     "requests": "Requests",
     "input_tokens": "Input tokens",
     "cached_input_tokens": "Cached input tokens",
+    "cache_write_tokens": "Cache write tokens",
+    "cache_write_1h_tokens": "Cache write tokens (1 hour)",
+    "audio_input_tokens": "Audio input tokens",
+    "image_input_tokens": "Image input tokens",
     "output_tokens": "Output tokens",
     "reasoning_tokens": "Reasoning tokens",
+    "audio_output_tokens": "Audio output tokens",
+    "image_output_tokens": "Image output tokens",
     "images": "Images",
+    "searches": "Searches",
+    "characters": "Characters",
     "audio_seconds": "Audio seconds",
 }
-TOKEN_METERS = ("input_tokens", "cached_input_tokens", "output_tokens", "reasoning_tokens")
+TOKEN_METERS = (
+    "input_tokens",
+    "cached_input_tokens",
+    "cache_write_tokens",
+    "cache_write_1h_tokens",
+    "audio_input_tokens",
+    "image_input_tokens",
+    "output_tokens",
+    "reasoning_tokens",
+    "audio_output_tokens",
+    "image_output_tokens",
+)
+_TEXT_METERS = frozenset(
+    {"input_tokens", "cached_input_tokens", "output_tokens", "reasoning_tokens"}
+)
 
 
 def money(amount: Decimal, currency: str) -> str:
@@ -81,7 +103,7 @@ def meter_name(meter: str) -> str:
 
 def meters_name(meters: Sequence[str]) -> str:
     """Meters that are summed, in a word if they are all the tokens there are."""
-    if set(meters) == set(TOKEN_METERS):
+    if _TEXT_METERS <= set(meters) <= set(TOKEN_METERS):
         return "Tokens"
     first, *rest = [meter_name(meter) for meter in meters]
     return " + ".join([first, *(name.lower() for name in rest)])

@@ -25,8 +25,13 @@ plain_link = rx.el.A.create
 
 def csv_button(href: str) -> rx.Component:
     """Downloads what is shown as CSV."""
+    return file_button("CSV", href)
+
+
+def file_button(kind: str, href: str) -> rx.Component:
+    """Downloads what is shown as a ``kind`` of file."""
     return rx.button(
-        plain_link(icon("download", size=16), "CSV", href=href, download=True),
+        plain_link(icon("download", size=16), kind, href=href, download=True),
         as_child=True,
         variant="soft",
         color_scheme="gray",

@@ -2,9 +2,21 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import reflex as rx
+
+PackedRows = list[list[Any]]
+"""A chart's rows as they are sent: the names of their fields first, then each row's values."""
+
+
+def packed(rows: Sequence[Mapping[str, Any]]) -> PackedRows:
+    """Rows with the same fields, whose names are sent once; nothing if there are none."""
+    if not rows:
+        return []
+    names = list(rows[0])
+    return [names, *([row[name] for name in names] for row in rows)]
 
 
 class VegaChart(rx.NoSSRComponent):
@@ -24,8 +36,13 @@ class VegaChart(rx.NoSSRComponent):
     ]
 
     spec: rx.Var[dict[str, Any]]
-    rows: rx.Var[list[dict[str, Any]]]
+    rows: rx.Var[PackedRows]
     description: rx.Var[str]
 
 
-vega_chart = VegaChart.create
+def vega_chart(
+    *, spec: dict[str, Any], rows: PackedRows, description: str, height: int
+) -> rx.Component:
+    """A chart in a box of its height in pixels, which it has before the chart is drawn."""
+    chart = VegaChart.create(spec=spec, rows=rows, description=description)
+    return rx.box(chart, min_height=f"{height}px")

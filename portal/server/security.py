@@ -46,7 +46,7 @@ def content_security_policy(pages: Path) -> str:
 class SecurityHeaders:
     """Adds the headers to every answer of the portal."""
 
-    def __init__(self, app: ASGIApp, policy: str) -> None:
+    def __init__(self, app: ASGIApp, policy: str, *, https: bool) -> None:
         self._app = app
         self._headers = {
             "Content-Security-Policy": policy,
@@ -54,6 +54,8 @@ class SecurityHeaders:
             "Referrer-Policy": "same-origin",
             "X-Content-Type-Options": "nosniff",
         }
+        if https:
+            self._headers["Strict-Transport-Security"] = "max-age=31536000"
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer through the app, with the headers."""

@@ -9,6 +9,7 @@ import sys
 import uvicorn
 from starlette.types import ASGIApp
 
+from edge.http_bounds import BoundedHttp
 from portal.server.build import is_built, prepare_environment
 from portal.settings import portal_settings
 
@@ -28,7 +29,7 @@ def prepare_to_serve() -> None:
     """
     if not is_built():
         # In a process of its own: building leaves Reflex set up to build, not to serve
-        subprocess.run([sys.executable, "-m", "portal", "build"], check=True)
+        subprocess.run([sys.executable, "-P", "-m", "portal", "build"], check=True)
     prepare_environment()
     os.environ.update(SERVING)
 
@@ -44,8 +45,13 @@ def serve(app: ASGIApp) -> None:
         app,
         host=settings.portal_host,
         port=settings.portal_port,
+        http=BoundedHttp,
+        # Said, so that it does not depend on what else is installed here
+        ws="wsproto",
         ws_max_size=1024 * 1024,
         timeout_graceful_shutdown=3,
-        log_level="warning",
+        forwarded_allow_ips=settings.trusted_addresses,
+        log_config=None,
+        access_log=False,  # it would hold the tokens of tabs
         server_header=False,
     )

@@ -18,6 +18,7 @@ import httpx
 from authlib.integrations.base_client import OAuthError
 from authlib.integrations.starlette_client import OAuth
 from joserfc.errors import JoseError
+from pydantic import ValidationError
 from starlette.applications import Starlette
 from starlette.middleware import Middleware
 from starlette.middleware.sessions import SessionMiddleware
@@ -25,22 +26,34 @@ from starlette.requests import Request
 from starlette.responses import PlainTextResponse, RedirectResponse, Response
 from starlette.routing import Mount, Route
 
-from backend_client import INTERACTIVE, AsyncFareboxClient, ClientError
+from backend_client import (
+    INTERACTIVE,
+    ApiError,
+    AsyncFareboxClient,
+    ClientError,
+    Unauthenticated,
+)
 from backend_client.types.accounts import (
+    InvitationAccept,
     LocalSessionCreate,
     SessionChange,
     SessionCreate,
     SessionCreated,
 )
+from backend_client.types.texts import shown
 from portal import routes
 from portal.routes import safe_path
-from portal.session.guard import callers
-from portal.settings import SESSION_COOKIE, PortalSettings
+from portal.session.guard import callers, forwarded_for
+from portal.settings import PortalSettings
 
 log = logging.getLogger(__name__)
 
 ROUND_TRIP_COOKIE = "farebox_sign_in"
 ROUND_TRIP_SECONDS = 600
+EXPLAINED = frozenset(
+    {"not_invited", "invitation_not_found", "invitation_for_another", "already_member"}
+)
+"""Codes of the API that the sign-in page says more of."""
 
 Answer = Callable[[Request], Awaitable[Response]]
 
@@ -64,21 +77,22 @@ class AuthRoutes:
 
     def mount(self) -> Mount:
         """The routes as a mount, with the signed cookie of the round trip on them alone."""
-        chosen = self._settings.cookie_secret
+        chosen, secure = self._settings.cookie_secret, self._settings.secure
         round_trip = Middleware(
             SessionMiddleware,
             secret_key=chosen.get_secret_value() if chosen else secrets.token_hex(32),
-            session_cookie=ROUND_TRIP_COOKIE,
+            session_cookie=f"__Host-{ROUND_TRIP_COOKIE}" if secure else ROUND_TRIP_COOKIE,
             max_age=ROUND_TRIP_SECONDS,
-            path="/auth",
+            path="/" if secure else "/auth",  # as the prefix asks
             same_site="lax",
-            https_only=self._settings.secure,
+            https_only=secure,
         )
         auth = [
             Route("/login", self._at_own_host(self.log_in), methods=["GET"]),
             Route("/callback", self._at_own_host(self.callback), methods=["GET"]),
             Route("/local", self._from_own_page(self.local), methods=["POST"]),
             Route("/tenant", self._from_own_page(self.switch_tenant), methods=["POST"]),
+            Route("/invitation", self._from_own_page(self.take_invitation), methods=["POST"]),
             Route("/logout", self._from_own_page(self.log_out), methods=["POST"]),
         ]
         return Mount("/auth", app=Starlette(routes=auth, middleware=[round_trip]))
@@ -115,13 +129,18 @@ class AuthRoutes:
         except (OAuthError, JoseError) as problem:
             log.warning("The identity provider refused: %s", problem)
             return _back_to_sign_in("provider_refused")
-        identity = SessionCreate(id_token=tokens["id_token"], nonce=begun["nonce"])
+        identity = SessionCreate(
+            id_token=tokens["id_token"],
+            nonce=begun["nonce"],
+            invitation=request.session.pop("invitation", None),
+            **_seen_at(request),
+        )
         try:
-            async with self._client() as client:
+            async with self._client(request) as client:
                 session = await client.sessions.create(identity)
         except ClientError as problem:
             log.warning("The API began no session: %s", problem)
-            return _back_to_sign_in("not_accepted")
+            return _back_to_sign_in(_reason(problem, "not_accepted"))
         return self._signed_in(session, next_path)
 
     async def local(self, request: Request) -> Response:
@@ -134,23 +153,70 @@ class AuthRoutes:
             log.warning("The local sign-in's secret can't be read: %s", problem)
             return _back_to_sign_in("no_local")
         try:
-            async with self._client() as client:
-                session = await client.sessions.create_local(LocalSessionCreate(secret=secret))
+            async with self._client(request) as client:
+                session = await client.sessions.create_local(
+                    LocalSessionCreate(secret=secret, **_seen_at(request))
+                )
         except ClientError as problem:
             log.warning("The API began no local session: %s", problem)
             return _back_to_sign_in("no_local")
+        invitation = request.session.pop("invitation", None)
+        if invitation is not None and (
+            refusal := await self._accept(request, session.token, invitation)
+        ):
+            return refusal
         return self._signed_in(session, next_path)
+
+    async def take_invitation(self, request: Request) -> Response:
+        """Accept an invitation for who is signed in, or keep it for the sign-in that follows.
+
+        Its secret comes in a form's body: the page has it from the address's fragment, which is
+        sent to no server and stands in no log.
+        """
+        async with request.form() as form:
+            secret = str(form.get("invitation", ""))[:200]
+        if not secret:
+            return _back_to_sign_in("invitation_not_found")
+        token = request.cookies.get(self._settings.session_cookie)
+        if token:
+            try:
+                if refusal := await self._accept(request, token, secret):
+                    return refusal
+            except Unauthenticated:
+                pass
+            else:
+                callers.forget(token)
+                return RedirectResponse(routes.OVERVIEW, status_code=303)
+        request.session["invitation"] = secret
+        return RedirectResponse(routes.SIGN_IN + "/", status_code=303)
+
+    async def _accept(self, request: Request, token: str, secret: str) -> Response | None:
+        """Make the person of a session a member, and let it act there; return what refuses.
+
+        Raises:
+            Unauthenticated: the session has ended.
+        """
+        try:
+            async with self._client(request, token) as client:
+                joined = await client.invitations.accept(InvitationAccept(secret=secret))
+                await client.sessions.switch_tenant(SessionChange(tenant_id=joined.tenant.id))
+        except Unauthenticated:
+            raise
+        except (ClientError, ValidationError) as problem:
+            log.warning("The API accepted no invitation: %s", type(problem).__name__)
+            return _back_to_sign_in(_reason(problem, "invitation_not_found"))
+        return None
 
     async def switch_tenant(self, request: Request) -> Response:
         """Act for another of the person's tenants, from the start page.
 
         A form and not an event: the page is reloaded, with nothing of the other tenant left.
         """
-        token = request.cookies.get(SESSION_COOKIE, "")
+        token = request.cookies.get(self._settings.session_cookie, "")
         async with request.form() as form:
             change = SessionChange(tenant_id=str(form.get("tenant_id", "")))
         try:
-            async with self._client(token) as client:
+            async with self._client(request, token) as client:
                 await client.sessions.switch_tenant(change)
         except ClientError as problem:
             log.warning("The API did not switch the tenant: %s", problem)
@@ -161,25 +227,29 @@ class AuthRoutes:
     async def log_out(self, request: Request) -> Response:
         """End the session, here and in the API."""
         answer = RedirectResponse(routes.SIGN_IN, status_code=303)
-        answer.delete_cookie(SESSION_COOKIE, httponly=True, samesite="lax")
-        if token := request.cookies.get(SESSION_COOKIE):
+        cookie = self._settings.session_cookie
+        answer.delete_cookie(cookie, httponly=True, samesite="lax", secure=self._settings.secure)
+        if token := request.cookies.get(cookie):
             callers.forget(token)
             try:
-                async with self._client(token) as client:
+                async with self._client(request, token) as client:
                     await client.sessions.end()
             except ClientError as problem:
                 # The cookie goes in any case; the session ends by itself at its time
                 log.warning("The API did not end the session: %s", problem)
         return answer
 
-    def _client(self, token: str | None = None) -> AsyncFareboxClient:
-        return AsyncFareboxClient(self._settings.api_url, token, profile=INTERACTIVE)
+    def _client(self, request: Request, token: str | None = None) -> AsyncFareboxClient:
+        client = AsyncFareboxClient(self._settings.api_url, token, profile=INTERACTIVE)
+        if request.client is None:
+            return client
+        return client.with_headers(forwarded_for(request.client.host))
 
     def _signed_in(self, session: SessionCreated, next_path: str) -> Response:
         answer = RedirectResponse(next_path, status_code=303)
         lifetime = session.expires_at - datetime.now(UTC)
         answer.set_cookie(
-            SESSION_COOKIE,
+            self._settings.session_cookie,
             session.token,
             max_age=max(0, int(lifetime.total_seconds())),
             httponly=True,
@@ -210,6 +280,18 @@ class AuthRoutes:
             return await answer(request)
 
         return self._at_own_host(checked)
+
+
+def _seen_at(request: Request) -> dict[str, str | None]:
+    """What tells the person's sessions apart, when they list them."""
+    device = shown(request.headers.get("user-agent", ""), most=300)
+    return {"device": device or None, "address": request.client.host if request.client else None}
+
+
+def _reason(problem: Exception, otherwise: str) -> str:
+    """Return the API's code where the sign-in page has a sentence for it."""
+    code = problem.code if isinstance(problem, ApiError) else None
+    return code if code in EXPLAINED else otherwise
 
 
 def _back_to_sign_in(problem: str) -> Response:

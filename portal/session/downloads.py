@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable
 from dataclasses import dataclass, replace
 
 from starlette.requests import Request
@@ -12,7 +12,7 @@ from starlette.routing import Route
 from backend_client import PATIENT, ClientError, Forbidden, NotFound, Unauthenticated
 from portal import routes
 from portal.session.guard import Caller, callers
-from portal.settings import SESSION_COOKIE
+from portal.settings import portal_settings
 
 CSV = "text/csv; charset=utf-8"
 PDF = "application/pdf"
@@ -35,6 +35,18 @@ class NothingToDownload(Exception):
         self.status = status
 
 
+async def begun(parts: AsyncGenerator[str, None]) -> AsyncIterator[str]:
+    """Return the parts of a file once the first has come: a refusal is raised before it begins."""
+    first = await anext(parts, "")
+
+    async def all_parts() -> AsyncIterator[str]:
+        yield first
+        async for part in parts:
+            yield part
+
+    return all_parts()
+
+
 def download(path: str, make: Callable[[Caller, Request], Awaitable[Download]]) -> Route:
     """A route that answers with the file that ``make`` returns for a signed-in person.
 
@@ -45,7 +57,9 @@ def download(path: str, make: Callable[[Caller, Request], Awaitable[Download]]) 
 
     async def answer(request: Request) -> Response:
         try:
-            caller = await callers.find(request.cookies.get(SESSION_COOKIE, ""))
+            address = request.client.host if request.client else None
+            token = request.cookies.get(portal_settings().session_cookie, "")
+            caller = (await callers.find(token, address=address)).at(address)
             # A file may take the API longer than a page
             patient = replace(caller, client=caller.client.with_profile(PATIENT))
             file = await make(patient, request)

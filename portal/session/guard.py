@@ -13,7 +13,7 @@ import time
 import typing
 from collections import OrderedDict
 from collections.abc import AsyncIterator, Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from hashlib import sha256
 from typing import Any, TypeVarTuple
 
@@ -26,12 +26,14 @@ from backend_client import INTERACTIVE, AsyncFareboxClient, ClientError, Unauthe
 from backend_client.types.accounts import Me, Role
 from portal import routes
 from portal.session.tabs import page_load
-from portal.settings import SESSION_COOKIE, portal_settings
+from portal.settings import portal_settings
 
 log = logging.getLogger(__name__)
 
 DEVELOPERS = frozenset({Role.OWNER, Role.ADMIN, Role.DEVELOPER, Role.OPERATOR})
 """Who may call models and make keys. The backend decides; the portal only doesn't offer it."""
+MANAGERS = frozenset({Role.OWNER, Role.ADMIN, Role.OPERATOR})
+"""Who may change who belongs to the tenant, and read its audit."""
 SPENDERS = DEVELOPERS | {Role.BILLING}
 """Who may see what usage costs."""
 PLANNERS = frozenset({Role.OWNER, Role.ADMIN, Role.BILLING, Role.OPERATOR})
@@ -52,6 +54,17 @@ class Caller:
     me: Me
     client: AsyncFareboxClient
 
+    def at(self, address: str | None) -> Caller:
+        """The person at a network address, which the API has in its audit."""
+        if not address:
+            return self
+        return replace(self, client=self.client.with_headers(forwarded_for(address)))
+
+
+def forwarded_for(address: str) -> dict[str, str]:
+    """The header that says for whom a request is made."""
+    return {"x-forwarded-for": address}
+
 
 class Callers:
     """Clients by session token, so that events share connections and ask ``/v1/me`` seldom.
@@ -62,8 +75,13 @@ class Callers:
     def __init__(self) -> None:
         self._entries: OrderedDict[str, tuple[Caller, float]] = OrderedDict()
 
-    async def find(self, token: str) -> Caller:
-        """The caller of a session token, known to be good a few seconds ago at most.
+    async def find(
+        self, token: str, *, address: str | None = None, fresh_seconds: float = FRESH_SECONDS
+    ) -> Caller:
+        """The caller of a session token, known to be good ``fresh_seconds`` ago at most.
+
+        ``address`` is where the request comes from: the API slows who sends one bad token after
+        another by it.
 
         Raises:
             Unauthenticated: the session has ended.
@@ -71,7 +89,7 @@ class Callers:
         """
         slot = sha256(token.encode()).hexdigest()
         entry = self._entries.get(slot)
-        if entry and time.monotonic() - entry[1] < FRESH_SECONDS:
+        if entry and time.monotonic() - entry[1] < fresh_seconds:
             self._entries.move_to_end(slot)
             return entry[0]
         client = (
@@ -80,7 +98,8 @@ class Callers:
             else AsyncFareboxClient(portal_settings().api_url, token, profile=INTERACTIVE)
         )
         try:
-            me = await client.me.get()
+            asking = client.with_headers(forwarded_for(address)) if address else client
+            me = await asking.me.get()
         except Unauthenticated:
             self._entries.pop(slot, None)
             await client.close()
@@ -104,7 +123,7 @@ callers = Callers()
 
 def session_token(state: rx.State) -> str:
     """The session token in the cookie that came with the websocket; empty without one."""
-    return cookie_parser(state.router.headers.cookie).get(SESSION_COOKIE, "")
+    return cookie_parser(state.router.headers.cookie).get(portal_settings().session_cookie, "")
 
 
 def signed_in(
@@ -130,7 +149,8 @@ def signed_in(
         # ``self`` is a ``Session`` or a state below it, whose module imports this one
         async def handler(self: Any, *args: object, **kwargs: object) -> AsyncIterator[Any]:
             try:
-                caller = await callers.find(session_token(self))
+                person = await callers.find(session_token(self))
+                caller = person.at(self.router.session.client_ip)
                 async with changing(self):
                     moved = await self._belong_to(caller.me, entering=enters)
                 if moved:
@@ -153,7 +173,7 @@ def signed_in(
                 else:
                     yield await outcome
             except Unauthenticated:
-                yield rx.redirect(f"{routes.SIGN_IN}?next={self.router.url.path}")
+                yield rx.redirect(routes.sign_in(self.router.url.path, self.router.url.query))
             except ClientError as problem:
                 log.info("%s: %s", method.__qualname__, problem)
                 async with changing(self):

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Awaitable, Callable, Sequence
-from typing import Any, Final, Literal
+from typing import Any, ClassVar, Final, Literal
 
 import reflex as rx
 
 from backend_client import Unavailable
-from portal.session.guard import Caller, callers, session_token
+from portal.session.guard import FRESH_SECONDS, Caller, callers, session_token
+from portal.session.live import Feed, feeds
+from portal.session.rhythm import IDLE_SECONDS, SEEN, Rhythm
 from portal.session.tabs import page_load, still_at
 
 Phase = Literal["loading", "ready", "failed"]
@@ -18,10 +19,15 @@ READY: Final = "ready"
 FAILED: Final = "failed"
 
 
+Look = Callable[[], Awaitable[bool | None]]
+"""Asks for what a page shows and shows it; true if something is to come that is awaited."""
+
+
 class PageState(rx.State, mixin=True):
     """``problem`` is a sentence for the person; shown in place of what could not be loaded, or
-    above what was loaded before."""
+    above what was loaded before. ``stays`` says that the page's state is kept when it is left."""
 
+    stays: ClassVar[bool] = False
     phase: Phase = LOADING
     problem: str = ""
 
@@ -36,31 +42,54 @@ class PageState(rx.State, mixin=True):
         self.problem = ""
         self.phase = READY
 
-    async def _follow(
-        self, caller: Caller, look: Callable[[], Awaitable[None]], seconds: float
-    ) -> Sequence[Any]:
+    async def _follow_usage(self, caller: Caller, look: Look, seconds: float) -> Sequence[Any]:
+        """Look whenever the tenant's usage has changed, ``seconds`` apart at least, as ``_follow``.
+
+        Whether it has is one question to the API for all tabs that follow the tenant.
+        """
+        async with feeds.follow(caller) as feed:
+            return await self._look_on(caller, look, seconds, feed)
+
+    async def _follow(self, caller: Caller, look: Look, seconds: float) -> Sequence[Any]:
         """Look again and again until the browser leaves the page; for a background handler.
 
-        What can't be reached for a while is said above what was shown before, and taken back once
-        it can be. Returns the events that reload the page when the session has moved to
-        another tenant in the meantime.
+        A tab that nobody sees or uses looks once in ``IDLE_SECONDS``. What can't be reached for a
+        while is said above what was shown before, and taken back once it can be. Returns the
+        events that reload the page when the session has moved to another tenant in the meantime.
 
         Raises:
             Unauthenticated: the session has ended.
         """
+        return await self._look_on(caller, look, seconds, None)
+
+    async def _look_on(
+        self,
+        caller: Caller,
+        look: Look,
+        seconds: float,
+        feed: Feed | None,
+    ) -> Sequence[Any]:
         page = self.router.url.path
+        rhythm = Rhythm(seconds, feed)
         while still_at(self, page):
+            # Not a member of this class: the states that inherit it have it from the session
+            due = rhythm.is_due(getattr(self, "_presence", SEEN))
             try:
-                now = await callers.find(session_token(self))
+                now = await callers.find(
+                    session_token(self), fresh_seconds=FRESH_SECONDS if due else IDLE_SECONDS
+                )
                 if (now.me.user_id, now.me.tenant.id) != (caller.me.user_id, caller.me.tenant.id):
                     return page_load(self)
-                await look()
+                if due:
+                    rhythm.begin()
+                    rhythm.end(again=bool(await look()))
             except Unavailable as problem:
+                rhythm.fail()
                 async with self:
                     self._fail(str(problem))
             else:
-                if self.problem:
+                if due and self.problem:
                     async with self:
                         self.problem = ""
-            await asyncio.sleep(seconds)
+            await rhythm.rest()
         return ()

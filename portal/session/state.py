@@ -9,6 +9,8 @@ import reflex as rx
 from backend_client.types.accounts import Me
 from portal.kit.formatting import initials
 from portal.session.guard import DEVELOPERS, PLANNERS, SPENDERS, Caller, signed_in
+from portal.session.leaving import forget_pages
+from portal.session.rhythm import PRESENCES, SEEN, Presence
 from portal.settings import portal_settings
 
 
@@ -41,6 +43,8 @@ class Session(rx.State):
     notice: str = ""
 
     _whose: str = ""
+    _begun: bool = False
+    _presence: Presence = SEEN
 
     def _fail(self, why: str) -> None:
         """Say why an action did not happen, in the shell's notice."""
@@ -54,6 +58,8 @@ class Session(rx.State):
         """
         session = await self.get_state(Session)
         whose, before = owner(me), session._whose
+        # On a page that was just loaded, any of its handlers may come before the one that enters
+        entering, session._begun = entering or session._begun, False
         if whose == before:
             return False
         # By its class, for the checker: Reflex leaves this method untyped
@@ -64,6 +70,11 @@ class Session(rx.State):
             return False
         session.notice = f"This tab acts for {me.tenant.name} now. Nothing was changed."
         return True
+
+    def _begin_anew(self) -> None:
+        """Forget what the tab's pages held: the browser has loaded one of them anew."""
+        forget_pages(self)
+        self.notice, self._begun, self._presence = "", True, SEEN
 
     def _show_person(self, me: Me) -> None:
         self.identified = True
@@ -85,9 +96,18 @@ class Session(rx.State):
         self.operates = me.is_operator
 
     @signed_in(enters=True)
-    async def enter(self, caller: Caller) -> None:
-        """Show who is signed in. First on every page."""
+    async def enter(self, caller: Caller, package: str) -> None:
+        """Show who is signed in. First on every page, whose ``package`` its states are in.
+
+        The states of other pages go: they have been left.
+        """
+        forget_pages(self, within=package)
         self._show_person(caller.me)
+
+    @signed_in()
+    async def attend(self, caller: Caller, presence: str) -> None:
+        """Note whether somebody sees the page: nobody waits for what a hidden one shows."""
+        self._presence = next((each for each in PRESENCES if each == presence), SEEN)
 
     @signed_in()
     async def stumble(self, caller: Caller) -> None:

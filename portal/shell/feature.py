@@ -13,11 +13,18 @@ from starlette.routing import Route
 from portal.session.page import PageState
 
 
-class Audience(Enum):
-    """In whose part of the navigation a page stands."""
+class Group(Enum):
+    """Where a page stands in the navigation; its value is the heading, empty for none.
 
-    TENANT = "tenant"
-    OPERATOR = "operator"
+    Pages of ``OPERATOR`` have a navigation to themselves: the operator mode.
+    """
+
+    START = ""
+    BUILD = "Build"
+    OBSERVE = "Observe"
+    BILLING = "Billing"
+    SETTINGS = "Settings"
+    OPERATOR = "Operator"
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,13 +32,17 @@ class Page:
     """What a page shows inside the frame.
 
     ``state`` is whose problems stand above the content. ``lead`` says below the heading what the
-    page is for; ``actions`` stand beside it.
+    page is for; ``actions`` stand beside it. ``query`` is what is shown as the query of an address,
+    which the page's own load reads; the browser's address follows it. ``heading`` stands in
+    place of the feature's title.
     """
 
     state: type[PageState]
     content: Sequence[rx.Component]
     lead: str = ""
     actions: rx.Component | None = None
+    query: str | None = None
+    heading: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -39,7 +50,9 @@ class Feature:
     """A page inside the frame, for people who are signed in.
 
     ``icon`` is one of Lucide's. ``on_load`` runs after the session's own handler, which shows who
-    is signed in. ``downloads`` are the routes of the page's files.
+    is signed in. ``downloads`` are the routes of the page's files. ``within`` is the address of the
+    page that leads to this one, which is then not in the navigation itself. ``words`` are other
+    words that people search the page by.
     """
 
     route: str
@@ -47,8 +60,15 @@ class Feature:
     icon: str
     page: Callable[[], Page]
     on_load: Sequence[EventType[()]]
-    audience: Audience = Audience.TENANT
+    group: Group
     downloads: Sequence[Route] = ()
+    within: str = ""
+    words: str = ""
+
+    @property
+    def package(self) -> str:
+        """Where the page and its states are."""
+        return self.page.__module__.rpartition(".")[0]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

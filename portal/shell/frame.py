@@ -3,19 +3,24 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
 
 import reflex as rx
 
-from portal import routes
+from portal.kit.address import address
 from portal.kit.blocks import stale
 from portal.kit.icon import icon
-from portal.kit.plain import plain_form, plain_link
-from portal.kit.vars import each
-from portal.session.state import Session, TenantChoice
-from portal.shell.feature import Audience, Feature, Page
-
-CURRENT: dict[str, Any] = {"aria_current": "page"}
+from portal.kit.plain import plain_link
+from portal.kit.vars import is_given
+from portal.kit.waiting import waiting
+from portal.session.page import LOADING
+from portal.session.state import Session
+from portal.shell.arrival import arrival
+from portal.shell.brand import brand
+from portal.shell.feature import Feature, Group, Page
+from portal.shell.navigation import navigation
+from portal.shell.palette import palette, palette_button
+from portal.shell.presence import presence
+from portal.shell.toasts import toast_region
 
 
 def framed(feature: Feature, features: Sequence[Feature]) -> rx.Component:
@@ -24,57 +29,59 @@ def framed(feature: Feature, features: Sequence[Feature]) -> rx.Component:
     ``features`` are what the navigation leads to.
     """
     page = feature.page()
+    heading = page.heading if is_given(page.heading) else feature.title
     return rx.fragment(
         plain_link("Skip to the content", href="#content", class_name="fb-skip"),
         rx.box(
             rx.el.aside(
-                rx.box(_navigation(feature, features), class_name="fb-sidebar"),
+                rx.box(navigation(feature, features), class_name="fb-sidebar"),
                 class_name="fb-aside",
-                aria_label="Farebox",
+                aria_label="Sidebar",
             ),
             _top_bar(feature, features),
             rx.el.main(
-                _heading(feature.title, page),
+                _trail(feature, features, heading),
+                _heading(heading, page),
                 stale(page.state.problem, page.state.phase),
+                rx.fragment()
+                if page.query is None
+                else rx.cond(page.state.phase == "ready", address(query=page.query)),
                 *page.content,
                 id="content",
                 tab_index=-1,
                 class_name="fb-main",
             ),
-            class_name="fb-shell",
+            class_name="fb-shell fb-operating" if feature.group is Group.OPERATOR else "fb-shell",
         ),
+        palette(features),
+        arrival(page=heading),
+        presence(),
+        waiting(waiting=page.state.phase == LOADING),
+        toast_region(),
         _notice(),
     )
 
 
-def brand() -> rx.Component:
-    """The logo and the name."""
-    return rx.flex(
-        rx.image(src="/logo.svg", alt="", width="26px", height="26px"),
-        rx.text("Farebox", size="4", weight="medium", letter_spacing="-0.01em"),
-        align="center",
-        spacing="2",
-    )
-
-
-def color_mode_button() -> rx.Component:
-    """Switches between light and dark; what is chosen stays in this browser."""
-    return rx.icon_button(
-        rx.color_mode_cond(light=icon("moon", size=16), dark=icon("sun", size=16)),
-        on_click=rx.toggle_color_mode,
-        variant="ghost",
-        color_scheme="gray",
-        size="2",
-        aria_label="Switch between light and dark",
-        title="Switch between light and dark",
+def _trail(feature: Feature, features: Sequence[Feature], heading: str) -> rx.Component:
+    """The way back from a page of details: the breadcrumbs."""
+    parent = next((each for each in features if each.route == feature.within), None)
+    if parent is None:
+        return rx.fragment()
+    return rx.el.nav(
+        rx.el.ol(
+            rx.el.li(rx.link(parent.title, href=parent.route)),
+            rx.el.li(heading, aria_current="page"),
+        ),
+        class_name="fb-trail",
+        aria_label="Breadcrumbs",
     )
 
 
 def _heading(title: str, page: Page) -> rx.Component:
     return rx.flex(
         rx.box(
-            rx.heading(title, as_="h1", size="7", weight="medium"),
-            rx.text(page.lead, color_scheme="gray", margin_top="4px")
+            rx.heading(title, as_="h1", size="5", weight="medium"),
+            rx.text(page.lead, color_scheme="gray", size="2", margin_top="2px")
             if page.lead
             else rx.fragment(),
             min_width="0",
@@ -84,173 +91,37 @@ def _heading(title: str, page: Page) -> rx.Component:
         align="start",
         spacing="4",
         wrap="wrap",
-        margin_bottom="var(--space-6)",
+        margin_bottom="var(--space-5)",
     )
-
-
-def _navigation(
-    here: Feature, features: Sequence[Feature], *, in_dialog: bool = False
-) -> rx.Component:
-    def links(audience: Audience) -> rx.Component:
-        return rx.el.ul(
-            *[
-                rx.el.li(_link(feature, current=feature is here, in_dialog=in_dialog))
-                for feature in features
-                if feature.audience is audience
-            ],
-            class_name="fb-nav",
-        )
-
-    return rx.fragment(
-        rx.flex(
-            rx.link(brand(), href=routes.OVERVIEW, underline="none", color="var(--gray-12)"),
-            color_mode_button(),
-            justify="between",
-            align="center",
-            padding="0 var(--space-2) 0 var(--space-3)",
-        ),
-        _tenant_switcher(),
-        rx.el.nav(links(Audience.TENANT), aria_label="Pages"),
-        rx.cond(
-            Session.operates,
-            rx.el.nav(
-                rx.text("Operator", size="1", color_scheme="gray", padding="0 var(--space-3)"),
-                links(Audience.OPERATOR),
-                aria_label="Operator's pages",
-            ),
-        ),
-        rx.spacer(),
-        _person(),
-    )
-
-
-def _link(feature: Feature, *, current: bool, in_dialog: bool) -> rx.Component:
-    link = rx.link(
-        icon(feature.icon, size=17, aria_hidden="true"),
-        feature.title,
-        href=feature.route,
-        **CURRENT if current else {},
-    )
-    return rx.dialog.close(link) if in_dialog else link
 
 
 def _top_bar(here: Feature, features: Sequence[Feature]) -> rx.Component:
     return rx.el.header(
         brand(),
-        rx.dialog.root(
-            rx.dialog.trigger(
-                rx.icon_button(
-                    icon("menu", size=18),
-                    variant="ghost",
-                    color_scheme="gray",
-                    size="2",
-                    aria_label="Open the menu",
-                )
-            ),
-            rx.dialog.content(
-                rx.dialog.title("Menu", class_name="fb-unseen"),
-                rx.box(_navigation(here, features, in_dialog=True), class_name="fb-sidebar"),
-                class_name="fb-menu",
-                max_width="22rem",
-                aria_describedby="",
-            ),
-        ),
-        class_name="fb-topbar",
-    )
-
-
-def _tenant_switcher() -> rx.Component:
-    return rx.cond(
-        Session.identified,
-        rx.popover.root(
-            rx.popover.trigger(
-                rx.el.button(
-                    rx.box(
-                        rx.text(Session.tenant, size="2", weight="medium", truncate=True),
-                        rx.flex(
-                            rx.text(Session.role, size="1", color_scheme="gray", as_="span"),
-                            _sample_badge(Session.tenant_is_sample),
-                            spacing="2",
-                            align="center",
-                        ),
-                        min_width="0",
-                        flex_grow="1",
-                    ),
-                    icon("chevrons-up-down", size=15, color="var(--gray-10)", aria_hidden="true"),
-                    type="button",
-                    class_name="fb-quiet",
-                    aria_label="Organization: " + Session.tenant + ". Switch organization",
-                    style={"border": "1px solid var(--gray-a5)"},
-                )
-            ),
-            rx.popover.content(
-                rx.text(
-                    "Organizations", size="1", color_scheme="gray", padding="var(--space-1) 12px"
-                ),
-                plain_form(
-                    each(Session.tenants, _tenant_choice),
-                    action="/auth/tenant",
-                    method="post",
-                ),
-                padding="var(--space-2)",
-                width="18rem",
-                size="1",
-            ),
-        ),
-        rx.skeleton(height="52px", width="100%"),
-    )
-
-
-def _tenant_choice(choice: TenantChoice) -> rx.Component:
-    return rx.el.button(
-        rx.box(rx.text(choice.name, size="2", truncate=True), flex_grow="1", min_width="0"),
-        _sample_badge(choice.is_sample),
-        rx.cond(
-            choice.id == Session.tenant_id,
-            icon("check", size=15, aria_label="Current"),
-        ),
-        type="submit",
-        name="tenant_id",
-        value=choice.id,
-        class_name="fb-quiet",
-    )
-
-
-def _sample_badge(is_sample: bool) -> rx.Component:
-    return rx.cond(is_sample, rx.badge("Sample data", color_scheme="orange", size="1"))
-
-
-def _person() -> rx.Component:
-    return rx.cond(
-        Session.identified,
         rx.flex(
-            rx.avatar(
-                fallback=Session.person_initials, size="2", radius="full", color_scheme="gray"
-            ),
-            rx.box(
-                rx.text(Session.person, size="2", truncate=True),
-                rx.text(Session.email, size="1", color_scheme="gray", truncate=True),
-                min_width="0",
-                flex_grow="1",
-            ),
-            plain_form(
-                rx.icon_button(
-                    icon("log-out", size=16),
-                    type="submit",
-                    variant="ghost",
-                    color_scheme="gray",
-                    aria_label="Sign out",
-                    title="Sign out",
+            palette_button(compact=True),
+            rx.dialog.root(
+                rx.dialog.trigger(
+                    rx.icon_button(
+                        icon("menu", size=18),
+                        variant="ghost",
+                        color_scheme="gray",
+                        size="2",
+                        aria_label="Open the menu",
+                    )
                 ),
-                action="/auth/logout",
-                method="post",
-                display="flex",
+                rx.dialog.content(
+                    rx.dialog.title("Menu", class_name="fb-unseen"),
+                    rx.box(navigation(here, features, in_dialog=True), class_name="fb-sidebar"),
+                    class_name="fb-menu",
+                    max_width="22rem",
+                    aria_describedby="",
+                ),
             ),
             align="center",
-            spacing="3",
-            padding="0 var(--space-3)",
+            spacing="4",
         ),
-        rx.skeleton(height="36px", width="100%"),
+        class_name="fb-topbar",
     )
 
 

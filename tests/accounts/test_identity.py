@@ -7,6 +7,7 @@ import hmac
 import json
 import time
 from collections.abc import AsyncIterator, Callable
+from functools import cache
 from typing import Any
 
 import pytest
@@ -27,12 +28,18 @@ CLIENT = "farebox"
 NONCE = "of this sign-in"
 
 
+@cache
+def key_named(kid: str, owner: str = "the provider") -> RSAKey:
+    """A key of its own for each name and owner; made once, for that takes long."""
+    return RSAKey.generate_key(parameters={"kid": kid})
+
+
 class Provider:
     """Discovery and keys over HTTP; tokens as whoever holds a key would sign them."""
 
     def __init__(self) -> None:
         self.url = ""
-        self.key = RSAKey.generate_key(parameters={"kid": "first"})
+        self.key = key_named("first")
         self.fetched = 0
         self.down = False
 
@@ -130,12 +137,12 @@ async def test_a_token_for_another_purpose_is_refused(
 
 
 def _of_another_key(provider: Provider) -> str:
-    another = RSAKey.generate_key(parameters={"kid": provider.key.kid})
+    another = key_named(provider.key.kid, "somebody else")
     return jwt.encode({"alg": "RS256", "kid": another.kid}, provider.claims(), another)
 
 
 def _of_an_unknown_key(provider: Provider) -> str:
-    another = RSAKey.generate_key(parameters={"kid": "unknown"})
+    another = key_named("unknown")
     return jwt.encode({"alg": "RS256", "kid": "unknown"}, provider.claims(), another)
 
 
@@ -192,7 +199,7 @@ async def test_the_providers_new_key_is_fetched_and_unknown_ones_do_not_hammer_i
     await verifier.verify(provider.token(), NONCE)
     await verifier.verify(provider.token(), NONCE)
     assert provider.fetched == 1
-    provider.key = RSAKey.generate_key(parameters={"kid": "second"})
+    provider.key = key_named("second")
     assert (await verifier.verify(provider.token(), NONCE)).subject == "ada"
     assert provider.fetched == 2
 
@@ -201,6 +208,22 @@ async def test_the_providers_new_key_is_fetched_and_unknown_ones_do_not_hammer_i
         with pytest.raises(Unauthenticated):
             await patient.verify(_of_an_unknown_key(provider), NONCE)
     assert provider.fetched == 3
+
+
+async def test_a_key_that_took_the_name_of_another_is_fetched(provider: Provider) -> None:
+    """Sign-in was refused for up to an hour, since only an unknown name was looked up anew."""
+    verifier = IdentityProvider(provider.url, CLIENT, refresh_seconds=0)
+    await verifier.verify(provider.token(), NONCE)
+    provider.key = RSAKey.generate_key(parameters={"kid": provider.key.kid})
+    assert (await verifier.verify(provider.token(), NONCE)).subject == "ada"
+
+
+@pytest.mark.parametrize("claims", [{"nonce": ""}, {"nonce": None}], ids=str)
+async def test_a_token_without_a_nonce_is_refused_whatever_the_caller_sends(
+    provider: Provider, claims: dict[str, Any]
+) -> None:
+    with pytest.raises(Unauthenticated):
+        await IdentityProvider(provider.url, CLIENT).verify(provider.token(**claims), "")
 
 
 async def test_a_provider_that_does_not_answer_is_unavailable(provider: Provider) -> None:

@@ -37,6 +37,7 @@ async def test_what_each_role_may_do(
         ("GET", "/v1/subscription", None, True),
         ("GET", "/v1/spend", None, develops or pays),
         ("POST", "/v1/applications", {"name": "New"}, develops),
+        ("PATCH", "/v1/tenant", {"name": "Renamed"}, manages),
         ("GET", "/v1/models", None, develops),
         ("PUT", "/v1/subscription", {"plan": "pay-as-you-go"}, pays),
         ("PATCH", f"/v1/members/{other}", {"role": "developer"}, manages),
@@ -136,3 +137,67 @@ async def test_changes_are_in_the_audit(
             ("member.change", {"role": "admin", "was": "viewer"}),
             ("member.remove", {"was": "admin"}),
         ]
+
+
+async def test_a_members_keys_are_not_left_over_in_silence(
+    api: httpx.AsyncClient, owner: Headers, join: Join, application: str
+) -> None:
+    """They are revoked or handed over, as whoever removes the member says; else nothing happens."""
+    wanted = {"name": "k", "application_id": application, "scopes": ["usage:read"]}
+    heir, _ = await join(Role.DEVELOPER)
+    viewer, _ = await join(Role.VIEWER)
+    for choice, status in (("keys=revoke", 401), (f"keys=hand_over&hand_over_to={heir}", 200)):
+        leaver, headers = await join(Role.DEVELOPER)
+        key = (await api.post("/v1/keys", headers=headers, json=wanted)).json()
+        gone = (await api.post("/v1/keys", headers=headers, json=wanted)).json()["id"]
+        await api.delete(f"/v1/keys/{gone}", headers=headers)
+        listed = await api.get(f"/v1/keys?created_by={leaver}", headers=owner)
+        assert [item["id"] for item in listed.json()["items"]] == [gone, key["id"]]
+
+        at = f"/v1/members/{leaver}"
+        for refused, code in (
+            ("", "member_has_keys"),
+            ("?keys=hand_over", "invalid_input"),
+            (f"?keys=hand_over&hand_over_to={viewer}", "heir_not_allowed"),
+            (f"?keys=hand_over&hand_over_to={leaver}", "heir_not_allowed"),
+        ):
+            answer = await api.delete(at + refused, headers=owner)
+            assert answer.json()["code"] == code, refused
+        assert leaver in (await api.get("/v1/members", headers=owner)).text
+        assert (await api.delete(f"{at}?{choice}", headers=owner)).status_code == 204
+
+        bearer = {"authorization": f"Bearer {key['secret']}"}
+        assert (await api.get("/v1/usage", headers=bearer)).status_code == status
+        shown = (await api.get(f"/v1/keys/{key['id']}", headers=owner)).json()
+        assert shown["created_by"] == (leaver if status == 401 else heir)
+    (handed, *_) = (await api.get(f"/v1/audit?target={key['id']}", headers=owner)).json()["items"]
+    assert (handed["action"], handed["detail"]) == ("key.hand_over", {"to": heir})
+
+
+async def test_whoever_was_just_removed_changes_nothing_while_their_session_is_cached(
+    api: httpx.AsyncClient, owner: Headers, join: Join, application: str
+) -> None:
+    accomplice, _ = await join(Role.VIEWER)
+    wanted = {"name": "k", "application_id": application}
+    key = (await api.post("/v1/keys", headers=owner, json=wanted)).json()
+    await api.patch(f"/v1/keys/{key['id']}", headers=owner, json={"enabled": False})
+    leaver, headers = await join(Role.ADMIN)
+    assert (await api.get("/v1/me", headers=headers)).status_code == 200
+    assert (await api.delete(f"/v1/members/{leaver}", headers=owner)).status_code == 204
+    late = await asyncio.gather(
+        api.patch(f"/v1/keys/{key['id']}", headers=headers, json={"enabled": True}),
+        api.patch(f"/v1/members/{accomplice}", headers=headers, json={"role": "admin"}),
+        api.delete(f"/v1/members/{accomplice}", headers=headers),
+    )
+    assert {answer.status_code for answer in late} <= {401, 403}
+
+
+async def test_whoever_was_just_removed_makes_no_key_while_their_session_is_cached(
+    api: httpx.AsyncClient, owner: Headers, join: Join, application: str
+) -> None:
+    wanted = {"name": "k", "application_id": application}
+    leaver, headers = await join(Role.DEVELOPER)
+    assert (await api.get("/v1/me", headers=headers)).status_code == 200
+    assert (await api.delete(f"/v1/members/{leaver}", headers=owner)).status_code == 204
+    late = await api.post("/v1/keys", headers=headers, json=wanted)
+    assert late.status_code in {401, 403}, late.text

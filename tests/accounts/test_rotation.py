@@ -76,6 +76,34 @@ async def test_without_grace_the_old_secret_ends_at_once(
     assert rotated["previous_until"] is None
 
 
+async def test_without_grace_every_earlier_secret_ends(
+    api: httpx.AsyncClient, owner: Headers, database: Database, key: dict[str, Any]
+) -> None:
+    second = (await rotate(api, owner, key["id"], grace_seconds=3600)).json()
+    assert second["previous_count"] == 1
+    third = (await rotate(api, owner, key["id"], grace_seconds=0)).json()
+    assert (third["previous_count"], third["previous_until"]) == (0, None)
+    assert await holder(database, key["secret"]) is None
+    assert await holder(database, second["secret"]) is None
+    assert await holder(database, third["secret"]) == key["id"]
+
+
+async def test_a_grace_is_ended_early_and_the_present_secret_goes_on(
+    api: httpx.AsyncClient, owner: Headers, database: Database, key: dict[str, Any]
+) -> None:
+    second = (await rotate(api, owner, key["id"], grace_seconds=3600)).json()
+    third = (await rotate(api, owner, key["id"], grace_seconds=3600)).json()
+    for _ in range(2):
+        ended = await api.delete(f"/v1/keys/{key['id']}/previous", headers=owner)
+        assert ended.status_code == 204
+    assert await holder(database, key["secret"]) is None
+    assert await holder(database, second["secret"]) is None
+    assert await holder(database, third["secret"]) == key["id"]
+    entries = (await api.get("/v1/audit?action=key.end_grace", headers=owner)).json()["items"]
+    assert [entry["detail"] for entry in entries] == [{"secrets": 2}]
+    assert (await api.delete("/v1/keys/key_none/previous", headers=owner)).status_code == 404
+
+
 async def test_rotating_again_keeps_the_graces_that_were_given(
     api: httpx.AsyncClient, owner: Headers, database: Database, key: dict[str, Any]
 ) -> None:

@@ -10,6 +10,7 @@ import pytest
 from fastapi import FastAPI
 from sqlalchemy import func, select, update
 
+from backend.accounts.audit_log import AuditQuestion, list_audit
 from backend.accounts.authenticator import Authenticator
 from backend.accounts.members import add_member
 from backend.accounts.sessions import begin_session
@@ -46,6 +47,17 @@ async def test_an_expired_session_is_refused_and_swept(
         await connection.execute(update(sessions).values(expires_at=datetime.now(UTC)))
     with pytest.raises(Unauthenticated):
         await Authenticator(database).authenticate(token_of(session))
+    # Nor by an answer that is cached, which may be for as long as PostgreSQL is away
+    async with database.begin() as connection:
+        await connection.execute(
+            update(sessions).values(expires_at=datetime.now(UTC) + timedelta(minutes=1))
+        )
+    caching = Authenticator(database)
+    valid_until = (await caching.authenticate(token_of(session))).valid_until
+    assert valid_until is not None
+    assert valid_until <= datetime.now(UTC) + timedelta(minutes=1)
+    async with database.begin() as connection:
+        await connection.execute(update(sessions).values(expires_at=datetime.now(UTC)))
     await api.post("/v1/sessions/local", json=SECRET)
     async with database.begin() as connection:
         assert (await connection.execute(select(func.count()).select_from(sessions))).scalar() == 1
@@ -89,6 +101,13 @@ async def test_switching_moves_this_session_alone(
     assert (await api.get("/v1/me", headers=headers)).json()["tenant"]["id"] == second
     unmoved = await api.get("/v1/me", headers={"authorization": f"Bearer {another.token}"})
     assert unmoved.json()["tenant"]["id"] == first
+    # The tenant that somebody moves to does not learn which one they come from
+    async with database.begin() as connection:
+        switches = await list_audit(
+            connection, second, AuditQuestion(action="session.switch"), cursor=None, limit=9
+        )
+    assert len(switches.items) == 1
+    assert first not in switches.items[0].model_dump_json()
 
 
 async def test_keys_have_no_session_to_switch_or_end(

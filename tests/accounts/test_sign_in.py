@@ -34,8 +34,10 @@ def issuer() -> Iterator[str]:
 
 @pytest.fixture
 def api_settings(api_settings: Settings, issuer: str) -> Settings:
-    """The API's settings, with the provider."""
-    return api_settings.model_copy(update={"oidc_issuer": issuer, "oidc_client_id": CLIENT})
+    """The API's settings, with the provider; everybody may sign up."""
+    return api_settings.model_copy(
+        update={"oidc_issuer": issuer, "oidc_client_id": CLIENT, "sign_up": "open"}
+    )
 
 
 @dataclass
@@ -99,6 +101,9 @@ async def test_from_the_button_to_a_session(api: httpx.AsyncClient, browser: Bro
     assert me["is_operator"] is False
     plan = await api.get("/v1/subscription", headers=session_of(browser))
     assert plan.json()["plan"]["definition"]["id"] == "free"
+    (entry, *_) = (await api.get("/v1/audit", headers=session_of(browser))).json()["items"]
+    assert (entry["action"], entry["actor"]) == ("session.create", me["user_id"])
+    assert (entry["detail"], entry["address"]) == ({"way": "oidc"}, "127.0.0.1")
 
     again = await browser.consent(await browser.log_in(), sub="ada")
     await browser.come_back(again)
@@ -127,7 +132,7 @@ async def test_a_refusal_at_the_provider_begins_no_session(browser: Browser) -> 
 
 
 async def test_the_api_takes_a_token_for_its_own_sign_in_alone(
-    api: httpx.AsyncClient, browser: Browser, issuer: str
+    api: httpx.AsyncClient, browser: Browser, issuer: str, operator: Headers
 ) -> None:
     """A token that the provider made, for another nonce or another client."""
     for client, nonce, status in (
@@ -153,10 +158,13 @@ async def test_the_api_takes_a_token_for_its_own_sign_in_alone(
                 "client_secret": "a secret",
             },
         )
-        answer = await api.post(
-            "/v1/sessions", json={"id_token": tokens.json()["id_token"], "nonce": "of this"}
-        )
+        sent = {"id_token": tokens.json()["id_token"], "nonce": "of this"}
+        answer = await api.post("/v1/sessions", json=sent)
         assert answer.status_code == status, answer.text
+        # Three sessions were made of one token
+        again = await api.post("/v1/sessions", json=sent)
+        assert (again.status_code, again.json()["code"]) == (401, "invalid_identity_token")
+        assert (await api.post("/v1/sessions", json={**sent, "nonce": ""})).status_code == 422
 
 
 async def test_there_is_no_local_sign_in_beside_a_provider(api: httpx.AsyncClient) -> None:

@@ -54,7 +54,7 @@ async def test_what_can_not_be_is_refused_and_nothing_is_left(
     assert [tenant["id"] for tenant in listed] == [tenant_id]
 
 
-async def test_a_removed_tenant_leaves_no_row_behind(
+async def test_a_removed_tenant_leaves_no_row_behind_but_what_the_operator_did(
     api: httpx.AsyncClient,
     operator: Headers,
     owner: Headers,
@@ -76,12 +76,17 @@ async def test_a_removed_tenant_leaves_no_row_behind(
     assert {"idempotency_keys", "usage_versions", "subscriptions"} <= before
     gone = await api.delete(f"/v1/tenants/{tenant_id}", headers=operator)
     assert gone.status_code == 204
-    assert await _rows_of(database, tenant_id) == set()
+    assert await _rows_of(database, tenant_id) == {"audit_entries"}
+    kept = await api.get(f"/v1/operator-audit?tenant={tenant_id}", headers=operator)
+    assert [(entry["action"], entry["actor_kind"]) for entry in kept.json()["items"]] == [
+        ("tenant.delete", "operator"),
+        ("tenant.create", "operator"),
+    ]
     assert (await api.delete(f"/v1/tenants/{tenant_id}", headers=operator)).status_code == 404
 
 
 @pytest.mark.fast
-def test_every_table_of_a_tenants_goes_with_it_but_for_its_invoices() -> None:
+def test_every_table_of_a_tenants_goes_with_it_but_for_its_invoices_and_audit() -> None:
     def tied(table: Table, seen: frozenset[str] = frozenset()) -> bool:
         return any(
             key.ondelete == "CASCADE"
@@ -97,9 +102,15 @@ def test_every_table_of_a_tenants_goes_with_it_but_for_its_invoices() -> None:
         )
 
     invoicing = {"invoices", "invoice_lines", "invoice_reminders", "credit_notes", "payments"}
+    # What a platform was sent is the other half of the invoices, and is settled with them
+    platforms = {
+        *("platform_dispatches", "platform_objects", "platform_cursors"),
+        *("platform_usage", "platform_drift", "dunning_holds"),
+    }
     loose = {table.name for table in metadata.tables.values() if "tenant_id" in table.c}
     loose -= {table.name for table in metadata.tables.values() if tied(table)}
-    assert loose == {table.name for table in UNTIED} | invoicing
+    # What the operator did to it stays on record
+    assert loose == {table.name for table in UNTIED} | invoicing | platforms | {"audit_entries"}
 
 
 async def _rows_of(database: Database, tenant_id: str) -> set[str]:

@@ -58,14 +58,20 @@ async def variables(
 ) -> dict[str, str]:
     answer = await api.get("/v1/applications", headers=session)
     application = answer.json()["items"][0]["id"]
-    wanted = {"name": "Of the documentation", "application_id": application}
-    key = await api.post("/v1/keys", headers=session, json=wanted)
+    # One calls, the other is rotated, whose secret ends by that
+    keys = [
+        await api.post(
+            "/v1/keys", headers=session, json={"name": name, "application_id": application}
+        )
+        for name in ("Of the documentation", "Rotated")
+    ]
+    key, rotated = (answer.json() for answer in keys)
     return {
         "FAREBOX": "",
         "SESSION": session["authorization"].removeprefix("Bearer "),
         "OPERATOR": operator["authorization"].removeprefix("Bearer "),
-        "KEY": key.json()["secret"],
-        "KEY_ID": key.json()["id"],
+        "KEY": key["secret"],
+        "KEY_ID": rotated["id"],
         "APPLICATION": application,
     }
 

@@ -13,7 +13,7 @@ pytestmark = pytest.mark.engine
 
 async def until_usage(api: httpx.AsyncClient, headers: dict[str, str]) -> httpx.Response:
     """The usage report, once the worker has counted anything."""
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(60):
         while True:
             answer = await api.get(
                 "/v1/usage", headers=headers, params={"granularity": "total", "group_by": "model"}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 import logging
 from collections.abc import AsyncIterator
@@ -10,6 +11,7 @@ from pathlib import Path
 import httpx
 import pytest
 from fastapi import FastAPI
+from pydantic import SecretStr
 
 from backend.api.app import create_app
 from backend.engines.nats import start_nats
@@ -127,13 +129,43 @@ async def test_a_line_for_each_request_and_no_secret_in_any(
         assert line["timestamp"].endswith("Z")
 
 
+async def test_metrics_are_for_prometheus_and_the_operator(
+    app: FastAPI,
+    api_settings: Settings,
+    api: httpx.AsyncClient,
+    session: Headers,
+    operator: Headers,
+) -> None:
+    """They told anybody which models there are, and how much they are used."""
+    assert (await api.get("/metrics")).status_code == 401
+    assert (await api.get("/metrics", headers=operator)).status_code == 200
+    assert (await api.get("/metrics", headers=session)).status_code == 200  # an operator's
+    with_token = api_settings.model_copy(update={"metrics_token": SecretStr("scrape")})
+    app.state.services = dataclasses.replace(app.state.services, settings=with_token)
+    scrape = {"authorization": "Bearer scrape"}
+    assert (await api.get("/metrics", headers=scrape)).status_code == 200
+    for wrong in ("Bearer scrap", "Bearer fb_live_none", "Basic scrape"):
+        refused = await api.get("/metrics", headers={"authorization": wrong})
+        assert refused.status_code == 401
+    # Only there
+    assert (await api.get("/v1/me", headers=scrape)).status_code == 401
+
+
+async def test_browsers_that_come_by_https_are_told_to_stay_with_it(app: FastAPI) -> None:
+    for scheme in ("http", "https"):
+        transport = httpx.ASGITransport(app)
+        async with httpx.AsyncClient(transport=transport, base_url=f"{scheme}://api") as client:
+            answer = await client.get("/healthz")
+        assert ("strict-transport-security" in answer.headers) is (scheme == "https")
+
+
 async def test_metrics_count_by_route_and_not_by_path(
-    api: httpx.AsyncClient, session: Headers
+    api: httpx.AsyncClient, session: Headers, operator: Headers
 ) -> None:
     for name in ("one", "two"):
         await api.delete(f"/v1/keys/{name}", headers=session)
         await api.get(f"/unknown/{name}")
-    answer = await api.get("/metrics")
+    answer = await api.get("/metrics", headers=operator)
     assert answer.headers["content-type"].startswith("text/plain")
     counted = [line for line in answer.text.splitlines() if line.startswith("farebox_http_")]
     by_route = 'farebox_http_requests_total{method="DELETE",route="/v1/keys/{key_id}",status="404"}'

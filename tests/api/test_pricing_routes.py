@@ -36,6 +36,22 @@ async def test_models_are_listed_with_the_callers_prices(
     }
 
 
+async def test_a_models_charges_are_all_that_the_plan_says_of_it_in_the_tenants_currency(
+    api: httpx.AsyncClient, session: Headers
+) -> None:
+    await api.put("/v1/subscription", headers=session, json=now("growth"))
+    models = (await api.get("/v1/catalog/models", headers=session)).json()["items"]
+    plan = (await api.get("/v1/subscription", headers=session)).json()["plan"]["definition"]
+    charges = {charge["id"]: charge for charge in plan["charges"]}
+    (small,) = (model for model in models if model["id"] == "sample-small")
+    assert small["currency"] == plan["currency"]
+    assert {entry["meter"] for entry in small["charges"]} >= {"input_tokens", "output_tokens"}
+    for entry in small["charges"]:
+        assert entry["charge"] == charges[entry["charge"]["id"]]
+        assert entry["charge"]["models"] in (None, ["sample-small"])
+    assert any(len(entry["charge"].get("tiers", [])) > 1 for entry in small["charges"])
+
+
 async def test_an_operators_key_sees_models_without_prices(
     api: httpx.AsyncClient, operator: Headers
 ) -> None:
@@ -117,6 +133,8 @@ async def test_the_operator_publishes_exact_prices(
         ],
         "models_changed": [],
         "taxes_changed": [],
+        "plans_withdrawn": [],
+        "advice": [],
     }
     # As a bare JSON number, with more digits than binary floating point has
     exact = document.replace('"price":"0.15"', '"price":12345678901.123456789012')

@@ -84,11 +84,11 @@ async def test_a_tenant_says_where_it_is_taxed_and_the_operator_whether(
     api: httpx.AsyncClient, operator: Headers, member: Headers, tenant: Tenant
 ) -> None:
     await publish(api, operator, german())
-    details = {"country": "DE", "region": "BE", "business": True, "tax_id": "DE000000000"}
+    details = {"country": "DE", "region": "BE", "business": True, "tax_id": "DE123456788"}
     changed = await api.put("/v1/billing-details", headers=member, json=details)
     assert changed.status_code == 200, changed.text
     kept = (await api.get("/v1/billing-details", headers=member)).json()
-    assert kept == details | {"name": None, "address": [], "email": None}
+    assert kept == details | {"name": None, "address": [], "email": None, "legal": None}
     draft = await the_draft(api, member)
     assert (draft["total"]["amount"], draft["customer"]["country"]) == ("140.42", "DE")
     for wrong, field in (
@@ -97,6 +97,9 @@ async def test_a_tenant_says_where_it_is_taxed_and_the_operator_whether(
         ({"region": "BE"}, "region"),
         ({"country": "DE", "region": "Berlin"}, "region"),
         ({"tax_exemption": "I say so"}, "tax_exemption"),
+        # Letters to it were left out, and nobody knew
+        ({"email": "not an address at all"}, "email"),
+        ({"email": "a@b.example,x@y.example"}, "email"),
     ):
         refused = await api.put("/v1/billing-details", headers=member, json=wrong)
         assert refused.status_code == 422, wrong
@@ -119,7 +122,7 @@ async def test_the_audit_keeps_what_a_tenant_said_of_its_tax(
     api: httpx.AsyncClient, database: Database, tenant: Tenant
 ) -> None:
     owner = await a_session(database, tenant, Role.OWNER)
-    said = {"country": "FR", "business": True, "tax_id": "FR00000000000"}
+    said = {"country": "FR", "business": True, "tax_id": "FR32123456789"}
     await api.put("/v1/billing-details", headers=owner, json=said)
     [entry] = [
         entry

@@ -62,6 +62,37 @@ async def test_a_top_up_waits_for_its_payment(
     assert unknown.status_code == 404
 
 
+async def test_what_is_sent_again_is_in_the_audit_once(
+    api: httpx.AsyncClient, session: Headers, operator: Headers
+) -> None:
+    """An answer that was lost, and a request that is repeated, are one act."""
+    tenant = await tenant_of(api, session)
+    wallet, own = f"/v1/tenants/{tenant}/wallet", {"idempotency-key": "own"}
+    paid = {"state": "paid", "reference": "pi_1"}
+    grant = {"name": "Bought", "kind": "paid", "amount": "25"}
+    for _ in range(2):
+        asked = await api.post("/v1/wallet/top-ups", headers=session | own, json={"amount": "20"})
+        await api.put(f"{wallet}/top-ups/{asked.json()['id']}", headers=operator, json=paid)
+        sold = operator | {"idempotency-key": "sold"}
+        await api.post(f"{wallet}/top-ups", headers=sold, json={"amount": "7"})
+        given = operator | {"idempotency-key": "given"}
+        bought = await api.post(f"{wallet}/grants", headers=given, json=grant)
+        await api.post(f"{wallet}/grants/{bought.json()['id']}/refund", headers=operator)
+        app = session | {"idempotency-key": "app"}
+        await api.post("/v1/applications", headers=app, json={"name": "Chat"})
+    entries = (await api.get("/v1/operator-audit", headers=operator)).json()["items"]
+    nouns = ("wallet.", "application.")
+    acts = sorted(entry["action"] for entry in entries if entry["action"].startswith(nouns))
+    assert acts == [
+        "application.create",
+        "wallet.grant",
+        "wallet.refund",
+        "wallet.top_up",
+        "wallet.top_up",
+        "wallet.top_up.paid",
+    ]
+
+
 async def test_settings_and_their_mistakes(api: httpx.AsyncClient, session: Headers) -> None:
     rule = {"threshold": "5", "amount": "10", "daily_ceiling": "30"}
     wanted = {"top_up": rule, "low_balance": "3"}

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import subprocess
-import sys
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
+from sqlalchemy import insert
 
 from backend.catalog.published import list_plans
 from backend.storage.database import Database
+from backend.storage.tables import daily_rollups
+from tests.support.commands import run_farebox
 
 pytestmark = pytest.mark.engine
 
@@ -26,14 +29,8 @@ plans:
 def farebox(
     database_url: str, folder: Path, *arguments: str, act: str = "apply"
 ) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
-        [sys.executable, "-m", "backend.cli", "catalog", act, *arguments],
-        env={"DATABASE_URL": database_url, "FAREBOX_HOME": str(folder / "home")},
-        capture_output=True,
-        text=True,
-        check=False,
-        timeout=60,
-    )
+    environment = {"DATABASE_URL": database_url, "FAREBOX_HOME": str(folder / "home")}
+    return run_farebox("catalog", act, *arguments, environment=environment)
 
 
 async def test_check_tells_and_apply_does(
@@ -57,6 +54,33 @@ async def test_check_tells_and_apply_does(
 
     again = farebox(database_url, tmp_path, str(path))
     assert again.stdout == "Nothing changed: this catalog is on sale already.\n"
+
+
+async def test_what_may_be_a_mistake_is_said(
+    database: Database, database_url: str, tmp_path: Path
+) -> None:
+    path = tmp_path / "catalog.yaml"
+    path.write_text(CATALOG + "  - id: team\n    name: Team\n")
+    assert farebox(database_url, tmp_path, str(path)).returncode == 0
+    charge = "{id: a, name: A, kind: per_unit, meters: [input_tokns, seconds, gpu], price: 1}"
+    path.write_text(CATALOG + f"    currency: XYZ\n    charges:\n      - {charge}\n")
+    row = {"tenant_id": "ten_1", "day": datetime(2026, 3, 1, tzinfo=UTC), "application_id": "a"}
+    row |= {"key_id": "", "model": "m", "meter": "gpu", "quantity": 1, "event_count": 1}
+    async with database.begin() as connection:
+        await connection.execute(insert(daily_rollups).values(row))
+
+    checked = farebox(database_url, tmp_path, "--check", str(path))
+    assert checked.stdout.splitlines() == [
+        "plan basic: a new version would be published",
+        "plan team: would be taken off sale; who is on it stays on it",
+        "Look again: plan basic: ISO 4217 has no currency XYZ",
+        "Look again: plan basic: no event ever had the meter input_tokns; is input_tokens meant?",
+        "Look again: plan basic: no event ever had the meter seconds",
+    ]
+    assert "plan team: taken off sale" in farebox(database_url, tmp_path, str(path)).stdout
+    async with database.begin() as connection:
+        assert [plan.definition.id for plan in await list_plans(connection)] == ["basic"]
+    assert "taken off sale" not in farebox(database_url, tmp_path, str(path)).stdout
 
 
 def test_what_is_on_sale_is_written_and_applied_again(database_url: str, tmp_path: Path) -> None:

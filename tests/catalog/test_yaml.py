@@ -199,6 +199,15 @@ def test_a_written_catalog_reads_back_the_same(tmp_path: Path) -> None:
     assert "description: ''" not in text  # what goes without saying is not said
 
 
+def test_a_pool_of_nothing_reads_back_as_one(tmp_path: Path) -> None:
+    pool = "    pools: [{id: none, name: Nothing, charges: [input], quantity: 0}]\n"
+    catalog = load_catalog(
+        written(tmp_path, GOOD.replace("    charges:\n", pool + "    charges:\n"))
+    )
+    assert catalog.plans[0].pools[0].quantity == 0
+    assert load_catalog(written(tmp_path, catalog_as_yaml(catalog))) == catalog
+
+
 words = st.sampled_from(["no", "1e5", "0x1F", "12:30", "1_000", "~", "null", "true", ".5", "on"])
 words |= st.text(min_size=1, max_size=40).filter(str.isprintable)
 

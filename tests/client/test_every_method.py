@@ -26,11 +26,13 @@ from backend_client.types.accounts import (
     ApiKeyChange,
     ApiKeyCreate,
     ApiKeyRotate,
+    ApplicationChange,
     ApplicationCreate,
     InvitationAccept,
     InvitationCreate,
     LocalSessionCreate,
     MemberChange,
+    OwnTenantChange,
     RateLimits,
     Role,
     Scope,
@@ -38,8 +40,10 @@ from backend_client.types.accounts import (
     SessionCreate,
     TenantCreate,
 )
+from backend_client.types.audit import AuditEntry
 from backend_client.types.events import UsageEvent
 from backend_client.types.subscriptions import SubscriptionChange
+from backend_client.types.upstreams import UpstreamPut
 from backend_client.types.usage import Granularity, UsageDimension
 from tests.client.conftest import Maker
 from tests.support.paths import CATALOG
@@ -105,8 +109,15 @@ async def test_keys_and_applications(client: Maker, url: str, token: str) -> Non
     assert rotated.secret != key.secret
     for secret in (key.secret, rotated.secret):
         assert (await client(url, secret).me.get()).scopes == [Scope.USAGE_READ]
+    with pytest.raises(Conflict, match="can still be used"):
+        await person.applications.update(application.id, ApplicationChange(archived=True))
     await person.keys.revoke(key.id)
     await person.keys.revoke(key.id)
+    change = ApplicationChange(name="Past", archived=True)
+    archived = await person.applications.update(application.id, change)
+    assert (archived.name, archived.archived_at is not None) == ("Past", True)
+    renamed = await person.me.update_tenant(OwnTenantChange(name="Renamed"))
+    assert (await person.me.get()).tenant == renamed
     assert (await person.keys.get(key.id)).revoked_at is not None
 
 
@@ -158,6 +169,12 @@ async def test_invitations_and_audit(
     audit = await person.audit.list().all()
     assert audit[0].action == "invitation.accept"
     assert (audit[0].actor_name, audit[0].target) == ("Two", invitation.id)
+    file = "".join([part async for part in person.audit.export(file_format="jsonl")])
+    assert [AuditEntry.model_validate_json(line) for line in file.splitlines()] == audit
+    table = [part async for part in client(url, operator_key).audit.export_all(tenant=other.id)]
+    assert table[0].startswith("at,actor,actor_name,actor_kind,action")
+    with pytest.raises(Forbidden):
+        await anext(aiter(second.audit.export_all()))
 
 
 async def test_tenants(client: Maker, url: str, operator_key: str, token: str) -> None:
@@ -181,6 +198,18 @@ async def test_tenants(client: Maker, url: str, operator_key: str, token: str) -
     await operator.tenants.delete(created.id)
     with pytest.raises(NotFound):
         await operator.tenants.delete(created.id)
+
+
+async def test_upstreams(client: Maker, url: str, operator_key: str) -> None:
+    operator = client(url, operator_key)
+    wanted = UpstreamPut(base_url="https://x.example/v1", models={"fast": "own"}, priority=2)
+    put = await operator.upstreams.put("spare", wanted)
+    assert (put.name, put.models, put.source) == ("spare", {"fast": "own"}, "database")
+    assert await operator.upstreams.get("spare") == put
+    assert put in await operator.upstreams.list().all()
+    await operator.upstreams.delete("spare")
+    with pytest.raises(NotFound):
+        await operator.upstreams.get("spare")
 
 
 async def test_plans(client: Maker, url: str, operator_key: str, token: str) -> None:
@@ -232,9 +261,11 @@ async def test_events_and_usage(client: Maker, url: str, token: str, worker: Non
         return bool((await person.usage.report()).rows)
 
     await until(counted)
+    # A range is summed as it is asked, from one quarter hour to another
+    hour = datetime.now(UTC).replace(minute=0, second=0, microsecond=0)
     report = await person.usage.report(
-        start=datetime.now(UTC) - timedelta(days=1),
-        end=datetime.now(UTC) + timedelta(days=1),
+        start=hour - timedelta(days=1),
+        end=hour + timedelta(days=1),
         granularity=Granularity.TOTAL,
         group_by=[UsageDimension.MODEL, UsageDimension.METER],
         application=[key.application_id],

@@ -16,12 +16,19 @@ from backend.storage.database import Database
 from backend_client import AsyncFareboxClient, Conflict, FareboxClient, Forbidden, NotFound
 from backend_client.types.accounts import ApiKeyCreate, Scope, Tenant
 from backend_client.types.invoices import (
+    ApplyToInvoice,
+    BalanceRefund,
     BillingDetails,
     BillingTerms,
     CreditNoteCreate,
+    CreditNoteReversal,
     CreditWanted,
     LineEvent,
+    OneOffInvoiceCreate,
+    OneOffLine,
     PaymentRecord,
+    PaymentRefund,
+    PaymentReturn,
     VoidInvoice,
 )
 from tests.client.conftest import Maker
@@ -72,6 +79,9 @@ async def test_an_invoice_from_its_draft_to_its_end(
         second.id, CreditNoteCreate(reason="slow", lines=lines), tenant=tenant.id
     )
     assert (note.invoice_id, str(note.total.amount)) == (second.id, "8.00")
+    taken_back = CreditNoteReversal(reason="it was fast")
+    reversal = await seller.invoices.reverse_credit_note(note.id, taken_back, tenant=tenant.id)
+    assert (reversal.reverses, reversal.total) == (note.id, note.total)
     paid = PaymentRecord(amount=Decimal(100), method="transfer", reference="r1")
     assert (
         str((await seller.invoices.record_payment(second.id, paid, tenant=tenant.id)).due.amount)
@@ -80,10 +90,41 @@ async def test_an_invoice_from_its_draft_to_its_end(
     lost = await seller.invoices.write_off(second.id, tenant=tenant.id)
     assert lost.state == "uncollectible"
     numbers = [invoice.number for invoice in await seller.invoices.list(tenant=tenant.id).all()]
-    assert numbers == [None, "FB-local-000002", "FB-local-000001"]
+    assert numbers == [None, "FB-local-000003", "FB-local-000002", "FB-local-000001"]
     assert await seller.invoice_runs.list().all() == []
     with pytest.raises(Conflict):
         await seller.invoices.finalize((await person.invoices.list().all())[0].id, tenant=tenant.id)
+
+
+async def test_money_that_goes_back_and_what_is_applied_by_hand(
+    client: Maker, url: str, operator_key: str, tenant: Tenant
+) -> None:
+    seller = client(url, operator_key)
+    lines = [OneOffLine(name="Set-up", unit_price=Decimal("99.50"))]
+    one_off = OneOffInvoiceCreate(lines=lines, net_days=3)
+    first = await seller.invoices.create(one_off, tenant=tenant.id)
+    second = await seller.invoices.create(one_off, tenant=tenant.id)
+    assert (first.kind, str(first.due.amount), first.id != second.id) == ("one_off", "99.50", True)
+    paid = PaymentRecord(amount=Decimal(150), method="transfer", reference="r1", excess="balance")
+    invoice = await seller.invoices.record_payment(first.id, paid, tenant=tenant.id)
+    payment = next(each for each in invoice.payments if each.reference == "r1")
+    applied = await seller.invoices.apply(
+        second.id, ApplyToInvoice(source="balance", amount=Decimal(20)), tenant=tenant.id
+    )
+    assert str(applied.due.amount) == "79.50"
+    out = BalanceRefund(amount=Decimal(10), method="transfer", reference="out")
+    balance = await seller.invoices.refund_balance(out, tenant=tenant.id)
+    assert str(balance.balance.amount) == "20.50"
+    back = PaymentRefund(amount=Decimal("0.50"), reference="back")
+    await seller.invoices.refund_payment(first.id, payment.id, back, tenant=tenant.id)
+    assert str((await seller.invoices.balance(tenant=tenant.id)).balance.amount) == "20.00"
+    other = PaymentRecord(amount=Decimal("79.50"), method="transfer", reference="r2")
+    settled = await seller.invoices.record_payment(second.id, other, tenant=tenant.id)
+    returned = next(each for each in settled.payments if each.reference == "r2")
+    open_again = await seller.invoices.return_payment(
+        second.id, returned.id, PaymentReturn(reference="R-transaction"), tenant=tenant.id
+    )
+    assert (settled.state, open_again.state) == ("paid", "finalized")
 
 
 async def test_who_is_billed_and_on_what_terms(
@@ -94,7 +135,7 @@ async def test_who_is_billed_and_on_what_terms(
     details = BillingDetails(
         name="Sample Ltd",
         address=["Street 1"],
-        tax_id="1",
+        tax_id="DE123456788",
         country="DE",
         region="BE",
         business=True,

@@ -57,3 +57,5 @@ async def test_an_export_is_imported_and_explained(
         await operator.reconciliations.create(b"{", options)
     assert refused.value.errors[0].field == "line 1"
     assert (await operator.margin.report()).cost_currency == "USD"
+    await operator.reconciliations.remove(reconciliation.id)
+    assert await operator.reconciliations.list().all() == []

@@ -19,7 +19,7 @@ class RetryingSender:
 
     def __init__(self, url: str, credential: str) -> None:
         self._http = httpx.AsyncClient(
-            base_url=url, headers={"authorization": f"Bearer {credential}"}, timeout=10
+            base_url=url, headers={"authorization": f"Bearer {credential}"}, timeout=60
         )
         self.acknowledged: list[Event] = []
         self.attempts = 0
@@ -77,7 +77,7 @@ class RetryingSender:
             assert answer.status_code in {200, 503}, answer.text
             return answer.status_code == 200
 
-        await until(made, seconds=60)
+        await until(made, seconds=240)
 
     async def close(self) -> None:
         """Close the connections."""
@@ -96,4 +96,4 @@ class RetryingSender:
             assert answer.json()["rejected"] == 0, answer.text
             return True
 
-        await until(acknowledged, seconds=60)
+        await until(acknowledged, seconds=240)

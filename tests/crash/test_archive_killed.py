@@ -4,9 +4,6 @@ from __future__ import annotations
 
 import os
 import random
-import signal
-import subprocess
-import sys
 import time
 from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime, timedelta
@@ -21,9 +18,10 @@ from backend.metering.counting.batches import count_events
 from backend.metering.counting.rebuild import rebuild_usage
 from backend.metering.events import AcceptedEvent
 from backend.storage.database import Database
+from tests.support.commands import run_farebox, running_farebox
 from tests.support.tenants import SampleTenant, sample_tenant
 
-pytestmark = pytest.mark.crash
+pytestmark = [pytest.mark.crash, pytest.mark.timeout(900)]
 
 DAYS, EVENTS = 24, 300
 KILLS = 4
@@ -47,40 +45,28 @@ def events_of(tenant: SampleTenant, day: int) -> list[AcceptedEvent]:
     ]
 
 
-def run_killed(
-    folder: Path, database_url: str, chance: random.Random, *arguments: str
-) -> subprocess.Popen[str]:
+def environment_of(folder: Path, database_url: str) -> dict[str, str]:
+    return {
+        **os.environ,
+        "DATABASE_URL": database_url,
+        "FAREBOX_HOME": str(folder / "home"),
+        "PYTHONUNBUFFERED": "1",
+    }
+
+
+def run_killed(folder: Path, database_url: str, chance: random.Random, *arguments: str) -> None:
     """Run the command and kill it in the middle of a file, some files on; or see it end."""
-    process = subprocess.Popen(
-        [sys.executable, "-m", "backend.cli", "events", *arguments],
-        env={
-            **os.environ,
-            "DATABASE_URL": database_url,
-            "FAREBOX_HOME": str(folder / "home"),
-            "PYTHONUNBUFFERED": "1",
-        },
-        stdout=subprocess.PIPE,
-        text=True,
-        start_new_session=True,
-    )
-    assert process.stdout is not None
-    for _ in range(chance.randrange(1, DAYS // KILLS)):
-        process.stdout.readline()
-    time.sleep(chance.uniform(0, 0.02))  # anywhere in what one file takes
-    os.killpg(process.pid, signal.SIGKILL)
-    process.communicate()
-    return process
+    environment = environment_of(folder, database_url)
+    with running_farebox("events", *arguments, environment=environment) as lines:
+        for _ in range(chance.randrange(1, DAYS // KILLS)):
+            lines.readline()
+        time.sleep(chance.uniform(0, 0.02))  # anywhere in what one file takes
 
 
 def run_through(folder: Path, database_url: str, *arguments: str) -> list[str]:
-    done = subprocess.run(
-        [sys.executable, "-m", "backend.cli", "events", *arguments],
-        env={**os.environ, "DATABASE_URL": database_url, "FAREBOX_HOME": str(folder / "home")},
-        capture_output=True,
-        text=True,
-        check=True,
-        timeout=120,
-    )
+    environment = environment_of(folder, database_url)
+    done = run_farebox("events", *arguments, environment=environment)
+    assert done.returncode == 0, done.stderr
     return done.stdout.splitlines()
 
 

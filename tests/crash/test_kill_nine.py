@@ -13,8 +13,8 @@ from typing import Any
 import asyncpg
 import pytest
 
-from backend.accounts.operator_keys import create_operator_key
-from backend.accounts.tenants import create_tenant, list_applications
+from backend.accounts.applications import list_applications
+from backend.accounts.tenants import create_tenant
 from backend.metering.counting.daily import day_of
 from backend.metering.counting.rebuild import rebuild_usage
 from backend.metering.events import bucket_start
@@ -22,9 +22,10 @@ from backend.storage.database import Database
 from backend_client.types.accounts import TenantCreate
 from tests.crash.sender import Event, RetryingSender
 from tests.support.installation import CrashableInstallation
+from tests.support.operators import operator_secret
 from tests.support.waiting import until
 
-pytestmark = pytest.mark.crash
+pytestmark = [pytest.mark.crash, pytest.mark.timeout(900)]
 
 EVENTS = 10_000
 BATCH = 50
@@ -41,7 +42,7 @@ async def tenant_and_credential(database_url: str) -> tuple[str, str, str]:
         wanted = TenantCreate(name="Sample", slug="sample", time_zone=ZONE)
         tenant = await create_tenant(connection, wanted)
         page = await list_applications(connection, tenant.id, cursor=None, limit=1)
-        _, secret = await create_operator_key(connection, "crash test")
+        secret = await operator_secret(connection, "crash test")
     await database.close()
     return tenant.id, page.items[0].id, secret
 
@@ -115,7 +116,7 @@ async def until_counted(database_url: str, count: int) -> None:
         return bool(await connection.fetchval("SELECT count(*) FROM events") >= count)
 
     try:
-        await until(all_counted, seconds=60)
+        await until(all_counted, seconds=240)
     finally:
         await connection.close()
 

@@ -40,7 +40,7 @@ from tests.support.installation import CrashableInstallation
 from tests.support.tenants import sample_tenant
 from tests.support.waiting import until
 
-pytestmark = pytest.mark.crash
+pytestmark = [pytest.mark.crash, pytest.mark.timeout(900)]
 
 STOPS = {1_000: "worker", 2_500: "api", 4_000: "worker", 5_500: "api", 7_000: "worker"}
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import sys
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from pathlib import Path
@@ -24,6 +23,7 @@ from backend.storage.database import Database
 from backend.storage.tables import events, operator_keys, rollups, tenants
 from backend_client import AsyncFareboxClient
 from backend_client.types.accounts import Role, TenantCreate
+from tests.support.commands import run_farebox
 
 pytestmark = pytest.mark.engine
 
@@ -104,26 +104,17 @@ async def test_the_command_loads_and_removes(
     api_settings: Settings, url: str, worker: None, tmp_path: Path
 ) -> None:
     async def farebox(*arguments: str) -> str:
-        child = await asyncio.create_subprocess_exec(
-            sys.executable,
-            "-m",
-            "backend.cli",
-            "demo",
-            *arguments,
-            stdout=asyncio.subprocess.PIPE,
-            stderr=asyncio.subprocess.STDOUT,
-            env={
-                "PATH": "/usr/bin:/bin",
-                "HOME": str(tmp_path),
-                "FAREBOX_HOME": str(tmp_path),
-                "FAREBOX_API_PORT": url.rpartition(":")[2],
-                "DATABASE_URL": str(api_settings.database_url),
-                "NATS_URL": str(api_settings.nats_url),
-            },
-        )
-        out, _ = await asyncio.wait_for(child.communicate(), 120)
-        assert child.returncode == 0, out.decode()
-        return out.decode()
+        environment = {
+            "PATH": "/usr/bin:/bin",
+            "HOME": str(tmp_path),
+            "FAREBOX_HOME": str(tmp_path),
+            "FAREBOX_API_PORT": url.rpartition(":")[2],
+            "DATABASE_URL": str(api_settings.database_url),
+            "NATS_URL": str(api_settings.nats_url),
+        }
+        done = await asyncio.to_thread(run_farebox, "demo", *arguments, environment=environment)
+        assert done.returncode == 0, done.stdout + done.stderr
+        return done.stdout
 
     said = await farebox("--days", "1")
     assert "sample events are new. See them at" in said

@@ -22,6 +22,7 @@ BESIDE_PASSES = {
     "invoices": ("backend.invoices.worker", "_TRY_AGAIN"),
     "outbox": ("backend.outbox.worker", "_CLEAR_UP_EVERY"),
     "forecasts": ("backend.forecasting.worker", "_TEST_EVERY"),
+    "platforms": ("backend.platforms.worker", "_COMPARE_EVERY"),
 }
 """Where a task keeps how often it does what it does not do in every pass."""
 
@@ -53,11 +54,11 @@ def test_every_room_has_its_row() -> None:
         for folder in (ROOT / package).iterdir()
         if (folder / "__init__.py").exists()
     }
-    assert rooms | {"backend_client/", "tests/", "tools/", "benchmarks/"} == listed
+    assert rooms | {"backend_client/", "edge/", "tests/", "tools/", "benchmarks/"} == listed
 
 
 def test_every_room_says_what_it_is() -> None:
-    for package in ("backend", "portal", "backend_client"):
+    for package in ("backend", "portal", "backend_client", "edge"):
         for init in (ROOT / package).rglob("__init__.py"):
             if init.parent.name != "versions":
                 assert ast.get_docstring(ast.parse(init.read_text())), init

@@ -19,7 +19,7 @@ pytestmark = pytest.mark.fast
 
 # The directories of the repository whose files the pages name
 NAMED = re.compile(
-    r"`((?:backend|backend_client|portal|tests|tools|docs|benchmarks|deploy|assets|requirements)"
+    r"`((?:backend|backend_client|edge|portal|tests|tools|docs|benchmarks|deploy|assets|requirements)"
     r"/[\w./-]*)`"
 )
 

@@ -88,7 +88,7 @@ async def test_ingest_goes_on_by_itself_when_there_is_room_again(
     supervisor = Supervisor([nats], home=tmp_path, run=run, say=said.append)
     up = asyncio.Event()
     running = asyncio.create_task(supervisor.run(up.set))
-    async with asyncio.timeout(30):
+    async with asyncio.timeout(60):
         await up.wait()
     stream = UsageStream(url, Settings(stream_name=stream_name, stream_max_bytes=32 * 1024**2))
     acknowledged = [number for number in range(10) if await accepted(stream, number)]
@@ -116,7 +116,7 @@ async def test_ingest_goes_on_by_itself_when_there_is_room_again(
     async def goes_on() -> bool:
         return await accepted(stream, number)
 
-    await until(goes_on, seconds=90)
+    await until(goes_on, seconds=240)
     acknowledged.append(number)
     await until(stream.healthy)
     js = await stream.jetstream()

@@ -103,13 +103,20 @@ def test_an_unreadable_run_file_counts_as_none(tmp_path: Path) -> None:
 
 
 def test_what_was_left_is_stopped_with_its_children_and_nothing_else(tmp_path: Path) -> None:
-    program = "import subprocess, sys; subprocess.run([sys.executable, '-c', 'input()'])"
+    grandchild = "print('started', flush=True); input()"
+    program = f"import subprocess, sys; subprocess.run([sys.executable, '-c', {grandchild!r}])"
     children = [
         subprocess.Popen(
-            [sys.executable, "-c", program], stdin=subprocess.PIPE, start_new_session=True
+            [sys.executable, "-c", program],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            start_new_session=True,
         )
         for _ in range(2)
     ]
+    for child in children:  # a child killed before it starts its own would leave one unseen
+        assert child.stdout is not None
+        assert child.stdout.readline() == b"started\n"
     left, stranger = children
     run = RunFile(tmp_path / "farebox.json")
     run.record("left", left.pid)
@@ -120,7 +127,7 @@ def test_what_was_left_is_stopped_with_its_children_and_nothing_else(tmp_path: P
         assert left.poll() is not None
         assert stranger.poll() is None
     finally:
-        started = [
+        grandchildren = [
             process
             for child in children
             if child.poll() is None
@@ -128,8 +135,8 @@ def test_what_was_left_is_stopped_with_its_children_and_nothing_else(tmp_path: P
         ]
         for child in children:
             child.kill()
-            child.communicate()
-        psutil.wait_procs(started, timeout=20)  # they end when nobody writes to them any more
+            child.communicate()  # reads to the end, which the grandchild's exit brings
+        psutil.wait_procs(grandchildren, timeout=20)
     assert stop_left_behind(run.children) == []
 
 

@@ -73,7 +73,7 @@ class House:
 
     async def hear(self, words: str, times: int) -> None:
         """Wait until the supervisor has said this so many times."""
-        async with asyncio.timeout(20):
+        async with asyncio.timeout(60):
             while sum(words in line for line in self.said) < times:
                 self._news.clear()
                 await self._news.wait()
@@ -93,7 +93,7 @@ async def test_services_start_after_what_they_need_and_stop_before_it(house: Hou
     house.add("walls", "ground")
     house.add("ground")
     supervisor, running = house.start()
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(60):
         await house.ready.wait()
     pids = {name: identity.pid for name, identity in house.run.children.items()}
     assert RunFile.read(house.run.path).children == house.run.children
@@ -154,7 +154,7 @@ while True:
 """
     house.add("walls", program=stubborn)
     supervisor, running = house.start()
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(60):
         await house.ready.wait()
     grandchild = ProcessIdentity.of(int(house.journal_lines()[0].split()[1]))
     assert grandchild

@@ -12,6 +12,7 @@ import psutil
 import pytest
 from sqlalchemy import delete, insert, select, update
 
+from backend.accounts.principal import COMMAND_LINE
 from backend.accounts.tenants import delete_tenant, find_tenant
 from backend.errors import NotFound
 from backend.forecasting.forecast import Outcome
@@ -252,7 +253,7 @@ async def test_a_tenant_that_is_gone_is_no_trouble(
     tenant: Tenant, database: Database, unasked: ForecastWorker
 ) -> None:
     async with database.begin() as connection:
-        await delete_tenant(connection, tenant.id)
+        await delete_tenant(connection, COMMAND_LINE, tenant.id)
     with pytest.raises(NotFound):
         await unasked.refresh(tenant.id)
 

@@ -17,6 +17,7 @@ from backend.pricing.charges.rate_card import MeteredQuantity
 from backend_client.types.plans import PlanDefinition
 from backend_client.types.spend import Forecast
 from tests.forecasting.made import METER, MODEL, at, job, plan
+from tests.support.examples import examples
 
 # The slow ones fit Prophet, which takes a second or more
 pytestmark = pytest.mark.fast
@@ -67,7 +68,7 @@ def check_shape(forecast: Forecast) -> None:
         )
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=examples(60), deadline=None)
 @given(
     daily=st.lists(st.integers(0, 10_000_000), max_size=13),
     hours=st.integers(0, 31 * 24 * 4 - 1),

@@ -6,11 +6,10 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from decimal import Decimal
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import httpx
 import pytest
-from openai import AsyncOpenAI
 from sqlalchemy import select
 
 from backend.accounts.members import add_member, upsert_user
@@ -23,9 +22,20 @@ from backend_client.types.accounts import Role
 from tests.support.flaky import FlakyServer
 from tests.support.waiting import until
 
+# Imported by the fixture that needs it: it takes half a second, for pure tests too
+if TYPE_CHECKING:
+    from openai import AsyncOpenAI
+
+SPOKEN = (
+    *("chat", "completions", "embeddings", "responses", "messages"),
+    *("images", "moderations", "rerank"),
+)
 MakeKey = Callable[..., Awaitable[str]]
 Join = Callable[[str], Awaitable[dict[str, str]]]
-OpenClient = Callable[..., AsyncOpenAI]
+OpenClient = Callable[..., "AsyncOpenAI"]
+
+
+TRACE = frozenset({"request_id", "answer_id", "attempts", "first_token_ms"})
 
 
 class Metered(NamedTuple):
@@ -35,6 +45,9 @@ class Metered(NamedTuple):
     labels: dict[str, str]
     model: str
     counted: dict[str, Decimal] | None
+    upstream: str
+    trace: dict[str, str]
+    """The labels that find the call elsewhere, which are not among ``labels``."""
 
 
 @pytest.fixture
@@ -53,10 +66,21 @@ def api_settings(api_settings: Settings, local_model: str, provider: FlakyServer
             name="test",
             base_url=f"{provider.url}/v1",
             models={"sample-small": "their-own-name"},
+            speaks=SPOKEN,
             timeout_seconds=2,
         ),
     ]
-    return api_settings.model_copy(update={"upstreams": upstreams, "max_body_bytes": 100_000})
+    return api_settings.model_copy(
+        update={"upstreams": upstreams, "max_body_bytes": 100_000, "drift_sample": 1.0}
+    )
+
+
+def patient(settings: Settings) -> Settings:
+    """Wait for providers as long as a busy machine takes when many call at once."""
+    upstreams = [
+        upstream.model_copy(update={"timeout_seconds": 120}) for upstream in settings.upstreams
+    ]
+    return settings.model_copy(update={"upstreams": upstreams})
 
 
 @pytest.fixture
@@ -97,6 +121,8 @@ def join(database: Database, api: httpx.AsyncClient, operator: dict[str, str]) -
 @pytest.fixture
 async def open_client(url: str) -> AsyncIterator[OpenClient]:
     """Makes SDK clients with a key."""
+    from openai import AsyncOpenAI
+
     opened: list[AsyncOpenAI] = []
 
     def made(key: str, **options: Any) -> AsyncOpenAI:
@@ -122,12 +148,25 @@ def metered(database: Database, worker: None) -> Callable[[int], Awaitable[list[
     async def read() -> list[Metered]:
         async with database.begin() as connection:
             rows = await connection.execute(
-                select(events.c.quantities, events.c.labels, events.c.model, events.c.counted)
+                select(
+                    events.c.quantities,
+                    events.c.labels,
+                    events.c.model,
+                    events.c.counted,
+                    events.c.upstream,
+                )
                 .where(events.c.source == "farebox://gateway")
                 .order_by(events.c.received_at)
             )
             return [
-                Metered(_exact(row.quantities), row.labels, row.model, _exact(row.counted))
+                Metered(
+                    _exact(row.quantities),
+                    {name: row.labels[name] for name in row.labels if name not in TRACE},
+                    row.model,
+                    _exact(row.counted),
+                    row.upstream,
+                    {name: row.labels[name] for name in row.labels if name in TRACE},
+                )
                 for row in rows
             ]
 

@@ -12,6 +12,7 @@ from openai import AsyncOpenAI
 
 from backend.engines.nats import start_nats
 from backend.engines.processes import RunningEngine
+from backend.metering.errors import QueueFull
 from backend.settings import Settings
 from tests.gateway.conftest import Metered
 from tests.gateway.test_provider_failures import DONE, USAGE, USED, chunk, said, streamed, whole
@@ -109,3 +110,20 @@ async def test_calls_go_on_without_the_stream_and_each_is_counted_once(
     await asyncio.gather(*(ask() for _ in range(5)))
     events = await metered(11)
     assert [event.quantities for event in events] == [USED] * 11
+
+
+async def test_calls_are_counted_and_settled_while_the_stream_is_full(
+    client: AsyncOpenAI,
+    app: FastAPI,
+    provider: FlakyServer,
+    metered: Callable[[int], Awaitable[list[Metered]]],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    async def full(events: object) -> None:
+        raise QueueFull("The usage stream is full.", retry_after_seconds=5)
+
+    monkeypatch.setattr(app.state.services.stream, "publish", full)
+    provider.replies = [Reply(body=whole(usage=USAGE))]
+    await client.chat.completions.create(model="sample-small", messages=ASKED)
+    (event,) = await metered(1)
+    assert event.quantities == USED

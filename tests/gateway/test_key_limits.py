@@ -12,9 +12,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from sqlalchemy import func, select, update
 
+from backend.accounts.applications import create_application
 from backend.accounts.keys import create_key
 from backend.accounts.principal import COMMAND_LINE
-from backend.accounts.tenants import create_application
 from backend.gateway.buckets import Bucket
 from backend.gateway.errors import KeyLimited
 from backend.gateway.limits import KeyLimits
@@ -202,7 +202,7 @@ async def test_calls_under_way_are_renewed_and_those_of_a_dead_replica_forgotten
         async with database.begin() as connection:
             return await connection.scalar(select(func.count()).where(later)) == 1
 
-    await until(renewed, seconds=10)
+    await until(renewed)
     with pytest.raises(KeyLimited):
         await alive.reserve(*key, "another", limits, 1)
     await alive.close()

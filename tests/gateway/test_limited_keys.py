@@ -13,6 +13,7 @@ from sqlalchemy import func, select
 
 from backend.storage.database import Database
 from backend.storage.tables import key_calls
+from tests.gateway.chat_answers import whole
 from tests.gateway.conftest import MakeKey, OpenClient
 from tests.support.flaky import FlakyServer, Reply
 from tests.support.waiting import until
@@ -21,7 +22,7 @@ pytestmark = pytest.mark.engine
 
 ASKED = [{"role": "user", "content": "Say hello"}]
 USAGE = {"prompt_tokens": 9, "completion_tokens": 2}
-HELLO = Reply(body=json.dumps({"choices": [], "usage": USAGE}).encode())
+HELLO = Reply(body=whole(usage=USAGE))
 
 
 async def ask(client: AsyncOpenAI, max_tokens: int = 10) -> httpx.Headers:

@@ -6,17 +6,26 @@ import asyncio
 import json
 from collections.abc import Awaitable, Callable
 from decimal import Decimal
+from functools import partial
 from typing import Any
 
 import httpx
 import openai
 import pytest
 from openai import AsyncOpenAI
-from sqlalchemy import func, select
+from sqlalchemy import Select, func, select, text
 
+from backend.settings import Settings
 from backend.storage.database import Database
-from backend.storage.tables import credit_grants, credit_reservations, quota_holds, wallets
-from tests.gateway.conftest import Join, Metered, OpenClient
+from backend.storage.tables import (
+    credit_grants,
+    credit_reservations,
+    quota_holds,
+    quota_states,
+    wallets,
+)
+from tests.gateway.chat_answers import whole
+from tests.gateway.conftest import Join, Metered, OpenClient, patient
 from tests.support.flaky import FlakyServer, Reply
 from tests.support.waiting import until
 
@@ -28,7 +37,7 @@ ASKED = [{"role": "user", "content": "Say hello"}]
 
 def answer(prompt: int, completion: int) -> Reply:
     usage = {"prompt_tokens": prompt, "completion_tokens": completion}
-    return Reply(body=json.dumps({"choices": [], "usage": usage}).encode())
+    return Reply(body=whole(usage=usage))
 
 
 async def ask(client: AsyncOpenAI, max_tokens: int, **more: Any) -> str | None:
@@ -41,6 +50,11 @@ async def ask(client: AsyncOpenAI, max_tokens: int, **more: Any) -> str | None:
         final = error.response.headers.get("x-should-retry") == "false"
         return str(error.code) if final else "to be retried"
     return None
+
+
+@pytest.fixture
+def api_settings(api_settings: Settings) -> Settings:
+    return patient(api_settings)
 
 
 @pytest.fixture
@@ -88,6 +102,45 @@ async def test_what_a_call_did_not_use_is_room_for_others(
     await until(given_back)
 
 
+async def test_a_next_call_waits_for_what_the_one_before_it_has_not_given_back_yet(
+    client: AsyncOpenAI, provider: FlakyServer, database: Database
+) -> None:
+    """Each may use half of the free plan's million tokens, and a little more."""
+    provider.replies = [Reply(**{**vars(answer(9, 1)), "stalls": 0})]
+    first = asyncio.create_task(ask(client, 128_000, n=4))
+
+    async def under_way() -> bool:
+        return len(provider.seen) == 1
+
+    await until(under_way)
+    async with database.begin() as delays_settling:
+        await delays_settling.execute(select(quota_holds.c.id).with_for_update())
+        provider.go_on()
+        assert await first is None
+        async with database.begin() as delays_reserving:
+            await delays_reserving.execute(of_tenant := select(quota_states).with_for_update())
+            second = asyncio.create_task(ask(client, 128_000, n=4))
+            await until(partial(so_many_wait, database, 2))
+            # Its turn comes when the second has looked what is left, and was refused
+            in_turn = asyncio.create_task(run(database, of_tenant))
+            await until(partial(so_many_wait, database, 3))
+        await in_turn
+    assert await second is None
+
+
+async def so_many_wait(database: Database, number: int) -> bool:
+    """Whether so many transactions wait for a lock."""
+    query = """SELECT count(*) FROM pg_stat_activity
+        WHERE wait_event_type = 'Lock' AND datname = current_database()"""
+    async with database.begin() as connection:
+        return bool(await connection.scalar(text(query)) == number)
+
+
+async def run(database: Database, query: Select[Any]) -> None:
+    async with database.begin() as connection:
+        await connection.execute(query)
+
+
 async def test_a_call_larger_than_what_is_left_is_told_how_much_there_is(
     client: AsyncOpenAI, provider: FlakyServer
 ) -> None:
@@ -105,6 +158,7 @@ async def test_a_call_larger_than_what_is_left_is_told_how_much_there_is(
         ({}, {"max_completion_tokens": 16_384}),
         ({"max_tokens": 5}, {"max_tokens": 5}),
         ({"n_predict": -1, "max_tokens": 5}, {"max_tokens": 5}),
+        ({"n_predict": 5}, {"n_predict": 5, "max_completion_tokens": 5}),
         ({"max_tokens": -1}, {"max_completion_tokens": 16_384}),
         ({"max_completion_tokens": None}, {"max_completion_tokens": 16_384}),
     ],

@@ -42,6 +42,7 @@ async def test_a_completion_is_metered_as_the_model_reported_it(
     assert tokens(event) == (answer.usage.prompt_tokens, answer.usage.completion_tokens)
     assert event.quantities["requests"] == 1
     assert event.labels == {"status": "completed", "usage_source": "provider"}
+    assert event.upstream == "local"
 
 
 async def test_the_synchronous_sdk_streams_and_completes(
@@ -89,7 +90,9 @@ async def test_a_stream_tells_its_usage_to_who_asks_and_is_metered_either_way(
     else:
         assert reported == []
         assert all(chunk.choices for chunk in chunks)
-        assert tokens(event)[1] == 12
+        # The model may have said all before that
+        ended = [choice.finish_reason for chunk in chunks for choice in chunk.choices][-1]
+        assert tokens(event)[1] == 12 if ended == "length" else 0 < tokens(event)[1] < 12
     assert event.labels == {"status": "completed", "usage_source": "provider"}
 
 

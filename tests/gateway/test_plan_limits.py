@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime
 
@@ -18,6 +17,7 @@ from backend.pricing.periods import quarter_hour_of
 from backend.storage.database import Database
 from backend.storage.tables import key_calls
 from backend_client.types.plans import PlanDefinition
+from tests.gateway.chat_answers import whole
 from tests.gateway.conftest import Join, OpenClient
 from tests.support.flaky import FlakyServer, Reply
 from tests.support.waiting import until
@@ -26,7 +26,7 @@ pytestmark = pytest.mark.engine
 
 ASKED = [{"role": "user", "content": "Say hello"}]
 USAGE = {"prompt_tokens": 9, "completion_tokens": 2}
-HELLO = Reply(body=json.dumps({"choices": [], "usage": USAGE}).encode())
+HELLO = Reply(body=whole(usage=USAGE))
 LITTLE = {
     "id": "little",
     "name": "Little",
@@ -90,7 +90,7 @@ async def test_a_model_that_the_plan_leaves_out(
     async def opened() -> bool:
         return MODEL in [model.id async for model in await client.models.list()]
 
-    await until(opened, seconds=3)
+    await until(opened)
 
 
 async def test_all_keys_of_the_tenant_share_the_plans_limits(

@@ -17,6 +17,20 @@ from openai import AsyncOpenAI
 
 from backend.metering.tokens.encodings import encoding
 from backend.metering.tokens.local import TiktokenCounter
+from tests.gateway.chat_answers import (
+    ASKED,
+    ASKED_TOKENS,
+    DONE,
+    NOTHING,
+    USAGE,
+    USED,
+    ask,
+    chunk,
+    listen,
+    said,
+    streamed,
+    whole,
+)
 from tests.gateway.conftest import Metered, OpenClient
 from tests.support.flaky import FlakyServer, Reply
 from tests.support.waiting import until
@@ -24,62 +38,6 @@ from tests.support.waiting import until
 pytestmark = pytest.mark.engine
 
 Counted = Callable[[int], Awaitable[list[Metered]]]
-
-ASKED = [{"role": "user", "content": "Say hello"}]
-ASKED_TOKENS = 9  # by OpenAI's rule: 3 a message, 1 its role, 2 its text, 3 to begin the answer
-NOTHING = {"requests": 0}
-EVENT_STREAM = {"content-type": "text/event-stream"}
-
-
-def whole(**usage: Any) -> bytes:
-    """An answer in one piece."""
-    message = {"role": "assistant", "content": "Hello there"}
-    answer = {
-        "id": "c1",
-        "object": "chat.completion",
-        "created": 1,
-        "model": "their-own-name",
-        "choices": [{"index": 0, "message": message, "finish_reason": "stop"}],
-    }
-    return json.dumps(answer | usage).encode()
-
-
-def said(text: str, finish: str | None = None, **more: Any) -> bytes:
-    """A chunk of a stream."""
-    choice = {"index": 0, "delta": {"content": text}, "finish_reason": finish}
-    return chunk(choices=[choice], **more)
-
-
-def chunk(**members: Any) -> bytes:
-    """Anything as an event of a stream."""
-    defaults = {
-        "id": "c1",
-        "object": "chat.completion.chunk",
-        "created": 1,
-        "model": "their-own-name",
-    }
-    return b"data: " + json.dumps(defaults | members).encode() + b"\n\n"
-
-
-DONE = b"data: [DONE]\n\n"
-USAGE = {"prompt_tokens": 50, "completion_tokens": 20, "total_tokens": 70}
-USED = {"requests": 1, "input_tokens": 50, "output_tokens": 20}
-
-
-def streamed(*parts: bytes, **options: Any) -> Reply:
-    return Reply(body=b"".join(parts), headers=EVENT_STREAM, **options)
-
-
-async def ask(client: AsyncOpenAI, **more: Any) -> Any:
-    return await client.chat.completions.create(model="sample-small", messages=ASKED, **more)
-
-
-async def listen(client: AsyncOpenAI, **more: Any) -> str:
-    """Everything that a streamed answer says."""
-    parts = []
-    async for piece in await ask(client, stream=True, **more):
-        parts += [choice.delta.content or "" for choice in piece.choices]
-    return "".join(parts)
 
 
 @pytest.mark.parametrize("stream", [False, True])
@@ -104,13 +62,25 @@ async def listen(client: AsyncOpenAI, **more: Any) -> str:
             "upstream_failed",
         ),
         (
+            Reply(
+                400, b'{"error": {"message": "their bill", "code": "billing_hard_limit_reached"}}'
+            ),
+            openai.InternalServerError,
+            "upstream_failed",
+        ),
+        (
+            Reply(400, b'{"error": {"message": "their credit balance is too low to go on"}}'),
+            openai.InternalServerError,
+            "upstream_failed",
+        ),
+        (
             Reply(400, b'{"error": {"message": "No such role", "param": "messages", "code": "x"}}'),
             openai.BadRequestError,
             "x",
         ),
         (Reply(drops=True), openai.InternalServerError, "upstream_failed"),
     ],
-    ids=["500", "503", "401", "404", "their bill", "400", "dropped"],
+    ids=["500", "503", "401", "404", "their bill", "hard limit", "no credit", "400", "dropped"],
 )
 async def test_a_refused_call_bills_nothing_and_is_on_record(
     client: AsyncOpenAI,
@@ -129,7 +99,7 @@ async def test_a_refused_call_bills_nothing_and_is_on_record(
     (event,) = await metered(1)
     assert event.quantities == NOTHING
     assert event.labels["status"] == "failed"
-    if reply.status == 400:
+    if code == "x":
         assert raised.value.message == "Error code: 400 - No such role"
         assert raised.value.param == "messages"
 
@@ -199,7 +169,8 @@ async def test_an_answer_that_can_not_be_read(
         # More than the whole can't be a part of it
         (USAGE | {"prompt_tokens_details": {"cached_tokens": 70}}, {"cached_input_tokens": 50}),
         (USAGE | {"prompt_tokens_details": None, "completion_tokens_details": {}}, USED),
-        (USAGE | {"completion_tokens": -5}, {"requests": 1, "input_tokens": 50}),
+        # The total tells what can't be read
+        (USAGE | {"completion_tokens": -5}, USED),
     ],
     ids=["plain", "zero", "parts", "too large a part", "no parts", "negative"],
 )
@@ -254,7 +225,7 @@ async def test_a_tokenizer_that_fails_takes_no_call_off_the_bill(
     assert event.counted is None or usage is None
 
 
-@pytest.mark.parametrize("usage", [None, {}, {"prompt_tokens": None}, {"prompt_tokens": "9"}, []])
+@pytest.mark.parametrize("usage", [None, {}, {"prompt_tokens": None}, {"prompt_tokens": "x"}, []])
 @pytest.mark.parametrize("stream", [False, True])
 async def test_where_no_usage_is_reported_the_local_count_bills(
     client: AsyncOpenAI, provider: FlakyServer, metered: Counted, usage: object, stream: bool
@@ -349,7 +320,6 @@ async def test_an_answer_of_any_shape_is_metered(
     client: AsyncOpenAI, provider: FlakyServer, metered: Counted
 ) -> None:
     odd = [
-        {"choices": 5},
         {"choices": [7, {"message": "Hi"}, {"message": {"content": 5, "tool_calls": 3}}]},
         {"choices": [{"message": {"tool_calls": [1, {"function": {"name": 5}}]}}]},
     ]

@@ -13,7 +13,7 @@ import pytest
 
 pytestmark = pytest.mark.fast
 
-PACKAGES = ("backend", "backend_client", "portal")
+PACKAGES = ("backend", "backend_client", "edge", "portal")
 
 
 def circle(graph: grimp.ImportGraph) -> list[str]:

@@ -91,7 +91,10 @@ def test_the_api_lists_every_cause() -> None:
 def test_only_causes_are_raised_and_each_is_in_its_rooms_file() -> None:
     mistakes = []
     for path in sorted(BACKEND.rglob("*.py")):
-        tree = ast.parse(path.read_text())
+        source = path.read_text()
+        if "errors import" not in source:  # then it has no kind and no cause
+            continue
+        tree = ast.parse(source)
         wrong = [*raised_kinds(tree)]
         if path.name != "errors.py":
             wrong += misplaced_causes(tree)

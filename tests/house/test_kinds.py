@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from types import SimpleNamespace
 from typing import Any
 
@@ -24,8 +25,9 @@ class Test(Node):
 
     __test__ = False
 
-    def __init__(self, module: list[str], own: list[str]) -> None:
+    def __init__(self, module: list[str], own: list[str], fixtures: Sequence[str] = ()) -> None:
         super().__init__(*own)
+        self.fixturenames = list(fixtures)
         self.nodeid = f"test_of_{own}_in_{module}"
         self.module = Node("timeout", *module)
 
@@ -55,5 +57,13 @@ def test_a_tests_own_kind_goes_before_its_modules() -> None:
 def test_no_kind_and_several_are_refused(module: list[str], own: list[str]) -> None:
     wrong: Any = Test(module, own)
     with pytest.raises(pytest.UsageError, match="exactly one mark") as caught:
+        settle_kinds([wrong])
+    assert wrong.nodeid in str(caught.value)
+
+
+@pytest.mark.parametrize("kind", ["fast", "slow"])
+def test_what_needs_no_engine_starts_none(kind: str) -> None:
+    wrong: Any = Test([], [kind], ["tenant", "postgres_url"])
+    with pytest.raises(pytest.UsageError, match="starts an engine") as caught:
         settle_kinds([wrong])
     assert wrong.nodeid in str(caught.value)

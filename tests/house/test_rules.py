@@ -16,6 +16,7 @@ WORKFLOWS = [str(path) for path in (ROOT / ".github" / "workflows").glob("*.yml"
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(900)  # mypy needs a minute and a half of a processor where it has no cache
 @pytest.mark.parametrize(
     "command",
     [

@@ -17,10 +17,12 @@ def settings() -> Settings:
     return Settings(seller_name="Sample seller", invoice_payment_note="Sample bank, account 1")
 
 
-@pytest.fixture(autouse=True)
-async def applied(database: Database) -> None:
+@pytest.fixture
+async def database(database: Database) -> Database:
+    """The test's own, with the catalog published in it."""
     async with database.begin() as connection:
         await apply_catalog(connection, catalog_with())
+    return database
 
 
 @pytest.fixture

@@ -87,7 +87,7 @@ async def test_what_calls_paid_is_not_asked_again(database: Database, settings: 
     invoice = await the_invoice(database, tenant, settings)
     assert [(line.kind, str(line.amount.amount)) for line in invoice.lines] == [
         ("charge", "3.00"),
-        ("prepaid", "-2.00"),
+        ("redeemed", "-2.00"),
     ]
     assert str(invoice.total.amount) == "1.00"
     # Usage that came late, without a call: asked for in full
@@ -158,10 +158,12 @@ async def test_a_corrected_call_leaves_its_invoices_in_balance_and_the_credit_in
         wallet = await wallet_balance(connection, tenant, APRIL + GRACE)
     assert str(wallet.available.normalize()) == "1.5"
     await run_invoices(database, settings, MAY + GRACE)
+    # A call less and its credit back cancel out: no second invoice, and the first as it was
+    assert len(await invoices_of(database, tenant)) == 1
     invoice = await the_invoice(database, tenant, settings)
     assert [(line.kind, str(line.amount.amount)) for line in invoice.lines] == [
-        ("charge", "-1.50"),
-        ("prepaid", "1.50"),
+        ("charge", "3.00"),
+        ("redeemed", "-2.00"),
     ]
 
 

@@ -7,6 +7,7 @@ from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 
 import pytest
+from pydantic import ValidationError
 
 from backend.catalog.published import apply_catalog
 from backend.customers.profiles import set_terms
@@ -57,6 +58,7 @@ MONTHLY = {"id": "monthly", "name": "Monthly", "amount": "10", "rollover_cap": "
 FEE = {"id": "fee", "name": "Fee", "kind": "flat", "cadence": "year", "price": "365"}
 PLANS = [
     {"id": "free", "name": "Free"},
+    {"id": "bare", "name": "Bare", "charges": [INPUT]},
     {"id": "metered", "name": "Metered", "charges": [INPUT], "grants": [MONTHLY]},
     {"id": "yearly", "name": "Yearly", "charges": [FEE, INPUT], "grants": [MONTHLY]},
     {
@@ -209,7 +211,7 @@ async def test_a_tenant_that_comes_back_has_what_was_carried(
     assert "metered.monthly:2026-04-01T00:00Z" not in await grants_of(database, tenant)
     await keep_wallets(database, APRIL + 11 * DAY)
     grants = await grants_of(database, tenant)
-    assert grants["metered.monthly:2026-04-01T00:00Z"].amount == 10
+    assert grants["metered.monthly:2026-04-01T00:00Z"].amount == Decimal("6.66")  # from the 11th on
     assert grants["metered.monthly:2026-04-01T00:00Z:carried"].amount == 4
 
 
@@ -237,9 +239,11 @@ async def test_a_bill_in_part_takes_the_running_periods_credit_once(
     await use(database, tenant, march=6)
     async with database.begin() as connection:
         assert await bill_progress(connection, settings, tenant.id, MARCH + 12 * DAY)
+    # Twelve of the month's 31 days have earned so much of its credit
+    assert await by_credit(database, tenant) == [("6.00", "3.87")]
     await count(database, [used(tenant, MARCH + 20 * DAY, 5 * M)])
     await run_invoices(database, settings, APRIL + GRACE)
-    assert await by_credit(database, tenant) == [("6.00", "6.00"), ("5.00", "4.00")]
+    assert await by_credit(database, tenant) == [("6.00", "5.00"), ("5.00", "5.00")]
 
 
 async def test_given_credit_pays_bills_until_it_ends_as_before(
@@ -255,6 +259,28 @@ async def test_given_credit_pays_bills_until_it_ends_as_before(
         await add_grant(connection, tenant.id, wanted, APRIL + timedelta(hours=1))
     await run_invoices(database, settings, APRIL + GRACE)
     assert await by_credit(database, tenant) == [("30.00", "15.00")]
+
+
+async def test_promotional_credit_of_a_month_pays_that_months_bill(
+    database: Database, settings: Settings, sold: None
+) -> None:
+    """Given in arrears until the month ends, it waits for the invoice, and pays no other."""
+    tenant = await subscribed(database, "free")
+    terms = {"name": "March", "kind": "promotional", "amount": "50", "expires_at": APRIL}
+    wanted = CreditGrantCreate.model_validate(terms | {"in_arrears": True})
+    async with database.begin() as connection:
+        grant = await add_grant(connection, tenant.id, wanted, MARCH + DAY)
+        await change_plan(connection, tenant.id, SubscriptionChange(plan="bare"), MARCH + 2 * DAY)
+    await use(database, tenant, march=30, april=8)
+    await keep_wallets(database, APRIL + timedelta(hours=1))
+    for at in (APRIL, MAY):
+        await run_invoices(database, settings, at + GRACE)
+    assert await by_credit(database, tenant) == [("30.00", "30.00"), ("8.00", "0.00")]
+    stands = (await grants_of(database, tenant))[grant.id]
+    assert (stands.used, stands.expired, stands.in_arrears) == (30, 20, True)
+    for wrong in ({"kind": "paid"}, {"expires_at": None}):
+        with pytest.raises(ValidationError, match="in_arrears"):
+            CreditGrantCreate.model_validate(terms | {"in_arrears": True} | wrong)
 
 
 async def test_welcome_credit_pays_for_the_days_in_which_it_was_good(
@@ -288,5 +314,6 @@ async def test_a_change_to_a_prepaid_plan_takes_along_what_is_left(
     assert {name: (grant.amount, grant.in_arrears) for name, grant in grants.items()} == {
         "metered.monthly:2026-03-01T00:00Z": (10, True),
         "prepaid.monthly:2026-04-01T00:00Z": (7, False),
-        "prepaid.monthly:2026-05-01T00:00Z": (11, False),
+        "prepaid.monthly:2026-05-01T00:00Z": (7, False),
+        "prepaid.monthly:2026-05-01T00:00Z:rollover": (4, False),
     }

@@ -19,6 +19,7 @@ from backend.settings import Settings
 from backend.storage.database import Database
 from backend_client.types.accounts import Tenant
 from backend_client.types.invoices import BillingTerms, VoidInvoice
+from tests.support.examples import examples
 from tests.support.invoices import (
     APRIL,
     GRACE,
@@ -172,7 +173,9 @@ arrivals = st.lists(
 
 
 @hypothesis_settings(
-    max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+    max_examples=examples(25),
+    deadline=None,
+    suppress_health_check=[HealthCheck.function_scoped_fixture],
 )
 @given(
     came=arrivals,

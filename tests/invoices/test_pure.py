@@ -17,13 +17,17 @@ from backend.invoices.paper.typeface import marked_up
 from backend.invoices.rules.lifecycle import Balance, check_move, due
 from backend.invoices.rules.lines import (
     ComposedLine,
+    InvoicedInPart,
     Item,
     invoiced_items,
     late_lines,
     less_invoiced_before,
+    paid_when_used,
+    taxable_of,
     total_of,
     worth_invoicing,
 )
+from backend.wallets.used_by_calls import UsedByCalls
 from backend_client.types.common import Money
 from backend_client.types.invoices import InvoiceState
 from backend_client.types.spend import Period
@@ -70,15 +74,74 @@ def test_what_was_invoiced_and_the_differences_add_up_to_the_last_rating(
         assert not worth_invoicing(late_lines(now, invoiced_items(invoiced)))
 
 
-@given(rated=lines(), parts=st.lists(amounts, max_size=3))
+@given(ratings=st.lists(lines(), min_size=1, max_size=5))
+def test_what_is_not_worth_an_invoice_is_not_lost(ratings: list[list[ComposedLine]]) -> None:
+    """What cancels out takes no number, and is none the less counted when usage comes late."""
+    invoiced: list[ComposedLine] = []
+    for now in ratings:
+        late = late_lines(now, invoiced_items(invoiced))
+        if worth_invoicing(late):
+            invoiced += late
+        assert total_of(invoiced) == total_of(now)
+
+
+def test_a_period_that_cancels_out_takes_no_number() -> None:
+    def line(kind: str, amount: str, period: Period = PERIOD) -> ComposedLine:
+        of = Item(kind, "paid", 1, "input")
+        return ComposedLine(of, "A line", period, Decimal(amount), Decimal(amount))
+
+    on_trial = [line("charge", "12.00"), line("trial", "-12.00")]
+    assert not worth_invoicing(on_trial)
+    assert worth_invoicing([*on_trial, line("charge", "0.01")])
+    # Each is the other period's record: dropped, the next invoice would ask for both again
+    february = Period(
+        start=datetime(2026, 2, 1, tzinfo=UTC), end=PERIOD.start, time_zone=PERIOD.time_zone
+    )
+    assert worth_invoicing([line("charge", "12.00"), line("charge", "-12.00", february)])
+    closing = less_invoiced_before(PERIOD, [InvoicedInPart("FB-1", Decimal("12.00"))])
+    assert worth_invoicing([line("charge", "12.00"), *closing])
+
+
+@given(rated=lines(), parts=st.lists(st.tuples(amounts, amounts), max_size=3))
 def test_what_was_invoiced_in_part_is_taken_off_once(
-    rated: list[ComposedLine], parts: list[Decimal]
+    rated: list[ComposedLine], parts: list[tuple[Decimal, Decimal]]
 ) -> None:
-    before = [(f"FB-{number}", part) for number, part in enumerate(parts)]
+    before = [
+        InvoicedInPart(f"FB-{number}", taxable - redeemed, -redeemed)
+        for number, (taxable, redeemed) in enumerate(parts)
+    ]
     whole = rated + less_invoiced_before(PERIOD, before)
-    assert total_of(whole) + sum(parts) == total_of(rated)
+    assert total_of(whole) + sum(part.subtotal for part in before) == total_of(rated)
+    # Tax falls once: on what parts were taxed on then, and on the rest now
+    assert taxable_of(whole) + sum(taxable for taxable, _ in parts) == taxable_of(rated)
     # Late usage is compared with the whole, whatever part of it was asked for earlier
     assert late_lines(rated, invoiced_items(whole)) == []
+
+
+@given(
+    charges=lines(),
+    used=st.decimals(0, 1000, places=6),
+    redeemed=st.decimals(0, 1000, places=6),
+    paid=st.decimals(0, 1000, places=2),
+)
+def test_tax_falls_once_on_what_was_bought_and_never_on_what_was_given(
+    charges: list[ComposedLine], used: Decimal, redeemed: Decimal, paid: Decimal
+) -> None:
+    calls = UsedByCalls(used + redeemed, redeemed)
+    paid = paid if calls.amount else Decimal(0)
+    part = calls.part_redeemed(paid, "USD")
+    credit = paid_when_used(PERIOD, paid, redeemed=part)
+    bill = [*charges, *credit]
+    assert 0 <= part <= paid
+    assert total_of(bill) == total_of(charges) - paid
+    # What is taxed is all that anybody pays for: by this bill, or when the credit was bought
+    assert taxable_of(bill) == total_of(charges) - (paid - part)
+    if not used:
+        assert part == paid
+    if not redeemed:
+        assert part == 0
+    # Rated again with the same usage, nothing is asked for or taxed a second time
+    assert late_lines(bill, invoiced_items(bill)) == []
 
 
 @given(days=st.integers(0, 60), seconds=st.integers(0, 86_399))

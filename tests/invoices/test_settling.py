@@ -91,6 +91,7 @@ def lines(*wanted: tuple[int, str | None]) -> CreditNoteCreate:
 
 async def test_an_invoice_is_read_with_its_tax(invoice: Invoice) -> None:
     assert [str(line.amount.amount) for line in invoice.lines] == ["31.00", "0.19"]
+    assert {(line.plan, line.plan_name) for line in invoice.lines} == {("paid", "Paid")}
     assert (str(invoice.subtotal.amount), str(invoice.total.amount)) == ("31.19", "37.12")
     [tax] = invoice.taxes
     assert (tax.name, str(tax.amount.amount), tax.inclusive) == ("VAT", "5.93", False)
@@ -167,6 +168,8 @@ async def test_credit_on_what_was_paid_goes_to_the_balance_and_pays_the_next(
     notes = [await note(database, settings, tenant, invoice, key="once") for _ in range(2)]
     assert notes[0] == notes[1]
     assert notes[0].to_balance == notes[0].total == invoice.total
+    first = await read(database, tenant, settings, invoice.id)
+    assert (first.state, first.paid, first.credited) == ("paid", invoice.total, invoice.total)
     async with database.begin() as connection:
         assert await balances_of(connection, [tenant.id]) == {tenant.id: Decimal("37.12")}
     await run_invoices(database, settings, MAY + GRACE)  # 31.00 and tax: 36.89
@@ -226,7 +229,7 @@ async def test_a_written_off_invoice_can_still_be_paid(
 ) -> None:
     for _ in range(2):
         async with database.begin() as connection:
-            await write_off(connection, tenant.id, invoice.id)
+            await write_off(connection, tenant.id, invoice.id, NOW)
     lost = await read(database, tenant, settings, invoice.id)
     assert (lost.state, lost.due) == ("uncollectible", invoice.total)
     await pay(database, invoice, tenant, "37.12", "ref-1")
@@ -236,11 +239,12 @@ async def test_a_written_off_invoice_can_still_be_paid(
 async def test_reminders_come_on_their_days_once(
     database: Database, tenant: Tenant, settings: Settings, invoice: Invoice
 ) -> None:
-    assert invoice.due_at is not None
+    due_at = invoice.due_at
+    assert due_at is not None
 
     async def steps(days: float) -> list[str]:
         async with database.begin() as connection:
-            taken = await remind(connection, settings, invoice.due_at + timedelta(days=days))
+            taken = await remind(connection, settings, due_at + timedelta(days=days))
         return [step.step for step in taken]
 
     async def suspended() -> bool:

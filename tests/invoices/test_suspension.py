@@ -50,5 +50,5 @@ async def test_calls_are_suspended_and_let_through_again(
         await Admission(database).admit(caller, "large")
     assert refused.value.status == 402
     async with database.begin() as connection:
-        await write_off(connection, tenant.id, str(invoice["id"]))
+        await write_off(connection, tenant.id, str(invoice["id"]), invoice["due_at"])
     assert await Admission(database).admit(caller, "large") == admitted

@@ -9,13 +9,16 @@ from decimal import Decimal
 import pytest
 from sqlalchemy import func, select, text
 
+from backend.catalog.published import apply_catalog
 from backend.customers.profiles import set_terms
+from backend.invoices.finalizing import bill_progress
 from backend.invoices.worker import InvoicesWorker, bill_progress_of_all
 from backend.settings import Settings
 from backend.storage.database import Database
 from backend.storage.tables import invoice_reminders, invoice_runs, invoices
 from backend_client.types.accounts import Tenant
 from backend_client.types.invoices import BillingTerms
+from tests.support.billing import catalog_with
 from tests.support.invoices import APRIL, GRACE, MARCH, count, invoices_of, subscribed, used
 from tests.support.waiting import until
 
@@ -72,6 +75,27 @@ async def test_only_who_agreed_is_billed_in_part(
     assert await invoices_of(database, other) == []
 
 
+async def test_a_part_leaves_out_what_is_missing_to_a_minimum(
+    database: Database, tenant: Tenant, settings: Settings
+) -> None:
+    """Nobody knows before the period's end what is missing; fees and usage are asked for."""
+    catalog = catalog_with()
+    (paid,) = (plan for plan in catalog.plans if plan.id == "paid")
+    dear = paid.model_copy(update={"minimum": Decimal(500)})
+    others = [plan for plan in catalog.plans if plan.id != "paid"]
+    async with database.begin() as connection:
+        await apply_catalog(connection, catalog.model_copy(update={"plans": [*others, dear]}))
+    customer = await subscribed(database)
+    async with database.begin() as connection:
+        await set_terms(connection, customer.id, BillingTerms(progressive_threshold=Decimal(15)))
+        part = await bill_progress(connection, settings, customer.id, MARCH + timedelta(days=1))
+    (row,) = await invoices_of(database, customer)
+    assert (row["id"], row["subtotal"]) == (part, 31)
+    await InvoicesWorker(database, settings).keep_invoices(APRIL + GRACE, asyncio.Event())
+    parts = {row["kind"]: row["subtotal"] for row in await invoices_of(database, customer)}
+    assert parts == {"progressive": 31, "period": 500 - 31}
+
+
 async def test_it_works_until_it_is_stopped(
     database: Database, tenant: Tenant, settings: Settings
 ) -> None:
@@ -84,5 +108,5 @@ async def test_it_works_until_it_is_stopped(
 
     await until(invoiced)
     stop.set()
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(60):
         await task

@@ -249,6 +249,6 @@ async def test_what_the_wallet_paid_is_apart_from_what_is_given_back(
         ("charge", "Fee", "-330.00"),
         ("charge", "Seats", "-264.00"),
         ("charge", "Input", "3.00"),
-        ("prepaid", "Paid from credit as it was used", "-3.00"),
+        ("redeemed", "Paid from credit as it was used", "-3.00"),
     ]
     assert await balance(database, tenant) == "594.00"

@@ -17,9 +17,20 @@
     if (at > 0 && level > levels[at - 1] + 1) say("A heading skips a level", headings[at]);
   });
   if (document.querySelectorAll("main").length !== 1) lacks.push("There is not one main.");
+  for (const rows of document.querySelectorAll("main .rt-TableRoot tbody")) {
+    const shown = rows.closest(".rt-TableRoot").getBoundingClientRect().height;
+    if (seen(rows) && rows.getBoundingClientRect().height > shown + 1) say("Rows are cut off", rows);
+  }
   const ids = [...document.querySelectorAll("[id]")].map((element) => element.id);
   ids.filter((id, at) => ids.indexOf(id) !== at).forEach((id) => lacks.push(`Two have the id ${id}.`));
   for (const image of document.querySelectorAll("img:not([alt])")) say("An image has no alt", image);
+  // Drawn anew in each frame, which without a graphics card takes a third of a second
+  for (const element of document.querySelectorAll("main *")) {
+    for (const part of [null, "::before", "::after"]) {
+      const blur = getComputedStyle(element, part).backdropFilter;
+      if (blur && blur !== "none") say("What is behind is blurred", element);
+    }
+  }
 
   // Contrast as WCAG 2.2 defines it, 4.5 to 1 and 3 to 1 for large text; a canvas reads any colour
   const context = document.createElement("canvas").getContext("2d", { willReadFrequently: true });

@@ -28,6 +28,8 @@ from backend_client import AsyncFareboxClient
 from backend_client.types.accounts import LocalSessionCreate
 from tests.support.chromium import chromium_arguments, chromium_executable
 from tests.support.ports import free_port
+from tests.support.stripe.server import KEY as STRIPE_KEY
+from tests.support.stripe.server import WEBHOOK_SECRET, StripeStandIn
 from tests.support.waiting import until
 
 CATALOG = Path(__file__).with_name("catalog.yaml")
@@ -39,7 +41,7 @@ QUIET = (
     "--disable-component-update",
     "--disable-sync",
 )
-PATIENCE_MS = 20_000
+PATIENCE_MS = 60_000
 """How long a page may take where no test says otherwise; the machine may be busy."""
 START_SECONDS = 240
 """The first start builds the portal's pages, and downloads the packages they are made of."""
@@ -102,14 +104,25 @@ async def installation(**settings: str) -> AsyncIterator[Farebox]:
     finally:
         if process.returncode is None:
             process.send_signal(signal.SIGTERM)
-        async with asyncio.timeout(60):
+        async with asyncio.timeout(120):
             await process.wait()
         shutil.rmtree(home, ignore_errors=True)
 
 
 @pytest.fixture(scope="session")
-async def farebox() -> AsyncIterator[Farebox]:
-    async with installation() as running:
+async def stand_in() -> AsyncIterator[StripeStandIn]:
+    async with StripeStandIn() as server:
+        yield server
+
+
+@pytest.fixture(scope="session")
+async def farebox(stand_in: StripeStandIn) -> AsyncIterator[Farebox]:
+    on_stripe = {
+        "FAREBOX_STRIPE_URL": stand_in.url,
+        "FAREBOX_STRIPE_SECRET_KEY": STRIPE_KEY,
+        "FAREBOX_STRIPE_WEBHOOK_SECRET": WEBHOOK_SECRET,
+    }
+    async with installation(**on_stripe) as running:
         yield running
 
 
@@ -146,7 +159,9 @@ async def browsing(
 ) -> AsyncIterator[BrowserContext]:
     """A browser profile of its own, which notes errors, refusals of the CSP among them."""
     context = await chromium.new_context(
-        base_url=farebox.url, permissions=["clipboard-read", "clipboard-write"]
+        base_url=farebox.url,
+        permissions=["clipboard-read", "clipboard-write"],
+        reduced_motion="reduce",  # without a graphics card, what moves is drawn by the processor
     )
     context.set_default_timeout(PATIENCE_MS)
 

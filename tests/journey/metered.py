@@ -42,6 +42,17 @@ class Service:
     async def __aexit__(self, *_: object) -> None:
         await self._stack.aclose()
 
+    async def send_too_late(self, *ids: str) -> None:
+        """Send events that are too old to be taken."""
+        data = UsageData(
+            application=self.application, model="m", quantities={"requests": Decimal(1)}
+        )
+        time = datetime.now(UTC) - timedelta(days=900)
+        verdict = await self._sender.events.send(
+            [UsageEvent(id=id_, source=self.source, time=time, data=data) for id_ in ids]
+        )
+        assert verdict.rejected == len(ids)
+
     async def send(
         self,
         *ids: str,

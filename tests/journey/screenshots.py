@@ -66,14 +66,14 @@ async def _take_scheme(browser: Browser, url: str, scheme: str, into: Path) -> N
     for name, schemes in PICTURES.items():
         if scheme in schemes:
             await page.goto("/")
-            await _switch_tenant(page, TENANTS.get(name, SAMPLE))
+            await switch_tenant(page, TENANTS.get(name, SAMPLE))
             await page.goto(ROUTES.get(name, f"/{name}/"))
             await _prepare(page, name)
             await page.screenshot(path=into / f"{name}-{scheme}.png")
     await context.close()
 
 
-async def _switch_tenant(page: Page, name: str) -> None:
+async def switch_tenant(page: Page, name: str) -> None:
     switch = page.get_by_role("button", name="Switch organization")
     await expect(switch).to_be_enabled()
     if name in await switch.inner_text():

@@ -7,13 +7,30 @@ from decimal import Decimal
 
 from playwright.async_api import Page, expect
 
+from portal.app import FEATURES
+from portal.shell.feature import Group
+
 ANSWER_MS = 150_000
 """The model runs on the CPU that the tests run on."""
+TOKENS_IN = ".fb-answer [data-measure=in]"
+TOKENS_OUT = ".fb-answer [data-measure=out]"
+"""What the playground's answers took."""
+OPERATORS_PAGES = {feature.title for feature in FEATURES if feature.group is Group.OPERATOR}
 
 
 async def visit(page: Page, name: str) -> None:
-    """Go to a page by the navigation."""
-    await page.get_by_role("navigation", name="Pages").get_by_role("link", name=name).click()
+    """Go to a page by the navigation; by the switch first if it is in the other mode."""
+    operates = name in OPERATORS_PAGES
+    pages = page.get_by_role(
+        "navigation", name="Operator's pages" if operates else "Pages", exact=True
+    )
+    either = page.get_by_role("navigation", name=re.compile("^(Operator's pages|Pages)$"))
+    await expect(either).to_be_visible()
+    if not await pages.count():
+        mode = "Operator" if operates else "Console"
+        modes = page.get_by_role("group", name="Mode")
+        await modes.get_by_role("link", name=mode, exact=True).click()
+    await pages.get_by_role("link", name=name, exact=True).click()
     await expect(page.get_by_role("heading", name=name, level=1)).to_be_visible()
 
 
@@ -58,7 +75,7 @@ async def ask(page: Page, question: str) -> None:
 async def answered(page: Page) -> tuple[int, int]:
     """Wait for the answer's end; return its input and output tokens."""
     await expect(page.get_by_role("button", name="Send")).to_be_visible(timeout=ANSWER_MS)
-    return await number(page, "#tokens-in"), await number(page, "#tokens-out")
+    return await number(page, TOKENS_IN), await number(page, TOKENS_OUT)
 
 
 async def open_usage(page: Page) -> int:
@@ -70,8 +87,9 @@ async def open_usage(page: Page) -> int:
 
 
 async def number(page: Page, selector: str) -> int:
-    """A count on the page."""
-    return int((await page.locator(selector).inner_text()).replace(",", ""))
+    """A count on the page; the last of several."""
+    shown = await page.locator(selector).last.inner_text()
+    return int(shown.removeprefix("≈").strip().replace(",", ""))
 
 
 async def spend_lines(page: Page) -> dict[str, tuple[Decimal, Decimal]]:

@@ -135,7 +135,7 @@ async def test_a_form_that_was_open_before_the_role_changed_is_refused(
             switch = other.get_by_role("button", name="Switch organization")
             return "developer" in await switch.inner_text()
 
-        await until(known, seconds=20)
+        await until(known)
         await dialog.get_by_role("button", name="Save").click()
         refused = dialog.get_by_role("alert").filter(has_text="Your role here (developer)")
         await expect(refused).to_be_visible()

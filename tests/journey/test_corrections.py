@@ -14,7 +14,7 @@ from backend_client.types.corrections import Correction
 from tests.journey.conftest import Farebox
 from tests.journey.metered import Service
 
-pytestmark = [pytest.mark.browser, pytest.mark.timeout(300)]
+pytestmark = [pytest.mark.browser, pytest.mark.timeout(900)]
 
 OTHER = "Sample: a customer of the operator"
 

@@ -15,7 +15,7 @@ from tests.journey.metered import Service
 from tests.journey.steps import visit
 from tests.support.waiting import until
 
-pytestmark = [pytest.mark.browser, pytest.mark.timeout(300)]
+pytestmark = [pytest.mark.browser, pytest.mark.timeout(900)]
 
 
 @pytest.fixture
@@ -181,3 +181,18 @@ async def test_what_is_filtered_is_downloaded(page: Page, service: Service) -> N
 
     refused = await page.request.get("/downloads/events.csv?label=team")
     assert (refused.status, "name=value" in await refused.text()) == (422, True)
+
+
+async def test_what_was_refused_is_listed_for_the_customer_and_the_operator(
+    page: Page, service: Service
+) -> None:
+    await service.send_too_late("late-1", "late-2")
+    row = page.locator("#refused-events tbody tr").filter(has_text=service.source).first
+    await page.goto("/events/")
+    for text in ("is more than 400 days ago", "late-2", "The customer’s own services"):
+        await expect(row).to_contain_text(text)
+    await service.send_too_late("late-3")
+    await expect(row).to_contain_text("late-3")
+    await page.goto("/operations/")
+    await expect(row).to_contain_text("late-3")
+    await expect(row.locator(".fb-number")).to_have_text("3")

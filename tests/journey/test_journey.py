@@ -20,6 +20,7 @@ from playwright.async_api import TimeoutError as PlaywrightTimeout
 from tests.journey.conftest import Farebox
 from tests.journey.steps import (
     ANSWER_MS,
+    TOKENS_OUT,
     amount,
     answered,
     ask,
@@ -30,20 +31,21 @@ from tests.journey.steps import (
     spend_lines,
     visit,
 )
-from tests.support.waiting import until
+from tests.support.waiting import a_second_after, until
 
-pytestmark = [pytest.mark.browser, pytest.mark.timeout(600)]
+pytestmark = [pytest.mark.browser, pytest.mark.timeout(900)]
 
 log = logging.getLogger(__name__)
 
-SHOWN_WITHIN_SECONDS = 2.0
+SHOWN_WITHIN_SECONDS = 10.0
+"""By itself, and not when the page is opened again; it takes one or two on an idle machine."""
 LENGTHS = """() => {
     window.lengths = [];
     new MutationObserver(() => {
         const said = [...document.querySelectorAll('.fb-said')].at(-1);
-        if (said) window.lengths.push(said.textContent.length);
+        if (said) window.lengths.push(Number(said.dataset.letters));
     }).observe(document.querySelector('[role=log]'),
-               {subtree: true, childList: true, characterData: true});
+               {subtree: true, childList: true, attributes: true});
 }"""
 
 
@@ -104,7 +106,7 @@ async def test_from_sign_in_to_the_bill(
     async def billed_as_by_hand() -> bool:
         return await spend_lines(page) == by_hand
 
-    await until(billed_as_by_hand, seconds=10)
+    await until(billed_as_by_hand)
     billed = sum((line[1] for line in by_hand.values()), Decimal(0))
     assert billed >= Decimal("0.05")
     assert amount(await page.locator("#spend-total").inner_text()) == billed
@@ -138,7 +140,7 @@ async def stopped(page: Page, model: psutil.Process, question: str) -> bool:
     finally:
         model.resume()
     await expect(page.get_by_role("button", name="Send")).to_be_visible(timeout=ANSWER_MS)
-    return await page.get_by_text(re.compile(r"^Stopped · \d+ tokens")).last.is_visible()
+    return await page.locator(".fb-answer").last.get_by_text("Stopped", exact=True).is_visible()
 
 
 async def test_what_a_stopped_answer_took_is_billed(page: Page, farebox: Farebox) -> None:
@@ -149,15 +151,15 @@ async def test_what_a_stopped_answer_took_is_billed(page: Page, farebox: Farebox
     calls, finished = 1, 0
     while not await stopped(page, model, "Write a list of a hundred animals, one on each line."):
         # The model was done before: it had little to say
-        calls, finished = calls + 1, finished + await number(page, "#tokens-out")
+        calls, finished = calls + 1, finished + await number(page, TOKENS_OUT)
         assert calls <= 8, "the model never answers for long enough to be stopped"
-    shown = await number(page, "#tokens-out")
+    shown = await number(page, TOKENS_OUT)
 
     async def billed() -> bool:
         after = await spend_lines(page)
         return after.get("Calls", (0,))[0] == before.get("Calls", (0,))[0] + calls
 
-    await until(billed, seconds=15)
+    await until(billed)
     after = await spend_lines(page)
     taken = after["Answers"][0] - before.get("Answers", (0,))[0] - finished
     assert 0 < shown <= taken < longest
@@ -169,22 +171,16 @@ async def test_a_revoked_key_is_refused(page: Page, farebox: Farebox) -> None:
     client = openai.AsyncOpenAI(base_url=f"{farebox.api_url}/v1", api_key=secret, max_retries=0)
     assert (await client.models.list()).data
     row = page.get_by_role("row", name="to be revoked")
-    await row.get_by_role("button", name="Revoke").click()
+    await row.get_by_role("button", name="Revoke to be revoked").click()
     question = page.get_by_role("alertdialog")
     await question.get_by_role("button", name="Cancel").click()
     await expect(row).to_contain_text("Active")
-    await row.get_by_role("button", name="Revoke").click()
+    await row.get_by_role("button", name="Revoke to be revoked").click()
     await question.get_by_role("button", name="Revoke the key").click()
     await expect(row).to_contain_text("Revoked")
-
-    async def refused() -> bool:
-        try:
-            await client.models.list()
-        except openai.AuthenticationError:
-            return True
-        return False
-
-    await until(refused, seconds=1)
+    await a_second_after(time.monotonic())
+    with pytest.raises(openai.AuthenticationError):
+        await client.models.list()
 
 
 async def test_usage_downloads_as_csv(page: Page, context: BrowserContext, tmp_path: Path) -> None:

@@ -2,9 +2,17 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 from playwright.async_api import Page, WebSocket, expect
 
+from backend.accounts.keys import create_key
+from backend.accounts.members import add_member, upsert_user
+from backend.accounts.principal import COMMAND_LINE
+from backend.storage.database import Database
+from backend_client.types.accounts import ApiKeyCreate, Role
+from tests.journey.conftest import Farebox, person_at
 from tests.journey.steps import visit
 
 pytestmark = pytest.mark.browser
@@ -34,3 +42,88 @@ async def test_a_new_secret_is_gone_when_a_page_is_loaded(page: Page) -> None:
     await expect(dialog.get_by_label("Name")).to_be_focused()
     assert any("left open" in frame for frame in received)
     assert not any(secret in frame for frame in received)
+
+
+async def test_a_key_is_edited_rotated_disabled_and_its_old_secrets_end(page: Page) -> None:
+    await visit(page, "API keys")
+    await page.get_by_role("button", name="Create key").click()
+    dialog = page.get_by_role("dialog")
+    await dialog.get_by_label("Name").fill("changing")
+    await dialog.get_by_label("Budget").fill("much")
+    await dialog.get_by_role("button", name="Create key").click()
+    await expect(dialog.get_by_role("alert").filter(has_text="An amount above")).to_be_visible()
+    await dialog.get_by_label("Budget").fill("20")
+    await dialog.get_by_role("button", name="Create key").click()
+    await dialog.get_by_role("button", name="Done").click()
+    row = page.get_by_role("row", name="changing")
+    await expect(row).to_contain_text("of $20.00 this month")
+
+    await row.get_by_role("button", name="Edit").click()
+    await dialog.get_by_label("Requests a minute").fill("60")
+    await dialog.get_by_label("Budget").fill("25")
+    await dialog.get_by_role("button", name="Save").click()
+    await expect(row).to_contain_text("60 requests/min")
+    await expect(row).to_contain_text("of $25.00 this month")
+
+    await row.get_by_role("button", name="Rotate").click()
+    await dialog.get_by_role("button", name="Rotate the key").click()
+    await expect(dialog.locator("#key-secret")).to_contain_text("fb_live_")
+    await dialog.get_by_role("button", name="Done").click()
+    await expect(row).to_contain_text("The old secret works for 1 d more")
+    question = page.get_by_role("alertdialog")
+    await row.get_by_role("button", name="End the old secrets of changing").click()
+    await question.get_by_role("button", name="End them now").click()
+    await expect(row).not_to_contain_text("old secret")
+
+    await row.get_by_role("button", name="Disable").click()
+    await question.get_by_role("button", name="Disable the key").click()
+    await expect(row).to_contain_text("Disabled")
+    await row.get_by_role("button", name="Enable").click()
+    await expect(row).to_contain_text("Active")
+
+    await visit(page, "Audit")
+    await page.get_by_label("Action").fill("key.end_grace")
+    await page.get_by_role("button", name="Find").click()
+    await expect(page.locator("#audit tbody tr")).to_have_count(1)
+    await expect(page.locator("#audit")).to_contain_text("secrets: 1")
+    async with page.expect_download() as download:
+        await page.get_by_role("link", name="CSV").click()
+    written = (await (await download.value).path()).read_text()
+    assert written.count("key.end_grace") == 1
+    assert "key.create" not in written
+
+
+async def test_removing_a_member_asks_what_becomes_of_their_keys(
+    page: Page, farebox: Farebox
+) -> None:
+    async with person_at(farebox) as person:
+        tenant = (await person.me.get()).tenant.id
+        application = (await person.applications.list().all())[0].id
+        await _leaver_with_a_key(farebox, tenant, application)
+        await visit(page, "Team")
+        row = page.get_by_role("row", name="Leaving")
+        await expect(row).to_contain_text("1 key")
+        await row.get_by_role("button", name="Remove").click()
+        dialog = page.get_by_role("dialog")
+        await expect(dialog.get_by_role("radio", name="Revoke them")).to_be_checked()
+        await dialog.get_by_role("radio", name="Hand them over").click()
+        await expect(dialog.get_by_label("To", exact=True)).to_be_visible()
+        await dialog.get_by_role("button", name="Remove from the team").click()
+        await expect(dialog).to_be_hidden()  # behind which no row can be found
+        await expect(row).to_have_count(0)
+        key = next(key for key in await person.keys.list().all() if key.name == "left behind")
+        assert key.created_by == (await person.me.get()).user_id
+        assert key.revoked_at is None
+
+
+async def _leaver_with_a_key(farebox: Farebox, tenant: str, application: str) -> None:
+    database = Database(farebox.database_url, pool_size=1)
+    async with database.begin() as connection:
+        leaver = await upsert_user(
+            connection, issuer="test", subject="leaving", name="Leaving", email=None
+        )
+        await add_member(connection, tenant, leaver, Role.DEVELOPER)
+        caller = replace(COMMAND_LINE, kind="user", id=leaver, tenant_id=tenant)
+        wanted = ApiKeyCreate(name="left behind", application_id=application)
+        await create_key(connection, caller, wanted)
+    await database.close()

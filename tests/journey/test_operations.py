@@ -13,7 +13,7 @@ from backend.engines.runfile import RunFile, run_file_path
 from backend.kit.nats_servers import nats_servers
 from backend.metering.events import AcceptedEvent, encode
 from backend.metering.ingest.connection import open_connection
-from backend.metering.ingest.stream import events_subject
+from backend.metering.ingest.streams import events_subject
 from backend.settings import Settings
 from backend_client import AsyncFareboxClient
 from backend_client.types.accounts import LocalSessionCreate

@@ -98,6 +98,27 @@ async def test_a_page_that_can_not_be_loaded_says_so_and_is_tried_again(
         await expect(page.locator("main .rt-Skeleton")).to_have_count(0)
 
 
+SLOW = "Still loading"
+SLOWER = "This takes longer than usual"
+
+
+async def test_a_frozen_api_is_told_before_one_has_signed_in(
+    behind: BrowserContext, relay: Relay
+) -> None:
+    relay.freeze()
+    page = await behind.new_page()
+    await page.goto("/sign-in/")
+    notice = page.locator("#waiting")
+    await expect(notice).to_contain_text(SLOW)
+    await expect(notice).to_contain_text(SLOWER)
+    await expect(page.get_by_role("alert")).to_contain_text("did not answer in time")
+    await expect(notice).to_be_hidden()
+    relay.thaw()
+    await page.get_by_role("button", name="Try again").click()
+    await page.get_by_role("button", name="Continue on this machine").click()
+    await expect(page.get_by_role("heading", name="Overview", level=1)).to_be_visible()
+
+
 async def test_the_sign_in_page_waits_for_the_api(behind: BrowserContext, relay: Relay) -> None:
     await relay.cut()
     page = await behind.new_page()

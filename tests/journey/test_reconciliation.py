@@ -76,3 +76,13 @@ async def test_a_discrepancy_is_decided(farebox: Farebox, page: Page) -> None:
     assert download.suggested_filename == "discrepancies.csv"
     content = (await download.path()).read_text()
     assert len(content.splitlines()) == 5
+
+    await page.get_by_role("button", name="Remove usage.json").click()
+    question = page.get_by_role("alertdialog")
+    await expect(question).to_contain_text("Remove usage.json?")
+    await question.get_by_role("button", name="Cancel").click()
+    await expect(page.locator("#imports tbody tr")).to_have_count(1)
+    await page.get_by_role("button", name="Remove usage.json").click()
+    await question.get_by_role("button", name="Remove the import").click()
+    await expect(page.get_by_text("No imports yet")).to_be_visible()
+    await expect(page.locator("#discrepancies")).to_be_hidden()

@@ -31,6 +31,7 @@ async def selling() -> AsyncIterator[Farebox]:
             FAREBOX_OIDC_ISSUER=f"http://localhost:{server.server_port}",
             FAREBOX_OIDC_CLIENT_ID="farebox",
             FAREBOX_OIDC_CLIENT_SECRET="a secret of the client",
+            FAREBOX_SIGN_UP="open",
         ) as running:
             yield running
 

@@ -35,14 +35,35 @@ def passes(stop: asyncio.Event, *results: bool | Exception | None) -> Act:
 
 async def test_a_pass_follows_another_until_it_is_told_to_stop() -> None:
     stop = asyncio.Event()
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(60):
         await every(0.001, passes(stop, None, None, None), stop, name="test")
     await every(0.001, passes(stop), stop, name="test")  # not one more
 
 
+async def test_each_outcome_is_reported_to_who_keeps_the_task_running() -> None:
+    stop, outage = asyncio.Event(), OSError("away")
+    act = passes(stop, None, outage, None)
+    reported: list[Exception | None] = []
+
+    async def report(error: Exception | None) -> None:
+        reported.append(error)
+
+    async def run(stop: asyncio.Event) -> None:
+        await every(0.001, act, stop, name="test")
+
+    async def failed(error: Exception) -> None:
+        raise AssertionError from error
+
+    async with asyncio.timeout(60):
+        await asyncio.create_task(
+            keep_running(lambda: run, stop, name="test", failed=failed, report=report)
+        )
+    assert reported == [None, outage, None]
+
+
 async def test_while_there_is_more_it_does_not_wait() -> None:
     stop = asyncio.Event()
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(60):
         await every(3600, passes(stop, True, True, True), stop, name="test")
 
 
@@ -60,7 +81,7 @@ async def test_while_there_is_more_it_does_not_wait() -> None:
 )
 async def test_an_outage_is_waited_out(outage: Exception) -> None:
     stop = asyncio.Event()
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(60):
         await every(0.001, passes(stop, outage, None), stop, name="test")
 
 
@@ -73,7 +94,7 @@ async def test_a_fault_is_raised() -> None:
 async def test_waiting_ends_when_it_is_told_to_stop() -> None:
     stop = asyncio.Event()
     stop.set()
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(60):
         await wait(3600, stop)
 
 
@@ -110,7 +131,7 @@ async def test_a_task_that_fails_is_made_anew_while_others_go_on() -> None:
     stop = asyncio.Event()
     faults = [KeyError("x"), ExceptionGroup("several", [ValueError("y")])]
     faulty, sound = Task(*faults), Task()
-    async with asyncio.timeout(5), asyncio.TaskGroup() as group:
+    async with asyncio.timeout(60), asyncio.TaskGroup() as group:
         group.create_task(keep(faulty, stop))
         group.create_task(keep(sound, stop))
         await faulty.works.wait()
@@ -128,7 +149,7 @@ async def test_a_task_that_can_not_be_made_counts_as_failed() -> None:
             return task.start()
         raise OSError("no such directory")
 
-    async with asyncio.timeout(5), asyncio.TaskGroup() as group:
+    async with asyncio.timeout(60), asyncio.TaskGroup() as group:
         group.create_task(
             keep_running(start, stop, name="test", failed=task.failed, first_pause_seconds=0.001)
         )
@@ -140,7 +161,7 @@ async def test_a_task_that_can_not_be_made_counts_as_failed() -> None:
 async def test_a_stop_ends_the_pause_before_a_restart() -> None:
     stop = asyncio.Event()
     task = Task(KeyError("x"))
-    async with asyncio.timeout(5), asyncio.TaskGroup() as group:
+    async with asyncio.timeout(60), asyncio.TaskGroup() as group:
         group.create_task(keep(task, stop, pause=3600))
         await task.has_failed.wait()
         stop.set()

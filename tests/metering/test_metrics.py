@@ -12,13 +12,13 @@ import pytest
 from backend.metering.counting.batches import count_events
 from backend.metering.events import AcceptedEvent
 from backend.storage.database import Database
-from tests.support.tenants import SampleTenant, sample_tenant
+from tests.support.tenants import Headers, SampleTenant, sample_tenant
 
 pytestmark = pytest.mark.engine
 
 
-async def gauges(api: httpx.AsyncClient) -> dict[str, float]:
-    text = (await api.get("/metrics")).text
+async def gauges(api: httpx.AsyncClient, operator: Headers) -> dict[str, float]:
+    text = (await api.get("/metrics", headers=operator)).text
     return {
         name: float(value)
         for name, value in re.findall(r"^(farebox_\S+) (\S+)$", text, re.MULTILINE)
@@ -38,9 +38,11 @@ def counted_event(tenant: SampleTenant, event_id: str) -> AcceptedEvent:
     )
 
 
-async def test_what_was_sent_and_what_waits(api: httpx.AsyncClient, database: Database) -> None:
+async def test_what_was_sent_and_what_waits(
+    api: httpx.AsyncClient, operator: Headers, database: Database
+) -> None:
     tenant = await sample_tenant(database)
-    before = await gauges(api)
+    before = await gauges(api, operator)
     assert (before["farebox_usage_waiting_messages"], before["farebox_usage_lag_seconds"]) == (0, 0)
     sent = [tenant.event("1"), tenant.event("1"), tenant.event("2"), {"id": "3"}]
     answer = await api.post("/v1/events", headers=tenant.headers, json=sent)
@@ -49,7 +51,7 @@ async def test_what_was_sent_and_what_waits(api: httpx.AsyncClient, database: Da
         first, second = [counted_event(tenant, name) for name in ("a", "b")]
         await count_events(connection, [first, second])
         await count_events(connection, [second])
-    after = await gauges(api)
+    after = await gauges(api, operator)
     counted = "farebox_usage_events_counted_total"
     assert (after[f'{counted}{{result="new"}}'], before[f'{counted}{{result="new"}}']) == (2, 0)
     assert after[f'{counted}{{result="duplicate"}}'] == 1

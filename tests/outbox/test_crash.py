@@ -23,7 +23,7 @@ from tests.outbox.servers import MailServer, Receiver
 from tests.support.invoices import APRIL, GRACE, run_invoices, subscribed
 from tests.support.waiting import until
 
-pytestmark = pytest.mark.crash
+pytestmark = [pytest.mark.crash, pytest.mark.timeout(900)]
 
 ROOT = Path(__file__).parents[2]
 LEASE_SECONDS = "3"
@@ -72,13 +72,13 @@ async def test_killed_while_the_receivers_are_thinking(
     receiver.goes_on.clear()
     mail_server.goes_on.clear()
     with worker(database, settings, tmp_path):
-        await until(holds(lambda: bool(receiver.posts and mail_server.begun)), seconds=60)
+        await until(holds(lambda: bool(receiver.posts and mail_server.begun)), seconds=240)
     # It was killed before it heard an answer: nobody knows whether it was taken
     receiver.goes_on.set()
     mail_server.goes_on.set()
     assert not await all_told(database)
     with worker(database, settings, tmp_path):
-        await until(lambda: all_told(database), seconds=60)
+        await until(lambda: all_told(database), seconds=240)
     assert receiver.ids == [notification.id] * 2
     assert len({post.body for post in receiver.posts}) == 1
     assert {mail.id for mail in mail_server.mails} == {notification.id}
@@ -106,9 +106,9 @@ async def test_killed_again_and_again_under_load(
     for turn in (1, 2):
         wanted = len(expected) * turn // 4
         with worker(database, settings, tmp_path), worker(database, settings, tmp_path):
-            await until(lambda wanted=wanted: enough(receiver, wanted), seconds=60)
+            await until(lambda wanted=wanted: enough(receiver, wanted), seconds=240)
     with worker(database, settings, tmp_path), worker(database, settings, tmp_path):
-        await until(lambda: all_told(database), seconds=60)
+        await until(lambda: all_told(database), seconds=240)
     assert set(receiver.ids) == expected
     by_person = {mail.recipients[0]: mail.id for mail in mail_server.mails}
     assert len(by_person) == 8

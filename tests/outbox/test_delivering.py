@@ -361,7 +361,7 @@ async def test_a_worker_that_stops_gives_back_what_does_not_end(
     running = asyncio.create_task(Delivering(database, channels[0]).run(stop))
     await until(holds(lambda: bool(receiver.posts)))
     stop.set()
-    async with asyncio.timeout(15):
+    async with asyncio.timeout(60):
         await running
     [notification] = await recorded(database)
     [delivery] = notification.deliveries

@@ -208,12 +208,30 @@ DATA: dict[str, dict[str, Any]] = {
         "automatic": True,
         "reference": "ch_1",
     },
+    "department.budget_reached": {
+        "month": "2026-03-01",
+        "code": "4711",
+        "name": "Search",
+        "percent": 80,
+        "budget": {"amount": "2000.00", "currency": "USD"},
+        "spent": {"amount": "1612.40", "currency": "USD"},
+    },
+    "invitation.created": {
+        "invitation_id": "ivt_1",
+        "email": "ann@mail.example",
+        "role": "owner",
+        "tenant_name": "Acme <& Sons>",
+        "sign_in_url": "https://portal.example/sign-in/",
+        "expires_at": NOW,
+    },
 }
 TOLD = {
     "invoice.paid": ["nothing is left to pay of invoice FB-a-1", "21.00 USD", "10.00 USD"],
     "credit_note.issued": ["credit note FB-a-CN-1", "4.00 USD of it were paid already"],
     "wallet.low_balance": ["fallen below 5 EUR", "4.123456 EUR"],
     "wallet.top_up_failed": ["A payment of 20 USD", "wallet's rule", "ch_1"],
+    "department.budget_reached": ["Search (4711) has spent 80% of its budget", "1,612.40 USD"],
+    "invitation.created": ["as owner", "https://portal.example/sign-in/"],
 }
 
 

@@ -5,14 +5,13 @@ from __future__ import annotations
 import asyncio
 import json
 import os
-import sys
 from datetime import UTC, datetime
-from pathlib import Path
 
 import httpx
 import pytest
 from sqlalchemy import select, text
 
+from backend.invoices.letters.writing import CustomerLetters
 from backend.settings import Settings
 from backend.storage.database import Database
 from backend.storage.tables import audit_entries
@@ -26,6 +25,7 @@ from backend_client.types.notifications import (
 from tests.metering.test_metrics import gauges
 from tests.outbox.conftest import queue, tell_of_top_up
 from tests.support.billing import make_tenant
+from tests.support.commands import run_farebox
 
 pytestmark = pytest.mark.engine
 
@@ -134,7 +134,7 @@ async def test_wrong_questions_name_the_field(url: str, key: str) -> None:
 
 
 async def test_what_waits_and_what_failed_is_on_the_gauges(
-    database: Database, tenant: Tenant, api: httpx.AsyncClient
+    database: Database, tenant: Tenant, api: httpx.AsyncClient, operator: dict[str, str]
 ) -> None:
     names = [
         f'farebox_notifications_failed{{channel="{channel}"}}' for channel in ("email", "webhook")
@@ -143,14 +143,14 @@ async def test_what_waits_and_what_failed_is_on_the_gauges(
         f'farebox_notifications_waiting{{channel="{channel}"}}'
         for channel in ("email", "webhook", "unrouted")
     ]
-    before = await gauges(api)
+    before = await gauges(api, operator)
     assert [before[name] for name in names] == [0] * 5
     for subject in ("top_1", "top_2"):
         await tell_of_top_up(database, tenant.id, subject)
     await queue(database, [], datetime.now(UTC))
     await fail(database, "top_1")
     await tell_of_top_up(database, tenant.id, "top_3")
-    after = await gauges(api)
+    after = await gauges(api, operator)
     assert [after[name] for name in names] == [0, 1, 0, 0, 1]
 
 
@@ -162,16 +162,10 @@ async def farebox(url: str, settings: Settings, *arguments: str) -> tuple[int, s
         "FAREBOX_HOME": str(settings.home),
         "FAREBOX_API_PORT": url.rpartition(":")[2],
     }
-    process = await asyncio.create_subprocess_exec(
-        Path(sys.executable).with_name("farebox"),
-        *("notifications", *arguments),
-        env=environment,
-        cwd=Path(__file__).parents[2],
-        stdout=asyncio.subprocess.PIPE,
-        stderr=asyncio.subprocess.PIPE,
+    done = await asyncio.to_thread(
+        run_farebox, "notifications", *arguments, environment=environment
     )
-    out, err = await process.communicate()
-    return process.returncode or 0, out.decode(), err.decode()
+    return done.returncode, done.stdout, done.stderr
 
 
 async def test_on_the_command_line(
@@ -203,3 +197,27 @@ async def test_on_the_command_line(
         code, _, err = await farebox(url, api_settings, *wrong)
         assert code == 1
         assert message in err
+
+
+async def test_a_test_event_is_on_record_once_and_is_no_letter(
+    database: Database, tenant: Tenant, url: str, key: str, api: httpx.AsyncClient
+) -> None:
+    async with AsyncFareboxClient(url, key) as client:
+        sent = await client.notifications.test(tenant=tenant.slug)
+        assert sent.event.type is NotificationKind.NOTIFICATION_TEST
+        assert (sent.event.tenant_id, sent.state) == (tenant.id, NotificationState.WAITING)
+        with pytest.raises(NotFound):
+            await client.notifications.test(tenant="none")
+    headers = {"authorization": f"Bearer {key}", "idempotency-key": "try"}
+    answers = [
+        await api.post("/v1/notifications/test", headers=headers, json={"tenant": tenant.slug})
+        for _ in range(2)
+    ]
+    assert [answer.status_code for answer in answers] == [202, 202]
+    assert answers[0].json()["id"] == answers[1].json()["id"] != sent.id
+    nobodys = await api.post("/v1/notifications/test", headers=headers, json={})
+    assert nobodys.status_code == 422
+    async with database.begin() as connection:
+        actions = (await connection.execute(select(audit_entries.c.action))).scalars().all()
+    assert actions.count("notification.test") == 2
+    assert not CustomerLetters(database, Settings()).wants(sent.event)

@@ -16,7 +16,7 @@ from packaging.utils import canonicalize_name
 pytestmark = pytest.mark.fast
 
 ROOT = Path(__file__).resolve().parents[2]
-OWN = {"backend", "backend_client", "portal"}
+OWN = {"backend", "backend_client", "edge", "portal"}
 # Where an extra may be imported; anywhere else an import must do without extras
 HOMES = {
     "portal": ["portal/"],
@@ -49,19 +49,20 @@ def declared(requirements: list[str]) -> set[str]:
 
 def test_every_import_is_of_a_declared_dependency() -> None:
     project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
-    of_client = tomllib.loads((ROOT / "backend_client" / "pyproject.toml").read_text())["project"]
+    client = tomllib.loads((ROOT / "backend_client" / "pyproject.toml").read_text())["project"]
     base = declared(project["dependencies"])
-    extras = project["optional-dependencies"]
+    of_client = declared(client["dependencies"])
+    extras = {
+        extra: declared(requirements)
+        for extra, requirements in project["optional-dependencies"].items()
+    }
     brings = packages_distributions()
     undeclared: set[tuple[str, str]] = set()
     for file, package in imports():
-        if file.startswith("backend_client/"):
-            base_of_file = declared(of_client["dependencies"])
-        else:
-            base_of_file = base
+        base_of_file = of_client if file.startswith("backend_client/") else base
         allowed = base_of_file.union(
             *(
-                declared(extras[extra])
+                extras[extra]
                 for extra, homes in HOMES.items()
                 if any(file.startswith(home) for home in homes)
             )

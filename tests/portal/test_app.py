@@ -37,7 +37,7 @@ def test_addresses_that_other_pages_link_to_are_pages() -> None:
 def test_a_page_shows_who_is_signed_in_before_it_loads_anything_else() -> None:
     for feature in FEATURES:
         first, *others = app.get_load_events(feature.route)
-        assert first.fn.__name__ == "enter"
+        assert first.handler.fn.__name__ == "enter"
         assert len(others) == len(feature.on_load)
 
 

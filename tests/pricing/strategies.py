@@ -41,13 +41,21 @@ usages = st.lists(metered, max_size=12)
 
 
 @st.composite
-def tiers(draw: st.DrawFn) -> list[Tier]:
-    bounds = sorted(draw(st.sets(st.integers(1, 2_000_000), max_size=3)))
+def tiers(draw: st.DrawFn, package_size: int | None = None) -> list[Tier]:
+    size = package_size or 1
+    bounds = sorted(draw(st.sets(st.integers(1, 2_000_000 // size), max_size=3)))
     fees = st.just(Decimal(0)) | prices
     return [
         Tier(up_to=bound, price=draw(prices), flat_fee=draw(fees))
-        for bound in [*map(Decimal, bounds), None]
+        for bound in [*(Decimal(bound * size) for bound in bounds), None]
     ]
+
+
+@st.composite
+def tiered(draw: st.DrawFn) -> dict[str, object]:
+    """The tiers of a charge, and the package that their prices are for if it has one."""
+    size = draw(st.none() | st.integers(1, 10_000))
+    return {"package_size": size, "tiers": draw(tiers(size))}
 
 
 KINDS = tuple(kind for kind in get_args(ChargeKind) if kind != "flat")
@@ -61,6 +69,7 @@ def usage_charges(draw: st.DrawFn, charge_id: str, meters: list[str], kinds: tup
         "meters": meters,
         "models": draw(st.sampled_from([None, ["large"], ["large", "small"]])),
         "included": draw(st.just(Decimal(0)) | quantities),
+        "included_per_seat": draw(st.just(Decimal(0)) | quantities),
         "minimum": draw(st.none() | st.decimals(0, 5, places=4)),
         "maximum": draw(st.none() | st.decimals(5, 500, places=4)),
     }
@@ -69,9 +78,9 @@ def usage_charges(draw: st.DrawFn, charge_id: str, meters: list[str], kinds: tup
         case "per_unit":
             return PerUnitCharge(**fields, **sizes, price=draw(prices))
         case "graduated":
-            return GraduatedCharge(**fields, **sizes, tiers=draw(tiers()))
+            return GraduatedCharge(**fields, **sizes, **draw(tiered()))
         case "volume":
-            return VolumeCharge(**fields, **sizes, tiers=draw(tiers()))
+            return VolumeCharge(**fields, **sizes, **draw(tiered()))
         case "package":
             size = draw(st.integers(1, 10_000))
             return PackageCharge(**fields, package_size=size, price=draw(prices))
@@ -93,8 +102,11 @@ def plans(draw: st.DrawFn, plan_id: str = "plan", kinds: tuple[str, ...] = KINDS
     pools = []
     if draw(st.booleans()):
         drawing = draw(st.permutations(names))[: draw(st.integers(1, len(names)))]
+        of_all, each = draw(quantities), draw(st.just(Decimal(0)) | quantities)
         pools.append(
-            IncludedPool(id="pool", name="Pool", charges=drawing, quantity=draw(quantities))
+            IncludedPool(
+                id="pool", name="Pool", charges=drawing, quantity=of_all, quantity_per_seat=each
+            )
         )
     if draw(st.booleans()):
         charges.append(FlatCharge(id="fee", name="Fee", price=draw(prices)))

@@ -206,7 +206,7 @@ class TestChangeOfPlan:
         assert [(line.plan, line.charge.id, str(line.amount)) for line in bill.lines] == [
             ("free", "tokens", "0.00"),
             ("paid", "fee", "21.00"),  # 21 of 31 days
-            ("paid", "tokens", "5.00"),  # (0.6 - 0.1) * 10: the included units are not prorated
+            ("paid", "tokens", "5.32"),  # 10 for a million of 600,000 less 21/31 of 100,000
         ]
 
     def test_going_away_and_back_gives_no_second_allowance(self) -> None:
@@ -222,7 +222,8 @@ class TestChangeOfPlan:
         by_line = {(line.plan, line.charge.id): line for line in bill.lines}
         assert str(by_line["paid", "fee"].amount) == "30.00"
         tokens = by_line["paid", "tokens"]
-        assert (tokens.included, str(tokens.amount)) == (100_000, "10.50")  # 10 + 0.1 * 5
+        # 30/31 of 100,000 are free; then 10 + 0.103226 * 5
+        assert (tokens.included, str(tokens.amount)) == (96_774, "10.52")
 
     def test_a_new_version_goes_on_in_the_tier_that_was_reached(self) -> None:
         dearer = plan(

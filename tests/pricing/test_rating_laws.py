@@ -266,6 +266,36 @@ def test_agrees_with_pricing_unit_after_unit(
     assert Fraction(bill.exact_total) == owed
 
 
+@given(
+    small_tiers,
+    st.integers(1, 9),
+    st.sampled_from([GraduatedCharge, VolumeCharge]),
+    st.integers(0, 200),
+)
+def test_packages_in_tiers_agree_with_selling_one_after_another(
+    price_tiers: list[Tier],
+    size: int,
+    kind: type[GraduatedCharge | VolumeCharge],
+    units: int,
+) -> None:
+    """A package is begun by each unit that no begun one has room for; it is in one tier whole."""
+    sized = [
+        tier.model_copy(update={"up_to": tier.up_to and tier.up_to * size}) for tier in price_tiers
+    ]
+    charge = kind(id="c", name="C", meters=["m"], package_size=size, tiers=sized)
+    packages = -(-units // size)
+    owed, fees_paid = Decimal(0), set()
+    for package in range(1, packages + 1):
+        counted = packages if kind is VolumeCharge else package
+        tier = next(t for t in price_tiers if t.up_to is None or counted <= t.up_to)
+        owed += tier.price + (0 if tier.up_to in fees_paid else tier.flat_fee)
+        fees_paid.add(tier.up_to)
+    usage = [MeteredQuantity("large", "m", Decimal(units))]
+    bill = rated(whole(PlanDefinition(id="plan", name="Plan", charges=[charge]), usage))
+    assert bill.exact_total == owed
+    assert [line.billable for line in bill.lines] == [units] * bool(units)
+
+
 @given(plans(), usages)
 def test_free_units_are_as_many_as_the_plan_includes(
     plan: PlanDefinition, usage: list[MeteredQuantity]
@@ -273,15 +303,18 @@ def test_free_units_are_as_many_as_the_plan_includes(
     """Free is what is used, up to the charge's own included units and then the pool's."""
     lines = {line.charge.id: line for line in rated(whole(plan, usage)).lines}
     pooled = plan.pools[0].charges if plan.pools else []
-    left = plan.pools[0].quantity if plan.pools else Decimal(0)
+    pools = [(pool.quantity, pool.quantity_per_seat) for pool in plan.pools]
+    left = sum((quantity + each for quantity, each in pools), Decimal(0))  # for the one seat
     for charge_id in pooled:
         if charge_id not in lines:
             continue
         line = lines.pop(charge_id)
-        beyond = max(line.quantity - line.charge.included, Decimal(0))
+        own = line.charge.included + line.charge.included_per_seat
+        beyond = max(line.quantity - own, Decimal(0))
         from_pool = min(beyond, left)
         left -= from_pool
         assert line.billable == beyond - from_pool
     for line in lines.values():
         if not isinstance(line.charge, FlatCharge):
-            assert line.included == min(line.quantity, line.charge.included)
+            own = line.charge.included + line.charge.included_per_seat
+            assert line.included == min(line.quantity, own)

@@ -170,11 +170,11 @@ class TestWhatComesOnTop:
 
     def test_an_amount_comes_off_what_the_period_costs_never_off_what_is_given_back(self) -> None:
         ten = Discount(id="ten", name="Ten", amount=Decimal(10))
-        # The 6 days of March are worth 6
-        assert self.totals(plan(discounts=[ten])) == ["355.00", "-10.00", "-306.00"]
+        # Of March, 6 of 31 days are covered: 1.94 come off
+        assert self.totals(plan(discounts=[ten])) == ["355.00", "-10.00", "-301.94"]
         off = Discount(id="off", name="Off", percent=Decimal(20))
         # As if the days were asked for one by one: 31 and 28 of them less 10, and 20% off that
-        assert self.totals(plan(discounts=[ten, off])) == ["284.00", "-8.00", "-244.80"]
+        assert self.totals(plan(discounts=[ten, off])) == ["284.00", "-8.00", "-241.55"]
 
     def test_a_minimum_is_met_by_the_part_of_the_year(self) -> None:
         # 31 days at 1 of at least 31, then 28; in March the plan covers 6 of 31
@@ -228,9 +228,9 @@ class TestWhatComesOnTop:
         used = replace(first, usage=[MeteredQuantity("any", "m", Decimal(12))])
         half = CouponTerms("half", "Half", percent=Decimal(50))
         bill = rate([used, *others], march, "USD", [half])
-        # 12 of usage less 5; half of that and of the 6 days
+        # 12 of usage less 6/31 of 5; half of that and of the 6 days
         assert [(adjustment.kind, str(adjustment.amount)) for adjustment in bill.adjustments] == [
-            ("discount", "-5.00"),
-            ("coupon", "-6.50"),
+            ("discount", "-0.97"),
+            ("coupon", "-8.52"),
         ]
-        assert (str(bill.total), str(bill.accrued)) == ("-299.50", "6.50")
+        assert (str(bill.total), str(bill.accrued)) == ("-297.49", "8.51")

@@ -13,7 +13,7 @@ from backend.metering.events import AcceptedEvent
 from backend.quotas.errors import QuotaExhausted
 from backend.quotas.reservations import LAPSE, CallUnits, QuotaHolds
 from backend.storage.database import Database
-from backend.storage.tables import quota_holds
+from backend.storage.tables import quota_holds, quota_states
 from backend.subscriptions.changes import start_subscription
 from backend_client.types.accounts import Tenant
 from backend_client.types.catalog import Catalog
@@ -86,6 +86,35 @@ async def test_usage_is_in_the_hold_or_in_the_rollups_at_every_moment(
                 await count(database, tenant, f"call-{number}", used)
     # The last call that passed still had room for ten
     assert 990 < spent <= 1000
+
+
+async def test_calls_that_waited_for_one_another_read_what_is_used_once(
+    database: Database, tenant: Tenant, holds: QuotaHolds
+) -> None:
+    async def taken_at() -> datetime | None:
+        async with database.begin() as connection:
+            return await connection.scalar(select(quota_states.c.taken_at))
+
+    later = NOW + timedelta(seconds=5)
+    assert await attempt(holds, tenant, "later", later)
+    assert await attempt(holds, tenant, "earlier", NOW)
+    assert await taken_at() == later
+    # A quarter of an hour before, it may have been another billing period
+    before = NOW - timedelta(minutes=15)
+    assert await attempt(holds, tenant, "before", before)
+    assert await taken_at() == before
+
+
+@pytest.mark.parametrize("at", [NOW, NOW - timedelta(seconds=2)], ids=["anew", "at once"])
+async def test_one_that_is_too_large_is_told_what_is_left(
+    tenant: Tenant, holds: QuotaHolds, at: datetime
+) -> None:
+    if at != NOW:
+        assert await attempt(holds, tenant, "small", NOW)
+    left = 1_000 if at == NOW else 990
+    with pytest.raises(QuotaExhausted, match=f"up to 1,001 .* {left:,} are left"):
+        await holds.reserve(tenant, "large", CallUnits(1_000, 1), at)
+    assert await attempt(holds, tenant, "fits", at)
 
 
 async def test_a_counted_calls_hold_goes_and_one_that_never_ended_lapses(

@@ -6,11 +6,13 @@ decimals, and the list of what was done instead of the database.
 
 from __future__ import annotations
 
+from bisect import bisect_right
 from calendar import monthrange
 from collections import defaultdict
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, time, timedelta
 from fractions import Fraction
+from functools import cached_property
 from hashlib import blake2b
 from itertools import pairwise
 from zoneinfo import ZoneInfo
@@ -173,9 +175,19 @@ class Life:
     uses: list[Use] = field(default_factory=list)
     _asked: dict[datetime, tuple[Fraction, Fraction]] = field(default_factory=dict)
 
+    @cached_property
+    def _in_order(self) -> tuple[list[datetime], list[Standing]]:
+        """The standings by their time, and their times; made once the year has been lived."""
+        by_time: dict[datetime, Standing] = {}
+        for standing in self.standings:
+            by_time.setdefault(standing.since, standing)
+        times = sorted(by_time)
+        return times, [by_time[time] for time in times]
+
     def at(self, moment: datetime) -> Standing:
-        past = [standing for standing in self.standings if standing.since <= moment]
-        return max(past, key=lambda standing: standing.since) if past else Standing(moment, None)
+        times, standings = self._in_order
+        past = bisect_right(times, moment)
+        return standings[past - 1] if past else Standing(moment, None)
 
     def periods(self, year: int) -> list[tuple[datetime, datetime]]:
         zone = ZoneInfo(self.zone)
@@ -196,13 +208,7 @@ class Life:
         return sum((_cents(amount) for amount in owed.values()), Fraction(0))
 
     def _fees(self, start: datetime, end: datetime, owed: dict) -> None:
-        moment = start
-        quarters = (end - start) // QUARTER
-        metered = 0
-        while moment < end:
-            metered += self.at(moment).plan == "metered"
-            moment += QUARTER
-        owed["metered", "fee"] += Fraction("49.90") * metered / quarters
+        owed["metered", "fee"] += Fraction("49.90") * self._metered_part(start, end)
         zone = ZoneInfo(self.zone)
         day, last = start.astimezone(zone).date(), end.astimezone(zone).date()
         days = (last - day).days
@@ -213,6 +219,12 @@ class Life:
             if standing.plan == "team" and not standing.trial:
                 owed["team", "fee"] += Fraction(100, days)
                 owed["team", "seats"] += Fraction(19 * standing.seats, days)
+
+    def _metered_part(self, start: datetime, end: datetime) -> Fraction:
+        """How much of a period is on the plan that is metered, which has its part of all."""
+        quarters = (end - start) // QUARTER
+        metered = (self.at(start + place * QUARTER).plan == "metered" for place in range(quarters))
+        return Fraction(sum(metered), quarters)
 
     def _yearly(self, start: datetime, end: datetime, owed: dict) -> None:
         """Ask for what is asked for by the end of the period and was not by its start."""
@@ -237,8 +249,9 @@ class Life:
         now = Standing(standings[0].since, None)
         begun: datetime | None = None
         moment = end = min(standings[0].since, *marks)
+        last = max(marks)
         years = _Years()
-        while moment <= max(marks):
+        while moment <= last:
             if moment in marks:
                 left = (end - moment) // QUARTER if begun and now.plan == "yearly" else 0
                 self._asked[moment] = years.so_far(left, left * now.seats)
@@ -257,6 +270,7 @@ class Life:
 
     def _tokens(self, start: datetime, end: datetime, owed: dict) -> None:
         output = volume = 0
+        free = int(100_000 * self._metered_part(start, end))
         for use in sorted(self.uses, key=lambda use: use.at):
             if not start <= use.at < end:
                 continue
@@ -269,7 +283,7 @@ class Life:
                 )
                 owed["metered", name] += Fraction(price) * use.tokens / MILLION
             elif standing.plan == "metered":
-                owed["metered", "output"] += _climbed(output, output + use.tokens)
+                owed["metered", "output"] += _climbed(free, output, output + use.tokens)
                 output += use.tokens
             elif standing.plan == "team" and not standing.trial:
                 volume += use.tokens
@@ -279,13 +293,13 @@ class Life:
             owed["team", "tokens"] += Fraction(volume * (6 if volume <= 500_000 else 4), MILLION)
 
 
-def _climbed(before: int, after: int) -> Fraction:
-    """What the units after ``before`` cost, up to ``after``: the first 100,000 are free."""
+def _climbed(free: int, before: int, after: int) -> Fraction:
+    """What the units after ``before`` cost, up to ``after``: the first are free."""
     total = Fraction(0)
     edges = (
-        (100_000, 500_000, Fraction(15), Fraction(0)),
-        (500_000, 1_000_000, Fraction("12.5"), Fraction("0.35")),
-        (1_000_000, None, Fraction("9.999999"), Fraction(0)),
+        (free, free + 400_000, Fraction(15), Fraction(0)),
+        (free + 400_000, free + 900_000, Fraction("12.5"), Fraction("0.35")),
+        (free + 900_000, None, Fraction("9.999999"), Fraction(0)),
     )
     for floor, ceiling, price, fee in edges:
         units = min(after, ceiling or after) - max(before, floor)

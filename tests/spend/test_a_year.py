@@ -25,7 +25,7 @@ from backend_client.types.subscriptions import (
 from tests.spend.oracle import PLANS, TRIALS, Dice, Life, Standing, Use
 from tests.support.billing import catalog_with, make_tenant
 
-pytestmark = pytest.mark.engine
+pytestmark = [pytest.mark.engine, pytest.mark.timeout(900)]
 
 YEAR = 2028
 NEW_YEAR = datetime(YEAR, 1, 1, tzinfo=UTC)
@@ -114,14 +114,15 @@ class _Story:
         self.seats = 1
         self.paused = False
         self.had: set[str] = set()
+        self.tried = False
         self.trial_until: datetime | None = None
 
     def subscribe(self, at: datetime, plan: str, seats: int) -> None:
         # What was to come after a trial is no more
         self.life.standings = [standing for standing in self.life.standings if standing.since < at]
         goes_on = self.plan == plan and self.trial_until is not None and at < self.trial_until
-        if plan in TRIALS and plan not in self.had:
-            self.trial_until, goes_on = at + timedelta(days=TRIALS[plan]), True
+        if plan in TRIALS and plan not in self.had and not self.tried:
+            self.trial_until, goes_on, self.tried = at + timedelta(days=TRIALS[plan]), True, True
         elif not goes_on or self.paused:
             goes_on, self.trial_until = False, None
         self.life.standings.append(Standing(at, plan, seats, goes_on))

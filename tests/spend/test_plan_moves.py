@@ -5,11 +5,14 @@ from __future__ import annotations
 from datetime import UTC, datetime, timedelta
 
 import pytest
+from sqlalchemy import select
 
+from backend.accounts.principal import COMMAND_LINE
 from backend.catalog.published import apply_catalog
 from backend.errors import InvalidInput, NotFound
 from backend.spend.plan_moves import diff_versions, migrate_plan
 from backend.storage.database import Database
+from backend.storage.tables import audit_entries
 from backend.subscriptions.changes import change_plan, start_subscription
 from backend.subscriptions.queries import current_subscription
 from backend_client.types.accounts import Tenant
@@ -39,7 +42,9 @@ async def publish(database: Database, *plans: dict[str, object]) -> None:
 
 async def migrate(database: Database, *, limit: int = 50, **wanted: object) -> Page[MigratedTenant]:
     request = MigrationRequest.model_validate(wanted)
-    return await migrate_plan(database, "team", request, NOW, cursor=None, limit=limit)
+    return await migrate_plan(
+        database, "team", request, NOW, caller=COMMAND_LINE, cursor=None, limit=limit
+    )
 
 
 async def current(database: Database, tenant: Tenant, at: datetime) -> Subscription:
@@ -88,6 +93,10 @@ async def test_tenants_are_moved_with_their_terms_after_a_preview(database: Data
     rest = await migrate(database, preview=False)
     everybody = sorted([steady.id, trying.id, leaving.id])
     assert sorted(move.tenant for move in [*first.items, *rest.items]) == everybody
+    async with database.begin() as connection:
+        rows = await connection.execute(select(audit_entries.c.tenant_id, audit_entries.c.action))
+        recorded = sorted((row.tenant_id, row.action) for row in rows)
+    assert recorded == [(tenant_id, "subscription.migrate") for tenant_id in everybody]
     after = NOW + timedelta(minutes=15)
     moved = await current(database, steady, after)
     assert (moved.plan.version, moved.seats, moved.add_ons) == (2, 4, {"help": 1})
@@ -98,7 +107,13 @@ async def test_tenants_are_moved_with_their_terms_after_a_preview(database: Data
     assert ends.next_plan is not None
     assert ends.next_plan.definition.id == "free"
     later = await migrate_plan(
-        database, "team", MigrationRequest(preview=False), after, cursor=None, limit=50
+        database,
+        "team",
+        MigrationRequest(preview=False),
+        after,
+        caller=COMMAND_LINE,
+        cursor=None,
+        limit=50,
     )
     assert later.items == []
 

@@ -19,10 +19,10 @@ from backend.storage.database import Database
 from backend.subscriptions.changes import change_plan, start_subscription
 from backend.subscriptions.errors import PlanByContract
 from backend.wallets.errors import CreditExhausted
-from backend.wallets.grants import used_by_calls
 from backend.wallets.prepayment import Prepayment, paid_by_wallet
 from backend.wallets.queries import wallet_balance
 from backend.wallets.top_ups import refresh_and_check
+from backend.wallets.used_by_calls import used_by_calls
 from backend_client.types.accounts import Tenant
 from backend_client.types.plan_terms import QuotaLimit
 from backend_client.types.spend import SpendReport
@@ -120,17 +120,18 @@ async def test_tiered_with_an_upgrade_in_the_middle_of_the_period(
         (day(12), "sample-small", {"input_tokens": 10 * M, "output_tokens": 15 * M}),
         (day(25), "sample-large", {"input_tokens": 60 * M, "output_tokens": 12 * M}),
     )
-    # Two weeks on trial; then 12 of output and 8 of 60 of input from the pool: 50 * 1 + 2 * 0.8
+    # Two weeks on trial, with 14/31 of the pool; then 7/31 of it for output: 7.483871 * 5, and
+    # input in full: 50 * 1 + 10 * 0.8
     assert amounts(await bill(database, tenant)) == [
         ("tokens", "0.00"),
         ("fee", "22.13"),  # 49 * 14 / 31
-        ("input", "5.00"),
-        ("output", "0.00"),
+        ("input", "10.00"),
+        ("output", "29.84"),  # 5.967742 * 5
         ("fee", "11.06"),  # 49 * 7 / 31
-        ("input", "51.60"),
-        ("output", "0.00"),
-        ("trial", "-27.13"),
-        ("total", "62.66"),
+        ("input", "58.00"),
+        ("output", "37.42"),
+        ("trial", "-61.97"),
+        ("total", "106.48"),
     ]
     async with database.begin() as connection:
         (quota,) = await current_quotas(connection, tenant, NOW)
@@ -146,14 +147,14 @@ async def test_tiered_by_the_year_with_credit_each_month(
     assert amounts(await bill(database, tenant)) == [
         ("fee", "15.81"),  # 49 * 10 / 31, on trial
         ("fee", "490.00"),
-        ("output", "10.00"),  # 2 beyond the pool
+        ("output", "42.26"),  # 8.451613 beyond 21/31 of the pool
         ("trial", "-15.81"),
-        ("total", "500.00"),
+        ("total", "532.26"),
     ]
     async with database.begin() as connection:
         await refresh_and_check(connection, tenant.id, NOW)
         wallet = await wallet_balance(connection, tenant, NOW)
-    assert wallet.available == 10
+    assert wallet.available == Decimal("6.77")  # from the 11th on
     # April asks for usage alone; leaving gives back the rest of the year: 335 of its 365 days
     await use(database, tenant, (day(35), "sample-large", {"output_tokens": 21 * M}))
     april = await bill(database, tenant, day(36))
@@ -169,9 +170,9 @@ async def test_tiered_in_another_currency(database: Database) -> None:
     assert amounts(await bill(database, tenant)) == [
         ("fee", "20.32"),
         ("fee", "24.68"),  # 45 * 17 / 31
-        ("output", "49.70"),  # 10 * 4.60 + 1 * 3.70
+        ("output", "83.12"),  # 10 * 4.60 + 10.032259 * 3.70, after 17/31 of the pool
         ("trial", "-20.32"),
-        ("total", "74.38"),
+        ("total", "107.80"),
     ]
 
 
@@ -198,7 +199,7 @@ async def test_credits_pay_call_by_call_and_the_bill_leaves_nothing(
     )
     async with database.begin() as connection:
         opened = await open_period(connection, tenant, NOW)
-        used_credit = await used_by_calls(connection, tenant.id, opened.period)
+        used_credit = (await used_by_calls(connection, tenant.id, opened.period)).amount
         wallet = await wallet_balance(connection, tenant, NOW)
     rated = opened.rate()
     assert (used_credit, rated.exact_total, wallet.used) == (exact, exact, exact)
@@ -227,7 +228,7 @@ async def test_what_the_wallet_did_not_cover_is_on_the_bill(
     await use(database, tenant, (at, "sample-large", {"output_tokens": M}))
     async with database.begin() as connection:
         opened = await open_period(connection, tenant, NOW)
-        used = await used_by_calls(connection, tenant.id, opened.period)
+        used = (await used_by_calls(connection, tenant.id, opened.period)).amount
     rated = opened.rate()
     assert (str(rated.total), str(paid_by_wallet(rated, {("prepaid", 1)}, used))) == (
         "11.00",

@@ -20,6 +20,7 @@ from backend_client.types.catalog import Catalog
 from backend_client.types.spend import SpendReport
 from backend_client.types.subscriptions import SubscriptionChange
 from tests.support.billing import make_tenant
+from tests.support.examples import examples
 
 pytestmark = pytest.mark.engine
 
@@ -96,7 +97,9 @@ async def metered(
 
 
 @settings(
-    max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+    max_examples=examples(40),
+    deadline=None,
+    suppress_health_check=[HealthCheck.function_scoped_fixture],
 )
 @given(data=st.data(), used=usage)
 async def test_any_split_order_and_repetition_costs_the_same(

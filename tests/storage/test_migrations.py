@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
+from datetime import UTC, datetime
 from itertools import pairwise
 
 import pytest
@@ -11,6 +12,7 @@ from sqlalchemy import text
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from backend.invoices.late_usage import usage_marks
 from backend.storage.database import Database
 from tests.storage.revisions import (
     Row,
@@ -76,17 +78,23 @@ async def walk(postgres_url: str) -> AsyncIterator[Walk]:
 Change = Callable[[Rows], None]
 
 
-def _labels_are_dropped_and_their_rollups_added_up(rows: Rows) -> None:
-    sums: dict[tuple[object, ...], Row] = {}
-    for row in rows["rollups"]:
-        rest = {name: value for name, value in row.items() if name != "labels"}
-        key = tuple(rest[name] for name in rest if name not in {"quantity", "event_count"})
-        if key in sums:
-            sums[key]["quantity"] += rest["quantity"]
-            sums[key]["event_count"] += rest["event_count"]
-        else:
-            sums[key] = rest
-    rows["rollups"] = list(sums.values())
+def _added_up_without(column: str, *tables: str) -> Change:
+    def change(rows: Rows) -> None:
+        for table in tables:
+            sums: dict[tuple[object, ...], Row] = {}
+            for row in rows[table]:
+                rest = {name: value for name, value in row.items() if name != column}
+                summed = {"quantity", "event_count", "amount"}
+                key = tuple(str(rest[name]) for name in sorted(rest) if name not in summed)
+                if key in sums:
+                    for name in summed & set(rest):
+                        added = [each[name] for each in (sums[key], rest) if each[name] is not None]
+                        sums[key][name] = sum(added) if added else None
+                else:
+                    sums[key] = rest
+            rows[table] = list(sums.values())
+
+    return change
 
 
 def _restored_archives_are_forgotten(rows: Rows) -> None:
@@ -96,6 +104,28 @@ def _restored_archives_are_forgotten(rows: Rows) -> None:
 def _limits_of_plans_are_forgotten(rows: Rows) -> None:
     for table in ("key_windows", "key_calls"):
         rows[table] = [row for row in rows[table] if row["key_id"]]
+
+
+def _acts_on_no_tenant_are_forgotten(rows: Rows) -> None:
+    rows["audit_entries"] = [row for row in rows["audit_entries"] if row["tenant_id"]]
+
+
+def _operator_keys_of_fewer_scopes_are_revoked(rows: Rows) -> None:
+    for row in rows["operator_keys"]:
+        if len(row["scopes"]) < 4 and row["revoked_at"] is None:
+            row["revoked_at"] = row["last_used_at"]
+
+
+def _disabled_keys_are_revoked(rows: Rows) -> None:
+    for row in rows["api_keys"]:
+        row["revoked_at"] = row["revoked_at"] or row["disabled_at"]
+
+
+def _own_versions_are_what_they_were_made_of(rows: Rows) -> None:
+    own = {row["version"]: row["base_version"] for row in rows["plan_versions"]}
+    rows["plan_versions"] = [row for row in rows["plan_versions"] if row["agreed_with"] is None]
+    for row in rows["subscriptions"]:
+        row["plan_version"] = own[row["plan_version"]] or row["plan_version"]
 
 
 def _spell(old: str, new: str) -> Change:
@@ -117,10 +147,16 @@ def _unchanged(_rows: Rows) -> None:
 
 CHANGES_UP: dict[str, Change] = {"0020": _spell("finalise", "finalize")}
 CHANGES_DOWN: dict[str, Change] = {
-    "0003": _labels_are_dropped_and_their_rollups_added_up,
+    "0003": _added_up_without("labels", "rollups"),
     "0016": _restored_archives_are_forgotten,
     "0017": _limits_of_plans_are_forgotten,
     "0020": _spell("finalize", "finalise"),
+    "0023": _acts_on_no_tenant_are_forgotten,
+    "0028": _disabled_keys_are_revoked,
+    "0024": _operator_keys_of_fewer_scopes_are_revoked,
+    "0025": _added_up_without("upstream", "rollups", "daily_rollups"),
+    "0031": _added_up_without("tier", "provider_entries"),
+    "0033": _own_versions_are_what_they_were_made_of,
 }
 
 
@@ -204,8 +240,92 @@ async def test_who_has_labels_may_have_had_others_before(walk: Walk) -> None:
     assert [row["tenant_id"] for row in versions if row["labels_changed_at"]] == ["ten_berlin"]
 
 
+async def test_below_operators_by_group_nobody_stays_one_and_no_address_is_open_to_others(
+    walk: Walk,
+) -> None:
+    """What says for whom an invitation is, and what asks for the group anew, goes with 0033."""
+    async with walk.at("0033") as connection:
+        for statement in (
+            """
+            INSERT INTO users (id, issuer, subject, name, email, email_verified, is_operator)
+            VALUES ('group', 'https://id', 'ada', 'Ada', 'ada@example.org', true, true),
+                ('subject', 'https://id', 'cleo', 'Cleo', NULL, false, false),
+                ('email', 'https://id', 'dan', 'Dan', 'dan@example.org', true, false),
+                ('unverified', 'https://id', 'eve', 'Eve', 'eve@example.org', false, false)
+            """,
+            """
+            INSERT INTO operator_grants (id, issuer, subject, email)
+            VALUES ('opg_3', 'https://id', 'cleo', NULL), ('opg_4', NULL, NULL, 'Dan@example.org'),
+                ('opg_5', NULL, NULL, 'eve@example.org')
+            """,
+            """
+            INSERT INTO invitations
+                (tenant_id, id, secret_hash, role, note, email, created_by, expires_at)
+            VALUES
+                ('ten_berlin', 'hers', 'a', 'owner', '', 'ada@example.org', 'usr_ada', 'infinity'),
+                ('ten_berlin', 'any', 'b', 'owner', '', NULL, 'usr_ada', 'infinity')
+            """,
+        ):
+            await connection.execute(text(statement))
+        await downgrade(connection, "0032")
+        rows = await rows_of(connection)
+    operators = {row["id"] for row in rows["users"] if row["is_operator"]}
+    assert operators == {"usr_ada", "subject", "email"}
+    assert [row["id"] for row in rows["invitations"] if row["revoked_at"] is None] == [
+        "ivt_1",
+        "any",
+    ]
+
+
+async def test_below_one_off_invoices_none_is_taken_off_the_invoice_of_its_period(
+    walk: Walk,
+) -> None:
+    """As progressive invoices are, by the period that they begin with."""
+    async with walk.at("0045") as connection:
+        await connection.execute(
+            text(
+                """
+                INSERT INTO invoices (tenant_id, id, number, kind, state, currency, period_start,
+                    period_end, time_zone, issued_at, due_at, subtotal, tax, total, taxes, seller,
+                    customer, payment_note, paid, credited)
+                SELECT tenant_id, 'inv_' || aside, 'INV-' || aside, aside, 'draft', currency,
+                    '2025-11-01', '2025-12-01', time_zone, issued_at, due_at, subtotal, tax, total,
+                    taxes, seller, customer, payment_note, 0, 0
+                FROM invoices, unnest(ARRAY['one_off', 'reversal']) AS aside WHERE id = 'inv_3'
+                """
+            )
+        )
+        await downgrade(connection, "0044")
+        rows = {row["id"]: row for row in (await rows_of(connection))["invoices"]}
+    issued = rows["inv_3"]["issued_at"]
+    for aside in ("inv_one_off", "inv_reversal"):
+        assert (rows[aside]["kind"], rows[aside]["period_start"]) == ("progressive", issued)
+        assert rows[aside]["period_end"] == "2025-12-01T00:00:00+00:00"
+
+
 async def test_no_archive_is_forgotten_while_its_events_are_away(walk: Walk) -> None:
     async with walk.at("0016") as connection:
         await connection.execute(text("UPDATE event_archives SET restored_at = NULL"))
         with pytest.raises(IntegrityError, match="pk_event_archives"):
             await downgrade(connection, "0015")
+
+
+async def test_what_is_stored_names_no_upstream_and_its_marks_stay(walk: Walk) -> None:
+    """Marks that changed with the schema would have every period of every tenant rated again."""
+    window = ("ten_berlin", datetime(2025, 10, 1, tzinfo=UTC), datetime(2025, 11, 1, tzinfo=UTC))
+    async with walk.at("0022") as connection:
+        before = await connection.scalar(
+            text(
+                """
+                SELECT sum(hash_record_extended(rollups.*, 0)::numeric)::text FROM rollups
+                WHERE tenant_id = :tenant AND bucket >= :start AND bucket < :end
+                """
+            ),
+            dict(zip(("tenant", "start", "end"), window, strict=True)),
+        )
+        await upgrade(connection, HEAD)
+        rows = await rows_of(connection)
+        for table in ("events", "rollups", "daily_rollups"):
+            assert {row["upstream"] for row in rows[table]} == {""}
+        [mark] = (await usage_marks(connection, [window])).values()
+        assert mark.split()[0] == before

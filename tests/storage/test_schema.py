@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import asyncio
+
 import pytest
 from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
+from alembic.script import ScriptDirectory
 from sqlalchemy import Connection, text
 
 from backend.errors import ConfigurationError
 from backend.storage.database import Database
-from backend.storage.migrate import migrate
+from backend.storage.migrate import _LOCK, alembic_config, migrate, newest_revision
 from backend.storage.tables import metadata
 from tests.storage.revisions import schema_of
 from tests.support.postgres import own_database
@@ -47,6 +50,17 @@ def _compared(schema: set[tuple[str, ...]]) -> set[tuple[str, ...]]:
         for thing in schema
         if thing[0] in {"column", "constraint", "index"} and "alembic_version" not in thing
     }
+
+
+async def test_a_start_on_the_newest_schema_waits_for_nobody(database: Database) -> None:
+    """Not for the lock, which a replica that migrates may hold for long; nor for Alembic."""
+    async with database.engine.connect() as connection:
+        scripts = ScriptDirectory.from_config(await connection.run_sync(alembic_config))
+    assert newest_revision() == scripts.get_current_head()
+    async with database.begin() as other:
+        await other.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": _LOCK})
+        async with asyncio.timeout(60):
+            await migrate(database.engine)
 
 
 async def test_a_newer_schema_is_left_to_the_newer_farebox(database: Database) -> None:

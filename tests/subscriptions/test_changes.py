@@ -21,6 +21,7 @@ from backend_client.types.accounts import Tenant
 from backend_client.types.catalog import Catalog
 from backend_client.types.subscriptions import Subscription, SubscriptionChange
 from tests.support.billing import NOW, catalog_with, make_tenant
+from tests.support.examples import examples
 
 pytestmark = pytest.mark.engine
 
@@ -188,7 +189,9 @@ steps = st.lists(
 
 @given(steps)
 @settings(
-    max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+    max_examples=examples(40),
+    deadline=None,
+    suppress_health_check=[HealthCheck.function_scoped_fixture],
 )
 async def test_whatever_is_changed_the_history_has_no_gap_and_what_is_past_stays(
     database: Database, applied: Catalog, steps: list[tuple[str, int, int | None]]

@@ -15,6 +15,7 @@ from backend.catalog.published import apply_catalog
 from backend.errors import Conflict, InvalidInput, NotFound
 from backend.pricing.periods import billing_period
 from backend.quotas.use import current_quotas
+from backend.settings import Settings
 from backend.spend.queries import spend_report
 from backend.storage.database import Database
 from backend.subscriptions.changes import (
@@ -43,6 +44,7 @@ from backend_client.types.subscriptions import (
     SubscriptionState,
 )
 from tests.support.billing import add_usage, catalog_with, make_tenant
+from tests.support.examples import examples
 
 pytestmark = pytest.mark.engine
 
@@ -144,6 +146,9 @@ async def test_a_trial_ends_in_the_plan_itself_and_is_had_once(
     back = away + DAY
     second = await change(database, tenant, back, plan="try", at=back)
     assert second.state is SubscriptionState.ACTIVE
+    # Nor is another plan's trial had after it: one after another, a tenant would never pay
+    third = await change(database, tenant, back + DAY, plan="taste", at=back + DAY)
+    assert third.state is SubscriptionState.ACTIVE
 
 
 async def test_a_trial_can_end_in_the_default_plan(
@@ -252,7 +257,7 @@ class TestAnchors:
         wanted = TenantCreate(slug="made", name="Made", time_zone=zone, billing_day=day)
         at = datetime(2026, 3, 10, 3, 30, tzinfo=UTC)
         async with database.begin() as connection:
-            tenant = await open_tenant(connection, COMMAND_LINE, wanted, at)
+            tenant = await open_tenant(connection, Settings(), COMMAND_LINE, wanted, at)
         assert await self.period(database, tenant, at.isoformat()) == expected
 
     async def test_a_new_anchor_takes_effect_at_a_periods_end(
@@ -303,7 +308,9 @@ steps = st.lists(
 
 @given(steps)
 @settings(
-    max_examples=30, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+    max_examples=examples(30),
+    deadline=None,
+    suppress_health_check=[HealthCheck.function_scoped_fixture],
 )
 async def test_whatever_is_done_stretches_tile_the_period_and_the_past_stays(
     database: Database, applied: Catalog, steps: list[tuple[str, int, int]]

@@ -9,6 +9,7 @@ from decimal import Decimal
 import pytest
 from sqlalchemy import select
 
+from backend.accounts.principal import COMMAND_LINE
 from backend.catalog.published import apply_catalog
 from backend.spend.gathering import metered_period
 from backend.spend.plan_moves import diff_versions, migrate_plan
@@ -235,12 +236,20 @@ async def test_a_version_by_the_year_is_seen_before_tenants_are_moved_to_it(
     ]
     now = datetime(2026, 5, 10, tzinfo=UTC)
     asked = MigrationRequest(at=now, preview=True)
-    page = await migrate_plan(database, "monthly", asked, now, cursor=None, limit=10)
+    page = await migrate_plan(
+        database, "monthly", asked, now, caller=COMMAND_LINE, cursor=None, limit=10
+    )
     (seen,) = page.items
     assert seen.present.amount == 31
     assert str(seen.migrated and seen.migrated.amount) == "314.00"  # of the year from 11 March on
     await migrate_plan(
-        database, "monthly", MigrationRequest(at=now, preview=False), now, cursor=None, limit=10
+        database,
+        "monthly",
+        MigrationRequest(at=now, preview=False),
+        now,
+        caller=COMMAND_LINE,
+        cursor=None,
+        limit=10,
     )
     # 305 days from 10 May on, and nine of the month's fee
     assert await totals(database, tenant, 2026, (5, 6)) == ["314.00", "0.00"]

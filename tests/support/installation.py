@@ -49,7 +49,7 @@ class CrashableInstallation:
 
     async def until_ready(self) -> None:
         """Return when the API says that it is, which it does once it reaches both engines."""
-        await until(self._ready, seconds=60)
+        await until(self._ready, seconds=240)
 
     async def takes_no_more(self) -> bool:
         """Tell whether the API lets nobody in: it is away, or about to stop."""
@@ -70,7 +70,7 @@ class CrashableInstallation:
         """Send SIGTERM, and return the status that the process ends with."""
         process = self._process(name)
         process.terminate()
-        return process.wait(30)
+        return process.wait(90)
 
     def restart(self, name: str) -> None:
         """Start what was killed, on the same data."""
@@ -93,7 +93,7 @@ class CrashableInstallation:
             process.terminate()
         for process in self._roles.values():
             try:
-                process.wait(20)
+                process.wait(60)
             except subprocess.TimeoutExpired:
                 process.kill()
                 process.wait()

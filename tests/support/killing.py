@@ -16,6 +16,6 @@ def kill(engine: RunningEngine) -> None:
     children = process.children(recursive=True)
     engine.process.kill()
     engine.process.wait()
-    _, alive = psutil.wait_procs(children, timeout=30)
+    _, alive = psutil.wait_procs(children, timeout=90)
     if alive:
         raise RuntimeError(f"still running after its parent was killed: {alive}")

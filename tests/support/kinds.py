@@ -12,6 +12,8 @@ import pytest
 
 KINDS = ("fast", "slow", "engine", "crash", "browser")
 """What each means stands in pyproject.toml, with the other markers."""
+_ENGINES = {"postgres_url", "nats_url", "local_model"}
+"""The fixtures that start engines, which a test may ask for by way of others."""
 
 
 def kinds_of(item: pytest.Item) -> list[str]:
@@ -26,13 +28,19 @@ def settle_kinds(items: Sequence[pytest.Item]) -> None:
     """Leave each test the one mark of its kind, so that ``-m engine`` takes no fast one too.
 
     Raises:
-        pytest.UsageError: some tests bear no kind, which ``make fast`` would miss, or several.
+        pytest.UsageError: some tests bear no kind, which ``make fast`` would miss, or several; or
+            are said to need no engine, and start one.
     """
     kinds = {item: kinds_of(item) for item in items}
     if wrong := [item.nodeid for item, names in kinds.items() if len(names) != 1]:
         raise pytest.UsageError(
             f"A test, or its module, bears exactly one mark of {', '.join(KINDS)}. "
             "These do not:\n" + "\n".join(wrong)
+        )
+    if wrong := [item.nodeid for item, [kind] in kinds.items() if _starts_more(item, kind)]:
+        raise pytest.UsageError(
+            "These are fast or slow, and have a fixture, perhaps an autouse one of their conftest, "
+            "that starts an engine:\n" + "\n".join(wrong)
         )
     for node in {node for item in items for node in item.listchain()}:
         node.own_markers[:] = [mark for mark in node.own_markers if mark.name not in KINDS]
@@ -46,10 +54,25 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 
 def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool | None:
-    """Leave out of ``-m fast`` the files that name no such mark: importing them takes seconds."""
-    if config.option.markexpr != "fast" or not collection_path.match("test_*.py"):
+    """Leave out of ``-m fast`` the files that name no such mark: importing them takes seconds.
+
+    And the directories that have no other, for importing their conftest takes as long.
+    """
+    if config.option.markexpr != "fast":
         return None
-    return "mark.fast" not in collection_path.read_text() or None
+    if collection_path.is_dir():
+        files = list(collection_path.rglob("test_*.py"))
+    elif collection_path.match("test_*.py"):
+        files = [collection_path]
+    else:
+        return None
+    return not any("mark.fast" in file.read_text() for file in files) or None
+
+
+def _starts_more(item: pytest.Item, kind: str) -> bool:
+    """Whether a test starts an engine though its kind says that it needs none."""
+    names: Sequence[str] = getattr(item, "fixturenames", ())
+    return kind in {"fast", "slow"} and not _ENGINES.isdisjoint(names)
 
 
 def _marks_of(node: pytest.Item | pytest.Collector) -> set[str]:

@@ -4,7 +4,11 @@ from __future__ import annotations
 
 import json
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
+
+import psutil
 
 from backend.engines.home import free_port
 from backend.engines.nats import nats_accepts
@@ -63,6 +67,16 @@ class NatsCluster:
     def kill(self, number: int) -> None:
         """Kill -9 one server."""
         kill(self._running.pop(number))
+
+    @contextmanager
+    def frozen(self, number: int) -> Iterator[None]:
+        """Let a server do nothing during the block, while its connections stay open."""
+        process = psutil.Process(self._running[number].process.pid)
+        process.suspend()
+        try:
+            yield
+        finally:
+            process.resume()
 
     def number_of(self, server: str) -> int:
         """Return which server is at an address, or has a name."""

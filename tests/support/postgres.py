@@ -22,7 +22,12 @@ from backend.storage.database import Database
 from backend.storage.migrate import migrate
 from tests.support.paths import ROOT
 
-QUICK = {"fsync": "off", "synchronous_commit": "off", "full_page_writes": "off"}
+QUICK = {
+    "fsync": "off",
+    "synchronous_commit": "off",
+    "full_page_writes": "off",
+    "max_wal_size": "256MB",  # its data may be in memory
+}
 """PostgreSQL without what only a power cut would need. Tests that kill it use none of this."""
 TEMPLATE = "farebox_template"
 """The migrated database in the data directory, which each test's own is copied from."""

@@ -63,7 +63,13 @@ class TaxServer:
         self.reply: Reply = honest
         app = Starlette(routes=[Route("/tax", self._answer, methods=["POST"])])
         config = uvicorn.Config(
-            app, port=0, log_config=None, ws="none", lifespan="off", timeout_graceful_shutdown=1
+            app,
+            port=0,
+            log_config=None,
+            ws="none",
+            lifespan="off",
+            loop="asyncio",  # of uvloop, two loops in two threads of one process end it at times
+            timeout_graceful_shutdown=1,
         )
         self._server = uvicorn.Server(config)
         self._thread = threading.Thread(target=self._server.run)

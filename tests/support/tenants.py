@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
+from backend.accounts.applications import list_applications
 from backend.accounts.keys import create_key
+from backend.accounts.members import add_member, upsert_user
 from backend.accounts.principal import ROLE_PERMISSIONS, Principal
-from backend.accounts.tenants import create_tenant, list_applications
+from backend.accounts.sessions import begin_session
+from backend.accounts.tenants import create_tenant
 from backend.storage.database import Database
 from backend_client.types.accounts import ApiKeyCreate, Role, Scope, TenantCreate
 
@@ -58,16 +62,32 @@ async def sample_tenant(
         tenant = await create_tenant(connection, wanted)
         page = await list_applications(connection, tenant.id, cursor=None, limit=1)
         application = page.items[0].id
-        owner = Principal(
-            kind="user",
-            id="usr_test",
+        maker = Principal(
+            kind="operator",
+            id="key_test",
             tenant_id=tenant.id,
             permissions=ROLE_PERMISSIONS[Role.OWNER],
             role=Role.OWNER,
         )
         key = await create_key(
             connection,
-            owner,
+            maker,
             ApiKeyCreate(name="all", application_id=application, scopes=list(Scope)),
         )
     return SampleTenant(tenant.id, slug, application, {"authorization": f"Bearer {key.secret}"})
+
+
+async def people_of(database: Database, *tenants: Mapping[str, Role]) -> dict[str, str]:
+    """Make a tenant for each mapping, with people by name and role; return sessions by name."""
+    tokens = {}
+    for number, people in enumerate(tenants):
+        tenant = await sample_tenant(database, f"tenant-{number}")
+        async with database.begin() as connection:
+            for name, role in people.items():
+                user = await upsert_user(
+                    connection, issuer="test", subject=name, name=name, email=None
+                )
+                await add_member(connection, tenant.id, user, role)
+                session = await begin_session(connection, user, tenant.id, seconds=600)
+                tokens[name] = session.token
+    return tokens

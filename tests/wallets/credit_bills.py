@@ -14,7 +14,7 @@ from fractions import Fraction
 from itertools import pairwise
 from zoneinfo import ZoneInfo
 
-from tests.wallets.credit_oracle import ZERO, Pot, Purse
+from tests.wallets.credit_oracle import ZERO, Held, Pot, Purse
 from tests.wallets.credit_plans import (
     CAPS_IN_YEN,
     EDGE,
@@ -29,8 +29,11 @@ from tests.wallets.credit_plans import (
 )
 
 MILLION = 1_000_000
+SECOND = timedelta(seconds=1)
 Lines = dict[tuple[str, str], Fraction]
 """Rounded amounts, by plan and what of it."""
+Due = tuple[str, dict[str, object], str, Fraction]
+"""A plan, terms of its credit, the name of a period's pot, and what it is due by itself."""
 
 
 @dataclass(frozen=True)
@@ -80,7 +83,7 @@ class Life:
     balance: Fraction = ZERO
 
     def __post_init__(self) -> None:
-        self.purse = Purse(self.zone, self.granted, self.next_look)
+        self.purse = Purse(self.zone, self.granted)
         self.minor = {"USD": 100, "JPY": 1}[self.currency]
         zone, starts = ZoneInfo(self.zone), []
         for index in range(-1, 16):
@@ -123,64 +126,120 @@ class Life:
 
     # What its plan brings
 
-    def next_look(self, at: datetime) -> datetime:
-        _, end = self.period(at)
-        return min([end, *(standing.since for standing in self.standings if standing.since > at)])
-
-    def granted(self, at: datetime, purse: Purse) -> Iterator[Pot]:
+    def granted(self, at: datetime, purse: Purse) -> tuple[bool, datetime]:
+        period = self.period(at)
+        moved, settled = self._bring(period, at, only_in_arrears=False)
         standing = self.on(at)
-        if standing.plan is None or standing.paused:
-            return
-        for terms in GRANTS[standing.plan]:
-            name = f"{standing.plan}.{terms['id']}"
-            if terms.get("recurs", True):
-                yield from self._recurring(standing.plan, terms, self.period(at))
-            elif name not in purse.pots:
-                until = at + timedelta(days=int(str(terms["expires_after_days"])))
-                yield self._pot(
-                    standing.plan, terms, name, self._amount(standing.plan, terms), at, until
-                )
+        if standing.plan is not None and not standing.paused:
+            for terms in GRANTS[standing.plan]:
+                name = f"{standing.plan}.{terms['id']}"
+                if not terms.get("recurs", True) and name not in purse.pots:
+                    until = at + timedelta(days=int(str(terms["expires_after_days"])))
+                    whole = self._amount(standing.plan, terms)
+                    moved |= purse.bring([self._pot(standing.plan, terms, name, whole, at, until)])
+        following = [standing.since for standing in self.standings if standing.since > at]
+        return moved, min([period[1], *following]) if settled else at
 
     def bring_for_bill(self, period: tuple[datetime, datetime], at: datetime) -> None:
         """Bring what the plans of a period bring for its bill, where nobody looked before."""
-        start, end = period
-        standings = sorted(self.standings, key=lambda standing: standing.since)
-        untils = [standing.since for standing in standings[1:]] + [datetime.max.replace(tzinfo=UTC)]
-        for standing, until in zip(standings, untils, strict=True):
-            if until <= start or standing.since >= min(end, at):
-                continue
-            if standing.plan is None or standing.paused:
-                continue
-            for terms in GRANTS[standing.plan]:
-                if terms.get("recurs", True):
-                    pots = self._recurring(standing.plan, terms, period)
-                    self.purse.bring(
-                        pot
-                        for pot in pots
-                        if standing.plan not in PREPAID or pot.name.endswith(":carried")
-                    )
+        self._bring(period, at, only_in_arrears=True)
 
-    def _recurring(
-        self, plan: str, terms: dict[str, object], period: tuple[datetime, datetime]
-    ) -> Iterator[Pot]:
-        """The period's own pot, and the one of what was left when the last was billed."""
+    def _bring(
+        self, period: tuple[datetime, datetime], at: datetime, *, only_in_arrears: bool
+    ) -> tuple[bool, bool]:
+        """Have each pot of a period be as large as it is due.
+
+        Tell whether anything moved, and whether no call holds more of a pot than is due.
+        """
         start, end = period
-        base = f"{plan}.{terms['id']}"
-        left = {False: ZERO, True: ZERO}
-        for pot in self.purse.pots.values():
-            if pot.name.startswith(f"{base}:") and pot.expires == start:
-                left[pot.arrears] += pot.parts["expired"]
-        cap = Fraction(str(terms.get("rollover_cap", 0)))
-        if cap and self.currency == "JPY":
-            cap = Fraction(CAPS_IN_YEN[plan])
-        name = f"{base}:{start:%Y-%m-%dT%H:%MZ}"
-        amounts = {
-            name: self._amount(plan, terms) + min(left[False], cap),
-            f"{name}:carried": min(left[True], cap),
+        moved, settled, purse = False, True, self.purse
+        due = self._due(period, at)
+        for plan, terms, name, _ in due:
+            left = {False: ZERO, True: ZERO}
+            for pot in purse.pots.values():
+                if pot.name.startswith(f"{plan}.{terms['id']}:") and pot.expires == start:
+                    left[pot.arrears] += pot.parts["expired"]
+            cap = Fraction(str(terms.get("rollover_cap", 0)))
+            if cap and self.currency == "JPY":
+                cap = Fraction(CAPS_IN_YEN[plan])
+            extra = {f"{name}:carried": min(left[True], cap)}
+            if not only_in_arrears:
+                extra[f"{name}:rollover"] = min(left[False], cap)
+            for grant_id, amount in extra.items():
+                if amount and grant_id not in purse.pots:
+                    moved |= purse.bring([self._pot(plan, terms, grant_id, amount, start, end)])
+        for arrears in (True,) if only_in_arrears else (False, True):
+            pots, amounts, _ = self._fitted(period, due, arrears=arrears, with_held=True)
+            for plan, terms, name, _ in due:
+                if name in amounts and name not in purse.pots and amounts[name]:
+                    moved |= purse.bring([self._pot(plan, terms, name, amounts[name], start, end)])
+            for pot in pots:
+                if not pot.parts["expired"]:
+                    asked = next((part for *_, name, part in due if name == pot.name), ZERO)
+                    held = pot.parts["used"] + pot.parts["reserved"]
+                    settled = settled and not (held > asked and pot.parts["reserved"])
+                    moved |= pot.resize(amounts[pot.name])
+        return moved, settled
+
+    def _due(self, period: tuple[datetime, datetime], at: datetime) -> list[Due]:
+        """What each plan that has begun brings: its part of the period, rounded down."""
+        start, end = period
+        shares: defaultdict[str, Fraction] = defaultdict(Fraction)
+        begun = set()
+        edges = sorted({start, end, *(standing.since for standing in self.standings)})
+        for first, last in pairwise(edge for edge in edges if start <= edge <= end):
+            standing = self.on(first)
+            if standing.plan is not None and not standing.paused and not standing.trial:
+                shares[standing.plan] += Fraction((last - first) // SECOND, (end - start) // SECOND)
+                if first <= at:
+                    begun.add(standing.plan)
+        due = []
+        for plan in sorted(begun):
+            for terms in GRANTS[plan]:
+                if terms.get("recurs", True):
+                    yen = IN_YEN[plan][str(terms["id"])]
+                    written = yen if self.currency == "JPY" else str(terms["amount"])
+                    scale = max(10 ** len(written.partition(".")[2]), self.minor)
+                    part = Fraction(int(Fraction(written) * shares[plan] * scale), scale)
+                    name = f"{plan}.{terms['id']}:{start:%Y-%m-%dT%H:%MZ}"
+                    due.append((plan, terms, name, part))
+        return due
+
+    def _fitted(
+        self,
+        period: tuple[datetime, datetime],
+        due: list[Due],
+        *,
+        arrears: bool,
+        with_held: bool,
+    ) -> tuple[list[Pot], dict[str, Fraction], Fraction]:
+        """The pots that a period has; what they and those to come are to be; what is too much.
+
+        What one has been used for beyond its part lessens the others, those for all models.
+        """
+        begins = f":{period[0]:%Y-%m-%dT%H:%MZ}"
+        pots = [
+            pot
+            for pot in self.purse.pots.values()
+            if pot.name.endswith(begins) and pot.arrears is arrears
+        ]
+        new = [
+            self._pot(plan, terms, name, part, *period)
+            for plan, terms, name, part in due
+            if (plan not in PREPAID) is arrears and name not in self.purse.pots
+        ]
+        asked = {pot.name: ZERO for pot in pots} | {name: part for *_, name, part in due}
+        used = {pot.name: ZERO for pot in new} | {
+            pot.name: pot.parts["used"] + with_held * pot.parts["reserved"] for pot in pots
         }
-        for grant_id, amount in amounts.items():
-            if amount and grant_id not in self.purse.pots:
-                yield self._pot(plan, terms, grant_id, amount, start, end)
+        beyond = sum((max(used[pot.name] - asked[pot.name], ZERO) for pot in pots), ZERO)
+        amounts = {}
+        for pot in self.purse.order([*pots, *new]):
+            spare = max(asked[pot.name] - used[pot.name], ZERO)
+            less = min(spare, beyond) if pot.models is None else ZERO
+            beyond -= less
+            amounts[pot.name] = max(asked[pot.name], used[pot.name]) - less
+        return pots, amounts, beyond
 
     def _amount(self, plan: str, terms: dict[str, object]) -> Fraction:
         yen = Fraction(IN_YEN[plan][str(terms["id"])])
@@ -283,7 +342,7 @@ class Life:
             exact["metered", "input"] += read * price / MILLION
             output += use.quantities.get("output_tokens", 0)
             output += use.quantities.get("reasoning_tokens", 0)
-        exact["metered", "output"] = self._output(output)
+        exact["metered", "output"] = self._output(output, self._metered_part(start, end))
         lines: defaultdict[tuple[str, str], Fraction] = defaultdict(Fraction)
         for asked in (exact, on_trial):
             for key, amount in asked.items():
@@ -292,23 +351,49 @@ class Life:
             lines[plan, "trial"] -= self._round(amount)
         prepaid = [key for key in exact if key[0] in PREPAID]
         total = sum((self._round(exact[key]) for key in prepaid), ZERO)
-        used = sum((held.used for held in self.purse.held.values() if start <= held.at < end), ZERO)
+        used = sum((held.used for held in self._calls((start, end)).values()), ZERO)
+        used -= self.beyond((start, end))
         missing = max(sum((exact[key] for key in prepaid), ZERO) - used, ZERO)
         lines["", "prepaid"] = min(self._round(missing), total) - total
         return dict(lines)
 
+    def _calls(self, period: tuple[datetime, datetime]) -> dict[str, Held]:
+        start, end = period
+        return {name: held for name, held in self.purse.held.items() if start <= held.at < end}
+
+    def beyond(self, period: tuple[datetime, datetime]) -> Fraction:
+        """What calls used of a period's credit beyond the plans' parts of it.
+
+        No more than what calls used of what was given: what was bought stays paid, and an invoice
+        may have had the rest.
+        """
+        brought = [part for part in self._due(period, period[1]) if part[2] in self.purse.pots]
+        *_, beyond = self._fitted(period, brought, arrears=False, with_held=False)
+        given = [pot for pot in self.purse.pots.values() if not pot.paid]
+        return min(
+            beyond,
+            sum((pot.spent_on[name] for pot in given for name in self._calls(period)), ZERO),
+        )
+
     def _fee(self, start: datetime, end: datetime, exact: dict) -> None:
+        part = self._metered_part(start, end)
+        if part:
+            exact["metered", "fee"] += part * Fraction(METERED[self.currency]["fee"])
+
+    def _metered_part(self, start: datetime, end: datetime) -> Fraction:
+        """How much of a period is on the metered plan, which has its part of all."""
+        covered = timedelta(0)
         edges = sorted({start, end, *(standing.since for standing in self.standings)})
         for first, last in pairwise(edge for edge in edges if start <= edge <= end):
             standing = self.on(first)
             if standing.plan == "metered" and not standing.paused:
-                part = Fraction((last - first) // timedelta(seconds=1))
-                part /= (end - start) // timedelta(seconds=1)
-                exact["metered", "fee"] += part * Fraction(METERED[self.currency]["fee"])
+                covered += last - first
+        second = timedelta(seconds=1)
+        return Fraction(covered // second, (end - start) // second)
 
-    def _output(self, tokens: int) -> Fraction:
+    def _output(self, tokens: int, part: Fraction) -> Fraction:
         prices = METERED[self.currency]
-        left = max(tokens - INCLUDED, 0)
+        left = max(tokens - int(INCLUDED * part), 0)
         dear, cheap = min(left, EDGE), max(left - EDGE, 0)
         total = Fraction(prices["low"]) * dear + Fraction(prices["high"]) * cheap
         return total / MILLION + (Fraction(prices["step"]) if cheap else 0)
@@ -329,17 +414,15 @@ class Life:
             if end <= first or end + grace > now or start in self.billed:
                 continue
             lines = self.lines(start, end, now)
-            asked = list(lines.values())
+            # By period: what cancels out within each takes no number
+            asked = [sum(lines.values(), ZERO)]
             for (before, until), billed_lines in [
                 (period, self.billed[period[0]])
                 for period in self.periods
                 if period[0] in self.billed
             ]:
                 again = self.lines(before, until, now)
-                asked += [
-                    again.get(key, ZERO) - billed_lines.get(key, ZERO)
-                    for key in again | billed_lines
-                ]
+                asked.append(sum(again.values(), ZERO) - sum(billed_lines.values(), ZERO))
                 self.billed[before] = again
             self.billed[start] = lines
             billed = True

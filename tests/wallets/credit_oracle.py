@@ -40,6 +40,13 @@ class Pot:
         if cause:
             self.spent_on[cause] += (target == "used") * amount - (source == "used") * amount
 
+    def resize(self, amount: Fraction) -> bool:
+        """Have it come to another amount; tell whether it does."""
+        changed = amount != self.amount
+        self.parts["available"] += amount - self.amount
+        self.amount = amount
+        return changed
+
     def pays(self, model: str | None, at: datetime) -> bool:
         in_time = self.starts <= at and (self.expires is None or at < self.expires)
         return in_time and (self.models is None or model in self.models)
@@ -75,14 +82,12 @@ class Bought:
 
 @dataclass
 class Purse:
-    """A tenant's wallet. ``granted`` says which pots its plan brings, of those that it has not.
-
-    It brings them once ``fresh_until`` has come, which ``look_again`` tells anew.
+    """A tenant's wallet. ``granted`` brings what its plans bring, and tells whether that moved
+    anything, and until when nothing more comes: it is asked once ``fresh_until`` has come.
     """
 
     zone: str
-    granted: Callable[[datetime, Purse], Iterable[Pot]]
-    look_again: Callable[[datetime], datetime]
+    granted: Callable[[datetime, Purse], tuple[bool, datetime]]
     fresh_until: datetime | None = None
     pots: dict[str, Pot] = field(default_factory=dict)
     held: dict[str, Held] = field(default_factory=dict)
@@ -102,8 +107,8 @@ class Purse:
                 pot.move("available", "expired", left)
                 moved = True
         if self.fresh_until is None or self.fresh_until <= at:
-            moved = self.bring(self.granted(at, self)) or moved
-            self.fresh_until = self.look_again(at)
+            brought, self.fresh_until = self.granted(at, self)
+            moved = brought or moved
         return moved
 
     def bring(self, pots: Iterable[Pot]) -> bool:
@@ -215,6 +220,7 @@ class Purse:
                 pot.move("used", "available", back, name)
                 too_much -= back
             held.used = cost
+            self.fresh_until = at  # what came back may be more than the plan's share
         else:
             more = min(cost - held.used, self.spendable(at, held.model))
             self.draw(more, at, held.model, "used", name)

@@ -17,10 +17,10 @@ from backend.storage.tables import ledger_entries
 from backend.subscriptions.changes import cancel, change_plan, start_subscription
 from backend.wallets.corrections import correct_events
 from backend.wallets.errors import CreditExhausted
-from backend.wallets.grants import used_by_calls
 from backend.wallets.prepayment import Prepayment
 from backend.wallets.queries import set_wallet
 from backend.wallets.top_ups import finish_top_up
+from backend.wallets.used_by_calls import used_by_calls
 from backend.wallets.worker import keep_wallets
 from backend_client.types.accounts import Tenant
 from backend_client.types.plans import PlanDefinition
@@ -125,7 +125,8 @@ async def test_a_corrected_call_gives_back_the_last_that_burnt_first(
     await keep_wallets(database, NOW + 3 * HOUR)
     assert (await grants(database, tenant))[soon.id].expired == 3
     async with database.begin() as connection:
-        assert await used_by_calls(connection, tenant.id, billing_period(NOW, "UTC")) == 0
+        used = await used_by_calls(connection, tenant.id, billing_period(NOW, "UTC"))
+        assert used.amount == 0
     await check_the_ledger(database, tenant)
 
 
@@ -205,7 +206,8 @@ async def test_a_call_is_of_the_period_that_it_was_made_in(
     await give(database, tenant, "10", now=april + timedelta(seconds=1))
     await call(database, tenant, "req_1", 10, april - timedelta(seconds=1))
     async with database.begin() as connection:
-        assert await used_by_calls(connection, tenant.id, billing_period(NOW, "UTC")) == 5
+        used = await used_by_calls(connection, tenant.id, billing_period(NOW, "UTC"))
+        assert used.amount == 5
         at = await connection.scalar(
             select(ledger_entries.c.at).where(ledger_entries.c.cause == "req_1").limit(1)
         )
@@ -229,14 +231,14 @@ async def test_what_is_carried_on_does_not_hang_on_who_looked_when(
     database: Database, tenant: Tenant
 ) -> None:
     """What a call holds when the period ends comes back to credit that is over."""
-    await subscribe(database, tenant, "granted")
+    await subscribe(database, tenant, "granted", datetime(2026, 3, 1, tzinfo=UTC))
     april = datetime(2026, 4, 1, tzinfo=UTC)
     await hold(database, tenant, "req_1", "8", april - timedelta(seconds=5))
     # Nobody looked at the wallet since the period ended
     await pay(database, tenant, "req_1", "1", april + timedelta(seconds=5))
     await keep_wallets(database, april + HOUR)
     by_id = await grants(database, tenant)
-    assert by_id["granted.monthly:2026-04-01T00:00Z"].amount == 12  # 10 and the 2 that were left
+    assert by_id["granted.monthly:2026-04-01T00:00Z:rollover"].amount == 2
     assert by_id["granted.monthly:2026-03-01T00:00Z"].expired == 9
 
 

@@ -20,7 +20,7 @@ from backend_client.types.accounts import Tenant
 from tests.support.waiting import until
 from tests.wallets.test_wallets import balance, check_the_ledger, give
 
-pytestmark = pytest.mark.crash
+pytestmark = [pytest.mark.crash, pytest.mark.timeout(900)]
 
 ROOT = Path(__file__).parents[2]
 
@@ -43,7 +43,7 @@ async def test_killed_in_the_middle_of_calls(database: Database, tenant: Tenant)
         before = await calls(database, "settled")
         clients = [start(database, tenant, f"{turn}-{number}") for number in range(2)]
         try:
-            await until(partial(_more_than, database, before + 20), seconds=60)
+            await until(partial(_more_than, database, before + 20), seconds=240)
         finally:
             for client in clients:
                 client.kill()

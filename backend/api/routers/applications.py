@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
 from typing import Annotated
 
 from fastapi import APIRouter, Depends
 
-from backend.accounts.audit import record
+from backend.accounts.applications import change_application, create_application, list_applications
 from backend.accounts.principal import Permission, Principal
-from backend.accounts.tenants import create_application, find_tenant, list_applications
+from backend.accounts.tenants import find_tenant
 from backend.api.dependencies import (
     IdempotencyKey,
     PageCursor,
@@ -16,7 +17,7 @@ from backend.api.dependencies import (
     ServicesNow,
     needs,
 )
-from backend_client.types.accounts import Application, ApplicationCreate
+from backend_client.types.accounts import Application, ApplicationChange, ApplicationCreate
 from backend_client.types.common import Page
 
 router = APIRouter(tags=["accounts"])
@@ -37,7 +38,7 @@ async def get_applications(
 @router.get("/v1/tenants/{tenant_id}/applications")
 async def get_tenant_applications(
     services: ServicesNow,
-    caller: Annotated[Principal, Depends(needs(Permission.OPERATE))],
+    caller: Annotated[Principal, Depends(needs(Permission.OPERATE_READ))],
     tenant_id: str,
     cursor: PageCursor = None,
     limit: PageLimit = 50,
@@ -57,8 +58,22 @@ async def post_application(
 ) -> Application:
     """Create an application."""
     async with services.database.begin() as connection:
-        application = await create_application(
-            connection, caller.tenant_id, wanted, idempotency_key=idempotency_key
+        return await create_application(
+            connection, caller.tenant_id, wanted, idempotency_key=idempotency_key, by=caller
         )
-        await record(connection, caller, "application.create", application.id)
-        return application
+
+
+@router.patch("/v1/applications/{application_id}")
+async def patch_application(
+    services: ServicesNow,
+    caller: Annotated[Principal, Depends(needs(Permission.APPLICATIONS_WRITE))],
+    application_id: str,
+    change: ApplicationChange,
+) -> Application:
+    """Rename an application, archive it, or take it back. Usage and invoices keep what it was.
+
+    An archived one gets no new keys; one whose keys still work can't be archived.
+    """
+    async with services.database.begin() as connection:
+        now = datetime.now(UTC)
+        return await change_application(connection, caller, application_id, change, now)

@@ -23,7 +23,7 @@ from backend_client.types.contracts import (
 router = APIRouter(tags=["contracts"])
 
 Reader = Annotated[Principal, Depends(needs(Permission.SPEND_READ))]
-Operator = Annotated[Principal, Depends(needs(Permission.OPERATE))]
+Biller = Annotated[Principal, Depends(needs(Permission.OPERATE_BILLING))]
 
 
 @router.get("/v1/contracts")
@@ -37,7 +37,7 @@ async def get_contracts(services: ServicesNow, caller: Reader) -> Page[Contract]
     "/v1/tenants/{tenant_id}/contracts", status_code=201, openapi_extra=body_of(ContractCreate)
 )
 async def post_contract(
-    services: ServicesNow, caller: Operator, tenant_id: str, request: Request
+    services: ServicesNow, caller: Biller, tenant_id: str, request: Request
 ) -> Contract:
     """Create a contract with a tenant, from a billing period's start."""
     wanted = parse_exactly(await request.body(), ContractCreate)
@@ -54,7 +54,7 @@ async def post_contract(
     openapi_extra=body_of(AmendmentCreate),
 )
 async def post_amendment(
-    services: ServicesNow, caller: Operator, tenant_id: str, contract_id: str, request: Request
+    services: ServicesNow, caller: Biller, tenant_id: str, contract_id: str, request: Request
 ) -> Contract:
     """Raise a tenant's commitment, until the same end of term."""
     wanted = parse_exactly(await request.body(), AmendmentCreate)

@@ -8,9 +8,10 @@ from typing import Annotated
 from fastapi import APIRouter, Depends, Query
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from backend.accounts.applications import find_application
 from backend.accounts.audit import record
 from backend.accounts.principal import Permission, Principal
-from backend.accounts.tenants import find_application, find_tenant
+from backend.accounts.tenants import find_tenant
 from backend.api.dependencies import PageCursor, PageLimit, ServicesNow, needs
 from backend.api.tenant_scope import named_tenant
 from backend.errors import InvalidInput, NotFound
@@ -38,7 +39,7 @@ EventId = Annotated[str | None, Query(description="Of events with this id")]
 @router.post("/v1/corrections")
 async def post_corrections(
     services: ServicesNow,
-    caller: Annotated[Principal, Depends(needs(Permission.OPERATE))],
+    caller: Annotated[Principal, Depends(needs(Permission.OPERATE_BILLING))],
     batch: CorrectionBatch,
     preview: Annotated[bool, Query(description="Tell what it does, and do nothing")] = False,
 ) -> CorrectionResult:
@@ -84,14 +85,20 @@ async def get_corrections(
     """List the corrections of the tenant's events, newest first, with the data before and after."""
     async with services.database.begin() as connection:
         return await list_corrections(
-            connection, caller.tenant_id, source=source, event=event, cursor=cursor, limit=limit
+            connection,
+            caller.tenant_id,
+            source=source,
+            event=event,
+            cursor=cursor,
+            limit=limit,
+            with_upstreams=caller.reads_as_operator,
         )
 
 
 @router.get("/v1/tenants/{tenant_id}/corrections")
 async def get_tenant_corrections(
     services: ServicesNow,
-    caller: Annotated[Principal, Depends(needs(Permission.OPERATE))],
+    caller: Annotated[Principal, Depends(needs(Permission.OPERATE_READ))],
     tenant_id: str,
     source: EventSource = None,
     event: EventId = None,
@@ -102,7 +109,13 @@ async def get_tenant_corrections(
     async with services.database.begin() as connection:
         tenant = await find_tenant(connection, tenant_id)
         return await list_corrections(
-            connection, tenant.id, source=source, event=event, cursor=cursor, limit=limit
+            connection,
+            tenant.id,
+            source=source,
+            event=event,
+            cursor=cursor,
+            limit=limit,
+            with_upstreams=True,
         )
 
 
@@ -134,6 +147,7 @@ def _wanted(correction: CorrectionCreate, caller: Principal) -> CorrectionWanted
             application_id=data.application,
             key_id=data.key or "",
             model=data.model,
+            upstream=data.upstream,
             quantities=dict(data.quantities),
             labels=dict(data.labels),
             counted=None if data.counted is None else dict(data.counted),

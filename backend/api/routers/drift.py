@@ -22,7 +22,7 @@ _LONGEST_DAYS = 400
 @router.get("/v1/drift")
 async def get_drift(
     services: ServicesNow,
-    caller: Annotated[Principal, Depends(needs(Permission.OPERATE))],
+    caller: Annotated[Principal, Depends(needs(Permission.OPERATE_READ))],
     start: Annotated[date | None, Query(description="A day in UTC; 30 days before end")] = None,
     end: Annotated[date | None, Query(description="Exclusive; tomorrow")] = None,
     model: Annotated[tuple[str, ...], Query()] = (),

@@ -29,7 +29,7 @@ async def get_entitlements(
 @router.get("/v1/tenants/{tenant_id}/entitlements")
 async def get_tenant_entitlements(
     services: ServicesNow,
-    caller: Annotated[Principal, Depends(needs(Permission.OPERATE))],
+    caller: Annotated[Principal, Depends(needs(Permission.OPERATE_READ))],
     tenant_id: str,
 ) -> Entitlements:
     """Return what a tenant may do now; for the operator's own programs."""

@@ -19,6 +19,8 @@ from backend.api.dependencies import (
     needs,
 )
 from backend.api.label_filters import LabelFilter, label_values
+from backend.api.live_reads import still_reading
+from backend.api.upstream_filters import Upstreams, require_operator_for_upstreams
 from backend.errors import FareboxError, InvalidInput
 from backend.metering.queries.event_list import EventQuestion, list_events
 from backend.metering.queries.tail import MOST_SECONDS
@@ -40,6 +42,7 @@ async def _question_of(
     application: Annotated[tuple[str, ...], Query()] = (),
     key: Annotated[tuple[str, ...], Query()] = (),
     model: Annotated[tuple[str, ...], Query()] = (),
+    upstream: Upstreams = (),
     meter: Annotated[tuple[str, ...], Query()] = (),
     label: LabelFilter = (),
 ) -> EventQuestion:
@@ -52,6 +55,7 @@ async def _question_of(
         applications=application,
         keys=key,
         models=model,
+        upstreams=upstream,
         meters=meter,
         labels=label_values(label),
     )
@@ -69,23 +73,33 @@ async def get_events(
     limit: PageLimit = 50,
 ) -> Page[StoredEvent]:
     """List the tenant's events, newest first by the time of use, as they count now."""
+    require_operator_for_upstreams(caller, question.upstreams)
     async with services.database.begin() as connection:
-        return await list_events(connection, caller.tenant_id, question, cursor=cursor, limit=limit)
+        return await list_events(
+            connection,
+            caller.tenant_id,
+            question,
+            cursor=cursor,
+            limit=limit,
+            with_upstreams=caller.reads_as_operator,
+        )
 
 
 @router.get("/v1/tenants/{tenant_id}/events")
 async def get_tenant_events(
     services: ServicesNow,
-    caller: Annotated[Principal, Depends(needs(Permission.OPERATE))],
+    caller: Annotated[Principal, Depends(needs(Permission.OPERATE_READ))],
     tenant_id: str,
     question: Asked,
     cursor: PageCursor = None,
     limit: PageLimit = 50,
 ) -> Page[StoredEvent]:
-    """List a tenant's events, as the tenant sees them; for the operator."""
+    """List a tenant's events, as the tenant sees them, and who served them; for the operator."""
     async with services.database.begin() as connection:
         tenant = await find_tenant(connection, tenant_id)
-        return await list_events(connection, tenant.id, question, cursor=cursor, limit=limit)
+        return await list_events(
+            connection, tenant.id, question, cursor=cursor, limit=limit, with_upstreams=True
+        )
 
 
 @router.get(
@@ -105,17 +119,12 @@ async def tail_events(
     """Follow the tenant's events as they are counted, as server-sent events.
 
     Each is a ``StoredEvent``, with the time of its receipt as id: a browser that reconnects
-    continues from there, and may see the last ones twice. The stream ends when the credential does.
+    continues from there, and may see the last ones twice. The stream ends when the credential does,
+    or when its session moves to another tenant.
     """
-    token = bearer_token(request)
-
-    async def still_allowed() -> None:
-        now = await services.authenticator.authenticate(token)
-        now.require(Permission.USAGE_READ)
-
-    looks = services.tails.follow(
-        caller.tenant_id, _since(last_event_id), still_allowed, seconds=seconds
-    )
+    allowed = still_reading(services, bearer_token(request), caller.tenant_id)
+    since = _since(last_event_id)
+    looks = services.tails.follow(caller.tenant_id, since, allowed, seconds=seconds)
     first = await anext(looks)  # errors are raised before the answer begins
 
     async def stream() -> AsyncIterator[str]:

@@ -2,18 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Depends, Request, Response
-from fastapi.responses import StreamingResponse
-from starlette.types import Receive, Scope, Send
 
 from backend.accounts.principal import Permission, Principal
+from backend.api import gateway_bodies as bodies
 from backend.api.dependencies import ServicesNow, needs
+from backend.api.gateway_calls import serve
+from backend.api.gateway_models import anthropic_model, anthropic_models, openai_model
 from backend.gateway.errors import ModelNotFound
-from backend.gateway.limits import limit_headers
-from backend.gateway.relay import Relay
+from backend.gateway.protocols.chat import CHAT
+from backend.gateway.protocols.completions import COMPLETIONS
+from backend.gateway.protocols.embeddings import EMBEDDINGS
+from backend.gateway.protocols.images import IMAGES
+from backend.gateway.protocols.moderations import MODERATIONS
+from backend.gateway.protocols.rerank import RERANK
+from backend.gateway.protocols.responses import RESPONSES
+from backend.gateway.protocols.routes import shape_of
 from backend_client.types.problems import OpenAIProblem
 
 router = APIRouter(
@@ -24,59 +30,68 @@ router = APIRouter(
 User = Annotated[Principal, Depends(needs(Permission.INFERENCE))]
 
 
-class _Streamed(StreamingResponse):
-    """Closes the provider's answer even if the caller disconnects before or during it."""
-
-    def __init__(self, relay: Relay, headers: Mapping[str, str]) -> None:
-        super().__init__(
-            relay.events,
-            media_type="text/event-stream",
-            headers={"x-accel-buffering": "no", **headers},
-        )
-        self._relay = relay
-
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Serve the answer (ASGI)."""
-        try:
-            await super().__call__(scope, receive, send)
-        finally:
-            self._relay.abandon()
-
-
-_BODY: dict[str, Any] = {
-    "requestBody": {
-        "required": True,
-        "content": {"application/json": {"schema": {"type": "object"}}},
-    }
-}
-
-
-def _described(model: str) -> dict[str, object]:
-    return {"id": model, "object": "model", "created": 0, "owned_by": "farebox"}
-
-
 @router.get("/v1/models")
-async def get_models(services: ServicesNow, caller: User) -> dict[str, object]:
-    """List the models that the caller can call now."""
+async def get_models(services: ServicesNow, caller: User, request: Request) -> dict[str, Any]:
+    """List the models that the caller can call now, with what they cost on its plan.
+
+    Anthropic's clients, which send `anthropic-version`, get Anthropic's form of it.
+    """
     models = await services.gateway.models(caller)
-    return {"object": "list", "data": [_described(model) for model in models]}
+    if shape_of(request.url.path, request.headers) == "anthropic":
+        return anthropic_models(models)
+    return {"object": "list", "data": [openai_model(model) for model in models]}
 
 
 @router.get("/v1/models/{model:path}")
-async def get_model(services: ServicesNow, caller: User, model: str) -> dict[str, object]:
+async def get_model(
+    services: ServicesNow, caller: User, request: Request, model: str
+) -> dict[str, Any]:
     """Return one model."""
-    if model not in await services.gateway.models(caller):
-        raise ModelNotFound(f"The model {model!r} does not exist or is not yours to use.")
-    return _described(model)
+    models = await services.gateway.models(caller)
+    for info in models:
+        if info.id == model:
+            shape = shape_of(request.url.path, request.headers)
+            return anthropic_model(info) if shape == "anthropic" else openai_model(info)
+    raise ModelNotFound(f"The model {model!r} does not exist or is not yours to use.")
 
 
-@router.post("/v1/chat/completions", openapi_extra=_BODY, response_class=Response)
+@router.post("/v1/chat/completions", openapi_extra=bodies.CHAT, response_class=Response)
 async def post_chat_completions(services: ServicesNow, caller: User, request: Request) -> Response:
     """Complete a chat, at once or streamed; its usage is recorded in both cases."""
-    gateway = services.gateway
-    call = await gateway.begin(caller, await request.body())
-    headers = limit_headers(call.limited)
-    if call.request.get("stream"):
-        return _Streamed(await gateway.open_stream(call), headers)
-    answered = await gateway.answer(call)
-    return Response(answered, media_type="application/json", headers=dict(headers))
+    return await serve(services.gateway, caller, CHAT, request)
+
+
+@router.post("/v1/completions", openapi_extra=bodies.COMPLETION, response_class=Response)
+async def post_completions(services: ServicesNow, caller: User, request: Request) -> Response:
+    """Continue a text, at once or streamed."""
+    return await serve(services.gateway, caller, COMPLETIONS, request)
+
+
+@router.post("/v1/embeddings", openapi_extra=bodies.EMBEDDING, response_class=Response)
+async def post_embeddings(services: ServicesNow, caller: User, request: Request) -> Response:
+    """Turn texts into vectors."""
+    return await serve(services.gateway, caller, EMBEDDINGS, request)
+
+
+@router.post("/v1/responses", openapi_extra=bodies.RESPONSE, response_class=Response)
+async def post_responses(services: ServicesNow, caller: User, request: Request) -> Response:
+    """Answer by OpenAI's Responses, at once or streamed."""
+    return await serve(services.gateway, caller, RESPONSES, request)
+
+
+@router.post("/v1/images/generations", openapi_extra=bodies.IMAGE, response_class=Response)
+async def post_images(services: ServicesNow, caller: User, request: Request) -> Response:
+    """Make pictures from a text; each counts, and the tokens that the provider reports."""
+    return await serve(services.gateway, caller, IMAGES, request)
+
+
+@router.post("/v1/moderations", openapi_extra=bodies.MODERATION, response_class=Response)
+async def post_moderations(services: ServicesNow, caller: User, request: Request) -> Response:
+    """Judge whether texts are harmful."""
+    return await serve(services.gateway, caller, MODERATIONS, request)
+
+
+@router.post("/v1/rerank", openapi_extra=bodies.RERANK, response_class=Response)
+async def post_rerank(services: ServicesNow, caller: User, request: Request) -> Response:
+    """Order documents by how well they answer a question."""
+    return await serve(services.gateway, caller, RERANK, request)

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+from typing import Annotated
 
-from fastapi import APIRouter, Request, Response
+from fastapi import APIRouter, Request, Response, Security
 from fastapi.responses import JSONResponse
 from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 
-from backend.api.dependencies import ServicesNow
+from backend.accounts.principal import Permission
+from backend.api.dependencies import ServicesNow, metrics_reader
 from backend.api.gauges import read_gauges
 
 router = APIRouter(tags=["health"])
@@ -33,8 +35,16 @@ async def readyz(services: ServicesNow) -> JSONResponse:
 
 
 @router.get("/metrics", response_class=Response)
-async def metrics(request: Request, services: ServicesNow) -> Response:
-    """Return this process's counters and the engines' gauges for Prometheus."""
+async def metrics(
+    request: Request,
+    services: ServicesNow,
+    _reader: Annotated[None, Security(metrics_reader, scopes=[Permission.OPERATE_READ.value])],
+) -> Response:
+    """Return this process's counters and the engines' gauges for Prometheus.
+
+    Its credential is ``FAREBOX_METRICS_TOKEN`` or an operator's key.
+    """
     counters = generate_latest(request.app.state.metrics.registry)
+    counters += generate_latest(services.gateway.metrics.registry)
     gauges = await read_gauges(services.database, services.stream)
     return Response(counters + gauges, media_type=CONTENT_TYPE_LATEST)

@@ -6,6 +6,7 @@ from typing import Annotated
 
 from fastapi import APIRouter, Depends
 
+from backend.accounts.errors import InvitationNotFound
 from backend.accounts.invitations import (
     accept_invitation,
     invite,
@@ -43,7 +44,7 @@ async def post_invitation(
 ) -> InvitationCreated:
     """Invite somebody: hand them the secret, which is in this answer and nowhere else."""
     async with services.database.begin() as connection:
-        return await invite(connection, caller, wanted)
+        return await invite(connection, caller, wanted, services.settings.portal_url)
 
 
 @router.post("/v1/invitations/accept")
@@ -51,8 +52,9 @@ async def post_acceptance(
     services: ServicesNow, caller: Caller, wanted: InvitationAccept
 ) -> Membership:
     """Become a member by an invitation's secret. It works once, for a person's session only."""
-    async with services.database.begin() as connection:
-        return await accept_invitation(connection, caller, wanted.secret)
+    with services.guesses.slowed("invitation", caller.id, InvitationNotFound):
+        async with services.database.begin() as connection:
+            return await accept_invitation(connection, caller, wanted.secret)
 
 
 @router.delete("/v1/invitations/{invitation_id}", status_code=204)

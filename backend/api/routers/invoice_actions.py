@@ -13,15 +13,18 @@ from backend.accounts.principal import Permission, Principal
 from backend.accounts.tenants import find_tenant
 from backend.api.dependencies import IdempotencyKey, PageCursor, PageLimit, ServicesNow, needs
 from backend.customers.profiles import profile_of, set_terms
+from backend.ids import new_id
 from backend.invoices.credit_notes import credit
 from backend.invoices.errors import NothingToInvoice
 from backend.invoices.finalizing import finalize
+from backend.invoices.one_off import issue_one_off
 from backend.invoices.queries import (
     find_credit_note,
     find_invoice,
     read_invoice,
     read_invoices,
 )
+from backend.invoices.reversals import reverse_credit_note
 from backend.invoices.runs import latest_runs
 from backend.invoices.settling import record_payment, write_off
 from backend.invoices.taxing.answers import TaxAnswers, with_answers
@@ -32,16 +35,19 @@ from backend_client.types.invoices import (
     BillingTerms,
     CreditNote,
     CreditNoteCreate,
+    CreditNoteReversal,
     Invoice,
     InvoiceRun,
     InvoiceSummary,
+    OneOffInvoiceCreate,
     PaymentRecord,
     VoidInvoice,
 )
 
 router = APIRouter(tags=["operator"])
 
-Operator = Annotated[Principal, Depends(needs(Permission.OPERATE))]
+OperatorReader = Annotated[Principal, Depends(needs(Permission.OPERATE_READ))]
+Biller = Annotated[Principal, Depends(needs(Permission.OPERATE_BILLING))]
 
 _INVOICE = "/v1/tenants/{tenant_id}/invoices/{invoice_id}"
 
@@ -49,7 +55,7 @@ _INVOICE = "/v1/tenants/{tenant_id}/invoices/{invoice_id}"
 @router.get("/v1/tenants/{tenant_id}/invoices")
 async def get_tenant_invoices(
     services: ServicesNow,
-    caller: Operator,
+    caller: OperatorReader,
     tenant_id: str,
     cursor: PageCursor = None,
     limit: PageLimit = 50,
@@ -69,9 +75,39 @@ async def get_tenant_invoices(
     )
 
 
+@router.post("/v1/tenants/{tenant_id}/invoices", status_code=201)
+async def post_one_off_invoice(
+    services: ServicesNow,
+    caller: Biller,
+    tenant_id: str,
+    wanted: OneOffInvoiceCreate,
+    idempotency_key: IdempotencyKey = None,
+) -> Invoice:
+    """Issue an invoice of lines of your own, such as a set-up fee, taxed as any other."""
+    answers, invoice_id = TaxAnswers(services.tax_service), new_id("inv")
+
+    async def once() -> Invoice:
+        async with services.database.begin() as connection:
+            tenant = await find_tenant(connection, tenant_id)
+            issued_id = await issue_one_off(
+                connection,
+                services.settings,
+                tenant,
+                invoice_id,
+                wanted,
+                datetime.now(UTC),
+                answers,
+                idempotency_key=idempotency_key,
+                by=caller,
+            )
+            return await _read(connection, services.settings, tenant.id, issued_id)
+
+    return await with_answers(answers, once)
+
+
 @router.get(_INVOICE)
 async def get_tenant_invoice(
-    services: ServicesNow, caller: Operator, tenant_id: str, invoice_id: str
+    services: ServicesNow, caller: OperatorReader, tenant_id: str, invoice_id: str
 ) -> Invoice:
     """Return a tenant's invoice."""
     async with services.database.begin() as connection:
@@ -88,7 +124,7 @@ async def get_tenant_invoice(
 
 @router.post(_INVOICE + "/finalize")
 async def post_finalize(
-    services: ServicesNow, caller: Operator, tenant_id: str, invoice_id: str
+    services: ServicesNow, caller: Biller, tenant_id: str, invoice_id: str
 ) -> Invoice:
     """Finalize the draft of an ended period before its grace is over. It may be repeated.
 
@@ -102,9 +138,8 @@ async def post_finalize(
             tenant = await find_tenant(connection, tenant_id)
             now = datetime.now(UTC)
             finalized = await finalize(
-                connection, services.settings, tenant.id, invoice_id, now, answers
+                connection, services.settings, tenant.id, invoice_id, now, answers, by=caller
             )
-            await record(connection, caller, "invoice.finalize", invoice_id, tenant_id=tenant.id)
         return tenant.id, finalized
 
     own_id, finalized = await with_answers(answers, once)
@@ -117,39 +152,48 @@ async def post_finalize(
 @router.post(_INVOICE + "/void")
 async def post_void(
     services: ServicesNow,
-    caller: Operator,
+    caller: Biller,
     tenant_id: str,
     invoice_id: str,
     wanted: VoidInvoice,
 ) -> Invoice:
     """Declare an unpaid invoice void. Returns it, or the one issued in its place."""
-    async with services.database.begin() as connection:
-        tenant = await find_tenant(connection, tenant_id)
-        now = datetime.now(UTC)
-        returned_id = await void(connection, services.settings, tenant, invoice_id, wanted, now)
-        detail: dict[str, object] = {"reason": wanted.reason, "issued_again": wanted.reissue}
-        await record(
-            connection, caller, "invoice.void", invoice_id, tenant_id=tenant.id, detail=detail
-        )
-        return await _read(connection, services.settings, tenant.id, returned_id)
+    answers, reissue_id = TaxAnswers(services.tax_service), new_id("inv")
+
+    async def once() -> Invoice:
+        async with services.database.begin() as connection:
+            tenant = await find_tenant(connection, tenant_id)
+            returned_id = await void(
+                connection,
+                services.settings,
+                tenant,
+                invoice_id,
+                wanted,
+                datetime.now(UTC),
+                answers,
+                reissue_id=reissue_id,
+                by=caller,
+            )
+            return await _read(connection, services.settings, tenant.id, returned_id)
+
+    return await with_answers(answers, once)
 
 
 @router.post(_INVOICE + "/write-off")
 async def post_write_off(
-    services: ServicesNow, caller: Operator, tenant_id: str, invoice_id: str
+    services: ServicesNow, caller: Biller, tenant_id: str, invoice_id: str
 ) -> Invoice:
     """Mark an invoice as uncollectible: nobody expects it to be paid, and no reminder follows."""
     async with services.database.begin() as connection:
         tenant = await find_tenant(connection, tenant_id)
-        await write_off(connection, tenant.id, invoice_id)
-        await record(connection, caller, "invoice.write-off", invoice_id, tenant_id=tenant.id)
+        await write_off(connection, tenant.id, invoice_id, datetime.now(UTC), by=caller)
         return await _read(connection, services.settings, tenant.id, invoice_id)
 
 
 @router.post(_INVOICE + "/payments", status_code=201)
 async def post_payment(
     services: ServicesNow,
-    caller: Operator,
+    caller: Biller,
     tenant_id: str,
     invoice_id: str,
     paid: PaymentRecord,
@@ -157,18 +201,15 @@ async def post_payment(
     """Record a received payment. The same method and reference again is the same payment."""
     async with services.database.begin() as connection:
         tenant = await find_tenant(connection, tenant_id)
-        await record_payment(connection, tenant.id, invoice_id, paid, datetime.now(UTC))
-        detail: dict[str, object] = paid.model_dump(mode="json", exclude_none=True)
-        await record(
-            connection, caller, "invoice.payment", invoice_id, tenant_id=tenant.id, detail=detail
-        )
+        now = datetime.now(UTC)
+        await record_payment(connection, tenant.id, invoice_id, paid, now, by=caller)
         return await _read(connection, services.settings, tenant.id, invoice_id)
 
 
 @router.post(_INVOICE + "/credit-notes", status_code=201)
 async def post_credit_note(
     services: ServicesNow,
-    caller: Operator,
+    caller: Biller,
     tenant_id: str,
     invoice_id: str,
     wanted: CreditNoteCreate,
@@ -185,17 +226,32 @@ async def post_credit_note(
             wanted,
             datetime.now(UTC),
             idempotency_key=idempotency_key,
-        )
-        detail: dict[str, object] = {"credit_note": note_id, "reason": wanted.reason}
-        await record(
-            connection, caller, "invoice.credit", invoice_id, tenant_id=tenant.id, detail=detail
+            by=caller,
         )
         return await find_credit_note(connection, tenant.id, note_id)
 
 
+@router.post("/v1/tenants/{tenant_id}/credit-notes/{credit_note_id}/reverse")
+async def post_credit_note_reversal(
+    services: ServicesNow,
+    caller: Biller,
+    tenant_id: str,
+    credit_note_id: str,
+    wanted: CreditNoteReversal,
+) -> Invoice:
+    """Take back a wrong credit note by an invoice of what it took off. It may be repeated."""
+    async with services.database.begin() as connection:
+        tenant = await find_tenant(connection, tenant_id)
+        now = datetime.now(UTC)
+        issued_id = await reverse_credit_note(
+            connection, services.settings, tenant, credit_note_id, wanted, now, by=caller
+        )
+        return await _read(connection, services.settings, tenant.id, issued_id)
+
+
 @router.get("/v1/tenants/{tenant_id}/billing-terms")
 async def get_billing_terms(
-    services: ServicesNow, caller: Operator, tenant_id: str
+    services: ServicesNow, caller: OperatorReader, tenant_id: str
 ) -> BillingTerms:
     """Return the terms agreed with a tenant."""
     async with services.database.begin() as connection:
@@ -205,7 +261,7 @@ async def get_billing_terms(
 
 @router.put("/v1/tenants/{tenant_id}/billing-terms")
 async def put_billing_terms(
-    services: ServicesNow, caller: Operator, tenant_id: str, terms: BillingTerms
+    services: ServicesNow, caller: Biller, tenant_id: str, terms: BillingTerms
 ) -> BillingTerms:
     """Change the terms agreed with a tenant, for future invoices."""
     async with services.database.begin() as connection:
@@ -223,7 +279,7 @@ async def put_billing_terms(
 
 
 @router.get("/v1/invoice-runs")
-async def get_invoice_runs(services: ServicesNow, caller: Operator) -> list[InvoiceRun]:
+async def get_invoice_runs(services: ServicesNow, caller: OperatorReader) -> list[InvoiceRun]:
     """List the last twenty invoice runs, newest first, with their progress."""
     async with services.database.begin() as connection:
         return await latest_runs(connection, services.settings)

@@ -9,8 +9,11 @@ from fastapi import APIRouter, Depends, Header, Path, Response
 
 from backend.accounts.audit import record
 from backend.accounts.principal import Permission, Principal
+from backend.accounts.tenants import find_tenant
 from backend.api.dependencies import PageCursor, PageLimit, Services, ServicesNow, needs
 from backend.customers.profiles import profile_of, set_details
+from backend.customers.tax_ids import tax_id_check
+from backend.invoices.applying import account_balance
 from backend.invoices.line_events import line_events
 from backend.invoices.paper.as_csv import invoice_csv
 from backend.invoices.paper.as_pdf import print_invoice
@@ -21,8 +24,10 @@ from backend.invoices.queries import (
     read_invoice,
     read_invoices,
 )
+from backend_client.types.balance import AccountBalance
 from backend_client.types.common import Page
 from backend_client.types.invoices import BillingDetails, Invoice, InvoiceSummary, LineEvents
+from backend_client.types.taxes import TaxIdCheck
 
 router = APIRouter(tags=["invoices"])
 
@@ -50,6 +55,14 @@ async def get_invoices(
         cursor=cursor,
         limit=limit,
     )
+
+
+@router.get("/v1/balance")
+async def get_balance(services: ServicesNow, caller: Reader) -> AccountBalance:
+    """Return the customer's balance, and what its open invoices still ask for."""
+    async with services.database.begin() as connection:
+        tenant = await find_tenant(connection, caller.tenant_id)
+        return await account_balance(connection, tenant, datetime.now(UTC))
 
 
 @router.get(
@@ -132,6 +145,13 @@ async def get_billing_details(services: ServicesNow, caller: Reader) -> BillingD
     """Return the tenant's name and address on invoices, and where it is taxed."""
     async with services.database.begin() as connection:
         return (await profile_of(connection, caller.tenant_id)).details
+
+
+@router.get("/v1/billing-details/tax-id-check")
+async def get_tax_id_check(services: ServicesNow, caller: Reader) -> TaxIdCheck:
+    """Return what VIES says of the tenant's VAT id, where the seller has it looked up."""
+    async with services.database.begin() as connection:
+        return await tax_id_check(connection, caller.tenant_id)
 
 
 @router.put("/v1/billing-details")

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
 from typing import Annotated
 
-from fastapi import APIRouter, Depends
+from fastapi import APIRouter, Depends, Query
 
 from backend.accounts.keys import (
     change_key,
@@ -12,9 +13,10 @@ from backend.accounts.keys import (
     find_key,
     list_keys,
     revoke_key,
-    rotate_key,
 )
 from backend.accounts.principal import Permission, Principal
+from backend.accounts.rotation import end_grace, rotate_key
+from backend.accounts.tenants import find_tenant
 from backend.api.dependencies import (
     IdempotencyKey,
     PageCursor,
@@ -22,28 +24,48 @@ from backend.api.dependencies import (
     ServicesNow,
     needs,
 )
+from backend.quotas.key_budgets import budget_of_key
 from backend_client.types.accounts import (
     ApiKey,
     ApiKeyChange,
     ApiKeyCreate,
     ApiKeyCreated,
     ApiKeyRotate,
+    KeyBudgetUse,
 )
 from backend_client.types.common import Page
 
 router = APIRouter(tags=["keys"])
 
 Reader = Annotated[Principal, Depends(needs(Permission.KEYS_READ))]
+Spender = Annotated[Principal, Depends(needs(Permission.SPEND_READ))]
 Writer = Annotated[Principal, Depends(needs(Permission.KEYS_WRITE))]
 
 
 @router.get("/v1/keys")
 async def get_keys(
-    services: ServicesNow, caller: Reader, cursor: PageCursor = None, limit: PageLimit = 50
+    services: ServicesNow,
+    caller: Reader,
+    created_by: Annotated[
+        str | None, Query(max_length=200, description="Who made them, or got them: a person's id")
+    ] = None,
+    search: Annotated[
+        str | None,
+        Query(max_length=200, description="Part of the name; or the id or the last four letters"),
+    ] = None,
+    cursor: PageCursor = None,
+    limit: PageLimit = 50,
 ) -> Page[ApiKey]:
     """List keys, newest first, revoked ones included."""
     async with services.database.begin() as connection:
-        return await list_keys(connection, caller.tenant_id, cursor=cursor, limit=limit)
+        return await list_keys(
+            connection,
+            caller.tenant_id,
+            created_by=created_by,
+            search=search,
+            cursor=cursor,
+            limit=limit,
+        )
 
 
 @router.post("/v1/keys", status_code=201)
@@ -69,7 +91,10 @@ async def get_key(services: ServicesNow, caller: Reader, key_id: str) -> ApiKey:
 async def patch_key(
     services: ServicesNow, caller: Writer, key_id: str, change: ApiKeyChange
 ) -> ApiKey:
-    """Change a key's name or limits. New limits apply within a second."""
+    """Change what a key may do, disable or enable it. It applies within a second.
+
+    What is left out stays as it is.
+    """
     async with services.database.begin() as connection:
         return await change_key(connection, caller, key_id, change)
 
@@ -80,10 +105,26 @@ async def post_rotation(
 ) -> ApiKeyCreated:
     """Give a key a new secret, which is in this answer and nowhere else.
 
-    The old one works during the grace period, so that every user of the key can switch.
+    The old one works during the grace period, so that every user of the key can switch. With a
+    grace of 0 every earlier secret ends, those of earlier rotations too.
     """
     async with services.database.begin() as connection:
         return await rotate_key(connection, caller, key_id, grace_seconds=wanted.grace_seconds)
+
+
+@router.delete("/v1/keys/{key_id}/previous", status_code=204)
+async def delete_previous_secrets(services: ServicesNow, caller: Writer, key_id: str) -> None:
+    """End the grace of every earlier secret of a key; its present one goes on."""
+    async with services.database.begin() as connection:
+        await end_grace(connection, caller, key_id)
+
+
+@router.get("/v1/keys/{key_id}/budget")
+async def get_key_budget(services: ServicesNow, caller: Spender, key_id: str) -> KeyBudgetUse:
+    """Return what a key has used of its budget, exact; 404 if it has none."""
+    async with services.database.snapshot() as connection:
+        tenant = await find_tenant(connection, caller.tenant_id)
+        return await budget_of_key(connection, tenant, key_id, datetime.now(UTC))
 
 
 @router.delete("/v1/keys/{key_id}", status_code=204)

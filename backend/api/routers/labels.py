@@ -16,7 +16,7 @@ from backend_client.types.events import DeclaredLabel, LabelName, Name
 
 router = APIRouter(tags=["usage"])
 
-Operator = Annotated[Principal, Depends(needs(Permission.OPERATE))]
+Admin = Annotated[Principal, Depends(needs(Permission.OPERATE_ADMIN))]
 Tenant = Annotated[str | None, Query(description="Id or slug; one's own if none")]
 
 
@@ -32,7 +32,7 @@ async def get_labels(
 
 @router.put("/v1/labels/{label:path}")
 async def put_label(
-    services: ServicesNow, caller: Operator, label: LabelName, tenant: Tenant = None
+    services: ServicesNow, caller: Admin, label: LabelName, tenant: Tenant = None
 ) -> DeclaredLabel:
     """Count a tenant's usage by a label from now on, so that it can be grouped and priced by it.
 
@@ -47,7 +47,7 @@ async def put_label(
 
 @router.delete("/v1/labels/{label:path}", status_code=204)
 async def delete_label(
-    services: ServicesNow, caller: Operator, label: Name, tenant: Tenant = None
+    services: ServicesNow, caller: Admin, label: Name, tenant: Tenant = None
 ) -> None:
     """Stop counting usage by a label. Prices that name it no longer apply."""
     async with services.database.begin() as connection:

@@ -23,7 +23,7 @@ router = APIRouter(tags=["operator"])
 )
 async def get_margin(
     services: ServicesNow,
-    caller: Annotated[Principal, Depends(needs(Permission.OPERATE))],
+    caller: Annotated[Principal, Depends(needs(Permission.OPERATE_READ))],
     at: Annotated[
         Instant | None, Query(description="In the billing periods that hold this; now")
     ] = None,

@@ -9,6 +9,7 @@ from fastapi import APIRouter, Depends
 from backend.accounts.members import change_role, list_members, remove_member
 from backend.accounts.principal import Permission, Principal
 from backend.api.dependencies import PageCursor, PageLimit, ServicesNow, needs
+from backend.api.members_keys import KeysFor, KeysOfMember, keys_left
 from backend_client.types.accounts import Member, MemberChange
 from backend_client.types.common import Page
 
@@ -39,7 +40,19 @@ async def patch_member(
 
 
 @router.delete("/v1/members/{user_id}", status_code=204)
-async def delete_member(services: ServicesNow, caller: Writer, user_id: str) -> None:
-    """End a membership. The last owner stays."""
+async def delete_member(
+    services: ServicesNow,
+    caller: Writer,
+    user_id: str,
+    keys: KeysOfMember = None,
+    hand_over_to: KeysFor = None,
+) -> None:
+    """End a membership. The last owner stays.
+
+    If the member made keys that still work, ``keys`` must say what becomes of them; nothing is
+    changed otherwise. Keys that are handed over keep their secrets, which the removed member may
+    know: rotate them.
+    """
+    left = keys_left(keys, hand_over_to)
     async with services.database.begin() as connection:
-        await remove_member(connection, caller, user_id)
+        await remove_member(connection, caller, user_id, left)

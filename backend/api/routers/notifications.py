@@ -6,31 +6,40 @@ from datetime import UTC, datetime
 from typing import Annotated
 
 from fastapi import APIRouter, Depends, Query
-from sqlalchemy import select
 
 from backend.accounts.audit import record
 from backend.accounts.principal import Permission, Principal
 from backend.accounts.tenants import find_tenant
-from backend.api.dependencies import PageCursor, PageLimit, ServicesNow, needs
+from backend.api.dependencies import (
+    IdempotencyKey,
+    PageCursor,
+    PageLimit,
+    ServicesNow,
+    needs,
+)
+from backend.api.tenant_scope import named_tenant
+from backend.ids import new_id
 from backend.outbox.queries import find_notification, list_notifications, resend
-from backend.storage.tables import tenants
+from backend.outbox.trying import send_test
 from backend_client.types.common import Page
 from backend_client.types.notifications import (
     Notification,
     NotificationKind,
     NotificationResend,
     NotificationState,
+    NotificationTest,
 )
 
 router = APIRouter(tags=["operator"])
 
-Operator = Annotated[Principal, Depends(needs(Permission.OPERATE))]
+OperatorReader = Annotated[Principal, Depends(needs(Permission.OPERATE_READ))]
+Admin = Annotated[Principal, Depends(needs(Permission.OPERATE_ADMIN))]
 
 
 @router.get("/v1/notifications")
 async def get_notifications(
     services: ServicesNow,
-    caller: Operator,
+    caller: OperatorReader,
     tenant: Annotated[str | None, Query(description="A tenant's id or slug")] = None,
     kind: Annotated[tuple[NotificationKind, ...], Query()] = (),
     state: NotificationState | None = None,
@@ -45,9 +54,30 @@ async def get_notifications(
         )
 
 
+@router.post("/v1/notifications/test", status_code=202)
+async def post_test(
+    services: ServicesNow,
+    caller: Admin,
+    wanted: NotificationTest,
+    idempotency_key: IdempotencyKey = None,
+) -> Notification:
+    """Send a test event to your endpoint, to see that it arrives and that its signature is good.
+
+    It goes the way of every other: with retries, and on record. Customers get no letter.
+    """
+    async with services.database.begin() as connection:
+        tenant = await named_tenant(connection, caller, wanted.tenant)
+        subject = idempotency_key or new_id("req")
+        now = datetime.now(UTC)
+        sent = await send_test(connection, tenant.id, subject, now)
+        if sent.event.timestamp == now:  # else it is that of a request before this
+            await record(connection, caller, "notification.test", sent.id, tenant_id=tenant.id)
+        return sent
+
+
 @router.get("/v1/notifications/{notification_id}")
 async def get_notification(
-    services: ServicesNow, caller: Operator, notification_id: str
+    services: ServicesNow, caller: OperatorReader, notification_id: str
 ) -> Notification:
     """Return a notification, with its event and deliveries."""
     async with services.database.begin() as connection:
@@ -56,7 +86,7 @@ async def get_notification(
 
 @router.post("/v1/notifications/{notification_id}/resend", status_code=202)
 async def post_resend(
-    services: ServicesNow, caller: Operator, notification_id: str, wanted: NotificationResend
+    services: ServicesNow, caller: Admin, notification_id: str, wanted: NotificationResend
 ) -> Notification:
     """Send it again, under the same id: over the named channel, or all that did not deliver it.
 
@@ -66,15 +96,13 @@ async def post_resend(
     async with services.database.begin() as connection:
         queued = await resend(connection, notification_id, wanted.channel, datetime.now(UTC))
         tenant_id = queued.event.tenant_id
-        # Its tenant may be deleted, and the audit log with it
-        if await connection.scalar(select(tenants.c.id).where(tenants.c.id == tenant_id)):
-            detail: dict[str, object] = wanted.model_dump(mode="json", exclude_none=True)
-            await record(
-                connection,
-                caller,
-                "notification.resend",
-                notification_id,
-                tenant_id=tenant_id,
-                detail=detail,
-            )
+        detail: dict[str, object] = wanted.model_dump(mode="json", exclude_none=True)
+        await record(
+            connection,
+            caller,
+            "notification.resend",
+            notification_id,
+            tenant_id=tenant_id,
+            detail=detail,
+        )
         return queued

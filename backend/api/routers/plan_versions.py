@@ -16,11 +16,12 @@ from backend_client.types.plans import Plan
 
 router = APIRouter(tags=["catalog"])
 
-Operator = Annotated[Principal, Depends(needs(Permission.OPERATE))]
+OperatorReader = Annotated[Principal, Depends(needs(Permission.OPERATE_READ))]
+Biller = Annotated[Principal, Depends(needs(Permission.OPERATE_BILLING))]
 
 
 @router.get("/v1/plans/{plan_id}/versions")
-async def get_versions(services: ServicesNow, caller: Operator, plan_id: str) -> Page[Plan]:
+async def get_versions(services: ServicesNow, caller: OperatorReader, plan_id: str) -> Page[Plan]:
     """List all versions of a plan, oldest first."""
     async with services.database.begin() as connection:
         return Page(items=await list_versions(connection, plan_id))
@@ -29,7 +30,7 @@ async def get_versions(services: ServicesNow, caller: Operator, plan_id: str) ->
 @router.get("/v1/plans/{plan_id}/diff")
 async def get_diff(
     services: ServicesNow,
-    caller: Operator,
+    caller: OperatorReader,
     plan_id: str,
     before: Annotated[int, Query(ge=1)],
     after: Annotated[int, Query(ge=1)],
@@ -42,7 +43,7 @@ async def get_diff(
 @router.post("/v1/plans/{plan_id}/migrations")
 async def post_migration(
     services: ServicesNow,
-    caller: Operator,
+    caller: Biller,
     plan_id: str,
     wanted: MigrationRequest,
     cursor: PageCursor = None,
@@ -50,4 +51,6 @@ async def post_migration(
 ) -> Page[MigratedTenant]:
     """Move tenants on older versions to the latest, a page at a time; or preview their bills."""
     now = datetime.now(UTC)
-    return await migrate_plan(services.database, plan_id, wanted, now, cursor=cursor, limit=limit)
+    return await migrate_plan(
+        services.database, plan_id, wanted, now, caller=caller, cursor=cursor, limit=limit
+    )

@@ -7,7 +7,9 @@ from typing import Annotated, Any, Literal
 
 from fastapi import APIRouter, Depends, Query, Request, Response
 from pydantic import ValidationError
+from sqlalchemy.ext.asyncio import AsyncConnection
 
+from backend.accounts.audit import NO_TENANT, record
 from backend.accounts.principal import Permission, Principal
 from backend.api.dependencies import PageCursor, PageLimit, ServicesNow, needs
 from backend.errors import InvalidInput
@@ -18,6 +20,7 @@ from backend.metering.reconciliation.store import (
     find_reconciliation,
     list_discrepancies,
     list_reconciliations,
+    remove_reconciliation,
 )
 from backend_client.types.common import Page
 from backend_client.types.problems import FieldError
@@ -31,7 +34,8 @@ from backend_client.types.reconciliation import (
 
 router = APIRouter(tags=["operator"])
 
-Operator = Annotated[Principal, Depends(needs(Permission.OPERATE))]
+OperatorReader = Annotated[Principal, Depends(needs(Permission.OPERATE_READ))]
+Biller = Annotated[Principal, Depends(needs(Permission.OPERATE_BILLING))]
 
 _IN_MEMORY_BYTES = 1_048_576
 _BODY: dict[str, Any] = {
@@ -64,7 +68,7 @@ def _options(
 @router.post("/v1/reconciliations", status_code=201, openapi_extra=_BODY)
 async def post_reconciliation(
     services: ServicesNow,
-    caller: Operator,
+    caller: Biller,
     request: Request,
     response: Response,
     options: Annotated[ReconciliationOptions, Depends(_options)],
@@ -81,7 +85,7 @@ async def post_reconciliation(
         file.seek(0)
         async with services.database.begin() as connection:
             reconciliation, new = await import_export(
-                connection, services.settings, caller.id, file, name, options
+                connection, services.settings, caller, file, name, options
             )
     if not new:
         response.status_code = 200
@@ -90,7 +94,7 @@ async def post_reconciliation(
 
 @router.get("/v1/reconciliations")
 async def get_reconciliations(
-    services: ServicesNow, caller: Operator, cursor: PageCursor = None, limit: PageLimit = 50
+    services: ServicesNow, caller: OperatorReader, cursor: PageCursor = None, limit: PageLimit = 50
 ) -> Page[Reconciliation]:
     """List imports, newest first."""
     async with services.database.begin() as connection:
@@ -99,20 +103,34 @@ async def get_reconciliations(
 
 @router.get("/v1/reconciliations/{reconciliation_id}")
 async def get_reconciliation(
-    services: ServicesNow, caller: Operator, reconciliation_id: str
+    services: ServicesNow, caller: OperatorReader, reconciliation_id: str
 ) -> Reconciliation:
     """Return one import."""
     async with services.database.begin() as connection:
         return await find_reconciliation(connection, reconciliation_id)
 
 
+@router.delete("/v1/reconciliations/{reconciliation_id}", status_code=204)
+async def delete_reconciliation(
+    services: ServicesNow, caller: Biller, reconciliation_id: str
+) -> None:
+    """Remove an import with its discrepancies and notes: the file can be imported again.
+
+    Usage and other imports stay as they are.
+    """
+    async with services.database.begin() as connection:
+        await remove_reconciliation(connection, caller, reconciliation_id)
+
+
 @router.post("/v1/reconciliations/{reconciliation_id}/match")
 async def post_match(
-    services: ServicesNow, caller: Operator, reconciliation_id: str
+    services: ServicesNow, caller: Biller, reconciliation_id: str
 ) -> Reconciliation:
     """Compare an import with what is metered now. Statuses and notes stay."""
     async with services.database.begin() as connection:
-        return await rematch(connection, services.settings, reconciliation_id)
+        matched = await rematch(connection, services.settings, reconciliation_id)
+        await _record(connection, caller, "match", reconciliation_id, {})
+        return matched
 
 
 @router.get(
@@ -122,7 +140,7 @@ async def post_match(
 )
 async def get_discrepancies(
     services: ServicesNow,
-    caller: Operator,
+    caller: OperatorReader,
     reconciliation_id: str,
     status: Annotated[tuple[DiscrepancyStatus, ...], Query()] = (),
     answer_format: Annotated[Literal["json", "csv"], Query(alias="format")] = "json",
@@ -148,13 +166,27 @@ async def get_discrepancies(
 @router.patch("/v1/reconciliations/{reconciliation_id}/discrepancies/{discrepancy_id}")
 async def patch_discrepancy(
     services: ServicesNow,
-    caller: Operator,
+    caller: Biller,
     reconciliation_id: str,
     discrepancy_id: str,
     change: DiscrepancyChange,
 ) -> Discrepancy:
     """Set a discrepancy's status (open, explained or accepted), with a note."""
     async with services.database.begin() as connection:
-        return await change_discrepancy(
+        changed = await change_discrepancy(
             connection, caller.id, reconciliation_id, discrepancy_id, change
         )
+        detail = change.model_dump(mode="json") | {"discrepancy": discrepancy_id}
+        await _record(connection, caller, "change_discrepancy", reconciliation_id, detail)
+        return changed
+
+
+async def _record(
+    connection: AsyncConnection,
+    caller: Principal,
+    verb: str,
+    reconciliation_id: str,
+    detail: dict[str, object],
+) -> None:
+    action = f"reconciliation.{verb}"
+    await record(connection, caller, action, reconciliation_id, tenant_id=NO_TENANT, detail=detail)

@@ -18,7 +18,7 @@ from backend_client.types.simulate import Simulation, SimulationRequest
 router = APIRouter(tags=["spend"])
 
 Reader = Annotated[Principal, Depends(needs(Permission.SPEND_READ))]
-Operator = Annotated[Principal, Depends(needs(Permission.OPERATE))]
+OperatorReader = Annotated[Principal, Depends(needs(Permission.OPERATE_READ))]
 
 
 @router.post("/v1/simulate", openapi_extra=body_of(SimulationRequest))
@@ -28,7 +28,7 @@ async def post_simulation(services: ServicesNow, caller: Reader, request: Reques
     The cheapest comes first. Draft plans can be included. Nothing is changed.
     """
     asked = parse_exactly(await request.body(), SimulationRequest)
-    by_operator = Permission.OPERATE in caller.permissions
+    by_operator = Permission.OPERATE_READ in caller.permissions
     async with services.database.begin() as connection:
         tenant = await find_tenant(connection, caller.tenant_id)
         now = datetime.now(UTC)
@@ -37,7 +37,7 @@ async def post_simulation(services: ServicesNow, caller: Reader, request: Reques
 
 @router.post("/v1/tenants/{tenant_id}/simulate", openapi_extra=body_of(SimulationRequest))
 async def post_simulation_for_tenant(
-    services: ServicesNow, caller: Operator, tenant_id: str, request: Request
+    services: ServicesNow, caller: OperatorReader, tenant_id: str, request: Request
 ) -> Simulation:
     """Return what a tenant's past, or a workload, would cost on each plan, by contract or not."""
     asked = parse_exactly(await request.body(), SimulationRequest)

@@ -6,16 +6,20 @@ from datetime import UTC, datetime
 from typing import Annotated
 
 from fastapi import APIRouter, Depends
+from pydantic import BaseModel
 
 from backend.accounts.audit import record
 from backend.accounts.principal import Permission, Principal
 from backend.accounts.tenants import find_tenant
 from backend.api.dependencies import ServicesNow, needs
+from backend.api.tenant_scope import customer
+from backend.spend.previewing import preview_change
 from backend.spend.report import period_of
 from backend.subscriptions.changes import cancel, change_plan, pause, resume
 from backend.subscriptions.periods import set_anchor
 from backend.subscriptions.queries import current_subscription
 from backend_client.types.spend import Period
+from backend_client.types.subscription_preview import SubscriptionPreview
 from backend_client.types.subscriptions import (
     BillingAnchor,
     Subscription,
@@ -27,8 +31,12 @@ from backend_client.types.subscriptions import (
 router = APIRouter(tags=["subscription"])
 
 Reader = Annotated[Principal, Depends(needs(Permission.USAGE_READ))]
-Operator = Annotated[Principal, Depends(needs(Permission.OPERATE))]
+Biller = Annotated[Principal, Depends(needs(Permission.OPERATE_BILLING))]
 Changer = Annotated[Principal, Depends(needs(Permission.SUBSCRIPTION_WRITE))]
+
+
+def _said(wanted: BaseModel) -> dict[str, object]:
+    return wanted.model_dump(mode="json", exclude_none=True)
 
 
 @router.get("/v1/subscription")
@@ -44,17 +52,47 @@ async def put_subscription(
 ) -> Subscription:
     """Move to a plan, at the next quarter hour unless ``at`` says when.
 
+    Where a billing platform rates the usage, at the next billing period instead.
+
     Returns the subscription that starts then. A change scheduled for that time or later is dropped.
     Choosing the plan in force keeps it.
     """
     async with services.database.begin() as connection:
-        return await change_plan(
+        changed = await change_plan(
             connection,
             caller.tenant_id,
             change,
             datetime.now(UTC),
-            by_operator=Permission.OPERATE in caller.permissions,
+            by_operator=Permission.OPERATE_BILLING in caller.permissions,
         )
+        await record(connection, caller, "subscription.set", changed.id, detail=_said(change))
+        return changed
+
+
+@router.post("/v1/subscription/preview")
+async def post_preview(
+    services: ServicesNow, caller: Changer, change: SubscriptionChange
+) -> SubscriptionPreview:
+    """Return what a change of plan would do to the present period, without making it.
+
+    It is refused for what the change itself would be refused for.
+    """
+    async with services.database.begin() as connection:
+        tenant = await find_tenant(connection, caller.tenant_id)
+        by_operator = Permission.OPERATE_BILLING in caller.permissions
+        now = datetime.now(UTC)
+        return await preview_change(connection, tenant, change, now, by_operator=by_operator)
+
+
+@router.post("/v1/tenants/{tenant_id}/subscription/preview")
+async def post_tenants_preview(
+    services: ServicesNow, caller: Biller, tenant_id: str, change: SubscriptionChange
+) -> SubscriptionPreview:
+    """Return what a change of a tenant's plan would do to its present period, without it."""
+    async with services.database.begin() as connection:
+        _, tenant = await customer(connection, caller, tenant_id)
+        now = datetime.now(UTC)
+        return await preview_change(connection, tenant, change, now, by_operator=True)
 
 
 @router.post("/v1/subscription/pause")
@@ -63,14 +101,18 @@ async def post_pause(
 ) -> Subscription:
     """Pause at the next quarter hour or a later one: no fee runs, and calls are refused."""
     async with services.database.begin() as connection:
-        return await pause(connection, caller.tenant_id, wanted, datetime.now(UTC))
+        changed = await pause(connection, caller.tenant_id, wanted, datetime.now(UTC))
+        await record(connection, caller, "subscription.pause", changed.id, detail=_said(wanted))
+        return changed
 
 
 @router.post("/v1/subscription/resume")
 async def post_resume(services: ServicesNow, caller: Changer) -> Subscription:
     """Resume a paused subscription, from the next quarter hour."""
     async with services.database.begin() as connection:
-        return await resume(connection, caller.tenant_id, datetime.now(UTC))
+        changed = await resume(connection, caller.tenant_id, datetime.now(UTC))
+        await record(connection, caller, "subscription.resume", changed.id)
+        return changed
 
 
 @router.post("/v1/subscription/cancel")
@@ -82,26 +124,32 @@ async def post_cancel(
     Choosing a plan revokes the cancellation.
     """
     async with services.database.begin() as connection:
-        return await cancel(connection, caller.tenant_id, wanted, datetime.now(UTC))
+        changed = await cancel(connection, caller.tenant_id, wanted, datetime.now(UTC))
+        await record(connection, caller, "subscription.cancel", changed.id, detail=_said(wanted))
+        return changed
 
 
 @router.put("/v1/tenants/{tenant_id}/subscription")
 async def put_tenants_subscription(
-    services: ServicesNow, caller: Operator, tenant_id: str, change: SubscriptionChange
+    services: ServicesNow, caller: Biller, tenant_id: str, change: SubscriptionChange
 ) -> Subscription:
-    """Move a tenant to a plan, also to one by contract."""
+    """Move a tenant to a plan, also to one by contract, or agree prices of its own with it.
+
+    Its own prices become a version of the plan for this tenant alone, so that each bill keeps the
+    prices that it was made by.
+    """
     async with services.database.begin() as connection:
-        tenant = await find_tenant(connection, tenant_id)
+        operator, tenant = await customer(connection, caller, tenant_id)
         changed = await change_plan(
             connection, tenant.id, change, datetime.now(UTC), by_operator=True
         )
-        await record(connection, caller, "subscription.set", changed.id, tenant_id=tenant.id)
+        await record(connection, operator, "subscription.set", changed.id, detail=_said(change))
         return changed
 
 
 @router.put("/v1/tenants/{tenant_id}/billing-anchor")
 async def put_billing_anchor(
-    services: ServicesNow, caller: Operator, tenant_id: str, wanted: BillingAnchor
+    services: ServicesNow, caller: Biller, tenant_id: str, wanted: BillingAnchor
 ) -> Period:
     """Set the day of the month that the tenant's billing periods begin with; return the first.
 

@@ -7,35 +7,48 @@ from typing import Annotated
 
 from fastapi import APIRouter, Depends
 
+from backend.accounts.audit import record
 from backend.accounts.principal import Permission, Principal
 from backend.accounts.tenants import find_tenant
-from backend.api.dependencies import PageCursor, PageLimit, ServicesNow, needs
+from backend.api.dependencies import (
+    IdempotencyKey,
+    PageCursor,
+    PageLimit,
+    ServicesNow,
+    needs,
+)
+from backend.api.tenant_scope import customer
 from backend.wallets.queries import (
     list_grants,
     list_ledger,
     list_top_ups,
     list_waiting_top_ups,
+    set_wallet,
     wallet_balance,
 )
+from backend.wallets.top_ups import ask_for_top_up, refresh_and_check
 from backend_client.types.common import Instant, Page
 from backend_client.types.wallets import (
     CreditGrant,
     LedgerEntry,
     TenantTopUp,
     TopUp,
+    TopUpCreate,
     WalletBalance,
+    WalletSettings,
 )
 
 router = APIRouter(tags=["operator"])
 
-Operator = Annotated[Principal, Depends(needs(Permission.OPERATE))]
+Reader = Annotated[Principal, Depends(needs(Permission.OPERATE_READ))]
+Billing = Annotated[Principal, Depends(needs(Permission.OPERATE_BILLING))]
 
 _WALLET = "/v1/tenants/{tenant_id}/wallet"
 
 
 @router.get(_WALLET)
 async def get_tenant_wallet(
-    services: ServicesNow, caller: Operator, tenant_id: str, at: Instant | None = None
+    services: ServicesNow, caller: Reader, tenant_id: str, at: Instant | None = None
 ) -> WalletBalance:
     """Return the balance of a tenant's wallet, now or at an instant."""
     async with services.database.begin() as connection:
@@ -43,10 +56,26 @@ async def get_tenant_wallet(
         return await wallet_balance(connection, tenant, at or datetime.now(UTC), now=at is None)
 
 
+@router.put(_WALLET)
+async def put_tenant_wallet(
+    services: ServicesNow, caller: Billing, tenant_id: str, wanted: WalletSettings
+) -> WalletBalance:
+    """Set the top-up rule of a tenant's wallet, and the balance below which it warns."""
+    now = datetime.now(UTC)
+    async with services.database.begin() as connection:
+        operator, tenant = await customer(connection, caller, tenant_id)
+        await set_wallet(connection, tenant.id, wanted)
+        await refresh_and_check(connection, tenant.id, now)
+        await record(
+            connection, operator, "wallet.set", tenant.id, detail=wanted.model_dump(mode="json")
+        )
+        return await wallet_balance(connection, tenant, now)
+
+
 @router.get(_WALLET + "/ledger")
 async def get_tenant_ledger(
     services: ServicesNow,
-    caller: Operator,
+    caller: Reader,
     tenant_id: str,
     cursor: PageCursor = None,
     limit: PageLimit = 50,
@@ -60,7 +89,7 @@ async def get_tenant_ledger(
 @router.get(_WALLET + "/grants")
 async def get_tenant_grants(
     services: ServicesNow,
-    caller: Operator,
+    caller: Reader,
     tenant_id: str,
     cursor: PageCursor = None,
     limit: PageLimit = 50,
@@ -74,7 +103,7 @@ async def get_tenant_grants(
 @router.get(_WALLET + "/top-ups")
 async def get_tenant_top_ups(
     services: ServicesNow,
-    caller: Operator,
+    caller: Reader,
     tenant_id: str,
     cursor: PageCursor = None,
     limit: PageLimit = 50,
@@ -85,9 +114,30 @@ async def get_tenant_top_ups(
         return await list_top_ups(connection, tenant.id, cursor=cursor, limit=limit)
 
 
+@router.post(_WALLET + "/top-ups", status_code=201)
+async def post_tenant_top_up(
+    services: ServicesNow,
+    caller: Billing,
+    tenant_id: str,
+    wanted: TopUpCreate,
+    idempotency_key: IdempotencyKey = None,
+) -> TopUp:
+    """Sell a tenant credit: it is added once the payment is recorded."""
+    async with services.database.begin() as connection:
+        operator, tenant = await customer(connection, caller, tenant_id)
+        return await ask_for_top_up(
+            connection,
+            tenant.id,
+            wanted,
+            datetime.now(UTC),
+            idempotency_key=idempotency_key,
+            by=operator,
+        )
+
+
 @router.get("/v1/top-ups")
 async def get_waiting_top_ups(
-    services: ServicesNow, caller: Operator, cursor: PageCursor = None, limit: PageLimit = 50
+    services: ServicesNow, caller: Reader, cursor: PageCursor = None, limit: PageLimit = 50
 ) -> Page[TenantTopUp]:
     """List the top-ups of all tenants that wait for their payment, oldest first."""
     async with services.database.begin() as connection:

@@ -11,18 +11,19 @@ from backend.accounts.principal import Permission, Principal
 from backend.accounts.tenants import change_tenant, delete_tenant, find_tenant, list_tenants
 from backend.api.dependencies import PageCursor, PageLimit, ServicesNow, needs
 from backend.subscriptions.opening import open_tenant
-from backend_client.types.accounts import Tenant, TenantChange, TenantCreate
+from backend_client.types.accounts import Tenant, TenantChange, TenantCreate, TenantCreated
 from backend_client.types.common import Page
 
 router = APIRouter(tags=["operator"])
 
-Operator = Annotated[Principal, Depends(needs(Permission.OPERATE))]
+OperatorReader = Annotated[Principal, Depends(needs(Permission.OPERATE_READ))]
+Admin = Annotated[Principal, Depends(needs(Permission.OPERATE_ADMIN))]
 
 
 @router.get("/v1/tenants")
 async def get_tenants(
     services: ServicesNow,
-    caller: Operator,
+    caller: OperatorReader,
     search: Annotated[
         str | None, Query(max_length=200, description="Part of the name or slug, or the id")
     ] = None,
@@ -35,25 +36,39 @@ async def get_tenants(
 
 
 @router.post("/v1/tenants", status_code=201)
-async def post_tenant(services: ServicesNow, caller: Operator, wanted: TenantCreate) -> Tenant:
-    """Create a tenant with its first application and its plan. Its slug makes this idempotent."""
+async def post_tenant(services: ServicesNow, caller: Admin, wanted: TenantCreate) -> TenantCreated:
+    """Create a tenant with its first application and its plan. Its slug makes this idempotent.
+
+    With an ``owner`` somebody is invited to own it; the link is in this answer and nowhere else.
+    """
     async with services.database.begin() as connection:
-        return await open_tenant(connection, caller, wanted, datetime.now(UTC))
+        now = datetime.now(UTC)
+        return await open_tenant(connection, services.settings, caller, wanted, now)
+
+
+@router.get("/v1/tenants/{tenant_id}")
+async def get_tenant(services: ServicesNow, caller: OperatorReader, tenant_id: str) -> Tenant:
+    """Return a tenant by its id or slug."""
+    async with services.database.begin() as connection:
+        return await find_tenant(connection, tenant_id)
 
 
 @router.patch("/v1/tenants/{tenant_id}")
 async def patch_tenant(
-    services: ServicesNow, caller: Operator, tenant_id: str, changes: TenantChange
+    services: ServicesNow, caller: Admin, tenant_id: str, changes: TenantChange
 ) -> Tenant:
-    """Change a tenant: whether its own keys may send events, within seconds on every replica."""
+    """Change a tenant's name, or whether its own keys may send events.
+
+    The latter takes effect within seconds on every replica.
+    """
     async with services.database.begin() as connection:
         tenant = await find_tenant(connection, tenant_id)
         return await change_tenant(connection, caller, tenant, changes)
 
 
 @router.delete("/v1/tenants/{tenant_id}", status_code=204)
-async def remove_tenant(services: ServicesNow, caller: Operator, tenant_id: str) -> None:
+async def remove_tenant(services: ServicesNow, caller: Admin, tenant_id: str) -> None:
     """Delete a tenant with all that it has except its invoices. This can't be undone."""
     async with services.database.begin() as connection:
         tenant = await find_tenant(connection, tenant_id)
-        await delete_tenant(connection, tenant.id)
+        await delete_tenant(connection, caller, tenant.id)

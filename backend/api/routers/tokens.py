@@ -38,4 +38,5 @@ async def post_count(
         ),
         exact=counted.exact,
         notes=list(counted.notes),
+        pieces=await tokenizer.split_text(wanted.text or "") if wanted.pieces else None,
     )

@@ -2,23 +2,33 @@
 
 from __future__ import annotations
 
+from collections.abc import AsyncIterator
+from contextlib import aclosing
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
-from fastapi import APIRouter, Depends, Header, Query, Response
+from fastapi import APIRouter, Depends, Header, Query, Request, Response
+from sqlalchemy.exc import SQLAlchemyError
+from starlette.responses import StreamingResponse
 
 from backend.accounts.principal import Permission, Principal
 from backend.accounts.tenants import find_tenant
-from backend.api.dependencies import ServicesNow, needs
+from backend.api.dependencies import Services, ServicesNow, bearer_token, needs
 from backend.api.errors import SpanTooLong
 from backend.api.label_filters import LabelFilter, label_values
-from backend.errors import InvalidInput
+from backend.api.live_reads import still_reading
+from backend.api.upstream_filters import Upstreams, require_operator_for_upstreams
+from backend.errors import FareboxError, InvalidInput
 from backend.metering.counting.labels import require_declared
+from backend.metering.errors import RangeNotOnQuarterHours
+from backend.metering.events import BUCKET, bucket_start
+from backend.metering.queries.changes import MOST_SECONDS
 from backend.metering.queries.usage import UsageQuestion, usage_csv, usage_report, usage_version
 from backend.pricing.periods import billing_period
 from backend_client.types.common import Instant
 from backend_client.types.problems import FieldError
-from backend_client.types.usage import Granularity, UsageDimension, UsageReport
+from backend_client.types.usage import Granularity, UsageDimension, UsageReport, UsageVersion
 
 router = APIRouter(tags=["usage"])
 
@@ -26,71 +36,182 @@ _LONGEST = {
     Granularity.QUARTER_HOUR: timedelta(days=31),
     Granularity.HOUR: timedelta(days=93),
 }
+_ANSWERS: dict[int | str, dict[str, Any]] = {
+    200: {"content": {"text/csv": {}}},
+    304: {"description": "Nothing changed since the ETag in If-None-Match"},
+}
 
 
-@router.get(
-    "/v1/usage",
-    response_model=UsageReport,
-    responses={
-        200: {"content": {"text/csv": {}}},
-        304: {"description": "Nothing changed since the ETag in If-None-Match"},
-    },
-)
-async def get_usage(
-    services: ServicesNow,
-    caller: Annotated[Principal, Depends(needs(Permission.USAGE_READ))],
-    response: Response,
-    start: Annotated[Instant | None, Query(description="The billing period's if none")] = None,
+@dataclass(frozen=True, slots=True)
+class _Asked:
+    """A question as it was sent: times may be left out."""
+
+    start: datetime | None
+    end: datetime | None
+    granularity: Granularity
+    group_by: frozenset[UsageDimension]
+    applications: tuple[str, ...]
+    keys: tuple[str, ...]
+    models: tuple[str, ...]
+    upstreams: tuple[str, ...]
+    meters: tuple[str, ...]
+    by_labels: tuple[str, ...]
+    labels: dict[str, str]
+    answer_format: Literal["json", "csv"]
+    if_none_match: str | None
+
+
+async def _asked(
+    start: Annotated[
+        Instant | None, Query(description="On a quarter hour; the billing period's if none")
+    ] = None,
     end: Annotated[
-        Instant | None, Query(description="Exclusive; the newest event's if none")
+        Instant | None,
+        Query(description="Exclusive, on a quarter hour; after the newest event if none"),
     ] = None,
     granularity: Granularity = Granularity.DAY,
     group_by: Annotated[tuple[UsageDimension, ...], Query()] = (),
     application: Annotated[tuple[str, ...], Query()] = (),
     key: Annotated[tuple[str, ...], Query()] = (),
     model: Annotated[tuple[str, ...], Query()] = (),
+    upstream: Upstreams = (),
     meter: Annotated[tuple[str, ...], Query()] = (),
     label: LabelFilter = (),
     group_by_label: Annotated[tuple[str, ...], Query(max_length=5)] = (),
     answer_format: Annotated[Literal["json", "csv"], Query(alias="format")] = "json",
     if_none_match: Annotated[str | None, Header()] = None,
+) -> _Asked:
+    return _Asked(
+        start=start,
+        end=end,
+        granularity=granularity,
+        group_by=frozenset(group_by),
+        applications=application,
+        keys=key,
+        models=model,
+        upstreams=upstream,
+        meters=meter,
+        by_labels=tuple(dict.fromkeys(group_by_label)),
+        labels=label_values(label),
+        answer_format=answer_format,
+        if_none_match=if_none_match,
+    )
+
+
+Asked = Annotated[_Asked, Depends(_asked)]
+
+
+@router.get("/v1/usage", response_model=UsageReport, responses=_ANSWERS)
+async def get_usage(
+    services: ServicesNow,
+    caller: Annotated[Principal, Depends(needs(Permission.USAGE_READ))],
+    asked: Asked,
+    response: Response,
 ) -> UsageReport | Response:
-    """Sum usage by time, meter and the dimensions in ``group_by``."""
+    """Sum usage by time, meter and the dimensions in ``group_by``, exactly from start to end.
+
+    Both have to be on a quarter hour (UTC), of which usage is kept. The first and last row of a
+    wider granularity hold what of their hour, day or month is in the range. By upstream for the
+    operator alone.
+    """
+    require_operator_for_upstreams(
+        caller, (*asked.upstreams, *(asked.group_by & {UsageDimension.UPSTREAM}))
+    )
+    return await _answer(services, caller.tenant_id, asked, response)
+
+
+@router.get("/v1/tenants/{tenant_id}/usage", response_model=UsageReport, responses=_ANSWERS)
+async def get_tenant_usage(
+    services: ServicesNow,
+    caller: Annotated[Principal, Depends(needs(Permission.OPERATE_READ))],
+    tenant_id: str,
+    asked: Asked,
+    response: Response,
+) -> UsageReport | Response:
+    """Sum a tenant's usage as the tenant can, and by upstream; for the operator."""
+    return await _answer(services, tenant_id, asked, response)
+
+
+@router.get(
+    "/v1/usage/changes",
+    response_class=StreamingResponse,
+    responses={200: {"content": {"text/event-stream": {}}}},
+)
+async def follow_usage(
+    services: ServicesNow,
+    caller: Annotated[Principal, Depends(needs(Permission.USAGE_READ))],
+    request: Request,
+    seconds: Annotated[
+        int, Query(ge=0, le=MOST_SECONDS, description="How long to follow; 0 looks once")
+    ] = MOST_SECONDS,
+) -> StreamingResponse:
+    """Follow the version of the tenant's usage, as server-sent events.
+
+    The first comes at once, others within a second of a change; a comment every five seconds shows
+    that the connection holds. Ask for usage again when the version is another: many pages then
+    cost one request a quarter of an hour. The stream ends when the credential does, or when its
+    session moves to another tenant.
+    """
+    allowed = still_reading(services, bearer_token(request), caller.tenant_id)
+    versions = services.changes.follow(caller.tenant_id, allowed, seconds=seconds)
+    first = await anext(versions)  # errors are raised before the answer begins
+
+    async def stream() -> AsyncIterator[str]:
+        yield _sse(first)
+        try:
+            async with aclosing(versions):
+                async for version in versions:
+                    yield _sse(version)
+        except (FareboxError, SQLAlchemyError):
+            return  # the answer has begun and can only be ended
+
+    return StreamingResponse(stream(), media_type="text/event-stream")
+
+
+def _sse(version: UsageVersion | None) -> str:
+    return ": nothing new\n\n" if version is None else f"data: {version.model_dump_json()}\n\n"
+
+
+async def _answer(
+    services: Services, tenant_id: str, asked: _Asked, response: Response
+) -> UsageReport | Response:
     now = datetime.now(UTC)
     async with services.database.snapshot() as connection:
-        tenant = await find_tenant(connection, caller.tenant_id)
+        tenant = await find_tenant(connection, tenant_id)
         version, _ = await usage_version(connection, tenant.id)
         # A sender's clock may be ahead of ours by as much as ingest accepts.
-        latest = now + timedelta(seconds=services.settings.event_max_future_seconds)
-        begin = start or billing_period(now, tenant.time_zone).start
+        newest = now + timedelta(seconds=services.settings.event_max_future_seconds)
+        after_newest = bucket_start(newest) + BUCKET
+        begin = asked.start or billing_period(now, tenant.time_zone).start
         # Weak: the end that is not given moves on, the usage before it does not. A start that is
         # not given moves too, and usage from before it leaves the answer.
-        moved = "" if start else f"-{begin.timestamp():.0f}"
+        moved = "" if asked.start else f"-{begin.timestamp():.0f}"
         headers = {"etag": f'W/"{version}{moved}"', "cache-control": "private, no-cache"}
-        if if_none_match is not None and if_none_match == headers["etag"]:
+        if asked.if_none_match is not None and asked.if_none_match == headers["etag"]:
             return Response(status_code=304, headers=headers)
         question = UsageQuestion(
             start=begin.astimezone(UTC),
-            end=(end or latest).astimezone(UTC),
-            granularity=granularity,
-            group_by=frozenset(group_by),
-            applications=application,
-            keys=key,
-            models=model,
-            meters=meter,
-            by_labels=tuple(dict.fromkeys(group_by_label)),
-            labels=label_values(label),
+            end=(asked.end or after_newest).astimezone(UTC),
+            granularity=asked.granularity,
+            group_by=asked.group_by,
+            applications=asked.applications,
+            keys=asked.keys,
+            models=asked.models,
+            upstreams=asked.upstreams,
+            meters=asked.meters,
+            by_labels=asked.by_labels,
+            labels=asked.labels,
         )
         _check_range(question)
         await require_declared(
             connection, tenant.id, group_by_label=question.by_labels, label=question.labels
         )
         report = await usage_report(connection, tenant, question)
-    if answer_format == "csv":
+    if asked.answer_format == "csv":
         headers["content-disposition"] = 'attachment; filename="usage.csv"'
-        return Response(
-            usage_csv(report.rows, question.by_labels), media_type="text/csv", headers=headers
-        )
+        by_upstream = UsageDimension.UPSTREAM in question.group_by
+        content = usage_csv(report.rows, question.by_labels, by_upstream=by_upstream)
+        return Response(content, media_type="text/csv", headers=headers)
     response.headers.update(headers)
     return report
 
@@ -100,6 +221,15 @@ def _check_range(question: UsageQuestion) -> None:
         raise InvalidInput(
             "end must be after start.", errors=[FieldError(field="end", detail="not after start")]
         )
+    for name, moment in (("start", question.start), ("end", question.end)):
+        before = bucket_start(moment)
+        if moment != before:
+            around = f"{before:%H:%M} or {before + BUCKET:%H:%M}"
+            raise RangeNotOnQuarterHours(
+                f"Usage is summed by quarter hours (UTC), and {name} is within one: ask for "
+                f"{around}.",
+                errors=[FieldError(field=name, detail=f"is not on a quarter hour, as {around} is")],
+            )
     longest = _LONGEST.get(question.granularity)
     if longest is not None and question.end - question.start > longest:
         raise SpanTooLong(

@@ -42,7 +42,7 @@ router = APIRouter(tags=["wallet"])
 
 Reader = Annotated[Principal, Depends(needs(Permission.SPEND_READ))]
 Changer = Annotated[Principal, Depends(needs(Permission.SUBSCRIPTION_WRITE))]
-Operator = Annotated[Principal, Depends(needs(Permission.OPERATE))]
+Biller = Annotated[Principal, Depends(needs(Permission.OPERATE_BILLING))]
 
 
 @router.get("/v1/wallet")
@@ -110,21 +110,20 @@ async def post_top_up(
 ) -> TopUp:
     """Ask for a top-up. The credit is added once the operator has the payment."""
     async with services.database.begin() as connection:
-        top_up = await ask_for_top_up(
+        return await ask_for_top_up(
             connection,
             caller.tenant_id,
             wanted,
             datetime.now(UTC),
             idempotency_key=idempotency_key,
+            by=caller,
         )
-        await record(connection, caller, "wallet.top_up", top_up.id)
-        return top_up
 
 
 @router.post("/v1/tenants/{tenant_id}/wallet/grants", status_code=201)
 async def post_grant(
     services: ServicesNow,
-    caller: Operator,
+    caller: Biller,
     tenant_id: str,
     wanted: CreditGrantCreate,
     idempotency_key: IdempotencyKey = None,
@@ -132,29 +131,30 @@ async def post_grant(
     """Give a tenant credit."""
     async with services.database.begin() as connection:
         tenant = await find_tenant(connection, tenant_id)
-        grant = await add_grant(
-            connection, tenant.id, wanted, datetime.now(UTC), idempotency_key=idempotency_key
+        return await add_grant(
+            connection,
+            tenant.id,
+            wanted,
+            datetime.now(UTC),
+            idempotency_key=idempotency_key,
+            by=caller,
         )
-        await record(connection, caller, "wallet.grant", grant.id, tenant_id=tenant.id)
-        return grant
 
 
 @router.post("/v1/tenants/{tenant_id}/wallet/grants/{grant_id}/refund")
 async def post_refund(
-    services: ServicesNow, caller: Operator, tenant_id: str, grant_id: str
+    services: ServicesNow, caller: Biller, tenant_id: str, grant_id: str
 ) -> CreditGrant:
     """Take the rest of bought credit out of the wallet, to be repaid."""
     async with services.database.begin() as connection:
         tenant = await find_tenant(connection, tenant_id)
-        refunded = await refund_grant(connection, tenant.id, grant_id, datetime.now(UTC))
-        await record(connection, caller, "wallet.refund", grant_id, tenant_id=tenant.id)
-        return refunded
+        return await refund_grant(connection, tenant.id, grant_id, datetime.now(UTC), by=caller)
 
 
 @router.put("/v1/tenants/{tenant_id}/wallet/top-ups/{top_up_id}")
 async def put_top_up(
     services: ServicesNow,
-    caller: Operator,
+    caller: Biller,
     tenant_id: str,
     top_up_id: str,
     outcome: TopUpOutcome,
@@ -162,8 +162,5 @@ async def put_top_up(
     """Record the outcome of a payment; if it was paid, the credit is added at once."""
     async with services.database.begin() as connection:
         tenant = await find_tenant(connection, tenant_id)
-        done = await finish_top_up(connection, tenant.id, top_up_id, outcome, datetime.now(UTC))
-        await record(
-            connection, caller, f"wallet.top_up.{done.state}", done.id, tenant_id=tenant.id
-        )
-        return done
+        now = datetime.now(UTC)
+        return await finish_top_up(connection, tenant.id, top_up_id, outcome, now, by=caller)

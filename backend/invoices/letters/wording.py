@@ -12,6 +12,8 @@ from backend_client.types.invoices import Invoice
 from backend_client.types.notifications import (
     CreditAmount,
     CreditNoteIssuedEvent,
+    DepartmentBudgetReachedEvent,
+    InvitationCreatedEvent,
     InvoiceFinalizedEvent,
     InvoicePaidEvent,
     InvoiceReminderEvent,
@@ -50,6 +52,10 @@ def wording(event: NotificationEvent, invoice: Invoice | None, seller: str) -> W
             return _low(event, seller)
         case WalletTopUpFailedEvent():
             return _not_bought(event, seller)
+        case DepartmentBudgetReachedEvent():
+            return _budget_reached(event, seller)
+        case InvitationCreatedEvent():
+            return _invited(event, seller)
         case _:
             raise ValueError(f"customers get no letter about {event.type.value}")
 
@@ -191,6 +197,29 @@ def _not_bought(event: WalletTopUpFailedEvent, seller: str) -> Wording:
             "was added."
         ],
         [("Amount", _credit(data.amount)), ("Reference", data.reference)],
+    )
+
+
+def _budget_reached(event: DepartmentBudgetReachedEvent, seller: str) -> Wording:
+    data = event.data
+    spent = "all of its budget" if data.percent >= 100 else f"{data.percent}% of its budget"
+    return Wording(
+        f"{data.name} has spent {spent} at {seller}",
+        [f"In the month from {data.month} on, {data.name} ({data.code}) has spent {spent}."],
+        [("Spent", words.money(data.spent)), ("Budget", words.money(data.budget))],
+    )
+
+
+def _invited(event: InvitationCreatedEvent, seller: str) -> Wording:
+    data = event.data
+    return Wording(
+        f"{seller} has invited you to {data.tenant_name}",
+        [
+            f"You have been invited to join {data.tenant_name} as {data.role.value}. To accept, "
+            f"sign in with this address: {data.sign_in_url}",
+            "If you do not expect this, there is nothing to do.",
+        ],
+        [("Until", words.date(data.expires_at, "UTC"))],
     )
 
 

@@ -17,15 +17,17 @@ from backend.kit.side_process import SideProcess
 from backend.outbox.channels.channel import Attachment, Letter, NotDelivered, Pointless
 from backend.settings import Settings
 from backend.storage.database import Database
-from backend.storage.tables import members, tenants, users
+from backend.storage.tables import invitations, members, tenants, users
 from backend_client.types.accounts import Role
 from backend_client.types.invoices import Invoice, InvoiceState
 from backend_client.types.notifications import (
+    InvitationCreatedEvent,
     InvoiceFinalizedEvent,
     InvoicePaidEvent,
     InvoiceReminderEvent,
     InvoiceSuspendedEvent,
     NotificationEvent,
+    NotificationTestEvent,
     WalletTopUpRequestedEvent,
 )
 
@@ -44,25 +46,29 @@ class CustomerLetters:
     def wants(self, event: NotificationEvent) -> bool:
         """Return whether the customer gets a letter about this.
 
-        Not about a top-up that the operator is to charge for; nor that nothing is left to pay
-        where the invoice or the credit note says so already.
+        Not about a top-up that the operator is to charge for, nor a test; nor that nothing is left
+        to pay where the invoice or the credit note says so already.
         """
         if isinstance(event, InvoicePaidEvent):
             return event.data.paid_at != event.data.issued_at and event.data.paid.amount > 0
-        return not isinstance(event, WalletTopUpRequestedEvent)
+        return not isinstance(event, WalletTopUpRequestedEvent | NotificationTestEvent)
 
     async def write(self, event: NotificationEvent) -> Letter:
         """Write the letter of an event.
 
         Raises ``NotDelivered`` if nobody has an address, ``Pointless`` for an invoice that has
-        become void, or for a reminder of one that is not overdue any more or has come to a later
-        step.
+        become void, for an invitation that is closed, or for a reminder of an invoice that is not
+        overdue any more or has come to a later step.
         """
         invoice = None
         async with self._database.begin() as connection:
             if isinstance(event, _WITH_INVOICE):
                 invoice = await self._invoice(connection, event.tenant_id, event.data.invoice_id)
-            name, to = await addressees(connection, event.tenant_id, invoice)
+            if isinstance(event, InvitationCreatedEvent):
+                await _check_invitation(connection, event)
+                name, to = "", _usable([event.data.email])
+            else:
+                name, to = await addressees(connection, event.tenant_id, invoice)
         if invoice is not None:
             _check_point(event, invoice, self._settings.dunning)
         if not to:
@@ -124,6 +130,18 @@ async def addressees(
         if emails := _usable(await connection.scalars(query)):
             return name or "", emails
     return name or "", ()
+
+
+async def _check_invitation(connection: AsyncConnection, event: InvitationCreatedEvent) -> None:
+    query = select(invitations.c.id).where(
+        invitations.c.tenant_id == event.tenant_id,
+        invitations.c.id == event.data.invitation_id,
+        invitations.c.accepted_at.is_(None),
+        invitations.c.revoked_at.is_(None),
+        invitations.c.expires_at > datetime.now(UTC),
+    )
+    if await connection.scalar(query) is None:
+        raise Pointless("The invitation is no longer open.")
 
 
 def _usable(emails: Iterable[str | None]) -> tuple[str, ...]:

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from backend.invoices.paper import words
+from backend.invoices.paper.credited import as_credited
+from backend.invoices.paper.fee_parts import printed_lines
 from backend.kit.spreadsheets import csv_text, spreadsheet_cell
 from backend_client.types.common import Money, plain
-from backend_client.types.invoices import Invoice, InvoiceLine, Tax
+from backend_client.types.invoices import AFTER_TAX, CreditNote, Invoice, InvoiceLine, Tax
 
 _HEAD = (
     "invoice",
@@ -13,6 +16,7 @@ _HEAD = (
     "name",
     "plan",
     "plan_version",
+    "plan_name",
     "period_start",
     "period_end",
     "charge_start",
@@ -22,6 +26,7 @@ _HEAD = (
     "included",
     "unit_size",
     "price",
+    "share",
     "tax_percent",
     "taxable",
     "exact",
@@ -34,16 +39,28 @@ def invoice_csv(invoice: Invoice) -> str:
     """Write an invoice as CSV (RFC 4180), numbers in full. A draft has no number.
 
     ``charge_start`` to ``charge_end`` is the time of a charge's line: the part of the
-    period on its plan, or of a yearly fee the time that is asked for or given back.
+    period on its plan, or of a yearly fee the time that is asked for or given back. A fee whose
+    number changed has a row for each number; ``share`` is the part of the month that it is for.
     """
     rows = [
-        *(_row(invoice, line) for line in invoice.lines),
-        _sum(invoice, "subtotal", "Subtotal", invoice.subtotal),
+        *(
+            _row(invoice, printed)
+            for line in invoice.lines
+            if line.kind not in AFTER_TAX
+            for printed in printed_lines(line)
+        ),
+        _sum(invoice, "subtotal", "Subtotal", words.before_tax(invoice)),
         *(_tax(invoice, tax) for tax in invoice.taxes),
         *(_below(invoice, "tax_note", note, *[""] * 5) for note in invoice.tax_notes),
+        *(_row(invoice, line) for line in invoice.lines if line.kind in AFTER_TAX),
         _sum(invoice, "total", "Total", invoice.total),
     ]
     return csv_text(_HEAD, rows)
+
+
+def credit_note_csv(invoice: Invoice, note: CreditNote) -> str:
+    """Write a credit note as CSV, in the columns of an invoice; amounts are what is credited."""
+    return invoice_csv(as_credited(invoice, note))
 
 
 def _row(invoice: Invoice, line: InvoiceLine) -> list[object]:
@@ -55,6 +72,7 @@ def _row(invoice: Invoice, line: InvoiceLine) -> list[object]:
         spreadsheet_cell(line.name),
         line.plan or "",
         line.plan_version or "",
+        spreadsheet_cell(line.plan_name or ""),
         line.period.start.isoformat(),
         line.period.end.isoformat(),
         "" if charge is None else charge.start.isoformat(),
@@ -64,6 +82,7 @@ def _row(invoice: Invoice, line: InvoiceLine) -> list[object]:
         "" if charge is None else plain(charge.included),
         "" if charge is None else charge.unit_size,
         "" if charge is None or charge.price is None else plain(charge.price),
+        "" if charge is None else plain(words.share(charge)),
         "",
         "",
         plain(line.exact),

@@ -6,7 +6,8 @@ Run it in a process of its own: drawing takes tens of milliseconds, too long for
 from __future__ import annotations
 
 import io
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 from reportlab.lib.colors import Color, HexColor
@@ -27,10 +28,20 @@ from reportlab.platypus import (
 )
 
 from backend.invoices.paper import words
+from backend.invoices.paper.credited import as_credited
+from backend.invoices.paper.fee_parts import printed_lines
 from backend.invoices.paper.sheet import draw_foot, initial
 from backend.invoices.paper.typeface import BOLD, REGULAR, marked_up, register
 from backend_client.types.common import Money, plain
-from backend_client.types.invoices import Invoice, InvoiceKind, InvoiceLine, InvoiceState, Party
+from backend_client.types.invoices import (
+    AFTER_TAX,
+    CreditNote,
+    Invoice,
+    InvoiceKind,
+    InvoiceLine,
+    InvoiceState,
+    Party,
+)
 
 _INK = HexColor("#1c2024")
 _MUTED = HexColor("#60646c")
@@ -57,32 +68,66 @@ def print_invoice(document: str) -> bytes:
     return invoice_pdf(Invoice.model_validate_json(document))
 
 
+def print_credit_note(documents: tuple[str, str]) -> bytes:
+    """Return the PDF of a credit note that is given as JSON after its invoice."""
+    invoice, note = documents
+    return credit_note_pdf(
+        Invoice.model_validate_json(invoice), CreditNote.model_validate_json(note)
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class _Sheet:
+    """What is drawn: its title, what it is called below, and what stands beside the totals."""
+
+    invoice: Invoice
+    title: str
+    noun: str
+    closing: Sequence[str] = ()
+
+
 def invoice_pdf(invoice: Invoice) -> bytes:
     """Draw an invoice; the same invoice gives the same bytes.
 
     Give it ``as_printed``: with what was paid when it was issued, not later.
     """
+    return _drawn(_Sheet(invoice, _TITLES.get(invoice.state, "Invoice"), "Invoice"))
+
+
+def credit_note_pdf(invoice: Invoice, note: CreditNote) -> bytes:
+    """Draw a credit note of an invoice; the same note gives the same bytes."""
+    issued = words.date(invoice.issued_at, invoice.period.time_zone) if invoice.issued_at else ""
+    closing = [f"Credits invoice {invoice.number} of {issued}.", note.reason]
+    if note.to_balance.amount:
+        kept = words.money(note.to_balance)
+        closing.append(f"{kept} of it had been paid, and are kept for your next invoices.")
+    return _drawn(_Sheet(as_credited(invoice, note), "Credit note", "Credit note", closing))
+
+
+def _drawn(sheet: _Sheet) -> bytes:
     register()
-    name = invoice.number or "Draft"
+    name = sheet.invoice.number or "Draft"
     pages = 0
     while True:
         # Drawn again with the number of pages, which only drawing shows
-        drawn, came_to = _draw(invoice, name, pages)
+        drawn, came_to = _draw(sheet, name, pages)
         if came_to == pages:
             return drawn
         pages = came_to
 
 
-def _draw(invoice: Invoice, name: str, pages: int) -> tuple[bytes, int]:
+def _draw(sheet: _Sheet, name: str, pages: int) -> tuple[bytes, int]:
+    invoice = sheet.invoice
     out = io.BytesIO()
     document = BaseDocTemplate(
         out,
         pagesize=A4,
-        title=f"Invoice {name}",
+        title=f"{sheet.noun} {name}",
         author=invoice.seller.name,
         subject=f"{invoice.customer.name}, {words.period(invoice.period)}",
         creator="Farebox",
         lang="en",
+        initialFontName=REGULAR,  # else the file names a typeface that is not in it
         invariant=1,
     )
     frame = Frame(
@@ -95,7 +140,7 @@ def _draw(invoice: Invoice, name: str, pages: int) -> tuple[bytes, int]:
         topPadding=0,
         bottomPadding=0,
     )
-    foot = " · ".join(_present([invoice.seller.name, invoice.seller.email, f"Invoice {name}"]))
+    foot = " · ".join(_present([invoice.seller.name, invoice.seller.email, f"{sheet.noun} {name}"]))
 
     def on_page(canvas: Canvas, page: BaseDocTemplate) -> None:
         draw_foot(canvas, foot, f"Page {page.page} of {pages}", _MARGIN)
@@ -103,7 +148,7 @@ def _draw(invoice: Invoice, name: str, pages: int) -> tuple[bytes, int]:
     document.addPageTemplates([PageTemplate("page", [frame], onPage=on_page)])
     document.build(
         [
-            _head(invoice, name),
+            _head(sheet, name),
             Spacer(0, 6 * mm),
             _parties(invoice),
             Spacer(0, 5 * mm),
@@ -112,7 +157,7 @@ def _draw(invoice: Invoice, name: str, pages: int) -> tuple[bytes, int]:
             _lines(invoice),
             Spacer(0, 3 * mm),
             # Payment instructions stand beside the amount, on the same page
-            KeepTogether([*_end(invoice), Spacer(0, 5 * mm), *_rounding(invoice)]),
+            KeepTogether([*_end(sheet), Spacer(0, 5 * mm), *_rounding(invoice)]),
         ]
     )
     return out.getvalue(), document.page
@@ -142,6 +187,7 @@ def _table(
     rows: list[list[Any]], widths: list[float], *styles: tuple[Any, ...], repeat: int = 0
 ) -> Table:
     plain_style = [
+        ("FONTNAME", (0, 0), (-1, -1), REGULAR),
         ("VALIGN", (0, 0), (-1, -1), "TOP"),
         ("LEFTPADDING", (0, 0), (0, -1), 0),
         ("RIGHTPADDING", (-1, 0), (-1, -1), 0),
@@ -149,14 +195,15 @@ def _table(
     return Table(rows, colWidths=widths, style=[*plain_style, *styles], repeatRows=repeat)
 
 
-def _head(invoice: Invoice, name: str) -> Flowable:
+def _head(sheet: _Sheet, name: str) -> Flowable:
+    invoice = sheet.invoice
     return _table(
         [
             [
                 initial(invoice.seller.name, 9 * mm),
                 _text(invoice.seller.name, 13, bold=True),
                 [
-                    _text(_TITLES.get(invoice.state, "Invoice"), 17, bold=True, right=True),
+                    _text(sheet.title, 17, bold=True, right=True),
                     _text(name, 9, color=_MUTED, right=True),
                 ],
             ]
@@ -177,7 +224,7 @@ def _parties(invoice: Invoice) -> Flowable:
 
 def _party(heading: str, party: Party) -> list[Flowable]:
     tax_id = f"Tax ID {party.tax_id}" if party.tax_id else None
-    country = f"Country {words.place(party)}" if party.country else None
+    country = words.place(party)
     return [
         _text(heading, 8, color=_MUTED),
         Spacer(0, 1 * mm),
@@ -194,6 +241,8 @@ def _facts(invoice: Invoice) -> Flowable:
     if invoice.kind is InvoiceKind.PROGRESSIVE and invoice.issued_at:
         covers = f"{words.date(invoice.period.start, zone)} – {issued}, in part"
     facts = [("Issued", issued), ("Due", due), (f"Period ({zone})", covers)]
+    if invoice.issued_at and invoice.due_at is None:  # a credit note
+        facts[1] = ("Due", "Nothing")
     cells: list[list[Flowable]] = [
         [_text(head, 8, color=_MUTED), _text(value, 9.5, bold=True)] for head, value in facts
     ]
@@ -221,7 +270,13 @@ def _lines(invoice: Invoice) -> Flowable:
             for title in ("Quantity", "Unit price", f"Amount ({invoice.total.currency})")
         ],
     ]
-    rows = [head, *[_line(invoice, line) for line in invoice.lines]]
+    before_tax = [
+        printed
+        for line in invoice.lines
+        if line.kind not in AFTER_TAX
+        for printed in printed_lines(line)
+    ]
+    rows = [head, *[_line(invoice, line) for line in before_tax]]
     return _table(
         rows,
         _COLUMNS,
@@ -237,7 +292,7 @@ def _line(invoice: Invoice, line: InvoiceLine) -> list[Any]:
     details: list[Flowable] = [_text(line.name, bold=True)]
     if line.late:
         details.append(_text(f"Late usage of {words.period(line.period)}", 7.5, color=_MUTED))
-    of = [line.plan and f"Plan {line.plan}, version {line.plan_version}", *_covers(invoice, line)]
+    of = [words.plan(line), *_covers(invoice, line)]
     details += [_text(detail, 7.5, color=_MUTED) for detail in _present([" · ".join(_present(of))])]
     details += [_text(step, 7.5, color=_MUTED) for step in words.arithmetic(line)]
     return [
@@ -258,8 +313,10 @@ def _covers(invoice: Invoice, line: InvoiceLine) -> list[str]:
     return [words.days(charge.start, charge.end, invoice.period.time_zone)]
 
 
-def _end(invoice: Invoice) -> list[Flowable]:
-    closing, sums = _closing(invoice), [_totals(invoice), *_tax_notes(invoice)]
+def _end(sheet: _Sheet) -> list[Flowable]:
+    invoice = sheet.invoice
+    closing = [_text(line) for line in sheet.closing] or _closing(invoice)
+    sums = [_totals(invoice), *_tax_notes(invoice)]
     if len(closing) > _BESIDE:
         return [*sums, Spacer(0, 5 * mm), *closing]
     beside = _table(
@@ -272,10 +329,12 @@ def _end(invoice: Invoice) -> list[Flowable]:
 
 
 def _totals(invoice: Invoice) -> Flowable:
-    rows: list[tuple[str, Money]] = [("Subtotal", invoice.subtotal)]
+    after_tax = [line for line in invoice.lines if line.kind in AFTER_TAX]
+    rows: list[tuple[str, Money]] = [("Subtotal", words.before_tax(invoice))]
     for tax in invoice.taxes:
         name = f"{tax.name} {plain(tax.percent)}% on {words.figure(tax.taxable)}"
         rows.append((f"of which {name}" if tax.inclusive else name, tax.amount))
+    rows += [(line.name, line.amount) for line in after_tax]
     cells = [
         [_text(name, color=_MUTED, right=True), _text(words.figure(amount), right=True)]
         for name, amount in rows

@@ -8,6 +8,7 @@ from typing import Final
 from xml.sax.saxutils import escape
 
 import fontpkg_lato
+from reportlab.graphics.shapes import STATE_DEFAULTS
 from reportlab.pdfbase import pdfmetrics
 from reportlab.pdfbase.cidfonts import UnicodeCIDFont
 from reportlab.pdfbase.ttfonts import TTFont
@@ -32,6 +33,8 @@ def register() -> frozenset[int]:
     pdfmetrics.registerFontFamily(
         REGULAR, normal=REGULAR, bold=BOLD, italic=REGULAR, boldItalic=BOLD
     )
+    # What ReportLab sets before it draws a shape: else the file names a face that is not in it
+    STATE_DEFAULTS["fontName"] = REGULAR
     for name, _ in _SCRIPTS:
         pdfmetrics.registerFont(UnicodeCIDFont(name))
     return frozenset(pdfmetrics.getFont(REGULAR).face.charToGlyph)

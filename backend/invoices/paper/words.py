@@ -6,20 +6,32 @@ from datetime import datetime
 from decimal import ROUND_DOWN, Decimal
 from zoneinfo import ZoneInfo
 
+from backend.pricing.money import round_to_minor_unit
 from backend.pricing.periods import INSTANT
 from backend_client.types.charges import Cadence, FlatPer
 from backend_client.types.common import Money, plain
-from backend_client.types.invoices import InvoiceLine, Party
+from backend_client.types.countries import COUNTRY_NAMES
+from backend_client.types.invoices import AFTER_TAX, Invoice, InvoiceLine, Party
 from backend_client.types.spend import Period, SpendLine, TierSpend
 
 _MONTHS = ["Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"]
 _MINUS = "−"
+_DECIMALS = 4
+_MOST_DECIMALS = 13
 _TWELVE = Decimal("1e-12")
+_TERMS = frozenset({Cadence.QUARTER, Cadence.YEAR})
 
 
 def money(amount: Money) -> str:
     """An amount with its currency, grouped by thousands: ``1,234.50 USD``."""
     return f"{figure(amount)} {amount.currency}"
+
+
+def before_tax(invoice: Invoice) -> Money:
+    """The sum of the lines that tax is on, as it is printed above the taxes."""
+    after = (line.amount.amount for line in invoice.lines if line.kind in AFTER_TAX)
+    subtotal = invoice.subtotal
+    return Money(amount=subtotal.amount - sum(after, Decimal(0)), currency=subtotal.currency)
 
 
 def figure(amount: Money) -> str:
@@ -51,22 +63,32 @@ def days(start: datetime, end: datetime, time_zone: str) -> str:
 
 
 def place(party: Party) -> str:
-    """A party's country, and its region as ISO 3166-2 writes it: ``CA-QC``."""
-    return f"{party.country}-{party.region}" if party.region else party.country or ""
+    """A party's country by name, with its region as ISO 3166-2 writes it: ``Canada, CA-QC``."""
+    if party.country is None:
+        return ""
+    name = COUNTRY_NAMES.get(party.country, party.country)
+    return f"{name}, {party.country}-{party.region}" if party.region else name
+
+
+def plan(line: InvoiceLine) -> str:
+    """The plan that a line is of, by its name: ``Plan Team``. Empty where it is of none."""
+    name = line.plan_name or line.plan
+    return f"Plan {name}" if name else ""
 
 
 def quantity(line: InvoiceLine) -> str:
     """What was counted: units, seats, add-ons; for a yearly fee, years of one fee.
 
-    Parts of seats and of years have four decimals. Empty for other fees and adjustments.
+    Parts of seats and of years have four decimals, or as many as give the amount. Empty for other
+    fees and adjustments.
     """
     if line.quantity is None:
         return ""
     charge = line.charge
     if charge is None or charge.kind != "flat":
         return number(line.quantity)
-    several = charge.per in {FlatPer.SEAT, FlatPer.ADD_ON} or charge.cadence is Cadence.YEAR
-    return number(round(line.quantity, 4)) if several else ""
+    several = charge.per in {FlatPer.SEAT, FlatPer.ADD_ON} or charge.cadence in _TERMS
+    return _factor(line.quantity, charge.price or Decimal(0), line) if several else ""
 
 
 def unit_price(line: InvoiceLine) -> str:
@@ -79,8 +101,8 @@ def unit_price(line: InvoiceLine) -> str:
     if charge.kind == "percentage":
         return f"{number(charge.price * 100)}%"
     price = _price(charge.price)
-    if charge.cadence is Cadence.YEAR:
-        return f"{price} / year"
+    if charge.cadence in _TERMS:
+        return f"{price} / {charge.cadence}"
     return price if charge.unit_size == 1 else f"{price} / {number(Decimal(charge.unit_size))}"
 
 
@@ -104,13 +126,31 @@ def arithmetic(line: InvoiceLine) -> list[str]:
     return steps
 
 
+def share(charge: SpendLine) -> Decimal:
+    """Return which part of the month a fee for it is asked for; 1 for all other charges."""
+    monthly = charge.kind == "flat" and charge.cadence in {Cadence.MONTH, None}
+    whole = charge.price * charge.quantity if charge.price is not None else Decimal(0)
+    return charge.exact / whole if monthly and whole and charge.exact != whole else Decimal(1)
+
+
 def _part_of_period(charge: SpendLine) -> list[str]:
     """Return the part of the period that a fee is asked for, if not all of it."""
-    monthly = charge.kind == "flat" and charge.cadence is not Cadence.YEAR
-    whole = charge.price * charge.quantity if charge.price is not None else Decimal(0)
-    if not monthly or not whole or charge.exact == whole:
+    part = share(charge)
+    if part == 1 or charge.price is None:
         return []
-    return [f"for {number(round(charge.exact / whole * 100, 4))}% of the period"]
+    percent = _factor(part * 100, charge.price * charge.quantity / 100, charge)
+    return [f"for {percent}% of the period"]
+
+
+def _factor(factor: Decimal, other: Decimal, product: InvoiceLine | SpendLine) -> str:
+    """A factor of a price to as few decimals, four at least, as multiply to the price."""
+    currency = product.amount.currency
+    wanted = round_to_minor_unit(product.exact, currency)
+    for decimals in range(_DECIMALS, _MOST_DECIMALS):
+        shown = round(factor, decimals)
+        if round_to_minor_unit(shown * other, currency) == wanted:
+            return number(shown)
+    return number(round(factor, _DECIMALS))  # there is a third factor
 
 
 def _cut(exact: Decimal) -> str:

@@ -6,8 +6,10 @@ lines of all invoices about the period add up to what rating makes of all its us
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from datetime import datetime
 from decimal import Decimal
 from typing import NamedTuple
 
@@ -15,11 +17,17 @@ from backend.pricing.money import ZERO, exact_arithmetic
 from backend.pricing.rating.adjustments import Adjustment
 from backend.pricing.rating.rated_period import RatedLine, RatedPeriod
 from backend.spend.report import spend_line
+from backend_client.types.invoices import AFTER_TAX
 from backend_client.types.spend import Period, SpendLine
 
 CHARGE = "charge"
 INVOICED_BEFORE = "invoiced_before"
 PREPAID = "prepaid"
+REDEEMED = "redeemed"
+REDEEMED_BEFORE = "redeemed_before"
+
+FROM_CREDIT = AFTER_TAX | {PREPAID}
+"""Kinds of lines of what the wallet paid as calls were made."""
 
 
 class Item(NamedTuple):
@@ -29,6 +37,14 @@ class Item(NamedTuple):
     plan: str | None
     plan_version: int | None
     item: str
+
+
+class InvoicedInPart(NamedTuple):
+    """A progressive invoice: what its lines come to, and what of it was taken off after tax."""
+
+    number: str
+    subtotal: Decimal
+    redeemed: Decimal = ZERO
 
 
 class Invoiced(NamedTuple):
@@ -62,29 +78,45 @@ def lines_of(rated: RatedPeriod, period: Period) -> list[ComposedLine]:
     return [*charges, *(_adjustment_line(adjustment, period) for adjustment in rated.adjustments)]
 
 
-def less_invoiced_before(
-    period: Period, invoices: Iterable[tuple[str, Decimal]]
+def less_invoiced_before(period: Period, invoices: Iterable[InvoicedInPart]) -> list[ComposedLine]:
+    """Return lines for each earlier invoice of the period, taking it off.
+
+    What credit paid of it after tax is put back by a line of its own, so that all that was taxed
+    then is taken off what is taxed now.
+    """
+    lines = []
+    for number, subtotal, redeemed in invoices:
+        before = ((INVOICED_BEFORE, "Invoiced", redeemed - subtotal),)
+        put_back = ((REDEEMED_BEFORE, "Paid from credit", -redeemed),)
+        lines += [
+            ComposedLine(
+                Item(kind, None, None, number), f"{what} before: {number}", period, amount, amount
+            )
+            for kind, what, amount in before + put_back
+            if amount
+        ]
+    return lines
+
+
+def paid_when_used(
+    period: Period, amount: Decimal, *, redeemed: Decimal = ZERO
 ) -> list[ComposedLine]:
-    """Return a line for each earlier invoice (number, subtotal) of the period, taking it off."""
+    """Return lines that take off what the wallet paid for prepaid calls when they were made.
+
+    Tax falls on what was ``redeemed``: credit whose sale was not taxed. The rest is taken off
+    before tax.
+    """
     return [
         ComposedLine(
-            Item(INVOICED_BEFORE, None, None, number),
-            f"Invoiced before: {number}",
+            Item(kind, None, None, "wallet"),
+            "Paid from credit as it was used",
             period,
-            -subtotal,
-            -subtotal,
+            -part,
+            -part,
         )
-        for number, subtotal in invoices
-        if subtotal
+        for kind, part in ((PREPAID, amount - redeemed), (REDEEMED, redeemed))
+        if part
     ]
-
-
-def paid_when_used(period: Period, amount: Decimal) -> list[ComposedLine]:
-    """Return a line that takes off what the wallet paid for prepaid calls when they were made."""
-    if not amount:
-        return []
-    of = Item(PREPAID, None, None, "wallet")
-    return [ComposedLine(of, "Paid from credit as it was used", period, -amount, -amount)]
 
 
 def late_lines(
@@ -125,7 +157,7 @@ def invoiced_items(lines: Iterable[ComposedLine]) -> dict[Item, Invoiced]:
         return {
             item: Invoiced(line.name, line.period, line.quantity, line.exact, line.amount)
             for item, line in _merged(
-                line for line in lines if line.of.kind != INVOICED_BEFORE
+                line for line in lines if line.of.kind not in (INVOICED_BEFORE, REDEEMED_BEFORE)
             ).items()
         }
 
@@ -136,9 +168,29 @@ def total_of(lines: Iterable[ComposedLine]) -> Decimal:
         return sum((line.amount for line in lines), ZERO)
 
 
+def taxable_of(lines: Iterable[ComposedLine]) -> Decimal:
+    """Sum the rounded amounts that tax falls on: all but what is taken off after it."""
+    return total_of(line for line in lines if line.of.kind not in AFTER_TAX)
+
+
+def may_be_taxed_only(lines: Iterable[ComposedLine]) -> bool:
+    """Return whether tax may be all that an invoice asks for: credit has paid the rest."""
+    return any(line.of.kind == REDEEMED for line in lines)
+
+
 def worth_invoicing(lines: Sequence[ComposedLine]) -> bool:
-    """Return whether anything is to be paid or returned; an invoice of zeroes is not sent."""
-    return any(line.amount for line in lines)
+    """Return whether an invoice asks for anything, or returns it; else it takes no number.
+
+    What cancels out within one period, as on a trial or where credit paid each call, asks for
+    nothing. Amounts of two periods that cancel out are invoiced: each period's lines are what was
+    invoiced of it.
+    """
+    by_period: defaultdict[datetime, Decimal] = defaultdict(Decimal)
+    for line in lines:
+        if line.of.kind in (INVOICED_BEFORE, REDEEMED_BEFORE):
+            return True
+        by_period[line.period.start] += line.amount
+    return any(by_period.values())
 
 
 def _charge_line(line: RatedLine, period: Period, currency: str) -> ComposedLine:

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from typing import Final
 
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from backend.catalog.tax_rates import tax_table
-from backend.invoices.rules.lines import worth_invoicing
+from backend.invoices.rules.lines import may_be_taxed_only, worth_invoicing
 from backend.invoices.taxing.answers import TaxAnswers
 from backend.invoices.taxing.untaxed import Untaxed, question_of
 from backend.pricing.money import money
@@ -17,6 +18,9 @@ from backend.pricing.tax.rate_choice import choose_rates
 from backend.settings import Settings
 from backend_client.types.invoices import Tax
 from backend_client.types.taxes import CatalogTax
+
+EXEMPT: Final = "Exempt from tax:"
+"""How the note of an invoice begins whose customer is exempt."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,12 +48,12 @@ class TaxRules:
         """
         profile = invoice.profile
         if profile.terms.tax_exemption is not None:
-            return InvoiceTax(notes=[f"Exempt from tax: {profile.terms.tax_exemption}"])
+            return InvoiceTax(notes=[f"{EXEMPT} {profile.terms.tax_exemption}"])
         agreed = profile.agreed_tax()
         if agreed is not None:
             return InvoiceTax(_taxes([agreed], invoice))
         if self.settings.tax_service_url is not None:
-            if not worth_invoicing(invoice.lines):
+            if not (worth_invoicing(invoice.lines) or may_be_taxed_only(invoice.lines)):
                 return InvoiceTax()
             answer = self.answers.to(question_of(invoice, self.settings))
             return InvoiceTax(answer.taxes, answer.notes)
@@ -67,7 +71,7 @@ async def tax_rules(
 
 def _taxes(rates: Sequence[TaxRate], invoice: Untaxed) -> list[Tax]:
     currency = invoice.tenant.currency
-    return [wire_tax(line, currency) for line in add_tax(invoice.subtotal, rates, currency).taxes]
+    return [wire_tax(line, currency) for line in add_tax(invoice.taxable, rates, currency).taxes]
 
 
 def wire_tax(line: TaxLine, currency: str) -> Tax:

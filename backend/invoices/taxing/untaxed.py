@@ -10,12 +10,12 @@ from hashlib import blake2b
 from zoneinfo import ZoneInfo
 
 from backend.customers.profiles import Profile, seller
-from backend.invoices.rules.lines import CHARGE, ComposedLine, total_of
+from backend.invoices.rules.lines import CHARGE, ComposedLine, taxable_of, total_of
 from backend.pricing.money import round_to_minor_unit
 from backend.pricing.periods import INSTANT, BillingPeriod
 from backend.settings import Settings
 from backend_client.types.accounts import Tenant
-from backend_client.types.invoices import InvoiceKind
+from backend_client.types.invoices import AFTER_TAX, InvoiceKind
 from backend_client.types.tax_service import TaxedCustomer, TaxedLine, TaxedSeller, TaxQuestion
 
 
@@ -39,6 +39,11 @@ class Untaxed:
         """The sum of the lines."""
         return total_of(self.lines)
 
+    @property
+    def taxable(self) -> Decimal:
+        """What of it tax falls on: all but what is taken off after tax."""
+        return taxable_of(self.lines)
+
 
 def closing_day(period: BillingPeriod) -> date:
     """Return the tax date of an invoice that closes a period: its last day, on its own clocks."""
@@ -51,7 +56,7 @@ def day_at(moment: datetime, period: BillingPeriod) -> date:
 
 
 def question_of(invoice: Untaxed, settings: Settings, *, preview: bool = False) -> TaxQuestion:
-    """Return what the tax service is asked about an invoice."""
+    """Return what the tax service is asked about an invoice: its lines before tax."""
     currency, details = invoice.tenant.currency, invoice.profile.details
     sells = seller(settings)
     return TaxQuestion(
@@ -82,8 +87,9 @@ def question_of(invoice: Untaxed, settings: Settings, *, preview: bool = False) 
                 amount=round_to_minor_unit(line.amount, currency),
             )
             for number, line in enumerate(invoice.lines, start=1)
+            if line.of.kind not in AFTER_TAX
         ],
-        subtotal=round_to_minor_unit(invoice.subtotal, currency),
+        subtotal=round_to_minor_unit(invoice.taxable, currency),
     )
 
 

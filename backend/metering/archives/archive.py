@@ -46,6 +46,7 @@ ARCHIVE_SCHEMA: Final = pa.schema(
         ("application_id", pa.string()),
         ("key_id", pa.string()),
         ("model", pa.string()),
+        ("upstream", pa.string()),
         # JSON with numbers as strings: Parquet's decimals have fewer digits than an event may have
         ("quantities", pa.string()),
         ("labels", pa.string()),
@@ -60,7 +61,7 @@ _RESTORED = "SELECT start_at FROM event_archives WHERE tenant_id = $1 AND restor
 _OF_A_DAY = "FROM events WHERE tenant_id = $1 AND time >= $2 AND time < $3"
 _EVENTS = f"""
 SELECT tenant_id, sender, source, id, time, received_at, application_id, key_id, model,
-       quantities::text, labels::text, counted::text, voided, corrected_at
+       upstream, quantities::text, labels::text, counted::text, voided, corrected_at
 {_OF_A_DAY}
 ORDER BY time, source, id, sender
 """

@@ -136,6 +136,8 @@ def _records(batch: pa.RecordBatch) -> list[tuple[Any, ...]]:
         columns["sender"] = [
             "gateway" if source == GATEWAY_SOURCE else "operator" for source in columns["source"]
         ]
+    if "upstream" not in columns:  # archived before upstreams were recorded
+        columns["upstream"] = [""] * batch.num_rows
     return list(zip(*(columns[name] for name in ARCHIVE_SCHEMA.names), strict=True))
 
 

@@ -31,6 +31,7 @@ _COLUMNS = (
     "application_id",
     "key_id",
     "model",
+    "upstream",
     "quantities",
     "labels",
     "counted",
@@ -39,8 +40,8 @@ _COLUMNS = (
 MAKE_INCOMING = """
 CREATE TEMPORARY TABLE IF NOT EXISTS incoming (
   place integer, tenant_id text, sender text, source text, id text, time timestamptz,
-  received_at timestamptz, application_id text, key_id text, model text, quantities jsonb,
-  labels jsonb, counted jsonb
+  received_at timestamptz, application_id text, key_id text, model text, upstream text,
+  quantities jsonb, labels jsonb, counted jsonb
 ) ON COMMIT DELETE ROWS
 """
 
@@ -48,9 +49,9 @@ CREATE TEMPORARY TABLE IF NOT EXISTS incoming (
 _INSERT = """
 WITH fresh AS (
   INSERT INTO events (tenant_id, sender, source, id, time, received_at, application_id, key_id,
-                      model, quantities, labels, counted)
+                      model, upstream, quantities, labels, counted)
   SELECT tenant_id, sender, source, id, time, received_at, application_id, key_id, model,
-         quantities, labels, counted
+         upstream, quantities, labels, counted
   FROM incoming
   ON CONFLICT (tenant_id, sender, source, id) DO NOTHING
   RETURNING tenant_id, sender, source, id
@@ -174,6 +175,7 @@ def _record(place: int, event: AcceptedEvent) -> tuple[object, ...]:
         event.application_id,
         event.key_id,
         event.model,
+        event.upstream,
         json_text(event.quantities),
         json_text(event.labels) if event.labels else "{}",
         None if event.counted is None else json_text(event.counted),

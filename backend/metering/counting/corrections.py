@@ -60,7 +60,7 @@ WHERE tenant_id = $1 AND id = $2
 _CHANGE_EVENT = """
 UPDATE events
 SET application_id = $4, key_id = $5, model = $6, quantities = $7, labels = $8, counted = $9,
-    voided = $10, corrected_at = now()
+    voided = $10, upstream = $12, corrected_at = now()
 WHERE (tenant_id, source, id, sender) = ($1, $2, $3, $11)
 """
 # The days of these events, whose rollups may be by other labels than are declared now.
@@ -78,14 +78,25 @@ ON CONFLICT (tenant_id) DO UPDATE SET version = usage_versions.version + 1
 
 
 class Amended(msgspec.Struct, frozen=True, kw_only=True):
-    """All of an event's data as it should have been. Its time and identity stay."""
+    """All of an event's data as it should have been. Its time and identity stay.
+
+    So does its upstream where none is given: who amends an event need not know who served it.
+    """
 
     application_id: str
     model: str
     quantities: dict[str, Decimal]
     key_id: str = ""
+    upstream: str | None = None
     labels: dict[str, str] = {}
     counted: dict[str, Decimal] | None = None
+
+    def applied_to(self, event: AcceptedEvent) -> AcceptedEvent:
+        """Return the event with this data."""
+        data = msgspec.structs.asdict(self)
+        if self.upstream is None:
+            del data["upstream"]
+        return msgspec.structs.replace(event, **data)
 
 
 @dataclass(frozen=True, slots=True)
@@ -225,9 +236,7 @@ async def _apply(
     deltas: RollupDeltas,
 ) -> AcceptedEvent | None:
     """Change an event to what it should be; return it, None if it is void."""
-    after = (
-        before if data is None else msgspec.structs.replace(before, **msgspec.structs.asdict(data))
-    )
+    after = before if data is None else data.applied_to(before)
     if not was_voided:
         deltas.subtract(before)
     if data is not None:
@@ -245,13 +254,14 @@ async def _apply(
         None if after.counted is None else json_text(after.counted),
         data is None,
         before.sender,
+        after.upstream,
     )
     await connection.execute(
         _APPLIED,
         before.tenant_id,
         correction_id,
         None if was_voided else json_text(_data_of(before)),
-        None if data is None else json_text(data),
+        None if data is None else json_text(_data_of(after)),
         before.sender,
     )
     return None if data is None else after
@@ -269,6 +279,7 @@ def _data_of(event: AcceptedEvent) -> Amended:
         application_id=event.application_id,
         key_id=event.key_id,
         model=event.model,
+        upstream=event.upstream,
         quantities=event.quantities,
         labels=event.labels,
         counted=event.counted,

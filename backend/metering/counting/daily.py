@@ -23,11 +23,11 @@ _ONE_DAY = timedelta(days=1)
 _ZONES = "SELECT id, time_zone FROM tenants WHERE id = ANY($1::text[])"
 
 _ADD = """
-INSERT INTO daily_rollups (tenant_id, day, application_id, key_id, model, meter, labels, quantity,
-                           event_count)
+INSERT INTO daily_rollups (tenant_id, day, application_id, key_id, model, upstream, meter, labels,
+                           quantity, event_count)
 SELECT * FROM unnest($1::text[], $2::timestamptz[], $3::text[], $4::text[], $5::text[],
-                     $6::text[], $7::jsonb[], $8::numeric[], $9::bigint[])
-ON CONFLICT (tenant_id, day, application_id, key_id, model, meter, labels) DO UPDATE
+                     $6::text[], $7::text[], $8::jsonb[], $9::numeric[], $10::bigint[])
+ON CONFLICT (tenant_id, day, application_id, key_id, model, upstream, meter, labels) DO UPDATE
 SET quantity = daily_rollups.quantity + excluded.quantity,
     event_count = daily_rollups.event_count + excluded.event_count
 """
@@ -38,28 +38,28 @@ WHERE tenant_id = ANY($1::text[]) AND day = ANY($2::timestamptz[]) AND event_cou
 """
 
 _SUMS = """
-SELECT local_day.start_at AS day, application_id, key_id, model, meter, labels,
+SELECT local_day.start_at AS day, application_id, key_id, model, upstream, meter, labels,
        sum(quantity) AS quantity, sum(event_count)::bigint AS event_count
 FROM unnest($2::timestamptz[], $3::timestamptz[]) AS local_day (start_at, end_at)
 JOIN rollups ON tenant_id = $1 AND bucket >= local_day.start_at AND bucket < local_day.end_at
-GROUP BY 1, 2, 3, 4, 5, 6
+GROUP BY 1, 2, 3, 4, 5, 6, 7
 """
 
 _WRONG = """
 WITH wanted AS (SUMS), found AS (
-  SELECT day, application_id, key_id, model, meter, labels, quantity, event_count
+  SELECT day, application_id, key_id, model, upstream, meter, labels, quantity, event_count
   FROM daily_rollups WHERE tenant_id = $1 AND day >= $4 AND day < $5
 )
 SELECT count(*)
-FROM wanted FULL JOIN found USING (day, application_id, key_id, model, meter, labels)
+FROM wanted FULL JOIN found USING (day, application_id, key_id, model, upstream, meter, labels)
 WHERE wanted.quantity IS DISTINCT FROM found.quantity
    OR wanted.event_count IS DISTINCT FROM found.event_count
 """.replace("SUMS", _SUMS)
 
 _CLEAR = "DELETE FROM daily_rollups WHERE tenant_id = $1 AND day >= $2 AND day < $3"
 _FILL = """
-INSERT INTO daily_rollups (tenant_id, day, application_id, key_id, model, meter, labels, quantity,
-                           event_count)
+INSERT INTO daily_rollups (tenant_id, day, application_id, key_id, model, upstream, meter, labels,
+                           quantity, event_count)
 SELECT $1, * FROM (SUMS) AS summed
 """.replace("SUMS", _SUMS)
 

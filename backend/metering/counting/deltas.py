@@ -14,23 +14,24 @@ from backend.metering.errors import RollupsIncomplete
 from backend.metering.events import BUCKET, AcceptedEvent
 from backend.pricing.money import EXACT
 
-RollupKey = tuple[str, datetime, str, str, str, str, str]
-"""Tenant, bucket, application, key, model, meter, and the declared labels as sorted JSON."""
+RollupKey = tuple[str, datetime, str, str, str, str, str, str]
+"""Tenant, bucket, application, key, model, upstream, meter, and the declared labels as sorted JSON.
+"""
 
-_SeriesKey = tuple[str, int, str, str, str, str]
-"""Tenant, quarter hours since 1970, application, key, model, labels: a rollup's key without its
-meter."""
+_SeriesKey = tuple[str, int, str, str, str, str, str]
+"""Tenant, quarter hours since 1970, application, key, model, upstream, labels: a rollup's key
+without its meter."""
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 _DECLARED = "SELECT tenant_id, label FROM declared_labels WHERE tenant_id = ANY($1::text[])"
 
 _GROW = """
-INSERT INTO rollups (tenant_id, bucket, application_id, key_id, model, meter, labels, quantity,
-                     event_count)
+INSERT INTO rollups (tenant_id, bucket, application_id, key_id, model, upstream, meter, labels,
+                     quantity, event_count)
 SELECT * FROM unnest($1::text[], $2::timestamptz[], $3::text[], $4::text[], $5::text[],
-                     $6::text[], $7::jsonb[], $8::numeric[], $9::bigint[])
-ON CONFLICT (tenant_id, bucket, application_id, key_id, model, meter, labels) DO UPDATE
+                     $6::text[], $7::text[], $8::jsonb[], $9::numeric[], $10::bigint[])
+ON CONFLICT (tenant_id, bucket, application_id, key_id, model, upstream, meter, labels) DO UPDATE
 SET quantity = rollups.quantity + excluded.quantity,
     event_count = rollups.event_count + excluded.event_count
 """
@@ -40,13 +41,13 @@ UPDATE rollups
 SET quantity = rollups.quantity + change.quantity,
     event_count = rollups.event_count + change.event_count
 FROM unnest($1::text[], $2::timestamptz[], $3::text[], $4::text[], $5::text[], $6::text[],
-            $7::jsonb[], $8::numeric[], $9::bigint[])
-  AS change (tenant_id, bucket, application_id, key_id, model, meter, labels, quantity,
+            $7::text[], $8::jsonb[], $9::numeric[], $10::bigint[])
+  AS change (tenant_id, bucket, application_id, key_id, model, upstream, meter, labels, quantity,
              event_count)
 WHERE (rollups.tenant_id, rollups.bucket, rollups.application_id, rollups.key_id, rollups.model,
-       rollups.meter, rollups.labels)
+       rollups.upstream, rollups.meter, rollups.labels)
     = (change.tenant_id, change.bucket, change.application_id, change.key_id, change.model,
-       change.meter, change.labels)
+       change.upstream, change.meter, change.labels)
 """
 
 _SWEEP = """
@@ -69,8 +70,11 @@ class RollupDeltas:
     def __iter__(self) -> Iterator[tuple[RollupKey, Decimal, int]]:
         """Yield each rollup's change of quantity and of event count, in the order of their key."""
         changes = [
-            ((tenant_id, _bucket(quarter), application_id, key_id, model, meter, labels), *change)
-            for (tenant_id, quarter, application_id, key_id, model, labels), by_meter in (
+            (
+                (tenant_id, _bucket(quarter), application, key, model, upstream, meter, labels),
+                *change,
+            )
+            for (tenant_id, quarter, application, key, model, upstream, labels), by_meter in (
                 self._series.items()
             )
             for meter, change in by_meter.items()
@@ -102,6 +106,7 @@ class RollupDeltas:
             event.application_id,
             event.key_id,
             event.model,
+            event.upstream,
             self._rollup_labels(event) if event.labels else "{}",
         )
         by_meter = self._series.get(key)

@@ -1,14 +1,16 @@
-"""Messages of the usage stream for the worker: live usage first, then backfill.
+"""Messages of the streams of usage for the worker: live usage first, then backfill.
 
 Each lane fetches and decodes its next messages while PostgreSQL works on the ones before. Messages
-that this worker has are kept from others for as long as counting takes.
+that this worker has are kept from others for as long as counting takes. A stream that elects a
+leader delays the messages of no other.
 """
 
 from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import AsyncIterator
+import time
+from collections.abc import AsyncIterator, Iterable
 from contextlib import asynccontextmanager
 from typing import NamedTuple, Self
 
@@ -17,9 +19,10 @@ from nats.aio.msg import Msg
 from nats.errors import Error as NatsError
 from nats.js import JetStreamContext
 from nats.js.api import AckPolicy, ConsumerConfig
+from nats.js.errors import NotFoundError
 
 from backend.metering.events import AcceptedEvent, decode
-from backend.metering.ingest.stream import BACKFILL, COUNTING, backfill_subject, events_subject
+from backend.metering.ingest.streams import BACKFILL, COUNTING, backfill_subject, events_subject
 
 BATCH_EVENTS = 10_000
 _FEWEST_MESSAGES = 20
@@ -28,6 +31,12 @@ _WAIT_SECONDS = 0.25  # also how long a stop may take when there is nothing to d
 # Short, so that another worker soon gets what a killed one had; an event counts once anyway.
 _ACK_WAIT_SECONDS = 5.0
 _KEEP_SECONDS = 2.0
+_AGAIN_SECONDS = 0.5
+_LOST_SECONDS = 30.0
+"""A stream elects a leader within 9 s, and so does who makes its consumers; after this it is given
+up, and looked for anew."""
+_TO_ACKNOWLEDGE = "$JS.ACK."
+"""What the reply address of a message begins with; of a status it does not."""
 _LIVE_TURNS = 8
 """Turns of live usage before backfill gets one, while both have messages."""
 
@@ -45,18 +54,27 @@ class Taken(NamedTuple):
         return self.message.metadata.num_delivered or 1
 
     @property
-    def sequence(self) -> int:
-        """Its number in the stream."""
-        return int(self.message.metadata.sequence.stream)
+    def place(self) -> tuple[str, int]:
+        """Its stream, and its number there."""
+        of_message = self.message.metadata
+        return of_message.stream, int(of_message.sequence.stream)
 
 
 class _Lane:
     """One subject's messages, the next of them always being fetched."""
 
-    def __init__(self, subscription: JetStreamContext.PullSubscription) -> None:
-        self._subscription = subscription
+    def __init__(self, js: JetStreamContext, stream_name: str, *, live: bool) -> None:
+        self.live = live
+        self._js = js
+        self._stream_name = stream_name
+        self._subscription: JetStreamContext.PullSubscription | None = None
         self._wanted = _FEWEST_MESSAGES
+        self._answered = time.monotonic()
         self.following = asyncio.create_task(self._fetch())
+
+    def is_empty(self) -> bool:
+        """Return whether the last fetch brought nothing; raise why the stream is given up."""
+        return not self.following.result()
 
     def next(self) -> list[Taken]:
         """Return the fetched messages, and fetch the next."""
@@ -68,31 +86,79 @@ class _Lane:
         return taken
 
     async def _fetch(self) -> list[Taken]:
-        """Fetch messages and decode them; none if none arrive within a quarter second."""
+        """Fetch messages and decode them; none if none arrive within a quarter second.
+
+        None either while the stream has no leader. Raises a NATS error if that lasts, or if there
+        is no such stream.
+        """
         try:
+            if self._subscription is None:
+                self._subscription = await self._subscribe()
             messages = await self._subscription.fetch(self._wanted, timeout=_WAIT_SECONDS)
         except TimeoutError:  # nats-py raises its own kind or asyncio's
-            return []
+            if self._subscription is not None:
+                self._answered = time.monotonic()
+                return []
+            return await self._later(TimeoutError("the stream has no leader"))
+        except NotFoundError:
+            raise
+        except NatsError as error:
+            return await self._later(error)
+        self._answered = time.monotonic()
         return [_read(message) for message in messages]
+
+    def left_over(self) -> list[Msg]:
+        """Take the messages that came after their fetch had ended, without asking for more."""
+        if self._subscription is None:
+            return []
+        # nats-py hands them to the next fetch, and has no public way to take them without one
+        queue = self._subscription._sub._pending_queue
+        messages = []
+        while not queue.empty():
+            message = queue.get_nowait()
+            if message.reply.startswith(_TO_ACKNOWLEDGE):
+                messages.append(message)
+        return messages
+
+    async def _later(self, error: Exception) -> list[Taken]:
+        if time.monotonic() - self._answered > _LOST_SECONDS:
+            raise error
+        if self._subscription is not None:
+            with contextlib.suppress(NatsError):
+                await self._subscription.unsubscribe()
+            self._subscription = None
+        await asyncio.sleep(_AGAIN_SECONDS)
+        return []
+
+    async def _subscribe(self) -> JetStreamContext.PullSubscription:
+        subject_of, durable = (
+            (events_subject, COUNTING) if self.live else (backfill_subject, BACKFILL)
+        )
+        return await self._js.pull_subscribe(
+            subject_of(self._stream_name),
+            durable=durable,
+            stream=self._stream_name,
+            config=ConsumerConfig(
+                ack_policy=AckPolicy.EXPLICIT,
+                ack_wait=_ACK_WAIT_SECONDS,
+                max_ack_pending=10 * _MOST_MESSAGES,
+            ),
+        )
 
 
 class Lanes:
     """The lanes of messages to count. Use :meth:`open`, which returns uncounted ones at its end."""
 
-    def __init__(self, live: _Lane, backfill: _Lane) -> None:
-        self._live = live
-        self._backfill = backfill
+    def __init__(self, lanes: list[_Lane]) -> None:
+        self._lanes = lanes
         self._live_turns = 0
-        self._in_hand: dict[int, Msg] = {}
+        self._in_hand: dict[tuple[str, int], Msg] = {}
 
     @classmethod
     @asynccontextmanager
-    async def open(cls, js: JetStreamContext, stream_name: str) -> AsyncIterator[Self]:
+    async def open(cls, js: JetStreamContext, stream_names: Iterable[str]) -> AsyncIterator[Self]:
         """Begin to fetch; at the end, leave uncounted messages to other workers."""
-        lanes = cls(
-            _Lane(await _subscribe(js, stream_name, events_subject(stream_name), COUNTING)),
-            _Lane(await _subscribe(js, stream_name, backfill_subject(stream_name), BACKFILL)),
-        )
+        lanes = cls([_Lane(js, name, live=live) for live in (True, False) for name in stream_names])
         keeping = asyncio.create_task(lanes._keep())
         try:
             yield lanes
@@ -102,29 +168,37 @@ class Lanes:
 
     async def take(self) -> list[Taken]:
         """Return fetched messages, of live usage if there are any; none if none arrive soon."""
-        await asyncio.wait(
-            [self._live.following, self._backfill.following], return_when=asyncio.FIRST_COMPLETED
-        )
-        live_ready, backfill_ready = (
-            lane.following.done() for lane in (self._live, self._backfill)
-        )
-        if live_ready and not (backfill_ready and self._live_turns >= _LIVE_TURNS):
-            taken = self._live.next()
-            self._live_turns = self._live_turns + 1 if taken else 0
+        following = [lane.following for lane in self._lanes]
+        await asyncio.wait(following, return_when=asyncio.FIRST_COMPLETED)
+        ready = [lane for lane in self._lanes if lane.following.done()]
+        for lane in ready:
+            if lane.is_empty():
+                lane.next()
+        full = [lane for lane in ready if lane.following.done()]
+        if not full:
+            return []
+        live = [lane for lane in full if lane.live]
+        backfill = [lane for lane in full if not lane.live]
+        if live and not (backfill and self._live_turns >= _LIVE_TURNS):
+            lane = live[0]
+            self._live_turns += 1
         else:
-            taken = self._backfill.next()
+            lane = backfill[0]
             self._live_turns = 0
-        self._in_hand.update((each.sequence, each.message) for each in taken)
+        self._lanes.remove(lane)
+        self._lanes.append(lane)  # the other streams' turn
+        taken = lane.next()
+        self._in_hand.update((each.place, each.message) for each in taken)
         return taken
 
     async def acknowledge(self, taken: Taken) -> None:
         """Acknowledge a message that was counted or set aside."""
-        self._in_hand.pop(taken.sequence, None)
+        self._in_hand.pop(taken.place, None)
         await taken.message.ack()
 
     async def put_off(self, taken: Taken, seconds: float) -> None:
         """Let a message be delivered again, to any worker, after ``seconds``."""
-        self._in_hand.pop(taken.sequence, None)
+        self._in_hand.pop(taken.place, None)
         await taken.message.nak(delay=seconds)
 
     async def _keep(self) -> None:
@@ -139,24 +213,18 @@ class Lanes:
         with contextlib.suppress(NatsError, OSError, TimeoutError):
             for message in self._in_hand.values():
                 await message.nak()
-            for lane in (self._live, self._backfill):
-                for taken in await lane.following:
+        fetched = await asyncio.gather(
+            *(lane.following for lane in self._lanes), return_exceptions=True
+        )
+        for lane in fetched:
+            if isinstance(lane, BaseException):
+                continue
+            with contextlib.suppress(NatsError, OSError, TimeoutError):
+                for taken in lane:
                     await taken.message.nak()
-
-
-async def _subscribe(
-    js: JetStreamContext, stream_name: str, subject: str, durable: str
-) -> JetStreamContext.PullSubscription:
-    return await js.pull_subscribe(
-        subject,
-        durable=durable,
-        stream=stream_name,
-        config=ConsumerConfig(
-            ack_policy=AckPolicy.EXPLICIT,
-            ack_wait=_ACK_WAIT_SECONDS,
-            max_ack_pending=10 * _MOST_MESSAGES,
-        ),
-    )
+        with contextlib.suppress(NatsError, OSError, TimeoutError):
+            for message in [message for lane in self._lanes for message in lane.left_over()]:
+                await message.nak()
 
 
 def _read(message: Msg) -> Taken:

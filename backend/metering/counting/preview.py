@@ -18,10 +18,11 @@ def usage_changes(deltas: RollupDeltas) -> list[UsageChange]:
             application=application,
             key=key or None,
             model=model,
+            upstream=upstream or None,
             meter=meter,
             labels=_labels.decode(labels),
             quantity=quantity,
             event_count=count,
         )
-        for (_, bucket, application, key, model, meter, labels), quantity, count in deltas
+        for (_, bucket, application, key, model, upstream, meter, labels), quantity, count in deltas
     ]

@@ -29,38 +29,38 @@ WITH own_labels AS (
   SELECT label FROM declared_labels WHERE tenant_id = $1
 ), wanted AS (
   SELECT date_bin('15 minutes', time, 'epoch'::timestamptz) AS bucket, application_id, key_id,
-         model, meter,
+         model, upstream, meter,
          coalesce((SELECT jsonb_object_agg(label, events.labels -> label)
                    FROM own_labels WHERE events.labels ? label), '{}') AS labels,
          sum(measured.quantity::numeric) AS quantity, count(*) AS event_count
   FROM events, jsonb_each_text(quantities) AS measured (meter, quantity)
   WHERE tenant_id = $1 AND time >= $2 AND time < $3 AND NOT voided
-  GROUP BY 1, 2, 3, 4, 5, 6
+  GROUP BY 1, 2, 3, 4, 5, 6, 7
 ), found AS (
-  SELECT bucket, application_id, key_id, model, meter, labels, quantity, event_count
+  SELECT bucket, application_id, key_id, model, upstream, meter, labels, quantity, event_count
   FROM rollups WHERE tenant_id = $1 AND bucket >= $2 AND bucket < $3
 )
-SELECT bucket, application_id, key_id, model, meter, labels::text, wanted.quantity,
+SELECT bucket, application_id, key_id, model, upstream, meter, labels::text, wanted.quantity,
        wanted.event_count
-FROM wanted FULL JOIN found USING (bucket, application_id, key_id, model, meter, labels)
+FROM wanted FULL JOIN found USING (bucket, application_id, key_id, model, upstream, meter, labels)
 WHERE (wanted.quantity IS DISTINCT FROM found.quantity
        OR wanted.event_count IS DISTINCT FROM found.event_count)
   -- Archived usage is not in the events but stays in the rollups.
   AND NOT EXISTS (SELECT 1 FROM event_archives
                   WHERE tenant_id = $1 AND start_at < $3 AND end_at > $2 AND restored_at IS NULL)
-ORDER BY bucket, application_id, key_id, model, meter, labels
+ORDER BY bucket, application_id, key_id, model, upstream, meter, labels
 """
 
 _REMOVE = """
 DELETE FROM rollups
-WHERE (tenant_id, bucket, application_id, key_id, model, meter, labels)
-    = ($1, $2, $3, $4, $5, $6, $7)
+WHERE (tenant_id, bucket, application_id, key_id, model, upstream, meter, labels)
+    = ($1, $2, $3, $4, $5, $6, $7, $8)
 """
 _SET = """
-INSERT INTO rollups (tenant_id, bucket, application_id, key_id, model, meter, labels, quantity,
-                     event_count)
-VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)
-ON CONFLICT (tenant_id, bucket, application_id, key_id, model, meter, labels) DO UPDATE
+INSERT INTO rollups (tenant_id, bucket, application_id, key_id, model, upstream, meter, labels,
+                     quantity, event_count)
+VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)
+ON CONFLICT (tenant_id, bucket, application_id, key_id, model, upstream, meter, labels) DO UPDATE
 SET quantity = excluded.quantity, event_count = excluded.event_count
 """
 _VERSION = "UPDATE usage_versions SET version = version + 1 WHERE tenant_id = $1"
@@ -139,7 +139,7 @@ async def repair_day(connection: asyncpg.Connection, tenant_id: str, day: dateti
     """
     end = day + _DAY
     differences = await connection.fetch(_DIFFERENCES, tenant_id, day, end)
-    gone = [(tenant_id, *row)[:7] for row in differences if row["event_count"] is None]
+    gone = [(tenant_id, *row)[:8] for row in differences if row["event_count"] is None]
     right = [(tenant_id, *row) for row in differences if row["event_count"] is not None]
     await connection.executemany(_REMOVE, gone)
     await connection.executemany(_SET, right)

@@ -11,8 +11,8 @@ from backend.metering.events import AcceptedEvent
 
 # As text: how a driver decodes jsonb depends on how the connection was opened.
 EVENT = """
-SELECT tenant_id, sender, source, id, time, received_at, application_id, key_id, model, voided,
-       quantities::text, labels::text, counted::text
+SELECT tenant_id, sender, source, id, time, received_at, application_id, key_id, model, upstream,
+       voided, quantities::text, labels::text, counted::text
 FROM events
 """
 
@@ -33,6 +33,7 @@ def event_of(row: asyncpg.Record) -> AcceptedEvent:
         application_id=row["application_id"],
         key_id=row["key_id"],
         model=row["model"],
+        upstream=row["upstream"],
         quantities=_quantities.decode(row["quantities"]),
         labels=_labels.decode(row["labels"]),
         counted=None if row["counted"] is None else _quantities.decode(row["counted"]),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from hashlib import blake2b
 
 import asyncpg
@@ -12,16 +13,19 @@ from nats.aio.msg import Msg
 from nats.errors import Error as NatsError
 from nats.js import JetStreamContext
 
-from backend.kit.periodic import OUTAGES, every
+from backend.kit.periodic import OUTAGES, every, passed
 from backend.metering.counting.batches import count_events
 from backend.metering.counting.lanes import BATCH_EVENTS, Lanes, Taken
 from backend.metering.events import AcceptedEvent, encode
 from backend.metering.ingest.connection import open_connection, servers_of
 from backend.metering.ingest.dead_letters import REASON_HEADER
-from backend.metering.ingest.stream import (
+from backend.metering.ingest.streams import (
     dead_letter_stream,
     ensure_streams,
     events_subject,
+    possible_streams,
+    present_streams,
+    usage_streams,
 )
 from backend.settings import Settings
 from backend.storage.database import Database
@@ -37,11 +41,15 @@ others."""
 _SET_ASIDE_AFTER = 10
 """Deliveries after which a message that fails while others are counted is set aside."""
 AGAIN_SECONDS = 5.0
+_ANSWER_SECONDS = 2.0
+"""For an answer of JetStream's; none comes from a stream without a leader."""
+_LOOK_SECONDS = 30.0
+"""Until streams are looked for that another setting, or another's, has brought."""
 _MOST_SUSPECTS = 10_000
 
 
 class UsageConsumer:
-    """Counts the stream's events. Any number may run at once, anywhere.
+    """Counts the events of the streams of usage. Any number may run at once, anywhere.
 
     A message that can't be counted delays no other: if PostgreSQL refuses it for another reason
     than an outage, it is halved until the faulty event is alone, and that is set aside. Faults that
@@ -54,8 +62,8 @@ class UsageConsumer:
         self._nats_url = nats_url
         self._settings = settings
         self._chunks_counted = 0
-        self._suspects: dict[int, int] = {}
-        """By a message's sequence, how many chunks had been counted when it first failed alone."""
+        self._suspects: dict[tuple[str, int], int] = {}
+        """By a message's place, how many chunks had been counted when it first failed alone."""
 
     async def run(self, stop: asyncio.Event) -> None:
         """Work until ``stop`` is set; survive the loss of PostgreSQL and of NATS."""
@@ -69,21 +77,45 @@ class UsageConsumer:
     async def _work(self, stop: asyncio.Event) -> None:
         client = await open_connection(servers_of(self._nats_url, self._settings), "farebox-worker")
         try:
-            js = client.jetstream()
+            js = client.jetstream(timeout=_ANSWER_SECONDS)
             await ensure_streams(js, self._settings)
+            names = await self._stream_names(js)
             async with (
                 self._database.raw() as connection,
-                Lanes.open(js, self._settings.stream_name) as lanes,
+                Lanes.open(js, names) as lanes,
             ):
-                while not stop.is_set():
-                    taken = await lanes.take()
-                    if not taken and connection.is_closed():
-                        raise ConnectionError("PostgreSQL closed the connection")
-                    for chunk in _chunks(taken):
-                        await self._count_chunk(lanes, js, connection, chunk)
+                others = asyncio.create_task(self._others(js, names))
+                try:
+                    while not stop.is_set() and not others.done():
+                        await self._take_turn(lanes, js, connection)
+                finally:
+                    others.cancel()
             await client.flush()  # so that the server has the last acknowledgements
         finally:
             await client.close()
+
+    async def _take_turn(
+        self, lanes: Lanes, js: JetStreamContext, connection: asyncpg.Connection
+    ) -> None:
+        taken = await lanes.take()
+        if not taken and connection.is_closed():
+            raise ConnectionError("PostgreSQL closed the connection")
+        for chunk in _chunks(taken):
+            await self._count_chunk(lanes, js, connection, chunk)
+        await passed()
+
+    async def _stream_names(self, js: JetStreamContext) -> set[str]:
+        """Return the streams to count: those wanted, and those left of when more were wanted."""
+        present = await present_streams(js, possible_streams(self._settings.stream_name))
+        return present.keys() | set(usage_streams(self._settings))
+
+    async def _others(self, js: JetStreamContext, names: set[str]) -> None:
+        """Return once there are other streams than those."""
+        while True:
+            await asyncio.sleep(_LOOK_SECONDS)
+            with suppress(NatsError, OSError, TimeoutError):
+                if await self._stream_names(js) != names:
+                    return
 
     async def _count_chunk(
         self,
@@ -112,7 +144,7 @@ class UsageConsumer:
                 reason = f"not readable: {taken.unreadable}"
                 await self._set_aside(js, taken.message, taken.message.data, reason)
             await lanes.acknowledge(taken)
-            self._suspects.pop(taken.sequence, None)
+            self._suspects.pop(taken.place, None)
         # A probe of the stream holds no event, and so says nothing of PostgreSQL
         self._chunks_counted += any(taken.events for taken in chunk)
 
@@ -130,7 +162,7 @@ class UsageConsumer:
         """
         if len(self._suspects) >= _MOST_SUSPECTS:
             self._suspects.clear()
-        counted_then = self._suspects.setdefault(taken.sequence, self._chunks_counted)
+        counted_then = self._suspects.setdefault(taken.place, self._chunks_counted)
         others_were_counted = self._chunks_counted > counted_then
         if (
             others_were_counted
@@ -140,11 +172,9 @@ class UsageConsumer:
             times = f"failed {taken.deliveries} times"
             await self._set_aside(js, taken.message, taken.message.data, f"{times}: {error}")
             await lanes.acknowledge(taken)
-            del self._suspects[taken.sequence]
+            del self._suspects[taken.place]
             return
-        _log.warning(
-            "consumer.message_failed", sequence=taken.sequence, deliveries=taken.deliveries
-        )
+        _log.warning("consumer.message_failed", message=taken.place, deliveries=taken.deliveries)
         await lanes.put_off(taken, AGAIN_SECONDS)
         if connection.is_closed():
             raise error
@@ -175,11 +205,12 @@ class UsageConsumer:
     ) -> None:
         """Publish what can't be counted to the dead-letter stream, with the reason."""
         subject = events_subject(dead_letter_stream(self._settings.stream_name))
+        of = message.metadata
         digest = blake2b(content, digest_size=8).hexdigest()
         headers = {
             REASON_HEADER: " ".join(reason.split())[:500],
             # The same content of the same message is kept once.
-            "Nats-Msg-Id": f"dead-{message.metadata.sequence.stream}-{digest}",
+            "Nats-Msg-Id": f"dead-{of.stream}-{of.sequence.stream}-{digest}",
         }
         await js.publish(subject, content, headers=headers)
         _log.error("consumer.set_aside", reason=reason)

@@ -1,9 +1,10 @@
 """Files of usage events, read row by row in bounded memory: CSV, NDJSON and Parquet.
 
 NDJSON has an event a line, as ``POST /v1/events`` accepts it. CSV and Parquet are flat: the columns
-``id``, ``time``, ``source``, ``subject``, ``application``, ``model`` and ``key``, a column
-``label.<name>`` for each label, and every other column is a meter with its quantity. An empty cell
-means no value. ``.gz`` after ``.csv`` or ``.ndjson`` means compressed.
+``id``, ``time``, ``source``, ``subject``, ``application``, ``model``, ``key`` and ``upstream``, a
+column ``label.<name>`` for each label, and every other column is a meter with its quantity. An
+empty cell means no value. ``.gz`` after ``.csv`` or ``.ndjson`` means compressed, in one gzip
+member or more.
 """
 
 from __future__ import annotations
@@ -20,7 +21,8 @@ import pyarrow
 from backend.metering.errors import UnreadableEventFile
 from backend.metering.files.flat_rows import Defaults, FileRow, check_columns, flat_row
 from backend.metering.files.parquet_rows import ParquetRows
-from backend.metering.files.text_rows import CHUNK_BYTES, lines_of, read_csv, read_ndjson
+from backend.metering.files.place import BEGINNING, Place
+from backend.metering.files.text_rows import CHUNK_BYTES, Lines, read_csv, read_ndjson
 
 FileFormat = Literal["csv", "ndjson", "parquet"]
 
@@ -57,8 +59,14 @@ class EventFile:
         self._defaults = defaults
         self._format = format_of(path)
         self._file: IO[bytes] | None = None
+        self._lines: Lines | None = None
         self._rows_read = 0
         self.total = 0
+
+    @property
+    def name(self) -> str:
+        """The file's name."""
+        return self._path.name
 
     @property
     def done(self) -> int:
@@ -67,20 +75,29 @@ class EventFile:
             return self.total if self._file.closed else self._file.tell()
         return self._rows_read
 
-    def rows(self) -> Iterator[FileRow]:
-        """Read the rows in order; a row without an event says why, and reading continues.
+    @property
+    def place(self) -> Place:
+        """Where the row begins that follows the last one that was read."""
+        if self._lines is not None:
+            return self._lines.place
+        return Place(self._rows_read + 1)
+
+    def rows(self, start: Place = BEGINNING) -> Iterator[FileRow]:
+        """Read the rows from ``start`` in order; one without an event says why, and others follow.
+
+        The first line of a CSV names the columns, wherever reading starts.
 
         Raises:
             UnreadableEventFile: the file as a whole, or the rest of it, can't be read; names the
                 line.
         """
         if self._format == "parquet":
-            yield from self._parquet_rows()
+            yield from self._parquet_rows(start)
             return
         with self._text() as file:
-            lines = lines_of(file)
+            self._lines = Lines(file)
             read = read_csv if self._format == "csv" else read_ndjson
-            yield from read(self._path, lines, self._defaults)
+            yield from read(self._path, self._lines, self._defaults, start)
 
     @contextmanager
     def _text(self) -> Iterator[IO[bytes]]:
@@ -101,13 +118,14 @@ class EventFile:
                 f"{path} can't be read: {error.strerror or error}."
             ) from error
 
-    def _parquet_rows(self) -> Iterator[FileRow]:
+    def _parquet_rows(self, start: Place) -> Iterator[FileRow]:
         path = self._path
         try:
             with ParquetRows(path) as rows:
                 self.total = rows.count
                 check_columns(path, rows.columns, self._defaults)
-                for named in rows:
+                self._rows_read = min(start.line - 1, rows.count)
+                for named in rows.after(self._rows_read):
                     self._rows_read += 1
                     yield flat_row(self._rows_read, named, self._defaults)
         except pyarrow.ArrowException as error:

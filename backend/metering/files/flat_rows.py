@@ -13,11 +13,11 @@ from typing import Any
 from pydantic import ValidationError
 
 from backend.metering.errors import UnreadableEventFile
+from backend.metering.refusals.refusal import refusal_of
 from backend_client.types.events import UsageEvent
 
-_SHOWN = 200  # characters of a wrong id or name
 _EVENT_COLUMNS = ("id", "source", "subject", "time")
-_DATA_COLUMNS = ("application", "model", "key")
+_DATA_COLUMNS = ("application", "model", "key", "upstream")
 _OWN_COLUMNS = (*_EVENT_COLUMNS, *_DATA_COLUMNS)
 _METER = re.compile(r"^[a-z][a-z0-9_]{0,62}$")
 _LABEL = "label."
@@ -40,9 +40,10 @@ class Defaults:
 
 @dataclass(frozen=True, slots=True)
 class FileRow:
-    """A row with its event, or with the reason why it has none. ``line`` counts from 1.
+    """A row with its event, or with the reason why it has none.
 
-    In Parquet, which has no lines, it is the number of the row.
+    ``line`` is the first of the row, counted from 1; in Parquet, which has no lines, it is the
+    number of the row.
     """
 
     line: int
@@ -99,11 +100,9 @@ def _exact(value: object) -> object:
 
 def row_of(number: int, member: dict[str, Any]) -> FileRow:
     """Return the event that a JSON object is, or why it is none."""
-    given = member.get("id")
-    event_id = given[:_SHOWN] if isinstance(given, str) else None
     try:
-        return FileRow(number, UsageEvent.model_validate(member), event_id)
+        event = UsageEvent.model_validate(member)
     except ValidationError as error:
-        first = error.errors(include_url=False, include_context=False)[0]
-        path = [str(part)[:_SHOWN] for part in first["loc"]]
-        return FileRow(number, None, event_id, ".".join(path) or None, first["msg"])
+        refusal = refusal_of(member, error)
+        return FileRow(number, None, refusal.event_id, refusal.field, refusal.detail)
+    return FileRow(number, event, event.id)

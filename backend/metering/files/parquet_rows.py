@@ -48,11 +48,21 @@ class ParquetRows:
     def __exit__(self, *_: object) -> None:
         self._file.close()
 
-    def __iter__(self) -> Iterator[dict[str, Any]]:
-        for batch in self._file.iter_batches(batch_size=self._batch_rows):
+    def after(self, count: int) -> Iterator[dict[str, Any]]:
+        """Read the rows but the first ``count``; whole row groups of those are not read at all."""
+        group = 0
+        metadata = self._file.metadata
+        while group < metadata.num_row_groups and count >= metadata.row_group(group).num_rows:
+            count -= metadata.row_group(group).num_rows
+            group += 1
+        groups = range(group, metadata.num_row_groups)
+        for batch in self._file.iter_batches(batch_size=self._batch_rows, row_groups=groups):
             cells = [_cells(column) for column in batch.columns]
             for row in zip(*cells, strict=True):
-                yield dict(zip(self.columns, row, strict=True))
+                if count:
+                    count -= 1
+                else:
+                    yield dict(zip(self.columns, row, strict=True))
 
 
 def _rows_at_once(path: Path, metadata: pyarrow.parquet.FileMetaData) -> int:
@@ -79,6 +89,9 @@ def _cells(column: pyarrow.Array) -> list[Any]:
     if pyarrow.types.is_dictionary(column.type):
         values = _cells(column.dictionary)
         return [None if place is None else values[place] for place in column.indices.to_pylist()]
+    if pyarrow.types.is_timestamp(column.type) and column.type.unit == "ns":
+        # Python knows no nanoseconds: they are cut, as in every other time of an event
+        column = column.cast(pyarrow.timestamp("us", column.type.tz), safe=False)
     try:
         return list(column.to_pylist())
     except (OverflowError, ValueError):

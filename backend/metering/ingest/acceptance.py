@@ -2,57 +2,36 @@
 
 from __future__ import annotations
 
-import asyncio
-from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
-from decimal import Decimal
-from typing import TypeAlias
-
-import msgspec
-import structlog
-from sqlalchemy import Text, bindparam, text
-from sqlalchemy.dialects.postgresql import ARRAY
 
 from backend.accounts.principal import Principal
+from backend.errors import FareboxError
 from backend.metering.errors import IngestClosed
-from backend.metering.events import AcceptedEvent, Identity, Sender
+from backend.metering.events import AcceptedEvent, Sender
 from backend.metering.ingest.directory import Directory
-from backend.metering.ingest.parsing import Refusal, SentEvent
+from backend.metering.ingest.duplicates import content_of, stored_contents
+from backend.metering.ingest.plain_events import SentEvent
 from backend.metering.ingest.stream import UsageStream
+from backend.metering.refusals.refusal import Refusal
+from backend.metering.refusals.tally import RefusalTally
 from backend.settings import Settings
 from backend.storage.database import Database
-from backend.storage.outages import is_outage
 from backend_client.types.events import IngestResult, RejectedEvent
 
-_log = structlog.get_logger(__name__)
-
-_LOOK_UP_SECONDS = 2.0
 _RESERVED = "farebox:"
-_Content: TypeAlias = tuple[str, str, str, dict[str, Decimal], dict[str, str]]
-"""Application, key, model, quantities and labels."""
-_quantities = msgspec.json.Decoder(dict[str, Decimal])
-_labels = msgspec.json.Decoder(dict[str, str])
+# The same sentence whether the tenant does not exist or is another's
+_NOBODYS = ("subject", "names no tenant that this credential may write for")
 
-# Ids have no control characters, so one separates them: a few long texts are faster to send than an
-# array of many. OFFSET makes PostgreSQL look each id up in the index, also if the plan was made
-# while the table was empty and a join of all of it looked cheap.
-_KNOWN = text(
-    """
-    SELECT sent.tenant_id, sent.source, one.id, known.*
-    FROM unnest(:tenants, :sources, :ids) AS sent (tenant_id, source, ids)
-    CROSS JOIN LATERAL unnest(string_to_array(sent.ids, chr(31))) AS one (id)
-    CROSS JOIN LATERAL (
-      SELECT application_id, key_id, model, quantities::text AS quantities,
-             labels::text AS labels, corrected_at
-      FROM events
-      WHERE events.tenant_id = sent.tenant_id AND events.sender = :sender
-        AND events.source = sent.source AND events.id = one.id
-      OFFSET 0
-    ) AS known
-    """
-).bindparams(*(bindparam(name, type_=ARRAY(Text)) for name in ("tenants", "sources", "ids")))
+
+@dataclass(frozen=True, slots=True)
+class Refused:
+    """A refused member: its place in the request, and whose it is if that is known."""
+
+    index: int
+    tenant_id: str | None
+    refusal: Refusal
 
 
 @dataclass(slots=True)
@@ -63,7 +42,20 @@ class Batch:
     accepted: list[AcceptedEvent] = field(default_factory=list)
     duplicates: int = 0
     conflicts: int = 0
-    rejected: list[RejectedEvent] = field(default_factory=list)
+    refused: list[Refused] = field(default_factory=list)
+
+    @property
+    def rejected(self) -> list[RejectedEvent]:
+        """The refused members as the API's type."""
+        return [
+            RejectedEvent(
+                index=member.index,
+                id=member.refusal.event_id,
+                field=member.refusal.field,
+                detail=member.refusal.detail,
+            )
+            for member in self.refused
+        ]
 
     def result(self) -> IngestResult:
         """Return the verdict as the API's type."""
@@ -72,18 +64,37 @@ class Batch:
             accepted=len(self.accepted),
             duplicates=self.duplicates,
             conflicts=self.conflicts,
-            rejected=len(self.rejected),
+            rejected=len(self.refused),
             errors=self.rejected,
         )
 
 
-class Ingest:
-    """Accepts events. One a process."""
+@dataclass(frozen=True, slots=True)
+class _Allowed:
+    """What a batch is checked against: whose it may be, what there is, and from when to when."""
 
-    def __init__(self, settings: Settings, database: Database, stream: UsageStream) -> None:
+    owners: Mapping[str | None, str]
+    applications: Collection[tuple[str, str]]
+    keys: Collection[tuple[str, str]]
+    archived: Mapping[str, datetime]
+    earliest: datetime
+    latest: datetime
+
+
+class Ingest:
+    """Accepts events, and tallies those that are refused. One a process."""
+
+    def __init__(
+        self,
+        settings: Settings,
+        database: Database,
+        stream: UsageStream,
+        tally: RefusalTally,
+    ) -> None:
         self._settings = settings
         self._database = database
         self._stream = stream
+        self._tally = tally
         self._directory = Directory(database)
 
     async def accept(
@@ -95,9 +106,24 @@ class Ingest:
         Returns once the queue has stored every accepted one. Raises ``Unavailable`` or
         ``RateLimited`` if it could not; all may then be sent again.
         """
-        batch = await self.check(caller, members, datetime.now(UTC))
+        now = datetime.now(UTC)
+        try:
+            batch = await self.check(caller, members, now)
+        except IngestClosed as closed:
+            self.note_refused_request(caller, closed, len(members))
+            raise
         await self._stream.publish(batch.accepted)
+        # Last, because what was not published is sent again, refused members and all
+        refused = ((member.tenant_id, member.refusal) for member in batch.refused)
+        self._tally.note_all(refused, _sender(caller), caller.id, now)
         return batch.result()
+
+    def note_refused_request(self, caller: Principal, error: FareboxError, events: int = 1) -> None:
+        """Tally a request that was refused whole, of so many events as far as that is known."""
+        refusal = Refusal(None, None, error.detail or error.title)
+        tenant_id = caller.tenant_id or None
+        now = datetime.now(UTC)
+        self._tally.note(tenant_id, _sender(caller), caller.id, refusal, now, events)
 
     async def check(
         self, caller: Principal, members: Sequence[SentEvent | Refusal], now: datetime
@@ -109,9 +135,9 @@ class Ingest:
         """
         batch = Batch(received=len(members))
         good = await self._accept(caller, members, now, batch)
-        seen = await self._stored(good)
+        seen = await stored_contents(self._database, good)
         for event in good:
-            content = _content(event)
+            content = content_of(event)
             if event.identity in seen:
                 batch.duplicates += 1
                 stored = seen[event.identity]
@@ -128,74 +154,82 @@ class Ingest:
         now: datetime,
         batch: Batch,
     ) -> list[AcceptedEvent]:
-        owners = await self._owners(caller, members)
-        archived = self._directory.archived_until(owners.values())
-        places = {
-            (owners[member.subject], member.data.application)
-            for member in members
-            if isinstance(member, SentEvent) and member.subject in owners
-        }
-        applications = await self._directory.applications(places)
-        keys = await self._directory.keys(
-            {
-                (owners[member.subject], member.data.key)
-                for member in members
-                if isinstance(member, SentEvent) and member.subject in owners and member.data.key
-            }
-        )
-        sender: Sender = "tenant" if caller.tenant_id else "operator"
-        earliest = now - timedelta(days=self._settings.event_max_age_days)
-        latest = now + timedelta(seconds=self._settings.event_max_future_seconds)
+        allowed = await self._allowed(caller, members, now)
+        sender = _sender(caller)
         good: list[AcceptedEvent] = []
         for index, member in enumerate(members):
-            if isinstance(member, SentEvent):
-                tenant_id = owners.get(member.subject)
-                data = member.data
+            tenant_id = allowed.owners.get(member.subject)
+            if isinstance(member, Refusal):
+                refusal = member
+            else:
                 time = now if member.time is None else member.time.astimezone(UTC)
-                if tenant_id is None:
-                    # The same sentence whether the tenant does not exist or is another's.
-                    refusal = _refuse(
-                        member, "subject", "names no tenant that this credential may write for"
-                    )
-                elif (tenant_id, data.application) not in applications:
-                    refusal = _refuse(
-                        member, "data.application", "the tenant has no such application"
-                    )
-                elif data.key and (tenant_id, data.key) not in keys:
-                    refusal = _refuse(member, "data.key", "the tenant has no such key")
-                elif member.source.lower().startswith(_RESERVED):
-                    refusal = _refuse(member, "source", f"{_RESERVED} is reserved for Farebox")
-                elif caller.application_id not in (None, data.application):
-                    refusal = _refuse(
-                        member, "data.application", "the key belongs to another application"
-                    )
-                elif time > latest:
-                    seconds = self._settings.event_max_future_seconds
-                    refusal = _refuse(member, "time", f"is more than {seconds} s in the future")
-                elif time < earliest:
-                    days = self._settings.event_max_age_days
-                    refusal = _refuse(member, "time", f"is more than {days} days ago")
-                elif tenant_id in archived and time < archived[tenant_id]:
-                    # It can't be known whether it was counted already
-                    day = f"{archived[tenant_id].astimezone(UTC):%Y-%m-%d}"
-                    refusal = _refuse(member, "time", f"is before {day}: events were archived")
-                else:
+                wrong = self._wrong(caller, member, tenant_id, time, allowed)
+                if wrong is None and tenant_id is not None:
                     good.append(_accepted(member, tenant_id, sender, time, now))
                     continue
-            else:
-                refusal = member
-            batch.rejected.append(
-                RejectedEvent(
-                    index=index, id=refusal.event_id, field=refusal.field, detail=refusal.detail
-                )
-            )
+                refusal = Refusal(member.id, *(wrong or _NOBODYS), member.source, member.subject)
+            batch.refused.append(Refused(index, caller.tenant_id or tenant_id, refusal))
         return good
+
+    async def _allowed(
+        self, caller: Principal, members: Sequence[SentEvent | Refusal], now: datetime
+    ) -> _Allowed:
+        owners = await self._owners(caller, members)
+        events = [
+            (owners[member.subject], member.data)
+            for member in members
+            if isinstance(member, SentEvent) and member.subject in owners
+        ]
+        places = {(tenant_id, data.application) for tenant_id, data in events}
+        keys = {(tenant_id, data.key) for tenant_id, data in events if data.key}
+        return _Allowed(
+            owners=owners,
+            applications=await self._directory.applications(places),
+            keys=await self._directory.keys(keys),
+            archived=self._directory.archived_until(owners.values()),
+            earliest=now - timedelta(days=self._settings.event_max_age_days),
+            latest=now + timedelta(seconds=self._settings.event_max_future_seconds),
+        )
+
+    def _wrong(
+        self,
+        caller: Principal,
+        member: SentEvent,
+        tenant_id: str | None,
+        time: datetime,
+        allowed: _Allowed,
+    ) -> tuple[str, str] | None:
+        """Return the field that can't be taken, and why; None if all can."""
+        data = member.data
+        if tenant_id is None:
+            return _NOBODYS
+        if (tenant_id, data.application) not in allowed.applications:
+            return "data.application", "the tenant has no such application"
+        if data.key and (tenant_id, data.key) not in allowed.keys:
+            return "data.key", "the tenant has no such key"
+        if member.source.lower().startswith(_RESERVED):
+            return "source", f"{_RESERVED} is reserved for Farebox"
+        if data.upstream and caller.tenant_id:
+            return "data.upstream", "is the seller's to name; leave it out"
+        if caller.application_id not in (None, data.application):
+            return "data.application", "the key belongs to another application"
+        if time > allowed.latest:
+            seconds = self._settings.event_max_future_seconds
+            return "time", f"is more than {seconds} s in the future"
+        if time < allowed.earliest:
+            return "time", f"is more than {self._settings.event_max_age_days} days ago"
+        if tenant_id in allowed.archived and time < allowed.archived[tenant_id]:
+            # It can't be known whether it was counted already
+            day = f"{allowed.archived[tenant_id].astimezone(UTC):%Y-%m-%d}"
+            return "time", f"is before {day}: events were archived"
+        return None
 
     async def _owners(
         self, caller: Principal, members: Sequence[SentEvent | Refusal]
     ) -> dict[str | None, str]:
         """Return the tenant that each subject names, where the caller may write for it."""
-        subjects = {member.subject for member in members if isinstance(member, SentEvent)}
+        # Those of refused members too, so that it is known whose they were
+        subjects = {member.subject for member in members}
         wanted = {subject for subject in (*subjects, caller.tenant_id) if subject}
         named = await self._directory.tenants(wanted)
         owners: dict[str | None, str] = {
@@ -209,63 +243,9 @@ class Ingest:
                 raise IngestClosed()
         return owners
 
-    async def _stored(self, events: Sequence[AcceptedEvent]) -> dict[Identity, _Content | None]:
-        """Return what is counted already, by identity; None where it was corrected since.
 
-        All events are one sender's.
-        """
-        ids: defaultdict[tuple[str, str], list[str]] = defaultdict(list)
-        for event in events:
-            ids[event.tenant_id, event.source].append(event.id)
-        if not ids:
-            return {}
-        sender = events[0].sender
-        try:
-            async with (
-                asyncio.timeout(_LOOK_UP_SECONDS),
-                self._database.autocommit() as connection,
-            ):
-                rows = await connection.execute(
-                    _KNOWN,
-                    {
-                        "sender": sender,
-                        "tenants": [tenant_id for tenant_id, _ in ids],
-                        "sources": [source for _, source in ids],
-                        "ids": ["\x1f".join(sent) for sent in ids.values()],
-                    },
-                )
-                return {
-                    (tenant_id, sender, source, event_id): _stored_content(*stored)
-                    for tenant_id, source, event_id, *stored in rows
-                }
-        except Exception as error:
-            # What makes an event count once is the worker's insert; this is only for the sender's
-            # information
-            if not is_outage(error):
-                raise
-            _log.warning("ingest.duplicates_not_looked_up", error=type(error).__name__)
-            return {}
-
-
-def _content(event: AcceptedEvent) -> _Content:
-    return (event.application_id, event.key_id, event.model, event.quantities, event.labels)
-
-
-def _stored_content(
-    application_id: str,
-    key_id: str,
-    model: str,
-    quantities: str,
-    labels: str,
-    corrected_at: datetime | None,
-) -> _Content | None:
-    if corrected_at is not None:
-        return None
-    return (application_id, key_id, model, _quantities.decode(quantities), _labels.decode(labels))
-
-
-def _refuse(event: SentEvent, field_name: str, detail: str) -> Refusal:
-    return Refusal(event.id, field_name, detail)
+def _sender(caller: Principal) -> Sender:
+    return "tenant" if caller.tenant_id else "operator"
 
 
 def _accepted(
@@ -282,6 +262,7 @@ def _accepted(
         application_id=data.application,
         key_id=data.key or "",
         model=data.model,
+        upstream=data.upstream or "",
         quantities=data.quantities,
         labels=data.labels,
         counted=data.counted,

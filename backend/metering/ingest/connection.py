@@ -43,7 +43,7 @@ async def open_connection(servers: NatsServers, name: str) -> Client:
             connect_timeout=CONNECT_SECONDS,
             max_reconnect_attempts=-1,
             reconnect_time_wait=1,
-            ping_interval=5,
+            ping_interval=1,
             max_outstanding_pings=2,
             error_cb=on_error,
             disconnected_cb=on_disconnect,

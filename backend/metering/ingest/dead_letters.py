@@ -21,7 +21,7 @@ from nats.js.errors import NotFoundError
 from backend.kit.pages import Cursor, page_of
 from backend.metering.errors import DeadLetterNotFound, DeadLetterUnreadable, QueueUnavailable
 from backend.metering.events import AcceptedEvent, decode
-from backend.metering.ingest.stream import dead_letter_stream, events_subject
+from backend.metering.ingest.streams import dead_letter_stream, events_subject
 from backend_client.types.common import Page, plain
 from backend_client.types.dead_letters import DeadLetter, DeadLetterContent
 from backend_client.types.events import EVENT_TYPE
@@ -147,6 +147,8 @@ def _cloud_event(event: AcceptedEvent) -> dict[str, Any]:
     }
     if event.key_id:
         data["key"] = event.key_id
+    if event.upstream:
+        data["upstream"] = event.upstream
     if event.labels:
         data["labels"] = dict(event.labels)
     if event.counted is not None:

@@ -1,8 +1,8 @@
 """Parse what is sent to ingest: bodies into members, members into events or refusals.
 
 ``backend_client.types.events.UsageEvent`` is the contract. Events that are plainly within it are
-decoded in one pass by msgspec; all others by pydantic, which decides, and whose reasons are
-reported.
+decoded in one pass by msgspec (``plain_events``); all others by pydantic, which decides, and whose
+reasons are reported.
 """
 
 from __future__ import annotations
@@ -10,11 +10,7 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 from contextlib import suppress
-from dataclasses import dataclass
-from datetime import datetime
 from decimal import Decimal
-from functools import lru_cache
-from typing import Annotated, Any
 
 import msgspec
 from pydantic import ValidationError
@@ -22,59 +18,22 @@ from pydantic import ValidationError
 from backend.errors import MalformedRequest
 from backend.metering.errors import BatchTooLarge
 from backend.metering.ingest.json_members import TooManyMembers, members_of
-from backend_client.types.events import (
-    EVENT_TYPE,
-    LONGEST_LABEL_NAME_BYTES,
-    LONGEST_NAME_BYTES,
-    UsageEvent,
+from backend.metering.ingest.plain_events import (
+    SentData,
+    SentEvent,
+    plain_document,
+    plain_event,
+    plain_events,
 )
+from backend.metering.refusals.refusal import Refusal, refusal_of
+from backend_client.types.events import UsageEvent
 
 MAX_BATCH = 10_000
-_MOST_ENTRIES = 32
-_METER = re.compile(r"[a-z][a-z0-9_]{0,62}")
+_ARRAY = re.compile(rb"(?:\xef\xbb\xbf)?\s*\[")
 _LINE = re.compile(rb"[^\n]+")
-_WHOLE_DIGITS = 21
-_DECIMALS = 9
 _MOST_COMMAS = 1_000_000
-_SHOWN = 200  # characters of a wrong id or name
 _BOM = b"\xef\xbb\xbf"  # RFC 8259 lets a reader ignore it, and some clients write it
 
-
-class SentData(msgspec.Struct, forbid_unknown_fields=True, gc=False):
-    """What was used, as sent."""
-
-    application: str
-    model: str
-    quantities: dict[str, Decimal]
-    key: str | None = None
-    labels: dict[str, str] = {}
-    counted: dict[str, Decimal] | None = None
-
-
-class SentEvent(msgspec.Struct, forbid_unknown_fields=True, gc=False):
-    """A usage event as sent, within the contract."""
-
-    id: str
-    source: str
-    data: SentData
-    specversion: str = "1.0"
-    type: str = EVENT_TYPE
-    subject: str | None = None
-    time: Annotated[datetime, msgspec.Meta(tz=True)] | None = None
-    datacontenttype: str | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class Refusal:
-    """Why a member was refused. ``field`` is None if it is about the whole event."""
-
-    event_id: str | None
-    field: str | None
-    detail: str
-
-
-_all_at_once = msgspec.json.Decoder(list[SentEvent])
-_one = msgspec.json.Decoder(SentEvent)
 _alone = msgspec.json.Decoder(msgspec.Raw)
 _apart = msgspec.json.Decoder(list[msgspec.Raw])
 
@@ -89,7 +48,7 @@ def read_json(body: bytes) -> list[SentEvent | Refusal]:
     """
     body = body.removeprefix(_BOM)
     try:
-        if not body.lstrip().startswith(b"["):
+        if not is_array(body):
             return [read_member(_alone.decode(body))]
         events = _read_all(body)
         if events is not None:
@@ -99,6 +58,11 @@ def read_json(body: bytes) -> list[SentEvent | Refusal]:
         raise BatchTooLarge(f"A batch holds at most {MAX_BATCH:,} events.") from error
     except (msgspec.DecodeError, RecursionError, ValueError) as error:
         raise MalformedRequest(f"The body is not valid JSON: {error}") from error
+
+
+def is_array(body: bytes) -> bool:
+    """Return whether a body is an array of events, and not one alone."""
+    return _ARRAY.match(body) is not None
 
 
 def read_lines(body: bytes) -> list[SentEvent | Refusal]:
@@ -117,24 +81,18 @@ def read_lines(body: bytes) -> list[SentEvent | Refusal]:
 
 def read_member(member: bytes | msgspec.Raw) -> SentEvent | Refusal:
     """Read one event, or say why it can't be."""
-    try:
-        event = _one.decode(member)
-    except (msgspec.DecodeError, RecursionError, ValueError):
-        return _read_by_contract(member)
-    return event if _is_plain(event) else _read_by_contract(member)
+    return plain_event(member) or _read_by_contract(member)
 
 
 def _read_all(body: bytes) -> list[SentEvent | Refusal] | None:
     """Read a batch in one pass; None if a part of it needs the slower way."""
-    try:
-        events = _all_at_once.decode(body)
-    except (msgspec.DecodeError, RecursionError, ValueError):
+    if body.count(b",") > _MOST_COMMAS:  # bounds the memory of what turns out to be no event
         return None
-    _check_count(len(events))
-    return [
-        event if _is_plain(event) else _read_by_contract(msgspec.json.encode(event))
-        for event in events
-    ]
+    events = plain_events(body)
+    if events is not None:
+        _check_count(len(events))
+        return [*events]
+    return None
 
 
 def _members(body: bytes) -> Sequence[bytes | msgspec.Raw]:
@@ -154,83 +112,12 @@ def _check_count(count: int) -> None:
         raise BatchTooLarge(f"A batch holds at most {MAX_BATCH:,} events.")
 
 
-def _is_plain(event: SentEvent) -> bool:
-    """Return whether an event is surely within the contract; some valid ones are not plain."""
-    data = event.data
-    return (
-        event.specversion == "1.0"
-        and event.type == EVENT_TYPE
-        and event.datacontenttype in (None, "application/json")
-        and (event.time is None or 1900 <= event.time.year < 9000)
-        and _is_name(event.id)
-        and _is_name(event.source)
-        and (event.subject is None or _is_name(event.subject))
-        and _is_name(data.application)
-        and _is_name(data.model)
-        and (data.key is None or _is_name(data.key))
-        and 0 < len(data.quantities) <= _MOST_ENTRIES
-        and _are_quantities(data.quantities)
-        and (not data.labels or _are_labels(data.labels))
-        and (
-            data.counted is None
-            or (len(data.counted) <= _MOST_ENTRIES and _are_quantities(data.counted))
-        )
-    )
-
-
-def _is_name(text: str) -> bool:
-    return bool(text) and _fits(text, LONGEST_NAME_BYTES)
-
-
-def _fits(text: str, most_bytes: int) -> bool:
-    return (
-        len(text) <= most_bytes
-        and text.isprintable()  # which no surrogate is, so that it can be encoded
-        and (text.isascii() or len(text.encode()) <= most_bytes)
-    )
-
-
-def _are_labels(labels: dict[str, str]) -> bool:
-    return len(labels) <= _MOST_ENTRIES and all(
-        bool(name) and _fits(name, LONGEST_LABEL_NAME_BYTES) and _fits(value, LONGEST_NAME_BYTES)
-        for name, value in labels.items()
-    )
-
-
-def _are_quantities(quantities: dict[str, Decimal]) -> bool:
-    # A loop: it runs for every event, and a generator expression would take twice as long
-    for meter, quantity in quantities.items():
-        if not (_is_meter(meter) and _is_quantity(quantity)):
-            return False
-    return True
-
-
-@lru_cache(maxsize=4096)
-def _is_meter(name: str) -> bool:
-    return _METER.fullmatch(name) is not None
-
-
-def _is_quantity(quantity: Decimal) -> bool:
-    text = str(quantity)
-    if text.isdigit():
-        return len(text) <= _WHOLE_DIGITS
-    sign, digits, exponent = quantity.as_tuple()
-    return (
-        sign == 0
-        and isinstance(exponent, int)  # infinity and NaN have a letter there
-        and -_DECIMALS <= exponent <= 0
-        and len(digits) + exponent <= _WHOLE_DIGITS
-    )
-
-
 def read_document(document: object) -> SentEvent | Refusal:
     """Read an event that was parsed already, or say why it can't be."""
     try:
         event = UsageEvent.model_validate(document)
     except ValidationError as error:
-        first = error.errors(include_url=False, include_context=False)[0]
-        field = ".".join(str(part)[:_SHOWN] for part in first["loc"]) or None
-        return Refusal(_id_of(document), field, first["msg"])
+        return refusal_of(document, error)
     return _sent(event)
 
 
@@ -239,12 +126,7 @@ def _read_by_contract(member: bytes | msgspec.Raw) -> SentEvent | Refusal:
         document = _anything.decode(member)
     except (msgspec.DecodeError, RecursionError, ValueError) as error:
         return Refusal(None, None, f"is not valid JSON: {error}")
-    return read_document(document)
-
-
-def _id_of(document: object) -> str | None:
-    value: Any = document.get("id") if isinstance(document, dict) else None
-    return value[:_SHOWN] if isinstance(value, str) else None
+    return plain_document(document) or read_document(document)
 
 
 def _sent(event: UsageEvent) -> SentEvent:
@@ -257,6 +139,7 @@ def _sent(event: UsageEvent) -> SentEvent:
             model=data.model,
             quantities=dict(data.quantities),
             key=data.key,
+            upstream=data.upstream,
             labels=dict(data.labels),
             counted=None if data.counted is None else dict(data.counted),
         ),

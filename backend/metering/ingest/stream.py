@@ -4,16 +4,14 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Sequence
-from datetime import timedelta
+from collections.abc import Callable, Sequence
 from typing import Self
 
 import structlog
 from nats.aio.client import Client
 from nats.errors import Error as NatsError
 from nats.js import JetStreamContext
-from nats.js.api import DiscardPolicy, RetentionPolicy, StorageType, StreamConfig
-from nats.js.errors import APIError, NoStreamResponseError, NotFoundError
+from nats.js.errors import APIError, NoStreamResponseError
 
 from backend.errors import Unavailable
 from backend.ids import new_id
@@ -23,22 +21,23 @@ from backend.kit.remembered import Remembered
 from backend.metering.errors import QueueFull, QueueUnavailable
 from backend.metering.events import AcceptedEvent, messages
 from backend.metering.ingest.connection import open_connection, servers_of
+from backend.metering.ingest.streams import (
+    BACKFILL_AGE,
+    backfill_subject,
+    ensure_streams,
+    events_subject,
+    usage_streams,
+)
 from backend.settings import Settings
 
 _log = structlog.get_logger(__name__)
-
-COUNTING = "counting"
-"""The name of the durable consumer of live usage, which all workers share."""
-BACKFILL = "backfill"
-"""The name of the durable consumer of backfill, which waits for live usage to be counted."""
-BACKFILL_AGE = timedelta(hours=1)
-"""An event that is older when it is accepted is backfill."""
 
 _ACK_SECONDS = 2.0
 _PUBLISH_SECONDS = 6.0
 """How long a write is tried."""
 ELECTION_SECONDS = 12.0
-"""The same in a cluster, where servers that lost their leader elect another within 4 to 9 s."""
+"""The same in a cluster, where servers that lost the leaders of all streams at once elect others
+within 4 to 9 s."""
 _ATTEMPT_SECONDS = 1.0
 """For one attempt: a lost leader's acknowledgement never arrives."""
 _FIRST_PAUSE_SECONDS = 0.05
@@ -51,81 +50,15 @@ _FULL = {10077, 10122}
 """JetStream's codes for a stream at its limit of bytes or messages: the worker is behind."""
 _NO_ROOM = {10047, 10023}
 """JetStream's codes for no space on disk or in memory."""
-
-
-def events_subject(stream_name: str) -> str:
-    """Return the subject that accepted events are published on."""
-    return f"{stream_name}.events"
-
-
-def backfill_subject(stream_name: str) -> str:
-    """Return the subject of accepted backfill."""
-    return f"{stream_name}.backfill"
-
-
-def dead_letter_stream(stream_name: str) -> str:
-    """Return the name of the stream of messages that can't be counted."""
-    return f"{stream_name}_DEAD"
-
-
-async def ensure_streams(js: JetStreamContext, settings: Settings) -> None:
-    """Create the usage stream and the dead-letter stream unless they exist.
-
-    An existing stream gets the configured subjects, bytes and replicas, and keeps its other
-    settings.
-    """
-    usage, dead = settings.stream_name, dead_letter_stream(settings.stream_name)
-    subjects = {
-        usage: [events_subject(usage), backfill_subject(usage)],
-        dead: [events_subject(dead)],
-    }
-    for name in (usage, dead):
-        wanted = StreamConfig(
-            name=name,
-            subjects=subjects[name],
-            # A full stream refuses new events with an error; it never drops one that
-            # was acknowledged.
-            discard=DiscardPolicy.NEW,
-            max_bytes=settings.stream_max_bytes,
-            num_replicas=settings.stream_replicas,
-            retention=RetentionPolicy.WORK_QUEUE if name == usage else RetentionPolicy.LIMITS,
-            storage=StorageType.FILE,
-        )
-        try:
-            present = await js.stream_info(name)
-        except NotFoundError:
-            present = await js.add_stream(wanted)
-        else:
-            await _bring_up_to_date(js, present.config, wanted)
-        if settings.stream_replicas == 1 and present.cluster and present.cluster.name:
-            _log.warning("nats.one_replica_in_a_cluster", stream=name)
-
-
-async def _bring_up_to_date(
-    js: JetStreamContext, present: StreamConfig, wanted: StreamConfig
-) -> None:
-    """Change an existing stream; a refusal is only logged, since the stream still works."""
-    changes = {
-        key: getattr(wanted, key)
-        for key in ("subjects", "max_bytes", "num_replicas")
-        if getattr(present, key) != getattr(wanted, key)
-    }
-    if not changes:
-        return
-    try:
-        await js.update_stream(present, **changes)
-    except APIError as error:  # such as too little disk, or too few servers
-        _log.error(
-            "nats.stream_not_changed", stream=present.name, **changes, detail=error.description
-        )
-    else:
-        _log.info("nats.stream_changed", stream=present.name, **changes)
+_TEMPORARY = 503
+"""The status of JetStream's errors that pass, such as of a server that no longer leads."""
 
 
 async def refuses_writes(servers: NatsServers, stream_name: str) -> bool:
     """Return whether a server that answers does not confirm a write, though the stream has room.
 
-    False if the server does not answer, or has no such stream yet.
+    It asks the embedded server, which is alone and has one stream. False if it does not answer, or
+    has no such stream yet.
     """
     try:
         client = await open_connection(servers, "farebox-probe")
@@ -144,6 +77,15 @@ async def refuses_writes(servers: NatsServers, stream_name: str) -> bool:
     return False
 
 
+def _is_full(error: Exception) -> bool:
+    return isinstance(error, APIError) and error.err_code in _FULL | _NO_ROOM
+
+
+def _may_pass(error: Exception) -> bool:
+    """Whether a stream that failed so may take the same write a moment later."""
+    return not isinstance(error, APIError) or _is_full(error) or error.code == _TEMPORARY
+
+
 class UsageStream:
     """Publishes accepted events. One a process; ``await close()`` when done."""
 
@@ -153,6 +95,8 @@ class UsageStream:
         self._client: Client | None = None
         self._js: JetStreamContext | None = None
         self._connecting = asyncio.Lock()
+        self._names = usage_streams(settings)
+        """The streams of usage, the one that took the last write first."""
         self._health: Remembered[None, bool] = Remembered(seconds=_HEALTH_SECONDS, most=1)
 
     @classmethod
@@ -169,6 +113,11 @@ class UsageStream:
     def name(self) -> str:
         """Its name in JetStream."""
         return self._settings.stream_name
+
+    @property
+    def tried_in_turn(self) -> tuple[str, ...]:
+        """The streams of usage in the order in which the next message tries them."""
+        return tuple(self._names)
 
     @property
     def client(self) -> Client | None:
@@ -211,43 +160,56 @@ class UsageStream:
             if len(live) < len(events)
             else []
         )
-        name = self._settings.stream_name
         await asyncio.gather(
             *(
-                self._publish_message(js, subject, message)
-                for subject, part in (
-                    (events_subject(name), live),
-                    (backfill_subject(name), backfill),
-                )
+                self._publish_message(js, subject_of, message)
+                for subject_of, part in ((events_subject, live), (backfill_subject, backfill))
                 for message in messages(part)
             )
         )
 
-    async def _publish_message(self, js: JetStreamContext, subject: str, message: bytes) -> None:
+    async def _publish_message(
+        self, js: JetStreamContext, subject_of: Callable[[str], str], message: bytes
+    ) -> None:
+        """Store a message in one of the streams, in whichever confirms it.
+
+        One may have stored it too without confirming it: its events count once all the same.
+        """
         # The same id on every attempt: JetStream keeps one copy if an acknowledgement got lost.
         headers = {"Nats-Msg-Id": new_id("evt")}
-        alone = self._settings.stream_replicas == 1
-        until = time.monotonic() + (_PUBLISH_SECONDS if alone else ELECTION_SECONDS)
+        until = time.monotonic() + (_PUBLISH_SECONDS if len(self._names) == 1 else ELECTION_SECONDS)
         waits = pauses(_FIRST_PAUSE_SECONDS, _LONGEST_PAUSE_SECONDS)
         while True:
-            try:
-                await js.publish(subject, message, timeout=_ATTEMPT_SECONDS, headers=headers)
-            except APIError as error:
-                if error.err_code not in _FULL | _NO_ROOM:
-                    raise QueueUnavailable("The usage stream refused the write.") from error
+            full = 0
+            for name in self._names.copy():
+                try:
+                    await js.publish(
+                        subject_of(name), message, timeout=_ATTEMPT_SECONDS, headers=headers
+                    )
+                except (NatsError, OSError, TimeoutError) as error:
+                    failure = error
+                    full += _is_full(error)
+                    self._leave_for_last(name)
+                else:
+                    return
+            if full == len(self._names):
                 raise QueueFull(
                     "The usage stream is full: the worker is behind. Send it again later.",
                     retry_after_seconds=_FULL_RETRY_SECONDS,
-                ) from error
-            except (NatsError, OSError, TimeoutError) as error:
-                pause = next(waits)
-                if time.monotonic() + pause >= until:
-                    raise QueueUnavailable(
-                        "The usage stream did not confirm the write; send it again."
-                    ) from error
-                await asyncio.sleep(pause)
-            else:
-                return
+                ) from failure
+            if not _may_pass(failure):
+                raise QueueUnavailable("The usage stream refused the write.") from failure
+            pause = next(waits)
+            if time.monotonic() + pause >= until:
+                raise QueueUnavailable(
+                    "The usage stream did not confirm the write; send it again."
+                ) from failure
+            await asyncio.sleep(pause)
+
+    def _leave_for_last(self, name: str) -> None:
+        """Try the other streams before this one from now on: it may have no leader for seconds."""
+        self._names.remove(name)
+        self._names.append(name)
 
     async def healthy(self) -> bool:
         """Return whether JetStream stores a write now, which is what ingest needs.
@@ -260,12 +222,17 @@ class UsageStream:
     async def _takes_a_write(self) -> bool:
         try:
             js = await self.jetstream()
-            await js.publish(events_subject(self._settings.stream_name), _EMPTY)
-        except APIError as error:
-            return error.err_code in _FULL
-        except (Unavailable, NatsError, OSError, TimeoutError):
+        except Unavailable:
             return False
-        return True
+        for name in self._names.copy():
+            try:
+                await js.publish(events_subject(name), _EMPTY)
+            except (NatsError, OSError, TimeoutError) as error:
+                if isinstance(error, APIError) and error.err_code in _FULL:
+                    return True
+            else:
+                return True
+        return False
 
     async def close(self) -> None:
         """Send what is pending and disconnect."""

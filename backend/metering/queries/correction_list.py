@@ -22,8 +22,12 @@ async def list_corrections(
     event: str | None,
     cursor: str | None,
     limit: int,
+    with_upstreams: bool = False,
 ) -> Page[Correction]:
-    """Return a page of a tenant's corrections, newest first; only one event's if it is named."""
+    """Return a page of a tenant's corrections, newest first; only one event's if it is named.
+
+    Who served an event is the seller's business: only ``with_upstreams`` is it in the answer.
+    """
     query = (
         select(corrections, users.c.name.label("actor_name"))
         .outerjoin(users, users.c.id == corrections.c.actor)
@@ -52,8 +56,8 @@ async def list_corrections(
                 actor_name=row["actor_name"],
                 received_at=row["received_at"],
                 applied_at=row["applied_at"],
-                before=_data(row["before"]),
-                after=_data(row["after"]),
+                before=_data(row["before"], with_upstreams),
+                after=_data(row["after"], with_upstreams),
             )
             for row in page.items
         ],
@@ -61,13 +65,14 @@ async def list_corrections(
     )
 
 
-def _data(stored: Any) -> UsageData | None:
+def _data(stored: Any, with_upstreams: bool) -> UsageData | None:
     if stored is None:
         return None
     return UsageData(
         application=stored["application_id"],
         model=stored["model"],
         key=stored["key_id"] or None,
+        upstream=(stored.get("upstream") or None) if with_upstreams else None,
         quantities=stored["quantities"],
         labels=stored["labels"],
         counted=stored["counted"],

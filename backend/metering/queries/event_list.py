@@ -36,6 +36,7 @@ class EventQuestion:
     applications: Collection[str] = ()
     keys: Collection[str] = ()
     models: Collection[str] = ()
+    upstreams: Collection[str] = ()
     meters: Collection[str] = ()
     labels: Mapping[str, str] = field(default_factory=dict)
 
@@ -47,10 +48,12 @@ async def list_events(
     *,
     cursor: str | None,
     limit: int,
+    with_upstreams: bool = False,
 ) -> Page[StoredEvent]:
     """Return a page of a tenant's events, newest first by the time of use.
 
-    Raises ``InvalidInput`` for a cursor that no page returned.
+    Who served them is the seller's business: only ``with_upstreams`` is it in the answer. Raises
+    ``InvalidInput`` for a cursor that no page returned.
     """
     query = (
         select(events)
@@ -63,7 +66,7 @@ async def list_events(
         # The first condition follows from the second; it lets the index be used.
         query = query.where(events.c.time <= place[0], tuple_(*_KEY) < tuple_(*place))
     rows = (await connection.execute(query)).mappings().all()
-    items = [_stored(row) for row in rows[:limit]]
+    items = [_stored(row, with_upstreams) for row in rows[:limit]]
     following = _write(items[-1]) if len(rows) > limit else None
     return Page(items=items, next_cursor=following)
 
@@ -78,7 +81,7 @@ async def newest_events(
         .order_by(events.c.received_at.desc())
         .limit(limit)
     )
-    return [_stored(row) for row in rows.mappings()][::-1]
+    return [_stored(row, with_upstreams=False) for row in rows.mappings()][::-1]
 
 
 def _conditions(tenant_id: str, question: EventQuestion) -> ColumnElement[bool]:
@@ -94,6 +97,7 @@ def _conditions(tenant_id: str, question: EventQuestion) -> ColumnElement[bool]:
         (events.c.application_id, question.applications),
         (events.c.key_id, question.keys),
         (events.c.model, question.models),
+        (events.c.upstream, question.upstreams),
     ):
         if wanted:
             conditions.append(column.in_(wanted))
@@ -104,7 +108,7 @@ def _conditions(tenant_id: str, question: EventQuestion) -> ColumnElement[bool]:
     return and_(*conditions)
 
 
-def _stored(row: RowMapping) -> StoredEvent:
+def _stored(row: RowMapping, with_upstreams: bool) -> StoredEvent:
     return StoredEvent(
         id=row["id"],
         sender=row["sender"],
@@ -114,6 +118,7 @@ def _stored(row: RowMapping) -> StoredEvent:
         application=row["application_id"],
         model=row["model"],
         key=row["key_id"] or None,
+        upstream=(row["upstream"] or None) if with_upstreams else None,
         quantities=row["quantities"],
         labels=row["labels"],
         counted=row["counted"],

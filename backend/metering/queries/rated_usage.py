@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Sequence
-from datetime import timedelta
+from datetime import datetime, timedelta
+from decimal import Decimal
 
 import msgspec
 from sqlalchemy import DateTime, Integer, Text, TextClause, bindparam, select, text
@@ -11,7 +12,7 @@ from sqlalchemy.dialects.postgresql import ARRAY
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from backend.metering.counting.daily import split_at_days
-from backend.pricing.charges.rate_card import MeteredQuantity
+from backend.pricing.charges.rate_card import AttributedQuantity, Labels, MeteredQuantity
 from backend.pricing.charges.windows import WindowedTime
 from backend.storage.tables import tenants
 
@@ -21,31 +22,50 @@ _Placed = tuple[int, WindowedTime]
 # Each time is summed from one range of the index, and the few sums are added up.
 # OFFSET keeps PostgreSQL from making one large join.
 _PART = """
-    SELECT wanted.place, wanted.window_id, used.model, used.meter, used.labels, used.quantity
+    SELECT wanted.place, wanted.window_id, {names}, used.quantity
     FROM unnest(:{table}_places, :{table}_windows, :{table}_starts, :{table}_ends)
         AS wanted (place, window_id, start_at, end_at)
     CROSS JOIN LATERAL (
-        SELECT model, meter, {labels} AS labels, sum(quantity) AS quantity
+        SELECT {columns}, sum(quantity) AS quantity
         FROM {table}
         WHERE tenant_id = :tenant_id AND {starts} >= wanted.start_at AND {starts} < wanted.end_at
-        GROUP BY 1, 2, 3
+          {of_key}
+        GROUP BY {numbers}
         OFFSET 0
     ) AS used
     """
 _SUM = """
-    SELECT place, window_id, model, meter, labels, sum(quantity) FROM ({parts}) AS parts
-    GROUP BY 1, 2, 3, 4, 5
-    ORDER BY 1, 2, 3, 4, 5
+    SELECT place, window_id, {names}, sum(quantity) FROM ({parts}) AS parts
+    GROUP BY {numbers}
+    ORDER BY {numbers}
     """
 _TABLES = {"rollups": "bucket", "daily_rollups": "day"}
 _ONE_DAY = timedelta(days=1)
 
 
-def _query(labels: str) -> TextClause:
+def _query(of_key: str = "", **columns: str) -> TextClause:
+    """Return the query that sums by these columns; each is an expression over the rollups."""
+    names = ", ".join(columns)
+    named = ", ".join(f"{column} AS {name}" for name, column in columns.items())
+
+    def numbers(count: int) -> str:
+        return ", ".join(str(number) for number in range(1, count + 1))
+
     parts = [
-        _PART.format(table=table, starts=starts, labels=labels) for table, starts in _TABLES.items()
+        _PART.format(
+            table=table,
+            starts=starts,
+            columns=named,
+            names=names,
+            numbers=numbers(len(columns)),
+            of_key=of_key,
+        )
+        for table, starts in _TABLES.items()
     ]
-    return text(_SUM.format(parts=" UNION ALL ".join(parts))).bindparams(
+    whole = _SUM.format(
+        names=names, parts=" UNION ALL ".join(parts), numbers=numbers(len(columns) + 2)
+    )
+    return text(whole).bindparams(
         *(
             bindparam(f"{table}_{name}", type_=ARRAY(kind))
             for table in _TABLES
@@ -59,8 +79,13 @@ def _query(labels: str) -> TextClause:
     )
 
 
-_SUMMED = _query("NULL::text")
-_BY_LABELS = _query("labels::text")
+_METERED = {"model": "model", "meter": "meter"}
+_WITH_LABELS = {**_METERED, "labels": "labels::text"}
+_SUMMED = _query(**_METERED, labels="NULL::text")
+_BY_LABELS = _query(**_WITH_LABELS)
+_OF_KEY = _query("AND key_id = :key_id", **_WITH_LABELS)
+_BY_UPSTREAM = _query(**_METERED, upstream="upstream")
+_BY_ORIGIN = _query(application_id="application_id", key_id="key_id", **_WITH_LABELS)
 
 
 async def period_usage(
@@ -68,17 +93,78 @@ async def period_usage(
     tenant_id: str,
     stretches: Sequence[Sequence[WindowedTime]],
     labels: Collection[str] = (),
+    *,
+    key_id: str | None = None,
 ) -> list[list[MeteredQuantity]]:
     """Return the usage in each stretch, in one query.
 
     A stretch is given as the times that its plan's windows divide it into; see
     ``windows.cut_at_windows``. They start and end at quarter hours: a rollup counts where it
-    starts. ``labels`` are those that a plan prices by; usage is divided by no others.
+    starts. ``labels`` are those that a plan prices by; usage is divided by no others. It is
+    that of the API key ``key_id`` alone if one is given.
     """
     usage: list[list[MeteredQuantity]] = [[] for _ in stretches]
-    times = [(place, time) for place, stretch in enumerate(stretches) for time in stretch]
-    if not times:
+    parameters = await _parameters(connection, tenant_id, stretches)
+    if parameters is None:
         return usage
+    query = _BY_LABELS if labels else _SUMMED
+    if key_id is not None:
+        query, parameters["key_id"] = _OF_KEY, key_id
+    rows = await connection.execute(query, parameters)
+    for place, window, model, meter, counted_by, quantity in rows:
+        kept = _kept_labels(counted_by, labels)
+        usage[place].append(MeteredQuantity(model, meter, quantity, window, kept))
+    return usage
+
+
+async def attributed_usage(
+    connection: AsyncConnection,
+    tenant_id: str,
+    times: Sequence[Sequence[WindowedTime]],
+    labels: Collection[str],
+) -> list[list[AttributedQuantity]]:
+    """Return the usage in each of some times, as ``period_usage`` does, by application and key."""
+    usage: list[list[AttributedQuantity]] = [[] for _ in times]
+    parameters = await _parameters(connection, tenant_id, times)
+    if parameters is None:
+        return usage
+    rows = await connection.execute(_BY_ORIGIN, parameters)
+    for place, window, application, key, model, meter, counted_by, quantity in rows:
+        kept = _kept_labels(counted_by, labels)
+        metered = MeteredQuantity(model, meter, quantity, window, kept)
+        usage[place].append(AttributedQuantity(application, key, metered))
+    return usage
+
+
+async def upstream_usage(
+    connection: AsyncConnection, tenant_id: str, times: Sequence[tuple[datetime, datetime]]
+) -> list[dict[tuple[str, str, str], Decimal]]:
+    """Return the usage in each of some times by model, meter and upstream (empty: none named)."""
+    usage: list[dict[tuple[str, str, str], Decimal]] = [{} for _ in times]
+    parameters = await _parameters(
+        connection, tenant_id, [[WindowedTime(*time, None)] for time in times]
+    )
+    if parameters is not None:
+        rows = await connection.execute(_BY_UPSTREAM, parameters)
+        for place, _, model, meter, upstream, quantity in rows:
+            usage[place][model, meter, upstream] = quantity
+    return usage
+
+
+def _kept_labels(counted_by: str | None, labels: Collection[str]) -> Labels:
+    if counted_by is None or not labels:
+        return ()
+    values = msgspec.json.decode(counted_by, type=dict[str, str])
+    return tuple(sorted((name, value) for name, value in values.items() if name in labels))
+
+
+async def _parameters(
+    connection: AsyncConnection, tenant_id: str, places: Sequence[Sequence[WindowedTime]]
+) -> dict[str, object] | None:
+    """Return what the queries are run with; None where there is no time to sum over."""
+    times = [(place, time) for place, own in enumerate(places) for time in own]
+    if not times:
+        return None
     days, rest = await _split(connection, tenant_id, times)
     parameters: dict[str, object] = {"tenant_id": tenant_id}
     for table, parts in (("daily_rollups", days), ("rollups", rest)):
@@ -88,16 +174,7 @@ async def period_usage(
             f"{table}_starts": [time.start for _, time in parts],
             f"{table}_ends": [time.end for _, time in parts],
         }
-    rows = await connection.execute(_BY_LABELS if labels else _SUMMED, parameters)
-    for place, window, model, meter, counted_by, quantity in rows:
-        counted_labels = (
-            {} if counted_by is None else msgspec.json.decode(counted_by, type=dict[str, str])
-        )
-        kept = tuple(
-            sorted((name, value) for name, value in counted_labels.items() if name in labels)
-        )
-        usage[place].append(MeteredQuantity(model, meter, quantity, window, kept))
-    return usage
+    return parameters
 
 
 async def _split(

@@ -6,7 +6,7 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from functools import lru_cache
-from typing import Any
+from typing import Any, Final
 from zoneinfo import ZoneInfo
 
 from pydantic import TypeAdapter
@@ -24,6 +24,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from backend.kit.spreadsheets import csv_text, spreadsheet_cell
 from backend.metering.counting.daily import SplitTime, day_of, split_at_days
+from backend.metering.errors import TooManyUsageRows
 from backend.metering.events import BUCKET
 from backend.storage.tables import daily_rollups, rollups, usage_versions
 from backend_client.types.accounts import Tenant
@@ -34,10 +35,13 @@ _COLUMNS = {
     UsageDimension.APPLICATION: "application_id",
     UsageDimension.KEY: "key_id",
     UsageDimension.MODEL: "model",
+    UsageDimension.UPSTREAM: "upstream",
 }
 
 
 _ROWS = TypeAdapter(list[UsageRow])
+MOST_ROWS: Final = 50_000
+"""In one answer, which is some 8 MB of JSON."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,6 +55,7 @@ class UsageQuestion:
     applications: Collection[str] = ()
     keys: Collection[str] = ()
     models: Collection[str] = ()
+    upstreams: Collection[str] = ()
     meters: Collection[str] = ()
     by_labels: tuple[str, ...] = ()
     labels: Mapping[str, str] = field(default_factory=dict)
@@ -72,7 +77,8 @@ async def usage_report(
 ) -> UsageReport:
     """Sum the rollups that start in the asked time, by bucket, meter and the dimensions grouped by.
 
-    ``connection`` should be a snapshot, so that the report's version is that of its rows.
+    ``connection`` should be a snapshot, so that the report's version is that of its rows. Raises
+    ``TooManyUsageRows``.
     """
     version, last_event_at = await usage_version(connection, tenant.id)
     used = _used(tenant, question)
@@ -96,14 +102,21 @@ async def usage_report(
         )
         .group_by(start, used.c.meter, *grouped)
         .order_by(start, used.c.meter, *grouped)
+        .limit(MOST_ROWS + 1)
     )
     result = await connection.execute(query)
+    rows = result.all()
+    if len(rows) > MOST_ROWS:
+        raise TooManyUsageRows(
+            f"One answer has at most {MOST_ROWS:,} rows: ask for less time, for a wider "
+            "granularity, or group by less."
+        )
     return UsageReport(
         start=question.start,
         end=question.end,
         granularity=question.granularity,
         time_zone=tenant.time_zone,
-        rows=_rows(list(result.keys()), result.all(), question, tenant.time_zone),
+        rows=_rows(list(result.keys()), rows, question, tenant.time_zone),
         version=version,
         last_event_at=last_event_at,
     )
@@ -116,7 +129,8 @@ def _rows(
     for values in results:
         row = dict(zip(names, values, strict=True))
         row["start"] = _true_start(row["start"], question.granularity, time_zone)
-        row["key"] = row.get("key") or None
+        for name in ("key", "upstream"):  # empty in the rollups where there is none
+            row[name] = row.get(name) or None
         if question.by_labels:
             places = enumerate(question.by_labels)
             row["labels"] = {name: row[f"label_{place}"] for place, name in places}
@@ -189,6 +203,7 @@ def _conditions(tenant_id: str, question: UsageQuestion, table: Table) -> Column
         ("application_id", question.applications),
         ("key_id", question.keys),
         ("model", question.models),
+        ("upstream", question.upstreams),
         ("meter", question.meters),
     ):
         if wanted:
@@ -198,8 +213,10 @@ def _conditions(tenant_id: str, question: UsageQuestion, table: Table) -> Column
     return and_(*conditions)
 
 
-def usage_csv(rows: Sequence[UsageRow], by_labels: Sequence[str] = ()) -> str:
-    """Return rows as CSV (RFC 4180), quantities in full."""
+def usage_csv(
+    rows: Sequence[UsageRow], by_labels: Sequence[str] = (), *, by_upstream: bool = False
+) -> str:
+    """Return rows as CSV (RFC 4180), quantities in full; upstreams only if grouped by them."""
     names = [spreadsheet_cell(f"label.{name}") for name in by_labels]
     head = ["start", "application", "key", "model", "meter", "quantity", "event_count"]
     cells = (
@@ -209,8 +226,9 @@ def usage_csv(rows: Sequence[UsageRow], by_labels: Sequence[str] = ()) -> str:
             row.meter,
             plain(row.quantity),
             row.event_count,
+            *((spreadsheet_cell(row.upstream),) if by_upstream else ()),
             *(spreadsheet_cell(row.labels.get(name)) for name in by_labels),
         ]
         for row in rows
     )
-    return csv_text([*head, *names], cells)
+    return csv_text([*head, *(["upstream"] if by_upstream else []), *names], cells)

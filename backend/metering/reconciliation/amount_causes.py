@@ -6,16 +6,9 @@ from collections.abc import Mapping
 from datetime import timedelta
 from decimal import Decimal
 
-from backend.metering.reconciliation.evidence import (
-    CACHED,
-    INPUT,
-    Difference,
-    Evidence,
-    Explained,
-    Place,
-    percent,
-)
-from backend.metering.reconciliation.parsing import Sums
+from backend.metering.reconciliation.evidence import Difference, Evidence, Explained, percent
+from backend.metering.reconciliation.meters import CACHED, INPUT, NOT_USAGE, Place
+from backend.metering.reconciliation.parsing import ALL, Sums
 from backend_client.types.common import plain
 from backend_client.types.reconciliation import DiscrepancyCause as Cause
 
@@ -31,8 +24,12 @@ def cause_of_amount(
 ) -> Explained:
     """Name the likely cause of a difference in money."""
     day, model, meter = place
+    if meter in NOT_USAGE:
+        return (Cause.NOT_USAGE, "A credit, refund, tax or fee: no usage is behind it.")
     if expected is None:
         return (Cause.NO_RATE, f"There is no known rate for all that {model} used on {day}.")
+    if expected == 0 and not _is_metered(place, metered):
+        return (Cause.MISSING_EVENTS, "It is billed, and Farebox has no usage of this day for it.")
     if difference is not None:
         return (Cause.QUANTITY_DIFFERS, "The quantities differ already; see there.")
     quantity = metered.get(place)
@@ -62,6 +59,15 @@ def cause_of_amount(
         f"The quantity at the known rate costs {percent(abs(paid - 1))} "
         f"{'less' if paid > 1 else 'more'} than was billed: "
         f"{_money(amount / quantity * 1_000_000)} for a million, not {_money(rate * 1_000_000)}.",
+    )
+
+
+def _is_metered(place: Place, metered: Mapping[Place, Decimal]) -> bool:
+    """Return whether there is usage of that day; a model or meter ``*`` is any."""
+    day, model, meter = place
+    return any(
+        quantity and when == day and model in (ALL, which) and meter in (ALL, what)
+        for (when, which, what), quantity in metered.items()
     )
 
 

@@ -3,15 +3,10 @@
 from __future__ import annotations
 
 import csv
-from collections.abc import Iterator, Mapping, Sequence
-from datetime import date
-from decimal import Decimal
+from collections.abc import Collection, Iterator, Sequence
 from typing import IO, Final, Self
 
 from backend.metering.errors import UnreadableExport
-from backend.metering.reconciliation.parsing import Export, instant, number, text_of
-from backend.pricing.money import exact_arithmetic
-from backend_client.types.reconciliation import CsvMapping
 
 MAX_LINE_BYTES: Final = 65_536
 _MAX_COLUMNS: Final = 500
@@ -22,12 +17,13 @@ def read_rows(
     *,
     delimiter: str = ",",
     understood: frozenset[str] | None = None,
-    ignored: Sequence[str] = (),
+    ignored: Collection[str] = (),
     needed: Sequence[str] = (),
 ) -> Iterator[tuple[str, dict[str, str]]]:
     """Yield each row by column with where it is (``line 3``).
 
-    ``understood`` and ``ignored`` are the columns that may exist, ``needed`` those that must.
+    ``understood`` and ``ignored`` are the columns that may exist, ``needed`` those that must. Where
+    nothing is given as understood, any other column may exist too.
     """
     lines = _Lines(file)
     reader = csv.reader(lines, delimiter=delimiter, strict=True)
@@ -59,7 +55,7 @@ def _header(
     where: str,
     cells: Sequence[str],
     understood: frozenset[str] | None,
-    ignored: Sequence[str],
+    ignored: Collection[str],
     needed: Sequence[str],
 ) -> list[str]:
     names = [cell.strip() for cell in cells]
@@ -71,7 +67,7 @@ def _header(
         if understood is not None and name not in understood and name not in ignored:
             raise UnreadableExport(
                 f"{where}, {name}",
-                "this column is not understood; say that it may be ignored",
+                "this column is not understood; name it in ignore (of a mapping) or ignore_fields",
             )
     for name in needed:
         if name not in names:
@@ -115,71 +111,3 @@ class _Lines:
 
     def _refusal(self, detail: str) -> UnreadableExport:
         return UnreadableExport(f"line {self._number}", detail)
-
-
-def read_mapped(export: Export, file: IO[bytes], mapping: CsvMapping) -> None:
-    """Add a file by its mapping. Raises ``UnreadableExport``."""
-    columns = [mapping.day, mapping.model, *mapping.quantities.values()]
-    columns += [
-        name
-        for name in (mapping.meter, mapping.quantity, mapping.amount, mapping.currency)
-        if name is not None
-    ]
-    rows = read_rows(
-        file,
-        delimiter=mapping.delimiter,
-        understood=frozenset(columns),
-        ignored=mapping.ignore,
-        needed=columns,
-    )
-    for where, row in rows:
-        day = _day(export, f"{where}, {mapping.day}", row[mapping.day])
-        model = text_of(f"{where}, {mapping.model}", row[mapping.model])
-        amount = _amount(export, where, row, mapping)
-        for meter, column in mapping.quantities.items():
-            quantity = _quantity(f"{where}, {column}", row[column], mapping)
-            export.add(where, day, model, meter, quantity=quantity)
-        if mapping.meter is not None and mapping.quantity is not None:
-            meter = _meter(f"{where}, {mapping.meter}", row[mapping.meter], mapping)
-            quantity = _quantity(f"{where}, {mapping.quantity}", row[mapping.quantity], mapping)
-            export.add(where, day, model, meter, quantity=quantity, amount=amount)
-        elif amount is not None:
-            export.add(where, day, model, "*", amount=amount)
-
-
-def _day(export: Export, where: str, given: str) -> date:
-    try:
-        day = date.fromisoformat(given)
-    except ValueError:
-        return export.day_of(where, instant(where, given), None)
-    # A date without a time is a day of the export's own time zone; its noon is surely on it.
-    noon = instant(where, f"{day.isoformat()}T12:00:00+00:00").replace(tzinfo=export.zone)
-    return export.day_of(where, noon, None)
-
-
-def _meter(where: str, given: str, mapping: CsvMapping) -> str:
-    if mapping.meters:
-        if given not in mapping.meters:
-            raise UnreadableExport(where, f"{given!r} is not one of the meters in the mapping")
-        return mapping.meters[given]
-    meter = text_of(where, given, longest=63)
-    if not (meter[0].isalpha() and meter.replace("_", "").isalnum() and meter == meter.lower()):
-        raise UnreadableExport(where, f"{given!r} is not the name of a meter; map it in meters")
-    return meter
-
-
-def _quantity(where: str, given: str, mapping: CsvMapping) -> Decimal:
-    with exact_arithmetic():
-        return number(where, given or "0") * mapping.unit_size
-
-
-def _amount(
-    export: Export, where: str, row: Mapping[str, str], mapping: CsvMapping
-) -> Decimal | None:
-    if mapping.amount is None:
-        return None
-    if mapping.currency is not None:
-        export.set_currency(f"{where}, {mapping.currency}", row[mapping.currency])
-    else:
-        export.set_currency(where, mapping.amount_currency)
-    return number(f"{where}, {mapping.amount}", row[mapping.amount])

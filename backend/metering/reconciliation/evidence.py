@@ -8,14 +8,12 @@ from datetime import date, datetime, time, timedelta
 from decimal import Decimal
 from zoneinfo import ZoneInfo
 
+from backend.metering.reconciliation.meters import Place
 from backend_client.types.common import plain
 from backend_client.types.reconciliation import DiscrepancyCause, Tolerance
 
-Place = tuple[date, str, str]
-"""Day, the catalog's name of the model, meter."""
 Explained = tuple[DiscrepancyCause, str]
 """A cause, and the sentence that explains it."""
-INPUT, CACHED, REQUESTS = "input_tokens", "cached_input_tokens", "requests"
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,7 +40,7 @@ class Evidence:
 
     ``failed`` counts the calls of a day and model that failed or were given up, which Farebox
     bills nobody for. ``series`` are the metered quarter hours. ``rates`` returns the price of one
-    unit on a day, None if it is unknown.
+    unit on a day, None if it is unknown; ``tier_rates`` that in a tier, such as ``batch``.
     """
 
     zone: ZoneInfo
@@ -51,8 +49,14 @@ class Evidence:
     series: Mapping[tuple[str, str], Series] = field(default_factory=dict)
     rates: Callable[[date, str, str], Decimal | None] = lambda _day, _model, _meter: None
 
-    def rate(self, day: date, model: str, meter: str) -> Decimal | None:
+    tier_rates: Callable[[date, str, str, str], Decimal | None] = lambda _day, _model, _meter, _: (
+        None
+    )
+
+    def rate(self, day: date, model: str, meter: str, tier: str = "") -> Decimal | None:
         """Return the price of one unit on a day, None if it is unknown."""
+        if tier:
+            return self.tier_rates(day, model, meter, tier)
         return self.rates(day, model, meter)
 
 

@@ -13,12 +13,15 @@ from sqlalchemy import RowMapping, delete, insert, select, update
 from sqlalchemy.dialects.postgresql import insert as upsert
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from backend.accounts.audit import NO_TENANT, record
+from backend.accounts.principal import Principal
 from backend.ids import new_id
 from backend.metering.errors import ImportInterrupted
-from backend.metering.reconciliation.evidence import Evidence, Place
+from backend.metering.reconciliation.evidence import Evidence
 from backend.metering.reconciliation.formats import read_export
 from backend.metering.reconciliation.matching import MatchedDiscrepancy, Matching, match
 from backend.metering.reconciliation.metered import metered_usage
+from backend.metering.reconciliation.meters import Place
 from backend.metering.reconciliation.names import ModelNames
 from backend.metering.reconciliation.parsing import ALL, Sums
 from backend.metering.reconciliation.rates import load_rates
@@ -33,20 +36,23 @@ from backend_client.types.reconciliation import (
     Reconciliation,
     ReconciliationOptions,
 )
+from backend_client.types.texts import AS_STORED
 
 _ROWS_AT_A_TIME = 5_000
 _READ_BYTES = 1_048_576
+_LATER_OPTIONS = ("upstreams", "focus")
+_LATER_MAPPING = ("date_format", "model_pattern", "credits", "unit", "units", "where")
 
 
 async def import_export(
     connection: AsyncConnection,
     settings: Settings,
-    actor: str,
+    caller: Principal,
     file: IO[bytes],
     file_name: str,
     options: ReconciliationOptions,
 ) -> tuple[Reconciliation, bool]:
-    """Read an export, match it, and store both for ``actor``; return whether it is new.
+    """Read an export, match it, and store both for ``caller``; return whether it is new.
 
     The same file with the same options is the earlier import, unchanged. Raises
     ``UnreadableExport``, storing nothing.
@@ -71,7 +77,7 @@ async def import_export(
             last_day=last_day,
             currency=export.currency,
             entries=len(export.sums),
-            created_by=actor,
+            created_by=caller.id,
             matched_at=now,
             matched=0,
             totals=[],
@@ -92,13 +98,24 @@ async def import_export(
             "day": day,
             "model": model,
             "meter": meter,
-            "quantity": sums.quantity,
-            "amount": sums.amount,
+            "tier": tier,
+            "quantity": quantity,
+            "amount": amount,
         }
         for (day, model, meter), sums in export.sums.items()
+        for tier, quantity, amount in sums.rows()
     ]
     for start in range(0, len(entries), _ROWS_AT_A_TIME):
         await connection.execute(insert(provider_entries), entries[start : start + _ROWS_AT_A_TIME])
+    detail = {"provider": options.provider, "file_name": file_name, "content_hash": fingerprint}
+    await record(
+        connection,
+        caller,
+        "reconciliation.create",
+        import_id,
+        tenant_id=NO_TENANT,
+        detail=detail,
+    )
     return await rematch(connection, settings, import_id), True
 
 
@@ -109,7 +126,13 @@ async def _imported(connection: AsyncConnection, fingerprint: str) -> Reconcilia
 
 
 def _fingerprint(file: IO[bytes], options: ReconciliationOptions) -> str:
-    digest = hashlib.sha256(options.model_dump_json().encode())
+    # Without options that came later and are not used: then an older import is still the same
+    unused: dict[str, Any] = {
+        name: True for name in _LATER_OPTIONS if getattr(options, name) is None
+    }
+    if options.mapping is not None:
+        unused["mapping"] = {name for name in _LATER_MAPPING if not getattr(options.mapping, name)}
+    digest = hashlib.sha256(options.model_dump_json(exclude=unused).encode())
     file.seek(0)
     while part := file.read(_READ_BYTES):
         digest.update(part)
@@ -125,8 +148,8 @@ async def rematch(
     A discrepancy that no longer exists is deleted unless it has a note; then it stays as settled.
     """
     row = await reconciliation_row(connection, reconciliation_id, lock=True)
-    options = ReconciliationOptions.model_validate(row["options"])
-    matching = await _match(connection, settings, row, options)
+    options = ReconciliationOptions.model_validate(row["options"], context=AS_STORED)
+    matching, upstreams = await _match(connection, settings, row, options)
     before = await connection.execute(
         select(discrepancies).where(discrepancies.c.reconciliation_id == reconciliation_id)
     )
@@ -158,6 +181,7 @@ async def rematch(
             billed=matching.billed,
             expected=matching.expected,
             totals=totals,
+            upstreams=sorted(upstreams),
         )
     )
     return await find_reconciliation(connection, reconciliation_id)
@@ -168,7 +192,8 @@ async def _match(
     settings: Settings,
     row: RowMapping,
     options: ReconciliationOptions,
-) -> Matching:
+) -> tuple[Matching, set[str]]:
+    """Match an import with what is metered now; return also the upstreams that this names."""
     catalog = set(await connection.scalars(select(models.c.id)))
     names = ModelNames(options.models, settings.upstreams, catalog)
     provided: dict[Place, Sums] = {}
@@ -180,18 +205,29 @@ async def _match(
         sums = provided.setdefault((entry["day"], model, entry["meter"]), Sums())
         sums.quantity = _sum(sums.quantity, entry["quantity"])
         sums.amount = _sum(sums.amount, entry["amount"])
+        if entry["tier"] and entry["amount"] is not None:
+            tier = entry["tier"]
+            sums.tiers[tier] = _sum(sums.tiers.get(tier), entry["amount"]) or Decimal(0)
     involved = {model for _, model, _ in provided if model != ALL}
-    involved |= set(options.models.values())
     involved |= names.served_by(options.provider, settings.upstreams)
     zone = ZoneInfo(options.time_zone)
-    metered = await metered_usage(connection, zone, row["first_day"], row["last_day"], involved)
+    metered = await metered_usage(
+        connection,
+        zone,
+        row["first_day"],
+        row["last_day"],
+        involved,
+        options,
+        settings.upstreams,
+    )
     rates = await asyncio.to_thread(load_rates, settings.cost_rates)
 
-    def rate(day: date, model: str, meter: str) -> Decimal | None:
+    def rate(day: date, model: str, meter: str, tier: str = "") -> Decimal | None:
         if row["currency"] not in (None, rates.currency):
             return None
+        own = names.own_names(model)
         return rates.unit_cost(
-            day, model, meter, provider=options.provider, own_name=names.own_name(model)
+            day, model, meter, provider=options.provider, own_names=own, tier=tier
         )
 
     evidence = Evidence(
@@ -200,8 +236,10 @@ async def _match(
         failed=metered.failed,
         series=metered.quarters,
         rates=rate,
+        tier_rates=rate,
     )
-    return await asyncio.to_thread(match, provided, metered.days, evidence)
+    matching = await asyncio.to_thread(match, provided, metered.days, evidence)
+    return matching, metered.upstreams
 
 
 def _sum(quantity: Decimal | None, other: Decimal | None) -> Decimal | None:

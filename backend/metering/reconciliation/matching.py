@@ -9,12 +9,20 @@ from decimal import Context, Decimal, DivisionByZero, InvalidOperation, localcon
 
 from backend.metering.reconciliation.amount_causes import cause_of_amount
 from backend.metering.reconciliation.causes import causes_of_quantities
-from backend.metering.reconciliation.evidence import Difference, Evidence, Place
+from backend.metering.reconciliation.evidence import Difference, Evidence
+from backend.metering.reconciliation.meters import (
+    NOT_USAGE,
+    PROMPT,
+    Place,
+    metered_as,
+    whole_prompts,
+)
 from backend.metering.reconciliation.parsing import ALL, Sums
 from backend_client.types.reconciliation import DiscrepancyCause, DiscrepancyKind, Tolerance
 
 # Enough digits that no sum or product here is rounded; only shares and prices in explanations are.
 _COMPARING = Context(prec=120, traps=[InvalidOperation, DivisionByZero])
+_KEPT = Decimal(1).scaleb(-18)  # of an expected amount that is a quotient
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,6 +67,7 @@ def match(
     """
     with localcontext(_COMPARING):
         differences, agreed, totals = _quantities(provided, metered, evidence.tolerance)
+        at = {difference.place: difference for difference in differences}
         causes = causes_of_quantities(differences, evidence)
         quantities = [
             MatchedDiscrepancy(
@@ -70,12 +79,7 @@ def match(
             )
             for difference in differences
         ]
-        amounts, agreed_amounts, billed, expected = _amounts(
-            provided,
-            metered,
-            {difference.place: difference for difference in differences},
-            evidence,
-        )
+        amounts, agreed_amounts, billed, expected = _amounts(provided, metered, at, evidence)
     return Matching(
         discrepancies=tuple(
             sorted(
@@ -92,17 +96,22 @@ def match(
 
 def within(provider: Decimal, metered: Decimal, tolerance: Tolerance, smallest: Decimal) -> bool:
     """Return whether two values agree within a part of the larger one, or within ``smallest``."""
-    allowed = max(smallest, tolerance.relative * max(provider, metered))
+    allowed = max(smallest, tolerance.relative * max(abs(provider), abs(metered)))
     return abs(provider - metered) <= allowed
 
 
 def _quantities(
     provided: Mapping[Place, Sums], metered: Mapping[Place, Decimal], tolerance: Tolerance
 ) -> tuple[list[Difference], int, dict[str, tuple[Decimal, Decimal]]]:
-    provider_quantities = {
-        place: sums.quantity for place, sums in provided.items() if sums.quantity is not None
-    }
+    provider_quantities: dict[Place, Decimal] = {}
+    for place, sums in provided.items():
+        if sums.quantity is not None:
+            where = metered_as(place, metered)
+            before = provider_quantities.get(where, Decimal(0))
+            provider_quantities[where] = before + sums.quantity
     meters = {meter for _, _, meter in provider_quantities}
+    if PROMPT in meters:
+        metered = {**metered, **whole_prompts(metered)}
     differences: list[Difference] = []
     agreed = 0
     totals: dict[str, tuple[Decimal, Decimal]] = {}
@@ -110,8 +119,8 @@ def _quantities(
         provider_quantities.keys() | {place for place in metered if place[2] in meters}
     ):
         theirs, ours = provider_quantities.get(place, Decimal(0)), metered.get(place, Decimal(0))
-        before = totals.get(place[2], (Decimal(0), Decimal(0)))
-        totals[place[2]] = (before[0] + theirs, before[1] + ours)
+        total = totals.get(place[2], (Decimal(0), Decimal(0)))
+        totals[place[2]] = (total[0] + theirs, total[1] + ours)
         if within(theirs, ours, tolerance, tolerance.units):
             agreed += 1
         else:
@@ -125,7 +134,10 @@ def _amounts(
     differences: Mapping[Place, Difference],
     evidence: Evidence,
 ) -> tuple[list[MatchedDiscrepancy], int, Decimal | None, Decimal | None]:
-    billed = {place: sums.amount for place, sums in provided.items() if sums.amount is not None}
+    billed: dict[Place, list[tuple[Place, Sums]]] = {}
+    for place, sums in sorted(provided.items(), key=lambda item: item[0]):
+        if sums.amount is not None:
+            billed.setdefault(metered_as(place, metered), []).append((place, sums))
     days: dict[date, list[tuple[str, str, Decimal]]] = {}
     for (day, model, meter), quantity in metered.items():
         days.setdefault(day, []).append((model, meter, quantity))
@@ -133,9 +145,15 @@ def _amounts(
     agreed = 0
     total: Decimal | None = None
     expected_total: Decimal | None = Decimal(0) if billed else None
-    for place, amount in sorted(billed.items()):
+    for place, lines in billed.items():
+        amount = sum((sums.amount or Decimal(0) for _, sums in lines), Decimal(0))
         total = (total or Decimal(0)) + amount
-        expected = _expected(place, days.get(place[0], ()), evidence)
+        if place[2] in NOT_USAGE:
+            expected: Decimal | None = Decimal(0)
+        elif all(where == place and not sums.tiers for where, sums in lines):
+            expected = _expected(place, days.get(place[0], ()), evidence)
+        else:
+            expected = _expected_of_lines(lines, amount, metered.get(place), evidence)
         if expected is None or expected_total is None:
             expected_total = None
         else:
@@ -143,7 +161,7 @@ def _amounts(
         if expected is not None and within(
             amount, expected, evidence.tolerance, evidence.tolerance.amount
         ):
-            agreed += 1
+            agreed += len(lines)
             continue
         cause, explanation = cause_of_amount(
             place, amount, expected, provided, metered, differences.get(place), evidence
@@ -167,3 +185,29 @@ def _expected(
                 return None
             total += quantity * (rate or Decimal(0))
     return total
+
+
+def _expected_of_lines(
+    lines: Iterable[tuple[Place, Sums]],
+    amount: Decimal,
+    metered: Decimal | None,
+    evidence: Evidence,
+) -> Decimal | None:
+    """Return what the metered quantity costs if it is divided over the lines as they are billed.
+
+    For lines at several rates (a cache written, a batch, a long context) of what is metered as one:
+    each amount, at its own rate, says how many units it is for. None if a rate is missing.
+    """
+    units = Decimal(0)
+    for (day, model, meter), sums in lines:
+        standard = (sums.amount or Decimal(0)) - sum(sums.tiers.values())
+        for tier, part in (*sums.tiers.items(), ("", standard)):
+            if not part:
+                continue
+            rate = evidence.rate(day, model, meter, tier)
+            if not rate:
+                return None
+            units += part / rate
+    if not units or metered is None:
+        return Decimal(0)
+    return (amount * metered / units).quantize(_KEPT)

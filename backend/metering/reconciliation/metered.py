@@ -1,11 +1,12 @@
 """Metered usage of all tenants but the samples, counted as a provider's export counts it.
 
-A provider's output tokens include the reasoning tokens, so the two meters are one here.
+It is the usage that the provider served, as far as the usage names its upstreams. A provider's
+output tokens include the reasoning tokens, so the two meters are one here.
 """
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
 from decimal import Decimal
@@ -17,7 +18,10 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from sqlalchemy.types import Text
 
 from backend.metering.reconciliation.evidence import day_bounds
+from backend.metering.reconciliation.upstreams import UNNAMED, billed_by, named_upstreams
 from backend.pricing.money import exact_arithmetic
+from backend.settings import Upstream
+from backend_client.types.reconciliation import ReconciliationOptions
 
 _LONGEST_SERIES_DAYS = 93
 """Quarter hours are compared over at most so many days; over more, only days are."""
@@ -25,32 +29,37 @@ _LONGEST_SERIES_DAYS = 93
 _METER = "CASE meter WHEN 'reasoning_tokens' THEN 'output_tokens' ELSE meter END"
 _WHERE = """
     FROM rollups JOIN tenants ON tenants.id = rollups.tenant_id AND NOT tenants.is_sample
-    WHERE bucket >= :start AND bucket < :end AND model = ANY(:models)
+    WHERE bucket >= :start AND bucket < :end
+      AND (model = ANY(:models) OR upstream = ANY(:upstreams))
 """
-_MODELS = bindparam("models", type_=ARRAY(Text))
+_NAMES = [bindparam(name, type_=ARRAY(Text)) for name in ("models", "upstreams")]
 _CALLS = "sum(event_count) FILTER (WHERE meter = 'requests')"
 _DAYS = text(
     f"""
-    SELECT (bucket AT TIME ZONE :zone)::date AS day, model, {_METER} AS meter,
+    SELECT (bucket AT TIME ZONE :zone)::date AS day, model, upstream, {_METER} AS meter,
            sum(quantity) AS quantity, {_CALLS} AS calls
-    {_WHERE} GROUP BY 1, 2, 3
+    {_WHERE} GROUP BY 1, 2, 3, 4
     """
-).bindparams(_MODELS)
+).bindparams(*_NAMES)
 _QUARTERS = text(
     f"""
-    SELECT bucket, model, {_METER} AS meter, sum(quantity) AS quantity, {_CALLS} AS calls
-    {_WHERE} GROUP BY 1, 2, 3 ORDER BY 1, 2, 3
+    SELECT bucket, model, upstream, {_METER} AS meter, sum(quantity) AS quantity, {_CALLS} AS calls
+    {_WHERE} GROUP BY 1, 2, 3, 4 ORDER BY 1, 2, 3, 4
     """
-).bindparams(_MODELS)
+).bindparams(*_NAMES)
 
 
 @dataclass(slots=True)
 class Metered:
-    """Sums by day, model and meter; quarter hours by model and meter; failed calls by day."""
+    """Sums by day, model and meter; quarter hours by model and meter; failed calls by day.
+
+    ``upstreams`` are those that the usage names.
+    """
 
     days: dict[tuple[date, str, str], Decimal] = field(default_factory=dict)
     quarters: dict[tuple[str, str], list[tuple[datetime, Decimal]]] = field(default_factory=dict)
     failed: dict[tuple[date, str], Decimal] = field(default_factory=dict)
+    upstreams: set[str] = field(default_factory=set)
 
     def add(
         self, day: date, model: str, meter: str, quantity: Decimal, calls: Decimal | None
@@ -63,6 +72,15 @@ class Metered:
                 before = self.failed.get((day, model), Decimal(0))
                 self.failed[day, model] = before + max(Decimal(0), calls - quantity)
 
+    def add_quarter(self, bucket: datetime, model: str, meter: str, quantity: Decimal) -> None:
+        """Add to a quarter hour; they come in the order of time."""
+        quarters = self.quarters.setdefault((model, meter), [])
+        if quarters and quarters[-1][0] == bucket:
+            with exact_arithmetic():
+                quarters[-1] = (bucket, quarters[-1][1] + quantity)
+        else:
+            quarters.append((bucket, quantity))
+
 
 async def metered_usage(
     connection: AsyncConnection,
@@ -70,24 +88,37 @@ async def metered_usage(
     first_day: date,
     last_day: date,
     models: Collection[str],
+    options: ReconciliationOptions,
+    configured: Sequence[Upstream],
 ) -> Metered:
-    """Return the usage of ``models`` from ``first_day`` to ``last_day`` inclusive.
+    """Return the usage that the options' provider bills from ``first_day`` to ``last_day``.
 
-    Days are those of ``zone``; the quarter hours include a day more at both ends.
+    It is that of ``models``, and of all models of the upstreams that the options name. Days are
+    those of ``zone``; the quarter hours include a day more at both ends.
     """
     start, end = day_bounds(first_day, zone)[0], day_bounds(last_day, zone)[1]
-    asked = {"start": start, "end": end, "models": sorted(models)}
+    named = named_upstreams(options)
+    asked = {"start": start, "end": end, "models": sorted(models), "upstreams": sorted(named)}
+    in_days = (last_day - first_day).days >= _LONGEST_SERIES_DAYS
+    if in_days:
+        result = await connection.execute(_DAYS, {**asked, "zone": zone.key})
+    else:
+        # The days follow from the quarter hours, so the rollups are read once.
+        margin = timedelta(days=1)
+        asked |= {"start": start - margin, "end": end + margin}
+        result = await connection.execute(_QUARTERS, asked)
+    rows = result.all()
+    is_billed = billed_by(options, configured, {row.upstream for row in rows})
     metered = Metered()
-    if (last_day - first_day).days >= _LONGEST_SERIES_DAYS:
-        rows = await connection.execute(_DAYS, {**asked, "zone": zone.key})
-        for day, model, meter, quantity, calls in rows:
-            metered.add(day, model, meter, quantity, calls)
-        return metered
-    # The days follow from the quarter hours, so the rollups are read once.
-    margin = timedelta(days=1)
-    asked |= {"start": start - margin, "end": end + margin}
-    for bucket, model, meter, quantity, calls in await connection.execute(_QUARTERS, asked):
-        metered.quarters.setdefault((model, meter), []).append((bucket, quantity))
-        if start <= bucket < end:
-            metered.add(bucket.astimezone(zone).date(), model, meter, quantity, calls)
+    for moment, model, upstream, meter, quantity, calls in rows:
+        if not is_billed(upstream):
+            continue
+        if in_days:
+            metered.add(moment, model, meter, quantity, calls)
+        else:
+            metered.add_quarter(moment, model, meter, quantity)
+            if not start <= moment < end:
+                continue
+            metered.add(moment.astimezone(zone).date(), model, meter, quantity, calls)
+        metered.upstreams |= {upstream} - {UNNAMED}
     return metered

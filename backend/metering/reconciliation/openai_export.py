@@ -15,6 +15,7 @@ from typing import Final
 
 from backend.metering.errors import UnreadableExport
 from backend.metering.reconciliation.json_pages import PageForm, whole_number
+from backend.metering.reconciliation.meters import CACHE_WRITE
 from backend.metering.reconciliation.parsing import ALL, Export, instant, members, number, text_of
 
 _PAGES: Final = PageForm(
@@ -102,11 +103,13 @@ def _add_usage(
         whole_number(where, given, name)
     whole_input = whole_number(where, given, "input_tokens")
     cached = whole_number(where, given, "input_cached_tokens")
-    if cached > whole_input:
+    written = whole_number(where, given, "input_cache_write_tokens")
+    if cached + written > whole_input:
         raise UnreadableExport(f"{where}.input_cached_tokens", "more than input_tokens")
     quantities |= {
-        "input_tokens": whole_input - cached,
+        "input_tokens": whole_input - cached - written,
         "cached_input_tokens": cached,
+        CACHE_WRITE: written,
         "output_tokens": whole_number(where, given, "output_tokens"),
     }
     used = {meter: quantity for meter, quantity in quantities.items() if quantity}
@@ -129,7 +132,7 @@ def read_costs(export: Export, pages: Sequence[object], ignored: Sequence[str]) 
             continue
         amount = members(f"{where}.amount", given["amount"], {"value", "currency"}, ignored)
         export.set_currency(f"{where}.amount.currency", amount.get("currency"))
-        value = number(f"{where}.amount.value", amount.get("value"))
+        value = number(f"{where}.amount.value", amount.get("value"), signed=True)
         _add_cost(export, where, day, given.get("line_item"), value)
 
 
@@ -159,7 +162,7 @@ def read_cost_row(export: Export, where: str, row: Mapping[str, str]) -> None:
     if row["amount_value"] == "":  # a day without any cost
         return
     export.set_currency(f"{where}.amount_currency", row.get("amount_currency"))
-    value = number(f"{where}.amount_value", row["amount_value"])
+    value = number(f"{where}.amount_value", row["amount_value"], signed=True)
     _add_cost(export, where, day, row.get("line_item"), value)
 
 

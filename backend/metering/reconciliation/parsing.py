@@ -7,7 +7,7 @@ of a JSON member (``data[0].results[2].input_tokens``), and what is wrong there.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal, InvalidOperation
@@ -15,7 +15,8 @@ from typing import Final
 from zoneinfo import ZoneInfo
 
 from backend.metering.errors import UnreadableExport
-from backend.pricing.money import exact_arithmetic
+from backend.metering.reconciliation.meters import CREDITS
+from backend.pricing.money import EXACT, exact_arithmetic
 from backend.pricing.periods import INSTANT
 
 ALL: Final = "*"
@@ -24,16 +25,32 @@ MAX_ENTRIES: Final = 200_000
 """Days x models x meters of one import: 400 days of 100 models, five meters each."""
 _MAX_UNITS: Final = 18  # digits before the point: a quintillion
 _MAX_DECIMALS: Final = 18
+_MAX_AMOUNT_DECIMALS: Final = 30  # clouds divide a cent by their units
 _FIRST_DAY: Final = date(2015, 1, 1)  # no provider sold tokens before
 _YEARS: Final = range(1970, 2100)  # every zone has a day for these, and a day before
 
 
 @dataclass(slots=True)
 class Sums:
-    """A provider's sums for a day, model and meter. None: it states none."""
+    """A provider's sums for a day, model and meter. None: it states none.
+
+    ``tiers`` are the parts of the amount at other prices than the usual, by their tier.
+    """
 
     quantity: Decimal | None = None
     amount: Decimal | None = None
+    tiers: dict[str, Decimal] = field(default_factory=dict)
+
+    def rows(self) -> Iterator[tuple[str, Decimal | None, Decimal | None]]:
+        """Yield each tier with its quantity and its amount, the usual one (empty) first."""
+        usual = self.amount
+        with exact_arithmetic():
+            for amount in self.tiers.values():
+                usual = (usual or Decimal(0)) - amount
+        if self.quantity is not None or usual or not self.tiers:
+            yield "", self.quantity, usual
+        for tier, amount in self.tiers.items():
+            yield tier, None, amount
 
 
 Key = tuple[date, str, str]
@@ -70,9 +87,17 @@ class Export:
         *,
         quantity: Decimal | None = None,
         amount: Decimal | None = None,
+        tier: str = "",
     ) -> None:
-        """Add to a day, model and meter. Raises ``UnreadableExport`` if there are too many."""
+        """Add to a day, model and meter; to its credits if the amount is below zero.
+
+        Raises ``UnreadableExport`` if there are too many.
+        """
         self.cover(day)
+        if amount is not None and amount < 0:
+            if quantity is not None:
+                self.add(where, day, model, meter, quantity=quantity)
+            quantity, meter, tier = None, CREDITS, ""
         sums = self.sums.setdefault((day, model, meter), Sums())
         if len(self.sums) > MAX_ENTRIES:
             raise UnreadableExport(
@@ -83,6 +108,8 @@ class Export:
                 sums.quantity = (sums.quantity or Decimal(0)) + quantity
             if amount is not None:
                 sums.amount = (sums.amount or Decimal(0)) + amount
+                if tier:
+                    sums.tiers[tier] = sums.tiers.get(tier, Decimal(0)) + amount
 
     def set_currency(self, where: str, given: object) -> None:
         """Set the currency's code; an export has one."""
@@ -111,8 +138,8 @@ class Export:
         return day
 
 
-def number(where: str, given: object, *, whole: bool = False) -> Decimal:
-    """Return an exact number, not negative, of a plausible size.
+def number(where: str, given: object, *, whole: bool = False, signed: bool = False) -> Decimal:
+    """Return an exact number of a plausible size; a ``signed`` one is an amount or its correction.
 
     ``whole`` numbers may be written ``10.0``, as exports do, but not ``10.5``.
     """
@@ -126,7 +153,7 @@ def number(where: str, given: object, *, whole: bool = False) -> Decimal:
         raise UnreadableExport(where, f"{_shown(given)} is not a number") from None
     if not value.is_finite():
         raise UnreadableExport(where, f"{_shown(given)} is not a number")
-    if value < 0:
+    if value < 0 and not signed:
         raise UnreadableExport(where, f"{_shown(given)} is negative")
     if not value:
         return Decimal(0)
@@ -135,17 +162,18 @@ def number(where: str, given: object, *, whole: bool = False) -> Decimal:
         raise UnreadableExport(where, f"{_shown(given)} is larger than any quantity can be")
     if whole and value != value.to_integral_value():
         raise UnreadableExport(where, f"{_shown(given)} is not a whole number")
-    if exponent < -_MAX_DECIMALS:
-        value = _cut(where, value, given)
+    most = _MAX_AMOUNT_DECIMALS if signed else _MAX_DECIMALS
+    if exponent < -most:
+        value = _cut(where, value, given, most)
     return value
 
 
-def _cut(where: str, value: Decimal, given: object) -> Decimal:
+def _cut(where: str, value: Decimal, given: object, most: int) -> Decimal:
     """Drop trailing zeros; OpenAI's CSV writes twenty of them."""
-    shorter = value.normalize() if value.adjusted() >= -_MAX_DECIMALS else value
+    shorter = value.normalize(EXACT) if value.adjusted() >= -most else value
     exponent = shorter.as_tuple().exponent
-    if isinstance(exponent, int) and exponent < -_MAX_DECIMALS:
-        raise UnreadableExport(where, f"{_shown(given)} has more than {_MAX_DECIMALS} decimals")
+    if isinstance(exponent, int) and exponent < -most:
+        raise UnreadableExport(where, f"{_shown(given)} has more than {most} decimals")
     return shorter
 
 
@@ -158,6 +186,19 @@ def text_of(where: str, given: object, *, longest: int = 200) -> str:
             where, f"{_shown(given)} is not a name of up to {longest} characters"
         )
     return given.strip()
+
+
+def meter_name(where: str, given: object) -> str:
+    """Return a text that is the name of a meter, in lower case."""
+    meter = text_of(where, given, longest=63)
+    if not (meter[0].isalpha() and meter.replace("_", "").isalnum() and meter == meter.lower()):
+        raise UnreadableExport(where, f"{given!r} is not the name of a meter; map it in meters")
+    return meter
+
+
+def tier_of(**flags: bool) -> str:
+    """Return the name of a tier of prices: those that apply, such as ``batch+long_context``."""
+    return "+".join(sorted(name for name, applies in flags.items() if applies))
 
 
 def instant(where: str, given: object) -> datetime:

@@ -7,42 +7,39 @@
       - {model: sample-large, meter: input_tokens, price: 2.00, unit_size: 1_000_000}
       - {model: sample-large, meter: input_tokens, price: 1.80, from: 2026-07-01}
 
-List prices are those that the package ``genai-prices`` ships, in US dollars; where a price depends
-on the length of a request, it is that of a short one.
+Where there is no own rate, the provider's list price applies; see ``list_prices``.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from datetime import UTC, date, datetime, time
+from collections.abc import Sequence
+from datetime import date
 from decimal import Decimal
-from functools import lru_cache
 from pathlib import Path
 from typing import Annotated
 
 import yaml
-from genai_prices import Usage, calc_price
-from pydantic import Field, ValidationError
+from pydantic import Field, StringConstraints, ValidationError
 
 from backend.errors import ConfigurationError
+from backend.metering.reconciliation.list_prices import list_price
 from backend_client.types.common import Currency, Exact, Wire
 from backend_client.types.events import MeterName, Name
 
-_PROBE = 1_000
-"""Tokens that a list price is computed for: few, so that no price of long requests applies."""
-_LISTED: Mapping[str, Callable[[], Usage]] = {
-    "input_tokens": lambda: Usage(input_tokens=_PROBE),
-    "cached_input_tokens": lambda: Usage(input_tokens=_PROBE, cache_read_tokens=_PROBE),
-    "output_tokens": lambda: Usage(output_tokens=_PROBE),
-    "reasoning_tokens": lambda: Usage(output_tokens=_PROBE),
-}
+Tier = Annotated[str, StringConstraints(pattern=r"^([a-z_]+(\+[a-z_]+)*)?$", max_length=100)]
 
 
 class CostRate(Wire):
-    """What ``unit_size`` units of a model's meter cost from a day on (None: always)."""
+    """What ``unit_size`` units of a model's meter cost from a day on (None: always).
+
+    With an ``upstream`` it is what that provider takes, with a ``tier`` what units of that tier
+    cost: ``batch``, ``long_context``, or several joined by ``+`` in the order of the alphabet.
+    """
 
     model: Name
     meter: MeterName
+    upstream: Name | None = None
+    tier: Tier = ""
     price: Annotated[Exact, Field(ge=0, allow_inf_nan=False)]
     unit_size: int = Field(1_000_000, ge=1)
     since: date | None = Field(None, alias="from")
@@ -60,42 +57,41 @@ class Rates:
 
     def __init__(self, own: CostRates | None) -> None:
         self.currency = "USD" if own is None else own.currency
-        self._own: dict[tuple[str, str], list[CostRate]] = {}
+        self._own: dict[tuple[str, str, str], list[CostRate]] = {}
         for rate in own.rates if own else ():
-            self._own.setdefault((rate.model, rate.meter), []).append(rate)
+            self._own.setdefault((rate.model, rate.meter, rate.tier), []).append(rate)
         for rates in self._own.values():
-            rates.sort(key=lambda rate: rate.since or date.min, reverse=True)
+            # The newest first, and of one day those of an upstream first
+            rates.sort(key=lambda rate: (rate.upstream is not None, rate.since or date.min))
+            rates.reverse()
 
     def unit_cost(
-        self, day: date, model: str, meter: str, *, provider: str | None = None, own_name: str = ""
+        self,
+        day: date,
+        model: str,
+        meter: str,
+        *,
+        provider: str | None = None,
+        own_names: Sequence[str] = (),
+        tier: str = "",
     ) -> Decimal | None:
         """Return what one unit of a meter costs on a day, None if it is unknown.
 
-        ``provider`` and ``own_name`` select the list price that replaces a missing rate.
+        ``provider`` selects the own rates of an upstream, and with ``own_names``, its words for the
+        model, the list price that replaces a missing rate.
         """
-        for rate in self._own.get((model, meter), ()):
-            if rate.since is None or rate.since <= day:
+        for rate in self._own.get((model, meter, tier), ()):
+            if rate.upstream in (None, provider) and (rate.since is None or rate.since <= day):
                 return rate.price / rate.unit_size
-        if meter == "reasoning_tokens" and (model, "output_tokens") in self._own:
-            return self.unit_cost(day, model, "output_tokens")
-        if self.currency != "USD" or meter not in _LISTED:
+        if meter == "reasoning_tokens" and (model, "output_tokens", tier) in self._own:
+            return self.unit_cost(day, model, "output_tokens", provider=provider, tier=tier)
+        if self.currency != "USD":
             return None
-        return _list_price(provider, own_name or model, meter, day)
-
-
-@lru_cache(maxsize=10_000)
-def _list_price(provider: str | None, model: str, meter: str, day: date) -> Decimal | None:
-    at = datetime.combine(day, time(12), UTC)
-    # The package may not have the operator's name of the provider; then the model's name decides.
-    for provider_id in (provider, None) if provider else (None,):
-        try:
-            price = calc_price(
-                _LISTED[meter](), model, provider_id=provider_id, genai_request_timestamp=at
-            )
-        except LookupError:
-            continue
-        return price.total_price / _PROBE
-    return None
+        for name in own_names or (model,):
+            price = list_price(provider, name, meter, day, tier)
+            if price is not None:
+                return price
+        return None
 
 
 def load_rates(path: Path | None) -> Rates:

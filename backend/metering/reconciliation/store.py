@@ -1,13 +1,15 @@
-"""Stored imports and their discrepancies: listing them, and setting a status."""
+"""Stored imports and their discrepancies: listing, setting a status, removing."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 
-from sqlalchemy import RowMapping, func, select, tuple_, update
+from sqlalchemy import RowMapping, delete, func, select, tuple_, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from backend.accounts.audit import NO_TENANT, record
+from backend.accounts.principal import Principal
 from backend.kit.pages import Cursor, page_of
 from backend.metering.errors import DiscrepancyNotFound, DiscrepancyPageGone, ReconciliationNotFound
 from backend.storage.tables import discrepancies, reconciliations
@@ -20,6 +22,7 @@ from backend_client.types.reconciliation import (
     Reconciliation,
     ReconciliationOptions,
 )
+from backend_client.types.texts import AS_STORED
 
 
 async def find_reconciliation(
@@ -109,6 +112,37 @@ async def change_discrepancy(
     return _discrepancy(row, parent["currency"])
 
 
+async def remove_reconciliation(
+    connection: AsyncConnection, caller: Principal, reconciliation_id: str
+) -> None:
+    """Remove an import with its discrepancies and notes, so that the file can be imported again.
+
+    Nothing else is made from it: what is metered, and other imports, stay as they are. The audit
+    keeps what it was. Raises ``NotFound``.
+    """
+    row = await reconciliation_row(connection, reconciliation_id, lock=True)
+    counts = await _counts(connection, [reconciliation_id])
+    await connection.execute(
+        delete(reconciliations).where(reconciliations.c.id == reconciliation_id)
+    )
+    detail = {
+        "provider": row["provider"],
+        "file_name": row["file_name"],
+        "content_hash": row["content_hash"],
+        "first_day": row["first_day"].isoformat(),
+        "last_day": row["last_day"].isoformat(),
+        "discrepancies": {status: count for (_, status), count in sorted(counts.items())},
+    }
+    await record(
+        connection,
+        caller,
+        "reconciliation.remove",
+        reconciliation_id,
+        tenant_id=NO_TENANT,
+        detail=detail,
+    )
+
+
 async def reconciliation_row(
     connection: AsyncConnection, reconciliation_id: str, *, lock: bool = False
 ) -> RowMapping:
@@ -135,7 +169,7 @@ def _reconciliation(row: RowMapping, counts: Mapping[tuple[str, str], int]) -> R
     statuses = {
         status.value: counts.get((row["id"], status.value), 0) for status in DiscrepancyStatus
     }
-    options = ReconciliationOptions.model_validate(row["options"])
+    options = ReconciliationOptions.model_validate(row["options"], context=AS_STORED)
     return Reconciliation.model_validate(
         {**row, **statuses, "options": options, "time_zone": options.time_zone}
     )

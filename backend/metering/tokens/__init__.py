@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from backend.metering.tokens.counts import TokenCount
 from backend.metering.tokens.encodings import count_text, encoding
-from backend.metering.tokens.pool import count_text_off_loop
+from backend.metering.tokens.pool import count_for, count_text_off_loop
 from backend.metering.tokens.registry import check_setting, tokenizer_for
 from backend.metering.tokens.tokenizer import RemoteTokenizer, Tokenizer
 
@@ -17,6 +17,7 @@ __all__ = [
     "TokenCount",
     "Tokenizer",
     "check_setting",
+    "count_for",
     "count_text",
     "count_text_off_loop",
     "encoding",

@@ -44,7 +44,9 @@ _SUMS = text(
         FROM events CROSS JOIN LATERAL (VALUES
             ('input_tokens',
              coalesce((quantities ->> 'input_tokens')::numeric, 0)
-             + coalesce((quantities ->> 'cached_input_tokens')::numeric, 0),
+             + coalesce((quantities ->> 'cached_input_tokens')::numeric, 0)
+             + coalesce((quantities ->> 'cache_write_tokens')::numeric, 0)
+             + coalesce((quantities ->> 'cache_write_1h_tokens')::numeric, 0),
              coalesce((counted ->> 'input_tokens')::numeric, 0)
              + coalesce((counted ->> 'cached_input_tokens')::numeric, 0)),
             ('output_tokens',

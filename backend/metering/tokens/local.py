@@ -20,7 +20,7 @@ from backend.metering.tokens.counts import (
     texts_of,
     uncounted_of,
 )
-from backend.metering.tokens.encodings import count_text, encoding, pieces
+from backend.metering.tokens.encodings import between, count_text, encoding, pieces
 from backend.metering.tokens.images import count_images
 from backend.metering.tokens.openai_chat import count_chat
 
@@ -31,11 +31,19 @@ class TiktokenCounter:
     def __init__(self, name: str, model: str) -> None:
         self._name = name
         self._model = model
-        encoding(name)  # so that an unknown name is refused now
+        self._encoding = encoding(name)  # here, so that an unknown name is refused now
 
     def count_text(self, text: str) -> int:
         """Count a text's tokens; special tokens' names are plain text."""
         return count_text(self._name, text)
+
+    def split_text(self, text: str) -> list[str]:
+        """Return what each token of a text is."""
+        whole: list[str] = []
+        for piece in pieces(text):
+            _, starts = self._encoding.decode_with_offsets(self._encoding.encode_ordinary(piece))
+            whole += between(piece, starts)
+        return whole
 
     def count_chat(self, messages: Sequence[Message], tools: Sequence[Tool]) -> TokenCount:
         """Count a chat as OpenAI's models get it."""
@@ -60,6 +68,15 @@ class FileCounter:
         """Count a text's tokens, without those that begin or end a sequence."""
         encode = self._tokenizer.encode
         return sum(len(encode(piece, add_special_tokens=False)) for piece in pieces(text))
+
+    def split_text(self, text: str) -> list[str]:
+        """Return what each token of a text is."""
+        encode = self._tokenizer.encode
+        whole: list[str] = []
+        for piece in pieces(text):
+            offsets = encode(piece, add_special_tokens=False).offsets
+            whole += between(piece, [start for start, _ in offsets])
+        return whole
 
     def count_chat(self, messages: Sequence[Message], tools: Sequence[Tool]) -> TokenCount:
         """Count the prompt that the template makes of a chat."""

@@ -26,7 +26,7 @@ from backend.metering.tokens.counts import (
     texts_of,
     uncounted_of,
 )
-from backend.metering.tokens.encodings import pieces
+from backend.metering.tokens.encodings import between, pieces
 from backend.metering.tokens.image_size import image_size
 
 _Mistral = MistralTokenizer[Any, Any, Any, Any, Any]
@@ -65,6 +65,21 @@ class MistralCounter:
         """Count a text's tokens, without those that begin or end a sequence."""
         encode = self._instruct.tokenizer.encode
         return sum(len(encode(piece, bos=False, eos=False)) for piece in pieces(text))
+
+    def split_text(self, text: str) -> list[str]:
+        """Return what each token of a text is."""
+        tokenizer = self._instruct.tokenizer
+        whole: list[str] = []
+        for piece in pieces(text):
+            starts, at = [], 0
+            for token in tokenizer.encode(piece, bos=False, eos=False):
+                starts.append(at)
+                # A part of a character has no letters of its own
+                letters = tokenizer.decode([token]).strip("\N{REPLACEMENT CHARACTER}")
+                place = piece.find(letters, at)
+                at = place + len(letters) if letters and place >= 0 else at
+            whole += between(piece, starts)
+        return whole
 
     def count_chat(self, messages: Sequence[Message], tools: Sequence[Tool]) -> TokenCount:
         """Count a chat as Mistral's format encodes it."""

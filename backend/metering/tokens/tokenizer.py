@@ -19,7 +19,12 @@ from backend.metering.tokens.counts import (
     uncounted_of,
 )
 from backend.metering.tokens.images import count_images
-from backend.metering.tokens.pool import INLINE_CHARACTERS, count_text_off_loop, in_thread
+from backend.metering.tokens.pool import (
+    INLINE_CHARACTERS,
+    count_text_off_loop,
+    in_thread,
+    load_in_thread,
+)
 
 FALLBACK = "o200k_base"
 """The encoding used when a provider's own tokenizer does not answer."""
@@ -38,6 +43,9 @@ class RemoteTokenizer(Protocol):
     async def tokenize(self, text: str) -> int | None:
         """Count a text's tokens."""
 
+    async def split_text(self, text: str) -> list[str] | None:
+        """Return what each token of a text is; they make it up together."""
+
     async def prompt_text(self, messages: object, tools: object = None) -> str | None:
         """Return the prompt that its chat template makes."""
 
@@ -47,6 +55,9 @@ class Counter(Protocol):
 
     def count_text(self, text: str) -> int:
         """Count a text's tokens."""
+
+    def split_text(self, text: str) -> list[str]:
+        """Return what each token of a text is; empty where a character takes several."""
 
     def count_chat(self, messages: Sequence[Message], tools: Sequence[Tool]) -> TokenCount:
         """Count a chat as the model gets it."""
@@ -62,8 +73,22 @@ class Tokenizer(ABC):
         self.setting = setting
 
     @abstractmethod
+    async def load(self) -> None:
+        """Load what it counts by, so that no call waits for that.
+
+        Raises ``ConfigurationError`` if it can't.
+        """
+
+    @abstractmethod
     async def count_text(self, text: str) -> int:
         """Count a text's tokens."""
+
+    @abstractmethod
+    async def split_text(self, text: str) -> list[str] | None:
+        """Return what each token of a text is; None where the tokenizer can't show them.
+
+        Together they make up the text. One is empty where a character takes several tokens.
+        """
 
     @abstractmethod
     async def count_chat(
@@ -96,6 +121,11 @@ class LocalTokenizer(Tokenizer):
             return self._tried(counter.count_text, text)
         return await in_thread(self._tried, counter.count_text, text)
 
+    async def split_text(self, text: str) -> list[str] | None:
+        """Return what each token is; raises ``ConfigurationError`` if the tokenizer can't."""
+        counter = await self._loaded()
+        return await in_thread(self._tried, counter.split_text, text)
+
     async def count_chat(
         self, messages: Sequence[Message], tools: Sequence[Tool] = ()
     ) -> TokenCount:
@@ -120,9 +150,13 @@ class LocalTokenizer(Tokenizer):
             reason = " ".join(str(error).split())[:200]
             raise ConfigurationError(f"The tokenizer {self.setting} failed: {reason}") from error
 
+    async def load(self) -> None:
+        """Load it; raises ``ConfigurationError`` if it can't be."""
+        await self._loaded()
+
     async def _loaded(self) -> Counter:
         if self._counter is None:
-            self._counter = await in_thread(self._load)
+            self._counter = await load_in_thread(self._load)
         return self._counter
 
 
@@ -140,9 +174,18 @@ class UpstreamTokenizer(Tokenizer):
         self._model = model
         self._remote = remote
 
+    async def load(self) -> None:
+        """Load nothing: the provider has it."""
+
     async def count_text(self, text: str) -> int:
         """Count a text's tokens, by an encoding of tiktoken's if the provider does not answer."""
         return (await self._count(text))[0]
+
+    async def split_text(self, text: str) -> list[str] | None:
+        """Return what each token is, if the provider says so."""
+        if self._remote is None:
+            return None
+        return await _in_time(self._remote.split_text(text))
 
     async def count_chat(
         self, messages: Sequence[Message], tools: Sequence[Tool] = ()

@@ -26,7 +26,10 @@ from backend_client.types.plans import PlanDefinition
 
 @dataclass(frozen=True, slots=True)
 class PricedTier:
-    """The units that fell in a tier; ``amount`` is their price and, once, the tier's flat fee."""
+    """The units that fell in a tier; ``amount`` is their price and, once, the tier's flat fee.
+
+    Of packages they are all the units of those that were begun.
+    """
 
     up_to: Decimal | None
     price: Decimal
@@ -62,11 +65,13 @@ def price_units(
             return PricedUnits(units * percent / 100)
         case PackageCharge(package_size=size, price=price):
             return PricedUnits((_packages(before + units, size) - _packages(before, size)) * price)
-        case GraduatedCharge(tiers=tiers, unit_size=unit_size):
-            priced = tuple(_graduated(tiers, unit_size, before, before + units))
-        case VolumeCharge(tiers=tiers, unit_size=unit_size):
+        case GraduatedCharge(tiers=tiers):
+            start, end = _whole(charge, before), _whole(charge, before + units)
+            priced = tuple(_graduated(tiers, charge.priced_units, start, end))
+        case VolumeCharge(tiers=tiers):
             reached = next(tier for tier in tiers if tier.up_to is None or total <= tier.up_to)
-            priced = (_priced(reached, unit_size, units, begins=not before),)
+            more = _whole(charge, before + units) - _whole(charge, before)
+            priced = (_priced(reached, charge.priced_units, more, begins=not before),)
         case _:
             assert_never(charge)
     return PricedUnits(sum((tier.amount for tier in priced), ZERO), priced)
@@ -82,9 +87,18 @@ def first_price(charge: UsageCharge) -> tuple[Decimal, int]:
         case PackageCharge():
             return charge.price, charge.package_size
         case GraduatedCharge() | VolumeCharge():
-            return charge.tiers[0].price, charge.unit_size
+            return charge.tiers[0].price, charge.priced_units
         case _:
             assert_never(charge)
+
+
+def dearest_price(charge: UsageCharge) -> tuple[Decimal, int]:
+    """Return the highest price of any unit, and how many units it is for; no tier's flat fee."""
+    match charge:
+        case GraduatedCharge() | VolumeCharge():
+            return max(tier.price for tier in charge.tiers), charge.priced_units
+        case _:
+            return first_price(charge)
 
 
 def asks_for_nothing(plan: PlanDefinition) -> bool:
@@ -121,6 +135,12 @@ def _graduated(tiers: list[Tier], unit_size: int, start: Decimal, end: Decimal) 
 def _priced(tier: Tier, unit_size: int, units: Decimal, *, begins: bool) -> PricedTier:
     fee = tier.flat_fee if begins else ZERO
     return PricedTier(tier.up_to, tier.price, fee, units, units * tier.price / unit_size + fee)
+
+
+def _whole(charge: GraduatedCharge | VolumeCharge, units: Decimal) -> Decimal:
+    """Return the units that are paid for: all of each package that is begun."""
+    size = charge.package_size
+    return units if size is None else _packages(units, size) * size
 
 
 def _packages(units: Decimal, size: int) -> Decimal:

@@ -34,7 +34,7 @@ def cut_at_windows(
     """
     if plan is None or not plan.windows:
         return [WindowedTime(start, end, None)]
-    clocks = [(window, ZoneInfo(window.time_zone)) for window in plan.windows]
+    clocks = [_Clock.of(window) for window in plan.windows]
     times: list[WindowedTime] = []
     since, current = start, _window_at(clocks, start)
     moment = start + QUARTER_HOUR
@@ -47,14 +47,40 @@ def cut_at_windows(
     return [*times, WindowedTime(since, end, current)]
 
 
-def _window_at(clocks: list[tuple[TimeWindow, ZoneInfo]], moment: datetime) -> str | None:
-    for window, zone in clocks:
-        local = moment.astimezone(zone)
-        if window.days is not None and _DAYS[local.weekday()] not in window.days:
-            continue
-        clock = f"{local.hour:02}:{local.minute:02}"
-        begun, over = window.start <= clock, clock >= window.end
-        past_midnight = window.end <= window.start
-        if (begun or not over) if past_midnight else (begun and not over):
-            return window.id
+@dataclass(frozen=True, slots=True)
+class _Clock:
+    """A window in numbers, since thousands of quarter hours are asked: minutes of a day."""
+
+    id: str
+    zone: ZoneInfo
+    weekdays: frozenset[int]
+    start: int
+    end: int
+
+    @classmethod
+    def of(cls, window: TimeWindow) -> _Clock:
+        weekdays = frozenset(map(_DAYS.index, window.days or _DAYS))
+        start, end = (_minute_of_day(clock) for clock in (window.start, window.end))
+        return cls(window.id, ZoneInfo(window.time_zone), weekdays, start, end)
+
+    def shows(self, moment: datetime) -> bool:
+        """Tell whether the clocks of the zone say that ``moment`` is in the window."""
+        local = moment.astimezone(self.zone)
+        minute = local.hour * 60 + local.minute
+        if self.start < self.end:
+            within = self.start <= minute < self.end
+        else:  # past midnight
+            within = minute >= self.start or minute < self.end
+        return within and local.weekday() in self.weekdays
+
+
+def _minute_of_day(clock: str) -> int:
+    hour, _, minute = clock.partition(":")
+    return int(hour) * 60 + int(minute)
+
+
+def _window_at(clocks: list[_Clock], moment: datetime) -> str | None:
+    for clock in clocks:
+        if clock.shows(moment):
+            return clock.id
     return None

@@ -1,26 +1,35 @@
-"""What one call of a prepaid plan costs. Exact and pure: nothing here rounds."""
+"""What one call costs or is worth on a plan. Exact and pure: nothing here rounds."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from datetime import datetime, timedelta
 from decimal import Decimal
 
-from backend.pricing.charges.kinds import price_units
-from backend.pricing.charges.rate_card import FALLBACK_METERS, Labels, RateCard
+from backend.pricing.charges.kinds import dearest_price
+from backend.pricing.charges.rate_card import (
+    OTHER_MEDIA,
+    Labels,
+    MeteredQuantity,
+    RateCard,
+    parts_of,
+    priced_by,
+)
 from backend.pricing.charges.windows import cut_at_windows
 from backend.pricing.money import ZERO, exact_arithmetic
 from backend.pricing.periods import quarter_hour_of
 from backend_client.types.plans import PlanDefinition
 
 
-class CallCosts:
-    """Prices calls by a prepaid plan, whose charges have one price whatever was used before."""
+class CallValues:
+    """Values calls by a plan's prices, each unit by itself, whatever was used before.
+
+    Of tiers the dearest price counts, and units that the plan includes count as if they were paid:
+    calls are never worth less than what they add to the bill by their units.
+    """
 
     def __init__(self, plan: PlanDefinition) -> None:
-        if not plan.prepaid:
-            raise ValueError(f"plan {plan.id} is not prepaid: a call's price hangs on the period")
-        self._plan = plan
+        self.plan = plan
         self._card = RateCard(plan)
 
     def cost(
@@ -30,15 +39,25 @@ class CallCosts:
         at: datetime,
         labels: Labels = (),
     ) -> Decimal:
-        """Return what a call at ``at`` costs, unrounded, as the bill's lines will sum it."""
+        """Return what a call at ``at`` is worth, unrounded."""
         quarter = quarter_hour_of(at)
-        (quarter_hour,) = cut_at_windows(self._plan, quarter, quarter + timedelta(minutes=15))
+        (quarter_hour,) = cut_at_windows(self.plan, quarter, quarter + timedelta(minutes=15))
+        return self.value(
+            MeteredQuantity(model, meter, quantity, quarter_hour.window, labels)
+            for meter, quantity in quantities.items()
+        )
+
+    def value(self, used: Iterable[MeteredQuantity]) -> Decimal:
+        """Return what usage is worth, unrounded."""
         total = ZERO
         with exact_arithmetic():
-            for meter, quantity in quantities.items():
-                charge = self._card.charge_for(model, meter, quarter_hour.window, labels)
+            for quantity in used:
+                charge = self._card.charge_for(
+                    quantity.model, quantity.meter, quantity.window, quantity.labels
+                )
                 if charge is not None:
-                    total += price_units(charge, ZERO, quantity, quantity).amount
+                    price, units = dearest_price(charge)
+                    total += quantity.quantity * price / units
         return total
 
     def greatest(
@@ -48,18 +67,30 @@ class CallCosts:
         at: datetime,
         labels: Labels = (),
     ) -> Decimal:
-        """Return the most that a call of ``most`` units by meter can cost.
+        """Return the most that a call of ``most`` units by meter can be worth.
 
-        Input may turn out to be cached, and output to be reasoning, which can cost more.
+        Input may turn out to be cached, or written to a cache, and output to be reasoning, which
+        can cost more. Where sound or pictures are possible, ``most`` has their meters instead.
         """
         total = ZERO
         with exact_arithmetic():
             for meter, quantity in most.items():
-                possible = (
+                *_, whole = priced_by(meter)
+                possible = {
                     meter,
-                    *(part for part, whole in FALLBACK_METERS.items() if whole == meter),
-                )
+                    whole,
+                    *(part for part in parts_of(whole) if part not in OTHER_MEDIA),
+                }
                 total += max(
                     self.cost(model, {counted_as: quantity}, at, labels) for counted_as in possible
                 )
         return total
+
+
+class CallCosts(CallValues):
+    """Prices calls by a prepaid plan, whose charges have one price: as the bill's lines sum it."""
+
+    def __init__(self, plan: PlanDefinition) -> None:
+        if not plan.prepaid:
+            raise ValueError(f"plan {plan.id} is not prepaid: a call's price hangs on the period")
+        super().__init__(plan)

@@ -13,7 +13,10 @@ from enum import StrEnum
 
 
 class Account(StrEnum):
-    """Where a grant's credit can be. ``granted`` is where it comes from, and runs below zero."""
+    """Where a grant's credit can be. ``granted`` is where it comes from, and runs below zero.
+
+    What a plan brought goes back there if the plan is left before the period ends.
+    """
 
     GRANTED = "granted"
     AVAILABLE = "available"

@@ -43,6 +43,10 @@ class Grant:
         usable = self.starts_at <= at and (self.expires_at is None or at < self.expires_at)
         return usable and (self.models is None or model in self.models)
 
+    def pays_debt(self, at: datetime) -> bool:
+        """Return whether it can pay an overdue bill: credit that was bought, for any model."""
+        return self.kind is GrantKind.PAID and not self.in_arrears and self.covers(None, at)
+
     def pays_bill_of(self, period: BillingPeriod, at: datetime) -> bool:
         """Return whether it can pay a bill of ``period`` that is made at that moment."""
         if not self.in_arrears:

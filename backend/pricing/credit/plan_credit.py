@@ -2,21 +2,30 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import replace
 from datetime import datetime, timedelta
 from decimal import Decimal
+from fractions import Fraction
 
 from backend.pricing.credit.grants import Grant, GrantKind
 from backend.pricing.credit.rules import RecurringGrant
 from backend.pricing.credit.wallet import Wallet
-from backend.pricing.money import ZERO, whole_minor_units
+from backend.pricing.money import (
+    ZERO,
+    decimals_of,
+    minor_digits,
+    rounded_down,
+    whole_minor_units,
+)
 from backend.pricing.periods import BillingPeriod
+from backend.pricing.rating.stretches import Stretch
 from backend_client.types.plan_terms import GrantTerms
 from backend_client.types.plans import PlanDefinition
 
 
 def recurring_grant(plan: PlanDefinition, terms: GrantTerms) -> RecurringGrant:
-    """Return the rule of the credit that every period brings: in arrears if calls don't use it."""
+    """Return the rule of what a whole period brings: in arrears if calls don't use it."""
     return RecurringGrant(
         f"{plan.id}.{terms.id}",
         GrantKind.PROMOTIONAL,
@@ -26,6 +35,18 @@ def recurring_grant(plan: PlanDefinition, terms: GrantTerms) -> RecurringGrant:
         _models(terms),
         in_arrears=not plan.prepaid,
     )
+
+
+def divided_amount(parts: Iterable[tuple[Decimal, Fraction]], currency: str) -> Decimal:
+    """Return the sum of amounts, each times its share of the period, rounded down.
+
+    It has the decimals of the currency, or of the amounts where these have more.
+    """
+    parts = list(parts)
+    decimals = max(minor_digits(currency), *(decimals_of(whole) for whole, _ in parts))
+    exact = sum((Fraction(whole) * share for whole, share in parts), Fraction(0))
+    # As it is written, where it is whole
+    return next((whole for whole, _ in parts if whole == exact), rounded_down(exact, decimals))
 
 
 def single_grant(plan: PlanDefinition, terms: GrantTerms, at: datetime) -> Grant:
@@ -81,7 +102,13 @@ def _grants_for(
             continue
         if terms.recurs:
             rule = recurring_grant(plan, terms)
-            yield rule.for_period(period, left.get(rule.id, ZERO))
+            # The whole of it, but for a period that was cut short
+            share = Stretch(plan, 0, period.start, period.end).share(period)
+            amount = divided_amount([(terms.amount, share)], plan.currency)
+            yield replace(rule, amount=amount).for_period(period)
+            carried = rule.carried(period, left.get(rule.id, ZERO), in_arrears=True)
+            if carried is not None:
+                yield carried
         elif first:
             yield single_grant(plan, terms, period.start)
 

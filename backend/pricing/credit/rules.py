@@ -4,18 +4,24 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from decimal import Decimal
+from typing import Final
 
 from backend.pricing.credit.grants import Grant, GrantKind
 from backend.pricing.money import ZERO, exact_arithmetic
 from backend.pricing.periods import BillingPeriod
+
+CARRIED: Final = ":carried"
+ROLLOVER: Final = ":rollover"
+"""What the ids of grants of what was left end in: of credit in arrears, and of other credit."""
 
 
 @dataclass(frozen=True, slots=True)
 class RecurringGrant:
     """A grant that every billing period brings. ``rollover_cap`` of what is left is carried on.
 
-    What is left of credit in arrears is known when its period was billed, in the period that
-    follows: then it is ``carried`` into that, as a grant beside the one that it had from the start.
+    What is carried into a period is a grant beside the period's own, whose amount follows how much
+    of the period the plan is had for. What is left of credit in arrears is known only when its
+    period was billed, in the one that follows.
     """
 
     id: str
@@ -26,23 +32,26 @@ class RecurringGrant:
     models: frozenset[str] | None = None
     in_arrears: bool = False
 
-    def for_period(self, period: BillingPeriod, left_before: Decimal = ZERO) -> Grant:
+    def for_period(self, period: BillingPeriod) -> Grant:
         """Return the period's grant, which expires with it.
 
         Its id is made of the rule and the period, so that a period never brings it twice.
-        ``left_before`` is what was left of the previous period's when that expired.
         """
-        with exact_arithmetic():
-            return self._grant(period, self.amount + min(left_before, self.rollover_cap))
+        return self._grant(period, self.amount)
 
-    def carried(self, period: BillingPeriod, left_before: Decimal) -> Grant | None:
-        """Return what is carried into a period of what was left when the last was billed."""
+    def carried(
+        self, period: BillingPeriod, left_before: Decimal, *, in_arrears: bool
+    ) -> Grant | None:
+        """Return what is carried into a period of what was left of the one before.
+
+        ``in_arrears`` says that this was credit in arrears, which is carried when it was billed.
+        """
         amount = min(left_before, self.rollover_cap)
-        return self._grant(period, amount, ":carried") if amount else None
+        return self._grant(period, amount, CARRIED if in_arrears else ROLLOVER) if amount else None
 
     def _grant(self, period: BillingPeriod, amount: Decimal, suffix: str = "") -> Grant:
         return Grant(
-            f"{self.id}:{period.start:%Y-%m-%dT%H:%MZ}{suffix}",
+            f"{self.id}{period_suffix(period)}{suffix}",
             self.kind,
             amount,
             period.start,
@@ -51,6 +60,11 @@ class RecurringGrant:
             self.models,
             self.in_arrears,
         )
+
+
+def period_suffix(period: BillingPeriod) -> str:
+    """Return what the ids of a period's recurring grants end in."""
+    return f":{period.start:%Y-%m-%dT%H:%MZ}"
 
 
 @dataclass(frozen=True, slots=True)

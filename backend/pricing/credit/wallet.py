@@ -9,11 +9,14 @@ from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping
 from datetime import datetime
 from decimal import Decimal
+from typing import Final
 
 from backend.pricing.credit.entries import Account, LedgerEntry
 from backend.pricing.credit.grants import Grant, GrantKind, burn_order
 from backend.pricing.money import ZERO, exact_arithmetic
 from backend.pricing.periods import BillingPeriod
+
+_NO_BOUNDS: Final[Mapping[str, Decimal]] = {}
 
 
 class InsufficientCredit(Exception):
@@ -85,15 +88,36 @@ class Wallet:
         """Return what could be spent at a moment, on ``model`` or (None) on anything."""
         return self._sum(lambda grant: grant.covers(model, at))
 
-    def available_for_bill(self, period: BillingPeriod, at: datetime) -> Decimal:
-        """Return what could pay a bill of ``period`` that is made at a moment."""
-        return self._sum(lambda grant: grant.pays_bill_of(period, at))
+    def available_for_bill(
+        self, period: BillingPeriod, at: datetime, most: Mapping[str, Decimal] = _NO_BOUNDS
+    ) -> Decimal:
+        """Return what could pay a bill of ``period`` that is made at a moment.
+
+        ``most`` bounds what some grants pay of it, by their ids.
+        """
+        with exact_arithmetic():
+            return sum((left for _, left in self._usable_for_bill(period, at, most)), ZERO)
+
+    def available_for_debt(self, at: datetime) -> Decimal:
+        """Return what could pay a bill that is overdue at a moment: credit that was bought."""
+        return self._sum(lambda grant: grant.pays_debt(at))
 
     def grant(self, grant: Grant, at: datetime) -> list[LedgerEntry]:
         """Add a grant. Adding one again does nothing, so that a retried top-up can't double it."""
         if self._balances[grant.id, Account.GRANTED]:
             return []
         return [_entry(at, grant.id, Account.GRANTED, Account.AVAILABLE, grant.amount)]
+
+    def resize(self, grant_id: str, amount: Decimal, at: datetime) -> list[LedgerEntry]:
+        """Have a grant come to ``amount`` in all: grant more of it, or take some of it back."""
+        with exact_arithmetic():
+            more = amount + self._balances[grant_id, Account.GRANTED]
+        if not more:
+            return []
+        source, target = Account.GRANTED, Account.AVAILABLE
+        if more < 0:
+            source, target = target, source
+        return [_entry(at, grant_id, source, target, abs(more))]
 
     def reserve(
         self, reservation: str, amount: Decimal, at: datetime, model: str | None = None
@@ -115,10 +139,23 @@ class Wallet:
         return _draw(amount, at, usable, Account.USED, cause)
 
     def pay_bill(
-        self, cause: str, amount: Decimal, period: BillingPeriod, at: datetime
+        self,
+        cause: str,
+        amount: Decimal,
+        period: BillingPeriod,
+        at: datetime,
+        most: Mapping[str, Decimal] = _NO_BOUNDS,
     ) -> list[LedgerEntry]:
-        """Use ``amount`` for a bill of ``period``, in burn order. Raises ``InsufficientCredit``."""
-        usable = self._usable(lambda grant: grant.pays_bill_of(period, at))
+        """Use ``amount`` for a bill of ``period``, in burn order. Raises ``InsufficientCredit``.
+
+        ``most`` is as in ``available_for_bill``.
+        """
+        usable = self._usable_for_bill(period, at, most)
+        return _draw(amount, at, usable, Account.USED, cause)
+
+    def pay_debt(self, cause: str, amount: Decimal, at: datetime) -> list[LedgerEntry]:
+        """Use ``amount`` for an overdue bill, in burn order. Raises ``InsufficientCredit``."""
+        usable = self._usable(lambda grant: grant.pays_debt(at))
         return _draw(amount, at, usable, Account.USED, cause)
 
     def settle(self, reservation: str, amount: Decimal, at: datetime) -> list[LedgerEntry]:
@@ -202,6 +239,13 @@ class Wallet:
             for grant in burn_order(filter(which, self.grants.values()))
             if (left := self._balances[grant.id, Account.AVAILABLE])
         ]
+
+    def _usable_for_bill(
+        self, period: BillingPeriod, at: datetime, most: Mapping[str, Decimal]
+    ) -> list[tuple[Grant, Decimal]]:
+        usable = self._usable(lambda grant: grant.pays_bill_of(period, at))
+        bounded = ((grant, min(left, most.get(grant.id, left))) for grant, left in usable)
+        return [(grant, left) for grant, left in bounded if left > 0]
 
     def _sum(self, which: Callable[[Grant], bool]) -> Decimal:
         with exact_arithmetic():

@@ -74,11 +74,13 @@ class Adjuster:
         share: Fraction,
         amounts: Mapping[str, Decimal],
         own: Mapping[str, Decimal],
+        off: Mapping[str, Decimal],
     ) -> tuple[list[Adjustment], Decimal]:
         """Return the adjustments of one plan version, and what it costs the period with them.
 
         ``share`` is the part of the period it covered, ``amounts`` its lines' rounded amounts by
-        charge id; ``own`` has the period's own part of each yearly fee. Run it in
+        charge id; ``own`` has the period's own part of each yearly fee. ``off`` has, by discount,
+        the amount that the plan's versions take off together. Run it in
         ``money.exact_arithmetic()``.
         """
         adjustments: list[Adjustment] = []
@@ -109,10 +111,12 @@ class Adjuster:
             asked = within(charge, left.asked.get(charge.id, ZERO), (plan.id, charge.id))
             left.asked[charge.id] = left.own[charge.id] = asked
         for discount in plan.discounts:
-            add("discount", discount, -self._discount(plan, discount, left))
+            add("discount", discount, -self._discount(plan, discount, left, off))
         return adjustments, within(plan, sum(left.own.values(), ZERO), (plan.id, None))
 
-    def _discount(self, plan: PlanDefinition, discount: Discount, left: _Left) -> Decimal:
+    def _discount(
+        self, plan: PlanDefinition, discount: Discount, left: _Left, due: Mapping[str, Decimal]
+    ) -> Decimal:
         """Take the discount off what is left; return what it takes off in all, unrounded."""
         eligible = [
             charge.id
@@ -125,7 +129,7 @@ class Adjuster:
                 off = shares(amounts, eligible, discount.percent, self._currency)
                 _take(off, amounts)
             return exact
-        amount = (discount.amount or ZERO) - self._given[plan.id, discount.id]
+        amount = max(due[discount.id] - self._given[plan.id, discount.id], ZERO)
         off = fill(left.own, eligible, round_to_minor_unit(amount, self._currency))
         exact = sum(off.values(), ZERO)
         self._given[plan.id, discount.id] += exact

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
 from fractions import Fraction
@@ -18,13 +18,13 @@ from backend.pricing.charges.rate_card import MeteredQuantity, RateCard
 from backend.pricing.money import ZERO, exact_arithmetic, prorate, round_to_minor_unit
 from backend.pricing.periods import BillingPeriod
 from backend.pricing.rating.adjustments import Adjuster, Adjustment
+from backend.pricing.rating.allowances import Allowances, allot_free_units
 from backend.pricing.rating.coupons import CouponTerms, apply_coupons
+from backend.pricing.rating.one_off_fees import one_off_fees
 from backend.pricing.rating.stretches import Stretch
-from backend.pricing.rating.yearly_fees import YearlyFee, yearly_fees
-from backend.pricing.rating.years import MONTHS
-from backend_client.types.charges import Cadence, Charge, FlatCharge, FlatPer
-from backend_client.types.plan_terms import Proration
-from backend_client.types.plans import PlanDefinition
+from backend.pricing.rating.versions import CoveredVersion, FeePart
+from backend.pricing.rating.yearly_fees import yearly_fees
+from backend_client.types.charges import Charge, FlatCharge, FlatPer
 
 _Sums = defaultdict[tuple[str, str], Decimal]
 
@@ -35,10 +35,11 @@ __all__ = ["MeteredQuantity", "RatedLine", "RatedPeriod", "Stretch", "rate"]
 class RatedLine:
     """One charge of one plan version. ``amount`` is ``exact`` rounded to the minor unit.
 
-    ``start`` to ``end`` is the part of the period that the version covers. A yearly fee's is the
-    time that it is asked for or, if ``quantity`` is below zero, given back; the quantity is in
-    years of one fee. What was used on ``trial`` has a line of its own, which an adjustment takes
-    off again.
+    ``start`` to ``end`` is the part of the period that the version covers. A yearly or quarterly
+    fee's is the time that it is asked for or, if ``quantity`` is below zero, given back; the
+    quantity is in years, or quarters, of one fee. What was used on ``trial`` has a line of its own,
+    which an adjustment takes off again. ``fee_parts`` are the times that a fee for the month is
+    made up of where its number changed; their prices add up to ``exact``.
     """
 
     charge: Charge
@@ -53,6 +54,7 @@ class RatedLine:
     exact: Decimal
     amount: Decimal
     trial: bool = False
+    fee_parts: tuple[FeePart, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,50 +75,6 @@ class RatedPeriod:
     accrued: Decimal
 
 
-@dataclass(slots=True)
-class _Version:
-    """What a billing period has of one plan version, over all its stretches.
-
-    ``fees`` has, by fee for the month, the sum over stretches of how many are asked for times the
-    share of the period; ``yearly`` has the fees for the year. Included units and tiers count on
-    within one ``series``: a plan's versions, but not its trial.
-    """
-
-    plan: PlanDefinition
-    version: int
-    trial: bool
-    start: datetime
-    end: datetime
-    share: Fraction = Fraction(0)
-    fees: dict[str, Fraction] = field(default_factory=dict)
-    yearly: dict[str, YearlyFee] = field(default_factory=dict)
-    used: defaultdict[str, Decimal] = field(default_factory=lambda: defaultdict(Decimal))
-    free: dict[str, Decimal] = field(default_factory=dict)
-
-    @property
-    def series(self) -> str:
-        return f"{self.plan.id} on trial" if self.trial else self.plan.id
-
-    def cover(self, stretch: Stretch, period: BillingPeriod) -> None:
-        """Add a stretch's time to the shares."""
-        by_day = self.plan.proration is Proration.DAY
-        share = (period.share_in_days if by_day else period.share)(stretch.start, stretch.end)
-        self.end = max(self.end, stretch.end)
-        self.share += share
-        for charge in self.plan.charges:
-            if isinstance(charge, FlatCharge) and (part := _part(charge, stretch)) is not None:
-                self.fees[charge.id] = self.fees.get(charge.id, Fraction(0)) + share * part
-
-
-def _part(charge: FlatCharge, stretch: Stretch) -> Fraction | None:
-    """Return how much of a fee a whole period is asked for; None where years are counted."""
-    if charge.cadence is Cadence.MONTH:
-        return Fraction(stretch.how_many(charge))
-    if stretch.trial or stretch.years_since is not None:
-        return None
-    return Fraction(stretch.how_many(charge), MONTHS)
-
-
 def rate(
     stretches: Iterable[Stretch],
     period: BillingPeriod,
@@ -127,23 +85,25 @@ def rate(
 
     Each stretch's usage is priced by its own plan. All stretches of one plan version make one line
     for each charge, however the period is cut. A later version of the same plan continues the count
-    of the earlier one: included units and tiers are granted once a period. Flat fees are prorated
-    as the plan says; those for a year are asked for when it begins. Coupons come off last. Raises
+    of the earlier one: included units and tiers are granted once a period. What a plan gives free
+    of charge comes with the share of the period that it covers. Flat fees are prorated as the plan
+    says; those for a year are asked for when it begins. Coupons come off last. Raises
     ``ValueError`` for a plan in another currency or a negative quantity.
     """
     with exact_arithmetic():
         unpriced: _Sums = defaultdict(Decimal)
         versions = _by_version(stretches, period, currency, unpriced)
-        totals = _allot_free_units(versions)
+        allowances = Allowances(versions)
+        totals = allot_free_units(versions, allowances)
         adjuster = Adjuster(currency)
         before: _Sums = defaultdict(Decimal)
         lines: list[RatedLine] = []
         adjustments: list[Adjustment] = []
         accrued: defaultdict[str, Decimal] = defaultdict(Decimal)
         for version in versions:
-            own = list(_lines(version, currency, before, totals))
+            own = list(_lines(version, currency, before, totals, allowances))
             lines += own
-            made_here, costs = _adjustments(version, own, adjuster, currency)
+            made_here, costs = _adjustments(version, own, adjuster, allowances, currency)
             adjustments += made_here
             accrued[version.plan.id] += costs
         off = apply_coupons(coupons, accrued, currency)
@@ -162,7 +122,11 @@ def rate(
 
 
 def _adjustments(
-    version: _Version, lines: Sequence[RatedLine], adjuster: Adjuster, currency: str
+    version: CoveredVersion,
+    lines: Sequence[RatedLine],
+    adjuster: Adjuster,
+    allowances: Allowances,
+    currency: str,
 ) -> tuple[list[Adjustment], Decimal]:
     """Return a version's adjustments, and what it costs the period with them."""
     plan = version.plan
@@ -173,7 +137,11 @@ def _adjustments(
             for charge in plan.charges
             if isinstance(charge, FlatCharge) and (fee := version.yearly.get(charge.id))
         }
-        return adjuster.adjust(plan, version.version, version.share, amounts, own)
+        off = {
+            discount.id: allowances.of(version, "discount", discount.id)
+            for discount in plan.discounts
+        }
+        return adjuster.adjust(plan, version.version, version.share, amounts, own, off)
     free = -sum(amounts.values(), ZERO)
     adjustment = Adjustment("trial", plan.id, "Trial", plan.id, version.version, free, free)
     return [adjustment] * bool(free), ZERO
@@ -184,8 +152,8 @@ def _by_version(
     period: BillingPeriod,
     currency: str,
     unpriced: _Sums,
-) -> list[_Version]:
-    versions: dict[tuple[str, int, bool], tuple[_Version, RateCard]] = {}
+) -> list[CoveredVersion]:
+    versions: dict[tuple[str, int, bool], tuple[CoveredVersion, RateCard]] = {}
     in_order = sorted(stretches, key=lambda stretch: stretch.start)
     for stretch in in_order:
         card: RateCard | None = None
@@ -194,7 +162,7 @@ def _by_version(
                 raise ValueError(f"plan {stretch.plan.id} is not priced in {currency}")
             key = (stretch.plan.id, stretch.plan_version, stretch.trial)
             if key not in versions:
-                opened = _Version(
+                opened = CoveredVersion(
                     stretch.plan, stretch.plan_version, stretch.trial, stretch.start, stretch.end
                 )
                 versions[key] = (opened, RateCard(stretch.plan))
@@ -218,47 +186,25 @@ def _by_version(
         key = (left.plan.id, left.plan_version, False)
         if key not in by_key:
             by_key = {
-                key: _Version(left.plan, left.plan_version, False, left.end, left.end)
+                key: CoveredVersion(left.plan, left.plan_version, False, left.end, left.end)
             } | by_key
-    for of, fee in yearly_fees(in_order, period).items():
+    asked_at_once = yearly_fees(in_order, period) | one_off_fees(in_order, period)
+    for of, fee in asked_at_once.items():
         by_key[of.plan, of.plan_version, False].yearly[of.charge] = fee
     return list(by_key.values())
 
 
-def _allot_free_units(versions: list[_Version]) -> _Sums:
-    """Set which units of each charge are free; return the period's billable units by charge.
-
-    A charge's own included units go first, then the pools. A later version of the same plan has
-    only what the earlier ones left of both.
-    """
-    had: _Sums = defaultdict(Decimal)
-    drawn: _Sums = defaultdict(Decimal)
-    totals: _Sums = defaultdict(Decimal)
-    for version in versions:
-        plan, used, free, series = version.plan, version.used, version.free, version.series
-        free.update(dict.fromkeys(used, ZERO))
-        for charge in plan.charges:
-            if isinstance(charge, FlatCharge) or not charge.included or charge.id not in used:
-                continue
-            own = max(charge.included - had[series, charge.id], ZERO)
-            free[charge.id] = min(own, used[charge.id])
-            had[series, charge.id] += free[charge.id]
-        for pool in plan.pools:
-            for charge_id in pool.charges:
-                wanted = used.get(charge_id, ZERO) - free.get(charge_id, ZERO)
-                taken = min(wanted, max(pool.quantity - drawn[series, pool.id], ZERO))
-                drawn[series, pool.id] += taken
-                if taken:
-                    free[charge_id] += taken
-        for charge_id, quantity in used.items():
-            totals[series, charge_id] += quantity - free[charge_id]
-    return totals
-
-
-def _lines(version: _Version, currency: str, before: _Sums, totals: _Sums) -> Iterable[RatedLine]:
+def _lines(
+    version: CoveredVersion,
+    currency: str,
+    before: _Sums,
+    totals: _Sums,
+    allowances: Allowances,
+) -> Iterable[RatedLine]:
     series = version.series
     for charge in version.plan.charges:
         start, end, free = version.start, version.end, ZERO
+        parts: tuple[FeePart, ...] = ()
         if isinstance(charge, FlatCharge) and charge.id in version.fees:
             share = version.fees[charge.id]
             if not share and charge.per is not FlatPer.SUBSCRIPTION:
@@ -267,6 +213,8 @@ def _lines(version: _Version, currency: str, before: _Sums, totals: _Sums) -> It
             average = share / version.share if version.share else Fraction(1)
             quantity = prorate(Decimal(1), average)
             priced = PricedUnits(prorate(charge.price, share))
+            if any(part.many != average for part in version.fee_parts[charge.id]):
+                parts = tuple(version.fee_parts[charge.id])
         elif isinstance(charge, FlatCharge):
             fee = version.yearly.get(charge.id)
             if fee is None or not fee.asked or fee.start is None or fee.end is None:
@@ -277,7 +225,8 @@ def _lines(version: _Version, currency: str, before: _Sums, totals: _Sums) -> It
         elif quantity := version.used.get(charge.id, ZERO):
             key = (series, charge.id)
             free = version.free[charge.id]
-            priced = price_units(charge, before[key], quantity - free, totals[key])
+            due = allowances.with_tiers(version, charge)
+            priced = price_units(due, before[key], quantity - free, totals[key])
             before[key] += quantity - free
         else:
             continue
@@ -294,4 +243,5 @@ def _lines(version: _Version, currency: str, before: _Sums, totals: _Sums) -> It
             priced.amount,
             round_to_minor_unit(priced.amount, currency),
             version.trial,
+            parts,
         )

@@ -1,4 +1,4 @@
-"""Fees by the year: asked for once, when their year begins. Pure.
+"""Fees by the year or the quarter: asked for in one amount, when that begins. Pure.
 
 Where their number changes, the rest of the year is asked for or given back; where a year ends, the
 next is asked for. So a period in which nothing of this happens asks for nothing, all periods
@@ -17,7 +17,7 @@ from math import ceil
 from typing import NamedTuple
 
 from backend.pricing.periods import BillingPeriod
-from backend.pricing.rating.stretches import Stretch, yearly_charges
+from backend.pricing.rating.stretches import Stretch, term_fees
 from backend.pricing.rating.years import PlanYears
 from backend_client.types.plan_terms import Proration
 
@@ -105,10 +105,12 @@ def _change(
 def _fees_held(stretch: Stretch | None, period: BillingPeriod) -> dict[FeeOf, _Held]:
     if stretch is None or stretch.plan is None or stretch.years_since is None or stretch.trial:
         return {}
-    plan, years = stretch.plan, PlanYears(stretch.years_since, period.time_zone)
+    plan, since, by_day = stretch.plan, stretch.years_since, stretch.plan.proration is Proration.DAY
     return {
         FeeOf(plan.id, stretch.plan_version, charge.id): _Held(
-            stretch.how_many(charge), years, plan.proration is Proration.DAY
+            stretch.how_many(charge),
+            PlanYears(since, period.time_zone, charge.cadence.months),
+            by_day,
         )
-        for charge in yearly_charges(plan)
+        for charge in term_fees(plan)
     }

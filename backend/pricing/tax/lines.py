@@ -66,6 +66,26 @@ def add_tax(amount: Decimal, rates: Sequence[TaxRate], currency: str) -> TaxedAm
         return TaxedAmount(net, lines, net + sum(owed.values(), ZERO))
 
 
+def net_of_parts(parts: Sequence[Decimal], within: Decimal, currency: str) -> list[Decimal]:
+    """Return ``parts`` less the tax ``within`` them, each its share.
+
+    The running sum is rounded, so that they add up to their total less the tax.
+    """
+    whole = sum(parts, ZERO)
+    if not within or not whole:
+        return list(parts)
+    nets = []
+    running = before = ZERO
+    with exact_arithmetic():
+        for part in parts:
+            running += part
+            share = Fraction(running) / Fraction(whole)
+            reached = round_fraction(Fraction(whole - within) * share, currency)
+            nets.append(reached - before)
+            before = reached
+    return nets
+
+
 def tax_of_part(
     taxes: Sequence[TaxLine], whole: Decimal, part: Decimal, currency: str
 ) -> tuple[TaxLine, ...]:

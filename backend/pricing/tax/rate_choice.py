@@ -5,9 +5,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date
+from typing import Final
 
 from backend.pricing.tax.lines import TaxRate
 from backend_client.types.taxes import CatalogTax
+
+REVERSE_CHARGE: Final = "Reverse charge:"
+"""How the note of an invoice begins whose tax the customer accounts for."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,7 +61,7 @@ def choose_rates(
     shifted = [tax for tax in holding if abroad and tax.reverse_charge]
     if shifted:
         names = " and ".join(dict.fromkeys(tax.name for tax in shifted))
-        notes.append(f"Reverse charge: the customer accounts for {names} in {country}.")
+        notes.append(f"{REVERSE_CHARGE} the customer accounts for {names} in {country}.")
     rates = tuple(
         TaxRate(tax.id, tax.name, tax.percent, tax.inclusive)
         for tax in holding

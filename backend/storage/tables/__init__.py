@@ -6,6 +6,7 @@ A tenant's tables lead their primary keys with the tenant, so that they shard by
 
 from __future__ import annotations
 
+from backend.storage.tables.accounting import book_terms
 from backend.storage.tables.accounts import (
     api_keys,
     applications,
@@ -15,20 +16,29 @@ from backend.storage.tables.accounts import (
     key_calls,
     key_windows,
     members,
+    operator_grants,
     operator_keys,
     retired_secrets,
     sessions,
     tenants,
+    used_id_tokens,
     users,
 )
 from backend.storage.tables.catalog import catalog_state, models, plan_versions, tax_rates
+from backend.storage.tables.chargeback import (
+    chargeback_entries,
+    chargeback_months,
+    chargeback_policies,
+)
 from backend.storage.tables.common import metadata
-from backend.storage.tables.customers import billing_profiles
+from backend.storage.tables.customers import billing_profiles, tax_id_checks
 from backend.storage.tables.forecasting import forecasts
+from backend.storage.tables.gateway import model_hours, upstreams
 from backend.storage.tables.invoices import (
     billed_periods,
     billing_cursors,
     credit_notes,
+    dunning_holds,
     invoice_lines,
     invoice_reminders,
     invoice_runs,
@@ -43,11 +53,32 @@ from backend.storage.tables.metering import (
     declared_labels,
     event_archives,
     events,
+    refused_events,
     rollups,
     usage_versions,
 )
 from backend.storage.tables.outbox import notification_deliveries, notifications
-from backend.storage.tables.quotas import quota_holds, quota_states
+from backend.storage.tables.platforms import (
+    platform_connections,
+    platform_cursors,
+    platform_dispatches,
+    platform_drift,
+    platform_inbox,
+    platform_objects,
+    platform_rates,
+    platform_usage,
+)
+from backend.storage.tables.playground import (
+    conversations,
+    saved_prompt_versions,
+    saved_prompts,
+)
+from backend.storage.tables.quotas import (
+    key_budget_holds,
+    key_budget_states,
+    quota_holds,
+    quota_states,
+)
 from backend.storage.tables.reconciliation import (
     discrepancies,
     provider_entries,
@@ -69,7 +100,7 @@ from backend.storage.tables.wallets import (
     top_ups,
     wallets,
 )
-from backend.storage.tables.worker import worker_failures
+from backend.storage.tables.worker import worker_tasks
 
 __all__ = [
     "api_keys",
@@ -79,9 +110,14 @@ __all__ = [
     "billing_anchors",
     "billing_cursors",
     "billing_profiles",
+    "book_terms",
     "catalog_state",
+    "chargeback_entries",
+    "chargeback_months",
+    "chargeback_policies",
     "contract_amendments",
     "contracts",
+    "conversations",
     "corrections",
     "counted_totals",
     "coupon_redemptions",
@@ -92,6 +128,7 @@ __all__ = [
     "daily_rollups",
     "declared_labels",
     "discrepancies",
+    "dunning_holds",
     "event_archives",
     "events",
     "forecasts",
@@ -102,31 +139,49 @@ __all__ = [
     "invoice_runs",
     "invoice_series",
     "invoices",
+    "key_budget_holds",
+    "key_budget_states",
     "key_calls",
     "key_windows",
     "ledger_entries",
     "members",
     "metadata",
+    "model_hours",
     "models",
     "notification_deliveries",
     "notifications",
+    "operator_grants",
     "operator_keys",
     "payments",
     "plan_versions",
+    "platform_connections",
+    "platform_cursors",
+    "platform_dispatches",
+    "platform_drift",
+    "platform_inbox",
+    "platform_objects",
+    "platform_rates",
+    "platform_usage",
     "provider_entries",
     "quota_holds",
     "quota_states",
     "reconciliations",
+    "refused_events",
     "retired_secrets",
     "rollups",
+    "saved_prompt_versions",
+    "saved_prompts",
     "sessions",
     "subscriptions",
+    "tax_id_checks",
     "tax_rates",
     "tenants",
     "token_drift",
     "top_ups",
+    "upstreams",
     "usage_versions",
+    "used_id_tokens",
     "users",
     "wallets",
-    "worker_failures",
+    "worker_tasks",
 ]

@@ -5,11 +5,13 @@ from __future__ import annotations
 from sqlalchemy import (
     BigInteger,
     Boolean,
+    CheckConstraint,
     Column,
     ForeignKeyConstraint,
     Index,
     Integer,
     LargeBinary,
+    Numeric,
     Table,
     Text,
     UniqueConstraint,
@@ -40,11 +42,43 @@ users = Table(
     Column("issuer", Text, nullable=False),
     Column("subject", Text, nullable=False),
     Column("email", Text),
+    # Whether the identity provider vouches for the address
+    Column("email_verified", Boolean, nullable=False, server_default=text("false")),
     Column("name", Text, nullable=False),
+    # What the latest sign-in said; ``operator_grants`` are beside it
     Column("is_operator", Boolean, nullable=False, server_default=text("false")),
     created_column(),
     UniqueConstraint("issuer", "subject"),
 )
+
+operator_grants = Table(
+    "operator_grants",
+    metadata,
+    Column("id", Text, primary_key=True),
+    Column("email", Text),
+    Column("issuer", Text),
+    Column("subject", Text),
+    created_column(),
+    time_column("revoked_at", nullable=True),
+    CheckConstraint(
+        "(email IS NULL) = (subject IS NOT NULL) AND (subject IS NULL) = (issuer IS NULL)",
+        name="one_person",
+    ),
+    Index(
+        "uq_operator_grants_email",
+        text("lower(email)"),
+        unique=True,
+        postgresql_where=text("revoked_at IS NULL"),
+    ),
+    Index(
+        "uq_operator_grants_subject",
+        "issuer",
+        "subject",
+        unique=True,
+        postgresql_where=text("revoked_at IS NULL"),
+    ),
+)
+"""Who is an operator whatever their sign-in says: by a verified address, or by subject."""
 
 members = Table(
     "members",
@@ -62,14 +96,29 @@ sessions = Table(
     "sessions",
     metadata,
     Column("token_hash", LargeBinary, primary_key=True),
+    Column("id", Text, nullable=False, unique=True),
     Column("user_id", Text, nullable=False),
     Column("tenant_id", Text, nullable=False),
+    # As the portal saw them
+    Column("device", Text),
+    Column("address", Text),
     created_column(),
     time_column("expires_at"),
+    time_column("last_used_at", nullable=True),
     ForeignKeyConstraint(["user_id"], ["users.id"], ondelete="CASCADE"),
     ForeignKeyConstraint(["tenant_id"], ["tenants.id"], ondelete="CASCADE"),
     Index(None, "expires_at"),
+    Index(None, "user_id"),
 )
+
+used_id_tokens = Table(
+    "used_id_tokens",
+    metadata,
+    Column("token_hash", LargeBinary, primary_key=True),
+    time_column("expires_at"),
+    Index(None, "expires_at"),
+)
+"""Identity providers' tokens that began a session, until nobody could use them any longer."""
 
 applications = Table(
     "applications",
@@ -78,6 +127,7 @@ applications = Table(
     Column("id", Text, primary_key=True),
     Column("name", Text, nullable=False),
     created_column(),
+    time_column("archived_at", nullable=True),
     ForeignKeyConstraint(["tenant_id"], ["tenants.id"], ondelete="CASCADE"),
     UniqueConstraint("tenant_id", "name"),
 )
@@ -98,11 +148,18 @@ api_keys = Table(
     created_column(),
     time_column("expires_at", nullable=True),
     time_column("revoked_at", nullable=True),
+    time_column("disabled_at", nullable=True),
     time_column("last_used_at", nullable=True),
     time_column("rotated_at", nullable=True),
     Column("requests_per_minute", Integer),
     Column("tokens_per_minute", Integer),
     Column("concurrent_requests", Integer),
+    Column("budget_amount", Numeric),
+    Column("budget_period", Text),
+    Column("budget_limit", Text),
+    CheckConstraint(
+        "num_nulls(budget_amount, budget_period, budget_limit) IN (0, 3)", name="whole_budget"
+    ),
     ForeignKeyConstraint(
         ["tenant_id", "application_id"],
         ["applications.tenant_id", "applications.id"],
@@ -161,13 +218,21 @@ invitations = Table(
     Column("secret_hash", LargeBinary, nullable=False, unique=True),
     Column("role", Text, nullable=False),
     Column("note", Text, nullable=False),
+    # Who alone can accept it; null for whoever has the link
+    Column("email", Text),
     Column("created_by", Text, nullable=False),
+    Column("by_operator", Boolean, nullable=False, server_default=text("false")),
     created_column(),
     time_column("expires_at"),
     time_column("accepted_at", nullable=True),
     Column("accepted_by", Text),
     time_column("revoked_at", nullable=True),
     ForeignKeyConstraint(["tenant_id"], ["tenants.id"], ondelete="CASCADE"),
+    Index(
+        "ix_invitations_email",
+        text("lower(email)"),
+        postgresql_where=text("by_operator AND accepted_at IS NULL AND revoked_at IS NULL"),
+    ),
 )
 
 operator_keys = Table(
@@ -178,8 +243,11 @@ operator_keys = Table(
     Column("secret_hash", LargeBinary, nullable=False, unique=True),
     Column("prefix", Text, nullable=False),
     Column("last_four", Text, nullable=False),
+    Column("scopes", ARRAY(Text), nullable=False),
     created_column(),
+    time_column("expires_at", nullable=True),
     time_column("revoked_at", nullable=True),
+    time_column("last_used_at", nullable=True),
 )
 
 audit_entries = Table(
@@ -188,12 +256,16 @@ audit_entries = Table(
     Column("tenant_id", Text, primary_key=True),
     Column("id", Text, primary_key=True),
     Column("actor", Text, nullable=False),
+    Column("actor_kind", Text, nullable=False),
     Column("action", Text, nullable=False),
     Column("target", Text, nullable=False),
     Column("detail", JSONB, nullable=False, server_default=text("'{}'::jsonb")),
+    Column("address", Text),
+    Column("request_id", Text),
     created_column(),
-    ForeignKeyConstraint(["tenant_id"], ["tenants.id"], ondelete="CASCADE"),
+    Index(None, "id"),
 )
+"""Who did what. The tenant is empty for what concerns none, and may have been deleted since."""
 
 idempotency_keys = Table(
     "idempotency_keys",

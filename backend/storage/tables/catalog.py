@@ -33,6 +33,15 @@ plan_versions = Table(
     Column("version", Integer, primary_key=True),
     Column("definition", JSONB, nullable=False),
     Column("published_at", DateTime(timezone=True), nullable=False, server_default=func.now()),
+    # Of a version for one tenant: whose, the version that it is but for these prices, and they
+    Column("agreed_with", Text),
+    Column("base_version", Integer),
+    Column("own_prices", JSONB),
+    CheckConstraint(
+        "(agreed_with IS NULL) = (base_version IS NULL)"
+        " AND (agreed_with IS NULL) = (own_prices IS NULL)",
+        name="own_prices",
+    ),
 )
 
 catalog_state = Table(

@@ -59,6 +59,8 @@ invoices = Table(
     Column("customer", JSONB, nullable=False),
     Column("payment_note", Text, nullable=False),
     Column("replaces", Text),
+    # The credit note that it takes back
+    Column("reverses", Text),
     # The columns from here on may change once it is final
     Column("paid", Numeric, nullable=False, server_default=_NOTHING),
     Column("credited", Numeric, nullable=False, server_default=_NOTHING),
@@ -66,6 +68,7 @@ invoices = Table(
     time_column("voided_at", nullable=True),
     Column("void_reason", Text),
     Column("replaced_by", Text),
+    time_column("written_off_at", nullable=True),
     created_column(),
     UniqueConstraint("tenant_id", "number"),
     CheckConstraint("total = subtotal + tax", name="total"),
@@ -77,7 +80,8 @@ invoices = Table(
     CheckConstraint(
         "state IN ('draft', 'finalized', 'paid', 'void', 'uncollectible')", name="state"
     ),
-    CheckConstraint("kind IN ('period', 'progressive')", name="kind"),
+    CheckConstraint("kind IN ('period', 'progressive', 'one_off', 'reversal')", name="kind"),
+    CheckConstraint("state <> 'uncollectible' OR written_off_at IS NOT NULL", name="written_off"),
     Index("ix_invoices_period", "tenant_id", "period_start"),
     # A period is closed by one valid invoice
     Index(
@@ -86,6 +90,14 @@ invoices = Table(
         "period_start",
         unique=True,
         postgresql_where=text("kind = 'period' AND replaced_by IS NULL"),
+    ),
+    # A credit note is taken back once
+    Index(
+        "uq_invoices_reverses",
+        "tenant_id",
+        "reverses",
+        unique=True,
+        postgresql_where=text("reverses IS NOT NULL"),
     ),
     Index("ix_invoices_open", "due_at", postgresql_where=text("state = 'finalized'")),
 )
@@ -124,10 +136,19 @@ payments = Table(
     Column("currency", Text, nullable=False),
     Column("method", Text, nullable=False),
     Column("reference", Text, nullable=False),
+    # The payment that the bank or the card's owner took back by this one
+    Column("returns", Text),
     time_column("received_at"),
     created_column(),
     UniqueConstraint("tenant_id", "invoice_id", "method", "reference"),
     _of_invoice(),
+    Index(
+        "uq_payments_returns",
+        "tenant_id",
+        "returns",
+        unique=True,
+        postgresql_where=text("returns IS NOT NULL"),
+    ),
     Index("ix_payments_balance", "tenant_id", postgresql_where=text("method = 'balance'")),
 )
 
@@ -161,6 +182,17 @@ invoice_reminders = Table(
     Column("invoice_id", Text, primary_key=True),
     Column("step", Text, primary_key=True),
     time_column("at"),
+    _of_invoice(),
+)
+
+dunning_holds = Table(
+    "dunning_holds",
+    metadata,
+    Column("tenant_id", Text, primary_key=True),
+    Column("invoice_id", Text, primary_key=True),
+    # Why no reminder goes out while this row is here: one row a cause
+    Column("cause", Text, primary_key=True),
+    time_column("since"),
     _of_invoice(),
 )
 

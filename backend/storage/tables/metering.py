@@ -7,6 +7,7 @@ from sqlalchemy import (
     Boolean,
     CheckConstraint,
     Column,
+    Date,
     DateTime,
     ForeignKeyConstraint,
     Identity,
@@ -34,6 +35,8 @@ events = Table(
     Column("application_id", Text, nullable=False),
     Column("key_id", Text, nullable=False, server_default=""),
     Column("model", Text, nullable=False),
+    # Who served the model; empty where nobody said
+    Column("upstream", Text, nullable=False, server_default=""),
     Column("quantities", JSONB, nullable=False),
     Column("labels", JSONB, nullable=False, server_default=text("'{}'::jsonb")),
     Column("counted", JSONB),
@@ -76,6 +79,28 @@ corrections = Table(
     Index("ix_corrections_pending", "tenant_id", postgresql_where=text("applied_at IS NULL")),
 )
 
+refused_events = Table(
+    "refused_events",
+    metadata,
+    # Made of what tells one kind of refusal from another, so that every process adds to one row
+    Column("id", Text, primary_key=True),
+    # None where the events named no tenant
+    Column("tenant_id", Text),
+    Column("day", Date, nullable=False),
+    Column("sender", Text, nullable=False),
+    Column("credential", Text, nullable=False),
+    Column("field", Text),
+    Column("detail", Text, nullable=False),
+    Column("event_count", BigInteger, nullable=False),
+    time_column("first_at"),
+    time_column("last_at"),
+    Column("sample_id", Text),
+    Column("sample_source", Text),
+    ForeignKeyConstraint(["tenant_id"], ["tenants.id"], ondelete="CASCADE"),
+    Index(None, "tenant_id", "day"),
+    Index(None, "day"),
+)
+
 declared_labels = Table(
     "declared_labels",
     metadata,
@@ -110,6 +135,7 @@ rollups = Table(
     Column("application_id", Text, primary_key=True),
     Column("key_id", Text, primary_key=True),
     Column("model", Text, primary_key=True),
+    Column("upstream", Text, primary_key=True, server_default=""),
     Column("meter", Text, primary_key=True),
     Column("labels", JSONB, primary_key=True, server_default=text("'{}'::jsonb")),
     Column("quantity", Numeric, nullable=False),
@@ -128,6 +154,7 @@ daily_rollups = Table(
     Column("application_id", Text, primary_key=True),
     Column("key_id", Text, primary_key=True),
     Column("model", Text, primary_key=True),
+    Column("upstream", Text, primary_key=True, server_default=""),
     Column("meter", Text, primary_key=True),
     Column("labels", JSONB, primary_key=True, server_default=text("'{}'::jsonb")),
     Column("quantity", Numeric, nullable=False),

@@ -6,6 +6,8 @@ from sqlalchemy import (
     BigInteger,
     Column,
     ForeignKeyConstraint,
+    Index,
+    Numeric,
     Table,
     Text,
     text,
@@ -34,5 +36,32 @@ quota_holds = Table(
     Column("output_tokens", BigInteger, nullable=False),
     time_column("lapses_at"),
     ForeignKeyConstraint(["tenant_id"], ["tenants.id"], ondelete="CASCADE"),
+    prefixes=["UNLOGGED"],
+)
+
+key_budget_states = Table(
+    "key_budget_states",
+    metadata,
+    Column("tenant_id", Text, primary_key=True),
+    Column("key_id", Text, primary_key=True),
+    time_column("period_start", nullable=True),
+    time_column("taken_at", nullable=True),
+    Column("used", Numeric, nullable=False, server_default=text("'0'")),
+    ForeignKeyConstraint(["tenant_id"], ["tenants.id"], ondelete="CASCADE"),
+    prefixes=["UNLOGGED"],
+)
+"""What a key had used of its budget a moment ago; see ``backend.quotas.key_budgets``."""
+
+key_budget_holds = Table(
+    "key_budget_holds",
+    metadata,
+    Column("tenant_id", Text, primary_key=True),
+    Column("id", Text, primary_key=True),
+    Column("key_id", Text, nullable=False),
+    Column("amount", Numeric, nullable=False),
+    time_column("made_at"),
+    time_column("lapses_at"),
+    ForeignKeyConstraint(["tenant_id"], ["tenants.id"], ondelete="CASCADE"),
+    Index("ix_key_budget_holds_tenant_id", "tenant_id", "key_id"),
     prefixes=["UNLOGGED"],
 )

@@ -58,6 +58,8 @@ reconciliations = Table(
     Column("billed", Numeric),
     Column("expected", Numeric),
     Column("totals", JSONB, nullable=False),
+    # Those that the metered usage named, of what was compared
+    Column("upstreams", JSONB, nullable=False, server_default=text("'[]'::jsonb")),
     CheckConstraint("last_day >= first_day", name="days_in_order"),
 )
 
@@ -68,6 +70,8 @@ provider_entries = Table(
     Column("day", Date, primary_key=True),
     Column("model", Text, primary_key=True),  # as the provider calls it
     Column("meter", Text, primary_key=True),
+    # Of prices, where it is not the usual one: batch, long_context
+    Column("tier", Text, primary_key=True, server_default=""),
     Column("quantity", Numeric),
     Column("amount", Numeric),
     ForeignKeyConstraint(["reconciliation_id"], ["reconciliations.id"], ondelete="CASCADE"),

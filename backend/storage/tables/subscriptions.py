@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from sqlalchemy import (
+    Boolean,
     CheckConstraint,
     Column,
     DateTime,
@@ -84,6 +85,8 @@ contracts = Table(
     time_column("start_at"),
     time_column("end_at"),
     created_column(),
+    # When its end was looked at: the plan that follows it is in force, or none does
+    time_column("followed_at", nullable=True),
     ForeignKeyConstraint(["tenant_id"], ["tenants.id"], ondelete="CASCADE"),
 )
 
@@ -96,9 +99,11 @@ contract_amendments = Table(
     time_column("effective_at"),
     Column("more", Numeric, nullable=False),
     Column("reason", Text, nullable=False),
+    Column("renews", Boolean),
     created_column(),
     ForeignKeyConstraint(
         ["tenant_id", "contract_id"], ["contracts.tenant_id", "contracts.id"], ondelete="CASCADE"
     ),
-    CheckConstraint("more > 0", name="more"),
+    CheckConstraint("more >= 0", name="more"),
+    CheckConstraint("more > 0 OR renews IS NOT NULL", name="says_something"),
 )

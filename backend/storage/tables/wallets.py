@@ -59,6 +59,8 @@ credit_grants = Table(
     time_column("expires_at", nullable=True),
     # It pays bills of the time in which it is usable, and expires when they were made
     Column("in_arrears", Boolean, nullable=False, server_default=text("false")),
+    # Its sale carried the tax, so that none falls when it is used
+    Column("taxed_at_sale", Boolean, nullable=False, server_default=text("false")),
     # Sums of the ledger's entries. The database ensures that no account is below zero, and that
     # what was granted is in one of them.
     Column("amount", Numeric, nullable=False),
@@ -70,7 +72,7 @@ credit_grants = Table(
     created_column(),
     ForeignKeyConstraint(["tenant_id"], ["wallets.tenant_id"], ondelete="CASCADE"),
     CheckConstraint("kind IN ('promotional', 'paid')", name="kind"),
-    CheckConstraint("amount > 0", name="amount"),
+    CheckConstraint("amount >= 0", name="amount"),
     CheckConstraint(
         "least(available, reserved, used, expired, refunded) >= 0", name="never_below_zero"
     ),

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from backend_client._async.resources.accounting import AsyncAccountingResource
+from backend_client._async.resources.audit import AsyncAuditResource
 from backend_client._async.resources.billing import (
     AsyncBillingDetailsResource,
     AsyncBillingTermsResource,
@@ -13,6 +15,7 @@ from backend_client._async.resources.catalog import (
     AsyncPlansResource,
     AsyncTaxRatesResource,
 )
+from backend_client._async.resources.chargeback import AsyncChargebackResource
 from backend_client._async.resources.chat import (
     AsyncChatResource,
     AsyncDriftResource,
@@ -22,12 +25,20 @@ from backend_client._async.resources.events import AsyncCorrectionsResource, Asy
 from backend_client._async.resources.invoices import AsyncInvoiceRunsResource, AsyncInvoicesResource
 from backend_client._async.resources.keys import AsyncApplicationsResource, AsyncKeysResource
 from backend_client._async.resources.members import (
-    AsyncAuditResource,
     AsyncInvitationsResource,
     AsyncMembersResource,
 )
 from backend_client._async.resources.notifications import AsyncNotificationsResource
+from backend_client._async.resources.operator_keys import AsyncOperatorKeysResource
 from backend_client._async.resources.pipeline import AsyncDeadLettersResource, AsyncPipelineResource
+from backend_client._async.resources.platforms import (
+    AsyncPaymentsResource,
+    AsyncPlatformsResource,
+)
+from backend_client._async.resources.playground import (
+    AsyncConversationsResource,
+    AsyncPromptsResource,
+)
 from backend_client._async.resources.reconciliations import AsyncReconciliationsResource
 from backend_client._async.resources.resource import AsyncResource
 from backend_client._async.resources.sessions import AsyncMeResource, AsyncSessionsResource
@@ -43,6 +54,7 @@ from backend_client._async.resources.subscription import (
     AsyncSubscriptionResource,
 )
 from backend_client._async.resources.tenants import AsyncTenantsResource
+from backend_client._async.resources.upstreams import AsyncUpstreamsResource
 from backend_client._async.resources.usage import AsyncLabelsResource, AsyncUsageResource
 from backend_client._async.resources.wallet import AsyncWalletResource
 from backend_client._async.sender import AsyncSender
@@ -64,12 +76,15 @@ class AsyncResources(AsyncResource):
         # What is used
         self.chat = AsyncChatResource(sender)
         self.tokens = AsyncTokensResource(sender)
+        self.conversations = AsyncConversationsResource(sender)
+        self.prompts = AsyncPromptsResource(sender)
         self.usage = AsyncUsageResource(sender)
         self.labels = AsyncLabelsResource(sender)
         self.events = AsyncEventsResource(sender)
         self.corrections = AsyncCorrectionsResource(sender)
         # What is on sale, and agreed
         self.models = AsyncModelsResource(sender)
+        self.upstreams = AsyncUpstreamsResource(sender)
         self.plans = AsyncPlansResource(sender)
         self.subscription = AsyncSubscriptionResource(sender)
         self.entitlements = AsyncEntitlementsResource(sender)
@@ -80,9 +95,12 @@ class AsyncResources(AsyncResource):
         self.simulations = AsyncSimulationsResource(sender)
         self.wallet = AsyncWalletResource(sender)
         self.invoices = AsyncInvoicesResource(sender)
+        self.payments = AsyncPaymentsResource(sender)
         self.billing_details = AsyncBillingDetailsResource(sender)
+        self.chargeback = AsyncChargebackResource(sender)
         # The operator's
         self.tenants = AsyncTenantsResource(sender)
+        self.operator_keys = AsyncOperatorKeysResource(sender)
         self.catalog = AsyncCatalogResource(sender)
         self.tax_rates = AsyncTaxRatesResource(sender)
         self.coupons = AsyncCouponsResource(sender)
@@ -92,5 +110,7 @@ class AsyncResources(AsyncResource):
         self.pipeline = AsyncPipelineResource(sender)
         self.dead_letters = AsyncDeadLettersResource(sender)
         self.drift = AsyncDriftResource(sender)
+        self.platforms = AsyncPlatformsResource(sender)
         self.reconciliations = AsyncReconciliationsResource(sender)
         self.margin = AsyncMarginResource(sender)
+        self.accounting = AsyncAccountingResource(sender)

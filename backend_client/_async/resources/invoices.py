@@ -17,16 +17,24 @@ from backend_client.calls import (
     whole_list,
 )
 from backend_client.queries import query
+from backend_client.types.balance import AccountBalance
 from backend_client.types.common import Page
 from backend_client.types.invoices import (
+    ApplyToInvoice,
+    BalanceRefund,
     CreditNote,
     CreditNoteCreate,
+    CreditNoteReversal,
+    EInvoiceFormat,
     Invoice,
     InvoiceRun,
     InvoiceSummary,
     LineEvent,
     LineEvents,
+    OneOffInvoiceCreate,
     PaymentRecord,
+    PaymentRefund,
+    PaymentReturn,
     VoidInvoice,
 )
 
@@ -54,6 +62,10 @@ class AsyncInvoicesResource(AsyncResource):
         call = get(at, Page[InvoiceSummary], query(limit=limit, cursor=cursor))
         return AsyncPager(self._sender, call)
 
+    async def balance(self, *, tenant: str | None = None) -> AccountBalance:
+        """Get the customer's balance, and what its open invoices still ask for."""
+        return await self._sender.send(get(path("balance", tenant=tenant), AccountBalance))
+
     async def get(self, invoice_id: str, *, tenant: str | None = None) -> Invoice:
         """Get an invoice with its lines, payments and credit notes."""
         return await self._sender.send(get(path("invoices", invoice_id, tenant=tenant), Invoice))
@@ -65,6 +77,31 @@ class AsyncInvoicesResource(AsyncResource):
     async def csv(self, invoice_id: str) -> str:
         """Get an invoice's lines as CSV."""
         return await self._sender.send(get_text(path("invoices", invoice_id, suffix=".csv")))
+
+    async def e_invoice(
+        self,
+        invoice_id: str,
+        *,
+        format: EInvoiceFormat,  # noqa: A002 - as the API calls it
+        tenant: str | None = None,
+    ) -> bytes:
+        """Get an invoice as an e-invoice: XML, or the PDF that has it inside."""
+        at = path("invoices", invoice_id, "e-invoice", tenant=tenant)
+        return await self._sender.send(get_bytes(at, query(format=format)))
+
+    async def credit_note_e_invoice(
+        self,
+        invoice_id: str,
+        credit_note_id: str,
+        *,
+        format: EInvoiceFormat,  # noqa: A002 - as the API calls it
+        tenant: str | None = None,
+    ) -> bytes:
+        """Get a credit note of an invoice as an e-invoice, XML."""
+        at = path(
+            "invoices", invoice_id, "credit-notes", credit_note_id, "e-invoice", tenant=tenant
+        )
+        return await self._sender.send(get_bytes(at, query(format=format)))
 
     def line_events(
         self, invoice_id: str, line: int, *, limit: int | None = None, cursor: str | None = None
@@ -84,6 +121,10 @@ class AsyncInvoicesResource(AsyncResource):
         at = path("invoices", invoice_id, "void", tenant=tenant)
         return await self._sender.send(send("POST", at, void, Invoice, repeatable=True))
 
+    async def create(self, invoice: OneOffInvoiceCreate, *, tenant: str) -> Invoice:
+        """Issue an invoice of lines of your own, such as a set-up fee; for the operator."""
+        return await self._sender.send(create(path("invoices", tenant=tenant), invoice, Invoice))
+
     async def write_off(self, invoice_id: str, *, tenant: str) -> Invoice:
         """Mark an invoice as uncollectible; for the operator."""
         at = path("invoices", invoice_id, "write-off", tenant=tenant)
@@ -96,12 +137,66 @@ class AsyncInvoicesResource(AsyncResource):
         at = path("invoices", invoice_id, "payments", tenant=tenant)
         return await self._sender.send(send("POST", at, payment, Invoice, repeatable=True))
 
+    async def return_payment(
+        self, invoice_id: str, payment_id: str, payment_return: PaymentReturn, *, tenant: str
+    ) -> Invoice:
+        """Record that a bank took a payment back: the invoice is open again; for the operator."""
+        at = path("invoices", invoice_id, "payments", payment_id, "return", tenant=tenant)
+        return await self._sender.send(send("POST", at, payment_return, Invoice, repeatable=True))
+
+    async def refund_payment(
+        self, invoice_id: str, payment_id: str, refund: PaymentRefund, *, tenant: str
+    ) -> Invoice:
+        """Record money that was paid back of a payment; for the operator."""
+        at = path("invoices", invoice_id, "payments", payment_id, "refund", tenant=tenant)
+        return await self._sender.send(send("POST", at, refund, Invoice, repeatable=True))
+
+    async def apply(self, invoice_id: str, apply: ApplyToInvoice, *, tenant: str) -> Invoice:
+        """Let the balance or bought credit pay an open invoice now; for the operator."""
+        at = path("invoices", invoice_id, "apply", tenant=tenant)
+        return await self._sender.send(create(at, apply, Invoice))
+
+    async def refund_balance(self, refund: BalanceRefund, *, tenant: str) -> AccountBalance:
+        """Record that a customer's balance was paid out; for the operator."""
+        at = path("balance", "refunds", tenant=tenant)
+        return await self._sender.send(send("POST", at, refund, AccountBalance, repeatable=True))
+
     async def create_credit_note(
         self, invoice_id: str, credit_note: CreditNoteCreate, *, tenant: str
     ) -> CreditNote:
         """Credit an invoice or lines of it; for the operator."""
         at = path("invoices", invoice_id, "credit-notes", tenant=tenant)
         return await self._sender.send(create(at, credit_note, CreditNote))
+
+    def credit_notes(
+        self, *, tenant: str | None = None, limit: int | None = None, cursor: str | None = None
+    ) -> AsyncPager[CreditNote]:
+        """List the credit notes, newest first."""
+        at = path("credit-notes", tenant=tenant)
+        return AsyncPager(
+            self._sender, get(at, Page[CreditNote], query(limit=limit, cursor=cursor))
+        )
+
+    async def credit_note(self, credit_note_id: str) -> CreditNote:
+        """Get a credit note."""
+        return await self._sender.send(get(path("credit-notes", credit_note_id), CreditNote))
+
+    async def credit_note_pdf(self, credit_note_id: str) -> bytes:
+        """Get a credit note as PDF."""
+        at = path("credit-notes", credit_note_id, suffix=".pdf")
+        return await self._sender.send(get_bytes(at))
+
+    async def credit_note_csv(self, credit_note_id: str) -> str:
+        """Get what a credit note takes off each line as CSV."""
+        at = path("credit-notes", credit_note_id, suffix=".csv")
+        return await self._sender.send(get_text(at))
+
+    async def reverse_credit_note(
+        self, credit_note_id: str, reversal: CreditNoteReversal, *, tenant: str
+    ) -> Invoice:
+        """Take back a wrong credit note by an invoice of what it took off; for the operator."""
+        at = path("credit-notes", credit_note_id, "reverse", tenant=tenant)
+        return await self._sender.send(send("POST", at, reversal, Invoice, repeatable=True))
 
 
 class AsyncInvoiceRunsResource(AsyncResource):

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from typing import Literal
+
 from backend_client._async.pager import AsyncPager
 from backend_client._async.resources.resource import AsyncResource
 from backend_client.calls import delete, get, path, send
 from backend_client.queries import query
 from backend_client.types.accounts import (
-    AuditEntry,
     Invitation,
     InvitationAccept,
     InvitationCreate,
@@ -20,36 +21,56 @@ from backend_client.types.common import Page
 
 
 class AsyncMembersResource(AsyncResource):
-    """The members of a tenant and their roles."""
+    """The members of a tenant and their roles. ``tenant`` is another's; for the operator."""
 
-    def list(self, *, limit: int | None = None, cursor: str | None = None) -> AsyncPager[Member]:
+    def list(
+        self, *, tenant: str | None = None, limit: int | None = None, cursor: str | None = None
+    ) -> AsyncPager[Member]:
         """List the members."""
-        call = get(path("members"), Page[Member], query(limit=limit, cursor=cursor))
+        at = path("members", tenant=tenant)
+        call = get(at, Page[Member], query(limit=limit, cursor=cursor))
         return AsyncPager(self._sender, call)
 
-    async def update(self, user_id: str, change: MemberChange) -> Member:
+    async def update(
+        self, user_id: str, change: MemberChange, *, tenant: str | None = None
+    ) -> Member:
         """Give a member another role."""
-        call = send("PATCH", path("members", user_id), change, Member, repeatable=True)
-        return await self._sender.send(call)
+        at = path("members", user_id, tenant=tenant)
+        return await self._sender.send(send("PATCH", at, change, Member, repeatable=True))
 
-    async def remove(self, user_id: str) -> None:
-        """End a membership."""
-        await self._sender.send(delete(path("members", user_id), repeatable=False))
+    async def remove(
+        self,
+        user_id: str,
+        *,
+        keys: Literal["revoke", "hand_over"] | None = None,
+        hand_over_to: str | None = None,
+        tenant: str | None = None,
+    ) -> None:
+        """End a membership; ``keys`` says what becomes of the API keys that the member made.
+
+        Without it ``Conflict`` is raised if any of them works.
+        """
+        params = query(keys=keys, hand_over_to=hand_over_to)
+        at = path("members", user_id, tenant=tenant)
+        await self._sender.send(delete(at, params, repeatable=False))
 
 
 class AsyncInvitationsResource(AsyncResource):
-    """Invitations to become a member."""
+    """Invitations to become a member. ``tenant`` is another's; for the operator."""
 
     def list(
-        self, *, limit: int | None = None, cursor: str | None = None
+        self, *, tenant: str | None = None, limit: int | None = None, cursor: str | None = None
     ) -> AsyncPager[Invitation]:
         """List the invitations, newest first."""
-        call = get(path("invitations"), Page[Invitation], query(limit=limit, cursor=cursor))
+        at = path("invitations", tenant=tenant)
+        call = get(at, Page[Invitation], query(limit=limit, cursor=cursor))
         return AsyncPager(self._sender, call)
 
-    async def create(self, invitation: InvitationCreate) -> InvitationCreated:
+    async def create(
+        self, invitation: InvitationCreate, *, tenant: str | None = None
+    ) -> InvitationCreated:
         """Create an invitation; its link's secret is in this answer alone."""
-        at = path("invitations")
+        at = path("invitations", tenant=tenant)
         call = send("POST", at, invitation, InvitationCreated, repeatable=False)
         return await self._sender.send(call)
 
@@ -59,17 +80,7 @@ class AsyncInvitationsResource(AsyncResource):
         call = send("POST", at, acceptance, Membership, repeatable=False)
         return await self._sender.send(call)
 
-    async def revoke(self, invitation_id: str) -> None:
+    async def revoke(self, invitation_id: str, *, tenant: str | None = None) -> None:
         """Revoke an invitation, so that its link no longer works."""
-        await self._sender.send(delete(path("invitations", invitation_id), repeatable=True))
-
-
-class AsyncAuditResource(AsyncResource):
-    """What was done in a tenant, and by whom."""
-
-    def list(
-        self, *, limit: int | None = None, cursor: str | None = None
-    ) -> AsyncPager[AuditEntry]:
-        """List what was done in the tenant, the latest first; for owners."""
-        call = get(path("audit"), Page[AuditEntry], query(limit=limit, cursor=cursor))
-        return AsyncPager(self._sender, call)
+        at = path("invitations", invitation_id, tenant=tenant)
+        await self._sender.send(delete(at, repeatable=True))

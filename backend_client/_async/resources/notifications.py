@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from backend_client._async.pager import AsyncPager
 from backend_client._async.resources.resource import AsyncResource
-from backend_client.calls import get, path, send
+from backend_client.calls import create, get, path, send
 from backend_client.queries import query
 from backend_client.types.common import Page
 from backend_client.types.notifications import (
@@ -15,6 +15,7 @@ from backend_client.types.notifications import (
     NotificationKind,
     NotificationResend,
     NotificationState,
+    NotificationTest,
 )
 
 
@@ -46,3 +47,8 @@ class AsyncNotificationsResource(AsyncResource):
         at = path("notifications", notification_id, "resend")
         body = NotificationResend(channel=channel)
         return await self._sender.send(send("POST", at, body, Notification, repeatable=False))
+
+    async def test(self, *, tenant: str | None = None) -> Notification:
+        """Send a test event, as if of a customer; of the caller's own tenant if none is named."""
+        at = path("notifications", "test")
+        return await self._sender.send(create(at, NotificationTest(tenant=tenant), Notification))

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from backend_client._async.pager import AsyncPager
 from backend_client._async.resources.resource import AsyncResource
 from backend_client._async.sender import AsyncSender
-from backend_client.calls import get, get_text, path, post, provider_export, send
+from backend_client.calls import delete, get, get_text, path, post, provider_export, send
 from backend_client.queries import query
 from backend_client.types.common import Page
 from backend_client.types.reconciliation import (
@@ -72,6 +72,11 @@ class AsyncReconciliationsResource(AsyncResource):
     ) -> Reconciliation:
         """Import a provider's export and compare it; the same file again is the same import."""
         return await self._sender.send(provider_export(export, options, name))
+
+    async def remove(self, reconciliation_id: str) -> None:
+        """Remove an import with its discrepancies and notes: it can be imported again."""
+        call = delete(path("reconciliations", reconciliation_id), repeatable=True)
+        await self._sender.send(call)
 
     async def rematch(self, reconciliation_id: str) -> Reconciliation:
         """Compare an import with what is metered now."""

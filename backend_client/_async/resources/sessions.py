@@ -2,16 +2,22 @@
 
 from __future__ import annotations
 
+from backend_client._async.pager import AsyncPager
 from backend_client._async.resources.resource import AsyncResource
-from backend_client.calls import delete, get, path, send
+from backend_client.calls import delete, edit, get, path, send
+from backend_client.queries import query
 from backend_client.types.accounts import (
     LocalSessionCreate,
     Me,
+    OwnTenantChange,
     SessionChange,
     SessionCreate,
     SessionCreated,
     SignInOptions,
+    Tenant,
 )
+from backend_client.types.common import Page
+from backend_client.types.sessions import Session
 
 
 class AsyncSessionsResource(AsyncResource):
@@ -36,6 +42,32 @@ class AsyncSessionsResource(AsyncResource):
         call = send("PATCH", path("sessions", "current"), change, Me, repeatable=True)
         return await self._sender.send(call)
 
+    def list(self, *, limit: int | None = None, cursor: str | None = None) -> AsyncPager[Session]:
+        """List the person's own sessions, newest first."""
+        call = get(path("sessions"), Page[Session], query(limit=limit, cursor=cursor))
+        return AsyncPager(self._sender, call)
+
+    async def end_one(self, session_id: str) -> None:
+        """End one of the person's own sessions."""
+        await self._sender.send(delete(path("sessions", session_id), repeatable=False))
+
+    async def end_others(self) -> None:
+        """End all of the person's sessions but the current one: sign out everywhere else."""
+        await self._sender.send(delete(path("sessions"), repeatable=True))
+
+    def list_of_member(
+        self, tenant_id: str, user_id: str, *, limit: int | None = None, cursor: str | None = None
+    ) -> AsyncPager[Session]:
+        """List a member's sessions, newest first; for the operator."""
+        at = path("tenants", tenant_id, "members", user_id, "sessions")
+        call = get(at, Page[Session], query(limit=limit, cursor=cursor))
+        return AsyncPager(self._sender, call)
+
+    async def end_all_of_member(self, tenant_id: str, user_id: str) -> None:
+        """End all of a member's sessions; for the operator."""
+        at = path("tenants", tenant_id, "members", user_id, "sessions")
+        await self._sender.send(delete(at, repeatable=True))
+
     async def end(self) -> None:
         """End the current session: sign out."""
         await self._sender.send(delete(path("sessions", "current"), repeatable=False))
@@ -47,3 +79,7 @@ class AsyncMeResource(AsyncResource):
     async def get(self) -> Me:
         """Get the person or key behind the credential, its tenant, and what it may do."""
         return await self._sender.send(get(path("me"), Me))
+
+    async def update_tenant(self, change: OwnTenantChange) -> Tenant:
+        """Rename the tenant that the credential acts for; for its owners and admins."""
+        return await self._sender.send(edit(path("tenant"), change, Tenant))

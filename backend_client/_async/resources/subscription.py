@@ -16,6 +16,7 @@ from backend_client.types.contracts import (
 )
 from backend_client.types.entitlements import Entitlements
 from backend_client.types.spend import Period
+from backend_client.types.subscription_preview import SubscriptionPreview
 from backend_client.types.subscriptions import (
     BillingAnchor,
     Subscription,
@@ -26,30 +27,31 @@ from backend_client.types.subscriptions import (
 
 
 class AsyncSubscriptionCouponsResource(AsyncResource):
-    """The coupons that the tenant has redeemed."""
+    """The coupons that a tenant has redeemed. ``tenant`` is another's; for the operator."""
 
-    def list(self) -> AsyncPager[RedeemedCoupon]:
+    def list(self, *, tenant: str | None = None) -> AsyncPager[RedeemedCoupon]:
         """List the coupons that the tenant has redeemed."""
-        return AsyncPager(self._sender, get(path("subscription", "coupons"), Page[RedeemedCoupon]))
+        at = path("subscription", "coupons", tenant=tenant)
+        return AsyncPager(self._sender, get(at, Page[RedeemedCoupon]))
 
-    async def redeem(self, coupon_id: str) -> RedeemedCoupon:
+    async def redeem(self, coupon_id: str, *, tenant: str | None = None) -> RedeemedCoupon:
         """Redeem a coupon, from the present period on."""
-        at = path("subscription", "coupons")
+        at = path("subscription", "coupons", tenant=tenant)
         redemption = CouponRedeem.model_construct(coupon=coupon_id)  # the API says what is wrong
         call = send("POST", at, redemption, RedeemedCoupon, repeatable=True)
         return await self._sender.send(call)
 
 
 class AsyncSubscriptionResource(AsyncResource):
-    """The tenant's subscription to a plan."""
+    """A tenant's subscription to a plan. ``tenant`` is another's; for the operator."""
 
     def __init__(self, sender: AsyncSender) -> None:
         super().__init__(sender)
         self.coupons = AsyncSubscriptionCouponsResource(sender)
 
-    async def get(self) -> Subscription:
+    async def get(self, *, tenant: str | None = None) -> Subscription:
         """Get the subscription with the plan in force."""
-        return await self._sender.send(get(path("subscription"), Subscription))
+        return await self._sender.send(get(path("subscription", tenant=tenant), Subscription))
 
     async def update(
         self, change: SubscriptionChange, *, tenant: str | None = None
@@ -58,19 +60,30 @@ class AsyncSubscriptionResource(AsyncResource):
         at = path("subscription", tenant=tenant)
         return await self._sender.send(send("PUT", at, change, Subscription, repeatable=True))
 
-    async def pause(self, pause: SubscriptionPause) -> Subscription:
+    async def preview(
+        self, change: SubscriptionChange, *, tenant: str | None = None
+    ) -> SubscriptionPreview:
+        """Say what a change would do to the present period, without making it."""
+        at = path("subscription", "preview", tenant=tenant)
+        return await self._sender.send(
+            send("POST", at, change, SubscriptionPreview, repeatable=True)
+        )
+
+    async def pause(self, pause: SubscriptionPause, *, tenant: str | None = None) -> Subscription:
         """Pause: no fee runs, and no call is let through."""
-        at = path("subscription", "pause")
+        at = path("subscription", "pause", tenant=tenant)
         return await self._sender.send(send("POST", at, pause, Subscription, repeatable=False))
 
-    async def resume(self) -> Subscription:
+    async def resume(self, *, tenant: str | None = None) -> Subscription:
         """Resume a paused subscription."""
-        call = post(path("subscription", "resume"), Subscription, repeatable=False)
-        return await self._sender.send(call)
+        at = path("subscription", "resume", tenant=tenant)
+        return await self._sender.send(post(at, Subscription, repeatable=False))
 
-    async def cancel(self, cancellation: SubscriptionCancel) -> Subscription:
+    async def cancel(
+        self, cancellation: SubscriptionCancel, *, tenant: str | None = None
+    ) -> Subscription:
         """End the subscription, with its period or now."""
-        at = path("subscription", "cancel")
+        at = path("subscription", "cancel", tenant=tenant)
         call = send("POST", at, cancellation, Subscription, repeatable=False)
         return await self._sender.send(call)
 
@@ -94,9 +107,9 @@ class AsyncEntitlementsResource(AsyncResource):
 class AsyncContractsResource(AsyncResource):
     """What was agreed with a tenant beside its plan."""
 
-    def list(self) -> AsyncPager[Contract]:
-        """List the tenant's contracts."""
-        return AsyncPager(self._sender, get(path("contracts"), Page[Contract]))
+    def list(self, *, tenant: str | None = None) -> AsyncPager[Contract]:
+        """List the tenant's contracts; another ``tenant``'s, for the operator."""
+        return AsyncPager(self._sender, get(path("contracts", tenant=tenant), Page[Contract]))
 
     async def create(self, contract: ContractCreate, *, tenant: str) -> Contract:
         """Agree a contract with a tenant; for the operator."""

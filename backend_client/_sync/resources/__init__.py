@@ -4,6 +4,8 @@
 
 from __future__ import annotations
 
+from backend_client._sync.resources.accounting import AccountingResource
+from backend_client._sync.resources.audit import AuditResource
 from backend_client._sync.resources.billing import (
     BillingDetailsResource,
     BillingTermsResource,
@@ -15,6 +17,7 @@ from backend_client._sync.resources.catalog import (
     PlansResource,
     TaxRatesResource,
 )
+from backend_client._sync.resources.chargeback import ChargebackResource
 from backend_client._sync.resources.chat import (
     ChatResource,
     DriftResource,
@@ -24,12 +27,20 @@ from backend_client._sync.resources.events import CorrectionsResource, EventsRes
 from backend_client._sync.resources.invoices import InvoiceRunsResource, InvoicesResource
 from backend_client._sync.resources.keys import ApplicationsResource, KeysResource
 from backend_client._sync.resources.members import (
-    AuditResource,
     InvitationsResource,
     MembersResource,
 )
 from backend_client._sync.resources.notifications import NotificationsResource
+from backend_client._sync.resources.operator_keys import OperatorKeysResource
 from backend_client._sync.resources.pipeline import DeadLettersResource, PipelineResource
+from backend_client._sync.resources.platforms import (
+    PaymentsResource,
+    PlatformsResource,
+)
+from backend_client._sync.resources.playground import (
+    ConversationsResource,
+    PromptsResource,
+)
 from backend_client._sync.resources.reconciliations import ReconciliationsResource
 from backend_client._sync.resources.resource import Resource
 from backend_client._sync.resources.sessions import MeResource, SessionsResource
@@ -45,6 +56,7 @@ from backend_client._sync.resources.subscription import (
     SubscriptionResource,
 )
 from backend_client._sync.resources.tenants import TenantsResource
+from backend_client._sync.resources.upstreams import UpstreamsResource
 from backend_client._sync.resources.usage import LabelsResource, UsageResource
 from backend_client._sync.resources.wallet import WalletResource
 from backend_client._sync.sender import Sender
@@ -66,12 +78,15 @@ class Resources(Resource):
         # What is used
         self.chat = ChatResource(sender)
         self.tokens = TokensResource(sender)
+        self.conversations = ConversationsResource(sender)
+        self.prompts = PromptsResource(sender)
         self.usage = UsageResource(sender)
         self.labels = LabelsResource(sender)
         self.events = EventsResource(sender)
         self.corrections = CorrectionsResource(sender)
         # What is on sale, and agreed
         self.models = ModelsResource(sender)
+        self.upstreams = UpstreamsResource(sender)
         self.plans = PlansResource(sender)
         self.subscription = SubscriptionResource(sender)
         self.entitlements = EntitlementsResource(sender)
@@ -82,9 +97,12 @@ class Resources(Resource):
         self.simulations = SimulationsResource(sender)
         self.wallet = WalletResource(sender)
         self.invoices = InvoicesResource(sender)
+        self.payments = PaymentsResource(sender)
         self.billing_details = BillingDetailsResource(sender)
+        self.chargeback = ChargebackResource(sender)
         # The operator's
         self.tenants = TenantsResource(sender)
+        self.operator_keys = OperatorKeysResource(sender)
         self.catalog = CatalogResource(sender)
         self.tax_rates = TaxRatesResource(sender)
         self.coupons = CouponsResource(sender)
@@ -94,5 +112,7 @@ class Resources(Resource):
         self.pipeline = PipelineResource(sender)
         self.dead_letters = DeadLettersResource(sender)
         self.drift = DriftResource(sender)
+        self.platforms = PlatformsResource(sender)
         self.reconciliations = ReconciliationsResource(sender)
         self.margin = MarginResource(sender)
+        self.accounting = AccountingResource(sender)

@@ -13,7 +13,7 @@ from backend_client.queries import query
 from backend_client.types.catalog import Catalog, CatalogApplied
 from backend_client.types.common import Page
 from backend_client.types.contracts import Coupon
-from backend_client.types.models import ModelInfo
+from backend_client.types.models import ModelInfo, ModelPerformance
 from backend_client.types.plan_versions import MigratedTenant, MigrationRequest, PlanDiff
 from backend_client.types.plans import Plan
 from backend_client.types.taxes import CatalogTax
@@ -38,6 +38,11 @@ class ModelsResource(Resource):
     def list(self) -> Pager[ModelInfo]:
         """List the models on sale, with their prices on the caller's plan."""
         return Pager(self._sender, get(path("catalog", "models"), Page[ModelInfo]))
+
+    def performance(self, *, hours: int | None = None) -> Pager[ModelPerformance]:
+        """List how fast and how reliably models answer, over the last day or so many ``hours``."""
+        at = path("catalog", "models", "performance")
+        return Pager(self._sender, get(at, Page[ModelPerformance], query(hours=hours)))
 
 
 class TaxRatesResource(Resource):

@@ -5,7 +5,7 @@
 from __future__ import annotations
 
 from collections.abc import Generator, Mapping, Sequence
-from datetime import datetime
+from datetime import date, datetime
 from typing import Any, Unpack
 
 from backend_client._sync.pager import Pager
@@ -21,6 +21,7 @@ from backend_client.types.corrections import (
     EventsPreview,
 )
 from backend_client.types.events import EventFilter, IngestResult, StoredEvent, UsageEvent
+from backend_client.types.refused_events import RefusedEvents
 
 
 class EventsResource(Resource):
@@ -52,6 +53,22 @@ class EventsResource(Resource):
         """
         params = event_query(events, limit=limit, cursor=cursor)
         return Pager(self._sender, get(path("events", tenant=tenant), Page[StoredEvent], params))
+
+    def refused(
+        self,
+        *,
+        day: date | None = None,
+        tenant: str | None = None,
+        limit: int | None = None,
+        cursor: str | None = None,
+    ) -> Pager[RefusedEvents]:
+        """List the tenant's events that were refused, by day (UTC) and reason, newest day first.
+
+        Some seconds after they were sent. ``tenant`` is another's id or slug; for the operator.
+        """
+        at = path("refused-events", tenant=tenant)
+        params = query(day=day, limit=limit, cursor=cursor)
+        return Pager(self._sender, get(at, Page[RefusedEvents], params))
 
     def tail(
         self, *, since: datetime | None = None, seconds: int | None = None

@@ -6,7 +6,7 @@ from __future__ import annotations
 
 from backend_client._sync.pager import Pager
 from backend_client._sync.resources.resource import Resource
-from backend_client.calls import create, delete, get, path, send
+from backend_client.calls import create, delete, edit, get, path, send
 from backend_client.queries import query
 from backend_client.types.accounts import (
     ApiKey,
@@ -15,7 +15,9 @@ from backend_client.types.accounts import (
     ApiKeyCreated,
     ApiKeyRotate,
     Application,
+    ApplicationChange,
     ApplicationCreate,
+    KeyBudgetUse,
 )
 from backend_client.types.common import Page
 
@@ -31,40 +33,77 @@ class ApplicationsResource(Resource):
         call = get(at, Page[Application], query(limit=limit, cursor=cursor))
         return Pager(self._sender, call)
 
-    def create(self, application: ApplicationCreate) -> Application:
-        """Create an application."""
-        return self._sender.send(create(path("applications"), application, Application))
+    def create(self, application: ApplicationCreate, *, tenant: str | None = None) -> Application:
+        """Create an application; another ``tenant``'s, for the operator."""
+        at = path("applications", tenant=tenant)
+        return self._sender.send(create(at, application, Application))
+
+    def update(
+        self, application_id: str, change: ApplicationChange, *, tenant: str | None = None
+    ) -> Application:
+        """Rename an application, archive it or take it back; another ``tenant``'s too."""
+        at = path("applications", application_id, tenant=tenant)
+        return self._sender.send(edit(at, change, Application))
 
 
 class KeysResource(Resource):
-    """API keys. A key's secret is in the answer that creates or rotates it, and in no other."""
+    """API keys. A key's secret is in the answer that creates or rotates it, and in no other.
 
-    def list(self, *, limit: int | None = None, cursor: str | None = None) -> Pager[ApiKey]:
-        """List the keys, newest first, revoked ones too."""
-        call = get(path("keys"), Page[ApiKey], query(limit=limit, cursor=cursor))
+    ``tenant`` is another's id or slug; for the operator.
+    """
+
+    def list(
+        self,
+        *,
+        created_by: str | None = None,
+        search: str | None = None,
+        tenant: str | None = None,
+        limit: int | None = None,
+        cursor: str | None = None,
+    ) -> Pager[ApiKey]:
+        """List the keys, newest first, revoked ones too; or those that a person made.
+
+        ``search`` is part of the name, the id, or the last four letters.
+        """
+        at = path("keys", tenant=tenant)
+        params = query(created_by=created_by, search=search, limit=limit, cursor=cursor)
+        call = get(at, Page[ApiKey], params)
         return Pager(self._sender, call)
 
-    def get(self, key_id: str) -> ApiKey:
+    def get(self, key_id: str, *, tenant: str | None = None) -> ApiKey:
         """Get a key."""
-        return self._sender.send(get(path("keys", key_id), ApiKey))
+        return self._sender.send(get(path("keys", key_id, tenant=tenant), ApiKey))
 
-    def create(self, key: ApiKeyCreate) -> ApiKeyCreated:
+    def create(self, key: ApiKeyCreate, *, tenant: str | None = None) -> ApiKeyCreated:
         """Create a key."""
         # Not repeated: the secret is in the first answer alone, and a second could not show it.
-        call = send("POST", path("keys"), key, ApiKeyCreated, repeatable=False)
+        at = path("keys", tenant=tenant)
+        call = send("POST", at, key, ApiKeyCreated, repeatable=False)
         return self._sender.send(call)
 
-    def update(self, key_id: str, change: ApiKeyChange) -> ApiKey:
-        """Change a key's name or limits."""
-        call = send("PATCH", path("keys", key_id), change, ApiKey, repeatable=True)
-        return self._sender.send(call)
+    def update(self, key_id: str, change: ApiKeyChange, *, tenant: str | None = None) -> ApiKey:
+        """Change what is given of a key: name, permissions, limits, budget, whether enabled."""
+        return self._sender.send(edit(path("keys", key_id, tenant=tenant), change, ApiKey))
 
-    def rotate(self, key_id: str, rotation: ApiKeyRotate) -> ApiKeyCreated:
+    def rotate(
+        self, key_id: str, rotation: ApiKeyRotate, *, tenant: str | None = None
+    ) -> ApiKeyCreated:
         """Give a key a new secret; the old one works through the grace period."""
-        at = path("keys", key_id, "rotate")
+        at = path("keys", key_id, "rotate", tenant=tenant)
         call = send("POST", at, rotation, ApiKeyCreated, repeatable=False)
         return self._sender.send(call)
 
-    def revoke(self, key_id: str) -> None:
+    def end_grace(self, key_id: str, *, tenant: str | None = None) -> None:
+        """End every earlier secret of a key; its present one goes on."""
+        at = path("keys", key_id, "previous", tenant=tenant)
+        self._sender.send(delete(at, repeatable=True))
+
+    def budget(self, key_id: str, *, tenant: str | None = None) -> KeyBudgetUse:
+        """Get what a key has used of its budget; ``NotFound`` if it has none."""
+        at = path("keys", key_id, "budget", tenant=tenant)
+        return self._sender.send(get(at, KeyBudgetUse))
+
+    def revoke(self, key_id: str, *, tenant: str | None = None) -> None:
         """Revoke a key for good."""
-        self._sender.send(delete(path("keys", key_id), repeatable=True))
+        at = path("keys", key_id, tenant=tenant)
+        self._sender.send(delete(at, repeatable=True))

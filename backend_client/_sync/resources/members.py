@@ -4,12 +4,13 @@
 
 from __future__ import annotations
 
+from typing import Literal
+
 from backend_client._sync.pager import Pager
 from backend_client._sync.resources.resource import Resource
 from backend_client.calls import delete, get, path, send
 from backend_client.queries import query
 from backend_client.types.accounts import (
-    AuditEntry,
     Invitation,
     InvitationAccept,
     InvitationCreate,
@@ -22,34 +23,54 @@ from backend_client.types.common import Page
 
 
 class MembersResource(Resource):
-    """The members of a tenant and their roles."""
+    """The members of a tenant and their roles. ``tenant`` is another's; for the operator."""
 
-    def list(self, *, limit: int | None = None, cursor: str | None = None) -> Pager[Member]:
+    def list(
+        self, *, tenant: str | None = None, limit: int | None = None, cursor: str | None = None
+    ) -> Pager[Member]:
         """List the members."""
-        call = get(path("members"), Page[Member], query(limit=limit, cursor=cursor))
+        at = path("members", tenant=tenant)
+        call = get(at, Page[Member], query(limit=limit, cursor=cursor))
         return Pager(self._sender, call)
 
-    def update(self, user_id: str, change: MemberChange) -> Member:
+    def update(self, user_id: str, change: MemberChange, *, tenant: str | None = None) -> Member:
         """Give a member another role."""
-        call = send("PATCH", path("members", user_id), change, Member, repeatable=True)
-        return self._sender.send(call)
+        at = path("members", user_id, tenant=tenant)
+        return self._sender.send(send("PATCH", at, change, Member, repeatable=True))
 
-    def remove(self, user_id: str) -> None:
-        """End a membership."""
-        self._sender.send(delete(path("members", user_id), repeatable=False))
+    def remove(
+        self,
+        user_id: str,
+        *,
+        keys: Literal["revoke", "hand_over"] | None = None,
+        hand_over_to: str | None = None,
+        tenant: str | None = None,
+    ) -> None:
+        """End a membership; ``keys`` says what becomes of the API keys that the member made.
+
+        Without it ``Conflict`` is raised if any of them works.
+        """
+        params = query(keys=keys, hand_over_to=hand_over_to)
+        at = path("members", user_id, tenant=tenant)
+        self._sender.send(delete(at, params, repeatable=False))
 
 
 class InvitationsResource(Resource):
-    """Invitations to become a member."""
+    """Invitations to become a member. ``tenant`` is another's; for the operator."""
 
-    def list(self, *, limit: int | None = None, cursor: str | None = None) -> Pager[Invitation]:
+    def list(
+        self, *, tenant: str | None = None, limit: int | None = None, cursor: str | None = None
+    ) -> Pager[Invitation]:
         """List the invitations, newest first."""
-        call = get(path("invitations"), Page[Invitation], query(limit=limit, cursor=cursor))
+        at = path("invitations", tenant=tenant)
+        call = get(at, Page[Invitation], query(limit=limit, cursor=cursor))
         return Pager(self._sender, call)
 
-    def create(self, invitation: InvitationCreate) -> InvitationCreated:
+    def create(
+        self, invitation: InvitationCreate, *, tenant: str | None = None
+    ) -> InvitationCreated:
         """Create an invitation; its link's secret is in this answer alone."""
-        at = path("invitations")
+        at = path("invitations", tenant=tenant)
         call = send("POST", at, invitation, InvitationCreated, repeatable=False)
         return self._sender.send(call)
 
@@ -59,15 +80,7 @@ class InvitationsResource(Resource):
         call = send("POST", at, acceptance, Membership, repeatable=False)
         return self._sender.send(call)
 
-    def revoke(self, invitation_id: str) -> None:
+    def revoke(self, invitation_id: str, *, tenant: str | None = None) -> None:
         """Revoke an invitation, so that its link no longer works."""
-        self._sender.send(delete(path("invitations", invitation_id), repeatable=True))
-
-
-class AuditResource(Resource):
-    """What was done in a tenant, and by whom."""
-
-    def list(self, *, limit: int | None = None, cursor: str | None = None) -> Pager[AuditEntry]:
-        """List what was done in the tenant, the latest first; for owners."""
-        call = get(path("audit"), Page[AuditEntry], query(limit=limit, cursor=cursor))
-        return Pager(self._sender, call)
+        at = path("invitations", invitation_id, tenant=tenant)
+        self._sender.send(delete(at, repeatable=True))

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 
 from backend_client._sync.pager import Pager
 from backend_client._sync.resources.resource import Resource
-from backend_client.calls import get, path, send
+from backend_client.calls import create, get, path, send
 from backend_client.queries import query
 from backend_client.types.common import Page
 from backend_client.types.notifications import (
@@ -17,6 +17,7 @@ from backend_client.types.notifications import (
     NotificationKind,
     NotificationResend,
     NotificationState,
+    NotificationTest,
 )
 
 
@@ -46,3 +47,8 @@ class NotificationsResource(Resource):
         at = path("notifications", notification_id, "resend")
         body = NotificationResend(channel=channel)
         return self._sender.send(send("POST", at, body, Notification, repeatable=False))
+
+    def test(self, *, tenant: str | None = None) -> Notification:
+        """Send a test event, as if of a customer; of the caller's own tenant if none is named."""
+        at = path("notifications", "test")
+        return self._sender.send(create(at, NotificationTest(tenant=tenant), Notification))

@@ -4,6 +4,8 @@
 
 from __future__ import annotations
 
+from datetime import date
+
 from backend_client._sync.pager import Pager
 from backend_client._sync.resources.resource import Resource
 from backend_client.calls import delete, get, path, send
@@ -11,7 +13,8 @@ from backend_client.queries import query
 from backend_client.types.common import Page
 from backend_client.types.dead_letters import DeadLetter, DeadLetterContent, DeadLetterReplay
 from backend_client.types.events import IngestResult
-from backend_client.types.pipeline import Pipeline
+from backend_client.types.pipeline import Pipeline, WorkerTask
+from backend_client.types.refused_events import RefusedEvents
 
 
 class PipelineResource(Resource):
@@ -20,6 +23,18 @@ class PipelineResource(Resource):
     def get(self) -> Pipeline:
         """Get what waits, what was counted, and how old the oldest of it is."""
         return self._sender.send(get(path("pipeline"), Pipeline))
+
+    def refused_events(
+        self, *, day: date | None = None, limit: int | None = None, cursor: str | None = None
+    ) -> Pager[RefusedEvents]:
+        """List refused events of all tenants, and those that named none, newest day first."""
+        at = path("pipeline", "refused-events")
+        params = query(day=day, limit=limit, cursor=cursor)
+        return Pager(self._sender, get(at, Page[RefusedEvents], params))
+
+    def worker_tasks(self) -> Page[WorkerTask]:
+        """List the worker's tasks, with when each last succeeded and failed."""
+        return self._sender.send(get(path("worker-tasks"), Page[WorkerTask]))
 
 
 class DeadLettersResource(Resource):

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from backend_client._sync.pager import Pager
 from backend_client._sync.resources.resource import Resource
 from backend_client._sync.sender import Sender
-from backend_client.calls import get, get_text, path, post, provider_export, send
+from backend_client.calls import delete, get, get_text, path, post, provider_export, send
 from backend_client.queries import query
 from backend_client.types.common import Page
 from backend_client.types.reconciliation import (
@@ -72,6 +72,11 @@ class ReconciliationsResource(Resource):
     ) -> Reconciliation:
         """Import a provider's export and compare it; the same file again is the same import."""
         return self._sender.send(provider_export(export, options, name))
+
+    def remove(self, reconciliation_id: str) -> None:
+        """Remove an import with its discrepancies and notes: it can be imported again."""
+        call = delete(path("reconciliations", reconciliation_id), repeatable=True)
+        self._sender.send(call)
 
     def rematch(self, reconciliation_id: str) -> Reconciliation:
         """Compare an import with what is metered now."""

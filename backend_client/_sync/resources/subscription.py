@@ -18,6 +18,7 @@ from backend_client.types.contracts import (
 )
 from backend_client.types.entitlements import Entitlements
 from backend_client.types.spend import Period
+from backend_client.types.subscription_preview import SubscriptionPreview
 from backend_client.types.subscriptions import (
     BillingAnchor,
     Subscription,
@@ -28,49 +29,59 @@ from backend_client.types.subscriptions import (
 
 
 class SubscriptionCouponsResource(Resource):
-    """The coupons that the tenant has redeemed."""
+    """The coupons that a tenant has redeemed. ``tenant`` is another's; for the operator."""
 
-    def list(self) -> Pager[RedeemedCoupon]:
+    def list(self, *, tenant: str | None = None) -> Pager[RedeemedCoupon]:
         """List the coupons that the tenant has redeemed."""
-        return Pager(self._sender, get(path("subscription", "coupons"), Page[RedeemedCoupon]))
+        at = path("subscription", "coupons", tenant=tenant)
+        return Pager(self._sender, get(at, Page[RedeemedCoupon]))
 
-    def redeem(self, coupon_id: str) -> RedeemedCoupon:
+    def redeem(self, coupon_id: str, *, tenant: str | None = None) -> RedeemedCoupon:
         """Redeem a coupon, from the present period on."""
-        at = path("subscription", "coupons")
+        at = path("subscription", "coupons", tenant=tenant)
         redemption = CouponRedeem.model_construct(coupon=coupon_id)  # the API says what is wrong
         call = send("POST", at, redemption, RedeemedCoupon, repeatable=True)
         return self._sender.send(call)
 
 
 class SubscriptionResource(Resource):
-    """The tenant's subscription to a plan."""
+    """A tenant's subscription to a plan. ``tenant`` is another's; for the operator."""
 
     def __init__(self, sender: Sender) -> None:
         super().__init__(sender)
         self.coupons = SubscriptionCouponsResource(sender)
 
-    def get(self) -> Subscription:
+    def get(self, *, tenant: str | None = None) -> Subscription:
         """Get the subscription with the plan in force."""
-        return self._sender.send(get(path("subscription"), Subscription))
+        return self._sender.send(get(path("subscription", tenant=tenant), Subscription))
 
     def update(self, change: SubscriptionChange, *, tenant: str | None = None) -> Subscription:
         """Move to another plan; another ``tenant``, also by contract, for the operator."""
         at = path("subscription", tenant=tenant)
         return self._sender.send(send("PUT", at, change, Subscription, repeatable=True))
 
-    def pause(self, pause: SubscriptionPause) -> Subscription:
+    def preview(
+        self, change: SubscriptionChange, *, tenant: str | None = None
+    ) -> SubscriptionPreview:
+        """Say what a change would do to the present period, without making it."""
+        at = path("subscription", "preview", tenant=tenant)
+        return self._sender.send(send("POST", at, change, SubscriptionPreview, repeatable=True))
+
+    def pause(self, pause: SubscriptionPause, *, tenant: str | None = None) -> Subscription:
         """Pause: no fee runs, and no call is let through."""
-        at = path("subscription", "pause")
+        at = path("subscription", "pause", tenant=tenant)
         return self._sender.send(send("POST", at, pause, Subscription, repeatable=False))
 
-    def resume(self) -> Subscription:
+    def resume(self, *, tenant: str | None = None) -> Subscription:
         """Resume a paused subscription."""
-        call = post(path("subscription", "resume"), Subscription, repeatable=False)
-        return self._sender.send(call)
+        at = path("subscription", "resume", tenant=tenant)
+        return self._sender.send(post(at, Subscription, repeatable=False))
 
-    def cancel(self, cancellation: SubscriptionCancel) -> Subscription:
+    def cancel(
+        self, cancellation: SubscriptionCancel, *, tenant: str | None = None
+    ) -> Subscription:
         """End the subscription, with its period or now."""
-        at = path("subscription", "cancel")
+        at = path("subscription", "cancel", tenant=tenant)
         call = send("POST", at, cancellation, Subscription, repeatable=False)
         return self._sender.send(call)
 
@@ -94,9 +105,9 @@ class EntitlementsResource(Resource):
 class ContractsResource(Resource):
     """What was agreed with a tenant beside its plan."""
 
-    def list(self) -> Pager[Contract]:
-        """List the tenant's contracts."""
-        return Pager(self._sender, get(path("contracts"), Page[Contract]))
+    def list(self, *, tenant: str | None = None) -> Pager[Contract]:
+        """List the tenant's contracts; another ``tenant``'s, for the operator."""
+        return Pager(self._sender, get(path("contracts", tenant=tenant), Page[Contract]))
 
     def create(self, contract: ContractCreate, *, tenant: str) -> Contract:
         """Agree a contract with a tenant; for the operator."""

@@ -8,7 +8,7 @@ from backend_client._sync.pager import Pager
 from backend_client._sync.resources.resource import Resource
 from backend_client.calls import delete, get, path, send
 from backend_client.queries import query
-from backend_client.types.accounts import Tenant, TenantChange, TenantCreate
+from backend_client.types.accounts import Tenant, TenantChange, TenantCreate, TenantCreated
 from backend_client.types.common import Page
 
 
@@ -26,13 +26,17 @@ class TenantsResource(Resource):
         params = query(search=search, limit=limit, cursor=cursor)
         return Pager(self._sender, get(path("tenants"), Page[Tenant], params))
 
-    def create(self, tenant: TenantCreate) -> Tenant:
-        """Create a tenant."""
-        call = send("POST", path("tenants"), tenant, Tenant, repeatable=False)
+    def get(self, tenant_id: str) -> Tenant:
+        """Get a tenant by its id or slug."""
+        return self._sender.send(get(path("tenants", tenant_id), Tenant))
+
+    def create(self, tenant: TenantCreate) -> TenantCreated:
+        """Create a tenant; the invitation of its first owner is in this answer alone."""
+        call = send("POST", path("tenants"), tenant, TenantCreated, repeatable=False)
         return self._sender.send(call)
 
     def update(self, tenant_id: str, changes: TenantChange) -> Tenant:
-        """Change what is given of a tenant, such as whether its own keys may send events."""
+        """Change what is given of a tenant: its name, whether its own keys may send events."""
         call = send("PATCH", path("tenants", tenant_id), changes, Tenant, repeatable=True)
         return self._sender.send(call)
 

@@ -4,32 +4,51 @@
 
 from __future__ import annotations
 
+from collections.abc import Generator
 from typing import Unpack
 
 from backend_client._sync.pager import Pager
 from backend_client._sync.resources.resource import Resource
-from backend_client.calls import delete, get, get_text, if_changed, path, put
+from backend_client.calls import Call, delete, get, get_text, if_changed, nothing, path, put
 from backend_client.queries import query, usage_query
+from backend_client.streams import event_data, usage_version_of
 from backend_client.types.common import Page
 from backend_client.types.events import DeclaredLabel
-from backend_client.types.usage import UsageQuery, UsageReport
+from backend_client.types.usage import UsageQuery, UsageReport, UsageVersion
 
 
 class UsageResource(Resource):
     """Usage over time, as metered."""
 
-    def report(self, *, etag: str | None = None, **usage: Unpack[UsageQuery]) -> UsageReport | None:
+    def report(
+        self, *, tenant: str | None = None, etag: str | None = None, **usage: Unpack[UsageQuery]
+    ) -> UsageReport | None:
         """Sum usage by time, meter and what ``group_by`` and ``group_by_label`` name.
 
-        None if ``etag``, of an answer to the same question before, is still current.
+        None if ``etag``, of an answer to the same question before, is still current. ``tenant`` is
+        another's id or slug; for the operator.
         """
-        call = get(path("usage"), UsageReport, usage_query(usage))
+        call = get(path("usage", tenant=tenant), UsageReport, usage_query(usage))
         return self._sender.send(if_changed(call, etag))
 
-    def csv(self, **usage: Unpack[UsageQuery]) -> str:
+    def csv(self, *, tenant: str | None = None, **usage: Unpack[UsageQuery]) -> str:
         """Get the same sums as CSV."""
-        call = get_text(path("usage"), {**usage_query(usage), "format": "csv"})
+        call = get_text(path("usage", tenant=tenant), {**usage_query(usage), "format": "csv"})
         return self._sender.send(call)
+
+    def changes(self, *, seconds: int | None = None) -> Generator[UsageVersion, None]:
+        """Follow the version of the tenant's usage: as it is now, and after each change.
+
+        Ends after a quarter of an hour, or ``seconds``. Raises ``Unavailable`` if it breaks off:
+        there is a sign of life every five seconds.
+        """
+        headers = {"accept": "text/event-stream"}
+        call = Call("GET", path("usage", "changes"), nothing, query(seconds=seconds), headers)
+        with self._sender.stream(call, self._sender.profile.timeout) as response:
+            for line in response.iter_lines():
+                data = event_data(line)
+                if data is not None:
+                    yield usage_version_of(data, response)
 
 
 class LabelsResource(Resource):

@@ -75,9 +75,13 @@ class TopUpsResource(Resource):
         call = get(path("top-ups"), Page[TenantTopUp], query(limit=limit, cursor=cursor))
         return Pager(self._sender, call)
 
-    def create(self, top_up: TopUpCreate) -> TopUp:
-        """Ask to buy credit; it is there once the operator has the payment."""
-        return self._sender.send(create(path("wallet", "top-ups"), top_up, TopUp))
+    def create(self, top_up: TopUpCreate, *, tenant: str | None = None) -> TopUp:
+        """Ask to buy credit, which is there once the operator has the payment.
+
+        ``tenant`` is another that credit is sold to; for the operator.
+        """
+        at = path("wallet", "top-ups", tenant=tenant)
+        return self._sender.send(create(at, top_up, TopUp))
 
     def resolve(self, top_up_id: str, outcome: TopUpOutcome, *, tenant: str) -> TopUp:
         """Say what became of a top-up's payment; for the operator."""
@@ -102,7 +106,10 @@ class WalletResource(Resource):
         call = get(path("wallet", tenant=tenant), WalletBalance, query(at=at))
         return self._sender.send(call)
 
-    def update(self, settings: WalletSettings) -> WalletBalance:
-        """Set when the wallet buys more on its own, and when it warns."""
-        call = send("PUT", path("wallet"), settings, WalletBalance, repeatable=True)
-        return self._sender.send(call)
+    def update(self, settings: WalletSettings, *, tenant: str | None = None) -> WalletBalance:
+        """Set when the wallet buys more on its own, and when it warns.
+
+        ``tenant`` is another's id or slug; for the operator.
+        """
+        at = path("wallet", tenant=tenant)
+        return self._sender.send(send("PUT", at, settings, WalletBalance, repeatable=True))

@@ -9,13 +9,14 @@ from __future__ import annotations
 from portal import routes
 from portal.features.corrections.page import page
 from portal.features.corrections.state import Corrections
-from portal.shell.feature import Audience, Feature
+from portal.shell.feature import Feature, Group
 
 FEATURE = Feature(
     route=routes.CORRECTIONS,
     title="Corrections",
     icon="history",
     page=page,
+    group=Group.OPERATOR,
+    words="void amend backfill",
     on_load=(Corrections.load,),
-    audience=Audience.OPERATOR,
 )

@@ -8,12 +8,14 @@ from __future__ import annotations
 
 from portal.features.credit.page import page
 from portal.features.credit.state import Credit
-from portal.shell.feature import Feature
+from portal.shell.feature import Feature, Group
 
 FEATURE = Feature(
     route="/credit",
     title="Credit",
     icon="wallet",
     page=page,
+    group=Group.BILLING,
+    words="wallet prepaid balance top up",
     on_load=(Credit.watch,),
 )

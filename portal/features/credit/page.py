@@ -54,7 +54,7 @@ def _actions() -> rx.Component:
             Credit.operates,
             rx.button("Grant credit", on_click=Credit.open_giving, variant="soft"),
         ),
-        rx.cond(Credit.plans_change & Credit.own, _buy()),
+        rx.cond(Credit.changes, _buy()),
         align="center",
         spacing="3",
         wrap="wrap",
@@ -110,7 +110,7 @@ def _none() -> rx.Component:
             "No credit",
             "Purchased, granted and included credit shows here, with its expiry and what it can be "
             "used for.",
-            rx.cond(Credit.plans_change & Credit.own, _buy()),
+            rx.cond(Credit.changes, _buy()),
             id="no-credit",
         )
     )

@@ -33,6 +33,7 @@ STATES: dict[str, tuple[str, Color]] = {
 }
 MOVES = {
     ("granted", "available"): "Granted",
+    ("available", "granted"): "Taken back: the plan was left",
     ("available", "reserved"): "Reserved for a call",
     ("reserved", "available"): "Released after a call",
     ("reserved", "used"): "Used by a call",

@@ -14,7 +14,7 @@ def credit_rule() -> rx.Component:
     """The form for who may change it; for others what holds."""
     return card(
         rx.cond(
-            Credit.plans_change & Credit.own,
+            Credit.changes,
             _form(),
             rx.flex(
                 rx.text(Credit.rule, size="2"),

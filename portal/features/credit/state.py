@@ -6,6 +6,8 @@ from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
+import reflex as rx
+
 from backend_client import ClientError, Forbidden
 from backend_client.types.common import plain
 from backend_client.types.wallets import (
@@ -15,14 +17,6 @@ from backend_client.types.wallets import (
     TopUp,
     WalletBalance,
     WalletSettings,
-)
-from portal.features.credit.forms import (
-    FIELDS,
-    by_field,
-    grant_from,
-    outcome_from,
-    settings_from,
-    top_up_from,
 )
 from portal.features.credit.rows import (
     GrantRow,
@@ -41,6 +35,14 @@ from portal.session import polling
 from portal.session.guard import PLANNERS, SPENDERS, Caller, signed_in
 from portal.session.page import PageState
 from portal.session.state import Session
+from portal.shared.credit.forms import (
+    FIELDS,
+    by_field,
+    grant_from,
+    outcome_from,
+    settings_from,
+    top_up_from,
+)
 from portal.shared.customer.state import CustomerState, customer_of
 
 LEDGER_PAGE = 20
@@ -52,6 +54,7 @@ class Credit(CustomerState, PageState, Session):
     """A wallet: the tenant's own, or for the operator any customer's."""
 
     own: bool = True
+    changes: bool = False
     purpose: str = ""
     empty: bool = False
     spendable: str = ""
@@ -66,6 +69,7 @@ class Credit(CustomerState, PageState, Session):
     over: list[GrantRow] = []
     shows_over: bool = False
     top_ups: list[TopUpRow] = []
+    payable: bool = False
     more_top_ups: bool = False
     waiting: list[TopUpRow] = []
 
@@ -104,6 +108,11 @@ class Credit(CustomerState, PageState, Session):
             if not caller.me.is_operator or not self.customer.id:
                 self.customer = customer_of(caller.me.tenant)
             self.done = ""
+            wanted = self.router.url.query_parameters.get("tenant", "")
+        if wanted and caller.me.is_operator:
+            customer = customer_of(await caller.client.tenants.get(wanted))
+            async with self:
+                self.customer = customer
         return await self._follow(caller, lambda: self._load(caller), polling.CREDIT)
 
     @signed_in(background=True)
@@ -138,37 +147,46 @@ class Credit(CustomerState, PageState, Session):
         """Leave everything as it is."""
         self._close()
 
-    @signed_in(roles=PLANNERS)
+    @signed_in()
     async def open_buying(self, caller: Caller) -> None:
         """Ask how much to buy."""
-        self._open("buy")
+        if self._changes(caller):
+            self._open("buy")
 
-    @signed_in(roles=PLANNERS)
+    @signed_in()
     async def buy(self, caller: Caller, form: dict[str, Any]) -> Any:
         """Ask to buy credit; it is there once the payment is confirmed."""
-        if self.dialog != "buy" or not self.own:
+        if self.dialog != "buy" or not self._changes(caller):
             return None
+        tenant = None if self.own else self.customer.id
 
         async def ask() -> str:
-            asked = await caller.client.wallet.top_ups.create(top_up_from(form))
+            asked = await caller.client.wallet.top_ups.create(top_up_from(form), tenant=tenant)
             shown = money(asked.amount, self.customer.currency)
             return f"{shown} was requested. It is available once the payment is confirmed."
 
         return await self._try(ask)
 
     @signed_in(roles=PLANNERS)
+    async def pay(self, caller: Caller, top_up_id: str) -> Any:
+        """Go on to the page on which a top-up is paid."""
+        return rx.redirect((await caller.client.payments.top_up_link(top_up_id)).url)
+
+    @signed_in()
     async def choose_automatic(self, caller: Caller, chosen: bool) -> None:
         """Show the fields of the rule, or not."""
         self.automatic = chosen
 
-    @signed_in(roles=PLANNERS)
+    @signed_in()
     async def save_settings(self, caller: Caller, form: dict[str, Any]) -> Any:
         """Save the automatic top-up, and the balance below which to warn."""
-        if not self.own:
+        if not self._changes(caller):
             return None
+        tenant = None if self.own else self.customer.id
 
         async def keep() -> str:
-            await caller.client.wallet.update(settings_from({**form, "automatic": self.automatic}))
+            wanted = settings_from({**form, "automatic": self.automatic})
+            await caller.client.wallet.update(wanted, tenant=tenant)
             return "Low-balance settings saved."
 
         return await self._try(keep)
@@ -237,6 +255,13 @@ class Credit(CustomerState, PageState, Session):
 
         return await self._try(give)
 
+    def _changes(self, caller: Caller) -> bool:
+        """Tell whether the caller may buy for this wallet and set its rule; say so if not."""
+        if caller.me.role in PLANNERS if self.own else caller.me.is_operator:
+            return True
+        self._fail(f"Your role here ({caller.me.role}) can't do this.")
+        return False
+
     async def _try(self, act: Callable[[], Any]) -> Any:
         """Do what a form asks for; or say what is wrong at its fields."""
         self.problems = _NO_PROBLEMS
@@ -272,11 +297,15 @@ class Credit(CustomerState, PageState, Session):
         ).page()
         top_ups = await client.wallet.top_ups.list(limit=TOP_UPS_SHOWN, tenant=tenant).page()
         waiting = await waiting_top_ups(caller)
+        pays = own and caller.me.role in PLANNERS
+        platform = (await client.payments.options()).platform if pays else None
         prepaid = (await client.subscription.get()).plan.definition.prepaid if own else None
         async with self:
             if (customer, cursors) != (self.customer, self._cursors):
                 return
             self.own = own
+            self.payable = platform is not None
+            self.changes = caller.me.role in PLANNERS if own else caller.me.is_operator
             self.purpose = purpose(prepaid=prepaid)
             self._show_balance(balance)
             self._show_grants(grants)

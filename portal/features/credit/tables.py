@@ -115,8 +115,25 @@ def _top_up(top_up: TopUpRow) -> rx.Component:
         rx.table.cell(top_up.amount, class_name="fb-number"),
         rx.table.cell(rx.badge(top_up.state, color_scheme=top_up.color)),
         rx.table.cell(rx.text(top_up.done, size="2", class_name="fb-id"), min_width="9rem"),
-        actions(rx.cond(Credit.operates & (top_up.state == "Pending"), _decide(top_up))),
+        actions(
+            rx.cond(
+                top_up.state == "Pending",
+                rx.fragment(
+                    rx.cond(Credit.payable, _pay(top_up)),
+                    rx.cond(Credit.operates, _decide(top_up)),
+                ),
+            )
+        ),
         vertical_align="middle",
+    )
+
+
+def _pay(top_up: TopUpRow) -> rx.Component:
+    return row_action(
+        "Pay",
+        Credit.pay(top_up.id),
+        label="Pay " + top_up.amount + ", requested " + top_up.asked,
+        size="1",
     )
 
 

@@ -8,14 +8,17 @@ from __future__ import annotations
 
 from portal.features.events.downloads import DOWNLOADS
 from portal.features.events.page import page
+from portal.features.events.refused_state import RefusedOfTenant
 from portal.features.events.state import Events
-from portal.shell.feature import Feature
+from portal.shell.feature import Feature, Group
 
 FEATURE = Feature(
     route="/events",
     title="Events",
     icon="list",
     page=page,
-    on_load=(Events.watch,),
+    group=Group.OBSERVE,
+    words="calls log requests",
+    on_load=(Events.watch, RefusedOfTenant.watch),
     downloads=DOWNLOADS,
 )

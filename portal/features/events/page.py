@@ -7,6 +7,7 @@ import reflex as rx
 from portal import routes
 from portal.features.events.details import event_details
 from portal.features.events.filters import filters
+from portal.features.events.refused_card import refused_card
 from portal.features.events.state import Events
 from portal.kit.blocks import (
     button_link,
@@ -32,10 +33,18 @@ def page() -> Page:
         content=(
             loaded(
                 Events,
-                rx.flex(filters(), _list(), event_details(), direction="column", spacing="5"),
+                rx.flex(
+                    filters(),
+                    _list(),
+                    refused_card(),
+                    event_details(),
+                    direction="column",
+                    spacing="5",
+                ),
                 retry=Events.watch,
             ),
         ),
+        query=Events.query,
         lead="Every usage event as it counts now, newest first by the time of use.",
         actions=csv_button(Events.csv),
     )

@@ -104,9 +104,14 @@ class Events(PageState, Session):
         return self._choice().filters
 
     @computed
+    def query(self) -> str:
+        """What the filters let through, as the query of an address."""
+        return urlencode(to_query(self._choice()))
+
+    @computed
     def csv(self) -> str:
         """Where the browser downloads what the filters let through."""
-        return "/downloads/events.csv?" + urlencode(to_query(self._choice()))
+        return "/downloads/events.csv?" + self.query
 
     @computed
     def status(self) -> str:
@@ -253,7 +258,7 @@ class Events(PageState, Session):
     async def _offer(self, caller: Caller) -> datetime | None:
         """Load what can be chosen from; return when the newest event was received."""
         report = await caller.client.usage.report(
-            start=datetime.now(UTC) - _OFFERED_FROM,
+            start=_midnight(datetime.now(UTC)) - _OFFERED_FROM,
             granularity=Granularity.TOTAL,
             group_by=[UsageDimension.MODEL],
         )
@@ -324,3 +329,7 @@ class Events(PageState, Session):
         self.as_json = event_json(event)
         query = {"tenant": caller.me.tenant.id, "source": event.source, "id": event.id}
         self.correct_at = f"{routes.CORRECTIONS}?" + urlencode(query)
+
+
+def _midnight(now: datetime) -> datetime:
+    return now.replace(hour=0, minute=0, second=0, microsecond=0)

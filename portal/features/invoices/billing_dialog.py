@@ -2,27 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import reflex as rx
 
-from backend_client.types.countries import COUNTRY_NAMES
-from portal.features.invoices.billing_details import NO_COUNTRY
 from portal.features.invoices.billing_state import Billing
-from portal.kit.blocks import (
-    dialog_lead,
-    facts,
-    form_error,
-    loading_rows,
-    success,
-)
+from portal.kit.blocks import dialog_lead, facts, loading_rows, success
 from portal.kit.dialogs import dialog, dialog_buttons
-from portal.kit.fields import labeled, select_field, text_field
-from portal.kit.vars import each, pick
+from portal.kit.vars import pick
+from portal.shared.billing.form import billing_form
 from portal.shell.loaded import loaded
-
-_FORM = "billing"
-_COUNTRIES = [[NO_COUNTRY, "Not set"], *([code, name] for code, name in COUNTRY_NAMES.items())]
 
 
 def billing_button() -> rx.Component:
@@ -69,77 +56,10 @@ def _read_only() -> rx.Component:
 
 
 def _form() -> rx.Component:
-    return rx.form(
-        rx.flex(
-            _line("name", "Name", Billing.values.name, placeholder=Billing.tenant),
-            _line(
-                "address",
-                "Address",
-                Billing.values.address,
-                note="As on an envelope, without the name and the country.",
-                lines=3,
-            ),
-            _line(
-                "email",
-                "E-mail",
-                Billing.values.email,
-                note="Invoices and reminders go here, if the seller sends them by e-mail.",
-                type="email",
-            ),
-            rx.grid(
-                _country(),
-                _line(
-                    "region",
-                    "Region",
-                    Billing.values.region,
-                    note="Its code by ISO 3166-2, such as QC.",
-                    auto_capitalize="characters",
-                ),
-                columns=rx.breakpoints(initial="1", xs="2"),
-                spacing="4",
-            ),
-            labeled(
-                "We buy as a business",
-                rx.checkbox(name="business", default_checked=Billing.values.business),
-            ),
-            _line(
-                "tax_id",
-                "Tax id",
-                Billing.values.tax_id,
-                note="Your VAT number, say. A business that has one accounts for tax itself where "
-                "the seller’s rates allow that.",
-            ),
-            form_error(Billing.problems["form"]),
-            direction="column",
-            spacing="4",
-        ),
+    return billing_form(
+        Billing.values,
+        Billing.problems,
+        Billing.tenant,
         dialog_buttons(rx.button("Save", type="submit")),
-        # What is wrong is said under the field, as of all the others
-        no_validate=True,
-        on_submit=Billing.save,
-    )
-
-
-def _line(name: str, label: str, value: str, *, note: str = "", **props: Any) -> rx.Component:
-    return text_field(
-        label,
-        name,
-        of=_FORM,
-        problem=Billing.problems[name],
-        note=note,
-        value=value,
-        spell_check=False,
-        **props,
-    )
-
-
-def _country() -> rx.Component:
-    return select_field(
-        "Country",
-        "country",
-        Billing.values.country,
-        each(_COUNTRIES, lambda country: rx.select.item(country[1], value=country[0])),
-        of=_FORM,
-        problem=Billing.problems["country"],
-        long=True,
+        Billing.save,
     )

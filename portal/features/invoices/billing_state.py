@@ -6,7 +6,13 @@ from typing import Any
 
 from backend_client import ClientError
 from backend_client.types.invoices import BillingDetails
-from portal.features.invoices.billing_details import (
+from portal.features.invoices.state import Invoices
+from portal.kit.facts import FactRow
+from portal.kit.form_problems import FormProblems, problems_by_field
+from portal.session.guard import PLANNERS, SPENDERS, Caller, signed_in
+from portal.session.page import LOADING, READY, PageState
+from portal.session.state import Session
+from portal.shared.billing.details import (
     FIELDS,
     FormValues,
     as_facts,
@@ -14,12 +20,6 @@ from portal.features.invoices.billing_details import (
     by_field,
     details_from,
 )
-from portal.features.invoices.state import Invoices
-from portal.kit.facts import FactRow
-from portal.kit.form_problems import FormProblems, problems_by_field
-from portal.session.guard import PLANNERS, SPENDERS, Caller, signed_in
-from portal.session.page import LOADING, READY, PageState
-from portal.session.state import Session
 
 _NO_PROBLEMS = dict.fromkeys(FIELDS, "")
 

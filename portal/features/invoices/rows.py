@@ -7,16 +7,17 @@ from dataclasses import dataclass, field
 from datetime import date
 from decimal import Decimal
 
+from backend_client.types.balance import AccountBalance
 from backend_client.types.charges import Cadence
 from backend_client.types.common import plain
 from backend_client.types.invoices import (
+    AFTER_TAX,
+    CreditNote,
     Invoice,
     InvoiceLine,
     InvoiceState,
-    InvoiceSummary,
     LineEvent,
 )
-from portal.kit.color import Color
 from portal.kit.formatting import count, exact_money, money, period, second
 from portal.kit.formatting import date as written_date
 from portal.shared.charges.rows import (
@@ -27,29 +28,6 @@ from portal.shared.charges.rows import (
     plan_name,
 )
 from portal.shared.events.rows import quantities_note
-
-STATES: dict[str, tuple[str, Color]] = {
-    InvoiceState.DRAFT: ("Draft", "gray"),
-    InvoiceState.FINALIZED: ("To pay", "blue"),
-    InvoiceState.PAID: ("Paid", "green"),
-    InvoiceState.VOID: ("Void", "gray"),
-    InvoiceState.UNCOLLECTIBLE: ("Written off", "orange"),
-}
-
-
-@dataclass(frozen=True)
-class InvoiceRow:
-    """An invoice in the list."""
-
-    id: str
-    name: str
-    period: str
-    state: str
-    color: Color
-    issued: str
-    due_on: str
-    total: str
-    to_pay: str
 
 
 @dataclass(frozen=True)
@@ -90,28 +68,47 @@ class SumRow:
     amount: str
 
 
-def invoice_row(invoice: InvoiceSummary) -> InvoiceRow:
-    """An invoice as the list shows it."""
-    zone, currency = invoice.period.time_zone, invoice.total.currency
-    state, color = STATES[invoice.state]
-    if invoice.overdue and invoice.state is InvoiceState.FINALIZED:
-        state, color = "Overdue", "red"
-    return InvoiceRow(
-        id=invoice.id,
-        name=invoice.number or "Next invoice",
-        period=period(invoice.period.start, invoice.period.end, zone),
-        state=state,
-        color=color,
-        issued=written_date(invoice.issued_at, zone) if invoice.issued_at else "",
-        due_on=written_date(invoice.due_at, zone) if invoice.due_at else "",
-        total=money(invoice.total.amount, currency),
-        to_pay=money(invoice.due.amount, currency) if invoice.due.amount else "",
+@dataclass(frozen=True)
+class CreditNoteRow:
+    """A credit note in the list; ``kept`` says what of it went to the balance."""
+
+    id: str
+    name: str
+    of: str
+    reason: str
+    issued: str
+    total: str
+    kept: str
+
+
+def credit_note_row(note: CreditNote, time_zone: str) -> CreditNoteRow:
+    """A credit note as the list shows it."""
+    currency = note.total.currency
+    return CreditNoteRow(
+        id=note.id,
+        name=note.number,
+        of=f"of {note.invoice_number}",
+        reason=note.reason,
+        issued=written_date(note.issued_at, time_zone),
+        total=money(note.total.amount, currency),
+        kept=money(note.to_balance.amount, currency) if note.to_balance.amount else "",
     )
+
+
+def owed_note(account: AccountBalance, time_zone: str) -> str:
+    """What is said below the amount that is owed."""
+    if not account.owed.amount or account.next_due_at is None:
+        return "Nothing to pay"
+    if account.overdue.amount:
+        overdue = money(account.overdue.amount, account.overdue.currency)
+        return f"{overdue} of it is overdue"
+    return f"Due on {written_date(account.next_due_at, time_zone)}"
 
 
 def line_rows(invoice: Invoice) -> list[InvoiceLineRow]:
     """The lines of an invoice."""
-    return [_line_row(line, invoice.total.currency) for line in invoice.lines]
+    currency = invoice.total.currency
+    return [_line_row(line, currency) for line in invoice.lines if line.kind not in AFTER_TAX]
 
 
 def line_event_row(event: LineEvent, time_zone: str) -> LineEventRow:
@@ -139,12 +136,15 @@ def archived_note(days: Sequence[date]) -> str:
 def sum_rows(invoice: Invoice) -> list[SumRow]:
     """What stands between the lines and the total, and below it."""
     currency = invoice.total.currency
-    rows = [SumRow("Subtotal", money(invoice.subtotal.amount, currency))]
+    after_tax = [line for line in invoice.lines if line.kind in AFTER_TAX]
+    before_tax = invoice.subtotal.amount - sum(line.amount.amount for line in after_tax)
+    rows = [SumRow("Subtotal", money(before_tax, currency))]
     for tax in invoice.taxes:
         name = f"{tax.name} {plain(tax.percent)}% on {money(tax.taxable.amount, currency)}"
         within = ", included" if tax.inclusive else ""
         rows.append(SumRow(name + within, money(tax.amount.amount, currency)))
     rows += [SumRow(note, "") for note in invoice.tax_notes]
+    rows += [SumRow(line.name, money(line.amount.amount, currency)) for line in after_tax]
     rows.append(SumRow("Total", money(invoice.total.amount, currency)))
     above = len(rows)
     rows += [
@@ -187,7 +187,7 @@ def _payment(method: str, amount: Decimal) -> str:
         return "From your balance" if amount > 0 else "To your balance"
     if method == "credit":
         return "Paid from your credit"
-    return f"Paid by {method}"
+    return f"Paid by {method}" if amount > 0 else f"Paid back by {method}"
 
 
 def _line_row(line: InvoiceLine, currency: str) -> InvoiceLineRow:
@@ -200,12 +200,13 @@ def _line_row(line: InvoiceLine, currency: str) -> InvoiceLineRow:
         detail = line_detail(charge, currency, zone)
     quantity = "" if line.quantity is None else count(line.quantity)
     if charge is not None and charge.kind == "flat":
-        quantity = line_quantity(charge) if charge.cadence is Cadence.YEAR else ""
+        in_one_amount = charge.cadence not in {None, Cadence.MONTH}
+        quantity = line_quantity(charge) if in_one_amount else ""
     return InvoiceLineRow(
         number=str(line.line),
         name=line.name,
         detail=detail,
-        plan=plan_name(line.plan or "", line.plan_version or 0),
+        plan=line.plan_name or plan_name(line.plan or "", line.plan_version or 0),
         quantity=quantity,
         price=""
         if charge is None or charge.price is None

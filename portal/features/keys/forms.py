@@ -1,11 +1,20 @@
-"""What the form of a new key asks for. Plain functions."""
+"""What the form of a key asks for. Plain functions."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
-from backend_client.types.accounts import ApiKeyCreate, Scope
+from backend_client.types.accounts import (
+    ApiKeyChange,
+    ApiKeyCreate,
+    ApiKeyRotate,
+    KeyBudget,
+    RateLimits,
+    Scope,
+)
+from portal.kit.form_problems import checked, text_of
 
 EXPIRIES = {
     "never": "Never",
@@ -14,24 +23,110 @@ EXPIRIES = {
     "90": "In 90 days",
     "365": "In a year",
 }
+KEEP_EXPIRY = "keep"
+OVERLAPS = {
+    "0": "None: it ends at once",
+    "3600": "An hour",
+    "86400": "A day",
+    "604800": "A week",
+    "2592000": "30 days",
+}
+FIELDS = ("name", "scopes", "requests", "tokens", "concurrent", "budget", "form")
+_PATHS = {
+    "name": "name",
+    "scopes": "scopes",
+    "limits.requests_per_minute": "requests",
+    "limits.tokens_per_minute": "tokens",
+    "limits.concurrent_requests": "concurrent",
+    "requests_per_minute": "requests",
+    "tokens_per_minute": "tokens",
+    "concurrent_requests": "concurrent",
+    "budget.amount": "budget",
+    "amount": "budget",
+}
+_HINTS = {
+    "scopes": "Choose at least one.",
+    "name": "Give it a name.",
+    "requests": "A whole number from 1 up.",
+    "tokens": "A whole number from 1 up.",
+    "concurrent": "A whole number from 1 up.",
+    "budget": "An amount above zero, such as 20 or 0.50.",
+}
 
 
-def key_from_form(form: dict[str, Any], now: datetime) -> ApiKeyCreate:
-    """What the dialog's form asks for.
+def by_field(paths: list[tuple[str, str]]) -> dict[str, str]:
+    """The form's fields for problems that name them by path."""
+    problems: dict[str, str] = {}
+    for path, detail in paths:
+        name = _PATHS.get(path, "form")
+        problems.setdefault(name, _HINTS.get(name, detail))
+    return problems
+
+
+def key_from_form(form: Mapping[str, Any], now: datetime) -> ApiKeyCreate:
+    """The key that the form asks for.
 
     Raises:
-        ValidationError: the name is empty or too long, or no scope is chosen.
+        FormProblems: a field can't be used.
     """
+    values = _common(form)
+    days = text_of(form, "expiry")
+    if days in EXPIRIES and days != "never":
+        values["expires_at"] = now + timedelta(days=int(days))
+    values["application_id"] = text_of(form, "application")
+    return checked(ApiKeyCreate, values, {}, by_field)
+
+
+def change_from_form(
+    form: Mapping[str, Any], now: datetime, *, not_offered: Sequence[str] = ()
+) -> ApiKeyChange:
+    """What the form asks to change of a key: everything that it shows.
+
+    ``not_offered`` are models of the key that the form does not show, for nobody serves them now:
+    they stay, or a key for these alone would come out as one for all models.
+
+    Raises:
+        FormProblems: a field can't be used.
+    """
+    values = _common(form)
+    if not_offered:
+        values["models"] = [*(values["models"] or []), *not_offered]
+    days = text_of(form, "expiry")
+    if days == "never":
+        values["expires_at"] = None
+    elif days in EXPIRIES:
+        values["expires_at"] = now + timedelta(days=int(days))
+    return checked(ApiKeyChange, values, {}, by_field)
+
+
+def rotation_from_form(form: Mapping[str, Any]) -> ApiKeyRotate:
+    """How long the old secret is to work on; a day if the form does not say."""
+    seconds = text_of(form, "overlap")
+    return ApiKeyRotate(grace_seconds=int(seconds) if seconds in OVERLAPS else 24 * 3600)
+
+
+def _common(form: Mapping[str, Any]) -> dict[str, Any]:
     models = [
         name.removeprefix("model:") for name, on in form.items() if name.startswith("model:") and on
     ]
-    days = str(form.get("expiry", "never"))
-    return ApiKeyCreate(
-        name=str(form.get("name", "")).strip(),
-        application_id=str(form.get("application", "")),
-        scopes=[scope for scope in Scope if form.get(f"scope:{scope}")],
-        models=models or None,
-        expires_at=now + timedelta(days=int(days))
-        if days in EXPIRIES and days != "never"
-        else None,
-    )
+    limits = {
+        name: text_of(form, field) or None
+        for name, field in (
+            ("requests_per_minute", "requests"),
+            ("tokens_per_minute", "tokens"),
+            ("concurrent_requests", "concurrent"),
+        )
+    }
+    amount = text_of(form, "budget")
+    budget = {
+        "amount": amount,
+        "period": text_of(form, "budget_period") or "month",
+        "limit": text_of(form, "budget_limit") or "hard",
+    }
+    return {
+        "name": text_of(form, "name"),
+        "scopes": [scope for scope in Scope if form.get(f"scope:{scope}")],
+        "models": models or None,
+        "limits": checked(RateLimits, limits, {}, by_field),
+        "budget": checked(KeyBudget, budget, {}, by_field) if amount else None,
+    }

@@ -1,19 +1,18 @@
-"""API keys: the list, the dialog that makes one, and revoking."""
+"""API keys: the list, and what can be done with each."""
 
 from __future__ import annotations
 
+from typing import Any, cast
+
 import reflex as rx
 
-from portal.features.keys.forms import EXPIRIES
-from portal.features.keys.rows import SCOPES, KeyRow
+from portal.features.keys.dialogs import create_dialog, key_dialogs
+from portal.features.keys.rows import KeyRow
 from portal.features.keys.state import Keys
-from portal.kit.blocks import card, dialog_lead, empty, form_error, loading_rows
-from portal.kit.choice import Choice
-from portal.kit.copy_button import copy_button
+from portal.kit.blocks import card, empty, loading_rows
 from portal.kit.dialogs import confirmation
-from portal.kit.fields import labeled, select_field, text_field
 from portal.kit.icon import icon
-from portal.kit.tables import actions, wide_table
+from portal.kit.tables import row_action, wide_table
 from portal.kit.vars import as_text, each, length, pick
 from portal.shell.feature import Page
 from portal.shell.loaded import loaded
@@ -26,13 +25,65 @@ def page() -> Page:
         content=(
             loaded(
                 Keys,
-                rx.cond(length(Keys.keys) > 0, _table(), _none()),
+                rx.cond(
+                    (length(Keys.keys) > 0) | (Keys.search != "") | (Keys.application != ""),
+                    rx.fragment(_search(), rx.cond(length(Keys.keys) > 0, _table(), _no_match())),
+                    _none(),
+                ),
                 retry=Keys.load,
                 skeleton=card(loading_rows()),
             ),
+            key_dialogs(),
         ),
         lead="Keys authenticate calls to the API. A key is shown in full once, when it is created.",
-        actions=rx.cond(Keys.develops, _create()),
+        actions=rx.cond(Keys.develops, create_dialog()),
+        query=Keys.query,
+    )
+
+
+def _search() -> rx.Component:
+    return rx.flex(
+        _search_field(),
+        rx.cond(
+            Keys.application != "",
+            rx.button(
+                "Application: ",
+                Keys.application_name,
+                icon("x", size=14),
+                on_click=Keys.clear,
+                variant="soft",
+                color_scheme="gray",
+                aria_label="Application: " + Keys.application_name + ", show all keys",
+                max_width="100%",
+            ),
+        ),
+        spacing="3",
+        wrap="wrap",
+        margin_bottom="var(--space-4)",
+    )
+
+
+def _search_field() -> rx.Component:
+    return rx.input(
+        rx.input.slot(icon("search", size=16)),
+        default_value=Keys.search,
+        key=as_text(Keys.cleared),
+        on_change=cast(Any, Keys.find).debounce(250),
+        placeholder="Search keys",
+        aria_label="Search keys",
+        max_length=200,
+        width="18rem",
+        max_width="100%",
+        id="search-keys",
+    )
+
+
+def _no_match() -> rx.Component:
+    return empty(
+        "search-x",
+        "No matching keys",
+        "No key is of this, or has it in its name, or as its id or last four letters.",
+        rx.button("Show all", on_click=Keys.clear, variant="soft"),
     )
 
 
@@ -51,7 +102,7 @@ def _table() -> rx.Component:
     return rx.card(
         wide_table(
             "keys",
-            ("Name", "Key", "Application", "Created", "Last used", "Status", "Actions"),
+            ("Name", "Status", "Budget", "Key", "Last used"),
             each(Keys.keys, _row),
         ),
         size="1",
@@ -60,27 +111,118 @@ def _table() -> rx.Component:
 
 
 def _row(key: KeyRow) -> rx.Component:
-    active = key.status == "active"
-    quiet = pick(active, "var(--gray-12)", "var(--gray-10)")
+    quiet = pick(key.is_open, "var(--gray-12)", "var(--gray-10)")
     return rx.table.row(
         rx.table.row_header_cell(
             rx.text(key.name, weight="medium", color=quiet),
-            rx.text(key.scopes, " · ", key.models, size="1", color_scheme="gray"),
+            rx.text(
+                key.application,
+                " · ",
+                key.scopes,
+                " · ",
+                key.models,
+                size="1",
+                color_scheme="gray",
+            ),
+            rx.cond(key.limits != "", rx.text(key.limits, size="1", color_scheme="gray")),
+            # Here, where a narrow screen shows them without scrolling
+            rx.cond(key.is_open & Keys.develops, _actions(key)),
+            min_width="15rem",
         ),
+        rx.table.cell(_status(key)),
+        rx.table.cell(_budget(key)),
         rx.table.cell(
-            rx.code(key.shown, variant="ghost", color_scheme="gray", white_space="nowrap")
+            rx.code(key.shown, variant="ghost", color_scheme="gray", white_space="nowrap"),
+            _when("Created ", key.created),
+            rx.cond(key.expires != "", _when("Expires ", key.expires)),
         ),
-        rx.table.cell(key.application, color=quiet),
-        rx.table.cell(key.created, color=quiet, white_space="nowrap"),
         rx.table.cell(key.last_used, color=quiet, white_space="nowrap"),
-        rx.table.cell(
-            rx.badge(
-                rx.match(key.status, ("active", "Active"), ("revoked", "Revoked"), "Expired"),
-                color_scheme=pick(active, "green", "gray"),
-            )
+        vertical_align="top",
+    )
+
+
+def _when(what: str, day: str) -> rx.Component:
+    return rx.text(what, day, size="1", color_scheme="gray", white_space="nowrap")
+
+
+def _budget(key: KeyRow) -> rx.Component:
+    return rx.cond(
+        key.budget != "",
+        rx.box(
+            rx.text(key.budget, size="1", white_space="nowrap"),
+            rx.progress(
+                value=key.budget_part,
+                color_scheme=pick(key.budget_over, "red", "indigo"),
+                aria_label="Used of the budget of " + key.name,
+                size="1",
+                margin_top="4px",
+            ),
+            min_width="9rem",
         ),
-        actions(rx.cond(active & Keys.develops, _revoke(key))),
-        vertical_align="middle",
+        rx.text("None", size="1", color_scheme="gray"),
+    )
+
+
+def _status(key: KeyRow) -> rx.Component:
+    return rx.box(
+        rx.badge(
+            rx.match(
+                key.status,
+                ("active", "Active"),
+                ("disabled", "Disabled"),
+                ("revoked", "Revoked"),
+                "Expired",
+            ),
+            color_scheme=pick(
+                key.status == "active", "green", pick(key.status == "disabled", "amber", "gray")
+            ),
+        ),
+        rx.cond(
+            key.grace != "",
+            rx.box(
+                rx.text(key.grace, size="1", color_scheme="gray", margin_top="4px"),
+                rx.cond(Keys.develops, _end_grace(key)),
+                min_width="13rem",
+            ),
+        ),
+    )
+
+
+def _actions(key: KeyRow) -> rx.Component:
+    return rx.flex(
+        row_action("Edit", Keys.edit(key.id), label="Edit " + key.name),
+        row_action("Rotate", Keys.ask_rotation(key.id, key.name), label="Rotate " + key.name),
+        rx.cond(
+            key.status == "disabled",
+            row_action("Enable", Keys.enable(key.id, True), label="Enable " + key.name),
+            _disable(key),
+        ),
+        _revoke(key),
+        spacing="4",
+        margin_top="var(--space-2)",
+    )
+
+
+def _end_grace(key: KeyRow) -> rx.Component:
+    return confirmation(
+        rx.button(
+            "End it now",
+            variant="ghost",
+            size="1",
+            aria_label="End the old secrets of " + key.name,
+        ),
+        "End the old secrets of " + key.name + "?",
+        "Calls with them are refused within a second. The present secret goes on.",
+        rx.button("End them now", color_scheme="red", on_click=Keys.end_grace(key.id)),
+    )
+
+
+def _disable(key: KeyRow) -> rx.Component:
+    return confirmation(
+        rx.button("Disable", variant="ghost", aria_label="Disable " + key.name),
+        "Disable " + key.name + "?",
+        "Calls with this key are refused within a second, until you enable it again.",
+        rx.button("Disable the key", on_click=Keys.enable(key.id, False)),
     )
 
 
@@ -90,137 +232,4 @@ def _revoke(key: KeyRow) -> rx.Component:
         "Revoke " + key.name + "?",
         "Calls with this key are refused within a second. This can’t be undone.",
         rx.button("Revoke the key", color_scheme="red", on_click=Keys.revoke(key.id)),
-    )
-
-
-def _create() -> rx.Component:
-    return rx.dialog.root(
-        rx.dialog.trigger(
-            # Its form offers what the page has loaded
-            rx.button(icon("plus", size=16), "Create key", disabled=Keys.phase != "ready")
-        ),
-        rx.dialog.content(
-            rx.cond(Keys.secret != "", _secret(), _form()),
-            max_width="31rem",
-        ),
-        open=Keys.creating,
-        on_open_change=Keys.open_form,
-    )
-
-
-def _form() -> rx.Component:
-    return rx.fragment(
-        rx.dialog.title("Create a key"),
-        dialog_lead(
-            "Grant only what it needs; you can create as many as you like.",
-        ),
-        rx.form(
-            rx.flex(
-                text_field(
-                    "Name",
-                    "name",
-                    of="key",
-                    placeholder="e.g. production web",
-                    required=True,
-                    max_length=100,
-                    auto_focus=True,
-                ),
-                rx.grid(
-                    select_field(
-                        "Application",
-                        "application",
-                        Keys.applications[0].id,
-                        each(
-                            Keys.applications,
-                            lambda choice: rx.select.item(choice.name, value=choice.id),
-                        ),
-                        of="key",
-                    ),
-                    select_field(
-                        "Expires",
-                        "expiry",
-                        "never",
-                        *[rx.select.item(text, value=days) for days, text in EXPIRIES.items()],
-                        of="key",
-                    ),
-                    columns="2",
-                    spacing="4",
-                ),
-                _group(
-                    "Scopes",
-                    *[
-                        _checkbox(f"scope:{scope}", text, checked=scope == "inference")
-                        for scope, text in SCOPES.items()
-                    ],
-                ),
-                _group(
-                    "Models",
-                    each(Keys.models, _model),
-                    note="None selected means all, including models added later.",
-                ),
-                form_error(Keys.form_problem),
-                rx.flex(
-                    rx.dialog.close(
-                        rx.button("Cancel", type="button", variant="soft", color_scheme="gray")
-                    ),
-                    rx.button("Create key", type="submit"),
-                    spacing="3",
-                    justify="end",
-                ),
-                direction="column",
-                spacing="4",
-                margin_top="var(--space-4)",
-            ),
-            on_submit=Keys.create,
-        ),
-    )
-
-
-def _secret() -> rx.Component:
-    return rx.fragment(
-        rx.dialog.title("Your new key"),
-        dialog_lead(
-            "Copy “",
-            Keys.secret_name,
-            "” now: it can’t be shown again.",
-        ),
-        rx.flex(
-            rx.el.code(
-                Keys.secret,
-                id="key-secret",
-                class_name="fb-code",
-                tab_index=0,
-                style={"whiteSpace": "normal", "overflowWrap": "anywhere"},
-            ),
-            rx.flex(
-                copy_button(text=Keys.secret, label="Copy the key", variant="solid", size="2"),
-                rx.dialog.close(rx.button("Done", variant="soft", color_scheme="gray")),
-                spacing="3",
-                justify="end",
-            ),
-            direction="column",
-            spacing="4",
-            margin_top="var(--space-4)",
-        ),
-    )
-
-
-def _group(label: str, *content: rx.Component, note: str = "") -> rx.Component:
-    return rx.el.fieldset(
-        rx.el.legend(rx.text(label, size="2", weight="medium", margin_bottom="6px")),
-        rx.flex(*content, direction="column", spacing="2"),
-        rx.text(note, size="1", color_scheme="gray", margin_top="6px") if note else rx.fragment(),
-        border="0",
-        padding="0",
-        margin="0",
-    )
-
-
-def _checkbox(name: str, text: str, *, checked: bool = False) -> rx.Component:
-    return labeled(text, rx.checkbox(name=name, default_checked=checked))
-
-
-def _model(model: Choice) -> rx.Component:
-    return labeled(
-        model.name, rx.checkbox(name="model:" + as_text(model.id), default_checked=False)
     )

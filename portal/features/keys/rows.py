@@ -2,22 +2,29 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from datetime import datetime
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
 
-from backend_client.types.accounts import ApiKey, Application, Scope
-from portal.kit.formatting import ago, date
+from backend_client.types.accounts import ApiKey, Application, KeyBudgetUse, RateLimits, Scope
+from backend_client.types.common import plain
+from portal.kit.formatting import ago, count, date, fine_money, second
 
 SCOPES = {
     Scope.INFERENCE: "Call models",
     Scope.USAGE_READ: "Read usage and spend",
     Scope.EVENTS_WRITE: "Send usage events",
 }
+_OPEN = {"active", "disabled"}
 
 
 @dataclass(frozen=True)
 class KeyRow:
-    """A key as the list shows it. There is no secret in it: the API has none to give."""
+    """A key as the list shows it. There is no secret in it: the API has none to give.
+
+    ``budget_part`` is in percent of the budget, 100 at most; ``grace`` says until when earlier
+    secrets work, and is empty if none does.
+    """
 
     id: str
     name: str
@@ -28,32 +35,147 @@ class KeyRow:
     created: str
     last_used: str
     status: str
+    is_open: bool
+    expires: str = ""
+    limits: str = ""
+    budget: str = ""
+    budget_part: int = 0
+    budget_over: bool = False
+    grace: str = ""
+
+
+@dataclass(frozen=True)
+class KeyEdit:
+    """What the form of a key starts with: of a new one, or of one that is there."""
+
+    id: str = ""
+    name: str = ""
+    application: str = ""
+    scopes: list[str] = field(default_factory=lambda: [Scope.INFERENCE.value])
+    models: list[str] = field(default_factory=list)
+    expires: str = ""
+    requests: str = ""
+    tokens: str = ""
+    concurrent: str = ""
+    budget: str = ""
+    budget_period: str = "month"
+    budget_limit: str = "hard"
 
 
 def key_rows(
-    keys: list[ApiKey], applications: list[Application], now: datetime, time_zone: str
+    keys: Sequence[ApiKey],
+    applications: Sequence[Application],
+    now: datetime,
+    time_zone: str,
+    uses: Mapping[str, KeyBudgetUse] | None = None,
 ) -> list[KeyRow]:
     """The keys as the list shows them: usable ones first, then the newest."""
     names = {application.id: application.name for application in applications}
     rows = [
-        KeyRow(
-            id=key.id,
-            name=key.name,
-            shown=f"{key.prefix}…{key.last_four}",
-            application=names.get(key.application_id, key.application_id),
-            scopes=", ".join(SCOPES.get(scope, scope) for scope in key.scopes),
-            models=", ".join(key.models) if key.models else "All models",
-            created=date(key.created_at, time_zone),
-            last_used=ago(key.last_used_at, now) if key.last_used_at else "Never",
-            status=key_status(key, now),
-        )
+        _row(key, names, now, time_zone, (uses or {}).get(key.id))
         for key in sorted(keys, key=lambda key: key.created_at, reverse=True)
     ]
-    return sorted(rows, key=lambda row: row.status != "active")
+    return sorted(rows, key=lambda row: ("active", "disabled", row.status).index(row.status))
+
+
+def _row(
+    key: ApiKey,
+    applications: Mapping[str, str],
+    now: datetime,
+    time_zone: str,
+    use: KeyBudgetUse | None,
+) -> KeyRow:
+    status = key_status(key, now)
+    return KeyRow(
+        id=key.id,
+        name=key.name,
+        shown=f"{key.prefix}…{key.last_four}",
+        application=applications.get(key.application_id, key.application_id),
+        scopes=", ".join(SCOPES.get(scope, scope) for scope in key.scopes),
+        models=", ".join(key.models) if key.models else "All models",
+        created=date(key.created_at, time_zone),
+        last_used=ago(key.last_used_at, now) if key.last_used_at else "Never",
+        status=status,
+        is_open=status in _OPEN,
+        expires="" if key.expires_at is None else date(key.expires_at, time_zone),
+        limits=limits_text(key.limits),
+        budget="" if use is None else budget_text(use),
+        budget_part=0 if use is None else budget_part(use),
+        budget_over=use is not None and use.remaining == 0,
+        grace=grace_text(key, now, time_zone) if status in _OPEN else "",
+    )
 
 
 def key_status(key: ApiKey, now: datetime) -> str:
-    """``active``, ``revoked`` or ``expired``."""
+    """``active``, ``disabled``, ``revoked`` or ``expired``."""
     if key.revoked_at is not None:
         return "revoked"
-    return "expired" if key.expires_at is not None and key.expires_at <= now else "active"
+    if key.expires_at is not None and key.expires_at <= now:
+        return "expired"
+    return "active" if key.disabled_at is None else "disabled"
+
+
+def limits_text(limits: RateLimits) -> str:
+    """The limits of a key in short; empty without any."""
+    parts = (
+        (limits.requests_per_minute, "requests/min"),
+        (limits.tokens_per_minute, "tokens/min"),
+        (limits.concurrent_requests, "at a time"),
+    )
+    return ", ".join(f"{count(limit)} {what}" for limit, what in parts if limit is not None)
+
+
+def budget_text(use: KeyBudgetUse) -> str:
+    """What is used of a budget: ``$1.25 of $20.00 this month``."""
+    used, amount = (fine_money(value, use.currency) for value in (use.used, use.budget.amount))
+    when = "today" if use.budget.period == "day" else "this month"
+    soft = "" if use.budget.limit == "hard" else " (soft)"
+    return f"{used} of {amount} {when}{soft}"
+
+
+def budget_part(use: KeyBudgetUse) -> int:
+    """How much of a budget is used, in percent; 100 at most."""
+    return min(100, int(use.used * 100 / use.budget.amount))
+
+
+def grace_text(key: ApiKey, now: datetime, time_zone: str) -> str:
+    """Until when earlier secrets of a key work: ``… for 3 h 20 min more``; empty if none does."""
+    if key.previous_until is None or key.previous_until <= now:
+        return ""
+    which = "The old secret works" if key.previous_count <= 1 else "Old secrets work"
+    until = second(key.previous_until, time_zone)
+    return f"{which} for {time_left(key.previous_until - now)} more, until {until}"
+
+
+def time_left(left: timedelta) -> str:
+    """A time in its two largest units: ``2 d 3 h``, ``3 h 20 min``, ``5 min``."""
+    minutes = max(1, -(-int(left.total_seconds()) // 60))
+    days, rest = divmod(minutes, 24 * 60)
+    hours, minutes = divmod(rest, 60)
+    parts = [(days, "d"), (hours, "h"), (minutes, "min")]
+    while not parts[0][0]:
+        parts = parts[1:]
+    return " ".join(f"{number} {unit}" for number, unit in parts[:2] if number)
+
+
+def key_edit(key: ApiKey, time_zone: str) -> KeyEdit:
+    """What the form of a key starts with."""
+    limits = key.limits
+    return KeyEdit(
+        id=key.id,
+        name=key.name,
+        application=key.application_id,
+        scopes=[scope.value for scope in key.scopes],
+        models=list(key.models or []),
+        expires="" if key.expires_at is None else date(key.expires_at, time_zone),
+        requests=_written(limits.requests_per_minute),
+        tokens=_written(limits.tokens_per_minute),
+        concurrent=_written(limits.concurrent_requests),
+        budget="" if key.budget is None else plain(key.budget.amount),
+        budget_period="month" if key.budget is None else key.budget.period,
+        budget_limit="hard" if key.budget is None else key.budget.limit,
+    )
+
+
+def _written(limit: int | None) -> str:
+    return "" if limit is None else str(limit)

@@ -1,101 +1,230 @@
-"""API keys: listed, made, shown once, revoked."""
+"""API keys: listed, made, changed, rotated, disabled, revoked; a secret is shown once."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import UTC, datetime
 from typing import Any
+from urllib.parse import urlencode
 
-from pydantic import ValidationError
-
-from backend_client import ClientError
-from portal.features.keys.forms import key_from_form
-from portal.features.keys.rows import KeyRow, key_rows
+from backend_client import ClientError, Forbidden, NotFound
+from backend_client.types.accounts import ApiKey, ApiKeyChange, ApiKeyCreated, KeyBudgetUse
+from portal.features.keys.forms import (
+    FIELDS,
+    by_field,
+    change_from_form,
+    key_from_form,
+    rotation_from_form,
+)
+from portal.features.keys.rows import KeyEdit, KeyRow, key_edit, key_rows, key_status
 from portal.kit.choice import Choice
+from portal.kit.form_problems import FormProblems, problems_by_field
 from portal.kit.vars import computed
+from portal.session import polling
 from portal.session.guard import DEVELOPERS, Caller, signed_in
 from portal.session.page import PageState
+from portal.session.shown_once import ShownOnce
 from portal.session.state import Session
+from portal.shell.toasts import toast
+
+_LONGEST_SEARCH = 200
+_NO_PROBLEMS = dict.fromkeys(FIELDS, "")
 
 
-class Keys(PageState, Session):
-    """The keys page. A new key's secret is for the dialog that made it alone.
+class Keys(ShownOnce, PageState, Session):
+    """The keys page. A new secret is for the dialog that made it alone.
 
-    The browser gets it on the connection that made the key. A page that is loaded has a connection
-    of its own, and so gets none: what is sent to it first is all of the tab's state.
+    ``search`` is what is looked for, ``cleared`` how often a button emptied it; with an
+    ``application`` its keys alone are shown.
+    ``dialog`` is ``create``, ``edit``, ``rotate`` or empty; ``edited`` what its form starts with.
     """
 
     keys: list[KeyRow] = []
     applications: list[Choice] = []
     models: list[Choice] = []
-    creating: bool = False
-    form_problem: str = ""
-    secret_name: str = ""
-    _secret: str = ""
-    _secret_connection: str = ""
-
-    @computed
-    def secret(self) -> str:
-        """The new key's secret on the connection that made it, else empty."""
-        here = self.router.session.session_id == self._secret_connection
-        return self._secret if here else ""
+    search: str = ""
+    application: str = ""
+    application_name: str = ""
+    cleared: int = 0
+    dialog: str = ""
+    edited: KeyEdit = KeyEdit()
+    problems: dict[str, str] = _NO_PROBLEMS
 
     def _fail(self, why: str) -> None:
         """Say why in the dialog while it is open, for it covers the page."""
-        if self.creating:
-            self.form_problem = why
+        if self.dialog:
+            self.problems = {**_NO_PROBLEMS, "form": why}
         else:
             super()._fail(why)
 
+    @computed
+    def query(self) -> str:
+        """The search and the application, as the query of an address."""
+        kept = {"search": self.search, "application": self.application}
+        return urlencode({name: value for name, value in kept.items() if value})
+
     @signed_in()
     async def arrive(self, caller: Caller) -> None:
-        """Begin without the dialog that was open when the page was left, and without its secret."""
-        self.creating = False
-        self._forget_secret()
+        """Begin with the search of the address, and without the dialog that was open before."""
+        asked = self.router.url.query_parameters
+        self.search = asked.get("search", "").strip()[:_LONGEST_SEARCH]
+        self.application = asked.get("application", "").strip()[:_LONGEST_SEARCH]
+        self._close()
+
+    @signed_in()
+    async def find(self, caller: Caller, text: str) -> Any:
+        """Show the keys with a text in their name, or as their id or last four letters."""
+        self.search = text.strip()[:_LONGEST_SEARCH]
+        return Keys.refresh
+
+    @signed_in()
+    async def clear(self, caller: Caller) -> Any:
+        """Show all keys."""
+        self.search = self.application = ""
+        self.cleared += 1
+        return Keys.refresh
 
     @signed_in(background=True)
-    async def load(self, caller: Caller) -> None:
-        """Load the keys, and what a new one can be made for."""
-        keys = await caller.client.keys.list().all()
+    async def load(self, caller: Caller) -> Sequence[Any]:
+        """Load the keys and what a form offers, again and again: use and countdowns go on."""
         applications = await caller.client.applications.list().all()
         models = [model for model in await caller.client.models.list().all() if model.available]
-        rows = key_rows(keys, applications, datetime.now(UTC), caller.me.tenant.time_zone)
+        async with self:
+            self.applications = [
+                Choice(application.id, application.name)
+                for application in applications
+                if application.archived_at is None
+            ]
+            self.application_name = next(
+                (each.name for each in applications if each.id == self.application),
+                self.application,
+            )
+            self.models = [Choice(model.id, model.name) for model in models]
+
+        async def look() -> None:
+            rows = await self._rows(caller)
+            async with self:
+                self.keys = rows
+                self._ready()
+
+        return await self._follow(caller, look, polling.KEYS)
+
+    @signed_in(background=True, supersedes=True)
+    async def refresh(self, caller: Caller) -> None:
+        """Load the keys once more: one of them has changed."""
+        rows = await self._rows(caller)
         async with self:
             self.keys = rows
-            self.applications = [
-                Choice(application.id, application.name) for application in applications
-            ]
-            self.models = [Choice(model.id, model.name) for model in models]
             self._ready()
+
+    async def _rows(self, caller: Caller) -> list[KeyRow]:
+        keys = [
+            key
+            for key in await caller.client.keys.list(search=self.search or None).all()
+            if self.application in ("", key.application_id)
+        ]
+        applications = await caller.client.applications.list().all()
+        now = datetime.now(UTC)
+        uses = await _budgets_used(caller, keys, now)
+        return key_rows(keys, applications, now, caller.me.tenant.time_zone, uses)
 
     @signed_in(roles=DEVELOPERS)
     async def open_form(self, caller: Caller, shown: bool) -> None:
         """Open or close the dialog that makes a key; closing it forgets the secret."""
-        self.creating = shown
-        self._forget_secret()
+        self._close()
+        if shown:
+            first = self.applications[0].id if self.applications else ""
+            self.edited, self.dialog = KeyEdit(application=first), "create"
+
+    @signed_in(roles=DEVELOPERS)
+    async def close(self, caller: Caller) -> None:
+        """Close the dialog; a secret in it is forgotten."""
+        self._close()
+
+    @signed_in(roles=DEVELOPERS)
+    async def edit(self, caller: Caller, key_id: str) -> None:
+        """Open the dialog that changes a key."""
+        key = await caller.client.keys.get(key_id)
+        self._close()
+        self.edited, self.dialog = key_edit(key, caller.me.tenant.time_zone), "edit"
+
+    @signed_in(roles=DEVELOPERS)
+    async def ask_rotation(self, caller: Caller, key_id: str, name: str) -> None:
+        """Open the dialog that gives a key a new secret."""
+        self._close()
+        self.edited, self.dialog = KeyEdit(id=key_id, name=name), "rotate"
 
     @signed_in(roles=DEVELOPERS)
     async def create(self, caller: Caller, form: dict[str, Any]) -> Any:
         """Make a key and show its secret, this once."""
         try:
-            request = key_from_form(form, datetime.now(UTC))
-            created = await caller.client.keys.create(request)
-        except ValidationError as problem:
-            self.form_problem = "; ".join(error["msg"] for error in problem.errors())
+            created = await caller.client.keys.create(key_from_form(form, datetime.now(UTC)))
+        except (FormProblems, ClientError) as problem:
+            self.problems = {**_NO_PROBLEMS, **problems_by_field(problem, by_field)}
             return None
-        except ClientError as problem:
-            self.form_problem = str(problem)
+        self._show(created)
+        return Keys.refresh
+
+    @signed_in(roles=DEVELOPERS)
+    async def save(self, caller: Caller, form: dict[str, Any]) -> Any:
+        """Change the key that the dialog is about."""
+        try:
+            offered = {model.id for model in self.models}
+            hidden = [name for name in self.edited.models if name not in offered]
+            change = change_from_form(form, datetime.now(UTC), not_offered=hidden)
+            await caller.client.keys.update(self.edited.id, change)
+        except (FormProblems, ClientError) as problem:
+            self.problems = {**_NO_PROBLEMS, **problems_by_field(problem, by_field)}
             return None
-        self.form_problem = ""
-        self.secret_name, self._secret = created.name, created.secret
-        self._secret_connection = self.router.session.session_id
-        return Keys.load
+        name = self.edited.name
+        self._close()
+        return [Keys.refresh, toast(f"Saved {name}.")]
+
+    @signed_in(roles=DEVELOPERS)
+    async def rotate(self, caller: Caller, form: dict[str, Any]) -> Any:
+        """Give the key that the dialog is about a new secret, and show it this once."""
+        self._show(await caller.client.keys.rotate(self.edited.id, rotation_from_form(form)))
+        return Keys.refresh
+
+    @signed_in(roles=DEVELOPERS)
+    async def end_grace(self, caller: Caller, key_id: str) -> Any:
+        """End the earlier secrets of a key; its present one goes on."""
+        await caller.client.keys.end_grace(key_id)
+        return [Keys.refresh, toast("The old secrets have ended.")]
+
+    @signed_in(roles=DEVELOPERS)
+    async def enable(self, caller: Caller, key_id: str, enabled: bool) -> Any:
+        """Disable a key for a while, or enable it again."""
+        key = await caller.client.keys.update(key_id, ApiKeyChange(enabled=enabled))
+        return [Keys.refresh, toast(f"{'Enabled' if enabled else 'Disabled'} {key.name}.")]
 
     @signed_in(roles=DEVELOPERS)
     async def revoke(self, caller: Caller, key_id: str) -> Any:
         """Revoke a key; calls with it are refused within a second."""
         await caller.client.keys.revoke(key_id)
-        return Keys.load
+        return [Keys.refresh, toast("Revoked the key.")]
 
-    def _forget_secret(self) -> None:
-        self.form_problem = self.secret_name = ""
-        self._secret = self._secret_connection = ""
+    def _show(self, created: ApiKeyCreated) -> None:
+        self.problems = _NO_PROBLEMS
+        self._show_once(created.name, created.secret)
+
+    def _close(self) -> None:
+        self.dialog, self.problems = "", _NO_PROBLEMS
+        self._forget_secret()
+
+
+async def _budgets_used(
+    caller: Caller, keys: Sequence[ApiKey], now: datetime
+) -> dict[str, KeyBudgetUse]:
+    """What is used of the budgets of keys that work; of none for those who may not see spend."""
+    uses: dict[str, KeyBudgetUse] = {}
+    for key in keys:
+        if key.budget is None or key_status(key, now) not in {"active", "disabled"}:
+            continue
+        try:
+            uses[key.id] = await caller.client.keys.budget(key.id)
+        except Forbidden:
+            break
+        except NotFound:  # it was taken away, or there is no plan
+            continue
+    return uses

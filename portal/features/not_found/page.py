@@ -6,7 +6,7 @@ import reflex as rx
 
 from portal import routes
 from portal.kit.blocks import empty
-from portal.shell.frame import brand
+from portal.shell.brand import brand
 
 
 def page() -> rx.Component:

@@ -4,9 +4,13 @@ from __future__ import annotations
 
 import reflex as rx
 
+from portal.features.operations.refused_card import refused_events
 from portal.features.operations.rows import LetterRow
 from portal.features.operations.runs_card import invoice_runs
 from portal.features.operations.state import Operations
+from portal.features.operations.streams_card import usage_streams
+from portal.features.operations.worker_card import worker_tasks
+from portal.features.operations.worker_rows import WaitingRow
 from portal.kit.blocks import (
     card,
     dialog_lead,
@@ -31,8 +35,13 @@ def page() -> Page:
                 Operations,
                 rx.flex(
                     _figures(),
+                    rx.cond(length(Operations.waiting_longest) > 0, _waiting_longest()),
+                    rx.cond(length(Operations.streams) > 0, usage_streams()),
                     _letters(),
-                    invoice_runs(),
+                    rx.cond(
+                        Operations.phase != "loading",
+                        rx.fragment(refused_events(), worker_tasks(), invoice_runs()),
+                    ),
                     _letter(),
                     direction="column",
                     spacing="5",
@@ -67,6 +76,18 @@ def _figures() -> rx.Component:
         figure("Newest event counted", Operations.counted, "By time of receipt", loading=loading),
         columns=rx.breakpoints(initial="1", sm="2", lg="4"),
         spacing="4",
+    )
+
+
+def _waiting_longest() -> rx.Component:
+    def row(waiting: WaitingRow) -> rx.Component:
+        return rx.table.row(rx.table.row_header_cell(waiting.tenant), rx.table.cell(waiting.since))
+
+    return card(
+        wide_table(
+            "waiting-longest", ("Customer", "Oldest from"), each(Operations.waiting_longest, row)
+        ),
+        heading="Waiting longest",
     )
 
 

@@ -43,7 +43,8 @@ def waiting_note(pipeline: Pipeline) -> tuple[str, bool]:
     if seconds >= LATE_SECONDS:
         since = ago(pipeline.oldest_waiting_at, pipeline.as_of)
         return f"Oldest from {since}. Is a worker running?", True
-    return "On their way", False
+    again = pipeline.redelivered_messages
+    return (f"{count(again)} tried again" if again else "On their way"), False
 
 
 def fill(pipeline: Pipeline) -> tuple[str, str]:

@@ -8,6 +8,7 @@ from typing import Any
 from portal.features.operations.runs_rows import RunRow, run_row
 from portal.session import polling
 from portal.session.guard import Caller, signed_in
+from portal.session.live import polled
 from portal.session.page import PageState
 from portal.session.state import Session
 
@@ -24,7 +25,8 @@ class InvoiceRuns(PageState, Session):
         """Load the last runs, and follow them until the browser leaves the page."""
 
         async def look() -> None:
-            runs = await caller.client.invoice_runs.list().all()
+            ask = caller.client.invoice_runs.list().all
+            runs = await polled(caller, "invoice runs", ask, polling.INVOICE_RUNS)
             zone = caller.me.tenant.time_zone
             async with self:
                 self.runs = [run_row(run, zone) for run in runs[:SHOWN]]

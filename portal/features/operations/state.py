@@ -20,9 +20,12 @@ from portal.features.operations.rows import (
     throughput,
     waiting_note,
 )
+from portal.features.operations.stream_rows import StreamRow, stream_rows
+from portal.features.operations.worker_rows import WaitingRow, waiting_rows
 from portal.kit.formatting import ago, count
 from portal.session import polling
 from portal.session.guard import Caller, signed_in
+from portal.session.live import polled
 from portal.session.page import PageState
 from portal.session.state import Session
 
@@ -41,6 +44,8 @@ class Operations(PageState, Session):
     counted: str = ""
     throughput: str = ""
     throughput_note: str = ""
+    waiting_longest: list[WaitingRow] = []
+    streams: list[StreamRow] = []
     letters: list[LetterRow] = []
     opened: int = 0
     opened_reason: str = ""
@@ -48,6 +53,7 @@ class Operations(PageState, Session):
     text: str = ""
     form_problem: str = ""
     _looks: tuple[Look, ...] = ()
+    _names: dict[str, str] = {}
 
     @signed_in(operator=True, background=True, supersedes=True)
     async def watch(self, caller: Caller) -> Sequence[Any]:
@@ -56,9 +62,12 @@ class Operations(PageState, Session):
             self._looks = ()
 
         async def look() -> None:
-            pipeline = await caller.client.pipeline.get()
+            ask = caller.client.pipeline.get
+            pipeline = await polled(caller, "pipeline", ask, polling.OPERATIONS)
             letters = await caller.client.dead_letters.list().all() if pipeline.dead_letters else []
+            names = await names_of(caller, pipeline, self._names)
             async with self:
+                self._names = names
                 self._show(pipeline, letters)
                 self._ready()
 
@@ -117,4 +126,16 @@ class Operations(PageState, Session):
         look = Look(pipeline.as_of, pipeline.events_counted, pipeline.duplicates_counted)
         self._looks = (*self._looks, look)[-LOOKS:]
         self.throughput, self.throughput_note = throughput(self._looks)
+        self.waiting_longest = waiting_rows(pipeline.oldest_by_tenant, self._names, now)
+        self.streams = stream_rows(pipeline.streams)
         self.letters = [letter_row(letter, now) for letter in letters]
+
+
+async def names_of(caller: Caller, pipeline: Pipeline, names: dict[str, str]) -> dict[str, str]:
+    """The names of the tenants that wait longest; each is asked for once."""
+    missing = {waiting.tenant_id for waiting in pipeline.oldest_by_tenant} - names.keys()
+    asked: dict[str, str] = {}
+    for tenant_id in sorted(missing):
+        matches = await caller.client.tenants.list(search=tenant_id).all()
+        asked |= {tenant.id: tenant.name for tenant in matches}
+    return {**names, **asked}

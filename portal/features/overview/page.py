@@ -22,7 +22,12 @@ def page() -> Page:
             loaded(
                 Overview,
                 rx.flex(
-                    _figures(), _forecast(), _quotas(), _start(), direction="column", spacing="5"
+                    _figures(),
+                    _forecast(),
+                    # Below what is loaded first, which it would be pushed away by
+                    rx.cond(Overview.phase != "loading", rx.fragment(_quotas(), _start())),
+                    direction="column",
+                    spacing="5",
                 ),
                 retry=Overview.watch,
             ),
@@ -56,7 +61,7 @@ def _figures() -> rx.Component:
 
 def _forecast() -> rx.Component:
     return rx.cond(
-        Overview.sees_spend,
+        Overview.sees_spend | negated(Overview.identified),
         forecast_chart(
             spec=Overview.spec,
             rows=Overview.rows,

@@ -2,22 +2,24 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Sequence
-from datetime import datetime
+from datetime import date, datetime
 from typing import Any
 from zoneinfo import ZoneInfo
 
 from backend_client.types.spend import SpendReport
 from backend_client.types.subscriptions import Subscription
-from backend_client.types.usage import Granularity, UsageReport
+from backend_client.types.usage import UsageReport
 from portal.features.overview.rows import QuotaUse, quota_use, requests_note, tokens
 from portal.kit.formatting import compact, money, period
 from portal.session import polling
 from portal.session.guard import SPENDERS, Caller, signed_in
+from portal.session.live import feeds
 from portal.session.page import PageState
 from portal.session.state import Session
 from portal.shared.forecast.state import ForecastState
-from portal.shared.usage import etag, start_of_month
+from portal.shared.usage import spend_report, subscription, usage_of_month
 
 
 class Overview(ForecastState, PageState, Session):
@@ -38,30 +40,28 @@ class Overview(ForecastState, PageState, Session):
         """Load the page, and follow the tenant's usage until the browser leaves it."""
         zone = ZoneInfo(caller.me.tenant.time_zone)
         sees_spend = caller.me.role in SPENDERS
-        version: int | None = None
-        day = datetime.now(zone).date()
+        shown: tuple[int, date] | None = None
         forecast_due = False
 
-        async def look() -> None:
-            nonlocal version, day, forecast_due
+        async def look() -> bool:
+            nonlocal shown, forecast_due
             now = datetime.now(zone)
-            if now.date() != day:
-                version, day = None, now.date()
-            usage = await caller.client.usage.report(
-                start=start_of_month(now), granularity=Granularity.DAY, etag=etag(version)
-            )
-            if usage is not None:
-                subscription = await caller.client.subscription.get()
-                spend = await caller.client.spend.report() if sees_spend else None
-                version, forecast_due = usage.version, sees_spend
+            if shown is None or shown != (feeds.version(caller), now.date()):
+                usage, plan, spend = await asyncio.gather(
+                    usage_of_month(caller, now),
+                    subscription(caller),
+                    _spend(caller, sees_spend=sees_spend),
+                )
+                shown, forecast_due = (usage.version, now.date()), sees_spend
                 async with self:
-                    self._show_usage(usage, subscription, now)
+                    self._show_usage(usage, plan, now)
                     self._show_spend(spend)
                     self._ready()
-            if forecast_due:
-                forecast_due = await self._look_ahead(caller, version)
+            if forecast_due and shown is not None:
+                forecast_due = await self._look_ahead(caller, shown[0])
+            return forecast_due
 
-        return await self._follow(caller, look, polling.USAGE_FIGURES)
+        return await self._follow_usage(caller, look, polling.USAGE_FIGURES)
 
     def _show_usage(self, usage: UsageReport, subscription: Subscription, now: datetime) -> None:
         today = [row for row in usage.rows if row.start.astimezone(now.tzinfo).date() == now.date()]
@@ -78,3 +78,7 @@ class Overview(ForecastState, PageState, Session):
         if spend is not None:
             self.spend = money(spend.total.amount, spend.currency)
             self.period_name = period(spend.period.start, spend.period.end, spend.period.time_zone)
+
+
+async def _spend(caller: Caller, *, sees_spend: bool) -> SpendReport | None:
+    return await spend_report(caller) if sees_spend else None

@@ -1,19 +1,23 @@
-"""Playground: a conversation with a model, its cost, and the same request as code.
+"""Playground: a conversation with models side by side, its cost, and the same request as code.
 
-Owns the one conversation of a tab, which is kept nowhere else.
+Owns the conversation of a tab, and the answers that come in now.
 """
 
 from __future__ import annotations
 
 from portal import routes
+from portal.features.playground.live import ROUTES
 from portal.features.playground.page import page
 from portal.features.playground.state import Playground
-from portal.shell.feature import Feature
+from portal.shell.feature import Feature, Group
 
 FEATURE = Feature(
     route=routes.PLAYGROUND,
     title="Playground",
     icon="message-square-text",
     page=page,
+    group=Group.BUILD,
+    words="chat prompt test try",
     on_load=(Playground.load,),
+    downloads=ROUTES,
 )

@@ -1,24 +1,27 @@
-"""The playground: ask a model, watch the answer, its tokens and its cost."""
+"""The playground: ask one model or several, watch the answers, their tokens and their cost."""
 
 from __future__ import annotations
 
 import reflex as rx
 
-from portal.features.playground.code_dialog import code_dialog
-from portal.features.playground.parameters import parameters
-from portal.features.playground.rows import Message
+from portal.features.playground.code_dialog import code_button, code_dialog
+from portal.features.playground.conversation import conversation
+from portal.features.playground.history_dialogs import (
+    history_buttons,
+    history_dialog,
+    prompts_dialog,
+)
+from portal.features.playground.parameter_panel import parameter_panel
+from portal.features.playground.pieces_dialog import pieces_dialog
 from portal.features.playground.state import Playground
 from portal.kit.blocks import empty
 from portal.kit.icon import icon
-from portal.kit.vars import each, length, negated, pick
+from portal.kit.vars import length, negated, pick
 from portal.shell.feature import Page
 from portal.shell.loaded import loaded
 
-SUGGESTIONS = (
-    "Why is the sky blue?",
-    "Explain a token in one sentence.",
-    "Write a haiku about rain.",
-)
+WRITING_MS = 400
+"""How long nobody writes before what is written is counted."""
 
 
 def page() -> Page:
@@ -32,100 +35,67 @@ def page() -> Page:
                 retry=Playground.load,
                 skeleton=rx.skeleton(height="32rem", width="100%"),
             ),
+            code_dialog(),
+            history_dialog(),
+            prompts_dialog(),
+            pieces_dialog(),
         ),
+        query=Playground.query,
         lead="Calls from here are metered and billed like any other.",
         actions=rx.flex(
-            code_dialog(),
-            rx.button(
-                icon("eraser", size=16),
-                "Clear",
-                on_click=Playground.clear,
-                variant="soft",
-                color_scheme="gray",
-                disabled=length(Playground.messages) == 0,
-            ),
-            spacing="3",
+            rx.cond(Playground.develops, history_buttons()),
+            code_button(),
+            _share(),
+            _clear(),
+            spacing="2",
+            wrap="wrap",
         ),
+    )
+
+
+def _share() -> rx.Component:
+    return rx.cond(
+        length(Playground.turns) > 0,
+        rx.menu.root(
+            rx.menu.trigger(
+                rx.button(icon("share", size=16), "Share", variant="soft", color_scheme="gray")
+            ),
+            rx.menu.content(
+                rx.cond(
+                    Playground.shared,
+                    rx.menu.item("Stop sharing it", on_click=Playground.share(False)),
+                    rx.menu.item("Share it with the organization", on_click=Playground.share(True)),
+                ),
+                rx.menu.separator(),
+                rx.menu.item("Download as Markdown", on_click=Playground.export("markdown")),
+                rx.menu.item("Download as JSON", on_click=Playground.export("json")),
+            ),
+        ),
+    )
+
+
+def _clear() -> rx.Component:
+    return rx.button(
+        icon("square-pen", size=16),
+        "New",
+        on_click=Playground.clear,
+        variant="soft",
+        color_scheme="gray",
+        disabled=length(Playground.turns) == 0,
     )
 
 
 def _bench() -> rx.Component:
-    return rx.grid(
-        rx.card(
-            rx.flex(_conversation(), _ask(), direction="column", height="100%"),
-            size="2",
-            class_name="fb-bench",
-        ),
-        rx.flex(_counts(), parameters(), direction="column", spacing="4"),
-        columns=rx.breakpoints(initial="1", md="minmax(0, 1fr) 19rem"),
-        spacing="4",
-    )
-
-
-def _conversation() -> rx.Component:
-    return rx.auto_scroll(
-        rx.cond(
-            length(Playground.messages) > 0,
-            rx.flex(each(Playground.messages, _message), direction="column", spacing="5"),
-            empty(
-                "message-square-text",
-                "Ask the model something",
-                "The answer streams in; tokens and cost count along.",
-                *[_suggestion(question) for question in SUGGESTIONS],
-                min_height="100%",
-            ),
-        ),
-        flex_grow="1",
-        min_height="0",
-        padding="var(--space-2)",
-        tab_index=0,
-        role="log",
-        aria_label="Conversation",
-    )
-
-
-def _suggestion(question: str) -> rx.Component:
-    return rx.button(
-        question,
-        on_click=Playground.ask({"question": question}),
-        variant="soft",
-        color_scheme="gray",
-        size="2",
-        disabled=negated(Playground.develops),
-    )
-
-
-def _message(message: Message) -> rx.Component:
-    mine = message.role == "user"
     return rx.box(
-        rx.text(
-            pick(mine, "You", "Model"),
-            size="1",
-            weight="medium",
-            color_scheme="gray",
-            margin_bottom="var(--space-1)",
-        ),
-        rx.box(
-            rx.text(
-                message.text,
-                as_="div",
-                size="3",
-                class_name=pick(message.streaming, "fb-said fb-typing", "fb-said"),
-            ),
-            background=pick(mine, "var(--accent-a2)", "transparent"),
-            border_radius="var(--radius-4)",
-            padding=pick(mine, "var(--space-2) var(--space-3)", "0"),
-        ),
-        rx.cond(
-            message.note != "",
-            rx.text(message.note, size="1", color_scheme="gray", margin_top="var(--space-2)"),
-        ),
+        rx.box(conversation(), _ask(), class_name="fb-bench"),
+        parameter_panel(),
+        class_name="fb-playground",
     )
 
 
 def _ask() -> rx.Component:
     return rx.form(
-        rx.flex(
+        rx.box(
             rx.text_area(
                 id="question",
                 name="question",
@@ -134,64 +104,65 @@ def _ask() -> rx.Component:
                 rows="2",
                 enter_key_submit=True,
                 resize="vertical",
-                flex_grow="1",
+                variant="soft",
+                color_scheme="gray",
+                on_change=Playground.count.debounce(WRITING_MS),
                 disabled=negated(Playground.develops),
             ),
-            rx.cond(
-                Playground.streaming,
-                rx.button(
-                    icon("square", size=14),
-                    "Stop",
-                    type="button",
-                    on_click=Playground.stop,
-                    color_scheme="red",
-                    variant="soft",
-                    size="3",
+            rx.flex(
+                rx.text(
+                    pick(
+                        Playground.develops,
+                        pick(
+                            Playground.draft != "",
+                            Playground.draft,
+                            "Enter sends, Shift+Enter makes a new line.",
+                        ),
+                        "Your role here may look, but not call models.",
+                    ),
+                    size="1",
+                    color_scheme="gray",
+                    id="draft",
+                    role="status",
                 ),
-                rx.button(
-                    icon("arrow-up", size=16),
-                    "Send",
-                    type="submit",
-                    size="3",
-                    disabled=negated(Playground.develops),
-                ),
+                rx.spacer(),
+                _send(),
+                spacing="3",
+                align="center",
             ),
-            spacing="3",
-            align="end",
+            class_name="fb-composer",
         ),
-        rx.text(
-            pick(
-                Playground.develops,
-                "Enter sends, Shift+Enter makes a new line.",
-                "Your role here may look, but not call models.",
+        rx.cond(
+            Playground.wrongs > 0,
+            rx.text(
+                "A parameter can’t be sent: its field says why.",
+                size="1",
+                color_scheme="red",
+                role="alert",
+                margin_top="var(--space-2)",
             ),
-            size="1",
-            color_scheme="gray",
-            margin_top="var(--space-2)",
         ),
         on_submit=Playground.ask,
-        padding_top="var(--space-3)",
     )
 
 
-def _counts() -> rx.Component:
-    return rx.card(
-        rx.grid(
-            _count("Input tokens", Playground.tokens_in, "tokens-in"),
-            _count("Output tokens", Playground.tokens_out, "tokens-out"),
-            _count("Cost", Playground.spent, "cost"),
-            columns="auto auto auto",
-            justify="between",
-            spacing="3",
+def _send() -> rx.Component:
+    return rx.cond(
+        Playground.busy,
+        rx.button(
+            icon("square", size=14),
+            "Stop",
+            type="button",
+            on_click=Playground.stop,
+            color_scheme="red",
+            variant="soft",
         ),
-        size="2",
-    )
-
-
-def _count(name: str, value: str, id_: str) -> rx.Component:
-    return rx.box(
-        rx.text(name, size="1", color_scheme="gray"),
-        rx.text(value, size="3", weight="medium", id=id_, margin_top="2px", white_space="nowrap"),
+        rx.button(
+            icon("arrow-up", size=16),
+            "Send",
+            type="submit",
+            disabled=negated(Playground.develops),
+        ),
     )
 
 

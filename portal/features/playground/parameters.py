@@ -1,100 +1,160 @@
-"""What a call is made with: model, system prompt, temperature, length."""
+"""What a call is made with: lengths, chances, functions, the answer's form. Plain functions."""
 
 from __future__ import annotations
 
-import reflex as rx
-from reflex.event import EventCallback
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass, fields, replace
+from typing import Any, Final
 
-from portal.features.playground.rows import ModelChoice
-from portal.features.playground.state import Playground
-from portal.kit.vars import as_text, each
+from portal.features.playground.checks import Wrong, schema_in, stops_in, tools_in
 
-
-def parameters() -> rx.Component:
-    """The controls in a card."""
-    return rx.card(
-        rx.flex(
-            rx.box(
-                _label("Model"),
-                rx.select.root(
-                    rx.select.trigger(width="100%", aria_label="Model"),
-                    rx.select.content(each(Playground.models, _model)),
-                    value=Playground.model,
-                    on_change=Playground.choose_model,
-                ),
-                rx.text(
-                    Playground.about, size="1", color_scheme="gray", margin_top="var(--space-2)"
-                ),
-            ),
-            rx.box(
-                _label("System prompt"),
-                rx.text_area(
-                    default_value=Playground.system,
-                    on_blur=Playground.set_system,
-                    rows="3",
-                    resize="vertical",
-                    aria_label="System prompt",
-                ),
-            ),
-            _slider(
-                "Temperature",
-                Playground.temperature,
-                Playground.set_temperature,
-                low=0,
-                high=2,
-                step=0.1,
-                id_="temperature",
-            ),
-            _slider(
-                "Max tokens",
-                Playground.max_tokens,
-                Playground.set_max_tokens,
-                low=16,
-                high=Playground.longest,
-                step=16,
-                id_="max-tokens",
-            ),
-            direction="column",
-            spacing="4",
-        ),
-        size="2",
-    )
+DEFAULT_SYSTEM: Final = "You are a helpful assistant. Answer briefly."
+MOST_SYSTEM: Final = 32_000
+MOST_JSON: Final = 64_000
+FORMATS: Final = {"text": "Text", "json_object": "JSON object", "json_schema": "JSON schema"}
 
 
-def _label(text: str) -> rx.Component:
-    return rx.text(text, size="2", weight="medium", margin_bottom="var(--space-1)")
+@dataclass(frozen=True)
+class Parameters:
+    """A call's parameters, as they are written.
+
+    ``top_p`` of 1, penalties of 0 and an empty ``seed`` or ``stop`` are the model's own, and are
+    not sent. ``stop`` has a sequence a line; ``tools`` and ``schema`` are JSON.
+    """
+
+    system: str = DEFAULT_SYSTEM
+    temperature: float = 0.7
+    max_tokens: int = 256
+    top_p: float = 1.0
+    frequency_penalty: float = 0.0
+    presence_penalty: float = 0.0
+    seed: str = ""
+    stop: str = ""
+    tools: str = ""
+    format: str = "text"
+    schema: str = ""
 
 
-def _slider(
-    name: str,
-    value: float,
-    change: EventCallback[float],
-    *,
-    low: float,
-    high: float,
-    step: float,
-    id_: str,
-) -> rx.Component:
-    """A range as browsers have it: Radix's slider has no name for a screen reader."""
-    return rx.box(
-        rx.flex(
-            rx.el.label(rx.text(name, size="2", weight="medium"), html_for=f"{id_}-slider"),
-            rx.text(as_text(value), size="2", color_scheme="gray", id=id_),
-            justify="between",
-            margin_bottom="var(--space-1)",
-        ),
-        rx.el.input(
-            type="range",
-            id=f"{id_}-slider",
-            default_value=as_text(value),
-            min=low,
-            max=high,
-            step=step,
-            on_change=change.debounce(100),
-            class_name="fb-range",
-        ),
-    )
+_BOUNDS: Final[Mapping[str, tuple[float, float]]] = {
+    "temperature": (0, 2),
+    "top_p": (0.01, 1),
+    "frequency_penalty": (-2, 2),
+    "presence_penalty": (-2, 2),
+}
+_LENGTHS: Final[Mapping[str, int]] = {
+    "system": MOST_SYSTEM,
+    "seed": 20,
+    "stop": 400,
+    "tools": MOST_JSON,
+    "schema": MOST_JSON,
+}
 
 
-def _model(model: ModelChoice) -> rx.Component:
-    return rx.select.item(model.name, value=model.id)
+def changed(parameters: Parameters, field: str, value: object, *, longest: int) -> Parameters:
+    """The parameters with one changed, within its bounds; a browser may send anything.
+
+    ``longest`` is the longest answer of the models that are asked, in tokens.
+    """
+    if field in _BOUNDS:
+        low, high = _BOUNDS[field]
+        number = within(value, low, high, otherwise=getattr(parameters, field))
+        return _with(parameters, field, round(number, 2))
+    if field == "max_tokens":
+        number = within(value, 1, longest, otherwise=parameters.max_tokens)
+        return replace(parameters, max_tokens=int(number))
+    if field in _LENGTHS and isinstance(value, str):
+        return _with(parameters, field, value[: _LENGTHS[field]])
+    if field == "format" and value in FORMATS:
+        return replace(parameters, format=str(value))
+    return parameters
+
+
+def _with(parameters: Parameters, field: str, value: object) -> Parameters:
+    change: dict[str, Any] = {field: value}
+    return replace(parameters, **change)
+
+
+def within(chosen: object, low: float, high: float, *, otherwise: float) -> float:
+    """A number that somebody chose, no lower or higher than may be; ``otherwise`` for no number."""
+    try:
+        number = float(chosen)  # type: ignore[arg-type]  # anything: what float refuses is caught
+    except (TypeError, ValueError):
+        return otherwise
+    return otherwise if math.isnan(number) else min(high, max(low, number))
+
+
+def problems(parameters: Parameters) -> dict[str, str]:
+    """What can't be sent, by field, in sentences; empty if all can."""
+    wrong: dict[str, str] = {}
+    for field, read in (
+        ("seed", lambda: _seed(parameters)),
+        ("stop", lambda: stops_in(parameters.stop)),
+        ("tools", lambda: tools_in(parameters.tools)),
+        ("schema", lambda: _format(parameters)),
+    ):
+        try:
+            read()
+        except Wrong as problem:
+            wrong[field] = str(problem)
+    return wrong
+
+
+def to_body(parameters: Parameters) -> dict[str, Any]:
+    """The parameters as OpenAI's request has them; what is the model's own is left out.
+
+    Raises:
+        Wrong: one of them can't be sent; see ``problems``.
+    """
+    body: dict[str, Any] = {
+        "temperature": parameters.temperature,
+        "max_tokens": parameters.max_tokens,
+        "top_p": parameters.top_p if parameters.top_p != 1 else None,
+        "frequency_penalty": parameters.frequency_penalty or None,
+        "presence_penalty": parameters.presence_penalty or None,
+        "seed": _seed(parameters),
+        "stop": stops_in(parameters.stop) or None,
+        "tools": tools_in(parameters.tools) or None,
+        "response_format": _format(parameters),
+    }
+    return {name: value for name, value in body.items() if value is not None}
+
+
+def _seed(parameters: Parameters) -> int | None:
+    text = parameters.seed.strip()
+    if not text:
+        return None
+    try:
+        return int(text)
+    except ValueError:
+        raise Wrong("A seed is a whole number, such as 42.") from None
+
+
+def _format(parameters: Parameters) -> dict[str, Any] | None:
+    if parameters.format == "json_object":
+        return {"type": "json_object"}
+    if parameters.format == "json_schema":
+        schema = schema_in(parameters.schema)
+        return {
+            "type": "json_schema",
+            "json_schema": {"name": "answer", "strict": True, "schema": schema},
+        }
+    return None
+
+
+def to_content(parameters: Parameters) -> dict[str, Any]:
+    """The parameters as JSON, without what is as usual."""
+    usual = Parameters()
+    return {
+        field.name: getattr(parameters, field.name)
+        for field in fields(Parameters)
+        if getattr(parameters, field.name) != getattr(usual, field.name)
+    }
+
+
+def from_content(content: object, *, longest: int) -> Parameters:
+    """Parameters from JSON, which anybody may have written."""
+    parameters = Parameters()
+    for field, value in content.items() if isinstance(content, dict) else ():
+        parameters = changed(parameters, str(field), value, longest=longest)
+    return parameters

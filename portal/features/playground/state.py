@@ -1,237 +1,280 @@
-"""The playground: a conversation with a model, streamed, with its tokens and cost as they come."""
+"""The playground: a conversation with one model or several, and what each answer takes."""
 
 from __future__ import annotations
 
 import asyncio
-import contextlib
-import time
 from collections.abc import AsyncIterator
-from dataclasses import dataclass, field, replace
 from typing import Any
+from urllib.parse import urlencode
 
 import reflex as rx
 
-from backend_client import ClientError
-from backend_client.types.models import ModelInfo
-from portal.features.playground import cost, samples
-from portal.features.playground.rows import Message, ModelChoice, about, quantities, within
-from portal.kit.formatting import count, fine_money
+from portal.features.playground.asking import (
+    Asked,
+    answer_of,
+    draft_of,
+    pieces_of,
+    request_body,
+)
+from portal.features.playground.cost import draft_line
+from portal.features.playground.files_state import FilesState
+from portal.features.playground.history_state import HistoryState
+from portal.features.playground.kept_state import Conversation
+from portal.features.playground.rows import Totals, TurnRow, totals, turn_rows
+from portal.features.playground.streams import Arriving, read, streams
+from portal.features.playground.transcript import (
+    MOST_TURNS,
+    ToolResult,
+    Turn,
+    before,
+    new_turn,
+    open_calls,
+    up_to,
+    with_answer,
+    without,
+)
 from portal.kit.vars import computed
 from portal.session.guard import DEVELOPERS, Caller, signed_in
-from portal.session.page import PageState
-from portal.session.state import Session
+from portal.session.page import READY, PageState
+from portal.session.state import owner
 from portal.session.tabs import connected
 
-FLUSH_SECONDS = 0.04
-"""Tokens reach the browser 25 times a second at most, however fast the model is."""
-MOST_MESSAGES = 100
-DEFAULT_SYSTEM = "You are a helpful assistant. Answer briefly."
+LOOK_SECONDS = 0.1
+"""How often a running answer looks whether it is to stop."""
+MOST_QUESTION = 200_000
 
 
-@dataclass
-class Arriving:
-    """What a stream has brought so far, by its reader."""
+class Playground(HistoryState, FilesState, PageState, Conversation):
+    """The page of a tab's conversation."""
 
-    text: str = ""
-    pieces: int = 0
-    shown: int = 0
-    counted: dict[str, int] = field(default_factory=dict)
-    finished: str = ""
+    turns: list[TurnRow] = []
+    busy: bool = False
+    editing: str = ""
+    draft: str = ""
+    totals: Totals = Totals()
+    calls_open: int = 0
 
-
-class Playground(PageState, Session):
-    """One conversation for each open tab."""
-
-    models: list[ModelChoice] = []
-    model: str = ""
-    system: str = DEFAULT_SYSTEM
-    temperature: float = 0.7
-    max_tokens: int = 256
-    messages: list[Message] = []
-    streaming: bool = False
-    tokens_in: str = "–"
-    tokens_out: str = "0"
-    spent: str = "–"
-
-    _catalog: dict[str, ModelInfo] = {}
-    _stop: bool = False
-    _total: str = ""
+    pieces: list[str] = []
+    pieces_note: str = ""
+    showing_pieces: bool = False
 
     @computed
-    def about(self) -> str:
-        """What the chosen model costs."""
-        return next((model.about for model in self.models if model.id == self.model), "")
-
-    @computed
-    def longest(self) -> int:
-        """The longest answer that the chosen model gives, in tokens."""
-        return next((model.longest for model in self.models if model.id == self.model), 1024)
-
-    @computed
-    def as_curl(self) -> str:
-        """The next request as a shell command."""
-        return samples.curl(self._request())
-
-    @computed
-    def as_python(self) -> str:
-        """The next request in Python."""
-        return samples.python(self._request())
-
-    @computed
-    def as_javascript(self) -> str:
-        """The next request in JavaScript."""
-        return samples.javascript(self._request())
+    def query(self) -> str:
+        """The conversation, or the models that are asked, as the query of an address."""
+        if self.kept:
+            return urlencode({"conversation": self.kept})
+        usual = [model.id for model in self.models[:1]]
+        return "" if self.chosen == usual else urlencode({"model": ",".join(self.chosen)})
 
     @signed_in(background=True)
     async def load(self, caller: Caller) -> None:
-        """Load the models there are."""
+        """Load the models there are, and the conversation.
+
+        The address may name models, or a conversation that was kept; else it goes on as it was.
+        """
         on_sale = await caller.client.models.list().all()
-        models = [model for model in on_sale if model.available and model.allowed]
         async with self:
-            self._catalog = {model.id: model for model in models}
-            self.models = [
-                ModelChoice(model.id, model.name, about(model), model.max_output_tokens)
-                for model in models
-            ]
-            if self.model not in self._catalog:
-                self.model = models[0].id if models else ""
+            query = self.router.url.query_parameters
+            wanted = query.get("conversation", "")
+            other = wanted if wanted != self._kept else ""
+            self._set_parameters(self._parameters)
+            self._set_models(
+                [model for model in on_sale if model.available and model.allowed],
+                [model for model in query.get("model", "").split(",") if model],
+            )
+            self.kept, self.shared, self.busy = self._kept, self._shared, self._running
             self._ready()
+            self._show()
+        if other and caller.me.role in DEVELOPERS:
+            conversation = await caller.client.conversations.get(other)
+            async with self:
+                self._open(conversation)
+
+    @signed_in(roles=DEVELOPERS, background=True, supersedes=True)
+    async def count(self, caller: Caller, question: str) -> None:
+        """Say what a question would take that is being written."""
+        question = question[:MOST_QUESTION].strip()
+        async with self:
+            if not question or not self._check():
+                self.draft = ""
+                return
+            turns = [*self._turns, new_turn(question, self.chosen)]
+            calls = self._calls(turns)
+            longest = self.parameters.max_tokens
+        drafts = await asyncio.gather(*(draft_of(caller.client, asked) for asked in calls))
+        async with self:
+            self.draft = draft_line(drafts, longest)
+
+    @signed_in(roles=DEVELOPERS, background=True)
+    async def ask(self, caller: Caller, form: dict[str, Any]) -> AsyncIterator[Any]:
+        """Ask the models, and show each answer as it comes."""
+        question = str(form.get("question", ""))[:MOST_QUESTION].strip()
+        async with self:
+            if not question or not self._may_ask():
+                return
+            turn = new_turn(question, self.chosen)
+            self._turns = [*self._turns[-MOST_TURNS + 1 :], turn]
+            self.draft = ""
+        yield rx.set_value("question", "")
+        await self._answer(caller, turn.id)
+
+    @signed_in(roles=DEVELOPERS, background=True)
+    async def return_results(self, caller: Caller, form: dict[str, Any]) -> None:
+        """Give the model what the functions returned that it asked for."""
+        async with self:
+            calls = open_calls(self._turns)
+            if not calls or not self._may_ask():
+                return
+            results = [ToolResult(call.id, str(form.get(call.id, ""))) for call in calls]
+            turn = new_turn("", self.chosen[:1], results=results)
+            self._turns = [*self._turns, turn]
+        await self._answer(caller, turn.id)
+
+    @signed_in(roles=DEVELOPERS)
+    async def show_pieces(self, caller: Caller, turn_id: str, model: str) -> None:
+        """Show the tokens of a question, or of a model's answer; none with an empty id."""
+        self.showing_pieces, self.pieces, self.pieces_note = False, [], ""
+        turn = next((turn for turn in self._turns if turn.id == turn_id), None)
+        if turn is None or not self.chosen:
+            return
+        answer = turn.by(model)
+        text = answer.text if answer else turn.question
+        shown = await pieces_of(caller.client, model or self.chosen[0], text)
+        self.showing_pieces = True
+        self.pieces, self.pieces_note = shown.pieces, shown.note
+
+    @signed_in(roles=DEVELOPERS, background=True)
+    async def regenerate(self, caller: Caller, turn_id: str) -> None:
+        """Ask a question again, of the models that are chosen now; what came after it goes."""
+        async with self:
+            turn = next((turn for turn in self._turns if turn.id == turn_id), None)
+            if turn is None or not self._may_ask():
+                return
+            again = new_turn(turn.question, self.chosen, images=turn.images, results=turn.results)
+            self._turns = [*before(self._turns, turn_id), again]
+        await self._answer(caller, again.id)
 
     @signed_in()
-    async def choose_model(self, caller: Caller, model: str) -> None:
-        """Choose which model answers."""
-        if model in self._catalog:
-            self.model = model
-            self.max_tokens = min(self.max_tokens, self.longest)
+    async def edit(self, caller: Caller, turn_id: str) -> None:
+        """Show a question in a field, to be asked otherwise; none with an empty id."""
+        self.editing = turn_id
+
+    @signed_in(roles=DEVELOPERS, background=True)
+    async def ask_edited(self, caller: Caller, form: dict[str, Any]) -> None:
+        """Ask a question as it was edited; what came after it goes."""
+        question = str(form.get("edited", ""))[:MOST_QUESTION].strip()
+        async with self:
+            turn = next((turn for turn in self._turns if turn.id == self.editing), None)
+            if turn is None or not question or not self._may_ask():
+                return
+            edited = new_turn(question, self.chosen, images=turn.images)
+            self._turns = [*before(self._turns, turn.id), edited]
+            self.editing = ""
+        await self._answer(caller, edited.id)
 
     @signed_in()
-    async def set_system(self, caller: Caller, text: str) -> None:
-        """Set the system prompt."""
-        self.system = text[:8000]
+    async def delete(self, caller: Caller, turn_id: str) -> None:
+        """Take a question and its answers out of the conversation."""
+        if not self._running:
+            self._turns = without(self._turns, turn_id)
+            self._show()
+            await self._keep(caller)
 
     @signed_in()
-    async def set_temperature(self, caller: Caller, chosen: float) -> None:
-        """Set how freely the model chooses its words, from 0 to 2."""
-        self.temperature = within(chosen, 0.0, 2.0, otherwise=self.temperature)
-
-    @signed_in()
-    async def set_max_tokens(self, caller: Caller, chosen: float) -> None:
-        """Set how long an answer may get."""
-        self.max_tokens = int(within(chosen, 1, self.longest, otherwise=self.max_tokens))
+    async def branch(self, caller: Caller, turn_id: str) -> None:
+        """Go on from a turn in a conversation of its own; the other stays as it was kept."""
+        if not self._running:
+            self._begin(up_to(self._turns, turn_id))
+            await self._keep(caller)
 
     @signed_in()
     async def clear(self, caller: Caller) -> None:
         """Begin a new conversation."""
         self._stop = True
-        self.messages = []
-        self.tokens_in, self.tokens_out, self.spent = "–", "0", "–"
+        self._begin([])
 
     @signed_in()
     async def stop(self, caller: Caller) -> None:
-        """Stop the answer that is streaming; what has come stays, and is billed."""
+        """Stop the answers that come in; what has come stays, and is billed."""
         self._stop = True
 
-    @signed_in(roles=DEVELOPERS, background=True)
-    async def ask(self, caller: Caller, form: dict[str, Any]) -> AsyncIterator[Any]:
-        """Ask the model and show its answer as it comes.
+    def _may_ask(self) -> bool:
+        """Whether something can be asked now; says what keeps it from being asked."""
+        return not self._running and bool(self.chosen) and self._check()
 
-        The stop button ends it within a flush, and so does the browser going away.
-        """
-        question = str(form.get("question", "")).strip()
-        async with self:
-            if self.streaming or not question or not self.model:
-                return
-            self.messages = [
-                *self.messages[-MOST_MESSAGES:],
-                Message("user", question),
-                Message("assistant", "", streaming=True),
-            ]
-            self.streaming, self._stop, self.problem = True, False, ""
-            request, model = self._request(), self._catalog[self.model]
-            self.tokens_in, self.tokens_out, self.spent = "…", "0", "…"
-        yield rx.set_value("question", "")
-        arriving, began, problem = Arriving(), time.monotonic(), ""
-        reading = asyncio.create_task(_read(caller, request, arriving))
-        try:
-            while not reading.done():
-                await asyncio.wait({reading}, timeout=FLUSH_SECONDS)
-                async with self:
-                    self._show(arriving, model)
-                    if self._stop or not connected(self):
-                        arriving.finished = "stopped"
-                        break
-            else:
-                reading.result()
-        except ClientError as refused:
-            problem = str(refused)
-        finally:
-            # Closes the connection to the API, which ends the answer there and bills what it took
-            reading.cancel()
-            await asyncio.gather(reading, return_exceptions=True)
-            async with self:
-                self._finish(arriving, model, time.monotonic() - began, problem)
+    def _begin(self, turns: list[Turn]) -> None:
+        self._turns = turns
+        self.editing = self.draft = ""
+        self._set_kept("", shared=False)
+        self._show()
 
-    def _show(self, arriving: Arriving, model: ModelInfo) -> None:
-        if arriving.pieces == arriving.shown:
+    def _show(self) -> None:
+        """Show the conversation, where its page is shown: it goes on while another page is."""
+        if self.phase != READY:
             return
-        arriving.shown = arriving.pieces
-        if self.messages and self.messages[-1].streaming:
-            self.messages[-1] = replace(self.messages[-1], text=arriving.text)
-        counted = arriving.counted or {"output_tokens": arriving.pieces}
-        if "input_tokens" in counted:
-            inputs = counted["input_tokens"] + counted.get("cached_input_tokens", 0)
-            self.tokens_in = count(inputs)
-        outputs = counted.get("output_tokens", 0) + counted.get("reasoning_tokens", 0)
-        self.tokens_out = count(outputs)
-        price = cost.estimate(model, counted)
-        self.spent = "not priced" if price is None else fine_money(price, cost.currency(model))
+        rows = turn_rows(self._turns, self._catalog, self._tickets)
+        if rows != self.turns:
+            self.turns = rows
+        self.busy, self.totals = self._running, totals(self._turns)
+        self.calls_open = 0 if self.busy else len(open_calls(self._turns))
 
-    def _finish(self, arriving: Arriving, model: ModelInfo, took: float, problem: str) -> None:
-        self._show(arriving, model)
-        self.streaming = False
-        if self.messages and self.messages[-1].streaming:
-            parts = [f"{self.tokens_out} tokens", f"{took:.1f} s", self.spent]
-            if arriving.finished == "stopped":
-                parts.insert(0, "Stopped")
-            if arriving.finished == "length":
-                parts.append("cut at max tokens")
-            note = f"Failed: {problem}" if problem else " · ".join(parts)
-            self.messages[-1] = replace(self.messages[-1], streaming=False, note=note)
+    def _calls(self, turns: list[Turn]) -> list[Asked]:
+        """What asks the last turn's question, of each model that it has an answer of."""
+        asked = [self._catalog[answer.model] for answer in turns[-1].answers]
+        return [Asked(model, request_body(turns, model, self.parameters)) for model in asked]
 
-    def _request(self) -> samples.ChatRequest:
-        """What the next call sends: the system prompt, and the conversation up to a question."""
-        messages = [
-            {"role": message.role, "content": message.text}
-            for message in self.messages
-            if message.text
-        ]
-        if messages and messages[-1]["role"] == "assistant":
-            messages.pop()
-        if self.system.strip():
-            messages.insert(0, {"role": "system", "content": self.system.strip()})
-        if not any(message["role"] == "user" for message in messages):
-            messages.append({"role": "user", "content": "What is a token?"})
-        return samples.ChatRequest(
-            self.api_url, self.model, messages, self.temperature, self.max_tokens
-        )
+    async def _answer(self, caller: Caller, turn_id: str) -> None:
+        """Ask the last turn's question, and show each answer when it is whole.
 
+        Stopping ends them all, and so does the browser going away.
+        """
+        async with self:
+            self._running, self._stop, self.problem, self.editing = True, False, "", ""
+            opened = {}
+            for asked in self._calls(self._turns):
+                ticket, arriving = streams.open(owner(caller.me))
+                self._tickets[turn_id, asked.model.id] = ticket
+                opened[ticket] = (asked, arriving)
+            self._show()
+        readers = {
+            asyncio.create_task(read(caller.client, asked.body, arriving)): ticket
+            for ticket, (asked, arriving) in opened.items()
+        }
+        try:
+            running = set(readers)
+            while running and not self._ended():
+                done, running = await asyncio.wait(
+                    running, timeout=LOOK_SECONDS, return_when=asyncio.FIRST_COMPLETED
+                )
+                for reader in done:
+                    await self._take(caller, turn_id, *opened.pop(readers[reader]))
+        finally:
+            # Closes the connections to the API, which ends the answers there and bills what came
+            for reader in readers:
+                reader.cancel()
+            await asyncio.gather(*readers, return_exceptions=True)
+            for asked, arriving in opened.values():
+                await self._take(caller, turn_id, asked, arriving, stopped=True)
+            async with self:
+                self._running = False
+                self._show()
+            await self._keep(caller)
 
-async def _read(caller: Caller, request: samples.ChatRequest, arriving: Arriving) -> None:
-    """Read a stream to its end into ``arriving``."""
-    stream = caller.client.chat.stream(
-        model=request.model,
-        messages=request.messages,
-        temperature=request.temperature,
-        max_tokens=request.max_tokens,
-        stream_options={"include_usage": True},
-    )
-    async with contextlib.aclosing(stream) as chunks:
-        async for chunk in chunks:
-            for choice in chunk.get("choices", []):
-                text = choice.get("delta", {}).get("content") or ""
-                arriving.text += text
-                arriving.pieces += bool(text)
-                arriving.finished = choice.get("finish_reason") or arriving.finished
-            if usage := chunk.get("usage"):
-                arriving.counted = quantities(usage)
-                arriving.pieces += 1
+    def _ended(self) -> bool:
+        return self._stop or not connected(self)
+
+    async def _take(
+        self,
+        caller: Caller,
+        turn_id: str,
+        asked: Asked,
+        arriving: Arriving,
+        *,
+        stopped: bool = False,
+    ) -> None:
+        answer = await answer_of(caller.client, asked, arriving, stopped=stopped)
+        async with self:
+            ticket = self._tickets.pop((turn_id, answer.model), "")
+            self._turns = with_answer(self._turns, turn_id, answer)
+            self._show()
+        streams.close(ticket)

@@ -8,14 +8,15 @@ from __future__ import annotations
 from portal.features.reconciliation.downloads import DOWNLOADS
 from portal.features.reconciliation.page import page
 from portal.features.reconciliation.state import Reconciliations
-from portal.shell.feature import Audience, Feature
+from portal.shell.feature import Feature, Group
 
 FEATURE = Feature(
     route="/reconciliation",
     title="Reconciliation",
     icon="scale",
     page=page,
+    group=Group.OPERATOR,
+    words="provider invoice drift difference",
     on_load=(Reconciliations.load,),
-    audience=Audience.OPERATOR,
     downloads=DOWNLOADS,
 )

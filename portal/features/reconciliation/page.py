@@ -7,7 +7,7 @@ import reflex as rx
 from portal.features.reconciliation.rows import DifferenceRow, DriftLine, ImportRow, MarginLine
 from portal.features.reconciliation.state import Reconciliations
 from portal.kit.blocks import card, code, dialog_lead, empty, loading_rows
-from portal.kit.dialogs import dialog, dialog_buttons
+from portal.kit.dialogs import confirmation, dialog, dialog_buttons
 from portal.kit.fields import labeled
 from portal.kit.plain import csv_button
 from portal.kit.tables import actions, remark, row_action, wide_table
@@ -51,7 +51,7 @@ def _imports() -> rx.Component:
                 "scale",
                 "No imports yet",
                 "Import a provider’s invoice or usage export as it was downloaded: OpenAI’s, "
-                "Anthropic’s, or any CSV with a mapping.",
+                "Anthropic’s, OpenRouter’s, FOCUS from a cloud, or any CSV with a mapping.",
                 code(_COMMAND, label="The command that imports a file"),
             ),
         ),
@@ -64,6 +64,7 @@ def _import(row: ImportRow) -> rx.Component:
         rx.table.row_header_cell(
             rx.text(row.provider, size="2", weight="medium"),
             rx.text(row.file_name, size="1", color_scheme="gray"),
+            rx.cond(row.served != "", rx.text(row.served, size="1", color_scheme="gray")),
         ),
         rx.table.cell(row.days, white_space="nowrap"),
         rx.table.cell(row.agree),
@@ -77,9 +78,21 @@ def _import(row: ImportRow) -> rx.Component:
                 on_click=Reconciliations.choose(row.id),
                 aria_label="Show " + row.file_name,
                 aria_pressed=row.id == Reconciliations.chosen,
-            )
+            ),
+            _removal(row),
         ),
         vertical_align="middle",
+    )
+
+
+def _removal(row: ImportRow) -> rx.Component:
+    return confirmation(
+        rx.button(
+            "Remove", variant="ghost", color_scheme="red", aria_label="Remove " + row.file_name
+        ),
+        "Remove " + row.file_name + "?",
+        "Its discrepancies and the notes on them are deleted. The file can be imported again.",
+        rx.button("Remove the import", color_scheme="red", on_click=Reconciliations.remove(row.id)),
     )
 
 

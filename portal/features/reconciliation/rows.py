@@ -25,6 +25,7 @@ CAUSES = {
     DiscrepancyCause.QUANTITY_DIFFERS: "Quantity differs",
     DiscrepancyCause.OTHER_NAME: "Other name",
     DiscrepancyCause.METERED_ONLY: "Metered here only",
+    DiscrepancyCause.NOT_USAGE: "No usage behind it",
     DiscrepancyCause.NO_RATE: "No rate known",
     DiscrepancyCause.UNKNOWN: "Unknown",
     DiscrepancyCause.SETTLED: "Settled",
@@ -46,6 +47,7 @@ class ImportRow:
     open: int
     decided: str
     billed: str
+    served: str
 
 
 @dataclass(frozen=True)
@@ -110,6 +112,9 @@ def import_row(reconciliation: Reconciliation) -> ImportRow:
         open=reconciliation.open,
         decided=count(reconciliation.explained + reconciliation.accepted),
         billed=billed,
+        served=f"Served by {', '.join(reconciliation.upstreams)}"
+        if reconciliation.upstreams
+        else "",
     )
 
 

@@ -74,6 +74,12 @@ class Reconciliations(PageState, Session):
         return Reconciliations.load
 
     @signed_in(operator=True)
+    async def remove(self, caller: Caller, reconciliation_id: str) -> Any:
+        """Remove an import with its discrepancies and notes."""
+        await caller.client.reconciliations.remove(reconciliation_id)
+        return Reconciliations.load
+
+    @signed_in(operator=True)
     async def open_decision(self, caller: Caller, discrepancy_id: str) -> None:
         """Ask what is made of a discrepancy."""
         row = next((row for row in self.rows if row.id == discrepancy_id), None)

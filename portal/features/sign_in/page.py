@@ -8,7 +8,9 @@ from portal.features.sign_in.state import SignIn
 from portal.kit.icon import icon
 from portal.kit.plain import plain_form, plain_link
 from portal.kit.vars import negated
-from portal.shell.frame import brand, color_mode_button
+from portal.kit.waiting import waiting
+from portal.session.page import LOADING
+from portal.shell.brand import brand, brand_links, color_mode_button
 from portal.shell.loaded import loaded
 
 
@@ -44,6 +46,8 @@ def page() -> rx.Component:
                     retry=SignIn.look,
                     skeleton=rx.skeleton(height="40px", width="100%"),
                 ),
+                waiting(waiting=SignIn.phase == LOADING),
+                brand_links(),
                 direction="column",
                 spacing="5",
             ),

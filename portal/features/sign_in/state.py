@@ -19,9 +19,14 @@ PROBLEMS = {
     "provider_unreachable": "The identity provider can’t be reached. Try again in a moment.",
     "provider_refused": "The identity provider did not sign you in.",
     "round_trip_expired": "Signing in took too long. Try again.",
-    "not_accepted": "Farebox could not accept this sign-in. Ask whoever runs it.",
+    "not_accepted": "This sign-in could not be accepted. Ask whoever runs this API.",
     "no_local": "Local sign-in is not open: it works only while everything runs on this machine.",
     "session_ended": "Your session has ended. Sign in again.",
+    "not_invited": "Nobody has invited you yet: ask for an invitation to the address that you sign "
+    "in with.",
+    "invitation_not_found": "This invitation is no longer open. Ask for a new one.",
+    "invitation_for_another": "This invitation is for another address. Sign in with that one.",
+    "already_member": "You are a member there already. Sign in to go on.",
 }
 
 

@@ -26,11 +26,12 @@ def page() -> Page:
                 Spend,
                 rx.flex(
                     _figures(),
-                    _lines(),
-                    _unpriced(),
                     _forecast(),
-                    _on_plans(),
-                    plan_panel(),
+                    _lines(),
+                    rx.cond(
+                        Spend.phase != "loading",
+                        rx.fragment(_unpriced(), _on_plans(), plan_panel()),
+                    ),
                     direction="column",
                     spacing="5",
                 ),
@@ -149,7 +150,13 @@ def _forecast() -> rx.Component:
         description=Spend.description,
         problem=Spend.forecast_problem,
         note=rx.text(
-            Spend.method, " ", Spend.trust, size="1", color_scheme="gray", margin_top="12px"
+            Spend.method,
+            " ",
+            Spend.trust,
+            size="1",
+            color_scheme="gray",
+            margin_top="12px",
+            min_height="16px",
         ),
     )
 

@@ -1,12 +1,13 @@
-"""The tenant's plan in a card, and the dialog that changes it."""
+"""The tenant's plan in a card, and what can be done with it."""
 
 from __future__ import annotations
 
 import reflex as rx
 
-from portal.features.spend.plan_rows import PlanCard
+from portal.features.spend.plan_dialogs import plan_dialogs
 from portal.features.spend.plan_state import Plans
-from portal.kit.blocks import card, dialog_lead, loading_rows
+from portal.kit.blocks import card, loading_rows
+from portal.kit.dialogs import confirmation
 from portal.kit.icon import icon
 from portal.kit.vars import each, length
 from portal.shell.loaded import loaded
@@ -25,7 +26,7 @@ def plan_panel() -> rx.Component:
                     spacing="3",
                     wrap="wrap",
                 ),
-                _terms(Plans.current.terms),
+                terms_list(Plans.current.terms),
                 rx.cond(
                     Plans.next_change != "",
                     rx.callout.root(
@@ -35,62 +36,62 @@ def plan_panel() -> rx.Component:
                         role="status",
                     ),
                 ),
-                rx.cond(Plans.problem != "", rx.text(Plans.problem, size="2", color_scheme="red")),
+                rx.cond(
+                    length(Plans.coupons) > 0,
+                    rx.flex(
+                        each(Plans.coupons, lambda name: rx.badge(name, color_scheme="green")),
+                        spacing="2",
+                        wrap="wrap",
+                    ),
+                ),
+                rx.cond(
+                    Plans.problem != "",
+                    rx.text(Plans.problem, size="2", color_scheme="red", role="alert"),
+                ),
+                rx.cond(Plans.plans_change, _more()),
                 direction="column",
                 spacing="3",
             ),
             retry=Plans.load,
             skeleton=loading_rows(2),
         ),
+        plan_dialogs(terms_list),
         heading="Plan",
-        aside=rx.cond(Plans.plans_change & (length(Plans.offered) > 0), _change()),
+        aside=rx.cond(
+            Plans.plans_change & (length(Plans.offered) > 0),
+            rx.button("Change plan", variant="soft", size="1", on_click=Plans.open("change")),
+        ),
     )
 
 
-def _terms(terms: list[str]) -> rx.Component:
+def terms_list(terms: list[str]) -> rx.Component:
+    """A plan's charges and quotas, a line each."""
     return rx.el.ul(
         each(terms, lambda term: rx.el.li(rx.text(term, size="2", color_scheme="gray"))),
         class_name="fb-terms",
     )
 
 
-def _change() -> rx.Component:
-    return rx.dialog.root(
-        rx.dialog.trigger(rx.button("Change plan", variant="soft", size="1")),
-        rx.dialog.content(
-            rx.dialog.title("Change plan"),
-            dialog_lead(Plans.takes_effect),
-            rx.flex(
-                each(Plans.offered, _offer),
-                direction="column",
-                spacing="3",
-                margin_top="var(--space-4)",
-            ),
-            max_width="34rem",
+def _more() -> rx.Component:
+    return rx.flex(
+        rx.cond(
+            Plans.has_quantities,
+            rx.button("Seats and add-ons", variant="ghost", on_click=Plans.open("quantities")),
         ),
-    )
-
-
-def _offer(plan: PlanCard) -> rx.Component:
-    return rx.card(
-        rx.flex(
-            rx.box(
-                rx.text(plan.name, weight="medium"),
-                rx.cond(
-                    plan.description != "",
-                    rx.text(plan.description, size="2", color_scheme="gray"),
-                ),
-                _terms(plan.terms),
-                min_width="0",
+        rx.button("Redeem a coupon", variant="ghost", on_click=Plans.open("coupon")),
+        rx.cond(
+            Plans.paused,
+            rx.button("Resume", variant="ghost", on_click=Plans.resume),
+            confirmation(
+                rx.button("Pause", variant="ghost"),
+                "Pause the plan?",
+                "From the next quarter hour on no fee runs and calls are refused, until you "
+                "resume it.",
+                rx.button("Pause the plan", on_click=Plans.pause),
             ),
-            rx.dialog.close(
-                rx.button(
-                    "Choose", on_click=Plans.change(plan.id), aria_label="Choose " + plan.name
-                )
-            ),
-            justify="between",
-            align="start",
-            spacing="4",
         ),
-        size="2",
+        rx.button("End the plan", variant="ghost", color_scheme="red", on_click=Plans.open("end")),
+        spacing="4",
+        wrap="wrap",
+        padding_top="var(--space-2)",
     )

@@ -54,8 +54,3 @@ def moment(when: datetime, time_zone: str) -> str:
     """A moment to the minute, in the tenant's time zone: ``24 Nov 2026, 12:15``."""
     local = when.astimezone(ZoneInfo(time_zone))
     return f"{local.day} {local:%b %Y, %H:%M}"
-
-
-def quarter_hour(now: datetime) -> datetime:
-    """The start of the quarter hour that ``now`` is in."""
-    return now.replace(minute=now.minute - now.minute % 15, second=0, microsecond=0)

@@ -21,6 +21,7 @@ from backend_client.types.common import plain
 from backend_client.types.plan_terms import Discount, GrantTerms, Quota, QuotaLimit
 from backend_client.types.plans import PlanDefinition
 from portal.kit.formatting import compact, exact_money, meters_name, money, unit_price
+from portal.kit.prices import often, priced_for
 
 
 def plan_terms(plan: PlanDefinition) -> list[str]:
@@ -31,6 +32,10 @@ def plan_terms(plan: PlanDefinition) -> list[str]:
     if plan.trial_days:
         then = "then it ends" if plan.trial_ends else "then it goes on"
         terms.append(f"{plan.trial_days} days on trial, {then}")
+        terms += [
+            f"On trial up to {compact(quota.quantity)} {meters_name(quota.meters).lower()}"
+            for quota in plan.trial_quotas
+        ]
     terms += [
         _flat(charge, plan.currency)
         if isinstance(charge, FlatCharge)
@@ -38,7 +43,8 @@ def plan_terms(plan: PlanDefinition) -> list[str]:
         for charge in plan.charges
     ]
     terms += [
-        f"{compact(pool.quantity)} included: {pool.name} ({_listed(pool.charges, names)})"
+        f"{_included(pool.quantity, pool.quantity_per_seat)} included: "
+        f"{pool.name} ({_listed(pool.charges, names)})"
         for pool in plan.pools
     ]
     terms += [_grant(grant, plan.currency) for grant in plan.grants]
@@ -70,8 +76,9 @@ def asks_for_nothing(plan: PlanDefinition) -> bool:
 def _flat(charge: FlatCharge, currency: str) -> str:
     per = {FlatPer.SEAT: " per seat", FlatPer.ADD_ON: " each, if chosen"}.get(charge.per, "")
     included = f", {charge.included} included" if charge.included else ""
-    price = money(charge.price, currency)
-    return f"{charge.name}: {price} a {charge.cadence.value}{per}{included}"
+    ahead = ", in advance" if charge.in_advance else ""
+    price = f"{money(charge.price, currency)} {often(charge.cadence)}"
+    return f"{charge.name}: {price}{per}{included}{ahead}"
 
 
 def _usage(charge: UsageCharge, currency: str) -> str:
@@ -85,13 +92,22 @@ def _usage(charge: UsageCharge, currency: str) -> str:
             price = f"{plain(charge.percent)}%"
         case GraduatedCharge() | VolumeCharge():
             first, *_, last = charge.tiers
-            price = unit_price(first.price, charge.unit_size, currency)
+            price = priced_for(first.price, charge, currency)
             if last is not first:
                 price += f", down to {exact_money(min(t.price for t in charge.tiers), currency)}"
         case _:
             assert_never(charge)
-    included = f", {compact(charge.included)} included" if charge.included else ""
+    units = _included(charge.included, charge.included_per_seat)
+    included = f", {units} included" if units else ""
     return f"{charge.name}: {price}{included}"
+
+
+def _included(units: Decimal, per_seat: Decimal) -> str:
+    """Units that are free, for the subscription and for each seat; nothing if there are none."""
+    said = [compact(units)] if units else []
+    if per_seat:
+        said.append(f"{compact(per_seat)} per seat")
+    return " and ".join(said)
 
 
 def _limits(charge: UsageCharge, windows: dict[str, TimeWindow], currency: str) -> str:

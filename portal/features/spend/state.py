@@ -4,20 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime
 from typing import Any
-from zoneinfo import ZoneInfo
 
 from backend_client.types.spend import SpendReport
-from backend_client.types.usage import Granularity
 from portal.kit.formatting import count, exact_money, meter_name, money, period
 from portal.session import polling
 from portal.session.guard import SPENDERS, Caller, signed_in
+from portal.session.live import feeds
 from portal.session.page import PageState
 from portal.session.state import Session
 from portal.shared.charges.rows import LineRow, adjustment_row, line_row
 from portal.shared.forecast.state import ForecastState
-from portal.shared.usage import etag, start_of_month
+from portal.shared.usage import spend_report
 
 
 @dataclass(frozen=True)
@@ -42,28 +40,23 @@ class Spend(ForecastState, PageState, Session):
     @signed_in(roles=SPENDERS, background=True, supersedes=True)
     async def watch(self, caller: Caller) -> Sequence[Any]:
         """Load the page, and follow the tenant's usage until the browser leaves it."""
-        zone = ZoneInfo(caller.me.tenant.time_zone)
         version: int | None = None
         forecast_due = False
 
-        async def look() -> None:
+        async def look() -> bool:
             nonlocal version, forecast_due
-            # The cheapest question whose answer changes with every call that is metered
-            usage = await caller.client.usage.report(
-                start=start_of_month(datetime.now(zone)),
-                granularity=Granularity.TOTAL,
-                etag=etag(version),
-            )
-            if usage is not None:
-                spend = await caller.client.spend.report()
-                version, forecast_due = usage.version, True
+            now = feeds.version(caller)
+            if version is None or version != now:
+                spend = await spend_report(caller)
+                version, forecast_due = now, True
                 async with self:
                     self._show(spend)
                     self._ready()
             if forecast_due:
                 forecast_due = await self._look_ahead(caller, version)
+            return forecast_due
 
-        return await self._follow(caller, look, polling.USAGE_FIGURES)
+        return await self._follow_usage(caller, look, polling.USAGE_FIGURES)
 
     def _show(self, spend: SpendReport) -> None:
         zone = spend.period.time_zone

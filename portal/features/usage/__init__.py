@@ -9,13 +9,15 @@ from portal import routes
 from portal.features.usage.downloads import DOWNLOADS
 from portal.features.usage.page import page
 from portal.features.usage.state import Usage
-from portal.shell.feature import Feature
+from portal.shell.feature import Feature, Group
 
 FEATURE = Feature(
     route=routes.USAGE,
     title="Usage",
     icon="chart-column",
     page=page,
+    group=Group.OBSERVE,
+    words="tokens requests chart meter",
     on_load=(Usage.watch,),
     downloads=DOWNLOADS,
 )

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import Any
+from urllib.parse import urlencode
 from zoneinfo import ZoneInfo
 
 import altair as alt
@@ -25,11 +26,20 @@ from portal.kit.chart_look import (
 from portal.kit.formatting import TOKEN_METERS, count, meter_name
 
 OTHER_SERIES = "Other"
+HEIGHT = 300
+EVENT_FILTERS = frozenset({"meter", "model", "application", "key"})
+"""Dimensions that the list of events can be filtered by."""
 METER_COLORS = {
     "input_tokens": "var(--indigo-9)",
     "cached_input_tokens": "var(--indigo-7)",
+    "cache_write_tokens": "var(--indigo-6)",
+    "cache_write_1h_tokens": "var(--indigo-5)",
+    "audio_input_tokens": "var(--indigo-11)",
+    "image_input_tokens": "var(--indigo-8)",
     "output_tokens": "var(--teal-9)",
     "reasoning_tokens": "var(--teal-7)",
+    "audio_output_tokens": "var(--teal-11)",
+    "image_output_tokens": "var(--teal-8)",
 }
 
 
@@ -57,7 +67,7 @@ def usage_bars(
     """Sum a report's rows into bars.
 
     ``show`` is ``tokens`` (the four token meters, which are disjoint and so may be stacked) or a
-    meter's name; ``split`` is ``meter``, ``model``, ``application`` or ``key``. ``names`` turns an
+    meter's name; ``split`` is ``meter`` or a dimension such as ``model``. ``names`` turns an
     id into a name. Beyond the palette the smallest series are summed as "Other".
     """
     meters = set(TOKEN_METERS) if show == "tokens" else {show}
@@ -80,6 +90,7 @@ def usage_bars(
     if len(shown) < len(order):
         rest = sum((totals[g] for g in order if g not in label), Decimal(0))
         series.append(Series(OTHER_SERIES, OTHER, rest))
+    ids = {name: group for group, name in label.items()}
     merged: defaultdict[tuple[datetime, str], Decimal] = defaultdict(Decimal)
     for (start, group), quantity in bars.items():
         merged[start, label.get(group, OTHER_SERIES)] += quantity
@@ -94,6 +105,7 @@ def usage_bars(
             "start": wall_clock_ms(start, zone),
             "end": wall_clock_ms(_bucket_end(start, report.granularity, zone), zone),
             "series": name,
+            "group": ids.get(name, ""),
             "rank": rank[name],
             "quantity": float(quantity),
             "when": bucket_name(start, report.granularity, report.time_zone),
@@ -112,8 +124,14 @@ def usage_spec(
     granularity: Granularity,
     time_zone: str,
     unit: str,
+    split: str = "",
+    filters: Mapping[str, str] | None = None,
 ) -> dict[str, Any]:
-    """The chart's Vega-Lite spec; it depends on the rows by the names of their series alone."""
+    """The chart's Vega-Lite spec; it depends on the rows by the names of their series alone.
+
+    A bar leads to its events: those of its time, of what it stands for by ``split``, and of what
+    the usage is filtered by.
+    """
     zone = ZoneInfo(time_zone)
     # Times are the tenant's wall clock sent as if it were UTC: every browser shows the same days
     scale = alt.Scale(
@@ -121,6 +139,7 @@ def usage_spec(
     )
     bars = (
         alt.Chart(ROWS)
+        .transform_calculate(href=_events_of_a_bar(split, filters or {}))
         .mark_bar(orient="vertical", stroke="var(--color-panel-solid)", strokeWidth=1)
         .encode(
             x=alt.X("start:T", title=None, scale=scale, axis=time_axis(granularity)),
@@ -135,6 +154,7 @@ def usage_spec(
                 ),
             ),
             order=alt.Order("rank:Q"),
+            href="href:N",
             tooltip=[
                 alt.Tooltip("when:N", title="When"),
                 alt.Tooltip("series:N", title="What"),
@@ -142,7 +162,25 @@ def usage_spec(
             ],
         )
     )
-    return finish(bars, height=300)
+    return finish(bars, height=HEIGHT)
+
+
+def _events_of_a_bar(split: str, filters: Mapping[str, str]) -> str:
+    """The address of a bar's events as an expression of Vega's; its clock is the events' own."""
+    clock = "%Y-%m-%dT%H:%M"
+    fixed = urlencode({name: value for name, value in filters.items() if name != split})
+    parts = [
+        "'/events/?span=between&since='",
+        f"utcFormat(datum.start, '{clock}')",
+        "'&until='",
+        f"utcFormat(datum.end, '{clock}')",
+        f"'{'&' if fixed else ''}{fixed}'",
+    ]
+    if split in EVENT_FILTERS:
+        # The rest, summed, has no id
+        of_series = f"'&{split}=' + replace(datum.group, /[^A-Za-z0-9._:-]/g, '')"
+        parts.append(f"(datum.group ? {of_series} : '')")
+    return " + ".join(parts)
 
 
 def bucket_name(start: datetime, granularity: Granularity, time_zone: str) -> str:

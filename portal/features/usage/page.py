@@ -6,14 +6,17 @@ import reflex as rx
 from reflex.event import EventType
 
 from portal import routes
-from portal.features.usage.question import RANGES, SPLITS
+from portal.features.usage.chart import HEIGHT
+from portal.features.usage.question import RANGES, SHOWN
 from portal.features.usage.rows import LegendEntry, TableRow
-from portal.features.usage.state import SHOWN, Usage
+from portal.features.usage.state import ANY, Usage
 from portal.kit.blocks import button_link, card, empty
+from portal.kit.choice import Choice
 from portal.kit.fields import choice
-from portal.kit.plain import csv_button
+from portal.kit.icon import icon
+from portal.kit.plain import csv_button, file_button
 from portal.kit.tables import remark
-from portal.kit.vars import each, length, pick
+from portal.kit.vars import as_text, each, length, pick
 from portal.kit.vega_chart import vega_chart
 from portal.shell.feature import Page
 from portal.shell.loaded import loaded
@@ -26,12 +29,25 @@ def page() -> Page:
         content=(
             loaded(
                 Usage,
-                rx.flex(_choices(), _chart(), _table(), direction="column", spacing="5"),
+                rx.flex(
+                    _choices(), _filters(), _chart(), _table(), direction="column", spacing="5"
+                ),
                 retry=Usage.watch,
             ),
         ),
+        query=Usage.query,
         lead="Every call as it is metered. The chart updates live.",
-        actions=csv_button(Usage.csv),
+        actions=rx.flex(csv_button(Usage.csv), file_button("Parquet", Usage.parquet), spacing="2"),
+    )
+
+
+def _content() -> rx.Component:
+    return rx.flex(
+        rx.flex(_choices(), _filters(), direction="column", spacing="3"),
+        _chart(),
+        _table(),
+        direction="column",
+        spacing="5",
     )
 
 
@@ -51,12 +67,18 @@ def _choices() -> rx.Component:
             each(Usage.widths, lambda choice: rx.select.item(choice.name, value=choice.id)),
             width="auto",
         ),
-        _select("Split by", Usage.split, Usage.choose_split, SPLITS),
+        choice(
+            "Split by",
+            Usage.split,
+            Usage.choose_split,
+            each(Usage.splits, lambda choice: rx.select.item(choice.name, value=choice.id)),
+            width="auto",
+        ),
         rx.spacer(),
         rx.cond(
             Usage.last_event != "",
             rx.flex(
-                rx.box(class_name="fb-live"),
+                rx.box(class_name=pick(Usage.problem == "", "fb-live", "fb-still")),
                 rx.text(Usage.last_event, size="1", color_scheme="gray"),
                 align="center",
                 spacing="2",
@@ -65,6 +87,54 @@ def _choices() -> rx.Component:
         spacing="3",
         wrap="wrap",
         align="center",
+    )
+
+
+def _filters() -> rx.Component:
+    return rx.flex(
+        _from("application", "Application", "Any application", Usage.applications),
+        _from("key", "API key", "Any key", Usage.keys),
+        _from("model", "Model", "Any model", Usage.models),
+        rx.box(
+            rx.input(
+                aria_label="Label",
+                aria_describedby="usage-label-problem",
+                placeholder="Label: team=search",
+                default_value=Usage.label,
+                key="label-" + as_text(Usage.cleared),
+                on_blur=Usage.choose_label,
+                max_length=200,
+                auto_complete="off",
+                width="12rem",
+            ),
+            rx.text(Usage.label_problem, size="1", color_scheme="red", id="usage-label-problem"),
+        ),
+        rx.cond(
+            Usage.filtered,
+            rx.button(
+                icon("x", size=14),
+                "Clear filters",
+                on_click=Usage.clear_filters,
+                variant="ghost",
+                color_scheme="gray",
+            ),
+        ),
+        spacing="3",
+        wrap="wrap",
+        align="center",
+        role="search",
+        aria_label="Filters",
+    )
+
+
+def _from(field: str, label: str, everything: str, offered: list[Choice]) -> rx.Component:
+    return choice(
+        label,
+        getattr(Usage, field),
+        Usage.choose_filter(field),
+        rx.select.item(everything, value=ANY),
+        each(offered, lambda choice: rx.select.item(choice.name, value=choice.id)),
+        width="auto",
     )
 
 
@@ -82,17 +152,33 @@ def _chart() -> rx.Component:
     return card(
         rx.cond(
             Usage.phase == "loading",
-            rx.skeleton(height="300px", width="100%"),
+            # As high as what comes: the total above the chart, the chart, the remark below
+            rx.skeleton(height=f"{HEIGHT + 76}px", width="100%"),
             rx.cond(
                 length(Usage.rows) > 0,
                 rx.box(
-                    vega_chart(spec=Usage.spec, rows=Usage.rows, description=Usage.description),
+                    rx.flex(
+                        rx.text(Usage.total, size="6", weight="medium", letter_spacing="-0.02em"),
+                        rx.text(Usage.change, size="2", color_scheme="gray", id="usage-change"),
+                        align="baseline",
+                        spacing="3",
+                        wrap="wrap",
+                        margin_bottom="var(--space-3)",
+                    ),
+                    vega_chart(
+                        spec=Usage.spec,
+                        rows=Usage.rows,
+                        description=Usage.description,
+                        height=HEIGHT,
+                    ),
+                    remark("A bar leads to its events."),
                     id="usage-shown",
                 ),
                 empty(
                     "chart-column",
                     "Nothing was used in this time",
-                    "Ask a model something in the playground, or call the API with a key: it shows "
+                    "Look at a longer time or clear the filters; or ask a model something in the "
+                    "playground, or call the API with a key: it shows "
                     "here within two seconds.",
                     button_link("Open the playground", routes.PLAYGROUND),
                     id="usage-empty",

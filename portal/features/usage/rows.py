@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from decimal import Decimal
 
 from backend_client.types.usage import UsageReport
 from portal.features.usage.chart import UsageBars, bucket_name
@@ -49,3 +51,17 @@ def usage_table(bars: UsageBars, report: UsageReport) -> tuple[list[str], list[T
 def named(report: UsageReport) -> set[str]:
     """The ids in a report that have names of their own."""
     return {id_ for row in report.rows for id_ in (row.application, row.key) if id_ is not None}
+
+
+def change_of(report: UsageReport, earlier: UsageReport, meters: Sequence[str]) -> str:
+    """How much more or less of ``meters`` there was than in the time before, in a word or two."""
+    now, before = (
+        sum((row.quantity for row in each.rows if row.meter in meters), Decimal(0))
+        for each in (report, earlier)
+    )
+    if not before:
+        return "none in the time before" if now else ""
+    percent = (now / before - 1) * 100
+    if abs(percent) < Decimal("0.5"):
+        return "as much as in the time before"
+    return f"{'+' if percent > 0 else '−'}{abs(percent):,.0f}% on the time before"

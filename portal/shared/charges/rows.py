@@ -17,6 +17,7 @@ ADJUSTMENTS = {
     "discount": "Discount",
     "trial": "Nothing is asked on trial",
     "coupon": "Coupon",
+    "reversed": "A credit note taken back",
 }
 
 
@@ -76,6 +77,8 @@ def line_quantity(line: SpendLine) -> str:
 
 def line_detail(line: SpendLine, currency: str, time_zone: str) -> str:
     """What a line is for: its days if flat, its tiers if tiered, else its meters and models."""
+    if line.cadence is Cadence.ONCE:
+        return "For taking the plan up"
     if line.kind == "flat":
         days = period(line.start, line.end, time_zone)
         return f"Given back for {days}" if line.quantity < 0 else days
@@ -94,6 +97,8 @@ def line_price(price: Decimal, line: SpendLine, currency: str) -> str:
     """A line's price with what it buys: a month, a year, a package, a share, or units."""
     match line.kind:
         case "flat":
+            if line.cadence is Cadence.ONCE:
+                return f"{exact_money(price, currency)} once"
             return f"{exact_money(price, currency)} per {line.cadence or Cadence.MONTH}"
         case "package":
             return f"{exact_money(price, currency)} per package of {compact(line.unit_size)}"

@@ -16,7 +16,7 @@ def customer_picker(state: type[CustomerState]) -> rx.Component:
             rx.el.button(
                 rx.box(
                     rx.text("Customer", size="1", color_scheme="gray"),
-                    rx.text(state.customer.name, size="2", weight="medium", truncate=True),
+                    rx.text(state.customer.name, size="2", weight="medium", class_name="fb-cut"),
                     min_width="0",
                     flex_grow="1",
                 ),
@@ -65,8 +65,8 @@ def customer_picker(state: type[CustomerState]) -> rx.Component:
 def _customer(state: type[CustomerState], customer: Customer) -> rx.Component:
     return rx.el.button(
         rx.box(
-            rx.text(customer.name, size="2", truncate=True),
-            rx.text(customer.slug, size="1", color_scheme="gray", truncate=True),
+            rx.text(customer.name, size="2", class_name="fb-cut"),
+            rx.text(customer.slug, size="1", color_scheme="gray", class_name="fb-cut"),
             flex_grow="1",
             min_width="0",
         ),

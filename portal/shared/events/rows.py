@@ -23,7 +23,14 @@ SENDERS = {
     "operator": "The API’s operator",
     "tenant": "The customer’s own services",
 }
-GATEWAY_LABELS = {"status": "Status", "usage_source": "Usage reported by"}
+GATEWAY_LABELS = {
+    "status": "Status",
+    "usage_source": "Usage reported by",
+    "request_id": "Request",
+    "answer_id": "Provider's id",
+    "attempts": "Attempts",
+    "first_token_ms": "First token, ms",
+}
 """Labels that the gateway sets itself, and what they are called to people."""
 
 

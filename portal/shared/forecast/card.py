@@ -8,13 +8,14 @@ import reflex as rx
 
 from portal.kit.blocks import card, empty
 from portal.kit.vars import length
-from portal.kit.vega_chart import vega_chart
+from portal.kit.vega_chart import PackedRows, vega_chart
+from portal.shared.forecast.chart import FORECAST_HEIGHT
 
 
 def forecast_chart(
     *,
     spec: dict[str, Any],
-    rows: list[dict[str, Any]],
+    rows: PackedRows,
     description: str,
     problem: str,
     note: rx.Component | None = None,
@@ -23,11 +24,11 @@ def forecast_chart(
     return card(
         rx.cond(
             length(rows) > 0,
-            vega_chart(spec=spec, rows=rows, description=description),
+            vega_chart(spec=spec, rows=rows, description=description, height=FORECAST_HEIGHT),
             rx.cond(
                 problem != "",
                 empty("cloud-off", "There is no forecast just now", problem),
-                rx.skeleton(height="260px", width="100%"),
+                rx.skeleton(height=f"{FORECAST_HEIGHT}px", width="100%"),
             ),
         ),
         note or rx.fragment(),

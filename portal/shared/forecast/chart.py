@@ -11,6 +11,8 @@ from backend_client.types.spend import Forecast, Period
 from portal.kit.chart_look import ROWS, finish, wall_clock, wall_clock_ms
 from portal.kit.formatting import date, money
 
+FORECAST_HEIGHT = 260
+
 
 def forecast_rows(forecast: Forecast) -> list[dict[str, Any]]:
     """One row a day: cumulative spend so far, or the expected spend with its band.
@@ -39,7 +41,7 @@ def forecast_rows(forecast: Forecast) -> list[dict[str, Any]]:
 
 
 def spend_spec(
-    period: Period, currency: str, *, nothing: bool = False, height: int = 260
+    period: Period, currency: str, *, nothing: bool = False, height: int = FORECAST_HEIGHT
 ) -> dict[str, Any]:
     """The chart's Vega-Lite spec: the actual line, and the forecast's band with its middle.
 

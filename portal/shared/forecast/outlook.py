@@ -27,14 +27,15 @@ class PlanRow:
 
 def forecast_method(forecast: Forecast) -> str:
     """How the forecast was made, in a sentence."""
-    when = date(forecast.computed_at, forecast.period.time_zone)
+    when = f"Computed {date(forecast.computed_at, forecast.period.time_zone)}."
+    if forecast.demand is not None:
+        demand = money(forecast.demand.amount, forecast.demand.currency)
+        when = f"Without the refusals of the plan’s quotas it would be {demand}. {when}"
     if forecast.method == "prophet":
         days = f"By Prophet, from {forecast.history_days} days of usage"
-        return f"{days}{odd_days_note(forecast)}. Computed {when}."
+        return f"{days}{odd_days_note(forecast)}. {when}"
     reason = forecast.reason or "there is too little history for more"
-    return (
-        f"By the period’s run rate: {reason[0].lower()}{reason[1:].rstrip('.')}. Computed {when}."
-    )
+    return f"By the period’s run rate: {reason[0].lower()}{reason[1:].rstrip('.')}. {when}"
 
 
 def odd_days_note(forecast: Forecast) -> str:

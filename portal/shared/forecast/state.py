@@ -9,7 +9,10 @@ import reflex as rx
 from backend_client import ClientError, Unauthenticated
 from backend_client.types.spend import Forecast
 from portal.kit.formatting import money
+from portal.kit.vega_chart import PackedRows, packed
 from portal.session.guard import Caller, changing
+from portal.session.live import shared
+from portal.session.polling import ANSWER_SECONDS
 from portal.shared.forecast.chart import forecast_rows, spend_spec
 from portal.shared.forecast.outlook import (
     PlanRow,
@@ -35,7 +38,7 @@ class ForecastState(rx.State, mixin=True):
     quota_outlooks: list[str] = []
     forecast_problem: str = ""
     spec: dict[str, Any] = {}
-    rows: list[dict[str, Any]] = []
+    rows: PackedRows = []
     description: str = ""
 
     async def _look_ahead(self, caller: Caller, version: int | None) -> bool:
@@ -45,7 +48,9 @@ class ForecastState(rx.State, mixin=True):
             Unauthenticated: the session has ended.
         """
         try:
-            forecast = await caller.client.forecast.get()
+            forecast = await shared(
+                caller, "forecast", caller.client.forecast.get, fresh_seconds=ANSWER_SECONDS
+            )
         except Unauthenticated:
             raise
         except ClientError as problem:
@@ -69,8 +74,9 @@ class ForecastState(rx.State, mixin=True):
         self.quota_outlooks = [
             quota_outlook(quota, forecast.period.time_zone) for quota in forecast.quotas
         ]
-        self.rows = forecast_rows(forecast)
-        nothing = not any(row["actual"] or row["high"] for row in self.rows)
+        rows = forecast_rows(forecast)
+        self.rows = packed(rows)
+        nothing = not any(row["actual"] or row["high"] for row in rows)
         if (spec := spend_spec(forecast.period, currency, nothing=nothing)) != self.spec:
             self.spec = spec
         self.description = forecast_description(forecast)

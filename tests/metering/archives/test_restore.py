@@ -10,13 +10,14 @@ from pathlib import Path
 from typing import Any
 
 import asyncpg
+import pyarrow.parquet as pq
 import pytest
-from sqlalchemy import Table, select
+from sqlalchemy import Table, select, update
 from sqlalchemy.exc import SQLAlchemyError
 
 from backend.accounts.principal import COMMAND_LINE
 from backend.metering.archives import restore
-from backend.metering.archives.archive import ArchivedDay, archive_events, archiving
+from backend.metering.archives.archive import ArchivedDay, archive_events, archiving, digest_of
 from backend.metering.archives.archive_list import check_file, list_archives
 from backend.metering.archives.restore import RestoredFile, restore_archive
 from backend.metering.counting.batches import count_events
@@ -26,7 +27,7 @@ from backend.metering.counting.rebuild import rebuild_usage
 from backend.metering.errors import ArchiveBusy, ArchiveRefused
 from backend.metering.events import AcceptedEvent
 from backend.storage.database import Database
-from backend.storage.tables import audit_entries, daily_rollups, events, rollups
+from backend.storage.tables import audit_entries, daily_rollups, event_archives, events, rollups
 from tests.support.tenants import SampleTenant, sample_tenant
 
 pytestmark = pytest.mark.engine
@@ -48,7 +49,11 @@ def event(tenant: SampleTenant, number: int, **changes: Any) -> AcceptedEvent:
         "labels": {"team": "red", "note": "Grüße, \"x\" \\ 'y'"},
     }
     if number % 2:
-        values |= {"key_id": "key_1", "counted": {"requests": Decimal("0.000000001")}}
+        values |= {
+            "key_id": "key_1",
+            "upstream": "azure",
+            "counted": {"requests": Decimal("0.000000001")},
+        }
     return AcceptedEvent(**{**values, **changes})
 
 
@@ -270,3 +275,25 @@ async def test_nothing_is_restored_while_something_is_archived(
     ]
     assert 24 in counts
     assert len(await stored(database, events)) == 12 + 24
+
+
+async def test_a_file_from_before_senders_and_upstreams_were_recorded_comes_back(
+    database: Database, tenant: SampleTenant, tmp_path: Path
+) -> None:
+    [first, _] = await put_away(database, tenant, tmp_path)
+    whole = pq.read_table(first.file)
+    older = tmp_path / "older.parquet"
+    pq.write_table(whole.drop_columns(["sender", "upstream"]), older)
+    async with database.begin() as connection:
+        await connection.execute(
+            update(event_archives)
+            .where(event_archives.c.file == str(first.file))
+            .values(sha256=digest_of(older))
+        )
+    [done] = await bring_back(database, [older])
+    assert done.event_count == 24
+    async with database.begin() as connection:
+        named = await connection.execute(
+            select(events.c.sender, events.c.upstream).where(events.c.time < START + DAY).distinct()
+        )
+        assert [tuple(row) for row in named] == [("operator", "")]

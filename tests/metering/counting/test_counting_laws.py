@@ -18,6 +18,7 @@ from hypothesis import strategies as st
 from backend.metering.counting.batches import count_events
 from backend.metering.events import AcceptedEvent, bucket_start, decode, messages
 from backend.storage.database import Database
+from tests.support.examples import examples
 
 pytestmark = pytest.mark.engine
 
@@ -47,13 +48,14 @@ quantities = st.dictionaries(
 # which is what a sender that repeats itself sends.
 event_sets = st.lists(
     st.builds(
-        lambda number, tenant, minutes, amounts, application, key: event(
+        lambda number, tenant, minutes, amounts, application, key, upstream: event(
             id=str(number),
             tenant_id=tenant,
             time=START + timedelta(minutes=minutes),
             quantities=amounts,
             application_id=application,
             key_id=key,
+            upstream=upstream,
         ),
         st.integers(0, 10_000),
         st.sampled_from(["ten_a", "ten_b"]),
@@ -61,6 +63,7 @@ event_sets = st.lists(
         quantities,
         st.sampled_from(["app_a", "app_b"]),
         st.sampled_from(["", "key_a"]),
+        st.sampled_from(["", "azure", "openai"]),
     ),
     max_size=25,
     unique_by=lambda event: (event.tenant_id, event.source, event.id),
@@ -79,6 +82,7 @@ def expected_rollups(events: Sequence[AcceptedEvent]) -> dict[tuple[object, ...]
                 event.application_id,
                 event.key_id,
                 event.model,
+                event.upstream,
                 meter,
             )
             with localcontext(prec=100):  # Python would round at 28 digits; PostgreSQL does not
@@ -91,10 +95,10 @@ async def stored_rollups(
     connection: asyncpg.Connection,
 ) -> dict[tuple[object, ...], tuple[Any, int]]:
     rows = await connection.fetch(
-        "SELECT tenant_id, bucket, application_id, key_id, model, meter, quantity, event_count"
-        " FROM rollups"
+        "SELECT tenant_id, bucket, application_id, key_id, model, upstream, meter, quantity,"
+        " event_count FROM rollups"
     )
-    return {tuple(row)[:6]: (row["quantity"], row["event_count"]) for row in rows}
+    return {tuple(row)[:7]: (row["quantity"], row["event_count"]) for row in rows}
 
 
 @pytest.fixture
@@ -108,7 +112,9 @@ async def connection(database: Database) -> Any:
 
 
 @settings(
-    max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+    max_examples=examples(60),
+    deadline=None,
+    suppress_health_check=[HealthCheck.function_scoped_fixture],
 )
 @given(data=st.data(), events=event_sets)
 async def test_any_split_order_and_repetition_gives_the_same_rollups(

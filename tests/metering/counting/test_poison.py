@@ -21,8 +21,10 @@ from backend.metering.counting.labels import MOST_LABELS, declare_label
 from backend.metering.counting.worker import UsageConsumer
 from backend.metering.events import AcceptedEvent, encode
 from backend.metering.ingest.dead_letters import DeadLetters
-from backend.metering.ingest.parsing import Refusal, SentEvent, read_document
-from backend.metering.ingest.stream import COUNTING, backfill_subject, events_subject
+from backend.metering.ingest.parsing import read_document
+from backend.metering.ingest.plain_events import SentEvent
+from backend.metering.ingest.streams import COUNTING, backfill_subject, events_subject
+from backend.metering.refusals.refusal import Refusal
 from backend.settings import Settings
 from backend.storage.database import Database
 from backend.storage.tables import events
@@ -100,6 +102,7 @@ async def test_the_largest_event_that_ingest_takes_is_counted(
             "application": tenant.application,
             "model": noise("model", widest),
             "key": noise("key", widest),
+            "upstream": noise("upstream", widest),
             "quantities": {"m" * 63: 1},
             "labels": {label_name(number): noise(number, widest) for number in range(MOST_LABELS)},
         },
@@ -112,6 +115,7 @@ async def test_the_largest_event_that_ingest_takes_is_counted(
         source=sent.source,
         model=sent.data.model,
         key_id=sent.data.key,
+        upstream=sent.data.upstream,
         quantities=sent.data.quantities,
         labels=sent.data.labels,
     )
@@ -119,7 +123,7 @@ async def test_the_largest_event_that_ingest_takes_is_counted(
         assert (await count_events(connection, [largest])).new == 1
 
 
-@pytest.mark.parametrize("field", ["model", "key", "labels"])
+@pytest.mark.parametrize("field", ["model", "key", "upstream", "labels"])
 def test_what_is_longer_in_bytes_is_refused_and_named(field: str) -> None:
     long = noise(field, LONGEST_NAME_BYTES // 4 + 1)
     data: dict[str, Any] = {"application": "a", "model": "m", "quantities": {"requests": 1}}

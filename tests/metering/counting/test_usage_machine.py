@@ -39,6 +39,7 @@ from backend.metering.counting.labels import declare_label, withdraw_label
 from backend.metering.counting.rebuild import rebuild_usage
 from backend.metering.events import AcceptedEvent, bucket_start
 from backend.storage.database import Database
+from tests.support.examples import examples
 
 pytestmark = pytest.mark.engine
 
@@ -61,9 +62,10 @@ _DAMAGE = {
     "lost days": "DELETE FROM daily_rollups",
     "wrong days": "UPDATE daily_rollups SET quantity = 7",
 }
-_ROLLUPS = "SELECT bucket, model, meter, labels::text, quantity, event_count FROM rollups"
-_DAILY_ROLLUPS = "SELECT day, model, meter, labels::text, quantity, event_count FROM daily_rollups"
-Place = tuple[datetime, str, str, str]
+_PLACE = "model, upstream, meter, labels::text"
+_ROLLUPS = "SELECT bucket, PLACE, quantity, event_count FROM rollups".replace("PLACE", _PLACE)
+_DAILY_ROLLUPS = _ROLLUPS.replace("bucket", "day").replace("rollups", "daily_rollups")
+Place = tuple[datetime, str, str, str, str]
 Sums = dict[Place, tuple[Decimal, int]]
 
 ids = st.sampled_from(["e1", "e2", "e3"])
@@ -84,6 +86,7 @@ class Content:
     minutes: int
     quantities: dict[str, Decimal]
     team: str
+    upstream: str
 
 
 contents = st.builds(
@@ -92,6 +95,7 @@ contents = st.builds(
     minutes,
     quantities,
     st.sampled_from(["red", "blue"]),
+    st.sampled_from(["", "azure"]),
 )
 
 
@@ -151,6 +155,7 @@ class UsageMachine(RuleBasedStateMachine):
                     received_at=START + timedelta(seconds=self.clock),
                     application_id="app_a",
                     model=content.model,
+                    upstream=content.upstream,
                     quantities=content.quantities,
                     labels={"team": content.team, "note": event_id},
                 )
@@ -189,6 +194,7 @@ class UsageMachine(RuleBasedStateMachine):
             data = Amended(
                 application_id="app_a",
                 model=content.model,
+                upstream=content.upstream,
                 quantities=content.quantities,
                 labels={"team": content.team},
             )
@@ -277,17 +283,18 @@ class UsageMachine(RuleBasedStateMachine):
                 continue
             bucket = bucket_start(START + timedelta(minutes=sent.minutes))  # an event's time stays
             for meter, quantity in content.quantities.items():
-                place = (bucket, content.model, meter, f'{{"team": "{content.team}"}}')
+                labels = f'{{"team": "{content.team}"}}'
+                place = (bucket, content.model, content.upstream, meter, labels)
                 add(totals, place, quantity, 1)
         return totals
 
     def told(self, query: str) -> Sums:
         rows = self.run(self.connection.fetch(query))
-        return self.comparable({tuple(row)[:4]: tuple(row)[4:] for row in rows})
+        return self.comparable({tuple(row)[:5]: tuple(row)[5:] for row in rows})
 
     def comparable(self, sums: Sums) -> Sums:
         """By labels, until these changed: then usage is told apart by what was declared when."""
-        return summed(sums, lambda place: (*place[:3], "")) if self.relabelled else sums
+        return summed(sums, lambda place: (*place[:4], "")) if self.relabelled else sums
 
 
 def summed(sums: Sums, where: Callable[[Place], Place]) -> Sums:
@@ -311,7 +318,7 @@ def test_usage_is_what_a_plain_model_says(database_url: str) -> None:
     run_state_machine_as_test(
         Machine,
         settings=settings(
-            max_examples=25,
+            max_examples=examples(25),
             stateful_step_count=30,
             deadline=None,
             suppress_health_check=list(HealthCheck),

@@ -20,14 +20,17 @@ from hypothesis import strategies as st
 from backend.metering.errors import UnreadableEventFile
 from backend.metering.files.event_files import EventFile, format_of
 from backend.metering.files.flat_rows import Defaults, FileRow
+from backend.metering.files.place import Place
 from backend.metering.files.text_rows import MAX_LINE_BYTES
 from backend_client.types.events import UsageEvent
 
 pytestmark = pytest.mark.fast
 
 NONE = Defaults()
-HEADER = "id,time,source,subject,application,model,key,label.team,input_tokens,audio_seconds"
-ROW = "1,2026-03-01T00:00:00Z,app,acme,app_1,large,key_1,search,1200,0.1"
+HEADER = (
+    "id,time,source,subject,application,model,key,upstream,label.team,input_tokens,audio_seconds"
+)
+ROW = "1,2026-03-01T00:00:00Z,app,acme,app_1,large,key_1,azure,search,1200,0.1"
 EVENT = {
     "specversion": "1.0",
     "id": "1",
@@ -39,6 +42,7 @@ EVENT = {
         "application": "app_1",
         "model": "large",
         "key": "key_1",
+        "upstream": "azure",
         "labels": {"team": "search"},
         "quantities": {"input_tokens": 1200, "audio_seconds": 0.1},
     },
@@ -77,6 +81,7 @@ def test_the_same_event_in_each_format(tmp_path: Path) -> None:
                 "application": "app_1",
                 "model": "large",
                 "key": "key_1",
+                "upstream": "azure",
                 "label.team": "search",
                 "input_tokens": 1200,
                 "audio_seconds": 0.1,
@@ -112,21 +117,21 @@ def test_what_a_row_leaves_out_comes_from_the_command_line(tmp_path: Path) -> No
     [
         ({"input_tokens": "NaN"}, "data.quantities.input_tokens", "finite number"),
         ({"input_tokens": "Infinity"}, "data.quantities.input_tokens", "finite number"),
-        ({"input_tokens": "-1"}, "data.quantities.input_tokens", "greater than or equal to 0"),
-        ({"input_tokens": "9" * 40}, "data.quantities.input_tokens", "no more than 30 digits"),
-        ({"input_tokens": "1e999999999"}, "data.quantities.input_tokens", "than 30 digits"),
-        ({"input_tokens": "1e-999999999"}, "data.quantities.input_tokens", "than 30 digits"),
-        ({"input_tokens": "1,200"}, "data.quantities.input_tokens", "valid decimal"),
-        ({"input_tokens": "12 tokens"}, "data.quantities.input_tokens", "valid decimal"),
-        ({"time": "2026-03-01 00:00"}, "time", "timezone"),
-        ({"time": "yesterday"}, "time", "datetime"),
+        ({"input_tokens": "-1"}, "data.quantities.input_tokens", "less than 0"),
+        ({"input_tokens": "9" * 40}, "data.quantities.input_tokens", "more than 30 digits"),
+        ({"input_tokens": "1e999999999"}, "data.quantities.input_tokens", "more than 30 digits"),
+        ({"input_tokens": "1e-999999999"}, "data.quantities.input_tokens", "more than 30 digits"),
+        ({"input_tokens": "1,200"}, "data.quantities.input_tokens", "not a number"),
+        ({"input_tokens": "12 tokens"}, "data.quantities.input_tokens", "not a number"),
+        ({"time": "2026-03-01 00:00"}, "time", "no offset from utc"),
+        ({"time": "yesterday"}, "time", "no time with an offset"),
         ({"time": "0001-01-01T00:00:00+14:00"}, "time", "in the years 1900"),
         ({"time": "9999-12-31T23:59:59-14:00"}, "time", "in the years 1900"),
-        ({"id": "a\x00b"}, "id", "pattern"),
-        ({"id": "x" * 201}, "id", "at most 200 characters"),
+        ({"id": "a\x00b"}, "id", "control character"),
+        ({"id": "x" * 201}, "id", "more than 200 characters"),
         ({"id": ""}, "id", "required"),
         ({"model": ""}, "data.model", "required"),
-        ({"input_tokens": "", "audio_seconds": ""}, "data.quantities", "at least 1 item"),
+        ({"input_tokens": "", "audio_seconds": ""}, "data.quantities", "is empty"),
     ],
 )
 def test_a_wrong_cell_is_told_by_line_and_field(
@@ -144,7 +149,7 @@ def test_a_wrong_cell_is_told_by_line_and_field(
 def test_rows_of_another_width_and_lines_without_end(tmp_path: Path) -> None:
     rows = read(tmp_path / "e.csv", f"{HEADER}\n{ROW},extra\n{ROW}\n")
     assert [(row.line, row.detail) for row in rows if row.event is None] == [
-        (2, "11 cells, where the first line has 10")
+        (2, "12 cells, where the first line has 11")
     ]
     line = json.dumps(EVENT).encode()
     long = b'{"id": "' + b"x" * (3 * MAX_LINE_BYTES) + b'"}'
@@ -199,7 +204,7 @@ def test_a_text_that_is_written_once_and_meant_often_is_held_once(tmp_path: Path
     refused, peak = peak_of(path)
     assert len(refused) == 1_000
     assert {(row.field, row.detail[:30]) for row in refused} == {
-        ("data.model", "String should have at most 200")
+        ("data.model", "has more than 200 characters")
     }
     assert peak < 100_000_000
 
@@ -250,6 +255,92 @@ def test_a_file_that_is_not_there(tmp_path: Path) -> None:
     for name in ("e.csv", "e.parquet"):
         with pytest.raises(UnreadableEventFile, match="No such file"):
             list(EventFile(tmp_path / name, Defaults()).rows())
+
+
+def test_a_file_of_several_gzip_members_is_read_to_its_end(tmp_path: Path) -> None:
+    first, second = f"{HEADER}\n{ROW}\n{ROW[:20]}", f"{ROW[20:]}\n{ROW}\n"
+    packed = gzip.compress(first.encode()) + gzip.compress(second.encode()) + b"\0" * 512
+    assert len(events(read(tmp_path / "e.csv.gz", packed))) == 3
+
+
+def test_nanoseconds_of_parquet_are_cut(tmp_path: Path) -> None:
+    path = tmp_path / "e.parquet"
+    last = int(datetime(2026, 10, 31, 23, 59, 59, tzinfo=UTC).timestamp()) * 10**9 + 999_999_600
+    columns = {name: ["a"] for name in ("id", "source", "application", "model")}
+    time = pyarrow.array([last], pyarrow.timestamp("ns", "UTC"))
+    pyarrow.parquet.write_table(pyarrow.table({**columns, "time": time, "requests": [1]}), path)
+    [event] = events(EventFile(path, NONE).rows())
+    assert event.time == datetime(2026, 10, 31, 23, 59, 59, 999999, tzinfo=UTC)
+
+
+def test_times_as_databases_write_them(tmp_path: Path) -> None:
+    def row(time: str) -> str:
+        return ROW.replace("2026-03-01T00:00:00Z", time)
+
+    times = ["2026-03-01 00:00:00+00", "2026-03-01 02:00:00.5+02", "2026-03-01 00:00:00 UTC"]
+    wrong = ["2026-03-01 00:00:00", "1772323200", "1772323200.5", "2026-03-01"]
+    rows = read(tmp_path / "e.csv", "\n".join([HEADER, *map(row, times + wrong)]))
+    first = datetime(2026, 3, 1, tzinfo=UTC)
+    assert [event.time for event in events(rows)] == [
+        first,
+        first.replace(microsecond=500_000),
+        first,
+    ]
+    assert [(refused.line, refused.field) for refused in rows[3:]] == [
+        (line, "time") for line in range(5, 9)
+    ]
+    assert "no offset" in rows[3].detail
+
+
+def quoted_csv() -> str:
+    """Rows of which each second one spans three lines, one of them without an event."""
+    rows = [ROW, ROW.replace("search", '"a ""b"", \r\nc"').replace("1,2026", '"1\n",2026')]
+    return "\n".join([HEADER, *rows, "", *rows, ROW.replace("search", "grün"), "1,2"]) + "\n"
+
+
+@pytest.mark.parametrize("name", ["e.csv", "e.csv.gz", "e.ndjson", "e.ndjson.gz", "e.parquet"])
+def test_reading_goes_on_at_any_place_it_was_left(tmp_path: Path, name: str) -> None:
+    path = tmp_path / name
+    if "csv" in name:
+        content = quoted_csv().encode()
+    else:
+        content = "\n".join([json.dumps(EVENT), "", "{", json.dumps(EVENT), "[]"]).encode()
+    if name.endswith(".parquet"):
+        rows = [
+            {"id": str(n), **dict.fromkeys(("source", "application", "model"), "a")}
+            for n in range(9)
+        ]
+        table = pyarrow.Table.from_pylist([{**row, "requests": 1} for row in rows])
+        pyarrow.parquet.write_table(table, path, row_group_size=4)
+    else:
+        path.write_bytes(gzip.compress(content) if name.endswith(".gz") else content)
+    file = EventFile(path, NONE)
+    whole, places = [], [file.place]
+    for row in file.rows():
+        whole.append(row)
+        places.append(file.place)
+    assert len(whole) > 3
+    for number, place in enumerate(places):
+        assert list(EventFile(path, NONE).rows(place)) == whole[number:]
+        by_line = Place(place.line)
+        assert list(EventFile(path, NONE).rows(by_line)) == whole[number:]
+
+
+def test_a_row_is_named_by_its_first_line_and_what_stops_reading_by_its_place(
+    tmp_path: Path,
+) -> None:
+    wrong = ROW.replace("1200", "many").replace("search", '"a\nb\nc"')
+    [_, refused] = read(tmp_path / "e.csv", f"{HEADER}\n{ROW}\n{wrong}\n")
+    assert refused.line == 3
+    path = tmp_path / "stopped.csv"
+    path.write_bytes(f'{HEADER}\n{ROW}\n{ROW}\n"a\n'.encode() + b"\xff\n")
+    file = EventFile(path, NONE)
+    taken: list[FileRow] = []
+    with pytest.raises(UnreadableEventFile, match="line 5: not UTF-8"):
+        taken.extend(file.rows())  # what came before is in the list
+    before = len(f"{HEADER}\n{ROW}\n{ROW}\n")
+    assert (len(taken), file.place) == (2, Place(4, before))
+    assert str(file.place) == f"line 4 (byte {before})"
 
 
 def test_progress_is_told_in_bytes_and_ends_whole(tmp_path: Path) -> None:

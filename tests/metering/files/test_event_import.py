@@ -2,21 +2,31 @@
 
 from __future__ import annotations
 
+import asyncio
+import gzip
 import json
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from pathlib import Path
 
 import pytest
 from sqlalchemy import func, select
+from typer.testing import CliRunner, Result
 
+from backend.accounts.applications import list_applications
 from backend.accounts.operator_keys import temporary_operator_key
-from backend.accounts.tenants import create_tenant, list_applications
+from backend.accounts.tenants import create_tenant
 from backend.commands import event_import
+from backend.commands import events as command
 from backend.commands.event_import import EventImport
 from backend.errors import CommandError
+from backend.metering.errors import UnreadableEventFile
 from backend.metering.files.event_files import EventFile
-from backend.metering.files.flat_rows import Defaults
+from backend.metering.files.flat_rows import Defaults, FileRow
+from backend.metering.files.place import Place
+from backend.settings import Settings
 from backend.storage.database import Database
 from backend.storage.tables import rollups
 from backend_client import AsyncFareboxClient
@@ -55,6 +65,11 @@ def journal_of(path: Path, *scope: str) -> EventImport:
 async def requests(database: Database) -> Decimal:
     async with database.begin() as connection:
         return await connection.scalar(select(func.sum(rollups.c.quantity))) or Decimal(0)
+
+
+def test_its_journals_are_closed_to_other_users(tmp_path: Path) -> None:
+    event_import._replace(tmp_path / "imports" / "a", "{}")
+    assert (tmp_path / "imports").stat().st_mode & 0o077 == 0
 
 
 async def test_a_file_is_counted_once_however_often_it_is_sent(
@@ -171,6 +186,144 @@ async def test_rows_must_say_when_and_whose(
         f"All are in {tmp_path / 'refused'}",
         "3 events read: 0 new, 0 counted before, 3 refused.",
     ]
+
+
+class Unreachable(AsyncFareboxClient):
+    """Would fail on any request."""
+
+    def __init__(self) -> None:
+        super().__init__("http://127.0.0.1:9", "x")
+
+
+async def test_what_is_before_an_unreadable_row_is_sent_and_the_rest_later(
+    database: Database, url: str, application: str, tmp_path: Path
+) -> None:
+    path = write_csv(tmp_path / "e.csv", application, 5)
+    good = path.read_bytes().splitlines(keepends=True)
+    bad = good[3].replace(b"large", b"gro\xdf")  # Latin-1
+    path.write_bytes(b"".join([*good[:3], bad, *good[4:]]))
+    before = sum(map(len, good[:3]))
+    async with (
+        temporary_operator_key(database, "test") as (_, secret),
+        AsyncFareboxClient(url, secret) as client,
+    ):
+        stopped = journal_of(path)
+        with pytest.raises(UnreadableEventFile, match="line 4: not UTF-8"):
+            await stopped.run(client, EventFile(path, Defaults()), lambda: None)
+        assert stopped.count.accepted == 2
+        assert stopped.summary()[-2:] == [
+            "2 events read: 2 new, 0 counted before, 0 refused.",
+            f"All before line 4 (byte {before}) was sent. When the file is put right, send the "
+            "rest with --from-line 4; or leave this line out with --from-line 5.",
+        ]
+        async with Unreachable() as nobody:
+            again = journal_of(path)  # sends nothing twice, and stops where it did
+            with pytest.raises(UnreadableEventFile, match="line 4: not UTF-8"):
+                await again.run(nobody, EventFile(path, Defaults()), lambda: None)
+        rest = journal_of(path)
+        await rest.run(client, EventFile(path, Defaults()), lambda: None, from_line=5)
+        assert (rest.count.accepted, rest.count.duplicates, rest.count.line) == (2, 0, 6)
+
+
+async def test_a_file_that_was_cut_short_is_sent_up_to_there(
+    database: Database, url: str, application: str, tmp_path: Path
+) -> None:
+    plain = write_csv(tmp_path / "e.csv", application, 500).read_bytes()
+    packed = gzip.compress(plain)
+    path = tmp_path / "cut.csv.gz"
+    path.write_bytes(packed[: len(packed) * 2 // 3])
+    async with (
+        temporary_operator_key(database, "test") as (_, secret),
+        AsyncFareboxClient(url, secret) as client,
+    ):
+        stopped = journal_of(path)
+        with pytest.raises(UnreadableEventFile, match="not a complete gzip file"):
+            await stopped.run(client, EventFile(path, Defaults()), lambda: None)
+    assert 100 < stopped.count.accepted < 500
+    line, offset = stopped.count.line, stopped.count.offset
+    assert plain[:offset].count(b"\n") == line == stopped.count.accepted + 1
+    assert f"All before line {line + 1} (byte {offset:,}) was sent." in stopped.summary()[-1]
+
+
+async def test_a_finished_file_is_not_read_again(
+    database: Database,
+    url: str,
+    application: str,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    path = write_csv(tmp_path / "e.csv", application, 50)
+    async with (
+        temporary_operator_key(database, "test") as (_, secret),
+        AsyncFareboxClient(url, secret) as client,
+    ):
+        await journal_of(path).run(client, EventFile(path, Defaults()), lambda: None)
+    read: list[FileRow] = []
+    file = EventFile(path, Defaults())
+    rows = file.rows
+
+    def noted(start: Place) -> Iterator[FileRow]:
+        for row in rows(start):
+            read.append(row)
+            yield row
+
+    monkeypatch.setattr(file, "rows", noted)
+    async with Unreachable() as nobody:
+        finished = journal_of(path)
+        await finished.run(nobody, file, lambda: None)
+    assert (read, finished.count.received) == ([], 50)
+    assert finished.count.offset == path.stat().st_size
+
+
+def without_log(result: Result) -> list[str]:
+    """What the command said, without what the API in this process logs."""
+    return [line for line in result.stdout.splitlines() if "[info" not in line]
+
+
+async def test_several_files_are_sent_also_after_one_that_can_not_be_read(
+    database: Database,
+    url: str,
+    application: str,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    first = write_csv(tmp_path / "first.csv", application, 3)
+    first.write_text(first.read_text() + '"never closed\n')
+    second = write_csv(tmp_path / "second.csv", application, 5, bad=frozenset({4}))
+    third = write_csv(tmp_path / "third.csv", application, 4)
+
+    @asynccontextmanager
+    async def operator_client(*_: object) -> AsyncIterator[AsyncFareboxClient]:
+        async with AsyncFareboxClient(url, secret) as client:
+            yield client
+
+    async with temporary_operator_key(database, "test") as (_, secret):
+        monkeypatch.setattr(command, "operator_client", operator_client)
+        monkeypatch.setattr(command, "running_settings", lambda: Settings(home=tmp_path / "home"))
+
+        async def run(*arguments: str | Path) -> Result:
+            words = ["import", *map(str, arguments)]
+            return await asyncio.to_thread(CliRunner().invoke, command.events, words)
+
+        both = await run(first, second)
+        assert both.exit_code == 1
+        said = without_log(both)
+        assert said[said.index("first.csv:") :][1] == (
+            "3 events read: 3 new, 0 counted before, 0 refused."
+        )
+        assert "All before line 5 (byte " in both.stdout
+        assert said[said.index("second.csv:") :][1:] == [
+            "line 6: data.quantities.requests: is not a number",
+            f"All are in {second}.refused",
+            said[-1],
+        ]
+        assert said[-1].startswith("5 events read: ")
+        alone = await run(third)
+        assert (alone.exit_code, without_log(alone)[0][:13]) == (0, "4 events read")
+        for option in (["--from-line", "5"], ["--refused", str(tmp_path / "refused")]):
+            wrong = await run(first, third, *option)
+            assert isinstance(wrong.exception, CommandError)
+            assert "for one file" in str(wrong.exception)
 
 
 async def test_a_file_that_is_not_there(tmp_path: Path) -> None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import sys
 from datetime import UTC, datetime
 from decimal import Decimal
 from functools import partial
@@ -15,16 +14,18 @@ import pytest
 from fastapi import FastAPI
 from sqlalchemy import func, select
 
-from backend.accounts.operator_keys import create_operator_key
-from backend.accounts.tenants import create_tenant, list_applications
+from backend.accounts.applications import list_applications
+from backend.accounts.tenants import create_tenant
 from backend.metering.events import AcceptedEvent, encode
-from backend.metering.ingest.stream import events_subject
+from backend.metering.ingest.streams import events_subject
 from backend.settings import Settings
 from backend.storage.database import Database
 from backend.storage.tables import audit_entries, rollups
 from backend_client import AsyncFareboxClient, InvalidInput, NotFound
 from backend_client.types.accounts import TenantCreate
 from backend_client.types.dead_letters import DeadLetter, DeadLetterReplay
+from tests.support.commands import run_farebox
+from tests.support.operators import operator_secret
 from tests.support.waiting import until
 
 pytestmark = pytest.mark.engine
@@ -35,7 +36,7 @@ NOW = datetime.now(UTC).replace(microsecond=0)
 @pytest.fixture
 async def client(database: Database, url: str) -> Any:
     async with database.begin() as connection:
-        _, secret = await create_operator_key(connection, "test")
+        secret = await operator_secret(connection)
     async with AsyncFareboxClient(url, secret) as client:
         yield client
 
@@ -126,7 +127,9 @@ async def test_a_letter_is_read_put_right_and_counted(
 
     await until(all_three)
     async with database.begin() as connection:
-        actions = await connection.scalars(select(audit_entries.c.action))
+        # Beside the operator key of this test
+        done = audit_entries.c.action.startswith("dead_letter.")
+        actions = await connection.scalars(select(audit_entries.c.action).where(done))
         assert actions.all() == ["dead_letter.replay", "dead_letter.replay"]
 
 
@@ -143,6 +146,10 @@ async def test_what_can_not_be_read_is_shown_as_text_and_can_be_discarded(
         await client.dead_letters.replay(first.sequence, DeadLetterReplay())
     await client.dead_letters.discard(first.sequence)
     assert await client.dead_letters.list().all() == [second]
+    (entry, *_) = await client.audit.list_all().all()
+    # It did not say whose it was
+    assert (entry.action, entry.tenant_id) == ("dead_letter.discard", None)
+    assert entry.target == str(first.sequence)
     for gone in (
         client.dead_letters.get(first.sequence),
         client.dead_letters.discard(first.sequence),
@@ -163,7 +170,7 @@ async def test_pages_and_wrong_cursors(
     await put_on_stream(app, api_settings, *(b"%d" % number for number in range(5)))
     queue = await letters(client, 5)
     async with database.begin() as connection:
-        _, secret = await create_operator_key(connection, "pages")
+        secret = await operator_secret(connection, "pages")
     headers = {"authorization": f"Bearer {secret}"}
     async with httpx.AsyncClient(base_url=url, headers=headers) as http:
         page = (await http.get("/v1/dead-letters", params={"limit": 3})).json()
@@ -181,21 +188,16 @@ async def farebox(
 ) -> tuple[int, str, str]:
     """Run ``farebox dead-letters``; return its status and what it wrote."""
     assert settings.database_url is not None
-    process = await asyncio.create_subprocess_exec(
-        *(sys.executable, "-m", "backend.cli", "dead-letters", *arguments),
-        env={
-            "DATABASE_URL": settings.database_url,
-            "FAREBOX_HOME": str(settings.home),
-            "FAREBOX_API_PORT": url.rpartition(":")[2],
-            "COLUMNS": "200",
-        },
-        stdin=asyncio.subprocess.PIPE,
-        stdout=asyncio.subprocess.PIPE,
-        stderr=asyncio.subprocess.PIPE,
+    environment = {
+        "DATABASE_URL": settings.database_url,
+        "FAREBOX_HOME": str(settings.home),
+        "FAREBOX_API_PORT": url.rpartition(":")[2],
+        "COLUMNS": "200",
+    }
+    done = await asyncio.to_thread(
+        run_farebox, "dead-letters", *arguments, environment=environment, typed=answer
     )
-    out, err = await process.communicate(answer.encode())
-    assert process.returncode is not None
-    return process.returncode, out.decode(), err.decode()
+    return done.returncode, done.stdout, done.stderr
 
 
 async def test_an_operator_puts_a_letter_right_on_the_command_line(

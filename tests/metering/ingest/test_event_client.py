@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from contextlib import aclosing
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 
 import httpx
@@ -12,6 +12,9 @@ import pytest
 
 from backend.metering.counting.batches import count_events
 from backend.metering.events import AcceptedEvent
+from backend.metering.refusals.refusal import Refusal
+from backend.metering.refusals.tally import RefusalTally
+from backend.metering.refusals.writing import RefusalWriter
 from backend.storage.database import Database
 from backend_client import (
     AsyncFareboxClient,
@@ -176,7 +179,7 @@ async def test_events_are_followed(url: str, database: Database) -> None:
                     if len(events) == 4:
                         return
 
-        async with asyncio.timeout(20), asyncio.TaskGroup() as group:
+        async with asyncio.timeout(60), asyncio.TaskGroup() as group:
             group.create_task(follow())
             await count(database, tenant, 2, datetime.now(UTC))
             await until_found(events, 2)
@@ -230,3 +233,31 @@ async def test_a_backfill_is_previewed_as_it_was_written(
             assert plain.events.preview([event]).verdict.accepted == 1
 
     await asyncio.to_thread(work)
+
+
+async def test_both_clients_list_what_was_refused(
+    url: str, database: Database, operator: Headers
+) -> None:
+    tenant = await sample_tenant(database)
+    tally = RefusalTally()
+    for number, whose in enumerate((tenant.id, tenant.id, None)):
+        refusal = Refusal(str(number), "time", f"reason {'x' * number}", "app")
+        tally.note(whose, "operator", "key_1", refusal, NOW)
+    await RefusalWriter(database, tally).write()
+    async with (
+        AsyncFareboxClient(url, token(tenant.headers)) as own,
+        AsyncFareboxClient(url, token(operator)) as seller,
+    ):
+        mine = await own.events.refused(limit=1).all()
+        assert {row.sample_id for row in mine} == {"0", "1"}
+        assert await own.events.refused(day=NOW.date() - timedelta(days=1)).all() == []
+        theirs = await seller.events.refused(tenant=tenant.slug).all()
+        assert [row.id for row in theirs] == [row.id for row in mine]
+        assert len(await seller.pipeline.refused_events(day=NOW.date()).all()) == 3
+
+    def counts() -> tuple[int, int]:
+        with FareboxClient(url, token(operator)) as client:
+            everything = client.pipeline.refused_events(limit=2).all()
+            return len(everything), len(client.events.refused(tenant=tenant.id).all())
+
+    assert await asyncio.to_thread(counts) == (3, 2)

@@ -14,16 +14,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from backend.metering.events import decode
-from backend.metering.ingest.parsing import (
-    Refusal,
-    SentEvent,
-    read_document,
-    read_json,
-    read_member,
-)
-from backend.metering.ingest.stream import events_subject
+from backend.metering.ingest.parsing import read_document, read_json, read_member
+from backend.metering.ingest.plain_events import SentEvent
+from backend.metering.ingest.streams import events_subject
+from backend.metering.refusals.refusal import Refusal
 from backend.settings import Settings
 from backend.storage.database import Database
+from tests.support.examples import examples
 from tests.support.tenants import Headers, SampleTenant, sample_tenant
 from tests.support.waiting import until
 
@@ -86,7 +83,7 @@ async def test_bad_members_are_named_and_keep_nothing_else_out(
         tenant.event("bad", data__labels={"note": "a\u0000b"}),
         tenant.event("bad", source=""),
         tenant.event("bad", source="line\nbreak"),
-        tenant.event("bad", surprise=1),
+        tenant.event("bad", surprise={}),
         tenant.event("bad", type="another.type"),
         {"specversion": "1.0"},
         17,
@@ -208,10 +205,17 @@ async def test_gzip_is_unpacked_within_bounds(
     assert errors(await send(api, tenant.headers, body, **packed)) == []
     assert [event.id for event in await published()] == ["1"]
 
+    members = json.dumps([tenant.event("2"), tenant.event("3")]).encode()
+    several = b"".join(gzip.compress(members[at : at + 50]) for at in range(0, len(members), 50))
+    assert errors(await send(api, tenant.headers, several, **packed)) == []
+    assert [event.id for event in await published()] == ["2", "3"]
+
     bomb = gzip.compress(b" " * (api_settings.max_body_bytes + 1))
     assert len(bomb) < 20_000
     assert (await send(api, tenant.headers, bomb, **packed)).status_code == 413
-    for broken in (body[:-9], b"no gzip at all", body + b"more"):
+    halves = gzip.compress(b" " * (api_settings.max_body_bytes // 2 + 1)) * 2
+    assert (await send(api, tenant.headers, halves, **packed)).status_code == 413
+    for broken in (body[:-9], b"no gzip at all", body + b"more", body + body[:-9]):
         answer = await send(api, tenant.headers, broken, **packed)
         assert (answer.status_code, answer.json()["code"]) == (400, "malformed_request")
     other = await send(api, tenant.headers, body, **{"content-encoding": "br"})
@@ -242,6 +246,58 @@ async def test_a_body_of_another_kind_is_told_so(
 ) -> None:
     answer = await send(api, tenant.headers, b"<event/>", **{"content-type": "text/xml"})
     assert (answer.status_code, answer.json()["code"]) == (415, "unsupported_content_type")
+
+
+async def test_one_event_in_binary_mode_and_bodies_with_parameters(
+    api: httpx.AsyncClient, tenant: SampleTenant, published: Any
+) -> None:
+    event = tenant.event("1")
+    in_headers = {
+        f"ce-{name}": value
+        for name, value in event.items()
+        if name not in ("data", "datacontenttype")
+    } | {"ce-traceparent": "00-4b", "content-type": "application/json"}
+    assert errors(await send(api, tenant.headers, event["data"], **in_headers)) == []
+    answer = await send(api, tenant.headers, event["data"], **in_headers | {"ce-time": "today"})
+    assert (answer.status_code, answer.json()["errors"][0]["field"]) == (422, "time")
+    for place, content_type in enumerate(
+        (
+            "application/cloudevents+json; charset=UTF-8",
+            'application/cloudevents-batch+json;charset="utf-8"',
+            "application/json; profile=x; charset=us-ascii",
+        )
+    ):
+        # Headers in this mode say nothing of the event
+        sent = in_headers if content_type.startswith("application/cloudevents") else {}
+        body = (
+            [tenant.event(f"body-{place}")]
+            if "batch" in content_type
+            else tenant.event(f"body-{place}")
+        )
+        answer = await send(api, tenant.headers, body, **sent | {"content-type": content_type})
+        assert errors(answer) == []
+    assert sorted([event.id for event in await published()]) == ["1", "body-0", "body-1", "body-2"]
+    latin = {"content-type": "application/cloudevents+json; charset=iso-8859-1"}
+    answer = await send(api, tenant.headers, event, **latin)
+    assert (answer.status_code, answer.json()["code"]) == (415, "unsupported_content_type")
+
+
+async def test_a_single_event_that_is_refused_does_not_look_like_success(
+    api: httpx.AsyncClient, tenant: SampleTenant, published: Any
+) -> None:
+    wrong = tenant.event("1", data__quantities={})
+    for body in (wrong, b"\xef\xbb\xbf " + json.dumps(wrong).encode(), 17):
+        answer = await send(api, tenant.headers, body)
+        assert (answer.status_code, answer.json()["code"]) == (422, "events_refused")
+    assert answer.json()["errors"] == [{"field": "event", "detail": "is not an object"}]
+    # In an array or NDJSON others may be with it, so that the verdict is a list
+    for body in ([wrong], b" \n[" + json.dumps(wrong).encode() + b"]"):
+        assert errors(await send(api, tenant.headers, body)) == [(0, "data.quantities")]
+    lines = {"content-type": "application/x-ndjson"}
+    answer = await send(api, tenant.headers, wrong, **lines)
+    assert errors(answer) == [(0, "data.quantities")]
+    assert errors(await send(api, tenant.headers, tenant.event("good"))) == []
+    assert [event.id for event in await published()] == ["good"]
 
 
 async def test_a_key_writes_for_its_own_tenant_and_application_alone(
@@ -319,7 +375,7 @@ PLACES = [
 
 
 @pytest.mark.fast
-@settings(max_examples=400)
+@settings(max_examples=examples(400))
 @given(st.sampled_from(PLACES), ODD)
 def test_what_is_read_at_once_is_what_the_contract_takes(place: tuple[str, ...], odd: Any) -> None:
     document = SampleTenant("ten_a", "a", "app_a", {}).event("1", data__labels={"note": "a"})

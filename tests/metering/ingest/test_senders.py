@@ -23,6 +23,8 @@ from backend.storage.database import Database
 from backend.storage.tables import api_keys, audit_entries, events, rollups, token_drift
 from backend_client import AsyncFareboxClient
 from backend_client.types.accounts import TenantChange
+from backend_client.types.operator_keys import OperatorScope
+from tests.support.operators import operator_secret
 from tests.support.tenants import Headers, SampleTenant, sample_tenant
 from tests.support.waiting import until
 
@@ -83,6 +85,35 @@ async def test_a_customer_can_not_pre_empt_what_the_seller_sends(
     assert item["quantities"] == {"input_tokens": "600000"}
 
 
+async def test_no_other_credential_sends_events(
+    api: httpx.AsyncClient,
+    operator: Headers,
+    session: Headers,
+    tenant: SampleTenant,
+    database: Database,
+) -> None:
+    """A person who owns a tenant, and keys that call or read, can't forge or pre-empt either."""
+    me = (await api.get("/v1/me", headers=session)).json()
+    applications = (await api.get("/v1/applications", headers=session)).json()["items"]
+    own = {"subject": me["tenant"]["id"], "data__application": applications[0]["id"]}
+    credentials = []
+    for scope in ("inference", "usage:read"):
+        wanted = {"name": scope, "application_id": applications[0]["id"], "scopes": [scope]}
+        secret = (await api.post("/v1/keys", headers=session, json=wanted)).json()["secret"]
+        credentials.append({"authorization": f"Bearer {secret}"})
+    async with database.begin() as connection:
+        for operator_scope in (OperatorScope.READ, OperatorScope.BILLING, OperatorScope.ADMIN):
+            secret = await operator_secret(connection, scopes=[operator_scope])
+            credentials.append({"authorization": f"Bearer {secret}"})
+    for headers in credentials:
+        for event in (tenant.event("1"), tenant.event("1", **own)):
+            refused = await api.post("/v1/events", headers=headers, json=event)
+            assert refused.status_code == 403, refused.text
+    # And one tenant's key sends nothing in the name of another
+    verdict = await send(api, tenant.headers, tenant.event("2", **own))
+    assert verdict["accepted"] == 0
+
+
 @pytest.mark.parametrize("source", [GATEWAY_SOURCE, "farebox:anything", "FAREBOX://gateway"])
 async def test_nobody_but_the_gateway_uses_its_source(
     api: httpx.AsyncClient, operator: Headers, tenant: SampleTenant, source: str
@@ -139,7 +170,7 @@ async def test_a_repeat_with_other_content_is_a_conflict(
         tenant.event("2", data__model="a"),
     )
     assert (both["accepted"], both["duplicates"], both["conflicts"]) == (1, 2, 1)
-    metrics = (await api.get("/metrics")).text
+    metrics = (await api.get("/metrics", headers=operator)).text
     assert 'farebox_ingest_events_total{verdict="conflict"} 2.0' in metrics
 
 

@@ -11,10 +11,13 @@ from typing import Any
 import httpx
 import pytest
 
+from backend.accounts.members import add_member, upsert_user
+from backend.accounts.sessions import begin_session
 from backend.kit.pages import Cursor
 from backend.metering.counting.batches import count_events
-from backend.metering.events import AcceptedEvent
+from backend.metering.events import AcceptedEvent, bucket_start
 from backend.storage.database import Database
+from backend_client.types.accounts import Role
 from tests.support.tenants import Headers, SampleTenant, sample_tenant
 
 pytestmark = pytest.mark.engine
@@ -130,7 +133,7 @@ async def test_a_tail_tells_what_is_counted_and_goes_on_where_it_was(
 ) -> None:
     tenant = await sample_tenant(database)
     async with (
-        asyncio.timeout(20),
+        asyncio.timeout(60),
         httpx.AsyncClient(base_url=url, headers=tenant.headers) as client,
         client.stream("GET", "/v1/events/tail") as stream,
     ):
@@ -163,7 +166,7 @@ async def test_a_tail_ends_with_its_credential(
 ) -> None:
     tenant = await sample_tenant(database)
     async with (
-        asyncio.timeout(20),
+        asyncio.timeout(60),
         httpx.AsyncClient(base_url=url, headers=tenant.headers) as client,
         client.stream("GET", "/v1/events/tail") as stream,
     ):
@@ -171,6 +174,31 @@ async def test_a_tail_ends_with_its_credential(
         await anext(lines)
         async with database.raw() as connection:
             await connection.execute("UPDATE api_keys SET revoked_at = now()")
+        assert [line async for line in lines if line.startswith("data:")] == []
+
+
+async def test_a_tail_ends_when_its_session_moves_to_another_tenant(
+    url: str, database: Database
+) -> None:
+    """Whether the person is still a member of the first is not asked any more."""
+    tenant, other = await sample_tenant(database), await sample_tenant(database, slug="other")
+    async with database.begin() as connection:
+        person = await upsert_user(
+            connection, issuer="test", subject="ada", name="Ada", email="ada@mail.example"
+        )
+        for joined in (tenant, other):
+            await add_member(connection, joined.id, person, Role.VIEWER)
+        session = await begin_session(connection, person, tenant.id, seconds=600)
+    headers = {"authorization": f"Bearer {session.token}"}
+    async with (
+        asyncio.timeout(60),
+        httpx.AsyncClient(base_url=url, headers=headers) as client,
+        client.stream("GET", "/v1/events/tail") as stream,
+    ):
+        lines = stream.aiter_lines()
+        await anext(lines)
+        moved = await client.patch("/v1/sessions/current", json={"tenant_id": other.id})
+        assert moved.status_code == 200, moved.text
         assert [line async for line in lines if line.startswith("data:")] == []
 
 
@@ -191,7 +219,8 @@ async def test_usage_is_grouped_by_declared_labels(
     await count(database, event(tenant, 10, labels={}, quantities={"requests": Decimal(1)}))
 
     async def usage(**asked: Any) -> httpx.Response:
-        span = {"start": (NOW - timedelta(days=1)).isoformat(), "granularity": "total"}
+        start = bucket_start(NOW - timedelta(days=1))
+        span = {"start": start.isoformat(), "granularity": "total"}
         return await api.get("/v1/usage", headers=tenant.headers, params=span | asked)
 
     rows = (await usage(group_by_label="team")).json()["rows"]

@@ -14,6 +14,7 @@ import pytest
 
 from backend.metering.counting.batches import count_events
 from backend.metering.events import AcceptedEvent
+from backend.metering.queries import usage
 from backend.storage.database import Database
 from tests.support.tenants import SampleTenant, sample_tenant
 
@@ -112,6 +113,54 @@ async def test_a_question_starts_and_ends_at_quarter_hours(
     span = {"start": "2026-05-05T12:15:00Z", "end": "2026-05-05T12:45:00Z"}
     rows = await ask(api, tenant, granularity="quarter_hour", **span)
     assert [row["start"] for row in rows] == ["2026-05-05T12:15:00Z", "2026-05-05T12:30:00Z"]
+
+
+async def test_a_range_within_a_quarter_hour_is_refused_and_never_summed_as_another(
+    api: httpx.AsyncClient, database: Database
+) -> None:
+    tenant = await sample_tenant(database)
+    noon = datetime(2026, 5, 5, 12, tzinfo=UTC)
+    await count(database, tenant, *quarters(noon, noon + timedelta(hours=1)))
+    whole = {"start": "2026-05-05T12:00:00Z", "end": "2026-05-05T13:00:00Z"}
+    for width in ("quarter_hour", "hour", "day", "month", "total"):
+        for changed in (
+            {"end": "2026-05-05T12:01:00Z"},
+            {"start": "2026-05-05T12:07:30Z", "end": "2026-05-05T12:14:00Z"},
+            {"end": "2026-05-05T12:15:00.000001Z"},
+        ):
+            asked = whole | changed | {"granularity": width}
+            answer = await api.get("/v1/usage", headers=tenant.headers, params=asked)
+            assert (answer.status_code, answer.json()["code"]) == (
+                422,
+                "range_not_on_quarter_hours",
+            )
+            assert answer.json()["errors"][0]["field"] == min(changed, key=["start", "end"].index)
+        part = whole | {"start": "2026-05-05T12:15:00Z", "granularity": width}
+        assert sum(row["event_count"] for row in await ask(api, tenant, **part)) == 3
+    assert (
+        "12:00 or 12:15"
+        in (
+            await api.get(
+                "/v1/usage", headers=tenant.headers, params=whole | {"end": "2026-05-05T12:01:00Z"}
+            )
+        ).json()["detail"]
+    )
+
+
+async def test_an_answer_without_bounds_is_refused(
+    api: httpx.AsyncClient, database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(usage, "MOST_ROWS", 3)
+    tenant = await sample_tenant(database)
+    noon = datetime(2026, 5, 5, 12, tzinfo=UTC)
+    await count(database, tenant, *quarters(noon, noon + timedelta(hours=1)))
+    span = {"start": "2026-05-05T12:00:00Z", "granularity": "quarter_hour"}
+    three = await ask(api, tenant, **span, end="2026-05-05T12:45:00Z")
+    assert len(three) == 3
+    answer = await api.get(
+        "/v1/usage", headers=tenant.headers, params=span | {"end": "2026-05-05T13:00:00Z"}
+    )
+    assert (answer.status_code, answer.json()["code"]) == (422, "too_many_usage_rows")
 
 
 async def test_usage_is_told_apart_by_all_that_is_asked(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import json
 from datetime import date
 from decimal import Decimal
@@ -112,11 +113,13 @@ def test_openais_costs_are_by_line_item_or_by_day() -> None:
     }
 
 
-def test_anthropics_usage_counts_written_cache_as_input() -> None:
+def test_anthropics_usage_has_written_cache_by_itself() -> None:
     assert told(anthropic_report(ANTHROPIC_USAGE)) == (
         "anthropic-usage-json",
         {
-            (CLAUDE, "input_tokens"): 3_000,
+            (CLAUDE, "input_tokens"): 1_500,
+            (CLAUDE, "cache_write_tokens"): 500,
+            (CLAUDE, "cache_write_1h_tokens"): 1_000,
             (CLAUDE, "cached_input_tokens"): 200,
             (CLAUDE, "output_tokens"): 500,
             (CLAUDE, "web_search_requests"): 10,
@@ -281,8 +284,7 @@ HEAD = "Date,Model,In,Out,Team"
         (f"{HEAD}\n2025-10-05,m,{'9' * 5_000},2,x\n", "line 2, In", "not a number"),
         (f"{HEAD}\n0001-01-01T00:00:00+14:00,m,1,2,x\n", "line 2, Date", "not a day on which"),
         (f"{HEAD}\n2025-10-05,m,1 000,2,x\n", "line 2, In", "not a number"),
-        (f"{HEAD}\n05/10/2025,m,1,2,x\n", "line 2, Date", "not an RFC 3339 time"),
-        (f"{HEAD}\n2025-10-05T10:00:00,m,1,2,x\n", "line 2, Date", "no offset"),
+        (f"{HEAD}\n05/10/2025,m,1,2,x\n", "line 2, Date", "how it is written in date_format"),
         (f"{HEAD}\n2025-10-05,,1,2,x\n", "line 2, Model", "not a name"),
         (f'{HEAD}\n2025-10-05,"m,1,2,x\n', "line 2", "not CSV"),
         ("Date,Model,In,Team\n", "line 1, Out", "missing"),
@@ -321,7 +323,45 @@ def test_an_export_has_one_currency() -> None:
         read(openai_costs({"amount": {"value": 1, "currency": None}}))
 
 
-def test_costs_can_not_be_negative_or_floats_of_a_cent_too_many() -> None:
-    for amount in ("-1", "1" * 19, "0.1234567890123456789", "1,5"):
+def test_costs_are_exact_decimals() -> None:
+    for amount in ("1" * 19, f"0.{'1' * 31}", "1,5"):
         with pytest.raises(UnreadableExport, match=r"results\[0\]\.amount: "):
             read(anthropic_report(ANTHROPIC_COST | {"amount": amount}))
+
+
+def test_an_amount_below_zero_is_a_credit_and_stands_by_itself() -> None:
+    refund = ANTHROPIC_COST | {"amount": "-23.45"}
+    assert told(anthropic_report(ANTHROPIC_COST, refund))[1] == {
+        (CLAUDE, "input_tokens"): Decimal("1.2345"),
+        (CLAUDE, "credits"): Decimal("-0.2345"),
+    }
+    amount = {"value": -0.5, "currency": "usd"}
+    page = openai_costs({}, {"line_item": "promotional credit", "amount": amount})
+    assert told(page)[1] == {
+        (GPT, "input_tokens"): Decimal("0.06"),
+        ("promotional credit", "credits"): Decimal("-0.5"),
+    }
+
+
+def test_an_export_of_days_without_usage_covers_them() -> None:
+    chosen, export = read(openai_usage())
+    assert (chosen, export.sums, export.covered[0].isoformat()) == (
+        "openai-usage-json",
+        {},
+        "2025-10-05",
+    )
+    assert read(anthropic_report())[0] == "anthropic-usage-json"
+    times = "start_time,end_time,start_time_iso,end_time_iso\n1759622400,1759708800,,\n"
+    chosen, export = read(times)
+    assert (chosen, export.sums, export.covered[1].isoformat()) == (
+        "openai-usage-csv",
+        {},
+        "2025-10-05",
+    )
+
+
+def test_a_compressed_file_is_read_and_a_damaged_one_refused() -> None:
+    content = gzip.compress(json.dumps(openai_usage({})).encode())
+    assert len(read(content)[1].sums) == 4
+    with pytest.raises(UnreadableExport, match="gzip file is damaged or cut off"):
+        read(content[:-9])

@@ -14,12 +14,20 @@ import pytest
 from backend.metering.counting.batches import count_events
 from backend.metering.events import AcceptedEvent
 from backend.storage.database import Database
-from tests.metering.reconciliation.exports import DAY_ONE, openai_costs, openai_usage
+from tests.metering.reconciliation.exports import (
+    ANTHROPIC_COST,
+    DAY_ONE,
+    anthropic_report,
+    openai_costs,
+    openai_usage,
+)
 
 pytestmark = pytest.mark.engine
 
 Headers = dict[str, str]
 NOON = datetime.fromtimestamp(DAY_ONE, UTC) + timedelta(hours=12)
+EARLIER_HASH = "e679585cc5ffe85f103f2fadbd7281228f3f451e1dce0224c3e49a2b4a059965"
+"""Of the same file and options, as the first version computed it."""
 OPTIONS: dict[str, Any] = {"provider": "openai", "models": {"gpt-4o": "sample-large"}}
 
 
@@ -133,6 +141,52 @@ async def test_the_same_import_at_the_same_time_is_one(
     assert sorted(answer.status_code for answer in answers) == [200, 200, 200, 201]
     assert len({answer.json()["id"] for answer in answers}) == 1
     assert {answer.json()["open"] for answer in answers} == {4}
+
+
+async def test_two_providers_of_one_model_are_held_against_their_own_usage(
+    api: httpx.AsyncClient, operator: Headers, metered: Database
+) -> None:
+    """Azure served as much again, and a model that its export does not have."""
+    async with metered.raw() as connection:
+        azure = [event(number, id=f"azure-{number}", upstream="azure") for number in range(5)]
+        other = event(
+            6, upstream="azure", model="sample-small", quantities={"requests": Decimal(1)}
+        )
+        await count_events(connection, [*azure, other])
+    # What names no upstream may be anybody's: it is compared unless told otherwise
+    azure_too = (await send(api, operator, openai_usage({}), provider="azure")).json()
+    requests = {total["metered"] for total in azure_too["totals"] if total["meter"] == "requests"}
+    assert (requests, azure_too["upstreams"]) == ({"11"}, ["azure"])
+    answer = await send(api, operator, openai_usage({}), provider="azure", upstreams=["azure"])
+    azure_only = answer.json()
+    [difference] = await found(api, operator, azure_only)
+    assert (azure_only["matched"], difference["model"], difference["cause"]) == (
+        4,
+        "sample-small",
+        "metered_only",
+    )
+    openai = (await send(api, operator, openai_usage({}), upstreams=[""])).json()
+    assert (openai["matched"], openai["open"], openai["upstreams"]) == (4, 0, [])
+    # A provider that is the name of no upstream: nothing says whose the usage is
+    everything = (await send(api, operator, openai_usage({}))).json()
+    assert (everything["matched"], everything["open"]) == (0, 4)
+    assert everything["upstreams"] == ["azure"]
+
+
+async def test_models_of_other_providers_in_the_options_are_not_compared(
+    api: httpx.AsyncClient, operator: Headers, metered: Database
+) -> None:
+    """One file of options, for the exports of several providers."""
+    models = {"gpt-4o": "sample-large", "claude-sonnet-4-5": "sample-small"}
+    shared = (await send(api, operator, openai_usage({}), models=models)).json()
+    assert (shared["matched"], shared["open"]) == (4, 0)
+
+
+async def test_an_import_from_before_an_option_was_added_is_still_the_same(
+    api: httpx.AsyncClient, operator: Headers, metered: Database
+) -> None:
+    answer = await send(api, operator, openai_usage({}))
+    assert answer.json()["content_hash"] == EARLIER_HASH
 
 
 async def test_a_discrepancy_is_explained_and_settled(
@@ -262,6 +316,73 @@ async def test_what_can_not_be_read_is_refused_whole(
     assert listed.json()["items"] == []
 
 
+async def test_a_removed_import_leaves_everything_as_it_was_before_it(
+    api: httpx.AsyncClient, operator: Headers, metered: Database
+) -> None:
+    kept = (await send(api, operator, openai_usage({}))).json()
+
+    async def seen() -> list[Any]:
+        """What an import could have changed: the other imports, drift, usage and margin."""
+        other = await found(api, operator, kept)
+        paths = ("/v1/reconciliations", "/v1/drift", "/v1/margin?at=2025-10-05T12:00:00Z")
+        answers = [(await api.get(path, headers=operator)).json() for path in paths]
+        async with metered.raw() as connection:
+            rows = await connection.fetch("SELECT rollups::text FROM rollups ORDER BY 1")
+        return [other, answers, rows]
+
+    before = await seen()
+    page = openai_usage({}, {"model": "other"})
+    wrong = (await send(api, operator, page)).json()
+    at = f"/v1/reconciliations/{wrong['id']}"
+    [first, *_] = await found(api, operator, wrong)
+    note = {"status": "explained", "note": "the wrong file"}
+    await api.patch(f"{at}/discrepancies/{first['id']}", headers=operator, json=note)
+    assert await seen() != before
+
+    assert (await api.delete(at, headers=operator)).status_code == 204
+    assert await seen() == before
+    for answer in (await api.get(at, headers=operator), await api.delete(at, headers=operator)):
+        assert (answer.status_code, answer.json()["code"]) == (404, "reconciliation_not_found")
+    async with metered.raw() as connection:
+        left = await connection.fetchval(
+            "SELECT count(*) FROM provider_entries WHERE reconciliation_id = $1", wrong["id"]
+        )
+    assert left == 0
+    audit = (await api.get("/v1/operator-audit", headers=operator)).json()["items"]
+    acts = {(entry["action"], entry["target"]): entry["detail"] for entry in audit}
+    assert acts["reconciliation.create", wrong["id"]]["provider"] == "openai"
+    assert acts["reconciliation.remove", wrong["id"]]["discrepancies"] == {
+        "explained": 1,
+        "open": wrong["open"] - 1,
+    }
+
+    again = await send(api, operator, page)
+    assert (again.status_code, again.json()["open"]) == (201, wrong["open"])
+    assert again.json()["id"] != wrong["id"]
+
+
+async def test_amounts_keep_their_tier_when_they_are_matched_again(
+    api: httpx.AsyncClient, operator: Headers, metered: Database
+) -> None:
+    """Half a batch, half not, of the input of five calls: 100 tokens at 3 and at 1.5 a million."""
+    lines = [
+        ANTHROPIC_COST | {"amount": "0.03"},
+        ANTHROPIC_COST | {"amount": "0.015", "service_tier": "batch"},
+    ]
+    options = {
+        "provider": "anthropic",
+        "models": {"claude-sonnet-4-5": "sample-large"},
+        "tolerance": {"relative": "0", "amount": "0"},
+    }
+    answer = await send(api, operator, anthropic_report(*lines), **options)
+    assert answer.status_code == 201, answer.text
+    at = f"/v1/reconciliations/{answer.json()['id']}"
+    for reconciliation in (answer, await api.post(f"{at}/match", headers=operator)):
+        compared = reconciliation.json()
+        assert (compared["matched"], compared["open"]) == (1, 0)
+        assert compared["billed"] == compared["expected"] == "0.00045"
+
+
 async def test_none_of_it_is_a_tenants(
     api: httpx.AsyncClient, operator: Headers, session: Headers, metered: Database
 ) -> None:
@@ -281,6 +402,7 @@ async def test_none_of_it_is_a_tenants(
         await api.post(f"{base}/match", headers=key),
         await api.get(f"{base}/discrepancies", headers=key),
         await api.patch(f"{base}/discrepancies/{discrepancy}", headers=key, json=change),
+        await api.delete(base, headers=key),
     ]
     assert {answer.status_code for answer in answers} == {403}
     nothing = await api.get("/v1/reconciliations/rec_none", headers=operator)

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import httpx
+import msgspec
 import pytest
 
 from backend.accounts.tenants import find_tenant
@@ -27,7 +28,7 @@ DAY = datetime(2026, 3, 1, tzinfo=UTC).date()
 def test_list_prices_stand_in_for_rates() -> None:
     rates = Rates(None)
     prices = {
-        meter: rates.unit_cost(DAY, "sold", meter, provider="openai", own_name="gpt-4o")
+        meter: rates.unit_cost(DAY, "sold", meter, provider="openai", own_names=["gpt-4o"])
         for meter in ("input_tokens", "cached_input_tokens", "output_tokens", "reasoning_tokens")
     }
     assert {meter: (price or 0) * MILLION for meter, price in prices.items()} == {
@@ -37,7 +38,9 @@ def test_list_prices_stand_in_for_rates() -> None:
         "reasoning_tokens": 10,
     }
     # A provider's name of the operator's own does not hide the model's price; no name, no price.
-    assert rates.unit_cost(DAY, "m", "input_tokens", provider="main", own_name="gpt-4o") is not None
+    assert (
+        rates.unit_cost(DAY, "m", "input_tokens", provider="main", own_names=["gpt-4o"]) is not None
+    )
     assert rates.unit_cost(DAY, "smollm2-135m-instruct", "input_tokens") is None
     assert rates.unit_cost(DAY, "gpt-4o", "images") is None
 
@@ -144,3 +147,33 @@ async def test_revenue_is_the_bills_and_cost_the_rates(
     csv = await api.get("/v1/margin", headers=operator, params={"format": "csv"})
     assert csv.text.splitlines()[0].startswith("tenant,model,start,end,currency,revenue,cost")
     assert len(csv.text.splitlines()) == 1 + len(answer.json()["rows"])
+
+
+@pytest.mark.engine
+async def test_usage_costs_what_the_upstream_that_served_it_takes(
+    api: httpx.AsyncClient, operator: Headers, database: Database, app: Any, tmp_path: Path
+) -> None:
+    wanted = {"slug": "routed", "name": "Routed", "plan": "pay-as-you-go"}
+    tenant = (await api.post("/v1/tenants", headers=operator, json=wanted)).json()["id"]
+    calls = [event(tenant, number, "sample-large", input_tokens=1_000_000) for number in range(3)]
+    upstreams = ["azure", "openai", ""]
+    served = [
+        msgspec.structs.replace(call, upstream=upstream)
+        for call, upstream in zip(calls, upstreams, strict=True)
+    ]
+    async with database.raw() as connection:
+        await count_events(connection, served)
+    rates = tmp_path / "rates.yaml"
+    rates.write_text(
+        "currency: USD\nrates:\n"
+        "  - {model: sample-large, meter: input_tokens, price: 2}\n"
+        "  - {model: sample-large, meter: input_tokens, price: 5, upstream: azure}\n"
+    )
+    app.state.services.settings.cost_rates = rates
+    answer = await api.get("/v1/margin", headers=operator)
+    [row] = [
+        row
+        for row in answer.json()["rows"]
+        if (row["tenant"], row["model"]) == ("routed", "sample-large")
+    ]
+    assert (row["cost"], row["unrated"]) == ("9", [])

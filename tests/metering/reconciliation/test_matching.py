@@ -12,8 +12,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from backend.metering.reconciliation.evidence import Evidence, Place, day_bounds
+from backend.metering.reconciliation.evidence import Evidence, day_bounds
 from backend.metering.reconciliation.matching import Matching, match
+from backend.metering.reconciliation.meters import Place
 from backend.metering.reconciliation.parsing import ALL, Sums
 from backend_client.types.reconciliation import DiscrepancyCause as Cause
 from backend_client.types.reconciliation import DiscrepancyKind, Tolerance
@@ -257,3 +258,41 @@ def test_every_place_agrees_or_is_found_once(
 def test_what_is_the_same_on_both_sides_has_no_discrepancy(ours: dict[Place, Decimal]) -> None:
     theirs = {place: Sums(quantity=value) for place, value in ours.items()}
     assert match(theirs, ours, evidence()).discrepancies == ()
+
+
+def test_credits_and_taxes_are_listed_as_what_no_usage_is_behind() -> None:
+    provided = {
+        at("input_tokens"): Sums(amount=Decimal("0.02")),
+        at("credits"): Sums(amount=Decimal("-0.5")),
+        (DAY, ALL, "tax"): Sums(amount=Decimal("0.1")),
+    }
+    matching = match(provided, numbers({at("input_tokens"): 10_000}), evidence())
+    assert causes(matching) == {
+        ("credits", DiscrepancyKind.AMOUNT): Cause.NOT_USAGE,
+        ("tax", DiscrepancyKind.AMOUNT): Cause.NOT_USAGE,
+    }
+    assert (matching.billed, matching.expected) == (Decimal("-0.38"), Decimal("0.02"))
+
+
+def test_a_cost_of_what_nobody_used_is_of_missing_events() -> None:
+    provided = {at(ALL, model="other"): Sums(amount=Decimal("0.5"))}
+    matching = match(provided, numbers({at("input_tokens"): 10_000}), evidence())
+    assert causes(matching) == {(ALL, DiscrepancyKind.AMOUNT): Cause.MISSING_EVENTS}
+
+
+def test_whole_prompts_are_compared_with_all_that_prompts_are_metered_by() -> None:
+    provided = quantities({at("prompt_tokens"): 1_300, at("output_tokens"): 10})
+    metered = {at("input_tokens"): 100, at("cached_input_tokens"): 1_000, at("output_tokens"): 10}
+    written = metered | {at("cache_write_tokens"): 200}
+    assert match(provided, numbers(written), evidence()).discrepancies == ()
+    [difference] = match(provided, numbers(metered), evidence()).discrepancies
+    assert (difference.place, difference.difference) == (at("prompt_tokens"), 200)
+
+
+def test_written_cache_is_compared_where_it_is_metered() -> None:
+    provided = quantities({at("input_tokens"): 5, at("cache_write_tokens"): 3})
+    apart = numbers({at("input_tokens"): 5, at("cache_write_tokens"): 3})
+    together = numbers({at("input_tokens"): 8})
+    for metered in (apart, together):
+        assert match(provided, metered, evidence()).discrepancies == ()
+    assert match(provided, together, evidence()).totals == {"input_tokens": (8, 8)}

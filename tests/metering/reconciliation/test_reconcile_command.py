@@ -4,30 +4,24 @@ from __future__ import annotations
 
 import json
 import subprocess
-import sys
 from pathlib import Path
 
 import pytest
 
 from backend.storage.database import Database
 from tests.metering.reconciliation.exports import OPENAI_USAGE_CSV, openai_usage
+from tests.support.commands import run_farebox
 
 pytestmark = pytest.mark.engine
 
 
 def farebox(database_url: str, folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
-        [sys.executable, "-m", "backend.cli", "reconcile", *arguments],
-        env={
-            "DATABASE_URL": database_url,
-            "FAREBOX_HOME": str(folder / "home"),
-            "COLUMNS": "300",
-        },
-        capture_output=True,
-        text=True,
-        check=False,
-        timeout=60,
-    )
+    environment = {
+        "DATABASE_URL": database_url,
+        "FAREBOX_HOME": str(folder / "home"),
+        "COLUMNS": "300",
+    }
+    return run_farebox("reconcile", *arguments, environment=environment)
 
 
 async def test_import_show_note_and_match(
@@ -64,6 +58,11 @@ async def test_import_show_note_and_match(
     assert accepted.endswith(": accepted.\n")
     assert "Before our time." in run("show", reconciliation, "--status", "accepted", "--csv")
     assert "3 open, 0 explained, 1 accepted." in run("match", reconciliation)
+
+    unsure = farebox(database_url, tmp_path, "remove", reconciliation)
+    assert unsure.returncode == 1  # nobody answered
+    assert "Remove completions_usage.csv of openai, 2025-10-05 to 2025-10-06?" in unsure.stdout
+    assert run("remove", reconciliation, "--yes") == f"{reconciliation} is removed.\n"
 
 
 @pytest.mark.parametrize(

@@ -31,14 +31,18 @@ async def test_a_chat_is_counted_with_its_tools(api: httpx.AsyncClient, session:
         "breakdown": {"text": 24, "images": 0, "tools": 68, "overhead": 9},
         "exact": True,
         "notes": [],
+        "pieces": None,
     }
 
 
 async def test_a_text_is_counted_without_a_chats_overhead(
     api: httpx.AsyncClient, session: Headers
 ) -> None:
-    answer = await count(api, session, text="hello world")
+    answer = await count(api, session, text="hello world", pieces=True)
     assert (answer.json()["tokens"], answer.json()["breakdown"]["overhead"]) == (2, 0)
+    assert answer.json()["pieces"] == ["hello", " world"]
+    refused = await count(api, session, messages=WEATHER, pieces=True)
+    assert refused.status_code == 422
 
 
 async def test_a_provider_that_is_away_is_stood_in_for(

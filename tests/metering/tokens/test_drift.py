@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import subprocess
-import sys
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 from pathlib import Path
@@ -18,6 +17,7 @@ from backend.metering.events import AcceptedEvent
 from backend.metering.tokens.drift import DriftPass, compute_day, drift_report
 from backend.settings import Settings
 from backend.storage.database import Database
+from tests.support.commands import run_farebox
 
 pytestmark = pytest.mark.engine
 
@@ -162,7 +162,7 @@ async def test_drift_beyond_the_tolerance_alerts_and_is_a_gauge(
     today = {"start": TODAY.isoformat(), "model": "model-a"}
     only = (await api.get("/v1/drift", headers=operator, params=today)).json()["models"]
     assert [(row["ratio"], row["alert"]) for row in only] == [("0.006667", False)]
-    metrics = (await api.get("/metrics")).text
+    metrics = (await api.get("/metrics", headers=operator)).text
     assert 'farebox_token_drift_ratio{meter="input_tokens",model="model-a"} 0.006667' in metrics
     application = (await api.get("/v1/applications", headers=session)).json()["items"][0]["id"]
     key_answer = await api.post(
@@ -180,19 +180,13 @@ async def test_the_command_line_shows_it_and_fails_beyond_the_tolerance(
     stored: Database, tmp_path: Path
 ) -> None:
     def farebox(tolerance: str, *arguments: str) -> subprocess.CompletedProcess[str]:
-        return subprocess.run(
-            [sys.executable, "-m", "backend.cli", "drift", *arguments],
-            env={
-                "DATABASE_URL": stored.url,
-                "FAREBOX_HOME": str(tmp_path),
-                "FAREBOX_DRIFT_TOLERANCE": tolerance,
-                "COLUMNS": "200",
-            },
-            capture_output=True,
-            text=True,
-            check=False,
-            timeout=60,
-        )
+        environment = {
+            "DATABASE_URL": stored.url,
+            "FAREBOX_HOME": str(tmp_path),
+            "FAREBOX_DRIFT_TOLERANCE": tolerance,
+            "COLUMNS": "200",
+        }
+        return run_farebox("drift", *arguments, environment=environment)
 
     assert farebox("0.02").stdout.startswith("No call was both reported and counted")
     await DriftPass(stored, Settings()).once(NOON)
@@ -208,11 +202,11 @@ async def test_the_command_line_shows_it_and_fails_beyond_the_tolerance(
 
 
 async def test_metrics_answer_while_the_table_is_held(
-    api: httpx.AsyncClient, database: Database
+    api: httpx.AsyncClient, operator: dict[str, str], database: Database
 ) -> None:
     async with database.raw() as other, other.transaction():
         await other.execute("LOCK TABLE token_drift IN ACCESS EXCLUSIVE MODE")
-        answer = await api.get("/metrics")
+        answer = await api.get("/metrics", headers=operator)
     assert answer.status_code == 200
     assert "farebox_http_requests_total" in answer.text
     assert "farebox_token_drift_ratio" not in answer.text

@@ -17,6 +17,7 @@ from PIL import Image
 from backend.metering.tokens import tokenizer_for
 from backend.metering.tokens.image_size import image_size
 from backend.metering.tokens.images import RULES, count_images, rule_for
+from tests.support.examples import examples
 
 pytestmark = pytest.mark.fast
 
@@ -113,7 +114,7 @@ def test_a_url_that_does_not_tell_a_size(url: str) -> None:
     assert image_size(url) is None
 
 
-@settings(max_examples=300)
+@settings(max_examples=examples(300))
 @given(
     st.sampled_from([b"\x89PNG\r\n\x1a\n", b"GIF89a", b"\xff\xd8", b"RIFF\0\0\0\0WEBPVP8X"]),
     st.binary(max_size=200),

@@ -31,8 +31,14 @@ async def test_our_count_is_what_the_model_reports(
 ) -> None:
     upstream = Upstream(name="local", base_url=f"{local_model}/v1", models={MODEL: MODEL})
     provider = Provider(upstream)
+    tokenizer = tokenizer_for("upstream", model=MODEL, remote=provider)
     try:
-        counted = await tokenizer_for("upstream", model=MODEL, remote=provider).count_chat(messages)
+        counted = await tokenizer.count_chat(messages)
+        said = "naïvely? 🙂 And grass"
+        pieces = await tokenizer.split_text(said)
+        assert pieces is not None
+        assert "".join(pieces) == said
+        assert len(pieces) == await tokenizer.count_text(said)
     finally:
         await provider.close()
     async with httpx.AsyncClient(base_url=local_model, timeout=60) as client:

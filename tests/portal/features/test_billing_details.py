@@ -8,9 +8,10 @@ import pytest
 
 from backend_client import InvalidInput, Unauthenticated, Unavailable
 from backend_client.types.countries import COUNTRIES, COUNTRY_NAMES
-from backend_client.types.invoices import BillingDetails
+from backend_client.types.invoices import BillingDetails, LegalDetails
 from backend_client.types.problems import FieldError, Problem
-from portal.features.invoices.billing_details import (
+from portal.kit.form_problems import FormProblems, problems_by_field
+from portal.shared.billing.details import (
     FIELDS,
     NO_COUNTRY,
     FormValues,
@@ -19,7 +20,6 @@ from portal.features.invoices.billing_details import (
     by_field,
     details_from,
 )
-from portal.kit.form_problems import FormProblems, problems_by_field
 
 pytestmark = pytest.mark.fast
 
@@ -58,7 +58,11 @@ def test_what_stands_in_the_form_means_what_it_was_made_of() -> None:
 
 def test_the_form_keeps_all_that_the_api_knows() -> None:
     """Saving replaces all of it: what the form left out would be lost."""
-    assert set(FIELDS) == {*BillingDetails.model_fields, "form"}
+    fields = {*BillingDetails.model_fields, *LegalDetails.model_fields} - {"legal"}
+    assert set(FIELDS) == {*fields, "form"}
+    legal = LegalDetails(city="Berlin", endpoint_scheme="9930", endpoint="DE1")
+    details = DETAILS.model_copy(update={"legal": legal})
+    assert details_from(vars(as_written(details))) == details
 
 
 @pytest.mark.parametrize(
@@ -73,6 +77,7 @@ def test_the_form_keeps_all_that_the_api_knows() -> None:
         ({"region": "Québec"}, "region", "at most three"),
         ({"country": NO_COUNTRY}, "region", "Choose the country"),
         ({"tax_id": "x" * 201}, "tax_id", "200"),
+        ({"endpoint_scheme": "DE"}, "endpoint_scheme", "pattern"),
     ],
 )
 def test_what_can_not_be_used_is_told_at_its_field(
@@ -125,6 +130,8 @@ def test_the_details_for_who_can_not_change_them() -> None:
         "Region": "QC",
         "Buys as a business": "Yes",
         "Tax id": "CA 123",
+        "Electronic address": "–",
+        "Buyer reference": "–",
     }
     nothing = {row.name: row.value for row in as_facts(BillingDetails(), "Sample")}
     assert (nothing["Name"], nothing["Country"], nothing["Address"]) == ("Sample", "–", "–")

@@ -14,6 +14,7 @@ from backend_client.types.usage import Granularity, UsageReport, UsageRow
 from portal.features.usage.chart import OTHER_SERIES, usage_bars, usage_spec
 from portal.features.usage.rows import usage_table
 from portal.kit.chart_look import PALETTE
+from portal.kit.vega_chart import packed
 from portal.shared.forecast.chart import forecast_rows, spend_spec
 from portal.shared.forecast.outlook import forecast_description
 
@@ -155,3 +156,12 @@ def test_the_forecasts_spec_and_what_a_screen_reader_says() -> None:
     said = forecast_description(forecast())
     assert "$2.50 so far" in said
     assert "between $7.00 and $12.00" in said
+
+
+def test_rows_are_sent_with_the_names_of_their_fields_once() -> None:
+    rows: list[dict[str, object]] = [
+        {"when": "Mon", "quantity": 1.0},
+        {"when": "Tue", "quantity": None},
+    ]
+    assert packed(rows) == [["when", "quantity"], ["Mon", 1.0], ["Tue", None]]
+    assert packed([]) == []

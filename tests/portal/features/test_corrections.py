@@ -112,6 +112,8 @@ def test_an_event_is_amended_by_what_the_fields_say() -> None:
         "key": None,
         "quantities": {"input_tokens": Decimal("0.123456789"), "images": Decimal(2)},
         "labels": {"team": ""},
+        # The event keeps its own
+        "upstream": None,
     }
     # The local tokenizer counted what it counted, whatever the service should have said
     assert amended.data.counted == {"input_tokens": Decimal(1201)}

@@ -10,13 +10,6 @@ import pytest
 from backend.pricing.credit.grants import Grant, GrantKind
 from backend.pricing.credit.grants import burn_order as burn_order_of_rules
 from backend_client.types.wallets import CreditGrant, LedgerEntry, TenantTopUp, TopUp, TopUpRule
-from portal.features.credit.forms import (
-    by_field,
-    grant_from,
-    outcome_from,
-    settings_from,
-    top_up_from,
-)
 from portal.features.credit.rows import (
     balance_note,
     burn_order,
@@ -27,6 +20,13 @@ from portal.features.credit.rows import (
     top_up_row,
 )
 from portal.kit.form_problems import FormProblems
+from portal.shared.credit.forms import (
+    by_field,
+    grant_from,
+    outcome_from,
+    settings_from,
+    top_up_from,
+)
 
 pytestmark = pytest.mark.fast
 

@@ -8,16 +8,18 @@ from typing import Any
 
 import pytest
 
-from backend_client.types.invoices import Invoice, InvoiceState, LineEvent
+from backend_client.types.common import Money
+from backend_client.types.invoices import CreditNote, Invoice, InvoiceState, LineEvent
 from portal.features.invoices.rows import (
     SumRow,
     archived_note,
+    credit_note_row,
     invoice_note,
-    invoice_row,
     line_event_row,
     line_rows,
     sum_rows,
 )
+from portal.shared.invoices import invoice_row
 
 pytestmark = pytest.mark.fast
 
@@ -135,6 +137,71 @@ def test_what_was_paid_and_credited_stands_below_the_total() -> None:
         SumRow("Paid by transfer", "−$0.20"),
         SumRow("To pay", "$0.03"),
     ]
+
+
+def test_money_that_went_back_is_told_from_money_that_came() -> None:
+    came = {
+        "id": "pay_1",
+        "amount": usd("0.23"),
+        "method": "transfer",
+        "reference": "r1",
+        "received_at": MARCH["end"],
+    }
+    back = came | {"id": "pay_2", "amount": usd("-0.23"), "reference": "b1", "returns": "pay_1"}
+    assert sum_rows(invoice(payments=[came, back]))[3:5] == [
+        SumRow("Paid by transfer", "−$0.23"),
+        SumRow("Paid back by transfer", "$0.23"),
+    ]
+
+
+def test_what_credit_paid_after_tax_stands_below_the_tax() -> None:
+    usage = invoice().lines[0]
+    paid = usage.model_copy(
+        update={
+            "line": 2,
+            "kind": "redeemed",
+            "name": "Paid from credit as it was used",
+            "charge": None,
+            "amount": Money(amount=Decimal("-0.19"), currency="USD"),
+        }
+    )
+    with_credit = invoice(subtotal=usd("0.00"), total=usd("0.04")).model_copy(
+        update={"lines": [usage, paid]}
+    )
+    assert [row.name for row in line_rows(with_credit)] == ["Input"]
+    assert sum_rows(with_credit) == [
+        SumRow("Subtotal", "$0.19"),
+        SumRow("VAT 19% on $0.19", "$0.04"),
+        SumRow("Paid from credit as it was used", "−$0.19"),
+        SumRow("Total", "$0.04"),
+    ]
+
+
+def test_a_credit_note_says_what_it_is_of_and_what_was_kept() -> None:
+    note = CreditNote.model_validate(
+        {
+            "id": "crn_1",
+            "number": "FB-sample-CN-000001",
+            "invoice_id": "inv_1",
+            "invoice_number": "FB-sample-000001",
+            "reason": "An hour without service",
+            "lines": [{"line": 1, "amount": usd("0.19")}],
+            "subtotal": usd("0.19"),
+            "tax": usd("0.04"),
+            "total": usd("0.23"),
+            "to_balance": usd("0.23"),
+            "issued_at": "2026-04-02T23:00Z",
+        }
+    )
+    row = credit_note_row(note, "Europe/Berlin")
+    assert (row.name, row.of, row.issued) == (
+        "FB-sample-CN-000001",
+        "of FB-sample-000001",
+        "3 Apr 2026",
+    )
+    assert (row.total, row.kept) == ("$0.23", "$0.23")
+    nothing = note.model_copy(update={"to_balance": Money(amount=Decimal(0), currency="USD")})
+    assert credit_note_row(nothing, "UTC").kept == ""
 
 
 @pytest.mark.parametrize(

@@ -8,11 +8,13 @@ import pytest
 
 from backend_client import InvalidInput
 from backend_client.types.invoices import InvoiceRun
-from backend_client.types.pipeline import Pipeline
+from backend_client.types.pipeline import Pipeline, TenantWaiting, UsageStreamState, WorkerTask
 from backend_client.types.problems import FieldError, Problem
 from portal.features.operations.forms import events_from
 from portal.features.operations.rows import Look, fill, refusal, throughput, waiting_note
 from portal.features.operations.runs_rows import run_row
+from portal.features.operations.stream_rows import stream_rows
+from portal.features.operations.worker_rows import task_row, waiting_rows
 
 pytestmark = pytest.mark.fast
 
@@ -43,6 +45,64 @@ def test_what_waits_is_late_after_a_minute() -> None:
     note, late = waiting_note(pipeline(oldest_waiting_at=NOW - timedelta(minutes=5)))
     assert late
     assert note == "Oldest from 5 minutes ago. Is a worker running?"
+
+
+def test_messages_that_are_tried_again_are_told_of() -> None:
+    now = pipeline(oldest_waiting_at=NOW, redelivered_messages=3)
+    assert waiting_note(now) == ("3 tried again", False)
+
+
+def test_a_task_of_the_worker_says_when_it_last_worked_and_why_not_since() -> None:
+    task = WorkerTask(
+        task="wallets",
+        succeeded_at=NOW - timedelta(minutes=5),
+        failed_at=NOW - timedelta(days=2),
+        error="OSError: away",
+        consecutive_failures=0,
+        restarts=1,
+    )
+    row = task_row(task, NOW)
+    assert (row.task, row.state, row.note) == ("Wallets", "Works", "")
+    assert (row.succeeded, row.failed) == ("5 minutes ago", "2 days ago")
+    failing = task_row(task.model_copy(update={"consecutive_failures": 4}), NOW)
+    assert (failing.fails, failing.state, failing.note) == (
+        True,
+        "Failed 4 times",
+        "OSError: away",
+    )
+    idle = task.model_copy(update={"succeeded_at": None, "failed_at": None})
+    assert (task_row(idle, NOW).succeeded, task_row(idle, NOW).failed) == ("Never", "Never")
+
+
+def test_streams_are_shown_in_a_cluster_with_their_leaders_and_copies() -> None:
+    alone = UsageStreamState(
+        name="USAGE",
+        waiting_messages=3,
+        waiting_bytes=90,
+        leader=None,
+        copies=1,
+        copies_in_step=1,
+    )
+    assert stream_rows([alone]) == []
+    led = alone.model_copy(update={"leader": "node-1", "copies": 3, "copies_in_step": 2})
+    lost = alone.model_copy(update={"name": "USAGE_2", "copies_in_step": 0})
+    rows = stream_rows([led, lost])
+    assert [(row.leader, row.copies, row.complete) for row in rows] == [
+        ("node-1", "2 of 3", False),
+        ("None: one is elected", "0 of 1", False),
+    ]
+
+
+def test_who_waits_longest_is_called_by_name_where_it_is_known() -> None:
+    waiting = [
+        TenantWaiting(tenant_id=name, oldest_waiting_at=NOW - timedelta(minutes=minutes))
+        for name, minutes in (("ten_1", 9), ("ten_2", 2))
+    ]
+    rows = waiting_rows(waiting, {"ten_1": "A customer"}, NOW)
+    assert [(row.tenant, row.since) for row in rows] == [
+        ("A customer", "9 minutes ago"),
+        ("ten_2", "2 minutes ago"),
+    ]
 
 
 def test_throughput_is_over_the_last_looks() -> None:

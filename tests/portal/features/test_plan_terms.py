@@ -43,6 +43,18 @@ def charge(**parts: object) -> dict[str, object]:
         ),
         ({"kind": "percentage", "percent": "2.50"}, "Tokens: 2.5%"),
         (
+            {
+                "kind": "graduated",
+                "package_size": 500,
+                "tiers": [{"up_to": 1000, "price": 3}, {"up_to": None, "price": 2}],
+            },
+            "Tokens: $3.00 per package of 500, down to $2.00",
+        ),
+        (
+            {"kind": "per_unit", "price": 2, "included": 5000, "included_per_seat": 100},
+            "Tokens: $2.00 per 1M, 5K and 100 per seat included",
+        ),
+        (
             {"kind": "per_unit", "price": 1, "labels": {"region": "eu"}, "minimum": 5},
             "Tokens: $1.00 per 1M (region eu; at least $5.00)",
         ),
@@ -83,6 +95,15 @@ def test_fees_for_the_subscription_for_seats_and_for_add_ons() -> None:
             "per": "seat",
             "included": 2,
         },
+        {"kind": "flat", "id": "setup", "name": "Set-up", "price": 500, "cadence": "once"},
+        {
+            "kind": "flat",
+            "id": "quarter",
+            "name": "Support",
+            "price": 300,
+            "cadence": "quarter",
+            "in_advance": True,
+        },
     ]
     assert plan_terms(plan(charges=fees)) == [
         "Fee: $49.00 a month",
@@ -90,13 +111,22 @@ def test_fees_for_the_subscription_for_seats_and_for_add_ons() -> None:
         "Support: $1,500.00 a month each, if chosen",
         "Yearly fee: $490.00 a year",
         "Desks: $120.00 a year per seat, 2 included",
+        "Set-up: $500.00 once",
+        "Support: $300.00 a quarter, in advance",
     ]
+
+
+def test_a_pool_that_grows_with_the_seats_says_so() -> None:
+    pool = {"id": "pool", "name": "Pool", "charges": ["tokens"], "quantity_per_seat": 1900}
+    terms = plan_terms(plan(charges=[charge(kind="per_unit", price=1)], pools=[pool]))
+    assert terms[1:] == ["1.9K per seat included: Pool (Tokens)"]
 
 
 def test_credit_trials_discounts_minimum_and_quotas() -> None:
     terms = plan_terms(
         plan(
             trial_days=14,
+            trial_quotas=[{"meters": ["input_tokens", "output_tokens"], "quantity": 2_000_000}],
             charges=[charge(kind="per_unit", price=1)],
             pools=[{"id": "pool", "name": "Pool", "charges": ["tokens"], "quantity": 20_000_000}],
             grants=[
@@ -111,6 +141,7 @@ def test_credit_trials_discounts_minimum_and_quotas() -> None:
     )
     assert terms == [
         "14 days on trial, then it goes on",
+        "On trial up to 2M input tokens + output tokens",
         "Tokens: $1.00 per 1M",
         "20M included: Pool (Tokens)",
         "Hello: $5.00 of credit once",

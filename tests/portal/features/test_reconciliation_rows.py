@@ -85,6 +85,9 @@ def test_an_import_in_a_line() -> None:
     assert unknown.billed == "$1,234.50, rates unknown"
     assert (unknown.days, unknown.file_name) == ("2026-02-01", "openai-costs-csv")
     assert import_row(reconciliation(billed=None)).billed == ""
+    assert import_row(reconciliation()).served == ""
+    served = import_row(reconciliation(upstreams=["azure", "openai"])).served
+    assert served == "Served by azure, openai"
 
 
 def test_a_discrepancy_in_a_line() -> None:

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import httpx
 import pytest
 from pydantic import ValidationError
+from starlette.applications import Starlette
 
 from portal.routes import safe_path
 from portal.server.same_origin import use_page_origin
-from portal.server.security import content_security_policy
+from portal.server.security import SecurityHeaders, content_security_policy
+from portal.server.sign_in_routes import AuthRoutes
 from portal.settings import PortalSettings
 
 pytestmark = pytest.mark.fast
@@ -25,6 +28,31 @@ def test_behind_a_proxy_its_origin_alone() -> None:
     settings = PortalSettings(portal_host="::", public_url="https://portal.example.com/")
     assert settings.origins == ("https://portal.example.com",)
     assert settings.secure
+
+
+def test_cookies_over_https_are_of_this_host_alone() -> None:
+    assert PortalSettings().session_cookie == "farebox_session"
+    settings = PortalSettings(public_url="https://portal.example.com")
+    assert settings.session_cookie == "__Host-farebox_session"
+
+
+@pytest.mark.parametrize("public_url", [None, "https://portal.example.com"])
+async def test_https_is_kept_to(public_url: str | None) -> None:
+    settings = PortalSettings(public_url=public_url)
+    app = SecurityHeaders(
+        Starlette(routes=[AuthRoutes(settings).mount()]), "", https=settings.secure
+    )
+    async with httpx.AsyncClient(
+        transport=httpx.ASGITransport(app), base_url=settings.origins[0]
+    ) as browser:
+        answer = await browser.post("/auth/logout", headers={"origin": settings.origins[0]})
+    assert answer.status_code == 303
+    cookie = answer.headers["set-cookie"].lower()
+    assert cookie.startswith(f"{settings.session_cookie.lower()}=")
+    assert ("secure" in cookie) is settings.secure
+    assert "path=/;" in cookie
+    assert "domain" not in cookie
+    assert ("strict-transport-security" in answer.headers) is settings.secure
 
 
 def test_listening_everywhere_needs_a_public_address() -> None:

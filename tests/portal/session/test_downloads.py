@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator, AsyncIterator
 from types import SimpleNamespace
 
 import pytest
@@ -13,7 +13,7 @@ from starlette.testclient import TestClient
 from backend_client import Forbidden, NotFound, Unauthenticated, Unavailable
 from backend_client.types.problems import Problem
 from portal.session import downloads
-from portal.session.downloads import PDF, Download, NothingToDownload, download
+from portal.session.downloads import PDF, Download, NothingToDownload, begun, download
 from portal.session.guard import Caller
 
 pytestmark = pytest.mark.fast
@@ -23,10 +23,15 @@ class Client:
     def with_profile(self, profile: object) -> Client:
         return self
 
+    def with_headers(self, headers: dict[str, str]) -> Client:
+        assert headers == {"x-forwarded-for": "testclient"}
+        return self
+
 
 @pytest.fixture(autouse=True)
 def signed_in(monkeypatch: pytest.MonkeyPatch) -> None:
-    async def find(token: str) -> Caller:
+    async def find(token: str, *, address: str | None) -> Caller:
+        assert address == "testclient"
         if token != "good":
             raise Unauthenticated(problem(401))
         return Caller(me=None, client=Client())  # type: ignore[arg-type]  # neither is asked here
@@ -65,6 +70,26 @@ def test_content_in_pieces_is_sent_whole() -> None:
     answer = browser(Download(lines(), "rows.csv")).get("/downloads/file")
     assert answer.text == "a,b\n1,2\n"
     assert answer.headers["content-type"] == "text/csv; charset=utf-8"
+
+
+async def test_a_file_that_comes_in_parts_begins_with_the_first_and_waits_for_no_other() -> None:
+    """An audit was read whole into the portal's memory."""
+    asked = []
+
+    async def parts() -> AsyncGenerator[str, None]:
+        for part in ("a,b\n", "1,2\n"):
+            asked.append(part)
+            yield part
+
+    async def refused() -> AsyncGenerator[str, None]:
+        raise Forbidden(problem(403))
+        yield ""
+
+    content = await begun(parts())
+    assert asked == ["a,b\n"]
+    assert [part async for part in content] == ["a,b\n", "1,2\n"]
+    with pytest.raises(Forbidden):
+        await begun(refused())
 
 
 def test_without_a_session_the_browser_goes_to_the_sign_in_page() -> None:

@@ -1,0 +1,47 @@
+// The API reference, drawn by Scalar from the API's own OpenAPI document.
+const theme = () =>
+  document.documentElement.dataset.theme ??
+  (matchMedia("(prefers-color-scheme: dark)").matches ? "dark" : "light");
+
+const place = document.getElementById("reference");
+place.replaceChildren();
+Scalar.createApiReference(place, {
+  url: "/reference/openapi.json",
+  // Calls go by the portal, which no policy of the API lets browsers past
+  proxyUrl: "/docs/call",
+  // Nothing is fetched from or sent to another host
+  agent: { disabled: true },
+  mcp: { disabled: true },
+  telemetry: false,
+  withDefaultFonts: false,
+  showDeveloperTools: "never",
+  hideClientButton: true,
+  // Each operation shows the types that it takes; a list of all of them helps nobody
+  hideModels: true,
+  authentication: { preferredSecurityScheme: "bearer" },
+  // A key that is written here goes with the page
+  persistAuth: false,
+  hideDarkModeToggle: true,
+  darkMode: theme() === "dark",
+  forceDarkModeState: theme(),
+  defaultHttpClient: { targetKey: "shell", clientKey: "curl" },
+  hiddenClients: {
+    c: true, clojure: true, csharp: true, dart: true, fsharp: true, http: true, julia: true,
+    kotlin: true, objc: true, ocaml: true, php: true, powershell: true, r: true, ruby: true,
+    rust: true, swift: true,
+    js: ["axios", "ofetch", "jquery", "xhr"],
+    node: ["axios", "ofetch", "undici"],
+    python: ["requests", "aiohttp"],
+    shell: ["wget", "httpie"],
+    java: ["asynchttp", "okhttp", "unirest"],
+  },
+  customCss: `
+    .scalar-app {
+      --scalar-custom-header-height: 3.5rem;
+      --scalar-font: "Geist Variable", system-ui, -apple-system, "Segoe UI", Roboto, sans-serif;
+      --scalar-font-code: "Geist Mono Variable", ui-monospace, Menlo, Consolas, monospace;
+      --scalar-color-accent: var(--accent);
+    }
+  `,
+});
+document.addEventListener("themechange", () => location.reload());

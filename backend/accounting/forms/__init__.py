@@ -1,0 +1,1 @@
+"""Journals as the files that accounting programs import. Pure."""

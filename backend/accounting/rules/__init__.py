@@ -1,0 +1,1 @@
+"""How documents are booked, and when revenue is recognized. Pure."""

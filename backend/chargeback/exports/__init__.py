@@ -1,0 +1,1 @@
+"""Statements and journals as files. Pure."""

@@ -1,0 +1,170 @@
+"""One attempt: a request that is sent to one target with one of its keys."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import replace
+from typing import Final, Literal
+
+import orjson
+
+from backend.errors import FareboxError
+from backend.gateway.addresses import address, headers
+from backend.gateway.call import Call
+from backend.gateway.connections import Answer
+from backend.gateway.errors import UpstreamFailed
+from backend.gateway.protocols.base import Forwarding
+from backend.gateway.refusals import Refusal, refusal
+from backend.gateway.rules import apply_rules
+from backend.gateway.targets import Target, TargetKey
+from backend.gateway.upstream_metrics import Outcome, UpstreamMetrics
+
+LONGEST_ANSWER_BYTES: Final = 256 * 1024 * 1024
+_LONGEST_REFUSAL_BYTES: Final = 1024 * 1024
+
+
+class AttemptFailed(Exception):
+    """An attempt came to nothing; ``error`` is what the caller gets if no other is better.
+
+    ``blames`` says what the next attempt has to avoid: the ``target``, its ``key``; or the
+    ``caller``, whose request no other would take either. ``retry_after`` is in seconds.
+    """
+
+    def __init__(
+        self,
+        error: FareboxError,
+        blames: Literal["target", "key", "caller"],
+        outcome: Outcome,
+        *,
+        retry_after: float | None = None,
+    ) -> None:
+        super().__init__(error.detail)
+        self.error = error
+        self.blames = blames
+        self.outcome = outcome
+        self.retry_after = retry_after
+
+
+class Attempt:
+    """``begin`` it once; the first of ``succeed``, ``fail`` and ``leave`` ends it."""
+
+    def __init__(self, target: Target, key: TargetKey, metrics: UpstreamMetrics) -> None:
+        self.target = target
+        self._key = key
+        self._metrics = metrics
+        self._began = time.monotonic()
+        self._under_way = False
+
+    def begin(self) -> None:
+        """Take a place among the upstream's calls."""
+        self._under_way = True
+        self.target.provider.under_way += 1
+        self.target.circuit.begin()
+        self._key.circuit.begin()
+
+    async def send(self, call: Call) -> Answer:
+        """Send the call; return its answer, unread, which the caller of this closes.
+
+        Raises ``AttemptFailed`` for a status that is no success, and httpx's errors.
+        """
+        upstream = self.target.upstream
+        spoken, protocol = call.spoken_by(self.target)
+        document, call.dropped = apply_rules(upstream.rules, call.asked.document)
+        forwarding = Forwarding(
+            self.target.model,
+            call.output_cap,
+            upstream.rules.output_limit or "max_completion_tokens",
+            upstream.rules.stream_usage,
+        )
+        passed = {
+            name: call.asked.headers[name]
+            for name in protocol.headers
+            if name in call.asked.headers
+        }
+        request = protocol.forward(replace(call.asked, document=document), forwarding)
+        response = await self.target.provider.send(
+            address(upstream, spoken, protocol.path, self.target.model),
+            {**passed, **headers(upstream, self._key.secret)},
+            orjson.dumps(request),
+        )
+        if response.is_success:
+            return response
+        try:
+            content = await _read(response, _LONGEST_REFUSAL_BYTES)
+        finally:
+            await response.aclose()
+        raise _failed(refusal(call, response, content))
+
+    async def whole(self, call: Call) -> bytes:
+        """Send the call and return the whole answer; raises as ``send`` does."""
+        response = await self.send(call)
+        try:
+            return await _read(response, LONGEST_ANSWER_BYTES)
+        finally:
+            await response.aclose()
+
+    def first_token(self) -> None:
+        """Note that the answer has begun."""
+        self._metrics.first_token(self.target, time.monotonic() - self._began)
+
+    def succeed(self) -> None:
+        """Note that the target answered well."""
+        if self._end("answered"):
+            self.target.circuit.succeed()
+            self._key.circuit.succeed()
+
+    def fail(self, failure: AttemptFailed) -> None:
+        """Note that the attempt came to nothing, and whose fault that was."""
+        if not self._end(failure.outcome):
+            return
+        now = time.monotonic()
+        target, key = self.target.circuit, self._key.circuit
+        if failure.blames == "target":
+            target.fail(now, retry_after=failure.retry_after)
+            key.leave()
+        elif failure.blames == "key":
+            # It answered, so the target itself is well
+            target.succeed()
+            key.fail(now, retry_after=failure.retry_after)
+        else:
+            target.succeed()
+            key.succeed()
+
+    def leave(self) -> None:
+        """Note that the caller broke the attempt off."""
+        if self._end("left"):
+            self.target.circuit.leave()
+            self._key.circuit.leave()
+
+    def _end(self, outcome: Outcome) -> bool:
+        """Give the place back; return whether it was still held."""
+        if not self._under_way:
+            return False
+        self._under_way = False
+        self.target.provider.under_way -= 1
+        self._metrics.ended(self.target, outcome)
+        return True
+
+
+def _failed(refused: Refusal) -> AttemptFailed:
+    if refused.concerns == "caller":
+        return AttemptFailed(refused.error, "caller", "refused")
+    if refused.concerns == "limit":
+        return AttemptFailed(refused.error, "key", "busy", retry_after=refused.retry_after)
+    if refused.concerns == "key":
+        # No word of a pause: it is ours, so that the last key of all is tried nevertheless
+        return AttemptFailed(refused.error, "key", "key_refused")
+    return AttemptFailed(refused.error, "target", "failed", retry_after=refused.retry_after)
+
+
+async def _read(response: Answer, most: int) -> bytes:
+    """Return a body; raises ``AttemptFailed`` for one of more than ``most`` bytes."""
+    parts: list[bytes] = []
+    size = 0
+    async for part in response.aiter_bytes():
+        size += len(part)
+        if size > most:
+            error = UpstreamFailed("The model provider's answer is too long.")
+            raise AttemptFailed(error, "target", "failed")
+        parts.append(part)
+    return b"".join(parts)

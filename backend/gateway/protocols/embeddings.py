@@ -1,0 +1,54 @@
+"""OpenAI's embeddings.
+
+https://platform.openai.com/docs/api-reference/embeddings
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+from backend.gateway.protocols.base import Asked, Document
+from backend.gateway.protocols.plain_inputs import read_inputs
+from backend.gateway.protocols.requests import (
+    read_model,
+    read_object,
+    refuse_too_deep,
+    uncounted_bytes,
+)
+from backend.gateway.protocols.whole import WholeOnly
+from backend.gateway.usage import Usage, read_usage
+
+
+class Embeddings(WholeOnly):
+    """Embeddings: all that is billed is read, nothing is made."""
+
+    name = "embeddings"
+    path = "embeddings"
+    answers_by = "data"
+
+    def read(self, body: bytes) -> Asked:
+        """Read a request; raises ``InvalidRequest`` naming the parameter."""
+        request = read_object(body)
+        model = read_model(request)
+        texts, tokens, inputs = read_inputs(request, "input")
+        refuse_too_deep(request)
+        return Asked(
+            protocol=self,
+            document=request,
+            model=model,
+            stream=False,
+            texts=texts or [],
+            token_inputs=tokens,
+            answers=0,
+            prompts=inputs,
+            uncounted_bytes=uncounted_bytes(
+                request, counted=("model",) if texts is None else ("model", "input")
+            ),
+        )
+
+    def usage(self, document: Document) -> Usage | None:
+        """Return the provider's report."""
+        return read_usage(document.get("usage"))
+
+
+EMBEDDINGS: Final = Embeddings()

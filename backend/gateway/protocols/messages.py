@@ -1,0 +1,270 @@
+"""Anthropic's messages.
+
+https://docs.claude.com/en/api/messages, https://docs.claude.com/en/docs/build-with-claude/streaming
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import ClassVar, Final
+
+from backend.errors import FareboxError
+from backend.gateway.protocols.anthropic_chat import chat_messages, chat_tools, provider_tools
+from backend.gateway.protocols.anthropic_errors import anthropic_error, anthropic_error_event
+from backend.gateway.protocols.base import (
+    EMPTY,
+    Answered,
+    Asked,
+    Document,
+    Failure,
+    Forwarding,
+    Protocol,
+    Reader,
+    text_of,
+)
+from backend.gateway.protocols.lenient_json import dumps
+from backend.gateway.protocols.requests import (
+    MOST_TURNS,
+    read_answer,
+    read_limit,
+    read_messages,
+    read_model,
+    read_object,
+    read_stream,
+    refuse_too_deep,
+    uncounted_bytes,
+    wrong,
+)
+from backend.gateway.sse import Event
+from backend.gateway.usage import ANTHROPIC, read_usage
+
+_DELTAS: Final = {
+    "text_delta": "text",
+    "input_json_delta": "partial_json",
+    "thinking_delta": "thinking",
+}
+"""What each kind of delta says, by its member."""
+_PASSED_ON: Final = frozenset(
+    {"message_start", "content_block_start", "content_block_delta", "content_block_stop"}
+    | {"message_delta", "ping"}
+)
+
+
+class Messages(Protocol):
+    """Messages, as Anthropic and those that follow it serve them."""
+
+    name = "messages"
+    path = "messages"
+    headers: ClassVar[Sequence[str]] = ("anthropic-beta", "anthropic-version")
+
+    def read(self, body: bytes) -> Asked:
+        """Read a request; raises ``InvalidRequest`` naming the parameter."""
+        request = read_object(body)
+        model, stream = read_model(request), read_stream(request)
+        read_messages(request)
+        limit = read_limit(request, "max_tokens")
+        if limit is None:
+            raise wrong("max_tokens", "must be a whole number from 1")
+        refuse_too_deep(request)
+        return asked_by_messages(self, request, model, stream=stream, limit=limit)
+
+    def forward(self, asked: Asked, to: Forwarding) -> Document:
+        """Return what goes to a provider."""
+        return {**asked.document, "model": to.model, "max_tokens": asked.output_limit}
+
+    def answer(self, asked: Asked, content: bytes) -> Answered:
+        """Read a whole answer."""
+        return _answered(asked, read_answer(content))
+
+    def reader(self, asked: Asked) -> Reader:
+        """Return what reads a streamed answer."""
+        return MessagesReader(asked)
+
+    def error(self, error: FareboxError) -> bytes:
+        """Return an error's body."""
+        return anthropic_error(error)
+
+    def error_event(self, error: FareboxError) -> bytes:
+        """Return an error as the last event of a stream."""
+        return anthropic_error_event(error)
+
+
+def read_count(body: bytes) -> Asked:
+    """Read a request for a count of its tokens; raises ``InvalidRequest``."""
+    request = read_object(body)
+    model = read_model(request)
+    read_messages(request)
+    refuse_too_deep(request)
+    return asked_by_messages(MESSAGES, request, model, stream=False, limit=1)
+
+
+def asked_by_messages(
+    protocol: Protocol, request: Document, model: str, *, stream: bool, limit: int
+) -> Asked:
+    """Return a checked request with its messages as those of a chat."""
+    messages = chat_messages(request)
+    tools = request.get("tools")
+    of_provider = provider_tools(tools)
+    uncounted = uncounted_bytes(request, counted=("model", "messages", "system", "tools"))
+    return Asked(
+        protocol=protocol,
+        document=request,
+        model=model,
+        stream=stream,
+        messages=messages,
+        tools=chat_tools(tools),
+        output_limit=limit,
+        prompts=MOST_TURNS if of_provider or request.get("mcp_servers") else 1,
+        text_only=all(
+            isinstance(message["content"], str | None)
+            or all(part.get("type") == "text" for part in message["content"])
+            for message in messages
+        ),
+        uncounted_bytes=uncounted + (len(dumps(of_provider)) if of_provider else 0),
+    )
+
+
+def failure_of(document: Document) -> Failure | None:
+    """Return the error that an answer or an event is; None if it is none."""
+    if document.get("type") == "error" or document.get("error"):
+        return Failure.of_error(
+            {"code": error.get("type")} if isinstance(error := document.get("error"), dict) else {}
+        )
+    return None
+
+
+def _answered(asked: Asked, document: Document) -> Answered:
+    failure = failure_of(document)
+    if failure is not None or not isinstance(document.get("content"), list):
+        return Answered({}, failure=failure or EMPTY)
+    said = [text for block in document["content"] for text in said_in(block)]
+    document["model"] = asked.model
+    usage = read_usage(document.get("usage"), ANTHROPIC)
+    return Answered(document, usage, said)
+
+
+def said_in(block: object) -> Iterator[str]:
+    """Yield what a block of an answer says that a tokenizer can count."""
+    if not isinstance(block, dict):
+        return
+    for member in ("text", "thinking", "name"):
+        if isinstance(block.get(member), str):
+            yield block[member]
+    if block.get("input"):
+        yield dumps(block["input"]).decode()
+
+
+class MessagesReader(Reader):
+    """Reads events; ``write`` and ``last`` say how the caller gets them."""
+
+    def __init__(self, asked: Asked) -> None:
+        super().__init__()
+        self._asked = asked
+
+    def feed(self, event: Event) -> bytes:
+        """Read an event; return what the caller gets of it, which may be nothing."""
+        if self.ended or event.data == b"[DONE]":
+            return b""
+        document = read_answer(event.data)
+        if not document:
+            self.fail(Failure("The model provider broke the stream off."))
+            return b""
+        failure = failure_of(document)
+        if failure is not None:
+            self.fail(failure)
+            return b""
+        kind = document.get("type")
+        if kind == "message":
+            return self._read_whole(document)
+        if kind == "message_stop":
+            self.finished = self.ended = True
+            return b""
+        if not isinstance(kind, str) or kind not in _PASSED_ON:
+            return b""  # it may be the provider's own words
+        self._read(kind, document)
+        return self.write(document)
+
+    def write(self, document: Document) -> bytes:
+        """Return an event as the caller gets it."""
+        return event_bytes(document)
+
+    def last(self) -> bytes:
+        """Return what ends a complete answer for the caller."""
+        return event_bytes({"type": "message_stop"})
+
+    def _read(self, kind: str, document: Document) -> None:
+        if kind == "message_start":
+            message = document.get("message")
+            if isinstance(message, dict):
+                message["model"] = self._asked.model
+                self.answer_id = text_of(message.get("id"))
+                self.report(read_usage(message.get("usage"), ANTHROPIC))
+        elif kind == "content_block_start":
+            self.answered = True
+            self.said += said_in(document.get("content_block"))
+        elif kind == "content_block_delta":
+            delta = document.get("delta")
+            if isinstance(delta, dict):
+                text = delta.get(_DELTAS.get(str(delta.get("type")), ""))
+                if isinstance(text, str):
+                    self.said.append(text)
+        elif kind == "message_delta":
+            self.answered = True
+            self.report(read_usage(document.get("usage"), ANTHROPIC))
+            delta = document.get("delta")
+            # A provider that ends the stream after this has sent everything
+            if isinstance(delta, dict) and delta.get("stop_reason") is not None:
+                self.finished = True
+        self.committed = self.committed or self.finished or any(self.said)
+
+    def _read_whole(self, document: Document) -> bytes:
+        whole = _answered(self._asked, document)
+        if whole.failure is not None:
+            self.fail(whole.failure)
+            return b""
+        self.said += whole.said
+        self.answer_id = whole.answer_id
+        self.report(whole.usage)
+        self.answered = self.committed = self.finished = self.ended = True
+        return b"".join(map(self.write, events_of(whole.document)))
+
+
+def event_bytes(document: Document) -> bytes:
+    """Return an event as Anthropic sends it: named by its type."""
+    name = str(document["type"]).encode()
+    return b"event: " + name + b"\ndata: " + dumps(document) + b"\n\n"
+
+
+def events_of(message: Document) -> Iterator[Document]:
+    """Yield a whole message as the events of a stream, without its end."""
+    start = {**message, "content": [], "stop_reason": None, "stop_sequence": None}
+    yield {"type": "message_start", "message": start}
+    for index, block in enumerate(message["content"]):
+        if not isinstance(block, dict):
+            continue
+        empty, deltas = _as_deltas(block)
+        yield {"type": "content_block_start", "index": index, "content_block": empty}
+        for delta in deltas:
+            yield {"type": "content_block_delta", "index": index, "delta": delta}
+        yield {"type": "content_block_stop", "index": index}
+    ended = {name: message.get(name) for name in ("stop_reason", "stop_sequence")}
+    yield {"type": "message_delta", "delta": ended, "usage": message.get("usage")}
+
+
+def _as_deltas(block: Document) -> tuple[Document, list[Document]]:
+    """Return a block as it begins, and what comes after."""
+    kind = block.get("type")
+    if kind == "text":
+        return {**block, "text": ""}, [{"type": "text_delta", "text": block.get("text")}]
+    if kind == "tool_use":
+        given = dumps(block.get("input") or {}).decode()
+        return {**block, "input": {}}, [{"type": "input_json_delta", "partial_json": given}]
+    if kind == "thinking":
+        deltas: list[Document] = [{"type": "thinking_delta", "thinking": block.get("thinking")}]
+        if block.get("signature"):
+            deltas.append({"type": "signature_delta", "signature": block["signature"]})
+        return {**block, "thinking": "", "signature": ""}, deltas
+    return block, []
+
+
+MESSAGES: Final = Messages()

@@ -1,0 +1,139 @@
+"""What of a customer's request reaches an upstream: the seller's key is not for everything. Pure.
+
+Tokens are metered and priced. What costs beyond them would be the seller's loss: a faster tier of
+service, searches and tools that the provider runs and bills by the call. These pass only where the
+upstream's rules allow them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, Final
+
+from backend_client.types.upstreams import BOUND_MEMBERS, UpstreamRules
+
+_UNPRICED: Final[Mapping[str, frozenset[object]]] = {
+    # OpenAI's and Anthropic's tiers: priority costs more
+    "service_tier": frozenset({"default", "standard", "standard_only"}),
+    # Anthropic's fast mode, at several times the price
+    "speed": frozenset({"standard"}),
+    # Anthropic's guarantee of a region has a surcharge
+    "inference_geo": frozenset({"global"}),
+    # Each search is billed: OpenAI's, xAI's and OpenRouter's
+    "web_search_options": frozenset(),
+    "search_parameters": frozenset(),
+    "plugins": frozenset(),
+    # Kept in the seller's own account, for whoever else has the key
+    "store": frozenset({False}),
+    "background": frozenset({False}),
+}
+"""Members that cost the seller extra, with the values that don't."""
+
+_NAMES: Final = BOUND_MEMBERS | _UNPRICED.keys() | {"tools", "type"}
+"""Members of which something is decided by their names."""
+_CHAT_LIMITS: Final = ("max_completion_tokens", "max_tokens")
+
+_OWN_TOOLS: Final = (
+    "function",
+    "custom",
+    "namespace",
+    # Run by the customer's own program, of OpenAI's Responses and Anthropic's Messages
+    "local_shell",
+    "apply_patch",
+    "computer",
+    "bash",
+    "text_editor",
+    "memory",
+    # A look among the customer's own tools, free of charge
+    "tool_search",
+)
+"""Kinds of tools that the customer's program runs; others run at the provider, which bills them."""
+
+
+def apply_rules(
+    rules: UpstreamRules, document: Mapping[str, Any]
+) -> tuple[dict[str, Any], tuple[str, ...]]:
+    """Return what is sent to an upstream, and the names of what was left out of it, sorted.
+
+    A tool is named as ``tools.web_search``.
+    """
+    passed: dict[str, Any] = {}
+    dropped: list[str] = []
+    for name, value in document.items():
+        if name == "stream_options" and not rules.stream_usage:
+            continue
+        if _is_disguised(rules, name):
+            dropped.append(name)
+        elif name in BOUND_MEMBERS or name in rules.force or _passes(rules, name, value):
+            passed[name] = value
+        else:
+            dropped.append(name)
+    tools = passed.get("tools")
+    if isinstance(tools, list):
+        kept = [tool for tool in tools if _is_allowed_tool(rules, tool)]
+        dropped += [f"tools.{_kind(tool)}" for tool in tools if tool not in kept]
+        _keep_tools(passed, tools, kept)
+    if rules.output_limit is not None:
+        _rename_limit(passed, rules.output_limit)
+    passed.update(rules.force)
+    return passed, tuple(sorted(set(dropped)))
+
+
+def _is_disguised(rules: UpstreamRules, name: str) -> bool:
+    """Return whether an upstream may take a member for another one, of which something is decided.
+
+    Servers in Go, such as Ollama, read names in any case: ``Model`` after ``model`` replaces it.
+    """
+    plain = name.casefold()
+    return name != plain and (plain in _NAMES or plain in rules.drop or plain in rules.force)
+
+
+def _passes(rules: UpstreamRules, name: str, value: object) -> bool:
+    if name in rules.drop or (rules.only is not None and name not in rules.only):
+        return False
+    if name in rules.allow or name not in _UNPRICED or value is None:
+        return True
+    harmless = _UNPRICED[name]
+    return isinstance(value, str | bool) and value in harmless
+
+
+def _is_allowed_tool(rules: UpstreamRules, tool: object) -> bool:
+    kind = _kind(tool)
+    return (
+        kind == ""
+        or any(kind == own or kind.startswith(f"{own}_") for own in _OWN_TOOLS)
+        or any(
+            kind == allowed or kind.startswith(f"{allowed}_")
+            for name in rules.allow
+            if (allowed := name.removeprefix("tools.")) != name
+        )
+    )
+
+
+def _rename_limit(passed: dict[str, Any], name: str) -> None:
+    """Give the limit of an answer the name that the upstream knows; of several, the highest."""
+    given = {limit: passed.pop(limit) for limit in _CHAT_LIMITS if limit in passed}
+    numbers = [limit for limit in given.values() if type(limit) is int]
+    if given:
+        passed[name] = max(numbers) if numbers else next(iter(given.values()))
+
+
+def _kind(tool: object) -> str:
+    if not isinstance(tool, dict):
+        return ""
+    kinds = [kind for name, kind in tool.items() if name.casefold() == "type"]
+    own = tool.get("type")
+    if any(kind != own for kind in kinds):
+        return "ambiguous"
+    return own if isinstance(own, str) else ""
+
+
+def _keep_tools(passed: dict[str, Any], tools: list[Any], kept: list[Any]) -> None:
+    """Leave out the tools that are not kept; a choice among none would be refused."""
+    if len(kept) == len(tools):
+        return
+    if kept:
+        passed["tools"] = kept
+    else:
+        for member in ("tools", "tool_choice", "parallel_tool_calls"):
+            passed.pop(member, None)

@@ -1,0 +1,119 @@
+"""The upstreams that serve a model, in the order in which a call tries them."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Callable, Container, Iterable, Sequence
+
+from backend.gateway.health import Circuit
+from backend.gateway.upstreams import Provider
+from backend.settings import Upstream
+
+_chance = random.SystemRandom()
+
+
+class TargetKey:
+    """One of an upstream's keys, and whether it works now: a limit is often a key's own."""
+
+    def __init__(self, secret: str | None) -> None:
+        self.secret = secret
+        self.circuit = Circuit(failures=1)
+
+
+class Target:
+    """An upstream's model that calls can be sent to; its health is of this process."""
+
+    def __init__(self, provider: Provider, model: str) -> None:
+        self.provider = provider
+        self.model = model
+        """The upstream's own name."""
+        self.circuit = Circuit()
+        secrets = [key.get_secret_value() for key in provider.upstream.keys]
+        self.keys = tuple(TargetKey(secret) for secret in secrets or (None,))
+        self._turn = 0
+
+    @property
+    def upstream(self) -> Upstream:
+        """The upstream's settings."""
+        return self.provider.upstream
+
+    @property
+    def is_full(self) -> bool:
+        """Whether the upstream has as many calls under way as it may."""
+        most = self.upstream.max_concurrency
+        return most is not None and self.provider.under_way >= most
+
+    def key(self, now: float, tried: Container[object] = ()) -> TargetKey | None:
+        """Return the key whose turn it is, of those that work and are not ``tried``; or None."""
+        for step in range(len(self.keys)):
+            key = self.keys[(self._turn + step) % len(self.keys)]
+            if key not in tried and key.circuit.state(now) != "open":
+                self._turn = (self._turn + step + 1) % len(self.keys)
+                return key
+        return None
+
+    def wait_seconds(self, now: float) -> float:
+        """Return how long until a call may be sent here, as far as health goes."""
+        keys = min(key.circuit.wait_seconds(now) for key in self.keys)
+        return max(self.circuit.wait_seconds(now), keys)
+
+    @property
+    def asked_to_wait(self) -> bool:
+        """Whether the provider itself asked for the pause that is now."""
+        return self.circuit.asked_to_wait or all(key.circuit.asked_to_wait for key in self.keys)
+
+
+class Targets:
+    """Every target of the configured upstreams. One a process; ``await close()`` when done."""
+
+    def __init__(self) -> None:
+        self._by_upstream: dict[str, dict[str, Target]] = {}
+        self._providers: dict[str, Provider] = {}
+        self._retired: list[Provider] = []
+
+    async def use(self, configured: Sequence[Upstream]) -> None:
+        """Let calls from now on go to these upstreams; one that is as it was keeps its health."""
+        wanted = {upstream.name: upstream for upstream in configured}
+        for name, provider in list(self._providers.items()):
+            if wanted.get(name) != provider.upstream:
+                self._retired.append(self._providers.pop(name))
+                del self._by_upstream[name]
+        for name, upstream in wanted.items():
+            if name not in self._providers:
+                provider = self._providers[name] = Provider(upstream)
+                self._by_upstream[name] = {
+                    model: Target(provider, own_name) for model, own_name in upstream.models.items()
+                }
+        # Calls that are under way end at what they began with
+        over = [provider for provider in self._retired if not provider.under_way]
+        self._retired = [provider for provider in self._retired if provider.under_way]
+        for provider in over:
+            await provider.close()
+
+    def serving(self, model: str) -> list[Target]:
+        """Return the targets of a model in the order in which one call tries them."""
+        serving = (targets.get(model) for targets in self._by_upstream.values())
+        return in_order((target for target in serving if target is not None), _chance.random)
+
+    def serves(self, model: str) -> bool:
+        """Return whether a model has a target."""
+        return any(model in targets for targets in self._by_upstream.values())
+
+    async def close(self) -> None:
+        """Close every connection."""
+        for provider in [*self._providers.values(), *self._retired]:
+            await provider.close()
+
+
+def in_order(targets: Iterable[Target], draw: Callable[[], float]) -> list[Target]:
+    """Return targets in the order in which one call tries them.
+
+    Those of a lower priority number come first. Among equals each is first in as many calls of many
+    as its weight is of theirs; ``draw`` returns a random number from 0 to 1 for each.
+    """
+
+    def place(target: Target) -> tuple[int, float]:
+        # Efraimidis and Spirakis, Weighted random sampling with a reservoir, 2006
+        return target.upstream.priority, -(draw() ** (1 / target.upstream.weight))
+
+    return sorted(targets, key=place)

@@ -1,0 +1,289 @@
+"""Budgets of API keys: what a key's calls may cost in a day or a month of the tenant's time zone.
+
+They work as hard quotas do: all replicas share one row a key, locked while a call is admitted. What
+is used is the value of the key's rollups at the prices of the plan in force, at most a second old;
+a call holds the most that it can cost until its event has been counted.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from decimal import Decimal
+from functools import partial
+from typing import Final
+from zoneinfo import ZoneInfo
+
+from sqlalchemy import ColumnElement, Exists, delete, exists, func, or_, select, update
+from sqlalchemy.dialects.postgresql import insert
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from backend.accounts.keys import find_key
+from backend.errors import NotFound
+from backend.kit.remembered import Remembered
+from backend.metering.events import GATEWAY_SOURCE
+from backend.metering.queries.rated_usage import period_usage
+from backend.pricing.charges.windows import cut_at_windows
+from backend.pricing.credit.call_cost import CallValues
+from backend.pricing.money import ZERO, exact_arithmetic
+from backend.pricing.periods import billing_period, day_start, next_quarter_hour
+from backend.quotas.errors import KeyBudgetExhausted, KeyWithoutBudget
+from backend.quotas.reservations import LAPSE
+from backend.storage.database import Database
+from backend.storage.tables import events, key_budget_holds, key_budget_states
+from backend.subscriptions.queries import plan_in_force
+from backend_client.types.accounts import KeyBudget, KeyBudgetUse, Tenant
+from backend_client.types.common import plain
+
+_FRESH: Final = timedelta(seconds=1)
+_LONGEST_WAIT: Final = timedelta(minutes=1)
+_FRESH_SECONDS: Final = 1.0
+_KEPT: Final = 10_000
+
+
+@dataclass(frozen=True, slots=True)
+class BudgetedCall:
+    """A call of a key that has a budget. ``made_at`` decides whose period pays."""
+
+    tenant: Tenant
+    key_id: str
+    budget: KeyBudget
+    call_id: str
+    made_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class BudgetPeriod:
+    """The day or month that a budget is for; ``end`` is exclusive."""
+
+    start: datetime
+    end: datetime
+
+
+def budget_period(budget: KeyBudget, tenant: Tenant, at: datetime) -> BudgetPeriod:
+    """Return the day or the calendar month of the tenant's time zone that ``at`` is in."""
+    if budget.period == "month":
+        month = billing_period(at, tenant.time_zone)
+        return BudgetPeriod(month.start, month.end)
+    zone = ZoneInfo(tenant.time_zone)
+    today = at.astimezone(zone).date()
+    # Clocks set back over a midnight show the old day again after it
+    if at >= day_start(today + timedelta(days=1), zone):
+        today += timedelta(days=1)
+    return BudgetPeriod(day_start(today, zone), day_start(today + timedelta(days=1), zone))
+
+
+class KeyBudgets:
+    """Reserves, settles and releases what calls cost of their keys' budgets.
+
+    ``source`` is that of the calls' events. Call ``reserve``, then ``settle`` or ``release`` with
+    the same call; repeating either does nothing more.
+    """
+
+    def __init__(self, database: Database, *, source: str) -> None:
+        self._database = database
+        self._source = source
+        self._values: Remembered[str, CallValues] = Remembered(seconds=_FRESH_SECONDS, most=_KEPT)
+
+    async def reserve(self, call: BudgetedCall, model: str, most: Mapping[str, Decimal]) -> None:
+        """Reserve what a call of ``most`` units can cost of the key's budget.
+
+        Raises ``KeyBudgetExhausted``, reserving nothing, if a hard budget has less left, and
+        ``NotFound`` if the tenant has no plan.
+        """
+        tenant, budget = call.tenant, call.budget
+        values = await self._values_of(tenant, call.made_at)
+        cost = values.greatest(model, most, call.made_at)
+        period = budget_period(budget, tenant, call.made_at)
+        async with self._database.begin() as connection:
+            used = await self._used(connection, call, period, values)
+            held = await _held(connection, tenant.id, call.key_id, period, call.made_at)
+            with exact_arithmetic():
+                left = budget.amount - used - held
+            if budget.limit == "hard" and cost > left:
+                raise _exhausted(budget, tenant, period, cost, left)
+            await connection.execute(
+                insert(key_budget_holds)
+                .values(
+                    tenant_id=tenant.id,
+                    id=call.call_id,
+                    key_id=call.key_id,
+                    amount=cost,
+                    made_at=call.made_at,
+                    lapses_at=call.made_at + LAPSE,
+                )
+                .on_conflict_do_nothing()
+            )
+
+    async def settle(
+        self, call: BudgetedCall, model: str, quantities: Mapping[str, Decimal]
+    ) -> None:
+        """Lower a hold to what the call has cost, until its event is counted; may be repeated."""
+        try:
+            values = await self._values_of(call.tenant, call.made_at)
+        except NotFound:  # the plan has ended meanwhile, and its usage costs nothing
+            await self.release(call)
+            return
+        cost = values.cost(model, quantities, call.made_at)
+        async with self._database.begin() as connection:
+            await connection.execute(
+                update(key_budget_holds)
+                .where(
+                    key_budget_holds.c.tenant_id == call.tenant.id,
+                    key_budget_holds.c.id == call.call_id,
+                )
+                .values(amount=cost)
+            )
+
+    async def release(self, call: BudgetedCall) -> None:
+        """Delete the hold of a call that was not made, or costs nothing."""
+        async with self._database.begin() as connection:
+            await connection.execute(
+                delete(key_budget_holds).where(
+                    key_budget_holds.c.tenant_id == call.tenant.id,
+                    key_budget_holds.c.id == call.call_id,
+                )
+            )
+
+    async def _values_of(self, tenant: Tenant, at: datetime) -> CallValues:
+        return await self._values.get(tenant.id, partial(self._read_values, tenant, at))
+
+    async def _read_values(self, tenant: Tenant, at: datetime) -> CallValues:
+        async with self._database.begin() as connection:
+            return CallValues((await plan_in_force(connection, tenant, at)).plan)
+
+    async def _used(
+        self,
+        connection: AsyncConnection,
+        call: BudgetedCall,
+        period: BudgetPeriod,
+        values: CallValues,
+    ) -> Decimal:
+        """Lock the key's row and return what is used of the period, at most a second old."""
+        tenant_id, now = call.tenant.id, call.made_at
+        states = key_budget_states
+        of_key = (states.c.tenant_id == tenant_id, states.c.key_id == call.key_id)
+        row = insert(states).values(tenant_id=tenant_id, key_id=call.key_id)
+        locked = await connection.execute(
+            row.on_conflict_do_update(
+                index_elements=["tenant_id", "key_id"], set_={"used": states.c.used}
+            ).returning(states.c.period_start, states.c.taken_at, states.c.used)
+        )
+        start, taken_at, used = locked.one()
+        # What was read after the call began is as good: calls wait here for one another
+        if start == period.start and taken_at - _LONGEST_WAIT <= now < taken_at + _FRESH:
+            return Decimal(used)
+        # Before the sums are read: usage whose hold is deleted here is then in them
+        await self._forget_counted(connection, tenant_id, call.key_id, now)
+        used = await _value_of_period(connection, call.tenant, call.key_id, period, values)
+        await connection.execute(
+            update(states).where(*of_key).values(period_start=period.start, taken_at=now, used=used)
+        )
+        return used
+
+    async def _forget_counted(
+        self, connection: AsyncConnection, tenant_id: str, key_id: str, now: datetime
+    ) -> None:
+        await connection.execute(
+            delete(key_budget_holds).where(
+                key_budget_holds.c.tenant_id == tenant_id,
+                key_budget_holds.c.key_id == key_id,
+                or_(key_budget_holds.c.lapses_at <= now, _counted(self._source)),
+            )
+        )
+
+
+async def budget_of_key(
+    connection: AsyncConnection, tenant: Tenant, key_id: str, now: datetime
+) -> KeyBudgetUse:
+    """Return what a key has used of its budget; raise ``NotFound`` for one that has none."""
+    key = await find_key(connection, tenant.id, key_id)
+    if key.budget is None:
+        raise KeyWithoutBudget()
+    return await budget_use(connection, tenant, key_id, key.budget, now)
+
+
+async def budget_use(
+    connection: AsyncConnection,
+    tenant: Tenant,
+    key_id: str,
+    budget: KeyBudget,
+    now: datetime,
+    *,
+    source: str = GATEWAY_SOURCE,
+) -> KeyBudgetUse:
+    """Return what a key has used of its budget now; raise ``NotFound`` without a plan."""
+    period = budget_period(budget, tenant, now)
+    values = CallValues((await plan_in_force(connection, tenant, now)).plan)
+    used = await _value_of_period(connection, tenant, key_id, period, values)
+    open_holds = ~_counted(source)
+    held = await _held(connection, tenant.id, key_id, period, now, open_holds)
+    with exact_arithmetic():
+        remaining = max(budget.amount - used - held, ZERO)
+    return KeyBudgetUse(
+        budget=budget,
+        currency=tenant.currency,
+        used=used,
+        held=held,
+        remaining=remaining,
+        start=period.start,
+        resets_at=period.end,
+    )
+
+
+async def _value_of_period(
+    connection: AsyncConnection,
+    tenant: Tenant,
+    key_id: str,
+    period: BudgetPeriod,
+    values: CallValues,
+) -> Decimal:
+    times = cut_at_windows(values.plan, period.start, next_quarter_hour(period.end))
+    labels = values.plan.priced_labels
+    (used,) = await period_usage(connection, tenant.id, [times], labels, key_id=key_id)
+    return values.value(used)
+
+
+def _counted(source: str) -> Exists:
+    """Whether the event of a hold's call is in the rollups."""
+    return exists().where(
+        events.c.tenant_id == key_budget_holds.c.tenant_id,
+        events.c.sender == "gateway",
+        events.c.source == source,
+        events.c.id == key_budget_holds.c.id,
+    )
+
+
+async def _held(
+    connection: AsyncConnection,
+    tenant_id: str,
+    key_id: str,
+    period: BudgetPeriod,
+    now: datetime,
+    *more: ColumnElement[bool],
+) -> Decimal:
+    held = await connection.scalar(
+        select(func.coalesce(func.sum(key_budget_holds.c.amount), 0)).where(
+            key_budget_holds.c.tenant_id == tenant_id,
+            key_budget_holds.c.key_id == key_id,
+            key_budget_holds.c.made_at >= period.start,
+            key_budget_holds.c.made_at < period.end,
+            key_budget_holds.c.lapses_at > now,
+            *more,
+        )
+    )
+    return Decimal(held or 0)
+
+
+def _exhausted(
+    budget: KeyBudget, tenant: Tenant, period: BudgetPeriod, cost: Decimal, left: Decimal
+) -> KeyBudgetExhausted:
+    whose = f"This key's budget of {plain(budget.amount)} {tenant.currency} a {budget.period}"
+    until = f"it begins anew at {period.end:%Y-%m-%d %H:%M} UTC"
+    if left <= 0:
+        return KeyBudgetExhausted(f"{whose} is used up; {until}, or can be raised.")
+    return KeyBudgetExhausted(
+        f"This call can cost up to {plain(cost)}, and {whose[0].lower()}{whose[1:]} has "
+        f"{plain(left)} left. Lower max_tokens or shorten the prompt; {until}."
+    )

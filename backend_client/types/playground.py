@@ -1,0 +1,122 @@
+"""What people keep of the playground: conversations, and prompts in versions."""
+
+from __future__ import annotations
+
+import json
+from typing import Annotated, Any, Final
+
+from pydantic import AfterValidator, Field
+from pydantic_core import PydanticCustomError
+
+from backend_client.types.common import Answer, Instant, Wire
+
+MOST_CONTENT_BYTES: Final = 512 * 1024
+MOST_LEVELS: Final = 64
+
+
+def _kept(content: dict[str, Any]) -> dict[str, Any]:
+    # Deeper JSON can be read than can be written again
+    if _is_deeper(content, MOST_LEVELS):
+        raise PydanticCustomError("too_deep", "is nested too deeply")
+    try:
+        size = len(json.dumps(content, ensure_ascii=False, allow_nan=False).encode())
+    except ValueError:
+        raise PydanticCustomError("not_json", "has what JSON can't say") from None
+    if size > MOST_CONTENT_BYTES:
+        raise PydanticCustomError("too_long", "has more than 512 KiB")
+    return content
+
+
+def _is_deeper(value: object, levels: int) -> bool:
+    if not isinstance(value, dict | list):
+        return False
+    parts = value.values() if isinstance(value, dict) else value
+    return levels == 0 or any(_is_deeper(part, levels - 1) for part in parts)
+
+
+Content = Annotated[
+    dict[str, Any],
+    AfterValidator(_kept),
+    Field(description="JSON of the portal's own; at most 512 KiB"),
+]
+
+
+class ConversationWrite(Wire):
+    """A conversation as it is now. ``shared`` lets the tenant's other members read it."""
+
+    title: str = Field(min_length=1, max_length=120)
+    content: Content
+    shared: bool = False
+
+
+class ConversationEntry(Answer):
+    """A conversation in a list. ``mine`` is true of the caller's own, which alone they can change.
+
+    ``expires_at`` is when it is removed unless it goes on.
+    """
+
+    id: str
+    title: str
+    shared: bool
+    mine: bool
+    author: str
+    created_at: Instant
+    updated_at: Instant
+    expires_at: Instant
+
+
+class Conversation(ConversationEntry):
+    """A conversation with all that was said."""
+
+    content: dict[str, Any]
+
+
+class ConversationHistory(Answer):
+    """A page of conversations. ``kept_days`` is how long each is kept; 0 if none are."""
+
+    items: list[ConversationEntry]
+    next_cursor: str | None = None
+    kept_days: int
+
+
+class PromptCreate(Wire):
+    """A prompt to keep, with its first version."""
+
+    name: str = Field(min_length=1, max_length=120)
+    content: Content
+    shared: bool = False
+
+
+class PromptChange(Wire):
+    """What changes of a prompt; what is left out stays."""
+
+    name: str | None = Field(None, min_length=1, max_length=120)
+    shared: bool | None = None
+
+
+class PromptVersionCreate(Wire):
+    """The next version of a prompt."""
+
+    content: Content
+
+
+class SavedPrompt(Answer):
+    """A prompt in a list. ``version`` is its newest."""
+
+    id: str
+    name: str
+    shared: bool
+    mine: bool
+    author: str
+    version: int
+    created_at: Instant
+    updated_at: Instant
+
+
+class PromptVersion(Answer):
+    """A version of a prompt, which nobody changes."""
+
+    version: int
+    content: dict[str, Any]
+    author: str
+    created_at: Instant

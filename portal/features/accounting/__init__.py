@@ -1,0 +1,22 @@
+"""Accounting: the seller's journal and its revenue, month by month, with their files.
+
+For the operator. How the books are kept is set by the API.
+"""
+
+from __future__ import annotations
+
+from portal.features.accounting.downloads import DOWNLOADS
+from portal.features.accounting.page import page
+from portal.features.accounting.state import Accounting
+from portal.shell.feature import Feature, Group
+
+FEATURE = Feature(
+    route="/accounting",
+    title="Accounting",
+    icon="calculator",
+    page=page,
+    on_load=(Accounting.load,),
+    group=Group.OPERATOR,
+    words="books journal revenue deferred",
+    downloads=DOWNLOADS,
+)

@@ -1,0 +1,126 @@
+"""The customer's API keys."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any
+
+from backend_client.types.accounts import ApiKey, ApiKeyRotate, Scope
+from portal.features.customer.forms import GRACES, key_from
+from portal.features.customer.state import LOADS, CustomerPage
+from portal.kit.choice import Choice
+from portal.kit.formatting import ago, date
+from portal.session.guard import Caller, signed_in
+
+SCOPES = {
+    Scope.INFERENCE: "Call models",
+    Scope.USAGE_READ: "Read usage and spend",
+    Scope.EVENTS_WRITE: "Send usage events",
+}
+
+
+@dataclass(frozen=True)
+class KeyRow:
+    """A key as the list shows it."""
+
+    id: str
+    name: str
+    scopes: str
+    shown: str
+    application: str
+    created: str
+    used: str
+    state: str
+    works: bool
+
+
+def key_row(key: ApiKey, names: dict[str, str], time_zone: str, now: datetime) -> KeyRow:
+    """A key as the list shows it; ``names`` are the applications'."""
+    ended = key.expires_at is not None and key.expires_at <= now
+    state = "Revoked" if key.revoked_at else "Expired" if ended else "Active"
+    return KeyRow(
+        id=key.id,
+        name=key.name,
+        scopes=", ".join(SCOPES.get(scope, scope.value) for scope in key.scopes),
+        shown=f"{key.prefix}…{key.last_four}",
+        application=names.get(key.application_id, key.application_id),
+        created=date(key.created_at, time_zone),
+        used=ago(key.last_used_at, now) if key.last_used_at else "Never",
+        state=state,
+        works=state == "Active",
+    )
+
+
+class KeysTab(CustomerPage):
+    """Keys, those that work first."""
+
+    keys: list[KeyRow] = []
+    applications: list[Choice] = []
+
+    @signed_in(operator=True, background=True)
+    async def load(self, caller: Caller) -> None:
+        """Load the keys."""
+        tenant = self._wanted
+        keys = await caller.client.keys.list(tenant=tenant).all()
+        applications = await caller.client.applications.list(tenant=tenant).all()
+        names = {application.id: application.name for application in applications}
+        now = datetime.now(UTC)
+        async with self:
+            if self._is_about_another(tenant):
+                return
+            zone = self.customer.time_zone
+            rows = [key_row(key, names, zone, now) for key in keys]
+            self.keys = sorted(rows, key=lambda row: not row.works)
+            self.applications = [Choice(name_id, name) for name_id, name in names.items()]
+            self._show("keys")
+
+    @signed_in(operator=True)
+    async def open_create(self, caller: Caller) -> None:
+        """Ask for a key to make."""
+        self._open("key")
+
+    @signed_in(operator=True)
+    async def create(self, caller: Caller, form: dict[str, Any]) -> Any:
+        """Make a key for the customer, and show its secret this once."""
+
+        async def act() -> str:
+            wanted = key_from(form, datetime.now(UTC))
+            created = await caller.client.keys.create(wanted, tenant=self._wanted)
+            self._show_once(created.name, created.secret)
+            return ""
+
+        return await self._try(act, KeysTab.load)
+
+    @signed_in(operator=True)
+    async def open_rotate(self, caller: Caller, key_id: str) -> None:
+        """Ask until when the old secret works."""
+        for row in self.keys:
+            if row.id == key_id and row.works:
+                self._open("rotate", key_id, row.name)
+
+    @signed_in(operator=True)
+    async def rotate(self, caller: Caller, form: dict[str, Any]) -> Any:
+        """Give the key a new secret, and show it this once."""
+        grace = str(form.get("grace", "0"))
+
+        async def act() -> str:
+            rotation = ApiKeyRotate(grace_seconds=int(grace))
+            rotated = await caller.client.keys.rotate(self.about_id, rotation, tenant=self._wanted)
+            self._show_once(rotated.name, rotated.secret)
+            return ""
+
+        return await self._try(act, KeysTab.load) if grace in GRACES else None
+
+    @signed_in(operator=True)
+    async def revoke(self, caller: Caller, key_id: str) -> Any:
+        """Revoke a key for good."""
+
+        async def act() -> str:
+            await caller.client.keys.revoke(key_id, tenant=self._wanted)
+            return "The key is revoked."
+
+        return await self._try(act, KeysTab.load)
+
+
+LOADS["keys"] = KeysTab.load

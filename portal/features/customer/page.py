@@ -1,0 +1,93 @@
+"""A customer's page: who it is, and a tab for each part of it."""
+
+from __future__ import annotations
+
+import reflex as rx
+
+from portal import routes
+from portal.features.customer.billing_view import billing_tab
+from portal.features.customer.credit_view import credit_tab
+from portal.features.customer.invoices_view import invoices_tab
+from portal.features.customer.keys_view import keys_tab
+from portal.features.customer.overview_view import overview_tab
+from portal.features.customer.people_view import people_tab
+from portal.features.customer.plan_view import plan_tab
+from portal.features.customer.state import TABS, CustomerPage
+from portal.kit.blocks import card, failed, loading_rows, success
+from portal.kit.icon import icon
+from portal.kit.vars import pick
+from portal.shell.feature import Page
+from portal.shell.loaded import loaded
+
+
+def page() -> Page:
+    """The page."""
+    return Page(
+        state=CustomerPage,
+        content=(
+            success(CustomerPage.done, margin_bottom="var(--space-5)"),
+            rx.tabs.root(
+                rx.box(
+                    rx.tabs.list(
+                        *[rx.tabs.trigger(name, value=tab) for tab, name in TABS.items()],
+                        wrap="nowrap",
+                    ),
+                    class_name="fb-tabs",
+                ),
+                *[_content(tab) for tab in TABS],
+                value=CustomerPage.tab,
+                on_change=CustomerPage.choose_tab,
+            ),
+        ),
+        lead="You act for this customer as the operator; its audit says so.",
+        heading=pick(CustomerPage.customer.name != "", CustomerPage.customer.name, "Customer"),
+        actions=rx.flex(
+            rx.cond(
+                CustomerPage.customer.is_sample, rx.badge("Sample data", color_scheme="orange")
+            ),
+            rx.button(
+                rx.link(
+                    icon("arrow-left", size=16),
+                    "All customers",
+                    href=routes.CUSTOMERS,
+                    underline="none",
+                ),
+                as_child=True,
+                variant="soft",
+                color_scheme="gray",
+            ),
+            align="center",
+            spacing="3",
+        ),
+        query=CustomerPage.query,
+    )
+
+
+def _content(tab: str) -> rx.Component:
+    sections = {
+        "overview": overview_tab,
+        "people": people_tab,
+        "keys": keys_tab,
+        "plan": plan_tab,
+        "credit": credit_tab,
+        "invoices": invoices_tab,
+        "billing": billing_tab,
+    }
+    return rx.tabs.content(
+        loaded(
+            CustomerPage,
+            rx.cond(
+                CustomerPage.shown == tab,
+                sections[tab](),
+                rx.cond(
+                    CustomerPage.problem != "",
+                    failed(CustomerPage.problem, CustomerPage.load),
+                    card(loading_rows()),
+                ),
+            ),
+            retry=CustomerPage.load,
+            skeleton=card(loading_rows()),
+        ),
+        value=tab,
+        padding_top="var(--space-5)",
+    )

@@ -1,0 +1,287 @@
+"""The dialogs of the keys page: making, changing and rotating a key, and its new secret."""
+
+from __future__ import annotations
+
+import reflex as rx
+from reflex.event import EventType
+
+from portal.features.keys.forms import EXPIRIES, KEEP_EXPIRY, OVERLAPS
+from portal.features.keys.rows import SCOPES
+from portal.features.keys.state import Keys
+from portal.kit.blocks import dialog_lead, form_error
+from portal.kit.choice import Choice
+from portal.kit.copy_button import copy_button
+from portal.kit.dialogs import dialog, dialog_buttons
+from portal.kit.fields import labeled, select_field, text_field
+from portal.kit.icon import icon
+from portal.kit.vars import as_text, each, pick
+
+_TWO = rx.breakpoints(initial="1", xs="2")
+_THREE = rx.breakpoints(initial="1", xs="3")
+
+
+def create_dialog() -> rx.Component:
+    """The button that makes a key, and its dialog."""
+    return rx.dialog.root(
+        rx.dialog.trigger(
+            # Its form offers what the page has loaded
+            rx.button(icon("plus", size=16), "Create key", disabled=Keys.phase != "ready")
+        ),
+        rx.dialog.content(
+            rx.cond(Keys.secret != "", _secret("Your new key"), _create_form()),
+            max_width="34rem",
+        ),
+        open=Keys.dialog == "create",
+        on_open_change=Keys.open_form,
+    )
+
+
+def key_dialogs() -> rx.Component:
+    """The dialogs that a key's row opens."""
+    return rx.fragment(
+        dialog(
+            "Edit the key",
+            dialog_lead("Changes hold within a second; its secret stays."),
+            _form(
+                Keys.save,
+                "Save",
+                _name(),
+                select_field(
+                    "Expires",
+                    "expiry",
+                    KEEP_EXPIRY,
+                    rx.select.item(
+                        pick(
+                            Keys.edited.expires != "",
+                            "As it is: " + Keys.edited.expires,
+                            "As it is: never",
+                        ),
+                        value=KEEP_EXPIRY,
+                    ),
+                    *[rx.select.item(text, value=days) for days, text in EXPIRIES.items()],
+                    of="key",
+                ),
+                *_permissions(),
+            ),
+            opened=Keys.dialog == "edit",
+            close=Keys.close,
+            width="34rem",
+        ),
+        rx.dialog.root(
+            rx.dialog.content(
+                rx.cond(Keys.secret != "", _secret("The new secret"), _rotation_form()),
+                max_width="31rem",
+            ),
+            open=Keys.dialog == "rotate",
+            on_open_change=Keys.close,
+        ),
+    )
+
+
+def _create_form() -> rx.Component:
+    return rx.fragment(
+        rx.dialog.title("Create a key"),
+        dialog_lead("Grant only what it needs; you can create as many as you like."),
+        _form(
+            Keys.create,
+            "Create key",
+            _name(auto_focus=True),
+            rx.grid(
+                select_field(
+                    "Application",
+                    "application",
+                    Keys.edited.application,
+                    each(
+                        Keys.applications,
+                        lambda choice: rx.select.item(choice.name, value=choice.id),
+                    ),
+                    of="key",
+                ),
+                select_field(
+                    "Expires",
+                    "expiry",
+                    "never",
+                    *[rx.select.item(text, value=days) for days, text in EXPIRIES.items()],
+                    of="key",
+                ),
+                columns=_TWO,
+                spacing="4",
+            ),
+            *_permissions(),
+        ),
+    )
+
+
+def _rotation_form() -> rx.Component:
+    return rx.fragment(
+        rx.dialog.title("Give “", Keys.edited.name, "” a new secret?"),
+        dialog_lead(
+            "It is shown once. Choose how long the old secret goes on working, so that every user "
+            "of the key can switch. Without an overlap all earlier secrets end at once."
+        ),
+        _form(
+            Keys.rotate,
+            "Rotate the key",
+            select_field(
+                "The old secret works for",
+                "overlap",
+                "86400",
+                *[rx.select.item(text, value=seconds) for seconds, text in OVERLAPS.items()],
+                of="rotation",
+            ),
+        ),
+    )
+
+
+def _form(on_submit: EventType[()], doing: str, *fields: rx.Component) -> rx.Component:
+    return rx.form(
+        rx.flex(*fields, form_error(Keys.problems["form"]), direction="column", spacing="4"),
+        dialog_buttons(rx.button(doing, type="submit")),
+        on_submit=on_submit,
+        margin_top="var(--space-4)",
+    )
+
+
+def _name(*, auto_focus: bool = False) -> rx.Component:
+    return text_field(
+        "Name",
+        "name",
+        of="key",
+        placeholder="e.g. production web",
+        required=True,
+        max_length=100,
+        auto_focus=auto_focus,
+        value=Keys.edited.name,
+        problem=Keys.problems["name"],
+    )
+
+
+def _permissions() -> tuple[rx.Component, ...]:
+    return (
+        _group(
+            "Permissions",
+            *[
+                labeled(
+                    text,
+                    rx.checkbox(
+                        name=f"scope:{scope}",
+                        default_checked=Keys.edited.scopes.contains(scope.value),  # type: ignore[attr-defined]  # a variable of the browser's, see kit.vars
+                    ),
+                )
+                for scope, text in SCOPES.items()
+            ],
+            problem=Keys.problems["scopes"],
+        ),
+        _group(
+            "Models",
+            each(Keys.models, _model),
+            note="None selected means all, including models added later.",
+        ),
+        rx.grid(
+            _number("requests", "Requests a minute", Keys.edited.requests),
+            _number("tokens", "Tokens a minute", Keys.edited.tokens),
+            _number("concurrent", "At a time", Keys.edited.concurrent),
+            columns=_THREE,
+            spacing="4",
+        ),
+        rx.grid(
+            text_field(
+                "Budget",
+                "budget",
+                of="key",
+                placeholder="None",
+                input_mode="decimal",
+                max_length=24,
+                value=Keys.edited.budget,
+                problem=Keys.problems["budget"],
+            ),
+            select_field(
+                "In each",
+                "budget_period",
+                Keys.edited.budget_period,
+                rx.select.item("Month", value="month"),
+                rx.select.item("Day", value="day"),
+                of="key",
+            ),
+            select_field(
+                "When it is used up",
+                "budget_limit",
+                Keys.edited.budget_limit,
+                rx.select.item("Refuse calls", value="hard"),
+                rx.select.item("Only show it", value="soft"),
+                of="key",
+            ),
+            columns=_THREE,
+            spacing="4",
+        ),
+    )
+
+
+def _number(name: str, label: str, value: str) -> rx.Component:
+    return text_field(
+        label,
+        name,
+        of="key",
+        placeholder="No limit",
+        input_mode="numeric",
+        max_length=10,
+        value=value,
+        problem=Keys.problems[name],
+    )
+
+
+def _secret(title: str) -> rx.Component:
+    return rx.fragment(
+        rx.dialog.title(title),
+        dialog_lead(
+            "Copy “",
+            Keys.secret_name,
+            "” now: it can’t be shown again.",
+        ),
+        rx.flex(
+            rx.el.code(
+                Keys.secret,
+                id="key-secret",
+                class_name="fb-code",
+                tab_index=0,
+                style={"whiteSpace": "normal", "overflowWrap": "anywhere"},
+            ),
+            rx.flex(
+                copy_button(text=Keys.secret, label="Copy the key", variant="solid", size="2"),
+                rx.dialog.close(rx.button("Done", variant="soft", color_scheme="gray")),
+                spacing="3",
+                justify="end",
+            ),
+            direction="column",
+            spacing="4",
+            margin_top="var(--space-4)",
+        ),
+    )
+
+
+def _group(
+    label: str, *content: rx.Component, note: str = "", problem: str | None = None
+) -> rx.Component:
+    return rx.el.fieldset(
+        rx.el.legend(rx.text(label, size="2", weight="medium", margin_bottom="6px")),
+        rx.flex(*content, direction="column", spacing="2"),
+        rx.text(note, size="1", color_scheme="gray", margin_top="6px") if note else rx.fragment(),
+        rx.fragment()
+        if problem is None
+        else rx.box(
+            rx.cond(problem != "", rx.text(problem, size="1", color_scheme="red")), role="alert"
+        ),
+        border="0",
+        padding="0",
+        margin="0",
+    )
+
+
+def _model(model: Choice) -> rx.Component:
+    return labeled(
+        model.name,
+        rx.checkbox(
+            name="model:" + as_text(model.id),
+            default_checked=Keys.edited.models.contains(model.id),  # type: ignore[attr-defined]  # a variable of the browser's, see kit.vars
+        ),
+    )

@@ -1,0 +1,59 @@
+"""The conversation as code, and as files."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import reflex as rx
+
+from portal.features.playground import compiled_samples, samples
+from portal.features.playground.asking import as_markdown, request_body
+from portal.features.playground.content import to_content
+from portal.features.playground.parameters import to_content as parameters_content
+from portal.features.playground.settings_state import SettingsState
+from portal.features.playground.transcript import title_of
+from portal.session.guard import Caller, signed_in
+
+
+class FilesState(SettingsState, mixin=True):
+    """Samples are made when their dialog opens: each has the whole conversation in it."""
+
+    showing_code: bool = False
+    as_curl: str = ""
+    as_python: str = ""
+    as_javascript: str = ""
+    as_go: str = ""
+    as_java: str = ""
+
+    @signed_in()
+    async def show_code(self, caller: Caller, shown: bool) -> None:
+        """Show the next request as code, or put it away."""
+        self.showing_code = shown and bool(self.chosen) and self._check()
+        if not self.showing_code:
+            self.as_curl = self.as_python = self.as_javascript = self.as_go = self.as_java = ""
+            return
+        body = request_body(self._turns, self._catalog[self.chosen[0]], self.parameters)
+        request = samples.ChatRequest(self.api_url, samples.without_pictures(body))
+        self.as_curl = samples.curl(request)
+        self.as_python = samples.python(request)
+        self.as_javascript = samples.javascript(request)
+        self.as_go = compiled_samples.go(request)
+        self.as_java = compiled_samples.java(request)
+
+    @signed_in()
+    async def export(self, caller: Caller, kind: str) -> Any:
+        """Download the conversation as Markdown, or as JSON with its parameters."""
+        if not self._turns:
+            return None
+        title = title_of(self._turns)
+        if kind == "markdown":
+            return rx.download(data=as_markdown(self._turns, title), filename="conversation.md")
+        content = {
+            "title": title,
+            "models": self.chosen,
+            "parameters": parameters_content(self.parameters),
+            "turns": to_content(self._turns),
+        }
+        text = json.dumps(content, indent=2, ensure_ascii=False)
+        return rx.download(data=text, filename="conversation.json")

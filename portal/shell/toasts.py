@@ -1,0 +1,45 @@
+"""Toasts: what was just done, said for a moment, where the page itself shows little of it."""
+
+from __future__ import annotations
+
+import secrets
+from typing import Any
+
+import reflex as rx
+
+from portal.session.guard import Caller, signed_in
+from portal.session.state import Session
+
+_LONGEST = 200
+
+
+class Toasts(Session):
+    """The last toast. ``stamp`` is another for each, so that the same text is said again."""
+
+    stamp: str = ""
+    text: str = ""
+
+    @signed_in()
+    async def say(self, caller: Caller, text: str) -> None:
+        """Show a text for a moment."""
+        self.stamp, self.text = secrets.token_hex(4), text[:_LONGEST]
+
+
+class ToastRegion(rx.Component):
+    """Shows each toast once, in the region that the app has for them. Shows nothing itself."""
+
+    library = "$/public/toasts.js"
+    tag = "Toasts"
+
+    stamp: rx.Var[str]
+    text: rx.Var[str]
+
+
+def toast_region() -> rx.Component:
+    """Where the frame passes toasts on."""
+    return ToastRegion.create(stamp=Toasts.stamp, text=Toasts.text)
+
+
+def toast(text: str) -> Any:
+    """The event that says that something was done: ``Revoked the key.``; handlers return it."""
+    return Toasts.say(text)

@@ -1,0 +1,252 @@
+"""Calls that come while others are settled, and calls that are canceled while they reserve."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime, timedelta
+from decimal import Decimal
+from typing import Any
+
+import orjson
+import pytest
+from sqlalchemy import event, func, select
+from structlog.testing import capture_logs
+
+from backend.accounts.principal import Permission, Principal
+from backend.catalog.published import apply_catalog
+from backend.errors import FareboxError
+from backend.gateway.admission import Admitted
+from backend.gateway.call import Call
+from backend.gateway.errors import KeyLimited
+from backend.gateway.holds import Holds
+from backend.gateway.protocols.chat import CHAT
+from backend.gateway.targets import Target
+from backend.gateway.upstreams import Provider
+from backend.ids import new_id
+from backend.quotas.errors import KeyBudgetExhausted, QuotaExhausted
+from backend.settings import Upstream
+from backend.storage.database import Database
+from backend.storage.tables import credit_reservations, key_budget_holds, key_calls, quota_holds
+from backend.subscriptions.changes import start_subscription
+from backend.wallets.errors import CreditExhausted
+from backend_client.types.accounts import KeyBudget, RateLimits, Role
+from backend_client.types.catalog import CatalogModel
+from tests.support.billing import catalog_with, make_tenant
+from tests.support.waiting import until
+
+pytestmark = pytest.mark.engine
+
+A_DOLLAR_A_TOKEN = {
+    "id": "output",
+    "name": "Output",
+    "kind": "per_unit",
+    "meters": ["output_tokens"],
+    "unit_size": 1,
+    "price": "1",
+}
+QUOTA = {"meters": ["output_tokens"], "quantity": 700, "limit": "hard"}
+CREDIT = {"id": "once", "name": "Once", "amount": "700", "recurs": False}
+PREPAID = {"prepaid": True, "charges": [A_DOLLAR_A_TOKEN], "grants": [CREDIT]}
+BUDGET = KeyBudget(amount=Decimal(700), period="month")
+
+
+@dataclass(frozen=True)
+class Terms:
+    """What lets one call of 500 tokens at a time through, and how the second is refused."""
+
+    refusal: type[FareboxError]
+    plan: dict[str, Any] = field(default_factory=dict)
+    key: dict[str, Any] = field(default_factory=dict)
+    all_keys: RateLimits = field(default_factory=RateLimits)
+
+
+TERMS = {
+    "quota": Terms(QuotaExhausted, {"quotas": [QUOTA]}),
+    "budget": Terms(KeyBudgetExhausted, {"charges": [A_DOLLAR_A_TOKEN]}, {"budget": BUDGET}),
+    "credit": Terms(CreditExhausted, PREPAID),
+    "tokens": Terms(KeyLimited, key={"limits": RateLimits(tokens_per_minute=1_000)}),
+    "concurrency": Terms(KeyLimited, all_keys=RateLimits(concurrent_requests=1)),
+}
+ONE_REQUEST = Terms(KeyLimited, key={"limits": RateLimits(requests_per_minute=1)})
+TWO_LIMITS = Terms(
+    KeyLimited,
+    key={"limits": RateLimits(requests_per_minute=1, tokens_per_minute=1_000)},
+)
+ALL = Terms(
+    FareboxError,
+    {**PREPAID, "quotas": [QUOTA]},
+    {"limits": RateLimits(tokens_per_minute=1_000), "budget": BUDGET},
+    RateLimits(concurrent_requests=1),
+)
+
+MakeCall = Callable[..., Call]
+
+
+@pytest.fixture
+async def holds(database: Database) -> AsyncIterator[Holds]:
+    holds = Holds(database)
+    yield holds
+    await holds.close()
+
+
+@pytest.fixture
+async def provider() -> AsyncIterator[Provider]:
+    provider = Provider(Upstream(name="test", base_url="http://127.0.0.1:9", models={}))
+    yield provider
+    await provider.close()
+
+
+@pytest.fixture
+async def make_call(database: Database, provider: Provider, terms: Terms) -> MakeCall:
+    """Makes calls of up to 500 tokens, all of one key of a tenant on such terms."""
+    tenant = await make_tenant(database)
+    catalog = catalog_with(plans=[{"id": "free", "name": "Free", **terms.plan}])
+    async with database.begin() as connection:
+        await apply_catalog(connection, catalog)
+        began = datetime.now(UTC) - timedelta(days=1)
+        await start_subscription(connection, tenant.id, "free", began)
+    caller = Principal(
+        "key", "key_1", tenant.id, frozenset({Permission.INFERENCE}), Role.DEVELOPER, **terms.key
+    )
+    hard_quota = "quotas" in terms.plan
+    model = catalog.models[0]
+    admitted = Admitted(caller, tenant, "app_1", model, terms.all_keys, hard_quota)
+    asked = [{"role": "user", "content": "Say hello"}]
+    request = {"model": model.id, "messages": asked, "max_tokens": 500}
+    body = orjson.dumps(request)
+    return lambda **kind: Call(
+        replace(admitted), [Target(provider, model.id)], CHAT.read(body), new_id("req"), **kind
+    )
+
+
+@contextmanager
+def on_each(database: Database, moment: str, react: Callable[[], None]) -> Iterator[None]:
+    """Call ``react`` whenever a transaction comes to such an end."""
+
+    def listen(_connection: object) -> None:
+        react()
+
+    event.listen(database.engine.sync_engine, moment, listen)
+    try:
+        yield
+    finally:
+        event.remove(database.engine.sync_engine, moment, listen)
+
+
+@pytest.mark.parametrize("terms", TERMS.values(), ids=TERMS.keys())
+async def test_what_a_call_that_is_being_settled_still_holds_refuses_no_other(
+    holds: Holds, make_call: MakeCall, database: Database, terms: Terms
+) -> None:
+    first, second = make_call(), make_call()
+    await holds.reserve(first)
+    with pytest.raises(terms.refusal):  # it is under way, and may take long
+        await holds.reserve(second)
+
+    lacking = asyncio.Event()
+
+    async def has_lacked_something() -> bool:
+        return lacking.is_set()
+
+    with holds.settling(first), on_each(database, "rollback", lacking.set):
+        reserving = asyncio.create_task(holds.reserve(second))
+        await until(has_lacked_something)
+        await holds.settle(first, await first.event("failed"))
+    await reserving
+
+    with pytest.raises(terms.refusal):  # nothing is being settled any more
+        await holds.reserve(make_call())
+
+
+@pytest.mark.parametrize("terms", [ONE_REQUEST], ids=["requests"])
+async def test_a_limit_that_settling_does_not_free_refuses_at_once(
+    holds: Holds, make_call: MakeCall
+) -> None:
+    first = make_call()
+    await holds.reserve(first)
+    with holds.settling(first), pytest.raises(KeyLimited):
+        await holds.reserve(make_call())
+
+
+@pytest.mark.parametrize("terms", [TWO_LIMITS], ids=["requests"])
+async def test_a_long_call_that_a_limit_of_requests_refuses_is_not_counted(
+    holds: Holds, make_call: MakeCall
+) -> None:
+    await holds.reserve(make_call())
+    refused = make_call(is_short=False)
+    # Counting would tell that there is no such tokenizer
+    refused.admitted = replace(refused.admitted, model=uncountable(refused.admitted.model))
+    with capture_logs() as logs, pytest.raises(KeyLimited, match="1 requests a minute"):
+        await holds.reserve(refused)
+    assert logs == []
+
+
+@pytest.mark.parametrize("terms", [ONE_REQUEST], ids=["requests"])
+async def test_a_call_that_nothing_bounds_is_not_counted(holds: Holds, make_call: MakeCall) -> None:
+    call = make_call()
+    call.admitted = replace(call.admitted, model=uncountable(call.admitted.model))
+    with capture_logs() as logs:
+        await holds.reserve(call)
+    assert logs == []
+
+
+@pytest.mark.parametrize("terms", [TERMS["tokens"]], ids=["tokens"])
+async def test_a_long_call_reserves_its_tokens_after_its_request(
+    holds: Holds, make_call: MakeCall
+) -> None:
+    first, second = make_call(is_short=False), make_call(is_short=False)
+    await holds.reserve(first)
+    assert int(first.limited[0].headers["x-ratelimit-remaining-tokens"]) < 500
+    with pytest.raises(KeyLimited, match="tokens a minute"):
+        await holds.reserve(second)
+    await holds.settle(first, await first.event("failed"))
+    await holds.reserve(make_call(is_short=False))
+
+
+def uncountable(model: CatalogModel) -> CatalogModel:
+    return model.model_copy(update={"tokenizer": "tiktoken:none"})
+
+
+@pytest.mark.parametrize("terms", [ALL], ids=["all"])
+async def test_a_call_that_is_canceled_at_any_commit_holds_nothing(
+    holds: Holds, make_call: MakeCall, database: Database
+) -> None:
+    await holds.reserve(warm := make_call())  # what is remembered commits no more
+    await holds.settle(warm, await warm.event("failed"))
+    ends_at = 1
+    while await canceled_at_commit(ends_at, holds, make_call(), database):
+        assert await held(database) == [0, 0, 0, 0], ends_at
+        ends_at += 1
+    assert ends_at > 4  # each of the four that hold commits
+
+
+async def held(database: Database) -> list[int | None]:
+    """How many holds there are on anything: limits, budgets, quotas, credit."""
+    async with database.begin() as connection:
+        return [
+            await connection.scalar(select(func.count()).where(still))
+            for still in (
+                key_calls.c.call_id.is_not(None),
+                key_budget_holds.c.amount > 0,
+                quota_holds.c.output_tokens > 0,
+                credit_reservations.c.state == "open",
+            )
+        ]
+
+
+async def canceled_at_commit(number: int, holds: Holds, call: Call, database: Database) -> bool:
+    """Reserve, and cancel it at that commit; return whether there was such a commit."""
+    commits = 0
+
+    def count() -> None:
+        nonlocal commits
+        commits += 1
+        if commits == number:
+            reserving.cancel()
+
+    with on_each(database, "commit", count):
+        reserving = asyncio.create_task(holds.reserve(call))
+        await asyncio.wait({reserving})
+    return reserving.cancelled()

@@ -1,0 +1,332 @@
+"""Double entry over a year of a hundred tenants: after any act, the books say who owes what."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+from datetime import UTC, date, datetime, timedelta
+from decimal import Decimal
+from typing import Any, TypeVar
+
+import pytest
+from sqlalchemy import RowMapping, select
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from backend.catalog.published import apply_catalog
+from backend.customers.profiles import set_details
+from backend.errors import FareboxError
+from backend.ids import new_id
+from backend.invoices.applying import apply_by_hand, apply_to_open
+from backend.invoices.billing_cursors import unbilled
+from backend.invoices.credit_notes import credit
+from backend.invoices.finalizing import finalize
+from backend.invoices.one_off import issue_one_off
+from backend.invoices.returning import refund_balance, refund_payment, return_payment
+from backend.invoices.reversals import reverse_credit_note
+from backend.invoices.settling import record_payment, write_off
+from backend.invoices.voiding import void
+from backend.settings import Settings
+from backend.storage.database import Database
+from backend.storage.tables import credit_grants, credit_notes, invoices, payments
+from backend.subscriptions.changes import cancel
+from backend.wallets.grants import add_grant, refund_grant
+from backend.wallets.prepayment import Prepayment
+from backend_client.types.accounts import Tenant
+from backend_client.types.invoices import (
+    ApplyToInvoice,
+    BalanceRefund,
+    BillingDetails,
+    CreditNoteCreate,
+    CreditNoteReversal,
+    OneOffInvoiceCreate,
+    PaymentRecord,
+    PaymentRefund,
+    PaymentReturn,
+    VoidInvoice,
+)
+from backend_client.types.subscriptions import SubscriptionCancel
+from backend_client.types.wallets import CreditGrantCreate
+from tests.spend.oracle import Dice
+from tests.support.billing import catalog_with
+from tests.support.double_entry import reconcile
+from tests.support.invoices import count, subscribed, used
+
+pytestmark = [pytest.mark.engine, pytest.mark.timeout(900)]
+
+TENANTS = 100
+MONTHS = [datetime(2026, month, 1, tzinfo=UTC) for month in range(1, 13)]
+BOOKS = date(2026, 1, 1), date(2027, 12, 1)
+CHECKED = 6
+"""One act in so many is followed by a look into the tenant's books; all are looked into at last."""
+COUNTRIES = ("DE", "FR", "US")
+TAXES = [
+    {"id": "de-vat", "name": "VAT", "country": "DE", "percent": "19"},
+    {"id": "fr-vat", "name": "VAT", "country": "FR", "percent": "20", "inclusive": True},
+]
+INPUT = {"name": "Input", "kind": "per_unit", "meters": ["input_tokens"], "price": "0.59"}
+PLANS = [
+    {"id": "free", "name": "Free"},
+    {
+        "id": "paid",
+        "name": "Paid",
+        "charges": [
+            {"id": "fee", "name": "Fee", "kind": "flat", "price": "31"},
+            INPUT | {"id": "input"},
+        ],
+    },
+    {"id": "calls", "name": "Calls", "prepaid": True, "charges": [INPUT | {"id": "input"}]},
+]
+
+
+Choice = TypeVar("Choice")
+
+
+class Year:
+    """A hundred customers, what is done to their invoices, and how often it was."""
+
+    def __init__(self, database: Database, settings: Settings) -> None:
+        self.database, self.settings = database, settings
+        self.dice = Dice("double entry")
+        self.tenants: list[Tenant] = []
+        self.on_calls: dict[str, bool] = {}
+        self.done: Counter[str] = Counter()
+        self.refused: Counter[str] = Counter()
+        self.acts = 0
+
+    def _one_of(self, *choices: Choice) -> Choice:
+        return choices[self.dice.below(len(choices))]
+
+    async def begin(self) -> None:
+        async with self.database.begin() as connection:
+            await apply_catalog(connection, catalog_with(plans=PLANS, taxes=TAXES))
+
+    async def join(self, start: datetime) -> None:
+        """Let a twelfth of the customers subscribe, for two months."""
+        for number in range(start.month - 1, TENANTS, 12):
+            plan = "calls" if number % 5 < 2 else "paid"
+            tenant = await subscribed(self.database, plan, start, is_sample=False)
+            async with self.database.begin() as connection:
+                details = BillingDetails(country=COUNTRIES[number % 4 % 3])
+                await set_details(connection, tenant.id, details)
+            self.tenants.append(tenant)
+            self.on_calls[tenant.id] = plan == "calls"
+
+    async def month(self, start: datetime, end: datetime) -> None:
+        """Let a month pass: usage, credit and calls, and the invoices after it."""
+        at = start + timedelta(days=3)
+        events = []
+        for tenant in self.lately(2):
+            units = 1 + self.dice.below(9_000_000)
+            events.append(used(tenant, at, units))
+            if self.on_calls[tenant.id]:
+                await self._call(tenant, at, units)
+        await count(self.database, events)
+        for tenant in self.lately(2):
+            await self._bill(tenant, end + timedelta(days=1))
+        for tenant in self.lately(2)[: -len(self.lately(1)) or None]:
+            async with self.database.begin() as connection:
+                wanted = SubscriptionCancel(when="now")
+                await cancel(connection, tenant.id, wanted, end + timedelta(days=1))
+
+    async def _bill(self, tenant: Tenant, now: datetime) -> None:
+        async with self.database.begin() as connection:
+            coming = await unbilled(connection, tenant.id)
+            assert coming is not None
+            await finalize(connection, self.settings, tenant.id, coming.draft_id, now)
+
+    def lately(self, months: int) -> list[Tenant]:
+        """Return the tenants that joined in the last months."""
+        return self.tenants[-months * TENANTS // 12 :]
+
+    async def _call(self, tenant: Tenant, at: datetime, units: int) -> None:
+        kind = self._one_of("paid", "paid", "promotional")
+        wanted = {"name": kind, "kind": kind, "amount": str(1 + self.dice.below(9))}
+        async with self.database.begin() as connection:
+            await add_grant(connection, tenant.id, CreditGrantCreate.model_validate(wanted), at)
+        prepayment, name = Prepayment(self.database), new_id("req")
+        most = {"input_tokens": Decimal(units)}
+        try:
+            await prepayment.reserve(tenant.id, name, "large", most, at)
+        except FareboxError:
+            return
+        await prepayment.settle(tenant.id, name, "large", most, at, at)
+
+    async def act(self, tenant: Tenant, now: datetime) -> None:
+        """Do something to one of a tenant's invoices, and look into its books now and then."""
+        self.acts += 1
+        acts = (
+            *(self._pay, self._pay, self._pay, self._return, self._return, self._refund),
+            *(self._credit, self._credit, self._reverse, self._void, self._void, self._write_off),
+            *(self._one_off, self._pay_out, self._apply, self._apply_all, self._refund_credit),
+        )
+        act = acts[self.acts % len(acts)]
+        name = act.__name__.removeprefix("_")
+        try:
+            async with self.database.begin() as connection:
+                happened = await act(connection, tenant, now)
+        except FareboxError:
+            self.refused[name] += 1
+        else:
+            self.done[name] += bool(happened)
+        if self.acts % CHECKED == 0:
+            await self.check(tenant, now)
+
+    async def check(self, tenant: Tenant, now: datetime) -> None:
+        async with self.database.begin() as connection:
+            differences = await reconcile(connection, tenant, *BOOKS, now)
+        assert differences == {}, (tenant.id, now, self.done)
+
+    async def _any(
+        self, connection: AsyncConnection, table: Any, tenant: Tenant, *where: Any
+    ) -> RowMapping | None:
+        query = select(table).where(table.c.tenant_id == tenant.id, *where).order_by(table.c.id)
+        rows: Sequence[RowMapping] = (await connection.execute(query)).mappings().all()
+        return rows[self.dice.below(len(rows))] if rows else None
+
+    async def _pay(self, connection: AsyncConnection, tenant: Tenant, now: datetime) -> bool:
+        row = await self._any(connection, invoices, tenant, invoices.c.total > 0)
+        if row is None:
+            return False
+        amount = row["total"] + self._one_of(Decimal(0), Decimal(0), Decimal("-0.01"), 7)
+        paid = {"amount": str(amount), "method": "transfer", "reference": new_id("pay")}
+        wanted = PaymentRecord.model_validate(paid | {"excess": "balance"})
+        await record_payment(connection, tenant.id, row["id"], wanted, now)
+        return True
+
+    async def _received(
+        self, connection: AsyncConnection, tenant: Tenant, now: datetime
+    ) -> RowMapping | None:
+        await self._pay(connection, tenant, now)
+        came = payments.c.amount > 0, payments.c.method == "transfer"
+        return await self._any(connection, payments, tenant, *came)
+
+    async def _return(self, connection: AsyncConnection, tenant: Tenant, now: datetime) -> bool:
+        row = await self._received(connection, tenant, now)
+        if row is None:
+            return False
+        wanted = PaymentReturn(reference=f"back {row['id']}")
+        await return_payment(connection, tenant, row["invoice_id"], row["id"], wanted, now)
+        return True
+
+    async def _refund(self, connection: AsyncConnection, tenant: Tenant, now: datetime) -> bool:
+        row = await self._received(connection, tenant, now)
+        if row is None:
+            return False
+        amount = self._one_of(None, "1.00", "9.99")
+        wanted = PaymentRefund.model_validate({"amount": amount, "reference": new_id("pay")})
+        of = self.settings, tenant, row["invoice_id"], row["id"]
+        await refund_payment(connection, *of, wanted, now)
+        return True
+
+    async def _credit(self, connection: AsyncConnection, tenant: Tenant, now: datetime) -> bool:
+        row = await self._any(connection, invoices, tenant, invoices.c.total > 0)
+        if row is None:
+            return False
+        what: dict[str, object] = self._one_of(
+            {}, {"tax_only": True}, {"lines": [{"line": 1, "amount": "0.33"}]}
+        )
+        wanted = CreditNoteCreate.model_validate({"reason": "Wrong"} | what)
+        await credit(connection, self.settings, tenant, row["id"], wanted, now)
+        return True
+
+    async def _reverse(self, connection: AsyncConnection, tenant: Tenant, now: datetime) -> bool:
+        if await self._any(connection, credit_notes, tenant) is None:
+            await self._credit(connection, tenant, now)
+        row = await self._any(connection, credit_notes, tenant)
+        if row is None:
+            return False
+        wanted = CreditNoteReversal(reason="It was right")
+        await reverse_credit_note(connection, self.settings, tenant, row["id"], wanted, now)
+        return True
+
+    async def _void(self, connection: AsyncConnection, tenant: Tenant, now: datetime) -> bool:
+        row = await self._any(connection, invoices, tenant, invoices.c.state == "finalized")
+        if row is None:
+            return False
+        again: list[dict[str, object]] = [
+            {},
+            {"reissue": True},
+            {"reissue": True, "tax": "again"},
+            {"bill_again": True},
+        ]
+        wanted = VoidInvoice.model_validate({"reason": "Wrong"} | self._one_of(*again))
+        await set_details(connection, tenant.id, BillingDetails(country=self._one_of(*COUNTRIES)))
+        await void(connection, self.settings, tenant, row["id"], wanted, now)
+        return True
+
+    async def _write_off(self, connection: AsyncConnection, tenant: Tenant, now: datetime) -> bool:
+        row = await self._any(connection, invoices, tenant, invoices.c.state == "finalized")
+        if row is None:
+            return False
+        await write_off(connection, tenant.id, row["id"], now)
+        return True
+
+    async def _one_off(self, connection: AsyncConnection, tenant: Tenant, now: datetime) -> bool:
+        lines = [{"name": "Set-up", "unit_price": "12.345"}, {"name": "Less", "unit_price": "-1"}]
+        wanted = OneOffInvoiceCreate.model_validate({"lines": lines})
+        await issue_one_off(connection, self.settings, tenant, new_id("inv"), wanted, now)
+        return True
+
+    async def _fill(self, connection: AsyncConnection, tenant: Tenant, now: datetime) -> None:
+        """Let a customer pay an invoice twice: the second time it goes onto the balance."""
+        row = await self._any(connection, invoices, tenant, invoices.c.total > 0)
+        if row is None:
+            return
+        for _ in range(2):
+            paid = {"amount": str(row["total"]), "method": "transfer", "reference": new_id("pay")}
+            wanted = PaymentRecord.model_validate(paid | {"excess": "balance"})
+            await record_payment(connection, tenant.id, row["id"], wanted, now)
+
+    async def _pay_out(self, connection: AsyncConnection, tenant: Tenant, now: datetime) -> bool:
+        await self._fill(connection, tenant, now)
+        paid = {"amount": self._one_of(None, "0.50"), "method": "transfer"}
+        wanted = BalanceRefund.model_validate(paid | {"reference": new_id("pay")})
+        await refund_balance(connection, tenant, wanted, now)
+        return True
+
+    async def _apply(self, connection: AsyncConnection, tenant: Tenant, now: datetime) -> bool:
+        await self._one_off(connection, tenant, now)
+        row = await self._any(connection, invoices, tenant, invoices.c.state == "finalized")
+        if row is None:
+            return False
+        source = self._one_of("balance", "credit")
+        if source == "credit":
+            bought = {"name": "Bought", "kind": "paid", "amount": "3.456"}
+            await add_grant(connection, tenant.id, CreditGrantCreate.model_validate(bought), now)
+        wanted = ApplyToInvoice.model_validate({"source": source})
+        await apply_by_hand(connection, tenant, row["id"], wanted, now)
+        return True
+
+    async def _apply_all(self, connection: AsyncConnection, tenant: Tenant, now: datetime) -> bool:
+        await self._fill(connection, tenant, now)
+        await self._one_off(connection, tenant, now)
+        return bool(await apply_to_open(connection, tenant, now + timedelta(days=60)))
+
+    async def _refund_credit(
+        self, connection: AsyncConnection, tenant: Tenant, now: datetime
+    ) -> bool:
+        bought = {"name": "Bought", "kind": "paid", "amount": "1.234567"}
+        await add_grant(connection, tenant.id, CreditGrantCreate.model_validate(bought), now)
+        left = credit_grants.c.kind == "paid", credit_grants.c.available > 0
+        row = await self._any(connection, credit_grants, tenant, *left)
+        if row is None:
+            return False
+        await refund_grant(connection, tenant.id, row["id"], now)
+        return True
+
+
+async def test_the_books_of_a_hundred_tenants_come_to_nothing_at_any_instant(
+    database: Database, settings: Settings
+) -> None:
+    year = Year(database, settings)
+    await year.begin()
+    for start, end in zip(MONTHS, [*MONTHS[1:], datetime(2027, 1, 1, tzinfo=UTC)], strict=True):
+        await year.join(start)
+        await year.month(start, end)
+        for tenant in year.lately(2):
+            await year.act(tenant, end + timedelta(days=2, minutes=year.acts))
+    assert len(year.tenants) == TENANTS
+    for tenant in year.tenants:
+        await year.check(tenant, datetime(2027, 2, 28, tzinfo=UTC))
+    assert len(year.done) == 12, year.done
+    assert min(year.done.values()) > 1, year.done

@@ -1,0 +1,54 @@
+"""What is done with a plan, and a draft that the operator can't issue yet."""
+
+from __future__ import annotations
+
+import re
+
+import pytest
+from playwright.async_api import Page, expect
+
+from backend_client.types.accounts import TenantCreate
+from tests.journey.conftest import Farebox, person_at
+from tests.journey.steps import visit
+
+pytestmark = [pytest.mark.browser, pytest.mark.timeout(900)]
+
+ACME = "acme-of-plans"
+
+
+@pytest.fixture(scope="module")
+async def customer(farebox: Farebox) -> str:
+    """A customer without usage, by its slug."""
+    async with person_at(farebox) as person:
+        await person.tenants.create(TenantCreate(slug=ACME, name="Acme of plans"))
+    return ACME
+
+
+async def test_what_a_plan_can_not_do_is_said_in_its_dialog(page: Page) -> None:
+    await visit(page, "Spend")
+    await page.get_by_role("button", name="Redeem a coupon").click()
+    dialog = page.get_by_role("dialog")
+    await dialog.get_by_role("button", name="Redeem").click()
+    await expect(dialog.get_by_role("alert").filter(has_text="Write the code")).to_be_visible()
+    await dialog.get_by_label("Code").fill("none-such")
+    await dialog.get_by_role("button", name="Redeem").click()
+    await expect(dialog.get_by_role("alert").filter(has_text="coupon")).to_be_visible()
+    await page.keyboard.press("Escape")
+    await expect(dialog).to_be_hidden()
+    await page.get_by_role("button", name="End the plan").click()
+    await expect(dialog.get_by_role("button", name="End it with the period")).to_be_visible()
+    await dialog.get_by_role("button", name="Keep it").click()
+    await expect(dialog).to_be_hidden()
+
+
+async def test_a_draft_whose_period_runs_is_not_issued(page: Page, customer: str) -> None:
+    await page.goto(f"/customer/?tenant={customer}&tab=invoices")
+    table = page.locator("#customer-invoices")
+    await expect(table.get_by_role("row", name="Next invoice")).to_be_visible()
+    await page.get_by_role("button", name="Issue now: Next invoice").click()
+    question = page.get_by_role("alertdialog")
+    await question.get_by_role("button", name="Issue now").click()
+    # Its period runs: that is said, and nothing is issued
+    why = re.compile("can.t be final yet|is not over|until the period ends")
+    await expect(page.get_by_text(why).first).to_be_visible()
+    await expect(table.get_by_role("row", name="Next invoice")).to_contain_text("Draft")

@@ -1,0 +1,150 @@
+"""Applications, the organization, invitations, and what systems are notified of."""
+
+from __future__ import annotations
+
+import json
+import re
+
+import pytest
+from playwright.async_api import Page, expect
+
+from tests.journey.conftest import Farebox, person_at
+from tests.journey.steps import visit
+
+pytestmark = [pytest.mark.browser, pytest.mark.timeout(900)]
+
+
+async def test_an_application_is_made_renamed_and_archived(page: Page, farebox: Farebox) -> None:
+    await visit(page, "Applications")
+    await page.get_by_role("button", name="Create application").click()
+    dialog = page.get_by_role("dialog")
+    await dialog.get_by_label("Name").fill("Default")
+    await dialog.get_by_role("button", name="Create").click()
+    await expect(dialog.get_by_role("alert").filter(has_text="already")).to_be_visible()
+    await dialog.get_by_label("Name").fill("Mobile")
+    await dialog.get_by_role("button", name="Create").click()
+    row = page.get_by_role("row", name="Mobile")
+    await expect(row).to_contain_text("None")
+
+    await row.get_by_role("button", name="Rename").click()
+    await expect(dialog.get_by_label("Name")).to_have_value("Mobile")
+    await dialog.get_by_label("Name").fill("Pocket")
+    await dialog.get_by_role("button", name="Rename").click()
+    row = page.get_by_role("row", name="Pocket")
+    await expect(row).to_be_visible()
+
+    # A key that works keeps it in use, which is said above the list
+    await create_key_in(page, "Pocket", "of the pocket")
+    await visit(page, "Applications")
+    await expect(row).to_contain_text("1 key")
+    await archive(page, "Pocket")
+    await expect(page.get_by_text("can still be used; revoke them first")).to_be_visible()
+    await row.get_by_role("link", name="Keys of Pocket").click()
+    await expect(page.get_by_role("heading", name="API keys", level=1)).to_be_visible()
+    await expect(page.locator("#keys tbody tr")).to_have_count(1)
+    key = page.get_by_role("row", name="of the pocket")
+    await key.get_by_role("button", name="Revoke").click()
+    await page.get_by_role("alertdialog").get_by_role("button", name="Revoke the key").click()
+    await expect(key).to_contain_text("Revoked")
+    await page.get_by_role("button", name="Application: Pocket, show all keys").click()
+    await expect(page).not_to_have_url(re.compile("application="))
+
+    await visit(page, "Applications")
+    await archive(page, "Pocket")
+    await expect(row).to_have_count(0)
+    await page.get_by_role("switch", name="Show archived").click()
+    await expect(row).to_contain_text("Archived")
+    await page.reload()
+    await expect(row).to_contain_text("Archived")
+    await row.get_by_role("button", name="Take back").click()
+    await expect(row).not_to_contain_text("Archived")
+    await archive(page, "Pocket")
+    await expect(row).to_contain_text("Archived")
+
+
+async def create_key_in(page: Page, application: str, name: str) -> None:
+    await visit(page, "API keys")
+    await page.get_by_role("button", name="Create key").click()
+    form = page.get_by_role("dialog")
+    await form.get_by_label("Name").fill(name)
+    await form.get_by_label("Application").click()
+    await page.get_by_role("option", name=application).click()
+    await form.get_by_role("button", name="Create key").click()
+    await form.get_by_role("button", name="Done").click()
+
+
+async def archive(page: Page, name: str) -> None:
+    await page.get_by_role("button", name=f"Archive {name}").click()
+    await page.get_by_role("alertdialog").get_by_role("button", name="Archive it").click()
+
+
+async def test_the_organization_is_renamed(page: Page) -> None:
+    await visit(page, "Organization")
+    name = page.get_by_role("textbox", name="Name")
+    before = await name.input_value()
+    await name.fill("")
+    await page.get_by_role("button", name="Save").click()
+    await expect(page.get_by_role("alert").filter(has_text="Give it a name")).to_be_visible()
+    await name.fill("Renamed")
+    await page.get_by_role("button", name="Save").click()
+    switcher = page.get_by_role("button", name="Switch organization")
+    await expect(switcher).to_contain_text("Renamed")
+    await page.reload()
+    await expect(name).to_have_value("Renamed")
+    await name.fill(before)
+    await page.get_by_role("button", name="Save").click()
+    await page.reload()
+    await expect(name).to_have_value(before)
+
+
+async def test_somebody_is_invited_and_the_link_is_shown_once(page: Page, farebox: Farebox) -> None:
+    await visit(page, "Team")
+    await page.get_by_role("button", name="Invite").click()
+    dialog = page.get_by_role("dialog")
+    await dialog.get_by_label("E-mail").fill("nobody")
+    await dialog.get_by_role("button", name="Invite").click()
+    await expect(dialog.get_by_role("alert").filter(has_text="Write an address")).to_be_visible()
+    await dialog.get_by_label("E-mail").fill("ada@mail.example")
+    await dialog.get_by_role("button", name="Invite").click()
+    link = await dialog.locator("#invitation-link").inner_text()
+    assert "/invitation" in link
+    await dialog.get_by_role("button", name="Done").click()
+    row = page.get_by_role("row", name="ada@mail.example")
+    await expect(row).to_contain_text("Open")
+    await page.reload()
+    await expect(row).to_contain_text("developer")
+    assert link not in await page.content()
+
+    await row.get_by_role("button", name="New link").click()
+    newer = await dialog.locator("#invitation-link").inner_text()
+    assert newer != link
+    await dialog.get_by_role("button", name="Done").click()
+    await expect(row).to_have_count(1)
+    await row.get_by_role("button", name="Revoke").click()
+    question = page.get_by_role("alertdialog")
+    await question.get_by_role("button", name="Revoke the invitation").click()
+    await expect(row).to_have_count(0)
+    async with person_at(farebox) as person:
+        invitations = await person.invitations.list().all()
+    ours = [item for item in invitations if item.email == "ada@mail.example"]
+    assert [item.revoked_at is not None for item in ours] == [True, True]
+
+
+async def test_a_test_event_is_sent_opened_and_sent_again(page: Page) -> None:
+    await visit(page, "Notifications")
+    await page.get_by_role("button", name="Send a test event").click()
+    dialog = page.get_by_role("dialog")
+    event = json.loads(await dialog.get_by_label("What the webhook says").inner_text())
+    assert event["type"] == "notification.test"
+    await expect(page).to_have_url(re.compile(f"/notifications/?[?]notification={event['id']}$"))
+    await page.reload()
+    await expect(dialog.get_by_text(event["id"], exact=True)).to_be_visible()
+    await dialog.get_by_role("button", name="Send again by webhook").click()
+    await expect(dialog.get_by_text("Webhook: Waiting")).to_be_visible()
+    await dialog.get_by_role("button", name="Close").click()
+    await expect(page.get_by_role("row", name="notification.test").first).to_contain_text("Waiting")
+    await page.get_by_role("combobox", name="Kind").click()
+    await page.get_by_role("option", name="invoice.suspended").click()
+    await expect(page.get_by_text("No notifications", exact=True)).to_be_visible()
+    await page.reload()
+    await expect(page.get_by_text("No notifications", exact=True)).to_be_visible()

@@ -1,0 +1,176 @@
+"""A key's budget: calls under way hold what they can cost of it, so that none of them passes it."""
+
+from __future__ import annotations
+
+import asyncio
+from datetime import UTC, datetime, timedelta
+from decimal import Decimal
+from typing import Any
+
+import pytest
+from sqlalchemy import func, select
+
+from backend.metering.counting.batches import count_events
+from backend.metering.events import AcceptedEvent
+from backend.quotas.errors import KeyBudgetExhausted
+from backend.quotas.key_budgets import BudgetedCall, KeyBudgets, budget_period, budget_use
+from backend.quotas.reservations import LAPSE
+from backend.storage.database import Database
+from backend.storage.tables import key_budget_holds
+from backend.subscriptions.changes import start_subscription
+from backend_client.types.accounts import KeyBudget, KeyBudgetUse, Tenant
+from backend_client.types.catalog import Catalog
+from tests.support.billing import NOW, make_tenant
+
+SOURCE = "test"
+TEN_CENTS = {"output_tokens": Decimal(10_000)}
+"""On the catalog's paid plan, whose dearest price for output is 10 a million."""
+A_DOLLAR = KeyBudget(amount=Decimal(1), period="day")
+
+
+@pytest.fixture
+async def budgets(database: Database, tenant: Tenant, applied: Catalog) -> KeyBudgets:
+    async with database.begin() as connection:
+        start = datetime(2026, 2, 1, tzinfo=UTC)
+        await start_subscription(connection, tenant.id, "paid", start)
+    return KeyBudgets(database, source=SOURCE)
+
+
+def call(
+    tenant: Tenant, name: str, at: datetime = NOW, budget: KeyBudget = A_DOLLAR, key: str = "key_1"
+) -> BudgetedCall:
+    return BudgetedCall(tenant, key, budget, name, at)
+
+
+async def attempt(budgets: KeyBudgets, wanted: BudgetedCall) -> bool:
+    try:
+        await budgets.reserve(wanted, "large", TEN_CENTS)
+    except KeyBudgetExhausted:
+        return False
+    return True
+
+
+async def count(
+    database: Database, wanted: BudgetedCall, used: dict[str, Decimal], **changes: Any
+) -> None:
+    """Count a call's event, as the worker does."""
+    event = {
+        "tenant_id": wanted.tenant.id,
+        "sender": "gateway",
+        "source": SOURCE,
+        "id": wanted.call_id,
+        "time": wanted.made_at,
+        "received_at": wanted.made_at,
+        "application_id": "app_1",
+        "key_id": wanted.key_id,
+        "model": "large",
+        "quantities": used,
+    }
+    async with database.raw() as connection:
+        await count_events(connection, [AcceptedEvent(**event | changes)])
+
+
+async def use(
+    database: Database, tenant: Tenant, at: datetime, budget: KeyBudget = A_DOLLAR
+) -> KeyBudgetUse:
+    async with database.begin() as connection:
+        return await budget_use(connection, tenant, "key_1", budget, at, source=SOURCE)
+
+
+@pytest.mark.engine
+async def test_of_many_at_once_on_two_replicas_only_as_many_pass_as_there_is_room_for(
+    database: Database, database_url: str, tenant: Tenant, budgets: KeyBudgets
+) -> None:
+    other = Database(database_url, pool_size=5)
+    replicas = [budgets, KeyBudgets(other, source=SOURCE)]
+    passed = await asyncio.gather(
+        *(attempt(replicas[number % 2], call(tenant, f"c{number}")) for number in range(25))
+    )
+    await other.close()
+    assert sum(passed) == 10
+    assert await attempt(budgets, call(tenant, "of another key", key="key_2"))
+    standing = await use(database, tenant, NOW)
+    assert (standing.used, standing.held, standing.remaining) == (0, 1, 0)
+
+
+@pytest.mark.engine
+async def test_cost_is_in_the_hold_or_in_the_usage_at_every_moment(
+    database: Database, tenant: Tenant, budgets: KeyBudgets
+) -> None:
+    """Calls are settled at half of what they held and counted, while others are admitted."""
+    used = {"output_tokens": Decimal(5_000)}
+    passed = 0
+    for number in range(40):
+        wanted = call(tenant, f"c{number}", NOW + timedelta(milliseconds=200 * number))
+        if await attempt(budgets, wanted):
+            passed += 1
+            await budgets.settle(wanted, "large", used)
+            if number % 3:
+                await count(database, wanted, used)
+    # The last call that passed still had room for a tenth
+    assert passed == 19
+    at = NOW + timedelta(seconds=20)
+    standing = await use(database, tenant, at)
+    assert standing.used + standing.held == Decimal("0.95")
+    with pytest.raises(KeyBudgetExhausted) as refusal:
+        await budgets.reserve(call(tenant, "more", at), "large", TEN_CENTS)
+    assert refusal.value.detail == (
+        "This call can cost up to 0.1, and this key's budget of 1 USD a day has 0.05 left. Lower "
+        "max_tokens or shorten the prompt; it begins anew at 2026-03-11 00:00 UTC."
+    )
+
+
+@pytest.mark.engine
+async def test_a_day_begins_anew_a_raise_helps_and_a_soft_budget_refuses_nothing(
+    database: Database, tenant: Tenant, budgets: KeyBudgets
+) -> None:
+    whole = call(tenant, "c1")
+    await budgets.reserve(whole, "large", {"output_tokens": Decimal(100_000)})
+    await budgets.settle(whole, "large", {"output_tokens": Decimal(100_000)})
+    await count(database, whole, {"output_tokens": Decimal(100_000)})
+    later = NOW + timedelta(seconds=2)
+    with pytest.raises(KeyBudgetExhausted, match="1 USD a day is used up; it begins anew at 2026-"):
+        await budgets.reserve(call(tenant, "c2", later), "large", TEN_CENTS)
+    raised = KeyBudget(amount=Decimal("1.1"), period="day")
+    assert await attempt(budgets, call(tenant, "c3", later, raised))
+    assert not await attempt(budgets, call(tenant, "c4", later, raised))
+    soft = KeyBudget(amount=Decimal(1), period="day", limit="soft")
+    assert await attempt(budgets, call(tenant, "c5", later, soft))
+    assert (await use(database, tenant, later, soft)).remaining == 0
+    month = KeyBudget(amount=Decimal(1), period="month")
+    tomorrow = NOW + timedelta(days=1)
+    assert await attempt(budgets, call(tenant, "c6", tomorrow))
+    assert not await attempt(budgets, call(tenant, "c7", tomorrow, month))
+
+
+@pytest.mark.engine
+async def test_a_call_that_was_not_made_or_never_ended_gives_its_hold_back(
+    database: Database, tenant: Tenant, budgets: KeyBudgets
+) -> None:
+    whole = {"output_tokens": Decimal(100_000)}
+    await budgets.reserve(call(tenant, "c1"), "large", whole)
+    assert not await attempt(budgets, call(tenant, "c2"))
+    await budgets.release(call(tenant, "c1"))
+    await budgets.reserve(call(tenant, "lost"), "large", whole)
+    later = NOW + LAPSE + timedelta(seconds=1)
+    assert await attempt(budgets, call(tenant, "c3", later))
+    async with database.begin() as connection:
+        held = await connection.execute(select(key_budget_holds.c.id, func.now()))
+        assert [row.id for row in held] == ["c3"]
+
+
+@pytest.mark.engine
+async def test_days_are_those_of_the_tenants_time_zone(database: Database) -> None:
+    tenant = await make_tenant(database, time_zone="America/Denver")
+    # The clocks go forward on 8 March 2026 at 2 o'clock
+    for at, start, end in (
+        ("2026-03-08T06:59:59", "2026-03-07T07:00:00", "2026-03-08T07:00:00"),
+        ("2026-03-08T07:00:00", "2026-03-08T07:00:00", "2026-03-09T06:00:00"),
+        ("2026-03-09T05:59:59", "2026-03-08T07:00:00", "2026-03-09T06:00:00"),
+    ):
+        period = budget_period(A_DOLLAR, tenant, datetime.fromisoformat(f"{at}+00:00"))
+        assert f"{period.start:%Y-%m-%dT%H:%M:%S}" == start
+        assert f"{period.end:%Y-%m-%dT%H:%M:%S}" == end
+    month = KeyBudget(amount=Decimal(1), period="month")
+    period = budget_period(month, tenant, datetime(2026, 4, 1, 5, 59, tzinfo=UTC))
+    assert (period.start.day, period.start.hour, period.end.day) == (1, 7, 1)
