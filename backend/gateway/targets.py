@@ -3,13 +3,18 @@
 from __future__ import annotations
 
 import random
+import time
 from collections.abc import Callable, Container, Iterable, Sequence
+from typing import Final
 
 from backend.gateway.health import Circuit
 from backend.gateway.upstreams import Provider
 from backend.settings import Upstream
 
 _chance = random.SystemRandom()
+
+RETIRED_SECONDS: Final = 60.0
+"""How long an upstream that is served no more stays open for calls that had chosen it."""
 
 
 class TargetKey:
@@ -66,17 +71,19 @@ class Target:
 class Targets:
     """Every target of the configured upstreams. One a process; ``await close()`` when done."""
 
-    def __init__(self) -> None:
+    def __init__(self, *, clock: Callable[[], float] = time.monotonic) -> None:
+        self._clock = clock
         self._by_upstream: dict[str, dict[str, Target]] = {}
         self._providers: dict[str, Provider] = {}
-        self._retired: list[Provider] = []
+        self._retired: dict[Provider, float] = {}
+        """Until when each is kept open at least."""
 
     async def use(self, configured: Sequence[Upstream]) -> None:
         """Let calls from now on go to these upstreams; one that is as it was keeps its health."""
         wanted = {upstream.name: upstream for upstream in configured}
         for name, provider in list(self._providers.items()):
             if wanted.get(name) != provider.upstream:
-                self._retired.append(self._providers.pop(name))
+                self._retired[self._providers.pop(name)] = self._clock() + RETIRED_SECONDS
                 del self._by_upstream[name]
         for name, upstream in wanted.items():
             if name not in self._providers:
@@ -84,10 +91,22 @@ class Targets:
                 self._by_upstream[name] = {
                     model: Target(provider, own_name) for model, own_name in upstream.models.items()
                 }
-        # Calls that are under way end at what they began with
-        over = [provider for provider in self._retired if not provider.under_way]
-        self._retired = [provider for provider in self._retired if provider.under_way]
+        await self._close_retired()
+
+    async def _close_retired(self) -> None:
+        """Disconnect from what no call uses any more.
+
+        Calls that are under way end at what they began with; one that has chosen its targets and
+        waits for its holds is not under way yet.
+        """
+        now = self._clock()
+        over = [
+            provider
+            for provider, kept_until in self._retired.items()
+            if not provider.under_way and now >= kept_until
+        ]
         for provider in over:
+            del self._retired[provider]
             await provider.close()
 
     def serving(self, model: str) -> list[Target]:

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from backend.gateway.targets import Target, in_order
+from backend.gateway.targets import RETIRED_SECONDS, Target, Targets, in_order
 from backend.gateway.upstreams import Provider
 from backend.settings import Upstream
 
@@ -58,3 +58,33 @@ def test_an_upstream_is_full_at_its_concurrency() -> None:
     assert not bounded.is_full
     bounded.provider.under_way = 2
     assert bounded.is_full
+
+
+async def test_a_retired_upstream_serves_the_calls_that_had_chosen_it() -> None:
+    now = 0.0
+    targets = Targets(clock=lambda: now)
+    old = Upstream(name="u", base_url="http://127.0.0.1:9", models=["m"])
+    await targets.use([old])
+    (chosen,) = targets.serving("m")
+    closed: list[float] = []
+    close = chosen.provider.close
+
+    async def closing() -> None:
+        closed.append(now)
+        await close()
+
+    chosen.provider.close = closing  # type: ignore[method-assign]  # to see when it is closed
+
+    await targets.use([])
+    assert targets.serving("m") == []
+    await targets.use([])
+    assert not closed  # a call that waits for its holds has still to be sent
+    chosen.provider.under_way = 1
+    now = RETIRED_SECONDS + 1
+    await targets.use([])
+    assert not closed  # it is being answered
+    chosen.provider.under_way = 0
+    await targets.use([])
+    assert closed == [now]
+    await targets.close()
+    assert closed == [now]
