@@ -9,6 +9,7 @@ from backend.errors import (
     Conflict,
     FareboxError,
     Forbidden,
+    InvalidInput,
     NotFound,
     RateLimited,
     Unavailable,
@@ -128,3 +129,13 @@ class SecretsKeyMissing(Conflict):
     """A key is kept only sealed: set `FAREBOX_SECRETS_KEY`, or name a variable that has it."""
 
     code, title = "secrets_key_missing", "There is nothing to seal a key with"
+
+
+class UpstreamKeysNeeded(InvalidInput):
+    """Kept keys go to no other address than they were given for: give them again, or none."""
+
+    code, title = "upstream_keys_needed", "The new address needs its keys"
+
+    def __init__(self) -> None:
+        detail = "are needed again, or [] for none, since base_url is another"
+        super().__init__(f"'keys' {detail}.", errors=[FieldError(field="keys", detail=detail)])

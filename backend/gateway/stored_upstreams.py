@@ -13,7 +13,7 @@ from sqlalchemy import RowMapping, delete, select
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from backend.gateway.errors import UpstreamInSettings, UpstreamNotFound
+from backend.gateway.errors import UpstreamInSettings, UpstreamKeysNeeded, UpstreamNotFound
 from backend.gateway.sealing import Sealer
 from backend.settings import Upstream
 from backend.storage.tables import upstreams
@@ -60,9 +60,12 @@ async def put_upstream(
 ) -> wire.Upstream:
     """Set an upstream, whether there is one or not. It keeps its keys if none are given.
 
-    Raises ``UpstreamInSettings``, and ``SecretsKeyMissing`` for a key that can't be sealed.
+    Raises ``UpstreamInSettings``, ``UpstreamKeysNeeded`` if it would take its keys to another
+    address, and ``SecretsKeyMissing`` for a key that can't be sealed.
     """
     _require_own(configured, name)
+    if wanted.keys is None:
+        await _require_same_address(connection, name, wanted.base_url)
     values: dict[str, Any] = {
         "terms": wanted.model_dump(mode="json", include=set(_TERMS)),
         "changed_at": datetime.now(UTC),
@@ -108,6 +111,17 @@ async def stored_upstreams(connection: AsyncConnection, sealer: Sealer) -> list[
 def _require_own(configured: Sequence[Upstream], name: str) -> None:
     if any(upstream.name == name for upstream in configured):
         raise UpstreamInSettings(f"{name!r} is set in FAREBOX_UPSTREAMS, and is changed there.")
+
+
+async def _require_same_address(connection: AsyncConnection, name: str, base_url: str) -> None:
+    """Raise ``UpstreamKeysNeeded`` if an upstream has keys, and another address.
+
+    Who may set an address would else have the provider's keys sent to a host of their own.
+    """
+    query = select(upstreams.c.terms, upstreams.c["keys"]).where(upstreams.c.name == name)
+    row = (await connection.execute(query.with_for_update())).mappings().first()
+    if row is not None and row["keys"] and row["terms"].get("base_url") != base_url:
+        raise UpstreamKeysNeeded()
 
 
 def _kept(sealer: Sealer, upstream: str, key: wire.UpstreamKey) -> dict[str, str]:

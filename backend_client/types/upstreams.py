@@ -229,7 +229,9 @@ class UpstreamKey(Wire):
 class UpstreamPut(UpstreamTerms):
     """An upstream as it shall be. Without ``keys`` it keeps those that it has."""
 
-    keys: tuple[UpstreamKey, ...] | None = Field(None, max_length=100)
+    keys: tuple[UpstreamKey, ...] | None = Field(
+        None, max_length=100, description="Needed again where `base_url` is another than it was"
+    )
 
 
 class UpstreamKeyInfo(Answer):

@@ -94,6 +94,32 @@ async def test_an_upstream_serves_from_when_it_is_set_until_it_is_deleted(
     assert (again.status_code, again.json()["code"]) == (404, "upstream_not_found")
 
 
+async def test_kept_keys_go_to_no_other_address_than_they_were_given_for(
+    api: httpx.AsyncClient, operator: dict[str, str]
+) -> None:
+    async def put(base_url: str, **more: Any) -> httpx.Response:
+        body = {"base_url": base_url, "models": ["sample-small"], **more}
+        return await api.put("/v1/upstreams/main", headers=operator, json=body)
+
+    assert (await put("https://a.example/v1", keys=[{"secret": SECRET}])).status_code == 200
+    others = ("https://b.example/v1", "http://a.example/v1", "https://a.example/other")
+    for other in others:
+        refused = await put(other)
+        assert (refused.status_code, refused.json()["code"]) == (422, "upstream_keys_needed")
+        assert refused.json()["errors"][0]["field"] == "keys"
+    kept = (await api.get("/v1/upstreams/main", headers=operator)).json()
+    assert kept["base_url"] == "https://a.example/v1"
+    assert (await put("https://a.example/v1/", weight=2)).status_code == 200  # the same address
+
+    # Without keys there is nothing to lose
+    assert (await put("https://b.example/v1", keys=[])).json()["keys"] == []
+    assert (await put("https://c.example/v1")).status_code == 200
+    variable = [{"environment": "FAREBOX_UPSTREAM_KEY_MAIN"}]
+    assert (await put("https://c.example/v1", keys=variable)).status_code == 200
+    assert (await put("https://d.example/v1")).json()["code"] == "upstream_keys_needed"
+    assert (await put("https://d.example/v1", keys=variable)).status_code == 200
+
+
 async def test_what_can_not_be_set_is_refused_and_names_the_member(
     api: httpx.AsyncClient, operator: dict[str, str], join: Join
 ) -> None:
