@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator
+from functools import partial
 
 import pytest
 from playwright.async_api import Page, Route, expect
-from sqlalchemy import delete, insert
+from sqlalchemy import delete, insert, select
 
 from backend.settings import Settings
 from backend.storage.database import Database
-from backend.storage.tables import members, tenants
+from backend.storage.tables import members, platform_dispatches, tenants
 from backend_client.types.accounts import Role, Tenant
+from backend_client.types.platforms import DispatchState
 from tests.journey.conftest import Farebox, person_at
 from tests.journey.steps import visit
 from tests.journey.test_tenants import switch_to
@@ -70,6 +72,8 @@ async def test_a_customer_goes_on_a_platform(
     await expect(parked.get_by_role("row", name=NAME)).to_contain_text("steps of 0.010")
     await parked.get_by_role("button", name="Send again").click()
     await expect(page.get_by_text("It is sent again.")).to_be_visible()
+    # The row may be that of the first refusal
+    await until(partial(_all_refused, database, customer), seconds=60)
     await expect(parked.get_by_role("row", name=NAME)).to_contain_text("steps of 0.010")
     await parked.get_by_role("button", name="Leave out").click()
     await form.get_by_role("button", name="Leave out").click()
@@ -104,6 +108,17 @@ async def test_a_customer_goes_on_a_platform(
     question = page.get_by_role("alertdialog")
     await question.get_by_role("button", name="Disconnect").click()
     await expect(page.locator("#no-connections")).to_be_visible()
+
+
+async def _all_refused(database: Database, customer: Tenant) -> bool:
+    """Whether nothing of the customer's that was set aside is on its way again."""
+    query = select(platform_dispatches.c.state).where(
+        platform_dispatches.c.tenant_id == customer.id,
+        platform_dispatches.c.reason.is_not(None),
+    )
+    async with database.begin() as connection:
+        states = (await connection.execute(query)).scalars().all()
+    return bool(states) and set(states) == {DispatchState.REFUSED}
 
 
 async def saves_a_card(stand_in: StripeStandIn, page: Page) -> None:

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator
+from functools import partial
 
 import asyncpg
 import pytest
-from playwright.async_api import BrowserContext, Page, expect
+from playwright.async_api import BrowserContext, Page, WebSocketRoute, expect
 
 from backend_client.types.accounts import Role
 from tests.journey.conftest import Farebox
@@ -43,6 +45,17 @@ async def switch_to(page: Page, name: str) -> None:
     await expect(switcher).to_contain_text(name)
 
 
+def _unless(deaf: asyncio.Event, socket: WebSocketRoute) -> None:
+    """Pass on what the portal says, but not what it says while the tab is ``deaf``."""
+    portal = socket.connect_to_server()
+
+    def hear(message: str | bytes) -> None:
+        if not deaf.is_set():
+            socket.send(message)
+
+    portal.on_message(hear)
+
+
 async def test_after_a_switch_nothing_of_the_other_tenant_is_left(
     page: Page, context: BrowserContext, other_tenant: str
 ) -> None:
@@ -54,12 +67,16 @@ async def test_after_a_switch_nothing_of_the_other_tenant_is_left(
     following = await context.new_page()
     assert await open_usage(following) > 0
     keys = await context.new_page()
+    deaf = asyncio.Event()
+    await keys.route_web_socket("**/_event/**", partial(_unless, deaf))
     await keys.goto("/keys/")
     await expect(keys.get_by_role("row", name="of the first tenant")).to_be_visible()
 
+    # A tab looks every few seconds whether it has to move: this one does not hear of it in time
+    deaf.set()
     await switch_to(page, other_tenant)
-    # What is clicked in a tab of the other tenant is not done for this one; at once, for the tab
-    # looks every few seconds whether it has to move
+    # What is clicked in a tab of the other tenant is not done for this one
+    deaf.clear()
     await keys.get_by_role("button", name="Create key").click()
     await expect(keys.get_by_text(f"This tab acts for {other_tenant} now.")).to_be_visible()
     await expect(keys.get_by_text("No keys yet")).to_be_visible()

@@ -157,6 +157,8 @@ class Platforms(PageState, Session):
 
         async def act() -> str:
             await caller.client.platforms.replay(dispatch_id)
+            # At once: until the page is loaded anew, it would offer to leave out what is on its way
+            self.parked = [row for row in self.parked if row.id != dispatch_id]
             return "It is sent again."
 
         return await self._act(act)
