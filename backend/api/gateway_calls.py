@@ -13,6 +13,7 @@ from starlette.types import Message, Receive, Scope, Send
 
 from backend.accounts.principal import Principal
 from backend.api.leaving import unless_left
+from backend.gateway import costs
 from backend.gateway.call import dropped_headers
 from backend.gateway.gateway import Gateway
 from backend.gateway.limits import limit_headers
@@ -39,7 +40,7 @@ async def serve(
     answered = await unless_left(request, answering, may_stop=lambda: call.stops_when_left)
     headers |= dropped_headers(call)
     if (cost := await gateway.cost(call)) is not None:
-        headers["x-farebox-cost"] = f"{cost.amount.normalize():f} {cost.currency}"
+        headers[costs.HEADER] = str(cost)
     return Response(answered, media_type="application/json", headers=headers)
 
 

@@ -29,7 +29,7 @@ def openai_model(model: ModelInfo) -> dict[str, Any]:
     described = {
         "id": model.id,
         "object": "model",
-        "created": 0,
+        "created": 0 if model.added_at is None else int(model.added_at.timestamp()),
         "owned_by": "farebox",
         "name": model.name,
         "description": model.description,
@@ -55,7 +55,7 @@ def anthropic_model(model: ModelInfo) -> dict[str, Any]:
         "type": "model",
         "id": model.id,
         "display_name": model.name,
-        "created_at": _UNKNOWN_TIME,
+        "created_at": _UNKNOWN_TIME if model.added_at is None else model.added_at.isoformat(),
         "max_input_tokens": model.context_window,
         "max_tokens": model.max_output_tokens,
     }

@@ -290,12 +290,15 @@ async def list_models(
     ``available`` are the ids of those that a provider serves now.
     """
     card = RateCard(plan) if plan is not None else None
+    rows = await connection.execute(select(models.c.id, models.c.added_at))
+    added_at = {row.id: row.added_at for row in rows}
     infos = []
     for model in await models_on_sale(connection):
         prices = [] if plan is None or card is None else _prices(plan, card, model.id)
         infos.append(
             ModelInfo(
                 **model.model_dump(),
+                added_at=added_at.get(model.id),
                 available=model.id in available,
                 allowed=plan is None or plan.allows(model.id),
                 prices=prices,

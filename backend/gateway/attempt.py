@@ -15,7 +15,7 @@ from backend.gateway.connections import Answer
 from backend.gateway.errors import UpstreamFailed
 from backend.gateway.protocols.base import Forwarding
 from backend.gateway.refusals import Refusal, refusal
-from backend.gateway.rules import apply_rules
+from backend.gateway.rules import BETA_HEADER, apply_beta_rules, apply_rules
 from backend.gateway.targets import Target, TargetKey
 from backend.gateway.upstream_metrics import Outcome, UpstreamMetrics
 
@@ -26,14 +26,15 @@ _LONGEST_REFUSAL_BYTES: Final = 1024 * 1024
 class AttemptFailed(Exception):
     """An attempt came to nothing; ``error`` is what the caller gets if no other is better.
 
-    ``blames`` says what the next attempt has to avoid: the ``target``, its ``key``; or the
-    ``caller``, whose request no other would take either. ``retry_after`` is in seconds.
+    ``blames`` says what the next attempt has to avoid: the ``target``, its ``key``; the ``route``,
+    which is the target for this call alone and says nothing of its health; or the ``caller``, whose
+    request no other would take either. ``retry_after`` is in seconds.
     """
 
     def __init__(
         self,
         error: FareboxError,
-        blames: Literal["target", "key", "caller"],
+        blames: Literal["target", "key", "route", "caller"],
         outcome: Outcome,
         *,
         retry_after: float | None = None,
@@ -69,7 +70,9 @@ class Attempt:
         """
         upstream = self.target.upstream
         spoken, protocol = call.spoken_by(self.target)
-        document, call.dropped = apply_rules(upstream.rules, call.asked.document)
+        document, dropped = apply_rules(
+            upstream.rules, call.asked.document, implied=protocol.implied
+        )
         forwarding = Forwarding(
             self.target.model,
             call.output_cap,
@@ -81,6 +84,12 @@ class Attempt:
             for name in protocol.headers
             if name in call.asked.headers
         }
+        if BETA_HEADER in passed:
+            betas, left_out = apply_beta_rules(upstream.rules, passed.pop(BETA_HEADER))
+            dropped += left_out
+            if betas:
+                passed[BETA_HEADER] = betas
+        call.dropped = dropped
         request = protocol.forward(replace(call.asked, document=document), forwarding)
         response = await self.target.provider.send(
             address(upstream, spoken, protocol.path, self.target.model),
@@ -126,6 +135,9 @@ class Attempt:
             # It answered, so the target itself is well
             target.succeed()
             key.fail(now, retry_after=failure.retry_after)
+        elif failure.blames == "route":
+            target.leave()
+            key.leave()
         else:
             target.succeed()
             key.succeed()
@@ -154,6 +166,8 @@ def _failed(refused: Refusal) -> AttemptFailed:
     if refused.concerns == "key":
         # No word of a pause: it is ours, so that the last key of all is tried nevertheless
         return AttemptFailed(refused.error, "key", "key_refused")
+    if refused.concerns == "route":
+        return AttemptFailed(refused.error, "route", "failed")
     return AttemptFailed(refused.error, "target", "failed", retry_after=refused.retry_after)
 
 

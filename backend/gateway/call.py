@@ -108,8 +108,14 @@ class Call:
 
     @property
     def stops_when_left(self) -> bool:
-        """Whether a whole answer is broken off when its caller leaves."""
+        """Whether an answer of which nothing is said yet is broken off when its caller leaves."""
         return self.target.upstream.stops_when_left
+
+    @property
+    def may_think_unseen(self) -> bool:
+        """Whether more may be billed than is said, so that only a whole stream says how much."""
+        hides = self.target.hides_thoughts
+        return not self.stops_when_left and (self.asked.thinks if hides is None else hides)
 
     def heard(self) -> None:
         """Note the time of the first token, once something was said."""

@@ -5,8 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Coroutine, Mapping
 from contextlib import suppress
-from dataclasses import dataclass, replace
-from decimal import Decimal
+from dataclasses import replace
 from typing import Any, Final, TypeVar
 
 import structlog
@@ -19,6 +18,7 @@ from backend.gateway.admission import Admission
 from backend.gateway.attempts import Attempts
 from backend.gateway.bounds import require_fit
 from backend.gateway.call import Call, spoken_for
+from backend.gateway.costs import Cost
 from backend.gateway.errors import ModelNotFound, UpstreamRefused
 from backend.gateway.holds import Holds
 from backend.gateway.measures import Measures
@@ -48,14 +48,6 @@ _UPSTREAMS_SECONDS: Final = 2.0
 """How often a process looks for upstreams that were set at another."""
 
 Result = TypeVar("Result")
-
-
-@dataclass(frozen=True, slots=True)
-class Cost:
-    """What a call costs, exact."""
-
-    amount: Decimal
-    currency: str
 
 
 class Gateway:
@@ -202,10 +194,14 @@ class Gateway:
         """Return what a call that was answered adds to the bill by its units, unrounded.
 
         Of tiers the dearest price counts, and units that the plan includes count as if they were
-        paid. None without a plan.
+        paid. None without a plan, and where it is not known yet: an answer is not kept back for it.
         """
-        values = await self._admission.values_of(call.admitted.caller)
-        if values is None:
+        try:
+            values = await self._admission.values_of(call.admitted.caller)
+        except OUTAGES as error:
+            _log.warning("gateway.cost_unknown", call=call.event_id, error=repr(error))
+            return None
+        if values is None or not call.quantities:
             return None
         priced = values.plan.priced_labels
         labels = tuple(
@@ -223,14 +219,15 @@ class Gateway:
         try:
             await asyncio.wait({opening}, timeout=relay.KEEP_ALIVE_SECONDS)
         except asyncio.CancelledError:
-            opening.cancel()
-            await asyncio.wait({opening})
+            if not call.may_think_unseen:
+                opening.cancel()
+                await asyncio.wait({opening})
             # It may have been opened at this very moment, and is no less to be recorded and closed
-            Relay(call, opening, self._recorder).abandon()
+            Relay(call, opening, self._recorder, self.cost).abandon()
             raise
         if opening.done() and (error := opening.exception()) is not None:
             raise error
-        return Relay(call, opening, self._recorder)
+        return Relay(call, opening, self._recorder, self.cost)
 
     async def _attempted(self, call: Call, attempts: Coroutine[Any, Any, Result]) -> Result:
         """Return what the attempts come to; a call that ends here has its event all the same."""

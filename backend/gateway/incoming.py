@@ -64,7 +64,8 @@ class Incoming:
         long or takes too long as a whole.
         """
         if self._rest:
-            yield self._rest
+            rest, self._rest = self._rest, []
+            yield rest
         while not self.reader.ended:
             async with asyncio.timeout(self._seconds_left()):
                 events = await self._read()
@@ -74,9 +75,17 @@ class Incoming:
                 self._heard = time.monotonic()
             yield events
 
+    def resume(self) -> None:
+        """Let ``events`` be iterated again, after its reader was canceled while it waited."""
+        self._pieces = self._response.aiter_bytes()
+        self._heard = time.monotonic()
+
     def end(self, *, well: bool) -> None:
         """Note how the stream ended, once its caller has all of it."""
         if well:
+            hid_thoughts = self.reader.hid_thoughts
+            if hid_thoughts is not None:
+                self._attempt.target.hides_thoughts = hid_thoughts
             self._attempt.succeed()
         else:
             error = failed(self._call, self.reader.failure or Failure(_BROKEN_OFF))

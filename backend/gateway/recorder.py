@@ -49,6 +49,8 @@ class Recorder:
         self._measures = measures
         self._tasks: set[asyncio.Task[None]] = set()
         self._stranded = 0
+        self.closing = asyncio.Event()
+        """Set when this process ends: what is read to its end only for the bill is to end too."""
 
     def require_room(self) -> None:
         """Raise ``Unavailable`` while the usage of one more call could not be recorded."""
@@ -91,9 +93,12 @@ class Recorder:
 
     async def close(self) -> None:
         """Wait for what is under way; what can't be recorded even then is logged in full."""
-        if not self._tasks:
-            return
-        _, late = await asyncio.wait(self._tasks, timeout=_CLOSE_SECONDS)
+        self.closing.set()
+        loop = asyncio.get_running_loop()
+        last = loop.time() + _CLOSE_SECONDS
+        while self._tasks and loop.time() < last:  # some record others when they end
+            await asyncio.wait(set(self._tasks), timeout=last - loop.time())
+        late = set(self._tasks)
         for task in late:
             task.cancel()
         if late:

@@ -25,6 +25,7 @@ _log = structlog.get_logger(__name__)
 # model, an unpaid bill.
 _PASSED_ON: Final = frozenset({400, 413, 415, 422})
 _OF_THE_KEY: Final = frozenset({401, 402, 403})
+_ABSENT: Final = frozenset({404, 405, 410})
 _PASSING: Final = frozenset({408, 409, 425, 429})
 """Beside those of 500 and above: what may go well at another time."""
 _NO_MONEY: Final = frozenset({"insufficient_quota", "billing_hard_limit_reached"})
@@ -39,12 +40,13 @@ class Refusal:
     """What a status that is no success means.
 
     ``concerns`` is what has to change before a call goes well: the ``caller``'s request, the
-    operator's ``key``, a ``limit`` of the key, or the ``target``. ``retry_after`` is the provider's
+    operator's ``key``, a ``limit`` of the key, the ``route``, which is not there for what this call
+    asks, or the ``target``. ``retry_after`` is the provider's
     advice in seconds.
     """
 
     error: FareboxError
-    concerns: Literal["caller", "key", "limit", "target"]
+    concerns: Literal["caller", "key", "limit", "route", "target"]
     retry_after: float | None = None
 
 
@@ -88,7 +90,11 @@ def refusal(call: Call, response: Answer, content: bytes) -> Refusal:
         retry_after_seconds=retry_after,
         may_pass=may_pass,
     )
-    return Refusal(error, "key" if of_the_key else "target", retry_after)
+    if of_the_key:
+        return Refusal(error, "key", retry_after)
+    # A protocol or an earlier answer that the upstream does not have for one customer is no reason
+    # to keep everybody else from the model
+    return Refusal(error, "route" if status in _ABSENT else "target", retry_after)
 
 
 def failed(call: Call, failure: Failure) -> FareboxError:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Awaitable, Callable
 from typing import Final
 
 import httpx
@@ -11,6 +11,7 @@ import structlog
 
 from backend.errors import FareboxError
 from backend.gateway.call import Call, Status
+from backend.gateway.costs import Cost
 from backend.gateway.incoming import Incoming
 from backend.gateway.protocols.base import Failure, Reader
 from backend.gateway.recorder import Recorder
@@ -29,11 +30,21 @@ KEEP_ALIVE_SECONDS: Final = 10.0
 class Relay:
     """Iterate ``events`` once, and call ``abandon`` afterwards in every case."""
 
-    def __init__(self, call: Call, opening: asyncio.Task[Incoming], recorder: Recorder) -> None:
-        """``opening`` records the call itself if it fails, or is canceled."""
+    def __init__(
+        self,
+        call: Call,
+        opening: asyncio.Task[Incoming],
+        recorder: Recorder,
+        cost: Callable[[Call], Awaitable[Cost | None]],
+    ) -> None:
+        """``opening`` records the call itself if it fails, or is canceled.
+
+        ``cost`` says what a recorded call costs.
+        """
         self._call = call
         self._opening = opening
         self._recorder = recorder
+        self._cost = cost
         self._recorded = False
         self.events = self._relay()
 
@@ -41,8 +52,13 @@ class Relay:
         """Record what was not recorded yet: the caller pays for what was generated until now.
 
         The generator can't do that itself: one that never began, or that the server dropped between
-        two chunks, runs no ``finally`` of its own.
+        two chunks, runs no ``finally`` of its own. Where the model may think unseen, only the end
+        of the stream says how much: it is read on, and billed as a whole answer.
         """
+        if self._may_be_read_on():
+            self._recorded = True
+            self._recorder.spawn(self._read_on())
+            return
         if not self._opening.done():
             self._opening.cancel()
         elif (incoming := self._opened()) is not None and not self._recorded:
@@ -50,6 +66,46 @@ class Relay:
             self._hear(incoming.reader)
             self._recorder.record_later(self._call, "aborted")
         self._recorder.spawn(self._close())
+
+    def _may_be_read_on(self) -> bool:
+        if self._recorded or not self._call.may_think_unseen:
+            return False
+        if not self._opening.done():
+            return True
+        incoming = self._opened()
+        return incoming is not None and not incoming.reader.ended
+
+    async def _read_on(self) -> None:
+        """Read a stream that its caller left to its end, or until this process ends; record it."""
+        await self.events.aclose()
+        reading = asyncio.create_task(self._read_rest())
+        closing = asyncio.create_task(self._recorder.closing.wait())
+        await asyncio.wait({reading, closing}, return_when=asyncio.FIRST_COMPLETED)
+        reading.cancel()
+        closing.cancel()
+        await asyncio.wait({reading, closing})
+        if not self._opening.done():
+            self._opening.cancel()
+            await asyncio.wait({self._opening})
+        incoming = self._opened()
+        if incoming is None:
+            return  # it has recorded itself
+        self._hear(incoming.reader)
+        if incoming.reader.finished:
+            incoming.end(well=True)
+        await incoming.close()
+        await self._recorder.record(self._call, "aborted")
+
+    async def _read_rest(self) -> None:
+        await asyncio.wait({self._opening})
+        if (incoming := self._opened()) is None:
+            return
+        incoming.resume()
+        try:
+            async for events in incoming.events():
+                self._passed(incoming.reader, events)
+        except (httpx.HTTPError, TooLong, TimeoutError) as error:
+            _log.warning("gateway.left_stream_broke", call=self._call.event_id, error=repr(error))
 
     async def _close(self) -> None:
         await self.events.aclose()
@@ -97,11 +153,13 @@ class Relay:
         incoming.end(well=status == "completed")
         self._recorded = True
         await self._recorder.record(self._call, status)
+        # Before the last event, with which clients stop to read
+        cost = b"" if (costs := await self._cost(self._call)) is None else costs.comment
         if status == "completed":
-            yield reader.last()
+            yield cost + reader.last()
         else:
             failure = reader.failure or Failure("The model provider broke the stream off.")
-            yield self._call.asked.protocol.error_event(failed(self._call, failure))
+            yield cost + self._call.asked.protocol.error_event(failed(self._call, failure))
 
     def _passed(self, reader: Reader, events: list[Event]) -> bytes:
         """Read events; return what the caller gets of them."""

@@ -23,14 +23,48 @@ _UNPRICED: Final[Mapping[str, frozenset[object]]] = {
     "web_search_options": frozenset(),
     "search_parameters": frozenset(),
     "plugins": frozenset(),
+    # OpenRouter's: other models than the one that is priced, providers at other prices, and
+    # settings of the seller's account that may name either
+    "models": frozenset(),
+    "route": frozenset(),
+    "provider": frozenset(),
+    "preset": frozenset(),
     # Kept in the seller's own account, for whoever else has the key
     "store": frozenset({False}),
     "background": frozenset({False}),
 }
 """Members that cost the seller extra, with the values that don't."""
 
+_CHEAP_BETAS: Final = (
+    "advanced-tool-use",
+    "claude-code",
+    "clear-thinking",
+    "computer-use",
+    "context-management",
+    "effort",
+    "extended-cache-ttl",
+    "fine-grained-tool-streaming",
+    "interleaved-thinking",
+    "output-128k",
+    "pdfs",
+    "prompt-caching",
+    "redact-thinking",
+    "structured-outputs",
+    "summarize-connector-text",
+    "token-counting",
+    "token-efficient-tools",
+    "tool-examples",
+    "tool-search-tool",
+)
+"""Anthropic's betas that change neither a price nor what is kept: the date comes after.
+
+https://docs.claude.com/en/api/beta-headers
+"""
+
 _NAMES: Final = BOUND_MEMBERS | _UNPRICED.keys() | {"tools", "type"}
 """Members of which something is decided by their names."""
+BETA_HEADER: Final = "anthropic-beta"
+_BETA: Final = f"{BETA_HEADER}."
 _CHAT_LIMITS: Final = ("max_completion_tokens", "max_tokens")
 
 _OWN_TOOLS: Final = (
@@ -51,11 +85,12 @@ _OWN_TOOLS: Final = (
 
 
 def apply_rules(
-    rules: UpstreamRules, document: Mapping[str, Any]
+    rules: UpstreamRules, document: Mapping[str, Any], *, implied: Mapping[str, bool] | None = None
 ) -> tuple[dict[str, Any], tuple[str, ...]]:
     """Return what is sent to an upstream, and the names of what was left out of it, sorted.
 
-    A tool is named as ``tools.web_search``.
+    A tool is named as ``tools.web_search``. ``implied`` is what the upstream takes a request to say
+    that leaves it out: where that may not pass, the opposite is said.
     """
     passed: dict[str, Any] = {}
     dropped: list[str] = []
@@ -73,10 +108,36 @@ def apply_rules(
         kept = [tool for tool in tools if _is_allowed_tool(rules, tool)]
         dropped += [f"tools.{_kind(tool)}" for tool in tools if tool not in kept]
         _keep_tools(passed, tools, kept)
+    for name, value in (implied or {}).items():
+        if name not in passed and name not in rules.drop and not _passes(rules, name, value):
+            passed[name] = not value
     if rules.output_limit is not None:
         _rename_limit(passed, rules.output_limit)
     passed.update(rules.force)
     return passed, tuple(sorted(set(dropped)))
+
+
+def apply_beta_rules(rules: UpstreamRules, betas: str) -> tuple[str, tuple[str, ...]]:
+    """Return what is sent as ``anthropic-beta``, and what was left out, as ``anthropic-beta.x``.
+
+    A beta can be a longer window at a higher price, a faster mode, or files that are kept.
+    """
+    allowed = (
+        *_CHEAP_BETAS,
+        *(name.removeprefix(_BETA) for name in rules.allow if name.startswith(_BETA)),
+    )
+    wanted = [beta for part in betas.split(",") if (beta := part.strip())]
+    passed = [
+        beta
+        for beta in wanted
+        if not {BETA_HEADER, f"{_BETA}{beta}"}.intersection(rules.drop)
+        and (
+            BETA_HEADER in rules.allow
+            or any(beta == name or beta.startswith(f"{name}-") for name in allowed)
+        )
+    ]
+    left_out = {f"{_BETA}{beta}" for beta in wanted if beta not in passed}
+    return ",".join(passed), tuple(sorted(left_out))
 
 
 def _is_disguised(rules: UpstreamRules, name: str) -> bool:

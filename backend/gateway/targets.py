@@ -33,6 +33,8 @@ class Target:
         self.model = model
         """The upstream's own name."""
         self.circuit = Circuit()
+        self.hides_thoughts: bool | None = None
+        """Whether it thought more than it said in the last stream; None where it does not say."""
         secrets = [key.get_secret_value() for key in provider.upstream.keys]
         self.keys = tuple(TargetKey(secret) for secret in secrets or (None,))
         self._turn = 0

@@ -45,6 +45,7 @@ class ModelInfo(Answer):
     context_window: int
     max_output_tokens: int
     tokenizer: str
+    added_at: Instant | None = Field(None, description="When it was first on sale here")
     available: bool
     allowed: bool = True
     prices: list[MeterPrice] = []

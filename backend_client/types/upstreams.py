@@ -144,7 +144,8 @@ class UpstreamTerms(Wire):
     stops_when_left: bool = Field(
         False,
         description="Whether it stops working on a whole answer when the connection is closed. "
-        "Then a caller who leaves pays for the prompt alone, and else for the answer too",
+        "Then a caller who leaves pays for the prompt alone, and else for the answer too. The same "
+        "goes for streams of models that think unseen",
     )
     timeouts: UpstreamTimeouts = UpstreamTimeouts()
     rules: UpstreamRules = UpstreamRules()

@@ -1,4 +1,4 @@
-"""What a whole answer's headers say: what the call costs, and which event it is."""
+"""What an answer says beside it: what the call costs, and which event it is."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import Any
 import httpx
 import pytest
 
-from tests.gateway.chat_answers import ASKED, USAGE, USED, whole
+from tests.gateway.chat_answers import ASKED, DONE, USAGE, USED, said, streamed, whole
 from tests.gateway.conftest import Join, Metered, OpenClient
 from tests.support.flaky import FlakyServer, Reply
 
@@ -23,7 +23,10 @@ async def test_a_call_says_what_it_costs_and_where_its_event_is(
     provider: FlakyServer,
     metered: Callable[[int], Awaitable[list[Metered]]],
 ) -> None:
-    provider.replies = [Reply(body=whole(usage=USAGE))]
+    provider.replies = [
+        Reply(body=whole(usage=USAGE)),
+        streamed(said("Hello"), said(" there", "stop", usage=USAGE), DONE),
+    ]
     owner = await join("pay-as-you-go")
     application = (await api.get("/v1/applications", headers=owner)).json()["items"][0]["id"]
     wanted = {"name": "k", "application_id": application}
@@ -42,5 +45,12 @@ async def test_a_call_says_what_it_costs_and_where_its_event_is(
     assert Decimal(amount) == sum(costs) > 0
     assert currency == "USD"
     assert answer.headers["x-farebox-event"].startswith("req_")
-    (event,) = await metered(1)
-    assert event.labels["user"] == "u1"
+    async with client.chat.completions.with_streaming_response.create(
+        **asked, stream=True
+    ) as stream:
+        lines = [line async for line in stream.iter_lines() if line]
+    # A comment, just before the end that clients wait for
+    assert lines[-2:] == [f": x-farebox-cost {amount} USD", "data: [DONE]"]
+    events = await metered(2)
+    assert [event.quantities for event in events] == [USED, USED]
+    assert {event.labels["user"] for event in events} == {"u1"}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import AsyncIterator, Callable, Iterator
 from datetime import UTC, datetime
 from typing import Any
@@ -391,3 +392,17 @@ async def test_each_upstream_gets_what_its_rules_let_through(
     assert new.document.keys() >= {"seed", "stream_options", "max_completion_tokens"}
     assert older.document.keys() == {"model", "messages", "stream", "max_tokens"}
     assert sent.dropped == ("seed", "service_tier")
+
+
+async def test_what_one_call_misses_keeps_no_other_from_the_model(
+    attempts: Attempts, target: MakeTarget, first: ProviderDouble
+) -> None:
+    """An earlier answer that is not there, or a protocol: the circuit is everybody's."""
+    first.default = "404"
+    only = target(first)
+    for _ in range(FAILURES + 1):
+        with pytest.raises(UpstreamFailed):
+            await whole(attempts, call(only))
+    assert only.circuit.state(time.monotonic()) == "closed"
+    first.default = "ok"
+    assert await whole(attempts, call(only)) == TEXT

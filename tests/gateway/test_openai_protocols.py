@@ -115,6 +115,7 @@ async def test_a_response_is_served(
         "input": "Say hello",
         "instructions": "Be kind",
         "max_output_tokens": 16_384,
+        "store": False,  # providers keep what does not say so
     }
     assert [event.quantities for event in await metered(1)] == [RESPONSE_USED]
 
@@ -151,8 +152,8 @@ async def test_a_response_that_failed_bills_nothing_and_keeps_its_words(
 async def test_a_response_that_breaks_off_says_so_and_bills_what_was_said(
     client: AsyncOpenAI, provider: FlakyServer, metered: Counted
 ) -> None:
-    failed = response_event(5, "response.failed", response=FAILED)
-    provider.replies = [streamed_reply(*STREAM[:5]), streamed_reply(*STREAM[:5], failed)]
+    unreported = response_event(5, "response.failed", response=FAILED | {"usage": None})
+    provider.replies = [streamed_reply(*STREAM[:5]), streamed_reply(*STREAM[:5], unreported)]
     for _ in range(2):
         *_, said, last = await respond(client)
         assert (said.delta, last.type, last.code) == ("Hello", "error", "upstream_failed")
@@ -160,6 +161,18 @@ async def test_a_response_that_breaks_off_says_so_and_bills_what_was_said(
     for event in await metered(2):
         assert event.quantities == {"requests": 1, "input_tokens": 8, "output_tokens": 1}
         assert event.labels == event.labels | {"status": "failed", "usage_source": "local"}
+
+
+async def test_a_response_that_fails_late_bills_what_its_provider_reports(
+    client: AsyncOpenAI, provider: FlakyServer, metered: Counted
+) -> None:
+    """Also what was thought, of which nothing was said."""
+    failed = response_event(5, "response.failed", response=FAILED)
+    provider.replies = [streamed_reply(*STREAM[:5], failed)]
+    assert (await respond(client))[-1].type == "error"
+    (event,) = await metered(1)
+    assert event.quantities == RESPONSE_USED
+    assert event.labels == event.labels | {"status": "failed", "usage_source": "provider"}
 
 
 async def test_a_route_that_is_not_there_says_what_is(client: AsyncOpenAI) -> None:
@@ -175,6 +188,7 @@ async def test_a_model_says_what_it_takes_and_costs(client: AsyncOpenAI) -> None
     model = (await client.models.retrieve(MODEL)).model_dump()
     assert model["object"] == "model"
     assert model["name"]
+    assert model["created"] > 1_700_000_000  # when it was put on sale here
     assert model["context_window"] == model["context_length"] > 0
     assert model["max_output_tokens"] == 16_384
     assert "prompt" in model.get("pricing", {"prompt": None})

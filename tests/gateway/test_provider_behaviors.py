@@ -172,8 +172,8 @@ def billed(row: Row) -> dict[str, int]:
 
 
 def test_every_behavior_of_the_double_is_in_the_table() -> None:
-    # What gives advice holds off the calls after it: that is tested where it is told
-    apart = {"busy_date", "busy_ms", "overloaded"}
+    # What gives advice holds off the calls after it, and what thinks waits: these are tested apart
+    apart = {"busy_date", "busy_ms", "overloaded", "thinks"}
     assert {row.does.partition(":")[0] for row in ROWS} | apart == set(BEHAVIORS)
 
 

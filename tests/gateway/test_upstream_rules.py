@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from pydantic import ValidationError
 
-from backend.gateway.rules import apply_rules
+from backend.gateway.rules import apply_beta_rules, apply_rules
 from backend_client.types.upstreams import UpstreamRules
 
 pytestmark = pytest.mark.fast
@@ -34,6 +34,10 @@ def test_without_rules_all_passes_that_costs_nothing_extra() -> None:
         {"speed": "fast"},
         {"inference_geo": "us"},
         {"background": True},
+        {"models": ["dearer/model"]},
+        {"route": "fallback"},
+        {"provider": {"order": ["dearest"]}},
+        {"preset": "dear"},
     ],
 )
 def test_what_costs_the_seller_extra_passes_where_it_is_allowed(costly: dict[str, Any]) -> None:
@@ -123,3 +127,32 @@ def test_no_tool_passes_with_two_kinds() -> None:
     sent, dropped = apply_rules(UpstreamRules(), PLAIN | {"tools": disguised})
     assert sent == PLAIN
     assert dropped == ("tools.ambiguous",)
+
+
+def test_what_a_provider_takes_for_granted_is_denied_unless_it_may_pass() -> None:
+    implied = {"store": True}
+    denied = PLAIN | {"store": False}
+    for asked in (PLAIN, denied):
+        assert apply_rules(UpstreamRules(), asked, implied=implied) == (denied, ())
+    asking = PLAIN | {"store": True}
+    assert apply_rules(UpstreamRules(), asking, implied=implied) == (denied, ("store",))
+    for asked in (PLAIN, denied, asking):
+        allowing = UpstreamRules(allow=("store",))
+        assert apply_rules(allowing, asked, implied=implied) == (asked, ())
+    forcing = UpstreamRules(force={"store": True})
+    assert apply_rules(forcing, PLAIN, implied=implied) == (asking, ())
+    # An upstream that does not know the member gets none
+    assert apply_rules(UpstreamRules(drop=("store",)), asking, implied=implied)[0] == PLAIN
+
+
+def test_betas_that_can_cost_more_pass_where_they_are_allowed() -> None:
+    cheap, dear = "interleaved-thinking-2025-05-14", "context-1m-2025-08-07"
+    left_out = (f"anthropic-beta.{dear}",)
+    assert apply_beta_rules(UpstreamRules(), f"{cheap}, {dear},") == (cheap, left_out)
+    assert apply_beta_rules(UpstreamRules(), f"not-{cheap}")[0] == ""
+    for name in ("anthropic-beta", "anthropic-beta.context-1m", f"anthropic-beta.{dear}"):
+        allowing = UpstreamRules(allow=(name,))
+        assert apply_beta_rules(allowing, f"{cheap},{dear}") == (f"{cheap},{dear}", ())
+    for name in ("anthropic-beta", f"anthropic-beta.{cheap}"):
+        dropping = UpstreamRules(drop=(name,), allow=("anthropic-beta",))
+        assert apply_beta_rules(dropping, cheap) == ("", (f"anthropic-beta.{cheap}",))

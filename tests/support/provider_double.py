@@ -85,6 +85,11 @@ class Exchange:
             await self.send(part)
             await asyncio.sleep(0)
 
+    async def stream_on(self, *parts: bytes) -> None:
+        """Go on with a stream that has begun."""
+        for part in parts:
+            await self.send(part)
+
     async def wait(self) -> None:
         """Wait until the caller leaves, or the double lets everything go on."""
         waits = [
@@ -282,6 +287,15 @@ async def hang_middle(exchange: Exchange) -> None:
 
 
 @behavior
+async def thinks(exchange: Exchange) -> None:
+    """Say as much as the argument, think unseen until it may go on or is left, and report it."""
+    used = {**USAGE, "completion_tokens_details": {"reasoning_tokens": 18}}
+    await exchange.stream(ROLE, *([said(exchange.argument)] if exchange.argument else []))
+    await exchange.wait()
+    await exchange.stream_on(SECOND, chunk(choices=[], usage=used), DONE)
+
+
+@behavior
 async def pings(exchange: Exchange) -> None:
     """Keep the connection open for ever, and say nothing."""
     await exchange.head()
@@ -408,6 +422,14 @@ class ProviderDouble:
     def release(self) -> None:
         """Let what hangs come to its end."""
         self._loop.call_soon_threadsafe(self.released.set)
+
+    def hold(self) -> None:
+        """Let what hangs from now on wait for the next ``release``."""
+        self._loop.call_soon_threadsafe(self.released.clear)
+
+    async def has_come(self) -> bool:
+        """Return whether anything was asked."""
+        return bool(self.asked)
 
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         with suppress(OSError, asyncio.IncompleteReadError, asyncio.CancelledError):

@@ -32,7 +32,7 @@ class Asked:
     may read a whole window for it: once for each of several inputs, or for each turn of a tool that
     the provider runs. ``prompt_meter`` and ``output_meter`` are the dearest that it can count in,
     beside those that stand for any part of a prompt or an answer; ``units`` is the most of other
-    meters.
+    meters. ``thinks`` is whether it asks the model to think, which may go on unseen.
     """
 
     protocol: Protocol
@@ -50,6 +50,7 @@ class Asked:
     prompt_meter: str = "input_tokens"
     output_meter: str = "output_tokens"
     units: Mapping[str, int] = field(default_factory=dict)
+    thinks: bool = False
     text_only: bool = True
     uncounted_bytes: int = 0
 
@@ -118,12 +119,13 @@ class Reader(ABC):
 
     ``finished`` is whether the answer is complete, ``ended`` whether nothing after it counts. It is
     ``committed`` once something was returned that a caller takes for a part of the answer, after
-    which no other provider can be tried.
+    which no other provider can be tried. ``thought_letters`` counts what it said of its thoughts.
     """
 
     def __init__(self) -> None:
         self.usage: Usage | None = None
         self.said: list[str] = []
+        self.thought_letters = 0
         self.answered = False
         self.committed = False
         self.finished = False
@@ -134,6 +136,16 @@ class Reader(ABC):
     def fail(self, failure: Failure) -> None:
         """End the answer: nothing after a failure counts."""
         self.finished, self.ended, self.failure = False, True, failure
+
+    @property
+    def hid_thoughts(self) -> bool | None:
+        """Whether more was thought than was said of it; None if nothing was reported of thoughts.
+
+        A token of a text that is shown whole has some four letters; summaries have far fewer.
+        """
+        if self.usage is None or not self.usage.reasoning:
+            return None
+        return self.thought_letters < self.usage.reasoning
 
     def report(self, usage: Usage | None) -> None:
         """Add a report of the provider's to those before it."""
@@ -157,6 +169,8 @@ class Protocol(ABC):
     """Where providers serve it, under their ``base_url``."""
     headers: ClassVar[Sequence[str]] = ()
     """Names of a request's headers that concern the provider."""
+    implied: ClassVar[Mapping[str, bool]] = {}
+    """What providers take a request to say that leaves it out, where that has a price."""
 
     @abstractmethod
     def read(self, body: bytes) -> Asked:

@@ -31,6 +31,7 @@ from backend.gateway.protocols.requests import (
     read_stream,
     refuse_too_deep,
     uncounted_bytes,
+    wants_thoughts,
     wrong,
 )
 from backend.gateway.sse import Event
@@ -79,6 +80,7 @@ class ChatCompletions(Protocol):
             prompts=MOST_TURNS if request.get("web_search_options") is not None else 1,
             prompt_meter="audio_input_tokens" if _has_sound(messages) else "input_tokens",
             output_meter="audio_output_tokens" if _wants_sound(request) else "output_tokens",
+            thinks=wants_thoughts(request),
             text_only=_is_text(messages),
             uncounted_bytes=uncounted_bytes(request, counted=counted),
         )
@@ -214,6 +216,7 @@ class ChatReader(Reader):
         for choice in choices:
             self.answered = True
             self.said += _said_in(choice)
+            self.thought_letters += len(thought_in(choice.get("delta")))
             # A provider that ends the stream after this without [DONE] has sent everything.
             self.finished = self.finished or choice.get("finish_reason") is not None
         self.committed = self.committed or self.finished or any(self.said)
@@ -308,17 +311,24 @@ def _said_in(choice: Document) -> Iterator[str]:
         yield choice["text"]
 
 
-def spoken(delta: object) -> Iterator[str]:
-    """Yield what a message, or a part of one, says that a tokenizer can count.
+def thought_in(delta: object) -> str:
+    """Return the thought in a message, or in a part of one.
 
     Thoughts are ``reasoning`` with vLLM and OpenRouter, ``reasoning_content`` with DeepSeek and
     llama.cpp; who sends both sends the same twice.
     """
     if not isinstance(delta, dict):
-        return
+        return ""
     thought = delta.get("reasoning") or delta.get("reasoning_content")
+    return thought if isinstance(thought, str) else ""
+
+
+def spoken(delta: object) -> Iterator[str]:
+    """Yield what a message, or a part of one, says that a tokenizer can count."""
+    if not isinstance(delta, dict):
+        return
     audio = delta.get("audio")
-    parts = [delta.get("content"), thought, delta.get("refusal")]
+    parts = [delta.get("content"), thought_in(delta), delta.get("refusal")]
     if isinstance(audio, dict):
         parts.append(audio.get("transcript"))
     calls = delta.get("tool_calls")

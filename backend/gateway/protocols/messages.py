@@ -33,6 +33,7 @@ from backend.gateway.protocols.requests import (
     read_stream,
     refuse_too_deep,
     uncounted_bytes,
+    wants_thoughts,
     wrong,
 )
 from backend.gateway.sse import Event
@@ -115,6 +116,7 @@ def asked_by_messages(
         tools=chat_tools(tools),
         output_limit=limit,
         prompts=MOST_TURNS if of_provider or request.get("mcp_servers") else 1,
+        thinks=wants_thoughts(request),
         text_only=all(
             isinstance(message["content"], str | None)
             or all(part.get("type") == "text" for part in message["content"])
@@ -208,6 +210,8 @@ class MessagesReader(Reader):
                 text = delta.get(_DELTAS.get(str(delta.get("type")), ""))
                 if isinstance(text, str):
                     self.said.append(text)
+                    if delta.get("type") == "thinking_delta":
+                        self.thought_letters += len(text)
         elif kind == "message_delta":
             self.answered = True
             self.report(read_usage(document.get("usage"), ANTHROPIC))

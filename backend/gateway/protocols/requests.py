@@ -14,6 +14,9 @@ from backend_client.types.problems import FieldError
 MOST_TURNS: Final = 32
 """How often a provider may run the model again for one answer, with what its tools brought."""
 
+_DEEPER: Final = 10
+"""How many levels a request may gain on its way, by its translation for an upstream."""
+
 
 def read_object(body: bytes) -> dict[str, Any]:
     """Return the JSON object of a body; raises ``InvalidRequest``."""
@@ -61,10 +64,28 @@ def read_stream(request: dict[str, Any]) -> bool:
     return bool(stream)
 
 
+def wants_thoughts(request: dict[str, Any]) -> bool:
+    """Return whether a request asks for thinking, by any protocol's member for it.
+
+    OpenAI's chats have ``reasoning_effort``, its responses and OpenRouter ``reasoning``, Anthropic
+    ``thinking``.
+    """
+    reasoning, thinking = request.get("reasoning"), request.get("thinking")
+    effort = request.get("reasoning_effort")
+    if isinstance(reasoning, dict):
+        effort = effort or reasoning.get("effort") or bool(reasoning.get("max_tokens"))
+    if isinstance(thinking, dict):
+        effort = effort or thinking.get("type") in ("enabled", "adaptive")
+    return bool(effort) and effort != "none"
+
+
 def refuse_too_deep(request: dict[str, Any]) -> None:
     """Raise ``InvalidRequest`` for what can be parsed but not written again: it is too deep."""
+    deepened: object = request
+    for _ in range(_DEEPER):
+        deepened = [deepened]
     try:
-        orjson.dumps(request)
+        orjson.dumps(deepened)
     except orjson.JSONEncodeError as error:
         raise InvalidRequest("The body is nested too deeply.") from error
 

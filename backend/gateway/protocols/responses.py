@@ -6,8 +6,8 @@ https://platform.openai.com/docs/api-reference/responses-streaming
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from typing import Final
+from collections.abc import Iterator, Mapping
+from typing import ClassVar, Final
 
 from backend.errors import FareboxError
 from backend.gateway.protocols.base import (
@@ -32,6 +32,7 @@ from backend.gateway.protocols.requests import (
     read_stream,
     refuse_too_deep,
     uncounted_bytes,
+    wants_thoughts,
     wrong,
 )
 from backend.gateway.protocols.responses_chat import chat_messages, chat_tools, other_tools
@@ -57,6 +58,7 @@ class Responses(Protocol):
 
     name = "responses"
     path = "responses"
+    implied: ClassVar[Mapping[str, bool]] = {"store": True}
 
     def read(self, body: bytes) -> Asked:
         """Read a request; raises ``InvalidRequest`` naming the parameter."""
@@ -79,6 +81,7 @@ class Responses(Protocol):
             tools=chat_tools(tools),
             output_limit=read_limit(request, "max_output_tokens"),
             prompts=MOST_TURNS if others else 1,
+            thinks=wants_thoughts(request),
             text_only=all(
                 isinstance(message["content"], str | None)
                 or all(part.get("type") == "text" for part in message["content"])
@@ -180,6 +183,8 @@ class _ResponsesReader(Reader):
         response = document.get("response")
         if kind in ("error", "response.failed") or document.get("error"):
             holder = response if isinstance(response, dict) else document
+            # What was made until then is billed, and this is who knows how much that was
+            self.report(read_usage(holder.get("usage")))
             self.fail(Failure.of_error(holder.get("error") or holder))
             return b""
         if not isinstance(kind, str) or not kind.startswith("response."):
@@ -203,6 +208,8 @@ class _ResponsesReader(Reader):
         if kind in _SAID and isinstance(document.get("delta"), str):
             self.answered = True
             self.said.append(document["delta"])
+            if kind.startswith("response.reasoning"):
+                self.thought_letters += len(document["delta"])
         elif kind == "response.output_item.added":
             item = document.get("item")
             if isinstance(item, dict) and isinstance(item.get("name"), str):

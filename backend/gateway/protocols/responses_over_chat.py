@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import replace
-from typing import Any, Final
+from typing import Any, ClassVar, Final
 
 from backend.gateway.protocols.base import Answered, Asked, Document, Forwarding, Reader
 from backend.gateway.protocols.chat import CHAT, ChatReader, choices_of
@@ -38,6 +38,7 @@ class ResponsesOverChat(Responses):
     """Reads and answers responses; its upstreams get and send chats. Nothing is stored."""
 
     path = CHAT.path
+    implied: ClassVar[Mapping[str, bool]] = {}
 
     def forward(self, asked: Asked, to: Forwarding) -> Document:
         """Return the chat that goes to a provider."""

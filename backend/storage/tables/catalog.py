@@ -24,6 +24,7 @@ models = Table(
     Column("definition", JSONB, nullable=False),
     Column("position", Integer, nullable=False),
     Column("retired", Boolean, nullable=False, server_default=text("false")),
+    Column("added_at", DateTime(timezone=True), nullable=False, server_default=func.now()),
 )
 
 plan_versions = Table(
