@@ -9,15 +9,12 @@ from collections.abc import Iterator, Mapping
 from typing import Any, Final
 
 from backend.errors import FareboxError
+from backend.gateway.protocols.answers import END, GARBAGE, ObjectProtocol, ObjectReader
 from backend.gateway.protocols.base import (
-    EMPTY,
-    UNREADABLE,
-    Answered,
     Asked,
     Document,
     Failure,
     Forwarding,
-    Protocol,
     Reader,
     text_of,
 )
@@ -26,15 +23,11 @@ from backend.gateway.protocols.openai_errors import openai_error
 from backend.gateway.protocols.requests import (
     MOST_TURNS,
     read_messages,
-    read_model,
-    read_object,
-    read_stream,
-    refuse_too_deep,
+    read_request,
     uncounted_bytes,
     wants_thoughts,
     wrong,
 )
-from backend.gateway.sse import Event
 from backend.gateway.usage import Usage, read_usage
 from backend.metering.tokens.counts import texts_of
 
@@ -45,24 +38,23 @@ _KNOWN_LIMITS: Final = ("max_completion_tokens", "max_tokens")
 _DONE: Final = b"data: [DONE]\n\n"
 
 
-class ChatCompletions(Protocol):
+class ChatCompletions(ObjectProtocol):
     """Chat completions, as OpenAI and most others serve them."""
 
     name = "chat"
     path = "chat/completions"
+    answers_by = "choices"
 
     def read(self, body: bytes) -> Asked:
         """Read a request; raises ``InvalidRequest`` naming the parameter."""
-        request = read_object(body)
-        model = read_model(request)
+        came = read_request(body)
+        request = came.document
         messages = read_messages(request)
-        stream = read_stream(request)
         if not isinstance(request.get("stream_options", {}), dict | None):
             raise wrong("stream_options", "must be an object")
         answers = request.get("n")
         if answers is not None and (type(answers) is not int or not 1 <= answers <= _MOST_ANSWERS):
             raise wrong("n", f"must be a whole number from 1 to {_MOST_ANSWERS}")
-        refuse_too_deep(request)
         tools = request.get("tools")
         counted = {"model", "messages", "tools"}
         if not isinstance(tools, list) or not all(isinstance(tool, dict) for tool in tools):
@@ -71,8 +63,8 @@ class ChatCompletions(Protocol):
         return Asked(
             protocol=self,
             document=request,
-            model=model,
-            stream=stream,
+            model=came.model,
+            stream=came.stream,
             messages=messages,
             tools=tools,
             answers=answers or 1,
@@ -96,37 +88,32 @@ class ChatCompletions(Protocol):
             request["stream_options"] = {**wanted, "include_usage": True}
         return request
 
-    def answer(self, asked: Asked, content: bytes) -> Answered:
-        """Read a whole answer."""
-        try:
-            document = loads(content)
-        except ValueError:
-            document = None
-        if not isinstance(document, dict):
-            return Answered({}, failure=UNREADABLE)
-        return _answered(asked, document)
-
     def reader(self, asked: Asked) -> Reader:
         """Return what reads a streamed answer."""
         return ChatReader(asked)
 
-    def error(self, error: FareboxError) -> bytes:
-        """Return an error's body."""
-        return openai_error(error)
+    def is_answer(self, document: Document) -> bool:
+        """Return whether an object has choices."""
+        return bool(choices_of(document))
+
+    def failure(self, document: Document) -> Failure | None:
+        """Return the error that an answer or a chunk is; None if it is none."""
+        return failure_of(document)
+
+    def usage(self, document: Document) -> Usage | None:
+        """Return the usage; Groq's streams have it in a member of their own."""
+        usage = read_usage(document.get("usage"))
+        groq = document.get("x_groq")
+        return read_usage(groq.get("usage")) if usage is None and isinstance(groq, dict) else usage
+
+    def said(self, document: Document) -> Iterator[str]:
+        """Yield what an answer says."""
+        for choice in choices_of(document):
+            yield from _said_in(choice)
 
     def error_event(self, error: FareboxError) -> bytes:
         """Return an error as the last event of a stream."""
         return b"data: " + openai_error(error) + b"\n\n"
-
-
-def _answered(asked: Asked, document: Document) -> Answered:
-    failure = failure_of(document)
-    choices = choices_of(document)
-    if failure is not None or not choices:
-        return Answered({}, failure=failure or EMPTY)
-    said = [text for choice in choices for text in _said_in(choice)]
-    document["model"] = asked.model
-    return Answered(document, _usage_of(document), said)
 
 
 def _chunks_of(whole: Document, *, include_usage: bool) -> list[Document]:
@@ -154,60 +141,51 @@ def _chunks_of(whole: Document, *, include_usage: bool) -> list[Document]:
     return chunks
 
 
-class ChatReader(Reader):
+class ChatReader(ObjectReader):
     """Reads chunks; ``write`` and ``last`` say how the caller gets them."""
 
     def __init__(self, asked: Asked, *, include_usage: bool | None = None) -> None:
-        super().__init__()
-        self._asked = asked
-        self._model = asked.model
+        super().__init__(asked)
         self._include_usage = includes_usage(asked) if include_usage is None else include_usage
 
-    def feed(self, event: Event) -> bytes:
-        """Read an event; return what the caller gets of it, which may be nothing."""
-        if self.ended:
-            return b""
+    @property
+    def spoken(self) -> ObjectProtocol:
+        """Chat completions."""
+        return CHAT
+
+    def parse(self, data: bytes) -> list[object]:
+        """Return the chunks of an event; what is no object says nothing."""
         try:
-            documents = [loads(event.data)] if event.data != _END else [_END]
+            documents = [loads(data)] if data != _DONE_DATA else [END]
         except ValueError:
-            documents = _by_lines(event.data)
-        return b"".join([self._read(document, event.name) for document in documents])
+            documents = _by_lines(data)
+        return [each for each in documents if isinstance(each, dict) or each in (END, GARBAGE)]
 
     def last(self) -> bytes:
         """Return what ends a complete answer for the caller."""
         return _DONE
 
-    def _read(self, chunk: object, name: str) -> bytes:
-        if self.ended:
-            return b""
-        if chunk is _END:
-            self.finished = self.ended = True
-        elif chunk is _GARBAGE:
-            self.fail(Failure("The model provider broke the stream off."))
-        elif isinstance(chunk, dict):
-            failure = failure_of(chunk)
-            if failure is None and name == "error":
-                failure = Failure.of_error(chunk)
-            if failure is not None:
-                self.fail(failure)
-            elif _is_whole(chunk):
-                return self._read_whole(chunk)
-            elif self._read_chunk(chunk):
-                return self.write(chunk)
-        return b""
+    def failure_in(self, document: Document, name: str) -> Failure | None:
+        """Return the error that a chunk is, by itself or by the name of its event."""
+        failure = failure_of(document)
+        return Failure.of_error(document) if failure is None and name == "error" else failure
 
-    def write(self, chunk: Document) -> bytes:
+    def is_whole(self, document: Document) -> bool:
+        """Return whether a chunk has messages."""
+        choices = choices_of(document)
+        return any("message" in choice and "delta" not in choice for choice in choices)
+
+    def hear(self, document: Document) -> bytes:
+        """Read a chunk; return what the caller gets of it."""
+        return self.write(document) if self._read_chunk(document) else b""
+
+    def pieces(self, document: Document) -> list[Document]:
+        """Return a whole answer as chunks."""
+        return _chunks_of(document, include_usage=self._include_usage)
+
+    def write(self, document: Document) -> bytes:
         """Return a chunk as the caller gets it."""
-        return _event(chunk)
-
-    def _read_whole(self, document: Document) -> bytes:
-        whole = _answered(self._asked, document)
-        self.said += whole.said
-        self.answer_id = whole.answer_id
-        self.report(whole.usage)
-        self.answered = self.committed = self.finished = self.ended = True
-        chunks = _chunks_of(whole.document, include_usage=self._include_usage)
-        return b"".join(map(self.write, chunks))
+        return b"data: " + dumps(document) + b"\n\n"
 
     def _read_chunk(self, chunk: Document) -> bool:
         """Read a chunk, and make it the caller's; return whether anything of it is."""
@@ -220,13 +198,13 @@ class ChatReader(Reader):
             # A provider that ends the stream after this without [DONE] has sent everything.
             self.finished = self.finished or choice.get("finish_reason") is not None
         self.committed = self.committed or self.finished or any(self.said)
-        usage = _usage_of(chunk)
+        usage = self.spoken.usage(chunk)
         self.report(usage)
         if not isinstance(chunk.get("choices"), list):
             if usage is None:
                 return False  # nothing that is known here: it may be the provider's own words
             chunk["choices"] = []
-        chunk["model"] = self._model
+        chunk["model"] = self._asked.model
         if self._include_usage:
             chunk.setdefault("usage", None)
             return True
@@ -234,8 +212,7 @@ class ChatReader(Reader):
         return bool(choices) or usage is None
 
 
-_END: Final = b"[DONE]"
-_GARBAGE: Final = object()
+_DONE_DATA: Final = b"[DONE]"
 
 
 def _by_lines(data: bytes) -> list[object]:
@@ -246,14 +223,10 @@ def _by_lines(data: bytes) -> list[object]:
     documents: list[object] = []
     for line in data.split(b"\n"):
         try:
-            documents.append(_END if line.strip() == _END else loads(line))
+            documents.append(END if line.strip() == _DONE_DATA else loads(line))
         except ValueError:
-            return [*documents, _GARBAGE]
+            return [*documents, GARBAGE]
     return documents
-
-
-def _event(chunk: Document) -> bytes:
-    return b"data: " + dumps(chunk) + b"\n\n"
 
 
 def includes_usage(asked: Asked) -> bool:
@@ -266,17 +239,6 @@ def choices_of(document: Document) -> list[Document]:
     choices = document.get("choices")
     given = choices if isinstance(choices, list) else []
     return [choice for choice in given if isinstance(choice, dict)]
-
-
-def _is_whole(document: Document) -> bool:
-    return any("message" in choice and "delta" not in choice for choice in choices_of(document))
-
-
-def _usage_of(document: Document) -> Usage | None:
-    """Return the usage; Groq's streams have it in a member of their own."""
-    usage = read_usage(document.get("usage"))
-    groq = document.get("x_groq")
-    return read_usage(groq.get("usage")) if usage is None and isinstance(groq, dict) else usage
 
 
 def failure_of(document: Document) -> Failure | None:

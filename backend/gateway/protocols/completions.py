@@ -13,10 +13,7 @@ from backend.gateway.protocols.chat import ChatCompletions
 from backend.gateway.protocols.plain_inputs import read_inputs
 from backend.gateway.protocols.requests import (
     read_limit,
-    read_model,
-    read_object,
-    read_stream,
-    refuse_too_deep,
+    read_request,
     uncounted_bytes,
     wrong,
 )
@@ -34,12 +31,11 @@ class Completions(ChatCompletions):
 
     def read(self, body: bytes) -> Asked:
         """Read a request; raises ``InvalidRequest`` naming the parameter."""
-        request = read_object(body)
-        model, stream = read_model(request), read_stream(request)
+        came = read_request(body)
+        request = came.document
         texts, tokens, inputs = read_inputs(request, "prompt")
         if not isinstance(request.get("stream_options", {}), dict | None):
             raise wrong("stream_options", "must be an object")
-        refuse_too_deep(request)
         # All of ``best_of`` are made and billed
         answers = max(
             read_limit(request, name, most=_MOST_ANSWERS) or 1 for name in ("n", "best_of")
@@ -47,8 +43,8 @@ class Completions(ChatCompletions):
         return Asked(
             protocol=self,
             document=request,
-            model=model,
-            stream=stream,
+            model=came.model,
+            stream=came.stream,
             texts=texts or [],
             token_inputs=tokens,
             answers=answers,

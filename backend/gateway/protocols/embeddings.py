@@ -10,9 +10,7 @@ from typing import Final
 from backend.gateway.protocols.base import Asked, Document
 from backend.gateway.protocols.plain_inputs import read_inputs
 from backend.gateway.protocols.requests import (
-    read_model,
-    read_object,
-    refuse_too_deep,
+    read_request,
     uncounted_bytes,
 )
 from backend.gateway.protocols.whole import WholeOnly
@@ -28,14 +26,13 @@ class Embeddings(WholeOnly):
 
     def read(self, body: bytes) -> Asked:
         """Read a request; raises ``InvalidRequest`` naming the parameter."""
-        request = read_object(body)
-        model = read_model(request)
+        came = read_request(body)
+        request = came.document
         texts, tokens, inputs = read_inputs(request, "input")
-        refuse_too_deep(request)
         return Asked(
             protocol=self,
             document=request,
-            model=model,
+            model=came.model,
             stream=False,
             texts=texts or [],
             token_inputs=tokens,

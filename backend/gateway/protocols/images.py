@@ -11,10 +11,7 @@ from typing import Final
 from backend.gateway.protocols.base import Asked, Document
 from backend.gateway.protocols.requests import (
     read_limit,
-    read_model,
-    read_object,
-    read_stream,
-    refuse_too_deep,
+    read_request,
     uncounted_bytes,
     wrong,
 )
@@ -33,19 +30,18 @@ class Images(WholeOnly):
 
     def read(self, body: bytes) -> Asked:
         """Read a request; raises ``InvalidRequest`` naming the parameter."""
-        request = read_object(body)
-        model = read_model(request)
+        came = read_request(body)
+        request = came.document
         prompt = request.get("prompt")
         if not isinstance(prompt, str) or not prompt:
             raise wrong("prompt", "must be a text")
-        if read_stream(request):
+        if came.stream:
             raise wrong("stream", "must be false: pictures are not streamed here")
         images = read_limit(request, "n", most=_MOST_IMAGES) or 1
-        refuse_too_deep(request)
         return Asked(
             protocol=self,
             document=request,
-            model=model,
+            model=came.model,
             stream=False,
             texts=[prompt],
             answers=images,

@@ -9,11 +9,10 @@ from collections.abc import Iterator, Sequence
 from typing import ClassVar, Final
 
 from backend.errors import FareboxError
+from backend.gateway.protocols.answers import ObjectProtocol, ObjectReader, event_bytes
 from backend.gateway.protocols.anthropic_chat import chat_messages, chat_tools, provider_tools
 from backend.gateway.protocols.anthropic_errors import anthropic_error, anthropic_error_event
 from backend.gateway.protocols.base import (
-    EMPTY,
-    Answered,
     Asked,
     Document,
     Failure,
@@ -25,19 +24,16 @@ from backend.gateway.protocols.base import (
 from backend.gateway.protocols.lenient_json import dumps
 from backend.gateway.protocols.requests import (
     MOST_TURNS,
-    read_answer,
+    Request,
+    are_texts,
     read_limit,
     read_messages,
-    read_model,
-    read_object,
-    read_stream,
-    refuse_too_deep,
+    read_request,
     uncounted_bytes,
     wants_thoughts,
     wrong,
 )
-from backend.gateway.sse import Event
-from backend.gateway.usage import ANTHROPIC, read_usage
+from backend.gateway.usage import ANTHROPIC, Usage, read_usage
 
 _DELTAS: Final = {
     "text_delta": "text",
@@ -51,31 +47,43 @@ _PASSED_ON: Final = frozenset(
 )
 
 
-class Messages(Protocol):
+class Messages(ObjectProtocol):
     """Messages, as Anthropic and those that follow it serve them."""
 
     name = "messages"
     path = "messages"
+    answers_by = "content"
     headers: ClassVar[Sequence[str]] = ("anthropic-beta", "anthropic-version")
 
     def read(self, body: bytes) -> Asked:
         """Read a request; raises ``InvalidRequest`` naming the parameter."""
-        request = read_object(body)
-        model, stream = read_model(request), read_stream(request)
+        came = read_request(body)
+        request = came.document
         read_messages(request)
         limit = read_limit(request, "max_tokens")
         if limit is None:
             raise wrong("max_tokens", "must be a whole number from 1")
-        refuse_too_deep(request)
-        return asked_by_messages(self, request, model, stream=stream, limit=limit)
+        return asked_by_messages(self, came, limit=limit)
 
     def forward(self, asked: Asked, to: Forwarding) -> Document:
         """Return what goes to a provider."""
         return {**asked.document, "model": to.model, "max_tokens": asked.output_limit}
 
-    def answer(self, asked: Asked, content: bytes) -> Answered:
-        """Read a whole answer."""
-        return _answered(asked, read_answer(content))
+    def failure(self, document: Document) -> Failure | None:
+        """Return the error that an answer or an event is; None if it is none."""
+        if document.get("type") == "error" or document.get("error"):
+            error = document.get("error")
+            return Failure.of_error({"code": error.get("type")} if isinstance(error, dict) else {})
+        return None
+
+    def usage(self, document: Document) -> Usage | None:
+        """Return the provider's report."""
+        return read_usage(document.get("usage"), ANTHROPIC)
+
+    def said(self, document: Document) -> Iterator[str]:
+        """Yield what an answer says."""
+        for block in document["content"]:
+            yield from said_in(block)
 
     def reader(self, asked: Asked) -> Reader:
         """Return what reads a streamed answer."""
@@ -92,17 +100,14 @@ class Messages(Protocol):
 
 def read_count(body: bytes) -> Asked:
     """Read a request for a count of its tokens; raises ``InvalidRequest``."""
-    request = read_object(body)
-    model = read_model(request)
-    read_messages(request)
-    refuse_too_deep(request)
-    return asked_by_messages(MESSAGES, request, model, stream=False, limit=1)
+    came = read_request(body)
+    read_messages(came.document)
+    return asked_by_messages(MESSAGES, came, limit=1)
 
 
-def asked_by_messages(
-    protocol: Protocol, request: Document, model: str, *, stream: bool, limit: int
-) -> Asked:
+def asked_by_messages(protocol: Protocol, came: Request, *, limit: int) -> Asked:
     """Return a checked request with its messages as those of a chat."""
+    request = came.document
     messages = chat_messages(request)
     tools = request.get("tools")
     of_provider = provider_tools(tools)
@@ -110,39 +115,16 @@ def asked_by_messages(
     return Asked(
         protocol=protocol,
         document=request,
-        model=model,
-        stream=stream,
+        model=came.model,
+        stream=came.stream,
         messages=messages,
         tools=chat_tools(tools),
         output_limit=limit,
         prompts=MOST_TURNS if of_provider or request.get("mcp_servers") else 1,
         thinks=wants_thoughts(request),
-        text_only=all(
-            isinstance(message["content"], str | None)
-            or all(part.get("type") == "text" for part in message["content"])
-            for message in messages
-        ),
+        text_only=are_texts(messages),
         uncounted_bytes=uncounted + (len(dumps(of_provider)) if of_provider else 0),
     )
-
-
-def failure_of(document: Document) -> Failure | None:
-    """Return the error that an answer or an event is; None if it is none."""
-    if document.get("type") == "error" or document.get("error"):
-        return Failure.of_error(
-            {"code": error.get("type")} if isinstance(error := document.get("error"), dict) else {}
-        )
-    return None
-
-
-def _answered(asked: Asked, document: Document) -> Answered:
-    failure = failure_of(document)
-    if failure is not None or not isinstance(document.get("content"), list):
-        return Answered({}, failure=failure or EMPTY)
-    said = [text for block in document["content"] for text in said_in(block)]
-    document["model"] = asked.model
-    usage = read_usage(document.get("usage"), ANTHROPIC)
-    return Answered(document, usage, said)
 
 
 def said_in(block: object) -> Iterator[str]:
@@ -156,35 +138,32 @@ def said_in(block: object) -> Iterator[str]:
         yield dumps(block["input"]).decode()
 
 
-class MessagesReader(Reader):
+class MessagesReader(ObjectReader):
     """Reads events; ``write`` and ``last`` say how the caller gets them."""
 
-    def __init__(self, asked: Asked) -> None:
-        super().__init__()
-        self._asked = asked
+    @property
+    def spoken(self) -> ObjectProtocol:
+        """Messages."""
+        return MESSAGES
 
-    def feed(self, event: Event) -> bytes:
-        """Read an event; return what the caller gets of it, which may be nothing."""
-        if self.ended or event.data == b"[DONE]":
-            return b""
-        document = read_answer(event.data)
-        if not document:
-            self.fail(Failure("The model provider broke the stream off."))
-            return b""
-        failure = failure_of(document)
-        if failure is not None:
-            self.fail(failure)
-            return b""
+    def is_whole(self, document: Document) -> bool:
+        """Return whether an event is a whole message."""
+        return document.get("type") == "message"
+
+    def hear(self, document: Document) -> bytes:
+        """Read an event; return what the caller gets of it."""
         kind = document.get("type")
-        if kind == "message":
-            return self._read_whole(document)
         if kind == "message_stop":
             self.finished = self.ended = True
             return b""
         if not isinstance(kind, str) or kind not in _PASSED_ON:
             return b""  # it may be the provider's own words
-        self._read(kind, document)
+        self._hear(kind, document)
         return self.write(document)
+
+    def pieces(self, document: Document) -> Iterator[Document]:
+        """Return a whole message as events."""
+        return events_of(document)
 
     def write(self, document: Document) -> bytes:
         """Return an event as the caller gets it."""
@@ -194,7 +173,7 @@ class MessagesReader(Reader):
         """Return what ends a complete answer for the caller."""
         return event_bytes({"type": "message_stop"})
 
-    def _read(self, kind: str, document: Document) -> None:
+    def _hear(self, kind: str, document: Document) -> None:
         if kind == "message_start":
             message = document.get("message")
             if isinstance(message, dict):
@@ -220,23 +199,6 @@ class MessagesReader(Reader):
             if isinstance(delta, dict) and delta.get("stop_reason") is not None:
                 self.finished = True
         self.committed = self.committed or self.finished or any(self.said)
-
-    def _read_whole(self, document: Document) -> bytes:
-        whole = _answered(self._asked, document)
-        if whole.failure is not None:
-            self.fail(whole.failure)
-            return b""
-        self.said += whole.said
-        self.answer_id = whole.answer_id
-        self.report(whole.usage)
-        self.answered = self.committed = self.finished = self.ended = True
-        return b"".join(map(self.write, events_of(whole.document)))
-
-
-def event_bytes(document: Document) -> bytes:
-    """Return an event as Anthropic sends it: named by its type."""
-    name = str(document["type"]).encode()
-    return b"event: " + name + b"\ndata: " + dumps(document) + b"\n\n"
 
 
 def events_of(message: Document) -> Iterator[Document]:

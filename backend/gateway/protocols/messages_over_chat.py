@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import replace
 from typing import Any, Final
 
 import orjson
 
+from backend.gateway.protocols.answers import event_bytes
 from backend.gateway.protocols.anthropic_chat import chat_messages, chat_tools
 from backend.gateway.protocols.base import Answered, Asked, Document, Forwarding, Reader
-from backend.gateway.protocols.chat import CHAT, ChatReader, choices_of
-from backend.gateway.protocols.messages import Messages, event_bytes
+from backend.gateway.protocols.chat import ChatReader, choices_of
+from backend.gateway.protocols.messages import Messages
+from backend.gateway.protocols.over_chat import OverChat, begun_chat
 from backend.gateway.usage import Usage
 
 _STOP_REASONS: Final = {
@@ -25,25 +26,19 @@ _SAME: Final = ("temperature", "top_p", "service_tier")
 _CHOICES: Final = {"auto": "auto", "any": "required", "none": "none"}
 
 
-class MessagesOverChat(Messages):
+class MessagesOverChat(OverChat, Messages):
     """Reads and answers messages; its upstreams get and send chats.
 
     What chats have no counterpart of is left out: ``top_k``, ``thinking``, marks for the cache.
     """
 
-    path = CHAT.path
-    headers = ()
+    def as_chat(self, asked: Asked, to: Forwarding) -> Document:
+        """Return a request as a chat."""
+        return _chat_of(asked, to)
 
-    def forward(self, asked: Asked, to: Forwarding) -> Document:
-        """Return the chat that goes to a provider."""
-        return CHAT.forward(replace(asked, document=_chat_of(asked, to)), to)
-
-    def answer(self, asked: Asked, content: bytes) -> Answered:
-        """Read a whole chat completion."""
-        answered = CHAT.answer(asked, content)
-        if answered.failure is None:
-            answered.document = _message_of(answered)
-        return answered
+    def from_chat(self, asked: Asked, answered: Answered) -> Document:
+        """Return a chat completion as a message."""
+        return _message_of(answered)
 
     def reader(self, asked: Asked) -> Reader:
         """Return what reads a streamed chat completion."""
@@ -52,14 +47,8 @@ class MessagesOverChat(Messages):
 
 def _chat_of(asked: Asked, to: Forwarding) -> Document:
     request = asked.document
-    chat: Document = {
-        "model": asked.model,
-        "messages": chat_messages(request, thoughts=False),
-        to.output_limit: asked.output_limit,
-        **{name: request[name] for name in _SAME if request.get(name) is not None},
-    }
-    if asked.stream:
-        chat["stream"] = True
+    messages = chat_messages(request, thoughts=False)
+    chat = begun_chat(asked, to, messages, same=_SAME)
     if request.get("stop_sequences"):
         chat["stop"] = request["stop_sequences"]
     metadata = request.get("metadata")

@@ -9,9 +9,7 @@ from typing import Final
 
 from backend.gateway.protocols.base import Asked, Document
 from backend.gateway.protocols.requests import (
-    read_model,
-    read_object,
-    refuse_too_deep,
+    read_request,
     uncounted_bytes,
     wrong,
 )
@@ -28,16 +26,15 @@ class Moderations(WholeOnly):
 
     def read(self, body: bytes) -> Asked:
         """Read a request; raises ``InvalidRequest`` naming the parameter."""
-        request = read_object(body)
-        model = read_model(request)
+        came = read_request(body)
+        request = came.document
         given = request.get("input")
         if not isinstance(given, str | list) or not given:
             raise wrong("input", "must be a text, or an array of texts and pictures")
-        refuse_too_deep(request)
         return Asked(
             protocol=self,
             document=request,
-            model=model,
+            model=came.model,
             stream=False,
             texts=[],
             answers=0,

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Iterable
+from dataclasses import dataclass
 from typing import Any, Final
 
 import orjson
 
 from backend.gateway.errors import InvalidRequest
-from backend.gateway.protocols.lenient_json import loads
 from backend_client.types.problems import FieldError
 
 MOST_TURNS: Final = 32
@@ -18,7 +18,36 @@ _DEEPER: Final = 10
 """How many levels a request may gain on its way, by its translation for an upstream."""
 
 
-def read_object(body: bytes) -> dict[str, Any]:
+@dataclass(frozen=True, slots=True)
+class Request:
+    """What the requests of all protocols have."""
+
+    document: dict[str, Any]
+    model: str
+    stream: bool
+
+
+def read_request(body: bytes) -> Request:
+    """Return a request's object, which can be written again, its model and whether it streams.
+
+    Raises ``InvalidRequest``.
+    """
+    document = _read_object(body)
+    model, stream = _read_model(document), _read_stream(document)
+    _refuse_too_deep(document)
+    return Request(document, model, stream)
+
+
+def are_texts(messages: Iterable[dict[str, Any]]) -> bool:
+    """Return whether messages of a chat are without pictures, sound and files."""
+    return all(
+        isinstance(message["content"], str | None)
+        or all(part.get("type") == "text" for part in message["content"])
+        for message in messages
+    )
+
+
+def _read_object(body: bytes) -> dict[str, Any]:
     """Return the JSON object of a body; raises ``InvalidRequest``."""
     try:
         request = orjson.loads(body)
@@ -29,16 +58,7 @@ def read_object(body: bytes) -> dict[str, Any]:
     return request
 
 
-def read_answer(content: bytes) -> dict[str, Any]:
-    """Return the JSON object of a provider's answer; an empty one if it is none."""
-    try:
-        document = loads(content)
-    except ValueError:
-        return {}
-    return document if isinstance(document, dict) else {}
-
-
-def read_model(request: dict[str, Any]) -> str:
+def _read_model(request: dict[str, Any]) -> str:
     """Return the name of the model; raises ``InvalidRequest``."""
     model = request.get("model")
     if not isinstance(model, str):
@@ -56,7 +76,7 @@ def read_messages(request: dict[str, Any]) -> list[dict[str, Any]]:
     return messages
 
 
-def read_stream(request: dict[str, Any]) -> bool:
+def _read_stream(request: dict[str, Any]) -> bool:
     """Return whether the answer is to be streamed; raises ``InvalidRequest``."""
     stream = request.get("stream", False)
     if not isinstance(stream, bool | None):
@@ -79,7 +99,7 @@ def wants_thoughts(request: dict[str, Any]) -> bool:
     return bool(effort) and effort != "none"
 
 
-def refuse_too_deep(request: dict[str, Any]) -> None:
+def _refuse_too_deep(request: dict[str, Any]) -> None:
     """Raise ``InvalidRequest`` for what can be parsed but not written again: it is too deep."""
     deepened: object = request
     for _ in range(_DEEPER):

@@ -10,9 +10,7 @@ from typing import Final
 
 from backend.gateway.protocols.base import Asked, Document
 from backend.gateway.protocols.requests import (
-    read_model,
-    read_object,
-    refuse_too_deep,
+    read_request,
     uncounted_bytes,
     wrong,
 )
@@ -33,18 +31,17 @@ class Rerank(WholeOnly):
 
     def read(self, body: bytes) -> Asked:
         """Read a request; raises ``InvalidRequest`` naming the parameter."""
-        request = read_object(body)
-        model = read_model(request)
+        came = read_request(body)
+        request = came.document
         query, documents = request.get("query"), request.get("documents")
         if not isinstance(query, str) or not query:
             raise wrong("query", "must be a text")
         if not isinstance(documents, list) or not 0 < len(documents) <= _MOST_DOCUMENTS:
             raise wrong("documents", f"must be an array of 1 to {_MOST_DOCUMENTS:,} documents")
-        refuse_too_deep(request)
         return Asked(
             protocol=self,
             document=request,
-            model=model,
+            model=came.model,
             stream=False,
             texts=[],
             answers=0,

@@ -10,34 +10,27 @@ from collections.abc import Iterator, Mapping
 from typing import ClassVar, Final
 
 from backend.errors import FareboxError
+from backend.gateway.protocols.answers import ObjectProtocol, ObjectReader, event_bytes
 from backend.gateway.protocols.base import (
-    EMPTY,
-    Answered,
     Asked,
     Document,
     Failure,
     Forwarding,
-    Protocol,
     Reader,
     text_of,
 )
 from backend.gateway.protocols.lenient_json import dumps
-from backend.gateway.protocols.openai_errors import openai_error
 from backend.gateway.protocols.requests import (
     MOST_TURNS,
-    read_answer,
+    are_texts,
     read_limit,
-    read_model,
-    read_object,
-    read_stream,
-    refuse_too_deep,
+    read_request,
     uncounted_bytes,
     wants_thoughts,
     wrong,
 )
 from backend.gateway.protocols.responses_chat import chat_messages, chat_tools, other_tools
-from backend.gateway.sse import Event
-from backend.gateway.usage import read_usage
+from backend.gateway.usage import Usage, read_usage
 
 _LAST: Final = frozenset({"response.completed", "response.incomplete"})
 _SAID: Final = frozenset(
@@ -53,21 +46,21 @@ _SAID: Final = frozenset(
 )
 
 
-class Responses(Protocol):
+class Responses(ObjectProtocol):
     """Responses, as OpenAI and those that follow it serve them."""
 
     name = "responses"
     path = "responses"
+    answers_by = "output"
     implied: ClassVar[Mapping[str, bool]] = {"store": True}
 
     def read(self, body: bytes) -> Asked:
         """Read a request; raises ``InvalidRequest`` naming the parameter."""
-        request = read_object(body)
-        model, stream = read_model(request), read_stream(request)
+        came = read_request(body)
+        request = came.document
         given = request.get("input")
         if not isinstance(given, str | list | None) or (not given and not request.get("prompt")):
             raise wrong("input", "must be a text, or an array of items")
-        refuse_too_deep(request)
         messages = chat_messages(request)
         tools = request.get("tools")
         others = other_tools(tools)
@@ -75,18 +68,14 @@ class Responses(Protocol):
         return Asked(
             protocol=self,
             document=request,
-            model=model,
-            stream=stream,
+            model=came.model,
+            stream=came.stream,
             messages=messages,
             tools=chat_tools(tools),
             output_limit=read_limit(request, "max_output_tokens"),
             prompts=MOST_TURNS if others else 1,
             thinks=wants_thoughts(request),
-            text_only=all(
-                isinstance(message["content"], str | None)
-                or all(part.get("type") == "text" for part in message["content"])
-                for message in messages
-            ),
+            text_only=are_texts(messages),
             uncounted_bytes=uncounted + (len(dumps(others)) if others else 0),
         )
 
@@ -97,17 +86,24 @@ class Responses(Protocol):
             request["max_output_tokens"] = to.output_cap
         return request
 
-    def answer(self, asked: Asked, content: bytes) -> Answered:
-        """Read a whole answer."""
-        return _answered(asked, read_answer(content))
+    def failure(self, document: Document) -> Failure | None:
+        """Return the error that an answer is; None if it is none."""
+        if document.get("error") or document.get("status") == "failed":
+            return Failure.of_error(document.get("error"))
+        return None
+
+    def usage(self, document: Document) -> Usage | None:
+        """Return the provider's report."""
+        return read_usage(document.get("usage"))
+
+    def said(self, document: Document) -> Iterator[str]:
+        """Yield what an answer says."""
+        for item in document["output"]:
+            yield from _said_in(item)
 
     def reader(self, asked: Asked) -> Reader:
         """Return what reads a streamed answer."""
         return _ResponsesReader(asked)
-
-    def error(self, error: FareboxError) -> bytes:
-        """Return an error's body."""
-        return openai_error(error)
 
     def error_event(self, error: FareboxError) -> bytes:
         """Return an error as the last event of a stream."""
@@ -127,27 +123,6 @@ def error_event(error: FareboxError, sequence_number: int = 0) -> bytes:
     )
 
 
-def event_bytes(document: Document) -> bytes:
-    """Return an event as OpenAI sends it: named by its type."""
-    return b"event: " + str(document["type"]).encode() + b"\ndata: " + dumps(document) + b"\n\n"
-
-
-def _failure_of(document: Document) -> Failure | None:
-    if document.get("error") or document.get("status") == "failed":
-        return Failure.of_error(document.get("error"))
-    return None
-
-
-def _answered(asked: Asked, document: Document) -> Answered:
-    failure = _failure_of(document)
-    if failure is not None or not isinstance(document.get("output"), list):
-        return Answered({}, failure=failure or EMPTY)
-    document["model"] = asked.model
-    said = [text for item in document["output"] for text in _said_in(item)]
-    usage = read_usage(document.get("usage"))
-    return Answered(document, usage, said)
-
-
 def _said_in(item: object) -> Iterator[str]:
     """Yield what an item of an answer says that a tokenizer can count."""
     if not isinstance(item, dict):
@@ -164,39 +139,46 @@ def _said_in(item: object) -> Iterator[str]:
                         yield text
 
 
-class _ResponsesReader(Reader):
+class _ResponsesReader(ObjectReader):
     def __init__(self, asked: Asked) -> None:
-        super().__init__()
-        self._asked = asked
+        super().__init__(asked)
         self._last = b""
 
-    def feed(self, event: Event) -> bytes:
-        if self.ended or event.data == b"[DONE]":
-            return b""
-        document = read_answer(event.data)
-        if not document:
-            self.fail(Failure("The model provider broke the stream off."))
-            return b""
-        if document.get("object") == "response":
-            return self._read_whole(document)
-        kind = document.get("type")
-        response = document.get("response")
-        if kind in ("error", "response.failed") or document.get("error"):
-            holder = response if isinstance(response, dict) else document
-            # What was made until then is billed, and this is who knows how much that was
-            self.report(read_usage(holder.get("usage")))
-            self.fail(Failure.of_error(holder.get("error") or holder))
-            return b""
+    @property
+    def spoken(self) -> ObjectProtocol:
+        return RESPONSES
+
+    def is_whole(self, document: Document) -> bool:
+        return document.get("object") == "response"
+
+    def failure_in(self, document: Document, name: str) -> Failure | None:
+        if document.get("type") in ("error", "response.failed"):
+            holder = _holder(document)
+            return Failure.of_error(holder.get("error") or holder)
+        return self.spoken.failure(document)
+
+    def usage_in(self, document: Document) -> Usage | None:
+        return self.spoken.usage(_holder(document))
+
+    def hear(self, document: Document) -> bytes:
+        kind, response = document.get("type"), document.get("response")
         if not isinstance(kind, str) or not kind.startswith("response."):
             return b""  # it may be the provider's own words
         if isinstance(response, dict):
             if "model" in response:
                 response["model"] = self._asked.model
             self.answer_id = self.answer_id or text_of(response.get("id"))
-            self.report(read_usage(response.get("usage")))
+            self.report(self.spoken.usage(response))
         self._hear(kind, document)
         if kind in _LAST:
             self.answered = self.committed = self.finished = self.ended = True
+        return self.write(document)
+
+    def pieces(self, document: Document) -> Iterator[Document]:
+        return events_of(document)
+
+    def write(self, document: Document) -> bytes:
+        if document["type"] in _LAST:
             self._last = event_bytes(document)
             return b""
         return event_bytes(document)
@@ -216,18 +198,11 @@ class _ResponsesReader(Reader):
                 self.said.append(item["name"])
         self.committed = self.committed or any(self.said)
 
-    def _read_whole(self, document: Document) -> bytes:
-        whole = _answered(self._asked, document)
-        if whole.failure is not None:
-            self.fail(whole.failure)
-            return b""
-        self.said += whole.said
-        self.answer_id = whole.answer_id
-        self.report(whole.usage)
-        self.answered = self.committed = self.finished = self.ended = True
-        *events, last = events_of(whole.document)
-        self._last = event_bytes(last)
-        return b"".join(map(event_bytes, events))
+
+def _holder(document: Document) -> Document:
+    """Return what has an event's error and usage: its response, or itself."""
+    response = document.get("response")
+    return response if isinstance(response, dict) else document
 
 
 def events_of(response: Document) -> Iterator[Document]:

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator, Mapping
-from dataclasses import replace
-from typing import Any, ClassVar, Final
+from collections.abc import Iterator
+from typing import Any, Final
 
+from backend.gateway.protocols.answers import event_bytes
 from backend.gateway.protocols.base import Answered, Asked, Document, Forwarding, Reader
-from backend.gateway.protocols.chat import CHAT, ChatReader, choices_of
-from backend.gateway.protocols.responses import Responses, event_bytes
+from backend.gateway.protocols.chat import ChatReader, choices_of
+from backend.gateway.protocols.over_chat import OverChat, begun_chat
+from backend.gateway.protocols.responses import Responses
 from backend.gateway.protocols.responses_chat import chat_messages, chat_tools
 from backend.gateway.usage import Usage
 
@@ -34,22 +35,16 @@ _ECHOED: Final[Document] = {
 """Parameters that a response repeats, with what stands where none was given."""
 
 
-class ResponsesOverChat(Responses):
+class ResponsesOverChat(OverChat, Responses):
     """Reads and answers responses; its upstreams get and send chats. Nothing is stored."""
 
-    path = CHAT.path
-    implied: ClassVar[Mapping[str, bool]] = {}
+    def as_chat(self, asked: Asked, to: Forwarding) -> Document:
+        """Return a request as a chat."""
+        return _chat_of(asked, to)
 
-    def forward(self, asked: Asked, to: Forwarding) -> Document:
-        """Return the chat that goes to a provider."""
-        return CHAT.forward(replace(asked, document=_chat_of(asked, to)), to)
-
-    def answer(self, asked: Asked, content: bytes) -> Answered:
-        """Read a whole chat completion."""
-        answered = CHAT.answer(asked, content)
-        if answered.failure is None:
-            answered.document = _response_of(asked, answered)
-        return answered
+    def from_chat(self, asked: Asked, answered: Answered) -> Document:
+        """Return a chat completion as a response."""
+        return _response_of(asked, answered)
 
     def reader(self, asked: Asked) -> Reader:
         """Return what reads a streamed chat completion."""
@@ -58,15 +53,7 @@ class ResponsesOverChat(Responses):
 
 def _chat_of(asked: Asked, to: Forwarding) -> Document:
     request = asked.document
-    chat: Document = {
-        "model": asked.model,
-        "messages": chat_messages(request),
-        **{name: request[name] for name in _SAME if request.get(name) is not None},
-    }
-    if asked.stream:
-        chat["stream"] = True
-    if asked.output_limit is not None:
-        chat[to.output_limit] = asked.output_limit
+    chat = begun_chat(asked, to, chat_messages(request), same=_SAME)
     if tools := chat_tools(request.get("tools")):
         chat["tools"] = tools
         choice = request.get("tool_choice")
