@@ -13,6 +13,7 @@ from backend.gateway.addresses import address, headers
 from backend.gateway.call import Call
 from backend.gateway.connections import Answer
 from backend.gateway.errors import UpstreamFailed
+from backend.gateway.price_labels import TIER
 from backend.gateway.protocols.base import Forwarding
 from backend.gateway.refusals import Refusal, refusal
 from backend.gateway.rules import BETA_HEADER, apply_beta_rules, apply_rules
@@ -89,7 +90,7 @@ class Attempt:
             dropped += left_out
             if betas:
                 passed[BETA_HEADER] = betas
-        call.dropped = dropped
+        call.dropped, call.asked_tier = dropped, document.get(TIER)
         request = protocol.forward(replace(call.asked, document=document), forwarding)
         response = await self.target.provider.send(
             address(upstream, spoken, protocol.path, self.target.model),

@@ -15,6 +15,7 @@ from backend.errors import ConfigurationError
 from backend.gateway.addresses import speaks
 from backend.gateway.admission import Admitted
 from backend.gateway.limits import LimitedCall
+from backend.gateway.price_labels import TIER, possible_labels, price_labels
 from backend.gateway.protocols.adapters import served_as
 from backend.gateway.protocols.base import Asked, Protocol
 from backend.gateway.targets import Target
@@ -25,6 +26,7 @@ from backend.metering.events import GATEWAY_SOURCE, AcceptedEvent
 from backend.metering.tokens import Tokenizer, tokenizer_for
 from backend.metering.tokens.counts import TokenCount
 from backend.quotas.key_budgets import BudgetedCall
+from backend.quotas.reservations import CallUnits
 
 _log = structlog.get_logger(__name__)
 
@@ -78,6 +80,10 @@ class Call:
         """What its caller says of it, for the labels of its event."""
         self.answer_id: str | None = None
         """The provider's own id of the answer."""
+        self.asked_tier: object = None
+        """The tier of service that the target was asked for."""
+        self.used_tier: object = None
+        """The tier of service that the provider says it used."""
         self.limited: list[LimitedCall] = []
         self.budgeted: BudgetedCall | None = None
         self.holds_quota = False
@@ -117,6 +123,15 @@ class Call:
         hides = self.target.hides_thoughts
         return not self.stops_when_left and (self.asked.thinks if hides is None else hides)
 
+    def possible_labels(self, prompt_tokens: int) -> list[dict[str, str]]:
+        """Return the labels that its price may come to depend on, with at most such a prompt."""
+        forced = (target.upstream.rules.force.get(TIER) for target in self.targets)
+        return possible_labels(
+            self.admitted.model,
+            asked_tiers=(self.asked.document.get(TIER), *forced),
+            prompt_tokens=prompt_tokens,
+        )
+
     def heard(self) -> None:
         """Note the time of the first token, once something was said."""
         if self.first_token_seconds is None and any(self.said):
@@ -134,6 +149,12 @@ class Call:
         else:
             quantities, usage_source, counted = await self._measured(reported or Usage(), status)
         labels = {"status": status, "usage_source": usage_source}
+        labels |= price_labels(
+            self.admitted.model,
+            used_tier=self.used_tier,
+            asked_tier=self.asked_tier,
+            prompt_tokens=CallUnits.used(quantities).prompt_tokens,
+        )
         self.quantities = quantities
         self.labels = {**self.tags, **labels, **self._trace()}
         caller = self.admitted.caller

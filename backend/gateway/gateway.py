@@ -185,7 +185,7 @@ class Gateway:
         """Return the provider's whole answer, once its usage is recorded."""
         answered = await self._attempted(call, self._attempts.ask(call))
         call.answered, call.usage, call.said = True, answered.usage, answered.said
-        call.answer_id = answered.answer_id
+        call.answer_id, call.used_tier = answered.answer_id, answered.tier
         call.heard()
         await self._recorder.record(call, "completed")
         return dumps(answered.document)
@@ -203,10 +203,7 @@ class Gateway:
             return None
         if values is None or not call.quantities:
             return None
-        priced = values.plan.priced_labels
-        labels = tuple(
-            sorted((name, value) for name, value in call.labels.items() if name in priced)
-        )
+        labels = values.labels_of(call.labels)
         amount = values.cost(call.admitted.model.id, call.quantities, call.began, labels)
         return Cost(amount, values.plan.currency)
 

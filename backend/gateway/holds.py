@@ -177,7 +177,10 @@ class Holds:
         )
         try:
             await self._budgets.reserve(
-                budgeted, call.admitted.model.id, _by_meter(call.asked, most)
+                budgeted,
+                call.admitted.model.id,
+                _by_meter(call.asked, most),
+                possible=call.possible_labels(most.prompt_tokens),
             )
         except NotFound as error:
             raise NoUsablePlan(error.detail) from error
@@ -192,7 +195,12 @@ class Holds:
                 raise NoUsablePlan(error.detail) from error
             call.holds_quota = True
         call.holds_credit = await self._prepayment.reserve(
-            tenant.id, call.event_id, model.id, _by_meter(call.asked, most), call.began
+            tenant.id,
+            call.event_id,
+            model.id,
+            _by_meter(call.asked, most),
+            call.began,
+            possible=call.possible_labels(most.prompt_tokens),
         )
 
     async def settle(self, call: Call, event: AcceptedEvent) -> None:
@@ -205,7 +213,7 @@ class Holds:
         for limited in call.limited:
             await self._limits.settle(limited, _tokens(units))
         if call.budgeted is not None:
-            await self._budgets.settle(call.budgeted, event.model, used)
+            await self._budgets.settle(call.budgeted, event.model, used, event.labels)
         if call.holds_quota:
             await self._quotas.settle(event.tenant_id, call.event_id, units)
         if call.holds_credit:
@@ -216,6 +224,7 @@ class Holds:
                 used,
                 at=call.began,
                 now=datetime.now(UTC),
+                labels=event.labels,
             )
 
     async def close(self) -> None:

@@ -171,5 +171,5 @@ class Relay:
     def _hear(self, reader: Reader) -> None:
         call = self._call
         call.said, call.usage, call.answered = reader.said, reader.usage, reader.answered
-        call.answer_id = reader.answer_id
+        call.answer_id, call.used_tier = reader.answer_id, reader.tier
         call.heard()

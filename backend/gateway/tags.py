@@ -10,6 +10,7 @@ from collections.abc import Collection, Iterator, Mapping
 from typing import Final
 
 from backend.gateway.errors import InvalidRequest
+from backend.gateway.price_labels import PRICE_LABELS
 from backend.gateway.protocols.base import Document
 from backend_client.types.events import LONGEST_LABEL_NAME_BYTES, LONGEST_NAME_BYTES
 from backend_client.types.problems import FieldError
@@ -19,7 +20,7 @@ HEADER: Final = "x-farebox-labels"
 MOST_TAGS: Final = 16
 RESERVED: Final = frozenset(
     {"status", "usage_source", "request_id", "answer_id", "attempts", "first_token_ms"}
-    | {"service_tier"}
+    | PRICE_LABELS
 )
 """Labels that say how a call went, which its caller can't."""
 

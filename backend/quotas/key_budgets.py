@@ -7,7 +7,7 @@ a call holds the most that it can cost until its event has been counted.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from decimal import Decimal
@@ -86,15 +86,22 @@ class KeyBudgets:
         self._source = source
         self._values: Remembered[str, CallValues] = Remembered(seconds=_FRESH_SECONDS, most=_KEPT)
 
-    async def reserve(self, call: BudgetedCall, model: str, most: Mapping[str, Decimal]) -> None:
+    async def reserve(
+        self,
+        call: BudgetedCall,
+        model: str,
+        most: Mapping[str, Decimal],
+        possible: Sequence[Mapping[str, str]] = ({},),
+    ) -> None:
         """Reserve what a call of ``most`` units can cost of the key's budget.
 
-        Raises ``KeyBudgetExhausted``, reserving nothing, if a hard budget has less left, and
-        ``NotFound`` if the tenant has no plan.
+        ``possible`` are the labels that it may come to have: the dearest are held. Raises
+        ``KeyBudgetExhausted``, reserving nothing, if a hard budget has less left, and ``NotFound``
+        if the tenant has no plan.
         """
         tenant, budget = call.tenant, call.budget
         values = await self._values_of(tenant, call.made_at)
-        cost = values.greatest(model, most, call.made_at)
+        cost = values.greatest_of(model, most, call.made_at, possible)
         period = budget_period(budget, tenant, call.made_at)
         async with self._database.begin() as connection:
             used = await self._used(connection, call, period, values)
@@ -117,7 +124,11 @@ class KeyBudgets:
             )
 
     async def settle(
-        self, call: BudgetedCall, model: str, quantities: Mapping[str, Decimal]
+        self,
+        call: BudgetedCall,
+        model: str,
+        quantities: Mapping[str, Decimal],
+        labels: Mapping[str, str] | None = None,
     ) -> None:
         """Lower a hold to what the call has cost, until its event is counted; may be repeated."""
         try:
@@ -125,7 +136,7 @@ class KeyBudgets:
         except NotFound:  # the plan has ended meanwhile, and its usage costs nothing
             await self.release(call)
             return
-        cost = values.cost(model, quantities, call.made_at)
+        cost = values.cost(model, quantities, call.made_at, values.labels_of(labels or {}))
         async with self._database.begin() as connection:
             await connection.execute(
                 update(key_budget_holds)

@@ -37,5 +37,6 @@ async def correct_events(
         if of_gateway and state != "repeated":
             used: dict[str, Decimal] = {} if correction.data is None else correction.data.quantities
             model = "" if correction.data is None else correction.data.model
-            await correct_call(connection, tenant_id, correction.event_id, model, used, now)
+            labels = {} if correction.data is None else correction.data.labels
+            await correct_call(connection, tenant_id, correction.event_id, model, used, now, labels)
     return states, deltas

@@ -7,7 +7,7 @@ is corrected later. What was settled is what the period's lines add up to, to th
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
@@ -18,7 +18,6 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from backend.accounts.tenants import find_tenant
 from backend.errors import NotFound
 from backend.kit.remembered import Remembered
-from backend.pricing.charges.rate_card import Labels
 from backend.pricing.credit.call_cost import CallCosts
 from backend.pricing.credit.wallet import InsufficientCredit
 from backend.pricing.money import ZERO, exact_arithmetic, round_to_minor_unit
@@ -72,9 +71,11 @@ class Prepayment:
         model: str,
         most: Mapping[str, Decimal],
         at: datetime,
-        labels: Labels = (),
+        possible: Sequence[Mapping[str, str]] = ({},),
     ) -> bool:
         """Reserve what a call of ``most`` units can cost; return whether the plan is prepaid.
+
+        ``possible`` are the labels that it may come to have: the dearest are held.
 
         Raises ``CreditExhausted``, reserving nothing, if there is less; the wallet's rule may then
         ask for a top-up, though the call is not made.
@@ -82,7 +83,7 @@ class Prepayment:
         costs = await self._costs_of(tenant_id, at)
         if costs is None:
             return False
-        cost = costs.greatest(model, most, at, labels)
+        cost = costs.greatest_of(model, most, at, possible)
         try:
             async with self._database.begin() as connection:
                 await reservations.reserve(connection, tenant_id, call_id, model, cost, at)
@@ -103,14 +104,16 @@ class Prepayment:
         quantities: Mapping[str, Decimal],
         at: datetime,
         now: datetime,
-        labels: Labels = (),
+        labels: Mapping[str, str] | None = None,
     ) -> None:
         """Pay for what a reserved call used; the call has ended at ``now``.
 
         ``at`` is when it was made, as in ``reserve``: the price of then applies.
         """
         costs = await self._costs_of(tenant_id, at)
-        cost = ZERO if costs is None else costs.cost(model, quantities, at, labels)
+        cost = ZERO
+        if costs is not None:
+            cost = costs.cost(model, quantities, at, costs.labels_of(labels or {}))
         async with self._database.begin() as connection:
             await reservations.settle(connection, tenant_id, call_id, cost, now)
 
@@ -142,6 +145,7 @@ async def correct_call(
     model: str,
     quantities: Mapping[str, Decimal],
     now: datetime,
+    labels: Mapping[str, str],
 ) -> None:
     """Correct the cost of a call that was paid from the wallet; ``quantities`` are empty if void.
 
@@ -152,7 +156,7 @@ async def correct_call(
         return
     costs = (await _costs_at(connection, tenant_id, reserved["made_at"])).costs
     if costs is not None:
-        cost = costs.cost(model, quantities, reserved["made_at"])
+        cost = costs.cost(model, quantities, reserved["made_at"], costs.labels_of(labels))
         await reservations.correct(connection, tenant_id, call_id, cost, now)
 
 

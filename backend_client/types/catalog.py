@@ -22,6 +22,12 @@ class CatalogModel(Wire):
     description: Prose = ""
     context_window: int = Field(gt=0)
     max_output_tokens: int = Field(gt=0)
+    long_context_tokens: int | None = Field(
+        None,
+        gt=0,
+        description="A call with a longer prompt has the label `context: long`, by which a plan "
+        "can price it",
+    )
     tokenizer: str = Field(
         description="tiktoken:<encoding>, mistral:<version>, file:<path to tokenizer.json>, or "
         "upstream (asks the provider's /tokenize)"

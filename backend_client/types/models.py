@@ -45,6 +45,9 @@ class ModelInfo(Answer):
     context_window: int
     max_output_tokens: int
     tokenizer: str
+    long_context_tokens: int | None = Field(
+        None, description="Calls with a longer prompt have the label `context: long`"
+    )
     added_at: Instant | None = Field(None, description="When it was first on sale here")
     available: bool
     allowed: bool = True

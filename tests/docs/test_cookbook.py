@@ -64,6 +64,15 @@ BILLS: list[tuple[str, list[MeteredQuantity], str]] = [
         "787.50",
     ),
     (
+        "openai-gpt-5-5",
+        [
+            of(meter, quantity, "gpt-5.5", **labels)
+            for labels in ({}, {"service_tier": "flex"}, {"service_tier": "priority"})
+            for meter, quantity in (("input_tokens", 10 * M), ("output_tokens", 2 * M))
+        ],
+        "440.00",
+    ),
+    (
         "anthropic-opus",
         [
             of("input_tokens", 10 * M, OPUS),

@@ -55,7 +55,7 @@ class ObjectProtocol(Protocol):
         said = list(self.said(document))
         if self.names_model or "model" in document:
             document["model"] = asked.model
-        return Answered(document, self.usage(document), said)
+        return Answered(document, self.usage(document), said, tier=self.tier(document))
 
     def is_answer(self, document: Document) -> bool:
         """Return whether an object has what an answer has."""
@@ -68,6 +68,10 @@ class ObjectProtocol(Protocol):
     @abstractmethod
     def usage(self, document: Document) -> Usage | None:
         """Return what an answer used."""
+
+    def tier(self, document: Document) -> object:
+        """Return the tier of service that an answer says it was given."""
+        return document.get("service_tier")
 
     def said(self, document: Document) -> Iterable[str]:
         """Return what an answer says that a tokenizer can count."""
@@ -100,11 +104,12 @@ class ObjectReader(Reader):
             self.fail(BROKEN_OFF)
         elif (failure := self.failure_in(document, name)) is not None:
             # What was made until then is billed, and this may say how much that was
-            self.report(self.usage_in(document))
+            self.report(self.spoken.usage(self.holder(document)))
             self.fail(failure)
         elif self.is_whole(document):
             return self._read_whole(document)
         else:
+            self.tier = self.spoken.tier(self.holder(document)) or self.tier
             return self.hear(document)
         return b""
 
@@ -115,7 +120,7 @@ class ObjectReader(Reader):
             self.fail(whole.failure)
             return b""
         self.said += whole.said
-        self.answer_id = whole.answer_id
+        self.answer_id, self.tier = whole.answer_id, whole.tier
         self.report(whole.usage)
         self.answered = self.committed = self.finished = self.ended = True
         return b"".join(map(self.write, self.pieces(whole.document)))
@@ -139,9 +144,9 @@ class ObjectReader(Reader):
         """Return the error that an event of this name is; None if it is none."""
         return self.spoken.failure(document)
 
-    def usage_in(self, document: Document) -> Usage | None:
-        """Return what an event reports that is a failure."""
-        return self.spoken.usage(document)
+    def holder(self, document: Document) -> Document:
+        """Return what of an event has the members that a whole answer has."""
+        return document
 
     @abstractmethod
     def is_whole(self, document: Document) -> bool:

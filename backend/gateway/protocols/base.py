@@ -100,6 +100,8 @@ class Answered:
     usage: Usage | None = None
     said: list[str] = field(default_factory=list)
     failure: Failure | None = None
+    tier: object = None
+    """The tier of service that the provider says it used."""
 
     @property
     def answer_id(self) -> str | None:
@@ -132,6 +134,8 @@ class Reader(ABC):
         self.ended = False
         self.failure: Failure | None = None
         self.answer_id: str | None = None
+        self.tier: object = None
+        """The tier of service that the provider says it used."""
 
     def fail(self, failure: Failure) -> None:
         """End the answer: nothing after a failure counts."""

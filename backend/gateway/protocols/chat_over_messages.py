@@ -25,6 +25,8 @@ _FINISH_REASONS: Final = {
 }
 _SYSTEM: Final = frozenset({"system", "developer"})
 _CHOICES: Final = {"auto": "auto", "required": "any", "none": "none"}
+_TIERS: Final = {"auto": "auto", "default": "standard_only", "priority": "auto"}
+"""Anthropic's priority is what ``auto`` comes to, where the seller has a commitment."""
 _SAME: Final = ("temperature", "top_p", "top_k")
 _USUAL_LIMIT: Final = 4096
 """Anthropic wants a limit; where nobody has one, every model's can be this."""
@@ -63,6 +65,9 @@ def _messages_of(asked: Asked, to: Forwarding) -> Document:
     }
     if asked.stream:
         request["stream"] = True
+    tier = chat.get("service_tier")
+    if isinstance(tier, str) and tier in _TIERS:
+        request["service_tier"] = _TIERS[tier]
     system, messages = _divided(chat["messages"])
     if system:
         request["system"] = system

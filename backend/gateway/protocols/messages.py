@@ -80,6 +80,11 @@ class Messages(ObjectProtocol):
         """Return the provider's report."""
         return read_usage(document.get("usage"), ANTHROPIC)
 
+    def tier(self, document: Document) -> object:
+        """Return the tier of service, which is within the usage."""
+        usage = document.get("usage")
+        return usage.get("service_tier") if isinstance(usage, dict) else None
+
     def said(self, document: Document) -> Iterator[str]:
         """Yield what an answer says."""
         for block in document["content"]:
@@ -145,6 +150,11 @@ class MessagesReader(ObjectReader):
     def spoken(self) -> ObjectProtocol:
         """Messages."""
         return MESSAGES
+
+    def holder(self, document: Document) -> Document:
+        """Return the message that an event has, or itself."""
+        message = document.get("message")
+        return message if isinstance(message, dict) else document
 
     def is_whole(self, document: Document) -> bool:
         """Return whether an event is a whole message."""

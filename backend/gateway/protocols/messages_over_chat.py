@@ -22,7 +22,8 @@ _STOP_REASONS: Final = {
     "function_call": "tool_use",
     "content_filter": "refusal",
 }
-_SAME: Final = ("temperature", "top_p", "service_tier")
+_SAME: Final = ("temperature", "top_p")
+_TIERS: Final = {"auto": "auto", "standard_only": "default"}
 _CHOICES: Final = {"auto": "auto", "any": "required", "none": "none"}
 
 
@@ -49,6 +50,9 @@ def _chat_of(asked: Asked, to: Forwarding) -> Document:
     request = asked.document
     messages = chat_messages(request, thoughts=False)
     chat = begun_chat(asked, to, messages, same=_SAME)
+    tier = request.get("service_tier")
+    if isinstance(tier, str) and tier in _TIERS:
+        chat["service_tier"] = _TIERS[tier]
     if request.get("stop_sequences"):
         chat["stop"] = request["stop_sequences"]
     metadata = request.get("metadata")

@@ -153,12 +153,13 @@ class _ResponsesReader(ObjectReader):
 
     def failure_in(self, document: Document, name: str) -> Failure | None:
         if document.get("type") in ("error", "response.failed"):
-            holder = _holder(document)
+            holder = self.holder(document)
             return Failure.of_error(holder.get("error") or holder)
         return self.spoken.failure(document)
 
-    def usage_in(self, document: Document) -> Usage | None:
-        return self.spoken.usage(_holder(document))
+    def holder(self, document: Document) -> Document:
+        response = document.get("response")
+        return response if isinstance(response, dict) else document
 
     def hear(self, document: Document) -> bytes:
         kind, response = document.get("type"), document.get("response")
@@ -197,12 +198,6 @@ class _ResponsesReader(ObjectReader):
             if isinstance(item, dict) and isinstance(item.get("name"), str):
                 self.said.append(item["name"])
         self.committed = self.committed or any(self.said)
-
-
-def _holder(document: Document) -> Document:
-    """Return what has an event's error and usage: its response, or itself."""
-    response = document.get("response")
-    return response if isinstance(response, dict) else document
 
 
 def events_of(response: Document) -> Iterator[Document]:

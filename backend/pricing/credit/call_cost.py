@@ -32,6 +32,22 @@ class CallValues:
         self.plan = plan
         self._card = RateCard(plan)
 
+    def labels_of(self, labels: Mapping[str, str]) -> Labels:
+        """Return those labels of a call that its price can depend on."""
+        priced = self.plan.priced_labels
+        return tuple(sorted((name, value) for name, value in labels.items() if name in priced))
+
+    def greatest_of(
+        self,
+        model: str,
+        most: Mapping[str, Decimal],
+        at: datetime,
+        possible: Iterable[Mapping[str, str]],
+    ) -> Decimal:
+        """Return the most that a call can be worth with the dearest of its ``possible`` labels."""
+        alternatives = {self.labels_of(labels) for labels in possible}
+        return max(self.greatest(model, most, at, labels) for labels in alternatives)
+
     def cost(
         self,
         model: str,
