@@ -22,6 +22,7 @@ pytestmark = pytest.mark.engine
 Counted = Callable[[int], Awaitable[list[Metered]]]
 ASKED: Any = [{"role": "user", "content": "Say hello"}]
 NOTHING = {"requests": 0}
+BETA = "interleaved-thinking-2025-05-14"
 
 
 @pytest.fixture
@@ -42,14 +43,16 @@ async def test_a_message_is_served_and_each_token_billed_once(
     claude: AsyncAnthropic, provider: FlakyServer, metered: Counted
 ) -> None:
     provider.replies = [whole()]
-    answer = await ask(claude, system="Be kind", extra_headers={"anthropic-beta": "some-beta"})
+    answer = await ask(
+        claude, system="Be kind", extra_headers={"anthropic-beta": f"{BETA},some-beta"}
+    )
     assert answer.model == "sample-small"
     assert [block.type for block in answer.content] == ["thinking", "text", "tool_use"]
     assert answer.content[2].input == {"word": "sea"}
     assert answer.usage.cache_read_input_tokens == 100
     (request,) = provider.seen
     assert request.path == "/v1/messages"
-    assert request.headers["anthropic-beta"] == "some-beta"
+    assert request.headers["anthropic-beta"] == BETA  # another may cost more
     assert claude.api_key is not None
     assert claude.api_key not in str(request.headers)
     assert json.loads(request.body) == {
