@@ -28,6 +28,7 @@ from backend.storage.tables import (
     notifications,
     rollups,
     tenants,
+    usage_values,
     usage_versions,
 )
 from backend_client.types.accounts import (
@@ -48,6 +49,7 @@ UNTIED = (
     event_archives,
     rollups,
     daily_rollups,
+    usage_values,
     usage_versions,
     notifications,
 )

@@ -30,7 +30,7 @@ async def advice_on(connection: AsyncConnection, catalog: Catalog) -> list[str]:
     """Return a sentence about each currency and meter of a catalog that may be a mistake."""
     return [
         *(sentence for plan in catalog.plans for sentence in _on_currencies(plan)),
-        *await _on_meters(connection, catalog.plans),
+        *await _on_meters(connection, catalog),
     ]
 
 
@@ -40,8 +40,14 @@ def _on_currencies(plan: PlanDefinition) -> Iterable[str]:
             yield f"plan {plan.id}: ISO 4217 has no currency {currency}"
 
 
-async def _on_meters(connection: AsyncConnection, plans: Iterable[PlanDefinition]) -> list[str]:
-    unknown = [(plan.id, meter) for plan in plans for meter in _meters(plan) if meter not in METERS]
+async def _on_meters(connection: AsyncConnection, catalog: Catalog) -> list[str]:
+    defined = {*METERS, *(meter.id for meter in catalog.meters)}
+    unknown = [
+        (plan.id, meter)
+        for plan in catalog.plans
+        for meter in _meters(plan)
+        if meter not in defined
+    ]
     if not unknown:
         return []
     names = sorted({meter for _, meter in unknown})

@@ -12,6 +12,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from backend.catalog.advice import advice_on
 from backend.catalog.errors import CatalogNotApplied, PlanNotFound
+from backend.catalog.meters import apply_meters, meters_on_sale
 from backend.catalog.tax_rates import apply_taxes, tax_table
 from backend.catalog.yaml_reading import load_catalog, parse_catalog
 from backend.errors import ConfigurationError, InvalidInput
@@ -52,12 +53,13 @@ async def apply_catalog(connection: AsyncConnection, catalog: Catalog) -> Catalo
 
     A plan that differs from its latest version becomes a new version; no subscription moves. Plans
     and models that the catalog leaves out are no longer on sale; usage is still rated by the
-    versions it had. Raises ``InvalidInput`` for a model that can't be counted, or a rate of tax
-    that differs from what invoices carry.
+    versions it had. Raises ``InvalidInput`` for a model that can't be counted, and for a rate of
+    tax or a meter that differs from what invoices carry or events were counted by.
     """
     _check_tokenizers(catalog)
     # Two replicas that apply at once must not both publish the same new version.
     await connection.execute(select(func.pg_advisory_xact_lock(_LOCK)))
+    meters = await apply_meters(connection, catalog.meters)
     published, unchanged = [], []
     for plan in catalog.plans:
         latest = await _latest(connection, plan.id)
@@ -84,6 +86,7 @@ async def apply_catalog(connection: AsyncConnection, catalog: Catalog) -> Catalo
         plans_unchanged=unchanged,
         models_changed=changed,
         taxes_changed=taxes,
+        meters_changed=meters,
         plans_withdrawn=withdrawn,
         advice=await advice_on(connection, catalog),
     )
@@ -150,6 +153,7 @@ async def published_catalog(connection: AsyncConnection) -> Catalog:
         models=await models_on_sale(connection),
         plans=[plan.definition for plan in await list_plans(connection)],
         taxes=await tax_table(connection),
+        meters=await meters_on_sale(connection),
     )
 
 

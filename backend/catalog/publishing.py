@@ -16,7 +16,8 @@ async def publish_catalog(
     """Publish what ``catalog`` changes as ``apply_catalog`` does, and record what that is."""
     applied = await apply_catalog(connection, catalog)
     plans = applied.plans_published or applied.plans_withdrawn
-    if plans or applied.models_changed or applied.taxes_changed:
+    others = applied.models_changed or applied.taxes_changed or applied.meters_changed
+    if plans or others:
         detail = applied.model_dump(mode="json", exclude={"plans_unchanged", "advice"})
         await record(
             connection, caller, "catalog.publish", "catalog", tenant_id=NO_TENANT, detail=detail

@@ -109,5 +109,6 @@ def _describe(applied: CatalogApplied, *, check: bool) -> list[str]:
     lines += [f"plan {plan}: {off}; who is on it stays on it" for plan in applied.plans_withdrawn]
     lines += [f"model {model}: {changed}" for model in applied.models_changed]
     lines += [f"tax {tax}: {changed}" for tax in applied.taxes_changed]
+    lines += [f"meter {meter}: {changed}" for meter in applied.meters_changed]
     lines = lines or ["Nothing changed: this catalog is on sale already."]
     return lines + [f"Look again: {sentence}" for sentence in applied.advice]

@@ -22,6 +22,7 @@ from backend.pricing.charges.windows import cut_at_windows
 from backend.pricing.periods import quarter_hour_of
 from backend.spend.gathering import open_period
 from backend.spend.open_period import OpenPeriod
+from backend.spend.values import plan_values
 from backend.subscriptions.queries import plans_offered
 from backend_client.types.accounts import Tenant
 
@@ -64,7 +65,9 @@ async def _candidates(
     recent = await period_usage(
         connection, tenant.id, [cut_at_windows(plan.definition, since, until) for plan in plans]
     )
+    # No future has other values than there are so far: they are not simulated
+    values = await plan_values(connection, tenant.id, [plan.definition for plan in plans], [period])
     return [
-        Candidate(plan, used, kinds_of(before))
-        for plan, used, before in zip(plans, so_far, recent, strict=True)
+        Candidate(plan, [*used, *own], kinds_of(before))
+        for plan, used, (own,), before in zip(plans, so_far, values, recent, strict=True)
     ]

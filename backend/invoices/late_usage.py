@@ -1,8 +1,8 @@
 """What changed after its period was invoiced, by comparing marks of what was rated.
 
-A mark covers the rollups of the period, what its prepaid calls took from the wallet, and how many
-contracts, amendments and coupons the tenant has: one that is agreed later for the time before is
-billed like late usage.
+A mark covers the rollups of the period, its values of meters that are not summed, what its prepaid
+calls took from the wallet, and how many contracts, amendments and coupons the tenant has: one that
+is agreed later for the time before is billed like late usage.
 """
 
 from __future__ import annotations
@@ -26,11 +26,12 @@ Mark = tuple[str, BillingPeriod, str]
 
 # A sum of hashes of rows: the same in whatever order, another if a row changes. It also sees events
 # that move usage from one quarter hour to another. Upstreams are left out: no price depends on who
-# served a model. What calls took is added only where there is something. So marks that are older
-# than either still compare equal.
+# served a model. Values, and what calls took, are added only where there is something. So marks
+# that are older than these still compare equal.
 _MARKS = text(
     """
-    SELECT wanted.tenant_id, wanted.start_at, used.mark || coalesce(' u' || paid.used, '')
+    SELECT wanted.tenant_id, wanted.start_at,
+           used.mark || coalesce(' v' || valued.mark, '') || coalesce(' u' || paid.used, '')
     FROM unnest(:tenants, :starts, :ends) AS wanted (tenant_id, start_at, end_at)
     CROSS JOIN LATERAL (
         SELECT coalesce(sum(hash_record_extended(ROW(
@@ -41,6 +42,12 @@ _MARKS = text(
         WHERE rollups.tenant_id = wanted.tenant_id
             AND rollups.bucket >= wanted.start_at AND rollups.bucket < wanted.end_at
     ) AS used
+    CROSS JOIN LATERAL (
+        SELECT sum(hash_record_extended(usage_values, 0)::numeric)::text AS mark
+        FROM usage_values
+        WHERE usage_values.tenant_id = wanted.tenant_id
+            AND usage_values.bucket >= wanted.start_at AND usage_values.bucket < wanted.end_at
+    ) AS valued
     CROSS JOIN LATERAL (
         SELECT trim_scale(nullif(sum(calls.used), 0))::text AS used
         FROM credit_reservations AS calls

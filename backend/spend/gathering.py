@@ -16,6 +16,7 @@ from backend.pricing.periods import BillingPeriod
 from backend.pricing.rating.contract import counted
 from backend.pricing.rating.rated_period import Stretch
 from backend.spend.open_period import OpenPeriod
+from backend.spend.values import stretch_values
 from backend.storage.tables import usage_versions
 from backend.subscriptions.contracts import (
     contract_in_force,
@@ -84,8 +85,9 @@ async def metered_stretches(
             for name in stretch.plan.priced_labels
         },
     )
-    pairs = zip(stretches, usage, strict=True)
-    return tuple(replace(stretch, usage=tuple(used)) for stretch, used in pairs)
+    values = await stretch_values(connection, tenant_id, stretches)
+    parts = zip(stretches, usage, values, strict=True)
+    return tuple(replace(stretch, usage=(*used, *own)) for stretch, used, own in parts)
 
 
 async def usage_version(connection: AsyncConnection, tenant_id: str) -> int:

@@ -21,6 +21,7 @@ from backend.pricing.periods import INSTANT, BillingPeriod
 from backend.pricing.rating.rated_period import Stretch
 from backend.spend.open_period import OpenPeriod
 from backend.spend.report import report
+from backend.spend.values import plan_values
 from backend.subscriptions.periods import period_at
 from backend.subscriptions.queries import plans_offered
 from backend_client.types.accounts import Tenant
@@ -146,7 +147,11 @@ async def _past(
     ]
     labels = {name for candidate in candidates for name in candidate.plan.priced_labels}
     usage = await period_usage(connection, tenant.id, times, labels)
+    plans = [candidate.plan for candidate in candidates]
+    values = await plan_values(connection, tenant.id, plans, periods)
     count = len(periods)
+    for place, used in enumerate(usage):
+        used += values[place // count][place % count]
     return [usage[place : place + count] for place in range(0, len(usage), count)]
 
 

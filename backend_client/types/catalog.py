@@ -1,7 +1,8 @@
-"""The catalog: the models on sale, the plans that price them, and the rates of tax."""
+"""The catalog: models on sale, the plans that price them, rates of tax, and declared meters."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Literal, Self
 
 from pydantic import Field, model_validator
@@ -9,6 +10,7 @@ from pydantic import Field, model_validator
 from backend_client.types.charges import FlatCharge, refuse
 from backend_client.types.common import Answer, Wire
 from backend_client.types.events import Name
+from backend_client.types.meters import Aggregation, CatalogMeter
 from backend_client.types.plans import PlanDefinition
 from backend_client.types.taxes import CatalogTax, check_taxes
 from backend_client.types.texts import Prose, Title
@@ -35,13 +37,18 @@ class CatalogModel(Wire):
 
 
 class Catalog(Wire):
-    """``catalog.yaml``: the models on sale, the plans that price them, and the rates of tax."""
+    """``catalog.yaml``: the models on sale, the plans that price them, and the rates of tax.
+
+    ``meters`` are those that Farebox makes of each event, beside the ones that events are sent
+    with.
+    """
 
     version: Literal[1]
     default_plan: str
     models: list[CatalogModel]
     plans: list[PlanDefinition]
     taxes: list[CatalogTax] = Field([], max_length=5000)
+    meters: list[CatalogMeter] = Field([], max_length=200)
 
     @model_validator(mode="after")
     def _names_resolve(self) -> Self:
@@ -73,9 +80,58 @@ class Catalog(Wire):
         return self
 
     @model_validator(mode="after")
+    def _meters_resolve(self) -> Self:
+        """A meter is of what events are sent with, and what is not summed has no parts to price."""
+        meters: dict[str, CatalogMeter] = {}
+        for index, meter in enumerate(self.meters):
+            if meter.id in meters:
+                refuse(f"another meter has the id {meter.id!r}", "meters", index, "id")
+            meters[meter.id] = meter
+        for index, meter in enumerate(self.meters):
+            for place, of in enumerate(meter.of):
+                if of in meters:
+                    refuse(f"{of!r} is made of events itself", "meters", index, "of", place)
+        for index, plan in enumerate(self.plans):
+            _check_meters(plan, meters, ("plans", index))
+        return self
+
+    @model_validator(mode="after")
     def _no_tax_is_asked_twice(self) -> Self:
         check_taxes(self.taxes)
         return self
+
+
+def _check_meters(
+    plan: PlanDefinition, meters: Mapping[str, CatalogMeter], at: tuple[str, int]
+) -> None:
+    """Refuse declared meters where a plan can't price or limit what they count.
+
+    A call that is paid at once is priced by what it is sent with. A value of the whole period is of
+    no model, label or window, and no call adds a part to it that a quota could refuse.
+    """
+    for place, charge in enumerate(plan.charges):
+        if isinstance(charge, FlatCharge):
+            continue
+        for position, name in enumerate(charge.meters):
+            where = (*at, "charges", place, "meters", position)
+            if name not in meters:
+                continue
+            if plan.prepaid:
+                refuse("a prepaid plan prices what calls are sent with only", *where)
+            if meters[name].aggregation is Aggregation.SUM:
+                continue
+            if charge.models or charge.labels or charge.window:
+                detail = "is of the whole period: limit the meter, not the charge"
+                refuse(detail, *where)
+    listed = [("quotas", place, quota.meters) for place, quota in enumerate(plan.quotas)]
+    listed += [
+        ("trial_quotas", place, quota.meters) for place, quota in enumerate(plan.trial_quotas)
+    ]
+    for field, place, names in listed:
+        for position, name in enumerate(names):
+            if name in meters and meters[name].aggregation is not Aggregation.SUM:
+                detail = "is not summed, and a quota is of a sum"
+                refuse(detail, *at, field, place, "meters", position)
 
 
 def _check_rollover_caps(plan: PlanDefinition, at: tuple[str, int]) -> None:
@@ -88,7 +144,7 @@ def _check_rollover_caps(plan: PlanDefinition, at: tuple[str, int]) -> None:
 
 
 class CatalogApplied(Answer):
-    """What applying a catalog did, by the ids of plans, models and taxes.
+    """What applying a catalog did, by the ids of plans, models, taxes and meters.
 
     ``plans_withdrawn`` were on sale and are no longer: the catalog left them out. ``advice`` has a
     sentence about each currency and meter that may be a mistake; it is published all the same.
@@ -98,5 +154,6 @@ class CatalogApplied(Answer):
     plans_unchanged: list[str]
     models_changed: list[str]
     taxes_changed: list[str] = []
+    meters_changed: list[str] = []
     plans_withdrawn: list[str] = []
     advice: list[str] = []

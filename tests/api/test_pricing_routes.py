@@ -133,6 +133,7 @@ async def test_the_operator_publishes_exact_prices(
         ],
         "models_changed": [],
         "taxes_changed": [],
+        "meters_changed": [],
         "plans_withdrawn": [],
         "advice": [],
     }
@@ -184,7 +185,14 @@ async def test_only_who_may_can_change_things(api: httpx.AsyncClient, session: H
 async def test_the_catalogs_body_is_described(api: httpx.AsyncClient) -> None:
     paths: dict[str, Any] = (await api.get("/openapi.json")).json()["paths"]
     body = paths["/v1/catalog"]["put"]["requestBody"]["content"]["application/json"]["schema"]
-    assert set(body["properties"]) == {"version", "default_plan", "models", "plans", "taxes"}
+    assert set(body["properties"]) == {
+        "version",
+        "default_plan",
+        "models",
+        "plans",
+        "taxes",
+        "meters",
+    }
     assert "$ref" not in str(body)
 
 

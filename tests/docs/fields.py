@@ -21,6 +21,7 @@ from backend_client.types import (
     corrections,
     events,
     invoices,
+    meters,
     plan_terms,
     plans,
     subscriptions,
@@ -52,14 +53,15 @@ Farebox's own meters. The gateway counts by them, and every token is in one of t
 
 Any other name does as well, of small letters, digits and underscores, for what your own services
 count: `pages`, `gpu_seconds`, `provider_dollars`. Nothing has to be declared. A charge prices a
-meter that it names, and usage of a meter that no charge names is listed as unpriced.
+meter that it names, and usage of a meter that no charge names is listed as unpriced. The catalog's
+own `meters` are made of these: see [declared meters](metering.md#declared-meters).
 """
 
 _SECTIONS: tuple[tuple[str, str, tuple[ModuleType, ...]], ...] = (
     (
         "The catalog",
         "`catalog.yaml`, and the same as JSON by `PUT /v1/catalog`.",
-        (catalog, plans, charges, plan_terms, taxes),
+        (catalog, plans, charges, plan_terms, taxes, meters),
     ),
     ("Subscriptions", "What a tenant is on, and how that changes.", (subscriptions,)),
     ("Contracts and coupons", "What is agreed with a tenant beside its plan.", (contracts,)),
@@ -134,8 +136,8 @@ def documented() -> dict[str, type[BaseModel]]:
 
 def fields_page(app: FastAPI) -> str:
     """The whole page."""
-    meters = "\n".join(f"- `{meter}`" for meter in events.METERS)
-    parts = [_HEAD.format(meters=meters)]
+    own = "\n".join(f"- `{meter}`" for meter in events.METERS)
+    parts = [_HEAD.format(meters=own)]
     routes = _routes(app)
     for title, about, modules in _SECTIONS:
         parts.append(f"## {title}\n\n{about}\n")

@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from backend.catalog.yaml_reading import load_catalog
+from backend.pricing.charges.meters import value_of
 from backend.pricing.rating.rated_period import MeteredQuantity, rate
 from backend_client.types.plans import PlanDefinition
 from tests.docs.pages import DOCS
@@ -33,6 +34,14 @@ def of(
 
 def plans() -> dict[str, PlanDefinition]:
     return {plan.id: plan for plan in load_catalog(DOCS / "cookbook.yaml").plans}
+
+
+def derived(meter_id: str, *each: int) -> MeteredQuantity:
+    """What a meter of the file makes of events with these quantities."""
+    meters = {meter.id: meter for meter in load_catalog(DOCS / "cookbook.yaml").meters}
+    meter = meters[meter_id]
+    values = [value_of(meter, ANY, {}, {meter.of[0]: Decimal(quantity)}) for quantity in each]
+    return of(meter_id, str(sum(value for value in values if value is not None)))
 
 
 BILLS: list[tuple[str, list[MeteredQuantity], str]] = [
@@ -175,6 +184,11 @@ BILLS: list[tuple[str, list[MeteredQuantity], str]] = [
     ("merge-gateway", [of("provider_dollars", "1234.56")], "1296.29"),
     ("keyframe-growth", [of("minutes", 1_500)], "130.00"),
     ("algebras-standard", [of("words", 20_000), of("listener_hours", "3.5")], "27.50"),
+    (
+        "fal-music",
+        [derived("billed_music_seconds", 30, 60, 61)],
+        "2.40",
+    ),
     (
         "fal",
         [

@@ -21,6 +21,7 @@ from backend.accounts.principal import Principal
 from backend.metering.archives.archive import ARCHIVE_SCHEMA, ARCHIVING, ROWS_AT_ONCE, digest_of
 from backend.metering.counting.corrections import apply_pending
 from backend.metering.counting.deltas import RollupDeltas, apply_deltas, declared_labels
+from backend.metering.counting.derived import declared_meters
 from backend.metering.counting.locks import own_tenant
 from backend.metering.counting.rebuild import repair_day
 from backend.metering.counting.stored import EVENT, event_of
@@ -161,7 +162,8 @@ async def _correct(connection: asyncpg.Connection, tenant_id: str, start: dateti
     await repair_day(connection, tenant_id, start)
     events = {(event := event_of(row)).identity: event for row in rows}
     voided = {event_of(row).identity for row in rows if row["voided"]}
-    deltas = RollupDeltas(await declared_labels(connection, [tenant_id]))
-    await apply_pending(connection, events, deltas, voided=voided)
+    meters = await declared_meters(connection)
+    deltas = RollupDeltas(await declared_labels(connection, [tenant_id]), meters)
+    await apply_pending(connection, events, deltas, meters, voided=voided)
     await apply_deltas(connection, deltas)
     return len(events)

@@ -16,6 +16,7 @@ import asyncpg
 
 from backend.metering.counting.corrections import PENDING, apply_pending
 from backend.metering.counting.deltas import RollupDeltas, apply_deltas, declared_labels
+from backend.metering.counting.derived import declared_meters
 from backend.metering.counting.locks import share_tenants
 from backend.metering.counting.stored import json_text
 from backend.metering.events import AcceptedEvent, Identity
@@ -117,7 +118,8 @@ async def insert_and_roll_up(
     """Do what ``count_events`` does in the caller's transaction; return how many were new."""
     # A tenant that was removed has no events any more.
     tenants = await share_tenants(connection, {event.tenant_id for event in events})
-    once = _in_order(event for event in events if event.tenant_id in tenants)
+    meters = await declared_meters(connection)
+    once = _in_order(meters.with_derived(event) for event in events if event.tenant_id in tenants)
     await connection.copy_records_to_table(
         "incoming",
         columns=_COLUMNS,
@@ -129,7 +131,7 @@ async def insert_and_roll_up(
         if counted_places
         else once
     )
-    deltas = RollupDeltas(await declared_labels(connection, tenants))
+    deltas = RollupDeltas(await declared_labels(connection, tenants), meters)
     if not fresh:
         return 0, deltas
     latest: dict[str, datetime] = {}
@@ -140,7 +142,7 @@ async def insert_and_roll_up(
             latest[event.tenant_id] = event.received_at
     if await connection.fetchval(PENDING, list(tenants)):
         by_identity = {event.identity: event for event in fresh}
-        await apply_pending(connection, by_identity, deltas)
+        await apply_pending(connection, by_identity, deltas, meters)
     await apply_deltas(connection, deltas)
     await connection.execute(
         _VERSIONS, sorted(latest), [latest[tenant_id] for tenant_id in sorted(latest)]

@@ -17,6 +17,7 @@ import msgspec
 
 from backend.accounts.errors import TenantNotFound
 from backend.metering.counting.deltas import RollupDeltas, apply_deltas, declared_labels
+from backend.metering.counting.derived import Meters, declared_meters
 from backend.metering.counting.locks import own_tenant
 from backend.metering.counting.rebuild import repair_day
 from backend.metering.counting.stored import EVENT, event_of, json_text
@@ -138,9 +139,11 @@ async def correct(
     )
     for (day,) in await connection.fetch(_STALE_DAYS, tenant_id, sources, ids, SENDERS):
         await repair_day(connection, tenant_id, day)
-    deltas = RollupDeltas(await declared_labels(connection, [tenant_id]))
+    meters = await declared_meters(connection)
+    deltas = RollupDeltas(await declared_labels(connection, [tenant_id]), meters)
     states = [
-        await _correct(connection, tenant_id, correction, now, deltas) for correction in corrections
+        await _correct(connection, tenant_id, correction, now, deltas, meters)
+        for correction in corrections
     ]
     await apply_deltas(connection, deltas)
     if "applied" in states:
@@ -152,6 +155,7 @@ async def apply_pending(
     connection: asyncpg.Connection,
     fresh: Mapping[Identity, AcceptedEvent],
     deltas: RollupDeltas,
+    meters: Meters,
     *,
     voided: Collection[Identity] = (),
 ) -> None:
@@ -170,7 +174,7 @@ async def apply_pending(
         identity = (row["tenant_id"], row["sender"], row["source"], row["event_id"])
         data = None if row["data"] is None else _amended.decode(row["data"])
         after = await _apply(
-            connection, row["id"], current[identity], identity in voided, data, deltas
+            connection, row["id"], current[identity], identity in voided, data, deltas, meters
         )
         if after is None:
             voided.add(identity)
@@ -185,6 +189,7 @@ async def _correct(
     wanted: CorrectionWanted,
     now: datetime,
     deltas: RollupDeltas,
+    meters: Meters,
 ) -> State:
     data = None if wanted.data is None else json_text(wanted.data)
     recorded = await connection.fetchrow(_KNOWN, tenant_id, wanted.id)
@@ -223,7 +228,7 @@ async def _correct(
     if not rows:
         return "pending"
     [row] = rows
-    await _apply(connection, wanted.id, event_of(row), row["voided"], _read(data), deltas)
+    await _apply(connection, wanted.id, event_of(row), row["voided"], _read(data), deltas, meters)
     return "applied"
 
 
@@ -234,9 +239,10 @@ async def _apply(
     was_voided: bool,
     data: Amended | None,
     deltas: RollupDeltas,
+    meters: Meters,
 ) -> AcceptedEvent | None:
     """Change an event to what it should be; return it, None if it is void."""
-    after = before if data is None else data.applied_to(before)
+    after = before if data is None else meters.with_derived(data.applied_to(before))
     if not was_voided:
         deltas.subtract(before)
     if data is not None:

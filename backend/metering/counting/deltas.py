@@ -10,6 +10,8 @@ import asyncpg
 import msgspec
 
 from backend.metering.counting.daily import add_to_days, columns_of
+from backend.metering.counting.derived import NO_METERS, Meters
+from backend.metering.counting.values import ValueDeltas
 from backend.metering.errors import RollupsIncomplete
 from backend.metering.events import BUCKET, AcceptedEvent
 from backend.pricing.money import EXACT
@@ -59,12 +61,15 @@ WHERE tenant_id = ANY($1::text[]) AND bucket = ANY($2::timestamptz[]) AND event_
 class RollupDeltas:
     """Changes by rollup. ``labels`` are those that each tenant declared.
 
-    Most events of a batch share all of a rollup's key but the meter, so sums are kept by that part
-    of it, with the quarter hour as a number: thousands of batches are added a second.
+    ``values`` are the changes of the ``meters`` that are not summed. Most events of a batch share
+    all of a rollup's key but the meter, so sums are kept by that part of it, with the quarter hour
+    as a number: thousands of batches are added a second.
     """
 
-    def __init__(self, labels: Mapping[str, Collection[str]]) -> None:
+    def __init__(self, labels: Mapping[str, Collection[str]], meters: Meters = NO_METERS) -> None:
         self._labels = labels
+        self._valued = meters.valued
+        self.values = ValueDeltas()
         self._series: dict[_SeriesKey, dict[str, tuple[Decimal, int]]] = {}
 
     def __iter__(self) -> Iterator[tuple[RollupKey, Decimal, int]]:
@@ -85,7 +90,8 @@ class RollupDeltas:
     def add(self, event: AcceptedEvent) -> None:
         """Add an event's quantities."""
         by_meter = self._by_meter(event)
-        for meter, quantity in event.quantities.items():
+        summed = self._summed(event, 1) if self._valued else event.quantities
+        for meter, quantity in summed.items():
             sum_so_far = by_meter.get(meter)
             if sum_so_far is None:
                 by_meter[meter] = (quantity, 1)
@@ -95,9 +101,20 @@ class RollupDeltas:
     def subtract(self, event: AcceptedEvent) -> None:
         """Subtract an event's quantities."""
         by_meter = self._by_meter(event)
-        for meter, quantity in event.quantities.items():
+        summed = self._summed(event, -1) if self._valued else event.quantities
+        for meter, quantity in summed.items():
             sum_so_far = by_meter.get(meter, (Decimal(0), 0))
             by_meter[meter] = (EXACT.subtract(sum_so_far[0], quantity), sum_so_far[1] - 1)
+
+    def _summed(self, event: AcceptedEvent, change: int) -> Mapping[str, Decimal]:
+        """Count the values of meters that are not summed; return the other quantities."""
+        quantities = event.quantities
+        if self._valued.keys().isdisjoint(quantities):
+            return quantities
+        for meter, quantity in quantities.items():
+            if meter in self._valued:
+                self.values.count(event, self._valued[meter], quantity, change)
+        return {meter: quantities[meter] for meter in quantities if meter not in self._valued}
 
     def _by_meter(self, event: AcceptedEvent) -> dict[str, tuple[Decimal, int]]:
         key = (
@@ -159,3 +176,4 @@ async def apply_deltas(connection: asyncpg.Connection, deltas: RollupDeltas) -> 
         await connection.execute(_SWEEP, list(set(columns[0])), list(set(columns[1])))
     if growing or shrinking:
         await add_to_days(connection, [*growing, *shrinking])
+    await deltas.values.apply(connection)

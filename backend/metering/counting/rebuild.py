@@ -15,6 +15,7 @@ import asyncpg
 
 from backend.metering.counting.daily import rebuild_days
 from backend.metering.counting.locks import own_tenant
+from backend.metering.counting.values import rebuild_values
 
 _DAY = timedelta(days=1)
 
@@ -35,6 +36,8 @@ WITH own_labels AS (
          sum(measured.quantity::numeric) AS quantity, count(*) AS event_count
   FROM events, jsonb_each_text(quantities) AS measured (meter, quantity)
   WHERE tenant_id = $1 AND time >= $2 AND time < $3 AND NOT voided
+    -- What is not summed is beside the rollups
+    AND meter NOT IN (SELECT id FROM catalog_meters WHERE aggregation <> 'sum')
   GROUP BY 1, 2, 3, 4, 5, 6, 7
 ), found AS (
   SELECT bucket, application_id, key_id, model, upstream, meter, labels, quantity, event_count
@@ -70,7 +73,8 @@ _VERSION = "UPDATE usage_versions SET version = version + 1 WHERE tenant_id = $1
 class RebuiltDay:
     """A day (UTC) that was compared, and how many of its rollups were wrong.
 
-    Rows of daily rollups for the tenant's days that it touches are included.
+    Rows of daily rollups for the tenant's days that it touches are included, and values of meters
+    that are not summed.
     """
 
     start: datetime
@@ -123,8 +127,10 @@ async def _rebuild_day(
     end = day + _DAY
     differences = await connection.fetch(_DIFFERENCES, tenant_id, day, end)
     days = await rebuild_days(connection, tenant_id, day, end, repair=False)
-    if not (differences or days) or not repair:
-        return len(differences) + days
+    values = await rebuild_values(connection, tenant_id, day, end, repair=False)
+    wrong = len(differences) + days + values
+    if not wrong or not repair:
+        return wrong
     async with connection.transaction():
         if not await own_tenant(connection, tenant_id):
             return 0  # removed in the meantime
@@ -144,6 +150,8 @@ async def repair_day(connection: asyncpg.Connection, tenant_id: str, day: dateti
     await connection.executemany(_REMOVE, gone)
     await connection.executemany(_SET, right)
     days = await rebuild_days(connection, tenant_id, day, end, repair=True)
-    if differences or days:
+    values = await rebuild_values(connection, tenant_id, day, end, repair=True)
+    wrong = len(differences) + days + values
+    if wrong:
         await connection.execute(_VERSION, tenant_id)
-    return len(differences) + days
+    return wrong

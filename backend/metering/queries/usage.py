@@ -26,7 +26,8 @@ from backend.kit.spreadsheets import csv_text, spreadsheet_cell
 from backend.metering.counting.daily import SplitTime, day_of, split_at_days
 from backend.metering.errors import TooManyUsageRows
 from backend.metering.events import BUCKET
-from backend.storage.tables import daily_rollups, rollups, usage_versions
+from backend.metering.queries.values import grouped_values
+from backend.storage.tables import daily_rollups, rollups, usage_values, usage_versions
 from backend_client.types.accounts import Tenant
 from backend_client.types.common import plain
 from backend_client.types.usage import Granularity, UsageDimension, UsageReport, UsageRow
@@ -38,6 +39,8 @@ _COLUMNS = {
     UsageDimension.UPSTREAM: "upstream",
 }
 
+
+RowDict = dict[str, Any]
 
 _ROWS = TypeAdapter(list[UsageRow])
 MOST_ROWS: Final = 50_000
@@ -77,6 +80,8 @@ async def usage_report(
 ) -> UsageReport:
     """Sum the rollups that start in the asked time, by bucket, meter and the dimensions grouped by.
 
+    Of meters that are not summed, each row has the value of its own time and dimensions. They are
+    kept by no label and no upstream, and are left out where usage is asked for by one.
     ``connection`` should be a snapshot, so that the report's version is that of its rows. Raises
     ``TooManyUsageRows``.
     """
@@ -104,8 +109,9 @@ async def usage_report(
         .order_by(start, used.c.meter, *grouped)
         .limit(MOST_ROWS + 1)
     )
-    result = await connection.execute(query)
-    rows = result.all()
+    rows: list[RowDict] = [dict(row) for row in (await connection.execute(query)).mappings()]
+    if values := await _values(connection, tenant, question):
+        rows = sorted([*rows, *values], key=lambda row: _place(row, question))
     if len(rows) > MOST_ROWS:
         raise TooManyUsageRows(
             f"One answer has at most {MOST_ROWS:,} rows: ask for less time, for a wider "
@@ -116,18 +122,15 @@ async def usage_report(
         end=question.end,
         granularity=question.granularity,
         time_zone=tenant.time_zone,
-        rows=_rows(list(result.keys()), rows, question, tenant.time_zone),
+        rows=_rows(rows, question, tenant.time_zone),
         version=version,
         last_event_at=last_event_at,
     )
 
 
-def _rows(
-    names: Sequence[str], results: Sequence[Sequence[Any]], question: UsageQuestion, time_zone: str
-) -> list[UsageRow]:
+def _rows(summed: Sequence[RowDict], question: UsageQuestion, time_zone: str) -> list[UsageRow]:
     rows = []
-    for values in results:
-        row = dict(zip(names, values, strict=True))
+    for row in summed:
         row["start"] = _true_start(row["start"], question.granularity, time_zone)
         for name in ("key", "upstream"):  # empty in the rollups where there is none
             row[name] = row.get(name) or None
@@ -137,6 +140,37 @@ def _rows(
         rows.append(row)
     # All at once: a thousand rows one by one take as long as PostgreSQL takes to sum them
     return _ROWS.validate_python(rows)
+
+
+def _place(row: RowDict, question: UsageQuestion) -> tuple[object, ...]:
+    """Return what rows are ordered by: as PostgreSQL orders those of the rollups."""
+    dimensions = (row[each.value] for each in _COLUMNS if each in question.group_by)
+    return (row["start"], row["meter"], *dimensions)
+
+
+async def _values(
+    connection: AsyncConnection, tenant: Tenant, question: UsageQuestion
+) -> list[RowDict]:
+    """Return the rows of meters that are not summed."""
+    by_upstream = question.upstreams or UsageDimension.UPSTREAM in question.group_by
+    if question.labels or question.by_labels or by_upstream:
+        return []
+    bucket = usage_values.c.bucket
+    return await grouped_values(
+        connection,
+        _start(question, bucket, tenant.time_zone),
+        [
+            usage_values.c[name].label(dimension.value)
+            for dimension, name in _COLUMNS.items()
+            if dimension in question.group_by
+        ],
+        [
+            _conditions(tenant.id, question, usage_values),
+            bucket >= question.start,
+            bucket < question.end,
+        ],
+        MOST_ROWS,
+    )
 
 
 @lru_cache(maxsize=65_536)

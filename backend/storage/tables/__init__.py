@@ -24,7 +24,13 @@ from backend.storage.tables.accounts import (
     used_id_tokens,
     users,
 )
-from backend.storage.tables.catalog import catalog_state, models, plan_versions, tax_rates
+from backend.storage.tables.catalog import (
+    catalog_meters,
+    catalog_state,
+    models,
+    plan_versions,
+    tax_rates,
+)
 from backend.storage.tables.chargeback import (
     chargeback_entries,
     chargeback_months,
@@ -55,6 +61,7 @@ from backend.storage.tables.metering import (
     events,
     refused_events,
     rollups,
+    usage_values,
     usage_versions,
 )
 from backend.storage.tables.outbox import notification_deliveries, notifications
@@ -111,6 +118,7 @@ __all__ = [
     "billing_cursors",
     "billing_profiles",
     "book_terms",
+    "catalog_meters",
     "catalog_state",
     "chargeback_entries",
     "chargeback_months",
@@ -179,6 +187,7 @@ __all__ = [
     "token_drift",
     "top_ups",
     "upstreams",
+    "usage_values",
     "usage_versions",
     "used_id_tokens",
     "users",

@@ -27,6 +27,18 @@ models = Table(
     Column("added_at", DateTime(timezone=True), nullable=False, server_default=func.now()),
 )
 
+# Meters that are made of events. A definition never changes; what is retired is not made any more.
+catalog_meters = Table(
+    "catalog_meters",
+    metadata,
+    Column("id", Text, primary_key=True),
+    Column("definition", JSONB, nullable=False),
+    Column("aggregation", Text, nullable=False),
+    Column("position", Integer, nullable=False),
+    Column("retired", Boolean, nullable=False, server_default=text("false")),
+    CheckConstraint("aggregation IN ('sum', 'max', 'last', 'unique')", name="aggregation"),
+)
+
 plan_versions = Table(
     "plan_versions",
     metadata,

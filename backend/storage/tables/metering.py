@@ -161,6 +161,27 @@ daily_rollups = Table(
     Column("event_count", BigInteger, nullable=False),
 )
 
+usage_values = Table(
+    "usage_values",
+    metadata,
+    Column("tenant_id", Text, primary_key=True),
+    Column("meter", Text, primary_key=True),
+    Column("bucket", DateTime(timezone=True), primary_key=True),
+    Column("application_id", Text, primary_key=True),
+    Column("key_id", Text, primary_key=True),
+    Column("model", Text, primary_key=True),
+    # The label's value that it is of; empty for a meter without one
+    Column("member", Text, primary_key=True),
+    Column("quantity", Numeric, primary_key=True),
+    # The event's time where the last counts, else the bucket
+    Column("at", DateTime(timezone=True), primary_key=True),
+    Column("event_count", BigInteger, nullable=False),
+    CheckConstraint("event_count >= 0", name="event_count_not_negative"),
+    CheckConstraint(
+        "bucket = date_bin('15 minutes', bucket, 'epoch'::timestamptz)", name="quarter_hour"
+    ),
+)
+
 counted_totals = Table(
     "counted_totals",
     metadata,
