@@ -16,6 +16,8 @@ import structlog
 
 from backend.chargeback.budgets import EVERY_SECONDS as BUDGETS_SECONDS
 from backend.chargeback.budgets import BudgetsWorker
+from backend.clocks.worker import EVERY_SECONDS as CLOCKS_SECONDS
+from backend.clocks.worker import ClocksWorker
 from backend.customers.tax_ids import EVERY_SECONDS as TAX_IDS_SECONDS
 from backend.customers.tax_ids import TaxIdsWorker
 from backend.errors import ConfigurationError
@@ -98,6 +100,10 @@ def _budgets(database: Database, settings: Settings) -> Run:
     return BudgetsWorker(database, settings).run
 
 
+def _clocks(database: Database, settings: Settings) -> Run:
+    return ClocksWorker(database, _nats_url(settings), settings).run
+
+
 def _outbox(database: Database, settings: Settings) -> Run:
     return NotificationsWorker(database, settings, CustomerLetters(database, settings)).run
 
@@ -173,6 +179,12 @@ TASKS: Final = (
         "gives notice of departments' budgets that the month that runs has spent",
         BUDGETS_SECONDS,
         _budgets,
+    ),
+    Task(
+        "clocks",
+        "advances the test clocks of sample tenants, and does on the way what is due by them",
+        CLOCKS_SECONDS,
+        _clocks,
     ),
     Task(
         "outbox",

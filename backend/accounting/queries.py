@@ -7,7 +7,7 @@ from collections.abc import AsyncIterator, Sequence
 from datetime import date
 from zoneinfo import ZoneInfo
 
-from sqlalchemy import func, select, union
+from sqlalchemy import CompoundSelect, func, select, union
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from backend.accounting.credit import read_wallets
@@ -21,7 +21,7 @@ from backend.accounting.rules.schedule import months_from, schedule
 from backend.accounting.terms import read_terms
 from backend.kit.pages import Cursor
 from backend.pricing.money import money
-from backend.storage.tables import billing_cursors, invoices, tenants, wallets
+from backend.storage.tables import billing_cursors, invoices, tenants, test_clocks, wallets
 from backend_client.types.accounting import (
     BookEntry,
     BookTerms,
@@ -186,7 +186,7 @@ async def _batches(connection: AsyncConnection, tenant: str | None) -> AsyncIter
 
 async def _tenants_after(connection: AsyncConnection, after: str, limit: int) -> list[str]:
     """Return tenants that have invoices or credit, removed ones too; samples are left out."""
-    samples = select(tenants.c.id).where(tenants.c.is_sample)
+    samples = _samples()
     both = union(select(invoices.c.tenant_id), select(wallets.c.tenant_id)).subquery()
     query = (
         select(both.c.tenant_id)
@@ -197,6 +197,12 @@ async def _tenants_after(connection: AsyncConnection, after: str, limit: int) ->
     return list(await connection.scalars(query))
 
 
+def _samples() -> CompoundSelect[tuple[str]]:
+    """Select the sample tenants, and those on test clocks that were removed."""
+    samples = select(tenants.c.id).where(tenants.c.is_sample)
+    return samples.union(select(test_clocks.c.tenant_id))
+
+
 async def _provisional_from(connection: AsyncConnection, tenant: str | None) -> date | None:
     """Return the first month for which invoices are still to come; None if none are."""
     # Each period begins at midnight of its own clocks
@@ -205,7 +211,7 @@ async def _provisional_from(connection: AsyncConnection, tenant: str | None) -> 
     if tenant is not None:
         query = query.where(billing_cursors.c.tenant_id == tenant)
     else:
-        samples = select(tenants.c.id).where(tenants.c.is_sample)
+        samples = _samples()
         query = query.where(billing_cursors.c.tenant_id.not_in(samples))
     start = await connection.scalar(query)
     return None if start is None else first_of(start.date())

@@ -11,6 +11,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from backend.accounts.applications import create_application
 from backend.accounts.audit import forget_tenant, record
+from backend.accounts.clocks import check_start, start_clock
 from backend.accounts.errors import (
     TenantNotFound,
     TenantSlugTaken,
@@ -79,7 +80,12 @@ def tenant_defaults(settings: Settings) -> TenantDefaults:
 async def create_tenant(
     connection: AsyncConnection, wanted: TenantCreate, defaults: TenantDefaults = PLAIN_DEFAULTS
 ) -> Tenant:
-    """Create a tenant and its first application; raise ``Conflict`` if the slug is taken."""
+    """Create a tenant and its first application; raise ``Conflict`` if the slug is taken.
+
+    With ``clock_at`` it is a sample on a test clock, as which it stays.
+    """
+    if wanted.clock_at is not None:
+        check_start(wanted.clock_at)
     time_zone = wanted.time_zone or defaults.time_zone
     try:
         ZoneInfo(time_zone)
@@ -98,13 +104,16 @@ async def create_tenant(
                     name=wanted.name,
                     time_zone=time_zone,
                     currency=wanted.currency or defaults.currency,
-                    is_sample=wanted.is_sample,
+                    is_sample=wanted.is_sample or wanted.clock_at is not None,
+                    clock_at=wanted.clock_at,
                 )
                 .returning(tenants)
             )
     except IntegrityError:
         raise TenantSlugTaken(f"There is a tenant {wanted.slug!r} already.") from None
     tenant = _tenant(row.mappings().one())
+    if tenant.clock_at is not None:
+        await start_clock(connection, tenant.id)
     await create_application(connection, tenant.id, ApplicationCreate(name=DEFAULT_APPLICATION))
     return tenant
 

@@ -11,6 +11,7 @@ from typing import Final
 from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from backend.accounts.clocks import acted_on
 from backend.accounts.tenants import find_tenant
 from backend.chargeback.months import months_of
 from backend.chargeback.queries import MonthBook, month_book
@@ -103,7 +104,9 @@ def _passed(spent: Decimal, budget: Decimal | None) -> int | None:
 
 
 async def _with_budgets(connection: AsyncConnection) -> list[str]:
-    """Return the tenants with a budget in any of their policies."""
+    """Return the tenants with a budget in any of their policies, those on test clocks left out."""
     with_budget = chargeback_policies.c.policy.path_exists("$.units[*].budget ? (@ != null)")
-    query = select(chargeback_policies.c.tenant_id).where(with_budget).distinct()
+    on_clocks_left_out = acted_on(chargeback_policies.c.tenant_id, None)
+    query = select(chargeback_policies.c.tenant_id).where(with_budget, on_clocks_left_out)
+    query = query.distinct()
     return sorted(await connection.scalars(query))

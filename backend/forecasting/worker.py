@@ -147,9 +147,10 @@ class ForecastWorker:
         async with self._alone(tenant_id) as alone:
             if not alone:
                 return False
-            now = datetime.now(UTC)
+            began = datetime.now(UTC)
             async with self._database.begin() as connection:
                 tenant = await find_tenant(connection, tenant_id)
+                now = tenant.clock_at or began
                 stored = await stored_forecast(connection, tenant, now)
                 if stored is not None and stored.fresh:
                     return False
@@ -159,7 +160,7 @@ class ForecastWorker:
             async with self._database.begin() as connection:
                 await find_tenant(connection, tenant_id)
                 await store_forecast(connection, tenant_id, outcome, basis)
-        took = (datetime.now(UTC) - now).total_seconds()
+        took = (datetime.now(UTC) - began).total_seconds()
         method = outcome.forecast.method
         _log.info("forecast.computed", tenant=tenant_id, method=method, seconds=took)
         return True
@@ -172,9 +173,10 @@ class ForecastWorker:
         async with self._alone(tenant_id) as alone:
             if not alone:
                 return False
-            now = datetime.now(UTC)
+            began = datetime.now(UTC)
             async with self._database.begin() as connection:
                 tenant = await find_tenant(connection, tenant_id)
+                now = tenant.clock_at or began
                 stored = await stored_forecast(connection, tenant, now)
                 if stored is None or not _due(stored, now):
                     return False
@@ -182,7 +184,7 @@ class ForecastWorker:
             trust = await self._computed(backtest, job)
             async with self._database.begin() as connection:
                 await store_trust(connection, tenant_id, trust, now)
-        took = (datetime.now(UTC) - now).total_seconds()
+        took = (datetime.now(UTC) - began).total_seconds()
         _log.info("forecast.tested", tenant=tenant_id, seconds=took)
         return True
 

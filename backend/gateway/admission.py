@@ -14,7 +14,7 @@ from backend.catalog.published import models_on_sale
 from backend.customers.errors import PaymentOverdue
 from backend.customers.suspension import is_suspended
 from backend.errors import Forbidden, NotFound
-from backend.gateway.errors import ModelNotFound, ModelNotInPlan, NoUsablePlan
+from backend.gateway.errors import ModelNotFound, ModelNotInPlan, NoUsablePlan, TenantOnTestClock
 from backend.kit.remembered import Remembered
 from backend.pricing.credit.call_cost import CallValues
 from backend.quotas.errors import QuotaExhausted
@@ -129,6 +129,8 @@ class Admission:
         async with self._database.begin() as connection:
             tenant = await find_tenant(connection, tenant_id)
             application = (await first_in_use(connection, tenant_id)).id
+            if tenant.clock_at is not None:
+                return _Standing(tenant, application, refusal=TenantOnTestClock())
             if await is_suspended(connection, tenant_id):
                 return _Standing(tenant, application, refusal=PaymentOverdue())
             now = datetime.now(UTC)

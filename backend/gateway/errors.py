@@ -41,6 +41,12 @@ class NoUsablePlan(Forbidden):
     code, title = "no_usable_plan", "The tenant has no plan to make calls on"
 
 
+class TenantOnTestClock(Forbidden):
+    """A call is of real time and the tenant's test clock is not: send events with its time."""
+
+    code, title = "tenant_on_test_clock", "A tenant on a test clock makes no calls"
+
+
 class InvalidRequest(FareboxError):
     """The request can't be forwarded as it is; `param` names the parameter."""
 

@@ -44,7 +44,10 @@ _CANDIDATES = text(
     JOIN tenants ON tenants.id = invoices.tenant_id
     LEFT JOIN unnest(:currencies, :digits) AS minor (currency, digits)
         ON minor.currency = tenants.currency
-    WHERE state = 'finalized' AND total > paid + credited AND (
+    WHERE state = 'finalized' AND total > paid + credited
+        AND CASE WHEN CAST(:only AS text) IS NULL
+            THEN invoices.tenant_id NOT IN (SELECT tenant_id FROM test_clocks)
+            ELSE invoices.tenant_id = :only END AND (
         0 < (
             SELECT -sum(amount) FROM payments
             WHERE payments.tenant_id = invoices.tenant_id AND method = 'balance'
@@ -61,6 +64,7 @@ _CANDIDATES = text(
 ).bindparams(
     bindparam("currencies", list(MINOR_DIGITS), type_=ARRAY(Text)),
     bindparam("digits", list(MINOR_DIGITS.values()), type_=ARRAY(Integer)),
+    bindparam("only", type_=Text),
 )
 """Tenants with an invoice to pay and something that may pay it: a minor unit of credit or more.
 
@@ -79,13 +83,17 @@ class Applied(NamedTuple):
     amount: Decimal
 
 
-async def apply_to_all(database: Database, now: datetime) -> list[Applied]:
+async def apply_to_all(
+    database: Database, now: datetime, *, only: str | None = None
+) -> list[Applied]:
     """Let what tenants have pay what they owe; return what was paid. May be repeated.
+
+    Or what ``only`` one has, also one on a test clock.
 
     A tenant for whom that fails is logged, and delays neither the others nor the reminders.
     """
     async with database.begin() as connection:
-        tenant_ids = await may_pay(connection, now)
+        tenant_ids = await may_pay(connection, now, only=only)
     applied: list[Applied] = []
     for tenant_id in tenant_ids:
         try:
@@ -99,9 +107,11 @@ async def apply_to_all(database: Database, now: datetime) -> list[Applied]:
     return applied
 
 
-async def may_pay(connection: AsyncConnection, now: datetime) -> Sequence[str]:
+async def may_pay(
+    connection: AsyncConnection, now: datetime, *, only: str | None = None
+) -> Sequence[str]:
     """Return the tenants that owe something and have something that may pay it, by their ids."""
-    return (await connection.scalars(_CANDIDATES, {"now": now})).all()
+    return (await connection.scalars(_CANDIDATES, {"now": now, "only": only})).all()
 
 
 async def apply_to_open(

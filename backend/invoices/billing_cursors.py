@@ -15,6 +15,7 @@ from sqlalchemy import ColumnElement, RowMapping, Select, exists, func, select, 
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from backend.accounts.clocks import acted_on
 from backend.customers.profiles import NO_PROFILE, Profile, profile_from
 from backend.ids import new_id
 from backend.pricing.periods import BillingPeriod
@@ -121,19 +122,21 @@ async def claim_due_tenants(
     *,
     among: Collection[str] | None = None,
     shuffle: str | None = None,
+    only: str | None = None,
 ) -> list[Unbilled]:
     """Claim up to ``limit`` tenants with a period over at ``ended_by``, locked until the commit.
 
     Tenants that another process holds are passed over, and those that failed in this run. ``among``
     limits the claim to these tenants. ``shuffle`` makes an order of its own for each value, so that
-    workers which read tenants before they claim them do not all read the same.
+    workers which read tenants before they claim them do not all read the same. ``only`` claims one
+    tenant, also one on a test clock.
     """
     first: ColumnElement[Any] = billing_cursors.c.period_end
     if shuffle is not None:
         first = func.md5(billing_cursors.c.tenant_id.concat(shuffle))
     query = (
         _query()
-        .where(_due(ended_by), _not_failed_in(run_id))
+        .where(_due(ended_by, only), _not_failed_in(run_id))
         .order_by(first, billing_cursors.c.tenant_id)
         .limit(limit)
         .with_for_update(of=billing_cursors, skip_locked=True)
@@ -181,6 +184,13 @@ async def move_on(connection: AsyncConnection, done: Sequence[Unbilled]) -> None
     await connection.execute(moved, values)
 
 
+async def problem_of(connection: AsyncConnection, tenant_id: str) -> str | None:
+    """Return why a tenant's last invoice could not be made; None if it could."""
+    query = select(billing_cursors.c.problem).where(billing_cursors.c.tenant_id == tenant_id)
+    problem: str | None = await connection.scalar(query)
+    return problem
+
+
 async def set_failed(
     connection: AsyncConnection, tenant_id: str, run_id: str, problem: str
 ) -> None:
@@ -206,14 +216,14 @@ async def left_out(connection: AsyncConnection) -> list[LeftOut]:
     query = (
         select(tenants.c.slug, billing_cursors.c.period_start, billing_cursors.c.problem)
         .join(tenants, tenants.c.id == billing_cursors.c.tenant_id)
-        .where(billing_cursors.c.problem.is_not(None))
+        .where(billing_cursors.c.problem.is_not(None), acted_on(billing_cursors.c.tenant_id, None))
         .order_by(billing_cursors.c.period_end, tenants.c.slug)
     )
     return [LeftOut(*row) for row in await connection.execute(query)]
 
 
-def _due(ended_by: datetime) -> ColumnElement[bool]:
-    return billing_cursors.c.period_end <= ended_by
+def _due(ended_by: datetime, only: str | None = None) -> ColumnElement[bool]:
+    return (billing_cursors.c.period_end <= ended_by) & acted_on(billing_cursors.c.tenant_id, only)
 
 
 def _not_failed_in(run_id: str) -> ColumnElement[bool]:

@@ -10,6 +10,7 @@ from typing import NamedTuple
 from sqlalchemy import and_, func, or_, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from backend.accounts.clocks import acted_on
 from backend.invoices.rules.lines import ComposedLine
 from backend.pricing.money import ZERO, exact_arithmetic
 from backend.pricing.periods import BillingPeriod
@@ -32,8 +33,13 @@ class FeesAhead(NamedTuple):
     segment: str
 
 
-async def fees_ahead(connection: AsyncConnection, now: datetime) -> list[FeesAhead]:
-    """Return the tenants that are on plans with fees in advance, and billed up to this period."""
+async def fees_ahead(
+    connection: AsyncConnection, now: datetime, *, only: str | None = None
+) -> list[FeesAhead]:
+    """Return the tenants that are on plans with fees in advance, and billed up to this period.
+
+    Or ``only`` one tenant, also one on a test clock.
+    """
     query = (
         select(subscriptions.c.tenant_id, billing_cursors.c.period_start, subscriptions.c.id)
         .join_from(subscriptions, plan_versions, OF_PLAN_VERSION)
@@ -44,6 +50,7 @@ async def fees_ahead(connection: AsyncConnection, now: datetime) -> list[FeesAhe
             or_(subscriptions.c.end_at.is_(None), subscriptions.c.end_at > now),
             billing_cursors.c.period_start <= now,
             billing_cursors.c.period_end > now,
+            acted_on(subscriptions.c.tenant_id, only),
         )
         .order_by(subscriptions.c.tenant_id)
     )

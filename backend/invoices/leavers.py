@@ -15,7 +15,9 @@ _LEFT = text(
     JOIN billing_cursors AS cursor ON cursor.tenant_id = ended.tenant_id
     WHERE ended.end_at <= :ended_by AND ended.end_at > cursor.period_start
         AND cursor.period_start <= :now AND cursor.period_end > :now
-        AND (CAST(:tenant_id AS text) IS NULL OR ended.tenant_id = :tenant_id)
+        AND CASE WHEN CAST(:only AS text) IS NULL
+            THEN ended.tenant_id NOT IN (SELECT tenant_id FROM test_clocks)
+            ELSE ended.tenant_id = :only END
         AND NOT EXISTS (
             SELECT FROM subscriptions AS later WHERE later.tenant_id = ended.tenant_id
                 AND (later.end_at IS NULL OR later.end_at > ended.end_at)
@@ -28,7 +30,7 @@ _LEFT = text(
                 AND invoices.issued_at >= ended.end_at + :grace
         )
     """
-).bindparams(bindparam("tenant_id", type_=Text))
+).bindparams(bindparam("only", type_=Text))
 """What a contract adds is known when the period ends, and what came after the last invoice waits
 until then."""
 
@@ -38,8 +40,9 @@ async def tenants_that_left(
 ) -> list[str]:
     """Return whose subscription ended a grace ago or more, and was not invoiced since.
 
-    Only those whose period still runs, and with ``tenant_id`` only that tenant.
+    Only those whose period still runs, and with ``tenant_id`` only that tenant, which may be on a
+    test clock.
     """
     grace = timedelta(hours=settings.invoice_grace_hours)
-    values = {"now": now, "ended_by": now - grace, "grace": grace, "tenant_id": tenant_id}
+    values = {"now": now, "ended_by": now - grace, "grace": grace, "only": tenant_id}
     return list(await connection.scalars(_LEFT, values))

@@ -9,6 +9,7 @@ from sqlalchemy import and_, exists, not_, select, tuple_
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from backend.accounts.clocks import acted_on
 from backend.customers.dunning import steps_reached
 from backend.invoices.rules.notices import overdue_notice
 from backend.outbox.queue import enqueue_notices
@@ -25,8 +26,12 @@ class StepTaken(NamedTuple):
     step: str
 
 
-async def remind(connection: AsyncConnection, settings: Settings, now: datetime) -> list[StepTaken]:
+async def remind(
+    connection: AsyncConnection, settings: Settings, now: datetime, *, only: str | None = None
+) -> list[StepTaken]:
     """Take every dunning step that is reached and not taken; return them.
+
+    Or those of ``only`` one tenant, also one on a test clock.
 
     Several workers may do this at once: each step of an invoice is returned to one of them.
     """
@@ -35,6 +40,7 @@ async def remind(connection: AsyncConnection, settings: Settings, now: datetime)
     overdue = and_(
         invoices.c.state == InvoiceState.FINALIZED.value,
         invoices.c.due_at <= now,
+        acted_on(invoices.c.tenant_id, only),
         not_(
             exists().where(
                 dunning_holds.c.tenant_id == invoices.c.tenant_id,

@@ -5,11 +5,12 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
-from typing import Final, NamedTuple
+from typing import Any, Final, NamedTuple
 
 import structlog
-from sqlalchemy import select
+from sqlalchemy import Select, select
 
+from backend.accounts.clocks import acted_on
 from backend.ids import new_id
 from backend.invoices.applying import apply_to_all
 from backend.invoices.billing_cursors import set_problem, unbilled
@@ -18,7 +19,7 @@ from backend.invoices.finalizing import CAN_NOT_BE_RATED, bill_progress
 from backend.invoices.in_advance import FeesAhead, fees_ahead
 from backend.invoices.leavers import tenants_that_left
 from backend.invoices.reminders import remind
-from backend.invoices.runs import anything_due, begin_run, end_run, work
+from backend.invoices.runs import anything_due, begin_run, close_due_of, end_run, work
 from backend.invoices.taxing.answers import TaxAnswers, with_answers
 from backend.invoices.taxing.service import TaxService, tax_service
 from backend.kit.periodic import every
@@ -92,14 +93,44 @@ async def bill_progress_of_all(
     ``who_left`` looks for tenants whose subscription has ended too.
     """
     async with database.begin() as connection:
-        query = select(billing_profiles.c.tenant_id).where(
-            billing_profiles.c.progressive_threshold.is_not(None)
-        )
-        tenant_ids = list(await connection.scalars(query))
+        tenant_ids = list(await connection.scalars(_with_threshold(None)))
         if who_left:
             tenant_ids += await tenants_that_left(connection, settings, now)
     tenant_ids = list(dict.fromkeys(tenant_ids))
     return (await _bill_parts(database, settings, tenant_ids, now)).invoices
+
+
+async def keep_invoices_of(
+    database: Database, settings: Settings, tenant_id: str, now: datetime
+) -> None:
+    """Do all that is due by ``now`` for one tenant, whose test clock is being advanced.
+
+    The same, in the same order, as is done for all others as time goes by.
+    """
+    async with database.begin() as connection:
+        await follow_ended_contracts(connection, now, only=tenant_id)
+    async with database.begin() as connection:
+        await unbilled(connection, tenant_id)  # begins to bill it
+    await close_due_of(database, settings, tenant_id, now)
+    async with database.begin() as connection:
+        in_part = bool(
+            await connection.scalar(_with_threshold(tenant_id))
+            or await tenants_that_left(connection, settings, now, tenant_id)
+            or await fees_ahead(connection, now, only=tenant_id)
+        )
+    if in_part:
+        await _bill_parts(database, settings, [tenant_id], now)
+    await apply_to_all(database, now, only=tenant_id)
+    async with database.begin() as connection:
+        await remind(connection, settings, now, only=tenant_id)
+
+
+def _with_threshold(only: str | None) -> Select[Any]:
+    """Select the tenants that are invoiced within their period, past a threshold."""
+    return select(billing_profiles.c.tenant_id).where(
+        billing_profiles.c.progressive_threshold.is_not(None),
+        acted_on(billing_profiles.c.tenant_id, only),
+    )
 
 
 class _Parts(NamedTuple):

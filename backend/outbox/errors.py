@@ -16,3 +16,10 @@ class NotificationAlreadyDelivered(Conflict):
 
     code = "notification_already_delivered"
     title = "This is delivered; name a channel to send it over that once more"
+
+
+class NotificationOfTestClock(Conflict):
+    """What happens on a test clock stays on record and is sent to nobody."""
+
+    code = "notification_of_test_clock"
+    title = "Nothing is sent for a tenant on a test clock"

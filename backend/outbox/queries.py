@@ -11,11 +11,15 @@ from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from backend.kit.pages import Cursor, page_of
-from backend.outbox.errors import NotificationAlreadyDelivered, NotificationNotFound
+from backend.outbox.errors import (
+    NotificationAlreadyDelivered,
+    NotificationNotFound,
+    NotificationOfTestClock,
+)
 from backend.outbox.events import KNOWN, event_from
 from backend.outbox.retrying import GIVE_UP_AFTER
 from backend.storage.tables import notification_deliveries as deliveries
-from backend.storage.tables import notifications
+from backend.storage.tables import notifications, test_clocks
 from backend_client.types.common import Page
 from backend_client.types.notifications import (
     ChannelName,
@@ -66,9 +70,13 @@ async def resend(
     """Queue a notification again: over ``channel``, or over those that have not delivered it.
 
     One that was sent nowhere is given to the channels that there are now. It keeps its id. Raises
-    ``NotFound``, and ``Conflict`` if all is delivered and no channel is named.
+    ``NotFound``, and ``Conflict`` if all is delivered and no channel is named, or the tenant is on
+    a test clock.
     """
     row = await _find(connection, notification_id, lock=True)
+    on_clock = select(test_clocks.c.tenant_id).where(test_clocks.c.tenant_id == row["tenant_id"])
+    if await connection.scalar(on_clock) is not None:
+        raise NotificationOfTestClock()
     [notification] = await _with_deliveries(connection, [row])
     queued = {
         "state": DeliveryState.WAITING.value,

@@ -15,7 +15,7 @@ from backend.outbox.channels.channel import Channel
 from backend.outbox.events import KNOWN, event_from
 from backend.outbox.retrying import GIVE_UP_AFTER
 from backend.storage.tables import notification_deliveries as deliveries
-from backend.storage.tables import notifications
+from backend.storage.tables import notifications, test_clocks
 from backend_client.types.notifications import DeliveryState
 
 _log = structlog.get_logger(__name__)
@@ -31,7 +31,8 @@ _OF_NOTIFICATION = and_(
 async def route(connection: AsyncConnection, channels: Sequence[Channel], now: datetime) -> int:
     """Queue new notifications for each channel that wants them; return how many were new.
 
-    Without a channel they stay on record, and nothing waits. Any number of workers may do this at
+    Without a channel they stay on record, and nothing waits; so do those of tenants on test clocks,
+    who get no letters and make no program act. Any number of workers may do this at
     once. A channel never gets one twice.
     """
     query = (
@@ -44,6 +45,10 @@ async def route(connection: AsyncConnection, channels: Sequence[Channel], now: d
     rows = (await connection.execute(query)).mappings().all()
     if not rows:
         return 0
+    on_clocks = select(test_clocks.c.tenant_id).where(
+        test_clocks.c.tenant_id.in_({row["tenant_id"] for row in rows})
+    )
+    silent = set(await connection.scalars(on_clocks))
     queued = [
         {
             "tenant_id": row["tenant_id"],
@@ -53,6 +58,7 @@ async def route(connection: AsyncConnection, channels: Sequence[Channel], now: d
             "give_up_at": now + GIVE_UP_AFTER,
         }
         for row in rows
+        if row["tenant_id"] not in silent
         for channel in _wanted(row, channels)
     ]
     if queued:

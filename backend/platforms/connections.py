@@ -13,6 +13,7 @@ from backend.outbox.platform_queue import Action, Fact, enqueue_for_platforms
 from backend.platforms.adapter import Adapter
 from backend.platforms.errors import (
     ModeNotOffered,
+    NoPlatformForTestClocks,
     NotOnPlatform,
     PlanDoesNotFit,
     PlatformCutOver,
@@ -51,10 +52,12 @@ async def connect(
     """Have a platform collect from a tenant; doing it again does nothing.
 
     The one before collects until then, so that nothing is collected by both or by none. Raises
-    ``NotFound``; ``Conflict`` if the platform can't rate the plan, or the instant is in the past
-    or, into or out of usage, no beginning of a period.
+    ``NotFound``; ``Conflict`` if the platform can't rate the plan, the tenant is on a test clock,
+    or the instant is in the past or, into or out of usage, no beginning of a period.
     """
     tenant = await find_tenant(connection, tenant_id)
+    if tenant.clock_at is not None:
+        raise NoPlatformForTestClocks()
     starts_at = wanted.starts_at or now
     await lock_connections(connection, tenant.id)
     rows = await _rows(connection, tenant.id)

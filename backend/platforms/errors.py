@@ -75,3 +75,10 @@ class AmountNotPayable(InvalidInput):
     """The amount has more decimals than can be paid in its currency."""
 
     code, title = "amount_not_payable", "The amount can't be paid in this currency"
+
+
+class NoPlatformForTestClocks(Conflict):
+    """Nothing of a tenant on a test clock is sent to a platform: it would ask for real money."""
+
+    code = "no_platform_for_test_clocks"
+    title = "A tenant on a test clock is on no billing platform"

@@ -10,6 +10,7 @@ from sqlalchemy import func, or_, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from backend.accounts.audit import record
+from backend.accounts.clocks import acted_on
 from backend.accounts.principal import Principal
 from backend.accounts.tenants import find_tenant
 from backend.catalog import published as catalog
@@ -75,6 +76,7 @@ async def migrate_plan(
 ) -> Page[MigratedTenant]:
     """Move a page of the tenants on older versions to the latest, or only preview it.
 
+    Those on test clocks stay, since ``at`` is another instant for each: a change of plan moves one.
     Seats, add-ons, a trial's end and scheduled changes stay. Each tenant is moved in a transaction
     of its own; one that was moved before is not selected again. Raises ``NotFound`` for a plan that
     is not on sale, ``InvalidInput`` for an ``at`` in the past.
@@ -91,6 +93,7 @@ async def migrate_plan(
                 < latest.version,
                 subscriptions.c.start_at <= at,
                 or_(subscriptions.c.end_at.is_(None), subscriptions.c.end_at > at),
+                acted_on(subscriptions.c.tenant_id, None),
             )
             .order_by(subscriptions.c.tenant_id)
             .limit(limit + 1)

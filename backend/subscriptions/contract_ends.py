@@ -8,6 +8,7 @@ from typing import NamedTuple
 from sqlalchemy import select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from backend.accounts.clocks import acted_on
 from backend.accounts.tenants import find_tenant
 from backend.errors import FareboxError, NotFound
 from backend.storage.tables import contracts
@@ -26,8 +27,12 @@ class Followed(NamedTuple):
     problem: str | None = None
 
 
-async def follow_ended_contracts(connection: AsyncConnection, now: datetime) -> list[Followed]:
+async def follow_ended_contracts(
+    connection: AsyncConnection, now: datetime, *, only: str | None = None
+) -> list[Followed]:
     """Move tenants whose contracts ended by ``now`` to the plans that follow, each once.
+
+    Or ``only`` one tenant, also one on a test clock.
 
     The plan begins where the contract ended. A tenant with a contract that follows, or without a
     subscription by then, stays as it is. A plan that can't be had then is a problem that is told.
@@ -38,6 +43,7 @@ async def follow_ended_contracts(connection: AsyncConnection, now: datetime) -> 
             contracts.c.definition["then_plan"].astext.is_not(None),
             contracts.c.followed_at.is_(None),
             contracts.c.end_at <= now,
+            acted_on(contracts.c.tenant_id, only),
         )
         .order_by(contracts.c.tenant_id, contracts.c.start_at)
         # Not the rows' keys: an amendment, which refers to one, need not wait

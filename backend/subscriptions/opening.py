@@ -30,12 +30,14 @@ async def open_tenant(
     """Create a tenant with its first application, subscribed from the quarter hour of ``at``.
 
     The billing day "anniversary" is the day of ``at`` in the tenant's time zone. An owner that is
-    named is invited; the link is in the answer and nowhere else.
+    named is invited; the link is in the answer and nowhere else. On a test clock ``at`` is where
+    the clock begins.
 
     Raises ``Conflict`` if the slug is taken or the plan has another currency, ``NotFound`` for a
     plan that is not on sale.
     """
     tenant = await create_tenant(connection, wanted, tenant_defaults(settings))
+    at = tenant.clock_at or at
     day = wanted.billing_day
     if day == "anniversary":
         day = at.astimezone(ZoneInfo(tenant.time_zone)).day

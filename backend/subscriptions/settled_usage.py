@@ -24,6 +24,10 @@ class SettledUsage:
         self._late = timedelta(days=settings.event_max_age_days, hours=settings.invoice_grace_hours)
 
     async def before(self, connection: AsyncConnection, tenant: Tenant, now: datetime) -> datetime:
-        """Return the midnight (UTC) before which a tenant's usage is final."""
-        period = await period_at(connection, tenant, now - self._late - _ONE_DAY)
+        """Return the midnight (UTC) before which a tenant's usage is final.
+
+        On a test clock that goes by the clock.
+        """
+        reached = (tenant.clock_at or now) - self._late - _ONE_DAY
+        period = await period_at(connection, tenant, reached)
         return period.start.astimezone(UTC).replace(hour=0, minute=0, second=0, microsecond=0)

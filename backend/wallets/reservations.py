@@ -10,6 +10,7 @@ from typing import Final
 from sqlalchemy import RowMapping, insert, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from backend.accounts.clocks import acted_on
 from backend.pricing.credit.entries import Account
 from backend.pricing.money import ZERO, exact_arithmetic
 from backend.storage.database import Database
@@ -130,15 +131,21 @@ async def release(
     await check_balance(locked)
 
 
-async def release_lapsed(database: Database, now: datetime) -> int:
+async def release_lapsed(database: Database, now: datetime, *, only: str | None = None) -> int:
     """Release reservations whose calls were never settled; return how many.
+
+    Or those of ``only`` one tenant, also one on a test clock.
 
     A call that is settled afterwards is paid from what is available then.
     """
     async with database.begin() as connection:
         rows = await connection.execute(
             select(credit_reservations.c.tenant_id, credit_reservations.c.id)
-            .where(credit_reservations.c.state == "open", credit_reservations.c.lapses_at <= now)
+            .where(
+                credit_reservations.c.state == "open",
+                credit_reservations.c.lapses_at <= now,
+                acted_on(credit_reservations.c.tenant_id, only),
+            )
             .limit(1000)
         )
         lapsed = rows.all()

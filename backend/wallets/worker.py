@@ -8,6 +8,7 @@ from typing import Final
 
 from sqlalchemy import or_, select, union
 
+from backend.accounts.clocks import acted_on
 from backend.kit.periodic import every
 from backend.storage.database import Database
 from backend.storage.tables import credit_grants, wallets
@@ -33,9 +34,12 @@ class WalletsWorker:
         await every(EVERY_SECONDS, act, stop, name="wallets")
 
 
-async def keep_wallets(database: Database, now: datetime) -> int:
-    """Do all that is due by ``now``; return how many wallets were refreshed."""
-    await release_lapsed(database, now)
+async def keep_wallets(database: Database, now: datetime, *, only: str | None = None) -> int:
+    """Do all that is due by ``now``; return how many wallets were refreshed.
+
+    Or that is due of ``only`` one tenant, also of one on a test clock.
+    """
+    await release_lapsed(database, now, only=only)
     seen: set[str] = set()
     while True:
         async with database.begin() as connection:
@@ -44,9 +48,11 @@ async def keep_wallets(database: Database, now: datetime) -> int:
                     credit_grants.c.available > 0,
                     credit_grants.c.expires_at <= now,
                     credit_grants.c.in_arrears.is_(False),
+                    acted_on(credit_grants.c.tenant_id, only),
                 ),
                 select(wallets.c.tenant_id).where(
-                    or_(wallets.c.grants_until.is_(None), wallets.c.grants_until <= now)
+                    or_(wallets.c.grants_until.is_(None), wallets.c.grants_until <= now),
+                    acted_on(wallets.c.tenant_id, only),
                 ),
             ).limit(_BATCH)
             tenant_ids = [

@@ -48,6 +48,9 @@ class Tenant(Answer):
     is_sample: bool
     ingest: bool = Field(True, description="Whether the tenant's own keys may send events")
     created_at: Instant
+    clock_at: Instant | None = Field(
+        None, description="Where its test clock stands; null for all that live in real time"
+    )
 
 
 class TenantChange(Wire):
@@ -85,6 +88,11 @@ class TenantCreate(Wire):
     billing_day: Annotated[int, Field(ge=1, le=31)] | Literal["anniversary"] | None = None
     owner: EmailAddress | None = Field(None, description="Who is invited to own it")
     is_sample: bool = False
+    clock_at: Instant | None = Field(
+        None,
+        description="Makes a sample tenant on a test clock, which stands at this instant, within "
+        "2000 and 2099",
+    )
 
 
 class Application(Answer):

@@ -115,6 +115,10 @@ ELSEWHERE: Final = {
         )
     },
     ("post", "/v1/sessions"): ("tests/accounts/test_sign_in.py", "session.create"),
+    ("post", "/v1/tenants/{tenant_id}/test-clock/advance"): (
+        "tests/clocks/test_routes.py",
+        "test-clock.advance",
+    ),
 }
 """Routes whose act needs more than this test has, and the test that shows their entry."""
 

@@ -11,18 +11,14 @@ import pytest
 from backend.catalog.published import apply_catalog
 from backend.metering.counting.batches import count_events
 from backend.metering.events import AcceptedEvent
-from backend.pricing.periods import next_quarter_hour, quarter_hour_of
+from backend.pricing.periods import quarter_hour_of
 from backend.spend.gathering import metered_period
 from backend.storage.database import Database
-from backend.subscriptions.changes import cancel, change_plan, pause, resume, start_subscription
+from backend.subscriptions.changes import start_subscription
 from backend.subscriptions.periods import period_at, set_anchor
 from backend_client.types.accounts import Tenant
-from backend_client.types.subscriptions import (
-    SubscriptionCancel,
-    SubscriptionChange,
-    SubscriptionPause,
-)
-from tests.spend.oracle import PLANS, TRIALS, Dice, Life, Standing, Use
+from tests.spend.oracle import PLANS, Dice, Life, Use
+from tests.spend.story import Story, act
 from tests.support.billing import catalog_with, make_tenant
 
 pytestmark = [pytest.mark.engine, pytest.mark.timeout(900)]
@@ -83,13 +79,13 @@ async def _live(database: Database, number: int) -> tuple[Tenant, Life]:
     async with database.begin() as connection:
         await set_anchor(connection, tenant, life.anchor, now)
         await start_subscription(connection, tenant.id, plan, now)
-    story = _Story(life)
+    story = Story(life)
     story.subscribe(quarter_hour_of(now), plan, 1)
     for _ in range(2 + dice.below(6)):
         now += timedelta(minutes=7 + dice.below(70 * 1440))
         if now >= datetime(YEAR, 12, 20, tzinfo=UTC):
             break
-        await _act(database, tenant, story, dice, now)
+        await act(database, tenant, story, dice, now)
     for _ in range(40):
         life.uses.append(
             Use(
@@ -103,68 +99,6 @@ async def _live(database: Database, number: int) -> tuple[Tenant, Life]:
         at = datetime(YEAR, *day, tzinfo=UTC) + timedelta(minutes=dice.below(1440))
         life.uses.append(Use(at, "input_tokens", 50_000 + dice.below(9_999)))
     return tenant, life
-
-
-class _Story:
-    """What the test knows of a tenant's subscription, to be told to the oracle."""
-
-    def __init__(self, life: Life) -> None:
-        self.life = life
-        self.plan: str | None = None
-        self.seats = 1
-        self.paused = False
-        self.had: set[str] = set()
-        self.tried = False
-        self.trial_until: datetime | None = None
-
-    def subscribe(self, at: datetime, plan: str, seats: int) -> None:
-        # What was to come after a trial is no more
-        self.life.standings = [standing for standing in self.life.standings if standing.since < at]
-        goes_on = self.plan == plan and self.trial_until is not None and at < self.trial_until
-        if plan in TRIALS and plan not in self.had and not self.tried:
-            self.trial_until, goes_on, self.tried = at + timedelta(days=TRIALS[plan]), True, True
-        elif not goes_on or self.paused:
-            goes_on, self.trial_until = False, None
-        self.life.standings.append(Standing(at, plan, seats, goes_on))
-        if goes_on and self.trial_until is not None:
-            self.life.standings.append(Standing(self.trial_until, plan, seats))
-        self.had.add(plan)
-        self.plan, self.seats, self.paused = plan, seats, False
-
-    def stop(self, at: datetime, *, paused: bool) -> None:
-        self.life.standings = [standing for standing in self.life.standings if standing.since < at]
-        self.life.standings.append(Standing(at, None, paused=paused))
-        self.trial_until = None
-        self.paused = paused
-        if not paused:
-            self.plan = None
-
-    def resume(self, at: datetime) -> None:
-        self.life.standings.append(Standing(at, self.plan, self.seats))
-        self.paused = False
-
-
-async def _act(
-    database: Database, tenant: Tenant, story: _Story, dice: Dice, now: datetime
-) -> None:
-    at = next_quarter_hour(now)
-    what = dice.below(10)
-    async with database.begin() as connection:
-        if story.paused and what < 6:
-            await resume(connection, tenant.id, now)
-            story.resume(at)
-        elif what == 0 and story.plan is not None and not story.paused:
-            await pause(connection, tenant.id, SubscriptionPause(), now)
-            story.stop(at, paused=True)
-        elif what == 1 and story.plan is not None:
-            await cancel(connection, tenant.id, SubscriptionCancel(when="now"), now)
-            story.stop(at, paused=False)
-        else:
-            plan = dice.one_of("free", "metered", "team", "team", "yearly", "yearly", "yearly")
-            seats = 1 + dice.below(9)
-            wanted = SubscriptionChange(plan=plan, seats=seats)
-            await change_plan(connection, tenant.id, wanted, now)
-            story.subscribe(at, plan, seats)
 
 
 async def test_every_bill_of_the_year_is_what_brute_force_makes_of_it(

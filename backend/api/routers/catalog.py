@@ -7,6 +7,7 @@ from typing import Annotated
 
 from fastapi import APIRouter, Depends, Query, Request
 
+from backend.accounts.clocks import now_of
 from backend.accounts.principal import Permission, Principal
 from backend.accounts.tenants import find_tenant
 from backend.api.decimal_bodies import body_of
@@ -41,7 +42,7 @@ async def get_models(services: ServicesNow, caller: Caller) -> Page[ModelInfo]:
     async with services.database.begin() as connection:
         try:
             tenant = await find_tenant(connection, caller.tenant_id)
-            plan = (await plan_in_force(connection, tenant, datetime.now(UTC))).plan
+            plan = (await plan_in_force(connection, tenant, now_of(tenant))).plan
         except NotFound:  # an operator's key, or a tenant without a plan: no prices
             plan = None
         models = await list_models(connection, available=available, plan=plan)

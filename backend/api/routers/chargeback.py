@@ -5,12 +5,13 @@ A customer's own finance people do all of it; the operator has commands for the 
 
 from __future__ import annotations
 
-from datetime import UTC, date, datetime
+from datetime import date
 from typing import Annotated
 
 from fastapi import APIRouter, Depends, Query, Response
 
 from backend.accounting.forms.journal_files import journal_file
+from backend.accounts.clocks import now_of, tenant_now
 from backend.accounts.principal import Permission, Principal
 from backend.accounts.tenants import find_tenant
 from backend.api.dependencies import PageCursor, PageLimit, Services, ServicesNow, needs
@@ -79,9 +80,9 @@ async def put_a_policy(
 
     A day within a closed month is refused: what is closed stays as it is.
     """
-    now = datetime.now(UTC)
     async with services.database.begin() as connection:
         own = await find_tenant(connection, caller.tenant_id)
+        now = now_of(own)
         return await put_policy(connection, caller, own, valid_from, wanted, now)
 
 
@@ -98,17 +99,17 @@ async def post_preview(
     services: ServicesNow, caller: Reader, wanted: StatementPreview
 ) -> Statement:
     """Return the statement that a month would have under a policy. Nothing is kept."""
-    now = datetime.now(UTC)
     async with services.database.begin() as connection:
         own = await find_tenant(connection, caller.tenant_id)
+        now = now_of(own)
         return await preview(connection, services.settings, own, wanted, now)
 
 
 @router.get("/v1/chargeback/months")
 async def get_months(services: ServicesNow, caller: Reader) -> list[MonthSummary]:
     """List the months, the latest first: running, open to be closed, or closed."""
-    now = datetime.now(UTC)
     async with services.database.begin() as connection:
+        now = await tenant_now(connection, caller.tenant_id)
         return await list_months(connection, await find_tenant(connection, caller.tenant_id), now)
 
 
@@ -163,9 +164,9 @@ async def post_close(services: ServicesNow, caller: Changer, month: date) -> Sta
 
     What comes late is borne by the first month that is open then.
     """
-    now = datetime.now(UTC)
     async with services.database.begin() as connection:
         own = await find_tenant(connection, caller.tenant_id)
+        now = now_of(own)
         await close_month(connection, services.settings, caller, own, month, now)
         return (await month_book(connection, services.settings, own, month, now)).statement()
 
@@ -197,9 +198,9 @@ async def get_focus(services: ServicesNow, caller: Reader, month: date) -> Respo
 
 
 async def _book(services: Services, caller: Principal, month: date) -> MonthBook:
-    now = datetime.now(UTC)
     async with services.database.begin() as connection:
         own = await find_tenant(connection, caller.tenant_id)
+        now = now_of(own)
         return await month_book(connection, services.settings, own, month, now)
 
 

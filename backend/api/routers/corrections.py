@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
 from typing import Annotated
 
 from fastapi import APIRouter, Depends, Query
@@ -10,6 +9,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from backend.accounts.applications import find_application
 from backend.accounts.audit import record
+from backend.accounts.clocks import now_of
 from backend.accounts.principal import Permission, Principal
 from backend.accounts.tenants import find_tenant
 from backend.api.dependencies import PageCursor, PageLimit, ServicesNow, needs
@@ -53,7 +53,7 @@ async def post_corrections(
         tenant = await named_tenant(after, caller, batch.tenant)
         await _check_applications(after, tenant.id, batch.corrections)
         wanted = [_wanted(correction, caller) for correction in batch.corrections]
-        states, deltas = await correct_events(after, tenant.id, wanted, datetime.now(UTC))
+        states, deltas = await correct_events(after, tenant.id, wanted, now_of(tenant))
         changes = usage_changes(deltas)
         spend = await spend_changes(before, after, tenant, (change.start for change in changes))
         for correction, state in zip(batch.corrections, states, strict=True):

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
 from typing import Annotated
 
 from fastapi import APIRouter, Depends, Request
 
 from backend.accounts.audit import NO_TENANT, record
+from backend.accounts.clocks import now_of
 from backend.accounts.principal import Permission, Principal
 from backend.accounts.tenants import find_tenant
 from backend.api.decimal_bodies import body_of
@@ -67,6 +67,6 @@ async def post_redemption(
     async with services.database.begin() as connection:
         tenant = await find_tenant(connection, caller.tenant_id)
         with services.guesses.slowed("coupon", caller.tenant_id, CouponNotFound):
-            redeemed = await redeem(connection, tenant, wanted.coupon, datetime.now(UTC))
+            redeemed = await redeem(connection, tenant, wanted.coupon, now_of(tenant))
         await record(connection, caller, "coupon.redeem", wanted.coupon)
         return redeemed

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Depends, Response
 
+from backend.accounts.clocks import tenant_now
 from backend.accounts.principal import Permission, Principal
 from backend.api.dependencies import PageCursor, PageLimit, Services, ServicesNow, needs
 from backend.api.tenant_scope import customer
@@ -91,8 +91,8 @@ async def get_tenants_credit_notes(
 async def _read(
     services: Services, tenant_id: str, credit_note_id: str
 ) -> tuple[Invoice, CreditNote]:
-    now = datetime.now(UTC)
     async with services.database.begin() as connection:
+        now = await tenant_now(connection, tenant_id)
         note = await find_credit_note(connection, tenant_id, credit_note_id)
         invoice = await find_invoice(connection, services.settings, tenant_id, note.invoice_id, now)
         return invoice, note

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Depends, Query, Response
 
+from backend.accounts.clocks import tenant_now
 from backend.accounts.principal import Permission, Principal
 from backend.api.dependencies import Services, ServicesNow, needs
 from backend.api.tenant_scope import customer
@@ -111,8 +111,8 @@ async def _read(
     services: Services, tenant_id: str, invoice_id: str
 ) -> tuple[Invoice, PartyLegal | None]:
     """Return an invoice, and what its customer has on record now."""
-    now = datetime.now(UTC)
     async with services.database.begin() as connection:
+        now = await tenant_now(connection, tenant_id)
         invoice = await find_invoice(connection, services.settings, tenant_id, invoice_id, now)
         profile = await profile_of(connection, tenant_id)
         return invoice, party_legal(profile.details.legal)

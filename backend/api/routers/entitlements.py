@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
 from typing import Annotated
 
 from fastapi import APIRouter, Depends
 
+from backend.accounts.clocks import now_of
 from backend.accounts.principal import Permission, Principal
 from backend.accounts.tenants import find_tenant
 from backend.api.dependencies import ServicesNow, needs
@@ -23,7 +23,7 @@ async def get_entitlements(
     """Return what the tenant may do now, and what is used of its quotas."""
     async with services.database.snapshot() as connection:
         tenant = await find_tenant(connection, caller.tenant_id)
-        return await entitlements(connection, tenant, datetime.now(UTC))
+        return await entitlements(connection, tenant, now_of(tenant))
 
 
 @router.get("/v1/tenants/{tenant_id}/entitlements")
@@ -35,4 +35,4 @@ async def get_tenant_entitlements(
     """Return what a tenant may do now; for the operator's own programs."""
     async with services.database.snapshot() as connection:
         tenant = await find_tenant(connection, tenant_id)
-        return await entitlements(connection, tenant, datetime.now(UTC))
+        return await entitlements(connection, tenant, now_of(tenant))

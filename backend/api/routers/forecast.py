@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
 from decimal import Decimal
 from typing import Annotated
 
 import structlog
 from fastapi import APIRouter, Depends, Query, Response, status
 
+from backend.accounts.clocks import now_of
 from backend.accounts.principal import Permission, Principal
 from backend.accounts.tenants import find_tenant
 from backend.api.dependencies import Services, ServicesNow, needs
@@ -69,7 +69,7 @@ async def _stored(services: Services, caller: Principal) -> Stored | None:
     """Return the forecast to show, and request another unless it is fresh."""
     async with services.database.begin() as connection:
         tenant = await find_tenant(connection, caller.tenant_id)
-        stored = await stored_forecast(connection, tenant, datetime.now(UTC))
+        stored = await stored_forecast(connection, tenant, now_of(tenant))
     if stored is None or not stored.fresh:
         try:
             await ask_for_forecast(services.stream, services.settings, tenant.id)

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
 from typing import Annotated
 
 from fastapi import APIRouter, Depends
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from backend.accounts.audit import record
+from backend.accounts.clocks import now_of, tenant_now
 from backend.accounts.principal import Permission, Principal
 from backend.accounts.tenants import find_tenant
 from backend.api.dependencies import IdempotencyKey, PageCursor, PageLimit, ServicesNow, needs
@@ -61,9 +61,9 @@ async def get_tenant_invoices(
     limit: PageLimit = 50,
 ) -> Page[InvoiceSummary]:
     """List a tenant's invoices, the draft of the next first, then newest first."""
-    now = datetime.now(UTC)
     async with services.database.begin() as connection:
         tenant = await find_tenant(connection, tenant_id)
+        now = now_of(tenant)
     return await read_invoices(
         services.database,
         services.settings,
@@ -95,7 +95,7 @@ async def post_one_off_invoice(
                 tenant,
                 invoice_id,
                 wanted,
-                datetime.now(UTC),
+                now_of(tenant),
                 answers,
                 idempotency_key=idempotency_key,
                 by=caller,
@@ -118,7 +118,7 @@ async def get_tenant_invoice(
         services.tax_preview,
         tenant.id,
         invoice_id,
-        datetime.now(UTC),
+        now_of(tenant),
     )
 
 
@@ -136,7 +136,7 @@ async def post_finalize(
     async def once() -> tuple[str, str | None]:
         async with services.database.begin() as connection:
             tenant = await find_tenant(connection, tenant_id)
-            now = datetime.now(UTC)
+            now = now_of(tenant)
             finalized = await finalize(
                 connection, services.settings, tenant.id, invoice_id, now, answers, by=caller
             )
@@ -169,7 +169,7 @@ async def post_void(
                 tenant,
                 invoice_id,
                 wanted,
-                datetime.now(UTC),
+                now_of(tenant),
                 answers,
                 reissue_id=reissue_id,
                 by=caller,
@@ -186,7 +186,7 @@ async def post_write_off(
     """Mark an invoice as uncollectible: nobody expects it to be paid, and no reminder follows."""
     async with services.database.begin() as connection:
         tenant = await find_tenant(connection, tenant_id)
-        await write_off(connection, tenant.id, invoice_id, datetime.now(UTC), by=caller)
+        await write_off(connection, tenant.id, invoice_id, now_of(tenant), by=caller)
         return await _read(connection, services.settings, tenant.id, invoice_id)
 
 
@@ -201,7 +201,7 @@ async def post_payment(
     """Record a received payment. The same method and reference again is the same payment."""
     async with services.database.begin() as connection:
         tenant = await find_tenant(connection, tenant_id)
-        now = datetime.now(UTC)
+        now = now_of(tenant)
         await record_payment(connection, tenant.id, invoice_id, paid, now, by=caller)
         return await _read(connection, services.settings, tenant.id, invoice_id)
 
@@ -224,7 +224,7 @@ async def post_credit_note(
             tenant,
             invoice_id,
             wanted,
-            datetime.now(UTC),
+            now_of(tenant),
             idempotency_key=idempotency_key,
             by=caller,
         )
@@ -242,7 +242,7 @@ async def post_credit_note_reversal(
     """Take back a wrong credit note by an invoice of what it took off. It may be repeated."""
     async with services.database.begin() as connection:
         tenant = await find_tenant(connection, tenant_id)
-        now = datetime.now(UTC)
+        now = now_of(tenant)
         issued_id = await reverse_credit_note(
             connection, services.settings, tenant, credit_note_id, wanted, now, by=caller
         )
@@ -288,4 +288,6 @@ async def get_invoice_runs(services: ServicesNow, caller: OperatorReader) -> lis
 async def _read(
     connection: AsyncConnection, settings: Settings, tenant_id: str, invoice_id: str
 ) -> Invoice:
-    return await find_invoice(connection, settings, tenant_id, invoice_id, datetime.now(UTC))
+    return await find_invoice(
+        connection, settings, tenant_id, invoice_id, await tenant_now(connection, tenant_id)
+    )

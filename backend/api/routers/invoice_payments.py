@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
 from typing import Annotated
 
 from fastapi import APIRouter, Depends
 
+from backend.accounts.clocks import now_of
 from backend.accounts.principal import Permission, Principal
 from backend.accounts.tenants import find_tenant
 from backend.api.dependencies import IdempotencyKey, ServicesNow, needs
@@ -43,9 +43,9 @@ async def post_payment_return(
 
     The invoice is open again, due when it was, and dunning goes on.
     """
-    now = datetime.now(UTC)
     async with services.database.begin() as connection:
         tenant = await find_tenant(connection, tenant_id)
+        now = now_of(tenant)
         await return_payment(connection, tenant, invoice_id, payment_id, wanted, now, by=caller)
         return await find_invoice(connection, services.settings, tenant.id, invoice_id, now)
 
@@ -64,9 +64,9 @@ async def post_payment_refund(
     It is taken from the customer's balance; where that holds less, the invoice is credited by the
     amount first.
     """
-    now = datetime.now(UTC)
     async with services.database.begin() as connection:
         tenant = await find_tenant(connection, tenant_id)
+        now = now_of(tenant)
         await refund_payment(
             connection,
             services.settings,
@@ -90,9 +90,9 @@ async def post_apply(
     idempotency_key: IdempotencyKey = None,
 ) -> Invoice:
     """Let a tenant's balance, or the credit that it bought, pay an open invoice now."""
-    now = datetime.now(UTC)
     async with services.database.begin() as connection:
         tenant = await find_tenant(connection, tenant_id)
+        now = now_of(tenant)
         await apply_by_hand(
             connection,
             tenant,
@@ -110,8 +110,8 @@ async def post_balance_refund(
     services: ServicesNow, caller: Biller, tenant_id: str, wanted: BalanceRefund
 ) -> AccountBalance:
     """Record that a tenant's balance was paid out. The same reference again is the same refund."""
-    now = datetime.now(UTC)
     async with services.database.begin() as connection:
         tenant = await find_tenant(connection, tenant_id)
+        now = now_of(tenant)
         await refund_balance(connection, tenant, wanted, now, by=caller)
         return await account_balance(connection, tenant, now)

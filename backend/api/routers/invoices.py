@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Depends, Header, Path, Response
 
 from backend.accounts.audit import record
+from backend.accounts.clocks import now_of, tenant_now
 from backend.accounts.principal import Permission, Principal
 from backend.accounts.tenants import find_tenant
 from backend.api.dependencies import PageCursor, PageLimit, Services, ServicesNow, needs
@@ -46,12 +46,14 @@ async def get_invoices(
     services: ServicesNow, caller: Reader, cursor: PageCursor = None, limit: PageLimit = 50
 ) -> Page[InvoiceSummary]:
     """List invoices: the draft of the next one, rated live, then newest first."""
+    async with services.database.begin() as connection:
+        now = await tenant_now(connection, caller.tenant_id)
     return await read_invoices(
         services.database,
         services.settings,
         services.tax_preview,
         caller.tenant_id,
-        datetime.now(UTC),
+        now,
         cursor=cursor,
         limit=limit,
     )
@@ -62,7 +64,7 @@ async def get_balance(services: ServicesNow, caller: Reader) -> AccountBalance:
     """Return the customer's balance, and what its open invoices still ask for."""
     async with services.database.begin() as connection:
         tenant = await find_tenant(connection, caller.tenant_id)
-        return await account_balance(connection, tenant, datetime.now(UTC))
+        return await account_balance(connection, tenant, now_of(tenant))
 
 
 @router.get(
@@ -130,8 +132,8 @@ async def get_line_events(
     asks for the difference that all of them make. Events in archives are not listed; the answer has
     their days.
     """
-    now = datetime.now(UTC)
     async with services.database.begin() as connection:
+        now = await tenant_now(connection, caller.tenant_id)
         invoice = await find_invoice(
             connection, services.settings, caller.tenant_id, invoice_id, now
         )
@@ -168,13 +170,15 @@ async def put_billing_details(
 
 
 async def _find(services: Services, caller: Principal, invoice_id: str) -> Invoice:
+    async with services.database.begin() as connection:
+        now = await tenant_now(connection, caller.tenant_id)
     return await read_invoice(
         services.database,
         services.settings,
         services.tax_preview,
         caller.tenant_id,
         invoice_id,
-        datetime.now(UTC),
+        now,
     )
 
 

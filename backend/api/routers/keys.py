@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
 from typing import Annotated
 
 from fastapi import APIRouter, Depends, Query
 
+from backend.accounts.clocks import now_of
 from backend.accounts.keys import (
     change_key,
     create_key,
@@ -124,7 +124,7 @@ async def get_key_budget(services: ServicesNow, caller: Spender, key_id: str) ->
     """Return what a key has used of its budget, exact; 404 if it has none."""
     async with services.database.snapshot() as connection:
         tenant = await find_tenant(connection, caller.tenant_id)
-        return await budget_of_key(connection, tenant, key_id, datetime.now(UTC))
+        return await budget_of_key(connection, tenant, key_id, now_of(tenant))
 
 
 @router.delete("/v1/keys/{key_id}", status_code=204)

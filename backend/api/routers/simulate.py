@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
 from typing import Annotated
 
 from fastapi import APIRouter, Depends, Request
 
+from backend.accounts.clocks import now_of
 from backend.accounts.principal import Permission, Principal
 from backend.accounts.tenants import find_tenant
 from backend.api.decimal_bodies import body_of
@@ -31,7 +31,7 @@ async def post_simulation(services: ServicesNow, caller: Reader, request: Reques
     by_operator = Permission.OPERATE_READ in caller.permissions
     async with services.database.begin() as connection:
         tenant = await find_tenant(connection, caller.tenant_id)
-        now = datetime.now(UTC)
+        now = now_of(tenant)
         return await simulate(connection, tenant, asked, now, by_operator=by_operator)
 
 
@@ -43,5 +43,5 @@ async def post_simulation_for_tenant(
     asked = parse_exactly(await request.body(), SimulationRequest)
     async with services.database.begin() as connection:
         tenant = await find_tenant(connection, tenant_id)
-        now = datetime.now(UTC)
+        now = now_of(tenant)
         return await simulate(connection, tenant, asked, now, by_operator=True)

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
 from typing import Annotated
 
 from fastapi import APIRouter, Depends, Header, Response, status
 
+from backend.accounts.clocks import now_of
 from backend.accounts.principal import Permission, Principal
 from backend.accounts.tenants import find_tenant
 from backend.api.dependencies import ServicesNow, needs
@@ -30,9 +30,9 @@ async def get_spend(
     if_none_match: Annotated[str | None, Header()] = None,
 ) -> SpendReport | Response:
     """Return the current billing period's spend, by line, rated as the invoice will be."""
-    now = datetime.now(UTC)
     async with services.database.begin() as connection:
         tenant = await find_tenant(connection, caller.tenant_id)
+        now = now_of(tenant)
         etag = f'"{await spend_version(connection, tenant, now)}"'
         headers = {"etag": etag, "cache-control": "private, no-cache"}
         if if_none_match == etag:

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
 from typing import Annotated
 
 from fastapi import APIRouter, Depends
 from pydantic import BaseModel
 
 from backend.accounts.audit import record
+from backend.accounts.clocks import now_of, tenant_now
 from backend.accounts.principal import Permission, Principal
 from backend.accounts.tenants import find_tenant
 from backend.api.dependencies import ServicesNow, needs
@@ -43,7 +43,9 @@ def _said(wanted: BaseModel) -> dict[str, object]:
 async def get_subscription(services: ServicesNow, caller: Reader) -> Subscription:
     """Return the plan in force, and the one that follows it if a change is scheduled."""
     async with services.database.begin() as connection:
-        return await current_subscription(connection, caller.tenant_id, datetime.now(UTC))
+        return await current_subscription(
+            connection, caller.tenant_id, await tenant_now(connection, caller.tenant_id)
+        )
 
 
 @router.put("/v1/subscription")
@@ -62,7 +64,7 @@ async def put_subscription(
             connection,
             caller.tenant_id,
             change,
-            datetime.now(UTC),
+            await tenant_now(connection, caller.tenant_id),
             by_operator=Permission.OPERATE_BILLING in caller.permissions,
         )
         await record(connection, caller, "subscription.set", changed.id, detail=_said(change))
@@ -80,7 +82,7 @@ async def post_preview(
     async with services.database.begin() as connection:
         tenant = await find_tenant(connection, caller.tenant_id)
         by_operator = Permission.OPERATE_BILLING in caller.permissions
-        now = datetime.now(UTC)
+        now = now_of(tenant)
         return await preview_change(connection, tenant, change, now, by_operator=by_operator)
 
 
@@ -91,7 +93,7 @@ async def post_tenants_preview(
     """Return what a change of a tenant's plan would do to its present period, without it."""
     async with services.database.begin() as connection:
         _, tenant = await customer(connection, caller, tenant_id)
-        now = datetime.now(UTC)
+        now = now_of(tenant)
         return await preview_change(connection, tenant, change, now, by_operator=True)
 
 
@@ -101,7 +103,9 @@ async def post_pause(
 ) -> Subscription:
     """Pause at the next quarter hour or a later one: no fee runs, and calls are refused."""
     async with services.database.begin() as connection:
-        changed = await pause(connection, caller.tenant_id, wanted, datetime.now(UTC))
+        changed = await pause(
+            connection, caller.tenant_id, wanted, await tenant_now(connection, caller.tenant_id)
+        )
         await record(connection, caller, "subscription.pause", changed.id, detail=_said(wanted))
         return changed
 
@@ -110,7 +114,9 @@ async def post_pause(
 async def post_resume(services: ServicesNow, caller: Changer) -> Subscription:
     """Resume a paused subscription, from the next quarter hour."""
     async with services.database.begin() as connection:
-        changed = await resume(connection, caller.tenant_id, datetime.now(UTC))
+        changed = await resume(
+            connection, caller.tenant_id, await tenant_now(connection, caller.tenant_id)
+        )
         await record(connection, caller, "subscription.resume", changed.id)
         return changed
 
@@ -124,7 +130,9 @@ async def post_cancel(
     Choosing a plan revokes the cancellation.
     """
     async with services.database.begin() as connection:
-        changed = await cancel(connection, caller.tenant_id, wanted, datetime.now(UTC))
+        changed = await cancel(
+            connection, caller.tenant_id, wanted, await tenant_now(connection, caller.tenant_id)
+        )
         await record(connection, caller, "subscription.cancel", changed.id, detail=_said(wanted))
         return changed
 
@@ -140,9 +148,7 @@ async def put_tenants_subscription(
     """
     async with services.database.begin() as connection:
         operator, tenant = await customer(connection, caller, tenant_id)
-        changed = await change_plan(
-            connection, tenant.id, change, datetime.now(UTC), by_operator=True
-        )
+        changed = await change_plan(connection, tenant.id, change, now_of(tenant), by_operator=True)
         await record(connection, operator, "subscription.set", changed.id, detail=_said(change))
         return changed
 
@@ -157,7 +163,7 @@ async def put_billing_anchor(
     """
     async with services.database.begin() as connection:
         tenant = await find_tenant(connection, tenant_id)
-        first = await set_anchor(connection, tenant, wanted.day, datetime.now(UTC))
+        first = await set_anchor(connection, tenant, wanted.day, now_of(tenant))
         detail: dict[str, object] = {"day": wanted.day}
         await record(
             connection, caller, "billing_anchor.set", tenant.id, tenant_id=tenant.id, detail=detail

@@ -8,6 +8,7 @@ from typing import Annotated
 from fastapi import APIRouter, Depends
 
 from backend.accounts.audit import record
+from backend.accounts.clocks import now_of
 from backend.accounts.principal import Permission, Principal
 from backend.api.dependencies import ServicesNow, needs
 from backend.api.tenant_scope import customer
@@ -44,7 +45,7 @@ async def get_tenants_subscription(
     """Return a tenant's plan in force, and the one that follows it if a change is scheduled."""
     async with services.database.begin() as connection:
         _, tenant = await customer(connection, caller, tenant_id)
-        return await current_subscription(connection, tenant.id, datetime.now(UTC))
+        return await current_subscription(connection, tenant.id, now_of(tenant))
 
 
 @router.get(_TENANT + "/balance")
@@ -54,7 +55,7 @@ async def get_tenants_balance(
     """Return a tenant's balance, and what its open invoices still ask for."""
     async with services.database.begin() as connection:
         _, tenant = await customer(connection, caller, tenant_id)
-        return await account_balance(connection, tenant, datetime.now(UTC))
+        return await account_balance(connection, tenant, now_of(tenant))
 
 
 @router.post(_TENANT + "/subscription/pause")
@@ -64,7 +65,7 @@ async def post_tenants_pause(
     """Pause a tenant's subscription: no fee runs, and calls are refused."""
     async with services.database.begin() as connection:
         operator, tenant = await customer(connection, caller, tenant_id)
-        paused = await pause(connection, tenant.id, wanted, datetime.now(UTC))
+        paused = await pause(connection, tenant.id, wanted, now_of(tenant))
         await record(connection, operator, "subscription.pause", paused.id)
         return paused
 
@@ -76,7 +77,7 @@ async def post_tenants_resume(
     """Resume a tenant's paused subscription, from the next quarter hour."""
     async with services.database.begin() as connection:
         operator, tenant = await customer(connection, caller, tenant_id)
-        resumed = await resume(connection, tenant.id, datetime.now(UTC))
+        resumed = await resume(connection, tenant.id, now_of(tenant))
         await record(connection, operator, "subscription.resume", resumed.id)
         return resumed
 
@@ -88,7 +89,7 @@ async def post_tenants_cancel(
     """End a tenant's subscription with its billing period, the year of its fees, or now."""
     async with services.database.begin() as connection:
         operator, tenant = await customer(connection, caller, tenant_id)
-        ended = await cancel(connection, tenant.id, wanted, datetime.now(UTC))
+        ended = await cancel(connection, tenant.id, wanted, now_of(tenant))
         detail: dict[str, object] = {"when": wanted.when}
         await record(connection, operator, "subscription.cancel", ended.id, detail=detail)
         return ended
@@ -111,7 +112,7 @@ async def post_tenants_redemption(
     """Redeem a coupon for a tenant, from the present period on. Doing it again does nothing."""
     async with services.database.begin() as connection:
         operator, tenant = await customer(connection, caller, tenant_id)
-        redeemed = await redeem(connection, tenant, wanted.coupon, datetime.now(UTC))
+        redeemed = await redeem(connection, tenant, wanted.coupon, now_of(tenant))
         await record(connection, operator, "coupon.redeem", wanted.coupon)
         return redeemed
 

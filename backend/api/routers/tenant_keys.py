@@ -8,6 +8,7 @@ from typing import Annotated
 from fastapi import APIRouter, Depends, Query
 
 from backend.accounts.applications import change_application, create_application
+from backend.accounts.clocks import now_of
 from backend.accounts.keys import (
     change_key,
     create_key,
@@ -167,7 +168,7 @@ async def get_tenants_key_budget(
     """Return what a tenant's key has used of its budget, exact; 404 if it has none."""
     async with services.database.snapshot() as connection:
         _, tenant = await customer(connection, caller, tenant_id)
-        return await budget_of_key(connection, tenant, key_id, datetime.now(UTC))
+        return await budget_of_key(connection, tenant, key_id, now_of(tenant))
 
 
 @router.delete(_KEYS + "/{key_id}", status_code=204)

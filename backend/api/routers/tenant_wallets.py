@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
 from typing import Annotated
 
 from fastapi import APIRouter, Depends
 
 from backend.accounts.audit import record
+from backend.accounts.clocks import now_of
 from backend.accounts.principal import Permission, Principal
 from backend.accounts.tenants import find_tenant
 from backend.api.dependencies import (
@@ -53,7 +53,7 @@ async def get_tenant_wallet(
     """Return the balance of a tenant's wallet, now or at an instant."""
     async with services.database.begin() as connection:
         tenant = await find_tenant(connection, tenant_id)
-        return await wallet_balance(connection, tenant, at or datetime.now(UTC), now=at is None)
+        return await wallet_balance(connection, tenant, at or now_of(tenant), now=at is None)
 
 
 @router.put(_WALLET)
@@ -61,9 +61,9 @@ async def put_tenant_wallet(
     services: ServicesNow, caller: Billing, tenant_id: str, wanted: WalletSettings
 ) -> WalletBalance:
     """Set the top-up rule of a tenant's wallet, and the balance below which it warns."""
-    now = datetime.now(UTC)
     async with services.database.begin() as connection:
         operator, tenant = await customer(connection, caller, tenant_id)
+        now = now_of(tenant)
         await set_wallet(connection, tenant.id, wanted)
         await refresh_and_check(connection, tenant.id, now)
         await record(
@@ -129,7 +129,7 @@ async def post_tenant_top_up(
             connection,
             tenant.id,
             wanted,
-            datetime.now(UTC),
+            now_of(tenant),
             idempotency_key=idempotency_key,
             by=operator,
         )

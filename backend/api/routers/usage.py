@@ -12,6 +12,7 @@ from fastapi import APIRouter, Depends, Header, Query, Request, Response
 from sqlalchemy.exc import SQLAlchemyError
 from starlette.responses import StreamingResponse
 
+from backend.accounts.clocks import now_of
 from backend.accounts.principal import Permission, Principal
 from backend.accounts.tenants import find_tenant
 from backend.api.dependencies import Services, ServicesNow, bearer_token, needs
@@ -175,9 +176,9 @@ def _sse(version: UsageVersion | None) -> str:
 async def _answer(
     services: Services, tenant_id: str, asked: _Asked, response: Response
 ) -> UsageReport | Response:
-    now = datetime.now(UTC)
     async with services.database.snapshot() as connection:
         tenant = await find_tenant(connection, tenant_id)
+        now = now_of(tenant)
         version, _ = await usage_version(connection, tenant.id)
         # A sender's clock may be ahead of ours by as much as ingest accepts.
         newest = now + timedelta(seconds=services.settings.event_max_future_seconds)

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
 from typing import Annotated
 
 from fastapi import APIRouter, Depends
 
 from backend.accounts.audit import record
+from backend.accounts.clocks import now_of, tenant_now
 from backend.accounts.principal import Permission, Principal
 from backend.accounts.tenants import find_tenant
 from backend.api.dependencies import (
@@ -50,9 +50,9 @@ async def get_wallet(
     services: ServicesNow, caller: Reader, at: Instant | None = None
 ) -> WalletBalance:
     """Return the wallet's balance, now or at an instant."""
-    now = datetime.now(UTC)
     async with services.database.begin() as connection:
         tenant = await find_tenant(connection, caller.tenant_id)
+        now = now_of(tenant)
         if at is None:
             await refresh_and_check(connection, tenant.id, now)
         return await wallet_balance(connection, tenant, at or now, now=at is None)
@@ -63,9 +63,9 @@ async def put_wallet(
     services: ServicesNow, caller: Changer, wanted: WalletSettings
 ) -> WalletBalance:
     """Set the wallet's top-up rule, and the balance below which it warns."""
-    now = datetime.now(UTC)
     async with services.database.begin() as connection:
         tenant = await find_tenant(connection, caller.tenant_id)
+        now = now_of(tenant)
         await set_wallet(connection, tenant.id, wanted)
         await refresh_and_check(connection, tenant.id, now)
         await record(
@@ -114,7 +114,7 @@ async def post_top_up(
             connection,
             caller.tenant_id,
             wanted,
-            datetime.now(UTC),
+            await tenant_now(connection, caller.tenant_id),
             idempotency_key=idempotency_key,
             by=caller,
         )
@@ -135,7 +135,7 @@ async def post_grant(
             connection,
             tenant.id,
             wanted,
-            datetime.now(UTC),
+            now_of(tenant),
             idempotency_key=idempotency_key,
             by=caller,
         )
@@ -148,7 +148,7 @@ async def post_refund(
     """Take the rest of bought credit out of the wallet, to be repaid."""
     async with services.database.begin() as connection:
         tenant = await find_tenant(connection, tenant_id)
-        return await refund_grant(connection, tenant.id, grant_id, datetime.now(UTC), by=caller)
+        return await refund_grant(connection, tenant.id, grant_id, now_of(tenant), by=caller)
 
 
 @router.put("/v1/tenants/{tenant_id}/wallet/top-ups/{top_up_id}")
@@ -162,5 +162,5 @@ async def put_top_up(
     """Record the outcome of a payment; if it was paid, the credit is added at once."""
     async with services.database.begin() as connection:
         tenant = await find_tenant(connection, tenant_id)
-        now = datetime.now(UTC)
+        now = now_of(tenant)
         return await finish_top_up(connection, tenant.id, top_up_id, outcome, now, by=caller)

@@ -71,14 +71,18 @@ class Batch:
 
 @dataclass(frozen=True, slots=True)
 class _Allowed:
-    """What a batch is checked against: whose it may be, what there is, and from when to when."""
+    """What a batch is checked against: whose it may be, what there is, and when now is."""
 
     owners: Mapping[str | None, str]
     applications: Collection[tuple[str, str]]
     keys: Collection[tuple[str, str]]
     archived: Mapping[str, datetime]
-    earliest: datetime
-    latest: datetime
+    now: datetime
+    clocks: Mapping[str, datetime]
+
+    def now_of(self, tenant_id: str | None) -> datetime:
+        """The instant that it is for a tenant."""
+        return self.now if tenant_id is None else self.clocks.get(tenant_id, self.now)
 
 
 class Ingest:
@@ -162,7 +166,8 @@ class Ingest:
             if isinstance(member, Refusal):
                 refusal = member
             else:
-                time = now if member.time is None else member.time.astimezone(UTC)
+                time = member.time or allowed.now_of(tenant_id)
+                time = time.astimezone(UTC)
                 wrong = self._wrong(caller, member, tenant_id, time, allowed)
                 if wrong is None and tenant_id is not None:
                     good.append(_accepted(member, tenant_id, sender, time, now))
@@ -187,8 +192,8 @@ class Ingest:
             applications=await self._directory.applications(places),
             keys=await self._directory.keys(keys),
             archived=self._directory.archived_until(owners.values()),
-            earliest=now - timedelta(days=self._settings.event_max_age_days),
-            latest=now + timedelta(seconds=self._settings.event_max_future_seconds),
+            now=now,
+            clocks=await self._directory.clocks(owners.values()),
         )
 
     def _wrong(
@@ -213,10 +218,14 @@ class Ingest:
             return "data.upstream", "is the seller's to name; leave it out"
         if caller.application_id not in (None, data.application):
             return "data.application", "the key belongs to another application"
-        if time > allowed.latest:
+        now = allowed.now_of(tenant_id)
+        if tenant_id in allowed.clocks:
+            if time > now:
+                return "time", f"is after the tenant's test clock: {now:%Y-%m-%d %H:%M:%S} UTC"
+        elif time > now + timedelta(seconds=self._settings.event_max_future_seconds):
             seconds = self._settings.event_max_future_seconds
             return "time", f"is more than {seconds} s in the future"
-        if time < allowed.earliest:
+        if time < now - timedelta(days=self._settings.event_max_age_days):
             return "time", f"is more than {self._settings.event_max_age_days} days ago"
         if tenant_id in allowed.archived and time < allowed.archived[tenant_id]:
             # It can't be known whether it was counted already

@@ -33,6 +33,8 @@ class _Entries:
     tenants: dict[str, str] = field(default_factory=dict)
     closed: set[str] = field(default_factory=set)
     """Tenants whose own credentials may send no events."""
+    on_clocks: set[str] = field(default_factory=set)
+    """Tenants on test clocks, as which they were made."""
     archived: dict[str, datetime] = field(default_factory=dict)
     applications: set[tuple[str, str]] = field(default_factory=set)
     keys: set[tuple[str, str]] = field(default_factory=set)
@@ -74,6 +76,19 @@ class Directory:
         """Return where archived days end, for tenants that ``tenants`` has just found."""
         archived = self._now.archived
         return {tenant_id: archived[tenant_id] for tenant_id in tenant_ids if tenant_id in archived}
+
+    async def clocks(self, tenant_ids: Iterable[str]) -> dict[str, datetime]:
+        """Return where test clocks stand, for tenants that ``tenants`` has just found.
+
+        Never from before: an event may be of the instant to which a clock was just advanced.
+        """
+        wanted = self._now.on_clocks.intersection(tenant_ids)
+        if not wanted:
+            return {}
+        async with self._looking_up(), self._database.begin() as connection:
+            query = select(tenants.c.id, tenants.c.clock_at).where(tenants.c.id.in_(wanted))
+            rows = await connection.execute(query)
+            return {tenant_id: clock_at for tenant_id, clock_at in rows if clock_at is not None}
 
     def takes_events_of(self, tenant_id: str) -> bool:
         """Tell whether a tenant that ``tenants`` has just found may send events by itself."""
@@ -137,6 +152,7 @@ class Directory:
         self._now.tenants = before.tenants | self._now.tenants
         self._now.archived = before.archived | self._now.archived
         self._now.closed |= before.closed
+        self._now.on_clocks |= before.on_clocks
         self._now.applications |= before.applications
         self._now.keys |= before.keys
         self._now.looked_up_at = before.looked_up_at
@@ -150,11 +166,13 @@ class Directory:
             .scalar_subquery()
         )
         rows = await connection.execute(
-            select(tenants.c.id, tenants.c.slug, tenants.c.ingest, archived_until).where(
-                or_(tenants.c.id.in_(subjects), tenants.c.slug.in_(subjects))
-            )
+            select(
+                tenants.c.id, tenants.c.slug, tenants.c.ingest, tenants.c.clock_at, archived_until
+            ).where(or_(tenants.c.id.in_(subjects), tenants.c.slug.in_(subjects)))
         )
-        for tenant_id, slug, ingest, until in rows:
+        for tenant_id, slug, ingest, clock_at, until in rows:
+            if clock_at is not None:
+                self._now.on_clocks.add(tenant_id)
             if not ingest:
                 self._now.closed.add(tenant_id)
             self._now.tenants[tenant_id] = self._now.tenants[slug] = tenant_id

@@ -21,6 +21,7 @@ from backend.storage.tables.accounts import (
     retired_secrets,
     sessions,
     tenants,
+    test_clocks,
     used_id_tokens,
     users,
 )
@@ -184,6 +185,7 @@ __all__ = [
     "tax_id_checks",
     "tax_rates",
     "tenants",
+    "test_clocks",
     "token_drift",
     "top_ups",
     "upstreams",

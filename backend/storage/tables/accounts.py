@@ -32,7 +32,26 @@ tenants = Table(
     # Whether its own credentials may send events; the gateway and the operator always may
     Column("ingest", Boolean, nullable=False, server_default=text("true")),
     Column("is_sample", Boolean, nullable=False, server_default=text("false")),
+    # Where its test clock stands; null for a tenant that lives in real time, which all customers do
+    time_column("clock_at", nullable=True),
     created_column(),
+    CheckConstraint("clock_at IS NULL OR is_sample", name="clocks_are_of_samples"),
+)
+
+test_clocks = Table(
+    "test_clocks",
+    metadata,
+    # No foreign key: the row outlives the tenant, as its invoices do, of which nobody is reminded
+    Column("tenant_id", Text, primary_key=True),
+    Column("state", Text, nullable=False, server_default=text("'ready'")),
+    # To where it is being advanced
+    time_column("target_at", nullable=True),
+    # By stream of usage, the last message there when that was asked for: it is counted first
+    Column("awaited", JSONB, nullable=False, server_default=text("'{}'")),
+    Column("problem", Text),
+    created_column(),
+    CheckConstraint("state IN ('ready', 'advancing', 'failed')", name="state"),
+    CheckConstraint("(state = 'ready') = (target_at IS NULL)", name="target_of_advance"),
 )
 
 users = Table(

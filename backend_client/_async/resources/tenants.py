@@ -8,6 +8,7 @@ from backend_client.calls import delete, get, path, send
 from backend_client.queries import query
 from backend_client.types.accounts import Tenant, TenantChange, TenantCreate, TenantCreated
 from backend_client.types.common import Page
+from backend_client.types.test_clocks import TestClock, TestClockAdvance
 
 
 class AsyncTenantsResource(AsyncResource):
@@ -41,3 +42,12 @@ class AsyncTenantsResource(AsyncResource):
     async def delete(self, tenant_id: str) -> None:
         """Remove a tenant with all that it has."""
         await self._sender.send(delete(path("tenants", tenant_id), repeatable=False))
+
+    async def test_clock(self, tenant_id: str) -> TestClock:
+        """Get where a tenant's test clock stands; a tenant in real time has none."""
+        return await self._sender.send(get(path("tenants", tenant_id, "test-clock"), TestClock))
+
+    async def advance_test_clock(self, tenant_id: str, wanted: TestClockAdvance) -> TestClock:
+        """Ask for a tenant's clock to go on. Get it again until it is ``ready``, or ``failed``."""
+        where = path("tenants", tenant_id, "test-clock", "advance")
+        return await self._sender.send(send("POST", where, wanted, TestClock, repeatable=True))

@@ -10,6 +10,7 @@ from backend_client.calls import delete, get, path, send
 from backend_client.queries import query
 from backend_client.types.accounts import Tenant, TenantChange, TenantCreate, TenantCreated
 from backend_client.types.common import Page
+from backend_client.types.test_clocks import TestClock, TestClockAdvance
 
 
 class TenantsResource(Resource):
@@ -43,3 +44,12 @@ class TenantsResource(Resource):
     def delete(self, tenant_id: str) -> None:
         """Remove a tenant with all that it has."""
         self._sender.send(delete(path("tenants", tenant_id), repeatable=False))
+
+    def test_clock(self, tenant_id: str) -> TestClock:
+        """Get where a tenant's test clock stands; a tenant in real time has none."""
+        return self._sender.send(get(path("tenants", tenant_id, "test-clock"), TestClock))
+
+    def advance_test_clock(self, tenant_id: str, wanted: TestClockAdvance) -> TestClock:
+        """Ask for a tenant's clock to go on. Get it again until it is ``ready``, or ``failed``."""
+        where = path("tenants", tenant_id, "test-clock", "advance")
+        return self._sender.send(send("POST", where, wanted, TestClock, repeatable=True))
