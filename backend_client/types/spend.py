@@ -34,7 +34,9 @@ class TierSpend(Answer):
 class FeeSpend(Answer):
     """A time in which a flat fee was asked for ``quantity`` times, at the line's price.
 
-    ``share`` is which part of the month that is; ``exact`` is the price of it, unrounded.
+    ``share`` is which part of the month, or of a longer fee's time, that is; ``exact`` is the price
+    of it, unrounded. Of a fee for a quarter or a year each change of the number is such a time, to
+    the end of the quarter or year; with a ``quantity`` below zero it is given back.
     """
 
     start: Instant

@@ -77,6 +77,22 @@ class TestByHand:
         assert {(line.start, line.end) for line in all_bills[5].lines} == {(day(165), day(365))}
         assert str(all_bills[5].total) == "-80.00"
 
+    def test_each_change_is_an_item_with_its_own_span(self) -> None:
+        life = [
+            Standing(day(0), seats=3),
+            Standing(day(5), seats=7),  # 360 days are left
+            Standing(day(15), seats=5),  # 350
+        ]
+        _, seats = bills(life, months(day(0), 1))[0].lines
+        assert [
+            (part.start, part.end, part.many, int(part.share * 365)) for part in seats.fee_parts
+        ] == [
+            (day(0), day(365), 2, 365),
+            (day(5), day(365), 4, 360),
+            (day(15), day(365), -2, 350),
+        ]
+        assert str(seats.amount) == "294.00"  # 0.20 a day: 146 + 288 - 140
+
     def test_a_pause_gives_the_rest_back_and_going_on_asks_for_what_is_left_then(self) -> None:
         life = [Standing(day(0)), Standing(day(65), None), Standing(day(100))]
         all_bills = bills(life, months(day(0), 13))

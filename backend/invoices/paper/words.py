@@ -127,10 +127,18 @@ def arithmetic(line: InvoiceLine) -> list[str]:
 
 
 def share(charge: SpendLine) -> Decimal:
-    """Return which part of the month a fee for it is asked for; 1 for all other charges."""
+    """Return which part of its time a fee is asked for: of the month, or as an item of its own.
+
+    That is 1 for all other charges.
+    """
     monthly = charge.kind == "flat" and charge.cadence in {Cadence.MONTH, None}
+    itemized = len(charge.fee_parts) == 1
     whole = charge.price * charge.quantity if charge.price is not None else Decimal(0)
-    return charge.exact / whole if monthly and whole and charge.exact != whole else Decimal(1)
+    return (
+        charge.exact / whole
+        if (monthly or itemized) and whole and charge.exact != whole
+        else Decimal(1)
+    )
 
 
 def _part_of_period(charge: SpendLine) -> list[str]:
@@ -139,7 +147,8 @@ def _part_of_period(charge: SpendLine) -> list[str]:
     if part == 1 or charge.price is None:
         return []
     percent = _factor(part * 100, charge.price * charge.quantity / 100, charge)
-    return [f"for {percent}% of the period"]
+    whole = charge.cadence if charge.cadence in _TERMS else "period"
+    return [f"for {percent}% of the {whole}"]
 
 
 def _factor(factor: Decimal, other: Decimal, product: InvoiceLine | SpendLine) -> str:

@@ -37,7 +37,7 @@ def one_off_fees(stretches: Sequence[Stretch], period: BillingPeriod) -> dict[Fe
             if now > before:
                 of = FeeOf(stretch.plan.id, stretch.plan_version, charge.id)
                 fee = fees.setdefault(of, YearlyFee())
-                fee.ask(Fraction(now - before), stretch.start, period.end)
+                fee.ask(now - before, Fraction(1), stretch.start, period.end)
                 fee.own += now - before
     return fees
 

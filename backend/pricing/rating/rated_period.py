@@ -22,8 +22,8 @@ from backend.pricing.rating.allowances import Allowances, allot_free_units
 from backend.pricing.rating.coupons import CouponTerms, apply_coupons
 from backend.pricing.rating.one_off_fees import one_off_fees
 from backend.pricing.rating.stretches import Stretch
-from backend.pricing.rating.versions import CoveredVersion, FeePart
-from backend.pricing.rating.yearly_fees import yearly_fees
+from backend.pricing.rating.versions import CoveredVersion
+from backend.pricing.rating.yearly_fees import FeePart, yearly_fees
 from backend_client.types.charges import Charge, FlatCharge, FlatPer
 
 _Sums = defaultdict[tuple[str, str], Decimal]
@@ -37,7 +37,8 @@ class RatedLine:
 
     ``start`` to ``end`` is the part of the period that the version covers. A yearly or quarterly
     fee's is the time that it is asked for or, if ``quantity`` is below zero, given back; the
-    quantity is in years, or quarters, of one fee. What was used on ``trial`` has a line of its own,
+    quantity is in years, or quarters, of one fee, and each change of the number is one of its
+    ``fee_parts``. What was used on ``trial`` has a line of its own,
     which an adjustment takes off again. ``fee_parts`` are the times that a fee for the month is
     made up of where its number changed; their prices add up to ``exact``.
     """
@@ -221,6 +222,7 @@ def _lines(
                 continue
             start, end = fee.start, fee.end
             quantity = prorate(Decimal(1), fee.asked)
+            parts = fee.itemized()
             priced = PricedUnits(prorate(charge.price, fee.asked))
         elif quantity := version.used.get(charge.id, ZERO):
             key = (series, charge.id)

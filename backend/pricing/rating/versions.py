@@ -10,19 +10,9 @@ from fractions import Fraction
 
 from backend.pricing.periods import BillingPeriod
 from backend.pricing.rating.stretches import Stretch
-from backend.pricing.rating.yearly_fees import YearlyFee
+from backend.pricing.rating.yearly_fees import FeePart, YearlyFee
 from backend_client.types.charges import Cadence, FlatCharge
 from backend_client.types.plans import PlanDefinition
-
-
-@dataclass(frozen=True, slots=True)
-class FeePart:
-    """A time in which a fee was asked for ``many`` times, for ``share`` of the time it is for."""
-
-    start: datetime
-    end: datetime
-    many: int
-    share: Fraction
 
 
 @dataclass(slots=True)

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from fractions import Fraction
 from math import ceil
@@ -32,25 +32,46 @@ class FeeOf(NamedTuple):
     charge: str
 
 
+@dataclass(frozen=True, slots=True)
+class FeePart:
+    """A time in which a fee was asked for ``many`` times, for ``share`` of the time it is for.
+
+    Fewer than none are given back.
+    """
+
+    start: datetime
+    end: datetime
+    many: int
+    share: Fraction
+
+
 @dataclass(slots=True)
 class YearlyFee:
     """What a period has of a yearly fee; 1 is the fee of a year, for one subscription or seat.
 
     ``asked`` is asked for, or given back if below zero: for the time from ``start`` to ``end``.
-    ``own`` is the part that covers the period itself, whenever it was asked for.
+    Each change is one of ``parts``, with a span of its own. ``own`` is the part that covers the
+    period itself, whenever it was asked for.
     """
 
     asked: Fraction = _ZERO
     own: Fraction = _ZERO
     start: datetime | None = None
     end: datetime | None = None
+    parts: list[FeePart] = field(default_factory=list)
 
-    def ask(self, share: Fraction, start: datetime, end: datetime) -> None:
-        """Add ``share`` of a year, from ``start`` to ``end``, to what is asked for."""
-        if share:
-            self.asked += share
+    def ask(self, many: int, share: Fraction, start: datetime, end: datetime) -> None:
+        """Add ``share`` of a year, from ``start`` to ``end``, as ``many`` times what is asked."""
+        if many and share:
+            self.asked += many * share
             self.start = min(self.start or start, start)
             self.end = max(self.end or end, end)
+            self.parts.append(FeePart(start, end, many, share))
+
+    def itemized(self) -> tuple[FeePart, ...]:
+        """Return the parts where there is more to say than that whole fees begin."""
+        whole = len(self.parts) == 1 and self.parts[0].share == 1
+        return () if whole else tuple(self.parts)
 
 
 class _Held(NamedTuple):
@@ -93,12 +114,12 @@ def _change(
         more = now - (had[fee].many if fee in had else 0)
         reached = held.passed(at)
         year = ceil(reached)
-        fees[fee].ask(more * (year - reached), at, held.years.start(year))
+        fees[fee].ask(more, year - reached, at, held.years.start(year))
         if now and after is not None:
             passed = held.passed(after.end)
             years = ceil(passed) - year  # that begin within it
             start, end = held.years.start(year), held.years.start(year + years)
-            fees[fee].ask(Fraction(now * years), start, end)
+            fees[fee].ask(now, Fraction(years), start, end)
             fees[fee].own += now * (passed - reached)
 
 

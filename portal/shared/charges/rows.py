@@ -80,6 +80,12 @@ def line_detail(line: SpendLine, currency: str, time_zone: str) -> str:
     if line.cadence is Cadence.ONCE:
         return "For taking the plan up"
     if line.kind == "flat":
+        if line.fee_parts:
+            return " · ".join(
+                f"{count(part.quantity).replace('-', '−')} for "
+                f"{period(part.start, part.end, time_zone)}"
+                for part in line.fee_parts
+            )
         days = period(line.start, line.end, time_zone)
         return f"Given back for {days}" if line.quantity < 0 else days
     if line.tiers:
