@@ -19,12 +19,14 @@ from backend.errors import FareboxError, NotFound
 from backend.gateway.bounds import most_units
 from backend.gateway.call import Call
 from backend.gateway.errors import KeyLimited, NoUsablePlan
-from backend.gateway.limits import ALL_KEYS, KeyLimits
+from backend.gateway.joint_holds import JointHolds, Limits, budgeted_call
+from backend.gateway.limit_checks import ALL_KEYS
+from backend.gateway.limits import KeyLimits
 from backend.gateway.protocols.base import Asked
 from backend.gateway.settlements import Settlements
 from backend.metering.events import GATEWAY_SOURCE, AcceptedEvent
 from backend.quotas.errors import KeyBudgetExhausted, QuotaExhausted
-from backend.quotas.key_budgets import BudgetedCall, KeyBudgets
+from backend.quotas.key_budgets import KeyBudgets
 from backend.quotas.reservations import CallUnits, QuotaHolds
 from backend.storage.database import Database
 from backend.wallets.errors import CreditExhausted
@@ -33,6 +35,7 @@ from backend_client.types.accounts import RateLimits
 
 _log = structlog.get_logger(__name__)
 
+_UNLIMITED: Final = RateLimits()
 _SETTLED_WITHIN_SECONDS: Final = 5.0
 """How long a call that lacks something waits for those that are being settled."""
 
@@ -45,6 +48,9 @@ class Holds:
         self._budgets = KeyBudgets(database, source=GATEWAY_SOURCE)
         self._prepayment = Prepayment(database)
         self._limits = KeyLimits(database)
+        self._together = JointHolds(
+            database, self._limits, self._budgets, self._quotas, self._prepayment
+        )
         self._settlements = Settlements()
         self._undoing: set[asyncio.Task[None]] = set()
 
@@ -56,7 +62,7 @@ class Holds:
         tried once more. Raises ``KeyLimited``, ``KeyBudgetExhausted``, ``QuotaExhausted``,
         ``CreditExhausted``, and ``Forbidden`` without a plan.
         """
-        if not await self._is_bounded(call) and not _is_limited(call):
+        if not await self._is_bounded(call) and not _limits_of(call):
             return
         tenant_id = call.admitted.caller.tenant_id
         # Also from before: one that ended between the refusal and here has left room as well
@@ -106,27 +112,40 @@ class Holds:
             _log.warning("gateway.not_released", call=call.event_id, error=repr(error))
 
     async def _reserve(self, call: Call) -> None:
-        admitted, caller = call.admitted, call.admitted.caller
-        limited = ((caller.id, caller.limits), (ALL_KEYS, admitted.limits))
+        limits = _limits_of(call)
         try:
-            bounded = await self._is_bounded(call)
-            # What is quickly counted is reserved at once. For what is not, requests come first: a
-            # call that their limits refuse costs no count.
-            most = await _most_units(call) if bounded and call.is_short else None
-            for key_id, limits in limited:
-                await self._reserve_of_limits(call, key_id, limits, most)
-            if not bounded:
+            if not await self._is_bounded(call):
+                await self._reserve_all(call, limits, None)
                 return
-            if most is None:
+            if limits and not call.is_short:
+                # A call that the limits of requests refuse costs no long count
+                await self._reserve_all(call, limits, None)
                 most = await _most_units(call)
                 for hold in call.limited:
-                    await self._limits.reserve_tokens(hold, _tokens(most))
-            await self._reserve_of_budget(call, most)
-            await self._reserve_of_plan(call, most)
+                    await self._limits.reserve_tokens(hold, most.tokens)
+                limits = []
+            else:
+                most = await _most_units(call)
+            await self._reserve_all(call, limits, most)
         except BaseException:
             await self._release(call)
             raise
-        call.output_cap = admitted.model.max_output_tokens
+        call.output_cap = call.admitted.model.max_output_tokens
+
+    async def _reserve_all(self, call: Call, limits: Limits, most: CallUnits | None) -> None:
+        """Reserve within ``limits``, and ``most`` of what depends on how much the call can use."""
+        by_meter = None if most is None else _by_meter(call.asked, most)
+        try:
+            units = most or CallUnits(0, 0)
+            if await self._together.reserve(call, limits, units, by_meter):
+                return
+        except NotFound as error:
+            raise NoUsablePlan(error.detail) from error
+        for key_id, each in limits:
+            await self._reserve_of_limits(call, key_id, each, most)
+        if most is not None:
+            await self._reserve_of_budget(call, most)
+            await self._reserve_of_plan(call, most)
 
     async def _is_bounded(self, call: Call) -> bool:
         """Whether anything depends on how much the call can use."""
@@ -147,7 +166,7 @@ class Holds:
             key_id,
             call.event_id,
             limits,
-            0 if most is None else _tokens(most),
+            0 if most is None else most.tokens,
         )
         if limited is not None:
             call.limited.append(limited)
@@ -169,12 +188,9 @@ class Holds:
             call.limited.pop()
 
     async def _reserve_of_budget(self, call: Call, most: CallUnits) -> None:
-        caller = call.admitted.caller
-        if caller.budget is None:
+        budgeted = budgeted_call(call)
+        if budgeted is None:
             return
-        budgeted = BudgetedCall(
-            call.admitted.tenant, caller.id, caller.budget, call.event_id, call.began
-        )
         try:
             await self._budgets.reserve(
                 budgeted,
@@ -208,10 +224,12 @@ class Holds:
 
         May be repeated. Raises the database's errors.
         """
+        if not _holds_anything(call) or await self._together.settle(call, event):
+            return
         used = event.quantities
         units = CallUnits.used(used)
         for limited in call.limited:
-            await self._limits.settle(limited, _tokens(units))
+            await self._limits.settle(limited, units.tokens)
         if call.budgeted is not None:
             await self._budgets.settle(call.budgeted, event.model, used, event.labels)
         if call.holds_quota:
@@ -234,9 +252,15 @@ class Holds:
         await self._limits.close()
 
 
-def _is_limited(call: Call) -> bool:
-    limits = (call.admitted.caller.limits, call.admitted.limits)
-    return any(limit is not None for each in limits for _, limit in each)
+def _limits_of(call: Call) -> Limits:
+    admitted, caller = call.admitted, call.admitted.caller
+    limits = ((caller.id, caller.limits), (ALL_KEYS, admitted.limits))
+    return [(key_id, each) for key_id, each in limits if each != _UNLIMITED]
+
+
+def _holds_anything(call: Call) -> bool:
+    budgeted = call.budgeted is not None
+    return bool(call.limited) or budgeted or call.holds_quota or call.holds_credit
 
 
 def _held_by_calls(refusal: FareboxError) -> bool:
@@ -246,10 +270,6 @@ def _held_by_calls(refusal: FareboxError) -> bool:
 
 async def _most_units(call: Call) -> CallUnits:
     return most_units(call.admitted.model, call.asked, await call.counted_prompt())
-
-
-def _tokens(units: CallUnits) -> int:
-    return units.prompt_tokens + units.output_tokens
 
 
 def _by_meter(asked: Asked, most: CallUnits) -> dict[str, Decimal]:

@@ -14,22 +14,19 @@ from datetime import datetime, timedelta
 from typing import Final
 
 import structlog
-from sqlalchemy import ColumnElement, Update, delete, func, select, update
+from sqlalchemy import ColumnElement, Update, delete, func, select, tuple_, update
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from backend.gateway.buckets import Bucket, bucket_headers
-from backend.gateway.errors import KeyLimited
+from backend.gateway.limit_checks import check_buckets, too_many_at_once
 from backend.storage.database import Database
 from backend.storage.tables import key_calls, key_windows
 from backend_client.types.accounts import RateLimits
 
 _log = structlog.get_logger(__name__)
 
-ALL_KEYS: Final = ""
-"""Stands for a key where the limits are those of all the tenant's calls together."""
-_MINUTE: Final = timedelta(minutes=1)
 _NOW: Final = func.clock_timestamp()
 """The database's clock: replicas' own may differ."""
 
@@ -68,7 +65,7 @@ class KeyLimits:
 
     def __init__(self, database: Database, *, lease_seconds: float = 60.0) -> None:
         self._database = database
-        self._lease = timedelta(seconds=lease_seconds)
+        self.lease = timedelta(seconds=lease_seconds)
         self._under_way: set[tuple[str, str, str]] = set()
         self._renewing: asyncio.Task[None] | None = None
         self._closing = asyncio.Event()
@@ -91,7 +88,7 @@ class KeyLimits:
         async with self._database.begin() as connection:
             requests, in_tokens, now = await _locked(connection, key, limits)
             await _check_concurrency(connection, key, limits)
-            _check_buckets(key_id, requests, in_tokens, (1, taken), now)
+            check_buckets(key_id, requests, in_tokens, (1, taken), now)
             requests = None if requests is None else requests.after(1, now)
             in_tokens = None if in_tokens is None else in_tokens.after(taken, now)
             begun = insert(key_calls).values(
@@ -99,7 +96,7 @@ class KeyLimits:
                 key_id=key_id,
                 call_id=call_id,
                 tokens=taken,
-                lost_at=_NOW + self._lease,
+                lost_at=_NOW + self.lease,
             )
             lost = delete(key_calls).where(*_of_key(key), key_calls.c.lost_at <= _NOW)
             kept = _keeping(key, requests, in_tokens)
@@ -108,9 +105,10 @@ class KeyLimits:
             if kept is not None:
                 together = together.add_cte(kept.returning(key_windows.c.key_id).cte("kept"))
             await connection.execute(together)
-        self._watch((tenant_id, key_id, call_id))
         headers = bucket_headers(requests, in_tokens, now)
-        return LimitedCall(tenant_id, key_id, call_id, limits, headers)
+        limited = LimitedCall(tenant_id, key_id, call_id, limits, headers)
+        self.begun(limited)
+        return limited
 
     async def reserve_tokens(self, call: LimitedCall, tokens: int) -> None:
         """Reserve up to ``tokens`` of a call that has reserved its request and no tokens.
@@ -124,7 +122,7 @@ class KeyLimits:
         key, taken = (call.tenant_id, call.key_id), min(tokens, limit)
         async with self._database.begin() as connection:
             requests, in_tokens, now = await _locked(connection, key, call.limits)
-            _check_buckets(call.key_id, requests, in_tokens, (0, taken), now)
+            check_buckets(call.key_id, requests, in_tokens, (0, taken), now)
             in_tokens = None if in_tokens is None else in_tokens.after(taken, now)
             kept = _keeping(key, None, in_tokens)
             if kept is not None:
@@ -175,30 +173,42 @@ class KeyLimits:
                 kept = _keeping(name[:2], in_requests, in_tokens)
                 if kept is not None:
                     await connection.execute(kept)
-        self._under_way.discard(name)
+        self.ended(call)
 
-    def _watch(self, name: tuple[str, str, str]) -> None:
-        self._under_way.add(name)
+    def begun(self, call: LimitedCall) -> None:
+        """Renew a call that has reserved, until it has ended."""
+        self._under_way.add((call.tenant_id, call.key_id, call.call_id))
         if self._renewing is None or self._renewing.done():
             self._renewing = asyncio.create_task(self._renew())
+
+    def ended(self, call: LimitedCall) -> None:
+        """Renew a call no longer that was settled or released."""
+        self._under_way.discard((call.tenant_id, call.key_id, call.call_id))
 
     async def _renew(self) -> None:
         """Renew the calls under way until there are none."""
         while self._under_way and not self._closing.is_set():
             try:
-                await asyncio.wait_for(self._closing.wait(), self._lease.total_seconds() / 3)
+                await asyncio.wait_for(self._closing.wait(), self.lease.total_seconds() / 3)
             except TimeoutError:
                 await self._renew_once()
 
     async def _renew_once(self) -> None:
         call_ids = [call_id for _, _, call_id in self._under_way]
         tenants = {tenant_id for tenant_id, _, _ in self._under_way}
+        name = (key_calls.c.tenant_id, key_calls.c.key_id, key_calls.c.call_id)
+        # Those that are locked are ending now: to wait for several of them could deadlock
+        alive = (
+            select(*name)
+            .where(key_calls.c.tenant_id.in_(tenants), key_calls.c.call_id.in_(call_ids))
+            .with_for_update(skip_locked=True)
+        )
         try:
             async with self._database.begin() as connection:
                 await connection.execute(
                     update(key_calls)
-                    .where(key_calls.c.tenant_id.in_(tenants), key_calls.c.call_id.in_(call_ids))
-                    .values(lost_at=_NOW + self._lease)
+                    .where(tuple_(*name).in_(alive))
+                    .values(lost_at=_NOW + self.lease)
                 )
         except (OSError, DBAPIError) as error:
             _log.warning("gateway.limits_not_renewed", error=repr(error))
@@ -239,39 +249,7 @@ async def _check_concurrency(
     # A statement of its own, after the lock, so that it sees the calls begun before.
     alive = select(func.count()).where(*_of_key(key), key_calls.c.lost_at > _NOW)
     if (await connection.scalar(alive) or 0) >= limits.concurrent_requests:
-        raise KeyLimited(
-            f"{_whose(key[1])} limit of {limits.concurrent_requests:,} requests at a time is "
-            "used up.",
-            retry_after_seconds=1,
-            headers={},
-            held_by_calls=True,
-        )
-
-
-def _check_buckets(
-    key_id: str,
-    requests: Bucket | None,
-    tokens: Bucket | None,
-    taken: tuple[int, int],
-    now: datetime,
-) -> None:
-    """Raise ``KeyLimited`` if a bucket has not as many left as are to be taken of it."""
-    for bucket, units, name in (
-        (requests, taken[0], "requests"),
-        (tokens, taken[1], "tokens"),
-    ):
-        if bucket is not None and units and bucket.after(units, now).full_at - now > _MINUTE:
-            wait = bucket.after(units, now).full_at - now - _MINUTE
-            raise KeyLimited(
-                f"{_whose(key_id)} limit of {bucket.limit:,} {name} a minute is used up for now.",
-                retry_after_seconds=wait.total_seconds(),
-                headers=bucket_headers(requests, tokens, now),
-                held_by_calls=name == "tokens",
-            )
-
-
-def _whose(key_id: str) -> str:
-    return "The plan's" if key_id == ALL_KEYS else "This key's"
+        raise too_many_at_once(key[1], limits.concurrent_requests)
 
 
 def _keeping(key: tuple[str, str], requests: Bucket | None, tokens: Bucket | None) -> Update | None:

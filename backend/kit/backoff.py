@@ -5,7 +5,7 @@ from __future__ import annotations
 import random
 from collections.abc import Iterator
 
-_chance = random.SystemRandom()
+_chance = random.Random()  # noqa: S311  # no secret; the system's costs every call of the gateway
 _SPREAD = 0.2
 
 

@@ -123,6 +123,30 @@ class KeyBudgets:
                 .on_conflict_do_nothing()
             )
 
+    async def greatest_cost(
+        self, call: BudgetedCall, model: str, most: Mapping[str, Decimal]
+    ) -> Decimal:
+        """Return what a call of ``most`` units can cost; raise ``NotFound`` without a plan."""
+        values = await self._values_of(call.tenant, call.made_at)
+        return values.greatest(model, most, call.made_at)
+
+    async def cost(
+        self, call: BudgetedCall, model: str, quantities: Mapping[str, Decimal]
+    ) -> Decimal:
+        """Return what a call has cost; raise ``NotFound`` without a plan."""
+        values = await self._values_of(call.tenant, call.made_at)
+        return values.cost(model, quantities, call.made_at)
+
+    async def refresh(self, call: BudgetedCall) -> None:
+        """Read what the key has used anew, unless it was read within the last second.
+
+        Raises ``NotFound`` if the tenant has no plan.
+        """
+        values = await self._values_of(call.tenant, call.made_at)
+        period = budget_period(call.budget, call.tenant, call.made_at)
+        async with self._database.begin() as connection:
+            await self._used(connection, call, period, values)
+
     async def settle(
         self,
         call: BudgetedCall,

@@ -44,10 +44,12 @@ from backend_client.types.texts import AS_STORED
 
 LAPSE: Final = timedelta(hours=1)
 """How long a hold lasts if its gateway was killed and never settled or released it."""
-_FRESH: Final = timedelta(seconds=1)
+FRESH: Final = timedelta(seconds=1)
+"""How long what is used serves calls after it was read."""
 
-_PROMPT = frozenset({"input_tokens", *parts_of("input_tokens")})
-_OUTPUT = frozenset({"output_tokens", *parts_of("output_tokens")})
+PROMPT_METERS = frozenset({"input_tokens", *parts_of("input_tokens")})
+OUTPUT_METERS = frozenset({"output_tokens", *parts_of("output_tokens")})
+"""Meters that count a prompt, or an output, or a part of it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,15 +64,21 @@ class CallUnits:
     def used(cls, quantities: Mapping[str, Decimal]) -> CallUnits:
         """Return the units of a call that has ended, by its event's quantities."""
         prompt, output = (
-            sum(int(quantities.get(meter, 0)) for meter in meters) for meters in (_PROMPT, _OUTPUT)
+            sum(int(quantities.get(meter, 0)) for meter in meters)
+            for meters in (PROMPT_METERS, OUTPUT_METERS)
         )
         return cls(prompt, output)
+
+    @property
+    def tokens(self) -> int:
+        """Tokens of both together."""
+        return self.prompt_tokens + self.output_tokens
 
     def of(self, meters: Collection[str]) -> int:
         """Sum the units in ``meters``; a part of the prompt or output counts as all of it."""
         return (
-            (self.prompt_tokens if _PROMPT & set(meters) else 0)
-            + (self.output_tokens if _OUTPUT & set(meters) else 0)
+            (self.prompt_tokens if PROMPT_METERS & set(meters) else 0)
+            + (self.output_tokens if OUTPUT_METERS & set(meters) else 0)
             + (self.requests if "requests" in meters else 0)
         )
 
@@ -84,10 +92,10 @@ _RESERVE: Final = (
         bindparam("prompt", type_=BigInteger),
         bindparam("output", type_=BigInteger),
         bindparam("now", type_=DateTime(timezone=True)),
-        bindparam("fresh", _FRESH, type_=Interval),
+        bindparam("fresh", FRESH, type_=Interval),
         bindparam("lapse", LAPSE, type_=Interval),
-        bindparam("prompt_meters", sorted(_PROMPT), type_=ARRAY(Text)),
-        bindparam("output_meters", sorted(_OUTPUT), type_=ARRAY(Text)),
+        bindparam("prompt_meters", sorted(PROMPT_METERS), type_=ARRAY(Text)),
+        bindparam("output_meters", sorted(OUTPUT_METERS), type_=ARRAY(Text)),
     )
     .columns(state=JSONB)
 )
@@ -113,12 +121,7 @@ class QuotaHolds:
         if await self._reserved_at_once(tenant.id, call_id, most, now):
             return
         async with self._database.begin() as connection:
-            state = await _lock(connection, tenant.id)
-            taken_at = state["taken_at"]
-            if taken_at is not None and _is_fresh(taken_at, now):
-                quotas = _from_json(state["quotas"])
-            else:
-                quotas = await self._refresh(connection, tenant, now)
+            quotas = await self._current(connection, tenant, now)
             held = await _units_held(connection, tenant.id, now)
             for use in quotas:
                 if use.quota.limit is QuotaLimit.HARD:
@@ -175,6 +178,24 @@ class QuotaHolds:
                 )
             )
 
+    async def refresh(self, tenant: Tenant, now: datetime) -> None:
+        """Read what is used anew, unless it was read within a second before ``now``.
+
+        Raises ``NotFound`` if the tenant has no plan.
+        """
+        async with self._database.begin() as connection:
+            await self._current(connection, tenant, now)
+
+    async def _current(
+        self, connection: AsyncConnection, tenant: Tenant, now: datetime
+    ) -> list[QuotaUse]:
+        """Lock the tenant's row and return its quotas, with what is used of them."""
+        state = await _lock(connection, tenant.id)
+        taken_at = state["taken_at"]
+        if taken_at is not None and _is_fresh(taken_at, now):
+            return _from_json(state["quotas"])
+        return await self._refresh(connection, tenant, now)
+
     async def _refresh(
         self, connection: AsyncConnection, tenant: Tenant, now: datetime
     ) -> list[QuotaUse]:
@@ -208,7 +229,7 @@ def _is_fresh(taken_at: datetime, now: datetime) -> bool:
     """
     if now < taken_at:
         return quarter_hour_of(now) == quarter_hour_of(taken_at)
-    return now < taken_at + _FRESH
+    return now < taken_at + FRESH
 
 
 async def _lock(connection: AsyncConnection, tenant_id: str) -> RowMapping:

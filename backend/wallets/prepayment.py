@@ -64,6 +64,20 @@ class Prepayment:
         """Return whether a call at that moment is paid from the wallet."""
         return await self._costs_of(tenant_id, at) is not None
 
+    async def greatest_cost(
+        self, tenant_id: str, model: str, most: Mapping[str, Decimal], at: datetime
+    ) -> Decimal | None:
+        """Return what a call of ``most`` units can cost; None if the wallet does not pay for it."""
+        costs = await self._costs_of(tenant_id, at)
+        return None if costs is None else costs.greatest(model, most, at)
+
+    async def cost(
+        self, tenant_id: str, model: str, quantities: Mapping[str, Decimal], at: datetime
+    ) -> Decimal:
+        """Return what a call that was made ``at`` a moment takes of the wallet."""
+        costs = await self._costs_of(tenant_id, at)
+        return ZERO if costs is None else costs.cost(model, quantities, at)
+
     async def reserve(
         self,
         tenant_id: str,

@@ -21,6 +21,7 @@ from backend.errors import FareboxError
 from backend.gateway.admission import Admitted
 from backend.gateway.call import Call
 from backend.gateway.errors import KeyLimited
+from backend.gateway.hold_groups import LATER, HoldGroups
 from backend.gateway.holds import Holds
 from backend.gateway.protocols.chat import CHAT
 from backend.gateway.targets import Target
@@ -124,9 +125,9 @@ async def make_call(database: Database, provider: Provider, terms: Terms) -> Mak
 
 @contextmanager
 def on_each(database: Database, moment: str, react: Callable[[], None]) -> Iterator[None]:
-    """Call ``react`` whenever a transaction comes to such an end."""
+    """Call ``react`` whenever a transaction or a statement comes to such an end."""
 
-    def listen(_connection: object) -> None:
+    def listen(*_arguments: object) -> None:
         react()
 
     event.listen(database.engine.sync_engine, moment, listen)
@@ -209,17 +210,29 @@ def uncountable(model: CatalogModel) -> CatalogModel:
     return model.model_copy(update={"tokenizer": "tiktoken:none"})
 
 
+@pytest.mark.parametrize("by_parts", [False, True])
 @pytest.mark.parametrize("terms", [ALL], ids=["all"])
-async def test_a_call_that_is_canceled_at_any_commit_holds_nothing(
-    holds: Holds, make_call: MakeCall, database: Database
+async def test_a_call_that_is_canceled_at_any_statement_holds_nothing(
+    holds: Holds,
+    make_call: MakeCall,
+    database: Database,
+    monkeypatch: pytest.MonkeyPatch,
+    by_parts: bool,
 ) -> None:
-    await holds.reserve(warm := make_call())  # what is remembered commits no more
+    await holds.reserve(warm := make_call())  # what is remembered is not read again
     await holds.settle(warm, await warm.event("failed"))
+    if by_parts:
+        monkeypatch.setattr(HoldGroups, "hold", left_undecided)
     ends_at = 1
-    while await canceled_at_commit(ends_at, holds, make_call(), database):
+    while await canceled_at_statement(ends_at, holds, make_call(), database):
         assert await held(database) == [0, 0, 0, 0], ends_at
         ends_at += 1
-    assert ends_at > 4  # each of the four that hold commits
+    # One has all four; by their parts each has several
+    assert ends_at > (4 if by_parts else 1)
+
+
+async def left_undecided(_groups: HoldGroups, _tenant_id: str, _ask: object) -> dict[str, Any]:
+    return LATER
 
 
 async def held(database: Database) -> list[int | None]:
@@ -236,17 +249,17 @@ async def held(database: Database) -> list[int | None]:
         ]
 
 
-async def canceled_at_commit(number: int, holds: Holds, call: Call, database: Database) -> bool:
-    """Reserve, and cancel it at that commit; return whether there was such a commit."""
-    commits = 0
+async def canceled_at_statement(number: int, holds: Holds, call: Call, database: Database) -> bool:
+    """Reserve, and cancel it at that statement; return whether there was such a statement."""
+    statements = 0
 
     def count() -> None:
-        nonlocal commits
-        commits += 1
-        if commits == number:
+        nonlocal statements
+        statements += 1
+        if statements == number:
             reserving.cancel()
 
-    with on_each(database, "commit", count):
+    with on_each(database, "after_cursor_execute", count):
         reserving = asyncio.create_task(holds.reserve(call))
         await asyncio.wait({reserving})
     return reserving.cancelled()

@@ -1,0 +1,205 @@
+"""All that a call holds, reserved in one statement and settled in one.
+
+What the statement leaves to be done otherwise is done by the parts' own ways; see ``holds``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime
+from decimal import Decimal
+from typing import Any, Final
+
+from backend.errors import NotFound
+from backend.gateway.buckets import Bucket, bucket_headers
+from backend.gateway.call import Call
+from backend.gateway.hold_groups import HoldGroups
+from backend.gateway.limit_checks import check_buckets, too_many_at_once
+from backend.gateway.limits import KeyLimits, LimitedCall
+from backend.metering.events import AcceptedEvent
+from backend.quotas.key_budgets import BudgetedCall, KeyBudgets, budget_period
+from backend.quotas.reservations import CallUnits, QuotaHolds
+from backend.storage.database import Database
+from backend.wallets.prepayment import Prepayment
+from backend_client.types.accounts import RateLimits
+
+Limits = Sequence[tuple[str, RateLimits]]
+"""The limits of a call's key and of its tenant's plan, with what they are kept under."""
+
+_MOST_REFRESHES: Final = 2
+"""Of what is used of a budget and of quotas."""
+
+
+class JointHolds:
+    """Reserves and settles all the holds of a call together; one a process."""
+
+    def __init__(
+        self,
+        database: Database,
+        limits: KeyLimits,
+        budgets: KeyBudgets,
+        quotas: QuotaHolds,
+        prepayment: Prepayment,
+    ) -> None:
+        self._groups = HoldGroups(database, lease=limits.lease)
+        self._limits = limits
+        self._budgets = budgets
+        self._quotas = quotas
+        self._prepayment = prepayment
+
+    async def reserve(
+        self, call: Call, limits: Limits, most: CallUnits, by_meter: Mapping[str, Decimal] | None
+    ) -> bool:
+        """Reserve ``most`` within ``limits``; of budget, quotas and credit too, if by meter.
+
+        Return whether it is decided; if not, nothing is reserved. Raises ``KeyLimited``, and
+        ``NotFound`` without a plan.
+        """
+        ask = {
+            "id": call.event_id,
+            "at": call.began.isoformat(),
+            "limits": [_limit(key, each, most) for key, each in limits],
+        }
+        budgeted = None
+        if by_meter is not None:
+            budgeted = budgeted_call(call)
+            ask |= await self._beyond_limits(call, budgeted, most, by_meter)
+        if len(ask["limits"]) == 0 and not ask.keys() & {"budget", "quota", "credit"}:
+            return True
+        tenant_id = call.admitted.caller.tenant_id
+        outcome = await self._groups.hold(tenant_id, ask)
+        for _ in range(_MOST_REFRESHES):
+            if "stale" not in outcome:
+                break
+            await self._refresh(call, budgeted, outcome["stale"])
+            outcome = await self._groups.hold(tenant_id, ask)
+        if "limited" in outcome:
+            _refuse(limits, outcome["limited"], most)
+        if "windows" not in outcome:
+            return False
+        for (key_id, each), window in zip(limits, outcome["windows"], strict=True):
+            call.limited.append(self._limited(call, key_id, each, window))
+        call.budgeted = budgeted
+        call.holds_quota = "quota" in ask
+        call.holds_credit = "credit" in ask
+        return True
+
+    async def settle(self, call: Call, event: AcceptedEvent) -> bool:
+        """Settle what the call used, and release the rest; may be repeated.
+
+        Return whether that is all; if not, it is settled by its parts. Raises the database's
+        errors.
+        """
+        used = event.quantities
+        units = CallUnits.used(used)
+        ask: dict[str, Any] = {
+            "id": call.event_id,
+            "now": datetime.now(UTC).isoformat(),
+            "tokens": units.tokens,
+            "limits": [{"key": each.key_id, **_named(each.limits)} for each in call.limited],
+        }
+        if call.budgeted is not None:
+            try:
+                cost = await self._budgets.cost(call.budgeted, event.model, used)
+            except NotFound:  # the plan has ended meanwhile: its hold goes
+                return False
+            ask["budget"] = str(cost)
+        if call.holds_quota:
+            ask["quota"] = [units.prompt_tokens, units.output_tokens]
+        if call.holds_credit:
+            cost = await self._prepayment.cost(event.tenant_id, event.model, used, call.began)
+            ask["credit"] = str(cost)
+        outcome = await self._groups.settle(event.tenant_id, ask)
+        if "later" in outcome:
+            return False
+        for each in call.limited:
+            self._limits.ended(each)
+        return True
+
+    async def _beyond_limits(
+        self,
+        call: Call,
+        budgeted: BudgetedCall | None,
+        most: CallUnits,
+        by_meter: Mapping[str, Decimal],
+    ) -> dict[str, Any]:
+        admitted, parts = call.admitted, dict[str, Any]()
+        if budgeted is not None:
+            period = budget_period(budgeted.budget, budgeted.tenant, call.began)
+            cost = await self._budgets.greatest_cost(budgeted, admitted.model.id, by_meter)
+            parts["budget"] = {
+                "key": budgeted.key_id,
+                "cost": str(cost),
+                "amount": str(budgeted.budget.amount),
+                "hard": budgeted.budget.limit == "hard",
+                "start": period.start.isoformat(),
+                "end": period.end.isoformat(),
+            }
+        if admitted.hard_quota:
+            parts["quota"] = [most.prompt_tokens, most.output_tokens]
+        most_cost = await self._prepayment.greatest_cost(
+            admitted.tenant.id, admitted.model.id, by_meter, call.began
+        )
+        if most_cost is not None:
+            parts["credit"] = [admitted.model.id, str(most_cost)]
+        return parts
+
+    async def _refresh(self, call: Call, budgeted: BudgetedCall | None, what: str) -> None:
+        if what == "budget" and budgeted is not None:
+            await self._budgets.refresh(budgeted)
+        else:
+            await self._quotas.refresh(call.admitted.tenant, call.began)
+
+    def _limited(
+        self, call: Call, key_id: str, limits: RateLimits, window: Sequence[str | None]
+    ) -> LimitedCall:
+        requests, tokens, now = _buckets(limits, window)
+        tenant_id, headers = call.admitted.caller.tenant_id, bucket_headers(requests, tokens, now)
+        limited = LimitedCall(tenant_id, key_id, call.event_id, limits, headers)
+        self._limits.begun(limited)
+        return limited
+
+
+def budgeted_call(call: Call) -> BudgetedCall | None:
+    """Return a call as its key's budget counts it; None if the key has none."""
+    admitted, caller = call.admitted, call.admitted.caller
+    if caller.budget is None:
+        return None
+    return BudgetedCall(admitted.tenant, caller.id, caller.budget, call.event_id, call.began)
+
+
+def _limit(key_id: str, limits: RateLimits, most: CallUnits) -> dict[str, Any]:
+    taken = min(most.tokens, limits.tokens_per_minute or most.tokens)
+    return {"key": key_id, "tokens": taken, **_named(limits)}
+
+
+def _named(limits: RateLimits) -> dict[str, int]:
+    return {name: limit for name, limit in limits if limit is not None}
+
+
+def _buckets(
+    limits: RateLimits, window: Sequence[str | None]
+) -> tuple[Bucket | None, Bucket | None, datetime]:
+    requests, tokens, now = (None if at is None else datetime.fromisoformat(at) for at in window)
+    per_minute, in_tokens = limits.requests_per_minute, limits.tokens_per_minute
+    if now is None:
+        raise ValueError("a window has the time at which it was looked at")
+    return (
+        None if per_minute is None or requests is None else Bucket(per_minute, requests),
+        None if in_tokens is None or tokens is None else Bucket(in_tokens, tokens),
+        now,
+    )
+
+
+def _refuse(limits: Limits, refused: Mapping[str, Any], most: CallUnits) -> None:
+    """Raise ``KeyLimited`` as the limit that refuses a call does.
+
+    Returns where rounding decides otherwise here: then the limit is looked at once more.
+    """
+    key_id = refused["key"]
+    limit = dict(limits)[key_id]
+    if refused["concurrent"] and limit.concurrent_requests is not None:
+        raise too_many_at_once(key_id, limit.concurrent_requests)
+    requests, tokens, now = _buckets(limit, refused["window"])
+    taken = min(most.tokens, limit.tokens_per_minute or most.tokens)
+    check_buckets(key_id, requests, tokens, (1, taken), now)
