@@ -1,6 +1,6 @@
 """A provider that costs next to nothing: fixed bytes over asyncio, plain or streamed.
 
-python -m benchmarks.fast_upstream PORT
+python -m benchmarks.fast_upstream PORT [--pause SECONDS]
 """
 
 from __future__ import annotations
@@ -9,6 +9,7 @@ import argparse
 import asyncio
 import json
 import re
+from functools import partial
 from typing import cast
 
 import uvloop
@@ -51,7 +52,13 @@ _LENGTH = re.compile(rb"\r\ncontent-length: *(\d+)", re.IGNORECASE)
 
 
 class FastProvider(asyncio.Protocol):
-    """Answers whatever it is asked, one request after another on a kept connection."""
+    """Answers whatever it is asked, one request after another on a kept connection.
+
+    ``pause_seconds`` is between the events of a stream, which come at once if it is 0.
+    """
+
+    def __init__(self, *, pause_seconds: float = 0.0) -> None:
+        self._pause_seconds = pause_seconds
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         self._transport = cast(asyncio.WriteTransport, transport)  # uvloop's is of its own kind
@@ -74,18 +81,35 @@ class FastProvider(asyncio.Protocol):
             self._transport.write(PLAIN)
             return
         self._transport.write(STREAM_HEAD)
+        if self._pause_seconds:
+            self._send_from(0)
+            return
         for event in EVENTS:  # each on its own, as they come from a model
             self._transport.write(event)
         self._transport.write(b"0\r\n\r\n")
 
+    def _send_from(self, place: int) -> None:
+        if self._transport.is_closing():
+            return
+        if place == len(EVENTS):
+            self._transport.write(b"0\r\n\r\n")
+            return
+        self._transport.write(EVENTS[place])
+        loop = asyncio.get_running_loop()
+        loop.call_later(self._pause_seconds, self._send_from, place + 1)
 
-async def serve(port: int) -> None:
+
+async def serve(port: int, pause_seconds: float) -> None:
     """Serve on loopback until killed."""
-    server = await asyncio.get_running_loop().create_server(FastProvider, "127.0.0.1", port)
+    server = await asyncio.get_running_loop().create_server(
+        partial(FastProvider, pause_seconds=pause_seconds), "127.0.0.1", port, backlog=2_000
+    )
     await server.serve_forever()
 
 
 if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("port", type=int)
-    uvloop.run(serve(parser.parse_args().port))
+    parser.add_argument("--pause", type=float, default=0.0, help="seconds between two events")
+    arguments = parser.parse_args()
+    uvloop.run(serve(arguments.port, arguments.pause))

@@ -2,6 +2,7 @@
 
     python -m benchmarks.gateway                    # about two minutes
     python -m benchmarks.gateway --litellm PATH/TO/litellm --portkey PATH/TO/start-server.js
+    python -m benchmarks.gateway --streams 1000     # so many open at once, for a minute
 
 The provider answers fixed bytes at once, so all that is measured is overhead; it, the client, the
 gateway, the worker, NATS and PostgreSQL share this machine. Every call is admitted, forwarded,
@@ -34,13 +35,17 @@ import uvloop
 from backend.storage.database import Database
 from backend_client import AsyncFareboxClient
 from backend_client.types.accounts import ApiKeyCreate, TenantCreate
+from benchmarks.fast_upstream import EVENTS
 from benchmarks.http_load import Figures, Target, ask_once, measure
+from benchmarks.open_streams import allow_many_files, keep_open
 from tests.support.installation import CrashableInstallation
 from tests.support.operators import operator_secret
 from tests.support.ports import free_port
 from tests.support.waiting import until
 
 MODEL = "fast"
+_STREAM_SECONDS = 60.0
+"""How long each of ``--streams`` lasts."""
 _PRICED: dict[str, Any] = {
     "id": "tokens",
     "name": "Tokens",
@@ -253,8 +258,18 @@ async def run(arguments: argparse.Namespace) -> None:
     with ExitStack() as stack:
         stack.callback(shutil.rmtree, home, ignore_errors=True)
         stack.callback(installation.stop)
-        stack.enter_context(process(sys.executable, "-m", "benchmarks.fast_upstream", str(port)))
+        pause = str(_STREAM_SECONDS / len(EVENTS)) if arguments.streams else "0"
+        provider = ("benchmarks.fast_upstream", str(port), "--pause", pause)
+        stack.enter_context(process(sys.executable, "-m", *provider))
         await installation.start_roles()
+        api = psutil.Process(installation.pid("api"))
+        if arguments.streams:
+            target = await make_key(installation, "plain")
+            await until_answers(target)
+            print(f"Load average {os.getloadavg()[0]:.1f}\n")
+            await keep_open(target, arguments.streams, api)
+            await counted(installation)
+            return
         targets = [
             Target("direct", upstream, MODEL, {}),
             await make_key(installation, "plain"),
@@ -268,7 +283,7 @@ async def run(arguments: argparse.Namespace) -> None:
         for target in targets:
             await until_answers(target)
         print(f"Load average {os.getloadavg()[0]:.1f}\n")
-        await compare(targets, arguments.seconds, psutil.Process(installation.pid("api")))
+        await compare(targets, arguments.seconds, api)
         await counted(installation)
         print(f"CPU seconds: {installation.cpu_seconds()}")
 
@@ -277,9 +292,11 @@ def main() -> None:
     """Run from the command line."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--seconds", type=float, default=8, help="how long each measure takes")
+    parser.add_argument("--streams", type=int, help="how many to keep open at once, instead")
     parser.add_argument("--litellm", help="the program, in an environment of its own")
     parser.add_argument("--portkey", help="@portkey-ai/gateway's build/start-server.js")
     arguments = parser.parse_args()
+    allow_many_files()
     print(f"{platform.platform()}, {os.cpu_count()} cores, Python {platform.python_version()}\n")
     uvloop.run(run(arguments))
 

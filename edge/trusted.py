@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from functools import lru_cache
 from ipaddress import ip_address, ip_network
 from typing import Final
 
@@ -18,6 +19,12 @@ def trusted_networks(addresses: list[str]) -> list[str]:
 
 def is_trusted(address: str, networks: Iterable[str]) -> bool:
     """Tell whether an address is in one of the networks."""
+    return _is_in_one(address, tuple(networks))
+
+
+@lru_cache(maxsize=4096)
+def _is_in_one(address: str, networks: tuple[str, ...]) -> bool:
+    # Each request asks, and a proxy's address is the same each time
     try:
         parsed = ip_address(address)
     except ValueError:
