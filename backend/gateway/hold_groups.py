@@ -16,8 +16,6 @@ from datetime import timedelta
 from typing import Any, Final
 
 import orjson
-from sqlalchemy import Interval, Text, bindparam, text
-from sqlalchemy.dialects.postgresql import ARRAY
 
 from backend.quotas.reservations import FRESH, LAPSE, OUTPUT_METERS, PROMPT_METERS
 from backend.storage.database import Database
@@ -28,18 +26,9 @@ LATER: Final[Document] = {"later": "all"}
 
 _MOST: Final = 64
 """Calls in one statement."""
-_STATEMENT: Final = text(
-    "SELECT settle_and_hold_calls(:tenant, :limited, :budgeted, :of_quota, :of_credit,"
-    " CAST(CAST(:settled AS text) AS jsonb), CAST(CAST(:begun AS text) AS jsonb),"
-    " :fresh, :lapse, :lease, :prompt_meters, :output_meters)::text"
-).bindparams(
-    bindparam("limited", type_=ARRAY(Text)),
-    bindparam("budgeted", type_=ARRAY(Text)),
-    bindparam("fresh", FRESH, type_=Interval),
-    bindparam("lapse", LAPSE, type_=Interval),
-    bindparam("lease", type_=Interval),
-    bindparam("prompt_meters", sorted(PROMPT_METERS), type_=ARRAY(Text)),
-    bindparam("output_meters", sorted(OUTPUT_METERS), type_=ARRAY(Text)),
+_STATEMENT: Final = (
+    "SELECT settle_and_hold_calls("
+    "$1, $2, $3, $4, $5, $6::text::jsonb, $7::text::jsonb, $8, $9, $10, $11, $12)::text"
 )
 
 
@@ -128,19 +117,21 @@ class HoldGroups:
         self, tenant_id: str, settled: list[Document], begun: list[Document]
     ) -> list[Document]:
         asks = [*settled, *begun]
-        async with self._database.autocommit() as connection:
-            outcomes = await connection.scalar(
+        async with self._database.driver() as connection:
+            outcomes = await connection.fetchval(
                 _STATEMENT,
-                {
-                    "tenant": tenant_id,
-                    "limited": sorted({limit["key"] for ask in asks for limit in ask["limits"]}),
-                    "budgeted": sorted({ask["budget"]["key"] for ask in begun if "budget" in ask}),
-                    "of_quota": any("quota" in ask for ask in asks),
-                    "of_credit": any("credit" in ask for ask in asks),
-                    "settled": orjson.dumps(settled).decode(),
-                    "begun": orjson.dumps(begun).decode(),
-                    "lease": self._lease,
-                },
+                tenant_id,
+                sorted({limit["key"] for ask in asks for limit in ask["limits"]}),
+                sorted({ask["budget"]["key"] for ask in begun if "budget" in ask}),
+                any("quota" in ask for ask in asks),
+                any("credit" in ask for ask in asks),
+                orjson.dumps(settled).decode(),
+                orjson.dumps(begun).decode(),
+                FRESH,
+                LAPSE,
+                self._lease,
+                sorted(PROMPT_METERS),
+                sorted(OUTPUT_METERS),
             )
         decided: list[Document] = orjson.loads(outcomes)
         return decided

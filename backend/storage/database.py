@@ -10,9 +10,10 @@ from urllib.parse import parse_qs, unquote, urlsplit
 import asyncpg
 from sqlalchemy import event, text
 from sqlalchemy.engine import URL, AdaptedConnection
-from sqlalchemy.exc import InvalidatePoolError, SQLAlchemyError
+from sqlalchemy.exc import DBAPIError, InvalidatePoolError, SQLAlchemyError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
 from sqlalchemy.pool import ConnectionPoolEntry, PoolProxiedConnection
+from sqlalchemy.util import greenlet_spawn
 
 
 def engine_url(database_url: str) -> URL:
@@ -41,6 +42,7 @@ async def driver_connection(connection: AsyncConnection) -> asyncpg.Connection:
     return raw
 
 
+_DRIVER_ERRORS = (asyncpg.PostgresError, asyncpg.InterfaceError, asyncpg.InternalClientError)
 _USED_AT = "farebox_used_at"
 _IDLE_SECONDS = 1.0
 
@@ -105,6 +107,26 @@ class Database:
         async with self.engine.connect() as connection:
             await connection.execution_options(isolation_level="AUTOCOMMIT")
             yield connection
+
+    @asynccontextmanager
+    async def driver(self) -> AsyncIterator[asyncpg.Connection]:
+        """Lend the driver's own connection, outside a transaction, for what is called often.
+
+        A statement by SQLAlchemy takes several times the processor's time. The driver's errors are
+        raised as SQLAlchemy's.
+        """
+        pooled = await self.engine.raw_connection()
+        try:
+            raw = pooled.driver_connection
+            if not isinstance(raw, asyncpg.Connection):
+                raise TypeError(f"not asyncpg's connection but {type(raw)}")
+            yield raw
+        except _DRIVER_ERRORS as error:
+            lost = not isinstance(error, asyncpg.PostgresError)
+            raise DBAPIError(None, None, error, connection_invalidated=lost) from error
+        finally:
+            # One that was lost is noticed when it is lent the next time
+            await greenlet_spawn(pooled.close)
 
     @asynccontextmanager
     async def raw(self) -> AsyncIterator[asyncpg.Connection]:

@@ -124,17 +124,17 @@ async def make_call(database: Database, provider: Provider, terms: Terms) -> Mak
 
 
 @contextmanager
-def on_each(database: Database, moment: str, react: Callable[[], None]) -> Iterator[None]:
-    """Call ``react`` whenever a transaction or a statement comes to such an end."""
+def on_each(database: Database, react: Callable[[], None]) -> Iterator[None]:
+    """Call ``react`` whenever a transaction, or a statement outside of any, has ended."""
 
     def listen(*_arguments: object) -> None:
         react()
 
-    event.listen(database.engine.sync_engine, moment, listen)
+    event.listen(database.engine.sync_engine, "checkin", listen)
     try:
         yield
     finally:
-        event.remove(database.engine.sync_engine, moment, listen)
+        event.remove(database.engine.sync_engine, "checkin", listen)
 
 
 @pytest.mark.parametrize("terms", TERMS.values(), ids=TERMS.keys())
@@ -151,7 +151,7 @@ async def test_what_a_call_that_is_being_settled_still_holds_refuses_no_other(
     async def has_lacked_something() -> bool:
         return lacking.is_set()
 
-    with holds.settling(first), on_each(database, "rollback", lacking.set):
+    with holds.settling(first), on_each(database, lacking.set):
         reserving = asyncio.create_task(holds.reserve(second))
         await until(has_lacked_something)
         await holds.settle(first, await first.event("failed"))
@@ -212,7 +212,7 @@ def uncountable(model: CatalogModel) -> CatalogModel:
 
 @pytest.mark.parametrize("by_parts", [False, True])
 @pytest.mark.parametrize("terms", [ALL], ids=["all"])
-async def test_a_call_that_is_canceled_at_any_statement_holds_nothing(
+async def test_a_call_that_is_canceled_at_any_end_holds_nothing(
     holds: Holds,
     make_call: MakeCall,
     database: Database,
@@ -224,7 +224,7 @@ async def test_a_call_that_is_canceled_at_any_statement_holds_nothing(
     if by_parts:
         monkeypatch.setattr(HoldGroups, "hold", left_undecided)
     ends_at = 1
-    while await canceled_at_statement(ends_at, holds, make_call(), database):
+    while await canceled_at_end(ends_at, holds, make_call(), database):
         assert await held(database) == [0, 0, 0, 0], ends_at
         ends_at += 1
     # One has all four; by their parts each has several
@@ -249,17 +249,17 @@ async def held(database: Database) -> list[int | None]:
         ]
 
 
-async def canceled_at_statement(number: int, holds: Holds, call: Call, database: Database) -> bool:
-    """Reserve, and cancel it at that statement; return whether there was such a statement."""
-    statements = 0
+async def canceled_at_end(number: int, holds: Holds, call: Call, database: Database) -> bool:
+    """Reserve, and cancel it at that end of a transaction; return whether there were so many."""
+    ends = 0
 
     def count() -> None:
-        nonlocal statements
-        statements += 1
-        if statements == number:
+        nonlocal ends
+        ends += 1
+        if ends == number:
             reserving.cancel()
 
-    with on_each(database, "after_cursor_execute", count):
+    with on_each(database, count):
         reserving = asyncio.create_task(holds.reserve(call))
         await asyncio.wait({reserving})
     return reserving.cancelled()
