@@ -100,14 +100,16 @@ class JointHolds:
         }
         if call.budgeted is not None:
             try:
-                cost = await self._budgets.cost(call.budgeted, event.model, used)
+                cost = await self._budgets.cost(call.budgeted, event.model, used, event.labels)
             except NotFound:  # the plan has ended meanwhile: its hold goes
                 return False
             ask["budget"] = str(cost)
         if call.holds_quota:
             ask["quota"] = [units.prompt_tokens, units.output_tokens]
         if call.holds_credit:
-            cost = await self._prepayment.cost(event.tenant_id, event.model, used, call.began)
+            cost = await self._prepayment.cost(
+                event.tenant_id, event.model, used, call.began, event.labels
+            )
             ask["credit"] = str(cost)
         outcome = await self._groups.settle(event.tenant_id, ask)
         if "later" in outcome:
@@ -124,9 +126,12 @@ class JointHolds:
         by_meter: Mapping[str, Decimal],
     ) -> dict[str, Any]:
         admitted, parts = call.admitted, dict[str, Any]()
+        possible = call.possible_labels(most.prompt_tokens)
         if budgeted is not None:
             period = budget_period(budgeted.budget, budgeted.tenant, call.began)
-            cost = await self._budgets.greatest_cost(budgeted, admitted.model.id, by_meter)
+            cost = await self._budgets.greatest_cost(
+                budgeted, admitted.model.id, by_meter, possible
+            )
             parts["budget"] = {
                 "key": budgeted.key_id,
                 "cost": str(cost),
@@ -138,7 +143,7 @@ class JointHolds:
         if admitted.hard_quota:
             parts["quota"] = [most.prompt_tokens, most.output_tokens]
         most_cost = await self._prepayment.greatest_cost(
-            admitted.tenant.id, admitted.model.id, by_meter, call.began
+            admitted.tenant.id, admitted.model.id, by_meter, call.began, possible
         )
         if most_cost is not None:
             parts["credit"] = [admitted.model.id, str(most_cost)]

@@ -101,7 +101,7 @@ class KeyBudgets:
         """
         tenant, budget = call.tenant, call.budget
         values = await self._values_of(tenant, call.made_at)
-        cost = values.greatest_of(model, most, call.made_at, possible)
+        cost = await self.greatest_cost(call, model, most, possible)
         period = budget_period(budget, tenant, call.made_at)
         async with self._database.begin() as connection:
             used = await self._used(connection, call, period, values)
@@ -124,18 +124,29 @@ class KeyBudgets:
             )
 
     async def greatest_cost(
-        self, call: BudgetedCall, model: str, most: Mapping[str, Decimal]
+        self,
+        call: BudgetedCall,
+        model: str,
+        most: Mapping[str, Decimal],
+        possible: Sequence[Mapping[str, str]],
     ) -> Decimal:
-        """Return what a call of ``most`` units can cost; raise ``NotFound`` without a plan."""
+        """Return what a call of ``most`` units can cost; raise ``NotFound`` without a plan.
+
+        ``possible`` are the labels that it may come to have: the dearest count.
+        """
         values = await self._values_of(call.tenant, call.made_at)
-        return values.greatest(model, most, call.made_at)
+        return values.greatest_of(model, most, call.made_at, possible)
 
     async def cost(
-        self, call: BudgetedCall, model: str, quantities: Mapping[str, Decimal]
+        self,
+        call: BudgetedCall,
+        model: str,
+        quantities: Mapping[str, Decimal],
+        labels: Mapping[str, str],
     ) -> Decimal:
         """Return what a call has cost; raise ``NotFound`` without a plan."""
         values = await self._values_of(call.tenant, call.made_at)
-        return values.cost(model, quantities, call.made_at)
+        return values.cost(model, quantities, call.made_at, values.labels_of(labels))
 
     async def refresh(self, call: BudgetedCall) -> None:
         """Read what the key has used anew, unless it was read within the last second.
@@ -156,11 +167,10 @@ class KeyBudgets:
     ) -> None:
         """Lower a hold to what the call has cost, until its event is counted; may be repeated."""
         try:
-            values = await self._values_of(call.tenant, call.made_at)
+            cost = await self.cost(call, model, quantities, labels or {})
         except NotFound:  # the plan has ended meanwhile, and its usage costs nothing
             await self.release(call)
             return
-        cost = values.cost(model, quantities, call.made_at, values.labels_of(labels or {}))
         async with self._database.begin() as connection:
             await connection.execute(
                 update(key_budget_holds)

@@ -65,18 +65,31 @@ class Prepayment:
         return await self._costs_of(tenant_id, at) is not None
 
     async def greatest_cost(
-        self, tenant_id: str, model: str, most: Mapping[str, Decimal], at: datetime
+        self,
+        tenant_id: str,
+        model: str,
+        most: Mapping[str, Decimal],
+        at: datetime,
+        possible: Sequence[Mapping[str, str]],
     ) -> Decimal | None:
-        """Return what a call of ``most`` units can cost; None if the wallet does not pay for it."""
+        """Return what a call of ``most`` units can cost; None if the wallet does not pay for it.
+
+        ``possible`` are the labels that it may come to have: the dearest count.
+        """
         costs = await self._costs_of(tenant_id, at)
-        return None if costs is None else costs.greatest(model, most, at)
+        return None if costs is None else costs.greatest_of(model, most, at, possible)
 
     async def cost(
-        self, tenant_id: str, model: str, quantities: Mapping[str, Decimal], at: datetime
+        self,
+        tenant_id: str,
+        model: str,
+        quantities: Mapping[str, Decimal],
+        at: datetime,
+        labels: Mapping[str, str],
     ) -> Decimal:
-        """Return what a call that was made ``at`` a moment takes of the wallet."""
+        """Return what a call takes of the wallet that was made at that moment."""
         costs = await self._costs_of(tenant_id, at)
-        return ZERO if costs is None else costs.cost(model, quantities, at)
+        return ZERO if costs is None else costs.cost(model, quantities, at, costs.labels_of(labels))
 
     async def reserve(
         self,
@@ -94,10 +107,9 @@ class Prepayment:
         Raises ``CreditExhausted``, reserving nothing, if there is less; the wallet's rule may then
         ask for a top-up, though the call is not made.
         """
-        costs = await self._costs_of(tenant_id, at)
-        if costs is None:
+        cost = await self.greatest_cost(tenant_id, model, most, at, possible)
+        if cost is None:
             return False
-        cost = costs.greatest_of(model, most, at, possible)
         try:
             async with self._database.begin() as connection:
                 await reservations.reserve(connection, tenant_id, call_id, model, cost, at)
@@ -124,10 +136,7 @@ class Prepayment:
 
         ``at`` is when it was made, as in ``reserve``: the price of then applies.
         """
-        costs = await self._costs_of(tenant_id, at)
-        cost = ZERO
-        if costs is not None:
-            cost = costs.cost(model, quantities, at, costs.labels_of(labels or {}))
+        cost = await self.cost(tenant_id, model, quantities, at, labels or {})
         async with self._database.begin() as connection:
             await reservations.settle(connection, tenant_id, call_id, cost, now)
 
