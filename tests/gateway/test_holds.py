@@ -26,6 +26,7 @@ from backend.gateway.holds import Holds
 from backend.gateway.protocols.chat import CHAT
 from backend.gateway.targets import Target
 from backend.gateway.upstreams import Provider
+from backend.gateway.usage import Usage
 from backend.ids import new_id
 from backend.quotas.errors import KeyBudgetExhausted, QuotaExhausted
 from backend.settings import Upstream
@@ -83,6 +84,23 @@ ALL = Terms(
     RateLimits(concurrent_requests=1),
 )
 
+TIERED = Terms(
+    FareboxError,
+    {
+        "prepaid": True,
+        "charges": [
+            {
+                **A_DOLLAR_A_TOKEN,
+                "id": "priority",
+                "labels": {"service_tier": "priority"},
+                "price": "3",
+            },
+            A_DOLLAR_A_TOKEN,
+        ],
+        "grants": [CREDIT | {"amount": "10000"}],
+    },
+    {"budget": BUDGET.model_copy(update={"amount": Decimal(10_000)})},
+)
 MakeCall = Callable[..., Call]
 
 
@@ -229,6 +247,44 @@ async def test_a_call_that_is_canceled_at_any_end_holds_nothing(
         ends_at += 1
     # One has all four; by their parts each has several
     assert ends_at > (4 if by_parts else 1)
+
+
+@pytest.mark.parametrize("terms", [TIERED], ids=["tiered"])
+async def test_together_or_by_parts_a_tier_has_the_same_price(
+    holds: Holds, make_call: MakeCall, database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def booked() -> list[Decimal]:
+        """What one call holds of budget and credit, and then what it takes of them."""
+        call = make_call()
+        call.asked.document["service_tier"] = "priority"
+        await holds.reserve(call)
+        before = await amounts(database, call.event_id)
+        call.usage, call.answered, call.used_tier = Usage(prompt=10, completion=7), True, "priority"
+        await holds.settle(call, await call.event("completed"))
+        return [*before, *(await amounts(database, call.event_id))]
+
+    together = await booked()
+    monkeypatch.setattr(HoldGroups, "hold", left_undecided)
+    monkeypatch.setattr(HoldGroups, "settle", left_undecided)
+    # Three dollars a token: 500 of them at most, and seven in the end
+    assert together == await booked() == [1500, 1500, 0, 21, 0, 21]
+
+
+async def amounts(database: Database, call_id: str) -> list[Decimal]:
+    """A call's hold on its budget, what it has reserved of credit, and what it has used of it."""
+    held = credit_reservations.c.held
+    async with database.begin() as connection:
+        budget = await connection.scalar(
+            select(key_budget_holds.c.amount).where(key_budget_holds.c.id == call_id)
+        )
+        row = await connection.execute(
+            select(held, credit_reservations.c.state, credit_reservations.c.used).where(
+                credit_reservations.c.id == call_id
+            )
+        )
+    by_grant, state, used = row.one()
+    reserved = sum(map(Decimal, by_grant.values()), Decimal(0)) if state == "open" else Decimal(0)
+    return [Decimal(budget or 0), reserved, used]
 
 
 async def left_undecided(_groups: HoldGroups, _tenant_id: str, _ask: object) -> dict[str, Any]:
