@@ -18,6 +18,7 @@ from backend.gateway.errors import ModelNotFound, ModelNotInPlan, NoUsablePlan, 
 from backend.kit.remembered import Remembered
 from backend.pricing.credit.call_cost import CallValues
 from backend.quotas.errors import QuotaExhausted
+from backend.quotas.trial_amount import trial_use
 from backend.quotas.use import exhausted, quotas_of, usable_subscription
 from backend.storage.database import Database
 from backend_client.types.accounts import RateLimits, Tenant
@@ -140,6 +141,9 @@ class Admission:
                 return _Standing(tenant, application, refusal=NoUsablePlan(error.detail))
             plan = subscription.plan.definition
             quotas = await quotas_of(connection, tenant, subscription, now)
+            of_trial = await trial_use(connection, tenant, subscription, now)
+        if of_trial is not None and (spent := of_trial.refusal()) is not None:
+            return _Standing(tenant, application, plan, refusal=spent)
         hard = [use for use in quotas if use.quota.limit is QuotaLimit.HARD]
         for use in hard:
             if use.remaining <= 0:

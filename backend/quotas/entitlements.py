@@ -8,10 +8,11 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from backend.catalog.published import models_on_sale
 from backend.customers.suspension import is_suspended
+from backend.quotas.trial_amount import trial_use
 from backend.quotas.use import quotas_of
 from backend.subscriptions.queries import current_subscription
 from backend_client.types.accounts import Tenant
-from backend_client.types.entitlements import Entitlements, QuotaStanding
+from backend_client.types.entitlements import Entitlements, QuotaStanding, TrialStanding
 from backend_client.types.subscriptions import SubscriptionState
 
 
@@ -21,6 +22,7 @@ async def entitlements(connection: AsyncConnection, tenant: Tenant, now: datetim
     plan = subscription.plan.definition
     suspended = await is_suspended(connection, tenant.id)
     usable = not suspended and subscription.state is not SubscriptionState.PAUSED
+    of_trial = await trial_use(connection, tenant, subscription, now)
     on_sale = [model.id for model in await models_on_sale(connection)]
     return Entitlements(
         as_of=now.astimezone(UTC),
@@ -43,4 +45,13 @@ async def entitlements(connection: AsyncConnection, tenant: Tenant, now: datetim
             )
             for use in await quotas_of(connection, tenant, subscription, now)
         ],
+        trial=None
+        if of_trial is None
+        else TrialStanding(
+            amount=of_trial.amount,
+            currency=of_trial.currency,
+            used=of_trial.used,
+            remaining=of_trial.remaining,
+            ends_at=of_trial.ends_at,
+        ),
     )

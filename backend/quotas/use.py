@@ -11,7 +11,8 @@ from sqlalchemy import func, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from backend.quotas.errors import QuotaExhausted
-from backend.storage.tables import rollups, subscriptions
+from backend.quotas.trial_amount import trial_start
+from backend.storage.tables import rollups
 from backend.subscriptions.errors import SubscriptionPaused
 from backend.subscriptions.periods import period_at
 from backend.subscriptions.queries import current_subscription
@@ -73,7 +74,7 @@ async def quotas_of(
         period = await period_at(connection, tenant, now)
         uses += await _used(connection, tenant, plan.quotas, period.start, period.end)
     if plan.trial_quotas and subscription.state is SubscriptionState.TRIAL:
-        begun = await _trial_start(connection, tenant)
+        begun = await trial_start(connection, tenant)
         ends = subscription.state_until or subscription.end or now
         quotas = [
             Quota(meters=quota.meters, quantity=quota.quantity, limit=QuotaLimit.HARD)
@@ -112,16 +113,6 @@ async def _used(
         )
         for quota in quotas
     ]
-
-
-async def _trial_start(connection: AsyncConnection, tenant: Tenant) -> datetime:
-    """Return when the tenant's trial began; it has one, which a change of seats divides."""
-    query = select(func.min(subscriptions.c.start_at)).where(
-        subscriptions.c.tenant_id == tenant.id,
-        subscriptions.c.state == SubscriptionState.TRIAL.value,
-    )
-    begun: datetime = (await connection.execute(query)).scalar_one()
-    return begun
 
 
 def exhausted(use: QuotaUse) -> QuotaExhausted:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from backend_client.types.accounts import RateLimits
 from backend_client.types.charges import Id, Units
-from backend_client.types.common import Answer, Exact, Instant
+from backend_client.types.common import Answer, Currency, Exact, Instant
 from backend_client.types.events import MeterName, Name
 from backend_client.types.plan_terms import QuotaLimit
 from backend_client.types.subscriptions import SubscriptionState
@@ -25,12 +25,25 @@ class QuotaStanding(Answer):
     of_trial: bool = False
 
 
+class TrialStanding(Answer):
+    """The ``amount`` that a trial may be used for, and what was ``used`` of it, unrounded.
+
+    Each unit counts by the plan's prices, included ones too. Calls are refused once it is used up.
+    """
+
+    amount: Exact
+    currency: Currency
+    used: Exact
+    remaining: Exact
+    ends_at: Instant
+
+
 class Entitlements(Answer):
     """What a tenant is entitled to at ``as_of``.
 
     ``models`` are those on sale that its plan allows. While the subscription is paused, and while
     an invoice is so long overdue that calls are refused (``suspended``), there are none, and no
-    ``features``.
+    ``features``. ``trial`` is there on a trial with an amount of its own.
     """
 
     as_of: Instant
@@ -42,3 +55,4 @@ class Entitlements(Answer):
     limits: RateLimits
     features: list[Id]
     quotas: list[QuotaStanding]
+    trial: TrialStanding | None = None

@@ -123,6 +123,7 @@ class PriceList(Wire):
     charges: list[ChargePrices] = []
     minimum: Price | None = None
     maximum: Price | None = None
+    trial_amount: Annotated[Price, Field(gt=0)] | None = None
     discounts: dict[Id, Price] = {}
     grants: dict[Id, Price] = {}
     rollover_caps: dict[Id, Price] = {}

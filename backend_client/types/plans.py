@@ -6,7 +6,7 @@ import itertools
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from decimal import Decimal
-from typing import Self
+from typing import Annotated, Self
 
 from pydantic import Field, model_validator
 
@@ -57,8 +57,9 @@ class PlanDefinition(Wire):
     Only the operator puts a tenant on a plan that is ``by_contract``. With ``prepaid`` each call is
     paid from the wallet at once. A tenant's first subscription to the plan begins with
     ``trial_days`` on trial; then it goes on, or with ``trial_ends`` the catalog's default plan
-    follows. No call on trial passes the ``trial_quotas``. ``price_lists`` are the prices in other
-    currencies than ``currency``.
+    follows. No call on trial passes the ``trial_quotas``, and none begins once usage on trial is
+    worth ``trial_amount`` by the plan's prices. ``price_lists`` are the prices in other currencies
+    than ``currency``.
 
     What the plan entitles to: calls of ``models`` only (null: of all on sale), within the
     ``limits`` of all the tenant's calls together and the ``quotas``; and ``features``, which are
@@ -86,6 +87,7 @@ class PlanDefinition(Wire):
     trial_days: int = Field(0, ge=0, le=366)
     trial_ends: bool = False
     trial_quotas: list[TrialQuota] = []
+    trial_amount: Annotated[Price, Field(gt=0)] | None = None
     price_lists: list[PriceList] = []
 
     @model_validator(mode="after")
@@ -182,6 +184,8 @@ class PlanDefinition(Wire):
     def _trial_quotas_have_a_trial(self) -> Self:
         if self.trial_quotas and not self.trial_days:
             refuse("this plan has no trial: give trial_days too", "trial_quotas")
+        if self.trial_amount is not None and not self.trial_days:
+            refuse("this plan has no trial: give trial_days too", "trial_amount")
         return self
 
     def _check_price_list(self, prices: PriceList, at: tuple[str, int]) -> None:
@@ -215,7 +219,7 @@ class PlanDefinition(Wire):
                     refuse(f"give a {field} in both currencies or in none", *at, "charges", place)
         for charge_id, (place, _) in given.items():
             refuse(f"there is no charge {charge_id!r} in this plan", *at, "charges", place)
-        for field in ("minimum", "maximum"):
+        for field in ("minimum", "maximum", "trial_amount"):
             if (getattr(self, field) is None) != (getattr(prices, field) is None):
                 refuse(f"give a {field} in both currencies or in none", *at, field)
         if set(prices.discounts) != {

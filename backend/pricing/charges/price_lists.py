@@ -41,6 +41,7 @@ def in_currency(plan: PlanDefinition, currency: str) -> PlanDefinition:
             ],
             "minimum": prices.minimum,
             "maximum": prices.maximum,
+            "trial_amount": prices.trial_amount,
             "grants": [_grant(grant, prices) for grant in plan.grants],
             "price_lists": [],
         }

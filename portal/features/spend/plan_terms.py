@@ -36,6 +36,9 @@ def plan_terms(plan: PlanDefinition) -> list[str]:
             f"On trial up to {compact(quota.quantity)} {meters_name(quota.meters).lower()}"
             for quota in plan.trial_quotas
         ]
+        if plan.trial_amount is not None:
+            worth = money(plan.trial_amount, plan.currency)
+            terms.append(f"On trial up to {worth} of usage, then calls are refused")
     terms += [
         _flat(charge, plan.currency)
         if isinstance(charge, FlatCharge)
