@@ -149,6 +149,10 @@ class Settings(BaseSettings):
     conversation_days: int = Field(30, ge=0, le=400)
     """How long the playground's conversations are kept after they were last written; 0 keeps
     none."""
+    request_log_days: int = Field(30, ge=0, le=400)
+    """How long calls through the gateway are listed; 0 logs none."""
+    show_upstreams: bool = False
+    """Whether customers see in the log which upstream served a call."""
     drift_sample: float = Field(0.1, ge=0, le=1)
     """The part of calls whose tokens are counted to be compared with the provider's report."""
     drift_tolerance: Decimal = Field(Decimal("0.02"), ge=0)

@@ -22,6 +22,8 @@ from backend.customers.tax_ids import EVERY_SECONDS as TAX_IDS_SECONDS
 from backend.customers.tax_ids import TaxIdsWorker
 from backend.errors import ConfigurationError
 from backend.forecasting.worker import ForecastWorker
+from backend.gateway.request_log.worker import PASS_SECONDS as REQUESTS_SECONDS
+from backend.gateway.request_log.worker import RequestLogPass
 from backend.invoices.letters.writing import CustomerLetters
 from backend.invoices.worker import EVERY_SECONDS as INVOICES_SECONDS
 from backend.invoices.worker import InvoicesWorker
@@ -114,6 +116,10 @@ def _refusals(database: Database, settings: Settings) -> Run:
 
 def _playground(database: Database, settings: Settings) -> Run:
     return HistoryPass(database, settings.conversation_days).run
+
+
+def _requests(database: Database, settings: Settings) -> Run:
+    return RequestLogPass(database, settings.request_log_days).run
 
 
 def _platforms(database: Database, settings: Settings) -> Run:
@@ -218,6 +224,12 @@ TASKS: Final = (
         "removes conversations of the playground that were kept for long enough",
         HISTORY_SECONDS,
         _playground,
+    ),
+    Task(
+        "requests",
+        "removes calls that were in the log for long enough, and their bodies",
+        REQUESTS_SECONDS,
+        _requests,
     ),
 )
 

@@ -11,7 +11,7 @@ from backend_client.types.events import EventFilter
 from backend_client.types.usage import Granularity, UsageDimension, UsageQuery
 
 Params = Mapping[str, str | int | list[str]]
-Value = str | int | bool | Decimal | date | Iterable[str] | None
+Value = str | int | bool | Decimal | date | Iterable[str] | Iterable[int] | None
 
 
 def query(**values: Value) -> Params:

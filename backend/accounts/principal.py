@@ -21,6 +21,7 @@ class Permission(StrEnum):
     EVENTS_WRITE = "events:write"
     USAGE_READ = "usage:read"
     SPEND_READ = "spend:read"
+    REQUEST_BODIES_READ = "request_bodies:read"
     KEYS_READ = "keys:read"
     KEYS_WRITE = "keys:write"
     APPLICATIONS_WRITE = "applications:write"
@@ -40,6 +41,7 @@ _DEVELOP = _READ | {
     Permission.INFERENCE,
     Permission.PLAYGROUND,
     Permission.KEYS_WRITE,
+    Permission.REQUEST_BODIES_READ,
     Permission.SPEND_READ,
     Permission.APPLICATIONS_WRITE,
 }

@@ -17,6 +17,7 @@ TAGS = {
     "keys": ("API keys", "Secrets of programs: made, limited, rotated and revoked."),
     "usage": ("Usage", "What was used, summed over time."),
     "events": ("Events", "Uses one by one: sent, listed, followed and put right."),
+    "requests": ("Request log", "How each call went, and why it was refused."),
     "spend": ("Spend", "What usage costs: so far, to come, and on other plans."),
     "wallet": ("Credit", "Prepaid credit, what it was spent on, and how it is bought."),
     "invoices": ("Invoices", "What was billed, line by line."),

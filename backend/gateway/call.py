@@ -11,13 +11,13 @@ from typing import Final, Literal
 
 import structlog
 
-from backend.errors import ConfigurationError
+from backend.errors import ConfigurationError, FareboxError
 from backend.gateway.addresses import speaks
 from backend.gateway.admission import Admitted
 from backend.gateway.limits import LimitedCall
 from backend.gateway.price_labels import TIER, possible_labels, price_labels
 from backend.gateway.protocols.adapters import served_as
-from backend.gateway.protocols.base import Asked, Protocol
+from backend.gateway.protocols.base import Asked, Document, Protocol
 from backend.gateway.targets import Target
 from backend.gateway.upstreams import Provider
 from backend.gateway.usage import Usage
@@ -50,8 +50,10 @@ class Call:
         *,
         is_short: bool = True,
         is_sample: bool = True,
+        body_bytes: int = 0,
     ) -> None:
         """``is_short``: its prompt is counted in no time; ``is_sample``: it is, for drift."""
+        self.body_bytes = body_bytes
         self.admitted = admitted
         self.targets = targets
         self.target = targets[0]
@@ -66,6 +68,10 @@ class Call:
         self._is_sample = is_sample
         self.usage: Usage | None = None
         self.answered = False
+        self.error: FareboxError | None = None
+        """What the caller gets instead of an answer, or of its end."""
+        self.answer_document: Document | None = None
+        """The whole answer; None of a stream."""
         self.refused = False
         """Whether the provider refused it for the caller's own fault."""
         self.first_token_seconds: float | None = None

@@ -119,6 +119,12 @@ class UpstreamRefused(FareboxError):
         self.code = code or self.code
 
 
+class RequestNotFound(NotFound):
+    """The log has no call of this id; it may have been removed in time."""
+
+    code, title = "request_not_found", "There is no such call in the log"
+
+
 class UpstreamNotFound(NotFound):
     """No upstream has this name."""
 

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import Coroutine, Mapping
 from contextlib import suppress
 from dataclasses import replace
+from datetime import datetime
+from decimal import Decimal
 from typing import Any, Final, TypeVar
 
 import structlog
@@ -22,10 +25,12 @@ from backend.gateway.costs import Cost
 from backend.gateway.errors import ModelNotFound, UpstreamRefused
 from backend.gateway.holds import Holds
 from backend.gateway.measures import Measures
-from backend.gateway.protocols.base import Protocol
+from backend.gateway.protocols.base import Asked, Protocol
 from backend.gateway.protocols.lenient_json import dumps
 from backend.gateway.recorder import Recorder
 from backend.gateway.relay import Relay
+from backend.gateway.request_log.entries import Entry, refused_entry
+from backend.gateway.request_log.log import RequestLog
 from backend.gateway.sealing import Sealer
 from backend.gateway.stored_upstreams import stored_upstreams
 from backend.gateway.tags import tags_of
@@ -64,7 +69,13 @@ class Gateway:
         self._admission = Admission(database)
         self._holds = Holds(database)
         self._measures = Measures(database)
-        self._recorder = Recorder(database, stream, self._holds, self._measures)
+        self._log = RequestLog(
+            database,
+            kept=settings.request_log_days > 0,
+            price=self._price,
+            registry=self.metrics.registry,
+        )
+        self._recorder = Recorder(database, stream, self._holds, self._measures, self._log)
 
         self._have_targets = asyncio.Event()
         self._reading = asyncio.Lock()
@@ -148,7 +159,30 @@ class Gateway:
 
         Raises the gateway's errors, and ``Unavailable`` while its usage could not be recorded.
         """
-        asked = protocol.read(body)
+        began, asked = time.monotonic(), None
+        # An id of our own: callers could repeat one of theirs to avoid the bill.
+        event_id = new_id("req")
+        try:
+            asked = protocol.read(body)
+            return await self._begin(caller, protocol, asked, len(body), headers, event_id)
+        except FareboxError as error:
+            model, streamed = (None, False) if asked is None else (asked.model, asked.stream)
+            self._log.note(
+                refused_entry(
+                    caller, event_id, protocol.name, error, began, model=model, streamed=streamed
+                )
+            )
+            raise
+
+    async def _begin(
+        self,
+        caller: Principal,
+        protocol: Protocol,
+        asked: Asked,
+        size: int,
+        headers: Mapping[str, str],
+        event_id: str,
+    ) -> Call:
         if protocol.headers:
             passed = {name: headers[name] for name in protocol.headers if name in headers}
             asked = replace(asked, headers=passed)
@@ -162,18 +196,17 @@ class Gateway:
             raise ModelNotFound(
                 f"The model {asked.model!r} is not served by this protocol ({protocol.name})."
             )
-        require_fit(admitted.model, asked, len(body))
+        require_fit(admitted.model, asked, size)
         self._recorder.require_room()
         count_for(caller.tenant_id)
-        # An id of our own: callers could repeat one of theirs to avoid the bill.
-        event_id = new_id("req")
         call = Call(
             admitted,
             targets,
             asked,
             event_id,
-            is_short=len(body) <= _SHORT_BYTES,
+            is_short=size <= _SHORT_BYTES,
             is_sample=_share(event_id) < self._drift_sample,
+            body_bytes=size,
         )
         plan = await self._admission.plan_of(caller)
         priced = frozenset[str]() if plan is None else plan.priced_labels
@@ -186,6 +219,7 @@ class Gateway:
         answered = await self._attempted(call, self._attempts.ask(call))
         call.answered, call.usage, call.said = True, answered.usage, answered.said
         call.answer_id, call.used_tier = answered.answer_id, answered.tier
+        call.answer_document = answered.document
         call.heard()
         await self._recorder.record(call, "completed")
         return dumps(answered.document)
@@ -197,15 +231,37 @@ class Gateway:
         paid. None without a plan, and where it is not known yet: an answer is not kept back for it.
         """
         try:
-            values = await self._admission.values_of(call.admitted.caller)
+            return await self._cost(
+                call.admitted.caller,
+                call.admitted.model.id,
+                call.quantities,
+                call.labels,
+                call.began,
+            )
         except OUTAGES as error:
             _log.warning("gateway.cost_unknown", call=call.event_id, error=repr(error))
             return None
-        if values is None or not call.quantities:
+
+    async def _cost(
+        self,
+        caller: Principal,
+        model: str,
+        quantities: Mapping[str, Decimal],
+        labels: Mapping[str, str],
+        began: datetime,
+    ) -> Cost | None:
+        values = await self._admission.values_of(caller)
+        if values is None or not quantities:
             return None
-        labels = values.labels_of(call.labels)
-        amount = values.cost(call.admitted.model.id, call.quantities, call.began, labels)
+        amount = values.cost(model, quantities, began, values.labels_of(labels))
         return Cost(amount, values.plan.currency)
+
+    async def _price(self, entry: Entry) -> tuple[Decimal, str] | None:
+        """Return what a logged call costs."""
+        cost = await self._cost(
+            entry.caller, entry.model, entry.quantities, entry.labels, entry.time
+        )
+        return None if cost is None else (cost.amount, cost.currency)
 
     async def open_stream(self, call: Call) -> Relay:
         """Begin a streamed answer; raises as ``answer`` does if that fails within some seconds.
@@ -231,7 +287,7 @@ class Gateway:
         try:
             return await attempts
         except FareboxError as error:
-            call.refused = isinstance(error, UpstreamRefused)
+            call.refused, call.error = isinstance(error, UpstreamRefused), error
             await self._recorder.record(call, "failed")
             raise
         except asyncio.CancelledError:
@@ -248,6 +304,7 @@ class Gateway:
         self._loading.cancel()
         await asyncio.wait({self._loading})
         await self._recorder.close()
+        await self._log.close()
         await self._measures.close()
         await self._holds.close()
         await self._targets.close()

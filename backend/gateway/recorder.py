@@ -16,6 +16,7 @@ from backend.gateway.errors import RecordingUnavailable
 from backend.gateway.holds import Holds
 from backend.gateway.measures import Measures
 from backend.gateway.publishing import Publisher
+from backend.gateway.request_log.log import RequestLog
 from backend.kit.backoff import pauses
 from backend.metering.counting.batches import count_events
 from backend.metering.events import AcceptedEvent, encode
@@ -40,13 +41,19 @@ class Recorder:
     """
 
     def __init__(
-        self, database: Database, stream: UsageStream, holds: Holds, measures: Measures
+        self,
+        database: Database,
+        stream: UsageStream,
+        holds: Holds,
+        measures: Measures,
+        log: RequestLog,
     ) -> None:
         self._database = database
         self._stream = stream
         self._publisher = Publisher(stream)
         self._holds = holds
         self._measures = measures
+        self._log = log
         self._tasks: set[asyncio.Task[None]] = set()
         self._stranded = 0
         self.closing = asyncio.Event()
@@ -114,6 +121,7 @@ class Recorder:
         """Record a call, and then settle what it holds; ``recorded`` is done in between."""
         with self._holds.settling(call):
             event = await call.event(status)
+            self._log.note_call(call, status)
             await self._store(event, recorded)
             await self._settle(call, event)
 

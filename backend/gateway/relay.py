@@ -151,15 +151,18 @@ class Relay:
         if reader.failure is None and reader.finished:
             status = "completed"
         incoming.end(well=status == "completed")
+        broken_off: FareboxError | None = None
+        if status != "completed":
+            failure = reader.failure or Failure("The model provider broke the stream off.")
+            broken_off = self._call.error = failed(self._call, failure)
         self._recorded = True
         await self._recorder.record(self._call, status)
         # Before the last event, with which clients stop to read
         cost = b"" if (costs := await self._cost(self._call)) is None else costs.comment
-        if status == "completed":
+        if broken_off is None:
             yield cost + reader.last()
         else:
-            failure = reader.failure or Failure("The model provider broke the stream off.")
-            yield cost + self._call.asked.protocol.error_event(failed(self._call, failure))
+            yield cost + self._call.asked.protocol.error_event(broken_off)
 
     def _passed(self, reader: Reader, events: list[Event]) -> bytes:
         """Read events; return what the caller gets of them."""

@@ -40,6 +40,7 @@ NO_ID = {"cursor", "limit", "start", "end", "granularity", "format", "if-none-ma
 NO_ID |= {"last-event-id", "preview", "actor_kind", "action", "day", "keys"}
 NO_ID |= {"month", "valid_from"}  # a day that every tenant has
 NO_ID |= {"hours", "search"}  # how much time is looked back on, and words in names of one's own
+NO_ID |= {"outcome", "status", "code", "min_duration_ms"}  # how a call went
 NO_ID |= {"upstream"}  # only the operator may ask by it: `tests/metering/test_upstreams.py`
 """Parameters that name nothing of anybody's."""
 
@@ -118,6 +119,7 @@ class TenantOfTest:
             ("post", "/v1/applications"): {"name": "Application of B"},
             ("patch", "/v1/applications/{application_id}"): {"name": "Of B"},
             ("put", "/v1/billing-details"): {"name": "B"},
+            ("put", "/v1/applications/{application_id}/body-logging"): {"enabled": False},
             ("post", "/v1/chargeback/preview"): {"policy": {}},
             ("put", "/v1/chargeback/policies/{valid_from}"): {"policy": {}},
             ("post", "/v1/chat/completions"): {"model": "sample-small", "messages": messages},

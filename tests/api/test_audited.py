@@ -195,6 +195,8 @@ async def _of_accounts(act: Acts, owner: Headers, database: Database, tenant: st
     await act("DELETE", "/v1/keys/{key_id}", owner, key_id=key)
     at = {"application_id": application}
     await act("PATCH", "/v1/applications/{application_id}", owner, {"name": "Newer"}, **at)
+    logged = {"enabled": True, "days": 3}
+    await act("PUT", "/v1/applications/{application_id}/body-logging", owner, logged, **at)
     await act("PATCH", "/v1/tenant", owner, {"name": "Renamed"})
 
     await act("DELETE", "/v1/conversations", owner)

@@ -7,6 +7,7 @@ from datetime import UTC, datetime, timedelta
 import httpx
 import pytest
 from fastapi import FastAPI
+from sqlalchemy import insert
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from backend.accounts.members import add_member, upsert_user
@@ -17,6 +18,7 @@ from backend.metering.refusals.tally import RefusalTally
 from backend.metering.refusals.writing import RefusalWriter
 from backend.settings import Settings
 from backend.storage.database import Database
+from backend.storage.tables import gateway_requests, request_bodies
 from backend_client.types.accounts import Role, Scope
 from tests.api.isolation import NO_ID, OPEN, Headers, TenantOfTest, operations
 from tests.support.invoices import run_invoices
@@ -116,6 +118,13 @@ async def planted(
     await plant("/v1/prompts", "prompt_id", prompt, tenant.headers)
     tenant.words += ["marker-title", "marker-said", "marker-prompt", "marker-system"]
 
+    tenant.ids |= {"logged_id": "marker-logged", "request_id": "marker-request-id"}
+    tenant.ids |= {"event_id": "marker-event-id"}
+    tenant.words += ["marker-logged", "marker-request-id", "marker-event-id"]
+    tenant.words += ["marker-said-so", "marker-answer"]
+    async with database.begin() as connection:
+        await log_call(connection, tenant)
+
     sessions = (await api.get("/v1/sessions", headers=tenant.headers)).json()["items"]
     tenant.ids["session_id"] = sessions[0]["id"]
     tenant.words.append(sessions[0]["id"])
@@ -182,6 +191,29 @@ async def planted(
         *(tenant.ids["user"], application),
     ]
     return tenant
+
+
+async def log_call(connection: AsyncConnection, tenant: TenantOfTest) -> None:
+    """A call with its bodies, as the gateway logs it."""
+    began, application = datetime.now(UTC), tenant.ids["application"]
+    await connection.execute(
+        insert(gateway_requests).values(
+            **{"tenant_id": tenant.id, "id": "marker-logged", "time": began},
+            **{"outcome": "completed", "status": 200, "protocol": "chat", "streamed": False},
+            **{"model": "marker-model", "application_id": application, "upstream": "u"},
+            **{"key_id": tenant.ids["key"], "attempts": 1, "duration_ms": 5},
+            **{"event_id": "marker-event-id", "request_id": "marker-request-id"},
+            **{"answer_id": "", "quantities": {}, "labels": {"team": "marker-label"}},
+        )
+    )
+    await connection.execute(
+        insert(request_bodies).values(
+            **{"tenant_id": tenant.id, "id": "marker-logged", "application_id": application},
+            **{"time": began, "expires_at": began + timedelta(days=400)},
+            **{"request": "marker-said-so", "answer": "marker-answer"},
+            **{"shortened": False, "redacted": True},
+        )
+    )
 
 
 async def divide_over_departments(api: httpx.AsyncClient, tenant: TenantOfTest) -> None:

@@ -163,4 +163,6 @@ def _sample(name: str, hint: Any, parameter: inspect.Parameter | None) -> Any:
         return [_sample(name, member, None)]
     if member is str or (isinstance(member, type) and issubclass(member, Enum)):
         return [_sample(name, member, None)]
+    if member is int:
+        return [SAMPLES[int]]
     return []

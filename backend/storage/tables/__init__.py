@@ -40,7 +40,13 @@ from backend.storage.tables.chargeback import (
 from backend.storage.tables.common import metadata
 from backend.storage.tables.customers import billing_profiles, tax_id_checks
 from backend.storage.tables.forecasting import forecasts
-from backend.storage.tables.gateway import model_hours, upstreams
+from backend.storage.tables.gateway import (
+    body_logging,
+    gateway_requests,
+    model_hours,
+    request_bodies,
+    upstreams,
+)
 from backend.storage.tables.invoices import (
     billed_periods,
     billing_cursors,
@@ -118,6 +124,7 @@ __all__ = [
     "billing_anchors",
     "billing_cursors",
     "billing_profiles",
+    "body_logging",
     "book_terms",
     "catalog_meters",
     "catalog_state",
@@ -141,6 +148,7 @@ __all__ = [
     "event_archives",
     "events",
     "forecasts",
+    "gateway_requests",
     "idempotency_keys",
     "invitations",
     "invoice_lines",
@@ -176,6 +184,7 @@ __all__ = [
     "quota_states",
     "reconciliations",
     "refused_events",
+    "request_bodies",
     "retired_secrets",
     "rollups",
     "saved_prompt_versions",

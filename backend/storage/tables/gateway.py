@@ -2,7 +2,19 @@
 
 from __future__ import annotations
 
-from sqlalchemy import BigInteger, Column, DateTime, Table, Text, text
+from sqlalchemy import (
+    BigInteger,
+    Boolean,
+    Column,
+    DateTime,
+    ForeignKeyConstraint,
+    Index,
+    Integer,
+    Numeric,
+    Table,
+    Text,
+    text,
+)
 from sqlalchemy.dialects.postgresql import ARRAY, JSONB
 
 from backend.storage.tables.common import metadata, time_column
@@ -27,4 +39,70 @@ upstreams = Table(
     Column("terms", JSONB, nullable=False),
     Column("keys", JSONB, nullable=False),
     time_column("changed_at"),
+)
+
+# How calls went, for some days; refused ones too
+gateway_requests = Table(
+    "gateway_requests",
+    metadata,
+    Column("tenant_id", Text, primary_key=True),
+    Column("id", Text, primary_key=True),
+    time_column("time"),
+    Column("outcome", Text, nullable=False),
+    Column("status", Integer, nullable=False),
+    Column("protocol", Text, nullable=False),
+    Column("streamed", Boolean, nullable=False),
+    Column("model", Text, nullable=False),
+    Column("application_id", Text, nullable=False),
+    Column("key_id", Text, nullable=False),
+    Column("upstream", Text, nullable=False),
+    Column("attempts", Integer, nullable=False),
+    Column("duration_ms", BigInteger, nullable=False),
+    Column("first_token_ms", BigInteger),
+    Column("error_code", Text),
+    Column("error_detail", Text),
+    Column("event_id", Text),
+    Column("request_id", Text, nullable=False),
+    Column("answer_id", Text, nullable=False),
+    Column("quantities", JSONB, nullable=False),
+    Column("labels", JSONB, nullable=False),
+    Column("cost", Numeric),
+    Column("currency", Text),
+    ForeignKeyConstraint(["tenant_id"], ["tenants.id"], ondelete="CASCADE"),
+    Index(None, "tenant_id", "time", "id"),
+    Index(None, "time", postgresql_using="brin"),
+)
+
+# What was asked and answered, of applications whose bodies are kept
+request_bodies = Table(
+    "request_bodies",
+    metadata,
+    Column("tenant_id", Text, primary_key=True),
+    Column("id", Text, primary_key=True),
+    Column("application_id", Text, nullable=False),
+    time_column("time"),
+    time_column("expires_at"),
+    Column("request", Text, nullable=False),
+    Column("answer", Text, nullable=False),
+    Column("shortened", Boolean, nullable=False),
+    Column("redacted", Boolean, nullable=False),
+    ForeignKeyConstraint(["tenant_id"], ["tenants.id"], ondelete="CASCADE"),
+    Index(None, "time", postgresql_using="brin"),
+    Index(None, "expires_at"),
+    Index(None, "tenant_id", "application_id"),
+)
+
+# Of which applications bodies are kept
+body_logging = Table(
+    "body_logging",
+    metadata,
+    Column("tenant_id", Text, primary_key=True),
+    Column("application_id", Text, primary_key=True),
+    Column("days", Integer, nullable=False),
+    Column("redacted", Boolean, nullable=False),
+    ForeignKeyConstraint(
+        ["tenant_id", "application_id"],
+        ["applications.tenant_id", "applications.id"],
+        ondelete="CASCADE",
+    ),
 )

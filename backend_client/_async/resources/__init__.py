@@ -40,6 +40,7 @@ from backend_client._async.resources.playground import (
     AsyncPromptsResource,
 )
 from backend_client._async.resources.reconciliations import AsyncReconciliationsResource
+from backend_client._async.resources.requests import AsyncRequestsResource
 from backend_client._async.resources.resource import AsyncResource
 from backend_client._async.resources.sessions import AsyncMeResource, AsyncSessionsResource
 from backend_client._async.resources.spend import (
@@ -71,6 +72,7 @@ class AsyncResources(AsyncResource):
         self.members = AsyncMembersResource(sender)
         self.invitations = AsyncInvitationsResource(sender)
         self.audit = AsyncAuditResource(sender)
+        self.requests = AsyncRequestsResource(sender)
         self.applications = AsyncApplicationsResource(sender)
         self.keys = AsyncKeysResource(sender)
         # What is used

@@ -42,6 +42,7 @@ from backend_client._sync.resources.playground import (
     PromptsResource,
 )
 from backend_client._sync.resources.reconciliations import ReconciliationsResource
+from backend_client._sync.resources.requests import RequestsResource
 from backend_client._sync.resources.resource import Resource
 from backend_client._sync.resources.sessions import MeResource, SessionsResource
 from backend_client._sync.resources.spend import (
@@ -73,6 +74,7 @@ class Resources(Resource):
         self.members = MembersResource(sender)
         self.invitations = InvitationsResource(sender)
         self.audit = AuditResource(sender)
+        self.requests = RequestsResource(sender)
         self.applications = ApplicationsResource(sender)
         self.keys = KeysResource(sender)
         # What is used

@@ -18,7 +18,7 @@ FEATURE = Feature(
     icon="list",
     page=page,
     group=Group.OBSERVE,
-    words="calls log requests",
+    words="calls log usage",
     on_load=(Events.watch, RefusedOfTenant.watch),
     downloads=DOWNLOADS,
 )

@@ -1,0 +1,25 @@
+"""The calls that the filters let through, as a file."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+
+from starlette.requests import Request
+
+from portal.features.requests.question import question_of, request_filter
+from portal.kit.form_problems import FormProblems
+from portal.session.downloads import CSV, Download, NothingToDownload, begun, download
+from portal.session.guard import Caller
+
+
+async def requests_csv(caller: Caller, request: Request) -> Download:
+    """All calls that the filters let through, sent on as they come."""
+    try:
+        wanted = request_filter(question_of(request.query_params), datetime.now(UTC))
+    except FormProblems as problem:
+        raise NothingToDownload(str(problem), status=400) from None
+    parts = await begun(caller.client.requests.export(**wanted))
+    return Download(parts, "requests.csv", CSV)
+
+
+DOWNLOADS = (download("/downloads/requests.csv", requests_csv),)
