@@ -20,15 +20,16 @@ def table(
     *rows: rx.Component,
     numbers: tuple[str, ...] = (),
     wide_only: tuple[str, ...] = (),
+    long: bool = False,
     **props: Any,
 ) -> rx.Component:
     """Rows under their headings; ``called`` is its id, ``numbers`` are headings to the right.
 
     ``wide_only`` are headings that a phone does not show; their cells have ``fb-wide-only`` too.
-    On a phone the rows of a table with more than three columns are cards: the first cell on top,
-    the others below one another with their headings.
+    On a phone the rows of a table with more than three columns, and of fewer with ``long`` texts in
+    them, are cards: the first cell on top, the others below one another with their headings.
     """
-    if len(headings) > MOST_NARROW_COLUMNS:
+    if long or len(headings) > MOST_NARROW_COLUMNS:
         props.setdefault("class_name", "fb-cards")
         props.setdefault("style", _named_columns(headings))
     heads = [
@@ -50,10 +51,13 @@ def wide_table(
     *rows: rx.Component,
     numbers: tuple[str, ...] = (),
     wide_only: tuple[str, ...] = (),
+    long: bool = False,
     **props: Any,
 ) -> rx.Component:
     """A table that scrolls where it is wider than its place."""
-    content = table(called, headings, *rows, numbers=numbers, wide_only=wide_only, **props)
+    content = table(
+        called, headings, *rows, numbers=numbers, wide_only=wide_only, long=long, **props
+    )
     return rx.box(content, class_name="fb-wide")
 
 

@@ -30,7 +30,7 @@ def invitation_row(invitation: Invitation, time_zone: str, now: datetime) -> Inv
     return InvitationRow(
         id=invitation.id,
         whom=invitation.email or invitation.note or "Whoever has the link",
-        role=invitation.role.value,
+        role=invitation.role.value.capitalize(),
         by="You, the operator" if invitation.by_operator else "A member",
         state=state,
         color=color,

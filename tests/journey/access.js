@@ -21,6 +21,13 @@
     const shown = rows.closest(".rt-TableRoot").getBoundingClientRect().height;
     if (seen(rows) && rows.getBoundingClientRect().height > shown + 1) say("Rows are cut off", rows);
   }
+  for (const place of document.querySelectorAll(":is(main, [role=dialog]) .rt-ScrollAreaViewport:has(table)")) {
+    // What is meant to scroll can be reached by keyboard, and has a name
+    const meant = place.closest("[role=region][tabindex]");
+    if (seen(place) && !meant && place.scrollWidth > place.clientWidth + 1) {
+      say(`A table scrolls sideways, ${place.scrollWidth} px in ${place.clientWidth}`, place.querySelector("table"));
+    }
+  }
   const ids = [...document.querySelectorAll("[id]")].map((element) => element.id);
   ids.filter((id, at) => ids.indexOf(id) !== at).forEach((id) => lacks.push(`Two have the id ${id}.`));
   for (const image of document.querySelectorAll("img:not([alt])")) say("An image has no alt", image);

@@ -14,6 +14,7 @@ from portal.features.customer.people_view import people_tab
 from portal.features.customer.plan_view import plan_tab
 from portal.features.customer.state import TABS, CustomerPage
 from portal.kit.blocks import card, failed, loading_rows, success
+from portal.kit.fields import choice
 from portal.kit.icon import icon
 from portal.kit.vars import pick
 from portal.shell.feature import Page
@@ -33,6 +34,16 @@ def page() -> Page:
                         wrap="nowrap",
                     ),
                     class_name="fb-tabs",
+                ),
+                # A phone shows half of the tabs: there all are in a list
+                rx.box(
+                    choice(
+                        "Part of the page",
+                        CustomerPage.tab,
+                        CustomerPage.choose_tab,
+                        *[rx.select.item(name, value=tab) for tab, name in TABS.items()],
+                    ),
+                    class_name="fb-tab-choice",
                 ),
                 *[_content(tab) for tab in TABS],
                 value=CustomerPage.tab,

@@ -77,6 +77,7 @@ def _prices() -> rx.Component:
             "charges",
             ("Charge", "Plan’s price", "Own price"),
             each(PlanTab.charges, _charge),
+            long=True,
         ),
         heading="Prices",
         aside=rx.button(

@@ -76,6 +76,7 @@ def _prices() -> rx.Component:
                 ("Meter", "Price"),
                 each(ModelPage.prices, _price),
                 numbers=("Price",),
+                long=True,
                 size="1",
             ),
             rx.text(

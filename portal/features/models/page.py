@@ -165,8 +165,8 @@ def _row(model: ModelRow) -> rx.Component:
             min_width="12rem",
         ),
         _cell("Context", model.context),
-        _cell("Input", model.input_price),
-        _cell("Output", model.output_price),
+        _price("Input", model.input_amount, model.input_unit),
+        _price("Output", model.output_amount, model.output_unit),
         _measured("First token", model.first_token),
         _measured("Errors", model.errors),
         rx.table.cell(
@@ -196,11 +196,30 @@ def _cell(heading: str, text: str) -> rx.Component:
     return rx.table.cell(text, class_name="fb-number", data_heading=heading)
 
 
+def _price(heading: str, amount: str, unit: str) -> rx.Component:
+    """A price in two lines, so that no column is too narrow for either."""
+    return rx.table.cell(
+        rx.box(
+            rx.text(amount, size="2"),
+            rx.cond(unit != "", rx.text(unit, size="1", color_scheme="gray")),
+            text_align="right",
+        ),
+        class_name="fb-number",
+        data_heading=heading,
+    )
+
+
 def _measured(heading: str, text: str) -> rx.Component:
     return rx.table.cell(
         rx.cond(
             text == NOT_MEASURED,
-            rx.text(text, size="1", color_scheme="gray"),
+            rx.text(
+                rx.el.span("–", aria_hidden="true"),
+                rx.el.span(NOT_MEASURED, class_name="fb-unseen"),
+                size="2",
+                color_scheme="gray",
+                title=NOT_MEASURED,
+            ),
             rx.text(text, size="2"),
         ),
         class_name="fb-number",

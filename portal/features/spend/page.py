@@ -170,6 +170,7 @@ def _on_plans() -> rx.Component:
                 ("Plan", "Expected", "80% of outcomes"),
                 each(Spend.on_plans, _on_plan),
                 numbers=("Expected", "80% of outcomes"),
+                long=True,
                 size="1",
             ),
             heading="This period on each plan",

@@ -86,6 +86,7 @@ def _confirmation() -> rx.Component:
                 rx.table.cell(rx.text(Plans.preview.then, weight="medium"), class_name="fb-number"),
             ),
             numbers=("As it is", "After the change"),
+            long=True,
         ),
         rx.text(
             "This period would cost ",

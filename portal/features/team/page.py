@@ -41,14 +41,13 @@ def page() -> Page:
 
 
 def _table() -> rx.Component:
-    return rx.card(
+    return card(
         wide_table(
             "members",
             ("Person", "Role", "Keys made", "Joined", "Actions"),
             each(Team.members, _row),
         ),
-        size="1",
-        width="100%",
+        heading="Members",
     )
 
 

@@ -76,6 +76,12 @@ def first_price(model: ModelInfo, meter: str) -> str:
     return text
 
 
+def amount_and_unit(price: str) -> tuple[str, str]:
+    """Split a price where it may break: what it is, and what it buys, empty if that goes unsaid."""
+    amount, per, unit = price.partition(" per ")
+    return amount, f"per {unit}" if per else ""
+
+
 def _row(meter: str, charges: list[ModelCharge], currency: str) -> PriceRow:
     lines = [line for entry in charges for line in _lines(entry, currency)]
     return PriceRow(meter, lines, " ".join(_notes(charges, currency)))

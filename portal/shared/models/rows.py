@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from backend_client.types.models import Latency, ModelInfo, ModelPerformance
 from portal import routes
 from portal.kit.formatting import compact, count
-from portal.shared.models.prices import first_price
+from portal.shared.models.prices import amount_and_unit, first_price
 
 NOT_MEASURED = "Not measured yet"
 
@@ -16,7 +16,8 @@ NOT_MEASURED = "Not measured yet"
 class ModelRow:
     """A model in words. ``usable`` if calls of the reader's are answered now.
 
-    ``page`` and ``playground`` are where it is shown, and where it is asked.
+    ``page`` and ``playground`` are where it is shown, and where it is asked. A price's ``_amount``
+    and ``_unit`` are its two lines where columns are narrow.
     """
 
     id: str
@@ -28,8 +29,12 @@ class ModelRow:
     output: str
     tokenizer: str
     input_price: str
+    input_amount: str
+    input_unit: str
     cached_price: str
     output_price: str
+    output_amount: str
+    output_unit: str
     first_token: str
     total: str
     errors: str
@@ -39,6 +44,11 @@ class ModelRow:
 
 def model_row(model: ModelInfo, performance: ModelPerformance | None) -> ModelRow:
     """Return a model in words."""
+    input_price, output_price = (
+        first_price(model, meter) for meter in ("input_tokens", "output_tokens")
+    )
+    input_amount, input_unit = amount_and_unit(input_price)
+    output_amount, output_unit = amount_and_unit(output_price)
     return ModelRow(
         id=model.id,
         name=model.name,
@@ -48,9 +58,13 @@ def model_row(model: ModelInfo, performance: ModelPerformance | None) -> ModelRo
         context=_tokens(model.context_window),
         output=_tokens(model.max_output_tokens),
         tokenizer=tokenizer_name(model.tokenizer),
-        input_price=first_price(model, "input_tokens"),
+        input_price=input_price,
+        input_amount=input_amount,
+        input_unit=input_unit,
         cached_price=first_price(model, "cached_input_tokens"),
-        output_price=first_price(model, "output_tokens"),
+        output_price=output_price,
+        output_amount=output_amount,
+        output_unit=output_unit,
         first_token=latency_text(performance.first_token if performance else None),
         total=latency_text(performance.total if performance else None),
         errors=error_text(performance),

@@ -17,7 +17,7 @@ from backend_client.types.charges import (
     VolumeCharge,
 )
 from backend_client.types.models import Latency, ModelCharge, ModelInfo, ModelPerformance
-from portal.shared.models.prices import PriceLine, first_price, price_rows
+from portal.shared.models.prices import PriceLine, amount_and_unit, first_price, price_rows
 from portal.shared.models.rows import NOT_MEASURED, model_row, tokenizer_name
 
 pytestmark = pytest.mark.fast
@@ -112,6 +112,14 @@ def test_what_costs_nothing_is_free_and_what_has_no_price_is_not() -> None:
     assert first_price(model(per_unit("0")), "input_tokens") == "Free"
     assert first_price(model(), "input_tokens") == "–"
     assert price_rows(model()) == []
+
+
+def test_a_price_breaks_between_what_it_is_and_what_it_buys() -> None:
+    row = model_row(model(per_unit("0.15")), None)
+    assert (row.input_amount, row.input_unit) == ("$0.15", "per 1M")
+    assert (row.output_amount, row.output_unit) == ("–", "")
+    assert amount_and_unit("$5.00 each") == ("$5.00 each", "")
+    assert amount_and_unit("from $3.00 per package of 1K") == ("from $3.00", "per package of 1K")
 
 
 def test_what_was_not_measured_is_said_so() -> None:
