@@ -19,6 +19,7 @@ from backend.accounts.principal import (
     OPERATOR_SCOPE_PERMISSIONS,
     ROLE_PERMISSIONS,
     SCOPE_PERMISSIONS,
+    VIEWING_PERMISSIONS,
     Principal,
 )
 from backend.accounts.secrets import API_KEY, OPERATOR_KEY, SESSION, hash_secret, is_mistyped
@@ -195,6 +196,8 @@ async def _session(connection: AsyncConnection, slot: bytes, now: datetime) -> P
             sessions.c.tenant_id,
             sessions.c.last_used_at,
             sessions.c.expires_at,
+            sessions.c.viewing_tenant_id,
+            sessions.c.viewing_until,
             members.c.role,
             operates().label("is_operator"),
         )
@@ -215,6 +218,8 @@ async def _session(connection: AsyncConnection, slot: bytes, now: datetime) -> P
         await connection.execute(
             update(sessions).where(sessions.c.token_hash == slot).values(last_used_at=now)
         )
+    if (viewing := _viewing(row, now)) is not None:
+        return viewing
     role = Role(row["role"])
     permissions = ROLE_PERMISSIONS[role]
     if row["is_operator"]:
@@ -226,6 +231,23 @@ async def _session(connection: AsyncConnection, slot: bytes, now: datetime) -> P
         permissions=permissions,
         role=role,
         valid_until=row["expires_at"],
+    )
+
+
+def _viewing(row: RowMapping, now: datetime) -> Principal | None:
+    """Return the operator of a session as who looks at a tenant, while they do."""
+    tenant_id, until = row["viewing_tenant_id"], row["viewing_until"]
+    if tenant_id is None or until <= now or not row["is_operator"]:
+        return None
+    return Principal(
+        kind="user",
+        id=row["user_id"],
+        tenant_id=tenant_id,
+        permissions=VIEWING_PERMISSIONS,
+        role=Role.OPERATOR,
+        operates=True,
+        valid_until=row["expires_at"],
+        viewing_until=until,
     )
 
 

@@ -51,6 +51,12 @@ class OwnerRequired(Forbidden):
     code, title = "owner_required", "Only an owner can do this"
 
 
+class ViewingOnly(Forbidden):
+    """An operator who looks at a tenant's portal can change nothing there: leave the view first."""
+
+    code, title = "viewing_only", "You look at this tenant, and can change nothing"
+
+
 class PersonRequired(Forbidden):
     """Only a person who is signed in may do this, not a key."""
 

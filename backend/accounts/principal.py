@@ -76,6 +76,14 @@ OPERATOR_SCOPE_PERMISSIONS: dict[OperatorScope, frozenset[Permission]] = {
 }
 
 
+VIEWING_PERMISSIONS = ROLE_PERMISSIONS[Role.OWNER] - {
+    Permission.INFERENCE,
+    Permission.PLAYGROUND,
+}
+"""Of an operator who looks at a tenant's portal: what its owners see, but for conversations, which
+are a person's own. That they change nothing is seen to where requests come in."""
+
+
 @dataclass(frozen=True, slots=True)
 class Principal:
     """An authenticated caller.
@@ -85,7 +93,8 @@ class Principal:
     ``models`` limits an API key to those models; None allows all. ``limits`` and ``budget``
     are an API key's own.
     ``operates`` says that it does what only the operator may; see ``as_operator``. ``valid_until``
-    is when the credential expires, None for never.
+    is when the credential expires, None for never. ``viewing_until`` is that of an operator who
+    looks at the tenant and may change nothing.
     """
 
     kind: Literal["user", "key", "operator"]
@@ -100,6 +109,7 @@ class Principal:
     budget: KeyBudget | None = None
     operates: bool = False
     valid_until: datetime | None = None
+    viewing_until: datetime | None = None
 
     @property
     def actor_kind(self) -> ActorKind:

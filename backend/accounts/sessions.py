@@ -7,6 +7,7 @@ from datetime import UTC, datetime, timedelta
 from sqlalchemy import delete, insert, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from backend.accounts.audit import record
 from backend.accounts.errors import OperatorHasNoTenant, TenantNotFound
 from backend.accounts.members import LOCAL_ISSUER, add_member, memberships, upsert_user
 from backend.accounts.operators import operates
@@ -19,6 +20,8 @@ from backend.storage.tables import sessions, tenants, users
 from backend_client.types.accounts import Me, Role, SessionCreated, SignInSeen, Tenant, TenantCreate
 
 LOCAL_SLUG = "local"
+VIEW_LASTS = timedelta(hours=1)
+"""How long an operator looks at a tenant before they have to say so again."""
 
 
 async def local_person(connection: AsyncConnection) -> str:
@@ -99,7 +102,41 @@ async def switch_tenant(
     await connection.execute(
         update(sessions)
         .where(sessions.c.token_hash == hash_secret(token))
-        .values(tenant_id=tenant_id)
+        .values(tenant_id=tenant_id, viewing_tenant_id=None, viewing_until=None)
+    )
+
+
+async def begin_view(
+    connection: AsyncConnection, token: str, caller: Principal, tenant_id: str
+) -> Tenant:
+    """Let an operator's session look at a tenant for an hour; raise ``TenantNotFound``.
+
+    The tenant's audit has it.
+    """
+    tenant = await find_tenant(connection, tenant_id)
+    until = datetime.now(UTC) + VIEW_LASTS
+    await connection.execute(
+        update(sessions)
+        .where(sessions.c.token_hash == hash_secret(token))
+        .values(viewing_tenant_id=tenant.id, viewing_until=until)
+    )
+    detail: dict[str, object] = {"until": until.isoformat()}
+    await record(connection, caller, "view.begin", caller.id, tenant_id=tenant.id, detail=detail)
+    return tenant
+
+
+async def end_view(connection: AsyncConnection, token: str, caller: Principal) -> None:
+    """Bring an operator's session back to their own tenant; may be repeated."""
+    await _stop_viewing(connection, token)
+    if caller.viewing_until is not None:
+        await record(connection, caller, "view.end", caller.id)
+
+
+async def _stop_viewing(connection: AsyncConnection, token: str) -> None:
+    await connection.execute(
+        update(sessions)
+        .where(sessions.c.token_hash == hash_secret(token))
+        .values(viewing_tenant_id=None, viewing_until=None)
     )
 
 
@@ -130,10 +167,9 @@ async def who_is(connection: AsyncConnection, caller: Principal) -> Me:
         user_id=caller.id,
         name=user["name"],
         email=user["email"],
-        is_operator=user["is_operator"],
-        tenant=next(
-            membership.tenant for membership in joined if membership.tenant.id == caller.tenant_id
-        ),
+        is_operator=user["is_operator"] and caller.viewing_until is None,
+        tenant=await find_tenant(connection, caller.tenant_id),
         role=caller.role,
+        viewing_until=caller.viewing_until,
         memberships=joined,
     )

@@ -11,7 +11,7 @@ from fastapi import Depends, Header, Query, Request, Security
 from fastapi.security import HTTPBearer
 
 from backend.accounts.authenticator import Authenticator
-from backend.accounts.errors import InvalidCredential
+from backend.accounts.errors import InvalidCredential, ViewingOnly
 from backend.accounts.failed_sign_ins import FailedSignIns
 from backend.accounts.guesses import Guesses
 from backend.accounts.identity import IdentityProvider
@@ -93,10 +93,21 @@ def bearer_token(request: Request) -> str:
 async def bearer_principal(
     request: Request, _shown: Annotated[object, Security(_bearer)]
 ) -> Principal:
-    """Return the caller that the ``Authorization: Bearer`` header names, once a request."""
+    """Return the caller that the ``Authorization: Bearer`` header names, once a request.
+
+    Raises ``ViewingOnly`` if they look at a tenant and the route may change something.
+    """
     caller = await services(request).authenticator.authenticate(bearer_token(request))
     request.state.caller = caller.id  # for the request's log line
+    if caller.viewing_until is not None:
+        _refuse_changes(request)
     return caller
+
+
+def _refuse_changes(request: Request) -> None:
+    path = getattr(request.scope.get("route"), "path", "")
+    if request.method not in {"GET", "HEAD"} and (request.method, path) not in OPEN_TO_VIEWERS:
+        raise ViewingOnly("Leave the view of this tenant to change something.")
 
 
 async def metrics_reader(request: Request, _shown: Annotated[object, Security(_bearer)]) -> None:
@@ -113,6 +124,19 @@ async def metrics_reader(request: Request, _shown: Annotated[object, Security(_b
             return
         (await now.authenticator.authenticate(token)).require(Permission.OPERATE_READ)
 
+
+OPEN_TO_VIEWERS = frozenset(
+    {
+        ("POST", "/v1/chargeback/preview"),
+        ("POST", "/v1/simulate"),
+        ("POST", "/v1/subscription/preview"),
+        ("POST", "/v1/tokens/count"),
+        ("DELETE", "/v1/sessions/current"),
+        ("DELETE", "/v1/sessions/current/view"),
+        ("PATCH", "/v1/sessions/current"),
+    }
+)
+"""What an operator who looks at a tenant may do beside reading: ask with a body, and leave."""
 
 PageCursor = Annotated[
     str | None, Query(description="next_cursor of the page before", alias="cursor")

@@ -144,7 +144,11 @@ class Membership(Answer):
 
 
 class Me(Answer):
-    """Who is calling. ``tenant`` and ``role`` are those that the session or key acts as."""
+    """Who is calling. ``tenant`` and ``role`` are those that the session or key acts as.
+
+    ``viewing_until``: the person is an operator who only looks at the tenant, until then. They
+    do nothing of an operator's in the meantime, so ``is_operator`` is false.
+    """
 
     user_id: str | None
     name: str
@@ -152,6 +156,7 @@ class Me(Answer):
     is_operator: bool
     tenant: Tenant
     role: Role
+    viewing_until: Instant | None = None
     memberships: list[Membership] = []
     scopes: list[Scope] = []
 

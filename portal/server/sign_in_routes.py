@@ -92,6 +92,8 @@ class AuthRoutes:
             Route("/callback", self._at_own_host(self.callback), methods=["GET"]),
             Route("/local", self._from_own_page(self.local), methods=["POST"]),
             Route("/tenant", self._from_own_page(self.switch_tenant), methods=["POST"]),
+            Route("/view", self._from_own_page(self.view_tenant), methods=["POST"]),
+            Route("/leave", self._from_own_page(self.leave_view), methods=["POST"]),
             Route("/invitation", self._from_own_page(self.take_invitation), methods=["POST"]),
             Route("/logout", self._from_own_page(self.log_out), methods=["POST"]),
         ]
@@ -223,6 +225,37 @@ class AuthRoutes:
             return _back_to_sign_in("session_ended")
         callers.forget(token)
         return RedirectResponse(routes.OVERVIEW, status_code=303)
+
+    async def view_tenant(self, request: Request) -> Response:
+        """Look at a customer's portal, from its start page; for the operator."""
+        token = request.cookies.get(self._settings.session_cookie, "")
+        async with request.form() as form:
+            tenant_id = str(form.get("tenant_id", ""))
+        try:
+            async with self._client(request, token) as client:
+                await client.sessions.view_tenant(tenant_id)
+        except Unauthenticated:
+            return _back_to_sign_in("session_ended")
+        except ClientError as problem:
+            log.warning("The API began no view of a tenant: %s", problem)
+            return RedirectResponse(routes.CUSTOMERS + "/", status_code=303)
+        callers.forget(token)
+        return RedirectResponse(routes.OVERVIEW, status_code=303)
+
+    async def leave_view(self, request: Request) -> Response:
+        """Come back from a customer's portal to the operator's page of it."""
+        token = request.cookies.get(self._settings.session_cookie, "")
+        try:
+            async with self._client(request, token) as client:
+                me = await client.me.get()
+                await client.sessions.leave_view()
+        except ClientError as problem:
+            log.warning("The API did not end the view of a tenant: %s", problem)
+            return _back_to_sign_in("session_ended")
+        callers.forget(token)
+        viewed = me.viewing_until is not None
+        back = routes.customer(me.tenant.id) if viewed else routes.OVERVIEW
+        return RedirectResponse(back, status_code=303)
 
     async def log_out(self, request: Request) -> Response:
         """End the session, here and in the API."""

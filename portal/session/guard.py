@@ -38,6 +38,10 @@ SPENDERS = DEVELOPERS | {Role.BILLING}
 """Who may see what usage costs."""
 PLANNERS = frozenset({Role.OWNER, Role.ADMIN, Role.BILLING, Role.OPERATOR})
 """Who may move the tenant to another plan."""
+CHANGING = frozenset({DEVELOPERS, MANAGERS, PLANNERS})
+"""Handlers for these change something, or begin to: an operator who looks on runs none of them."""
+
+LOOKS_ON = "You look at this organization, and can change nothing. Leave the view first."
 
 FRESH_SECONDS = 5.0
 MOST_CALLERS = 1000
@@ -45,6 +49,16 @@ GUARD_MARK = "_farebox_guard"
 
 Method = Callable[..., Any]
 Arguments = TypeVarTuple("Arguments")
+
+
+def may_change(me: Me, roles: frozenset[Role]) -> bool:
+    """Tell whether somebody has one of the ``roles`` and does not only look on."""
+    return me.role in roles and me.viewing_until is None
+
+
+def owner(me: Me) -> str:
+    """Whose data a tab's state holds: a person's, for one tenant, or of who looks at it."""
+    return f"{me.user_id}/{me.tenant.id}{'/view' if me.viewing_until else ''}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -160,6 +174,10 @@ def signed_in(
                 if roles is not None and caller.me.role not in roles:
                     async with changing(self):
                         self._fail(f"Your role here ({caller.me.role}) can't do this.")
+                    return
+                if roles in CHANGING and caller.me.viewing_until is not None:
+                    async with changing(self):
+                        self._fail(LOOKS_ON)
                     return
                 if operator and not caller.me.is_operator:
                     async with changing(self):

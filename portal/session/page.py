@@ -8,7 +8,7 @@ from typing import Any, ClassVar, Final, Literal
 import reflex as rx
 
 from backend_client import Unavailable
-from portal.session.guard import FRESH_SECONDS, Caller, callers, session_token
+from portal.session.guard import FRESH_SECONDS, Caller, callers, owner, session_token
 from portal.session.live import Feed, feeds
 from portal.session.rhythm import IDLE_SECONDS, SEEN, Rhythm
 from portal.session.tabs import page_load, still_at
@@ -78,7 +78,7 @@ class PageState(rx.State, mixin=True):
                 now = await callers.find(
                     session_token(self), fresh_seconds=FRESH_SECONDS if due else IDLE_SECONDS
                 )
-                if (now.me.user_id, now.me.tenant.id) != (caller.me.user_id, caller.me.tenant.id):
+                if owner(now.me) != owner(caller.me):
                     return page_load(self)
                 if due:
                     rhythm.begin()

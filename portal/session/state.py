@@ -8,7 +8,15 @@ import reflex as rx
 
 from backend_client.types.accounts import Me
 from portal.kit.formatting import initials
-from portal.session.guard import DEVELOPERS, PLANNERS, SPENDERS, Caller, signed_in
+from portal.session.guard import (
+    DEVELOPERS,
+    PLANNERS,
+    SPENDERS,
+    Caller,
+    may_change,
+    owner,
+    signed_in,
+)
 from portal.session.leaving import forget_pages
 from portal.session.rhythm import PRESENCES, SEEN, Presence
 from portal.settings import portal_settings
@@ -39,6 +47,7 @@ class Session(rx.State):
     sees_spend: bool = False
     plans_change: bool = False
     operates: bool = False
+    viewing: bool = False
     api_url: str = ""
     notice: str = ""
 
@@ -90,9 +99,10 @@ class Session(rx.State):
             for held in me.memberships
         ]
         self.api_url = portal_settings().shown_api_url
-        self.develops = me.role in DEVELOPERS
+        self.develops = may_change(me, DEVELOPERS)
         self.sees_spend = me.role in SPENDERS
-        self.plans_change = me.role in PLANNERS
+        self.plans_change = may_change(me, PLANNERS)
+        self.viewing = me.viewing_until is not None
         self.operates = me.is_operator
 
     @signed_in(enters=True)
@@ -118,8 +128,3 @@ class Session(rx.State):
     async def dismiss_notice(self, caller: Caller) -> None:
         """Put the notice away."""
         self.notice = ""
-
-
-def owner(me: Me) -> str:
-    """Whose data a tab's state holds: a person's, for one tenant."""
-    return f"{me.user_id}/{me.tenant.id}"

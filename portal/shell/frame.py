@@ -21,6 +21,7 @@ from portal.shell.navigation import navigation
 from portal.shell.palette import palette, palette_button
 from portal.shell.presence import presence
 from portal.shell.toasts import toast_region
+from portal.shell.viewing import viewing_banner
 
 
 def framed(feature: Feature, features: Sequence[Feature]) -> rx.Component:
@@ -32,6 +33,7 @@ def framed(feature: Feature, features: Sequence[Feature]) -> rx.Component:
     heading = page.heading if is_given(page.heading) else feature.title
     return rx.fragment(
         plain_link("Skip to the content", href="#content", class_name="fb-skip"),
+        viewing_banner(),
         rx.box(
             rx.el.aside(
                 rx.box(navigation(feature, features), class_name="fb-sidebar"),

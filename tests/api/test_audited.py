@@ -114,6 +114,8 @@ ELSEWHERE: Final = {
             ("post", "/v1/tenants/{tenant_id}/platforms/compare", "platform.compare"),
         )
     },
+    ("delete", "/v1/sessions/current/view"): ("tests/accounts/test_viewing.py", "view.end"),
+    ("post", "/v1/tenants/{tenant_id}/view"): ("tests/accounts/test_viewing.py", "view.begin"),
     ("post", "/v1/sessions"): ("tests/accounts/test_sign_in.py", "session.create"),
     ("post", "/v1/tenants/{tenant_id}/test-clock/advance"): (
         "tests/clocks/test_routes.py",

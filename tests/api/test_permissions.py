@@ -26,6 +26,7 @@ ANY_CREDENTIAL: Final = {
     ("get", "/v1/catalog/models/performance"): "how models perform, the same for everybody",
     ("patch", "/v1/sessions/current"): "a person's own session",
     ("delete", "/v1/sessions/current"): "a person's own session",
+    ("delete", "/v1/sessions/current/view"): "a person's own session",
     ("get", "/v1/sessions"): "a person's own sessions",
     ("delete", "/v1/sessions"): "a person's own sessions",
     ("delete", "/v1/sessions/{session_id}"): "a person's own session",
@@ -36,8 +37,9 @@ ANY_CREDENTIAL: Final = {
 READS_BY_POST: Final = {
     ("post", "/v1/events/preview"),
     ("post", "/v1/tenants/{tenant_id}/simulate"),
+    ("post", "/v1/tenants/{tenant_id}/view"),
 }
-"""Questions with a body: they change nothing."""
+"""Questions with a body, and looking on: they change nothing."""
 
 FOR_ADMINS_EYES: Final = {"/v1/operator-audit", "/v1/operator-audit/export", "/v1/operator-keys"}
 """What tells about the operator's own people and keys; the scope ``read`` does not reach it."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 
+import httpx
 import pytest
 from playwright.async_api import Page, expect
 
@@ -70,6 +71,34 @@ async def test_a_phone_has_all_parts_of_a_customer_in_a_list(page: Page, custome
     await page.get_by_role("option", name="Billing details").click()
     await expect(page.get_by_label("Tax id")).to_be_visible()
     await expect(page).to_have_url(re.compile("tab=billing"))
+
+
+async def test_an_operator_looks_at_a_customers_portal_and_changes_nothing(
+    farebox: Farebox, page: Page, customer: str
+) -> None:
+    await page.goto(f"/customer/?tenant={customer}")
+    await page.get_by_role("button", name="View as customer").click()
+    banner = page.get_by_role("region", name="Viewing a customer")
+    await expect(banner).to_contain_text("Acme of plans")
+    await expect(page.get_by_role("group", name="Mode")).to_be_hidden()
+    await visit(page, "API keys")
+    await expect(page.get_by_role("heading", name="API keys", level=1)).to_be_visible()
+    await expect(page.locator("main .rt-Skeleton")).to_have_count(0)
+    await expect(page.get_by_role("button", name="Create key")).to_have_count(0)
+    # Who forges what the page does not offer is refused by the API
+    cookies = {cookie["name"]: cookie["value"] for cookie in await page.context.cookies()}
+    bearer = {"authorization": f"Bearer {cookies['farebox_session']}"}
+    async with httpx.AsyncClient(base_url=farebox.api_url, headers=bearer) as api:
+        refused = await api.patch("/v1/tenant", json={"name": "Other"})
+        assert (refused.status_code, refused.json()["code"]) == (403, "viewing_only")
+    await page.goto("/customers/")
+    await expect(page.get_by_role("link", name="Customers")).to_have_count(0)
+    await banner.get_by_role("button", name="Leave").click()
+    await expect(page.get_by_role("heading", name="Acme of plans", level=1)).to_be_visible()
+    await expect(banner).to_be_hidden()
+    async with person_at(farebox) as person:
+        entries = await person.audit.list(tenant=customer, action="view.begin").page()
+    assert [entry.actor_kind for entry in entries.items] == ["operator"]
 
 
 async def test_a_draft_whose_period_runs_is_not_issued(page: Page, customer: str) -> None:

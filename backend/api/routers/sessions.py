@@ -22,7 +22,9 @@ from backend.accounts.session_list import (
 )
 from backend.accounts.sessions import (
     begin_session,
+    begin_view,
     end_session,
+    end_view,
     local_user,
     switch_tenant,
     who_is,
@@ -144,10 +146,44 @@ async def patch_session(
         await switch_tenant(connection, token, caller, change.tenant_id)
         # Not from where: which other tenants somebody is in is not this one's business
         await record(connection, caller, "session.switch", caller.id, tenant_id=change.tenant_id)
-    services.authenticator.forget(token)
-    switched = await services.authenticator.authenticate(token)
+    return await _who_is_now(services, token)
+
+
+@router.post("/v1/tenants/{tenant_id}/view", tags=["operator"])
+async def post_view(
+    request: Request,
+    services: ServicesNow,
+    caller: Annotated[Principal, Depends(needs(Permission.OPERATE_READ))],
+    tenant_id: str,
+) -> Me:
+    """Look at a tenant as its owners see it, for an hour, and change nothing.
+
+    The tenant's audit has when it begins and when it is left. Conversations are not shown. It ends
+    by `DELETE /v1/sessions/current/view`, by switching tenants, or by itself.
+    """
+    _require_person(caller)
+    token = bearer_token(request)
     async with services.database.begin() as connection:
-        return await who_is(connection, switched)
+        await begin_view(connection, token, caller, tenant_id)
+    return await _who_is_now(services, token)
+
+
+@router.delete("/v1/sessions/current/view", status_code=204)
+async def delete_view(request: Request, services: ServicesNow, caller: Caller) -> None:
+    """Leave the tenant that the session looks at; may be repeated."""
+    _require_person(caller)
+    token = bearer_token(request)
+    async with services.database.begin() as connection:
+        await end_view(connection, token, caller)
+    services.authenticator.forget(token)
+
+
+async def _who_is_now(services: Services, token: str) -> Me:
+    """Describe who a session that has just changed acts as."""
+    services.authenticator.forget(token)
+    changed = await services.authenticator.authenticate(token)
+    async with services.database.begin() as connection:
+        return await who_is(connection, changed)
 
 
 @router.get("/v1/sessions")

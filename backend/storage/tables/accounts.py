@@ -124,8 +124,18 @@ sessions = Table(
     created_column(),
     time_column("expires_at"),
     time_column("last_used_at", nullable=True),
+    # Whose portal an operator looks at, and until when
+    Column("viewing_tenant_id", Text),
+    time_column("viewing_until", nullable=True),
     ForeignKeyConstraint(["user_id"], ["users.id"], ondelete="CASCADE"),
     ForeignKeyConstraint(["tenant_id"], ["tenants.id"], ondelete="CASCADE"),
+    ForeignKeyConstraint(
+        ["viewing_tenant_id"],
+        ["tenants.id"],
+        name="fk_sessions_viewing_tenants",
+        ondelete="SET NULL",
+    ),
+    CheckConstraint("viewing_tenant_id IS NULL OR viewing_until IS NOT NULL", name="viewing_ends"),
     Index(None, "expires_at"),
     Index(None, "user_id"),
 )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from backend_client._async.pager import AsyncPager
 from backend_client._async.resources.resource import AsyncResource
-from backend_client.calls import delete, edit, get, path, send
+from backend_client.calls import delete, edit, get, path, post, send
 from backend_client.queries import query
 from backend_client.types.accounts import (
     LocalSessionCreate,
@@ -41,6 +41,16 @@ class AsyncSessionsResource(AsyncResource):
         """Let the current session act for another of the person's tenants."""
         call = send("PATCH", path("sessions", "current"), change, Me, repeatable=True)
         return await self._sender.send(call)
+
+    async def view_tenant(self, tenant_id: str) -> Me:
+        """Look at a tenant as its owners see it, and change nothing, for an hour; for operators."""
+        at = path("tenants", tenant_id, "view")
+        return await self._sender.send(post(at, Me, repeatable=True))
+
+    async def leave_view(self) -> None:
+        """Leave the tenant that the current session looks at; may be repeated."""
+        at = path("sessions", "current", "view")
+        await self._sender.send(delete(at, repeatable=True))
 
     def list(self, *, limit: int | None = None, cursor: str | None = None) -> AsyncPager[Session]:
         """List the person's own sessions, newest first."""

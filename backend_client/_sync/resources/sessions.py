@@ -6,7 +6,7 @@ from __future__ import annotations
 
 from backend_client._sync.pager import Pager
 from backend_client._sync.resources.resource import Resource
-from backend_client.calls import delete, edit, get, path, send
+from backend_client.calls import delete, edit, get, path, post, send
 from backend_client.queries import query
 from backend_client.types.accounts import (
     LocalSessionCreate,
@@ -43,6 +43,16 @@ class SessionsResource(Resource):
         """Let the current session act for another of the person's tenants."""
         call = send("PATCH", path("sessions", "current"), change, Me, repeatable=True)
         return self._sender.send(call)
+
+    def view_tenant(self, tenant_id: str) -> Me:
+        """Look at a tenant as its owners see it, and change nothing, for an hour; for operators."""
+        at = path("tenants", tenant_id, "view")
+        return self._sender.send(post(at, Me, repeatable=True))
+
+    def leave_view(self) -> None:
+        """Leave the tenant that the current session looks at; may be repeated."""
+        at = path("sessions", "current", "view")
+        self._sender.send(delete(at, repeatable=True))
 
     def list(self, *, limit: int | None = None, cursor: str | None = None) -> Pager[Session]:
         """List the person's own sessions, newest first."""

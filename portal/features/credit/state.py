@@ -32,7 +32,7 @@ from portal.features.credit.rows import (
 from portal.kit.form_problems import FormProblems, problems_by_field
 from portal.kit.formatting import exact_money, money, second
 from portal.session import polling
-from portal.session.guard import PLANNERS, SPENDERS, Caller, signed_in
+from portal.session.guard import PLANNERS, SPENDERS, Caller, may_change, signed_in
 from portal.session.page import PageState
 from portal.session.state import Session
 from portal.shared.credit.forms import (
@@ -257,7 +257,7 @@ class Credit(CustomerState, PageState, Session):
 
     def _changes(self, caller: Caller) -> bool:
         """Tell whether the caller may buy for this wallet and set its rule; say so if not."""
-        if caller.me.role in PLANNERS if self.own else caller.me.is_operator:
+        if may_change(caller.me, PLANNERS) if self.own else caller.me.is_operator:
             return True
         self._fail(f"Your role here ({caller.me.role}) can't do this.")
         return False
@@ -297,7 +297,7 @@ class Credit(CustomerState, PageState, Session):
         ).page()
         top_ups = await client.wallet.top_ups.list(limit=TOP_UPS_SHOWN, tenant=tenant).page()
         waiting = await waiting_top_ups(caller)
-        pays = own and caller.me.role in PLANNERS
+        pays = own and may_change(caller.me, PLANNERS)
         platform = (await client.payments.options()).platform if pays else None
         prepaid = (await client.subscription.get()).plan.definition.prepaid if own else None
         async with self:
@@ -305,7 +305,7 @@ class Credit(CustomerState, PageState, Session):
                 return
             self.own = own
             self.payable = platform is not None
-            self.changes = caller.me.role in PLANNERS if own else caller.me.is_operator
+            self.changes = may_change(caller.me, PLANNERS) if own else caller.me.is_operator
             self.purpose = purpose(prepaid=prepaid)
             self._show_balance(balance)
             self._show_grants(grants)

@@ -19,6 +19,7 @@ from portal.kit.icon import icon
 from portal.kit.vars import pick
 from portal.shell.feature import Page
 from portal.shell.loaded import loaded
+from portal.shell.viewing import view_button
 
 
 def page() -> Page:
@@ -56,6 +57,7 @@ def page() -> Page:
             rx.cond(
                 CustomerPage.customer.is_sample, rx.badge("Sample data", color_scheme="orange")
             ),
+            rx.cond(CustomerPage.customer.id != "", view_button(CustomerPage.customer.id)),
             rx.button(
                 rx.link(
                     icon("arrow-left", size=16),
@@ -69,6 +71,7 @@ def page() -> Page:
             ),
             align="center",
             spacing="3",
+            wrap="wrap",
         ),
         query=CustomerPage.query,
     )

@@ -22,7 +22,7 @@ from portal.kit.choice import Choice
 from portal.kit.color import Color
 from portal.kit.formatting import money
 from portal.kit.vars import computed
-from portal.session.guard import PLANNERS, SPENDERS, Caller, signed_in
+from portal.session.guard import PLANNERS, SPENDERS, Caller, may_change, signed_in
 from portal.session.page import PageState
 from portal.session.state import Session
 from portal.shared.invoices import InvoiceRow, invoice_row
@@ -71,7 +71,7 @@ class Invoices(PageState, Session):
         notes = await caller.client.invoices.credit_notes().all()
         account = await caller.client.invoices.balance()
         invoice = await caller.client.invoices.get(invoice_id) if invoice_id else None
-        pays = caller.me.role in PLANNERS
+        pays = may_change(caller.me, PLANNERS)
         platform = (await caller.client.payments.options()).platform if pays else None
         async with self:
             self.invoices = rows

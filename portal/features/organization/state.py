@@ -9,7 +9,7 @@ from backend_client.types.accounts import OwnTenantChange, Tenant
 from portal.kit.facts import FactRow
 from portal.kit.form_problems import FormProblems, checked, problems_by_field, text_of
 from portal.kit.formatting import date
-from portal.session.guard import MANAGERS, Caller, callers, session_token, signed_in
+from portal.session.guard import MANAGERS, Caller, callers, may_change, session_token, signed_in
 from portal.session.page import PageState
 from portal.session.state import Session
 from portal.shell.toasts import toast
@@ -50,7 +50,7 @@ class Organization(PageState, Session):
     @signed_in()
     async def load(self, caller: Caller) -> None:
         """Show what is so now."""
-        self.manages, self.problems = caller.me.role in MANAGERS, _NO_PROBLEMS
+        self.manages, self.problems = may_change(caller.me, MANAGERS), _NO_PROBLEMS
         self._show(caller.me.tenant)
         self._ready()
 

@@ -8,8 +8,7 @@ from starlette.routing import Route
 
 from backend_client import ClientError, Unauthenticated
 from portal.features.playground.streams import streams
-from portal.session.guard import callers
-from portal.session.state import owner
+from portal.session.guard import callers, owner
 from portal.settings import portal_settings
 
 

@@ -34,9 +34,8 @@ from portal.features.playground.transcript import (
     without,
 )
 from portal.kit.vars import computed
-from portal.session.guard import DEVELOPERS, Caller, signed_in
+from portal.session.guard import DEVELOPERS, Caller, may_change, owner, signed_in
 from portal.session.page import READY, PageState
-from portal.session.state import owner
 from portal.session.tabs import connected
 
 LOOK_SECONDS = 0.1
@@ -85,7 +84,7 @@ class Playground(HistoryState, FilesState, PageState, Conversation):
             self.kept, self.shared, self.busy = self._kept, self._shared, self._running
             self._ready()
             self._show()
-        if other and caller.me.role in DEVELOPERS:
+        if other and may_change(caller.me, DEVELOPERS):
             conversation = await caller.client.conversations.get(other)
             async with self:
                 self._open(conversation)

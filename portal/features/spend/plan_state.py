@@ -33,7 +33,7 @@ from portal.features.spend.plan_rows import PlanCard, change_note, plan_card, si
 from portal.features.spend.plan_terms import asks_for_nothing
 from portal.features.spend.state import Spend
 from portal.kit.form_problems import FormProblems, problems_by_field
-from portal.session.guard import PLANNERS, Caller, signed_in
+from portal.session.guard import PLANNERS, Caller, may_change, signed_in
 from portal.session.page import PageState
 from portal.session.state import Session
 from portal.shell.toasts import toast
@@ -79,7 +79,7 @@ class Plans(PageState, Session):
         subscription = await caller.client.subscription.get()
         plans = await caller.client.plans.list().all()
         coupons = []
-        if caller.me.role in PLANNERS:
+        if may_change(caller.me, PLANNERS):
             coupons = await caller.client.subscription.coupons.list().all()
         async with self:
             self._show(subscription, plans, caller.me.tenant.time_zone)

@@ -18,7 +18,7 @@ from portal.features.team.rows import (
 )
 from portal.kit.choice import Choice
 from portal.kit.form_problems import FormProblems, problems_by_field
-from portal.session.guard import MANAGERS, Caller, signed_in
+from portal.session.guard import MANAGERS, Caller, may_change, signed_in
 from portal.session.page import PageState
 from portal.session.shown_once import ShownOnce
 from portal.session.state import Session
@@ -66,7 +66,7 @@ class Team(ShownOnce, PageState, Session):
         keys = await caller.client.keys.list().all()
         me = caller.me
         rows = member_rows(members, keys, me.user_id, me.tenant.time_zone)
-        manages = me.role in MANAGERS
+        manages = may_change(me, MANAGERS)
         invitations = await _pending(caller) if manages else []
         async with self:
             self.members, self.invitations = rows, invitations
