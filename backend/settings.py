@@ -128,6 +128,9 @@ class Settings(BaseSettings):
     """A lost group is noticed at the next sign-in, so that an operator's is asked for sooner."""
 
     # New tenants, where nothing else is said
+    public_compare: bool = False
+    """Whether anybody may compare the public plans on sale, without signing in."""
+
     default_currency: str = Field("USD", pattern=r"^[A-Z]{3}$")
     default_time_zone: TimeZone = "UTC"
 

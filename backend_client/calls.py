@@ -106,6 +106,12 @@ def send(
     return Call(method, at, json_of(kind), headers=JSON, content=content, repeatable=repeatable)
 
 
+def send_for_bytes(method: str, at: str, body: BaseModel) -> Call[bytes]:
+    """Send a body that asks for a file; sent again after a failure that may pass."""
+    content = body.model_dump_json().encode()
+    return Call(method, at, lambda response: response.content, headers=JSON, content=content)
+
+
 def edit(at: str, body: BaseModel, kind: type[Answer]) -> Call[Answer]:
     """Change what was given of the body; what was left out stays, which null may not mean."""
     content = body.model_dump_json(exclude_unset=True).encode()

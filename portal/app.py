@@ -47,6 +47,7 @@ from portal.features import (
     team,
     usage,
 )
+from portal.features.compare.public_page import PublicCompare
 from portal.search.routes import Search
 from portal.server.brand import brand_routes
 from portal.server.build import static_directory
@@ -124,6 +125,7 @@ app = rx.App(
                 AuthRoutes(portal_settings()).mount(),
                 *brand_routes(portal_settings()),
                 *documentation.routes,
+                *PublicCompare(portal_settings()).routes,
                 *Search(portal_settings(), documentation).routes,
                 *(route for feature in FEATURES for route in feature.downloads),
             ]

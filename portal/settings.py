@@ -58,6 +58,9 @@ class PortalSettings(BaseSettings):
     public_docs: bool = True
     """Whether anybody may read the documentation, or only those who are signed in."""
 
+    public_compare: bool = False
+    """Whether anybody may compare the public plans on sale at ``/plans``, without signing in."""
+
     brand_name: Annotated[str, AfterValidator(_as_name)] = "Farebox"
     """The product's name, as customers know it."""
 

@@ -19,6 +19,7 @@ from backend.api.body_limits import BodyBudget
 from backend.api.dependencies import Services
 from backend.api.middleware import BodyLimit, Metrics, RequestContext
 from backend.api.openapi import DescribedApi
+from backend.api.public_questions import PublicQuestions
 from backend.api.query_parameters import refuse_unknown_parameters
 from backend.api.quick_calls import QuickCalls
 from backend.api.routers import every_router
@@ -68,6 +69,7 @@ def create_app(settings: Settings) -> FastAPI:
             changes=Changes(database),
             authenticator=authenticator,
             guesses=guesses,
+            public_questions=PublicQuestions(settings.trusted_addresses),
             failed_sign_ins=FailedSignIns(database),
             gateway=gateway_now,
             identity_provider=_identity_provider(settings),

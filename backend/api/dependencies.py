@@ -18,6 +18,7 @@ from backend.accounts.identity import IdentityProvider
 from backend.accounts.principal import OPERATOR_PERMISSIONS, Permission, Principal
 from backend.api.body_limits import BodyBudget
 from backend.api.errors import CredentialMissing
+from backend.api.public_questions import PublicQuestions
 from backend.gateway.gateway import Gateway
 from backend.gateway.protocols.routes import shape_of
 from backend.invoices.previewing import TaxPreview
@@ -45,6 +46,7 @@ class Services:
     changes: Changes
     authenticator: Authenticator
     guesses: Guesses
+    public_questions: PublicQuestions
     failed_sign_ins: FailedSignIns
     gateway: Gateway
     identity_provider: IdentityProvider | None

@@ -48,6 +48,7 @@ _PORTAL_SETTINGS = frozenset(
         "COOKIE_SECRET",
         "TRUSTED_ADDRESSES",
         "PUBLIC_DOCS",
+        "PUBLIC_COMPARE",
         "BRAND_NAME",
         "BRAND_LOGO",
         "BRAND_COLOR",

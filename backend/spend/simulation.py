@@ -40,7 +40,9 @@ _SECOND = timedelta(seconds=1)
 
 
 @dataclass(frozen=True, slots=True)
-class _Candidate:
+class Candidate:
+    """A plan to compare, and its version; None for a draft."""
+
     plan: PlanDefinition
     version: int | None
 
@@ -60,32 +62,65 @@ async def simulate(
     brings is used. Raises ``NotFound`` for a plan that is not on sale.
     """
     wanted = await _candidates(connection, tenant, asked, now, by_operator=by_operator)
+    if asked.workload is not None:
+        periods = await _periods_to_come(connection, tenant, now, asked.workload.periods)
+        return compared(tenant.currency, wanted, periods, asked, now)
+    candidates, others = _priced_in(tenant.currency, wanted)
+    periods = await _periods_over(connection, tenant, now, asked.past_periods or 1)
+    usage = await _past(connection, tenant, candidates, periods)
+    return _simulation(tenant.currency, candidates, others, periods, usage, asked, now)
+
+
+def compared(
+    currency: str,
+    wanted: Sequence[Candidate],
+    periods: Sequence[BillingPeriod],
+    asked: SimulationRequest,
+    now: datetime,
+) -> Simulation:
+    """Return what the workload that is ``asked`` about costs in ``periods`` on each plan.
+
+    Does no I/O. Raises ``ValueError`` without a workload.
+    """
+    if asked.workload is None:
+        raise ValueError("there is no workload")
+    candidates, others = _priced_in(currency, wanted)
+    usage = [
+        [
+            _described(asked.workload, candidate.plan, place, period)
+            for place, period in enumerate(periods)
+        ]
+        for candidate in candidates
+    ]
+    return _simulation(currency, candidates, others, periods, usage, asked, now)
+
+
+def _priced_in(currency: str, wanted: Sequence[Candidate]) -> tuple[list[Candidate], list[str]]:
+    """Return the plans with their prices in a currency, and the ids of those without any."""
     candidates, others = [], []
     for candidate in wanted:
         try:
-            candidates.append(
-                _Candidate(in_currency(candidate.plan, tenant.currency), candidate.version)
-            )
+            candidates.append(Candidate(in_currency(candidate.plan, currency), candidate.version))
         except ValueError:
             others.append(candidate.plan.id)
-    if asked.workload is not None:
-        periods = await _periods_to_come(connection, tenant, now, asked.workload.periods)
-        usage = [
-            [
-                _described(asked.workload, candidate.plan, place, period)
-                for place, period in enumerate(periods)
-            ]
-            for candidate in candidates
-        ]
-    else:
-        periods = await _periods_over(connection, tenant, now, asked.past_periods or 1)
-        usage = await _past(connection, tenant, candidates, periods)
+    return candidates, others
+
+
+def _simulation(
+    currency: str,
+    candidates: Sequence[Candidate],
+    others: list[str],
+    periods: Sequence[BillingPeriod],
+    usage: Sequence[Sequence[Sequence[MeteredQuantity]]],
+    asked: SimulationRequest,
+    now: datetime,
+) -> Simulation:
     plans = [
-        _simulated(tenant, asked, candidate, periods, used, now)
+        _simulated(currency, asked, candidate, periods, used, now)
         for candidate, used in zip(candidates, usage, strict=True)
     ]
     return Simulation(
-        currency=tenant.currency,
+        currency=currency,
         plans=sorted(
             plans, key=lambda plan: (not plan.fits, plan.to_pay.amount, plan.total.amount)
         ),
@@ -100,15 +135,15 @@ async def _candidates(
     now: datetime,
     *,
     by_operator: bool,
-) -> list[_Candidate]:
+) -> list[Candidate]:
     if asked.plans is None:
         on_sale = await plans_offered(connection, tenant.id, now)
         chosen = [plan for plan in on_sale if by_operator or not plan.definition.by_contract]
     else:
         chosen = [await catalog.latest_plan(connection, name) for name in asked.plans]
     return [
-        *(_Candidate(plan.definition, plan.version) for plan in chosen),
-        *(_Candidate(draft, None) for draft in asked.drafts),
+        *(Candidate(plan.definition, plan.version) for plan in chosen),
+        *(Candidate(draft, None) for draft in asked.drafts),
     ]
 
 
@@ -136,7 +171,7 @@ async def _periods_over(
 async def _past(
     connection: AsyncConnection,
     tenant: Tenant,
-    candidates: Sequence[_Candidate],
+    candidates: Sequence[Candidate],
     periods: Sequence[BillingPeriod],
 ) -> list[list[list[MeteredQuantity]]]:
     """Return the usage of each period, for each plan by its windows and labels."""
@@ -183,9 +218,9 @@ def _described(
 
 
 def _simulated(
-    tenant: Tenant,
+    currency: str,
     asked: SimulationRequest,
-    candidate: _Candidate,
+    candidate: Candidate,
     periods: Sequence[BillingPeriod],
     usage: Sequence[Sequence[MeteredQuantity]],
     now: datetime,
@@ -201,7 +236,7 @@ def _simulated(
             seats=asked.seats,
             add_ons=asked.add_ons,
         )
-        opened = OpenPeriod(period, tenant.currency, (stretch,), 0)
+        opened = OpenPeriod(period, currency, (stretch,), 0)
         reports.append(report(opened, opened.rate(), now))
     amounts = [simulated.total.amount for simulated in reports]
     credit = paid_by_own_credit(candidate.plan, list(zip(periods, amounts, strict=True)))
@@ -218,9 +253,9 @@ def _simulated(
             plan_version=candidate.version,
             name=candidate.plan.name,
             periods=reports,
-            total=Money(amount=total, currency=tenant.currency),
-            credit=Money(amount=paid, currency=tenant.currency),
-            to_pay=Money(amount=total - paid, currency=tenant.currency),
+            total=Money(amount=total, currency=currency),
+            credit=Money(amount=paid, currency=currency),
+            to_pay=Money(amount=total - paid, currency=currency),
             fits=reason is None,
             reason=reason,
             periods_carried=carried,

@@ -54,6 +54,19 @@ class SimulationRequest(Wire):
         return self
 
 
+class PublicModel(Answer):
+    """A model on sale, as anybody may know it."""
+
+    id: str
+    name: str
+
+
+class PublicModels(Answer):
+    """The models on sale, in the catalog's order."""
+
+    models: list[PublicModel]
+
+
 class SimulatedPlan(Answer):
     """The bills under a plan, line by line; ``plan_version`` is null for a draft.
 

@@ -29,6 +29,9 @@ Headers = dict[str, str]
 OPEN = {
     ("get", "/healthz"),
     ("get", "/readyz"),
+    ("get", "/v1/public/models"),
+    ("post", "/v1/public/simulate"),
+    ("post", "/v1/public/simulate.pdf"),
     ("get", "/v1/sign-in"),
     ("post", "/v1/sessions"),
     ("post", "/v1/sessions/local"),
@@ -151,6 +154,8 @@ class TenantOfTest:
             ("post", "/v1/sessions"): {"id_token": "none", "nonce": "none"},
             ("post", "/v1/sessions/local"): {"secret": "none"},
             ("post", "/v1/simulate"): {"past_periods": 1},
+            ("post", "/v1/public/simulate"): {"past_periods": 1},
+            ("post", "/v1/public/simulate.pdf"): {"past_periods": 1},
             ("patch", "/v1/tenant"): {"name": "B"},
             ("put", "/v1/subscription"): {"plan": "pay-as-you-go"},
             ("post", "/v1/subscription/cancel"): {},

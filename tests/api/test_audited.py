@@ -60,6 +60,8 @@ UNRECORDED: Final = {
     ),
     ("post", "/v1/chargeback/preview"): "a question: it changes nothing",
     ("post", "/v1/platforms/{platform}/webhook"): "nobody's act: the platform's inbox keeps it",
+    ("post", "/v1/public/simulate"): "a question: it changes nothing",
+    ("post", "/v1/public/simulate.pdf"): "a question: it changes nothing",
     ("post", "/v1/simulate"): "a question: it changes nothing",
     ("post", "/v1/subscription/preview"): "a question: it changes nothing",
     ("post", "/v1/tenants/{tenant_id}/subscription/preview"): "a question: it changes nothing",

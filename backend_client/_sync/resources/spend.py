@@ -8,10 +8,10 @@ from datetime import datetime
 from decimal import Decimal
 
 from backend_client._sync.resources.resource import Resource
-from backend_client.calls import get, once_computed, path, send
+from backend_client.calls import get, once_computed, path, send, send_for_bytes
 from backend_client.queries import query
 from backend_client.types.reconciliation import MarginReport
-from backend_client.types.simulate import Simulation, SimulationRequest
+from backend_client.types.simulate import PublicModels, Simulation, SimulationRequest
 from backend_client.types.spend import BudgetOutlook, Forecast, SpendReport
 
 
@@ -43,6 +43,20 @@ class SimulationsResource(Resource):
         """Rate usage on each plan; another ``tenant``'s, for the operator."""
         at = path("simulate", tenant=tenant)
         return self._sender.send(send("POST", at, simulation, Simulation, repeatable=True))
+
+    def public_models(self) -> PublicModels:
+        """Get the models on sale by their names; no credential, where the seller has it so."""
+        return self._sender.send(get(path("public", "models"), PublicModels))
+
+    def run_publicly(self, simulation: SimulationRequest) -> Simulation:
+        """Rate a workload on each plan that anybody may choose; no credential."""
+        call = send("POST", path("public", "simulate"), simulation, Simulation, repeatable=True)
+        return self._sender.send(call)
+
+    def public_pdf(self, simulation: SimulationRequest) -> bytes:
+        """Get the same comparison as a PDF."""
+        at = path("public", "simulate", suffix=".pdf")
+        return self._sender.send(send_for_bytes("POST", at, simulation))
 
 
 class MarginResource(Resource):
