@@ -17,10 +17,12 @@ BURST, EVERY_SECONDS = 60, 1.0
 class PublicQuestions:
     """Counts what strangers ask, by their network. The memory for it is bounded."""
 
-    def __init__(self, trusted: Sequence[str]) -> None:
+    def __init__(
+        self, trusted: Sequence[str], *, burst: int = BURST, every_seconds: float = EVERY_SECONDS
+    ) -> None:
         """Never slow a caller from one of the ``trusted`` networks: it passes on others' calls."""
         self._trusted = trusted
-        self._attempts = Attempts(burst=BURST, every_seconds=EVERY_SECONDS)
+        self._attempts = Attempts(burst=burst, every_seconds=every_seconds)
 
     def count(self) -> None:
         """Count a question; raise ``TooManyComparisons`` while its network has to wait."""

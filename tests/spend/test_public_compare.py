@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-import io
+from contextlib import closing
+from dataclasses import replace
 from typing import Any
 
 import httpx
-import pypdf
+import pypdfium2
 import pytest
+from fastapi import FastAPI
 from starlette.applications import Starlette
 
-from backend.api.public_questions import BURST
+from backend.api.public_questions import PublicQuestions
 from backend.settings import Settings
 from backend.storage.database import Database
 from portal.features.compare.public_page import PublicCompare
@@ -65,8 +67,8 @@ async def test_a_stranger_is_told_what_a_customer_is(
             plans[plan["plan"]]["fits"],
         )
     drawn = await api.post(PUBLIC[1], json=WORKLOAD)
-    pages = pypdf.PdfReader(io.BytesIO(drawn.content)).pages
-    text = " ".join(page.extract_text() for page in pages)
+    with closing(pypdfium2.PdfDocument(drawn.content)) as document:
+        text = " ".join(page.get_textpage().get_text_range() for page in document)
     for plan in told:
         assert plan["name"] in text
 
@@ -87,15 +89,18 @@ async def test_what_is_not_for_strangers_is_refused(
     assert (answer.status_code, answer.json()["code"]) == (422, "not_for_strangers"), answer.text
 
 
-async def test_one_address_asks_only_so_often(api: httpx.AsyncClient) -> None:
+async def test_one_address_asks_only_so_often(app: FastAPI, api: httpx.AsyncClient) -> None:
+    trusted = app.state.services.settings.trusted_addresses
+    slow = PublicQuestions(trusted, burst=2, every_seconds=3600)
+    app.state.services = replace(app.state.services, public_questions=slow)
+
     async def ask(address: str) -> httpx.Response:
         return await api.get("/v1/public/models", headers={"x-forwarded-for": address})
 
-    answers = [await ask("192.0.2.7") for _ in range(BURST + 20)]
-    refused = [answer for answer in answers if answer.status_code == 429]
-    assert refused
-    assert refused[0].json()["code"] == "too_many_comparisons"
-    assert int(refused[0].headers["retry-after"]) >= 1
+    answers = [await ask("192.0.2.7") for _ in range(3)]
+    assert [answer.status_code for answer in answers] == [200, 200, 429]
+    assert answers[2].json()["code"] == "too_many_comparisons"
+    assert int(answers[2].headers["retry-after"]) >= 1
     assert (await ask("198.51.100.7")).status_code == 200
 
 
