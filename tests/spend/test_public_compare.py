@@ -1,4 +1,4 @@
-"""Anybody compares the public plans, where the seller has it so; nothing of a tenant's is told."""
+"""Anybody compares the public plans, where the seller has it so; nothing of a tenant's is compared."""
 
 from __future__ import annotations
 
@@ -58,10 +58,10 @@ async def test_a_stranger_is_told_what_a_customer_is(
     }
     answer = await api.post(PUBLIC[0], json=WORKLOAD)
     assert answer.status_code == 200, answer.text
-    told = answer.json()["plans"]
-    assert told
-    assert {plan["plan"] for plan in told} == plans.keys() - by_contract
-    for plan in told:
+    compared = answer.json()["plans"]
+    assert compared
+    assert {plan["plan"] for plan in compared} == plans.keys() - by_contract
+    for plan in compared:
         assert (plan["to_pay"], plan["fits"]) == (
             plans[plan["plan"]]["to_pay"],
             plans[plan["plan"]]["fits"],
@@ -69,7 +69,7 @@ async def test_a_stranger_is_told_what_a_customer_is(
     drawn = await api.post(PUBLIC[1], json=WORKLOAD)
     with closing(pypdfium2.PdfDocument(drawn.content)) as document:
         text = " ".join(page.get_textpage().get_text_range() for page in document)
-    for plan in told:
+    for plan in compared:
         assert plan["name"] in text
 
 
