@@ -1,4 +1,4 @@
-"""Anybody compares the public plans, where the seller has it so; nothing of a tenant's is compared."""
+"""Anybody compares the public plans, where the seller has it so; nothing of tenants is told."""
 
 from __future__ import annotations
 
