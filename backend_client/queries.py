@@ -6,7 +6,9 @@ from collections.abc import Iterable, Mapping
 from datetime import date
 from decimal import Decimal
 
+from backend_client.types.calls import CallsQuery
 from backend_client.types.common import plain
+from backend_client.types.cost import CostQuery
 from backend_client.types.events import EventFilter
 from backend_client.types.usage import Granularity, UsageDimension, UsageQuery
 
@@ -27,6 +29,7 @@ def usage_query(usage: UsageQuery) -> Params:
         start=usage.get("start"),
         end=usage.get("end"),
         granularity=usage.get("granularity", Granularity.DAY),
+        time_zone=usage.get("time_zone"),
         # Always grouped by the meter: quantities of different meters are never added.
         group_by=[name for name in dimensions if name is not UsageDimension.METER],
         group_by_label=usage.get("group_by_label"),
@@ -36,6 +39,37 @@ def usage_query(usage: UsageQuery) -> Params:
         upstream=usage.get("upstream"),
         meter=usage.get("meter"),
         label=_labels(usage.get("label", {})),
+    )
+
+
+def calls_query(calls: CallsQuery) -> Params:
+    """Write a question about calls."""
+    return query(
+        start=calls.get("start"),
+        end=calls.get("end"),
+        granularity=calls.get("granularity", Granularity.DAY),
+        time_zone=calls.get("time_zone"),
+        group_by=calls.get("group_by"),
+        application=calls.get("application"),
+        key=calls.get("key"),
+        model=calls.get("model"),
+        status=calls.get("status"),
+        cause=calls.get("cause"),
+    )
+
+
+def cost_query(cost: CostQuery) -> Params:
+    """Write a question about what usage cost."""
+    return query(
+        start=cost.get("start"),
+        end=cost.get("end"),
+        granularity=cost.get("granularity", Granularity.DAY),
+        time_zone=cost.get("time_zone"),
+        group_by=cost.get("group_by"),
+        application=cost.get("application"),
+        key=cost.get("key"),
+        model=cost.get("model"),
+        meter=cost.get("meter"),
     )
 
 

@@ -22,6 +22,7 @@ from backend.ids import new_id
 from backend.kit.pages import Cursor, page_of
 from backend.settings import Settings
 from backend.storage.tables import (
+    call_measures,
     corrections,
     daily_rollups,
     event_archives,
@@ -52,6 +53,7 @@ UNTIED = (
     daily_rollups,
     usage_values,
     usage_versions,
+    call_measures,
     notifications,
 )
 """A tenant's tables that are deleted with it though no foreign key ties them to it: usage, which is

@@ -74,11 +74,16 @@ class KeyLimited(RateLimited):
         retry_after_seconds: float,
         headers: Mapping[str, str],
         held_by_calls: bool,
+        limit: str,
     ) -> None:
-        """``held_by_calls``: calls under way hold of it what they may not use in the end."""
+        """``held_by_calls``: calls under way hold of it what they may not use in the end.
+
+        ``limit`` is the limit's name, as in a key's and a plan's limits.
+        """
         super().__init__(detail, retry_after_seconds=math.ceil(retry_after_seconds))
         self.headers = dict(headers)
         self.held_by_calls = held_by_calls
+        self.limit = limit
 
 
 class RecordingUnavailable(Unavailable):

@@ -172,6 +172,9 @@ class Gateway:
                     caller, event_id, protocol.name, error, began, model=model, streamed=streamed
                 )
             )
+            # What nobody serves has any number of names
+            serves = asked is not None and self._targets.serves(asked.model)
+            self._measures.note_refusal(caller, model if serves and model else "", error)
             raise
 
     async def _begin(

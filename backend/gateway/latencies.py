@@ -9,7 +9,8 @@ from typing import Final
 BOUNDS: Final[tuple[float, ...]] = tuple(0.05 * 1.25**step for step in range(40))
 """Seconds up to which a time is in each bucket; the last bucket has what took longer.
 
-From 50 ms to 5 minutes, each a quarter above the one before: a percentile is off by an eighth.
+From 50 ms to 5 minutes, each a quarter above the one before: a percentile is within a quarter
+of the true one.
 """
 BUCKETS: Final = len(BOUNDS) + 1
 

@@ -32,6 +32,7 @@ def check_buckets(
                 retry_after_seconds=wait.total_seconds(),
                 headers=bucket_headers(requests, tokens, now),
                 held_by_calls=name == "tokens",
+                limit=f"{name}_per_minute",
             )
 
 
@@ -42,6 +43,7 @@ def too_many_at_once(key_id: str, limit: int) -> KeyLimited:
         retry_after_seconds=1,
         headers={},
         held_by_calls=True,
+        limit="concurrent_requests",
     )
 
 

@@ -15,6 +15,10 @@ import structlog
 from sqlalchemy import delete, text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from backend.accounts.principal import Principal
+from backend.errors import FareboxError
+from backend.gateway.call import Call, Status
+from backend.gateway.call_tally import CallTally, add_calls, remove_old
 from backend.gateway.latencies import BUCKETS, bucket_of
 from backend.kit.periodic import OUTAGES
 from backend.storage.database import Database
@@ -61,6 +65,7 @@ class Measures:
         self._database = database
         self._every_seconds = every_seconds
         self._hours: dict[tuple[datetime, str], HourCounts] = {}
+        self._calls = CallTally()
         self._timer: asyncio.Task[None] | None = None
         self._cleared: datetime | None = None
 
@@ -73,7 +78,7 @@ class Measures:
         first_token_seconds: float | None = None,
     ) -> None:
         """Count a call that has ended; ``first_token_seconds`` of a streamed one."""
-        hour = datetime.now(UTC).replace(minute=0, second=0, microsecond=0)
+        hour = _this_hour()
         counts = self._hours.get((hour, model))
         if counts is None:
             if len(self._hours) >= _MOST_ROWS:
@@ -86,6 +91,19 @@ class Measures:
             counts.total_counts[bucket_of(seconds)] += 1
             if first_token_seconds is not None:
                 counts.first_token_counts[bucket_of(first_token_seconds)] += 1
+        self._add_soon()
+
+    def note_call(self, call: Call, status: Status) -> None:
+        """Count a call that has ended, for its tenant."""
+        self._calls.note(call, status)
+        self._add_soon()
+
+    def note_refusal(self, caller: Principal, model: str, error: FareboxError) -> None:
+        """Count a call that was refused before a provider was asked, for its tenant."""
+        self._calls.note_refusal(caller, model, error)
+        self._add_soon()
+
+    def _add_soon(self) -> None:
         if self._timer is None or self._timer.done():
             self._timer = asyncio.create_task(self._add_later())
 
@@ -99,7 +117,8 @@ class Measures:
     async def add(self) -> None:
         """Add what was counted to the database; it is kept for the next time if that is away."""
         waiting, self._hours = self._hours, {}
-        if not waiting:
+        calls = self._calls.take()
+        if not waiting and not calls:
             return
         rows = [
             {
@@ -115,16 +134,21 @@ class Measures:
         ]
         try:
             async with self._database.begin() as connection:
-                await connection.execute(_ADD, rows)
-                await self._clear_old(max(hour for hour, _ in waiting), connection)
+                if rows:
+                    await connection.execute(_ADD, rows)
+                await add_calls(connection, calls)
+                await self._clear_old(connection)
         except OUTAGES as error:
             _log.warning("gateway.measures_wait", error=repr(error))
             self._take_back(waiting)
+            self._calls.take_back(calls)
 
-    async def _clear_old(self, newest: datetime, connection: AsyncConnection) -> None:
+    async def _clear_old(self, connection: AsyncConnection) -> None:
+        newest = _this_hour()
         if newest != self._cleared:
             old = model_hours.c.hour < newest - KEPT
             await connection.execute(delete(model_hours).where(old))
+            await remove_old(connection, newest)
             self._cleared = newest
 
     def _take_back(self, waiting: dict[tuple[datetime, str], HourCounts]) -> None:
@@ -145,5 +169,9 @@ class Measures:
         while True:
             await asyncio.sleep(self._every_seconds)
             await self.add()
-            if not self._hours:
+            if not self._hours and not self._calls:
                 return
+
+
+def _this_hour() -> datetime:
+    return datetime.now(UTC).replace(minute=0, second=0, microsecond=0)

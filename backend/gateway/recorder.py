@@ -81,7 +81,8 @@ class Recorder:
         return self.spawn(self._record(call, status, asyncio.get_running_loop().create_future()))
 
     def _measure(self, call: Call, status: Status) -> None:
-        """Count how the call went, unless its caller broke it off or was at fault."""
+        """Count how the call went; not for its model what its caller broke off or spoiled."""
+        self._measures.note_call(call, status)
         if status == "aborted" or call.refused:
             return
         self._measures.note(

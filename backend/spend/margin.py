@@ -20,11 +20,11 @@ from backend.metering.queries.rated_usage import upstream_usage
 from backend.metering.reconciliation.names import ModelNames
 from backend.metering.reconciliation.rates import Rates, load_rates
 from backend.pricing.charges.rate_card import RateCard
-from backend.pricing.money import FRACTION_DIGITS
 from backend.pricing.rating.rated_period import RatedLine, Stretch
 from backend.settings import Settings, Upstream
 from backend.spend.gathering import open_period
 from backend.spend.open_period import OpenPeriod
+from backend.spend.sharing import shared
 from backend_client.types.accounts import Tenant
 from backend_client.types.charges import FlatCharge
 from backend_client.types.common import plain
@@ -33,7 +33,6 @@ from backend_client.types.reconciliation import MarginReport, MarginRow
 NO_MODEL = "*"
 """The model of fees, minimums and discounts, which belong to none."""
 _SHARING = Context(prec=60)  # a share may be endless; the line's last model has the rest
-_KEPT = Decimal(1).scaleb(-FRACTION_DIGITS)
 _RATIO = Decimal("0.0001")
 _COLUMNS = (
     *("tenant", "model", "start", "end", "currency", "revenue", "cost", "margin"),
@@ -183,9 +182,7 @@ def _split(line: RatedLine, stretches: Sequence[Stretch]) -> dict[str, Decimal]:
     whole = sum(quantities.values())
     if not whole:
         return {NO_MODEL: line.exact}
-    *others, last = sorted(quantities)
-    shares = {model: (line.exact * quantities[model] / whole).quantize(_KEPT) for model in others}
-    return shares | {last: line.exact - sum(shares.values())}
+    return shared(line.exact, quantities)
 
 
 def margin_csv(rows: Sequence[MarginRow]) -> str:

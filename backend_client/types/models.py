@@ -57,7 +57,7 @@ class ModelInfo(Answer):
 
 
 class Latency(Answer):
-    """Seconds that half of the calls, and 95 of 100, were done within; to an eighth."""
+    """Seconds that half of the calls, and 95 of 100, were done within; to a quarter."""
 
     p50: float
     p95: float

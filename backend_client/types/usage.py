@@ -37,15 +37,16 @@ class UsageQuery(TypedDict, total=False):
 
     ``start`` is the billing period's if left out, ``end`` (exclusive) after the newest event;
     both are on quarter hours (UTC), and what is between them is summed exactly. ``granularity`` is
-    a day. Usage is always grouped by meter. ``group_by_label`` takes up to five
-    of the tenant's declared labels. Of several values of a field any may hold; of ``label``, the
-    values by name, all must. Only the operator may ask for an ``upstream``; an empty one is usage
-    that names none.
+    a day; days and months are those of ``time_zone``, or else of the tenant's. Usage is always
+    grouped by meter. ``group_by_label`` takes up to five of the tenant's declared labels. Of
+    several values of a field any may hold; of ``label``, the values by name, all must. Only the
+    operator may ask for an ``upstream``; an empty one is usage that names none.
     """
 
     start: datetime | None
     end: datetime | None
     granularity: Granularity
+    time_zone: str | None
     group_by: Iterable[UsageDimension]
     group_by_label: Sequence[str]
     application: Sequence[str]

@@ -13,6 +13,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Hashable
 from typing import Final, TypeVar
 
 from backend_client import ClientError, Unavailable
+from backend_client.types.usage import UsageVersion
 from portal.session.guard import Caller
 from portal.session.shared import answers
 
@@ -24,18 +25,23 @@ RESTART_SECONDS: Final = 1.0
 
 
 class Feed:
-    """A tenant's connection. ``version`` is None until it is known, and while it can't be.
+    """A tenant's connection. ``latest`` is None until it is known, and while it can't be.
 
     ``turn`` grows with each change of the version and of ``problem``.
     """
 
     def __init__(self) -> None:
-        self.version: int | None = None
+        self.latest: UsageVersion | None = None
         self.problem: Unavailable | None = None
         self.turn = 0
         self.followers: list[Caller] = []
         self._turned = asyncio.Condition()
         self._reading: asyncio.Task[None] | None = None
+
+    @property
+    def version(self) -> int | None:
+        """The usage's version, as far as it is known."""
+        return None if self.latest is None else self.latest.version
 
     async def turned(self, turn: int, seconds: float) -> None:
         """Wait until there has been another ``turn``, or for some seconds."""
@@ -61,7 +67,7 @@ class Feed:
             try:
                 async with contextlib.aclosing(caller.client.usage.changes()) as versions:
                     async for now in versions:
-                        await self._turn(now.version, None)
+                        await self._turn(now, None)
             except Unavailable as problem:
                 await self._turn(None, problem)
             except ClientError as problem:
@@ -70,10 +76,10 @@ class Feed:
                 await self._turn(None, None)
             await asyncio.sleep(RESTART_SECONDS)
 
-    async def _turn(self, version: int | None, problem: Unavailable | None) -> None:
-        if (version, problem) == (self.version, self.problem):
+    async def _turn(self, latest: UsageVersion | None, problem: Unavailable | None) -> None:
+        if (latest, problem) == (self.latest, self.problem):
             return
-        self.version, self.problem = version, problem
+        self.latest, self.problem = latest, problem
         self.turn += 1
         async with self._turned:
             self._turned.notify_all()
@@ -103,10 +109,15 @@ class Feeds:
                 del self._feeds[tenant_id]
                 await feed.stop()
 
+    def latest(self, caller: Caller) -> UsageVersion | None:
+        """How far the caller's usage has changed, if it is followed and known just now."""
+        feed = self._feeds.get(caller.me.tenant.id)
+        return feed.latest if feed is not None else None
+
     def version(self, caller: Caller) -> int | None:
         """The version of the caller's usage, if it is followed and known just now."""
-        feed = self._feeds.get(caller.me.tenant.id)
-        return feed.version if feed is not None else None
+        latest = self.latest(caller)
+        return latest.version if latest is not None else None
 
 
 feeds = Feeds()

@@ -45,6 +45,7 @@ NO_ID |= {"month", "valid_from"}  # a day that every tenant has
 NO_ID |= {"hours", "search"}  # how much time is looked back on, and words in names of one's own
 NO_ID |= {"outcome", "status", "code", "min_duration_ms"}  # how a call went
 NO_ID |= {"upstream"}  # only the operator may ask by it: `tests/metering/test_upstreams.py`
+NO_ID |= {"time_zone", "cause", "status"}  # whose clocks, and words that are everybody's
 """Parameters that name nothing of anybody's."""
 
 SAMPLES = {"amount": "100", "seconds": "0", "platform": "stripe"}

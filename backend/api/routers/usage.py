@@ -16,27 +16,22 @@ from backend.accounts.clocks import now_of
 from backend.accounts.principal import Permission, Principal
 from backend.accounts.tenants import find_tenant
 from backend.api.dependencies import Services, ServicesNow, bearer_token, needs
-from backend.api.errors import SpanTooLong
 from backend.api.label_filters import LabelFilter, label_values
 from backend.api.live_reads import still_reading
 from backend.api.upstream_filters import Upstreams, require_operator_for_upstreams
-from backend.errors import FareboxError, InvalidInput
+from backend.api.usage_ranges import require_range
+from backend.errors import FareboxError
 from backend.metering.counting.labels import require_declared
-from backend.metering.errors import RangeNotOnQuarterHours
 from backend.metering.events import BUCKET, bucket_start
 from backend.metering.queries.changes import MOST_SECONDS
 from backend.metering.queries.usage import UsageQuestion, usage_csv, usage_report, usage_version
-from backend.pricing.periods import billing_period
+from backend.subscriptions.periods import period_at
+from backend_client.types.charges import TimeZone
 from backend_client.types.common import Instant
-from backend_client.types.problems import FieldError
 from backend_client.types.usage import Granularity, UsageDimension, UsageReport, UsageVersion
 
 router = APIRouter(tags=["usage"])
 
-_LONGEST = {
-    Granularity.QUARTER_HOUR: timedelta(days=31),
-    Granularity.HOUR: timedelta(days=93),
-}
 _ANSWERS: dict[int | str, dict[str, Any]] = {
     200: {"content": {"text/csv": {}}},
     304: {"description": "Nothing changed since the ETag in If-None-Match"},
@@ -58,6 +53,7 @@ class _Asked:
     meters: tuple[str, ...]
     by_labels: tuple[str, ...]
     labels: dict[str, str]
+    time_zone: str | None
     answer_format: Literal["json", "csv"]
     if_none_match: str | None
 
@@ -71,6 +67,10 @@ async def _asked(
         Query(description="Exclusive, on a quarter hour; after the newest event if none"),
     ] = None,
     granularity: Granularity = Granularity.DAY,
+    time_zone: Annotated[
+        TimeZone | None,
+        Query(description="Whose days and months; the tenant's if none", examples=["UTC"]),
+    ] = None,
     group_by: Annotated[tuple[UsageDimension, ...], Query()] = (),
     application: Annotated[tuple[str, ...], Query()] = (),
     key: Annotated[tuple[str, ...], Query()] = (),
@@ -94,6 +94,7 @@ async def _asked(
         meters=meter,
         by_labels=tuple(dict.fromkeys(group_by_label)),
         labels=label_values(label),
+        time_zone=time_zone,
         answer_format=answer_format,
         if_none_match=if_none_match,
     )
@@ -112,8 +113,8 @@ async def get_usage(
     """Sum usage by time, meter and the dimensions in ``group_by``, exactly from start to end.
 
     Both have to be on a quarter hour (UTC), of which usage is kept. The first and last row of a
-    wider granularity hold what of their hour, day or month is in the range. By upstream for the
-    operator alone.
+    wider granularity hold what of their hour, day or month is in the range. Days and months are
+    those of ``time_zone``. By upstream for the operator alone.
     """
     require_operator_for_upstreams(
         caller, (*asked.upstreams, *(asked.group_by & {UsageDimension.UPSTREAM}))
@@ -183,7 +184,7 @@ async def _answer(
         # A sender's clock may be ahead of ours by as much as ingest accepts.
         newest = now + timedelta(seconds=services.settings.event_max_future_seconds)
         after_newest = bucket_start(newest) + BUCKET
-        begin = asked.start or billing_period(now, tenant.time_zone).start
+        begin = asked.start or (await period_at(connection, tenant, now)).start
         # Weak: the end that is not given moves on, the usage before it does not. A start that is
         # not given moves too, and usage from before it leaves the answer.
         moved = "" if asked.start else f"-{begin.timestamp():.0f}"
@@ -202,8 +203,9 @@ async def _answer(
             meters=asked.meters,
             by_labels=asked.by_labels,
             labels=asked.labels,
+            time_zone=asked.time_zone,
         )
-        _check_range(question)
+        require_range(question.start, question.end, question.granularity)
         await require_declared(
             connection, tenant.id, group_by_label=question.by_labels, label=question.labels
         )
@@ -215,25 +217,3 @@ async def _answer(
         return Response(content, media_type="text/csv", headers=headers)
     response.headers.update(headers)
     return report
-
-
-def _check_range(question: UsageQuestion) -> None:
-    if question.end <= question.start:
-        raise InvalidInput(
-            "end must be after start.", errors=[FieldError(field="end", detail="not after start")]
-        )
-    for name, moment in (("start", question.start), ("end", question.end)):
-        before = bucket_start(moment)
-        if moment != before:
-            around = f"{before:%H:%M} or {before + BUCKET:%H:%M}"
-            raise RangeNotOnQuarterHours(
-                f"Usage is summed by quarter hours (UTC), and {name} is within one: ask for "
-                f"{around}.",
-                errors=[FieldError(field=name, detail=f"is not on a quarter hour, as {around} is")],
-            )
-    longest = _LONGEST.get(question.granularity)
-    if longest is not None and question.end - question.start > longest:
-        raise SpanTooLong(
-            f"At this granularity a question spans at most {longest.days} days.",
-            errors=[FieldError(field="granularity", detail="choose a wider one, or less time")],
-        )

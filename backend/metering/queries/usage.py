@@ -4,10 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
-from functools import lru_cache
+from datetime import datetime
 from typing import Any, Final
-from zoneinfo import ZoneInfo
 
 from pydantic import TypeAdapter
 from sqlalchemy import (
@@ -16,17 +14,16 @@ from sqlalchemy import (
     Table,
     and_,
     func,
-    literal,
     select,
     union_all,
 )
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from backend.kit.spreadsheets import csv_text, spreadsheet_cell
-from backend.metering.counting.daily import SplitTime, day_of, split_at_days
+from backend.metering.counting.daily import SplitTime, split_at_days
 from backend.metering.errors import TooManyUsageRows
-from backend.metering.events import BUCKET
 from backend.metering.queries.values import grouped_values
+from backend.metering.queries.widths import start_of, true_start
 from backend.storage.tables import daily_rollups, rollups, usage_values, usage_versions
 from backend_client.types.accounts import Tenant
 from backend_client.types.common import plain
@@ -49,7 +46,10 @@ MOST_ROWS: Final = 50_000
 
 @dataclass(frozen=True, slots=True)
 class UsageQuestion:
-    """A query: ``start`` inclusive, ``end`` exclusive; an empty filter matches all."""
+    """A query: ``start`` inclusive, ``end`` exclusive; an empty filter matches all.
+
+    Days and months are those of ``time_zone``, or of the tenant's without one.
+    """
 
     start: datetime
     end: datetime
@@ -62,6 +62,7 @@ class UsageQuestion:
     meters: Collection[str] = ()
     by_labels: tuple[str, ...] = ()
     labels: Mapping[str, str] = field(default_factory=dict)
+    time_zone: str | None = None
 
 
 async def usage_version(connection: AsyncConnection, tenant_id: str) -> tuple[int, datetime | None]:
@@ -86,6 +87,7 @@ async def usage_report(
     ``TooManyUsageRows``.
     """
     version, last_event_at = await usage_version(connection, tenant.id)
+    zone = question.time_zone or tenant.time_zone
     used = _used(tenant, question)
     start = used.c.start
     grouped: list[ColumnElement[Any]] = [
@@ -121,8 +123,8 @@ async def usage_report(
         start=question.start,
         end=question.end,
         granularity=question.granularity,
-        time_zone=tenant.time_zone,
-        rows=_rows(rows, question, tenant.time_zone),
+        time_zone=zone,
+        rows=_rows(rows, question, zone),
         version=version,
         last_event_at=last_event_at,
     )
@@ -131,7 +133,7 @@ async def usage_report(
 def _rows(summed: Sequence[RowDict], question: UsageQuestion, time_zone: str) -> list[UsageRow]:
     rows = []
     for row in summed:
-        row["start"] = _true_start(row["start"], question.granularity, time_zone)
+        row["start"] = true_start(row["start"], question.granularity, time_zone)
         for name in ("key", "upstream"):  # empty in the rollups where there is none
             row[name] = row.get(name) or None
         if question.by_labels:
@@ -158,7 +160,7 @@ async def _values(
     bucket = usage_values.c.bucket
     return await grouped_values(
         connection,
-        _start(question, bucket, tenant.time_zone),
+        _start(question, bucket, question.time_zone or tenant.time_zone),
         [
             usage_values.c[name].label(dimension.value)
             for dimension, name in _COLUMNS.items()
@@ -173,47 +175,21 @@ async def _values(
     )
 
 
-@lru_cache(maxsize=65_536)
-def _true_start(start: datetime, granularity: Granularity, time_zone: str) -> datetime:
-    """Return where PostgreSQL's hour, day or month begins if clocks change within it.
-
-    PostgreSQL truncates what the clock shows: of a midnight that occurs twice it takes the second,
-    and where clocks change by half an hour it names a full hour that did not exist.
-    """
-    match granularity:
-        case Granularity.DAY | Granularity.MONTH:
-            return day_of(start, time_zone)
-        case Granularity.HOUR:
-            zone = ZoneInfo(time_zone)
-            shown = start.astimezone(zone)
-            while start.astimezone(zone).minute and _offset(start, zone) == shown.utcoffset():
-                start += BUCKET
-    return start
-
-
-def _offset(moment: datetime, zone: ZoneInfo) -> timedelta | None:
-    return moment.astimezone(zone).utcoffset()
-
-
 def _start(
-    question: UsageQuestion, bucket: ColumnElement[datetime], time_zone: str
+    question: UsageQuestion, bucket: ColumnElement[datetime], zone: str
 ) -> ColumnElement[datetime]:
-    match question.granularity:
-        case Granularity.QUARTER_HOUR:
-            return bucket
-        case Granularity.TOTAL:
-            return literal(question.start)
-        case Granularity.DAY if bucket is daily_rollups.c.day:
-            return bucket
-        case Granularity.HOUR | Granularity.DAY | Granularity.MONTH as width:
-            # Whole hours, days and months on the tenant's clocks, summer time included.
-            return func.date_trunc(width.value, bucket, time_zone)
+    if question.granularity is Granularity.DAY and bucket is daily_rollups.c.day:
+        return bucket
+    return start_of(question.granularity, bucket, question.start, zone)
 
 
 def _used(tenant: Tenant, question: UsageQuestion) -> Subquery:
-    """Select the asked rollups: daily ones for whole days, else quarter hours."""
+    """Select the asked rollups: daily ones for whole days of the tenant's, else quarter hours."""
+    zone = question.time_zone or tenant.time_zone
     time = SplitTime(None, ((question.start, question.end),))
-    if question.granularity not in {Granularity.QUARTER_HOUR, Granularity.HOUR}:
+    fine = question.granularity in {Granularity.QUARTER_HOUR, Granularity.HOUR}
+    own_days = zone == tenant.time_zone or question.granularity is Granularity.TOTAL
+    if own_days and not fine:
         time = split_at_days(question.start, question.end, tenant.time_zone)
     parts = [(rollups, rollups.c.bucket, part) for part in time.rest]
     if time.days is not None:
@@ -221,7 +197,7 @@ def _used(tenant: Tenant, question: UsageQuestion) -> Subquery:
     return union_all(
         *(
             select(
-                _start(question, starts, tenant.time_zone).label("start"),
+                _start(question, starts, zone).label("start"),
                 *(table.c[name] for name in (*_COLUMNS.values(), "meter", "labels")),
                 table.c.quantity,
                 table.c.event_count,

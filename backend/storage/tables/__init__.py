@@ -42,6 +42,7 @@ from backend.storage.tables.customers import billing_profiles, tax_id_checks
 from backend.storage.tables.forecasting import forecasts
 from backend.storage.tables.gateway import (
     body_logging,
+    call_measures,
     gateway_requests,
     model_hours,
     request_bodies,
@@ -126,6 +127,7 @@ __all__ = [
     "billing_profiles",
     "body_logging",
     "book_terms",
+    "call_measures",
     "catalog_meters",
     "catalog_state",
     "chargeback_entries",

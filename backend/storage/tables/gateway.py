@@ -31,6 +31,24 @@ model_hours = Table(
     Column("first_token_counts", ARRAY(BigInteger), nullable=False),
 )
 
+# How each tenant's calls went in each quarter hour: times of those that were completed by bucket
+call_measures = Table(
+    "call_measures",
+    metadata,
+    Column("tenant_id", Text, primary_key=True),
+    Column("bucket", DateTime(timezone=True), primary_key=True),
+    Column("application_id", Text, primary_key=True),
+    Column("key_id", Text, primary_key=True),
+    Column("model", Text, primary_key=True),
+    Column("status", Text, primary_key=True),
+    Column("cause", Text, primary_key=True),
+    Column("calls", BigInteger, nullable=False),
+    Column("total_counts", ARRAY(Integer), nullable=False),
+    Column("first_token_counts", ARRAY(Integer), nullable=False),
+    # For what is removed when it is old
+    Index("ix_call_measures_bucket", "bucket"),
+)
+
 # Model providers that the operator set by the API; their keys are sealed, or named
 upstreams = Table(
     "upstreams",

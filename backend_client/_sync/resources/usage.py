@@ -10,9 +10,11 @@ from typing import Unpack
 from backend_client._sync.pager import Pager
 from backend_client._sync.resources.resource import Resource
 from backend_client.calls import Call, delete, get, get_text, if_changed, nothing, path, put
-from backend_client.queries import query, usage_query
+from backend_client.queries import calls_query, cost_query, query, usage_query
 from backend_client.streams import event_data, usage_version_of
+from backend_client.types.calls import CallsQuery, CallsReport
 from backend_client.types.common import Page
+from backend_client.types.cost import CostQuery, CostReport
 from backend_client.types.events import DeclaredLabel
 from backend_client.types.usage import UsageQuery, UsageReport, UsageVersion
 
@@ -34,6 +36,22 @@ class UsageResource(Resource):
     def csv(self, *, tenant: str | None = None, **usage: Unpack[UsageQuery]) -> str:
         """Get the same sums as CSV."""
         call = get_text(path("usage", tenant=tenant), {**usage_query(usage), "format": "csv"})
+        return self._sender.send(call)
+
+    def calls(self, *, tenant: str | None = None, **calls: Unpack[CallsQuery]) -> CallsReport:
+        """Count calls by time and what ``group_by`` names, with percentiles of their times.
+
+        ``tenant`` is another's id or slug; for the operator.
+        """
+        call = get(path("usage", "calls", tenant=tenant), CallsReport, calls_query(calls))
+        return self._sender.send(call)
+
+    def cost(self, *, tenant: str | None = None, **cost: Unpack[CostQuery]) -> CostReport:
+        """Get what usage cost by time and what ``group_by`` names, unrounded.
+
+        ``tenant`` is another's id or slug; for the operator.
+        """
+        call = get(path("usage", "cost", tenant=tenant), CostReport, cost_query(cost))
         return self._sender.send(call)
 
     def changes(self, *, seconds: int | None = None) -> Generator[UsageVersion, None]:

@@ -8,6 +8,7 @@ from __future__ import annotations
 from portal import routes
 from portal.features.usage.downloads import DOWNLOADS
 from portal.features.usage.page import page
+from portal.features.usage.quota_state import Quotas
 from portal.features.usage.state import Usage
 from portal.shell.feature import Feature, Group
 
@@ -18,6 +19,6 @@ FEATURE = Feature(
     page=page,
     group=Group.OBSERVE,
     words="tokens requests chart meter",
-    on_load=(Usage.watch,),
+    on_load=(Usage.watch, Quotas.watch),
     downloads=DOWNLOADS,
 )

@@ -2,178 +2,166 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import asdict, dataclass, replace
-from datetime import datetime, timedelta
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime, timedelta
+from typing import TypeVar
 from zoneinfo import ZoneInfo
 
+from backend_client.types.calls import CallDimension, CallsQuery, CallStatus
+from backend_client.types.cost import CostDimension, CostQuery
 from backend_client.types.usage import Granularity, UsageDimension, UsageQuery
+from portal.features.usage.choices import UsageChoice, WrongTimes, moments, widths_of
 
-RANGES = {
-    "hour": "Last hour",
-    "day": "Last 24 hours",
-    "week": "Last 7 days",
-    "month": "Last 30 days",
-    "period": "This month",
-    "year": "Last 12 months",
+Dimension = TypeVar("Dimension", CallDimension, CostDimension)
+_STATUS_OF = {
+    "errors": (CallStatus.FAILED,),
+    "refusals": (CallStatus.REFUSED,),
+    "latency": (CallStatus.COMPLETED,),
+    "first_token": (CallStatus.COMPLETED,),
 }
-WIDTHS = {
-    "hour": (Granularity.QUARTER_HOUR,),
-    "day": (Granularity.HOUR, Granularity.QUARTER_HOUR),
-    "week": (Granularity.DAY, Granularity.HOUR),
-    "month": (Granularity.DAY, Granularity.HOUR),
-    "period": (Granularity.DAY, Granularity.HOUR),
-    "year": (Granularity.MONTH, Granularity.DAY),
-}
-"""The bucket widths a range can be cut into, the usual one first; at most 744 buckets."""
-
-WIDTH_NAMES = {
-    Granularity.QUARTER_HOUR: "15 minutes",
-    Granularity.HOUR: "Hours",
-    Granularity.DAY: "Days",
-    Granularity.MONTH: "Months",
-}
-SPLITS = {
-    "meter": "By meter",
-    "model": "By model",
-    "application": "By application",
-    "key": "By API key",
-}
-OPERATOR_SPLITS = {**SPLITS, "upstream": "By upstream"}
-"""Who served a model is the seller's business: the API refuses this to customers."""
-
-
-FILTERS = ("application", "key", "model", "label")
-MOST_LETTERS = 200
-"""Of a filter in an address, which anybody may have written."""
-
-SHOWN = {"tokens": "Tokens", "requests": "Requests"}
-
-
-@dataclass(frozen=True)
-class UsageChoice:
-    """What the page shows: how far back, how wide a bar is, what is counted, stacked by what."""
-
-    range: str = "day"
-    width: str = "hour"
-    show: str = "tokens"
-    split: str = "meter"
-    application: str = ""
-    key: str = ""
-    model: str = ""
-    label: str = ""
-
-    @property
-    def filters(self) -> dict[str, str]:
-        """What usage is of; what is empty lets all through. A ``label`` is ``name=value``."""
-        return {name: getattr(self, name) for name in FILTERS if getattr(self, name)}
-
-
-def to_query(choice: UsageChoice) -> dict[str, str]:
-    """A choice as the query of an address; without what is as usual."""
-    usual = asdict(UsageChoice(range=choice.range, width=WIDTHS[choice.range][0].value))
-    usual["range"] = UsageChoice().range
-    return {name: value for name, value in asdict(choice).items() if value != usual[name]}
-
-
-def from_query(query: Mapping[str, str], splits: Mapping[str, str] = SPLITS) -> UsageChoice:
-    """A choice from the query of an address, which anybody may have written.
-
-    ``splits`` are those that the person may choose.
-    """
-    usual = UsageChoice()
-    chosen = query.get("range", "")
-    chosen = chosen if chosen in RANGES else usual.range
-    widths = [width.value for width in WIDTHS[chosen]]
-    width, show, split = (query.get(name, "") for name in ("width", "show", "split"))
-    show = show if show in SHOWN else usual.show
-    split = split if split in splits else usual.split
-    if show == "requests" and split == "meter":
-        # Requests are one meter
-        split = "model"
-    width = width if width in widths else widths[0]
-    filters = {name: query.get(name, "")[:MOST_LETTERS] for name in FILTERS}
-    if "=" not in filters["label"]:
-        filters["label"] = ""
-    return UsageChoice(chosen, width, show, split, **filters)
 
 
 @dataclass(frozen=True)
 class UsageQuestion:
-    """A question to ``GET /v1/usage``. ``end`` is the end of the bucket that now is in."""
+    """What is asked of the API. ``end`` is the end of the bucket that now is in."""
 
     start: datetime
     end: datetime
     granularity: Granularity
-    group_by: tuple[UsageDimension, ...]
+    group_by: tuple[str, ...]
     filters: tuple[tuple[str, str], ...] = ()
+    time_zone: str = ""
+    show: str = "tokens"
 
     @property
-    def query(self) -> UsageQuery:
-        """The question as the client takes it."""
-        named = dict(self.filters)
-        label, _, value = named.get("label", "").partition("=")
+    def whole(self) -> UsageQuestion:
+        """The question for all of the time in one."""
+        return replace(self, granularity=Granularity.TOTAL, group_by=())
+
+    @property
+    def usage(self) -> UsageQuery:
+        """As a question about usage."""
+        label, _, value = dict(self.filters).get("label", "").partition("=")
         return {
             "start": self.start,
             "end": self.end,
             "granularity": self.granularity,
-            "group_by": self.group_by,
-            "application": [named["application"]] if "application" in named else [],
-            "key": [named["key"]] if "key" in named else [],
-            "model": [named["model"]] if "model" in named else [],
+            "time_zone": self.time_zone or None,
+            "group_by": [UsageDimension(name) for name in self.group_by],
+            "application": self._only("application"),
+            "key": self._only("key"),
+            "model": self._only("model"),
+            "meter": self._only("meter"),
             "label": {label: value} if label else {},
         }
 
+    @property
+    def calls(self) -> CallsQuery:
+        """As a question about calls: those that the measure is of, or of the chosen status."""
+        chosen = [CallStatus(name) for name in self._only("status")]
+        return {
+            "start": self.start,
+            "end": self.end,
+            "granularity": self.granularity,
+            "time_zone": self.time_zone or None,
+            "group_by": _named(CallDimension, self.group_by),
+            "application": self._only("application"),
+            "key": self._only("key"),
+            "model": self._only("model"),
+            "status": _STATUS_OF.get(self.show, chosen),
+        }
+
+    @property
+    def cost(self) -> CostQuery:
+        """As a question about what usage cost."""
+        return {
+            "start": self.start,
+            "end": self.end,
+            "granularity": self.granularity,
+            "time_zone": self.time_zone or None,
+            "group_by": _named(CostDimension, self.group_by),
+            "application": self._only("application"),
+            "key": self._only("key"),
+            "model": self._only("model"),
+            "meter": self._only("meter"),
+        }
+
+    def _only(self, name: str) -> list[str]:
+        return [value for filtered, value in self.filters if filtered == name]
+
+
+def _named(kind: Callable[[str], Dimension], names: Iterable[str]) -> list[Dimension]:
+    return [kind(name) for name in names if name != "percentile"]
+
 
 def the_time_before(question: UsageQuestion, *, now: datetime) -> UsageQuestion:
-    """The question for as much time before the start as has passed since it, in one sum.
+    """The question for the time of the same length before, undivided, as far as this one is over.
 
-    A range that ends in the future, such as a month, is compared by what of it is over.
+    Whole months are compared with as many months before, other times in whole days where they are
+    cut into days: each bucket has one to be compared with.
     """
     quarter = now.replace(minute=now.minute - now.minute % 15, second=0, microsecond=0)
     passed = min(question.end, quarter + timedelta(minutes=15)) - question.start
-    return replace(
-        question,
-        start=question.start - passed,
-        end=question.start,
-        granularity=Granularity.TOTAL,
-        group_by=(),
-    )
+    if passed <= timedelta(0):
+        passed = question.end - question.start
+    start = _as_long_before(question)
+    end = min((start.astimezone(UTC) + passed), question.start.astimezone(UTC))
+    return replace(question, start=start, end=end, group_by=())
 
 
-def usage_question(
-    chosen: str,
-    width: str,
-    split: str,
-    *,
-    now: datetime,
-    time_zone: str,
-    filters: Mapping[str, str] | None = None,
-) -> UsageQuestion:
-    """The question for a range, bucket width and split; the usual ones for unknown words.
+def _as_long_before(question: UsageQuestion) -> datetime:
+    start, end = question.start, question.end.astimezone(question.start.tzinfo)
+    if all((each.day, each.hour, each.minute) == (1, 0, 0) for each in (start, end)):
+        months = (end.year - start.year) * 12 + end.month - start.month
+        return _months_before(start, months)
+    if question.granularity in {Granularity.DAY, Granularity.MONTH}:
+        # By the calendar, on which a day that changes the clock is a day
+        length = end.replace(tzinfo=None) - start.replace(tzinfo=None)
+        return start - timedelta(days=-(-length // timedelta(days=1)))
+    return (start.astimezone(UTC) - (end - start)).astimezone(start.tzinfo)
+
+
+def usage_question(choice: UsageChoice, *, now: datetime, time_zone: str) -> UsageQuestion:
+    """The question for a choice.
 
     The start moves with the clock only at bucket boundaries, so that asking again a second later
     asks the same.
     """
-    chosen = chosen if chosen in RANGES else "day"
-    widths = WIDTHS[chosen]
-    granularity = next((g for g in widths if g.value == width), widths[0])
-    zone = ZoneInfo(time_zone)
+    try:
+        widths = widths_of(choice, time_zone)
+    except WrongTimes:
+        choice = replace(choice, range=UsageChoice.range)
+        widths = widths_of(choice, time_zone)
+    granularity = next((g for g in widths if g.value == choice.width), widths[0])
+    start, end = _times(choice, now, time_zone)
+    return UsageQuestion(
+        start,
+        end,
+        granularity,
+        choice.splits,
+        tuple(choice.filters.items()),
+        choice.zone,
+        choice.show,
+    )
+
+
+def _times(choice: UsageChoice, now: datetime, time_zone: str) -> tuple[datetime, datetime]:
+    if choice.range == "between":
+        return moments(choice, time_zone)
+    zone = ZoneInfo(choice.zone or time_zone)
     midnight = now.astimezone(zone).replace(hour=0, minute=0, second=0, microsecond=0)
     month = midnight.replace(day=1)
     quarter = now.replace(minute=now.minute - now.minute % 15, second=0, microsecond=0)
     hour = now.replace(minute=0, second=0, microsecond=0)
-    start, end = {
+    return {
         "hour": (quarter - timedelta(minutes=45), quarter + timedelta(minutes=15)),
         "day": (hour - timedelta(hours=23), hour + timedelta(hours=1)),
         "week": (midnight - timedelta(days=6), midnight + timedelta(days=1)),
         "month": (midnight - timedelta(days=29), midnight + timedelta(days=1)),
         "period": (month, _next_month(month)),
         "year": (_months_before(month, 11), _next_month(month)),
-    }[chosen]
-    dimension = UsageDimension(split) if split in OPERATOR_SPLITS else UsageDimension.METER
-    named = tuple((filters or {}).items())
-    return UsageQuestion(start, end, granularity, (dimension,), named)
+    }[choice.range]
 
 
 def _next_month(month: datetime) -> datetime:

@@ -2,63 +2,55 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Sequence
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
+from functools import partial
 from typing import Any
 from urllib.parse import urlencode
 from zoneinfo import ZoneInfo
 
-from backend_client.types.usage import UsageReport
-from portal.features.usage.chart import usage_bars, usage_spec
-from portal.features.usage.question import (
+from portal.features.usage.asking import Shown, ask
+from portal.features.usage.chart import chart_spec
+from portal.features.usage.choices import (
     MOST_LETTERS,
     OPERATOR_SPLITS,
     RANGES,
     SHOWN,
+    SPLIT_NAMES,
     SPLITS,
-    WIDTH_NAMES,
-    WIDTHS,
+    TIMES,
     UsageChoice,
-    UsageQuestion,
     from_query,
-    the_time_before,
-    to_query,
-    usage_question,
 )
-from portal.features.usage.rows import LegendEntry, TableRow, change_of, named, usage_table
-from portal.kit.choice import Choice
-from portal.kit.formatting import TOKEN_METERS, compact, count
+from portal.features.usage.drawing import drawing
+from portal.features.usage.filters_state import UsageFilters
+from portal.features.usage.measured import shown_as
+from portal.features.usage.question import UsageQuestion, usage_question
+from portal.features.usage.rows import (
+    LegendEntry,
+    TableRow,
+    change_in_words,
+    group_name,
+    ids_in,
+    usage_table,
+)
+from portal.kit.chart_look import SHORT_NUMBER
+from portal.kit.formatting import SYMBOLS, compact, meter_name
 from portal.kit.vars import computed
 from portal.kit.vega_chart import PackedRows, packed
 from portal.session import polling
-from portal.session.guard import Caller, signed_in
+from portal.session.guard import SPENDERS, Caller, signed_in
 from portal.session.live import feeds, shared
 from portal.session.page import PageState
 from portal.session.state import Session
 from portal.shared.names import names_of
-from portal.shared.usage import usage_report
 
-ANY = "any"
-"""Everything is let through: a list can't have an empty value."""
+_MEASURED_LATE = timedelta(seconds=15)
+"""How long after an event what the gateway measured of its call may still be to come."""
 
 
-class Usage(PageState, Session):
+class Usage(UsageFilters, PageState, Session):
     """What the chart shows is what is chosen here."""
-
-    chosen: str = "day"
-    width: str = "hour"
-    show: str = "tokens"
-    split: str = "meter"
-    application: str = ANY
-    key: str = ANY
-    model: str = ANY
-    label: str = ""
-    label_problem: str = ""
-    cleared: int = 0
-    applications: list[Choice] = []
-    keys: list[Choice] = []
-    models: list[Choice] = []
 
     spec: dict[str, Any] = {}
     rows: PackedRows = []
@@ -66,34 +58,16 @@ class Usage(PageState, Session):
     table_head: list[str] = []
     table: list[TableRow] = []
     table_more: int = 0
+    heading: str = "Tokens"
     total: str = ""
     change: str = ""
     description: str = ""
     last_event: str = ""
+    leads_to_events: bool = True
 
-    _drawn: tuple[int, UsageChoice, UsageQuestion] | None = None
+    _drawn: tuple[int | None, UsageChoice, UsageQuestion] | None = None
     _offered: bool = False
     _names: dict[str, str] = {}
-
-    @computed
-    def widths(self) -> list[Choice]:
-        """The bucket widths that the chosen range can be cut into."""
-        return [Choice(width.value, WIDTH_NAMES[width]) for width in WIDTHS[self.chosen]]
-
-    @computed
-    def query(self) -> str:
-        """What is chosen, as the query of an address; without what is as usual."""
-        return urlencode(to_query(self._choice()))
-
-    @computed
-    def filtered(self) -> bool:
-        """Whether any usage is left out."""
-        return bool(self._choice().filters)
-
-    @computed
-    def splits(self) -> list[Choice]:
-        """What the bars can be stacked by: by upstream for the operator alone."""
-        return [Choice(key, name) for key, name in _splits(operator=self.operates).items()]
 
     @computed
     def csv(self) -> str:
@@ -105,17 +79,22 @@ class Usage(PageState, Session):
         """The same as Parquet."""
         return "/downloads/usage.parquet?" + self._file_query()
 
+    def _file_query(self) -> str:
+        choice = self._choice()
+        kept = ("range", "width", "since", "until", "zone", "show")
+        values = {name: getattr(choice, name) for name in kept if getattr(choice, name)}
+        return urlencode({**values, **choice.filters})
+
     @signed_in(background=True, supersedes=True)
     async def watch(self, caller: Caller) -> Sequence[Any]:
         """Draw the chart, and follow the tenant's usage until the browser leaves the page."""
         async with self:
             self._drawn, self._offered = None, False
+            self._operator = caller.me.is_operator
+            self.own_zone = caller.me.tenant.time_zone
             if query := self.router.url.query_parameters:
-                choice = from_query(query, _splits(operator=caller.me.is_operator))
-                self.chosen, self.width = choice.range, choice.width
-                self.show, self.split = choice.show, choice.split
-                self.application, self.key = choice.application or ANY, choice.key or ANY
-                self.model, self.label = choice.model or ANY, choice.label
+                splits = OPERATOR_SPLITS if self._operator else SPLITS
+                self._choose(from_query(query, splits, self.own_zone))
                 self.cleared += 1
         return await self._follow_usage(caller, lambda: self._look(caller), polling.USAGE_CHART)
 
@@ -128,43 +107,39 @@ class Usage(PageState, Session):
     async def choose_range(self, caller: Caller, chosen: str) -> Any:
         """Choose how far back, with that range's usual bucket width."""
         if chosen in RANGES:
-            self.chosen, self.width = chosen, WIDTHS[chosen][0].value
+            self._choose_range(chosen, datetime.now(UTC))
+        return Usage.look
+
+    @signed_in()
+    async def choose_times(self, caller: Caller, form: dict[str, Any]) -> Any:
+        """Show the usage between two times."""
+        self._choose_times(str(form.get("since", "")), str(form.get("until", "")))
         return Usage.look
 
     @signed_in()
     async def choose_width(self, caller: Caller, width: str) -> Any:
         """Choose how wide a bar is."""
-        if any(width == possible.value for possible in WIDTHS[self.chosen]):
-            self.width = width
+        self._change("width", width)
         return Usage.look
 
     @signed_in()
     async def choose_show(self, caller: Caller, show: str | list[str]) -> Any:
-        """Choose what is counted; requests are one meter, so they split by something else."""
-        if isinstance(show, str) and show in SHOWN:
-            self.show = show
-            if show == "requests" and self.split == "meter":
-                self.split = "model"
+        """Choose what is measured."""
+        if isinstance(show, str):
+            self._change("show", show)
         return Usage.look
 
     @signed_in()
     async def choose_split(self, caller: Caller, split: str) -> Any:
-        """Choose what the bars are stacked by."""
-        if split in _splits(operator=self.operates):
-            self.split = split
-            if split == "meter":
-                self.show = "tokens"
+        """Choose what it is divided by."""
+        self._change("split", split)
         return Usage.look
 
     @signed_in()
     async def choose_filter(self, caller: Caller, field: str, value: str) -> Any:
-        """Show the usage of one application, key or model alone, or of any."""
-        if field == "application":
-            self.application = value
-        elif field == "key":
-            self.key = value
-        elif field == "model":
-            self.model = value
+        """Choose a filter, the zone, or what the parts are divided by again."""
+        if field in {"application", "key", "model", "meter", "status", "zone", "then"}:
+            self._change(field, value)
         return Usage.look
 
     @signed_in()
@@ -181,56 +156,34 @@ class Usage(PageState, Session):
     @signed_in()
     async def clear_filters(self, caller: Caller) -> Any:
         """Show all usage again."""
-        self.application = self.key = self.model = ANY
+        for field in ("application", "key", "model", "meter", "status"):
+            self._change(field, "")
         self.label = self.label_problem = ""
         self.cleared += 1
         return Usage.look
 
-    def _choice(self) -> UsageChoice:
-        application, key, model = (
-            "" if value == ANY else value for value in (self.application, self.key, self.model)
-        )
-        return UsageChoice(
-            self.chosen, self.width, self.show, self.split, application, key, model, self.label
-        )
+    async def _look(self, caller: Caller) -> bool:
+        """Ask for what is chosen, and draw it if it has changed since.
 
-    def _file_query(self) -> str:
-        choice = self._choice()
-        return urlencode({"range": choice.range, "width": choice.width, **choice.filters})
-
-    async def _offer_filters(self, caller: Caller) -> None:
-        applications, keys, models = await asyncio.gather(
-            caller.client.applications.list().all(),
-            caller.client.keys.list().all(),
-            caller.client.models.list().all(),
-        )
-        async with self:
-            self._offered = True
-            self.applications = [Choice(each.id, each.name) for each in applications]
-            self.keys = [Choice(key.id, f"{key.name} (…{key.last_four})") for key in keys]
-            self.models = [Choice(model.id, model.name) for model in models]
-
-    async def _look(self, caller: Caller) -> None:
-        """Ask for what is chosen, and draw it if it has changed since."""
+        Tells whether more is to come: of a call that has just ended it isn't measured yet.
+        """
         async with self:
             drawn, choice, offered = self._drawn, self._choice(), self._offered
-        now = datetime.now(UTC)
-        question = usage_question(
-            choice.range,
-            choice.width,
-            choice.split,
-            now=now,
-            time_zone=caller.me.tenant.time_zone,
-            filters=choice.filters,
-        )
+        now, own_zone = datetime.now(UTC), caller.me.tenant.time_zone
+        question = usage_question(choice, now=now, time_zone=own_zone)
         version = feeds.version(caller)
-        if version is not None and drawn == (version, choice, question):
-            return
-        report, earlier = await asyncio.gather(
-            usage_report(caller, question.query),
-            usage_report(caller, the_time_before(question, now=now).query),
-        )
-        if not named(report) <= self._names.keys():
+        if not choice.of_calls and version is not None and drawn == (version, choice, question):
+            return False
+        if choice.show == "cost" and caller.me.role not in SPENDERS:
+            async with self:
+                self._fail(f"Your role here ({caller.me.role}) may not see what usage costs.")
+            return False
+        shown = await ask(caller, choice, question, now=now)
+        latest = feeds.latest(caller)
+        if latest is not None:
+            version = latest.version
+        last = shown.measured.last_event_at or (latest.last_event_at if latest else None)
+        if not ids_in(shown.measured, choice.splits) <= self._names.keys():
             names = await shared(
                 caller, "names", lambda: names_of(caller), fresh_seconds=polling.ANSWER_SECONDS
             )
@@ -238,49 +191,90 @@ class Usage(PageState, Session):
                 self._names = names
         async with self:
             if choice == self._choice():
-                self._drawn = (report.version, choice, question)
-                self._draw(report, question, choice)
-                meters = TOKEN_METERS if choice.show == "tokens" else (choice.show,)
-                self.change = change_of(report, earlier, meters)
+                drawn_version = shown.measured.version
+                self._drawn = (
+                    version if drawn_version is None else drawn_version,
+                    choice,
+                    question,
+                )
+                self._draw(shown, question, choice, own_zone)
+                self._tell_last(last, own_zone)
         if not offered:
-            await self._offer_filters(caller)
+            async with self:
+                self._offered = True
+            await self._offer(caller)
+        late = last is not None and now - last < _MEASURED_LATE
+        return choice.of_calls and late
 
-    def _draw(self, report: UsageReport, question: UsageQuestion, choice: UsageChoice) -> None:
-        names = self._names
-        bars = usage_bars(
-            report, show=self.show, split=self.split, names=lambda key: names.get(key, key or "–")
+    def _tell_last(self, last: datetime | None, own_zone: str) -> None:
+        if last is not None:
+            local = last.astimezone(ZoneInfo(own_zone))
+            self.last_event = f"Last call metered at {local:%H:%M:%S}, {local.day} {local:%b}"
+
+    def _draw(
+        self, shown: Shown, question: UsageQuestion, choice: UsageChoice, own_zone: str
+    ) -> None:
+        measured, is_time = shown.measured, choice.show in TIMES
+        in_words = shown_as(choice.show, measured.currency)
+        drawn = drawing(
+            measured,
+            splits=choice.splits,
+            names=partial(group_name, self._names),
+            shown=in_words,
+            adds_up=not is_time,
+            before=shown.before,
+            own_zone=own_zone,
         )
-        unit = SHOWN[self.show]
-        total = sum(series.total for series in bars.series)
+        unit = meter_name(choice.meter) if choice.meter else SHOWN[choice.show]
+        is_cost = choice.show == "cost"
+        short = shown_as("cost", measured.currency, short=True) if is_cost else compact
         self.legend = [
-            LegendEntry(series.name, series.color, compact(series.total)) for series in bars.series
+            LegendEntry(series.name, series.color, "" if is_time else short(series.total))
+            for series in drawn.series
         ]
-        spec = usage_spec(
-            bars.series,
+        events = choice.show in {"tokens", "requests", "cost", "errors"}
+        # Events have the status as a label
+        failed = {"label": "status=failed"} if choice.show == "errors" else {}
+        spec = chart_spec(
+            drawn.series,
             start=question.start,
             end=question.end,
             granularity=question.granularity,
-            time_zone=report.time_zone,
+            time_zone=measured.time_zone,
             unit=unit,
-            split=choice.split,
-            filters=choice.filters,
+            splits=choice.splits,
+            filters={
+                **{name: value for name, value in choice.filters.items() if name != "status"},
+                **failed,
+            },
+            lines=is_time,
+            number=_axis_number(choice.show, measured.currency),
+            events=events,
         )
         if spec != self.spec:
             self.spec = spec
-        self.rows = packed(bars.rows)
-        self.total = count(total)
-        if report.last_event_at is not None:
-            local = report.last_event_at.astimezone(ZoneInfo(report.time_zone))
-            self.last_event = f"Last call metered at {local:%H:%M:%S}, {local.day} {local:%b}"
+        self.leads_to_events = events
+        self.rows = packed(drawn.rows) if drawn.table else []
+        self.heading = f"{unit}, 95th percentile" if is_time else unit
+        total = shown.total
+        self.total = "–" if total is None else (short if is_cost else in_words)(total)
+        self.change = change_in_words(total, shown.total_before)
+        divided = ", ".join(SPLIT_NAMES[split].lower() for split in choice.splits)
         self.description = (
-            f"{unit} in the {RANGES[self.chosen].lower()}, "
-            f"stacked {OPERATOR_SPLITS[self.split].lower()}: "
-            + ("; ".join(f"{s.name} {count(s.total)}" for s in bars.series) or "none")
+            f"{unit} in: {RANGES[choice.range].lower()}, {divided}: "
+            + ("; ".join(f"{s.name} {in_words(s.total)}" for s in drawn.series) or "none")
             + ". The table below has the numbers."
         )
-        self.table_head, self.table, self.table_more = usage_table(bars, report)
+        self.table_head, self.table, self.table_more = usage_table(
+            drawn, measured, shown=in_words, nothing="–" if is_time else "0"
+        )
         self._ready()
 
 
-def _splits(*, operator: bool) -> dict[str, str]:
-    return OPERATOR_SPLITS if operator else SPLITS
+def _axis_number(show: str, currency: str) -> str:
+    """How the axis reads, as an expression of Vega's."""
+    if show in TIMES:
+        return "datum.value < 1 ? format(datum.value * 1000, '.3~r') + ' ms' : datum.value + ' s'"
+    if show == "cost":
+        return f"'{SYMBOLS.get(currency, '')}' + format(datum.value, ',.6~f')"
+    return SHORT_NUMBER

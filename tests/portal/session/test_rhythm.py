@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from backend_client import Unavailable
+from backend_client.types.usage import UsageVersion
 from portal.session import rhythm as module
 from portal.session.live import Feed
 from portal.session.rhythm import IDLE_SECONDS, RETRY_SECONDS, UNTOLD_SECONDS, Rhythm
@@ -51,7 +52,7 @@ def test_a_page_that_is_told_rests_until_there_is_something_new(clock: Clock) ->
     # Until the feed knows the version, it is asked for now and then
     clock.now += UNTOLD_SECONDS
     assert rhythm.is_due("seen")
-    feed.version, feed.turn = 7, 1
+    feed.latest, feed.turn = UsageVersion(version=7, last_event_at=None), 1
     rhythm.begin()
     clock.now += IDLE_SECONDS - 1
     assert not rhythm.is_due("seen")
@@ -63,7 +64,7 @@ def test_a_page_that_is_told_rests_until_there_is_something_new(clock: Clock) ->
 
 def test_what_is_awaited_is_looked_for_less_and_less_often(clock: Clock) -> None:
     feed = Feed()
-    feed.version = 7
+    feed.latest = UsageVersion(version=7, last_event_at=None)
     rhythm = Rhythm(2.0, feed)
     pauses = []
     for _ in range(12):

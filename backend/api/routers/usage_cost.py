@@ -1,0 +1,106 @@
+"""What usage cost over time."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from functools import partial
+from typing import Annotated
+
+from fastapi import APIRouter, Depends, Query
+
+from backend.accounts.principal import Permission, Principal
+from backend.accounts.tenants import find_tenant
+from backend.api.dependencies import Services, ServicesNow, needs
+from backend.api.usage_ranges import require_range
+from backend.metering.events import BUCKET, bucket_start
+from backend.spend.cost_report import CostQuestion, cost_report
+from backend.subscriptions.periods import period_at
+from backend_client.types.charges import TimeZone
+from backend_client.types.common import Instant
+from backend_client.types.cost import CostDimension, CostReport
+from backend_client.types.usage import Granularity
+
+router = APIRouter(tags=["spend"])
+_LONGEST = timedelta(days=400)
+
+
+@dataclass(frozen=True, slots=True)
+class _Asked:
+    """A question, whose start is the billing period's of a tenant if none was sent."""
+
+    start: datetime | None
+    question: Callable[..., CostQuestion]
+
+
+async def _asked(
+    start: Annotated[
+        Instant | None, Query(description="On a quarter hour; the billing period's if none")
+    ] = None,
+    end: Annotated[
+        Instant | None, Query(description="Exclusive, on a quarter hour; after now if none")
+    ] = None,
+    granularity: Granularity = Granularity.DAY,
+    time_zone: Annotated[
+        TimeZone | None,
+        Query(description="Whose days and months; the tenant's if none", examples=["UTC"]),
+    ] = None,
+    group_by: Annotated[tuple[CostDimension, ...], Query()] = (),
+    application: Annotated[tuple[str, ...], Query()] = (),
+    key: Annotated[tuple[str, ...], Query()] = (),
+    model: Annotated[tuple[str, ...], Query()] = (),
+    meter: Annotated[tuple[str, ...], Query()] = (),
+) -> _Asked:
+    question = partial(
+        CostQuestion,
+        end=(end or bucket_start(datetime.now(UTC)) + BUCKET).astimezone(UTC),
+        granularity=granularity,
+        time_zone=time_zone,
+        group_by=frozenset(group_by),
+        applications=application,
+        keys=key,
+        models=model,
+        meters=meter,
+    )
+    return _Asked(start, question)
+
+
+Asked = Annotated[_Asked, Depends(_asked)]
+
+
+@router.get("/v1/usage/cost")
+async def get_usage_cost(
+    services: ServicesNow,
+    caller: Annotated[Principal, Depends(needs(Permission.SPEND_READ))],
+    asked: Asked,
+) -> CostReport:
+    """Return what usage cost by time and the dimensions in ``group_by``, unrounded.
+
+    A bucket costs what the billing period's lines for usage came to at its end, less what they came
+    to at its beginning: tiers and included units count as on the bill. A line is divided by who
+    used what it prices. In at most 200 buckets of time; by labels of prices, but not grouped by
+    them.
+    """
+    return await _answer(services, caller.tenant_id, asked)
+
+
+@router.get("/v1/tenants/{tenant_id}/usage/cost")
+async def get_tenant_usage_cost(
+    services: ServicesNow,
+    caller: Annotated[Principal, Depends(needs(Permission.OPERATE_READ))],
+    tenant_id: str,
+    asked: Asked,
+) -> CostReport:
+    """Return what a tenant's usage cost, as the tenant can; for the operator."""
+    return await _answer(services, tenant_id, asked)
+
+
+async def _answer(services: Services, tenant_id: str, asked: _Asked) -> CostReport:
+    async with services.database.snapshot() as connection:
+        tenant = await find_tenant(connection, tenant_id)
+        now = datetime.now(UTC)
+        start = asked.start or (await period_at(connection, tenant, now)).start
+        question = asked.question(start=start.astimezone(UTC))
+        require_range(question.start, question.end, question.granularity, most=_LONGEST)
+        return await cost_report(connection, tenant, question)
