@@ -24,6 +24,7 @@ from backend.subscriptions.periods import period_at
 from backend.subscriptions.segments import OF_PLAN_VERSION
 from backend.wallets.ledger import LockedWallet
 from backend.wallets.recurring import bring_for_bill, current_wallet, earned_so_far
+from backend.wallets.rollovers import roll_over
 from backend.wallets.top_ups import check_balance
 from backend_client.types.accounts import Tenant
 
@@ -166,9 +167,10 @@ async def close_credit(
 
 
 async def _close(locked: LockedWallet, tenant: Tenant, period: BillingPeriod) -> None:
+    rolled = await roll_over(locked, period.end, in_arrears=True)
     entries = locked.wallet.close(period.end, locked.at)
     await locked.append(entries)
-    if entries:
+    if entries or rolled:
         following = await period_at(locked.connection, tenant, period.end)
         await bring_for_bill(locked, tenant, following)
         await check_balance(locked)

@@ -11,7 +11,7 @@ from backend.accounts.idempotency import claim_key
 from backend.accounts.principal import Principal
 from backend.errors import InvalidInput
 from backend.ids import new_id
-from backend.pricing.credit.grants import Grant, GrantKind
+from backend.pricing.credit.grants import Grant, GrantKind, Rollover
 from backend.wallets.errors import CreditNotBought
 from backend.wallets.queries import find_grant
 from backend.wallets.recurring import current_wallet
@@ -53,6 +53,9 @@ async def add_grant(
         wanted.priority,
         None if wanted.models is None else frozenset(wanted.models),
         wanted.in_arrears,
+        None
+        if wanted.rollover_months is None or wanted.rollover_percent is None
+        else Rollover(wanted.rollover_percent, wanted.rollover_months),
     )
     await locked.add_grant(grant, name=wanted.name, origin="operator")
     if by is not None:

@@ -22,7 +22,7 @@ from sqlalchemy.dialects.postgresql import ARRAY, insert
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from backend.pricing.credit.entries import Account, LedgerEntry
-from backend.pricing.credit.grants import Grant, GrantKind
+from backend.pricing.credit.grants import Grant, GrantKind, Rollover
 from backend.pricing.credit.wallet import Wallet
 from backend.pricing.money import ZERO
 from backend.storage.tables import credit_grants, ledger_entries, wallets
@@ -146,6 +146,8 @@ class LockedWallet:
                 starts_at=grant.starts_at,
                 expires_at=grant.expires_at,
                 in_arrears=grant.in_arrears,
+                rollover_percent=grant.rollover and grant.rollover.percent,
+                rollover_months=grant.rollover and grant.rollover.months,
                 amount=ZERO,  # its first entry adds it
                 available=ZERO,
             )
@@ -214,4 +216,7 @@ def grant_from(row: RowMapping) -> Grant:
         row["priority"],
         None if row["models"] is None else frozenset(row["models"]),
         row["in_arrears"],
+        None
+        if row["rollover_months"] is None
+        else Rollover(row["rollover_percent"], row["rollover_months"]),
     )

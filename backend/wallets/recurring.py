@@ -25,6 +25,7 @@ from backend.subscriptions.queries import plan_in_force
 from backend.subscriptions.segments import read_segments
 from backend.subscriptions.stretches import plan_stretches
 from backend.wallets.ledger import LockedWallet, grant_from, lock_wallet
+from backend.wallets.rollovers import roll_over
 from backend_client.types.accounts import Tenant
 from backend_client.types.subscriptions import SubscriptionState
 
@@ -38,6 +39,7 @@ async def current_wallet(
     before: expired credit is carried over as it stood when it expired.
     """
     locked = await lock_wallet(connection, tenant_id, now)
+    await roll_over(locked, locked.at, in_arrears=False)
     await locked.append(locked.wallet.expire(locked.at))
     await _bring_due_grants(locked)
     return locked

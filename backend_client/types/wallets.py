@@ -8,6 +8,7 @@ from typing import Annotated, Literal, Self
 
 from pydantic import Field, model_validator
 
+from backend_client.types.charges import Percent
 from backend_client.types.common import Answer, Currency, Exact, Instant, Wire
 from backend_client.types.events import Name
 from backend_client.types.texts import Title
@@ -27,8 +28,12 @@ class CreditGrantCreate(Wire):
     """Credit for a tenant, in its currency, from ``starts_at`` (now if null) to ``expires_at``.
 
     Lower ``priority`` numbers burn first among grants that expire together. ``models`` limits what
-    it pays for. Promotional credit ``in_arrears`` pays invoices of the time until ``expires_at``,
-    also those that are made after it, and no others: credit of a month pays that month's invoice.
+    it pays for. Credit ``in_arrears`` pays invoices of the time until ``expires_at``, also those
+    that are made after it, and no others: credit of a month pays that month's invoice, and what was
+    paid ahead for a year the invoices of that year.
+
+    When it expires ``rollover_percent`` of what is left stays for ``rollover_months`` more, once;
+    the rest expires. Of credit in arrears that is when the invoices of its time were made.
     """
 
     name: Title = Field(min_length=1, max_length=200)
@@ -39,11 +44,19 @@ class CreditGrantCreate(Wire):
     priority: int = Field(100, ge=0, le=1000)
     models: list[Name] | None = Field(None, min_length=1)
     in_arrears: bool = False
+    rollover_percent: Annotated[Percent, Field(gt=0)] | None = None
+    rollover_months: int | None = Field(None, ge=1, le=120)
+
+    @model_validator(mode="after")
+    def _what_rolls_over_has_an_end(self) -> Self:
+        if (self.rollover_percent is None) != (self.rollover_months is None):
+            raise ValueError("give both rollover_percent and rollover_months, or neither")
+        if self.rollover_months is not None and self.expires_at is None:
+            raise ValueError("a rollover needs an expires_at: the end of the term")
+        return self
 
     @model_validator(mode="after")
     def _in_arrears_is_given_for_a_time(self) -> Self:
-        if self.in_arrears and self.kind is not CreditKind.PROMOTIONAL:
-            raise ValueError("in_arrears is for promotional credit")
         if self.in_arrears and self.expires_at is None:
             raise ValueError("in_arrears needs an expires_at: the end of the time that it pays for")
         return self
@@ -61,6 +74,8 @@ class CreditGrant(Answer):
     ``origin`` is ``operator``, ``plan`` or ``top_up``. The amount of what a plan brings in a period
     follows how much of the period the plan is had for. Credit ``in_arrears`` pays bills of the time
     until ``expires_at``, also after it: what is left of it expires when that time was billed.
+    ``rolled_over`` is how much was carried on when its term ended; until then it is null, and the
+    ``rollover_percent`` and ``rollover_months`` say what will be.
     """
 
     id: str
@@ -72,6 +87,9 @@ class CreditGrant(Answer):
     starts_at: Instant
     expires_at: Instant | None
     in_arrears: bool = False
+    rollover_percent: Exact | None = None
+    rollover_months: int | None = None
+    rolled_over: Exact | None = None
     amount: Exact
     available: Exact
     reserved: Exact

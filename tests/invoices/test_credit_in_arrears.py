@@ -278,9 +278,67 @@ async def test_promotional_credit_of_a_month_pays_that_months_bill(
     assert await by_credit(database, tenant) == [("30.00", "30.00"), ("8.00", "0.00")]
     stands = (await grants_of(database, tenant))[grant.id]
     assert (stands.used, stands.expired, stands.in_arrears) == (30, 20, True)
-    for wrong in ({"kind": "paid"}, {"expires_at": None}):
-        with pytest.raises(ValidationError, match="in_arrears"):
-            CreditGrantCreate.model_validate(terms | {"in_arrears": True} | wrong)
+    with pytest.raises(ValidationError, match="in_arrears"):
+        CreditGrantCreate.model_validate(terms | {"in_arrears": True, "expires_at": None})
+
+
+async def test_what_is_paid_ahead_for_a_term_is_drawn_down_and_a_part_rolls_over(
+    database: Database, settings: Settings, sold: None
+) -> None:
+    """Zuora's example 2, in money: of 1,000 for a term 800 are used, and 200 stay for 5 months.
+
+    docs.zuora.com, create-prepayment-charge-with-rollover---zuora-ui---example-2, read 2026-11.
+    """
+    tenant = await subscribed(database, "free")
+    terms = {
+        "name": "Commitment",
+        "kind": "paid",
+        "amount": "1000",
+        "starts_at": MARCH,
+        "expires_at": APRIL,
+        "in_arrears": True,
+        "rollover_percent": "100",
+        "rollover_months": 5,
+    }
+    async with database.begin() as connection:
+        wanted = CreditGrantCreate.model_validate(terms)
+        grant = await add_grant(connection, tenant.id, wanted, MARCH + DAY)
+        half = terms | {"amount": "10", "rollover_percent": "50", "priority": 200}
+        wanted = CreditGrantCreate.model_validate(half)
+        other = await add_grant(connection, tenant.id, wanted, MARCH + DAY)
+        await change_plan(connection, tenant.id, SubscriptionChange(plan="bare"), MARCH + 2 * DAY)
+    await use(database, tenant, march=800, april=8)
+    await run_invoices(database, settings, APRIL + GRACE)
+    grants = await grants_of(database, tenant)
+    stands = grants[grant.id]
+    assert (stands.used, stands.expired, stands.available) == (800, 0, 200)
+    assert (stands.rolled_over, stands.rollover_percent) == (200, None)
+    assert stands.expires_at == datetime(2026, 9, 1, tzinfo=UTC)
+    assert (grants[other.id].expired, grants[other.id].rolled_over) == (5, 5)
+    # It pays the time that it was carried into, and what is left then expires for good
+    await run_invoices(database, settings, MAY + GRACE)
+    assert [due for _, due in await by_credit(database, tenant)] == ["800.00", "8.00"]
+    for month in range(6, 11):
+        await run_invoices(database, settings, datetime(2026, month, 1, tzinfo=UTC) + GRACE)
+    stands = (await grants_of(database, tenant))[grant.id]
+    assert (stands.used, stands.expired, stands.available) == (808, 192, 0)
+
+
+@pytest.mark.parametrize(
+    "wrong", [{"rollover_months": None}, {"rollover_percent": "0"}, {"expires_at": None}]
+)
+def test_a_rollover_is_whole(wrong: dict[str, object]) -> None:
+    terms = {
+        "name": "Term",
+        "kind": "paid",
+        "amount": "1",
+        "expires_at": APRIL,
+        "rollover_percent": "50",
+        "rollover_months": 3,
+    }
+    CreditGrantCreate.model_validate(terms)
+    with pytest.raises(ValidationError):
+        CreditGrantCreate.model_validate(terms | wrong)
 
 
 async def test_welcome_credit_pays_for_the_days_in_which_it_was_good(

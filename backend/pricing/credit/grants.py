@@ -22,11 +22,20 @@ class GrantKind(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
+class Rollover:
+    """``percent`` of what is left when a term ends is carried on for ``months``."""
+
+    percent: Decimal
+    months: int
+
+
+@dataclass(frozen=True, slots=True)
 class Grant:
     """Credit of ``amount``, usable from ``starts_at`` until ``expires_at`` (None: for ever).
 
     ``models`` limits it to calls of those models. Lower ``priority`` numbers burn first. Credit
     ``in_arrears`` pays bills of the time in which it was usable, although they are made after it.
+    With a ``rollover`` a part of what is left at ``expires_at`` is carried on.
     """
 
     id: str
@@ -37,6 +46,7 @@ class Grant:
     priority: int = 100
     models: frozenset[str] | None = None
     in_arrears: bool = False
+    rollover: Rollover | None = None
 
     def covers(self, model: str | None, at: datetime) -> bool:
         """Return whether it can pay for a call of ``model`` at that moment; None for any model."""

@@ -214,13 +214,15 @@ class Wallet:
         What is reserved of them stays until it is settled; what is released then expires with the
         next call.
         """
-        over = self._usable(lambda grant: not grant.in_arrears and _ended(grant, at))
-        return [_expired(at, *share) for share in over]
+        return [_expired(at, *share) for share in self.ended(at, in_arrears=False)]
 
     def close(self, until: datetime, at: datetime) -> list[LedgerEntry]:
         """Take away what is left of credit in arrears, once all bills up to ``until`` are made."""
-        over = self._usable(lambda grant: grant.in_arrears and _ended(grant, until))
-        return [_expired(at, *share) for share in over]
+        return [_expired(at, *share) for share in self.ended(until, in_arrears=True)]
+
+    def ended(self, until: datetime, *, in_arrears: bool) -> list[tuple[Grant, Decimal]]:
+        """Return the grants that ended by then, in arrears or not, and what is left of each."""
+        return self._usable(lambda grant: grant.in_arrears is in_arrears and _ended(grant, until))
 
     def refund(self, grant_id: str, at: datetime) -> list[LedgerEntry]:
         """Pay back what is left of a bought grant; promotional credit is not paid back.

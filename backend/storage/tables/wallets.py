@@ -59,6 +59,10 @@ credit_grants = Table(
     time_column("expires_at", nullable=True),
     # It pays bills of the time in which it is usable, and expires when they were made
     Column("in_arrears", Boolean, nullable=False, server_default=text("false")),
+    # What is carried on of what is left when it expires, and what was
+    Column("rollover_percent", Numeric),
+    Column("rollover_months", Integer),
+    Column("rolled_over", Numeric),
     # Its sale carried the tax, so that none falls when it is used
     Column("taxed_at_sale", Boolean, nullable=False, server_default=text("false")),
     # Sums of the ledger's entries. The database ensures that no account is below zero, and that
@@ -73,6 +77,9 @@ credit_grants = Table(
     ForeignKeyConstraint(["tenant_id"], ["wallets.tenant_id"], ondelete="CASCADE"),
     CheckConstraint("kind IN ('promotional', 'paid')", name="kind"),
     CheckConstraint("amount >= 0", name="amount"),
+    CheckConstraint(
+        "num_nonnulls(rollover_percent, rollover_months) IN (0, 2)", name="whole_rollover"
+    ),
     CheckConstraint(
         "least(available, reserved, used, expired, refunded) >= 0", name="never_below_zero"
     ),

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 
+from backend_client.types.common import plain
 from backend_client.types.wallets import (
     CreditGrant,
     CreditKind,
@@ -214,6 +215,11 @@ def _grant_row(
         notes.append(
             "waits for the invoice of its time" if waits else "pays the invoices of its time"
         )
+    if grant.rollover_percent is not None and grant.rollover_months is not None:
+        months = f"{grant.rollover_months} month{'s' if grant.rollover_months > 1 else ''}"
+        notes.append(f"{plain(grant.rollover_percent)}% of the rest rolls over for {months}")
+    if grant.rolled_over:
+        notes.append(f"{money(grant.rolled_over, currency)} rolled over")
     if grant.priority != 100:
         notes.append(f"priority {grant.priority}")
     parts = (
