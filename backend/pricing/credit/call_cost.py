@@ -56,10 +56,9 @@ class CallValues:
         labels: Labels = (),
     ) -> Decimal:
         """Return what a call at ``at`` is worth, unrounded."""
-        quarter = quarter_hour_of(at)
-        (quarter_hour,) = cut_at_windows(self.plan, quarter, quarter + timedelta(minutes=15))
+        window = self._window_at(at)
         return self.value(
-            MeteredQuantity(model, meter, quantity, quarter_hour.window, labels)
+            MeteredQuantity(model, meter, quantity, window, labels)
             for meter, quantity in quantities.items()
         )
 
@@ -88,7 +87,7 @@ class CallValues:
         Input may turn out to be cached, or written to a cache, and output to be reasoning, which
         can cost more. Where sound or pictures are possible, ``most`` has their meters instead.
         """
-        total = ZERO
+        total, window = ZERO, self._window_at(at)
         with exact_arithmetic():
             for meter, quantity in most.items():
                 *_, whole = priced_by(meter)
@@ -98,9 +97,15 @@ class CallValues:
                     *(part for part in parts_of(whole) if part not in OTHER_MEDIA),
                 }
                 total += max(
-                    self.cost(model, {counted_as: quantity}, at, labels) for counted_as in possible
+                    self.value([MeteredQuantity(model, counted_as, quantity, window, labels)])
+                    for counted_as in possible
                 )
         return total
+
+    def _window_at(self, at: datetime) -> str | None:
+        quarter = quarter_hour_of(at)
+        (quarter_hour,) = cut_at_windows(self.plan, quarter, quarter + timedelta(minutes=15))
+        return quarter_hour.window
 
 
 class CallCosts(CallValues):

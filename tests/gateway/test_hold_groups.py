@@ -1,0 +1,89 @@
+"""Holds that go together: in few statements, and a fault of one of them is not the others'."""
+
+from __future__ import annotations
+
+import asyncio
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+from sqlalchemy import event, select
+
+from backend.gateway.hold_groups import LATER, HoldGroups
+from backend.storage.database import Database
+from backend.storage.tables import key_calls
+from backend_client.types.accounts import Tenant
+from tests.support.ports import free_port
+
+pytestmark = pytest.mark.engine
+
+MINUTE = timedelta(minutes=1)
+
+
+def ask(name: str, **limits: int) -> dict[str, Any]:
+    """A call of a key that may make a hundred in a minute."""
+    limit = {"key": "key_1", "tokens": 0, "requests_per_minute": 100, **limits}
+    return {"id": name, "at": datetime.now(UTC).isoformat(), "limits": [limit]}
+
+
+async def under_way(database: Database) -> set[str]:
+    async with database.begin() as connection:
+        return set(await connection.scalars(select(key_calls.c.call_id)))
+
+
+async def test_calls_that_come_together_share_statements(
+    database: Database, tenant: Tenant
+) -> None:
+    groups, uses = HoldGroups(database, lease=MINUTE), 0
+
+    def count(*_arguments: object) -> None:
+        nonlocal uses
+        uses += 1
+
+    event.listen(database.engine.sync_engine, "checkin", count)
+    names = [f"req_{number}" for number in range(40)]
+    outcomes = await asyncio.gather(
+        *(groups.hold(tenant.id, ask(name, concurrent_requests=25)) for name in names)
+    )
+    event.remove(database.engine.sync_engine, "checkin", count)
+    assert uses == 1
+    assert ["windows" in outcome for outcome in outcomes] == [True] * 25 + [False] * 15
+    assert outcomes[-1]["limited"]["concurrent"]
+    assert await under_way(database) == set(names[:25])
+
+
+async def test_what_ends_leaves_room_for_what_begins_with_it(
+    database: Database, tenant: Tenant
+) -> None:
+    groups = HoldGroups(database, lease=MINUTE)
+    assert "windows" in await groups.hold(tenant.id, ask("req_1", concurrent_requests=1))
+    begun, ended = await asyncio.gather(
+        groups.hold(tenant.id, ask("req_2", concurrent_requests=1)),
+        groups.settle(tenant.id, {"id": "req_1", "tokens": 0, "limits": [{"key": "key_1"}]}),
+    )
+    assert ended == {}
+    assert "windows" in begun
+    assert await under_way(database) == {"req_2"}
+
+
+async def test_a_call_at_fault_holds_nothing_up(database: Database, tenant: Tenant) -> None:
+    groups = HoldGroups(database, lease=MINUTE)
+    assert "windows" in await groups.hold(tenant.id, ask("req_1"))
+    outcomes = await asyncio.gather(
+        groups.hold(tenant.id, ask("req_1")), groups.hold(tenant.id, ask("req_2"))
+    )
+    # Nothing of either is stored, and each is to be tried by itself
+    assert outcomes == [LATER, LATER]
+    assert await under_way(database) == {"req_1"}
+    assert "windows" in await groups.hold(tenant.id, ask("req_2"))
+
+
+async def test_without_a_database_every_call_is_told() -> None:
+    away = Database(f"postgresql://nobody@127.0.0.1:{free_port()}/none", pool_size=1)
+    groups = HoldGroups(away, lease=MINUTE)
+    outcomes = await asyncio.gather(
+        *(groups.hold("ten_1", ask(f"req_{number}")) for number in range(3)),
+        return_exceptions=True,
+    )
+    assert all(isinstance(outcome, OSError) for outcome in outcomes)
+    await away.close()
