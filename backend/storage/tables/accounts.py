@@ -234,7 +234,11 @@ key_calls = Table(
     Column("call_id", Text, primary_key=True),
     Column("tokens", BigInteger, nullable=False),
     time_column("lost_at"),
-    ForeignKeyConstraint(["tenant_id"], ["tenants.id"], ondelete="CASCADE"),
+    ForeignKeyConstraint(
+        ["tenant_id", "key_id"],
+        ["key_windows.tenant_id", "key_windows.key_id"],
+        ondelete="CASCADE",
+    ),
     prefixes=["UNLOGGED"],
 )
 """Calls of a limited key that are under way; lost at ``lost_at`` unless the gateway renews them."""

@@ -16,7 +16,8 @@ from sqlalchemy.dialects.postgresql import JSONB
 
 from backend.storage.tables.common import metadata, time_column
 
-# What these two hold is true for as long as a call: not worth a write-ahead log.
+# What these two hold is true for as long as a call: not worth a write-ahead log. So holds refer to
+# the row that is locked for them: to look for the tenant's would lock that, which the log has.
 quota_states = Table(
     "quota_states",
     metadata,
@@ -35,7 +36,7 @@ quota_holds = Table(
     Column("prompt_tokens", BigInteger, nullable=False),
     Column("output_tokens", BigInteger, nullable=False),
     time_column("lapses_at"),
-    ForeignKeyConstraint(["tenant_id"], ["tenants.id"], ondelete="CASCADE"),
+    ForeignKeyConstraint(["tenant_id"], ["quota_states.tenant_id"], ondelete="CASCADE"),
     prefixes=["UNLOGGED"],
 )
 
@@ -61,7 +62,11 @@ key_budget_holds = Table(
     Column("amount", Numeric, nullable=False),
     time_column("made_at"),
     time_column("lapses_at"),
-    ForeignKeyConstraint(["tenant_id"], ["tenants.id"], ondelete="CASCADE"),
+    ForeignKeyConstraint(
+        ["tenant_id", "key_id"],
+        ["key_budget_states.tenant_id", "key_budget_states.key_id"],
+        ondelete="CASCADE",
+    ),
     Index("ix_key_budget_holds_tenant_id", "tenant_id", "key_id"),
     prefixes=["UNLOGGED"],
 )
