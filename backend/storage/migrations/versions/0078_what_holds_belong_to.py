@@ -6,8 +6,8 @@ for the disk, though nothing of it is to outlive a crash.
 
 from alembic import op
 
-revision = "0077"
-down_revision = "0076"
+revision = "0078"
+down_revision = "0077"
 branch_labels = None
 depends_on = None
 
