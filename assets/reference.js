@@ -4,9 +4,39 @@ const theme = () =>
   (matchMedia("(prefers-color-scheme: dark)").matches ? "dark" : "light");
 
 const place = document.getElementById("reference");
-place.replaceChildren();
+const DOCUMENT = "/reference/openapi.json";
+
+// A sentence of ours, and not the library's view of an answer that is no document
+function fail(sentence) {
+  const problem = document.createElement("p");
+  problem.setAttribute("role", "alert");
+  problem.className = "problem";
+  problem.textContent = `This could not be loaded. ${sentence}`;
+  const retry = document.createElement("button");
+  retry.type = "button";
+  retry.textContent = "Try again";
+  retry.addEventListener("click", () => location.reload());
+  place.replaceChildren(problem, retry);
+}
+
+async function load() {
+  try {
+    const answer = await fetch(DOCUMENT);
+    if (answer.ok) {
+      draw(await answer.json());
+    } else {
+      const said = (await answer.text()).trim();
+      fail(said && !said.startsWith("<") ? said : "The API can't be reached. Try again shortly.");
+    }
+  } catch {
+    fail("The API can't be reached. Try again shortly.");
+  }
+}
+
+function draw(content) {
+  place.replaceChildren();
 Scalar.createApiReference(place, {
-  url: "/reference/openapi.json",
+  content,
   // Calls go by the portal, which no policy of the API lets browsers past
   proxyUrl: "/docs/call",
   // Nothing is fetched from or sent to another host
@@ -44,4 +74,7 @@ Scalar.createApiReference(place, {
     }
   `,
 });
+}
+
+load();
 document.addEventListener("themechange", () => location.reload());

@@ -50,17 +50,20 @@ class PageState(rx.State, mixin=True):
         async with feeds.follow(caller) as feed:
             return await self._look_on(caller, look, seconds, feed)
 
-    async def _follow(self, caller: Caller, look: Look, seconds: float) -> Sequence[Any]:
+    async def _follow(
+        self, caller: Caller, look: Look, seconds: float, *, requests: int = 0
+    ) -> Sequence[Any]:
         """Look again and again until the browser leaves the page; for a background handler.
 
-        A tab that nobody sees or uses looks once in ``IDLE_SECONDS``. What can't be reached for a
+        A tab that nobody sees or uses looks so seldom that its ``requests``, of one look, are less
+        than one a minute. What can't be reached for a
         while is said above what was shown before, and taken back once it can be. Returns the
         events that reload the page when the session has moved to another tenant in the meantime.
 
         Raises:
             Unauthenticated: the session has ended.
         """
-        return await self._look_on(caller, look, seconds, None)
+        return await self._look_on(caller, look, seconds, None, requests)
 
     async def _look_on(
         self,
@@ -68,9 +71,10 @@ class PageState(rx.State, mixin=True):
         look: Look,
         seconds: float,
         feed: Feed | None,
+        requests: int = 0,
     ) -> Sequence[Any]:
         page = self.router.url.path
-        rhythm = Rhythm(seconds, feed)
+        rhythm = Rhythm(seconds, feed, requests=requests)
         while still_at(self, page):
             # Not a member of this class: the states that inherit it have it from the session
             due = rhythm.is_due(getattr(self, "_presence", SEEN))

@@ -19,15 +19,21 @@ RETRY_SECONDS: Final = 2.0
 """After a look that failed."""
 UNTOLD_SECONDS: Final = 5.0
 """Between looks while nothing can tell whether usage has changed."""
+IDLE_SECONDS_A_REQUEST: Final = 200.0
+"""An idle tab asks the API once a minute at most, with who is signed in."""
 NOTICE_SECONDS: Final = 2.0
 """In how long it is noticed that the browser has left, or that somebody sees the page again."""
 
 
 class Rhythm:
-    """Looks ``seconds`` apart; with a ``feed`` only when that has turned since."""
+    """Looks ``seconds`` apart; with a ``feed`` only when that has turned since.
 
-    def __init__(self, seconds: float, feed: Feed | None) -> None:
+    Each look costs the API some ``requests``: the more, the longer a tab that is idle rests.
+    """
+
+    def __init__(self, seconds: float, feed: Feed | None, *, requests: int = 0) -> None:
         self._seconds = seconds
+        self._idle_seconds = max(IDLE_SECONDS, requests * IDLE_SECONDS_A_REQUEST)
         self._feed = feed
         self._turn = -1
         self._began = float("-inf")
@@ -44,7 +50,7 @@ class Rhythm:
         turned = self._feed is not None and self._feed.turn != self._turn
         self._wait_seconds = self._seconds
         if away:
-            self._wait_seconds = IDLE_SECONDS
+            self._wait_seconds = self._idle_seconds
         elif self._failed:
             self._wait_seconds = RETRY_SECONDS
         elif turned:

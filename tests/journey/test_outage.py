@@ -149,3 +149,20 @@ async def test_live_events_go_on_where_they_broke_off(
         await expect(page.locator("#events")).to_contain_text("unseen")
         await service.send("seen-again")
         await expect(page.locator("#events")).to_contain_text("seen-again")
+
+
+async def test_the_reference_of_a_dead_api_says_so_in_our_words(
+    behind: BrowserContext, relay: Relay, complaints: list[str]
+) -> None:
+    page = await behind.new_page()
+    await sign_in(page)
+    await relay.cut()
+    await page.goto("/reference")
+    problem = page.get_by_role("alert")
+    await expect(problem).to_contain_text("This could not be loaded. The API can't be reached.")
+    await relay.open()
+    await page.get_by_role("button", name="Try again").click()
+    await expect(problem).to_have_count(0)
+    await expect(page.get_by_role("heading", name="Usage").first).to_be_visible()
+    # The browser's own note of the answer without a document
+    complaints[:] = [text for text in complaints if "502" not in text]

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, NamedTuple
 
 import reflex as rx
 
 from backend_client import ClientError, Forbidden
-from backend_client.types.common import plain
+from backend_client.types.common import Page, plain
 from backend_client.types.wallets import (
     CreditGrant,
     LedgerEntry,
@@ -33,6 +33,7 @@ from portal.kit.form_problems import FormProblems, problems_by_field
 from portal.kit.formatting import exact_money, money, second
 from portal.session import polling
 from portal.session.guard import PLANNERS, SPENDERS, Caller, may_change, signed_in
+from portal.session.live import shared
 from portal.session.page import PageState
 from portal.session.state import Session
 from portal.shared.credit.forms import (
@@ -43,11 +44,23 @@ from portal.shared.credit.forms import (
     settings_from,
     top_up_from,
 )
-from portal.shared.customer.state import CustomerState, customer_of
+from portal.shared.customer.state import Customer, CustomerState, customer_of
 
 LEDGER_PAGE = 20
 TOP_UPS_SHOWN = 20
 _NO_PROBLEMS = dict.fromkeys(FIELDS, "")
+
+
+class WalletAnswers(NamedTuple):
+    """What the API says of a wallet and of what waits."""
+
+    balance: WalletBalance
+    grants: list[CreditGrant]
+    ledger: Page[LedgerEntry]
+    top_ups: Page[TopUp]
+    waiting: list[TenantTopUp]
+    platform: str | None
+    prepaid: bool | None
 
 
 class Credit(CustomerState, PageState, Session):
@@ -96,6 +109,8 @@ class Credit(CustomerState, PageState, Session):
     _next: str | None = None
     _names: dict[str, str] = {}
     _settings: WalletSettings | None = None
+    _answers: WalletAnswers | None = None
+    _answered: tuple[Customer, list[str]] | None = None
 
     @signed_in(background=True, supersedes=True)
     async def watch(self, caller: Caller) -> Sequence[Any]:
@@ -107,13 +122,18 @@ class Credit(CustomerState, PageState, Session):
         async with self:
             if not caller.me.is_operator or not self.customer.id:
                 self.customer = customer_of(caller.me.tenant)
-            self.done = ""
+            self.done, self._answers = "", None
             wanted = self.router.url.query_parameters.get("tenant", "")
         if wanted and caller.me.is_operator:
             customer = customer_of(await caller.client.tenants.get(wanted))
             async with self:
                 self.customer = customer
-        return await self._follow(caller, lambda: self._load(caller), polling.CREDIT)
+        return await self._follow(
+            caller,
+            lambda: self._load(caller, fresh_seconds=polling.CREDIT / 2),
+            polling.CREDIT,
+            requests=polling.CREDIT_REQUESTS,
+        )
 
     @signed_in(background=True)
     async def look(self, caller: Caller) -> None:
@@ -282,27 +302,48 @@ class Credit(CustomerState, PageState, Session):
     def _close(self) -> None:
         self.dialog, self.problems = "", _NO_PROBLEMS
 
-    async def _load(self, caller: Caller) -> None:
-        """Load the customer's wallet, and what waits for the operator."""
+    async def _load(self, caller: Caller, *, fresh_seconds: float = 0) -> None:
+        """Load the customer's wallet, and what waits for the operator.
+
+        What another tab was answered ``fresh_seconds`` ago will do.
+        """
         async with self:
             customer, cursors = self.customer, list(self._cursors)
         own = customer.id == caller.me.tenant.id
         tenant = None if own and caller.me.role in SPENDERS else customer.id
-        client = caller.client
-        balance = await client.wallet.get(tenant=tenant)
-        grants = await client.wallet.grants.list(tenant=tenant).all()
         cursor = cursors[-1] if cursors else None
-        ledger = await client.wallet.ledger.list(
-            limit=LEDGER_PAGE, cursor=cursor, tenant=tenant
-        ).page()
-        top_ups = await client.wallet.top_ups.list(limit=TOP_UPS_SHOWN, tenant=tenant).page()
-        waiting = await waiting_top_ups(caller)
-        pays = own and may_change(caller.me, PLANNERS)
-        platform = (await client.payments.options()).platform if pays else None
-        prepaid = (await client.subscription.get()).plan.definition.prepaid if own else None
+        pays = own and caller.me.role in PLANNERS
+
+        async def ask() -> WalletAnswers:
+            client = caller.client
+            ledger = client.wallet.ledger.list(limit=LEDGER_PAGE, cursor=cursor, tenant=tenant)
+            top_ups = client.wallet.top_ups.list(limit=TOP_UPS_SHOWN, tenant=tenant)
+            return WalletAnswers(
+                await client.wallet.get(tenant=tenant),
+                await client.wallet.grants.list(tenant=tenant).all(),
+                await ledger.page(),
+                await top_ups.page(),
+                await waiting_top_ups(caller),
+                (await client.payments.options()).platform if pays else None,
+                (await client.subscription.get()).plan.definition.prepaid if own else None,
+            )
+
+        answers = await shared(
+            caller,
+            ("credit", tenant, cursor),
+            ask,
+            fresh_seconds=fresh_seconds,
+            of_usage=False,
+        )
+        if fresh_seconds and answers == self._answers and (customer, cursors) == self._answered:
+            async with self:
+                self._ready()
+            return  # what has not changed is not sent
+        balance, grants, ledger, top_ups, waiting, platform, prepaid = answers
         async with self:
             if (customer, cursors) != (self.customer, self._cursors):
                 return
+            self._answers, self._answered = answers, (customer, cursors)
             self.own = own
             self.payable = platform is not None
             self.changes = may_change(caller.me, PLANNERS) if own else caller.me.is_operator

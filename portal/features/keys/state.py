@@ -8,7 +8,13 @@ from typing import Any
 from urllib.parse import urlencode
 
 from backend_client import ClientError, Forbidden, NotFound
-from backend_client.types.accounts import ApiKey, ApiKeyChange, ApiKeyCreated, KeyBudgetUse
+from backend_client.types.accounts import (
+    ApiKey,
+    ApiKeyChange,
+    ApiKeyCreated,
+    Application,
+    KeyBudgetUse,
+)
 from portal.features.keys.forms import (
     FIELDS,
     by_field,
@@ -22,11 +28,13 @@ from portal.kit.form_problems import FormProblems, problems_by_field
 from portal.kit.vars import computed
 from portal.session import polling
 from portal.session.guard import DEVELOPERS, Caller, signed_in
+from portal.session.live import shared
 from portal.session.page import PageState
 from portal.session.shown_once import ShownOnce
 from portal.session.state import Session
 from portal.shell.toasts import toast
 
+KeysInUse = tuple[list[ApiKey], list[Application], dict[str, KeyBudgetUse]]
 _LONGEST_SEARCH = 200
 _NO_PROBLEMS = dict.fromkeys(FIELDS, "")
 
@@ -102,30 +110,38 @@ class Keys(ShownOnce, PageState, Session):
             self.models = [Choice(model.id, model.name) for model in models]
 
         async def look() -> None:
-            rows = await self._rows(caller)
+            rows = await self._rows(caller, fresh_seconds=polling.KEYS / 2)
             async with self:
-                self.keys = rows
-                self._ready()
+                self._show_rows(rows)
 
-        return await self._follow(caller, look, polling.KEYS)
+        return await self._follow(caller, look, polling.KEYS, requests=polling.KEYS_REQUESTS)
 
     @signed_in(background=True, supersedes=True)
     async def refresh(self, caller: Caller) -> None:
         """Load the keys once more: one of them has changed."""
-        rows = await self._rows(caller)
+        rows = await self._rows(caller, fresh_seconds=0)
         async with self:
-            self.keys = rows
-            self._ready()
+            self._show_rows(rows)
 
-    async def _rows(self, caller: Caller) -> list[KeyRow]:
-        keys = [
-            key
-            for key in await caller.client.keys.list(search=self.search or None).all()
-            if self.application in ("", key.application_id)
-        ]
-        applications = await caller.client.applications.list().all()
+    def _show_rows(self, rows: list[KeyRow]) -> None:
+        if rows != self.keys:  # what has not changed is not sent
+            self.keys = rows
+        self._ready()
+
+    async def _rows(self, caller: Caller, *, fresh_seconds: float) -> list[KeyRow]:
+        """The keys of the search; what another tab was answered ``fresh_seconds`` ago will do."""
+        search = self.search
+
+        async def ask() -> KeysInUse:
+            keys = await caller.client.keys.list(search=search or None).all()
+            applications = await caller.client.applications.list().all()
+            return keys, applications, await _budgets_used(caller, keys, datetime.now(UTC))
+
+        listed, applications, uses = await shared(
+            caller, ("keys", search), ask, fresh_seconds=fresh_seconds, of_usage=False
+        )
+        keys = [key for key in listed if self.application in ("", key.application_id)]
         now = datetime.now(UTC)
-        uses = await _budgets_used(caller, keys, now)
         return key_rows(keys, applications, now, caller.me.tenant.time_zone, uses)
 
     @signed_in(roles=DEVELOPERS)

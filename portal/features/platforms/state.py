@@ -78,7 +78,9 @@ class Platforms(PageState, Session):
         async def look() -> None:
             await self._read(caller)
 
-        return await self._follow(caller, look, polling.PLATFORMS)
+        return await self._follow(
+            caller, look, polling.PLATFORMS, requests=polling.PLATFORMS_REQUESTS
+        )
 
     @signed_in(operator=True)
     async def open_connect(self, caller: Caller) -> None:

@@ -96,3 +96,18 @@ def test_a_look_that_failed_is_tried_again_soon_and_by_nobody_who_is_not_there(
     clock.now += RETRY_SECONDS
     assert rhythm.is_due("seen")
     assert not rhythm.is_due("hidden")
+
+
+def test_an_idle_page_whose_looks_cost_much_looks_the_less_often(clock: Clock) -> None:
+    rhythm = Rhythm(10, None, requests=7)
+    assert rhythm.is_due("seen")
+    rhythm.begin()
+    rhythm.end(again=False)
+    # Less than a request a minute, with who is signed in
+    clock.now += 7 * 60
+    assert not rhythm.is_due("alone")
+    assert not rhythm.is_due("hidden")
+    # Whoever comes back sees what there is now
+    assert rhythm.is_due("seen")
+    clock.now += 60 * 60
+    assert rhythm.is_due("alone")
