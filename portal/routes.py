@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from urllib.parse import urlencode, urlsplit
 
+CLOCK = "/test-clock"
 COMPARE = "/compare"
 CORRECTIONS = "/corrections"
 CREDIT = "/credit"
@@ -29,6 +30,11 @@ def sign_in(path: str, query: str = "") -> str:
 def customer(tenant: str) -> str:
     """Return where the operator sees a customer, by its id or slug."""
     return f"{CUSTOMER}/?{urlencode({'tenant': tenant})}"
+
+
+def clock(tenant: str) -> str:
+    """Return where the operator sees a customer's test clock, by its id or slug."""
+    return f"{CLOCK}/?{urlencode({'tenant': tenant})}"
 
 
 def model(model: str) -> str:

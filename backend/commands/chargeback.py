@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import sys
 from collections.abc import Sequence
-from datetime import UTC, date, datetime
+from datetime import date, datetime
 from enum import StrEnum
 from pathlib import Path
 from typing import Annotated
@@ -15,6 +15,7 @@ import yaml
 from pydantic import ValidationError
 
 from backend.accounting.forms.journal_files import journal_file
+from backend.accounts.clocks import now_of
 from backend.accounts.principal import COMMAND_LINE
 from backend.accounts.tenants import find_tenant
 from backend.chargeback.closing import close_month
@@ -151,16 +152,17 @@ async def _apply(settings: Settings, named: str, valid_from: date, policy: Polic
         versions = await list_policies(connection, tenant)
         held = [version.revision for version in versions if version.valid_from == valid_from]
         wanted = PolicyPut(policy=policy, revision=next(iter(held), None))
-        now = datetime.now(UTC)
-        return await put_policy(connection, COMMAND_LINE, tenant, valid_from, wanted, now)
+        return await put_policy(
+            connection, COMMAND_LINE, tenant, valid_from, wanted, now_of(tenant)
+        )
 
 
 async def _close(settings: Settings, named: str, month: datetime | None) -> list[Statement]:
-    now = datetime.now(UTC)
     statements = []
     async with ready_database(settings) as database:
         async with database.begin() as connection:
             tenant = await find_tenant(connection, named)
+            now = now_of(tenant)
             months = await list_months(connection, tenant, now)
         wanted = _open(months) if month is None else [month.date()]
         for first_day in wanted:
@@ -187,4 +189,4 @@ def _open(months: Sequence[MonthSummary]) -> list[date]:
 async def _book(settings: Settings, named: str, month: datetime) -> MonthBook:
     async with ready_database(settings) as database, database.begin() as connection:
         tenant = await find_tenant(connection, named)
-        return await month_book(connection, settings, tenant, month.date(), datetime.now(UTC))
+        return await month_book(connection, settings, tenant, month.date(), now_of(tenant))

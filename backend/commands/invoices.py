@@ -13,6 +13,7 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 from rich.table import Table
 
+from backend.accounts.clocks import now_of
 from backend.accounts.tenants import find_tenant
 from backend.commands.database import ready_database
 from backend.engines.running import running_settings
@@ -155,7 +156,7 @@ async def _list(settings: Settings, tenant: str) -> list[InvoiceSummary]:
                 settings,
                 TaxPreview(service),
                 whose.id,
-                datetime.now(UTC),
+                now_of(whose),
                 cursor=cursor,
                 limit=_PAGE,
             )

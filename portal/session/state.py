@@ -6,8 +6,8 @@ from dataclasses import dataclass
 
 import reflex as rx
 
-from backend_client.types.accounts import Me
-from portal.kit.formatting import initials
+from backend_client.types.accounts import Me, Tenant
+from portal.kit.formatting import initials, second
 from portal.session.guard import (
     DEVELOPERS,
     PLANNERS,
@@ -32,7 +32,11 @@ class TenantChoice:
 
 
 class Session(rx.State):
-    """Who is signed in and for which tenant. The parent of every page's state."""
+    """Who is signed in and for which tenant. The parent of every page's state.
+
+    ``tenant_clock`` and ``customer_clock`` are where the test clocks stand of the tenant and of the
+    customer that an operator's page is about; empty for those in real time.
+    """
 
     identified: bool = False
     person: str = ""
@@ -42,6 +46,9 @@ class Session(rx.State):
     tenant_id: str = ""
     tenant: str = ""
     tenant_is_sample: bool = False
+    tenant_clock: str = ""
+    customer_clock: str = ""
+    customer_clock_page: str = ""
     tenants: list[TenantChoice] = []
     develops: bool = False
     sees_spend: bool = False
@@ -94,6 +101,7 @@ class Session(rx.State):
         self.tenant_id = me.tenant.id
         self.tenant = me.tenant.name
         self.tenant_is_sample = me.tenant.is_sample
+        self.tenant_clock = clock_text(me.tenant)
         self.tenants = [
             TenantChoice(held.tenant.id, held.tenant.name, held.tenant.is_sample)
             for held in me.memberships
@@ -112,6 +120,7 @@ class Session(rx.State):
         The states of other pages go: they have been left.
         """
         forget_pages(self, within=package)
+        self.customer_clock = self.customer_clock_page = ""
         self._show_person(caller.me)
 
     @signed_in()
@@ -128,3 +137,8 @@ class Session(rx.State):
     async def dismiss_notice(self, caller: Caller) -> None:
         """Put the notice away."""
         self.notice = ""
+
+
+def clock_text(tenant: Tenant) -> str:
+    """Where a tenant's test clock stands, on its own clocks; empty for one in real time."""
+    return "" if tenant.clock_at is None else second(tenant.clock_at, tenant.time_zone)

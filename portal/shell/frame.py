@@ -44,6 +44,7 @@ def framed(feature: Feature, features: Sequence[Feature]) -> rx.Component:
             rx.el.main(
                 _trail(feature, features, heading),
                 _heading(heading, page),
+                _operators_clock() if feature.group is Group.OPERATOR else _own_clock(),
                 stale(page.state.problem, page.state.phase),
                 rx.fragment()
                 if page.query is None
@@ -61,6 +62,39 @@ def framed(feature: Feature, features: Sequence[Feature]) -> rx.Component:
         waiting(waiting=page.state.phase == LOADING),
         toast_region(),
         _notice(),
+    )
+
+
+def _own_clock() -> rx.Component:
+    """That it is another time for this organization than for the reader."""
+    return rx.cond(
+        Session.tenant_clock != "",
+        _banner(
+            "Sample data on a test clock: for this organization it is ", Session.tenant_clock, "."
+        ),
+    )
+
+
+def _operators_clock() -> rx.Component:
+    return rx.cond(
+        Session.customer_clock != "",
+        _banner(
+            "On a test clock: for this customer it is ",
+            Session.customer_clock,
+            ". ",
+            rx.link("Advance it", href=Session.customer_clock_page),
+        ),
+    )
+
+
+def _banner(*text: str | rx.Component) -> rx.Component:
+    return rx.callout.root(
+        rx.callout.icon(icon("alarm-clock", size=16)),
+        rx.callout.text(*text),
+        color_scheme="orange",
+        size="1",
+        margin_bottom="var(--space-4)",
+        role="note",
     )
 
 

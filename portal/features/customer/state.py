@@ -8,6 +8,7 @@ from urllib.parse import urlencode
 
 from backend_client import ClientError
 from backend_client.types.accounts import TenantChange
+from portal import routes
 from portal.features.customer.forms import FIELDS, by_field, checked_name
 from portal.kit.facts import FactRow
 from portal.kit.form_problems import FormProblems, problems_by_field
@@ -16,7 +17,7 @@ from portal.kit.vars import computed
 from portal.session.guard import Caller, signed_in
 from portal.session.page import LOADING, PageState
 from portal.session.shown_once import ShownOnce
-from portal.session.state import Session
+from portal.session.state import Session, clock_text
 from portal.shared.customer.state import Customer, customer_of
 
 TABS = {
@@ -83,6 +84,8 @@ class CustomerPage(ShownOnce, PageState, Session):
         self._wanted = self._wanted or caller.me.tenant.slug
         tenant = await caller.client.tenants.get(self._wanted)
         self.customer, self.ingest = customer_of(tenant), tenant.ingest
+        self.customer_clock = clock_text(tenant)
+        self.customer_clock_page = routes.clock(tenant.slug)
         self.facts = [
             FactRow("Id", tenant.id),
             FactRow("Slug", tenant.slug),

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
+from datetime import UTC, datetime
 from typing import Any
 
 from backend_client.types.accounts import TenantCreate
 from portal.kit.form_problems import checked, text_of
 
-FIELDS = ("name", "slug", "owner", "plan", "currency", "time_zone", "form")
+FIELDS = ("name", "slug", "owner", "plan", "currency", "time_zone", "clock_at", "form")
 DEFAULT_PLAN = "default"
 """What the list of plans has for the catalog's default, where nothing can't stand."""
 _SLUG_CHARACTERS = 63
@@ -37,8 +38,20 @@ def tenant_from(form: Mapping[str, Any]) -> TenantCreate:
         "plan": None if plan in {"", DEFAULT_PLAN} else plan,
         "currency": text_of(form, "currency").upper() or None,
         "time_zone": text_of(form, "time_zone") or None,
+        "clock_at": _clock_from(text_of(form, "clock_at"), problems),
     }
     return checked(TenantCreate, values, problems, by_field)
+
+
+def _clock_from(text: str, problems: dict[str, str]) -> datetime | None:
+    """Where the test clock of a sample customer begins: with a day (UTC)."""
+    if not text:
+        return None
+    try:
+        return datetime.fromisoformat(text).replace(tzinfo=UTC)
+    except ValueError:
+        problems["clock_at"] = f"{text!r} is no day."
+        return None
 
 
 def by_field(problems: list[tuple[str, str]]) -> dict[str, str]:

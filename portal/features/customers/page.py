@@ -113,6 +113,10 @@ def _row(customer: CustomerRow) -> rx.Component:
             rx.flex(
                 rx.cond(customer.is_sample, rx.badge("Sample data", color_scheme="orange")),
                 rx.cond(
+                    customer.clock_page != "",
+                    rx.link("Test clock", href=customer.clock_page, size="2"),
+                ),
+                rx.cond(
                     customer.ingest,
                     rx.badge("Active", color_scheme="green"),
                     rx.badge("Own events refused", color_scheme="gray"),
@@ -192,6 +196,13 @@ def _form() -> rx.Component:
                 ),
                 _line("currency", "Currency", note="Such as EUR. Empty: the default."),
                 _line("time_zone", "Time zone", note="Such as Europe/Berlin. Empty: the default."),
+                _line(
+                    "clock_at",
+                    "Test clock from",
+                    type="date",
+                    note="For trying a plan: a sample customer whose time you advance. Empty: a "
+                    "customer in real time.",
+                ),
                 columns=rx.breakpoints(initial="1", xs="2"),
                 spacing="4",
             ),

@@ -11,7 +11,7 @@ from portal.kit.formatting import date
 
 @dataclass(frozen=True)
 class CustomerRow:
-    """A tenant in the list; ``address`` is its page."""
+    """A tenant in the list; ``address`` is its page, ``clock_page`` that of its clock, if any."""
 
     name: str
     slug: str
@@ -21,6 +21,7 @@ class CustomerRow:
     since: str
     is_sample: bool
     ingest: bool
+    clock_page: str = ""
 
 
 def customer_row(tenant: Tenant) -> CustomerRow:
@@ -34,4 +35,5 @@ def customer_row(tenant: Tenant) -> CustomerRow:
         since=date(tenant.created_at, tenant.time_zone),
         is_sample=tenant.is_sample,
         ingest=tenant.ingest,
+        clock_page="" if tenant.clock_at is None else routes.clock(tenant.slug),
     )
