@@ -162,6 +162,53 @@ IMAGE = _body(
     {"model": "your-model", "prompt": "A boat at sea", "n": 1},
 )
 
+SPEECH = _body(
+    "SpeechRequest",
+    {
+        "input": {"type": "string", "description": "The text"},
+        "voice": {"type": "string", "description": "Such as `alloy`"},
+        "response_format": {"type": "string", "description": "Such as `mp3`, `opus` or `wav`"},
+        "stream_format": {
+            "type": "string",
+            "enum": ["audio", "sse"],
+            "description": "Whether the sound comes by itself or in events",
+        },
+    },
+    ["input", "voice"],
+    {"model": "your-model", "input": "Good morning", "voice": "alloy"},
+)
+
+_SOUND = {
+    "file": {"type": "string", "format": "binary", "description": "The sound"},
+    "response_format": {
+        "type": "string",
+        "enum": ["json", "text", "srt", "verbose_json", "vtt"],
+        "description": "How the text is written",
+    },
+}
+
+
+def _form(title: str, properties: dict[str, Any]) -> dict[str, Any]:
+    schema = {
+        "title": title,
+        "type": "object",
+        "properties": {"model": _MODEL, **properties},
+        "required": ["model", "file"],
+    }
+    content = {"multipart/form-data": {"schema": schema, "example": {"model": "your-model"}}}
+    return {"requestBody": {"required": True, "content": content}}
+
+
+TRANSCRIPTION = _form(
+    "TranscriptionRequest",
+    {
+        **_SOUND,
+        "language": {"type": "string", "description": "Such as `en`, if it is known"},
+        "stream": _STREAM,
+    },
+)
+TRANSLATION = _form("TranslationRequest", _SOUND)
+
 MODERATION = _body(
     "ModerationRequest",
     {"input": {**_TEXTS, "description": "The texts to be judged"}},

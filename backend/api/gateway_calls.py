@@ -37,11 +37,13 @@ async def serve(
         relay = await unless_left(request, opening, may_stop=lambda: True)
         return Streamed(relay, headers | dropped_headers(call))
     answering = gateway.answer(call)
-    answered = await unless_left(request, answering, may_stop=lambda: call.stops_when_left)
+    answered, media_type = await unless_left(
+        request, answering, may_stop=lambda: call.stops_when_left
+    )
     headers |= dropped_headers(call)
     if (cost := await gateway.cost(call)) is not None:
         headers[costs.HEADER] = str(cost)
-    return Response(answered, media_type="application/json", headers=headers)
+    return Response(answered, media_type=media_type, headers=headers)
 
 
 class Streamed(StreamingResponse):
@@ -53,7 +55,7 @@ class Streamed(StreamingResponse):
     def __init__(self, relay: Relay, headers: Mapping[str, str]) -> None:
         super().__init__(
             relay.events,
-            media_type="text/event-stream",
+            media_type=relay.media_type,
             headers={"x-accel-buffering": "no", **headers},
         )
         self._relay = relay
@@ -98,11 +100,14 @@ class Streamed(StreamingResponse):
                 "headers": self.raw_headers,
             }
         )
-        keeping = asyncio.create_task(keep_alive())
+        keeping = asyncio.create_task(keep_alive()) if self._relay.is_events else None
         try:
             async for piece in self.body_iterator:
                 await noted({"type": "http.response.body", "body": piece, "more_body": True})
         finally:
-            keeping.cancel()
-            await asyncio.wait({keeping})
+            if keeping is not None:
+                keeping.cancel()
+                await asyncio.wait({keeping})
+        if self._relay.is_cut:
+            return  # without its end: the server closes the connection, which says so
         await noted({"type": "http.response.body", "body": b"", "more_body": False})

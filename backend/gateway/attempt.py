@@ -6,8 +6,6 @@ import time
 from dataclasses import replace
 from typing import Final, Literal
 
-import orjson
-
 from backend.errors import FareboxError
 from backend.gateway.addresses import address, headers
 from backend.gateway.call import Call
@@ -90,12 +88,14 @@ class Attempt:
             dropped += left_out
             if betas:
                 passed[BETA_HEADER] = betas
-        call.dropped, call.asked_tier = dropped, document.get(TIER)
+        call.dropped = tuple(sorted(call.left_out.union(dropped)))
+        call.asked_tier = document.get(TIER)
         request = protocol.forward(replace(call.asked, document=document), forwarding)
+        body, content_type = protocol.encode(call.asked, request)
         response = await self.target.provider.send(
             address(upstream, spoken, protocol.path, self.target.model),
-            {**passed, **headers(upstream, self._key.secret)},
-            orjson.dumps(request),
+            {**passed, **headers(upstream, self._key.secret), "content-type": content_type},
+            body,
         )
         if response.is_success:
             return response

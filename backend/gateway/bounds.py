@@ -13,6 +13,8 @@ import orjson
 
 from backend.gateway.errors import ContextLengthExceeded
 from backend.gateway.protocols.base import Asked, Document
+from backend.gateway.protocols.tools import PLAIN_TOOLS, kinds_in, run_by_provider
+from backend.gateway.rules import FETCHING
 from backend.metering.tokens.counts import TokenCount, characters
 from backend.quotas.reservations import CallUnits
 from backend_client.types.catalog import CatalogModel
@@ -21,19 +23,11 @@ _FORMAT_TOKENS: Final = 64
 """What a provider's template may add to a prompt beyond what was counted."""
 _LONGEST_TOKEN_BYTES: Final = 256
 """No published vocabulary has a longer token; tiktoken's and Llama's longest has 128."""
-_FETCHING: Final = frozenset(
-    {
-        "conversation",
-        "mcp_servers",
-        "plugins",
-        "previous_response_id",
-        "search_parameters",
-        "web_search_options",
-    }
-)
-"""Members by which a provider adds to the prompt what is not in the body, as much as fits."""
-_OWN_TOOLS: Final = frozenset({"custom", "function"})
-"""Kinds of tools whose results the caller sends; a provider runs others, such as a web search."""
+_FETCHING: Final = FETCHING | {"conversation", "previous_response_id"}
+_BUILT_IN_TOKENS: Final = 1_000
+"""What a provider adds to a prompt for a tool that it describes itself, such as a shell: Anthropic
+says up to 735 for one, and 499 beside. https://docs.claude.com/en/docs/agents-and-tools/tool-use
+"""
 
 _PROPERTY: Final[dict[str, Any]] = {"type": (str, [str]), "description": str, "enum": [str]}
 _PROPERTY["properties"] = {"*": _PROPERTY}
@@ -83,6 +77,8 @@ def most_units(model: CatalogModel, asked: Asked, counted: TokenCount | None) ->
         prompt += _FORMAT_TOKENS
     else:
         prompt = window * asked.prompts
+    built_in = sum(kind not in PLAIN_TOOLS for kind in kinds_in(document) if kind)
+    prompt += built_in * _BUILT_IN_TOKENS
     each = min(asked.output_limit or model.max_output_tokens, window)
     return CallUnits(min(prompt, window * asked.prompts), each * asked.answers * asked.prompts)
 
@@ -138,6 +134,4 @@ def _brings_in_more(document: Document) -> Iterator[bool]:
     """Yield whether each part of a request may fetch what is not in it."""
     for name in _FETCHING:
         yield document.get(name) not in (None, False)
-    tools = document.get("tools")
-    for tool in tools if isinstance(tools, list) else []:
-        yield isinstance(tool, dict) and tool.get("type", "function") not in _OWN_TOOLS
+    yield run_by_provider(document.get("tools"))

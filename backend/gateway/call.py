@@ -58,6 +58,8 @@ class Call:
         self.targets = targets
         self.target = targets[0]
         self.attempts = 0
+        self.left_out: frozenset[str] = frozenset()
+        """What of the request no target gets."""
         self.dropped: tuple[str, ...] = ()
         """What of the request was not passed on to the target."""
         self.asked = asked

@@ -11,6 +11,7 @@ from datetime import datetime
 from decimal import Decimal
 from typing import Any, Final, TypeVar
 
+import orjson
 import structlog
 
 from backend.accounts.principal import Principal
@@ -31,6 +32,7 @@ from backend.gateway.recorder import Recorder
 from backend.gateway.relay import Relay
 from backend.gateway.request_log.entries import Entry, refused_entry
 from backend.gateway.request_log.log import RequestLog
+from backend.gateway.rules import passes_nowhere, without
 from backend.gateway.sealing import Sealer
 from backend.gateway.stored_upstreams import stored_upstreams
 from backend.gateway.tags import tags_of
@@ -163,7 +165,7 @@ class Gateway:
         # An id of our own: callers could repeat one of theirs to avoid the bill.
         event_id = new_id("req")
         try:
-            asked = protocol.read(body)
+            asked = protocol.receive(body, headers.get("content-type", ""))
             return await self._begin(caller, protocol, asked, len(body), headers, event_id)
         except FareboxError as error:
             model, streamed = (None, False) if asked is None else (asked.model, asked.stream)
@@ -199,6 +201,13 @@ class Gateway:
             raise ModelNotFound(
                 f"The model {asked.model!r} is not served by this protocol ({protocol.name})."
             )
+        left_out = passes_nowhere(
+            {id(target.upstream): target.upstream.rules for target in targets}.values(),
+            asked.document,
+        )
+        if left_out:
+            document = orjson.dumps(without(asked.document, left_out))
+            asked = replace(protocol.read(document), headers=asked.headers)
         require_fit(admitted.model, asked, size)
         self._recorder.require_room()
         count_for(caller.tenant_id)
@@ -211,21 +220,24 @@ class Gateway:
             is_sample=_share(event_id) < self._drift_sample,
             body_bytes=size,
         )
+        call.left_out = left_out
         plan = await self._admission.plan_of(caller)
         priced = frozenset[str]() if plan is None else plan.priced_labels
         call.tags = tags_of(asked.document, headers, priced=priced)
         await self._holds.reserve(call)
         return call
 
-    async def answer(self, call: Call) -> bytes:
-        """Return the provider's whole answer, once its usage is recorded."""
+    async def answer(self, call: Call) -> tuple[bytes, str]:
+        """Return the provider's whole answer and its media type, once its usage is recorded."""
         answered = await self._attempted(call, self._attempts.ask(call))
         call.answered, call.usage, call.said = True, answered.usage, answered.said
         call.answer_id, call.used_tier = answered.answer_id, answered.tier
         call.answer_document = answered.document
         call.heard()
         await self._recorder.record(call, "completed")
-        return dumps(answered.document)
+        if answered.content is not None:
+            return answered.content, answered.media_type
+        return dumps(answered.document), answered.media_type
 
     async def cost(self, call: Call) -> Cost | None:
         """Return what a call that was answered adds to the bill by its units, unrounded.
@@ -273,7 +285,9 @@ class Gateway:
         """
         opening = asyncio.create_task(self._attempted(call, self._attempts.open(call)))
         try:
-            await asyncio.wait({opening}, timeout=relay.KEEP_ALIVE_SECONDS)
+            # What is no events has no comments that could keep it alive
+            patience = None if call.asked.is_raw else relay.KEEP_ALIVE_SECONDS
+            await asyncio.wait({opening}, timeout=patience)
         except asyncio.CancelledError:
             if not call.may_think_unseen:
                 opening.cancel()

@@ -11,7 +11,7 @@ from backend.gateway.call import Call
 from backend.gateway.connections import Answer
 from backend.gateway.protocols.base import Failure, Reader
 from backend.gateway.refusals import failed
-from backend.gateway.sse import Event, TooLong, parser_for
+from backend.gateway.sse import Event, RawPieces, TooLong, parser_for
 
 _BROKEN_OFF = "The model provider broke the stream off."
 
@@ -28,7 +28,11 @@ class Incoming:
         self._call = call
         self._attempt = attempt
         self._response = response
-        self._parser = parser_for(response.headers.get("content-type", ""))
+        media_type = response.headers.get("content-type", "")
+        self._parser = parser_for(media_type, is_raw=call.asked.is_raw)
+        reader.is_raw = isinstance(self._parser, RawPieces)
+        if reader.is_raw:
+            reader.media_type = media_type or "application/octet-stream"
         self._pieces = response.aiter_bytes()
         self._heard = time.monotonic()
         self._rest: list[Event] = []

@@ -46,7 +46,20 @@ class Relay:
         self._recorder = recorder
         self._cost = cost
         self._recorded = False
+        self.is_cut = False
+        """Whether it broke off where no event can say so."""
         self.events = self._relay()
+
+    @property
+    def is_events(self) -> bool:
+        """Whether it has events, among which comments and errors have a place."""
+        return not self._call.asked.is_raw
+
+    @property
+    def media_type(self) -> str:
+        """The media type of the answer: of one that is no events, the provider's."""
+        incoming = self._opened() if self._opening.done() else None
+        return "text/event-stream" if incoming is None else incoming.reader.media_type
 
     def abandon(self) -> None:
         """Record what was not recorded yet: the caller pays for what was generated until now.
@@ -157,6 +170,9 @@ class Relay:
             broken_off = self._call.error = failed(self._call, failure)
         self._recorded = True
         await self._recorder.record(self._call, status)
+        if not self.is_events:
+            self.is_cut = status != "completed"
+            return
         # Before the last event, with which clients stop to read
         cost = b"" if (costs := await self._cost(self._call)) is None else costs.comment
         if broken_off is None:

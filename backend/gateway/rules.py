@@ -7,9 +7,10 @@ upstream's rules allow them.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Container, Iterable, Mapping
 from typing import Any, Final
 
+from backend.gateway.protocols.tools import kind_of, runs_at_caller
 from backend_client.types.upstreams import BOUND_MEMBERS, UpstreamRules
 
 _UNPRICED: Final[Mapping[str, frozenset[object]]] = {
@@ -67,21 +68,8 @@ BETA_HEADER: Final = "anthropic-beta"
 _BETA: Final = f"{BETA_HEADER}."
 _CHAT_LIMITS: Final = ("max_completion_tokens", "max_tokens")
 
-_OWN_TOOLS: Final = (
-    "function",
-    "custom",
-    "namespace",
-    # Run by the customer's own program, of OpenAI's Responses and Anthropic's Messages
-    "local_shell",
-    "apply_patch",
-    "computer",
-    "bash",
-    "text_editor",
-    "memory",
-    # A look among the customer's own tools, free of charge
-    "tool_search",
-)
-"""Kinds of tools that the customer's program runs; others run at the provider, which bills them."""
+FETCHING: Final = frozenset({"mcp_servers", "plugins", "search_parameters", "web_search_options"})
+"""Members by which a provider adds to the prompt what is not in the body, as much as fits."""
 
 
 def apply_rules(
@@ -106,7 +94,7 @@ def apply_rules(
     tools = passed.get("tools")
     if isinstance(tools, list):
         kept = [tool for tool in tools if _is_allowed_tool(rules, tool)]
-        dropped += [f"tools.{_kind(tool)}" for tool in tools if tool not in kept]
+        dropped += [f"tools.{kind_of(tool)}" for tool in tools if tool not in kept]
         _keep_tools(passed, tools, kept)
     for name, value in (implied or {}).items():
         if name not in passed and name not in rules.drop and not _passes(rules, name, value):
@@ -115,6 +103,28 @@ def apply_rules(
         _rename_limit(passed, rules.output_limit)
     passed.update(rules.force)
     return passed, tuple(sorted(set(dropped)))
+
+
+def passes_nowhere(every: Iterable[UpstreamRules], document: Mapping[str, Any]) -> frozenset[str]:
+    """Return what of a request makes providers fetch more and reaches none of these upstreams.
+
+    What never gets there costs nothing, and is not to be held for.
+    """
+    left_out = [frozenset(apply_rules(rules, document)[1]) for rules in every]
+    return frozenset(
+        name
+        for name in frozenset.intersection(*left_out)
+        if name in FETCHING or name.startswith("tools.")
+    )
+
+
+def without(document: Mapping[str, Any], names: Container[str]) -> dict[str, Any]:
+    """Return a request without members, and without tools as ``tools.web_search``."""
+    kept = {name: value for name, value in document.items() if name not in names}
+    tools = kept.get("tools")
+    if isinstance(tools, list):
+        _keep_tools(kept, tools, [tool for tool in tools if f"tools.{kind_of(tool)}" not in names])
+    return kept
 
 
 def apply_beta_rules(rules: UpstreamRules, betas: str) -> tuple[str, tuple[str, ...]]:
@@ -159,15 +169,11 @@ def _passes(rules: UpstreamRules, name: str, value: object) -> bool:
 
 
 def _is_allowed_tool(rules: UpstreamRules, tool: object) -> bool:
-    kind = _kind(tool)
-    return (
-        kind == ""
-        or any(kind == own or kind.startswith(f"{own}_") for own in _OWN_TOOLS)
-        or any(
-            kind == allowed or kind.startswith(f"{allowed}_")
-            for name in rules.allow
-            if (allowed := name.removeprefix("tools.")) != name
-        )
+    kind = kind_of(tool)
+    return runs_at_caller(kind) or any(
+        kind == allowed or kind.startswith(f"{allowed}_")
+        for name in rules.allow
+        if (allowed := name.removeprefix("tools.")) != name
     )
 
 
@@ -177,16 +183,6 @@ def _rename_limit(passed: dict[str, Any], name: str) -> None:
     numbers = [limit for limit in given.values() if type(limit) is int]
     if given:
         passed[name] = max(numbers) if numbers else next(iter(given.values()))
-
-
-def _kind(tool: object) -> str:
-    if not isinstance(tool, dict):
-        return ""
-    kinds = [kind for name, kind in tool.items() if name.casefold() == "type"]
-    own = tool.get("type")
-    if any(kind != own for kind in kinds):
-        return "ambiguous"
-    return own if isinstance(own, str) else ""
 
 
 def _keep_tools(passed: dict[str, Any], tools: list[Any], kept: list[Any]) -> None:

@@ -128,8 +128,25 @@ class EventParser:
         self._name = ""
 
 
-def parser_for(content_type: str) -> EventParser | WholeBody:
-    """Return what reads an answer: some providers answer in one piece where a stream was asked."""
+class RawPieces:
+    """Takes each piece of an answer that is no events for one: sound, which has none."""
+
+    def feed(self, piece: bytes) -> list[Event]:
+        """Return the piece."""
+        return [Event(piece)]
+
+    def close(self) -> list[Event]:
+        """Return nothing: all has been returned."""
+        return []
+
+
+def parser_for(content_type: str, *, is_raw: bool = False) -> EventParser | WholeBody | RawPieces:
+    """Return what reads an answer: some providers answer in one piece where a stream was asked.
+
+    ``is_raw`` is whether bytes were asked for: then events and JSON are what they say they are.
+    """
     media_type = content_type.partition(";")[0].strip().lower()
     is_json = media_type == "application/json" or media_type.endswith("+json")
+    if is_raw and not is_json and media_type != "text/event-stream":
+        return RawPieces()
     return WholeBody() if is_json else EventParser()

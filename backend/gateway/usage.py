@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from decimal import Decimal
+from decimal import ROUND_UP, Decimal, InvalidOperation
 from typing import Any, Final, Self
 
 Paths = tuple[str, ...]
@@ -21,7 +21,8 @@ class Usage:
 
     ``prompt`` is all that the model read, cached and written tokens included; ``completion`` all
     that it made, thoughts included. ``cache_write_1h`` is what is kept for an hour, beside
-    ``cache_write``, which is what is kept for less. ``images`` and ``searches`` are no tokens.
+    ``cache_write``, which is what is kept for less. ``images``, ``searches``, ``characters`` and
+    ``audio_seconds`` are no tokens.
     """
 
     prompt: int | None = None
@@ -36,6 +37,8 @@ class Usage:
     image_output: int = 0
     images: int = 0
     searches: int = 0
+    characters: int = 0
+    audio_seconds: Decimal = Decimal(0)
 
     def merged(self, later: Usage) -> Usage:
         """Return the highest of each member: reports of one answer are cumulative.
@@ -89,7 +92,9 @@ class Usage:
                 "image_output_tokens": self.image_output,
             },
         )
-        return measured({**tokens, "images": self.images, "searches": self.searches})
+        others = {"images": self.images, "searches": self.searches, "characters": self.characters}
+        quantities = measured({**tokens, **others})
+        return quantities | ({"audio_seconds": self.audio_seconds} if self.audio_seconds else {})
 
 
 _PARTS: Final = (
@@ -103,6 +108,8 @@ _PARTS: Final = (
     "image_output",
     "images",
     "searches",
+    "characters",
+    "audio_seconds",
 )
 
 
@@ -174,6 +181,18 @@ OPENAI_IMAGES: Final = replace(
 )
 """Pictures: https://platform.openai.com/docs/api-reference/images/object"""
 
+OPENAI_SPEECH: Final = replace(
+    OPENAI,
+    # What sound is made of, unless the report divides it
+    audio_output=("output_token_details.audio_tokens", "output_tokens"),
+)
+"""Sound: https://platform.openai.com/docs/api-reference/audio/speech-audio-done-event"""
+
+OPENAI_TRANSCRIPTIONS: Final = replace(
+    OPENAI, audio_input=("input_token_details.audio_tokens", "input_tokens_details.audio_tokens")
+)
+"""Sound that became text: https://platform.openai.com/docs/api-reference/audio/json-object"""
+
 ANTHROPIC: Final = Dialect(
     prompt=("input_tokens",),
     completion=("output_tokens",),
@@ -241,6 +260,24 @@ def read_usage(report: object, dialect: Dialect = OPENAI) -> Usage | None:
         audio_output=_first(report, dialect.audio_output) or 0,
         image_output=_first(report, dialect.image_output) or 0,
     )
+
+
+def seconds_of(report: object, member: str) -> Decimal | None:
+    """Return a number of seconds that a report has, None if it has none that can be true."""
+    value = report.get(member) if isinstance(report, dict) else None
+    if isinstance(value, bool) or not isinstance(value, int | float | str):
+        return None
+    try:
+        seconds = Decimal(str(value))
+    except InvalidOperation:
+        return None
+    if not seconds.is_finite() or not 0 < seconds <= _MOST_SECONDS:
+        return None
+    return seconds.quantize(_THOUSANDTH, rounding=ROUND_UP)
+
+
+_MOST_SECONDS: Final = 30 * 24 * 3600
+_THOUSANDTH: Final = Decimal("0.001")
 
 
 def merged(earlier: Usage | None, later: Usage | None) -> Usage | None:

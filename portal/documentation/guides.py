@@ -11,6 +11,7 @@ FILES: Final = Path(__file__).parent / "guides"
 ORDER: Final = (
     "quick-start",
     "streaming",
+    "coding-agents",
     "tokens-and-cost",
     "keys",
     "limits",

@@ -126,6 +126,10 @@ class TenantOfTest:
             ("put", "/v1/applications/{application_id}/body-logging"): {"enabled": False},
             ("post", "/v1/chargeback/preview"): {"policy": {}},
             ("put", "/v1/chargeback/policies/{valid_from}"): {"policy": {}},
+            ("post", "/v1/audio/speech"): {"model": "sample-small", "input": "Hi"},
+            # Which are forms: what is no form is refused
+            ("post", "/v1/audio/transcriptions"): {"model": "sample-small"},
+            ("post", "/v1/audio/translations"): {"model": "sample-small"},
             ("post", "/v1/chat/completions"): {"model": "sample-small", "messages": messages},
             ("post", "/v1/completions"): {"model": "sample-small", "prompt": "Hi"},
             ("post", "/v1/embeddings"): {"model": "sample-small", "input": "Hi"},

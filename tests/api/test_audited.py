@@ -33,6 +33,9 @@ UNRECORDED: Final = {
     ("post", "/api/v1/events"): "usage: each event is on record itself, with who sent it",
     **dict.fromkeys(
         (
+            ("post", "/v1/audio/speech"),
+            ("post", "/v1/audio/transcriptions"),
+            ("post", "/v1/audio/translations"),
             ("post", "/v1/chat/completions"),
             ("post", "/v1/completions"),
             ("post", "/v1/embeddings"),

@@ -24,6 +24,9 @@ PASSED_ON = {
     "ModerationRequest",
     "RerankRequest",
     "ResponseRequest",
+    "SpeechRequest",
+    "TranscriptionRequest",
+    "TranslationRequest",
 }
 """What the provider takes, it is sent, as far as the upstream's rules let it pass."""
 

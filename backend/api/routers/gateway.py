@@ -20,6 +20,8 @@ from backend.gateway.protocols.moderations import MODERATIONS
 from backend.gateway.protocols.rerank import RERANK
 from backend.gateway.protocols.responses import RESPONSES
 from backend.gateway.protocols.routes import shape_of
+from backend.gateway.protocols.speech import SPEECH
+from backend.gateway.protocols.transcriptions import TRANSCRIPTIONS, TRANSLATIONS
 from backend_client.types.problems import OpenAIProblem
 
 router = APIRouter(
@@ -83,6 +85,26 @@ async def post_responses(services: ServicesNow, caller: User, request: Request) 
 async def post_images(services: ServicesNow, caller: User, request: Request) -> Response:
     """Make pictures from a text; each counts, and the tokens that the provider reports."""
     return await serve(services.gateway, caller, IMAGES, request)
+
+
+@router.post("/v1/audio/speech", openapi_extra=bodies.SPEECH, response_class=Response)
+async def post_speech(services: ServicesNow, caller: User, request: Request) -> Response:
+    """Read a text aloud; its characters count, and the tokens that a stream of events reports."""
+    return await serve(services.gateway, caller, SPEECH, request)
+
+
+@router.post(
+    "/v1/audio/transcriptions", openapi_extra=bodies.TRANSCRIPTION, response_class=Response
+)
+async def post_transcriptions(services: ServicesNow, caller: User, request: Request) -> Response:
+    """Write down what is said in a file, at once or streamed; its seconds count, or its tokens."""
+    return await serve(services.gateway, caller, TRANSCRIPTIONS, request)
+
+
+@router.post("/v1/audio/translations", openapi_extra=bodies.TRANSLATION, response_class=Response)
+async def post_translations(services: ServicesNow, caller: User, request: Request) -> Response:
+    """Write down in English what is said in a file."""
+    return await serve(services.gateway, caller, TRANSLATIONS, request)
 
 
 @router.post("/v1/moderations", openapi_extra=bodies.MODERATION, response_class=Response)

@@ -7,7 +7,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, ClassVar, Final, Self
 
+import orjson
+
 from backend.errors import FareboxError
+from backend.gateway.protocols.forms import File
 from backend.gateway.sse import Event
 from backend.gateway.usage import Usage, merged
 from backend.metering.tokens.counts import Message, Tool
@@ -32,7 +35,9 @@ class Asked:
     may read a whole window for it: once for each of several inputs, or for each turn of a tool that
     the provider runs. ``prompt_meter`` and ``output_meter`` are the dearest that it can count in,
     beside those that stand for any part of a prompt or an answer; ``units`` is the most of other
-    meters. ``thinks`` is whether it asks the model to think, which may go on unseen.
+    meters. ``files`` are those of a form, which are in no member of ``document``. ``is_raw`` is
+    whether a streamed answer is no events but bytes, such as sound. ``thinks`` is whether it asks
+    the model to think, which may go on unseen.
     """
 
     protocol: Protocol
@@ -50,6 +55,8 @@ class Asked:
     prompt_meter: str = "input_tokens"
     output_meter: str = "output_tokens"
     units: Mapping[str, int] = field(default_factory=dict)
+    files: Sequence[File] = ()
+    is_raw: bool = False
     thinks: bool = False
     text_only: bool = True
     uncounted_bytes: int = 0
@@ -102,6 +109,9 @@ class Answered:
     failure: Failure | None = None
     tier: object = None
     """The tier of service that the provider says it used."""
+    content: bytes | None = None
+    """What the caller gets where that is no JSON, in ``media_type``."""
+    media_type: str = "application/json"
 
     @property
     def answer_id(self) -> str | None:
@@ -135,6 +145,8 @@ class Reader(ABC):
         self.failure: Failure | None = None
         self.answer_id: str | None = None
         self.tier: object = None
+        self.is_raw = False
+        self.media_type = "text/event-stream"
         """The tier of service that the provider says it used."""
 
     def fail(self, failure: Failure) -> None:
@@ -179,6 +191,14 @@ class Protocol(ABC):
     @abstractmethod
     def read(self, body: bytes) -> Asked:
         """Read a request; raises ``InvalidRequest`` naming the parameter."""
+
+    def receive(self, body: bytes, content_type: str) -> Asked:
+        """Read a request of a content type; raises as ``read`` does."""
+        return self.read(body)
+
+    def encode(self, asked: Asked, document: Document) -> tuple[bytes, str]:
+        """Return what ``forward`` says as a body, and its content type."""
+        return orjson.dumps(document), "application/json"
 
     @abstractmethod
     def forward(self, asked: Asked, to: Forwarding) -> Document:

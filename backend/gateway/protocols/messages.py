@@ -33,6 +33,7 @@ from backend.gateway.protocols.requests import (
     wants_thoughts,
     wrong,
 )
+from backend.gateway.protocols.tools import run_by_provider
 from backend.gateway.usage import ANTHROPIC, Usage, read_usage
 
 _DELTAS: Final = {
@@ -125,7 +126,7 @@ def asked_by_messages(protocol: Protocol, came: Request, *, limit: int) -> Asked
         messages=messages,
         tools=chat_tools(tools),
         output_limit=limit,
-        prompts=MOST_TURNS if of_provider or request.get("mcp_servers") else 1,
+        prompts=MOST_TURNS if run_by_provider(tools) or request.get("mcp_servers") else 1,
         thinks=wants_thoughts(request),
         text_only=are_texts(messages),
         uncounted_bytes=uncounted + (len(dumps(of_provider)) if of_provider else 0),

