@@ -109,6 +109,7 @@ async def test_sound_that_breaks_off_is_cut_off_and_billed_as_its_provider_does(
     assert (event.quantities, event.labels["status"]) == (SPOKEN, "failed")
 
 
+@pytest.mark.filterwarnings("ignore:deprecated:DeprecationWarning")  # OpenAI's own translations
 @pytest.mark.parametrize("route", ["transcriptions", "translations"])
 async def test_a_file_is_written_down(
     client: AsyncOpenAI, provider: FlakyServer, metered: Counted, route: str

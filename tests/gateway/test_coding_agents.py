@@ -16,7 +16,7 @@ from pathlib import Path
 
 import pytest
 
-from backend.settings import Settings
+from backend.settings import Settings, Upstream
 from tests.gateway import chat_answers, message_answers, response_answers
 from tests.gateway.conftest import MakeKey, Metered
 from tests.support.flaky import FlakyServer
@@ -30,6 +30,12 @@ pytestmark = [
     pytest.mark.skipif(not AGENTS, reason="FAREBOX_AGENTS names no folder with the agents"),
 ]
 
+CHAT_STREAM = (
+    chat_answers.said("Hello"),
+    chat_answers.said(" there", "stop"),
+    chat_answers.chunk(choices=[], usage=chat_answers.USAGE),
+    chat_answers.DONE,
+)
 USED_BY_CLAUDE = {"requests": 1, "input_tokens": 21, "output_tokens": 9}
 CLAUDE_STREAM = (
     message_answers.event(
@@ -49,9 +55,23 @@ CLAUDE_STREAM = (
 
 
 @pytest.fixture
-def api_settings(api_settings: Settings) -> Settings:
-    """The API's settings: requests as long as agents make them."""
-    return api_settings.model_copy(update={"max_body_bytes": 10 * 1024 * 1024})
+def speaks() -> str:
+    """What the provider speaks."""
+    return "chat"
+
+
+@pytest.fixture
+def api_settings(api_settings: Settings, provider: FlakyServer, speaks: str) -> Settings:
+    """The API's settings: a provider, and requests as long as agents make them."""
+    upstream = Upstream(
+        name="test",
+        base_url=f"{provider.url}/v1",
+        models={MODEL: "their-own-name"},
+        speaks=(speaks,),
+    )
+    return api_settings.model_copy(
+        update={"max_body_bytes": 10 * 1024 * 1024, "upstreams": [upstream]}
+    )
 
 
 async def run(program: str, *arguments: str, home: Path, **environment: str) -> str:
@@ -71,10 +91,19 @@ async def run(program: str, *arguments: str, home: Path, **environment: str) -> 
 
 
 @pytest.mark.timeout(300)
+@pytest.mark.parametrize("speaks", ["messages", "chat"])
 async def test_claude_code(
-    url: str, make_key: MakeKey, provider: FlakyServer, metered: Counted, tmp_path: Path
+    url: str,
+    make_key: MakeKey,
+    provider: FlakyServer,
+    metered: Counted,
+    tmp_path: Path,
+    speaks: str,
 ) -> None:
-    provider.replies = [message_answers.streamed(*CLAUDE_STREAM)]
+    native = speaks == "messages"
+    provider.replies = [
+        message_answers.streamed(*CLAUDE_STREAM) if native else chat_answers.streamed(*CHAT_STREAM)
+    ]
     said = await run(
         "claude",
         *("-p", "Say hello", "--output-format", "json", "--model", MODEL),
@@ -86,9 +115,10 @@ async def test_claude_code(
     )
     assert json.loads(said)["result"] == "Hello there"
     for event in await metered(1):
-        assert event.quantities == USED_BY_CLAUDE
+        assert event.quantities == (USED_BY_CLAUDE if native else chat_answers.USED)
         assert event.labels["status"] == "completed"
-    assert {request.path.partition("?")[0] for request in provider.seen} == {"/v1/messages"}
+    path = "/v1/messages" if native else "/v1/chat/completions"
+    assert {request.path for request in provider.seen} == {path}
 
 
 CONFIGURATION = """
@@ -104,14 +134,18 @@ wire_api = "responses"
 
 
 @pytest.mark.timeout(300)
+@pytest.mark.parametrize("speaks", ["responses", "chat"])
 async def test_codex(
     url: str,
     make_key: MakeKey,
     provider: FlakyServer,
     metered: Counted,
     tmp_path: Path,
+    speaks: str,
 ) -> None:
-    provider.replies = [chat_answers.streamed(*response_answers.STREAM)]
+    native = speaks == "responses"
+    stream = response_answers.STREAM if native else CHAT_STREAM
+    provider.replies = [chat_answers.streamed(*stream)]
     (tmp_path / ".codex").mkdir()
     configuration = CONFIGURATION.format(model=MODEL, url=url)
     (tmp_path / ".codex" / "config.toml").write_text(configuration)
@@ -124,5 +158,7 @@ async def test_codex(
     assert "Hello there" in said
     events = await metered(1)
     assert {event.labels["status"] for event in events} == {"completed"}
-    assert all(event.quantities == response_answers.RESPONSE_USED for event in events)
-    assert json.loads(provider.seen[0].body)["store"] is False
+    used = response_answers.RESPONSE_USED if native else chat_answers.USED
+    assert all(event.quantities == used for event in events)
+    if native:
+        assert json.loads(provider.seen[0].body)["store"] is False
