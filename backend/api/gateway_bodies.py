@@ -157,6 +157,7 @@ IMAGE = _body(
         "prompt": {"type": "string", "description": "What the picture shows"},
         "n": {"type": "integer", "description": "How many pictures, 1 to 10"},
         "size": {"type": "string", "description": "Such as `1024x1024`"},
+        "stream": _STREAM,
     },
     ["prompt"],
     {"model": "your-model", "prompt": "A boat at sea", "n": 1},
@@ -188,12 +189,12 @@ _SOUND = {
 }
 
 
-def _form(title: str, properties: dict[str, Any]) -> dict[str, Any]:
+def _form(title: str, properties: dict[str, Any], file: str = "file") -> dict[str, Any]:
     schema = {
         "title": title,
         "type": "object",
         "properties": {"model": _MODEL, **properties},
-        "required": ["model", "file"],
+        "required": ["model", file],
     }
     content = {"multipart/form-data": {"schema": schema, "example": {"model": "your-model"}}}
     return {"requestBody": {"required": True, "content": content}}
@@ -208,6 +209,17 @@ TRANSCRIPTION = _form(
     },
 )
 TRANSLATION = _form("TranslationRequest", _SOUND)
+IMAGE_EDIT = _form(
+    "ImageEditRequest",
+    {
+        "image": {"type": "string", "format": "binary", "description": "The picture"},
+        "mask": {"type": "string", "format": "binary", "description": "Clear where it changes"},
+        "prompt": {"type": "string", "description": "What the new picture shows"},
+        "n": {"type": "integer", "description": "How many pictures, 1 to 10"},
+        "stream": _STREAM,
+    },
+    "image",
+)
 
 MODERATION = _body(
     "ModerationRequest",

@@ -133,6 +133,7 @@ class TenantOfTest:
             ("post", "/v1/chat/completions"): {"model": "sample-small", "messages": messages},
             ("post", "/v1/completions"): {"model": "sample-small", "prompt": "Hi"},
             ("post", "/v1/embeddings"): {"model": "sample-small", "input": "Hi"},
+            ("post", "/v1/images/edits"): {"model": "sample-small", "prompt": "Hi"},
             ("post", "/v1/images/generations"): {"model": "sample-small", "prompt": "Hi"},
             ("post", "/v1/messages"): {
                 "model": "sample-small",

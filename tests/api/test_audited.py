@@ -39,6 +39,7 @@ UNRECORDED: Final = {
             ("post", "/v1/chat/completions"),
             ("post", "/v1/completions"),
             ("post", "/v1/embeddings"),
+            ("post", "/v1/images/edits"),
             ("post", "/v1/images/generations"),
             ("post", "/v1/messages"),
             ("post", "/v1/moderations"),

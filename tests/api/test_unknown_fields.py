@@ -18,6 +18,7 @@ PASSED_ON = {
     "ChatRequest",
     "CompletionRequest",
     "EmbeddingRequest",
+    "ImageEditRequest",
     "ImageRequest",
     "MessageCountRequest",
     "MessageRequest",

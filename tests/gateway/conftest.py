@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 
 SPOKEN = (
     *("chat", "completions", "embeddings", "responses", "messages"),
-    *("images", "moderations", "rerank", "speech", "transcriptions", "translations"),
+    *("images", "image_edits", "moderations", "rerank", "speech", "transcriptions", "translations"),
 )
 MakeKey = Callable[..., Awaitable[str]]
 Join = Callable[[str], Awaitable[dict[str, str]]]

@@ -25,6 +25,58 @@ def reply(document: dict[str, Any]) -> Reply:
     return Reply(body=json.dumps(document).encode())
 
 
+TOKENS = {"input_tokens": 50, "output_tokens": 4_160, "total_tokens": 4_210}
+
+
+@pytest.mark.parametrize("route", ["generate", "edit"])
+@pytest.mark.parametrize("as_stream", [True, False])
+async def test_a_picture_is_streamed(
+    client: AsyncOpenAI, provider: FlakyServer, metered: Counted, route: str, as_stream: bool
+) -> None:
+    """Also where the provider answers in one piece."""
+    name = "image_generation" if route == "generate" else "image_edit"
+    picture = {"b64_json": "aGk=", "created_at": 1}
+    parts = [
+        {"type": f"{name}.partial_image", "partial_image_index": 0, **picture},
+        {"type": f"{name}.completed", "usage": TOKENS, **picture},
+    ]
+    body = b"".join(b"data: " + json.dumps(part).encode() + b"\n\n" for part in parts)
+    provider.replies = [
+        Reply(body=body, headers={"content-type": "text/event-stream"})
+        if as_stream
+        else reply({"created": 1, "data": [{"b64_json": "aGk="}], "usage": TOKENS})
+    ]
+    asked: Any = {"model": MODEL, "prompt": "A boat", "stream": True, "partial_images": 1}
+    if route == "edit":
+        asked["image"] = ("a.png", b"\x89PNG" * 9, "image/png")
+    stream = await getattr(client.images, route)(**asked)
+    events = [event async for event in stream]
+    assert (events[-1].type, events[-1].b64_json) == (f"{name}.completed", "aGk=")
+    assert len(events) == (2 if as_stream else 1)
+    assert b"their-own-name" in provider.seen[0].body
+    (event,) = await metered(1)
+    used = {"requests": 1, "images": 1, "input_tokens": 50, "image_output_tokens": 4_160}
+    assert (event.quantities, event.labels["status"]) == (used, "completed")
+
+
+async def test_pictures_are_edited(
+    client: AsyncOpenAI, provider: FlakyServer, metered: Counted
+) -> None:
+    provider.replies = [reply(PICTURES)]
+    pictures = [("a.png", b"first", "image/png"), ("b.png", b"second", "image/png")]
+    edited = await client.images.edit(model=MODEL, prompt="A boat", image=pictures, n=2)
+    assert [picture.b64_json for picture in edited.data or []] == ["aGk=", "aGk="]
+    (request,) = provider.seen
+    assert request.path == "/v1/images/edits"
+    assert b"first" in request.body
+    assert b"second" in request.body
+    (event,) = await metered(1)
+    assert event.quantities == {"requests": 1, "images": 2}
+    with pytest.raises(openai.BadRequestError) as raised:
+        await client.images.edit(model=MODEL, prompt="A boat", image=pictures, n=11)
+    assert raised.value.param == "n"
+
+
 async def test_pictures_count_beside_their_tokens(
     client: AsyncOpenAI, provider: FlakyServer, metered: Counted
 ) -> None:
@@ -104,7 +156,9 @@ async def test_an_answer_without_results_bills_nothing(
     [
         ("/images/generations", {"prompt": ""}, "prompt"),
         ("/images/generations", {"prompt": "x", "n": 11}, "n"),
-        ("/images/generations", {"prompt": "x", "stream": True}, "stream"),
+        ("/images/generations", {"prompt": "x", "stream": 5}, "stream"),
+        ("/images/generations", {"prompt": "x", "stream": True, "n": 2}, "n"),
+        ("/images/edits", {"image": "x"}, "prompt"),
         ("/moderations", {"input": []}, "input"),
         ("/rerank", {"query": 5, "documents": ["x"]}, "query"),
         ("/rerank", {"query": "x", "documents": []}, "documents"),

@@ -15,6 +15,7 @@ from backend.gateway.errors import ModelNotFound
 from backend.gateway.protocols.chat import CHAT
 from backend.gateway.protocols.completions import COMPLETIONS
 from backend.gateway.protocols.embeddings import EMBEDDINGS
+from backend.gateway.protocols.image_edits import IMAGE_EDITS
 from backend.gateway.protocols.images import IMAGES
 from backend.gateway.protocols.moderations import MODERATIONS
 from backend.gateway.protocols.rerank import RERANK
@@ -105,6 +106,12 @@ async def post_transcriptions(services: ServicesNow, caller: User, request: Requ
 async def post_translations(services: ServicesNow, caller: User, request: Request) -> Response:
     """Write down in English what is said in a file."""
     return await serve(services.gateway, caller, TRANSLATIONS, request)
+
+
+@router.post("/v1/images/edits", openapi_extra=bodies.IMAGE_EDIT, response_class=Response)
+async def post_image_edits(services: ServicesNow, caller: User, request: Request) -> Response:
+    """Make pictures from others and a text; each counts, and the tokens that are reported."""
+    return await serve(services.gateway, caller, IMAGE_EDITS, request)
 
 
 @router.post("/v1/moderations", openapi_extra=bodies.MODERATION, response_class=Response)

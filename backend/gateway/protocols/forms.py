@@ -50,6 +50,14 @@ def read_form(body: bytes, content_type: str) -> tuple[dict[str, list[str]], lis
     return parts.fields, parts.files
 
 
+def fields_of(fields: Mapping[str, list[str]]) -> dict[str, str | list[str]]:
+    """Return fields as members of an object: several values, and those of ``name[]``, as a list."""
+    return {
+        name: values if name.endswith("[]") or len(values) > 1 else values[0]
+        for name, values in fields.items()
+    }
+
+
 def write_form(fields: Mapping[str, object], files: Iterable[File]) -> tuple[bytes, str]:
     """Return a form's body and its content type. A list is a field with several values."""
     boundary = secrets.token_hex(16)

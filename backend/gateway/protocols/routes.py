@@ -23,6 +23,7 @@ ROUTES: Final[Mapping[Shape, tuple[str, ...]]] = {
         "POST /v1/embeddings",
         "POST /v1/responses",
         "POST /v1/images/generations",
+        "POST /v1/images/edits",
         "POST /v1/audio/speech",
         "POST /v1/audio/transcriptions",
         "POST /v1/audio/translations",

@@ -15,7 +15,7 @@ from backend.gateway.errors import InvalidRequest
 from backend.gateway.protocols.answers import ObjectProtocol, ObjectReader
 from backend.gateway.protocols.base import Answered, Asked, Document, Failure, Forwarding, Reader
 from backend.gateway.protocols.chat import failure_of
-from backend.gateway.protocols.forms import read_form, write_form
+from backend.gateway.protocols.forms import fields_of, read_form, write_form
 from backend.gateway.protocols.lenient_json import dumps
 from backend.gateway.protocols.openai_errors import openai_error
 from backend.gateway.protocols.requests import uncounted_bytes, wrong
@@ -48,10 +48,7 @@ class Transcriptions(ObjectProtocol):
     def receive(self, body: bytes, content_type: str) -> Asked:
         """Read a request; raises ``InvalidRequest`` naming the parameter."""
         fields, files = read_form(body, content_type)
-        document: Document = {
-            name: values if name.endswith("[]") or len(values) > 1 else values[0]
-            for name, values in fields.items()
-        }
+        document: Document = {**fields_of(fields)}
         model = document.get("model")
         if not isinstance(model, str) or not model:
             raise wrong("model", "must be the name of a model")
