@@ -10,7 +10,7 @@ from functools import partial
 from sqlalchemy import RowMapping, and_, or_, select, union_all, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from backend.accounts.errors import InvalidCredential, KeyDisabled
+from backend.accounts.errors import AddressNotAllowed, InvalidCredential, KeyDisabled
 from backend.accounts.guesses import Guesses
 from backend.accounts.keys import budget_of
 from backend.accounts.operators import operates
@@ -23,6 +23,7 @@ from backend.accounts.principal import (
     Principal,
 )
 from backend.accounts.secrets import API_KEY, OPERATOR_KEY, SESSION, hash_secret, is_mistyped
+from backend.kit.origin import origin
 from backend.kit.remembered import Outages, Remembered
 from backend.storage.database import Database
 from backend.storage.outages import is_outage
@@ -36,6 +37,7 @@ from backend.storage.tables import (
 )
 from backend_client.types.accounts import RateLimits, Role, Scope
 from backend_client.types.operator_keys import OperatorScope
+from edge.trusted import is_trusted
 
 KNOWN_SECONDS = 0.9
 """How long a valid credential is cached: a revocation takes effect within 1 s."""
@@ -90,6 +92,7 @@ class Authenticator:
         # A cached answer may be older than its own end
         if principal.valid_until is not None and principal.valid_until <= datetime.now(UTC):
             raise InvalidCredential()
+        _check_address(principal)
         return principal
 
     def forget(self, token: str) -> None:
@@ -115,6 +118,15 @@ class Authenticator:
             self._remember_unknown(slot)
             raise InvalidCredential()
         return principal
+
+
+def _check_address(principal: Principal) -> None:
+    """Raise ``AddressNotAllowed`` for a key that is not taken from where the request comes from."""
+    if principal.addresses is None:
+        return
+    address = origin().address
+    if address is None or not is_trusted(address, principal.addresses):
+        raise AddressNotAllowed(f"This key is not taken from {address or 'an unknown address'}.")
 
 
 async def _look_up(connection: AsyncConnection, token: str, slot: bytes) -> Principal | None:
@@ -178,6 +190,7 @@ async def _api_key(connection: AsyncConnection, slot: bytes, now: datetime) -> P
         models=None if row["models"] is None else frozenset(row["models"]),
         limits=RateLimits.model_validate({name: row[name] for name in RateLimits.model_fields}),
         budget=budget_of(row),
+        addresses=None if row["addresses"] is None else tuple(row["addresses"]),
         valid_until=min((end for end in ends if end is not None), default=None),
     )
 

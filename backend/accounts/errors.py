@@ -129,6 +129,12 @@ class KeyRevoked(Conflict):
     code, title = "key_revoked", "This key is revoked for good; make another"
 
 
+class AddressNotAllowed(Forbidden):
+    """The API key has a list of addresses that it is taken from, and this is none of them."""
+
+    code, title = "address_not_allowed", "This key is not taken from here"
+
+
 class KeyDisabled(Unauthenticated):
     """The API key is disabled for now; somebody who may change the tenant's keys can enable it."""
 

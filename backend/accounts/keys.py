@@ -106,7 +106,7 @@ async def create_key(
                 "it was lost."
             )
     # After the claim, which locks the tenant as the removal of a member does first
-    await role_now(connection, caller, Permission.KEYS_WRITE)
+    await role_now(connection, caller, _needed(is_service=wanted.service_account))
     await application_for_keys(connection, caller.tenant_id, wanted.application_id)
     _check_expiry(wanted.expires_at)
     await _check_models(connection, wanted.models)
@@ -125,6 +125,8 @@ async def create_key(
             models=wanted.models,
             created_by=caller.id,
             expires_at=wanted.expires_at,
+            addresses=wanted.addresses,
+            service_account=wanted.service_account,
             **wanted.limits.model_dump(),
             **_budget_values(wanted.budget),
         )
@@ -191,8 +193,9 @@ async def change_key(
     Raises ``NotFound``, ``Conflict`` if it is revoked, ``InvalidInput`` for an unknown model or an
     expiry that has passed.
     """
-    await role_now(connection, caller, Permission.KEYS_WRITE)
-    await locked_key(connection, caller.tenant_id, key_id)
+    await require_key(connection, caller, key_id)
+    if change.service_account is not None:
+        await role_now(connection, caller, _needed(is_service=True))
     given = change.model_fields_set
     values: dict[str, Any] = {}
     if change.name is not None:
@@ -209,6 +212,10 @@ async def change_key(
         values |= change.limits.model_dump()
     if "budget" in given:
         values |= _budget_values(change.budget)
+    if "addresses" in given:
+        values["addresses"] = change.addresses
+    if change.service_account is not None:
+        values["service_account"] = change.service_account
     if change.enabled is not None:
         # Once more disabled, it stays so since the first time
         since = func.coalesce(api_keys.c.disabled_at, func.now())
@@ -265,6 +272,28 @@ async def role_now(connection: AsyncConnection, caller: Principal, permission: P
     return Role(role)
 
 
+def _needed(*, is_service: bool) -> Permission:
+    """Who may make a key and have its secret: one that outlives its maker is for admins."""
+    return Permission.TENANT_WRITE if is_service else Permission.KEYS_WRITE
+
+
+async def require_key(connection: AsyncConnection, caller: Principal, key_id: str) -> bytes:
+    """Lock a key that the caller may change, and return its secret's hash.
+
+    Raises ``Forbidden``, also for a service account's key unless the caller is an owner or admin;
+    ``NotFound``, and ``Conflict`` if it is revoked.
+    """
+    await role_now(connection, caller, Permission.KEYS_WRITE)
+    secret_hash = await locked_key(connection, caller.tenant_id, key_id)
+    is_service = await connection.scalar(
+        select(api_keys.c.service_account).where(
+            api_keys.c.tenant_id == caller.tenant_id, api_keys.c.id == key_id
+        )
+    )
+    await role_now(connection, caller, _needed(is_service=bool(is_service)))
+    return secret_hash
+
+
 async def locked_key(connection: AsyncConnection, tenant_id: str, key_id: str) -> bytes:
     """Lock a key and return its secret's hash; raise ``NotFound``, ``Conflict`` if revoked."""
     result = await connection.execute(
@@ -288,13 +317,17 @@ async def revoke_key(connection: AsyncConnection, caller: Principal, key_id: str
 
 
 async def keys_made_by(connection: AsyncConnection, tenant_id: str, user_id: str) -> list[str]:
-    """Return the ids of the keys that a person made and that are not revoked, and lock them."""
+    """Return the ids of a person's keys that are not revoked, and lock them.
+
+    They are those that the person made, but for what belongs to an application.
+    """
     ids = await connection.execute(
         select(api_keys.c.id)
         .where(
             api_keys.c.tenant_id == tenant_id,
             api_keys.c.created_by == user_id,
             api_keys.c.revoked_at.is_(None),
+            api_keys.c.service_account.is_(False),
         )
         .order_by(api_keys.c.id)
         .with_for_update()

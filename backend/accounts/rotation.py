@@ -10,8 +10,8 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from backend.accounts.audit import record
 from backend.accounts.errors import TooManySecrets
-from backend.accounts.keys import find_key, locked_key, role_now
-from backend.accounts.principal import Permission, Principal
+from backend.accounts.keys import find_key, locked_key, require_key
+from backend.accounts.principal import Principal
 from backend.accounts.secrets import API_KEY, new_secret
 from backend.storage.tables import api_keys, retired_secrets
 from backend_client.types.accounts import ApiKeyCreated
@@ -25,11 +25,11 @@ async def rotate_key(
     """Give a key a new secret; the old one works for ``grace_seconds`` more.
 
     Without grace every earlier secret ends, those of earlier rotations too. The key keeps its id,
-    so its usage continues under it. Raises ``NotFound``, and ``Conflict`` if it is revoked or too
+    so its usage continues under it. Raises ``Forbidden`` for a service account's without the role
+    for it, ``NotFound``, and ``Conflict`` if it is revoked or too
     many old secrets still work.
     """
-    await role_now(connection, caller, Permission.KEYS_WRITE)
-    old_hash = await locked_key(connection, caller.tenant_id, key_id)
+    old_hash = await require_key(connection, caller, key_id)
     now = datetime.now(UTC)
     if grace_seconds:
         await _retire(connection, caller.tenant_id, key_id, old_hash, now, grace_seconds)

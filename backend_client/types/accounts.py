@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from enum import StrEnum
+from ipaddress import ip_network
 from typing import Annotated, Literal
 
-from pydantic import Field
+from pydantic import AfterValidator, Field
+from pydantic_core import PydanticCustomError
 
 from backend_client.types.common import (
     Answer,
@@ -244,6 +246,21 @@ class KeyBudgetUse(Answer):
     resets_at: Instant
 
 
+def _network(value: str) -> str:
+    try:
+        return str(ip_network(value, strict=False))
+    except ValueError:
+        raise PydanticCustomError(
+            "network", "Is no address or network, such as 203.0.113.7 or 203.0.113.0/24"
+        ) from None
+
+
+Network = Annotated[str, AfterValidator(_network)]
+"""A network of IPv4 or IPv6 as CIDR writes it; of a single address, one of that address alone."""
+
+Networks = Annotated[list[Network], Field(min_length=1, max_length=50)]
+
+
 class ApiKey(Answer):
     """A key as it can be shown: never its secret.
 
@@ -269,6 +286,12 @@ class ApiKey(Answer):
     previous_count: int = 0
     limits: RateLimits = RateLimits()
     budget: KeyBudget | None = None
+    addresses: list[str] | None = Field(
+        None, description="The networks that it is taken from; null for any"
+    )
+    service_account: bool = Field(
+        False, description="Whether it is its application's and no person's"
+    )
 
 
 class ApiKeyCreate(Wire):
@@ -281,13 +304,22 @@ class ApiKeyCreate(Wire):
     expires_at: Instant | None = None
     limits: RateLimits = RateLimits()
     budget: KeyBudget | None = None
+    addresses: Networks | None = Field(
+        None, description="Networks that it is taken from, such as 203.0.113.0/24; null for any"
+    )
+    service_account: bool = Field(
+        False,
+        description="Whether it is its application's, and stays when who made it leaves; for "
+        "owners and admins to make",
+    )
 
 
 class ApiKeyChange(Wire):
     """What to change of a key; what is left out stays as it is. ``limits`` replaces all three.
 
-    Null lets a key use all ``models``, never expire, and have no ``budget``; for the others it
-    changes nothing. A key that is not ``enabled`` is refused until it is again.
+    Null lets a key use all ``models``, never expire, be used from any of ``addresses``, and have no
+    ``budget``; for the others it changes nothing. A key that is not ``enabled`` is refused until it
+    is again.
     """
 
     name: Title | None = Field(None, min_length=1, max_length=100)
@@ -296,6 +328,8 @@ class ApiKeyChange(Wire):
     expires_at: Instant | None = None
     limits: RateLimits | None = None
     budget: KeyBudget | None = None
+    addresses: Networks | None = None
+    service_account: bool | None = None
     enabled: bool | None = None
 
 

@@ -146,6 +146,14 @@ def _unchanged(_rows: Rows) -> None:
 
 
 CHANGES_UP: dict[str, Change] = {"0020": _spell("finalise", "finalize")}
+
+
+def _keys_with_addresses_are_disabled(rows: Rows) -> None:
+    for key in rows["api_keys"]:
+        if key["addresses"] is not None:
+            key["disabled_at"] = key["disabled_at"] or key["created_at"]
+
+
 CHANGES_DOWN: dict[str, Change] = {
     "0003": _added_up_without("labels", "rollups"),
     "0016": _restored_archives_are_forgotten,
@@ -156,6 +164,7 @@ CHANGES_DOWN: dict[str, Change] = {
     "0024": _operator_keys_of_fewer_scopes_are_revoked,
     "0025": _added_up_without("upstream", "rollups", "daily_rollups"),
     "0031": _added_up_without("tier", "provider_entries"),
+    "0079": _keys_with_addresses_are_disabled,
     "0033": _own_versions_are_what_they_were_made_of,
 }
 

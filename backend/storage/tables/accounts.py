@@ -186,6 +186,10 @@ api_keys = Table(
     Column("budget_amount", Numeric),
     Column("budget_period", Text),
     Column("budget_limit", Text),
+    # The networks that it is taken from; null for any
+    Column("addresses", ARRAY(Text)),
+    # Its application's, and no person's
+    Column("service_account", Boolean, nullable=False, server_default=text("false")),
     CheckConstraint(
         "num_nulls(budget_amount, budget_period, budget_limit) IN (0, 3)", name="whole_budget"
     ),
