@@ -14,6 +14,7 @@ pytestmark = pytest.mark.fast
 IN_REAL_TIME = {
     "accounting": "when the seller changed how its books are kept",
     "applications": "which keys of an application still work",
+    "calls": "a tenant on a clock makes none",
     "catalog": "how fast models answered in the last hours",
     "conversations": "what people keep of the playground",
     "dead_letters": "ingest asks for clocks itself",

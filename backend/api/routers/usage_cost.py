@@ -10,6 +10,7 @@ from typing import Annotated
 
 from fastapi import APIRouter, Depends, Query
 
+from backend.accounts.clocks import now_of
 from backend.accounts.principal import Permission, Principal
 from backend.accounts.tenants import find_tenant
 from backend.api.dependencies import Services, ServicesNow, needs
@@ -28,9 +29,10 @@ _LONGEST = timedelta(days=400)
 
 @dataclass(frozen=True, slots=True)
 class _Asked:
-    """A question, whose start is the billing period's of a tenant if none was sent."""
+    """A question, from the billing period's start of a tenant to its now where none was sent."""
 
     start: datetime | None
+    end: datetime | None
     question: Callable[..., CostQuestion]
 
 
@@ -54,7 +56,6 @@ async def _asked(
 ) -> _Asked:
     question = partial(
         CostQuestion,
-        end=(end or bucket_start(datetime.now(UTC)) + BUCKET).astimezone(UTC),
         granularity=granularity,
         time_zone=time_zone,
         group_by=frozenset(group_by),
@@ -63,7 +64,7 @@ async def _asked(
         models=model,
         meters=meter,
     )
-    return _Asked(start, question)
+    return _Asked(start, end, question)
 
 
 Asked = Annotated[_Asked, Depends(_asked)]
@@ -99,8 +100,9 @@ async def get_tenant_usage_cost(
 async def _answer(services: Services, tenant_id: str, asked: _Asked) -> CostReport:
     async with services.database.snapshot() as connection:
         tenant = await find_tenant(connection, tenant_id)
-        now = datetime.now(UTC)
+        now = now_of(tenant)
         start = asked.start or (await period_at(connection, tenant, now)).start
-        question = asked.question(start=start.astimezone(UTC))
+        end = asked.end or bucket_start(now) + BUCKET
+        question = asked.question(start=start.astimezone(UTC), end=end.astimezone(UTC))
         require_range(question.start, question.end, question.granularity, most=_LONGEST)
         return await cost_report(connection, tenant, question)
