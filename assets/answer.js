@@ -37,7 +37,8 @@ function textOf(node) {
   return node.type === "text" ? node.value : (node.children ?? []).map(textOf).join("");
 }
 
-// The pieces of an answer that comes in, read from where only this session can: a line of JSON each
+// The pieces of an answer that comes in, read from where only this session can: each ends
+// with a unit separator
 async function follow(ticket, signal, show) {
   const response = await fetch(`/downloads/answers/${encodeURIComponent(ticket)}`, { signal });
   if (!response.ok || response.status === 204) {
@@ -50,9 +51,8 @@ async function follow(ticket, signal, show) {
     if (done) {
       return;
     }
-    const lines = (rest + value).split("\n");
-    rest = lines.pop();
-    const pieces = lines.flatMap((line) => JSON.parse(line));
+    const pieces = (rest + value).split("\u001f");
+    rest = pieces.pop();
     if (pieces.length) {
       show(pieces);
     }

@@ -1,6 +1,6 @@
 """The portal's bars: how soon pages are there, how much they send, and many people at once.
 
-    python -m benchmarks.portal                  # 200 people; about ten minutes
+    python -m benchmarks.portal                  # 20 people and then 200; some five minutes
     python -m benchmarks.portal --users 20       # a smaller run
 
 Starts an installation with the sample tenants. Browser, portal, API, PostgreSQL, NATS and the model
@@ -49,7 +49,11 @@ ROUNDS = 15
 STREAMED_TOKENS = 208
 CLICK_EVERY_SECONDS = 5.0
 SPREAD_SECONDS = 10.0
-IDLE_SECONDS = 60.0
+IDLE_SECONDS = 45.0
+MOST_CLICKS = 4
+FEW = 20
+VISITED = ("/usage/", "/events/", "/keys/", "/invoices/", "/spend/", "/credit/")
+"""Pages that keep most in a tab."""
 _PATIENCE_MS = 120_000
 
 
@@ -125,9 +129,9 @@ async def measure_pages(page: Page, messages: list[str]) -> list[Bar]:
         await expect(page.get_by_text("Tokens today")).to_be_visible()
         await _ready(page)
         loads.append(time.perf_counter() - began)
-    # All have been visited, so that each load would tell of what the others left behind
-    for feature in FEATURES:
-        await page.goto(feature.route)
+    # Those with most have been visited, so that each load would tell of what they left behind
+    for route in VISITED:
+        await page.goto(route)
         await _ready(page)
     shifts, hydrates = {}, {}
     for feature in FEATURES:
@@ -247,9 +251,12 @@ async def _recorded(context: BrowserContext) -> tuple[str, dict[str, str]]:
 
 
 async def measure_many(
-    context: BrowserContext, farebox: Farebox, users: int, token: str
+    context: BrowserContext, farebox: Farebox, users: int, token: str, *, rests: bool
 ) -> list[Bar]:
-    """How long a click takes, what a tab costs in memory and in requests, with many of them."""
+    """How long a click takes, what a tab costs in memory and in requests, with many of them.
+
+    What a tab that nobody touches costs the API only where it ``rests``.
+    """
     connect, clicks = await _recorded(context)
     cookie = "; ".join(f"{cookie['name']}={cookie['value']}" for cookie in await context.cookies())
     portal = farebox.children["portal"]
@@ -263,17 +270,13 @@ async def measure_many(
     await asyncio.gather(*(begin(place, tab) for place, tab in enumerate(tabs)))
     memory = (_resident_bytes(portal) - before) / users / 1024**2
 
-    asked = await _requests(farebox, token)
-    began = time.monotonic()
-    await asyncio.sleep(IDLE_SECONDS)
-    minutes = (time.monotonic() - began) / 60
-    idle = (await _requests(farebox, token) - asked) / users / minutes
+    idle = await _idle(farebox, token, users) if rests else None
 
     taken: list[float] = []
 
     async def click(place: int, tab: Tab) -> None:
         await asyncio.sleep(CLICK_EVERY_SECONDS * place / users)
-        for number in range(6):
+        for number in range(MOST_CLICKS):
             show = ("Requests", "Tokens")[number % 2]
             answer = f'"show_rx_state_":"{show.lower()}"'
             taken.append(await tab.ask(clicks[show], answer) * 1000)
@@ -281,11 +284,22 @@ async def measure_many(
 
     await asyncio.gather(*(click(place, tab) for place, tab in enumerate(tabs)))
     await asyncio.gather(*(tab.close() for tab in tabs))
-    return [
+    bars = [
         Bar(f"A click of {users} people with live charts, p95", p95(taken), 300, "ms"),
-        Bar("Memory of the portal for each of them", memory, 1, "MB"),
-        Bar("Requests to the API of an idle tab, a minute", idle, 1, ""),
+        Bar(f"Memory of the portal for each of {users}", memory, 1, "MB"),
     ]
+    if idle is not None:
+        bars.append(Bar("Requests to the API of an idle tab, a minute", idle, 1, ""))
+    return bars
+
+
+async def _idle(farebox: Farebox, token: str, users: int) -> float:
+    """Return how many requests to the API each of the tabs costs a minute that nobody touches."""
+    asked = await _requests(farebox, token)
+    began = time.monotonic()
+    await asyncio.sleep(IDLE_SECONDS)
+    minutes = (time.monotonic() - began) / 60
+    return (await _requests(farebox, token) - asked) / users / minutes
 
 
 async def run(users: int) -> int:
@@ -321,7 +335,10 @@ async def run(users: int) -> int:
         bars += _told(await measure_pages(page, messages))
         bars += _told(await measure_clicks(page))
         await page.close()
-        bars += _told(await measure_many(context, farebox, users, token))
+        for number in sorted({min(FEW, users), users}):
+            bars += _told(
+                await measure_many(context, farebox, number, token, rests=number == users)
+            )
         await browser.close()
     return sum(bar.value > bar.most for bar in bars)
 

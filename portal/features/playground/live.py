@@ -13,7 +13,7 @@ from portal.settings import portal_settings
 
 
 async def answer(request: Request) -> Response:
-    """An answer's pieces as they come: a line of JSON for each flush, to the answer's end.
+    """An answer's pieces as they come: each with a byte that ends it, to the answer's end.
 
     204 for a ticket whose answer has ended, since the page has it whole then, and for another's:
     a short answer may end before its reader asks, which is no fault for a console to show.
@@ -30,8 +30,8 @@ async def answer(request: Request) -> Response:
     if arriving is None:
         return Response(status_code=204)
     return StreamingResponse(
-        arriving.lines(),
-        media_type="application/x-ndjson",
+        arriving.flushes(),
+        media_type="text/plain; charset=utf-8",
         headers={"Cache-Control": "no-store", "X-Accel-Buffering": "no"},
     )
 

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import json
 import secrets
 import time
 from collections.abc import AsyncIterator
@@ -22,6 +21,10 @@ from portal.features.playground.transcript import ToolCall
 FLUSH_SECONDS: Final = 0.04
 """Pieces reach the browser 25 times a second at most, however fast the model is."""
 MOST_CALLS: Final = 64
+PIECE_END: Final = "\x1f"
+"""Ends each piece of a text: the unit separator, which no text has use for."""
+_SEEN: Final = "\u241f"
+"""Stands for one that a text has nevertheless, until the whole answer is there."""
 
 
 @dataclass
@@ -93,13 +96,14 @@ class Arriving:
         self.ended = self.ended or time.monotonic()
         self._changed.set()
 
-    async def lines(self) -> AsyncIterator[str]:
-        """The text's pieces as they come, from the first: a line of JSON for each flush."""
+    async def flushes(self) -> AsyncIterator[str]:
+        """The text's pieces as they come, from the first, each with one byte that ends it."""
         sent = 0
         while True:
             self._changed.clear()
             if len(self.pieces) > sent:
-                yield json.dumps(self.pieces[sent:], ensure_ascii=False) + "\n"
+                fresh = (piece.replace(PIECE_END, _SEEN) for piece in self.pieces[sent:])
+                yield "".join(piece + PIECE_END for piece in fresh)
                 sent = len(self.pieces)
             elif self.ended is not None:
                 return

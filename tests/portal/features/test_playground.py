@@ -31,7 +31,7 @@ from portal.features.playground.parameters import (
     within,
 )
 from portal.features.playground.rows import totals, turn_rows
-from portal.features.playground.streams import Arriving, Streams
+from portal.features.playground.streams import PIECE_END, Arriving, Streams
 from portal.features.playground.transcript import (
     Answer,
     Image,
@@ -313,14 +313,14 @@ async def test_an_answer_is_read_while_it_comes_and_by_its_owner_alone() -> None
     assert streams.find(ticket, "bob") is None
     assert streams.find(ticket, "ada") is arriving
 
-    async def all_lines() -> list[str]:
-        return [piece async for line in arriving.lines() for piece in json.loads(line)]
+    async def all_pieces() -> list[str]:
+        return "".join([flush async for flush in arriving.flushes()]).split(PIECE_END)[:-1]
 
-    early = asyncio.create_task(all_lines())
+    early = asyncio.create_task(all_pieces())
     for word in ("So ", "be ", "it"):
         arriving.take(chunk(word))
         await asyncio.sleep(0)
-    late = asyncio.create_task(all_lines())
+    late = asyncio.create_task(all_pieces())
     arriving.take({"choices": [{"delta": {}, "finish_reason": "stop"}], "usage": {"x": 1}})
     streams.close(ticket)
     assert await early == await late == ["So ", "be ", "it"]
@@ -333,7 +333,8 @@ def test_an_answer_that_has_ended_and_anothers_are_nothing_to_read(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     async def find(token: str, *, address: str | None) -> SimpleNamespace:
-        return SimpleNamespace(me=SimpleNamespace(user_id=token, tenant=SimpleNamespace(id="t")))
+        tenant = SimpleNamespace(id="t")
+        return SimpleNamespace(me=SimpleNamespace(user_id=token, tenant=tenant, viewing_until=None))
 
     monkeypatch.setattr(live, "callers", SimpleNamespace(find=find))
     ticket, arriving = streams_module.streams.open("ada/t")
@@ -346,7 +347,7 @@ def test_an_answer_that_has_ended_and_anothers_are_nothing_to_read(
         answer = browser.get(f"/downloads/answers/{ticket}")
         return answer.status_code, answer.text
 
-    assert status("ada") == (200, '["So"]\n')
+    assert status("ada") == (200, f"So{PIECE_END}")
     assert status("bob") == (204, "")
     streams_module.streams.close(ticket)
     assert status("ada") == (204, "")
@@ -368,7 +369,7 @@ async def test_a_stream_takes_little_more_than_its_text(monkeypatch: pytest.Monk
     arriving, lines, came = Arriving("ada"), list[str](), asyncio.Event()
 
     async def read() -> None:
-        async for line in arriving.lines():
+        async for line in arriving.flushes():
             lines.append(line)
             came.set()
 
@@ -380,4 +381,4 @@ async def test_a_stream_takes_little_more_than_its_text(monkeypatch: pytest.Monk
     arriving.end()
     await reading
     assert len(lines) == 200
-    assert sum(len(line.encode()) for line in lines) <= 3 * len(arriving.text.encode())
+    assert sum(len(line.encode()) for line in lines) <= 1.5 * len(arriving.text.encode())
