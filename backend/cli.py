@@ -26,6 +26,7 @@ COMMANDS = {
     "usage": "backend.commands.usage:usage",
     "platform": "backend.commands.platform:platform",
     "notifications": "backend.commands.notifications:notifications",
+    "upstreams": "backend.commands.upstreams:upstreams",
     "dead-letters": "backend.commands.dead_letters:dead_letters",
     "drift": "backend.commands.drift:drift",
     "reconcile": "backend.commands.reconcile:reconcile",
