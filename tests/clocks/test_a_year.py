@@ -23,7 +23,7 @@ from tests.spend.story import Story, act
 from tests.support.billing import catalog_with
 from tests.support.invoices import count, invoices_of
 
-pytestmark = [pytest.mark.engine, pytest.mark.timeout(300)]
+pytestmark = [pytest.mark.engine, pytest.mark.timeout(900)]
 
 YEAR = 2028
 LIVES = (("America/St_Johns", 31), ("Pacific/Auckland", 15))
