@@ -239,8 +239,11 @@ def _note(row: RowMapping, months: BookMonths) -> BookedNote:
 def _given(promotional: Mapping[str, Decimal], row: RowMapping, payment: RowMapping) -> Decimal:
     """Return the part of a payment that was credit given away: only as the invoice was issued.
 
-    In minor units: the part that was bought is rounded, as it is in the wallet's months.
+    In minor units: the part that was bought is rounded, as it is in the wallet's months. What goes
+    back to credit is such alone.
     """
+    if payment["method"] == CREDIT and payment["amount"] < 0:
+        return Decimal(payment["amount"])
     if payment["reference"] != row["number"] or payment["method"] != CREDIT:
         return ZERO
     bought = payment["amount"] - promotional.get(row["id"], ZERO)

@@ -17,7 +17,8 @@ from backend.accounts.principal import Principal
 from backend.errors import InvalidInput
 from backend.ids import new_id
 from backend.invoices.errors import InvoiceFullyCredited, InvoiceVoid
-from backend.invoices.issuing import BALANCE, payment_row
+from backend.invoices.given_part import given_part
+from backend.invoices.issuing import BALANCE, CREDIT, payment_row
 from backend.invoices.numbering import credit_note_series, take_numbers
 from backend.invoices.rules.crediting import spread_over, subtotal_of
 from backend.invoices.rules.lifecycle import Balance, due
@@ -30,6 +31,7 @@ from backend.pricing.money import ZERO, exact_arithmetic, minor_digits, round_to
 from backend.pricing.tax.lines import TaxLine, tax_of_part
 from backend.settings import Settings
 from backend.storage.tables import credit_notes, invoice_lines, payments
+from backend.wallets.given import give_back
 from backend_client.types.accounts import Tenant
 from backend_client.types.common import plain
 from backend_client.types.invoices import (
@@ -90,7 +92,8 @@ async def credit(
 
     ``by`` is whose act it is: the audit has it, once.
     It lowers what is due. What was paid already is added to the customer's balance, which the next
-    invoices draw on. Raises ``NotFound``; ``Conflict`` for an invoice that is void or has nothing
+    invoices draw on; but what credit paid of it that was given away goes back into the wallet, once
+    all money has. Raises ``NotFound``; ``Conflict`` for an invoice that is void or has nothing
     left; ``InvalidInput`` for more than is left of a line or of the invoice.
     """
     row = await lock_invoice(connection, tenant.id, invoice_id)
@@ -126,7 +129,11 @@ async def credit(
                 "lines", f"are more than the {rest} that is left of the invoice"
             )
         asked = due(InvoiceState(row["state"]), Balance(row["total"], row["paid"], row["credited"]))
-        to_balance = max(total - asked, ZERO)
+        paid_back = max(total - asked, ZERO)
+        # Money goes back before what was given: a refund finds all that was paid
+        given = await given_part(connection, tenant, row)
+        to_balance = min(paid_back, row["paid"] - given.left)
+        to_credit = paid_back - to_balance
     series = credit_note_series(settings.invoice_prefix, tenant.slug)
     number = (await take_numbers(connection, [series]))[series]
     note = {
@@ -141,6 +148,7 @@ async def credit(
         "taxes": [each.model_dump(mode="json") for each in taxes],
         "total": total,
         "to_balance": to_balance,
+        "to_credit": to_credit,
         "issued_at": now,
     }
     await connection.execute(insert(credit_notes).values(**note))
@@ -150,8 +158,12 @@ async def credit(
     if to_balance:
         onto = payment_row(row, -to_balance, BALANCE, number, now)
         await connection.execute(insert(payments).values(**onto))
+    if to_credit:
+        onto = payment_row(row, -to_credit, CREDIT, number, now)
+        await connection.execute(insert(payments).values(**onto))
+        await give_back(connection, tenant, given.credit, to_credit, note_id, now)
     await settle(
-        connection, row, now, paid=row["paid"] - to_balance, credited=row["credited"] + total
+        connection, row, now, paid=row["paid"] - paid_back, credited=row["credited"] + total
     )
     if by is not None:
         detail = {"credit_note": note_id, "reason": wanted.reason}

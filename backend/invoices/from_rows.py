@@ -74,7 +74,7 @@ def line_from(
 def paid_before_credit(
     paid: Decimal, payments: Sequence[RowMapping], notes: Sequence[RowMapping]
 ) -> Decimal:
-    """Return what was paid of an invoice, what its credit notes moved to the balance included.
+    """Return what was paid of an invoice, what its credit notes gave back since included.
 
     ``paid`` is what is left of it. A payment that was taken back since does not count: what of it
     was on the balance was drawn from there, under the name of what took it back.
@@ -87,8 +87,12 @@ def paid_before_credit(
 
     with exact_arithmetic():
         # Less what the payment itself had put on the balance: that was never paid of the invoice
-        returned = (moved(row) + moved(by_id[row["returns"]]) for row in payments if row["returns"])
-        credited = (note["to_balance"] for note in notes)
+        returned = (
+            max(moved(row) + moved(by_id[row["returns"]]), ZERO)
+            for row in payments
+            if row["returns"]
+        )
+        credited = (note["to_balance"] + note["to_credit"] for note in notes)
         return paid + sum(credited, ZERO) - sum(returned, ZERO)
 
 
@@ -121,5 +125,6 @@ def credit_note_from(row: Mapping[Any, Any], currency: str) -> CreditNote:
         taxes=[Tax.model_validate(tax) for tax in row["taxes"]],
         total=money(row["total"], currency),
         to_balance=money(row["to_balance"], currency),
+        to_credit=money(row["to_credit"], currency),
         issued_at=row["issued_at"],
     )

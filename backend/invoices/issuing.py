@@ -29,7 +29,8 @@ from backend.outbox.queue import enqueue_notices
 from backend.pricing.money import exact_arithmetic
 from backend.settings import Settings
 from backend.storage.tables import invoice_lines, invoices, payments
-from backend.wallets.bills import pay_from_credit, with_credit
+from backend.wallets.bills import pay_from_credit, pay_more_from_credit, with_credit
+from backend.wallets.given import pay_again
 from backend_client.types.invoices import InvoiceState
 
 BALANCE = "balance"
@@ -63,7 +64,8 @@ class ToIssue:
 
     ``net_days`` are those of the invoice that it replaces or of the contract; with None the
     profile's apply. ``reverses`` is a credit note that it takes back. Credit in the wallet pays it
-    at once only if it ``draws_credit``: that is for usage, and not for what else is sold.
+    at once only if it ``draws_credit``: that is for usage, and not for what else is sold. What went
+    back there with the invoice that it replaces, or with the note, pays it in any case.
     """
 
     of: Untaxed
@@ -148,17 +150,29 @@ async def _pay_at_once(
     for invoice, row in zip(wanted, rows, strict=True):
         own = payments_by_invoice.setdefault(row["id"], [])
         left = row["total"]
-        if left > 0 and invoice.draws_credit and row["tenant_id"] in have_credit:
-            credit = await pay_from_credit(
-                connection, invoice.of.tenant, row["id"], left, invoice.of.period, now
+        credit = await _again_from_credit(connection, invoice, left, now)
+        if left > credit and invoice.draws_credit and row["tenant_id"] in have_credit:
+            pay = pay_more_from_credit if credit else pay_from_credit
+            credit += await pay(
+                connection, invoice.of.tenant, row["id"], left - credit, invoice.of.period, now
             )
-            if credit:
-                own.append(payment_row(row, credit, CREDIT, row["number"], now))
-                left -= credit
+        if credit:
+            own.append(payment_row(row, credit, CREDIT, row["number"], now))
+            left -= credit
         drawn = min(left, balances.get(row["tenant_id"], Decimal(0))) if left > 0 else left
         if drawn:
             own.append(payment_row(row, drawn, BALANCE, row["number"], now))
     return payments_by_invoice
+
+
+async def _again_from_credit(
+    connection: AsyncConnection, invoice: ToIssue, total: Decimal, now: datetime
+) -> Decimal:
+    """Let what went back to credit, with what this invoice takes the place of, pay it again."""
+    earlier = invoice.replaces or invoice.reverses
+    if earlier is None or total <= 0:
+        return Decimal(0)
+    return await pay_again(connection, invoice.of.tenant, invoice.of.id, earlier, total, now)
 
 
 async def balances_of(connection: AsyncConnection, tenant_ids: Sequence[str]) -> dict[str, Decimal]:

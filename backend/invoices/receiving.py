@@ -16,6 +16,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from backend.invoices.billing_cursors import unbilled
 from backend.invoices.credit_notes import credit_total
 from backend.invoices.errors import BalancePaidOut
+from backend.invoices.given_part import given_part
 from backend.invoices.issuing import BALANCE, balances_of, payment_row
 from backend.invoices.rules.lifecycle import Balance, due
 from backend.invoices.settling import lock_invoice, receive, reopen
@@ -75,7 +76,7 @@ async def receive_refund(
     asked = due(InvoiceState(row["state"]), Balance(row["total"], row["paid"], row["credited"]))
     if balance >= amount or not asked:
         rows.append(payment_row(row, amount, BALANCE, f"{method} {reference}", now))
-    elif row["paid"] >= amount:
+    elif row["paid"] - (await given_part(connection, tenant, row)).left >= amount:
         await reopen(connection, row, row["paid"] - amount)
     else:
         raise BalancePaidOut()
@@ -85,6 +86,9 @@ async def receive_refund(
         await credit_total(
             connection, settings, tenant, invoice_id, amount, reason, now, idempotency_key=key
         )
+        after = (await balances_of(connection, [tenant.id])).get(tenant.id, ZERO)
+        if not asked and after < amount:  # what credit was given for is no money
+            raise BalancePaidOut()
     await connection.execute(insert(payments), rows)
     return True
 

@@ -19,6 +19,7 @@ from backend.invoices.errors import (
     PaymentReferenceReused,
     PaymentReturned,
 )
+from backend.invoices.given_part import given_part
 from backend.invoices.issuing import BALANCE, OWN_METHODS, balances_of, payment_row
 from backend.invoices.receiving import receive_refund
 from backend.invoices.settling import lock_invoice, reopen
@@ -61,13 +62,16 @@ async def return_payment(
     method, amount = payment["method"], payment["amount"]
     if await _recorded(connection, row, method, wanted.reference) is not None:
         raise PaymentReferenceReused(f"A payment by {method} has the reference.")
-    asked_again = min(amount, row["paid"])
+    put = await _put_on_balance(connection, row, payment)
+    balance = (await balances_of(connection, [tenant.id])).get(tenant.id, ZERO)
+    # The invoice does not ask again for what credit paid of it that was given away
+    money = row["paid"] - (await given_part(connection, tenant, row)).left
+    asked_again = min(amount - min(put, balance), money)
     back = payment_row(row, -amount, method, wanted.reference, wanted.returned_at or now)
     await connection.execute(insert(payments).values(**back, returns=payment_id))
     if asked_again:
         await reopen(connection, row, row["paid"] - asked_again)
     if rest := amount - asked_again:
-        balance = (await balances_of(connection, [tenant.id])).get(tenant.id, ZERO)
         if rest > balance:
             name = f"{row['number']} {method} {wanted.reference}"
             await _take_back(connection, row, rest - balance, name, now)
@@ -198,6 +202,15 @@ async def _take_back(
         if not lack:
             return
     raise BalancePaidOut()
+
+
+async def _put_on_balance(
+    connection: AsyncConnection, row: RowMapping, payment: RowMapping
+) -> Decimal:
+    """Return what a payment put on the balance, since the invoice asked for less."""
+    reference = f"{payment['method']} {payment['reference']}"
+    put = await _recorded(connection, row, BALANCE, reference)
+    return ZERO if put is None else -put
 
 
 async def _on_balance(

@@ -17,7 +17,15 @@ from backend.invoices.billing_again import bill_again
 from backend.invoices.billing_cursors import unbilled
 from backend.invoices.drafting import stored_line
 from backend.invoices.errors import InvoiceHasPayments
-from backend.invoices.issuing import BALANCE, OWN_METHODS, ToIssue, issue, payment_row
+from backend.invoices.given_part import given_part
+from backend.invoices.issuing import (
+    BALANCE,
+    CREDIT,
+    OWN_METHODS,
+    ToIssue,
+    issue,
+    payment_row,
+)
 from backend.invoices.rules.lifecycle import check_move
 from backend.invoices.rules.lines import ComposedLine
 from backend.invoices.settling import lock_invoice
@@ -28,6 +36,7 @@ from backend.outbox.platform_queue import Action, Fact, enqueue_for_platforms
 from backend.pricing.periods import BillingPeriod
 from backend.settings import Settings
 from backend.storage.tables import invoice_lines, invoices, payments
+from backend.wallets.given import give_back
 from backend_client.types.accounts import Tenant
 from backend_client.types.invoices import InvoiceKind, InvoiceState, Tax, VoidInvoice
 
@@ -47,9 +56,10 @@ async def void(
     """Declare an unpaid invoice void; return its id, or that of the one issued in its place.
 
     What it asked for is waived unless it is issued again or billed again; later invoices do not
-    bill it. What balance and credit paid of it is added to the customer's balance. Doing it again
-    does nothing. ``reissue_id`` is the id of what is issued in its place, else a new one.
-    ``by`` is whose act it is: the audit has it, once.
+    bill it. What balance and credit paid of it is added to the customer's balance, but credit that
+    was given away goes back into the wallet, and pays what is issued in its place. Doing it again
+    does nothing. ``reissue_id`` is the id of what is issued in its place, else a new one. ``by`` is
+    whose act it is: the audit has it, once.
 
     Raises ``NotFound``; ``Conflict`` if other money was paid, it was credited, or it can't be
     billed again; ``TaxQuestionOpen`` or ``TaxNotKnown`` where ``answers`` lack what the tax service
@@ -60,7 +70,7 @@ async def void(
     row = await lock_invoice(connection, tenant.id, invoice_id)
     if row["state"] != InvoiceState.VOID:
         check_move(InvoiceState(row["state"]), InvoiceState.VOID)
-        await _return_own_payments(connection, row, now)
+        await _return_own_payments(connection, tenant, row, now)
         await connection.execute(
             update(invoices)
             .where(invoices.c.tenant_id == tenant.id, invoices.c.id == invoice_id)
@@ -98,7 +108,9 @@ async def void(
     return again.id
 
 
-async def _return_own_payments(connection: AsyncConnection, row: RowMapping, now: datetime) -> None:
+async def _return_own_payments(
+    connection: AsyncConnection, tenant: Tenant, row: RowMapping, now: datetime
+) -> None:
     query = select(payments.c.method, payments.c.amount).where(
         payments.c.tenant_id == row["tenant_id"], payments.c.invoice_id == row["id"]
     )
@@ -108,9 +120,14 @@ async def _return_own_payments(connection: AsyncConnection, row: RowMapping, now
         received[payment.method] += payment.amount if payment.method not in OWN_METHODS else 0
     if row["credited"] or any(received.values()):  # what was returned since was not received
         raise InvoiceHasPayments()
-    if row["paid"]:
-        back = payment_row(row, -row["paid"], BALANCE, f"{row['number']} void", now)
-        await connection.execute(insert(payments).values(**back))
+    given, to_credit = await given_part(connection, tenant, row)
+    parts = ((CREDIT, to_credit), (BALANCE, row["paid"] - to_credit))
+    for method, amount in parts:
+        if amount:
+            back = payment_row(row, -amount, method, f"{row['number']} void", now)
+            await connection.execute(insert(payments).values(**back))
+    if to_credit:
+        await give_back(connection, tenant, given, to_credit, row["id"], now)
 
 
 async def _untaxed(

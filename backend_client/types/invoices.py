@@ -161,8 +161,9 @@ class CreditedLine(Answer):
 class CreditNote(Answer):
     """Takes back part of an invoice. ``to_balance`` is what was paid already of it.
 
-    The balance is drawn on by the next invoices. ``tax`` is what comes on top of the lines; of
-    ``taxes`` some may be within them.
+    The balance is drawn on by the next invoices. ``to_credit`` is what credit had paid of it that
+    was given away, or that a plan had brought: it is in the wallet again.
+    ``tax`` is what comes on top of the lines; of ``taxes`` some may be within them.
     """
 
     id: str
@@ -176,6 +177,7 @@ class CreditNote(Answer):
     taxes: list[Tax] = []
     total: Money
     to_balance: Money
+    to_credit: Money | None = None
     issued_at: Instant
 
 
@@ -213,7 +215,7 @@ class Invoice(InvoiceSummary):
     ``subtotal`` is the sum of the lines, ``total`` that and the taxes which come on top. Taxes are
     on all lines but those whose ``kind`` is ``redeemed`` or ``redeemed_before``.
     ``tax_date`` is the day whose rates hold; ``tax_notes`` say why tax is not charged, or how.
-    ``paid`` is what was paid, what credit notes moved to the balance since (``to_balance``)
+    ``paid`` is what was paid, what credit notes gave back since (``to_balance``, ``to_credit``)
     included. ``replaced_by`` was issued in its place, or bills its periods again. ``reverses`` is
     the credit note that a reversal takes back.
     """

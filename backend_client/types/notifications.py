@@ -85,7 +85,10 @@ class InvoicePaid(Answer):
 
 
 class CreditNoteIssued(Answer):
-    """Part of an invoice was taken back. ``to_balance`` is what was paid already of it."""
+    """Part of an invoice was taken back. ``to_balance`` is what was paid already of it.
+
+    ``to_credit`` is what credit had paid that was given away, or that a plan had brought.
+    """
 
     credit_note_id: str
     number: str
@@ -95,6 +98,7 @@ class CreditNoteIssued(Answer):
     issued_at: Instant
     total: Money
     to_balance: Money
+    to_credit: Money | None = None
 
 
 class WalletLowBalance(Answer):

@@ -120,6 +120,8 @@ class Year:
             events.append(used(tenant, at, units))
             if self.on_calls[tenant.id]:
                 await self._call(tenant, at, units)
+            elif self.dice.below(2):
+                await self._give(tenant, at)
         await count(self.database, events)
         for tenant in self.lately(2):
             await self._bill(tenant, end + timedelta(days=1))
@@ -150,6 +152,14 @@ class Year:
         except FareboxError:
             return
         await prepayment.settle(tenant.id, name, "large", most, at, at)
+
+    async def _give(self, tenant: Tenant, at: datetime) -> None:
+        """Give a customer credit that pays an invoice, or a part of it; it may be over soon."""
+        wanted: dict[str, object] = {"name": "Sorry", "kind": "promotional"}
+        wanted["amount"] = self._one_of("1.23", "17.5", "60")
+        wanted["expires_at"] = self._one_of(None, at + timedelta(days=31))
+        async with self.database.begin() as connection:
+            await add_grant(connection, tenant.id, CreditGrantCreate.model_validate(wanted), at)
 
     async def act(self, tenant: Tenant, now: datetime) -> None:
         """Do something to one of a tenant's invoices, and look into its books now and then."""

@@ -163,6 +163,8 @@ def _credited(event: CreditNoteIssuedEvent, seller: str) -> Wording:
             f" {words.money(data.to_balance)} of it were paid already; they are on your balance, "
             "which the next invoices draw on."
         )
+    if data.to_credit is not None and data.to_credit.amount:
+        sentence += f" {words.money(data.to_credit)} of it went back to your credit."
     return Wording(
         f"Credit note {data.number} from {seller}",
         [sentence],

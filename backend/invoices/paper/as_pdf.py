@@ -101,6 +101,8 @@ def credit_note_pdf(invoice: Invoice, note: CreditNote) -> bytes:
     if note.to_balance.amount:
         kept = words.money(note.to_balance)
         closing.append(f"{kept} of it had been paid, and are kept for your next invoices.")
+    if note.to_credit is not None and note.to_credit.amount:
+        closing.append(f"{words.money(note.to_credit)} of it went back to your credit.")
     return _drawn(_Sheet(as_credited(invoice, note), "Credit note", "Credit note", closing))
 
 

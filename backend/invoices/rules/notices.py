@@ -85,6 +85,7 @@ def credited_notice(row: InvoiceRow, note: Mapping[str, Any]) -> Notice:
         issued_at=note["issued_at"],
         total=_money(row, note["total"]),
         to_balance=_money(row, note["to_balance"]),
+        to_credit=_money(row, note["to_credit"]),
     )
     kind, at = NotificationKind.CREDIT_NOTE_ISSUED, note["issued_at"]
     return Notice(kind, row["tenant_id"], note["id"], data, at)

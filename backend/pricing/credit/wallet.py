@@ -208,6 +208,30 @@ class Wallet:
             raise ValueError(f"{cause!r} has used {amount} less than is to be returned")
         return entries
 
+    def pay_again(
+        self, cause: str, amount: Decimal, shares: Mapping[str, Decimal], at: datetime
+    ) -> list[LedgerEntry]:
+        """Use ``amount`` of ``shares`` (by grant) that were returned, in burn order.
+
+        What of a share has expired since is available again first. Raises ``ValueError`` for more
+        than the shares hold.
+        """
+        entries = []
+        with exact_arithmetic():
+            for grant in burn_order(self.grants[grant_id] for grant_id in shares):
+                part = min(amount, shares[grant.id])
+                expired = part - self._balances[grant.id, Account.AVAILABLE]
+                for source, target, moved in (
+                    (Account.EXPIRED, Account.AVAILABLE, expired),
+                    (Account.AVAILABLE, Account.USED, part),
+                ):
+                    if moved > 0:
+                        entries.append(_entry(at, grant.id, source, target, moved, cause))
+                amount -= part
+        if amount:
+            raise ValueError(f"{amount} is more than was returned")
+        return entries
+
     def expire(self, at: datetime) -> list[LedgerEntry]:
         """Take away what is left of grants that have expired, but for those in arrears.
 

@@ -166,11 +166,14 @@ credit_notes = Table(
     Column("taxes", JSONB, nullable=False, server_default=text("'[]'::jsonb")),
     Column("total", Numeric, nullable=False),
     Column("to_balance", Numeric, nullable=False),
+    # What credit had paid of it that nobody had paid for
+    Column("to_credit", Numeric, nullable=False, server_default=_NOTHING),
     time_column("issued_at"),
     created_column(),
     UniqueConstraint("tenant_id", "number"),
     CheckConstraint("total = subtotal + tax AND total > 0", name="total"),
     CheckConstraint("to_balance BETWEEN 0 AND total", name="to_balance"),
+    CheckConstraint("to_credit >= 0 AND to_balance + to_credit <= total", name="to_credit"),
     _of_invoice(),
     Index("ix_credit_notes_invoice", "tenant_id", "invoice_id"),
 )

@@ -70,7 +70,7 @@ class SumRow:
 
 @dataclass(frozen=True)
 class CreditNoteRow:
-    """A credit note in the list; ``kept`` says what of it went to the balance."""
+    """A credit note in the list; ``kept`` says what of it was given back."""
 
     id: str
     name: str
@@ -91,7 +91,11 @@ def credit_note_row(note: CreditNote, time_zone: str) -> CreditNoteRow:
         reason=note.reason,
         issued=written_date(note.issued_at, time_zone),
         total=money(note.total.amount, currency),
-        kept=money(note.to_balance.amount, currency) if note.to_balance.amount else "",
+        kept=", ".join(
+            f"{money(part.amount, currency)}{where}"
+            for part, where in ((note.to_balance, ""), (note.to_credit, " to credit"))
+            if part is not None and part.amount
+        ),
     )
 
 

@@ -1,0 +1,32 @@
+"""How much of an invoice was paid by credit that was given away; the rest is money."""
+
+from __future__ import annotations
+
+from decimal import Decimal
+from typing import NamedTuple
+
+from sqlalchemy import RowMapping, select
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from backend.pricing.money import ZERO
+from backend.storage.tables import credit_notes
+from backend.wallets.given import GivenCredit, given_credit
+from backend_client.types.accounts import Tenant
+
+
+class GivenPart(NamedTuple):
+    """What ``credit`` paid of an invoice, and how much is ``left`` of that after credit notes."""
+
+    credit: GivenCredit
+    left: Decimal
+
+
+async def given_part(connection: AsyncConnection, tenant: Tenant, row: RowMapping) -> GivenPart:
+    """Return the part of a locked invoice that credit paid which nobody had paid for."""
+    query = select(credit_notes.c.id, credit_notes.c.to_credit).where(
+        credit_notes.c.tenant_id == row["tenant_id"], credit_notes.c.invoice_id == row["id"]
+    )
+    notes = (await connection.execute(query)).all()
+    given = await given_credit(connection, tenant, row["id"], [note.id for note in notes])
+    went_back = sum((note.to_credit for note in notes), ZERO)
+    return GivenPart(given, min(given.amount - went_back, row["paid"]))
