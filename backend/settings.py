@@ -177,6 +177,8 @@ class Settings(BaseSettings):
     invoice_prefix: str = Field("FB", pattern=r"^[A-Z0-9]{1,16}$")
     invoice_grace_hours: int = Field(24, ge=0, le=24 * 14)
     """How long after a period's end its late events are still waited for."""
+    credit_taxed: Literal["at_redemption", "at_sale"] = "at_redemption"
+    """When tax falls on credit that is bought: as it is used, or as it is sold."""
     invoice_net_days: int = Field(30, ge=0, le=365)
     dunning: dict[str, Annotated[int, Field(ge=0)]] = {"remind": 1, "warn": 7, "suspend": 21}
     """Whole days after an invoice was due, by the step that comes then."""

@@ -109,7 +109,11 @@ async def _sources(
     posted = await posted_documents(connection, tenant.id) if earlier else set()
     query = (
         select(invoices)
-        .where(invoices.c.tenant_id == tenant.id, invoices.c.period_start.in_(starts))
+        .where(
+            invoices.c.tenant_id == tenant.id,
+            invoices.c.period_start.in_(starts),
+            invoices.c.kind != "top_up",  # what it pays is divided as it is used
+        )
         .order_by(invoices.c.issued_at, invoices.c.id)
     )
     rows = (await connection.execute(query)).mappings().all()

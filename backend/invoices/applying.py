@@ -22,11 +22,13 @@ from backend.accounts.principal import Principal
 from backend.accounts.tenants import find_tenant
 from backend.errors import FareboxError, InvalidInput
 from backend.invoices.billing_cursors import Unbilled, unbilled
+from backend.invoices.credit_sales import pay_from_taxed_credit
 from backend.invoices.errors import NothingToApply
 from backend.invoices.issuing import BALANCE, CREDIT, balances_of, payment_row
 from backend.invoices.rules.lifecycle import Balance, due
 from backend.invoices.settling import lock_invoice, settle
 from backend.pricing.money import MINOR_DIGITS, ZERO, minor_digits, money, round_to_minor_unit
+from backend.settings import Settings
 from backend.storage.database import Database
 from backend.storage.tables import invoices, payments
 from backend.subscriptions.rated_elsewhere import rated_elsewhere
@@ -84,7 +86,7 @@ class Applied(NamedTuple):
 
 
 async def apply_to_all(
-    database: Database, now: datetime, *, only: str | None = None
+    database: Database, settings: Settings, now: datetime, *, only: str | None = None
 ) -> list[Applied]:
     """Let what tenants have pay what they owe; return what was paid. May be repeated.
 
@@ -99,7 +101,7 @@ async def apply_to_all(
         try:
             async with database.begin() as connection:
                 tenant = await find_tenant(connection, tenant_id)
-                parts = await apply_to_open(connection, tenant, now)
+                parts = await apply_to_open(connection, settings, tenant, now)
         except _CAN_NOT_BE_APPLIED:
             _log.exception("invoices.not_applied", tenant=tenant_id)
         else:
@@ -115,7 +117,7 @@ async def may_pay(
 
 
 async def apply_to_open(
-    connection: AsyncConnection, tenant: Tenant, now: datetime
+    connection: AsyncConnection, settings: Settings, tenant: Tenant, now: datetime
 ) -> list[Applied]:
     """Pay a tenant's open invoices, those that are due first; return what was paid.
 
@@ -153,6 +155,10 @@ async def apply_to_open(
             applied += [
                 Applied(tenant.id, row["id"], part["method"], part["amount"]) for part in parts
             ]
+        if draws_credit and row["due_at"] <= now:
+            taxed = await pay_from_taxed_credit(connection, settings, tenant, row["id"], now)
+            if taxed:
+                applied.append(Applied(tenant.id, row["id"], BALANCE, taxed))
     return applied
 
 
@@ -191,6 +197,7 @@ async def apply_to_parts(
 
 async def apply_by_hand(
     connection: AsyncConnection,
+    settings: Settings,
     tenant: Tenant,
     invoice_id: str,
     wanted: ApplyToInvoice,
@@ -223,12 +230,17 @@ async def apply_by_hand(
         amount = min(most, (await balances_of(connection, [tenant.id])).get(tenant.id, ZERO))
     else:
         amount = await pay_overdue_from_credit(connection, tenant, part["id"], most, now)
+    if amount > 0:
+        await connection.execute(insert(payments).values(**part | {"amount": amount}))
+        await settle(connection, row, now, paid=row["paid"] + amount)
+    if wanted.source == CREDIT and amount < most:
+        amount += await pay_from_taxed_credit(
+            connection, settings, tenant, invoice_id, now, most=most - amount
+        )
     if wanted.amount is not None and amount < wanted.amount:
         raise InvalidInput.of_field("amount", f"is more than the {plain(amount)} that there are")
     if amount <= 0:
         raise NothingToApply()
-    await connection.execute(insert(payments).values(**part | {"amount": amount}))
-    await settle(connection, row, now, paid=row["paid"] + amount)
     if by is not None:
         detail: dict[str, object] = {"source": wanted.source, "amount": plain(amount)}
         await record(

@@ -16,7 +16,7 @@ from backend.accounts.idempotency import claim_key
 from backend.accounts.principal import Principal
 from backend.errors import InvalidInput
 from backend.ids import new_id
-from backend.invoices.errors import InvoiceFullyCredited, InvoiceVoid
+from backend.invoices.errors import CreditSaleStands, InvoiceFullyCredited, InvoiceVoid
 from backend.invoices.given_part import given_part
 from backend.invoices.issuing import BALANCE, CREDIT, payment_row
 from backend.invoices.numbering import credit_note_series, take_numbers
@@ -38,6 +38,7 @@ from backend_client.types.invoices import (
     AFTER_TAX,
     CreditNoteCreate,
     CreditWanted,
+    InvoiceKind,
     InvoiceState,
     Tax,
 )
@@ -86,6 +87,7 @@ async def credit(
     now: datetime,
     *,
     idempotency_key: str | None = None,
+    of_credit: bool = False,
     by: Principal | None = None,
 ) -> str:
     """Credit lines of an issued invoice, or the rest of it; return the note's id.
@@ -93,10 +95,13 @@ async def credit(
     ``by`` is whose act it is: the audit has it, once.
     It lowers what is due. What was paid already is added to the customer's balance, which the next
     invoices draw on; but what credit paid of it that was given away goes back into the wallet, once
-    all money has. Raises ``NotFound``; ``Conflict`` for an invoice that is void or has nothing
-    left; ``InvalidInput`` for more than is left of a line or of the invoice.
+    all money has. ``of_credit``: the credit that the invoice sold is taken back too. Raises
+    ``NotFound``; ``Conflict`` for an invoice that is void, has nothing left or sold credit;
+    ``InvalidInput`` for more than is left of a line or of the invoice.
     """
     row = await lock_invoice(connection, tenant.id, invoice_id)
+    if row["kind"] == InvoiceKind.TOP_UP and not of_credit:
+        raise CreditSaleStands()
     note_id = new_id("crn")
     if idempotency_key is not None:
         request = f"credit {invoice_id} {wanted.model_dump_json()}"
@@ -153,8 +158,9 @@ async def credit(
     }
     await connection.execute(insert(credit_notes).values(**note))
     await enqueue_notices(connection, [credited_notice(row, note)])
-    credited = Fact(tenant.id, Action.CREDIT_NOTE, invoice_id, note_id, row["issued_at"])
-    await enqueue_for_platforms(connection, [credited])
+    if row["kind"] != InvoiceKind.TOP_UP:
+        credited = Fact(tenant.id, Action.CREDIT_NOTE, invoice_id, note_id, row["issued_at"])
+        await enqueue_for_platforms(connection, [credited])
     if to_balance:
         onto = payment_row(row, -to_balance, BALANCE, number, now)
         await connection.execute(insert(payments).values(**onto))

@@ -125,6 +125,13 @@ class NothingToInvoice(Conflict):
     title = "The period is closed: it asked for nothing, so there is no invoice"
 
 
+class CreditSaleStands(Conflict):
+    """Its credit is in the wallet. Refund that, and a credit note takes back its tax."""
+
+    code = "credit_sale_stands"
+    title = "Refund the credit instead: then its document is credited with it"
+
+
 class TaxNotKnown(Unavailable):
     """The tax service is away, or its answer can't be right; nothing was issued."""
 

@@ -23,6 +23,7 @@ from backend.invoices.billing_cursors import (
     set_problem,
     unbilled,
 )
+from backend.invoices.credit_sales import pay_from_taxed_credit
 from backend.invoices.drafting import (
     Draft,
     draft,
@@ -201,6 +202,7 @@ async def bill_progress(
     part = Untaxed(new, kind, running.tenant, running.profile, running.period, lines, day)
     rules = await tax_rules(connection, settings, answers or TaxAnswers())
     await issue(connection, settings, [ToIssue(part, rules.decide(part))], now)
+    await pay_from_taxed_credit(connection, settings, running.tenant, new, now)
     await set_problem(connection, tenant_id, None)
     return new
 
@@ -230,6 +232,8 @@ async def _close(
     """Issue the invoices that ask for something, move every cursor; return how many were issued."""
     wanted = [closing.invoice for closing in closings if closing.invoice is not None]
     await issue(connection, settings, wanted, now)
+    for invoice in wanted:
+        await pay_from_taxed_credit(connection, settings, invoice.of.tenant, invoice.of.id, now)
     await keep_marks(connection, [mark for closing in closings for mark in closing.draft.marks])
     closed = [closing.draft.of for closing in closings]
     await apply_to_parts(connection, closed, now)

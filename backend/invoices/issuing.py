@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
-from typing import Any
+from typing import Any, NamedTuple
 
 from sqlalchemy import Text, bindparam, func, select, text
 from sqlalchemy.dialects.postgresql import ARRAY, insert
@@ -18,7 +18,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from backend.customers.profiles import on_top, seller
 from backend.ids import new_id
-from backend.invoices.numbering import invoice_series, take_numbers
+from backend.invoices.numbering import invoice_series, receipt_series, take_numbers
 from backend.invoices.rules.lifecycle import Balance, due_date
 from backend.invoices.rules.lines import ComposedLine
 from backend.invoices.rules.notices import issued_notices
@@ -31,7 +31,7 @@ from backend.settings import Settings
 from backend.storage.tables import invoice_lines, invoices, payments
 from backend.wallets.bills import pay_from_credit, pay_more_from_credit, with_credit
 from backend.wallets.given import pay_again
-from backend_client.types.invoices import InvoiceState
+from backend_client.types.invoices import InvoiceKind, InvoiceState
 
 BALANCE = "balance"
 """The method of payments from a customer's balance or, if negative, onto it."""
@@ -39,7 +39,10 @@ BALANCE = "balance"
 CREDIT = "credit"
 """The method of payments from the wallet: credit that the customer bought or was given."""
 
-OWN_METHODS = frozenset({BALANCE, CREDIT})
+TOP_UP = "top_up"
+"""The method of the payment of a top-up, on its document."""
+
+OWN_METHODS = frozenset({BALANCE, CREDIT, TOP_UP})
 """Methods of payments that Farebox itself makes when it issues an invoice."""
 
 _FINALIZE = text(
@@ -58,6 +61,13 @@ _FINALIZE = text(
 )
 
 
+class Received(NamedTuple):
+    """How money came or went: the method and its reference."""
+
+    method: str
+    reference: str
+
+
 @dataclass(frozen=True, slots=True)
 class ToIssue:
     """An invoice that lacks only its number.
@@ -65,7 +75,9 @@ class ToIssue:
     ``net_days`` are those of the invoice that it replaces or of the contract; with None the
     profile's apply. ``reverses`` is a credit note that it takes back. Credit in the wallet pays it
     at once only if it ``draws_credit``: that is for usage, and not for what else is sold. What went
-    back there with the invoice that it replaces, or with the note, pays it in any case.
+    back there with the invoice that it replaces, or with the note, pays it in any case. What was
+    ``received`` for it before it was issued pays all of it, and nothing else does. A ``receipt``
+    has a series of its own.
     """
 
     of: Untaxed
@@ -74,6 +86,8 @@ class ToIssue:
     net_days: int | None = None
     reverses: str | None = None
     draws_credit: bool = True
+    received: Received | None = None
+    receipt: bool = False
 
 
 async def issue(
@@ -87,7 +101,9 @@ async def issue(
     if not wanted:
         return
     series = {
-        invoice.of.id: invoice_series(settings.invoice_prefix, invoice.of.tenant.slug)
+        invoice.of.id: (receipt_series if invoice.receipt else invoice_series)(
+            settings.invoice_prefix, invoice.of.tenant.slug
+        )
         for invoice in wanted
     }
     numbers = await take_numbers(connection, series.values())
@@ -123,13 +139,18 @@ async def issue(
         await connection.execute(insert(payments), own_payments)
     await enqueue_for_platforms(
         connection,
-        [Fact(row["tenant_id"], Action.INVOICE, row["id"], row["id"], now) for row in rows],
+        [
+            Fact(row["tenant_id"], Action.INVOICE, row["id"], row["id"], now)
+            for row in rows
+            if row["kind"] != InvoiceKind.TOP_UP  # paid already, there or elsewhere
+        ],
     )
     await enqueue_notices(
         connection,
         [
             notice
-            for row in rows
+            for invoice, row in zip(wanted, rows, strict=True)
+            if not invoice.receipt
             for notice in issued_notices(row, paid[row["id"]], settled=settled[row["id"]])
         ],
     )
@@ -150,6 +171,9 @@ async def _pay_at_once(
     for invoice, row in zip(wanted, rows, strict=True):
         own = payments_by_invoice.setdefault(row["id"], [])
         left = row["total"]
+        if invoice.received is not None:
+            own.append(payment_row(row, left, *invoice.received, now))
+            continue
         credit = await _again_from_credit(connection, invoice, left, now)
         if left > credit and invoice.draws_credit and row["tenant_id"] in have_credit:
             pay = pay_more_from_credit if credit else pay_from_credit

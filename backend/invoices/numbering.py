@@ -37,6 +37,11 @@ def credit_note_series(prefix: str, slug: str) -> str:
     return f"{prefix}-{slug}-CN"
 
 
+def receipt_series(prefix: str, slug: str) -> str:
+    """Return the name of a tenant's series of receipts for credit, which are no invoices."""
+    return f"{prefix}-{slug}-R"
+
+
 def number_of(series: str, count: int) -> str:
     """Return a number such as ``FB-acme-000001``."""
     return f"{series}-{count:0{_DIGITS}d}"

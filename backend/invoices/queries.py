@@ -20,7 +20,7 @@ from backend.invoices.from_rows import (
     payment_from,
     summary_from,
 )
-from backend.invoices.issuing import OWN_METHODS
+from backend.invoices.issuing import OWN_METHODS, TOP_UP
 from backend.invoices.previewing import TaxPreview, draft_invoice
 from backend.kit.errors import InvalidCursor
 from backend.kit.pages import Cursor, page_of
@@ -196,7 +196,8 @@ def as_printed(invoice: Invoice) -> Invoice:
     at_once = [
         payment
         for payment in invoice.payments
-        if payment.method in OWN_METHODS and payment.reference == invoice.number
+        if payment.method == TOP_UP
+        or (payment.method in OWN_METHODS and payment.reference == invoice.number)
     ]
     paid = sum((payment.amount.amount for payment in at_once), ZERO)
     kept = {InvoiceState.DRAFT, InvoiceState.VOID}

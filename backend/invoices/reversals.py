@@ -17,7 +17,7 @@ from backend.accounts.principal import Principal
 from backend.customers.profiles import profile_of
 from backend.ids import new_id
 from backend.invoices.billing_cursors import unbilled
-from backend.invoices.errors import CreditNoteNotFound, CreditNoteReversed
+from backend.invoices.errors import CreditNoteNotFound, CreditNoteReversed, CreditSaleStands
 from backend.invoices.issuing import ToIssue, issue
 from backend.invoices.rules.lines import ComposedLine, Item
 from backend.invoices.settling import lock_invoice
@@ -64,6 +64,8 @@ async def reverse_credit_note(
     if note is None:
         raise CreditNoteNotFound()
     row = await lock_invoice(connection, tenant.id, note["invoice_id"])
+    if row["kind"] == InvoiceKind.TOP_UP:
+        raise CreditSaleStands()
     earlier = select(invoices.c.id, invoices.c.state, invoices.c.replaced_by).where(
         invoices.c.tenant_id == tenant.id, invoices.c.reverses == note_id
     )

@@ -16,7 +16,7 @@ from backend.ids import new_id
 from backend.invoices.billing_again import bill_again
 from backend.invoices.billing_cursors import unbilled
 from backend.invoices.drafting import stored_line
-from backend.invoices.errors import InvoiceHasPayments
+from backend.invoices.errors import CreditSaleStands, InvoiceHasPayments
 from backend.invoices.given_part import given_part
 from backend.invoices.issuing import (
     BALANCE,
@@ -68,6 +68,8 @@ async def void(
     # Locked first, as all transactions do
     coming = await unbilled(connection, tenant.id, lock=True)
     row = await lock_invoice(connection, tenant.id, invoice_id)
+    if row["kind"] == InvoiceKind.TOP_UP:
+        raise CreditSaleStands()
     if row["state"] != InvoiceState.VOID:
         check_move(InvoiceState(row["state"]), InvoiceState.VOID)
         await _return_own_payments(connection, tenant, row, now)

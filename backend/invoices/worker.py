@@ -68,7 +68,7 @@ class InvoicesWorker:
             self._tried_all_at = now
         await bill_progress_of_all(database, settings, now, who_left=try_failed)
         await self._bill_ahead(now)
-        for applied in await apply_to_all(database, now):
+        for applied in await apply_to_all(database, settings, now):
             _log.info("invoices.applied", **applied._asdict())
         async with database.begin() as connection:
             steps = await remind(connection, settings, now)

@@ -12,6 +12,8 @@ import structlog
 from sqlalchemy import RowMapping
 
 from backend.errors import FareboxError
+from backend.invoices.taxing.answers import TaxAnswers, with_answers
+from backend.invoices.taxing.service import tax_service
 from backend.outbox.channels.channel import NotDelivered
 from backend.outbox.claims import LEASE
 from backend.outbox.retrying import GIVE_UP_AFTER, next_attempt
@@ -60,12 +62,20 @@ class Applying:
         now = self._clock()
         try:
             facts = await adapter.read(message_of(row))
-            async with self._database.begin() as connection:
-                applied = [
-                    await take_fact(connection, self._settings, adapter.name, fact, now)
-                    for fact in facts
-                ]
-                await set_applied(connection, row, now, ignored=not any(applied))
+            async with tax_service(self._settings) as service:
+                answers = TaxAnswers(service)
+
+                async def take() -> None:
+                    async with self._database.begin() as connection:
+                        applied = [
+                            await take_fact(
+                                connection, self._settings, adapter.name, fact, now, answers
+                            )
+                            for fact in facts
+                        ]
+                        await set_applied(connection, row, now, ignored=not any(applied))
+
+                await with_answers(answers, take)
         except (NotDelivered, FareboxError) as error:
             wait = error.wait if isinstance(error, NotDelivered) else None
             reason = error.reason if isinstance(error, NotDelivered) else error.detail

@@ -56,6 +56,7 @@ async def verify_invoices(
             invoices.c.tenant_id == tenant_id,
             invoices.c.issued_at >= row["starts_at"],
             invoices.c.state != "draft",
+            invoices.c.kind != "top_up",  # paid already, and not sent
             or_(invoices.c.issued_at > now - INVOICES_OF, invoices.c.state == "finalized"),
         )
     )

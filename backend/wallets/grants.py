@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import datetime
+from decimal import Decimal
 
 from sqlalchemy.ext.asyncio import AsyncConnection
 
@@ -70,11 +71,13 @@ async def refund_grant(
     grant_id: str,
     now: datetime,
     *,
+    amount: Decimal | None = None,
     by: Principal | None = None,
 ) -> CreditGrant:
     """Take the rest of a bought grant out of the wallet, to be repaid. Again does nothing.
 
-    ``by`` is whose act it is: the audit has what was taken.
+    With ``amount`` that is taken of it, each time. ``by`` is whose act it is: the audit has what
+    was taken.
 
     Raises ``NotFound``, and ``Conflict`` for credit that was given.
     """
@@ -82,7 +85,8 @@ async def refund_grant(
     refunded = await find_grant(connection, tenant_id, grant_id)
     if refunded.kind != "paid":
         raise CreditNotBought()
-    taken = locked.wallet.refund(grant_id, locked.at) if grant_id in locked.wallet.grants else []
+    live = grant_id in locked.wallet.grants
+    taken = locked.wallet.refund(grant_id, locked.at, amount) if live else []
     await locked.append(taken)
     if taken and by is not None:
         await record(connection, by, "wallet.refund", grant_id, tenant_id=tenant_id)

@@ -148,6 +148,7 @@ class LockedWallet:
                 in_arrears=grant.in_arrears,
                 rollover_percent=grant.rollover and grant.rollover.percent,
                 rollover_months=grant.rollover and grant.rollover.months,
+                taxed_at_sale=grant.taxed_at_sale,
                 amount=ZERO,  # its first entry adds it
                 available=ZERO,
             )
@@ -219,4 +220,5 @@ def grant_from(row: RowMapping) -> Grant:
         None
         if row["rollover_months"] is None
         else Rollover(row["rollover_percent"], row["rollover_months"]),
+        row["taxed_at_sale"],
     )

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from datetime import datetime
 from decimal import Decimal
+from typing import NamedTuple
 from zoneinfo import ZoneInfo
 
 import structlog
@@ -39,6 +40,12 @@ from backend_client.types.notifications import (
 from backend_client.types.wallets import TopUp, TopUpCreate, TopUpOutcome
 
 _log = structlog.get_logger(__name__)
+
+
+class Sold(NamedTuple):
+    """What a payment bought whose tax fell as it was made: the ``credit`` that the tax leaves."""
+
+    credit: Decimal
 
 
 async def refresh_and_check(connection: AsyncConnection, tenant_id: str, now: datetime) -> None:
@@ -159,10 +166,12 @@ async def finish_top_up(
     outcome: TopUpOutcome,
     now: datetime,
     *,
+    sold: Sold | None = None,
     by: Principal | None = None,
 ) -> TopUp:
     """Record the outcome of a payment; if it was paid, the credit is added at once, and only once.
 
+    ``sold`` is what of the payment was credit, if its sale was taxed.
     ``by`` is whose act it is: the audit has it, once.
 
     Raises ``NotFound``, and ``Conflict`` if another outcome was recorded before.
@@ -181,7 +190,9 @@ async def finish_top_up(
         .values(state=outcome.state, reference=outcome.reference, done_at=locked.at)
     )
     if outcome.state == "paid":
-        grant = Grant(top_up_id, GrantKind.PAID, top_up.amount, locked.at)
+        amount = top_up.amount if sold is None else sold.credit
+        taxed = sold is not None
+        grant = Grant(top_up_id, GrantKind.PAID, amount, locked.at, taxed_at_sale=taxed)
         await locked.add_grant(grant, name="Top-up", origin="top_up")
         await check_balance(locked)
     finished = await find_top_up(connection, tenant_id, top_up_id)

@@ -37,13 +37,15 @@ class InvoiceState(StrEnum):
 class InvoiceKind(StrEnum):
     """``period`` closes a billing period; ``progressive`` bills a part of one that runs.
 
-    ``one_off`` has lines of the operator's own; ``reversal`` takes back a credit note.
+    ``one_off`` has lines of the operator's own; ``reversal`` takes back a credit note; ``top_up``
+    is the document of credit that was bought, a receipt if tax falls when that is used.
     """
 
     PERIOD = "period"
     PROGRESSIVE = "progressive"
     ONE_OFF = "one_off"
     REVERSAL = "reversal"
+    TOP_UP = "top_up"
 
 
 class EInvoiceFormat(StrEnum):

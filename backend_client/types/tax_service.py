@@ -61,7 +61,7 @@ class TaxQuestion(Answer):
 
     id: str
     preview: bool = False
-    kind: Literal["period", "progressive", "one_off"]
+    kind: Literal["period", "progressive", "one_off", "top_up"]
     tenant: str
     seller: TaxedSeller
     customer: TaxedCustomer

@@ -76,6 +76,7 @@ class CreditGrant(Answer):
     until ``expires_at``, also after it: what is left of it expires when that time was billed.
     ``rolled_over`` is how much was carried on when its term ended; until then it is null, and the
     ``rollover_percent`` and ``rollover_months`` say what will be.
+    ``taxed_at_sale``: its sale carried the tax, so calls that it pays are not taxed again.
     """
 
     id: str
@@ -90,6 +91,7 @@ class CreditGrant(Answer):
     rollover_percent: Exact | None = None
     rollover_months: int | None = None
     rolled_over: Exact | None = None
+    taxed_at_sale: bool = False
     amount: Exact
     available: Exact
     reserved: Exact
@@ -164,7 +166,9 @@ class TopUpCreate(Wire):
 class TopUp(Answer):
     """Credit to be bought; it is there once the payment is confirmed.
 
-    ``automatic_on`` is the day on which the wallet's rule asked for it, null if a person did.
+    ``amount`` is what is paid. Where tax falls on the sale, the credit is what the tax leaves of
+    it. ``automatic_on`` is the day on which the wallet's rule asked for it, null if a person did.
+    ``invoice_id`` is its document, an invoice or a receipt, once it is paid.
     """
 
     id: str
@@ -172,6 +176,7 @@ class TopUp(Answer):
     amount: Exact
     automatic_on: date | None
     reference: str | None
+    invoice_id: str | None = None
     asked_at: Instant
     done_at: Instant | None
 

@@ -56,7 +56,7 @@ async def balances(database: Database, tenant: Tenant) -> dict[str, Decimal]:
 async def test_credit_that_pays_what_is_overdue_is_no_revenue_and_a_void_returns_it(
     database: Database, tenant: Tenant
 ) -> None:
-    (applied,) = await apply_to_all(database, OVERDUE)
+    (applied,) = await apply_to_all(database, Settings(), OVERDUE)
     assert (applied.method, applied.amount) == ("credit", 20)
     assert await balances(database, tenant) == {
         "Cash": Decimal("20.00"),

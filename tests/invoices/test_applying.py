@@ -72,7 +72,9 @@ async def standing(database: Database, tenant: Tenant, at: datetime) -> list[str
 
 async def applied(database: Database, at: datetime) -> list[tuple[str, str]]:
     """What two workers at once apply: each part is applied by one of them."""
-    both = await asyncio.gather(apply_to_all(database, at), apply_to_all(database, at))
+    both = await asyncio.gather(
+        apply_to_all(database, Settings(), at), apply_to_all(database, Settings(), at)
+    )
     return sorted((part.method, str(part.amount)) for parts in both for part in parts)
 
 
@@ -198,7 +200,7 @@ async def test_a_removed_tenant_and_a_refund_at_the_same_time(
             )
         await delete_tenant(connection, COMMAND_LINE, removed.id)
     async with database.begin() as applying:
-        await apply_to_open(applying, kept, OVERDUE)
+        await apply_to_open(applying, settings, kept, OVERDUE)
         with pytest.raises(DBAPIError, match="lock timeout"):
             await refund_without_waiting(database, settings, kept, str(first[kept.id]))
         await applying.rollback()

@@ -19,6 +19,7 @@ from backend.ids import new_id
 from backend.invoices.applying import apply_by_hand, apply_to_open
 from backend.invoices.billing_cursors import unbilled
 from backend.invoices.credit_notes import credit
+from backend.invoices.credit_sales import refund_credit, settle_top_up
 from backend.invoices.finalizing import finalize
 from backend.invoices.one_off import issue_one_off
 from backend.invoices.returning import refund_balance, refund_payment, return_payment
@@ -29,8 +30,9 @@ from backend.settings import Settings
 from backend.storage.database import Database
 from backend.storage.tables import credit_grants, credit_notes, invoices, payments
 from backend.subscriptions.changes import cancel
-from backend.wallets.grants import add_grant, refund_grant
+from backend.wallets.grants import add_grant
 from backend.wallets.prepayment import Prepayment
+from backend.wallets.top_ups import ask_for_top_up
 from backend_client.types.accounts import Tenant
 from backend_client.types.invoices import (
     ApplyToInvoice,
@@ -45,7 +47,7 @@ from backend_client.types.invoices import (
     VoidInvoice,
 )
 from backend_client.types.subscriptions import SubscriptionCancel
-from backend_client.types.wallets import CreditGrantCreate
+from backend_client.types.wallets import CreditGrantCreate, TopUpCreate, TopUpOutcome
 from tests.spend.oracle import Dice
 from tests.support.billing import catalog_with
 from tests.support.double_entry import reconcile
@@ -167,7 +169,14 @@ class Year:
         acts = (
             *(self._pay, self._pay, self._pay, self._return, self._return, self._refund),
             *(self._credit, self._credit, self._reverse, self._void, self._void, self._write_off),
-            *(self._one_off, self._pay_out, self._apply, self._apply_all, self._refund_credit),
+            *(
+                self._top_up,
+                self._one_off,
+                self._pay_out,
+                self._apply,
+                self._apply_all,
+                self._refund_credit,
+            ),
         )
         act = acts[self.acts % len(acts)]
         name = act.__name__.removeprefix("_")
@@ -304,13 +313,27 @@ class Year:
             bought = {"name": "Bought", "kind": "paid", "amount": "3.456"}
             await add_grant(connection, tenant.id, CreditGrantCreate.model_validate(bought), now)
         wanted = ApplyToInvoice.model_validate({"source": source})
-        await apply_by_hand(connection, tenant, row["id"], wanted, now)
+        await apply_by_hand(connection, self.settings, tenant, row["id"], wanted, now)
         return True
 
     async def _apply_all(self, connection: AsyncConnection, tenant: Tenant, now: datetime) -> bool:
         await self._fill(connection, tenant, now)
         await self._one_off(connection, tenant, now)
-        return bool(await apply_to_open(connection, tenant, now + timedelta(days=60)))
+        return bool(
+            await apply_to_open(connection, self.settings, tenant, now + timedelta(days=60))
+        )
+
+    async def _top_up(self, connection: AsyncConnection, tenant: Tenant, now: datetime) -> bool:
+        """Sell credit with its tax or without, and take some of it back."""
+        when = self._one_of("at_sale", "at_sale", "at_redemption")
+        settings = self.settings.model_copy(update={"credit_taxed": when})
+        wanted = TopUpCreate.model_validate({"amount": self._one_of("10", "7.77", "100.5")})
+        top_up = await ask_for_top_up(connection, tenant.id, wanted, now)
+        outcome = TopUpOutcome(state="paid", reference=top_up.id)
+        await settle_top_up(connection, settings, tenant, top_up.id, outcome, now)
+        if self.dice.below(2):
+            await refund_credit(connection, settings, tenant, top_up.id, now)
+        return True
 
     async def _refund_credit(
         self, connection: AsyncConnection, tenant: Tenant, now: datetime
@@ -321,7 +344,7 @@ class Year:
         row = await self._any(connection, credit_grants, tenant, *left)
         if row is None:
             return False
-        await refund_grant(connection, tenant.id, row["id"], now)
+        await refund_credit(connection, self.settings, tenant, row["id"], now)
         return True
 
 
@@ -338,5 +361,5 @@ async def test_the_books_of_a_hundred_tenants_come_to_nothing_at_any_instant(
     assert len(year.tenants) == TENANTS
     for tenant in year.tenants:
         await year.check(tenant, datetime(2027, 2, 28, tzinfo=UTC))
-    assert len(year.done) == 12, year.done
+    assert len(year.done) == 13, year.done
     assert min(year.done.values()) > 1, year.done

@@ -110,7 +110,13 @@ class Desk:
         async with self.database.begin() as connection:
             wanted = ApplyToInvoice.model_validate({"source": source, "amount": amount})
             await apply_by_hand(
-                connection, self.tenant, invoice_id, wanted, NOW, idempotency_key=f"{amount}"
+                connection,
+                self.settings,
+                self.tenant,
+                invoice_id,
+                wanted,
+                NOW,
+                idempotency_key=f"{amount}",
             )
 
     async def invoice(self, invoice_id: str) -> Invoice:
@@ -377,7 +383,7 @@ async def test_what_a_person_does_and_the_worker_does_never_pays_twice(
     await desk.pay(march, "41.00", excess="balance")
     await desk.apply(april, "balance")
     async with database.begin() as connection:
-        assert await apply_to_open(connection, desk.tenant, OVERDUE) == []
+        assert await apply_to_open(connection, Settings(), desk.tenant, OVERDUE) == []
 
 
 async def test_money_that_never_came_can_not_go_back(

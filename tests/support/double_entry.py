@@ -50,7 +50,15 @@ _INVOICES = text(
 _CASH = text(
     """
     SELECT coalesce((SELECT sum(amount) FROM payments
-                     WHERE tenant_id = :tenant AND method NOT IN ('balance', 'credit')), 0)
+                     WHERE tenant_id = :tenant
+                        AND method NOT IN ('balance', 'credit', 'top_up')), 0)
+        -- Credit that was sold with its tax is refunded to the balance
+        + coalesce((SELECT sum(tax) FROM invoices
+                    WHERE tenant_id = :tenant AND kind = 'top_up'), 0)
+        + coalesce((SELECT sum(to_balance - credit_notes.tax) FROM credit_notes
+                    JOIN invoices ON invoices.tenant_id = credit_notes.tenant_id
+                        AND invoices.id = invoice_id
+                    WHERE credit_notes.tenant_id = :tenant AND kind = 'top_up'), 0)
         + coalesce((SELECT sum(round(amount, CAST(:digits AS int))
                                - round(refunded, CAST(:digits AS int))) FROM credit_grants
                     WHERE tenant_id = :tenant AND kind = 'paid'), 0)

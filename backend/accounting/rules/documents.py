@@ -37,7 +37,10 @@ class BookedLine:
 
 @dataclass(frozen=True, slots=True)
 class BookedInvoice:
-    """An issued invoice. ``catches_up``: it comes after the time that it is about."""
+    """An issued invoice. ``catches_up``: it comes after the time that it is about.
+
+    ``sells_credit``: the credit is booked with the wallet, so that only the tax is left.
+    """
 
     tenant: str
     id: str
@@ -48,6 +51,7 @@ class BookedInvoice:
     taxes: Sequence[BookedTax]
     total: Decimal
     catches_up: bool = False
+    sells_credit: bool = False
     voided_on: date | None = None
     written_off_at: datetime | None = None
     written_off_on: date | None = None

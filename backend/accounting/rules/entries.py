@@ -125,13 +125,14 @@ def _invoice(invoice: BookedInvoice, revenue: Revenue, chart: ChartOfAccounts) -
         *_taxes(invoice.taxes, -1, chart),
         (chart.unbilled_revenue, -billed_late),
         (chart.deferred_revenue, billed_late - revenue.amount),
+        *_within_credit(invoice, invoice.taxes, 1, chart),
     ]
     return _entry(
         _of(invoice, invoice.id),
         invoice.number,
         invoice.issued_on,
         EntryKind.INVOICE,
-        chart.receivable,
+        chart.cash if invoice.sells_credit else chart.receivable,
         parts,
         f"Invoice {invoice.number}",
     )
@@ -144,6 +145,7 @@ def _notes(
         parts = [
             *_taxes(note.taxes, 1, chart),
             (chart.deferred_revenue, -revenue.amount),
+            *_within_credit(account.invoice, note.taxes, -1, chart),
         ]
         yield _entry(
             _of(account.invoice, note.id),
@@ -232,7 +234,18 @@ def _recognition(revenue: Revenue, chart: ChartOfAccounts) -> Iterator[Journal]:
         )
 
 
+def _within_credit(
+    invoice: BookedInvoice, taxes: Sequence[BookedTax], sign: int, chart: ChartOfAccounts
+) -> _Amounts:
+    """Return the tax within credit that was sold: all of it is revenue once calls have used it."""
+    if not invoice.sells_credit:
+        return []
+    return [(chart.revenue, sign * tax.amount) for tax in taxes if tax.inclusive]
+
+
 def _receivable(invoice: BookedInvoice, at: datetime, chart: ChartOfAccounts) -> str:
+    if invoice.sells_credit:
+        return chart.cash
     after = invoice.written_off_at is not None and at > invoice.written_off_at
     return chart.bad_debt if after else chart.receivable
 

@@ -120,6 +120,10 @@ def revenue_of(account: Account, earlier: Mapping[str, Account]) -> list[Revenue
     ``earlier`` has the progressive invoices by number that its lines take off again.
     """
     invoice = account.invoice
+    if invoice.sells_credit:  # earned as the credit is used, by the wallet's months
+        of = ((invoice.id, invoice.number, invoice.issued_on),)
+        notes = ((note.id, note.number, note.issued_on) for note in account.notes)
+        return [_revenue(invoice, *document, {}) for document in (*of, *notes)]
     with exact_arithmetic():
         shares = _shares_of_lines(invoice, earlier)
         revenues = [

@@ -95,6 +95,7 @@ async def post_apply(
         now = now_of(tenant)
         await apply_by_hand(
             connection,
+            services.settings,
             tenant,
             invoice_id,
             wanted,

@@ -17,7 +17,9 @@ from backend.api.dependencies import (
     ServicesNow,
     needs,
 )
-from backend.wallets.grants import add_grant, refund_grant
+from backend.invoices.credit_sales import refund_credit, settle_top_up
+from backend.invoices.taxing.answers import TaxAnswers, with_answers
+from backend.wallets.grants import add_grant
 from backend.wallets.queries import (
     list_grants,
     list_ledger,
@@ -25,7 +27,7 @@ from backend.wallets.queries import (
     set_wallet,
     wallet_balance,
 )
-from backend.wallets.top_ups import ask_for_top_up, finish_top_up, refresh_and_check
+from backend.wallets.top_ups import ask_for_top_up, refresh_and_check
 from backend_client.types.common import Instant, Page
 from backend_client.types.wallets import (
     CreditGrant,
@@ -145,10 +147,14 @@ async def post_grant(
 async def post_refund(
     services: ServicesNow, caller: Biller, tenant_id: str, grant_id: str
 ) -> CreditGrant:
-    """Take the rest of bought credit out of the wallet, to be repaid."""
+    """Take the rest of bought credit out of the wallet, to be repaid.
+
+    If its sale was taxed, a credit note takes back the tax, and what was paid goes to the balance.
+    """
     async with services.database.begin() as connection:
         tenant = await find_tenant(connection, tenant_id)
-        return await refund_grant(connection, tenant.id, grant_id, now_of(tenant), by=caller)
+        now = now_of(tenant)
+        return await refund_credit(connection, services.settings, tenant, grant_id, now, by=caller)
 
 
 @router.put("/v1/tenants/{tenant_id}/wallet/top-ups/{top_up_id}")
@@ -159,8 +165,19 @@ async def put_top_up(
     top_up_id: str,
     outcome: TopUpOutcome,
 ) -> TopUp:
-    """Record the outcome of a payment; if it was paid, the credit is added at once."""
-    async with services.database.begin() as connection:
-        tenant = await find_tenant(connection, tenant_id)
-        now = now_of(tenant)
-        return await finish_top_up(connection, tenant.id, top_up_id, outcome, now, by=caller)
+    """Record the outcome of a payment; if it was paid, the credit is added at once.
+
+    ``invoice_id`` of the answer is its document: a receipt, or where tax falls on the sale an
+    invoice.
+    """
+    answers = TaxAnswers(services.tax_service)
+
+    async def once() -> TopUp:
+        async with services.database.begin() as connection:
+            tenant = await find_tenant(connection, tenant_id)
+            now = now_of(tenant)
+            return await settle_top_up(
+                connection, services.settings, tenant, top_up_id, outcome, now, answers, by=caller
+            )
+
+    return await with_answers(answers, once)

@@ -56,7 +56,11 @@ _SUMS = 0.56
 _BESIDE = 12
 """How many lines of payment instructions stand beside the totals; more come below them."""
 _TITLES = {InvoiceState.DRAFT: "Draft invoice", InvoiceState.VOID: "Void invoice"}
-_PAID_AT_ONCE = {"credit": "Paid from your credit", "balance": "From your balance"}
+_PAID_AT_ONCE = {
+    "credit": "Paid from your credit",
+    "balance": "From your balance",
+    "top_up": "Paid",
+}
 _ROUNDING = (
     "Each line is computed exactly and rounded once, half up, to the minor unit of {currency}; "
     "the subtotal is the sum of the lines as printed. Each tax is rounded once in the same way."
@@ -91,6 +95,8 @@ def invoice_pdf(invoice: Invoice) -> bytes:
 
     Give it ``as_printed``: with what was paid when it was issued, not later.
     """
+    if invoice.kind is InvoiceKind.TOP_UP and not invoice.taxes:
+        return _drawn(_Sheet(invoice, "Receipt", "Receipt"))
     return _drawn(_Sheet(invoice, _TITLES.get(invoice.state, "Invoice"), "Invoice"))
 
 

@@ -8,12 +8,13 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from backend.accounts.tenants import find_tenant
 from backend.errors import FareboxError
+from backend.invoices.credit_sales import refund_credit
+from backend.invoices.issuing import Received
 from backend.invoices.receiving import hold_dunning, receive_refund
 from backend.platforms.adapter import MoneyBack
 from backend.platforms.drift import Difference, record_drift
 from backend.platforms.remote_ids import own_object
 from backend.settings import Settings
-from backend.wallets.grants import refund_grant
 from backend.wallets.queries import find_grant
 
 
@@ -26,7 +27,7 @@ async def money_back(
 ) -> bool:
     """Write the credit note of a refund, or take back the credit of a refunded top-up."""
     if fact.top_up_id is not None and fact.tenant_id is not None:
-        return await _top_up_back(connection, platform, fact, now)
+        return await _top_up_back(connection, settings, platform, fact, now)
     ours = await own_object(connection, platform, "invoice", fact.remote_invoice or "")
     if ours is None:
         return False
@@ -55,14 +56,18 @@ async def money_back(
 
 
 async def _top_up_back(
-    connection: AsyncConnection, platform: str, fact: MoneyBack, now: datetime
+    connection: AsyncConnection, settings: Settings, platform: str, fact: MoneyBack, now: datetime
 ) -> bool:
     """Take the credit of a refunded top-up back, as far as it was not used."""
     tenant_id, top_up_id = str(fact.tenant_id), str(fact.top_up_id)
     grant = await find_grant(connection, tenant_id, top_up_id)
     differences: list[Difference] = []
     if fact.amount >= grant.amount:
-        grant = await refund_grant(connection, tenant_id, top_up_id, now)
+        tenant = await find_tenant(connection, tenant_id)
+        back = Received(platform, fact.reference)
+        grant = await refund_credit(connection, settings, tenant, top_up_id, now, paid_out=back)
+        if grant.taxed_at_sale and not grant.available:
+            return True  # paid back with its tax
     if grant.refunded != fact.amount:
         detail = "More was paid back for a top-up than is left of its credit, or only a part."
         ours, theirs = f"{grant.refunded}", f"{fact.amount}"

@@ -6,6 +6,7 @@ from datetime import datetime
 
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from backend.invoices.taxing.answers import TaxAnswers
 from backend.platforms.adapter import (
     CreditedThere,
     Disputed,
@@ -27,9 +28,17 @@ from backend.settings import Settings
 
 
 async def take_fact(
-    connection: AsyncConnection, settings: Settings, platform: str, fact: RemoteFact, now: datetime
+    connection: AsyncConnection,
+    settings: Settings,
+    platform: str,
+    fact: RemoteFact,
+    now: datetime,
+    answers: TaxAnswers,
 ) -> bool:
-    """Bring in a fact; return whether it concerns anything of ours. Raises ``FareboxError``."""
+    """Bring in a fact; return whether it concerns anything of ours. Raises ``FareboxError``.
+
+    Raises ``TaxQuestionOpen`` where ``answers`` lack what the tax service says.
+    """
     match fact:
         case InvoiceMoved():
             return await invoice_moved(connection, platform, fact, now)
@@ -40,7 +49,7 @@ async def take_fact(
         case CreditedThere():
             return await credited(connection, settings, platform, fact, now)
         case ToppedUp():
-            return await topped_up(connection, platform, fact, now)
+            return await topped_up(connection, settings, platform, fact, now, answers)
         case UsageRejected():
             return await usage_rejected(connection, platform, fact)
         case PeriodInvoiced():

@@ -36,6 +36,7 @@ class Grant:
     ``models`` limits it to calls of those models. Lower ``priority`` numbers burn first. Credit
     ``in_arrears`` pays bills of the time in which it was usable, although they are made after it.
     With a ``rollover`` a part of what is left at ``expires_at`` is carried on.
+    Credit ``taxed_at_sale`` pays calls alone: bills have their tax, and it would fall twice.
     """
 
     id: str
@@ -47,6 +48,7 @@ class Grant:
     models: frozenset[str] | None = None
     in_arrears: bool = False
     rollover: Rollover | None = None
+    taxed_at_sale: bool = False
 
     def covers(self, model: str | None, at: datetime) -> bool:
         """Return whether it can pay for a call of ``model`` at that moment; None for any model."""
@@ -55,10 +57,13 @@ class Grant:
 
     def pays_debt(self, at: datetime) -> bool:
         """Return whether it can pay an overdue bill: credit that was bought, for any model."""
-        return self.kind is GrantKind.PAID and not self.in_arrears and self.covers(None, at)
+        bought = self.kind is GrantKind.PAID and not self.in_arrears
+        return bought and not self.taxed_at_sale and self.covers(None, at)
 
     def pays_bill_of(self, period: BillingPeriod, at: datetime) -> bool:
         """Return whether it can pay a bill of ``period`` that is made at that moment."""
+        if self.taxed_at_sale:
+            return False
         if not self.in_arrears:
             return self.covers(None, at)
         ended = self.expires_at is not None and self.expires_at <= period.start

@@ -248,14 +248,16 @@ class Wallet:
         """Return the grants that ended by then, in arrears or not, and what is left of each."""
         return self._usable(lambda grant: grant.in_arrears is in_arrears and _ended(grant, until))
 
-    def refund(self, grant_id: str, at: datetime) -> list[LedgerEntry]:
-        """Pay back what is left of a bought grant; promotional credit is not paid back.
+    def refund(
+        self, grant_id: str, at: datetime, amount: Decimal | None = None
+    ) -> list[LedgerEntry]:
+        """Pay back what is left of a bought grant, or ``amount`` of it.
 
-        Raises ``ValueError`` for a promotional grant.
+        Raises ``ValueError`` for a promotional grant: that is not paid back.
         """
         if self.grants[grant_id].kind is not GrantKind.PAID:
             raise ValueError(f"grant {grant_id!r} was not paid for")
-        left = self._balances[grant_id, Account.AVAILABLE]
+        left = self._balances[grant_id, Account.AVAILABLE] if amount is None else amount
         return [_entry(at, grant_id, Account.AVAILABLE, Account.REFUNDED, left)] if left else []
 
     def _usable(self, which: Callable[[Grant], bool]) -> list[tuple[Grant, Decimal]]:

@@ -80,7 +80,9 @@ invoices = Table(
     CheckConstraint(
         "state IN ('draft', 'finalized', 'paid', 'void', 'uncollectible')", name="state"
     ),
-    CheckConstraint("kind IN ('period', 'progressive', 'one_off', 'reversal')", name="kind"),
+    CheckConstraint(
+        "kind IN ('period', 'progressive', 'one_off', 'reversal', 'top_up')", name="kind"
+    ),
     CheckConstraint("state <> 'uncollectible' OR written_off_at IS NOT NULL", name="written_off"),
     Index("ix_invoices_period", "tenant_id", "period_start"),
     # A period is closed by one valid invoice

@@ -149,6 +149,8 @@ top_ups = Table(
         "automatic_on", Date
     ),  # the day in the tenant's zone; null for one that a person asked for
     Column("reference", Text),
+    # Its document: an invoice if its sale was taxed, else a receipt
+    Column("invoice_id", Text),
     time_column("asked_at"),
     time_column("done_at", nullable=True),
     ForeignKeyConstraint(["tenant_id"], ["wallets.tenant_id"], ondelete="CASCADE"),

@@ -41,6 +41,7 @@ MOVES = {
     ("available", "used"): "Used",
     ("used", "available"): "Returned",
     ("available", "expired"): "Expired",
+    ("expired", "available"): "Valid again: its invoice was issued again",
     ("available", "refunded"): "Refunded",
 }
 
@@ -89,6 +90,7 @@ class TopUpRow:
     state: str
     color: Color
     done: str
+    document: str
 
 
 def burn_order(grants: Iterable[CreditGrant]) -> list[CreditGrant]:
@@ -159,6 +161,7 @@ def top_up_row(top_up: TopUp, currency: str, time_zone: str) -> TopUpRow:
         state=state,
         color=color,
         done=done,
+        document=top_up.invoice_id or "",
     )
 
 

@@ -8,6 +8,7 @@ from portal.features.credit.rows import GrantRow, LedgerRow, TopUpRow
 from portal.features.credit.state import Credit
 from portal.kit.blocks import card
 from portal.kit.fields import labeled, pager
+from portal.kit.plain import plain_link
 from portal.kit.tables import actions, moment, remark, row_action, wide_table
 from portal.kit.vars import each, length, negated, pick
 
@@ -122,9 +123,28 @@ def _top_up(top_up: TopUpRow) -> rx.Component:
                     rx.cond(Credit.payable, _pay(top_up)),
                     rx.cond(Credit.operates, _decide(top_up)),
                 ),
-            )
+            ),
+            rx.cond(Credit.own & (top_up.document != ""), _document(top_up)),
         ),
         vertical_align="middle",
+    )
+
+
+def _document(top_up: TopUpRow) -> rx.Component:
+    """The invoice or the receipt of a top-up, as files."""
+    return rx.flex(
+        *[
+            plain_link(
+                kind.upper(),
+                href="/downloads/invoices/" + top_up.document + "." + kind,
+                download=True,
+                aria_label="Document of " + top_up.amount + " as " + kind.upper(),
+                style={"color": "var(--accent-11)", "font_size": "var(--font-size-2)"},
+            )
+            for kind in ("pdf", "csv")
+        ],
+        spacing="3",
+        justify="end",
     )
 
 

@@ -174,6 +174,7 @@ def test_a_top_up_in_a_line() -> None:
         "amount": "20",
         "automatic_on": None,
         "reference": "pi_1",
+        "invoice_id": "inv_1",
         "asked_at": NOW,
         "done_at": NOW,
     }
@@ -184,6 +185,7 @@ def test_a_top_up_in_a_line() -> None:
         "Manual",
         "24 Nov 2026, pi_1",
     )
+    assert row.document == "inv_1"
     waits = {"state": "pending", "reference": None, "done_at": None, "automatic_on": "2026-11-24"}
     whose = {"tenant_id": "ten_1", "tenant_name": "Acme", "currency": "USD"}
     waiting = top_up_row(TenantTopUp.model_validate(values | waits | whose), "USD", "UTC")
