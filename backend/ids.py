@@ -25,6 +25,7 @@ Prefix = Literal[
     "inv",
     "pay",
     "crn",
+    "itm",
     "run",
     "grt",
     "top",

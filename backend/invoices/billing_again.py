@@ -9,7 +9,8 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from backend.invoices.billing_cursors import Unbilled
 from backend.invoices.errors import InvoiceNotBillableAgain
-from backend.invoices.rules.lines import INVOICED_BEFORE
+from backend.invoices.items import give_items_back
+from backend.invoices.rules.lines import INVOICED_BEFORE, ITEM
 from backend.settings import Settings
 from backend.storage.tables import billed_periods, invoice_lines, invoices
 from backend_client.types.invoices import InvoiceKind
@@ -30,11 +31,15 @@ async def bill_again(
     The void invoice counts as replaced by it. Raises ``Conflict`` where the draft would not bill
     all of it, or what else was billed a second time.
     """
-    lines = select(invoice_lines.c.kind, invoice_lines.c.period_start).where(
-        invoice_lines.c.tenant_id == row["tenant_id"], invoice_lines.c.invoice_id == row["id"]
-    )
-    of_invoice = (await connection.execute(lines.distinct())).all()
-    starts = {line.period_start for line in of_invoice}
+    lines = select(
+        invoice_lines.c.kind,
+        invoice_lines.c.period_start,
+        invoice_lines.c.item,
+        invoice_lines.c.amount,
+    ).where(invoice_lines.c.tenant_id == row["tenant_id"], invoice_lines.c.invoice_id == row["id"])
+    of_invoice = (await connection.execute(lines)).all()
+    items = [(line.item, line.amount) for line in of_invoice if line.kind == ITEM]
+    starts = {line.period_start for line in of_invoice if line.kind != ITEM}
     if coming is None or row["kind"] not in (InvoiceKind.PERIOD, InvoiceKind.PROGRESSIVE):
         raise InvoiceNotBillableAgain("Its lines are of no billing period: issue it again.")
     if any(line.kind == INVOICED_BEFORE for line in of_invoice):
@@ -56,6 +61,7 @@ async def bill_again(
         )
         if set(reset.scalars()) != starts:
             raise InvoiceNotBillableAgain("It bills a time that no invoice reaches back to.")
+    await give_items_back(connection, row["tenant_id"], items)
     await connection.execute(
         update(invoices)
         .where(invoices.c.tenant_id == row["tenant_id"], invoices.c.id == row["id"])

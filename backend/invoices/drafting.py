@@ -6,12 +6,15 @@ from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
+from typing import Any
 
 from sqlalchemy import RowMapping, and_, func, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from backend.invoices.billing_cursors import Unbilled
+from backend.invoices.items import pending_items
 from backend.invoices.late_usage import Mark, billed, usage_marks
+from backend.invoices.rules.items import item_lines
 from backend.invoices.rules.lines import (
     ComposedLine,
     Invoiced,
@@ -22,6 +25,7 @@ from backend.invoices.rules.lines import (
     less_invoiced_before,
     lines_of,
     paid_when_used,
+    total_of,
 )
 from backend.invoices.taxing.untaxed import Untaxed, closing_day
 from backend.pricing.periods import BillingPeriod
@@ -68,6 +72,7 @@ class DraftContext:
         default_factory=lambda: defaultdict(list)
     )
     elsewhere: RatedElsewhere = field(default_factory=lambda: defaultdict(list))
+    items: Mapping[str, Sequence[Mapping[str, Any]]] = field(default_factory=dict)
     contracts: dict[str, int | None] = field(default_factory=dict)
     """Tenants that have or had a contract, with the payment terms of the one in force."""
 
@@ -102,6 +107,7 @@ async def load_context(
     context = DraftContext(await usage_marks(connection, windows))
     tenant_ids = [unbilled.tenant.id for unbilled in open_periods]
     context.elsewhere = await rated_elsewhere(connection, tenant_ids)
+    context.items = await pending_items(connection, tenant_ids)
     for tenant_id, periods in past.items():
         changed = [context.marks[tenant_id, period.start] != mark for period, mark in periods]
         if any(changed):
@@ -172,6 +178,8 @@ async def draft(connection: AsyncConnection, unbilled: Unbilled, context: DraftC
             again = await period_lines(connection, tenant, period, plain=plain)
             lines += late_lines(again, await invoiced_of(connection, tenant.id, period))
         marks.append((tenant.id, period, context.marks[tenant.id, period.start]))
+    waiting = context.items.get(tenant.id, ())
+    lines += item_lines(waiting, total_of(lines), period_of(unbilled.period))
     return Draft(unbilled, lines, marks, context.contracts.get(tenant.id))
 
 

@@ -125,6 +125,18 @@ class NothingToInvoice(Conflict):
     title = "The period is closed: it asked for nothing, so there is no invoice"
 
 
+class InvoiceItemNotFound(NotFound):
+    """No such line waits for the customer's next invoice, or was taken by one."""
+
+    code, title = "invoice_item_not_found", "There is no such line for the next invoice"
+
+
+class InvoiceItemTaken(Conflict):
+    """An invoice has taken the line, or a part of it: credit it there instead."""
+
+    code, title = "invoice_item_taken", "An invoice has taken this line already"
+
+
 class CreditSaleStands(Conflict):
     """Its credit is in the wallet. Refund that, and a credit note takes back its tax."""
 

@@ -34,6 +34,7 @@ from backend.invoices.drafting import (
 from backend.invoices.errors import BillingPeriodOpen, InvoiceNotFound, TaxNotKnown
 from backend.invoices.in_advance import unbilled_in_advance
 from backend.invoices.issuing import ToIssue, issue
+from backend.invoices.items import take_items
 from backend.invoices.late_usage import keep_marks
 from backend.invoices.leavers import tenants_that_left
 from backend.invoices.rules.lines import (
@@ -234,6 +235,8 @@ async def _close(
     await issue(connection, settings, wanted, now)
     for invoice in wanted:
         await pay_from_taxed_credit(connection, settings, invoice.of.tenant, invoice.of.id, now)
+    taken = ((to.of.tenant.id, to.of.id, to.of.lines) for to in wanted)
+    await take_items(connection, taken)
     await keep_marks(connection, [mark for closing in closings for mark in closing.draft.marks])
     closed = [closing.draft.of for closing in closings]
     await apply_to_parts(connection, closed, now)

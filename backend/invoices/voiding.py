@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections import defaultdict
+from collections.abc import Sequence
+from dataclasses import replace
 from datetime import datetime
 from decimal import Decimal
 
@@ -27,7 +29,7 @@ from backend.invoices.issuing import (
     payment_row,
 )
 from backend.invoices.rules.lifecycle import check_move
-from backend.invoices.rules.lines import ComposedLine
+from backend.invoices.rules.lines import ITEM, ComposedLine
 from backend.invoices.settling import lock_invoice
 from backend.invoices.taxing.answers import TaxAnswers
 from backend.invoices.taxing.deciding import InvoiceTax, tax_rules
@@ -35,7 +37,7 @@ from backend.invoices.taxing.untaxed import Untaxed, closing_day
 from backend.outbox.platform_queue import Action, Fact, enqueue_for_platforms
 from backend.pricing.periods import BillingPeriod
 from backend.settings import Settings
-from backend.storage.tables import invoice_lines, invoices, payments
+from backend.storage.tables import invoice_items, invoice_lines, invoices, payments
 from backend.wallets.given import give_back
 from backend_client.types.accounts import Tenant
 from backend_client.types.invoices import InvoiceKind, InvoiceState, Tax, VoidInvoice
@@ -180,5 +182,22 @@ async def _stored_lines(connection: AsyncConnection, row: RowMapping) -> list[Co
         )
         .order_by(invoice_lines.c.line)
     )
-    lines = (await connection.execute(query)).mappings()
-    return [stored_line(line, row["time_zone"]) for line in lines]
+    rows = (await connection.execute(query)).mappings().all()
+    codes = await _tax_codes(connection, row["tenant_id"], rows)
+    return [
+        replace(stored_line(line, row["time_zone"]), tax_code=codes.get(line["item"]))
+        for line in rows
+    ]
+
+
+async def _tax_codes(
+    connection: AsyncConnection, tenant_id: str, rows: Sequence[RowMapping]
+) -> dict[str, str | None]:
+    """Return the tax codes of lines that the operator put on an invoice, by the item."""
+    items = [row["item"] for row in rows if row["kind"] == ITEM]
+    if not items:
+        return {}
+    query = select(invoice_items.c.id, invoice_items.c.tax_code).where(
+        invoice_items.c.tenant_id == tenant_id, invoice_items.c.id.in_(items)
+    )
+    return {row.id: row.tax_code for row in await connection.execute(query)}

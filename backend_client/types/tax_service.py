@@ -39,6 +39,7 @@ class TaxedLine(Answer):
     """A line of the invoice before tax; ``charge`` is the id of the plan's charge, if it is one.
 
     ``kind`` is as on the invoice: what is not a ``charge`` may be below zero, such as a discount.
+    ``tax_code`` is that of a line that the operator put on the invoice.
     """
 
     line: int
@@ -49,6 +50,7 @@ class TaxedLine(Answer):
     period: Period
     quantity: Exact | None
     amount: Amount
+    tax_code: str | None = None
 
 
 class TaxQuestion(Answer):

@@ -287,6 +287,9 @@ async def _of_invoices(act: Acts, operator: Headers, tenant: str) -> None:
     one_off = {"lines": [{"name": "Set-up", "unit_price": "5"}]}
     tenants = {"tenant_id": tenant}
     extra = await act("POST", "/v1/tenants/{tenant_id}/invoices", operator, one_off, **tenants)
+    items = "/v1/tenants/{tenant_id}/invoice-items"
+    item = await act("POST", items, operator, {"name": "Set-up", "amount": "5"}, **tenants)
+    await act("DELETE", items + "/{item_id}", operator, **tenants, item_id=item["id"])
     more = {"amount": "500", "method": "transfer", "reference": "r2", "excess": "balance"}
     invoice = await act("POST", path + "/payments", operator, more, **at)
     [payment_id] = [each["id"] for each in invoice["payments"] if each["reference"] == "r2"]

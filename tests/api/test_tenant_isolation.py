@@ -168,6 +168,8 @@ async def planted(
     await divide_over_departments(api, tenant)
     notes = f"/v1/tenants/{tenant.id}/invoices/{invoices[-1]['id']}/credit-notes"
     await plant(notes, "credit_note_id", {"reason": "marker-credit"}, operator)
+    items = f"/v1/tenants/{tenant.id}/invoice-items"
+    await plant(items, "item_id", {"name": "marker-item", "amount": "3"}, operator)
     paid = {"amount": "1", "method": "cash", "reference": "marker-paid", "excess": "balance"}
     paths = notes.replace("credit-notes", "payments")
     booked = (await api.post(paths, headers=operator, json=paid)).json()["payments"]

@@ -22,12 +22,17 @@ from backend_client.types.spend import Period, SpendLine
 
 CHARGE = "charge"
 INVOICED_BEFORE = "invoiced_before"
+ITEM = "item"
 PREPAID = "prepaid"
 REDEEMED = "redeemed"
 REDEEMED_BEFORE = "redeemed_before"
 
 FROM_CREDIT = AFTER_TAX | {PREPAID}
 """Kinds of lines of what the wallet paid as calls were made."""
+
+
+_OF_NO_RATING = (INVOICED_BEFORE, REDEEMED_BEFORE, ITEM)
+"""Kinds of lines of a period's invoice that rating the period again does not bring."""
 
 
 class Item(NamedTuple):
@@ -70,6 +75,7 @@ class ComposedLine:
     charge: SpendLine | None = None
     late: bool = False
     before: Decimal | None = None
+    tax_code: str | None = None
 
 
 def lines_of(rated: RatedPeriod, period: Period) -> list[ComposedLine]:
@@ -157,7 +163,7 @@ def invoiced_items(lines: Iterable[ComposedLine]) -> dict[Item, Invoiced]:
         return {
             item: Invoiced(line.name, line.period, line.quantity, line.exact, line.amount)
             for item, line in _merged(
-                line for line in lines if line.of.kind not in (INVOICED_BEFORE, REDEEMED_BEFORE)
+                line for line in lines if line.of.kind not in _OF_NO_RATING
             ).items()
         }
 
@@ -187,7 +193,7 @@ def worth_invoicing(lines: Sequence[ComposedLine]) -> bool:
     """
     by_period: defaultdict[datetime, Decimal] = defaultdict(Decimal)
     for line in lines:
-        if line.of.kind in (INVOICED_BEFORE, REDEEMED_BEFORE):
+        if line.of.kind in _OF_NO_RATING:
             return True
         by_period[line.period.start] += line.amount
     return any(by_period.values())

@@ -85,6 +85,7 @@ def question_of(invoice: Untaxed, settings: Settings, *, preview: bool = False) 
                 period=line.period,
                 quantity=line.quantity,
                 amount=round_to_minor_unit(line.amount, currency),
+                tax_code=line.tax_code,
             )
             for number, line in enumerate(invoice.lines, start=1)
             if line.of.kind not in AFTER_TAX

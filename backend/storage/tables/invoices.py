@@ -180,6 +180,33 @@ credit_notes = Table(
     Index("ix_credit_notes_invoice", "tenant_id", "invoice_id"),
 )
 
+invoice_items = Table(
+    "invoice_items",
+    metadata,
+    Column("tenant_id", Text, primary_key=True),
+    Column("id", Text, primary_key=True),
+    Column("name", Text, nullable=False),
+    Column("quantity", Numeric),
+    Column("unit_price", Numeric),
+    Column("exact", Numeric, nullable=False),
+    Column("amount", Numeric, nullable=False),
+    # What no invoice has taken yet: of a credit it may be a part
+    Column("left", Numeric, nullable=False),
+    Column("tax_code", Text),
+    time_column("period_start", nullable=True),
+    time_column("period_end", nullable=True),
+    # The last one that took of it
+    Column("invoice_id", Text),
+    created_column(),
+    ForeignKeyConstraint(["tenant_id"], ["tenants.id"], ondelete="CASCADE"),
+    CheckConstraint(
+        'CASE WHEN amount < 0 THEN "left" BETWEEN amount AND 0'
+        ' ELSE "left" BETWEEN 0 AND amount END',
+        name="left",
+    ),
+    Index("ix_invoice_items_pending", "tenant_id", postgresql_where=text('"left" <> 0')),
+)
+
 invoice_reminders = Table(
     "invoice_reminders",
     metadata,

@@ -8,6 +8,7 @@ from backend_client._async.sender import AsyncSender
 from backend_client.calls import (
     Call,
     create,
+    delete,
     get,
     get_bytes,
     get_text,
@@ -19,6 +20,7 @@ from backend_client.calls import (
 from backend_client.queries import query
 from backend_client.types.balance import AccountBalance
 from backend_client.types.common import Page
+from backend_client.types.invoice_items import InvoiceItem, InvoiceItemCreate
 from backend_client.types.invoices import (
     ApplyToInvoice,
     BalanceRefund,
@@ -124,6 +126,28 @@ class AsyncInvoicesResource(AsyncResource):
     async def create(self, invoice: OneOffInvoiceCreate, *, tenant: str) -> Invoice:
         """Issue an invoice of lines of your own, such as a set-up fee; for the operator."""
         return await self._sender.send(create(path("invoices", tenant=tenant), invoice, Invoice))
+
+    def items(
+        self, *, tenant: str, limit: int | None = None, cursor: str | None = None
+    ) -> AsyncPager[InvoiceItem]:
+        """List the lines for the next invoice, newest first, taken ones too; for the operator."""
+        call = get(
+            path("invoice-items", tenant=tenant),
+            Page[InvoiceItem],
+            query(limit=limit, cursor=cursor),
+        )
+        return AsyncPager(self._sender, call)
+
+    async def add_item(self, item: InvoiceItemCreate, *, tenant: str) -> InvoiceItem:
+        """Put a line on the next invoice; below zero it is a credit; for the operator."""
+        return await self._sender.send(
+            create(path("invoice-items", tenant=tenant), item, InvoiceItem)
+        )
+
+    async def remove_item(self, item_id: str, *, tenant: str) -> None:
+        """Remove a line that no invoice has taken; for the operator."""
+        at = path("invoice-items", item_id, tenant=tenant)
+        await self._sender.send(delete(at, repeatable=True))
 
     async def write_off(self, invoice_id: str, *, tenant: str) -> Invoice:
         """Mark an invoice as uncollectible; for the operator."""

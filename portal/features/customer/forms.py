@@ -22,6 +22,7 @@ FIELDS = tuple(
             *("form", "name", "email", "role", "application", "expiry", "plan", "seats", "at"),
             *("coupon", "prices", *BILLING_FIELDS, *CREDIT_FIELDS),
             *("amount", "method", "reference", "received", "reason", "line"),
+            *("quantity", "unit_price", "tax_code", "start", "end"),
         )
     )
 )

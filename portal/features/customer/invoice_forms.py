@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 from typing import Any
 from zoneinfo import ZoneInfo
 
+from backend_client.types.invoice_items import InvoiceItemCreate
 from backend_client.types.invoices import (
     CreditNoteCreate,
     InvoiceState,
@@ -70,6 +71,32 @@ def void_from(form: Mapping[str, Any]) -> VoidInvoice:
     """Why the invoice is void, and whether it is issued again. Raises ``FormProblems``."""
     values = {"reason": text_of(form, "reason"), "reissue": bool(form.get("reissue"))}
     return checked(VoidInvoice, values, _without_reason(form), by_field)
+
+
+def item_from(form: Mapping[str, Any], time_zone: str) -> InvoiceItemCreate:
+    """A line for the next invoice; its days are of the customer's zone. Raises ``FormProblems``."""
+    problems = {}
+    if not (name := text_of(form, "name")):
+        problems["name"] = "Say what it is for: the customer reads it."
+    if not (price := text_of(form, "unit_price")):
+        problems["unit_price"] = "A price is needed; below zero it is a credit."
+    days: dict[str, datetime | None] = {}
+    for field, later in (("start", 0), ("end", 1)):
+        written = text_of(form, field)
+        try:
+            day = date.fromisoformat(written) + timedelta(days=later) if written else None
+        except ValueError:
+            problems[field] = "Write a day, such as 2026-03-31."
+            continue
+        zone = ZoneInfo(time_zone)
+        days[field] = None if day is None else datetime(day.year, day.month, day.day, tzinfo=zone)
+    values = {
+        "name": name,
+        "quantity": text_of(form, "quantity") or "1",
+        "unit_price": price,
+        "tax_code": text_of(form, "tax_code") or None,
+    }
+    return checked(InvoiceItemCreate, values | days, problems, by_field)
 
 
 def _without_reason(form: Mapping[str, Any]) -> dict[str, str]:

@@ -9,6 +9,7 @@ from backend_client.types.common import plain
 from portal.features.customer.invoice_forms import (
     acts_on,
     credit_note_from,
+    item_from,
     payment_from,
     void_from,
 )
@@ -33,10 +34,20 @@ class ActedOn:
     write_off: bool = False
 
 
+@dataclass(frozen=True)
+class ItemRow:
+    """A line that waits for the next invoice."""
+
+    id: str
+    name: str
+    amount: str
+
+
 class InvoicesTab(CustomerPage):
     """The newest invoices. ``due`` is what the opened one still asks for, ``lines`` its lines."""
 
     invoices: list[ActedOn] = []
+    items: list[ItemRow] = []
     owed: str = ""
     balance: str = ""
     due: str = ""
@@ -48,12 +59,18 @@ class InvoicesTab(CustomerPage):
         tenant = self._wanted
         listed = await caller.client.invoices.list(tenant=tenant, limit=PAGE).page()
         account = await caller.client.invoices.balance(tenant=tenant)
+        items = await caller.client.invoices.items(tenant=tenant, limit=PAGE).page()
         async with self:
             if self._is_about_another(tenant):
                 return
             self.invoices = [
                 ActedOn(invoice_row(invoice), **dict.fromkeys(acts_on(invoice), True))
                 for invoice in listed.items
+            ]
+            self.items = [
+                ItemRow(item.id, item.name, money(item.left.amount, item.left.currency))
+                for item in items.items
+                if item.state == "pending"
             ]
             self.owed = money(account.owed.amount, account.owed.currency)
             self.balance = money(account.balance.amount, account.balance.currency)
@@ -74,6 +91,33 @@ class InvoicesTab(CustomerPage):
             )
             for line in invoice.lines
         ]
+
+    @signed_in(operator=True)
+    async def open_item(self, caller: Caller) -> None:
+        """Ask what to put on the next invoice."""
+        self._open("item")
+
+    @signed_in(operator=True)
+    async def add_item(self, caller: Caller, form: dict[str, Any]) -> Any:
+        """Put a line on the next invoice."""
+
+        async def act() -> str:
+            wanted = item_from(form, self.customer.time_zone)
+            item = await caller.client.invoices.add_item(wanted, tenant=self._wanted)
+            amount = money(item.amount.amount, item.amount.currency)
+            return f"{item.name}, {amount}, is on the next invoice."
+
+        return await self._try(act, InvoicesTab.load)
+
+    @signed_in(operator=True)
+    async def remove_item(self, caller: Caller, item_id: str) -> Any:
+        """Take a line off the next invoice."""
+
+        async def act() -> str:
+            await caller.client.invoices.remove_item(item_id, tenant=self._wanted)
+            return "The line is removed."
+
+        return await self._try(act, InvoicesTab.load)
 
     @signed_in(operator=True)
     async def finalize(self, caller: Caller, invoice_id: str) -> Any:

@@ -8,11 +8,11 @@ import reflex as rx
 from reflex.event import EventType
 
 from portal.features.customer.invoice_forms import EVERYTHING
-from portal.features.customer.invoices import ActedOn, InvoicesTab
+from portal.features.customer.invoices import ActedOn, InvoicesTab, ItemRow
 from portal.kit.blocks import card, dialog_lead, empty, figure, form_error
 from portal.kit.dialogs import confirmation, dialog, dialog_buttons
 from portal.kit.fields import labeled, select_field, text_field
-from portal.kit.tables import row_action, wide_table
+from portal.kit.tables import actions, row_action, wide_table
 from portal.kit.vars import each, length
 
 
@@ -38,6 +38,21 @@ def invoices_tab() -> rx.Component:
             ),
             heading="Invoices",
         ),
+        card(
+            rx.cond(
+                length(InvoicesTab.items) > 0,
+                wide_table(
+                    "customer-items",
+                    ("Line", "Amount", "Actions"),
+                    each(InvoicesTab.items, _item_row),
+                    numbers=("Amount",),
+                ),
+                rx.text("No line of your own waits.", size="2", color_scheme="gray"),
+            ),
+            heading="On the next invoice",
+            aside=rx.button("Add a line", on_click=InvoicesTab.open_item, variant="soft"),
+        ),
+        _item(),
         _payment(),
         _credit(),
         _void(),
@@ -95,6 +110,40 @@ def _actions(row: ActedOn) -> rx.Component:
         spacing="4",
         wrap="wrap",
         margin_top="var(--space-2)",
+    )
+
+
+def _item_row(item: ItemRow) -> rx.Component:
+    return rx.table.row(
+        rx.table.row_header_cell(item.name),
+        rx.table.cell(item.amount, class_name="fb-number"),
+        actions(
+            _sure(
+                "Remove",
+                "Take " + item.name + " off the next invoice?",
+                "It is not billed. You can add it again.",
+                InvoicesTab.remove_item(item.id),
+                item.name,
+            )
+        ),
+        vertical_align="middle",
+    )
+
+
+def _item() -> rx.Component:
+    return _dialog(
+        "item",
+        "Add a line to the next invoice",
+        "Taxed as the other lines. A price below zero is a credit: what is more than the invoice "
+        "asks for waits for the following one.",
+        "Add",
+        InvoicesTab.add_item,
+        _line("name", "Description"),
+        _line("quantity", "Quantity", value="1", input_mode="decimal"),
+        _line("unit_price", "Price of one", input_mode="decimal"),
+        _line("tax_code", "Tax code", note="For a tax service. Empty: none."),
+        _line("start", "First day", type="date", note="The invoice’s own period if empty."),
+        _line("end", "Last day", type="date"),
     )
 
 
