@@ -21,13 +21,17 @@ from backend.invoices.errors import (
 )
 from backend.invoices.given_part import given_part
 from backend.invoices.issuing import BALANCE, OWN_METHODS, balances_of, payment_row
+from backend.invoices.items import add_item
 from backend.invoices.receiving import receive_refund
-from backend.invoices.settling import lock_invoice, reopen
+from backend.invoices.rules.notices import returned_notice
+from backend.invoices.settling import check_past, lock_invoice, reopen
+from backend.outbox.queue import enqueue_notices
 from backend.pricing.money import ZERO, exact_arithmetic, minor_digits, round_to_minor_unit
 from backend.settings import Settings
 from backend.storage.tables import invoices, payments
 from backend_client.types.accounts import Tenant
 from backend_client.types.common import plain
+from backend_client.types.invoice_items import InvoiceItemCreate
 from backend_client.types.invoices import BalanceRefund, PaymentRefund, PaymentReturn
 from backend_client.types.platforms import PlatformName
 
@@ -59,29 +63,80 @@ async def return_payment(
         if returned != wanted.reference:
             raise PaymentReturned(f"It was taken back as {returned!r}.")
         return
+    check_past("returned_at", wanted.returned_at, now)
+    _check_fee(wanted.fee, tenant.currency)
     method, amount = payment["method"], payment["amount"]
     if await _recorded(connection, row, method, wanted.reference) is not None:
         raise PaymentReferenceReused(f"A payment by {method} has the reference.")
     put = await _put_on_balance(connection, row, payment)
-    balance = (await balances_of(connection, [tenant.id])).get(tenant.id, ZERO)
-    # The invoice does not ask again for what credit paid of it that was given away
-    money = row["paid"] - (await given_part(connection, tenant, row)).left
-    asked_again = min(amount - min(put, balance), money)
     back = payment_row(row, -amount, method, wanted.reference, wanted.returned_at or now)
-    await connection.execute(insert(payments).values(**back, returns=payment_id))
-    if asked_again:
-        await reopen(connection, row, row["paid"] - asked_again)
-    if rest := amount - asked_again:
-        if rest > balance:
-            name = f"{row['number']} {method} {wanted.reference}"
-            await _take_back(connection, row, rest - balance, name, now)
-        drawn = payment_row(row, rest, BALANCE, f"{method} {wanted.reference}", now)
-        await connection.execute(insert(payments).values(**drawn))
+    await _take_money_back(connection, tenant, row, back | {"returns": payment_id}, put, wanted.fee)
+    if wanted.fee is not None:
+        fee = InvoiceItemCreate(
+            name=f"Fee for a returned payment: {wanted.reference}"[:200], amount=wanted.fee
+        )
+        await add_item(connection, tenant, fee, now)
     if by is not None:
         detail: dict[str, object] = {"payment": payment_id, "reference": wanted.reference}
         await record(
             connection, by, "invoice.payment.return", invoice_id, tenant_id=tenant.id, detail=detail
         )
+
+
+async def take_back_by_platform(
+    connection: AsyncConnection,
+    tenant: Tenant,
+    invoice_id: str,
+    amount: Decimal,
+    method: str,
+    reference: str,
+    now: datetime,
+) -> bool:
+    """Record that a platform took money back that it had collected; return whether it is new.
+
+    The invoice asks for it again. No more than the platform's payments came to is taken back.
+    Raises ``NotFound``; ``Conflict`` if what they put on the balance was paid out.
+    """
+    await unbilled(connection, tenant.id, lock=True)
+    row = await lock_invoice(connection, tenant.id, invoice_id)
+    if await _recorded(connection, row, method, reference) is not None:
+        return False
+    amount = min(amount, await _left_of(connection, row, method))
+    if amount <= 0:
+        return False
+    back = payment_row(row, -amount, method, reference, now)
+    await _take_money_back(connection, tenant, row, back, ZERO, None)
+    return True
+
+
+async def _take_money_back(
+    connection: AsyncConnection,
+    tenant: Tenant,
+    row: RowMapping,
+    back: dict[str, Any],
+    put: Decimal,
+    fee: Decimal | None,
+) -> None:
+    """Book money that went back; the invoice asks for it but for what was ``put`` on the balance.
+
+    ``back`` is the payment's row, below zero.
+    """
+    amount, now = -back["amount"], back["received_at"]
+    balance = (await balances_of(connection, [tenant.id])).get(tenant.id, ZERO)
+    # The invoice does not ask again for what credit paid of it that was given away
+    money = row["paid"] - (await given_part(connection, tenant, row)).left
+    asked_again = min(amount - min(put, balance), money)
+    await connection.execute(insert(payments).values(**back))
+    if asked_again:
+        await reopen(connection, row, row["paid"] - asked_again)
+    if rest := amount - asked_again:
+        name = f"{back['method']} {back['reference']}"
+        if rest > balance:
+            await _take_back(connection, row, rest - balance, f"{row['number']} {name}", now)
+        drawn = payment_row(row, rest, BALANCE, name, now)
+        await connection.execute(insert(payments).values(**drawn))
+    notice = returned_notice(row, back, row["paid"] - asked_again, fee)
+    await enqueue_notices(connection, [notice])
 
 
 async def refund_payment(
@@ -281,6 +336,11 @@ async def _left_of(connection: AsyncConnection, row: RowMapping, method: str) ->
         payments.c.method == method,
     )
     return Decimal(await connection.scalar(query) or 0)
+
+
+def _check_fee(fee: Decimal | None, currency: str) -> None:
+    if fee is not None and round_to_minor_unit(fee, currency) != fee:
+        raise InvalidInput.of_field("fee", f"{currency} has {minor_digits(currency)} decimals")
 
 
 def _check_method(method: str) -> None:

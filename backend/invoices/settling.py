@@ -76,6 +76,7 @@ async def record_payment(
                 f"A payment of {plain(amount)} {row['currency']} is recorded with this reference."
             )
         return
+    check_past("received_at", paid.received_at, now)
     currency, received_at = row["currency"], paid.received_at or now
     if round_to_minor_unit(paid.amount, currency) != paid.amount:
         raise InvalidInput.of_field("amount", f"{currency} has {minor_digits(currency)} decimals")
@@ -94,6 +95,12 @@ async def record_payment(
         await record(
             connection, by, "invoice.payment", invoice_id, tenant_id=tenant_id, detail=detail
         )
+
+
+def check_past(field: str, moment: datetime | None, now: datetime) -> None:
+    """Raise ``InvalidInput`` if money is said to have moved at a time that is still to come."""
+    if moment is not None and moment > now:
+        raise InvalidInput.of_field(field, "is still to come")
 
 
 async def receive(

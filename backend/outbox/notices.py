@@ -13,6 +13,7 @@ from backend_client.types.notifications import (
     InvitationSent,
     InvoiceFinalized,
     InvoicePaid,
+    InvoicePaymentReturned,
     InvoiceReminder,
     NotificationKind,
     WalletLowBalance,
@@ -23,6 +24,7 @@ NoticeData: TypeAlias = (
     InvoiceFinalized
     | InvoiceReminder
     | InvoicePaid
+    | InvoicePaymentReturned
     | CreditNoteIssued
     | WalletLowBalance
     | WalletTopUpRequested

@@ -279,10 +279,14 @@ class PaymentRecord(Wire):
 
 
 class PaymentReturn(Wire):
-    """A payment that the bank or the card's owner took back whole; ``reference`` names that."""
+    """A payment that the bank or the card's owner took back whole; ``reference`` names that.
+
+    ``fee`` is what the customer is asked for it, on its next invoice.
+    """
 
     reference: Text
     returned_at: Instant | None = None
+    fee: Positive | None = None
 
 
 class PaymentRefund(Wire):

@@ -25,6 +25,7 @@ class NotificationKind(StrEnum):
     INVOICE_REMINDER = "invoice.reminder"
     INVOICE_SUSPENDED = "invoice.suspended"
     INVOICE_PAID = "invoice.paid"
+    INVOICE_PAYMENT_RETURNED = "invoice.payment_returned"
     CREDIT_NOTE_ISSUED = "credit_note.issued"
     WALLET_LOW_BALANCE = "wallet.low_balance"
     WALLET_TOP_UP_REQUESTED = "wallet.top_up_requested"
@@ -82,6 +83,23 @@ class InvoicePaid(Answer):
     total: Money
     paid: Money
     credited: Money
+
+
+class InvoicePaymentReturned(Answer):
+    """A payment was taken back by the bank or, after a dispute, by the card's owner.
+
+    ``due`` is what the invoice asks for since; ``fee`` comes on the next invoice.
+    """
+
+    invoice_id: str
+    number: str
+    amount: Money
+    method: str
+    reference: str
+    returned_at: Instant
+    due_at: Instant
+    due: Money
+    fee: Money | None = None
 
 
 class CreditNoteIssued(Answer):
@@ -192,6 +210,13 @@ class InvoicePaidEvent(Event):
     data: InvoicePaid
 
 
+class InvoicePaymentReturnedEvent(Event):
+    """``invoice.payment_returned``."""
+
+    type: Literal[NotificationKind.INVOICE_PAYMENT_RETURNED]
+    data: InvoicePaymentReturned
+
+
 class CreditNoteIssuedEvent(Event):
     """``credit_note.issued``."""
 
@@ -246,6 +271,7 @@ NotificationEvent: TypeAlias = Annotated[
     | InvoiceReminderEvent
     | InvoiceSuspendedEvent
     | InvoicePaidEvent
+    | InvoicePaymentReturnedEvent
     | CreditNoteIssuedEvent
     | WalletLowBalanceEvent
     | WalletTopUpRequestedEvent

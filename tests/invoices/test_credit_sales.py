@@ -45,6 +45,7 @@ from backend_client.types.invoices import (
 from backend_client.types.wallets import TopUp, TopUpCreate, TopUpOutcome
 from tests.support.billing import catalog_with
 from tests.support.double_entry import reconcile
+from tests.support.examples import examples
 from tests.support.invoices import (
     APRIL,
     GRACE,
@@ -326,7 +327,7 @@ ACTS = st.lists(
 
 
 @hypothesis_settings(
-    max_examples=8,
+    max_examples=examples(6),
     deadline=None,
     suppress_health_check=[HealthCheck.function_scoped_fixture],
 )
@@ -348,7 +349,7 @@ async def test_tax_falls_exactly_once_on_what_is_sold(
             paid += cents
         elif what == "call" and plan == "calls":
             async with database.begin() as connection:
-                wallet = await wallet_balance(connection, shop.tenant, NOW)
+                wallet = await wallet_balance(connection, shop.tenant, BILLED)
             affordable = wallet.spendable / Decimal("0.59") * 1_000_000
             await shop.call(min(int(affordable), amount * 1_000))
         elif what == "refund" and bought:

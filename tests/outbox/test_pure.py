@@ -188,6 +188,17 @@ DATA: dict[str, dict[str, Any]] = {
         "paid": {"amount": "21.00", "currency": "USD"},
         "credited": {"amount": "10.00", "currency": "USD"},
     },
+    "invoice.payment_returned": {
+        "invoice_id": "inv_1",
+        "number": "FB-a-1",
+        "amount": {"amount": "21.00", "currency": "USD"},
+        "method": "sepa",
+        "reference": "R-1",
+        "returned_at": NOW,
+        "due_at": NOW,
+        "due": {"amount": "21.00", "currency": "USD"},
+        "fee": {"amount": "5.00", "currency": "USD"},
+    },
     "credit_note.issued": {
         "credit_note_id": "crn_1",
         "number": "FB-a-CN-1",
@@ -227,6 +238,7 @@ DATA: dict[str, dict[str, Any]] = {
 }
 TOLD = {
     "invoice.paid": ["nothing is left to pay of invoice FB-a-1", "21.00 USD", "10.00 USD"],
+    "invoice.payment_returned": ["Your payment of 21.00 USD by sepa", "A fee of 5.00 USD"],
     "credit_note.issued": ["credit note FB-a-CN-1", "4.00 USD of it were paid already"],
     "wallet.low_balance": ["fallen below 5 EUR", "4.123456 EUR"],
     "wallet.top_up_failed": ["A payment of 20 USD", "wallet's rule", "ch_1"],

@@ -16,6 +16,7 @@ from backend_client.types.notifications import (
     InvitationCreatedEvent,
     InvoiceFinalizedEvent,
     InvoicePaidEvent,
+    InvoicePaymentReturnedEvent,
     InvoiceReminderEvent,
     InvoiceSuspendedEvent,
     NotificationEvent,
@@ -46,6 +47,8 @@ def wording(event: NotificationEvent, invoice: Invoice | None, seller: str) -> W
             return _overdue(event, invoice, seller)
         case InvoicePaidEvent():
             return _paid(event, seller)
+        case InvoicePaymentReturnedEvent():
+            return _returned(event, seller)
         case CreditNoteIssuedEvent():
             return _credited(event, seller)
         case WalletLowBalanceEvent():
@@ -150,6 +153,26 @@ def _paid(event: InvoicePaidEvent, seller: str) -> Wording:
         f"Invoice {data.number} from {seller} is paid",
         [f"Thank you: nothing is left to pay of invoice {data.number}."],
         figures,
+    )
+
+
+def _returned(event: InvoicePaymentReturnedEvent, seller: str) -> Wording:
+    data = event.data
+    sentences = [
+        f"Your payment of {words.money(data.amount)} by {data.method} on invoice {data.number} was "
+        f"taken back. {words.money(data.due)} of the invoice are to be paid again."
+    ]
+    if data.fee is not None:
+        sentences.append(f"A fee of {words.money(data.fee)} is on your next invoice.")
+    return Wording(
+        f"A payment on invoice {data.number} from {seller} was taken back",
+        sentences,
+        [
+            ("Invoice", data.number),
+            ("Taken back", words.money(data.amount)),
+            ("Reference", data.reference),
+            ("To pay", words.money(data.due)),
+        ],
     )
 
 

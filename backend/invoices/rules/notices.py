@@ -17,6 +17,7 @@ from backend_client.types.notifications import (
     CreditNoteIssued,
     InvoiceFinalized,
     InvoicePaid,
+    InvoicePaymentReturned,
     InvoiceReminder,
     InvoiceSuspended,
     NotificationKind,
@@ -72,6 +73,28 @@ def overdue_notice(row: InvoiceRow, step: str, at: datetime) -> Notice:
     )
     kind = NotificationKind.INVOICE_SUSPENDED if suspended else NotificationKind.INVOICE_REMINDER
     return Notice(kind, row["tenant_id"], f"{row['id']} {step}", data, at)
+
+
+def returned_notice(
+    row: InvoiceRow, payment: Mapping[str, Any], paid: Decimal, fee: Decimal | None
+) -> Notice:
+    """Return the notice that money was taken back, a row of ``payments`` below zero.
+
+    ``paid`` is what is paid of the invoice since.
+    """
+    data = InvoicePaymentReturned(
+        invoice_id=row["id"],
+        number=row["number"],
+        amount=_money(row, -payment["amount"]),
+        method=payment["method"],
+        reference=payment["reference"],
+        returned_at=payment["received_at"],
+        due_at=row["due_at"],
+        due=_money(row, Balance(row["total"], paid, row["credited"]).due),
+        fee=None if fee is None else _money(row, fee),
+    )
+    kind = NotificationKind.INVOICE_PAYMENT_RETURNED
+    return Notice(kind, row["tenant_id"], payment["id"], data, payment["received_at"])
 
 
 def credited_notice(row: InvoiceRow, note: Mapping[str, Any]) -> Notice:

@@ -7,7 +7,10 @@ from typing import Final
 
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from backend.accounts.tenants import find_tenant
+from backend.errors import FareboxError
 from backend.invoices.receiving import hold_dunning, release_dunning
+from backend.invoices.returning import take_back_by_platform
 from backend.platforms.adapter import Disputed
 from backend.platforms.drift import Difference, record_drift
 from backend.platforms.remote_ids import own_object
@@ -18,7 +21,7 @@ _DISPUTED: Final = "disputed"
 async def disputed(
     connection: AsyncConnection, platform: str, fact: Disputed, now: datetime
 ) -> bool:
-    """Stop dunning while a payment is disputed, and show it until it is won."""
+    """Stop dunning while a payment is disputed. Once it is lost, the invoice asks for it again."""
     ours = await own_object(connection, platform, "invoice", fact.remote_invoice or "")
     if ours is None:
         return False
@@ -26,10 +29,19 @@ async def disputed(
     differences = []
     if fact.won:
         await release_dunning(connection, tenant_id, invoice_id, _DISPUTED)
-    else:
+    elif not fact.over:
         await hold_dunning(connection, tenant_id, invoice_id, _DISPUTED, now)
-        how = "is lost: credit the invoice, or collect it otherwise" if fact.over else "is open"
-        detail = f"The dispute {fact.reference} of {fact.amount} {how}."
+        detail = f"The dispute {fact.reference} of {fact.amount} is open."
         differences.append(Difference(_DISPUTED, "paid", fact.status, detail))
+    else:
+        tenant = await find_tenant(connection, tenant_id)
+        money = fact.amount, platform, fact.reference
+        try:
+            async with connection.begin_nested():
+                await take_back_by_platform(connection, tenant, invoice_id, *money, now)
+                await release_dunning(connection, tenant_id, invoice_id, _DISPUTED)
+        except FareboxError as error:
+            detail = f"The dispute {fact.reference} of {fact.amount} is lost: {error.detail}"
+            differences.append(Difference(_DISPUTED, "paid", fact.status, detail))
     await record_drift(connection, platform, tenant_id, "dispute", fact.reference, differences, now)
     return True
