@@ -8,7 +8,7 @@ from datetime import date, timedelta
 from typing import Any
 
 import pytest
-from sqlalchemy import text
+from sqlalchemy import select, text
 
 from backend.customers.suspension import is_suspended
 from backend.errors import Conflict, InvalidInput
@@ -23,6 +23,7 @@ from backend.invoices.settling import record_payment, write_off
 from backend.invoices.voiding import void
 from backend.settings import Settings
 from backend.storage.database import Database
+from backend.storage.tables import notifications
 from backend.wallets.grants import add_grant
 from backend_client.types.accounts import Tenant
 from backend_client.types.invoices import (
@@ -164,6 +165,46 @@ async def test_a_returned_payment_opens_the_invoice_and_dunning_goes_on(
         assert await is_suspended(connection, desk.tenant.id)
     await desk.pay(march, "31.00", "2")
     assert (await desk.invoice(march)).state == "paid"
+
+
+async def test_a_returned_payment_is_told_of_and_its_fee_is_on_the_next_invoice(
+    database: Database, desk: Desk, march: str, settings: Settings
+) -> None:
+    payment = await desk.pay(march, "31.00")
+    wanted = PaymentReturn.model_validate({"reference": "R1", "fee": "4.50"})
+    for _ in range(2):
+        async with database.begin() as connection:
+            await return_payment(connection, desk.tenant, march, payment, wanted, NOW)
+    async with database.begin() as connection:
+        query = select(notifications.c.data).where(
+            notifications.c.tenant_id == desk.tenant.id,
+            notifications.c.kind == "invoice.payment_returned",
+        )
+        [data] = (await connection.scalars(query)).all()
+    assert (data["reference"], data["due"]["amount"], data["fee"]["amount"]) == (
+        "R1",
+        "31.00",
+        "4.50",
+    )
+    april = await desk.invoice(await desk.next_invoice())
+    fees = [line for line in april.lines if line.kind == "item"]
+    assert [(line.name, str(line.amount.amount)) for line in fees] == [
+        ("Fee for a returned payment: R1", "4.50")
+    ]
+
+
+async def test_no_money_moves_at_a_time_to_come(database: Database, desk: Desk, march: str) -> None:
+    later = NOW + timedelta(days=1)
+    paid = {"amount": "31.00", "method": "transfer", "reference": "1", "received_at": later}
+    record = PaymentRecord.model_validate(paid)
+    async with database.begin() as connection:
+        with pytest.raises(InvalidInput, match="received_at"):
+            await record_payment(connection, desk.tenant.id, march, record, NOW)
+    payment = await desk.pay(march, "31.00")
+    async with database.begin() as connection:
+        back = PaymentReturn(reference="R1", returned_at=later)
+        with pytest.raises(InvalidInput, match="returned_at"):
+            await return_payment(connection, desk.tenant, march, payment, back, NOW)
 
 
 async def test_a_payment_of_a_written_off_invoice_that_is_returned_leaves_it_written_off(

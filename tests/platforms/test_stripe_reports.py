@@ -173,6 +173,32 @@ async def test_dunning_stops_while_a_payment_is_disputed(
         assert await is_suspended(connection, tenant.id)
 
 
+async def test_a_lost_dispute_opens_the_invoice_once(
+    database: Database, settings: Settings, stand_in: StripeStandIn, stripe: Stripe, tenant: Tenant
+) -> None:
+    invoice_id = await issued(database, settings, tenant, ["10.00"])
+    await send(database, stripe)
+    books = stand_in.books
+    charge = books.pay(books.all("invoice")[0]["id"], stand_in.now)
+    await apply(database, settings, stripe, books.events)
+    assert (await read(database, settings, tenant, invoice_id)).state == "paid"
+    dispute = books.dispute(charge, stand_in.now)
+    books.close_dispute(dispute, "lost", stand_in.now)
+    for _ in range(2):
+        await apply(database, settings, stripe, books.events[-2:])
+    invoice = await read(database, settings, tenant, invoice_id)
+    assert (invoice.state, invoice.due) == ("finalized", invoice.total)
+    assert [str(payment.amount.amount) for payment in invoice.payments] == [
+        str(invoice.total.amount),
+        f"-{invoice.total.amount}",
+    ]
+    assert [row["cause"] for row in await drift(database)] == []
+    later = datetime.now(UTC) + timedelta(days=90)
+    async with database.begin() as connection:
+        steps = await remind(connection, settings, later)
+    assert [step.step for step in steps] == ["remind", "warn", "suspend"]
+
+
 async def test_voided_or_edited_there_is_drift_and_ours_is_as_it_was(
     database: Database, settings: Settings, stand_in: StripeStandIn, stripe: Stripe, tenant: Tenant
 ) -> None:
