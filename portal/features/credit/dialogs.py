@@ -8,7 +8,7 @@ from reflex.event import EventType
 from portal.features.credit.state import Credit
 from portal.kit.blocks import dialog_lead, form_error
 from portal.kit.dialogs import dialog, dialog_buttons
-from portal.kit.fields import select_field, text_field
+from portal.kit.fields import labeled, select_field, text_field
 
 
 def credit_dialogs() -> rx.Component:
@@ -120,6 +120,10 @@ def _give() -> rx.Component:
                 "Only for these models",
                 hint="All",
                 note="Ids, separated by commas.",
+            ),
+            labeled(
+                "Pays invoices of the time until it expires, also those made later",
+                rx.checkbox(name="in_arrears"),
             ),
         ),
     )

@@ -8,7 +8,7 @@ from portal import routes
 from portal.features.customer.credit import CreditTab, GrantRow
 from portal.kit.blocks import button_link, card, dialog_lead, empty, figure, form_error
 from portal.kit.dialogs import dialog, dialog_buttons
-from portal.kit.fields import select_field, text_field
+from portal.kit.fields import labeled, select_field, text_field
 from portal.kit.icon import icon
 from portal.kit.tables import wide_table
 from portal.kit.vars import each, length
@@ -111,6 +111,10 @@ def _give() -> rx.Component:
                     problem=CreditTab.problems["last_day"],
                     note="Empty: never.",
                     type="date",
+                ),
+                labeled(
+                    "Pays invoices of the time until it expires, also those made later",
+                    rx.checkbox(name="in_arrears"),
                 ),
                 form_error(CreditTab.problems["form"]),
                 direction="column",

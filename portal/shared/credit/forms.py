@@ -75,6 +75,7 @@ def grant_from(form: Mapping[str, Any], time_zone: str) -> CreditGrantCreate:
         "expires_at": _end_of(form, "last_day", time_zone, problems),
         "priority": text_of(form, "priority") or 100,
         "models": models or None,
+        "in_arrears": bool(form.get("in_arrears")),
     }
     return checked(CreditGrantCreate, values, problems, by_field)
 

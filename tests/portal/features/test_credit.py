@@ -223,6 +223,9 @@ def test_forms_are_read() -> None:
         {"name": "W", "kind": "paid", "amount": "1", "last_day": "2026-12-05"}, "Europe/Berlin"
     )
     assert until.expires_at == datetime(2026, 12, 5, 23, tzinfo=UTC)
+    month = {"name": "W", "kind": "promotional", "amount": "1", "last_day": "2026-12-31"}
+    assert grant_from({**month, "in_arrears": "on"}, "UTC").in_arrears
+    assert not grant_from(month, "UTC").in_arrears
 
 
 RULE = {"automatic": True, "threshold": "5", "rule_amount": "20", "daily_ceiling": "100"}
@@ -247,6 +250,7 @@ GIVEN = {"name": "W", "kind": "paid", "amount": "1"}
         (outcome_from, {"state": "paid"}, {"reference"}),
         (outcome_from, {"state": "lost", "reference": "x"}, {"form"}),
         (lambda form: grant_from(form, "UTC"), {**GIVEN, "name": " "}, {"name"}),
+        (lambda form: grant_from(form, "UTC"), {**GIVEN, "in_arrears": "on"}, {"form"}),
         (lambda form: grant_from(form, "UTC"), {**GIVEN, "priority": "first"}, {"priority"}),
         (lambda form: grant_from(form, "UTC"), {**GIVEN, "last_day": "soon"}, {"last_day"}),
         (lambda form: grant_from(form, "UTC"), {**GIVEN, "models": "x" * 201}, {"models"}),
