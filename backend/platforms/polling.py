@@ -5,14 +5,17 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Mapping
 from datetime import datetime, timedelta
+from functools import partial
 from typing import Final
 
 import structlog
 from sqlalchemy import RowMapping, or_, select
 
 from backend.errors import FareboxError
+from backend.invoices.taxing.answers import TaxAnswers, with_answers
+from backend.invoices.taxing.service import tax_service
 from backend.outbox.channels.channel import NotDelivered
-from backend.platforms.adapter import Adapter
+from backend.platforms.adapter import Adapter, RemoteFact
 from backend.platforms.invoice_drift import INVOICES_OF
 from backend.platforms.rates import take_turn
 from backend.platforms.remote_facts.taking import take_fact
@@ -61,13 +64,27 @@ async def poll(
     if customer is None:
         return 0
     facts = await adapter.poll(row["tenant_id"], customer)
-    for fact in facts:
-        try:
-            async with database.begin() as connection:
-                await take_fact(connection, settings, adapter.name, fact, now)
-        except FareboxError as error:  # what it is about is gone here: the others still count
-            _log.warning("platforms.not_taken", platform=adapter.name, reason=error.detail)
+    async with tax_service(settings) as service:
+        answers = TaxAnswers(service)
+        for fact in facts:
+            take = partial(_take, database, settings, adapter.name, fact, now, answers)
+            try:
+                await with_answers(answers, take)
+            except FareboxError as error:  # what it is about is gone here: the others still count
+                _log.warning("platforms.not_taken", platform=adapter.name, reason=error.detail)
     return len(facts)
+
+
+async def _take(
+    database: Database,
+    settings: Settings,
+    platform: str,
+    fact: RemoteFact,
+    now: datetime,
+    answers: TaxAnswers,
+) -> None:
+    async with database.begin() as connection:
+        await take_fact(connection, settings, platform, fact, now, answers)
 
 
 async def _rated(database: Database, platform: str, now: datetime) -> list[RowMapping]:
