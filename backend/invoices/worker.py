@@ -120,7 +120,7 @@ async def keep_invoices_of(
         )
     if in_part:
         await _bill_parts(database, settings, [tenant_id], now)
-    await apply_to_all(database, now, only=tenant_id)
+    await apply_to_all(database, settings, now, only=tenant_id)
     async with database.begin() as connection:
         await remind(connection, settings, now, only=tenant_id)
 

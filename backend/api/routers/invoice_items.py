@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
 from typing import Annotated
 
 from fastapi import APIRouter, Depends
 
+from backend.accounts.clocks import now_of
 from backend.accounts.principal import Permission, Principal
 from backend.accounts.tenants import find_tenant
 from backend.api.dependencies import (
@@ -57,7 +57,7 @@ async def post_invoice_item(
             connection,
             tenant,
             wanted,
-            datetime.now(UTC),
+            now_of(tenant),
             idempotency_key=idempotency_key,
             by=caller,
         )
