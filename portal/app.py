@@ -49,6 +49,7 @@ from portal.features import (
     usage,
 )
 from portal.features.compare.public_page import PublicCompare
+from portal.features.reconciliation.upload import UPLOADS
 from portal.search.routes import Search
 from portal.server.brand import brand_routes
 from portal.server.build import static_directory
@@ -128,6 +129,7 @@ app = rx.App(
                 *brand_routes(portal_settings()),
                 *documentation.routes,
                 *PublicCompare(portal_settings()).routes,
+                *UPLOADS,
                 *Search(portal_settings(), documentation).routes,
                 *(route for feature in FEATURES for route in feature.downloads),
             ]

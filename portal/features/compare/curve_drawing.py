@@ -7,12 +7,16 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 
-from portal.features.compare.chart import plan_colors
 from portal.features.compare.rows import Point
 from portal.kit.formatting import compact, money
 
 WIDTH, HEIGHT = 720, 280
 LEFT, BOTTOM, TOP, RIGHT = 64, 28, 12, 12
+COLORS = ("#3e63dd", "#0d9b8a", "#ef5f00", "#8e4ec6", "#e54666", "#30a46c", "#a18072", "#d6409f")
+"""Of lines, in the order of the plans' names: seen on a light page and on a dark one.
+
+The page has none of the component library's colors, which the chart of the console uses.
+"""
 
 
 @dataclass(frozen=True)
@@ -59,7 +63,7 @@ def drawing(points: Sequence[Point], chats: Decimal, currency: str) -> Drawing |
         return round(HEIGHT - BOTTOM - _scaled(bill) / top * (HEIGHT - TOP - BOTTOM), 1)
 
     names = [name for name in points[0].bills if any(p.bills[name] is not None for p in points)]
-    colors = plan_colors(names)
+    colors = {name: COLORS[place % len(COLORS)] for place, name in enumerate(sorted(names))}
     lines = [
         Line(
             name,

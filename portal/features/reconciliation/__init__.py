@@ -1,6 +1,6 @@
 """Reconciliation: imports of a provider's usage, their discrepancies, drift and margin.
 
-For the operator. Imports themselves are made by a command.
+For the operator. A file is dropped in the page, or imported by a command.
 """
 
 from __future__ import annotations

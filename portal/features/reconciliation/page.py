@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import reflex as rx
 
+from portal.features.reconciliation.drop_zone import drop_zone
 from portal.features.reconciliation.rows import DifferenceRow, DriftLine, ImportRow, MarginLine
 from portal.features.reconciliation.state import Reconciliations
 from portal.kit.blocks import card, code, dialog_lead, empty, loading_rows
@@ -27,7 +28,13 @@ def page() -> Page:
             loaded(
                 Reconciliations,
                 rx.flex(
-                    _imports(), _differences(), _margin(), _drift(), direction="column", spacing="5"
+                    drop_zone(),
+                    _imports(),
+                    _differences(),
+                    _margin(),
+                    _drift(),
+                    direction="column",
+                    spacing="5",
                 ),
                 retry=Reconciliations.load,
                 skeleton=card(loading_rows()),

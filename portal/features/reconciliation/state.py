@@ -19,6 +19,7 @@ from portal.features.reconciliation.rows import (
     import_row,
     margin_line,
 )
+from portal.features.reconciliation.upload import failures
 from portal.session.guard import Caller, signed_in
 from portal.session.page import PageState
 from portal.session.state import Session
@@ -40,12 +41,20 @@ class Reconciliations(PageState, Session):
     deciding: str = ""
     deciding_about: str = ""
     form_problem: str = ""
+    failure: str = ""
+
+    _imported: str = ""
 
     @signed_in(operator=True)
     async def load(self, caller: Caller) -> None:
         """Load the imports, what differs in the chosen one, the margin, and a month's drift."""
+        view = self.router.url.query_parameters
+        self.failure = failures.find(caller.me.user_id or "", view.get("failed", ""))
         reconciliations = await caller.client.reconciliations.list().all()
         self.imports = [import_row(reconciliation) for reconciliation in reconciliations]
+        # What has just been dropped; afterwards whatever is chosen
+        if (imported := view.get("imported", "")) != self._imported:
+            self._imported = self.chosen = imported
         if self.chosen not in {reconciliation.id for reconciliation in reconciliations}:
             self.chosen = reconciliations[0].id if reconciliations else ""
         await self._load_rows(caller)
