@@ -6,7 +6,7 @@ import json
 import re
 
 import pytest
-from playwright.async_api import Page, expect
+from playwright.async_api import FilePayload, Page, expect
 
 from backend_client import AsyncFareboxClient
 from backend_client.types.accounts import ApiKeyCreate, LocalSessionCreate, Scope
@@ -93,14 +93,14 @@ async def test_a_file_is_dropped_and_a_bad_one_is_refused_with_its_place(page: P
     await page.goto("/reconciliation/")
     bad = b"date,model,tokens\n2026-03-01,gpt,many\n"
     field = page.get_by_label("Invoice or usage export")
-    await field.set_input_files([{"name": "bad.csv", "mimeType": "text/csv", "buffer": bad}])
+    await field.set_input_files(FilePayload(name="bad.csv", mimeType="text/csv", buffer=bad))
     await page.get_by_role("button", name="Import and compare").click()
     await expect(page.locator("#import-failed")).not_to_be_empty()
     await expect(page).to_have_url(re.compile("failed="))
     good = json.dumps(openai_usage({}), indent=1).encode()
     await page.get_by_label("Provider").fill("dropped")
-    file = {"name": "dropped.json", "mimeType": "application/json", "buffer": good}
-    await field.set_input_files([file])
+    file = FilePayload(name="dropped.json", mimeType="application/json", buffer=good)
+    await field.set_input_files(file)
     await page.get_by_role("button", name="Import and compare").click()
     await expect(page.locator("#imports tbody tr").first).to_contain_text("dropped.json")
     await expect(page.get_by_role("button", name="Show dropped.json")).to_have_attribute(
