@@ -20,6 +20,7 @@ from backend.invoices.rules.lines import (
     Invoiced,
     InvoicedInPart,
     Item,
+    asked_again,
     invoiced_items,
     late_lines,
     less_invoiced_before,
@@ -28,6 +29,7 @@ from backend.invoices.rules.lines import (
     total_of,
 )
 from backend.invoices.taxing.untaxed import Untaxed, closing_day
+from backend.pricing.money import round_to_minor_unit
 from backend.pricing.periods import BillingPeriod
 from backend.settings import Settings
 from backend.spend.gathering import metered_period, plain_period
@@ -223,8 +225,12 @@ async def period_lines(
         if stretch.plan is not None and stretch.plan.prepaid
     }
     if prepaid:
-        used = await used_by_calls(connection, tenant.id, period)
-        used = used.less_given(await used_beyond_share(connection, tenant, period))
+        by_calls = await used_by_calls(connection, tenant.id, period)
+        beyond = await used_beyond_share(connection, tenant, period)
+        used = by_calls.less_given(beyond)
+        # What calls had not used of it paid invoices: these ask for it again
+        by_bills = beyond - (by_calls.amount - used.amount)
+        lines += asked_again(period_of(period), round_to_minor_unit(by_bills, tenant.currency))
         paid = paid_by_wallet(rated, prepaid, used.amount)
         lines += paid_when_used(
             period_of(period), paid, redeemed=used.part_redeemed(paid, tenant.currency)

@@ -75,9 +75,9 @@ async def earned_so_far(
 async def used_beyond_share(
     connection: AsyncConnection, tenant: Tenant, period: BillingPeriod
 ) -> Decimal:
-    """Return how much calls used of a period's plan credit beyond its share; plans were left early.
+    """Return how much was used of a period's plan credit beyond its share; plans were left early.
 
-    The period's invoice asks for it.
+    Calls used it, or it paid invoices. The period's invoice asks for it.
     """
     brought = [
         row for row in await _brought(connection, tenant.id, period) if not row["in_arrears"]

@@ -6,6 +6,9 @@ from datetime import datetime, timedelta
 from decimal import Decimal
 
 import pytest
+from hypothesis import HealthCheck, example, given
+from hypothesis import settings as hypothesis_settings
+from hypothesis import strategies as st
 
 from backend.catalog.published import apply_catalog
 from backend.settings import Settings
@@ -17,10 +20,12 @@ from backend.wallets.worker import keep_wallets
 from backend_client.types.accounts import Tenant
 from backend_client.types.subscriptions import SubscriptionCancel, SubscriptionChange
 from tests.support.billing import catalog_with
+from tests.support.examples import examples
 from tests.support.invoices import (
     APRIL,
     GRACE,
     MARCH,
+    MAY,
     count,
     invoices_of,
     run_invoices,
@@ -120,6 +125,38 @@ async def test_a_quarter_of_an_hour_of_a_prepaid_plan_is_asked_for_what_was_used
     standing = await left(database, tenant)
     assert standing["prepaid-20"] == "0.00 of 2.26"
     assert await asked(database, settings, tenant) == [("49.98", "20.00")]  # by April's
+
+
+@hypothesis_settings(
+    max_examples=examples(6),
+    deadline=None,
+    suppress_health_check=[HealthCheck.function_scoped_fixture],
+)
+@given(days=st.integers(1, 29), march=st.integers(0, 150), calls=st.integers(0, 40))
+@example(days=2, march=50, calls=0)
+async def test_credit_that_paid_an_invoice_before_its_plan_was_left_is_asked_for_again(
+    database: Database, settings: Settings, days: int, march: int, calls: int
+) -> None:
+    """What was had free of charge is the share of the plan's credit, whatever it had paid."""
+    tenant = await subscribed(database, "invoiced-20")
+    await keep_wallets(database, MARCH)
+    await count(database, [used(tenant, MARCH + DAY, march)])
+    await change(database, tenant, "prepaid-100", APRIL)
+    await run_invoices(database, settings, APRIL + GRACE)
+    [invoice] = await invoices_of(database, tenant)
+    of_april = invoice["paid"] - 20
+    assert of_april == min(march, 100)
+    calls = min(calls, int(100 - of_april))
+    left_at = APRIL + days * DAY
+    if calls:
+        at = max(APRIL + GRACE, left_at - QUARTER - timedelta(minutes=2))
+        await call(database, tenant, "req_1", calls, min(at, left_at - timedelta(minutes=2)))
+    await change(database, tenant, "free", left_at)
+    await run_invoices(database, settings, MAY + GRACE)
+    share = Decimal(100 * days * 100 // 30) / 100
+    beyond = max(of_april + calls - share, Decimal(0))
+    later = [row for row in await invoices_of(database, tenant) if row["id"] != invoice["id"]]
+    assert sum((row["total"] for row in later), Decimal(0)) == beyond
 
 
 async def test_nothing_is_asked_for_that_the_new_plans_credit_covers(

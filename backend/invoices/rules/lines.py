@@ -125,6 +125,16 @@ def paid_when_used(
     ]
 
 
+def asked_again(period: Period, amount: Decimal) -> list[ComposedLine]:
+    """Return a line that asks for credit of a plan that paid an invoice and was not due after all.
+
+    It stands after tax, as what credit pays of an invoice does: that invoice carried the tax.
+    """
+    of = Item(REDEEMED, None, None, "beyond share")
+    name = "Plan credit that paid an invoice, beyond its share"
+    return [ComposedLine(of, name, period, amount, amount)] if amount else []
+
+
 def late_lines(
     now: Iterable[ComposedLine], invoiced: Mapping[Item, Invoiced]
 ) -> list[ComposedLine]:
