@@ -79,9 +79,11 @@ OPERATOR_SCOPE_PERMISSIONS: dict[OperatorScope, frozenset[Permission]] = {
 VIEWING_PERMISSIONS = ROLE_PERMISSIONS[Role.OWNER] - {
     Permission.INFERENCE,
     Permission.PLAYGROUND,
+    Permission.REQUEST_BODIES_READ,
 }
 """Of an operator who looks at a tenant's portal: what its owners see, but for conversations, which
-are a person's own. That they change nothing is seen to where requests come in."""
+are a person's own, and for what was asked and answered in calls. That they change
+nothing is seen to where requests come in."""
 
 
 @dataclass(frozen=True, slots=True)

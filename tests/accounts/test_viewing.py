@@ -7,12 +7,12 @@ from datetime import UTC, datetime, timedelta
 import httpx
 import pytest
 from fastapi import FastAPI
-from sqlalchemy import update
+from sqlalchemy import insert, update
 
 from backend.accounts.audit_log import AuditQuestion, list_audit
 from backend.api.dependencies import OPEN_TO_VIEWERS
 from backend.storage.database import Database
-from backend.storage.tables import sessions
+from backend.storage.tables import gateway_requests, request_bodies, sessions
 from backend_client import AsyncFareboxClient, Forbidden
 from backend_client.types.accounts import Role
 from tests.accounts.conftest import Headers, Join
@@ -109,3 +109,29 @@ async def test_only_a_person_who_operates_can_look(
         async with AsyncFareboxClient(url, headers["authorization"][7:]) as client:
             with pytest.raises(Forbidden):
                 await client.sessions.view_tenant(tenant_id)
+
+
+async def test_what_was_asked_and_answered_is_not_seen(
+    api: httpx.AsyncClient, viewer: Headers, tenant_id: str, database: Database
+) -> None:
+    began = datetime.now(UTC)
+    named = {"tenant_id": tenant_id, "id": "req_1", "application_id": "", "time": began}
+    async with database.begin() as connection:
+        await connection.execute(
+            insert(gateway_requests).values(
+                **named,
+                **{"outcome": "completed", "status": 200, "protocol": "chat", "streamed": False},
+                **{"model": "m", "upstream": "", "key_id": "", "attempts": 1, "duration_ms": 5},
+                **{"request_id": "", "answer_id": "", "quantities": {}, "labels": {}},
+            )
+        )
+        await connection.execute(
+            insert(request_bodies).values(
+                **named,
+                **{"expires_at": began + timedelta(days=1), "shortened": False, "redacted": True},
+                **{"request": "private", "answer": "private"},
+            )
+        )
+    answer = await api.get("/v1/requests/req_1", headers=viewer)
+    assert (answer.status_code, answer.json()["bodies"]) == (200, None)
+    assert "private" not in answer.text
