@@ -270,7 +270,8 @@ async def _of_plans_and_credit(act: Acts, owner: Headers, operator: Headers, ten
 
 async def _of_invoices(act: Acts, operator: Headers, tenant: str) -> None:
     path = "/v1/tenants/{tenant_id}/invoices/{invoice_id}"
-    [draft] = (await act.read(f"/v1/tenants/{tenant}/invoices", operator))["items"]
+    listed = (await act.read(f"/v1/tenants/{tenant}/invoices", operator))["items"]
+    [draft] = [each for each in listed if each["number"] is None]  # beside a top-up's receipt
     at = {"tenant_id": tenant, "invoice_id": draft["id"]}
     await act("POST", path + "/finalize", operator, **at)
     await act("POST", path + "/write-off", operator, **at)
