@@ -163,6 +163,6 @@ async def test_the_reference_of_a_dead_api_says_so_in_our_words(
     await relay.open()
     await page.get_by_role("button", name="Try again").click()
     await expect(problem).to_have_count(0)
-    await expect(page.get_by_role("heading", name="Usage").first).to_be_visible()
+    await expect(page.get_by_role("heading", name="Farebox", level=1)).to_be_visible()
     # The browser's own note of the answer without a document
     complaints[:] = [text for text in complaints if "502" not in text]
