@@ -39,6 +39,9 @@ OPEN = {
 }
 """Routes without a credential; what they answer is the same for everybody."""
 
+OFF_BY_DEFAULT = {"/v1/public/models"}
+"""Of these, what answers strangers only where the seller has it so."""
+
 NO_ID = {"cursor", "limit", "start", "end", "granularity", "format", "if-none-match", "at"}
 NO_ID |= {"last-event-id", "preview", "actor_kind", "action", "day", "keys"}
 NO_ID |= {"month", "valid_from"}  # a day that every tenant has
