@@ -317,8 +317,8 @@ class Year:
         return True
 
     async def _apply_all(self, connection: AsyncConnection, tenant: Tenant, now: datetime) -> bool:
-        await self._fill(connection, tenant, now)
         await self._one_off(connection, tenant, now)
+        await self._fill(connection, tenant, now)  # after it, or the balance pays it as it comes
         return bool(
             await apply_to_open(connection, self.settings, tenant, now + timedelta(days=60))
         )
