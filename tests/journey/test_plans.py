@@ -78,7 +78,8 @@ async def test_an_operator_looks_at_a_customers_portal_and_changes_nothing(
     await expect(page.get_by_role("heading", name="Acme of plans", level=1)).to_be_visible()
     await expect(banner).to_be_hidden()
     async with person_at(farebox) as person:
-        entries = await person.audit.list_all(tenant=customer, action="view.begin").page()
+        [acme] = (await person.tenants.list(search=customer).page()).items
+        entries = await person.audit.list_all(tenant=acme.id, action="view.begin").page()
     assert [entry.actor_kind for entry in entries.items] == ["operator"]
 
 
