@@ -122,7 +122,12 @@ class HoldGroups:
                 _STATEMENT,
                 tenant_id,
                 sorted({limit["key"] for ask in asks for limit in ask["limits"]}),
-                sorted({ask["budget"]["key"] for ask in begun if "budget" in ask}),
+                # Also of what is settled: whoever forgets counted holds has the row locked, and two
+                # that change the same holds in two orders would deadlock
+                sorted(
+                    {ask["budget"]["key"] for ask in begun if "budget" in ask}
+                    | {ask["budgeted"] for ask in settled if "budget" in ask}
+                ),
                 any("quota" in ask for ask in asks),
                 any("credit" in ask for ask in asks),
                 orjson.dumps(settled).decode(),

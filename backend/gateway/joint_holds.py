@@ -103,7 +103,7 @@ class JointHolds:
                 cost = await self._budgets.cost(call.budgeted, event.model, used, event.labels)
             except NotFound:  # the plan has ended meanwhile: its hold goes
                 return False
-            ask["budget"] = str(cost)
+            ask |= {"budget": str(cost), "budgeted": call.budgeted.key_id}
         if call.holds_quota:
             ask["quota"] = [units.prompt_tokens, units.output_tokens]
         if call.holds_credit:

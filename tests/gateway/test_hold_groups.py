@@ -4,16 +4,25 @@ from __future__ import annotations
 
 import asyncio
 from datetime import UTC, datetime, timedelta
+from decimal import Decimal
+from functools import partial
 from typing import Any
 
 import pytest
 from sqlalchemy import event, select
 
-from backend.gateway.hold_groups import LATER, HoldGroups
+from backend.gateway.hold_groups import LATER, Document, HoldGroups
+from backend.quotas.key_budgets import BudgetedCall, KeyBudgets
+from backend.quotas.reservations import LAPSE
 from backend.storage.database import Database
-from backend.storage.tables import key_calls
-from backend_client.types.accounts import Tenant
+from backend.storage.tables import key_budget_holds, key_calls
+from backend.subscriptions.changes import start_subscription
+from backend_client.types.accounts import KeyBudget, Tenant
+from backend_client.types.catalog import Catalog
+from tests.gateway.test_limits import so_many_wait
+from tests.support.billing import NOW
 from tests.support.ports import free_port
+from tests.support.waiting import until
 
 pytestmark = pytest.mark.engine
 
@@ -73,7 +82,7 @@ async def test_a_call_at_fault_holds_nothing_up(database: Database, tenant: Tena
         groups.hold(tenant.id, ask("req_1")), groups.hold(tenant.id, ask("req_2"))
     )
     # Nothing of either is stored, and each is to be tried by itself
-    assert outcomes == [LATER, LATER]
+    assert list(outcomes) == [LATER, LATER]
     assert await under_way(database) == {"req_1"}
     assert "windows" in await groups.hold(tenant.id, ask("req_2"))
 
@@ -87,3 +96,32 @@ async def test_without_a_database_every_call_is_told() -> None:
     )
     assert all(isinstance(outcome, OSError) for outcome in outcomes)
     await away.close()
+
+
+async def test_what_settles_together_waits_for_what_forgets_it(
+    database: Database, tenant: Tenant, applied: Catalog
+) -> None:
+    """To settle the last first, while they are forgotten from the first on, once was a deadlock."""
+    async with database.begin() as connection:
+        await start_subscription(connection, tenant.id, "paid", NOW - timedelta(days=1))
+    groups, budgets = HoldGroups(database, lease=MINUTE), KeyBudgets(database, source="test")
+    budget = KeyBudget(amount=Decimal(1), period="day")
+    later = BudgetedCall(tenant, "key_1", budget, "req_4", NOW + 2 * LAPSE)
+    for number in range(1, 4):
+        call = BudgetedCall(tenant, "key_1", budget, f"req_{number}", NOW)
+        await budgets.reserve(call, "large", {"output_tokens": Decimal(1)})
+
+    def settled(name: str) -> Document:
+        return {"id": name, "tokens": 0, "limits": [], "budget": "0", "budgeted": "key_1"}
+
+    async with database.begin() as second_is_late:
+        of_second = select(key_budget_holds).where(key_budget_holds.c.id == "req_2")
+        await second_is_late.execute(of_second.with_for_update())
+        forgetting = asyncio.create_task(budgets.refresh(later))
+        await until(partial(so_many_wait, database, 1))
+        settling = asyncio.gather(
+            *(groups.settle(tenant.id, settled(name)) for name in ("req_3", "req_1"))
+        )
+        await until(partial(so_many_wait, database, 2))
+    await forgetting
+    assert await settling == [{}, {}]
