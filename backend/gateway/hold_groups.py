@@ -15,6 +15,7 @@ from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import Any, Final
 
+import asyncpg
 import orjson
 
 from backend.quotas.reservations import FRESH, LAPSE, OUTPUT_METERS, PROMPT_METERS
@@ -29,6 +30,23 @@ _MOST: Final = 64
 _STATEMENT: Final = (
     "SELECT settle_and_hold_calls("
     "$1, $2, $3, $4, $5, $6::text::jsonb, $7::text::jsonb, $8, $9, $10, $11, $12)::text"
+)
+
+
+_MAYBE_STORED: Final = frozenset({"08", "57", "58"})
+"""Classes of errors that end the connection: of what was stored its sender was not told."""
+
+
+class Unanswered(OSError):
+    """PostgreSQL got the statement and went away: what it holds may be stored or not."""
+
+
+_DRIVER_ERRORS: Final = (
+    asyncpg.PostgresError,
+    asyncpg.InterfaceError,
+    asyncpg.InternalClientError,
+    OSError,
+    TimeoutError,
 )
 
 
@@ -59,7 +77,7 @@ class HoldGroups:
 
         ``windows`` if it is held, ``limited`` with the limit that refuses it, ``stale`` with what
         has to be read anew before it can be decided, and ``later`` if it is not to be decided here.
-        Raises the database's errors.
+        Raises the database's errors; ``Unanswered`` where it may be held all the same.
         """
         return await self._ask(tenant_id, ask, settles=False)
 
@@ -117,27 +135,32 @@ class HoldGroups:
         self, tenant_id: str, settled: list[Document], begun: list[Document]
     ) -> list[Document]:
         asks = [*settled, *begun]
+        arguments = (
+            tenant_id,
+            sorted({limit["key"] for ask in asks for limit in ask["limits"]}),
+            # Also of what is settled: whoever forgets counted holds has the row locked, and two
+            # that change the same holds in two orders would deadlock
+            sorted(
+                {ask["budget"]["key"] for ask in begun if "budget" in ask}
+                | {ask["budgeted"] for ask in settled if "budget" in ask}
+            ),
+            any("quota" in ask for ask in asks),
+            any("credit" in ask for ask in asks),
+            orjson.dumps(settled).decode(),
+            orjson.dumps(begun).decode(),
+            FRESH,
+            LAPSE,
+            self._lease,
+            sorted(PROMPT_METERS),
+            sorted(OUTPUT_METERS),
+        )
         async with self._database.driver() as connection:
-            outcomes = await connection.fetchval(
-                _STATEMENT,
-                tenant_id,
-                sorted({limit["key"] for ask in asks for limit in ask["limits"]}),
-                # Also of what is settled: whoever forgets counted holds has the row locked, and two
-                # that change the same holds in two orders would deadlock
-                sorted(
-                    {ask["budget"]["key"] for ask in begun if "budget" in ask}
-                    | {ask["budgeted"] for ask in settled if "budget" in ask}
-                ),
-                any("quota" in ask for ask in asks),
-                any("credit" in ask for ask in asks),
-                orjson.dumps(settled).decode(),
-                orjson.dumps(begun).decode(),
-                FRESH,
-                LAPSE,
-                self._lease,
-                sorted(PROMPT_METERS),
-                sorted(OUTPUT_METERS),
-            )
+            try:
+                outcomes = await connection.fetchval(_STATEMENT, *arguments)
+            except _DRIVER_ERRORS as error:
+                if _is_maybe_stored(error):
+                    raise Unanswered(str(error)) from error
+                raise
         decided: list[Document] = orjson.loads(outcomes)
         return decided
 
@@ -152,3 +175,9 @@ def _is_rolled_back(error: BaseException) -> bool:
     """Whether PostgreSQL itself refused the statement, so that nothing of it is stored."""
     state = sqlstate_of(error)
     return state is not None and (state.startswith("40") or not is_outage(error))
+
+
+def _is_maybe_stored(error: BaseException) -> bool:
+    """Whether PostgreSQL may have stored what a statement did, though it failed here."""
+    state = sqlstate_of(error)
+    return is_outage(error) and (state is None or state[:2] in _MAYBE_STORED)

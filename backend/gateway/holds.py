@@ -7,10 +7,11 @@ credit.
 from __future__ import annotations
 
 import asyncio
-from contextlib import AbstractContextManager
+from collections.abc import Coroutine
+from contextlib import AbstractContextManager, suppress
 from datetime import UTC, datetime
 from decimal import Decimal
-from typing import Final
+from typing import Any, Final
 
 import structlog
 from sqlalchemy.exc import SQLAlchemyError
@@ -19,11 +20,13 @@ from backend.errors import FareboxError, NotFound
 from backend.gateway.bounds import most_units
 from backend.gateway.call import Call
 from backend.gateway.errors import KeyLimited, NoUsablePlan
+from backend.gateway.hold_groups import Unanswered
 from backend.gateway.joint_holds import JointHolds, Limits, budgeted_call
 from backend.gateway.limit_checks import ALL_KEYS
 from backend.gateway.limits import KeyLimits
 from backend.gateway.protocols.base import Asked
 from backend.gateway.settlements import Settlements
+from backend.kit.backoff import pauses
 from backend.metering.events import GATEWAY_SOURCE, AcceptedEvent
 from backend.quotas.errors import KeyBudgetExhausted, QuotaExhausted
 from backend.quotas.key_budgets import KeyBudgets
@@ -36,6 +39,8 @@ from backend_client.types.accounts import RateLimits
 _log = structlog.get_logger(__name__)
 
 _UNLIMITED: Final = RateLimits()
+_FIRST_PAUSE_SECONDS: Final = 0.5
+_LONGEST_PAUSE_SECONDS: Final = 10.0
 _SETTLED_WITHIN_SECONDS: Final = 5.0
 """How long a call that lacks something waits for those that are being settled."""
 
@@ -53,6 +58,7 @@ class Holds:
         )
         self._settlements = Settlements()
         self._undoing: set[asyncio.Task[None]] = set()
+        self._closing = asyncio.Event()
 
     async def reserve(self, call: Call) -> None:
         """Reserve the most that the call can use, of its key's limits and its tenant's plan.
@@ -95,21 +101,38 @@ class Holds:
         try:
             await asyncio.shield(reserving)
         except asyncio.CancelledError:
-            undoing = asyncio.create_task(self._undo(reserving, call))
-            self._undoing.add(undoing)
-            undoing.add_done_callback(self._undoing.discard)
-            await asyncio.wait({undoing})
+            await asyncio.wait({self._keep(self._undo(reserving, call))})
             raise
+
+    def _keep(self, undo: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
+        """Run ``undo`` in a task that ``close`` waits for."""
+        undoing = asyncio.create_task(undo)
+        self._undoing.add(undoing)
+        undoing.add_done_callback(self._undoing.discard)
+        return undoing
 
     async def _undo(self, reserving: asyncio.Task[None], call: Call) -> None:
         await asyncio.wait({reserving})
         if reserving.exception() is not None:
             return  # it has released what it had
+        await self._released(call)
+
+    async def _undo_when_back(self, call: Call) -> None:
+        """Release what a call may hold, once PostgreSQL is there again."""
+        for pause in pauses(_FIRST_PAUSE_SECONDS, _LONGEST_PAUSE_SECONDS):
+            if await self._released(call) or self._closing.is_set():
+                return
+            with suppress(TimeoutError):
+                await asyncio.wait_for(self._closing.wait(), pause)
+
+    async def _released(self, call: Call) -> bool:
         try:
             await self._release(call)
         except (OSError, TimeoutError, SQLAlchemyError) as error:
             # They lapse within the hour
             _log.warning("gateway.not_released", call=call.event_id, error=repr(error))
+            return False
+        return True
 
     async def _reserve(self, call: Call) -> None:
         limits = _limits_of(call)
@@ -127,6 +150,9 @@ class Holds:
             else:
                 most = await _most_units(call)
             await self._reserve_all(call, limits, most)
+        except Unanswered:
+            self._keep(self._undo_when_back(call))
+            raise
         except BaseException:
             await self._release(call)
             raise
@@ -247,6 +273,7 @@ class Holds:
 
     async def close(self) -> None:
         """Release what canceled calls hold, and stop renewing the calls under way."""
+        self._closing.set()
         if self._undoing:
             await asyncio.wait(self._undoing)
         await self._limits.close()

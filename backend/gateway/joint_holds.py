@@ -13,7 +13,7 @@ from typing import Any, Final
 from backend.errors import NotFound
 from backend.gateway.buckets import Bucket, bucket_headers
 from backend.gateway.call import Call
-from backend.gateway.hold_groups import HoldGroups
+from backend.gateway.hold_groups import HoldGroups, Unanswered
 from backend.gateway.limit_checks import check_buckets, too_many_at_once
 from backend.gateway.limits import KeyLimits, LimitedCall
 from backend.metering.events import AcceptedEvent
@@ -52,8 +52,9 @@ class JointHolds:
     ) -> bool:
         """Reserve ``most`` within ``limits``; of budget, quotas and credit too, if by meter.
 
-        Return whether it is decided; if not, nothing is reserved. Raises ``KeyLimited``, and
-        ``NotFound`` without a plan.
+        Return whether it is decided; if not, nothing is reserved. Raises ``KeyLimited``,
+        ``NotFound`` without a plan, and ``Unanswered`` if the call, which then has it all, may have
+        reserved it or not.
         """
         ask = {
             "id": call.event_id,
@@ -67,21 +68,26 @@ class JointHolds:
         if len(ask["limits"]) == 0 and not ask.keys() & {"budget", "quota", "credit"}:
             return True
         tenant_id = call.admitted.caller.tenant_id
-        outcome = await self._groups.hold(tenant_id, ask)
-        for _ in range(_MOST_REFRESHES):
-            if "stale" not in outcome:
-                break
-            await self._refresh(call, budgeted, outcome["stale"])
+        try:
             outcome = await self._groups.hold(tenant_id, ask)
+            for _ in range(_MOST_REFRESHES):
+                if "stale" not in outcome:
+                    break
+                await self._refresh(call, budgeted, outcome["stale"])
+                outcome = await self._groups.hold(tenant_id, ask)
+        except Unanswered:
+            call.limited += [
+                LimitedCall(tenant_id, key_id, call.event_id, each, {}) for key_id, each in limits
+            ]
+            _note(call, budgeted, ask)
+            raise
         if "limited" in outcome:
             _refuse(limits, outcome["limited"], most)
         if "windows" not in outcome:
             return False
         for (key_id, each), window in zip(limits, outcome["windows"], strict=True):
             call.limited.append(self._limited(call, key_id, each, window))
-        call.budgeted = budgeted
-        call.holds_quota = "quota" in ask
-        call.holds_credit = "credit" in ask
+        _note(call, budgeted, ask)
         return True
 
     async def settle(self, call: Call, event: AcceptedEvent) -> bool:
@@ -163,6 +169,13 @@ class JointHolds:
         limited = LimitedCall(tenant_id, key_id, call.event_id, limits, headers)
         self._limits.begun(limited)
         return limited
+
+
+def _note(call: Call, budgeted: BudgetedCall | None, ask: Mapping[str, Any]) -> None:
+    """Note what a call holds beside its limits."""
+    call.budgeted = budgeted
+    call.holds_quota = "quota" in ask
+    call.holds_credit = "credit" in ask
 
 
 def budgeted_call(call: Call) -> BudgetedCall | None:

@@ -10,6 +10,7 @@ from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from typing import Any
 
+import asyncpg
 import orjson
 import pytest
 from sqlalchemy import event, func, select
@@ -21,7 +22,7 @@ from backend.errors import FareboxError
 from backend.gateway.admission import Admitted
 from backend.gateway.call import Call
 from backend.gateway.errors import KeyLimited
-from backend.gateway.hold_groups import LATER, HoldGroups
+from backend.gateway.hold_groups import LATER, HoldGroups, Unanswered
 from backend.gateway.holds import Holds
 from backend.gateway.protocols.chat import CHAT
 from backend.gateway.targets import Target
@@ -247,6 +248,36 @@ async def test_a_call_that_is_canceled_at_any_end_holds_nothing(
         ends_at += 1
     # One has all four; by their parts each has several
     assert ends_at > (4 if by_parts else 1)
+
+
+@pytest.mark.parametrize("terms", [ALL], ids=["all"])
+async def test_what_is_held_but_never_answered_is_released_when_the_database_is_back(
+    holds: Holds, make_call: MakeCall, database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await holds.reserve(warm := make_call())
+    await holds.settle(warm, await warm.event("failed"))
+    stored: list[list[int | None]] = []
+    answer = asyncpg.Connection.fetchval
+
+    async def lost(connection: asyncpg.Connection, query: str, *arguments: Any) -> Any:
+        """Do it, and lose the first answer."""
+        answered = await answer(connection, query, *arguments)
+        if "settle_and_hold_calls" in query and not stored:
+            stored.append(await held(database))
+            raise asyncpg.ConnectionDoesNotExistError("closed in the middle of operation")
+        return answered
+
+    monkeypatch.setattr(asyncpg.Connection, "fetchval", lost)
+    with pytest.raises(Unanswered):
+        await holds.reserve(make_call())
+    assert stored == [[2, 1, 1, 1]]
+
+    async def nothing_is_held() -> bool:
+        return await held(database) == [0, 0, 0, 0]
+
+    await until(nothing_is_held)
+    # Another of as much has room at once
+    await holds.reserve(make_call())
 
 
 @pytest.mark.parametrize("terms", [TIERED], ids=["tiered"])
