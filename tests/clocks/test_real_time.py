@@ -35,9 +35,9 @@ IN_REAL_TIME = {
 
 
 def test_routes_look_at_real_time_only_where_it_is_right() -> None:
-    found = set()
+    files = set()
     for file in Path(routers.__file__).parent.glob("*.py"):
         for node in ast.walk(ast.parse(file.read_text())):
             if isinstance(node, ast.Call) and ast.unparse(node.func) == "datetime.now":
-                found.add(file.stem)
-    assert found == IN_REAL_TIME.keys()
+                files.add(file.stem)
+    assert files == IN_REAL_TIME.keys()

@@ -136,7 +136,7 @@ async def test_a_tab_that_is_loaded_anew_belongs_to_who_is_signed_in_now(
     boot = {"event": {"name": "none", "payload": {"hashes": ["a"]}}} if loaded else None
     sid = await tabs.open(ADA, "moved", boot)
     session = await tabs.state_of(sid).get_state(Session)
-    tenant = SimpleNamespace(id="ten_now", name="Sample", is_sample=True)
+    tenant = SimpleNamespace(id="ten_now", name="Sample", is_sample=True, clock_at=None)
     me = SimpleNamespace(
         user_id="usr_ada",
         name="Ada",
@@ -145,6 +145,7 @@ async def test_a_tab_that_is_loaded_anew_belongs_to_who_is_signed_in_now(
         tenant=tenant,
         memberships=[],
         is_operator=False,
+        viewing_until=None,
     )
     assert await session._belong_to(me, entering=False) is not loaded
     assert (session.notice == "") is loaded
