@@ -20,7 +20,6 @@ from backend.errors import FareboxError, NotFound
 from backend.gateway.bounds import most_units
 from backend.gateway.call import Call
 from backend.gateway.errors import KeyLimited, NoUsablePlan
-from backend.gateway.hold_groups import Unanswered
 from backend.gateway.joint_holds import JointHolds, Limits, budgeted_call
 from backend.gateway.limit_checks import ALL_KEYS
 from backend.gateway.limits import KeyLimits
@@ -32,6 +31,7 @@ from backend.quotas.errors import KeyBudgetExhausted, QuotaExhausted
 from backend.quotas.key_budgets import KeyBudgets
 from backend.quotas.reservations import CallUnits, QuotaHolds
 from backend.storage.database import Database
+from backend.storage.outages import is_outage
 from backend.wallets.errors import CreditExhausted
 from backend.wallets.prepayment import Prepayment
 from backend_client.types.accounts import RateLimits
@@ -114,11 +114,12 @@ class Holds:
     async def _undo(self, reserving: asyncio.Task[None], call: Call) -> None:
         await asyncio.wait({reserving})
         if reserving.exception() is not None:
-            return  # it has released what it had
-        await self._released(call)
+            return  # it has released what it had, or is about to
+        if not await self._released(call):
+            self._keep(self._undo_when_back(call))
 
     async def _undo_when_back(self, call: Call) -> None:
-        """Release what a call may hold, once PostgreSQL is there again."""
+        """Release what a call holds, or may hold, once PostgreSQL is there again."""
         for pause in pauses(_FIRST_PAUSE_SECONDS, _LONGEST_PAUSE_SECONDS):
             if await self._released(call) or self._closing.is_set():
                 return
@@ -129,7 +130,7 @@ class Holds:
         try:
             await self._release(call)
         except (OSError, TimeoutError, SQLAlchemyError) as error:
-            # They lapse within the hour
+            # They lapse within the hour if this process ends before
             _log.warning("gateway.not_released", call=call.event_id, error=repr(error))
             return False
         return True
@@ -150,11 +151,11 @@ class Holds:
             else:
                 most = await _most_units(call)
             await self._reserve_all(call, limits, most)
-        except Unanswered:
-            self._keep(self._undo_when_back(call))
-            raise
-        except BaseException:
-            await self._release(call)
+        except BaseException as error:
+            if is_outage(error):  # for which its caller does not wait
+                self._keep(self._undo_when_back(call))
+            else:
+                await self._release(call)
             raise
         call.output_cap = call.admitted.model.max_output_tokens
 

@@ -35,6 +35,7 @@ from backend.storage.database import Database
 from backend.storage.tables import credit_reservations, key_budget_holds, key_calls, quota_holds
 from backend.subscriptions.changes import start_subscription
 from backend.wallets.errors import CreditExhausted
+from backend.wallets.prepayment import Prepayment
 from backend_client.types.accounts import KeyBudget, RateLimits, Role
 from backend_client.types.catalog import CatalogModel
 from tests.support.billing import catalog_with, make_tenant
@@ -278,6 +279,51 @@ async def test_what_is_held_but_never_answered_is_released_when_the_database_is_
     await until(nothing_is_held)
     # Another of as much has room at once
     await holds.reserve(make_call())
+
+
+@pytest.mark.parametrize("canceled", [False, True])
+@pytest.mark.parametrize("terms", [ALL], ids=["all"])
+async def test_what_is_held_by_parts_when_the_database_goes_is_released_when_it_is_back(
+    holds: Holds,
+    make_call: MakeCall,
+    database: Database,
+    monkeypatch: pytest.MonkeyPatch,
+    canceled: bool,
+) -> None:
+    is_away, was_away = False, 0
+
+    def refuse(*_arguments: object) -> None:
+        nonlocal was_away
+        if is_away:
+            was_away += 1
+            raise ConnectionRefusedError
+
+    async def go_away(*_arguments: object, **_more: object) -> bool:
+        """The last of all is credit; the caller may have gone too."""
+        nonlocal is_away
+        is_away = True
+        if canceled:
+            reserving.cancel()
+            return False
+        raise ConnectionRefusedError
+
+    async def was_released_in_vain() -> bool:
+        return was_away > 0
+
+    async def nothing_is_held() -> bool:
+        return await held(database) == [0, 0, 0, 0]
+
+    monkeypatch.setattr(HoldGroups, "hold", left_undecided)
+    monkeypatch.setattr(Prepayment, "reserve", go_away)
+    event.listen(database.engine.sync_engine, "checkout", refuse)
+    reserving = asyncio.create_task(holds.reserve(make_call()))
+    await asyncio.wait({reserving})
+    with pytest.raises(asyncio.CancelledError if canceled else ConnectionRefusedError):
+        await reserving
+    await until(was_released_in_vain)
+    is_away = False
+    await until(nothing_is_held)
+    event.remove(database.engine.sync_engine, "checkout", refuse)
 
 
 @pytest.mark.parametrize("terms", [TIERED], ids=["tiered"])
