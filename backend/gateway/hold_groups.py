@@ -33,6 +33,7 @@ _STATEMENT: Final = (
 )
 
 
+_LOCK: Final = "SELECT lock_holds($1, $2, $3, $4, $5)"
 _MAYBE_STORED: Final = frozenset({"08", "57", "58"})
 """Classes of errors that end the connection: of what was stored its sender was not told."""
 
@@ -87,6 +88,13 @@ class HoldGroups:
         May be repeated. Raises the database's errors.
         """
         return await self._ask(tenant_id, ask, settles=True)
+
+    async def outlast(
+        self, tenant_id: str, limited: list[str], budgeted: list[str], *, quota: bool, credit: bool
+    ) -> None:
+        """Return when statements on these have ended that went before, though left unanswered."""
+        async with self._database.driver() as connection:
+            await connection.execute(_LOCK, tenant_id, sorted(limited), budgeted, quota, credit)
 
     async def _ask(self, tenant_id: str, ask: Document, *, settles: bool) -> Document:
         asked = _Asked(ask, settles, asyncio.get_running_loop().create_future())

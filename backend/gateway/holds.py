@@ -121,13 +121,15 @@ class Holds:
     async def _undo_when_back(self, call: Call) -> None:
         """Release what a call holds, or may hold, once PostgreSQL is there again."""
         for pause in pauses(_FIRST_PAUSE_SECONDS, _LONGEST_PAUSE_SECONDS):
-            if await self._released(call) or self._closing.is_set():
+            if await self._released(call, left=True) or self._closing.is_set():
                 return
             with suppress(TimeoutError):
                 await asyncio.wait_for(self._closing.wait(), pause)
 
-    async def _released(self, call: Call) -> bool:
+    async def _released(self, call: Call, *, left: bool = False) -> bool:
         try:
+            if left and _holds_anything(call):
+                await self._together.outlast(call)
             await self._release(call)
         except (OSError, TimeoutError, SQLAlchemyError) as error:
             # They lapse within the hour if this process ends before

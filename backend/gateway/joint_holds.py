@@ -90,6 +90,19 @@ class JointHolds:
         _note(call, budgeted, ask)
         return True
 
+    async def outlast(self, call: Call) -> None:
+        """Return when whatever reserves for a call has ended; raises the database's errors.
+
+        A server, or what stands before it, may close a connection and go on with its statement.
+        """
+        await self._groups.outlast(
+            call.admitted.caller.tenant_id,
+            [limited.key_id for limited in call.limited],
+            [] if call.budgeted is None else [call.budgeted.key_id],
+            quota=call.holds_quota,
+            credit=call.holds_credit,
+        )
+
     async def settle(self, call: Call, event: AcceptedEvent) -> bool:
         """Settle what the call used, and release the rest; may be repeated.
 

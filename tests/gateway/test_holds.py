@@ -8,6 +8,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
+from functools import partial
 from typing import Any
 
 import asyncpg
@@ -32,12 +33,19 @@ from backend.ids import new_id
 from backend.quotas.errors import KeyBudgetExhausted, QuotaExhausted
 from backend.settings import Upstream
 from backend.storage.database import Database
-from backend.storage.tables import credit_reservations, key_budget_holds, key_calls, quota_holds
+from backend.storage.tables import (
+    credit_reservations,
+    key_budget_holds,
+    key_calls,
+    quota_holds,
+    quota_states,
+)
 from backend.subscriptions.changes import start_subscription
 from backend.wallets.errors import CreditExhausted
 from backend.wallets.prepayment import Prepayment
 from backend_client.types.accounts import KeyBudget, RateLimits, Role
 from backend_client.types.catalog import CatalogModel
+from tests.gateway.test_limits import so_many_wait
 from tests.support.billing import catalog_with, make_tenant
 from tests.support.waiting import until
 
@@ -279,6 +287,36 @@ async def test_what_is_held_but_never_answered_is_released_when_the_database_is_
     await until(nothing_is_held)
     # Another of as much has room at once
     await holds.reserve(make_call())
+
+
+@pytest.mark.parametrize("terms", [ALL], ids=["all"])
+async def test_what_is_held_after_its_connection_was_lost_is_released(
+    holds: Holds, make_call: MakeCall, database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await holds.reserve(warm := make_call())
+    await holds.settle(warm, await warm.event("failed"))
+    used: list[asyncpg.Connection] = []
+    answer = asyncpg.Connection.fetchval
+
+    async def noted(connection: asyncpg.Connection, query: str, *arguments: Any) -> Any:
+        if "settle_and_hold_calls" in query:
+            used.append(connection)
+        return await answer(connection, query, *arguments)
+
+    async def nothing_is_held() -> bool:
+        return await held(database) == [0, 0, 0, 0]
+
+    monkeypatch.setattr(asyncpg.Connection, "fetchval", noted)
+    async with database.begin() as delays_it:
+        await delays_it.execute(select(quota_states).with_for_update())
+        reserving = asyncio.create_task(holds.reserve(make_call()))
+        await until(partial(so_many_wait, database, 1))
+        used[-1].terminate()
+        with pytest.raises(Unanswered):
+            await reserving
+        # The server does not know yet; what releases comes after it
+        await until(partial(so_many_wait, database, 2))
+    await until(nothing_is_held)
 
 
 @pytest.mark.parametrize("canceled", [False, True])
