@@ -44,7 +44,9 @@ async function compare() {
   }
 }
 
-form.addEventListener("input", () => {
+form.addEventListener("input", ({ target }) => {
+  const part = target.labels?.[0]?.querySelector("output");
+  if (part) part.value = target.value;
   clearTimeout(waiting);
   waiting = setTimeout(compare, WAIT_MS);
 });

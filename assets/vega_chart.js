@@ -61,5 +61,6 @@ function unpacked(rows) {
 
 function show(view, rows) {
   const changes = vega.changeset().remove(vega.truthy).insert(unpacked(rows));
-  return view.change("rows", changes).runAsync();
+  // Laid out anew, for the new rows' labels may take more of the width
+  return view.change("rows", changes).resize().runAsync();
 }

@@ -17,6 +17,7 @@ MODEL = "/model"
 MODELS = "/models"
 OVERVIEW = "/"
 PLAYGROUND = "/playground"
+REQUESTS = "/requests"
 SIGN_IN = "/sign-in"
 USAGE = "/usage"
 

@@ -283,8 +283,10 @@ def _why_it_stops(plan: PlanDefinition, used: Sequence[MeteredQuantity]) -> str 
         with exact_arithmetic():
             needed = sum((part.quantity for part in used if part.meter in quota.meters), Decimal(0))
         if needed > quota.quantity:
+            meters = [meter.replace("_", " ") for meter in quota.meters]
+            of = " and ".join(part for part in (", ".join(meters[:-1]), meters[-1]) if part)
             return (
-                f"Its quota of {quota.quantity:,f} {' and '.join(quota.meters)} a period is less "
-                f"than the {needed:,.0f} used."
+                f"Its quota of {quota.quantity:,f} {of} a period is less than the "
+                f"{needed:,.0f} used."
             )
     return None

@@ -28,6 +28,10 @@
       say(`A table scrolls sideways, ${place.scrollWidth} px in ${place.clientWidth}`, place.querySelector("table"));
     }
   }
+  for (const chart of document.querySelectorAll(".fb-chart svg")) {
+    const place = chart.closest(".fb-chart").getBoundingClientRect();
+    if (chart.getBoundingClientRect().right > place.right + 1) say("A chart is wider than its place", chart);
+  }
   const ids = [...document.querySelectorAll("[id]")].map((element) => element.id);
   ids.filter((id, at) => ids.indexOf(id) !== at).forEach((id) => lacks.push(`Two have the id ${id}.`));
   for (const image of document.querySelectorAll("img:not([alt])")) say("An image has no alt", image);

@@ -117,12 +117,13 @@ async def stand_in() -> AsyncIterator[StripeStandIn]:
 
 @pytest.fixture(scope="session")
 async def farebox(stand_in: StripeStandIn) -> AsyncIterator[Farebox]:
-    on_stripe = {
+    settings = {
+        "FAREBOX_PUBLIC_COMPARE": "true",
         "FAREBOX_STRIPE_URL": stand_in.url,
         "FAREBOX_STRIPE_SECRET_KEY": STRIPE_KEY,
         "FAREBOX_STRIPE_WEBHOOK_SECRET": WEBHOOK_SECRET,
     }
-    async with installation(**on_stripe) as running:
+    async with installation(**settings) as running:
         yield running
 
 

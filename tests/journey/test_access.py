@@ -207,7 +207,8 @@ async def tabbed_through(page: Page, route: str) -> list[str]:
 FAULTY = """<html lang="en"><head><title>Farebox</title></head><body><main>
     <h1 style="color: #888; background: #999">Grey</h1><h3>Skips</h3><img src="data:,">
     <input><div style="width: 4000px">Wide</div><div class="rt-TableRoot" style="height: 0">
-    <table><tbody><tr><td>Row</td></tr></tbody></table></div><div class="rt-ScrollAreaViewport"
+    <table><tbody><tr><td>Row</td></tr></tbody></table></div><div class="fb-chart"
+    style="width: 90px"><svg width="110"></svg></div><div class="rt-ScrollAreaViewport"
     style="width: 300px; overflow: auto"><table style="width: 900px"><tbody><tr><td>Wide</td></tr>
     </tbody></table></div></main></body></html>"""
 
@@ -219,6 +220,7 @@ FAULTS = (
     "The page scrolls sideways",
     "A table scrolls sideways",
     "cut off",
+    "A chart is wider",
     "textbox has no name",
 )
 

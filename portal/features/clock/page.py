@@ -98,7 +98,10 @@ def _happened() -> rx.Component:
         rx.cond(
             length(ClockPage.happened) > 0,
             wide_table(
-                "what happened", ("When", "What", "About"), each(ClockPage.happened, _happened_row)
+                "happened",
+                ("When", "What", "About"),
+                each(ClockPage.happened, _happened_row),
+                long=True,
             ),
             empty("history", "Nothing yet", "Advance the clock, and see what comes to pass."),
         ),

@@ -47,7 +47,11 @@ def invoices_tab() -> rx.Component:
                     each(InvoicesTab.items, _item_row),
                     numbers=("Amount",),
                 ),
-                rx.text("No line of your own waits.", size="2", color_scheme="gray"),
+                rx.text(
+                    "No lines yet. A charge or a credit that you add goes on the next invoice.",
+                    size="2",
+                    color_scheme="gray",
+                ),
             ),
             heading="On the next invoice",
             aside=rx.button("Add a line", on_click=InvoicesTab.open_item, variant="soft"),
@@ -229,7 +233,7 @@ def _dialog(
 ) -> rx.Component:
     color: Literal["red"] | None = "red" if is_final else None
     return dialog(
-        rx.fragment(title, ": ", InvoicesTab.about),
+        rx.fragment(title, rx.cond(InvoicesTab.about != "", ": " + InvoicesTab.about, "")),
         dialog_lead(lead),
         rx.form(
             rx.flex(

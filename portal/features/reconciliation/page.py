@@ -11,7 +11,7 @@ from portal.kit.blocks import card, code, dialog_lead, empty, loading_rows
 from portal.kit.dialogs import confirmation, dialog, dialog_buttons
 from portal.kit.fields import labeled
 from portal.kit.plain import csv_button
-from portal.kit.tables import actions, remark, row_action, wide_table
+from portal.kit.tables import actions, remark, row_action, several_actions, wide_table
 from portal.kit.vars import as_text, each, length, pick
 from portal.shell.feature import Page
 from portal.shell.loaded import loaded
@@ -53,6 +53,7 @@ def _imports() -> rx.Component:
                 "imports",
                 ("Import", "Days", "Matched", "Open", "Resolved", "Billed", "Actions"),
                 each(Reconciliations.imports, _import),
+                numbers=("Matched", "Open", "Resolved"),
             ),
             empty(
                 "scale",
@@ -74,11 +75,14 @@ def _import(row: ImportRow) -> rx.Component:
             rx.cond(row.served != "", rx.text(row.served, size="1", color_scheme="gray")),
         ),
         rx.table.cell(row.days, white_space="nowrap"),
-        rx.table.cell(row.agree),
-        rx.table.cell(rx.badge(as_text(row.open), color_scheme=pick(row.open > 0, "red", "green"))),
-        rx.table.cell(row.decided),
+        rx.table.cell(row.agree, class_name="fb-number"),
+        rx.table.cell(
+            rx.badge(as_text(row.open), color_scheme=pick(row.open > 0, "red", "green")),
+            class_name="fb-number",
+        ),
+        rx.table.cell(row.decided, class_name="fb-number"),
         rx.table.cell(row.billed),
-        actions(
+        several_actions(
             rx.button(
                 "Show",
                 variant=pick(row.id == Reconciliations.chosen, "soft", "ghost"),
@@ -116,6 +120,7 @@ def _differences() -> rx.Component:
                         *("Likely cause", "Status", "Actions"),
                     ),
                     each(Reconciliations.rows, _difference),
+                    numbers=("Provider", "Metered", "Difference"),
                 ),
                 empty(
                     "circle-check",
@@ -151,14 +156,14 @@ def _difference(row: DifferenceRow) -> rx.Component:
     return rx.table.row(
         rx.table.cell(row.day, white_space="nowrap"),
         rx.table.row_header_cell(row.what),
-        rx.table.cell(row.provider, white_space="nowrap"),
-        rx.table.cell(row.metered, white_space="nowrap"),
-        rx.table.cell(row.difference, white_space="nowrap"),
+        rx.table.cell(row.provider, class_name="fb-number"),
+        rx.table.cell(row.metered, class_name="fb-number"),
+        rx.table.cell(row.difference, class_name="fb-number"),
         rx.table.cell(
             rx.text(row.cause, size="2", weight="medium"),
             rx.text(row.explanation, size="1", color_scheme="gray"),
             rx.cond(row.notes != "", rx.text(row.notes, size="1", white_space="pre-line")),
-            max_width="24rem",
+            class_name="fb-cause",
         ),
         rx.table.cell(rx.badge(row.status, color_scheme=row.color)),
         actions(
@@ -225,6 +230,7 @@ def _margin() -> rx.Component:
                 "margin",
                 ("Customer", "Model", "Revenue", "Cost", "Margin"),
                 each(Reconciliations.margin, _margin_row),
+                numbers=("Revenue", "Cost", "Margin"),
             ),
             remark(
                 "Revenue as it is billed; cost at your rates, else at the provider’s list price.",
@@ -239,15 +245,15 @@ def _margin_row(line: MarginLine) -> rx.Component:
     return rx.table.row(
         rx.table.row_header_cell(line.tenant),
         rx.table.cell(line.model),
-        rx.table.cell(line.revenue, white_space="nowrap"),
-        rx.table.cell(line.cost, white_space="nowrap"),
+        rx.table.cell(line.revenue, class_name="fb-number"),
+        rx.table.cell(line.cost, class_name="fb-number"),
         rx.table.cell(
             rx.cond(
                 line.loss,
                 rx.text(line.margin, size="2", color_scheme="red"),
                 rx.text(line.margin, size="2"),
             ),
-            white_space="nowrap",
+            class_name="fb-number",
         ),
     )
 
@@ -260,6 +266,7 @@ def _drift() -> rx.Component:
                 "drift",
                 ("Model and meter", "Reported", "Counted here", "Drift"),
                 each(Reconciliations.drift, _drifted),
+                numbers=("Reported", "Counted here", "Drift"),
             ),
             empty(
                 "ruler",
@@ -275,7 +282,10 @@ def _drift() -> rx.Component:
 def _drifted(line: DriftLine) -> rx.Component:
     return rx.table.row(
         rx.table.row_header_cell(line.what),
-        rx.table.cell(line.reported),
-        rx.table.cell(line.counted),
-        rx.table.cell(rx.badge(line.drift, color_scheme=pick(line.alert, "red", "gray"))),
+        rx.table.cell(line.reported, class_name="fb-number"),
+        rx.table.cell(line.counted, class_name="fb-number"),
+        rx.table.cell(
+            rx.badge(line.drift, color_scheme=pick(line.alert, "red", "gray")),
+            class_name="fb-number",
+        ),
     )

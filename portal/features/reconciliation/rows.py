@@ -141,7 +141,7 @@ def difference_row(discrepancy: Discrepancy) -> DifferenceRow:
         difference=f"{sign}{shown(discrepancy.difference)}",
         cause=CAUSES[discrepancy.cause],
         explanation=discrepancy.explanation,
-        status=discrepancy.status.value,
+        status=discrepancy.status.value.capitalize(),
         color=COLORS[discrepancy.status.value],
         notes="\n".join(f"{note.at:%Y-%m-%d}: {note.text}" for note in discrepancy.notes),
     )

@@ -5,13 +5,14 @@ Owns the filters and their form in an address. Does not own usage, which is even
 
 from __future__ import annotations
 
+from portal import routes
 from portal.features.requests.downloads import DOWNLOADS
 from portal.features.requests.page import page
 from portal.features.requests.state import Requests
 from portal.shell.feature import Feature, Group
 
 FEATURE = Feature(
-    route="/requests",
+    route=routes.REQUESTS,
     title="Requests",
     icon="arrow-right-left",
     page=page,

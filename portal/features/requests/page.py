@@ -94,7 +94,7 @@ def _row(call: RequestRow) -> rx.Component:
             )
         ),
         rx.table.cell(
-            rx.text(call.model, size="2", class_name="fb-id"),
+            rx.text(call.model, size="2"),
             rx.cond(call.upstream != "", rx.text(call.upstream, size="1", color_scheme="gray")),
         ),
         rx.table.cell(
@@ -109,7 +109,7 @@ def _row(call: RequestRow) -> rx.Component:
             ),
             class_name="fb-number",
         ),
-        rx.table.cell(rx.text(call.note, size="1"), min_width="13rem", max_width="22rem"),
+        rx.table.cell(rx.text(call.note, size="1"), class_name="fb-call-note"),
         rx.table.cell(call.cost, class_name="fb-number", white_space="nowrap"),
         actions(
             row_action(

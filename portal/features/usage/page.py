@@ -68,19 +68,7 @@ def _chart() -> rx.Component:
                     ),
                     id="usage-shown",
                 ),
-                empty(
-                    "chart-column",
-                    pick(
-                        Usage.of_events,
-                        "Nothing was used in this time",
-                        "No such calls in this time",
-                    ),
-                    "Look at a longer time or clear the filters; or ask a model something in the "
-                    "playground, or call the API with a key: it shows "
-                    "here within two seconds.",
-                    button_link("Open the playground", routes.PLAYGROUND),
-                    id="usage-empty",
-                ),
+                _nothing(),
             ),
         ),
         heading=Usage.heading,
@@ -95,6 +83,37 @@ def _entry(entry: LegendEntry) -> rx.Component:
         rx.text(entry.total, size="1", weight="medium"),
         align="center",
         spacing="2",
+    )
+
+
+def _nothing() -> rx.Component:
+    """Why there is no chart; of calls that went badly that is good news, and asks for nothing."""
+    return rx.cond(
+        Usage.of_events,
+        empty(
+            "chart-column",
+            "Nothing was used in this time",
+            "Look at a longer time or clear the filters; or ask a model something in the "
+            "playground, or call the API with a key: it shows here within two seconds.",
+            button_link("Open the playground", routes.PLAYGROUND),
+            id="usage-empty",
+        ),
+        empty(
+            "chart-column",
+            pick(
+                Usage.show == "errors",
+                "No call failed in this time",
+                pick(
+                    Usage.show == "refusals",
+                    "No call was refused in this time",
+                    "No call was timed in this time",
+                ),
+            ),
+            "This is measured of calls through the gateway; usage that was sent as events has no "
+            "times and no failures. Look at a longer time, or clear the filters.",
+            button_link("See each call", routes.REQUESTS),
+            id="usage-empty",
+        ),
     )
 
 

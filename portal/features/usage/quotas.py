@@ -117,11 +117,12 @@ def burn_down_note(quota: QuotaStanding, drawn: BurnDown, time_zone: str) -> str
     if quota.used >= quota.quantity:
         then = "Calls are refused until then." if hard else "Calls go on."
         return f"{used}; {renewed}. {then}"
+    pace = f"At the pace of the last {PACE_DAYS} days"
     if drawn.ends is None:
-        return f"{used}; {renewed}. As in the last {PACE_DAYS} days, it lasts."
+        return f"{used}; {renewed}. {pace} it lasts."
     then = "; calls are refused from then on" if hard else "; calls go on"
     day = date(drawn.ends, time_zone)
-    return f"{used}; {renewed}. As in the last {PACE_DAYS} days, it is used up on {day}{then}."
+    return f"{used}; {renewed}. {pace} it is used up on {day}{then}."
 
 
 def _pace(

@@ -58,7 +58,7 @@ def test_what_was_used_grows_day_by_day_and_goes_on_at_the_pace_of_late() -> Non
     assert drawn.rows[-1]["expected"] == 850 + 1950
     assert {row["limit"] for row in drawn.rows} == {1900.0}
     note = burn_down_note(held, drawn, "UTC")
-    assert note.startswith("850 of 1,900 used; renewed on 1 Dec 2026. As in the last 7 days, ")
+    assert note.startswith("850 of 1,900 used; renewed on 1 Dec 2026. At the pace of the ")
     assert "used up on 22 Nov 2026; calls are refused" in note
     assert json.dumps(burn_down_spec(held, drawn, start=START, time_zone="UTC"))
 
