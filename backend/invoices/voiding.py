@@ -14,6 +14,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from backend.accounts.audit import record
 from backend.accounts.principal import Principal
 from backend.customers.profiles import profile_of
+from backend.errors import InvalidInput
 from backend.ids import new_id
 from backend.invoices.billing_again import bill_again
 from backend.invoices.billing_cursors import unbilled
@@ -42,6 +43,11 @@ from backend.wallets.given import give_back
 from backend_client.types.accounts import Tenant
 from backend_client.types.invoices import InvoiceKind, InvoiceState, Tax, VoidInvoice
 
+_TAX_STANDS = {
+    InvoiceKind.REVERSAL: "stands: it is the tax of the credit note that the invoice takes back",
+}
+"""Kinds of invoices whose tax can't be asked for again, and why."""
+
 
 async def void(
     connection: AsyncConnection,
@@ -64,14 +70,16 @@ async def void(
     whose act it is: the audit has it, once.
 
     Raises ``NotFound``; ``Conflict`` if other money was paid, it was credited, or it can't be
-    billed again; ``TaxQuestionOpen`` or ``TaxNotKnown`` where ``answers`` lack what the tax service
-    says to an invoice whose tax is asked for again.
+    billed again; ``InvalidInput`` if its tax can't be asked for again; ``TaxQuestionOpen`` or
+    ``TaxNotKnown`` where ``answers`` lack what the tax service says to it.
     """
     # Locked first, as all transactions do
     coming = await unbilled(connection, tenant.id, lock=True)
     row = await lock_invoice(connection, tenant.id, invoice_id)
     if row["kind"] == InvoiceKind.TOP_UP:
         raise CreditSaleStands()
+    if wanted.tax == "again" and row["kind"] in _TAX_STANDS:
+        raise InvalidInput.of_field("tax", _TAX_STANDS[row["kind"]])
     if row["state"] != InvoiceState.VOID:
         check_move(InvoiceState(row["state"]), InvoiceState.VOID)
         await _return_own_payments(connection, tenant, row, now)

@@ -26,7 +26,7 @@ from backend.kit.periodic import every
 from backend.settings import Settings
 from backend.storage.database import Database
 from backend.storage.tables import billing_profiles
-from backend.subscriptions.contract_ends import follow_ended_contracts
+from backend.subscriptions.contract_ends import Followed, follow_ended_contracts, tenants_with_ended
 
 _log = structlog.get_logger(__name__)
 
@@ -42,6 +42,7 @@ class InvoicesWorker:
         self._settings = settings
         self._tried_all_at = datetime.min.replace(tzinfo=UTC)
         self._billed_ahead: set[FeesAhead] = set()
+        self._failed_ahead: set[str] = set()
 
     async def run(self, stop: asyncio.Event) -> None:
         """Work until ``stop`` is set; survive the loss of PostgreSQL."""
@@ -54,20 +55,18 @@ class InvoicesWorker:
     async def keep_invoices(self, now: datetime, stop: asyncio.Event) -> None:
         """Do all that is due by ``now``; failed tenants are tried again each hour."""
         database, settings = self._database, self._settings
-        async with database.begin() as connection:
-            ended = await follow_ended_contracts(connection, now)
-        for followed in ended:
-            _log.info("contracts.ended", **followed._asdict())
+        refused = await _follow_ended(database, now)
         try_failed = now - self._tried_all_at >= _TRY_AGAIN
         if await anything_due(database, settings, now, failed_too=try_failed):
             run = await begin_run(database, settings, now)
             await work(database, settings, run, stop)
             run = await end_run(database, settings, run, datetime.now(UTC))
             _log.info("invoices.run", **run.model_dump(mode="json"))
+            await _tell_refused(database, refused)  # an invoice that was made cleared it
         if try_failed:
             self._tried_all_at = now
         await bill_progress_of_all(database, settings, now, who_left=try_failed)
-        await self._bill_ahead(now)
+        await self._bill_ahead(now, try_failed=try_failed)
         for applied in await apply_to_all(database, settings, now):
             _log.info("invoices.applied", **applied._asdict())
         async with database.begin() as connection:
@@ -75,14 +74,22 @@ class InvoicesWorker:
         for step in steps:
             _log.info("invoices.reminder", **step._asdict())
 
-    async def _bill_ahead(self, now: datetime) -> None:
-        """Invoice fees in advance; terms that were looked at are not again before they change."""
+    async def _bill_ahead(self, now: datetime, *, try_failed: bool) -> None:
+        """Invoice fees in advance; terms that were looked at are not again before they change.
+
+        What failed is tried again with ``try_failed`` alone.
+        """
         async with self._database.begin() as connection:
             present = await fees_ahead(connection, now)
-        new = [ahead for ahead in present if ahead not in self._billed_ahead]
-        tenants = [ahead.tenant_id for ahead in new]
+        again = self._failed_ahead if try_failed else set()
+        tenants = [
+            ahead.tenant_id
+            for ahead in present
+            if ahead not in self._billed_ahead or ahead.tenant_id in again
+        ]
         parts = await _bill_parts(self._database, self._settings, tenants, now)
-        self._billed_ahead = {ahead for ahead in present if ahead.tenant_id not in parts.failed}
+        self._billed_ahead = set(present)
+        self._failed_ahead = (self._failed_ahead - set(tenants)) | set(parts.failed)
 
 
 async def bill_progress_of_all(
@@ -107,11 +114,11 @@ async def keep_invoices_of(
 
     The same, in the same order, as is done for all others as time goes by.
     """
-    async with database.begin() as connection:
-        await follow_ended_contracts(connection, now, only=tenant_id)
+    refused = await _follow_ended(database, now, only=tenant_id)
     async with database.begin() as connection:
         await unbilled(connection, tenant_id)  # begins to bill it
     await close_due_of(database, settings, tenant_id, now)
+    await _tell_refused(database, refused)
     async with database.begin() as connection:
         in_part = bool(
             await connection.scalar(_with_threshold(tenant_id))
@@ -123,6 +130,35 @@ async def keep_invoices_of(
     await apply_to_all(database, settings, now, only=tenant_id)
     async with database.begin() as connection:
         await remind(connection, settings, now, only=tenant_id)
+
+
+async def _follow_ended(
+    database: Database, now: datetime, *, only: str | None = None
+) -> list[Followed]:
+    """Move tenants whose contracts ended to the plans that follow, each in its own transaction.
+
+    Returns those whose plan can't be had.
+    """
+    async with database.begin() as connection:
+        tenant_ids = await tenants_with_ended(connection, now, only=only)
+    refused: list[Followed] = []
+    for tenant_id in tenant_ids:
+        async with database.begin() as connection:
+            ended = await follow_ended_contracts(connection, now, only=tenant_id)
+        for followed in ended:
+            _log.info("contracts.ended", **followed._asdict())
+        refused += [followed for followed in ended if followed.problem is not None]
+    await _tell_refused(database, refused)
+    return refused
+
+
+async def _tell_refused(database: Database, refused: Sequence[Followed]) -> None:
+    """Write in tenants' billing that the plan after a contract can't be had."""
+    for followed in refused:
+        problem = f"The plan that follows its contract can't be had: {followed.problem}"
+        async with database.begin() as connection:
+            await unbilled(connection, followed.tenant_id)  # so that there is a row to write it in
+            await set_problem(connection, followed.tenant_id, problem)
 
 
 def _with_threshold(only: str | None) -> Select[Any]:

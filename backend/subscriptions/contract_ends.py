@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import datetime
 from typing import NamedTuple
 
-from sqlalchemy import select, update
+from sqlalchemy import ColumnElement, and_, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from backend.accounts.clocks import acted_on
@@ -27,6 +27,26 @@ class Followed(NamedTuple):
     problem: str | None = None
 
 
+async def tenants_with_ended(
+    connection: AsyncConnection, now: datetime, *, only: str | None = None
+) -> list[str]:
+    """Return the tenants with contracts that ended by ``now`` and that nobody looked at.
+
+    Or ``only`` one tenant, also one on a test clock.
+    """
+    query = select(contracts.c.tenant_id).where(_ended(now, only)).distinct()
+    return list(await connection.scalars(query.order_by(contracts.c.tenant_id)))
+
+
+def _ended(now: datetime, only: str | None) -> ColumnElement[bool]:
+    return and_(
+        contracts.c.definition["then_plan"].astext.is_not(None),
+        contracts.c.followed_at.is_(None),
+        contracts.c.end_at <= now,
+        acted_on(contracts.c.tenant_id, only),
+    )
+
+
 async def follow_ended_contracts(
     connection: AsyncConnection, now: datetime, *, only: str | None = None
 ) -> list[Followed]:
@@ -39,12 +59,7 @@ async def follow_ended_contracts(
     """
     query = (
         select(contracts.c.tenant_id, contracts.c.id, contracts.c.definition["then_plan"].astext)
-        .where(
-            contracts.c.definition["then_plan"].astext.is_not(None),
-            contracts.c.followed_at.is_(None),
-            contracts.c.end_at <= now,
-            acted_on(contracts.c.tenant_id, only),
-        )
+        .where(_ended(now, only))
         .order_by(contracts.c.tenant_id, contracts.c.start_at)
         # Not the rows' keys: an amendment, which refers to one, need not wait
         .with_for_update(skip_locked=True, key_share=True)
@@ -59,12 +74,11 @@ async def follow_ended_contracts(
         problem = None
         if await contract_in_force(connection, tenant, ended) is None:
             try:
-                async with connection.begin_nested():
-                    await _move(connection, tenant_id, plan, ended, now)
-            except NotFound:
+                await current_subscription(connection, tenant_id, ended)
+            except NotFound:  # nobody is there to move
                 plan = None
-            except FareboxError as error:
-                plan, problem = None, error.detail
+            else:
+                plan, problem = await _move(connection, tenant_id, plan, ended, now)
         else:
             plan = None
         await connection.execute(
@@ -78,8 +92,12 @@ async def follow_ended_contracts(
 
 async def _move(
     connection: AsyncConnection, tenant_id: str, plan: str, at: datetime, now: datetime
-) -> None:
-    """Raises ``NotFound`` for a tenant without a plan then, or a plan that is not on sale."""
-    await current_subscription(connection, tenant_id, at)
+) -> tuple[str | None, str | None]:
+    """Return the plan that the tenant moved to; or None and why it could not, such as off sale."""
     change = SubscriptionChange(plan=plan, at=at)
-    await change_plan(connection, tenant_id, change, now, by_operator=True)
+    try:
+        async with connection.begin_nested():
+            await change_plan(connection, tenant_id, change, now, by_operator=True)
+    except FareboxError as error:
+        return None, error.detail or error.title
+    return plan, None

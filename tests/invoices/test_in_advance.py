@@ -103,6 +103,20 @@ async def test_a_fee_is_invoiced_when_its_period_begins(
     ]
 
 
+async def test_what_failed_is_asked_for_again_each_hour(
+    database: Database, settings: Settings
+) -> None:
+    tenant = await subscribed(database, "small", APRIL)
+    worker = Worker(database, settings, tenant)
+    async with database.begin() as connection:
+        await connection.execute(update(tenants).values(currency="XTS"))
+    assert await worker.at(APRIL) == []
+    async with database.begin() as connection:
+        await connection.execute(update(tenants).values(currency="USD"))
+    assert await worker.at(APRIL + timedelta(minutes=1), APRIL + timedelta(minutes=59)) == []
+    assert await worker.at(APRIL + timedelta(minutes=60)) == [("progressive", "20.00")]
+
+
 async def test_an_upgrade_is_asked_for_at_once(database: Database, settings: Settings) -> None:
     """From $20 to $50 halfway through the month: $15, half of the difference.
 
@@ -210,12 +224,12 @@ async def test_a_tenant_that_can_not_be_rated_delays_no_other(
     worker = Worker(database, settings, sound)
     assert await worker.at(APRIL) == [("progressive", "20.00")]
     assert await invoices_of(database, broken) == []
-    # It is tried again, and told to the operator until then
+    # It is tried again in an hour, and told to the operator until then
     problem = select(billing_cursors.c.problem).where(billing_cursors.c.tenant_id == broken.id)
     async with database.begin() as connection:
         assert await connection.scalar(problem)
         await connection.execute(
             update(tenants).where(tenants.c.id == broken.id).values(currency="USD")
         )
-    await worker.at(APRIL)
+    await worker.at(APRIL + timedelta(hours=1))
     assert len(await invoices_of(database, broken)) == 1

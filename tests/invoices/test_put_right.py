@@ -310,6 +310,28 @@ async def test_a_wrong_credit_note_is_taken_back_to_the_cent_once(
         assert (await account_balance(connection, tenant, NOW)).balance.amount == 0
 
 
+async def test_a_reversal_that_is_issued_again_keeps_the_tax_of_its_credit_note(
+    database: Database, tenant: Tenant, settings: Settings
+) -> None:
+    """Its lines have no price of their own that a rate or a tax service could be asked about."""
+    invoice = await first_invoice(database, settings, tenant)
+    note_id = await note(database, settings, tenant, invoice)
+    wanted = CreditNoteReversal(reason="It was right")
+    async with database.begin() as connection:
+        reversal_id = await reverse_credit_note(connection, settings, tenant, note_id, wanted, NOW)
+    again = VoidInvoice(reason="Wrong name", reissue=True, tax="again")
+    with pytest.raises(InvalidInput) as refused:
+        async with database.begin() as connection:
+            await void(connection, settings, tenant, reversal_id, again, NOW)
+    assert [error.field for error in refused.value.errors] == ["tax"]
+    assert (await invoice_of(database, settings, tenant, reversal_id)).state == "finalized"
+    kept = again.model_copy(update={"tax": "same"})
+    async with database.begin() as connection:
+        new_id = await void(connection, settings, tenant, reversal_id, kept, NOW)
+    first = await invoice_of(database, settings, tenant, reversal_id)
+    assert (await invoice_of(database, settings, tenant, new_id)).taxes == first.taxes
+
+
 async def test_a_reversal_that_was_waived_is_not_made_twice(
     database: Database, tenant: Tenant, settings: Settings
 ) -> None:

@@ -11,8 +11,9 @@ from sqlalchemy import text
 
 from backend.catalog.published import apply_catalog
 from backend.errors import InvalidInput
-from backend.invoices.billing_cursors import unbilled
+from backend.invoices.billing_cursors import problem_of, unbilled
 from backend.invoices.drafting import load_context
+from backend.invoices.worker import InvoicesWorker
 from backend.settings import Settings
 from backend.spend.queries import spend_report
 from backend.storage.database import Database
@@ -213,6 +214,26 @@ async def test_no_plan_follows_where_another_contract_does_or_nobody_is_there(
     async with database.begin() as connection:
         await cancel(connection, tenant.id, SubscriptionCancel(when="now"), month(5))
     assert await follow(database, month(7)) == [Followed(tenant.id, second.id, None)]
+
+
+async def test_a_plan_that_can_not_be_had_is_told_in_the_tenants_billing(
+    database: Database, tenant: Tenant
+) -> None:
+    """It was taken off sale since; another tenant's contract is followed all the same."""
+    await agree(database, tenant, then_plan="payg")
+    other = await subscribed(database, "deal", month(1))
+    await agree(database, other, then_plan="free")
+    async with database.begin() as connection:
+        await apply_catalog(
+            connection, catalog_with(plans=[plan for plan in PLANS if plan["id"] != "payg"])
+        )
+    worker = InvoicesWorker(database, Settings(seller_name="Sample seller"))
+    await worker.keep_invoices(month(4) + timedelta(minutes=1), asyncio.Event())
+    assert (await plan_of(database, other, month(4)))[0] == "free"
+    assert (await plan_of(database, tenant, month(4)))[0] == "deal"
+    async with database.begin() as connection:
+        assert "payg" in str(await problem_of(connection, tenant.id))
+        assert await problem_of(connection, other.id) is None
 
 
 async def test_a_prepaid_plan_can_not_follow(database: Database, tenant: Tenant) -> None:
