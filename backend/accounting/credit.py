@@ -68,9 +68,20 @@ _MOVEMENTS = text(
         ON of_grant.tenant_id = entry.tenant_id AND of_grant.id = entry.grant_id
     WHERE entry.tenant_id = ANY(:tenants) AND of_grant.kind = 'paid' AND entry.at < :until
         AND (entry.source = 'granted' OR entry.target = 'refunded')
+        AND of_grant.origin <> 'contract'
     ORDER BY entry.tenant_id, entry.number
     """
 ).bindparams(bindparam("tenants", type_=ARRAY(Text)))
+
+_INSTALMENTS = text(
+    """
+    SELECT tenant_id, id, number, total, issued_at FROM invoices
+    WHERE tenant_id = ANY(:tenants) AND kind = 'instalment' AND replaces IS NULL
+        AND issued_at < :until
+    ORDER BY tenant_id, issued_at, id
+    """
+).bindparams(bindparam("tenants", type_=ARRAY(Text)))
+"""What was asked for of credit that contracts brought: it is sold as that is, and not granted."""
 
 _WALLETS = text(
     "SELECT id, slug, currency FROM tenants WHERE id = ANY(:tenants) ORDER BY id"
@@ -89,6 +100,10 @@ async def read_wallets(
                 row.grant_id, row.name, row.amount, months.day(row.at), refund=row.refund
             )
         )
+    for row in await connection.execute(_INSTALMENTS, values):
+        movements[row.tenant_id].append(
+            CreditMovement(row.id, row.number, row.total, months.day(row.issued_at), invoiced=True)
+        )
     by_month: defaultdict[str, defaultdict[date, CreditMonth]] = defaultdict(
         lambda: defaultdict(CreditMonth)
     )
@@ -97,9 +112,12 @@ async def read_wallets(
         by_month[row.tenant_id][row.month] = CreditMonth(
             burnt=row.burnt or ZERO, expired=row.expired or ZERO
         )
-    tenants = (await connection.execute(_WALLETS, {"tenants": list(movements)})).all()
+    applied_to = (await connection.execute(_APPLIED, values)).all()
+    # Credit of a contract may be used before its first instalment is asked for
+    moving = {*movements, *by_month, *(row.tenant_id for row in applied_to)}
+    tenants = (await connection.execute(_WALLETS, {"tenants": sorted(moving)})).all()
     currencies = {row.id: row.currency for row in tenants}
-    for row in await connection.execute(_APPLIED, values):
+    for row in applied_to:
         moved = by_month[row.tenant_id][row.month]
         applied = round_to_minor_unit(row.amount, currencies[row.tenant_id])
         by_month[row.tenant_id][row.month] = replace(

@@ -192,6 +192,8 @@ def _invoice(row: RowMapping, lines: Sequence[RowMapping], months: BookMonths) -
         total=row["total"],
         # These come after the time that they are about, and change no month before their own
         sells_credit=row["kind"] == InvoiceKind.TOP_UP,
+        # What is issued in its place asks for the revenue that its void took back
+        pays_ahead=row["kind"] == InvoiceKind.INSTALMENT and row["replaces"] is None,
         catches_up=row["replaces"] is not None or row["kind"] in _CATCHING_UP,
         voided_on=None if voided is None else months.day(voided),
         written_off_at=written_off,

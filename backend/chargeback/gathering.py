@@ -112,7 +112,8 @@ async def _sources(
         .where(
             invoices.c.tenant_id == tenant.id,
             invoices.c.period_start.in_(starts),
-            invoices.c.kind != "top_up",  # what it pays is divided as it is used
+            # What they pay is divided as it is used
+            invoices.c.kind.not_in(("top_up", "instalment")),
         )
         .order_by(invoices.c.issued_at, invoices.c.id)
     )

@@ -26,6 +26,11 @@ _NEXT = text(
         UNION ALL
         SELECT end_at FROM contracts WHERE tenant_id = :tenant_id AND followed_at IS NULL
         UNION ALL
+        SELECT prepaid_until FROM contracts WHERE tenant_id = :tenant_id
+        UNION ALL
+        SELECT due_at FROM contract_instalments
+        WHERE tenant_id = :tenant_id AND invoice_id IS NULL
+        UNION ALL
         SELECT period_end + :grace FROM billing_cursors WHERE tenant_id = :tenant_id
         UNION ALL
         SELECT unnest(ARRAY[start_at, end_at, end_at + :grace]) FROM subscriptions

@@ -45,6 +45,7 @@ from backend_client.types.invoices import InvoiceKind, InvoiceState, Tax, VoidIn
 
 _TAX_STANDS = {
     InvoiceKind.REVERSAL: "stands: it is the tax of the credit note that the invoice takes back",
+    InvoiceKind.INSTALMENT: "falls when the credit is used, and not on the instalment",
 }
 """Kinds of invoices whose tax can't be asked for again, and why."""
 

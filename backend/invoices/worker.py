@@ -17,6 +17,7 @@ from backend.invoices.billing_cursors import set_problem, unbilled
 from backend.invoices.errors import TaxNotKnown
 from backend.invoices.finalizing import CAN_NOT_BE_RATED, bill_progress
 from backend.invoices.in_advance import FeesAhead, fees_ahead
+from backend.invoices.instalments import ask_for_instalments
 from backend.invoices.leavers import tenants_that_left
 from backend.invoices.reminders import remind
 from backend.invoices.runs import anything_due, begin_run, close_due_of, end_run, work
@@ -56,6 +57,7 @@ class InvoicesWorker:
         """Do all that is due by ``now``; failed tenants are tried again each hour."""
         database, settings = self._database, self._settings
         refused = await _follow_ended(database, now)
+        await ask_for_instalments(database, settings, now)
         try_failed = now - self._tried_all_at >= _TRY_AGAIN
         if await anything_due(database, settings, now, failed_too=try_failed):
             run = await begin_run(database, settings, now)
@@ -117,6 +119,7 @@ async def keep_invoices_of(
     refused = await _follow_ended(database, now, only=tenant_id)
     async with database.begin() as connection:
         await unbilled(connection, tenant_id)  # begins to bill it
+    await ask_for_instalments(database, settings, now, only=tenant_id)
     await close_due_of(database, settings, tenant_id, now)
     await _tell_refused(database, refused)
     async with database.begin() as connection:

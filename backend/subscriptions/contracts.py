@@ -21,6 +21,11 @@ from backend.subscriptions.errors import (
     ContractOverlap,
     ContractWithoutCommitment,
 )
+from backend.subscriptions.instalments import (
+    instalments_of,
+    plan_instalments,
+    read_instalments,
+)
 from backend.subscriptions.periods import period_at
 from backend.subscriptions.segments import lock_subscriptions
 from backend_client.types.accounts import Tenant
@@ -29,6 +34,7 @@ from backend_client.types.contracts import (
     AmendmentCreate,
     Contract,
     ContractCreate,
+    Instalment,
 )
 from backend_client.types.texts import AS_STORED
 
@@ -54,8 +60,10 @@ def counted_meters(contract: Contract) -> frozenset[str] | None:
 async def create_contract(
     connection: AsyncConnection, tenant: Tenant, wanted: ContractCreate
 ) -> Contract:
-    """Store a contract. Raises ``InvalidInput`` unless it starts where a billing period does, and
-    ``Conflict`` if it overlaps another.
+    """Store a contract, and the instalments of what its first term has prepaid.
+
+    Raises ``InvalidInput`` unless it starts where a billing period does, and ``Conflict`` if it
+    overlaps another.
     """
     await lock_subscriptions(connection, tenant.id)
     if wanted.then_plan is not None:
@@ -64,7 +72,9 @@ async def create_contract(
     if period.start != wanted.start:
         detail = f"must be the start of a billing period, such as {period.end:%Y-%m-%dT%H:%MZ}"
         raise InvalidInput.of_field("start", detail)
-    end = (await _periods(connection, tenant, wanted))[-1].end
+    periods = await periods_of(connection, tenant, wanted)
+    end = periods[-1].end
+    parts = instalments_of(wanted, periods, tenant.currency)
     overlap = select(contracts.c.id).where(
         contracts.c.tenant_id == tenant.id,
         contracts.c.start_at < end,
@@ -80,8 +90,10 @@ async def create_contract(
             definition=wanted.model_dump(mode="json"),
             start_at=wanted.start,
             end_at=end,
+            prepaid_until=wanted.start if parts else None,
         )
     )
+    await plan_instalments(connection, tenant.id, contract_id, parts)
     return await find_contract(connection, tenant.id, contract_id)
 
 
@@ -130,10 +142,13 @@ async def list_contracts(connection: AsyncConnection, tenant_id: str) -> list[Co
     amendments = select(contract_amendments).where(contract_amendments.c.tenant_id == tenant_id)
     amendments = amendments.order_by(contract_amendments.c.number)
     agreed = (await connection.execute(amendments)).mappings().all()
-    return [_contract(row, agreed) for row in rows]
+    planned = await read_instalments(connection, tenant_id)
+    return [_contract(row, agreed, planned.get(row["id"], [])) for row in rows]
 
 
-def _contract(row: RowMapping, amendments: Sequence[RowMapping]) -> Contract:
+def _contract(
+    row: RowMapping, amendments: Sequence[RowMapping], instalments: list[Instalment]
+) -> Contract:
     return Contract(
         id=row["id"],
         terms=ContractCreate.model_validate(row["definition"], context=AS_STORED),
@@ -151,6 +166,7 @@ def _contract(row: RowMapping, amendments: Sequence[RowMapping]) -> Contract:
             for amendment in amendments
             if amendment["contract_id"] == row["id"]
         ],
+        instalments=instalments,
     )
 
 
@@ -189,7 +205,7 @@ async def contract_term(
         if not _renews(contract, term.end):
             return None
         terms = term.terms.model_copy(update={"start": term.end})
-        end = (await _periods(connection, tenant, terms))[-1].end
+        end = (await periods_of(connection, tenant, terms))[-1].end
         term = term.model_copy(update={"terms": terms, "start": term.end, "end": end})
     amendments = [
         amendment
@@ -239,7 +255,7 @@ async def periods_before(
     commitment = contract.terms.commitment
     if commitment is None or commitment.true_up == "period":
         return []
-    periods = await _periods(connection, tenant, contract.terms)
+    periods = await periods_of(connection, tenant, contract.terms)
     return [earlier for earlier in periods if earlier.end <= period.start]
 
 
@@ -251,7 +267,7 @@ async def contract_period(
     counted_before: Sequence[Decimal],
 ) -> ContractPeriod:
     """Return what rating needs to know of the contract in ``period``."""
-    periods = await _periods(connection, tenant, contract.terms)
+    periods = await periods_of(connection, tenant, contract.terms)
     index = sum(earlier.end <= period.start for earlier in periods)
     good = total = 0
     if contract.terms.service_levels:
@@ -296,9 +312,10 @@ def _commitment(contract: Contract, periods: Sequence[BillingPeriod]) -> Commitm
     return commitment
 
 
-async def _periods(
+async def periods_of(
     connection: AsyncConnection, tenant: Tenant, terms: ContractCreate
 ) -> list[BillingPeriod]:
+    """Return the billing periods of a term, which begins at the terms' ``start``."""
     periods = [await period_at(connection, tenant, terms.start)]
     while len(periods) < terms.term:
         periods.append(await period_at(connection, tenant, periods[-1].end))

@@ -24,6 +24,13 @@ class CreditNotBought(Conflict):
     title = "This credit was given away; only bought credit is refunded"
 
 
+class CreditOfContract(Conflict):
+    """Invoices of a contract's instalments ask for it: credit those, or declare them void."""
+
+    code = "credit_of_contract"
+    title = "A contract brought this credit: credit the invoices of its instalments instead"
+
+
 class TopUpNotFound(NotFound):
     """The wallet has no such top-up."""
 

@@ -13,11 +13,15 @@ from backend.accounts.principal import Principal
 from backend.errors import InvalidInput
 from backend.ids import new_id
 from backend.pricing.credit.grants import Grant, GrantKind, Rollover
-from backend.wallets.errors import CreditNotBought
+from backend.wallets.errors import CreditNotBought, CreditOfContract
 from backend.wallets.queries import find_grant
 from backend.wallets.recurring import current_wallet
 from backend.wallets.top_ups import check_balance
-from backend_client.types.wallets import CreditGrant, CreditGrantCreate
+from backend_client.types.wallets import (
+    GRANTED_BY_CONTRACT,
+    CreditGrant,
+    CreditGrantCreate,
+)
 
 
 async def add_grant(
@@ -79,12 +83,14 @@ async def refund_grant(
     With ``amount`` that is taken of it, each time. ``by`` is whose act it is: the audit has what
     was taken.
 
-    Raises ``NotFound``, and ``Conflict`` for credit that was given.
+    Raises ``NotFound``, and ``Conflict`` for credit that was given or that a contract brought.
     """
     locked = await current_wallet(connection, tenant_id, now)
     refunded = await find_grant(connection, tenant_id, grant_id)
     if refunded.kind != "paid":
         raise CreditNotBought()
+    if refunded.origin == GRANTED_BY_CONTRACT:
+        raise CreditOfContract()
     live = grant_id in locked.wallet.grants
     taken = locked.wallet.refund(grant_id, locked.at, amount) if live else []
     await locked.append(taken)

@@ -13,6 +13,7 @@ from backend.pricing.money import ZERO, round_fraction
 from backend.pricing.periods import BillingPeriod
 from backend.storage.tables import credit_grants
 from backend.storage.tables import credit_reservations as calls
+from backend_client.types.wallets import GRANTED_BY_CONTRACT
 
 _REDEEMED = text(
     """
@@ -23,7 +24,7 @@ _REDEEMED = text(
     JOIN credit_grants AS of_grant
         ON of_grant.tenant_id = entry.tenant_id AND of_grant.id = entry.grant_id
     WHERE call.tenant_id = :tenant_id AND call.made_at >= :start AND call.made_at < :end
-        AND of_grant.kind = 'paid' AND of_grant.origin IN ('operator', 'top_up')
+        AND of_grant.kind = 'paid' AND of_grant.origin IN ('operator', 'top_up', 'contract')
         AND NOT of_grant.taxed_at_sale
     """
 )
@@ -82,6 +83,6 @@ def redeemable() -> ColumnElement[bool]:
     """Whether tax falls on a grant's credit as it is used: it was sold, and without tax."""
     return and_(
         credit_grants.c.kind == "paid",
-        credit_grants.c.origin.in_(("operator", "top_up")),
+        credit_grants.c.origin.in_(("operator", "top_up", GRANTED_BY_CONTRACT)),
         credit_grants.c.taxed_at_sale.is_(False),
     )

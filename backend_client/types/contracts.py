@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from decimal import Decimal
-from typing import Literal, Self
+from typing import Annotated, Literal, Self
 
 from pydantic import Field, model_validator
 
 from backend_client.types.charges import Id, Percent, Price, Units, UnitSize
-from backend_client.types.common import Answer, Currency, Instant, Wire
+from backend_client.types.common import Answer, Currency, Exact, Instant, Wire, plain
 from backend_client.types.events import MeterName
 from backend_client.types.texts import Prose, Title
 
@@ -48,19 +48,69 @@ class ServiceLevel(Wire):
     credit: Percent
 
 
+class PrepaidInstalment(Wire):
+    """``amount`` is asked for as the term's billing period with this number begins, from 1."""
+
+    period: int = Field(ge=1, le=120)
+    amount: Annotated[Price, Field(gt=0)]
+
+
+class PrepaidTerms(Wire):
+    """An ``amount`` that is paid ahead for the term, and drawn down by the invoices of the term.
+
+    Each instalment is an invoice of its own: one for ``every`` month, quarter or year of the term,
+    as that begins, or those ``instalments``, which come to the amount. The credit comes as the term
+    begins, or with ``grant`` ``instalment`` each part as it is asked for. Of what is left at the
+    end ``rollover_percent`` stays for ``rollover_months`` more, once; the rest expires.
+    """
+
+    amount: Annotated[Price, Field(gt=0)]
+    every: Literal["month", "quarter", "year"] | None = None
+    instalments: list[PrepaidInstalment] | None = Field(None, min_length=1, max_length=120)
+    grant: Literal["term", "instalment"] = "term"
+    rollover_percent: Annotated[Percent, Field(gt=0)] | None = None
+    rollover_months: int | None = Field(None, ge=1, le=120)
+
+    @model_validator(mode="after")
+    def _has_one_schedule(self) -> Self:
+        if (self.every is None) == (self.instalments is None):
+            raise ValueError("give either every or instalments")
+        if self.instalments is not None:
+            numbers = [instalment.period for instalment in self.instalments]
+            if numbers != sorted(set(numbers)):
+                raise ValueError("instalments must be in the order of their periods, one in each")
+            asked = sum((instalment.amount for instalment in self.instalments), Decimal(0))
+            if asked != self.amount:
+                raise ValueError(f"instalments come to {plain(asked)}, and not to the amount")
+        return self
+
+    @model_validator(mode="after")
+    def _rollover_is_whole(self) -> Self:
+        if (self.rollover_percent is None) != (self.rollover_months is None):
+            raise ValueError("give both rollover_percent and rollover_months, or neither")
+        return self
+
+    @property
+    def every_periods(self) -> int:
+        """Billing periods from one instalment to the next; 0 if they are listed."""
+        return {None: 0, "month": 1, "quarter": 3, "year": 12}[self.every]
+
+
 class ContractCreate(Wire):
     """A contract that begins with the billing period that ``start`` is the start of.
 
-    Its term is as long as its commitment's ramps, or ``periods`` without one. ``net_days`` is how
-    long the tenant has to pay. If it ``renews`` another term of the same follows each, until an
-    amendment says otherwise or a later contract begins. Where it ends, and none follows, the tenant
-    moves to ``then_plan``; null leaves it on its plan.
+    Its term is as long as its commitment's ramps, or ``periods`` without one. A ``prepaid`` amount
+    is paid ahead for that term. ``net_days`` is how long the tenant has to pay. If it ``renews``
+    another term of the same follows each, until an amendment says otherwise or a later contract
+    begins. Where it ends, and none follows, the tenant moves to ``then_plan``; null leaves it on
+    its plan.
     """
 
     name: Title = Field(min_length=1, max_length=200)
     start: Instant
     commitment: CommitmentTerms | None = None
     periods: int | None = Field(None, ge=1, le=120)
+    prepaid: PrepaidTerms | None = None
     service_levels: list[ServiceLevel] = Field([], max_length=20)
     net_days: int | None = Field(None, ge=0, le=365)
     renews: bool = False
@@ -70,6 +120,18 @@ class ContractCreate(Wire):
     def _has_one_term(self) -> Self:
         if (self.commitment is None) == (self.periods is None):
             raise ValueError("give either a commitment, whose ramps are the term, or periods")
+        return self
+
+    @model_validator(mode="after")
+    def _is_paid_ahead_within_the_term(self) -> Self:
+        if self.prepaid is None:
+            return self
+        if self.periods is None:
+            raise ValueError("what is prepaid is for a term of periods, without a commitment")
+        if self.prepaid.every_periods and self.periods % self.prepaid.every_periods:
+            raise ValueError(f"periods must be whole: one {self.prepaid.every} after another")
+        if self.prepaid.instalments and self.prepaid.instalments[-1].period > self.periods:
+            raise ValueError("an instalment is after the term")
         return self
 
     @property
@@ -106,14 +168,32 @@ class Amendment(AmendmentCreate, Answer):
     created_at: Instant
 
 
+class Instalment(Answer):
+    """A part of what is prepaid for the term that begins at ``term_start``, due to be asked for.
+
+    ``invoice_id`` is the invoice that asks for it, null before there is one.
+    """
+
+    number: int
+    of: int
+    term_start: Instant
+    due_at: Instant
+    amount: Exact
+    invoice_id: str | None
+
+
 class Contract(Answer):
-    """A contract whose first term is from ``start`` until ``end``; ``terms`` say if it renews."""
+    """A contract whose first term is from ``start`` until ``end``; ``terms`` say if it renews.
+
+    ``instalments`` are those of what is prepaid, of the first term and all that began since.
+    """
 
     id: str
     terms: ContractCreate
     start: Instant
     end: Instant
     amendments: list[Amendment] = []
+    instalments: list[Instalment] = []
 
     @property
     def renews(self) -> bool:

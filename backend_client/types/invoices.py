@@ -38,7 +38,8 @@ class InvoiceKind(StrEnum):
     """``period`` closes a billing period; ``progressive`` bills a part of one that runs.
 
     ``one_off`` has lines of the operator's own; ``reversal`` takes back a credit note; ``top_up``
-    is the document of credit that was bought, a receipt if tax falls when that is used.
+    is the document of credit that was bought, a receipt if tax falls when that is used;
+    ``instalment`` asks for a part of what a contract has prepaid.
     """
 
     PERIOD = "period"
@@ -46,6 +47,7 @@ class InvoiceKind(StrEnum):
     ONE_OFF = "one_off"
     REVERSAL = "reversal"
     TOP_UP = "top_up"
+    INSTALMENT = "instalment"
 
 
 class EInvoiceFormat(StrEnum):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import date
 from enum import StrEnum
-from typing import Annotated, Literal, Self
+from typing import Annotated, Final, Literal, Self
 
 from pydantic import Field, model_validator
 
@@ -15,6 +15,10 @@ from backend_client.types.texts import Title
 
 Credit = Annotated[Exact, Field(gt=0, max_digits=18, decimal_places=6, allow_inf_nan=False)]
 CreditAccount = Literal["granted", "available", "reserved", "used", "expired", "refunded"]
+
+
+GRANTED_BY_CONTRACT: Final = "contract"
+"""The ``origin`` of credit that a contract has prepaid: invoices of instalments ask for it."""
 
 
 class CreditKind(StrEnum):
@@ -71,9 +75,10 @@ class CreditGrantCreate(Wire):
 class CreditGrant(Answer):
     """A grant and where its ``amount`` is now; the parts always add up to it.
 
-    ``origin`` is ``operator``, ``plan`` or ``top_up``. The amount of what a plan brings in a period
-    follows how much of the period the plan is had for. Credit ``in_arrears`` pays bills of the time
-    until ``expires_at``, also after it: what is left of it expires when that time was billed.
+    ``origin`` is ``operator``, ``plan``, ``top_up`` or ``contract``. The amount of what a plan
+    brings in a period follows how much of the period the plan is had for. Credit ``in_arrears``
+    pays bills of the time until ``expires_at``, also after it: what is left of it expires when that
+    time was billed.
     ``rolled_over`` is how much was carried on when its term ended; until then it is null, and the
     ``rollover_percent`` and ``rollover_months`` say what will be.
     ``taxed_at_sale``: its sale carried the tax, so calls that it pays are not taxed again.

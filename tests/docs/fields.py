@@ -92,6 +92,12 @@ EXAMPLES: dict[str, dict[str, Any]] = {
         "service_levels": [{"below": "99.9", "credit": "10"}],
         "net_days": 45,
     },
+    "PrepaidTerms": {
+        "amount": "1200",
+        "instalments": [{"period": 1, "amount": "800"}, {"period": 7, "amount": "400"}],
+        "rollover_percent": "50",
+        "rollover_months": 3,
+    },
     "AmendmentCreate": {
         "effective_at": "2026-09-15T00:00:00Z",
         "more": "500",

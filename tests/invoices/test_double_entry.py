@@ -21,6 +21,7 @@ from backend.invoices.billing_cursors import unbilled
 from backend.invoices.credit_notes import credit
 from backend.invoices.credit_sales import refund_credit, settle_top_up
 from backend.invoices.finalizing import finalize
+from backend.invoices.instalments import instalments_due
 from backend.invoices.one_off import issue_one_off
 from backend.invoices.returning import refund_balance, refund_payment, return_payment
 from backend.invoices.reversals import reverse_credit_note
@@ -30,10 +31,12 @@ from backend.settings import Settings
 from backend.storage.database import Database
 from backend.storage.tables import credit_grants, credit_notes, invoices, payments
 from backend.subscriptions.changes import cancel
+from backend.subscriptions.contracts import create_contract
 from backend.wallets.grants import add_grant
 from backend.wallets.prepayment import Prepayment
 from backend.wallets.top_ups import ask_for_top_up
 from backend_client.types.accounts import Tenant
+from backend_client.types.contracts import ContractCreate
 from backend_client.types.invoices import (
     ApplyToInvoice,
     BalanceRefund,
@@ -112,6 +115,21 @@ class Year:
                 await set_details(connection, tenant.id, details)
             self.tenants.append(tenant)
             self.on_calls[tenant.id] = plan == "calls"
+            if number % 3 == 1:
+                await self._agree(tenant, start)
+
+    async def _agree(self, tenant: Tenant, start: datetime) -> None:
+        """Let a customer pay ahead for two months, in two instalments or all at the second."""
+        schedule: dict[str, object] = self._one_of(
+            {"every": "month"},
+            {"every": "month", "grant": "instalment"},
+            {"instalments": [{"period": 2, "amount": "60.01"}]},
+        )
+        rolls = {"rollover_percent": "50", "rollover_months": 1}
+        terms = {"name": "Deal", "start": start, "periods": 2}
+        wanted = terms | {"prepaid": {"amount": "60.01"} | schedule | rolls}
+        async with self.database.begin() as connection:
+            await create_contract(connection, tenant, ContractCreate.model_validate(wanted))
 
     async def month(self, start: datetime, end: datetime) -> None:
         """Let a month pass: usage, credit and calls, and the invoices after it."""
@@ -134,6 +152,8 @@ class Year:
 
     async def _bill(self, tenant: Tenant, now: datetime) -> None:
         async with self.database.begin() as connection:
+            asked = await instalments_due(connection, self.settings, tenant, now)
+            self.done["instalment"] += len(asked)
             coming = await unbilled(connection, tenant.id)
             assert coming is not None
             await finalize(connection, self.settings, tenant.id, coming.draft_id, now)
@@ -361,5 +381,5 @@ async def test_the_books_of_a_hundred_tenants_come_to_nothing_at_any_instant(
     assert len(year.tenants) == TENANTS
     for tenant in year.tenants:
         await year.check(tenant, datetime(2027, 2, 28, tzinfo=UTC))
-    assert len(year.done) == 13, year.done
+    assert len(year.done) == 14, year.done
     assert min(year.done.values()) > 1, year.done

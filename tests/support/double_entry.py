@@ -61,13 +61,18 @@ _CASH = text(
                     WHERE credit_notes.tenant_id = :tenant AND kind = 'top_up'), 0)
         + coalesce((SELECT sum(round(amount, CAST(:digits AS int))
                                - round(refunded, CAST(:digits AS int))) FROM credit_grants
-                    WHERE tenant_id = :tenant AND kind = 'paid'), 0)
+                    WHERE tenant_id = :tenant AND kind = 'paid' AND origin <> 'contract'), 0)
     """
 )
 
 _WALLET = text(
     """
     SELECT coalesce(sum(available + reserved), 0) AS left,
+        -- Of what contracts granted, what was not asked for so far is owed by nobody
+        coalesce(sum(amount) FILTER (WHERE origin = 'contract'), 0)
+        - coalesce((SELECT sum(total) FROM invoices
+                    WHERE tenant_id = :tenant AND kind = 'instalment' AND replaces IS NULL), 0)
+        AS to_ask,
         bool_and(available + reserved + used + expired + refunded = amount) AS conserved
     FROM credit_grants WHERE tenant_id = :tenant AND kind = 'paid'
     """
@@ -125,5 +130,6 @@ async def _should_be(
         CHART.tax: owed[CHART.tax],
         CHART.cash: cash,
         CHART.customer_balance: -balance.balance.amount,
-        CHART.prepaid_credit: -round_to_minor_unit(wallet["left"], tenant.currency),
+        CHART.prepaid_credit: wallet["to_ask"]
+        - round_to_minor_unit(wallet["left"], tenant.currency),
     }

@@ -40,6 +40,7 @@ class BookedInvoice:
     """An issued invoice. ``catches_up``: it comes after the time that it is about.
 
     ``sells_credit``: the credit is booked with the wallet, so that only the tax is left.
+    ``pays_ahead``: it asks for credit that a contract brought, which is earned as it is used.
     """
 
     tenant: str
@@ -52,6 +53,7 @@ class BookedInvoice:
     total: Decimal
     catches_up: bool = False
     sells_credit: bool = False
+    pays_ahead: bool = False
     voided_on: date | None = None
     written_off_at: datetime | None = None
     written_off_on: date | None = None
@@ -94,13 +96,18 @@ class Account:
 
 @dataclass(frozen=True, slots=True)
 class CreditMovement:
-    """Credit that was sold or, with ``refund``, paid back; ``id`` is the grant's."""
+    """Credit that was sold or, with ``refund``, paid back; ``id`` is the grant's.
+
+    Of credit that a contract brought it is what an instalment asks for: ``invoiced``, and booked
+    with the invoice, whose ``id`` it has.
+    """
 
     id: str
     name: str
     amount: Decimal
     on: date
     refund: bool = False
+    invoiced: bool = False
 
 
 @dataclass(frozen=True, slots=True)

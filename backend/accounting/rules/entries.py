@@ -64,7 +64,11 @@ def account_entries(
 def wallet_entries(wallet: BookedWallet, chart: ChartOfAccounts) -> list[Journal]:
     """Return the entries of bought credit: sold, paid back, used by calls, expired."""
     with exact_arithmetic():
-        entries = [_movement(wallet, movement, chart) for movement in wallet.movements]
+        entries = [
+            _movement(wallet, movement, chart)
+            for movement in wallet.movements
+            if not movement.invoiced
+        ]
         for month in rounded_months(wallet):
             entries += [
                 _credit_month(wallet, month.month, EntryKind.CREDIT_BURN, month.burnt, chart),
@@ -127,6 +131,9 @@ def _invoice(invoice: BookedInvoice, revenue: Revenue, chart: ChartOfAccounts) -
         (chart.deferred_revenue, billed_late - revenue.amount),
         *_within_credit(invoice, invoice.taxes, 1, chart),
     ]
+    if invoice.pays_ahead:
+        net = invoice.total - sum((tax.amount for tax in invoice.taxes), ZERO)
+        parts.append((chart.prepaid_credit, -net))
     return _entry(
         _of(invoice, invoice.id),
         invoice.number,

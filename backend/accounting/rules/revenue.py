@@ -126,8 +126,10 @@ def revenue_of(account: Account, earlier: Mapping[str, Account]) -> list[Revenue
         return [_revenue(invoice, *document, {}) for document in (*of, *notes)]
     with exact_arithmetic():
         shares = _shares_of_lines(invoice, earlier)
+        # What credit a contract brought stays: to waive an instalment of it lowers revenue
+        earned = {} if invoice.pays_ahead else _summed(shares)
         revenues = [
-            _revenue(invoice, invoice.id, invoice.number, invoice.issued_on, _summed(shares)),
+            _revenue(invoice, invoice.id, invoice.number, invoice.issued_on, earned),
             *(_credited(invoice, note, shares) for note in account.notes),
         ]
         if invoice.voided_on is not None:

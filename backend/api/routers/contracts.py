@@ -12,6 +12,7 @@ from backend.accounts.tenants import find_tenant
 from backend.api.decimal_bodies import body_of
 from backend.api.dependencies import ServicesNow, needs
 from backend.catalog.yaml_reading import parse_exactly
+from backend.invoices.instalments import check_tax
 from backend.subscriptions.contracts import amend_contract, create_contract, list_contracts
 from backend_client.types.common import Page
 from backend_client.types.contracts import (
@@ -41,6 +42,7 @@ async def post_contract(
 ) -> Contract:
     """Create a contract with a tenant, from a billing period's start."""
     wanted = parse_exactly(await request.body(), ContractCreate)
+    check_tax(services.settings, wanted)
     async with services.database.begin() as connection:
         tenant = await find_tenant(connection, tenant_id)
         contract = await create_contract(connection, tenant, wanted)

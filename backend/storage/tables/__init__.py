@@ -104,6 +104,7 @@ from backend.storage.tables.reconciliation import (
 from backend.storage.tables.subscriptions import (
     billing_anchors,
     contract_amendments,
+    contract_instalments,
     contracts,
     coupon_redemptions,
     coupons,
@@ -135,6 +136,7 @@ __all__ = [
     "chargeback_months",
     "chargeback_policies",
     "contract_amendments",
+    "contract_instalments",
     "contracts",
     "conversations",
     "corrections",

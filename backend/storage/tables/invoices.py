@@ -81,7 +81,8 @@ invoices = Table(
         "state IN ('draft', 'finalized', 'paid', 'void', 'uncollectible')", name="state"
     ),
     CheckConstraint(
-        "kind IN ('period', 'progressive', 'one_off', 'reversal', 'top_up')", name="kind"
+        "kind IN ('period', 'progressive', 'one_off', 'reversal', 'top_up', 'instalment')",
+        name="kind",
     ),
     CheckConstraint("state <> 'uncollectible' OR written_off_at IS NOT NULL", name="written_off"),
     Index("ix_invoices_period", "tenant_id", "period_start"),

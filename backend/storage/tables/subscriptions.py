@@ -87,7 +87,34 @@ contracts = Table(
     created_column(),
     # When its end was looked at: the plan that follows it is in force, or none does
     time_column("followed_at", nullable=True),
+    # Where the next term begins whose prepaid credit is to come; null if there is none
+    time_column("prepaid_until", nullable=True),
     ForeignKeyConstraint(["tenant_id"], ["tenants.id"], ondelete="CASCADE"),
+    Index(
+        "ix_contracts_prepaid", "prepaid_until", postgresql_where=text("prepaid_until IS NOT NULL")
+    ),
+)
+
+contract_instalments = Table(
+    "contract_instalments",
+    metadata,
+    Column("tenant_id", Text, primary_key=True),
+    Column("contract_id", Text, primary_key=True),
+    Column("term_start", DateTime(timezone=True), primary_key=True),
+    Column("number", Integer, primary_key=True),
+    Column("of", Integer, nullable=False),
+    time_column("due_at"),
+    # Until the next of the term is due, or the term ends
+    time_column("until"),
+    time_column("term_end"),
+    Column("amount", Numeric, nullable=False),
+    # The invoice that asks for it: there is one, or none yet
+    Column("invoice_id", Text),
+    ForeignKeyConstraint(
+        ["tenant_id", "contract_id"], ["contracts.tenant_id", "contracts.id"], ondelete="CASCADE"
+    ),
+    CheckConstraint("amount > 0", name="amount"),
+    Index("ix_contract_instalments_due", "due_at", postgresql_where=text("invoice_id IS NULL")),
 )
 
 contract_amendments = Table(

@@ -26,7 +26,12 @@ KINDS: dict[str, tuple[str, Color]] = {
     CreditKind.PROMOTIONAL: ("Promotional", "green"),
     CreditKind.PAID: ("Purchased", "blue"),
 }
-ORIGINS = {"operator": "", "plan": "by the plan", "top_up": "by a top-up"}
+ORIGINS = {
+    "operator": "",
+    "plan": "by the plan",
+    "top_up": "by a top-up",
+    "contract": "by a contract",
+}
 STATES: dict[str, tuple[str, Color]] = {
     "pending": ("Pending", "orange"),
     "paid": ("Paid", "green"),

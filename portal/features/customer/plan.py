@@ -62,7 +62,8 @@ class PlanTab(CustomerPage):
             zone = self.customer.time_zone
             self.plans = [Choice(plan.definition.id, plan.definition.name) for plan in plans]
             self.coupons = [coupon_row(coupon, zone) for coupon in redeemed]
-            self.contracts = [contract_row(contract, zone) for contract in contracts]
+            currency = self.customer.currency
+            self.contracts = [contract_row(contract, currency, zone) for contract in contracts]
             taken = {coupon.coupon.id for coupon in redeemed}
             self.offered_coupons = [
                 Choice(coupon.id, coupon.name) for coupon in coupons if coupon.id not in taken

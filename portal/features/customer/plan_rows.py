@@ -16,7 +16,7 @@ from backend_client.types.charges import (
     VolumeCharge,
 )
 from backend_client.types.common import plain
-from backend_client.types.contracts import Contract, RedeemedCoupon
+from backend_client.types.contracts import Contract, PrepaidTerms, RedeemedCoupon
 from backend_client.types.plan_terms import ChargePrices, OwnPrice
 from backend_client.types.plans import Plan, PlanDefinition
 from backend_client.types.subscriptions import Subscription, SubscriptionState
@@ -118,11 +118,12 @@ def coupon_row(redeemed: RedeemedCoupon, time_zone: str) -> AgreementRow:
     return AgreementRow(coupon.name, off, date(redeemed.starts_at, time_zone), end)
 
 
-def contract_row(contract: Contract, time_zone: str) -> AgreementRow:
+def contract_row(contract: Contract, currency: str, time_zone: str) -> AgreementRow:
     """A contract with its term."""
     terms = contract.terms
     what = [
         "a commitment" if terms.commitment else "",
+        _prepaid(contract, terms.prepaid, currency) if terms.prepaid else "",
         "service levels" if terms.service_levels else "",
         f"{terms.net_days} days to pay" if terms.net_days is not None else "",
         "renews" if contract.renews else "",
@@ -132,6 +133,21 @@ def contract_row(contract: Contract, time_zone: str) -> AgreementRow:
     return AgreementRow(
         terms.name, said, date(contract.start, time_zone), date(contract.end, time_zone)
     )
+
+
+def _prepaid(contract: Contract, prepaid: PrepaidTerms, currency: str) -> str:
+    """What is paid ahead, how it is asked for and was so far, and what becomes of the rest."""
+    number = len(prepaid.instalments or ())
+    times = f"{number} instalments" if number > 1 else "one instalment"
+    how = f"an invoice each {prepaid.every}" if prepaid.every else times
+    said = [f"{exact_money(prepaid.amount, currency)} prepaid by {how}"]
+    if contract.instalments:
+        asked = sum(instalment.invoice_id is not None for instalment in contract.instalments)
+        said.append(f"{asked} of {len(contract.instalments)} asked for")
+    if prepaid.rollover_percent is not None and prepaid.rollover_months is not None:
+        months = "a month" if prepaid.rollover_months == 1 else f"{prepaid.rollover_months} months"
+        said.append(f"{plain(prepaid.rollover_percent)}% of what is left stays for {months}")
+    return ", ".join(said)
 
 
 def _row(charge: Charge, own: OwnPrice | None, currency: str) -> ChargeRow:

@@ -8,6 +8,7 @@ from decimal import Decimal
 import pytest
 
 from backend_client.types.accounts import Invitation, Role, Scope
+from backend_client.types.contracts import Contract
 from backend_client.types.plan_terms import OwnPrice
 from backend_client.types.plans import Plan, PlanDefinition
 from portal.features.customer.forms import (
@@ -17,7 +18,7 @@ from portal.features.customer.forms import (
     prices_from,
     tiers_from,
 )
-from portal.features.customer.plan_rows import charge_rows
+from portal.features.customer.plan_rows import charge_rows, contract_row
 from portal.features.customers.forms import slug_of, tenant_from
 from portal.kit.form_problems import FormProblems
 from portal.shared.invitations import invitation_row
@@ -138,3 +139,46 @@ def test_an_invitation_says_what_became_of_it(changes: dict[str, object], state:
     }
     row = invitation_row(Invitation.model_validate(values | changes), "UTC", NOW)
     assert (row.state, row.open, row.whom) == (state, state == "Open", "ada@mail.example")
+
+
+@pytest.mark.parametrize(
+    ("schedule", "said"),
+    [
+        ({"every": "quarter"}, "$1,200.00 prepaid by an invoice each quarter"),
+        (
+            {"instalments": [{"period": 1, "amount": "800"}, {"period": 7, "amount": "400"}]},
+            "$1,200.00 prepaid by 2 instalments",
+        ),
+        (
+            {"instalments": [{"period": 1, "amount": "1200"}]},
+            "$1,200.00 prepaid by one instalment",
+        ),
+    ],
+)
+def test_what_a_contract_has_prepaid_is_said_in_words(
+    schedule: dict[str, object], said: str
+) -> None:
+    rolls = {"rollover_percent": "50", "rollover_months": 3}
+    start, end = "2026-03-01T00:00:00Z", "2027-03-01T00:00:00Z"
+    asked = {"of": 2, "term_start": start, "due_at": start, "amount": "600"}
+    contract = Contract.model_validate(
+        {
+            "id": "ctr_1",
+            "terms": {
+                "name": "Deal",
+                "start": start,
+                "periods": 12,
+                "prepaid": {"amount": "1200"} | schedule | rolls,
+                "renews": True,
+            },
+            "start": start,
+            "end": end,
+            "instalments": [
+                asked | {"number": 1, "invoice_id": "inv_1"},
+                asked | {"number": 2, "invoice_id": None},
+            ],
+        }
+    )
+    assert contract_row(contract, "USD", "UTC").what == (
+        f"{said}, 1 of 2 asked for, 50% of what is left stays for 3 months, renews"
+    )
