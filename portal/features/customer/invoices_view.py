@@ -13,7 +13,7 @@ from portal.kit.blocks import card, dialog_lead, empty, figure, form_error
 from portal.kit.dialogs import confirmation, dialog, dialog_buttons
 from portal.kit.fields import labeled, select_field, text_field
 from portal.kit.tables import actions, row_action, wide_table
-from portal.kit.vars import each, length
+from portal.kit.vars import each, length, pick
 
 
 def invoices_tab() -> rx.Component:
@@ -233,7 +233,7 @@ def _dialog(
 ) -> rx.Component:
     color: Literal["red"] | None = "red" if is_final else None
     return dialog(
-        rx.fragment(title, rx.cond(InvoicesTab.about != "", ": " + InvoicesTab.about, "")),
+        rx.fragment(title, pick(InvoicesTab.about != "", ": " + InvoicesTab.about, "")),
         dialog_lead(lead),
         rx.form(
             rx.flex(
