@@ -29,8 +29,18 @@ def _measure() -> rx.Component:
                 aria_label="What to measure",
                 min_width="max-content",
             ),
-            max_width="100%",
-            overflow_x="auto",
+            class_name="fb-tabs",
+        ),
+        # A phone shows half of the measures: there all are in a list
+        rx.box(
+            choice(
+                "Measure",
+                Usage.show,
+                Usage.choose_show,
+                *[rx.select.item(name, value=key) for key, name in SHOWN.items()],
+            ),
+            class_name="fb-tab-choice",
+            width="100%",
         ),
         rx.spacer(),
         rx.cond(
