@@ -11,7 +11,7 @@ import httpx
 import pytest
 from playwright.async_api import Browser, BrowserContext, expect
 
-from tests.journey.conftest import Farebox, browsing, sign_in
+from tests.journey.conftest import START_SECONDS, Farebox, browsing, sign_in
 from tests.journey.metered import Service
 from tests.journey.relay import Relay
 from tests.journey.steps import visit
@@ -57,7 +57,7 @@ async def behind(
                 return False
 
     try:
-        await until(served, seconds=60)
+        await until(served, seconds=START_SECONDS)
         async with browsing(chromium, second, complaints) as context:
             yield context
     finally:
