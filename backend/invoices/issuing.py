@@ -18,9 +18,14 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from backend.customers.profiles import on_top, seller
 from backend.ids import new_id
+from backend.invoices.below_zero import coming_back
 from backend.invoices.numbering import invoice_series, receipt_series, take_numbers
 from backend.invoices.rules.lifecycle import Balance, due_date
 from backend.invoices.rules.lines import ComposedLine
+from backend.invoices.rules.methods import BALANCE as BALANCE
+from backend.invoices.rules.methods import CREDIT as CREDIT
+from backend.invoices.rules.methods import OWN_METHODS as OWN_METHODS
+from backend.invoices.rules.methods import TOP_UP as TOP_UP
 from backend.invoices.rules.notices import issued_notices
 from backend.invoices.taxing.deciding import InvoiceTax
 from backend.invoices.taxing.untaxed import Untaxed
@@ -30,20 +35,8 @@ from backend.pricing.money import exact_arithmetic
 from backend.settings import Settings
 from backend.storage.tables import invoice_lines, invoices, payments
 from backend.wallets.bills import pay_from_credit, pay_more_from_credit, with_credit
-from backend.wallets.given import pay_again
+from backend.wallets.given import give_back, pay_again
 from backend_client.types.invoices import InvoiceKind, InvoiceState
-
-BALANCE = "balance"
-"""The method of payments from a customer's balance or, if negative, onto it."""
-
-CREDIT = "credit"
-"""The method of payments from the wallet: credit that the customer bought or was given."""
-
-TOP_UP = "top_up"
-"""The method of the payment of a top-up, on its document."""
-
-OWN_METHODS = frozenset({BALANCE, CREDIT, TOP_UP})
-"""Methods of payments that Farebox itself makes when it issues an invoice."""
 
 _FINALIZE = text(
     """
@@ -96,7 +89,8 @@ async def issue(
     """Issue invoices, at most one for each tenant. The caller holds the tenants' cursors.
 
     Credit in the customer's wallet pays first, since it may expire, then the balance. An invoice
-    that asks for nothing is paid at once; one below zero is added to the balance.
+    that asks for nothing is paid at once; one below zero is added to the balance, but what credit
+    that was given away had paid of what it takes back goes into the wallet again.
     """
     if not wanted:
         return
@@ -183,10 +177,31 @@ async def _pay_at_once(
         if credit:
             own.append(payment_row(row, credit, CREDIT, row["number"], now))
             left -= credit
+        if left < 0:
+            own += await _put_back(connection, invoice, row, now)
+            left -= sum((payment["amount"] for payment in own), Decimal(0))
         drawn = min(left, balances.get(row["tenant_id"], Decimal(0))) if left > 0 else left
         if drawn:
             own.append(payment_row(row, drawn, BALANCE, row["number"], now))
     return payments_by_invoice
+
+
+async def _put_back(
+    connection: AsyncConnection, invoice: ToIssue, row: dict[str, Any], now: datetime
+) -> list[dict[str, Any]]:
+    """Return the payments by which an invoice below zero returns what earlier ones had asked for.
+
+    Each has the earlier invoice's number as its reference, and is the cause of what goes back.
+    """
+    tenant, own = invoice.of.tenant, []
+    for part in await coming_back(connection, tenant, row, invoice.of.lines):
+        if part.money:
+            own.append(payment_row(row, -part.money, BALANCE, part.number, now))
+        if part.given:
+            back = payment_row(row, -part.given, CREDIT, part.number, now)
+            own.append(back)
+            await give_back(connection, tenant, part.credit, part.given, back["id"], now)
+    return own
 
 
 async def _again_from_credit(

@@ -133,7 +133,7 @@ async def _return_own_payments(
         received[payment.method] += payment.amount if payment.method not in OWN_METHODS else 0
     if row["credited"] or any(received.values()):  # what was returned since was not received
         raise InvoiceHasPayments()
-    given, to_credit = await given_part(connection, tenant, row)
+    given, to_credit, _ = await given_part(connection, tenant, row)
     parts = ((CREDIT, to_credit), (BALANCE, row["paid"] - to_credit))
     for method, amount in parts:
         if amount:
