@@ -6,6 +6,7 @@ from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import replace
 from datetime import date
+from decimal import Decimal
 
 from sqlalchemy import Text, bindparam, text
 from sqlalchemy.dialects.postgresql import ARRAY
@@ -42,8 +43,8 @@ The cause of what paid a bill is the invoice, and of what paid it when it was ov
 
 _APPLIED = text(
     """
-    SELECT entry.tenant_id,
-        date_trunc('month', min(entry.at) AT TIME ZONE :zone)::date AS month,
+    SELECT entry.tenant_id, entry.cause,
+        date_trunc('month', entry.at AT TIME ZONE :zone)::date AS month,
         sum(entry.amount) AS amount
     FROM ledger_entries AS entry
     JOIN credit_grants AS of_grant
@@ -54,10 +55,12 @@ _APPLIED = text(
         ON payments.tenant_id = entry.tenant_id AND payments.id = entry.cause
     WHERE entry.tenant_id = ANY(:tenants) AND of_grant.kind = 'paid' AND entry.at < :until
         AND entry.target = 'used' AND (invoices.id IS NOT NULL OR payments.id IS NOT NULL)
-    GROUP BY entry.tenant_id, entry.cause
+    GROUP BY entry.tenant_id, entry.cause, month
+    ORDER BY month
     """
 ).bindparams(bindparam("tenants", type_=ARRAY(Text)))
-"""What bought credit paid of each bill: parts of a minor unit where given credit paid the rest."""
+"""What bought credit paid of each bill, by month: parts of a minor unit where given credit paid the
+rest."""
 
 _MOVEMENTS = text(
     """
@@ -117,9 +120,13 @@ async def read_wallets(
     moving = {*movements, *by_month, *(row.tenant_id for row in applied_to)}
     tenants = (await connection.execute(_WALLETS, {"tenants": sorted(moving)})).all()
     currencies = {row.id: row.currency for row in tenants}
+    paid: defaultdict[tuple[str, str], Decimal] = defaultdict(Decimal)
     for row in applied_to:
         moved = by_month[row.tenant_id][row.month]
-        applied = round_to_minor_unit(row.amount, currencies[row.tenant_id])
+        bill, currency = (row.tenant_id, row.cause), currencies[row.tenant_id]
+        before = round_to_minor_unit(paid[bill], currency)
+        paid[bill] += row.amount
+        applied = round_to_minor_unit(paid[bill], currency) - before
         by_month[row.tenant_id][row.month] = replace(
             moved,
             applied=moved.applied + applied,

@@ -55,16 +55,19 @@ _BEARING = text(
 ).bindparams(bindparam("tenants", type_=ARRAY(Text)))
 """Invoices with something in the months, or with service in them or after."""
 
-_PROMOTIONAL = text(
+_FROM_CREDIT = text(
     """
-    SELECT entry.cause, sum(entry.amount) AS amount FROM ledger_entries AS entry
+    SELECT entry.cause,
+        CASE WHEN of_grant.kind = 'paid' THEN entry.amount ELSE 0 END AS bought, entry.amount
+    FROM ledger_entries AS entry
     JOIN credit_grants AS of_grant
         ON of_grant.tenant_id = entry.tenant_id AND of_grant.id = entry.grant_id
-    WHERE entry.tenant_id = ANY(:tenants) AND entry.cause = ANY(:invoices)
-        AND entry.target = 'used' AND of_grant.kind = 'promotional'
-    GROUP BY entry.cause
+    WHERE entry.tenant_id = ANY(:tenants) AND entry.cause = ANY(:causes)
+        AND entry.target = 'used'
+    ORDER BY entry.tenant_id, entry.number
     """
-).bindparams(bindparam("tenants", type_=ARRAY(Text)), bindparam("invoices", type_=ARRAY(Text)))
+).bindparams(bindparam("tenants", type_=ARRAY(Text)), bindparam("causes", type_=ARRAY(Text)))
+"""What credit paid of bills: with an invoice as its cause, or the payment of what was overdue."""
 
 _CATCHING_UP = (InvoiceKind.ONE_OFF.value, InvoiceKind.REVERSAL.value)
 
@@ -147,17 +150,19 @@ async def _accounts(
     lines = await _by_invoice(connection, invoice_lines, tenant_ids, ids, invoice_lines.c.line)
     notes = await _by_invoice(connection, credit_notes, tenant_ids, ids, credit_notes.c.id)
     paid = await _by_invoice(connection, payments, tenant_ids, ids, payments.c.id)
-    given = await connection.execute(
-        _PROMOTIONAL, {"tenants": list(tenant_ids), "invoices": sorted(ids)}
-    )
-    promotional = {row.cause: row.amount for row in given}
+    by_credit = [row["id"] for part in paid.values() for row in part if row["method"] == CREDIT]
+    used: defaultdict[str, list[tuple[Decimal, Decimal]]] = defaultdict(list)
+    if by_credit:
+        causes = {"tenants": list(tenant_ids), "causes": sorted(ids) + by_credit}
+        for entry in await connection.execute(_FROM_CREDIT, causes):
+            used[entry.cause].append((entry.amount, entry.bought))
     return [
         Account(
             _invoice(row, lines[row["id"]], months),
             [_note(note, months) for note in notes[row["id"]]],
             [
-                _payment(payment, _given(promotional, row, payment), months)
-                for payment in paid[row["id"]]
+                _payment(payment, given, months)
+                for payment, given in _with_given(used, row, paid[row["id"]])
             ],
         )
         for row in rows
@@ -239,18 +244,32 @@ def _note(row: RowMapping, months: BookMonths) -> BookedNote:
     )
 
 
-def _given(promotional: Mapping[str, Decimal], row: RowMapping, payment: RowMapping) -> Decimal:
-    """Return the part of a payment that was credit given away: only as the invoice was issued.
+def _with_given(
+    used: Mapping[str, Sequence[tuple[Decimal, Decimal]]], row: RowMapping, paid: list[RowMapping]
+) -> list[tuple[RowMapping, Decimal]]:
+    """Return the payments of an invoice, each with the part that was credit given away.
 
-    In minor units: the part that was bought is rounded, as it is in the wallet's months. What goes
-    back to credit is such alone.
+    In minor units: what was bought is rounded as a running sum, as it is in the wallet's months.
+    What goes back to credit was given; what paid a bill that was overdue was bought.
     """
-    if payment["method"] == CREDIT and payment["amount"] < 0:
-        return Decimal(payment["amount"])
-    if payment["reference"] != row["number"] or payment["method"] != CREDIT:
-        return ZERO
-    bought = payment["amount"] - promotional.get(row["id"], ZERO)
-    return Decimal(payment["amount"] - round_to_minor_unit(bought, row["currency"]))
+    entries = list(used.get(row["id"], ()))
+    given: dict[str, Decimal] = {}
+    bought = booked = ZERO
+    for payment in sorted(paid, key=lambda part: (part["received_at"], part["id"])):
+        if payment["method"] != CREDIT or payment["id"] in used:
+            continue
+        if payment["amount"] < 0:
+            given[payment["id"]] = payment["amount"]
+            continue
+        left = payment["amount"]
+        while left and entries:  # an act pays whole entries, in their order
+            amount, of_bought = entries.pop(0)
+            left -= amount
+            bought += of_bought
+        rounded = round_to_minor_unit(bought, row["currency"])
+        given[payment["id"]] = payment["amount"] - (rounded - booked)
+        booked = rounded
+    return [(payment, given.get(payment["id"], ZERO)) for payment in paid]
 
 
 def _payment(row: RowMapping, promotional: Decimal, months: BookMonths) -> BookedPayment:
