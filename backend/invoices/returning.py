@@ -95,7 +95,8 @@ async def take_back_by_platform(
     """Record that a platform took money back that it had collected; return whether it is new.
 
     The invoice asks for it again. No more than the platform's payments came to is taken back.
-    Raises ``NotFound``; ``Conflict`` if what they put on the balance was paid out.
+    Raises ``NotFound``, also where nothing of them is left; ``Conflict`` if what they put on the
+    balance was paid out.
     """
     await unbilled(connection, tenant.id, lock=True)
     row = await lock_invoice(connection, tenant.id, invoice_id)
@@ -103,7 +104,7 @@ async def take_back_by_platform(
         return False
     amount = min(amount, await _left_of(connection, row, method))
     if amount <= 0:
-        return False
+        raise PaymentNotFound()
     back = payment_row(row, -amount, method, reference, now)
     await _take_money_back(connection, tenant, row, back, ZERO, None)
     return True

@@ -199,6 +199,26 @@ async def test_a_lost_dispute_opens_the_invoice_once(
     assert [step.step for step in steps] == ["remind", "warn", "suspend"]
 
 
+async def test_a_dispute_that_is_lost_before_its_payment_is_reported_opens_the_invoice_once(
+    database: Database, settings: Settings, stand_in: StripeStandIn, stripe: Stripe, tenant: Tenant
+) -> None:
+    """Stripe promises no order: the report of the loss may be the first that comes."""
+    invoice_id = await issued(database, settings, tenant, ["10.00"])
+    await send(database, stripe)
+    books = stand_in.books
+    charge = books.pay(books.all("invoice")[0]["id"], stand_in.now)
+    books.close_dispute(books.dispute(charge, stand_in.now), "lost", stand_in.now)
+    for _ in range(2):
+        await apply(database, settings, stripe, [*reversed(books.events)])
+    invoice = await read(database, settings, tenant, invoice_id)
+    assert (invoice.state, invoice.due) == ("finalized", invoice.total)
+    assert [str(payment.amount.amount) for payment in invoice.payments] == [
+        str(invoice.total.amount),
+        f"-{invoice.total.amount}",
+    ]
+    assert await drift(database) == []
+
+
 async def test_voided_or_edited_there_is_drift_and_ours_is_as_it_was(
     database: Database, settings: Settings, stand_in: StripeStandIn, stripe: Stripe, tenant: Tenant
 ) -> None:

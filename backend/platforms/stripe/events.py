@@ -176,7 +176,10 @@ async def _dispute(calls: StripeCalls, dispute_id: str) -> Sequence[RemoteFact]:
         from_minor(dispute["amount"], dispute["currency"].upper()),
         invoice,
     )
-    return (fact,)
+    if status != "lost":
+        return (fact,)
+    # Reports come in any order: what is lost must have been received first
+    return (*await _invoice(calls, invoice), fact)
 
 
 async def _checkout(calls: StripeCalls, message: Message) -> Sequence[RemoteFact]:
