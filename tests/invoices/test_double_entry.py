@@ -51,6 +51,7 @@ from backend_client.types.invoices import (
 )
 from backend_client.types.subscriptions import SubscriptionCancel
 from backend_client.types.wallets import CreditGrantCreate, TopUpCreate, TopUpOutcome
+from tests.clocks.world import advance_to, on_clock
 from tests.spend.oracle import Dice
 from tests.support.billing import catalog_with
 from tests.support.double_entry import reconcile
@@ -61,7 +62,7 @@ pytestmark = [pytest.mark.engine, pytest.mark.timeout(900)]
 TENANTS = 100
 MONTHS = [datetime(2026, month, 1, tzinfo=UTC) for month in range(1, 13)]
 BOOKS = date(2026, 1, 1), date(2027, 12, 1)
-CHECKED = 6
+CHECKED = 8
 """One act in so many is followed by a look into the tenant's books; all are looked into at last."""
 COUNTRIES = ("DE", "FR", "US")
 TAXES = [
@@ -94,6 +95,8 @@ class Year:
         self.dice = Dice("double entry")
         self.tenants: list[Tenant] = []
         self.on_calls: dict[str, bool] = {}
+        self.on_clocks: set[str] = set()
+        self.used: dict[str, tuple[datetime, int]] = {}
         self.done: Counter[str] = Counter()
         self.refused: Counter[str] = Counter()
         self.acts = 0
@@ -109,7 +112,12 @@ class Year:
         """Let a twelfth of the customers subscribe, for two months."""
         for number in range(start.month - 1, TENANTS, 12):
             plan = "calls" if number % 5 < 2 else "paid"
-            tenant = await subscribed(self.database, plan, start, is_sample=False)
+            clock = number % 25 == 4
+            if clock:
+                tenant = await on_clock(self.database, start, plan)
+                self.on_clocks.add(tenant.id)
+            else:
+                tenant = await subscribed(self.database, plan, start, is_sample=False)
             async with self.database.begin() as connection:
                 details = BillingDetails(country=COUNTRIES[number % 4 % 3])
                 await set_details(connection, tenant.id, details)
@@ -142,6 +150,12 @@ class Year:
                 await self._call(tenant, at, units)
             elif self.dice.below(2):
                 await self._give(tenant, at)
+            earlier = self.used.pop(tenant.id, None)
+            if earlier is not None and self.dice.below(3) == 0:
+                events.append(used(tenant, earlier[0], -earlier[1]))  # it was counted wrong
+                self.done["correct"] += 1
+            if not self.on_calls[tenant.id]:
+                self.used[tenant.id] = at, units
         await count(self.database, events)
         for tenant in self.lately(2):
             await self._bill(tenant, end + timedelta(days=1))
@@ -151,6 +165,11 @@ class Year:
                 await cancel(connection, tenant.id, wanted, end + timedelta(days=1))
 
     async def _bill(self, tenant: Tenant, now: datetime) -> None:
+        if tenant.id in self.on_clocks:
+            clock = await advance_to(self.database, self.settings, tenant, now)
+            assert (clock.at, clock.problem) == (now, None)
+            self.done["advance"] += 1
+            return
         async with self.database.begin() as connection:
             asked = await instalments_due(connection, self.settings, tenant, now)
             self.done["instalment"] += len(asked)
@@ -226,7 +245,9 @@ class Year:
         row = await self._any(connection, invoices, tenant, invoices.c.total > 0)
         if row is None:
             return False
-        amount = row["total"] + self._one_of(Decimal(0), Decimal(0), Decimal("-0.01"), 7)
+        total = row["total"]
+        part = max((total / 2).quantize(Decimal("0.01")), Decimal("0.01"))
+        amount = self._one_of(total, total, total - Decimal("0.01"), total + 7, part)
         paid = {"amount": str(amount), "method": "transfer", "reference": new_id("pay")}
         wanted = PaymentRecord.model_validate(paid | {"excess": "balance"})
         await record_payment(connection, tenant.id, row["id"], wanted, now)
@@ -239,22 +260,42 @@ class Year:
         came = payments.c.amount > 0, payments.c.method == "transfer"
         return await self._any(connection, payments, tenant, *came)
 
+    async def _received_in_part(
+        self, connection: AsyncConnection, tenant: Tenant, now: datetime
+    ) -> RowMapping | None:
+        unpaid = invoices.c.state == "finalized", invoices.c.paid == 0, invoices.c.total > 5
+        row = await self._any(connection, invoices, tenant, *unpaid)
+        if row is None:
+            return None
+        paid = {"amount": "3.50", "method": "transfer", "reference": new_id("pay")}
+        wanted = PaymentRecord.model_validate(paid)
+        await record_payment(connection, tenant.id, row["id"], wanted, now)
+        return await self._any(
+            connection, payments, tenant, payments.c.reference == paid["reference"]
+        )
+
     async def _return(self, connection: AsyncConnection, tenant: Tenant, now: datetime) -> bool:
         row = await self._received(connection, tenant, now)
         if row is None:
             return False
-        wanted = PaymentReturn(reference=f"back {row['id']}")
+        fee = self._one_of(None, Decimal("2.50"))
+        wanted = PaymentReturn(reference=f"back {row['id']}", fee=fee)
         await return_payment(connection, tenant, row["invoice_id"], row["id"], wanted, now)
+        self.done["return with a fee"] += fee is not None
         return True
 
     async def _refund(self, connection: AsyncConnection, tenant: Tenant, now: datetime) -> bool:
-        row = await self._received(connection, tenant, now)
+        received = self._one_of(self._received, self._received_in_part)
+        row = await received(connection, tenant, now)
         if row is None:
             return False
         amount = self._one_of(None, "1.00", "9.99")
         wanted = PaymentRefund.model_validate({"amount": amount, "reference": new_id("pay")})
         of = self.settings, tenant, row["invoice_id"], row["id"]
         await refund_payment(connection, *of, wanted, now)
+        invoice = await self._any(connection, invoices, tenant, invoices.c.id == row["invoice_id"])
+        assert invoice is not None
+        self.done["refund of a part-paid"] += row["amount"] < invoice["total"]
         return True
 
     async def _credit(self, connection: AsyncConnection, tenant: Tenant, now: datetime) -> bool:
@@ -291,6 +332,7 @@ class Year:
         wanted = VoidInvoice.model_validate({"reason": "Wrong"} | self._one_of(*again))
         await set_details(connection, tenant.id, BillingDetails(country=self._one_of(*COUNTRIES)))
         await void(connection, self.settings, tenant, row["id"], wanted, now)
+        self.done["reissue"] += wanted.reissue
         return True
 
     async def _write_off(self, connection: AsyncConnection, tenant: Tenant, now: datetime) -> bool:
@@ -381,5 +423,5 @@ async def test_the_books_of_a_hundred_tenants_come_to_nothing_at_any_instant(
     assert len(year.tenants) == TENANTS
     for tenant in year.tenants:
         await year.check(tenant, datetime(2027, 2, 28, tzinfo=UTC))
-    assert len(year.done) == 14, year.done
+    assert len(year.done) == 19, year.done
     assert min(year.done.values()) > 1, year.done
