@@ -112,7 +112,7 @@ async def test_somebody_is_invited_and_the_link_is_shown_once(page: Page, farebo
     row = page.get_by_role("row", name="ada@mail.example")
     await expect(row).to_contain_text("Open")
     await page.reload()
-    await expect(row).to_contain_text("developer")
+    await expect(row).to_contain_text("Developer")
     assert link not in await page.content()
 
     await row.get_by_role("button", name="New link").click()
@@ -144,7 +144,7 @@ async def test_a_test_event_is_sent_opened_and_sent_again(page: Page) -> None:
     await dialog.get_by_role("button", name="Close").click()
     await expect(page.get_by_role("row", name="notification.test").first).to_contain_text("Waiting")
     await page.get_by_role("combobox", name="Kind").click()
-    await page.get_by_role("option", name="invoice.suspended").click()
+    await page.get_by_role("option", name="wallet.top_up_failed").click()
     await expect(page.get_by_text("No notifications", exact=True)).to_be_visible()
     await page.reload()
     await expect(page.get_by_text("No notifications", exact=True)).to_be_visible()

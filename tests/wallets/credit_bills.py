@@ -352,28 +352,28 @@ class Life:
         prepaid = [key for key in exact if key[0] in PREPAID]
         total = sum((self._round(exact[key]) for key in prepaid), ZERO)
         used = sum((held.used for held in self._calls((start, end)).values()), ZERO)
-        used -= self.beyond((start, end))
+        by_calls, by_bills = self.beyond((start, end))
+        used -= by_calls
         missing = max(sum((exact[key] for key in prepaid), ZERO) - used, ZERO)
         lines["", "prepaid"] = min(self._round(missing), total) - total
+        lines["", "beyond share"] = self._round(by_bills)
         return dict(lines)
 
     def _calls(self, period: tuple[datetime, datetime]) -> dict[str, Held]:
         start, end = period
         return {name: held for name, held in self.purse.held.items() if start <= held.at < end}
 
-    def beyond(self, period: tuple[datetime, datetime]) -> Fraction:
-        """What calls used of a period's credit beyond the plans' parts of it.
+    def beyond(self, period: tuple[datetime, datetime]) -> tuple[Fraction, Fraction]:
+        """What was used of a period's credit beyond the plans' parts of it: by calls, by invoices.
 
-        No more than what calls used of what was given: what was bought stays paid, and an invoice
-        may have had the rest.
+        No more by calls than they used of what was given: what was bought stays paid.
         """
         brought = [part for part in self._due(period, period[1]) if part[2] in self.purse.pots]
         *_, beyond = self._fitted(period, brought, arrears=False, with_held=False)
         given = [pot for pot in self.purse.pots.values() if not pot.paid]
-        return min(
-            beyond,
-            sum((pot.spent_on[name] for pot in given for name in self._calls(period)), ZERO),
-        )
+        of_calls = (pot.spent_on[name] for pot in given for name in self._calls(period))
+        by_calls = min(beyond, sum(of_calls, ZERO))
+        return by_calls, beyond - by_calls
 
     def _fee(self, start: datetime, end: datetime, exact: dict) -> None:
         part = self._metered_part(start, end)

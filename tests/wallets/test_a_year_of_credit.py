@@ -201,7 +201,8 @@ async def test_all_invoices_together_ask_for_what_no_credit_paid(world: World) -
                 continue
             lines = life.lines(start, end, datetime.max.replace(tzinfo=UTC))
             owed += sum((amount for (plan, _), amount in lines.items() if plan == "metered"), ZERO)
-            uncovered = life.beyond((start, end))
+            uncovered, asked_again = life.beyond((start, end))
+            owed += round_half_up(asked_again, life.minor)
             for name, use in life.uses.items():
                 if start <= use.at < end and use.counted_at and life.prepaid(use.at):
                     held = life.purse.held.get(name)
