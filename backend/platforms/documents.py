@@ -89,11 +89,12 @@ class CreditNoteDocument(IssuedDocument):
 
 @dataclass(frozen=True, slots=True)
 class TopUpDocument:
-    """Credit that a customer is to pay for."""
+    """Credit that a customer is to pay for; if it is ``taxed`` the credit is what tax leaves."""
 
     id: str
     customer: Customer
     amount: Decimal
+    taxed: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -86,10 +86,10 @@ async def top_up_link(
         top_up = await find_top_up(connection, tenant_id, top_up_id)
     if top_up.state != "pending":
         raise NothingToPay()
-    back = f"{settings.portal_url}/wallet"
+    back, taxed = f"{settings.portal_url}/wallet", settings.credit_taxed == "at_sale"
 
     async def page(adapter: Adapter, customer: Customer, attempt: Attempt) -> str:
-        document = TopUpDocument(top_up_id, customer, top_up.amount)
+        document = TopUpDocument(top_up_id, customer, top_up.amount, taxed)
         return await adapter.top_up_page(document, back, attempt)
 
     return await _link(database, adapters, tenant_id, page)

@@ -12,6 +12,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from backend.kit.pages import Cursor, page_of
 from backend.pricing.credit.entries import Account
 from backend.pricing.money import exact_arithmetic
+from backend.settings import Settings
 from backend.storage.tables import credit_grants, ledger_entries, tenants, top_ups, wallets
 from backend.wallets.errors import GrantNotFound
 from backend.wallets.top_ups import top_up_from
@@ -29,9 +30,17 @@ from backend_client.types.wallets import (
 
 
 async def wallet_balance(
-    connection: AsyncConnection, tenant: Tenant, at: datetime, *, now: bool = True
+    connection: AsyncConnection,
+    tenant: Tenant,
+    at: datetime,
+    *,
+    now: bool = True,
+    settings: Settings | None = None,
 ) -> WalletBalance:
-    """Return the wallet's balance at an instant: the sum of its ledger's entries up to then."""
+    """Return the wallet's balance at an instant: the sum of its ledger's entries up to then.
+
+    ``settings`` say when credit is taxed.
+    """
     sums: dict[tuple[str, str], Decimal] = {}
     with exact_arithmetic():
         for column, sign in ((ledger_entries.c.target, 1), (ledger_entries.c.source, -1)):
@@ -72,6 +81,7 @@ async def wallet_balance(
         refunded=totals[Account.REFUNDED],
         settings=_settings(row),
         low_since=row["low_since"] if row is not None and now else None,
+        top_ups_taxed=settings is not None and settings.credit_taxed == "at_sale",
     )
 
 

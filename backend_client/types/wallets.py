@@ -131,7 +131,8 @@ class WalletBalance(Answer):
     """What a wallet held at ``as_of``. ``spendable`` is available and neither expired nor to come.
 
     Credit for some models only is part of it. ``low_since`` says since when less than
-    ``settings.low_balance`` is left; it is null for another moment than now.
+    ``settings.low_balance`` is left; it is null for another moment than now. ``top_ups_taxed`` says
+    whether tax falls on the sale of credit: what a top-up brings is then what the tax leaves of it.
     """
 
     as_of: Instant
@@ -145,6 +146,7 @@ class WalletBalance(Answer):
     refunded: Exact
     settings: WalletSettings
     low_since: Instant | None = None
+    top_ups_taxed: bool = False
 
 
 class LedgerEntry(Answer):

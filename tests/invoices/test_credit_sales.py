@@ -183,6 +183,16 @@ async def test_credit_that_is_taxed_when_used_has_a_receipt_without_tax(
     assert len(await shop.invoices()) == 1
 
 
+@pytest.mark.parametrize("at_sale", [True, False])
+async def test_the_wallet_says_before_a_purchase_whether_tax_is_taken_from_it(
+    database: Database, at_sale: bool
+) -> None:
+    shop = await shop_of(database, "calls", at_sale=at_sale)
+    async with database.begin() as connection:
+        wallet = await wallet_balance(connection, shop.tenant, NOW, settings=shop.settings)
+    assert wallet.top_ups_taxed is at_sale
+
+
 async def test_credit_that_is_taxed_when_sold_has_an_invoice_and_calls_are_not_taxed_again(
     database: Database,
 ) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
+from urllib.parse import parse_qsl
 
 import pytest
 import stripe
@@ -12,8 +13,10 @@ from hypothesis import strategies as st
 
 from backend.invoices.rules.crediting import spread_over, subtotal_of
 from backend.platforms.adapter import Refused
+from backend.platforms.documents import Customer, TopUpDocument
 from backend.platforms.stripe import events
 from backend.platforms.stripe.amounts import from_minor, to_minor
+from backend.platforms.stripe.checkout import checkout_form
 from backend.platforms.stripe.fits import obstacles
 from backend.platforms.stripe.forms import encode
 from backend.platforms.stripe.lines import spread
@@ -170,3 +173,11 @@ def test_what_stripe_cant_rate_is_named(
         hours = {"time_zone": "UTC", "start": "22:00", "end": "06:00"}
         changes = {"windows": [{"id": "night", "name": "Night", **hours}]}
     assert any(why in obstacle for obstacle in obstacles(plan(charge, **changes), "USD"))
+
+
+@pytest.mark.parametrize("taxed", [True, False])
+def test_checkout_says_that_tax_is_taken_out_of_what_is_paid_for_credit(taxed: bool) -> None:
+    top_up = TopUpDocument("top_1", Customer("ten_1", "EUR", "Sample"), Decimal("119"), taxed)
+    form = dict(parse_qsl(encode(checkout_form(top_up, "cus_1", "https://portal.example/wallet"))))
+    said = [text for name, text in form.items() if "product_data" in name and "description" in name]
+    assert said == ["Tax is taken out of the amount, and the rest is the credit."] * taxed

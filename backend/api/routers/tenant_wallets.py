@@ -53,7 +53,9 @@ async def get_tenant_wallet(
     """Return the balance of a tenant's wallet, now or at an instant."""
     async with services.database.begin() as connection:
         tenant = await find_tenant(connection, tenant_id)
-        return await wallet_balance(connection, tenant, at or now_of(tenant), now=at is None)
+        return await wallet_balance(
+            connection, tenant, at or now_of(tenant), now=at is None, settings=services.settings
+        )
 
 
 @router.put(_WALLET)
@@ -69,7 +71,7 @@ async def put_tenant_wallet(
         await record(
             connection, operator, "wallet.set", tenant.id, detail=wanted.model_dump(mode="json")
         )
-        return await wallet_balance(connection, tenant, now)
+        return await wallet_balance(connection, tenant, now, settings=services.settings)
 
 
 @router.get(_WALLET + "/ledger")

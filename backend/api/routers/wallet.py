@@ -57,7 +57,9 @@ async def get_wallet(
         now = now_of(tenant)
         if at is None:
             await refresh_and_check(connection, tenant.id, now)
-        return await wallet_balance(connection, tenant, at or now, now=at is None)
+        return await wallet_balance(
+            connection, tenant, at or now, now=at is None, settings=services.settings
+        )
 
 
 @router.put("/v1/wallet")
@@ -73,7 +75,7 @@ async def put_wallet(
         await record(
             connection, caller, "wallet.set", tenant.id, detail=wanted.model_dump(mode="json")
         )
-        return await wallet_balance(connection, tenant, now)
+        return await wallet_balance(connection, tenant, now, settings=services.settings)
 
 
 @router.get("/v1/wallet/ledger")

@@ -13,6 +13,9 @@ def checkout_form(top_up: TopUpDocument, remote_customer: str, back: str) -> For
     The method is saved, so that the wallet's rule can buy more. Raises ``Refused`` for an amount
     that Stripe can't express.
     """
+    product = {"name": "Credit"}
+    if top_up.taxed:
+        product["description"] = "Tax is taken out of the amount, and the rest is the credit."
     return {
         "mode": "payment",
         "customer": remote_customer,
@@ -21,7 +24,7 @@ def checkout_form(top_up: TopUpDocument, remote_customer: str, back: str) -> For
                 "quantity": 1,
                 "price_data": {
                     **_amount(top_up, "unit_amount"),
-                    "product_data": {"name": "Credit"},
+                    "product_data": product,
                 },
             }
         ],

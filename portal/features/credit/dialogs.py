@@ -9,6 +9,7 @@ from portal.features.credit.state import Credit
 from portal.kit.blocks import dialog_lead, form_error
 from portal.kit.dialogs import dialog, dialog_buttons
 from portal.kit.fields import labeled, select_field, text_field
+from portal.kit.vars import pick
 
 
 def credit_dialogs() -> rx.Component:
@@ -31,7 +32,14 @@ def _buy() -> rx.Component:
     return _dialog(
         "buy",
         "Buy credit",
-        dialog_lead("It is available once the payment is confirmed."),
+        dialog_lead(
+            "It is available once the payment is confirmed.",
+            pick(
+                Credit.taxed,
+                " Tax is taken out of what you pay, and the rest is the credit.",
+                "",
+            ),
+        ),
         _form(
             Credit.buy,
             "Request purchase",

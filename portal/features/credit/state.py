@@ -82,6 +82,7 @@ class Credit(CustomerState, PageState, Session):
     over: list[GrantRow] = []
     shows_over: bool = False
     top_ups: list[TopUpRow] = []
+    taxed: bool = False
     payable: bool = False
     more_top_ups: bool = False
     waiting: list[TopUpRow] = []
@@ -368,6 +369,7 @@ class Credit(CustomerState, PageState, Session):
         self.granted = f"Of {money(balance.granted, currency)} granted"
         self.gone = money(balance.expired + balance.refunded, currency)
         settings = balance.settings
+        self.taxed = balance.top_ups_taxed
         self.low = ""
         if balance.low_since is not None and settings.low_balance is not None:
             since = second(balance.low_since, self.customer.time_zone)
