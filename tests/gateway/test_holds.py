@@ -269,11 +269,14 @@ async def test_what_is_held_but_never_answered_is_released_when_the_database_is_
     answer = asyncpg.Connection.fetchval
 
     async def lost(connection: asyncpg.Connection, query: str, *arguments: Any) -> Any:
-        """Do it, and lose the first answer."""
+        """Do it, and lose the first answer by which something is held."""
         answered = await answer(connection, query, *arguments)
         if "settle_and_hold_calls" in query and not stored:
-            stored.append(await held(database))
-            raise asyncpg.ConnectionDoesNotExistError("closed in the middle of operation")
+            holding = await held(database)
+            # On a slow machine the first answer may be that what was read is too old to decide by
+            if any(holding):
+                stored.append(holding)
+                raise asyncpg.ConnectionDoesNotExistError("closed in the middle of operation")
         return answered
 
     monkeypatch.setattr(asyncpg.Connection, "fetchval", lost)
