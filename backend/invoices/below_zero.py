@@ -14,7 +14,7 @@ from decimal import Decimal
 from fractions import Fraction
 from typing import Any, Final, NamedTuple
 
-from sqlalchemy import RowMapping, func, select
+from sqlalchemy import ColumnElement, RowMapping, func, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from backend.invoices.given_part import given_part
@@ -84,24 +84,13 @@ async def coming_back(
 async def _sources(
     connection: AsyncConnection, tenant: Tenant, invoice_id: str, periods: Sequence[datetime]
 ) -> list[_Source]:
-    of_periods = (
-        select(invoice_lines.c.invoice_id, func.sum(invoice_lines.c.amount).label("asked"))
-        .where(
-            invoice_lines.c.tenant_id == tenant.id,
-            invoice_lines.c.period_start.in_(periods),
-            invoice_lines.c.kind != ITEM,
-            invoice_lines.c.invoice_id != invoice_id,
-        )
-        .group_by(invoice_lines.c.invoice_id)
-    )
-    asked = {row.invoice_id: row.asked for row in await connection.execute(of_periods)}
+    asked = await _asked(connection, tenant, invoice_id, set(periods))
     query = (
         select(invoices)
         .where(
             invoices.c.tenant_id == tenant.id,
             invoices.c.id.in_(list(asked)),
-            invoices.c.kind.in_([kind.value for kind in _OF_PERIODS]),
-            invoices.c.state != InvoiceState.VOID.value,
+            _counts(),
             invoices.c.total > 0,
         )
         .order_by(invoices.c.issued_at.desc(), invoices.c.id.desc())
@@ -109,6 +98,56 @@ async def _sources(
     )
     rows = (await connection.execute(query)).mappings().all()
     return [await _source(connection, tenant, row, asked[row["id"]]) for row in rows]
+
+
+async def _asked(
+    connection: AsyncConnection, tenant: Tenant, invoice_id: str, periods: set[datetime]
+) -> dict[str, Decimal]:
+    """Return what earlier invoices asked for of some periods, by their ids.
+
+    And of those periods that lessened such an invoice: what it did not ask for, their own invoices
+    had been paid.
+    """
+    by_period = (
+        select(
+            invoice_lines.c.invoice_id,
+            invoice_lines.c.period_start,
+            func.sum(invoice_lines.c.amount).label("amount"),
+        )
+        .join(
+            invoices,
+            (invoices.c.tenant_id == invoice_lines.c.tenant_id)
+            & (invoices.c.id == invoice_lines.c.invoice_id),
+        )
+        .where(
+            invoice_lines.c.tenant_id == tenant.id,
+            invoice_lines.c.kind != ITEM,
+            invoice_lines.c.invoice_id != invoice_id,
+            _counts(),
+        )
+        .group_by(invoice_lines.c.invoice_id, invoice_lines.c.period_start)
+        .having(func.sum(invoice_lines.c.amount) != 0)
+    )
+    about = by_period.subquery()
+    while True:
+        of_these = select(about.c.invoice_id).where(about.c.period_start.in_(periods))
+        rows = await connection.execute(select(about).where(about.c.invoice_id.in_(of_these)))
+        parts = rows.all()
+        lessening = {part.period_start for part in parts if part.amount < 0}
+        if lessening <= periods:
+            break
+        periods = periods | lessening
+    asked: defaultdict[str, Decimal] = defaultdict(Decimal)
+    for part in parts:
+        if part.period_start in periods:
+            asked[part.invoice_id] += part.amount
+    return asked
+
+
+def _counts() -> ColumnElement[bool]:
+    return invoices.c.kind.in_([kind.value for kind in _OF_PERIODS]) & (
+        invoices.c.state != InvoiceState.VOID.value
+    )
 
 
 async def _source(

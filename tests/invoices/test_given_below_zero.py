@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
+from datetime import datetime, timedelta
 from decimal import Decimal
 
 import pytest
@@ -60,10 +60,10 @@ async def pay(
         await record_payment(connection, tenant.id, invoice.id, record, APRIL + GRACE)
 
 
-async def leave(database: Database, tenant: Tenant) -> None:
-    """Let nothing be asked for from April on, but what is late."""
+async def leave(database: Database, tenant: Tenant, at: datetime = APRIL) -> None:
+    """Let nothing be asked for from then on, but what is late."""
     async with database.begin() as connection:
-        await cancel(connection, tenant.id, SubscriptionCancel(when="now"), APRIL)
+        await cancel(connection, tenant.id, SubscriptionCancel(when="now"), at)
 
 
 async def test_a_period_that_closes_for_less_than_its_part_gives_back_what_was_given(
@@ -113,6 +113,30 @@ async def test_usage_that_is_corrected_down_late_gives_back_what_was_given_once(
     note = await credited(database, tenant, settings, march, "31", MAY + GRACE)
     assert note.to_credit is not None
     assert (await holdings(database, tenant, MAY + GRACE))[1] == f"{1 + note.to_credit.amount:.2f}"
+
+
+@pytest.mark.parametrize("april", ["200", "100"], ids=["asks for something", "is below zero"])
+async def test_what_an_invoice_was_lessened_by_for_an_earlier_period_stays_given(
+    database: Database, tenant: Tenant, settings: Settings, april: str
+) -> None:
+    """The next invoice takes back what March's credit had paid, by way of April's."""
+    await give(database, tenant, amount="76")
+    await count(database, [used(tenant, MARCH, 300 * M)])  # 31 + 45
+    await run_invoices(database, settings, APRIL + GRACE)
+    await leave(database, tenant, APRIL + 15 * DAY)
+    late = [used(tenant, MARCH, -300 * M), used(tenant, APRIL, int(april) * M)]
+    await count(database, late)  # 15.50 + 30 - 45, or with 15 instead
+    await run_invoices(database, settings, MAY + GRACE)
+    invoice = await last_invoice(database, tenant, settings)
+    if invoice.due.amount > 0:
+        await pay(database, tenant, settings)
+    asked = invoice.total.amount
+    assert await holdings(database, tenant, MAY + GRACE) == ("0.00", f"{max(-asked, 0):.2f}")
+    await count(database, [used(tenant, APRIL, -int(april) * M)])
+    end = MAY + 31 * DAY + GRACE
+    await run_invoices(database, settings, end)
+    left = Decimal("29.50")  # of 45, since April's fee is still asked for
+    assert await holdings(database, tenant, end) == (f"{max(asked, 0):.2f}", f"{left:.2f}")
 
 
 @pytest.mark.parametrize("in_arrears", [True, False])

@@ -27,6 +27,7 @@ from tests.wallets.credit_plans import (
     SPOT,
     TRIAL_DAYS,
 )
+from tests.wallets.credit_returns import GivingBack, Issued, bought_part
 
 MILLION = 1_000_000
 SECOND = timedelta(seconds=1)
@@ -54,16 +55,6 @@ class Use:
     model: str
     quantities: dict[str, int]
     counted_at: datetime | None = None
-
-
-@dataclass
-class Issued:
-    """An invoice as it must be."""
-
-    start: datetime
-    total: Fraction
-    by_credit: Fraction
-    by_balance: Fraction
 
 
 @dataclass
@@ -415,19 +406,19 @@ class Life:
                 continue
             lines = self.lines(start, end, now)
             # By period: what cancels out within each takes no number
-            asked = [sum(lines.values(), ZERO)]
+            asked = {start: sum(lines.values(), ZERO)}
             for (before, until), billed_lines in [
                 (period, self.billed[period[0]])
                 for period in self.periods
                 if period[0] in self.billed
             ]:
                 again = self.lines(before, until, now)
-                asked.append(sum(again.values(), ZERO) - sum(billed_lines.values(), ZERO))
+                asked[before] = sum(again.values(), ZERO) - sum(billed_lines.values(), ZERO)
                 self.billed[before] = again
             self.billed[start] = lines
             billed = True
-            if any(asked):
-                self._issue((start, end), sum(asked, ZERO), now)
+            if any(asked.values()):
+                self._issue((start, end), asked, now)
             self._close_credit((start, end), now)
         return billed
 
@@ -440,15 +431,25 @@ class Life:
                 self.bring_for_bill(self.period(end), now)
                 self.purse.look(now)
 
-    def _issue(self, period: tuple[datetime, datetime], total: Fraction, now: datetime) -> None:
-        credit = ZERO
+    def _issue(
+        self, period: tuple[datetime, datetime], asked: dict[datetime, Fraction], now: datetime
+    ) -> None:
+        total = sum(asked.values(), ZERO)
+        asked = {start: amount for start, amount in asked.items() if amount}
+        issued = Issued(f"invoice {len(self.invoices)}", period[0], total, asked)
         if total > 0:
             self.purse.up_to(now)
             self.bring_for_bill(period, now)
-            usable = [pot for pot in self.purse.pots.values() if pot.pays_bill(*period, now)]
-            cause = f"invoice {len(self.invoices)}"
-            credit = self.purse.pay(cause, total, self.minor, usable, now)
-        left = total - credit
-        drawn = min(left, self.balance) if left > 0 else left
-        self.balance -= drawn
-        self.invoices.append(Issued(period[0], total, credit, drawn))
+            pots = list(self.purse.pots.values())
+            usable = [pot for pot in pots if pot.pays_bill(*period, now)]
+            issued.by_credit = self.purse.pay(issued.name, total, self.minor, usable, now)
+            issued.given = issued.by_credit - self._round(bought_part(pots, issued.name))
+            issued.money = total - issued.given
+        else:
+            less = {start: amount for start, amount in asked.items() if amount < 0}
+            back = GivingBack(min(-total, -sum(less.values(), ZERO)), set(less))
+            issued.by_credit = -back.of(self.invoices, self.purse, now)
+        left = total - issued.by_credit
+        issued.by_balance = min(left, self.balance) if left > 0 else left
+        self.balance -= issued.by_balance
+        self.invoices.append(issued)
