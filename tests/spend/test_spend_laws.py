@@ -71,10 +71,12 @@ def bill_by_hand(events: list[AcceptedEvent]) -> Decimal:
                 elif event.model == "large":
                     used["large output"] += quantity
         seconds = Decimal(int((datetime(2026, 4, 1, tzinfo=UTC) - BEGINS).total_seconds()))
-        fee = 31 * seconds / (31 * 24 * 3600)
+        month = 31 * 24 * 3600
+        fee = 31 * seconds / month
         tokens = used["input_tokens"] * Decimal("0.15") / 1_000_000
-        # The first 100,000 are free; tiers begin after them
-        output = max(Decimal(0), used["large output"] - 100_000)
+        # The fee's part of the first 100,000 is free, in whole tokens; tiers begin after it
+        free = 100_000 * seconds // month
+        output = max(Decimal(0), used["large output"] - free)
         dear, cheap = min(output, Decimal(1_000_000)), max(Decimal(0), output - 1_000_000)
         tiers = (dear * 10 + cheap * 5) / 1_000_000
         return sum(
