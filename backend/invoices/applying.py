@@ -167,7 +167,8 @@ async def apply_to_parts(
 ) -> None:
     """Let what is left of the credit of periods that were just invoiced pay their open parts.
 
-    When those were issued, the credit that plans bring in arrears was earned in part only.
+    When those were issued, the credit that plans bring in arrears was earned in part only. Credit
+    leaves what the balance will pay of them: money that came back would stand in for it otherwise.
     """
     starts = {due.tenant.id: due for due in closed}
     query = (
@@ -182,11 +183,19 @@ async def apply_to_parts(
         .order_by(invoices.c.tenant_id, invoices.c.due_at, invoices.c.id)
         .with_for_update()
     )
-    for row in (await connection.execute(query)).mappings().all():
+    rows = (await connection.execute(query)).mappings().all()
+    balances = await balances_of(connection, list({row["tenant_id"] for row in rows}))
+    for row in rows:
         of = starts[row["tenant_id"]]
         if of.period.start != row["period_start"]:
             continue
         part = _part(row, row["total"] - row["paid"] - row["credited"], CREDIT, now)
+        by_balance = min(balances.get(row["tenant_id"], ZERO), part["amount"])
+        if by_balance > 0:
+            balances[row["tenant_id"]] -= by_balance
+            part["amount"] -= by_balance
+        if not part["amount"]:
+            continue
         part["amount"] = await pay_more_from_credit(
             connection, of.tenant, row["id"], part["amount"], of.period, now
         )

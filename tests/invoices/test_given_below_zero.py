@@ -94,6 +94,17 @@ async def test_money_comes_back_before_what_was_given(
     assert await holdings(database, tenant) == ("5.00", "1.00")
 
 
+async def test_what_goes_back_to_credit_pays_no_part_that_the_money_beside_it_pays(
+    database: Database, tenant: Tenant, settings: Settings
+) -> None:
+    await give(database, tenant, amount="33")
+    await count(database, [used(tenant, MARCH, 60 * M)])  # 31 + 9, of which 7 stay open
+    await part(database, tenant, settings)
+    await count(database, [used(tenant, MARCH, -47 * M)])  # 7.05 less
+    await run_invoices(database, settings, APRIL + GRACE)
+    assert await holdings(database, tenant) == ("7.00", "0.05")
+
+
 async def test_usage_that_is_corrected_down_late_gives_back_what_was_given_once(
     database: Database, tenant: Tenant, settings: Settings
 ) -> None:
@@ -156,8 +167,9 @@ async def test_what_returns_to_a_grant_that_is_over_is_dropped(
     assert await holdings(database, tenant, MAY + GRACE + DAY) == ("0.00", "0.00")
 
 
-changes = st.tuples(st.integers(-120, 60), st.booleans())
-"""By how many millions of tokens March was counted wrong, and whether the customer pays then."""
+changes = st.tuples(st.integers(-120, 60), st.integers(-120, 60), st.booleans())
+"""By how many millions of tokens March and April were counted wrong, and whether the customer pays
+then."""
 
 
 @hypothesis_settings(
@@ -179,7 +191,7 @@ async def test_no_history_of_corrections_makes_money_of_what_was_given(
     bought: int,
     usage: int,
     in_part: bool,
-    months: tuple[tuple[int, bool], ...],
+    months: tuple[tuple[int, int, bool], ...],
 ) -> None:
     tenant = await subscribed(database, "paid")
     for kind, amount in (("promotional", handed), ("paid", bought)):
@@ -189,15 +201,17 @@ async def test_no_history_of_corrections_makes_money_of_what_was_given(
     if in_part:
         await part(database, tenant, settings)
     received, now = Decimal(0), MARCH
-    for number, (wrong, pays) in enumerate(months):
+    of_april = 0
+    for number, (wrong, wrong_in_april, pays) in enumerate(months):
         change = max(wrong, -usage)
-        usage += change
-        if change:
-            await count(database, [used(tenant, MARCH, change * M)])
+        change_in_april = max(wrong_in_april, -of_april) if number else 0
+        usage, of_april = usage + change, of_april + change_in_april
+        late = [used(tenant, MARCH, change * M), used(tenant, APRIL, change_in_april * M)]
+        await count(database, [event for event in late if any(event.quantities.values())])
         now = (APRIL, MAY, MAY + 31 * DAY)[number] + GRACE
         await run_invoices(database, settings, now)
         if not number:
-            await leave(database, tenant)
+            await leave(database, tenant, APRIL + DAY)
         invoice = await last_invoice(database, tenant, settings)
         if pays and invoice.due.amount > 0:
             received += invoice.due.amount
