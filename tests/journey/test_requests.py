@@ -54,6 +54,8 @@ async def test_a_call_is_found_opened_shared_and_downloaded(page: Page, tmp_path
     await page.get_by_role("button", name="Find").click()
     await expect(page.get_by_text("Nothing matches")).to_be_visible()
     await page.get_by_role("button", name="Clear the filters").click()
+    # The fields are written anew: what is typed before that is lost
+    await expect(page.get_by_label("Model")).to_have_value("")
     await page.get_by_label("At least, ms").fill("soon")
     await page.get_by_role("button", name="Find").click()
     await expect(page.get_by_text("Write milliseconds as a whole number")).to_be_visible()
