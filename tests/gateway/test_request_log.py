@@ -16,6 +16,7 @@ from fastapi import FastAPI
 from sqlalchemy import func, select, text, update
 
 from backend.gateway.request_log import log as request_log
+from backend.gateway.request_log.entries import Entry
 from backend.gateway.request_log.worker import RequestLogPass
 from backend.settings import Settings, Upstream
 from backend.storage.database import Database
@@ -301,6 +302,32 @@ async def test_no_call_waits_for_the_log_and_what_has_no_room_is_counted(
 
         await until(full)
     await logged(api, session, 3)
+
+
+async def test_a_call_that_can_not_be_priced_holds_up_no_other(
+    api: httpx.AsyncClient,
+    session: Headers,
+    operator: Headers,
+    make_key: MakeKey,
+    ask: Ask,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """As long as such a fault stood in a group, the whole log waited for it."""
+    row = request_log.RequestLog._row
+
+    async def faulty(log: request_log.RequestLog, entry: Entry) -> dict[str, Any]:
+        if entry.status == 502:
+            raise ArithmeticError("a price that nobody thought of")
+        return await row(log, entry)
+
+    monkeypatch.setattr(request_log.RequestLog, "_row", faulty)
+    key = await make_key()
+    assert (await ask(key, "do:500")).status_code == 502
+    assert (await ask(key)).status_code == 200
+    (call,) = await logged(api, session, 1)
+    assert call["outcome"] == "completed"
+    metrics = (await api.get("/metrics", headers=operator)).text
+    assert 'log_dropped_total{reason="unstorable"} 1.0' in metrics
 
 
 async def test_who_is_refused_without_end_does_not_fill_the_log(

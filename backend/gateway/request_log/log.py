@@ -138,26 +138,19 @@ class RequestLog:
             self._body_bytes -= sum(entry.bodies.size for entry in group if entry.bodies)
 
     async def _write_group(self, group: list[Entry]) -> None:
-        rows = [await self._row(entry) for entry in group]
-        bodies = await asyncio.to_thread(self._bodies, group)
+        """Write entries together, or each alone: one that can't be written holds up no other."""
         try:
-            await self._insert(rows, bodies)
+            rows = [await self._row(entry) for entry in group]
+            await self._insert(rows, await asyncio.to_thread(self._bodies, group))
         except Exception as error:
             if is_outage(error):
                 raise
-            # One that PostgreSQL can't take holds up no other
-            _log.warning("request_log.group_refused", error=repr(error))
-            for row in rows:
-                await self._insert_alone(row, [body for body in bodies if body["id"] == row["id"]])
-
-    async def _insert_alone(self, row: dict[str, Any], bodies: list[dict[str, Any]]) -> None:
-        try:
-            await self._insert([row], bodies)
-        except Exception as error:
-            if is_outage(error):
-                raise
-            self._dropped_count.labels("unstorable").inc()
-            _log.warning("request_log.entry_refused", call=row["id"], error=repr(error))
+            _log.warning("request_log.refused", calls=len(group), error=repr(error))
+            if len(group) == 1:
+                self._dropped_count.labels("unstorable").inc()
+                return
+            for entry in group:
+                await self._write_group([entry])
 
     async def _insert(self, rows: list[dict[str, Any]], bodies: list[dict[str, Any]]) -> None:
         async with self._database.begin() as connection:
