@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from email.utils import parsedate_to_datetime
 from typing import Final, Literal
 
 import httpx
@@ -18,6 +16,7 @@ from backend.gateway.call import Call
 from backend.gateway.connections import Answer
 from backend.gateway.errors import UpstreamBusy, UpstreamFailed, UpstreamRefused
 from backend.gateway.protocols.base import Failure
+from backend.kit.retry_after import asked_wait, non_negative
 
 _log = structlog.get_logger(__name__)
 
@@ -109,25 +108,15 @@ def retry_seconds(headers: Mapping[str, str], now: datetime) -> float | None:
     ``retry-after`` is a number of seconds or a date (RFC 9110, 10.2.3); ``retry-after-ms`` is what
     OpenAI's clients read before it.
     """
-    milliseconds = _number(headers.get("retry-after-ms"))
-    given = headers.get("retry-after")
-    seconds = _number(given) if milliseconds is None else milliseconds / 1000
-    if seconds is None and given is not None:
-        try:
-            date = parsedate_to_datetime(given)
-            seconds = (date if date.tzinfo else date.replace(tzinfo=UTC)).timestamp()
-            seconds -= now.timestamp()
-        except (ValueError, OverflowError):
+    milliseconds = non_negative(headers.get("retry-after-ms"))
+    if milliseconds is not None:
+        seconds = milliseconds / 1000
+    else:
+        wait = asked_wait(headers.get("retry-after"), now)
+        if wait is None:
             return None
-    return None if seconds is None else min(max(seconds, 0.0), _LONGEST_RETRY_SECONDS)
-
-
-def _number(text: str | None) -> float | None:
-    try:
-        number = float(text or "")
-    except ValueError:
-        return None
-    return number if math.isfinite(number) and number >= 0 else None
+        seconds = wait.total_seconds()
+    return min(max(seconds, 0.0), _LONGEST_RETRY_SECONDS)
 
 
 def _read(body: bytes) -> tuple[str | None, str | None, str | None]:

@@ -7,14 +7,18 @@ moves it on by its share of a second, and waits for it if it is ahead.
 from __future__ import annotations
 
 import asyncio
-from datetime import timedelta
+import random
+from datetime import UTC, datetime, timedelta
 from typing import Final
 
+import httpx
 from sqlalchemy import text
 
+from backend.kit.retry_after import asked_wait
 from backend.platforms.adapter import Busy
 from backend.storage.database import Database
 
+_chance = random.SystemRandom()
 _PATIENCE: Final = timedelta(seconds=10)
 """A longer wait is left to the queue, so that a worker can see to others meanwhile."""
 
@@ -80,6 +84,13 @@ class Pace:
             raise Busy(_PATIENCE)
         if wait > 0:
             await asyncio.sleep(float(wait))
+
+    async def back_off(self, answer: httpx.Response) -> Busy:
+        """Let nobody send for as long as a refusal asks, a second at least; return its error."""
+        asked = asked_wait(answer.headers.get("retry-after"), datetime.now(UTC))
+        wait = max(asked or timedelta(), timedelta(seconds=1 + _chance.random()))
+        await self.pause(wait)
+        return Busy(wait)
 
     async def pause(self, wait: timedelta) -> None:
         """Let nobody send for a while: the platform asked for it."""

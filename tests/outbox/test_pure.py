@@ -14,9 +14,10 @@ from sqlalchemy import CheckConstraint
 
 from backend.invoices.letters.wording import as_html, as_text, wording
 from backend.kit.addresses import mail_sender, mailbox, smtp_server, webhook_secrets
+from backend.kit.retry_after import asked_wait
 from backend.outbox.channels.channel import Letter, NotDelivered
 from backend.outbox.channels.mail import message_of
-from backend.outbox.channels.webhook import asked_wait, signature
+from backend.outbox.channels.webhook import signature
 from backend.outbox.retrying import GIVE_UP_AFTER, delivery_pause, next_attempt
 from backend.settings import Settings
 from backend.storage.tables import notification_deliveries
@@ -85,7 +86,7 @@ def test_a_receiver_puts_off_and_never_hastens() -> None:
         ("120", 120),
         (" 5 ", 5),
         ("-5", None),
-        ("1.5", None),
+        ("1.5", 1.5),
         ("٣", 3),
         ("Mon, 04 May 2026 12:01:00 GMT", 60),
         ("Mon, 04 May 2026 11:00:00 GMT", -3600),
@@ -93,7 +94,7 @@ def test_a_receiver_puts_off_and_never_hastens() -> None:
     ],
     ids=str,
 )
-def test_retry_after_is_read(header: str | None, seconds: int | None) -> None:
+def test_retry_after_is_read(header: str | None, seconds: float | None) -> None:
     wanted = None if seconds is None else timedelta(seconds=seconds)
     assert asked_wait(header, NOW) == wanted
 

@@ -9,12 +9,12 @@ import hmac
 import time
 from collections.abc import Sequence
 from contextlib import suppress
-from datetime import UTC, datetime, timedelta
-from email.utils import parsedate_to_datetime
+from datetime import UTC, datetime
 from typing import Final
 
 import httpx
 
+from backend.kit.retry_after import asked_wait
 from backend.outbox.channels.channel import NotDelivered, one_line
 from backend_client.types.notifications import ChannelName, NotificationEvent
 
@@ -88,19 +88,6 @@ def signature(secret: bytes, event_id: str, at: int, body: bytes) -> str:
     """Sign a body that is sent at a Unix time: ``v1,`` and an HMAC-SHA256 in base64."""
     signed = f"{event_id}.{at}.".encode() + body
     return f"v1,{base64.b64encode(hmac.digest(secret, signed, hashlib.sha256)).decode()}"
-
-
-def asked_wait(retry_after: str | None, now: datetime) -> timedelta | None:
-    """Read a ``Retry-After``, in seconds or as a date; None if there is none that can be read."""
-    if retry_after is None:
-        return None
-    if retry_after.strip().isdecimal():
-        return timedelta(seconds=min(int(retry_after), 10**9))
-    try:
-        until = parsedate_to_datetime(retry_after)
-    except ValueError:
-        return None
-    return (until if until.tzinfo else until.replace(tzinfo=UTC)) - now
 
 
 async def _beginning(answer: httpx.Response) -> str:

@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import gzip
 import json
-import random
 import re
 from collections.abc import Mapping, Sequence
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from decimal import Decimal
 from typing import Any, Final
 
@@ -15,8 +14,7 @@ import httpx
 from pydantic import SecretStr
 
 from backend.outbox.channels.channel import NotDelivered, one_line
-from backend.outbox.channels.webhook import asked_wait
-from backend.platforms.adapter import Busy, Refused
+from backend.platforms.adapter import Refused
 from backend.platforms.amberflo.mapping import Json
 from backend.platforms.rates import Pace
 
@@ -27,7 +25,6 @@ _SHOWN: Final = 300
 _JSON: Final = {"content-type": "application/json", "accept": "application/json"}
 _ABSENT: Final = str(httpx.codes.NOT_FOUND.value)
 _INGESTED: Final = re.compile(r"(\d+) records? (?:was|were) ingested")
-_chance = random.SystemRandom()
 
 
 class AmberfloCalls:
@@ -93,10 +90,7 @@ class AmberfloCalls:
         if answer.is_success:
             return answer
         if answer.status_code == httpx.codes.TOO_MANY_REQUESTS:
-            asked = asked_wait(answer.headers.get("retry-after"), datetime.now(UTC))
-            wait = max(asked or timedelta(), timedelta(seconds=1 + _chance.random()))
-            await self._pace.pause(wait)
-            raise Busy(wait)
+            raise await self._pace.back_off(answer)
         raise _refusal(answer)
 
 

@@ -3,17 +3,15 @@
 from __future__ import annotations
 
 import json
-import random
 from collections.abc import AsyncIterator, Mapping, Sequence
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from typing import Any, Final
 
 import httpx
 from pydantic import SecretStr
 
 from backend.outbox.channels.channel import NotDelivered, one_line
-from backend.outbox.channels.webhook import asked_wait
-from backend.platforms.adapter import Busy, Refused
+from backend.platforms.adapter import Refused
 from backend.platforms.rates import Pace
 
 _TIMEOUT = httpx.Timeout(30.0, connect=5.0)
@@ -22,7 +20,6 @@ _SIGN_IN_WAIT: Final = timedelta(minutes=5)
 _SHORT_WAIT: Final = timedelta(seconds=2)
 _SHOWN: Final = 300
 _PAGE: Final = 100
-_chance = random.SystemRandom()
 
 Json = dict[str, Any]
 Query = Mapping[str, str | int | Sequence[str]]
@@ -113,10 +110,7 @@ class OrbCalls:
         if answer.is_success:
             return _body(answer)
         if answer.status_code == httpx.codes.TOO_MANY_REQUESTS:
-            asked = asked_wait(answer.headers.get("retry-after"), datetime.now(UTC))
-            wait = max(asked or timedelta(), timedelta(seconds=1 + _chance.random()))
-            await self._pace.pause(wait)
-            raise Busy(wait)
+            raise await self._pace.back_off(answer)
         raise _refusal(answer)
 
 

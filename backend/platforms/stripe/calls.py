@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-import random
 from collections.abc import AsyncIterator, Mapping
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from typing import Any, Final
 
 import httpx
 from pydantic import SecretStr
 
 from backend.outbox.channels.channel import NotDelivered, one_line
-from backend.outbox.channels.webhook import asked_wait
-from backend.platforms.adapter import AnswerSpoiled, Busy, Refused
+from backend.platforms.adapter import AnswerSpoiled, Refused
 from backend.platforms.rates import Pace
 from backend.platforms.stripe.forms import Form, encode
 
@@ -27,7 +25,6 @@ _SIGN_IN_WAIT: Final = timedelta(minutes=5)
 _SHORT_WAIT: Final = timedelta(seconds=2)
 _SHOWN: Final = 300
 _PAGE: Final = 100
-_chance = random.SystemRandom()
 
 Json = dict[str, Any]
 
@@ -128,10 +125,7 @@ class StripeCalls:
         if answer.is_success:
             return answer
         if answer.status_code == httpx.codes.TOO_MANY_REQUESTS:
-            asked = asked_wait(answer.headers.get("retry-after"), datetime.now(UTC))
-            wait = max(asked or timedelta(), timedelta(seconds=1 + _chance.random()))
-            await pace.pause(wait)
-            raise Busy(wait)
+            raise await pace.back_off(answer)
         raise _refusal(answer, keyed=key is not None)
 
 
