@@ -15,6 +15,7 @@ from backend.accounts.operator_keys import temporary_operator_key
 from backend.accounts.sessions import local_person
 from backend.demo.accounts import open_tenants, remove_tenants, sample_tenants
 from backend.demo.load import all_events, send, until_counted
+from backend.demo.measures import forget_measures, measure
 from backend.engines.running import running_api_url, running_settings, running_url
 from backend.errors import ConfigurationError
 from backend.invoices.billing_cursors import lock_cursors, open_cursors
@@ -76,8 +77,19 @@ async def _load(settings: Settings, *, days: int, seed: int) -> None:
                             new += await send(client, events, partial(bar.advance, task))
                     total = sum(len(of_tenant) for of_tenant in to_send.values())
                     counting = bar.add_task("Counted", total=total)
-                    await until_counted(
-                        database, to_send, lambda n: bar.update(counting, completed=n)
+                    # Beside the worker, which counts meanwhile
+                    await asyncio.gather(
+                        until_counted(
+                            database, to_send, lambda n: bar.update(counting, completed=n)
+                        ),
+                        measure(
+                            database,
+                            opened,
+                            to_send,
+                            seed=seed,
+                            now=now,
+                            log_days=settings.request_log_days,
+                        ),
                     )
     finally:
         await database.close()
@@ -98,6 +110,7 @@ async def _remove(settings: Settings, *, ask: bool) -> None:
         if ask and not _sure(tenants):
             raise typer.Abort
         async with database.begin() as connection:
+            await forget_measures(connection, tenants)
             await remove_tenants(connection, tenants)
     finally:
         await database.close()
@@ -112,7 +125,7 @@ def _sure(tenants: list[Tenant]) -> bool:
 def _database(settings: Settings) -> Database:
     if settings.database_url is None:
         raise ConfigurationError("DATABASE_URL is not set.")
-    return Database(settings.database_url, pool_size=2)
+    return Database(settings.database_url, pool_size=3)
 
 
 def _bar() -> Progress:

@@ -42,6 +42,17 @@ class SampleSeries:
     idle: float = 0.0
     month_end: float = 1.0
     """Weight of a month's last two days."""
+    streamed: float = 0.0
+    """The share of calls whose answers are streamed."""
+    refused: float = 0.0005
+    """How many calls are refused for each that is made."""
+    refused_by: str = "requests_per_minute"
+    """The limit that refuses them."""
+
+    @property
+    def name(self) -> str:
+        """What its events' ids begin with."""
+        return f"{self.application}/{self.key}/{self.model}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,6 +95,8 @@ SAMPLE_TENANTS = (
                 cached=0.35,
                 reasoning=0.15,
                 growth=0.006,
+                streamed=0.95,
+                refused=0.002,
             ),
             SampleSeries(
                 application="Web chat",
@@ -96,6 +109,8 @@ SAMPLE_TENANTS = (
                 output_tokens=90,
                 cached=0.2,
                 growth=0.006,
+                streamed=0.6,
+                refused=0.002,
             ),
             SampleSeries(
                 application="Mobile app",
@@ -108,6 +123,8 @@ SAMPLE_TENANTS = (
                 output_tokens=160,
                 growth=0.012,
                 noise=0.15,
+                streamed=0.9,
+                refused=0.008,
             ),
         ),
     ),
@@ -130,6 +147,8 @@ SAMPLE_TENANTS = (
                 input_tokens=1_900,
                 output_tokens=70,
                 noise=0.2,
+                refused=0.012,
+                refused_by="tokens_per_minute",
             ),
             SampleSeries(
                 application="Reports",
@@ -144,6 +163,8 @@ SAMPLE_TENANTS = (
                 reasoning=0.3,
                 noise=0.15,
                 month_end=3.0,
+                streamed=0.1,
+                refused_by="concurrent_requests",
             ),
         ),
     ),
@@ -168,6 +189,8 @@ SAMPLE_TENANTS = (
                 growth=0.005,
                 noise=0.4,
                 idle=0.12,
+                streamed=0.8,
+                refused=0.01,
             ),
             SampleSeries(
                 application="Prototype",
@@ -180,6 +203,8 @@ SAMPLE_TENANTS = (
                 output_tokens=110,
                 noise=0.5,
                 idle=0.3,
+                streamed=0.8,
+                refused=0.01,
             ),
         ),
     ),

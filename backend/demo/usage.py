@@ -61,9 +61,8 @@ def _day(
 ) -> Iterator[UsageEvent]:
     zone = sample.zone
     day = midnight.astimezone(zone).date()
-    name = f"{series.application}/{series.key}/{series.model}"
     chance = np.random.default_rng(
-        [seed, crc32(f"{sample.wanted.slug}/{name}".encode()), day.toordinal()]
+        [seed, crc32(f"{sample.wanted.slug}/{series.name}".encode()), day.toordinal()]
     )
     level = _level(series, day, days, chance)
     slots = _slots(midnight, day_start(day + timedelta(days=1), zone))
@@ -86,7 +85,7 @@ def _day(
             "reasoning_tokens": reasoning,
         }
         yield UsageEvent(
-            id=f"{name}/{slots[place]:%Y-%m-%dT%H:%MZ}",
+            id=f"{series.name}/{slots[place]:%Y-%m-%dT%H:%MZ}",
             source=SOURCE,
             subject=places.tenant,
             time=slots[place] + timedelta(seconds=int(seconds[place])),

@@ -7,6 +7,7 @@ What a process counted since it last added is lost when it is killed: these are 
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Final, Literal
@@ -120,22 +121,9 @@ class Measures:
         calls = self._calls.take()
         if not waiting and not calls:
             return
-        rows = [
-            {
-                "hour": hour,
-                "model": model,
-                "answered": counts.answered,
-                "failed": counts.failed,
-                "total_counts": counts.total_counts,
-                "first_token_counts": counts.first_token_counts,
-            }
-            # In one order everywhere, so that two processes don't wait for each other's rows
-            for (hour, model), counts in sorted(waiting.items())
-        ]
         try:
             async with self._database.begin() as connection:
-                if rows:
-                    await connection.execute(_ADD, rows)
+                await add_hours(connection, waiting)
                 await add_calls(connection, calls)
                 await self._clear_old(connection)
         except OUTAGES as error:
@@ -171,6 +159,26 @@ class Measures:
             await self.add()
             if not self._hours and not self._calls:
                 return
+
+
+async def add_hours(
+    connection: AsyncConnection, waiting: Mapping[tuple[datetime, str], HourCounts]
+) -> None:
+    """Add counts of hours and models to those in the database."""
+    rows = [
+        {
+            "hour": hour,
+            "model": model,
+            "answered": counts.answered,
+            "failed": counts.failed,
+            "total_counts": counts.total_counts,
+            "first_token_counts": counts.first_token_counts,
+        }
+        # In one order everywhere, so that two processes don't wait for each other's rows
+        for (hour, model), counts in sorted(waiting.items(), key=lambda item: item[0])
+    ]
+    if rows:
+        await connection.execute(_ADD, rows)
 
 
 def _this_hour() -> datetime:

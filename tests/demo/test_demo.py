@@ -8,7 +8,7 @@ from decimal import Decimal
 from pathlib import Path
 
 import pytest
-from sqlalchemy import func, select
+from sqlalchemy import func, select, text
 
 from backend.accounts.members import memberships
 from backend.accounts.operator_keys import temporary_operator_key
@@ -16,11 +16,22 @@ from backend.accounts.sessions import local_person
 from backend.accounts.tenants import create_tenant
 from backend.demo.accounts import open_tenants, remove_tenants, sample_tenants
 from backend.demo.load import all_events, send, until_counted
+from backend.demo.measures import forget_measures, measure
 from backend.demo.usage import SOURCE
 from backend.errors import CommandError
+from backend.gateway.latencies import BUCKETS
+from backend.gateway.measures import HourCounts, add_hours
 from backend.settings import Settings
 from backend.storage.database import Database
-from backend.storage.tables import events, operator_keys, rollups, tenants
+from backend.storage.tables import (
+    call_measures,
+    events,
+    gateway_requests,
+    model_hours,
+    operator_keys,
+    rollups,
+    tenants,
+)
 from backend_client import AsyncFareboxClient
 from backend_client.types.accounts import Role, TenantCreate
 from tests.support.commands import run_farebox
@@ -31,6 +42,7 @@ SLUGS = ["sample-chat", "sample-batch", "sample-starter"]
 
 
 async def load(database: Database, url: str, until: datetime) -> int:
+    """Load two days of usage and how its calls went; return how many events were new."""
     async with temporary_operator_key(database, "test") as (key_id, secret):
         async with database.begin() as connection:
             member = await local_person(connection)
@@ -44,6 +56,7 @@ async def load(database: Database, url: str, until: datetime) -> int:
                 new += await send(client, tenant_events, lambda _: None)
         async with asyncio.timeout(60):
             await until_counted(database, events, lambda _: None)
+    await measure(database, opened, events, seed=1, now=until, log_days=30)
     return new
 
 
@@ -55,16 +68,51 @@ async def totals(database: Database) -> tuple[int, Decimal]:
         )
 
 
+async def calls_measured(database: Database) -> dict[str, int]:
+    """How many calls are measured and logged, by where."""
+    async with database.begin() as connection:
+        by_tenant = await connection.execute(
+            select(call_measures.c.status, func.sum(call_measures.c.calls)).group_by(
+                call_measures.c.status
+            )
+        )
+        hours = await connection.execute(
+            select(func.sum(model_hours.c.answered), func.sum(model_hours.c.failed))
+        )
+        answered, failed = hours.one()
+        timed = await connection.scalar(
+            text("SELECT sum(times) FROM model_hours, unnest(total_counts) AS times")
+        )
+        logged = await connection.scalar(select(func.count()).select_from(gateway_requests))
+    return {
+        **{status: int(calls) for status, calls in by_tenant.all()},
+        "answered by models": int(answered or 0),
+        "failed by models": int(failed or 0),
+        "timed of models": int(timed or 0),
+        "logged": logged or 0,
+    }
+
+
 async def test_a_repeat_adds_only_what_is_new(database: Database, url: str, worker: None) -> None:
     now = datetime.now(UTC)
     first = await load(database, url, now - timedelta(hours=6))
     before = await totals(database)
+    measured = await calls_measured(database)
     assert first == before[0] > 0
     assert await load(database, url, now - timedelta(hours=6)) == 0
     assert await totals(database) == before
+    assert await calls_measured(database) == measured
+    # The local model's are left out: how it performs is measured truly
+    assert 0 < measured["answered by models"] < measured["completed"]
+    assert measured["timed of models"] == measured["answered by models"]
+    assert measured["failed by models"] <= measured["failed"]
+    assert measured["logged"] > 0
     later = await load(database, url, now)
     after = await totals(database)
     assert later > 0
+    grown = await calls_measured(database)
+    assert grown["completed"] > measured["completed"]
+    assert grown["logged"] > measured["logged"]
     assert after[0] == first + later
     assert after[1] > before[1]
 
@@ -83,7 +131,21 @@ async def test_the_local_developer_owns_the_samples_and_removal_takes_nothing_el
         assert all(membership.tenant.is_sample for membership in joined)
         open_keys = select(func.count()).where(operator_keys.c.revoked_at.is_(None))
         assert await connection.scalar(open_keys) == 0
-        await remove_tenants(connection, await sample_tenants(connection))
+        hour = await connection.execute(select(model_hours).limit(1))
+        sample_hour = dict(hour.mappings().one())
+        # What somebody measures of the model beside the samples stays
+        own = HourCounts(answered=2, total_counts=[0, 2] + [0] * (BUCKETS - 2))
+        await add_hours(connection, {(sample_hour["hour"], sample_hour["model"]): own})
+        samples = await sample_tenants(connection)
+        await forget_measures(connection, samples)
+        await remove_tenants(connection, samples)
+    left = await calls_measured(database)
+    assert left == {
+        "answered by models": 2,
+        "failed by models": 0,
+        "timed of models": 2,
+        "logged": 0,
+    }
     assert await totals(database) == (0, Decimal(0))
     async with database.begin() as connection:
         assert list((await connection.execute(select(tenants.c.id))).scalars()) == [other.id]
