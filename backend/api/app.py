@@ -6,9 +6,11 @@ import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from functools import cache
+from typing import Any
 
 from fastapi import APIRouter, Depends, FastAPI
 from starlette.routing import BaseRoute
+from starlette.types import Lifespan
 
 from backend.accounts.authenticator import Authenticator
 from backend.accounts.failed_sign_ins import FailedSignIns
@@ -18,7 +20,7 @@ from backend.api import problems
 from backend.api.body_limits import BodyBudget
 from backend.api.dependencies import Services
 from backend.api.middleware import BodyLimit, Metrics, RequestContext
-from backend.api.openapi import DescribedApi
+from backend.api.openapi import described
 from backend.api.public_questions import PublicQuestions
 from backend.api.query_parameters import refuse_unknown_parameters
 from backend.api.quick_calls import QuickCalls
@@ -93,17 +95,7 @@ def create_app(settings: Settings) -> FastAPI:
                 await platform.close()
             side_process.close()
 
-    app = DescribedApi(
-        title="Farebox",
-        version="1",
-        summary="Metering, pricing and billing of an AI API",
-        description="Every call has the header `authorization: Bearer <credential>`: an API key or "
-        "a session of the portal. An error has a `code` that stays the same, and a sentence.",
-        lifespan=lifespan,
-        docs_url=None,
-        redoc_url=None,
-        routes=_routes(),
-    )
+    app = _Api(lifespan)
     metrics = Metrics()
     app.state.metrics = metrics
     problems.install(app)
@@ -111,6 +103,34 @@ def create_app(settings: Settings) -> FastAPI:
     app.add_middleware(BodyLimit, max_bytes=settings.max_body_bytes)
     app.add_middleware(RequestContext, metrics=metrics)
     return app
+
+
+class _Api(FastAPI):
+    """FastAPI with Farebox' routes and their document, which know nothing of what is configured."""
+
+    def __init__(self, lifespan: Lifespan[FastAPI] | None = None) -> None:
+        super().__init__(
+            title="Farebox",
+            version="1",
+            summary="Metering, pricing and billing of an AI API",
+            description="Every call has the header `authorization: Bearer <credential>`: an API "
+            "key or a session of the portal. An error has a `code` that stays the same, and a "
+            "sentence.",
+            lifespan=lifespan,
+            docs_url=None,
+            redoc_url=None,
+            routes=_routes(),
+        )
+
+    def openapi(self) -> dict[str, Any]:
+        """Return the OpenAPI document."""
+        return _document()
+
+
+@cache
+def _document() -> dict[str, Any]:
+    """The document of every app: FastAPI takes two seconds to write it."""
+    return described(_Api())
 
 
 @cache

@@ -37,26 +37,21 @@ TAGS = {
 """Groups of operations in the order in which they are read: their titles, and what they hold."""
 
 
-class DescribedApi(FastAPI):
-    """FastAPI, whose document gives errors their media type, and lists their codes."""
-
-    def openapi(self) -> dict[str, Any]:
-        """Return the OpenAPI document, built once."""
-        built = self.openapi_schema is not None
-        document = super().openapi()
-        if not built:
-            for item in document["paths"].values():
-                for operation in item.values():
-                    _summarize(operation)
-                    _describe_problem(operation["responses"].get("default", {}))
-            document["tags"] = [
-                {"name": name, "x-displayName": title, "description": description}
-                for name, (title, description) in TAGS.items()
-            ]
-            # Not an ``enum``: a client that is older than a code should still read the problem
-            code = document["components"]["schemas"]["Problem"]["properties"]["code"]
-            code["x-extensible-enum"] = [cause.code for cause in causes()]
-        return document
+def described(app: FastAPI) -> dict[str, Any]:
+    """The document of an app, in which errors have their media type, and their codes are listed."""
+    document = FastAPI.openapi(app)
+    for item in document["paths"].values():
+        for operation in item.values():
+            _summarize(operation)
+            _describe_problem(operation["responses"].get("default", {}))
+    document["tags"] = [
+        {"name": name, "x-displayName": title, "description": description}
+        for name, (title, description) in TAGS.items()
+    ]
+    # Not an ``enum``: a client that is older than a code should still read the problem
+    code = document["components"]["schemas"]["Problem"]["properties"]["code"]
+    code["x-extensible-enum"] = [cause.code for cause in causes()]
+    return document
 
 
 def _summarize(operation: dict[str, Any]) -> None:
