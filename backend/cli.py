@@ -22,6 +22,7 @@ COMMANDS = {
     "operator-key": "backend.commands.accounts:operator_key",
     "operator": "backend.commands.operators:operator",
     "tenant": "backend.commands.accounts:tenant",
+    "key": "backend.commands.keys:key",
     "events": "backend.commands.events:events",
     "usage": "backend.commands.usage:usage",
     "platform": "backend.commands.platform:platform",

@@ -33,6 +33,7 @@ from backend_client.types.countries import Country
 from backend_client.types.events import Name
 from backend_client.types.invoices import PartyLegal
 from backend_client.types.upstreams import Seconds, UpstreamTerms, UpstreamTimeouts
+from backend_client.types.web_origins import WebOrigin
 from edge.trusted import LOOPBACK, trusted_networks
 
 
@@ -108,6 +109,8 @@ class Settings(BaseSettings):
     database_pool_size: int = Field(10, gt=0)
     trusted_addresses: Annotated[list[str], AfterValidator(trusted_networks)] = LOOPBACK
     """Proxies, whose ``x-forwarded-for`` is believed, and portals, whose failures aren't slowed."""
+    web_origins: list[WebOrigin] = []
+    """Origins of web pages that may use API keys without origins of their own."""
     metrics_token: SecretStr | None = None
     """Opens ``/metrics`` to Prometheus; without it, an operator's key does."""
     shutdown_seconds: int = Field(10, ge=0)

@@ -4,13 +4,19 @@ from __future__ import annotations
 
 import time
 from collections import OrderedDict
+from collections.abc import Iterable
 from datetime import UTC, datetime, timedelta
 from functools import partial
 
 from sqlalchemy import RowMapping, and_, or_, select, union_all, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from backend.accounts.errors import AddressNotAllowed, InvalidCredential, KeyDisabled
+from backend.accounts.errors import (
+    AddressNotAllowed,
+    InvalidCredential,
+    KeyDisabled,
+    OriginNotAllowed,
+)
 from backend.accounts.guesses import Guesses
 from backend.accounts.keys import budget_of
 from backend.accounts.operators import operates
@@ -23,6 +29,7 @@ from backend.accounts.principal import (
     Principal,
 )
 from backend.accounts.secrets import API_KEY, OPERATOR_KEY, SESSION, hash_secret, is_mistyped
+from backend.accounts.web_origins import is_of
 from backend.kit.origin import origin
 from backend.kit.remembered import Outages, Remembered
 from backend.storage.database import Database
@@ -44,6 +51,7 @@ KNOWN_SECONDS = 0.9
 UNKNOWN_SECONDS = 1.0
 """How long a credential that nobody has is not looked up again."""
 _KNOWN_MOST = 10_000
+_SHOWN = 100
 OUTAGE_SECONDS = 600.0
 """How long it is cached while PostgreSQL is away and can't report a revocation."""
 _LAST_USED_EVERY = timedelta(minutes=1)
@@ -52,9 +60,19 @@ _LAST_USED_EVERY = timedelta(minutes=1)
 class Authenticator:
     """Looks credentials up, and caches the valid ones for less than a second."""
 
-    def __init__(self, database: Database, guesses: Guesses | None = None) -> None:
-        """Slow who guesses at credentials, if ``guesses`` are given."""
+    def __init__(
+        self,
+        database: Database,
+        guesses: Guesses | None = None,
+        *,
+        web_origins: Iterable[str] = (),
+    ) -> None:
+        """Slow who guesses at credentials, if ``guesses`` are given.
+
+        Pages of ``web_origins`` may use keys that have no origins of their own.
+        """
         self._database = database
+        self._web_origins = tuple(web_origins)
         self._guesses = guesses
         self._good: OrderedDict[bytes, None] = OrderedDict()
         """Credentials that were valid here: who has one is never slowed for others' guesses."""
@@ -93,12 +111,25 @@ class Authenticator:
         if principal.valid_until is not None and principal.valid_until <= datetime.now(UTC):
             raise InvalidCredential()
         _check_address(principal)
+        self._check_page(principal)
         return principal
 
     def forget(self, token: str) -> None:
         """Drop a credential that has just changed from the cache."""
         self._principals.forget(hash_secret(token))
         self._unknown.pop(hash_secret(token), None)
+
+    def _check_page(self, principal: Principal) -> None:
+        """Raise ``OriginNotAllowed`` for a key that is not taken from the page that sent it."""
+        page = origin().page
+        if page is None or principal.kind != "key":
+            return
+        allowed = self._web_origins if principal.origins is None else principal.origins
+        if not is_of(page, allowed):
+            raise OriginNotAllowed(
+                f"This key is not taken from web pages of {page[:_SHOWN]}: add the origin to the "
+                "key's, or call from a server."
+            )
 
     def _refuse_unknown(self, slot: bytes) -> None:
         """Raise ``InvalidCredential`` for one that nobody had a moment ago."""
@@ -191,6 +222,7 @@ async def _api_key(connection: AsyncConnection, slot: bytes, now: datetime) -> P
         limits=RateLimits.model_validate({name: row[name] for name in RateLimits.model_fields}),
         budget=budget_of(row),
         addresses=None if row["addresses"] is None else tuple(row["addresses"]),
+        origins=None if row["origins"] is None else tuple(row["origins"]),
         valid_until=min((end for end in ends if end is not None), default=None),
     )
 

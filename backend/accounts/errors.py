@@ -135,6 +135,12 @@ class AddressNotAllowed(Forbidden):
     code, title = "address_not_allowed", "This key is not taken from here"
 
 
+class OriginNotAllowed(Forbidden):
+    """A web page sent the API key, and its origin is none of those that the key is taken from."""
+
+    code, title = "origin_not_allowed", "This key is not taken from this web page"
+
+
 class KeyDisabled(Unauthenticated):
     """The API key is disabled for now; somebody who may change the tenant's keys can enable it."""
 

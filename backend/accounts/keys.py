@@ -126,6 +126,7 @@ async def create_key(
             created_by=caller.id,
             expires_at=wanted.expires_at,
             addresses=wanted.addresses,
+            origins=wanted.origins,
             service_account=wanted.service_account,
             **wanted.limits.model_dump(),
             **_budget_values(wanted.budget),
@@ -214,6 +215,8 @@ async def change_key(
         values |= _budget_values(change.budget)
     if "addresses" in given:
         values["addresses"] = change.addresses
+    if "origins" in given:
+        values["origins"] = change.origins
     if change.service_account is not None:
         values["service_account"] = change.service_account
     if change.enabled is not None:

@@ -93,7 +93,8 @@ class Principal:
     ``kind`` is how it authenticates: a person's session, an API key, or an operator key.
     ``tenant_id`` is the tenant it acts for; empty for an operator key, which acts for none.
     ``models`` limits an API key to those models; None allows all. ``limits`` and ``budget``
-    are an API key's own; it is taken from the networks ``addresses``, with None from any.
+    are an API key's own; it is taken from the networks ``addresses``, with None from any, and from
+    web pages of ``origins``, with None from those that the installation allows to every key.
     ``operates`` says that it does what only the operator may; see ``as_operator``. ``valid_until``
     is when the credential expires, None for never. ``viewing_until`` is that of an operator who
     looks at the tenant and may change nothing.
@@ -110,6 +111,7 @@ class Principal:
     limits: RateLimits = field(default_factory=RateLimits)
     budget: KeyBudget | None = None
     addresses: tuple[str, ...] | None = None
+    origins: tuple[str, ...] | None = None
     operates: bool = False
     valid_until: datetime | None = None
     viewing_until: datetime | None = None

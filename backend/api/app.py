@@ -18,6 +18,7 @@ from backend.accounts.guesses import Guesses
 from backend.accounts.identity import IdentityProvider
 from backend.api import problems
 from backend.api.body_limits import BodyBudget
+from backend.api.cross_origin import CrossOrigin
 from backend.api.dependencies import Services
 from backend.api.middleware import BodyLimit, Metrics, RequestContext
 from backend.api.openapi import described
@@ -53,7 +54,7 @@ def create_app(settings: Settings) -> FastAPI:
         database = Database(database_url, pool_size=settings.database_pool_size)
         stream = await UsageStream.connect(nats_url, settings)
         guesses = Guesses(settings.trusted_addresses)
-        authenticator = Authenticator(database, guesses)
+        authenticator = Authenticator(database, guesses, web_origins=settings.web_origins)
         side_process = SideProcess()
         gateway_now = Gateway(settings, database, stream)
         taxes = tax_service_of(settings)
@@ -101,6 +102,7 @@ def create_app(settings: Settings) -> FastAPI:
     problems.install(app)
     app.add_middleware(QuickCalls, api=app, routers=list(every_router()))
     app.add_middleware(BodyLimit, max_bytes=settings.max_body_bytes)
+    app.add_middleware(CrossOrigin)
     app.add_middleware(RequestContext, metrics=metrics)
     return app
 

@@ -66,7 +66,8 @@ class RequestContext:
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
-        given = Headers(scope=scope).get("x-request-id", "")
+        asked = Headers(scope=scope)
+        given = asked.get("x-request-id", "")
         request_id = given if _SANE_ID.match(given) else new_id("req")
         scope.setdefault("state", {})["request_id"] = request_id
         began = time.perf_counter()
@@ -89,7 +90,7 @@ class RequestContext:
         client = scope.get("client")
         with (
             structlog.contextvars.bound_contextvars(request_id=request_id),
-            request_from(client[0] if client else None, request_id),
+            request_from(client[0] if client else None, request_id, asked.get("origin")),
         ):
             try:
                 await self._app(scope, receive, answer)

@@ -10,6 +10,7 @@ from sqlalchemy.exc import DBAPIError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 from starlette.exceptions import HTTPException
 
+from backend.api.cross_origin import answer_headers
 from backend.api.errors import (
     DatabaseUnavailable,
     InternalError,
@@ -113,9 +114,14 @@ def install(app: FastAPI) -> None:
     @app.exception_handler(Exception)
     async def unexpected(request: Request, error: Exception) -> Response:
         _log.error("request.failed", exc_info=error)
-        return problem_response(
+        response = problem_response(
             request, InternalError("Something went wrong here; the request id finds it in the log.")
         )
+        # Of what nobody foresaw the answer is made outside of our middleware
+        response.headers.update(answer_headers(request.scope))
+        if (request_id := getattr(request.state, "request_id", None)) is not None:
+            response.headers["x-request-id"] = request_id
+        return response
 
 
 def _validation_problem(error: RequestValidationError) -> FareboxError:

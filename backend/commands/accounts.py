@@ -48,7 +48,7 @@ from edge.log_bounds import on_one_line
 operator_key = typer.Typer(no_args_is_help=True, help="The operator's own keys.")
 tenant = typer.Typer(no_args_is_help=True, help="Tenants: the customers' organizations.")
 
-_PAGE = 200
+PAGE = 200
 _WIDE = 1000
 Result = TypeVar("Result")
 Body = TypeVar("Body", bound=BaseModel)
@@ -75,7 +75,7 @@ def show(*columns: str, rows: Sequence[tuple[str, ...]]) -> None:
     Console(width=width, markup=False, emoji=False, highlight=False).print(table)
 
 
-def _checked(kind: type[Body], values: Mapping[str, object]) -> Body:
+def checked(kind: type[Body], values: Mapping[str, object]) -> Body:
     """Return what a command's options say; raise ``CommandError`` naming the first wrong one."""
     try:
         return kind.model_validate(values)
@@ -84,7 +84,8 @@ def _checked(kind: type[Body], values: Mapping[str, object]) -> Body:
         raise CommandError(f"{first['loc'][0]}: {first['msg']}") from None
 
 
-async def _all_pages(list_page: Callable[..., Awaitable[Page[Item]]]) -> list[Item]:
+async def all_pages(list_page: Callable[..., Awaitable[Page[Item]]]) -> list[Item]:
+    """Return the items of every page, which ``list_page`` returns for its ``cursor``."""
     items: list[Item] = []
     cursor = None
     while True:
@@ -113,7 +114,7 @@ def create_key(
 ) -> None:
     """Create a key. Its secret is printed to standard output, once."""
     end = None if expires_in_days is None else datetime.now(UTC) + timedelta(days=expires_in_days)
-    wanted = _checked(OperatorKeyCreate, {"name": name, "scopes": scope, "expires_at": end})
+    wanted = checked(OperatorKeyCreate, {"name": name, "scopes": scope, "expires_at": end})
 
     async def work(connection: AsyncConnection) -> OperatorKeyCreated:
         return await create_operator_key(connection, COMMAND_LINE, wanted)
@@ -128,7 +129,7 @@ def list_keys() -> None:
     """List all keys, revoked ones included."""
 
     async def work(connection: AsyncConnection) -> list[OperatorKey]:
-        return await _all_pages(partial(list_operator_keys, connection, limit=_PAGE))
+        return await all_pages(partial(list_operator_keys, connection, limit=PAGE))
 
     rows = [
         (
@@ -185,7 +186,7 @@ def create_tenant(
 
     The link of an owner's invitation is printed below it, this once.
     """
-    wanted = _checked(
+    wanted = checked(
         TenantCreate,
         {
             "slug": slug,
@@ -216,7 +217,7 @@ def invite_member(
     role: Annotated[str, typer.Option(help="The role that they get.")] = Role.OWNER.value,
 ) -> None:
     """Invite somebody to a tenant. Prints the link, this once."""
-    wanted = _checked(InvitationCreate, {"email": email, "role": role})
+    wanted = checked(InvitationCreate, {"email": email, "role": role})
     settings = running_settings()
 
     async def work(connection: AsyncConnection) -> InvitationCreated:
@@ -238,7 +239,7 @@ def show_tenants() -> None:
     """List all tenants, oldest first."""
 
     async def work(connection: AsyncConnection) -> list[Tenant]:
-        return await _all_pages(partial(list_tenants, connection, limit=_PAGE))
+        return await all_pages(partial(list_tenants, connection, limit=PAGE))
 
     rows = [
         (

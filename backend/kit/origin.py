@@ -12,11 +12,13 @@ from dataclasses import dataclass
 class Origin:
     """``address`` is the caller's network address, None if it has none (a Unix socket, a test).
 
-    Both are None outside a request: on the command line, in the worker.
+    ``page`` is the web origin of the page whose script sent it, as browsers say; None of programs.
+    All are None outside a request: on the command line, in the worker.
     """
 
     address: str | None = None
     request_id: str | None = None
+    page: str | None = None
 
 
 _NOWHERE = Origin()
@@ -29,9 +31,9 @@ def origin() -> Origin:
 
 
 @contextmanager
-def request_from(address: str | None, request_id: str) -> Iterator[None]:
+def request_from(address: str | None, request_id: str, page: str | None = None) -> Iterator[None]:
     """Let ``origin`` say this, in the task and those that it begins, until the block ends."""
-    token = _current.set(Origin(address, request_id))
+    token = _current.set(Origin(address, request_id, page))
     try:
         yield
     finally:

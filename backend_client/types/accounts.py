@@ -18,6 +18,7 @@ from backend_client.types.common import (
     Wire,
 )
 from backend_client.types.texts import Title
+from backend_client.types.web_origins import WebOrigins
 
 
 class Role(StrEnum):
@@ -289,6 +290,11 @@ class ApiKey(Answer):
     addresses: list[str] | None = Field(
         None, description="The networks that it is taken from; null for any"
     )
+    origins: list[str] | None = Field(
+        None,
+        description="The web pages that it is taken from; null for those that the installation "
+        "allows to every key, which are none unless it says otherwise",
+    )
     service_account: bool = Field(
         False, description="Whether it is its application's and no person's"
     )
@@ -307,6 +313,11 @@ class ApiKeyCreate(Wire):
     addresses: Networks | None = Field(
         None, description="Networks that it is taken from, such as 203.0.113.0/24; null for any"
     )
+    origins: WebOrigins | None = Field(
+        None,
+        description="Origins of web pages that it is taken from, such as https://app.example.com, "
+        "https://*.example.com or * for any; null for those of the installation",
+    )
     service_account: bool = Field(
         False,
         description="Whether it is its application's, and stays when who made it leaves; for "
@@ -317,9 +328,9 @@ class ApiKeyCreate(Wire):
 class ApiKeyChange(Wire):
     """What to change of a key; what is left out stays as it is. ``limits`` replaces all three.
 
-    Null lets a key use all ``models``, never expire, be used from any of ``addresses``, and have no
-    ``budget``; for the others it changes nothing. A key that is not ``enabled`` is refused until it
-    is again.
+    Null lets a key use all ``models``, never expire, be used from any of ``addresses``, have the
+    installation's ``origins`` and no ``budget``; for the others it changes nothing. A key that is
+    not ``enabled`` is refused until it is again.
     """
 
     name: Title | None = Field(None, min_length=1, max_length=100)
@@ -329,6 +340,7 @@ class ApiKeyChange(Wire):
     limits: RateLimits | None = None
     budget: KeyBudget | None = None
     addresses: Networks | None = None
+    origins: WebOrigins | None = None
     service_account: bool | None = None
     enabled: bool | None = None
 

@@ -1,4 +1,4 @@
-"""Keys that are taken from some addresses alone, and keys that are an application's."""
+"""Keys that are taken from some addresses and pages alone, and keys that are an application's."""
 
 from __future__ import annotations
 
@@ -6,13 +6,15 @@ from typing import Any
 
 import httpx
 import pytest
+from pydantic import ValidationError
 
 from backend.accounts.authenticator import Authenticator
 from backend.accounts.errors import AddressNotAllowed
+from backend.accounts.web_origins import is_of
 from backend.errors import Unauthenticated
 from backend.kit.origin import request_from
 from backend.storage.database import Database
-from backend_client.types.accounts import Role
+from backend_client.types.accounts import ApiKeyChange, Role
 from tests.accounts.conftest import Headers, Join
 
 pytestmark = pytest.mark.engine
@@ -100,3 +102,80 @@ async def test_a_developer_gets_no_secret_that_outlives_the_membership(
     assert (await api.post(f"{at}/rotate", headers=owner, json={})).is_success
     # Whoever sees a leak may still end it
     assert (await api.delete(at, headers=developer)).status_code == 204
+
+
+@pytest.mark.fast
+@pytest.mark.parametrize(
+    ("given", "written"),
+    [
+        ("https://app.example.com", "https://app.example.com"),
+        (" HTTPS://App.Example.COM:443/ ", "https://app.example.com"),
+        ("http://localhost:5173", "http://localhost:5173"),
+        ("http://127.0.0.1:080", "http://127.0.0.1"),
+        ("http://[::0001]:8000", "http://[::1]:8000"),
+        ("https://*.example.com", "https://*.example.com"),
+        ("https://exämple.com", "https://xn--exmple-cua.com"),
+        ("chrome-extension://abcdefghijklmnop", "chrome-extension://abcdefghijklmnop"),
+        ("*", "*"),
+    ],
+)
+def test_an_origin_is_written_as_browsers_send_it(given: str, written: str) -> None:
+    change = ApiKeyChange.model_validate({"origins": [given]})
+    assert change.origins == [written]
+
+
+@pytest.mark.fast
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        *("", "null", "app.example.com", "https://", "https://a/b", "https://a?b", "https://u@a"),
+        *("https://*", "https://*.com", "https://a.*.com", "https://*.[::1]", "https://a:0"),
+        *("https://a:65536", "https://a b", "https://-a.com", "https://[::g]", "x" * 400),
+    ],
+)
+def test_what_is_no_origin_is_refused(wrong: str) -> None:
+    with pytest.raises(ValidationError) as raised:
+        ApiKeyChange.model_validate({"origins": [wrong]})
+    assert raised.value.errors()[0]["loc"] == ("origins", 0)
+
+
+@pytest.mark.fast
+@pytest.mark.parametrize(
+    ("page", "allowed", "is_allowed"),
+    [
+        ("https://app.example.com", "https://app.example.com", True),
+        ("https://APP.example.com", "https://app.example.com", True),
+        ("http://app.example.com", "https://app.example.com", False),
+        ("https://app.example.com:8443", "https://app.example.com", False),
+        ("https://a.b.example.com", "https://*.example.com", True),
+        ("https://a.example.com:8443", "https://*.example.com:8443", True),
+        ("https://a.example.com:8443", "https://*.example.com", False),
+        ("https://example.com", "https://*.example.com", False),
+        ("https://.example.com", "https://*.example.com", False),
+        ("https://evil.com/.example.com", "https://*.example.com", False),
+        ("https://evil.com:1@a.example.com", "https://*.example.com", False),
+        ("https://evilexample.com", "https://*.example.com", False),
+        ("http://a.example.com", "https://*.example.com", False),
+        ("null", "https://*.example.com", False),
+        ("null", "*", True),
+        ("", "https://a", False),
+    ],
+)
+def test_a_page_is_one_of_a_list(page: str, allowed: str, is_allowed: bool) -> None:
+    assert is_of(page, ["https://other.example", allowed]) is is_allowed
+    assert not is_of(page, [])
+
+
+async def test_a_keys_pages_are_changed_and_taken_away(
+    api: httpx.AsyncClient, owner: Headers
+) -> None:
+    answer = await make(api, owner, origins=["https://App.example.com/"])
+    assert answer.json()["origins"] == ["https://app.example.com"]
+    at = f"/v1/keys/{answer.json()['id']}"
+    other = await api.patch(at, headers=owner, json={"name": "other"})
+    assert other.json()["origins"] == ["https://app.example.com"]
+    bare = await api.patch(at, headers=owner, json={"origins": None})
+    assert bare.json()["origins"] is None
+    refused = await api.patch(at, headers=owner, json={"origins": ["nowhere"]})
+    assert refused.status_code == 422
+    assert refused.json()["errors"][0]["field"] == "origins.0"

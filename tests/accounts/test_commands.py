@@ -134,6 +134,25 @@ async def test_a_second_terminal_finds_what_farebox_up_runs(
     assert (await Authenticator(database).authenticate(process.stdout.strip())).kind == "operator"
 
 
+async def test_where_a_customers_key_is_taken_from_is_set_and_listed(
+    farebox: Run, api: httpx.AsyncClient, operator: Headers, tenant_id: str
+) -> None:
+    at = f"/v1/tenants/{tenant_id}"
+    application = await api.post(f"{at}/applications", headers=operator, json={"name": "Jobs"})
+    body = {"name": "web site", "application_id": application.json()["id"]}
+    key = (await api.post(f"{at}/keys", headers=operator, json=body)).json()["id"]
+    pages = farebox("key", "origins", "one", key, "https://App.example.com", "https://*.a.example")
+    assert "https://app.example.com, https://*.a.example" in pages.stdout, pages.stderr
+    assert "203.0.113.0/24" in farebox("key", "addresses", "one", key, "203.0.113.9/24").stdout
+    listed = farebox("key", "list", "one").stdout.splitlines()[1]
+    assert all(text in listed for text in (key, "203.0.113.0/24", "https://*.a.example"))
+    wrong = farebox("key", "origins", "one", key, "here")
+    assert (wrong.returncode, wrong.stderr.startswith("farebox: origins")) == (1, True)
+    assert farebox("key", "origins", "one", key).returncode == 0
+    changed = (await api.get(f"{at}/keys/{key}", headers=operator)).json()
+    assert (changed["origins"], changed["addresses"]) == (None, ["203.0.113.0/24"])
+
+
 async def test_operators_are_granted_listed_and_revoked(farebox: Run) -> None:
     for person in ("sam@seller.example", "sub-7"):
         granted = farebox("operator", "grant", person)

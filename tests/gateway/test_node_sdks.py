@@ -1,4 +1,7 @@
-"""OpenAI's and Anthropic's Node SDKs, unmodified, against the gateway: streams and tools too."""
+"""OpenAI's and Anthropic's Node SDKs, unmodified, against the gateway: streams and tools too.
+
+OpenAI's runs in a browser too, in a page of another origin.
+"""
 
 from __future__ import annotations
 
@@ -12,10 +15,16 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from playwright.async_api import async_playwright
+from starlette.applications import Starlette
+from starlette.routing import Mount
+from starlette.staticfiles import StaticFiles
 
 from tests.gateway import chat_answers, message_answers, response_answers
 from tests.gateway.conftest import MakeKey, Metered
+from tests.support.chromium import chromium_arguments, chromium_executable
 from tests.support.flaky import FlakyServer, Reply
+from tests.support.serving import served
 
 pytestmark = pytest.mark.engine
 
@@ -136,3 +145,92 @@ async def test_both_sdks_work_as_they_are(
     assert billed[3] == billed[4] == response_answers.RESPONSE_USED
     assert billed[5] == {"requests": 1, "input_tokens": 8}
     assert billed[6] == billed[7] == message_answers.USED
+
+
+IN_A_PAGE = """async ([url, key, foreign, model]) => {
+  const { default: OpenAI } = await import("/openai/index.mjs");
+  const messages = [{ role: "user", content: "Say hello" }];
+  const options = { maxRetries: 0, dangerouslyAllowBrowser: true };
+  const openai = (apiKey) => new OpenAI({ baseURL: `${url}/v1`, apiKey, ...options });
+  const failure = async (call) => {
+    try {
+      return await call;
+    } catch (error) {
+      return { kind: error.constructor.name, status: error.status, said: error.message };
+    }
+  };
+  const { data, response } = await openai(key).chat.completions
+    .create({ model, messages }).withResponse();
+  const stream = await openai(key).chat.completions.create({ model, messages, stream: true });
+  let streamed = "";
+  for await (const chunk of stream) streamed += chunk.choices[0]?.delta?.content ?? "";
+  const message = async (apiKey) => {
+    const answer = await fetch(`${url}/v1/messages`, {
+      method: "POST",
+      headers: {
+        "x-api-key": apiKey,
+        "content-type": "application/json",
+        "anthropic-version": "2023-06-01",
+        "anthropic-dangerous-direct-browser-access": "true",
+      },
+      body: JSON.stringify({ model, messages, max_tokens: 64 }),
+    });
+    const document = await answer.json();
+    return { status: answer.status, ...document, said: document.error?.message };
+  };
+  return {
+    said: data.choices[0].message.content,
+    headers: ["x-request-id", "x-farebox-event", "x-farebox-cost"].map(
+      (name) => response.headers.get(name) !== null,
+    ),
+    streamed,
+    claude: (await message(key)).content.map((block) => block.type),
+    models: (await openai(key).models.list()).data.some((each) => each.id === model),
+    foreign: await failure(openai(foreign).chat.completions.create({ model, messages })),
+    unknown: await failure(openai("fb_live_nobody").chat.completions.create({ model, messages })),
+    claudes: await message(foreign),
+  };
+}"""
+
+
+@pytest.mark.browser
+async def test_openais_works_in_a_page_of_another_origin_that_the_key_allows(
+    node: tuple[Path, Path],
+    url: str,
+    make_key: MakeKey,
+    provider: FlakyServer,
+    metered: Counted,
+) -> None:
+    provider.replies = [
+        Reply(body=chat_answers.whole(usage=chat_answers.USAGE)),
+        chat_answers.streamed(
+            chat_answers.said("Hello"),
+            chat_answers.said(" there", "stop"),
+            chat_answers.chunk(choices=[], usage=chat_answers.USAGE),
+            chat_answers.DONE,
+        ),
+        message_answers.whole(),
+    ]
+    files = StaticFiles(directory=node[1] / "node_modules")
+    packages = Starlette(routes=[Mount("/", files)])
+    async with served(packages) as site, async_playwright() as playwright:
+        browser = await playwright.chromium.launch(
+            executable_path=chromium_executable(), args=chromium_arguments()
+        )
+        page = await browser.new_page()
+        await page.goto(f"{site}/openai/package.json")
+        keys = [await make_key(origins=[site]), await make_key()]
+        shown = await page.evaluate(IN_A_PAGE, [url, *keys, MODEL])
+        await browser.close()
+    refusals = {name: shown.pop(name) for name in ("foreign", "unknown", "claudes")}
+    assert shown == {
+        "said": "Hello there",
+        "headers": [True, True, True],
+        "streamed": "Hello there",
+        "claude": ["thinking", "text", "tool_use"],
+        "models": True,
+    }
+    assert [each["status"] for each in refusals.values()] == [403, 401, 403]
+    assert f"web pages of {site}" in refusals["foreign"]["said"]
+    assert f"web pages of {site}" in refusals["claudes"]["said"]
+    assert len(provider.seen) == len(await metered(3)) == 3

@@ -188,6 +188,8 @@ api_keys = Table(
     Column("budget_limit", Text),
     # The networks that it is taken from; null for any
     Column("addresses", ARRAY(Text)),
+    # The origins of web pages that it is taken from; null for those of the installation
+    Column("origins", ARRAY(Text)),
     # Its application's, and no person's
     Column("service_account", Boolean, nullable=False, server_default=text("false")),
     CheckConstraint(

@@ -214,6 +214,34 @@ def _permissions() -> tuple[rx.Component, ...]:
             columns=_THREE,
             spacing="4",
         ),
+        _list(
+            "addresses",
+            "Addresses",
+            Keys.edited.addresses,
+            "Networks that calls may come from, such as 203.0.113.0/24. Empty means any.",
+        ),
+        _list(
+            "origins",
+            "Web pages",
+            Keys.edited.origins,
+            "Origins of pages whose scripts may call with it, such as https://app.example.com. "
+            "Whoever opens such a page can read the key: give it a budget.",
+        ),
+    )
+
+
+def _list(name: str, label: str, value: str, note: str) -> rx.Component:
+    return text_field(
+        label,
+        name,
+        of="key",
+        lines=2,
+        max_length=16_000,
+        spell_check=False,
+        auto_capitalize="off",
+        value=value,
+        note=note,
+        problem=Keys.problems[name],
     )
 
 

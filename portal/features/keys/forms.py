@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any
@@ -31,7 +32,10 @@ OVERLAPS = {
     "604800": "A week",
     "2592000": "30 days",
 }
-FIELDS = ("name", "scopes", "requests", "tokens", "concurrent", "budget", "form")
+FIELDS = (
+    *("name", "scopes", "requests", "tokens", "concurrent", "budget", "addresses", "origins"),
+    "form",
+)
 _PATHS = {
     "name": "name",
     "scopes": "scopes",
@@ -43,7 +47,11 @@ _PATHS = {
     "concurrent_requests": "concurrent",
     "budget.amount": "budget",
     "amount": "budget",
+    "addresses": "addresses",
+    "origins": "origins",
 }
+_ITEM = re.compile(r"\.\d+$")
+"""The place in a list, of a path that names one of its items."""
 _HINTS = {
     "scopes": "Choose at least one.",
     "name": "Give it a name.",
@@ -51,6 +59,8 @@ _HINTS = {
     "tokens": "A whole number from 1 up.",
     "concurrent": "A whole number from 1 up.",
     "budget": "An amount above zero, such as 20 or 0.50.",
+    "addresses": "Addresses or networks, such as 203.0.113.7 or 203.0.113.0/24.",
+    "origins": "Origins, such as https://app.example.com or https://*.example.com.",
 }
 
 
@@ -58,7 +68,7 @@ def by_field(paths: list[tuple[str, str]]) -> dict[str, str]:
     """The form's fields for problems that name them by path."""
     problems: dict[str, str] = {}
     for path, detail in paths:
-        name = _PATHS.get(path, "form")
+        name = _PATHS.get(_ITEM.sub("", path), "form")
         problems.setdefault(name, _HINTS.get(name, detail))
     return problems
 
@@ -105,6 +115,11 @@ def rotation_from_form(form: Mapping[str, Any]) -> ApiKeyRotate:
     return ApiKeyRotate(grace_seconds=int(seconds) if seconds in OVERLAPS else 24 * 3600)
 
 
+def _items(form: Mapping[str, Any], name: str) -> list[str] | None:
+    """What a field lists, with commas, spaces or lines between; None if it is empty."""
+    return [item for item in re.split(r"[,\s]+", text_of(form, name)) if item] or None
+
+
 def _common(form: Mapping[str, Any]) -> dict[str, Any]:
     models = [
         name.removeprefix("model:") for name, on in form.items() if name.startswith("model:") and on
@@ -129,4 +144,6 @@ def _common(form: Mapping[str, Any]) -> dict[str, Any]:
         "models": models or None,
         "limits": checked(RateLimits, limits, {}, by_field),
         "budget": checked(KeyBudget, budget, {}, by_field) if amount else None,
+        "addresses": _items(form, "addresses"),
+        "origins": _items(form, "origins"),
     }

@@ -125,6 +125,10 @@ def _row(key: KeyRow) -> rx.Component:
                 color_scheme="gray",
             ),
             rx.cond(key.limits != "", rx.text(key.limits, size="1", color_scheme="gray")),
+            rx.cond(
+                key.sources != "",
+                rx.text(key.sources, size="1", color_scheme="gray", overflow_wrap="anywhere"),
+            ),
             # Here, where a narrow screen shows them without scrolling
             rx.cond(key.is_open & Keys.develops, _actions(key)),
             min_width="15rem",

@@ -8,6 +8,7 @@ from datetime import datetime, timedelta
 
 from backend_client.types.accounts import ApiKey, Application, KeyBudgetUse, RateLimits, Scope
 from backend_client.types.common import plain
+from backend_client.types.web_origins import ANY_PAGE
 from portal.kit.formatting import ago, count, date, fine_money, second
 
 SCOPES = {
@@ -38,6 +39,7 @@ class KeyRow:
     is_open: bool
     expires: str = ""
     limits: str = ""
+    sources: str = ""
     budget: str = ""
     budget_part: int = 0
     budget_over: bool = False
@@ -60,6 +62,8 @@ class KeyEdit:
     budget: str = ""
     budget_period: str = "month"
     budget_limit: str = "hard"
+    addresses: str = ""
+    origins: str = ""
 
 
 def key_rows(
@@ -99,6 +103,7 @@ def _row(
         is_open=status in _OPEN,
         expires="" if key.expires_at is None else date(key.expires_at, time_zone),
         limits=limits_text(key.limits),
+        sources=sources_text(key),
         budget="" if use is None else budget_text(use),
         budget_part=0 if use is None else budget_part(use),
         budget_over=use is not None and use.remaining == 0,
@@ -123,6 +128,15 @@ def limits_text(limits: RateLimits) -> str:
         (limits.concurrent_requests, "at a time"),
     )
     return ", ".join(f"{count(limit)} {what}" for limit, what in parts if limit is not None)
+
+
+def sources_text(key: ApiKey) -> str:
+    """Where a key is taken from, in short; empty if from any address and from no web page."""
+    parts = [f"From {', '.join(key.addresses)}"] if key.addresses else []
+    if key.origins:
+        pages = "any" if ANY_PAGE in key.origins else ", ".join(key.origins)
+        parts.append(f"Web pages: {pages}")
+    return " · ".join(parts)
 
 
 def budget_text(use: KeyBudgetUse) -> str:
@@ -174,6 +188,8 @@ def key_edit(key: ApiKey, time_zone: str) -> KeyEdit:
         budget="" if key.budget is None else plain(key.budget.amount),
         budget_period="month" if key.budget is None else key.budget.period,
         budget_limit="hard" if key.budget is None else key.budget.limit,
+        addresses=", ".join(key.addresses or []),
+        origins=", ".join(key.origins or []),
     )
 
 

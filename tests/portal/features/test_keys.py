@@ -16,6 +16,7 @@ from portal.features.keys.rows import (
     grace_text,
     key_edit,
     key_rows,
+    sources_text,
     time_left,
 )
 from portal.kit.form_problems import FormProblems
@@ -100,6 +101,15 @@ def test_old_secrets_are_told_of_while_they_work() -> None:
     assert grace_text(key(), NOW, "UTC") == ""
 
 
+def test_a_key_says_where_it_is_taken_from() -> None:
+    assert sources_text(key()) == ""
+    assert sources_text(key(origins=["*"])) == "Web pages: any"
+    both = key(addresses=["203.0.113.0/24"], origins=["https://a.example", "https://b.example"])
+    assert sources_text(both) == (
+        "From 203.0.113.0/24 · Web pages: https://a.example, https://b.example"
+    )
+
+
 def test_the_form_asks_for_what_is_written_in_it() -> None:
     form = {
         "name": " web ",
@@ -131,6 +141,10 @@ def test_what_can_not_be_is_said_at_its_field() -> None:
     with pytest.raises(FormProblems) as problem:
         change_from_form({"name": "x", "scope:inference": "on", "budget": "much"}, NOW)
     assert set(problem.value.by_field) == {"budget"}
+    form = {"name": "x", "scope:inference": "on", "addresses": "1.1.1.1 here", "origins": "a.b"}
+    with pytest.raises(FormProblems) as problem:
+        change_from_form(form, NOW)
+    assert set(problem.value.by_field) == {"addresses", "origins"}
 
 
 def test_an_edit_that_changes_nothing_asks_for_what_is() -> None:
@@ -139,6 +153,8 @@ def test_an_edit_that_changes_nothing_asks_for_what_is() -> None:
         models=["small"],
         budget=BUDGET,
         limits=RateLimits(tokens_per_minute=9),
+        addresses=["203.0.113.0/24", "2001:db8::/32"],
+        origins=["https://app.example.com", "https://*.a.example"],
     )
     shown = key_edit(before, "UTC")
     form = {
@@ -150,10 +166,16 @@ def test_an_edit_that_changes_nothing_asks_for_what_is() -> None:
         "budget": shown.budget,
         "budget_period": shown.budget_period,
         "budget_limit": shown.budget_limit,
+        "addresses": shown.addresses,
+        "origins": shown.origins,
     }
     change = change_from_form(form, NOW)
     assert "expires_at" not in change.model_fields_set
     assert (change.budget, change.limits, change.models) == (BUDGET, before.limits, ["small"])
+    assert (change.addresses, change.origins) == (before.addresses, before.origins)
+    emptied = change_from_form(form | {"addresses": "", "origins": " \n"}, NOW)
+    assert (emptied.addresses, emptied.origins) == (None, None)
+    assert {"addresses", "origins"} <= emptied.model_fields_set
     assert change_from_form(form | {"expiry": "never"}, NOW).expires_at is None
     assert "expires_at" in change_from_form(form | {"expiry": "never"}, NOW).model_fields_set
 
