@@ -26,7 +26,7 @@ from backend.gateway.costs import Cost
 from backend.gateway.errors import ModelNotFound, UpstreamRefused
 from backend.gateway.holds import Holds
 from backend.gateway.measures import Measures
-from backend.gateway.protocols.base import Asked, Protocol
+from backend.gateway.protocols.base import Answered, Asked, Protocol
 from backend.gateway.protocols.lenient_json import dumps
 from backend.gateway.recorder import Recorder
 from backend.gateway.relay import Relay
@@ -229,15 +229,19 @@ class Gateway:
 
     async def answer(self, call: Call) -> tuple[bytes, str]:
         """Return the provider's whole answer and its media type, once its usage is recorded."""
-        answered = await self._attempted(call, self._attempts.ask(call))
+        answered, content = await self._attempted(call, self._whole(call))
         call.answered, call.usage, call.said = True, answered.usage, answered.said
         call.answer_id, call.used_tier = answered.answer_id, answered.tier
         call.answer_document = answered.document
         call.heard()
         await self._recorder.record(call, "completed")
-        if answered.content is not None:
-            return answered.content, answered.media_type
-        return dumps(answered.document), answered.media_type
+        return content, answered.media_type
+
+    async def _whole(self, call: Call) -> tuple[Answered, bytes]:
+        """Return an answer and its bytes: written before it bills, or it might do so unseen."""
+        answered = await self._attempts.ask(call)
+        content = answered.content
+        return answered, dumps(answered.document) if content is None else content
 
     async def cost(self, call: Call) -> Cost | None:
         """Return what a call that was answered adds to the bill by its units, unrounded.

@@ -7,10 +7,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, ClassVar, Final, Self
 
-import orjson
-
 from backend.errors import FareboxError
 from backend.gateway.protocols.forms import File
+from backend.gateway.protocols.lenient_json import dumps
 from backend.gateway.sse import Event
 from backend.gateway.usage import Usage, merged
 from backend.metering.tokens.counts import Message, Tool
@@ -198,7 +197,7 @@ class Protocol(ABC):
 
     def encode(self, asked: Asked, document: Document) -> tuple[bytes, str]:
         """Return what ``forward`` says as a body, and its content type."""
-        return orjson.dumps(document), "application/json"
+        return dumps(document), "application/json"
 
     @abstractmethod
     def forward(self, asked: Asked, to: Forwarding) -> Document:

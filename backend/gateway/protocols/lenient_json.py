@@ -32,14 +32,33 @@ def dumps(value: object) -> bytes:
     try:
         return orjson.dumps(value)
     except orjson.JSONEncodeError:
-        return json.dumps(_finite(value), separators=(",", ":"), allow_nan=False).encode()
+        return _written(value)
 
 
-def _finite(value: object) -> object:
-    if isinstance(value, dict):
-        return {name: _finite(member) for name, member in value.items()}
-    if isinstance(value, list):
-        return [_finite(member) for member in value]
+def _written(value: object) -> bytes:
+    """Return the text of a value of any depth: ``loads`` reads deeper ones than orjson writes."""
+    text: list[bytes] = []
+    waiting = [value]  # the next one last; what is bytes is text already
+    while waiting:
+        part = waiting.pop()
+        if isinstance(part, bytes):
+            text.append(part)
+        elif isinstance(part, dict):
+            text.append(b"{")
+            waiting.append(b"}")
+            for place, name in reversed([*enumerate(part)]):
+                waiting += (part[name], (b"," if place else b"") + _scalar(name) + b":")
+        elif isinstance(part, list):
+            text.append(b"[")
+            waiting.append(b"]")
+            for place, member in reversed([*enumerate(part)]):
+                waiting += (member, b"," if place else b"")
+        else:
+            text.append(_scalar(part))
+    return b"".join(text)
+
+
+def _scalar(value: object) -> bytes:
     if isinstance(value, float) and not math.isfinite(value):
-        return None
-    return value
+        return b"null"
+    return json.dumps(value).encode()
