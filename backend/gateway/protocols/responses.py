@@ -29,7 +29,8 @@ from backend.gateway.protocols.requests import (
     wants_thoughts,
     wrong,
 )
-from backend.gateway.protocols.responses_chat import chat_messages, chat_tools, other_tools
+from backend.gateway.protocols.responses_chat import chat_messages
+from backend.gateway.protocols.responses_tools import chat_tools, other_tools
 from backend.gateway.protocols.tools import run_by_provider
 from backend.gateway.usage import Usage, read_usage
 

@@ -5,11 +5,10 @@ What has no counterpart is kept as it is, so that a bound by its bytes does not 
 
 from __future__ import annotations
 
-from typing import Any
-
 import orjson
 
 from backend.gateway.protocols.base import Document
+from backend.gateway.protocols.responses_tools import chat_name
 
 
 def chat_messages(request: Document) -> list[Document]:
@@ -26,31 +25,6 @@ def chat_messages(request: Document) -> list[Document]:
     return messages
 
 
-def chat_tools(tools: object) -> list[Document]:
-    """Return the functions among the tools as a chat has them."""
-    functions = [tool for tool in (tools if isinstance(tools, list) else []) if _is_function(tool)]
-    return [
-        {
-            "type": "function",
-            "function": {
-                name: tool[name]
-                for name in ("name", "description", "parameters", "strict")
-                if tool.get(name) is not None
-            },
-        }
-        for tool in functions
-    ]
-
-
-def other_tools(tools: object) -> list[Any]:
-    """Return the tools that are no functions."""
-    return [tool for tool in (tools if isinstance(tools, list) else []) if not _is_function(tool)]
-
-
-def _is_function(tool: object) -> bool:
-    return isinstance(tool, dict) and tool.get("type") == "function"
-
-
 def _add(messages: list[Document], item: object) -> None:
     if not isinstance(item, dict):
         messages.append({"role": "user", "content": orjson.dumps(item).decode()})
@@ -60,7 +34,7 @@ def _add(messages: list[Document], item: object) -> None:
         role = str(item.get("role") or "user")
         messages.append({"role": role, "content": _content(item.get("content"))})
     elif kind == "function_call":
-        function = {"name": item.get("name"), "arguments": item.get("arguments")}
+        function = {"name": chat_name(item), "arguments": item.get("arguments")}
         call = {"id": item.get("call_id"), "type": "function", "function": function}
         # Calls that were made together are of one message
         if messages and messages[-1]["role"] == "assistant":

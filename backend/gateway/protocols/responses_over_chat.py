@@ -11,7 +11,8 @@ from backend.gateway.protocols.base import Answered, Asked, Document, Forwarding
 from backend.gateway.protocols.chat import ChatReader, choices_of
 from backend.gateway.protocols.over_chat import OverChat, begun_chat
 from backend.gateway.protocols.responses import Responses
-from backend.gateway.protocols.responses_chat import chat_messages, chat_tools
+from backend.gateway.protocols.responses_chat import chat_messages
+from backend.gateway.protocols.responses_tools import calls_by_chat_name, chat_name, flat_tools
 from backend.gateway.usage import Usage
 
 _SAME: Final = (
@@ -54,13 +55,13 @@ class ResponsesOverChat(OverChat, Responses):
 def _chat_of(asked: Asked, to: Forwarding) -> Document:
     request = asked.document
     chat = begun_chat(asked, to, chat_messages(request), same=_SAME)
-    if tools := chat_tools(request.get("tools")):
+    if tools := flat_tools(request.get("tools")):
         chat["tools"] = tools
         choice = request.get("tool_choice")
         if isinstance(choice, str):
             chat["tool_choice"] = choice
         elif isinstance(choice, dict) and choice.get("type") == "function":
-            function = {"name": choice.get("name")}
+            function = {"name": chat_name(choice)}
             chat["tool_choice"] = {"type": "function", "function": function}
     reasoning, text = request.get("reasoning"), request.get("text")
     if isinstance(reasoning, dict) and reasoning.get("effort"):
@@ -124,7 +125,7 @@ def _response_of(asked: Asked, answered: Answered) -> Document:
     choice = choices_of(document)[0]
     given = choice.get("message")
     message: Document = given if isinstance(given, dict) else {}
-    output = _Output(document.get("id"))
+    output = _Output(document.get("id"), asked)
     for _ in output.add(message):
         """Events are for streams."""
     for _ in output.close():
@@ -142,9 +143,10 @@ def _response_of(asked: Asked, answered: Answered) -> Document:
 class _Output:
     """Grows the items of a response out of deltas, and says it in events. One item is open."""
 
-    def __init__(self, chat_id: object) -> None:
+    def __init__(self, chat_id: object, asked: Asked) -> None:
         self.items: list[Document] = []
         self._chat_id = chat_id
+        self._namespaced = calls_by_chat_name(asked.document.get("tools"))
         self._open: tuple[str, object] | None = None
 
     def add(self, delta: Document) -> Iterator[Document]:
@@ -189,9 +191,11 @@ class _Output:
     def _call(self, call: Document, place: int) -> Iterator[Document]:
         given = call.get("function")
         function: Document = given if isinstance(given, dict) else {}
+        name = function.get("name")
         item = {
             "call_id": call.get("id"),
-            "name": function.get("name"),
+            "name": name,
+            **self._namespaced.get(str(name), {}),
             "arguments": "",
             "status": "in_progress",
         }
@@ -233,7 +237,7 @@ class _Reader(ChatReader):
 
     def __init__(self, asked: Asked) -> None:
         super().__init__(asked, include_usage=True)
-        self._output = _Output(None)
+        self._output = _Output(None, asked)
         self._head: tuple[object, object] | None = None
         self._number = 0
         self._finish_reason: object = None
@@ -255,7 +259,7 @@ class _Reader(ChatReader):
     def _events(self, chunk: Document) -> Iterator[Document]:
         if self._head is None:
             self._head = chunk.get("id"), chunk.get("created")
-            self._output = _Output(chunk.get("id"))
+            self._output = _Output(chunk.get("id"), self._asked)
             begun = self._response(status="in_progress", output=[], usage=None)
             yield {"type": "response.created", "response": begun}
             yield {"type": "response.in_progress", "response": begun}
