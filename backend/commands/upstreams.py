@@ -12,7 +12,7 @@ from pydantic import ValidationError
 from backend.commands.operator_client import ask_api
 from backend.errors import CommandError
 from backend_client import AsyncFareboxClient
-from backend_client.types.upstreams import Upstream, UpstreamPut
+from backend_client.types.upstreams import Upstream, UpstreamPut, UpstreamTerms
 
 upstreams = typer.Typer(
     no_args_is_help=True,
@@ -20,11 +20,14 @@ upstreams = typer.Typer(
 )
 
 Name = Annotated[str, typer.Argument(help="The upstream's name.")]
+Unserved = Annotated[
+    bool, typer.Option("--leave-unserved", help="Also if models are left without an upstream.")
+]
 
 
 @upstreams.command("list")
 def list_all() -> None:
-    """Show each upstream, where it is, and what it serves."""
+    """Show each upstream, where it is, what it serves, and how it fares."""
 
     async def listed(client: AsyncFareboxClient) -> list[Upstream]:
         return [upstream async for upstream in client.upstreams.list()]
@@ -36,6 +39,7 @@ def list_all() -> None:
             f"priority {upstream.priority}, weight {upstream.weight}, "
             f"{keys} {'key' if keys == 1 else 'keys'}"
         )
+        typer.echo(f"  {_fares(upstream)}")
         for model, own_name in sorted(upstream.models.items()):
             typer.echo(f"  {model}" + ("" if model == own_name else f" as {own_name}"))
 
@@ -45,7 +49,7 @@ def show(name: Name) -> None:
     """Print an upstream as JSON, without its keys: what ``set`` takes."""
     upstream = ask_api("upstreams", lambda client: client.upstreams.get(name))
     terms = upstream.model_dump_json(
-        indent=2, exclude={"name", "source", "keys", "changed_at"}, exclude_defaults=True
+        indent=2, include=set(UpstreamTerms.model_fields), exclude_defaults=True
     )
     typer.echo(terms)
 
@@ -80,3 +84,56 @@ def delete(name: Name) -> None:
     """Delete an upstream with its keys; calls that had chosen it finish there."""
     ask_api("upstreams", lambda client: client.upstreams.delete(name))
     typer.echo(f"{name} is deleted.")
+
+
+@upstreams.command()
+def disable(name: Name, leave_unserved: Unserved = False) -> None:
+    """Send no more calls to an upstream, until it is enabled."""
+    ask_api(
+        "upstreams", lambda client: client.upstreams.disable(name, leave_unserved=leave_unserved)
+    )
+    typer.echo(f"{name} is disabled; calls stop within two seconds.")
+
+
+@upstreams.command()
+def enable(name: Name) -> None:
+    """Send calls to an upstream again."""
+    ask_api("upstreams", lambda client: client.upstreams.enable(name))
+    typer.echo(f"{name} is enabled; calls go to it within two seconds.")
+
+
+@upstreams.command()
+def retire(name: Name, leave_unserved: Unserved = False) -> None:
+    """Send no calls to an upstream ever again, and destroy its keys."""
+    ask_api(
+        "upstreams", lambda client: client.upstreams.retire(name, leave_unserved=leave_unserved)
+    )
+    typer.echo(f"{name} is retired; calls stop within two seconds.")
+
+
+@upstreams.command("test")
+def send_test(
+    name: Name,
+    model: Annotated[str | None, typer.Option(help="As customers name it.")] = None,
+) -> None:
+    """Send an upstream a call of one word; exit with 1 if it does not go well."""
+    outcome = ask_api("upstreams", lambda client: client.upstreams.test(name, model=model))
+    status = "no answer" if outcome.status is None else str(outcome.status)
+    typer.echo(f"{outcome.model} by {outcome.protocol}: {status} after {outcome.seconds} s")
+    if outcome.detail:
+        typer.echo(f"  {outcome.detail}")
+    if not outcome.went_well:
+        raise typer.Exit(1)
+
+
+def _fares(upstream: Upstream) -> str:
+    """Return in a line how an upstream fares."""
+    health = upstream.health
+    if upstream.state != "active":
+        return upstream.state
+    parts = [f"{health.state} ({health.processes} processes)", f"{health.under_way} calls now"]
+    if health.error_rate is not None:
+        parts.append(f"{health.error_rate:.1%} of {health.attempts} attempts failed")
+    if health.first_token is not None:
+        parts.append(f"first token {health.first_token.p50} s, p95 {health.first_token.p95} s")
+    return ", ".join(parts)

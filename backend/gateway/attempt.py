@@ -100,7 +100,7 @@ class Attempt:
         if response.is_success:
             return response
         try:
-            content = await _read(response, _LONGEST_REFUSAL_BYTES)
+            content = await read_body(response, _LONGEST_REFUSAL_BYTES)
         finally:
             await response.aclose()
         raise _failed(refusal(call, response, content))
@@ -109,7 +109,7 @@ class Attempt:
         """Send the call and return the whole answer; raises as ``send`` does."""
         response = await self.send(call)
         try:
-            return await _read(response, LONGEST_ANSWER_BYTES)
+            return await read_body(response, LONGEST_ANSWER_BYTES)
         finally:
             await response.aclose()
 
@@ -125,7 +125,7 @@ class Attempt:
 
     def fail(self, failure: AttemptFailed) -> None:
         """Note that the attempt came to nothing, and whose fault that was."""
-        if not self._end(failure.outcome):
+        if not self._end(failure.outcome, failure.error.detail):
             return
         now = time.monotonic()
         target, key = self.target.circuit, self._key.circuit
@@ -149,13 +149,13 @@ class Attempt:
             self.target.circuit.leave()
             self._key.circuit.leave()
 
-    def _end(self, outcome: Outcome) -> bool:
+    def _end(self, outcome: Outcome, detail: str = "") -> bool:
         """Give the place back; return whether it was still held."""
         if not self._under_way:
             return False
         self._under_way = False
         self.target.provider.under_way -= 1
-        self._metrics.ended(self.target, outcome)
+        self._metrics.ended(self.target, outcome, detail)
         return True
 
 
@@ -172,7 +172,7 @@ def _failed(refused: Refusal) -> AttemptFailed:
     return AttemptFailed(refused.error, "target", "failed", retry_after=refused.retry_after)
 
 
-async def _read(response: Answer, most: int) -> bytes:
+async def read_body(response: Answer, most: int) -> bytes:
     """Return a body; raises ``AttemptFailed`` for one of more than ``most`` bytes."""
     parts: list[bytes] = []
     size = 0

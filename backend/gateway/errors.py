@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 from backend.errors import (
     Conflict,
@@ -140,6 +140,41 @@ class UpstreamInSettings(Conflict):
     """It is one of `FAREBOX_UPSTREAMS`, and is changed there."""
 
     code, title = "upstream_in_settings", "The upstream is one of the settings"
+
+
+class UpstreamRetired(Conflict):
+    """It was retired, and its keys are gone: set another, or delete it to use its name again."""
+
+    code, title = "upstream_retired", "The upstream is retired"
+
+    def __init__(self, name: str) -> None:
+        super().__init__(
+            f"{name!r} is retired, and its keys are gone. Set an upstream of another name."
+        )
+
+
+class UpstreamNeeded(Conflict):
+    """Models would have no upstream left: set another first, or say `leave_unserved`."""
+
+    code, title = "upstream_needed", "Models would have no upstream left"
+
+    def __init__(self, models: Sequence[str]) -> None:
+        super().__init__(f"No other upstream serves {', '.join(models)}.")
+
+
+class UpstreamKeysMissing(Conflict):
+    """Its keys are in no variable, or were sealed by another `FAREBOX_SECRETS_KEY`."""
+
+    code, title = "upstream_keys_missing", "The upstream's keys can't be had"
+
+
+class UpstreamCannotBeTested(InvalidInput):
+    """It does not serve the model, or no protocol that a test can be made by."""
+
+    code, title = "upstream_cannot_be_tested", "The upstream can't be tested so"
+
+    def __init__(self, field: str, detail: str) -> None:
+        super().__init__(f"{field!r} {detail}.", errors=[FieldError(field=field, detail=detail)])
 
 
 class SecretsKeyMissing(Conflict):

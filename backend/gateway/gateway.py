@@ -26,6 +26,7 @@ from backend.gateway.costs import Cost
 from backend.gateway.errors import ModelNotFound, UpstreamRefused
 from backend.gateway.holds import Holds
 from backend.gateway.measures import Measures
+from backend.gateway.process_report import ProcessReport
 from backend.gateway.protocols.base import Answered, Asked, Protocol
 from backend.gateway.protocols.lenient_json import dumps
 from backend.gateway.recorder import Recorder
@@ -66,11 +67,12 @@ class Gateway:
         self._database = database
         self._configured = settings.upstreams
         self._targets = Targets()
-        self.metrics = UpstreamMetrics()
+        self._measures = Measures(database)
+        self.metrics = UpstreamMetrics(self._measures.attempts)
         self._attempts = Attempts(self.metrics)
         self._admission = Admission(database)
         self._holds = Holds(database)
-        self._measures = Measures(database)
+        self._report = ProcessReport(database, self._targets)
         self._log = RequestLog(
             database,
             kept=settings.request_log_days > 0,
@@ -96,7 +98,10 @@ class Gateway:
             )
 
     async def _watch_upstreams(self) -> None:
-        """Notice what other processes set. Those of the settings serve during an outage too."""
+        """Notice what other processes set, and tell them how upstreams fare here.
+
+        Those of the settings serve during an outage too.
+        """
         while not self._stop.is_set():
             try:
                 await self.read_upstreams()
@@ -105,6 +110,7 @@ class Gateway:
                 if not self._have_targets.is_set():
                     await self._targets.use(self._configured)
             self._have_targets.set()
+            await self._report.publish()
             with suppress(TimeoutError):
                 await asyncio.wait_for(self._stop.wait(), _UPSTREAMS_SECONDS)
 
@@ -322,6 +328,7 @@ class Gateway:
         """Wait until the usage of every call is recorded, then disconnect."""
         self._stop.set()
         await asyncio.wait({self._watching})
+        await self._report.withdraw()
         self._loading.cancel()
         await asyncio.wait({self._loading})
         await self._recorder.close()

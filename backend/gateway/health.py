@@ -2,7 +2,8 @@
 
 Closed lets calls through. After some failures in a row it is open for a while, which grows, or for
 as long as the provider asked for; then it is half-open: one call is let through, and decides. The
-state is one process's, so that a call asks nobody: each process finds out by itself.
+state is one process's, so that a call asks nobody: each process finds out by itself. What they
+found is told to people by ``gateway_processes``.
 """
 
 from __future__ import annotations
@@ -43,6 +44,11 @@ class Circuit:
     def wait_seconds(self, now: float) -> float:
         """Return how long until a call may be let through; 0 if one may be now."""
         return 0.0 if self._open_until is None else max(0.0, self._open_until - now)
+
+    @property
+    def open_until(self) -> float | None:
+        """When a call may be let through again; None while it is closed."""
+        return self._open_until
 
     def begin(self) -> None:
         """Note that a call is sent; of a half-open circuit it is the one that decides."""

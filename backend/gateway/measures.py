@@ -21,6 +21,7 @@ from backend.errors import FareboxError
 from backend.gateway.call import Call, Status
 from backend.gateway.call_tally import CallTally, add_calls, remove_old
 from backend.gateway.latencies import BUCKETS, bucket_of
+from backend.gateway.upstream_tally import UpstreamTally, add_attempts, remove_old_attempts
 from backend.kit.periodic import OUTAGES
 from backend.storage.database import Database
 from backend.storage.tables import model_hours
@@ -67,6 +68,8 @@ class Measures:
         self._every_seconds = every_seconds
         self._hours: dict[tuple[datetime, str], HourCounts] = {}
         self._calls = CallTally()
+        self.attempts = UpstreamTally(self._add_soon)
+        """Counts attempts at upstreams."""
         self._timer: asyncio.Task[None] | None = None
         self._cleared: datetime | None = None
 
@@ -118,18 +121,20 @@ class Measures:
     async def add(self) -> None:
         """Add what was counted to the database; it is kept for the next time if that is away."""
         waiting, self._hours = self._hours, {}
-        calls = self._calls.take()
-        if not waiting and not calls:
+        calls, attempts = self._calls.take(), self.attempts.take()
+        if not waiting and not calls and not attempts:
             return
         try:
             async with self._database.begin() as connection:
                 await add_hours(connection, waiting)
                 await add_calls(connection, calls)
+                await add_attempts(connection, attempts)
                 await self._clear_old(connection)
         except OUTAGES as error:
             _log.warning("gateway.measures_wait", error=repr(error))
             self._take_back(waiting)
             self._calls.take_back(calls)
+            self.attempts.take_back(attempts)
 
     async def _clear_old(self, connection: AsyncConnection) -> None:
         newest = _this_hour()
@@ -137,6 +142,7 @@ class Measures:
             old = model_hours.c.hour < newest - KEPT
             await connection.execute(delete(model_hours).where(old))
             await remove_old(connection, newest)
+            await remove_old_attempts(connection, newest)
             self._cleared = newest
 
     def _take_back(self, waiting: dict[tuple[datetime, str], HourCounts]) -> None:
@@ -157,7 +163,7 @@ class Measures:
         while True:
             await asyncio.sleep(self._every_seconds)
             await self.add()
-            if not self._hours and not self._calls:
+            if not self._hours and not self._calls and not self.attempts:
                 return
 
 

@@ -1,24 +1,34 @@
-"""Upstreams that the operator set by the API: read, set and deleted."""
+"""Upstreams that the operator set by the API: read, set, stopped and deleted."""
 
 from __future__ import annotations
 
 import os
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any, Final
 
 import structlog
 from pydantic import SecretStr, ValidationError
-from sqlalchemy import RowMapping, delete, select
+from sqlalchemy import RowMapping, delete, select, update
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from backend.gateway.errors import UpstreamInSettings, UpstreamKeysNeeded, UpstreamNotFound
+from backend.gateway.errors import (
+    UpstreamInSettings,
+    UpstreamKeysMissing,
+    UpstreamKeysNeeded,
+    UpstreamNeeded,
+    UpstreamNotFound,
+    UpstreamRetired,
+)
 from backend.gateway.sealing import Sealer
+from backend.gateway.upstream_health import upstream_health
 from backend.settings import Upstream
 from backend.storage.tables import upstreams
 from backend_client.types import upstreams as wire
 from backend_client.types.texts import AS_STORED
+from backend_client.types.upstream_health import UpstreamHealth
 
 _log = structlog.get_logger(__name__)
 
@@ -32,13 +42,25 @@ async def list_upstreams(
 ) -> list[wire.Upstream]:
     """Return all upstreams that can be read, those of the settings first, each group by name."""
     rows = await connection.execute(select(upstreams).order_by(upstreams.c.name))
-    in_settings = {upstream.name for upstream in configured}
-    stored = [
-        _shown(row, terms)
+    in_settings = {upstream.name: upstream for upstream in configured}
+    stored = {
+        row["name"]: (row, terms)
         for row in rows.mappings()
         if row["name"] not in in_settings and (terms := _terms(row)) is not None
+    }
+    active = {name: terms for name, (row, terms) in stored.items() if row["state"] == "active"}
+    sole = _sole_models({**in_settings, **active})
+    health = await upstream_health(connection, datetime.now(UTC))
+    return [
+        *(
+            _of_settings(upstream, sole[name], health[name])
+            for name, upstream in sorted(in_settings.items())
+        ),
+        *(
+            _shown(row, terms, sole.get(name, []), health[name])
+            for name, (row, terms) in stored.items()
+        ),
     ]
-    return [*map(_of_settings, sorted(configured, key=lambda each: each.name)), *stored]
 
 
 async def find_upstream(
@@ -60,12 +82,11 @@ async def put_upstream(
 ) -> wire.Upstream:
     """Set an upstream, whether there is one or not. It keeps its keys if none are given.
 
-    Raises ``UpstreamInSettings``, ``UpstreamKeysNeeded`` if it would take its keys to another
-    address, and ``SecretsKeyMissing`` for a key that can't be sealed.
+    Raises ``UpstreamInSettings``, ``UpstreamRetired``, ``UpstreamKeysNeeded`` if it would take its
+    keys to another address, and ``SecretsKeyMissing`` for a key that can't be sealed.
     """
     _require_own(configured, name)
-    if wanted.keys is None:
-        await _require_same_address(connection, name, wanted.base_url)
+    await _require_possible(connection, name, wanted)
     values: dict[str, Any] = {
         "terms": wanted.model_dump(mode="json", include=set(_TERMS)),
         "changed_at": datetime.now(UTC),
@@ -80,6 +101,36 @@ async def put_upstream(
     return await find_upstream(connection, configured, name)
 
 
+async def set_state(
+    connection: AsyncConnection,
+    configured: Sequence[Upstream],
+    name: str,
+    state: wire.UpstreamState,
+    *,
+    leave_unserved: bool = True,
+) -> wire.Upstream:
+    """Let an upstream take calls, or none; one that is retired loses its keys for good.
+
+    Raises ``UpstreamNotFound``, ``UpstreamInSettings``, ``UpstreamRetired``, and
+    ``UpstreamNeeded`` if models would be left without any, unless they may be.
+    """
+    _require_own(configured, name)
+    # All of them: of two that serve a model, the second to be stopped must see that the first is
+    await connection.execute(select(upstreams.c.name).order_by(upstreams.c.name).with_for_update())
+    upstream = await find_upstream(connection, configured, name)
+    if upstream.state == state:
+        return upstream
+    if upstream.state == "retired":
+        raise UpstreamRetired(name)
+    if state != "active" and upstream.sole_models and not leave_unserved:
+        raise UpstreamNeeded(upstream.sole_models)
+    values: dict[str, Any] = {"state": state, "changed_at": datetime.now(UTC)}
+    if state == "retired":
+        values["keys"] = []
+    await connection.execute(update(upstreams).where(upstreams.c.name == name).values(values))
+    return await find_upstream(connection, configured, name)
+
+
 async def delete_upstream(
     connection: AsyncConnection, configured: Sequence[Upstream], name: str
 ) -> None:
@@ -91,21 +142,55 @@ async def delete_upstream(
 
 
 async def stored_upstreams(connection: AsyncConnection, sealer: Sealer) -> list[Upstream]:
-    """Return the upstreams of the database with their keys, as the gateway uses them.
+    """Return the upstreams of the database that take calls, with their keys.
 
     One whose keys can't be had, or that can't be read, is left out, and logged.
     """
-    rows = (await connection.execute(select(upstreams).order_by(upstreams.c.name))).mappings()
-    usable = []
-    for row in rows:
-        secrets = [_secret(sealer, row["name"], key) for key in row["keys"]]
-        keys = tuple(SecretStr(secret) for secret in secrets if secret)
-        if len(keys) < len(secrets):
-            _log.error("gateway.upstream_key_missing", upstream=row["name"])
-        terms = _terms(row)
-        if terms is not None and (keys or not secrets):
-            usable.append(Upstream(name=row["name"], api_keys=keys, **dict(terms)))
+    query = select(upstreams).where(upstreams.c.state == "active").order_by(upstreams.c.name)
+    rows = (await connection.execute(query)).mappings()
+    return [usable for row in rows if (usable := _usable(row, sealer)) is not None]
+
+
+async def upstream_with_keys(
+    connection: AsyncConnection, configured: Sequence[Upstream], sealer: Sealer, name: str
+) -> Upstream:
+    """Return an upstream as calls would be sent to it, also if it takes none now.
+
+    Raises ``UpstreamNotFound``, ``UpstreamRetired``, and ``UpstreamKeysMissing``.
+    """
+    for upstream in configured:
+        if upstream.name == name:
+            return upstream
+    query = select(upstreams).where(upstreams.c.name == name)
+    row = (await connection.execute(query)).mappings().first()
+    if row is None or _terms(row) is None:
+        raise UpstreamNotFound(f"There is no upstream {name!r}.")
+    if row["state"] == "retired":
+        raise UpstreamRetired(name)
+    usable = _usable(row, sealer)
+    if usable is None:
+        raise UpstreamKeysMissing(f"The keys of {name!r} can't be had: set them again.")
     return usable
+
+
+def _usable(row: RowMapping, sealer: Sealer) -> Upstream | None:
+    secrets = [_secret(sealer, row["name"], key) for key in row["keys"]]
+    keys = tuple(SecretStr(secret) for secret in secrets if secret)
+    if len(keys) < len(secrets):
+        _log.error("gateway.upstream_key_missing", upstream=row["name"])
+    terms = _terms(row)
+    if terms is None or (secrets and not keys):
+        return None
+    return Upstream(name=row["name"], api_keys=keys, **dict(terms))
+
+
+def _sole_models(active: Mapping[str, wire.UpstreamTerms]) -> dict[str, list[str]]:
+    """Return, by upstream, the models that it alone serves."""
+    serving = Counter(model for terms in active.values() for model in terms.models)
+    return {
+        name: sorted(model for model in terms.models if serving[model] == 1)
+        for name, terms in active.items()
+    }
 
 
 def _require_own(configured: Sequence[Upstream], name: str) -> None:
@@ -113,14 +198,21 @@ def _require_own(configured: Sequence[Upstream], name: str) -> None:
         raise UpstreamInSettings(f"{name!r} is set in FAREBOX_UPSTREAMS, and is changed there.")
 
 
-async def _require_same_address(connection: AsyncConnection, name: str, base_url: str) -> None:
-    """Raise ``UpstreamKeysNeeded`` if an upstream has keys, and another address.
+async def _require_possible(
+    connection: AsyncConnection, name: str, wanted: wire.UpstreamPut
+) -> None:
+    """Raise ``UpstreamRetired``, or ``UpstreamKeysNeeded`` if it has keys, and another address.
 
     Who may set an address would else have the provider's keys sent to a host of their own.
     """
-    query = select(upstreams.c.terms, upstreams.c["keys"]).where(upstreams.c.name == name)
+    query = select(upstreams).where(upstreams.c.name == name)
     row = (await connection.execute(query.with_for_update())).mappings().first()
-    if row is not None and row["keys"] and row["terms"].get("base_url") != base_url:
+    if row is None:
+        return
+    if row["state"] == "retired":
+        raise UpstreamRetired(name)
+    moved = row["terms"].get("base_url") != wanted.base_url
+    if wanted.keys is None and row["keys"] and moved:
         raise UpstreamKeysNeeded()
 
 
@@ -150,7 +242,9 @@ def _terms(row: RowMapping) -> wire.UpstreamTerms | None:
         return None
 
 
-def _shown(row: RowMapping, terms: wire.UpstreamTerms) -> wire.Upstream:
+def _shown(
+    row: RowMapping, terms: wire.UpstreamTerms, sole_models: list[str], health: UpstreamHealth
+) -> wire.Upstream:
     keys = [
         wire.UpstreamKeyInfo(environment=key.get("environment"), last_four=key.get("last_four"))
         for key in row["keys"]
@@ -158,17 +252,23 @@ def _shown(row: RowMapping, terms: wire.UpstreamTerms) -> wire.Upstream:
     return wire.Upstream(
         name=row["name"],
         source="database",
+        state=row["state"],
         keys=keys,
         changed_at=row["changed_at"],
+        sole_models=sole_models,
+        health=health,
         **dict(terms),
     )
 
 
-def _of_settings(upstream: Upstream) -> wire.Upstream:
+def _of_settings(
+    upstream: Upstream, sole_models: list[str], health: UpstreamHealth
+) -> wire.Upstream:
     secrets = [key.get_secret_value() for key in upstream.keys]
     return wire.Upstream(
         name=upstream.name,
         source="settings",
+        state="active",
         keys=[
             wire.UpstreamKeyInfo(
                 environment=None, last_four=key[-4:] if len(key) >= _SHOWN_FROM else None
@@ -176,5 +276,7 @@ def _of_settings(upstream: Upstream) -> wire.Upstream:
             for key in secrets
         ],
         changed_at=None,
+        sole_models=sole_models,
+        health=health,
         **{name: getattr(upstream, name) for name in _TERMS},
     )

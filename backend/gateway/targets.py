@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import random
 import time
-from collections.abc import Callable, Container, Iterable, Sequence
+from collections.abc import Callable, Container, Iterable, Iterator, Mapping, Sequence
 from typing import Final
 
 from backend.gateway.health import Circuit
@@ -115,6 +115,11 @@ class Targets:
         """Return the targets of a model in the order in which one call tries them."""
         serving = (targets.get(model) for targets in self._by_upstream.values())
         return in_order((target for target in serving if target is not None), _chance.random)
+
+    def all(self) -> Iterator[tuple[str, int, Mapping[str, Target]]]:
+        """Yield each upstream's name, how many calls it has now, and its targets by model."""
+        for name, targets in self._by_upstream.items():
+            yield name, self._providers[name].under_way, targets
 
     def serves(self, model: str) -> bool:
         """Return whether a model has a target."""

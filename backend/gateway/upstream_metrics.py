@@ -1,4 +1,6 @@
-"""How attempts went, by upstream and model, for Prometheus: counters of one process."""
+"""How attempts went, by upstream and model: counters of one process for Prometheus, and what is
+added up over all of them in the database.
+"""
 
 from __future__ import annotations
 
@@ -7,6 +9,7 @@ from typing import Final, Literal
 from prometheus_client import CollectorRegistry, Counter, Histogram
 
 from backend.gateway.targets import Target
+from backend.gateway.upstream_tally import UpstreamTally
 
 Outcome = Literal[
     "answered",
@@ -24,10 +27,18 @@ Outcome = Literal[
 _SECONDS: Final = (0.05, 0.1, 0.2, 0.4, 0.8, 1.6, 3.2, 6.4, 12.8, 25.6, 60, 120, 300)
 
 
+FAILURES: Final[frozenset[Outcome]] = frozenset(
+    {"failed", "error_in_answer", "timeout", "unreachable", "broken_off", "busy", "key_refused"}
+)
+"""Outcomes that are the provider's or the operator's to mend; the others are the caller's doing."""
+
+
 class UpstreamMetrics:
     """Counters and times in a registry of their own."""
 
-    def __init__(self) -> None:
+    def __init__(self, tally: UpstreamTally | None = None) -> None:
+        """``tally`` is where attempts are counted for the database, if they are."""
+        self._tally = UpstreamTally() if tally is None else tally
         self.registry = CollectorRegistry()
         self._attempts = Counter(
             "farebox_upstream_attempts_total",
@@ -43,10 +54,20 @@ class UpstreamMetrics:
             registry=self.registry,
         )
 
-    def ended(self, target: Target, outcome: Outcome) -> None:
-        """Count an attempt; ``model`` is the upstream's own name, which the operator wrote."""
-        self._attempts.labels(target.upstream.name, target.model, outcome).inc()
+    def ended(self, target: Target, outcome: Outcome, detail: str = "") -> None:
+        """Count an attempt; ``model`` is the upstream's own name, which the operator wrote.
+
+        ``detail`` says why it failed.
+        """
+        upstream = target.upstream.name
+        self._attempts.labels(upstream, target.model, outcome).inc()
+        if outcome == "answered":
+            self._tally.note_answer(upstream, target.model)
+        elif outcome in FAILURES:
+            self._tally.note_failure(upstream, target.model, outcome, detail)
 
     def first_token(self, target: Target, seconds: float) -> None:
         """Note how long an answer took to begin."""
-        self._first_token.labels(target.upstream.name, target.model).observe(seconds)
+        upstream = target.upstream.name
+        self._first_token.labels(upstream, target.model).observe(seconds)
+        self._tally.note_first_token(upstream, target.model, seconds)

@@ -18,6 +18,7 @@ from pydantic_core import PydanticCustomError
 
 from backend_client.types.common import Answer, Instant, Wire
 from backend_client.types.events import Name
+from backend_client.types.upstream_health import UpstreamHealth
 
 UpstreamKind: TypeAlias = Literal["openai", "anthropic", "azure", "bedrock"]
 """What an upstream's addresses and its credential look like; see ``docs/upstreams.md``."""
@@ -242,6 +243,10 @@ class UpstreamKeyInfo(Answer):
     last_four: str | None = Field(description="Of a key that is kept here, if it is long enough")
 
 
+UpstreamState: TypeAlias = Literal["active", "disabled", "retired"]
+"""Only an active one takes calls; a retired one has no keys any more, and stays for its name."""
+
+
 class Upstream(UpstreamTerms):
     """An upstream that the gateway forwards to; ``settings`` are changed where the API is run."""
 
@@ -249,5 +254,10 @@ class Upstream(UpstreamTerms):
 
     name: str
     source: Literal["settings", "database"]
+    state: UpstreamState
     keys: list[UpstreamKeyInfo]
     changed_at: Instant | None = Field(description="None of one in the settings")
+    sole_models: list[str] = Field(
+        description="Models that no other upstream would serve if this one took no calls"
+    )
+    health: UpstreamHealth

@@ -314,9 +314,14 @@ async def _of_the_operator(act: Acts, operator: Headers, tenant: str) -> None:
     wanted = {"name": "k", "scopes": ["read"]}
     key = (await act("POST", "/v1/operator-keys", operator, wanted))["id"]
     await act("DELETE", "/v1/operator-keys/{key_id}", operator, key_id=key)
-    spare = {"base_url": "https://models.example.com/v1", "models": ["sample-small"]}
+    spare = {"base_url": "http://127.0.0.1:1/v1", "models": ["sample-small"]}
     await act("PUT", "/v1/upstreams/{name}", operator, spare, name="spare")
-    await act("DELETE", "/v1/upstreams/{name}", operator, name="spare")
+    upstream = "/v1/upstreams/{name}"
+    await act("POST", upstream + "/disable", operator, {"leave_unserved": True}, name="spare")
+    await act("POST", upstream + "/enable", operator, name="spare")
+    await act("POST", upstream + "/test", operator, {}, name="spare")
+    await act("POST", upstream + "/retire", operator, {"leave_unserved": True}, name="spare")
+    await act("DELETE", upstream, operator, name="spare")
     catalog = load_catalog(CATALOG).model_dump(mode="json")
     plan = next(plan for plan in catalog["plans"] if plan["id"] == "pay-as-you-go")
     plan["description"] = "Changed"

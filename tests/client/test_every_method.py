@@ -202,11 +202,17 @@ async def test_tenants(client: Maker, url: str, operator_key: str, token: str) -
 
 async def test_upstreams(client: Maker, url: str, operator_key: str) -> None:
     operator = client(url, operator_key)
-    wanted = UpstreamPut(base_url="https://x.example/v1", models={"fast": "own"}, priority=2)
+    wanted = UpstreamPut(base_url="http://127.0.0.1:1/v1", models={"fast": "own"}, priority=2)
     put = await operator.upstreams.put("spare", wanted)
     assert (put.name, put.models, put.source) == ("spare", {"fast": "own"}, "database")
-    assert await operator.upstreams.get("spare") == put
-    assert put in await operator.upstreams.list().all()
+    # Its health may be known meanwhile
+    read = await operator.upstreams.get("spare")
+    assert read.model_copy(update={"health": put.health}) == put
+    assert "spare" in [each.name for each in await operator.upstreams.list().all()]
+    assert (await operator.upstreams.disable("spare", leave_unserved=True)).state == "disabled"
+    assert (await operator.upstreams.enable("spare")).state == "active"
+    assert not (await operator.upstreams.test("spare", model="fast", protocol="chat")).went_well
+    assert (await operator.upstreams.retire("spare", leave_unserved=True)).state == "retired"
     await operator.upstreams.delete("spare")
     with pytest.raises(NotFound):
         await operator.upstreams.get("spare")

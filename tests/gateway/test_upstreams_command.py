@@ -40,15 +40,18 @@ async def test_an_upstream_is_set_shown_changed_and_deleted(
         return done.returncode, done.stdout + done.stderr
 
     terms = {
-        "base_url": "https://models.example/v1",
+        "base_url": "http://127.0.0.1:1/v1",
         "models": {"fast": "own-name"},
         "keys": [{"secret": SECRET}],
     }
     assert (await run("set", "main", "-", typed=json.dumps(terms)))[0] == 0
     status, listed = await run("list")
-    assert (status, "main: openai at https://models.example/v1" in listed) == (0, True)
+    assert (status, "main: openai at http://127.0.0.1:1/v1" in listed) == (0, True)
     assert "1 key" in listed
     assert "fast as own-name" in listed
+
+    status, outcome = await run("test", "main")
+    assert (status, "own-name by chat: no answer after" in outcome) == (1, True)
 
     _, shown = await run("show", "main")
     changed = json.loads(shown) | {"weight": 3}
@@ -64,6 +67,13 @@ async def test_an_upstream_is_set_shown_changed_and_deleted(
     assert (status, "priorty" in why, "base_url" in why) == (1, True, True)
     assert (await run("set", "main", "/no/such/file"))[0] == 1
 
+    assert (await run("disable", "main"))[0] == 1  # nobody else serves its model
+    assert (await run("disable", "main", "--leave-unserved"))[0] == 0
+    assert "  disabled\n" in (await run("list"))[1]
+    assert (await run("enable", "main"))[0] == 0
+    assert (await run("retire", "main", "--leave-unserved"))[0] == 0
+    status, why = await run("test", "main")
+    assert (status, "retired" in why) == (1, True)
     assert (await run("delete", "main"))[0] == 0
     assert (await run("delete", "main"))[0] == 1
     assert (await run("list")) == (0, "")

@@ -154,7 +154,14 @@ def _keys_with_addresses_are_disabled(rows: Rows) -> None:
             key["disabled_at"] = key["disabled_at"] or key["created_at"]
 
 
+def _disabled_upstreams_serve_nothing(rows: Rows) -> None:
+    for upstream in rows["upstreams"]:
+        if upstream["state"] != "active":
+            upstream["terms"] = {**upstream["terms"], "models": {}}
+
+
 CHANGES_DOWN: dict[str, Change] = {
+    "0088": _disabled_upstreams_serve_nothing,
     "0003": _added_up_without("labels", "rollups"),
     "0016": _restored_archives_are_forgotten,
     "0017": _limits_of_plans_are_forgotten,

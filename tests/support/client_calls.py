@@ -20,6 +20,7 @@ from pydantic import BaseModel
 from backend_client import FareboxClient, Pager
 
 SAMPLES: dict[Any, Any] = {
+    bool: True,
     int: 7,
     bytes: b"",
     Decimal: Decimal(1),

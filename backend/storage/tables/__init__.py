@@ -43,9 +43,11 @@ from backend.storage.tables.forecasting import forecasts
 from backend.storage.tables.gateway import (
     body_logging,
     call_measures,
+    gateway_processes,
     gateway_requests,
     model_hours,
     request_bodies,
+    upstream_measures,
     upstreams,
 )
 from backend.storage.tables.invoices import (
@@ -153,6 +155,7 @@ __all__ = [
     "event_archives",
     "events",
     "forecasts",
+    "gateway_processes",
     "gateway_requests",
     "idempotency_keys",
     "invitations",
@@ -203,6 +206,7 @@ __all__ = [
     "test_clocks",
     "token_drift",
     "top_ups",
+    "upstream_measures",
     "upstreams",
     "usage_values",
     "usage_versions",

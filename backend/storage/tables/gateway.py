@@ -5,6 +5,7 @@ from __future__ import annotations
 from sqlalchemy import (
     BigInteger,
     Boolean,
+    CheckConstraint,
     Column,
     DateTime,
     ForeignKeyConstraint,
@@ -57,6 +58,33 @@ upstreams = Table(
     Column("terms", JSONB, nullable=False),
     Column("keys", JSONB, nullable=False),
     time_column("changed_at"),
+    # Whether calls go to it: active, disabled, or retired, whose keys are gone
+    Column("state", Text, nullable=False, server_default=text("'active'")),
+    CheckConstraint("state IN ('active', 'disabled', 'retired')", name="state"),
+    CheckConstraint("state <> 'retired' OR keys = '[]'", name="retired_has_no_keys"),
+)
+
+# How attempts at upstreams went in each five minutes, of all tenants; model is the upstream's own
+upstream_measures = Table(
+    "upstream_measures",
+    metadata,
+    Column("bucket", DateTime(timezone=True), primary_key=True),
+    Column("upstream", Text, primary_key=True),
+    Column("model", Text, primary_key=True),
+    Column("answered", BigInteger, nullable=False),
+    Column("failed", BigInteger, nullable=False),
+    Column("first_token_counts", ARRAY(Integer), nullable=False),
+    Column("last_failure", JSONB),
+)
+
+# What each process that calls upstreams finds of their health now; one not seen of late is over
+gateway_processes = Table(
+    "gateway_processes",
+    metadata,
+    Column("id", Text, primary_key=True),
+    Column("name", Text, nullable=False),
+    time_column("seen_at"),
+    Column("upstreams", JSONB, nullable=False),
 )
 
 # How calls went, for some days; refused ones too

@@ -6,8 +6,14 @@ from __future__ import annotations
 
 from backend_client._sync.pager import Pager
 from backend_client._sync.resources.resource import Resource
-from backend_client.calls import delete, get, path, send
+from backend_client.calls import delete, get, path, post, send
 from backend_client.types.common import Page
+from backend_client.types.upstream_health import (
+    TestProtocol,
+    UpstreamStop,
+    UpstreamTest,
+    UpstreamTestRequest,
+)
 from backend_client.types.upstreams import Upstream, UpstreamPut
 
 
@@ -15,7 +21,7 @@ class UpstreamsResource(Resource):
     """The model providers that calls are forwarded to; for the operator. No key is shown."""
 
     def list(self) -> Pager[Upstream]:
-        """List the upstreams, those of the settings first."""
+        """List the upstreams and how they fare, those of the settings first."""
         return Pager(self._sender, get(path("upstreams"), Page[Upstream]))
 
     def get(self, name: str) -> Upstream:
@@ -30,3 +36,28 @@ class UpstreamsResource(Resource):
     def delete(self, name: str) -> None:
         """Delete an upstream with its keys."""
         self._sender.send(delete(path("upstreams", name), repeatable=True))
+
+    def disable(self, name: str, *, leave_unserved: bool = False) -> Upstream:
+        """Send no more calls to an upstream; models without another must be agreed to."""
+        return self._stop(name, "disable", leave_unserved)
+
+    def enable(self, name: str) -> Upstream:
+        """Send calls to an upstream again."""
+        return self._sender.send(post(path("upstreams", name, "enable"), Upstream, repeatable=True))
+
+    def retire(self, name: str, *, leave_unserved: bool = False) -> Upstream:
+        """Send no calls to an upstream ever again, and destroy its keys."""
+        return self._stop(name, "retire", leave_unserved)
+
+    def test(
+        self, name: str, *, model: str | None = None, protocol: TestProtocol | None = None
+    ) -> UpstreamTest:
+        """Send an upstream a call of one word, and tell how it went."""
+        wanted = UpstreamTestRequest(model=model, protocol=protocol)
+        call = send("POST", path("upstreams", name, "test"), wanted, UpstreamTest, repeatable=False)
+        return self._sender.send(call)
+
+    def _stop(self, name: str, act: str, leave_unserved: bool) -> Upstream:
+        wanted = UpstreamStop(leave_unserved=leave_unserved)
+        call = send("POST", path("upstreams", name, act), wanted, Upstream, repeatable=True)
+        return self._sender.send(call)
