@@ -163,6 +163,7 @@ class TenantOfTest:
             ("post", "/v1/sessions"): {"id_token": "none", "nonce": "none"},
             ("post", "/v1/sessions/local"): {"secret": "none"},
             ("post", "/v1/simulate"): {"past_periods": 1},
+            ("post", "/v1/simulate.pdf"): {"past_periods": 1},
             ("post", "/v1/public/simulate"): {"past_periods": 1},
             ("post", "/v1/public/simulate.pdf"): {"past_periods": 1},
             ("patch", "/v1/tenant"): {"name": "B"},

@@ -67,6 +67,7 @@ UNRECORDED: Final = {
     ("post", "/v1/public/simulate"): "a question: it changes nothing",
     ("post", "/v1/public/simulate.pdf"): "a question: it changes nothing",
     ("post", "/v1/simulate"): "a question: it changes nothing",
+    ("post", "/v1/simulate.pdf"): "a question: it changes nothing",
     ("post", "/v1/subscription/preview"): "a question: it changes nothing",
     ("post", "/v1/tenants/{tenant_id}/subscription/preview"): "a question: it changes nothing",
     ("post", "/v1/tenants/{tenant_id}/simulate"): "a question: it changes nothing",

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import csv
 from calendar import monthrange
+from contextlib import closing
 from datetime import UTC, datetime, timedelta
 from decimal import ROUND_HALF_UP, Decimal
 from pathlib import Path
 
+import pypdfium2
 import pytest
 from playwright.async_api import Page, expect
 
@@ -74,6 +76,13 @@ async def test_the_comparison_is_a_file_and_fills_the_screen(page: Page, tmp_pat
     rows = list(csv.DictReader(file.read_text().splitlines()))
     assert [row["charge"] for row in rows] == ["Questions", "Answers", "Calls"]
     assert sum(Decimal(row["amount"]) for row in rows) == bill()
+    async with page.expect_download() as downloading:
+        await page.get_by_role("link", name="PDF").click()
+    paper = tmp_path / "plans.pdf"
+    await (await downloading.value).save_as(paper)
+    with closing(pypdfium2.PdfDocument(paper)) as document:
+        text = "".join(sheet.get_textpage().get_text_range() for sheet in document)
+    assert money(bill(), "USD") in text
 
     await page.get_by_role("button", name="Full screen", exact=True).click()
     await expect(page.get_by_role("button", name="Leave full screen")).to_be_visible()

@@ -45,6 +45,18 @@ async def browser(url: str) -> Any:
         yield client
 
 
+async def test_a_customers_comparison_is_a_pdf_too(
+    api: httpx.AsyncClient, session: dict[str, str]
+) -> None:
+    compared = (await api.post("/v1/simulate", headers=session, json=WORKLOAD)).json()["plans"]
+    drawn = await api.post("/v1/simulate.pdf", headers=session, json=WORKLOAD)
+    assert drawn.headers["content-type"] == "application/pdf", drawn.text
+    with closing(pypdfium2.PdfDocument(drawn.content)) as document:
+        text = "".join(page.get_textpage().get_text_range() for page in document)
+    assert [plan["name"] for plan in compared if plan["name"] not in text] == []
+    assert (await api.post("/v1/simulate.pdf", json=WORKLOAD)).status_code == 401
+
+
 async def test_a_stranger_is_told_what_a_customer_is(
     api: httpx.AsyncClient, session: dict[str, str]
 ) -> None:

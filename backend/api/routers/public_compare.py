@@ -8,9 +8,9 @@ from fastapi import APIRouter, Request, Response
 
 from backend.api.decimal_bodies import body_of
 from backend.api.dependencies import Services, ServicesNow
+from backend.api.routers.simulate import printed
 from backend.catalog import published as catalog
 from backend.catalog.yaml_reading import parse_exactly
-from backend.invoices.paper.comparison import print_comparison
 from backend.spend.errors import PublicCompareOff
 from backend.spend.public_simulation import simulate_publicly
 from backend_client.types.simulate import PublicModel, PublicModels, Simulation, SimulationRequest
@@ -44,11 +44,7 @@ async def post_public_simulation(services: ServicesNow, request: Request) -> Sim
 )
 async def post_public_simulation_pdf(services: ServicesNow, request: Request) -> Response:
     """Return the same comparison as a PDF, to be sent or printed."""
-    simulation = await _compared(services, request)
-    given = (services.settings.seller_name, simulation.model_dump_json())
-    drawn = await services.side_process.compute(print_comparison, given)
-    headers = {"content-disposition": 'attachment; filename="plans.pdf"'}
-    return Response(drawn, media_type="application/pdf", headers=headers)
+    return await printed(services, await _compared(services, request))
 
 
 async def _compared(services: Services, request: Request) -> Simulation:

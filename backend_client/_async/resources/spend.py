@@ -42,6 +42,11 @@ class AsyncSimulationsResource(AsyncResource):
         at = path("simulate", tenant=tenant)
         return await self._sender.send(send("POST", at, simulation, Simulation, repeatable=True))
 
+    async def pdf(self, simulation: SimulationRequest) -> bytes:
+        """Get the same comparison as a PDF."""
+        call = send_for_bytes("POST", path("simulate", suffix=".pdf"), simulation)
+        return await self._sender.send(call)
+
     async def public_models(self) -> PublicModels:
         """Get the models on sale by their names; no credential, where the seller has it so."""
         return await self._sender.send(get(path("public", "models"), PublicModels))

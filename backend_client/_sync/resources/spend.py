@@ -44,6 +44,11 @@ class SimulationsResource(Resource):
         at = path("simulate", tenant=tenant)
         return self._sender.send(send("POST", at, simulation, Simulation, repeatable=True))
 
+    def pdf(self, simulation: SimulationRequest) -> bytes:
+        """Get the same comparison as a PDF."""
+        call = send_for_bytes("POST", path("simulate", suffix=".pdf"), simulation)
+        return self._sender.send(call)
+
     def public_models(self) -> PublicModels:
         """Get the models on sale by their names; no credential, where the seller has it so."""
         return self._sender.send(get(path("public", "models"), PublicModels))

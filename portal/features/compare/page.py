@@ -11,7 +11,7 @@ from portal.features.compare.state import Compare, PlanLine
 from portal.kit.blocks import card, empty
 from portal.kit.copy_button import copy_button
 from portal.kit.icon import icon
-from portal.kit.plain import csv_button
+from portal.kit.plain import csv_button, file_button
 from portal.kit.tables import remark
 from portal.kit.vars import each, length, pick
 from portal.kit.vega_chart import vega_chart
@@ -42,6 +42,7 @@ def page() -> Page:
                 text=Compare.link, label="Copy link", variant="soft", size="2", color="gray"
             ),
             csv_button(Compare.csv),
+            file_button("PDF", Compare.pdf),
             full_screen_button("Full screen", "maximize-2"),
             spacing="3",
             wrap="wrap",
@@ -165,9 +166,7 @@ def _line(line: LineRow) -> rx.Component:
         rx.el.dt(
             rx.text(line.name, size="2"),
             rx.text(
-                line.quantity,
-                pick((line.quantity != "") & (line.price != ""), " at ", ""),
-                line.price,
+                line.bought,
                 size="1",
                 color_scheme="gray",
             ),

@@ -109,6 +109,11 @@ class Compare(PageState, Session):
         return "/downloads/plans.csv?" + self.query
 
     @computed
+    def pdf(self) -> str:
+        """The same as a PDF."""
+        return "/downloads/plans.pdf?" + self.query
+
+    @computed
     def link(self) -> str:
         """The address of what is compared, to be sent to somebody."""
         return f"{self.router.url.origin}{self.router.url.path}?{self.query}"
