@@ -22,8 +22,11 @@ FONT = "Geist Variable, system-ui, sans-serif"
 ROWS = alt.NamedData(name="rows")
 """Where the browser puts a chart's rows; see ``vega_chart.js``."""
 
-SHORT_NUMBER = "format(datum.value, '~s')"
-"""An axis label such as 20k; the same format by the axis itself would read 0k at the bottom."""
+SHORT_NUMBER = (
+    "abs(datum.value) < 1000 ? format(datum.value, ',.6~f')"
+    " : upper(replace(format(datum.value, '.4~s'), 'G', 'B'))"
+)
+"""An axis label such as 20K, as ``formatting.compact`` writes numbers beside the chart."""
 
 
 def finish(chart: alt.Chart | alt.LayerChart | alt.FacetChart, *, height: int) -> dict[str, Any]:

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, time, timedelta
+from datetime import date as Date
 from decimal import ROUND_HALF_UP, Decimal
 from zoneinfo import ZoneInfo
 
@@ -113,6 +114,19 @@ def date(moment: datetime, time_zone: str) -> str:
     """A day in the tenant's time zone: ``24 Nov 2026``."""
     local = moment.astimezone(ZoneInfo(time_zone))
     return f"{local.day} {local:%b %Y}"
+
+
+def day(value: Date) -> str:
+    """A day of the calendar, in no time zone: ``24 Nov 2026``."""
+    return f"{value.day} {value:%b %Y}"
+
+
+def days(first: Date, last: Date) -> str:
+    """Days of the calendar, both included: ``1 – 30 Nov 2026``; one alone as ``day``."""
+    if first == last:
+        return day(first)
+    begin, end = (datetime.combine(value, time(), UTC) for value in (first, last))
+    return period(begin, end + timedelta(days=1), "UTC")
 
 
 def second(moment: datetime, time_zone: str) -> str:

@@ -159,6 +159,8 @@ async def test_credit_that_is_given_burns_in_order(page: Page, tenant_id: str) -
     await expect(rows.first).to_contain_text("for smollm2-135m-instruct only")
     await expect(rows.last).to_contain_text("Never expires")
     await expect(rows.last.get_by_role("button", name="Refund")).to_have_count(0)
+    # A phone's card is headed by what it is, not by its place
+    await expect(rows.first.locator(":scope > :first-child")).to_contain_text("First")
 
 
 async def test_the_rule_buys_and_the_warning_shows(

@@ -8,7 +8,7 @@ from datetime import date
 
 from backend_client.types.accounting import BookEntry, RevenueKind, RevenueMonth
 from portal.kit.choice import Choice
-from portal.kit.formatting import money
+from portal.kit.formatting import day, money
 
 EVERYBODY = "all"
 """Stands for all customers where one's id would be."""
@@ -89,7 +89,7 @@ def line_rows(entries: Iterable[BookEntry]) -> list[LineRow]:
     """The lines of entries."""
     return [
         LineRow(
-            day=entry.booked_on.isoformat() if place == 0 else "",
+            day=day(entry.booked_on) if place == 0 else "",
             reference=entry.reference if place == 0 else "",
             text=line.text if place == 0 else "",
             account=line.account,

@@ -20,7 +20,7 @@ from backend_client.types.chargeback import (
 )
 from backend_client.types.common import plain
 from portal.kit.choice import Choice
-from portal.kit.formatting import money
+from portal.kit.formatting import day, money
 
 COSTS = {
     SharedCost.FEE: "fees",
@@ -59,7 +59,7 @@ class RuleRow:
 def version_choice(version: PolicyVersion) -> Choice:
     """A policy in the list to choose from."""
     closed = " (closed months depend on it)" if version.locked else ""
-    return Choice(version.valid_from.isoformat(), f"From {version.valid_from}{closed}")
+    return Choice(version.valid_from.isoformat(), f"From {day(version.valid_from)}{closed}")
 
 
 def unit_rows(policy: Policy, currency: str) -> list[UnitRow]:

@@ -41,7 +41,7 @@ from portal.features.chargeback.rows import BearerRow, bearer_rows
 from portal.features.chargeback.state import Chargeback
 from portal.kit.choice import Choice
 from portal.kit.form_problems import FormProblems, problems_by_field
-from portal.kit.formatting import money, period
+from portal.kit.formatting import day, money, period
 from portal.session.guard import PLANNERS, SPENDERS, Caller, signed_in
 from portal.session.page import PageState
 from portal.session.state import Session
@@ -182,16 +182,16 @@ class Policies(PageState, Session):
     async def save(self, caller: Caller, form: dict[str, Any]) -> Any:
         """Save the draft, to hold from a day on."""
         try:
-            day = day_from(form)
-            held = [each.revision for each in self._versions if each.valid_from == day]
+            first = day_from(form)
+            held = [each.revision for each in self._versions if each.valid_from == first]
             wanted = PolicyPut(policy=self._draft, revision=next(iter(held), None))
-            kept = await caller.client.chargeback.policies.put(day.isoformat(), wanted)
+            kept = await caller.client.chargeback.policies.put(first.isoformat(), wanted)
         except (FormProblems, ClientError) as problem:
             self.problems = {**_NO_PROBLEMS, **problems_by_field(problem, by_field)}
             return None
         self.dialog = ""
         await self._reload(caller, kept.valid_from.isoformat())
-        self.done = f"Saved. It holds from {kept.valid_from} on."
+        self.done = f"Saved. It holds from {day(kept.valid_from)} on."
         return Chargeback.refresh
 
     async def _load(self, caller: Caller, wanted: str) -> None:

@@ -18,7 +18,7 @@ def grants() -> rx.Component:
     return card(
         wide_table(
             "grants",
-            ("Order", "Credit", "Left", "Expires after", "Actions"),
+            ("Credit", "Order", "Left", "Expires after", "Actions"),
             each(Credit.grants, _grant),
             rx.cond(Credit.shows_over, each(Credit.over, _grant)),
             numbers=("Left",),
@@ -51,7 +51,6 @@ def grants() -> rx.Component:
 
 def _grant(grant: GrantRow) -> rx.Component:
     return rx.table.row(
-        rx.table.cell(pick(grant.place != "", grant.place, "–")),
         rx.table.row_header_cell(
             rx.flex(
                 rx.text(grant.name, size="2", weight="medium"),
@@ -62,6 +61,7 @@ def _grant(grant: GrantRow) -> rx.Component:
             ),
             rx.cond(grant.about != "", rx.text(grant.about, size="1", color_scheme="gray")),
         ),
+        rx.table.cell(pick(grant.place != "", grant.place, "–")),
         rx.table.cell(
             rx.text(grant.left, size="2"),
             rx.text("of ", grant.amount, size="1", color_scheme="gray"),

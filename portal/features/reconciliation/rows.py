@@ -14,7 +14,7 @@ from backend_client.types.reconciliation import (
     Reconciliation,
 )
 from portal.kit.color import Color
-from portal.kit.formatting import METER_NAMES, count, exact_money, fine_money
+from portal.kit.formatting import METER_NAMES, count, day, days, exact_money, fine_money
 
 CAUSES = {
     DiscrepancyCause.MISSING_EVENTS: "Missing events",
@@ -92,9 +92,6 @@ class MarginLine:
 
 def import_row(reconciliation: Reconciliation) -> ImportRow:
     """An import as the list shows it."""
-    days = str(reconciliation.first_day)
-    if reconciliation.last_day != reconciliation.first_day:
-        days = f"{reconciliation.first_day} to {reconciliation.last_day}"
     billed = ""
     if reconciliation.billed is not None and reconciliation.currency is not None:
         expectation = "rates unknown"
@@ -107,7 +104,7 @@ def import_row(reconciliation: Reconciliation) -> ImportRow:
         id=reconciliation.id,
         provider=reconciliation.provider,
         file_name=reconciliation.file_name or reconciliation.format.value,
-        days=days,
+        days=days(reconciliation.first_day, reconciliation.last_day),
         agree=count(reconciliation.matched),
         open=reconciliation.open,
         decided=count(reconciliation.explained + reconciliation.accepted),
@@ -134,7 +131,7 @@ def difference_row(discrepancy: Discrepancy) -> DifferenceRow:
     sign = "+" if discrepancy.difference > 0 else ""
     return DifferenceRow(
         id=discrepancy.id,
-        day=str(discrepancy.day),
+        day=day(discrepancy.day),
         what=f"{model}, {meter}",
         provider=shown(discrepancy.provider),
         metered="not known" if discrepancy.metered is None else shown(discrepancy.metered),
@@ -143,7 +140,7 @@ def difference_row(discrepancy: Discrepancy) -> DifferenceRow:
         explanation=discrepancy.explanation,
         status=discrepancy.status.value.capitalize(),
         color=COLORS[discrepancy.status.value],
-        notes="\n".join(f"{note.at:%Y-%m-%d}: {note.text}" for note in discrepancy.notes),
+        notes="\n".join(f"{day(note.at)}: {note.text}" for note in discrepancy.notes),
     )
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from decimal import Decimal
+from fractions import Fraction
 from typing import assert_never
 
 from backend_client.types.charges import Cadence
@@ -21,9 +22,15 @@ ADJUSTMENTS = {
 }
 
 
+_LONGER = frozenset({Cadence.QUARTER, Cadence.YEAR})
+
+
 @dataclass(frozen=True)
 class LineRow:
-    """A line as the table shows it. An adjustment has no quantity and no price."""
+    """A line as the table shows it. An adjustment has no quantity and no price.
+
+    ``bought`` is both in one: ``3 at $5.00 each``, ``1/12 of $490.00 per year``.
+    """
 
     name: str
     detail: str
@@ -33,19 +40,23 @@ class LineRow:
     price: str
     exact: str
     amount: str
+    bought: str = ""
 
 
 def line_row(line: SpendLine, currency: str, time_zone: str) -> LineRow:
     """A line with what it is for and how its price came about."""
+    quantity = line_quantity(line)
+    price = "" if line.price is None else line_price(line.price, line, currency)
     return LineRow(
         name=line.name,
         detail=line_detail(line, currency, time_zone),
         plan=plan_name(line.plan, line.plan_version),
-        quantity=line_quantity(line),
+        quantity=quantity,
         included=count(line.included) if line.included else "",
-        price="" if line.price is None else line_price(line.price, line, currency),
+        price=price,
         exact=exact_money(line.exact, currency),
         amount=money(line.amount.amount, currency),
+        bought=_bought(quantity, price),
     )
 
 
@@ -72,7 +83,25 @@ def line_quantity(line: SpendLine) -> str:
     """How much was counted; of a fee how many were had on average, or asked for by the year."""
     if line.kind != "flat":
         return count(line.quantity)
-    return "" if line.quantity == 1 else count(round(line.quantity, 4)).replace("-", "−")
+    if line.quantity == 1:
+        return ""
+    if line.cadence in _LONGER and (part := _twelfths(line.quantity)):
+        return part
+    return count(round(line.quantity, 4)).replace("-", "−")
+
+
+def _twelfths(quantity: Decimal) -> str:
+    """Months of a year, or of a quarter, as people say them: ``1/12``; empty for other parts."""
+    months = round(quantity * 12)
+    if not 0 < months < 12 or abs(quantity * 12 - months) > Decimal("0.0001"):
+        return ""
+    return str(Fraction(months, 12))
+
+
+def _bought(quantity: str, price: str) -> str:
+    if not quantity or not price:
+        return quantity or price
+    return f"{quantity} {'of' if '/' in quantity else 'at'} {price}"
 
 
 def line_detail(line: SpendLine, currency: str, time_zone: str) -> str:

@@ -88,7 +88,7 @@ def test_an_entry_stands_with_its_first_line() -> None:
     )
     first, second = line_rows([entry])
     assert (first.day, first.reference, first.debit, first.credit) == (
-        *("2026-03-01", "FB-1", "$5.00", ""),
+        *("1 Mar 2026", "FB-1", "$5.00", ""),
     )
     assert (second.day, second.reference, second.account, second.credit) == (
         *("", "", "Revenue", "$5.00"),

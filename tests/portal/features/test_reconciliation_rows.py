@@ -79,11 +79,11 @@ def discrepancy(**changed: object) -> Discrepancy:
 
 def test_an_import_in_a_line() -> None:
     row = import_row(reconciliation())
-    assert (row.days, row.agree, row.decided) == ("2026-02-01 to 2026-02-28", "1,234", "7")
+    assert (row.days, row.agree, row.decided) == ("1 – 28 Feb 2026", "1,234", "7")
     assert row.billed == "$1,234.50, expected $1,200.00"
     unknown = import_row(reconciliation(expected=None, last_day=date(2026, 2, 1), file_name=""))
     assert unknown.billed == "$1,234.50, rates unknown"
-    assert (unknown.days, unknown.file_name) == ("2026-02-01", "openai-costs-csv")
+    assert (unknown.days, unknown.file_name) == ("1 Feb 2026", "openai-costs-csv")
     assert import_row(reconciliation(billed=None)).billed == ""
     assert import_row(reconciliation()).served == ""
     served = import_row(reconciliation(upstreams=["azure", "openai"])).served
@@ -113,7 +113,7 @@ def test_a_discrepancy_in_a_line() -> None:
     assert (money.what, money.metered, money.notes) == (
         "All models, cost",
         "not known",
-        "2026-03-01: Known.",
+        "1 Mar 2026: Known.",
     )
     assert (money.provider, money.difference) == ("$0.50", "−$0.25")
 

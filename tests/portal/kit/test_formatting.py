@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
+from datetime import date as Date
 from decimal import Decimal
 
 import pytest
@@ -12,6 +13,8 @@ from portal.kit.formatting import (
     compact,
     count,
     date,
+    day,
+    days,
     fine_money,
     initials,
     meter_name,
@@ -129,3 +132,12 @@ def test_initials() -> None:
 )
 def test_sizes_read_in_the_unit_that_fits(number: int, reads: str) -> None:
     assert size(number) == reads
+
+
+def test_days_of_the_calendar_read_as_moments_do() -> None:
+    first, last = Date(2026, 2, 1), Date(2026, 2, 28)
+    assert day(first) == "1 Feb 2026"
+    assert days(first, first) == "1 Feb 2026"
+    assert days(first, last) == "1 – 28 Feb 2026"
+    assert days(first, Date(2026, 3, 2)) == "1 Feb – 2 Mar 2026"
+    assert days(Date(2025, 12, 31), first) == "31 Dec 2025 – 1 Feb 2026"

@@ -90,6 +90,23 @@ def test_a_fee_by_the_year_says_what_it_is_for_and_what_is_given_back() -> None:
     assert (row.quantity, row.detail) == ("−1.6438", "Given back for 1 Nov 2026 – 31 Oct 2027")
 
 
+@pytest.mark.parametrize(
+    ("quantity", "reads"),
+    [
+        ("0.083333333333333333333333", "1/12 of $365.00 per year"),
+        ("0.5", "1/2 of $365.00 per year"),
+        ("0.25", "1/4 of $365.00 per year"),
+        ("0.4521", "0.4521 at $365.00 per year"),
+        ("2", "2 at $365.00 per year"),
+        ("1", "$365.00 per year"),
+    ],
+)
+def test_months_of_a_yearly_fee_are_parts_of_it(quantity: str, reads: str) -> None:
+    fee = {"kind": "flat", "cadence": "year", "meters": [], "price": Decimal(365)}
+    row = line_row(line(**fee | {"quantity": Decimal(quantity)}), "USD", "UTC")
+    assert row.bought == reads
+
+
 def test_an_adjustment_has_its_sign() -> None:
     discount = SpendAdjustment(
         kind="discount",
