@@ -77,6 +77,8 @@ OPERATOR_SPLITS: Final = {
 """Who served a model is the seller's business: the API refuses this to customers."""
 Splits = Mapping[str, tuple[str, ...]]
 
+OF_STATUS: Final = frozenset({"tokens", "requests"})
+"""What can be shown of calls that ended in one way: tokens where ``status`` is a declared label."""
 STATUSES: Final = {
     "completed": "Completed",
     "aborted": "Aborted",
@@ -198,7 +200,7 @@ def settled(choice: UsageChoice, splits: Splits, time_zone: str) -> UsageChoice:
     """A choice whose parts go together: what doesn't, is as usual."""
     if choice.zone and not _is_zone(choice.zone):
         choice = replace(choice, zone="")
-    if choice.show != "requests":
+    if choice.show not in OF_STATUS:
         choice = replace(choice, status="")
     # Calls are not measured by who served them
     possible = (SPLITS if choice.of_calls else splits)[choice.show]
@@ -219,8 +221,13 @@ def settled(choice: UsageChoice, splits: Splits, time_zone: str) -> UsageChoice:
         choice,
         width=choice.width if choice.width in {width.value for width in widths} else usual,
         meter=choice.meter if choice.show in {"tokens", "cost"} else "",
-        label=choice.label if "=" in choice.label and not choice.of_calls else "",
+        label=choice.label if "=" in choice.label and has_labels(choice) else "",
     )
+
+
+def has_labels(choice: UsageChoice) -> bool:
+    """Whether what is shown is kept by label: of events it is, of their cost and of calls not."""
+    return choice.show in {"tokens", "requests"} and not choice.of_calls
 
 
 def _is_zone(name: str) -> bool:

@@ -136,7 +136,7 @@ def _filters() -> rx.Component:
             ),
         ),
         rx.cond(
-            Usage.show == "requests",
+            Usage.takes_status,
             choice(
                 "Status",
                 Usage.status,
@@ -157,6 +157,7 @@ def _filters() -> rx.Component:
                 color_scheme="gray",
             ),
         ),
+        rx.text(Usage.filters_note, size="1", color_scheme="gray", id="usage-filters-note"),
         spacing="3",
         wrap="wrap",
         align="center",

@@ -23,6 +23,7 @@ from portal.features.usage.choices import (
     Splits,
     UsageChoice,
     WrongTimes,
+    has_labels,
     moments,
     settled,
     to_query,
@@ -62,6 +63,7 @@ class UsageFilters(rx.State, mixin=True):
     applications: list[Choice] = []
     keys: list[Choice] = []
     models: list[Choice] = []
+    declared: list[str] = []
     own_zone: str = "UTC"
 
     _operator: bool = False
@@ -104,8 +106,26 @@ class UsageFilters(rx.State, mixin=True):
 
     @computed
     def takes_labels(self) -> bool:
-        """Whether what is shown is known by labels: of events it is."""
-        return not self._choice().of_calls and self.show != "cost"
+        """Whether what is shown can be filtered by a label."""
+        return bool(self.declared) and has_labels(self._choice())
+
+    @computed
+    def takes_status(self) -> bool:
+        """Whether what is shown can be filtered by how calls ended."""
+        return self.show == "requests" or (self.show == "tokens" and "status" in self.declared)
+
+    @computed
+    def filters_note(self) -> str:
+        """Which filters are off for what is shown, and why."""
+        if self.show == "cost":
+            return "What usage adds to the bill is not kept by label or status."
+        if self._choice().of_calls:
+            return "Calls are not counted by label: their tokens are, and each stands in Requests."
+        if not self.declared:
+            return "No label is declared, so that usage is kept by none: your seller can do so."
+        if self.show == "tokens" and "status" not in self.declared:
+            return "Tokens are kept by status once status is a declared label; requests always are."
+        return ""
 
     @computed
     def of_events(self) -> bool:
@@ -179,15 +199,17 @@ class UsageFilters(rx.State, mixin=True):
             self._choose(choice)
 
     async def _offer(self, caller: Caller) -> None:
-        applications, keys, models = await asyncio.gather(
+        applications, keys, models, labels = await asyncio.gather(
             caller.client.applications.list().all(),
             caller.client.keys.list().all(),
             caller.client.models.list().all(),
+            caller.client.labels.list().all(),
         )
         async with self:
             self.applications = [Choice(each.id, each.name) for each in applications]
             self.keys = [Choice(key.id, f"{key.name} (…{key.last_four})") for key in keys]
             self.models = [Choice(model.id, model.name) for model in models]
+            self.declared = [declared.label for declared in labels]
 
 
 METERS = [Choice(meter, meter_name(meter)) for meter in (*TOKEN_METERS, "images")]

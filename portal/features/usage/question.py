@@ -43,6 +43,9 @@ class UsageQuestion:
     def usage(self) -> UsageQuery:
         """As a question about usage."""
         label, _, value = dict(self.filters).get("label", "").partition("=")
+        labels = {label: value} if label else {}
+        # The gateway's events have how their call ended as a label
+        labels |= dict(filtered for filtered in self.filters if filtered[0] == "status")
         return {
             "start": self.start,
             "end": self.end,
@@ -53,7 +56,7 @@ class UsageQuestion:
             "key": self._only("key"),
             "model": self._only("model"),
             "meter": self._only("meter"),
-            "label": {label: value} if label else {},
+            "label": labels,
         }
 
     @property

@@ -234,7 +234,8 @@ class Usage(UsageFilters, PageState, Session):
         ]
         events = choice.show in {"tokens", "requests", "cost", "errors"}
         # Events have the status as a label
-        failed = {"label": "status=failed"} if choice.show == "errors" else {}
+        status = "failed" if choice.show == "errors" else choice.status
+        of_status = {"label": f"status={status}"} if status and not choice.label else {}
         spec = chart_spec(
             drawn.series,
             start=question.start,
@@ -245,7 +246,7 @@ class Usage(UsageFilters, PageState, Session):
             splits=choice.splits,
             filters={
                 **{name: value for name, value in choice.filters.items() if name != "status"},
-                **failed,
+                **of_status,
             },
             lines=is_time,
             number=_axis_number(choice.show, measured.currency),
