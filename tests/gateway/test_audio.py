@@ -1,6 +1,7 @@
 """Speech, transcriptions and translations by OpenAI's own SDK, each with its meters.
 
-The SDK's types are made from OpenAI's published OpenAPI document.
+What the provider here is asked and answers is checked against OpenAI's published OpenAPI, but for
+what is meant to be odd.
 """
 
 from __future__ import annotations
@@ -18,6 +19,7 @@ from openai import AsyncOpenAI
 from tests.gateway.chat_answers import NOTHING
 from tests.gateway.conftest import MakeKey, Metered
 from tests.support.flaky import FlakyServer, Reply
+from tests.support.openai_audio.schemas import checked, checked_form
 
 pytestmark = pytest.mark.engine
 
@@ -34,7 +36,15 @@ TOKENS = {
     "output_tokens": 45,
     "total_tokens": 59,
 }
+SEGMENT = {
+    **{"seek": 0, "tokens": [1], "temperature": 0.0, "avg_logprob": -0.2},
+    **{"compression_ratio": 1.1, "no_speech_prob": 0.01},
+}
 SEGMENTS = [
+    {"id": 0, "start": 0.0, "end": 3.5, "text": " Good", **SEGMENT},
+    {"id": 1, "start": 3.5, "end": 9.0, "text": "x", **SEGMENT},
+]
+BARE_SEGMENTS = [
     {"id": 0, "start": 0.0, "end": 3.5, "text": " Good"},
     {"start": 3.5, "end": 9, "text": "x"},
 ]
@@ -44,12 +54,16 @@ def sound(**more: Any) -> Reply:
     return Reply(body=SOUND, headers={"content-type": "audio/mpeg"}, **more)
 
 
-def said(**members: Any) -> Reply:
-    return Reply(body=json.dumps({"text": TEXT, **members}).encode())
+def said(of: str | None = "CreateTranscriptionResponseJson", **members: Any) -> Reply:
+    """An answer, which OpenAI describes by this name; an odd one by none."""
+    document = {"text": TEXT, **members}
+    return Reply(body=json.dumps(checked(of, document) if of else document).encode())
 
 
-def events(*documents: dict[str, Any]) -> Reply:
-    body = b"".join(b"data: " + json.dumps(document).encode() + b"\n\n" for document in documents)
+def events(of: str, *documents: dict[str, Any]) -> Reply:
+    body = b"".join(
+        b"data: " + json.dumps(checked(of, document)).encode() + b"\n\n" for document in documents
+    )
     return Reply(body=body, headers={"content-type": "text/event-stream"})
 
 
@@ -62,7 +76,8 @@ async def test_a_text_is_read_aloud(
     assert answer.response.headers["content-type"] == "audio/mpeg"
     assert answer.response.headers["x-farebox-event"].startswith("req_")
     assert provider.seen[0].path == "/v1/audio/speech"
-    assert json.loads(provider.seen[0].body)["model"] == "their-own-name"
+    asked = checked("CreateSpeechRequest", json.loads(provider.seen[0].body))
+    assert asked["model"] == "their-own-name"
     (event,) = await metered(1)
     assert (event.quantities, event.labels["status"]) == (SPOKEN, "completed")
 
@@ -72,6 +87,7 @@ async def test_speech_in_events_counts_its_tokens_too(
 ) -> None:
     provider.replies = [
         events(
+            "CreateSpeechResponseStreamEvent",
             {"type": "speech.audio.delta", "audio": "aGk="},
             {
                 "type": "speech.audio.done",
@@ -114,7 +130,8 @@ async def test_sound_that_breaks_off_is_cut_off_and_billed_as_its_provider_does(
 async def test_a_file_is_written_down(
     client: AsyncOpenAI, provider: FlakyServer, metered: Counted, route: str
 ) -> None:
-    provider.replies = [said(usage=DURATION)]
+    kind = "Transcription" if route == "transcriptions" else "Translation"
+    provider.replies = [said(f"Create{kind}ResponseJson", usage=DURATION)]
     of_route: Any = getattr(client.audio, route)
     answer = await of_route.create(
         model=MODEL, file=("a.mp3", SOUND[:3000], "audio/mpeg"), prompt="é"
@@ -122,6 +139,8 @@ async def test_a_file_is_written_down(
     assert answer.text == TEXT
     (request,) = provider.seen
     assert request.path == f"/v1/audio/{route}"
+    sent = checked_form(f"Create{kind}Request", request.headers, request.body)
+    assert (sent["model"], sent["prompt"]) == ("their-own-name", "é")
     assert SOUND[:3000] in request.body
     for part in (b'name="model"\r\n\r\ntheir-own-name', "é".encode()):
         assert part in request.body
@@ -129,6 +148,7 @@ async def test_a_file_is_written_down(
     assert event.quantities == {"requests": 1, "audio_seconds": 9}
 
 
+@pytest.mark.parametrize("is_odd", [False, True])
 @pytest.mark.parametrize(
     ("wanted", "asked", "gets"),
     [
@@ -144,12 +164,19 @@ async def test_a_format_without_a_report_is_written_here_and_billed_by_one(
     wanted: Any,
     asked: str,
     gets: str,
+    is_odd: bool,
 ) -> None:
-    provider.replies = [said(duration="8.4701", segments=SEGMENTS)]
+    whole = {"language": "english", "duration": 8.4701, "segments": SEGMENTS}
+    provider.replies = [
+        said(None, duration="8.4701", segments=BARE_SEGMENTS)
+        if is_odd
+        else said("CreateTranscriptionResponseVerboseJson", **whole)
+    ]
     answer = await client.audio.transcriptions.create(
         model=MODEL, file=("a.mp3", SOUND[:300]), response_format=wanted
     )
     assert str(answer).startswith(gets)
+    checked_form("CreateTranscriptionRequest", provider.seen[0].headers, provider.seen[0].body)
     assert f'name="response_format"\r\n\r\n{asked}\r\n'.encode() in provider.seen[0].body
     (event,) = await metered(1)
     assert event.quantities == {"requests": 1, "audio_seconds": Decimal("8.471")}
@@ -160,6 +187,7 @@ async def test_a_transcript_is_streamed_and_counts_its_tokens(
 ) -> None:
     provider.replies = [
         events(
+            "CreateTranscriptionResponseStreamEvent",
             {"type": "transcript.text.delta", "delta": "Good "},
             {"type": "transcript.text.delta", "delta": "morning"},
             {"type": "transcript.text.done", "text": TEXT, "usage": TOKENS},
