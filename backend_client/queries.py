@@ -10,6 +10,7 @@ from backend_client.types.calls import CallsQuery
 from backend_client.types.common import plain
 from backend_client.types.cost import CostQuery
 from backend_client.types.events import EventFilter
+from backend_client.types.requests import RequestFilter
 from backend_client.types.usage import Granularity, UsageDimension, UsageQuery
 
 Params = Mapping[str, str | int | list[str]]
@@ -89,6 +90,29 @@ def event_query(
         upstream=events.get("upstream"),
         meter=events.get("meter"),
         label=_labels(events.get("label", {})),
+        limit=limit,
+        cursor=cursor,
+    )
+
+
+def requests_query(
+    requests: RequestFilter, *, limit: int | None = None, cursor: str | None = None
+) -> Params:
+    """Write which calls of the log are wanted."""
+    return query(
+        start=requests.get("start"),
+        end=requests.get("end"),
+        outcome=requests.get("outcome"),
+        status=requests.get("status"),
+        code=requests.get("code"),
+        model=requests.get("model"),
+        key=requests.get("key"),
+        application=requests.get("application"),
+        upstream=requests.get("upstream"),
+        min_duration_ms=requests.get("min_duration_ms"),
+        request_id=requests.get("request_id"),
+        event_id=requests.get("event_id"),
+        label=_labels(requests.get("label", {})),
         limit=limit,
         cursor=cursor,
     )

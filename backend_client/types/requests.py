@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import datetime
 from typing import Literal, TypeAlias, TypedDict
 
@@ -85,3 +86,4 @@ class RequestFilter(TypedDict, total=False):
     min_duration_ms: int | None
     request_id: str | None
     event_id: str | None
+    label: Mapping[str, str]

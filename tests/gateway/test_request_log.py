@@ -165,6 +165,10 @@ async def test_the_filters_pages_and_the_file_agree(
     assert await ids(min_duration_ms=10**8) == []
     slow = [call["id"] for call in calls if call["duration_ms"] >= calls[0]["duration_ms"]]
     assert await ids(min_duration_ms=calls[0]["duration_ms"]) == slow
+    assert await ids(label="status=failed") == [failed["id"]]
+    assert await ids(label=["status=failed", "usage_source=local"]) == [failed["id"]]
+    assert await ids(label=["status=failed", "usage_source=provider"]) == []
+    assert (await api.get("/v1/requests?label=team", headers=session)).status_code == 422
     assert await ids(start=times[1]) == whole[:2]
     assert await ids(end=times[1]) == whole[2:]
 

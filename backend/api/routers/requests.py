@@ -11,6 +11,7 @@ from fastapi.responses import StreamingResponse
 from backend.accounts.principal import Permission, Principal
 from backend.accounts.tenants import find_tenant
 from backend.api.dependencies import PageCursor, PageLimit, Services, ServicesNow, needs
+from backend.api.label_filters import LabelFilter, label_values
 from backend.api.upstream_filters import Upstreams
 from backend.gateway.request_log.export import requests_csv
 from backend.gateway.request_log.queries import (
@@ -56,6 +57,7 @@ async def _question_of(
         str | None, Query(max_length=200, description="The answer's header x-request-id")
     ] = None,
     event_id: Annotated[str | None, Query(max_length=200)] = None,
+    label: LabelFilter = (),
 ) -> RequestQuestion:
     return RequestQuestion(
         start=start,
@@ -70,6 +72,7 @@ async def _question_of(
         min_duration_ms=min_duration_ms,
         request_id=request_id,
         event_id=event_id,
+        labels=label_values(label),
     )
 
 

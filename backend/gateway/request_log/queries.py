@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Collection
-from dataclasses import dataclass
+from collections.abc import AsyncIterator, Collection, Mapping
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
@@ -49,6 +49,7 @@ class RequestQuestion:
     min_duration_ms: int | None = None
     request_id: str | None = None
     event_id: str | None = None
+    labels: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,6 +132,8 @@ def _conditions(question: RequestQuestion) -> list[ColumnElement[bool]]:
         conditions.append(_ROW.time < question.end)
     if question.min_duration_ms is not None:
         conditions.append(_ROW.duration_ms >= question.min_duration_ms)
+    if question.labels:
+        conditions.append(_ROW.labels.contains(dict(question.labels)))
     filters: tuple[tuple[ColumnElement[Any], Collection[Any]], ...] = (
         (_ROW.outcome, question.outcomes),
         (_ROW.status, question.statuses),

@@ -8,7 +8,7 @@ from typing import Unpack
 from backend_client._async.pager import AsyncPager
 from backend_client._async.resources.resource import AsyncResource
 from backend_client.calls import get, get_text, path, send
-from backend_client.queries import query
+from backend_client.queries import requests_query
 from backend_client.types.common import Page
 from backend_client.types.requests import (
     BodyLogging,
@@ -29,7 +29,7 @@ class AsyncRequestsResource(AsyncResource):
         **wanted: Unpack[RequestFilter],
     ) -> AsyncPager[LoggedRequest]:
         """List the tenant's calls, the newest first, refused ones included."""
-        params = query(**wanted, limit=limit, cursor=cursor)
+        params = requests_query(wanted, limit=limit, cursor=cursor)
         return AsyncPager(self._sender, get(path("requests"), Page[LoggedRequest], params))
 
     def list_of(
@@ -42,7 +42,7 @@ class AsyncRequestsResource(AsyncResource):
     ) -> AsyncPager[LoggedRequest]:
         """List a tenant's calls and which upstreams served them; for the operator."""
         at = path("tenants", tenant_id, "requests")
-        params = query(**wanted, limit=limit, cursor=cursor)
+        params = requests_query(wanted, limit=limit, cursor=cursor)
         return AsyncPager(self._sender, get(at, Page[LoggedRequest], params))
 
     async def get(self, logged_id: str) -> LoggedRequestDetails:
@@ -51,7 +51,7 @@ class AsyncRequestsResource(AsyncResource):
 
     async def export(self, **wanted: Unpack[RequestFilter]) -> AsyncGenerator[str, None]:
         """Get the tenant's calls as CSV, the newest first; its text comes in parts."""
-        call = get_text(path("requests", "export"), query(**wanted))
+        call = get_text(path("requests", "export"), requests_query(wanted))
         async with self._sender.stream(call, self._sender.profile.timeout) as response:
             async for part in response.aiter_text():
                 yield part

@@ -10,7 +10,7 @@ from typing import Unpack
 from backend_client._sync.pager import Pager
 from backend_client._sync.resources.resource import Resource
 from backend_client.calls import get, get_text, path, send
-from backend_client.queries import query
+from backend_client.queries import requests_query
 from backend_client.types.common import Page
 from backend_client.types.requests import (
     BodyLogging,
@@ -31,7 +31,7 @@ class RequestsResource(Resource):
         **wanted: Unpack[RequestFilter],
     ) -> Pager[LoggedRequest]:
         """List the tenant's calls, the newest first, refused ones included."""
-        params = query(**wanted, limit=limit, cursor=cursor)
+        params = requests_query(wanted, limit=limit, cursor=cursor)
         return Pager(self._sender, get(path("requests"), Page[LoggedRequest], params))
 
     def list_of(
@@ -44,7 +44,7 @@ class RequestsResource(Resource):
     ) -> Pager[LoggedRequest]:
         """List a tenant's calls and which upstreams served them; for the operator."""
         at = path("tenants", tenant_id, "requests")
-        params = query(**wanted, limit=limit, cursor=cursor)
+        params = requests_query(wanted, limit=limit, cursor=cursor)
         return Pager(self._sender, get(at, Page[LoggedRequest], params))
 
     def get(self, logged_id: str) -> LoggedRequestDetails:
@@ -53,7 +53,7 @@ class RequestsResource(Resource):
 
     def export(self, **wanted: Unpack[RequestFilter]) -> Generator[str, None]:
         """Get the tenant's calls as CSV, the newest first; its text comes in parts."""
-        call = get_text(path("requests", "export"), query(**wanted))
+        call = get_text(path("requests", "export"), requests_query(wanted))
         with self._sender.stream(call, self._sender.profile.timeout) as response:
             yield from response.iter_text()
 

@@ -46,6 +46,7 @@ def filters() -> rx.Component:
             _field("code", "Code", question.code, hint="rate_limit_exceeded"),
             _field("slower", "At least, ms", question.slower, hint="2000"),
             _field("request", "Request id", question.request, hint="Of x-request-id"),
+            _field("label", "Label", question.label, hint="team=search"),
             rx.cond(
                 Requests.operates,
                 _field("upstream", "Upstream", question.upstream, hint="Exact match"),

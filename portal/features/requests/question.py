@@ -43,6 +43,7 @@ class RequestQuestion:
     code: str = ""
     slower: str = ""
     request: str = ""
+    label: str = ""
 
     @property
     def is_filtered(self) -> bool:
@@ -74,7 +75,7 @@ def request_filter(question: RequestQuestion, now: datetime) -> RequestFilter:
     """What the API is asked.
 
     Raises:
-        FormProblems: the time of a call is none.
+        FormProblems: the time of a call is none, or the label has no value.
     """
     wanted: RequestFilter = {}
     if question.span in _LENGTHS:
@@ -94,9 +95,18 @@ def request_filter(question: RequestQuestion, now: datetime) -> RequestFilter:
         wanted["code"] = [question.code]
     if question.request:
         wanted["request_id"] = question.request
+    if question.label:
+        wanted["label"] = _label(question.label)
     if question.slower:
         wanted["min_duration_ms"] = _milliseconds(question.slower)
     return wanted
+
+
+def _label(text: str) -> dict[str, str]:
+    name, sign, value = (part.strip() for part in text.partition("="))
+    if not sign or not name:
+        raise FormProblems({"label": "Write a label and its value, such as team=search."})
+    return {name: value}
 
 
 def _milliseconds(text: str) -> int:

@@ -27,7 +27,7 @@ from portal.shared.names import names_of
 ANY = "*"
 """What a list to choose from calls everything, since its entries can't be empty."""
 LISTS = frozenset({"span", "outcome", "application", "key"})
-WRITTEN = ("model", "upstream", "code", "slower", "request")
+WRITTEN = ("model", "upstream", "code", "slower", "request", "label")
 _PAGE = 50
 _SHOWN = 8_000
 """Characters of a body: what a page holds is sent to the browser whole."""

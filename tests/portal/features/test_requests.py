@@ -70,6 +70,12 @@ def test_the_api_is_asked_for_what_was_chosen() -> None:
         with pytest.raises(FormProblems) as problem:
             request_filter(RequestQuestion(slower=wrong), NOW)
         assert set(problem.value.by_field) == {"slower"}
+    labeled = request_filter(RequestQuestion(label=" team = a=b"), NOW)
+    assert labeled == {"label": {"team": "a=b"}}
+    for wrong in ("team", "=search"):
+        with pytest.raises(FormProblems) as problem:
+            request_filter(RequestQuestion(label=wrong), NOW)
+        assert set(problem.value.by_field) == {"label"}
 
 
 def test_a_row_says_what_a_call_used_or_why_it_came_to_nothing() -> None:
