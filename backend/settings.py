@@ -109,6 +109,10 @@ class Settings(BaseSettings):
     database_pool_size: int = Field(10, gt=0)
     trusted_addresses: Annotated[list[str], AfterValidator(trusted_networks)] = LOOPBACK
     """Proxies, whose ``x-forwarded-for`` is believed, and portals, whose failures aren't slowed."""
+    secret_scanning_keys_url: Annotated[str, AfterValidator(check_webhook_url)] | None = None
+    """Where a secret scanner's public keys are; its messages are taken only with it."""
+    leaked_keys: Literal["revoke", "disable"] = "revoke"
+    """What becomes of a customer's key that was found where anybody can read it."""
     web_origins: list[WebOrigin] = []
     """Origins of web pages that may use API keys without origins of their own."""
     metrics_token: SecretStr | None = None

@@ -6,6 +6,7 @@ from backend.errors import (
     Conflict,
     Forbidden,
     InvalidInput,
+    MalformedRequest,
     NotFound,
     RateLimited,
     Unauthenticated,
@@ -145,6 +146,24 @@ class KeyDisabled(Unauthenticated):
     """The API key is disabled for now; somebody who may change the tenant's keys can enable it."""
 
     code, title = "key_disabled", "This key is disabled for now"
+
+
+class ScannerNotConfigured(NotFound):
+    """The installation takes no messages of a secret scanner."""
+
+    code, title = "scanner_not_configured", "No secret scanner is configured here"
+
+
+class ScanSignatureWrong(MalformedRequest):
+    """The message of a secret scanner is signed by nobody, or by none of its keys."""
+
+    code, title = "scan_signature_wrong", "The scanner's signature is missing or wrong"
+
+
+class ScannerKeysUnavailable(Unavailable):
+    """The secret scanner's keys can't be fetched: send the message again."""
+
+    code, title = "scanner_keys_unavailable", "The secret scanner's keys can't be fetched"
 
 
 class KeyAlreadyCreated(Conflict):

@@ -16,7 +16,7 @@ from backend.kit.origin import origin
 from edge.attempts import Attempts, network_of
 from edge.trusted import is_trusted
 
-Kind = Literal["credential", "metrics", "sign_in", "invitation", "coupon"]
+Kind = Literal["credential", "metrics", "sign_in", "invitation", "coupon", "scan"]
 
 _PACES: Final[dict[Kind, tuple[int, float]]] = {
     # 256 random bits are beyond guessing; but each guess takes a connection of the database's
@@ -24,6 +24,7 @@ _PACES: Final[dict[Kind, tuple[int, float]]] = {
     "metrics": (20, 3.0),  # its token is of the operator's own making
     "sign_in": (20, 3.0),
     "invitation": (10, 30.0),
+    "scan": (20, 3.0),
     "coupon": (10, 30.0),  # the operator's own words, worth money
 }
 """How many may fail at once, and how many seconds later each other."""

@@ -16,6 +16,7 @@ from backend.accounts.authenticator import Authenticator
 from backend.accounts.failed_sign_ins import FailedSignIns
 from backend.accounts.guesses import Guesses
 from backend.accounts.identity import IdentityProvider
+from backend.accounts.secret_scanning import SecretScanner
 from backend.api import problems
 from backend.api.body_limits import BodyBudget
 from backend.api.cross_origin import CrossOrigin
@@ -76,6 +77,7 @@ def create_app(settings: Settings) -> FastAPI:
             failed_sign_ins=FailedSignIns(database),
             gateway=gateway_now,
             identity_provider=_identity_provider(settings),
+            secret_scanner=_secret_scanner(settings),
             tax_service=taxes,
             tax_preview=TaxPreview(taxes),
             side_process=side_process,
@@ -164,3 +166,8 @@ def _identity_provider(settings: Settings) -> IdentityProvider | None:
     return IdentityProvider(
         settings.oidc_issuer, settings.oidc_client_id, trust_emails=settings.oidc_trust_emails
     )
+
+
+def _secret_scanner(settings: Settings) -> SecretScanner | None:
+    url = settings.secret_scanning_keys_url
+    return None if url is None else SecretScanner(url)

@@ -16,6 +16,7 @@ from backend.accounts.failed_sign_ins import FailedSignIns
 from backend.accounts.guesses import Guesses
 from backend.accounts.identity import IdentityProvider
 from backend.accounts.principal import OPERATOR_PERMISSIONS, Permission, Principal
+from backend.accounts.secret_scanning import SecretScanner
 from backend.api.body_limits import BodyBudget
 from backend.api.errors import CredentialMissing
 from backend.api.public_questions import PublicQuestions
@@ -50,6 +51,7 @@ class Services:
     failed_sign_ins: FailedSignIns
     gateway: Gateway
     identity_provider: IdentityProvider | None
+    secret_scanner: SecretScanner | None
     tax_service: TaxService | None
     tax_preview: TaxPreview
     side_process: SideProcess

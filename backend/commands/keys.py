@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import sys
+from datetime import UTC, datetime
 from functools import partial
 from typing import Annotated
 
@@ -12,7 +14,11 @@ from backend.accounts.keys import change_key, list_keys
 from backend.accounts.principal import COMMAND_LINE
 from backend.accounts.tenants import find_tenant
 from backend.commands.accounts import PAGE, all_pages, checked, in_database, show, time_of
+from backend.customers.leaked_keys import Place, end_leaked
+from backend.engines.running import running_settings
+from backend.errors import CommandError
 from backend_client.types.accounts import ApiKey, ApiKeyChange
+from backend_client.types.leaked_keys import LeakedKey
 
 key = typer.Typer(no_args_is_help=True, help="Customers' API keys.")
 
@@ -75,6 +81,32 @@ def set_origins(
     changed = _change(id_or_slug, key_id, checked(ApiKeyChange, {"origins": origins or None}))
     pages = ", ".join(changed.origins or ["those that the installation allows"])
     typer.echo(f"The web pages that {key_id} is taken from: {pages}.")
+
+
+@key.command("leaked")
+def end_leaked_key(
+    url: Annotated[str, typer.Option(help="Where it was found, for its owners.")] = "",
+) -> None:
+    """End a key whose secret was found in public, and notify its owners.
+
+    The secret is asked for, or read from standard input: in an argument others could see it.
+    """
+    if sys.stdin.isatty():
+        secret = str(typer.prompt("Secret", hide_input=True, err=True))
+    else:
+        secret = sys.stdin.readline()
+    settings = running_settings()
+
+    async def work(connection: AsyncConnection) -> LeakedKey | None:
+        now = datetime.now(UTC)
+        return await end_leaked(connection, settings, COMMAND_LINE, secret.strip(), Place(url), now)
+
+    ended = in_database(work)
+    if ended is None:
+        raise CommandError("Nobody has such a key.")
+    of = "the operator" if ended.tenant_id is None else ended.tenant_id
+    outcome = "worked no more" if ended.outcome == "none" else ended.outcome.replace("_", " ")
+    typer.echo(f"{ended.key_id} of {of}: {outcome}.")
 
 
 def _change(id_or_slug: str, key_id: str, change: ApiKeyChange) -> ApiKey:

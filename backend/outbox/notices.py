@@ -15,6 +15,7 @@ from backend_client.types.notifications import (
     InvoicePaid,
     InvoicePaymentReturned,
     InvoiceReminder,
+    KeyLeaked,
     NotificationKind,
     WalletLowBalance,
     WalletTopUpRequested,
@@ -30,6 +31,7 @@ NoticeData: TypeAlias = (
     | WalletTopUpRequested
     | DepartmentBudgetReached
     | InvitationSent
+    | KeyLeaked
     | DeliveryTest
 )
 

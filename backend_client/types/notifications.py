@@ -15,6 +15,7 @@ from pydantic import Field
 from backend_client.types.accounts import Role
 from backend_client.types.common import Answer, Currency, Exact, Instant, Money, Wire
 from backend_client.types.invoices import InvoiceKind
+from backend_client.types.leaked_keys import LeakOutcome
 from backend_client.types.spend import Period
 
 
@@ -32,6 +33,7 @@ class NotificationKind(StrEnum):
     WALLET_TOP_UP_FAILED = "wallet.top_up_failed"
     DEPARTMENT_BUDGET_REACHED = "department.budget_reached"
     INVITATION_CREATED = "invitation.created"
+    KEY_LEAKED = "key.leaked"
     NOTIFICATION_TEST = "notification.test"
 
 
@@ -168,6 +170,21 @@ class InvitationSent(Answer):
     expires_at: Instant
 
 
+class KeyLeaked(Answer):
+    """A key was found where others can read it, and ended: see ``outcome``.
+
+    ``url`` and ``source`` say where, as far as whoever found it does. It has no secret.
+    """
+
+    key_id: str
+    key_name: str
+    key_shown: str
+    outcome: LeakOutcome
+    url: str | None
+    source: str | None
+    keys_url: str
+
+
 class DeliveryTest(Answer):
     """Nothing happened: the operator tries whether notifications arrive at their systems."""
 
@@ -259,6 +276,13 @@ class InvitationCreatedEvent(Event):
     data: InvitationSent
 
 
+class KeyLeakedEvent(Event):
+    """``key.leaked``."""
+
+    type: Literal[NotificationKind.KEY_LEAKED]
+    data: KeyLeaked
+
+
 class NotificationTestEvent(Event):
     """``notification.test``."""
 
@@ -278,6 +302,7 @@ NotificationEvent: TypeAlias = Annotated[
     | WalletTopUpFailedEvent
     | DepartmentBudgetReachedEvent
     | InvitationCreatedEvent
+    | KeyLeakedEvent
     | NotificationTestEvent,
     Field(discriminator="type"),
 ]

@@ -1,4 +1,4 @@
-"""``farebox operator-key`` and ``farebox tenant``, as an operator runs them."""
+"""``farebox operator-key``, ``tenant`` and ``key``, as an operator runs them."""
 
 from __future__ import annotations
 
@@ -30,10 +30,10 @@ Run = Callable[..., "subprocess.CompletedProcess[str]"]
 
 @pytest.fixture
 def farebox(database_url: str, tmp_path: Path) -> Run:
-    def run(*arguments: str, **changes: str) -> subprocess.CompletedProcess[str]:
+    def run(*arguments: str, typed: str = "", **changes: str) -> subprocess.CompletedProcess[str]:
         environment = {"DATABASE_URL": database_url, "FAREBOX_HOME": str(tmp_path)} | changes
         settings = {name: value for name, value in environment.items() if value}
-        return run_farebox(*arguments, environment=settings)
+        return run_farebox(*arguments, environment=settings, typed=typed)
 
     return run
 
@@ -151,6 +151,29 @@ async def test_where_a_customers_key_is_taken_from_is_set_and_listed(
     assert farebox("key", "origins", "one", key).returncode == 0
     changed = (await api.get(f"{at}/keys/{key}", headers=operator)).json()
     assert (changed["origins"], changed["addresses"]) == (None, ["203.0.113.0/24"])
+
+
+async def test_a_leaked_key_is_ended_by_its_secret_from_standard_input(
+    farebox: Run, api: httpx.AsyncClient, operator: Headers, tenant_id: str
+) -> None:
+    at = f"/v1/tenants/{tenant_id}"
+    application = await api.post(f"{at}/applications", headers=operator, json={"name": "Jobs"})
+    body = {"name": "web site", "application_id": application.json()["id"]}
+    key = (await api.post(f"{at}/keys", headers=operator, json=body)).json()
+
+    def report(secret: str) -> subprocess.CompletedProcess[str]:
+        way = {"FAREBOX_LEAKED_KEYS": "disable"}
+        return farebox("key", "leaked", "--url", "https://a.example", typed=secret, **way)
+
+    ended = report(f"{key['secret']}\n")
+    assert ended.stdout == f"{key['id']} of {tenant_id}: disabled.\n", ended.stderr
+    shown = (await api.get(f"{at}/keys/{key['id']}", headers=operator)).json()
+    assert shown["disabled_at"] is not None
+    assert shown["revoked_at"] is None
+    assert "worked no more" in report(key["secret"]).stdout
+    unknown = report("fb_live_nobody")
+    assert (unknown.returncode, "Nobody has such a key" in unknown.stderr) == (1, True)
+    assert key["secret"] not in ended.stdout + ended.stderr
 
 
 async def test_operators_are_granted_listed_and_revoked(farebox: Run) -> None:

@@ -36,6 +36,7 @@ OPEN = {
     ("post", "/v1/sessions"),
     ("post", "/v1/sessions/local"),
     ("post", "/v1/platforms/{platform}/webhook"),  # the platform signs it
+    ("post", "/v1/secret-scanning"),  # the scanner signs it
 }
 """Routes without a credential; what they answer is the same for everybody."""
 

@@ -124,6 +124,8 @@ ELSEWHERE: Final = {
     ("delete", "/v1/sessions/current/view"): ("tests/accounts/test_viewing.py", "view.end"),
     ("post", "/v1/tenants/{tenant_id}/view"): ("tests/accounts/test_viewing.py", "view.begin"),
     ("post", "/v1/sessions"): ("tests/accounts/test_sign_in.py", "session.create"),
+    ("post", "/v1/leaked-keys"): ("tests/accounts/test_leaked_keys.py", "key.leak"),
+    ("post", "/v1/secret-scanning"): ("tests/accounts/test_leaked_keys.py", "key.leak"),
     ("post", "/v1/tenants/{tenant_id}/test-clock/advance"): (
         "tests/clocks/test_routes.py",
         "test-clock.advance",

@@ -30,6 +30,8 @@ PASSED_ON = {
     "TranslationRequest",
 }
 """What the provider takes, it is sent, as far as the upstream's rules let it pass."""
+OF_OTHERS = {"SecretMatch"}
+"""Scanners may come to say more than is read of it."""
 
 
 def open_objects(schema: Any, named: dict[str, Any], seen: set[str]) -> Iterator[str]:
@@ -54,6 +56,6 @@ def test_no_body_takes_a_field_that_it_does_not_know(engineless: FastAPI) -> Non
     for operation in operations(engineless):
         for content in operation.described.get("requestBody", {}).get("content", {}).values():
             opened = set(open_objects(content.get("schema", {}), named, seen))
-            assert opened <= TAKES_ANY | PASSED_ON, operation
+            assert opened <= TAKES_ANY | PASSED_ON | OF_OTHERS, operation
     assert len(seen) > 20
     assert seen >= TAKES_ANY

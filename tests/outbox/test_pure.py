@@ -236,6 +236,15 @@ DATA: dict[str, dict[str, Any]] = {
         "sign_in_url": "https://portal.example/sign-in/",
         "expires_at": NOW,
     },
+    "key.leaked": {
+        "key_id": "key_1",
+        "key_name": "web",
+        "key_shown": "fb_live_…ab12",
+        "outcome": "revoked",
+        "url": "https://code.example/acme/app?a=1&b=2",
+        "source": "commit",
+        "keys_url": "https://portal.example/keys/",
+    },
 }
 TOLD = {
     "invoice.paid": ["nothing is left to pay of invoice FB-a-1", "21.00 USD", "10.00 USD"],
@@ -245,6 +254,7 @@ TOLD = {
     "wallet.top_up_failed": ["A payment of 20 USD", "wallet's rule", "ch_1"],
     "department.budget_reached": ["Search (4711) has spent 80% of its budget", "1,612.40 USD"],
     "invitation.created": ["as owner", "https://portal.example/sign-in/"],
+    "key.leaked": ["API key web was found", "revoked", "fb_live_…ab12", "https://portal.example/"],
 }
 
 

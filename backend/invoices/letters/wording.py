@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from html import escape
+from typing import Final
 
 from backend.invoices.paper import words
 from backend_client.types.common import plain
 from backend_client.types.invoices import Invoice
+from backend_client.types.leaked_keys import LeakOutcome
 from backend_client.types.notifications import (
     CreditAmount,
     CreditNoteIssuedEvent,
@@ -19,6 +21,7 @@ from backend_client.types.notifications import (
     InvoicePaymentReturnedEvent,
     InvoiceReminderEvent,
     InvoiceSuspendedEvent,
+    KeyLeakedEvent,
     NotificationEvent,
     WalletLowBalanceEvent,
     WalletTopUpFailedEvent,
@@ -59,6 +62,8 @@ def wording(event: NotificationEvent, invoice: Invoice | None, seller: str) -> W
             return _budget_reached(event, seller)
         case InvitationCreatedEvent():
             return _invited(event, seller)
+        case KeyLeakedEvent():
+            return _leaked(event, seller)
         case _:
             raise ValueError(f"customers get no letter about {event.type.value}")
 
@@ -245,6 +250,28 @@ def _invited(event: InvitationCreatedEvent, seller: str) -> Wording:
             "If you do not expect this, there is nothing to do.",
         ],
         [("Until", words.date(data.expires_at, "UTC"))],
+    )
+
+
+_LEAKS: Final[Mapping[LeakOutcome, str]] = {
+    "revoked": "The key is revoked: calls with it are refused.",
+    "disabled": "The key is disabled: calls with it are refused until you enable it.",
+    "secret_ended": "It is an earlier secret of the key, which has ended; its present one goes on.",
+}
+
+
+def _leaked(event: KeyLeakedEvent, seller: str) -> Wording:
+    data = event.data
+    where = [("Found at", data.url)] if data.url else []
+    return Wording(
+        f"Your API key {data.key_name} at {seller} was found in public",
+        [
+            f"The secret of the API key {data.key_name} was found where others can read it. "
+            f"{_LEAKS.get(data.outcome, '')}",
+            f"Remove it there, make another key where one is needed, and look at what the key was "
+            f"used for: {data.keys_url}",
+        ],
+        [("Key", data.key_shown), *where],
     )
 
 

@@ -26,6 +26,7 @@ from backend_client.types.notifications import (
     InvoicePaidEvent,
     InvoiceReminderEvent,
     InvoiceSuspendedEvent,
+    KeyLeakedEvent,
     NotificationEvent,
     NotificationTestEvent,
     WalletTopUpRequestedEvent,
@@ -67,6 +68,8 @@ class CustomerLetters:
             if isinstance(event, InvitationCreatedEvent):
                 await _check_invitation(connection, event)
                 name, to = "", _usable([event.data.email])
+            elif isinstance(event, KeyLeakedEvent):
+                name, to = "", await _addresses(connection, event.tenant_id, Role.OWNER)
             else:
                 name, to = await addressees(connection, event.tenant_id, invoice)
         if invoice is not None:
@@ -120,16 +123,21 @@ async def addressees(
     if named := _usable([details.email]):
         return name or "", named
     for role in (Role.BILLING, Role.OWNER):
-        query = (
-            select(users.c.email)
-            .join(members, members.c.user_id == users.c.id)
-            .where(members.c.tenant_id == tenant_id, members.c.role == role.value)
-            .order_by(members.c.user_id)
-            .limit(_MOST_RECIPIENTS)
-        )
-        if emails := _usable(await connection.scalars(query)):
+        if emails := await _addresses(connection, tenant_id, role):
             return name or "", emails
     return name or "", ()
+
+
+async def _addresses(connection: AsyncConnection, tenant_id: str, role: Role) -> tuple[str, ...]:
+    """Return the addresses of a tenant's members with a role."""
+    query = (
+        select(users.c.email)
+        .join(members, members.c.user_id == users.c.id)
+        .where(members.c.tenant_id == tenant_id, members.c.role == role.value)
+        .order_by(members.c.user_id)
+        .limit(_MOST_RECIPIENTS)
+    )
+    return _usable(await connection.scalars(query))
 
 
 async def _check_invitation(connection: AsyncConnection, event: InvitationCreatedEvent) -> None:

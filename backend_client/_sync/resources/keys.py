@@ -20,6 +20,7 @@ from backend_client.types.accounts import (
     KeyBudgetUse,
 )
 from backend_client.types.common import Page
+from backend_client.types.leaked_keys import KeyLeak, LeakedKey
 
 
 class ApplicationsResource(Resource):
@@ -97,6 +98,11 @@ class KeysResource(Resource):
         """End every earlier secret of a key; its present one goes on."""
         at = path("keys", key_id, "previous", tenant=tenant)
         self._sender.send(delete(at, repeatable=True))
+
+    def report_leak(self, leak: KeyLeak) -> LeakedKey:
+        """End a key whose secret was found; for the operator. ``NotFound`` if nobody has it."""
+        at = path("leaked-keys")
+        return self._sender.send(send("POST", at, leak, LeakedKey, repeatable=True))
 
     def budget(self, key_id: str, *, tenant: str | None = None) -> KeyBudgetUse:
         """Get what a key has used of its budget; ``NotFound`` if it has none."""

@@ -22,6 +22,7 @@ _WORDS = {
     NotificationKind.WALLET_TOP_UP_FAILED: "Top-up failed",
     NotificationKind.DEPARTMENT_BUDGET_REACHED: "A department’s budget is spent",
     NotificationKind.INVITATION_CREATED: "Invitation made",
+    NotificationKind.KEY_LEAKED: "A leaked API key was ended",
 }
 
 
