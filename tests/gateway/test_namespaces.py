@@ -64,7 +64,7 @@ def test_functions_of_namespaces_are_functions_of_a_chat() -> None:
     assert len(names) == 3
     assert functions[1]["description"] == "The handbook\n\nFinds"
     assert functions[1]["parameters"] == SCHEMA
-    called = [made["function"]["name"] for made in chat["messages"][0]["tool_calls"]]
+    called = [call["function"]["name"] for call in chat["messages"][0]["tool_calls"]]
     assert called == [names[1], names[2], names[0]]
     assert chat["tool_choice"]["function"] == {"name": "mcp__docs__search"}
 
