@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Final, Literal
 
-from sqlalchemy import Row, func, or_, select, update
+from sqlalchemy import Row, and_, func, select, union_all, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from backend.accounts.audit import NO_TENANT, record
@@ -133,15 +133,20 @@ async def _end_customers(
 
 async def _locked(connection: AsyncConnection, slot: bytes) -> Row[tuple[object, ...]] | None:
     """Lock the key whose secret, or earlier secret, this is the hash of."""
-    earlier = select(retired_secrets.c.key_id).where(
-        retired_secrets.c.tenant_id == api_keys.c.tenant_id,
-        retired_secrets.c.key_id == api_keys.c.id,
-        retired_secrets.c.secret_hash == slot,
-    )
+    # Each by its own index, as the look-up of a credential: an OR would read every key
+    by_hash = union_all(
+        select(api_keys.c.tenant_id, api_keys.c.id).where(api_keys.c.secret_hash == slot),
+        select(retired_secrets.c.tenant_id, retired_secrets.c.key_id).where(
+            retired_secrets.c.secret_hash == slot
+        ),
+    ).subquery()
     selected = await connection.execute(
         select(api_keys)
-        .where(or_(api_keys.c.secret_hash == slot, earlier.exists()))
-        .with_for_update()
+        .join(
+            by_hash,
+            and_(api_keys.c.tenant_id == by_hash.c.tenant_id, api_keys.c.id == by_hash.c.id),
+        )
+        .with_for_update(of=api_keys)
     )
     return selected.first()
 

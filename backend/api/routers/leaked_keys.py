@@ -79,10 +79,7 @@ async def post_matches(services: ServicesNow, request: Request) -> list[ScannedS
         raise ScannerNotConfigured()
     guesses = services.guesses
     with guesses.slowed("scan", guesses.network(), ScanSignatureWrong):
-        body = await request.body()
-        if len(body) > MOST_BYTES:
-            raise BodyTooLarge(f"The body is over the limit of {MOST_BYTES:,} bytes.")
-        matches = await scanner.read(request.headers, body)
+        matches = await scanner.read(request.headers, await _body(request))
     answers = []
     for match in matches:
         # Each by itself: what ends one key must not wait for the others, nor be lost with one
@@ -99,3 +96,13 @@ async def post_matches(services: ServicesNow, request: Request) -> list[ScannedS
         label = "false_positive" if ended is None else "true_positive"
         answers.append(ScannedSecret(token_raw=match.token, token_type=match.type, label=label))
     return answers
+
+
+async def _body(request: Request) -> bytes:
+    """Return a body that anybody may have sent; raise ``BodyTooLarge`` as soon as it is."""
+    body = bytearray()
+    async for piece in request.stream():
+        body += piece
+        if len(body) > MOST_BYTES:
+            raise BodyTooLarge(f"The body is over the limit of {MOST_BYTES:,} bytes.")
+    return bytes(body)
