@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import sys
 from importlib import import_module
 
@@ -61,7 +62,10 @@ def command_line(arguments: list[str]) -> typer.Typer:
 def main() -> None:
     """Run the command line; an operator's mistake is reported in one sentence."""
     try:
-        command_line(sys.argv[1:])()
+        gc.disable()  # what is imported stays, and was gone through again and again
+        program = command_line(sys.argv[1:])
+        gc.enable()
+        program()
     except FareboxError as error:
         typer.echo(f"farebox: {error.detail}", err=True)
         sys.exit(1)
