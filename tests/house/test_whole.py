@@ -29,6 +29,13 @@ _RIGHT = """
 """
 
 
+@pytest.fixture(autouse=True)
+def plain_pytest(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Without the plugins of packages that happen to be installed: a second of each start."""
+    monkeypatch.setenv("PYTEST_DISABLE_PLUGIN_AUTOLOAD", "1")
+    monkeypatch.setenv("PYTEST_PLUGINS", "xdist")
+
+
 def _write(directory: Path, *tests: str) -> None:
     text = "from pathlib import Path\n" + "".join(dedent(test) for test in tests)
     (directory / "test_tried.py").write_text(text)

@@ -27,10 +27,19 @@ SAME_RELEASE = {"pydantic-core": "pydantic"}
 """Distributions that another one pins to a single version."""
 
 
+def statements(tree: ast.AST) -> Iterator[ast.stmt]:
+    """All of a module's, at any depth; what is below an expression, a walk would go through too."""
+    for field in ("body", "orelse", "finalbody", "handlers", "cases"):
+        for node in getattr(tree, field, ()):
+            if isinstance(node, ast.stmt):
+                yield node
+            yield from statements(node)
+
+
 def imports() -> Iterator[tuple[str, str]]:
     """Each file with each package that it imports, its own and Python's left out."""
     for file in sorted(file for package in OWN for file in (ROOT / package).rglob("*.py")):
-        for node in ast.walk(ast.parse(file.read_text())):
+        for node in statements(ast.parse(file.read_text())):
             names: list[str] = []
             if isinstance(node, ast.Import):
                 names = [alias.name for alias in node.names]
