@@ -11,7 +11,6 @@ import httpx
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from openai import APIError
 from sqlalchemy import func, insert, select
 
 from backend.gateway.call_report import CallsQuestion, calls_report
@@ -47,6 +46,8 @@ async def test_calls_are_counted_by_how_they_went_and_why(
     open_client: OpenClient,
     provider: FlakyServer,
 ) -> None:
+    from openai import APIError  # here: most of a second, which pure tests would wait for
+
     provider.replies = [
         streamed(said("Hello"), said(" there", "stop", usage=USAGE), DONE),
         Reply(body=whole(usage=USAGE)),

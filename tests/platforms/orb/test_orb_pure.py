@@ -9,7 +9,6 @@ from itertools import pairwise
 from typing import Any
 from zoneinfo import ZoneInfo
 
-import orb as official
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -141,6 +140,8 @@ def test_an_event_is_as_orb_describes_it() -> None:
 
 
 def test_orbs_own_client_takes_what_we_take() -> None:
+    import orb as official  # here: it takes most of a second, which every process would wait for
+
     body = b'{"id":"whe1","type":"resource_event.test","payload_style":"expanded"}'
     secret, now = "of-a-test", datetime.now(UTC)
     headers = signed(body, secret)
