@@ -40,6 +40,8 @@ Prefix = Literal[
     "dsp",
     "prm",
     "cnv",
+    "whk",
+    "whs",
 ]
 
 

@@ -196,6 +196,10 @@ class Settings(BaseSettings):
     """``whsec_`` and base64; several with spaces between them while one replaces another."""
     smtp_url: SecretStr | None = None
     mail_from: str | None = Field(None, validate_default=True)
+    webhook_networks: Annotated[list[str], AfterValidator(trusted_networks)] = []
+    """Private networks that customers' webhooks may lead to, by http too; others must be public."""
+    webhook_disable_days: int = Field(5, ge=1, le=90)
+    """After how many days of nothing but failures a customer's webhook is disabled."""
     notification_days: int = Field(90, gt=0)
     """How long a notification is kept once nothing is left to do with it."""
 
@@ -352,6 +356,21 @@ class Settings(BaseSettings):
         return (self.public_url or own).rstrip("/")
 
     @cached_property
+    def secrets_key_file(self) -> Path:
+        """Where ``farebox up`` keeps a key of its own, for when none is set."""
+        return self.home / "secrets-key"
+
+    @property
+    def sealing_key(self) -> SecretStr | None:
+        """What secrets are sealed by: the key that is set, or that of this machine, or None."""
+        if self.secrets_key is not None:
+            return self.secrets_key
+        try:
+            return SecretStr(self.secrets_key_file.read_text().strip())
+        except OSError:
+            return None
+
+    @property
     def local_sign_in_secret_file(self) -> Path:
         """Shared by portal and API on one machine; readable by their user alone."""
         return self.home / "run" / "local-sign-in"

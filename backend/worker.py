@@ -46,11 +46,15 @@ from backend.platforms.worker import PlatformsWorker
 from backend.playground.worker import PASS_SECONDS as HISTORY_SECONDS
 from backend.playground.worker import HistoryPass
 from backend.settings import Settings
+from backend.spend.limit_notices import EVERY_SECONDS as LIMITS_SECONDS
+from backend.spend.limit_notices import LimitsWorker
 from backend.storage.database import Database
 from backend.storage.task_health import TaskHealth
 from backend.subscriptions.settled_usage import SettledUsage
 from backend.wallets.worker import EVERY_SECONDS as WALLETS_SECONDS
 from backend.wallets.worker import WalletsWorker
+from backend.webhooks.delivering import EVERY_SECONDS as WEBHOOKS_SECONDS
+from backend.webhooks.worker import WebhooksWorker
 
 _log = structlog.get_logger(__name__)
 
@@ -102,12 +106,20 @@ def _budgets(database: Database, settings: Settings) -> Run:
     return BudgetsWorker(database, settings).run
 
 
+def _limits(database: Database, _: Settings) -> Run:
+    return LimitsWorker(database).run
+
+
 def _clocks(database: Database, settings: Settings) -> Run:
     return ClocksWorker(database, _nats_url(settings), settings).run
 
 
 def _outbox(database: Database, settings: Settings) -> Run:
     return NotificationsWorker(database, settings, CustomerLetters(database, settings)).run
+
+
+def _webhooks(database: Database, settings: Settings) -> Run:
+    return WebhooksWorker(database, settings).run
 
 
 def _refusals(database: Database, settings: Settings) -> Run:
@@ -187,6 +199,12 @@ TASKS: Final = (
         _budgets,
     ),
     Task(
+        "limits",
+        "gives notice of quotas and keys' budgets that are used up, or nearly",
+        LIMITS_SECONDS,
+        _limits,
+    ),
+    Task(
         "clocks",
         "advances the test clocks of sample tenants, and does on the way what is due by them",
         CLOCKS_SECONDS,
@@ -197,6 +215,12 @@ TASKS: Final = (
         "gives what is new to the channels, and delivers what is due; clears up every hour",
         OUTBOX_SECONDS,
         _outbox,
+    ),
+    Task(
+        "webhooks",
+        "gives what is new to customers' own webhooks, and delivers what is due",
+        WEBHOOKS_SECONDS,
+        _webhooks,
     ),
     Task(
         "platforms",

@@ -31,6 +31,8 @@ class Permission(StrEnum):
     SUBSCRIPTION_WRITE = "subscription:write"
     CHARGEBACK_WRITE = "chargeback:write"
     AUDIT_READ = "audit:read"
+    WEBHOOKS_READ = "webhooks:read"
+    WEBHOOKS_WRITE = "webhooks:write"
     OPERATE_READ = "operate:read"
     OPERATE_BILLING = "operate:billing"
     OPERATE_ADMIN = "operate:admin"
@@ -44,6 +46,8 @@ _DEVELOP = _READ | {
     Permission.REQUEST_BODIES_READ,
     Permission.SPEND_READ,
     Permission.APPLICATIONS_WRITE,
+    Permission.WEBHOOKS_READ,
+    Permission.WEBHOOKS_WRITE,
 }
 _FINANCE = frozenset({Permission.SUBSCRIPTION_WRITE, Permission.CHARGEBACK_WRITE})
 _MANAGE = _DEVELOP | _FINANCE | {Permission.TENANT_WRITE, Permission.MEMBERS_WRITE}
@@ -57,7 +61,7 @@ ROLE_PERMISSIONS: dict[Role, frozenset[Permission]] = {
     Role.OWNER: _MANAGE | {Permission.AUDIT_READ},
     Role.ADMIN: _MANAGE | {Permission.AUDIT_READ},
     Role.DEVELOPER: _DEVELOP,
-    Role.BILLING: _READ | _FINANCE | {Permission.SPEND_READ},
+    Role.BILLING: _READ | _FINANCE | {Permission.SPEND_READ, Permission.WEBHOOKS_READ},
     Role.VIEWER: _READ,
     Role.OPERATOR: frozenset(Permission),
 }

@@ -28,6 +28,7 @@ TAGS = {
     "accounting": ("Accounting", "The seller's journal, and when revenue is recognized."),
     "accounts": ("Organization", "Members, invitations and applications."),
     "sessions": ("Sessions", "Signing in and out."),
+    "webhooks": ("Webhooks", "Events that are sent to endpoints of your own, signed."),
     "audit": ("Audit", "Who did what, when and from where."),
     "catalog": ("Catalog", "Models and plans on sale."),
     "contracts": ("Contracts", "What was agreed with a customer."),

@@ -23,13 +23,13 @@ def api() -> None:
 
     from backend.api.app import create_app
     from backend.commands.prepare import prepare_database
-    from backend.engines.home import make_local_sign_in_secret
+    from backend.engines.home import make_secret_file
     from edge.http_bounds import BoundedHttp
 
     settings = Settings()
     configure_logs(settings)
     if settings.local_sign_in_allowed:
-        make_local_sign_in_secret(settings.local_sign_in_secret_file)
+        make_secret_file(settings.local_sign_in_secret_file)
     asyncio.run(prepare_database(settings))
     app = create_app(settings)
     _spare_the_collector()

@@ -10,7 +10,7 @@ from typing import Annotated
 
 import typer
 
-from backend.engines.home import check_port, make_local_sign_in_secret, prepare_home
+from backend.engines.home import check_port, make_secret_file, prepare_home
 from backend.engines.runfile import HomeLock, RunFile, run_file_path, stop_left_behind
 from backend.engines.services import plan
 from backend.engines.supervisor import Supervisor
@@ -32,7 +32,9 @@ def up(
     try:
         _stop_leftovers(settings)
         _check_ports(settings, with_portal=portal)
-        make_local_sign_in_secret(settings.local_sign_in_secret_file)
+        make_secret_file(settings.local_sign_in_secret_file)
+        if settings.secrets_key is None:
+            make_secret_file(settings.secrets_key_file)
         asyncio.run(_supervise(settings, with_portal=portal))
     finally:
         lock.release()

@@ -65,8 +65,7 @@ _WITHHELD: Mapping[str, frozenset[str]] = {
     "api": _PORTAL_SECRETS
     | {"FAREBOX_WEBHOOK_URL", "FAREBOX_WEBHOOK_SECRET", "FAREBOX_SMTP_URL", "FAREBOX_MAIL_FROM"},
     # It calls no model, and answers no scrape
-    "worker": _PORTAL_SECRETS
-    | {"FAREBOX_UPSTREAMS", "FAREBOX_SECRETS_KEY", "FAREBOX_METRICS_TOKEN"},
+    "worker": _PORTAL_SECRETS | {"FAREBOX_UPSTREAMS", "FAREBOX_METRICS_TOKEN"},
 }
 
 

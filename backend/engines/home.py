@@ -60,8 +60,8 @@ def disk_errors_explained(home: Path) -> Iterator[None]:
         raise ConfigurationError(detail) from error
 
 
-def make_local_sign_in_secret(file: Path) -> None:
-    """Write the secret that portal and API on this machine share, unless it exists."""
+def make_secret_file(file: Path) -> None:
+    """Write a secret that processes of this machine share, unless it exists."""
     file.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
     draft = file.with_name(f"{file.name}.{os.getpid()}")
     descriptor = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)

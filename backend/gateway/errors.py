@@ -177,12 +177,6 @@ class UpstreamCannotBeTested(InvalidInput):
         super().__init__(f"{field!r} {detail}.", errors=[FieldError(field=field, detail=detail)])
 
 
-class SecretsKeyMissing(Conflict):
-    """A key is kept only sealed: set `FAREBOX_SECRETS_KEY`, or name a variable that has it."""
-
-    code, title = "secrets_key_missing", "There is nothing to seal a key with"
-
-
 class UpstreamKeysNeeded(InvalidInput):
     """Kept keys go to no other address than they were given for: give them again, or none."""
 

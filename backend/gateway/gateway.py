@@ -34,13 +34,13 @@ from backend.gateway.relay import Relay
 from backend.gateway.request_log.entries import Entry, refused_entry
 from backend.gateway.request_log.log import RequestLog
 from backend.gateway.rules import passes_nowhere, without
-from backend.gateway.sealing import Sealer
 from backend.gateway.stored_upstreams import stored_upstreams
 from backend.gateway.tags import tags_of
 from backend.gateway.targets import Targets
 from backend.gateway.upstream_metrics import UpstreamMetrics
 from backend.ids import new_id
 from backend.kit.periodic import OUTAGES
+from backend.kit.sealing import Sealer
 from backend.metering.ingest.stream import UsageStream
 from backend.metering.tokens import Tokenizer, count_for, tokenizer_for
 from backend.settings import Settings
@@ -63,7 +63,7 @@ class Gateway:
 
     def __init__(self, settings: Settings, database: Database, stream: UsageStream) -> None:
         self._drift_sample = settings.drift_sample
-        self.sealer = Sealer(settings.secrets_key)
+        self.sealer = Sealer(settings.sealing_key)
         self._database = database
         self._configured = settings.upstreams
         self._targets = Targets()

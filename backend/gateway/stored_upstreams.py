@@ -22,8 +22,8 @@ from backend.gateway.errors import (
     UpstreamNotFound,
     UpstreamRetired,
 )
-from backend.gateway.sealing import Sealer
 from backend.gateway.upstream_health import upstream_health
+from backend.kit.sealing import Sealer
 from backend.settings import Upstream
 from backend.storage.tables import upstreams
 from backend_client.types import upstreams as wire

@@ -16,9 +16,13 @@ from backend_client.types.notifications import (
     InvoicePaymentReturned,
     InvoiceReminder,
     KeyLeaked,
+    KeyBudgetReached,
+    KeyCreated,
     NotificationKind,
+    QuotaReached,
     WalletLowBalance,
     WalletTopUpRequested,
+    WebhookDisabled,
 )
 
 NoticeData: TypeAlias = (
@@ -30,6 +34,10 @@ NoticeData: TypeAlias = (
     | WalletLowBalance
     | WalletTopUpRequested
     | DepartmentBudgetReached
+    | QuotaReached
+    | KeyBudgetReached
+    | KeyCreated
+    | WebhookDisabled
     | InvitationSent
     | KeyLeaked
     | DeliveryTest

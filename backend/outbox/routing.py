@@ -15,7 +15,7 @@ from backend.outbox.channels.channel import Channel
 from backend.outbox.events import KNOWN, event_from
 from backend.outbox.retrying import GIVE_UP_AFTER
 from backend.storage.tables import notification_deliveries as deliveries
-from backend.storage.tables import notifications, test_clocks
+from backend.storage.tables import notifications, test_clocks, webhook_deliveries
 from backend_client.types.notifications import DeliveryState
 
 _log = structlog.get_logger(__name__)
@@ -101,6 +101,11 @@ async def clear_up(connection: AsyncConnection, keep: timedelta, now: datetime) 
         .where(
             notifications.c.routed_at < now - keep,
             ~exists().where(_OF_NOTIFICATION, deliveries.c.state == DeliveryState.WAITING.value),
+            ~exists().where(
+                webhook_deliveries.c.tenant_id == notifications.c.tenant_id,
+                webhook_deliveries.c.notification_id == notifications.c.id,
+                webhook_deliveries.c.state == DeliveryState.WAITING.value,
+            ),
         )
         .limit(BATCH)
     )

@@ -13,7 +13,7 @@ from backend.outbox.queue import enqueue_notices
 from backend.storage.tables import notifications
 from backend_client.types.notifications import DeliveryTest, Notification, NotificationKind
 
-_MESSAGE = "This is a test. Nothing happened, and nothing has to be done."
+MESSAGE = "This is a test. Nothing happened, and nothing has to be done."
 
 
 async def send_test(
@@ -21,7 +21,7 @@ async def send_test(
 ) -> Notification:
     """Record a test; the same ``subject`` again sends no second one. Customers get no letter."""
     kind = NotificationKind.NOTIFICATION_TEST
-    notice = Notice(kind, tenant_id, subject, DeliveryTest(message=_MESSAGE), now)
+    notice = Notice(kind, tenant_id, subject, DeliveryTest(message=MESSAGE), now)
     await enqueue_notices(connection, [notice])
     notification_id = await connection.scalar(
         select(notifications.c.id).where(

@@ -32,6 +32,12 @@ class NotificationKind(StrEnum):
     WALLET_TOP_UP_REQUESTED = "wallet.top_up_requested"
     WALLET_TOP_UP_FAILED = "wallet.top_up_failed"
     DEPARTMENT_BUDGET_REACHED = "department.budget_reached"
+    QUOTA_REACHED = "quota.reached"
+    KEY_BUDGET_REACHED = "key.budget_reached"
+    KEY_CREATED = "key.created"
+    KEY_ROTATED = "key.rotated"
+    KEY_REVOKED = "key.revoked"
+    WEBHOOK_DISABLED = "webhook.disabled"
     INVITATION_CREATED = "invitation.created"
     KEY_LEAKED = "key.leaked"
     NOTIFICATION_TEST = "notification.test"
@@ -156,6 +162,56 @@ class DepartmentBudgetReached(Answer):
     spent: Money
 
 
+class QuotaReached(Answer):
+    """``percent`` of a plan's quota, 80 or 100, is used. Once a threshold and billing period."""
+
+    meters: list[str]
+    percent: int
+    quantity: Exact
+    used: Exact
+    resets_at: Instant
+
+
+class KeyBudgetReached(Answer):
+    """``percent`` of an API key's budget, 80 or 100, is used. Once a threshold and period."""
+
+    key_id: str
+    name: str
+    percent: int
+    budget: CreditAmount
+    used: CreditAmount
+    resets_at: Instant
+
+
+class KeyCreated(Answer):
+    """An API key was made. ``by`` is who did it; the secret is nowhere in it."""
+
+    key_id: str
+    name: str
+    application_id: str
+    last_four: str
+    by: str
+
+
+class KeyRotated(KeyCreated):
+    """An API key has a new secret; earlier ones work until ``previous_until``, null if none."""
+
+    previous_until: Instant | None = None
+
+
+class KeyRevoked(KeyCreated):
+    """An API key was revoked for good."""
+
+
+class WebhookDisabled(Answer):
+    """An endpoint gets no more events: ``reason`` is what its last attempt came to."""
+
+    webhook_id: str
+    url: str
+    failing_since: Instant
+    reason: str
+
+
 class InvitationSent(Answer):
     """The operator invited somebody to a tenant: they accept by signing in with this address.
 
@@ -269,6 +325,48 @@ class DepartmentBudgetReachedEvent(Event):
     data: DepartmentBudgetReached
 
 
+class QuotaReachedEvent(Event):
+    """``quota.reached``."""
+
+    type: Literal[NotificationKind.QUOTA_REACHED]
+    data: QuotaReached
+
+
+class KeyBudgetReachedEvent(Event):
+    """``key.budget_reached``."""
+
+    type: Literal[NotificationKind.KEY_BUDGET_REACHED]
+    data: KeyBudgetReached
+
+
+class KeyCreatedEvent(Event):
+    """``key.created``."""
+
+    type: Literal[NotificationKind.KEY_CREATED]
+    data: KeyCreated
+
+
+class KeyRotatedEvent(Event):
+    """``key.rotated``."""
+
+    type: Literal[NotificationKind.KEY_ROTATED]
+    data: KeyRotated
+
+
+class KeyRevokedEvent(Event):
+    """``key.revoked``."""
+
+    type: Literal[NotificationKind.KEY_REVOKED]
+    data: KeyRevoked
+
+
+class WebhookDisabledEvent(Event):
+    """``webhook.disabled``."""
+
+    type: Literal[NotificationKind.WEBHOOK_DISABLED]
+    data: WebhookDisabled
+
+
 class InvitationCreatedEvent(Event):
     """``invitation.created``."""
 
@@ -301,6 +399,12 @@ NotificationEvent: TypeAlias = Annotated[
     | WalletTopUpRequestedEvent
     | WalletTopUpFailedEvent
     | DepartmentBudgetReachedEvent
+    | QuotaReachedEvent
+    | KeyBudgetReachedEvent
+    | KeyCreatedEvent
+    | KeyRotatedEvent
+    | KeyRevokedEvent
+    | WebhookDisabledEvent
     | InvitationCreatedEvent
     | KeyLeakedEvent
     | NotificationTestEvent,

@@ -47,6 +47,7 @@ NO_ID = {"cursor", "limit", "start", "end", "granularity", "format", "if-none-ma
 NO_ID |= {"last-event-id", "preview", "actor_kind", "action", "day", "keys"}
 NO_ID |= {"month", "valid_from"}  # a day that every tenant has
 NO_ID |= {"hours", "search"}  # how much time is looked back on, and words in names of one's own
+NO_ID |= {"kind", "state"}  # of a notice, and how far it came
 NO_ID |= {"outcome", "status", "code", "min_duration_ms"}  # how a call went
 NO_ID |= {"upstream"}  # only the operator may ask by it: `tests/metering/test_upstreams.py`
 NO_ID |= {"time_zone", "cause", "status"}  # whose clocks, and words that are everybody's
@@ -174,6 +175,10 @@ class TenantOfTest:
             ("post", "/v1/subscription/pause"): {},
             ("post", "/v1/subscription/preview"): {"plan": "pay-as-you-go"},
             ("post", "/v1/tokens/count"): {"model": "sample-small", "text": "hello"},
+            ("post", "/v1/webhooks"): {"url": "https://hooks.example.com/b"},
+            ("patch", "/v1/webhooks/{webhook_id}"): {"description": "Of B"},
+            ("post", "/v1/webhooks/{webhook_id}/replay"): {"since": "2026-01-01T00:00:00Z"},
+            ("post", "/v1/webhooks/{webhook_id}/rotate"): {"grace_seconds": 0},
             ("put", "/v1/wallet"): {"low_balance": "1"},
             ("post", "/v1/wallet/top-ups"): {"amount": "1"},
         }

@@ -137,6 +137,7 @@ ELSEWHERE: Final = {
 SECRETS: Final = (
     *(API_KEY, OPERATOR_KEY, SESSION, INVITATION),
     "a secret of this machine",
+    "whsec_",
 )
 """What stands in every secret that the acts here give or take."""
 
@@ -210,6 +211,8 @@ async def _of_accounts(act: Acts, owner: Headers, database: Database, tenant: st
     await act("PUT", "/v1/applications/{application_id}/body-logging", owner, logged, **at)
     await act("PATCH", "/v1/tenant", owner, {"name": "Renamed"})
 
+    await _of_webhooks(act, owner)
+
     await act("DELETE", "/v1/conversations", owner)
     prompt = await act("POST", "/v1/prompts", owner, {"name": "Brief", "content": {}})
     kept = {"prompt_id": prompt["id"]}
@@ -239,6 +242,21 @@ async def _of_accounts(act: Acts, owner: Headers, database: Database, tenant: st
     await act("PATCH", "/v1/members/{user_id}", owner, {"role": "billing"}, user_id=other)
     await act("DELETE", "/v1/members/{user_id}", owner, user_id=other)
     await act("PUT", "/v1/billing-details", owner, {"name": "Audited Ltd"})
+
+
+async def _of_webhooks(act: Acts, owner: Headers) -> None:
+    path = "/v1/webhooks"
+    hook = (await act("POST", path, owner, {"url": "https://hooks.example.com"}))["id"]
+    path += "/{webhook_id}"
+    await act("PATCH", path, owner, {"description": "Ours"}, webhook_id=hook)
+    await act("POST", path + "/rotate", owner, {}, webhook_id=hook)
+    await act("DELETE", path + "/previous", owner, webhook_id=hook)
+    sent = await act("POST", path + "/test", owner, webhook_id=hook)
+    at = {"webhook_id": hook, "notification_id": sent["event_id"]}
+    await act("POST", path + "/deliveries/{notification_id}/resend", owner, **at)
+    since = {"since": datetime.now(UTC).isoformat()}
+    await act("POST", path + "/replay", owner, since, webhook_id=hook)
+    await act("DELETE", path, owner, webhook_id=hook)
 
 
 async def _of_plans_and_credit(act: Acts, owner: Headers, operator: Headers, tenant: str) -> None:

@@ -116,6 +116,12 @@ async def planted(
     await plant("/v1/conversations", "conversation_id", said, tenant.headers)
     prompt = {"name": "marker-prompt", "content": {"system": "marker-system"}, "shared": True}
     await plant("/v1/prompts", "prompt_id", prompt, tenant.headers)
+    endpoint = {"url": "https://marker-hooks.example.com", "description": "marker-endpoint"}
+    hook = (await plant("/v1/webhooks", "webhook_id", endpoint, tenant.headers)).json()
+    sent = await api.post(f"/v1/webhooks/{hook['id']}/test", headers=tenant.headers)
+    assert sent.status_code == 202, sent.text
+    tenant.ids["notification_id"] = sent.json()["event_id"]
+    tenant.words += ["marker-hooks", "marker-endpoint", hook["secret"], sent.json()["event_id"]]
     tenant.words += ["marker-title", "marker-said", "marker-prompt", "marker-system"]
 
     tenant.ids |= {"logged_id": "marker-logged", "request_id": "marker-request-id"}

@@ -37,6 +37,7 @@ ENVIRONMENT = {
             "METRICS_TOKEN",
             "OIDC_CLIENT_SECRET",
             "COOKIE_SECRET",
+            "SECRETS_KEY",
             "HOME",
         ]
     },
@@ -53,7 +54,7 @@ def test_each_role_gets_its_own_secrets() -> None:
         for role in ("api", "worker", "portal")
     )
     everywhere = {"PATH", "LC_ALL", "HTTPS_PROXY", "AWS_SECRET_ACCESS_KEY", "HOME"}
-    stores = {"DATABASE_URL", "NATS_URL"}
+    stores = {"DATABASE_URL", "NATS_URL", "SECRETS_KEY"}
     assert api == everywhere | stores | {"UPSTREAMS", "TAX_SERVICE_TOKEN", "METRICS_TOKEN"}
     assert worker == everywhere | stores | {"WEBHOOK_SECRET", "SMTP_URL", "TAX_SERVICE_TOKEN"}
     assert portal == everywhere | {"OIDC_CLIENT_SECRET", "COOKIE_SECRET"}

@@ -15,7 +15,7 @@ import pytest
 from backend.engines.home import (
     check_port,
     disk_errors_explained,
-    make_local_sign_in_secret,
+    make_secret_file,
     prepare_home,
 )
 from backend.engines.runfile import (
@@ -71,9 +71,9 @@ def test_a_port_in_use_names_its_user_and_the_setting() -> None:
 
 def test_the_sign_in_secret_is_made_once_and_private(tmp_path: Path) -> None:
     file = tmp_path / "run" / "local-sign-in"
-    make_local_sign_in_secret(file)
+    make_secret_file(file)
     first = file.read_text()
-    make_local_sign_in_secret(file)
+    make_secret_file(file)
     assert file.read_text() == first
     assert len(first) >= 32
     assert stat.S_IMODE(file.stat().st_mode) == 0o600

@@ -10,8 +10,8 @@ import pytest
 from pydantic import SecretStr
 from sqlalchemy import func, insert, select
 
-from backend.gateway.errors import SecretsKeyMissing
-from backend.gateway.sealing import Sealer
+from backend.kit.errors import SecretsKeyMissing
+from backend.kit.sealing import Sealer
 from backend.settings import Settings
 from backend.storage.database import Database
 from backend.storage.tables import audit_entries, upstreams

@@ -228,6 +228,27 @@ DATA: dict[str, dict[str, Any]] = {
         "budget": {"amount": "2000.00", "currency": "USD"},
         "spent": {"amount": "1612.40", "currency": "USD"},
     },
+    "quota.reached": {
+        "meters": ["input_tokens", "output_tokens"],
+        "percent": 80,
+        "quantity": "1000000",
+        "used": "812345",
+        "resets_at": NOW,
+    },
+    "key.budget_reached": {
+        "key_id": "key_1",
+        "name": "Batch",
+        "percent": 100,
+        "budget": {"amount": "50", "currency": "USD"},
+        "used": {"amount": "50.01234", "currency": "USD"},
+        "resets_at": NOW,
+    },
+    "webhook.disabled": {
+        "webhook_id": "whk_1",
+        "url": "https://hooks.example.com/a",
+        "failing_since": NOW,
+        "reason": "The endpoint answered 500.",
+    },
     "invitation.created": {
         "invitation_id": "ivt_1",
         "email": "ann@mail.example",
@@ -253,6 +274,9 @@ TOLD = {
     "wallet.low_balance": ["fallen below 5 EUR", "4.123456 EUR"],
     "wallet.top_up_failed": ["A payment of 20 USD", "wallet's rule", "ch_1"],
     "department.budget_reached": ["Search (4711) has spent 80% of its budget", "1,612.40 USD"],
+    "quota.reached": ["80% of your plan's quota of input_tokens and output_tokens", "812,345"],
+    "key.budget_reached": ["The API key Batch has spent all of its budget", "50.01234 USD"],
+    "webhook.disabled": ["your webhook https://hooks.example.com/a since", "answered 500"],
     "invitation.created": ["as owner", "https://portal.example/sign-in/"],
     "key.leaked": ["API key web was found", "revoked", "fb_live_…ab12", "https://portal.example/"],
 }

@@ -9,13 +9,11 @@ from fastapi import APIRouter, Depends, Query
 from backend.accounts.clocks import now_of
 from backend.accounts.keys import (
     change_key,
-    create_key,
     find_key,
     list_keys,
-    revoke_key,
 )
 from backend.accounts.principal import Permission, Principal
-from backend.accounts.rotation import end_grace, rotate_key
+from backend.accounts.rotation import end_grace
 from backend.accounts.tenants import find_tenant
 from backend.api.dependencies import (
     IdempotencyKey,
@@ -24,6 +22,7 @@ from backend.api.dependencies import (
     ServicesNow,
     needs,
 )
+from backend.customers.keys import create_key, revoke_key, rotate_key
 from backend.quotas.key_budgets import budget_of_key
 from backend_client.types.accounts import (
     ApiKey,

@@ -11,13 +11,11 @@ from backend.accounts.applications import change_application, create_application
 from backend.accounts.clocks import now_of
 from backend.accounts.keys import (
     change_key,
-    create_key,
     find_key,
     list_keys,
-    revoke_key,
 )
 from backend.accounts.principal import Permission, Principal
-from backend.accounts.rotation import end_grace, rotate_key
+from backend.accounts.rotation import end_grace
 from backend.api.dependencies import (
     IdempotencyKey,
     PageCursor,
@@ -26,6 +24,7 @@ from backend.api.dependencies import (
     needs,
 )
 from backend.api.tenant_scope import customer
+from backend.customers.keys import create_key, revoke_key, rotate_key
 from backend.quotas.key_budgets import budget_of_key
 from backend_client.types.accounts import (
     ApiKey,

@@ -22,9 +22,12 @@ from backend_client.types.notifications import (
     InvoiceReminderEvent,
     InvoiceSuspendedEvent,
     KeyLeakedEvent,
+    KeyBudgetReachedEvent,
     NotificationEvent,
+    QuotaReachedEvent,
     WalletLowBalanceEvent,
     WalletTopUpFailedEvent,
+    WebhookDisabledEvent,
 )
 
 
@@ -60,6 +63,12 @@ def wording(event: NotificationEvent, invoice: Invoice | None, seller: str) -> W
             return _not_bought(event, seller)
         case DepartmentBudgetReachedEvent():
             return _budget_reached(event, seller)
+        case QuotaReachedEvent():
+            return _quota_reached(event, seller)
+        case KeyBudgetReachedEvent():
+            return _key_budget_reached(event, seller)
+        case WebhookDisabledEvent():
+            return _webhook_disabled(event, seller)
         case InvitationCreatedEvent():
             return _invited(event, seller)
         case KeyLeakedEvent():
@@ -237,6 +246,47 @@ def _budget_reached(event: DepartmentBudgetReachedEvent, seller: str) -> Wording
         f"{data.name} has spent {spent} at {seller}",
         [f"In the month from {data.month} on, {data.name} ({data.code}) has spent {spent}."],
         [("Spent", words.money(data.spent)), ("Budget", words.money(data.budget))],
+    )
+
+
+def _quota_reached(event: QuotaReachedEvent, seller: str) -> Wording:
+    data = event.data
+    share = "All" if data.percent >= 100 else f"{data.percent}%"
+    return Wording(
+        f"{share} of a quota at {seller} is used",
+        [f"{share} of your plan's quota of {' and '.join(data.meters)} is used."],
+        [
+            ("Used", f"{data.used:,f}"),
+            ("Quota", f"{data.quantity:,f}"),
+            ("Renewed", words.date(data.resets_at, "UTC")),
+        ],
+    )
+
+
+def _key_budget_reached(event: KeyBudgetReachedEvent, seller: str) -> Wording:
+    data = event.data
+    spent = "all of its budget" if data.percent >= 100 else f"{data.percent}% of its budget"
+    return Wording(
+        f"The API key {data.name} has spent {spent} at {seller}",
+        [f"The API key {data.name} has spent {spent}."],
+        [
+            ("Spent", _credit(data.used)),
+            ("Budget", _credit(data.budget)),
+            ("Begins anew", words.date(data.resets_at, "UTC")),
+        ],
+    )
+
+
+def _webhook_disabled(event: WebhookDisabledEvent, seller: str) -> Wording:
+    data = event.data
+    return Wording(
+        f"{seller} sends no more events to {data.url}",
+        [
+            f"No event has been delivered to your webhook {data.url} since "
+            f"{words.date(data.failing_since, 'UTC')}. It was disabled: it is sent nothing more.",
+            "Once it works, enable it in the portal, and have what it missed sent again.",
+        ],
+        [("Last failure", data.reason)],
     )
 
 

@@ -27,12 +27,23 @@ from backend_client.types.notifications import (
     InvoiceReminderEvent,
     InvoiceSuspendedEvent,
     KeyLeakedEvent,
+    KeyCreatedEvent,
+    KeyRevokedEvent,
+    KeyRotatedEvent,
     NotificationEvent,
     NotificationTestEvent,
     WalletTopUpRequestedEvent,
+    WebhookDisabledEvent,
 )
 
 _WITH_INVOICE = (InvoiceFinalizedEvent, InvoiceReminderEvent, InvoiceSuspendedEvent)
+_WITHOUT_LETTER = (
+    WalletTopUpRequestedEvent,
+    NotificationTestEvent,
+    KeyCreatedEvent,
+    KeyRotatedEvent,
+    KeyRevokedEvent,
+)
 _MOST_RECIPIENTS = 20
 
 
@@ -47,12 +58,12 @@ class CustomerLetters:
     def wants(self, event: NotificationEvent) -> bool:
         """Return whether the customer gets a letter about this.
 
-        Not about a top-up that the operator is to charge for, nor a test; nor that nothing is left
-        to pay where the invoice or the credit note says so already.
+        Not about a top-up that the operator is to charge for, a test, or what a person has done to
+        a key; nor that nothing is left to pay where the invoice or the credit note says so.
         """
         if isinstance(event, InvoicePaidEvent):
             return event.data.paid_at != event.data.issued_at and event.data.paid.amount > 0
-        return not isinstance(event, WalletTopUpRequestedEvent | NotificationTestEvent)
+        return not isinstance(event, _WITHOUT_LETTER)
 
     async def write(self, event: NotificationEvent) -> Letter:
         """Write the letter of an event.
@@ -68,7 +79,7 @@ class CustomerLetters:
             if isinstance(event, InvitationCreatedEvent):
                 await _check_invitation(connection, event)
                 name, to = "", _usable([event.data.email])
-            elif isinstance(event, KeyLeakedEvent):
+            elif isinstance(event, KeyLeakedEvent | WebhookDisabledEvent):
                 name, to = "", await _addresses(connection, event.tenant_id, Role.OWNER)
             else:
                 name, to = await addressees(connection, event.tenant_id, invoice)

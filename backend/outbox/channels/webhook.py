@@ -50,13 +50,16 @@ class Webhook:
     async def send(self, event: NotificationEvent) -> None:
         """Post an event; raise ``NotDelivered`` unless it is answered with 2xx."""
         body = event.model_dump_json().encode()
-        headers = {"content-type": "application/json", **self._signed(event.id, body)}
+        headers = {
+            "content-type": "application/json",
+            **signed_headers(self._secrets, event.id, body),
+        }
         try:
             async with (
                 asyncio.timeout(self._timeout),
                 self._http.stream("POST", self._url, content=body, headers=headers) as answer,
             ):
-                said = await _beginning(answer)
+                said = await beginning(answer, _SHOWN_CHARACTERS)
         except TimeoutError:
             raise NotDelivered(f"The endpoint did not answer in {self._timeout:g} s.") from None
         except httpx.TransportError as error:
@@ -73,15 +76,15 @@ class Webhook:
         """Close the connections."""
         await self._http.aclose()
 
-    def _signed(self, event_id: str, body: bytes) -> dict[str, str]:
-        at = int(time.time())
-        return {
-            "webhook-id": event_id,
-            "webhook-timestamp": str(at),
-            "webhook-signature": " ".join(
-                signature(secret, event_id, at, body) for secret in self._secrets
-            ),
-        }
+
+def signed_headers(secrets: Sequence[bytes], event_id: str, body: bytes) -> dict[str, str]:
+    """Return the headers of Standard Webhooks, with a signature by each secret, made now."""
+    at = int(time.time())
+    return {
+        "webhook-id": event_id,
+        "webhook-timestamp": str(at),
+        "webhook-signature": " ".join(signature(secret, event_id, at, body) for secret in secrets),
+    }
 
 
 def signature(secret: bytes, event_id: str, at: int, body: bytes) -> str:
@@ -90,7 +93,7 @@ def signature(secret: bytes, event_id: str, at: int, body: bytes) -> str:
     return f"v1,{base64.b64encode(hmac.digest(secret, signed, hashlib.sha256)).decode()}"
 
 
-async def _beginning(answer: httpx.Response) -> str:
+async def beginning(answer: httpx.Response, characters: int) -> str:
     """Return the beginning of an answer, on one line. A bounded number of bytes is read."""
     taken = b""
     # The status has arrived; the body is for information only.
@@ -100,4 +103,4 @@ async def _beginning(answer: httpx.Response) -> str:
                 taken += part
                 if len(taken) > _MOST_ANSWER_BYTES:
                     break
-    return one_line(taken.decode(errors="replace"), _SHOWN_CHARACTERS)
+    return one_line(taken.decode(errors="replace"), characters)

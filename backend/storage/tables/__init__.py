@@ -119,6 +119,12 @@ from backend.storage.tables.wallets import (
     top_ups,
     wallets,
 )
+from backend.storage.tables.webhooks import (
+    webhook_attempts,
+    webhook_deliveries,
+    webhook_endpoints,
+    webhook_secrets,
+)
 from backend.storage.tables.worker import worker_tasks
 
 __all__ = [
@@ -213,5 +219,9 @@ __all__ = [
     "used_id_tokens",
     "users",
     "wallets",
+    "webhook_attempts",
+    "webhook_deliveries",
+    "webhook_endpoints",
+    "webhook_secrets",
     "worker_tasks",
 ]

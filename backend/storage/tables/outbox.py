@@ -32,10 +32,17 @@ notifications = Table(
     time_column("occurred_at"),
     # When a worker routed it to channels; null until then
     time_column("routed_at", nullable=True),
+    # When a worker gave it to the customer's own endpoints; null until then
+    time_column("fanned_out_at", nullable=True),
     created_column(),
     UniqueConstraint("tenant_id", "kind", "subject"),
     Index("ix_notifications_id", "id"),
     Index("ix_notifications_routed_at", "routed_at"),
+    Index(
+        "ix_notifications_to_fan_out",
+        "created_at",
+        postgresql_where=text("fanned_out_at IS NULL"),
+    ),
 )
 
 notification_deliveries = Table(

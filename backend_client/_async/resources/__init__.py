@@ -58,6 +58,7 @@ from backend_client._async.resources.tenants import AsyncTenantsResource
 from backend_client._async.resources.upstreams import AsyncUpstreamsResource
 from backend_client._async.resources.usage import AsyncLabelsResource, AsyncUsageResource
 from backend_client._async.resources.wallet import AsyncWalletResource
+from backend_client._async.resources.webhooks import AsyncWebhooksResource
 from backend_client._async.sender import AsyncSender
 
 
@@ -75,6 +76,7 @@ class AsyncResources(AsyncResource):
         self.requests = AsyncRequestsResource(sender)
         self.applications = AsyncApplicationsResource(sender)
         self.keys = AsyncKeysResource(sender)
+        self.webhooks = AsyncWebhooksResource(sender)
         # What is used
         self.chat = AsyncChatResource(sender)
         self.tokens = AsyncTokensResource(sender)

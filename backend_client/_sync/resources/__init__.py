@@ -60,6 +60,7 @@ from backend_client._sync.resources.tenants import TenantsResource
 from backend_client._sync.resources.upstreams import UpstreamsResource
 from backend_client._sync.resources.usage import LabelsResource, UsageResource
 from backend_client._sync.resources.wallet import WalletResource
+from backend_client._sync.resources.webhooks import WebhooksResource
 from backend_client._sync.sender import Sender
 
 
@@ -77,6 +78,7 @@ class Resources(Resource):
         self.requests = RequestsResource(sender)
         self.applications = ApplicationsResource(sender)
         self.keys = KeysResource(sender)
+        self.webhooks = WebhooksResource(sender)
         # What is used
         self.chat = ChatResource(sender)
         self.tokens = TokensResource(sender)

@@ -1,4 +1,4 @@
-"""Keys of upstreams as they are kept: sealed, each for one upstream.
+"""Secrets that must be read again: kept sealed, each for one owner, such as an upstream.
 
 By JSON Web Encryption (RFC 7516) with a shared key, and AES-256 in GCM. What a copy of the database
 holds opens nothing without ``FAREBOX_SECRETS_KEY``.
@@ -15,9 +15,11 @@ from joserfc.errors import JoseError
 from joserfc.jwk import OctKey
 from pydantic import SecretStr
 
-from backend.gateway.errors import SecretsKeyMissing
+from backend.kit.errors import SecretsKeyMissing
 
 _HEADER: Final = {"alg": "dir", "enc": "A256GCM"}
+_OWNER: Final = "upstream"
+"""The first owners were upstreams; what was sealed for them stays readable."""
 
 
 class Sealer:
@@ -27,22 +29,21 @@ class Sealer:
         given = secrets_key.get_secret_value().split() if secrets_key else []
         self._keys = [OctKey.import_key(hashlib.sha256(key.encode()).digest()) for key in given]
 
-    def seal(self, upstream: str, secret: str) -> str:
-        """Return a secret as it is kept for an upstream; raises ``SecretsKeyMissing``."""
+    def seal(self, owner: str, secret: str) -> str:
+        """Return a secret as it is kept for its owner; raises ``SecretsKeyMissing``."""
         if not self._keys:
             raise SecretsKeyMissing(
-                "Set FAREBOX_SECRETS_KEY to keep a key here, or name a variable of the "
-                "environment that has it."
+                "Secrets are kept sealed by FAREBOX_SECRETS_KEY, which the operator has to set."
             )
-        content = json.dumps({"upstream": upstream, "secret": secret}).encode()
+        content = json.dumps({_OWNER: owner, "secret": secret}).encode()
         return jwe.encrypt_compact(dict(_HEADER), content, self._keys[0])
 
-    def open(self, upstream: str, sealed: str) -> str | None:
-        """Return the secret; None if it was sealed by another key, or for another upstream."""
+    def open(self, owner: str, sealed: str) -> str | None:
+        """Return the secret; None if it was sealed by another key, or for another owner."""
         for key in self._keys:
             try:
                 content = json.loads(jwe.decrypt_compact(sealed, key).plaintext or b"{}")
             except (JoseError, ValueError):
                 continue
-            return str(content["secret"]) if content.get("upstream") == upstream else None
+            return str(content["secret"]) if content.get(_OWNER) == owner else None
         return None

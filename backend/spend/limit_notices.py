@@ -1,0 +1,133 @@
+"""Notices of limits that a tenant comes near: quotas of its plan, and budgets of its keys."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Iterable
+from datetime import UTC, datetime
+from decimal import Decimal
+from typing import Final
+
+from sqlalchemy import select
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from backend.accounts.clocks import acted_on
+from backend.accounts.tenants import find_tenant
+from backend.errors import NotFound
+from backend.kit.periodic import every
+from backend.outbox.notices import Notice
+from backend.outbox.queue import enqueue_notices
+from backend.quotas.key_budgets import budget_of_key
+from backend.quotas.use import QuotaUse, current_quotas
+from backend.storage.database import Database
+from backend.storage.tables import api_keys, usage_versions
+from backend_client.types.accounts import KeyBudgetUse, Tenant
+from backend_client.types.notifications import (
+    CreditAmount,
+    KeyBudgetReached,
+    NotificationKind,
+    QuotaReached,
+)
+
+EVERY_SECONDS: Final = 60.0
+THRESHOLDS: Final = (100, 80)
+"""Percentages at which a tenant is told, the highest first."""
+
+
+class LimitsWorker:
+    """Looks at the limits of tenants whose usage changed. Any number may run at once."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+        self._seen: dict[str, int] = {}
+
+    async def run(self, stop: asyncio.Event) -> None:
+        """Work until ``stop`` is set; survive the loss of PostgreSQL."""
+
+        async def act() -> None:
+            await self.look(datetime.now(UTC))
+
+        await every(EVERY_SECONDS, act, stop, name="limits")
+
+    async def look(self, now: datetime) -> int:
+        """Enqueue what is due; return how many tenants were looked at."""
+        query = select(usage_versions.c.tenant_id, usage_versions.c.version).where(
+            acted_on(usage_versions.c.tenant_id, None)
+        )
+        async with self._database.begin() as connection:
+            versions: dict[str, int] = dict((await connection.execute(query)).all())
+        changed = [
+            tenant_id
+            for tenant_id, version in versions.items()
+            if self._seen.get(tenant_id) != version
+        ]
+        for tenant_id in changed:
+            async with self._database.begin() as connection:
+                await notify_of_limits(connection, tenant_id, now)
+            self._seen[tenant_id] = versions[tenant_id]
+        return len(changed)
+
+
+async def notify_of_limits(connection: AsyncConnection, tenant_id: str, now: datetime) -> None:
+    """Enqueue a notice of each quota and key's budget that is passed: once a threshold and period.
+
+    A tenant without a plan, or whose plan is paused, has no limits to come near.
+    """
+    notices: list[Notice] = []
+    try:
+        tenant = await find_tenant(connection, tenant_id)
+        notices += quota_notices(tenant, await current_quotas(connection, tenant, now), now)
+        query = select(api_keys.c.id, api_keys.c.name).where(
+            api_keys.c.tenant_id == tenant_id,
+            api_keys.c.budget_amount.is_not(None),
+            api_keys.c.revoked_at.is_(None),
+        )
+        for key_id, name in await connection.execute(query):
+            use = await budget_of_key(connection, tenant, key_id, now)
+            notices += budget_notices(tenant, key_id, name, use, now)
+    except NotFound:
+        pass
+    await enqueue_notices(connection, notices)
+
+
+def quota_notices(tenant: Tenant, uses: Iterable[QuotaUse], now: datetime) -> Iterable[Notice]:
+    """Yield the notices of quotas, of each the highest threshold that is passed."""
+    for use in uses:
+        percent = _passed(use.used, use.quota.quantity)
+        if percent is not None:
+            data = QuotaReached(
+                meters=list(use.quota.meters),
+                percent=percent,
+                quantity=use.quota.quantity,
+                used=use.used,
+                resets_at=use.resets_at,
+            )
+            whose = "trial" if use.of_trial else "plan"
+            meters = ",".join(sorted(use.quota.meters))
+            subject = f"{whose} {meters} {use.quota.quantity:f} {use.resets_at} {percent}"
+            yield Notice(NotificationKind.QUOTA_REACHED, tenant.id, subject, data, now)
+
+
+def budget_notices(
+    tenant: Tenant, key_id: str, name: str, use: KeyBudgetUse, now: datetime
+) -> Iterable[Notice]:
+    """Yield the notice of a key's budget, of the highest threshold that is passed."""
+    percent = _passed(use.used, use.budget.amount)
+    if percent is not None:
+        data = KeyBudgetReached(
+            key_id=key_id,
+            name=name,
+            percent=percent,
+            budget=CreditAmount(amount=use.budget.amount, currency=use.currency),
+            used=CreditAmount(amount=use.used, currency=use.currency),
+            resets_at=use.resets_at,
+        )
+        subject = f"{key_id} {use.budget.amount:f} {use.resets_at} {percent}"
+        yield Notice(NotificationKind.KEY_BUDGET_REACHED, tenant.id, subject, data, now)
+
+
+def _passed(used: Decimal, limit: Decimal) -> int | None:
+    """Return the highest threshold that is reached; None if none is, or nothing is used."""
+    if used <= 0:
+        return None
+    return next((percent for percent in THRESHOLDS if used * 100 >= limit * percent), None)

@@ -1,0 +1,89 @@
+"""Quotas and keys' budgets that are used, or nearly: told once a threshold and period."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+from decimal import Decimal
+
+import pytest
+from msgspec.structs import replace
+from sqlalchemy import select
+
+from backend.accounts.applications import create_application
+from backend.accounts.keys import create_key
+from backend.accounts.principal import ROLE_PERMISSIONS, Principal
+from backend.outbox.events import event_from
+from backend.spend.limit_notices import LimitsWorker
+from backend.storage.database import Database
+from backend.storage.tables import notifications
+from backend_client.types.accounts import ApiKeyCreate, ApplicationCreate, KeyBudget, Role
+from backend_client.types.catalog import Catalog
+from backend_client.types.notifications import (
+    KeyBudgetReachedEvent,
+    NotificationEvent,
+    QuotaReachedEvent,
+)
+from tests.support.invoices import MARCH, count, subscribed, used
+
+pytestmark = pytest.mark.engine
+
+AT = MARCH + timedelta(days=3)
+
+
+async def told(database: Database) -> list[NotificationEvent]:
+    query = select(notifications).order_by(notifications.c.id)
+    async with database.begin() as connection:
+        return [event_from(row) for row in (await connection.execute(query)).mappings()]
+
+
+async def test_a_quota_is_told_of_at_both_thresholds_once_a_period(
+    database: Database, applied: Catalog
+) -> None:
+    tenant = await subscribed(database, "free")  # 1000 tokens a month
+    worker = LimitsWorker(database)
+
+    async def look(at: datetime, tokens: int) -> list[tuple[int, Decimal]]:
+        await count(database, [used(tenant, at, tokens)])
+        await worker.look(at)
+        await LimitsWorker(database).look(at)  # another one, which knows of no visit
+        return [
+            (event.data.percent, event.data.used)
+            for event in await told(database)
+            if isinstance(event, QuotaReachedEvent)
+        ]
+
+    assert await look(AT, 799) == []
+    assert await look(AT, 1) == [(80, Decimal(800))]
+    assert await look(AT, 100) == [(80, Decimal(800))]
+    assert await worker.look(AT) == 0
+    assert await look(AT, 200) == [(80, Decimal(800)), (100, Decimal(1100))]
+    april = datetime(2026, 4, 5, tzinfo=UTC)
+    assert (await look(april, 900))[2:] == [(80, Decimal(900))]
+
+
+async def test_a_keys_budget_is_told_of(database: Database, applied: Catalog) -> None:
+    tenant = await subscribed(database, "paid")
+    owner = Principal("operator", "key_1", tenant.id, ROLE_PERMISSIONS[Role.OWNER], Role.OWNER)
+    async with database.begin() as connection:
+        application = await create_application(
+            connection, tenant.id, ApplicationCreate(name="Ours")
+        )
+        budget = KeyBudget(amount=Decimal(1), period="month")
+        wanted = ApiKeyCreate(name="Batch", application_id=application.id, budget=budget)
+        key = await create_key(connection, owner, wanted)
+    # At 0.15 a token's price of the plan "paid", times a million
+    event = replace(used(tenant, AT, 100_000_000), key_id=key.id)
+    await count(database, [event])
+    await LimitsWorker(database).look(AT)
+    await LimitsWorker(database).look(AT)
+    [event] = [each for each in await told(database) if isinstance(each, KeyBudgetReachedEvent)]
+    assert (event.data.key_id, event.data.name, event.data.percent) == (key.id, "Batch", 100)
+    assert event.data.budget.amount == 1
+    assert event.data.used.amount >= 1
+
+
+async def test_who_has_no_plan_has_no_limits(database: Database, applied: Catalog) -> None:
+    tenant = await subscribed(database, "free", since=datetime(2026, 6, 1, tzinfo=UTC))
+    await count(database, [used(tenant, AT, 5000)])
+    assert await LimitsWorker(database).look(AT) == 1
+    assert await told(database) == []
