@@ -47,6 +47,7 @@ from portal.features import (
     spend,
     team,
     usage,
+    webhooks,
 )
 from portal.features.compare.public_page import PublicCompare
 from portal.features.reconciliation.upload import UPLOADS
@@ -84,6 +85,7 @@ FEATURES = (
     organization.FEATURE,
     applications.FEATURE,
     team.FEATURE,
+    webhooks.FEATURE,
     audit.FEATURE,
     sessions.FEATURE,
     customers.FEATURE,

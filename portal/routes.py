@@ -20,6 +20,7 @@ PLAYGROUND = "/playground"
 REQUESTS = "/requests"
 SIGN_IN = "/sign-in"
 USAGE = "/usage"
+WEBHOOKS = "/webhooks"
 
 
 def sign_in(path: str, query: str = "") -> str:

@@ -18,6 +18,8 @@ LANGUAGES: Final = {
     "bash": "curl",
     "python": "Python",
     "javascript": "JavaScript",
+    "go": "Go",
+    "java": "Java",
     "json": "JSON",
     "text": "Text",
 }

@@ -18,10 +18,12 @@ PLATFORMS = 5.0
 KEYS = 20.0
 CREDIT = 10.0
 CLOCK = 1.0
+WEBHOOKS = 4.0
 
 KEYS_REQUESTS = 3
 CREDIT_REQUESTS = 7
 PLATFORMS_REQUESTS = 8
+WEBHOOKS_REQUESTS = 3
 """How many requests a look takes: an idle tab rests the longer for it."""
 
 ANSWER_SECONDS = 2.0

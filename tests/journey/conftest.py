@@ -82,6 +82,7 @@ async def installation(**settings: str) -> AsyncIterator[Farebox]:
         "FAREBOX_PORTAL_PORT": str(portal),
         "FAREBOX_API_PORT": str(api),
         "FAREBOX_CATALOG": str(CATALOG),
+        "FAREBOX_WEBHOOK_NETWORKS": '["127.0.0.0/8"]',
         **settings,
     }
     log = home / "up.log"
