@@ -31,6 +31,7 @@ CUSTOMER_EVENTS: Final[dict[NotificationKind, str]] = {
     NotificationKind.KEY_CREATED: "An API key was made",
     NotificationKind.KEY_ROTATED: "An API key has a new secret",
     NotificationKind.KEY_REVOKED: "An API key was revoked",
+    NotificationKind.KEY_LEAKED: "An API key was found in public, and ended",
     NotificationKind.WEBHOOK_DISABLED: "Another of your endpoints failed for days and was disabled",
 }
 """What a customer's endpoints can be sent, and when it happens."""

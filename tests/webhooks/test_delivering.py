@@ -241,8 +241,8 @@ async def test_gone_disables_and_what_was_missed_can_be_replayed(
     receiver.posts.clear()
     await deliver(database, clock)
     said = [EVENT.validate_json(post.body) for post in receiver.posts]
-    told = [event.data.top_up_id for event in said if event.type.value.startswith("wallet")]
-    assert sorted(told) == ["gone", "missed"]
+    top_ups = [event.data.top_up_id for event in said if event.type.value.startswith("wallet")]
+    assert sorted(top_ups) == ["gone", "missed"]
     async with database.begin() as connection:
         again = NOW - timedelta(days=2)
         queued = await replay(connection, tenant.id, enabled, again, NOW, delivered_too=True)

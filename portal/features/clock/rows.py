@@ -21,6 +21,12 @@ _WORDS = {
     NotificationKind.WALLET_TOP_UP_REQUESTED: "Top-up asked for",
     NotificationKind.WALLET_TOP_UP_FAILED: "Top-up failed",
     NotificationKind.DEPARTMENT_BUDGET_REACHED: "A department’s budget is spent",
+    NotificationKind.QUOTA_REACHED: "A quota is used up, or nearly",
+    NotificationKind.KEY_BUDGET_REACHED: "A key’s budget is spent, or nearly",
+    NotificationKind.KEY_CREATED: "API key made",
+    NotificationKind.KEY_ROTATED: "API key got a new secret",
+    NotificationKind.KEY_REVOKED: "API key revoked",
+    NotificationKind.WEBHOOK_DISABLED: "A failing webhook was disabled",
     NotificationKind.INVITATION_CREATED: "Invitation made",
     NotificationKind.KEY_LEAKED: "A leaked API key was ended",
 }
