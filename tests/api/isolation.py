@@ -152,6 +152,7 @@ class TenantOfTest:
             ("post", "/v1/conversations"): {"title": "Of B", "content": {}},
             ("put", "/v1/conversations/{conversation_id}"): {"title": "Of B", "content": {}},
             ("post", "/v1/events"): events,
+            ("post", "/v1/secret-scanning"): [{"token": "fb_live_of_b", "type": "key"}],
             ("post", "/v1/invitations"): {"role": "viewer"},
             ("post", "/v1/invitations/accept"): {"secret": self.ids["invitation_id"]},
             ("patch", "/v1/keys/{key_id}"): {"name": "Of B"},
