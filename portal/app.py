@@ -123,6 +123,8 @@ app = rx.App(
         rx.el.link(rel="stylesheet", href="/brand.css"),
         rx.el.meta(name="color-scheme", content="light dark"),
     ],
+    # A toast goes by itself; who reads slowly or needs what is below it puts it away
+    toaster=rx.toast.provider(close_button=True),
     backend_exception_handler=on_failure,
     api_transformer=[
         Starlette(

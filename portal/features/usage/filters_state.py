@@ -122,7 +122,7 @@ class UsageFilters(rx.State, mixin=True):
         if self._choice().of_calls:
             return "Calls are not counted by label: their tokens are, and each stands in Requests."
         if not self.declared:
-            return "No label is declared, so that usage is kept by none: your seller can do so."
+            return "Usage can be filtered by labels once the seller has declared them."
         if self.show == "tokens" and "status" not in self.declared:
             return "Tokens are kept by status once status is a declared label; requests always are."
         return ""
