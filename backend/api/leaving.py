@@ -20,19 +20,30 @@ async def unless_left(
 
     Raises ``CallerLeft`` if it was stopped. The request's body has been read.
     """
-    task = asyncio.create_task(work)
-    leaving = asyncio.create_task(_left(request))
+    running, stopped = asyncio.current_task(), False
+    if running is None:
+        raise RuntimeError("only a task can be canceled")
+
+    def stop(watch: asyncio.Task[None]) -> None:
+        nonlocal stopped
+        if not watch.cancelled() and watch.exception() is None and may_stop():
+            stopped = True
+            running.cancel()
+
+    watch = asyncio.create_task(_left(request))
+    watch.add_done_callback(stop)
     try:
-        await asyncio.wait({task, leaving}, return_when=asyncio.FIRST_COMPLETED)
-        if not task.done() and may_stop():
-            task.cancel()
-            await asyncio.wait({task})
-            if task.cancelled():
-                raise CallerLeft()
-        return await task
+        return await work
+    except asyncio.CancelledError:
+        if not stopped or running.uncancel() > 0:
+            raise
+        stopped = False
+        raise CallerLeft() from None
     finally:
-        leaving.cancel()
-        task.cancel()  # if this was canceled itself; else it has ended
+        watch.remove_done_callback(stop)
+        watch.cancel()
+        if stopped:  # too late: the work had ended
+            running.uncancel()
 
 
 async def _left(request: Request) -> None:

@@ -32,37 +32,56 @@ class Publisher:
 
     async def publish(self, event: AcceptedEvent) -> None:
         """Return once JetStream has stored the event; raises as ``UsageStream.publish`` does."""
+        if self._under_way < _MOST_UNDER_WAY:
+            # By its own caller: a task that only passes it on would cost as much as the message
+            self._under_way += 1
+            try:
+                await self._stream.publish([event])
+            except FareboxError as error:
+                # What came meanwhile would take as long to fail
+                self._tell_waiting(error)
+                raise
+            finally:
+                self._go_on()
+            return
         stored = asyncio.get_running_loop().create_future()
         self._waiting.append((event, stored))
-        if self._under_way < _MOST_UNDER_WAY:
-            # Counted from here to the last look at what waits: a task that has ended is done a
-            # moment later, and an event that comes in between would wait for nobody
-            self._under_way += 1
-            task = asyncio.create_task(self._publish_waiting())
-            self._tasks.add(task)
-            task.add_done_callback(self._tasks.discard)
         await stored
 
+    def _go_on(self) -> None:
+        """Publish what came meanwhile in the place that is free now, in a task of its own."""
+        if not self._waiting:
+            self._under_way -= 1
+            return
+        task = asyncio.create_task(self._publish_waiting())
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+
     async def _publish_waiting(self) -> None:
+        # The place is free at once after the last look at what waits: a task that has ended is done
+        # a moment later, and an event that comes in between would wait for nobody
         try:
-            await self._publish_groups()
+            while self._waiting:
+                await self._publish_group()
         finally:
             self._under_way -= 1
 
-    async def _publish_groups(self) -> None:
-        while self._waiting:
-            group, self._waiting = self._waiting[:_MOST_EVENTS], self._waiting[_MOST_EVENTS:]
-            try:
-                await self._stream.publish([event for event, _ in group])
-            except FareboxError as error:
-                # What came meanwhile would take as long to fail
-                _tell([*group, *self._waiting], error)
-                self._waiting = []
-            except BaseException as error:
-                _tell(group, error)
-                raise
-            else:
-                _tell(group, None)
+    async def _publish_group(self) -> None:
+        group, self._waiting = self._waiting[:_MOST_EVENTS], self._waiting[_MOST_EVENTS:]
+        try:
+            await self._stream.publish([event for event, _ in group])
+        except FareboxError as error:
+            _tell(group, error)
+            self._tell_waiting(error)
+        except BaseException as error:
+            _tell(group, error)
+            raise
+        else:
+            _tell(group, None)
+
+    def _tell_waiting(self, error: FareboxError) -> None:
+        waiting, self._waiting = self._waiting, []
+        _tell(waiting, error)
 
 
 def _tell(group: list[_Waiting], error: BaseException | None) -> None:

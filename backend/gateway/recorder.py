@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Coroutine
+from contextlib import suppress
 from typing import Any
 
 import asyncpg
@@ -73,7 +74,9 @@ class Recorder:
         self._measure(call, status)
         recorded = asyncio.get_running_loop().create_future()
         self.spawn(self._record(call, status, recorded))
-        await asyncio.wait({recorded}, timeout=_ANSWER_WAITS_SECONDS)
+        with suppress(TimeoutError):
+            async with asyncio.timeout(_ANSWER_WAITS_SECONDS):
+                await recorded
 
     def record_later(self, call: Call, status: Status) -> asyncio.Task[None]:
         """Record a call in a task of its own."""

@@ -21,23 +21,26 @@ def servers_of(nats_url: str, settings: Settings) -> NatsServers:
     return nats_servers(nats_url, credentials=settings.nats_credentials, ca=settings.nats_ca)
 
 
-async def open_connection(servers: NatsServers, name: str) -> Client:
-    """Connect, and from then on reconnect for ever; raise a NATS error or ``OSError`` at first."""
+async def open_connection(servers: NatsServers, name: str, client: Client | None = None) -> Client:
+    """Connect, and from then on reconnect for ever; raise a NATS error or ``OSError`` at first.
+
+    ``client`` is a new one of the library's kind, if another than its own is wanted.
+    """
+    connecting = client or Client()
 
     async def on_error(error: Exception) -> None:
         _log.warning("nats.error", error=str(error) or type(error).__name__)
 
     async def on_disconnect() -> None:
-        if not client.is_closed:  # by us, when we are done
+        if not connecting.is_closed:  # by us, when we are done
             _log.warning("nats.disconnected")
 
     async def on_reconnect() -> None:
         _log.info("nats.reconnected")
 
     # The first attempt gives up, so that a caller learns of it; a connection once made never does.
-    client = Client()
     await asyncio.wait_for(
-        client.connect(
+        connecting.connect(
             list(servers.addresses),
             name=name,
             connect_timeout=CONNECT_SECONDS,
@@ -52,4 +55,4 @@ async def open_connection(servers: NatsServers, name: str) -> Client:
         ),
         CONNECT_SECONDS * len(servers.addresses),
     )
-    return client
+    return connecting

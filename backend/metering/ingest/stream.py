@@ -20,6 +20,7 @@ from backend.kit.nats_servers import NatsServers
 from backend.kit.remembered import Remembered
 from backend.metering.errors import QueueFull, QueueUnavailable
 from backend.metering.events import AcceptedEvent, messages
+from backend.metering.ingest.ack_client import AckClient
 from backend.metering.ingest.connection import open_connection, servers_of
 from backend.metering.ingest.streams import (
     BACKFILL_AGE,
@@ -92,7 +93,7 @@ class UsageStream:
     def __init__(self, nats_url: str, settings: Settings) -> None:
         self._url = nats_url
         self._settings = settings
-        self._client: Client | None = None
+        self._client: AckClient | None = None
         self._js: JetStreamContext | None = None
         self._connecting = asyncio.Lock()
         self._names = usage_streams(settings)
@@ -132,7 +133,10 @@ class UsageStream:
             if self._js is None:
                 try:
                     servers = servers_of(self._url, self._settings)
-                    self._client = self._client or await open_connection(servers, "farebox-api")
+                    if self._client is None:
+                        client = AckClient()
+                        await open_connection(servers, "farebox-api", client)
+                        self._client = client
                     js = self._client.jetstream(timeout=_ACK_SECONDS)
                     await ensure_streams(js, self._settings)
                 except APIError as error:
@@ -153,38 +157,40 @@ class UsageStream:
         """
         if not events:
             return
-        js = await self.jetstream()
+        await self.jetstream()
         live = [event for event in events if event.received_at - event.time <= BACKFILL_AGE]
         backfill = (
             [event for event in events if event.received_at - event.time > BACKFILL_AGE]
             if len(live) < len(events)
             else []
         )
-        await asyncio.gather(
-            *(
-                self._publish_message(js, subject_of, message)
-                for subject_of, part in ((events_subject, live), (backfill_subject, backfill))
-                for message in messages(part)
-            )
-        )
+        writes = [
+            (subject_of, message)
+            for subject_of, part in ((events_subject, live), (backfill_subject, backfill))
+            for message in messages(part)
+        ]
+        if len(writes) == 1:  # as of each call of the gateway: without a task of its own
+            await self._publish_message(*writes[0])
+        else:
+            await asyncio.gather(*(self._publish_message(*write) for write in writes))
 
-    async def _publish_message(
-        self, js: JetStreamContext, subject_of: Callable[[str], str], message: bytes
-    ) -> None:
+    async def _publish_message(self, subject_of: Callable[[str], str], message: bytes) -> None:
         """Store a message in one of the streams, in whichever confirms it.
 
         One may have stored it too without confirming it: its events count once all the same.
         """
+        if (client := self._client) is None:
+            raise QueueUnavailable()
         # The same id on every attempt: JetStream keeps one copy if an acknowledgement got lost.
-        headers = {"Nats-Msg-Id": new_id("evt")}
+        message_id = new_id("evt")
         until = time.monotonic() + (_PUBLISH_SECONDS if len(self._names) == 1 else ELECTION_SECONDS)
         waits = pauses(_FIRST_PAUSE_SECONDS, _LONGEST_PAUSE_SECONDS)
         while True:
             full = 0
             for name in self._names.copy():
                 try:
-                    await js.publish(
-                        subject_of(name), message, timeout=_ATTEMPT_SECONDS, headers=headers
+                    await client.store(
+                        subject_of(name), message, message_id=message_id, seconds=_ATTEMPT_SECONDS
                     )
                 except (NatsError, OSError, TimeoutError) as error:
                     failure = error

@@ -1,0 +1,72 @@
+"""Messages stored by one write: confirmed, refused by name, or not answered in time."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+
+import pytest
+from nats.errors import ConnectionClosedError, MaxPayloadError
+from nats.js.errors import APIError, NoStreamResponseError
+
+from backend.kit.nats_servers import nats_servers
+from backend.metering.ingest.ack_client import AckClient
+from backend.metering.ingest.connection import open_connection
+from tests.support.waiting import PATIENCE_SECONDS
+
+pytestmark = pytest.mark.engine
+
+
+@pytest.fixture
+async def client(nats_url: str) -> AsyncIterator[AckClient]:
+    client = AckClient()
+    await open_connection(nats_servers(nats_url), "test", client)
+    yield client
+    if not client.is_closed:
+        await client.close()
+
+
+async def test_messages_are_stored_once_each_by_many_at_a_time(
+    client: AckClient, stream_name: str
+) -> None:
+    js = client.jetstream()
+    await js.add_stream(name=stream_name, subjects=[f"{stream_name}.*"])
+
+    async def store(number: int) -> None:
+        message = b"%d" % number
+        await client.store(
+            f"{stream_name}.x", message, message_id=f"m{number // 2}", seconds=PATIENCE_SECONDS
+        )
+
+    await asyncio.gather(*(store(number) for number in range(200)))
+    state = (await js.stream_info(stream_name)).state
+    assert state.messages == 100  # two have each id, and one of them is kept
+    assert not client._waiting
+    # What the library has is there as before
+    assert (await js.publish(f"{stream_name}.x", b"last")).seq == 101
+    await js.delete_stream(stream_name)
+
+
+async def test_what_is_not_stored_is_told_by_its_cause(client: AckClient, stream_name: str) -> None:
+    subject = f"{stream_name}.x"
+    with pytest.raises(NoStreamResponseError):
+        await client.store(subject, b"{}", message_id="a", seconds=PATIENCE_SECONDS)
+    js = client.jetstream()
+    await js.add_stream(name=stream_name, subjects=[subject], max_msg_size=10)
+    with pytest.raises(APIError) as refused:
+        await client.store(subject, b"x" * 11, message_id="b", seconds=PATIENCE_SECONDS)
+    assert refused.value.err_code == 10054
+    with pytest.raises(MaxPayloadError):
+        await client.store(subject, bytes(client.max_payload + 1), message_id="c", seconds=1)
+    await client.subscribe("taken", cb=_silent)
+    with pytest.raises(TimeoutError):
+        await client.store("taken", b"{}", message_id="d", seconds=0.05)
+    assert not client._waiting
+    await js.delete_stream(stream_name)
+    await client.close()
+    with pytest.raises(ConnectionClosedError):
+        await client.store(subject, b"{}", message_id="e", seconds=1)
+
+
+async def _silent(_message: object) -> None:
+    """Take a message, and say nothing of it."""
