@@ -124,6 +124,8 @@ class _Api(FastAPI):
             docs_url=None,
             redoc_url=None,
             routes=_routes(),
+            # It would ask OpenTelemetry's providers with each request whether one was set up
+            telemetry={"tracing": False, "metrics": False, "logs": False},
         )
 
     def openapi(self) -> dict[str, Any]:

@@ -39,12 +39,26 @@ class Metrics:
             ["method", "route"],
             registry=self.registry,
         )
+        self._of_routes: dict[tuple[str, str, int], tuple[Counter, Histogram]] = {}
         self.events = Counter(
             "farebox_ingest_events_total",
             "Events sent to this process, by what became of them",
             ["verdict"],
             registry=self.registry,
         )
+
+    def note_request(self, method: str, route: str, status: int, seconds: float) -> None:
+        """Count a request that was answered; methods and routes are those that there are."""
+        key = method, route, status
+        counted = self._of_routes.get(key)
+        if counted is None:  # finding them by their labels takes longer than counting
+            counted = self._of_routes[key] = (
+                self.requests.labels(*key),
+                self.seconds.labels(method, route),
+            )
+        requests, times = counted
+        requests.inc()
+        times.observe(seconds)
 
     def note_verdict(self, result: IngestResult) -> None:
         """Count the events of a request."""
@@ -103,8 +117,7 @@ class RequestContext:
         route = getattr(scope.get("route"), "path", None) or "unmatched"
         # And no method that a stranger makes up
         method = scope["method"] if scope["method"] in _METHODS else "other"
-        self._metrics.requests.labels(method, route, status).inc()
-        self._metrics.seconds.labels(method, route).observe(seconds)
+        self._metrics.note_request(method, route, status, seconds)
         _log.info(
             "request",
             method=scope["method"],

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from datetime import datetime, timedelta
 from decimal import Decimal
+from typing import Final
 
 from backend.pricing.charges.kinds import dearest_price
 from backend.pricing.charges.rate_card import (
@@ -20,6 +21,11 @@ from backend.pricing.money import ZERO, exact_arithmetic
 from backend.pricing.periods import quarter_hour_of
 from backend_client.types.plans import PlanDefinition
 
+_Priced = tuple[str, str, str | None, Labels]
+"""A model, a meter, a window and labels: what a price depends on."""
+_MOST_PRICES: Final = 1_000
+"""Labels are as many as callers think of."""
+
 
 class CallValues:
     """Values calls by a plan's prices, each unit by itself, whatever was used before.
@@ -31,6 +37,8 @@ class CallValues:
     def __init__(self, plan: PlanDefinition) -> None:
         self.plan = plan
         self._card = RateCard(plan)
+        self._last_window: tuple[datetime, str | None] | None = None
+        self._prices: dict[_Priced, tuple[Decimal, int] | None] = {}
 
     def labels_of(self, labels: Mapping[str, str]) -> Labels:
         """Return those labels of a call that its price can depend on."""
@@ -67,13 +75,25 @@ class CallValues:
         total = ZERO
         with exact_arithmetic():
             for quantity in used:
-                charge = self._card.charge_for(
+                priced = self._price_of(
                     quantity.model, quantity.meter, quantity.window, quantity.labels
                 )
-                if charge is not None:
-                    price, units = dearest_price(charge)
+                if priced is not None:
+                    price, units = priced
                     total += quantity.quantity * price / units
         return total
+
+    def _price_of(self, *priced: *_Priced) -> tuple[Decimal, int] | None:
+        """Return the dearest price of a meter's units, and of how many; None if it costs nothing.
+
+        Calls ask for the same few again and again.
+        """
+        if priced not in self._prices:
+            if len(self._prices) >= _MOST_PRICES:
+                self._prices.clear()
+            charge = self._card.charge_for(*priced)
+            self._prices[priced] = None if charge is None else dearest_price(charge)
+        return self._prices[priced]
 
     def greatest(
         self,
@@ -104,8 +124,10 @@ class CallValues:
 
     def _window_at(self, at: datetime) -> str | None:
         quarter = quarter_hour_of(at)
-        (quarter_hour,) = cut_at_windows(self.plan, quarter, quarter + timedelta(minutes=15))
-        return quarter_hour.window
+        if self._last_window is None or self._last_window[0] != quarter:
+            (piece,) = cut_at_windows(self.plan, quarter, quarter + timedelta(minutes=15))
+            self._last_window = quarter, piece.window
+        return self._last_window[1]
 
 
 class CallCosts(CallValues):
