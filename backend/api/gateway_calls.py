@@ -12,6 +12,7 @@ from fastapi.responses import StreamingResponse
 from starlette.types import Message, Receive, Scope, Send
 
 from backend.accounts.principal import Principal
+from backend.api.errors import CallerLeft
 from backend.api.leaving import unless_left
 from backend.gateway import costs
 from backend.gateway.call import dropped_headers
@@ -34,11 +35,11 @@ async def serve(
     if call.asked.stream:
         # Nothing was passed on yet, so that whoever leaves has nothing to pay for but the prompt
         opening = gateway.open_stream(call)
-        relay = await unless_left(request, opening, may_stop=lambda: True)
+        relay = await unless_left(request.receive, opening, may_stop=lambda: True)
         return Streamed(relay, headers | dropped_headers(call))
     answering = gateway.answer(call)
     answered, media_type = await unless_left(
-        request, answering, may_stop=lambda: call.stops_when_left
+        request.receive, answering, may_stop=lambda: call.stops_when_left
     )
     headers |= dropped_headers(call)
     if (cost := await gateway.cost(call)) is not None:
@@ -63,7 +64,9 @@ class Streamed(StreamingResponse):
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve the answer (ASGI)."""
         try:
-            await super().__call__(scope, receive, send)
+            # The framework's own way takes two tasks more, before the first byte
+            with suppress(CallerLeft):
+                await unless_left(receive, self.stream_response(send), may_stop=lambda: True)
         finally:
             self._relay.abandon()
 

@@ -6,7 +6,7 @@ import asyncio
 from collections.abc import Callable, Coroutine
 from typing import Any, TypeVar
 
-from fastapi import Request
+from starlette.types import Receive
 
 from backend.api.errors import CallerLeft
 
@@ -14,11 +14,12 @@ Result = TypeVar("Result")
 
 
 async def unless_left(
-    request: Request, work: Coroutine[Any, Any, Result], *, may_stop: Callable[[], bool]
+    receive: Receive, work: Coroutine[Any, Any, Result], *, may_stop: Callable[[], bool]
 ) -> Result:
     """Return what ``work`` does; cancel it if the caller leaves, where it ``may_stop`` then.
 
-    Raises ``CallerLeft`` if it was stopped. The request's body has been read.
+    Raises ``CallerLeft`` if it was stopped. ``receive`` is the request's (ASGI), whose
+    body has been read.
     """
     running, stopped = asyncio.current_task(), False
     if running is None:
@@ -30,7 +31,7 @@ async def unless_left(
             stopped = True
             running.cancel()
 
-    watch = asyncio.create_task(_left(request))
+    watch = asyncio.create_task(_left(receive))
     watch.add_done_callback(stop)
     try:
         return await work
@@ -46,6 +47,6 @@ async def unless_left(
             running.uncancel()
 
 
-async def _left(request: Request) -> None:
-    while (await request.receive())["type"] != "http.disconnect":
+async def _left(receive: Receive) -> None:
+    while (await receive())["type"] != "http.disconnect":
         """Parts of a body that nobody reads."""

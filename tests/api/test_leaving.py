@@ -5,8 +5,7 @@ from __future__ import annotations
 import asyncio
 
 import pytest
-from fastapi import Request
-from starlette.types import Message
+from starlette.types import Message, Receive
 
 from backend.api.errors import CallerLeft
 from backend.api.leaving import unless_left
@@ -14,12 +13,12 @@ from backend.api.leaving import unless_left
 pytestmark = pytest.mark.fast
 
 
-def a_request(left: asyncio.Event) -> Request:
+def leaves_at(left: asyncio.Event) -> Receive:
     async def receive() -> Message:
         await left.wait()
         return {"type": "http.disconnect"}
 
-    return Request({"type": "http", "headers": []}, receive)
+    return receive
 
 
 async def test_it_returns_what_the_work_does_and_looks_no_longer() -> None:
@@ -28,7 +27,7 @@ async def test_it_returns_what_the_work_does_and_looks_no_longer() -> None:
         return "done"
 
     before = asyncio.all_tasks()
-    assert await unless_left(a_request(asyncio.Event()), work(), may_stop=lambda: True) == "done"
+    assert await unless_left(leaves_at(asyncio.Event()), work(), may_stop=lambda: True) == "done"
     await asyncio.sleep(0)
     assert asyncio.all_tasks() == before
 
@@ -38,7 +37,7 @@ async def test_it_raises_what_the_work_raises() -> None:
         raise LookupError("none")
 
     with pytest.raises(LookupError, match="none"):
-        await unless_left(a_request(asyncio.Event()), work(), may_stop=lambda: True)
+        await unless_left(leaves_at(asyncio.Event()), work(), may_stop=lambda: True)
 
 
 async def test_work_whose_caller_leaves_is_stopped_and_its_task_goes_on() -> None:
@@ -52,7 +51,7 @@ async def test_work_whose_caller_leaves_is_stopped_and_its_task_goes_on() -> Non
             ended.append("stopped")
 
     with pytest.raises(CallerLeft):
-        await unless_left(a_request(left), work(), may_stop=lambda: True)
+        await unless_left(leaves_at(left), work(), may_stop=lambda: True)
     assert ended == ["stopped"]
     task = asyncio.current_task()
     assert task is not None
@@ -69,7 +68,7 @@ async def test_work_that_may_not_be_stopped_is_finished() -> None:
             await asyncio.sleep(0)
         return "done"
 
-    assert await unless_left(a_request(left), work(), may_stop=lambda: False) == "done"
+    assert await unless_left(leaves_at(left), work(), may_stop=lambda: False) == "done"
 
 
 async def test_work_that_ends_in_spite_of_being_stopped_is_returned() -> None:
@@ -83,7 +82,7 @@ async def test_work_that_ends_in_spite_of_being_stopped_is_returned() -> None:
             return "done"
         return "never"
 
-    assert await unless_left(a_request(left), work(), may_stop=lambda: True) == "done"
+    assert await unless_left(leaves_at(left), work(), may_stop=lambda: True) == "done"
     task = asyncio.current_task()
     assert task is not None
     assert task.cancelling() == 0
@@ -98,7 +97,7 @@ async def test_one_that_is_canceled_itself_is_canceled() -> None:
         await asyncio.Event().wait()
 
     waiting = asyncio.create_task(
-        unless_left(a_request(asyncio.Event()), work(), may_stop=lambda: True)
+        unless_left(leaves_at(asyncio.Event()), work(), may_stop=lambda: True)
     )
     await begun.wait()
     waiting.cancel()
@@ -113,7 +112,7 @@ async def test_one_that_is_canceled_as_its_caller_leaves_is_canceled() -> None:
         begun.set()
         await asyncio.Event().wait()
 
-    waiting = asyncio.create_task(unless_left(a_request(left), work(), may_stop=lambda: True))
+    waiting = asyncio.create_task(unless_left(leaves_at(left), work(), may_stop=lambda: True))
     await begun.wait()
     left.set()
     waiting.cancel()
