@@ -1,0 +1,179 @@
+"""One connection to a provider, by HTTP/1.1 (RFC 9112): one request at a time.
+
+The parser is llhttp, which Node uses too; what it leaves to its user is here.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from typing import Final, cast
+
+import httptools
+import httpx
+
+from backend.gateway.provider_answer import Answer
+
+_HEAD_BYTES: Final = 64 * 1024
+"""The longest header of an answer, and the longest trailer."""
+_BODILESS: Final = frozenset({204, 304})
+
+
+class Connection(asyncio.Protocol):
+    """One connection. ``released`` is called when it may take another request, or has ended."""
+
+    def __init__(self, released: Callable[[Connection], None]) -> None:
+        self._released = released
+        self._transport: asyncio.Transport | None = None
+        self._parser = httptools.HttpResponseParser(self)
+        # As aiohttp and browsers read; where a body ends stays strict
+        self._parser.set_dangerous_leniencies(
+            lenient_headers=True,
+            lenient_optional_cr_before_lf=True,
+            lenient_spaces_after_chunk_size=True,
+        )
+        self._head: asyncio.Future[Answer] | None = None
+        """What waits for the head of an answer; None between a head and the next request."""
+        self._answer: Answer | None = None
+        """The answer whose body is under way."""
+        self._headers: dict[str, str] = {}
+        self._head_bytes = 0
+        self._ends_with_connection = False
+        self._is_paused = False
+        self.is_usable = True
+        """Whether it can take a request, now or after the one under way."""
+
+    async def send(self, *request: bytes) -> Answer:
+        """Send a request; return when the answer's head has come. Raises httpx's errors."""
+        transport = self._transport
+        if not self.is_usable or transport is None or transport.is_closing():
+            self.end()
+            raise httpx.RemoteProtocolError("the connection was closed")
+        if self._is_asked:
+            raise RuntimeError("a connection has one request at a time")
+        head: asyncio.Future[Answer] = asyncio.get_running_loop().create_future()
+        self._head = head
+        transport.writelines(request)
+        try:
+            return await head
+        except asyncio.CancelledError:
+            # Unless the answer is whole by now, and the connection perhaps another's
+            if self._is_of(head):
+                self.end()
+            raise
+
+    @property
+    def _is_asked(self) -> bool:
+        """Whether an answer is awaited, or under way."""
+        return self._head is not None or self._answer is not None
+
+    def _is_of(self, head: asyncio.Future[Answer]) -> bool:
+        """Whether what is under way is the request that waits, or waited, for this."""
+        if self._head is not None:
+            return self._head is head
+        has_come = head.done() and not head.cancelled() and head.exception() is None
+        return self._answer is not None and has_come and head.result() is self._answer
+
+    def end(self) -> None:
+        """End the connection; what has not come of an answer will not be read."""
+        self._fail(httpx.ReadError("the connection was ended here"))
+
+    def pause(self) -> None:
+        """Let the provider wait."""
+        if self._transport is not None and not self._is_paused:
+            self._is_paused = True
+            self._transport.pause_reading()
+
+    def resume(self) -> None:
+        """Read on."""
+        if self._is_paused and self._transport is not None and not self._transport.is_closing():
+            self._is_paused = False
+            self._transport.resume_reading()
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        """Begin (asyncio)."""
+        self._transport = cast(asyncio.Transport, transport)  # uvloop's is of its own kind
+
+    def data_received(self, data: bytes) -> None:
+        """Parse what has come (asyncio)."""
+        if not self._is_asked:
+            self._fail(httpx.RemoteProtocolError("an answer came that nobody asked for"))
+            return
+        try:
+            self._parser.feed_data(data)
+        except (httptools.HttpParserError, httptools.HttpParserUpgrade) as error:
+            cause = error.__context__
+            if not isinstance(cause, httpx.HTTPError):
+                cause = httpx.RemoteProtocolError(f"no valid answer ({type(error).__name__})")
+            self._fail(cause)
+
+    def eof_received(self) -> None:
+        """Close too: nothing is sent after a request (asyncio)."""
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        """End what is under way, and well if this is how its end is told (asyncio)."""
+        if exc is None and self._answer is not None and self._ends_with_connection:
+            self._finish(again=False)
+        self._fail(httpx.RemoteProtocolError("the provider closed the connection"))
+
+    def on_message_begin(self) -> None:
+        """Begin an answer (httptools)."""
+        if self._head is None:
+            raise httpx.RemoteProtocolError("an answer came that nobody asked for")
+        self._headers, self._head_bytes = {}, 0
+
+    def on_header(self, name: bytes, value: bytes) -> None:
+        """Take a header, or a trailer, which nobody reads (httptools)."""
+        self._head_bytes += len(name) + len(value)
+        if self._head_bytes > _HEAD_BYTES:
+            raise httpx.RemoteProtocolError("the answer's headers are too long")
+        if self._answer is None:
+            self._headers.setdefault(name.decode("latin-1").lower(), value.decode("latin-1"))
+
+    def on_headers_complete(self) -> None:
+        """Give the head to who waits for it, unless another is to come after it (httptools)."""
+        status, headers = self._parser.get_status_code(), self._headers
+        if status < 200:
+            return
+        self._head_bytes = 0
+        codings = headers.get("transfer-encoding", "").lower()
+        has_end = codings.endswith("chunked") if codings else "content-length" in headers
+        self._ends_with_connection = not has_end and status not in _BODILESS
+        answer = self._answer = Answer(self, status, headers)
+        head, self._head = self._head, None
+        if head is not None and not head.done():
+            head.set_result(answer)
+
+    def on_body(self, body: bytes) -> None:
+        """Take a piece of the body (httptools)."""
+        if self._answer is not None:
+            self._answer.feed(body)
+
+    def on_message_complete(self) -> None:
+        """End an answer; one that goes before the answer leaves that to come (httptools)."""
+        if self._answer is not None:
+            self._finish(again=self._parser.should_keep_alive())
+
+    def _finish(self, *, again: bool) -> None:
+        answer, self._answer = self._answer, None
+        if answer is not None:
+            self.resume()
+            answer.finish()
+        if again and self.is_usable:
+            self._released(self)
+        else:
+            self._fail(httpx.RemoteProtocolError("the connection was closed"))
+
+    def _fail(self, error: httpx.HTTPError) -> None:
+        """End the connection, and whatever waits for something of it."""
+        head, self._head = self._head, None
+        answer, self._answer = self._answer, None
+        if head is not None and not head.done():
+            head.set_exception(error)
+        if answer is not None:
+            answer.finish(error)
+        if self.is_usable:
+            self.is_usable = False
+            if self._transport is not None:
+                self._transport.abort()
+            self._released(self)
