@@ -7,6 +7,8 @@ from typing import Any
 from fastapi import FastAPI
 
 from backend.api.causes import causes
+from backend.api.examples import add_examples
+from backend.api.gateway_answers import describe_answers
 from backend.api.problems import MEDIA_TYPE
 
 TAGS = {
@@ -45,6 +47,8 @@ def described(app: FastAPI) -> dict[str, Any]:
         for operation in item.values():
             _summarize(operation)
             _describe_problem(operation["responses"].get("default", {}))
+    describe_answers(document)
+    add_examples(document)
     document["tags"] = [
         {"name": name, "x-displayName": title, "description": description}
         for name, (title, description) in TAGS.items()

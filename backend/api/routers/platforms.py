@@ -57,7 +57,7 @@ TenantFilter = Annotated[str | None, Query(description="A tenant's id or slug", 
 _TENANT = "/v1/tenants/{tenant_id}/platforms"
 
 
-@router.post("/v1/platforms/{platform}/webhook", tags=["platforms"])
+@router.post("/v1/platforms/{platform}/webhook", tags=["platforms"], response_class=Response)
 async def post_webhook(services: ServicesNow, platform: str, request: Request) -> Response:
     """Take a platform's webhook, which it has signed: it is stored at once, and applied later.
 

@@ -1,0 +1,130 @@
+"""Every operation of the OpenAPI document has examples, and each is what its schema describes."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+from fastapi import FastAPI
+from fastapi.routing import APIRoute
+from jsonschema import Draft202012Validator
+from pydantic import TypeAdapter
+from referencing import Registry
+from referencing.jsonschema import DRAFT202012
+
+from backend_client.types.catalog import Catalog
+from backend_client.types.contracts import AmendmentCreate, ContractCreate, Coupon
+from backend_client.types.simulate import SimulationRequest
+
+pytestmark = pytest.mark.slow
+
+WITHOUT = {"application/pdf", "multipart/form-data", "application/octet-stream", "audio/mpeg"}
+"""Files that are no text."""
+
+DOCUMENT = "urn:openapi"
+
+BODIES = {
+    "PUT /v1/catalog": Catalog,
+    "POST /v1/tenants/{tenant_id}/contracts": ContractCreate,
+    "POST /v1/tenants/{tenant_id}/contracts/{contract_id}/amendments": AmendmentCreate,
+    "PUT /v1/coupons/{coupon_id}": Coupon,
+    "POST /v1/simulate": SimulationRequest,
+    "POST /v1/tenants/{tenant_id}/simulate": SimulationRequest,
+    "POST /v1/public/simulate": SimulationRequest,
+}
+"""Those that a route reads itself."""
+
+SILENT = {"POST /v1/audio/speech", "GET /metrics", "POST /v1/platforms/{platform}/webhook"}
+"""What answers sound, a text of another program's, or nothing."""
+
+Content = tuple[str, str, dict[str, Any]]
+
+
+def requests_of(document: dict[str, Any]) -> Iterator[Content]:
+    """Each body that may be sent: the operation, its media type and its description."""
+    for path, item in document["paths"].items():
+        for verb, operation in item.items():
+            for media_type, content in operation.get("requestBody", {}).get("content", {}).items():
+                yield f"{verb.upper()} {path}", media_type, content
+
+
+def answers_of(document: dict[str, Any]) -> Iterator[Content]:
+    """Each body that is answered if all goes well."""
+    for path, item in document["paths"].items():
+        for verb, operation in item.items():
+            for status, response in operation["responses"].items():
+                if status.startswith("2"):
+                    for media_type, content in response.get("content", {}).items():
+                        yield f"{verb.upper()} {path}", media_type, content
+
+
+def example_of(content: dict[str, Any]) -> Any:
+    if "examples" in content:
+        return next(iter(content["examples"].values()))["value"]
+    return content.get("example")
+
+
+def _absolute(schema: dict[str, Any]) -> Any:
+    """A schema whose references are to the document, wherever it stands itself."""
+    return json.loads(json.dumps(schema).replace('"#/', f'"{DOCUMENT}#/'))
+
+
+def test_every_operation_is_described_and_has_examples(engineless: FastAPI) -> None:
+    document = engineless.openapi()
+    lacking = [
+        (place, media_type)
+        for place, media_type, content in (*requests_of(document), *answers_of(document))
+        if media_type not in WITHOUT and not {"example", "examples"} & content.keys()
+    ]
+    assert lacking == []
+    silent = {
+        f"{verb.upper()} {path}"
+        for path, item in document["paths"].items()
+        for verb, operation in item.items()
+        for status, response in operation["responses"].items()
+        if status in ("200", "201") and not response.get("content")
+    }
+    assert silent == SILENT
+    undescribed = [
+        f"{verb.upper()} {path}"
+        for path, item in document["paths"].items()
+        for verb, operation in item.items()
+        if not operation.get("summary")
+    ]
+    assert undescribed == []
+
+
+def test_every_example_is_what_its_schema_describes(engineless: FastAPI) -> None:
+    document = engineless.openapi()
+    resource = DRAFT202012.create_resource(document)
+    registry: Registry[Any] = Registry().with_resource(DOCUMENT, resource)
+    wrong = []
+    for place, media_type, content in (*requests_of(document), *answers_of(document)):
+        if "json" in media_type and content.get("schema"):
+            schema = _absolute(content["schema"])
+            validator = Draft202012Validator(schema, registry=registry)
+            wrong += [
+                f"{place}: {error.json_path}: {error.message[:200]}"
+                for error in validator.iter_errors(example_of(content))
+            ]
+    assert wrong == []
+
+
+def test_every_example_of_a_request_is_one_that_the_api_takes(engineless: FastAPI) -> None:
+    bodies: dict[str, Any] = BODIES | {
+        f"{method} {route.path_format}": route.body_field.field_info.annotation
+        for route in engineless.routes
+        if isinstance(route, APIRoute) and route.body_field is not None
+        for method in route.methods or ()
+    }
+    wrong = []
+    for place, media_type, content in requests_of(engineless.openapi()):
+        body = bodies.get(place)
+        if body is not None and media_type == "application/json":
+            try:
+                TypeAdapter(body).validate_json(json.dumps(example_of(content)))
+            except ValueError as error:
+                wrong.append(f"{place}: {error}")
+    assert wrong == []
