@@ -5,12 +5,17 @@ from __future__ import annotations
 import pytest
 from playwright.async_api import Page, expect
 
+from tests.journey.conftest import Farebox, person_at
 from tests.journey.steps import visit
 
 pytestmark = [pytest.mark.browser, pytest.mark.timeout(900)]
 
 
-async def test_a_view_of_usage_outlasts_a_reload_and_a_sign_in(page: Page) -> None:
+async def test_a_view_of_usage_outlasts_a_reload_and_a_sign_in(
+    page: Page, farebox: Farebox
+) -> None:
+    async with person_at(farebox) as person:
+        await person.labels.declare("team", tenant="local")
     await visit(page, "Usage")
     await page.get_by_role("combobox", name="Range").click()
     await page.get_by_role("option", name="Last 7 days").click()
