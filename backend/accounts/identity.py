@@ -14,6 +14,7 @@ from joserfc.jwk import KeySet
 
 from backend.accounts.errors import IdentityProviderUnavailable, InvalidIdentityToken
 from backend.kit.remembered import Remembered
+from backend.kit.tls import tls_context
 
 _ALGORITHMS = ["RS256", "RS384", "RS512", "PS256", "PS384", "PS512", "ES256", "ES384", "ES512"]
 """Only signatures by a key pair: never ``none``, never a secret shared with the client."""
@@ -105,7 +106,9 @@ class IdentityProvider:
 
     async def _fetch_keys(self) -> KeySet:
         try:
-            async with httpx.AsyncClient(timeout=10, follow_redirects=True) as client:
+            async with httpx.AsyncClient(
+                timeout=10, follow_redirects=True, verify=tls_context()
+            ) as client:
                 configuration = await client.get(f"{self._issuer}/.well-known/openid-configuration")
                 uri = configuration.raise_for_status().json()["jwks_uri"]
                 answer = await client.get(uri)

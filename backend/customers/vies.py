@@ -13,6 +13,7 @@ from typing import Any, Final
 
 import httpx
 
+from backend.kit.tls import provider_tls_context
 from backend.pricing.tax.vat_ids import VIES_PREFIXES, compact
 
 _TIMEOUT_SECONDS: Final = 20.0
@@ -48,7 +49,10 @@ class Vies:
         self._url = f"{url.rstrip('/')}/check-vat-number"
         self._seller = seller_vat_id
         self._http = httpx.AsyncClient(
-            headers={"accept": "application/json"}, timeout=_TIMEOUT_SECONDS, trust_env=False
+            headers={"accept": "application/json"},
+            timeout=_TIMEOUT_SECONDS,
+            verify=provider_tls_context(),
+            trust_env=False,
         )
 
     async def close(self) -> None:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import httpx
 
+from backend.kit.tls import tls_context
+
 CLIENT = "farebox"
 NONCE = "of this sign-in"
 _PORTAL = "http://127.0.0.1:3000/auth/callback"
@@ -18,7 +20,7 @@ async def sign_in_body(issuer: str, person: str) -> dict[str, str]:
         "scope": "openid email profile",
         "nonce": NONCE,
     }
-    async with httpx.AsyncClient() as provider:
+    async with httpx.AsyncClient(verify=tls_context()) as provider:
         consented = await provider.post(
             httpx.URL(f"{issuer}/oauth2/authorize", params=asked), data={"sub": person}
         )

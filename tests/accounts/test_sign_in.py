@@ -11,6 +11,7 @@ from oidc_provider_mock import User, run_server_in_thread
 from pydantic import SecretStr
 from starlette.applications import Starlette
 
+from backend.kit.tls import tls_context
 from backend.settings import Settings
 from portal.server.sign_in_routes import AuthRoutes
 from portal.settings import SESSION_COOKIE, PortalSettings
@@ -79,7 +80,7 @@ async def browser(url: str, issuer: str) -> AsyncIterator[Browser]:
     transport = httpx.ASGITransport(app)
     async with (
         httpx.AsyncClient(transport=transport, base_url=PORTAL) as portal,
-        httpx.AsyncClient() as provider,
+        httpx.AsyncClient(verify=tls_context()) as provider,
     ):
         yield Browser(portal, provider)
 

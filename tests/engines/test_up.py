@@ -19,6 +19,7 @@ import psutil
 import pytest
 
 from backend.engines.runfile import ProcessIdentity, RunFile, run_file_path
+from backend.kit.tls import tls_context
 from tests.support.ports import free_port
 
 pytestmark = pytest.mark.engine
@@ -102,7 +103,7 @@ def alive(family: dict[str, ProcessIdentity]) -> list[str]:
 async def test_one_address_everything_answers_and_ctrl_c_leaves_nothing(home: Path) -> None:
     async with up(home) as running:
         url = (await running.hear(READY))[1]
-        async with httpx.AsyncClient() as client:
+        async with httpx.AsyncClient(verify=tls_context()) as client:
             page = await client.get(url)
             assert page.status_code == 200
             assert 'href="/brand/logo"' in page.text
@@ -129,7 +130,7 @@ async def test_after_kill_9_the_next_one_recovers(home: Path) -> None:
     async with up(home, "--no-portal") as second:
         url = (await second.hear(READY))[1]
         assert alive(family) == []
-        async with httpx.AsyncClient() as client:
+        async with httpx.AsyncClient(verify=tls_context()) as client:
             assert (await client.get(f"{url}/readyz")).status_code == 200
 
 
@@ -147,7 +148,7 @@ async def test_every_child_that_is_killed_comes_back(home: Path) -> None:
             os.kill(running.children[name].pid, signal.SIGKILL)
             await running.hear(f"{title} was killed by signal 9")
             await running.hear(f"{title} is ready")
-        async with httpx.AsyncClient() as client, asyncio.timeout(60):
+        async with httpx.AsyncClient(verify=tls_context()) as client, asyncio.timeout(60):
             ready = None
             while ready is None or ready.status_code != 200:
                 # The API answers while PostgreSQL and NATS are away, and says that they are

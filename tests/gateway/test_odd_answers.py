@@ -11,6 +11,7 @@ import openai
 import pytest
 from openai import AsyncOpenAI
 
+from backend.kit.tls import tls_context
 from tests.gateway.chat_answers import (
     ASKED,
     ASKED_TOKENS,
@@ -234,7 +235,7 @@ async def test_the_providers_keep_alives_go_on(
     provider.replies = [streamed(said("Hello"), ping, ping, last, DONE)]
     headers = {"authorization": f"Bearer {await make_key()}"}
     request = {"model": "sample-small", "messages": ASKED, "stream": True}
-    async with httpx.AsyncClient() as http:
+    async with httpx.AsyncClient(verify=tls_context()) as http:
         answer = await http.post(f"{url}/v1/chat/completions", headers=headers, json=request)
     assert answer.text.count(": keep-alive\n\n") == 2
     assert [event.quantities for event in await metered(1)] == [USED]

@@ -11,6 +11,7 @@ import httpx
 import pytest
 from playwright.async_api import Browser, BrowserContext, expect
 
+from backend.kit.tls import tls_context
 from tests.journey.conftest import START_SECONDS, Farebox, browsing, sign_in
 from tests.journey.metered import Service
 from tests.journey.relay import Relay
@@ -50,7 +51,7 @@ async def behind(
 
     async def served() -> bool:
         assert process.returncode is None
-        async with httpx.AsyncClient() as client:
+        async with httpx.AsyncClient(verify=tls_context()) as client:
             try:
                 return (await client.get(f"{second.url}/sign-in/")).status_code == 200
             except httpx.TransportError:

@@ -12,6 +12,7 @@ import httpx
 import pytest
 from playwright.async_api import Browser, Page, expect
 
+from backend.kit.tls import tls_context
 from tests.journey.conftest import Farebox, browsing, sign_in
 from tests.journey.steps import create_key, visit
 from tests.support.ports import free_port
@@ -126,7 +127,7 @@ async def branded(
 
     async def served() -> bool:
         assert process.returncode is None
-        async with httpx.AsyncClient() as client:
+        async with httpx.AsyncClient(verify=tls_context()) as client:
             try:
                 return (await client.get(f"{own.url}/sign-in/")).status_code == 200
             except httpx.TransportError:

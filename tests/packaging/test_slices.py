@@ -13,6 +13,7 @@ from pathlib import Path
 import httpx
 import pytest
 
+from backend.kit.tls import tls_context
 from tests.packaging.slices import OWN, build_wheel, install
 from tests.support.ports import free_port
 from tests.support.waiting import until
@@ -115,7 +116,10 @@ async def test_the_api_serves_without_extras(
         "FAREBOX_API_PORT": str(port),
     }
     log = tmp_path / "api.log"
-    async with running(python, "api", environment, log), httpx.AsyncClient() as client:
+    async with (
+        running(python, "api", environment, log),
+        httpx.AsyncClient(verify=tls_context()) as client,
+    ):
 
         async def answers() -> bool:
             try:

@@ -16,6 +16,7 @@ import psutil
 from backend.engines.nats import nats_url, start_nats
 from backend.engines.postgres import postgres_url, start_postgres
 from backend.engines.processes import RunningEngine
+from backend.kit.tls import tls_context
 from tests.support.ports import free_port
 from tests.support.waiting import until
 
@@ -53,7 +54,7 @@ class CrashableInstallation:
 
     async def takes_no_more(self) -> bool:
         """Tell whether the API lets nobody in: it is away, or about to stop."""
-        async with httpx.AsyncClient() as client:
+        async with httpx.AsyncClient(verify=tls_context()) as client:
             try:
                 await client.get(f"{self.api_url}/healthz")
             except httpx.TransportError:
@@ -154,7 +155,7 @@ class CrashableInstallation:
         for name, process in self._roles.items():
             if process.poll() is not None:
                 raise RuntimeError(f"{name} stopped:\n{self.log(name)[-3000:]}")
-        async with httpx.AsyncClient() as client:
+        async with httpx.AsyncClient(verify=tls_context()) as client:
             try:
                 return (await client.get(f"{self.api_url}/readyz")).status_code == 200
             except httpx.TransportError:

@@ -16,6 +16,7 @@ from backend.errors import InvalidInput, MalformedRequest
 from backend.invoices.errors import TaxNotKnown
 from backend.invoices.taxing.untaxed import digest
 from backend.kit.backoff import pauses
+from backend.kit.tls import provider_tls_context
 from backend.settings import Settings
 from backend_client.types.tax_service import TaxAnswer, TaxQuestion
 
@@ -66,6 +67,7 @@ class HttpTaxService:
         self._http = httpx.AsyncClient(
             headers={"accept": "application/json", **credential},
             timeout=timeout_seconds,
+            verify=provider_tls_context(),
             trust_env=False,
         )
         self._failures = 0

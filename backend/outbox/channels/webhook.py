@@ -15,6 +15,7 @@ from typing import Final
 import httpx
 
 from backend.kit.retry_after import asked_wait
+from backend.kit.tls import tls_context
 from backend.outbox.channels.channel import NotDelivered, one_line
 from backend_client.types.notifications import ChannelName, NotificationEvent
 
@@ -41,6 +42,7 @@ class Webhook:
             timeout=httpx.Timeout(timeout_seconds, connect=_CONNECT_SECONDS),
             headers={"user-agent": "farebox-webhooks/1", "accept-encoding": "identity"},
             follow_redirects=False,
+            verify=tls_context(),
         )
 
     def wants(self, event: NotificationEvent) -> bool:

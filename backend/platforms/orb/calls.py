@@ -10,6 +10,7 @@ from typing import Any, Final
 import httpx
 from pydantic import SecretStr
 
+from backend.kit.tls import tls_context
 from backend.outbox.channels.channel import NotDelivered, one_line
 from backend.platforms.adapter import Refused
 from backend.platforms.rates import Pace
@@ -47,7 +48,10 @@ class OrbCalls:
         self._key = key
         self._pace = pace
         self._http = httpx.AsyncClient(
-            timeout=_TIMEOUT, limits=_CONNECTIONS, headers={"user-agent": "farebox/1"}
+            timeout=_TIMEOUT,
+            limits=_CONNECTIONS,
+            headers={"user-agent": "farebox/1"},
+            verify=tls_context(),
         )
 
     async def get(self, path: str, query: Query | None = None) -> Json:

@@ -9,6 +9,7 @@ from typing import Any, Final
 import httpx
 from pydantic import SecretStr
 
+from backend.kit.tls import tls_context
 from backend.outbox.channels.channel import NotDelivered, one_line
 from backend.platforms.adapter import AnswerSpoiled, Refused
 from backend.platforms.rates import Pace
@@ -40,7 +41,10 @@ class StripeCalls:
         self._pace = pace
         self._usage_pace = usage_pace
         self._http = httpx.AsyncClient(
-            timeout=_TIMEOUT, limits=_CONNECTIONS, headers={"user-agent": "farebox/1"}
+            timeout=_TIMEOUT,
+            limits=_CONNECTIONS,
+            headers={"user-agent": "farebox/1"},
+            verify=tls_context(),
         )
 
     async def get(self, path: str, form: Form | None = None) -> Json:
