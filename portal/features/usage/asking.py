@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import asyncio
-from dataclasses import dataclass
+from collections.abc import Hashable
+from dataclasses import dataclass, field
 from datetime import datetime
 from decimal import Decimal
+from typing import Any
 
 from backend_client.types.calls import CallsReport
 from backend_client.types.cost import CostReport
@@ -26,22 +28,41 @@ from portal.shared.usage import usage_report
 
 CALLS_SECONDS = 5.0
 """How often the gateway adds what it measures."""
+DRAWN_SECONDS = 1.0
+"""For how long what was made of that is shown to other tabs."""
 
 
-@dataclass(frozen=True)
+@dataclass
 class Shown:
-    """What was measured, in all and in the time before; None of times without a call."""
+    """What was measured, in all and in the time before; None of times without a call.
+
+    ``pictures`` are what was made of it, by what they were made with.
+    """
 
     measured: Measured
     total: Decimal | None
     total_before: Decimal | None
     before: list[tuple[datetime, Decimal]]
+    pictures: dict[Hashable, Any] = field(default_factory=dict)
 
 
 async def ask(
     caller: Caller, choice: UsageChoice, question: UsageQuestion, *, now: datetime
 ) -> Shown:
-    """What is chosen, and the time before it."""
+    """What is chosen, and the time before it; the same for all tabs that show the same."""
+
+    async def measure() -> Shown:
+        return await _ask(caller, choice, question, now=now)
+
+    what = ("shown", repr(choice), repr(question))
+    if choice.of_calls:
+        return await shared(caller, what, measure, fresh_seconds=DRAWN_SECONDS, of_usage=False)
+    return await shared(caller, what, measure, fresh_seconds=polling.REPORT_SECONDS)
+
+
+async def _ask(
+    caller: Caller, choice: UsageChoice, question: UsageQuestion, *, now: datetime
+) -> Shown:
     earlier = the_time_before(question, now=now)
     measured, before = await asyncio.gather(
         _measured(caller, choice, question), _measured(caller, choice, earlier)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
@@ -75,7 +75,7 @@ def usage_table(
     return heads, rows, max(0, len(newest) - TABLE_ROWS)
 
 
-def group_name(names: dict[str, str], dimension: str, id_: str) -> str:
+def group_name(names: Mapping[str, str], dimension: str, id_: str) -> str:
     """What a group of a dimension is called."""
     match dimension:
         case "meter":

@@ -4,40 +4,25 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
-from functools import partial
 from typing import Any
 from urllib.parse import urlencode
 from zoneinfo import ZoneInfo
 
-from portal.features.usage.asking import Shown, ask
-from portal.features.usage.chart import chart_spec
+from portal.features.usage.asking import ask
 from portal.features.usage.choices import (
     MOST_LETTERS,
     OPERATOR_SPLITS,
     RANGES,
-    SHOWN,
-    SPLIT_NAMES,
     SPLITS,
-    TIMES,
     UsageChoice,
     from_query,
 )
-from portal.features.usage.drawing import drawing
 from portal.features.usage.filters_state import UsageFilters
-from portal.features.usage.measured import shown_as
+from portal.features.usage.picture import Picture, picture_of
 from portal.features.usage.question import UsageQuestion, usage_question
-from portal.features.usage.rows import (
-    LegendEntry,
-    TableRow,
-    change_in_words,
-    group_name,
-    ids_in,
-    usage_table,
-)
-from portal.kit.chart_look import SHORT_NUMBER
-from portal.kit.formatting import SYMBOLS, compact, meter_name
+from portal.features.usage.rows import LegendEntry, TableRow, ids_in
 from portal.kit.vars import computed
-from portal.kit.vega_chart import PackedRows, packed
+from portal.kit.vega_chart import PackedRows
 from portal.session import polling
 from portal.session.guard import SPENDERS, Caller, signed_in
 from portal.session.live import feeds, shared
@@ -197,7 +182,7 @@ class Usage(UsageFilters, PageState, Session):
                     choice,
                     question,
                 )
-                self._draw(shown, question, choice, own_zone)
+                self._draw(picture_of(shown, question, choice, self._names, own_zone))
                 self._tell_last(last, own_zone)
         if not offered:
             async with self:
@@ -211,71 +196,13 @@ class Usage(UsageFilters, PageState, Session):
             local = last.astimezone(ZoneInfo(own_zone))
             self.last_event = f"Last call metered at {local:%H:%M:%S}, {local.day} {local:%b}"
 
-    def _draw(
-        self, shown: Shown, question: UsageQuestion, choice: UsageChoice, own_zone: str
-    ) -> None:
-        measured, is_time = shown.measured, choice.show in TIMES
-        in_words = shown_as(choice.show, measured.currency)
-        drawn = drawing(
-            measured,
-            splits=choice.splits,
-            names=partial(group_name, self._names),
-            shown=in_words,
-            adds_up=not is_time,
-            before=shown.before,
-            own_zone=own_zone,
-        )
-        unit = meter_name(choice.meter) if choice.meter else SHOWN[choice.show]
-        is_cost = choice.show == "cost"
-        short = shown_as("cost", measured.currency, short=True) if is_cost else compact
-        self.legend = [
-            LegendEntry(series.name, series.color, "" if is_time else short(series.total))
-            for series in drawn.series
-        ]
-        events = choice.show in {"tokens", "requests", "cost", "errors"}
-        # Events have the status as a label
-        status = "failed" if choice.show == "errors" else choice.status
-        of_status = {"label": f"status={status}"} if status and not choice.label else {}
-        spec = chart_spec(
-            drawn.series,
-            start=question.start,
-            end=question.end,
-            granularity=question.granularity,
-            time_zone=measured.time_zone,
-            unit=unit,
-            splits=choice.splits,
-            filters={
-                **{name: value for name, value in choice.filters.items() if name != "status"},
-                **of_status,
-            },
-            lines=is_time,
-            number=_axis_number(choice.show, measured.currency),
-            events=events,
-        )
-        if spec != self.spec:
-            self.spec = spec
-        self.leads_to_events = events
-        self.rows = packed(drawn.rows) if drawn.table else []
-        self.heading = f"{unit}, 95th percentile" if is_time else unit
-        total = shown.total
-        self.total = "–" if total is None else (short if is_cost else in_words)(total)
-        self.change = change_in_words(total, shown.total_before)
-        divided = ", ".join(SPLIT_NAMES[split].lower() for split in choice.splits)
-        self.description = (
-            f"{unit} in: {RANGES[choice.range].lower()}, {divided}: "
-            + ("; ".join(f"{s.name} {in_words(s.total)}" for s in drawn.series) or "none")
-            + ". The table below has the numbers."
-        )
-        self.table_head, self.table, self.table_more = usage_table(
-            drawn, measured, shown=in_words, nothing="–" if is_time else "0"
-        )
+    def _draw(self, picture: Picture) -> None:
+        if picture.spec != self.spec:
+            self.spec = picture.spec
+        self.rows, self.legend = picture.rows, picture.legend
+        self.leads_to_events = picture.leads_to_events
+        self.heading, self.total, self.change = picture.heading, picture.total, picture.change
+        self.description = picture.description
+        self.table_head, self.table = picture.table_head, picture.table
+        self.table_more = picture.table_more
         self._ready()
-
-
-def _axis_number(show: str, currency: str) -> str:
-    """How the axis reads, as an expression of Vega's."""
-    if show in TIMES:
-        return "datum.value < 1 ? format(datum.value * 1000, '.3~r') + ' ms' : datum.value + ' s'"
-    if show == "cost":
-        return f"'{SYMBOLS.get(currency, '')}' + format(datum.value, ',.6~f')"
-    return SHORT_NUMBER

@@ -15,9 +15,13 @@ from backend_client.types.calls import CallsReport, CallsRow, Percentiles
 from backend_client.types.common import Money
 from backend_client.types.spend import DailySpend, Forecast, Period
 from backend_client.types.usage import Granularity, UsageReport, UsageRow
+from portal.features.usage.asking import Shown
 from portal.features.usage.chart import chart_spec
+from portal.features.usage.choices import UsageChoice
 from portal.features.usage.drawing import OTHER_SERIES, Drawing, Series, drawing
 from portal.features.usage.measured import of_calls, of_usage, shown_as
+from portal.features.usage.picture import picture_of
+from portal.features.usage.question import usage_question
 from portal.features.usage.rows import group_name, moved, usage_table
 from portal.kit.chart_look import PALETTE
 from portal.kit.vega_chart import packed
@@ -277,10 +281,36 @@ def test_the_forecasts_spec_and_what_a_screen_reader_says() -> None:
     assert "between $7.00 and $12.00" in said
 
 
-def test_rows_are_sent_with_the_names_of_their_fields_once() -> None:
+def test_tabs_that_show_the_same_share_a_picture_until_something_has_another_name() -> None:
+    choice = UsageChoice(split="key", show="requests")
+    question = usage_question(choice, now=HOUR, time_zone="UTC")
+    row = used("requests", "3").model_copy(update={"key": "key_1"})
+    measured = of_usage(report(row), ["key"], show="requests", meter="")
+    shown = Shown(measured, Decimal(3), Decimal(2), [])
+    first = picture_of(shown, question, choice, {"key_1": "Search"}, "UTC")
+    other = {"key_1": "Search", "key_2": "Another"}
+    assert picture_of(shown, question, choice, other, "UTC") is first
+    assert (first.heading, first.total, first.change) == (
+        "Requests",
+        "3",
+        "+50% on the time before",
+    )
+    assert [entry.name for entry in first.legend] == ["Search"]
+    renamed = picture_of(shown, question, choice, {"key_1": "Find"}, "UTC")
+    assert [entry.name for entry in renamed.legend] == ["Find"]
+
+
+def test_rows_are_sent_in_columns_and_what_many_have_once() -> None:
     rows: list[dict[str, object]] = [
-        {"when": "Mon", "quantity": 1.0},
-        {"when": "Tue", "quantity": None},
+        {"when": "Mon", "series": "a", "quantity": 1.0, "before": False},
+        {"when": "Mon", "series": "b", "quantity": 2.0, "before": False},
+        {"when": "Tue", "series": "a", "quantity": None, "before": False},
+        {"when": "Tue", "series": "b", "quantity": 1, "before": 0},
     ]
-    assert packed(rows) == [["when", "quantity"], ["Mon", 1.0], ["Tue", None]]
+    assert packed(rows) == [
+        ["when", ["Mon", "Tue"], [0, 0, 1, 1]],
+        ["series", ["a", "b"], [0, 1, 0, 1]],
+        ["quantity", [1.0, 2.0, None, 1]],
+        ["before", [False, 0], [0, 0, 0, 1]],
+    ]
     assert packed([]) == []
