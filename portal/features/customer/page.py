@@ -14,6 +14,7 @@ from portal.features.customer.people_view import people_tab
 from portal.features.customer.plan_view import plan_tab
 from portal.features.customer.state import TABS, CustomerPage
 from portal.kit.blocks import card, failed, loading_rows, success
+from portal.kit.deferred import deferred
 from portal.kit.fields import choice
 from portal.kit.icon import icon
 from portal.kit.vars import pick
@@ -92,7 +93,8 @@ def _content(tab: str) -> rx.Component:
             CustomerPage,
             rx.cond(
                 CustomerPage.shown == tab,
-                sections[tab](),
+                # The first one comes with the page; most visits see no other
+                deferred(sections[tab]) if tab != "overview" else overview_tab(),
                 rx.cond(
                     CustomerPage.problem != "",
                     failed(CustomerPage.problem, CustomerPage.load),
