@@ -16,7 +16,7 @@ def forget_pages(session: BaseState, *, within: str = "") -> None:
     A state with ``stays`` keeps what it holds: what a person would miss. Those below it don't.
     """
     for state in session.substates.values():
-        cls = type(state)
+        cls = state.__class__
         if within and cls.__module__.startswith(f"{within}."):
             continue
         if getattr(cls, "stays", False):
@@ -25,9 +25,18 @@ def forget_pages(session: BaseState, *, within: str = "") -> None:
             _forget(state)
 
 
+def forget_all(session: BaseState) -> None:
+    """Give ``session`` and all states below it their defaults: they were of another person.
+
+    Reflex's own ``reset`` sends all of them to the browser, also where nothing was held.
+    """
+    _forget(session)
+
+
 def _forget(state: BaseState) -> None:
     """Put back what differs from its default; the rest need not be sent to the browser."""
-    cls = type(state)
+    # Not by type(): what a background handler has is a proxy of the state
+    cls = state.__class__
     parent = cls.get_parent_state()
     inherited = parent.get_fields() if parent is not None else {}
     for name, field in cls.get_fields().items():

@@ -17,7 +17,7 @@ from portal.session.guard import (
     owner,
     signed_in,
 )
-from portal.session.leaving import forget_pages
+from portal.session.leaving import forget_all, forget_pages
 from portal.session.rhythm import PRESENCES, SEEN, Presence
 from portal.settings import portal_settings
 
@@ -78,8 +78,7 @@ class Session(rx.State):
         entering, session._begun = entering or session._begun, False
         if whose == before:
             return False
-        # By its class, for the checker: Reflex leaves this method untyped
-        rx.State.reset(session)
+        forget_all(session)
         session._whose = whose
         session._show_person(me)
         if entering or not before:

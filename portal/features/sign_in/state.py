@@ -10,6 +10,7 @@ from backend_client import INTERACTIVE, AsyncFareboxClient, ClientError
 from portal.kit.vars import computed
 from portal.routes import safe_path
 from portal.session.guard import public
+from portal.session.leaving import forget_all
 from portal.session.page import PageState
 from portal.session.state import Session
 from portal.settings import portal_settings
@@ -47,8 +48,7 @@ class SignIn(PageState, rx.State):
     async def look(self) -> None:
         """Ask the API which ways are open; forget whoever was signed in in this tab."""
         session = await self.get_state(Session)
-        # By its class, for the checker: Reflex leaves this method untyped
-        rx.State.reset(session)
+        forget_all(session)
         query = self.router.url.query_parameters
         self.next_path = safe_path(query.get("next"))
         self.went_wrong = PROBLEMS.get(query.get("problem", ""), "")

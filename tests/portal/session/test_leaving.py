@@ -6,13 +6,14 @@ from typing import Any, cast
 
 import pytest
 import reflex as rx
+from reflex.istate.proxy import StateProxy
 
 from portal.app import FEATURES, app
 from portal.features.corrections.state import Corrections
 from portal.features.keys.state import Keys
 from portal.features.playground.kept_state import Conversation
 from portal.features.playground.state import Playground
-from portal.session.leaving import forget_pages
+from portal.session.leaving import forget_all, forget_pages
 from portal.session.state import Session
 from portal.shell.feature import Feature
 
@@ -66,6 +67,25 @@ def test_only_what_differs_is_sent(session: Any) -> None:
     assert of(session, Keys).dirty_vars == {"dialog"}
     forget_pages(session)
     assert of(session, Keys).dirty_vars == {"dialog"}
+
+
+def test_of_another_person_nothing_stays_and_what_was_never_held_is_not_sent(session: Any) -> None:
+    forget_all(session)
+    kept = of(session, Conversation)
+    assert (session.person, kept._kept, of(kept, Playground).draft) == ("", "", "")
+    assert session.dirty_vars == {"person"}
+    sent = session.get_delta()
+    assert Session.get_full_name() in sent
+    assert of(session, Keys).get_full_name() in sent
+    # Nobody has been at those pages
+    assert not {name for name in sent if ".usage" in name or ".spend" in name}
+
+
+def test_a_background_handler_may_be_the_first_that_forgets(session: Any) -> None:
+    """Its state is a proxy, of another type."""
+    forget_all(StateProxy.__mro__[1](session))
+    assert session.person == ""
+    assert of(session, Keys).dialog == ""
 
 
 @pytest.mark.parametrize("feature", FEATURES, ids=lambda feature: feature.title)
