@@ -20,12 +20,6 @@ CREDIT = 10.0
 CLOCK = 1.0
 WEBHOOKS = 4.0
 
-KEYS_REQUESTS = 3
-CREDIT_REQUESTS = 7
-PLATFORMS_REQUESTS = 8
-WEBHOOKS_REQUESTS = 3
-"""How many requests a look takes: an idle tab rests the longer for it."""
-
 ANSWER_SECONDS = 2.0
 """How old an answer may be that another tab got, of what usage alone does not change."""
 REPORT_SECONDS = 600.0

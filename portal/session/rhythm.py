@@ -28,12 +28,13 @@ NOTICE_SECONDS: Final = 2.0
 class Rhythm:
     """Looks ``seconds`` apart; with a ``feed`` only when that has turned since.
 
-    Each look costs the API some ``requests``: the more, the longer a tab that is idle rests.
+    The more requests the last look that asked has cost the API, the longer a tab that is idle
+    rests.
     """
 
-    def __init__(self, seconds: float, feed: Feed | None, *, requests: int = 0) -> None:
+    def __init__(self, seconds: float, feed: Feed | None) -> None:
         self._seconds = seconds
-        self._idle_seconds = max(IDLE_SECONDS, requests * IDLE_SECONDS_A_REQUEST)
+        self._requests = 0
         self._feed = feed
         self._turn = -1
         self._began = float("-inf")
@@ -41,16 +42,18 @@ class Rhythm:
         self._wait_seconds = seconds
         self._awaited = 0
 
-    def is_due(self, presence: Presence) -> bool:
+    def is_due(self, presence: Presence, looks: int = 1) -> bool:
         """Whether to look now.
 
         What is pushed goes on on a screen that nobody touches; what has to be asked for does not.
+        Of so many ``looks`` that a tab has, each rests the longer while it is idle.
         """
         away = presence == "hidden" or (presence == "alone" and self._feed is None)
         turned = self._feed is not None and self._feed.turn != self._turn
         self._wait_seconds = self._seconds
         if away:
-            self._wait_seconds = self._idle_seconds
+            idle_seconds = IDLE_SECONDS_A_REQUEST * self._requests * looks
+            self._wait_seconds = max(IDLE_SECONDS, idle_seconds)
         elif self._failed:
             self._wait_seconds = RETRY_SECONDS
         elif turned:
@@ -74,11 +77,14 @@ class Rhythm:
             if self._feed.problem is not None:
                 raise self._feed.problem
 
-    def end(self, *, again: bool) -> None:
-        """Note that the look has ended; ``again``: what is awaited is looked for soon.
+    def end(self, *, again: bool, requests: int) -> None:
+        """Note that the look has ended, and what it cost; ``again``: what is awaited is looked for
+        soon.
 
         Each time later than the last, since it may never come.
         """
+        # None, if another tab had asked already: the next look may have to ask again
+        self._requests = requests or self._requests
         self._awaited = self._awaited + 1 if again else 0
 
     def fail(self) -> None:

@@ -133,7 +133,6 @@ class Credit(CustomerState, PageState, Session):
             caller,
             lambda: self._load(caller, fresh_seconds=polling.CREDIT / 2),
             polling.CREDIT,
-            requests=polling.CREDIT_REQUESTS,
         )
 
     @signed_in(background=True)

@@ -114,7 +114,7 @@ class Keys(ShownOnce, PageState, Session):
             async with self:
                 self._show_rows(rows)
 
-        return await self._follow(caller, look, polling.KEYS, requests=polling.KEYS_REQUESTS)
+        return await self._follow(caller, look, polling.KEYS)
 
     @signed_in(background=True, supersedes=True)
     async def refresh(self, caller: Caller) -> None:

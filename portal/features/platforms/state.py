@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
 from backend_client import ClientError
-from backend_client.types.platforms import DispatchState, PlatformName
 from portal.features.platforms.forms import (
     FIELDS,
     backfill_from,
@@ -29,15 +28,16 @@ from portal.features.platforms.rows import (
     platform_row,
     stream_row,
 )
+from portal.features.platforms.standing import SHOWN, Standing, standing_of
 from portal.kit.choice import Choice
 from portal.kit.form_problems import FormProblems, problems_by_field, text_of
 from portal.kit.formatting import count
 from portal.session import polling
 from portal.session.guard import Caller, signed_in
+from portal.session.live import shared
 from portal.session.page import PageState
 from portal.session.state import Session
 
-_SHOWN = 100
 _NO_PROBLEMS = dict.fromkeys(FIELDS, "")
 
 
@@ -75,12 +75,15 @@ class Platforms(PageState, Session):
     async def watch(self, caller: Caller) -> Sequence[Any]:
         """Load the page, and follow until the browser leaves it."""
 
-        async def look() -> None:
-            await self._read(caller)
+        fresh_seconds = 0.0
 
-        return await self._follow(
-            caller, look, polling.PLATFORMS, requests=polling.PLATFORMS_REQUESTS
-        )
+        async def look() -> None:
+            nonlocal fresh_seconds
+            # First as it is now, for an act leads here; then as any operator's tab has asked
+            await self._read(caller, fresh_seconds)
+            fresh_seconds = polling.PLATFORMS / 2
+
+        return await self._follow(caller, look, polling.PLATFORMS)
 
     @signed_in(operator=True)
     async def open_connect(self, caller: Caller) -> None:
@@ -101,7 +104,7 @@ class Platforms(PageState, Session):
     @signed_in(operator=True)
     async def open_objects(self, caller: Caller, tenant_id: str) -> None:
         """Show what platforms call a customer's things."""
-        listed = await caller.client.platforms.objects(tenant=tenant_id, limit=_SHOWN).page()
+        listed = await caller.client.platforms.objects(tenant=tenant_id, limit=SHOWN).page()
         self.objects = [object_row(item) for item in listed.items]
         self._open("objects", tenant_id, self._name_of(tenant_id))
 
@@ -198,33 +201,26 @@ class Platforms(PageState, Session):
         names = (row.customer for row in self.connections if row.tenant_id == tenant_id)
         return next(names, tenant_id)
 
-    async def _read(self, caller: Caller) -> None:
-        of = caller.client.platforms
-        statuses = (await of.list().page()).items
-        connections = (await of.all_connections(limit=_SHOWN).page()).items
-        streams = [
-            cursor
-            for name in PlatformName
-            for cursor in (await of.cursors(name.value, limit=_SHOWN).page()).items
-            if cursor.waiting or cursor.refused
-        ]
-        parked = (await of.dispatches(state=DispatchState.REFUSED, limit=_SHOWN).page()).items
-        drift = (await of.drift(limit=_SHOWN).page()).items
-        tenants = (await caller.client.tenants.list(limit=200).page()).items
-        names: Mapping[str, str] = {tenant.id: tenant.name for tenant in tenants}
-        now = datetime.now(UTC)
+    async def _read(self, caller: Caller, fresh_seconds: float) -> None:
+        async def ask() -> Standing:
+            return await standing_of(caller.client)
+
+        standing = await shared(
+            caller, "platforms", ask, fresh_seconds=fresh_seconds, of_usage=False
+        )
+        names, now = standing.names, datetime.now(UTC)
         async with self:
-            self.platforms = [platform_row(status) for status in statuses]
+            self.platforms = [platform_row(status) for status in standing.statuses]
             self.usable = [
                 Choice(status.platform, status.platform.capitalize())
-                for status in statuses
+                for status in standing.statuses
                 if status.configured
             ]
             self.preset = self.usable[0].id if self.usable else ""
-            self.connections = [connection_row(each, names, now) for each in connections]
-            self.streams = [stream_row(cursor, names, now) for cursor in streams]
-            self.parked = [parked_row(dispatch, names, now) for dispatch in parked]
-            self.differences = [drift_row(difference, names, now) for difference in drift]
+            self.connections = [connection_row(each, names, now) for each in standing.connections]
+            self.streams = [stream_row(cursor, names, now) for cursor in standing.streams]
+            self.parked = [parked_row(dispatch, names, now) for dispatch in standing.parked]
+            self.differences = [drift_row(difference, names, now) for difference in standing.drift]
             self._ready()
 
 

@@ -110,9 +110,7 @@ class Webhooks(ShownOnce, PageState, Session):
         async def look() -> None:
             await self._look(caller)
 
-        return await self._follow(
-            caller, look, polling.WEBHOOKS, requests=polling.WEBHOOKS_REQUESTS
-        )
+        return await self._follow(caller, look, polling.WEBHOOKS)
 
     @signed_in(roles=SPENDERS, background=True, supersedes=True)
     async def refresh(self, caller: Caller) -> None:

@@ -8,7 +8,13 @@ from backend_client import Unavailable
 from backend_client.types.usage import UsageVersion
 from portal.session import rhythm as module
 from portal.session.live import Feed
-from portal.session.rhythm import IDLE_SECONDS, RETRY_SECONDS, UNTOLD_SECONDS, Rhythm
+from portal.session.rhythm import (
+    IDLE_SECONDS,
+    RETRY_SECONDS,
+    UNTOLD_SECONDS,
+    Presence,
+    Rhythm,
+)
 
 pytestmark = pytest.mark.fast
 
@@ -69,7 +75,7 @@ def test_what_is_awaited_is_looked_for_less_and_less_often(clock: Clock) -> None
     pauses = []
     for _ in range(12):
         rhythm.begin()
-        rhythm.end(again=True)
+        rhythm.end(again=True, requests=1)
         began = clock.now
         while not rhythm.is_due("seen"):
             clock.now += 0.5
@@ -78,7 +84,7 @@ def test_what_is_awaited_is_looked_for_less_and_less_often(clock: Clock) -> None
     assert pauses[0] == 3.0
     assert pauses[-1] == IDLE_SECONDS
     rhythm.begin()
-    rhythm.end(again=False)
+    rhythm.end(again=False, requests=1)
     clock.now += pauses[0]
     assert not rhythm.is_due("seen")
 
@@ -98,16 +104,38 @@ def test_a_look_that_failed_is_tried_again_soon_and_by_nobody_who_is_not_there(
     assert not rhythm.is_due("hidden")
 
 
-def test_an_idle_page_whose_looks_cost_much_looks_the_less_often(clock: Clock) -> None:
-    rhythm = Rhythm(10, None, requests=7)
-    assert rhythm.is_due("seen")
-    rhythm.begin()
-    rhythm.end(again=False)
-    # Less than a request a minute, with who is signed in
-    clock.now += 7 * 60
-    assert not rhythm.is_due("alone")
-    assert not rhythm.is_due("hidden")
+@pytest.mark.parametrize("looks", [[1], [7], [1, 3, 1, 1], [3, 1, 1]], ids=str)
+@pytest.mark.parametrize("presence", ["alone", "hidden"])
+def test_an_idle_tab_costs_the_api_less_than_a_request_a_minute(
+    clock: Clock, presence: Presence, looks: list[int]
+) -> None:
+    """``looks`` are the requests of each part of the page that follows."""
+    parts = [(Rhythm(2.0, None), requests) for requests in looks]
+    for rhythm, requests in parts:
+        rhythm.begin()
+        rhythm.end(again=False, requests=requests)
+    hours, asked = 12, 0
+    for _ in range(hours * 60 * 60 // 2):
+        clock.now += 2
+        for rhythm, requests in parts:
+            if rhythm.is_due(presence, len(parts)):
+                rhythm.begin()
+                rhythm.end(again=False, requests=requests)
+                asked += requests
+    assert asked > 0
+    # And who is signed in, which a tab asks each time that it has rested
+    assert asked / (hours * 60) + 60 / IDLE_SECONDS < 1
     # Whoever comes back sees what there is now
-    assert rhythm.is_due("seen")
-    clock.now += 60 * 60
-    assert rhythm.is_due("alone")
+    clock.now += 2
+    assert all(rhythm.is_due("seen", len(parts)) for rhythm, _ in parts)
+
+
+def test_a_look_that_another_tab_paid_for_costs_as_much_as_the_last_that_asked(
+    clock: Clock,
+) -> None:
+    rhythm = Rhythm(2.0, None)
+    for requests in (3, 0):
+        rhythm.begin()
+        rhythm.end(again=False, requests=requests)
+    clock.now += 3 * 60
+    assert not rhythm.is_due("hidden")

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import asyncio
 
+import httpx
 import pytest
 
+from backend_client.responses import record, recording
 from portal.session import shared
 from portal.session.shared import Answers
 
@@ -75,3 +77,18 @@ async def test_the_longest_unused_answer_goes_first(monkeypatch: pytest.MonkeyPa
         await answers.get(question, api.ask, fresh_seconds=60)
     assert await answers.get("a", api.ask, fresh_seconds=60) == 1
     assert await answers.get("b", api.ask, fresh_seconds=60) == 4
+
+
+async def test_what_an_answer_cost_is_noted_where_it_was_asked_for() -> None:
+    """So that an idle tab rests for as long as its requests are worth."""
+    answers = Answers()
+
+    async def ask() -> int:
+        await asyncio.gather(*(asyncio.to_thread(record, httpx.Response(200)) for _ in range(2)))
+        return 1
+
+    with recording() as first:
+        await answers.get("question", ask, fresh_seconds=60)
+    with recording() as second:
+        await answers.get("question", ask, fresh_seconds=60)
+    assert (len(first), len(second)) == (2, 0)
