@@ -59,6 +59,7 @@ class Service:
         model: str = "smollm2-135m-instruct",
         labels: Mapping[str, str] = NO_LABELS,
         ago: timedelta = timedelta(0),
+        apart: timedelta = timedelta(seconds=1),
         **quantities: int,
     ) -> None:
         """Send events, the first of them the newest; wait until they are counted."""
@@ -70,9 +71,7 @@ class Service:
             labels=dict(labels),
         )
         events = [
-            UsageEvent(
-                id=event_id, source=self.source, time=now - timedelta(seconds=place), data=data
-            )
+            UsageEvent(id=event_id, source=self.source, time=now - place * apart, data=data)
             for place, event_id in enumerate(ids)
         ]
         sent = await self._sender.events.send(events)
