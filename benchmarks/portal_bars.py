@@ -17,7 +17,8 @@ class Bar:
 
     def __str__(self) -> str:
         kept = "kept" if self.value <= self.most else "MISSED"
-        return f"  {self.name:<58} {self.value:>9.3g} {self.unit:<8} ≤ {self.most:g}  {kept}"
+        value = f"{self.value:,.0f}" if self.value >= 100 else f"{self.value:.3g}"
+        return f"  {self.name:<58} {value:>9} {self.unit:<8} ≤ {self.most:g}  {kept}"
 
 
 def p95(values: Sequence[float]) -> float:
