@@ -107,7 +107,8 @@ async def run(users: int) -> int:
         )
         await demo.wait()
         browser = await playwright.chromium.launch(
-            executable_path=chromium_executable(), args=[*chromium_arguments(), *QUIET]
+            executable_path=chromium_executable(whole=True),
+            args=[*chromium_arguments(), *QUIET],
         )
         context = await browser.new_context(base_url=farebox.url)
         context.set_default_timeout(_PATIENCE_MS)
