@@ -46,6 +46,7 @@ from portal.features import (
     sign_in,
     spend,
     team,
+    upstreams,
     usage,
     webhooks,
 )
@@ -92,6 +93,7 @@ FEATURES = (
     customer.FEATURE,
     clock.FEATURE,
     operations.FEATURE,
+    upstreams.FEATURE,
     notifications.FEATURE,
     corrections.FEATURE,
     reconciliation.FEATURE,

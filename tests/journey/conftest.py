@@ -120,6 +120,7 @@ async def stand_in() -> AsyncIterator[StripeStandIn]:
 async def farebox(stand_in: StripeStandIn) -> AsyncIterator[Farebox]:
     settings = {
         "FAREBOX_PUBLIC_COMPARE": "true",
+        "FAREBOX_SECRETS_KEY": "seals-the-keys-of-these-journeys-alone",
         "FAREBOX_STRIPE_URL": stand_in.url,
         "FAREBOX_STRIPE_SECRET_KEY": STRIPE_KEY,
         "FAREBOX_STRIPE_WEBHOOK_SECRET": WEBHOOK_SECRET,
