@@ -5,6 +5,8 @@ from __future__ import annotations
 import reflex as rx
 from reflex.event import EventType
 
+from portal.features.applications.bodies_dialog import bodies_dialog
+from portal.features.applications.bodies_state import Bodies
 from portal.features.applications.rows import DAYS, ApplicationRow
 from portal.features.applications.state import Applications
 from portal.kit.blocks import card, dialog_lead, form_error, loading_rows
@@ -44,6 +46,7 @@ def page() -> Page:
                 Applications.rename,
                 "Rename",
             ),
+            bodies_dialog(),
         ),
         lead="Your projects. Each has its own keys and its own usage.",
         actions=rx.cond(
@@ -128,6 +131,11 @@ def _row(row: ApplicationRow) -> rx.Component:
 def _actions(row: ApplicationRow) -> rx.Component:
     return rx.flex(
         row_action("Rename", Applications.ask_rename(row.id), label="Rename " + row.name),
+        row_action(
+            "Bodies",
+            Bodies.open_bodies(row.id, row.name),
+            label="What is kept of calls of " + row.name,
+        ),
         rx.cond(
             row.archived == "",
             confirmation(

@@ -6,6 +6,7 @@ import reflex as rx
 from reflex.event import EventType
 
 from portal.features.keys.forms import EXPIRIES, KEEP_EXPIRY, OVERLAPS
+from portal.features.keys.owner_field import owner_field
 from portal.features.keys.rows import SCOPES
 from portal.features.keys.state import Keys
 from portal.kit.blocks import dialog_lead, form_error
@@ -62,6 +63,7 @@ def key_dialogs() -> rx.Component:
                     of="key",
                 ),
                 *_permissions(),
+                owner_field(),
             ),
             opened=Keys.dialog == "edit",
             close=Keys.close,
@@ -108,6 +110,7 @@ def _create_form() -> rx.Component:
                 spacing="4",
             ),
             *_permissions(),
+            owner_field(),
         ),
     )
 

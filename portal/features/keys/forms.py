@@ -138,7 +138,7 @@ def _common(form: Mapping[str, Any]) -> dict[str, Any]:
         "period": text_of(form, "budget_period") or "month",
         "limit": text_of(form, "budget_limit") or "hard",
     }
-    return {
+    values: dict[str, Any] = {
         "name": text_of(form, "name"),
         "scopes": [scope for scope in Scope if form.get(f"scope:{scope}")],
         "models": models or None,
@@ -147,3 +147,6 @@ def _common(form: Mapping[str, Any]) -> dict[str, Any]:
         "addresses": _items(form, "addresses"),
         "origins": _items(form, "origins"),
     }
+    if form.get("offers_service_account"):  # who may not decide it is not asked
+        values["service_account"] = bool(form.get("service_account"))
+    return values

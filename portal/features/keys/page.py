@@ -11,6 +11,7 @@ from portal.features.keys.rows import KeyRow
 from portal.features.keys.state import Keys
 from portal.kit.blocks import card, empty, loading_rows
 from portal.kit.dialogs import confirmation
+from portal.kit.fields import choice
 from portal.kit.icon import icon
 from portal.kit.tables import row_action, wide_table
 from portal.kit.vars import as_text, each, length, pick
@@ -26,7 +27,10 @@ def page() -> Page:
             loaded(
                 Keys,
                 rx.cond(
-                    (length(Keys.keys) > 0) | (Keys.search != "") | (Keys.application != ""),
+                    (length(Keys.keys) > 0)
+                    | (Keys.search != "")
+                    | (Keys.application != "")
+                    | (Keys.owner != ""),
                     rx.fragment(_search(), rx.cond(length(Keys.keys) > 0, _table(), _no_match())),
                     _none(),
                 ),
@@ -44,6 +48,15 @@ def page() -> Page:
 def _search() -> rx.Component:
     return rx.flex(
         _search_field(),
+        choice(
+            "Whose keys",
+            pick(Keys.owner != "", Keys.owner, "all"),
+            Keys.show_owner,
+            rx.select.item("All keys", value="all"),
+            rx.select.item("People’s keys", value="person"),
+            rx.select.item("Service accounts", value="service"),
+            width="12rem",
+        ),
         rx.cond(
             Keys.application != "",
             rx.button(
@@ -128,6 +141,11 @@ def _row(key: KeyRow) -> rx.Component:
             rx.cond(
                 key.sources != "",
                 rx.text(key.sources, size="1", color_scheme="gray", overflow_wrap="anywhere"),
+            ),
+            rx.cond(
+                key.service_account,
+                rx.badge("Service account", color_scheme="blue", margin_top="4px"),
+                rx.cond(key.owner != "", rx.text("Of ", key.owner, size="1", color_scheme="gray")),
             ),
             # Here, where a narrow screen shows them without scrolling
             rx.cond(key.is_open & Keys.develops, _actions(key)),

@@ -23,8 +23,9 @@ _OPEN = {"active", "disabled"}
 class KeyRow:
     """A key as the list shows it. There is no secret in it: the API has none to give.
 
-    ``budget_part`` is in percent of the budget, 100 at most; ``grace`` says until when earlier
-    secrets work, and is empty if none does.
+    ``owner`` says whose it is: its application's, or who made it. ``budget_part`` is in percent of
+    the budget, 100 at most; ``grace`` says until when earlier secrets work, and is empty if none
+    does.
     """
 
     id: str
@@ -37,6 +38,8 @@ class KeyRow:
     last_used: str
     status: str
     is_open: bool
+    owner: str = ""
+    service_account: bool = False
     expires: str = ""
     limits: str = ""
     sources: str = ""
@@ -64,6 +67,7 @@ class KeyEdit:
     budget_limit: str = "hard"
     addresses: str = ""
     origins: str = ""
+    service_account: bool = False
 
 
 def key_rows(
@@ -72,11 +76,15 @@ def key_rows(
     now: datetime,
     time_zone: str,
     uses: Mapping[str, KeyBudgetUse] | None = None,
+    members: Mapping[str, str] | None = None,
 ) -> list[KeyRow]:
-    """The keys as the list shows them: usable ones first, then the newest."""
+    """The keys as the list shows them: usable ones first, then the newest.
+
+    ``members`` are the names of the people here, by their ids.
+    """
     names = {application.id: application.name for application in applications}
     rows = [
-        _row(key, names, now, time_zone, (uses or {}).get(key.id))
+        _row(key, names, now, time_zone, (uses or {}).get(key.id), members or {})
         for key in sorted(keys, key=lambda key: key.created_at, reverse=True)
     ]
     return sorted(rows, key=lambda row: ("active", "disabled", row.status).index(row.status))
@@ -88,6 +96,7 @@ def _row(
     now: datetime,
     time_zone: str,
     use: KeyBudgetUse | None,
+    members: Mapping[str, str],
 ) -> KeyRow:
     status = key_status(key, now)
     return KeyRow(
@@ -101,6 +110,8 @@ def _row(
         last_used=ago(key.last_used_at, now) if key.last_used_at else "Never",
         status=status,
         is_open=status in _OPEN,
+        owner="Service account" if key.service_account else members.get(key.created_by or "", ""),
+        service_account=key.service_account,
         expires="" if key.expires_at is None else date(key.expires_at, time_zone),
         limits=limits_text(key.limits),
         sources=sources_text(key),
@@ -190,6 +201,7 @@ def key_edit(key: ApiKey, time_zone: str) -> KeyEdit:
         budget_limit="hard" if key.budget is None else key.budget.limit,
         addresses=", ".join(key.addresses or []),
         origins=", ".join(key.origins or []),
+        service_account=key.service_account,
     )
 
 

@@ -27,7 +27,7 @@ from portal.kit.choice import Choice
 from portal.kit.form_problems import FormProblems, problems_by_field
 from portal.kit.vars import computed
 from portal.session import polling
-from portal.session.guard import DEVELOPERS, Caller, signed_in
+from portal.session.guard import DEVELOPERS, MANAGERS, Caller, may_change, signed_in
 from portal.session.live import shared
 from portal.session.page import PageState
 from portal.session.shown_once import ShownOnce
@@ -43,7 +43,8 @@ class Keys(ShownOnce, PageState, Session):
     """The keys page. A new secret is for the dialog that made it alone.
 
     ``search`` is what is looked for, ``cleared`` how often a button emptied it; with an
-    ``application`` its keys alone are shown.
+    ``application`` its keys alone are shown, and with ``owner`` those of people or those of service
+    accounts.
     ``dialog`` is ``create``, ``edit``, ``rotate`` or empty; ``edited`` what its form starts with.
     """
 
@@ -53,10 +54,13 @@ class Keys(ShownOnce, PageState, Session):
     search: str = ""
     application: str = ""
     application_name: str = ""
+    owner: str = ""
+    manages: bool = False
     cleared: int = 0
     dialog: str = ""
     edited: KeyEdit = KeyEdit()
     problems: dict[str, str] = _NO_PROBLEMS
+    _members: dict[str, str] = {}
 
     def _fail(self, why: str) -> None:
         """Say why in the dialog while it is open, for it covers the page."""
@@ -67,8 +71,8 @@ class Keys(ShownOnce, PageState, Session):
 
     @computed
     def query(self) -> str:
-        """The search and the application, as the query of an address."""
-        kept = {"search": self.search, "application": self.application}
+        """What is looked for, as the query of an address."""
+        kept = {"search": self.search, "application": self.application, "owner": self.owner}
         return urlencode({name: value for name, value in kept.items() if value})
 
     @signed_in()
@@ -77,6 +81,7 @@ class Keys(ShownOnce, PageState, Session):
         asked = self.router.url.query_parameters
         self.search = asked.get("search", "").strip()[:_LONGEST_SEARCH]
         self.application = asked.get("application", "").strip()[:_LONGEST_SEARCH]
+        self.owner = _owner(asked.get("owner", ""))
         self._close()
 
     @signed_in()
@@ -86,9 +91,15 @@ class Keys(ShownOnce, PageState, Session):
         return Keys.refresh
 
     @signed_in()
+    async def show_owner(self, caller: Caller, owner: str) -> Any:
+        """Show the keys of people or of service accounts alone, or all."""
+        self.owner = _owner(owner)
+        return Keys.refresh
+
+    @signed_in()
     async def clear(self, caller: Caller) -> Any:
         """Show all keys."""
-        self.search = self.application = ""
+        self.search = self.application = self.owner = ""
         self.cleared += 1
         return Keys.refresh
 
@@ -97,7 +108,10 @@ class Keys(ShownOnce, PageState, Session):
         """Load the keys and what a form offers, again and again: use and countdowns go on."""
         applications = await caller.client.applications.list().all()
         models = [model for model in await caller.client.models.list().all() if model.available]
+        members = await caller.client.members.list().all()
         async with self:
+            self._members = {member.user_id: member.name for member in members}
+            self.manages = may_change(caller.me, MANAGERS)
             self.applications = [
                 Choice(application.id, application.name)
                 for application in applications
@@ -140,9 +154,14 @@ class Keys(ShownOnce, PageState, Session):
         listed, applications, uses = await shared(
             caller, ("keys", search), ask, fresh_seconds=fresh_seconds, of_usage=False
         )
-        keys = [key for key in listed if self.application in ("", key.application_id)]
-        now = datetime.now(UTC)
-        return key_rows(keys, applications, now, caller.me.tenant.time_zone, uses)
+        keys = [
+            key
+            for key in listed
+            if self.application in ("", key.application_id)
+            and self.owner in ("", "service" if key.service_account else "person")
+        ]
+        zone, now = caller.me.tenant.time_zone, datetime.now(UTC)
+        return key_rows(keys, applications, now, zone, uses, self._members)
 
     @signed_in(roles=DEVELOPERS)
     async def open_form(self, caller: Caller, shown: bool) -> None:
@@ -227,6 +246,10 @@ class Keys(ShownOnce, PageState, Session):
     def _close(self) -> None:
         self.dialog, self.problems = "", _NO_PROBLEMS
         self._forget_secret()
+
+
+def _owner(wanted: str) -> str:
+    return wanted if wanted in ("person", "service") else ""
 
 
 async def _budgets_used(

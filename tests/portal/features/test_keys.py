@@ -193,3 +193,22 @@ def test_a_rotation_has_the_overlap_that_was_chosen() -> None:
     assert rotation_from_form({"overlap": "0"}).grace_seconds == 0
     assert rotation_from_form({"overlap": "604800"}).grace_seconds == 7 * 24 * 3600
     assert rotation_from_form({"overlap": "1"}).grace_seconds == 24 * 3600
+
+
+def test_a_key_says_whose_it_is() -> None:
+    keys = [
+        key("ada's", created_by="usr_ada"),
+        key("of a job", service_account=True),
+        key("of nobody here", created_by="usr_gone"),
+    ]
+    rows = {row.name: row for row in key_rows(keys, [], NOW, "UTC", members={"usr_ada": "Ada"})}
+    assert [rows[each.name].owner for each in keys] == ["Ada", "Service account", ""]
+    assert key_edit(keys[1], "UTC").service_account
+
+
+def test_who_may_not_make_service_accounts_changes_nothing_of_them() -> None:
+    form = {"name": "web", "application": "app_1", "scope:inference": True}
+    assert "service_account" not in change_from_form(form, NOW).model_fields_set
+    offered = form | {"offers_service_account": "1"}
+    assert change_from_form(offered, NOW).service_account is False
+    assert key_from_form(offered | {"service_account": "on"}, NOW).service_account
