@@ -19,6 +19,7 @@ OF_OTHERS = {
     ("GET", "/readyz"),
     ("GET", "/metrics"),
     ("POST", "/api/v1/events"),  # for OpenMeter's client
+    ("POST", "/v1/secret-scanning"),  # for GitHub
     ("GET", "/v1/models"),  # for OpenAI's
     ("GET", "/v1/models/{}"),
     ("POST", "/v1/completions"),
