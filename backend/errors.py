@@ -104,6 +104,12 @@ class RateLimited(FareboxError):
         self.retry_after_seconds = retry_after_seconds
 
 
+class BudgetExhausted(FareboxError):
+    """A budget has not enough left for a call: there is nothing to wait for, but more money."""
+
+    status = 429
+
+
 class Unavailable(FareboxError):
     """An engine that is needed can't be reached; nothing was changed."""
 

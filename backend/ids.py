@@ -42,6 +42,7 @@ Prefix = Literal[
     "cnv",
     "whk",
     "whs",
+    "lbd",
 ]
 
 

@@ -45,6 +45,8 @@ from backend.platforms.worker import EVERY_SECONDS as PLATFORMS_SECONDS
 from backend.platforms.worker import PlatformsWorker
 from backend.playground.worker import PASS_SECONDS as HISTORY_SECONDS
 from backend.playground.worker import HistoryPass
+from backend.quotas.budget_notices import EVERY_SECONDS as BUDGET_NOTICES_SECONDS
+from backend.quotas.budget_notices import BudgetNoticesWorker
 from backend.settings import Settings
 from backend.spend.limit_notices import EVERY_SECONDS as LIMITS_SECONDS
 from backend.spend.limit_notices import LimitsWorker
@@ -108,6 +110,10 @@ def _budgets(database: Database, settings: Settings) -> Run:
 
 def _limits(database: Database, _: Settings) -> Run:
     return LimitsWorker(database).run
+
+
+def _budget_notices(database: Database, _settings: Settings) -> Run:
+    return BudgetNoticesWorker(database).run
 
 
 def _clocks(database: Database, settings: Settings) -> Run:
@@ -203,6 +209,12 @@ TASKS: Final = (
         "gives notice of quotas and keys' budgets that are used up, or nearly",
         LIMITS_SECONDS,
         _limits,
+    ),
+    Task(
+        "budget_notices",
+        "gives notice of budgets of applications and labels that are used up, or nearly",
+        BUDGET_NOTICES_SECONDS,
+        _budget_notices,
     ),
     Task(
         "clocks",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from datetime import datetime
 
 from sqlalchemy import RowMapping, func, insert, or_, select, update
@@ -9,6 +10,7 @@ from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from backend.accounts.audit import record
+from backend.accounts.budgets import budget_of, budget_values
 from backend.accounts.errors import (
     ApplicationArchived,
     ApplicationHasKeys,
@@ -18,15 +20,20 @@ from backend.accounts.errors import (
 )
 from backend.accounts.idempotency import claim_key
 from backend.accounts.principal import Principal
+from backend.errors import InvalidInput
 from backend.ids import new_id
 from backend.kit.pages import Cursor, page_of
-from backend.storage.tables import api_keys, applications
+from backend.storage.tables import api_keys, applications, models
 from backend_client.types.accounts import Application, ApplicationChange, ApplicationCreate
 from backend_client.types.common import Page
+from backend_client.types.limits import ModelLimits, RateLimits
+from backend_client.types.problems import FieldError
 
 
-def _application(row: RowMapping) -> Application:
-    return Application.model_validate(dict(row))
+def application_of(row: RowMapping) -> Application:
+    """Return the application that a row is."""
+    limits = {name: row[name] for name in RateLimits.model_fields}
+    return Application.model_validate({**row, "limits": limits, "budget": budget_of(row)})
 
 
 async def create_application(
@@ -62,7 +69,7 @@ async def create_application(
         raise ApplicationNameTaken(f"There is an application {wanted.name!r} already.") from None
     if by is not None:
         await record(connection, by, "application.create", application_id, tenant_id=tenant_id)
-    return _application(row.mappings().one())
+    return application_of(row.mappings().one())
 
 
 async def find_application(
@@ -77,7 +84,7 @@ async def find_application(
     row = result.mappings().first()
     if row is None:
         raise ApplicationNotFound()
-    return _application(row)
+    return application_of(row)
 
 
 async def application_for_keys(
@@ -97,18 +104,25 @@ async def application_for_keys(
         raise ApplicationNotFound()
     if row["archived_at"] is not None:
         raise ApplicationArchived(f"The application {row['name']!r} is archived.")
-    return _application(row)
+    return application_of(row)
 
 
-async def first_in_use(connection: AsyncConnection, tenant_id: str) -> Application:
-    """Return the tenant's oldest application that is not archived: each tenant keeps one."""
-    result = await connection.execute(
-        select(applications)
-        .where(applications.c.tenant_id == tenant_id, applications.c.archived_at.is_(None))
-        .order_by(applications.c.id)
-        .limit(1)
-    )
-    return _application(result.mappings().one())
+async def check_limited_models(
+    connection: AsyncConnection, limits: Collection[ModelLimits]
+) -> None:
+    """Raise ``InvalidInput`` if limits name a model that the catalog does not have."""
+    named = sorted({model for each in limits for model in each.models})
+    if not named:
+        return
+    listed = set(await connection.scalars(select(models.c.id).where(models.c.id.in_(named))))
+    for place, each in enumerate(limits):
+        unknown = next((model for model in each.models if model not in listed), None)
+        if unknown is not None:
+            field = f"model_limits.{place}.models"
+            raise InvalidInput(
+                f"There is no model {unknown!r}.",
+                errors=[FieldError(field=field, detail="use ids of the catalog")],
+            )
 
 
 async def change_application(
@@ -118,10 +132,10 @@ async def change_application(
     change: ApplicationChange,
     now: datetime,
 ) -> Application:
-    """Rename an application of the caller's tenant, archive it or take it back; record who did.
+    """Change what is given of an application of the caller's tenant; record who did.
 
-    Raises ``NotFound``; ``Conflict`` if the name is taken, if one of its keys still works or may
-    again, or if it is the last in use.
+    Raises ``NotFound``; ``InvalidInput`` for limits on an unknown model; ``Conflict`` if the name
+    is taken, if one of its keys still works or may again, or if it is the last in use.
     """
     # All of the tenant's: two at once could archive each other's last
     rows = await connection.execute(
@@ -148,8 +162,17 @@ async def change_application(
             await _check_no_working_keys(connection, row, now)
         values["archived_at"] = now if change.archived else None
         detail["archived"] = change.archived
+    if change.limits is not None:
+        values |= change.limits.model_dump()
+    if change.model_limits is not None:
+        await check_limited_models(connection, change.model_limits)
+        values["model_limits"] = [each.model_dump() for each in change.model_limits]
+    if "budget" in change.model_fields_set:
+        values |= budget_values(change.budget)
+        detail |= change.model_dump(mode="json", include={"budget"})
+    detail |= change.model_dump(mode="json", include={"limits", "model_limits"}, exclude_none=True)
     if not values:
-        return _application(row)
+        return application_of(row)
     try:
         async with connection.begin_nested():
             changed = await connection.execute(
@@ -164,7 +187,7 @@ async def change_application(
     except IntegrityError:
         raise ApplicationNameTaken(f"There is an application {change.name!r} already.") from None
     await record(connection, caller, "application.change", application_id, detail=detail)
-    return _application(changed.mappings().one())
+    return application_of(changed.mappings().one())
 
 
 async def list_applications(
@@ -180,7 +203,7 @@ async def list_applications(
     if cursor is not None:
         query = query.where(applications.c.id > Cursor.read(cursor))
     rows = (await connection.execute(query)).mappings().all()
-    return page_of([_application(row) for row in rows], limit, lambda application: application.id)
+    return page_of([application_of(row) for row in rows], limit, lambda application: application.id)
 
 
 async def _check_no_working_keys(

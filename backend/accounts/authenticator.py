@@ -11,6 +11,7 @@ from functools import partial
 from sqlalchemy import RowMapping, and_, or_, select, union_all, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from backend.accounts.budgets import budget_of
 from backend.accounts.errors import (
     AddressNotAllowed,
     InvalidCredential,
@@ -18,7 +19,6 @@ from backend.accounts.errors import (
     OriginNotAllowed,
 )
 from backend.accounts.guesses import Guesses
-from backend.accounts.keys import budget_of
 from backend.accounts.operators import operates
 from backend.accounts.principal import (
     OPERATOR_PERMISSIONS,
@@ -42,7 +42,8 @@ from backend.storage.tables import (
     sessions,
     users,
 )
-from backend_client.types.accounts import RateLimits, Role, Scope
+from backend_client.types.accounts import Role, Scope
+from backend_client.types.limits import ModelLimits, RateLimits
 from backend_client.types.operator_keys import OperatorScope
 from edge.trusted import is_trusted
 
@@ -220,6 +221,7 @@ async def _api_key(connection: AsyncConnection, slot: bytes, now: datetime) -> P
         application_id=row["application_id"],
         models=None if row["models"] is None else frozenset(row["models"]),
         limits=RateLimits.model_validate({name: row[name] for name in RateLimits.model_fields}),
+        model_limits=tuple(map(ModelLimits.model_validate, row["model_limits"])),
         budget=budget_of(row),
         addresses=None if row["addresses"] is None else tuple(row["addresses"]),
         origins=None if row["origins"] is None else tuple(row["origins"]),

@@ -9,8 +9,9 @@ from typing import Any
 from sqlalchemy import RowMapping, func, insert, or_, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from backend.accounts.applications import application_for_keys
+from backend.accounts.applications import application_for_keys, check_limited_models
 from backend.accounts.audit import record
+from backend.accounts.budgets import budget_of, budget_values
 from backend.accounts.errors import (
     ExpiryPassed,
     KeyAlreadyCreated,
@@ -25,16 +26,9 @@ from backend.errors import InvalidInput
 from backend.ids import new_id
 from backend.kit.pages import Cursor, page_of
 from backend.storage.tables import api_keys, members, models, retired_secrets
-from backend_client.types.accounts import (
-    ApiKey,
-    ApiKeyChange,
-    ApiKeyCreate,
-    ApiKeyCreated,
-    KeyBudget,
-    RateLimits,
-    Role,
-)
+from backend_client.types.accounts import ApiKey, ApiKeyChange, ApiKeyCreate, ApiKeyCreated, Role
 from backend_client.types.common import Page
+from backend_client.types.limits import RateLimits
 from backend_client.types.problems import FieldError
 
 _WORKING = (
@@ -56,15 +50,6 @@ _SHOWN = [
 ]
 
 
-def budget_of(row: RowMapping) -> KeyBudget | None:
-    """Return the budget that a row of a key has."""
-    if row["budget_amount"] is None:
-        return None
-    return KeyBudget(
-        amount=row["budget_amount"], period=row["budget_period"], limit=row["budget_limit"]
-    )
-
-
 def _shown(row: RowMapping) -> dict[str, object]:
     limits = {name: row[name] for name in RateLimits.model_fields}
     return {**row, "limits": limits, "budget": budget_of(row)}
@@ -72,14 +57,6 @@ def _shown(row: RowMapping) -> dict[str, object]:
 
 def _key(row: RowMapping) -> ApiKey:
     return ApiKey.model_validate(_shown(row))
-
-
-def _budget_values(budget: KeyBudget | None) -> dict[str, object]:
-    return {
-        "budget_amount": None if budget is None else budget.amount,
-        "budget_period": None if budget is None else budget.period,
-        "budget_limit": None if budget is None else budget.limit,
-    }
 
 
 async def create_key(
@@ -110,6 +87,7 @@ async def create_key(
     await application_for_keys(connection, caller.tenant_id, wanted.application_id)
     _check_expiry(wanted.expires_at)
     await _check_models(connection, wanted.models)
+    await check_limited_models(connection, wanted.model_limits)
     secret = new_secret(API_KEY)
     inserted = await connection.execute(
         insert(api_keys)
@@ -128,8 +106,9 @@ async def create_key(
             addresses=wanted.addresses,
             origins=wanted.origins,
             service_account=wanted.service_account,
+            model_limits=[each.model_dump() for each in wanted.model_limits],
             **wanted.limits.model_dump(),
-            **_budget_values(wanted.budget),
+            **budget_values(wanted.budget),
         )
         .returning(*_SHOWN)
     )
@@ -211,8 +190,11 @@ async def change_key(
         values["expires_at"] = change.expires_at
     if change.limits is not None:
         values |= change.limits.model_dump()
+    if change.model_limits is not None:
+        await check_limited_models(connection, change.model_limits)
+        values["model_limits"] = [each.model_dump() for each in change.model_limits]
     if "budget" in given:
-        values |= _budget_values(change.budget)
+        values |= budget_values(change.budget)
     if "addresses" in given:
         values["addresses"] = change.addresses
     if "origins" in given:

@@ -8,8 +8,9 @@ from enum import StrEnum
 from typing import Literal
 
 from backend.accounts.errors import PermissionMissing
-from backend_client.types.accounts import KeyBudget, RateLimits, Role, Scope
+from backend_client.types.accounts import Role, Scope
 from backend_client.types.audit import ActorKind
+from backend_client.types.limits import KeyBudget, ModelLimits, RateLimits
 from backend_client.types.operator_keys import OperatorScope
 
 
@@ -96,9 +97,10 @@ class Principal:
 
     ``kind`` is how it authenticates: a person's session, an API key, or an operator key.
     ``tenant_id`` is the tenant it acts for; empty for an operator key, which acts for none.
-    ``models`` limits an API key to those models; None allows all. ``limits`` and ``budget``
-    are an API key's own; it is taken from the networks ``addresses``, with None from any, and from
-    web pages of ``origins``, with None from those that the installation allows to every key.
+    ``models`` limits an API key to those models; None allows all. ``limits``, ``model_limits`` and
+    ``budget`` are an API key's own; it is taken from the networks ``addresses``, with None from
+    any, and from web pages of ``origins``, with None from those that the installation allows to
+    every key.
     ``operates`` says that it does what only the operator may; see ``as_operator``. ``valid_until``
     is when the credential expires, None for never. ``viewing_until`` is that of an operator who
     looks at the tenant and may change nothing.
@@ -113,6 +115,7 @@ class Principal:
     application_id: str | None = None
     models: frozenset[str] | None = None
     limits: RateLimits = field(default_factory=RateLimits)
+    model_limits: tuple[ModelLimits, ...] = ()
     budget: KeyBudget | None = None
     addresses: tuple[str, ...] | None = None
     origins: tuple[str, ...] | None = None

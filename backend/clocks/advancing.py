@@ -17,6 +17,7 @@ from backend.clocks.due import next_stop
 from backend.errors import FareboxError
 from backend.invoices.billing_cursors import problem_of
 from backend.invoices.worker import keep_invoices_of
+from backend.quotas.budget_notices import notify_of_call_budgets
 from backend.settings import Settings
 from backend.storage.database import Database
 from backend.wallets.worker import keep_wallets
@@ -58,6 +59,7 @@ async def _act(database: Database, settings: Settings, tenant_id: str, now: date
         await keep_invoices_of(database, settings, tenant_id, now)
         async with database.begin() as connection:
             await notify_of_budgets(connection, settings, tenant_id, now)
+            await notify_of_call_budgets(connection, tenant_id, now)
             return await problem_of(connection, tenant_id)
     except _CAN_NOT_GO_ON as error:
         _log.exception("clocks.failed", tenant=tenant_id, at=now)

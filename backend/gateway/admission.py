@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from functools import partial
 
-from backend.accounts.applications import first_in_use
 from backend.accounts.errors import OperatorHasNoTenant
 from backend.accounts.principal import Permission, Principal
 from backend.accounts.tenants import find_tenant
@@ -15,13 +15,16 @@ from backend.customers.errors import PaymentOverdue
 from backend.customers.suspension import is_suspended
 from backend.errors import Forbidden, NotFound
 from backend.gateway.errors import ModelNotFound, ModelNotInPlan, NoUsablePlan, TenantOnTestClock
+from backend.gateway.limit_checks import ALL_KEYS, KeptLimits, kept_limits
 from backend.kit.remembered import Remembered
 from backend.pricing.credit.call_cost import CallValues
+from backend.quotas.bounds import bounds_of
+from backend.quotas.budget_owners import BudgetOwner, OwnBudget
 from backend.quotas.errors import QuotaExhausted
 from backend.quotas.trial_amount import trial_use
 from backend.quotas.use import exhausted, quotas_of, usable_subscription
 from backend.storage.database import Database
-from backend_client.types.accounts import RateLimits, Tenant
+from backend_client.types.accounts import Application, Tenant
 from backend_client.types.catalog import CatalogModel
 from backend_client.types.plan_terms import QuotaLimit
 from backend_client.types.plans import PlanDefinition
@@ -38,10 +41,12 @@ class Admitted:
     tenant: Tenant
     application_id: str
     model: CatalogModel
-    limits: RateLimits
-    """Those of all the tenant's calls together."""
+    kept_limits: Sequence[KeptLimits]
+    """Those of its key, its application, and all the tenant's calls together."""
     hard_quota: bool
     """Whether the plan has a quota that no call may pass."""
+    budgets: Sequence[OwnBudget] = ()
+    """Those of its key and its application, and of labels that it may have."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,6 +55,9 @@ class _Standing:
 
     tenant: Tenant
     first_application: str
+    applications: Mapping[str, Application] = field(default_factory=dict)
+    """Those that have limits or a budget."""
+    label_budgets: Sequence[OwnBudget] = ()
     plan: PlanDefinition | None = None
     hard_quota: bool = False
     refusal: QuotaExhausted | PaymentOverdue | Forbidden | None = None
@@ -115,9 +123,17 @@ class Admission:
             )
         if standing.refusal is not None:
             raise standing.refusal
-        application = caller.application_id or standing.first_application
-        limits = RateLimits() if plan is None else plan.limits
-        return Admitted(caller, standing.tenant, application, model, limits, standing.hard_quota)
+        application_id = caller.application_id or standing.first_application
+        application = standing.applications.get(application_id)
+        return Admitted(
+            caller,
+            standing.tenant,
+            application_id,
+            model,
+            limits_of(caller, application, plan, model_id),
+            standing.hard_quota,
+            [*_own_budgets(caller, application), *standing.label_budgets],
+        )
 
     async def _standing(self, tenant_id: str) -> _Standing:
         return await self._standings.get(tenant_id, partial(self._read_standing, tenant_id))
@@ -129,7 +145,8 @@ class Admission:
     async def _read_standing(self, tenant_id: str) -> _Standing:
         async with self._database.begin() as connection:
             tenant = await find_tenant(connection, tenant_id)
-            application = (await first_in_use(connection, tenant_id)).id
+            bounds = await bounds_of(connection, tenant_id)
+            application = bounds.applications[0].id
             if tenant.clock_at is not None:
                 return _Standing(tenant, application, refusal=TenantOnTestClock())
             if await is_suspended(connection, tenant_id):
@@ -143,9 +160,39 @@ class Admission:
             quotas = await quotas_of(connection, tenant, subscription, now)
             of_trial = await trial_use(connection, tenant, subscription, now)
         if of_trial is not None and (spent := of_trial.refusal()) is not None:
-            return _Standing(tenant, application, plan, refusal=spent)
+            return _Standing(tenant, application, plan=plan, refusal=spent)
         hard = [use for use in quotas if use.quota.limit is QuotaLimit.HARD]
         for use in hard:
             if use.remaining <= 0:
-                return _Standing(tenant, application, plan, True, exhausted(use))
-        return _Standing(tenant, application, plan, bool(hard), values=CallValues(plan))
+                return _Standing(
+                    tenant, application, plan=plan, hard_quota=True, refusal=exhausted(use)
+                )
+        return _Standing(
+            tenant,
+            application,
+            {each.id: each for each in bounds.applications},
+            bounds.label_budgets,
+            plan,
+            bool(hard),
+            values=CallValues(plan),
+        )
+
+
+def _own_budgets(caller: Principal, application: Application | None) -> Iterable[OwnBudget]:
+    if caller.budget is not None:
+        yield OwnBudget(BudgetOwner("key", caller.id), caller.budget)
+    if application is not None and application.budget is not None:
+        yield OwnBudget(BudgetOwner("application", application.id), application.budget)
+
+
+def limits_of(
+    caller: Principal, application: Application | None, plan: PlanDefinition | None, model: str
+) -> list[KeptLimits]:
+    """Return the limits that hold a call of a model: the tightest of them refuses it."""
+    limits = [*kept_limits(caller.id, "key", caller.limits, caller.model_limits, model)]
+    if application is not None:
+        own, of_models = application.limits, application.model_limits
+        limits += kept_limits(application.id, "application", own, of_models, model)
+    if plan is not None:
+        limits += kept_limits(ALL_KEYS, "plan", plan.limits, plan.model_limits, model)
+    return limits

@@ -31,12 +31,15 @@ class Bucket:
         return max(0.0, (self.full_at - now).total_seconds())
 
 
-def bucket_headers(requests: Bucket | None, tokens: Bucket | None, now: datetime) -> dict[str, str]:
-    """Return the headers that tell the state of both, as OpenAI names them."""
+def bucket_headers(
+    requests: Bucket | None, tokens: Bucket | None, now: datetime, owner: str
+) -> dict[str, str]:
+    """Return the headers that tell the state of both, as OpenAI names them, and whose they are."""
     headers = {}
     for name, bucket in (("requests", requests), ("tokens", tokens)):
         if bucket is not None:
             headers[f"x-ratelimit-limit-{name}"] = str(bucket.limit)
             headers[f"x-ratelimit-remaining-{name}"] = str(bucket.left(now))
             headers[f"x-ratelimit-reset-{name}"] = f"{bucket.seconds_until_full(now):.3f}s"
+            headers[f"x-ratelimit-owner-{name}"] = owner
     return headers

@@ -25,7 +25,7 @@ from backend.kit.origin import origin
 from backend.metering.events import GATEWAY_SOURCE, AcceptedEvent
 from backend.metering.tokens import Tokenizer, tokenizer_for
 from backend.metering.tokens.counts import TokenCount
-from backend.quotas.key_budgets import BudgetedCall
+from backend.quotas.budget_owners import BudgetedCall, OwnBudget
 from backend.quotas.reservations import CallUnits
 
 _log = structlog.get_logger(__name__)
@@ -102,6 +102,11 @@ class Call:
     def seconds(self) -> float:
         """How long ago the call began."""
         return time.monotonic() - self._started
+
+    @property
+    def budgets(self) -> tuple[OwnBudget, ...]:
+        """The budgets that pay it: its key's, its application's, and those of its labels."""
+        return tuple(own for own in self.admitted.budgets if own.owner.owns(self.tags))
 
     def spoken_by(self, target: Target) -> tuple[str, Protocol]:
         """Return what the target speaks, and the protocol that serves the call by it."""

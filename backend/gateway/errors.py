@@ -14,6 +14,7 @@ from backend.errors import (
     RateLimited,
     Unavailable,
 )
+from backend_client.types.limits import LimitName
 from backend_client.types.problems import FieldError
 
 
@@ -74,13 +75,15 @@ class KeyLimited(RateLimited):
         retry_after_seconds: float,
         headers: Mapping[str, str],
         held_by_calls: bool,
-        limit: str,
+        limit: LimitName,
+        field: str,
     ) -> None:
         """``held_by_calls``: calls under way hold of it what they may not use in the end.
 
-        ``limit`` is the limit's name, as in a key's and a plan's limits.
+        ``limit`` is the limit's name, as in a key's and a plan's limits, ``field`` says whose too.
         """
         super().__init__(detail, retry_after_seconds=math.ceil(retry_after_seconds))
+        self.errors = [FieldError(field=field, detail=detail)]
         self.headers = dict(headers)
         self.held_by_calls = held_by_calls
         self.limit = limit

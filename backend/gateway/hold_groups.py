@@ -149,8 +149,8 @@ class HoldGroups:
             # Also of what is settled: whoever forgets counted holds has the row locked, and two
             # that change the same holds in two orders would deadlock
             sorted(
-                {ask["budget"]["key"] for ask in begun if "budget" in ask}
-                | {ask["budgeted"] for ask in settled if "budget" in ask}
+                {budget["key"] for ask in begun for budget in ask.get("budget", [])}
+                | {owner for ask in settled for owner in ask.get("budgeted", [])}
             ),
             any("quota" in ask for ask in asks),
             any("credit" in ask for ask in asks),

@@ -1,7 +1,7 @@
 """The holds of a call: reserved before it is made, settled or released when it is over.
 
-They are on the key's limits and the plan's, the key's budget, the plan's hard quotas, and prepaid
-credit.
+They are on the limits of the key, the application and the plan, the budgets of key, application and
+labels, the plan's hard quotas, and prepaid credit.
 """
 
 from __future__ import annotations
@@ -16,29 +16,27 @@ from typing import Any, Final
 import structlog
 from sqlalchemy.exc import SQLAlchemyError
 
-from backend.errors import FareboxError, NotFound
+from backend.errors import BudgetExhausted, FareboxError, NotFound
 from backend.gateway.bounds import most_units
 from backend.gateway.call import Call
 from backend.gateway.errors import KeyLimited, NoUsablePlan
 from backend.gateway.joint_holds import JointHolds, Limits, budgeted_call
-from backend.gateway.limit_checks import ALL_KEYS
+from backend.gateway.limit_checks import KeptLimits
 from backend.gateway.limits import KeyLimits
 from backend.gateway.protocols.base import Asked
 from backend.gateway.settlements import Settlements
 from backend.kit.backoff import pauses
 from backend.metering.events import GATEWAY_SOURCE, AcceptedEvent
-from backend.quotas.errors import KeyBudgetExhausted, QuotaExhausted
-from backend.quotas.key_budgets import KeyBudgets
+from backend.quotas.budgets import Budgets
+from backend.quotas.errors import QuotaExhausted
 from backend.quotas.reservations import CallUnits, QuotaHolds
 from backend.storage.database import Database
 from backend.storage.outages import is_outage
 from backend.wallets.errors import CreditExhausted
 from backend.wallets.prepayment import Prepayment
-from backend_client.types.accounts import RateLimits
 
 _log = structlog.get_logger(__name__)
 
-_UNLIMITED: Final = RateLimits()
 _FIRST_PAUSE_SECONDS: Final = 0.5
 _LONGEST_PAUSE_SECONDS: Final = 10.0
 _SETTLED_WITHIN_SECONDS: Final = 5.0
@@ -50,7 +48,7 @@ class Holds:
 
     def __init__(self, database: Database) -> None:
         self._quotas = QuotaHolds(database, source=GATEWAY_SOURCE)
-        self._budgets = KeyBudgets(database, source=GATEWAY_SOURCE)
+        self._budgets = Budgets(database, source=GATEWAY_SOURCE)
         self._prepayment = Prepayment(database)
         self._limits = KeyLimits(database)
         self._together = JointHolds(
@@ -63,19 +61,20 @@ class Holds:
     async def reserve(self, call: Call) -> None:
         """Reserve the most that the call can use, of its key's limits and its tenant's plan.
 
-        The plan's limits apply to all the tenant's calls together. What is missing may be held by
+        The plan's limits apply to all the tenant's calls together, the application's to all of its
+        own. What is missing may be held by
         calls of the tenant that are being settled in this process: these are waited for, and it is
-        tried once more. Raises ``KeyLimited``, ``KeyBudgetExhausted``, ``QuotaExhausted``,
+        tried once more. Raises ``KeyLimited``, ``BudgetExhausted``, ``QuotaExhausted``,
         ``CreditExhausted``, and ``Forbidden`` without a plan.
         """
-        if not await self._is_bounded(call) and not _limits_of(call):
+        if not await self._is_bounded(call) and not call.admitted.kept_limits:
             return
         tenant_id = call.admitted.caller.tenant_id
         # Also from before: one that ended between the refusal and here has left room as well
         settling = self._settlements.of(tenant_id)
         try:
             await self._reserve_or_undo(call)
-        except (KeyLimited, KeyBudgetExhausted, QuotaExhausted, CreditExhausted) as refusal:
+        except (KeyLimited, BudgetExhausted, QuotaExhausted, CreditExhausted) as refusal:
             settling |= self._settlements.of(tenant_id)
             if not settling or not _held_by_calls(refusal):
                 raise
@@ -138,7 +137,7 @@ class Holds:
         return True
 
     async def _reserve(self, call: Call) -> None:
-        limits = _limits_of(call)
+        limits: Limits = call.admitted.kept_limits
         try:
             if not await self._is_bounded(call):
                 await self._reserve_all(call, limits, None)
@@ -170,32 +169,32 @@ class Holds:
                 return
         except NotFound as error:
             raise NoUsablePlan(error.detail) from error
-        for key_id, each in limits:
-            await self._reserve_of_limits(call, key_id, each, most)
+        for kept in limits:
+            await self._reserve_of_limits(call, kept, most)
         if most is not None:
             await self._reserve_of_budget(call, most)
             await self._reserve_of_plan(call, most)
 
     async def _is_bounded(self, call: Call) -> bool:
         """Whether anything depends on how much the call can use."""
-        admitted, caller = call.admitted, call.admitted.caller
+        admitted = call.admitted
         return (
             admitted.hard_quota
-            or caller.budget is not None
-            or caller.limits.tokens_per_minute is not None
-            or admitted.limits.tokens_per_minute is not None
+            or len(call.budgets) > 0
+            or any(kept.limits.tokens_per_minute is not None for kept in admitted.kept_limits)
             or await self._prepayment.applies(admitted.tenant.id, call.began)
         )
 
     async def _reserve_of_limits(
-        self, call: Call, key_id: str, limits: RateLimits, most: CallUnits | None
+        self, call: Call, kept: KeptLimits, most: CallUnits | None
     ) -> None:
         limited = await self._limits.reserve(
             call.admitted.caller.tenant_id,
-            key_id,
+            kept.key_id,
             call.event_id,
-            limits,
+            kept.limits,
             0 if most is None else most.tokens,
+            whose=kept.whose,
         )
         if limited is not None:
             call.limited.append(limited)
@@ -280,12 +279,6 @@ class Holds:
         if self._undoing:
             await asyncio.wait(self._undoing)
         await self._limits.close()
-
-
-def _limits_of(call: Call) -> Limits:
-    admitted, caller = call.admitted, call.admitted.caller
-    limits = ((caller.id, caller.limits), (ALL_KEYS, admitted.limits))
-    return [(key_id, each) for key_id, each in limits if each != _UNLIMITED]
 
 
 def _holds_anything(call: Call) -> bool:

@@ -14,17 +14,18 @@ from backend.errors import NotFound
 from backend.gateway.buckets import Bucket, bucket_headers
 from backend.gateway.call import Call
 from backend.gateway.hold_groups import HoldGroups, Unanswered
-from backend.gateway.limit_checks import check_buckets, too_many_at_once
+from backend.gateway.limit_checks import KeptLimits, check_buckets, too_many_at_once
 from backend.gateway.limits import KeyLimits, LimitedCall
 from backend.metering.events import AcceptedEvent
-from backend.quotas.key_budgets import BudgetedCall, KeyBudgets, budget_period
+from backend.quotas.budget_owners import BudgetedCall, OwnBudget, budget_period
+from backend.quotas.budgets import Budgets
 from backend.quotas.reservations import CallUnits, QuotaHolds
 from backend.storage.database import Database
 from backend.wallets.prepayment import Prepayment
-from backend_client.types.accounts import RateLimits
+from backend_client.types.limits import RateLimits
 
-Limits = Sequence[tuple[str, RateLimits]]
-"""The limits of a call's key and of its tenant's plan, with what they are kept under."""
+Limits = Sequence[KeptLimits]
+"""The limits of a call's key, of its application and of its tenant's plan."""
 
 _MOST_REFRESHES: Final = 2
 """Of what is used of a budget and of quotas."""
@@ -37,7 +38,7 @@ class JointHolds:
         self,
         database: Database,
         limits: KeyLimits,
-        budgets: KeyBudgets,
+        budgets: Budgets,
         quotas: QuotaHolds,
         prepayment: Prepayment,
     ) -> None:
@@ -59,7 +60,7 @@ class JointHolds:
         ask = {
             "id": call.event_id,
             "at": call.began.isoformat(),
-            "limits": [_limit(key, each, most) for key, each in limits],
+            "limits": [_limit(kept, most) for kept in limits],
         }
         budgeted = None
         if by_meter is not None:
@@ -77,7 +78,8 @@ class JointHolds:
                 outcome = await self._groups.hold(tenant_id, ask)
         except Unanswered:
             call.limited += [
-                LimitedCall(tenant_id, key_id, call.event_id, each, {}) for key_id, each in limits
+                LimitedCall(tenant_id, kept.key_id, call.event_id, kept.limits, {}, kept.whose)
+                for kept in limits
             ]
             _note(call, budgeted, ask)
             raise
@@ -85,8 +87,8 @@ class JointHolds:
             _refuse(limits, outcome["limited"], most)
         if "windows" not in outcome:
             return False
-        for (key_id, each), window in zip(limits, outcome["windows"], strict=True):
-            call.limited.append(self._limited(call, key_id, each, window))
+        for kept, window in zip(limits, outcome["windows"], strict=True):
+            call.limited.append(self._limited(call, kept, window))
         _note(call, budgeted, ask)
         return True
 
@@ -98,7 +100,7 @@ class JointHolds:
         await self._groups.outlast(
             call.admitted.caller.tenant_id,
             [limited.key_id for limited in call.limited],
-            [] if call.budgeted is None else [call.budgeted.key_id],
+            [] if call.budgeted is None else _owners(call.budgeted),
             quota=call.holds_quota,
             credit=call.holds_credit,
         )
@@ -122,7 +124,7 @@ class JointHolds:
                 cost = await self._budgets.cost(call.budgeted, event.model, used, event.labels)
             except NotFound:  # the plan has ended meanwhile: its hold goes
                 return False
-            ask |= {"budget": str(cost), "budgeted": call.budgeted.key_id}
+            ask |= {"budget": str(cost), "budgeted": _owners(call.budgeted)}
         if call.holds_quota:
             ask["quota"] = [units.prompt_tokens, units.output_tokens]
         if call.holds_credit:
@@ -147,18 +149,10 @@ class JointHolds:
         admitted, parts = call.admitted, dict[str, Any]()
         possible = call.possible_labels(most.prompt_tokens)
         if budgeted is not None:
-            period = budget_period(budgeted.budget, budgeted.tenant, call.began)
             cost = await self._budgets.greatest_cost(
                 budgeted, admitted.model.id, by_meter, possible
             )
-            parts["budget"] = {
-                "key": budgeted.key_id,
-                "cost": str(cost),
-                "amount": str(budgeted.budget.amount),
-                "hard": budgeted.budget.limit == "hard",
-                "start": period.start.isoformat(),
-                "end": period.end.isoformat(),
-            }
+            parts["budget"] = [_budget(own, budgeted, cost) for own in budgeted.in_order]
         if admitted.hard_quota:
             parts["quota"] = [most.prompt_tokens, most.output_tokens]
         most_cost = await self._prepayment.greatest_cost(
@@ -174,12 +168,12 @@ class JointHolds:
         else:
             await self._quotas.refresh(call.admitted.tenant, call.began)
 
-    def _limited(
-        self, call: Call, key_id: str, limits: RateLimits, window: Sequence[str | None]
-    ) -> LimitedCall:
-        requests, tokens, now = _buckets(limits, window)
-        tenant_id, headers = call.admitted.caller.tenant_id, bucket_headers(requests, tokens, now)
-        limited = LimitedCall(tenant_id, key_id, call.event_id, limits, headers)
+    def _limited(self, call: Call, kept: KeptLimits, window: Sequence[str | None]) -> LimitedCall:
+        headers = bucket_headers(*_buckets(kept.limits, window), kept.whose.owner)
+        tenant_id = call.admitted.caller.tenant_id
+        limited = LimitedCall(
+            tenant_id, kept.key_id, call.event_id, kept.limits, headers, kept.whose
+        )
         self._limits.begun(limited)
         return limited
 
@@ -192,16 +186,32 @@ def _note(call: Call, budgeted: BudgetedCall | None, ask: Mapping[str, Any]) -> 
 
 
 def budgeted_call(call: Call) -> BudgetedCall | None:
-    """Return a call as its key's budget counts it; None if the key has none."""
-    admitted, caller = call.admitted, call.admitted.caller
-    if caller.budget is None:
-        return None
-    return BudgetedCall(admitted.tenant, caller.id, caller.budget, call.event_id, call.began)
+    """Return a call as its budgets count it; None if there are none."""
+    budgets = call.budgets
+    return (
+        BudgetedCall(call.admitted.tenant, budgets, call.event_id, call.began) if budgets else None
+    )
 
 
-def _limit(key_id: str, limits: RateLimits, most: CallUnits) -> dict[str, Any]:
-    taken = min(most.tokens, limits.tokens_per_minute or most.tokens)
-    return {"key": key_id, "tokens": taken, **_named(limits)}
+def _owners(budgeted: BudgetedCall) -> list[str]:
+    return [own.owner.id for own in budgeted.in_order]
+
+
+def _budget(own: OwnBudget, budgeted: BudgetedCall, cost: Decimal) -> dict[str, Any]:
+    period = budget_period(own.budget, budgeted.tenant, budgeted.made_at)
+    return {
+        "key": own.owner.id,
+        "cost": str(cost),
+        "amount": str(own.budget.amount),
+        "hard": own.budget.limit == "hard",
+        "start": period.start.isoformat(),
+        "end": period.end.isoformat(),
+    }
+
+
+def _limit(kept: KeptLimits, most: CallUnits) -> dict[str, Any]:
+    taken = min(most.tokens, kept.limits.tokens_per_minute or most.tokens)
+    return {"key": kept.key_id, "tokens": taken, **_named(kept.limits)}
 
 
 def _named(limits: RateLimits) -> dict[str, int]:
@@ -227,10 +237,10 @@ def _refuse(limits: Limits, refused: Mapping[str, Any], most: CallUnits) -> None
 
     Returns where rounding decides otherwise here: then the limit is looked at once more.
     """
-    key_id = refused["key"]
-    limit = dict(limits)[key_id]
+    kept = next(kept for kept in limits if kept.key_id == refused["key"])
+    limit = kept.limits
     if refused["concurrent"] and limit.concurrent_requests is not None:
-        raise too_many_at_once(key_id, limit.concurrent_requests)
+        raise too_many_at_once(kept.whose, limit.concurrent_requests)
     requests, tokens, now = _buckets(limit, refused["window"])
     taken = min(most.tokens, limit.tokens_per_minute or most.tokens)
-    check_buckets(key_id, requests, tokens, (1, taken), now)
+    check_buckets(kept.whose, requests, tokens, (1, taken), now)

@@ -1,4 +1,4 @@
-"""The limits of a key or of a tenant's plan, kept in PostgreSQL for all replicas together.
+"""Limits of keys, applications and plans, kept in PostgreSQL for all replicas together.
 
 Requests and tokens a minute are buckets: each contains a minute's worth, fills evenly, and is
 stored as the moment at which it will be full again. A call reserves the most that it can use, and
@@ -20,15 +20,16 @@ from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from backend.gateway.buckets import Bucket, bucket_headers
-from backend.gateway.limit_checks import check_buckets, too_many_at_once
+from backend.gateway.limit_checks import Whose, check_buckets, too_many_at_once
 from backend.storage.database import Database
 from backend.storage.tables import key_calls, key_windows
-from backend_client.types.accounts import RateLimits
+from backend_client.types.limits import RateLimits
 
 _log = structlog.get_logger(__name__)
 
 _NOW: Final = func.clock_timestamp()
 """The database's clock: replicas' own may differ."""
+_OF_KEY: Final = Whose()
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,6 +41,7 @@ class LimitedCall:
     call_id: str
     limits: RateLimits
     headers: dict[str, str]
+    whose: Whose
 
 
 def limit_headers(calls: Iterable[LimitedCall]) -> dict[str, str]:
@@ -55,7 +57,7 @@ def limit_headers(calls: Iterable[LimitedCall]) -> dict[str, str]:
 
 
 class KeyLimits:
-    """Enforces the limits of keys, and of tenants by their plans.
+    """Enforces the limits of keys, of applications, and of tenants by their plans.
 
     One a process; ``await close()`` when done.
 
@@ -71,11 +73,18 @@ class KeyLimits:
         self._closing = asyncio.Event()
 
     async def reserve(
-        self, tenant_id: str, key_id: str, call_id: str, limits: RateLimits, tokens: int
+        self,
+        tenant_id: str,
+        key_id: str,
+        call_id: str,
+        limits: RateLimits,
+        tokens: int,
+        *,
+        whose: Whose = _OF_KEY,
     ) -> LimitedCall | None:
         """Reserve one request and up to ``tokens``; None if there are no limits.
 
-        ``key_id`` is ``ALL_KEYS`` for limits of all the tenant's calls together. A call of more
+        ``key_id`` is what they are kept under; see ``limit_checks``. A call of more
         tokens than a minute has is admitted when the whole minute's are left.
 
         Raises:
@@ -87,8 +96,8 @@ class KeyLimits:
         taken = min(tokens, limits.tokens_per_minute or tokens)
         async with self._database.begin() as connection:
             requests, in_tokens, now = await _locked(connection, key, limits)
-            await _check_concurrency(connection, key, limits)
-            check_buckets(key_id, requests, in_tokens, (1, taken), now)
+            await _check_concurrency(connection, key, limits, whose)
+            check_buckets(whose, requests, in_tokens, (1, taken), now)
             requests = None if requests is None else requests.after(1, now)
             in_tokens = None if in_tokens is None else in_tokens.after(taken, now)
             begun = insert(key_calls).values(
@@ -105,8 +114,8 @@ class KeyLimits:
             if kept is not None:
                 together = together.add_cte(kept.returning(key_windows.c.key_id).cte("kept"))
             await connection.execute(together)
-        headers = bucket_headers(requests, in_tokens, now)
-        limited = LimitedCall(tenant_id, key_id, call_id, limits, headers)
+        headers = bucket_headers(requests, in_tokens, now, whose.owner)
+        limited = LimitedCall(tenant_id, key_id, call_id, limits, headers, whose)
         self.begun(limited)
         return limited
 
@@ -122,7 +131,7 @@ class KeyLimits:
         key, taken = (call.tenant_id, call.key_id), min(tokens, limit)
         async with self._database.begin() as connection:
             requests, in_tokens, now = await _locked(connection, key, call.limits)
-            check_buckets(call.key_id, requests, in_tokens, (0, taken), now)
+            check_buckets(call.whose, requests, in_tokens, (0, taken), now)
             in_tokens = None if in_tokens is None else in_tokens.after(taken, now)
             kept = _keeping(key, None, in_tokens)
             if kept is not None:
@@ -132,7 +141,7 @@ class KeyLimits:
                 .where(*_of_key(key), key_calls.c.call_id == call.call_id)
                 .values(tokens=taken)
             )
-        call.headers.update(bucket_headers(requests, in_tokens, now))
+        call.headers.update(bucket_headers(requests, in_tokens, now, call.whose.owner))
 
     async def settle(self, call: LimitedCall, tokens: int) -> None:
         """End a call that used ``tokens``: what it reserved beyond them is free again.
@@ -242,14 +251,14 @@ def _of_key(key: tuple[str, str]) -> tuple[ColumnElement[bool], ColumnElement[bo
 
 
 async def _check_concurrency(
-    connection: AsyncConnection, key: tuple[str, str], limits: RateLimits
+    connection: AsyncConnection, key: tuple[str, str], limits: RateLimits, whose: Whose
 ) -> None:
     if limits.concurrent_requests is None:
         return
     # A statement of its own, after the lock, so that it sees the calls begun before.
     alive = select(func.count()).where(*_of_key(key), key_calls.c.lost_at > _NOW)
     if (await connection.scalar(alive) or 0) >= limits.concurrent_requests:
-        raise too_many_at_once(key[1], limits.concurrent_requests)
+        raise too_many_at_once(whose, limits.concurrent_requests)
 
 
 def _keeping(key: tuple[str, str], requests: Bucket | None, tokens: Bucket | None) -> Update | None:

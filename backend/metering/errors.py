@@ -99,6 +99,12 @@ class LabelNotFound(NotFound):
     code, title = "label_not_found", "There is no such declared label"
 
 
+class LabelBoundsCalls(Conflict):
+    """The tenant's budgets of the label's values would bound nothing: remove them first."""
+
+    code, title = "label_bounds_calls", "The label has budgets"
+
+
 class LabelNotDeclared(InvalidInput):
     """Usage can be filtered and grouped by declared labels alone, and this one is not."""
 

@@ -7,6 +7,7 @@ from datetime import datetime
 from typing import TypeAlias
 
 from backend_client.types.notifications import (
+    BudgetReached,
     CreditNoteIssued,
     DeliveryTest,
     DepartmentBudgetReached,
@@ -38,6 +39,7 @@ NoticeData: TypeAlias = (
     | KeyBudgetReached
     | KeyCreated
     | WebhookDisabled
+    | BudgetReached
     | InvitationSent
     | KeyLeaked
     | DeliveryTest

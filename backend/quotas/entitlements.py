@@ -32,6 +32,7 @@ async def entitlements(connection: AsyncConnection, tenant: Tenant, now: datetim
         suspended=suspended,
         models=[name for name in on_sale if usable and plan.allows(name)],
         limits=plan.limits,
+        model_limits=plan.model_limits,
         features=plan.features if usable else [],
         quotas=[
             QuotaStanding(

@@ -17,11 +17,12 @@ from backend.errors import NotFound
 from backend.kit.periodic import every
 from backend.outbox.notices import Notice
 from backend.outbox.queue import enqueue_notices
-from backend.quotas.key_budgets import budget_of_key
+from backend.quotas.budgets import budget_of_key
 from backend.quotas.use import QuotaUse, current_quotas
 from backend.storage.database import Database
 from backend.storage.tables import api_keys, usage_versions
-from backend_client.types.accounts import KeyBudgetUse, Tenant
+from backend_client.types.accounts import Tenant
+from backend_client.types.limits import KeyBudgetUse
 from backend_client.types.notifications import (
     CreditAmount,
     KeyBudgetReached,

@@ -13,10 +13,10 @@ from backend_client.types.common import (
     Answer,
     Currency,
     EmailAddress,
-    Exact,
     Instant,
     Wire,
 )
+from backend_client.types.limits import KeyBudget, ModelLimits, ModelLimitsList, RateLimits
 from backend_client.types.texts import Title
 from backend_client.types.web_origins import WebOrigins
 
@@ -99,12 +99,18 @@ class TenantCreate(Wire):
 
 
 class Application(Answer):
-    """A tenant's project; usage and keys belong to one. An archived one gets no new keys."""
+    """A tenant's project; usage and keys belong to one. An archived one gets no new keys.
+
+    All its keys share its limits and its budget.
+    """
 
     id: str
     name: str
     created_at: Instant
     archived_at: Instant | None = Field(None, description="Since when; null if it is in use")
+    limits: RateLimits = RateLimits()
+    model_limits: list[ModelLimits] = []
+    budget: KeyBudget | None = None
 
 
 class ApplicationCreate(Wire):
@@ -114,13 +120,17 @@ class ApplicationCreate(Wire):
 
 
 class ApplicationChange(Wire):
-    """What to change of an application; what is left out stays.
+    """What to change of an application; what is left out stays. ``limits`` replaces all three.
 
-    It can be archived once none of its keys works, and taken back from the archive.
+    It can be archived once none of its keys works, and taken back from the archive. Null takes its
+    ``budget`` away; for the others it changes nothing.
     """
 
     name: Title | None = Field(None, min_length=1, max_length=100)
     archived: bool | None = None
+    limits: RateLimits | None = None
+    model_limits: ModelLimitsList | None = None
+    budget: KeyBudget | None = None
 
 
 class Member(Answer):
@@ -208,45 +218,6 @@ class SignInOptions(Answer):
     oidc: bool
 
 
-class RateLimits(Wire):
-    """What a key, or a plan's tenant, may do at a time; null for no limit of its own.
-
-    ``tokens_per_minute`` counts what is asked and what is answered.
-    """
-
-    requests_per_minute: int | None = Field(None, ge=1, le=1_000_000)
-    tokens_per_minute: int | None = Field(None, ge=1, le=1_000_000_000)
-    concurrent_requests: int | None = Field(None, ge=1, le=100_000)
-
-
-class KeyBudget(Wire):
-    """What a key's calls may cost in each day or calendar month of the tenant's time zone.
-
-    It is in the tenant's currency. A ``hard`` budget refuses calls that could pass it; a ``soft``
-    one lets them through and is shown.
-    """
-
-    amount: Annotated[Exact, Field(gt=0, max_digits=20, decimal_places=10, allow_inf_nan=False)]
-    period: Literal["day", "month"]
-    limit: Literal["hard", "soft"] = "hard"
-
-
-class KeyBudgetUse(Answer):
-    """What a key has used of its budget, exact, at the prices of the plan in force.
-
-    Of tiers the dearest price counts, and units that the plan includes count too. ``held`` is what
-    calls under way can cost at most.
-    """
-
-    budget: KeyBudget
-    currency: Currency
-    used: Exact
-    held: Exact
-    remaining: Exact = Field(description="0 if it is used up or exceeded")
-    start: Instant
-    resets_at: Instant
-
-
 def _network(value: str) -> str:
     try:
         return str(ip_network(value, strict=False))
@@ -286,6 +257,7 @@ class ApiKey(Answer):
     previous_until: Instant | None = None
     previous_count: int = 0
     limits: RateLimits = RateLimits()
+    model_limits: list[ModelLimits] = []
     budget: KeyBudget | None = None
     addresses: list[str] | None = Field(
         None, description="The networks that it is taken from; null for any"
@@ -309,6 +281,7 @@ class ApiKeyCreate(Wire):
     models: list[str] | None = None
     expires_at: Instant | None = None
     limits: RateLimits = RateLimits()
+    model_limits: ModelLimitsList = []
     budget: KeyBudget | None = None
     addresses: Networks | None = Field(
         None, description="Networks that it is taken from, such as 203.0.113.0/24; null for any"
@@ -326,7 +299,8 @@ class ApiKeyCreate(Wire):
 
 
 class ApiKeyChange(Wire):
-    """What to change of a key; what is left out stays as it is. ``limits`` replaces all three.
+    """What to change of a key; what is left out stays as it is. ``limits`` replaces all three,
+    and ``model_limits`` all limits on models.
 
     Null lets a key use all ``models``, never expire, be used from any of ``addresses``, have the
     installation's ``origins`` and no ``budget``; for the others it changes nothing. A key that is
@@ -338,6 +312,7 @@ class ApiKeyChange(Wire):
     models: list[str] | None = None
     expires_at: Instant | None = None
     limits: RateLimits | None = None
+    model_limits: ModelLimitsList | None = None
     budget: KeyBudget | None = None
     addresses: Networks | None = None
     origins: WebOrigins | None = None

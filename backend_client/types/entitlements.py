@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from backend_client.types.accounts import RateLimits
 from backend_client.types.charges import Id, Units
 from backend_client.types.common import Answer, Currency, Exact, Instant
 from backend_client.types.events import MeterName, Name
+from backend_client.types.limits import ModelLimits, RateLimits
 from backend_client.types.plan_terms import QuotaLimit
 from backend_client.types.subscriptions import SubscriptionState
 
@@ -53,6 +53,7 @@ class Entitlements(Answer):
     suspended: bool
     models: list[Name]
     limits: RateLimits
+    model_limits: list[ModelLimits] = []
     features: list[Id]
     quotas: list[QuotaStanding]
     trial: TrialStanding | None = None

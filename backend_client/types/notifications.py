@@ -38,6 +38,7 @@ class NotificationKind(StrEnum):
     KEY_ROTATED = "key.rotated"
     KEY_REVOKED = "key.revoked"
     WEBHOOK_DISABLED = "webhook.disabled"
+    BUDGET_REACHED = "budget.reached"
     INVITATION_CREATED = "invitation.created"
     KEY_LEAKED = "key.leaked"
     NOTIFICATION_TEST = "notification.test"
@@ -212,6 +213,25 @@ class WebhookDisabled(Answer):
     reason: str
 
 
+class BudgetReached(Answer):
+    """Of a budget of calls ``percent`` is used, 80 or 100, in the day or month that runs.
+
+    ``of`` says whose it is, ``name`` an application's name, or ``label=value``. It is
+    told once a threshold and period, and anew if the budget's amount has changed.
+    """
+
+    of: Literal["application", "label"]
+    id: str
+    name: str
+    percent: int
+    limit: Literal["hard", "soft"]
+    period: Literal["day", "month"]
+    budget: CreditAmount
+    spent: CreditAmount
+    start: Instant
+    resets_at: Instant
+
+
 class InvitationSent(Answer):
     """The operator invited somebody to a tenant: they accept by signing in with this address.
 
@@ -367,6 +387,13 @@ class WebhookDisabledEvent(Event):
     data: WebhookDisabled
 
 
+class BudgetReachedEvent(Event):
+    """``budget.reached``."""
+
+    type: Literal[NotificationKind.BUDGET_REACHED]
+    data: BudgetReached
+
+
 class InvitationCreatedEvent(Event):
     """``invitation.created``."""
 
@@ -405,6 +432,7 @@ NotificationEvent: TypeAlias = Annotated[
     | KeyRotatedEvent
     | KeyRevokedEvent
     | WebhookDisabledEvent
+    | BudgetReachedEvent
     | InvitationCreatedEvent
     | KeyLeakedEvent
     | NotificationTestEvent,

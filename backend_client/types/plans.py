@@ -10,7 +10,6 @@ from typing import Annotated, Self
 
 from pydantic import Field, model_validator
 
-from backend_client.types.accounts import RateLimits
 from backend_client.types.charges import (
     Charge,
     FlatCharge,
@@ -28,6 +27,7 @@ from backend_client.types.charges import (
 )
 from backend_client.types.common import Answer, Currency, Instant, Wire
 from backend_client.types.events import Name
+from backend_client.types.limits import ModelLimitsList, RateLimits
 from backend_client.types.plan_terms import (
     Discount,
     GrantTerms,
@@ -62,7 +62,8 @@ class PlanDefinition(Wire):
     than ``currency``.
 
     What the plan entitles to: calls of ``models`` only (null: of all on sale), within the
-    ``limits`` of all the tenant's calls together and the ``quotas``; and ``features``, which are
+    ``limits`` of all the tenant's calls together, the ``model_limits`` of those of some models, and
+    the ``quotas``; and ``features``, which are
     words for the operator's own programs to ask for.
     """
 
@@ -79,6 +80,7 @@ class PlanDefinition(Wire):
     quotas: list[Quota] = []
     models: list[Name] | None = Field(None, min_length=1, max_length=500)
     limits: RateLimits = RateLimits()
+    model_limits: ModelLimitsList = []
     features: list[Id] = Field([], max_length=100)
     grants: list[GrantTerms] = []
     prepaid: bool = False

@@ -156,6 +156,14 @@ class TenantOfTest:
             ("post", "/v1/invitations"): {"role": "viewer"},
             ("post", "/v1/invitations/accept"): {"secret": self.ids["invitation_id"]},
             ("patch", "/v1/keys/{key_id}"): {"name": "Of B"},
+            ("post", "/v1/label-budgets"): {
+                "label": "squad",
+                "value": "marker-squad",
+                "budget": {"amount": "1", "period": "day"},
+            },
+            ("patch", "/v1/label-budgets/{budget_id}"): {
+                "budget": {"amount": "1", "period": "day"}
+            },
             ("post", "/v1/keys/{key_id}/rotate"): {"grace_seconds": 0},
             ("post", "/v1/keys"): {"name": "Key of B", "application_id": application},
             ("patch", "/v1/members/{user_id}"): {"role": "viewer"},

@@ -15,6 +15,7 @@ from sqlalchemy import select
 
 from backend.accounts.secrets import API_KEY, INVITATION, OPERATOR_KEY, SESSION
 from backend.catalog.published import load_catalog
+from backend.metering.counting.labels import declare_label
 from backend.pricing.periods import billing_period
 from backend.storage.database import Database
 from backend.storage.tables import audit_entries
@@ -209,6 +210,15 @@ async def _of_accounts(act: Acts, owner: Headers, database: Database, tenant: st
     await act("PATCH", "/v1/applications/{application_id}", owner, {"name": "Newer"}, **at)
     logged = {"enabled": True, "days": 3}
     await act("PUT", "/v1/applications/{application_id}/body-logging", owner, logged, **at)
+    async with database.begin() as connection:
+        await declare_label(connection, tenant, "squad")
+    budget = {"budget": {"amount": "5", "period": "day"}}
+    bound = await act(
+        "POST", "/v1/label-budgets", owner, {"label": "squad", "value": "a", **budget}
+    )
+    bounds = {"budget_id": bound["id"]}
+    await act("PATCH", "/v1/label-budgets/{budget_id}", owner, budget, **bounds)
+    await act("DELETE", "/v1/label-budgets/{budget_id}", owner, **bounds)
     await act("PATCH", "/v1/tenant", owner, {"name": "Renamed"})
 
     await _of_webhooks(act, owner)

@@ -124,6 +124,14 @@ async def planted(
     tenant.words += ["marker-hooks", "marker-endpoint", hook["secret"], sent.json()["event_id"]]
     tenant.words += ["marker-title", "marker-said", "marker-prompt", "marker-system"]
 
+    declared = {"tenant": tenant.id}
+    put = await api.put("/v1/labels/squad", headers=operator, params=declared)
+    assert put.status_code == 200, put.text
+    budget = {"amount": "14142.135623", "period": "month"}
+    bound = {"label": "squad", "value": "marker-squad", "budget": budget}
+    await plant("/v1/label-budgets", "budget_id", bound, tenant.headers)
+    tenant.words += ["marker-squad", "14142.135623"]
+
     tenant.ids |= {"logged_id": "marker-logged", "request_id": "marker-request-id"}
     tenant.ids |= {"event_id": "marker-event-id"}
     tenant.words += ["marker-logged", "marker-request-id", "marker-event-id"]

@@ -33,7 +33,6 @@ from backend_client.types.accounts import (
     LocalSessionCreate,
     MemberChange,
     OwnTenantChange,
-    RateLimits,
     Role,
     Scope,
     SessionChange,
@@ -42,6 +41,13 @@ from backend_client.types.accounts import (
 )
 from backend_client.types.audit import AuditEntry
 from backend_client.types.events import UsageEvent
+from backend_client.types.limits import (
+    KeyBudget,
+    LabelBudgetChange,
+    LabelBudgetCreate,
+    ModelLimits,
+    RateLimits,
+)
 from backend_client.types.subscriptions import SubscriptionChange
 from backend_client.types.upstreams import UpstreamPut
 from backend_client.types.usage import Granularity, UsageDimension
@@ -109,6 +115,19 @@ async def test_keys_and_applications(client: Maker, url: str, token: str) -> Non
     assert rotated.secret != key.secret
     for secret in (key.secret, rotated.secret):
         assert (await client(url, secret).me.get()).scopes == [Scope.USAGE_READ]
+    of_all = ApplicationChange(
+        limits=RateLimits(requests_per_minute=50),
+        model_limits=[ModelLimits(models=["sample-small"], concurrent_requests=2)],
+    )
+    await person.applications.update(application.id, of_all)
+    uses = await person.applications.limits(application.id).all()
+    assert [(use.limit, use.models, use.remaining) for use in uses] == [
+        ("requests_per_minute", None, 50),
+        ("concurrent_requests", ["sample-small"], 2),
+    ]
+    daily = KeyBudget(amount=Decimal(9), period="day")
+    await person.applications.update(application.id, ApplicationChange(budget=daily))
+    assert (await person.applications.budget(application.id)).remaining == 9
     with pytest.raises(Conflict, match="can still be used"):
         await person.applications.update(application.id, ApplicationChange(archived=True))
     await person.keys.revoke(key.id)
@@ -311,6 +330,14 @@ async def test_usage_is_filtered_and_grouped_by_label(
 
     await until(counted)
     assert await report(group_by_label=["team"]) == {"search": 1, "a=b": 2, None: 3}
+    limit = KeyBudget(amount=Decimal(7), period="day")
+    wanted = LabelBudgetCreate(label="team", value="search", budget=limit)
+    bound = await person.label_budgets.create(wanted)
+    limit = KeyBudget(amount=Decimal(8), period="day")
+    bound = await person.label_budgets.update(bound.id, LabelBudgetChange(budget=limit))
+    assert await person.label_budgets.list().all() == [bound]
+    assert (await person.label_budgets.use(bound.id)).remaining == 8
+    await person.label_budgets.delete(bound.id)
     assert await report(label={"team": "a=b"}) == {None: 2}
     assert await report(label={"team": "search"}, group_by_label=["team"]) == {"search": 1}
     query = {"granularity": Granularity.TOTAL, "group_by_label": ["team"]}

@@ -14,13 +14,13 @@ from fastapi import FastAPI
 from pydantic import BaseModel
 
 from backend_client.types import (
-    accounts,
     catalog,
     charges,
     contracts,
     corrections,
     events,
     invoices,
+    limits,
     meters,
     plan_terms,
     plans,
@@ -69,7 +69,7 @@ _SECTIONS: tuple[tuple[str, str, tuple[ModuleType, ...]], ...] = (
     ("Invoices", "Whom and how to bill, and what is done with an invoice.", (invoices,)),
     ("Usage", "The event that usage is sent as, and its corrections.", (events, corrections)),
 )
-_BESIDE = (accounts.RateLimits,)
+_BESIDE = (limits.RateLimits, limits.ModelLimits)
 """Types of other modules that these have as parts."""
 
 EXAMPLES: dict[str, dict[str, Any]] = {

@@ -25,7 +25,7 @@ from backend.gateway.upstream_metrics import UpstreamMetrics
 from backend.gateway.upstreams import Provider
 from backend.ids import new_id
 from backend.settings import Upstream
-from backend_client.types.accounts import RateLimits, Role, Tenant
+from backend_client.types.accounts import Role, Tenant
 from backend_client.types.catalog import CatalogModel
 from tests.support.provider_double import TEXT, ProviderDouble
 from tests.support.waiting import until
@@ -49,7 +49,7 @@ TENANT = Tenant(
     created_at=datetime(2026, 1, 1, tzinfo=UTC),
 )
 CALLER = Principal("key", "key_1", TENANT.id, frozenset({Permission.INFERENCE}), Role.DEVELOPER)
-ADMITTED = Admitted(CALLER, TENANT, "app_1", MODEL, RateLimits(), False)
+ADMITTED = Admitted(CALLER, TENANT, "app_1", MODEL, [], False)
 
 MakeTarget = Callable[..., Target]
 

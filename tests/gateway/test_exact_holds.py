@@ -64,6 +64,12 @@ CARRIERS: dict[str, dict[str, Any]] = {
 CALLS, CALLERS = 10, 64
 MODEL = "sample-small"
 METERS = ["input_tokens", "output_tokens"]
+REFUSALS = {
+    "wallet": ("insufficient_credit", None),
+    "quota": ("insufficient_quota", None),
+    "application": ("application_budget_exhausted", "application.budget"),
+    "label": ("label_budget_exhausted", "label.budget"),
+}
 
 
 @pytest.fixture
@@ -97,25 +103,95 @@ async def most_tokens(body: dict[str, Any], catalog: Catalog) -> int:
 
 
 def terms(kind: str, tokens: int) -> dict[str, Any]:
-    """A plan's terms: so many tokens from the wallet, or within a quota."""
+    """A plan's terms: so many tokens from the wallet, or within a quota; a token costs 1."""
     if kind == "quota":
         return {"quotas": [{"meters": METERS, "quantity": tokens, "limit": "hard"}]}
     price = {"id": "tokens", "name": "Tokens", "kind": "per_unit", "meters": METERS}
+    charges = [{**price, "unit_size": 1, "price": "1"}]
+    if kind != "wallet":
+        return {"charges": charges}
     return {
         "prepaid": True,
-        "charges": [{**price, "unit_size": 1, "price": "1"}],
+        "charges": charges,
         # What comes once comes whole, on whichever day of the month
         "grants": [{"id": "once", "name": "Once", "amount": str(tokens), "recurs": False}],
     }
 
 
+async def test_all_keys_of_an_application_share_its_limit_across_replicas(
+    replicas: tuple[httpx.AsyncClient, ...], join: Join, provider: FlakyServer
+) -> None:
+    answer = {"choices": [{"index": 0, "message": {"content": "hi"}}], "usage": {}}
+    provider.replies = [Reply(body=json.dumps(answer).encode(), stalls=0)]
+    owner = await join("pay-as-you-go")
+    api = replicas[0]
+    application = (await api.get("/v1/applications", headers=owner)).json()["items"][0]["id"]
+    limits = {"limits": {"concurrent_requests": CALLS}}
+    at = f"/v1/applications/{application}"
+    assert (await api.patch(at, headers=owner, json=limits)).status_code == 200
+    wanted = {"name": "k", "application_id": application}
+    answers = [await api.post("/v1/keys", headers=owner, json=wanted) for _ in range(3)]
+    keys = [{"authorization": f"Bearer {each.json()['secret']}"} for each in answers]
+    body = {"model": MODEL, "max_tokens": 10, **HELLO}
+    statuses: list[int] = []
+
+    async def call(number: int) -> None:
+        client = replicas[number % len(replicas)]
+        route, headers = "/v1/chat/completions", keys[number % len(keys)]
+        answer = await client.post(route, headers=headers, json=body, timeout=120)
+        statuses.append(answer.status_code)
+
+    async def all_others_are_refused() -> bool:
+        return statuses.count(429) == CALLERS - CALLS
+
+    calling = asyncio.gather(*(call(number) for number in range(CALLERS)))
+    await until(all_others_are_refused)
+    left = (await api.get(f"{at}/limits", headers=owner)).json()["items"]
+    assert [(use["limit"], use["most"], use["remaining"]) for use in left] == [
+        ("concurrent_requests", CALLS, 0)
+    ]
+    provider.go_on()
+    await calling
+    assert (statuses.count(200), len(provider.seen)) == (CALLS, CALLS)
+
+
+async def bound(
+    api: httpx.AsyncClient,
+    owner: dict[str, str],
+    operator: dict[str, str],
+    kind: str,
+    amount: int,
+) -> None:
+    """Give the application, or a label's value, a hard budget."""
+    budget = {"amount": str(amount), "period": "month"}
+    if kind == "application":
+        application = (await api.get("/v1/applications", headers=owner)).json()["items"][0]["id"]
+        at = f"/v1/applications/{application}"
+        answer = await api.patch(at, headers=owner, json={"budget": budget})
+        assert answer.json()["budget"]["amount"] == str(amount)
+    elif kind == "label":
+        params = {"tenant": "ten"}
+        answer = await api.put("/v1/labels/team", headers=operator, params=params)
+        assert answer.status_code == 200, answer.text
+        wanted = {"label": "team", "value": "search", "budget": budget}
+        answer = await api.post("/v1/label-budgets", headers=owner, json=wanted)
+        assert answer.status_code == 201, answer.text
+
+
 @pytest.mark.parametrize(
-    ("kind", "carrier"), [*(("wallet", name) for name in CARRIERS), ("quota", "functions")]
+    ("kind", "carrier"),
+    [
+        *(("wallet", name) for name in CARRIERS),
+        ("quota", "functions"),
+        ("application", "messages"),
+        ("label", "messages"),
+    ],
 )
 async def test_what_is_worth_ten_calls_lets_ten_through(
     replicas: tuple[httpx.AsyncClient, ...],
     database: Database,
     join: Join,
+    operator: dict[str, str],
     provider: FlakyServer,
     kind: str,
     carrier: str,
@@ -134,17 +210,26 @@ async def test_what_is_worth_ten_calls_lets_ten_through(
     applications = await replicas[0].get("/v1/applications", headers=owner)
     wanted = {"name": "k", "application_id": applications.json()["items"][0]["id"]}
     key = (await replicas[0].post("/v1/keys", headers=owner, json=wanted)).json()["secret"]
-    headers = {"authorization": f"Bearer {key}"}
+    headers = {"authorization": f"Bearer {key}", "x-farebox-labels": "team=search"}
+    await bound(replicas[0], owner, operator, kind, CALLS * tokens)
+    codes: set[tuple[str, str | None]] = set()
 
     async def call(number: int) -> int:
         client = replicas[number % len(replicas)]
         answer = await client.post("/v1/chat/completions", headers=headers, json=body, timeout=120)
+        if "error" in answer.json():
+            error = answer.json()["error"]
+            codes.add((error["code"], error["param"]))
         return answer.status_code
 
     statuses = await asyncio.gather(*(call(number) for number in range(CALLERS)))
     refused = 402 if kind == "wallet" else 429
+    assert codes == {REFUSALS[kind]}
     assert (statuses.count(200), statuses.count(refused)) == (CALLS, CALLERS - CALLS)
     assert len(provider.seen) == CALLS
+    if kind == "label":  # who is not held by it goes on
+        headers["x-farebox-labels"] = "team=other"
+        assert await call(0) == 200
 
     async def settled() -> bool:
         async with database.begin() as connection:

@@ -12,13 +12,15 @@ import pytest
 from sqlalchemy import event, select
 
 from backend.gateway.hold_groups import LATER, Document, HoldGroups
-from backend.quotas.key_budgets import BudgetedCall, KeyBudgets
+from backend.quotas.budget_owners import BudgetedCall, BudgetOwner, OwnBudget
+from backend.quotas.budgets import Budgets
 from backend.quotas.reservations import LAPSE
 from backend.storage.database import Database
 from backend.storage.tables import key_budget_holds, key_calls
 from backend.subscriptions.changes import start_subscription
-from backend_client.types.accounts import KeyBudget, Tenant
+from backend_client.types.accounts import Tenant
 from backend_client.types.catalog import Catalog
+from backend_client.types.limits import KeyBudget
 from tests.gateway.test_limits import so_many_wait
 from tests.support.billing import NOW
 from tests.support.ports import free_port
@@ -104,15 +106,16 @@ async def test_what_settles_together_waits_for_what_forgets_it(
     """To settle the last first, while they are forgotten from the first on, once was a deadlock."""
     async with database.begin() as connection:
         await start_subscription(connection, tenant.id, "paid", NOW - timedelta(days=1))
-    groups, budgets = HoldGroups(database, lease=MINUTE), KeyBudgets(database, source="test")
+    groups, budgets = HoldGroups(database, lease=MINUTE), Budgets(database, source="test")
     budget = KeyBudget(amount=Decimal(1), period="day")
-    later = BudgetedCall(tenant, "key_1", budget, "req_4", NOW + 2 * LAPSE)
+    own = (OwnBudget(BudgetOwner("key", "key_1"), budget),)
+    later = BudgetedCall(tenant, own, "req_4", NOW + 2 * LAPSE)
     for number in range(1, 4):
-        call = BudgetedCall(tenant, "key_1", budget, f"req_{number}", NOW)
+        call = BudgetedCall(tenant, own, f"req_{number}", NOW)
         await budgets.reserve(call, "large", {"output_tokens": Decimal(1)})
 
     def settled(name: str) -> Document:
-        return {"id": name, "tokens": 0, "limits": [], "budget": "0", "budgeted": "key_1"}
+        return {"id": name, "tokens": 0, "limits": [], "budget": "0", "budgeted": ["key_1"]}
 
     async with database.begin() as second_is_late:
         of_second = select(key_budget_holds).where(key_budget_holds.c.id == "req_2")

@@ -25,11 +25,13 @@ from backend.gateway.call import Call
 from backend.gateway.errors import KeyLimited
 from backend.gateway.hold_groups import LATER, HoldGroups, Unanswered
 from backend.gateway.holds import Holds
+from backend.gateway.limit_checks import ALL_KEYS, kept_limits
 from backend.gateway.protocols.chat import CHAT
 from backend.gateway.targets import Target
 from backend.gateway.upstreams import Provider
 from backend.gateway.usage import Usage
 from backend.ids import new_id
+from backend.quotas.budget_owners import BudgetOwner, OwnBudget
 from backend.quotas.errors import KeyBudgetExhausted, QuotaExhausted
 from backend.settings import Upstream
 from backend.storage.database import Database
@@ -43,8 +45,9 @@ from backend.storage.tables import (
 from backend.subscriptions.changes import start_subscription
 from backend.wallets.errors import CreditExhausted
 from backend.wallets.prepayment import Prepayment
-from backend_client.types.accounts import KeyBudget, RateLimits, Role
+from backend_client.types.accounts import Role
 from backend_client.types.catalog import CatalogModel
+from backend_client.types.limits import KeyBudget, RateLimits
 from tests.gateway.test_limits import so_many_wait
 from tests.support.billing import catalog_with, make_tenant
 from tests.support.waiting import until
@@ -63,6 +66,7 @@ QUOTA = {"meters": ["output_tokens"], "quantity": 700, "limit": "hard"}
 CREDIT = {"id": "once", "name": "Once", "amount": "700", "recurs": False}
 PREPAID = {"prepaid": True, "charges": [A_DOLLAR_A_TOKEN], "grants": [CREDIT]}
 BUDGET = KeyBudget(amount=Decimal(700), period="month")
+KEY, APPLICATION = BudgetOwner("key", "key_1"), BudgetOwner("application", "app_1")
 
 
 @dataclass(frozen=True)
@@ -73,6 +77,7 @@ class Terms:
     plan: dict[str, Any] = field(default_factory=dict)
     key: dict[str, Any] = field(default_factory=dict)
     all_keys: RateLimits = field(default_factory=RateLimits)
+    budgets: tuple[OwnBudget, ...] = ()
 
 
 TERMS = {
@@ -92,6 +97,7 @@ ALL = Terms(
     {**PREPAID, "quotas": [QUOTA]},
     {"limits": RateLimits(tokens_per_minute=1_000), "budget": BUDGET},
     RateLimits(concurrent_requests=1),
+    (OwnBudget(APPLICATION, BUDGET),),
 )
 
 TIERED = Terms(
@@ -142,7 +148,12 @@ async def make_call(database: Database, provider: Provider, terms: Terms) -> Mak
     )
     hard_quota = "quotas" in terms.plan
     model = catalog.models[0]
-    admitted = Admitted(caller, tenant, "app_1", model, terms.all_keys, hard_quota)
+    limits = [
+        *kept_limits(caller.id, "key", caller.limits, (), model.id),
+        *kept_limits(ALL_KEYS, "plan", terms.all_keys, (), model.id),
+    ]
+    budgets = [] if caller.budget is None else [OwnBudget(KEY, caller.budget), *terms.budgets]
+    admitted = Admitted(caller, tenant, "app_1", model, limits, hard_quota, budgets)
     asked = [{"role": "user", "content": "Say hello"}]
     request = {"model": model.id, "messages": asked, "max_tokens": 500}
     body = orjson.dumps(request)
@@ -282,7 +293,7 @@ async def test_what_is_held_but_never_answered_is_released_when_the_database_is_
     monkeypatch.setattr(asyncpg.Connection, "fetchval", lost)
     with pytest.raises(Unanswered):
         await holds.reserve(make_call())
-    assert stored == [[2, 1, 1, 1]]
+    assert stored == [[2, 2, 1, 1]]
 
     async def nothing_is_held() -> bool:
         return await held(database) == [0, 0, 0, 0]

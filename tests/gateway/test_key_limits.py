@@ -21,7 +21,8 @@ from backend.gateway.limits import KeyLimits
 from backend.ids import new_id
 from backend.storage.database import Database
 from backend.storage.tables import key_calls, key_windows
-from backend_client.types.accounts import ApiKeyCreate, ApplicationCreate, RateLimits
+from backend_client.types.accounts import ApiKeyCreate, ApplicationCreate
+from backend_client.types.limits import RateLimits
 from tests.support.billing import make_tenant
 from tests.support.waiting import until
 

@@ -132,6 +132,75 @@ async def test_the_tighter_of_key_and_plan_is_told_and_a_refusal_takes_of_neithe
     await until(none_under_way)
 
 
+async def test_an_application_and_models_have_limits_beside_the_key_and_the_plan(
+    api: httpx.AsyncClient, owner: Headers, open_key: OpenKey, provider: FlakyServer
+) -> None:
+    application = (await api.get("/v1/applications", headers=owner)).json()["items"][0]["id"]
+    at = f"/v1/applications/{application}"
+    small = {"models": ["sample-small"], "requests_per_minute": 1}
+    limited = {"limits": {"requests_per_minute": 1_000}, "model_limits": [small]}
+    changed = await api.patch(at, headers=owner, json=limited)
+    assert changed.json()["model_limits"][0]["requests_per_minute"] == 1
+    first = await open_key(model_limits=[small | {"models": [MODEL, "sample-small"]}])
+    headers = await ask(first)
+    assert (headers["x-ratelimit-limit-requests"], headers["x-ratelimit-owner-requests"]) == (
+        "1",
+        "key",
+    )
+    assert headers["x-ratelimit-owner-tokens"] == "plan"
+    with pytest.raises(openai.RateLimitError) as raised:
+        await ask(first)
+    both = " and ".join(map(repr, sorted([MODEL, "sample-small"])))
+    assert f"This key's limit of 1 requests a minute for the models {both} is used" in str(
+        raised.value
+    )
+    assert raised.value.param == "key.model_limits.requests_per_minute"
+    assert raised.value.response.headers["x-farebox-limit"] == raised.value.param
+
+    second = await open_key()
+    with pytest.raises(openai.RateLimitError) as raised:
+        await ask(second)
+    assert raised.value.code == "rate_limit_exceeded"
+    assert raised.value.param == "application.model_limits.requests_per_minute"
+    words = "The application's limit of 1 requests a minute for the model 'sample-small' is used"
+    assert words in str(raised.value)
+    headers = {"authorization": f"Bearer {second.api_key}"}
+    message = {"model": "sample-small", "max_tokens": 9, "messages": ASKED}
+    answer = await api.post("/v1/messages", headers=headers, json=message)
+    error = answer.json()["error"]
+    assert (answer.status_code, error["type"]) == (429, "rate_limit_error")
+    assert error["param"] == "application.model_limits.requests_per_minute"
+    uses = (await api.get(f"{at}/limits", headers=owner)).json()["items"]
+    assert [(use["models"], use["most"], use["remaining"]) for use in uses] == [
+        (None, 1_000, uses[0]["remaining"]),
+        (["sample-small"], 1, 0),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("model_limits", "field"),
+    [
+        ([{"models": ["none"], "requests_per_minute": 1}], "model_limits.0.models"),
+        ([{"models": [], "requests_per_minute": 1}], "model_limits.0.models"),
+        ([{"models": ["sample-small"] * 2, "requests_per_minute": 1}], "model_limits.0.models"),
+        ([{"models": ["sample-small"]}], "model_limits"),
+        ([{"models": ["sample-small"], "tokens_per_minute": 9}] * 2, "model_limits"),
+    ],
+)
+async def test_limits_on_models_that_can_not_be(
+    api: httpx.AsyncClient, session: Headers, model_limits: list[object], field: str
+) -> None:
+    application = (await api.get("/v1/applications", headers=session)).json()["items"][0]["id"]
+    at, body = f"/v1/applications/{application}", {"model_limits": model_limits}
+    wanted = {"name": "k", "application_id": application, **body}
+    for answer in (
+        await api.patch(at, headers=session, json=body),
+        await api.post("/v1/keys", headers=session, json=wanted),
+    ):
+        assert answer.status_code == 422
+        assert [error["field"] for error in answer.json()["errors"]] == [field]
+
+
 async def test_entitlements_tell_what_the_gateway_goes_by(
     api: httpx.AsyncClient, owner: Headers, operator: Headers, open_key: OpenKey, worker: None
 ) -> None:

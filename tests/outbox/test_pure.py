@@ -249,6 +249,18 @@ DATA: dict[str, dict[str, Any]] = {
         "failing_since": NOW,
         "reason": "The endpoint answered 500.",
     },
+    "budget.reached": {
+        "of": "label",
+        "id": "lbd_1",
+        "name": "team=search",
+        "percent": 80,
+        "limit": "soft",
+        "period": "month",
+        "budget": {"amount": "50", "currency": "USD"},
+        "spent": {"amount": "40.0000125", "currency": "USD"},
+        "start": NOW,
+        "resets_at": NOW,
+    },
     "invitation.created": {
         "invitation_id": "ivt_1",
         "email": "ann@mail.example",
@@ -277,6 +289,7 @@ TOLD = {
     "quota.reached": ["80% of your plan's quota of input_tokens and output_tokens", "812,345"],
     "key.budget_reached": ["The API key Batch has spent all of its budget", "50.01234 USD"],
     "webhook.disabled": ["your webhook https://hooks.example.com/a since", "answered 500"],
+    "budget.reached": ["The label team=search has used 80% of its budget", "40.0000125 USD"],
     "invitation.created": ["as owner", "https://portal.example/sign-in/"],
     "key.leaked": ["API key web was found", "revoked", "fb_live_…ab12", "https://portal.example/"],
 }

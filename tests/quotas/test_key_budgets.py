@@ -12,37 +12,40 @@ from sqlalchemy import func, select
 
 from backend.metering.counting.batches import count_events
 from backend.metering.events import AcceptedEvent
+from backend.quotas.budget_owners import BudgetedCall, BudgetOwner, OwnBudget, budget_period
+from backend.quotas.budgets import Budgets, budget_use
 from backend.quotas.errors import KeyBudgetExhausted
-from backend.quotas.key_budgets import BudgetedCall, KeyBudgets, budget_period, budget_use
 from backend.quotas.reservations import LAPSE
 from backend.storage.database import Database
 from backend.storage.tables import key_budget_holds
 from backend.subscriptions.changes import start_subscription
-from backend_client.types.accounts import KeyBudget, KeyBudgetUse, Tenant
+from backend_client.types.accounts import Tenant
 from backend_client.types.catalog import Catalog
+from backend_client.types.limits import KeyBudget, KeyBudgetUse
 from tests.support.billing import NOW, make_tenant
 
 SOURCE = "test"
 TEN_CENTS = {"output_tokens": Decimal(10_000)}
 """On the catalog's paid plan, whose dearest price for output is 10 a million."""
 A_DOLLAR = KeyBudget(amount=Decimal(1), period="day")
+KEY = BudgetOwner("key", "key_1")
 
 
 @pytest.fixture
-async def budgets(database: Database, tenant: Tenant, applied: Catalog) -> KeyBudgets:
+async def budgets(database: Database, tenant: Tenant, applied: Catalog) -> Budgets:
     async with database.begin() as connection:
         start = datetime(2026, 2, 1, tzinfo=UTC)
         await start_subscription(connection, tenant.id, "paid", start)
-    return KeyBudgets(database, source=SOURCE)
+    return Budgets(database, source=SOURCE)
 
 
 def call(
     tenant: Tenant, name: str, at: datetime = NOW, budget: KeyBudget = A_DOLLAR, key: str = "key_1"
 ) -> BudgetedCall:
-    return BudgetedCall(tenant, key, budget, name, at)
+    return BudgetedCall(tenant, (OwnBudget(BudgetOwner("key", key), budget),), name, at)
 
 
-async def attempt(budgets: KeyBudgets, wanted: BudgetedCall) -> bool:
+async def attempt(budgets: Budgets, wanted: BudgetedCall) -> bool:
     try:
         await budgets.reserve(wanted, "large", TEN_CENTS)
     except KeyBudgetExhausted:
@@ -62,7 +65,7 @@ async def count(
         "time": wanted.made_at,
         "received_at": wanted.made_at,
         "application_id": "app_1",
-        "key_id": wanted.key_id,
+        "key_id": wanted.budgets[0].owner.id,
         "model": "large",
         "quantities": used,
     }
@@ -71,18 +74,22 @@ async def count(
 
 
 async def use(
-    database: Database, tenant: Tenant, at: datetime, budget: KeyBudget = A_DOLLAR
+    database: Database,
+    tenant: Tenant,
+    at: datetime,
+    budget: KeyBudget = A_DOLLAR,
+    owner: BudgetOwner = KEY,
 ) -> KeyBudgetUse:
     async with database.begin() as connection:
-        return await budget_use(connection, tenant, "key_1", budget, at, source=SOURCE)
+        return await budget_use(connection, tenant, OwnBudget(owner, budget), at, source=SOURCE)
 
 
 @pytest.mark.engine
 async def test_of_many_at_once_on_two_replicas_only_as_many_pass_as_there_is_room_for(
-    database: Database, database_url: str, tenant: Tenant, budgets: KeyBudgets
+    database: Database, database_url: str, tenant: Tenant, budgets: Budgets
 ) -> None:
     other = Database(database_url, pool_size=5)
-    replicas = [budgets, KeyBudgets(other, source=SOURCE)]
+    replicas = [budgets, Budgets(other, source=SOURCE)]
     passed = await asyncio.gather(
         *(attempt(replicas[number % 2], call(tenant, f"c{number}")) for number in range(25))
     )
@@ -95,7 +102,7 @@ async def test_of_many_at_once_on_two_replicas_only_as_many_pass_as_there_is_roo
 
 @pytest.mark.engine
 async def test_cost_is_in_the_hold_or_in_the_usage_at_every_moment(
-    database: Database, tenant: Tenant, budgets: KeyBudgets
+    database: Database, tenant: Tenant, budgets: Budgets
 ) -> None:
     """Calls are settled at half of what they held and counted, while others are admitted."""
     used = {"output_tokens": Decimal(5_000)}
@@ -122,7 +129,7 @@ async def test_cost_is_in_the_hold_or_in_the_usage_at_every_moment(
 
 @pytest.mark.engine
 async def test_a_day_begins_anew_a_raise_helps_and_a_soft_budget_refuses_nothing(
-    database: Database, tenant: Tenant, budgets: KeyBudgets
+    database: Database, tenant: Tenant, budgets: Budgets
 ) -> None:
     whole = call(tenant, "c1")
     await budgets.reserve(whole, "large", {"output_tokens": Decimal(100_000)})
@@ -145,7 +152,7 @@ async def test_a_day_begins_anew_a_raise_helps_and_a_soft_budget_refuses_nothing
 
 @pytest.mark.engine
 async def test_a_call_that_was_not_made_or_never_ended_gives_its_hold_back(
-    database: Database, tenant: Tenant, budgets: KeyBudgets
+    database: Database, tenant: Tenant, budgets: Budgets
 ) -> None:
     whole = {"output_tokens": Decimal(100_000)}
     await budgets.reserve(call(tenant, "c1"), "large", whole)

@@ -16,8 +16,9 @@ from backend.outbox.events import event_from
 from backend.spend.limit_notices import LimitsWorker
 from backend.storage.database import Database
 from backend.storage.tables import notifications
-from backend_client.types.accounts import ApiKeyCreate, ApplicationCreate, KeyBudget, Role
+from backend_client.types.accounts import ApiKeyCreate, ApplicationCreate, Role
 from backend_client.types.catalog import Catalog
+from backend_client.types.limits import KeyBudget
 from backend_client.types.notifications import (
     KeyBudgetReachedEvent,
     NotificationEvent,

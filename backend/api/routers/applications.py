@@ -8,6 +8,7 @@ from typing import Annotated
 from fastapi import APIRouter, Depends
 
 from backend.accounts.applications import change_application, create_application, list_applications
+from backend.accounts.clocks import now_of
 from backend.accounts.principal import Permission, Principal
 from backend.accounts.tenants import find_tenant
 from backend.api.dependencies import (
@@ -17,8 +18,11 @@ from backend.api.dependencies import (
     ServicesNow,
     needs,
 )
+from backend.gateway.limit_use import limit_uses
+from backend.quotas.budgets import budget_of_application
 from backend_client.types.accounts import Application, ApplicationChange, ApplicationCreate
 from backend_client.types.common import Page
+from backend_client.types.limits import KeyBudgetUse, LimitUse
 
 router = APIRouter(tags=["accounts"])
 
@@ -70,10 +74,61 @@ async def patch_application(
     application_id: str,
     change: ApplicationChange,
 ) -> Application:
-    """Rename an application, archive it, or take it back. Usage and invoices keep what it was.
+    """Change an application's name, limits and budget, archive it, or take it back.
 
-    An archived one gets no new keys; one whose keys still work can't be archived.
+    Usage and invoices keep what it was. An archived one gets no new keys; one whose keys still work
+    can't be archived. Limits hold all its keys together, within a second on every replica, and
+    beside those of each key and of the plan: the tightest refuses.
     """
     async with services.database.begin() as connection:
         now = datetime.now(UTC)
         return await change_application(connection, caller, application_id, change, now)
+
+
+@router.get("/v1/applications/{application_id}/limits")
+async def get_application_limits(
+    services: ServicesNow,
+    caller: Annotated[Principal, Depends(needs(Permission.USAGE_READ))],
+    application_id: str,
+) -> Page[LimitUse]:
+    """List an application's limits with what is left of each now."""
+    async with services.database.begin() as connection:
+        return Page(items=await limit_uses(connection, caller.tenant_id, application_id))
+
+
+@router.get("/v1/applications/{application_id}/budget")
+async def get_application_budget(
+    services: ServicesNow,
+    caller: Annotated[Principal, Depends(needs(Permission.SPEND_READ))],
+    application_id: str,
+) -> KeyBudgetUse:
+    """Return what is used of an application's budget, exact; 404 if it has none."""
+    async with services.database.begin() as connection:
+        tenant = await find_tenant(connection, caller.tenant_id)
+        return await budget_of_application(connection, tenant, application_id, now_of(tenant))
+
+
+@router.get("/v1/tenants/{tenant_id}/applications/{application_id}/budget")
+async def get_tenants_application_budget(
+    services: ServicesNow,
+    caller: Annotated[Principal, Depends(needs(Permission.OPERATE_READ))],
+    tenant_id: str,
+    application_id: str,
+) -> KeyBudgetUse:
+    """Return what is used of the budget of a tenant's application; for the operator."""
+    async with services.database.begin() as connection:
+        tenant = await find_tenant(connection, tenant_id)
+        return await budget_of_application(connection, tenant, application_id, now_of(tenant))
+
+
+@router.get("/v1/tenants/{tenant_id}/applications/{application_id}/limits")
+async def get_tenants_application_limits(
+    services: ServicesNow,
+    caller: Annotated[Principal, Depends(needs(Permission.OPERATE_READ))],
+    tenant_id: str,
+    application_id: str,
+) -> Page[LimitUse]:
+    """List the limits of a tenant's application with what is left; for the operator."""
+    async with services.database.begin() as connection:
+        tenant = await find_tenant(connection, tenant_id)
+        return Page(items=await limit_uses(connection, tenant.id, application_id))

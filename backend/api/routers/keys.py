@@ -23,16 +23,16 @@ from backend.api.dependencies import (
     needs,
 )
 from backend.customers.keys import create_key, revoke_key, rotate_key
-from backend.quotas.key_budgets import budget_of_key
+from backend.quotas.budgets import budget_of_key
 from backend_client.types.accounts import (
     ApiKey,
     ApiKeyChange,
     ApiKeyCreate,
     ApiKeyCreated,
     ApiKeyRotate,
-    KeyBudgetUse,
 )
 from backend_client.types.common import Page
+from backend_client.types.limits import KeyBudgetUse
 
 router = APIRouter(tags=["keys"])
 

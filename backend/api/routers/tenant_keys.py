@@ -25,7 +25,7 @@ from backend.api.dependencies import (
 )
 from backend.api.tenant_scope import customer
 from backend.customers.keys import create_key, revoke_key, rotate_key
-from backend.quotas.key_budgets import budget_of_key
+from backend.quotas.budgets import budget_of_key
 from backend_client.types.accounts import (
     ApiKey,
     ApiKeyChange,
@@ -35,9 +35,9 @@ from backend_client.types.accounts import (
     Application,
     ApplicationChange,
     ApplicationCreate,
-    KeyBudgetUse,
 )
 from backend_client.types.common import Page
+from backend_client.types.limits import KeyBudgetUse
 
 router = APIRouter(tags=["operator"])
 

@@ -26,7 +26,7 @@ _TYPES: Final = {
 
 
 def anthropic_error(error: FareboxError) -> bytes:
-    """Return the error as Anthropic's JSON; its ``code`` is a member beside Anthropic's own."""
+    """Return the error as Anthropic's JSON; ``code`` and ``param`` are members beside its own."""
     return orjson.dumps(_document(error))
 
 
@@ -37,7 +37,7 @@ def anthropic_error_event(error: FareboxError) -> bytes:
 
 def _document(error: FareboxError) -> dict[str, Any]:
     kind = _TYPES.get(error.status, "api_error")
-    return {
-        "type": "error",
-        "error": {"type": kind, "message": error.detail, "code": error.code},
-    }
+    document = {"type": kind, "message": error.detail, "code": error.code}
+    if error.errors:
+        document["param"] = error.errors[0].field
+    return {"type": "error", "error": document}

@@ -6,8 +6,8 @@ from typing import Final
 
 import orjson
 
-from backend.errors import FareboxError
-from backend.quotas.errors import KeyBudgetExhausted, QuotaExhausted
+from backend.errors import BudgetExhausted, FareboxError
+from backend.quotas.errors import QuotaExhausted
 
 _TYPES: Final = {
     400: "invalid_request_error",
@@ -37,6 +37,6 @@ def openai_error(error: FareboxError) -> bytes:
 
 
 def _type(error: FareboxError) -> str:
-    if isinstance(error, QuotaExhausted | KeyBudgetExhausted):
+    if isinstance(error, QuotaExhausted | BudgetExhausted):
         return QuotaExhausted.code
     return _TYPES.get(error.status, "api_error")

@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Final, Literal
 
-from backend.errors import FareboxError, RateLimited, Unavailable
+from backend.errors import BudgetExhausted, FareboxError, RateLimited, Unavailable
 from backend.gateway.errors import KeyLimited, UpstreamFailed
 from backend.gateway.protocols.anthropic_errors import anthropic_error
 from backend.gateway.protocols.openai_errors import openai_error
-from backend.quotas.errors import KeyBudgetExhausted, QuotaExhausted
+from backend.quotas.errors import QuotaExhausted
 from backend.wallets.errors import CreditExhausted
 
 Shape = Literal["openai", "anthropic"]
@@ -86,7 +86,7 @@ _SHOWN: Final = 100
 def error_headers(error: FareboxError) -> dict[str, str]:
     """Return the headers of an error's answer: the limits' state, and when a retry is useful."""
     headers = dict(error.headers) if isinstance(error, KeyLimited) else {}
-    if isinstance(error, QuotaExhausted | KeyBudgetExhausted | CreditExhausted):
+    if isinstance(error, QuotaExhausted | BudgetExhausted | CreditExhausted):
         headers["x-should-retry"] = "false"
     if isinstance(error, UpstreamFailed):
         if not error.may_pass:

@@ -12,6 +12,7 @@ from backend_client.types.common import plain
 from backend_client.types.invoices import Invoice
 from backend_client.types.leaked_keys import LeakOutcome
 from backend_client.types.notifications import (
+    BudgetReachedEvent,
     CreditAmount,
     CreditNoteIssuedEvent,
     DepartmentBudgetReachedEvent,
@@ -69,6 +70,8 @@ def wording(event: NotificationEvent, invoice: Invoice | None, seller: str) -> W
             return _key_budget_reached(event, seller)
         case WebhookDisabledEvent():
             return _webhook_disabled(event, seller)
+        case BudgetReachedEvent():
+            return _calls_reached(event, seller)
         case InvitationCreatedEvent():
             return _invited(event, seller)
         case KeyLeakedEvent():
@@ -271,6 +274,26 @@ def _key_budget_reached(event: KeyBudgetReachedEvent, seller: str) -> Wording:
         [f"The API key {data.name} has spent {spent}."],
         [
             ("Spent", _credit(data.used)),
+            ("Budget", _credit(data.budget)),
+            ("Begins anew", words.date(data.resets_at, "UTC")),
+        ],
+    )
+
+
+def _calls_reached(event: BudgetReachedEvent, seller: str) -> Wording:
+    data = event.data
+    whose = "The application" if data.of == "application" else "The label"
+    spent = "all of its budget" if data.percent >= 100 else f"{data.percent}% of its budget"
+    then = (
+        "Calls that could pass it are refused."
+        if data.limit == "hard"
+        else "Calls go on: the budget is soft."
+    )
+    return Wording(
+        f"{data.name} has used {spent} at {seller}",
+        [f"{whose} {data.name} has used {spent} for the {data.period}. {then}"],
+        [
+            ("Used", _credit(data.spent)),
             ("Budget", _credit(data.budget)),
             ("Begins anew", words.date(data.resets_at, "UTC")),
         ],

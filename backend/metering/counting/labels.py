@@ -10,9 +10,9 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from backend.accounts.errors import TenantNotFound
 from backend.metering.counting.locks import own_tenant
-from backend.metering.errors import LabelNotDeclared, LabelNotFound, TooManyLabels
+from backend.metering.errors import LabelBoundsCalls, LabelNotDeclared, LabelNotFound, TooManyLabels
 from backend.storage.database import driver_connection
-from backend.storage.tables import declared_labels, usage_versions
+from backend.storage.tables import declared_labels, label_budgets, usage_versions
 from backend_client.types.events import DeclaredLabel
 from backend_client.types.problems import FieldError
 
@@ -48,8 +48,15 @@ async def declare_label(connection: AsyncConnection, tenant_id: str, label: str)
 
 
 async def withdraw_label(connection: AsyncConnection, tenant_id: str, label: str) -> None:
-    """Stop counting usage by a label; raise ``NotFound`` if it was not declared."""
+    """Stop counting usage by a label; raise ``NotFound`` if it was not declared.
+
+    Raises ``Conflict`` while it has budgets.
+    """
     await _own(connection, tenant_id)
+    of_label = (label_budgets.c.tenant_id == tenant_id, label_budgets.c.label == label)
+    if budgets := await connection.scalar(select(func.count()).where(*of_label)):
+        count = "1 budget" if budgets == 1 else f"{budgets} budgets"
+        raise LabelBoundsCalls(f"{count} of {label!r} would bound nothing: remove them first.")
     gone = await connection.execute(
         delete(declared_labels).where(
             declared_labels.c.tenant_id == tenant_id, declared_labels.c.label == label

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Sequence
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from decimal import Decimal
 
@@ -84,8 +85,29 @@ _WITH_LABELS = {**_METERED, "labels": "labels::text"}
 _SUMMED = _query(**_METERED, labels="NULL::text")
 _BY_LABELS = _query(**_WITH_LABELS)
 _OF_KEY = _query("AND key_id = :key_id", **_WITH_LABELS)
+_OF_APPLICATION = _query("AND application_id = :application_id", **_WITH_LABELS)
+_OF_LABEL = _query("AND labels ->> :label = :value", **_WITH_LABELS)
 _BY_UPSTREAM = _query(**_METERED, upstream="upstream")
 _BY_ORIGIN = _query(application_id="application_id", key_id="key_id", **_WITH_LABELS)
+
+
+@dataclass(frozen=True, slots=True)
+class UsagePart:
+    """A part of a tenant's usage: of a key, an application, or a declared label's value."""
+
+    key_id: str | None = None
+    application_id: str | None = None
+    label: tuple[str, str] | None = None
+
+    def query(self) -> tuple[TextClause, dict[str, object]]:
+        """Return the query that sums it, and its parameters."""
+        if self.key_id is not None:
+            return _OF_KEY, {"key_id": self.key_id}
+        if self.application_id is not None:
+            return _OF_APPLICATION, {"application_id": self.application_id}
+        if self.label is not None:
+            return _OF_LABEL, dict(zip(("label", "value"), self.label, strict=True))
+        return _BY_LABELS, {}
 
 
 async def period_usage(
@@ -94,22 +116,23 @@ async def period_usage(
     stretches: Sequence[Sequence[WindowedTime]],
     labels: Collection[str] = (),
     *,
-    key_id: str | None = None,
+    of: UsagePart | None = None,
 ) -> list[list[MeteredQuantity]]:
     """Return the usage in each stretch, in one query.
 
     A stretch is given as the times that its plan's windows divide it into; see
     ``windows.cut_at_windows``. They start and end at quarter hours: a rollup counts where it
     starts. ``labels`` are those that a plan prices by; usage is divided by no others. It is
-    that of the API key ``key_id`` alone if one is given.
+    that of a part alone if ``of`` names one.
     """
     usage: list[list[MeteredQuantity]] = [[] for _ in stretches]
     parameters = await _parameters(connection, tenant_id, stretches)
     if parameters is None:
         return usage
     query = _BY_LABELS if labels else _SUMMED
-    if key_id is not None:
-        query, parameters["key_id"] = _OF_KEY, key_id
+    if of is not None:
+        query, more = of.query()
+        parameters |= more
     rows = await connection.execute(query, parameters)
     for place, window, model, meter, counted_by, quantity in rows:
         kept = _kept_labels(counted_by, labels)

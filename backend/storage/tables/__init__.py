@@ -94,6 +94,7 @@ from backend.storage.tables.playground import (
 from backend.storage.tables.quotas import (
     key_budget_holds,
     key_budget_states,
+    label_budgets,
     quota_holds,
     quota_states,
 )
@@ -175,6 +176,7 @@ __all__ = [
     "key_budget_states",
     "key_calls",
     "key_windows",
+    "label_budgets",
     "ledger_entries",
     "members",
     "metadata",

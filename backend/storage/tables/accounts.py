@@ -157,8 +157,19 @@ applications = Table(
     Column("name", Text, nullable=False),
     created_column(),
     time_column("archived_at", nullable=True),
+    # Of all its keys' calls together
+    Column("requests_per_minute", Integer),
+    Column("tokens_per_minute", Integer),
+    Column("concurrent_requests", Integer),
+    Column("model_limits", JSONB, nullable=False, server_default=text("'[]'::jsonb")),
+    Column("budget_amount", Numeric),
+    Column("budget_period", Text),
+    Column("budget_limit", Text),
     ForeignKeyConstraint(["tenant_id"], ["tenants.id"], ondelete="CASCADE"),
     UniqueConstraint("tenant_id", "name"),
+    CheckConstraint(
+        "num_nulls(budget_amount, budget_period, budget_limit) IN (0, 3)", name="whole_budget"
+    ),
 )
 
 api_keys = Table(
@@ -183,6 +194,7 @@ api_keys = Table(
     Column("requests_per_minute", Integer),
     Column("tokens_per_minute", Integer),
     Column("concurrent_requests", Integer),
+    Column("model_limits", JSONB, nullable=False, server_default=text("'[]'::jsonb")),
     Column("budget_amount", Numeric),
     Column("budget_period", Text),
     Column("budget_limit", Text),
@@ -229,7 +241,8 @@ key_windows = Table(
 )
 """When all that a limited key has reserved is free again; see ``backend.gateway.limits``.
 
-The key is empty for limits of all calls of a tenant's plan together.
+The key is empty for limits of all calls of a tenant's plan together, and an application's id for
+the application's; for limits on models, both have more behind them.
 """
 
 key_calls = Table(

@@ -10,11 +10,12 @@ from sqlalchemy import (
     Numeric,
     Table,
     Text,
+    UniqueConstraint,
     text,
 )
 from sqlalchemy.dialects.postgresql import JSONB
 
-from backend.storage.tables.common import metadata, time_column
+from backend.storage.tables.common import created_column, metadata, time_column
 
 # What these two hold is true for as long as a call: not worth a write-ahead log. So holds refer to
 # the row that is locked for them: to look for the tenant's would lock that, which the log has.
@@ -51,14 +52,17 @@ key_budget_states = Table(
     ForeignKeyConstraint(["tenant_id"], ["tenants.id"], ondelete="CASCADE"),
     prefixes=["UNLOGGED"],
 )
-"""What a key had used of its budget a moment ago; see ``backend.quotas.key_budgets``."""
+"""What was used of a budget a moment ago; see ``backend.quotas.budgets``.
+
+The key is an application's id for the application's budget, and a label budget's own for its.
+"""
 
 key_budget_holds = Table(
     "key_budget_holds",
     metadata,
     Column("tenant_id", Text, primary_key=True),
     Column("id", Text, primary_key=True),
-    Column("key_id", Text, nullable=False),
+    Column("key_id", Text, primary_key=True),
     Column("amount", Numeric, nullable=False),
     time_column("made_at"),
     time_column("lapses_at"),
@@ -70,3 +74,23 @@ key_budget_holds = Table(
     Index("ix_key_budget_holds_tenant_id", "tenant_id", "key_id"),
     prefixes=["UNLOGGED"],
 )
+
+label_budgets = Table(
+    "label_budgets",
+    metadata,
+    Column("tenant_id", Text, primary_key=True),
+    Column("id", Text, primary_key=True),
+    Column("label", Text, nullable=False),
+    Column("value", Text, nullable=False),
+    Column("budget_amount", Numeric, nullable=False),
+    Column("budget_period", Text, nullable=False),
+    Column("budget_limit", Text, nullable=False),
+    created_column(),
+    # A label is not withdrawn while calls are bounded by it
+    ForeignKeyConstraint(
+        ["tenant_id", "label"], ["declared_labels.tenant_id", "declared_labels.label"]
+    ),
+    ForeignKeyConstraint(["tenant_id"], ["tenants.id"], ondelete="CASCADE"),
+    UniqueConstraint("tenant_id", "label", "value"),
+)
+"""What calls with a label's value may cost."""

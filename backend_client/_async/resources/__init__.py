@@ -23,7 +23,11 @@ from backend_client._async.resources.chat import (
 )
 from backend_client._async.resources.events import AsyncCorrectionsResource, AsyncEventsResource
 from backend_client._async.resources.invoices import AsyncInvoiceRunsResource, AsyncInvoicesResource
-from backend_client._async.resources.keys import AsyncApplicationsResource, AsyncKeysResource
+from backend_client._async.resources.keys import (
+    AsyncApplicationsResource,
+    AsyncKeysResource,
+    AsyncLabelBudgetsResource,
+)
 from backend_client._async.resources.members import (
     AsyncInvitationsResource,
     AsyncMembersResource,
@@ -75,6 +79,7 @@ class AsyncResources(AsyncResource):
         self.audit = AsyncAuditResource(sender)
         self.requests = AsyncRequestsResource(sender)
         self.applications = AsyncApplicationsResource(sender)
+        self.label_budgets = AsyncLabelBudgetsResource(sender)
         self.keys = AsyncKeysResource(sender)
         self.webhooks = AsyncWebhooksResource(sender)
         # What is used

@@ -25,7 +25,11 @@ from backend_client._sync.resources.chat import (
 )
 from backend_client._sync.resources.events import CorrectionsResource, EventsResource
 from backend_client._sync.resources.invoices import InvoiceRunsResource, InvoicesResource
-from backend_client._sync.resources.keys import ApplicationsResource, KeysResource
+from backend_client._sync.resources.keys import (
+    ApplicationsResource,
+    KeysResource,
+    LabelBudgetsResource,
+)
 from backend_client._sync.resources.members import (
     InvitationsResource,
     MembersResource,
@@ -77,6 +81,7 @@ class Resources(Resource):
         self.audit = AuditResource(sender)
         self.requests = RequestsResource(sender)
         self.applications = ApplicationsResource(sender)
+        self.label_budgets = LabelBudgetsResource(sender)
         self.keys = KeysResource(sender)
         self.webhooks = WebhooksResource(sender)
         # What is used

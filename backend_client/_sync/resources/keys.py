@@ -17,10 +17,16 @@ from backend_client.types.accounts import (
     Application,
     ApplicationChange,
     ApplicationCreate,
-    KeyBudgetUse,
 )
 from backend_client.types.common import Page
 from backend_client.types.leaked_keys import KeyLeak, LeakedKey
+from backend_client.types.limits import (
+    KeyBudgetUse,
+    LabelBudget,
+    LabelBudgetChange,
+    LabelBudgetCreate,
+    LimitUse,
+)
 
 
 class ApplicationsResource(Resource):
@@ -42,9 +48,47 @@ class ApplicationsResource(Resource):
     def update(
         self, application_id: str, change: ApplicationChange, *, tenant: str | None = None
     ) -> Application:
-        """Rename an application, archive it or take it back; another ``tenant``'s too."""
+        """Change an application's name, limits and budget, archive it or take it back.
+
+        Another ``tenant``'s, for the operator.
+        """
         at = path("applications", application_id, tenant=tenant)
         return self._sender.send(edit(at, change, Application))
+
+    def limits(self, application_id: str, *, tenant: str | None = None) -> Pager[LimitUse]:
+        """List an application's limits with what is left of each now."""
+        at = path("applications", application_id, "limits", tenant=tenant)
+        return Pager(self._sender, get(at, Page[LimitUse]))
+
+    def budget(self, application_id: str, *, tenant: str | None = None) -> KeyBudgetUse:
+        """Get what is used of an application's budget; ``NotFound`` if it has none."""
+        at = path("applications", application_id, "budget", tenant=tenant)
+        return self._sender.send(get(at, KeyBudgetUse))
+
+
+class LabelBudgetsResource(Resource):
+    """Budgets of values of declared labels: what all calls with such a label may cost."""
+
+    def list(self, *, limit: int | None = None, cursor: str | None = None) -> Pager[LabelBudget]:
+        """List the budgets of labels, oldest first."""
+        call = get("/v1/label-budgets", Page[LabelBudget], query(limit=limit, cursor=cursor))
+        return Pager(self._sender, call)
+
+    def create(self, budget: LabelBudgetCreate) -> LabelBudget:
+        """Bound what calls with a label's value cost."""
+        return self._sender.send(create("/v1/label-budgets", budget, LabelBudget))
+
+    def update(self, budget_id: str, change: LabelBudgetChange) -> LabelBudget:
+        """Change the budget of a label's value."""
+        return self._sender.send(edit(path("label-budgets", budget_id), change, LabelBudget))
+
+    def delete(self, budget_id: str) -> None:
+        """Remove the budget of a label's value."""
+        self._sender.send(delete(path("label-budgets", budget_id), repeatable=True))
+
+    def use(self, budget_id: str) -> KeyBudgetUse:
+        """Get what is used of the budget of a label's value."""
+        return self._sender.send(get(path("label-budgets", budget_id, "use"), KeyBudgetUse))
 
 
 class KeysResource(Resource):

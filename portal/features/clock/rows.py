@@ -20,6 +20,7 @@ _WORDS = {
     NotificationKind.WALLET_LOW_BALANCE: "Little credit is left",
     NotificationKind.WALLET_TOP_UP_REQUESTED: "Top-up asked for",
     NotificationKind.WALLET_TOP_UP_FAILED: "Top-up failed",
+    NotificationKind.BUDGET_REACHED: "A budget of calls is used",
     NotificationKind.DEPARTMENT_BUDGET_REACHED: "A department’s budget is spent",
     NotificationKind.QUOTA_REACHED: "A quota is used up, or nearly",
     NotificationKind.KEY_BUDGET_REACHED: "A key’s budget is spent, or nearly",

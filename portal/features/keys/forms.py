@@ -7,14 +7,8 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
-from backend_client.types.accounts import (
-    ApiKeyChange,
-    ApiKeyCreate,
-    ApiKeyRotate,
-    KeyBudget,
-    RateLimits,
-    Scope,
-)
+from backend_client.types.accounts import ApiKeyChange, ApiKeyCreate, ApiKeyRotate, Scope
+from backend_client.types.limits import KeyBudget, RateLimits
 from portal.kit.form_problems import checked, text_of
 
 EXPIRIES = {

@@ -6,8 +6,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
-from backend_client.types.accounts import ApiKey, Application, KeyBudgetUse, RateLimits, Scope
+from backend_client.types.accounts import ApiKey, Application, Scope
 from backend_client.types.common import plain
+from backend_client.types.limits import KeyBudgetUse, RateLimits
 from backend_client.types.web_origins import ANY_PAGE
 from portal.kit.formatting import ago, count, date, fine_money, second
 

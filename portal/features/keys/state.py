@@ -8,13 +8,8 @@ from typing import Any
 from urllib.parse import urlencode
 
 from backend_client import ClientError, Forbidden, NotFound
-from backend_client.types.accounts import (
-    ApiKey,
-    ApiKeyChange,
-    ApiKeyCreated,
-    Application,
-    KeyBudgetUse,
-)
+from backend_client.types.accounts import ApiKey, ApiKeyChange, ApiKeyCreated, Application
+from backend_client.types.limits import KeyBudgetUse
 from portal.features.keys.forms import (
     FIELDS,
     by_field,

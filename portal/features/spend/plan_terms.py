@@ -5,7 +5,6 @@ from __future__ import annotations
 from decimal import Decimal
 from typing import assert_never
 
-from backend_client.types.accounts import RateLimits
 from backend_client.types.charges import (
     FlatCharge,
     FlatPer,
@@ -18,6 +17,7 @@ from backend_client.types.charges import (
     VolumeCharge,
 )
 from backend_client.types.common import plain
+from backend_client.types.limits import RateLimits
 from backend_client.types.plan_terms import Discount, GrantTerms, Quota, QuotaLimit
 from backend_client.types.plans import PlanDefinition
 from portal.kit.formatting import compact, exact_money, meters_name, money, unit_price

@@ -8,7 +8,8 @@ from typing import Any
 
 import pytest
 
-from backend_client.types.accounts import ApiKey, KeyBudget, KeyBudgetUse, RateLimits, Scope
+from backend_client.types.accounts import ApiKey, Scope
+from backend_client.types.limits import KeyBudget, KeyBudgetUse, RateLimits
 from portal.features.keys.forms import change_from_form, key_from_form, rotation_from_form
 from portal.features.keys.rows import (
     budget_part,

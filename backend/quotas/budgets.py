@@ -1,40 +1,48 @@
-"""Budgets of API keys: what a key's calls may cost in a day or a month of the tenant's time zone.
+"""Budgets: what calls may cost in a day or a month of the tenant's time zone.
 
-They work as hard quotas do: all replicas share one row a key, locked while a call is admitted. What
-is used is the value of the key's rollups at the prices of the plan in force, at most a second old;
-a call holds the most that it can cost until its event has been counted.
+They are of API keys, of applications, and of values of declared labels, all alike, and work as hard
+quotas do: all replicas share one row an owner, locked while a call is admitted. What is used is the
+value of the owner's rollups at the prices of the plan in force, at most a second old; a call holds
+the most that it can cost of each of its budgets until its event has been counted.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from datetime import datetime, timedelta
 from decimal import Decimal
 from functools import partial
 from typing import Final
-from zoneinfo import ZoneInfo
 
 from sqlalchemy import ColumnElement, Exists, delete, exists, func, or_, select, update
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from backend.accounts.applications import find_application
 from backend.accounts.keys import find_key
 from backend.errors import NotFound
 from backend.kit.remembered import Remembered
 from backend.metering.events import GATEWAY_SOURCE
-from backend.metering.queries.rated_usage import period_usage
+from backend.metering.queries.rated_usage import UsagePart, period_usage
 from backend.pricing.charges.windows import cut_at_windows
 from backend.pricing.credit.call_cost import CallValues
 from backend.pricing.money import ZERO, exact_arithmetic
-from backend.pricing.periods import billing_period, day_start, next_quarter_hour
-from backend.quotas.errors import KeyBudgetExhausted, KeyWithoutBudget
+from backend.pricing.periods import next_quarter_hour
+from backend.quotas.budget_owners import (
+    BudgetedCall,
+    BudgetOwner,
+    BudgetPeriod,
+    OwnBudget,
+    budget_period,
+    exhausted,
+)
+from backend.quotas.errors import ApplicationWithoutBudget, KeyWithoutBudget
 from backend.quotas.reservations import LAPSE
 from backend.storage.database import Database
 from backend.storage.tables import events, key_budget_holds, key_budget_states
 from backend.subscriptions.queries import plan_in_force
-from backend_client.types.accounts import KeyBudget, KeyBudgetUse, Tenant
-from backend_client.types.common import plain
+from backend_client.types.accounts import Tenant
+from backend_client.types.limits import KeyBudgetUse
 
 _FRESH: Final = timedelta(seconds=1)
 _LONGEST_WAIT: Final = timedelta(minutes=1)
@@ -42,40 +50,8 @@ _FRESH_SECONDS: Final = 1.0
 _KEPT: Final = 10_000
 
 
-@dataclass(frozen=True, slots=True)
-class BudgetedCall:
-    """A call of a key that has a budget. ``made_at`` decides whose period pays."""
-
-    tenant: Tenant
-    key_id: str
-    budget: KeyBudget
-    call_id: str
-    made_at: datetime
-
-
-@dataclass(frozen=True, slots=True)
-class BudgetPeriod:
-    """The day or month that a budget is for; ``end`` is exclusive."""
-
-    start: datetime
-    end: datetime
-
-
-def budget_period(budget: KeyBudget, tenant: Tenant, at: datetime) -> BudgetPeriod:
-    """Return the day or the calendar month of the tenant's time zone that ``at`` is in."""
-    if budget.period == "month":
-        month = billing_period(at, tenant.time_zone)
-        return BudgetPeriod(month.start, month.end)
-    zone = ZoneInfo(tenant.time_zone)
-    today = at.astimezone(zone).date()
-    # Clocks set back over a midnight show the old day again after it
-    if at >= day_start(today + timedelta(days=1), zone):
-        today += timedelta(days=1)
-    return BudgetPeriod(day_start(today, zone), day_start(today + timedelta(days=1), zone))
-
-
-class KeyBudgets:
-    """Reserves, settles and releases what calls cost of their keys' budgets.
+class Budgets:
+    """Reserves, settles and releases what calls cost of their budgets.
 
     ``source`` is that of the calls' events. Call ``reserve``, then ``settle`` or ``release`` with
     the same call; repeating either does nothing more.
@@ -93,35 +69,36 @@ class KeyBudgets:
         most: Mapping[str, Decimal],
         possible: Sequence[Mapping[str, str]] = ({},),
     ) -> None:
-        """Reserve what a call of ``most`` units can cost of the key's budget.
+        """Reserve what a call of ``most`` units can cost of each of its budgets, or of none.
 
         ``possible`` are the labels that it may come to have: the dearest are held. Raises
-        ``KeyBudgetExhausted``, reserving nothing, if a hard budget has less left, and ``NotFound``
+        ``BudgetExhausted``, reserving nothing, if a hard budget has less left, and ``NotFound``
         if the tenant has no plan.
         """
-        tenant, budget = call.tenant, call.budget
+        tenant = call.tenant
         values = await self._values_of(tenant, call.made_at)
         cost = await self.greatest_cost(call, model, most, possible)
-        period = budget_period(budget, tenant, call.made_at)
         async with self._database.begin() as connection:
-            used = await self._used(connection, call, period, values)
-            held = await _held(connection, tenant.id, call.key_id, period, call.made_at)
-            with exact_arithmetic():
-                left = budget.amount - used - held
-            if budget.limit == "hard" and cost > left:
-                raise _exhausted(budget, tenant, period, cost, left)
-            await connection.execute(
-                insert(key_budget_holds)
-                .values(
-                    tenant_id=tenant.id,
-                    id=call.call_id,
-                    key_id=call.key_id,
-                    amount=cost,
-                    made_at=call.made_at,
-                    lapses_at=call.made_at + LAPSE,
+            for own in call.in_order:
+                period = budget_period(own.budget, tenant, call.made_at)
+                used = await self._used(connection, call, own, period, values)
+                held = await _held(connection, tenant.id, own.owner.id, period, call.made_at)
+                with exact_arithmetic():
+                    left = own.budget.amount - used - held
+                if own.budget.limit == "hard" and cost > left:
+                    raise exhausted(own, tenant, period, cost, left)
+                await connection.execute(
+                    insert(key_budget_holds)
+                    .values(
+                        tenant_id=tenant.id,
+                        id=call.call_id,
+                        key_id=own.owner.id,
+                        amount=cost,
+                        made_at=call.made_at,
+                        lapses_at=call.made_at + LAPSE,
+                    )
+                    .on_conflict_do_nothing()
                 )
-                .on_conflict_do_nothing()
-            )
 
     async def greatest_cost(
         self,
@@ -149,14 +126,15 @@ class KeyBudgets:
         return values.cost(model, quantities, call.made_at, values.labels_of(labels))
 
     async def refresh(self, call: BudgetedCall) -> None:
-        """Read what the key has used anew, unless it was read within the last second.
+        """Read what is used of the budgets anew, unless it was read within the last second.
 
         Raises ``NotFound`` if the tenant has no plan.
         """
         values = await self._values_of(call.tenant, call.made_at)
-        period = budget_period(call.budget, call.tenant, call.made_at)
         async with self._database.begin() as connection:
-            await self._used(connection, call, period, values)
+            for own in call.in_order:
+                period = budget_period(own.budget, call.tenant, call.made_at)
+                await self._used(connection, call, own, period, values)
 
     async def settle(
         self,
@@ -165,7 +143,7 @@ class KeyBudgets:
         quantities: Mapping[str, Decimal],
         labels: Mapping[str, str] | None = None,
     ) -> None:
-        """Lower a hold to what the call has cost, until its event is counted; may be repeated."""
+        """Lower holds to what the call has cost, until its event is counted; may be repeated."""
         try:
             cost = await self.cost(call, model, quantities, labels or {})
         except NotFound:  # the plan has ended meanwhile, and its usage costs nothing
@@ -182,7 +160,7 @@ class KeyBudgets:
             )
 
     async def release(self, call: BudgetedCall) -> None:
-        """Delete the hold of a call that was not made, or costs nothing."""
+        """Delete the holds of a call that was not made, or costs nothing."""
         async with self._database.begin() as connection:
             await connection.execute(
                 delete(key_budget_holds).where(
@@ -202,14 +180,15 @@ class KeyBudgets:
         self,
         connection: AsyncConnection,
         call: BudgetedCall,
+        own: OwnBudget,
         period: BudgetPeriod,
         values: CallValues,
     ) -> Decimal:
-        """Lock the key's row and return what is used of the period, at most a second old."""
-        tenant_id, now = call.tenant.id, call.made_at
+        """Lock the owner's row and return what is used of the period, at most a second old."""
+        tenant_id, now, owner = call.tenant.id, call.made_at, own.owner
         states = key_budget_states
-        of_key = (states.c.tenant_id == tenant_id, states.c.key_id == call.key_id)
-        row = insert(states).values(tenant_id=tenant_id, key_id=call.key_id)
+        of_owner = (states.c.tenant_id == tenant_id, states.c.key_id == owner.id)
+        row = insert(states).values(tenant_id=tenant_id, key_id=owner.id)
         locked = await connection.execute(
             row.on_conflict_do_update(
                 index_elements=["tenant_id", "key_id"], set_={"used": states.c.used}
@@ -220,20 +199,22 @@ class KeyBudgets:
         if start == period.start and taken_at - _LONGEST_WAIT <= now < taken_at + _FRESH:
             return Decimal(used)
         # Before the sums are read: usage whose hold is deleted here is then in them
-        await self._forget_counted(connection, tenant_id, call.key_id, now)
-        used = await _value_of_period(connection, call.tenant, call.key_id, period, values)
+        await self._forget_counted(connection, tenant_id, owner.id, now)
+        used = await value_of_period(connection, call.tenant, owner, period, values)
         await connection.execute(
-            update(states).where(*of_key).values(period_start=period.start, taken_at=now, used=used)
+            update(states)
+            .where(*of_owner)
+            .values(period_start=period.start, taken_at=now, used=used)
         )
         return used
 
     async def _forget_counted(
-        self, connection: AsyncConnection, tenant_id: str, key_id: str, now: datetime
+        self, connection: AsyncConnection, tenant_id: str, owner_id: str, now: datetime
     ) -> None:
         await connection.execute(
             delete(key_budget_holds).where(
                 key_budget_holds.c.tenant_id == tenant_id,
-                key_budget_holds.c.key_id == key_id,
+                key_budget_holds.c.key_id == owner_id,
                 or_(key_budget_holds.c.lapses_at <= now, _counted(self._source)),
             )
         )
@@ -246,24 +227,36 @@ async def budget_of_key(
     key = await find_key(connection, tenant.id, key_id)
     if key.budget is None:
         raise KeyWithoutBudget()
-    return await budget_use(connection, tenant, key_id, key.budget, now)
+    own = OwnBudget(BudgetOwner("key", key_id), key.budget)
+    return await budget_use(connection, tenant, own, now)
+
+
+async def budget_of_application(
+    connection: AsyncConnection, tenant: Tenant, application_id: str, now: datetime
+) -> KeyBudgetUse:
+    """Return what is used of an application's budget; raise ``NotFound`` if it has none."""
+    application = await find_application(connection, tenant.id, application_id)
+    if application.budget is None:
+        raise ApplicationWithoutBudget()
+    own = OwnBudget(BudgetOwner("application", application_id), application.budget)
+    return await budget_use(connection, tenant, own, now)
 
 
 async def budget_use(
     connection: AsyncConnection,
     tenant: Tenant,
-    key_id: str,
-    budget: KeyBudget,
+    own: OwnBudget,
     now: datetime,
     *,
     source: str = GATEWAY_SOURCE,
 ) -> KeyBudgetUse:
-    """Return what a key has used of its budget now; raise ``NotFound`` without a plan."""
+    """Return what is used of a budget now; raise ``NotFound`` without a plan."""
+    budget, owner = own.budget, own.owner
     period = budget_period(budget, tenant, now)
     values = CallValues((await plan_in_force(connection, tenant, now)).plan)
-    used = await _value_of_period(connection, tenant, key_id, period, values)
+    used = await value_of_period(connection, tenant, owner, period, values)
     open_holds = ~_counted(source)
-    held = await _held(connection, tenant.id, key_id, period, now, open_holds)
+    held = await _held(connection, tenant.id, owner.id, period, now, open_holds)
     with exact_arithmetic():
         remaining = max(budget.amount - used - held, ZERO)
     return KeyBudgetUse(
@@ -277,17 +270,27 @@ async def budget_use(
     )
 
 
-async def _value_of_period(
+async def value_of_period(
     connection: AsyncConnection,
     tenant: Tenant,
-    key_id: str,
+    owner: BudgetOwner,
     period: BudgetPeriod,
     values: CallValues,
 ) -> Decimal:
+    """Return what an owner's usage of a period is worth, exact."""
     times = cut_at_windows(values.plan, period.start, next_quarter_hour(period.end))
     labels = values.plan.priced_labels
-    (used,) = await period_usage(connection, tenant.id, [times], labels, key_id=key_id)
+    (used,) = await period_usage(connection, tenant.id, [times], labels, of=part_of(owner))
     return values.value(used)
+
+
+def part_of(owner: BudgetOwner) -> UsagePart:
+    """Return the part of a tenant's usage that an owner's budget pays."""
+    if owner.label is not None:
+        return UsagePart(label=owner.label)
+    if owner.kind == "application":
+        return UsagePart(application_id=owner.id)
+    return UsagePart(key_id=owner.id)
 
 
 def _counted(source: str) -> Exists:
@@ -303,7 +306,7 @@ def _counted(source: str) -> Exists:
 async def _held(
     connection: AsyncConnection,
     tenant_id: str,
-    key_id: str,
+    owner_id: str,
     period: BudgetPeriod,
     now: datetime,
     *more: ColumnElement[bool],
@@ -311,7 +314,7 @@ async def _held(
     held = await connection.scalar(
         select(func.coalesce(func.sum(key_budget_holds.c.amount), 0)).where(
             key_budget_holds.c.tenant_id == tenant_id,
-            key_budget_holds.c.key_id == key_id,
+            key_budget_holds.c.key_id == owner_id,
             key_budget_holds.c.made_at >= period.start,
             key_budget_holds.c.made_at < period.end,
             key_budget_holds.c.lapses_at > now,
@@ -319,16 +322,3 @@ async def _held(
         )
     )
     return Decimal(held or 0)
-
-
-def _exhausted(
-    budget: KeyBudget, tenant: Tenant, period: BudgetPeriod, cost: Decimal, left: Decimal
-) -> KeyBudgetExhausted:
-    whose = f"This key's budget of {plain(budget.amount)} {tenant.currency} a {budget.period}"
-    until = f"it begins anew at {period.end:%Y-%m-%d %H:%M} UTC"
-    if left <= 0:
-        return KeyBudgetExhausted(f"{whose} is used up; {until}, or can be raised.")
-    return KeyBudgetExhausted(
-        f"This call can cost up to {plain(cost)}, and {whose[0].lower()}{whose[1:]} has "
-        f"{plain(left)} left. Lower max_tokens or shorten the prompt; {until}."
-    )

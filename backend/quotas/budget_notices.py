@@ -1,0 +1,157 @@
+"""Notices when much of a budget of an application or a label is used, or all of it."""
+
+from __future__ import annotations
+
+import asyncio
+from collections import defaultdict
+from collections.abc import Collection
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from decimal import Decimal
+from typing import Final
+
+from sqlalchemy import select
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from backend.accounts.budgets import budget_of
+from backend.accounts.clocks import acted_on
+from backend.accounts.tenants import find_tenant
+from backend.errors import NotFound
+from backend.kit.periodic import every
+from backend.outbox.notices import Notice
+from backend.outbox.queue import enqueue_notices
+from backend.pricing.credit.call_cost import CallValues
+from backend.pricing.money import exact_arithmetic
+from backend.quotas.budget_owners import BudgetOwner, OwnBudget, budget_period
+from backend.quotas.budgets import value_of_period
+from backend.storage.database import Database
+from backend.storage.tables import applications, label_budgets, usage_versions
+from backend.subscriptions.queries import plan_in_force
+from backend_client.types.common import plain
+from backend_client.types.notifications import BudgetReached, CreditAmount, NotificationKind
+
+EVERY_SECONDS: Final = 60.0
+THRESHOLDS: Final = (100, 80)
+"""Percentages of a budget at which its tenant is told, the highest first."""
+
+
+@dataclass(frozen=True, slots=True)
+class NamedBudget:
+    """A budget, and the name by which its tenant knows whose it is."""
+
+    own: OwnBudget
+    name: str
+
+    @property
+    def state(self) -> tuple[str, Decimal, str]:
+        """What has to change for another notice, beside usage."""
+        return self.own.owner.id, self.own.budget.amount, self.own.budget.period
+
+
+class BudgetNoticesWorker:
+    """Looks at the budgets of tenants whose usage changed. Any number may run at once."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+        self._seen: dict[str, tuple[int, frozenset[tuple[str, Decimal, str]]]] = {}
+
+    async def run(self, stop: asyncio.Event) -> None:
+        """Work until ``stop`` is set; survive the loss of PostgreSQL."""
+
+        async def act() -> None:
+            await self.look(datetime.now(UTC))
+
+        await every(EVERY_SECONDS, act, stop, name="budget_notices")
+
+    async def look(self, now: datetime) -> int:
+        """Enqueue what is due; return how many tenants were looked at."""
+        async with self._database.begin() as connection:
+            budgets = await budgets_by_tenant(connection, None)
+            rows = await connection.execute(
+                select(usage_versions.c.tenant_id, usage_versions.c.version).where(
+                    usage_versions.c.tenant_id.in_(budgets)
+                )
+            )
+            versions = {row["tenant_id"]: int(row["version"]) for row in rows.mappings()}
+        self._seen = {tenant: seen for tenant, seen in self._seen.items() if tenant in budgets}
+        looked = 0
+        for tenant_id, own in budgets.items():
+            state = versions.get(tenant_id, 0), frozenset(each.state for each in own)
+            if self._seen.get(tenant_id) != state:
+                async with self._database.begin() as connection:
+                    await _notify(connection, tenant_id, own, now)
+                self._seen[tenant_id] = state
+                looked += 1
+        return looked
+
+
+async def notify_of_call_budgets(
+    connection: AsyncConnection, tenant_id: str, now: datetime
+) -> None:
+    """Enqueue a notice of each of a tenant's budgets that is reached: once a threshold."""
+    budgets = await budgets_by_tenant(connection, tenant_id)
+    await _notify(connection, tenant_id, budgets.get(tenant_id, []), now)
+
+
+async def _notify(
+    connection: AsyncConnection, tenant_id: str, budgets: Collection[NamedBudget], now: datetime
+) -> None:
+    if not budgets:
+        return
+    tenant = await find_tenant(connection, tenant_id)
+    try:
+        values = CallValues((await plan_in_force(connection, tenant, now)).plan)
+    except NotFound:  # without a plan no usage has a price
+        return
+    notices = []
+    for each in budgets:
+        owner, budget = each.own.owner, each.own.budget
+        period = budget_period(budget, tenant, now)
+        spent = await value_of_period(connection, tenant, owner, period, values)
+        percent = passed(spent, budget.amount)
+        if percent is None:
+            continue
+        data = BudgetReached(
+            of="label" if owner.label is not None else "application",
+            id=owner.id,
+            name=each.name,
+            percent=percent,
+            limit=budget.limit,
+            period=budget.period,
+            budget=CreditAmount(amount=budget.amount, currency=tenant.currency),
+            spent=CreditAmount(amount=spent, currency=tenant.currency),
+            start=period.start,
+            resets_at=period.end,
+        )
+        begun = period.start.date().isoformat()
+        # By the amount as well: a budget that was raised is reached anew
+        subject = f"{owner.id} {begun} {plain(budget.amount)} {percent}"
+        notices.append(Notice(NotificationKind.BUDGET_REACHED, tenant_id, subject, data, now))
+    await enqueue_notices(connection, notices)
+
+
+def passed(spent: Decimal, amount: Decimal) -> int | None:
+    """Return the highest threshold that is reached; None if none is."""
+    with exact_arithmetic():
+        return next((part for part in THRESHOLDS if spent * 100 >= amount * part), None)
+
+
+async def budgets_by_tenant(
+    connection: AsyncConnection, only: str | None
+) -> dict[str, list[NamedBudget]]:
+    """Return all budgets but keys', or a tenant's; of all, not those of tenants on test clocks."""
+    budgets: defaultdict[str, list[NamedBudget]] = defaultdict(list)
+    query = select(applications).where(
+        applications.c.budget_amount.is_not(None), acted_on(applications.c.tenant_id, only)
+    )
+    for row in (await connection.execute(query)).mappings():
+        owner = BudgetOwner("application", row["id"])
+        if (budget := budget_of(row)) is not None:
+            budgets[row["tenant_id"]].append(NamedBudget(OwnBudget(owner, budget), row["name"]))
+    of_labels = select(label_budgets).where(acted_on(label_budgets.c.tenant_id, only))
+    for row in (await connection.execute(of_labels)).mappings():
+        owner = BudgetOwner("label", row["id"], (row["label"], row["value"]))
+        if (budget := budget_of(row)) is not None:
+            name = f"{row['label']}={row['value']}"
+            budgets[row["tenant_id"]].append(NamedBudget(OwnBudget(owner, budget), name))
+    return dict(budgets)
