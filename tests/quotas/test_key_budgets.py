@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from typing import Any
@@ -10,18 +11,23 @@ from typing import Any
 import pytest
 from sqlalchemy import func, select
 
+from backend.accounts.applications import change_application, create_application
+from backend.accounts.principal import COMMAND_LINE
 from backend.metering.counting.batches import count_events
+from backend.metering.counting.labels import declare_label
 from backend.metering.events import AcceptedEvent
+from backend.quotas.budget_notices import BudgetNoticesWorker
 from backend.quotas.budget_owners import BudgetedCall, BudgetOwner, OwnBudget, budget_period
 from backend.quotas.budgets import Budgets, budget_use
 from backend.quotas.errors import KeyBudgetExhausted
+from backend.quotas.label_budgets import create_label_budget
 from backend.quotas.reservations import LAPSE
 from backend.storage.database import Database
-from backend.storage.tables import key_budget_holds
+from backend.storage.tables import key_budget_holds, notifications
 from backend.subscriptions.changes import start_subscription
-from backend_client.types.accounts import Tenant
+from backend_client.types.accounts import ApplicationChange, ApplicationCreate, Tenant
 from backend_client.types.catalog import Catalog
-from backend_client.types.limits import KeyBudget, KeyBudgetUse
+from backend_client.types.limits import KeyBudget, KeyBudgetUse, LabelBudgetCreate
 from tests.support.billing import NOW, make_tenant
 
 SOURCE = "test"
@@ -181,3 +187,60 @@ async def test_days_are_those_of_the_tenants_time_zone(database: Database) -> No
     month = KeyBudget(amount=Decimal(1), period="month")
     period = budget_period(month, tenant, datetime(2026, 4, 1, 5, 59, tzinfo=UTC))
     assert (period.start.day, period.start.hour, period.end.day) == (1, 7, 1)
+
+
+@pytest.mark.engine
+async def test_of_a_budget_that_is_reached_there_is_a_notice_once_a_threshold(
+    database: Database, tenant: Tenant, budgets: Budgets
+) -> None:
+    caller = replace(COMMAND_LINE, tenant_id=tenant.id)
+    soft = KeyBudget(amount=Decimal(1), period="day", limit="soft")
+
+    async def bound(budget: KeyBudget) -> None:
+        async with database.begin() as connection:
+            change = ApplicationChange(budget=budget)
+            await change_application(connection, caller, application.id, change, NOW)
+
+    async def use_up(name: str, tokens: int) -> None:
+        used = {"output_tokens": Decimal(tokens)}
+        labels = {"team": "search"}
+        wanted = call(tenant, name)
+        await count(database, wanted, used, application_id=application.id, labels=labels)
+
+    async def noticed() -> list[tuple[str, str, int]]:
+        await worker.look(NOW)
+        async with database.begin() as connection:
+            rows = await connection.execute(
+                select(notifications.c.kind, notifications.c.data).order_by(notifications.c.id)
+            )
+        return [
+            (row.data["name"], row.data["budget"]["amount"], row.data["percent"])
+            for row in rows
+            if row.kind == "budget.reached"
+        ]
+
+    async with database.begin() as connection:
+        wanted = ApplicationCreate(name="Web")
+        application = await create_application(connection, tenant.id, wanted)
+        await declare_label(connection, tenant.id, "team")
+        of_search = LabelBudgetCreate(label="team", value="search", budget=A_DOLLAR)
+        await create_label_budget(connection, caller, of_search, closed=())
+    await bound(soft)
+    worker = BudgetNoticesWorker(database)
+    await use_up("c1", 79_999)
+    assert await noticed() == []
+    await use_up("c2", 1)
+    both = {("Web", "1", 80), ("team=search", "1", 80)}
+    assert set(await noticed()) == both
+    assert len(await noticed()) == 2
+    await use_up("c3", 20_000)
+    both |= {("Web", "1", 100), ("team=search", "1", 100)}
+    assert set(await noticed()) == both
+    await bound(KeyBudget(amount=Decimal(2), period="day", limit="soft"))
+    assert set(await noticed()) == both
+    await use_up("c4", 60_000)
+    # One that was raised is reached anew; another process says nothing twice
+    worker = BudgetNoticesWorker(database)
+    assert set(await noticed()) == both | {("Web", "2", 80)}
+    assert len(await noticed()) == 5
+    assert await worker.look(NOW) == 0

@@ -7,6 +7,7 @@ from reflex.event import EventType
 
 from portal.features.applications.bodies_dialog import bodies_dialog
 from portal.features.applications.bodies_state import Bodies
+from portal.features.applications.bounds import bounds_dialogs, budget_bar, label_budgets
 from portal.features.applications.rows import DAYS, ApplicationRow
 from portal.features.applications.state import Applications
 from portal.kit.blocks import card, dialog_lead, form_error, loading_rows
@@ -26,7 +27,7 @@ def page() -> Page:
         content=(
             loaded(
                 Applications,
-                rx.fragment(_archive_switch(), _table()),
+                rx.fragment(_archive_switch(), _table(), label_budgets()),
                 retry=Applications.load,
                 skeleton=card(loading_rows(3)),
             ),
@@ -47,6 +48,7 @@ def page() -> Page:
                 "Rename",
             ),
             bodies_dialog(),
+            *bounds_dialogs(),
         ),
         lead="Your projects. Each has its own keys and its own usage.",
         actions=rx.cond(
@@ -83,7 +85,7 @@ def _table() -> rx.Component:
     return rx.card(
         wide_table(
             "applications",
-            ("Application", "Active keys", "Requests", "Tokens", "Created"),
+            ("Application", "Active keys", "Requests", "Tokens", "Budget", "Created"),
             each(Applications.shown, _row),
             numbers=("Requests", "Tokens"),
         ),
@@ -108,6 +110,7 @@ def _row(row: ApplicationRow) -> rx.Component:
                 align="center",
                 wrap="wrap",
             ),
+            rx.cond(row.limits != "", rx.text(row.limits, size="1", color_scheme="gray")),
             # Here, where a narrow screen shows them without scrolling
             rx.cond(Applications.develops, _actions(row)),
             min_width="13rem",
@@ -123,6 +126,13 @@ def _row(row: ApplicationRow) -> rx.Component:
             class_name="fb-number",
         ),
         rx.table.cell(row.tokens, class_name="fb-number"),
+        rx.table.cell(
+            rx.cond(
+                row.budget != "",
+                budget_bar(row.budget, row.budget_part, row.budget_over, row.name),
+                rx.text("None", size="1", color_scheme="gray"),
+            )
+        ),
         rx.table.cell(row.created, white_space="nowrap"),
         vertical_align="top",
     )
@@ -135,6 +145,11 @@ def _actions(row: ApplicationRow) -> rx.Component:
             "Bodies",
             Bodies.open_bodies(row.id, row.name),
             label="What is kept of calls of " + row.name,
+        ),
+        row_action(
+            "Limits and budget",
+            Applications.ask_bounds(row.id),
+            label="Limits and budget of " + row.name,
         ),
         rx.cond(
             row.archived == "",
@@ -157,6 +172,7 @@ def _actions(row: ApplicationRow) -> rx.Component:
             ),
         ),
         spacing="4",
+        wrap="wrap",
         margin_top="var(--space-2)",
     )
 

@@ -16,12 +16,15 @@ from backend_client.types.accounts import (
     ApplicationChange,
     ApplicationCreate,
 )
+from backend_client.types.limits import KeyBudgetUse, LabelBudget, LabelBudgetCreate, LimitUse
 from backend_client.types.usage import Granularity, UsageDimension, UsageQuery, UsageReport
 from portal import routes
 from portal.kit.form_problems import checked, text_of
-from portal.kit.formatting import TOKEN_METERS, compact, date
+from portal.kit.formatting import TOKEN_METERS, compact, count, date, fine_money, second
+from portal.shared.bounds import forms as bounds
+from portal.shared.bounds import words
 
-FIELDS = ("name", "form")
+FIELDS = ("name", *bounds.FIELDS, "label", "value", "form")
 DAYS = 30
 """Of usage beside each application."""
 
@@ -39,6 +42,32 @@ class ApplicationRow:
     tokens: str = ""
     its_keys: str = ""
     its_usage: str = ""
+    limits: str = ""
+    budget: str = ""
+    budget_part: int = 0
+    budget_over: bool = False
+
+
+@dataclass(frozen=True)
+class UseRow:
+    """How much of a limit is used and left at the moment."""
+
+    name: str
+    text: str
+    part: int
+
+
+@dataclass(frozen=True)
+class LabelBudgetRow:
+    """The budget of a label's value, and what is used of it."""
+
+    id: str = ""
+    name: str = ""
+    used: str = ""
+    remaining: str = ""
+    resets: str = ""
+    part: int = 0
+    over: bool = False
 
 
 def usage_query(now: datetime) -> UsageQuery:
@@ -60,6 +89,7 @@ def application_rows(
     usage: UsageReport | None,
     now: datetime,
     time_zone: str,
+    budgets: Mapping[str, KeyBudgetUse] | None = None,
 ) -> list[ApplicationRow]:
     """The applications as the list shows them: those in use first."""
     working = Counter(
@@ -84,6 +114,8 @@ def application_rows(
             its_keys=f"{routes.KEYS}/?{urlencode({'application': application.id})}",
             its_usage=f"{routes.USAGE}/?"
             + urlencode({"range": "month", "application": application.id}),
+            limits=words.all_limits_text(application.limits, application.model_limits),
+            **_budget((budgets or {}).get(application.id)),
         )
         for application in applications
     ]
@@ -108,12 +140,80 @@ def name_from_form(form: Mapping[str, Any]) -> ApplicationChange:
     return checked(ApplicationChange, {"name": text_of(form, "name")}, {}, by_field)
 
 
+def change_of_bounds(form: Mapping[str, Any]) -> ApplicationChange:
+    """The limits and the budget that the form gives an application.
+
+    Raises:
+        FormProblems: a field can't be used.
+    """
+    return ApplicationChange(**bounds.bounds_from_form(form))
+
+
+def label_budget_from_form(form: Mapping[str, Any]) -> LabelBudgetCreate:
+    """The budget of a label's value that the form asks for.
+
+    Raises:
+        FormProblems: a field can't be used.
+    """
+    values = {"label": text_of(form, "label"), "value": text_of(form, "value")}
+    return checked(
+        LabelBudgetCreate, {**values, "budget": bounds.budget_from_form(form)}, {}, by_field
+    )
+
+
+def use_rows(uses: Sequence[LimitUse]) -> list[UseRow]:
+    """The limits of an application with what is used and left of each."""
+    return [
+        UseRow(
+            name=_LIMITS[use.limit] + (f" of {', '.join(use.models)}" if use.models else ""),
+            text=f"{count(use.most - use.remaining)} used, {count(use.remaining)} left "
+            f"of {count(use.most)}",
+            part=min(100, (use.most - use.remaining) * 100 // use.most),
+        )
+        for use in uses
+    ]
+
+
+def label_budget_row(budget: LabelBudget, use: KeyBudgetUse, time_zone: str) -> LabelBudgetRow:
+    """The budget of a label's value as the list shows it."""
+    return LabelBudgetRow(
+        id=budget.id,
+        name=f"{budget.label} = {budget.value}",
+        used=words.budget_text(use),
+        remaining=fine_money(use.remaining, use.currency),
+        resets=second(use.resets_at, time_zone),
+        part=words.budget_part(use),
+        over=use.remaining == 0,
+    )
+
+
+_LIMITS = {
+    "requests_per_minute": "Requests a minute",
+    "tokens_per_minute": "Tokens a minute",
+    "concurrent_requests": "Requests at a time",
+}
+
+
+def _budget(use: KeyBudgetUse | None) -> dict[str, Any]:
+    if use is None:
+        return {}
+    return {
+        "budget": words.budget_text(use),
+        "budget_part": words.budget_part(use),
+        "budget_over": use.remaining == 0,
+    }
+
+
 def by_field(paths: list[tuple[str, str]]) -> dict[str, str]:
     """The form's fields for problems that name them by path."""
     problems: dict[str, str] = {}
     for path, detail in paths:
         if path == "name":
             problems["name"] = "Give it a name of up to 100 letters."
+        elif path in {"label", "value"}:
+            problems[path] = "Choose a declared label." if path == "label" else "Name a value."
+        elif (field := bounds.field_of(path)) is not None:
+            problems[field] = bounds.HINTS[field]
         else:
             problems.setdefault("form", detail)
     return problems

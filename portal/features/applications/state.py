@@ -2,38 +2,54 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import UTC, datetime
 from typing import Any
 
-from backend_client import ClientError
-from backend_client.types.accounts import ApplicationChange
+from backend_client import ClientError, Forbidden, NotFound
+from backend_client.types.accounts import Application, ApplicationChange
+from backend_client.types.limits import KeyBudgetUse, LabelBudgetChange, RateLimits
 from portal.features.applications.rows import (
     FIELDS,
     ApplicationRow,
+    LabelBudgetRow,
+    UseRow,
     application_from_form,
     application_rows,
     by_field,
+    change_of_bounds,
+    label_budget_from_form,
+    label_budget_row,
     name_from_form,
     usage_query,
+    use_rows,
 )
 from portal.kit.form_problems import FormProblems, problems_by_field
 from portal.kit.vars import computed
 from portal.session.guard import DEVELOPERS, Caller, signed_in
 from portal.session.page import PageState
 from portal.session.state import Session
+from portal.shared.bounds.forms import BoundsEdit, bounds_edit, budget_from_form
 from portal.shell.toasts import toast
 
 _NO_PROBLEMS = dict.fromkeys(FIELDS, "")
 
 
 class Applications(PageState, Session):
-    """The applications page. ``dialog`` is ``create``, ``rename`` or empty; ``renamed`` whose name
-    it changes. ``with_archived`` shows those in the archive too."""
+    """The applications page. ``dialog`` is ``create``, ``rename``, ``bounds``, ``label-create``,
+    ``label-change`` or empty; ``renamed`` is whose name or bounds it changes, ``changed`` which
+    label's budget, ``bounds`` what its fields start with. ``with_archived`` shows those in the
+    archive too."""
 
     applications: list[ApplicationRow] = []
     with_archived: bool = False
     dialog: str = ""
     renamed: ApplicationRow = ApplicationRow()
+    bounds: BoundsEdit = BoundsEdit()
+    uses: list[UseRow] = []
+    labels: list[str] = []
+    label_budgets: list[LabelBudgetRow] = []
+    changed: LabelBudgetRow = LabelBudgetRow()
     problems: dict[str, str] = _NO_PROBLEMS
 
     def _fail(self, why: str) -> None:
@@ -64,18 +80,22 @@ class Applications(PageState, Session):
         async with self:
             archived = self.router.url.query_parameters.get("archived", "") == "1"
         rows = await self._rows(caller)
+        labels, label_budgets = await _of_labels(caller)
         async with self:
             self.with_archived = archived
             self._close()
             self.applications = rows
+            self.labels, self.label_budgets = labels, label_budgets
             self._ready()
 
     @signed_in(background=True, supersedes=True)
     async def refresh(self, caller: Caller) -> None:
         """Load them once more: one of them has changed."""
         rows = await self._rows(caller)
+        labels, label_budgets = await _of_labels(caller)
         async with self:
             self.applications = rows
+            self.labels, self.label_budgets = labels, label_budgets
             self._ready()
 
     async def _rows(self, caller: Caller) -> list[ApplicationRow]:
@@ -83,7 +103,8 @@ class Applications(PageState, Session):
         applications = await caller.client.applications.list().all()
         keys = await caller.client.keys.list().all()
         usage = await caller.client.usage.report(**usage_query(now))
-        return application_rows(applications, keys, usage, now, caller.me.tenant.time_zone)
+        budgets = await _budgets_used(caller, applications)
+        return application_rows(applications, keys, usage, now, caller.me.tenant.time_zone, budgets)
 
     @signed_in()
     async def show_archived(self, caller: Caller, shown: bool) -> None:
@@ -103,6 +124,73 @@ class Applications(PageState, Session):
         row = next((row for row in self.applications if row.id == application_id), None)
         if row is not None:
             self.renamed, self.dialog = row, "rename"
+
+    @signed_in(roles=DEVELOPERS)
+    async def ask_bounds(self, caller: Caller, application_id: str) -> None:
+        """Open the dialog that sets an application's limits and budget, with their use now."""
+        applications = await caller.client.applications.list().all()
+        uses = await caller.client.applications.limits(application_id).all()
+        self._close()
+        row = next((row for row in self.applications if row.id == application_id), None)
+        its_own = next((each for each in applications if each.id == application_id), None)
+        if row is not None and its_own is not None:
+            self.bounds = bounds_edit(its_own.limits, its_own.model_limits, its_own.budget)
+            self.renamed, self.uses, self.dialog = row, use_rows(uses), "bounds"
+
+    @signed_in(roles=DEVELOPERS)
+    async def set_bounds(self, caller: Caller, form: dict[str, Any]) -> Any:
+        """Give the application that the dialog is about other limits and another budget."""
+        try:
+            change = change_of_bounds(form)
+            changed = await caller.client.applications.update(self.renamed.id, change)
+        except (FormProblems, ClientError) as problem:
+            self.problems = {**_NO_PROBLEMS, **problems_by_field(problem, by_field)}
+            return None
+        self._close()
+        return [Applications.refresh, toast(f"Saved {changed.name}.")]
+
+    @signed_in(roles=DEVELOPERS)
+    async def ask_label_budget(self, caller: Caller, budget_id: str) -> None:
+        """Open the dialog that gives a label's value a budget, or changes the one it has."""
+        self._close()
+        row = next((row for row in self.label_budgets if row.id == budget_id), None)
+        if not budget_id:
+            self.bounds, self.dialog = BoundsEdit(), "label-create"
+        elif row is not None:
+            use = await caller.client.label_budgets.use(budget_id)
+            self.bounds = bounds_edit(RateLimits(), [], use.budget)
+            self.changed, self.dialog = row, "label-change"
+
+    @signed_in(roles=DEVELOPERS)
+    async def create_label_budget(self, caller: Caller, form: dict[str, Any]) -> Any:
+        """Give a label's value a budget."""
+        try:
+            created = await caller.client.label_budgets.create(label_budget_from_form(form))
+        except (FormProblems, ClientError) as problem:
+            self.problems = {**_NO_PROBLEMS, **problems_by_field(problem, by_field)}
+            return None
+        self._close()
+        name = f"{created.label} = {created.value}"
+        return [Applications.refresh, toast(f"{name} has a budget now.")]
+
+    @signed_in(roles=DEVELOPERS)
+    async def change_label_budget(self, caller: Caller, form: dict[str, Any]) -> Any:
+        """Change the budget of the label's value that the dialog is about."""
+        try:
+            change = LabelBudgetChange(budget=budget_from_form(form))
+            await caller.client.label_budgets.update(self.changed.id, change)
+        except (FormProblems, ClientError) as problem:
+            self.problems = {**_NO_PROBLEMS, **problems_by_field(problem, by_field)}
+            return None
+        name = self.changed.name
+        self._close()
+        return [Applications.refresh, toast(f"Saved the budget of {name}.")]
+
+    @signed_in(roles=DEVELOPERS)
+    async def remove_label_budget(self, caller: Caller, budget_id: str) -> Any:
+        """Remove the budget of a label's value: its calls go on without."""
+        await caller.client.label_budgets.delete(budget_id)
+        return [Applications.refresh, toast("Removed the budget.")]
 
     @signed_in(roles=DEVELOPERS)
     async def close(self, caller: Caller) -> None:
@@ -143,3 +231,37 @@ class Applications(PageState, Session):
 
     def _close(self) -> None:
         self.dialog, self.problems = "", _NO_PROBLEMS
+
+
+async def _budgets_used(
+    caller: Caller, applications: Sequence[Application]
+) -> dict[str, KeyBudgetUse]:
+    """What is used of applications' budgets; of none for those who may not see spend."""
+    uses: dict[str, KeyBudgetUse] = {}
+    for application in applications:
+        if application.budget is None:
+            continue
+        try:
+            uses[application.id] = await caller.client.applications.budget(application.id)
+        except Forbidden:
+            break
+        except NotFound:  # it was taken away, or there is no plan
+            continue
+    return uses
+
+
+async def _of_labels(caller: Caller) -> tuple[list[str], list[LabelBudgetRow]]:
+    """The declared labels, and their values' budgets; of none for who may not see spend."""
+    labels = [label.label for label in await caller.client.labels.list().all()]
+    rows: list[LabelBudgetRow] = []
+    try:
+        budgets = await caller.client.label_budgets.list().all()
+        for budget in budgets:
+            try:
+                use = await caller.client.label_budgets.use(budget.id)
+            except NotFound:  # it was removed, or there is no plan
+                continue
+            rows.append(label_budget_row(budget, use, caller.me.tenant.time_zone))
+    except Forbidden:
+        return labels, []
+    return labels, rows

@@ -16,9 +16,9 @@ from portal.kit.dialogs import dialog, dialog_buttons
 from portal.kit.fields import labeled, select_field, text_field
 from portal.kit.icon import icon
 from portal.kit.vars import as_text, each, pick
+from portal.shared.bounds.fields import budget_fields, limit_fields
 
 _TWO = rx.breakpoints(initial="1", xs="2")
-_THREE = rx.breakpoints(initial="1", xs="3")
 
 
 def create_dialog() -> rx.Component:
@@ -180,43 +180,8 @@ def _permissions() -> tuple[rx.Component, ...]:
             each(Keys.models, _model),
             note="None selected means all, including models added later.",
         ),
-        rx.grid(
-            _number("requests", "Requests a minute", Keys.edited.requests),
-            _number("tokens", "Tokens a minute", Keys.edited.tokens),
-            _number("concurrent", "At a time", Keys.edited.concurrent),
-            columns=_THREE,
-            spacing="4",
-        ),
-        rx.grid(
-            text_field(
-                "Budget",
-                "budget",
-                of="key",
-                placeholder="None",
-                input_mode="decimal",
-                max_length=24,
-                value=Keys.edited.budget,
-                problem=Keys.problems["budget"],
-            ),
-            select_field(
-                "In each",
-                "budget_period",
-                Keys.edited.budget_period,
-                rx.select.item("Month", value="month"),
-                rx.select.item("Day", value="day"),
-                of="key",
-            ),
-            select_field(
-                "When it is used up",
-                "budget_limit",
-                Keys.edited.budget_limit,
-                rx.select.item("Refuse calls", value="hard"),
-                rx.select.item("Only show it", value="soft"),
-                of="key",
-            ),
-            columns=_THREE,
-            spacing="4",
-        ),
+        *limit_fields("key", Keys.edited, Keys.problems),
+        budget_fields("key", Keys.edited, Keys.problems),
         _list(
             "addresses",
             "Addresses",
@@ -244,19 +209,6 @@ def _list(name: str, label: str, value: str, note: str) -> rx.Component:
         auto_capitalize="off",
         value=value,
         note=note,
-        problem=Keys.problems[name],
-    )
-
-
-def _number(name: str, label: str, value: str) -> rx.Component:
-    return text_field(
-        label,
-        name,
-        of="key",
-        placeholder="No limit",
-        input_mode="numeric",
-        max_length=10,
-        value=value,
         problem=Keys.problems[name],
     )
 

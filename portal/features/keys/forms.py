@@ -8,8 +8,8 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from backend_client.types.accounts import ApiKeyChange, ApiKeyCreate, ApiKeyRotate, Scope
-from backend_client.types.limits import KeyBudget, RateLimits
 from portal.kit.form_problems import checked, text_of
+from portal.shared.bounds import forms as bounds
 
 EXPIRIES = {
     "never": "Never",
@@ -27,20 +27,12 @@ OVERLAPS = {
     "2592000": "30 days",
 }
 FIELDS = (
-    *("name", "scopes", "requests", "tokens", "concurrent", "budget", "addresses", "origins"),
+    *("name", "scopes", *bounds.FIELDS, "addresses", "origins"),
     "form",
 )
 _PATHS = {
     "name": "name",
     "scopes": "scopes",
-    "limits.requests_per_minute": "requests",
-    "limits.tokens_per_minute": "tokens",
-    "limits.concurrent_requests": "concurrent",
-    "requests_per_minute": "requests",
-    "tokens_per_minute": "tokens",
-    "concurrent_requests": "concurrent",
-    "budget.amount": "budget",
-    "amount": "budget",
     "addresses": "addresses",
     "origins": "origins",
 }
@@ -49,10 +41,7 @@ _ITEM = re.compile(r"\.\d+$")
 _HINTS = {
     "scopes": "Choose at least one.",
     "name": "Give it a name.",
-    "requests": "A whole number from 1 up.",
-    "tokens": "A whole number from 1 up.",
-    "concurrent": "A whole number from 1 up.",
-    "budget": "An amount above zero, such as 20 or 0.50.",
+    **bounds.HINTS,
     "addresses": "Addresses or networks, such as 203.0.113.7 or 203.0.113.0/24.",
     "origins": "Origins, such as https://app.example.com or https://*.example.com.",
 }
@@ -62,7 +51,7 @@ def by_field(paths: list[tuple[str, str]]) -> dict[str, str]:
     """The form's fields for problems that name them by path."""
     problems: dict[str, str] = {}
     for path, detail in paths:
-        name = _PATHS.get(_ITEM.sub("", path), "form")
+        name = _PATHS.get(_ITEM.sub("", path)) or bounds.field_of(path) or "form"
         problems.setdefault(name, _HINTS.get(name, detail))
     return problems
 
@@ -118,26 +107,11 @@ def _common(form: Mapping[str, Any]) -> dict[str, Any]:
     models = [
         name.removeprefix("model:") for name, on in form.items() if name.startswith("model:") and on
     ]
-    limits = {
-        name: text_of(form, field) or None
-        for name, field in (
-            ("requests_per_minute", "requests"),
-            ("tokens_per_minute", "tokens"),
-            ("concurrent_requests", "concurrent"),
-        )
-    }
-    amount = text_of(form, "budget")
-    budget = {
-        "amount": amount,
-        "period": text_of(form, "budget_period") or "month",
-        "limit": text_of(form, "budget_limit") or "hard",
-    }
     values: dict[str, Any] = {
         "name": text_of(form, "name"),
         "scopes": [scope for scope in Scope if form.get(f"scope:{scope}")],
         "models": models or None,
-        "limits": checked(RateLimits, limits, {}, by_field),
-        "budget": checked(KeyBudget, budget, {}, by_field) if amount else None,
+        **bounds.bounds_from_form(form),
         "addresses": _items(form, "addresses"),
         "origins": _items(form, "origins"),
     }

@@ -7,10 +7,11 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
 from backend_client.types.accounts import ApiKey, Application, Scope
-from backend_client.types.common import plain
-from backend_client.types.limits import KeyBudgetUse, RateLimits
+from backend_client.types.limits import KeyBudgetUse
 from backend_client.types.web_origins import ANY_PAGE
-from portal.kit.formatting import ago, count, date, fine_money, second
+from portal.kit.formatting import ago, date, second
+from portal.shared.bounds.forms import bounds_edit
+from portal.shared.bounds.words import all_limits_text, budget_part, budget_text
 
 SCOPES = {
     Scope.INFERENCE: "Call models",
@@ -63,6 +64,7 @@ class KeyEdit:
     requests: str = ""
     tokens: str = ""
     concurrent: str = ""
+    model_limits: str = ""
     budget: str = ""
     budget_period: str = "month"
     budget_limit: str = "hard"
@@ -114,7 +116,7 @@ def _row(
         owner="Service account" if key.service_account else members.get(key.created_by or "", ""),
         service_account=key.service_account,
         expires="" if key.expires_at is None else date(key.expires_at, time_zone),
-        limits=limits_text(key.limits),
+        limits=all_limits_text(key.limits, key.model_limits),
         sources=sources_text(key),
         budget="" if use is None else budget_text(use),
         budget_part=0 if use is None else budget_part(use),
@@ -132,16 +134,6 @@ def key_status(key: ApiKey, now: datetime) -> str:
     return "active" if key.disabled_at is None else "disabled"
 
 
-def limits_text(limits: RateLimits) -> str:
-    """The limits of a key in short; empty without any."""
-    parts = (
-        (limits.requests_per_minute, "requests/min"),
-        (limits.tokens_per_minute, "tokens/min"),
-        (limits.concurrent_requests, "at a time"),
-    )
-    return ", ".join(f"{count(limit)} {what}" for limit, what in parts if limit is not None)
-
-
 def sources_text(key: ApiKey) -> str:
     """Where a key is taken from, in short; empty if from any address and from no web page."""
     parts = [f"From {', '.join(key.addresses)}"] if key.addresses else []
@@ -149,19 +141,6 @@ def sources_text(key: ApiKey) -> str:
         pages = "any" if ANY_PAGE in key.origins else ", ".join(key.origins)
         parts.append(f"Web pages: {pages}")
     return " · ".join(parts)
-
-
-def budget_text(use: KeyBudgetUse) -> str:
-    """What is used of a budget: ``$1.25 of $20.00 this month``."""
-    used, amount = (fine_money(value, use.currency) for value in (use.used, use.budget.amount))
-    when = "today" if use.budget.period == "day" else "this month"
-    soft = "" if use.budget.limit == "hard" else " (soft)"
-    return f"{used} of {amount} {when}{soft}"
-
-
-def budget_part(use: KeyBudgetUse) -> int:
-    """How much of a budget is used, in percent; 100 at most."""
-    return min(100, int(use.used * 100 / use.budget.amount))
 
 
 def grace_text(key: ApiKey, now: datetime, time_zone: str) -> str:
@@ -186,7 +165,6 @@ def time_left(left: timedelta) -> str:
 
 def key_edit(key: ApiKey, time_zone: str) -> KeyEdit:
     """What the form of a key starts with."""
-    limits = key.limits
     return KeyEdit(
         id=key.id,
         name=key.name,
@@ -194,17 +172,8 @@ def key_edit(key: ApiKey, time_zone: str) -> KeyEdit:
         scopes=[scope.value for scope in key.scopes],
         models=list(key.models or []),
         expires="" if key.expires_at is None else date(key.expires_at, time_zone),
-        requests=_written(limits.requests_per_minute),
-        tokens=_written(limits.tokens_per_minute),
-        concurrent=_written(limits.concurrent_requests),
-        budget="" if key.budget is None else plain(key.budget.amount),
-        budget_period="month" if key.budget is None else key.budget.period,
-        budget_limit="hard" if key.budget is None else key.budget.limit,
+        **vars(bounds_edit(key.limits, key.model_limits, key.budget)),
         addresses=", ".join(key.addresses or []),
         origins=", ".join(key.origins or []),
         service_account=key.service_account,
     )
-
-
-def _written(limit: int | None) -> str:
-    return "" if limit is None else str(limit)

@@ -21,6 +21,8 @@ CAUSES = {
     "concurrent_requests": "Requests at a time",
     "insufficient_quota": "Quota of the plan",
     "key_budget_exhausted": "Budget of the key",
+    "application_budget_exhausted": "Budget of the application",
+    "label_budget_exhausted": "Budget of a label",
     "insufficient_credit": "Credit",
     "payment_overdue": "Overdue payment",
     "model_not_found": "Unknown model",

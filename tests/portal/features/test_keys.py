@@ -12,8 +12,6 @@ from backend_client.types.accounts import ApiKey, Scope
 from backend_client.types.limits import KeyBudget, KeyBudgetUse, RateLimits
 from portal.features.keys.forms import change_from_form, key_from_form, rotation_from_form
 from portal.features.keys.rows import (
-    budget_part,
-    budget_text,
     grace_text,
     key_edit,
     key_rows,
@@ -21,6 +19,7 @@ from portal.features.keys.rows import (
     time_left,
 )
 from portal.kit.form_problems import FormProblems
+from portal.shared.bounds.words import budget_part, budget_text
 
 pytestmark = pytest.mark.fast
 

@@ -1,0 +1,141 @@
+"""Limits and budgets as forms ask for them, and as the applications page shows them."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from decimal import Decimal
+from typing import Any
+
+import pytest
+
+from backend_client.types.accounts import Application
+from backend_client.types.limits import (
+    KeyBudget,
+    KeyBudgetUse,
+    LabelBudget,
+    LimitUse,
+    ModelLimits,
+    RateLimits,
+)
+from portal.features.applications.rows import (
+    application_rows,
+    by_field,
+    change_of_bounds,
+    label_budget_from_form,
+    label_budget_row,
+    use_rows,
+)
+from portal.kit.form_problems import FormProblems
+from portal.shared.bounds.forms import bounds_edit, model_limits_of
+from portal.shared.bounds.words import all_limits_text
+
+pytestmark = pytest.mark.fast
+
+NOW = datetime(2026, 3, 10, 12, tzinfo=UTC)
+OF_MODELS = [
+    ModelLimits(models=["small:8b", "large"], requests_per_minute=10, concurrent_requests=2),
+    ModelLimits(models=["huge"], tokens_per_minute=5_000),
+]
+BUDGET = KeyBudget(amount=Decimal("20.50"), period="day", limit="soft")
+FORM: dict[str, Any] = {
+    "requests": "600",
+    "tokens": "",
+    "concurrent": "4",
+    "model_limits": "small:8b, large: 10 requests, 2 at a time\n\nhuge: 5000 tokens",
+    "budget": "20.50",
+    "budget_period": "day",
+    "budget_limit": "soft",
+}
+
+
+def test_what_a_form_shows_is_what_it_asks_for() -> None:
+    change = change_of_bounds(FORM)
+    limits = RateLimits(requests_per_minute=600, concurrent_requests=4)
+    assert (change.limits, change.model_limits, change.budget) == (limits, OF_MODELS, BUDGET)
+    shown = bounds_edit(limits, OF_MODELS, BUDGET)
+    assert change_of_bounds(vars(shown)) == change
+    assert vars(shown) == FORM | {
+        "model_limits": FORM["model_limits"].replace("\n\n", "\n"),
+        "budget": "20.5",
+    }
+    nothing = change_of_bounds({})
+    assert (nothing.limits, nothing.model_limits, nothing.budget) == (RateLimits(), [], None)
+    assert nothing.model_fields_set == {"limits", "model_limits", "budget"}
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "large",
+        "large: 10",
+        "large: ten requests",
+        "large: 10 requests, 5 requests",
+        ": 10 requests",
+        "large, large: 10 requests",
+        "large: 0 requests",
+        "large: 10 requests 5 tokens",
+    ],
+)
+def test_lines_that_are_no_limits_on_models(line: str) -> None:
+    with pytest.raises(FormProblems) as wrong:
+        model_limits_of(f"huge: 1 request\n{line}")
+    assert set(wrong.value.by_field) == {"model_limits"}
+
+
+@pytest.mark.parametrize(
+    ("change", "field"),
+    [
+        ({"requests": "0"}, "requests"),
+        ({"tokens": "many"}, "tokens"),
+        ({"budget": "-1"}, "budget"),
+    ],
+)
+def test_what_is_wrong_is_said_at_its_field(change: dict[str, str], field: str) -> None:
+    with pytest.raises(FormProblems) as wrong:
+        change_of_bounds(FORM | change)
+    assert set(wrong.value.by_field) == {field}
+
+
+def test_what_the_api_refuses_is_said_at_its_field() -> None:
+    wrong = [("model_limits.0.models", "use ids of the catalog"), ("value", "x"), ("", "other")]
+    assert set(by_field(wrong)) == {"model_limits", "value", "form"}
+    with pytest.raises(FormProblems) as missing:
+        label_budget_from_form({"label": "team", "value": "", "budget": "5"})
+    assert set(missing.value.by_field) == {"value"}
+
+
+def test_what_is_used_and_left_is_shown() -> None:
+    uses = [
+        LimitUse(limit="requests_per_minute", models=None, most=1_000, remaining=400, full_at=NOW),
+        LimitUse(limit="concurrent_requests", models=["large"], most=2, remaining=2, full_at=None),
+    ]
+    first, second = use_rows(uses)
+    assert (first.name, first.part) == ("Requests a minute", 60)
+    assert first.text == "600 used, 400 left of 1,000"
+    assert (second.name, second.part) == ("Requests at a time of large", 0)
+    use = KeyBudgetUse(
+        budget=BUDGET,
+        currency="USD",
+        used=Decimal("20.5"),
+        held=Decimal(0),
+        remaining=Decimal(0),
+        start=NOW,
+        resets_at=NOW,
+    )
+    limits = RateLimits(requests_per_minute=600)
+    application = Application(
+        id="app_1",
+        name="Web",
+        created_at=NOW,
+        limits=limits,
+        model_limits=OF_MODELS,
+        budget=BUDGET,
+    )
+    (row,) = application_rows([application], [], None, NOW, "UTC", {"app_1": use})
+    assert row.limits == all_limits_text(limits, OF_MODELS)
+    assert row.limits.startswith("600 requests/min · small:8b, large: 10 requests/min, 2 at a time")
+    assert (row.budget_over, row.budget_part) == (True, 100)
+    budget = LabelBudget(id="lbd_1", label="team", value="search", budget=BUDGET, created_at=NOW)
+    shown = label_budget_row(budget, use, "UTC")
+    assert (shown.name, shown.over) == ("team = search", True)
+    assert shown.used.endswith("$20.50 today (soft)")
