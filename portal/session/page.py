@@ -72,9 +72,9 @@ class PageState(rx.State, mixin=True):
         """Look again and again until the browser leaves the page; for a background handler.
 
         A tab that nobody sees or uses looks so seldom that all of its looks together cost the API
-        less than a request a minute. What can't be reached for a
-        while is said above what was shown before, and taken back once it can be. Returns the
-        events that reload the page when the session has moved to another tenant in the meantime.
+        less than a request a minute. What can't be reached for a while is said above what was
+        shown before, and taken back once it can be. Returns the events that reload the page when
+        the session has moved to another tenant in the meantime.
 
         Raises:
             Unauthenticated: the session has ended.

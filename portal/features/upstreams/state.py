@@ -88,7 +88,7 @@ class Upstreams(PageState, Session):
             self.with_retired = query.get("retired", "") == "1"
             self._close()
             self.opened = query.get("upstream", "")[:100]
-        return await self._follow(caller, lambda: self._look(caller), polling.UPSTREAMS, requests=1)
+        return await self._follow(caller, lambda: self._look(caller), polling.UPSTREAMS)
 
     @signed_in(operator=True, background=True)
     async def refresh(self, caller: Caller) -> None:
