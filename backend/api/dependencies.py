@@ -143,15 +143,26 @@ OPEN_TO_VIEWERS = frozenset(
 """What an operator who looks at a tenant may do beside reading: ask with a body, and leave."""
 
 PageCursor = Annotated[
-    str | None, Query(description="next_cursor of the page before", alias="cursor")
+    str | None,
+    Query(
+        alias="cursor",
+        description="Where to go on: `next_cursor` of the page before, as it is. "
+        "If left out, the first page.",
+    ),
 ]
-PageLimit = Annotated[int, Query(ge=1, le=200, alias="limit")]
+PageLimit = Annotated[
+    int,
+    Query(ge=1, le=200, alias="limit", description="How many items a page has at most."),
+]
 IdempotencyKey = Annotated[
     str | None,
     Header(
         min_length=1,
         max_length=255,
-        description="A create that is repeated with it makes nothing again",
+        description="A text of your own choice, another one for each thing to make: a request "
+        "that is repeated with it makes nothing again, and another request with it is refused "
+        "(409). If left out, each request makes another.",
+        examples=["7f3a1c52"],
     ),
 ]
 

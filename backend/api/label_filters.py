@@ -11,7 +11,13 @@ from backend.errors import InvalidInput
 from backend_client.types.problems import FieldError
 
 LabelFilter = Annotated[
-    tuple[str, ...], Query(max_length=5, description="name=value; all that are given must hold")
+    tuple[str, ...],
+    Query(
+        max_length=5,
+        description="Only of what has this label with this value, as `name=value`. Repeat it for "
+        "several, at most five, of which all must hold; if left out, all.",
+        examples=[["team=search"]],
+    ),
 ]
 
 

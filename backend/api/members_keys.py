@@ -7,14 +7,26 @@ from typing import Annotated, Literal
 from fastapi import Query
 
 from backend.accounts.members import KeysLeft
+from backend.api.example_values import TAIL
 from backend.errors import InvalidInput
 
 KeysOfMember = Annotated[
     Literal["revoke", "hand_over"] | None,
-    Query(description="What becomes of the API keys that the member made", alias="keys"),
+    Query(
+        alias="keys",
+        description="What becomes of the API keys that the member made and that still work: "
+        "`revoke` them, or `hand_over` to another member. Needed if there are any.",
+    ),
 ]
 KeysFor = Annotated[
-    str | None, Query(max_length=200, description="The member who gets them", alias="hand_over_to")
+    str | None,
+    Query(
+        max_length=200,
+        alias="hand_over_to",
+        description="The id (`usr_…`) of the member who gets the keys. "
+        "Needed with `keys=hand_over`.",
+        examples=[f"usr_{TAIL}"],
+    ),
 ]
 
 

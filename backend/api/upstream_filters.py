@@ -5,13 +5,16 @@ from __future__ import annotations
 from collections.abc import Collection
 from typing import Annotated
 
-from fastapi import Query
-
 from backend.accounts.principal import Permission, Principal
+from backend.api.parameters import several
 
 Upstreams = Annotated[
     tuple[str, ...],
-    Query(description="For the operator; an empty one is usage that names no upstream"),
+    several(
+        "Only of these model providers (upstreams), by name, for the operator; "
+        "an empty one is of usage that names none.",
+        "main",
+    ),
 ]
 
 

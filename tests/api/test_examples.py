@@ -1,8 +1,12 @@
-"""Every operation of the OpenAPI document has examples, and each is what its schema describes."""
+"""Every operation of the OpenAPI document has examples, and each is what its schema describes.
+
+So is every parameter.
+"""
 
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterator
 from typing import Any
 
@@ -39,6 +43,14 @@ BODIES = {
 SILENT = {"POST /v1/audio/speech", "GET /metrics", "POST /v1/platforms/{platform}/webhook"}
 """What answers sound, a text of another program's, or nothing."""
 
+OPAQUE = {"cursor"}
+"""What is only ever sent back as it came."""
+
+EMPTY_WORDS = frozenset(
+    {"a", "an", "and", "by", "id", "if", "is", "it", "its", "name", "of", "or", "the", "this", "to"}
+)
+"""What a description can have beside the parameter's name, and still say nothing."""
+
 Content = tuple[str, str, dict[str, Any]]
 
 
@@ -48,6 +60,38 @@ def requests_of(document: dict[str, Any]) -> Iterator[Content]:
         for verb, operation in item.items():
             for media_type, content in operation.get("requestBody", {}).get("content", {}).items():
                 yield f"{verb.upper()} {path}", media_type, content
+
+
+def parameters_of(document: dict[str, Any]) -> Iterator[tuple[str, dict[str, Any]]]:
+    """Each parameter of a path, a query or a header, with its operation and name."""
+    for path, item in document["paths"].items():
+        for verb, operation in item.items():
+            for parameter in operation.get("parameters", ()):
+                yield f"{verb.upper()} {path} {parameter['name']}", parameter
+
+
+def words_of(text: str) -> set[str]:
+    """The words of a text, in the singular."""
+    return {word.removesuffix("s") for word in re.findall(r"[a-z]+", text.lower())}
+
+
+def says_nothing(parameter: dict[str, Any]) -> bool:
+    description = words_of(parameter.get("description", ""))
+    return description <= words_of(parameter["name"]) | EMPTY_WORDS
+
+
+def tells_values(schema: dict[str, Any], schemas: dict[str, Any]) -> bool:
+    """Whether a schema says itself what may be sent, or shows an example of it."""
+    if "$ref" in schema:
+        return tells_values(schemas[schema["$ref"].rsplit("/", 1)[1]], schemas)
+    if {"enum", "const"} & schema.keys() or schema.get("examples"):
+        return True
+    if "anyOf" in schema:
+        choices = [each for each in schema["anyOf"] if each.get("type") != "null"]
+        return all(tells_values(each, schemas) for each in choices)
+    if schema["type"] == "array":
+        return tells_values(schema["items"], schemas)
+    return schema["type"] in ("boolean", "integer") or schema.get("format") == "date"
 
 
 def answers_of(document: dict[str, Any]) -> Iterator[Content]:
@@ -94,6 +138,35 @@ def test_every_operation_is_described_and_has_examples(engineless: FastAPI) -> N
         if not operation.get("summary")
     ]
     assert undescribed == []
+
+
+def test_every_parameter_is_described_and_shows_what_may_be_sent(engineless: FastAPI) -> None:
+    document = engineless.openapi()
+    schemas = document["components"]["schemas"]
+    parameters = dict(parameters_of(document))
+    assert [place for place, each in parameters.items() if says_nothing(each)] == []
+    assert [
+        place
+        for place, each in parameters.items()
+        if each["name"] not in OPAQUE and not tells_values(each["schema"], schemas)
+    ] == []
+
+
+@pytest.mark.parametrize("description", ["", "Tenant id", "The id of the tenant.", "Its tenants"])
+def test_a_parameter_that_repeats_its_name_is_not_described(description: str) -> None:
+    assert says_nothing({"name": "tenant_id", "description": description})
+
+
+def test_every_example_of_a_parameter_is_what_its_schema_describes(engineless: FastAPI) -> None:
+    document = engineless.openapi()
+    resource = DRAFT202012.create_resource(document)
+    registry: Registry[Any] = Registry().with_resource(DOCUMENT, resource)
+    wrong = []
+    for place, parameter in parameters_of(document):
+        validator = Draft202012Validator(_absolute(parameter["schema"]), registry=registry)
+        for example in parameter["schema"].get("examples", ()):
+            wrong += [f"{place}: {error.message[:200]}" for error in validator.iter_errors(example)]
+    assert wrong == []
 
 
 def test_every_example_is_what_its_schema_describes(engineless: FastAPI) -> None:

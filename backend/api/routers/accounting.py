@@ -20,6 +20,7 @@ from backend.accounting.terms import put_terms, read_terms
 from backend.accounts.principal import Permission, Principal
 from backend.accounts.tenants import find_tenant
 from backend.api.dependencies import PageCursor, PageLimit, Services, ServicesNow, needs
+from backend.api.parameters import JournalFileFormat
 from backend_client.types.accounting import (
     BookEntry,
     BookTermsPut,
@@ -33,12 +34,22 @@ router = APIRouter(tags=["accounting"])
 
 Reader = Annotated[Principal, Depends(needs(Permission.OPERATE_READ))]
 Billing = Annotated[Principal, Depends(needs(Permission.OPERATE_BILLING))]
-FirstMonth = Annotated[date, Query(description="The first day of the first month")]
+FirstMonth = Annotated[date, Query(description="The first month, as its first day (YYYY-MM-DD).")]
 LastMonth = Annotated[
-    date | None, Query(description="The first day of the last month; the first's if left out")
+    date | None,
+    Query(
+        description="The last month, as its first day (YYYY-MM-DD). If left out, the first month "
+        "alone."
+    ),
 ]
-OfTenant = Annotated[str | None, Query(description="A tenant's id or slug; all but samples")]
-FileFormat = Annotated[JournalFormat, Query(alias="format", description="The program's form")]
+OfTenant = Annotated[
+    str | None,
+    Query(
+        description="Only of this customer, by its id (`ten_…`) or slug. If left out, of all but "
+        "samples.",
+        examples=["acme"],
+    ),
+]
 
 _CSV: dict[int | str, dict[str, Any]] = {200: {"content": {"text/csv": {}}}}
 
@@ -90,8 +101,14 @@ async def get_journal_file(
     first: FirstMonth,
     last: LastMonth = None,
     tenant: OfTenant = None,
-    currency: Annotated[Currency | None, Query(description="Of one currency alone")] = None,
-    file_format: FileFormat = JournalFormat.CSV,
+    currency: Annotated[
+        Currency | None,
+        Query(
+            description="Only of this currency, by its ISO 4217 code. If left out, all.",
+            examples=["USD"],
+        ),
+    ] = None,
+    file_format: JournalFileFormat = JournalFormat.CSV,
 ) -> Response:
     """Return the entries of months as a file for an accounting program."""
     tenant_id = await _tenant_id(services, tenant)

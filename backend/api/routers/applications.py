@@ -18,6 +18,7 @@ from backend.api.dependencies import (
     ServicesNow,
     needs,
 )
+from backend.api.path_parameters import ApplicationId, TenantId
 from backend.gateway.limit_use import limit_uses
 from backend.quotas.budgets import budget_of_application
 from backend_client.types.accounts import Application, ApplicationChange, ApplicationCreate
@@ -43,7 +44,7 @@ async def get_applications(
 async def get_tenant_applications(
     services: ServicesNow,
     caller: Annotated[Principal, Depends(needs(Permission.OPERATE_READ))],
-    tenant_id: str,
+    tenant_id: TenantId,
     cursor: PageCursor = None,
     limit: PageLimit = 50,
 ) -> Page[Application]:
@@ -71,7 +72,7 @@ async def post_application(
 async def patch_application(
     services: ServicesNow,
     caller: Annotated[Principal, Depends(needs(Permission.APPLICATIONS_WRITE))],
-    application_id: str,
+    application_id: ApplicationId,
     change: ApplicationChange,
 ) -> Application:
     """Change an application's name, limits and budget, archive it, or take it back.
@@ -89,7 +90,7 @@ async def patch_application(
 async def get_application_limits(
     services: ServicesNow,
     caller: Annotated[Principal, Depends(needs(Permission.USAGE_READ))],
-    application_id: str,
+    application_id: ApplicationId,
 ) -> Page[LimitUse]:
     """List an application's limits with what is left of each now."""
     async with services.database.begin() as connection:
@@ -100,7 +101,7 @@ async def get_application_limits(
 async def get_application_budget(
     services: ServicesNow,
     caller: Annotated[Principal, Depends(needs(Permission.SPEND_READ))],
-    application_id: str,
+    application_id: ApplicationId,
 ) -> KeyBudgetUse:
     """Return what is used of an application's budget, exact; 404 if it has none."""
     async with services.database.begin() as connection:
@@ -112,8 +113,8 @@ async def get_application_budget(
 async def get_tenants_application_budget(
     services: ServicesNow,
     caller: Annotated[Principal, Depends(needs(Permission.OPERATE_READ))],
-    tenant_id: str,
-    application_id: str,
+    tenant_id: TenantId,
+    application_id: ApplicationId,
 ) -> KeyBudgetUse:
     """Return what is used of the budget of a tenant's application; for the operator."""
     async with services.database.begin() as connection:
@@ -125,8 +126,8 @@ async def get_tenants_application_budget(
 async def get_tenants_application_limits(
     services: ServicesNow,
     caller: Annotated[Principal, Depends(needs(Permission.OPERATE_READ))],
-    tenant_id: str,
-    application_id: str,
+    tenant_id: TenantId,
+    application_id: ApplicationId,
 ) -> Page[LimitUse]:
     """List the limits of a tenant's application with what is left; for the operator."""
     async with services.database.begin() as connection:

@@ -13,16 +13,19 @@ from backend.accounts.audit_export import audit_csv, audit_lines
 from backend.accounts.audit_log import AuditQuestion, every_entry, list_audit
 from backend.accounts.principal import Permission, Principal
 from backend.api.dependencies import PageCursor, PageLimit, ServicesNow, needs
+from backend.api.example_values import TAIL
+from backend.api.parameters import SinceInstant, UntilInstant
 from backend.storage.database import Database
 from backend_client.types.audit import ActorKind, AuditEntry
-from backend_client.types.common import Instant, Page
+from backend_client.types.common import Page
 
 router = APIRouter(tags=["audit"])
 
 Reader = Annotated[Principal, Depends(needs(Permission.AUDIT_READ))]
 Admin = Annotated[Principal, Depends(needs(Permission.OPERATE_ADMIN))]
 FileFormat = Annotated[
-    Literal["csv", "jsonl"], Query(alias="format", description="CSV, or an entry's JSON a line")
+    Literal["csv", "jsonl"],
+    Query(alias="format", description="`csv`, or `jsonl`: a line of JSON for each entry."),
 ]
 _FILE: dict[int | str, dict[str, object]] = {
     200: {"content": {"text/csv": {}, "application/jsonl": {}}}
@@ -30,14 +33,42 @@ _FILE: dict[int | str, dict[str, object]] = {
 
 
 async def _question(
-    actor: Annotated[str | None, Query(max_length=200, description="Who acted: an id")] = None,
-    actor_kind: Annotated[ActorKind | None, Query(description="As what they acted")] = None,
-    action: Annotated[
-        str | None, Query(max_length=100, description="An action, or its noun: key.create, key")
+    actor: Annotated[
+        str | None,
+        Query(
+            max_length=200,
+            description="Only acts of this person or key, by id (`usr_…`, `key_…`). All if left "
+            "out.",
+            examples=[f"usr_{TAIL}"],
+        ),
     ] = None,
-    target: Annotated[str | None, Query(max_length=500, description="What it was done to")] = None,
-    start: Annotated[Instant | None, Query(description="The first instant")] = None,
-    end: Annotated[Instant | None, Query(description="The instant that they end before")] = None,
+    actor_kind: Annotated[
+        ActorKind | None,
+        Query(
+            description="Only acts of people, of keys, of the operator, or of somebody who could "
+            "not sign in. All if left out."
+        ),
+    ] = None,
+    action: Annotated[
+        str | None,
+        Query(
+            max_length=100,
+            description="Only this action, such as `key.create`, or all on its noun, such as "
+            "`key`. All if left out.",
+            examples=["key.create"],
+        ),
+    ] = None,
+    target: Annotated[
+        str | None,
+        Query(
+            max_length=500,
+            description="Only what was done to this: an id, or a name where a thing has no id. "
+            "All if left out.",
+            examples=[f"key_{TAIL}"],
+        ),
+    ] = None,
+    start: SinceInstant = None,
+    end: UntilInstant = None,
 ) -> AuditQuestion:
     return AuditQuestion(actor, actor_kind, action, target, None, start, end)
 
@@ -45,7 +76,12 @@ async def _question(
 async def _operators_question(
     question: Annotated[AuditQuestion, Depends(_question)],
     tenant: Annotated[
-        str | None, Query(max_length=200, description="A tenant's id; all if none")
+        str | None,
+        Query(
+            max_length=200,
+            description="Only what concerns this customer, by its id (`ten_…`). All if left out.",
+            examples=[f"ten_{TAIL}"],
+        ),
     ] = None,
 ) -> AuditQuestion:
     return replace(question, tenant=tenant)

@@ -13,13 +13,23 @@ from fastapi import APIRouter, Depends, Query
 from backend.accounts.principal import Permission, Principal
 from backend.accounts.tenants import find_tenant
 from backend.api.dependencies import Services, ServicesNow, needs
+from backend.api.parameters import (
+    GROUPS,
+    Applications,
+    BucketWidth,
+    Keys,
+    Models,
+    UsageEnd,
+    UsageStart,
+    Zone,
+    several,
+)
+from backend.api.path_parameters import TenantId
 from backend.api.usage_ranges import require_range
 from backend.gateway.call_report import CallsQuestion, calls_report
 from backend.metering.events import BUCKET, bucket_start
 from backend.subscriptions.periods import period_at
 from backend_client.types.calls import CallDimension, CallsReport, CallStatus
-from backend_client.types.charges import TimeZone
-from backend_client.types.common import Instant
 from backend_client.types.usage import Granularity
 
 router = APIRouter(tags=["usage"])
@@ -34,23 +44,22 @@ class _Asked:
 
 
 async def _asked(
-    start: Annotated[
-        Instant | None, Query(description="On a quarter hour; the billing period's if none")
-    ] = None,
-    end: Annotated[
-        Instant | None, Query(description="Exclusive, on a quarter hour; after now if none")
-    ] = None,
-    granularity: Granularity = Granularity.DAY,
-    time_zone: Annotated[
-        TimeZone | None,
-        Query(description="Whose days and months; the tenant's if none", examples=["UTC"]),
-    ] = None,
-    group_by: Annotated[tuple[CallDimension, ...], Query()] = (),
-    application: Annotated[tuple[str, ...], Query()] = (),
-    key: Annotated[tuple[str, ...], Query()] = (),
-    model: Annotated[tuple[str, ...], Query()] = (),
-    status: Annotated[tuple[CallStatus, ...], Query()] = (),
-    cause: Annotated[tuple[str, ...], Query(description="An error's code, or a limit's name")] = (),
+    start: UsageStart = None,
+    end: UsageEnd = None,
+    granularity: BucketWidth = Granularity.DAY,
+    time_zone: Zone = None,
+    group_by: Annotated[tuple[CallDimension, ...], Query(description=GROUPS)] = (),
+    application: Applications = (),
+    key: Keys = (),
+    model: Models = (),
+    status: Annotated[tuple[CallStatus, ...], several("Only calls that ended so.")] = (),
+    cause: Annotated[
+        tuple[str, ...],
+        several(
+            "Only calls that failed or were refused by it: an error's code, or a limit's name.",
+            "rate_limit_exceeded",
+        ),
+    ] = (),
 ) -> _Asked:
     question = partial(
         CallsQuestion,
@@ -89,7 +98,7 @@ async def get_calls(
 async def get_tenant_calls(
     services: ServicesNow,
     caller: Annotated[Principal, Depends(needs(Permission.OPERATE_READ))],
-    tenant_id: str,
+    tenant_id: TenantId,
     asked: Asked,
 ) -> CallsReport:
     """Count a tenant's calls as the tenant can; for the operator."""

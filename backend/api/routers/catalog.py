@@ -53,7 +53,10 @@ async def get_models(services: ServicesNow, caller: Caller) -> Page[ModelInfo]:
 async def get_model_performance(
     services: ServicesNow,
     caller: Caller,
-    hours: Annotated[int, Query(ge=1, le=720, description="How far back, in hours")] = 24,
+    hours: Annotated[
+        int,
+        Query(ge=1, le=720, description="How many hours to look back from now, at most 30 days."),
+    ] = 24,
 ) -> Page[ModelPerformance]:
     """Return how fast and how reliably models answer, as the gateway measures it.
 

@@ -15,6 +15,8 @@ from backend.accounts.clocks import now_of, tenant_now
 from backend.accounts.principal import Permission, Principal
 from backend.accounts.tenants import find_tenant
 from backend.api.dependencies import PageCursor, PageLimit, Services, ServicesNow, needs
+from backend.api.parameters import JournalFileFormat
+from backend.api.path_parameters import Month, ValidFrom
 from backend.chargeback.closing import close_month
 from backend.chargeback.exports.focus import focus_csv
 from backend.chargeback.exports.statement_csv import statement_csv
@@ -38,10 +40,14 @@ router = APIRouter(tags=["chargeback"])
 Reader = Annotated[Principal, Depends(needs(Permission.SPEND_READ))]
 Changer = Annotated[Principal, Depends(needs(Permission.CHARGEBACK_WRITE))]
 UnitCode = Annotated[
-    str | None, Query(description="A unit with all below it; empty for what nobody bears")
+    str | None,
+    Query(
+        description="Only of this department, by its code, with all below it; an empty one is "
+        "what no department bears. If left out, all.",
+        examples=["research"],
+    ),
 ]
 
-FileFormat = Annotated[JournalFormat, Query(alias="format", description="The program's form")]
 
 _JOURNALS = {
     JournalFormat.CSV: "journal",
@@ -61,7 +67,7 @@ async def get_policies(services: ServicesNow, caller: Reader) -> list[PolicyVers
 
 
 @router.get(_POLICY)
-async def get_policy(services: ServicesNow, caller: Reader, valid_from: date) -> PolicyVersion:
+async def get_policy(services: ServicesNow, caller: Reader, valid_from: ValidFrom) -> PolicyVersion:
     """Return the policy that begins on a day."""
     async with services.database.begin() as connection:
         return await find_policy(
@@ -73,7 +79,7 @@ async def get_policy(services: ServicesNow, caller: Reader, valid_from: date) ->
 async def put_a_policy(
     services: ServicesNow,
     caller: Changer,
-    valid_from: date,
+    valid_from: ValidFrom,
     wanted: PolicyPut,
 ) -> PolicyVersion:
     """Keep a policy from a day on. A change names the revision that was read.
@@ -87,7 +93,7 @@ async def put_a_policy(
 
 
 @router.delete(_POLICY, status_code=204)
-async def delete_a_policy(services: ServicesNow, caller: Changer, valid_from: date) -> None:
+async def delete_a_policy(services: ServicesNow, caller: Changer, valid_from: ValidFrom) -> None:
     """Remove a policy that no closed month depends on."""
     async with services.database.begin() as connection:
         own = await find_tenant(connection, caller.tenant_id)
@@ -116,7 +122,7 @@ async def get_months(services: ServicesNow, caller: Reader) -> list[MonthSummary
 @router.get(
     _MONTH + ".csv", response_class=Response, responses={200: {"content": {"text/csv": {}}}}
 )
-async def get_statement_csv(services: ServicesNow, caller: Reader, month: date) -> Response:
+async def get_statement_csv(services: ServicesNow, caller: Reader, month: Month) -> Response:
     """Return a month's statement as CSV: a row for each part of each line."""
     book = await _book(services, caller, month)
     return _file(statement_csv(book.statement(), book.entries, book.names), month, "csv")
@@ -127,7 +133,7 @@ async def get_statement_csv(services: ServicesNow, caller: Reader, month: date) 
     response_class=Response,
     responses={200: {"content": {"application/pdf": {}}}},
 )
-async def get_statement_pdf(services: ServicesNow, caller: Reader, month: date) -> Response:
+async def get_statement_pdf(services: ServicesNow, caller: Reader, month: Month) -> Response:
     """Return a month's statement as PDF: the tree with its sums."""
     book = await _book(services, caller, month)
     document = book.statement().model_dump_json()
@@ -136,7 +142,7 @@ async def get_statement_pdf(services: ServicesNow, caller: Reader, month: date) 
 
 
 @router.get(_MONTH)
-async def get_statement(services: ServicesNow, caller: Reader, month: date) -> Statement:
+async def get_statement(services: ServicesNow, caller: Reader, month: Month) -> Statement:
     """Return a month's statement: as it was closed, or as it is now.
 
     Its sums are those of the month's invoices and credit notes to the minor unit.
@@ -148,7 +154,7 @@ async def get_statement(services: ServicesNow, caller: Reader, month: date) -> S
 async def get_statement_lines(
     services: ServicesNow,
     caller: Reader,
-    month: date,
+    month: Month,
     unit: UnitCode = None,
     cursor: PageCursor = None,
     limit: PageLimit = 50,
@@ -159,7 +165,7 @@ async def get_statement_lines(
 
 
 @router.post(_MONTH + "/close")
-async def post_close(services: ServicesNow, caller: Changer, month: date) -> Statement:
+async def post_close(services: ServicesNow, caller: Changer, month: Month) -> Statement:
     """Close a month that is invoiced. It changes no more; the same again answers the same.
 
     What comes late is borne by the first month that is open then.
@@ -177,8 +183,8 @@ async def post_close(services: ServicesNow, caller: Changer, month: date) -> Sta
 async def get_journal(
     services: ServicesNow,
     caller: Reader,
-    month: date,
-    file_format: FileFormat = JournalFormat.CSV,
+    month: Month,
+    file_format: JournalFileFormat = JournalFormat.CSV,
 ) -> Response:
     """Return a closed month's journal entry as a file for an accounting program."""
     book = await _book(services, caller, month)
@@ -190,7 +196,7 @@ async def get_journal(
 @router.get(
     _MONTH + "/focus", response_class=Response, responses={200: {"content": {"text/csv": {}}}}
 )
-async def get_focus(services: ServicesNow, caller: Reader, month: date) -> Response:
+async def get_focus(services: ServicesNow, caller: Reader, month: Month) -> Response:
     """Return a month as a FOCUS 1.2 dataset: cost and usage by cost center."""
     book = await _book(services, caller, month)
     text = focus_csv(book.focus_month(services.settings.seller_name), book.entries)

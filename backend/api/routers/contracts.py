@@ -11,6 +11,7 @@ from backend.accounts.principal import Permission, Principal
 from backend.accounts.tenants import find_tenant
 from backend.api.decimal_bodies import body_of
 from backend.api.dependencies import ServicesNow, needs
+from backend.api.path_parameters import ContractId, TenantId
 from backend.catalog.yaml_reading import parse_exactly
 from backend.invoices.instalments import check_tax
 from backend.subscriptions.contracts import amend_contract, create_contract, list_contracts
@@ -38,7 +39,7 @@ async def get_contracts(services: ServicesNow, caller: Reader) -> Page[Contract]
     "/v1/tenants/{tenant_id}/contracts", status_code=201, openapi_extra=body_of(ContractCreate)
 )
 async def post_contract(
-    services: ServicesNow, caller: Biller, tenant_id: str, request: Request
+    services: ServicesNow, caller: Biller, tenant_id: TenantId, request: Request
 ) -> Contract:
     """Create a contract with a tenant, from a billing period's start."""
     wanted = parse_exactly(await request.body(), ContractCreate)
@@ -56,7 +57,11 @@ async def post_contract(
     openapi_extra=body_of(AmendmentCreate),
 )
 async def post_amendment(
-    services: ServicesNow, caller: Biller, tenant_id: str, contract_id: str, request: Request
+    services: ServicesNow,
+    caller: Biller,
+    tenant_id: TenantId,
+    contract_id: ContractId,
+    request: Request,
 ) -> Contract:
     """Raise a tenant's commitment, until the same end of term."""
     wanted = parse_exactly(await request.body(), AmendmentCreate)

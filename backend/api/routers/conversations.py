@@ -16,6 +16,7 @@ from backend.api.dependencies import (
     ServicesNow,
     needs,
 )
+from backend.api.path_parameters import ConversationId
 from backend.playground.conversations import (
     create_conversation,
     find_conversation,
@@ -52,7 +53,7 @@ async def get_conversations(
 
 @router.get("/v1/conversations/{conversation_id}")
 async def get_conversation(
-    services: ServicesNow, caller: Developer, conversation_id: str
+    services: ServicesNow, caller: Developer, conversation_id: ConversationId
 ) -> Conversation:
     """Return a conversation with all that was said."""
     async with services.database.begin() as connection:
@@ -83,7 +84,10 @@ async def post_conversation(
 
 @router.put("/v1/conversations/{conversation_id}")
 async def put_conversation(
-    services: ServicesNow, caller: Developer, conversation_id: str, wanted: ConversationWrite
+    services: ServicesNow,
+    caller: Developer,
+    conversation_id: ConversationId,
+    wanted: ConversationWrite,
 ) -> Conversation:
     """Keep one of the person's own conversations as it is now, in place of what it was."""
     kept_days = services.settings.conversation_days
@@ -100,7 +104,7 @@ async def put_conversation(
 
 @router.delete("/v1/conversations/{conversation_id}", status_code=204)
 async def delete_conversation(
-    services: ServicesNow, caller: Developer, conversation_id: str
+    services: ServicesNow, caller: Developer, conversation_id: ConversationId
 ) -> None:
     """Remove one of the person's own conversations for good."""
     async with services.database.begin() as connection:

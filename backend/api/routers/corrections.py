@@ -13,6 +13,7 @@ from backend.accounts.clocks import now_of
 from backend.accounts.principal import Permission, Principal
 from backend.accounts.tenants import find_tenant
 from backend.api.dependencies import PageCursor, PageLimit, ServicesNow, needs
+from backend.api.path_parameters import TenantId
 from backend.api.tenant_scope import named_tenant
 from backend.errors import InvalidInput, NotFound
 from backend.metering.counting.corrections import Amended, CorrectionWanted
@@ -32,8 +33,20 @@ from backend_client.types.problems import FieldError
 
 router = APIRouter(tags=["events"])
 
-EventSource = Annotated[str | None, Query(description="Of events of this source")]
-EventId = Annotated[str | None, Query(description="Of events with this id")]
+EventSource = Annotated[
+    str | None,
+    Query(
+        description="Only corrections of events of this source. If left out, all.",
+        examples=["https://chat.example.com"],
+    ),
+]
+EventId = Annotated[
+    str | None,
+    Query(
+        description="Only corrections of events with this id. If left out, all.",
+        examples=["req-000001"],
+    ),
+]
 
 
 @router.post("/v1/corrections")
@@ -41,7 +54,7 @@ async def post_corrections(
     services: ServicesNow,
     caller: Annotated[Principal, Depends(needs(Permission.OPERATE_BILLING))],
     batch: CorrectionBatch,
-    preview: Annotated[bool, Query(description="Tell what it does, and do nothing")] = False,
+    preview: Annotated[bool, Query(description="Answer what it would do, and do nothing.")] = False,
 ) -> CorrectionResult:
     """Void or amend events of a tenant: all in the request, or none.
 
@@ -99,7 +112,7 @@ async def get_corrections(
 async def get_tenant_corrections(
     services: ServicesNow,
     caller: Annotated[Principal, Depends(needs(Permission.OPERATE_READ))],
-    tenant_id: str,
+    tenant_id: TenantId,
     source: EventSource = None,
     event: EventId = None,
     cursor: PageCursor = None,

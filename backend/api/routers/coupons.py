@@ -12,6 +12,7 @@ from backend.accounts.principal import Permission, Principal
 from backend.accounts.tenants import find_tenant
 from backend.api.decimal_bodies import body_of
 from backend.api.dependencies import ServicesNow, needs
+from backend.api.path_parameters import CouponId
 from backend.catalog.yaml_reading import parse_exactly
 from backend.errors import InvalidInput
 from backend.subscriptions.coupons import list_coupons, put_coupon, redeem, redeemed_by
@@ -36,7 +37,7 @@ async def get_coupons(services: ServicesNow, caller: OperatorReader) -> Page[Cou
 
 @router.put("/v1/coupons/{coupon_id}", openapi_extra=body_of(Coupon))
 async def put_one_coupon(
-    services: ServicesNow, caller: Biller, coupon_id: str, request: Request
+    services: ServicesNow, caller: Biller, coupon_id: CouponId, request: Request
 ) -> Coupon:
     """Create a coupon. Doing it again does nothing; coupons never change."""
     coupon = parse_exactly(await request.body(), Coupon)

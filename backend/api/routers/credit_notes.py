@@ -9,6 +9,7 @@ from fastapi import APIRouter, Depends, Response
 from backend.accounts.clocks import tenant_now
 from backend.accounts.principal import Permission, Principal
 from backend.api.dependencies import PageCursor, PageLimit, Services, ServicesNow, needs
+from backend.api.path_parameters import CreditNoteId, TenantId
 from backend.api.tenant_scope import customer
 from backend.invoices.paper.as_csv import credit_note_csv
 from backend.invoices.paper.as_pdf import print_credit_note
@@ -42,7 +43,7 @@ async def get_credit_notes(
     tags=["invoices"],
 )
 async def get_credit_note_pdf(
-    services: ServicesNow, caller: Reader, credit_note_id: str
+    services: ServicesNow, caller: Reader, credit_note_id: CreditNoteId
 ) -> Response:
     """Return a credit note as PDF: the same bytes each time."""
     invoice, note = await _read(services, caller.tenant_id, credit_note_id)
@@ -58,7 +59,7 @@ async def get_credit_note_pdf(
     tags=["invoices"],
 )
 async def get_credit_note_csv(
-    services: ServicesNow, caller: Reader, credit_note_id: str
+    services: ServicesNow, caller: Reader, credit_note_id: CreditNoteId
 ) -> Response:
     """Return what a credit note takes off each line as CSV, numbers in full."""
     invoice, note = await _read(services, caller.tenant_id, credit_note_id)
@@ -68,7 +69,9 @@ async def get_credit_note_csv(
 
 
 @router.get("/v1/credit-notes/{credit_note_id}", tags=["invoices"])
-async def get_credit_note(services: ServicesNow, caller: Reader, credit_note_id: str) -> CreditNote:
+async def get_credit_note(
+    services: ServicesNow, caller: Reader, credit_note_id: CreditNoteId
+) -> CreditNote:
     """Return a credit note."""
     async with services.database.begin() as connection:
         return await find_credit_note(connection, caller.tenant_id, credit_note_id)
@@ -78,7 +81,7 @@ async def get_credit_note(services: ServicesNow, caller: Reader, credit_note_id:
 async def get_tenants_credit_notes(
     services: ServicesNow,
     caller: Operator,
-    tenant_id: str,
+    tenant_id: TenantId,
     cursor: PageCursor = None,
     limit: PageLimit = 50,
 ) -> Page[CreditNote]:

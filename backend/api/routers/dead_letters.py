@@ -5,12 +5,13 @@ from __future__ import annotations
 from datetime import UTC, datetime
 from typing import Annotated
 
-from fastapi import APIRouter, Depends, Path
+from fastapi import APIRouter, Depends
 
 from backend.accounts.audit import NO_TENANT, record
 from backend.accounts.principal import Permission, Principal
 from backend.api.dependencies import PageCursor, PageLimit, Services, ServicesNow, needs
 from backend.api.errors import EventsRefused
+from backend.api.path_parameters import Sequence
 from backend.metering.ingest.dead_letters import DeadLetters
 from backend.metering.ingest.parsing import read_document
 from backend_client.types.common import Page
@@ -22,7 +23,6 @@ router = APIRouter(tags=["operator"])
 
 OperatorReader = Annotated[Principal, Depends(needs(Permission.OPERATE_READ))]
 Admin = Annotated[Principal, Depends(needs(Permission.OPERATE_ADMIN))]
-Sequence = Annotated[int, Path(ge=1, le=2**63 - 1)]
 
 
 async def _letters(services: Services) -> DeadLetters:

@@ -10,6 +10,7 @@ from fastapi import APIRouter, Depends, Query
 from backend.accounts.principal import Permission, Principal
 from backend.api.dependencies import ServicesNow, needs
 from backend.api.errors import SpanTooLong
+from backend.api.parameters import Models
 from backend.metering.tokens.drift import drift_report
 from backend_client.types.drift import DriftReport
 from backend_client.types.problems import FieldError
@@ -23,9 +24,15 @@ _LONGEST_DAYS = 400
 async def get_drift(
     services: ServicesNow,
     caller: Annotated[Principal, Depends(needs(Permission.OPERATE_READ))],
-    start: Annotated[date | None, Query(description="A day in UTC; 30 days before end")] = None,
-    end: Annotated[date | None, Query(description="Exclusive; tomorrow")] = None,
-    model: Annotated[tuple[str, ...], Query()] = (),
+    start: Annotated[
+        date | None,
+        Query(description="The first day (YYYY-MM-DD, UTC). If left out, 30 days before `end`."),
+    ] = None,
+    end: Annotated[
+        date | None,
+        Query(description="The day (YYYY-MM-DD, UTC) before which it ends. If left out, tomorrow."),
+    ] = None,
+    model: Models = (),
 ) -> DriftReport:
     """Compare what providers reported with what was counted here, by model and day."""
     until = end or datetime.now(UTC).date() + timedelta(days=1)

@@ -9,6 +9,7 @@ from fastapi import APIRouter, Depends, Query, Response
 from backend.accounts.clocks import tenant_now
 from backend.accounts.principal import Permission, Principal
 from backend.api.dependencies import Services, ServicesNow, needs
+from backend.api.path_parameters import CreditNoteId, InvoiceId, TenantId
 from backend.api.tenant_scope import customer
 from backend.customers.profiles import party_legal, profile_of
 from backend.invoices.electronic.building import credit_note_document, invoice_document
@@ -22,7 +23,14 @@ router = APIRouter()
 
 Reader = Annotated[Principal, Depends(needs(Permission.SPEND_READ))]
 Operator = Annotated[Principal, Depends(needs(Permission.OPERATE_READ))]
-Form = Annotated[EInvoiceFormat, Query(alias="format", description="The form to write it in")]
+Form = Annotated[
+    EInvoiceFormat,
+    Query(
+        alias="format",
+        description="The standard that the e-invoice is written by. `factur-x` is a PDF that has "
+        "the XML inside, the others are XML.",
+    ),
+]
 
 _PEPPOL = EInvoiceFormat.PEPPOL
 _OWN = "/v1/invoices/{invoice_id}"
@@ -35,7 +43,7 @@ _FILES: dict[int | str, dict[str, Any]] = {
 
 @router.get(_OWN + "/e-invoice", response_class=Response, responses=_FILES, tags=["invoices"])
 async def get_e_invoice(
-    services: ServicesNow, caller: Reader, invoice_id: str, form: Form = _PEPPOL
+    services: ServicesNow, caller: Reader, invoice_id: InvoiceId, form: Form = _PEPPOL
 ) -> Response:
     """Return an issued invoice as an e-invoice: the same bytes each time.
 
@@ -48,8 +56,8 @@ async def get_e_invoice(
 async def get_credit_note_e_invoice(
     services: ServicesNow,
     caller: Reader,
-    invoice_id: str,
-    credit_note_id: str,
+    invoice_id: InvoiceId,
+    credit_note_id: CreditNoteId,
     form: Form = _PEPPOL,
 ) -> Response:
     """Return a credit note as an e-invoice; as XML only, since it has no PDF."""
@@ -58,7 +66,11 @@ async def get_credit_note_e_invoice(
 
 @router.get(_TENANTS + "/e-invoice", response_class=Response, responses=_FILES, tags=["operator"])
 async def get_tenants_e_invoice(
-    services: ServicesNow, caller: Operator, tenant_id: str, invoice_id: str, form: Form = _PEPPOL
+    services: ServicesNow,
+    caller: Operator,
+    tenant_id: TenantId,
+    invoice_id: InvoiceId,
+    form: Form = _PEPPOL,
 ) -> Response:
     """Return a tenant's invoice as an e-invoice, to send it by a network."""
     async with services.database.begin() as connection:
@@ -70,9 +82,9 @@ async def get_tenants_e_invoice(
 async def get_tenants_credit_note_e_invoice(
     services: ServicesNow,
     caller: Operator,
-    tenant_id: str,
-    invoice_id: str,
-    credit_note_id: str,
+    tenant_id: TenantId,
+    invoice_id: InvoiceId,
+    credit_note_id: CreditNoteId,
     form: Form = _PEPPOL,
 ) -> Response:
     """Return a tenant's credit note as an e-invoice, to send it by a network."""

@@ -10,6 +10,7 @@ from backend.accounts.clocks import now_of
 from backend.accounts.principal import Permission, Principal
 from backend.accounts.tenants import find_tenant
 from backend.api.dependencies import ServicesNow, needs
+from backend.api.path_parameters import TenantId
 from backend.quotas.entitlements import entitlements
 from backend_client.types.entitlements import Entitlements
 
@@ -30,7 +31,7 @@ async def get_entitlements(
 async def get_tenant_entitlements(
     services: ServicesNow,
     caller: Annotated[Principal, Depends(needs(Permission.OPERATE_READ))],
-    tenant_id: str,
+    tenant_id: TenantId,
 ) -> Entitlements:
     """Return what a tenant may do now; for the operator's own programs."""
     async with services.database.snapshot() as connection:

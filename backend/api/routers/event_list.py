@@ -18,13 +18,25 @@ from backend.api.dependencies import (
     bearer_token,
     needs,
 )
+from backend.api.example_values import INSTANT, TAIL
 from backend.api.label_filters import LabelFilter, label_values
 from backend.api.live_reads import still_reading
+from backend.api.parameters import (
+    FOLLOWING,
+    Applications,
+    Keys,
+    Meters,
+    Models,
+    SinceInstant,
+    UntilInstant,
+    several,
+)
+from backend.api.path_parameters import TenantId
 from backend.api.upstream_filters import Upstreams, require_operator_for_upstreams
 from backend.errors import FareboxError, InvalidInput
 from backend.metering.queries.event_list import EventQuestion, list_events
 from backend.metering.queries.tail import MOST_SECONDS
-from backend_client.types.common import Instant, Page
+from backend_client.types.common import Page
 from backend_client.types.events import Sender, StoredEvent
 from backend_client.types.problems import FieldError
 
@@ -34,16 +46,27 @@ Reader = Annotated[Principal, Depends(needs(Permission.USAGE_READ))]
 
 
 async def _question_of(
-    start: Instant | None = None,
-    end: Annotated[Instant | None, Query(description="Exclusive")] = None,
-    sender: Annotated[tuple[Sender, ...], Query()] = (),
-    source: Annotated[tuple[str, ...], Query()] = (),
-    event_id: Annotated[tuple[str, ...], Query(alias="id")] = (),
-    application: Annotated[tuple[str, ...], Query()] = (),
-    key: Annotated[tuple[str, ...], Query()] = (),
-    model: Annotated[tuple[str, ...], Query()] = (),
+    start: SinceInstant = None,
+    end: UntilInstant = None,
+    sender: Annotated[
+        tuple[Sender, ...],
+        several("Only of those that the gateway, the operator or the tenant sent."),
+    ] = (),
+    source: Annotated[
+        tuple[str, ...],
+        several("Only of these sources, as the events name them.", "https://chat.example.com"),
+    ] = (),
+    event_id: Annotated[
+        tuple[str, ...],
+        several(
+            "Only events with these ids, as their senders chose them.", f"req_{TAIL}", alias="id"
+        ),
+    ] = (),
+    application: Applications = (),
+    key: Keys = (),
+    model: Models = (),
     upstream: Upstreams = (),
-    meter: Annotated[tuple[str, ...], Query()] = (),
+    meter: Meters = (),
     label: LabelFilter = (),
 ) -> EventQuestion:
     return EventQuestion(
@@ -89,7 +112,7 @@ async def get_events(
 async def get_tenant_events(
     services: ServicesNow,
     caller: Annotated[Principal, Depends(needs(Permission.OPERATE_READ))],
-    tenant_id: str,
+    tenant_id: TenantId,
     question: Asked,
     cursor: PageCursor = None,
     limit: PageLimit = 50,
@@ -111,10 +134,15 @@ async def tail_events(
     services: ServicesNow,
     caller: Reader,
     request: Request,
-    last_event_id: Annotated[str | None, Header()] = None,
-    seconds: Annotated[
-        int, Query(ge=0, le=MOST_SECONDS, description="How long to follow; 0 looks once")
-    ] = MOST_SECONDS,
+    last_event_id: Annotated[
+        str | None,
+        Header(
+            description="The `id` of the last event that was received, to go on from there. "
+            "Browsers send it when they reconnect; if left out, it begins now.",
+            examples=[INSTANT],
+        ),
+    ] = None,
+    seconds: Annotated[int, Query(ge=0, le=MOST_SECONDS, description=FOLLOWING)] = MOST_SECONDS,
 ) -> StreamingResponse:
     """Follow the tenant's events as they are counted, as server-sent events.
 

@@ -54,7 +54,14 @@ async def get_budget_outlook(
     caller: Reader,
     response: Response,
     amount: Annotated[
-        Decimal, Query(gt=0, max_digits=20, decimal_places=6, description="In your currency")
+        Decimal,
+        Query(
+            gt=0,
+            max_digits=20,
+            decimal_places=6,
+            description="The budget of the billing period, in your currency.",
+            examples=["250.00"],
+        ),
     ],
 ) -> BudgetOutlook | Response:
     """Return the chance, and the likely day, of passing a budget within the billing period."""

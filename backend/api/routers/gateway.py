@@ -11,6 +11,7 @@ from backend.api import gateway_bodies as bodies
 from backend.api.dependencies import ServicesNow, needs
 from backend.api.gateway_calls import serve
 from backend.api.gateway_models import anthropic_model, anthropic_models, openai_model
+from backend.api.path_parameters import ModelId
 from backend.gateway.errors import ModelNotFound
 from backend.gateway.protocols.chat import CHAT
 from backend.gateway.protocols.completions import COMPLETIONS
@@ -47,7 +48,7 @@ async def get_models(services: ServicesNow, caller: User, request: Request) -> d
 
 @router.get("/v1/models/{model:path}")
 async def get_model(
-    services: ServicesNow, caller: User, request: Request, model: str
+    services: ServicesNow, caller: User, request: Request, model: ModelId
 ) -> dict[str, Any]:
     """Return one model."""
     models = await services.gateway.models(caller)

@@ -15,6 +15,7 @@ from backend.accounts.invitations import (
 )
 from backend.accounts.principal import Permission, Principal
 from backend.api.dependencies import Caller, PageCursor, PageLimit, ServicesNow, needs
+from backend.api.path_parameters import InvitationId
 from backend_client.types.accounts import (
     Invitation,
     InvitationAccept,
@@ -58,7 +59,9 @@ async def post_acceptance(
 
 
 @router.delete("/v1/invitations/{invitation_id}", status_code=204)
-async def delete_invitation(services: ServicesNow, caller: Writer, invitation_id: str) -> None:
+async def delete_invitation(
+    services: ServicesNow, caller: Writer, invitation_id: InvitationId
+) -> None:
     """Close an invitation that was not accepted."""
     async with services.database.begin() as connection:
         await revoke_invitation(connection, caller, invitation_id)

@@ -12,6 +12,7 @@ from backend.accounts.clocks import now_of, tenant_now
 from backend.accounts.principal import Permission, Principal
 from backend.accounts.tenants import find_tenant
 from backend.api.dependencies import IdempotencyKey, PageCursor, PageLimit, ServicesNow, needs
+from backend.api.path_parameters import CreditNoteId, InvoiceId, TenantId
 from backend.customers.profiles import profile_of, set_terms
 from backend.ids import new_id
 from backend.invoices.credit_notes import credit
@@ -56,7 +57,7 @@ _INVOICE = "/v1/tenants/{tenant_id}/invoices/{invoice_id}"
 async def get_tenant_invoices(
     services: ServicesNow,
     caller: OperatorReader,
-    tenant_id: str,
+    tenant_id: TenantId,
     cursor: PageCursor = None,
     limit: PageLimit = 50,
 ) -> Page[InvoiceSummary]:
@@ -79,7 +80,7 @@ async def get_tenant_invoices(
 async def post_one_off_invoice(
     services: ServicesNow,
     caller: Biller,
-    tenant_id: str,
+    tenant_id: TenantId,
     wanted: OneOffInvoiceCreate,
     idempotency_key: IdempotencyKey = None,
 ) -> Invoice:
@@ -107,7 +108,7 @@ async def post_one_off_invoice(
 
 @router.get(_INVOICE)
 async def get_tenant_invoice(
-    services: ServicesNow, caller: OperatorReader, tenant_id: str, invoice_id: str
+    services: ServicesNow, caller: OperatorReader, tenant_id: TenantId, invoice_id: InvoiceId
 ) -> Invoice:
     """Return a tenant's invoice."""
     async with services.database.begin() as connection:
@@ -124,7 +125,7 @@ async def get_tenant_invoice(
 
 @router.post(_INVOICE + "/finalize")
 async def post_finalize(
-    services: ServicesNow, caller: Biller, tenant_id: str, invoice_id: str
+    services: ServicesNow, caller: Biller, tenant_id: TenantId, invoice_id: InvoiceId
 ) -> Invoice:
     """Finalize the draft of an ended period before its grace is over. It may be repeated.
 
@@ -153,8 +154,8 @@ async def post_finalize(
 async def post_void(
     services: ServicesNow,
     caller: Biller,
-    tenant_id: str,
-    invoice_id: str,
+    tenant_id: TenantId,
+    invoice_id: InvoiceId,
     wanted: VoidInvoice,
 ) -> Invoice:
     """Declare an unpaid invoice void. Returns it, or the one issued in its place."""
@@ -181,7 +182,7 @@ async def post_void(
 
 @router.post(_INVOICE + "/write-off")
 async def post_write_off(
-    services: ServicesNow, caller: Biller, tenant_id: str, invoice_id: str
+    services: ServicesNow, caller: Biller, tenant_id: TenantId, invoice_id: InvoiceId
 ) -> Invoice:
     """Mark an invoice as uncollectible: nobody expects it to be paid, and no reminder follows."""
     async with services.database.begin() as connection:
@@ -194,8 +195,8 @@ async def post_write_off(
 async def post_payment(
     services: ServicesNow,
     caller: Biller,
-    tenant_id: str,
-    invoice_id: str,
+    tenant_id: TenantId,
+    invoice_id: InvoiceId,
     paid: PaymentRecord,
 ) -> Invoice:
     """Record a received payment. The same method and reference again is the same payment."""
@@ -210,8 +211,8 @@ async def post_payment(
 async def post_credit_note(
     services: ServicesNow,
     caller: Biller,
-    tenant_id: str,
-    invoice_id: str,
+    tenant_id: TenantId,
+    invoice_id: InvoiceId,
     wanted: CreditNoteCreate,
     idempotency_key: IdempotencyKey = None,
 ) -> CreditNote:
@@ -235,8 +236,8 @@ async def post_credit_note(
 async def post_credit_note_reversal(
     services: ServicesNow,
     caller: Biller,
-    tenant_id: str,
-    credit_note_id: str,
+    tenant_id: TenantId,
+    credit_note_id: CreditNoteId,
     wanted: CreditNoteReversal,
 ) -> Invoice:
     """Take back a wrong credit note by an invoice of what it took off. It may be repeated."""
@@ -251,7 +252,7 @@ async def post_credit_note_reversal(
 
 @router.get("/v1/tenants/{tenant_id}/billing-terms")
 async def get_billing_terms(
-    services: ServicesNow, caller: OperatorReader, tenant_id: str
+    services: ServicesNow, caller: OperatorReader, tenant_id: TenantId
 ) -> BillingTerms:
     """Return the terms agreed with a tenant."""
     async with services.database.begin() as connection:
@@ -261,7 +262,7 @@ async def get_billing_terms(
 
 @router.put("/v1/tenants/{tenant_id}/billing-terms")
 async def put_billing_terms(
-    services: ServicesNow, caller: Biller, tenant_id: str, terms: BillingTerms
+    services: ServicesNow, caller: Biller, tenant_id: TenantId, terms: BillingTerms
 ) -> BillingTerms:
     """Change the terms agreed with a tenant, for future invoices."""
     async with services.database.begin() as connection:

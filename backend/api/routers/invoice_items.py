@@ -16,6 +16,7 @@ from backend.api.dependencies import (
     ServicesNow,
     needs,
 )
+from backend.api.path_parameters import InvoiceItemId, TenantId
 from backend.invoices.items import add_item, list_items, remove_item
 from backend_client.types.common import Page
 from backend_client.types.invoice_items import InvoiceItem, InvoiceItemCreate
@@ -32,7 +33,7 @@ _ITEMS = "/v1/tenants/{tenant_id}/invoice-items"
 async def get_invoice_items(
     services: ServicesNow,
     caller: OperatorReader,
-    tenant_id: str,
+    tenant_id: TenantId,
     cursor: PageCursor = None,
     limit: PageLimit = 50,
 ) -> Page[InvoiceItem]:
@@ -46,7 +47,7 @@ async def get_invoice_items(
 async def post_invoice_item(
     services: ServicesNow,
     caller: Biller,
-    tenant_id: str,
+    tenant_id: TenantId,
     wanted: InvoiceItemCreate,
     idempotency_key: IdempotencyKey = None,
 ) -> InvoiceItem:
@@ -65,7 +66,7 @@ async def post_invoice_item(
 
 @router.delete(_ITEMS + "/{item_id}", status_code=204)
 async def delete_invoice_item(
-    services: ServicesNow, caller: Biller, tenant_id: str, item_id: str
+    services: ServicesNow, caller: Biller, tenant_id: TenantId, item_id: InvoiceItemId
 ) -> None:
     """Remove a line that no invoice has taken."""
     async with services.database.begin() as connection:

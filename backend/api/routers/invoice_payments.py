@@ -10,6 +10,7 @@ from backend.accounts.clocks import now_of
 from backend.accounts.principal import Permission, Principal
 from backend.accounts.tenants import find_tenant
 from backend.api.dependencies import IdempotencyKey, ServicesNow, needs
+from backend.api.path_parameters import InvoiceId, PaymentId, TenantId
 from backend.invoices.applying import account_balance, apply_by_hand
 from backend.invoices.queries import find_invoice
 from backend.invoices.returning import refund_balance, refund_payment, return_payment
@@ -34,9 +35,9 @@ _INVOICE = _TENANT + "/invoices/{invoice_id}"
 async def post_payment_return(
     services: ServicesNow,
     caller: Biller,
-    tenant_id: str,
-    invoice_id: str,
-    payment_id: str,
+    tenant_id: TenantId,
+    invoice_id: InvoiceId,
+    payment_id: PaymentId,
     wanted: PaymentReturn,
 ) -> Invoice:
     """Record that a bank or a card's owner took a payment back. It may be repeated.
@@ -54,9 +55,9 @@ async def post_payment_return(
 async def post_payment_refund(
     services: ServicesNow,
     caller: Biller,
-    tenant_id: str,
-    invoice_id: str,
-    payment_id: str,
+    tenant_id: TenantId,
+    invoice_id: InvoiceId,
+    payment_id: PaymentId,
     wanted: PaymentRefund,
 ) -> Invoice:
     """Record money that was paid back of a payment. The same reference again is the same refund.
@@ -84,8 +85,8 @@ async def post_payment_refund(
 async def post_apply(
     services: ServicesNow,
     caller: Biller,
-    tenant_id: str,
-    invoice_id: str,
+    tenant_id: TenantId,
+    invoice_id: InvoiceId,
     wanted: ApplyToInvoice,
     idempotency_key: IdempotencyKey = None,
 ) -> Invoice:
@@ -108,7 +109,7 @@ async def post_apply(
 
 @router.post(_TENANT + "/balance/refunds")
 async def post_balance_refund(
-    services: ServicesNow, caller: Biller, tenant_id: str, wanted: BalanceRefund
+    services: ServicesNow, caller: Biller, tenant_id: TenantId, wanted: BalanceRefund
 ) -> AccountBalance:
     """Record that a tenant's balance was paid out. The same reference again is the same refund."""
     async with services.database.begin() as connection:

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Depends, Header, Path, Response
+from fastapi import APIRouter, Depends, Response
 
 from backend.accounts.audit import record
 from backend.accounts.clocks import now_of, tenant_now
 from backend.accounts.principal import Permission, Principal
 from backend.accounts.tenants import find_tenant
 from backend.api.dependencies import PageCursor, PageLimit, Services, ServicesNow, needs
+from backend.api.parameters import KnownETag
+from backend.api.path_parameters import InvoiceId, LineNumber
 from backend.customers.profiles import profile_of, set_details
 from backend.customers.tax_ids import tax_id_check
 from backend.invoices.applying import account_balance
@@ -33,8 +35,6 @@ router = APIRouter(tags=["invoices"])
 
 Reader = Annotated[Principal, Depends(needs(Permission.SPEND_READ))]
 Changer = Annotated[Principal, Depends(needs(Permission.SUBSCRIPTION_WRITE))]
-IfNoneMatch = Annotated[str | None, Header()]
-LineNumber = Annotated[int, Path(ge=1, le=1_000_000)]
 
 _UNCHANGED: dict[int | str, dict[str, Any]] = {
     304: {"description": "Nothing changed since the ETag in If-None-Match"}
@@ -73,7 +73,7 @@ async def get_balance(services: ServicesNow, caller: Reader) -> AccountBalance:
     responses={200: {"content": {"application/pdf": {}}}, **_UNCHANGED},
 )
 async def get_invoice_pdf(
-    services: ServicesNow, caller: Reader, invoice_id: str, if_none_match: IfNoneMatch = None
+    services: ServicesNow, caller: Reader, invoice_id: InvoiceId, if_none_match: KnownETag = None
 ) -> Response:
     """Return an invoice as PDF, as it was issued: the same bytes each time."""
     invoice = as_printed(await _find(services, caller, invoice_id))
@@ -90,7 +90,7 @@ async def get_invoice_pdf(
     responses={200: {"content": {"text/csv": {}}}, **_UNCHANGED},
 )
 async def get_invoice_csv(
-    services: ServicesNow, caller: Reader, invoice_id: str, if_none_match: IfNoneMatch = None
+    services: ServicesNow, caller: Reader, invoice_id: InvoiceId, if_none_match: KnownETag = None
 ) -> Response:
     """Return an invoice's lines as CSV, numbers in full."""
     invoice = as_printed(await _find(services, caller, invoice_id))
@@ -104,9 +104,9 @@ async def get_invoice_csv(
 async def get_invoice(
     services: ServicesNow,
     caller: Reader,
-    invoice_id: str,
+    invoice_id: InvoiceId,
     response: Response,
-    if_none_match: IfNoneMatch = None,
+    if_none_match: KnownETag = None,
 ) -> Invoice | Response:
     """Return an invoice with its lines, payments and credit notes."""
     invoice = await _find(services, caller, invoice_id)
@@ -121,7 +121,7 @@ async def get_invoice(
 async def get_line_events(
     services: ServicesNow,
     caller: Reader,
-    invoice_id: str,
+    invoice_id: InvoiceId,
     line: LineNumber,
     cursor: PageCursor = None,
     limit: PageLimit = 50,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated
 
-from fastapi import APIRouter, Depends, Query
+from fastapi import APIRouter, Depends
 
 from backend.accounts.clocks import now_of
 from backend.accounts.keys import (
@@ -22,6 +22,8 @@ from backend.api.dependencies import (
     ServicesNow,
     needs,
 )
+from backend.api.parameters import KeySearch, PersonsKeys
+from backend.api.path_parameters import KeyId
 from backend.customers.keys import create_key, revoke_key, rotate_key
 from backend.quotas.budgets import budget_of_key
 from backend_client.types.accounts import (
@@ -45,13 +47,8 @@ Writer = Annotated[Principal, Depends(needs(Permission.KEYS_WRITE))]
 async def get_keys(
     services: ServicesNow,
     caller: Reader,
-    created_by: Annotated[
-        str | None, Query(max_length=200, description="Who made them, or got them: a person's id")
-    ] = None,
-    search: Annotated[
-        str | None,
-        Query(max_length=200, description="Part of the name; or the id or the last four letters"),
-    ] = None,
+    created_by: PersonsKeys = None,
+    search: KeySearch = None,
     cursor: PageCursor = None,
     limit: PageLimit = 50,
 ) -> Page[ApiKey]:
@@ -80,7 +77,7 @@ async def post_key(
 
 
 @router.get("/v1/keys/{key_id}")
-async def get_key(services: ServicesNow, caller: Reader, key_id: str) -> ApiKey:
+async def get_key(services: ServicesNow, caller: Reader, key_id: KeyId) -> ApiKey:
     """Return a key."""
     async with services.database.begin() as connection:
         return await find_key(connection, caller.tenant_id, key_id)
@@ -88,7 +85,7 @@ async def get_key(services: ServicesNow, caller: Reader, key_id: str) -> ApiKey:
 
 @router.patch("/v1/keys/{key_id}")
 async def patch_key(
-    services: ServicesNow, caller: Writer, key_id: str, change: ApiKeyChange
+    services: ServicesNow, caller: Writer, key_id: KeyId, change: ApiKeyChange
 ) -> ApiKey:
     """Change what a key may do, disable or enable it. It applies within a second.
 
@@ -100,7 +97,7 @@ async def patch_key(
 
 @router.post("/v1/keys/{key_id}/rotate")
 async def post_rotation(
-    services: ServicesNow, caller: Writer, key_id: str, wanted: ApiKeyRotate
+    services: ServicesNow, caller: Writer, key_id: KeyId, wanted: ApiKeyRotate
 ) -> ApiKeyCreated:
     """Give a key a new secret, which is in this answer and nowhere else.
 
@@ -112,14 +109,14 @@ async def post_rotation(
 
 
 @router.delete("/v1/keys/{key_id}/previous", status_code=204)
-async def delete_previous_secrets(services: ServicesNow, caller: Writer, key_id: str) -> None:
+async def delete_previous_secrets(services: ServicesNow, caller: Writer, key_id: KeyId) -> None:
     """End the grace of every earlier secret of a key; its present one goes on."""
     async with services.database.begin() as connection:
         await end_grace(connection, caller, key_id)
 
 
 @router.get("/v1/keys/{key_id}/budget")
-async def get_key_budget(services: ServicesNow, caller: Spender, key_id: str) -> KeyBudgetUse:
+async def get_key_budget(services: ServicesNow, caller: Spender, key_id: KeyId) -> KeyBudgetUse:
     """Return what a key has used of its budget, exact; 404 if it has none."""
     async with services.database.snapshot() as connection:
         tenant = await find_tenant(connection, caller.tenant_id)
@@ -127,7 +124,7 @@ async def get_key_budget(services: ServicesNow, caller: Spender, key_id: str) ->
 
 
 @router.delete("/v1/keys/{key_id}", status_code=204)
-async def delete_key(services: ServicesNow, caller: Writer, key_id: str) -> None:
+async def delete_key(services: ServicesNow, caller: Writer, key_id: KeyId) -> None:
     """Revoke a key for good. Calls with it are refused within a second."""
     async with services.database.begin() as connection:
         await revoke_key(connection, caller, key_id)

@@ -10,6 +10,7 @@ from backend.accounts.clocks import now_of
 from backend.accounts.principal import Permission, Principal
 from backend.accounts.tenants import find_tenant
 from backend.api.dependencies import IdempotencyKey, PageCursor, PageLimit, ServicesNow, needs
+from backend.api.path_parameters import LabelBudgetId
 from backend.gateway.tags import RESERVED
 from backend.quotas.budgets import budget_use
 from backend.quotas.label_budgets import (
@@ -63,7 +64,7 @@ async def post_label_budget(
 
 @router.patch("/v1/label-budgets/{budget_id}")
 async def patch_label_budget(
-    services: ServicesNow, caller: Writer, budget_id: str, change: LabelBudgetChange
+    services: ServicesNow, caller: Writer, budget_id: LabelBudgetId, change: LabelBudgetChange
 ) -> LabelBudget:
     """Change the budget of a label's value; what was used of it stays used."""
     async with services.database.begin() as connection:
@@ -71,7 +72,9 @@ async def patch_label_budget(
 
 
 @router.delete("/v1/label-budgets/{budget_id}", status_code=204)
-async def remove_label_budget(services: ServicesNow, caller: Writer, budget_id: str) -> None:
+async def remove_label_budget(
+    services: ServicesNow, caller: Writer, budget_id: LabelBudgetId
+) -> None:
     """Remove the budget of a label's value: its calls go on without."""
     async with services.database.begin() as connection:
         await delete_label_budget(connection, caller, budget_id)
@@ -79,7 +82,7 @@ async def remove_label_budget(services: ServicesNow, caller: Writer, budget_id: 
 
 @router.get("/v1/label-budgets/{budget_id}/use")
 async def get_label_budget_use(
-    services: ServicesNow, caller: Spender, budget_id: str
+    services: ServicesNow, caller: Spender, budget_id: LabelBudgetId
 ) -> KeyBudgetUse:
     """Return what is used of the budget of a label's value, exact."""
     async with services.database.begin() as connection:

@@ -9,15 +9,23 @@ from fastapi import APIRouter, Depends, Query
 from backend.accounts.audit import record
 from backend.accounts.principal import Permission, Principal
 from backend.api.dependencies import ServicesNow, needs
+from backend.api.path_parameters import DeclaredLabelName, NewLabel
 from backend.api.tenant_scope import named_tenant
 from backend.metering.counting.labels import declare_label, list_labels, withdraw_label
 from backend_client.types.common import Page
-from backend_client.types.events import DeclaredLabel, LabelName, Name
+from backend_client.types.events import DeclaredLabel
 
 router = APIRouter(tags=["usage"])
 
 Admin = Annotated[Principal, Depends(needs(Permission.OPERATE_ADMIN))]
-Tenant = Annotated[str | None, Query(description="Id or slug; one's own if none")]
+Tenant = Annotated[
+    str | None,
+    Query(
+        description="The customer whose label it is, by its id (`ten_…`) or slug. If left out, "
+        "your own organization.",
+        examples=["acme"],
+    ),
+]
 
 
 @router.get("/v1/labels")
@@ -32,7 +40,7 @@ async def get_labels(
 
 @router.put("/v1/labels/{label:path}")
 async def put_label(
-    services: ServicesNow, caller: Admin, label: LabelName, tenant: Tenant = None
+    services: ServicesNow, caller: Admin, label: NewLabel, tenant: Tenant = None
 ) -> DeclaredLabel:
     """Count a tenant's usage by a label from now on, so that it can be grouped and priced by it.
 
@@ -47,7 +55,7 @@ async def put_label(
 
 @router.delete("/v1/labels/{label:path}", status_code=204)
 async def delete_label(
-    services: ServicesNow, caller: Admin, label: Name, tenant: Tenant = None
+    services: ServicesNow, caller: Admin, label: DeclaredLabelName, tenant: Tenant = None
 ) -> None:
     """Stop counting usage by a label. Prices that name it no longer apply."""
     async with services.database.begin() as connection:

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime
-from typing import Annotated, Literal
+from typing import Annotated
 
 from fastapi import APIRouter, Depends, Query, Response
 
 from backend.accounts.principal import Permission, Principal
 from backend.api.dependencies import PageCursor, PageLimit, ServicesNow, needs
+from backend.api.parameters import TableFormat
 from backend.spend.margin import margin_csv, margin_report
 from backend_client.types.common import Instant
 from backend_client.types.reconciliation import MarginReport
@@ -25,9 +26,14 @@ async def get_margin(
     services: ServicesNow,
     caller: Annotated[Principal, Depends(needs(Permission.OPERATE_READ))],
     at: Annotated[
-        Instant | None, Query(description="In the billing periods that hold this; now")
+        Instant | None,
+        Query(
+            description="An instant in the billing periods to show: RFC 3339 with an offset. If "
+            "left out, now.",
+            examples=["2026-03-01T09:00:00Z"],
+        ),
     ] = None,
-    answer_format: Annotated[Literal["json", "csv"], Query(alias="format")] = "json",
+    answer_format: TableFormat = "json",
     cursor: PageCursor = None,
     limit: PageLimit = 50,
 ) -> MarginReport | Response:

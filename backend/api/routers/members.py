@@ -10,6 +10,7 @@ from backend.accounts.members import change_role, list_members, remove_member
 from backend.accounts.principal import Permission, Principal
 from backend.api.dependencies import PageCursor, PageLimit, ServicesNow, needs
 from backend.api.members_keys import KeysFor, KeysOfMember, keys_left
+from backend.api.path_parameters import UserId
 from backend_client.types.accounts import Member, MemberChange
 from backend_client.types.common import Page
 
@@ -32,7 +33,7 @@ async def get_members(
 
 @router.patch("/v1/members/{user_id}")
 async def patch_member(
-    services: ServicesNow, caller: Writer, user_id: str, change: MemberChange
+    services: ServicesNow, caller: Writer, user_id: UserId, change: MemberChange
 ) -> Member:
     """Give a member another role. The last owner keeps theirs."""
     async with services.database.begin() as connection:
@@ -43,7 +44,7 @@ async def patch_member(
 async def delete_member(
     services: ServicesNow,
     caller: Writer,
-    user_id: str,
+    user_id: UserId,
     keys: KeysOfMember = None,
     hand_over_to: KeysFor = None,
 ) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import UTC, datetime
 from typing import Annotated
 
-from fastapi import APIRouter, Depends, Query
+from fastapi import APIRouter, Depends
 
 from backend.accounts.audit import record
 from backend.accounts.principal import Permission, Principal
@@ -17,6 +17,8 @@ from backend.api.dependencies import (
     ServicesNow,
     needs,
 )
+from backend.api.parameters import NamedTenant, one_of, several
+from backend.api.path_parameters import NotificationId
 from backend.api.tenant_scope import named_tenant
 from backend.ids import new_id
 from backend.outbox.queries import find_notification, list_notifications, resend
@@ -40,9 +42,11 @@ Admin = Annotated[Principal, Depends(needs(Permission.OPERATE_ADMIN))]
 async def get_notifications(
     services: ServicesNow,
     caller: OperatorReader,
-    tenant: Annotated[str | None, Query(description="A tenant's id or slug")] = None,
-    kind: Annotated[tuple[NotificationKind, ...], Query()] = (),
-    state: NotificationState | None = None,
+    tenant: NamedTenant = None,
+    kind: Annotated[
+        tuple[NotificationKind, ...], several("Only notifications of these kinds.")
+    ] = (),
+    state: Annotated[NotificationState | None, one_of("Only notifications in this state.")] = None,
     cursor: PageCursor = None,
     limit: PageLimit = 50,
 ) -> Page[Notification]:
@@ -77,7 +81,7 @@ async def post_test(
 
 @router.get("/v1/notifications/{notification_id}")
 async def get_notification(
-    services: ServicesNow, caller: OperatorReader, notification_id: str
+    services: ServicesNow, caller: OperatorReader, notification_id: NotificationId
 ) -> Notification:
     """Return a notification, with its event and deliveries."""
     async with services.database.begin() as connection:
@@ -86,7 +90,10 @@ async def get_notification(
 
 @router.post("/v1/notifications/{notification_id}/resend", status_code=202)
 async def post_resend(
-    services: ServicesNow, caller: Admin, notification_id: str, wanted: NotificationResend
+    services: ServicesNow,
+    caller: Admin,
+    notification_id: NotificationId,
+    wanted: NotificationResend,
 ) -> Notification:
     """Send it again, under the same id: over the named channel, or all that did not deliver it.
 

@@ -13,6 +13,7 @@ from backend.accounts.operator_keys import (
 )
 from backend.accounts.principal import Permission, Principal
 from backend.api.dependencies import PageCursor, PageLimit, ServicesNow, needs
+from backend.api.path_parameters import KeyId
 from backend_client.types.common import Page
 from backend_client.types.operator_keys import OperatorKey, OperatorKeyCreate, OperatorKeyCreated
 
@@ -43,7 +44,7 @@ async def post_operator_key(
 
 
 @router.delete("/v1/operator-keys/{key_id}", status_code=204)
-async def delete_operator_key(services: ServicesNow, caller: Admin, key_id: str) -> None:
+async def delete_operator_key(services: ServicesNow, caller: Admin, key_id: KeyId) -> None:
     """Revoke an operator's key for good. Calls with it are refused within a second."""
     async with services.database.begin() as connection:
         await revoke_operator_key(connection, caller, key_id)

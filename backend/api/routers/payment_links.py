@@ -8,6 +8,7 @@ from fastapi import APIRouter, Depends
 
 from backend.accounts.principal import Permission, Principal
 from backend.api.dependencies import ServicesNow, needs
+from backend.api.path_parameters import InvoiceId, TopUpId
 from backend.platforms.paying import (
     customer_link,
     invoice_link,
@@ -31,7 +32,9 @@ async def get_payment_options(services: ServicesNow, caller: Reader) -> PaymentO
 
 
 @router.post("/v1/invoices/{invoice_id}/payment-link")
-async def post_invoice_link(services: ServicesNow, caller: Payer, invoice_id: str) -> PaymentLink:
+async def post_invoice_link(
+    services: ServicesNow, caller: Payer, invoice_id: InvoiceId
+) -> PaymentLink:
     """Return the page on which an invoice is paid. 409 if nothing is due, or nobody collects."""
     return await invoice_link(
         services.database, services.settings, services.platforms, caller.tenant_id, invoice_id
@@ -39,7 +42,7 @@ async def post_invoice_link(services: ServicesNow, caller: Payer, invoice_id: st
 
 
 @router.post("/v1/wallet/top-ups/{top_up_id}/payment-link")
-async def post_top_up_link(services: ServicesNow, caller: Payer, top_up_id: str) -> PaymentLink:
+async def post_top_up_link(services: ServicesNow, caller: Payer, top_up_id: TopUpId) -> PaymentLink:
     """Return the page on which a top-up is paid; the credit is there once that is done."""
     return await top_up_link(
         services.database, services.settings, services.platforms, caller.tenant_id, top_up_id

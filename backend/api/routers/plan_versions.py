@@ -9,6 +9,7 @@ from fastapi import APIRouter, Depends, Query
 
 from backend.accounts.principal import Permission, Principal
 from backend.api.dependencies import PageCursor, PageLimit, ServicesNow, needs
+from backend.api.path_parameters import PlanId
 from backend.spend.plan_moves import diff_versions, list_versions, migrate_plan
 from backend_client.types.common import Page
 from backend_client.types.plan_versions import MigratedTenant, MigrationRequest, PlanDiff
@@ -21,7 +22,9 @@ Biller = Annotated[Principal, Depends(needs(Permission.OPERATE_BILLING))]
 
 
 @router.get("/v1/plans/{plan_id}/versions")
-async def get_versions(services: ServicesNow, caller: OperatorReader, plan_id: str) -> Page[Plan]:
+async def get_versions(
+    services: ServicesNow, caller: OperatorReader, plan_id: PlanId
+) -> Page[Plan]:
     """List all versions of a plan, oldest first."""
     async with services.database.begin() as connection:
         return Page(items=await list_versions(connection, plan_id))
@@ -31,9 +34,9 @@ async def get_versions(services: ServicesNow, caller: OperatorReader, plan_id: s
 async def get_diff(
     services: ServicesNow,
     caller: OperatorReader,
-    plan_id: str,
-    before: Annotated[int, Query(ge=1)],
-    after: Annotated[int, Query(ge=1)],
+    plan_id: PlanId,
+    before: Annotated[int, Query(ge=1, description="The number of the version to compare from.")],
+    after: Annotated[int, Query(ge=1, description="The number of the version to compare to.")],
 ) -> PlanDiff:
     """Return what changed between two versions of a plan."""
     async with services.database.begin() as connection:
@@ -44,7 +47,7 @@ async def get_diff(
 async def post_migration(
     services: ServicesNow,
     caller: Biller,
-    plan_id: str,
+    plan_id: PlanId,
     wanted: MigrationRequest,
     cursor: PageCursor = None,
     limit: PageLimit = 50,

@@ -5,12 +5,14 @@ from __future__ import annotations
 from datetime import UTC, datetime
 from typing import Annotated
 
-from fastapi import APIRouter, Depends, Query, Request, Response
+from fastapi import APIRouter, Depends, Request, Response
 
 from backend.accounts.audit import record
 from backend.accounts.principal import Permission, Principal
 from backend.accounts.tenants import find_tenant
 from backend.api.dependencies import PageCursor, PageLimit, ServicesNow, needs
+from backend.api.parameters import NamedTenant, one_of
+from backend.api.path_parameters import DispatchId, PlanId, Platform, TenantId
 from backend.catalog.published import latest_plan
 from backend.platforms.configured import adapter_of
 from backend.platforms.connections import (
@@ -52,13 +54,12 @@ router = APIRouter(tags=["operator"])
 
 OperatorReader = Annotated[Principal, Depends(needs(Permission.OPERATE_READ))]
 Biller = Annotated[Principal, Depends(needs(Permission.OPERATE_BILLING))]
-TenantFilter = Annotated[str | None, Query(description="A tenant's id or slug", alias="tenant")]
 
 _TENANT = "/v1/tenants/{tenant_id}/platforms"
 
 
 @router.post("/v1/platforms/{platform}/webhook", tags=["platforms"], response_class=Response)
-async def post_webhook(services: ServicesNow, platform: str, request: Request) -> Response:
+async def post_webhook(services: ServicesNow, platform: Platform, request: Request) -> Response:
     """Take a platform's webhook, which it has signed: it is stored at once, and applied later.
 
     What is repeated is one message. 400 if the signature is missing, wrong or old.
@@ -84,7 +85,7 @@ async def get_platforms(services: ServicesNow, caller: OperatorReader) -> list[P
 async def get_cursors(
     services: ServicesNow,
     caller: OperatorReader,
-    platform: str,
+    platform: Platform,
     cursor: PageCursor = None,
     limit: PageLimit = 50,
 ) -> Page[PlatformCursor]:
@@ -95,7 +96,7 @@ async def get_cursors(
 
 @router.get("/v1/platforms/{platform}/plans/{plan_id}")
 async def get_plan_fit(
-    services: ServicesNow, caller: OperatorReader, platform: str, plan_id: str
+    services: ServicesNow, caller: OperatorReader, platform: Platform, plan_id: PlanId
 ) -> PlanFit:
     """Tell whether a platform can rate a plan's usage itself; if not, which charge it can't."""
     adapter = adapter_of(services.platforms, platform)
@@ -109,8 +110,8 @@ async def get_plan_fit(
 async def get_dispatches(
     services: ServicesNow,
     caller: OperatorReader,
-    tenant: TenantFilter = None,
-    state: DispatchState | None = None,
+    tenant: NamedTenant = None,
+    state: Annotated[DispatchState | None, one_of("Only dispatches in this state.")] = None,
     cursor: PageCursor = None,
     limit: PageLimit = 50,
 ) -> Page[Dispatch]:
@@ -123,7 +124,7 @@ async def get_dispatches(
 
 
 @router.post("/v1/platform-dispatches/{dispatch_id}/replay", status_code=202)
-async def post_replay(services: ServicesNow, caller: Biller, dispatch_id: str) -> Dispatch:
+async def post_replay(services: ServicesNow, caller: Biller, dispatch_id: DispatchId) -> Dispatch:
     """Send again what was refused, once its cause is mended. It keeps its identity."""
     async with services.database.begin() as connection:
         again = await replay(connection, dispatch_id, datetime.now(UTC))
@@ -134,7 +135,7 @@ async def post_replay(services: ServicesNow, caller: Biller, dispatch_id: str) -
 
 @router.post("/v1/platform-dispatches/{dispatch_id}/skip")
 async def post_skip(
-    services: ServicesNow, caller: Biller, dispatch_id: str, wanted: DispatchSkip
+    services: ServicesNow, caller: Biller, dispatch_id: DispatchId, wanted: DispatchSkip
 ) -> Dispatch:
     """Leave out what was refused, and say why: what waits for it goes on.
 
@@ -166,7 +167,7 @@ async def get_connections(
 async def get_drift(
     services: ServicesNow,
     caller: OperatorReader,
-    tenant: TenantFilter = None,
+    tenant: NamedTenant = None,
     cursor: PageCursor = None,
     limit: PageLimit = 50,
 ) -> Page[PlatformDrift]:
@@ -178,7 +179,7 @@ async def get_drift(
 
 @router.get(_TENANT)
 async def get_tenant_platforms(
-    services: ServicesNow, caller: OperatorReader, tenant_id: str
+    services: ServicesNow, caller: OperatorReader, tenant_id: TenantId
 ) -> list[PlatformConnection]:
     """List which platforms collect or collected from a tenant, newest first."""
     async with services.database.begin() as connection:
@@ -188,7 +189,7 @@ async def get_tenant_platforms(
 
 @router.put(_TENANT)
 async def put_tenant_platform(
-    services: ServicesNow, caller: Biller, tenant_id: str, wanted: PlatformConnect
+    services: ServicesNow, caller: Biller, tenant_id: TenantId, wanted: PlatformConnect
 ) -> PlatformConnection:
     """Have a platform collect from a tenant, from an instant on; it may be repeated.
 
@@ -209,7 +210,9 @@ async def put_tenant_platform(
 
 
 @router.delete(_TENANT, status_code=204)
-async def delete_tenant_platform(services: ServicesNow, caller: Biller, tenant_id: str) -> None:
+async def delete_tenant_platform(
+    services: ServicesNow, caller: Biller, tenant_id: TenantId
+) -> None:
     """Have no platform collect from a tenant from now on. Usage ends with its billing period."""
     async with services.database.begin() as connection:
         tenant = await find_tenant(connection, tenant_id)
@@ -221,7 +224,7 @@ async def delete_tenant_platform(services: ServicesNow, caller: Biller, tenant_i
 async def get_objects(
     services: ServicesNow,
     caller: OperatorReader,
-    tenant_id: str,
+    tenant_id: TenantId,
     cursor: PageCursor = None,
     limit: PageLimit = 50,
 ) -> Page[RemoteObject]:
@@ -232,7 +235,7 @@ async def get_objects(
 
 
 @router.post(_TENANT + "/compare", status_code=202)
-async def post_compare(services: ServicesNow, caller: Biller, tenant_id: str) -> None:
+async def post_compare(services: ServicesNow, caller: Biller, tenant_id: TenantId) -> None:
     """Have both sides compared now rather than with the day's pass: the drift shows the result."""
     async with services.database.begin() as connection:
         tenant = await find_tenant(connection, tenant_id)
@@ -242,7 +245,7 @@ async def post_compare(services: ServicesNow, caller: Biller, tenant_id: str) ->
 
 @router.post(_TENANT + "/backfill", status_code=202)
 async def post_backfill(
-    services: ServicesNow, caller: Biller, tenant_id: str, wanted: PlatformBackfill
+    services: ServicesNow, caller: Biller, tenant_id: TenantId, wanted: PlatformBackfill
 ) -> PlatformBackfilled:
     """Queue the open invoices since an instant that the platform does not have."""
     async with services.database.begin() as connection:

@@ -16,6 +16,7 @@ from backend.api.dependencies import (
     ServicesNow,
     needs,
 )
+from backend.api.path_parameters import PromptId
 from backend.playground.prompts import (
     add_version,
     change_prompt,
@@ -63,7 +64,7 @@ async def post_prompt(
 
 @router.patch("/v1/prompts/{prompt_id}")
 async def patch_prompt(
-    services: ServicesNow, caller: Developer, prompt_id: str, change: PromptChange
+    services: ServicesNow, caller: Developer, prompt_id: PromptId, change: PromptChange
 ) -> SavedPrompt:
     """Rename one of the person's own prompts, or share it with the tenant's other members."""
     async with services.database.begin() as connection:
@@ -75,7 +76,7 @@ async def patch_prompt(
 
 
 @router.delete("/v1/prompts/{prompt_id}", status_code=204)
-async def delete_prompt(services: ServicesNow, caller: Developer, prompt_id: str) -> None:
+async def delete_prompt(services: ServicesNow, caller: Developer, prompt_id: PromptId) -> None:
     """Remove one of the person's own prompts, with its versions, for good."""
     async with services.database.begin() as connection:
         await remove_prompt(connection, caller, prompt_id)
@@ -86,7 +87,7 @@ async def delete_prompt(services: ServicesNow, caller: Developer, prompt_id: str
 async def get_prompt_versions(
     services: ServicesNow,
     caller: Developer,
-    prompt_id: str,
+    prompt_id: PromptId,
     cursor: PageCursor = None,
     limit: PageLimit = 50,
 ) -> Page[PromptVersion]:
@@ -97,7 +98,7 @@ async def get_prompt_versions(
 
 @router.post("/v1/prompts/{prompt_id}/versions", status_code=201)
 async def post_prompt_version(
-    services: ServicesNow, caller: Developer, prompt_id: str, wanted: PromptVersionCreate
+    services: ServicesNow, caller: Developer, prompt_id: PromptId, wanted: PromptVersionCreate
 ) -> PromptVersion:
     """Add the next version to one of the person's own prompts.
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import tempfile
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any
 
 from fastapi import APIRouter, Depends, Query, Request, Response
 from pydantic import ValidationError
@@ -12,6 +12,8 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from backend.accounts.audit import NO_TENANT, record
 from backend.accounts.principal import Permission, Principal
 from backend.api.dependencies import PageCursor, PageLimit, ServicesNow, needs
+from backend.api.parameters import TableFormat, several
+from backend.api.path_parameters import DiscrepancyId, ReconciliationId
 from backend.errors import InvalidInput
 from backend.metering.reconciliation.imports import import_export, rematch
 from backend.metering.reconciliation.report import discrepancies_csv
@@ -50,7 +52,14 @@ _BODY: dict[str, Any] = {
 
 
 def _options(
-    options: Annotated[str, Query(description="ReconciliationOptions as JSON", max_length=100_000)],
+    options: Annotated[
+        str,
+        Query(
+            description="How to read the file: `ReconciliationOptions`, written as JSON.",
+            max_length=100_000,
+            examples=['{"provider": "openai"}'],
+        ),
+    ],
 ) -> ReconciliationOptions:
     try:
         return ReconciliationOptions.model_validate_json(options)
@@ -72,7 +81,14 @@ async def post_reconciliation(
     request: Request,
     response: Response,
     options: Annotated[ReconciliationOptions, Depends(_options)],
-    name: Annotated[str, Query(max_length=200, description="The file's name")] = "",
+    name: Annotated[
+        str,
+        Query(
+            max_length=200,
+            description="The file's name, to show in lists. If left out, it has none.",
+            examples=["march.csv"],
+        ),
+    ] = "",
 ) -> Reconciliation:
     """Import a provider's invoice or usage export, unchanged, and match it.
 
@@ -103,7 +119,7 @@ async def get_reconciliations(
 
 @router.get("/v1/reconciliations/{reconciliation_id}")
 async def get_reconciliation(
-    services: ServicesNow, caller: OperatorReader, reconciliation_id: str
+    services: ServicesNow, caller: OperatorReader, reconciliation_id: ReconciliationId
 ) -> Reconciliation:
     """Return one import."""
     async with services.database.begin() as connection:
@@ -112,7 +128,7 @@ async def get_reconciliation(
 
 @router.delete("/v1/reconciliations/{reconciliation_id}", status_code=204)
 async def delete_reconciliation(
-    services: ServicesNow, caller: Biller, reconciliation_id: str
+    services: ServicesNow, caller: Biller, reconciliation_id: ReconciliationId
 ) -> None:
     """Remove an import with its discrepancies and notes: the file can be imported again.
 
@@ -124,7 +140,7 @@ async def delete_reconciliation(
 
 @router.post("/v1/reconciliations/{reconciliation_id}/match")
 async def post_match(
-    services: ServicesNow, caller: Biller, reconciliation_id: str
+    services: ServicesNow, caller: Biller, reconciliation_id: ReconciliationId
 ) -> Reconciliation:
     """Compare an import with what is metered now. Statuses and notes stay."""
     async with services.database.begin() as connection:
@@ -141,9 +157,11 @@ async def post_match(
 async def get_discrepancies(
     services: ServicesNow,
     caller: OperatorReader,
-    reconciliation_id: str,
-    status: Annotated[tuple[DiscrepancyStatus, ...], Query()] = (),
-    answer_format: Annotated[Literal["json", "csv"], Query(alias="format")] = "json",
+    reconciliation_id: ReconciliationId,
+    status: Annotated[
+        tuple[DiscrepancyStatus, ...], several("Only discrepancies of these statuses.")
+    ] = (),
+    answer_format: TableFormat = "json",
     cursor: PageCursor = None,
     limit: PageLimit = 50,
 ) -> Page[Discrepancy] | Response:
@@ -167,8 +185,8 @@ async def get_discrepancies(
 async def patch_discrepancy(
     services: ServicesNow,
     caller: Biller,
-    reconciliation_id: str,
-    discrepancy_id: str,
+    reconciliation_id: ReconciliationId,
+    discrepancy_id: DiscrepancyId,
     change: DiscrepancyChange,
 ) -> Discrepancy:
     """Set a discrepancy's status (open, explained or accepted), with a note."""

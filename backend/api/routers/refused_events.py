@@ -10,13 +10,19 @@ from fastapi import APIRouter, Depends, Query
 from backend.accounts.principal import Permission, Principal
 from backend.accounts.tenants import find_tenant
 from backend.api.dependencies import PageCursor, PageLimit, ServicesNow, needs
+from backend.api.path_parameters import TenantId
 from backend.metering.refusals.queries import list_refused
 from backend_client.types.common import Page
 from backend_client.types.refused_events import RefusedEvents
 
 router = APIRouter(tags=["events"])
 
-Day = Annotated[date | None, Query(description="Of this day (UTC) alone")]
+Day = Annotated[
+    date | None,
+    Query(
+        description="Only what was refused on this day (YYYY-MM-DD, UTC). If left out, all days."
+    ),
+]
 Operator = Annotated[Principal, Depends(needs(Permission.OPERATE_READ))]
 
 
@@ -48,7 +54,7 @@ async def get_refused_events(
 async def get_tenant_refused_events(
     services: ServicesNow,
     caller: Operator,
-    tenant_id: str,
+    tenant_id: TenantId,
     day: Day = None,
     cursor: PageCursor = None,
     limit: PageLimit = 50,

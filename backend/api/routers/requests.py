@@ -11,7 +11,10 @@ from fastapi.responses import StreamingResponse
 from backend.accounts.principal import Permission, Principal
 from backend.accounts.tenants import find_tenant
 from backend.api.dependencies import PageCursor, PageLimit, Services, ServicesNow, needs
+from backend.api.example_values import TAIL
 from backend.api.label_filters import LabelFilter, label_values
+from backend.api.parameters import Applications, Keys, Models, SinceInstant, UntilInstant, several
+from backend.api.path_parameters import ApplicationId, LoggedRequestId, TenantId
 from backend.api.upstream_filters import Upstreams
 from backend.gateway.request_log.export import requests_csv
 from backend.gateway.request_log.queries import (
@@ -22,7 +25,7 @@ from backend.gateway.request_log.queries import (
     list_requests,
 )
 from backend.gateway.request_log.settings import find_body_logging, set_body_logging
-from backend_client.types.common import Instant, Page
+from backend_client.types.common import Page
 from backend_client.types.requests import (
     BodyLogging,
     LoggedRequest,
@@ -35,28 +38,57 @@ router = APIRouter(tags=["requests"])
 Reader = Annotated[Principal, Depends(needs(Permission.USAGE_READ))]
 Admin = Annotated[Principal, Depends(needs(Permission.TENANT_WRITE))]
 Operator = Annotated[Principal, Depends(needs(Permission.OPERATE_READ))]
-Texts = Annotated[tuple[str, ...], Query()]
 
 
 async def _question_of(
-    start: Instant | None = None,
-    end: Annotated[Instant | None, Query(description="Exclusive")] = None,
-    outcome: Annotated[tuple[RequestOutcome, ...], Query()] = (),
-    status: Annotated[tuple[int, ...], Query(description="Of the answer, such as 429")] = (),
-    code: Annotated[
-        tuple[str, ...], Query(description="Why it failed or was refused: an error's code")
+    start: SinceInstant = None,
+    end: UntilInstant = None,
+    outcome: Annotated[
+        tuple[RequestOutcome, ...],
+        several(
+            "Only calls that completed, failed at the provider, were aborted by their caller, or "
+            "were refused before they were made."
+        ),
     ] = (),
-    model: Texts = (),
-    key: Texts = (),
-    application: Texts = (),
+    status: Annotated[
+        tuple[int, ...],
+        several("Only calls whose answer had these HTTP statuses, such as 429.", 429),
+    ] = (),
+    code: Annotated[
+        tuple[str, ...],
+        several(
+            "Only calls that failed or were refused with these error codes.", "rate_limit_exceeded"
+        ),
+    ] = (),
+    model: Models = (),
+    key: Keys = (),
+    application: Applications = (),
     upstream: Upstreams = (),
     min_duration_ms: Annotated[
-        int | None, Query(ge=0, le=10**9, description="Those that took at least so long")
+        int | None,
+        Query(
+            ge=0,
+            le=10**9,
+            description="Only calls that took at least so long, in milliseconds. If left out, all.",
+        ),
     ] = None,
     request_id: Annotated[
-        str | None, Query(max_length=200, description="The answer's header x-request-id")
+        str | None,
+        Query(
+            max_length=200,
+            description="Only the call whose answer had this header `x-request-id`. If left out, "
+            "all.",
+            examples=[f"req_{TAIL}"],
+        ),
     ] = None,
-    event_id: Annotated[str | None, Query(max_length=200)] = None,
+    event_id: Annotated[
+        str | None,
+        Query(
+            max_length=200,
+            description="Only the call whose usage is the event with this id. If left out, all.",
+            examples=[f"req_{TAIL}"],
+        ),
+    ] = None,
     label: LabelFilter = (),
 ) -> RequestQuestion:
     return RequestQuestion(
@@ -124,7 +156,7 @@ async def get_requests_file(
 
 @router.get("/v1/requests/{logged_id}")
 async def get_request(
-    services: ServicesNow, caller: Reader, logged_id: str
+    services: ServicesNow, caller: Reader, logged_id: LoggedRequestId
 ) -> LoggedRequestDetails:
     """Return a call, with what was asked and answered where its application keeps that.
 
@@ -139,7 +171,7 @@ async def get_request(
 async def get_tenant_requests(
     services: ServicesNow,
     caller: Operator,
-    tenant_id: str,
+    tenant_id: TenantId,
     question: Asked,
     cursor: PageCursor = None,
     limit: PageLimit = 50,
@@ -155,7 +187,7 @@ async def get_tenant_requests(
 
 @router.get("/v1/applications/{application_id}/body-logging")
 async def get_body_logging(
-    services: ServicesNow, caller: Reader, application_id: str
+    services: ServicesNow, caller: Reader, application_id: ApplicationId
 ) -> BodyLogging:
     """Return whether the log keeps the bodies of an application's calls, and for how long."""
     async with services.database.begin() as connection:
@@ -164,7 +196,7 @@ async def get_body_logging(
 
 @router.put("/v1/applications/{application_id}/body-logging")
 async def put_body_logging(
-    services: ServicesNow, caller: Admin, application_id: str, wanted: BodyLogging
+    services: ServicesNow, caller: Admin, application_id: ApplicationId, wanted: BodyLogging
 ) -> BodyLogging:
     """Have the log keep the bodies of an application's calls from now on, or no longer.
 

@@ -42,6 +42,7 @@ from backend.api.dependencies import (
     needs,
 )
 from backend.api.errors import IdentityProviderNotConfigured, LocalSignInOff, WrongLocalSecret
+from backend.api.path_parameters import SessionId, TenantId, UserId
 from backend.errors import Unauthenticated
 from backend.settings import Settings
 from backend.subscriptions.changes import start_subscription
@@ -154,7 +155,7 @@ async def post_view(
     request: Request,
     services: ServicesNow,
     caller: Annotated[Principal, Depends(needs(Permission.OPERATE_READ))],
-    tenant_id: str,
+    tenant_id: TenantId,
 ) -> Me:
     """Look at a tenant as its owners see it, for an hour, and change nothing.
 
@@ -223,7 +224,7 @@ async def delete_session(request: Request, services: ServicesNow, caller: Caller
 
 
 @router.delete("/v1/sessions/{session_id}", status_code=204)
-async def delete_one_session(services: ServicesNow, caller: Caller, session_id: str) -> None:
+async def delete_one_session(services: ServicesNow, caller: Caller, session_id: SessionId) -> None:
     """End one of the person's own sessions, within a second."""
     _require_person(caller)
     async with services.database.begin() as connection:
@@ -234,8 +235,8 @@ async def delete_one_session(services: ServicesNow, caller: Caller, session_id: 
 async def get_sessions_of_member(
     services: ServicesNow,
     caller: Annotated[Principal, Depends(needs(Permission.OPERATE_READ))],
-    tenant_id: str,
-    user_id: str,
+    tenant_id: TenantId,
+    user_id: UserId,
     cursor: PageCursor = None,
     limit: PageLimit = 50,
 ) -> Page[Session]:
@@ -251,8 +252,8 @@ async def get_sessions_of_member(
 async def delete_sessions_of_member(
     services: ServicesNow,
     caller: Annotated[Principal, Depends(needs(Permission.OPERATE_ADMIN))],
-    tenant_id: str,
-    user_id: str,
+    tenant_id: TenantId,
+    user_id: UserId,
 ) -> None:
     """End all of a member's sessions, in every tenant of theirs, within a second."""
     async with services.database.begin() as connection:

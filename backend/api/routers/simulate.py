@@ -11,6 +11,7 @@ from backend.accounts.principal import Permission, Principal
 from backend.accounts.tenants import find_tenant
 from backend.api.decimal_bodies import body_of
 from backend.api.dependencies import Services, ServicesNow, needs
+from backend.api.path_parameters import TenantId
 from backend.catalog.yaml_reading import parse_exactly
 from backend.invoices.paper.comparison import print_comparison
 from backend.spend.simulation import simulate
@@ -44,7 +45,7 @@ async def post_simulation_pdf(services: ServicesNow, caller: Reader, request: Re
 
 @router.post("/v1/tenants/{tenant_id}/simulate", openapi_extra=body_of(SimulationRequest))
 async def post_simulation_for_tenant(
-    services: ServicesNow, caller: OperatorReader, tenant_id: str, request: Request
+    services: ServicesNow, caller: OperatorReader, tenant_id: TenantId, request: Request
 ) -> Simulation:
     """Return what a tenant's past, or a workload, would cost on each plan, by contract or not."""
     asked = parse_exactly(await request.body(), SimulationRequest)

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from typing import Annotated
 
-from fastapi import APIRouter, Depends, Header, Response, status
+from fastapi import APIRouter, Depends, Response, status
 
 from backend.accounts.clocks import now_of
 from backend.accounts.principal import Permission, Principal
 from backend.accounts.tenants import find_tenant
 from backend.api.dependencies import ServicesNow, needs
+from backend.api.parameters import KnownETag
 from backend.spend.queries import spend_report, spend_version
 from backend_client.types.spend import SpendReport
 
@@ -27,7 +28,7 @@ async def get_spend(
     services: ServicesNow,
     caller: Reader,
     response: Response,
-    if_none_match: Annotated[str | None, Header()] = None,
+    if_none_match: KnownETag = None,
 ) -> SpendReport | Response:
     """Return the current billing period's spend, by line, rated as the invoice will be."""
     async with services.database.begin() as connection:

@@ -12,6 +12,7 @@ from backend.accounts.clocks import now_of, tenant_now
 from backend.accounts.principal import Permission, Principal
 from backend.accounts.tenants import find_tenant
 from backend.api.dependencies import ServicesNow, needs
+from backend.api.path_parameters import TenantId
 from backend.api.tenant_scope import customer
 from backend.spend.previewing import preview_change
 from backend.spend.report import period_of
@@ -88,7 +89,7 @@ async def post_preview(
 
 @router.post("/v1/tenants/{tenant_id}/subscription/preview")
 async def post_tenants_preview(
-    services: ServicesNow, caller: Biller, tenant_id: str, change: SubscriptionChange
+    services: ServicesNow, caller: Biller, tenant_id: TenantId, change: SubscriptionChange
 ) -> SubscriptionPreview:
     """Return what a change of a tenant's plan would do to its present period, without it."""
     async with services.database.begin() as connection:
@@ -139,7 +140,7 @@ async def post_cancel(
 
 @router.put("/v1/tenants/{tenant_id}/subscription")
 async def put_tenants_subscription(
-    services: ServicesNow, caller: Biller, tenant_id: str, change: SubscriptionChange
+    services: ServicesNow, caller: Biller, tenant_id: TenantId, change: SubscriptionChange
 ) -> Subscription:
     """Move a tenant to a plan, also to one by contract, or agree prices of its own with it.
 
@@ -155,7 +156,7 @@ async def put_tenants_subscription(
 
 @router.put("/v1/tenants/{tenant_id}/billing-anchor")
 async def put_billing_anchor(
-    services: ServicesNow, caller: Biller, tenant_id: str, wanted: BillingAnchor
+    services: ServicesNow, caller: Biller, tenant_id: TenantId, wanted: BillingAnchor
 ) -> Period:
     """Set the day of the month that the tenant's billing periods begin with; return the first.
 

@@ -11,6 +11,7 @@ from backend.accounts.audit import record
 from backend.accounts.clocks import now_of
 from backend.accounts.principal import Permission, Principal
 from backend.api.dependencies import ServicesNow, needs
+from backend.api.path_parameters import TenantId
 from backend.api.tenant_scope import customer
 from backend.customers.profiles import profile_of, set_details
 from backend.customers.tax_ids import look_up_now, tax_id_check
@@ -40,7 +41,7 @@ _TENANT = "/v1/tenants/{tenant_id}"
 
 @router.get(_TENANT + "/subscription")
 async def get_tenants_subscription(
-    services: ServicesNow, caller: Reader, tenant_id: str
+    services: ServicesNow, caller: Reader, tenant_id: TenantId
 ) -> Subscription:
     """Return a tenant's plan in force, and the one that follows it if a change is scheduled."""
     async with services.database.begin() as connection:
@@ -50,7 +51,7 @@ async def get_tenants_subscription(
 
 @router.get(_TENANT + "/balance")
 async def get_tenants_balance(
-    services: ServicesNow, caller: Reader, tenant_id: str
+    services: ServicesNow, caller: Reader, tenant_id: TenantId
 ) -> AccountBalance:
     """Return a tenant's balance, and what its open invoices still ask for."""
     async with services.database.begin() as connection:
@@ -60,7 +61,7 @@ async def get_tenants_balance(
 
 @router.post(_TENANT + "/subscription/pause")
 async def post_tenants_pause(
-    services: ServicesNow, caller: Billing, tenant_id: str, wanted: SubscriptionPause
+    services: ServicesNow, caller: Billing, tenant_id: TenantId, wanted: SubscriptionPause
 ) -> Subscription:
     """Pause a tenant's subscription: no fee runs, and calls are refused."""
     async with services.database.begin() as connection:
@@ -72,7 +73,7 @@ async def post_tenants_pause(
 
 @router.post(_TENANT + "/subscription/resume")
 async def post_tenants_resume(
-    services: ServicesNow, caller: Billing, tenant_id: str
+    services: ServicesNow, caller: Billing, tenant_id: TenantId
 ) -> Subscription:
     """Resume a tenant's paused subscription, from the next quarter hour."""
     async with services.database.begin() as connection:
@@ -84,7 +85,7 @@ async def post_tenants_resume(
 
 @router.post(_TENANT + "/subscription/cancel")
 async def post_tenants_cancel(
-    services: ServicesNow, caller: Billing, tenant_id: str, wanted: SubscriptionCancel
+    services: ServicesNow, caller: Billing, tenant_id: TenantId, wanted: SubscriptionCancel
 ) -> Subscription:
     """End a tenant's subscription with its billing period, the year of its fees, or now."""
     async with services.database.begin() as connection:
@@ -97,7 +98,7 @@ async def post_tenants_cancel(
 
 @router.get(_TENANT + "/subscription/coupons")
 async def get_tenants_coupons(
-    services: ServicesNow, caller: Reader, tenant_id: str
+    services: ServicesNow, caller: Reader, tenant_id: TenantId
 ) -> Page[RedeemedCoupon]:
     """List the coupons that a tenant has redeemed."""
     async with services.database.begin() as connection:
@@ -107,7 +108,7 @@ async def get_tenants_coupons(
 
 @router.post(_TENANT + "/subscription/coupons", status_code=201)
 async def post_tenants_redemption(
-    services: ServicesNow, caller: Billing, tenant_id: str, wanted: CouponRedeem
+    services: ServicesNow, caller: Billing, tenant_id: TenantId, wanted: CouponRedeem
 ) -> RedeemedCoupon:
     """Redeem a coupon for a tenant, from the present period on. Doing it again does nothing."""
     async with services.database.begin() as connection:
@@ -119,7 +120,7 @@ async def post_tenants_redemption(
 
 @router.get(_TENANT + "/contracts")
 async def get_tenants_contracts(
-    services: ServicesNow, caller: Reader, tenant_id: str
+    services: ServicesNow, caller: Reader, tenant_id: TenantId
 ) -> Page[Contract]:
     """List a tenant's contracts, oldest first."""
     async with services.database.begin() as connection:
@@ -129,7 +130,7 @@ async def get_tenants_contracts(
 
 @router.get(_TENANT + "/billing-details")
 async def get_tenants_billing_details(
-    services: ServicesNow, caller: Reader, tenant_id: str
+    services: ServicesNow, caller: Reader, tenant_id: TenantId
 ) -> BillingDetails:
     """Return a tenant's name and address on invoices, and where it is taxed."""
     async with services.database.begin() as connection:
@@ -139,7 +140,7 @@ async def get_tenants_billing_details(
 
 @router.put(_TENANT + "/billing-details")
 async def put_tenants_billing_details(
-    services: ServicesNow, caller: Billing, tenant_id: str, details: BillingDetails
+    services: ServicesNow, caller: Billing, tenant_id: TenantId, details: BillingDetails
 ) -> BillingDetails:
     """Change a tenant's details on future invoices; issued ones keep theirs."""
     async with services.database.begin() as connection:
@@ -153,7 +154,7 @@ async def put_tenants_billing_details(
 
 @router.get(_TENANT + "/billing-details/tax-id-check")
 async def get_tenants_tax_id_check(
-    services: ServicesNow, caller: Reader, tenant_id: str
+    services: ServicesNow, caller: Reader, tenant_id: TenantId
 ) -> TaxIdCheck:
     """Return what VIES says of a tenant's VAT id, and when it said so."""
     async with services.database.begin() as connection:
@@ -163,7 +164,7 @@ async def get_tenants_tax_id_check(
 
 @router.post(_TENANT + "/billing-details/tax-id-check")
 async def post_tenants_tax_id_check(
-    services: ServicesNow, caller: Billing, tenant_id: str
+    services: ServicesNow, caller: Billing, tenant_id: TenantId
 ) -> TaxIdCheck:
     """Ask VIES about a tenant's VAT id now. A service that is away is said in the answer."""
     async with services.database.begin() as connection:

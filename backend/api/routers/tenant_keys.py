@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import UTC, datetime
 from typing import Annotated
 
-from fastapi import APIRouter, Depends, Query
+from fastapi import APIRouter, Depends
 
 from backend.accounts.applications import change_application, create_application
 from backend.accounts.clocks import now_of
@@ -23,6 +23,8 @@ from backend.api.dependencies import (
     ServicesNow,
     needs,
 )
+from backend.api.parameters import KeySearch, PersonsKeys
+from backend.api.path_parameters import ApplicationId, KeyId, TenantId
 from backend.api.tenant_scope import customer
 from backend.customers.keys import create_key, revoke_key, rotate_key
 from backend.quotas.budgets import budget_of_key
@@ -51,7 +53,7 @@ _KEYS = "/v1/tenants/{tenant_id}/keys"
 async def post_tenant_application(
     services: ServicesNow,
     caller: Admin,
-    tenant_id: str,
+    tenant_id: TenantId,
     wanted: ApplicationCreate,
     idempotency_key: IdempotencyKey = None,
 ) -> Application:
@@ -67,8 +69,8 @@ async def post_tenant_application(
 async def patch_tenant_application(
     services: ServicesNow,
     caller: Admin,
-    tenant_id: str,
-    application_id: str,
+    tenant_id: TenantId,
+    application_id: ApplicationId,
     change: ApplicationChange,
 ) -> Application:
     """Rename or archive an application of a tenant, as the tenant itself can."""
@@ -82,14 +84,9 @@ async def patch_tenant_application(
 async def get_tenant_keys(
     services: ServicesNow,
     caller: Reader,
-    tenant_id: str,
-    created_by: Annotated[
-        str | None, Query(max_length=200, description="Who made them, or got them: a person's id")
-    ] = None,
-    search: Annotated[
-        str | None,
-        Query(max_length=200, description="Part of the name; or the id or the last four letters"),
-    ] = None,
+    tenant_id: TenantId,
+    created_by: PersonsKeys = None,
+    search: KeySearch = None,
     cursor: PageCursor = None,
     limit: PageLimit = 50,
 ) -> Page[ApiKey]:
@@ -110,7 +107,7 @@ async def get_tenant_keys(
 async def post_tenant_key(
     services: ServicesNow,
     caller: Admin,
-    tenant_id: str,
+    tenant_id: TenantId,
     wanted: ApiKeyCreate,
     idempotency_key: IdempotencyKey = None,
 ) -> ApiKeyCreated:
@@ -122,7 +119,7 @@ async def post_tenant_key(
 
 @router.get(_KEYS + "/{key_id}")
 async def get_tenant_key(
-    services: ServicesNow, caller: Reader, tenant_id: str, key_id: str
+    services: ServicesNow, caller: Reader, tenant_id: TenantId, key_id: KeyId
 ) -> ApiKey:
     """Return a key of a tenant."""
     async with services.database.begin() as connection:
@@ -132,7 +129,7 @@ async def get_tenant_key(
 
 @router.patch(_KEYS + "/{key_id}")
 async def patch_tenant_key(
-    services: ServicesNow, caller: Admin, tenant_id: str, key_id: str, change: ApiKeyChange
+    services: ServicesNow, caller: Admin, tenant_id: TenantId, key_id: KeyId, change: ApiKeyChange
 ) -> ApiKey:
     """Change a tenant's key, as the tenant itself can."""
     async with services.database.begin() as connection:
@@ -142,7 +139,7 @@ async def patch_tenant_key(
 
 @router.post(_KEYS + "/{key_id}/rotate")
 async def post_tenant_rotation(
-    services: ServicesNow, caller: Admin, tenant_id: str, key_id: str, wanted: ApiKeyRotate
+    services: ServicesNow, caller: Admin, tenant_id: TenantId, key_id: KeyId, wanted: ApiKeyRotate
 ) -> ApiKeyCreated:
     """Give a tenant's key a new secret, which is in this answer and nowhere else."""
     async with services.database.begin() as connection:
@@ -152,7 +149,7 @@ async def post_tenant_rotation(
 
 @router.delete(_KEYS + "/{key_id}/previous", status_code=204)
 async def delete_tenants_previous_secrets(
-    services: ServicesNow, caller: Admin, tenant_id: str, key_id: str
+    services: ServicesNow, caller: Admin, tenant_id: TenantId, key_id: KeyId
 ) -> None:
     """End the grace of every earlier secret of a tenant's key; its present one goes on."""
     async with services.database.begin() as connection:
@@ -162,7 +159,7 @@ async def delete_tenants_previous_secrets(
 
 @router.get(_KEYS + "/{key_id}/budget")
 async def get_tenants_key_budget(
-    services: ServicesNow, caller: Reader, tenant_id: str, key_id: str
+    services: ServicesNow, caller: Reader, tenant_id: TenantId, key_id: KeyId
 ) -> KeyBudgetUse:
     """Return what a tenant's key has used of its budget, exact; 404 if it has none."""
     async with services.database.snapshot() as connection:
@@ -172,7 +169,7 @@ async def get_tenants_key_budget(
 
 @router.delete(_KEYS + "/{key_id}", status_code=204)
 async def delete_tenant_key(
-    services: ServicesNow, caller: Admin, tenant_id: str, key_id: str
+    services: ServicesNow, caller: Admin, tenant_id: TenantId, key_id: KeyId
 ) -> None:
     """Revoke a tenant's key for good. Calls with it are refused within a second."""
     async with services.database.begin() as connection:

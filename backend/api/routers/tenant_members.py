@@ -11,6 +11,7 @@ from backend.accounts.members import change_role, list_members, remove_member
 from backend.accounts.principal import Permission, Principal
 from backend.api.dependencies import PageCursor, PageLimit, ServicesNow, needs
 from backend.api.members_keys import KeysFor, KeysOfMember, keys_left
+from backend.api.path_parameters import InvitationId, TenantId, UserId
 from backend.api.tenant_scope import customer
 from backend.customers.inviting import invite_for
 from backend_client.types.accounts import (
@@ -35,7 +36,7 @@ _INVITATIONS = "/v1/tenants/{tenant_id}/invitations"
 async def get_tenant_members(
     services: ServicesNow,
     caller: Reader,
-    tenant_id: str,
+    tenant_id: TenantId,
     cursor: PageCursor = None,
     limit: PageLimit = 50,
 ) -> Page[Member]:
@@ -47,7 +48,7 @@ async def get_tenant_members(
 
 @router.patch(_MEMBERS + "/{user_id}")
 async def patch_tenant_member(
-    services: ServicesNow, caller: Admin, tenant_id: str, user_id: str, change: MemberChange
+    services: ServicesNow, caller: Admin, tenant_id: TenantId, user_id: UserId, change: MemberChange
 ) -> Member:
     """Give a member of a tenant another role. The last owner keeps theirs."""
     async with services.database.begin() as connection:
@@ -59,8 +60,8 @@ async def patch_tenant_member(
 async def delete_tenant_member(
     services: ServicesNow,
     caller: Admin,
-    tenant_id: str,
-    user_id: str,
+    tenant_id: TenantId,
+    user_id: UserId,
     keys: KeysOfMember = None,
     hand_over_to: KeysFor = None,
 ) -> None:
@@ -75,7 +76,7 @@ async def delete_tenant_member(
 async def get_tenant_invitations(
     services: ServicesNow,
     caller: Reader,
-    tenant_id: str,
+    tenant_id: TenantId,
     cursor: PageCursor = None,
     limit: PageLimit = 50,
 ) -> Page[Invitation]:
@@ -87,7 +88,7 @@ async def get_tenant_invitations(
 
 @router.post(_INVITATIONS, status_code=201)
 async def post_tenant_invitation(
-    services: ServicesNow, caller: Admin, tenant_id: str, wanted: InvitationCreate
+    services: ServicesNow, caller: Admin, tenant_id: TenantId, wanted: InvitationCreate
 ) -> InvitationCreated:
     """Invite somebody to a tenant, an owner too. The link is in this answer and nowhere else.
 
@@ -101,7 +102,7 @@ async def post_tenant_invitation(
 
 @router.delete(_INVITATIONS + "/{invitation_id}", status_code=204)
 async def delete_tenant_invitation(
-    services: ServicesNow, caller: Admin, tenant_id: str, invitation_id: str
+    services: ServicesNow, caller: Admin, tenant_id: TenantId, invitation_id: InvitationId
 ) -> None:
     """Close an invitation to a tenant that was not accepted."""
     async with services.database.begin() as connection:

@@ -17,6 +17,8 @@ from backend.api.dependencies import (
     ServicesNow,
     needs,
 )
+from backend.api.parameters import BalanceInstant
+from backend.api.path_parameters import TenantId
 from backend.api.tenant_scope import customer
 from backend.wallets.queries import (
     list_grants,
@@ -27,7 +29,7 @@ from backend.wallets.queries import (
     wallet_balance,
 )
 from backend.wallets.top_ups import ask_for_top_up, refresh_and_check
-from backend_client.types.common import Instant, Page
+from backend_client.types.common import Page
 from backend_client.types.wallets import (
     CreditGrant,
     LedgerEntry,
@@ -48,7 +50,7 @@ _WALLET = "/v1/tenants/{tenant_id}/wallet"
 
 @router.get(_WALLET)
 async def get_tenant_wallet(
-    services: ServicesNow, caller: Reader, tenant_id: str, at: Instant | None = None
+    services: ServicesNow, caller: Reader, tenant_id: TenantId, at: BalanceInstant = None
 ) -> WalletBalance:
     """Return the balance of a tenant's wallet, now or at an instant."""
     async with services.database.begin() as connection:
@@ -60,7 +62,7 @@ async def get_tenant_wallet(
 
 @router.put(_WALLET)
 async def put_tenant_wallet(
-    services: ServicesNow, caller: Billing, tenant_id: str, wanted: WalletSettings
+    services: ServicesNow, caller: Billing, tenant_id: TenantId, wanted: WalletSettings
 ) -> WalletBalance:
     """Set the top-up rule of a tenant's wallet, and the balance below which it warns."""
     async with services.database.begin() as connection:
@@ -78,7 +80,7 @@ async def put_tenant_wallet(
 async def get_tenant_ledger(
     services: ServicesNow,
     caller: Reader,
-    tenant_id: str,
+    tenant_id: TenantId,
     cursor: PageCursor = None,
     limit: PageLimit = 50,
 ) -> Page[LedgerEntry]:
@@ -92,7 +94,7 @@ async def get_tenant_ledger(
 async def get_tenant_grants(
     services: ServicesNow,
     caller: Reader,
-    tenant_id: str,
+    tenant_id: TenantId,
     cursor: PageCursor = None,
     limit: PageLimit = 50,
 ) -> Page[CreditGrant]:
@@ -106,7 +108,7 @@ async def get_tenant_grants(
 async def get_tenant_top_ups(
     services: ServicesNow,
     caller: Reader,
-    tenant_id: str,
+    tenant_id: TenantId,
     cursor: PageCursor = None,
     limit: PageLimit = 50,
 ) -> Page[TopUp]:
@@ -120,7 +122,7 @@ async def get_tenant_top_ups(
 async def post_tenant_top_up(
     services: ServicesNow,
     caller: Billing,
-    tenant_id: str,
+    tenant_id: TenantId,
     wanted: TopUpCreate,
     idempotency_key: IdempotencyKey = None,
 ) -> TopUp:

@@ -10,6 +10,7 @@ from fastapi import APIRouter, Depends, Query
 from backend.accounts.principal import Permission, Principal
 from backend.accounts.tenants import change_tenant, delete_tenant, find_tenant, list_tenants
 from backend.api.dependencies import PageCursor, PageLimit, ServicesNow, needs
+from backend.api.path_parameters import TenantId
 from backend.subscriptions.opening import open_tenant
 from backend_client.types.accounts import Tenant, TenantChange, TenantCreate, TenantCreated
 from backend_client.types.common import Page
@@ -25,7 +26,12 @@ async def get_tenants(
     services: ServicesNow,
     caller: OperatorReader,
     search: Annotated[
-        str | None, Query(max_length=200, description="Part of the name or slug, or the id")
+        str | None,
+        Query(
+            max_length=200,
+            description="Part of the name or the slug, or the whole id. If left out, all tenants.",
+            examples=["acme"],
+        ),
     ] = None,
     cursor: PageCursor = None,
     limit: PageLimit = 50,
@@ -47,7 +53,7 @@ async def post_tenant(services: ServicesNow, caller: Admin, wanted: TenantCreate
 
 
 @router.get("/v1/tenants/{tenant_id}")
-async def get_tenant(services: ServicesNow, caller: OperatorReader, tenant_id: str) -> Tenant:
+async def get_tenant(services: ServicesNow, caller: OperatorReader, tenant_id: TenantId) -> Tenant:
     """Return a tenant by its id or slug."""
     async with services.database.begin() as connection:
         return await find_tenant(connection, tenant_id)
@@ -55,7 +61,7 @@ async def get_tenant(services: ServicesNow, caller: OperatorReader, tenant_id: s
 
 @router.patch("/v1/tenants/{tenant_id}")
 async def patch_tenant(
-    services: ServicesNow, caller: Admin, tenant_id: str, changes: TenantChange
+    services: ServicesNow, caller: Admin, tenant_id: TenantId, changes: TenantChange
 ) -> Tenant:
     """Change a tenant's name, or whether its own keys may send events.
 
@@ -67,7 +73,7 @@ async def patch_tenant(
 
 
 @router.delete("/v1/tenants/{tenant_id}", status_code=204)
-async def remove_tenant(services: ServicesNow, caller: Admin, tenant_id: str) -> None:
+async def remove_tenant(services: ServicesNow, caller: Admin, tenant_id: TenantId) -> None:
     """Delete a tenant with all that it has except its invoices. This can't be undone."""
     async with services.database.begin() as connection:
         tenant = await find_tenant(connection, tenant_id)

@@ -9,6 +9,7 @@ from fastapi import APIRouter, Depends
 from backend.accounts.audit import record
 from backend.accounts.principal import Permission, Principal
 from backend.api.dependencies import ServicesNow, needs
+from backend.api.path_parameters import TenantId
 from backend.api.tenant_scope import customer
 from backend.clocks.clocks import ask_to_advance, read_clock
 from backend.metering.ingest.counted import last_accepted
@@ -24,7 +25,7 @@ _CLOCK = "/v1/tenants/{tenant_id}/test-clock"
 
 @router.get(_CLOCK)
 async def get_test_clock(
-    services: ServicesNow, caller: OperatorReader, tenant_id: str
+    services: ServicesNow, caller: OperatorReader, tenant_id: TenantId
 ) -> TestClock:
     """Return where a tenant's test clock stands, and whether it is on its way.
 
@@ -37,7 +38,7 @@ async def get_test_clock(
 
 @router.post(_CLOCK + "/advance", status_code=202)
 async def post_advance(
-    services: ServicesNow, caller: Biller, tenant_id: str, wanted: TestClockAdvance
+    services: ServicesNow, caller: Biller, tenant_id: TenantId, wanted: TestClockAdvance
 ) -> TestClock:
     """Advance a tenant's test clock, by 62 days at most. It goes on meanwhile: look at its state.
 

@@ -10,6 +10,7 @@ from fastapi import APIRouter, Depends
 from backend.accounts.audit import NO_TENANT, record
 from backend.accounts.principal import Permission, Principal
 from backend.api.dependencies import Services, ServicesNow, needs
+from backend.api.path_parameters import NewUpstreamId, UpstreamId
 from backend.gateway.probe import probe
 from backend.gateway.stored_upstreams import (
     delete_upstream,
@@ -21,7 +22,7 @@ from backend.gateway.stored_upstreams import (
 )
 from backend_client.types.common import Page
 from backend_client.types.upstream_health import UpstreamStop, UpstreamTest, UpstreamTestRequest
-from backend_client.types.upstreams import Upstream, UpstreamName, UpstreamPut, UpstreamState
+from backend_client.types.upstreams import Upstream, UpstreamPut, UpstreamState
 
 router = APIRouter(tags=["operator"])
 
@@ -41,7 +42,7 @@ async def get_upstreams(services: ServicesNow, caller: Reader) -> Page[Upstream]
 
 
 @router.get("/v1/upstreams/{name}")
-async def get_upstream(services: ServicesNow, caller: Reader, name: str) -> Upstream:
+async def get_upstream(services: ServicesNow, caller: Reader, name: UpstreamId) -> Upstream:
     """Return one model provider, and how it fares; no key is shown."""
     async with services.database.begin() as connection:
         return await find_upstream(connection, services.settings.upstreams, name)
@@ -49,7 +50,7 @@ async def get_upstream(services: ServicesNow, caller: Reader, name: str) -> Upst
 
 @router.put("/v1/upstreams/{name}")
 async def put_one_upstream(
-    services: ServicesNow, caller: Admin, name: UpstreamName, wanted: UpstreamPut
+    services: ServicesNow, caller: Admin, name: NewUpstreamId, wanted: UpstreamPut
 ) -> Upstream:
     """Set a model provider, whether there is one of the name or not.
 
@@ -68,7 +69,7 @@ async def put_one_upstream(
 
 
 @router.delete("/v1/upstreams/{name}", status_code=204)
-async def delete_one_upstream(services: ServicesNow, caller: Admin, name: str) -> None:
+async def delete_one_upstream(services: ServicesNow, caller: Admin, name: UpstreamId) -> None:
     """Delete a model provider with its keys; calls under way to it end as they would."""
     async with services.database.begin() as connection:
         await delete_upstream(connection, services.settings.upstreams, name)
@@ -78,7 +79,7 @@ async def delete_one_upstream(services: ServicesNow, caller: Admin, name: str) -
 
 @router.post("/v1/upstreams/{name}/disable")
 async def disable_upstream(
-    services: ServicesNow, caller: Admin, name: str, stop: UpstreamStop
+    services: ServicesNow, caller: Admin, name: UpstreamId, stop: UpstreamStop
 ) -> Upstream:
     """Send no more calls to a model provider, until it is enabled again.
 
@@ -89,14 +90,14 @@ async def disable_upstream(
 
 
 @router.post("/v1/upstreams/{name}/enable")
-async def enable_upstream(services: ServicesNow, caller: Admin, name: str) -> Upstream:
+async def enable_upstream(services: ServicesNow, caller: Admin, name: UpstreamId) -> Upstream:
     """Send calls to a model provider again."""
     return await _set_state(services, caller, name, "active")
 
 
 @router.post("/v1/upstreams/{name}/retire")
 async def retire_upstream(
-    services: ServicesNow, caller: Admin, name: str, stop: UpstreamStop
+    services: ServicesNow, caller: Admin, name: UpstreamId, stop: UpstreamStop
 ) -> Upstream:
     """Send no calls to a model provider ever again, and destroy its keys.
 
@@ -107,7 +108,7 @@ async def retire_upstream(
 
 @router.post("/v1/upstreams/{name}/test")
 async def test_upstream(
-    services: ServicesNow, caller: Admin, name: str, wanted: UpstreamTestRequest
+    services: ServicesNow, caller: Admin, name: UpstreamId, wanted: UpstreamTestRequest
 ) -> UpstreamTest:
     """Send a model provider a call of one word, by its first key, and tell how it went.
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Annotated, Any, Literal
 
-from fastapi import APIRouter, Depends, Header, Query, Request, Response
+from fastapi import APIRouter, Depends, Query, Request, Response
 from sqlalchemy.exc import SQLAlchemyError
 from starlette.responses import StreamingResponse
 
@@ -18,6 +18,21 @@ from backend.accounts.tenants import find_tenant
 from backend.api.dependencies import Services, ServicesNow, bearer_token, needs
 from backend.api.label_filters import LabelFilter, label_values
 from backend.api.live_reads import still_reading
+from backend.api.parameters import (
+    FOLLOWING,
+    GROUPS,
+    Applications,
+    BucketWidth,
+    Keys,
+    KnownETag,
+    Meters,
+    Models,
+    TableFormat,
+    UsageEnd,
+    UsageStart,
+    Zone,
+)
+from backend.api.path_parameters import TenantId
 from backend.api.upstream_filters import Upstreams, require_operator_for_upstreams
 from backend.api.usage_ranges import require_range
 from backend.errors import FareboxError
@@ -26,8 +41,6 @@ from backend.metering.events import BUCKET, bucket_start
 from backend.metering.queries.changes import MOST_SECONDS
 from backend.metering.queries.usage import UsageQuestion, usage_csv, usage_report, usage_version
 from backend.subscriptions.periods import period_at
-from backend_client.types.charges import TimeZone
-from backend_client.types.common import Instant
 from backend_client.types.usage import Granularity, UsageDimension, UsageReport, UsageVersion
 
 router = APIRouter(tags=["usage"])
@@ -59,28 +72,28 @@ class _Asked:
 
 
 async def _asked(
-    start: Annotated[
-        Instant | None, Query(description="On a quarter hour; the billing period's if none")
-    ] = None,
-    end: Annotated[
-        Instant | None,
-        Query(description="Exclusive, on a quarter hour; after the newest event if none"),
-    ] = None,
-    granularity: Granularity = Granularity.DAY,
-    time_zone: Annotated[
-        TimeZone | None,
-        Query(description="Whose days and months; the tenant's if none", examples=["UTC"]),
-    ] = None,
-    group_by: Annotated[tuple[UsageDimension, ...], Query()] = (),
-    application: Annotated[tuple[str, ...], Query()] = (),
-    key: Annotated[tuple[str, ...], Query()] = (),
-    model: Annotated[tuple[str, ...], Query()] = (),
+    start: UsageStart = None,
+    end: UsageEnd = None,
+    granularity: BucketWidth = Granularity.DAY,
+    time_zone: Zone = None,
+    group_by: Annotated[tuple[UsageDimension, ...], Query(description=GROUPS)] = (),
+    application: Applications = (),
+    key: Keys = (),
+    model: Models = (),
     upstream: Upstreams = (),
-    meter: Annotated[tuple[str, ...], Query()] = (),
+    meter: Meters = (),
     label: LabelFilter = (),
-    group_by_label: Annotated[tuple[str, ...], Query(max_length=5)] = (),
-    answer_format: Annotated[Literal["json", "csv"], Query(alias="format")] = "json",
-    if_none_match: Annotated[str | None, Header()] = None,
+    group_by_label: Annotated[
+        tuple[str, ...],
+        Query(
+            max_length=5,
+            description="Declared labels to sum by too: a row for each value of each. "
+            "Repeat it for several, at most five; none if left out.",
+            examples=[["team"]],
+        ),
+    ] = (),
+    answer_format: TableFormat = "json",
+    if_none_match: KnownETag = None,
 ) -> _Asked:
     return _Asked(
         start=start,
@@ -126,7 +139,7 @@ async def get_usage(
 async def get_tenant_usage(
     services: ServicesNow,
     caller: Annotated[Principal, Depends(needs(Permission.OPERATE_READ))],
-    tenant_id: str,
+    tenant_id: TenantId,
     asked: Asked,
     response: Response,
 ) -> UsageReport | Response:
@@ -143,9 +156,7 @@ async def follow_usage(
     services: ServicesNow,
     caller: Annotated[Principal, Depends(needs(Permission.USAGE_READ))],
     request: Request,
-    seconds: Annotated[
-        int, Query(ge=0, le=MOST_SECONDS, description="How long to follow; 0 looks once")
-    ] = MOST_SECONDS,
+    seconds: Annotated[int, Query(ge=0, le=MOST_SECONDS, description=FOLLOWING)] = MOST_SECONDS,
 ) -> StreamingResponse:
     """Follow the version of the tenant's usage, as server-sent events.
 

@@ -14,12 +14,22 @@ from backend.accounts.clocks import now_of
 from backend.accounts.principal import Permission, Principal
 from backend.accounts.tenants import find_tenant
 from backend.api.dependencies import Services, ServicesNow, needs
+from backend.api.parameters import (
+    GROUPS,
+    Applications,
+    BucketWidth,
+    Keys,
+    Meters,
+    Models,
+    UsageEnd,
+    UsageStart,
+    Zone,
+)
+from backend.api.path_parameters import TenantId
 from backend.api.usage_ranges import require_range
 from backend.metering.events import BUCKET, bucket_start
 from backend.spend.cost_report import CostQuestion, cost_report
 from backend.subscriptions.periods import period_at
-from backend_client.types.charges import TimeZone
-from backend_client.types.common import Instant
 from backend_client.types.cost import CostDimension, CostReport
 from backend_client.types.usage import Granularity
 
@@ -37,22 +47,15 @@ class _Asked:
 
 
 async def _asked(
-    start: Annotated[
-        Instant | None, Query(description="On a quarter hour; the billing period's if none")
-    ] = None,
-    end: Annotated[
-        Instant | None, Query(description="Exclusive, on a quarter hour; after now if none")
-    ] = None,
-    granularity: Granularity = Granularity.DAY,
-    time_zone: Annotated[
-        TimeZone | None,
-        Query(description="Whose days and months; the tenant's if none", examples=["UTC"]),
-    ] = None,
-    group_by: Annotated[tuple[CostDimension, ...], Query()] = (),
-    application: Annotated[tuple[str, ...], Query()] = (),
-    key: Annotated[tuple[str, ...], Query()] = (),
-    model: Annotated[tuple[str, ...], Query()] = (),
-    meter: Annotated[tuple[str, ...], Query()] = (),
+    start: UsageStart = None,
+    end: UsageEnd = None,
+    granularity: BucketWidth = Granularity.DAY,
+    time_zone: Zone = None,
+    group_by: Annotated[tuple[CostDimension, ...], Query(description=GROUPS)] = (),
+    application: Applications = (),
+    key: Keys = (),
+    model: Models = (),
+    meter: Meters = (),
 ) -> _Asked:
     question = partial(
         CostQuestion,
@@ -90,7 +93,7 @@ async def get_usage_cost(
 async def get_tenant_usage_cost(
     services: ServicesNow,
     caller: Annotated[Principal, Depends(needs(Permission.OPERATE_READ))],
-    tenant_id: str,
+    tenant_id: TenantId,
     asked: Asked,
 ) -> CostReport:
     """Return what a tenant's usage cost, as the tenant can; for the operator."""

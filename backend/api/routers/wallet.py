@@ -17,6 +17,8 @@ from backend.api.dependencies import (
     ServicesNow,
     needs,
 )
+from backend.api.parameters import BalanceInstant
+from backend.api.path_parameters import GrantId, TenantId, TopUpId
 from backend.invoices.credit_sales import refund_credit, settle_top_up
 from backend.invoices.taxing.answers import TaxAnswers, with_answers
 from backend.wallets.grants import add_grant
@@ -28,7 +30,7 @@ from backend.wallets.queries import (
     wallet_balance,
 )
 from backend.wallets.top_ups import ask_for_top_up, refresh_and_check
-from backend_client.types.common import Instant, Page
+from backend_client.types.common import Page
 from backend_client.types.wallets import (
     CreditGrant,
     CreditGrantCreate,
@@ -49,7 +51,7 @@ Biller = Annotated[Principal, Depends(needs(Permission.OPERATE_BILLING))]
 
 @router.get("/v1/wallet")
 async def get_wallet(
-    services: ServicesNow, caller: Reader, at: Instant | None = None
+    services: ServicesNow, caller: Reader, at: BalanceInstant = None
 ) -> WalletBalance:
     """Return the wallet's balance, now or at an instant."""
     async with services.database.begin() as connection:
@@ -128,7 +130,7 @@ async def post_top_up(
 async def post_grant(
     services: ServicesNow,
     caller: Biller,
-    tenant_id: str,
+    tenant_id: TenantId,
     wanted: CreditGrantCreate,
     idempotency_key: IdempotencyKey = None,
 ) -> CreditGrant:
@@ -147,7 +149,7 @@ async def post_grant(
 
 @router.post("/v1/tenants/{tenant_id}/wallet/grants/{grant_id}/refund")
 async def post_refund(
-    services: ServicesNow, caller: Biller, tenant_id: str, grant_id: str
+    services: ServicesNow, caller: Biller, tenant_id: TenantId, grant_id: GrantId
 ) -> CreditGrant:
     """Take the rest of bought credit out of the wallet, to be repaid.
 
@@ -163,8 +165,8 @@ async def post_refund(
 async def put_top_up(
     services: ServicesNow,
     caller: Biller,
-    tenant_id: str,
-    top_up_id: str,
+    tenant_id: TenantId,
+    top_up_id: TopUpId,
     outcome: TopUpOutcome,
 ) -> TopUp:
     """Record the outcome of a payment; if it was paid, the credit is added at once.

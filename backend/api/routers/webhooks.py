@@ -10,6 +10,8 @@ from fastapi import APIRouter, Depends
 from backend.accounts.audit import record
 from backend.accounts.principal import Permission, Principal
 from backend.api.dependencies import IdempotencyKey, PageCursor, PageLimit, ServicesNow, needs
+from backend.api.parameters import one_of
+from backend.api.path_parameters import NotificationId, WebhookId
 from backend.ids import new_id
 from backend.webhooks.endpoints import (
     change_webhook,
@@ -78,7 +80,7 @@ async def post_webhook(
 
 
 @router.get(_ONE)
-async def get_webhook(services: ServicesNow, caller: Reader, webhook_id: str) -> Webhook:
+async def get_webhook(services: ServicesNow, caller: Reader, webhook_id: WebhookId) -> Webhook:
     """Return an endpoint."""
     async with services.database.begin() as connection:
         return await find_webhook(connection, caller.tenant_id, webhook_id)
@@ -86,7 +88,7 @@ async def get_webhook(services: ServicesNow, caller: Reader, webhook_id: str) ->
 
 @router.patch(_ONE)
 async def patch_webhook(
-    services: ServicesNow, caller: Writer, webhook_id: str, change: WebhookChange
+    services: ServicesNow, caller: Writer, webhook_id: WebhookId, change: WebhookChange
 ) -> Webhook:
     """Change an endpoint's address, description or events; disable it, or enable it again.
 
@@ -99,7 +101,7 @@ async def patch_webhook(
 
 
 @router.delete(_ONE, status_code=204)
-async def delete_one_webhook(services: ServicesNow, caller: Writer, webhook_id: str) -> None:
+async def delete_one_webhook(services: ServicesNow, caller: Writer, webhook_id: WebhookId) -> None:
     """Remove an endpoint with its secrets and its log."""
     async with services.database.begin() as connection:
         await delete_webhook(connection, caller, webhook_id)
@@ -107,7 +109,7 @@ async def delete_one_webhook(services: ServicesNow, caller: Writer, webhook_id: 
 
 @router.post(f"{_ONE}/rotate")
 async def post_webhook_rotation(
-    services: ServicesNow, caller: Writer, webhook_id: str, wanted: WebhookRotate
+    services: ServicesNow, caller: Writer, webhook_id: WebhookId, wanted: WebhookRotate
 ) -> WebhookCreated:
     """Give an endpoint a new secret, which is in this answer and nowhere else.
 
@@ -126,7 +128,7 @@ async def post_webhook_rotation(
 
 @router.delete(f"{_ONE}/previous", status_code=204)
 async def delete_previous_webhook_secrets(
-    services: ServicesNow, caller: Writer, webhook_id: str
+    services: ServicesNow, caller: Writer, webhook_id: WebhookId
 ) -> None:
     """Sign by the present secret alone, from now on."""
     async with services.database.begin() as connection:
@@ -137,7 +139,7 @@ async def delete_previous_webhook_secrets(
 async def post_webhook_test(
     services: ServicesNow,
     caller: Writer,
-    webhook_id: str,
+    webhook_id: WebhookId,
     idempotency_key: IdempotencyKey = None,
 ) -> WebhookDeliveryDetails:
     """Send a test event to this endpoint alone, signed, retried and logged like any other."""
@@ -154,7 +156,7 @@ async def post_webhook_test(
 
 @router.post(f"{_ONE}/replay", status_code=202)
 async def post_webhook_replay(
-    services: ServicesNow, caller: Writer, webhook_id: str, wanted: WebhookReplay
+    services: ServicesNow, caller: Writer, webhook_id: WebhookId, wanted: WebhookReplay
 ) -> WebhookReplayed:
     """Send again what happened since a time, under the same ids, as after an outage of yours.
 
@@ -181,9 +183,9 @@ async def post_webhook_replay(
 async def get_webhook_deliveries(
     services: ServicesNow,
     caller: Reader,
-    webhook_id: str,
-    kind: NotificationKind | None = None,
-    state: WebhookDeliveryState | None = None,
+    webhook_id: WebhookId,
+    kind: Annotated[NotificationKind | None, one_of("Only of events of this kind.")] = None,
+    state: Annotated[WebhookDeliveryState | None, one_of("Only deliveries in this state.")] = None,
     cursor: PageCursor = None,
     limit: PageLimit = 50,
 ) -> Page[WebhookDelivery]:
@@ -203,7 +205,7 @@ async def get_webhook_deliveries(
 
 @router.get(f"{_ONE}/deliveries/{{notification_id}}")
 async def get_webhook_delivery(
-    services: ServicesNow, caller: Reader, webhook_id: str, notification_id: str
+    services: ServicesNow, caller: Reader, webhook_id: WebhookId, notification_id: NotificationId
 ) -> WebhookDeliveryDetails:
     """Return a delivery: the event as it is sent, and each attempt with what was answered."""
     async with services.database.begin() as connection:
@@ -212,7 +214,7 @@ async def get_webhook_delivery(
 
 @router.post(f"{_ONE}/deliveries/{{notification_id}}/resend", status_code=202)
 async def post_webhook_resend(
-    services: ServicesNow, caller: Writer, webhook_id: str, notification_id: str
+    services: ServicesNow, caller: Writer, webhook_id: WebhookId, notification_id: NotificationId
 ) -> WebhookDeliveryDetails:
     """Send an event to an endpoint again, under the same id."""
     async with services.database.begin() as connection:
