@@ -36,9 +36,11 @@ async def unless_left(
     try:
         return await work
     except asyncio.CancelledError:
-        if not stopped or running.uncancel() > 0:
+        if not stopped:
             raise
         stopped = False
+        if running.uncancel() > 0:  # by another as well, who is to see it
+            raise
         raise CallerLeft() from None
     finally:
         watch.remove_done_callback(stop)

@@ -21,7 +21,7 @@ import aiohappyeyeballs
 import httpx
 
 from backend.gateway.provider_answer import Answer
-from backend.gateway.provider_connection import Connection
+from backend.gateway.provider_connection import Connection, Stale
 
 __all__ = ["Answer", "Connections"]
 
@@ -66,8 +66,14 @@ class Connections:
             raise httpx.ConnectError("the connections to this upstream are closed")
         place, start = _parts(url)
         head = _head(start, headers, len(body))
-        connection = self._kept(place) or await self._opened(place)
-        return await connection.send(head, body)
+        if (kept := self._kept(place)) is not None:
+            try:
+                return await kept.send(head, body)
+            except Stale:
+                # Others that are kept may have ended as well. A new one, once: a provider that
+                # closes again has read the request
+                pass
+        return await (await self._opened(place)).send(head, body)
 
     async def close(self) -> None:
         """End every connection."""
@@ -100,6 +106,9 @@ class Connections:
                 self._opening += 1
                 try:
                     return await self._connected(asyncio.get_running_loop(), place)
+                except BaseException:
+                    self._tell_waiting()  # there is room for another
+                    raise
                 finally:
                     self._opening -= 1
         except TimeoutError as error:
@@ -135,6 +144,8 @@ class Connections:
         if self._is_closed:
             connection.end()
             raise httpx.ConnectError("the connections to this upstream are closed")
+        if not connection.is_usable:  # it has ended, or said something unasked, by now
+            raise httpx.ConnectError("the provider closed the connection at once")
         self._all[connection] = place
         return connection
 
@@ -142,9 +153,7 @@ class Connections:
         place = self._all.get(connection)
         if place is None:
             return
-        for free in self._waiting:  # all: one may have stopped to wait
-            if not free.done():
-                free.set_result(None)
+        self._tell_waiting()
         if not connection.is_usable:
             del self._all[connection]
             return
@@ -152,6 +161,11 @@ class Connections:
         if self._sweep is None:
             loop = asyncio.get_running_loop()
             self._sweep = loop.call_later(_IDLE_SECONDS, self._end_idle)
+
+    def _tell_waiting(self) -> None:
+        for free in self._waiting:  # all: one may have stopped to wait
+            if not free.done():
+                free.set_result(None)
 
     def _end_any_idle(self) -> bool:
         """End a connection that is kept for another place, if there is one."""

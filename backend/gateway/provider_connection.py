@@ -17,6 +17,12 @@ from backend.gateway.provider_answer import Answer
 _HEAD_BYTES: Final = 64 * 1024
 """The longest header of an answer, and the longest trailer."""
 _BODILESS: Final = frozenset({204, 304})
+_STALE_SECONDS: Final = 1.0
+"""A request that crosses with the end of an idle connection learns of it within a round trip."""
+
+
+class Stale(httpx.RemoteProtocolError):
+    """A connection that was kept had ended, or ended as the request was sent, without a byte."""
 
 
 class Connection(asyncio.Protocol):
@@ -38,21 +44,29 @@ class Connection(asyncio.Protocol):
         """The answer whose body is under way."""
         self._headers: dict[str, str] = {}
         self._head_bytes = 0
+        self._silent_bytes = 0
+        """What has come since the request, or since the last of a body: of heads, and between."""
+        self._was_used = False
+        self._asked_at = 0.0
         self._ends_with_connection = False
         self._is_paused = False
         self.is_usable = True
         """Whether it can take a request, now or after the one under way."""
 
     async def send(self, *request: bytes) -> Answer:
-        """Send a request; return when the answer's head has come. Raises httpx's errors."""
+        """Send a request; return when the answer's head has come. Raises httpx's errors.
+
+        ``Stale`` is the one after which another connection is to be tried.
+        """
         transport = self._transport
         if not self.is_usable or transport is None or transport.is_closing():
             self.end()
-            raise httpx.RemoteProtocolError("the connection was closed")
+            raise Stale("the connection was closed")
         if self._is_asked:
             raise RuntimeError("a connection has one request at a time")
-        head: asyncio.Future[Answer] = asyncio.get_running_loop().create_future()
-        self._head = head
+        loop = asyncio.get_running_loop()
+        head: asyncio.Future[Answer] = loop.create_future()
+        self._head, self._silent_bytes, self._asked_at = head, 0, loop.time()
         transport.writelines(request)
         try:
             return await head
@@ -99,6 +113,7 @@ class Connection(asyncio.Protocol):
         if not self._is_asked:
             self._fail(httpx.RemoteProtocolError("an answer came that nobody asked for"))
             return
+        self._silent_bytes += len(data)
         try:
             self._parser.feed_data(data)
         except (httptools.HttpParserError, httptools.HttpParserUpgrade) as error:
@@ -106,6 +121,9 @@ class Connection(asyncio.Protocol):
             if not isinstance(cause, httpx.HTTPError):
                 cause = httpx.RemoteProtocolError(f"no valid answer ({type(error).__name__})")
             self._fail(cause)
+        if self._is_asked and self._silent_bytes > _HEAD_BYTES:
+            # The parser tells of a header when it is whole, which it may never be
+            self._fail(httpx.RemoteProtocolError("the answer's headers are too long"))
 
     def eof_received(self) -> None:
         """Close too: nothing is sent after a request (asyncio)."""
@@ -114,7 +132,14 @@ class Connection(asyncio.Protocol):
         """End what is under way, and well if this is how its end is told (asyncio)."""
         if exc is None and self._answer is not None and self._ends_with_connection:
             self._finish(again=False)
-        self._fail(httpx.RemoteProtocolError("the provider closed the connection"))
+        kind = Stale if self._is_stale() else httpx.RemoteProtocolError
+        self._fail(kind("the provider closed the connection"))
+
+    def _is_stale(self) -> bool:
+        """Whether a kept connection ends as a request is sent, of which nothing may have come."""
+        if not self._was_used or self._head is None or self._silent_bytes:
+            return False
+        return asyncio.get_running_loop().time() - self._asked_at < _STALE_SECONDS
 
     def on_message_begin(self) -> None:
         """Begin an answer (httptools)."""
@@ -135,7 +160,7 @@ class Connection(asyncio.Protocol):
         status, headers = self._parser.get_status_code(), self._headers
         if status < 200:
             return
-        self._head_bytes = 0
+        self._head_bytes = self._silent_bytes = 0
         codings = headers.get("transfer-encoding", "").lower()
         has_end = codings.endswith("chunked") if codings else "content-length" in headers
         self._ends_with_connection = not has_end and status not in _BODILESS
@@ -146,6 +171,7 @@ class Connection(asyncio.Protocol):
 
     def on_body(self, body: bytes) -> None:
         """Take a piece of the body (httptools)."""
+        self._silent_bytes = 0
         if self._answer is not None:
             self._answer.feed(body)
 
@@ -156,13 +182,18 @@ class Connection(asyncio.Protocol):
 
     def _finish(self, *, again: bool) -> None:
         answer, self._answer = self._answer, None
+        self._was_used = True
         if answer is not None:
             self.resume()
             answer.finish()
-        if again and self.is_usable:
+        if again and self.is_usable and self._is_sent():
             self._released(self)
         else:
             self._fail(httpx.RemoteProtocolError("the connection was closed"))
+
+    def _is_sent(self) -> bool:
+        """Whether the provider has the whole request: behind the rest, another would wait."""
+        return self._transport is not None and self._transport.get_write_buffer_size() == 0
 
     def _fail(self, error: httpx.HTTPError) -> None:
         """End the connection, and whatever waits for something of it."""

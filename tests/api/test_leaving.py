@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from contextlib import suppress
 
 import pytest
 from starlette.types import Message, Receive
@@ -118,3 +119,33 @@ async def test_one_that_is_canceled_as_its_caller_leaves_is_canceled() -> None:
     waiting.cancel()
     with pytest.raises(asyncio.CancelledError):
         await waiting
+
+
+async def test_one_that_is_canceled_after_its_caller_left_knows_of_the_other() -> None:
+    begun, left, stopped, may_end = (asyncio.Event() for _ in range(4))
+    asked_to_stop: list[int] = []
+
+    async def work() -> None:
+        begun.set()
+        try:
+            await asyncio.Event().wait()
+        finally:
+            stopped.set()
+            with suppress(asyncio.CancelledError):
+                await may_end.wait()
+
+    async def run() -> None:
+        try:
+            await unless_left(leaves_at(left), work(), may_stop=lambda: True)
+        finally:
+            task = asyncio.current_task()
+            asked_to_stop.append(0 if task is None else task.cancelling())
+
+    waiting = asyncio.create_task(run())
+    await begun.wait()
+    left.set()
+    await stopped.wait()
+    waiting.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await waiting
+    assert asked_to_stop == [1]  # by whoever canceled it: a group of tasks counts on it

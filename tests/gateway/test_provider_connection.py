@@ -33,6 +33,7 @@ class Wire(asyncio.Transport):
         self.written = b""
         self.paused = False
         self.closed = False
+        self.unsent = 0
         connection.connection_made(self)
 
     def writelines(self, list_of_data: object) -> None:
@@ -43,6 +44,9 @@ class Wire(asyncio.Transport):
 
     def abort(self) -> None:
         self.closed = True
+
+    def get_write_buffer_size(self) -> int:
+        return self.unsent
 
     def pause_reading(self) -> None:
         self.paused = True
@@ -270,6 +274,8 @@ async def test_an_answer_that_says_more_than_it_is_long_is_read_in_pieces(coding
     [
         b"HTTP/1.1 200 OK\r\ncontent-encoding: br\r\ncontent-length: 2\r\n\r\nxx",
         b"HTTP/1.1 200 OK\r\nx: " + b"y" * 70_000 + b"\r\n\r\n",
+        b"HTTP/1.1 200 OK\r\nx: " + b"y" * 70_000,  # and so on for ever
+        b"HTTP/1.1 100 Continue\r\n\r\n" * 5_000,
         b"HTTP/1.1 200 OK\r\ncontent-length: 2\r\ncontent-length: 3\r\n\r\nxxx",
         b"HTTP/1.1 200 OK\r\ncontent-length: 2\r\ntransfer-encoding: chunked\r\n\r\n0\r\n\r\n",
         b"<html>",

@@ -15,7 +15,7 @@ import orjson
 from nats.aio.client import Client
 from nats.aio.msg import Msg
 from nats.aio.transport import TcpTransport
-from nats.errors import ConnectionClosedError, MaxPayloadError
+from nats.errors import ConnectionClosedError, MaxPayloadError, OutboundBufferLimitError
 from nats.js.errors import APIError, NoStreamResponseError
 
 _NO_RESPONDERS = b"NATS/1.0 503"
@@ -37,8 +37,9 @@ class AckClient(Client):
         """Return once a stream has stored the message, under an id that it keeps one copy of.
 
         Raises ``TimeoutError`` if nothing comes back within ``seconds``, JetStream's ``APIError``
-        if it refuses, ``NoStreamResponseError`` where no stream has the subject, and other errors
-        of NATS. Names are the protocol's: https://docs.nats.io/reference/reference-protocols
+        if it refuses, ``NoStreamResponseError`` where no stream has the subject,
+        ``OutboundBufferLimitError`` if too much waits for the connection to be there again, and
+        other errors of NATS. Names are the protocol's: https://docs.nats.io/reference/reference-protocols
         """
         if not self._inbox:
             await self._subscribe()
@@ -67,6 +68,9 @@ class AckClient(Client):
         if direct and transport:
             transport.write(command)
         else:
+            waiting = self._pending_data_size + len(command)
+            if not self.is_connected and waiting > self._max_pending_size:
+                raise OutboundBufferLimitError
             await self._send_command(command)
             await self._flush_pending()
 

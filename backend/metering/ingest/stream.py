@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from typing import Self
 
 import structlog
@@ -246,4 +247,5 @@ class UsageStream:
             if self._client.is_connected:
                 await self._client.drain()
             else:
-                await self._client.close()
+                with suppress(OSError):  # of what is pending, for which there is no connection
+                    await self._client.close()

@@ -4,15 +4,19 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator
+from dataclasses import replace
+from urllib.parse import urlsplit
 
 import pytest
-from nats.errors import ConnectionClosedError, MaxPayloadError
+from nats.errors import ConnectionClosedError, MaxPayloadError, OutboundBufferLimitError
 from nats.js.errors import APIError, NoStreamResponseError
 
 from backend.kit.nats_servers import nats_servers
 from backend.metering.ingest.ack_client import AckClient
 from backend.metering.ingest.connection import open_connection
-from tests.support.waiting import PATIENCE_SECONDS
+from backend.metering.ingest.stream import UsageStream
+from backend.settings import Settings
+from tests.support.waiting import PATIENCE_SECONDS, until
 
 pytestmark = pytest.mark.engine
 
@@ -66,6 +70,48 @@ async def test_what_is_not_stored_is_told_by_its_cause(client: AckClient, stream
     await client.close()
     with pytest.raises(ConnectionClosedError):
         await client.store(subject, b"{}", message_id="e", seconds=1)
+
+
+async def test_what_waits_for_a_server_that_is_away_is_bounded(nats_url: str) -> None:
+    servers = nats_servers(nats_url)
+    server = urlsplit(servers.addresses[0])
+    relays: set[asyncio.StreamWriter] = set()
+
+    async def relay(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        far_reader, far_writer = await asyncio.open_connection(server.hostname, server.port)
+        relays.update((writer, far_writer))
+        ways = ((reader, far_writer), (far_reader, writer))
+        await asyncio.gather(*(_pass_on(*way) for way in ways), return_exceptions=True)
+
+    between = await asyncio.start_server(relay, "127.0.0.1", 0)
+    port = between.sockets[0].getsockname()[1]
+    near = replace(servers, addresses=(f"nats://127.0.0.1:{port}",))
+    client = AckClient()
+    await open_connection(near, "test", client)
+    between.close()
+    for writer in relays:
+        writer.transport.abort()
+
+    async def is_away() -> bool:
+        return not client.is_connected
+
+    await until(is_away)
+    message, raised = bytes(client.max_payload), list[type[Exception]]()
+    for number in range(8):
+        try:
+            await client.store("x", message, message_id=f"m{number}", seconds=0.01)
+        except (TimeoutError, OutboundBufferLimitError) as error:
+            raised.append(type(error))
+    assert raised == [TimeoutError] + [OutboundBufferLimitError] * 7
+    assert len(client._waiting) == 0
+    stream = UsageStream(nats_url, Settings())
+    stream._client = client
+    await stream.close()  # what waits has nowhere to go
+
+
+async def _pass_on(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    while data := await reader.read(65_536):
+        writer.write(data)
 
 
 async def _silent(_message: object) -> None:
