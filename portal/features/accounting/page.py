@@ -1,9 +1,13 @@
-"""Accounting, for the operator: a month's revenue, what is deferred beyond it, its journal."""
+"""Accounting, for the operator: a month's revenue, what is deferred beyond it, its journal.
+
+Below them is the chart of accounts, which all months have in common.
+"""
 
 from __future__ import annotations
 
 import reflex as rx
 
+from portal.features.accounting.chart_card import chart_section
 from portal.features.accounting.rows import EVERYBODY, LineRow, RevenueRow
 from portal.features.accounting.state import Accounting
 from portal.kit.blocks import card, empty, loading_rows
@@ -21,6 +25,7 @@ _JOURNALS = (
     ("QuickBooks", "quickbooks"),
     ("Xero", "xero"),
 )
+_LINK = {"color": "var(--accent-11)", "font_size": "var(--font-size-2)"}
 
 
 def page() -> Page:
@@ -40,6 +45,7 @@ def page() -> Page:
                 retry=Accounting.load,
                 skeleton=card(loading_rows(6)),
             ),
+            rx.box(chart_section(), margin_top="var(--space-5)"),
         ),
         lead="Your books: what each month earns, and every document as a balanced entry.",
         actions=rx.cond(Accounting.phase == "ready", _choices()),
@@ -149,6 +155,7 @@ def _journal() -> rx.Component:
         ),
         _files(*_JOURNALS),
         heading="Journal",
+        aside=plain_link("Chart of accounts", href="#accounts", style=_LINK),
     )
 
 
@@ -164,7 +171,7 @@ def _files(*files: tuple[str, str]) -> rx.Component:
                 + f"/{kind}.csv",
                 target="_blank",
                 aria_label=("Revenue as " if kind == "revenue" else "Journal as ") + name,
-                style={"color": "var(--accent-11)", "font_size": "var(--font-size-2)"},
+                style=_LINK,
             )
             for name, kind in files
         ],

@@ -61,6 +61,11 @@ class Accounting(PageState, Session):
         """Show another customer's books, or those of all."""
         await self._load(caller, self.month, customer)
 
+    @signed_in(operator=True, background=True, supersedes=True)
+    async def refresh(self, caller: Caller) -> None:
+        """Load the month once more: its accounts have changed."""
+        await self._load(caller, self.month, self.customer)
+
     async def _load(self, caller: Caller, wanted: str, of: str) -> None:
         months = months_back(datetime.now(UTC).date())
         days = [month.id for month in months]
