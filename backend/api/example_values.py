@@ -41,6 +41,7 @@ PREFIXES: Final = {
     "Tenant": "ten",
     "TenantTopUp": "top",
     "TopUp": "top",
+    "Webhook": "whk",
 }
 """Of ``id``, by what the schema's name begins with."""
 

@@ -8,6 +8,7 @@ from fastapi import FastAPI
 
 from backend.api.causes import causes
 from backend.api.examples import add_examples
+from backend.api.field_texts import describe_fields
 from backend.api.gateway_answers import describe_answers
 from backend.api.problems import MEDIA_TYPE
 
@@ -48,6 +49,7 @@ def described(app: FastAPI) -> dict[str, Any]:
             _summarize(operation)
             _describe_problem(operation["responses"].get("default", {}))
     describe_answers(document)
+    describe_fields(document)
     add_examples(document)
     document["tags"] = [
         {"name": name, "x-displayName": title, "description": description}

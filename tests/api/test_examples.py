@@ -18,6 +18,7 @@ from pydantic import TypeAdapter
 from referencing import Registry
 from referencing.jsonschema import DRAFT202012
 
+from backend.api.field_texts import OF_TYPES, OTHERWISE
 from backend_client.types.catalog import Catalog
 from backend_client.types.contracts import AmendmentCreate, ContractCreate, Coupon
 from backend_client.types.simulate import SimulationRequest
@@ -167,6 +168,20 @@ def test_every_example_of_a_parameter_is_what_its_schema_describes(engineless: F
         for example in parameter["schema"].get("examples", ()):
             wrong += [f"{place}: {error.message[:200]}" for error in validator.iter_errors(example)]
     assert wrong == []
+
+
+def test_the_fields_that_most_programs_read_are_described(engineless: FastAPI) -> None:
+    schemas = engineless.openapi()["components"]["schemas"]
+    kinds = {kind for several in OF_TYPES for kind in several}
+    read = {name: name.removesuffix("-Input").removesuffix("-Output") for name in schemas}
+    assert (kinds | OTHERWISE.keys()) - set(read.values()) == set()
+    wanted = {name for name, kind in read.items() if kind in kinds or kind.startswith("Page_")}
+    assert [
+        f"{schema}.{name}"
+        for schema in sorted(wanted)
+        for name, field in schemas[schema]["properties"].items()
+        if says_nothing({"name": name, **field})
+    ] == []
 
 
 def test_every_example_is_what_its_schema_describes(engineless: FastAPI) -> None:
