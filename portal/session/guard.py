@@ -46,6 +46,7 @@ LOOKS_ON = "You look at this organization, and can change nothing. Leave the vie
 FRESH_SECONDS = 5.0
 MOST_CALLERS = 1000
 GUARD_MARK = "_farebox_guard"
+"""Where a handler says whom it lets in: ``public``, ``signed_in`` or ``operator``."""
 
 Method = Callable[..., Any]
 Arguments = TypeVarTuple("Arguments")
@@ -200,6 +201,7 @@ def signed_in(
         event: EventCallback[*Arguments] = _as_event(
             handler, method, background=background, supersedes=supersedes, skip=2
         )
+        setattr(handler, GUARD_MARK, "operator" if operator else "signed_in")
         return event
 
     return guard
@@ -216,6 +218,7 @@ def public(method: Callable[[Any, *Arguments], Any]) -> EventCallback[*Arguments
     event: EventCallback[*Arguments] = _as_event(
         handler, method, background=False, supersedes=False, skip=1
     )
+    setattr(handler, GUARD_MARK, "public")
     return event
 
 
@@ -248,5 +251,4 @@ def _as_event(
         parameters=[first, *(p.replace(annotation=hints.get(p.name, p.empty)) for p in carried)],
         return_annotation=signature.empty,
     )
-    setattr(handler, GUARD_MARK, "public" if skip == 1 else "signed_in")
     return rx.event(handler, background=background, supersedes=supersedes)

@@ -108,7 +108,7 @@ class Platforms(PageState, Session):
         self.objects = [object_row(item) for item in listed.items]
         self._open("objects", tenant_id, self._name_of(tenant_id))
 
-    @signed_in()
+    @signed_in(operator=True)
     async def close_dialog(self, caller: Caller) -> None:
         """Leave everything as it is."""
         self.dialog = ""

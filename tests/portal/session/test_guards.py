@@ -7,11 +7,12 @@ import inspect
 import pytest
 import reflex as rx
 
-from portal.app import app
+from portal.app import FEATURES, app
 from portal.features.sign_in.state import SignIn
 from portal.session.guard import GUARD_MARK
 from portal.session.shown_once import ShownOnce
 from portal.session.state import Session
+from portal.shell.feature import Group
 
 pytestmark = pytest.mark.fast
 
@@ -47,7 +48,18 @@ def test_the_app_has_states_to_check() -> None:
 )
 def test_every_handler_is_guarded(state: type[rx.State], name: str) -> None:
     guard = getattr(state.event_handlers[name].fn, GUARD_MARK, None)
-    assert guard == ("public" if state is SignIn else "signed_in")
+    assert guard in ({"public"} if state is SignIn else {"signed_in", "operator"})
+
+
+def test_handlers_of_the_operators_pages_let_in_nobody_else() -> None:
+    packages = {feature.package for feature in FEATURES if feature.group is Group.OPERATOR}
+    guards = {
+        f"{state.__name__}.{name}": getattr(state.event_handlers[name].fn, GUARD_MARK)
+        for state, name in own_handlers()
+        if state.__module__.rpartition(".")[0] in packages
+    }
+    assert {"Chart.save", "Upstreams.save"} <= set(guards)
+    assert {name for name, guard in guards.items() if guard != "operator"} == set()
 
 
 def test_events_carry_no_caller() -> None:
