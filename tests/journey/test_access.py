@@ -111,6 +111,7 @@ async def test_dialogs_can_be_read_and_acted_on(used: Page) -> None:
         ("Credit", "Grant credit"),
         ("Credit", "Buy credit"),
         ("Invoices", "Billing details"),
+        ("Accounting", "Add an account"),
     ):
         await visit(used, page)
         await used.get_by_role("button", name=button).first.click()

@@ -74,7 +74,12 @@ async def test_the_chart_of_accounts_is_set_and_put_back(farebox: Farebox, page:
         await expect(cash).to_contain_text("Not saved: was Cash")
         await expect(unsaved).to_contain_text("1 change is not saved")
 
-        await page.get_by_role("button", name="Add an account").click()
+        add = page.get_by_role("button", name="Add an account")
+        await add.press("Enter")
+        await expect(form).to_be_visible()
+        await form.press("Escape")
+        await expect(add).to_be_focused()
+        await add.click()
         await form.get_by_label("Name").fill("stripe")
         await form.get_by_label("Account", exact=True).fill("1361")
         await form.get_by_role("button", name="Add", exact=True).click()
@@ -103,6 +108,8 @@ async def test_the_chart_of_accounts_is_set_and_put_back(farebox: Farebox, page:
         await form.get_by_role("button", name="Save", exact=True).click()
         await expect(form).to_be_hidden()
         await expect(page.locator("#accounts")).to_contain_text("Saved.")
+        # The button that was pressed is gone
+        await expect(page.get_by_role("region", name="What was done")).to_be_focused()
         await expect(unsaved).to_be_hidden()
         kept = (await person.accounting.terms()).terms.accounts
         assert (kept.cash, kept.cash_by_method) == ("1200", {"stripe": "1361"})
