@@ -64,7 +64,8 @@ def described(app: FastAPI) -> dict[str, Any]:
 def _summarize(operation: dict[str, Any]) -> None:
     """Name an operation by the first sentence of its description, not by its function's name."""
     sentence, _, rest = operation["description"].partition("\n")
-    operation["summary"] = sentence.partition(". ")[0].removesuffix(".")
+    # A heading, in which Markdown's marks would show
+    operation["summary"] = sentence.partition(". ")[0].removesuffix(".").replace("`", "")
     if not rest and ". " not in sentence:
         # Nothing is left to say
         del operation["description"]

@@ -20,3 +20,4 @@ def test_every_operation_has_a_name_and_is_in_a_described_group(engineless: Fast
     # A sentence of its description, and not what FastAPI makes of the function's name
     assert not [each for each in summaries if each.startswith(("Get ", "Post ")) and each.istitle()]
     assert not [each for each in summaries if each.endswith(".")]
+    assert not [each for each in summaries if "`" in each]
