@@ -19,11 +19,27 @@ function fail(sentence) {
   place.replaceChildren(problem, retry);
 }
 
+// An example shows what an optional parameter may hold; a call that is tried out is without it, as
+// an answer of another month, or none at all, would be no answer to what was asked
+function leaveOut(content) {
+  for (const operations of Object.values(content.paths)) {
+    for (const operation of Object.values(operations)) {
+      for (const parameter of operation.parameters ?? []) {
+        const example = parameter.schema?.examples?.[0];
+        if (!parameter.required && example !== undefined) {
+          parameter.examples = { default: { value: example, "x-disabled": true } };
+        }
+      }
+    }
+  }
+  return content;
+}
+
 async function load() {
   try {
     const answer = await fetch(DOCUMENT);
     if (answer.ok) {
-      draw(await answer.json());
+      draw(leaveOut(await answer.json()));
     } else {
       const said = (await answer.text()).trim();
       fail(said && !said.startsWith("<") ? said : "The API can't be reached. Try again shortly.");

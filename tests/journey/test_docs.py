@@ -90,6 +90,14 @@ async def test_the_reference_is_drawn_here_and_calls_go_through(page: Page) -> N
     assert answer == [200, "owner"]
 
 
+async def test_a_call_to_try_is_without_the_examples_of_optional_parameters(page: Page) -> None:
+    await page.goto("/reference#tag/usage/GET/v1/usage")
+    reference = page.locator("#reference")
+    sample = reference.locator("pre, code").filter(has_text="/v1/usage?granularity=day&format=json")
+    await expect(sample.first).to_be_visible(timeout=60_000)
+    assert "if-none-match" not in await sample.first.inner_text()
+
+
 @pytest.fixture(scope="module")
 async def reader(farebox: Farebox) -> Reader:
     """What the samples are filled in with, as for a reader who is signed in."""
