@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import logging
 from functools import partial
-from typing import cast
+from typing import Any, cast
 
 import reflex as rx
 from reflex.event import EventSpec
@@ -61,7 +61,7 @@ from portal.server.sockets import BoundedSockets
 from portal.server.tab_states import own_tabs
 from portal.server.visitors import Visitors
 from portal.session.guard import callers
-from portal.session.state import Session
+from portal.session.state import PAGE_LOADS, Session
 from portal.settings import portal_settings
 from portal.shell.arrival import arrival
 from portal.shell.feature import BarePage
@@ -168,11 +168,13 @@ for bare in BARE_PAGES:
         on_load=[*bare.on_load],
     )
 for feature in FEATURES:
+    # A class gives its handlers as what Reflex makes of them
+    PAGE_LOADS[feature.package] = cast(Any, feature.on_load)
     add_page(
         script_of_its_own(partial(framed, feature, FEATURES), feature.page.__module__),
         route=feature.route,
         title=feature.title,
-        on_load=[Session.enter(feature.package), *feature.on_load],
+        on_load=[Session.enter(feature.package)],
     )
 
 own_tabs(app)

@@ -164,6 +164,9 @@ def signed_in(
         # ``self`` is a ``Session`` or a state below it, whose module imports this one
         async def handler(self: Any, *args: object, **kwargs: object) -> AsyncIterator[Any]:
             try:
+                # Shown before the API is asked, which may take long to answer
+                if enters and await self._begin_to_enter(*args, **kwargs):
+                    yield None
                 person = await callers.find(session_token(self))
                 caller = person.at(self.router.session.client_ip)
                 async with changing(self):
@@ -196,7 +199,10 @@ def signed_in(
             except ClientError as problem:
                 log.info("%s: %s", method.__qualname__, problem)
                 async with changing(self):
-                    self._fail(str(problem))
+                    if enters:
+                        await self._fail_to_enter(str(problem), *args, **kwargs)
+                    else:
+                        self._fail(str(problem))
 
         event: EventCallback[*Arguments] = _as_event(
             handler, method, background=background, supersedes=supersedes, skip=2

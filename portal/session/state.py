@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import reflex as rx
+from reflex.event import EventHandler
 
 from backend_client.types.accounts import Me, Tenant
 from portal.kit.formatting import initials, second
@@ -18,8 +21,13 @@ from portal.session.guard import (
     signed_in,
 )
 from portal.session.leaving import forget_all, forget_pages
+from portal.session.page import FAILED, LOADING
 from portal.session.rhythm import PRESENCES, SEEN, Presence
 from portal.settings import portal_settings
+
+PAGE_LOADS: dict[str, Sequence[EventHandler]] = {}
+"""What loads each page once it is known who is there, by the package of its states; the table of
+the features fills it."""
 
 
 @dataclass(frozen=True)
@@ -113,14 +121,37 @@ class Session(rx.State):
         self.operates = me.is_operator
 
     @signed_in(enters=True)
-    async def enter(self, caller: Caller, package: str) -> None:
-        """Show who is signed in. First on every page, whose ``package`` its states are in.
+    async def enter(self, caller: Caller, package: str) -> Sequence[Any]:
+        """Show who is signed in, then load the page whose states are in ``package``.
 
-        The states of other pages go: they have been left.
+        The states of other pages go: they have been left. Where it can't be asked who is there,
+        nothing else is asked: each of the page's own handlers would wait as long once more.
         """
         forget_pages(self, within=package)
         self.customer_clock = self.customer_clock_page = ""
         self._show_person(caller.me)
+        return PAGE_LOADS.get(package, ())
+
+    async def _begin_to_enter(self, package: str) -> bool:
+        """Show that a page loads again which had failed. Tells whether it had."""
+        pages = [page for page in await self._pages(package) if page.phase == FAILED]
+        for page in pages:
+            page.phase, page.problem = LOADING, ""
+        return bool(pages)
+
+    async def _fail_to_enter(self, why: str, package: str) -> None:
+        """Say on the page itself why it can't be loaded, also where it showed something before.
+
+        Nothing would bring that up to date.
+        """
+        forget_pages(self)
+        for page in await self._pages(package):
+            page.phase, page.problem = FAILED, why
+
+    async def _pages(self, package: str) -> list[Any]:
+        """The states that a page's load loads."""
+        states = {load.state for load in PAGE_LOADS.get(package, ()) if load.state is not None}
+        return [await self.get_state(state) for state in states]
 
     @signed_in()
     async def attend(self, caller: Caller, presence: str) -> None:

@@ -9,6 +9,8 @@ import pytest
 
 from portal import features, routes
 from portal.app import BARE_PAGES, FEATURES, app
+from portal.session.page import PageState
+from portal.session.state import PAGE_LOADS
 from portal.shell.feature import Feature
 from portal.shell.frame import framed
 
@@ -36,9 +38,18 @@ def test_addresses_that_other_pages_link_to_are_pages() -> None:
 
 def test_a_page_shows_who_is_signed_in_before_it_loads_anything_else() -> None:
     for feature in FEATURES:
-        first, *others = app.get_load_events(feature.route)
+        (first,) = app.get_load_events(feature.route)
         assert first.handler.fn.__name__ == "enter"
-        assert len(others) == len(feature.on_load)
+        assert PAGE_LOADS[feature.package] == feature.on_load
+
+
+def test_a_page_whose_load_begins_again_is_the_one_that_failed() -> None:
+    for feature in FEATURES:
+        state = feature.page().state
+        assert state.__module__.rpartition(".")[0] == feature.package
+        loaded = {load.state for load in PAGE_LOADS[feature.package]}
+        assert state in loaded
+        assert all(issubclass(each, PageState) for each in loaded if each)
 
 
 def test_downloads_have_addresses_of_their_own() -> None:

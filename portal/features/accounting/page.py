@@ -42,7 +42,6 @@ def page() -> Page:
                     direction="column",
                     spacing="5",
                 ),
-                retry=Accounting.load,
                 skeleton=card(loading_rows(6)),
             ),
             rx.box(chart_section(), margin_top="var(--space-5)"),

@@ -28,7 +28,6 @@ def page() -> Page:
             loaded(
                 Applications,
                 rx.fragment(_archive_switch(), _table(), label_budgets()),
-                retry=Applications.load,
                 skeleton=card(loading_rows(3)),
             ),
             _dialog(

@@ -29,7 +29,6 @@ def page() -> Page:
                     rx.cond(length(Audit.entries) > 0, _table(), _none()),
                     pager(Audit.number, Audit.older, Audit.show_newer, Audit.show_older),
                 ),
-                retry=Audit.load,
                 skeleton=card(loading_rows()),
             ),
         ),

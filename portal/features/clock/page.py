@@ -25,7 +25,6 @@ def page() -> Page:
             loaded(
                 ClockPage,
                 rx.flex(_clock(), _happened(), direction="column", spacing="5"),
-                retry=ClockPage.watch,
                 skeleton=card(loading_rows()),
             ),
             _advance(),

@@ -32,7 +32,6 @@ def page() -> Page:
                     rx.flex(_plans(), _curve(), direction="column", spacing="5", min_width="0"),
                     class_name=pick(Compare.full_screen, "fb-compare fb-full-screen", "fb-compare"),
                 ),
-                retry=Compare.load,
             ),
         ),
         query=Compare.query,

@@ -50,7 +50,6 @@ def page() -> Page:
                     direction="column",
                     spacing="5",
                 ),
-                retry=Corrections.load,
                 skeleton=card(loading_rows()),
             ),
             _preview(),

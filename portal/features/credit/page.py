@@ -38,7 +38,6 @@ def page() -> Page:
                     direction="column",
                     spacing="5",
                 ),
-                retry=Credit.watch,
             ),
             credit_dialogs(),
         ),

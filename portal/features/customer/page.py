@@ -101,7 +101,6 @@ def _content(tab: str) -> rx.Component:
                     card(loading_rows()),
                 ),
             ),
-            retry=CustomerPage.load,
             skeleton=card(loading_rows()),
         ),
         value=tab,

@@ -32,7 +32,6 @@ def page() -> Page:
                 loaded(
                     Customers,
                     rx.cond(length(Customers.customers) > 0, _table(), _none()),
-                    retry=Customers.load,
                     skeleton=rx.box(loading_rows(), padding="var(--space-3)"),
                 ),
                 size="1",

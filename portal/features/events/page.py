@@ -41,7 +41,6 @@ def page() -> Page:
                     direction="column",
                     spacing="5",
                 ),
-                retry=Events.watch,
             ),
         ),
         query=Events.query,

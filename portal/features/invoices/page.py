@@ -44,7 +44,6 @@ def page() -> Page:
                     _invoice(),
                     rx.cond(length(Invoices.invoices) > 0, _account_and_list(), _none()),
                 ),
-                retry=Invoices.load,
                 skeleton=card(loading_rows()),
             ),
             billing_dialog(),

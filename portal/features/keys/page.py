@@ -34,7 +34,6 @@ def page() -> Page:
                     rx.fragment(_search(), rx.cond(length(Keys.keys) > 0, _table(), _no_match())),
                     _none(),
                 ),
-                retry=Keys.load,
                 skeleton=card(loading_rows()),
             ),
             key_dialogs(),

@@ -23,7 +23,6 @@ def page() -> Page:
             loaded(
                 ModelPage,
                 _model(),
-                retry=ModelPage.load,
                 skeleton=card(loading_rows(6)),
             ),
         ),

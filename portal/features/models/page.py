@@ -59,7 +59,6 @@ def page() -> Page:
                         )
                     ),
                 ),
-                retry=Models.load,
                 skeleton=card(loading_rows(6)),
             ),
         ),

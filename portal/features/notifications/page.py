@@ -42,7 +42,6 @@ def page() -> Page:
                         Notifications.show_older,
                     ),
                 ),
-                retry=Notifications.load,
                 skeleton=card(loading_rows()),
             ),
             _dialog(),

@@ -46,7 +46,6 @@ def page() -> Page:
                     direction="column",
                     spacing="5",
                 ),
-                retry=Operations.watch,
             ),
         ),
         lead="Events between being accepted and being counted, over all customers.",

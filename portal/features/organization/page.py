@@ -21,7 +21,6 @@ def page() -> Page:
             loaded(
                 Organization,
                 rx.flex(_name(), _facts(), direction="column", spacing="5", max_width="44rem"),
-                retry=Organization.load,
                 skeleton=card(loading_rows(3)),
             ),
         ),

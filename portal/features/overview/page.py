@@ -29,7 +29,6 @@ def page() -> Page:
                     direction="column",
                     spacing="5",
                 ),
-                retry=Overview.watch,
             ),
         ),
     )

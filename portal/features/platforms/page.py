@@ -38,7 +38,6 @@ def page() -> Page:
                     direction="column",
                     spacing="5",
                 ),
-                retry=Platforms.watch,
                 skeleton=card(loading_rows()),
             ),
             platform_dialogs(),

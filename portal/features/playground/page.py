@@ -32,7 +32,6 @@ def page() -> Page:
             loaded(
                 Playground,
                 rx.cond(length(Playground.models) > 0, _bench(), _no_models()),
-                retry=Playground.load,
                 skeleton=rx.skeleton(height="32rem", width="100%"),
             ),
             code_dialog(),

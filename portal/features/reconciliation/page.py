@@ -36,7 +36,6 @@ def page() -> Page:
                     direction="column",
                     spacing="5",
                 ),
-                retry=Reconciliations.load,
                 skeleton=card(loading_rows()),
             ),
             _decision(),

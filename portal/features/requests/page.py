@@ -25,7 +25,7 @@ def page() -> Page:
         state=Requests,
         content=(
             card(filters(), margin_bottom="var(--space-4)"),
-            loaded(Requests, _list(), retry=Requests.load, skeleton=card(loading_rows(8))),
+            loaded(Requests, _list(), skeleton=card(loading_rows(8))),
             call_details(),
         ),
         query=Requests.query,

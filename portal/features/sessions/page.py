@@ -18,7 +18,7 @@ def page() -> Page:
     """The page."""
     return Page(
         state=Sessions,
-        content=(loaded(Sessions, _table(), retry=Sessions.load, skeleton=card(loading_rows(2))),),
+        content=(loaded(Sessions, _table(), skeleton=card(loading_rows(2))),),
         lead="Where you are signed in. End what you don’t recognize; it stops within a second.",
         actions=rx.cond(length(Sessions.sessions) > 1, _end_others()),
     )

@@ -5,7 +5,6 @@ from __future__ import annotations
 import reflex as rx
 
 from portal.features.spend.plan_panel import plan_panel
-from portal.features.spend.plan_state import Plans
 from portal.features.spend.state import Spend, UnpricedRow
 from portal.kit.blocks import card, empty, figure, loading_rows
 from portal.kit.tables import table, wide_table
@@ -35,7 +34,6 @@ def page() -> Page:
                     direction="column",
                     spacing="5",
                 ),
-                retry=[Spend.watch, Plans.load],
             ),
         ),
         lead="What the current period would be billed at if it ended now.",

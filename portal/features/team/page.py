@@ -26,7 +26,6 @@ def page() -> Page:
             loaded(
                 Team,
                 rx.flex(_table(), _invitations(), direction="column", spacing="5"),
-                retry=Team.load,
                 skeleton=card(loading_rows(3)),
             ),
             _removal(),

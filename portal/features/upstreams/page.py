@@ -25,7 +25,6 @@ def page() -> Page:
             loaded(
                 Upstreams,
                 rx.fragment(_retired_switch(), card(_list())),
-                retry=Upstreams.watch,
                 skeleton=card(loading_rows()),
             ),
             details_dialog(),

@@ -29,7 +29,6 @@ def page() -> Page:
                 rx.flex(
                     controls(), _chart(), _table(), quota_card(), direction="column", spacing="5"
                 ),
-                retry=Usage.watch,
             ),
         ),
         query=Usage.query,

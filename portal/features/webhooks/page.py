@@ -27,7 +27,6 @@ def page() -> Page:
                     rx.cond(length(Webhooks.endpoints) > 0, _table(), _none()),
                     rx.cond(Webhooks.endpoint_url != "", _log()),
                 ),
-                retry=Webhooks.load,
                 skeleton=card(loading_rows()),
             ),
             webhook_dialogs(),
