@@ -65,6 +65,11 @@ class Farebox:
         return RunFile.read(run_file_path(self.home)).addresses["database_url"]
 
     @property
+    def supervisor(self) -> int:
+        """The process id of what starts its parts, and starts them again."""
+        return RunFile.read(run_file_path(self.home)).supervisor
+
+    @property
     def children(self) -> dict[str, int]:
         """The process ids of its parts, by name."""
         run = RunFile.read(run_file_path(self.home))

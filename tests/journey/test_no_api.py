@@ -1,0 +1,113 @@
+"""Every page while there is no API: what it says, and how it comes back without a reload."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import re
+import signal
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager, suppress
+
+import pytest
+from playwright.async_api import BrowserContext, Page, expect
+from playwright.async_api import Error as BrowserError
+
+from portal.app import FEATURES
+from portal.routes import CLOCK, CUSTOMER, MODEL
+from tests.journey.conftest import START_SECONDS, Farebox
+from tests.support.waiting import until
+
+pytestmark = [pytest.mark.browser, pytest.mark.timeout(900)]
+
+FAILED = "This could not be loaded."
+FOREIGN = ("websocket", "Cannot connect", "Check if server", "Traceback", "_event")
+"""What only Reflex or Python would say."""
+ASKING = {MODEL: "?model=smollm2-135m-instruct", CUSTOMER: "?tenant={0}", CLOCK: "?tenant={0}"}
+"""What a page's address needs."""
+TABS = 6
+ROUTES = [feature.route for feature in reversed(FEATURES)]
+"""Every page. The start page is among the last: another tab of the tenant, which showed it just
+before, may have all that it shows."""
+SHARES = [ROUTES[place::TABS] for place in range(TABS)]
+"""The pages of each tab."""
+KNOWN = "/organization"
+"""Shows what is known of the session, and so needs no API for the first five seconds."""
+FIRST, FIRST_BESIDE = "/sessions", "/audit"
+"""What a tab shows before, which asks for nothing by itself; the other if that is of its share."""
+
+
+@asynccontextmanager
+async def stopped(pid: int) -> AsyncIterator[None]:
+    """A process that does nothing for a while, but keeps its connections."""
+    os.kill(pid, signal.SIGSTOP)
+    try:
+        yield
+    finally:
+        os.kill(pid, signal.SIGCONT)
+
+
+async def go(tab: Page, route: str, *, tenant: str = "default") -> None:
+    """Go to a page as its link does, without loading anything but its scripts."""
+    address = f"{route.rstrip('/')}/{ASKING.get(route, '').format(tenant)}"
+    await tab.evaluate("address => { window.__reactRouterDataRouter.navigate(address) }", address)
+    await expect(tab).to_have_url(re.compile(re.escape(address) + r"(\?|$)"))
+
+
+async def says_that_it_failed(tab: Page) -> None:
+    """What happened and what to do, in our words alone, and nothing that waits for ever."""
+    await expect(tab.locator("main").get_by_text(FAILED).first).to_be_visible()
+    await expect(tab.get_by_role("button", name="Try again").first).to_be_visible()
+    await expect(tab.locator("main .rt-Skeleton")).to_have_count(0)
+    await expect(tab.locator("#waiting")).to_have_count(0)
+    text = await tab.locator("body").inner_text()
+    assert [words for words in FOREIGN if words in text] == [], tab.url
+
+
+async def comes_back(tab: Page, *, seconds: float = 60) -> None:
+    """By its button, or by itself before that is pressed."""
+    problem = tab.get_by_text(FAILED)
+    again = tab.get_by_role("button", name="Try again")
+    skeleton = tab.locator("main .rt-Skeleton")
+
+    async def is_back() -> bool:
+        if await again.count():
+            with suppress(BrowserError):
+                await again.first.click(timeout=1_000, no_wait_after=True)
+        return not (await problem.count() or await skeleton.count())
+
+    await tab.evaluate("window.kept = true")
+    await until(is_back, seconds=seconds)
+    assert await tab.evaluate("window.kept"), "It was loaded anew."
+    await expect(tab.locator("main")).not_to_contain_text("in time")
+
+
+async def test_every_page_says_that_the_api_is_gone_and_comes_back(
+    context: BrowserContext, page: Page, farebox: Farebox
+) -> None:
+    tabs = await opened(context, page)
+    # Killed, and kept from coming back by what supervises it, which is stopped
+    async with stopped(farebox.supervisor):
+        os.kill(farebox.children["api"], signal.SIGKILL)
+        await asyncio.gather(*map(past, tabs, SHARES))
+    await asyncio.gather(*(comes_back(tab, seconds=START_SECONDS) for tab in tabs))
+
+
+async def past(tab: Page, routes: Sequence[str]) -> None:
+    """Go from page to page, each of which says at once that nothing is there."""
+    for route in routes:
+        if route == KNOWN:
+            continue
+        await go(tab, route)
+        await says_that_it_failed(tab)
+        await expect(tab.locator("body")).to_contain_text("can't be reached")
+
+
+async def opened(context: BrowserContext, page: Page) -> list[Page]:
+    """Tabs that show a page already."""
+    tabs = [page, *[await context.new_page() for _ in SHARES[1:]]]
+    firsts = [FIRST_BESIDE if FIRST in share else FIRST for share in SHARES]
+    await asyncio.gather(*(tab.goto(f"{first}/") for tab, first in zip(tabs, firsts, strict=True)))
+    for tab in tabs:
+        await expect(tab.locator("main .rt-Skeleton")).to_have_count(0)
+    return tabs
