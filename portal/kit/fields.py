@@ -137,6 +137,7 @@ def choice(
     choose: EventType[()],
     *items: rx.Component,
     width: str = "100%",
+    disabled: bool = False,
 ) -> rx.Component:
     """A list to choose from, named for those who don't see what stands in it."""
     return rx.select.root(
@@ -144,6 +145,7 @@ def choice(
         rx.select.content(*items),
         value=value,
         on_change=choose,
+        disabled=disabled,
     )
 
 

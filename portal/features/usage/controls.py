@@ -11,7 +11,7 @@ from portal.features.usage.state import Usage
 from portal.kit.choice import Choice
 from portal.kit.fields import choice, text_field
 from portal.kit.icon import icon
-from portal.kit.vars import as_text, each, length, pick
+from portal.kit.vars import as_text, each, length, negated, pick
 
 
 def controls() -> rx.Component:
@@ -144,6 +144,8 @@ def _filters() -> rx.Component:
                 rx.select.item("Any status", value=ANY),
                 *[rx.select.item(name, value=key) for key, name in STATUSES.items()],
                 width="auto",
+                # There from the start, so that nothing moves when the labels are known
+                disabled=negated(Usage.has_status),
             ),
         ),
         rx.cond(Usage.takes_labels, _label()),
@@ -157,7 +159,14 @@ def _filters() -> rx.Component:
                 color_scheme="gray",
             ),
         ),
-        rx.text(Usage.filters_note, size="1", color_scheme="gray", id="usage-filters-note"),
+        rx.text(
+            Usage.filters_note,
+            size="1",
+            color_scheme="gray",
+            id="usage-filters-note",
+            width="100%",
+            min_height="var(--line-height-1)",
+        ),
         spacing="3",
         wrap="wrap",
         align="center",
@@ -178,6 +187,7 @@ def _label() -> rx.Component:
             max_length=200,
             auto_complete="off",
             width="12rem",
+            disabled=length(Usage.declared) == 0,
         ),
         rx.text(Usage.label_problem, size="1", color_scheme="red", id="usage-label-problem"),
     )

@@ -106,13 +106,18 @@ class UsageFilters(rx.State, mixin=True):
 
     @computed
     def takes_labels(self) -> bool:
-        """Whether what is shown can be filtered by a label."""
-        return bool(self.declared) and has_labels(self._choice())
+        """Whether what is shown can be filtered by a label, once one is declared."""
+        return has_labels(self._choice())
 
     @computed
     def takes_status(self) -> bool:
-        """Whether what is shown can be filtered by how calls ended."""
-        return self.show == "requests" or (self.show == "tokens" and "status" in self.declared)
+        """Whether what is shown can be filtered by how calls ended, once it is known of it."""
+        return self.show in {"requests", "tokens"}
+
+    @computed
+    def has_status(self) -> bool:
+        """Whether how calls ended is known of what is shown."""
+        return self.show == "requests" or "status" in self.declared
 
     @computed
     def filters_note(self) -> str:
