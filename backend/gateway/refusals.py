@@ -30,6 +30,10 @@ _PASSING: Final = frozenset({408, 409, 425, 429})
 _NO_MONEY: Final = frozenset({"insufficient_quota", "billing_hard_limit_reached"})
 _UNPAID: Final = "credit balance is too low"
 """Anthropic says so with a status of 400; OpenAI a hard limit of its bill."""
+_NO_SUCH_INPUT: Final = " input is not supported"
+"""llama.cpp's server says so of pictures and sound with a status of 500, and a hint for who runs it
+after a hyphen. Another call goes well there: the caller's request is what has to change.
+"""
 _LONGEST_RETRY_SECONDS: Final = 600.0
 _USUAL_RETRY_SECONDS: Final = 1.0
 
@@ -72,6 +76,9 @@ def refusal(call: Call, response: Answer, content: bytes) -> Refusal:
     _log.warning(
         "gateway.upstream_refused", upstream=call.provider.upstream.name, status=status, code=code
     )
+    if status == 500 and message and _NO_SUCH_INPUT in message:
+        reason, _, _ = message.partition(" - ")
+        status, message = 400, f"The model provider refused the request: {reason}."
     of_the_key = status in _OF_THE_KEY or code in _NO_MONEY or _UNPAID in (message or "")
     if status in _PASSED_ON and not of_the_key:
         message = message or "The model provider refused the request."

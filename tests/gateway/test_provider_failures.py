@@ -78,9 +78,21 @@ Counted = Callable[[int], Awaitable[list[Metered]]]
             openai.BadRequestError,
             "x",
         ),
+        (
+            Reply(
+                500,
+                b'{"error": {"code": 500, "type": "server_error", "message":'
+                b' "image input is not supported - hint: you may need to provide their mmproj"}}',
+            ),
+            openai.BadRequestError,
+            "upstream_refused",
+        ),
         (Reply(drops=True), openai.InternalServerError, "upstream_failed"),
     ],
-    ids=["500", "503", "401", "404", "their bill", "hard limit", "no credit", "400", "dropped"],
+    ids=[
+        *("500", "503", "401", "404", "their bill", "hard limit", "no credit", "400"),
+        *("no pictures", "dropped"),
+    ],
 )
 async def test_a_refused_call_bills_nothing_and_is_on_record(
     client: AsyncOpenAI,
