@@ -64,7 +64,8 @@ class SecurityHeaders:
             if message["type"] == "http.response.start":
                 headers = MutableHeaders(scope=message)
                 for name, value in self._headers.items():
-                    headers[name] = value
+                    # A route's own policy is a narrower one
+                    headers.setdefault(name, value)
                 if scope["path"].startswith("/assets/") and message["status"] == 200:
                     # The bundler names these files by their content
                     headers["Cache-Control"] = "public, max-age=31536000, immutable"

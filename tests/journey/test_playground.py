@@ -1,15 +1,22 @@
-"""The playground: a question is counted, asked, edited and exported; what can't be sent is said."""
+"""The playground: a question is counted, asked, edited and exported; what can't be sent is said.
+
+And its pictures: attached, described, sent, shown and kept.
+"""
 
 from __future__ import annotations
 
+import base64
+import io
 import json
 import logging
 import re
 from pathlib import Path
 
 import pytest
-from playwright.async_api import Page, WebSocket, expect
+from PIL import Image
+from playwright.async_api import FilePayload, Locator, Page, WebSocket, expect
 
+from portal.features.playground.samples import REMARK
 from tests.journey.steps import ANSWER_MS, answered, ask, limit_answers
 
 pytestmark = [pytest.mark.browser, pytest.mark.timeout(900)]
@@ -134,3 +141,111 @@ async def test_a_question_is_counted_asked_edited_and_exported(page: Page, tmp_p
     await expect(page.locator(".fb-said").last).to_have_text(re.compile(r"\S"))
     await page.get_by_role("button", name="New", exact=True).click()
     await expect(page.get_by_text("Ask the model something")).to_be_visible()
+
+
+def drawing(name: str, color: str) -> FilePayload:
+    out = io.BytesIO()
+    Image.new("RGB", (320, 200), color).save(out, "PNG")
+    return {"name": name, "mimeType": "image/png", "buffer": out.getvalue()}
+
+
+async def bring(target: Locator, event: str, file: FilePayload) -> None:
+    """Paste a file into an element, or drop it there."""
+    await target.evaluate(
+        """(element, [event, name, base64]) => {
+          const bytes = Uint8Array.from(atob(base64), (letter) => letter.charCodeAt(0));
+          const data = new DataTransfer();
+          data.items.add(new File([bytes], name, { type: "image/png" }));
+          const init = { bubbles: true, cancelable: true };
+          element.dispatchEvent(event === "paste"
+            ? new ClipboardEvent(event, { ...init, clipboardData: data })
+            : new DragEvent(event, { ...init, dataTransfer: data }));
+        }""",
+        [event, file["name"], base64.b64encode(file["buffer"]).decode()],
+    )
+
+
+async def expect_drawn(picture: Locator) -> None:
+    """Wait for a picture that the browser has and can draw."""
+    await expect(picture).to_be_visible()
+    await expect(picture).to_have_js_property("complete", True)
+    await expect(picture).to_have_js_property("naturalWidth", 320)
+
+
+async def test_pictures_go_with_a_question_and_stay_with_it(
+    page: Page, complaints: list[str]
+) -> None:
+    received: list[str] = []
+    page.on(
+        "websocket",
+        lambda socket: socket.on("framereceived", lambda payload: received.append(str(payload))),
+    )
+    await page.goto(f"/playground/?model={MODEL}")
+    question = page.get_by_label("Your question")
+    await expect(question).to_be_enabled()
+    await limit_answers(page, 0)
+    attached = page.get_by_role("list", name="Attached pictures").get_by_role("listitem")
+    field = page.locator(".fb-composer input[type=file]")
+
+    # What is no picture is refused by its content, whatever its name says
+    await field.set_input_files({**drawing("notes.png", "teal"), "buffer": b"Some notes"})
+    await expect(page.get_by_role("alert").filter(has_text="notes.png")).to_contain_text(
+        "no PNG, JPEG, WebP or GIF"
+    )
+    complaints[:] = [said for said in complaints if "415" not in said]
+
+    # Chosen, pasted and dropped; described; removed by keyboard
+    await field.set_input_files(drawing("teal.png", "teal"))
+    await expect(attached).to_have_count(1)
+    await expect(page.get_by_role("alert").filter(has_text="notes.png")).to_have_count(0)
+    await expect_drawn(attached.get_by_role("img", name="teal.png"))
+    await bring(question, "paste", drawing("red.png", "red"))
+    await expect(attached).to_have_count(2)
+    await bring(page.locator(".fb-conversation"), "drop", drawing("blue.png", "blue"))
+    await expect(attached).to_have_count(3)
+    await page.get_by_role("button", name="Remove red.png").press("Enter")
+    await expect(attached).to_have_count(2)
+    await page.get_by_label("Description of teal.png").fill("A teal rectangle")
+    await question.fill("What is it?")
+    await expect(page.get_by_role("img", name="A teal rectangle")).to_be_visible()
+    draft = page.locator("#draft")
+    await expect(draft).to_contain_text("input tokens")
+
+    # A model that takes none says so, with what helps
+    await question.press("Enter")
+    turn = page.locator(".fb-turn")
+    await expect(turn.get_by_role("alert")).to_contain_text(
+        "image input is not supported. Choose a model that takes pictures", timeout=ANSWER_MS
+    )
+    await expect(attached).to_have_count(0)
+    await expect_drawn(turn.get_by_role("img", name="A teal rectangle"))
+    await expect_drawn(turn.get_by_role("img", name="blue.png"))
+    async with page.context.expect_page() as opened:
+        await turn.get_by_role("link", name="blue.png").click()
+    large = await opened.value
+    await expect(large).to_have_url(re.compile("/downloads/pictures/"))
+    await large.close()
+
+    # Edited and branched, they go along
+    await page.get_by_role("button", name="Edit").click()
+    await expect_drawn(turn.get_by_role("img", name="blue.png"))
+    await page.get_by_role("button", name="Cancel").click()
+    await page.get_by_role("button", name="View code").click()
+    await expect(page.get_by_role("dialog").get_by_label("Python code")).to_contain_text(REMARK)
+    await page.keyboard.press("Escape")
+    await expect(page.get_by_role("dialog")).to_have_count(0)
+
+    # Kept with the conversation, and taken in again when it is opened
+    await page.wait_for_url("**conversation=*")
+    await page.get_by_role("button", name="New", exact=True).click()
+    await expect(turn).to_have_count(0)
+    await page.get_by_role("button", name="History").click()
+    await page.get_by_role("dialog").get_by_text("What is it?").first.click()
+    await expect_drawn(turn.get_by_role("img", name="A teal rectangle"))
+
+    # The pictures themselves never come by the websocket
+    assert received
+    inner = base64.b64encode(drawing("teal.png", "teal")["buffer"]).decode()[60:100]
+    assert not any(inner in frame for frame in received)
+    await page.get_by_role("button", name="Delete").last.click()
+    await expect(turn).to_have_count(0)

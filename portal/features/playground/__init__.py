@@ -8,6 +8,7 @@ from __future__ import annotations
 from portal import routes
 from portal.features.playground.live import ROUTES
 from portal.features.playground.page import page
+from portal.features.playground.picture_routes import ROUTES as PICTURES
 from portal.features.playground.state import Playground
 from portal.shell.feature import Feature, Group
 
@@ -19,5 +20,5 @@ FEATURE = Feature(
     group=Group.BUILD,
     words="chat prompt test try",
     on_load=(Playground.load,),
-    downloads=ROUTES,
+    downloads=(*ROUTES, *PICTURES),
 )

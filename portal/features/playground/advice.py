@@ -39,6 +39,11 @@ _BY_CODE = {
     "exceed_context_size_error": Advice(
         "Shorten the question, delete earlier turns, or lower Max tokens."
     ),
+    "body_too_large": Advice(
+        "The conversation’s pictures are too large together: delete earlier turns that have some, "
+        "or attach smaller ones."
+    ),
+    "picture_gone": Advice("Delete the question that has it, and attach it again."),
     "invalid_request": Advice("Look at the parameters, then press Regenerate."),
     # The second and third are what providers say themselves
     **dict.fromkeys(
@@ -52,6 +57,15 @@ _BY_CODE = {
 _OTHERWISE = Advice("Press Regenerate to try again.")
 
 
-def advice(code: str) -> Advice:
-    """What helps against a failure with ``code``, which may be of a provider's own words."""
+_PICTURED = Advice("Choose a model that takes pictures, or ask without them.")
+_MAY_BE_PICTURES = frozenset({"upstream_refused", "400", "invalid_request_error"})
+
+
+def advice(code: str, *, pictured: bool = False) -> Advice:
+    """What helps against a failure with ``code``, which may be of a provider's own words.
+
+    ``pictured`` is of a question with pictures, which not every model takes.
+    """
+    if pictured and code in _MAY_BE_PICTURES:
+        return _PICTURED
     return _BY_CODE.get(code, _OTHERWISE)

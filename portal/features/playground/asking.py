@@ -17,6 +17,7 @@ from portal.features.playground.transcript import (
     FAILED,
     STOPPED,
     Answer,
+    Image,
     Turn,
     messages_for,
     new_turn,
@@ -150,6 +151,10 @@ async def draft_of(client: AsyncFareboxClient, asked: Asked) -> Draft:
     return Draft(asked.model, counted.tokens, counted.exact)
 
 
+def _said_of(image: Image) -> str:
+    return f"{image.name}, {image.alt}" if image.alt else image.name
+
+
 def as_markdown(turns: Sequence[Turn], title: str) -> str:
     """The conversation as a Markdown document."""
     parts = [f"# {title}"]
@@ -158,7 +163,7 @@ def as_markdown(turns: Sequence[Turn], title: str) -> str:
             results = "\n\n".join(f"```\n{result.content}\n```" for result in turn.results)
             parts.append(f"## Function results\n\n{results}")
         else:
-            pictures = "".join(f"\n\n*Picture: {image.name}*" for image in turn.images)
+            pictures = "".join(f"\n\n*Picture: {_said_of(image)}*" for image in turn.images)
             parts.append(f"## You\n\n{turn.question}{pictures}")
         for answer in turn.answers:
             calls = "".join(

@@ -14,7 +14,7 @@ def go(request: ChatRequest) -> str:
     body = json.dumps({**request.body, "stream": True}, indent=2, ensure_ascii=False)
     # Neither can stand in a raw string of Go's; both stand in strings of JSON's alone
     raw = body.replace("`", "\\u0060").replace("\ufeff", "\\ufeff")
-    return f"""package main
+    return f"""{request.comment("//")}package main
 
 import (
 	"bufio"
@@ -84,7 +84,7 @@ def java(request: ChatRequest) -> str:
     body = json.dumps({**request.body, "stream": True}, indent=2)
     block = body.replace("\\", "\\\\").replace('"""', '\\"""')
     written = block.replace("\n", "\n" + _JAVA_INDENT)
-    return f"""import java.net.URI;
+    return f"""{request.comment("//")}import java.net.URI;
 import java.net.http.HttpClient;
 import java.net.http.HttpRequest;
 import java.net.http.HttpResponse;

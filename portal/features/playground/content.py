@@ -25,7 +25,9 @@ def to_content(turns: Sequence[Turn]) -> list[dict[str, Any]]:
         {
             "id": turn.id,
             "question": turn.question,
-            "images": [{"name": image.name, "url": image.url} for image in turn.images],
+            "images": [
+                {"name": image.name, "url": image.url, "alt": image.alt} for image in turn.images
+            ],
             "results": [
                 {"call_id": result.call_id, "content": result.content} for result in turn.results
             ],
@@ -66,7 +68,7 @@ def _turn(content: Mapping[str, Any]) -> Turn:
         id=_text(content.get("id")) or uuid.uuid4().hex[:12],
         question=_text(content.get("question")),
         images=tuple(
-            Image(_text(image.get("name")), _text(image.get("url")))
+            Image(_text(image.get("name")), _text(image.get("url")), _text(image.get("alt")))
             for image in _members(content.get("images"))
         ),
         results=tuple(

@@ -5,10 +5,10 @@ from __future__ import annotations
 import reflex as rx
 
 from portal.features.playground.answer_view import act, answer_view, return_form
+from portal.features.playground.pictures_view import thumbnails
 from portal.features.playground.rows import ResultRow, TurnRow
 from portal.features.playground.state import Playground
 from portal.kit.blocks import code, empty
-from portal.kit.icon import icon
 from portal.kit.vars import each, length, negated, pick
 
 SUGGESTIONS = (
@@ -96,18 +96,7 @@ def _question(turn: TurnRow) -> rx.Component:
             min_height="24px",
         ),
         rx.text(turn.question, as_="div", size="3", class_name="fb-asked"),
-        rx.cond(
-            length(turn.images) > 0,
-            rx.flex(
-                each(
-                    turn.images,
-                    lambda name: rx.badge(icon("image", size=12), name, color_scheme="gray"),
-                ),
-                spacing="2",
-                wrap="wrap",
-                margin_top="var(--space-2)",
-            ),
-        ),
+        thumbnails(turn.images),
         class_name="fb-question",
     )
 
@@ -121,6 +110,7 @@ def _editor(turn: TurnRow) -> rx.Component:
             rows="3",
             auto_focus=True,
         ),
+        thumbnails(turn.images),
         rx.flex(
             rx.text("What came after it goes.", size="1", color_scheme="gray"),
             rx.spacer(),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from typing import Any
 
 import reflex as rx
@@ -11,9 +12,15 @@ from portal.features.playground import compiled_samples, samples
 from portal.features.playground.asking import as_markdown, request_body
 from portal.features.playground.content import to_content
 from portal.features.playground.parameters import to_content as parameters_content
+from portal.features.playground.pictures import is_held, with_images
 from portal.features.playground.settings_state import SettingsState
-from portal.features.playground.transcript import title_of
+from portal.features.playground.transcript import Image, title_of
 from portal.session.guard import Caller, signed_in
+
+
+def _named(image: Image) -> Image:
+    """An image by its name: a file of its own, which the person has, and not a part of this one."""
+    return replace(image, url="") if is_held(image.url) else image
 
 
 class FilesState(SettingsState, mixin=True):
@@ -34,7 +41,7 @@ class FilesState(SettingsState, mixin=True):
             self.as_curl = self.as_python = self.as_javascript = self.as_go = self.as_java = ""
             return
         body = request_body(self._turns, self._catalog[self.chosen[0]], self.parameters)
-        request = samples.ChatRequest(self.api_url, samples.without_pictures(body))
+        request = samples.shown_request(self.api_url, body)
         self.as_curl = samples.curl(request)
         self.as_python = samples.python(request)
         self.as_javascript = samples.javascript(request)
@@ -53,7 +60,7 @@ class FilesState(SettingsState, mixin=True):
             "title": title,
             "models": self.chosen,
             "parameters": parameters_content(self.parameters),
-            "turns": to_content(self._turns),
+            "turns": to_content(with_images(self._turns, _named)),
         }
         text = json.dumps(content, indent=2, ensure_ascii=False)
         return rx.download(data=text, filename="conversation.json")

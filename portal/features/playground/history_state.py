@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import json
 import logging
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
 
 from backend_client import ClientError, Conflict, NotFound
 from backend_client.types.playground import (
+    MOST_CONTENT_BYTES,
     Conversation,
     ConversationWrite,
     PromptChange,
@@ -25,14 +28,28 @@ from portal.features.playground.history_rows import (
     prompt_rows,
     version_rows,
 )
+from portal.features.playground.pictures import pictures, with_images
 from portal.features.playground.settings_state import SettingsState
 from portal.features.playground.transcript import Turn, title_of
 from portal.kit.form_problems import text_of
-from portal.session.guard import DEVELOPERS, Caller, changing, signed_in
+from portal.session.guard import DEVELOPERS, Caller, changing, owner, signed_in
 
 log = logging.getLogger(__name__)
 
 MOST_LISTED = 50
+ROOM_BYTES = 4096
+"""For what a conversation that is kept has beside its turns."""
+
+
+def kept_content(turns: list[Turn], whose: str) -> list[dict[str, Any]]:
+    """The turns with the latest of their pictures, as far as a conversation that is kept has room.
+
+    Others are kept by their names.
+    """
+    bare = to_content(with_images(turns, lambda image: replace(image, url="")))
+    size = len(json.dumps(bare, ensure_ascii=False).encode())
+    room = MOST_CONTENT_BYTES - size - ROOM_BYTES
+    return to_content(with_images(turns, pictures.within(whose, room)))
 
 
 class HistoryState(SettingsState, mixin=True):
@@ -65,7 +82,7 @@ class HistoryState(SettingsState, mixin=True):
     @signed_in(roles=DEVELOPERS)
     async def open_conversation(self, caller: Caller, conversation_id: str) -> None:
         """Go on with a conversation that was kept; with another's, in a copy of one's own."""
-        self._open(await caller.client.conversations.get(conversation_id))
+        self._open(caller, await caller.client.conversations.get(conversation_id))
         self.showing_history, self.history = False, []
 
     @signed_in(roles=DEVELOPERS)
@@ -165,7 +182,10 @@ class HistoryState(SettingsState, mixin=True):
         """Keep the conversation as it is now, where conversations are kept; tell whether it is."""
         async with changing(self):
             turns, id_, shared = self._turns, self._kept, self._shared
-            wanted = {"turns": to_content(turns), "models": list(self._chosen)}
+            wanted = {
+                "turns": kept_content(turns, owner(caller.me)),
+                "models": list(self._chosen),
+            }
         if not turns or self.kept_days == 0:
             return False
         try:
@@ -183,7 +203,7 @@ class HistoryState(SettingsState, mixin=True):
                 self.kept_days = 0
             return False
         except (ClientError, ValueError) as problem:
-            # Pictures may be more than is kept. Nothing of the conversation is lost in this tab
+            # It may be longer than is kept. Nothing of the conversation is lost in this tab
             log.info("A conversation was not kept: %s", problem)
             return False
         async with changing(self):
@@ -195,13 +215,14 @@ class HistoryState(SettingsState, mixin=True):
         self._kept, self._shared = id_, shared
         self.kept, self.shared = id_, shared
 
-    def _open(self, conversation: Conversation) -> None:
+    def _open(self, caller: Caller, conversation: Conversation) -> None:
         models = conversation.content.get("models")
         wanted = [str(model) for model in models] if isinstance(models, list) else []
         chosen = [model for model in dict.fromkeys(wanted) if model in self._catalog]
         if chosen:
             self._choose(chosen)
-        self._begin(from_content(conversation.content.get("turns")))
+        turns = from_content(conversation.content.get("turns"))
+        self._begin(with_images(turns, pictures.taken_in(owner(caller.me))))
         if conversation.mine:
             self._set_kept(conversation.id, shared=conversation.shared)
 

@@ -12,6 +12,7 @@ from portal.features.playground.history_dialogs import (
     prompts_dialog,
 )
 from portal.features.playground.parameter_panel import parameter_panel
+from portal.features.playground.pictures_view import attached, picture_button
 from portal.features.playground.pieces_dialog import pieces_dialog
 from portal.features.playground.state import Playground
 from portal.kit.blocks import empty
@@ -86,7 +87,7 @@ def _clear() -> rx.Component:
 
 def _bench() -> rx.Component:
     return rx.box(
-        rx.box(conversation(), _ask(), class_name="fb-bench"),
+        rx.box(conversation(), attached(), _ask(), class_name="fb-bench"),
         parameter_panel(),
         class_name="fb-playground",
     )
@@ -109,6 +110,7 @@ def _ask() -> rx.Component:
                 disabled=negated(Playground.develops),
             ),
             rx.flex(
+                picture_button(),
                 rx.text(
                     pick(
                         Playground.develops,
@@ -128,6 +130,7 @@ def _ask() -> rx.Component:
                 _send(),
                 spacing="3",
                 align="center",
+                wrap="wrap",
             ),
             class_name="fb-composer",
         ),

@@ -9,6 +9,7 @@ from decimal import Decimal
 
 from backend_client.types.models import ModelInfo
 from portal.features.playground.advice import advice
+from portal.features.playground.pictures import is_held
 from portal.features.playground.transcript import FAILED, STOPPED, Answer, Turn
 from portal.kit.formatting import count, fine_money, meter_name, unit_price
 
@@ -69,6 +70,15 @@ class AnswerRow:
 
 
 @dataclass(frozen=True)
+class ImageRow:
+    """A question's picture; ``src`` is empty where it is not held here, and its name is shown."""
+
+    name: str
+    src: str
+    alt: str
+
+
+@dataclass(frozen=True)
 class ResultRow:
     """What a function returned."""
 
@@ -82,7 +92,7 @@ class TurnRow:
 
     id: str
     question: str
-    images: list[str]
+    images: list[ImageRow]
     results: list[ResultRow]
     answers: list[AnswerRow]
     last: bool
@@ -119,10 +129,13 @@ def turn_rows(
             TurnRow(
                 id=turn.id,
                 question=turn.question,
-                images=[image.name for image in turn.images],
+                images=[
+                    ImageRow(image.name, image.url if is_held(image.url) else "", image.alt)
+                    for image in turn.images
+                ],
                 results=results,
                 answers=[
-                    _answer_row(turn.id, answer, models, tickets.get((turn.id, answer.model), ""))
+                    _answer_row(turn, answer, models, tickets.get((turn.id, answer.model), ""))
                     for answer in turn.answers
                 ],
                 last=place == len(turns) - 1,
@@ -133,12 +146,13 @@ def turn_rows(
 
 
 def _answer_row(
-    turn: str, answer: Answer, models: Mapping[str, ModelInfo], ticket: str
+    turn: Turn, answer: Answer, models: Mapping[str, ModelInfo], ticket: str
 ) -> AnswerRow:
     model = models.get(answer.model)
-    helps = advice(answer.code) if answer.finish == FAILED else None
+    pictured = bool(turn.images)
+    helps = advice(answer.code, pictured=pictured) if answer.finish == FAILED else None
     return AnswerRow(
-        key=f"{turn}-{answer.model}",
+        key=f"{turn.id}-{answer.model}",
         model=answer.model,
         name=model.name if model else answer.model,
         text=answer.text,

@@ -12,6 +12,9 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 KEY_VARIABLE: Final = "FAREBOX_API_KEY"
+REMARK: Final = (
+    "Each picture is a single pixel here: put its data URL or its https address in place."
+)
 PIXEL: Final = (
     "data:image/png;base64,iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNk+M9QDwADhgGAWj"
     "R9awAAAABJRU5ErkJggg=="
@@ -20,17 +23,25 @@ PIXEL: Final = (
 
 @dataclass(frozen=True)
 class ChatRequest:
-    """What the playground would send, for samples to show; ``body`` is OpenAI's request."""
+    """What the playground would send, for samples to show; ``body`` is OpenAI's request.
+
+    ``remark`` is a line that stands as a comment above it.
+    """
 
     base_url: str
     body: dict[str, Any]
+    remark: str = ""
+
+    def comment(self, mark: str) -> str:
+        """The remark as a language has comments; nothing without."""
+        return f"{mark} {self.remark}\n" if self.remark else ""
 
 
 def curl(request: ChatRequest) -> str:
     """The request as a shell command."""
     body = json.dumps({**request.body, "stream": True}, indent=2, ensure_ascii=False)
     return (
-        f"curl --no-buffer {request.base_url}/v1/chat/completions \\\n"
+        f"{request.comment('#')}curl --no-buffer {request.base_url}/v1/chat/completions \\\n"
         f'  -H "Authorization: Bearer ${KEY_VARIABLE}" \\\n'
         '  -H "Content-Type: application/json" \\\n'
         f"  -d {shlex.quote(body)}\n"
@@ -42,7 +53,7 @@ def python(request: ChatRequest) -> str:
     arguments = "".join(
         f"    {name}={_python(value, 4)},\n" for name, value in request.body.items()
     )
-    return f"""import os
+    return f"""{request.comment("#")}import os
 
 from openai import OpenAI
 
@@ -65,7 +76,8 @@ def javascript(request: ChatRequest) -> str:
     """The request in Node 18 or newer, without a package."""
     body = json.dumps({**request.body, "stream": True}, indent=2, ensure_ascii=False)
     written = body.replace("\n", "\n  ")
-    return f"""const response = await fetch({_text(request.base_url + "/v1/chat/completions")}, {{
+    url = _text(request.base_url + "/v1/chat/completions")
+    return f"""{request.comment("//")}const response = await fetch({url}, {{
   method: "POST",
   headers: {{
     Authorization: `Bearer ${{process.env.{KEY_VARIABLE}}}`,
@@ -108,8 +120,14 @@ def _text(text: str) -> str:
     return json.dumps(text, ensure_ascii=False)
 
 
+def shown_request(base_url: str, body: dict[str, Any]) -> ChatRequest:
+    """A request with uploaded pictures as a single pixel each, and a remark that says so."""
+    shown = without_pictures(body)
+    return ChatRequest(base_url, shown, "" if shown == body else REMARK)
+
+
 def without_pictures(body: dict[str, Any]) -> dict[str, Any]:
-    """The request with uploaded pictures as a single pixel each: they would fill the sample."""
+    """The body with uploaded pictures as a single pixel each: they would fill the sample."""
     messages = [
         {**message, "content": [_small(part) for part in message["content"]]}
         if isinstance(message.get("content"), list)
@@ -121,4 +139,5 @@ def without_pictures(body: dict[str, Any]) -> dict[str, Any]:
 
 def _small(part: dict[str, Any]) -> dict[str, Any]:
     url = part.get("image_url", {}).get("url", "")
-    return {**part, "image_url": {"url": PIXEL}} if url.startswith("data:") else part
+    own = "image_url" in part and not url.startswith(("https://", "http://"))
+    return {**part, "image_url": {"url": PIXEL}} if own else part

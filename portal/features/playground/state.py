@@ -12,14 +12,12 @@ import reflex as rx
 from portal.features.playground.asking import (
     Asked,
     answer_of,
-    draft_of,
     pieces_of,
-    request_body,
 )
-from portal.features.playground.cost import draft_line
 from portal.features.playground.files_state import FilesState
 from portal.features.playground.history_state import HistoryState
 from portal.features.playground.kept_state import Conversation
+from portal.features.playground.pictures import PictureGone, pictures
 from portal.features.playground.rows import Totals, TurnRow, totals, turn_rows
 from portal.features.playground.streams import Arriving, read, streams
 from portal.features.playground.transcript import (
@@ -31,8 +29,10 @@ from portal.features.playground.transcript import (
     open_calls,
     up_to,
     with_answer,
+    with_failure,
     without,
 )
+from portal.features.playground.writing_state import MOST_QUESTION, WritingState
 from portal.kit.vars import computed
 from portal.session.guard import DEVELOPERS, Caller, may_change, owner, signed_in
 from portal.session.page import READY, PageState
@@ -40,16 +40,14 @@ from portal.session.tabs import connected
 
 LOOK_SECONDS = 0.1
 """How often a running answer looks whether it is to stop."""
-MOST_QUESTION = 200_000
 
 
-class Playground(HistoryState, FilesState, PageState, Conversation):
+class Playground(HistoryState, FilesState, WritingState, PageState, Conversation):
     """The page of a tab's conversation."""
 
     turns: list[TurnRow] = []
     busy: bool = False
     editing: str = ""
-    draft: str = ""
     totals: Totals = Totals()
     calls_open: int = 0
 
@@ -87,33 +85,19 @@ class Playground(HistoryState, FilesState, PageState, Conversation):
         if other and may_change(caller.me, DEVELOPERS):
             conversation = await caller.client.conversations.get(other)
             async with self:
-                self._open(conversation)
-
-    @signed_in(roles=DEVELOPERS, background=True, supersedes=True)
-    async def count(self, caller: Caller, question: str) -> None:
-        """Say what a question would take that is being written."""
-        question = question[:MOST_QUESTION].strip()
-        async with self:
-            if not question or not self._check():
-                self.draft = ""
-                return
-            turns = [*self._turns, new_turn(question, self.chosen)]
-            calls = self._calls(turns)
-            longest = self.parameters.max_tokens
-        drafts = await asyncio.gather(*(draft_of(caller.client, asked) for asked in calls))
-        async with self:
-            self.draft = draft_line(drafts, longest)
+                self._open(caller, conversation)
 
     @signed_in(roles=DEVELOPERS, background=True)
     async def ask(self, caller: Caller, form: dict[str, Any]) -> AsyncIterator[Any]:
         """Ask the models, and show each answer as it comes."""
         question = str(form.get("question", ""))[:MOST_QUESTION].strip()
         async with self:
-            if not question or not self._may_ask():
+            if not (question or self.attached) or not self._may_ask():
                 return
-            turn = new_turn(question, self.chosen)
+            turn = new_turn(question, self.chosen, images=self._images())
             self._turns = [*self._turns[-MOST_TURNS + 1 :], turn]
-            self.draft = ""
+            self.draft = self._written = self.picture_problem = ""
+            self.attached = []
         yield rx.set_value("question", "")
         await self._answer(caller, turn.id)
 
@@ -164,7 +148,7 @@ class Playground(HistoryState, FilesState, PageState, Conversation):
         question = str(form.get("edited", ""))[:MOST_QUESTION].strip()
         async with self:
             turn = next((turn for turn in self._turns if turn.id == self.editing), None)
-            if turn is None or not question or not self._may_ask():
+            if turn is None or not (question or turn.images) or not self._may_ask():
                 return
             edited = new_turn(question, self.chosen, images=turn.images)
             self._turns = [*before(self._turns, turn.id), edited]
@@ -217,11 +201,6 @@ class Playground(HistoryState, FilesState, PageState, Conversation):
         self.busy, self.totals = self._running, totals(self._turns)
         self.calls_open = 0 if self.busy else len(open_calls(self._turns))
 
-    def _calls(self, turns: list[Turn]) -> list[Asked]:
-        """What asks the last turn's question, of each model that it has an answer of."""
-        asked = [self._catalog[answer.model] for answer in turns[-1].answers]
-        return [Asked(model, request_body(turns, model, self.parameters)) for model in asked]
-
     async def _answer(self, caller: Caller, turn_id: str) -> None:
         """Ask the last turn's question, and show each answer when it is whole.
 
@@ -229,8 +208,13 @@ class Playground(HistoryState, FilesState, PageState, Conversation):
         """
         async with self:
             self._running, self._stop, self.problem, self.editing = True, False, "", ""
-            opened = {}
-            for asked in self._calls(self._turns):
+            opened: dict[str, tuple[Asked, Arriving]] = {}
+            try:
+                calls = self._calls(self._turns, pictures.in_full(owner(caller.me)))
+            except PictureGone as gone:
+                calls = []
+                self._turns = with_failure(self._turns, turn_id, str(gone), gone.code)
+            for asked in calls:
                 ticket, arriving = streams.open(owner(caller.me))
                 self._tickets[turn_id, asked.model.id] = ticket
                 opened[ticket] = (asked, arriving)

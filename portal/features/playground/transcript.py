@@ -39,10 +39,14 @@ class ToolResult:
 
 @dataclass(frozen=True)
 class Image:
-    """A picture of a question: its ``url`` is an address, or the picture itself as a data URL."""
+    """A picture of a question: its ``url`` is an address, or the picture itself as a data URL.
+
+    Empty where it was too large to be kept. ``alt`` says what it shows, for who can't see it.
+    """
 
     name: str
     url: str
+    alt: str = ""
 
 
 @dataclass(frozen=True)
@@ -174,6 +178,17 @@ def with_answer(turns: Sequence[Turn], turn_id: str, answer: Answer) -> list[Tur
     ]
 
 
+def with_failure(turns: Sequence[Turn], turn_id: str, problem: str, code: str) -> list[Turn]:
+    """The turns with one that could not be asked of any model."""
+    failed = Answer("", finish=FAILED, problem=problem, code=code)
+    return [
+        replace(turn, answers=tuple(replace(failed, model=answer.model) for answer in turn.answers))
+        if turn.id == turn_id
+        else turn
+        for turn in turns
+    ]
+
+
 def before(turns: Sequence[Turn], turn_id: str) -> list[Turn]:
     """The turns before one; all where there is no such turn."""
     for place, turn in enumerate(turns):
@@ -209,8 +224,14 @@ def open_calls(turns: Sequence[Turn]) -> tuple[ToolCall, ...]:
 
 
 def title_of(turns: Sequence[Turn]) -> str:
-    """What a conversation is called, if nobody said: the beginning of its first question."""
-    question = next((" ".join(turn.question.split()) for turn in turns if turn.question), "")
+    """What a conversation is called, if nobody said: the beginning of its first question.
+
+    A picture's name where nothing was asked in words.
+    """
+    asked = [turn.question for turn in turns] + [
+        image.name for turn in turns for image in turn.images
+    ]
+    question = next((" ".join(text.split()) for text in asked if text), "")
     if len(question) <= TITLE_LETTERS:
         return question or "Untitled"
     return question[: TITLE_LETTERS - 1].rsplit(" ", 1)[0] + "…"

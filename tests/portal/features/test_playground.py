@@ -30,7 +30,7 @@ from portal.features.playground.parameters import (
     to_content,
     within,
 )
-from portal.features.playground.rows import totals, turn_rows
+from portal.features.playground.rows import ImageRow, totals, turn_rows
 from portal.features.playground.streams import PIECE_END, Arriving, Streams
 from portal.features.playground.transcript import (
     Answer,
@@ -45,6 +45,7 @@ from portal.features.playground.transcript import (
     title_of,
     up_to,
     with_answer,
+    with_failure,
     without,
 )
 
@@ -137,6 +138,26 @@ def test_pictures_go_with_their_question() -> None:
     seen = new_turn("What is it?", ["a"], images=[Image("cat.png", "https://example.com/cat.png")])
     (message,) = messages_for([seen], "a")
     assert [part["type"] for part in message["content"]] == ["text", "image_url"]
+    alone = new_turn("", ["a"], images=[Image("cat.png", "https://x.example", "A cat")])
+    (message,) = messages_for([alone], "a")
+    assert [part["type"] for part in message["content"]] == ["image_url"]
+    assert title_of([alone]) == "cat.png"
+    assert "*Picture: cat.png, A cat*" in as_markdown([alone], "Seen")
+    # What others have is not loaded by a page of this portal's
+    (row,) = turn_rows([alone], {}, {})
+    assert row.images == [ImageRow("cat.png", "", "A cat")]
+
+
+def test_a_failure_of_a_question_with_pictures_says_that_they_may_be_why() -> None:
+    failed = Answer("a", finish="failed", problem="No.", code="upstream_refused")
+    for images, helps in (((), "Look at the parameters"), ((Image("i", ""),), "takes pictures")):
+        (row,) = turn_rows([Turn("1", "What?", images=images, answers=(failed,))], {}, {})
+        assert helps in row.answers[0].advice
+    asked = with_failure([turn("1", "What?", Answer("a"), Answer("b"))], "1", "Gone.", "no")
+    assert [(answer.model, answer.problem) for answer in asked[0].answers] == [
+        ("a", "Gone."),
+        ("b", "Gone."),
+    ]
 
 
 def test_a_conversation_is_edited_branched_and_shortened() -> None:
@@ -165,7 +186,7 @@ def test_a_conversation_is_the_same_after_it_was_kept() -> None:
         cost=Decimal("0.00012"),
         currency="EUR",
     )
-    turns = [new_turn("Hello", ["a"], images=[Image("i", "https://example.com/i")])]
+    turns = [new_turn("Hello", ["a"], images=[Image("i", "https://example.com/i", "An i")])]
     turns = with_answer(turns, turns[0].id, whole)
     assert turns_from_content(json.loads(json.dumps(turns_to_content(turns)))) == turns
 

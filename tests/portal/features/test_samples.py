@@ -19,11 +19,12 @@ import pytest
 from portal.features.playground.compiled_samples import go, java
 from portal.features.playground.samples import (
     PIXEL,
+    REMARK,
     ChatRequest,
     curl,
     javascript,
     python,
-    without_pictures,
+    shown_request,
 )
 
 pytestmark = pytest.mark.slow
@@ -113,7 +114,7 @@ def node() -> str:
 
 async def test_every_sample_runs_as_it_is_shown(api: tuple[str, type[Api]], tmp_path: Path) -> None:
     url, seen = api
-    request = ChatRequest(url, BODY)
+    request = ChatRequest(url, BODY, REMARK)
     for written, name, command in (
         (curl(request), "sample.sh", ["bash", "-euo", "pipefail"]),
         (python(request), "sample.py", [sys.executable]),
@@ -154,7 +155,7 @@ async def test_a_compiled_sample_runs_as_it_is_shown(
     body = BODY | {"user": '`quoted` \ufeff """ \\u0041'}
     sample, arguments = (go, ["run"]) if language == "go" else (java, [])
     file = tmp_path / ("ask.go" if language == "go" else "Ask.java")
-    file.write_text(sample(ChatRequest(url, body)), encoding="utf-8")
+    file.write_text(sample(ChatRequest(url, body, REMARK)), encoding="utf-8")
     process = await asyncio.create_subprocess_exec(
         *(program, *arguments, str(file)),
         env={
@@ -182,7 +183,13 @@ async def test_a_compiled_sample_runs_as_it_is_shown(
 def test_uploaded_pictures_stand_as_a_pixel() -> None:
     picture = {"type": "image_url", "image_url": {"url": "data:image/png;base64," + "A" * 9999}}
     linked = {"type": "image_url", "image_url": {"url": "https://example.com/cat.png"}}
-    body = {"messages": [{"role": "user", "content": [picture, linked]}, {"content": "text"}]}
-    small = without_pictures(body)["messages"]
-    assert small[0]["content"] == [{"type": "image_url", "image_url": {"url": PIXEL}}, linked]
-    assert small[1] == {"content": "text"}
+    held = {"type": "image_url", "image_url": {"url": "/downloads/pictures/0a"}}
+    body = {"messages": [{"role": "user", "content": [picture, linked, held]}, {"content": "text"}]}
+    shown = shown_request("https://api.example.com", body)
+    pixel = {"type": "image_url", "image_url": {"url": PIXEL}}
+    assert shown.body["messages"][0]["content"] == [pixel, linked, pixel]
+    assert shown.body["messages"][1] == {"content": "text"}
+    for sample, mark in ((curl, "#"), (python, "#"), (javascript, "//"), (go, "//"), (java, "//")):
+        assert sample(shown).startswith(f"{mark} {REMARK}\n")
+    alone = {"messages": [{"role": "user", "content": [linked]}]}
+    assert shown_request("https://api.example.com", alone).remark == ""
