@@ -15,7 +15,7 @@ from backend.accounts.keys import role_now
 from backend.accounts.principal import Permission, Principal
 from backend.ids import new_id
 from backend.kit.pages import Cursor, page_of
-from backend.metering.counting.labels import require_declared
+from backend.metering.counting.labels import keep_declared
 from backend.quotas.budget_owners import BudgetOwner, OwnBudget
 from backend.quotas.errors import (
     LabelBudgetNotFound,
@@ -101,7 +101,7 @@ async def create_label_budget(
         created_id = await claim_key(connection, tenant_id, idempotency_key, request, budget_id)
         if created_id is not None:
             return await find_label_budget(connection, tenant_id, created_id)
-    await require_declared(connection, tenant_id, label=[wanted.label])
+    await keep_declared(connection, tenant_id, wanted.label)
     count = select(func.count()).where(label_budgets.c.tenant_id == tenant_id)
     if (await connection.scalar(count) or 0) >= MOST_BUDGETS:
         raise TooManyLabelBudgets(f"There are at most {MOST_BUDGETS} budgets of labels.")

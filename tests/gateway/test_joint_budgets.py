@@ -9,6 +9,7 @@ from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from typing import Any
 
+import asyncpg
 import pytest
 from sqlalchemy import select
 
@@ -191,6 +192,20 @@ async def check_that_none_is_passed(
             if own.budget.limit == "hard":
                 use = await budget_use(connection, tenant, own, at, source=SOURCE)
                 assert use.used + use.held <= own.budget.amount
+
+
+async def test_what_is_used_is_locked_before_it_was_ever_read(database: Database) -> None:
+    """Or two replicas hold the first of a budget at once, while its row is being made."""
+    tenant = await make_tenant(database)
+    lock = "SELECT lock_holds($1, '{}', $2, $3, false)"
+    async with database.raw() as first, database.raw() as second:
+        await second.execute("SET lock_timeout = '100ms'")
+        for budgeted, of_quota in ((["lbd_1"], False), (["app_1", "lbd_1"], False), ([], True)):
+            async with first.transaction():
+                await first.execute(lock, tenant.id, budgeted, of_quota)
+                with pytest.raises(asyncpg.LockNotAvailableError):
+                    await second.execute(lock, tenant.id, budgeted, of_quota)
+            await second.execute(lock, tenant.id, budgeted, of_quota)
 
 
 @pytest.mark.parametrize("seed", range(2))

@@ -2,11 +2,23 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Mapping
 from typing import Any
 
 import httpx
 import pytest
+from sqlalchemy import text
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from backend.accounts.principal import Permission, Principal
+from backend.metering.counting.labels import withdraw_label
+from backend.metering.errors import LabelBoundsCalls, LabelNotDeclared
+from backend.quotas.label_budgets import create_label_budget
+from backend.storage.database import Database
+from backend_client.types.accounts import Role
+from backend_client.types.limits import LabelBudgetCreate
+from tests.support.waiting import until
 
 pytestmark = pytest.mark.engine
 
@@ -62,6 +74,44 @@ async def test_a_labels_value_has_one_budget_which_is_changed_and_removed(
             answer = await act
             assert (answer.status_code, answer.json()["code"]) == (404, "label_budget_not_found")
     assert (await api.delete("/v1/labels/team", **label)).status_code == 204
+
+
+@pytest.mark.parametrize("made_first", [True, False])
+async def test_a_label_is_not_withdrawn_while_a_budget_of_it_is_made(
+    api: httpx.AsyncClient, database: Database, declared: Headers, made_first: bool
+) -> None:
+    me = (await api.get("/v1/me", headers=declared)).json()
+    user, tenant = me["user_id"], me["tenant"]["id"]
+    owner = Principal("user", user, tenant, frozenset(Permission), Role.OWNER)
+    wanted = LabelBudgetCreate.model_validate(OF_SEARCH)
+
+    async def make(connection: AsyncConnection) -> None:
+        await create_label_budget(connection, owner, wanted, closed=())
+
+    async def withdraw(connection: AsyncConnection) -> None:
+        await withdraw_label(connection, tenant, "team")
+
+    first, second = (make, withdraw) if made_first else (withdraw, make)
+
+    async def go_second() -> None:
+        async with database.begin() as connection:
+            await second(connection)
+
+    async with database.begin() as connection:
+        await first(connection)
+        going = asyncio.create_task(go_second())
+
+        async def waits() -> bool:
+            async with database.begin() as watching:
+                return bool(await watching.scalar(text(_WAITING)))
+
+        await until(waits)
+    with pytest.raises(LabelBoundsCalls if made_first else LabelNotDeclared):
+        await going
+
+
+_WAITING = """SELECT count(*) FROM pg_stat_activity
+    WHERE wait_event_type = 'Lock' AND datname = current_database()"""
 
 
 @pytest.mark.parametrize(

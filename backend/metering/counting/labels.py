@@ -53,6 +53,12 @@ async def withdraw_label(connection: AsyncConnection, tenant_id: str, label: str
     Raises ``Conflict`` while it has budgets.
     """
     await _own(connection, tenant_id)
+    # Whoever makes a budget of it meanwhile is waited for, and is in the count then
+    await connection.execute(
+        select(declared_labels.c.label)
+        .where(declared_labels.c.tenant_id == tenant_id, declared_labels.c.label == label)
+        .with_for_update()
+    )
     of_label = (label_budgets.c.tenant_id == tenant_id, label_budgets.c.label == label)
     if budgets := await connection.scalar(select(func.count()).where(*of_label)):
         count = "1 budget" if budgets == 1 else f"{budgets} budgets"
@@ -65,6 +71,19 @@ async def withdraw_label(connection: AsyncConnection, tenant_id: str, label: str
     if gone.rowcount == 0:
         raise LabelNotFound()
     await _note_change(connection, tenant_id)
+
+
+async def keep_declared(connection: AsyncConnection, tenant_id: str, label: str) -> None:
+    """Keep a label from being withdrawn until the transaction ends.
+
+    Raises ``InvalidInput`` if the tenant has not declared it.
+    """
+    await connection.execute(
+        select(declared_labels.c.label)
+        .where(declared_labels.c.tenant_id == tenant_id, declared_labels.c.label == label)
+        .with_for_update(read=True, key_share=True)
+    )
+    await require_declared(connection, tenant_id, label=[label])
 
 
 async def require_declared(
