@@ -51,6 +51,7 @@ from portal.features import (
     webhooks,
 )
 from portal.features.compare.public_page import PublicCompare
+from portal.features.playground.picture_routes import UPLOADS as PICTURES
 from portal.features.reconciliation.upload import UPLOADS
 from portal.search.routes import Search
 from portal.server.brand import brand_routes
@@ -136,6 +137,7 @@ app = rx.App(
                 *documentation.routes,
                 *PublicCompare(portal_settings()).routes,
                 *UPLOADS,
+                *PICTURES,
                 *Search(portal_settings(), documentation).routes,
                 *(route for feature in FEATURES for route in feature.downloads),
             ]

@@ -167,7 +167,9 @@ def browser(monkeypatch: pytest.MonkeyPatch) -> TestClient:
     )
     monkeypatch.setattr(picture_routes, "pictures", Pictures())
     app = SecurityHeaders(
-        Starlette(routes=picture_routes.ROUTES), "default-src 'self'", https=False
+        Starlette(routes=[*picture_routes.UPLOADS, *picture_routes.ROUTES]),
+        "default-src 'self'",
+        https=False,
     )
     return TestClient(app)
 
