@@ -8,7 +8,7 @@ from __future__ import annotations
 import asyncio
 from typing import Any, ClassVar, cast
 
-from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
+from edge.http_upgrades import NoUpgrade
 
 MOST_HEAD_BYTES = 64 * 1024
 """Of the request line and all headers together."""
@@ -32,7 +32,7 @@ class _TooLargeError(Exception):
     """The head is over a bound; raised through the parser, which then stops."""
 
 
-class BoundedHttp(HttpToolsProtocol):
+class BoundedHttp(NoUpgrade):
     """uvicorn's protocol, with the bounds of this module. Give the class as ``http=``.
 
     A head over its bounds is answered 431, a request that comes too slowly 408; both close the

@@ -85,6 +85,23 @@ async def test_a_request_within_its_bounds_is_served(port: int) -> None:
     assert b" 200 " in await answer(port, request(long))
 
 
+@pytest.mark.parametrize("size", [0, 5, 70_000])
+@pytest.mark.parametrize("piece", [1 << 20, 50])
+async def test_an_upgrade_that_is_not_known_is_ignored(size: int, piece: int) -> None:
+    asks = (
+        b"POST / HTTP/1.1\r\nhost: x\r\nconnection: Upgrade, HTTP2-Settings\r\nupgrade: h2c\r\n"
+        b"http2-settings: AAEAAEAAAAIAAAAAAAMAAAAAAAQBAAAAAAUAAEAAAAYABgAA\r\n"
+        b"content-length: %d\r\n\r\n" % size
+    )
+    # On a connection that stays open, with a plain request after it
+    sent = asks + b"y" * size + asks + b"z" * size + request(body=b"123")
+    parts = [sent[start : start + piece] for start in range(0, len(sent), piece)]
+    async with served(BoundedHttp) as port:
+        said = await answer(port, *parts)
+    bodies = [text.partition(b"\r\n\r\n")[2] for text in said.split(b"HTTP/1.1 200 OK")[1:]]
+    assert bodies == [str(size).encode(), str(size).encode(), b"3"]
+
+
 @pytest.mark.parametrize(
     "headers",
     [

@@ -67,7 +67,7 @@ async def create_key_in(page: Page, application: str, name: str) -> None:
     await page.get_by_role("button", name="Create key").click()
     form = page.get_by_role("dialog")
     await form.get_by_label("Name").fill(name)
-    await form.get_by_label("Application").click()
+    await form.get_by_role("combobox", name="Application").click()
     await page.get_by_role("option", name=application).click()
     await form.get_by_role("button", name="Create key").click()
     await form.get_by_role("button", name="Done").click()
