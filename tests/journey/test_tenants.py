@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import AsyncIterator
-from functools import partial
 
 import asyncpg
 import pytest
@@ -45,21 +43,32 @@ async def switch_to(page: Page, name: str) -> None:
     await expect(switcher).to_contain_text(name)
 
 
-def _deafened(deaf: asyncio.Event, socket: WebSocketRoute) -> None:
-    """Pass on what a tab and the portal say, but nothing to a ``deaf`` tab until it is used."""
-    portal = socket.connect_to_server()
+class Deaf:
+    """Holds back what the portal says to a tab, from when it is ``on`` until the tab is used."""
 
-    def hear(message: str | bytes) -> None:
-        if not deaf.is_set():
-            socket.send(message)
+    def __init__(self) -> None:
+        self.on = False
+        self.held: list[str | bytes] = []
 
-    def speak(message: str | bytes) -> None:
-        if ".open_form" in str(message):
-            deaf.clear()
-        portal.send(message)
+    def carry(self, socket: WebSocketRoute) -> None:
+        """Pass on what a tab and the portal say."""
+        portal = socket.connect_to_server()
 
-    portal.on_message(hear)
-    socket.on_message(speak)
+        def hear(message: str | bytes) -> None:
+            if self.on:
+                self.held.append(message)
+            else:
+                socket.send(message)
+
+        def speak(message: str | bytes) -> None:
+            portal.send(message)
+            if self.on and ".open_form" in str(message):
+                self.on = False
+                for late in self.held:
+                    socket.send(late)
+
+        portal.on_message(hear)
+        socket.on_message(speak)
 
 
 async def test_after_a_switch_nothing_of_the_other_tenant_is_left(
@@ -73,19 +82,21 @@ async def test_after_a_switch_nothing_of_the_other_tenant_is_left(
     following = await context.new_page()
     assert await open_usage(following) > 0
     keys = await context.new_page()
-    deaf = asyncio.Event()
-    await keys.route_web_socket("**/_event/**", partial(_deafened, deaf))
+    deaf = Deaf()
+    await keys.route_web_socket("**/_event/**", deaf.carry)
     await keys.goto("/keys/")
     await expect(keys.get_by_role("row", name="of the first tenant")).to_be_visible()
 
     # A tab looks every few seconds whether it has to move: this one does not hear of it in time
-    deaf.set()
+    deaf.on = True
     await switch_to(page, other_tenant)
     # What is clicked in a tab of the other tenant is not done for this one
     await keys.get_by_role("button", name="Create key").click()
     await expect(keys.get_by_text(f"This tab acts for {other_tenant} now.")).to_be_visible()
     await expect(keys.get_by_text("No keys yet")).to_be_visible()
-    await expect(keys.get_by_role("dialog")).to_be_hidden()
+    # On a slow machine the portal may have moved the tab before the click, which is for it then
+    if not any(other_tenant in str(message) for message in deaf.held):
+        await expect(keys.get_by_role("dialog")).to_be_hidden()
     await expect(page.get_by_role("button", name="Switch organization")).to_contain_text(
         "Sample data"
     )
