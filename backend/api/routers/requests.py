@@ -7,6 +7,7 @@ from typing import Annotated
 
 from fastapi import APIRouter, Depends, Query
 from fastapi.responses import StreamingResponse
+from pydantic import Field
 
 from backend.accounts.principal import Permission, Principal
 from backend.accounts.tenants import find_tenant
@@ -51,7 +52,7 @@ async def _question_of(
         ),
     ] = (),
     status: Annotated[
-        tuple[int, ...],
+        tuple[Annotated[int, Field(ge=100, le=599)], ...],
         several("Only calls whose answer had these HTTP statuses, such as 429.", 429),
     ] = (),
     code: Annotated[
