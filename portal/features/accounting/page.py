@@ -44,7 +44,11 @@ def page() -> Page:
                 ),
                 skeleton=card(loading_rows(6)),
             ),
-            rx.box(chart_section(), margin_top="var(--space-5)"),
+            # Not before what is above it is there, and would move it
+            rx.cond(
+                Accounting.phase != "loading",
+                rx.box(chart_section(), margin_top="var(--space-5)"),
+            ),
         ),
         lead="Your books: what each month earns, and every document as a balanced entry.",
         actions=rx.cond(Accounting.phase == "ready", _choices()),
