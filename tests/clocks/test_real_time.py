@@ -20,6 +20,7 @@ IN_REAL_TIME = {
     "dead_letters": "ingest asks for clocks itself",
     "drift": "how providers counted in the last days",
     "events": "ingest asks for clocks itself",
+    "leaked_keys": "when a secret was reported",
     "margin": "a report over all tenants, which leaves samples out",
     "notifications": "when something is sent",
     "plan_versions": "of all tenants, which leaves those on clocks out",
@@ -30,6 +31,7 @@ IN_REAL_TIME = {
     "tenant_billing": "when VIES was asked",
     "tenant_keys": "which keys still work",
     "tenants": "a tenant on a clock begins where that does, which the room sees to",
+    "webhooks": "when something is sent; to endpoints of a tenant on a clock nothing is",
 }
 """Files of routes that look at real time, and why that is right for a tenant on a clock too."""
 
