@@ -45,6 +45,11 @@ def length(rows: Sequence[Any]) -> int:
     return cast(int, _variable(rows).length())
 
 
+def holds(rows: Sequence[T], value: T) -> bool:
+    """Whether a value is among the rows."""
+    return cast(bool, _variable(rows).contains(value))
+
+
 def negated(flag: bool) -> bool:
     """Whether a flag is not set."""
     return cast(bool, ~_variable(flag))

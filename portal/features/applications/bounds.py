@@ -13,7 +13,7 @@ from portal.kit.dialogs import confirmation, dialog, dialog_buttons
 from portal.kit.fields import select_field, text_field
 from portal.kit.icon import icon
 from portal.kit.tables import remark, row_action, several_actions, wide_table
-from portal.kit.vars import each, pick
+from portal.kit.vars import each, length, pick
 from portal.shared.bounds.fields import budget_fields, limit_fields
 
 
@@ -41,7 +41,7 @@ def bounds_dialogs() -> tuple[rx.Component, ...]:
                 "All keys of the application share them. Those of each key and of the plan hold "
                 "its calls too: the tightest refuses."
             ),
-            rx.cond(Applications.uses.length() > 0, _uses()),  # type: ignore[attr-defined]  # a variable of the browser's, see kit.vars
+            rx.cond(length(Applications.uses) > 0, _uses()),
             rx.cond(
                 Applications.renamed.budget != "",
                 rx.box(
@@ -117,10 +117,10 @@ def bounds_dialogs() -> tuple[rx.Component, ...]:
 def label_budgets() -> rx.Component:
     """The budgets of labels' values; nothing where no label is declared."""
     return rx.cond(
-        Applications.labels.length() > 0,  # type: ignore[attr-defined]  # a variable of the browser's, see kit.vars
+        length(Applications.labels) > 0,
         card(
             rx.cond(
-                Applications.label_budgets.length() > 0,  # type: ignore[attr-defined]  # a variable of the browser's, see kit.vars
+                length(Applications.label_budgets) > 0,
                 wide_table(
                     "label-budgets",
                     ("Label", "Used", "Left", "Begins anew", "Actions"),

@@ -15,7 +15,7 @@ from portal.kit.copy_button import copy_button
 from portal.kit.dialogs import dialog, dialog_buttons
 from portal.kit.fields import labeled, select_field, text_field
 from portal.kit.icon import icon
-from portal.kit.vars import as_text, each, pick
+from portal.kit.vars import as_text, each, holds, pick
 from portal.shared.bounds.fields import budget_fields, limit_fields
 
 _TWO = rx.breakpoints(initial="1", xs="2")
@@ -168,7 +168,7 @@ def _permissions() -> tuple[rx.Component, ...]:
                     text,
                     rx.checkbox(
                         name=f"scope:{scope}",
-                        default_checked=Keys.edited.scopes.contains(scope.value),  # type: ignore[attr-defined]  # a variable of the browser's, see kit.vars
+                        default_checked=holds(Keys.edited.scopes, scope.value),
                     ),
                 )
                 for scope, text in SCOPES.items()
@@ -265,6 +265,6 @@ def _model(model: Choice) -> rx.Component:
         model.name,
         rx.checkbox(
             name="model:" + as_text(model.id),
-            default_checked=Keys.edited.models.contains(model.id),  # type: ignore[attr-defined]  # a variable of the browser's, see kit.vars
+            default_checked=holds(Keys.edited.models, model.id),
         ),
     )

@@ -13,7 +13,7 @@ from portal.kit.blocks import code, dialog_lead, form_error
 from portal.kit.dialogs import dialog, dialog_buttons
 from portal.kit.fields import labeled, select_field, text_field
 from portal.kit.icon import icon
-from portal.kit.vars import each
+from portal.kit.vars import each, holds
 from portal.shared.once import shown_once
 
 
@@ -120,7 +120,7 @@ def _fields() -> tuple[rx.Component, ...]:
                             f"{kind.value}: {when}",
                             rx.checkbox(
                                 name=f"kind:{kind.value}",
-                                default_checked=Webhooks.edited.kinds.contains(kind.value),  # type: ignore[attr-defined]  # a variable of the browser's, see kit.vars
+                                default_checked=holds(Webhooks.edited.kinds, kind.value),
                             ),
                         )
                         for kind, when in CUSTOMER_EVENTS.items()
