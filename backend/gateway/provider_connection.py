@@ -6,7 +6,7 @@ The parser is llhttp, which Node uses too; what it leaves to its user is here.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Final, cast
 
 import httptools
@@ -17,6 +17,9 @@ from backend.gateway.provider_answer import Answer
 _HEAD_BYTES: Final = 64 * 1024
 """The longest header of an answer, and the longest trailer."""
 _BODILESS: Final = frozenset({204, 304})
+_CHUNKED: Final = ["chunked"]
+_TO_THE_END: Final = ["identity"]
+"""What some servers still say of a body that ends with the connection (RFC 2616)."""
 _STALE_SECONDS: Final = 1.0
 """A request that crosses with the end of an idle connection learns of it within a round trip."""
 
@@ -153,7 +156,12 @@ class Connection(asyncio.Protocol):
         if self._head_bytes > _HEAD_BYTES:
             raise httpx.RemoteProtocolError("the answer's headers are too long")
         if self._answer is None:
-            self._headers.setdefault(name.decode("latin-1").lower(), value.decode("latin-1"))
+            title, said = name.decode("latin-1").lower(), value.decode("latin-1")
+            if title == "transfer-encoding" and title in self._headers:
+                # Several lines are one list (RFC 9110, 5.3), and the last of it ends the body
+                self._headers[title] += f", {said}"
+            else:
+                self._headers.setdefault(title, said)
 
     def on_headers_complete(self) -> None:
         """Give the head to who waits for it, unless another is to come after it (httptools)."""
@@ -161,8 +169,7 @@ class Connection(asyncio.Protocol):
         if status < 200:
             return
         self._head_bytes = self._silent_bytes = 0
-        codings = headers.get("transfer-encoding", "").lower()
-        has_end = codings.endswith("chunked") if codings else "content-length" in headers
+        has_end = _has_end(headers)
         self._ends_with_connection = not has_end and status not in _BODILESS
         answer = self._answer = Answer(self, status, headers)
         head, self._head = self._head, None
@@ -208,3 +215,19 @@ class Connection(asyncio.Protocol):
             if self._transport is not None:
                 self._transport.abort()
             self._released(self)
+
+
+def _has_end(headers: Mapping[str, str]) -> bool:
+    """Return whether a body says where it ends; raise ``RemoteProtocolError`` for a coding of it.
+
+    No coding but chunked may be used for who asked for none (RFC 9112, 6.1): such a body could be
+    read by nobody, and where it is cut off would be taken for its end. That of one with a length as
+    well the parser refuses.
+    """
+    if "transfer-encoding" not in headers:
+        return "content-length" in headers
+    listed = (coding.strip().lower() for coding in headers["transfer-encoding"].split(","))
+    codings = [coding for coding in listed if coding]
+    if codings not in (_CHUNKED, _TO_THE_END):
+        raise httpx.RemoteProtocolError("the answer has a transfer coding that was not asked for")
+    return codings == _CHUNKED

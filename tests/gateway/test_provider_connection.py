@@ -279,6 +279,22 @@ async def test_an_answer_that_says_more_than_it_is_long_is_read_in_pieces(coding
         b"HTTP/1.1 200 OK\r\ncontent-length: 2\r\ncontent-length: 3\r\n\r\nxxx",
         b"HTTP/1.1 200 OK\r\ncontent-length: 2\r\ntransfer-encoding: chunked\r\n\r\n0\r\n\r\n",
         b"<html>",
+        *(
+            b"HTTP/1.1 200 OK\r\n%b\r\n\r\n3\r\nab" % b"\r\n".join(lines)
+            for lines in (
+                # Two lines are a list, of which the last is how the body ends
+                [b"transfer-encoding: gzip", b"Transfer-Encoding: chunked"],
+                [b"transfer-encoding: chunked", b"transfer-encoding: gzip"],
+                [b"transfer-encoding: chunked"] * 2,
+                [b"transfer-encoding: chunked", b"transfer-encoding: identity"],
+                [b"transfer-encoding: gzip, chunked"],
+                [b"transfer-encoding: gzip"],
+                [b"transfer-encoding: xchunked"],
+                [b"transfer-encoding: gzip", b"content-length: 3"],
+                [b"content-length: 3", b"transfer-encoding: identity"],
+                [b"transfer-encoding: chunked", b"transfer-encoding: gzip", b"content-length: 3"],
+            )
+        ),
     ],
 )
 async def test_an_answer_that_can_not_be_read_is_refused(data: bytes) -> None:
