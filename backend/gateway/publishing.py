@@ -73,6 +73,8 @@ class Publisher:
         except FareboxError as error:
             _tell(group, error)
             self._tell_waiting(error)
+        except Exception as error:  # noqa: BLE001  # whoever waits gets it; the next go on
+            _tell(group, error)
         except BaseException as error:
             _tell(group, error)
             raise

@@ -13,6 +13,7 @@ from backend.errors import Unavailable
 from backend.gateway.publishing import Publisher
 from backend.ids import new_id
 from backend.metering.events import AcceptedEvent
+from backend.metering.ingest.ack_client import AckClient
 from backend.metering.ingest.stream import UsageStream
 from backend.settings import Settings
 from tests.support.waiting import PATIENCE_SECONDS
@@ -54,6 +55,26 @@ async def test_many_events_are_stored_in_few_messages(stream: UsageStream) -> No
     await asyncio.gather(*(publisher.publish(event()) for _ in range(600)))
     messages = (await js.stream_info(stream.name)).state.messages
     assert 3 <= messages - 1 <= 8
+
+
+async def test_a_garbled_confirmation_has_the_group_sent_again_and_stored_once(
+    stream: UsageStream, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    take, garbled = AckClient._process_msg, [b"garbled", b"{}"]
+
+    async def spoil(
+        client: AckClient, sid: int, subject: bytes, reply: bytes, data: bytes, headers: bytes
+    ) -> None:
+        if subject in client._waiting and garbled:
+            data = garbled.pop()
+        await take(client, sid, subject, reply, data, headers)
+
+    monkeypatch.setattr(AckClient, "_process_msg", spoil)
+    publisher = Publisher(stream)
+    await asyncio.gather(*(publisher.publish(event()) for _ in range(20)))
+    assert garbled == []
+    js = await stream.jetstream()
+    assert (await js.stream_info(stream.name)).state.messages == 3
 
 
 async def test_a_caller_who_leaves_takes_no_other_with_it(stream: UsageStream) -> None:
@@ -109,3 +130,28 @@ async def test_an_event_that_comes_as_the_last_messages_are_stored_is_published_
     async with asyncio.timeout(PATIENCE_SECONDS):
         await asyncio.gather(*before, last)
     assert sorted(stream.stored) == sorted(each.id for each in events)
+
+
+class _Faulty(_Gated):
+    """Fails the second message in a way that nobody foresaw."""
+
+    async def publish(self, events: Sequence[AcceptedEvent]) -> None:
+        await super().publish(events)
+        if len(events) > 1:
+            raise KeyError("a fault")
+
+
+async def test_a_fault_of_a_group_is_its_own_and_what_comes_meanwhile_is_published() -> None:
+    gate: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+    stream = _Faulty(gate)
+    publisher = Publisher(stream)
+    # Two under way, a full group that waits, and one that waits behind it
+    events = [event() for _ in range(2 + 256 + 1)]
+    calls = [asyncio.create_task(publisher.publish(each)) for each in events]
+    await stream.begun.wait()
+    await asyncio.sleep(0)
+    gate.set_result(None)
+    async with asyncio.timeout(PATIENCE_SECONDS):
+        outcomes = await asyncio.gather(*calls, return_exceptions=True)
+    failed = [isinstance(outcome, KeyError) for outcome in outcomes]
+    assert failed == [False] * 2 + [True] * 256 + [False]

@@ -16,10 +16,15 @@ from nats.aio.client import Client
 from nats.aio.msg import Msg
 from nats.aio.transport import TcpTransport
 from nats.errors import ConnectionClosedError, MaxPayloadError, OutboundBufferLimitError
+from nats.errors import Error as NatsError
 from nats.js.errors import APIError, NoStreamResponseError
 
 _NO_RESPONDERS = b"NATS/1.0 503"
 _Ack = tuple[bytes, bytes]
+
+
+class AckUnreadable(NatsError):
+    """What came back says neither that the message is stored nor why not: it may be, or not."""
 
 
 class AckClient(Client):
@@ -37,9 +42,10 @@ class AckClient(Client):
         """Return once a stream has stored the message, under an id that it keeps one copy of.
 
         Raises ``TimeoutError`` if nothing comes back within ``seconds``, JetStream's ``APIError``
-        if it refuses, ``NoStreamResponseError`` where no stream has the subject,
-        ``OutboundBufferLimitError`` if too much waits for the connection to be there again, and
-        other errors of NATS. Names are the protocol's: https://docs.nats.io/reference/reference-protocols
+        if it refuses, ``NoStreamResponseError`` where no stream has the subject, ``AckUnreadable``
+        for an answer that says neither, ``OutboundBufferLimitError`` if too much waits for the
+        connection to be there again, and other errors of NATS. Names are the protocol's:
+        https://docs.nats.io/reference/reference-protocols
         """
         if not self._inbox:
             await self._subscribe()
@@ -99,6 +105,17 @@ async def _unasked(_message: Msg) -> None:
 def _require_stored(headers: bytes, content: bytes) -> None:
     if headers.startswith(_NO_RESPONDERS):
         raise NoStreamResponseError
-    answer = orjson.loads(content)
+    try:
+        answer = orjson.loads(content)
+    except orjson.JSONDecodeError as error:
+        raise AckUnreadable from error
+    if not isinstance(answer, dict):
+        raise AckUnreadable
     if "error" in answer:
-        raise APIError.from_error(answer["error"])
+        try:
+            refusal = APIError(**answer["error"])
+        except TypeError as error:
+            raise AckUnreadable from error
+        raise refusal
+    if "stream" not in answer:
+        raise AckUnreadable

@@ -8,11 +8,12 @@ from dataclasses import replace
 from urllib.parse import urlsplit
 
 import pytest
+from nats.aio.msg import Msg
 from nats.errors import ConnectionClosedError, MaxPayloadError, OutboundBufferLimitError
 from nats.js.errors import APIError, NoStreamResponseError
 
 from backend.kit.nats_servers import nats_servers
-from backend.metering.ingest.ack_client import AckClient
+from backend.metering.ingest.ack_client import AckClient, AckUnreadable
 from backend.metering.ingest.connection import open_connection
 from backend.metering.ingest.stream import UsageStream
 from backend.settings import Settings
@@ -70,6 +71,36 @@ async def test_what_is_not_stored_is_told_by_its_cause(client: AckClient, stream
     await client.close()
     with pytest.raises(ConnectionClosedError):
         await client.store(subject, b"{}", message_id="e", seconds=1)
+
+
+GARBLED = [
+    b"",
+    b"stored",
+    b"[]",
+    b'"x"',
+    b"{}",
+    b'{"stream": ',
+    b'{"error": "no"}',
+    b'{"error": {"none": 1}}',
+    b"\xff",
+]
+
+
+async def test_an_answer_that_says_nothing_is_no_confirmation(
+    client: AckClient, stream_name: str
+) -> None:
+    answers = list(GARBLED)
+
+    async def garble(message: Msg) -> None:
+        await client.publish(message.reply, answers.pop(0))
+
+    await client.subscribe(f"{stream_name}.garbled", cb=garble)
+    for _ in GARBLED:
+        with pytest.raises(AckUnreadable):
+            await client.store(
+                f"{stream_name}.garbled", b"{}", message_id="a", seconds=PATIENCE_SECONDS
+            )
+    assert not client._waiting
 
 
 async def test_what_waits_for_a_server_that_is_away_is_bounded(nats_url: str) -> None:
