@@ -20,7 +20,7 @@ from backend.errors import BudgetExhausted, FareboxError, NotFound
 from backend.gateway.bounds import most_units
 from backend.gateway.call import Call
 from backend.gateway.errors import KeyLimited, NoUsablePlan
-from backend.gateway.joint_holds import JointHolds, Limits, budgeted_call
+from backend.gateway.joint_holds import JointHolds, Limits, budgeted_call, perhaps_limited
 from backend.gateway.limit_checks import KeptLimits
 from backend.gateway.limits import KeyLimits
 from backend.gateway.protocols.base import Asked
@@ -188,14 +188,16 @@ class Holds:
     async def _reserve_of_limits(
         self, call: Call, kept: KeptLimits, most: CallUnits | None
     ) -> None:
-        limited = await self._limits.reserve(
-            call.admitted.caller.tenant_id,
-            kept.key_id,
-            call.event_id,
-            kept.limits,
-            0 if most is None else most.tokens,
-            whose=kept.whose,
-        )
+        tenant_id, call_id = call.admitted.caller.tenant_id, call.event_id
+        tokens = 0 if most is None else most.tokens
+        try:
+            limited = await self._limits.reserve(
+                tenant_id, kept.key_id, call_id, kept.limits, tokens, whose=kept.whose
+            )
+        except Exception as error:
+            if is_outage(error):  # at its commit: it may be stored all the same
+                call.limited.append(perhaps_limited(tenant_id, call_id, kept))
+            raise
         if limited is not None:
             call.limited.append(limited)
 
@@ -228,6 +230,10 @@ class Holds:
             )
         except NotFound as error:
             raise NoUsablePlan(error.detail) from error
+        except Exception as error:
+            if is_outage(error):
+                call.budgeted = budgeted
+            raise
         call.budgeted = budgeted
 
     async def _reserve_of_plan(self, call: Call, most: CallUnits) -> None:
@@ -237,15 +243,22 @@ class Holds:
                 await self._quotas.reserve(tenant, call.event_id, most, call.began)
             except NotFound as error:
                 raise NoUsablePlan(error.detail) from error
+            except Exception as error:
+                call.holds_quota = is_outage(error)
+                raise
             call.holds_quota = True
-        call.holds_credit = await self._prepayment.reserve(
-            tenant.id,
-            call.event_id,
-            model.id,
-            _by_meter(call.asked, most),
-            call.began,
-            possible=call.possible_labels(most.prompt_tokens),
-        )
+        try:
+            call.holds_credit = await self._prepayment.reserve(
+                tenant.id,
+                call.event_id,
+                model.id,
+                _by_meter(call.asked, most),
+                call.began,
+                possible=call.possible_labels(most.prompt_tokens),
+            )
+        except Exception as error:
+            call.holds_credit = is_outage(error)
+            raise
 
     async def settle(self, call: Call, event: AcceptedEvent) -> None:
         """Settle what the call's event says that it used; the rest is released.

@@ -77,10 +77,7 @@ class JointHolds:
                 await self._refresh(call, budgeted, outcome["stale"])
                 outcome = await self._groups.hold(tenant_id, ask)
         except Unanswered:
-            call.limited += [
-                LimitedCall(tenant_id, kept.key_id, call.event_id, kept.limits, {}, kept.whose)
-                for kept in limits
-            ]
+            call.limited += [perhaps_limited(tenant_id, call.event_id, kept) for kept in limits]
             _note(call, budgeted, ask)
             raise
         if "limited" in outcome:
@@ -176,6 +173,11 @@ class JointHolds:
         )
         self._limits.begun(limited)
         return limited
+
+
+def perhaps_limited(tenant_id: str, call_id: str, kept: KeptLimits) -> LimitedCall:
+    """Return the hold that a call may have on a limit, of which its process was told nothing."""
+    return LimitedCall(tenant_id, kept.key_id, call_id, kept.limits, {}, kept.whose)
 
 
 def _note(call: Call, budgeted: BudgetedCall | None, ask: Mapping[str, Any]) -> None:

@@ -14,7 +14,9 @@ from typing import Any
 import asyncpg
 import orjson
 import pytest
+from asyncpg.transaction import Transaction
 from sqlalchemy import event, func, select
+from sqlalchemy.exc import DBAPIError
 from structlog.testing import capture_logs
 
 from backend.accounts.principal import Permission, Principal
@@ -33,6 +35,7 @@ from backend.gateway.usage import Usage
 from backend.ids import new_id
 from backend.quotas.budget_owners import BudgetOwner, OwnBudget
 from backend.quotas.errors import KeyBudgetExhausted, QuotaExhausted
+from backend.quotas.reservations import QuotaHolds
 from backend.settings import Upstream
 from backend.storage.database import Database
 from backend.storage.tables import (
@@ -376,6 +379,52 @@ async def test_what_is_held_by_parts_when_the_database_goes_is_released_when_it_
     is_away = False
     await until(nothing_is_held)
     event.remove(database.engine.sync_engine, "checkout", refuse)
+
+
+@pytest.mark.parametrize("part", range(4), ids=["limits", "budgets", "quota", "credit"])
+@pytest.mark.parametrize("terms", [ALL], ids=["all"])
+async def test_a_part_that_is_held_but_whose_commit_is_never_answered_is_released(
+    holds: Holds,
+    make_call: MakeCall,
+    database: Database,
+    monkeypatch: pytest.MonkeyPatch,
+    part: int,
+) -> None:
+    looks: list[list[int | None]] = []
+    is_looking = False
+    commit, reserve = Transaction.commit, QuotaHolds._reserved_at_once
+
+    async def lose() -> None:
+        """Lose the first answer by which something of the part is held."""
+        nonlocal is_looking
+        if is_looking or any(holding[part] for holding in looks):
+            return
+        is_looking = True
+        looks.append(await held(database))
+        is_looking = False
+        if looks[-1][part]:
+            raise asyncpg.ConnectionDoesNotExistError("closed in the middle of operation")
+
+    async def committed(transaction: Transaction) -> None:
+        await commit(transaction)
+        await lose()
+
+    async def reserved(*arguments: Any) -> bool:
+        at_once = await reserve(*arguments)
+        await lose()
+        return at_once
+
+    async def nothing_is_held() -> bool:
+        return await held(database) == [0, 0, 0, 0]
+
+    monkeypatch.setattr(HoldGroups, "hold", left_undecided)
+    monkeypatch.setattr(Transaction, "commit", committed)
+    monkeypatch.setattr(QuotaHolds, "_reserved_at_once", reserved)
+    with pytest.raises((asyncpg.PostgresError, DBAPIError)):
+        await holds.reserve(make_call())
+    assert looks[-1][part]
+    await until(nothing_is_held)
+    await holds.reserve(make_call())
 
 
 @pytest.mark.parametrize("terms", [TIERED], ids=["tiered"])
