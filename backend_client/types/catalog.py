@@ -19,11 +19,22 @@ from backend_client.types.texts import Prose, Title
 class CatalogModel(Wire):
     """A model in the catalog file."""
 
-    id: Name
-    name: Title
-    description: Prose = ""
-    context_window: int = Field(gt=0)
-    max_output_tokens: int = Field(gt=0)
+    id: Name = Field(
+        description="The name by which calls ask for the model. It is on invoices and in "
+        "usage, so it never changes its meaning."
+    )
+    name: Title = Field(description="What people read it as.")
+    description: Prose = Field(
+        "", description="What the model is good for, in a few sentences; shown with it in lists."
+    )
+    context_window: int = Field(
+        gt=0, description="The most tokens that prompt and answer may have together."
+    )
+    max_output_tokens: int = Field(
+        gt=0,
+        description="The most tokens that an answer may have; a call that states no limit is "
+        "held to it.",
+    )
     long_context_tokens: int | None = Field(
         None,
         gt=0,
@@ -43,12 +54,30 @@ class Catalog(Wire):
     with.
     """
 
-    version: Literal[1]
-    default_plan: str
-    models: list[CatalogModel]
-    plans: list[PlanDefinition]
-    taxes: list[CatalogTax] = Field([], max_length=5000)
-    meters: list[CatalogMeter] = Field([], max_length=200)
+    version: Literal[1] = Field(description="The version of this format, which is 1.")
+    default_plan: str = Field(
+        description="The plan, by id, of tenants that are made without one, and the one that "
+        "follows a trial which ends by itself."
+    )
+    models: list[CatalogModel] = Field(
+        description="The models on sale. One that is left out is withdrawn."
+    )
+    plans: list[PlanDefinition] = Field(
+        description="The plans on sale. A plan that changed is published as its next version; "
+        "one that is left out is withdrawn, and stays for those who are on it."
+    )
+    taxes: list[CatalogTax] = Field(
+        [],
+        max_length=5000,
+        description="The rates of tax, by country and region; what no rate is for is billed "
+        "without tax.",
+    )
+    meters: list[CatalogMeter] = Field(
+        [],
+        max_length=200,
+        description="Meters that Farebox makes of each event, beside those that events are "
+        "sent with.",
+    )
 
     @model_validator(mode="after")
     def _names_resolve(self) -> Self:
@@ -150,10 +179,26 @@ class CatalogApplied(Answer):
     sentence about each currency and meter that may be a mistake; it is published all the same.
     """
 
-    plans_published: list[str]
-    plans_unchanged: list[str]
-    models_changed: list[str]
-    taxes_changed: list[str] = []
-    meters_changed: list[str] = []
-    plans_withdrawn: list[str] = []
-    advice: list[str] = []
+    plans_published: list[str] = Field(description="The plans that got a new version, by id.")
+    plans_unchanged: list[str] = Field(
+        description="The plans that were as the catalog has them, by id."
+    )
+    models_changed: list[str] = Field(
+        description="The models that were added, changed or withdrawn, by id."
+    )
+    taxes_changed: list[str] = Field(
+        [], description="The rates of tax that were added, changed or withdrawn, by id."
+    )
+    meters_changed: list[str] = Field(
+        [], description="The declared meters that were added or withdrawn, by id."
+    )
+    plans_withdrawn: list[str] = Field(
+        [],
+        description="Plans that were on sale and are no longer, because the catalog leaves "
+        "them out, by id.",
+    )
+    advice: list[str] = Field(
+        [],
+        description="Sentences about what may be a mistake, such as a price of a meter that "
+        "no event ever had. All was published anyway.",
+    )

@@ -46,9 +46,18 @@ class Tier(Wire):
     ``flat_fee`` is asked once a period, when the tier is reached.
     """
 
-    up_to: Units | None
-    price: Price
-    flat_fee: Price = Decimal(0)
+    up_to: Units | None = Field(
+        description="The last unit of the tier, counted over the period after the included "
+        "ones; null for all above."
+    )
+    price: Price = Field(
+        description="What `unit_size` units in this tier cost or, with a `package_size`, a "
+        "package of them."
+    )
+    flat_fee: Price = Field(
+        Decimal(0),
+        description="What is asked for once a period when the tier is reached, beside the price.",
+    )
 
 
 def check_tiers(tiers: Sequence[Tier], package_size: int | None, *at: str | int) -> None:
@@ -79,12 +88,23 @@ class TimeWindow(Wire):
     (null) on all. Of two windows that overlap the first listed counts.
     """
 
-    id: Id
-    name: Title = Field(min_length=1, max_length=200)
-    time_zone: TimeZone
-    start: QuarterHour
-    end: QuarterHour
-    days: list[Day] | None = Field(None, min_length=1)
+    id: Id = Field(description="What charges of the plan name it by.")
+    name: Title = Field(
+        min_length=1, max_length=200, description="What people read it as, such as on invoices."
+    )
+    time_zone: TimeZone = Field(
+        description="By whose clocks its hours are, as an IANA name such as `Europe/Berlin`."
+    )
+    start: QuarterHour = Field(
+        description="The time of day at which it begins, on a quarter hour: `22:00`."
+    )
+    end: QuarterHour = Field(
+        description="The time of day at which it ends; if that is not later than `start`, on "
+        "the next day."
+    )
+    days: list[Day] | None = Field(
+        None, min_length=1, description="The days of the week on which it begins; null for all."
+    )
 
 
 def check_limits(minimum: Decimal | None, maximum: Decimal | None, *at: str | int) -> None:
@@ -103,16 +123,49 @@ class _UsageCharge(Wire):
     is the ``minimum``. ``minimum`` and ``maximum`` bound what the charge asks for in a period.
     """
 
-    id: Id
-    name: Title = Field(min_length=1, max_length=200)
-    meters: list[MeterName] = Field(min_length=1)
-    models: list[Name] | None = Field(None, min_length=1)
-    labels: dict[Name, LabelValue] = Field({}, max_length=4)
-    window: Id | None = None
-    included: Units = Decimal(0)
-    included_per_seat: Units = Decimal(0)
-    minimum: Price | None = None
-    maximum: Price | None = None
+    id: Id = Field(
+        description="What the charge is known by within its plan: own prices, pools, "
+        "discounts and invoices name it."
+    )
+    name: Title = Field(
+        min_length=1, max_length=200, description="What the line of an invoice says."
+    )
+    meters: list[MeterName] = Field(
+        min_length=1,
+        description="The meters whose units are added up and priced together, such as "
+        "`input_tokens`.",
+    )
+    models: list[Name] | None = Field(
+        None,
+        min_length=1,
+        description="The models whose usage it prices; null for all, but those that another "
+        "charge of the meter names.",
+    )
+    labels: dict[Name, LabelValue] = Field(
+        {},
+        max_length=4,
+        description="Labels that usage must have, all of them with these values, to be priced "
+        "by it; empty for any usage.",
+    )
+    window: Id | None = Field(
+        None,
+        description="The time window, by id, whose usage it prices; null for usage that no "
+        "charge for a window takes.",
+    )
+    included: Units = Field(
+        Decimal(0), description="How many units of each period are free; prorated like a fee."
+    )
+    included_per_seat: Units = Field(
+        Decimal(0), description="How many more units are free for each seat of the subscription."
+    )
+    minimum: Price | None = Field(
+        None,
+        description="The least that the charge asks for in a period, prorated like a fee; "
+        "null for none.",
+    )
+    maximum: Price | None = Field(
+        None, description="The most that the charge asks for in a period; null for no bound."
+    )
 
     @model_validator(mode="after")
     def _minimum_is_below_maximum(self) -> Self:
@@ -123,9 +176,13 @@ class _UsageCharge(Wire):
 class PerUnitCharge(_UsageCharge):
     """Every unit beyond the included ones costs the same."""
 
-    kind: Literal["per_unit"] = "per_unit"
-    unit_size: UnitSize = 1_000_000
-    price: Price
+    kind: Literal["per_unit"] = Field(
+        "per_unit", description="Says that every unit beyond the included ones costs the same."
+    )
+    unit_size: UnitSize = Field(
+        1_000_000, description="For how many units the price is: 1, 1000 or 1000000."
+    )
+    price: Price = Field(description="What `unit_size` units cost, in the plan's currency.")
 
 
 class _TieredCharge(_UsageCharge):
@@ -134,9 +191,19 @@ class _TieredCharge(_UsageCharge):
     A package that is begun is paid whole, and no tier ends within one.
     """
 
-    unit_size: UnitSize = 1_000_000
-    package_size: int | None = Field(None, ge=1, le=10**15)
-    tiers: list[Tier] = Field(min_length=1)
+    unit_size: UnitSize = Field(
+        1_000_000, description="For how many units the tiers' prices are: 1, 1000 or 1000000."
+    )
+    package_size: int | None = Field(
+        None,
+        ge=1,
+        le=10**15,
+        description="How many units a package has, where prices are for packages in place of "
+        "`unit_size`; one that is begun is paid whole. Null for prices by the unit.",
+    )
+    tiers: list[Tier] = Field(
+        min_length=1, description="The tiers from the lowest up; the last has no upper end."
+    )
 
     @model_validator(mode="after")
     def _tiers_ascend_to_infinity(self) -> Self:
@@ -152,7 +219,9 @@ class _TieredCharge(_UsageCharge):
 class GraduatedCharge(_TieredCharge):
     """Each tier's price applies to the units that fall in it; tiers count after ``included``."""
 
-    kind: Literal["graduated"] = "graduated"
+    kind: Literal["graduated"] = Field(
+        "graduated", description="Says that each tier's price is for the units that fall in it."
+    )
 
 
 class VolumeCharge(_TieredCharge):
@@ -161,22 +230,36 @@ class VolumeCharge(_TieredCharge):
     The total can fall where a tier begins: that is what volume pricing means.
     """
 
-    kind: Literal["volume"] = "volume"
+    kind: Literal["volume"] = Field(
+        "volume",
+        description="Says that the tier which the period's units reach prices all of them.",
+    )
 
 
 class PackageCharge(_UsageCharge):
     """Units are sold in packages of ``package_size``; a package that is begun is paid whole."""
 
-    kind: Literal["package"] = "package"
-    package_size: int = Field(ge=1, le=10**15)
-    price: Price
+    kind: Literal["package"] = Field(
+        "package", description="Says that units are sold in whole packages."
+    )
+    package_size: int = Field(
+        ge=1,
+        le=10**15,
+        description="How many units a package has; one that is begun is paid whole.",
+    )
+    price: Price = Field(description="What a package costs, in the plan's currency.")
 
 
 class PercentageCharge(_UsageCharge):
     """``percent`` of what is metered, for meters that count money, such as a provider's cost."""
 
-    kind: Literal["percentage"] = "percentage"
-    percent: Annotated[Exact, Field(ge=0, max_digits=13, decimal_places=10, allow_inf_nan=False)]
+    kind: Literal["percentage"] = Field(
+        "percentage",
+        description="Says that it asks for a part of an amount of money that was metered.",
+    )
+    percent: Annotated[
+        Exact, Field(ge=0, max_digits=13, decimal_places=10, allow_inf_nan=False)
+    ] = Field(description="How many percent of what is metered is asked for; `120` adds a fifth.")
 
 
 class FlatPer(StrEnum):
@@ -215,14 +298,39 @@ class FlatCharge(Wire):
     ``in_advance`` it is invoiced as soon as its billing period begins, else when the period closes.
     """
 
-    kind: Literal["flat"] = "flat"
-    id: Id
-    name: Title = Field(min_length=1, max_length=200)
-    price: Price
-    cadence: Cadence = Cadence.MONTH
-    in_advance: bool = False
-    per: FlatPer = FlatPer.SUBSCRIPTION
-    included: int = Field(0, ge=0, le=1_000_000)
+    kind: Literal["flat"] = Field("flat", description="Says that it is a fee, whatever is used.")
+    id: Id = Field(
+        description="What the charge is known by within its plan; of an add-on, what "
+        "subscriptions choose it by."
+    )
+    name: Title = Field(
+        min_length=1, max_length=200, description="What the line of an invoice says."
+    )
+    price: Price = Field(
+        description="What the fee is for its whole `cadence`, in the plan's currency; for one "
+        "seat or add-on where `per` says so."
+    )
+    cadence: Cadence = Field(
+        Cadence.MONTH,
+        description="How long it is for: a `month`, `quarter` or `year`, or `once` for taking "
+        "the plan up.",
+    )
+    in_advance: bool = Field(
+        False,
+        description="Whether it is invoiced as its billing period begins; otherwise when the "
+        "period closes.",
+    )
+    per: FlatPer = Field(
+        FlatPer.SUBSCRIPTION,
+        description="What it is asked for: the `subscription`, each `seat`, or each piece of "
+        "the `add_on`.",
+    )
+    included: int = Field(
+        0,
+        ge=0,
+        le=1_000_000,
+        description="How many seats it is not asked for; of a fee per seat only.",
+    )
 
     @model_validator(mode="after")
     def _only_seats_are_included(self) -> Self:

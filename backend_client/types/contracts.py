@@ -16,8 +16,13 @@ from backend_client.types.texts import Prose, Title
 class Ramp(Wire):
     """``amount`` committed in each of the next ``periods`` billing periods."""
 
-    amount: Units
-    periods: int = Field(ge=1, le=120)
+    amount: Units = Field(
+        description="What is committed in each of these periods: money in the tenant's "
+        "currency, or units if the commitment has `meters`."
+    )
+    periods: int = Field(
+        ge=1, le=120, description="For how many billing periods, before the next ramp begins."
+    )
 
 
 class CommitmentTerms(Wire):
@@ -27,12 +32,32 @@ class CommitmentTerms(Wire):
     is missing is asked for in the last. ``overage_discount`` is the percentage off what is beyond.
     """
 
-    ramps: list[Ramp] = Field(min_length=1, max_length=120)
-    true_up: Literal["period", "term"] = "period"
-    overage_discount: Percent = Decimal(0)
-    meters: list[MeterName] | None = Field(None, min_length=1)
-    unit_price: Price = Decimal(1)
-    unit_size: UnitSize = 1
+    ramps: list[Ramp] = Field(
+        min_length=1,
+        max_length=120,
+        description="What is committed, one time after another; together they are the "
+        "contract's term.",
+    )
+    true_up: Literal["period", "term"] = Field(
+        "period",
+        description="When what is missing is asked for: after each `period`, or once for the "
+        "whole `term`, in its last period.",
+    )
+    overage_discount: Percent = Field(
+        Decimal(0), description="How many percent are taken off what is used beyond the commitment."
+    )
+    meters: list[MeterName] | None = Field(
+        None,
+        min_length=1,
+        description="The meters whose units are committed; null for a commitment of money.",
+    )
+    unit_price: Price = Field(
+        Decimal(1),
+        description="What `unit_size` units that are missing cost; 1 for a commitment of money.",
+    )
+    unit_size: UnitSize = Field(
+        1, description="For how many units `unit_price` is; 1 for a commitment of money."
+    )
 
     @model_validator(mode="after")
     def _money_is_worth_itself(self) -> Self:
@@ -44,15 +69,22 @@ class CommitmentTerms(Wire):
 class ServiceLevel(Wire):
     """Availability ``below`` so many percent earns a credit of ``credit`` percent of usage."""
 
-    below: Percent
-    credit: Percent
+    below: Percent = Field(
+        description="The availability in percent below which the credit is earned."
+    )
+    credit: Percent = Field(description="How many percent of the period's usage are credited.")
 
 
 class PrepaidInstalment(Wire):
     """``amount`` is asked for as the term's billing period with this number begins, from 1."""
 
-    period: int = Field(ge=1, le=120)
-    amount: Annotated[Price, Field(gt=0)]
+    period: int = Field(
+        ge=1,
+        le=120,
+        description="The billing period of the term with whose beginning it is asked for, "
+        "counted from 1.",
+    )
+    amount: Annotated[Price, Field(gt=0)] = Field(description="How much is asked for.")
 
 
 class PrepaidTerms(Wire):
@@ -64,12 +96,32 @@ class PrepaidTerms(Wire):
     end ``rollover_percent`` stays for ``rollover_months`` more, once; the rest expires.
     """
 
-    amount: Annotated[Price, Field(gt=0)]
-    every: Literal["month", "quarter", "year"] | None = None
-    instalments: list[PrepaidInstalment] | None = Field(None, min_length=1, max_length=120)
-    grant: Literal["term", "instalment"] = "term"
-    rollover_percent: Annotated[Percent, Field(gt=0)] | None = None
-    rollover_months: int | None = Field(None, ge=1, le=120)
+    amount: Annotated[Price, Field(gt=0)] = Field(
+        description="What is paid ahead for the whole term."
+    )
+    every: Literal["month", "quarter", "year"] | None = Field(
+        None,
+        description="How often a part of it is asked for, in equal parts; null if "
+        "`instalments` say so.",
+    )
+    instalments: list[PrepaidInstalment] | None = Field(
+        None,
+        min_length=1,
+        max_length=120,
+        description="The parts with their amounts, which add up to `amount`; null if `every` "
+        "says so.",
+    )
+    grant: Literal["term", "instalment"] = Field(
+        "term",
+        description="When the credit is there: all as the `term` begins, or each part with "
+        "its `instalment`.",
+    )
+    rollover_percent: Annotated[Percent, Field(gt=0)] | None = Field(
+        None, description="How many percent of what is left at the term's end stay; null: none."
+    )
+    rollover_months: int | None = Field(
+        None, ge=1, le=120, description="For how many months longer they stay; null: none."
+    )
 
     @model_validator(mode="after")
     def _has_one_schedule(self) -> Self:
@@ -106,15 +158,41 @@ class ContractCreate(Wire):
     its plan.
     """
 
-    name: Title = Field(min_length=1, max_length=200)
+    name: Title = Field(min_length=1, max_length=200, description="What people read it as.")
     start: Instant
-    commitment: CommitmentTerms | None = None
-    periods: int | None = Field(None, ge=1, le=120)
-    prepaid: PrepaidTerms | None = None
-    service_levels: list[ServiceLevel] = Field([], max_length=20)
-    net_days: int | None = Field(None, ge=0, le=365)
-    renews: bool = False
-    then_plan: Id | None = None
+    commitment: CommitmentTerms | None = Field(
+        None,
+        description="What the tenant commits to use; null for a contract without one, which "
+        "has `periods`.",
+    )
+    periods: int | None = Field(
+        None,
+        ge=1,
+        le=120,
+        description="How many billing periods its term has; null if a commitment's ramps say so.",
+    )
+    prepaid: PrepaidTerms | None = Field(
+        None, description="What is paid ahead for the term; null for nothing."
+    )
+    service_levels: list[ServiceLevel] = Field(
+        [],
+        max_length=20,
+        description="Credits that the tenant earns when availability is low; the lowest level "
+        "that was missed counts.",
+    )
+    net_days: int | None = Field(
+        None,
+        ge=0,
+        le=365,
+        description="How many days the tenant has to pay its invoices; null for what its "
+        "terms say.",
+    )
+    renews: bool = Field(False, description="Whether another term of the same follows each.")
+    then_plan: Id | None = Field(
+        None,
+        description="The plan that the tenant moves to where the contract ends; null leaves "
+        "it on its plan.",
+    )
 
     @model_validator(mode="after")
     def _has_one_term(self) -> Self:
@@ -149,10 +227,21 @@ class AmendmentCreate(Wire):
     null leaves it as it is.
     """
 
-    effective_at: Instant
-    more: Units = Decimal(0)
-    renews: bool | None = None
-    reason: Prose = Field(min_length=1, max_length=500)
+    effective_at: Instant = Field(
+        description="The start of the billing period from which on it holds."
+    )
+    more: Units = Field(
+        Decimal(0),
+        description="How much more is committed in each period from then on; 0 if only the "
+        "renewal changes.",
+    )
+    renews: bool | None = Field(
+        None,
+        description="Whether another term follows the one that runs then; null leaves it as it is.",
+    )
+    reason: Prose = Field(
+        min_length=1, max_length=500, description="Why it was agreed, for the record."
+    )
 
     @model_validator(mode="after")
     def _says_something(self) -> Self:
@@ -164,7 +253,7 @@ class AmendmentCreate(Wire):
 class Amendment(AmendmentCreate, Answer):
     """An amendment that was agreed."""
 
-    number: int
+    number: int = Field(description="Which amendment of the contract, counted from 1.")
     created_at: Instant
 
 
@@ -174,11 +263,11 @@ class Instalment(Answer):
     ``invoice_id`` is the invoice that asks for it, null before there is one.
     """
 
-    number: int
-    of: int
-    term_start: Instant
-    due_at: Instant
-    amount: Exact
+    number: int = Field(description="Which instalment of its term, counted from 1.")
+    of: int = Field(description="How many instalments the term has.")
+    term_start: Instant = Field(description="Where the term begins that it is of.")
+    due_at: Instant = Field(description="When it is invoiced.")
+    amount: Exact = Field(description="How much it asks for, before tax, in the tenant's currency.")
     invoice_id: str | None
 
 
@@ -189,11 +278,15 @@ class Contract(Answer):
     """
 
     id: str
-    terms: ContractCreate
+    terms: ContractCreate = Field(description="What was agreed at the beginning.")
     start: Instant
     end: Instant
-    amendments: list[Amendment] = []
-    instalments: list[Instalment] = []
+    amendments: list[Amendment] = Field([], description="What was agreed since, in order.")
+    instalments: list[Instalment] = Field(
+        [],
+        description="The parts of what is prepaid, of the first term and all that began "
+        "since; empty if nothing is.",
+    )
 
     @property
     def renews(self) -> bool:
@@ -209,15 +302,34 @@ class Coupon(Wire):
     It can be redeemed ``max_redemptions`` times, once a tenant, until ``redeem_by``.
     """
 
-    id: Id
-    name: Title = Field(min_length=1, max_length=200)
-    percent: Percent | None = None
-    amount: Price | None = None
+    id: Id = Field(description="What it is redeemed by, such as `launch-20`.")
+    name: Title = Field(
+        min_length=1, max_length=200, description="What the line of an invoice says."
+    )
+    percent: Percent | None = Field(
+        None, description="How many percent it takes off; null if it takes an amount."
+    )
+    amount: Price | None = Field(
+        None,
+        description="How much it takes off each period, in its `currency`; null if it takes a "
+        "percentage.",
+    )
     currency: Currency | None = None
-    periods: int | None = Field(1, ge=1, le=120)
-    plans: list[Id] | None = Field(None, min_length=1)
-    max_redemptions: int | None = Field(None, ge=1)
-    redeem_by: Instant | None = None
+    periods: int | None = Field(
+        1,
+        ge=1,
+        le=120,
+        description="For how many billing periods it holds from when it is redeemed; null for all.",
+    )
+    plans: list[Id] | None = Field(
+        None, min_length=1, description="The plans, by id, from whose lines it takes; null for all."
+    )
+    max_redemptions: int | None = Field(
+        None, ge=1, description="How many tenants can redeem it; null for any number."
+    )
+    redeem_by: Instant | None = Field(
+        None, description="Until when it can be redeemed; null for any time."
+    )
 
     @model_validator(mode="after")
     def _one_of_percent_and_amount(self) -> Self:
@@ -231,13 +343,15 @@ class Coupon(Wire):
 class CouponRedeem(Wire):
     """Redeem a coupon."""
 
-    coupon: Id
+    coupon: Id = Field(description="What the coupon is redeemed by: its id, such as `launch-20`.")
 
 
 class RedeemedCoupon(Answer):
     """A coupon of a tenant's, on the periods that begin from ``starts_at`` until ``ends_at``."""
 
-    coupon: Coupon
-    redeemed_at: Instant
-    starts_at: Instant
-    ends_at: Instant | None
+    coupon: Coupon = Field(description="What the coupon takes off.")
+    redeemed_at: Instant = Field(description="When the tenant redeemed it.")
+    starts_at: Instant = Field(description="The start of the first billing period that it is for.")
+    ends_at: Instant | None = Field(
+        description="Where the last billing period ends that it is for; null for no end."
+    )

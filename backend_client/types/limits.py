@@ -35,15 +35,35 @@ class RateLimits(Wire):
     ``tokens_per_minute`` counts what is asked and what is answered.
     """
 
-    requests_per_minute: int | None = Field(None, ge=1, le=1_000_000)
-    tokens_per_minute: int | None = Field(None, ge=1, le=1_000_000_000)
-    concurrent_requests: int | None = Field(None, ge=1, le=100_000)
+    requests_per_minute: int | None = Field(
+        None,
+        ge=1,
+        le=1_000_000,
+        description="How many requests may begin in a minute; null for no limit of its own.",
+    )
+    tokens_per_minute: int | None = Field(
+        None,
+        ge=1,
+        le=1_000_000_000,
+        description="How many tokens may be asked and answered in a minute; null for no limit "
+        "of its own.",
+    )
+    concurrent_requests: int | None = Field(
+        None,
+        ge=1,
+        le=100_000,
+        description="How many requests may be under way at a time; null for no limit of its own.",
+    )
 
 
 class ModelLimits(RateLimits):
     """What calls of some models may do at a time, all of these models together."""
 
-    models: Annotated[list[Name], AfterValidator(_named_once)] = Field(min_length=1, max_length=50)
+    models: Annotated[list[Name], AfterValidator(_named_once)] = Field(
+        min_length=1,
+        max_length=50,
+        description="The models, by name, whose calls share the limits.",
+    )
 
     @property
     def limits(self) -> RateLimits:
@@ -64,10 +84,14 @@ class LimitUse(Answer):
     ``models`` are those whose calls it is of, all together; null for every call.
     """
 
-    limit: LimitName
-    models: list[str] | None
-    most: int
-    remaining: int
+    limit: LimitName = Field(description="Which limit it is of.")
+    models: list[str] | None = Field(
+        description="The models whose calls it is of, all together; null for every call."
+    )
+    most: int = Field(
+        description="What the limit is: requests or tokens a minute, or requests at a time."
+    )
+    remaining: int = Field(description="How much of it is left now.")
     full_at: Instant | None = Field(
         description="When all of it is there again if nothing more is taken; null for "
         "concurrent_requests"
@@ -83,9 +107,17 @@ class KeyBudget(Wire):
     one lets them through and is shown.
     """
 
-    amount: Annotated[Exact, Field(gt=0, max_digits=20, decimal_places=10, allow_inf_nan=False)]
-    period: Literal["day", "month"]
-    limit: Literal["hard", "soft"] = "hard"
+    amount: Annotated[Exact, Field(gt=0, max_digits=20, decimal_places=10, allow_inf_nan=False)] = (
+        Field(description="What calls may cost in each period, in the tenant's currency.")
+    )
+    period: Literal["day", "month"] = Field(
+        description="How long it is for: each `day` or each `month` of the tenant's time zone."
+    )
+    limit: Literal["hard", "soft"] = Field(
+        "hard",
+        description="`hard` refuses calls that could pass it; `soft` lets them through and "
+        "shows it.",
+    )
 
 
 class KeyBudgetUse(Answer):
@@ -95,10 +127,13 @@ class KeyBudgetUse(Answer):
     calls under way can cost at most.
     """
 
-    budget: KeyBudget
+    budget: KeyBudget = Field(description="The budget that it is of.")
     currency: Currency
-    used: Exact
-    held: Exact
+    used: Exact = Field(
+        description="What its calls have cost since it last began anew, unrounded, at the "
+        "prices of the plan in force."
+    )
+    held: Exact = Field(description="What calls under way can cost at most.")
     remaining: Exact = Field(description="0 if it is used up or exceeded")
     start: Instant
     resets_at: Instant
@@ -107,22 +142,24 @@ class KeyBudgetUse(Answer):
 class LabelBudgetCreate(Wire):
     """A budget of all calls with a ``value`` of a declared ``label``, whoever makes them."""
 
-    label: LabelName
-    value: Annotated[LabelValue, Field(min_length=1)]
-    budget: KeyBudget
+    label: LabelName = Field(description="The label, which must be declared.")
+    value: Annotated[LabelValue, Field(min_length=1)] = Field(
+        description="The label's value whose calls it bounds."
+    )
+    budget: KeyBudget = Field(description="What they may cost, and in which time.")
 
 
 class LabelBudgetChange(Wire):
     """What a label's budget is to be from now on."""
 
-    budget: KeyBudget
+    budget: KeyBudget = Field(description="The budget from now on.")
 
 
 class LabelBudget(Answer):
     """A budget of all calls with a value of a declared label. Each value has at most one."""
 
     id: str
-    label: str
-    value: str
-    budget: KeyBudget
+    label: str = Field(description="The label's name.")
+    value: str = Field(description="The label's value whose calls it bounds.")
+    budget: KeyBudget = Field(description="What they may cost, and in which time.")
     created_at: Instant

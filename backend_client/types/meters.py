@@ -46,18 +46,54 @@ class CatalogMeter(Wire):
     are counted from then on.
     """
 
-    id: MeterName
-    name: Title = Field(min_length=1, max_length=200)
-    aggregation: Aggregation = Aggregation.SUM
-    of: list[MeterName] = Field([], max_length=20)
-    models: list[Name] | None = Field(None, min_length=1, max_length=500)
-    labels: dict[LabelName, LabelValue] = Field({}, max_length=4)
-    label: LabelName | None = None
-    step: Annotated[Exact, Field(gt=0, max_digits=24, decimal_places=9)] | None = None
-    percent: Percent | None = None
-    fixed: Units = Decimal(0)
-    minimum: Units | None = None
-    maximum: Units | None = None
+    id: MeterName = Field(
+        description="The meter's own name, which charges and reports use; it must be none of "
+        "Farebox's own."
+    )
+    name: Title = Field(min_length=1, max_length=200, description="What people read it as.")
+    aggregation: Aggregation = Field(
+        Aggregation.SUM,
+        description="What a period makes of its events' values: their `sum`, the `max`, the "
+        "`last` by time, or how many different ones there were (`unique`).",
+    )
+    of: list[MeterName] = Field(
+        [],
+        max_length=20,
+        description="The meters whose sum an event's value is; an event that has none of them "
+        "has nothing of this one.",
+    )
+    models: list[Name] | None = Field(
+        None,
+        min_length=1,
+        max_length=500,
+        description="The models whose events it counts; null for all.",
+    )
+    labels: dict[LabelName, LabelValue] = Field(
+        {},
+        max_length=4,
+        description="Labels that events must have, all of them with these values, to count; "
+        "empty for any.",
+    )
+    label: LabelName | None = Field(
+        None,
+        description="Of `max` and `last`, the label each of whose values has one of its own, "
+        "which are added; of `unique`, what is counted. Null of a sum.",
+    )
+    step: Annotated[Exact, Field(gt=0, max_digits=24, decimal_places=9)] | None = Field(
+        None,
+        description="What each event's value is rounded up to a multiple of, first of all; "
+        "null for no rounding.",
+    )
+    percent: Percent | None = Field(
+        None, description="How many percent of the rounded value count; null for all of it."
+    )
+    fixed: Units = Field(Decimal(0), description="What is added to each event's value after that.")
+    minimum: Units | None = Field(
+        None, description="The least that an event counts for; null for no bound."
+    )
+    maximum: Units | None = Field(
+        None, description="The most that an event counts for; null for no bound."
+    )
 
     @model_validator(mode="after")
     def _is_of_other_meters(self) -> Self:

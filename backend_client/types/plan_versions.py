@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
+from pydantic import Field
+
 from backend_client.types.common import Answer, Instant, Money, Wire
 
 
@@ -13,18 +15,25 @@ class PlanChange(Answer):
     ``path`` names parts of lists by their ids: ``charges.output.tiers.0.price``.
     """
 
-    path: str
-    before: Any
-    after: Any
+    path: str = Field(
+        description="What differs, as a path in which parts of lists are named by their ids: "
+        "`charges.output.tiers.0.price`."
+    )
+    before: Any = Field(
+        description="What it was in the earlier version; null where there was nothing."
+    )
+    after: Any = Field(description="What it is in the later version; null where there is nothing.")
 
 
 class PlanDiff(Answer):
     """All that differs between two versions of a plan."""
 
-    plan: str
-    before: int
-    after: int
-    changes: list[PlanChange]
+    plan: str = Field(description="Which plan, by its id in the catalog.")
+    before: int = Field(description="The earlier version, by its number.")
+    after: int = Field(description="The later version, by its number.")
+    changes: list[PlanChange] = Field(
+        description="All that differs between the two; empty if nothing does."
+    )
 
 
 class MigrationRequest(Wire):
@@ -33,8 +42,13 @@ class MigrationRequest(Wire):
     With ``preview`` nothing is changed.
     """
 
-    at: Instant | None = None
-    preview: bool = True
+    at: Instant | None = Field(
+        None, description="The quarter hour to come at which tenants move; null for the next."
+    )
+    preview: bool = Field(
+        True,
+        description="Whether only to answer what would happen: true, if left out, changes nothing.",
+    )
 
 
 class MigratedTenant(Answer):
@@ -44,8 +58,11 @@ class MigratedTenant(Answer):
     a ``problem`` where the tenant can't be moved.
     """
 
-    tenant: str
-    from_version: int
-    present: Money
-    migrated: Money | None
-    problem: str | None = None
+    tenant: str = Field(description="The tenant, by its id (`ten_…`).")
+    from_version: int = Field(description="The version that the tenant is on before it moves.")
+    present: Money = Field(description="What its running period costs so far, as it is.")
+    migrated: Money | None = Field(
+        description="What the period so far would cost on the latest version; null if the "
+        "tenant can't be moved."
+    )
+    problem: str | None = Field(None, description="Why the tenant can't be moved; null if it can.")

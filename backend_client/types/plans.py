@@ -67,30 +67,84 @@ class PlanDefinition(Wire):
     words for the operator's own programs to ask for.
     """
 
-    id: Id
-    name: Title = Field(min_length=1, max_length=200)
-    description: Prose = ""
+    id: Id = Field(description="What the plan is known by: subscriptions and the catalog name it.")
+    name: Title = Field(min_length=1, max_length=200, description="What people read it as.")
+    description: Prose = Field(
+        "", description="What the plan is for, shown to those who choose one."
+    )
     currency: Currency = "USD"
-    windows: list[TimeWindow] = []
-    charges: list[Charge] = []
-    pools: list[IncludedPool] = []
-    discounts: list[Discount] = []
-    minimum: Price | None = None
-    maximum: Price | None = None
-    quotas: list[Quota] = []
-    models: list[Name] | None = Field(None, min_length=1, max_length=500)
-    limits: RateLimits = RateLimits()
+    windows: list[TimeWindow] = Field(
+        [], description="Hours of the day with prices of their own, which charges name."
+    )
+    charges: list[Charge] = Field([], description="What is asked for: fees, and prices of usage.")
+    pools: list[IncludedPool] = Field([], description="Free units that several charges share.")
+    discounts: list[Discount] = Field(
+        [], description="What is taken off charges, or off the whole."
+    )
+    minimum: Price | None = Field(
+        None,
+        description="The least that a period costs after discounts, prorated like a fee; null "
+        "for none.",
+    )
+    maximum: Price | None = Field(
+        None,
+        description="The most that a period costs, of a period in part too; null for no bound.",
+    )
+    quotas: list[Quota] = Field([], description="How many units a period allows.")
+    models: list[Name] | None = Field(
+        None,
+        min_length=1,
+        max_length=500,
+        description="The models that may be called; null for all on sale.",
+    )
+    limits: RateLimits = Field(
+        RateLimits(), description="What all calls of the tenant together may do at a time."
+    )
     model_limits: ModelLimitsList = []
-    features: list[Id] = Field([], max_length=100)
-    grants: list[GrantTerms] = []
-    prepaid: bool = False
-    by_contract: bool = False
-    proration: Proration = Proration.SECOND
-    trial_days: int = Field(0, ge=0, le=366)
-    trial_ends: bool = False
-    trial_quotas: list[TrialQuota] = []
-    trial_amount: Annotated[Price, Field(gt=0)] | None = None
-    price_lists: list[PriceList] = []
+    features: list[Id] = Field(
+        [],
+        max_length=100,
+        description="Words for the seller's own programs, which ask by `/v1/entitlements` "
+        "whether a tenant has them.",
+    )
+    grants: list[GrantTerms] = Field(
+        [], description="Credit that the plan brings, with each period or once."
+    )
+    prepaid: bool = Field(
+        False,
+        description="Whether each call is paid from the wallet at once, and refused without "
+        "enough credit in it.",
+    )
+    by_contract: bool = Field(
+        False,
+        description="Whether only the operator can put a tenant on it; it is not offered to "
+        "choose.",
+    )
+    proration: Proration = Field(
+        Proration.SECOND,
+        description="How a fee is divided over part of a period: by the `second`, or by the `day`.",
+    )
+    trial_days: int = Field(
+        0,
+        ge=0,
+        le=366,
+        description="How many days a tenant's first subscription to it is on trial, which "
+        "asks for no money; 0 for no trial.",
+    )
+    trial_ends: bool = Field(
+        False,
+        description="What follows a trial: true moves the tenant to the catalog's default "
+        "plan, false lets this one go on.",
+    )
+    trial_quotas: list[TrialQuota] = Field([], description="How many units a trial allows in all.")
+    trial_amount: Annotated[Price, Field(gt=0)] | None = Field(
+        None,
+        description="What usage on trial may be worth by the plan's prices; then calls are "
+        "refused. Null for no bound.",
+    )
+    price_lists: list[PriceList] = Field(
+        [], description="All of its prices in other currencies than `currency`."
+    )
 
     @model_validator(mode="after")
     def _charges_do_not_overlap(self) -> Self:
@@ -257,8 +311,18 @@ class Plan(Answer):
     otherwise the version ``base_version``; its prices are in the tenant's currency alone.
     """
 
-    definition: PlanDefinition
-    version: int
-    published_at: Instant
-    own_prices: list[OwnPrice] = []
-    base_version: int | None = None
+    definition: PlanDefinition = Field(
+        description="What the version charges, includes and allows. It never changes."
+    )
+    version: int = Field(description="Which version it is, counted from 1 for each plan.")
+    published_at: Instant = Field(description="When it was published.")
+    own_prices: list[OwnPrice] = Field(
+        [],
+        description="What was agreed with the one tenant that this version was made for; "
+        "empty for one on sale.",
+    )
+    base_version: int | None = Field(
+        None,
+        description="The version on sale that one with `own_prices` was made of; null for one "
+        "on sale.",
+    )

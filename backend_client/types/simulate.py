@@ -26,11 +26,24 @@ class Workload(Wire):
     from one period to the next.
     """
 
-    requests_per_day: Units
-    per_request: dict[MeterName, Units] = Field(min_length=1, max_length=32)
-    models: dict[Name, Share] = Field(min_length=1, max_length=100)
-    growth_percent: Growth = Decimal(0)
-    periods: int = Field(1, ge=1, le=24)
+    requests_per_day: Units = Field(description="How many requests a day, over all models.")
+    per_request: dict[MeterName, Units] = Field(
+        min_length=1,
+        max_length=32,
+        description="How many units of each meter a request uses, by the meter.",
+    )
+    models: dict[Name, Share] = Field(
+        min_length=1,
+        max_length=100,
+        description="Each model's part of the requests, in any unit: 3 and 1 are three "
+        "quarters and one.",
+    )
+    growth_percent: Growth = Field(
+        Decimal(0), description="By how many percent usage grows from one period to the next."
+    )
+    periods: int = Field(
+        1, ge=1, le=24, description="How many billing periods to simulate, from now on."
+    )
 
 
 class SimulationRequest(Wire):
@@ -40,12 +53,27 @@ class SimulationRequest(Wire):
     not be published.
     """
 
-    past_periods: int | None = Field(None, ge=1, le=12)
-    workload: Workload | None = None
-    plans: list[Id] | None = Field(None, max_length=50)
-    drafts: list[PlanDefinition] = Field([], max_length=10)
-    seats: int = Field(1, ge=0, le=1_000_000)
-    add_ons: AddOns = {}
+    past_periods: int | None = Field(
+        None,
+        ge=1,
+        le=12,
+        description="How many of the tenant's last billing periods to bill again; null for a "
+        "`workload`.",
+    )
+    workload: Workload | None = Field(
+        None, description="What is expected to be used; null for `past_periods`."
+    )
+    plans: list[Id] | None = Field(
+        None,
+        max_length=50,
+        description="The plans to bill it under, by id; null for all on sale that the caller "
+        "may choose.",
+    )
+    drafts: list[PlanDefinition] = Field(
+        [], max_length=10, description="Plans that need not be published, to bill it under too."
+    )
+    seats: int = Field(1, ge=0, le=1_000_000, description="How many seats fees per seat count.")
+    add_ons: AddOns = Field({}, description="How many of each add-on, by the id of its charge.")
 
     @model_validator(mode="after")
     def _one_of_past_and_workload(self) -> Self:
@@ -57,14 +85,14 @@ class SimulationRequest(Wire):
 class PublicModel(Answer):
     """A model on sale, as anybody may know it."""
 
-    id: str
-    name: str
+    id: str = Field(description="The name by which calls ask for the model.")
+    name: str = Field(description="What people read it as.")
 
 
 class PublicModels(Answer):
     """The models on sale, in the catalog's order."""
 
-    models: list[PublicModel]
+    models: list[PublicModel] = Field(description="The models in the catalog's order.")
 
 
 class SimulatedPlan(Answer):
@@ -76,16 +104,18 @@ class SimulatedPlan(Answer):
     and more. ``periods_carried`` is how many periods, from the first, it carries before that.
     """
 
-    plan: str
+    plan: str = Field(description="Which plan, by its id in the catalog.")
     plan_version: int | None
-    name: str
-    periods: list[SpendReport]
-    total: Money
-    credit: Money
-    to_pay: Money
-    fits: bool = True
-    reason: str | None = None
-    periods_carried: int = 0
+    name: str = Field(description="What people read it as.")
+    periods: list[SpendReport] = Field(description="The bill of each period, line by line.")
+    total: Money = Field(description="What the bills come to, before tax.")
+    credit: Money = Field(description="What the plan's own credit for every model pays of it.")
+    to_pay: Money = Field(description="What is left to pay: `total` less `credit`.")
+    fits: bool = Field(True, description="Whether the plan could carry the usage.")
+    reason: str | None = Field(None, description="Why it could not; null if it fits.")
+    periods_carried: int = Field(
+        0, description="How many periods, from the first, it carries before it does not fit."
+    )
 
 
 class Simulation(Answer):
@@ -95,5 +125,9 @@ class Simulation(Answer):
     """
 
     currency: Currency
-    plans: list[SimulatedPlan]
-    other_currency: list[str] = []
+    plans: list[SimulatedPlan] = Field(
+        description="The plans that fit, the least `to_pay` first, then those that don't."
+    )
+    other_currency: list[str] = Field(
+        [], description="Plans without prices in the currency, by id."
+    )

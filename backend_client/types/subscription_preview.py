@@ -17,8 +17,10 @@ class SubscriptionPreview(Answer):
     effect.
     """
 
-    plan: Plan
-    starts_at: Instant
-    before: SpendReport
-    after: SpendReport
+    plan: Plan = Field(description="The plan as it would be after the change.")
+    starts_at: Instant = Field(description="When the change would take effect.")
+    before: SpendReport = Field(description="What the present period costs as it is.")
+    after: SpendReport = Field(
+        description="What the present period would cost with the change, by the usage so far."
+    )
     difference: Money = Field(description="Of the totals; below zero if the change costs less")

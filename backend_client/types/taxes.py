@@ -39,16 +39,34 @@ class CatalogTax(Wire):
     country than the seller's, accounts for it itself.
     """
 
-    id: Id
-    name: TaxName
-    country: Country
-    region: Region | None = None
-    except_regions: list[Region] = Field([], max_length=100)
-    percent: Percent
-    inclusive: bool = False
-    reverse_charge: bool = False
-    valid_from: TaxDay | None = None
-    valid_until: TaxDay | None = None
+    id: Id = Field(description="What the rate is known by within the catalog.")
+    name: TaxName = Field(description="What the tax is called on invoices.")
+    country: Country = Field(
+        description="The country whose customers pay it, by its ISO 3166-1 code such as `DE`."
+    )
+    region: Region | None = Field(
+        None,
+        description="The state or province whose customers pay it, by its code; null for the "
+        "whole country.",
+    )
+    except_regions: list[Region] = Field(
+        [], max_length=100, description="Regions of the country whose customers don't pay it."
+    )
+    percent: Percent = Field(description="The rate in percent.")
+    inclusive: bool = Field(
+        False, description="Whether prices hold the tax already; otherwise it comes on top."
+    )
+    reverse_charge: bool = Field(
+        False,
+        description="Whether a business with a tax id, in another country than the seller's, "
+        "accounts for it itself.",
+    )
+    valid_from: TaxDay | None = Field(
+        None, description="The first tax date that it holds on; null for no such bound."
+    )
+    valid_until: TaxDay | None = Field(
+        None, description="The last tax date that it holds on; null for no such bound."
+    )
 
     @model_validator(mode="after")
     def _bounds_are_in_order(self) -> Self:
@@ -111,11 +129,27 @@ class TaxIdCheck(Answer):
     ``address`` are as the register has them, where its country tells.
     """
 
-    tax_id: str | None
-    outcome: TaxIdOutcome
-    problem: str | None = None
-    name: str | None = None
-    address: str | None = None
-    consultation: str | None = None
-    asked_at: Instant | None = None
-    answered_at: Instant | None = None
+    tax_id: str | None = Field(description="The customer's tax id; null if it has none.")
+    outcome: TaxIdOutcome = Field(
+        description="What is known of it: `unchecked`, `valid`, `invalid`, or `unavailable` "
+        "if the service could not say yet."
+    )
+    problem: str | None = Field(
+        None, description="Why the last question had no answer; null if it had one."
+    )
+    name: str | None = Field(
+        None, description="The name in the register; null if its country does not tell."
+    )
+    address: str | None = Field(
+        None, description="The address in the register; null if its country does not tell."
+    )
+    consultation: str | None = Field(
+        None,
+        description="The service's number of its answer, which proves it; null without one.",
+    )
+    asked_at: Instant | None = Field(
+        None, description="When the service was last asked; null if never."
+    )
+    answered_at: Instant | None = Field(
+        None, description="When it last said valid or not; null if never."
+    )
