@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from datetime import datetime
 
+from pydantic import Field
+
 from backend_client.types.common import Money, Wire
 
 
@@ -14,8 +16,13 @@ class AccountBalance(Wire):
     passed. ``next_due_at`` is the earliest day; null if nothing is owed.
     """
 
-    balance: Money
-    owed: Money
-    overdue: Money
-    open_invoices: int
-    next_due_at: datetime | None
+    balance: Money = Field(
+        description="What was paid or credited and is not used yet; the next open invoice "
+        "draws on it."
+    )
+    owed: Money = Field(description="What all open invoices still ask for.")
+    overdue: Money = Field(description="The part of `owed` whose due date has passed.")
+    open_invoices: int = Field(description="How many issued invoices are not wholly paid.")
+    next_due_at: datetime | None = Field(
+        description="The earliest due date of the open invoices; null if nothing is owed."
+    )

@@ -59,8 +59,14 @@ class PriceKind(StrEnum):
 class TransferPrice(Wire):
     """The internal price. ``percent`` is what ``cost_plus`` adds."""
 
-    price: PriceKind = PriceKind.COST
-    percent: Percent = Decimal(0)
+    price: PriceKind = Field(
+        PriceKind.COST,
+        description="What is charged: the `cost`, `cost_plus` a percentage, or the `list` "
+        "price before discounts and credits.",
+    )
+    percent: Percent = Field(
+        Decimal(0), description="How many percent `cost_plus` adds; 0 otherwise."
+    )
 
 
 class Unit(Wire):
@@ -71,11 +77,23 @@ class Unit(Wire):
     """
 
     code: Code
-    name: Name
-    kind: UnitKind = UnitKind.COST_CENTER
-    parent: Code | None = None
-    budget: Budget | None = None
-    transfer: TransferPrice | None = None
+    name: Name = Field(description="What people read it as.")
+    kind: UnitKind = Field(
+        UnitKind.COST_CENTER,
+        description="Whether it is a `department`, which groups others, or a `cost_center`, "
+        "which bears costs.",
+    )
+    parent: Code | None = Field(
+        None, description="The department that it is in, by its code; null at the top."
+    )
+    budget: Budget | None = Field(
+        None,
+        description="What all that is below it may cost in a month, before tax, in the "
+        "tenant's currency; null for no budget.",
+    )
+    transfer: TransferPrice | None = Field(
+        None, description="A cost center's own internal price; null for the policy's."
+    )
 
 
 class AllocationRule(Wire):
@@ -85,11 +103,29 @@ class AllocationRule(Wire):
     label's value. Labels must be declared.
     """
 
-    application: str | None = Field(None, max_length=100)
-    key: str | None = Field(None, max_length=100)
-    label: str | None = Field(None, min_length=1, max_length=200)
-    value: str | None = Field(None, max_length=500)
-    to: Code | None = None
+    application: str | None = Field(
+        None, max_length=100, description="Usage of this application, by id; null for any."
+    )
+    key: str | None = Field(
+        None, max_length=100, description="Usage of this API key, by id; null for any."
+    )
+    label: str | None = Field(
+        None,
+        min_length=1,
+        max_length=200,
+        description="Usage with this label, which must be declared; null for any.",
+    )
+    value: str | None = Field(
+        None,
+        max_length=500,
+        description="The value that the label must have; null for any, and then the value is "
+        "the cost center's code unless `to` is given.",
+    )
+    to: Code | None = Field(
+        None,
+        description="The cost center that bears it, by its code; null if the label's value "
+        "names it.",
+    )
 
     @model_validator(mode="after")
     def _matches_something(self) -> AllocationRule:
@@ -127,7 +163,9 @@ class FixedPart(Wire):
     """A cost center's part; parts count in proportion to one another."""
 
     code: Code
-    part: Part
+    part: Part = Field(
+        description="Its part, in proportion to the others': 3 and 1 are three quarters and one."
+    )
 
 
 class SharedRule(Wire):
@@ -137,11 +175,27 @@ class SharedRule(Wire):
     A split by ``usage`` among all leaves to unallocated usage what is its part.
     """
 
-    costs: list[SharedCost] = Field([], max_length=4)
-    items: list[Annotated[str, Field(min_length=1, max_length=100)]] = Field([], max_length=100)
-    split: Split
-    among: list[Code] = Field([], max_length=MOST_UNITS)
-    parts: list[FixedPart] = Field([], max_length=MOST_UNITS)
+    costs: list[SharedCost] = Field(
+        [], max_length=4, description="The kinds of shared cost that it divides; empty for all."
+    )
+    items: list[Annotated[str, Field(min_length=1, max_length=100)]] = Field(
+        [], max_length=100, description="The charges, by id, whose cost it divides; empty for all."
+    )
+    split: Split = Field(
+        description="How it is divided: in `even` parts, by `fixed` parts, or as the costs of "
+        "`usage` are."
+    )
+    among: list[Code] = Field(
+        [],
+        max_length=MOST_UNITS,
+        description="The cost centers or departments, by code, that bear it; empty for all "
+        "there are.",
+    )
+    parts: list[FixedPart] = Field(
+        [],
+        max_length=MOST_UNITS,
+        description="The cost centers with their parts, for a `fixed` split; else empty.",
+    )
 
     @model_validator(mode="after")
     def _parts_are_of_a_fixed_split(self) -> SharedRule:
@@ -155,9 +209,13 @@ class SharedRule(Wire):
 class JournalTerms(JournalForms):
     """How a month is booked: cost centers' ``expense`` against ``clearing`` and ``margin``."""
 
-    expense: Account = "expense"
-    clearing: Account = "clearing"
-    margin: Account = "internal margin"
+    expense: Account = Field(
+        "expense", description="The account that cost centers' costs are booked on."
+    )
+    clearing: Account = Field("clearing", description="The account that they are booked against.")
+    margin: Account = Field(
+        "internal margin", description="The account of what is charged beyond the cost."
+    )
 
 
 class Policy(Wire):
@@ -167,12 +225,33 @@ class Policy(Wire):
     first that applies does. What no rule takes stays unallocated, and is shown.
     """
 
-    mode: ChargebackMode = ChargebackMode.SHOWBACK
-    units: list[Unit] = Field([], max_length=MOST_UNITS)
-    rules: list[AllocationRule] = Field([], max_length=MOST_RULES)
-    shared: list[SharedRule] = Field([], max_length=MOST_SHARED_RULES)
-    transfer: TransferPrice = TransferPrice()
-    journal: JournalTerms = JournalTerms()
+    mode: ChargebackMode = Field(
+        ChargebackMode.SHOWBACK,
+        description="`showback` shows each department its costs; `chargeback` also makes "
+        "journals that book them.",
+    )
+    units: list[Unit] = Field(
+        [], max_length=MOST_UNITS, description="The departments and cost centers, as a tree."
+    )
+    rules: list[AllocationRule] = Field(
+        [],
+        max_length=MOST_RULES,
+        description="Which usage goes to which cost center: the first rule that fits counts.",
+    )
+    shared: list[SharedRule] = Field(
+        [],
+        max_length=MOST_SHARED_RULES,
+        description="How costs are divided that no usage has by itself, such as fees: the "
+        "first rule that fits counts.",
+    )
+    transfer: TransferPrice = Field(
+        TransferPrice(),
+        description="What cost centers are charged for their costs, where they have no price "
+        "of their own.",
+    )
+    journal: JournalTerms = Field(
+        JournalTerms(), description="The accounts and the form of the journals."
+    )
 
 
 class PolicyVersion(Answer):
@@ -182,19 +261,28 @@ class PolicyVersion(Answer):
     changes no more.
     """
 
-    valid_from: datetime.date
+    valid_from: datetime.date = Field(
+        description="The first day on which it holds, on the tenant's clocks; it holds until "
+        "the next one's."
+    )
     revision: int
-    policy: Policy
-    changed_at: Instant
-    changed_by: str
-    locked: bool = False
+    policy: Policy = Field(description="The policy itself.")
+    changed_at: Instant = Field(description="When it was last changed.")
+    changed_by: str = Field(description="Who last changed it, by id.")
+    locked: bool = Field(
+        False,
+        description="Whether a closed month was computed by it, so that it can't be changed "
+        "any more.",
+    )
 
 
 class PolicyPut(Wire):
     """A policy to keep. ``revision`` is the one that was read; null if it is new."""
 
-    policy: Policy
-    revision: int | None = None
+    policy: Policy = Field(description="The policy to keep, whole.")
+    revision: int | None = Field(
+        None, description="The revision that was read; null if there was none."
+    )
 
 
 class MonthState(StrEnum):
@@ -224,17 +312,26 @@ class StatementRow(Answer):
     wherever in the tree it was; ``used`` is what of it is spent.
     """
 
-    kind: RowKind
-    path: list[str]
-    code: str | None
-    name: str
-    cost: Money
-    adjustments: Money
-    charged: Money
-    margin: Money
-    tax: Money
-    budget: Money | None = None
-    used: Money | None = None
+    kind: RowKind = Field(
+        description="What the row is of: a `department` with all below it, a `cost_center`, "
+        "what is `unallocated`, or what credit has `prepaid`."
+    )
+    path: list[str] = Field(
+        description="The codes from the top of the tree to this row; empty for what nobody bears."
+    )
+    code: str | None = Field(
+        description="The code of the department or cost center; null for what nobody bears."
+    )
+    name: str = Field(description="What people read it as.")
+    cost: Money = Field(description="What it bears of the month's invoices, before tax.")
+    adjustments: Money = Field(description="The part of `cost` that corrects earlier months.")
+    charged: Money = Field(description="What it is charged, at the transfer price.")
+    margin: Money = Field(description="What is charged beyond the cost: `charged` less `cost`.")
+    tax: Money = Field(description="The tax on top of the cost; it is not charged.")
+    budget: Money | None = Field(None, description="Its budget for the month; null for none.")
+    used: Money | None = Field(
+        None, description="What of the budget is spent; null without a budget."
+    )
 
 
 class MonthSummary(Answer):
@@ -243,13 +340,25 @@ class MonthSummary(Answer):
     Without a policy at its end (``has_policy``) nothing of it is allocated, and it can't be closed.
     """
 
-    month: datetime.date
-    period: Period
-    state: MonthState
-    mode: ChargebackMode
-    has_policy: bool = True
-    closed_at: Instant | None = None
-    closed_by: str | None = None
+    month: datetime.date = Field(
+        description="The month, by the first day of its billing period on the tenant's clocks."
+    )
+    period: Period = Field(description="The billing period that the month is.")
+    state: MonthState = Field(
+        description="`running` until it is invoiced, then `open` until somebody closes it, "
+        "then `closed` for good."
+    )
+    mode: ChargebackMode = Field(
+        description="Whether journals are made of it (`chargeback`) or not (`showback`), by "
+        "the policy at its end."
+    )
+    has_policy: bool = Field(
+        True,
+        description="Whether a policy holds at its end; without one nothing is allocated and "
+        "it can't be closed.",
+    )
+    closed_at: Instant | None = Field(None, description="When it was closed; null while it is not.")
+    closed_by: str | None = Field(None, description="Who closed it, by id; null while it is not.")
 
 
 class Statement(MonthSummary):
@@ -261,16 +370,21 @@ class Statement(MonthSummary):
     ``allocated`` is ``margin``.
     """
 
-    cost: Money
-    tax: Money
-    allocated: Money
-    unallocated: Money
-    prepaid: Money
-    charged: Money
-    margin: Money
-    adjustments: Money
+    cost: Money = Field(description="The sum of the invoices' lines and credit notes, before tax.")
+    tax: Money = Field(description="The sum of the taxes that come on top.")
+    allocated: Money = Field(description="What cost centers bear of the cost.")
+    unallocated: Money = Field(description="What no cost center bears.")
+    prepaid: Money = Field(description="What credit paid in advance, as calls were made.")
+    charged: Money = Field(description="What cost centers are charged in all.")
+    margin: Money = Field(
+        description="What they are charged beyond what they bear: `charged` less `allocated`."
+    )
+    adjustments: Money = Field(description="The part of `cost` that corrects earlier months.")
     invoices: list[str] = Field([], description="Their numbers; those of credit notes too")
-    rows: list[StatementRow]
+    rows: list[StatementRow] = Field(
+        description="The tree from the top, each department before what is in it, then what "
+        "nobody bears."
+    )
 
 
 class StatementLine(Answer):
@@ -280,20 +394,35 @@ class StatementLine(Answer):
     its month was closed: those lines add up to nothing.
     """
 
-    invoice: str | None
-    kind: str
-    name: str
-    plan: str | None
-    period: Period
-    adjustment: bool
-    path: list[str]
-    quantity: Exact | None
-    cost: Money
-    charged: Money
+    invoice: str | None = Field(
+        description="The number of the invoice or credit note; null while it is a draft, and "
+        "for usage that moved between cost centers after its month was closed."
+    )
+    kind: str = Field(
+        description="The kind of the invoice's line, such as `charge`, `discount` or `prepaid`."
+    )
+    name: str = Field(description="What the invoice's line says.")
+    plan: str | None = Field(
+        description="The plan that asked for it, by id; null for what is of the whole bill."
+    )
+    period: Period = Field(description="The time that the invoice's line is for.")
+    adjustment: bool = Field(description="Whether it corrects an earlier month.")
+    path: list[str] = Field(
+        description="The codes from the top of the tree to the cost center; empty for what "
+        "nobody bears."
+    )
+    quantity: Exact | None = Field(
+        description="The cost center's part of the line's units; null for a line without units."
+    )
+    cost: Money = Field(description="The cost center's part of the line's amount, before tax.")
+    charged: Money = Field(description="What it is charged for that, at the transfer price.")
 
 
 class StatementPreview(Wire):
     """A policy to try on a month: the last that is over if null. Nothing is kept."""
 
-    policy: Policy
-    month: datetime.date | None = None
+    policy: Policy = Field(description="The policy to try; it is not kept.")
+    month: datetime.date | None = Field(
+        None,
+        description="The month to try it on, by its first day; null for the last that is over.",
+    )

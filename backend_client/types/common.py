@@ -58,7 +58,10 @@ Exact = Annotated[Decimal, PlainSerializer(plain, return_type=str, when_used="js
 Instant = Annotated[AwareDatetime, BeforeValidator(_read_instant), AfterValidator(_utc)]
 """A moment in UTC; RFC 3339 on the wire. A time without an offset is refused."""
 
-Currency = Annotated[str, Field(pattern=r"^[A-Z]{3}$", description="ISO 4217 code")]
+Currency = Annotated[
+    str,
+    Field(pattern=r"^[A-Z]{3}$", description="The currency, by its ISO 4217 code such as `USD`"),
+]
 
 
 def _mailbox(value: str) -> str:
@@ -126,7 +129,9 @@ class Answer(BaseModel):
 class Money(Answer):
     """An amount rounded to the currency's minor unit, such as ``12.34`` USD."""
 
-    amount: Amount
+    amount: Amount = Field(
+        description="Exact, with all decimals of its currency: `12.30`, or `1230` of yen"
+    )
     currency: Currency
 
 

@@ -21,11 +21,19 @@ class InvoiceItemCreate(Wire):
     that it is for, the invoice's own period if they are null.
     """
 
-    name: Text
-    amount: UnitPrice | None = None
-    quantity: Positive = Decimal(1)
-    unit_price: UnitPrice | None = None
-    tax_code: Text | None = None
+    name: Text = Field(description="What the line of the invoice says.")
+    amount: UnitPrice | None = Field(
+        None,
+        description="What it comes to, in the tenant's currency, below zero for a credit; "
+        "null if `unit_price` is given.",
+    )
+    quantity: Positive = Field(Decimal(1), description="How many units; 1 with an `amount`.")
+    unit_price: UnitPrice | None = Field(
+        None, description="What a unit costs, below zero for a credit; null if `amount` is given."
+    )
+    tax_code: Text | None = Field(
+        None, description="What the tax service knows such a thing by; null for none."
+    )
     start: Instant | None = None
     end: Instant | None = None
 
@@ -53,13 +61,21 @@ class InvoiceItem(Answer):
     """
 
     id: str
-    state: Literal["pending", "invoiced"]
-    name: str
-    quantity: Exact | None
-    unit_price: Exact | None
-    amount: Money
-    left: Money
-    tax_code: str | None
+    state: Literal["pending", "invoiced"] = Field(
+        description="`pending` until an invoice has taken all of it, then `invoiced`."
+    )
+    name: str = Field(description="What the line of the invoice says.")
+    quantity: Exact | None = Field(
+        description="How many units; null for a line that was given as an amount."
+    )
+    unit_price: Exact | None = Field(
+        description="What a unit costs; null for a line that was given as an amount."
+    )
+    amount: Money = Field(description="What the line comes to, below zero for a credit.")
+    left: Money = Field(description="What invoices have still to take of `amount`.")
+    tax_code: str | None = Field(
+        description="What the tax service knows such a thing by; null for none."
+    )
     start: Instant | None
     end: Instant | None
     invoice_id: str | None

@@ -69,34 +69,67 @@ class LegalDetails(Wire):
     on its invoices; for German authorities the Leitweg-ID.
     """
 
-    street: Text | None = None
-    city: Text | None = None
-    postal_code: Annotated[str, Field(min_length=1, max_length=20)] | None = None
-    registration_id: Text | None = None
-    endpoint_scheme: Annotated[str, Field(pattern=r"^([0-9]{4}|EM)$")] | None = None
-    endpoint: Text | None = None
-    buyer_reference: Text | None = None
-    order_reference: Text | None = None
-    contact_name: Text | None = None
-    contact_phone: Annotated[str, Field(min_length=3, max_length=50)] | None = None
+    street: Text | None = Field(None, description="Street and number; null if not given.")
+    city: Text | None = Field(None, description="The town; null if not given.")
+    postal_code: Annotated[str, Field(min_length=1, max_length=20)] | None = Field(
+        None, description="The postal code; null if not given."
+    )
+    registration_id: Text | None = Field(
+        None, description="The number in the register of companies; null if not given."
+    )
+    endpoint_scheme: Annotated[str, Field(pattern=r"^([0-9]{4}|EM)$")] | None = Field(
+        None,
+        description="What kind of electronic address `endpoint` is, by its code of the EAS "
+        "list, such as `9930` for a German VAT id, or `EM` for e-mail; null without one.",
+    )
+    endpoint: Text | None = Field(
+        None,
+        description="The electronic address that e-invoices are sent to or from; null without one.",
+    )
+    buyer_reference: Text | None = Field(
+        None,
+        description="What the buyer wants to find on its invoices, for German authorities the "
+        "Leitweg-ID; null for nothing.",
+    )
+    order_reference: Text | None = Field(
+        None, description="The number of the buyer's order; null for none."
+    )
+    contact_name: Text | None = Field(
+        None, description="Whom to ask about an invoice; null if not given."
+    )
+    contact_phone: Annotated[str, Field(min_length=3, max_length=50)] | None = Field(
+        None, description="The telephone number of the contact; null if not given."
+    )
 
 
 class PartyLegal(LegalDetails):
     """The same of a party of an invoice; ``bank_account`` is the seller's IBAN."""
 
-    bank_account: Annotated[str, Field(pattern=r"^[A-Z0-9]{5,34}$")] | None = None
+    bank_account: Annotated[str, Field(pattern=r"^[A-Z0-9]{5,34}$")] | None = Field(
+        None, description="The seller's IBAN; null if not given, and for a buyer."
+    )
 
 
 class Party(Answer):
     """Who sells or who buys, as it is printed."""
 
-    name: str
-    address: list[str] = []
-    email: str | None = None
-    tax_id: str | None = None
-    country: str | None = None
-    region: str | None = None
-    legal: PartyLegal | None = None
+    name: str = Field(description="The name as it is printed.")
+    address: list[str] = Field([], description="The lines of the postal address.")
+    email: str | None = Field(
+        None, description="Where invoices are sent by e-mail; null if not given."
+    )
+    tax_id: str | None = Field(
+        None, description="The VAT id or other tax number; null if not given."
+    )
+    country: str | None = Field(
+        None, description="The country by its ISO 3166-1 code, such as `DE`; null if not given."
+    )
+    region: str | None = Field(
+        None, description="The state or province where it is taxed, by its code; null if not given."
+    )
+    legal: PartyLegal | None = Field(
+        None, description="What e-invoices say of it beside; null if not given."
+    )
 
 
 class Tax(Answer):
@@ -106,12 +139,16 @@ class Tax(Answer):
     the catalog, if it is from there.
     """
 
-    rate_id: str | None = None
-    name: str
-    percent: Exact
-    inclusive: bool
-    taxable: Money
-    amount: Money
+    rate_id: str | None = Field(
+        None, description="The rate in the catalog, by its id; null if the tax is not from there."
+    )
+    name: str = Field(description="What the tax is called on the invoice.")
+    percent: Exact = Field(description="The rate in percent.")
+    inclusive: bool = Field(
+        description="Whether it is within the lines; otherwise it comes on top."
+    )
+    taxable: Money = Field(description="The amount that it is on.")
+    amount: Money = Field(description="How much tax that is, rounded half up to the minor unit.")
 
 
 class InvoiceLine(Answer):
@@ -126,19 +163,39 @@ class InvoiceLine(Answer):
     arithmetic, tier by tier. ``plan_name`` is what the plan's version is called.
     """
 
-    line: int
-    kind: str
-    name: str
-    period: Period
-    late: bool = False
-    plan: str | None = None
+    line: int = Field(description="Which line of the invoice, counted from 1.")
+    kind: str = Field(
+        description="What the line is: a `charge`; what was adjusted beside the charges, such "
+        "as `minimum` or `discount`; `invoiced_before`; or `prepaid` or `redeemed`, which "
+        "credit has paid."
+    )
+    name: str = Field(description="What the line says.")
+    period: Period = Field(description="The time that it is for.")
+    late: bool = Field(
+        False,
+        description="Whether the period was rated again after it was invoiced: then the line "
+        "asks for the difference.",
+    )
+    plan: str | None = Field(
+        None, description="The plan that asks for it, by id; null for what is of no plan."
+    )
     plan_version: int | None = None
-    plan_name: str | None = None
-    quantity: Exact | None = None
-    charge: SpendLine | None = None
-    before: Money | None = None
-    exact: Exact
-    amount: Money
+    plan_name: str | None = Field(
+        None, description="What the plan's version is called; null for what is of no plan."
+    )
+    quantity: Exact | None = Field(
+        None, description="How many units; null for a line without units."
+    )
+    charge: SpendLine | None = Field(
+        None, description="How it was computed, tier by tier; null for a line that is no charge."
+    )
+    before: Money | None = Field(
+        None, description="What was invoiced of it before; null unless it is `late`."
+    )
+    exact: Exact = Field(description="The amount before it is rounded.")
+    amount: Money = Field(
+        description="What the line asks for: `exact`, rounded once, half up to the minor unit."
+    )
 
 
 class Payment(Answer):
@@ -148,18 +205,26 @@ class Payment(Answer):
     """
 
     id: str
-    amount: Money
-    method: str
-    reference: str
-    returns: str | None = None
-    received_at: Instant
+    amount: Money = Field(
+        description="How much was paid; below zero if it was paid back, taken back, or put on "
+        "the balance."
+    )
+    method: str = Field(
+        description="How it was paid, such as `transfer` or `stripe`; `balance`, `credit` and "
+        "`top_up` are Farebox's own."
+    )
+    reference: str = Field(description="What the payment is called by whoever took it.")
+    returns: str | None = Field(
+        None, description="The payment, by id, that this one takes back; null if none."
+    )
+    received_at: Instant = Field(description="When the money came in.")
 
 
 class CreditedLine(Answer):
     """What a credit note takes off a line, before tax."""
 
-    line: int
-    amount: Money
+    line: int = Field(description="The invoice's line, by its number.")
+    amount: Money = Field(description="What the credit note takes off it, before tax.")
 
 
 class CreditNote(Answer):
@@ -188,8 +253,11 @@ class CreditNote(Answer):
 class Reminder(Answer):
     """A step of dunning that an overdue invoice has reached."""
 
-    step: str
-    at: Instant
+    step: str = Field(
+        description="The step of dunning, by its name in the operator's settings, such as "
+        "`remind` or `suspend`."
+    )
+    at: Instant = Field(description="When the invoice came to it.")
 
 
 class InvoiceSummary(Answer):
@@ -264,7 +332,11 @@ class LineEvents(Page[LineEvent]):
     the line, and are not listed until they are restored.
     """
 
-    archived_days: list[date] = []
+    archived_days: list[date] = Field(
+        [],
+        description="Days (UTC) of the line's time whose events are in archives: they count "
+        "in the line and are not listed.",
+    )
 
 
 class PaymentRecord(Wire):
@@ -273,11 +345,18 @@ class PaymentRecord(Wire):
     More than is due is refused unless ``excess`` says that it goes to the customer's balance.
     """
 
-    amount: Positive
-    method: Text
-    reference: Text
-    received_at: Instant | None = None
-    excess: Literal["refuse", "balance"] = "refuse"
+    amount: Positive = Field(description="How much came in, in the invoice's currency.")
+    method: Text = Field(description="How it was paid, such as `transfer`.")
+    reference: Text = Field(
+        description="What the payment is called by whoever took it: the same again is the "
+        "same payment."
+    )
+    received_at: Instant | None = Field(None, description="When it came in; null for now.")
+    excess: Literal["refuse", "balance"] = Field(
+        "refuse",
+        description="What becomes of more than is due: `refuse` refuses the payment, "
+        "`balance` puts the rest on the customer's balance.",
+    )
 
 
 class PaymentReturn(Wire):
@@ -286,9 +365,15 @@ class PaymentReturn(Wire):
     ``fee`` is what the customer is asked for it, on its next invoice.
     """
 
-    reference: Text
-    returned_at: Instant | None = None
-    fee: Positive | None = None
+    reference: Text = Field(
+        description="What whoever took the payment back calls that: the same again is the "
+        "same return."
+    )
+    returned_at: Instant | None = Field(None, description="When it was taken back; null for now.")
+    fee: Positive | None = Field(
+        None,
+        description="What the customer is asked for it, on its next invoice; null for nothing.",
+    )
 
 
 class PaymentRefund(Wire):
@@ -297,8 +382,13 @@ class PaymentRefund(Wire):
     ``reference`` names the refund: the same again is the same refund.
     """
 
-    amount: Positive | None = None
-    reference: Text
+    amount: Positive | None = Field(
+        None, description="How much was paid back; null for all that is left of the payment."
+    )
+    reference: Text = Field(
+        description="What the refund is called by whoever made it: the same again is the same "
+        "refund."
+    )
 
 
 class BalanceRefund(Wire):
@@ -307,9 +397,14 @@ class BalanceRefund(Wire):
     The same ``method`` and ``reference`` again are the same refund.
     """
 
-    amount: Positive | None = None
-    method: Text
-    reference: Text
+    amount: Positive | None = Field(
+        None, description="How much was paid out; null for all of the balance."
+    )
+    method: Text = Field(description="How it was paid out, such as `transfer`.")
+    reference: Text = Field(
+        description="What the refund is called by whoever made it: the same again is the same "
+        "refund."
+    )
 
 
 class ApplyToInvoice(Wire):
@@ -318,15 +413,21 @@ class ApplyToInvoice(Wire):
     It pays as much as there is and the invoice asks for, or ``amount``.
     """
 
-    source: Literal["balance", "credit"]
-    amount: Positive | None = None
+    source: Literal["balance", "credit"] = Field(
+        description="What pays: the customer's `balance`, or `credit` that it bought."
+    )
+    amount: Positive | None = Field(
+        None, description="How much of it; null for as much as there is and the invoice asks for."
+    )
 
 
 class CreditWanted(Wire):
     """What to credit of a line, before tax; all that is left of it when ``amount`` is null."""
 
-    line: int = Field(ge=1)
-    amount: Positive | None = None
+    line: int = Field(ge=1, description="The invoice's line, by its number.")
+    amount: Positive | None = Field(
+        None, description="What to credit of it, before tax; null for all that is left of it."
+    )
 
 
 class CreditNoteCreate(Wire):
@@ -335,9 +436,16 @@ class CreditNoteCreate(Wire):
     With ``tax_only`` it takes back the tax that is left on top of the lines, and nothing else.
     """
 
-    reason: Text
-    lines: list[CreditWanted] = Field([], max_length=1000)
-    tax_only: bool = False
+    reason: Text = Field(description="Why, as the credit note says it.")
+    lines: list[CreditWanted] = Field(
+        [],
+        max_length=1000,
+        description="Which lines to credit, and how much of each; empty for all that is left "
+        "of the invoice.",
+    )
+    tax_only: bool = Field(
+        False, description="Whether to take back only the tax that is left on top of the lines."
+    )
 
     @field_validator("tax_only")
     @classmethod
@@ -350,7 +458,7 @@ class CreditNoteCreate(Wire):
 class CreditNoteReversal(Wire):
     """Why a credit note was wrong. An invoice then asks for what it took off."""
 
-    reason: Text
+    reason: Text = Field(description="Why the credit note was wrong.")
 
 
 class OneOffLine(Wire):
@@ -359,16 +467,25 @@ class OneOffLine(Wire):
     A price below zero is a discount.
     """
 
-    name: Text
-    quantity: Positive = Decimal(1)
-    unit_price: Annotated[Exact, Field(max_digits=24, decimal_places=6, allow_inf_nan=False)]
+    name: Text = Field(description="What the line says.")
+    quantity: Positive = Field(Decimal(1), description="How many units.")
+    unit_price: Annotated[Exact, Field(max_digits=24, decimal_places=6, allow_inf_nan=False)] = (
+        Field(description="What a unit costs; below zero for a discount.")
+    )
 
 
 class OneOffInvoiceCreate(Wire):
     """An invoice beside the billing of periods, such as a set-up fee; due after ``net_days``."""
 
-    lines: list[OneOffLine] = Field(min_length=1, max_length=100)
-    net_days: int | None = Field(None, ge=0, le=365)
+    lines: list[OneOffLine] = Field(
+        min_length=1, max_length=100, description="The lines, in their order."
+    )
+    net_days: int | None = Field(
+        None,
+        ge=0,
+        le=365,
+        description="After how many days it is due; null for what the customer's terms say.",
+    )
 
 
 class VoidInvoice(Wire):
@@ -379,10 +496,20 @@ class VoidInvoice(Wire):
     periods anew, at the prices and usage that hold then.
     """
 
-    reason: Text
-    reissue: bool = False
-    tax: Literal["same", "again"] = "same"
-    bill_again: bool = False
+    reason: Text = Field(description="Why the invoice is void.")
+    reissue: bool = Field(
+        False, description="Whether it is issued again at once, under a new number."
+    )
+    tax: Literal["same", "again"] = Field(
+        "same",
+        description="With `reissue`: the `same` taxes that it had, or `again` those of the "
+        "customer's present details.",
+    )
+    bill_again: bool = Field(
+        False,
+        description="Whether the next invoice bills its periods anew, at the prices and usage "
+        "that hold then.",
+    )
 
     @model_validator(mode="after")
     def _one_thing_comes_in_its_place(self) -> Self:
@@ -401,14 +528,34 @@ class BillingDetails(Wire):
     e-invoices need beside.
     """
 
-    name: Text | None = None
-    address: list[AddressLine] = Field([], max_length=8)
-    email: Text | None = None
-    tax_id: Text | None = None
-    country: Country | None = None
-    region: Region | None = None
-    business: bool = False
-    legal: LegalDetails | None = None
+    name: Text | None = Field(
+        None, description="How the customer is named on its invoices; null for the tenant's name."
+    )
+    address: list[AddressLine] = Field(
+        [], max_length=8, description="The lines of the postal address."
+    )
+    email: Text | None = Field(
+        None, description="Where invoices and reminders are sent; null for nowhere."
+    )
+    tax_id: Text | None = Field(None, description="The VAT id or other tax number; null for none.")
+    country: Country | None = Field(
+        None,
+        description="The country where it is taxed, by its ISO 3166-1 code such as `DE`; null "
+        "if not known.",
+    )
+    region: Region | None = Field(
+        None,
+        description="The state or province where it is taxed, by its code; null if not known, "
+        "or if the country has none that matter.",
+    )
+    business: bool = Field(
+        False,
+        description="Whether it buys as a business. With a `tax_id` it then accounts for the "
+        "tax itself where the rate says so.",
+    )
+    legal: LegalDetails | None = Field(
+        None, description="What its e-invoices need beside; null for nothing."
+    )
 
     @field_validator("region")
     @classmethod
@@ -427,12 +574,35 @@ class BillingTerms(Wire):
     this reason, which is printed.
     """
 
-    net_days: int | None = Field(None, ge=0, le=365)
-    progressive_threshold: Price | None = None
-    tax_name: Text | None = None
-    tax_percent: Percent = Decimal(0)
-    tax_inclusive: bool = False
-    tax_exemption: Text | None = None
+    net_days: int | None = Field(
+        None,
+        ge=0,
+        le=365,
+        description="How many days after its issue an invoice is due; null for what holds for "
+        "all customers.",
+    )
+    progressive_threshold: Price | None = Field(
+        None,
+        description="How much may be unbilled in a running period before a part is invoiced; "
+        "null for what holds for all customers.",
+    )
+    tax_name: Text | None = Field(
+        None,
+        description="What a `tax_percent` of its own is called on invoices; null for the "
+        "usual name.",
+    )
+    tax_percent: Percent = Field(
+        Decimal(0),
+        description="The only tax that the customer pays, in percent; 0 leaves it to the "
+        "catalog or the tax service.",
+    )
+    tax_inclusive: bool = Field(
+        False, description="Whether prices hold the customer's own tax already."
+    )
+    tax_exemption: Text | None = Field(
+        None,
+        description="Why the customer pays no tax, as invoices say it; null if it is not exempt.",
+    )
 
     @field_validator("tax_exemption")
     @classmethod
@@ -449,12 +619,16 @@ class InvoiceRun(Answer):
     """
 
     id: str
-    state: Literal["running", "finished"]
+    state: Literal["running", "finished"] = Field(
+        description="Whether the run is under way or `finished`."
+    )
     as_of: Instant
-    started_at: Instant
-    finished_at: Instant | None
-    due: int
-    left: int
-    invoiced: int
-    nothing_to_bill: int
-    failed: int
+    started_at: Instant = Field(description="When the run began.")
+    finished_at: Instant | None = Field(
+        description="When the run ended; null while it is under way."
+    )
+    due: int = Field(description="How many tenants had periods to close.")
+    left: int = Field(description="How many of them are still to be looked at.")
+    invoiced: int = Field(description="How many periods got an invoice.")
+    nothing_to_bill: int = Field(description="How many periods had nothing to bill.")
+    failed: int = Field(description="How many tenants could not be billed; they are tried again.")

@@ -34,17 +34,27 @@ class JournalField(StrEnum):
 class JournalColumn(Wire):
     """A column of a journal: its heading in the file, and what is in it."""
 
-    heading: Annotated[str, Field(min_length=1, max_length=100)]
-    field: JournalField
+    heading: Annotated[str, Field(min_length=1, max_length=100)] = Field(
+        description="What the column is called in the file."
+    )
+    field: JournalField = Field(
+        description="What is in it, such as `account`, `debit` or `cost_center`."
+    )
 
 
 class DatevDetails(Wire):
     """What the head of a DATEV file names: consultant, client and the fiscal year."""
 
-    consultant: int = Field(ge=1001, le=9_999_999)
-    client: int = Field(ge=1, le=99_999)
-    fiscal_year_month: int = Field(1, ge=1, le=12)
-    account_digits: int = Field(4, ge=4, le=8)
+    consultant: int = Field(
+        ge=1001, le=9_999_999, description="The tax consultant's number at DATEV."
+    )
+    client: int = Field(ge=1, le=99_999, description="The client's number at the consultant.")
+    fiscal_year_month: int = Field(
+        1, ge=1, le=12, description="The month, 1 to 12, that the fiscal year begins with."
+    )
+    account_digits: int = Field(
+        4, ge=4, le=8, description="How many digits the ledger's accounts have."
+    )
 
 
 class JournalFormat(StrEnum):
@@ -59,6 +69,14 @@ class JournalFormat(StrEnum):
 class JournalForms(Wire):
     """How journals are written: own ``columns`` for CSV, Xero's tax rate, DATEV's head."""
 
-    tax_rate: Account = "Tax Exempt"
-    columns: list[JournalColumn] = Field([], max_length=20)
-    datev: DatevDetails | None = None
+    tax_rate: Account = Field(
+        "Tax Exempt", description="What Xero calls the tax rate of lines without tax."
+    )
+    columns: list[JournalColumn] = Field(
+        [],
+        max_length=20,
+        description="The columns of a CSV file in their order; empty for the usual ones.",
+    )
+    datev: DatevDetails | None = Field(
+        None, description="What the head of a DATEV file needs; null if none is written."
+    )

@@ -44,19 +44,26 @@ class PlatformConnect(Wire):
     period begins.
     """
 
-    platform: PlatformName
-    mode: PlatformMode = PlatformMode.INVOICES
-    starts_at: Instant | None = None
+    platform: PlatformName = Field(
+        description="The platform that is to collect what the tenant owes."
+    )
+    mode: PlatformMode = Field(
+        PlatformMode.INVOICES,
+        description="`invoices` sends it finished invoices; with `usage` it rates usage itself.",
+    )
+    starts_at: Instant | None = Field(None, description="From when on; null for now.")
 
 
 class PlatformConnection(Answer):
     """A platform that collects, or did, from a tenant; open if ``ends_at`` is null."""
 
     tenant_id: str
-    platform: str
-    mode: str
-    starts_at: Instant
-    ends_at: Instant | None
+    platform: str = Field(description="The platform, such as `stripe`.")
+    mode: str = Field(
+        description="`invoices` if it is sent finished invoices, `usage` if it rates usage itself."
+    )
+    starts_at: Instant = Field(description="From when on it collects.")
+    ends_at: Instant | None = Field(description="Until when it collected; null while it does.")
 
 
 class PlatformStatus(Answer):
@@ -66,15 +73,17 @@ class PlatformStatus(Answer):
     could not be applied. ``drift`` counts what differs now.
     """
 
-    platform: str
-    configured: bool
-    connections: int
-    waiting: int
-    refused: int
-    lag_seconds: float
-    inbox_waiting: int
-    inbox_failed: int
-    drift: int
+    platform: str = Field(description="The platform, such as `stripe`.")
+    configured: bool = Field(description="Whether the settings have what is needed to reach it.")
+    connections: int = Field(description="From how many tenants it collects now.")
+    waiting: int = Field(description="How many dispatches are still to be sent.")
+    refused: int = Field(description="How many dispatches it refused, which wait for a person.")
+    lag_seconds: float = Field(
+        description="How many seconds the oldest waiting dispatch has waited; 0 if none does."
+    )
+    inbox_waiting: int = Field(description="How many of its webhooks are still to be applied.")
+    inbox_failed: int = Field(description="How many of its webhooks could not be applied.")
+    drift: int = Field(description="How many things it has otherwise than Farebox.")
 
 
 class PlatformCursor(Answer):
@@ -84,13 +93,20 @@ class PlatformCursor(Answer):
     """
 
     tenant_id: str
-    platform: str
-    stream: str
-    position: int
-    waiting: int
-    refused: int
-    oldest_waiting_at: Instant | None
-    closed_until: Instant | None
+    platform: str = Field(description="The platform, such as `stripe`.")
+    stream: str = Field(description="What is sent in order: `documents` or `usage`.")
+    position: int = Field(description="The number up to which all dispatches are done.")
+    waiting: int = Field(description="How many dispatches are still to be sent.")
+    refused: int = Field(
+        description="How many dispatches the platform refused, which wait for a person."
+    )
+    oldest_waiting_at: Instant | None = Field(
+        description="Since when the oldest waiting dispatch waits; null if none does."
+    )
+    closed_until: Instant | None = Field(
+        description="Until when usage was compared with what was queued; null for documents, "
+        "and before the first time."
+    )
 
 
 class Dispatch(Answer):
@@ -98,24 +114,39 @@ class Dispatch(Answer):
 
     id: str
     tenant_id: str
-    platform: str
-    stream: str
-    action: str
-    subject: str
-    state: str
-    attempts: int
+    platform: str = Field(description="The platform, such as `stripe`.")
+    stream: str = Field(description="In which order it is sent: that of `documents` or of `usage`.")
+    action: str = Field(
+        description="What the platform is to do, such as `invoice`, `credit_note`, `void` or "
+        "`usage`."
+    )
+    subject: str = Field(
+        description="What it is about: the next of the same subject waits until this is done."
+    )
+    state: str = Field(
+        description="`waiting`, `sent`, `confirmed` (seen there), `refused` (waits for a "
+        "person), or `skipped` by one."
+    )
+    attempts: int = Field(description="How often it was tried.")
     next_attempt_at: Instant | None
-    sent_at: Instant | None
-    confirmed_at: Instant | None
-    remote_id: str | None
-    reason: str | None
+    sent_at: Instant | None = Field(description="When the platform took it; null until then.")
+    confirmed_at: Instant | None = Field(description="When it was seen there; null until then.")
+    remote_id: str | None = Field(
+        description="What the platform calls it; null until that is known."
+    )
+    reason: str | None = Field(
+        description="Why it waits or was refused, or why a person left it out; null if there "
+        "is nothing to say."
+    )
     created_at: Instant
 
 
 class DispatchSkip(Wire):
     """Leave a refused dispatch out, and let what waits for it go on."""
 
-    reason: str = Field(min_length=1, max_length=500)
+    reason: str = Field(
+        min_length=1, max_length=500, description="Why it is not to be sent, for the record."
+    )
 
 
 class RemoteObject(Answer):
@@ -126,53 +157,66 @@ class RemoteObject(Answer):
     """
 
     tenant_id: str
-    platform: str
-    kind: str
-    own_id: str
-    remote_id: str
+    platform: str = Field(description="The platform, such as `stripe`.")
+    kind: str = Field(description="What it is, such as an `invoice` or a `customer`.")
+    own_id: str = Field(description="What Farebox knows it by: its id, or a currency.")
+    remote_id: str = Field(description="What the platform calls it.")
     created_at: Instant
-    state: dict[str, str | None] = {}
+    state: dict[str, str | None] = Field(
+        {},
+        description="How it stood there when it was last looked at, in the platform's own "
+        "words; empty if it was not.",
+    )
 
 
 class PlatformDrift(Answer):
     """Something that a platform has otherwise than Farebox, and why. It is never copied back."""
 
     tenant_id: str
-    platform: str
-    kind: str
-    subject: str
-    cause: str
-    ours: str | None
-    theirs: str | None
-    detail: str
-    first_seen_at: Instant
-    last_seen_at: Instant
+    platform: str = Field(description="The platform, such as `stripe`.")
+    kind: str = Field(description="What differs, such as an `invoice`.")
+    subject: str = Field(description="Which one, by what Farebox or else the platform knows it by.")
+    cause: str = Field(
+        description="Why it differs, as a stable word such as `edited_there` or `payment_failed`."
+    )
+    ours: str | None = Field(description="What Farebox has; null if it has nothing of it.")
+    theirs: str | None = Field(description="What the platform has; null if it has nothing of it.")
+    detail: str = Field(description="What differs, in a sentence.")
+    first_seen_at: Instant = Field(description="When the difference was first found.")
+    last_seen_at: Instant = Field(description="When it was last found.")
 
 
 class PlatformBackfill(Wire):
     """Queue what happened since ``since`` and was not queued, as if the tenant were on then."""
 
-    since: Instant
+    since: Instant = Field(
+        description="From when on to queue what happened; it must be in the past."
+    )
 
 
 class PlatformBackfilled(Answer):
     """How many dispatches were queued."""
 
-    queued: int
+    queued: int = Field(description="How many dispatches were added to what is to be sent.")
 
 
 class PlanFit(Answer):
     """What of a plan a platform can't rate; it can rate the plan if there is nothing."""
 
-    plan: str
-    platform: str
-    obstacles: list[str]
+    plan: str = Field(description="Which plan, by its id in the catalog.")
+    platform: str = Field(description="The platform, such as `stripe`.")
+    obstacles: list[str] = Field(
+        description="What of the plan the platform can't rate, in sentences; empty if it can "
+        "rate all of it."
+    )
 
 
 class PaymentOptions(Answer):
     """Which platform collects from the tenant now, on pages of its own; null if none does."""
 
-    platform: str | None
+    platform: str | None = Field(
+        description="The platform that collects from the tenant now; null if none does."
+    )
 
 
 class PaymentMethod(Answer):
@@ -182,13 +226,17 @@ class PaymentMethod(Answer):
     invoices are charged to it.
     """
 
-    kind: str
-    label: str
-    expires_on: str | None
-    chosen: bool
+    kind: str = Field(description="What it is, such as `card`.")
+    label: str = Field(description="What people know it by, such as its last digits.")
+    expires_on: str | None = Field(
+        description="The month in which it ends, such as `2028-04`; null if it does not."
+    )
+    chosen: bool = Field(description="Whether invoices are charged to it.")
 
 
 class PaymentLink(Answer):
     """Where the customer's browser goes on: the platform's own page, for one use."""
 
-    url: str
+    url: str = Field(
+        description="Where the customer's browser goes on: the platform's own page, for one use."
+    )

@@ -109,9 +109,11 @@ class CreditGrant(Answer):
 class TopUpRule(Wire):
     """Buy ``amount`` when less than ``threshold`` is left, but ``daily_ceiling`` a day at most."""
 
-    threshold: Credit
-    amount: Credit
-    daily_ceiling: Credit
+    threshold: Credit = Field(
+        description="Below how much credit it buys more, in the tenant's currency."
+    )
+    amount: Credit = Field(description="How much it buys each time.")
+    daily_ceiling: Credit = Field(description="The most that it buys in a day.")
 
     @model_validator(mode="after")
     def _one_top_up_fits_a_day(self) -> Self:
@@ -123,8 +125,12 @@ class TopUpRule(Wire):
 class WalletSettings(Wire):
     """When to buy more automatically, and below what balance to warn; null is never."""
 
-    top_up: TopUpRule | None = None
-    low_balance: Credit | None = None
+    top_up: TopUpRule | None = Field(
+        None, description="The rule by which credit is bought automatically; null for none."
+    )
+    low_balance: Credit | None = Field(
+        None, description="Below how much credit a notification is sent; null for none."
+    )
 
 
 class WalletBalance(Answer):
@@ -167,7 +173,7 @@ class LedgerEntry(Answer):
 class TopUpCreate(Wire):
     """Ask to buy ``amount`` of credit."""
 
-    amount: Credit
+    amount: Credit = Field(description="How much to pay, in the tenant's currency.")
 
 
 class TopUp(Answer):
@@ -179,25 +185,38 @@ class TopUp(Answer):
     """
 
     id: str
-    state: Literal["pending", "paid", "failed"]
-    amount: Exact
-    automatic_on: date | None
-    reference: str | None
+    state: Literal["pending", "paid", "failed"] = Field(
+        description="`pending` until the payment is `paid` or has `failed`."
+    )
+    amount: Exact = Field(
+        description="How much is paid. Where tax falls on the sale, the credit is what the "
+        "tax leaves of it."
+    )
+    automatic_on: date | None = Field(
+        description="The day on which the wallet's rule asked for it; null if a person did."
+    )
+    reference: str | None = Field(
+        description="What the payment is called by whoever took it; null until then."
+    )
     invoice_id: str | None = None
-    asked_at: Instant
-    done_at: Instant | None
+    asked_at: Instant = Field(description="When it was asked for.")
+    done_at: Instant | None = Field(description="When it was paid or failed; null until then.")
 
 
 class TenantTopUp(TopUp):
     """A top-up with the tenant that asked for it; ``amount`` is in its ``currency``."""
 
     tenant_id: str
-    tenant_name: str
+    tenant_name: str = Field(description="The customer's name.")
     currency: Currency
 
 
 class TopUpOutcome(Wire):
     """What became of a payment; ``reference`` is its name at whoever took it."""
 
-    state: Literal["paid", "failed"]
-    reference: str = Field(min_length=1, max_length=200)
+    state: Literal["paid", "failed"] = Field(
+        description="Whether the payment came in (`paid`) or `failed`."
+    )
+    reference: str = Field(
+        min_length=1, max_length=200, description="What the payment is called by whoever took it."
+    )

@@ -80,14 +80,20 @@ class WebhookRotate(Wire):
     With 0 all earlier secrets end at once, those of earlier rotations too.
     """
 
-    grace_seconds: int = Field(24 * 3600, ge=0, le=30 * 24 * 3600)
+    grace_seconds: int = Field(
+        24 * 3600,
+        ge=0,
+        le=30 * 24 * 3600,
+        description="How many seconds events are signed by the present secret too: a day if "
+        "left out, 30 days at most. 0 ends it at once.",
+    )
 
 
 class WebhookReplay(Wire):
     """From when on to send events again: those not delivered, or all of them."""
 
-    since: Instant
-    delivered_too: bool = False
+    since: Instant = Field(description="From when on events are sent again, by when they happened.")
+    delivered_too: bool = Field(False, description="Whether also those that were delivered.")
 
 
 class DisabledBecause(StrEnum):
@@ -127,7 +133,7 @@ class WebhookCreated(Webhook):
 class WebhookReplayed(Answer):
     """How many events are sent again."""
 
-    queued: int
+    queued: int = Field(description="How many events are sent again.")
 
 
 class WebhookDeliveryState(StrEnum):
