@@ -44,8 +44,14 @@ class Tenant(Answer):
     """A customer organization. Its time zone decides where days and billing periods begin."""
 
     id: str
-    slug: str
-    name: str
+    slug: str = Field(
+        description="A short name of small letters, digits and hyphens, which no other tenant "
+        "has. Events may name the tenant by it, and it never changes."
+    )
+    name: str = Field(
+        description="What the customer is called in lists and, if its billing details give no "
+        "other name, on invoices."
+    )
     time_zone: str
     currency: Currency
     is_sample: bool
@@ -59,14 +65,16 @@ class Tenant(Answer):
 class TenantChange(Wire):
     """What the operator changes of a tenant; what is left out stays."""
 
-    name: Title | None = Field(None, min_length=1, max_length=200)
+    name: Title | None = Field(
+        None, min_length=1, max_length=200, description="The customer's new name; null leaves it."
+    )
     ingest: bool | None = Field(None, description="Whether the tenant's own keys may send events")
 
 
 class OwnTenantChange(Wire):
     """What a tenant's owners and admins change of it."""
 
-    name: Title = Field(min_length=1, max_length=200)
+    name: Title = Field(min_length=1, max_length=200, description="The organization's new name.")
 
 
 class TenantCreate(Wire):
@@ -77,8 +85,12 @@ class TenantCreate(Wire):
     with the verified address ``owner`` becomes its owner.
     """
 
-    slug: str = Field(pattern=r"^[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?$")
-    name: Title = Field(min_length=1, max_length=200)
+    slug: str = Field(
+        pattern=r"^[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?$",
+        description="A short name for programs, which no other tenant has: small letters, "
+        "digits and hyphens, to 63 characters. It can't be changed later.",
+    )
+    name: Title = Field(min_length=1, max_length=200, description="What the customer is called.")
     time_zone: str | None = Field(
         None, description="IANA name, such as Europe/Berlin; the installation's default if null"
     )
@@ -88,7 +100,12 @@ class TenantCreate(Wire):
     plan: str | None = Field(
         None, description="Plan to subscribe to; the catalog's default if none"
     )
-    billing_day: Annotated[int, Field(ge=1, le=31)] | Literal["anniversary"] | None = None
+    billing_day: Annotated[int, Field(ge=1, le=31)] | Literal["anniversary"] | None = Field(
+        None,
+        description="The day of the month, 1 to 31, that its billing periods begin with; in a "
+        "shorter month its last day. `anniversary` takes the day on which it is made, null "
+        "the first.",
+    )
     owner: EmailAddress | None = Field(None, description="Who is invited to own it")
     is_sample: bool = False
     clock_at: Instant | None = Field(
@@ -137,10 +154,13 @@ class Member(Answer):
     """A person with a role in a tenant."""
 
     user_id: str
-    email: str | None
-    name: str
+    email: str | None = Field(
+        description="The address by which the person signs in; null if the identity provider "
+        "tells none."
+    )
+    name: str = Field(description="The person's name, as the identity provider has it.")
     role: Role
-    joined_at: Instant
+    joined_at: Instant = Field(description="When the person became a member.")
 
 
 class MemberChange(Wire):
@@ -152,7 +172,7 @@ class MemberChange(Wire):
 class Membership(Answer):
     """One of the signed-in person's tenants, and the role there."""
 
-    tenant: Tenant
+    tenant: Tenant = Field(description="The organization of which the person is a member.")
     role: Role
 
 
@@ -164,14 +184,29 @@ class Me(Answer):
     """
 
     user_id: str | None
-    name: str
-    email: str | None
-    is_operator: bool
-    tenant: Tenant
+    name: str = Field(description="The person's name; of a key, its id.")
+    email: str | None = Field(
+        description="The person's address; null for a key, or if the identity provider tells none."
+    )
+    is_operator: bool = Field(
+        description="Whether the caller may do what the API's seller does; false while an "
+        "operator only views a tenant."
+    )
+    tenant: Tenant = Field(description="The organization that the session or key acts for.")
     role: Role
-    viewing_until: Instant | None = None
-    memberships: list[Membership] = []
-    scopes: list[Scope] = []
+    viewing_until: Instant | None = Field(
+        None,
+        description="Until when an operator looks at this tenant, who can change nothing "
+        "meanwhile; null for everybody else.",
+    )
+    memberships: list[Membership] = Field(
+        [],
+        description="All organizations that the person is a member of; a session can switch "
+        "between them. Empty for a key.",
+    )
+    scopes: list[Scope] = Field(
+        [], description="What an API key may be used for; empty for a person, whose `role` says it."
+    )
 
 
 class SignInSeen(Wire):
@@ -187,21 +222,46 @@ class SessionCreate(SignInSeen):
     With ``invitation``, the secret of an invitation's link, the person becomes a member by it.
     """
 
-    id_token: str = Field(min_length=1, max_length=32_768, repr=False)
-    nonce: str = Field(min_length=1, max_length=1_000, repr=False)
-    invitation: str | None = Field(None, min_length=1, max_length=200, repr=False)
+    id_token: str = Field(
+        min_length=1,
+        max_length=32_768,
+        repr=False,
+        description="The ID token of the identity provider, a signed JWT. It can be used once.",
+    )
+    nonce: str = Field(
+        min_length=1,
+        max_length=1_000,
+        repr=False,
+        description="The random text with which the sign-in was begun: the ID token has to "
+        "carry the same.",
+    )
+    invitation: str | None = Field(
+        None,
+        min_length=1,
+        max_length=200,
+        repr=False,
+        description="The secret of an invitation's link, by which the person becomes a member "
+        "on signing in; null without one.",
+    )
 
 
 class LocalSessionCreate(SignInSeen):
     """Local sign-in: the secret that portal and API share through a file on one machine."""
 
-    secret: str = Field(repr=False)
+    secret: str = Field(
+        repr=False,
+        description="The secret of local sign-in, which the API writes to a file that only "
+        "programs of its own user can read.",
+    )
 
 
 class SessionCreated(Answer):
     """A session. ``token`` is shown this once; keep it in an HttpOnly cookie."""
 
-    token: str = Field(repr=False)
+    token: str = Field(
+        repr=False,
+        description="The session's secret, to send as `Authorization: Bearer`: shown this once.",
+    )
     expires_at: Instant
 
 
@@ -214,8 +274,13 @@ class SessionChange(Wire):
 class SignInOptions(Answer):
     """Which ways to sign in this installation offers."""
 
-    local: bool
-    oidc: bool
+    local: bool = Field(
+        description="Whether somebody at the machine itself can sign in without an identity "
+        "provider."
+    )
+    oidc: bool = Field(
+        description="Whether people sign in by an identity provider (OpenID Connect)."
+    )
 
 
 def _network(value: str) -> str:
@@ -326,7 +391,13 @@ class ApiKeyRotate(Wire):
     With 0 all earlier secrets end at once, those of earlier rotations too.
     """
 
-    grace_seconds: int = Field(24 * 3600, ge=0, le=30 * 24 * 3600)
+    grace_seconds: int = Field(
+        24 * 3600,
+        ge=0,
+        le=30 * 24 * 3600,
+        description="How many seconds the present secret works beside the new one: a day if "
+        "left out, 30 days at most. 0 ends it, and all earlier ones, at once.",
+    )
 
 
 class ApiKeyCreated(ApiKey):
@@ -342,9 +413,21 @@ class InvitationCreate(Wire):
     """
 
     role: Role
-    email: EmailAddress | None = None
-    note: str = Field("", max_length=200)
-    expires_in_seconds: int = Field(7 * 24 * 3600, ge=60, le=30 * 24 * 3600)
+    email: EmailAddress | None = Field(
+        None,
+        description="The only address that can accept it, as the identity provider knows it; "
+        "null lets whoever has the link.",
+    )
+    note: str = Field(
+        "", max_length=200, description="Whom it is for, in your own words; up to 200 characters."
+    )
+    expires_in_seconds: int = Field(
+        7 * 24 * 3600,
+        ge=60,
+        le=30 * 24 * 3600,
+        description="After how many seconds the link works no more: from a minute to 30 days, "
+        "a week if left out.",
+    )
 
 
 class Invitation(Answer):
@@ -355,31 +438,52 @@ class Invitation(Answer):
 
     id: str
     role: Role
-    note: str
-    email: str | None = None
-    by_operator: bool = False
+    note: str = Field(description="Whom it is for, in the words of who made it; may be empty.")
+    email: str | None = Field(
+        None, description="The only address that can accept it; null if whoever has the link can."
+    )
+    by_operator: bool = Field(
+        False,
+        description="Whether the API's seller made it. Then signing in with `email` accepts "
+        "it too, without the link.",
+    )
     created_by: str
     created_at: Instant
     expires_at: Instant
-    accepted_at: Instant | None
-    accepted_by: str | None
+    accepted_at: Instant | None = Field(
+        description="When somebody became a member by it; null if nobody has."
+    )
+    accepted_by: str | None = Field(
+        description="Who became a member by it, by id (`usr_…`); null if nobody has."
+    )
     revoked_at: Instant | None
 
 
 class InvitationCreated(Invitation):
     """An invitation with the secret of its link, which is shown this once and kept nowhere."""
 
-    secret: str = Field(repr=False)
+    secret: str = Field(
+        repr=False, description="The secret of the link, which is what accepts it: shown this once."
+    )
     link: str = Field("", repr=False, description="The portal's page that accepts it")
 
 
 class TenantCreated(Tenant):
     """A tenant that was just made, with the invitation of its first owner if one was named."""
 
-    invitation: InvitationCreated | None = None
+    invitation: InvitationCreated | None = Field(
+        None,
+        description="The invitation of the first owner, with the secret of its link; null if "
+        "no `owner` was named.",
+    )
 
 
 class InvitationAccept(Wire):
     """The secret of an invitation's link."""
 
-    secret: str = Field(min_length=1, max_length=200, repr=False)
+    secret: str = Field(
+        min_length=1,
+        max_length=200,
+        repr=False,
+        description="The secret that is at the end of the invitation's link.",
+    )

@@ -36,13 +36,28 @@ class AuditEntry(Answer):
     """
 
     id: str
-    at: Instant
-    actor: str
-    actor_name: str | None
-    actor_kind: ActorKind = "user"
-    action: str
-    target: str
-    detail: dict[str, object]
+    at: Instant = Field(description="When it was done.")
+    actor: str = Field(
+        description="Who did it, by id: a person (`usr_…`), a key (`key_…`) or an operator "
+        "key; `anonymous` where sign-in was refused."
+    )
+    actor_name: str | None = Field(
+        description="The name of the person or key; null if there is none any more."
+    )
+    actor_kind: ActorKind = Field(
+        "user",
+        description="As what it was done: a person (`user`), an API `key`, the `operator`, or "
+        "`anonymous` if sign-in failed.",
+    )
+    action: str = Field(
+        description="What was done, as a noun and a verb such as `key.create`. The words are "
+        "stable."
+    )
+    target: str = Field(description="What it was done to, by its id.")
+    detail: dict[str, object] = Field(
+        description="What else is to be said of the act, such as fields and what they became. "
+        "Which members there are depends on `action`; no secret is among them."
+    )
     address: str | None = Field(None, description="The network address that the request came from")
     request_id: str | None = Field(None, description="The request's id, as in its answer's headers")
     tenant_id: str | None = Field(

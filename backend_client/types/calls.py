@@ -63,9 +63,9 @@ class Percentiles(Answer):
     add up exactly, and so the percentiles of a month are as near as those of an hour.
     """
 
-    p50: float
-    p95: float
-    p99: float
+    p50: float = Field(description="Half of the calls took no longer than this, in seconds.")
+    p95: float = Field(description="95 of 100 calls took no longer than this, in seconds.")
+    p99: float = Field(description="99 of 100 calls took no longer than this, in seconds.")
 
 
 class CallsRow(Answer):

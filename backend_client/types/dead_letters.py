@@ -12,10 +12,12 @@ from backend_client.types.common import Answer, Instant, Wire
 class DeadLetter(Answer):
     """A message that was set aside, and why. ``event_count`` is null where it can't be read."""
 
-    sequence: int
-    reason: str
-    set_aside_at: Instant
-    size_bytes: int
+    sequence: int = Field(
+        description="Its place in the stream of dead letters, by which it is replayed or discarded."
+    )
+    reason: str = Field(description="Why it could not be counted.")
+    set_aside_at: Instant = Field(description="When it was set aside.")
+    size_bytes: int = Field(description="How long the message is, in bytes.")
     event_count: int | None
 
 
@@ -25,11 +27,21 @@ class DeadLetterContent(DeadLetter):
     ``events`` are CloudEvents, to be put right and sent back. ``text`` is cut at 64 KiB.
     """
 
-    events: list[dict[str, Any]] | None
-    text: str | None
+    events: list[dict[str, Any]] | None = Field(
+        description="The events in it, as CloudEvents, to be put right and sent back; null if "
+        "they can't be read."
+    )
+    text: str | None = Field(
+        description="What is in it if no events can be read, to 64 KiB; else null."
+    )
 
 
 class DeadLetterReplay(Wire):
     """How to count a dead letter after all: as it is (null), or these events in its place."""
 
-    events: list[Any] | None = Field(None, min_length=1, max_length=10_000)
+    events: list[Any] | None = Field(
+        None,
+        min_length=1,
+        max_length=10_000,
+        description="The events to count in its place; null counts it as it is.",
+    )

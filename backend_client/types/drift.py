@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from datetime import date
 
+from pydantic import Field
+
 from backend_client.types.common import Answer, Exact, Instant
 
 
@@ -14,13 +16,16 @@ class DriftRow(Answer):
     null where nothing was counted. Cached tokens are part of the input here.
     """
 
-    day: date
+    day: date = Field(description="The day, in UTC.")
     model: str
     meter: str
-    reported: Exact
-    counted: Exact
-    events: int
-    ratio: Exact | None
+    reported: Exact = Field(description="What providers reported, in units of the meter.")
+    counted: Exact = Field(description="What the model's own tokenizer counted of the same calls.")
+    events: int = Field(description="How many events have both numbers.")
+    ratio: Exact | None = Field(
+        description="How far the report is beyond the count, as a part of the count: `0.02` "
+        "is 2% more; null where nothing was counted."
+    )
     computed_at: Instant
 
 
@@ -29,11 +34,18 @@ class ModelDrift(Answer):
 
     model: str
     meter: str
-    reported: Exact
-    counted: Exact
-    events: int
-    ratio: Exact | None
-    alert: bool
+    reported: Exact = Field(
+        description="What providers reported over all days, in units of the meter."
+    )
+    counted: Exact = Field(description="What the model's own tokenizer counted of the same calls.")
+    events: int = Field(description="How many events have both numbers.")
+    ratio: Exact | None = Field(
+        description="How far the report is beyond the count, as a part of the count; null "
+        "where nothing was counted."
+    )
+    alert: bool = Field(
+        description="Whether the ratio is beyond the tolerance, in either direction."
+    )
 
 
 class DriftReport(Answer):
@@ -41,6 +53,9 @@ class DriftReport(Answer):
 
     start: date
     end: date
-    tolerance: Exact
-    models: list[ModelDrift]
-    rows: list[DriftRow]
+    tolerance: Exact = Field(
+        description="How far a report may be from the count before it alerts, as a part of "
+        "the count."
+    )
+    models: list[ModelDrift] = Field(description="Each model and meter over all days.")
+    rows: list[DriftRow] = Field(description="Each model and meter by day.")

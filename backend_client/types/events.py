@@ -122,10 +122,18 @@ class UsageEvent(Wire):
     ``data_base64`` may stand in for ``data``.
     """
 
-    specversion: Literal["1.0"] = "1.0"
-    id: Name
-    source: Name
-    type: Literal["ai.usage"] = EVENT_TYPE
+    specversion: Literal["1.0"] = Field(
+        "1.0", description="The version of CloudEvents, which is 1.0."
+    )
+    id: Name = Field(
+        description="Your own id of the event, by which it counts once however often it is sent."
+    )
+    source: Name = Field(
+        description="Which of your services it comes from; with `id` it is the event's identity."
+    )
+    type: Literal["ai.usage"] = Field(
+        EVENT_TYPE, description="The kind of CloudEvent, which is `ai.usage`."
+    )
     subject: Name | None = Field(
         None, description="Tenant id or slug; may be left out with a tenant's own credential"
     )
@@ -133,7 +141,7 @@ class UsageEvent(Wire):
     datacontenttype: Annotated[str, AfterValidator(json_kind)] | None = Field(
         None, description="A kind of JSON, if any"
     )
-    data: UsageData
+    data: UsageData = Field(description="What was used, by whom and of which model.")
 
     @model_validator(mode="before")
     @classmethod
@@ -146,10 +154,14 @@ class UsageEvent(Wire):
 class RejectedEvent(Answer):
     """A member of a batch that was not taken, and why. ``index`` counts from 0."""
 
-    index: int
-    id: str | None
-    field: str | None
-    detail: str
+    index: int = Field(description="Its place in the batch, counted from 0.")
+    id: str | None = Field(
+        description="The event's id as it was sent; null if it has none that can be read."
+    )
+    field: str | None = Field(
+        description="Which field can't be used, as a path; null if it is the whole event."
+    )
+    detail: str = Field(description="What is wrong with it, in a sentence.")
 
 
 class IngestResult(Answer):
@@ -161,12 +173,18 @@ class IngestResult(Answer):
     not stored.
     """
 
-    received: int
-    accepted: int
-    duplicates: int
-    conflicts: int = 0
-    rejected: int
-    errors: list[RejectedEvent] = []
+    received: int = Field(
+        description="How many events the request had: accepted, duplicates and rejected."
+    )
+    accepted: int = Field(description="How many are durably stored, and will be counted.")
+    duplicates: int = Field(description="How many were known already and change nothing.")
+    conflicts: int = Field(
+        0,
+        description="How many of the duplicates say something else than what was sent before: "
+        "two events may share an id.",
+    )
+    rejected: int = Field(description="How many were not taken.")
+    errors: list[RejectedEvent] = Field([], description="Each event that was not taken, and why.")
 
 
 class StoredEvent(Answer):
@@ -218,5 +236,7 @@ class DeclaredLabel(Answer):
     operator runs ``farebox usage rebuild``.
     """
 
-    label: str
+    label: str = Field(
+        description="The label's name. Events can have others too, but usage is not summed by them."
+    )
     created_at: Instant

@@ -17,7 +17,9 @@ on with its present one; ``none`` if it did not work any more."""
 class KeyLeak(Wire):
     """A key's secret that was found, and where."""
 
-    secret: Annotated[str, Field(min_length=1, max_length=200, repr=False)]
+    secret: Annotated[str, Field(min_length=1, max_length=200, repr=False)] = Field(
+        description="The key's secret that was found."
+    )
     url: Annotated[Title, Field(max_length=2000)] | None = Field(
         None, description="Where it was found"
     )
@@ -28,8 +30,11 @@ class LeakedKey(Answer):
 
     tenant_id: str | None
     key_id: str
-    key_name: str
-    outcome: LeakOutcome
+    key_name: str = Field(description="What people know the key by.")
+    outcome: LeakOutcome = Field(
+        description="What became of the key: `revoked`, `disabled`, an earlier secret's end "
+        "(`secret_ended`), or `none` if it did not work any more."
+    )
 
 
 class ScannedSecret(Answer):
@@ -38,6 +43,9 @@ class ScannedSecret(Answer):
     ``true_positive`` is a key of this installation, one that works no more included.
     """
 
-    token_raw: str = Field(repr=False)
-    token_type: str
-    label: Literal["true_positive", "false_positive"]
+    token_raw: str = Field(repr=False, description="The text that was reported.")
+    token_type: str = Field(description="Which kind of secret the scanner took it for.")
+    label: Literal["true_positive", "false_positive"] = Field(
+        description="Whether it is a key of this installation (`true_positive`, also if it "
+        "works no more) or not."
+    )

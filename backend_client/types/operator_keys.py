@@ -40,8 +40,15 @@ class OperatorKey(Answer):
 class OperatorKeyCreate(Wire):
     """What is given to make an operator's key; nobody gives a scope that they don't have."""
 
-    name: str = Field(min_length=1, max_length=100)
-    scopes: list[OperatorScope] = Field(min_length=1)
+    name: str = Field(
+        min_length=1,
+        max_length=100,
+        description="What people know it by; programs need only its id.",
+    )
+    scopes: list[OperatorScope] = Field(
+        min_length=1,
+        description="What may be done with it; nobody can give a scope that they don't have.",
+    )
     expires_at: Instant | None = None
 
 

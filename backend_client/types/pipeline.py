@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pydantic import Field
+
 from backend_client.types.common import Answer, Instant
 
 
@@ -9,7 +11,9 @@ class TenantWaiting(Answer):
     """How long a tenant's oldest message has waited to be counted."""
 
     tenant_id: str
-    oldest_waiting_at: Instant
+    oldest_waiting_at: Instant = Field(
+        description="When the tenant's message came in that has waited longest."
+    )
 
 
 class UsageStreamState(Answer):
@@ -19,12 +23,17 @@ class UsageStreamState(Answer):
     cluster. ``copies_in_step`` of its ``copies`` hold all that is in it; 0 if it did not answer.
     """
 
-    name: str
-    waiting_messages: int
-    waiting_bytes: int
-    leader: str | None
-    copies: int
-    copies_in_step: int
+    name: str = Field(description="The stream's name in NATS.")
+    waiting_messages: int = Field(description="How many of its messages are still to be counted.")
+    waiting_bytes: int = Field(description="How many bytes these are.")
+    leader: str | None = Field(
+        description="The server that takes its writes; null while one is elected, and outside "
+        "of a cluster."
+    )
+    copies: int = Field(description="How many copies of it there are to be.")
+    copies_in_step: int = Field(
+        description="How many copies hold all that is in it; 0 if it did not answer."
+    )
 
 
 class WorkerTask(Answer):
@@ -35,12 +44,18 @@ class WorkerTask(Answer):
     counts the faults after which it had to be started again.
     """
 
-    task: str
-    succeeded_at: Instant | None
-    failed_at: Instant | None
-    error: str | None
-    consecutive_failures: int
-    restarts: int
+    task: str = Field(description="What the task is called, such as `counting` or `invoices`.")
+    succeeded_at: Instant | None = Field(
+        description="When it last went well; null if it never did."
+    )
+    failed_at: Instant | None = Field(
+        description="When it last failed, an outage included; null if it never did."
+    )
+    error: str | None = Field(description="What its last failure was; null if there was none.")
+    consecutive_failures: int = Field(
+        description="How many passes failed since the last that did not."
+    )
+    restarts: int = Field(description="After how many faults it had to be started again.")
 
 
 class Pipeline(Answer):
@@ -58,16 +73,41 @@ class Pipeline(Answer):
     """
 
     as_of: Instant
-    waiting_messages: int
-    waiting_bytes: int
-    most_bytes: int
-    in_progress_messages: int
-    oldest_waiting_at: Instant | None
-    counted_at: Instant | None
-    events_counted: int
-    duplicates_counted: int
-    dead_letters: int
-    oldest_dead_letter_at: Instant | None
-    redelivered_messages: int = 0
-    oldest_by_tenant: list[TenantWaiting] = []
-    streams: list[UsageStreamState] = []
+    waiting_messages: int = Field(
+        description="How many messages were acknowledged to their senders and are still to be "
+        "counted. A message has up to 500 events."
+    )
+    waiting_bytes: int = Field(description="How many bytes these are.")
+    most_bytes: int = Field(
+        description="How many bytes may wait before ingest refuses further events."
+    )
+    in_progress_messages: int = Field(
+        description="How many of the waiting messages a worker has at hand."
+    )
+    oldest_waiting_at: Instant | None = Field(
+        description="When the message came in that has waited longest; null if none waits."
+    )
+    counted_at: Instant | None = Field(
+        description="When the newest event that was counted came in; null if none ever was."
+    )
+    events_counted: int = Field(
+        description="How many events were counted since the installation was made."
+    )
+    duplicates_counted: int = Field(
+        description="How many events came again, and were not counted again."
+    )
+    dead_letters: int = Field(
+        description="How many messages were set aside because they can't be counted."
+    )
+    oldest_dead_letter_at: Instant | None = Field(
+        description="When the oldest of these was set aside; null if there are none."
+    )
+    redelivered_messages: int = Field(
+        0, description="How many of the messages at hand came back from a worker before, uncounted."
+    )
+    oldest_by_tenant: list[TenantWaiting] = Field(
+        [],
+        description="The tenants whose messages have waited longest, up to ten; empty while "
+        "all is counted within seconds.",
+    )
+    streams: list[UsageStreamState] = Field([], description="The streams that hold the messages.")

@@ -44,9 +44,11 @@ Content = Annotated[
 class ConversationWrite(Wire):
     """A conversation as it is now. ``shared`` lets the tenant's other members read it."""
 
-    title: str = Field(min_length=1, max_length=120)
+    title: str = Field(
+        min_length=1, max_length=120, description="What people know it by in their list."
+    )
     content: Content
-    shared: bool = False
+    shared: bool = Field(False, description="Whether the tenant's other members can read it.")
 
 
 class ConversationEntry(Answer):
@@ -55,11 +57,11 @@ class ConversationEntry(Answer):
     ``expires_at`` is when it is removed unless it goes on.
     """
 
-    id: str
-    title: str
-    shared: bool
-    mine: bool
-    author: str
+    id: str = Field(description="Its id (`cnv_…`), by which paths name it.")
+    title: str = Field(description="What people know it by in their list.")
+    shared: bool = Field(description="Whether the tenant's other members can read it.")
+    mine: bool = Field(description="Whether it is the caller's own, which alone they can change.")
+    author: str = Field(description="The name of who keeps it.")
     created_at: Instant
     updated_at: Instant
     expires_at: Instant
@@ -68,7 +70,7 @@ class ConversationEntry(Answer):
 class Conversation(ConversationEntry):
     """A conversation with all that was said."""
 
-    content: dict[str, Any]
+    content: dict[str, Any] = Field(description="All that was said, as the portal keeps it.")
 
 
 class ConversationHistory(Answer):
@@ -76,22 +78,34 @@ class ConversationHistory(Answer):
 
     items: list[ConversationEntry]
     next_cursor: str | None = None
-    kept_days: int
+    kept_days: int = Field(
+        description="How many days a conversation is kept after it was last changed; 0 if "
+        "none are kept."
+    )
 
 
 class PromptCreate(Wire):
     """A prompt to keep, with its first version."""
 
-    name: str = Field(min_length=1, max_length=120)
+    name: str = Field(
+        min_length=1, max_length=120, description="What people know it by in their list."
+    )
     content: Content
-    shared: bool = False
+    shared: bool = Field(False, description="Whether the tenant's other members can read it.")
 
 
 class PromptChange(Wire):
     """What changes of a prompt; what is left out stays."""
 
-    name: str | None = Field(None, min_length=1, max_length=120)
-    shared: bool | None = None
+    name: str | None = Field(
+        None,
+        min_length=1,
+        max_length=120,
+        description="What people are to know it by; null leaves it.",
+    )
+    shared: bool | None = Field(
+        None, description="Whether the tenant's other members can read it; null leaves it."
+    )
 
 
 class PromptVersionCreate(Wire):
@@ -104,11 +118,11 @@ class SavedPrompt(Answer):
     """A prompt in a list. ``version`` is its newest."""
 
     id: str
-    name: str
-    shared: bool
-    mine: bool
-    author: str
-    version: int
+    name: str = Field(description="What people know it by in their list.")
+    shared: bool = Field(description="Whether the tenant's other members can read it.")
+    mine: bool = Field(description="Whether it is the caller's own, which alone they can change.")
+    author: str = Field(description="The name of who keeps it.")
+    version: int = Field(description="Its newest version, counted from 1.")
     created_at: Instant
     updated_at: Instant
 
@@ -116,7 +130,7 @@ class SavedPrompt(Answer):
 class PromptVersion(Answer):
     """A version of a prompt, which nobody changes."""
 
-    version: int
-    content: dict[str, Any]
-    author: str
+    version: int = Field(description="Which version of the prompt, counted from 1.")
+    content: dict[str, Any] = Field(description="The prompt as the portal keeps it.")
+    author: str = Field(description="The name of who wrote this version.")
     created_at: Instant

@@ -55,20 +55,38 @@ class CsvMapping(Wire):
     date_format: str | None = Field(
         None, max_length=50, description="How it is written, as strftime has it: %m/%d/%Y"
     )
-    model: Column
+    model: Column = Field(description="The column of the model's name.")
     model_pattern: list[ModelPattern] = Field(
         [], max_length=20, description="What of the column is the model: *-{model}-input-tokens"
     )
-    quantities: dict[MeterName, Column | list[Column]] = {}
-    meter: Column | None = None
-    quantity: Column | None = None
+    quantities: dict[MeterName, Column | list[Column]] = Field(
+        {},
+        description="The columns of each meter, which are added up, by the meter; empty if "
+        "`meter` names a column.",
+    )
+    meter: Column | None = Field(
+        None,
+        description="The column of the meter's name, in a file with a row for each; null if "
+        "`quantities` is given.",
+    )
+    quantity: Column | None = Field(
+        None,
+        description="The column of how much was used; null if the file has amounts alone, or "
+        "with `quantities`.",
+    )
     meters: dict[Wildcard, MeterName] = Field(
         {}, max_length=200, description="The file's words for meters; the first that fits counts"
     )
-    amount: Column | None = None
+    amount: Column | None = Field(
+        None, description="The column of what was billed; null if the file has none."
+    )
     credits: list[Column] = Field([], description="Amounts of discounts in columns of their own")
-    currency: Column | None = None
-    amount_currency: Currency | None = None
+    currency: Column | None = Field(
+        None, description="The column of the amounts' currency; null if `amount_currency` says it."
+    )
+    amount_currency: Currency | None = Field(
+        None, description="The currency of all amounts; null if a column says it."
+    )
     unit_size: int = Field(
         1, ge=1, le=1_000_000_000, description="How many units one in the file is"
     )
@@ -77,8 +95,12 @@ class CsvMapping(Wire):
     where: dict[Column, Wildcard | list[Wildcard]] = Field(
         {}, max_length=20, description="Only rows with these values in these columns are read"
     )
-    delimiter: Annotated[str, StringConstraints(min_length=1, max_length=1)] = ","
-    ignore: list[Column] | Literal["*"] = []
+    delimiter: Annotated[str, StringConstraints(min_length=1, max_length=1)] = Field(
+        ",", description="The character between two columns."
+    )
+    ignore: list[Column] | Literal["*"] = Field(
+        [], description="The columns that are not read, by name; `*` for all others."
+    )
 
     @field_validator("date_format")
     @classmethod
@@ -120,12 +142,29 @@ class FocusReading(Wire):
     """
 
     where: dict[Column, Wildcard | list[Wildcard]] = Field(
-        {"ServiceCategory": "AI and Machine Learning"}, max_length=20
+        {"ServiceCategory": "AI and Machine Learning"},
+        max_length=20,
+        description="Only rows with these values in these columns are read.",
     )
-    text: Column | None = None
-    model: Column | None = None
-    model_pattern: list[ModelPattern] = Field([], max_length=20)
-    meters: dict[Wildcard, MeterName] = Field({}, max_length=200)
+    text: Column | None = Field(
+        None,
+        description="The column whose text names model and meter; null for SkuMeter and its like.",
+    )
+    model: Column | None = Field(
+        None, description="A column of the model's name alone; null if it is in the text."
+    )
+    model_pattern: list[ModelPattern] = Field(
+        [],
+        max_length=20,
+        description="What of the text or column is the model, with `{model}` in its place: "
+        "the first that fits counts.",
+    )
+    meters: dict[Wildcard, MeterName] = Field(
+        {},
+        max_length=200,
+        description="The file's words for meters, by what stands in the text: the first that "
+        "fits counts.",
+    )
 
 
 class Tolerance(Wire):
@@ -134,9 +173,20 @@ class Tolerance(Wire):
     ``relative`` is a part of the larger side; ``units`` are of the meter, ``amount`` of the money.
     """
 
-    relative: Exact = Field(Decimal("0.001"), ge=0, le=1)
-    units: Exact = Field(Decimal(0), ge=0)
-    amount: Exact = Field(Decimal("0.01"), ge=0)
+    relative: Exact = Field(
+        Decimal("0.001"),
+        ge=0,
+        le=1,
+        description="Which part of the larger side a difference may be, from 0 to 1.",
+    )
+    units: Exact = Field(
+        Decimal(0), ge=0, description="How many units of a meter a difference may be."
+    )
+    amount: Exact = Field(
+        Decimal("0.01"),
+        ge=0,
+        description="How much money a difference may be, in the bill's currency.",
+    )
 
 
 class ReconciliationOptions(Wire):
@@ -151,15 +201,38 @@ class ReconciliationOptions(Wire):
     is the name of no upstream.
     """
 
-    provider: Name
-    upstreams: list[Name | Literal[""]] | None = Field(None, min_length=1, max_length=100)
-    format: ExportFormat | None = None
+    provider: Name = Field(description="Whose export it is: an upstream's name, or any other.")
+    upstreams: list[Name | Literal[""]] | None = Field(
+        None,
+        min_length=1,
+        max_length=100,
+        description='The upstreams whose usage the export bills, `""` for usage that names '
+        "none; null for the provider and such usage.",
+    )
+    format: ExportFormat | None = Field(
+        None, description="How the file is written; null lets its own shape decide."
+    )
     time_zone: str = "UTC"
-    models: dict[Name, Name] = Field({}, max_length=1_000)
-    ignore_fields: list[Name] = Field([], max_length=100)
-    mapping: CsvMapping | None = None
-    focus: FocusReading | None = None
-    tolerance: Tolerance = Tolerance()
+    models: dict[Name, Name] = Field(
+        {},
+        max_length=1_000,
+        description="The catalog's model for names of the provider's, where neither the "
+        "upstream nor the name itself says it.",
+    )
+    ignore_fields: list[Name] = Field(
+        [], max_length=100, description="Members that the export has and that are not looked at."
+    )
+    mapping: CsvMapping | None = Field(
+        None,
+        description="What the columns of a CSV file of another form mean; null for the "
+        "formats that are understood.",
+    )
+    focus: FocusReading | None = Field(
+        None, description="How a FOCUS file names models and meters; null for its own words."
+    )
+    tolerance: Tolerance = Field(
+        Tolerance(), description="How far both sides may differ and still agree."
+    )
 
     @field_validator("time_zone")
     @classmethod
@@ -206,10 +279,10 @@ class DiscrepancyCause(StrEnum):
 class DiscrepancyNote(Answer):
     """What somebody said of a discrepancy, and what its status was from then on."""
 
-    at: Instant
-    actor: str
-    status: DiscrepancyStatus
-    text: str
+    at: Instant = Field(description="When it was said.")
+    actor: str = Field(description="Who said it, by id.")
+    status: DiscrepancyStatus = Field(description="What the discrepancy's status was from then on.")
+    text: str = Field(description="What was said.")
 
 
 class Discrepancy(Answer):
@@ -221,33 +294,54 @@ class Discrepancy(Answer):
     """
 
     id: str
-    day: date
+    day: date = Field(description="The day, in the import's time zone.")
     model: str
     meter: str
-    kind: DiscrepancyKind
+    kind: DiscrepancyKind = Field(
+        description="What differs: a `quantity` of a meter, or an `amount` of money."
+    )
     currency: str | None
-    provider: Exact
-    metered: Exact | None
-    difference: Exact
-    cause: DiscrepancyCause
-    explanation: str
-    status: DiscrepancyStatus
-    notes: list[DiscrepancyNote] = []
+    provider: Exact = Field(
+        description="What the provider's file says: units of the meter, or money."
+    )
+    metered: Exact | None = Field(
+        description="What was metered: units, or what these cost at the known rates; null if "
+        "a rate is not known."
+    )
+    difference: Exact = Field(
+        description="`provider` less `metered`: above zero the provider counted or billed more."
+    )
+    cause: DiscrepancyCause = Field(
+        description="Its most likely cause; `settled` if a later match found no difference "
+        "any more."
+    )
+    explanation: str = Field(
+        description="The cause in sentences, with the numbers that it is concluded from."
+    )
+    status: DiscrepancyStatus = Field(
+        description="What a person made of it: `open` until somebody has, then `explained` or "
+        "`accepted`."
+    )
+    notes: list[DiscrepancyNote] = Field([], description="What people said of it, in order.")
 
 
 class DiscrepancyChange(Wire):
     """Set what a person makes of it. A note says why."""
 
-    status: DiscrepancyStatus
-    note: Annotated[Prose, StringConstraints(min_length=1, max_length=2_000, strip_whitespace=True)]
+    status: DiscrepancyStatus = Field(description="What it is from now on.")
+    note: Annotated[
+        Prose, StringConstraints(min_length=1, max_length=2_000, strip_whitespace=True)
+    ] = Field(description="Why, for the record.")
 
 
 class MeterTotal(Answer):
     """A meter over all days and models of an import."""
 
     meter: str
-    provider: Exact
-    metered: Exact
+    provider: Exact = Field(
+        description="What the provider's file adds up to, in units of the meter."
+    )
+    metered: Exact = Field(description="What was metered of the same days and models.")
 
 
 class Reconciliation(Answer):
@@ -259,27 +353,34 @@ class Reconciliation(Answer):
     """
 
     id: str
-    provider: str
-    format: ExportFormat
-    file_name: str
-    content_hash: str
+    provider: str = Field(description="Whose export it is.")
+    format: ExportFormat = Field(description="How the file is written.")
+    file_name: str = Field(description="What the file was called.")
+    content_hash: str = Field(
+        description="Of the file and `options`, in SHA-256: the same again is the same import."
+    )
     time_zone: str
-    first_day: date
-    last_day: date
+    first_day: date = Field(description="The first day in the file, in `time_zone`.")
+    last_day: date = Field(description="The last day in the file, which is in it itself.")
     currency: str | None
-    entries: int
+    entries: int = Field(description="How many entries were read of the file.")
     created_at: Instant
     created_by: str
-    matched_at: Instant
-    matched: int
-    open: int
-    explained: int
-    accepted: int
-    billed: Exact | None
-    expected: Exact | None
-    totals: list[MeterTotal]
-    upstreams: list[str] = []
-    options: ReconciliationOptions
+    matched_at: Instant = Field(description="When it was last compared with what was metered.")
+    matched: int = Field(description="How many days, models and meters agree within the tolerance.")
+    open: int = Field(description="How many discrepancies nobody has looked at.")
+    explained: int = Field(description="How many discrepancies somebody has explained.")
+    accepted: int = Field(description="How many discrepancies somebody has accepted.")
+    billed: Exact | None = Field(
+        description="What the file's amounts add up to; null if it has none."
+    )
+    expected: Exact | None = Field(
+        description="What the metered usage costs at the known rates; null if the file has no "
+        "amounts, or a rate is not known."
+    )
+    totals: list[MeterTotal] = Field(description="Each meter over all days and models.")
+    upstreams: list[str] = Field([], description="The upstreams that the compared usage names.")
+    options: ReconciliationOptions = Field(description="How the file was read and compared.")
 
 
 class MarginRow(Answer):
@@ -289,16 +390,24 @@ class MarginRow(Answer):
     rate of a meter in ``unrated`` is not known, or is in another currency.
     """
 
-    tenant: str
+    tenant: str = Field(description="The customer, by its `slug`.")
     model: str
     start: Instant
     end: Instant
     currency: Currency
-    revenue: Exact
-    cost: Exact | None
-    margin: Exact | None
-    margin_ratio: Exact | None
-    unrated: list[str] = []
+    revenue: Exact = Field(description="What the use of the model brought, before tax.")
+    cost: Exact | None = Field(
+        description="What providers ask for it at the known rates; null where the rate of a "
+        "meter in `unrated` is not known, or is in another currency."
+    )
+    margin: Exact | None = Field(description="`revenue` less `cost`; null where the cost is.")
+    margin_ratio: Exact | None = Field(
+        description="The margin as a part of the revenue; null where the cost is, or nothing "
+        "was earned."
+    )
+    unrated: list[str] = Field(
+        [], description="Meters whose rate is not known, or is in another currency."
+    )
 
 
 class MarginReport(Answer):
@@ -307,7 +416,9 @@ class MarginReport(Answer):
     Charges with tiers or included units are split over the models by their quantities.
     """
 
-    at: Instant
+    at: Instant = Field(description="The moment whose billing periods the rows are of.")
     cost_currency: Currency
-    rows: list[MarginRow]
+    rows: list[MarginRow] = Field(
+        description="The tenants' models; what belongs to no model has `*`."
+    )
     next_cursor: str | None = None

@@ -18,17 +18,27 @@ class RefusedEvents(Answer):
     refused again counts again.
     """
 
-    id: str
+    id: str = Field(description="What this count is known by.")
     tenant: str | None = Field(None, description="The slug; null where they named no tenant")
-    day: date
-    sender: Sender
+    day: date = Field(description="The day, in UTC, on which they were refused.")
+    sender: Sender = Field(
+        description="Who sent them: the gateway, the operator's services, or the tenant."
+    )
     credential: str | None = Field(
         None, description="The id of the key or person that sent them; the operator's for it alone"
     )
-    field: str | None = None
-    detail: str
+    field: str | None = Field(
+        None,
+        description="Which field could not be used, of the last one; null if it was the whole "
+        "event.",
+    )
+    detail: str = Field(description="Why the last one was refused, in a sentence.")
     event_count: int
-    first_at: Instant
-    last_at: Instant
-    sample_id: str | None = None
-    sample_source: str | None = None
+    first_at: Instant = Field(description="When the first of the day was refused.")
+    last_at: Instant = Field(description="When the last of the day was refused.")
+    sample_id: str | None = Field(
+        None, description="The `id` of the last one; null if it had none that could be read."
+    )
+    sample_source: str | None = Field(
+        None, description="The `source` of the last one; null if it had none that could be read."
+    )

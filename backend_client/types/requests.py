@@ -48,8 +48,8 @@ class LoggedRequest(Answer):
 class RequestBodies(Answer):
     """What was asked and answered, as far as it is kept; of a stream, the text that was said."""
 
-    request: str
-    answer: str
+    request: str = Field(description="What was asked, as JSON.")
+    answer: str = Field(description="What was answered; of a stream, the text that was said.")
     shortened: bool = Field(description="Whether the end of one is left out")
     redacted: bool = Field(description="Whether addresses, card numbers and keys were left out")
     expires_at: Instant
@@ -64,7 +64,7 @@ class LoggedRequestDetails(LoggedRequest):
 class BodyLogging(Wire):
     """Whether the log keeps the bodies of an application's calls, and for how long."""
 
-    enabled: bool
+    enabled: bool = Field(description="Whether bodies are kept from now on.")
     days: int = Field(7, ge=1, le=90, description="No longer than the log itself")
     redacted: bool = Field(
         True, description="Whether e-mail addresses, card numbers and keys are left out"

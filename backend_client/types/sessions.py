@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pydantic import Field
+
 from backend_client.types.common import Answer, Instant
 
 
@@ -14,7 +16,13 @@ class Session(Answer):
     id: str
     created_at: Instant
     expires_at: Instant
-    last_used_at: Instant | None
-    device: str | None
-    address: str | None
-    is_current: bool = False
+    last_used_at: Instant | None = Field(
+        description="When a request was last made with it, to the minute; null if none was."
+    )
+    device: str | None = Field(
+        description="The browser's User-Agent at sign-in; null if the portal did not see one."
+    )
+    address: str | None = Field(
+        description="The network address at sign-in; null if the portal did not see one."
+    )
+    is_current: bool = Field(False, description="Whether it is the session that asks.")

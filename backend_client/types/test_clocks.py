@@ -28,8 +28,11 @@ class TestClock(Answer):
     __test__ = False
 
     tenant_id: str
-    at: Instant
-    state: TestClockState
+    at: Instant = Field(description="Where the clock stands.")
+    state: TestClockState = Field(
+        description="`ready`, `advancing` towards `target`, or `failed` where something could "
+        "not be done."
+    )
     target: Instant | None = Field(description="Up to where it was asked to go; null when ready")
     problem: str | None = Field(description="Why it failed; advance it again once that is mended")
 
@@ -42,4 +45,4 @@ class TestClockAdvance(Wire):
 
     __test__ = False
 
-    to: Instant
+    to: Instant = Field(description="Up to when it is to go on: 62 days at most, and never back.")

@@ -22,10 +22,18 @@ class TokenCountRequest(BaseModel):
     model_config = ConfigDict(extra="ignore", frozen=True)
 
     model: str
-    messages: Annotated[list[dict[str, Any]], Field(min_length=1, max_length=10_000)] | None = None
-    tools: Annotated[list[dict[str, Any]], Field(max_length=1_000)] | None = None
-    text: str | None = None
-    pieces: bool = False
+    messages: Annotated[list[dict[str, Any]], Field(min_length=1, max_length=10_000)] | None = (
+        Field(
+            None,
+            description="The chat's messages, as they would be sent to the model; null for a "
+            "`text`.",
+        )
+    )
+    tools: Annotated[list[dict[str, Any]], Field(max_length=1_000)] | None = Field(
+        None, description="The definitions of tools that go with the messages; null for none."
+    )
+    text: str | None = Field(None, description="A text by itself; null for a chat.")
+    pieces: bool = Field(False, description="Whether to answer what each token of a `text` is.")
 
     @model_validator(mode="after")
     def _one_of_two(self) -> Self:
@@ -44,10 +52,13 @@ class TokenBreakdown(Answer):
     ``overhead`` is what the model's chat format adds: roles, separators, the primed answer.
     """
 
-    text: int
-    images: int
-    tools: int
-    overhead: int
+    text: int = Field(description="Tokens of what is said.")
+    images: int = Field(description="Tokens of pictures.")
+    tools: int = Field(description="Tokens of the definitions of tools.")
+    overhead: int = Field(
+        description="Tokens that the model's chat format adds: roles, separators, the primed "
+        "answer."
+    )
 
 
 class TokenCountResult(Answer):
@@ -59,9 +70,15 @@ class TokenCountResult(Answer):
     """
 
     model: str
-    tokenizer: str
-    tokens: int
-    breakdown: TokenBreakdown
-    exact: bool
-    notes: list[str] = []
-    pieces: list[str] | None = None
+    tokenizer: str = Field(description="What counted them, as the catalog names it.")
+    tokens: int = Field(description="How many tokens the request or text has.")
+    breakdown: TokenBreakdown = Field(
+        description="What they are spent on; the parts add up to `tokens`."
+    )
+    exact: bool = Field(description="Whether the count is exact; if not, `notes` say why.")
+    notes: list[str] = Field([], description="The parts for which no rule is published.")
+    pieces: list[str] | None = Field(
+        None,
+        description="The text of each token; null unless it was asked for, and where the "
+        "tokenizer shows none.",
+    )

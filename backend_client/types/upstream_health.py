@@ -19,7 +19,10 @@ class UpstreamCircuit(Answer):
 
     process: str = Field(description="The machine and the number of the process that found it")
     model: str = Field(description="As customers name it")
-    state: CircuitState
+    state: CircuitState = Field(
+        description="`open` lets no call through, `half-open` a single one, which decides; "
+        "`closed` all."
+    )
     until: Instant | None = Field(description="When a call finds out whether it is well again")
     keys: int = Field(description="How many keys the upstream has")
     keys_resting: int = Field(description="How many of them are left out of calls now")
@@ -28,17 +31,17 @@ class UpstreamCircuit(Answer):
 class UpstreamFailure(Answer):
     """An attempt that failed for what the provider, or the operator, has to mend."""
 
-    at: Instant
+    at: Instant = Field(description="When it failed.")
     model: str = Field(description="The upstream's own name")
     outcome: str = Field(description="As on `/metrics`, such as `timeout` or `key_refused`")
-    detail: str
+    detail: str = Field(description="What the provider answered, or why there was no answer.")
 
 
 class UpstreamModelHealth(Answer):
     """What was measured of one model of an upstream in the last hour."""
 
     model: str = Field(description="The upstream's own name")
-    attempts: int
+    attempts: int = Field(description="How many requests were sent to it.")
     error_rate: float | None = Field(description="From 0 to 1; null without an attempt")
     first_token: Latency | None = Field(description="Of streamed answers")
 
@@ -50,11 +53,16 @@ class UpstreamHealth(Answer):
     some seconds old.
     """
 
-    state: CircuitState
+    state: CircuitState = Field(
+        description="The worst of any model at any process: `closed` lets calls through, "
+        "`open` none, `half-open` a single one."
+    )
     processes: int = Field(description="How many processes send calls to it")
     under_way: int = Field(description="Calls that it has now")
-    attempts: int
-    failed: int
+    attempts: int = Field(description="How many requests were sent to it in the last hour.")
+    failed: int = Field(
+        description="How many of these failed for what the provider or the operator has to mend."
+    )
     error_rate: float | None = Field(description="From 0 to 1; null without an attempt")
     first_token: Latency | None = Field(description="Of streamed answers")
     models: list[UpstreamModelHealth] = Field(description="Those that were called")
@@ -89,9 +97,9 @@ class UpstreamTestRequest(Wire):
 class UpstreamTest(Answer):
     """How a call went that was sent to an upstream to test it."""
 
-    went_well: bool
+    went_well: bool = Field(description="Whether the answer is what such a call should get.")
     model: str = Field(description="The upstream's own name")
     protocol: str = Field(description="Such as `chat`")
     status: int | None = Field(description="Of the answer, if one came")
-    seconds: float
+    seconds: float = Field(description="How long it took.")
     detail: str = Field(description="What was answered, or why there was none")

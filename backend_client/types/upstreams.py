@@ -148,8 +148,10 @@ class UpstreamTerms(Wire):
         "Then a caller who leaves pays for the prompt alone, and else for the answer too. The same "
         "goes for streams of models that think unseen",
     )
-    timeouts: UpstreamTimeouts = UpstreamTimeouts()
-    rules: UpstreamRules = UpstreamRules()
+    timeouts: UpstreamTimeouts = Field(UpstreamTimeouts(), description="How long it may take.")
+    rules: UpstreamRules = Field(
+        UpstreamRules(), description="What of a customer's request reaches it."
+    )
     headers: dict[str, str] = Field(
         default_factory=dict, max_length=50, description="Sent with every call; no secrets"
     )
@@ -216,7 +218,14 @@ KEY_VARIABLE: Final = r"^FAREBOX_UPSTREAM_KEY_[A-Za-z0-9_]{1,100}$"
 class UpstreamKey(Wire):
     """A key as it is given: itself, or the name of a variable of the API's environment."""
 
-    secret: str | None = Field(None, min_length=1, max_length=4000, repr=False)
+    secret: str | None = Field(
+        None,
+        min_length=1,
+        max_length=4000,
+        repr=False,
+        description="The key itself, which is kept encrypted and never shown; null if "
+        "`environment` names it.",
+    )
     environment: str | None = Field(
         None, pattern=KEY_VARIABLE, description="Such as FAREBOX_UPSTREAM_KEY_MAIN"
     )
@@ -252,12 +261,18 @@ class Upstream(UpstreamTerms):
 
     model_config = ConfigDict(frozen=True, extra="ignore")
 
-    name: str
-    source: Literal["settings", "database"]
-    state: UpstreamState
-    keys: list[UpstreamKeyInfo]
+    name: str = Field(description="What the operator calls it: events and rates name it.")
+    source: Literal["settings", "database"] = Field(
+        description="Where it is set: in the API's `settings`, which are changed where it is "
+        "run, or in the `database`."
+    )
+    state: UpstreamState = Field(
+        description="`active` takes calls, `disabled` does not; a `retired` one has no keys "
+        "any more and stays for its name."
+    )
+    keys: list[UpstreamKeyInfo] = Field(description="Its keys as they can be shown.")
     changed_at: Instant | None = Field(description="None of one in the settings")
     sole_models: list[str] = Field(
         description="Models that no other upstream would serve if this one took no calls"
     )
-    health: UpstreamHealth
+    health: UpstreamHealth = Field(description="How it fares, by all processes of the gateway.")

@@ -77,7 +77,7 @@ class UsageVersion(Answer):
     ``last_event_at`` is the newest event's receipt.
     """
 
-    version: int
+    version: int = Field(description="Grows with every change to the tenant's usage.")
     last_event_at: Instant | None
 
 
