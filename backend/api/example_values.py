@@ -28,6 +28,7 @@ PREFIXES: Final = {
     "Invoice": "inv",
     "InvoiceItem": "itm",
     "InvoiceRun": "run",
+    "LabelBudget": "lbd",
     "LineEvent": "req",
     "LoggedRequest": "req",
     "Notification": "ntf",

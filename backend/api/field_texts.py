@@ -5,9 +5,10 @@ What is peculiar to a type is described where the type is; a field described the
 
 from __future__ import annotations
 
-from typing import Any, Final
+from typing import Any, Final, get_args
 
 from backend.api.example_values import PREFIXES
+from backend_client.types.notifications import NotificationEvent
 
 SHARED: Final = {
     "application": "The application, by its id (`app_…`).",
@@ -175,6 +176,10 @@ _PROBLEM: Final = {
     "errors": "The fields that can't be used, and why.",
     "field": "Which field, as a path such as `charges.0.price`.",
 }
+_NOTIFIED: Final = {
+    "type": "The kind of event, by which programs tell what is in `data`.",
+    "data": "What happened.",
+}
 _ENDPOINT: Final = {
     "url": "Where events are sent by POST.",
     "description": "What people know it by.",
@@ -209,8 +214,10 @@ OF_TYPES: Final[dict[tuple[str, ...], dict[str, str]]] = {
     ("Webhook", "WebhookCreate", "WebhookCreated", "WebhookChange"): _ENDPOINT,
     ("WebhookAttempt", "WebhookDelivery", "WebhookDeliveryDetails"): _ENDPOINT,
     ("Invoice", "InvoiceSummary", "CreditNote"): _PAPER,
+    tuple(event.__name__ for event in get_args(get_args(NotificationEvent)[0])): _NOTIFIED,
 }
 """By the names of types, which may end in ``-Input`` or ``-Output``."""
+_PAGE: Final = "A page of a list. The next is asked for with `next_cursor`."
 OTHERWISE: Final = {
     "CsvMapping": "They are names of columns.",
     "TimeWindow": "They are times of a day.",
@@ -225,6 +232,8 @@ def describe_fields(document: dict[str, Any]) -> None:
     """Describe the fields of a document's schemas that their types don't, in place."""
     for schema, description in document["components"]["schemas"].items():
         kind = schema.removesuffix("-Input").removesuffix("-Output")
+        if kind.startswith("Page_"):
+            description.setdefault("description", _PAGE)
         if kind in OTHERWISE:
             continue
         texts = {**SHARED, **_own_id(kind), **_of_type(kind)}

@@ -13,6 +13,7 @@ from typing import Any
 from fastapi import FastAPI
 from pydantic import BaseModel
 
+from backend.api.field_texts import describe_fields
 from backend_client.types import (
     catalog,
     charges,
@@ -37,9 +38,9 @@ PAGE = DOCS / "fields.md"
 _HEAD = """\
 # Every field
 
-What the catalog file and the bodies of requests can have, type by type: its fields, what each may
-hold, and what it is if left out. Numbers of money and of units are exact: in the file they are
-written as they are, in JSON as text, such as `"0.15"`. A field that is not listed is refused.
+What the catalog file and the bodies of requests can have, type by type: its fields, what each is
+and may hold, and what it is if left out. Numbers of money and of units are exact: in the file they
+are written as they are, in JSON as text, such as `"0.15"`. A field that is not listed is refused.
 Times are RFC 3339 with an offset. What is done with a field is told on the pages of
 [pricing](pricing.md), [invoices](invoices.md), [metering](metering.md) and [the API](api.md).
 
@@ -182,11 +183,13 @@ def _part(kind: type[BaseModel], routes: Mapping[str, list[str]]) -> str:
         example = json.dumps(EXAMPLES[kind.__name__], indent=2)
         lines += ["```json", example, "```", ""]
     schema = kind.model_json_schema(mode="validation")
+    describe_fields({"components": {"schemas": {kind.__name__: schema}}})
     required = schema.get("required", [])
-    lines += ["| field | what it may hold | if left out |", "|---|---|---|"]
+    lines += ["| field | what it is | what it may hold | if left out |", "|---|---|---|---|"]
     for name, of in schema.get("properties", {}).items():
         default = "needed" if name in required else _default(of.get("default"))
-        lines.append(f"| `{name}` | {_words(of, schema)} | {default} |")
+        about = of["description"].replace("|", "\\|")
+        lines.append(f"| `{name}` | {about} | {_words(of, schema)} | {default} |")
     return "\n".join([*lines, ""])
 
 
