@@ -11,6 +11,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from backend.accounts.audit import record
 from backend.accounts.budgets import budget_of, budget_values
+from backend.accounts.current_role import role_now
 from backend.accounts.errors import (
     ApplicationArchived,
     ApplicationHasKeys,
@@ -19,7 +20,7 @@ from backend.accounts.errors import (
     LastApplication,
 )
 from backend.accounts.idempotency import claim_key
-from backend.accounts.principal import Principal
+from backend.accounts.principal import Permission, Principal
 from backend.errors import InvalidInput
 from backend.ids import new_id
 from backend.kit.pages import Cursor, page_of
@@ -50,6 +51,8 @@ async def create_application(
 
     With an ``idempotency_key`` used before, return the application of then.
     """
+    if by is not None:
+        await role_now(connection, by, Permission.APPLICATIONS_WRITE)
     application_id = new_id("app")
     if idempotency_key is not None:
         request = f"application {wanted.model_dump_json()}"
@@ -134,9 +137,11 @@ async def change_application(
 ) -> Application:
     """Change what is given of an application of the caller's tenant; record who did.
 
-    Raises ``NotFound``; ``InvalidInput`` for limits on an unknown model; ``Conflict`` if the name
-    is taken, if one of its keys still works or may again, or if it is the last in use.
+    Raises ``Forbidden``, ``NotFound``; ``InvalidInput`` for limits on an unknown model;
+    ``Conflict`` if the name is taken, if one of its keys still works or may again, or if it is the
+    last in use.
     """
+    await role_now(connection, caller, Permission.APPLICATIONS_WRITE)
     # All of the tenant's: two at once could archive each other's last
     rows = await connection.execute(
         select(applications)

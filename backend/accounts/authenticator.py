@@ -85,9 +85,11 @@ class Authenticator:
             outages=Outages(OUTAGE_SECONDS, is_outage),
         )
 
-    async def authenticate(self, token: str) -> Principal:
+    async def authenticate(self, token: str, *, changes: bool = False) -> Principal:
         """Return who holds ``token``; raise ``Unauthenticated`` if nobody does.
 
+        Where a person ``changes`` something, their role is read anew: one that they had a moment
+        ago permits nothing, unless PostgreSQL is away and could change nothing either.
         Raises ``TooManyAttempts`` before the look-up of an unfamiliar one, if too many failed that
         came from the same network.
         """
@@ -99,7 +101,9 @@ class Authenticator:
             if is_mistyped(token):
                 raise InvalidCredential()
             self._refuse_unknown(slot)
-            principal = await self._principals.get(slot, partial(self._read, token, slot))
+            seconds = 0.0 if changes and token.startswith(SESSION) else None
+            read = partial(self._read, token, slot)
+            principal = await self._principals.get(slot, read, seconds=seconds)
         except InvalidCredential:
             if self._guesses and network:
                 self._guesses.count("credential", network)

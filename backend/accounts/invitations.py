@@ -8,6 +8,7 @@ from sqlalchemy import ColumnElement, RowMapping, and_, func, insert, select, up
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from backend.accounts.audit import record
+from backend.accounts.current_role import role_now
 from backend.accounts.errors import (
     AlreadyMember,
     InvitationAlreadyAccepted,
@@ -17,7 +18,6 @@ from backend.accounts.errors import (
     PersonRequired,
     RoleNotAssignable,
 )
-from backend.accounts.keys import role_now
 from backend.accounts.members import LOCAL_ISSUER, add_member, memberships
 from backend.accounts.principal import ROLE_PERMISSIONS, Permission, Principal
 from backend.accounts.secrets import INVITATION, hash_secret, new_secret

@@ -12,21 +12,21 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from backend.accounts.applications import application_for_keys, check_limited_models
 from backend.accounts.audit import record
 from backend.accounts.budgets import budget_of, budget_values
+from backend.accounts.current_role import role_now
 from backend.accounts.errors import (
     ExpiryPassed,
     KeyAlreadyCreated,
     KeyNotFound,
     KeyRevoked,
-    PermissionMissing,
 )
 from backend.accounts.idempotency import claim_key
-from backend.accounts.principal import ROLE_PERMISSIONS, Permission, Principal
+from backend.accounts.principal import Permission, Principal
 from backend.accounts.secrets import API_KEY, new_secret
 from backend.errors import InvalidInput
 from backend.ids import new_id
 from backend.kit.pages import Cursor, page_of
-from backend.storage.tables import api_keys, members, models, retired_secrets
-from backend_client.types.accounts import ApiKey, ApiKeyChange, ApiKeyCreate, ApiKeyCreated, Role
+from backend.storage.tables import api_keys, models, retired_secrets
+from backend_client.types.accounts import ApiKey, ApiKeyChange, ApiKeyCreate, ApiKeyCreated
 from backend_client.types.common import Page
 from backend_client.types.limits import RateLimits
 from backend_client.types.problems import FieldError
@@ -234,27 +234,6 @@ async def _check_models(connection: AsyncConnection, wanted: list[str] | None) -
             f"There is no model {unknown[0]!r}." if unknown else "Name at least one model.",
             errors=[FieldError(field="models", detail="use ids of the catalog, or null")],
         )
-
-
-async def role_now(connection: AsyncConnection, caller: Principal, permission: Permission) -> Role:
-    """Return the caller's role, which for a person may be another than their session's cache says.
-
-    Raises ``Forbidden`` for a person who is no member any more, or whose role lost ``permission``.
-    The membership stays until the transaction ends: who is removed gets no new secret meanwhile.
-    """
-    if caller.actor_kind != "user":
-        return caller.role
-    membership = await connection.execute(
-        select(members.c.role)
-        .where(members.c.tenant_id == caller.tenant_id, members.c.user_id == caller.id)
-        .with_for_update(read=True)
-    )
-    role = membership.scalar()
-    if role is None:
-        raise PermissionMissing("You are no member of this tenant any more.")
-    if permission not in ROLE_PERMISSIONS[Role(role)]:
-        raise PermissionMissing(f"Your role does not have the permission {permission.value!r}.")
-    return Role(role)
 
 
 def _needed(*, is_service: bool) -> Permission:

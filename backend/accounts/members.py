@@ -10,6 +10,7 @@ from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from backend.accounts.audit import record
+from backend.accounts.current_role import role_now
 from backend.accounts.errors import (
     HeirNotAllowed,
     LastOwner,
@@ -18,7 +19,7 @@ from backend.accounts.errors import (
     OwnerRequired,
     RoleNotAssignable,
 )
-from backend.accounts.keys import hand_over_keys, keys_made_by, revoke_keys, role_now
+from backend.accounts.keys import hand_over_keys, keys_made_by, revoke_keys
 from backend.accounts.principal import ROLE_PERMISSIONS, Permission, Principal
 from backend.ids import new_id
 from backend.kit.pages import Cursor, page_of

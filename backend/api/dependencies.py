@@ -5,7 +5,7 @@ from __future__ import annotations
 import hmac
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
-from typing import Annotated
+from typing import Annotated, Final
 
 from fastapi import Depends, Header, Query, Request, Security
 from fastapi.security import HTTPBearer
@@ -72,6 +72,7 @@ async def _services(request: Request) -> Services:
 ServicesNow = Annotated[Services, Depends(_services)]
 
 
+_READING: Final = frozenset({"GET", "HEAD"})
 _bearer = HTTPBearer(
     auto_error=False,
     scheme_name="bearer",
@@ -101,7 +102,9 @@ async def bearer_principal(
 
     Raises ``ViewingOnly`` if they look at a tenant and the route may change something.
     """
-    caller = await services(request).authenticator.authenticate(bearer_token(request))
+    changes = request.method not in _READING
+    authenticator = services(request).authenticator
+    caller = await authenticator.authenticate(bearer_token(request), changes=changes)
     request.state.caller = caller.id  # for the request's log line
     if caller.viewing_until is not None:
         _refuse_changes(request)
@@ -110,7 +113,7 @@ async def bearer_principal(
 
 def _refuse_changes(request: Request) -> None:
     path = getattr(request.scope.get("route"), "path", "")
-    if request.method not in {"GET", "HEAD"} and (request.method, path) not in OPEN_TO_VIEWERS:
+    if request.method not in _READING and (request.method, path) not in OPEN_TO_VIEWERS:
         raise ViewingOnly("Leave the view of this tenant to change something.")
 
 

@@ -10,8 +10,8 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from backend.accounts.audit import record
 from backend.accounts.budgets import budget_of, budget_values
+from backend.accounts.current_role import role_now
 from backend.accounts.idempotency import claim_key
-from backend.accounts.keys import role_now
 from backend.accounts.principal import Permission, Principal
 from backend.ids import new_id
 from backend.kit.pages import Cursor, page_of

@@ -3,11 +3,17 @@
 from __future__ import annotations
 
 import asyncio
+from datetime import UTC, datetime
 
 import httpx
 import pytest
 
-from tests.accounts.conftest import Headers
+from backend.accounts.applications import change_application, create_application
+from backend.accounts.errors import PermissionMissing
+from backend.accounts.principal import ROLE_PERMISSIONS, Principal
+from backend.storage.database import Database
+from backend_client.types.accounts import ApplicationChange, ApplicationCreate, Role
+from tests.accounts.conftest import Headers, Join
 
 pytestmark = pytest.mark.engine
 
@@ -67,6 +73,19 @@ async def test_two_archived_at_once_leave_one_in_use(
         assert refused.json()["code"] == "last_application"
         for path in paths:
             await api.patch(path, headers=owner, json={"archived": False})
+
+
+async def test_who_lost_the_role_meanwhile_changes_no_application(
+    database: Database, tenant_id: str, join: Join, application: str
+) -> None:
+    user, _ = await join(Role.VIEWER)
+    admin = Principal("user", user, tenant_id, ROLE_PERMISSIONS[Role.ADMIN], Role.ADMIN)
+    change, wanted = ApplicationChange(name="Mine"), ApplicationCreate(name="Mine")
+    async with database.begin() as connection:
+        with pytest.raises(PermissionMissing):
+            await change_application(connection, admin, application, change, datetime.now(UTC))
+        with pytest.raises(PermissionMissing):
+            await create_application(connection, tenant_id, wanted, by=admin)
 
 
 async def test_an_organization_is_renamed_by_its_managers(

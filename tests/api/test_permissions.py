@@ -7,13 +7,18 @@ from typing import Final
 import httpx
 import pytest
 from fastapi import FastAPI
+from sqlalchemy import update
 
 from backend.accounts.principal import (
     OPERATOR_PERMISSIONS,
     OPERATOR_SCOPE_PERMISSIONS,
+    ROLE_PERMISSIONS,
     Permission,
 )
+from backend.gateway.protocols.routes import shape_of
 from backend.storage.database import Database
+from backend.storage.tables import members
+from backend_client.types.accounts import Role
 from backend_client.types.operator_keys import OperatorScope
 from tests.api.isolation import OPEN
 from tests.docs.permissions import needs_of
@@ -85,3 +90,38 @@ async def test_each_scope_opens_its_routes_and_no_other(
             if refused == (permission in OPERATOR_SCOPE_PERMISSIONS[scope]):
                 wrong.append((method, path, scope.value, answer.status_code, answer.text))
     assert wrong == []
+
+
+@pytest.mark.engine
+async def test_a_role_of_a_moment_ago_permits_no_change(
+    app: FastAPI, api: httpx.AsyncClient, database: Database, session: dict[str, str]
+) -> None:
+    """A session is cached for a second; another replica may have changed the role meanwhile."""
+    me = (await api.get("/v1/me", headers=session)).json()
+    mine = (members.c.tenant_id == me["tenant"]["id"], members.c.user_id == me["user_id"])
+    known = app.state.services.authenticator
+
+    async def become(role: Role) -> None:
+        async with database.begin() as connection:
+            await connection.execute(update(members).where(*mine).values(role=role.value))
+
+    allowed = ROLE_PERMISSIONS[Role.OWNER] - ROLE_PERMISSIONS[Role.VIEWER]
+    # Of each kind of route the first: all ask by the same dependency
+    changes = {
+        (method, permission): (method, path)
+        for (method, path), permission in reversed(needs_of(app).items())
+        if permission in allowed and method != "get" and shape_of(path) is None
+    }
+    assert len(changes) > 10
+    token = session["authorization"].removeprefix("Bearer ")
+    acted: list[object] = []
+    for method, path in changes.values():
+        await become(Role.OWNER)
+        known.forget(token)
+        await known.authenticate(token)
+        await become(Role.VIEWER)
+        url = path.replace("{", "").replace("}", "")  # of nothing that there is
+        answer = await api.request(method, url, headers=session)
+        if answer.status_code != 403 or answer.json()["code"] != "permission_missing":
+            acted.append((method, path, answer.status_code, answer.text))
+    assert acted == []
