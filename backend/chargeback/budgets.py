@@ -17,7 +17,7 @@ from backend.chargeback.months import months_of
 from backend.chargeback.queries import MonthBook, month_book
 from backend.chargeback.rules.statements import spent_by_code
 from backend.kit.periodic import every
-from backend.outbox.notices import Notice
+from backend.outbox.notices import LATE, Notice
 from backend.outbox.queue import enqueue_notices
 from backend.pricing.money import ZERO, exact_arithmetic, money
 from backend.settings import Settings
@@ -66,11 +66,14 @@ class BudgetsWorker:
 async def notify_of_budgets(
     connection: AsyncConnection, settings: Settings, tenant_id: str, now: datetime
 ) -> None:
-    """Enqueue a notice of each budget of the running month that is passed: once a threshold."""
+    """Enqueue a notice of each budget of the running month that is passed: once a threshold.
+
+    And of a month that has just ended: what was used last is counted after it.
+    """
     tenant = await find_tenant(connection, tenant_id)
     months = await months_of(connection, tenant, now)
     for month in months.all:
-        if month.period.start <= now < month.period.end and month.closed is None:
+        if month.period.start <= now < month.period.end + LATE and month.closed is None:
             book = await month_book(connection, settings, tenant, month.first_day, now)
             await enqueue_notices(connection, list(budget_notices(book, now)))
 

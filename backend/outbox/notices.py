@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import datetime
-from typing import TypeAlias
+from datetime import datetime, timedelta
+from typing import Final, TypeAlias
 
 from backend_client.types.notifications import (
     BudgetReached,
@@ -25,6 +25,10 @@ from backend_client.types.notifications import (
     WalletTopUpRequested,
     WebhookDisabled,
 )
+
+LATE: Final = timedelta(hours=1)
+"""For how long after its end a period's limits are looked at: what passes them in its last minute
+is counted, and looked at, only then."""
 
 NoticeData: TypeAlias = (
     InvoiceFinalized

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import asyncio
 from collections import defaultdict
-from collections.abc import Collection
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from decimal import Decimal
 from typing import Final
 
-from sqlalchemy import select
+from sqlalchemy import RowMapping, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from backend.accounts.budgets import budget_of
@@ -22,11 +22,18 @@ from backend.outbox.notices import Notice
 from backend.outbox.queue import enqueue_notices
 from backend.pricing.credit.call_cost import CallValues
 from backend.pricing.money import exact_arithmetic
-from backend.quotas.budget_owners import BudgetOwner, OwnBudget, budget_period
+from backend.quotas.budget_owners import (
+    BudgetOwner,
+    BudgetPeriod,
+    OwnBudget,
+    budget_period,
+    times_to_tell,
+)
 from backend.quotas.budgets import value_of_period
 from backend.storage.database import Database
 from backend.storage.tables import applications, label_budgets, usage_versions
 from backend.subscriptions.queries import plan_in_force
+from backend_client.types.accounts import Tenant
 from backend_client.types.common import plain
 from backend_client.types.notifications import BudgetReached, CreditAmount, NotificationKind
 
@@ -41,6 +48,8 @@ class NamedBudget:
 
     own: OwnBudget
     name: str
+    since: datetime
+    """When there was an owner of it first."""
 
     @property
     def state(self) -> tuple[str, Decimal, str]:
@@ -99,35 +108,42 @@ async def _notify(
     if not budgets:
         return
     tenant = await find_tenant(connection, tenant_id)
-    try:
-        values = CallValues((await plan_in_force(connection, tenant, now)).plan)
-    except NotFound:  # without a plan no usage has a price
-        return
-    notices = []
+    notices: list[Notice] = []
     for each in budgets:
-        owner, budget = each.own.owner, each.own.budget
-        period = budget_period(budget, tenant, now)
-        spent = await value_of_period(connection, tenant, owner, period, values)
-        percent = passed(spent, budget.amount)
-        if percent is None:
-            continue
-        data = BudgetReached(
-            of="label" if owner.label is not None else "application",
-            id=owner.id,
-            name=each.name,
-            percent=percent,
-            limit=budget.limit,
-            period=budget.period,
-            budget=CreditAmount(amount=budget.amount, currency=tenant.currency),
-            spent=CreditAmount(amount=spent, currency=tenant.currency),
-            start=period.start,
-            resets_at=period.end,
-        )
-        begun = period.start.date().isoformat()
-        # By the amount as well: a budget that was raised is reached anew
-        subject = f"{owner.id} {begun} {plain(budget.amount)} {percent}"
-        notices.append(Notice(NotificationKind.BUDGET_REACHED, tenant_id, subject, data, now))
+        for at in times_to_tell(each.own.budget, tenant, now, since=each.since):
+            try:
+                values = CallValues((await plan_in_force(connection, tenant, at)).plan)
+            except NotFound:  # without a plan no usage has a price
+                continue
+            period = budget_period(each.own.budget, tenant, at)
+            spent = await value_of_period(connection, tenant, each.own.owner, period, values)
+            notices += _notices(tenant, each, period, spent, now)
     await enqueue_notices(connection, notices)
+
+
+def _notices(
+    tenant: Tenant, each: NamedBudget, period: BudgetPeriod, spent: Decimal, now: datetime
+) -> Iterable[Notice]:
+    owner, budget = each.own.owner, each.own.budget
+    percent = passed(spent, budget.amount)
+    if percent is None:
+        return
+    data = BudgetReached(
+        of="label" if owner.label is not None else "application",
+        id=owner.id,
+        name=each.name,
+        percent=percent,
+        limit=budget.limit,
+        period=budget.period,
+        budget=CreditAmount(amount=budget.amount, currency=tenant.currency),
+        spent=CreditAmount(amount=spent, currency=tenant.currency),
+        start=period.start,
+        resets_at=period.end,
+    )
+    begun = period.start.date().isoformat()
+    # By the amount as well: a budget that was raised is reached anew
+    subject = f"{owner.id} {begun} {plain(budget.amount)} {percent}"
+    yield Notice(NotificationKind.BUDGET_REACHED, tenant.id, subject, data, now)
 
 
 def passed(spent: Decimal, amount: Decimal) -> int | None:
@@ -141,17 +157,19 @@ async def budgets_by_tenant(
 ) -> dict[str, list[NamedBudget]]:
     """Return all budgets but keys', or a tenant's; of all, not those of tenants on test clocks."""
     budgets: defaultdict[str, list[NamedBudget]] = defaultdict(list)
+
+    def add(row: RowMapping, owner: BudgetOwner, name: str) -> None:
+        if (budget := budget_of(row)) is not None:
+            named = NamedBudget(OwnBudget(owner, budget), name, row["created_at"])
+            budgets[row["tenant_id"]].append(named)
+
     query = select(applications).where(
         applications.c.budget_amount.is_not(None), acted_on(applications.c.tenant_id, only)
     )
     for row in (await connection.execute(query)).mappings():
-        owner = BudgetOwner("application", row["id"])
-        if (budget := budget_of(row)) is not None:
-            budgets[row["tenant_id"]].append(NamedBudget(OwnBudget(owner, budget), row["name"]))
+        add(row, BudgetOwner("application", row["id"]), row["name"])
     of_labels = select(label_budgets).where(acted_on(label_budgets.c.tenant_id, only))
     for row in (await connection.execute(of_labels)).mappings():
         owner = BudgetOwner("label", row["id"], (row["label"], row["value"]))
-        if (budget := budget_of(row)) is not None:
-            name = f"{row['label']}={row['value']}"
-            budgets[row["tenant_id"]].append(NamedBudget(OwnBudget(owner, budget), name))
+        add(row, owner, f"{row['label']}={row['value']}")
     return dict(budgets)

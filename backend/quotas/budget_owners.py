@@ -10,6 +10,7 @@ from typing import Literal
 from zoneinfo import ZoneInfo
 
 from backend.errors import BudgetExhausted
+from backend.outbox.notices import LATE
 from backend.pricing.periods import billing_period, day_start
 from backend.quotas.errors import (
     ApplicationBudgetExhausted,
@@ -93,6 +94,18 @@ def budget_period(budget: KeyBudget, tenant: Tenant, at: datetime) -> BudgetPeri
     if at >= day_start(today + timedelta(days=1), zone):
         today += timedelta(days=1)
     return BudgetPeriod(day_start(today, zone), day_start(today + timedelta(days=1), zone))
+
+
+def times_to_tell(
+    budget: KeyBudget, tenant: Tenant, now: datetime, *, since: datetime
+) -> list[datetime]:
+    """Return a time in each period whose passing is to be told: this one's, and one just ended.
+
+    The latter not of an owner that there is only ``since`` its end.
+    """
+    start = budget_period(budget, tenant, now).start
+    just_ended = start - timedelta(microseconds=1)
+    return [just_ended, now] if since < start and now - start < LATE else [now]
 
 
 def exhausted(

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterable
-from datetime import UTC, datetime
+from collections.abc import Collection, Iterable
+from contextlib import suppress
+from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from typing import Final
 
@@ -12,15 +13,19 @@ from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from backend.accounts.clocks import acted_on
+from backend.accounts.keys import find_key
 from backend.accounts.tenants import find_tenant
 from backend.errors import NotFound
 from backend.kit.periodic import every
-from backend.outbox.notices import Notice
+from backend.outbox.notices import LATE, Notice
 from backend.outbox.queue import enqueue_notices
+from backend.quotas.budget_owners import times_to_tell
 from backend.quotas.budgets import budget_of_key
 from backend.quotas.use import QuotaUse, current_quotas
 from backend.storage.database import Database
 from backend.storage.tables import api_keys, usage_versions
+from backend.subscriptions.periods import period_at
+from backend.subscriptions.queries import current_subscription
 from backend_client.types.accounts import Tenant
 from backend_client.types.limits import KeyBudgetUse
 from backend_client.types.notifications import (
@@ -29,6 +34,7 @@ from backend_client.types.notifications import (
     NotificationKind,
     QuotaReached,
 )
+from backend_client.types.subscriptions import SubscriptionState
 
 EVERY_SECONDS: Final = 60.0
 THRESHOLDS: Final = (100, 80)
@@ -72,23 +78,43 @@ class LimitsWorker:
 async def notify_of_limits(connection: AsyncConnection, tenant_id: str, now: datetime) -> None:
     """Enqueue a notice of each quota and key's budget that is passed: once a threshold and period.
 
-    A tenant without a plan, or whose plan is paused, has no limits to come near.
+    Those of a period or trial that has just ended too: what was used last is counted after it. A
+    tenant without a plan, or whose plan is paused, has no limits to come near.
     """
-    notices: list[Notice] = []
     try:
         tenant = await find_tenant(connection, tenant_id)
-        notices += quota_notices(tenant, await current_quotas(connection, tenant, now), now)
-        query = select(api_keys.c.id, api_keys.c.name).where(
-            api_keys.c.tenant_id == tenant_id,
-            api_keys.c.budget_amount.is_not(None),
-            api_keys.c.revoked_at.is_(None),
-        )
-        for key_id, name in await connection.execute(query):
-            use = await budget_of_key(connection, tenant, key_id, now)
-            notices += budget_notices(tenant, key_id, name, use, now)
-    except NotFound:
-        pass
+    except NotFound:  # deleted meanwhile
+        return
+    notices: list[Notice] = []
+    for at in [*await _just_ended(connection, tenant, now), now]:
+        with suppress(NotFound):
+            notices += quota_notices(tenant, await current_quotas(connection, tenant, at), now)
+    query = select(api_keys.c.id, api_keys.c.name, api_keys.c.created_at).where(
+        api_keys.c.tenant_id == tenant_id,
+        api_keys.c.budget_amount.is_not(None),
+        api_keys.c.revoked_at.is_(None),
+    )
+    for key_id, name, since in (await connection.execute(query)).all():
+        budget = (await find_key(connection, tenant_id, key_id)).budget
+        if budget is None:
+            continue
+        for at in times_to_tell(budget, tenant, now, since=since):
+            with suppress(NotFound):
+                use = await budget_of_key(connection, tenant, key_id, at)
+                notices += budget_notices(tenant, key_id, name, use, now)
     await enqueue_notices(connection, notices)
+
+
+async def _just_ended(
+    connection: AsyncConnection, tenant: Tenant, now: datetime
+) -> Collection[datetime]:
+    """Return the last moments of a billing period and of a trial that have just ended."""
+    ends = {(await period_at(connection, tenant, now)).start}
+    with suppress(NotFound):
+        before = await current_subscription(connection, tenant.id, now - LATE)
+        if before.state is SubscriptionState.TRIAL and before.state_until is not None:
+            ends.add(before.state_until)
+    return [end - timedelta(microseconds=1) for end in sorted(ends) if now - LATE < end <= now]
 
 
 def quota_notices(tenant: Tenant, uses: Iterable[QuotaUse], now: datetime) -> Iterable[Notice]:

@@ -467,6 +467,27 @@ async def test_a_budget_that_is_spent_is_told_once_a_threshold(
     assert await told() == [(80, "9.00"), (100, "10.50")]
 
 
+async def test_a_budget_that_is_spent_in_a_months_last_minutes_is_told_after_it(
+    database: Database, tenant: Tenant
+) -> None:
+    units = [
+        {"code": "eng", "name": "Engineering", "kind": "department", "budget": "10"},
+        {"code": "search", "name": "Search", "parent": "eng"},
+    ]
+    rules = [{"application": "search", "to": "search"}]
+    await keep(database, tenant, Policy.model_validate({"units": units, "rules": rules}))
+    worker = BudgetsWorker(database, SETTINGS)
+    await worker.look(APRIL - timedelta(minutes=10))
+    await count(database, [by("search", used(tenant, APRIL - timedelta(seconds=1), 70_000_000))])
+    for minutes in (5, 59):
+        await worker.look(APRIL + timedelta(minutes=minutes))
+        await BudgetsWorker(database, SETTINGS).look(APRIL + timedelta(minutes=minutes))
+    query = select(notifications.c.data).where(notifications.c.kind == "department.budget_reached")
+    async with database.begin() as connection:
+        rows = (await connection.scalars(query)).all()
+    assert [(row["month"], row["percent"]) for row in rows] == [("2026-03-01", 100)]
+
+
 async def test_a_month_reads_no_more_of_the_past_than_it_bears(
     database: Database, tenant: Tenant
 ) -> None:

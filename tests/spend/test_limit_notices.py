@@ -7,7 +7,7 @@ from decimal import Decimal
 
 import pytest
 from msgspec.structs import replace
-from sqlalchemy import select
+from sqlalchemy import select, update
 
 from backend.accounts.applications import create_application
 from backend.accounts.keys import create_key
@@ -15,7 +15,7 @@ from backend.accounts.principal import ROLE_PERMISSIONS, Principal
 from backend.outbox.events import event_from
 from backend.spend.limit_notices import LimitsWorker
 from backend.storage.database import Database
-from backend.storage.tables import notifications
+from backend.storage.tables import api_keys, notifications
 from backend_client.types.accounts import ApiKeyCreate, ApplicationCreate, Role
 from backend_client.types.catalog import Catalog
 from backend_client.types.limits import KeyBudget
@@ -81,6 +81,55 @@ async def test_a_keys_budget_is_told_of(database: Database, applied: Catalog) ->
     assert (event.data.key_id, event.data.name, event.data.percent) == (key.id, "Batch", 100)
     assert event.data.budget.amount == 1
     assert event.data.used.amount >= 1
+
+
+LAST_SECOND = datetime(2026, 3, 31, 23, 59, 59, tzinfo=UTC)
+MIDNIGHT = LAST_SECOND + timedelta(seconds=1)
+
+
+async def test_what_is_passed_in_a_periods_last_second_is_told_after_it(
+    database: Database, applied: Catalog
+) -> None:
+    tenant = await subscribed(database, "free")
+    worker = LimitsWorker(database)
+    await worker.look(LAST_SECOND - timedelta(seconds=30))
+    await count(database, [used(tenant, LAST_SECOND, 1000)])
+    for _ in range(2):
+        await worker.look(MIDNIGHT + timedelta(seconds=30))
+        await LimitsWorker(database).look(MIDNIGHT + timedelta(minutes=59))
+    [event] = await told(database)
+    assert isinstance(event, QuotaReachedEvent)
+    assert (event.data.percent, event.data.resets_at) == (100, MIDNIGHT)
+
+
+async def test_what_was_passed_long_ago_is_told_no_more(
+    database: Database, applied: Catalog
+) -> None:
+    tenant = await subscribed(database, "free")
+    await count(database, [used(tenant, LAST_SECOND, 1000)])
+    await LimitsWorker(database).look(MIDNIGHT + timedelta(hours=1))
+    assert await told(database) == []
+
+
+@pytest.mark.parametrize("made_at", [AT, MIDNIGHT])
+async def test_a_keys_day_that_ended_is_told_of_if_the_key_was_there(
+    database: Database, applied: Catalog, made_at: datetime
+) -> None:
+    tenant = await subscribed(database, "paid")
+    owner = Principal("operator", "key_1", tenant.id, ROLE_PERMISSIONS[Role.OWNER], Role.OWNER)
+    async with database.begin() as connection:
+        application = await create_application(
+            connection, tenant.id, ApplicationCreate(name="Ours")
+        )
+        budget = KeyBudget(amount=Decimal(1), period="day")
+        wanted = ApiKeyCreate(name="Batch", application_id=application.id, budget=budget)
+        key = await create_key(connection, owner, wanted)
+        await connection.execute(update(api_keys).values(created_at=made_at))
+    await count(database, [replace(used(tenant, LAST_SECOND, 100_000_000), key_id=key.id)])
+    await LimitsWorker(database).look(MIDNIGHT + timedelta(seconds=30))
+    events = await told(database)
+    ends = [each.data.resets_at for each in events if isinstance(each, KeyBudgetReachedEvent)]
+    assert ends == ([MIDNIGHT] if made_at == AT else [])
 
 
 async def test_who_has_no_plan_has_no_limits(database: Database, applied: Catalog) -> None:
