@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection
 from datetime import datetime
 
-from sqlalchemy import RowMapping, func, insert, or_, select, update
+from sqlalchemy import RowMapping, func, insert, or_, select
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncConnection
 
@@ -25,6 +25,7 @@ from backend.errors import InvalidInput
 from backend.ids import new_id
 from backend.kit.pages import Cursor, page_of
 from backend.storage.tables import api_keys, applications, models
+from backend.storage.tenant_rows import change_tenant_row, tenant_row, tenant_rows
 from backend_client.types.accounts import Application, ApplicationChange, ApplicationCreate
 from backend_client.types.common import Page
 from backend_client.types.limits import ModelLimits, RateLimits
@@ -79,12 +80,7 @@ async def find_application(
     connection: AsyncConnection, tenant_id: str, application_id: str
 ) -> Application:
     """Return one of the tenant's applications; raise ``NotFound``."""
-    result = await connection.execute(
-        select(applications).where(
-            applications.c.tenant_id == tenant_id, applications.c.id == application_id
-        )
-    )
-    row = result.mappings().first()
+    row = await tenant_row(connection, applications, tenant_id, application_id)
     if row is None:
         raise ApplicationNotFound()
     return application_of(row)
@@ -180,34 +176,23 @@ async def change_application(
         return application_of(row)
     try:
         async with connection.begin_nested():
-            changed = await connection.execute(
-                update(applications)
-                .where(
-                    applications.c.tenant_id == caller.tenant_id,
-                    applications.c.id == application_id,
-                )
-                .values(values)
-                .returning(applications)
+            changed = await change_tenant_row(
+                connection, applications, caller.tenant_id, application_id, values
             )
     except IntegrityError:
         raise ApplicationNameTaken(f"There is an application {change.name!r} already.") from None
+    if changed is None:
+        raise ApplicationNotFound()
     await record(connection, caller, "application.change", application_id, detail=detail)
-    return application_of(changed.mappings().one())
+    return application_of(changed)
 
 
 async def list_applications(
     connection: AsyncConnection, tenant_id: str, *, cursor: str | None, limit: int
 ) -> Page[Application]:
     """Return a page of the tenant's applications, oldest first."""
-    query = (
-        select(applications)
-        .where(applications.c.tenant_id == tenant_id)
-        .order_by(applications.c.id)
-        .limit(limit + 1)
-    )
-    if cursor is not None:
-        query = query.where(applications.c.id > Cursor.read(cursor))
-    rows = (await connection.execute(query)).mappings().all()
+    after = None if cursor is None else Cursor.read(cursor)
+    rows = await tenant_rows(connection, applications, tenant_id, after=after, limit=limit)
     return page_of([application_of(row) for row in rows], limit, lambda application: application.id)
 
 

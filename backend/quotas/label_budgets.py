@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection
 
-from sqlalchemy import RowMapping, delete, func, insert, select, update
+from sqlalchemy import RowMapping, delete, func, insert, select
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncConnection
 
@@ -23,7 +23,8 @@ from backend.quotas.errors import (
     LabelNotForBudgets,
     TooManyLabelBudgets,
 )
-from backend.storage.tables import label_budgets, tenants
+from backend.storage.tables import key_budget_states, label_budgets, tenants
+from backend.storage.tenant_rows import change_tenant_row, tenant_row, tenant_rows
 from backend_client.types.common import Page
 from backend_client.types.limits import LabelBudget, LabelBudgetChange, LabelBudgetCreate
 
@@ -45,15 +46,8 @@ async def list_label_budgets(
     connection: AsyncConnection, tenant_id: str, *, cursor: str | None, limit: int
 ) -> Page[LabelBudget]:
     """Return a page of the tenant's budgets of labels, oldest first."""
-    query = (
-        select(label_budgets)
-        .where(label_budgets.c.tenant_id == tenant_id)
-        .order_by(label_budgets.c.id)
-        .limit(limit + 1)
-    )
-    if cursor is not None:
-        query = query.where(label_budgets.c.id > Cursor.read(cursor))
-    rows = (await connection.execute(query)).mappings().all()
+    after = None if cursor is None else Cursor.read(cursor)
+    rows = await tenant_rows(connection, label_budgets, tenant_id, after=after, limit=limit)
     return page_of([_budget(row) for row in rows], limit, lambda budget: budget.id)
 
 
@@ -61,12 +55,7 @@ async def find_label_budget(
     connection: AsyncConnection, tenant_id: str, budget_id: str
 ) -> LabelBudget:
     """Return one of the tenant's budgets of labels; raise ``NotFound``."""
-    result = await connection.execute(
-        select(label_budgets).where(
-            label_budgets.c.tenant_id == tenant_id, label_budgets.c.id == budget_id
-        )
-    )
-    row = result.mappings().first()
+    row = await tenant_row(connection, label_budgets, tenant_id, budget_id)
     if row is None:
         raise LabelBudgetNotFound()
     return _budget(row)
@@ -133,13 +122,8 @@ async def change_label_budget(
 ) -> LabelBudget:
     """Set what a label's budget is from now on; raise ``NotFound``."""
     await role_now(connection, caller, Permission.KEYS_WRITE)
-    changed = await connection.execute(
-        update(label_budgets)
-        .where(label_budgets.c.tenant_id == caller.tenant_id, label_budgets.c.id == budget_id)
-        .values(**budget_values(change.budget))
-        .returning(label_budgets)
-    )
-    row = changed.mappings().first()
+    values = budget_values(change.budget)
+    row = await change_tenant_row(connection, label_budgets, caller.tenant_id, budget_id, values)
     if row is None:
         raise LabelBudgetNotFound()
     detail = change.model_dump(mode="json")
@@ -160,4 +144,11 @@ async def delete_label_budget(
     row = gone.mappings().first()
     if row is None:
         raise LabelBudgetNotFound()
+    # With the holds of calls under way, which have nothing to be held by any more
+    await connection.execute(
+        delete(key_budget_states).where(
+            key_budget_states.c.tenant_id == caller.tenant_id,
+            key_budget_states.c.key_id == budget_id,
+        )
+    )
     await record(connection, caller, "label_budget.delete", budget_id, detail=dict(row))

@@ -10,6 +10,7 @@ from sqlalchemy import or_, select, union
 
 from backend.accounts.clocks import acted_on
 from backend.kit.periodic import every
+from backend.quotas.forgetting import forget_ended_budgets
 from backend.storage.database import Database
 from backend.storage.tables import credit_grants, wallets
 from backend.wallets.reservations import release_lapsed
@@ -40,6 +41,8 @@ async def keep_wallets(database: Database, now: datetime, *, only: str | None = 
     Or that is due of ``only`` one tenant, also of one on a test clock.
     """
     await release_lapsed(database, now, only=only)
+    if only is None:
+        await forget_ended_budgets(database, now)
     seen: set[str] = set()
     while True:
         async with database.begin() as connection:

@@ -9,7 +9,7 @@ from decimal import Decimal
 from typing import Any
 
 import pytest
-from sqlalchemy import func, select
+from sqlalchemy import func, select, update
 
 from backend.accounts.applications import change_application, create_application
 from backend.accounts.principal import COMMAND_LINE
@@ -20,10 +20,16 @@ from backend.quotas.budget_notices import BudgetNoticesWorker
 from backend.quotas.budget_owners import BudgetedCall, BudgetOwner, OwnBudget, budget_period
 from backend.quotas.budgets import Budgets, budget_use
 from backend.quotas.errors import KeyBudgetExhausted
-from backend.quotas.label_budgets import create_label_budget
+from backend.quotas.forgetting import forget_ended_budgets
+from backend.quotas.label_budgets import create_label_budget, delete_label_budget
 from backend.quotas.reservations import LAPSE
 from backend.storage.database import Database
-from backend.storage.tables import key_budget_holds, notifications
+from backend.storage.tables import (
+    key_budget_holds,
+    key_budget_states,
+    label_budgets,
+    notifications,
+)
 from backend.subscriptions.changes import start_subscription
 from backend_client.types.accounts import ApplicationChange, ApplicationCreate, Tenant
 from backend_client.types.catalog import Catalog
@@ -244,3 +250,76 @@ async def test_of_a_budget_that_is_reached_there_is_a_notice_once_a_threshold(
     assert set(await noticed()) == both | {("Web", "2", 80)}
     assert len(await noticed()) == 5
     assert await worker.look(NOW) == 0
+
+
+@pytest.mark.engine
+async def test_a_day_passed_in_its_last_minute_is_told_of_after_it(
+    database: Database, tenant: Tenant, budgets: Budgets
+) -> None:
+    """Usage is counted after it was made, and the worker looks once a minute."""
+    caller = replace(COMMAND_LINE, tenant_id=tenant.id)
+    midnight = budget_period(A_DOLLAR, tenant, NOW).end
+    async with database.begin() as connection:
+        await declare_label(connection, tenant.id, "team")
+        day = KeyBudget(amount=Decimal(1), period="day")
+        of_search = LabelBudgetCreate(label="team", value="search", budget=day)
+        await create_label_budget(connection, caller, of_search, closed=())
+        await connection.execute(update(label_budgets).values(created_at=NOW))
+    worker = BudgetNoticesWorker(database)
+    await worker.look(midnight - timedelta(seconds=20))
+    late = replace(call(tenant, "late"), made_at=midnight - timedelta(seconds=1))
+    used = {"output_tokens": Decimal(100_000)}
+    await count(database, late, used, labels={"team": "search"})
+    for at in (40, 100, 3599):
+        await worker.look(midnight + timedelta(seconds=at))
+        await BudgetNoticesWorker(database).look(midnight + timedelta(seconds=at))
+    async with database.begin() as connection:
+        rows = (await connection.execute(select(notifications.c.data))).scalars().all()
+    assert [(row["percent"], row["resets_at"]) for row in rows] == [
+        (100, midnight.isoformat().replace("+00:00", "Z"))
+    ]
+
+
+@pytest.mark.engine
+async def test_of_a_deleted_budget_nothing_is_kept_though_its_calls_go_on(
+    database: Database, tenant: Tenant, budgets: Budgets
+) -> None:
+    caller = replace(COMMAND_LINE, tenant_id=tenant.id)
+    of_search = LabelBudgetCreate(label="team", value="search", budget=A_DOLLAR)
+
+    async def kept() -> tuple[set[str], set[str]]:
+        async with database.begin() as connection:
+            states = await connection.scalars(select(key_budget_states.c.key_id))
+            holds = await connection.scalars(select(key_budget_holds.c.key_id))
+            return set(states), set(holds)
+
+    async with database.begin() as connection:
+        await declare_label(connection, tenant.id, "team")
+        label = await create_label_budget(connection, caller, of_search, closed=())
+        application = await create_application(connection, tenant.id, ApplicationCreate(name="W"))
+        change = ApplicationChange(budget=A_DOLLAR)
+        await change_application(connection, caller, application.id, change, NOW)
+    owners = [
+        BudgetOwner("label", label.id, ("team", "search")),
+        BudgetOwner("application", application.id),
+        KEY,
+    ]
+    of_all = tuple(OwnBudget(owner, A_DOLLAR) for owner in owners)
+    first = BudgetedCall(tenant, of_all, "first", NOW)
+    await budgets.reserve(first, "large", TEN_CENTS)
+    everybody = {owner.id for owner in owners}
+    assert await kept() == (everybody, everybody)
+    async with database.begin() as connection:
+        await delete_label_budget(connection, caller, label.id)
+    everybody.remove(label.id)
+    assert await kept() == (everybody, everybody)
+    # A process that knows of it for a second more, whose call then ends
+    late = BudgetedCall(tenant, of_all, "late", NOW)
+    await budgets.reserve(late, "large", TEN_CENTS)
+    await budgets.settle(first, "large", TEN_CENTS)
+    await forget_ended_budgets(database, NOW + LAPSE - timedelta(seconds=1))
+    assert (await kept())[1] == everybody | {label.id}
+    # The key of the test is in no table: its budget is as one that was removed
+    assert await forget_ended_budgets(database, NOW + LAPSE + timedelta(seconds=1)) == 2
+    assert await kept() == ({application.id}, set())
+    assert await forget_ended_budgets(database, NOW + LAPSE + timedelta(seconds=1)) == 0
