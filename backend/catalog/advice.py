@@ -1,7 +1,8 @@
 """What a catalog may say by mistake: currencies that there are not, meters that nobody has sent.
 
-Neither is refused. A currency may be newer than the list, and a meter may be priced before the
-first event has it.
+And limits on models that are not on sale. None is refused: a currency may be newer than the list, a
+meter may be priced before the first event has it, and a model may leave the catalog before the
+plans that limit it.
 """
 
 from __future__ import annotations
@@ -27,8 +28,9 @@ _SENT = text(
 
 
 async def advice_on(connection: AsyncConnection, catalog: Catalog) -> list[str]:
-    """Return a sentence about each currency and meter of a catalog that may be a mistake."""
+    """Return a sentence about whatever of a catalog may be a mistake."""
     return [
+        *(sentence for plan in catalog.plans for sentence in _on_limits(plan, catalog)),
         *(sentence for plan in catalog.plans for sentence in _on_currencies(plan)),
         *await _on_meters(connection, catalog),
     ]
@@ -38,6 +40,14 @@ def _on_currencies(plan: PlanDefinition) -> Iterable[str]:
     for currency in (plan.currency, *(prices.currency for prices in plan.price_lists)):
         if currency not in ISO_4217:
             yield f"plan {plan.id}: ISO 4217 has no currency {currency}"
+
+
+def _on_limits(plan: PlanDefinition, catalog: Catalog) -> Iterable[str]:
+    on_sale = {model.id for model in catalog.models}
+    limited = dict.fromkeys(name for limits in plan.model_limits for name in limits.models)
+    for name in limited:
+        if name not in on_sale:
+            yield f"plan {plan.id}: limits {name}, which is no model of the catalog"
 
 
 async def _on_meters(connection: AsyncConnection, catalog: Catalog) -> list[str]:

@@ -11,11 +11,13 @@ from pydantic import ValidationError
 from backend.accounts.authenticator import Authenticator
 from backend.accounts.errors import AddressNotAllowed
 from backend.accounts.web_origins import is_of
+from backend.catalog.published import apply_catalog
 from backend.errors import Unauthenticated
 from backend.kit.origin import request_from
 from backend.storage.database import Database
 from backend_client.types.accounts import ApiKeyChange, Role
 from tests.accounts.conftest import Headers, Join
+from tests.support.billing import catalog_with
 
 pytestmark = pytest.mark.engine
 
@@ -179,3 +181,45 @@ async def test_a_keys_pages_are_changed_and_taken_away(
     refused = await api.patch(at, headers=owner, json={"origins": ["nowhere"]})
     assert refused.status_code == 422
     assert refused.json()["errors"][0]["field"] == "origins.0"
+
+
+async def test_limits_on_a_model_that_left_the_catalog_are_in_nobodys_way(
+    api: httpx.AsyncClient, owner: Headers, application: str, database: Database
+) -> None:
+    plan = {"id": "free", "name": "Free"}
+
+    async def sell(*names: str) -> list[str]:
+        of_large = {"models": ["large"], "requests_per_minute": 1}
+        limited = plan | {"model_limits": [of_large]}
+        models = [
+            {
+                "id": name,
+                "name": name,
+                "context_window": 4096,
+                "max_output_tokens": 1024,
+                "tokenizer": "upstream",
+            }
+            for name in names
+        ]
+        async with database.begin() as connection:
+            applied = await apply_catalog(connection, catalog_with(models=models, plans=[limited]))
+        return applied.advice
+
+    assert await sell("large", "small") == []
+    limits = [{"models": ["large", "small"], "requests_per_minute": 5}]
+    key = (await make(api, owner, model_limits=limits, models=["large"])).json()["id"]
+    at_key, at_application = f"/v1/keys/{key}", f"/v1/applications/{application}"
+    await api.patch(at_application, headers=owner, json={"model_limits": limits})
+    assert await sell("small") == ["plan free: limits large, which is no model of the catalog"]
+    for at in (at_key, at_application):
+        same = {"model_limits": limits, "name": "Renamed"}
+        answer = await api.patch(at, headers=owner, json=same)
+        assert answer.status_code == 200, answer.text
+        assert (answer.json()["name"], len(answer.json()["model_limits"])) == ("Renamed", 1)
+    kept = await api.patch(at_key, headers=owner, json={"models": ["large"], "name": "Again"})
+    assert kept.json()["models"] == ["large"]
+    for at in (at_key, at_application):
+        unheard = [{"models": ["unheard"], "requests_per_minute": 5}]
+        refused = await api.patch(at, headers=owner, json={"model_limits": unheard})
+        [error] = refused.json()["errors"]
+        assert (refused.status_code, error["field"]) == (422, "model_limits.0.models")
