@@ -37,6 +37,11 @@ _LOST_SECONDS = 30.0
 up, and looked for anew."""
 _TO_ACKNOWLEDGE = "$JS.ACK."
 """What the reply address of a message begins with; of a status it does not."""
+_GATHER_SECONDS = 0.1
+"""From one fetch to the next of a lane whose messages come one by one: a transaction for each of
+them takes more of the processor than the call that it is of, and people look once a second."""
+_ARRIVAL_SECONDS = 2
+"""How long a stop waits for messages that are on their way."""
 _LIVE_TURNS = 8
 """Turns of live usage before backfill gets one, while both have messages."""
 
@@ -70,6 +75,8 @@ class _Lane:
         self._subscription: JetStreamContext.PullSubscription | None = None
         self._wanted = _FEWEST_MESSAGES
         self._answered = time.monotonic()
+        self._not_before = 0.0
+        self._ending = asyncio.Event()
         self.following = asyncio.create_task(self._fetch())
 
     def is_empty(self) -> bool:
@@ -81,6 +88,8 @@ class _Lane:
         taken = self.following.result()
         if taken:
             events = sum(len(each.events) for each in taken)
+            if len(taken) < self._wanted:  # no more are there
+                self._not_before = self._answered + _GATHER_SECONDS
             self._wanted = _messages_wanted(len(taken), events)
         self.following = asyncio.create_task(self._fetch())
         return taken
@@ -91,6 +100,11 @@ class _Lane:
         None either while the stream has no leader. Raises a NATS error if that lasts, or if there
         is no such stream.
         """
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(self._not_before - time.monotonic()):
+                await self._ending.wait()
+        if self._ending.is_set():
+            return []
         try:
             if self._subscription is None:
                 self._subscription = await self._subscribe()
@@ -106,6 +120,10 @@ class _Lane:
             return await self._later(error)
         self._answered = time.monotonic()
         return [_read(message) for message in messages]
+
+    def end(self) -> None:
+        """Fetch nothing more beyond what is being fetched."""
+        self._ending.set()
 
     def left_over(self) -> list[Msg]:
         """Take the messages that came after their fetch had ended, without asking for more."""
@@ -149,7 +167,8 @@ class _Lane:
 class Lanes:
     """The lanes of messages to count. Use :meth:`open`, which returns uncounted ones at its end."""
 
-    def __init__(self, lanes: list[_Lane]) -> None:
+    def __init__(self, js: JetStreamContext, lanes: list[_Lane]) -> None:
+        self._js = js
         self._lanes = lanes
         self._live_turns = 0
         self._in_hand: dict[tuple[str, int], Msg] = {}
@@ -158,7 +177,8 @@ class Lanes:
     @asynccontextmanager
     async def open(cls, js: JetStreamContext, stream_names: Iterable[str]) -> AsyncIterator[Self]:
         """Begin to fetch; at the end, leave uncounted messages to other workers."""
-        lanes = cls([_Lane(js, name, live=live) for live in (True, False) for name in stream_names])
+        own = [_Lane(js, name, live=live) for live in (True, False) for name in stream_names]
+        lanes = cls(js, own)
         keeping = asyncio.create_task(lanes._keep())
         try:
             yield lanes
@@ -213,18 +233,27 @@ class Lanes:
         with contextlib.suppress(NatsError, OSError, TimeoutError):
             for message in self._in_hand.values():
                 await message.nak()
+        for lane in self._lanes:
+            lane.end()
         fetched = await asyncio.gather(
             *(lane.following for lane in self._lanes), return_exceptions=True
         )
-        for lane in fetched:
-            if isinstance(lane, BaseException):
+        for taken_last in fetched:
+            if isinstance(taken_last, BaseException):
                 continue
             with contextlib.suppress(NatsError, OSError, TimeoutError):
-                for taken in lane:
+                for taken in taken_last:
                     await taken.message.nak()
         with contextlib.suppress(NatsError, OSError, TimeoutError):
-            for message in [message for lane in self._lanes for message in lane.left_over()]:
-                await message.nak()
+            await self._arrived()
+            while late := [message for lane in self._lanes for message in lane.left_over()]:
+                for message in late:
+                    await message.nak()
+                await self._arrived()
+
+    async def _arrived(self) -> None:
+        """Return once all has come that was sent here; raises a NATS error."""
+        await self._js._nc.flush(_ARRIVAL_SECONDS)
 
 
 def _read(message: Msg) -> Taken:

@@ -1,15 +1,18 @@
-"""A worker that is told to stop finishes what it has begun and gives back the rest."""
+"""A worker gathers what comes one by one; told to stop, it gives back what it has not begun."""
 
 from __future__ import annotations
 
 import asyncio
+import time
 
 import pytest
 from fastapi import FastAPI
 
+from backend.kit.nats_servers import nats_servers
 from backend.metering.counting import lanes
 from backend.metering.counting.worker import UsageConsumer
 from backend.metering.events import encode
+from backend.metering.ingest.connection import open_connection
 from backend.metering.ingest.streams import COUNTING, events_subject
 from backend.settings import Settings
 from backend.storage.database import Database
@@ -69,3 +72,25 @@ async def test_a_worker_that_stops_keeps_nothing_back(
             given += len(messages)
             for message in messages:
                 await message.ack()
+
+
+async def test_messages_that_come_one_by_one_are_gathered_for_a_moment(
+    app: FastAPI, api_settings: Settings, sample: tuple[str, str]
+) -> None:
+    """A turn for each of them would take PostgreSQL longer than the calls that they are of."""
+    assert api_settings.nats_url is not None
+    worker = await open_connection(nats_servers(api_settings.nats_url), "test")
+    js, names = worker.jetstream(), [api_settings.stream_name]
+    async with lanes.Lanes.open(js, names) as own, asyncio.timeout(60):
+        began, turns = time.monotonic(), 0
+        for number in range(6):
+            await put_on_stream(app, api_settings, encode([event(sample, str(number))]))
+            counted = 0
+            while not counted:
+                for taken in await own.take():
+                    counted += len(taken.events)
+                    await own.acknowledge(taken)
+            turns += 1
+        lasted = time.monotonic() - began
+    await worker.close()
+    assert lasted > (turns - 1) * lanes._GATHER_SECONDS
