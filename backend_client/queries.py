@@ -67,10 +67,12 @@ def cost_query(cost: CostQuery) -> Params:
         granularity=cost.get("granularity", Granularity.DAY),
         time_zone=cost.get("time_zone"),
         group_by=cost.get("group_by"),
+        group_by_label=cost.get("group_by_label"),
         application=cost.get("application"),
         key=cost.get("key"),
         model=cost.get("model"),
         meter=cost.get("meter"),
+        label=_labels(cost.get("label", {})),
     )
 
 

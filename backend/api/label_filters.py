@@ -20,6 +20,16 @@ LabelFilter = Annotated[
     ),
 ]
 
+LabelGroups = Annotated[
+    tuple[str, ...],
+    Query(
+        max_length=5,
+        description="Declared labels to sum by too: a row for each value of each. "
+        "Repeat it for several, at most five; none if left out.",
+        examples=[["team"]],
+    ),
+]
+
 
 def label_values(given: Iterable[str]) -> dict[str, str]:
     """Return the values by label; raise ``InvalidInput`` for what is not ``name=value``."""

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import asyncio
 from collections import defaultdict
-from collections.abc import Collection, Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import Final
@@ -47,10 +47,12 @@ class CostQuestion:
     keys: Collection[str] = ()
     models: Collection[str] = ()
     meters: Collection[str] = ()
+    by_labels: tuple[str, ...] = ()
+    labels: Mapping[str, str] = field(default_factory=dict)
 
     def takes(self, user: UserOf) -> bool:
         """Tell whether the filters let somebody's usage through."""
-        return all(
+        return self.labels.items() <= dict(user.labels).items() and all(
             not wanted or value in wanted
             for wanted, value in (
                 (self.applications, user.application),
@@ -64,7 +66,7 @@ class CostQuestion:
 async def cost_report(
     connection: AsyncConnection, tenant: Tenant, question: CostQuestion
 ) -> CostReport:
-    """Return what usage cost in each bucket, unrounded.
+    """Return what usage cost in each bucket, unrounded. Its labels have to be declared.
 
     Raises:
         InvalidInput: there would be more than ``MOST_BUCKETS``.
@@ -78,9 +80,9 @@ async def cost_report(
         opened = await plain_period(connection, tenant, await period_at(connection, tenant, moment))
         buckets = await _used(connection, tenant.id, opened, question, starts)
         # Decimals of many bills: too long for the event loop
-        for cost in await asyncio.to_thread(_all, opened, buckets):
+        for cost in await asyncio.to_thread(_all, opened, buckets, question):
             if question.takes(cost.user):
-                group = cost.start, _group(cost.user, question.group_by)
+                group = cost.start, _group(cost.user, question)
                 amounts[group] = EXACT.add(amounts[group], cost.amount)
         moment = opened.period.end
     return CostReport(
@@ -93,6 +95,7 @@ async def cost_report(
             CostRow(
                 start=start,
                 **{name.value: getattr(user, name.value) for name in question.group_by},
+                labels={name: dict(user.labels).get(name) for name in question.by_labels},
                 amount=amount,
             )
             for (start, user), amount in sorted(amounts.items())
@@ -101,12 +104,17 @@ async def cost_report(
     )
 
 
-def _all(opened: OpenPeriod, buckets: Sequence[UsedInBucket]) -> list[Cost]:
-    return list(costs(opened, buckets))
+def _all(opened: OpenPeriod, buckets: Sequence[UsedInBucket], question: CostQuestion) -> list[Cost]:
+    return list(costs(opened, buckets, {*question.by_labels, *question.labels}))
 
 
-def _group(user: UserOf, group_by: Collection[CostDimension]) -> UserOf:
-    return UserOf(*(getattr(user, name) if name in group_by else "" for name in UserOf._fields))
+def _group(user: UserOf, question: CostQuestion) -> UserOf:
+    named = {
+        name.value: getattr(user, name.value) if name in question.group_by else ""
+        for name in CostDimension
+    }
+    labels = tuple(each for each in user.labels if each[0] in question.by_labels)
+    return UserOf(**named, labels=labels)
 
 
 async def _used(
@@ -135,7 +143,7 @@ async def _used(
         for stretch in opened.stretches
         if stretch.plan is not None
         for name in stretch.plan.priced_labels
-    }
+    }.union(question.by_labels, question.labels)
     times = [times for *_, times in places]
     attributed = await attributed_usage(connection, tenant_id, times, labels)
     by_place = {

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from enum import StrEnum
 from typing import TypedDict
+
+from pydantic import Field
 
 from backend_client.types.common import Answer, Exact, Instant
 from backend_client.types.usage import Granularity
@@ -25,7 +27,8 @@ class CostQuery(TypedDict, total=False):
 
     ``start`` is the billing period's if left out, ``end`` (exclusive) now; both are on quarter
     hours (UTC). Days and months are those of ``time_zone``, or else of the tenant's. Of several
-    values of a field any may hold.
+    values of a field any may hold; of ``label``, the values by name, all must. ``group_by_label``
+    takes up to five of the tenant's declared labels.
     """
 
     start: datetime | None
@@ -33,10 +36,12 @@ class CostQuery(TypedDict, total=False):
     granularity: Granularity
     time_zone: str | None
     group_by: Iterable[CostDimension]
+    group_by_label: Sequence[str]
     application: Sequence[str]
     key: Sequence[str]
     model: Sequence[str]
     meter: Sequence[str]
+    label: Mapping[str, str]
 
 
 class CostRow(Answer):
@@ -50,6 +55,9 @@ class CostRow(Answer):
     key: str | None = None
     model: str | None = None
     meter: str | None = None
+    labels: dict[str, str | None] = Field(
+        {}, description="Those that were grouped by, by name; null for usage without the label"
+    )
     amount: Exact
 
 

@@ -96,7 +96,6 @@ async def test_usage_is_looked_at_from_every_side_and_the_address_holds_it(
     measures = page.get_by_role("radiogroup", name="What to measure")
     note = page.locator("#usage-filters-note")
     for name, words in (
-        ("Cost", "not kept by label or status"),
         ("Errors", "not counted by label"),
         ("Latency", "not counted by label"),
         ("Refusals", "not counted by label"),
@@ -131,3 +130,10 @@ async def test_a_declared_label_and_a_status_filter_tokens(page: Page, farebox: 
     await expect(page.locator("#usage-filters-note")).to_be_empty()
     await page.reload()
     await expect(total).to_have_text("7")
+    # What it cost is kept by both too
+    measures = page.get_by_role("radiogroup", name="What to measure")
+    await measures.get_by_role("radio", name="Cost", exact=True).click()
+    await expect(total).to_have_text("$0.21")  # seven tokens and a request of the catalog's
+    await expect(page.locator("#usage-filters-note")).to_be_empty()
+    await expect(page.get_by_role("textbox", name="Label")).to_have_value("team=search")
+    await expect(page.get_by_role("combobox", name="Status", exact=True)).to_have_text("Aborted")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Iterable
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
@@ -13,6 +14,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from backend.errors import InvalidInput
+from backend.metering.counting.batches import count_events
+from backend.metering.counting.labels import declare_label
+from backend.metering.events import AcceptedEvent
 from backend.pricing.charges.rate_card import AttributedQuantity, MeteredQuantity
 from backend.pricing.periods import billing_period
 from backend.pricing.rating.rated_period import Stretch
@@ -60,12 +64,13 @@ PLAN = PlanDefinition.model_validate(
     }
 )
 used = st.builds(
-    lambda application, meter, quantity: AttributedQuantity(
-        application, "", MeteredQuantity("m", meter, quantity)
+    lambda application, meter, quantity, labels: AttributedQuantity(
+        application, "", MeteredQuantity("m", meter, quantity, labels=labels)
     ),
     st.sampled_from(["app_a", "app_b"]),
     st.sampled_from(["input_tokens", "output_tokens", "unpriced"]),
     st.decimals(0, 80, places=3),
+    st.sampled_from([(), (("team", "a"),), (("team", "b"),), (("region", "eu"), ("team", "a"))]),
 )
 days = st.lists(st.lists(used, max_size=4), min_size=1, max_size=5)
 
@@ -99,6 +104,21 @@ def test_days_add_up_to_the_lines_for_usage(used_days: list[list[AttributedQuant
         day = MARCH + timedelta(days=number)
         grown = total(opened, used_days[: number + 1]) - total(opened, used_days[:number])
         assert sum((cost.amount for cost in each if cost.start == day), Decimal(0)) == grown
+
+
+@pytest.mark.fast
+@given(days)
+def test_who_used_it_costs_the_same_by_whichever_labels(
+    used_days: list[list[AttributedQuantity]],
+) -> None:
+    opened = period()
+    whole = {(cost.start, cost.user): cost.amount for cost in costs(opened, buckets(used_days))}
+    for labels in ({"team"}, {"team", "region"}):
+        summed: defaultdict[tuple[datetime, UserOf], Decimal] = defaultdict(Decimal)
+        for cost in costs(opened, buckets(used_days), labels):
+            assert {name for name, _ in cost.user.labels} <= labels
+            summed[cost.start, cost.user._replace(labels=())] += cost.amount
+        assert summed == whole
 
 
 @pytest.mark.fast
@@ -185,6 +205,51 @@ async def test_a_period_by_day_model_and_meter_is_its_bill(
 
 
 @pytest.mark.engine
+async def test_what_a_label_cost_is_asked_for_and_adds_up_to_the_bill(
+    database: Database, tenant: Tenant, applied: Catalog
+) -> None:
+    async with database.begin() as connection:
+        await start_subscription(connection, tenant.id, "paid", MARCH)
+        await declare_label(connection, tenant.id, "team")
+        await declare_label(connection, tenant.id, "region")
+    events = [
+        AcceptedEvent(
+            tenant_id=tenant.id,
+            source="test",
+            id=str(number),
+            time=NOW,
+            received_at=NOW,
+            application_id="app_1",
+            model="large",
+            quantities={"input_tokens": Decimal(number * 100_000)},
+            labels=labels,
+        )
+        for number, labels in enumerate(
+            ({"team": "a"}, {"team": "b", "region": "eu"}, {"region": "eu"}, {"other": "x"}), 1
+        )
+    ]
+    async with database.raw() as counter:
+        await count_events(counter, events)
+    until = datetime(2026, 4, 1, tzinfo=UTC)
+
+    async def ask(**question: Any) -> dict[str | None, Decimal]:
+        async with database.begin() as connection:
+            asked = CostQuestion(MARCH, until, Granularity.TOTAL, **question)
+            report = await cost_report(connection, tenant, asked)
+        return {row.labels.get("team"): row.amount for row in report.rows}
+
+    async with database.begin() as connection:
+        bill = await spend_report(connection, tenant, NOW)
+    usage = sum(line.exact for line in bill.lines if line.charge_id != "fee")
+    by_team = await ask(by_labels=("team",))
+    assert set(by_team) == {"a", "b", None}
+    assert sum(by_team.values()) == usage
+    assert by_team["b"] == 2 * by_team["a"]
+    assert await ask(labels={"region": "eu", "team": "b"}) == {None: by_team["b"]}
+    assert await ask(labels={"region": "us"}) == {}
+
+
+@pytest.mark.engine
 async def test_too_many_parts_are_refused(database: Database, tenant: Tenant) -> None:
     question = CostQuestion(MARCH, MARCH + timedelta(days=60), Granularity.HOUR)
     async with database.begin() as connection:
@@ -202,5 +267,7 @@ async def test_the_route_answers_who_may_see_spend(
     answer = await ask(granularity="month", group_by=["model", "application"])
     assert answer.status_code == 200, answer.text
     assert answer.json()["rows"] == []
+    undeclared = await ask(group_by_label="nobody")
+    assert (undeclared.status_code, undeclared.json()["code"]) == (422, "label_not_declared")
     too_long = await ask(start="2020-01-01T00:00:00Z", end="2026-01-01T00:00:00Z")
     assert (too_long.status_code, too_long.json()["code"]) == (422, "span_too_long")

@@ -16,7 +16,7 @@ from backend.accounts.clocks import now_of
 from backend.accounts.principal import Permission, Principal
 from backend.accounts.tenants import find_tenant
 from backend.api.dependencies import Services, ServicesNow, bearer_token, needs
-from backend.api.label_filters import LabelFilter, label_values
+from backend.api.label_filters import LabelFilter, LabelGroups, label_values
 from backend.api.live_reads import still_reading
 from backend.api.parameters import (
     FOLLOWING,
@@ -83,15 +83,7 @@ async def _asked(
     upstream: Upstreams = (),
     meter: Meters = (),
     label: LabelFilter = (),
-    group_by_label: Annotated[
-        tuple[str, ...],
-        Query(
-            max_length=5,
-            description="Declared labels to sum by too: a row for each value of each. "
-            "Repeat it for several, at most five; none if left out.",
-            examples=[["team"]],
-        ),
-    ] = (),
+    group_by_label: LabelGroups = (),
     answer_format: TableFormat = "json",
     if_none_match: KnownETag = None,
 ) -> _Asked:

@@ -14,6 +14,7 @@ from backend.accounts.clocks import now_of
 from backend.accounts.principal import Permission, Principal
 from backend.accounts.tenants import find_tenant
 from backend.api.dependencies import Services, ServicesNow, needs
+from backend.api.label_filters import LabelFilter, LabelGroups, label_values
 from backend.api.parameters import (
     GROUPS,
     Applications,
@@ -27,6 +28,7 @@ from backend.api.parameters import (
 )
 from backend.api.path_parameters import TenantId
 from backend.api.usage_ranges import require_range
+from backend.metering.counting.labels import require_declared
 from backend.metering.events import BUCKET, bucket_start
 from backend.spend.cost_report import CostQuestion, cost_report
 from backend.subscriptions.periods import period_at
@@ -56,6 +58,8 @@ async def _asked(
     key: Keys = (),
     model: Models = (),
     meter: Meters = (),
+    label: LabelFilter = (),
+    group_by_label: LabelGroups = (),
 ) -> _Asked:
     question = partial(
         CostQuestion,
@@ -66,6 +70,8 @@ async def _asked(
         keys=key,
         models=model,
         meters=meter,
+        by_labels=tuple(dict.fromkeys(group_by_label)),
+        labels=label_values(label),
     )
     return _Asked(start, end, question)
 
@@ -83,8 +89,7 @@ async def get_usage_cost(
 
     A bucket costs what the billing period's lines for usage came to at its end, less what they came
     to at its beginning: tiers and included units count as on the bill. A line is divided by who
-    used what it prices. In at most 200 buckets of time; by labels of prices, but not grouped by
-    them.
+    used what it prices. In at most 200 buckets of time. By label where labels are declared.
     """
     return await _answer(services, caller.tenant_id, asked)
 
@@ -108,4 +113,7 @@ async def _answer(services: Services, tenant_id: str, asked: _Asked) -> CostRepo
         end = asked.end or bucket_start(now) + BUCKET
         question = asked.question(start=start.astimezone(UTC), end=end.astimezone(UTC))
         require_range(question.start, question.end, question.granularity, most=_LONGEST)
+        await require_declared(
+            connection, tenant.id, group_by_label=question.by_labels, label=question.labels
+        )
         return await cost_report(connection, tenant, question)

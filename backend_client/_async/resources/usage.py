@@ -45,7 +45,7 @@ class AsyncUsageResource(AsyncResource):
         return await self._sender.send(call)
 
     async def cost(self, *, tenant: str | None = None, **cost: Unpack[CostQuery]) -> CostReport:
-        """Get what usage cost by time and what ``group_by`` names, unrounded.
+        """Get what usage cost by time and what ``group_by`` and ``group_by_label`` name, unrounded.
 
         ``tenant`` is another's id or slug; for the operator.
         """

@@ -77,8 +77,9 @@ OPERATOR_SPLITS: Final = {
 """Who served a model is the seller's business: the API refuses this to customers."""
 Splits = Mapping[str, tuple[str, ...]]
 
-OF_STATUS: Final = frozenset({"tokens", "requests"})
-"""What can be shown of calls that ended in one way: tokens where ``status`` is a declared label."""
+OF_STATUS: Final = frozenset({"tokens", "requests", "cost"})
+"""What can be shown of calls that ended in one way: requests, and where ``status`` is a declared
+label all of them."""
 STATUSES: Final = {
     "completed": "Completed",
     "aborted": "Aborted",
@@ -226,8 +227,8 @@ def settled(choice: UsageChoice, splits: Splits, time_zone: str) -> UsageChoice:
 
 
 def has_labels(choice: UsageChoice) -> bool:
-    """Whether what is shown is kept by label: of events it is, of their cost and of calls not."""
-    return choice.show in {"tokens", "requests"} and not choice.of_calls
+    """Whether what is shown is kept by label: of events it is and of their cost, of calls not."""
+    return choice.show in {"tokens", "requests", "cost"} and not choice.of_calls
 
 
 def _is_zone(name: str) -> bool:

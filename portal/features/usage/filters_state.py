@@ -13,6 +13,7 @@ import reflex as rx
 from portal.features.usage.choices import (
     MOST_LETTERS,
     OF_CALLS,
+    OF_STATUS,
     OPERATOR_SPLITS,
     SHOWN,
     SPLIT_NAMES,
@@ -112,7 +113,7 @@ class UsageFilters(rx.State, mixin=True):
     @computed
     def takes_status(self) -> bool:
         """Whether what is shown can be filtered by how calls ended, once it is known of it."""
-        return self.show in {"requests", "tokens"}
+        return self.show in OF_STATUS
 
     @computed
     def has_status(self) -> bool:
@@ -122,14 +123,15 @@ class UsageFilters(rx.State, mixin=True):
     @computed
     def filters_note(self) -> str:
         """Which filters are off for what is shown, and why."""
-        if self.show == "cost":
-            return "What usage adds to the bill is not kept by label or status."
         if self._choice().of_calls:
-            return "Calls are not counted by label: their tokens are, and each stands in Requests."
+            return (
+                "How calls went is not counted by label: their tokens and cost are, "
+                "and each call stands in Requests."
+            )
         if not self.declared:
             return "Usage can be filtered by labels once the seller has declared them."
-        if self.show == "tokens" and "status" not in self.declared:
-            return "Tokens are kept by status once status is a declared label; requests always are."
+        if self.show != "requests" and "status" not in self.declared:
+            return f"{SHOWN[self.show]} can be filtered by status once it is a declared label."
         return ""
 
     @computed
@@ -172,7 +174,10 @@ class UsageFilters(rx.State, mixin=True):
             field == "status" and value not in {"", *STATUSES}
         ):
             return
-        self._choose(replace(self._choice(), **{field: value}))
+        choice = replace(self._choice(), **{field: value})
+        if field == "show" and value != "requests" and "status" not in self.declared:
+            choice = replace(choice, status="")
+        self._choose(choice)
 
     def _choose_range(self, chosen: str, now: datetime) -> None:
         """Choose how far back, with that range's usual width; two times begin with those shown."""

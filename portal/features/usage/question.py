@@ -42,10 +42,6 @@ class UsageQuestion:
     @property
     def usage(self) -> UsageQuery:
         """As a question about usage."""
-        label, _, value = dict(self.filters).get("label", "").partition("=")
-        labels = {label: value} if label else {}
-        # The gateway's events have how their call ended as a label
-        labels |= dict(filtered for filtered in self.filters if filtered[0] == "status")
         return {
             "start": self.start,
             "end": self.end,
@@ -56,7 +52,7 @@ class UsageQuestion:
             "key": self._only("key"),
             "model": self._only("model"),
             "meter": self._only("meter"),
-            "label": labels,
+            "label": self._labels,
         }
 
     @property
@@ -88,7 +84,15 @@ class UsageQuestion:
             "key": self._only("key"),
             "model": self._only("model"),
             "meter": self._only("meter"),
+            "label": self._labels,
         }
+
+    @property
+    def _labels(self) -> dict[str, str]:
+        label, _, value = dict(self.filters).get("label", "").partition("=")
+        labels = {label: value} if label else {}
+        # The gateway's events have how their call ended as a label
+        return labels | dict(filtered for filtered in self.filters if filtered[0] == "status")
 
     def _only(self, name: str) -> list[str]:
         return [value for filtered, value in self.filters if filtered == name]

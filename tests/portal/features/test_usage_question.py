@@ -164,7 +164,7 @@ def test_what_can_not_be_divided_so_is_divided_as_usual() -> None:
     assert (by_upstream.split, by_upstream.label) == ("upstream", "a=b")
     of_status = from_query({**address, "status": "failed"}, OPERATOR_SPLITS)
     assert (of_status.split, of_status.label, of_status.of_calls) == ("model", "", True)
-    assert from_query({"show": "cost", "status": "failed"}).status == ""
+    assert from_query({"show": "errors", "status": "failed"}).status == ""
 
 
 def test_who_served_a_model_is_for_the_operator_alone() -> None:
@@ -287,7 +287,9 @@ def test_a_filter_is_kept_for_what_it_applies_to_alone() -> None:
     asked = usage_question(tokens, now=NOW, time_zone="UTC").usage
     assert asked["label"] == {"team": "search", "status": "aborted"}
     cost = from_query({"show": "cost", "label": "team=search", "status": "aborted"})
-    assert cost.filters == {}
+    assert cost.filters == {"label": "team=search", "status": "aborted"}
+    of_cost = usage_question(cost, now=NOW, time_zone="UTC").cost
+    assert of_cost["label"] == {"team": "search", "status": "aborted"}
     latency = from_query({"show": "latency", "label": "team=search", "status": "aborted"})
     assert latency.filters == {}
     requests = from_query({"show": "requests", "label": "team=search", "status": "aborted"})
