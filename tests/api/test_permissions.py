@@ -99,7 +99,7 @@ async def test_a_role_of_a_moment_ago_permits_no_change(
     """A session is cached for a second; another replica may have changed the role meanwhile."""
     me = (await api.get("/v1/me", headers=session)).json()
     mine = (members.c.tenant_id == me["tenant"]["id"], members.c.user_id == me["user_id"])
-    known = app.state.services.authenticator
+    authenticator = app.state.services.authenticator
 
     async def become(role: Role) -> None:
         async with database.begin() as connection:
@@ -117,8 +117,8 @@ async def test_a_role_of_a_moment_ago_permits_no_change(
     acted: list[object] = []
     for method, path in changes.values():
         await become(Role.OWNER)
-        known.forget(token)
-        await known.authenticate(token)
+        authenticator.forget(token)
+        await authenticator.authenticate(token)
         await become(Role.VIEWER)
         url = path.replace("{", "").replace("}", "")  # of nothing that there is
         answer = await api.request(method, url, headers=session)

@@ -1,6 +1,6 @@
 """OpenAI's and Anthropic's Node SDKs, unmodified, against the gateway: streams and tools too.
 
-OpenAI's runs in a browser too, in a page of another origin.
+Both run in a browser too, in a page of another origin.
 """
 
 from __future__ import annotations
@@ -17,7 +17,9 @@ from typing import Any
 import pytest
 from playwright.async_api import async_playwright
 from starlette.applications import Starlette
-from starlette.routing import Mount
+from starlette.requests import Request
+from starlette.responses import HTMLResponse
+from starlette.routing import Mount, Route
 from starlette.staticfiles import StaticFiles
 
 from tests.gateway import chat_answers, message_answers, response_answers
@@ -147,8 +149,22 @@ async def test_both_sdks_work_as_they_are(
     assert billed[6] == billed[7] == message_answers.USED
 
 
+IMPORTS = {
+    # Browsers know of no bare names
+    "@opentelemetry/api": "/@opentelemetry/api/dist/index.mjs",
+    # It is CommonJS, and checks the signatures of webhooks alone
+    "standardwebhooks": "data:text/javascript,export class Webhook {}",
+}
+
+
+async def shown_page(_request: Request) -> HTMLResponse:
+    imports = json.dumps({"imports": IMPORTS})
+    return HTMLResponse(f'<script type="importmap">{imports}</script>')
+
+
 IN_A_PAGE = """async ([url, key, foreign, model]) => {
   const { default: OpenAI } = await import("/openai/index.mjs");
+  const { default: Anthropic } = await import("/@anthropic-ai/sdk/index.mjs");
   const messages = [{ role: "user", content: "Say hello" }];
   const options = { maxRetries: 0, dangerouslyAllowBrowser: true };
   const openai = (apiKey) => new OpenAI({ baseURL: `${url}/v1`, apiKey, ...options });
@@ -164,37 +180,29 @@ IN_A_PAGE = """async ([url, key, foreign, model]) => {
   const stream = await openai(key).chat.completions.create({ model, messages, stream: true });
   let streamed = "";
   for await (const chunk of stream) streamed += chunk.choices[0]?.delta?.content ?? "";
-  const message = async (apiKey) => {
-    const answer = await fetch(`${url}/v1/messages`, {
-      method: "POST",
-      headers: {
-        "x-api-key": apiKey,
-        "content-type": "application/json",
-        "anthropic-version": "2023-06-01",
-        "anthropic-dangerous-direct-browser-access": "true",
-      },
-      body: JSON.stringify({ model, messages, max_tokens: 64 }),
-    });
-    const document = await answer.json();
-    return { status: answer.status, ...document, said: document.error?.message };
-  };
+  const claude = (apiKey) => new Anthropic({ baseURL: url, apiKey, ...options }).messages;
+  const asked = { model, messages, max_tokens: 64 };
   return {
     said: data.choices[0].message.content,
     headers: ["x-request-id", "x-farebox-event", "x-farebox-cost"].map(
       (name) => response.headers.get(name) !== null,
     ),
     streamed,
-    claude: (await message(key)).content.map((block) => block.type),
+    claude: (await claude(key).create(asked)).content.map((block) => block.type),
+    claudeStream: (await claude(key).stream(asked).finalMessage()).content.map(
+      (block) => block.type,
+    ),
+    claudeCount: (await claude(key).countTokens({ model, messages })).input_tokens > 0,
     models: (await openai(key).models.list()).data.some((each) => each.id === model),
     foreign: await failure(openai(foreign).chat.completions.create({ model, messages })),
     unknown: await failure(openai("fb_live_nobody").chat.completions.create({ model, messages })),
-    claudes: await message(foreign),
+    claudes: await failure(claude(foreign).create(asked)),
   };
 }"""
 
 
 @pytest.mark.browser
-async def test_openais_works_in_a_page_of_another_origin_that_the_key_allows(
+async def test_both_work_in_a_page_of_another_origin_that_the_key_allows(
     node: tuple[Path, Path],
     url: str,
     make_key: MakeKey,
@@ -210,15 +218,16 @@ async def test_openais_works_in_a_page_of_another_origin_that_the_key_allows(
             chat_answers.DONE,
         ),
         message_answers.whole(),
+        message_answers.streamed(*message_answers.STREAM),
     ]
     files = StaticFiles(directory=node[1] / "node_modules")
-    packages = Starlette(routes=[Mount("/", files)])
+    packages = Starlette(routes=[Route("/", shown_page), Mount("/", files)])
     async with served(packages) as site, async_playwright() as playwright:
         browser = await playwright.chromium.launch(
             executable_path=chromium_executable(), args=chromium_arguments()
         )
         page = await browser.new_page()
-        await page.goto(f"{site}/openai/package.json")
+        await page.goto(site)
         keys = [await make_key(origins=[site]), await make_key()]
         shown = await page.evaluate(IN_A_PAGE, [url, *keys, MODEL])
         await browser.close()
@@ -228,9 +237,11 @@ async def test_openais_works_in_a_page_of_another_origin_that_the_key_allows(
         "headers": [True, True, True],
         "streamed": "Hello there",
         "claude": ["thinking", "text", "tool_use"],
+        "claudeStream": ["thinking", "text", "tool_use"],
+        "claudeCount": True,
         "models": True,
     }
     assert [each["status"] for each in refusals.values()] == [403, 401, 403]
     assert f"web pages of {site}" in refusals["foreign"]["said"]
     assert f"web pages of {site}" in refusals["claudes"]["said"]
-    assert len(provider.seen) == len(await metered(3)) == 3
+    assert len(provider.seen) == len(await metered(4)) == 4
