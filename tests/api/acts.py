@@ -10,6 +10,7 @@ import httpx
 from backend.accounts.members import add_member, upsert_user
 from backend.accounts.sessions import begin_session
 from backend.ids import new_id
+from backend.metering.counting.labels import declare_label
 from backend.storage.database import Database
 from backend.subscriptions.changes import pause, start_subscription
 from backend_client.types.accounts import Role, Tenant
@@ -88,6 +89,14 @@ async def for_a_customer(act: Acts, operator: Headers, database: Database) -> No
     application = await act("POST", path + "/applications", operator, {"name": "New"}, **at)
     its = at | {"application_id": application["id"]}
     await act("PATCH", path + "/applications/{application_id}", operator, {"name": "Old"}, **its)
+    async with database.begin() as connection:
+        await declare_label(connection, tenant.id, "squad")
+    budget = {"budget": {"amount": "5", "period": "day"}}
+    of_squad = {"label": "squad", "value": "a", **budget}
+    bound = await act("POST", path + "/label-budgets", operator, of_squad, **at)
+    bounds = at | {"budget_id": bound["id"]}
+    await act("PATCH", path + "/label-budgets/{budget_id}", operator, budget, **bounds)
+    await act("DELETE", path + "/label-budgets/{budget_id}", operator, **bounds)
     wanted = {"name": "k", "application_id": application["id"]}
     key = at | {"key_id": (await act("POST", path + "/keys", operator, wanted, **at))["id"]}
     await act("PATCH", path + "/keys/{key_id}", operator, {"name": "l"}, **key)

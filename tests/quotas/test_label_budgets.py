@@ -145,3 +145,34 @@ async def test_an_applications_budget_is_set_shown_and_taken_away(
     await api.patch(at, headers=session, json={"budget": None})
     none = await api.get(f"{at}/budget", headers=session)
     assert (none.status_code, none.json()["code"]) == (404, "application_without_budget")
+
+
+async def test_the_operator_sets_budgets_of_a_tenants_labels_and_reaches_no_other_tenants(
+    api: httpx.AsyncClient, declared: Headers, operator: Headers
+) -> None:
+    tenant = (await api.get("/v1/me", headers=declared)).json()["tenant"]["id"]
+    other = await api.post("/v1/tenants", headers=operator, json={"slug": "other", "name": "O"})
+    at, elsewhere = (f"/v1/tenants/{each}/label-budgets" for each in (tenant, other.json()["id"]))
+    once = operator | {"idempotency-key": "once"}
+    budget = (await api.post(at, headers=once, json=OF_SEARCH)).json()
+    assert (await api.post(at, headers=once, json=OF_SEARCH)).json() == budget
+    own = (await api.get("/v1/label-budgets", headers=declared)).json()["items"]
+    assert own == (await api.get(at, headers=operator)).json()["items"] == [budget]
+    ten = {"budget": FIVE | {"amount": "10"}}
+    changed = (await api.patch(f"{at}/{budget['id']}", headers=operator, json=ten)).json()
+    assert changed == budget | ten
+    use = (await api.get(f"{at}/{budget['id']}/use", headers=operator)).json()
+    assert (use["budget"], use["remaining"]) == (ten["budget"], "10")
+
+    assert (await api.get(elsewhere, headers=operator)).json()["items"] == []
+    foreign = f"{elsewhere}/{budget['id']}"
+    for act in (
+        api.patch(foreign, headers=operator, json=ten),
+        api.delete(foreign, headers=operator),
+        api.get(f"{foreign}/use", headers=operator),
+    ):
+        assert (await act).status_code == 404
+    assert (await api.delete(f"{at}/{budget['id']}", headers=operator)).status_code == 204
+    entries = (await api.get("/v1/audit", headers=declared)).json()["items"]
+    acts = {entry["action"]: entry["actor_kind"] for entry in entries}
+    assert {acts[f"label_budget.{act}"] for act in ("create", "change", "delete")} == {"operator"}

@@ -67,30 +67,40 @@ class AsyncApplicationsResource(AsyncResource):
 
 
 class AsyncLabelBudgetsResource(AsyncResource):
-    """Budgets of values of declared labels: what all calls with such a label may cost."""
+    """Budgets of values of declared labels: what all calls with such a label may cost.
+
+    Those of another ``tenant``, for the operator.
+    """
 
     def list(
-        self, *, limit: int | None = None, cursor: str | None = None
+        self, *, tenant: str | None = None, limit: int | None = None, cursor: str | None = None
     ) -> AsyncPager[LabelBudget]:
         """List the budgets of labels, oldest first."""
-        call = get("/v1/label-budgets", Page[LabelBudget], query(limit=limit, cursor=cursor))
+        at = path("label-budgets", tenant=tenant)
+        call = get(at, Page[LabelBudget], query(limit=limit, cursor=cursor))
         return AsyncPager(self._sender, call)
 
-    async def create(self, budget: LabelBudgetCreate) -> LabelBudget:
+    async def create(self, budget: LabelBudgetCreate, *, tenant: str | None = None) -> LabelBudget:
         """Bound what calls with a label's value cost."""
-        return await self._sender.send(create("/v1/label-budgets", budget, LabelBudget))
+        at = path("label-budgets", tenant=tenant)
+        return await self._sender.send(create(at, budget, LabelBudget))
 
-    async def update(self, budget_id: str, change: LabelBudgetChange) -> LabelBudget:
+    async def update(
+        self, budget_id: str, change: LabelBudgetChange, *, tenant: str | None = None
+    ) -> LabelBudget:
         """Change the budget of a label's value."""
-        return await self._sender.send(edit(path("label-budgets", budget_id), change, LabelBudget))
+        at = path("label-budgets", budget_id, tenant=tenant)
+        return await self._sender.send(edit(at, change, LabelBudget))
 
-    async def delete(self, budget_id: str) -> None:
+    async def delete(self, budget_id: str, *, tenant: str | None = None) -> None:
         """Remove the budget of a label's value."""
-        await self._sender.send(delete(path("label-budgets", budget_id), repeatable=True))
+        at = path("label-budgets", budget_id, tenant=tenant)
+        await self._sender.send(delete(at, repeatable=True))
 
-    async def use(self, budget_id: str) -> KeyBudgetUse:
+    async def use(self, budget_id: str, *, tenant: str | None = None) -> KeyBudgetUse:
         """Get what is used of the budget of a label's value."""
-        return await self._sender.send(get(path("label-budgets", budget_id, "use"), KeyBudgetUse))
+        at = path("label-budgets", budget_id, "use", tenant=tenant)
+        return await self._sender.send(get(at, KeyBudgetUse))
 
 
 class AsyncKeysResource(AsyncResource):
