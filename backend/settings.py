@@ -6,7 +6,7 @@ import json
 from decimal import Decimal
 from functools import cached_property
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, Self
 
 from pydantic import (
     AfterValidator,
@@ -32,7 +32,12 @@ from backend_client.types.charges import TimeZone
 from backend_client.types.countries import Country
 from backend_client.types.events import Name
 from backend_client.types.invoices import PartyLegal
-from backend_client.types.upstreams import Seconds, UpstreamTerms, UpstreamTimeouts
+from backend_client.types.upstreams import (
+    Seconds,
+    UpstreamTerms,
+    UpstreamTimeouts,
+    check_aws_keys,
+)
 from backend_client.types.web_origins import WebOrigin
 from edge.trusted import LOOPBACK, trusted_networks
 
@@ -59,6 +64,11 @@ class Upstream(UpstreamTerms):
             timeouts = timeouts.model_dump(exclude_unset=True)
         silent = {"first_token_seconds": seconds, "idle_seconds": seconds}
         return {**value, "timeouts": {**silent, **timeouts}}
+
+    @model_validator(mode="after")
+    def _keys_can_sign(self) -> Self:
+        check_aws_keys(self.aws_signature, (key.get_secret_value() for key in self.keys))
+        return self
 
     @property
     def keys(self) -> tuple[SecretStr, ...]:

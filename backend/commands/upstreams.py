@@ -116,12 +116,16 @@ def send_test(
     name: Name,
     model: Annotated[str | None, typer.Option(help="As customers name it.")] = None,
 ) -> None:
-    """Send an upstream a call of one word; exit with 1 if it does not go well."""
+    """Send an upstream a call of one word by each key; exit with 1 if one does not go well."""
     outcome = ask_api("upstreams", lambda client: client.upstreams.test(name, model=model))
     status = "no answer" if outcome.status is None else str(outcome.status)
     typer.echo(f"{outcome.model} by {outcome.protocol}: {status} after {outcome.seconds} s")
     if outcome.detail:
         typer.echo(f"  {outcome.detail}")
+    for place, key in enumerate(outcome.keys, start=1):
+        named = key.environment or (f"…{key.last_four}" if key.last_four else "not shown")
+        went = "works" if key.went_well else f"fails: {key.detail}"
+        typer.echo(f"  key {place} ({named}): {went}")
     if not outcome.went_well:
         raise typer.Exit(1)
 

@@ -4,8 +4,8 @@
 - ``anthropic``: https://docs.anthropic.com/en/api/overview, with the version that it asks for.
 - ``azure``: https://learn.microsoft.com/azure/ai-services/openai/reference, by deployment; the
   operator sets ``query: {"api-version": …}``.
-- ``bedrock``: the routes of OpenAI's protocol on Amazon Bedrock's runtime, with a Bedrock API key:
-  https://docs.aws.amazon.com/bedrock/latest/userguide/api-keys-use.html
+- ``bedrock``: the routes of OpenAI's protocol on Amazon Bedrock's runtime, with a Bedrock API key,
+  or signed (``signing``): https://docs.aws.amazon.com/bedrock/latest/userguide/api-keys-use.html
 """
 
 from __future__ import annotations
@@ -50,14 +50,15 @@ def address(terms: UpstreamTerms, protocol: str, path: str, model: str) -> str:
     """
     template = terms.paths.get(protocol) or _KINDS[terms.kind].before_path + path
     at = f"{terms.base_url}/{template.replace('{model}', quote(model, safe=':'))}"
-    return f"{at}?{urlencode(terms.query)}" if terms.query else at
+    # A blank as %20: a signature is of what is sent, and + means either to those who check it
+    return f"{at}?{urlencode(terms.query, quote_via=quote)}" if terms.query else at
 
 
 def headers(terms: UpstreamTerms, key: str | None) -> dict[str, str]:
-    """Return the headers of a call that is sent with a key, or without one."""
+    """Return the headers of a call with a key or none; one that signs calls is not among them."""
     kind = _KINDS[terms.kind]
     sent = {"content-type": "application/json", **kind.headers, **terms.headers}
-    if key is not None:
+    if key is not None and terms.aws_signature is None:
         name = terms.key_header or kind.key_header
         sent[name] = f"{kind.key_prefix}{key}" if name == kind.key_header else key
     return sent

@@ -15,6 +15,7 @@ from backend.gateway.price_labels import TIER
 from backend.gateway.protocols.base import Forwarding
 from backend.gateway.refusals import Refusal, refusal
 from backend.gateway.rules import BETA_HEADER, apply_beta_rules, apply_rules
+from backend.gateway.signing import signed
 from backend.gateway.targets import Target, TargetKey
 from backend.gateway.upstream_metrics import Outcome, UpstreamMetrics
 
@@ -92,10 +93,11 @@ class Attempt:
         call.asked_tier = document.get(TIER)
         request = protocol.forward(replace(call.asked, document=document), forwarding)
         body, content_type = protocol.encode(call.asked, request)
+        url = address(upstream, spoken, protocol.path, self.target.model)
+        secret = self._key.secret
+        sent = {**passed, **headers(upstream, secret), "content-type": content_type}
         response = await self.target.provider.send(
-            address(upstream, spoken, protocol.path, self.target.model),
-            {**passed, **headers(upstream, self._key.secret), "content-type": content_type},
-            body,
+            url, signed(upstream, secret, url, sent, body), body
         )
         if response.is_success:
             return response

@@ -181,10 +181,13 @@ class UpstreamCannotBeTested(InvalidInput):
 
 
 class UpstreamKeysNeeded(InvalidInput):
-    """Kept keys go to no other address than they were given for: give them again, or none."""
+    """Kept keys go nowhere else, and no other way, than they were given for."""
 
     code, title = "upstream_keys_needed", "The new address needs its keys"
 
     def __init__(self) -> None:
-        detail = "are needed again, or [] for none, since base_url is another"
+        detail = (
+            "are needed again, or [] for none: base_url is another, or calls are signed that were "
+            "not, or the other way round"
+        )
         super().__init__(f"'keys' {detail}.", errors=[FieldError(field="keys", detail=detail)])

@@ -1,10 +1,10 @@
-"""A call of one word that tells whether an upstream works: not metered, and nobody's but ours."""
+"""Calls of one word that tell whether an upstream works: not metered, and nobody's but ours."""
 
 from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
 import httpx
@@ -22,10 +22,15 @@ from backend.gateway.protocols.messages import MESSAGES
 from backend.gateway.protocols.moderations import MODERATIONS
 from backend.gateway.protocols.responses import RESPONSES
 from backend.gateway.rules import apply_rules
+from backend.gateway.signing import signed
+from backend.gateway.stored_upstreams import PooledKey
 from backend.gateway.upstreams import Provider
 from backend.settings import Upstream
-from backend_client.types.upstream_health import UpstreamTest
+from backend_client.types.upstream_health import UpstreamKeyTest, UpstreamTest
+from backend_client.types.upstreams import UpstreamKeyInfo
 
+_Said = tuple[int | None, bool, str]
+"""An answer's status, whether it is a good one, and what it says."""
 _LONGEST_SECONDS: Final = 25.0
 """Clients wait for 30 by themselves."""
 _TOKENS: Final = 16
@@ -45,8 +50,14 @@ _QUESTIONS: Final[tuple[tuple[Protocol, Mapping[str, Any]], ...]] = (
 """What is asked by each protocol, of which the first that an upstream speaks is taken."""
 
 
-async def probe(upstream: Upstream, model: str | None, protocol: str | None) -> UpstreamTest:
-    """Return how a call to an upstream goes; ``model`` is the customers' name of one.
+_AT_ONCE: Final = 5
+_NO_KEY: Final = PooledKey(UpstreamKeyInfo(environment=None, last_four=None), None)
+
+
+async def probe(
+    upstream: Upstream, keys: Sequence[PooledKey], model: str | None, protocol: str | None
+) -> UpstreamTest:
+    """Return how calls to an upstream go, one by each key; ``model`` is the customers' name of one.
 
     Raises ``UpstreamCannotBeTested`` for a model or a protocol that it does not serve.
     """
@@ -55,24 +66,58 @@ async def probe(upstream: Upstream, model: str | None, protocol: str | None) -> 
         raise UpstreamCannotBeTested("model", f"is none that {upstream.name!r} serves")
     asked = _question(upstream, chosen, protocol)
     provider = Provider(upstream)
-    began = time.monotonic()
+    until = time.monotonic() + min(_LONGEST_SECONDS, upstream.timeouts.total_seconds)
+    turn = asyncio.Semaphore(_AT_ONCE)
+    own_name = upstream.models[chosen]
+
+    async def outcome(key: PooledKey) -> UpstreamKeyTest:
+        if keys and key.secret is None:
+            return _outcome(key, upstream, 0, (None, False, "It can't be had: set it again."))
+        async with turn:
+            began = time.monotonic()
+            said = await _said(provider, asked, own_name, key.secret, max(0, until - began))
+            return _outcome(key, upstream, time.monotonic() - began, said)
+
     try:
-        async with asyncio.timeout(min(_LONGEST_SECONDS, upstream.timeouts.total_seconds)):
-            status, went_well, detail = await _asked(provider, asked, upstream.models[chosen])
-    except TimeoutError:
-        status, went_well, detail = None, False, "It did not answer in time."
-    except httpx.HTTPError as error:
-        status, went_well, detail = None, False, f"It could not be reached: {error}"
-    except AttemptFailed as error:
-        status, went_well, detail = None, False, str(error)
+        outcomes = await asyncio.gather(*map(outcome, keys or [_NO_KEY]))
     finally:
         await provider.close()
+    worst = next((each for each in outcomes if not each.went_well), outcomes[0])
     return UpstreamTest(
-        went_well=went_well,
-        model=upstream.models[chosen],
+        went_well=worst.went_well,
+        model=own_name,
         protocol=asked.protocol.name,
+        status=worst.status,
+        seconds=worst.seconds,
+        detail=worst.detail,
+        keys=outcomes if keys else [],
+    )
+
+
+async def _said(
+    provider: Provider, asked: Asked, own_name: str, key: str | None, seconds: float
+) -> _Said:
+    try:
+        async with asyncio.timeout(seconds):
+            return await _asked(provider, asked, own_name, key)
+    except TimeoutError:
+        return None, False, "It did not answer in time."
+    except httpx.LocalProtocolError as error:
+        return None, False, f"It could not be asked: {error}"
+    except httpx.HTTPError as error:
+        return None, False, f"It could not be reached: {error}"
+    except AttemptFailed as error:
+        return None, False, str(error)
+
+
+def _outcome(key: PooledKey, upstream: Upstream, seconds: float, said: _Said) -> UpstreamKeyTest:
+    status, went_well, detail = said
+    return UpstreamKeyTest(
+        environment=key.info.environment,
+        last_four=key.info.last_four,
+        went_well=went_well,
         status=status,
-        seconds=round(time.monotonic() - began, 3),
+        seconds=round(seconds, 3),
         detail=_without_keys(upstream, detail)[:_SHOWN],
     )
 
@@ -84,10 +129,9 @@ def _question(upstream: Upstream, model: str, protocol: str | None) -> Asked:
     raise UpstreamCannotBeTested("protocol", f"is none by which {upstream.name!r} can be asked")
 
 
-async def _asked(provider: Provider, asked: Asked, own_name: str) -> tuple[int, bool, str]:
+async def _asked(provider: Provider, asked: Asked, own_name: str, key: str | None) -> _Said:
     """Return the answer's status, whether it is a good one, and what it says."""
     upstream, protocol = provider.upstream, asked.protocol
-    key = upstream.keys[0].get_secret_value() if upstream.keys else None
     document, _ = apply_rules(upstream.rules, asked.document, implied=protocol.implied)
     limit = upstream.rules.output_limit or "max_completion_tokens"
     request = protocol.forward(
@@ -95,11 +139,9 @@ async def _asked(provider: Provider, asked: Asked, own_name: str) -> tuple[int, 
         Forwarding(own_name, _TOKENS, limit),
     )
     body, content_type = protocol.encode(asked, request)
-    answer = await provider.send(
-        address(upstream, protocol.name, protocol.path, own_name),
-        {**headers(upstream, key), "content-type": content_type},
-        body,
-    )
+    url = address(upstream, protocol.name, protocol.path, own_name)
+    sent = {**headers(upstream, key), "content-type": content_type}
+    answer = await provider.send(url, signed(upstream, key, url, sent, body), body)
     try:
         content = await read_body(answer, _MOST_BYTES)
     finally:
@@ -116,7 +158,8 @@ async def _asked(provider: Provider, asked: Asked, own_name: str) -> tuple[int, 
 def _refusal(answer: Answer, content: bytes) -> str:
     """Return the provider's own words: they are for the operator, whose key it is."""
     try:
-        error = orjson.loads(content).get("error")
+        document = orjson.loads(content)
+        error = document.get("error") or document.get("message")
         message = error.get("message") if isinstance(error, dict) else error
     except (orjson.JSONDecodeError, AttributeError):
         message = None
@@ -126,5 +169,8 @@ def _refusal(answer: Answer, content: bytes) -> str:
 def _without_keys(upstream: Upstream, text: str) -> str:
     """Return a provider's words without a key that they repeat."""
     for key in upstream.keys:
-        text = text.replace(key.get_secret_value(), "…")
+        secret = key.get_secret_value()
+        parts = secret.split(":")[1:] if upstream.aws_signature is not None else []
+        for part in [secret, *parts]:
+            text = text.replace(part, "…")
     return text

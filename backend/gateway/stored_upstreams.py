@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections import Counter
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any, Final
 
@@ -35,6 +36,14 @@ _log = structlog.get_logger(__name__)
 _SHOWN_FROM: Final = 12
 """A key of fewer characters has no last four to show."""
 _TERMS: Final = frozenset(wire.UpstreamTerms.model_fields)
+
+
+@dataclass(frozen=True, slots=True)
+class PooledKey:
+    """A key of an upstream; without ``secret`` it can't be had."""
+
+    info: wire.UpstreamKeyInfo
+    secret: str | None = field(repr=False)
 
 
 async def list_upstreams(
@@ -153,14 +162,16 @@ async def stored_upstreams(connection: AsyncConnection, sealer: Sealer) -> list[
 
 async def upstream_with_keys(
     connection: AsyncConnection, configured: Sequence[Upstream], sealer: Sealer, name: str
-) -> Upstream:
-    """Return an upstream as calls would be sent to it, also if it takes none now.
+) -> tuple[Upstream, list[PooledKey]]:
+    """Return an upstream as calls would be sent to it, also if it takes none now, and its keys.
 
-    Raises ``UpstreamNotFound``, ``UpstreamRetired``, and ``UpstreamKeysMissing``.
+    Those too that can't be had. Raises ``UpstreamNotFound``, ``UpstreamRetired``, and
+    ``UpstreamKeysMissing`` if none can be had.
     """
     for upstream in configured:
         if upstream.name == name:
-            return upstream
+            secrets = [key.get_secret_value() for key in upstream.keys]
+            return upstream, [PooledKey(_info_of(secret), secret) for secret in secrets]
     query = select(upstreams).where(upstreams.c.name == name)
     row = (await connection.execute(query)).mappings().first()
     if row is None or _terms(row) is None:
@@ -170,7 +181,8 @@ async def upstream_with_keys(
     usable = _usable(row, sealer)
     if usable is None:
         raise UpstreamKeysMissing(f"The keys of {name!r} can't be had: set them again.")
-    return usable
+    keys = [PooledKey(_info(key), _secret(sealer, name, key) or None) for key in row["keys"]]
+    return usable, keys
 
 
 def _usable(row: RowMapping, sealer: Sealer) -> Upstream | None:
@@ -203,7 +215,8 @@ async def _require_possible(
 ) -> None:
     """Raise ``UpstreamRetired``, or ``UpstreamKeysNeeded`` if it has keys, and another address.
 
-    Who may set an address would else have the provider's keys sent to a host of their own.
+    Who may set an address would else have the provider's keys sent to a host of their own. Nor is a
+    key that signed calls sent itself, or the other way round.
     """
     query = select(upstreams).where(upstreams.c.name == name)
     row = (await connection.execute(query.with_for_update())).mappings().first()
@@ -211,7 +224,9 @@ async def _require_possible(
         return
     if row["state"] == "retired":
         raise UpstreamRetired(name)
+    signs = row["terms"].get("aws_signature") is not None
     moved = row["terms"].get("base_url") != wanted.base_url
+    moved = moved or signs != (wanted.aws_signature is not None)
     if wanted.keys is None and row["keys"] and moved:
         raise UpstreamKeysNeeded()
 
@@ -242,18 +257,23 @@ def _terms(row: RowMapping) -> wire.UpstreamTerms | None:
         return None
 
 
+def _info(key: Mapping[str, str]) -> wire.UpstreamKeyInfo:
+    return wire.UpstreamKeyInfo(environment=key.get("environment"), last_four=key.get("last_four"))
+
+
+def _info_of(secret: str) -> wire.UpstreamKeyInfo:
+    last_four = secret[-4:] if len(secret) >= _SHOWN_FROM else None
+    return wire.UpstreamKeyInfo(environment=None, last_four=last_four)
+
+
 def _shown(
     row: RowMapping, terms: wire.UpstreamTerms, sole_models: list[str], health: UpstreamHealth
 ) -> wire.Upstream:
-    keys = [
-        wire.UpstreamKeyInfo(environment=key.get("environment"), last_four=key.get("last_four"))
-        for key in row["keys"]
-    ]
     return wire.Upstream(
         name=row["name"],
         source="database",
         state=row["state"],
-        keys=keys,
+        keys=[_info(key) for key in row["keys"]],
         changed_at=row["changed_at"],
         sole_models=sole_models,
         health=health,
@@ -264,17 +284,11 @@ def _shown(
 def _of_settings(
     upstream: Upstream, sole_models: list[str], health: UpstreamHealth
 ) -> wire.Upstream:
-    secrets = [key.get_secret_value() for key in upstream.keys]
     return wire.Upstream(
         name=upstream.name,
         source="settings",
         state="active",
-        keys=[
-            wire.UpstreamKeyInfo(
-                environment=None, last_four=key[-4:] if len(key) >= _SHOWN_FROM else None
-            )
-            for key in secrets
-        ],
+        keys=[_info_of(key.get_secret_value()) for key in upstream.keys],
         changed_at=None,
         sole_models=sole_models,
         health=health,

@@ -94,12 +94,28 @@ class UpstreamTestRequest(Wire):
     )
 
 
-class UpstreamTest(Answer):
-    """How a call went that was sent to an upstream to test it."""
+class UpstreamKeyTest(Answer):
+    """How a call went that was sent to an upstream with one of its keys."""
 
+    environment: str | None = Field(description="The variable that the key is read from")
+    last_four: str | None = Field(description="Of a key that is kept here, if it is long enough")
     went_well: bool = Field(description="Whether the answer is what such a call should get.")
+    status: int | None = Field(description="Of the answer, if one came")
+    seconds: float = Field(description="How long it took.")
+    detail: str = Field(description="What was answered, or why there was none")
+
+
+class UpstreamTest(Answer):
+    """How calls went that were sent to an upstream to test it, one with each of its keys.
+
+    ``status``, ``seconds`` and ``detail`` are those of the first that failed, or else of the first.
+    ``keys`` are in the order of the upstream's; of one without keys there are none.
+    """
+
+    went_well: bool = Field(description="Whether each answer is what such a call should get.")
     model: str = Field(description="The upstream's own name")
     protocol: str = Field(description="Such as `chat`")
     status: int | None = Field(description="Of the answer, if one came")
     seconds: float = Field(description="How long it took.")
     detail: str = Field(description="What was answered, or why there was none")
+    keys: list[UpstreamKeyTest]

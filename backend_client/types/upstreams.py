@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable
 from typing import Annotated, Any, Final, Literal, Self, TypeAlias
 from urllib.parse import urlsplit
 
@@ -11,6 +12,7 @@ from pydantic import (
     BeforeValidator,
     ConfigDict,
     Field,
+    ValidationInfo,
     field_validator,
     model_validator,
 )
@@ -124,6 +126,29 @@ class UpstreamRules(Wire):
         return value
 
 
+class AwsSignature(Wire):
+    """What calls are signed for, by AWS's Signature Version 4, instead of sending a key."""
+
+    region: str = Field(pattern=r"^[a-z0-9-]{1,60}$", description="Such as `us-east-1`")
+    service: str = Field(
+        "bedrock",
+        pattern=r"^[a-z0-9-]{1,60}$",
+        description="The name that AWS's documents give for signatures of the address",
+    )
+
+
+AWS_KEY: Final = re.compile(r"([A-Za-z0-9_]{3,128}):([^:\s]+)(?::([^:\s]+))?")
+"""An access key as it is given: its id, its secret, and a temporary one's token, by colons."""
+
+
+def check_aws_keys(signature: AwsSignature | None, secrets: Iterable[str]) -> None:
+    """Raise an error if a key can't sign, where calls are signed."""
+    if signature is not None and not all(map(AWS_KEY.fullmatch, secrets)):
+        raise PydanticCustomError(
+            "aws_key", "Each should be an access key's id and its secret with a colon between them"
+        )
+
+
 class UpstreamTerms(Wire):
     """An upstream without its keys: where it is, what it serves and in which order it is tried."""
 
@@ -167,6 +192,11 @@ class UpstreamTerms(Wire):
     key_header: str | None = Field(
         None, description="The header of the key, where it is not the kind's"
     )
+    aws_signature: AwsSignature | None = Field(
+        None,
+        description="If given, each key is an access key of AWS as `id:secret`, or "
+        "`id:secret:token` of a temporary one, which signs calls and is not sent",
+    )
     speaks: tuple[str, ...] | None = Field(
         None,
         max_length=20,
@@ -201,6 +231,15 @@ class UpstreamTerms(Wire):
             if set(_IN_PATH.findall(path)) - {"{model}"}:
                 raise PydanticCustomError("path", "May name {model} and nothing else in braces")
         return {protocol: path.lstrip("/") for protocol, path in value.items()}
+
+    @field_validator("aws_signature")
+    @classmethod
+    def _is_instead_of_a_header(
+        cls, value: AwsSignature | None, info: ValidationInfo
+    ) -> AwsSignature | None:
+        if value is not None and info.data.get("key_header") is not None:
+            raise PydanticCustomError("signed", "A key that signs calls is sent in no header")
+        return value
 
 
 def _check_header(name: str) -> None:
@@ -241,8 +280,20 @@ class UpstreamPut(UpstreamTerms):
     """An upstream as it shall be. Without ``keys`` it keeps those that it has."""
 
     keys: tuple[UpstreamKey, ...] | None = Field(
-        None, max_length=100, description="Needed again where `base_url` is another than it was"
+        None,
+        max_length=100,
+        description="Needed again where `base_url` is another than it was, and where calls are "
+        "signed from now on, or no longer",
     )
+
+    @field_validator("keys")
+    @classmethod
+    def _can_sign(
+        cls, value: tuple[UpstreamKey, ...] | None, info: ValidationInfo
+    ) -> tuple[UpstreamKey, ...] | None:
+        secrets = (key.secret for key in value or () if key.secret is not None)
+        check_aws_keys(info.data.get("aws_signature"), secrets)
+        return value
 
 
 class UpstreamKeyInfo(Answer):

@@ -431,6 +431,10 @@ class ProviderDouble:
         """Return whether anything was asked."""
         return bool(self.asked)
 
+    async def admits(self, _exchange: Exchange, _body: bytes) -> bool:
+        """Return whether who asks may; one who may not has been answered."""
+        return True
+
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         with suppress(OSError, asyncio.IncompleteReadError, asyncio.CancelledError):
             while await self._serve_one(reader, writer):
@@ -453,7 +457,8 @@ class ProviderDouble:
         name, _, argument = does.partition(":")
         exchange = Exchange(asked, argument, self, reader, writer)
         try:
-            await BEHAVIORS[name](exchange)
+            if await self.admits(exchange, body):
+                await BEHAVIORS[name](exchange)
             asked.done = True
         except OSError:
             asked.left = True

@@ -110,16 +110,16 @@ async def retire_upstream(
 async def test_upstream(
     services: ServicesNow, caller: Admin, name: UpstreamId, wanted: UpstreamTestRequest
 ) -> UpstreamTest:
-    """Send a model provider a call of one word, by its first key, and tell how it went.
+    """Send a model provider a call of one word by each of its keys, and tell how they went.
 
     Also one that is disabled. The provider bills some tokens; nobody else does.
     """
     async with services.database.begin() as connection:
-        upstream = await upstream_with_keys(
+        upstream, keys = await upstream_with_keys(
             connection, services.settings.upstreams, services.gateway.sealer, name
         )
         await record(connection, caller, "upstream.test", name, tenant_id=NO_TENANT)
-    return await probe(upstream, wanted.model, wanted.protocol)
+    return await probe(upstream, keys, wanted.model, wanted.protocol)
 
 
 _ACTS: Final[Mapping[UpstreamState, str]] = {

@@ -52,7 +52,7 @@ class AsyncUpstreamsResource(AsyncResource):
     async def test(
         self, name: str, *, model: str | None = None, protocol: TestProtocol | None = None
     ) -> UpstreamTest:
-        """Send an upstream a call of one word, and tell how it went."""
+        """Send an upstream a call of one word by each of its keys, and tell how they went."""
         wanted = UpstreamTestRequest(model=model, protocol=protocol)
         call = send("POST", path("upstreams", name, "test"), wanted, UpstreamTest, repeatable=False)
         return await self._sender.send(call)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import reflex as rx
 
-from portal.features.upstreams.rows import IN_SETTINGS, CircuitRow, ModelRow
+from portal.features.upstreams.rows import IN_SETTINGS, CircuitRow, ModelRow, TestedKey
 from portal.features.upstreams.state import Upstreams
 from portal.kit.blocks import dialog_lead, facts
 from portal.kit.dialogs import confirmation, dialog
@@ -117,8 +117,29 @@ def _outcome() -> rx.Component:
                 size="1",
             ),
         ),
+        rx.cond(
+            length(Upstreams.tested_keys) > 0,
+            rx.el.ul(
+                each(Upstreams.tested_keys, _tested_key),
+                aria_label="By key",
+                margin_top="var(--space-2)",
+                padding_left="var(--space-4)",
+            ),
+        ),
         role="status",
         id="upstream-tested",
+    )
+
+
+def _tested_key(key: TestedKey) -> rx.Component:
+    return rx.el.li(
+        rx.text(
+            rx.text.strong(key.name),
+            ": ",
+            rx.text.span(key.text, color_scheme=pick(key.works, "green", "red")),
+            size="2",
+            overflow_wrap="anywhere",
+        )
     )
 
 

@@ -171,6 +171,18 @@ def _fields(keys: rx.Component) -> tuple[rx.Component, ...]:
             _text("query", "Query", _edited.query, lines=2, note="Such as api-version: 2024-10-21"),
             _text("paths", "Paths", _edited.paths, lines=2, note="By protocol: chat: talk/{model}"),
             _text("key_header", "Header of the key", _edited.key_header),
+            rx.grid(
+                _text("aws_region", "Sign for AWS region", _edited.aws_region),
+                _text("aws_service", "AWS service", _edited.aws_service, placeholder="bedrock"),
+                columns=_TWO,
+                spacing="4",
+            ),
+            rx.text(
+                "With a region each key is an access key, written id:secret, or id:secret:token of "
+                "a temporary one. It signs calls and is not sent.",
+                size="1",
+                color_scheme="gray",
+            ),
             _text("speaks", "Protocols", _edited.speaks, placeholder="chat, embeddings"),
         ),
     )

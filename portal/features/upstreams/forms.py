@@ -14,11 +14,14 @@ FIELDS: Final = (
     *("name", "kind", "base_url", "models", "priority", "weight", "max_concurrency", "keys"),
     *("connect_seconds", "first_token_seconds", "idle_seconds", "total_seconds"),
     *("allow", "only", "drop", "force", "headers", "query", "paths", "key_header", "speaks"),
+    *("aws_region", "aws_service"),
     "form",
 )
 NO_PROBLEMS: Final = dict.fromkeys(FIELDS, "")
 _NAME: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}")
 _HINTS: Final = {
+    "aws_region": "Such as us-east-1.",
+    "aws_service": "Such as bedrock.",
     "max_concurrency": "A whole number from 1 up, or nothing.",
     "models": "A line for each model, such as fast or fast = provider-model.",
     "priority": "A whole number from 0 to 1000.",
@@ -34,7 +37,8 @@ def by_field(paths: list[tuple[str, str]]) -> dict[str, str]:
     problems: dict[str, str] = {}
     for path, detail in paths:
         parts = path.split(".")
-        name = next((part for part in parts[:2] if part in FIELDS), "form")
+        own = f"aws_{parts[-1]}" if parts[0] == "aws_signature" else ""
+        name = next((part for part in (own, *parts[:2]) if part in FIELDS), "form")
         problems.setdefault(name, _HINTS.get(name, detail))
     return problems
 
@@ -82,11 +86,19 @@ def upstream_from_form(form: Mapping[str, Any]) -> UpstreamPut:
         "paths": _pairs(form, "paths", ":", problems),
         "key_header": text_of(form, "key_header") or None,
         "speaks": speaks or None,
+        "aws_signature": _signature(form),
         "keys": _keys(form),
     }
     if not values["models"]:
         problems.setdefault("models", _HINTS["models"])
     return checked(UpstreamPut, values, problems, by_field)
+
+
+def _signature(form: Mapping[str, Any]) -> dict[str, str] | None:
+    """What calls are signed for; None if they are not."""
+    region, service = text_of(form, "aws_region"), text_of(form, "aws_service")
+    named = {"region": region} if region or service else {}
+    return {**named, **({"service": service} if service else {})} or None
 
 
 def _keys(form: Mapping[str, Any]) -> list[dict[str, str]] | None:

@@ -8,7 +8,12 @@ from datetime import datetime
 from typing import Final
 
 from backend_client.types.models import Latency
-from backend_client.types.upstream_health import CircuitState, UpstreamHealth, UpstreamTest
+from backend_client.types.upstream_health import (
+    CircuitState,
+    UpstreamHealth,
+    UpstreamKeyTest,
+    UpstreamTest,
+)
 from backend_client.types.upstreams import Upstream, UpstreamKeyInfo
 from portal.kit.color import Color
 from portal.kit.facts import FactRow
@@ -122,6 +127,8 @@ class UpstreamEdit:
     query: str = ""
     paths: str = ""
     key_header: str = ""
+    aws_region: str = ""
+    aws_service: str = ""
     speaks: str = ""
 
 
@@ -210,6 +217,7 @@ def details_of(upstream: Upstream, now: datetime) -> UpstreamDetails:
 def edit_of(upstream: Upstream) -> UpstreamEdit:
     """What the form that changes an upstream starts with."""
     rules, timeouts = upstream.rules, upstream.timeouts
+    signature = upstream.aws_signature
     return UpstreamEdit(
         name=upstream.name,
         kind=upstream.kind,
@@ -237,6 +245,8 @@ def edit_of(upstream: Upstream) -> UpstreamEdit:
         query=_lines(upstream.query),
         paths=_lines(upstream.paths),
         key_header=upstream.key_header or "",
+        aws_region="" if signature is None else signature.region,
+        aws_service="" if signature is None else signature.service,
         speaks="" if upstream.speaks is None else ", ".join(upstream.speaks),
     )
 
@@ -248,13 +258,38 @@ def outcome_text(tested: UpstreamTest) -> str:
     return f"{status} after {tested.seconds:.2f} s from {tested.model} ({tested.protocol}).{said}"
 
 
+@dataclass
+class TestedKey:
+    """How a test went with one of several keys."""
+
+    name: str
+    works: bool
+    text: str
+
+
+def key_outcomes(tested: UpstreamTest) -> list[TestedKey]:
+    """How a test went with each key, where there are several."""
+    if len(tested.keys) < 2:
+        return []
+    return [
+        TestedKey(
+            f"Key {place}, {_key_text(key)}",
+            key.went_well,
+            f"Works ({key.seconds:.2f} s)" if key.went_well else key.detail,
+        )
+        for place, key in enumerate(tested.keys, start=1)
+    ]
+
+
 def keys_text(keys: list[UpstreamKeyInfo]) -> str:
     """Which keys there are, as far as that can be shown."""
     if not keys:
         return "None"
-    return ", ".join(
-        key.environment or (f"•••• {key.last_four}" if key.last_four else "••••") for key in keys
-    )
+    return ", ".join(map(_key_text, keys))
+
+
+def _key_text(key: UpstreamKeyInfo | UpstreamKeyTest) -> str:
+    return key.environment or (f"•••• {key.last_four}" if key.last_four else "••••")
 
 
 def _state(upstream: Upstream) -> tuple[str, Color]:

@@ -16,11 +16,13 @@ from portal.features.upstreams.forms import (
     upstream_from_form,
 )
 from portal.features.upstreams.rows import (
+    TestedKey,
     UpstreamDetails,
     UpstreamEdit,
     UpstreamRow,
     details_of,
     edit_of,
+    key_outcomes,
     outcome_text,
     upstream_row,
 )
@@ -50,6 +52,7 @@ class Upstreams(PageState, Session):
     testing: bool = False
     tested: str = ""
     test_failed: bool = False
+    tested_keys: list[TestedKey] = []
 
     def _fail(self, why: str) -> None:
         """Say why in the form while it is open, for it covers the page."""
@@ -189,17 +192,19 @@ class Upstreams(PageState, Session):
         async with self:
             if self.testing:
                 return
-            self.testing, self.tested = True, ""
+            self.testing, self.tested, self.tested_keys = True, "", []
         client = caller.client.with_profile(PATIENT)  # a model may have to be loaded first
         try:
             outcome = await client.upstreams.test(name)
             failed, text = not outcome.went_well, outcome_text(outcome)
+            keys = key_outcomes(outcome)
         except ClientError as problem:
+            keys = []
             failed, text = True, " ".join(problems_by_field(problem, by_field).values())
         async with self:
             self.testing = False
             if self.opened == name:
-                self.tested, self.test_failed = text, failed
+                self.tested, self.test_failed, self.tested_keys = text, failed, keys
 
     async def _act(self, act: Callable[[], Awaitable[str]]) -> Any:
         """Do what the form asks for, or say in it why it was not done."""
@@ -213,4 +218,4 @@ class Upstreams(PageState, Session):
 
     def _close(self) -> None:
         self.form, self.problems, self.opened = "", NO_PROBLEMS, ""
-        self.tested, self.testing = "", False
+        self.tested, self.testing, self.tested_keys = "", False, []

@@ -12,10 +12,12 @@ from backend_client.types.upstream_health import (
     UpstreamCircuit,
     UpstreamFailure,
     UpstreamHealth,
+    UpstreamKeyTest,
     UpstreamModelHealth,
     UpstreamTest,
 )
 from backend_client.types.upstreams import (
+    AwsSignature,
     Upstream,
     UpstreamKeyInfo,
     UpstreamKind,
@@ -30,6 +32,7 @@ from portal.features.upstreams.rows import (
     UpstreamEdit,
     details_of,
     edit_of,
+    key_outcomes,
     outcome_text,
     upstream_row,
 )
@@ -113,10 +116,31 @@ def test_details_have_models_that_nobody_called_and_the_last_failure() -> None:
     facts = {fact.name: fact.value for fact in details.facts}
     assert facts["Keys"] == "•••• 6789"
     assert "own took too long. It was late." in facts["Last failure"]
+
+
+def test_a_test_is_told_in_a_sentence_and_by_key_where_there_are_several() -> None:
+    good = UpstreamKeyTest(
+        environment=None, last_four="6789", went_well=True, status=200, seconds=0.5, detail="Hi"
+    )
+    wrong = good.model_copy(
+        update={"environment": "FAREBOX_UPSTREAM_KEY_B", "went_well": False, "detail": "Expired."}
+    )
     tested = UpstreamTest(
-        went_well=False, model="own", protocol="chat", status=None, seconds=3.2, detail="Away."
+        went_well=False,
+        model="own",
+        protocol="chat",
+        status=None,
+        seconds=3.2,
+        detail="Away.",
+        keys=[good],
     )
     assert outcome_text(tested) == "No answer after 3.20 s from own (chat). It said: Away."
+    assert key_outcomes(tested) == []
+    both = key_outcomes(tested.model_copy(update={"keys": [good, wrong]}))
+    assert [(each.name, each.works, each.text) for each in both] == [
+        ("Key 1, •••• 6789", True, "Works (0.50 s)"),
+        ("Key 2, FAREBOX_UPSTREAM_KEY_B", False, "Expired."),
+    ]
 
 
 def test_what_the_form_starts_with_asks_for_the_same_upstream() -> None:
@@ -139,6 +163,7 @@ def test_what_the_form_starts_with_asks_for_the_same_upstream() -> None:
         query={"api-version": "2024-10-21"},
         paths={"chat": "talk/{model}"},
         key_header="x-key",
+        aws_signature=None,
         speaks=("chat", "embeddings"),
     )
     form = {
@@ -154,6 +179,22 @@ def test_what_the_form_starts_with_asks_for_the_same_upstream() -> None:
     new = {**vars(UpstreamEdit()), "base_url": "https://x.example", "models": "m"}
     usual = upstream_from_form({**new, "stream_usage": "on"})
     assert usual == UpstreamPut(base_url="https://x.example", models=["m"])
+
+
+def test_calls_are_signed_for_a_region_that_the_form_has() -> None:
+    form = {"base_url": "https://x.example", "models": "m", "kind": "bedrock"}
+    signed = upstream_from_form(form | {"aws_region": "us-east-1", "keys": "AKIDEXAMPLE:s"})
+    assert signed.aws_signature == AwsSignature(region="us-east-1", service="bedrock")
+    edited = edit_of(upstream(aws_signature=AwsSignature(region="eu-west-1", service="other")))
+    assert (edited.aws_region, edited.aws_service) == ("eu-west-1", "other")
+    for wrong, name in (
+        ({"aws_region": "us east"}, "aws_region"),
+        ({"aws_service": "bedrock"}, "aws_region"),
+        ({"aws_region": "us-east-1", "keys": "no-pair"}, "keys"),
+    ):
+        with pytest.raises(FormProblems) as problems:
+            upstream_from_form({**form, **wrong})
+        assert list(problems.value.by_field) == [name]
 
 
 def test_keys_are_written_a_line_each_and_kept_unless_they_go() -> None:
