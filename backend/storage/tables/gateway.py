@@ -117,6 +117,13 @@ gateway_requests = Table(
     ForeignKeyConstraint(["tenant_id"], ["tenants.id"], ondelete="CASCADE"),
     Index(None, "tenant_id", "time", "id"),
     Index(None, "time", postgresql_using="brin"),
+    # Of a label that few calls have: without it all of a tenant's are read
+    Index(
+        None,
+        "labels",
+        postgresql_using="gin",
+        postgresql_ops={"labels": "jsonb_path_ops"},
+    ),
 )
 
 # What was asked and answered, of applications whose bodies are kept

@@ -99,6 +99,12 @@ webhook_deliveries = Table(
         "next_attempt_at",
         postgresql_where=text("state = 'waiting'"),
     ),
+    Index(
+        "ix_webhook_deliveries_failed",
+        "tenant_id",
+        "endpoint_id",
+        postgresql_where=text("state = 'failed'"),
+    ),
     # For the removal of old notifications
     Index(None, "tenant_id", "notification_id"),
 )
