@@ -42,6 +42,7 @@ PREFIXES: Final = {
     "Tenant": "ten",
     "TenantTopUp": "top",
     "TopUp": "top",
+    "TenantWebhook": "whk",
     "Webhook": "whk",
 }
 """Of ``id``, by what the schema's name begins with."""

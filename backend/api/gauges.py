@@ -19,6 +19,7 @@ from backend.outbox.claims import waiting_and_failed
 from backend.platforms.queries import platform_statuses
 from backend.storage.database import Database
 from backend.storage.task_health import worker_health
+from backend.webhooks.queries import Undelivered, undelivered
 from backend_client.types.pipeline import Pipeline, UsageStreamState, WorkerTask
 from backend_client.types.platforms import PlatformStatus
 
@@ -62,7 +63,9 @@ async def _read(database: Database) -> list[Metric]:
             drift.add_metric([model, meter], float(ratio))
         counts = await waiting_and_failed(connection)
         tasks = await worker_health(connection)
-        platforms = await platform_statuses(connection, {}, datetime.now(UTC))
+        now = datetime.now(UTC)
+        platforms = await platform_statuses(connection, {}, now)
+        webhooks = await undelivered(connection, now)
     help_texts = {
         "waiting": "Notifications to be sent; those that no worker has routed yet are unrouted",
         "failed": "Notifications that could not be sent, and are not tried again",
@@ -73,7 +76,27 @@ async def _read(database: Database) -> list[Metric]:
     }
     for (channel, state), count in sorted(counts.items()):
         gauges[state].add_metric([channel], count)
-    return [drift, *gauges.values(), *_task_metrics(tasks), *_platforms(platforms)]
+    return [
+        drift,
+        *gauges.values(),
+        *_webhooks(webhooks, now),
+        *_task_metrics(tasks),
+        *_platforms(platforms),
+    ]
+
+
+def _webhooks(webhooks: Undelivered, now: datetime) -> list[Metric]:
+    """Return what customers' own endpoints are still to be sent."""
+    lag = 0.0 if webhooks.due_since is None else _seconds(now - webhooks.due_since)
+    values = {
+        "waiting": (webhooks.waiting, "Events to be delivered to customers' webhooks"),
+        "failed": (webhooks.failed, "Events that customers' webhooks did not take for days"),
+        "lag_seconds": (lag, "Seconds that the delivery has been due that is due longest"),
+    }
+    return [
+        GaugeMetricFamily(f"farebox_webhook_deliveries_{name}", help_text, value=value)
+        for name, (value, help_text) in values.items()
+    ]
 
 
 def _task_metrics(tasks: list[WorkerTask]) -> list[Metric]:

@@ -22,10 +22,12 @@ from backend.storage.tables import webhook_endpoints as endpoints
 from backend.storage.tables import webhook_secrets as secrets
 from backend.webhooks.disabling import disable_endpoint
 from backend.webhooks.errors import TooManyWebhooks, WebhookAlreadyCreated, WebhookNotFound
+from backend.webhooks.queries import counts_of
 from backend.webhooks.secrets import end_earlier_secrets, give_secret, retire_secret
 from backend_client.types.common import Page
 from backend_client.types.webhooks import (
     DisabledBecause,
+    TenantWebhook,
     Webhook,
     WebhookChange,
     WebhookCreate,
@@ -107,6 +109,19 @@ async def list_webhooks(
     rows = await connection.execute(query.order_by(endpoints.c.id).limit(limit + 1))
     items = [_webhook(row) for row in rows.mappings()]
     return page_of(items, limit, lambda webhook: webhook.id)
+
+
+async def list_tenant_webhooks(
+    connection: AsyncConnection, tenant_id: str, *, cursor: str | None, limit: int
+) -> Page[TenantWebhook]:
+    """Return a page of a tenant's endpoints with what waits and what failed, oldest first."""
+    page = await list_webhooks(connection, tenant_id, cursor=cursor, limit=limit)
+    counts = await counts_of(connection, tenant_id, [webhook.id for webhook in page.items])
+    items = [
+        TenantWebhook.model_validate({**webhook.model_dump(), **counts[webhook.id]})
+        for webhook in page.items
+    ]
+    return Page(items=items, next_cursor=page.next_cursor)
 
 
 async def find_webhook(connection: AsyncConnection, tenant_id: str, webhook_id: str) -> Webhook:

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
 from typing import Any, Final
 
-from sqlalchemy import RowMapping, Select, and_, select
+from sqlalchemy import RowMapping, Select, and_, func, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from backend.kit.pages import Cursor, page_of
@@ -22,6 +25,7 @@ from backend_client.types.webhooks import (
     WebhookDeliveryState,
 )
 
+_UNDELIVERED: Final = (WebhookDeliveryState.WAITING.value, WebhookDeliveryState.FAILED.value)
 _MOST_ATTEMPTS: Final = 50
 """Of the latest attempts of a delivery, how many are shown."""
 
@@ -75,6 +79,47 @@ async def find_delivery(
     return WebhookDeliveryDetails.model_validate(
         {**_shown(row), "event": event_from(row), "attempt_log": log}
     )
+
+
+async def counts_of(
+    connection: AsyncConnection, tenant_id: str, webhook_ids: Sequence[str]
+) -> dict[str, dict[str, int]]:
+    """Return how many deliveries of each endpoint are waiting and failed, by these words."""
+    counts = {webhook_id: dict.fromkeys(_UNDELIVERED, 0) for webhook_id in webhook_ids}
+    rows = await connection.execute(
+        select(deliveries.c.endpoint_id, deliveries.c.state, func.count())
+        .where(
+            deliveries.c.tenant_id == tenant_id,
+            deliveries.c.endpoint_id.in_(webhook_ids),
+            deliveries.c.state.in_(_UNDELIVERED),
+        )
+        .group_by(deliveries.c.endpoint_id, deliveries.c.state)
+    )
+    for webhook_id, state, count in rows:
+        counts[webhook_id][state] = count
+    return counts
+
+
+@dataclass(frozen=True, slots=True)
+class Undelivered:
+    """What is on its way to all customers' endpoints: how many deliveries wait and failed.
+
+    ``due_since`` is when the one was due that a worker should have tried first; None if none is.
+    """
+
+    waiting: int
+    failed: int
+    due_since: datetime | None
+
+
+async def undelivered(connection: AsyncConnection, now: datetime) -> Undelivered:
+    """Return what all customers' endpoints are still to be sent, for the metrics."""
+    waiting, failed = (deliveries.c.state == state for state in _UNDELIVERED)
+    # One each, so that both are read from their own index
+    due = select(func.count(), func.min(deliveries.c.next_attempt_at)).where(waiting)
+    count, first = (await connection.execute(due)).one()
+    gone = await connection.scalar(select(func.count()).where(failed)) or 0
+    return Undelivered(count, gone, first if first is not None and first <= now else None)
 
 
 def _deliveries(tenant_id: str, webhook_id: str) -> Select[Any]:

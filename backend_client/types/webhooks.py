@@ -124,6 +124,18 @@ class Webhook(Answer):
     created_at: Instant
 
 
+class TenantWebhook(Webhook):
+    """A customer's endpoint as the operator sees it, with how many deliveries wait and failed."""
+
+    waiting: int = Field(
+        description="How many events are still to be delivered, tried before or not"
+    )
+    failed: int = Field(
+        description="How many events were tried for days and are tried no more; they can be sent "
+        "again while they are kept"
+    )
+
+
 class WebhookCreated(Webhook):
     """An endpoint with its new secret, which is shown this once."""
 

@@ -65,6 +65,20 @@ async def test_an_endpoint_is_added_tried_rotated_and_removed(page: Page) -> Non
         await question.get_by_role("button", name="End it now").click()
         await expect(row).not_to_contain_text("old secret")
 
+        # What does not arrive is seen by the operator too
+        receiver.answers = [Answer(503, body=b"never")] * 100
+        await row.get_by_role("button", name="Send a test event").click()
+        await expect(dialog.locator("#attempts")).to_contain_text("Answer: never")
+        await page.goto("/customer/?tenant=local&tab=webhooks")
+        endpoint = page.locator("#customer-webhooks").get_by_role("row", name="ours")
+        await expect(endpoint).to_contain_text("Failing")
+        await endpoint.get_by_role("button", name="What did not arrive").click()
+        undelivered = page.locator("#customer-undelivered tbody tr")
+        await expect(undelivered).to_have_count(1)
+        await expect(undelivered).to_contain_text("notification.test")
+        await expect(undelivered).to_contain_text("Waiting")
+        await visit(page, "Webhooks")
+
         await row.get_by_role("button", name="Disable").click()
         await question.get_by_role("button", name="Disable the endpoint").click()
         await expect(row).to_contain_text("Disabled")

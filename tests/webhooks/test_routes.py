@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import re
 from collections.abc import AsyncIterator
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 import httpx
 import pytest
 from fastapi import FastAPI
+from sqlalchemy import update
 
 from backend.settings import Settings
 from backend.storage.database import Database
+from backend.storage.tables import webhook_deliveries
 from backend.webhooks.endpoints import MOST
 from backend_client import AsyncFareboxClient, Conflict, Forbidden, InvalidInput, NotFound
 from backend_client.types.accounts import ApiKeyCreate, ApiKeyRotate, Role
@@ -20,9 +22,11 @@ from backend_client.types.webhooks import (
     DisabledBecause,
     WebhookChange,
     WebhookCreate,
+    WebhookDeliveryState,
     WebhookReplay,
     WebhookRotate,
 )
+from tests.metering.test_metrics import gauges
 from tests.outbox.servers import Receiver
 from tests.support.tenants import people_of
 from tests.webhooks.conftest import HERE, deliver
@@ -118,6 +122,54 @@ async def test_who_may_and_who_may_not(clients: dict[str, AsyncFareboxClient]) -
     with pytest.raises(NotFound):
         await clients["stranger"].webhooks.get(hook.id)
     assert await clients["stranger"].webhooks.list().all() == []
+
+
+async def test_the_operator_sees_what_waits_and_what_failed(
+    app: FastAPI,
+    api: httpx.AsyncClient,
+    operator: dict[str, str],
+    clients: dict[str, AsyncFareboxClient],
+    database: Database,
+    receiver: Receiver,
+) -> None:
+    names = [f"farebox_webhook_deliveries_{name}" for name in ("waiting", "failed", "lag_seconds")]
+    before = await gauges(api, operator)
+    assert [before[name] for name in names] == [0, 0, 0]
+    owner = clients["owner"]
+    hook = await owner.webhooks.create(WebhookCreate(url=receiver.url))
+    quiet = await owner.webhooks.create(WebhookCreate(url=receiver.url + "other"))
+    lost, late, arrived = [await owner.webhooks.test(hook.id) for _ in range(3)]
+    async with database.begin() as connection:
+        for event, values in (
+            (lost, {"state": "failed", "reason": "HTTP 500", "attempts": 9}),
+            (late, {"next_attempt_at": datetime.now(UTC) - timedelta(hours=1)}),
+            (arrived, {"state": "delivered", "delivered_at": datetime.now(UTC)}),
+        ):
+            of_event = webhook_deliveries.c.notification_id == event.event_id
+            await connection.execute(update(webhook_deliveries).where(of_event).values(**values))
+    after = await gauges(api, operator)
+    assert [after[name] for name in names[:2]] == [1, 1]
+    assert after[names[2]] >= 3600
+
+    tenant = (await owner.me.get()).tenant
+    secret = operator["authorization"].removeprefix("Bearer ")
+    transport = httpx.ASGITransport(app)
+    async with AsyncFareboxClient("http://api", secret, transport=transport) as seller:
+        listed = await seller.webhooks.of_tenant(tenant.slug).all()
+        assert [(each.id, each.waiting, each.failed) for each in listed] == [
+            (hook.id, 1, 1),
+            (quiet.id, 0, 0),
+        ]
+        failed = WebhookDeliveryState.FAILED
+        log = seller.webhooks.deliveries(hook.id, tenant=tenant.id, state=failed)
+        [delivery] = await log.all()
+        assert (delivery.event_id, delivery.reason) == (lost.event_id, "HTTP 500")
+        others = (await clients["stranger"].me.get()).tenant.id
+        assert await seller.webhooks.of_tenant(others).all() == []
+        with pytest.raises(NotFound):
+            await seller.webhooks.deliveries(hook.id, tenant=others).all()
+    with pytest.raises(Forbidden):
+        await owner.webhooks.of_tenant(tenant.id).all()
 
 
 @pytest.mark.parametrize(

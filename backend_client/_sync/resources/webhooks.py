@@ -11,6 +11,7 @@ from backend_client.queries import query
 from backend_client.types.common import Page
 from backend_client.types.notifications import NotificationKind
 from backend_client.types.webhooks import (
+    TenantWebhook,
     Webhook,
     WebhookChange,
     WebhookCreate,
@@ -31,6 +32,14 @@ class WebhooksResource(Resource):
         """List the endpoints, oldest first."""
         params = query(limit=limit, cursor=cursor)
         return Pager(self._sender, get(path("webhooks"), Page[Webhook], params))
+
+    def of_tenant(
+        self, tenant: str, *, limit: int | None = None, cursor: str | None = None
+    ) -> Pager[TenantWebhook]:
+        """List a tenant's endpoints with how many events wait and failed; for the operator."""
+        at = path("webhooks", tenant=tenant)
+        params = query(limit=limit, cursor=cursor)
+        return Pager(self._sender, get(at, Page[TenantWebhook], params))
 
     def get(self, webhook_id: str) -> Webhook:
         """Get an endpoint."""
@@ -76,13 +85,17 @@ class WebhooksResource(Resource):
         self,
         webhook_id: str,
         *,
+        tenant: str | None = None,
         kind: NotificationKind | None = None,
         state: WebhookDeliveryState | None = None,
         limit: int | None = None,
         cursor: str | None = None,
     ) -> Pager[WebhookDelivery]:
-        """List what an endpoint was or is to be sent, the newest event first."""
-        at = path("webhooks", webhook_id, "deliveries")
+        """List what an endpoint was or is to be sent, the newest event first.
+
+        ``tenant`` is another's id or slug; for the operator.
+        """
+        at = path("webhooks", webhook_id, "deliveries", tenant=tenant)
         params = query(kind=kind, state=state, limit=limit, cursor=cursor)
         return Pager(self._sender, get(at, Page[WebhookDelivery], params))
 

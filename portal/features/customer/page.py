@@ -13,6 +13,7 @@ from portal.features.customer.overview_view import overview_tab
 from portal.features.customer.people_view import people_tab
 from portal.features.customer.plan_view import plan_tab
 from portal.features.customer.state import TABS, CustomerPage
+from portal.features.customer.webhooks_view import webhooks_tab
 from portal.kit.blocks import card, failed, loading_rows, success
 from portal.kit.deferred import deferred
 from portal.kit.fields import choice
@@ -87,6 +88,7 @@ def _content(tab: str) -> rx.Component:
         "credit": credit_tab,
         "invoices": invoices_tab,
         "billing": billing_tab,
+        "webhooks": webhooks_tab,
     }
     return rx.tabs.content(
         loaded(

@@ -28,6 +28,7 @@ TABS = {
     "credit": "Credit",
     "invoices": "Invoices",
     "billing": "Billing details",
+    "webhooks": "Webhooks",
 }
 LOADS: dict[str, Any] = {}
 """What loads each tab; the states of the tabs enter themselves."""

@@ -14,6 +14,7 @@ from portal.features.customer.keys import KeysTab
 from portal.features.customer.people import PeopleTab
 from portal.features.customer.plan import PlanTab
 from portal.features.customer.state import CustomerPage
+from portal.features.customer.webhooks import WebhooksTab
 from portal.session import guard
 
 pytestmark = pytest.mark.fast
@@ -65,7 +66,7 @@ class LateClient:
         return iter(())
 
 
-@pytest.mark.parametrize("state", [BillingTab, CreditTab, KeysTab, PeopleTab, PlanTab])
+@pytest.mark.parametrize("state", [BillingTab, CreditTab, KeysTab, PeopleTab, PlanTab, WebhooksTab])
 async def test_a_tab_shows_nothing_of_the_customer_before(
     state: type[CustomerPage], monkeypatch: pytest.MonkeyPatch
 ) -> None:
