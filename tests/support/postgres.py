@@ -83,7 +83,7 @@ class Databases:
     async def _create(self) -> str:
         name = new_id("evt")
         async with self._making:
-            await self._maker.execute(f"CREATE DATABASE {name} TEMPLATE {TEMPLATE}")
+            await self._maker.execute(_copied(name, TEMPLATE))
         return name
 
     async def _drop(self, name: str) -> None:
@@ -96,7 +96,7 @@ async def own_database(postgres_url: str, template: str) -> AsyncIterator[str]:
     """A copy of the template that is dropped at the end; its address."""
     name = new_id("evt")
     connection = await asyncpg.connect(postgres_url)
-    await connection.execute(f"CREATE DATABASE {name} TEMPLATE {template}")
+    await connection.execute(_copied(name, template))
     yield with_name(postgres_url, name)
     await connection.execute(f"DROP DATABASE {name} WITH (FORCE)")
     await connection.close()
@@ -106,6 +106,14 @@ def with_name(url: str, name: str) -> str:
     """The address of another database on the same server."""
     head, _, query = url.partition("?")
     return f"{head.rpartition('/')[0]}/{name}" + (f"?{query}" if query else "")
+
+
+def _copied(name: str, template: str) -> str:
+    """The statement that makes a database. Files are copied in half the time of their pages.
+
+    PostgreSQL's default spares a checkpoint, which costs nothing where nothing waits for a disk.
+    """
+    return f"CREATE DATABASE {name} TEMPLATE {template} STRATEGY FILE_COPY"
 
 
 def _make(data: Path) -> None:
