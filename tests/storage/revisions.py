@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from decimal import Decimal
+from functools import cache
+from itertools import groupby
 from pathlib import Path
 from typing import Any, TypedDict
 
-import sqlalchemy as sa
 import yaml
-from alembic import command
 from alembic.config import Config
+from alembic.runtime.environment import EnvironmentContext
 from alembic.script import ScriptDirectory
-from sqlalchemy import text
+from sqlalchemy import Connection, text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from backend.storage import migrate
@@ -38,8 +40,11 @@ _INSTALLATION: list[Entry] = yaml.safe_load(
 
 _COLUMNS = text(
     """
-    SELECT table_name, array_agg(column_name::text) FROM information_schema.columns
-    WHERE table_schema = 'public' AND table_name <> 'alembic_version' GROUP BY 1
+    SELECT relname::text, array_agg(attname::text)
+    FROM pg_class JOIN pg_attribute ON attrelid = pg_class.oid
+    WHERE relnamespace = 'public'::regnamespace AND relkind IN ('r', 'p')
+      AND relname <> 'alembic_version' AND attnum > 0 AND NOT attisdropped
+    GROUP BY 1
     """
 )
 
@@ -74,22 +79,38 @@ _SCHEMA = text(
 )
 
 
-def revisions() -> list[str]:
-    """Every revision, from the first schema to the head."""
+@cache
+def _scripts() -> ScriptDirectory:
+    """The migrations, read once: Alembic's commands read all of them anew each time."""
     config = Config()
     config.set_main_option("script_location", str(Path(migrate.__file__).with_name("migrations")))
-    scripts = ScriptDirectory.from_config(config).walk_revisions()
-    return [script.revision for script in scripts][::-1]
+    return ScriptDirectory.from_config(config)
+
+
+def revisions() -> list[str]:
+    """Every revision, from the first schema to the head."""
+    return [script.revision for script in _scripts().walk_revisions()][::-1]
 
 
 async def upgrade(connection: AsyncConnection, revision: str) -> None:
     """Run the migrations up to and including ``revision``."""
-    await connection.run_sync(lambda sync: command.upgrade(alembic_config(sync), revision))
+    await connection.run_sync(_move, revision, _scripts()._upgrade_revs)
 
 
 async def downgrade(connection: AsyncConnection, revision: str) -> None:
     """Undo the migrations after ``revision``; ``"base"`` undoes them all."""
-    await connection.run_sync(lambda sync: command.downgrade(alembic_config(sync), revision))
+    await connection.run_sync(_move, revision, _scripts()._downgrade_revs)
+
+
+def _move(connection: Connection, revision: str, steps: Callable[[str, Any], Any]) -> None:
+    """As ``alembic.command.upgrade`` and ``downgrade`` do."""
+    with EnvironmentContext(
+        alembic_config(connection),
+        _scripts(),
+        fn=lambda at, _: steps(revision, at),
+        destination_rev=revision,
+    ):
+        _scripts().run_env()
 
 
 async def install(connection: AsyncConnection, revision: str, *, only: str | None = None) -> None:
@@ -105,19 +126,26 @@ async def install(connection: AsyncConnection, revision: str, *, only: str | Non
             continue
         if not entry.get("since", revision) <= revision <= entry.get("until", revision):
             continue
-        for row in entry.get("rows", []):
-            await _insert(connection, entry["table"], row, columns[entry["table"]])
+        present = columns[entry["table"]]
+        rows = [
+            {column: value for column, value in row.items() if column in present}
+            for row in entry.get("rows", [])
+        ]
+        for names, alike in groupby(rows, key=list):
+            await _insert(connection, entry["table"], names, list(alike))
         if "sql" in entry:
             await connection.execute(text(entry["sql"]))
 
 
-async def _insert(connection: AsyncConnection, table: str, row: Row, columns: set[str]) -> None:
-    names = ", ".join(f'"{column}"' for column in row if column in columns)
+async def _insert(
+    connection: AsyncConnection, table: str, columns: list[str], rows: list[Row]
+) -> None:
+    names = ", ".join(f'"{column}"' for column in columns)
     insert = f"""
         INSERT INTO {table} ({names})
-        SELECT {names} FROM jsonb_populate_record(NULL::{table}, CAST(:row AS jsonb))
+        SELECT {names} FROM jsonb_populate_recordset(NULL::{table}, CAST(:rows AS jsonb))
         """  # noqa: S608  the names are those of the catalog
-    await connection.execute(text(insert), {"row": json.dumps(row, default=str)})
+    await connection.execute(text(insert), {"rows": json.dumps(rows, default=str)})
 
 
 async def columns_of(connection: AsyncConnection) -> dict[str, set[str]]:
@@ -128,16 +156,20 @@ async def columns_of(connection: AsyncConnection) -> dict[str, set[str]]:
 async def rows_of(connection: AsyncConnection) -> Rows:
     """All rows of all tables as JSON has them, numbers exact, always in the same order."""
     await connection.execute(text("SET LOCAL TIME ZONE 'UTC'"))
-    rows: Rows = {}
-    for name in await columns_of(connection):
-        table = sa.table(name)
-        documents = await connection.scalars(
-            sa.select(sa.cast(sa.func.to_jsonb(sa.literal_column(name)), sa.Text)).select_from(
-                table
-            )
+    tables = list(await columns_of(connection))
+    documents: dict[str, list[str]] = {table: [] for table in tables}
+    if tables:
+        # All in a statement: PostgreSQL and SQLAlchemy need longer for each than for its rows
+        every = " UNION ALL ".join(
+            f"SELECT '{table}', to_jsonb({table})::text FROM {table}"  # noqa: S608  as above
+            for table in tables
         )
-        rows[name] = in_order([json.loads(row, parse_float=Decimal) for row in documents])
-    return rows
+        for table, document in await connection.execute(text(every)):
+            documents[table].append(document)
+    return {
+        table: in_order([json.loads(row, parse_float=Decimal) for row in documents[table]])
+        for table in tables
+    }
 
 
 def in_order(rows: list[Row]) -> list[Row]:
