@@ -2,25 +2,30 @@
 
 from __future__ import annotations
 
-import asyncio
 from decimal import Decimal
 
 import httpx
 import pytest
+
+from tests.support.waiting import until
 
 pytestmark = pytest.mark.engine
 
 
 async def until_usage(api: httpx.AsyncClient, headers: dict[str, str]) -> httpx.Response:
     """The usage report, once the worker has counted anything."""
-    async with asyncio.timeout(60):
-        while True:
-            answer = await api.get(
-                "/v1/usage", headers=headers, params={"granularity": "total", "group_by": "model"}
-            )
-            assert answer.status_code == 200, answer.text
-            if answer.json()["rows"]:
-                return answer
+    answers: list[httpx.Response] = []
+
+    async def counted() -> bool:
+        answer = await api.get(
+            "/v1/usage", headers=headers, params={"granularity": "total", "group_by": "model"}
+        )
+        assert answer.status_code == 200, answer.text
+        answers.append(answer)
+        return bool(answer.json()["rows"])
+
+    await until(counted)
+    return answers[-1]
 
 
 async def test_an_event_becomes_usage_once_and_is_priced(

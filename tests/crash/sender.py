@@ -45,10 +45,13 @@ class RetryingSender:
                 group.create_task(lane())
 
     async def repeat_for_ever(self, chance: random.Random, size: int) -> None:
-        """Send what was acknowledged again and again, in other batches and in any order."""
+        """Send what was acknowledged again and again, in other batches and in any order.
+
+        As often as it is sent at all: more would only hold up what is not sent yet.
+        """
         while True:
             async with self._news:
-                await self._news.wait_for(lambda: bool(self.acknowledged))
+                await self._news.wait_for(lambda: len(self.acknowledged) > self.repeated)
             batch = chance.choices(self.acknowledged, k=size)  # some twice in one batch
             await self._until_acknowledged(batch)
             self.repeated += size

@@ -21,6 +21,7 @@ import pytest
 from backend.engines.runfile import ProcessIdentity, RunFile, run_file_path
 from backend.kit.tls import tls_context
 from tests.support.ports import free_port
+from tests.support.waiting import until
 
 pytestmark = pytest.mark.engine
 
@@ -148,11 +149,13 @@ async def test_every_child_that_is_killed_comes_back(home: Path) -> None:
             os.kill(running.children[name].pid, signal.SIGKILL)
             await running.hear(f"{title} was killed by signal 9")
             await running.hear(f"{title} is ready")
-        async with httpx.AsyncClient(verify=tls_context()) as client, asyncio.timeout(60):
-            ready = None
-            while ready is None or ready.status_code != 200:
+        async with httpx.AsyncClient(verify=tls_context()) as client:
+
+            async def ready() -> bool:
                 # The API answers while PostgreSQL and NATS are away, and says that they are
-                ready = await client.get(f"{url}/readyz")
+                return (await client.get(f"{url}/readyz")).status_code == 200
+
+            await until(ready)
         running.process.send_signal(signal.SIGINT)
         assert await running.end() == 0
 

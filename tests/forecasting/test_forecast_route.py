@@ -24,6 +24,7 @@ from backend.storage.tables import daily_rollups, forecasts, rollups, usage_vers
 from backend_client.types.accounts import Tenant
 from backend_client.types.spend import BudgetOutlook, Forecast
 from tests.support.days import sum_days
+from tests.support.waiting import until
 
 pytestmark = pytest.mark.engine
 
@@ -84,14 +85,19 @@ async def until_forecast(
     api: httpx.AsyncClient, session: dict[str, str], *, after: str = ""
 ) -> dict[str, object]:
     """The forecast, once there is one that was computed after ``after``."""
-    async with asyncio.timeout(60):
-        while True:
-            answer = await api.get("/v1/forecast", headers=session)
-            if answer.status_code == 200 and answer.json()["computed_at"] > after:
-                return dict(answer.json())
-            if answer.status_code != 200:
-                assert (answer.status_code, answer.content) == (202, b"")
-                assert int(answer.headers["retry-after"]) >= 1
+    forecast: dict[str, object] = {}
+
+    async def computed() -> bool:
+        answer = await api.get("/v1/forecast", headers=session)
+        if answer.status_code != 200:
+            assert (answer.status_code, answer.content) == (202, b"")
+            assert int(answer.headers["retry-after"]) >= 1
+            return False
+        forecast.update(answer.json())
+        return bool(answer.json()["computed_at"] > after)
+
+    await until(computed)
+    return forecast
 
 
 async def test_it_is_computed_on_demand_and_kept(
@@ -146,9 +152,12 @@ async def test_its_trust_follows_and_stays(
     forecaster: ForecastWorker,
 ) -> None:
     await use(database, tenant, 60)
-    async with asyncio.timeout(90):
-        while (trust := (await until_forecast(api, session))["trust"]) is None:
-            pass
+
+    async def tested() -> bool:
+        return (await until_forecast(api, session))["trust"] is not None
+
+    await until(tested)
+    trust = (await until_forecast(api, session))["trust"]
     assert isinstance(trust, dict)
     assert (trust["measure"], trust["trials"]) == ("tokens", 5)
     assert trust["error"] < 0.01

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import time
 from collections.abc import Awaitable, Callable, Mapping
 from decimal import Decimal
@@ -20,7 +19,7 @@ from backend.settings import Settings
 from tests.gateway.chat_answers import whole
 from tests.gateway.conftest import MakeKey, OpenClient
 from tests.support.flaky import FlakyServer, Reply
-from tests.support.waiting import PATIENCE_SECONDS, a_second_after
+from tests.support.waiting import a_second_after, until
 
 pytestmark = pytest.mark.engine
 
@@ -159,15 +158,17 @@ async def test_a_hard_quota_is_refused_until_there_is_room_and_not_retried(
     events = await metered(8)
     assert sum(event.quantities["input_tokens"] for event in events) == Decimal(1_000_000)
 
-    async def refused() -> openai.RateLimitError:
-        async with asyncio.timeout(PATIENCE_SECONDS):
-            while True:
-                try:
-                    await client.chat.completions.create(model="sample-small", messages=ASKED)
-                except openai.RateLimitError as error:
-                    return error
+    refusals: list[openai.RateLimitError] = []
 
-    error = await refused()
+    async def refused() -> bool:
+        try:
+            await client.chat.completions.create(model="sample-small", messages=ASKED)
+        except openai.RateLimitError as error:
+            refusals.append(error)
+        return refusals != []
+
+    await until(refused)
+    [error] = refusals
     assert shape(error) == (429, "insufficient_quota", "insufficient_quota", None)
     assert error.response.headers["x-should-retry"] == "false"
     assert error.response.request.headers["x-stainless-retry-count"] == "0"
