@@ -296,6 +296,7 @@ def test_a_chat_answers_messages() -> None:
     assert (answered.usage.prompt, answered.usage.cached) == (151, 100)
 
 
+@pytest.mark.slow  # to import their SDK takes two seconds
 def test_a_chats_stream_answers_messages_one_block_after_another() -> None:
     from anthropic.lib.streaming._messages import accumulate_event
     from anthropic.types import RawMessageStreamEvent

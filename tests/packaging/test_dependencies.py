@@ -56,6 +56,7 @@ def declared(requirements: list[str]) -> set[str]:
     return {canonicalize_name(Requirement(line).name) for line in requirements}
 
 
+@pytest.mark.slow  # what is installed is asked which packages it brings
 def test_every_import_is_of_a_declared_dependency() -> None:
     project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
     client = tomllib.loads((ROOT / "backend_client" / "pyproject.toml").read_text())["project"]

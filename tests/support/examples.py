@@ -3,7 +3,7 @@
 =========  =========================================================================
 Profile
 =========  =========================================================================
-quick      a fifth, for ``make fast``
+quick      a tenth, for ``make fast``
 usual      100, or what a test says with :func:`examples`
 thorough   ten times as many: once before a release, or after a change of the rules
 =========  =========================================================================
@@ -16,7 +16,7 @@ from __future__ import annotations
 import pytest
 
 _USUAL = 100
-_PROFILES = {"quick": _USUAL // 5, "usual": _USUAL, "thorough": _USUAL * 10}
+_PROFILES = {"quick": _USUAL // 10, "usual": _USUAL, "thorough": _USUAL * 10}
 _LEAST = 5
 
 

@@ -9,8 +9,6 @@ from shutil import copyfile
 from typing import Any
 
 import pytest
-from mistral_common.protocol.instruct.request import ChatCompletionRequest
-from mistral_common.tokens.tokenizers.mistral import MistralTokenizer
 from PIL import Image
 from tokenizers import Tokenizer, decoders, models, pre_tokenizers, trainers
 
@@ -86,6 +84,9 @@ async def test_a_template_cannot_reach_out_of_its_sandbox(
 
 @pytest.mark.slow
 async def test_mistral_counts_by_its_own_chat_encoding() -> None:
+    from mistral_common.protocol.instruct.request import ChatCompletionRequest
+    from mistral_common.tokens.tokenizers.mistral import MistralTokenizer
+
     own = MistralTokenizer.v3(is_tekken=True)
     tokenizer = tokenizer_for("mistral:v3-tekken", model="open-mistral-nemo")
     for tools in ([], TOOLS):
@@ -98,6 +99,8 @@ async def test_mistral_counts_by_its_own_chat_encoding() -> None:
 
 @pytest.mark.slow
 async def test_mistrals_pictures_cost_what_its_encoder_makes_of_them() -> None:
+    from mistral_common.tokens.tokenizers.mistral import MistralTokenizer
+
     encoder = MistralTokenizer.v3(is_tekken=True, is_mm=True).instruct_tokenizer.image_encoder
     assert encoder is not None
     tokenizer = tokenizer_for("mistral:v3-tekken-mm", model="pixtral-12b")
@@ -108,6 +111,7 @@ async def test_mistrals_pictures_cost_what_its_encoder_makes_of_them() -> None:
         assert (counted.images, counted.exact) == ((across + 1) * down, True), size
 
 
+@pytest.mark.slow  # to read its tokenizer takes a second, and so it does below
 async def test_mistral_never_fetches_a_picture() -> None:
     tokenizer = tokenizer_for("mistral:v3-tekken-mm", model="pixtral-12b")
     for url in ("https://images.invalid/a.png", "file:///etc/hostname"):
@@ -116,6 +120,7 @@ async def test_mistral_never_fetches_a_picture() -> None:
         assert [note.partition(":")[0] for note in counted.notes] == ["messages.0.content.1"]
 
 
+@pytest.mark.slow
 async def test_a_chat_that_mistral_has_no_place_for_counts_as_its_text() -> None:
     tokenizer = tokenizer_for("mistral:v3-tekken", model="open-mistral-nemo")
     counted = await tokenizer.count_chat([{"role": "narrator", "content": "hello world"}])
