@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -45,6 +46,8 @@ async def driver_connection(connection: AsyncConnection) -> asyncpg.Connection:
 _DRIVER_ERRORS = (asyncpg.PostgresError, asyncpg.InterfaceError, asyncpg.InternalClientError)
 _USED_AT = "farebox_used_at"
 _IDLE_SECONDS = 1.0
+_WARM_SECONDS = 0.05
+"""How long the driver's connection is kept at hand for the next statement."""
 
 
 def _note_use(_connection: object, record: ConnectionPoolEntry) -> None:
@@ -82,6 +85,11 @@ class Database:
             pool_timeout=10,
             pool_use_lifo=True,  # the last that was used, which need not be asked
         )
+        self._pool_size = pool_size
+        self._warm: PoolProxiedConnection | None = None
+        self._warm_since = 0.0
+        self._cooling: asyncio.TimerHandle | None = None
+        self._returning: set[asyncio.Task[None]] = set()
         event.listen(self.engine.sync_engine, "checkin", _note_use)
         event.listen(self.engine.sync_engine, "checkout", _look_whether_alive)
 
@@ -115,18 +123,48 @@ class Database:
         A statement by SQLAlchemy takes several times the processor's time. The driver's errors are
         raised as SQLAlchemy's.
         """
-        pooled = await self.engine.raw_connection()
+        pooled, self._warm = self._warm or await self.engine.raw_connection(), None
+        kept = False
         try:
             raw = pooled.driver_connection
             if not isinstance(raw, asyncpg.Connection):
                 raise TypeError(f"not asyncpg's connection but {type(raw)}")
             yield raw
+            kept = not raw.is_closed() and self._keep_warm(pooled)
         except _DRIVER_ERRORS as error:
             lost = not isinstance(error, asyncpg.PostgresError)
             raise DBAPIError(None, None, error, connection_invalidated=lost) from error
         finally:
-            # One that was lost is noticed when it is lent the next time
-            await greenlet_spawn(pooled.close)
+            if not kept:
+                # One that was lost is noticed when it is lent the next time
+                await greenlet_spawn(pooled.close)
+
+    def _keep_warm(self, pooled: PoolProxiedConnection) -> bool:
+        """Keep a connection for the next of ``driver``, for a moment; return whether it is.
+
+        To fetch one from the pool, and to give it back, takes as long as a statement.
+        """
+        if self._warm is not None or self._pool_size == 1:
+            return False
+        self._warm, self._warm_since = pooled, time.monotonic()
+        if self._cooling is None:
+            loop = asyncio.get_running_loop()
+            self._cooling = loop.call_later(_WARM_SECONDS, self._cool)
+        return True
+
+    def _cool(self) -> None:
+        """Give the connection back that was kept, unless it has been used since."""
+        self._cooling = None
+        if self._warm is None:
+            return
+        left = self._warm_since + _WARM_SECONDS - time.monotonic()
+        if left > 0:
+            self._cooling = asyncio.get_running_loop().call_later(left, self._cool)
+            return
+        pooled, self._warm = self._warm, None
+        task = asyncio.create_task(greenlet_spawn(pooled.close))
+        self._returning.add(task)
+        task.add_done_callback(self._returning.discard)
 
     @asynccontextmanager
     async def raw(self) -> AsyncIterator[asyncpg.Connection]:
@@ -148,6 +186,13 @@ class Database:
 
     async def close(self) -> None:
         """Close every connection."""
+        if self._cooling is not None:
+            self._cooling.cancel()
+        if self._warm is not None:
+            pooled, self._warm = self._warm, None
+            await greenlet_spawn(pooled.close)
+        if self._returning:
+            await asyncio.wait(self._returning)
         await self.engine.dispose()
 
 

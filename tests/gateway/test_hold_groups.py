@@ -8,8 +8,9 @@ from decimal import Decimal
 from functools import partial
 from typing import Any
 
+import orjson
 import pytest
-from sqlalchemy import event, select
+from sqlalchemy import select, text
 
 from backend.gateway.hold_groups import LATER, Document, HoldGroups
 from backend.quotas.budget_owners import BudgetedCall, BudgetOwner, OwnBudget
@@ -45,22 +46,58 @@ async def under_way(database: Database) -> set[str]:
 async def test_calls_that_come_together_share_statements(
     database: Database, tenant: Tenant
 ) -> None:
-    groups, uses = HoldGroups(database, lease=MINUTE), 0
+    groups, statements = HoldGroups(database, lease=MINUTE), 0
+    async with database.driver() as driver:  # which is kept for the next statement
 
-    def count(*_arguments: object) -> None:
-        nonlocal uses
-        uses += 1
+        def count(_query: object) -> None:
+            nonlocal statements
+            statements += 1
 
-    event.listen(database.engine.sync_engine, "checkin", count)
+        driver.add_query_logger(count)
     names = [f"req_{number}" for number in range(40)]
     outcomes = await asyncio.gather(
         *(groups.hold(tenant.id, ask(name, concurrent_requests=25)) for name in names)
     )
-    event.remove(database.engine.sync_engine, "checkin", count)
-    assert uses == 1
+    driver.remove_query_logger(count)
+    assert statements == 1
     assert ["windows" in outcome for outcome in outcomes] == [True] * 25 + [False] * 15
     assert outcomes[-1]["limited"]["concurrent"]
     assert await under_way(database) == set(names[:25])
+
+
+async def test_settling_reads_the_calls_that_are_settled_and_no_others(
+    database: Database, tenant: Tenant
+) -> None:
+    """Also where its plan was made when there were few."""
+    made = text(
+        "INSERT INTO credit_reservations"
+        " (tenant_id, id, model, state, held, made_at, lapses_at)"
+        " SELECT :tenant, 'req_' || number, 'large', 'open', '{}', now(), now()"
+        " FROM generate_series(CAST(:first AS int), CAST(:last AS int)) AS number"
+    )
+    reads = text(
+        "SELECT coalesce(seq_tup_read, 0) + coalesce(idx_tup_fetch, 0)"
+        " FROM pg_stat_xact_user_tables WHERE relname = 'credit_reservations'"
+    )
+    settle = text("SELECT settle_calls(:tenant, CAST(:asks AS jsonb), true)")
+    async with database.begin() as connection:
+        await connection.execute(
+            text("INSERT INTO wallets (tenant_id, grants_until) VALUES (:tenant, 'infinity')"),
+            {"tenant": tenant.id},
+        )
+        needed = []
+        for number, (first, last) in enumerate([(1, 20), *[(0, -1)] * 10, (21, 3000), (0, -1)]):
+            await connection.execute(made, {"tenant": tenant.id, "first": first, "last": last})
+            ask = {"id": f"req_{number + 1}", "now": NOW.isoformat(), "limits": [], "credit": "0"}
+            before = await connection.scalar(reads) or 0
+            outcome = await connection.scalar(
+                settle, {"tenant": tenant.id, "asks": orjson.dumps([ask]).decode()}
+            )
+            assert outcome == [{}]
+            needed.append((await connection.scalar(reads) or 0) - before)
+        settled = "SELECT count(*) FROM credit_reservations WHERE state = 'settled'"
+        assert await connection.scalar(text(settled)) == len(needed)
+    assert max(needed[-2:]) <= 5
 
 
 async def test_what_ends_leaves_room_for_what_begins_with_it(
