@@ -38,11 +38,11 @@ async def serve(
         relay = await unless_left(request.receive, opening, may_stop=lambda: True)
         return Streamed(relay, headers | dropped_headers(call))
     answering = gateway.answer(call)
-    answered, media_type = await unless_left(
+    answered, media_type, cost = await unless_left(
         request.receive, answering, may_stop=lambda: call.stops_when_left
     )
     headers |= dropped_headers(call)
-    if (cost := await gateway.cost(call)) is not None:
+    if cost is not None:
         headers[costs.HEADER] = str(cost)
     return Response(answered, media_type=media_type, headers=headers)
 

@@ -91,8 +91,11 @@ class Attempt:
                 passed[BETA_HEADER] = betas
         call.dropped = tuple(sorted(call.left_out.union(dropped)))
         call.asked_tier = document.get(TIER)
-        request = protocol.forward(replace(call.asked, document=document), forwarding)
-        body, content_type = protocol.encode(call.asked, request)
+        asked = call.asked
+        # To compare costs little where their members are the same objects; 1 equals true
+        if upstream.rules.force or document != asked.document:
+            asked = replace(asked, document=document)
+        body, content_type = protocol.encode(call.asked, protocol.forward(asked, forwarding))
         url = address(upstream, spoken, protocol.path, self.target.model)
         secret = self._key.secret
         sent = {**passed, **headers(upstream, secret), "content-type": content_type}

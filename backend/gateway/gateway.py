@@ -196,7 +196,8 @@ class Gateway:
     ) -> Call:
         if protocol.headers:
             passed = {name: headers[name] for name in protocol.headers if name in headers}
-            asked = replace(asked, headers=passed)
+            if passed:
+                asked = replace(asked, headers=passed)
         await self._have_targets.wait()
         admitted = await self._admission.admit(caller, asked.model)
         serving = self._targets.serving(asked.model)
@@ -227,21 +228,21 @@ class Gateway:
             body_bytes=size,
         )
         call.left_out = left_out
-        plan = await self._admission.plan_of(caller)
-        priced = frozenset[str]() if plan is None else plan.priced_labels
+        values = await self._admission.values_of(caller)
+        priced = frozenset[str]() if values is None else values.priced_labels
         call.tags = tags_of(asked.document, headers, priced=priced)
         await self._holds.reserve(call)
         return call
 
-    async def answer(self, call: Call) -> tuple[bytes, str]:
-        """Return the provider's whole answer and its media type, once its usage is recorded."""
+    async def answer(self, call: Call) -> tuple[bytes, str, Cost | None]:
+        """Return a whole answer, its media type and its cost, once its usage is recorded."""
         answered, content = await self._attempted(call, self._whole(call))
         call.answered, call.usage, call.said = True, answered.usage, answered.said
         call.answer_id, call.used_tier = answered.answer_id, answered.tier
         call.answer_document = answered.document
         call.heard()
-        await self._recorder.record(call, "completed")
-        return content, answered.media_type
+        cost = await self._recorder.record(call, "completed", meanwhile=self.cost)
+        return content, answered.media_type, cost
 
     async def _whole(self, call: Call) -> tuple[Answered, bytes]:
         """Return an answer and its bytes: written before it bills, or it might do so unseen."""

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Coroutine
+from collections.abc import Awaitable, Callable, Coroutine
 from contextlib import suppress
-from typing import Any
+from typing import Any, TypeVar
 
 import asyncpg
 import structlog
@@ -32,6 +32,25 @@ _ANSWER_WAITS_SECONDS = 10.0
 _CLOSE_SECONDS = 10.0
 _FIRST_PAUSE_SECONDS = 0.5
 _LONGEST_PAUSE_SECONDS = 10.0
+
+Said = TypeVar("Said")
+
+
+class _Steps:
+    """What of a call's recording is done: it has its quantities; its event is stored."""
+
+    __slots__ = ("measured", "recorded")
+
+    def __init__(self) -> None:
+        loop = asyncio.get_running_loop()
+        self.measured: asyncio.Future[None] = loop.create_future()
+        self.recorded: asyncio.Future[None] = loop.create_future()
+
+    def end(self, *steps: asyncio.Future[None]) -> None:
+        """Keep nobody waiting for these steps, or for any."""
+        for step in steps or (self.measured, self.recorded):
+            if not step.done():  # by whoever waits no longer
+                step.set_result(None)
 
 
 class Recorder:
@@ -65,26 +84,36 @@ class Recorder:
         if self._stranded >= _MOST_STRANDED:
             raise RecordingUnavailable("Usage can't be recorded at present.", retry_after_seconds=5)
 
-    async def record(self, call: Call, status: Status) -> None:
+    async def record(
+        self,
+        call: Call,
+        status: Status,
+        *,
+        meanwhile: Callable[[Call], Awaitable[Said]] | None = None,
+    ) -> Said | None:
         """Record a call and return when that is done, after ten seconds at the latest.
 
-        Recording continues if this is canceled, or if both engines are away; the caller gets its
-        answer all the same.
+        Return what ``meanwhile`` says, which is asked once the call has its quantities, while its
+        event is on its way; None if that takes too long. Recording continues if this is canceled,
+        or if both engines are away; the caller gets its answer all the same.
         """
-        self._measure(call, status)
-        recorded = asyncio.get_running_loop().create_future()
-        self.spawn(self._record(call, status, recorded))
+        steps = _Steps()
+        self.spawn(self._record(call, status, steps))
+        said = None
         with suppress(TimeoutError):
             async with asyncio.timeout(_ANSWER_WAITS_SECONDS):
-                await recorded
+                await steps.measured
+                said = None if meanwhile is None else await meanwhile(call)
+                await steps.recorded
+        return said
 
     def record_later(self, call: Call, status: Status) -> asyncio.Task[None]:
         """Record a call in a task of its own."""
-        self._measure(call, status)
-        return self.spawn(self._record(call, status, asyncio.get_running_loop().create_future()))
+        return self.spawn(self._record(call, status, _Steps()))
 
-    def _measure(self, call: Call, status: Status) -> None:
-        """Count how the call went; not for its model what its caller broke off or spoiled."""
+    def _note(self, call: Call, status: Status) -> None:
+        """Log the call, and count it; not for its model what its caller broke off or spoiled."""
+        self._log.note_call(call, status)
         self._measures.note_call(call, status)
         if status == "aborted" or call.refused:
             return
@@ -121,15 +150,20 @@ class Recorder:
         if error is not None:
             _log.error("gateway.accounting_failed", exc_info=error)
 
-    async def _record(self, call: Call, status: Status, recorded: asyncio.Future[None]) -> None:
-        """Record a call, and then settle what it holds; ``recorded`` is done in between."""
+    async def _record(self, call: Call, status: Status, steps: _Steps) -> None:
+        """Record a call, and then settle what it holds."""
         with self._holds.settling(call):
-            event = await call.event(status)
-            self._log.note_call(call, status)
-            await self._store(event, recorded)
+            try:
+                event = await call.event(status)
+                steps.end(steps.measured)
+                # Once the event is on its way, which takes the stream a while
+                asyncio.get_running_loop().call_soon(self._note, call, status)
+                await self._store(event)
+            finally:
+                steps.end()
             await self._settle(call, event)
 
-    async def _store(self, event: AcceptedEvent, recorded: asyncio.Future[None]) -> None:
+    async def _store(self, event: AcceptedEvent) -> None:
         self._stranded += 1
         try:
             for pause in pauses(_FIRST_PAUSE_SECONDS, _LONGEST_PAUSE_SECONDS):
@@ -142,8 +176,6 @@ class Recorder:
             raise
         finally:
             self._stranded -= 1
-            if not recorded.done():
-                recorded.set_result(None)
 
     async def _settle(self, call: Call, event: AcceptedEvent) -> None:
         for pause in pauses(_FIRST_PAUSE_SECONDS, _LONGEST_PAUSE_SECONDS):

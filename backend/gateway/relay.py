@@ -169,12 +169,12 @@ class Relay:
             failure = reader.failure or Failure("The model provider broke the stream off.")
             broken_off = self._call.error = failed(self._call, failure)
         self._recorded = True
-        await self._recorder.record(self._call, status)
+        costs = await self._recorder.record(self._call, status, meanwhile=self._cost)
         if not self.is_events:
             self.is_cut = status != "completed"
             return
         # Before the last event, with which clients stop to read
-        cost = b"" if (costs := await self._cost(self._call)) is None else costs.comment
+        cost = b"" if costs is None else costs.comment
         if broken_off is None:
             yield cost + reader.last()
         else:

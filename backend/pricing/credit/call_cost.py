@@ -17,12 +17,15 @@ from backend.pricing.charges.rate_card import (
     priced_by,
 )
 from backend.pricing.charges.windows import cut_at_windows
-from backend.pricing.money import ZERO, exact_arithmetic
+from backend.pricing.money import EXACT, ZERO
 from backend.pricing.periods import quarter_hour_of
 from backend_client.types.plans import PlanDefinition
 
 _Priced = tuple[str, str, str | None, Labels]
 """A model, a meter, a window and labels: what a price depends on."""
+_Price = tuple[Decimal, int]
+"""Of how many units."""
+_NOTHING: Final = (ZERO, 1)
 _MOST_PRICES: Final = 1_000
 """Labels are as many as callers think of."""
 
@@ -38,11 +41,14 @@ class CallValues:
         self.plan = plan
         self._card = RateCard(plan)
         self._last_window: tuple[datetime, str | None] | None = None
-        self._prices: dict[_Priced, tuple[Decimal, int] | None] = {}
+        self._prices: dict[_Priced, _Price | None] = {}
+        self._dearest: dict[_Priced, frozenset[_Price]] = {}
+        self.priced_labels = plan.priced_labels
+        """Those labels of calls that a price depends on."""
 
     def labels_of(self, labels: Mapping[str, str]) -> Labels:
         """Return those labels of a call that its price can depend on."""
-        priced = self.plan.priced_labels
+        priced = self.priced_labels
         return tuple(sorted((name, value) for name, value in labels.items() if name in priced))
 
     def greatest_of(
@@ -73,17 +79,15 @@ class CallValues:
     def value(self, used: Iterable[MeteredQuantity]) -> Decimal:
         """Return what usage is worth, unrounded."""
         total = ZERO
-        with exact_arithmetic():
-            for quantity in used:
-                priced = self._price_of(
-                    quantity.model, quantity.meter, quantity.window, quantity.labels
-                )
-                if priced is not None:
-                    price, units = priced
-                    total += quantity.quantity * price / units
+        for quantity in used:
+            priced = self._price_of(
+                quantity.model, quantity.meter, quantity.window, quantity.labels
+            )
+            if priced is not None:
+                total = EXACT.add(total, _worth(quantity.quantity, priced))
         return total
 
-    def _price_of(self, *priced: *_Priced) -> tuple[Decimal, int] | None:
+    def _price_of(self, *priced: *_Priced) -> _Price | None:
         """Return the dearest price of a meter's units, and of how many; None if it costs nothing.
 
         Calls ask for the same few again and again.
@@ -108,19 +112,27 @@ class CallValues:
         can cost more. Where sound or pictures are possible, ``most`` has their meters instead.
         """
         total, window = ZERO, self._window_at(at)
-        with exact_arithmetic():
-            for meter, quantity in most.items():
-                *_, whole = priced_by(meter)
-                possible = {
-                    meter,
-                    whole,
-                    *(part for part in parts_of(whole) if part not in OTHER_MEDIA),
-                }
-                total += max(
-                    self.value([MeteredQuantity(model, counted_as, quantity, window, labels)])
-                    for counted_as in possible
-                )
+        for meter, quantity in most.items():
+            dearest = self._dearest_of(model, meter, window, labels)
+            total = EXACT.add(total, max(_worth(quantity, priced) for priced in dearest))
         return total
+
+    def _dearest_of(self, *asked: *_Priced) -> frozenset[_Price]:
+        """Return the prices that a meter's units can come to have, however they are counted.
+
+        What costs nothing has the price of nothing. Calls ask for the same few again and again.
+        """
+        if asked not in self._dearest:
+            if len(self._dearest) >= _MOST_PRICES:
+                self._dearest.clear()
+            model, meter, window, labels = asked
+            *_, whole = priced_by(meter)
+            parts = (part for part in parts_of(whole) if part not in OTHER_MEDIA)
+            self._dearest[asked] = frozenset(
+                self._price_of(model, counted_as, window, labels) or _NOTHING
+                for counted_as in {meter, whole, *parts}
+            )
+        return self._dearest[asked]
 
     def _window_at(self, at: datetime) -> str | None:
         quarter = quarter_hour_of(at)
@@ -137,3 +149,9 @@ class CallCosts(CallValues):
         if not plan.prepaid:
             raise ValueError(f"plan {plan.id} is not prepaid: a call's price hangs on the period")
         super().__init__(plan)
+
+
+def _worth(quantity: Decimal, priced: _Price) -> Decimal:
+    """Return what units are worth; by the context itself, which takes a third of entering it."""
+    price, units = priced
+    return EXACT.divide(EXACT.multiply(quantity, price), units)
