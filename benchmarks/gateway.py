@@ -104,7 +104,7 @@ def process(*arguments: str, **environment: str) -> Iterator[None]:
 
 
 async def until_answers(target: Target) -> None:
-    """Return once a target answers a completion."""
+    """Return once a target answers a completion: LiteLLM needs a minute to start on a busy core."""
 
     async def answers() -> bool:
         try:
@@ -113,7 +113,7 @@ async def until_answers(target: Target) -> None:
             return False
         return True
 
-    await until(answers, seconds=90)
+    await until(answers, seconds=240)
 
 
 async def make_key(installation: CrashableInstallation, plan: str) -> Target:
