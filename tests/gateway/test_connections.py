@@ -160,7 +160,7 @@ async def test_of_more_calls_than_connections_each_waits_for_one_and_not_for_eve
     for each in (server, other_server):
         each.close()
 
-    impatient = Connections(provider_tls_context(), connect_seconds=0.05)
+    impatient = Connections(provider_tls_context(), connect_seconds=60)
     counting.may_answer.clear()
     server, port = await counting.serve()
     url = f"http://127.0.0.1:{port}/v1"
@@ -170,6 +170,7 @@ async def test_of_more_calls_than_connections_each_waits_for_one_and_not_for_eve
         return counting.open == 2
 
     await until(both_are_made)
+    monkeypatch.setattr(impatient, "_connect_seconds", 0.05)
     with pytest.raises(httpx.ConnectTimeout):
         await impatient.post(url, {}, b"")
     await impatient.close()
