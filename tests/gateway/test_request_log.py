@@ -17,12 +17,14 @@ from sqlalchemy import func, select, text, update
 
 from backend.gateway.request_log import log as request_log
 from backend.gateway.request_log.entries import Entry
+from backend.gateway.request_log.queries import RequestQuestion, Sight, list_requests
 from backend.gateway.request_log.worker import RequestLogPass
 from backend.settings import Settings, Upstream
 from backend.storage.database import Database
 from backend.storage.tables import gateway_requests, request_bodies
 from tests.gateway.conftest import Join, MakeKey
 from tests.support.provider_double import ProviderDouble
+from tests.support.tenants import sample_tenant
 from tests.support.waiting import until
 
 pytestmark = pytest.mark.engine
@@ -352,3 +354,35 @@ async def test_who_is_refused_without_end_does_not_fill_the_log(
     other = await join("free")
     assert await logged(api, other, 0) == []
     assert (await api.get(f"/v1/requests/{call['id']}", headers=other)).status_code == 404
+
+
+async def test_a_label_that_few_calls_have_is_read_by_its_index(database: Database) -> None:
+    """Without it, all that the tenant has in the log are read."""
+    tenant = await sample_tenant(database)
+    many = text(
+        """
+        INSERT INTO gateway_requests
+            (tenant_id, id, time, outcome, status, protocol, streamed, model, application_id,
+             key_id, upstream, attempts, duration_ms, request_id, answer_id, quantities, labels)
+        SELECT :tenant_id, 'req_' || number, now() - number * interval '1 second', 'completed',
+            200, 'chat', false, 'm', '', '', '', 1, 1, '', '', '{}',
+            jsonb_build_object('team', 'team-' || number % 3, 'user', 'user-' || number)
+        FROM generate_series(1, 20000) AS number
+        """
+    )
+    reads = text("SELECT idx_scan FROM pg_stat_user_indexes WHERE indexrelname = :name").bindparams(
+        name="ix_gateway_requests_labels"
+    )
+    async with database.begin() as connection:
+        await connection.execute(many, {"tenant_id": tenant.id})
+    async with database.begin() as connection:
+        await connection.execute(text("ANALYZE gateway_requests"))
+        before = await connection.scalar(reads)
+    async with database.begin() as connection:
+        question = RequestQuestion(labels={"user": "user-19999"})
+        page = await list_requests(connection, tenant.id, question, Sight(), cursor=None, limit=50)
+        await connection.execute(text("SELECT pg_stat_force_next_flush()"))
+    async with database.begin() as connection:
+        after = await connection.scalar(reads)
+    assert [item.id for item in page.items] == ["req_19999"]
+    assert after > before
