@@ -133,7 +133,12 @@ async def test_a_declared_label_and_a_status_filter_tokens(page: Page, farebox: 
     # What it cost is kept by both too
     measures = page.get_by_role("radiogroup", name="What to measure")
     await measures.get_by_role("radio", name="Cost", exact=True).click()
-    await expect(total).to_have_text("$0.21")  # seven tokens and a request of the catalog's
+    await expect(total).to_have_text("$0.04")  # seven tokens and a request, of the aborted alone
     await expect(page.locator("#usage-filters-note")).to_be_empty()
     await expect(page.get_by_role("textbox", name="Label")).to_have_value("team=search")
     await expect(page.get_by_role("combobox", name="Status", exact=True)).to_have_text("Aborted")
+    await choose(page, "Split by", "By label team")
+    by_team = page.get_by_role("img", name="by label team: search $0.03719")
+    await expect(by_team).to_be_visible()
+    await page.reload()
+    await expect(page.get_by_role("combobox", name="Split by")).to_have_text("By label team")

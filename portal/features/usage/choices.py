@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from datetime import UTC, datetime, timedelta
 from typing import Final
@@ -58,6 +58,8 @@ SPLIT_NAMES: Final = {
     "key": "By API key",
     "upstream": "By upstream",
 }
+LABEL: Final = "label."
+"""What a split by a declared label begins with; its name follows."""
 _WHOSE: Final = ("model", "application", "key")
 SPLITS: Final = {
     "tokens": ("meter", *_WHOSE),
@@ -205,8 +207,8 @@ def settled(choice: UsageChoice, splits: Splits, time_zone: str) -> UsageChoice:
         choice = replace(choice, status="")
     # Calls are not measured by who served them
     possible = (SPLITS if choice.of_calls else splits)[choice.show]
-    split = choice.split if choice.split in possible else possible[0]
-    then = choice.then if choice.then in possible and choice.then != split else ""
+    split = choice.split if _divides(choice, choice.split, possible) else possible[0]
+    then = choice.then if _divides(choice, choice.then, possible) and choice.then != split else ""
     if "percentile" in (split, then):
         then = ""
     choice = replace(choice, split=split, then=then)
@@ -229,6 +231,20 @@ def settled(choice: UsageChoice, splits: Splits, time_zone: str) -> UsageChoice:
 def has_labels(choice: UsageChoice) -> bool:
     """Whether what is shown is kept by label: of events it is and of their cost, of calls not."""
     return choice.show in {"tokens", "requests", "cost"} and not choice.of_calls
+
+
+def label_of(split: str) -> str:
+    """The label that a split is by; empty if it is by none."""
+    return split.removeprefix(LABEL) if split.startswith(LABEL) else ""
+
+
+def split_name(split: str) -> str:
+    """What a split is called."""
+    return SPLIT_NAMES.get(split) or f"By label {label_of(split)}"
+
+
+def _divides(choice: UsageChoice, split: str, possible: Sequence[str]) -> bool:
+    return split in possible or (bool(label_of(split)) and has_labels(choice))
 
 
 def _is_zone(name: str) -> bool:

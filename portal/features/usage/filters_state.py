@@ -11,12 +11,12 @@ from zoneinfo import ZoneInfo
 import reflex as rx
 
 from portal.features.usage.choices import (
+    LABEL,
     MOST_LETTERS,
     OF_CALLS,
     OF_STATUS,
     OPERATOR_SPLITS,
     SHOWN,
-    SPLIT_NAMES,
     SPLITS,
     STATUSES,
     WIDTH_NAMES,
@@ -27,6 +27,7 @@ from portal.features.usage.choices import (
     has_labels,
     moments,
     settled,
+    split_name,
     to_query,
     widths_of,
 )
@@ -68,6 +69,7 @@ class UsageFilters(rx.State, mixin=True):
     own_zone: str = "UTC"
 
     _operator: bool = False
+    _offers_labels: bool = False
 
     @computed
     def widths(self) -> list[Choice]:
@@ -88,7 +90,7 @@ class UsageFilters(rx.State, mixin=True):
     @computed
     def splits(self) -> list[Choice]:
         """What the measure can be divided by."""
-        return [Choice(key, SPLIT_NAMES[key]) for key in self._possible_splits()]
+        return [Choice(key, split_name(key)) for key in self._possible_splits()]
 
     @computed
     def further_splits(self) -> list[Choice]:
@@ -96,7 +98,7 @@ class UsageFilters(rx.State, mixin=True):
         if self.split == "percentile":
             return []
         names = [key for key in self._possible_splits() if key not in {self.split, "percentile"}]
-        return [Choice(key, "Then b" + SPLIT_NAMES[key][1:]) for key in names]
+        return [Choice(key, "Then b" + split_name(key)[1:]) for key in names]
 
     @computed
     def zones(self) -> list[Choice]:
@@ -165,7 +167,8 @@ class UsageFilters(rx.State, mixin=True):
 
     def _possible_splits(self) -> tuple[str, ...]:
         choice = self._choice()
-        return (SPLITS if choice.of_calls else self._splits())[choice.show]
+        labels = [LABEL + name for name in self.declared] if has_labels(choice) else []
+        return (*(SPLITS if choice.of_calls else self._splits())[choice.show], *labels)
 
     def _change(self, field: str, value: str) -> None:
         """Change one part of the choice by what a control sent, which may be anything."""
@@ -175,7 +178,9 @@ class UsageFilters(rx.State, mixin=True):
         ):
             return
         choice = replace(self._choice(), **{field: value})
-        if field == "show" and value != "requests" and "status" not in self.declared:
+        # Until the labels are there, nobody can say that it is none
+        undeclared = self._offers_labels and "status" not in self.declared
+        if field == "show" and value != "requests" and undeclared:
             choice = replace(choice, status="")
         self._choose(choice)
 
@@ -220,6 +225,7 @@ class UsageFilters(rx.State, mixin=True):
             self.keys = [Choice(key.id, f"{key.name} (…{key.last_four})") for key in keys]
             self.models = [Choice(model.id, model.name) for model in models]
             self.declared = [declared.label for declared in labels]
+            self._offers_labels = True
 
 
 METERS = [Choice(meter, meter_name(meter)) for meter in (*TOKEN_METERS, "images")]

@@ -8,9 +8,9 @@ from datetime import datetime
 from decimal import Decimal
 
 from backend_client.types.calls import CallsReport, CallsRow, Percentiles
-from backend_client.types.cost import CostReport
-from backend_client.types.usage import Granularity, UsageReport
-from portal.features.usage.choices import TIMES
+from backend_client.types.cost import CostReport, CostRow
+from backend_client.types.usage import Granularity, UsageReport, UsageRow
+from portal.features.usage.choices import TIMES, label_of
 from portal.kit.formatting import TOKEN_METERS, count, fine_money, money
 
 PERCENTILES = ("p50", "p95", "p99")
@@ -105,8 +105,16 @@ def _of(row: CallsRow, show: str) -> Percentiles | None:
     return row.seconds if show == "latency" else row.first_token_seconds
 
 
-def _groups(row: object, splits: Sequence[str]) -> tuple[str, ...]:
-    return tuple(getattr(row, split) or "" for split in splits)
+def _groups(row: UsageRow | CostRow | CallsRow, splits: Sequence[str]) -> tuple[str, ...]:
+    return tuple(_group(row, split) or "" for split in splits)
+
+
+def _group(row: UsageRow | CostRow | CallsRow, split: str) -> str | None:
+    label = label_of(split)
+    if label and not isinstance(row, CallsRow):
+        return row.labels.get(label)
+    value: str | None = getattr(row, split)
+    return value
 
 
 def seconds(value: Decimal) -> str:

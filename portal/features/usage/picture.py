@@ -9,7 +9,7 @@ from typing import Any
 
 from portal.features.usage.asking import Shown
 from portal.features.usage.chart import chart_spec
-from portal.features.usage.choices import RANGES, SHOWN, SPLIT_NAMES, TIMES, UsageChoice
+from portal.features.usage.choices import RANGES, SHOWN, TIMES, UsageChoice, split_name
 from portal.features.usage.drawing import Drawing, drawing
 from portal.features.usage.measured import shown_as
 from portal.features.usage.question import UsageQuestion
@@ -86,7 +86,7 @@ def _picture(
         own_zone=own_zone,
     )
     unit = meter_name(choice.meter) if choice.meter else SHOWN[choice.show]
-    divided = ", ".join(SPLIT_NAMES[split].lower() for split in choice.splits)
+    divided = ", ".join(split_name(split).lower() for split in choice.splits)
     series = "; ".join(f"{s.name} {in_words(s.total)}" for s in drawn.series) or "none"
     head, table, more = usage_table(
         drawn, measured, shown=in_words, nothing="–" if is_time else "0"

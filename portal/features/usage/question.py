@@ -11,7 +11,7 @@ from zoneinfo import ZoneInfo
 from backend_client.types.calls import CallDimension, CallsQuery, CallStatus
 from backend_client.types.cost import CostDimension, CostQuery
 from backend_client.types.usage import Granularity, UsageDimension, UsageQuery
-from portal.features.usage.choices import UsageChoice, WrongTimes, moments, widths_of
+from portal.features.usage.choices import UsageChoice, WrongTimes, label_of, moments, widths_of
 
 Dimension = TypeVar("Dimension", CallDimension, CostDimension)
 _STATUS_OF = {
@@ -47,7 +47,8 @@ class UsageQuestion:
             "end": self.end,
             "granularity": self.granularity,
             "time_zone": self.time_zone or None,
-            "group_by": [UsageDimension(name) for name in self.group_by],
+            "group_by": [UsageDimension(name) for name in self.group_by if not label_of(name)],
+            "group_by_label": self._by_labels,
             "application": self._only("application"),
             "key": self._only("key"),
             "model": self._only("model"),
@@ -80,12 +81,17 @@ class UsageQuestion:
             "granularity": self.granularity,
             "time_zone": self.time_zone or None,
             "group_by": _named(CostDimension, self.group_by),
+            "group_by_label": self._by_labels,
             "application": self._only("application"),
             "key": self._only("key"),
             "model": self._only("model"),
             "meter": self._only("meter"),
             "label": self._labels,
         }
+
+    @property
+    def _by_labels(self) -> list[str]:
+        return [label for name in self.group_by if (label := label_of(name))]
 
     @property
     def _labels(self) -> dict[str, str]:
@@ -99,7 +105,7 @@ class UsageQuestion:
 
 
 def _named(kind: Callable[[str], Dimension], names: Iterable[str]) -> list[Dimension]:
-    return [kind(name) for name in names if name != "percentile"]
+    return [kind(name) for name in names if name != "percentile" and not label_of(name)]
 
 
 def the_time_before(question: UsageQuestion, *, now: datetime) -> UsageQuestion:

@@ -25,6 +25,7 @@ from portal.features.usage.choices import (
     widths_of,
 )
 from portal.features.usage.downloads import CUSTOMER_DIMENSIONS, as_parquet, calls_csv, cost_csv
+from portal.features.usage.measured import of_cost
 from portal.features.usage.question import UsageQuestion, the_time_before, usage_question
 from portal.features.usage.rows import change_in_words
 
@@ -278,6 +279,34 @@ def test_usage_in_parquet_is_as_exact_as_in_csv() -> None:
     (row,) = parquet.read_table(BytesIO(as_parquet(text))).to_pylist()
     assert (row["meter"], row["event_count"]) == ("tokens", 3)
     assert row["quantity"] == Decimal("0.0000015")
+
+
+def test_what_is_kept_by_label_is_divided_by_one() -> None:
+    for show in ("tokens", "requests", "cost"):
+        choice = from_query({"show": show, "split": "label.team", "then": "model"})
+        assert choice.splits == ("label.team", "model")
+        question = usage_question(choice, now=NOW, time_zone="UTC")
+        query = question.cost if show == "cost" else question.usage
+        assert (query["group_by_label"], list(query["group_by"])) == (["team"], ["model"])
+        assert from_query(to_query(choice)) == choice
+    for address in ({"show": "errors"}, {"show": "requests", "status": "failed"}):
+        assert from_query({**address, "split": "label.team"}).split != "label.team"
+    assert from_query({"split": "label."}).split == "meter"
+    rows = [
+        CostRow(start=NOW, labels={"team": value}, amount=Decimal(amount))
+        for value, amount in (("search", 3), (None, 4))
+    ]
+    report = CostReport(
+        start=NOW,
+        end=NOW,
+        granularity=Granularity.DAY,
+        time_zone="UTC",
+        currency="USD",
+        rows=rows,
+        version=1,
+    )
+    points = of_cost(report, ("label.team",)).points
+    assert [point.groups for point in points] == [("search",), ("",)]
 
 
 def test_a_filter_is_kept_for_what_it_applies_to_alone() -> None:
