@@ -6,7 +6,6 @@ import json
 from collections.abc import AsyncIterator, Awaitable, Callable
 from typing import TYPE_CHECKING, Any
 
-import anthropic
 import httpx
 import pytest
 
@@ -28,6 +27,8 @@ BETA = "interleaved-thinking-2025-05-14"
 @pytest.fixture
 async def claude(url: str, make_key: MakeKey) -> AsyncIterator[AsyncAnthropic]:
     """The SDK with a good key, which it sends as ``x-api-key``."""
+    import anthropic  # here: two seconds, which every process would take as it collects
+
     async with anthropic.AsyncAnthropic(
         base_url=url, api_key=await make_key(), max_retries=0
     ) as client:
@@ -99,6 +100,8 @@ async def test_a_whole_message_to_a_stream_is_streamed(
 async def test_a_stream_that_breaks_bills_its_prompt_and_what_was_said(
     claude: AsyncAnthropic, provider: FlakyServer, metered: Counted, way: str
 ) -> None:
+    import anthropic
+
     first = b"".join(STREAM[:10])
     failure = event("error", error={"type": "overloaded_error", "message": "GPU 7 of sk-theirs"})
     provider.replies = [
@@ -145,6 +148,8 @@ async def test_who_leaves_a_stream_pays_what_had_come(
 async def test_an_error_in_a_200_bills_nothing(
     claude: AsyncAnthropic, provider: FlakyServer, metered: Counted, body: dict[str, Any]
 ) -> None:
+    import anthropic
+
     provider.replies = [Reply(body=json.dumps(body).encode())]
     with pytest.raises(anthropic.InternalServerError) as raised:
         await ask(claude)
@@ -153,6 +158,8 @@ async def test_an_error_in_a_200_bills_nothing(
 
 
 async def test_errors_are_those_that_the_sdk_knows(claude: AsyncAnthropic, url: str) -> None:
+    import anthropic
+
     with pytest.raises(anthropic.BadRequestError, match="max_tokens"):
         await ask(claude, max_tokens=0)
     with pytest.raises(anthropic.NotFoundError) as missing:
@@ -182,6 +189,8 @@ async def test_models_are_listed_in_the_protocols_form(claude: AsyncAnthropic) -
 
 
 async def test_a_bearer_token_does_too(url: str, make_key: MakeKey, provider: FlakyServer) -> None:
+    import anthropic
+
     provider.replies = [whole()]
     async with anthropic.AsyncAnthropic(
         base_url=url, auth_token=await make_key(), max_retries=0

@@ -6,7 +6,6 @@ import json
 from collections.abc import Awaitable, Callable
 from typing import Any
 
-import anthropic
 import pytest
 from openai import AsyncOpenAI
 
@@ -44,6 +43,8 @@ def api_settings(
 async def test_anthropics_client_before_a_chat_provider(
     url: str, make_key: MakeKey, provider: FlakyServer, metered: Counted
 ) -> None:
+    import anthropic  # here: two seconds, which every process would take as it collects
+
     provider.replies = [
         Reply(body=chat_answers.whole(usage=chat_answers.USAGE)),
         chat_answers.streamed(
