@@ -69,7 +69,7 @@ async def test_settling_reads_the_calls_that_are_settled_and_no_others(
     database: Database, tenant: Tenant
 ) -> None:
     """Also where its plan was made when there were few."""
-    made = text(
+    insert = text(
         "INSERT INTO credit_reservations"
         " (tenant_id, id, model, state, held, made_at, lapses_at)"
         " SELECT :tenant, 'req_' || number, 'large', 'open', '{}', now(), now()"
@@ -87,7 +87,7 @@ async def test_settling_reads_the_calls_that_are_settled_and_no_others(
         )
         needed = []
         for number, (first, last) in enumerate([(1, 20), *[(0, -1)] * 10, (21, 3000), (0, -1)]):
-            await connection.execute(made, {"tenant": tenant.id, "first": first, "last": last})
+            await connection.execute(insert, {"tenant": tenant.id, "first": first, "last": last})
             ask = {"id": f"req_{number + 1}", "now": NOW.isoformat(), "limits": [], "credit": "0"}
             before = await connection.scalar(reads) or 0
             outcome = await connection.scalar(
