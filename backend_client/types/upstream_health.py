@@ -118,4 +118,6 @@ class UpstreamTest(Answer):
     status: int | None = Field(description="Of the answer, if one came")
     seconds: float = Field(description="How long it took.")
     detail: str = Field(description="What was answered, or why there was none")
-    keys: list[UpstreamKeyTest]
+    keys: list[UpstreamKeyTest] = Field(
+        description="How the call with each key went; empty for an upstream without keys"
+    )
