@@ -14,6 +14,7 @@ from tests.support.provider_double import ProviderDouble
 pytestmark = [pytest.mark.browser, pytest.mark.timeout(600)]
 
 SECRET = "their-key-0123456789"
+SECOND = "their-other-key-4321"
 SPARE = "spare-of-the-journey"
 
 
@@ -45,7 +46,7 @@ async def test_an_upstream_is_added_tested_stopped_and_retired(page: Page) -> No
         await dialog.get_by_label("Name", exact=True).fill(SPARE)
         await dialog.get_by_label("Address", exact=True).fill("models.example")
         await dialog.get_by_label("Models").fill("of-the-journey = own")
-        await dialog.get_by_label("Keys", exact=True).fill(SECRET)
+        await dialog.get_by_label("Keys", exact=True).fill(f"{SECRET}\n{SECOND}")
         await dialog.get_by_role("button", name="Add upstream").click()
         await expect(dialog.get_by_text("no address such as")).to_be_visible()
         await dialog.get_by_label("Address", exact=True).fill(f"{double.url}/v1")
@@ -59,7 +60,10 @@ async def test_an_upstream_is_added_tested_stopped_and_retired(page: Page) -> No
         await expect(dialog).to_contain_text("•••• 6789")
         await dialog.get_by_role("button", name="Test").click()
         await expect(dialog.locator("#upstream-tested")).to_contain_text("Status 200")
-        assert double.asked[-1].headers["authorization"] == f"Bearer {SECRET}"
+        by_key = dialog.get_by_role("list", name="By key").get_by_role("listitem")
+        await expect(by_key).to_contain_text(["Key 1, •••• 6789: Works", "Key 2, •••• 4321: Works"])
+        sent = {asked.headers["authorization"] for asked in double.asked}
+        assert sent == {f"Bearer {SECRET}", f"Bearer {SECOND}"}
         for screen in (WIDE, PHONE):
             await page.set_viewport_size(screen)
             assert await lacking(page, whole=False) == []
@@ -84,4 +88,4 @@ async def test_an_upstream_is_added_tested_stopped_and_retired(page: Page) -> No
         await expect(row).to_have_count(0)
         await page.get_by_role("switch", name="Show retired").click()
         await expect(row).to_contain_text("Retired")
-    assert not any(SECRET in frame for frame in frames)
+    assert not any(SECRET in frame or SECOND in frame for frame in frames)

@@ -155,6 +155,14 @@ def _column(plan: PlanColumn) -> rx.Component:
             ),
             class_name="fb-bill",
         ),
+        rx.cond(
+            length(plan.limits) > 0,
+            rx.el.ul(
+                each(plan.limits, lambda limit: rx.el.li(rx.text(limit, size="1"))),
+                class_name="fb-points",
+                aria_label="Limits of " + plan.name,
+            ),
+        ),
         size="2",
         custom_attrs={"data-plan": plan.id},
     )

@@ -5,16 +5,20 @@ Plain functions.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 from itertools import pairwise
+from types import MappingProxyType
+from typing import Final
 
 from backend_client.types.simulate import SimulatedPlan
 from backend_client.types.spend import SpendReport
 from portal.features.compare.workload import Choice
 from portal.kit.formatting import compact, fine_money, money, period
 from portal.shared.charges.rows import LineRow, adjustment_row, line_row
+
+NO_LIMITS: Final[Mapping[str, list[str]]] = MappingProxyType({})
 
 
 @dataclass(frozen=True)
@@ -36,6 +40,7 @@ class PlanColumn:
     lines_of: str
     lines: list[LineRow]
     total: str
+    limits: list[str]
 
 
 @dataclass(frozen=True)
@@ -46,13 +51,22 @@ class Point:
     bills: dict[str, Decimal | None]
 
 
-def plan_columns(plans: Sequence[SimulatedPlan], choice: Choice) -> list[PlanColumn]:
-    """Return the plans as the API orders them: those that fit first, the cheapest of them first."""
+def plan_columns(
+    plans: Sequence[SimulatedPlan], choice: Choice, limits: Mapping[str, list[str]] = NO_LIMITS
+) -> list[PlanColumn]:
+    """Return the plans as the API orders them: those that fit first, the cheapest of them first.
+
+    ``limits`` are those of each plan in words, where they are known.
+    """
     cheapest = next((plan for plan in plans if plan.fits), None)
-    return [_column(plan, choice, cheapest) for plan in plans if plan.periods]
+    return [
+        _column(plan, choice, cheapest, limits.get(plan.plan, [])) for plan in plans if plan.periods
+    ]
 
 
-def _column(plan: SimulatedPlan, choice: Choice, cheapest: SimulatedPlan | None) -> PlanColumn:
+def _column(
+    plan: SimulatedPlan, choice: Choice, cheapest: SimulatedPlan | None, limits: list[str]
+) -> PlanColumn:
     currency = plan.total.currency
     last = plan.periods[-1]
     lines = [line_row(line, currency, last.period.time_zone) for line in last.lines]
@@ -74,6 +88,7 @@ def _column(plan: SimulatedPlan, choice: Choice, cheapest: SimulatedPlan | None)
         lines_of=period(last.period.start, last.period.end, last.period.time_zone),
         lines=lines,
         total=money(last.total.amount, currency),
+        limits=limits,
     )
 
 

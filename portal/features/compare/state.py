@@ -34,6 +34,7 @@ from portal.kit.vega_chart import PackedRows, packed
 from portal.session.guard import SPENDERS, Caller, signed_in
 from portal.session.page import PageState
 from portal.session.state import Session
+from portal.shared.bounds.words import limit_terms
 
 
 @dataclass(frozen=True)
@@ -87,6 +88,7 @@ class Compare(PageState, Session):
 
     _choice: Choice = Choice()
     _models: dict[str, str] = {}
+    _limits: dict[str, list[str]] = {}
 
     @computed
     def chats_step(self) -> int:
@@ -127,8 +129,15 @@ class Compare(PageState, Session):
     async def load(self, caller: Caller) -> None:
         """Compare what the address says."""
         models = await caller.client.models.list().all()
+        plans = await caller.client.plans.list().all()
         async with self:
             query = self.router.url.query_parameters
+            self._limits = {
+                plan.definition.id: limit_terms(
+                    plan.definition.limits, plan.definition.model_limits
+                )
+                for plan in plans
+            }
             self._models = {model.id: model.name for model in models if model.available}
             self.more_models = max(0, len(self._models) - MOST_MODELS)
             self.full_screen = query.get("full") == "1"
@@ -224,7 +233,7 @@ class Compare(PageState, Session):
     def _show_answers(
         self, choice: Choice, plans: Simulation | None = None, volumes: Simulation | None = None
     ) -> None:
-        self.columns = plan_columns(plans.plans, choice) if plans else []
+        self.columns = plan_columns(plans.plans, choice, self._limits) if plans else []
         self.other_currency = ", ".join(plans.other_currency) if plans else ""
         self.legend, self.rows, self.crossings = [], [], []
         if volumes is not None and volumes.plans:

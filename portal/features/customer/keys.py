@@ -7,6 +7,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from backend_client.types.accounts import ApiKey, ApiKeyRotate, Scope
+from portal.features.customer.bounds import BoundRow, read_bounds
 from portal.features.customer.forms import GRACES, key_from
 from portal.features.customer.state import LOADS, CustomerPage
 from portal.kit.choice import Choice
@@ -56,6 +57,8 @@ class KeysTab(CustomerPage):
     """Keys, those that work first."""
 
     keys: list[KeyRow] = []
+    bounds: list[BoundRow] = []
+    more_bounds: bool = False
     applications: list[Choice] = []
 
     @signed_in(operator=True, background=True)
@@ -66,12 +69,14 @@ class KeysTab(CustomerPage):
         applications = await caller.client.applications.list(tenant=tenant).all()
         names = {application.id: application.name for application in applications}
         now = datetime.now(UTC)
+        bounds, more = await read_bounds(caller.client, tenant, applications)
         async with self:
             if self._is_about_another(tenant):
                 return
             zone = self.customer.time_zone
             rows = [key_row(key, names, zone, now) for key in keys]
             self.keys = sorted(rows, key=lambda row: not row.works)
+            self.bounds, self.more_bounds = bounds, more
             self.applications = [Choice(name_id, name) for name_id, name in names.items()]
             self._show("keys")
 

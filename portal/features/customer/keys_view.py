@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import reflex as rx
 
+from portal.features.customer.bounds import BoundRow
 from portal.features.customer.forms import EXPIRIES, GRACES
 from portal.features.customer.keys import SCOPES, KeyRow, KeysTab
 from portal.kit.blocks import card, dialog_lead, empty, form_error
 from portal.kit.dialogs import confirmation, dialog, dialog_buttons
 from portal.kit.fields import labeled, select_field, text_field
 from portal.kit.icon import icon
-from portal.kit.tables import actions, row_action, wide_table
+from portal.kit.tables import actions, remark, row_action, wide_table
 from portal.kit.vars import each, length, pick
 from portal.shared.once import shown_once
 
@@ -33,8 +34,47 @@ def keys_tab() -> rx.Component:
                 icon("plus", size=16), "Create key", on_click=KeysTab.open_create, variant="soft"
             ),
         ),
+        rx.cond(length(KeysTab.bounds) > 0, _bounds()),
         _create(),
         _rotate(),
+    )
+
+
+def _bounds() -> rx.Component:
+    return card(
+        wide_table(
+            "customer-bounds",
+            ("Of", "Kind", "Limits", "Budget"),
+            each(KeysTab.bounds, _bound),
+        ),
+        rx.cond(KeysTab.more_bounds, remark("And more budgets of labels, which the API lists.")),
+        heading="Limits and budgets",
+        margin_top="var(--space-5)",
+    )
+
+
+def _bound(row: BoundRow) -> rx.Component:
+    return rx.table.row(
+        rx.table.row_header_cell(row.name, overflow_wrap="anywhere", max_width="20rem"),
+        rx.table.cell(row.kind),
+        rx.table.cell(row.limits, max_width="20rem"),
+        rx.table.cell(
+            rx.cond(
+                row.used != "",
+                rx.box(
+                    rx.text(row.used, size="1", white_space="nowrap"),
+                    rx.progress(
+                        value=row.part,
+                        color_scheme=pick(row.over, "red", "indigo"),
+                        aria_label="Used of the budget of " + row.name,
+                        size="1",
+                        margin_top="4px",
+                    ),
+                    min_width="9rem",
+                ),
+            )
+        ),
+        vertical_align="top",
     )
 
 

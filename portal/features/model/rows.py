@@ -7,6 +7,7 @@ from datetime import datetime, timedelta
 from zoneinfo import ZoneInfo
 
 from backend_client.types.entitlements import Entitlements
+from backend_client.types.limits import RateLimits
 from backend_client.types.models import ModelPerformance
 from portal.kit.facts import FactRow
 from portal.kit.formatting import compact, count, date, meters_name
@@ -52,17 +53,16 @@ def hour_bars(performance: ModelPerformance | None, now: datetime, time_zone: st
     return bars
 
 
-def limit_rows(entitlements: Entitlements | None, time_zone: str) -> list[FactRow]:
-    """Return the limits of all the tenant's calls together, and what is left of its quotas."""
+def limit_rows(entitlements: Entitlements | None, time_zone: str, model: str) -> list[FactRow]:
+    """Return the limits that hold a model's calls, and what is left of the tenant's quotas."""
     if entitlements is None:
         return []
-    limits = entitlements.limits
-    rates = (
-        ("Requests a minute", limits.requests_per_minute),
-        ("Tokens a minute", limits.tokens_per_minute),
-        ("Requests at a time", limits.concurrent_requests),
-    )
-    rows = [FactRow(name, count(most)) for name, most in rates if most is not None]
+    rows = _rate_rows(entitlements.limits, "")
+    for each in entitlements.model_limits:
+        if model in each.models:
+            others = [name for name in each.models if name != model]
+            with_it = f", with {' and '.join(others)}" if others else ", of this model"
+            rows += _rate_rows(each.limits, with_it)
     rows += [
         FactRow(
             f"{meters_name(quota.meters)} {'on trial' if quota.of_trial else 'a month'}",
@@ -72,3 +72,12 @@ def limit_rows(entitlements: Entitlements | None, time_zone: str) -> list[FactRo
         for quota in entitlements.quotas
     ]
     return rows
+
+
+def _rate_rows(limits: RateLimits, of: str) -> list[FactRow]:
+    rates = (
+        ("Requests a minute", limits.requests_per_minute),
+        ("Tokens a minute", limits.tokens_per_minute),
+        ("Requests at a time", limits.concurrent_requests),
+    )
+    return [FactRow(f"{name}{of}", count(most)) for name, most in rates if most is not None]

@@ -109,7 +109,7 @@ class ModelPage(PageState, Session):
             FactRow("Tokenizer", tokenizer_name(model.tokenizer)),
         ]
         self.prices = price_rows(model)
-        self.limits = limit_rows(entitlements, time_zone)
+        self.limits = limit_rows(entitlements, time_zone, model.id)
         first_token, total = (measured.first_token, measured.total) if measured else (None, None)
         self.begins_after, self.total = latency_text(first_token), latency_text(total)
         self.begins_detail = latency_detail(first_token)

@@ -17,11 +17,11 @@ from backend_client.types.charges import (
     VolumeCharge,
 )
 from backend_client.types.common import plain
-from backend_client.types.limits import RateLimits
 from backend_client.types.plan_terms import Discount, GrantTerms, Quota, QuotaLimit
 from backend_client.types.plans import PlanDefinition
 from portal.kit.formatting import compact, exact_money, meters_name, money, unit_price
 from portal.kit.prices import often, priced_for
+from portal.shared.bounds.words import limit_terms
 
 
 def plan_terms(plan: PlanDefinition) -> list[str]:
@@ -59,7 +59,7 @@ def plan_terms(plan: PlanDefinition) -> list[str]:
     terms += [_quota(quota) for quota in plan.quotas]
     if plan.models is not None:
         terms.append(f"Models: {', '.join(plan.models)}")
-    terms += _rate_limits(plan.limits)
+    terms += limit_terms(plan.limits, plan.model_limits)
     if plan.features:
         terms.append(f"With {', '.join(feature.replace('-', ' ') for feature in plan.features)}")
     return terms
@@ -148,15 +148,6 @@ def _discount(discount: Discount, names: dict[str, str], currency: str) -> str:
 def _quota(quota: Quota) -> str:
     end = "then calls are refused" if quota.limit is QuotaLimit.HARD else "then calls go on"
     return f"{compact(quota.quantity)} {meters_name(quota.meters).lower()} a month, {end}"
-
-
-def _rate_limits(limits: RateLimits) -> list[str]:
-    rates = (
-        (limits.requests_per_minute, "requests a minute"),
-        (limits.tokens_per_minute, "tokens a minute"),
-        (limits.concurrent_requests, "requests at a time"),
-    )
-    return [f"Up to {compact(most)} {what}" for most, what in rates if most is not None]
 
 
 def _listed(charges: list[str], names: dict[str, str]) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from backend_client.types.limits import KeyBudgetUse, ModelLimits, RateLimits
-from portal.kit.formatting import count, fine_money
+from portal.kit.formatting import compact, count, fine_money
 
 
 def limits_text(limits: RateLimits) -> str:
@@ -23,6 +23,23 @@ def all_limits_text(limits: RateLimits, of_models: Sequence[ModelLimits]) -> str
     parts = [limits_text(limits)]
     parts += [f"{', '.join(each.models)}: {limits_text(each.limits)}" for each in of_models]
     return " · ".join(part for part in parts if part)
+
+
+def limit_terms(limits: RateLimits, of_models: Sequence[ModelLimits]) -> list[str]:
+    """A plan's limits as terms of it, a line each: of all calls, and of those of some models."""
+    terms = _rate_terms(limits, "")
+    for each in of_models:
+        terms += _rate_terms(each.limits, f" of {' and '.join(each.models)}")
+    return terms
+
+
+def _rate_terms(limits: RateLimits, of: str) -> list[str]:
+    rates = (
+        (limits.requests_per_minute, f"requests{of} a minute"),
+        (limits.tokens_per_minute, f"tokens{of} a minute"),
+        (limits.concurrent_requests, f"requests{of} at a time"),
+    )
+    return [f"Up to {compact(most)} {what}" for most, what in rates if most is not None]
 
 
 def budget_text(use: KeyBudgetUse) -> str:

@@ -25,6 +25,7 @@ from portal.features.applications.rows import (
     label_budget_row,
     use_rows,
 )
+from portal.features.customer.bounds import BoundRow, bound_rows
 from portal.kit.form_problems import FormProblems
 from portal.shared.bounds.forms import bounds_edit, model_limits_of
 from portal.shared.bounds.words import all_limits_text
@@ -139,3 +140,41 @@ def test_what_is_used_and_left_is_shown() -> None:
     shown = label_budget_row(budget, use, "UTC")
     assert (shown.name, shown.over) == ("team = search", True)
     assert shown.used.endswith("$20.50 today (soft)")
+
+
+def test_the_operator_sees_what_bounds_a_customers_calls() -> None:
+    use = KeyBudgetUse.model_validate(
+        {
+            "budget": {"amount": "20", "period": "month", "limit": "hard"},
+            "currency": "USD",
+            "used": "5",
+            "held": "0",
+            "remaining": "15",
+            "start": "2026-11-01T00:00:00Z",
+            "resets_at": "2026-12-01T00:00:00Z",
+        }
+    )
+    made_at = "2026-11-01T00:00:00Z"
+    free, limited = (
+        Application.model_validate({"id": name, "name": name, "created_at": made_at} | more)
+        for name, more in (
+            ("app_free", {}),
+            ("app_limited", {"limits": {"concurrent_requests": 2}, "budget": use.budget}),
+        )
+    )
+    of_search = LabelBudget.model_validate(
+        {
+            "id": "lbd_1",
+            "label": "team",
+            "value": "search",
+            "budget": use.budget,
+            "created_at": made_at,
+        }
+    )
+    rows = bound_rows([free, limited], [of_search], {"app_limited": use})
+    assert rows == [
+        BoundRow(
+            "app_limited", "Application", "2 at a time", "$5.00 of $20.00 this month", 25, False
+        ),
+        BoundRow("team = search", "Label", "", ""),
+    ]

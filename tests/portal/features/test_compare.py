@@ -184,6 +184,8 @@ def test_plans_stand_side_by_side_with_what_they_cost_beyond_the_cheapest() -> N
     assert pro.lines_of == "1 – 31 Jan 2026"
     assert plan_columns(plans, Choice(basis="past"))[0].each == ""
     assert plan_columns([plans[-1]], choice)[0].cheapest is False
+    limits = {"pro": ["Up to 6K requests a minute"]}
+    assert [each.limits for each in plan_columns(plans, choice, limits)] == [limits["pro"], [], []]
 
 
 def test_crossovers_are_where_two_bills_meet() -> None:

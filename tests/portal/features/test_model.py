@@ -6,6 +6,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
+from backend_client.types.entitlements import Entitlements
 from backend_client.types.models import Latency, ModelHour, ModelPerformance
 from portal.features.model.rows import HOURS, hour_bars, limit_rows
 from portal.features.model.samples import curl, javascript, python
@@ -42,7 +43,34 @@ def test_each_of_the_last_hours_is_a_bar_by_the_tenants_clock() -> None:
 
 
 def test_without_entitlements_no_limits_are_shown() -> None:
-    assert limit_rows(None, "UTC") == []
+    assert limit_rows(None, "UTC", "small") == []
+
+
+def test_a_plans_limits_on_a_model_are_shown_with_whom_it_shares_them() -> None:
+    entitlements = Entitlements.model_validate(
+        {
+            "as_of": "2026-11-24T12:15:00Z",
+            "plan": "pro",
+            "plan_version": 1,
+            "state": "active",
+            "suspended": False,
+            "models": ["large"],
+            "features": [],
+            "quotas": [],
+            "limits": {"requests_per_minute": 1000},
+            "model_limits": [
+                {"models": ["large"], "concurrent_requests": 2},
+                {"models": ["large", "huge"], "tokens_per_minute": 5000},
+            ],
+        }
+    )
+    shown = [(row.name, row.value) for row in limit_rows(entitlements, "UTC", "large")]
+    assert shown == [
+        ("Requests a minute", "1,000"),
+        ("Requests at a time, of this model", "2"),
+        ("Tokens a minute, with huge", "5,000"),
+    ]
+    assert len(limit_rows(entitlements, "UTC", "small")) == 1
 
 
 @pytest.mark.parametrize("sample", [curl, python, javascript])

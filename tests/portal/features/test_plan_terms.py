@@ -153,6 +153,20 @@ def test_credit_trials_discounts_minimum_and_quotas() -> None:
     ]
 
 
+def test_limits_are_told_of_all_calls_and_of_those_of_some_models() -> None:
+    limited = plan(
+        limits={"requests_per_minute": 6000},
+        model_limits=[
+            {"models": ["large", "huge"], "tokens_per_minute": 5000, "concurrent_requests": 2}
+        ],
+    )
+    assert plan_terms(limited) == [
+        "Up to 6K requests a minute",
+        "Up to 5K tokens of large and huge a minute",
+        "Up to 2 requests of large and huge at a time",
+    ]
+
+
 def test_every_plan_of_the_catalog_has_its_terms() -> None:
     plans = [PlanDefinition.model_validate(p) for p in yaml.safe_load(CATALOG.read_text())["plans"]]
     assert {p.id for p in plans if asks_for_nothing(p)} == {"free"}
