@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Coroutine, Mapping
+from collections.abc import Coroutine, Iterable, Mapping
 from contextlib import suppress
 from dataclasses import replace
 from datetime import datetime
@@ -54,6 +54,8 @@ _SHORT_BYTES: Final = 8_000
 """A body up to here is counted in about a millisecond."""
 _UPSTREAMS_SECONDS: Final = 2.0
 """How often a process looks for upstreams that were set at another."""
+_TOKENIZERS_SECONDS: Final = 10.0
+"""How often it looks for models that it did not serve before."""
 
 Result = TypeVar("Result")
 
@@ -115,20 +117,27 @@ class Gateway:
                 await asyncio.wait_for(self._stop.wait(), _UPSTREAMS_SECONDS)
 
     async def _load_tokenizers(self) -> None:
-        """Load what the served models are counted by, so that no call waits for that."""
+        """Load what the served models are counted by, so that no call waits for that.
+
+        Those too that are served, or on sale, only later.
+        """
         await self._have_targets.wait()
-        try:
-            models = (await self._admission.models()).values()
-        except OUTAGES as error:
-            _log.warning("gateway.tokenizers_wait", error=repr(error))
-            return
-        for model in models:
-            if not self._targets.serves(model.id):
-                continue
+        unusable: set[str] = set()
+        while True:
+            models: Iterable[CatalogModel] = ()
             try:
-                await self._tokenizer_of(model).load()
-            except ConfigurationError as error:
-                _log.error("gateway.tokenizer_unusable", model=model.id, detail=error.detail)
+                models = (await self._admission.models()).values()
+            except OUTAGES as error:
+                _log.warning("gateway.tokenizers_wait", error=repr(error))
+            for model in models:
+                if not self._targets.serves(model.id) or model.id in unusable:
+                    continue
+                try:
+                    await self._tokenizer_of(model).load()
+                except ConfigurationError as error:
+                    unusable.add(model.id)
+                    _log.error("gateway.tokenizer_unusable", model=model.id, detail=error.detail)
+            await asyncio.sleep(_TOKENIZERS_SECONDS)
 
     async def models(self, caller: Principal) -> list[ModelInfo]:
         """Return the models that the caller can call now, with its plan's prices."""

@@ -127,6 +127,13 @@ def counted(metrics: UpstreamMetrics, target: Target, outcome: str) -> float:
     return metrics.registry.get_sample_value("farebox_upstream_attempts_total", labels) or 0
 
 
+def began_to_answer(metrics: UpstreamMetrics, target: Target) -> float:
+    """How many times to a first token were measured."""
+    labels = {"upstream": target.upstream.name, "model": "m"}
+    name = "farebox_upstream_first_token_seconds_count"
+    return metrics.registry.get_sample_value(name, labels) or 0
+
+
 PASSING = {
     "busy": "busy",
     "busy:7": "busy",
@@ -192,6 +199,7 @@ async def test_a_stream_comes_from_the_next_target_if_nothing_was_passed_on(
     assert await heard(await attempts.open(sent)) == TEXT
     assert (first.does, second.does) == ([does], ["ok"])
     assert counted(metrics, targets[0], outcome) == 1
+    assert [began_to_answer(metrics, each) for each in targets] == [0, 1]
     assert [each.provider.under_way for each in targets] == [0, 0]
 
 

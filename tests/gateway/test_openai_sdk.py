@@ -8,8 +8,13 @@ from collections.abc import Awaitable, Callable
 import pytest
 from openai import AsyncOpenAI, OpenAI
 
+from backend.api.app import create_app
 from backend.engines.model import MODEL
+from backend.metering.tokens import registry, tokenizer_for
+from backend.metering.tokens.tokenizer import LocalTokenizer
+from backend.settings import Settings
 from tests.gateway.conftest import MakeKey, Metered
+from tests.support.waiting import until
 
 pytestmark = pytest.mark.engine
 
@@ -29,6 +34,23 @@ def tokens(event: Metered) -> tuple[int, int]:
 async def test_models_are_those_that_a_provider_serves(client: AsyncOpenAI) -> None:
     assert [model.id async for model in client.models.list()] == [MODEL, "sample-small"]
     assert (await client.models.retrieve(MODEL)).object == "model"
+
+
+async def test_what_models_are_counted_by_is_there_before_the_first_call(
+    api: object, api_settings: Settings
+) -> None:
+    """Tiktoken reads its ranks for seconds on a busy machine."""
+    registry._local.cache_clear()
+    starting = create_app(api_settings)
+    tokenizer = tokenizer_for("tiktoken:o200k_base", model="their-own-name")
+    assert isinstance(tokenizer, LocalTokenizer)
+
+    async def is_loaded() -> bool:
+        return tokenizer._counter is not None
+
+    assert not await is_loaded()
+    async with starting.router.lifespan_context(starting):
+        await until(is_loaded)
 
 
 async def test_a_completion_is_metered_as_the_model_reported_it(
