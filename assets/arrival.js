@@ -21,6 +21,8 @@ export function Arrival({ page }) {
     return () => watch.disconnect();
   }, [page]);
   useEffect(() => {
+    // What was pressed before can be done now
+    window.dispatchEvent(new Event("fb-alive"));
     const here = window.location.pathname.replace(/\/$/, "");
     const moved = before !== null && before !== here;
     before = here;

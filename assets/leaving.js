@@ -1,29 +1,75 @@
-// Changes that are not saved: the browser asks before they are left.
+// Changes that are not saved: the browser asks before they are left, whichever way one goes.
 import { useEffect } from "react";
+import { useBlocker } from "react-router";
 
 const QUESTION = "Leave the page? Your changes are not saved, and will be gone.";
 
+let held = 0; // changes that the page holds, and no form
+const edited = new Set(); // forms that somebody has written in and not sent
+const sent = new Set(); // forms that were sent; they stay unsaved while a field is said to be wrong
+
+// While it is there, the page holds changes
 export function UnsavedChanges() {
   useEffect(() => {
-    const onUnload = (event) => event.preventDefault();
-    // Links within the portal load no page: they are asked for before the router sees them
-    const onClick = (event) => {
-      const link = event.target.closest?.("a[href]");
-      const here = event.button === 0 && !(event.metaKey || event.ctrlKey || event.shiftKey);
-      if (!link || !here || link.target === "_blank" || link.hasAttribute("download")) return;
-      if (link.pathname === location.pathname && link.origin === location.origin) return;
-      // What loads a page is asked for by the browser itself
-      if (link.origin === location.origin && !window.confirm(QUESTION)) {
-        event.preventDefault();
-        event.stopPropagation();
-      }
-    };
-    addEventListener("beforeunload", onUnload);
-    document.addEventListener("click", onClick, true);
+    held += 1;
     return () => {
-      removeEventListener("beforeunload", onUnload);
-      document.removeEventListener("click", onClick, true);
+      held -= 1;
     };
   }, []);
   return null;
+}
+
+// Asks, on every page. A form that looks for something keeps nothing
+export function Leaving() {
+  const blocker = useBlocker(
+    ({ currentLocation, nextLocation }) =>
+      bare(currentLocation.pathname) !== bare(nextLocation.pathname) && isUnsaved(),
+  );
+  useEffect(() => {
+    if (blocker.state === "blocked") {
+      if (window.confirm(QUESTION)) {
+        blocker.proceed();
+      } else {
+        blocker.reset();
+      }
+    }
+  }, [blocker]);
+  useEffect(() => {
+    const onInput = (event) => {
+      const form = event.isTrusted && event.target.form;
+      if (form && !form.closest("[role=search]")) {
+        sent.delete(form);
+        edited.add(form);
+      }
+    };
+    const onSubmit = (event) => {
+      if (edited.delete(event.target)) {
+        sent.add(event.target);
+      }
+    };
+    const onLeaving = (event) => isUnsaved() && event.preventDefault();
+    document.addEventListener("input", onInput, true);
+    document.addEventListener("submit", onSubmit, true);
+    window.addEventListener("fb-leaving", onLeaving);
+    return () => {
+      document.removeEventListener("input", onInput, true);
+      document.removeEventListener("submit", onSubmit, true);
+      window.removeEventListener("fb-leaving", onLeaving);
+    };
+  }, []);
+  return null;
+}
+
+function isUnsaved() {
+  for (const form of [...edited, ...sent]) {
+    if (!form.isConnected) {
+      edited.delete(form);
+      sent.delete(form);
+    }
+  }
+  return held + edited.size > 0 || [...sent].some((form) => form.querySelector("[aria-invalid=true]"));
+}
+
+function bare(path) {
+  return path.replace(/\/$/, "");
 }

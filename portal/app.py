@@ -122,6 +122,7 @@ documentation = Documentation(portal_settings())
 app = rx.App(
     stylesheets=["/portal.css"],
     head_components=[
+        rx.el.script(src="/early.js"),
         rx.el.link(rel="icon", href="/brand/logo"),
         rx.el.link(rel="stylesheet", href="/brand.css"),
         rx.el.meta(name="color-scheme", content="light dark"),

@@ -9,6 +9,7 @@ import reflex as rx
 from portal.kit.address import address
 from portal.kit.blocks import stale
 from portal.kit.icon import icon
+from portal.kit.leaving import leaving
 from portal.kit.plain import plain_link
 from portal.kit.vars import is_given
 from portal.kit.waiting import waiting
@@ -59,6 +60,7 @@ def framed(feature: Feature, features: Sequence[Feature]) -> rx.Component:
         palette(features),
         arrival(page=heading),
         presence(),
+        leaving(),
         waiting(waiting=page.state.phase == LOADING),
         toast_region(),
         _notice(),

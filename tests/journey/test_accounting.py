@@ -14,6 +14,7 @@ from backend_client.types.accounting import BookTerms, BookTermsPut, ChartOfAcco
 from backend_client.types.wallets import CreditGrantCreate, CreditKind
 from tests.journey.conftest import Farebox, person_at
 from tests.journey.steps import visit
+from tests.support.waiting import until
 
 pytestmark = pytest.mark.browser
 
@@ -93,7 +94,12 @@ async def test_the_chart_of_accounts_is_set_and_put_back(farebox: Farebox, page:
             await question.dismiss()
 
         page.on("dialog", stay)
+
+        async def was_asked() -> bool:
+            return bool(questions)
+
         await page.get_by_role("link", name="Customers", exact=True).first.click()
+        await until(was_asked)
         await expect(unsaved).to_be_visible()
         assert [question[:15] for question in questions] == ["Leave the page?"]
 

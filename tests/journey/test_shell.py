@@ -10,7 +10,7 @@ from pathlib import Path
 
 import httpx
 import pytest
-from playwright.async_api import Browser, Page, expect
+from playwright.async_api import Browser, Page, Route, expect
 
 from backend.kit.tls import tls_context
 from tests.journey.conftest import Farebox, browsing, sign_in
@@ -87,6 +87,32 @@ async def test_pages_are_found_by_groups_and_by_typing(page: Page, farebox: Fare
     )
     await expect(nav).to_have_count(0)
     await visit(page, "Usage")
+
+
+async def test_what_is_pressed_before_the_scripts_have_come_is_done_then(page: Page) -> None:
+    scripts = asyncio.Event()
+
+    async def late(route: Route) -> None:
+        await scripts.wait()
+        await route.continue_()
+
+    await page.route("**/assets/*.js", late)
+    for press in ("Control+k", "click"):
+        scripts.clear()
+        await page.goto("/keys/", wait_until="commit")
+        await expect(page.get_by_role("heading", name="API keys", level=1)).to_be_visible()
+        if press == "click":
+            await page.get_by_role("button", name="Search", exact=True).click()
+        else:
+            await page.keyboard.press(press)
+        scripts.set()
+        field = page.get_by_role("combobox", name="Search pages")
+        await expect(field).to_be_focused()
+        # Once: what is pressed from then on is for the page
+        await page.keyboard.press("Escape")
+        await expect(field).to_be_hidden()
+        await page.keyboard.press("Control+k")
+        await expect(field).to_be_focused()
 
 
 async def test_strangers_find_nothing(farebox: Farebox) -> None:

@@ -101,6 +101,7 @@ def _between() -> rx.Component:
                 align="end",
             ),
             on_submit=Usage.choose_times,
+            role="search",
             aria_label="Between two times",
         ),
     )
