@@ -90,7 +90,7 @@ async def test_following_ends_when_the_page_is_left(
 
 async def test_events_are_found_and_paged_through(page: Page, service: Service) -> None:
     ago = timedelta(minutes=10)
-    await service.send(*(f"page-{number:03}" for number in range(120)), ago=ago)
+    await service.send(*(f"page-{number:03}" for number in range(120)), ago=ago, output_tokens=7)
     await service.send("labelled", labels={"team": "drawing"}, images=3, model="painter")
     await only_of(page, service)
     rows = page.locator("#events tbody tr")

@@ -6,12 +6,14 @@ import asyncio
 import contextlib
 import time
 from collections import deque
+from collections.abc import Hashable
 from datetime import UTC, datetime
 from types import TracebackType
 from typing import Self
 
 from backend_client import AsyncFareboxClient, RateLimited, Unavailable
 from backend_client.types.events import StoredEvent
+from portal.features.events.tails import tails
 
 RESTART_SECONDS = 2.0
 """How long after it broke off it is opened again, and for how long it has to hold to be whole."""
@@ -22,15 +24,16 @@ _LONG_AGO = datetime(2000, 1, 1, tzinfo=UTC)
 
 
 class LiveEvents:
-    """Reads the tail in a task of its own, and opens it again where it ended.
+    """Follows the tail in a task of its own, and opens it again where it ended.
 
-    Leave it to close the connection. ``has_gap`` says that events may have been
-    missed: what is shown has to be loaded again, and the loader sets it back to false.
+    ``whose`` events they are: all that follow the same share a connection. Leave it to close that.
+    ``has_gap`` says that events may have been missed: what is shown has to be loaded again, and
+    the loader sets it back to false.
     """
 
-    def __init__(self, client: AsyncFareboxClient) -> None:
+    def __init__(self, client: AsyncFareboxClient, whose: Hashable) -> None:
         self.has_gap = True
-        self._client = client
+        self._client, self._whose = client, whose
         self._since = _LONG_AGO
         self._new: deque[StoredEvent] = deque(maxlen=MOST_WAITING)
         self._seen: deque[tuple[str, str]] = deque(maxlen=MOST_REMEMBERED)
@@ -99,7 +102,9 @@ class LiveEvents:
         self._reading = asyncio.create_task(self._read())
 
     async def _read(self) -> None:
-        tail = self._client.events.tail(since=self._since)
+        # Those that follow already may have been told of something since this one last was
+        self.has_gap = self.has_gap or tails.follows(self._whose)
+        tail = tails.events(self._whose, self._client, self._since)
         async with contextlib.aclosing(tail) as events:
             async for event in events:
                 self._since = max(self._since, event.received_at)

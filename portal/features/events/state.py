@@ -130,7 +130,9 @@ class Events(PageState, Session):
             if query := dict(self.router.url.query_parameters):
                 self._choose(from_query(query))
             self._to_first()
-        async with LiveEvents(caller.client) as live:
+        now = caller.me
+        whose = (now.tenant.id, now.role, now.is_operator)
+        async with LiveEvents(caller.client, whose) as live:
 
             async def look() -> None:
                 if not live.started:

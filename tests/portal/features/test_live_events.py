@@ -16,6 +16,7 @@ from backend.storage.database import Database
 from backend_client import AsyncFareboxClient, Unauthenticated, Unavailable
 from portal.features.events import live as live_events
 from portal.features.events.live import LiveEvents
+from portal.features.events.tails import tails
 from tests.support.tenants import SampleTenant, sample_tenant
 from tests.support.waiting import until
 
@@ -77,7 +78,7 @@ async def test_what_came_since_the_newest_that_was_loaded_is_taken_once(
     await count(database, tenant, "loaded")
     (loaded,) = (await client.events.list().page()).items
     await count(database, tenant, "between")
-    async with LiveEvents(client) as live:
+    async with LiveEvents(client, tenant.id) as live:
         assert (live.started, live.has_gap) == (False, True)
         live.start(loaded.received_at)
         assert live.started
@@ -94,7 +95,10 @@ async def test_one_that_is_refused_is_told_and_opened_again(
 ) -> None:
     monkeypatch.setattr(tail, "_MOST_TAILS", 1)
     begun = datetime.now(UTC)
-    async with LiveEvents(client) as live, aclosing(client.events.tail(since=begun)) as other:
+    async with (
+        LiveEvents(client, tenant.id) as live,
+        aclosing(client.events.tail(since=begun)) as other,
+    ):
         await count(database, tenant, "seen-by-other")
         await anext(other)
         live.has_gap = False
@@ -127,7 +131,7 @@ async def test_one_that_is_refused_is_told_and_opened_again(
 async def test_a_session_that_has_ended_is_not_opened_again(
     client: AsyncFareboxClient, database: Database, tenant: SampleTenant
 ) -> None:
-    async with LiveEvents(client) as live:
+    async with LiveEvents(client, tenant.id) as live:
         live.start(None)
         await count(database, tenant, "seen")
         assert await taken(live, 1) == ["seen"]
@@ -142,3 +146,57 @@ async def test_a_session_that_has_ended_is_not_opened_again(
             return False
 
         await until(ended)
+
+
+async def test_tabs_share_a_connection_that_outlives_the_tab_that_opened_it(
+    client: AsyncFareboxClient,
+    database: Database,
+    tenant: SampleTenant,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    # The API lets the tenant have no other
+    monkeypatch.setattr(tail, "_MOST_TAILS", 1)
+    async with LiveEvents(client, tenant.id) as second:
+        async with LiveEvents(client, tenant.id) as first:
+            first.start(None)
+            await count(database, tenant, "before")
+            assert await taken(first, 1) == ["before"]
+            second.has_gap = False
+            second.start(None)
+
+            async def has_gap() -> bool:
+                return second.has_gap
+
+            # It can't know what the first was told before: the list is loaded again
+            await until(has_gap)
+            second.has_gap = False
+            await count(database, tenant, "both")
+            assert await taken(first, 1) == ["both"]
+            assert await taken(second, 1) == ["both"]
+        await count(database, tenant, "after")
+        assert await taken(second, 1) == ["after"]
+        assert not second.has_gap
+    assert not tails.follows(tenant.id)
+
+
+async def test_one_that_may_not_follow_keeps_no_other_from_it(
+    client: AsyncFareboxClient, url: str, database: Database, tenant: SampleTenant
+) -> None:
+    async with (
+        AsyncFareboxClient(url, "fbs_nobody") as nobody,
+        LiveEvents(nobody, tenant.id) as refused,
+        LiveEvents(client, tenant.id) as live,
+    ):
+        refused.start(None)
+        live.start(None)
+        await count(database, tenant, "seen")
+        assert await taken(live, 1) == ["seen"]
+
+        async def is_told() -> bool:
+            try:
+                refused.take()
+            except Unauthenticated:
+                return True
+            return False
+
+        await until(is_told)
