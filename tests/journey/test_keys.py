@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import replace
 
 import pytest
@@ -14,6 +15,7 @@ from backend.storage.database import Database
 from backend_client.types.accounts import ApiKeyCreate, Role
 from tests.journey.conftest import Farebox, person_at
 from tests.journey.steps import visit
+from tests.journey.test_access import PHONE, lacking, lacking_in_the_end
 
 pytestmark = pytest.mark.browser
 
@@ -98,6 +100,45 @@ async def test_a_key_is_edited_rotated_disabled_and_its_old_secrets_end(page: Pa
     written = (await (await download.value).path()).read_text()
     assert written.count("key.end_grace") == 1
     assert "key.create" not in written
+
+
+async def test_a_service_account_is_its_applications(page: Page) -> None:
+    await visit(page, "API keys")
+    await page.get_by_role("button", name="Create key").click()
+    dialog = page.get_by_role("dialog")
+    await dialog.get_by_label("Name").fill("nightly job")
+    await dialog.get_by_role("checkbox", name="Service account").click()
+    await dialog.get_by_role("button", name="Create key").click()
+    await dialog.get_by_role("button", name="Done").click()
+    row = page.get_by_role("row", name="nightly job")
+    await expect(row).to_contain_text("Service account")
+    await expect(row).not_to_contain_text("Of ")
+
+    # The address holds whose keys are shown; none of them may be people's
+    whose = page.get_by_role("combobox", name="Whose keys")
+    for name, address in (("People’s keys", "owner=person"), ("Service accounts", "owner=service")):
+        await whose.click()
+        await page.get_by_role("option", name=name).click()
+        await expect(page).to_have_url(re.compile(address))
+        await page.get_by_label("Search keys").fill("nightly job")
+        if address == "owner=person":
+            await expect(page.get_by_text("No matching keys")).to_be_visible()
+    await page.reload()
+    await expect(whose).to_have_text("Service accounts")
+    await expect(page.locator("#keys tbody tr")).to_have_count(1)
+    await page.set_viewport_size(PHONE)
+    assert await lacking_in_the_end(page) == []
+
+    # It can be made a person's, who is the one that does
+    await row.get_by_role("button", name="Edit").click()
+    await expect(dialog.get_by_role("checkbox", name="Service account")).to_be_checked()
+    assert await lacking(page, whole=False) == []
+    await dialog.get_by_role("checkbox", name="Service account").click()
+    await dialog.get_by_role("button", name="Save").click()
+    await expect(page.get_by_text("No matching keys")).to_be_visible()
+    await page.get_by_role("button", name="Show all").click()
+    await page.get_by_label("Search keys").fill("nightly job")
+    await expect(row).to_contain_text("Of Local developer")
 
 
 async def test_removing_a_member_asks_what_becomes_of_their_keys(

@@ -15,6 +15,7 @@ from pyarrow import parquet
 
 from tests.journey.conftest import Farebox
 from tests.journey.metered import Service
+from tests.journey.test_access import PHONE, lacking_in_the_end
 
 pytestmark = [pytest.mark.browser, pytest.mark.timeout(900)]
 
@@ -142,3 +143,23 @@ async def test_a_declared_label_and_a_status_filter_tokens(page: Page, farebox: 
     await expect(by_team).to_be_visible()
     await page.reload()
     await expect(page.get_by_role("combobox", name="Split by")).to_have_text("By label team")
+
+
+async def test_a_quota_burns_down_as_it_is_used(page: Page, farebox: Farebox) -> None:
+    await page.goto("/usage/")
+    card = page.locator("#usage-quota")
+    note = card.locator("p").first
+    await expect(note).to_have_text(
+        re.compile(r"[\d,]+ of 1,000,000 used; renewed on .+ it lasts\.$")
+    )
+    before = int((await note.inner_text()).partition(" of ")[0].replace(",", ""))
+    drawn = card.locator(".fb-chart svg")
+    await expect(drawn).to_be_visible()
+    async with Service(farebox, "usage-quota") as service:
+        await service.send("first", "second", requests=3)
+    # By itself, for whoever looks on
+    await expect(note).to_contain_text(f"{before + 6:,} of 1,000,000 used")
+    await expect(card.get_by_role("combobox", name="Quota")).to_have_text("Requests")
+    await page.set_viewport_size(PHONE)
+    await expect(drawn).to_be_visible()
+    assert await lacking_in_the_end(page) == []

@@ -14,6 +14,7 @@ from portal.kit.choice import Choice
 from portal.kit.copy_button import copy_button
 from portal.kit.dialogs import dialog, dialog_buttons
 from portal.kit.fields import labeled, select_field, text_field
+from portal.kit.focus import return_focus
 from portal.kit.icon import icon
 from portal.kit.vars import as_text, each, holds, pick
 from portal.shared.bounds.fields import budget_fields, limit_fields
@@ -71,6 +72,7 @@ def key_dialogs() -> rx.Component:
         ),
         rx.dialog.root(
             rx.dialog.content(
+                return_focus(),
                 rx.cond(Keys.secret != "", _secret("The new secret"), _rotation_form()),
                 max_width="31rem",
             ),

@@ -12,6 +12,7 @@ from portal.features.webhooks.state import Webhooks
 from portal.kit.blocks import code, dialog_lead, form_error
 from portal.kit.dialogs import dialog, dialog_buttons
 from portal.kit.fields import labeled, select_field, text_field
+from portal.kit.focus import return_focus
 from portal.kit.icon import icon
 from portal.kit.vars import each, holds
 from portal.shared.once import shown_once
@@ -53,6 +54,7 @@ def webhook_dialogs() -> rx.Component:
         ),
         rx.dialog.root(
             rx.dialog.content(
+                return_focus(),
                 rx.cond(Webhooks.secret != "", _secret("The new secret"), _rotation()),
                 max_width="32rem",
             ),
