@@ -25,6 +25,10 @@ export function VegaChart({ spec, rows, description }) {
   useEffect(() => {
     let left = false;
     let finalize = null;
+    // Vega looks at its place's width when the window changes, which is not all that moves it: a
+    // scrollbar comes when the page below grows
+    const resized = new ResizeObserver(() => fit(view.current, box.current));
+    resized.observe(box.current);
     embed(box.current, JSON.parse(wanted), OPTIONS)
       .then((embedded) => {
         if (left) {
@@ -38,6 +42,7 @@ export function VegaChart({ spec, rows, description }) {
       .catch((problem) => console.error("The chart could not be drawn.", problem));
     return () => {
       left = true;
+      resized.disconnect();
       view.current = null;
       finalize?.();
     };
@@ -51,6 +56,13 @@ export function VegaChart({ spec, rows, description }) {
 
   return createElement("div", { "aria-label": description, className: "fb-chart", role: "img" },
     createElement("div", { ref: box, style: { height: "100%", width: "100%" } }));
+}
+
+function fit(view, box) {
+  const width = box.clientWidth;
+  if (view && width && view.signal("width") !== width) {
+    view.signal("width", width).runAsync();
+  }
 }
 
 // They come in columns: a name, values, and which of them each row has, if not the next one

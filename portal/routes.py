@@ -39,6 +39,11 @@ def clock(tenant: str) -> str:
     return f"{CLOCK}/?{urlencode({'tenant': tenant})}"
 
 
+def invoice(invoice: str) -> str:
+    """Return where an invoice is shown, by its id."""
+    return f"{INVOICES}?{urlencode({'invoice': invoice})}"
+
+
 def model(model: str) -> str:
     """Return where a model is described."""
     return f"{MODEL}/?{urlencode({'model': model})}"

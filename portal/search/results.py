@@ -77,7 +77,7 @@ def invoice_results(text: str, invoices: Iterable[InvoiceSummary]) -> list[Resul
             "Invoices",
             invoice.number or "Draft",
             f"{invoice.period.start:%B %Y} · {money(invoice.total.amount, invoice.total.currency)}",
-            f"{routes.INVOICES}?{urlencode({'invoice': invoice.id})}",
+            routes.invoice(invoice.id),
         )
         for invoice in invoices
         if matches(text, invoice.number or "", f"{invoice.period.start:%B %Y}", str(invoice.state))

@@ -129,7 +129,7 @@ def _row(row: ApplicationRow) -> rx.Component:
             rx.cond(
                 row.budget != "",
                 budget_bar(row.budget, row.budget_part, row.budget_over, row.name),
-                rx.text("None", size="1", color_scheme="gray"),
+                rx.text("None", size="2", color_scheme="gray"),
             )
         ),
         rx.table.cell(row.created, white_space="nowrap"),

@@ -95,7 +95,7 @@ def _figures() -> rx.Component:
             ),
             figure("Used", Credit.used, Credit.granted, loading=loading),
             figure("Expired or refunded", Credit.gone, "No longer usable", loading=loading),
-            columns=rx.breakpoints(initial="1", xs="2", lg="4"),
+            columns=rx.breakpoints(initial="2", lg="4"),
             spacing="4",
         ),
         rx.text(Credit.purpose, size="2", color_scheme="gray", margin_top="var(--space-4)"),

@@ -16,12 +16,15 @@ from backend_client.types.wallets import (
     TopUp,
     TopUpRule,
 )
+from portal import routes
 from portal.kit.color import Color
 from portal.kit.formatting import date, exact_money, money, second
 
 SOON = timedelta(days=14)
 """What expires within it stands out."""
 _NEVER = datetime.max.replace(tzinfo=UTC)
+INVOICE = "inv_"
+"""What the id of an invoice begins with."""
 KINDS: dict[str, tuple[str, Color]] = {
     CreditKind.PROMOTIONAL: ("Promotional", "green"),
     CreditKind.PAID: ("Purchased", "blue"),
@@ -79,6 +82,8 @@ class LedgerRow:
     what: str
     grant: str
     cause: str
+    document: str
+    """Where the invoice that is the cause is shown, if one is."""
     amount: str
 
 
@@ -146,6 +151,7 @@ def ledger_row(
         what=MOVES.get(move, f"{entry.source} to {entry.target}".capitalize()),
         grant=names.get(entry.grant, entry.grant),
         cause=entry.cause,
+        document=routes.invoice(entry.cause) if entry.cause.startswith(INVOICE) else "",
         amount=sign + exact_money(entry.amount, currency),
     )
 

@@ -219,7 +219,16 @@ def _entry(entry: LedgerRow) -> rx.Component:
         rx.table.row_header_cell(entry.what),
         rx.table.cell(entry.grant),
         rx.table.cell(
-            rx.text(entry.cause, size="1", color_scheme="gray", class_name="fb-id"),
+            rx.cond(
+                entry.document != "",
+                rx.link(
+                    "Invoice",
+                    href=entry.document,
+                    title=entry.cause,
+                    aria_label="Invoice " + entry.cause,
+                ),
+                rx.text(entry.cause, size="1", color_scheme="gray", class_name="fb-id"),
+            ),
             min_width="8rem",
         ),
         rx.table.cell(entry.amount, class_name="fb-number"),

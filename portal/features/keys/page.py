@@ -180,7 +180,7 @@ def _budget(key: KeyRow) -> rx.Component:
             ),
             min_width="9rem",
         ),
-        rx.text("None", size="1", color_scheme="gray"),
+        rx.text("None", size="2", color_scheme="gray"),
     )
 
 

@@ -111,7 +111,7 @@ def _catalog() -> rx.Component:
         ),
         rx.cond(
             length(Models.shown) > 0,
-            rx.box(
+            rx.card(
                 table(
                     "models",
                     COLUMNS,
@@ -121,6 +121,8 @@ def _catalog() -> rx.Component:
                     class_name="fb-catalog",
                 ),
                 class_name="fb-stacked",
+                size="1",
+                width="100%",
             ),
             empty(
                 "search-x",

@@ -73,7 +73,7 @@ def _figures() -> rx.Component:
         ),
         figure("Stream in use", Operations.fill, Operations.fill_note, loading=loading),
         figure("Newest event counted", Operations.counted, "By time of receipt", loading=loading),
-        columns=rx.breakpoints(initial="1", sm="2", lg="4"),
+        columns=rx.breakpoints(initial="2", lg="4"),
         spacing="4",
     )
 

@@ -35,7 +35,7 @@ def task_row(task: WorkerTask, now: datetime) -> TaskRow:
     """A task as the list shows it."""
     fails = task.consecutive_failures > 0
     return TaskRow(
-        task=task.task.capitalize(),
+        task=task.task.replace("_", " ").capitalize(),
         fails=fails,
         state=f"Failed {count(task.consecutive_failures)} times" if fails else "Works",
         succeeded=ago(task.succeeded_at, now) if task.succeeded_at else "Never",

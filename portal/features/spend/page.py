@@ -50,7 +50,7 @@ def _figures() -> rx.Component:
             Spend.band,
             loading=(Spend.expected == "") & (Spend.forecast_problem == ""),
         ),
-        columns=rx.breakpoints(initial="1", xs="2"),
+        columns="2",
         spacing="4",
     )
 

@@ -76,7 +76,7 @@ def _time() -> rx.Component:
                 "Then by",
                 Usage.then,
                 Usage.choose_filter("then"),
-                rx.select.item("Nothing more", value=ANY),
+                rx.select.item("No second split", value=ANY),
                 each(Usage.further_splits, lambda item: rx.select.item(item.name, value=item.id)),
                 width="auto",
             ),

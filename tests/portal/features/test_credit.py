@@ -167,6 +167,22 @@ def test_a_movement_of_credit(source: str, target: str, what: str, amount: str) 
     assert ledger_row(entry, {}, "USD", "UTC").grant == "grt_1"
 
 
+def test_a_ledger_leads_to_the_invoice_that_moved_the_credit() -> None:
+    values: dict[str, object] = {
+        "number": 1,
+        "at": NOW,
+        "grant": "grt_1",
+        "source": "available",
+        "target": "used",
+        "amount": "1",
+        "cause": "inv_1",
+    }
+    of_invoice = ledger_row(LedgerEntry.model_validate(values), {}, "USD", "UTC")
+    assert of_invoice.document == "/invoices?invoice=inv_1"
+    of_call = ledger_row(LedgerEntry.model_validate(values | {"cause": "req_1"}), {}, "USD", "UTC")
+    assert (of_call.document, of_call.cause) == ("", "req_1")
+
+
 def test_a_top_up_in_a_line() -> None:
     values = {
         "id": "top_1",
