@@ -26,8 +26,9 @@ def table(
     """Rows under their headings; ``called`` is its id, ``numbers`` are headings to the right.
 
     ``wide_only`` are headings that a phone does not show; their cells have ``fb-wide-only`` too.
-    On a phone the rows of a table with more than three columns, and of fewer with ``long`` texts in
-    them, are cards: the first cell on top, the others below one another with their headings.
+    On a phone or a small tablet the rows of a table with more than three columns, and of fewer
+    with ``long`` texts in them, are cards: the first cell on top, the others below with their
+    headings.
     """
     if long or len(headings) > MOST_NARROW_COLUMNS:
         props.setdefault("class_name", "fb-cards")

@@ -7,9 +7,6 @@
 
   if (document.documentElement.lang !== "en") lacks.push("The page doesn't say its language.");
   if (!document.title.includes("Farebox")) lacks.push(`The title is ${document.title}.`);
-  if (document.documentElement.scrollWidth > innerWidth) {
-    lacks.push(`The page scrolls sideways: ${document.documentElement.scrollWidth} px.`);
-  }
   const headings = [...document.querySelectorAll("h1, h2, h3, h4")].filter(seen);
   const levels = headings.map((heading) => Number(heading.tagName[1]));
   if (levels.filter((level) => level === 1).length !== 1) lacks.push(`Headings are ${levels}.`);
@@ -17,21 +14,6 @@
     if (at > 0 && level > levels[at - 1] + 1) say("A heading skips a level", headings[at]);
   });
   if (document.querySelectorAll("main").length !== 1) lacks.push("There is not one main.");
-  for (const rows of document.querySelectorAll("main .rt-TableRoot tbody")) {
-    const shown = rows.closest(".rt-TableRoot").getBoundingClientRect().height;
-    if (seen(rows) && rows.getBoundingClientRect().height > shown + 1) say("Rows are cut off", rows);
-  }
-  for (const place of document.querySelectorAll(":is(main, [role=dialog]) .rt-ScrollAreaViewport:has(table)")) {
-    // What is meant to scroll can be reached by keyboard, and has a name
-    const meant = place.closest("[role=region][tabindex]");
-    if (seen(place) && !meant && place.scrollWidth > place.clientWidth + 1) {
-      say(`A table scrolls sideways, ${place.scrollWidth} px in ${place.clientWidth}`, place.querySelector("table"));
-    }
-  }
-  for (const chart of document.querySelectorAll(".fb-chart svg")) {
-    const place = chart.closest(".fb-chart").getBoundingClientRect();
-    if (chart.getBoundingClientRect().right > place.right + 1) say("A chart is wider than its place", chart);
-  }
   const ids = [...document.querySelectorAll("[id]")].map((element) => element.id);
   ids.filter((id, at) => ids.indexOf(id) !== at).forEach((id) => lacks.push(`Two have the id ${id}.`));
   for (const image of document.querySelectorAll("img:not([alt])")) say("An image has no alt", image);

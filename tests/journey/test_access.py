@@ -28,12 +28,19 @@ from tests.support.waiting import until
 pytestmark = [pytest.mark.browser, pytest.mark.timeout(900)]
 
 ACCESS = Path(__file__).with_name("access.js").read_text()
+LAYOUT = Path(__file__).with_name("layout.js").read_text()
 PAGES = [feature.title for feature in FEATURES if not feature.within]
 TENANTS_PAGES = [title for title in PAGES if title not in OPERATORS_PAGES]
 SETTLED_SECONDS = 5.0
 WIDE: ViewportSize = {"width": 1280, "height": 860}
 PHONE: ViewportSize = {"width": 390, "height": 844}
 SCREENS = {"wide": WIDE, "phone": PHONE}
+BETWEEN = (1024, 861, 641)
+"""Widths in pixels at which the pages are laid out in another way, and a tablet's."""
+DETAILS = (
+    "/model/?model=smollm2-135m-instruct",
+    *(f"/customer/?tenant=local&tab={tab}" for tab in TABS),
+)
 ACTED_ON = {"button", "checkbox", "combobox", "link", "radio", "slider", "tab", "textbox"}
 
 
@@ -110,6 +117,22 @@ async def test_every_tab_of_a_customer_can_be_read_and_acted_on(
         await expect(used.locator("main .rt-Skeleton")).to_have_count(0)
         lacks[tab] = await lacking_in_the_end(used)
     assert lacks == {tab: [] for tab in TABS}
+
+
+async def test_nothing_is_cut_off_between_a_phone_and_a_laptop(used: Page) -> None:
+    lacks = {}
+    await used.set_viewport_size(WIDE)
+    if await used.evaluate("matchMedia('(prefers-color-scheme: dark)').matches"):
+        pytest.skip("what is where is no matter of color")
+    for address in (*(feature.route for feature in FEATURES if not feature.within), *DETAILS):
+        await used.goto(address)
+        await expect(used.locator("main h1")).to_be_visible()
+        await expect(used.locator("main .rt-Skeleton")).to_have_count(0)
+        for width in BETWEEN:
+            await used.set_viewport_size({"width": width, "height": 800})
+            at = f"{address} at {width} px"
+            lacks[at] = await lacking_in_the_end(used, by=LAYOUT)
+    assert {at: lack for at, lack in lacks.items() if lack} == {}
 
 
 async def test_dialogs_can_be_read_and_acted_on(used: Page) -> None:
@@ -244,13 +267,16 @@ async def test_the_checks_see_faults(context: BrowserContext) -> None:
         assert fault in faults
 
 
-async def lacking_in_the_end(page: Page) -> list[str]:
-    """What the page still lacks once it has come to rest; what has just changed may be fading."""
+async def lacking_in_the_end(page: Page, by: str | None = None) -> list[str]:
+    """What the page still lacks once it has come to rest; what has just changed may be fading.
+
+    All is looked at, or what ``by`` looks at.
+    """
     lacks: list[str] = []
 
     async def rests() -> bool:
         nonlocal lacks
-        lacks = await lacking(page)
+        lacks = await lacking(page) if by is None else await page.evaluate(by)
         return lacks == []
 
     with suppress(TimeoutError):
@@ -260,7 +286,7 @@ async def lacking_in_the_end(page: Page) -> list[str]:
 
 async def lacking(page: Page, *, whole: bool = True) -> list[str]:
     """What the page lacks by its own account, and controls that the browser finds no name for."""
-    lacks: list[str] = await page.evaluate(ACCESS) if whole else []
+    lacks: list[str] = await page.evaluate(LAYOUT) + await page.evaluate(ACCESS) if whole else []
     session = await page.context.new_cdp_session(page)
     tree = await session.send("Accessibility.getFullAXTree")
     await session.detach()

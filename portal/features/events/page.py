@@ -123,7 +123,7 @@ def _row(event: EventRow) -> rx.Component:
             rx.text(event.application, size="2"),
             rx.cond(event.key != "", rx.text(event.key, size="1", color_scheme="gray")),
         ),
-        rx.table.cell(event.model, white_space="nowrap"),
+        rx.table.cell(event.model, class_name="fb-id"),
         rx.table.cell(
             rx.text(
                 event.quantities,

@@ -57,7 +57,7 @@ def _model() -> rx.Component:
         rx.grid(
             _prices(),
             rx.flex(_facts(), _performance(), direction="column", spacing="4"),
-            columns=rx.breakpoints(initial="1", md="minmax(0, 1fr) minmax(0, 22rem)"),
+            columns=rx.breakpoints(initial="1", lg="minmax(0, 1fr) minmax(0, 22rem)"),
             spacing="4",
         ),
         _example(),

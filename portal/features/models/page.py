@@ -111,7 +111,7 @@ def _catalog() -> rx.Component:
         ),
         rx.cond(
             length(Models.shown) > 0,
-            rx.card(
+            rx.box(
                 table(
                     "models",
                     COLUMNS,
@@ -121,8 +121,6 @@ def _catalog() -> rx.Component:
                     class_name="fb-catalog",
                 ),
                 class_name="fb-stacked",
-                size="1",
-                width="100%",
             ),
             empty(
                 "search-x",
