@@ -34,13 +34,13 @@ TENANTS_PAGES = [title for title in PAGES if title not in OPERATORS_PAGES]
 SETTLED_SECONDS = 5.0
 WIDE: ViewportSize = {"width": 1280, "height": 860}
 PHONE: ViewportSize = {"width": 390, "height": 844}
-SCREENS = {"wide": WIDE, "phone": PHONE}
 BETWEEN = (1024, 861, 641)
-"""Widths in pixels at which the pages are laid out in another way, and a tablet's."""
-DETAILS = (
-    "/model/?model=smollm2-135m-instruct",
-    *(f"/customer/?tenant=local&tab={tab}" for tab in TABS),
-)
+"""Widths in pixels between them: a tablet's, and those at which pages are laid out otherwise."""
+DETAILS = {
+    "/model/?model=smollm2-135m-instruct": "SmolLM2 135M Instruct",
+    **{f"/customer/?tenant=local&tab={tab}": "Local" for tab in TABS},
+}
+"""Addresses of pages that no link of the menu leads to, and their headings."""
 ACTED_ON = {"button", "checkbox", "combobox", "link", "radio", "slider", "tab", "textbox"}
 
 
@@ -84,55 +84,24 @@ async def used(
     assert complaints == []
 
 
-@pytest.fixture(scope="module")
-async def lacking_by_page(used: Page) -> dict[str, dict[str, list[str]]]:
-    """What each page lacks on each screen; they are visited once, for that is what takes long."""
-    lacks: dict[str, dict[str, list[str]]] = {screen: {} for screen in SCREENS}
+async def test_every_page_can_be_read_and_acted_on(used: Page) -> None:
+    lacks: dict[str, list[str]] = {}
     for name in PAGES:
         await used.set_viewport_size(WIDE)
         await visit(used, name)
-        for screen, size in SCREENS.items():
-            await used.set_viewport_size(size)
-            await expect(used.locator("main .rt-Skeleton[data-inline-skeleton]")).to_have_count(0)
-            lacks[screen][name] = await lacking_in_the_end(used)
-    return lacks
+        lacks |= await lacking_by_width(used, name)
+    assert lacks == {}
 
 
-@pytest.mark.parametrize("screen", ["wide", "phone"])
-async def test_every_page_can_be_read_and_acted_on(
-    lacking_by_page: dict[str, dict[str, list[str]]], screen: str
-) -> None:
-    assert lacking_by_page[screen] == {name: [] for name in PAGES}
-
-
-@pytest.mark.parametrize("screen", [WIDE, PHONE], ids=["wide", "phone"])
-async def test_every_tab_of_a_customer_can_be_read_and_acted_on(
-    used: Page, screen: ViewportSize
-) -> None:
-    await used.set_viewport_size(screen)
-    lacks = {}
-    for tab in TABS:
-        await used.goto(f"/customer/?tenant=local&tab={tab}")
-        await expect(used.get_by_role("heading", name="Local", level=1)).to_be_visible()
-        await expect(used.locator("main .rt-Skeleton")).to_have_count(0)
-        lacks[tab] = await lacking_in_the_end(used)
-    assert lacks == {tab: [] for tab in TABS}
-
-
-async def test_nothing_is_cut_off_between_a_phone_and_a_laptop(used: Page) -> None:
-    lacks = {}
-    await used.set_viewport_size(WIDE)
-    if await used.evaluate("matchMedia('(prefers-color-scheme: dark)').matches"):
-        pytest.skip("what is where is no matter of color")
-    for address in (*(feature.route for feature in FEATURES if not feature.within), *DETAILS):
+async def test_every_page_of_details_can_be_read_and_acted_on(used: Page) -> None:
+    lacks: dict[str, list[str]] = {}
+    for address, heading in DETAILS.items():
+        await used.set_viewport_size(WIDE)
         await used.goto(address)
-        await expect(used.locator("main h1")).to_be_visible()
+        await expect(used.get_by_role("heading", name=heading, level=1)).to_be_visible()
         await expect(used.locator("main .rt-Skeleton")).to_have_count(0)
-        for width in BETWEEN:
-            await used.set_viewport_size({"width": width, "height": 800})
-            at = f"{address} at {width} px"
-            lacks[at] = await lacking_in_the_end(used, by=LAYOUT)
-    assert {at: lack for at, lack in lacks.items() if lack} == {}
+        lacks |= await lacking_by_width(used, address)
+    assert lacks == {}
 
 
 async def test_dialogs_can_be_read_and_acted_on(used: Page) -> None:
@@ -265,6 +234,22 @@ async def test_the_checks_see_faults(context: BrowserContext) -> None:
     faults = " ".join(await lacking(page))
     for fault in FAULTS:
         assert fault in faults
+
+
+async def lacking_by_width(page: Page, name: str) -> dict[str, list[str]]:
+    """What a page lacks at each width, if it lacks something there.
+
+    It is not loaded again, for that is what takes long. Between the widths only what is cut off is
+    looked at: the rest differs by no width.
+    """
+    between = [ViewportSize(width=width, height=WIDE["height"]) for width in BETWEEN]
+    lacks = {}
+    for size in (WIDE, *between, PHONE):
+        await page.set_viewport_size(size)
+        await expect(page.locator("main .rt-Skeleton[data-inline-skeleton]")).to_have_count(0)
+        by = LAYOUT if size in between else None
+        lacks[f"{name} at {size['width']} px"] = await lacking_in_the_end(page, by)
+    return {at: lack for at, lack in lacks.items() if lack}
 
 
 async def lacking_in_the_end(page: Page, by: str | None = None) -> list[str]:
