@@ -123,8 +123,7 @@ class Database:
         A statement by SQLAlchemy takes several times the processor's time. The driver's errors are
         raised as SQLAlchemy's.
         """
-        pooled, self._warm = self._warm or await self.engine.raw_connection(), None
-        kept = False
+        pooled, kept = self._take_warm() or await self.engine.raw_connection(), False
         try:
             raw = pooled.driver_connection
             if not isinstance(raw, asyncpg.Connection):
@@ -138,6 +137,14 @@ class Database:
             if not kept:
                 # One that was lost is noticed when it is lent the next time
                 await greenlet_spawn(pooled.close)
+
+    def _take_warm(self) -> PoolProxiedConnection | None:
+        """Return the connection that is at hand; None without one that is alive."""
+        warm = self._warm
+        if warm is None or warm.driver_connection is None or warm.driver_connection.is_closed():
+            return None  # one that was closed goes back in its time
+        self._warm = None
+        return warm
 
     def _keep_warm(self, pooled: PoolProxiedConnection) -> bool:
         """Keep a connection for the next of ``driver``, for a moment; return whether it is.

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+
 import asyncpg
 import pytest
 from sqlalchemy import text
@@ -53,6 +55,27 @@ async def test_one_that_was_idle_is_asked(
     pid = await backend_pid(database)
     await terminate(database_url, pid)
     assert await backend_pid(database) != pid
+
+
+async def test_the_drivers_is_kept_for_the_next_statement_and_goes_back_to_the_pool(
+    database: Database, database_url: str
+) -> None:
+    async def pid() -> int:
+        async with database.driver() as driver:
+            return int(await driver.fetchval("SELECT pg_backend_pid()"))
+
+    first = await pid()
+    assert await pid() == first
+    await terminate(database_url, first)
+    assert await pid() != first
+    # However many come and go together
+    for _ in range(3):
+        await asyncio.gather(*(pid() for _ in range(30)))
+
+    async def all_are_back() -> bool:
+        return "Current Checked out connections: 0" in database.engine.pool.status()
+
+    await until(all_are_back)
 
 
 async def test_one_that_is_lost_at_work_fails_what_it_does_and_nothing_after(
