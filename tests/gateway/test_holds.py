@@ -165,6 +165,12 @@ async def make_call(database: Database, provider: Provider, terms: Terms) -> Mak
     )
 
 
+@pytest.fixture(autouse=True)
+def connections_go_back(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The driver's goes back to the pool at once, which tells that a statement has ended."""
+    monkeypatch.setattr(Database, "_keep_warm", lambda *_: False)
+
+
 @contextmanager
 def on_each(database: Database, react: Callable[[], None]) -> Iterator[None]:
     """Call ``react`` whenever a transaction, or a statement outside of any, has ended."""
