@@ -1,7 +1,5 @@
-// What has to be there before the page's other scripts.
-
-// What somebody presses before the page is alive. The page is there as text before its scripts are,
-// and a press in between would be lost: it is kept, and done once the scripts have come.
+// What somebody presses before the page is alive: it is there as text before its scripts are, and a
+// press in between would be lost. It is kept, and done once they have come.
 (() => {
   let last = null; // somebody who presses again and again means it once
 

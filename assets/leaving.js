@@ -47,11 +47,24 @@ export function Leaving() {
         sent.add(event.target);
       }
     };
+    // To a place of the same page. The router warns of an address that it did not make itself
+    const onClick = (event) => {
+      const to = event.target.closest?.('a[href^="#"]');
+      const place = to && document.getElementById(to.hash.slice(1));
+      if (place) {
+        event.preventDefault();
+        place.tabIndex = -1;
+        place.scrollIntoView();
+        place.focus({ preventScroll: true });
+      }
+    };
     const onLeaving = (event) => isUnsaved() && event.preventDefault();
+    document.addEventListener("click", onClick);
     document.addEventListener("input", onInput, true);
     document.addEventListener("submit", onSubmit, true);
     window.addEventListener("fb-leaving", onLeaving);
     return () => {
+      document.removeEventListener("click", onClick);
       document.removeEventListener("input", onInput, true);
       document.removeEventListener("submit", onSubmit, true);
       window.removeEventListener("fb-leaving", onLeaving);

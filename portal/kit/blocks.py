@@ -80,7 +80,7 @@ def failed(problem: str, retry: EventType[()]) -> rx.Component:
                 rx.text("This could not be loaded.", weight="medium"),
                 rx.text(problem, size="2"),
             ),
-            rx.button("Try again", on_click=retry, variant="soft", color_scheme="red"),
+            rx.button("Try again", on_click=retry, variant="outline", color_scheme="red"),
             justify="between",
             align="center",
             spacing="4",

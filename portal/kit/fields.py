@@ -97,7 +97,12 @@ def _description_of(called: str, problem: str | None, note: str = "") -> dict[st
 
 
 def labeled(label: str, box: rx.Component, **props: Any) -> rx.Component:
-    """A switch or a tick box with what it means beside it."""
+    """A switch or a tick box with what it means beside it.
+
+    Its name is on it too: it is a button, and not every screen reader takes a button's name from
+    a label around it.
+    """
+    box.custom_attrs.setdefault("aria-label", label)
     return rx.text(rx.flex(box, label, spacing="2", align="center"), as_="label", size="2", **props)
 
 

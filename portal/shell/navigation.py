@@ -32,6 +32,7 @@ def navigation(
         rx.flex(
             rx.link(
                 brand(),
+                rx.el.span("Home", class_name="fb-unseen"),
                 href=routes.CUSTOMERS if operating else routes.OVERVIEW,
                 underline="none",
                 color="var(--gray-12)",

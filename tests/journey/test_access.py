@@ -23,12 +23,14 @@ from portal.features.customer.state import TABS
 from tests.journey.conftest import Farebox, browsing, sign_in
 from tests.journey.metered import Service
 from tests.journey.steps import OPERATORS_PAGES, answered, ask, limit_answers, visit
+from tests.support.node import install
 from tests.support.waiting import until
 
 pytestmark = [pytest.mark.browser, pytest.mark.timeout(900)]
 
-ACCESS = Path(__file__).with_name("access.js").read_text()
-LAYOUT = Path(__file__).with_name("layout.js").read_text()
+HERE = Path(__file__).parent
+ACCESS = (HERE / "access.js").read_text()
+LAYOUT = (HERE / "layout.js").read_text()
 PAGES = [feature.title for feature in FEATURES if not feature.within]
 TENANTS_PAGES = [title for title in PAGES if title not in OPERATORS_PAGES]
 SETTLED_SECONDS = 5.0
@@ -44,13 +46,28 @@ DETAILS = {
 ACTED_ON = {"button", "checkbox", "combobox", "link", "radio", "slider", "tab", "textbox"}
 
 
+AXE = """async () => (await axe.run(document, {resultTypes: ["violations"]})).violations.map(
+    rule => `${rule.help}: ${rule.nodes.slice(0, 3).map(node => node.html.slice(0, 160)).join()}`)
+"""
+
+
+@pytest.fixture(scope="module")
+def axe(tmp_path_factory: pytest.TempPathFactory) -> str:
+    """The script of axe-core, which knows the rules of WCAG."""
+    folder = tmp_path_factory.mktemp("axe")
+    install(HERE / "axe", folder)
+    return (folder / "node_modules/axe-core/axe.min.js").read_text()
+
+
 @pytest.fixture(scope="module", params=["light", "dark"])
 async def used(
-    request: pytest.FixtureRequest, chromium: Browser, farebox: Farebox
+    request: pytest.FixtureRequest, chromium: Browser, farebox: Farebox, axe: str
 ) -> AsyncIterator[Page]:
     """A page of a tenant that has used something, in either color scheme."""
     complaints: list[str] = []
     async with browsing(chromium, farebox, complaints) as context:
+        # By the browser's hand, which the page's policy does not bind
+        await context.add_init_script(axe)
         page = await context.new_page()
         await page.emulate_media(color_scheme=request.param, reduced_motion="reduce")
         await sign_in(page)
@@ -272,6 +289,8 @@ async def lacking_in_the_end(page: Page, by: str | None = None) -> list[str]:
 async def lacking(page: Page, *, whole: bool = True) -> list[str]:
     """What the page lacks by its own account, and controls that the browser finds no name for."""
     lacks: list[str] = await page.evaluate(LAYOUT) + await page.evaluate(ACCESS) if whole else []
+    if await page.evaluate("'axe' in window"):
+        lacks += await page.evaluate(AXE)
     session = await page.context.new_cdp_session(page)
     tree = await session.send("Accessibility.getFullAXTree")
     await session.detach()

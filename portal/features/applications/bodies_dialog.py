@@ -8,6 +8,7 @@ from portal.features.applications.bodies_state import Bodies
 from portal.kit.blocks import dialog_lead, form_error, loading_rows
 from portal.kit.dialogs import dialog, dialog_buttons
 from portal.kit.fields import labeled, text_field
+from portal.kit.tick_box import tick_box
 from portal.kit.vars import negated, pick
 from portal.shell.loaded import loaded
 
@@ -78,7 +79,7 @@ def _form() -> rx.Component:
                     ),
                     labeled(
                         "Leave out e-mail addresses, card numbers and keys",
-                        rx.checkbox(name="redacted", default_checked=Bodies.redacted),
+                        tick_box(name="redacted", default_checked=Bodies.redacted),
                     ),
                     rx.text(
                         "They are left out as far as they can be recognized. What is long is "

@@ -117,11 +117,15 @@ def _row(row: ApplicationRow) -> rx.Component:
             overflow_wrap="anywhere",
         ),
         rx.table.cell(
-            rx.link(row.keys_text, href=row.its_keys, aria_label="Keys of " + row.name),
+            rx.link(row.keys_text, href=row.its_keys, aria_label=row.keys_text + " of " + row.name),
             white_space="nowrap",
         ),
         rx.table.cell(
-            rx.link(row.requests, href=row.its_usage, aria_label="Usage of " + row.name),
+            rx.link(
+                row.requests,
+                href=row.its_usage,
+                aria_label=row.requests + " requests of " + row.name,
+            ),
             class_name="fb-number",
         ),
         rx.table.cell(row.tokens, class_name="fb-number"),
@@ -143,7 +147,7 @@ def _actions(row: ApplicationRow) -> rx.Component:
         row_action(
             "Bodies",
             Bodies.open_bodies(row.id, row.name),
-            label="What is kept of calls of " + row.name,
+            label="Bodies that are kept of calls of " + row.name,
         ),
         row_action(
             "Limits and budget",

@@ -145,8 +145,8 @@ def _column(plan: PlanColumn) -> rx.Component:
                 margin_top="var(--space-1)",
             ),
         ),
+        rx.text(plan.lines_of, size="1", color_scheme="gray", class_name="fb-bill-of"),
         rx.el.dl(
-            rx.text(plan.lines_of, size="1", color_scheme="gray", as_="div"),
             each(plan.lines, _line),
             rx.el.div(
                 rx.el.dt(rx.text("Total", size="2", weight="medium")),

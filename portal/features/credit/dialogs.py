@@ -9,6 +9,7 @@ from portal.features.credit.state import Credit
 from portal.kit.blocks import dialog_lead, form_error
 from portal.kit.dialogs import dialog, dialog_buttons
 from portal.kit.fields import labeled, select_field, text_field
+from portal.kit.tick_box import tick_box
 from portal.kit.vars import pick
 
 
@@ -131,7 +132,7 @@ def _give() -> rx.Component:
             ),
             labeled(
                 "Pays invoices of the time until it expires, also those made later",
-                rx.checkbox(name="in_arrears"),
+                tick_box(name="in_arrears"),
             ),
         ),
     )

@@ -11,6 +11,7 @@ from portal.kit.dialogs import dialog, dialog_buttons
 from portal.kit.fields import labeled, select_field, text_field
 from portal.kit.icon import icon
 from portal.kit.tables import wide_table
+from portal.kit.tick_box import tick_box
 from portal.kit.vars import each, length
 
 
@@ -114,7 +115,7 @@ def _give() -> rx.Component:
                 ),
                 labeled(
                     "Pays invoices of the time until it expires, also those made later",
-                    rx.checkbox(name="in_arrears"),
+                    tick_box(name="in_arrears"),
                 ),
                 form_error(CreditTab.problems["form"]),
                 direction="column",

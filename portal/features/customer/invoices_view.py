@@ -13,6 +13,7 @@ from portal.kit.blocks import card, dialog_lead, empty, figure, form_error
 from portal.kit.dialogs import confirmation, dialog, dialog_buttons
 from portal.kit.fields import labeled, select_field, text_field
 from portal.kit.tables import actions, row_action, wide_table
+from portal.kit.tick_box import tick_box
 from portal.kit.vars import each, length, pick
 
 
@@ -217,7 +218,7 @@ def _void() -> rx.Component:
         "Declare it void",
         InvoicesTab.void,
         _line("reason", "Reason"),
-        labeled("Issue it again under a new number", rx.checkbox(name="reissue")),
+        labeled("Issue it again under a new number", tick_box(name="reissue")),
         is_final=True,
     )
 

@@ -12,6 +12,7 @@ from portal.kit.dialogs import confirmation, dialog, dialog_buttons
 from portal.kit.fields import labeled, select_field, text_field
 from portal.kit.icon import icon
 from portal.kit.tables import actions, remark, row_action, wide_table
+from portal.kit.tick_box import tick_box
 from portal.kit.vars import each, length, pick
 from portal.shared.once import shown_once
 
@@ -173,7 +174,7 @@ def _create_form() -> rx.Component:
                     *[
                         labeled(
                             text,
-                            rx.checkbox(
+                            tick_box(
                                 name=f"scope:{scope.value}",
                                 default_checked=scope.value == "inference",
                             ),

@@ -16,6 +16,7 @@ from portal.kit.dialogs import dialog, dialog_buttons
 from portal.kit.fields import labeled, select_field, text_field
 from portal.kit.focus import return_focus
 from portal.kit.icon import icon
+from portal.kit.tick_box import tick_box
 from portal.kit.vars import as_text, each, holds, pick
 from portal.shared.bounds.fields import budget_fields, limit_fields
 
@@ -168,7 +169,7 @@ def _permissions() -> tuple[rx.Component, ...]:
             *[
                 labeled(
                     text,
-                    rx.checkbox(
+                    tick_box(
                         name=f"scope:{scope}",
                         default_checked=holds(Keys.edited.scopes, scope.value),
                     ),
@@ -265,7 +266,7 @@ def _group(
 def _model(model: Choice) -> rx.Component:
     return labeled(
         model.name,
-        rx.checkbox(
+        tick_box(
             name="model:" + as_text(model.id),
             default_checked=holds(Keys.edited.models, model.id),
         ),

@@ -6,6 +6,7 @@ import reflex as rx
 
 from portal.features.keys.state import Keys
 from portal.kit.fields import labeled
+from portal.kit.tick_box import tick_box
 
 
 def owner_field() -> rx.Component:
@@ -17,7 +18,7 @@ def owner_field() -> rx.Component:
             rx.el.input(type="hidden", name="offers_service_account", value="1"),
             labeled(
                 "Service account: it is the application’s, and stays when who made it leaves",
-                rx.checkbox(name="service_account", default_checked=Keys.edited.service_account),
+                tick_box(name="service_account", default_checked=Keys.edited.service_account),
             ),
         ),
     )

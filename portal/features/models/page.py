@@ -11,6 +11,7 @@ from portal.features.models.state import MOST_COMPARED, Models
 from portal.kit.blocks import card, empty, loading_rows
 from portal.kit.icon import icon
 from portal.kit.tables import table
+from portal.kit.tick_box import tick_box
 from portal.kit.vars import as_text, each, length, negated, pick
 from portal.shared.models.rows import NOT_MEASURED, ModelRow
 from portal.shell.feature import Page
@@ -139,7 +140,7 @@ def _row(model: ModelRow) -> rx.Component:
         rx.table.cell(
             rx.el.label(
                 rx.el.span("Compare " + model.name, class_name="fb-unseen"),
-                rx.checkbox(
+                tick_box(
                     checked=is_picked,
                     disabled=Models.is_full & ~is_picked,
                     on_change=lambda wanted: cast(Any, Models.pick)(model.id, wanted),

@@ -11,6 +11,7 @@ from portal.kit.dialogs import confirmation, dialog, dialog_buttons
 from portal.kit.fields import choice, labeled, text_field
 from portal.kit.icon import icon
 from portal.kit.tables import remark, row_action
+from portal.kit.tick_box import tick_box
 from portal.kit.vars import as_text, each, length, negated, pick
 
 
@@ -129,7 +130,7 @@ def prompts_dialog() -> rx.Component:
                 align="end",
             ),
             rx.box(
-                labeled("Share it with the organization", rx.checkbox(name="shared")),
+                labeled("Share it with the organization", tick_box(name="shared")),
                 margin_top="var(--space-3)",
             ),
             form_error(Playground.prompt_problem, margin_top="var(--space-3)"),

@@ -12,6 +12,7 @@ from portal.features.upstreams.state import Upstreams
 from portal.kit.blocks import dialog_lead, form_error
 from portal.kit.dialogs import dialog, dialog_buttons
 from portal.kit.fields import labeled, select_field, text_field
+from portal.kit.tick_box import tick_box
 
 _TWO = rx.breakpoints(initial="1", xs="2")
 _THREE = rx.breakpoints(initial="1", xs="3")
@@ -224,7 +225,7 @@ def _number(name: str, label: str, value: str, **props: Any) -> rx.Component:
 
 
 def _tick(name: str, label: str, on: bool) -> rx.Component:
-    return labeled(label, rx.checkbox(name=name, default_checked=on), margin_top="var(--space-2)")
+    return labeled(label, tick_box(name=name, default_checked=on), margin_top="var(--space-2)")
 
 
 def _folded(title: str, *content: rx.Component) -> rx.Component:

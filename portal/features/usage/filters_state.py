@@ -20,7 +20,6 @@ from portal.features.usage.choices import (
     SPLITS,
     STATUSES,
     WIDTH_NAMES,
-    ZONES,
     Splits,
     UsageChoice,
     WrongTimes,
@@ -70,6 +69,8 @@ class UsageFilters(rx.State, mixin=True):
 
     _operator: bool = False
     _offers_labels: bool = False
+    _zones: tuple[str, ...] = ()
+    """Those that are offered, once loaded: the scripts of every page have what is so before."""
 
     @computed
     def widths(self) -> list[Choice]:
@@ -103,8 +104,8 @@ class UsageFilters(rx.State, mixin=True):
     @computed
     def zones(self) -> list[Choice]:
         """The zones that are offered; the one that an address names is among them."""
-        others = [self.zone] if self.zone not in {ANY, *ZONES} else []
-        names = [name for name in (*ZONES, *others) if name != self.own_zone]
+        others = [self.zone] if self.zone not in {ANY, *self._zones} else []
+        names = [name for name in (*self._zones, *others) if name != self.own_zone]
         return [Choice(ANY, f"{self.own_zone} (yours)"), *(Choice(name, name) for name in names)]
 
     @computed

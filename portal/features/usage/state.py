@@ -14,6 +14,7 @@ from portal.features.usage.choices import (
     OPERATOR_SPLITS,
     RANGES,
     SPLITS,
+    ZONES,
     UsageChoice,
     from_query,
 )
@@ -77,6 +78,7 @@ class Usage(UsageFilters, PageState, Session):
             self._drawn, self._offered = None, False
             self._operator = caller.me.is_operator
             self.own_zone = caller.me.tenant.time_zone
+            self._zones = ZONES
             if query := self.router.url.query_parameters:
                 splits = OPERATOR_SPLITS if self._operator else SPLITS
                 self._choose(from_query(query, splits, self.own_zone))

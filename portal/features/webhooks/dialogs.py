@@ -14,6 +14,7 @@ from portal.kit.dialogs import dialog, dialog_buttons
 from portal.kit.fields import labeled, select_field, text_field
 from portal.kit.focus import return_focus
 from portal.kit.icon import icon
+from portal.kit.tick_box import tick_box
 from portal.kit.vars import each, holds
 from portal.shared.once import shown_once
 
@@ -74,7 +75,7 @@ def webhook_dialogs() -> rx.Component:
                     *[rx.select.item(text, value=hours) for hours, text in REPLAYS.items()],
                     of="replay",
                 ),
-                labeled("What was delivered too", rx.checkbox(name="delivered_too", value="yes")),
+                labeled("What was delivered too", tick_box(name="delivered_too", value="yes")),
             ),
             opened=Webhooks.dialog == "replay",
             close=Webhooks.close,
@@ -120,7 +121,7 @@ def _fields() -> tuple[rx.Component, ...]:
                     *[
                         labeled(
                             f"{kind.value}: {when}",
-                            rx.checkbox(
+                            tick_box(
                                 name=f"kind:{kind.value}",
                                 default_checked=holds(Webhooks.edited.kinds, kind.value),
                             ),

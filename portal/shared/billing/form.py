@@ -10,6 +10,7 @@ from reflex.event import EventType
 from backend_client.types.countries import COUNTRY_NAMES
 from portal.kit.blocks import form_error
 from portal.kit.fields import labeled, select_field, text_field
+from portal.kit.tick_box import tick_box
 from portal.kit.vars import each
 from portal.shared.billing.details import NO_COUNTRY, FormValues
 
@@ -83,7 +84,7 @@ def billing_form(
             ),
             labeled(
                 "We buy as a business",
-                rx.checkbox(name="business", default_checked=values.business),
+                tick_box(name="business", default_checked=values.business),
             ),
             line(
                 "tax_id",

@@ -20,10 +20,10 @@ def customer_picker(state: type[CustomerState]) -> rx.Component:
                     min_width="0",
                     flex_grow="1",
                 ),
+                rx.el.span("Pick another", class_name="fb-unseen"),
                 icon("chevrons-up-down", size=15, color="var(--gray-10)", aria_hidden="true"),
                 type="button",
                 class_name="fb-quiet",
-                aria_label="Customer: " + state.customer.name + ". Pick another",
                 style={"border": "1px solid var(--gray-a5)", "width": "16rem"},
             )
         ),
