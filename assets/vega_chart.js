@@ -55,7 +55,8 @@ export function VegaChart({ spec, rows, description }) {
   }, [rows]);
 
   return createElement("div", { "aria-label": description, className: "fb-chart", role: "img" },
-    createElement("div", { ref: box, style: { height: "100%", width: "100%" } }));
+    // The description says all of it: Vega's own marks have no names
+    createElement("div", { "aria-hidden": true, ref: box, style: { height: "100%", width: "100%" } }));
 }
 
 function fit(view, box) {

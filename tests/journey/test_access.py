@@ -107,7 +107,7 @@ async def test_every_page_can_be_read_and_acted_on(used: Page) -> None:
         await used.set_viewport_size(WIDE)
         await visit(used, name)
         lacks |= await lacking_by_width(used, name)
-    assert lacks == {}
+    assert not lacks, in_lines(lacks)
 
 
 async def test_every_page_of_details_can_be_read_and_acted_on(used: Page) -> None:
@@ -118,7 +118,7 @@ async def test_every_page_of_details_can_be_read_and_acted_on(used: Page) -> Non
         await expect(used.get_by_role("heading", name=heading, level=1)).to_be_visible()
         await expect(used.locator("main .rt-Skeleton")).to_have_count(0)
         lacks |= await lacking_by_width(used, address)
-    assert lacks == {}
+    assert not lacks, in_lines(lacks)
 
 
 async def test_dialogs_can_be_read_and_acted_on(used: Page) -> None:
@@ -251,6 +251,11 @@ async def test_the_checks_see_faults(context: BrowserContext) -> None:
     faults = " ".join(await lacking(page))
     for fault in FAULTS:
         assert fault in faults
+
+
+def in_lines(lacks: dict[str, list[str]]) -> str:
+    """What pages lack, a line each."""
+    return "\n".join(f"{at}: {lack}" for at, all_of_it in lacks.items() for lack in all_of_it)
 
 
 async def lacking_by_width(page: Page, name: str) -> dict[str, list[str]]:

@@ -93,7 +93,9 @@ async def test_a_customer_goes_on_a_platform(
     drift = page.locator("#platform-drift")
     await expect(drift.get_by_role("row", name=NAME).first).to_contain_text("Voided there")
 
-    await page.get_by_role("button", name=f"What the platform calls things of {NAME}").click()
+    await page.get_by_role(
+        "button", name=f"Names that the platform has for things of {NAME}"
+    ).click()
     await expect(page.locator("#platform-objects")).to_contain_text(remote["id"])
     await page.get_by_role("button", name="Close").click()
     await page.set_viewport_size(PHONE)

@@ -150,9 +150,10 @@ async def test_a_quota_burns_down_as_it_is_used(page: Page, farebox: Farebox) ->
     card = page.locator("#usage-quota")
     note = card.locator("p").first
     await expect(note).to_have_text(
-        re.compile(r"[\d,]+ of 1,000,000 used; renewed on .+ it lasts\.$")
+        re.compile(r"[\d,.]+ of 1,000,000 used; renewed on .+ it lasts\.$")
     )
-    before = int((await note.inner_text()).partition(" of ")[0].replace(",", ""))
+    # What other journeys used is among it, parts of units too
+    before = Decimal((await note.inner_text()).partition(" of ")[0].replace(",", ""))
     drawn = card.locator(".fb-chart svg")
     await expect(drawn).to_be_visible()
     async with Service(farebox, "usage-quota") as service:

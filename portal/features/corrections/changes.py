@@ -17,7 +17,7 @@ def changes_preview(
     """Two tables: usage by quarter hour, and billing periods with before and after."""
     return rx.flex(
         rx.box(
-            rx.heading("Usage", as_="h3", size="2", weight="medium"),
+            rx.heading("Usage", as_="h2", size="2", weight="medium"),
             rx.cond(
                 length(changes) > 0,
                 rx.box(
@@ -46,7 +46,7 @@ def changes_preview(
         rx.cond(
             length(periods) > 0,
             rx.box(
-                rx.heading("Billing periods", as_="h3", size="2", weight="medium"),
+                rx.heading("Billing periods", as_="h2", size="2", weight="medium"),
                 wide_table(
                     "periods",
                     ("Period", *_AMOUNTS),

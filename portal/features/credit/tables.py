@@ -161,7 +161,7 @@ def _decide(top_up: TopUpRow) -> rx.Component:
     return row_action(
         "Record payment",
         Credit.open_outcome(top_up.id, top_up.tenant_id),
-        label="Record the payment of " + top_up.amount + ", requested " + top_up.asked,
+        label="Record payment of " + top_up.amount + ", requested " + top_up.asked,
         size="1",
     )
 

@@ -45,7 +45,7 @@ def event_details() -> rx.Component:
         rx.cond(
             length(Events.corrections) > 0,
             rx.box(
-                rx.heading("Corrections", as_="h3", size="2", weight="medium"),
+                rx.heading("Corrections", as_="h2", size="2", weight="medium"),
                 correction_list(Events.corrections),
                 margin_top="var(--space-4)",
             ),

@@ -83,7 +83,7 @@ def _connections() -> rx.Component:
                 row_action(
                     "Names",
                     Platforms.open_objects(tenant),
-                    label="What the platform calls things of " + customer,
+                    label="Names that the platform has for things of " + customer,
                 ),
                 row_action(
                     "Earlier invoices",

@@ -44,7 +44,7 @@ def call_details() -> rx.Component:
 
 def _body(title: str, text: str) -> rx.Component:
     return rx.box(
-        rx.heading(title, as_="h3", size="2", weight="medium", margin_bottom="var(--space-2)"),
+        rx.heading(title, as_="h2", size="2", weight="medium", margin_bottom="var(--space-2)"),
         rx.scroll_area(code(text, label=title), max_height="16rem"),
         margin_bottom="var(--space-3)",
     )

@@ -96,7 +96,7 @@ def _circuits() -> rx.Component:
         )
 
     return rx.box(
-        rx.heading("Not well", as_="h3", size="2", weight="medium", margin_bottom="var(--space-2)"),
+        rx.heading("Not well", as_="h2", size="2", weight="medium", margin_bottom="var(--space-2)"),
         wide_table(
             "upstream-circuits",
             ("Model", "State", "Tried again", "Keys", "Process"),
