@@ -186,12 +186,20 @@ async def upstream_with_keys(
 
 
 def _usable(row: RowMapping, sealer: Sealer) -> Upstream | None:
+    terms = _terms(row)
+    if terms is None:
+        return None
     secrets = [_secret(sealer, row["name"], key) for key in row["keys"]]
-    keys = tuple(SecretStr(secret) for secret in secrets if secret)
+    # One of the environment is seen only here: when it was set, nobody could say how it looks
+    signs = terms.aws_signature is not None
+    keys = tuple(
+        SecretStr(secret)
+        for secret in secrets
+        if secret and (not signs or wire.AWS_KEY.fullmatch(secret))
+    )
     if len(keys) < len(secrets):
         _log.error("gateway.upstream_key_missing", upstream=row["name"])
-    terms = _terms(row)
-    if terms is None or (secrets and not keys):
+    if secrets and not keys:
         return None
     return Upstream(name=row["name"], api_keys=keys, **dict(terms))
 

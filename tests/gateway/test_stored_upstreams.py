@@ -152,11 +152,19 @@ async def test_one_upstream_that_can_not_be_read_takes_no_other_with_it(
     make_key: MakeKey,
     double: ProviderDouble,
     database: Database,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
+    monkeypatch.setenv("FAREBOX_UPSTREAM_KEY_SIGNS", "no-id-and-secret")
     elsewhere = {"base_url": "https://x.example", "models": {"sample-small": "x"}}
+    signed = {**elsewhere, "aws_signature": {"region": "eu-west-1", "service": "bedrock"}}
     rows = [
         {"name": "newer", "terms": {**elsewhere, "unheard_of": 1}, "keys": []},
         {"name": "sealed", "terms": elsewhere, "keys": [{"sealed": "by another key"}]},
+        {
+            "name": "signs",
+            "terms": signed,
+            "keys": [{"environment": "FAREBOX_UPSTREAM_KEY_SIGNS"}],
+        },
     ]
     async with database.begin() as connection:
         for row in rows:
