@@ -196,6 +196,9 @@ class Recorder:
         except FareboxError as error:  # it is away, or full
             _log.warning("gateway.stream_away", detail=error.detail)
             return False
+        except Exception:  # noqa: BLE001 - what nobody foresaw must not lose what PostgreSQL takes
+            _log.exception("gateway.stream_failed")
+            return False
         return True
 
     async def _counted(self, event: AcceptedEvent) -> bool:

@@ -13,6 +13,7 @@ from openai import AsyncOpenAI
 from backend.engines.nats import start_nats
 from backend.engines.processes import RunningEngine
 from backend.metering.errors import QueueFull
+from backend.metering.ingest.stream import UsageStream
 from backend.settings import Settings
 from tests.gateway.conftest import Metered
 from tests.gateway.test_provider_failures import DONE, USAGE, USED, chunk, said, streamed, whole
@@ -78,6 +79,22 @@ async def test_a_call_whose_end_the_stream_can_not_take_is_counted_once(
     own_nats.start()
     await app.state.services.gateway.close()
     assert len(await metered(1)) == 1
+
+
+async def test_a_call_that_the_stream_fails_at_as_nobody_foresaw_is_counted_once(
+    client: AsyncOpenAI,
+    provider: FlakyServer,
+    metered: Callable[[int], Awaitable[list[Metered]]],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    async def fail(*_: object) -> None:
+        raise RuntimeError("nobody foresaw it")
+
+    monkeypatch.setattr(UsageStream, "publish", fail)
+    provider.replies = [Reply(body=whole(usage=USAGE))]
+    await client.chat.completions.create(model="sample-small", messages=ASKED)
+    (event,) = await metered(1)
+    assert event.quantities == USED
 
 
 async def test_calls_go_on_without_the_stream_and_each_is_counted_once(
