@@ -13,7 +13,7 @@ from sqlalchemy import event, text
 from sqlalchemy.engine import URL, AdaptedConnection
 from sqlalchemy.exc import DBAPIError, InvalidatePoolError, SQLAlchemyError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
-from sqlalchemy.pool import ConnectionPoolEntry, PoolProxiedConnection
+from sqlalchemy.pool import ConnectionPoolEntry, PoolProxiedConnection, QueuePool
 from sqlalchemy.util import greenlet_spawn
 
 
@@ -149,9 +149,13 @@ class Database:
     def _keep_warm(self, pooled: PoolProxiedConnection) -> bool:
         """Keep a connection for the next of ``driver``, for a moment; return whether it is.
 
-        To fetch one from the pool, and to give it back, takes as long as a statement.
+        To fetch one from the pool, and to give it back, takes as long as a statement. None is kept
+        while all are lent: somebody may wait for it.
         """
-        if self._warm is not None or self._pool_size == 1:
+        pool = self.engine.pool
+        if self._warm is not None or not isinstance(pool, QueuePool):
+            return False
+        if pool.checkedout() >= self._pool_size:
             return False
         self._warm, self._warm_since = pooled, time.monotonic()
         if self._cooling is None:

@@ -78,6 +78,15 @@ async def test_the_drivers_is_kept_for_the_next_statement_and_goes_back_to_the_p
     await until(all_are_back)
 
 
+async def test_the_drivers_is_not_kept_from_who_waits_for_a_connection(database_url: str) -> None:
+    small = Database(database_url, pool_size=2)
+    async with small.begin():
+        async with small.driver() as driver:
+            await driver.fetchval("SELECT 1")
+        assert "Current Checked out connections: 1" in small.engine.pool.status()
+    await small.close()
+
+
 async def test_one_that_is_lost_at_work_fails_what_it_does_and_nothing_after(
     database: Database, database_url: str
 ) -> None:
