@@ -122,7 +122,7 @@ class Gateway:
         Those too that are served, or on sale, only later.
         """
         await self._have_targets.wait()
-        unusable: set[str] = set()
+        unusable: set[tuple[str, str | None]] = set()  # until the catalog names another
         while True:
             models: Iterable[CatalogModel] = ()
             try:
@@ -130,12 +130,13 @@ class Gateway:
             except OUTAGES as error:
                 _log.warning("gateway.tokenizers_wait", error=repr(error))
             for model in models:
-                if not self._targets.serves(model.id) or model.id in unusable:
+                named = (model.id, model.tokenizer)
+                if not self._targets.serves(model.id) or named in unusable:
                     continue
                 try:
                     await self._tokenizer_of(model).load()
                 except ConfigurationError as error:
-                    unusable.add(model.id)
+                    unusable.add(named)
                     _log.error("gateway.tokenizer_unusable", model=model.id, detail=error.detail)
             await asyncio.sleep(_TOKENIZERS_SECONDS)
 

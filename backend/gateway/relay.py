@@ -169,7 +169,9 @@ class Relay:
             failure = reader.failure or Failure("The model provider broke the stream off.")
             broken_off = self._call.error = failed(self._call, failure)
         self._recorded = True
-        costs = await self._recorder.record(self._call, status, meanwhile=self._cost)
+        # Only events have room for it
+        meanwhile = self._cost if self.is_events else None
+        costs = await self._recorder.record(self._call, status, meanwhile=meanwhile)
         if not self.is_events:
             self.is_cut = status != "completed"
             return

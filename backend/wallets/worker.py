@@ -30,7 +30,10 @@ class WalletsWorker:
         """Work until ``stop`` is set; survive the loss of PostgreSQL."""
 
         async def act() -> None:
-            await keep_wallets(self._database, datetime.now(UTC))
+            now = datetime.now(UTC)
+            await keep_wallets(self._database, now)
+            # Last, for no wallet waits for it
+            await forget_ended_budgets(self._database, now)
 
         await every(EVERY_SECONDS, act, stop, name="wallets")
 
@@ -41,8 +44,6 @@ async def keep_wallets(database: Database, now: datetime, *, only: str | None = 
     Or that is due of ``only`` one tenant, also of one on a test clock.
     """
     await release_lapsed(database, now, only=only)
-    if only is None:
-        await forget_ended_budgets(database, now)
     seen: set[str] = set()
     while True:
         async with database.begin() as connection:
