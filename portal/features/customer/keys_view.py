@@ -14,6 +14,7 @@ from portal.kit.icon import icon
 from portal.kit.tables import actions, remark, row_action, wide_table
 from portal.kit.tick_box import tick_box
 from portal.kit.vars import each, length, pick
+from portal.shared.bounds.bar import budget_bar
 from portal.shared.once import shown_once
 
 
@@ -59,22 +60,7 @@ def _bound(row: BoundRow) -> rx.Component:
         rx.table.row_header_cell(row.name, overflow_wrap="anywhere", max_width="20rem"),
         rx.table.cell(row.kind),
         rx.table.cell(row.limits, max_width="20rem"),
-        rx.table.cell(
-            rx.cond(
-                row.used != "",
-                rx.box(
-                    rx.text(row.used, size="1", white_space="nowrap"),
-                    rx.progress(
-                        value=row.part,
-                        color_scheme=pick(row.over, "red", "indigo"),
-                        aria_label="Used of the budget of " + row.name,
-                        size="1",
-                        margin_top="4px",
-                    ),
-                    min_width="9rem",
-                ),
-            )
-        ),
+        rx.table.cell(rx.cond(row.used != "", budget_bar(row.used, row.part, row.over, row.name))),
         vertical_align="top",
     )
 

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import reflex as rx
 
-from portal.features.customer.webhooks import SHOWN, EndpointRow, UndeliveredRow, WebhooksTab
+from portal.features.customer.webhooks import SHOWN, WebhooksTab
 from portal.kit.blocks import card, empty
 from portal.kit.tables import actions, remark, row_action, wide_table
 from portal.kit.vars import each, length
+from portal.shared.webhooks.cells import delivery_cells, endpoint_cell, status_cell
+from portal.shared.webhooks.rows import DeliveryRow, EndpointRow
 
 
 def webhooks_tab() -> rx.Component:
@@ -38,21 +40,11 @@ def webhooks_tab() -> rx.Component:
 
 def _endpoint(row: EndpointRow) -> rx.Component:
     return rx.table.row(
-        rx.table.row_header_cell(
-            rx.text(row.url, weight="medium", overflow_wrap="anywhere"),
-            rx.cond(
-                row.description != "",
-                rx.text(row.description, size="1", color_scheme="gray", overflow_wrap="anywhere"),
-            ),
-            min_width="14rem",
-        ),
-        rx.table.cell(
-            rx.badge(row.status, color_scheme=row.color),
-            rx.cond(row.about != "", rx.text(row.about, size="1", color_scheme="gray")),
-        ),
+        endpoint_cell(row, min_width="14rem"),
+        status_cell(row),
         rx.table.cell(row.waiting, text_align="right"),
         rx.table.cell(row.failed, text_align="right"),
-        rx.table.cell(row.added, white_space="nowrap"),
+        rx.table.cell(row.created, white_space="nowrap"),
         actions(
             row_action(
                 "What did not arrive",
@@ -72,9 +64,9 @@ def _log() -> rx.Component:
             rx.fragment(
                 wide_table(
                     "customer-undelivered",
-                    ("Event", "When", "State", "Attempts"),
+                    ("Event", "State", "When"),
                     each(WebhooksTab.undelivered, _delivery),
-                    numbers=("Attempts",),
+                    long=True,
                 ),
                 remark("The newest ", SHOWN, " that wait, and the newest ", SHOWN, " that failed."),
             ),
@@ -84,14 +76,8 @@ def _log() -> rx.Component:
     )
 
 
-def _delivery(row: UndeliveredRow) -> rx.Component:
+def _delivery(row: DeliveryRow) -> rx.Component:
     return rx.table.row(
-        rx.table.row_header_cell(rx.text(row.kind), rx.text(row.id, size="1", color_scheme="gray")),
-        rx.table.cell(row.when, white_space="nowrap"),
-        rx.table.cell(
-            rx.badge(row.state, color_scheme=row.color),
-            rx.cond(row.about != "", rx.text(row.about, size="1", color_scheme="gray")),
-        ),
-        rx.table.cell(row.attempts, text_align="right"),
+        *delivery_cells(row, rx.text(row.id, size="1", color_scheme="gray")),
         vertical_align="top",
     )

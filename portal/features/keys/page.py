@@ -15,6 +15,7 @@ from portal.kit.fields import choice
 from portal.kit.icon import icon
 from portal.kit.tables import row_action, wide_table
 from portal.kit.vars import as_text, each, length, pick
+from portal.shared.bounds.bar import budget_bar
 from portal.shell.feature import Page
 from portal.shell.loaded import loaded
 
@@ -169,17 +170,7 @@ def _when(what: str, day: str) -> rx.Component:
 def _budget(key: KeyRow) -> rx.Component:
     return rx.cond(
         key.budget != "",
-        rx.box(
-            rx.text(key.budget, size="1", white_space="nowrap"),
-            rx.progress(
-                value=key.budget_part,
-                color_scheme=pick(key.budget_over, "red", "indigo"),
-                aria_label="Used of the budget of " + key.name,
-                size="1",
-                margin_top="4px",
-            ),
-            min_width="9rem",
-        ),
+        budget_bar(key.budget, key.budget_part, key.budget_over, key.name),
         rx.text("None", size="2", color_scheme="gray"),
     )
 

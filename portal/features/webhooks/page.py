@@ -5,13 +5,15 @@ from __future__ import annotations
 import reflex as rx
 
 from portal.features.webhooks.dialogs import create_dialog, webhook_dialogs
-from portal.features.webhooks.rows import ANY, STATES, DeliveryRow, EndpointRow
+from portal.features.webhooks.rows import ANY
 from portal.features.webhooks.state import Webhooks
 from portal.kit.blocks import card, empty, loading_rows
 from portal.kit.dialogs import confirmation
 from portal.kit.fields import choice, pager
 from portal.kit.tables import actions, row_action, wide_table
 from portal.kit.vars import each, length
+from portal.shared.webhooks.cells import delivery_cells, endpoint_cell, status_cell
+from portal.shared.webhooks.rows import STATES, DeliveryRow, EndpointRow
 from portal.shell.feature import Page
 from portal.shell.loaded import loaded
 
@@ -68,18 +70,9 @@ def _table() -> rx.Component:
 
 def _row(row: EndpointRow) -> rx.Component:
     return rx.table.row(
-        rx.table.row_header_cell(
-            rx.text(row.url, weight="medium", overflow_wrap="anywhere"),
-            rx.cond(
-                row.description != "",
-                rx.text(row.description, size="1", color_scheme="gray", overflow_wrap="anywhere"),
-            ),
-            _row_actions(row),
-            min_width="16rem",
-        ),
-        rx.table.cell(
-            rx.badge(row.status, color_scheme=row.color),
-            rx.cond(row.about != "", rx.text(row.about, size="1", color_scheme="gray")),
+        endpoint_cell(row, _row_actions(row), min_width="16rem"),
+        status_cell(
+            row,
             rx.cond(
                 row.overlap != "",
                 rx.box(
@@ -207,18 +200,7 @@ def _log() -> rx.Component:
 
 def _delivery(row: DeliveryRow) -> rx.Component:
     return rx.table.row(
-        rx.table.row_header_cell(
-            rx.code(row.kind, variant="ghost", white_space="nowrap"),
-            rx.cond(
-                row.about != "",
-                rx.text(row.about, size="1", color_scheme="gray", overflow_wrap="anywhere"),
-            ),
-        ),
-        rx.table.cell(
-            rx.badge(row.state, color_scheme=row.color),
-            rx.text(row.tries, size="1", color_scheme="gray"),
-        ),
-        rx.table.cell(row.when, white_space="nowrap"),
+        *delivery_cells(row),
         actions(
             row_action(
                 "Details", Webhooks.open(row.id), label="Details of " + row.kind + " " + row.id

@@ -25,14 +25,10 @@ from portal.features.webhooks.forms import (
 from portal.features.webhooks.rows import (
     ANY,
     AttemptRow,
-    DeliveryRow,
     EndpointEdit,
-    EndpointRow,
     LogFilter,
     attempt_rows,
-    delivery_row,
     endpoint_edit,
-    endpoint_rows,
     event_text,
     filter_from,
     replayed,
@@ -45,6 +41,7 @@ from portal.session.guard import DEVELOPERS, SPENDERS, Caller, signed_in
 from portal.session.page import PageState
 from portal.session.shown_once import ShownOnce
 from portal.session.state import Session
+from portal.shared.webhooks.rows import DeliveryRow, EndpointRow, delivery_row, endpoint_row
 from portal.shell.toasts import toast
 
 PAGE = 25
@@ -137,7 +134,7 @@ class Webhooks(ShownOnce, PageState, Session):
             following = page.next_cursor
             if opened:
                 delivery = await client.webhooks.delivery(endpoint, opened)
-        rows = endpoint_rows(listed, zone)
+        rows = [endpoint_row(each, zone) for each in listed]
         async with self:
             if place != (self.endpoint, self.wanted, self.number):
                 return

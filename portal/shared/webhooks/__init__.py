@@ -1,0 +1,1 @@
+"""Endpoints and deliveries of webhooks: as their owner sees them, and the operator."""
