@@ -180,7 +180,7 @@ TASKS: Final = (
     ),
     Task(
         "wallets",
-        "expires credit, brings plans' credit, releases lapsed holds, asks for top-ups",
+        "expires credit, brings plans' credit, ends lapsed holds, asks for top-ups",
         WALLETS_SECONDS,
         _wallets,
     ),

@@ -10,10 +10,8 @@ from typing import Final
 from sqlalchemy import RowMapping, insert, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from backend.accounts.clocks import acted_on
 from backend.pricing.credit.entries import Account
 from backend.pricing.money import ZERO, exact_arithmetic
-from backend.storage.database import Database
 from backend.storage.tables import credit_reservations, ledger_entries
 from backend.wallets.ledger import LockedWallet
 from backend.wallets.recurring import current_wallet, look_again
@@ -129,30 +127,6 @@ async def release(
     await _draw_on(locked, row, ZERO)
     await _close(locked, row, "released", Settled(ZERO, ZERO))
     await check_balance(locked)
-
-
-async def release_lapsed(database: Database, now: datetime, *, only: str | None = None) -> int:
-    """Release reservations whose calls were never settled; return how many.
-
-    Or those of ``only`` one tenant, also one on a test clock.
-
-    A call that is settled afterwards is paid from what is available then.
-    """
-    async with database.begin() as connection:
-        rows = await connection.execute(
-            select(credit_reservations.c.tenant_id, credit_reservations.c.id)
-            .where(
-                credit_reservations.c.state == "open",
-                credit_reservations.c.lapses_at <= now,
-                acted_on(credit_reservations.c.tenant_id, only),
-            )
-            .limit(1000)
-        )
-        lapsed = rows.all()
-    for tenant_id, reservation in lapsed:
-        async with database.begin() as connection:
-            await release(connection, tenant_id, reservation, now)
-    return len(lapsed)
 
 
 async def find_reservation(

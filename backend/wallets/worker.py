@@ -13,7 +13,7 @@ from backend.kit.periodic import every
 from backend.quotas.forgetting import forget_ended_budgets
 from backend.storage.database import Database
 from backend.storage.tables import credit_grants, wallets
-from backend.wallets.reservations import release_lapsed
+from backend.wallets.lapses import end_lapsed
 from backend.wallets.top_ups import refresh_if_moved
 
 EVERY_SECONDS: Final = 30.0
@@ -43,7 +43,7 @@ async def keep_wallets(database: Database, now: datetime, *, only: str | None = 
 
     Or that is due of ``only`` one tenant, also of one on a test clock.
     """
-    await release_lapsed(database, now, only=only)
+    await end_lapsed(database, now, only=only)
     seen: set[str] = set()
     while True:
         async with database.begin() as connection:

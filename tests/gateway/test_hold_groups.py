@@ -100,6 +100,30 @@ async def test_settling_reads_the_calls_that_are_settled_and_no_others(
     assert max(needed[-2:]) <= 5
 
 
+async def test_what_is_held_is_flushed_to_disk_and_what_is_settled_need_not_be(
+    database: Database, tenant: Tenant
+) -> None:
+    """A crash of PostgreSQL may lose a settlement, which leaves the hold, and never a hold."""
+    statement = text(
+        "SELECT settle_and_hold_calls(:tenant, '{key_1}', '{}', false, false,"
+        " CAST(:settled AS jsonb), CAST(:begun AS jsonb), '1 s', '1 h', '1 min', '{}', '{}')"
+    )
+    ended = {"id": "req_1", "tokens": 0, "limits": [{"key": "key_1"}]}
+
+    async def flushed(settled: list[Document], begun: list[Document]) -> str | None:
+        asks = {"settled": orjson.dumps(settled).decode(), "begun": orjson.dumps(begun).decode()}
+        async with database.begin() as connection:
+            await connection.execute(text("SET LOCAL synchronous_commit TO on"))
+            await connection.execute(statement, {"tenant": tenant.id, **asks})
+            said: str | None = await connection.scalar(text("SHOW synchronous_commit"))
+        return said
+
+    assert await flushed([], [ask("req_1")]) == "on"
+    assert await flushed([ended], []) == "off"
+    assert await flushed([ended], [ask("req_2")]) == "on"
+    assert await under_way(database) == {"req_2"}
+
+
 async def test_what_ends_leaves_room_for_what_begins_with_it(
     database: Database, tenant: Tenant
 ) -> None:

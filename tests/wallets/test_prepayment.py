@@ -6,19 +6,23 @@ from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 
 import pytest
-from sqlalchemy import select
+from sqlalchemy import select, update
 
 from backend.catalog.published import apply_catalog
+from backend.metering.counting.batches import count_events
 from backend.metering.counting.corrections import Amended, CorrectionWanted
+from backend.metering.events import AcceptedEvent
 from backend.pricing.credit.call_cost import CallCosts
 from backend.pricing.periods import billing_period
 from backend.storage.database import Database
-from backend.storage.tables import ledger_entries
+from backend.storage.tables import events, ledger_entries
 from backend.subscriptions.changes import cancel, change_plan, start_subscription
 from backend.wallets.corrections import correct_events
 from backend.wallets.errors import CreditExhausted
+from backend.wallets.lapses import end_lapsed
 from backend.wallets.prepayment import Prepayment
 from backend.wallets.queries import set_wallet
+from backend.wallets.reservations import LAPSE
 from backend.wallets.top_ups import finish_top_up
 from backend.wallets.used_by_calls import used_by_calls
 from backend.wallets.worker import keep_wallets
@@ -78,6 +82,23 @@ async def call(
     most, prepayment = {"input_tokens": Decimal(units)}, Prepayment(database)
     assert await prepayment.reserve(tenant.id, name, "large", most, at)
     await prepayment.settle(tenant.id, name, "large", most, at, at)
+
+
+async def counted(database: Database, tenant: Tenant, name: str, units: int) -> None:
+    """The event of a call, as the gateway records it."""
+    event = AcceptedEvent(
+        tenant_id=tenant.id,
+        sender="gateway",
+        source=GATEWAY,
+        id=name,
+        time=NOW,
+        received_at=NOW,
+        application_id="app_1",
+        model="large",
+        quantities={"input_tokens": Decimal(units)},
+    )
+    async with database.raw() as connection:
+        await count_events(connection, [event])
 
 
 async def correct(
@@ -270,3 +291,24 @@ def test_the_most_that_a_call_can_cost_is_its_tokens_at_the_dearest(
     costs = CallCosts(PlanDefinition.model_validate(PREPAID | {"charges": charges}))
     units = {"input_tokens": Decimal(1), "output_tokens": Decimal(2)}
     assert costs.greatest("large", units, NOW) == Decimal(most)
+
+
+async def test_a_call_that_was_counted_and_never_settled_is_paid_when_it_lapses(
+    database: Database, tenant: Tenant
+) -> None:
+    """Its gateway was killed, or a crash of PostgreSQL lost the settlement."""
+    await subscribe(database, tenant, "prepaid")
+    await give(database, tenant, "20")
+    most, prepayment = {"input_tokens": Decimal(6)}, Prepayment(database)
+    for name in ("counted", "voided", "settled", "lost"):
+        await prepayment.reserve(tenant.id, name, "large", most, NOW)
+        if name != "lost":
+            await counted(database, tenant, name, 4)
+    await prepayment.settle(tenant.id, "settled", "large", {"input_tokens": Decimal(4)}, NOW, NOW)
+    async with database.begin() as connection:
+        await connection.execute(update(events).where(events.c.id == "voided").values(voided=True))
+    assert await end_lapsed(database, NOW + LAPSE) == 3
+    assert await end_lapsed(database, NOW + LAPSE) == 0
+    after = await balance(database, tenant, NOW + LAPSE)
+    assert [after.used, after.reserved, after.available] == [4, 0, 16]
+    await check_the_ledger(database, tenant)

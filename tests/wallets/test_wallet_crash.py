@@ -15,7 +15,8 @@ from sqlalchemy import func, select
 
 from backend.storage.database import Database
 from backend.storage.tables import credit_reservations
-from backend.wallets.reservations import LAPSE, release_lapsed
+from backend.wallets.lapses import end_lapsed
+from backend.wallets.reservations import LAPSE
 from backend_client.types.accounts import Tenant
 from tests.support.waiting import until
 from tests.wallets.test_wallets import balance, check_the_ledger, give
@@ -54,7 +55,7 @@ async def test_killed_in_the_middle_of_calls(database: Database, tenant: Tenant)
     assert held.used == settled * Decimal("0.0123")
     # What the killed ones held comes back, and nothing else does
     later = datetime.now(UTC) + LAPSE
-    assert await release_lapsed(database, later) == held.reserved / Decimal("0.05")
+    assert await end_lapsed(database, later) == held.reserved / Decimal("0.05")
     after = await balance(database, tenant, later)
     assert (after.reserved, after.used) == (0, held.used)
     assert after.available == 1000 - held.used

@@ -21,12 +21,12 @@ from backend.subscriptions.changes import change_plan, start_subscription
 from backend.subscriptions.periods import period_at
 from backend.wallets.bills import pay_from_credit
 from backend.wallets.grants import add_grant, refund_grant
+from backend.wallets.lapses import end_lapsed
 from backend.wallets.queries import list_grants, list_top_ups, set_wallet, wallet_balance
 from backend.wallets.reservations import (
     LAPSE,
     Settled,
     release,
-    release_lapsed,
     reserve,
     settle,
 )
@@ -223,8 +223,8 @@ async def test_a_reservation_whose_gateway_died_lapses_and_can_still_be_paid(
 ) -> None:
     await give(database, tenant, "10")
     await hold(database, tenant, "call", "8")
-    assert await release_lapsed(database, NOW + LAPSE - timedelta(seconds=1)) == 0
-    assert await release_lapsed(database, NOW + LAPSE) == 1
+    assert await end_lapsed(database, NOW + LAPSE - timedelta(seconds=1)) == 0
+    assert await end_lapsed(database, NOW + LAPSE) == 1
     assert (await balance(database, tenant, NOW + LAPSE)).available == 10
     assert await pay(database, tenant, "call", "3", NOW + 2 * LAPSE) == Settled(
         Decimal(3), Decimal(0)
