@@ -94,8 +94,9 @@ class Recorder:
         """Record a call and return when that is done, after ten seconds at the latest.
 
         Return what ``meanwhile`` says, which is asked once the call has its quantities, while its
-        event is on its way; None if that takes too long. Recording continues if this is canceled,
-        or if both engines are away; the caller gets its answer all the same.
+        event is on its way; None if that takes too long or fails, which is logged. Recording
+        continues if this is canceled, or if both engines are away; the caller gets its answer all
+        the same.
         """
         steps = _Steps()
         self.spawn(self._record(call, status, steps))
@@ -103,9 +104,16 @@ class Recorder:
         with suppress(TimeoutError):
             async with asyncio.timeout(_ANSWER_WAITS_SECONDS):
                 await steps.measured
-                said = None if meanwhile is None else await meanwhile(call)
+                said = None if meanwhile is None else await self._said(call, meanwhile)
                 await steps.recorded
         return said
+
+    async def _said(self, call: Call, meanwhile: Callable[[Call], Awaitable[Said]]) -> Said | None:
+        try:
+            return await meanwhile(call)
+        except Exception:  # noqa: BLE001 - the answer is good, and must be recorded, without it
+            _log.exception("gateway.meanwhile_failed", call=call.event_id)
+            return None
 
     def record_later(self, call: Call, status: Status) -> asyncio.Task[None]:
         """Record a call in a task of its own."""
@@ -154,7 +162,7 @@ class Recorder:
         """Record a call, and then settle what it holds."""
         with self._holds.settling(call):
             try:
-                event = await call.event(status)
+                event = await self._event(call, status)
                 steps.end(steps.measured)
                 # Once the event is on its way, which takes the stream a while
                 asyncio.get_running_loop().call_soon(self._note, call, status)
@@ -162,6 +170,15 @@ class Recorder:
             finally:
                 steps.end()
             await self._settle(call, event)
+
+    async def _event(self, call: Call, status: Status) -> AcceptedEvent:
+        try:
+            return await call.event(status)
+        except BaseException:
+            # Nothing is billed, and what it holds lapses; but nobody is to believe it never was
+            _log.exception("gateway.call_not_measured", call=call.event_id, status=status)
+            self._note(call, status)
+            raise
 
     async def _store(self, event: AcceptedEvent) -> None:
         self._stranded += 1

@@ -9,14 +9,19 @@ from typing import Any
 
 import pytest
 from fastapi import FastAPI
+from sqlalchemy import select
+from structlog.testing import capture_logs
 
+from backend.accounts.errors import TenantNotFound
 from backend.gateway.call import Call
 from backend.gateway.gateway import Gateway
 from backend.gateway.incoming import Incoming
 from backend.gateway.protocols.chat import CHAT
-from tests.gateway.chat_answers import DONE, said, streamed
+from backend.storage.database import Database
+from backend.storage.tables import call_measures, gateway_requests
+from tests.gateway.chat_answers import DONE, said, streamed, whole
 from tests.gateway.conftest import MakeKey, Metered
-from tests.support.flaky import FlakyServer
+from tests.support.flaky import FlakyServer, Reply
 from tests.support.waiting import until
 
 pytestmark = pytest.mark.engine
@@ -87,3 +92,69 @@ async def test_a_call_that_fails_by_a_fault_of_ours_is_recorded(
     (event,) = await metered(1)
     assert event.quantities == {"requests": 0}
     assert event.labels["status"] == "failed"
+
+
+@pytest.mark.parametrize("stream", [False, True])
+async def test_an_answer_and_its_record_need_no_cost(
+    app: FastAPI,
+    gateway: Gateway,
+    make_key: MakeKey,
+    provider: FlakyServer,
+    metered: Counted,
+    monkeypatch: pytest.MonkeyPatch,
+    stream: bool,
+) -> None:
+    provider.replies = (
+        [streamed(said("Hello"), said(" there", "stop"), DONE)] if stream else [Reply(body=whole())]
+    )
+    call = await begun(app, gateway, await make_key(), stream=stream)
+
+    async def gone(_caller: object) -> None:
+        raise TenantNotFound("There is no such tenant any more.")
+
+    monkeypatch.setattr(gateway._admission, "values_of", gone)
+    with capture_logs() as logs:
+        if stream:
+            relay = await gateway.open_stream(call)
+            answer = b"".join([part async for part in relay.events])
+            relay.abandon()
+            assert answer.endswith(b"data: [DONE]\n\n")
+        else:
+            content, _, cost = await gateway.answer(call)
+            assert (b"Hello" in content, cost) == (True, None)
+    [failed] = [entry for entry in logs if entry["event"] == "gateway.meanwhile_failed"]
+    assert (failed["log_level"], failed["call"]) == ("error", call.event_id)
+    (event,) = await metered(1)
+    assert event.labels["status"] == "completed"
+
+
+async def test_a_call_whose_usage_can_not_be_told_is_in_the_log_and_the_measures(
+    app: FastAPI,
+    gateway: Gateway,
+    make_key: MakeKey,
+    provider: FlakyServer,
+    database: Database,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    provider.replies = [Reply(body=whole())]
+    call = await begun(app, gateway, await make_key(), stream=False)
+
+    async def broken(_status: str) -> None:
+        raise LookupError("a fault of ours")
+
+    monkeypatch.setattr(call, "event", broken)
+    with capture_logs() as logs:
+        content, _, cost = await gateway.answer(call)
+    assert (b"Hello" in content, cost) == (True, None)
+    [failed] = [entry for entry in logs if entry["event"] == "gateway.call_not_measured"]
+    assert (failed["log_level"], failed["call"]) == ("error", call.event_id)
+
+    async def shows() -> bool:
+        async with database.begin() as connection:
+            logged = await connection.scalar(
+                select(gateway_requests.c.status).where(gateway_requests.c.id == call.event_id)
+            )
+            counted = await connection.scalar(select(call_measures.c.calls))
+        return (logged, counted) == (200, 1)
+
+    await until(shows)
