@@ -15,6 +15,7 @@ from contextlib import asynccontextmanager
 from typing import NamedTuple, Self
 
 import msgspec
+from nats.aio.client import Client
 from nats.aio.msg import Msg
 from nats.errors import Error as NatsError
 from nats.js import JetStreamContext
@@ -167,18 +168,23 @@ class _Lane:
 class Lanes:
     """The lanes of messages to count. Use :meth:`open`, which returns uncounted ones at its end."""
 
-    def __init__(self, js: JetStreamContext, lanes: list[_Lane]) -> None:
-        self._js = js
+    def __init__(self, client: Client, lanes: list[_Lane]) -> None:
+        self._client = client
         self._lanes = lanes
         self._live_turns = 0
         self._in_hand: dict[tuple[str, int], Msg] = {}
 
     @classmethod
     @asynccontextmanager
-    async def open(cls, js: JetStreamContext, stream_names: Iterable[str]) -> AsyncIterator[Self]:
-        """Begin to fetch; at the end, leave uncounted messages to other workers."""
+    async def open(
+        cls, client: Client, js: JetStreamContext, stream_names: Iterable[str]
+    ) -> AsyncIterator[Self]:
+        """Begin to fetch; at the end, leave uncounted messages to other workers.
+
+        ``js`` is JetStream by this client.
+        """
         own = [_Lane(js, name, live=live) for live in (True, False) for name in stream_names]
-        lanes = cls(js, own)
+        lanes = cls(client, own)
         keeping = asyncio.create_task(lanes._keep())
         try:
             yield lanes
@@ -253,7 +259,7 @@ class Lanes:
 
     async def _arrived(self) -> None:
         """Return once all has come that was sent here; raises a NATS error."""
-        await self._js._nc.flush(_ARRIVAL_SECONDS)
+        await self._client.flush(_ARRIVAL_SECONDS)
 
 
 def _read(message: Msg) -> Taken:

@@ -82,7 +82,7 @@ class UsageConsumer:
             names = await self._stream_names(js)
             async with (
                 self._database.raw() as connection,
-                Lanes.open(js, names) as lanes,
+                Lanes.open(client, js, names) as lanes,
             ):
                 others = asyncio.create_task(self._others(js, names))
                 try:

@@ -15,10 +15,12 @@ import orjson
 from nats.aio.client import Client
 from nats.aio.msg import Msg
 from nats.aio.transport import TcpTransport
-from nats.errors import ConnectionClosedError, MaxPayloadError, OutboundBufferLimitError
 from nats.errors import Error as NatsError
+from nats.errors import MaxPayloadError
+from nats.js.api import Header
 from nats.js.errors import APIError, NoStreamResponseError
 
+_MESSAGE_ID = Header.MSG_ID.value.encode()
 _NO_RESPONDERS = b"NATS/1.0 503"
 _Ack = tuple[bytes, bytes]
 
@@ -34,7 +36,6 @@ class AckClient(Client):
         super().__init__()
         self._waiting: dict[bytes, asyncio.Future[_Ack]] = {}
         self._inbox = b""
-        self._inbox_id = 0
         self._numbers = count()
         self._subscribing = asyncio.Lock()
 
@@ -52,46 +53,43 @@ class AckClient(Client):
         if len(message) > self.max_payload:
             raise MaxPayloadError
         reply = b"%b.%d" % (self._inbox, next(self._numbers))
-        head = b"NATS/1.0\r\nNats-Msg-Id: %b\r\n\r\n" % message_id.encode()
-        sizes = len(head), len(head) + len(message)
-        command = b"HPUB %b %b %d %d\r\n%b%b\r\n" % (subject.encode(), reply, *sizes, head, message)
         acknowledged = asyncio.get_running_loop().create_future()
         self._waiting[reply] = acknowledged
         try:
             async with asyncio.timeout(seconds):
-                await self._write(command)
+                if not self._written(subject, reply, message, message_id):
+                    # In its turn, as when it reconnects
+                    own = {Header.MSG_ID.value: message_id}
+                    await self.publish(subject, message, reply.decode(), own)
                 headers, content = await acknowledged
         finally:
             del self._waiting[reply]
         _require_stored(headers, content)
 
-    async def _write(self, command: bytes) -> None:
-        """Write at once what nothing goes before; else, as when it reconnects, in its turn."""
-        if self.is_closed or self.is_draining_pubs:
-            raise ConnectionClosedError
+    def _written(self, subject: str, reply: bytes, message: bytes, message_id: str) -> bool:
+        """Write at once what nothing goes before; return whether that was so."""
         transport = self._transport
         direct = self.is_connected and not self._pending and isinstance(transport, TcpTransport)
-        if direct and transport:
-            transport.write(command)
-        else:
-            waiting = self._pending_data_size + len(command)
-            if not self.is_connected and waiting > self._max_pending_size:
-                raise OutboundBufferLimitError
-            await self._send_command(command)
-            await self._flush_pending()
+        if not direct or transport is None or self.is_draining_pubs:
+            return False
+        head = b"NATS/1.0\r\n%b: %b\r\n\r\n" % (_MESSAGE_ID, message_id.encode())
+        sizes = len(head), len(head) + len(message)
+        command = b"HPUB %b %b %d %d\r\n%b%b\r\n" % (subject.encode(), reply, *sizes, head, message)
+        transport.write(command)
+        return True
 
     async def _subscribe(self) -> None:
         async with self._subscribing:
             if not self._inbox:
                 inbox = self.new_inbox()
-                subscription = await self.subscribe(f"{inbox}.*", cb=_unasked)
-                self._inbox_id, self._inbox = subscription._id, inbox.encode()
+                await self.subscribe(f"{inbox}.*", cb=_unasked)
+                self._inbox = inbox.encode()
 
     async def _process_msg(
         self, sid: int, subject: bytes, reply: bytes, data: bytes, headers: bytes
     ) -> None:
         """Take what has been read: an acknowledgement goes to whoever waits for it (library)."""
-        waiting = self._waiting.get(subject) if sid == self._inbox_id else None
+        waiting = self._waiting.get(subject)
         if waiting is None:
             await super()._process_msg(sid, subject, reply, data, headers)
         elif not waiting.done():

@@ -81,7 +81,7 @@ async def test_messages_that_come_one_by_one_are_gathered_for_a_moment(
     assert api_settings.nats_url is not None
     worker = await open_connection(nats_servers(api_settings.nats_url), "test")
     js, names = worker.jetstream(), [api_settings.stream_name]
-    async with lanes.Lanes.open(js, names) as own, asyncio.timeout(60):
+    async with lanes.Lanes.open(worker, js, names) as own, asyncio.timeout(60):
         began, turns = time.monotonic(), 0
         for number in range(6):
             await put_on_stream(app, api_settings, encode([event(sample, str(number))]))

@@ -153,7 +153,8 @@ async def test_what_comes_back_and_whose_has_waited_longest(
 
     assert api_settings.nats_url is not None
     worker = await open_connection(nats_servers(api_settings.nats_url), "test")
-    async with Lanes.open(worker.jetstream(), [api_settings.stream_name]) as lanes:
+    names = [api_settings.stream_name]
+    async with Lanes.open(worker, worker.jetstream(), names) as lanes:
         taken: list[Taken] = []
         while not taken:
             taken = await lanes.take()
