@@ -36,7 +36,7 @@ from backend_client.types.upstreams import (
     Seconds,
     UpstreamTerms,
     UpstreamTimeouts,
-    check_aws_keys,
+    check_keys,
 )
 from backend_client.types.web_origins import WebOrigin
 from edge.trusted import LOOPBACK, trusted_networks
@@ -66,8 +66,8 @@ class Upstream(UpstreamTerms):
         return {**value, "timeouts": {**silent, **timeouts}}
 
     @model_validator(mode="after")
-    def _keys_can_sign(self) -> Self:
-        check_aws_keys(self.aws_signature, (key.get_secret_value() for key in self.keys))
+    def _keys_can_call(self) -> Self:
+        check_keys(self.aws_signature, (key.get_secret_value() for key in self.keys))
         return self
 
     @property

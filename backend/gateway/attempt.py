@@ -6,6 +6,8 @@ import time
 from dataclasses import replace
 from typing import Final, Literal
 
+import structlog
+
 from backend.errors import FareboxError
 from backend.gateway.addresses import address, headers
 from backend.gateway.call import Call
@@ -15,9 +17,11 @@ from backend.gateway.price_labels import TIER
 from backend.gateway.protocols.base import Forwarding
 from backend.gateway.refusals import Refusal, refusal
 from backend.gateway.rules import BETA_HEADER, apply_beta_rules, apply_rules
-from backend.gateway.signing import signed
+from backend.gateway.signing import KeyUnusable, signed
 from backend.gateway.targets import Target, TargetKey
 from backend.gateway.upstream_metrics import Outcome, UpstreamMetrics
+
+_log = structlog.get_logger(__name__)
 
 LONGEST_ANSWER_BYTES: Final = 256 * 1024 * 1024
 _LONGEST_REFUSAL_BYTES: Final = 1024 * 1024
@@ -28,7 +32,8 @@ class AttemptFailed(Exception):
 
     ``blames`` says what the next attempt has to avoid: the ``target``, its ``key``; the ``route``,
     which is the target for this call alone and says nothing of its health; or the ``caller``, whose
-    request no other would take either. ``retry_after`` is in seconds.
+    request no other would take either. ``retry_after`` is in seconds; ``was_sent`` is whether
+    anything reached the target, which says that it is there.
     """
 
     def __init__(
@@ -38,12 +43,14 @@ class AttemptFailed(Exception):
         outcome: Outcome,
         *,
         retry_after: float | None = None,
+        was_sent: bool = True,
     ) -> None:
         super().__init__(error.detail)
         self.error = error
         self.blames = blames
         self.outcome = outcome
         self.retry_after = retry_after
+        self.was_sent = was_sent
 
 
 class Attempt:
@@ -99,9 +106,11 @@ class Attempt:
         url = address(upstream, spoken, protocol.path, self.target.model)
         secret = self._key.secret
         sent = {**passed, **headers(upstream, secret), "content-type": content_type}
-        response = await self.target.provider.send(
-            url, signed(upstream, secret, url, sent, body), body
-        )
+        try:
+            with_key = await signed(upstream, secret, url, sent, body)
+        except KeyUnusable as error:
+            raise _unusable(call, error) from error
+        response = await self.target.provider.send(url, with_key, body)
         if response.is_success:
             return response
         try:
@@ -138,8 +147,10 @@ class Attempt:
             target.fail(now, retry_after=failure.retry_after)
             key.leave()
         elif failure.blames == "key":
-            # It answered, so the target itself is well
-            target.succeed()
+            if failure.was_sent:
+                target.succeed()  # it answered, so the target itself is well
+            else:
+                target.leave()
             key.fail(now, retry_after=failure.retry_after)
         elif failure.blames == "route":
             target.leave()
@@ -162,6 +173,15 @@ class Attempt:
         self.target.provider.under_way -= 1
         self._metrics.ended(self.target, outcome, detail)
         return True
+
+
+def _unusable(call: Call, error: KeyUnusable) -> AttemptFailed:
+    """Return the failure of a key that can't be used: no other key or target is worse for it."""
+    _log.error(
+        "gateway.upstream_key_unusable", upstream=call.provider.upstream.name, why=str(error)
+    )
+    failure = UpstreamFailed("The model provider could not be asked.", may_pass=False)
+    return AttemptFailed(failure, "key", "key_refused", was_sent=False)
 
 
 def _failed(refused: Refusal) -> AttemptFailed:

@@ -50,12 +50,12 @@ def signature_headers(
     method: str,
     target: str,
     headers: Mapping[str, str],
-    body: bytes,
+    body_sha256: str,
 ) -> dict[str, str]:
     """Return the headers that sign a request, which is sent with them and with ``headers``.
 
     ``target`` is the path and the query as they are sent; of ``headers``, which are all signed, one
-    is ``host``.
+    is ``host``; ``body_sha256`` is the body's hash in hexadecimal digits.
     """
     moment = at.astimezone(UTC).strftime("%Y%m%dT%H%M%SZ")
     added = {"x-amz-date": moment}
@@ -63,7 +63,7 @@ def signature_headers(
         added["x-amz-security-token"] = key.session_token
     signed = {name.lower(): text for name, text in headers.items()} | added
     names = ";".join(sorted(signed))
-    canonical = canonical_request(method, target, signed, body)
+    canonical = canonical_request(method, target, signed, body_sha256)
     within = f"{moment[:8]}/{scope.region}/{scope.service}/aws4_request"
     hashed = hashlib.sha256(canonical.encode()).hexdigest()
     secret = f"AWS4{key.secret}".encode()
@@ -76,8 +76,15 @@ def signature_headers(
     return {**added, "authorization": authorization}
 
 
-def canonical_request(method: str, target: str, headers: Mapping[str, str], body: bytes) -> str:
-    """Return the one text of a request that its signature is of; names are in lower case."""
+def canonical_request(
+    method: str, target: str, headers: Mapping[str, str], body_sha256: str
+) -> str:
+    """Return the one text of a request that its signature is of; names are in lower case.
+
+    Each part of the path is encoded twice, says AWS, except for S3. It is sent encoded, so that it
+    is encoded once more here: a colon of a model's id, which is sent as it is, becomes ``%3A``, and
+    a slash of one, which is sent as ``%2F``, becomes ``%252F``. AWS's own SDKs do the same.
+    """
     path, _, query = target.partition("?")
     pairs = [pair.partition("=") for pair in query.split("&") if pair]
     encoded = sorted((_encoded(name), _encoded(text)) for name, _, text in pairs)
@@ -85,15 +92,26 @@ def canonical_request(method: str, target: str, headers: Mapping[str, str], body
     return "\n".join(
         [
             method,
-            # What is encoded in a path is encoded once more
-            quote(path, safe=f"/{_UNRESERVED}"),
+            quote(_normal_path(path), safe=f"/{_UNRESERVED}"),
             "&".join(f"{name}={text}" for name, text in encoded),
             *lines,
             "",
             ";".join(sorted(headers)),
-            hashlib.sha256(body).hexdigest(),
+            body_sha256,
         ]
     )
+
+
+def _normal_path(path: str) -> str:
+    """Return a path without empty parts and dots (RFC 3986, 6.2.2.3), as it is signed."""
+    kept: list[str] = []
+    for part in path.split("/"):
+        if part == "..":
+            del kept[-1:]
+        elif part not in ("", "."):
+            kept.append(part)
+    is_folder = bool(kept) and path.endswith(("/", "/.", "/.."))
+    return "/" + "/".join(kept) + ("/" if is_folder else "")
 
 
 def _encoded(text: str) -> str:

@@ -183,7 +183,7 @@ class UpstreamCannotBeTested(InvalidInput):
 class UpstreamKeysNeeded(InvalidInput):
     """Kept keys go nowhere else, and no other way, than they were given for."""
 
-    code, title = "upstream_keys_needed", "The new address needs its keys"
+    code, title = "upstream_keys_needed", "The upstream's keys are needed again"
 
     def __init__(self) -> None:
         detail = (

@@ -109,12 +109,18 @@ class Gateway:
                 await self.read_upstreams()
             except OUTAGES as error:
                 _log.warning("gateway.upstreams_wait", error=repr(error))
-                if not self._have_targets.is_set():
-                    await self._targets.use(self._configured)
+                await self._use_configured()
+            except Exception:  # noqa: BLE001 - those who wait for targets would wait for ever
+                _log.exception("gateway.upstreams_failed")
+                await self._use_configured()
             self._have_targets.set()
             await self._report.publish()
             with suppress(TimeoutError):
                 await asyncio.wait_for(self._stop.wait(), _UPSTREAMS_SECONDS)
+
+    async def _use_configured(self) -> None:
+        if not self._have_targets.is_set():
+            await self._targets.use(self._configured)
 
     async def _load_tokenizers(self) -> None:
         """Load what the served models are counted by, so that no call waits for that.

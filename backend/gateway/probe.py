@@ -22,7 +22,7 @@ from backend.gateway.protocols.messages import MESSAGES
 from backend.gateway.protocols.moderations import MODERATIONS
 from backend.gateway.protocols.responses import RESPONSES
 from backend.gateway.rules import apply_rules
-from backend.gateway.signing import signed
+from backend.gateway.signing import KeyUnusable, signed
 from backend.gateway.stored_upstreams import PooledKey
 from backend.gateway.upstreams import Provider
 from backend.settings import Upstream
@@ -51,6 +51,11 @@ _QUESTIONS: Final[tuple[tuple[Protocol, Mapping[str, Any]], ...]] = (
 
 
 _AT_ONCE: Final = 5
+_NOT_ASKED: Final[_Said] = (
+    None,
+    False,
+    "It was not tried: the keys before it took all the time of the test.",
+)
 _NO_KEY: Final = PooledKey(UpstreamKeyInfo(environment=None, last_four=None), None)
 
 
@@ -75,7 +80,9 @@ async def probe(
             return _outcome(key, upstream, 0, (None, False, "It can't be had: set it again."))
         async with turn:
             began = time.monotonic()
-            said = await _said(provider, asked, own_name, key.secret, max(0, until - began))
+            if began >= until:
+                return _outcome(key, upstream, 0, _NOT_ASKED)
+            said = await _said(provider, asked, own_name, key.secret, until - began)
             return _outcome(key, upstream, time.monotonic() - began, said)
 
     try:
@@ -101,9 +108,9 @@ async def _said(
         async with asyncio.timeout(seconds):
             return await _asked(provider, asked, own_name, key)
     except TimeoutError:
-        return None, False, "It did not answer in time."
-    except httpx.LocalProtocolError as error:
-        return None, False, f"It could not be asked: {error}"
+        return None, False, f"It did not answer within {seconds:.1f} seconds."
+    except KeyUnusable as error:
+        return None, False, f"It could not be asked: the key {error}."
     except httpx.HTTPError as error:
         return None, False, f"It could not be reached: {error}"
     except AttemptFailed as error:
@@ -141,7 +148,7 @@ async def _asked(provider: Provider, asked: Asked, own_name: str, key: str | Non
     body, content_type = protocol.encode(asked, request)
     url = address(upstream, protocol.name, protocol.path, own_name)
     sent = {**headers(upstream, key), "content-type": content_type}
-    answer = await provider.send(url, signed(upstream, key, url, sent, body), body)
+    answer = await provider.send(url, await signed(upstream, key, url, sent, body), body)
     try:
         content = await read_body(answer, _MOST_BYTES)
     finally:

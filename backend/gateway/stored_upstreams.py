@@ -191,11 +191,10 @@ def _usable(row: RowMapping, sealer: Sealer) -> Upstream | None:
         return None
     secrets = [_secret(sealer, row["name"], key) for key in row["keys"]]
     # One of the environment is seen only here: when it was set, nobody could say how it looks
-    signs = terms.aws_signature is not None
     keys = tuple(
         SecretStr(secret)
         for secret in secrets
-        if secret and (not signs or wire.AWS_KEY.fullmatch(secret))
+        if secret and wire.can_call(terms.aws_signature, secret)
     )
     if len(keys) < len(secrets):
         _log.error("gateway.upstream_key_missing", upstream=row["name"])
@@ -249,7 +248,8 @@ def _kept(sealer: Sealer, upstream: str, key: wire.UpstreamKey) -> dict[str, str
 def _secret(sealer: Sealer, upstream: str, key: Mapping[str, str]) -> str | None:
     if "environment" in key:
         return os.environ.get(key["environment"])
-    return sealer.open(upstream, key["sealed"])
+    # A newer Farebox may keep keys in a third way
+    return sealer.open(upstream, key["sealed"]) if "sealed" in key else None
 
 
 def _terms(row: RowMapping) -> wire.UpstreamTerms | None:

@@ -137,16 +137,33 @@ class AwsSignature(Wire):
     )
 
 
-AWS_KEY: Final = re.compile(r"([A-Za-z0-9_]{3,128}):([^:\s]+)(?::([^:\s]+))?")
+AWS_KEY: Final = re.compile(r"([A-Za-z0-9_]{3,128}):([!-9;-~]+)(?::([!-9;-~]+))?")
 """An access key as it is given: its id, its secret, and a temporary one's token, by colons."""
+_SENDABLE_KEY: Final = re.compile(r"[!-~](?:[ -~]*[!-~])?")
 
 
-def check_aws_keys(signature: AwsSignature | None, secrets: Iterable[str]) -> None:
-    """Raise an error if a key can't sign, where calls are signed."""
-    if signature is not None and not all(map(AWS_KEY.fullmatch, secrets)):
+def is_sendable_key(secret: str) -> bool:
+    """Return whether a header may hold a key: visible ASCII, with blanks within at most."""
+    return _SENDABLE_KEY.fullmatch(secret) is not None
+
+
+def can_call(signature: AwsSignature | None, secret: str) -> bool:
+    """Return whether calls can be made with a key, which signs them or is sent."""
+    return is_sendable_key(secret) if signature is None else bool(AWS_KEY.fullmatch(secret))
+
+
+def check_keys(signature: AwsSignature | None, secrets: Iterable[str]) -> None:
+    """Raise an error for a key that no call can be made with."""
+    if all(can_call(signature, secret) for secret in secrets):
+        return
+    if signature is not None:
         raise PydanticCustomError(
             "aws_key", "Each should be an access key's id and its secret with a colon between them"
         )
+    raise PydanticCustomError(
+        "key_text",
+        "Each should be of letters, digits and signs of ASCII, with no blank before or after",
+    )
 
 
 class UpstreamTerms(Wire):
@@ -288,11 +305,11 @@ class UpstreamPut(UpstreamTerms):
 
     @field_validator("keys")
     @classmethod
-    def _can_sign(
+    def _can_call(
         cls, value: tuple[UpstreamKey, ...] | None, info: ValidationInfo
     ) -> tuple[UpstreamKey, ...] | None:
         secrets = (key.secret for key in value or () if key.secret is not None)
-        check_aws_keys(info.data.get("aws_signature"), secrets)
+        check_keys(info.data.get("aws_signature"), secrets)
         return value
 
 

@@ -264,6 +264,50 @@ async def test_a_limit_or_a_refusal_of_one_key_moves_on_to_the_next(
     assert raised.value.retry_after_seconds == 30
 
 
+@pytest.mark.parametrize(
+    ("unusable", "terms"),
+    [
+        ("one\r\nx-more: 1", {"api_keys": ["a", "b"]}),
+        ("k\u200bey", {"api_keys": ["a", "b"]}),
+        ("no-pair", {"api_keys": ["AK1:a", "AK2:b"], "aws_signature": {"region": "eu-west-1"}}),
+    ],
+)
+async def test_a_key_that_no_call_can_be_made_with_is_no_fault_of_its_target(
+    attempts: Attempts,
+    metrics: UpstreamMetrics,
+    target: MakeTarget,
+    first: ProviderDouble,
+    second: ProviderDouble,
+    unusable: str,
+    terms: dict[str, Any],
+) -> None:
+    pool, spare = target(first, **terms), target(second)
+    pool.keys[0].secret = unusable
+    for _ in range(FAILURES - 1):
+        pool.circuit.fail(0)
+    sent = call(pool, spare)
+    assert await whole(attempts, sent) == TEXT
+    assert (first.does, second.does) == (["ok"], [])
+    assert counted(metrics, pool, "key_refused") == counted(metrics, pool, "answered") == 1
+    assert [key.circuit.open_until is None for key in pool.keys] == [False, True]
+
+    # No other key is left: another target answers, and this one is neither well nor worse for it
+    for _ in range(FAILURES - 1):
+        pool.circuit.fail(0)
+    for key in pool.keys:
+        key.secret = unusable
+        key.circuit.succeed()
+    assert await whole(attempts, call(pool, spare)) == TEXT
+    assert (first.does, second.does) == (["ok"], ["ok"])
+    is_open = [pool.circuit.open_until is not None]
+    pool.circuit.fail(0)
+    is_open.append(pool.circuit.open_until is not None)
+    assert is_open == [False, True]
+    with pytest.raises(UpstreamFailed) as alone:
+        await attempts.ask(call(pool))
+    assert not alone.value.may_pass
+
+
 async def test_where_all_fail_the_caller_is_told_what_helps(
     attempts: Attempts, target: MakeTarget, first: ProviderDouble, second: ProviderDouble
 ) -> None:

@@ -48,7 +48,14 @@ def keys() -> list[str]:
 
 
 @pytest.fixture
-def api_settings(api_settings: Settings, bedrock: BedrockDouble, keys: list[str]) -> Settings:
+def paths() -> dict[str, str]:
+    return {}
+
+
+@pytest.fixture
+def api_settings(
+    api_settings: Settings, bedrock: BedrockDouble, keys: list[str], paths: dict[str, str]
+) -> Settings:
     signs = {"aws_signature": SIGNED} if ":" in keys[0] else {}
     upstream = Upstream(
         name="bedrock",
@@ -57,6 +64,7 @@ def api_settings(api_settings: Settings, bedrock: BedrockDouble, keys: list[str]
         api_keys=keys,
         models={"sample-small": OWN_NAME},
         query={"of": "a b/c"},
+        paths=paths,
         **signs,
     )
     return api_settings.model_copy(update={"upstreams": [upstream]})
@@ -85,6 +93,17 @@ async def test_calls_are_admitted_and_billed_whole_and_streamed(
         sent = str(asked.headers) + asked.path
         assert not any(secret in sent for secret in SECRETS)
     assert [event.quantities for event in await metered(2)] == [USED] * 2
+
+
+@pytest.mark.parametrize("paths", [{"chat": "model/{model}/invoke"}])
+async def test_what_is_signed_of_a_models_id_in_the_path_is_what_is_sent(
+    open_client: OpenClient, make_key: MakeKey, bedrock: BedrockDouble
+) -> None:
+    client = open_client(await make_key())
+    answer = await client.chat.completions.create(**ASKED)
+    assert answer.choices[0].message.content == TEXT
+    assert bedrock.account.refused == []
+    assert [asked.path for asked in bedrock.asked] == [f"/model/{OWN_NAME}/invoke?of=a%20b%2Fc"]
 
 
 @pytest.mark.parametrize("keys", [[WRONG, TEMPORARY]])
@@ -167,6 +186,7 @@ async def test_keys_that_can_not_sign_are_refused(
     # A secret that only ever signed is not sent itself
     refused = await put(keys=None, aws_signature=None)
     assert (refused.status_code, refused.json()["code"]) == (422, "upstream_keys_needed")
+    assert refused.json()["title"] == "The upstream's keys are needed again"
     with pytest.raises(ValidationError) as wrong_setting:
         Upstream(name="b", base_url=bedrock.url, models=[], api_key="k", aws_signature=SIGNED)
     assert "an access key's id" in str(wrong_setting.value)

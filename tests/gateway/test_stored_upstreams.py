@@ -7,6 +7,7 @@ from typing import Any
 
 import httpx
 import pytest
+from fastapi import FastAPI
 from pydantic import SecretStr
 from sqlalchemy import func, insert, select
 
@@ -17,6 +18,7 @@ from backend.storage.database import Database
 from backend.storage.tables import audit_entries, upstreams
 from tests.gateway.conftest import Join, MakeKey
 from tests.support.provider_double import ProviderDouble
+from tests.support.waiting import until
 
 pytestmark = pytest.mark.engine
 
@@ -133,6 +135,8 @@ async def test_what_can_not_be_set_is_refused_and_names_the_member(
         ({"base_url": "file:///etc/passwd"}, "base_url"),
         ({"keys": [{"environment": "DATABASE_URL"}]}, "keys"),
         ({"keys": [{}]}, "keys"),
+        ({"keys": [{"secret": "pasted\u200b-key"}]}, "keys"),
+        ({"keys": [{"secret": "two\nlines"}]}, "keys"),
         ({"rules": {"force": {"model": "dear"}}}, "rules"),
         ({"priorty": 1}, "priorty"),
     ):
@@ -155,11 +159,18 @@ async def test_one_upstream_that_can_not_be_read_takes_no_other_with_it(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setenv("FAREBOX_UPSTREAM_KEY_SIGNS", "no-id-and-secret")
+    monkeypatch.setenv("FAREBOX_UPSTREAM_KEY_SENT", "pasted\u200b-key")
     elsewhere = {"base_url": "https://x.example", "models": {"sample-small": "x"}}
     signed = {**elsewhere, "aws_signature": {"region": "eu-west-1", "service": "bedrock"}}
     rows = [
         {"name": "newer", "terms": {**elsewhere, "unheard_of": 1}, "keys": []},
         {"name": "sealed", "terms": elsewhere, "keys": [{"sealed": "by another key"}]},
+        {"name": "vaulted", "terms": elsewhere, "keys": [{"vault": "of a newer Farebox"}]},
+        {
+            "name": "pasted",
+            "terms": elsewhere,
+            "keys": [{"environment": "FAREBOX_UPSTREAM_KEY_SENT"}],
+        },
         {
             "name": "signs",
             "terms": signed,
@@ -175,6 +186,37 @@ async def test_one_upstream_that_can_not_be_read_takes_no_other_with_it(
     asked = {"model": "sample-small", "messages": [{"role": "user", "content": "Hello"}]}
     answer = await api.post("/v1/chat/completions", headers=key, json=asked)
     assert answer.status_code == 200, answer.text
+
+
+async def test_upstreams_are_read_on_after_a_fault_that_nobody_foresaw(
+    app: FastAPI,
+    database: Database,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    gateway = app.state.services.gateway
+    usual, failures = gateway.read_upstreams, list[str]()
+
+    async def fails_once() -> None:
+        if not failures:
+            failures.append("")
+            raise LookupError("a fault of ours")
+        await usual()
+
+    monkeypatch.setattr(gateway, "read_upstreams", fails_once)
+
+    async def has_failed() -> bool:
+        return bool(failures)
+
+    await until(has_failed)
+    terms = {"base_url": "https://x.example", "models": {"sample-small": "x"}}
+    async with database.begin() as connection:
+        row = {"name": "later", "terms": terms, "keys": [], "changed_at": func.now()}
+        await connection.execute(insert(upstreams).values(row))
+
+    async def is_noticed() -> bool:
+        return bool(gateway._targets.serves("sample-small"))
+
+    await until(is_noticed)
 
 
 @pytest.mark.fast

@@ -250,6 +250,20 @@ async def test_a_disabled_upstream_takes_no_calls_and_a_retired_one_never_again(
     assert {"upstream.disable", "upstream.enable", "upstream.test"} <= set(audited)
 
 
+async def test_a_test_does_not_say_of_keys_that_were_not_tried_that_they_were_slow(
+    api: httpx.AsyncClient, operator: Headers, double: ProviderDouble
+) -> None:
+    double.default = "hang"
+    keys = [{"secret": f"their-key-{number}"} for number in range(7)]
+    await put(api, operator, double.url, keys=keys, timeouts={"total_seconds": 3})
+    tested = (await api.post("/v1/upstreams/main/test", headers=operator, json={})).json()
+    details = [key["detail"] for key in tested["keys"]]
+    assert len(double.asked) == 5  # as many as are tried at a time
+    assert all(detail.startswith("It did not answer within ") for detail in details[:5])
+    assert all(detail.startswith("It was not tried") for detail in details[5:])
+    assert not tested["went_well"]
+
+
 async def test_a_test_tells_what_is_wrong_and_never_a_key(
     api: httpx.AsyncClient, operator: Headers, double: ProviderDouble
 ) -> None:

@@ -21,6 +21,8 @@ _SENT = re.compile(
     r"AWS4-HMAC-SHA256 Credential=([^/]+)/(\d{8})/([^/]+)/([^/]+)/aws4_request, "
     r"SignedHeaders=([a-z0-9;-]+), Signature=([0-9a-f]{64})"
 )
+_PATH = re.compile(r"/openai/v1/chat/completions|/model/[A-Za-z0-9.:%_-]+/invoke")
+"""InvokeModel takes the same body for OpenAI's models, and has the model's id in its path."""
 _SKEW = timedelta(minutes=5)
 
 
@@ -63,7 +65,7 @@ class BedrockDouble(ProviderDouble):
         asked = exchange.asked
         try:
             who = _caller(self.account, "POST", asked.path, asked.headers, body)
-            if asked.path.partition("?")[0] != "/openai/v1/chat/completions":
+            if not _PATH.fullmatch(asked.path.partition("?")[0]):
                 raise Refusal("UnknownOperationException", "", 404)
         except Refusal as refusal:
             self.account.refused.append(refusal.kind)
