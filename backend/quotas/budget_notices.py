@@ -16,23 +16,14 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from backend.accounts.budgets import budget_of
 from backend.accounts.clocks import acted_on
 from backend.accounts.tenants import find_tenant
-from backend.errors import NotFound
 from backend.kit.periodic import every
 from backend.outbox.notices import Notice
 from backend.outbox.queue import enqueue_notices
-from backend.pricing.credit.call_cost import CallValues
 from backend.pricing.money import exact_arithmetic
-from backend.quotas.budget_owners import (
-    BudgetOwner,
-    BudgetPeriod,
-    OwnBudget,
-    budget_period,
-    times_to_tell,
-)
-from backend.quotas.budgets import value_of_period
+from backend.quotas.budget_owners import BudgetOwner, OwnBudget
+from backend.quotas.spent_budgets import SpentBudget, spent_budgets
 from backend.storage.database import Database
 from backend.storage.tables import applications, label_budgets, usage_versions
-from backend.subscriptions.queries import plan_in_force
 from backend_client.types.accounts import Tenant
 from backend_client.types.common import plain
 from backend_client.types.notifications import BudgetReached, CreditAmount, NotificationKind
@@ -108,35 +99,28 @@ async def _notify(
     if not budgets:
         return
     tenant = await find_tenant(connection, tenant_id)
+    names = {each.own.owner: each.name for each in budgets}
+    since = [(each.own, each.since) for each in budgets]
     notices: list[Notice] = []
-    for each in budgets:
-        for at in times_to_tell(each.own.budget, tenant, now, since=each.since):
-            try:
-                values = CallValues((await plan_in_force(connection, tenant, at)).plan)
-            except NotFound:  # without a plan no usage has a price
-                continue
-            period = budget_period(each.own.budget, tenant, at)
-            spent = await value_of_period(connection, tenant, each.own.owner, period, values)
-            notices += _notices(tenant, each, period, spent, now)
+    for spent in await spent_budgets(connection, tenant, since, now):
+        notices += _notices(tenant, names[spent.own.owner], spent, now)
     await enqueue_notices(connection, notices)
 
 
-def _notices(
-    tenant: Tenant, each: NamedBudget, period: BudgetPeriod, spent: Decimal, now: datetime
-) -> Iterable[Notice]:
-    owner, budget = each.own.owner, each.own.budget
-    percent = passed(spent, budget.amount)
+def _notices(tenant: Tenant, name: str, reached: SpentBudget, now: datetime) -> Iterable[Notice]:
+    owner, budget, period = reached.own.owner, reached.own.budget, reached.period
+    percent = passed(reached.spent, budget.amount)
     if percent is None:
         return
     data = BudgetReached(
         of="label" if owner.label is not None else "application",
         id=owner.id,
-        name=each.name,
+        name=name,
         percent=percent,
         limit=budget.limit,
         period=budget.period,
         budget=CreditAmount(amount=budget.amount, currency=tenant.currency),
-        spent=CreditAmount(amount=spent, currency=tenant.currency),
+        spent=CreditAmount(amount=reached.spent, currency=tenant.currency),
         start=period.start,
         resets_at=period.end,
     )

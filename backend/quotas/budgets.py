@@ -24,7 +24,7 @@ from backend.errors import NotFound
 from backend.kit.remembered import Remembered
 from backend.metering.events import GATEWAY_SOURCE
 from backend.metering.queries.rated_usage import UsagePart, period_usage
-from backend.pricing.charges.windows import cut_at_windows
+from backend.pricing.charges.windows import WindowedTime, cut_at_windows
 from backend.pricing.credit.call_cost import CallValues
 from backend.pricing.money import ZERO, exact_arithmetic
 from backend.pricing.periods import next_quarter_hour
@@ -278,10 +278,14 @@ async def value_of_period(
     values: CallValues,
 ) -> Decimal:
     """Return what an owner's usage of a period is worth, exact."""
-    times = cut_at_windows(values.plan, period.start, next_quarter_hour(period.end))
-    labels = values.plan.priced_labels
+    times, labels = times_of(values, period), values.priced_labels
     (used,) = await period_usage(connection, tenant.id, [times], labels, of=part_of(owner))
     return values.value(used)
+
+
+def times_of(values: CallValues, period: BudgetPeriod) -> list[WindowedTime]:
+    """Return the times that a plan's windows divide a budget's period into."""
+    return cut_at_windows(values.plan, period.start, next_quarter_hour(period.end))
 
 
 def part_of(owner: BudgetOwner) -> UsagePart:

@@ -12,22 +12,21 @@ from typing import Final
 from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from backend.accounts.budgets import budget_of
 from backend.accounts.clocks import acted_on
-from backend.accounts.keys import find_key
 from backend.accounts.tenants import find_tenant
 from backend.errors import NotFound
 from backend.kit.periodic import every
 from backend.outbox.notices import LATE, Notice
 from backend.outbox.queue import enqueue_notices
-from backend.quotas.budget_owners import times_to_tell
-from backend.quotas.budgets import budget_of_key
+from backend.quotas.budget_owners import BudgetOwner, OwnBudget
+from backend.quotas.spent_budgets import SpentBudget, spent_budgets
 from backend.quotas.use import QuotaUse, current_quotas
 from backend.storage.database import Database
 from backend.storage.tables import api_keys, usage_versions
 from backend.subscriptions.periods import period_at
 from backend.subscriptions.queries import current_subscription
 from backend_client.types.accounts import Tenant
-from backend_client.types.limits import KeyBudgetUse
 from backend_client.types.notifications import (
     CreditAmount,
     KeyBudgetReached,
@@ -89,19 +88,27 @@ async def notify_of_limits(connection: AsyncConnection, tenant_id: str, now: dat
     for at in [*await _just_ended(connection, tenant, now), now]:
         with suppress(NotFound):
             notices += quota_notices(tenant, await current_quotas(connection, tenant, at), now)
-    query = select(api_keys.c.id, api_keys.c.name, api_keys.c.created_at).where(
+    query = select(
+        api_keys.c.id,
+        api_keys.c.name,
+        api_keys.c.created_at,
+        api_keys.c.budget_amount,
+        api_keys.c.budget_period,
+        api_keys.c.budget_limit,
+    ).where(
         api_keys.c.tenant_id == tenant_id,
         api_keys.c.budget_amount.is_not(None),
         api_keys.c.revoked_at.is_(None),
     )
-    for key_id, name, since in (await connection.execute(query)).all():
-        budget = (await find_key(connection, tenant_id, key_id)).budget
-        if budget is None:
-            continue
-        for at in times_to_tell(budget, tenant, now, since=since):
-            with suppress(NotFound):
-                use = await budget_of_key(connection, tenant, key_id, at)
-                notices += budget_notices(tenant, key_id, name, use, now)
+    rows = (await connection.execute(query)).mappings().all()
+    names = {row["id"]: row["name"] for row in rows}
+    budgets = [
+        (OwnBudget(BudgetOwner("key", row["id"]), budget), row["created_at"])
+        for row in rows
+        if (budget := budget_of(row)) is not None
+    ]
+    for spent in await spent_budgets(connection, tenant, budgets, now):
+        notices += budget_notices(tenant, names[spent.own.owner.id], spent, now)
     await enqueue_notices(connection, notices)
 
 
@@ -136,20 +143,21 @@ def quota_notices(tenant: Tenant, uses: Iterable[QuotaUse], now: datetime) -> It
 
 
 def budget_notices(
-    tenant: Tenant, key_id: str, name: str, use: KeyBudgetUse, now: datetime
+    tenant: Tenant, name: str, reached: SpentBudget, now: datetime
 ) -> Iterable[Notice]:
     """Yield the notice of a key's budget, of the highest threshold that is passed."""
-    percent = _passed(use.used, use.budget.amount)
+    key_id, amount, ends = reached.own.owner.id, reached.own.budget.amount, reached.period.end
+    percent = _passed(reached.spent, amount)
     if percent is not None:
         data = KeyBudgetReached(
             key_id=key_id,
             name=name,
             percent=percent,
-            budget=CreditAmount(amount=use.budget.amount, currency=use.currency),
-            used=CreditAmount(amount=use.used, currency=use.currency),
-            resets_at=use.resets_at,
+            budget=CreditAmount(amount=amount, currency=tenant.currency),
+            used=CreditAmount(amount=reached.spent, currency=tenant.currency),
+            resets_at=ends,
         )
-        subject = f"{key_id} {use.budget.amount:f} {use.resets_at} {percent}"
+        subject = f"{key_id} {amount:f} {ends} {percent}"
         yield Notice(NotificationKind.KEY_BUDGET_REACHED, tenant.id, subject, data, now)
 
 

@@ -25,6 +25,7 @@ from backend_client.types.notifications import (
     QuotaReachedEvent,
 )
 from tests.support.invoices import MARCH, count, subscribed, used
+from tests.support.statements import statements_of
 
 pytestmark = pytest.mark.engine
 
@@ -81,6 +82,38 @@ async def test_a_keys_budget_is_told_of(database: Database, applied: Catalog) ->
     assert (event.data.key_id, event.data.name, event.data.percent) == (key.id, "Batch", 100)
     assert event.data.budget.amount == 1
     assert event.data.used.amount >= 1
+
+
+async def test_many_keys_take_as_many_statements_as_one(
+    database: Database, applied: Catalog
+) -> None:
+    tenant = await subscribed(database, "paid")
+    owner = Principal("operator", "key_1", tenant.id, ROLE_PERMISSIONS[Role.OWNER], Role.OWNER)
+    async with database.begin() as connection:
+        application = await create_application(
+            connection, tenant.id, ApplicationCreate(name="Ours")
+        )
+
+    async def look(*numbers: int) -> int:
+        counted = []
+        async with database.begin() as connection:
+            for number in numbers:
+                budget = KeyBudget(amount=Decimal(1), period="month" if number % 2 else "day")
+                name = f"Key {number}"
+                wanted = ApiKeyCreate(name=name, application_id=application.id, budget=budget)
+                key = await create_key(connection, owner, wanted)
+                event = used(tenant, AT, 100_000_000 if number % 3 else 1)
+                counted.append(replace(event, key_id=key.id))
+        await count(database, counted)
+        with statements_of(database) as sent:
+            await LimitsWorker(database).look(AT)
+        return len(sent)
+
+    few = await look(1, 2)
+    assert await look(*range(3, 50)) == few
+    events = [each for each in await told(database) if isinstance(each, KeyBudgetReachedEvent)]
+    names = {event.data.name for event in events}
+    assert names == {f"Key {number}" for number in range(1, 50) if number % 3}
 
 
 LAST_SECOND = datetime(2026, 3, 31, 23, 59, 59, tzinfo=UTC)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from decimal import Decimal
@@ -28,7 +28,7 @@ _PART = """
         AS wanted (place, window_id, start_at, end_at)
     CROSS JOIN LATERAL (
         SELECT {columns}, sum(quantity) AS quantity
-        FROM {table}
+        FROM {table} {join}
         WHERE tenant_id = :tenant_id AND {starts} >= wanted.start_at AND {starts} < wanted.end_at
           {of_key}
         GROUP BY {numbers}
@@ -44,8 +44,13 @@ _TABLES = {"rollups": "bucket", "daily_rollups": "day"}
 _ONE_DAY = timedelta(days=1)
 
 
-def _query(of_key: str = "", **columns: str) -> TextClause:
-    """Return the query that sums by these columns; each is an expression over the rollups."""
+def _query(
+    of_key: str = "", *, join: str = "", arrays: Sequence[str] = (), **columns: str
+) -> TextClause:
+    """Return the query that sums by these columns; each is an expression over the rollups.
+
+    ``arrays`` are parameters of it that are lists of texts.
+    """
     names = ", ".join(columns)
     named = ", ".join(f"{column} AS {name}" for name, column in columns.items())
 
@@ -60,6 +65,7 @@ def _query(of_key: str = "", **columns: str) -> TextClause:
             names=names,
             numbers=numbers(len(columns)),
             of_key=of_key,
+            join=join,
         )
         for table, starts in _TABLES.items()
     ]
@@ -76,7 +82,8 @@ def _query(of_key: str = "", **columns: str) -> TextClause:
                 ("starts", DateTime(timezone=True)),
                 ("ends", DateTime(timezone=True)),
             )
-        )
+        ),
+        *(bindparam(name, type_=ARRAY(Text)) for name in arrays),
     )
 
 
@@ -87,6 +94,18 @@ _BY_LABELS = _query(**_WITH_LABELS)
 _OF_KEY = _query("AND key_id = :key_id", **_WITH_LABELS)
 _OF_APPLICATION = _query("AND application_id = :application_id", **_WITH_LABELS)
 _OF_LABEL = _query("AND labels ->> :label = :value", **_WITH_LABELS)
+_OF_KEYS = _query("AND key_id = ANY (:owners)", arrays=["owners"], owner="key_id", **_WITH_LABELS)
+_OF_APPLICATIONS = _query(
+    "AND application_id = ANY (:owners)", arrays=["owners"], owner="application_id", **_WITH_LABELS
+)
+# Usage with the values of two labels is of both
+_OF_LABELS = _query(
+    join="JOIN unnest(:names, :values) WITH ORDINALITY AS own (name, value, number)"
+    " ON labels ->> own.name = own.value",
+    arrays=["names", "values"],
+    owner="own.number::text",
+    **_WITH_LABELS,
+)
 _BY_UPSTREAM = _query(**_METERED, upstream="upstream")
 _BY_ORIGIN = _query(application_id="application_id", key_id="key_id", **_WITH_LABELS)
 
@@ -138,6 +157,47 @@ async def period_usage(
         kept = _kept_labels(counted_by, labels)
         usage[place].append(MeteredQuantity(model, meter, quantity, window, kept))
     return usage
+
+
+async def usage_of_parts(
+    connection: AsyncConnection,
+    tenant_id: str,
+    stretches: Sequence[tuple[Sequence[WindowedTime], Collection[str]]],
+    parts: Collection[UsagePart],
+) -> list[dict[UsagePart, list[MeteredQuantity]]]:
+    """Return the usage in each stretch of each part, as ``period_usage`` does of one.
+
+    By a query for each kind of part, however many there are. With each stretch come the labels that
+    its plan prices by.
+    """
+    usage = [{part: list[MeteredQuantity]() for part in parts} for _ in stretches]
+    parameters = await _parameters(connection, tenant_id, [times for times, _ in stretches])
+    if parameters is None:
+        return usage
+    for query, more, by_owner in _of_parts(parts):
+        rows = await connection.execute(query, parameters | more)
+        for place, window, owner, model, meter, counted_by, quantity in rows:
+            kept = _kept_labels(counted_by, stretches[place][1])
+            metered = MeteredQuantity(model, meter, quantity, window, kept)
+            usage[place][by_owner[owner]].append(metered)
+    return usage
+
+
+def _of_parts(
+    parts: Collection[UsagePart],
+) -> Iterator[tuple[TextClause, dict[str, object], dict[str, UsagePart]]]:
+    """Yield the query of each kind of part, its parameters, and the parts by what it names them."""
+    keys = {part.key_id: part for part in parts if part.key_id is not None}
+    if keys:
+        yield _OF_KEYS, {"owners": list(keys)}, keys
+    applications = {part.application_id: part for part in parts if part.application_id is not None}
+    if applications:
+        yield _OF_APPLICATIONS, {"owners": list(applications)}, applications
+    labels = {part.label: part for part in parts if part.label is not None}
+    if labels:
+        names, values = zip(*labels, strict=True)
+        number = {f"{place}": part for place, part in enumerate(labels.values(), 1)}
+        yield _OF_LABELS, {"names": list(names), "values": list(values)}, number
 
 
 async def attributed_usage(
