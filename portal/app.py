@@ -67,6 +67,7 @@ from portal.settings import portal_settings
 from portal.shell.arrival import arrival
 from portal.shell.feature import BarePage
 from portal.shell.frame import framed
+from portal.shell.toasts import toasts_place
 
 log = logging.getLogger(__name__)
 
@@ -127,8 +128,7 @@ app = rx.App(
         rx.el.link(rel="stylesheet", href="/brand.css"),
         rx.el.meta(name="color-scheme", content="light dark"),
     ],
-    # A toast goes by itself; who reads slowly or needs what is below it puts it away
-    toaster=rx.toast.provider(close_button=True),
+    toaster=toasts_place(),
     backend_exception_handler=on_failure,
     api_transformer=[
         Starlette(

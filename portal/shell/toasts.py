@@ -25,14 +25,28 @@ class Toasts(Session):
         self.stamp, self.text = secrets.token_hex(4), text[:_LONGEST]
 
 
+class ToastsPlace(rx.Component):
+    """Where toasts are shown, on every page; also that the connection is lost, which Reflex says.
+
+    A toast goes by itself; who reads slowly or needs what is below it puts it away. It is ours, not
+    the library that Reflex has for it, which is a twentieth of what a page may load.
+    """
+
+    library = "$/public/toasts.js"
+    tag = "ToastRegion"
+
+
 class ToastRegion(rx.Component):
-    """Shows each toast once, in the region that the app has for them. Shows nothing itself."""
+    """Shows each toast once, in the place that the app has for them. Shows nothing itself."""
 
     library = "$/public/toasts.js"
     tag = "Toasts"
 
     stamp: rx.Var[str]
     text: rx.Var[str]
+
+
+toasts_place = ToastsPlace.create
 
 
 def toast_region() -> rx.Component:
