@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import UTC, datetime
+from functools import partial
 from typing import Any
 
-from backend_client import ClientError, Forbidden, NotFound
+from backend_client import ClientError, Forbidden
 from backend_client.types.accounts import Application, ApplicationChange
 from backend_client.types.limits import KeyBudgetUse, LabelBudgetChange, RateLimits
 from portal.features.applications.rows import (
@@ -30,6 +31,7 @@ from portal.session.guard import DEVELOPERS, Caller, signed_in
 from portal.session.page import PageState
 from portal.session.state import Session
 from portal.shared.bounds.forms import BoundsEdit, bounds_edit, budget_from_form
+from portal.shared.bounds.uses import budget_uses
 from portal.shell.toasts import toast
 
 _NO_PROBLEMS = dict.fromkeys(FIELDS, "")
@@ -237,31 +239,27 @@ async def _budgets_used(
     caller: Caller, applications: Sequence[Application]
 ) -> dict[str, KeyBudgetUse]:
     """What is used of applications' budgets; of none for those who may not see spend."""
-    uses: dict[str, KeyBudgetUse] = {}
-    for application in applications:
-        if application.budget is None:
-            continue
-        try:
-            uses[application.id] = await caller.client.applications.budget(application.id)
-        except Forbidden:
-            break
-        except NotFound:  # it was taken away, or there is no plan
-            continue
-    return uses
+    budgeted = [each for each in applications if each.budget is not None]
+    try:
+        return await budget_uses(
+            {each.id: partial(caller.client.applications.budget, each.id) for each in budgeted}
+        )
+    except Forbidden:
+        return {}
 
 
 async def _of_labels(caller: Caller) -> tuple[list[str], list[LabelBudgetRow]]:
     """The declared labels, and their values' budgets; of none for who may not see spend."""
     labels = [label.label for label in await caller.client.labels.list().all()]
-    rows: list[LabelBudgetRow] = []
     try:
         budgets = await caller.client.label_budgets.list().all()
-        for budget in budgets:
-            try:
-                use = await caller.client.label_budgets.use(budget.id)
-            except NotFound:  # it was removed, or there is no plan
-                continue
-            rows.append(label_budget_row(budget, use, caller.me.tenant.time_zone))
+        uses = await budget_uses(
+            {each.id: partial(caller.client.label_budgets.use, each.id) for each in budgets}
+        )
     except Forbidden:
         return labels, []
+    zone = caller.me.tenant.time_zone
+    rows = [
+        label_budget_row(budget, uses[budget.id], zone) for budget in budgets if budget.id in uses
+    ]
     return labels, rows

@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 
 from backend_client import AsyncFareboxClient
 from backend_client.types.accounts import Application
 from backend_client.types.limits import KeyBudgetUse, LabelBudget
 from portal.shared.bounds import words
+from portal.shared.bounds.uses import budget_uses
 
-MOST_LABELS = 20
-"""Whose use is read: each is a request."""
+MOST = 20
+"""Budgets of applications whose use is read, and of labels: each is a request."""
 
 
 @dataclass(frozen=True)
@@ -30,22 +31,30 @@ class BoundRow:
 async def read_bounds(
     client: AsyncFareboxClient, tenant: str, applications: Sequence[Application]
 ) -> tuple[list[BoundRow], bool]:
-    """What bounds a customer's calls, and whether it has more budgets of labels than these."""
-    budgets = list(await client.label_budgets.list(tenant=tenant, limit=200).all())
-    shown = budgets[:MOST_LABELS]
-    spent = [each for each in applications if each.budget is not None]
-    uses = await asyncio.gather(
-        *(client.applications.budget(each.id, tenant=tenant) for each in spent),
-        *(client.label_budgets.use(each.id, tenant=tenant) for each in shown),
-        return_exceptions=True,
+    """What bounds a customer's calls, and whether more does than these rows say.
+
+    Raises:
+        ClientError: a use could not be read.
+    """
+    budgets = (await client.label_budgets.list(tenant=tenant, limit=MOST + 1).page()).items
+    shown, labels, more = most_shown(applications, budgets)
+    used_of, used_by = client.applications.budget, client.label_budgets.use
+    uses = await budget_uses(
+        {each.id: partial(used_of, each.id, tenant=tenant) for each in shown if each.budget}
+        | {each.id: partial(used_by, each.id, tenant=tenant) for each in labels}
     )
-    owners = [*(each.id for each in spent), *(each.id for each in shown)]
-    by_id = {
-        owner: use
-        for owner, use in zip(owners, uses, strict=True)
-        if isinstance(use, KeyBudgetUse)  # not of one that was removed meanwhile
-    }
-    return bound_rows(applications, shown, by_id), len(budgets) > len(shown)
+    return bound_rows(shown, labels, uses), more
+
+
+def most_shown(
+    applications: Sequence[Application], budgets: Sequence[LabelBudget]
+) -> tuple[list[Application], list[LabelBudget], bool]:
+    """Those with a budget, then with limits alone, and labels' budgets; whether there are more."""
+    budgeted = [each for each in applications if each.budget is not None]
+    limited = [each for each in applications if each.budget is None and _limits(each)]
+    shown, labels = [*budgeted[:MOST], *limited[:MOST]], list(budgets[:MOST])
+    more = len(shown) < len(budgeted) + len(limited) or len(labels) < len(budgets)
+    return shown, labels, more
 
 
 def bound_rows(
@@ -58,10 +67,14 @@ def bound_rows(
         *(
             _row(each.name, "Application", limits, uses.get(each.id))
             for each in applications
-            if (limits := words.all_limits_text(each.limits, each.model_limits)) or each.budget
+            if (limits := _limits(each)) or each.budget
         ),
         *(_row(f"{each.label} = {each.value}", "Label", "", uses.get(each.id)) for each in budgets),
     ]
+
+
+def _limits(application: Application) -> str:
+    return words.all_limits_text(application.limits, application.model_limits)
 
 
 def _row(name: str, kind: str, limits: str, use: KeyBudgetUse | None) -> BoundRow:

@@ -49,7 +49,7 @@ def _bounds() -> rx.Component:
             ("Of", "Kind", "Limits", "Budget"),
             each(KeysTab.bounds, _bound),
         ),
-        rx.cond(KeysTab.more_bounds, remark("And more budgets of labels, which the API lists.")),
+        rx.cond(KeysTab.more_bounds, remark("And more than these, which the API lists.")),
         heading="Limits and budgets",
         margin_top="var(--space-5)",
     )

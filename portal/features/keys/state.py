@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import UTC, datetime
+from functools import partial
 from typing import Any
 from urllib.parse import urlencode
 
-from backend_client import ClientError, Forbidden, NotFound
+from backend_client import ClientError, Forbidden
 from backend_client.types.accounts import ApiKey, ApiKeyChange, ApiKeyCreated, Application
 from backend_client.types.limits import KeyBudgetUse
 from portal.features.keys.forms import (
@@ -27,6 +28,7 @@ from portal.session.live import shared
 from portal.session.page import PageState
 from portal.session.shown_once import ShownOnce
 from portal.session.state import Session
+from portal.shared.bounds.uses import budget_uses
 from portal.shell.toasts import toast
 
 KeysInUse = tuple[list[ApiKey], list[Application], dict[str, KeyBudgetUse]]
@@ -251,14 +253,14 @@ async def _budgets_used(
     caller: Caller, keys: Sequence[ApiKey], now: datetime
 ) -> dict[str, KeyBudgetUse]:
     """What is used of the budgets of keys that work; of none for those who may not see spend."""
-    uses: dict[str, KeyBudgetUse] = {}
-    for key in keys:
-        if key.budget is None or key_status(key, now) not in {"active", "disabled"}:
-            continue
-        try:
-            uses[key.id] = await caller.client.keys.budget(key.id)
-        except Forbidden:
-            break
-        except NotFound:  # it was taken away, or there is no plan
-            continue
-    return uses
+    asked = [
+        key
+        for key in keys
+        if key.budget is not None and key_status(key, now) in {"active", "disabled"}
+    ]
+    try:
+        return await budget_uses(
+            {key.id: partial(caller.client.keys.budget, key.id) for key in asked}
+        )
+    except Forbidden:
+        return {}

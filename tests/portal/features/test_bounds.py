@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import asyncio
 from datetime import UTC, datetime
 from decimal import Decimal
 from typing import Any
 
 import pytest
 
+from backend_client import NotFound, Unavailable
 from backend_client.types.accounts import Application
 from backend_client.types.limits import (
     KeyBudget,
@@ -17,6 +19,7 @@ from backend_client.types.limits import (
     ModelLimits,
     RateLimits,
 )
+from backend_client.types.problems import Problem
 from portal.features.applications.rows import (
     application_rows,
     by_field,
@@ -25,9 +28,10 @@ from portal.features.applications.rows import (
     label_budget_row,
     use_rows,
 )
-from portal.features.customer.bounds import BoundRow, bound_rows
+from portal.features.customer.bounds import MOST, BoundRow, bound_rows, most_shown
 from portal.kit.form_problems import FormProblems
 from portal.shared.bounds.forms import bounds_edit, model_limits_of
+from portal.shared.bounds.uses import AT_A_TIME, budget_uses
 from portal.shared.bounds.words import all_limits_text
 
 pytestmark = pytest.mark.fast
@@ -38,6 +42,15 @@ OF_MODELS = [
     ModelLimits(models=["huge"], tokens_per_minute=5_000),
 ]
 BUDGET = KeyBudget(amount=Decimal("20.50"), period="day", limit="soft")
+USE = KeyBudgetUse(
+    budget=BUDGET,
+    currency="USD",
+    used=Decimal("20.5"),
+    held=Decimal(0),
+    remaining=Decimal(0),
+    start=NOW,
+    resets_at=NOW,
+)
 FORM: dict[str, Any] = {
     "requests": "600",
     "tokens": "",
@@ -114,15 +127,6 @@ def test_what_is_used_and_left_is_shown() -> None:
     assert (first.name, first.part) == ("Requests a minute", 60)
     assert first.text == "600 used, 400 left of 1,000"
     assert (second.name, second.part) == ("Requests at a time of large", 0)
-    use = KeyBudgetUse(
-        budget=BUDGET,
-        currency="USD",
-        used=Decimal("20.5"),
-        held=Decimal(0),
-        remaining=Decimal(0),
-        start=NOW,
-        resets_at=NOW,
-    )
     limits = RateLimits(requests_per_minute=600)
     application = Application(
         id="app_1",
@@ -132,12 +136,12 @@ def test_what_is_used_and_left_is_shown() -> None:
         model_limits=OF_MODELS,
         budget=BUDGET,
     )
-    (row,) = application_rows([application], [], None, NOW, "UTC", {"app_1": use})
+    (row,) = application_rows([application], [], None, NOW, "UTC", {"app_1": USE})
     assert row.limits == all_limits_text(limits, OF_MODELS)
     assert row.limits.startswith("600 requests/min · small:8b, large: 10 requests/min, 2 at a time")
     assert (row.budget_over, row.budget_part) == (True, 100)
     budget = LabelBudget(id="lbd_1", label="team", value="search", budget=BUDGET, created_at=NOW)
-    shown = label_budget_row(budget, use, "UTC")
+    shown = label_budget_row(budget, USE, "UTC")
     assert (shown.name, shown.over) == ("team = search", True)
     assert shown.used.endswith("$20.50 today (soft)")
 
@@ -178,3 +182,53 @@ def test_the_operator_sees_what_bounds_a_customers_calls() -> None:
         ),
         BoundRow("team = search", "Label", "", ""),
     ]
+
+
+async def test_only_budgets_that_are_gone_are_excused() -> None:
+    async def used() -> KeyBudgetUse:
+        return USE
+
+    async def gone() -> KeyBudgetUse:
+        raise NotFound(Problem(title="There is no such budget", status=404))
+
+    async def broken() -> KeyBudgetUse:
+        raise Unavailable("The API can't be reached.")
+
+    assert await budget_uses({"a": used, "b": gone}) == {"a": USE}
+    with pytest.raises(Unavailable):
+        await budget_uses({"a": used, "b": broken, "c": gone})
+
+
+async def test_budgets_are_asked_for_a_few_at_a_time() -> None:
+    now = most = 0
+
+    async def used() -> KeyBudgetUse:
+        nonlocal now, most
+        now += 1
+        most = max(most, now)
+        await asyncio.sleep(0)
+        now -= 1
+        return USE
+
+    uses = await budget_uses({str(number): used for number in range(50)})
+    assert len(uses) == 50
+    assert most == AT_A_TIME
+
+
+def test_of_a_customer_with_many_bounds_some_are_shown_and_that_there_are_more() -> None:
+    budgeted = [application(f"app_b{number}", budget=BUDGET) for number in range(100)]
+    limited = [application(f"app_l{number}", model_limits=OF_MODELS) for number in range(100)]
+    budgets = [
+        LabelBudget(id=f"lbd_{number}", label="team", value="a", budget=BUDGET, created_at=NOW)
+        for number in range(MOST + 1)
+    ]
+    shown, labels, more = most_shown([application("app_free"), *limited, *budgeted], budgets)
+    # What is used of a budget is worth more than a limit
+    assert shown == [*budgeted[:MOST], *limited[:MOST]]
+    assert (labels, more) == (budgets[:MOST], True)
+    assert most_shown([*limited[:2], *budgeted[:2]], budgets[:MOST])[2] is False
+    assert most_shown([], budgets) == ([], budgets[:MOST], True)
+
+
+def application(name: str, **bounds: Any) -> Application:
+    return Application(id=name, name=name, created_at=NOW, **bounds)
