@@ -12,7 +12,7 @@ import logging
 import time
 import typing
 from collections import OrderedDict
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Hashable
 from dataclasses import dataclass, replace
 from hashlib import sha256
 from typing import Any, TypeVarTuple
@@ -68,6 +68,11 @@ class Caller:
 
     me: Me
     client: AsyncFareboxClient
+
+    @property
+    def sees(self) -> Hashable:
+        """What the API lets this caller read: who has the same may be shown the same answer."""
+        return (self.me.tenant.id, self.me.role, self.me.is_operator)
 
     def at(self, address: str | None) -> Caller:
         """The person at a network address, which the API has in its audit."""

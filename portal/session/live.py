@@ -136,11 +136,10 @@ async def shared(
     It is asked for anew after ``fresh_seconds``; and for each version of the tenant's usage, if it
     is ``of_usage``.
     """
-    now, version = caller.me, feeds.version(caller) if of_usage else None
+    version = feeds.version(caller) if of_usage else None
     if of_usage and version is None:
         fresh_seconds = min(fresh_seconds, RESTART_SECONDS)
-    key = (now.tenant.id, now.role, now.is_operator, version, what)
-    return await answers.get(key, ask, fresh_seconds=fresh_seconds)
+    return await answers.get((caller.sees, version, what), ask, fresh_seconds=fresh_seconds)
 
 
 async def polled(

@@ -6,14 +6,14 @@ import asyncio
 import contextlib
 import time
 from collections import deque
-from collections.abc import Hashable
 from datetime import UTC, datetime
 from types import TracebackType
 from typing import Self
 
-from backend_client import AsyncFareboxClient, RateLimited, Unavailable
+from backend_client import RateLimited, Unavailable
 from backend_client.types.events import StoredEvent
 from portal.features.events.tails import tails
+from portal.session.guard import Caller
 
 RESTART_SECONDS = 2.0
 """How long after it broke off it is opened again, and for how long it has to hold to be whole."""
@@ -26,14 +26,14 @@ _LONG_AGO = datetime(2000, 1, 1, tzinfo=UTC)
 class LiveEvents:
     """Follows the tail in a task of its own, and opens it again where it ended.
 
-    ``whose`` events they are: all that follow the same share a connection. Leave it to close that.
+    All callers who may see the same share a connection. Leave it to close that.
     ``has_gap`` says that events may have been missed: what is shown has to be loaded again, and
     the loader sets it back to false.
     """
 
-    def __init__(self, client: AsyncFareboxClient, whose: Hashable) -> None:
+    def __init__(self, caller: Caller) -> None:
         self.has_gap = True
-        self._client, self._whose = client, whose
+        self._client, self._whose = caller.client, caller.sees
         self._since = _LONG_AGO
         self._new: deque[StoredEvent] = deque(maxlen=MOST_WAITING)
         self._seen: deque[tuple[str, str]] = deque(maxlen=MOST_REMEMBERED)
@@ -73,6 +73,7 @@ class LiveEvents:
         Raises:
             Unavailable: it broke off, and is not back yet.
             ClientError: the API does not let the caller follow.
+            Exception: it ended as nobody foresaw.
         """
         if time.monotonic() - self._opened >= RESTART_SECONDS:
             self._failure = None

@@ -130,9 +130,7 @@ class Events(PageState, Session):
             if query := dict(self.router.url.query_parameters):
                 self._choose(from_query(query))
             self._to_first()
-        now = caller.me
-        whose = (now.tenant.id, now.role, now.is_operator)
-        async with LiveEvents(caller.client, whose) as live:
+        async with LiveEvents(caller) as live:
 
             async def look() -> None:
                 if not live.started:

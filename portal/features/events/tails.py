@@ -1,6 +1,9 @@
-"""The events of a tenant as they are counted: one connection a tenant, for all tabs that follow.
+"""The events of a tenant as they are counted: one connection for all tabs that may see the same.
 
-The API bounds how many connections a tenant may have, and each costs it and the portal something.
+Each process of the API has a bounded number of them, and each costs it and the portal something.
+
+``portal.session.live`` shares a connection too, but hands on the latest that it was told: who waits
+for it may miss what came between. Here each event goes to each tab, from the tab's own time on.
 """
 
 from __future__ import annotations
@@ -10,34 +13,39 @@ import contextlib
 from collections.abc import AsyncGenerator, Hashable
 from datetime import datetime
 
-from backend_client import AsyncFareboxClient, ClientError, Unavailable
+from backend_client import ApiError, AsyncFareboxClient, RateLimited
 from backend_client.types.events import StoredEvent
 
-_Item = StoredEvent | Unavailable | None
+_Item = StoredEvent | BaseException | None
 """What a follower is told: an event, why there are no more, or that there are none for now."""
 
 
 class Tail:
-    """One connection, which goes on as long as somebody follows."""
+    """One connection, which goes on as long as somebody follows.
+
+    ``refusal`` is what the API has against the session of whom opened it.
+    """
 
     def __init__(self, client: AsyncFareboxClient, since: datetime) -> None:
         self.followers: list[asyncio.Queue[_Item]] = []
         self.ended = False
+        self.refusal: ApiError | None = None
         self.reading = asyncio.create_task(self._read(client, since))
+        self.reading.add_done_callback(self._end)
 
     async def _read(self, client: AsyncFareboxClient, since: datetime) -> None:
-        last: Unavailable | None = None
-        try:
-            async with contextlib.aclosing(client.events.tail(since=since)) as events:
-                async for event in events:
-                    self._tell(event)
-        except Unavailable as problem:
-            last = problem
-            raise
-        finally:
-            # What else ends it is about whose connection it is: others open their own
-            self.ended = True
-            self._tell(last)
+        async with contextlib.aclosing(client.events.tail(since=since)) as events:
+            async for event in events:
+                self._tell(event)
+
+    def _end(self, reading: asyncio.Task[None]) -> None:
+        self.ended = True
+        problem = None if reading.cancelled() else reading.exception()
+        if isinstance(problem, ApiError) and not isinstance(problem, RateLimited):
+            # Of this session, such as its end: others open their own
+            self.refusal, problem = problem, None
+        # Also what nobody foresaw: each follower raises it, and says so
+        self._tell(problem)
 
     def _tell(self, item: _Item) -> None:
         for follower in self.followers:
@@ -49,6 +57,9 @@ class Tails:
 
     def __init__(self) -> None:
         self._tails: dict[Hashable, Tail] = {}
+
+    def __len__(self) -> int:
+        return len(self._tails)
 
     def follows(self, whose: Hashable) -> bool:
         """Whether there is a connection already: who joins it may have missed something."""
@@ -62,7 +73,9 @@ class Tails:
 
         Raises:
             Unavailable: the connection broke off.
-            ClientError: the API does not let this ``client`` follow, which opened it.
+            RateLimited: the API has too many.
+            ApiError: the API does not let this ``client`` follow, which opened it.
+            Exception: the connection ended as nobody foresaw.
         """
         opens = not self.follows(whose)
         if opens:
@@ -74,8 +87,8 @@ class Tails:
                 yield item
             if item is not None:
                 raise item
-            if opens:
-                await _raise_refusal(tail)
+            if opens and tail.refusal is not None:
+                raise tail.refusal
         finally:
             tail.followers.remove(queue)
             if not tail.followers:
@@ -83,13 +96,6 @@ class Tails:
                     del self._tails[whose]
                 tail.reading.cancel()
                 await asyncio.gather(tail.reading, return_exceptions=True)
-
-
-async def _raise_refusal(tail: Tail) -> None:
-    """Raise what the API refused to whom opened the connection, if it did."""
-    (outcome,) = await asyncio.gather(tail.reading, return_exceptions=True)
-    if isinstance(outcome, ClientError):
-        raise outcome
 
 
 tails = Tails()

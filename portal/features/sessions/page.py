@@ -10,6 +10,7 @@ from portal.kit.blocks import card, loading_rows
 from portal.kit.dialogs import confirmation
 from portal.kit.tables import actions, wide_table
 from portal.kit.vars import each, length
+from portal.session.guard import FRESH_SECONDS
 from portal.shell.feature import Page
 from portal.shell.loaded import loaded
 
@@ -19,7 +20,8 @@ def page() -> Page:
     return Page(
         state=Sessions,
         content=(loaded(Sessions, _table(), skeleton=card(loading_rows(2))),),
-        lead="Where you are signed in. End what you don’t recognize; it stops within a second.",
+        lead="Where you are signed in. End what you don’t recognize: it stops within "
+        f"{FRESH_SECONDS:.0f} seconds.",
         actions=rx.cond(length(Sessions.sessions) > 1, _end_others()),
     )
 

@@ -12,6 +12,7 @@ from portal.kit.fields import select_field, text_field
 from portal.kit.icon import icon
 from portal.kit.tables import actions, row_action, several_actions, wide_table
 from portal.kit.vars import as_text, each, length, pick
+from portal.session.guard import FRESH_SECONDS
 from portal.shared.invitations import InvitationRow
 from portal.shared.once import shown_once
 from portal.shell.feature import Page
@@ -93,7 +94,10 @@ def _role(member: MemberRow) -> rx.Component:
 def _removal() -> rx.Component:
     return dialog(
         rx.fragment("Remove ", Team.leaving.name, "?"),
-        dialog_lead("Their session here ends within a second. They can be invited again."),
+        dialog_lead(
+            f"Within {FRESH_SECONDS:.0f} seconds they can do nothing more here, and the API "
+            "refuses their session within one. They can be invited again."
+        ),
         rx.form(
             rx.flex(
                 rx.cond(Team.leaving.key_count > 0, _keys()),

@@ -7,8 +7,11 @@ from datetime import UTC, datetime
 import pytest
 
 from backend_client.types.accounts import Member, Role
+from portal.features.sessions.page import page as sessions_page
+from portal.features.team.page import page as team_page
 from portal.features.team.rows import Removal, heirs, member_rows, removal_from_form
 from portal.kit.form_problems import FormProblems
+from portal.session.guard import FRESH_SECONDS
 from tests.portal.features.test_keys import key
 
 pytestmark = pytest.mark.fast
@@ -45,3 +48,10 @@ def test_keys_are_revoked_unless_they_are_handed_over() -> None:
     assert over == Removal("hand_over", "usr_1")
     with pytest.raises(FormProblems, match="who gets the keys"):
         removal_from_form({"keys": "hand_over"}, 2)
+
+
+def test_the_pages_say_how_long_an_ended_session_may_still_be_known_here() -> None:
+    """The API ends it within a second; the portal asks it anew only so often."""
+    for page in (team_page(), sessions_page()):
+        text = f"{page.lead}{[part.render() for part in page.content]}"
+        assert f"ithin {FRESH_SECONDS:.0f} seconds" in text
