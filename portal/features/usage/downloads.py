@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import csv
 import io
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
+from enum import StrEnum
 
 import pyarrow
 from pyarrow import csv as arrow_csv
@@ -17,7 +18,7 @@ from backend_client.types.calls import CallDimension, CallsRow
 from backend_client.types.common import plain
 from backend_client.types.cost import CostDimension, CostReport
 from backend_client.types.usage import UsageDimension
-from portal.features.usage.choices import OPERATOR_SPLITS, UsageChoice, from_query
+from portal.features.usage.choices import LABEL, OPERATOR_SPLITS, UsageChoice, from_query, label_of
 from portal.features.usage.measured import PERCENTILES
 from portal.features.usage.question import UsageQuestion, usage_question
 from portal.session.downloads import Download, download
@@ -29,6 +30,7 @@ CUSTOMER_DIMENSIONS = tuple(
     dimension for dimension in UsageDimension if dimension is not UsageDimension.UPSTREAM
 )
 _DECIMALS = pyarrow.decimal128(38, 12)
+_NAMES = frozenset({"application", "key", "model", "meter", "upstream", "status", "cause"})
 _KINDS = {
     **dict.fromkeys(("quantity", "amount"), _DECIMALS),
     **dict.fromkeys(("event_count", "calls"), pyarrow.int64()),
@@ -50,8 +52,13 @@ async def usage_parquet(caller: Caller, request: Request) -> Download:
 
 def as_parquet(text: str) -> bytes:
     """A file in Parquet, from its CSV; quantities and amounts are decimals, of twelve places."""
-    names = text.partition("\n")[0].strip().split(",")
-    kinds = {name: kind for name, kind in _KINDS.items() if name in names}
+    names = next(csv.reader(io.StringIO(text)))
+    # A name stays a text, also where all names of a column are empty or look like numbers
+    kinds = {
+        name: _KINDS.get(name, pyarrow.string())
+        for name in names
+        if name in _KINDS or name in _NAMES or label_of(name)
+    }
     read = arrow_csv.read_csv(
         io.BytesIO(text.encode()),
         convert_options=arrow_csv.ConvertOptions(column_types=kinds, strings_can_be_null=True),
@@ -85,10 +92,10 @@ def calls_csv(rows: Iterable[CallsRow]) -> str:
     )
 
 
-def cost_csv(report: CostReport) -> str:
-    """What usage cost as CSV, to twelve places."""
+def cost_csv(report: CostReport, labels: Sequence[str] = ()) -> str:
+    """What usage cost as CSV, to twelve places, with a column for each of the ``labels``."""
     return _written(
-        [*_HEAD, "amount", "currency"],
+        [*_HEAD, "amount", "currency", *(_cell(LABEL + label) for label in labels)],
         (
             [
                 row.start.isoformat(),
@@ -96,6 +103,7 @@ def cost_csv(report: CostReport) -> str:
                 row.meter or "",
                 plain(round(row.amount, 12)),
                 report.currency,
+                *(_cell(row.labels.get(label)) for label in labels),
             ]
             for row in report.rows
         ),
@@ -127,14 +135,25 @@ def _asked(caller: Caller, request: Request) -> tuple[UsageChoice, UsageQuestion
 
 async def _text(caller: Caller, choice: UsageChoice, question: UsageQuestion) -> str:
     if choice.of_calls:
-        every = replace(question, group_by=tuple(dimension.value for dimension in CallDimension))
+        every = divided(question, CallDimension)
         return calls_csv((await caller.client.usage.calls(**every.calls)).rows)
     if choice.show == "cost":
-        every = replace(question, group_by=tuple(dimension.value for dimension in CostDimension))
-        return cost_csv(await caller.client.usage.cost(**every.cost))
+        labels = [declared.label for declared in await caller.client.labels.list().all()]
+        every = divided(question, CostDimension, labels)
+        return cost_csv(await caller.client.usage.cost(**every.cost), labels)
     dimensions = EVERY_DIMENSION if caller.me.is_operator else CUSTOMER_DIMENSIONS
-    every = replace(question, group_by=tuple(dimension.value for dimension in dimensions))
+    # Not by every label: what is a highest or a last value is left out where labels divide it
+    labels = [label for split in question.group_by if (label := label_of(split))]
+    every = divided(question, dimensions, labels)
     return await caller.client.usage.csv(**every.usage)
+
+
+def divided(
+    question: UsageQuestion, dimensions: Iterable[StrEnum], labels: Iterable[str] = ()
+) -> UsageQuestion:
+    """The question by all of these."""
+    names = (dimension.value for dimension in dimensions)
+    return replace(question, group_by=(*names, *(LABEL + label for label in labels)))
 
 
 def _name(caller: Caller, choice: UsageChoice, question: UsageQuestion, ending: str) -> str:

@@ -10,7 +10,7 @@ import pytest
 from pyarrow import parquet
 
 from backend_client.types.calls import CallDimension, CallsRow, CallStatus, Percentiles
-from backend_client.types.cost import CostReport, CostRow
+from backend_client.types.cost import CostDimension, CostReport, CostRow
 from backend_client.types.usage import Granularity, UsageDimension
 from portal.features.usage.choices import (
     OPERATOR_SPLITS,
@@ -24,7 +24,13 @@ from portal.features.usage.choices import (
     to_query,
     widths_of,
 )
-from portal.features.usage.downloads import CUSTOMER_DIMENSIONS, as_parquet, calls_csv, cost_csv
+from portal.features.usage.downloads import (
+    CUSTOMER_DIMENSIONS,
+    as_parquet,
+    calls_csv,
+    cost_csv,
+    divided,
+)
 from portal.features.usage.measured import of_cost
 from portal.features.usage.question import UsageQuestion, the_time_before, usage_question
 from portal.features.usage.rows import change_in_words
@@ -272,6 +278,34 @@ def test_calls_and_cost_are_files_too() -> None:
     )
     (cost,) = parquet.read_table(BytesIO(as_parquet(cost_csv(report)))).to_pylist()
     assert (cost["amount"], cost["currency"]) == (Decimal("0.0000015"), "USD")
+
+
+def test_what_usage_cost_has_a_column_for_each_label() -> None:
+    report = CostReport(
+        start=NOW,
+        end=NOW,
+        granularity=Granularity.DAY,
+        time_zone="UTC",
+        currency="USD",
+        rows=[
+            CostRow(start=NOW, labels={"team": team, "tier": None}, amount=Decimal(1))
+            for team in ("7", "=8", None)
+        ],
+        version=1,
+    )
+    text = cost_csv(report, ["team", "tier"])
+    assert text.splitlines()[0].endswith("amount,currency,label.team,label.tier")
+    table = parquet.read_table(BytesIO(as_parquet(text)))
+    # Names stay texts, also where they look like numbers, or where a column has none
+    assert table.column("label.team").to_pylist() == ["7", "'=8", None]
+    assert {str(table.schema.field(name).type) for name in ("label.tier", "key")} == {"string"}
+
+
+def test_a_file_is_by_all_that_is_asked_for_and_labels_too() -> None:
+    choice = from_query({"show": "cost", "split": "label.team", "then": "model"})
+    question = usage_question(choice, now=NOW, time_zone="UTC")
+    query = divided(question, CostDimension, ["tier", "team"]).cost
+    assert (query["group_by"], query["group_by_label"]) == ([*CostDimension], ["tier", "team"])
 
 
 def test_usage_in_parquet_is_as_exact_as_in_csv() -> None:
