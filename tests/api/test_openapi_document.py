@@ -2,10 +2,19 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 from fastapi import FastAPI
+from jsonschema import Draft202012Validator
 
+from backend.api.export_schema import PROVIDER_EXPORT
 from backend.api.openapi import TAGS
+from tests.metering.reconciliation.exports import (
+    anthropic_report,
+    openai_costs,
+    openai_usage,
+)
 
 pytestmark = pytest.mark.fast
 
@@ -21,3 +30,41 @@ def test_every_operation_has_a_name_and_is_in_a_described_group(engineless: Fast
     assert not [each for each in summaries if each.startswith(("Get ", "Post ")) and each.istitle()]
     assert not [each for each in summaries if each.endswith(".")]
     assert not [each for each in summaries if "`" in each]
+
+
+def test_every_json_body_has_a_schema(engineless: FastAPI) -> None:
+    """An empty one lets everything through, and a reader learns nothing of it."""
+    bodies = {
+        f"{method.upper()} {path}": content["schema"]
+        for path, item in engineless.openapi()["paths"].items()
+        for method, operation in item.items()
+        for kind, content in operation.get("requestBody", {}).get("content", {}).items()
+        if "json" in kind
+    }
+    assert len(bodies) > 50
+    assert not [operation for operation, schema in bodies.items() if not schema]
+
+
+OPENROUTER = {
+    "date": "2026-03-02",
+    "model": "meta/llama",
+    "model_permaslug": "meta/llama-1",
+    "usage": 0.015,
+    "requests": 5,
+}
+
+
+@pytest.mark.parametrize(
+    "export",
+    [
+        openai_usage({}),
+        [openai_usage({}, has_more=True), openai_costs({})],
+        anthropic_report({}),
+        {"data": [OPENROUTER]},
+    ],
+)
+def test_a_providers_export_is_described_as_it_is_read(export: Any) -> None:
+    described = Draft202012Validator(PROVIDER_EXPORT)
+    assert [error.message for error in described.iter_errors(export)] == []
+    assert not described.is_valid({"pages": export})
+    assert not described.is_valid([])

@@ -12,6 +12,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from backend.accounts.audit import NO_TENANT, record
 from backend.accounts.principal import Permission, Principal
 from backend.api.dependencies import PageCursor, PageLimit, ServicesNow, needs
+from backend.api.export_schema import PROVIDER_EXPORT
 from backend.api.parameters import TableFormat, several
 from backend.api.path_parameters import DiscrepancyId, ReconciliationId
 from backend.errors import InvalidInput
@@ -44,7 +45,7 @@ _BODY: dict[str, Any] = {
     "requestBody": {
         "required": True,
         "content": {
-            "application/json": {"schema": {}},
+            "application/json": {"schema": PROVIDER_EXPORT},
             "text/csv": {"schema": {"type": "string"}},
         },
     }
