@@ -47,6 +47,8 @@ from backend.playground.worker import PASS_SECONDS as HISTORY_SECONDS
 from backend.playground.worker import HistoryPass
 from backend.quotas.budget_notices import EVERY_SECONDS as BUDGET_NOTICES_SECONDS
 from backend.quotas.budget_notices import BudgetNoticesWorker
+from backend.quotas.forgetting import PASS_SECONDS as FORGETTING_SECONDS
+from backend.quotas.forgetting import ForgettingPass
 from backend.settings import Settings
 from backend.spend.limit_notices import EVERY_SECONDS as LIMITS_SECONDS
 from backend.spend.limit_notices import LimitsWorker
@@ -114,6 +116,10 @@ def _limits(database: Database, _: Settings) -> Run:
 
 def _budget_notices(database: Database, _settings: Settings) -> Run:
     return BudgetNoticesWorker(database).run
+
+
+def _forgetting(database: Database, _settings: Settings) -> Run:
+    return ForgettingPass(database).run
 
 
 def _clocks(database: Database, settings: Settings) -> Run:
@@ -215,6 +221,12 @@ TASKS: Final = (
         "gives notice of budgets of applications and labels that are used up, or nearly",
         BUDGET_NOTICES_SECONDS,
         _budget_notices,
+    ),
+    Task(
+        "forgetting",
+        "removes what is left of budgets that are no more, and holds on budgets that have lapsed",
+        FORGETTING_SECONDS,
+        _forgetting,
     ),
     Task(
         "clocks",

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from datetime import datetime
+import asyncio
+from datetime import UTC, datetime
+from typing import Final
 
 from sqlalchemy import (
     ColumnElement,
@@ -16,6 +18,7 @@ from sqlalchemy import (
     tuple_,
 )
 
+from backend.kit.periodic import every
 from backend.quotas.reservations import LAPSE
 from backend.storage.database import Database
 from backend.storage.tables import (
@@ -25,6 +28,24 @@ from backend.storage.tables import (
     key_budget_states,
     label_budgets,
 )
+
+PASS_SECONDS: Final = 3600.0
+"""Nothing waits for it: what has lapsed counts no more, and what is kept of a budget is a row."""
+
+
+class ForgettingPass:
+    """Forgets what is left of ended budgets. Any number may run at once."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    async def run(self, stop: asyncio.Event) -> None:
+        """Work until ``stop`` is set; survive the loss of PostgreSQL."""
+
+        async def act() -> None:
+            await forget_ended_budgets(self._database, datetime.now(UTC))
+
+        await every(PASS_SECONDS, act, stop, name="forgetting")
 
 
 async def forget_ended_budgets(database: Database, now: datetime) -> int:

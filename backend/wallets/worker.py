@@ -10,7 +10,6 @@ from sqlalchemy import or_, select, union
 
 from backend.accounts.clocks import acted_on
 from backend.kit.periodic import every
-from backend.quotas.forgetting import forget_ended_budgets
 from backend.storage.database import Database
 from backend.storage.tables import credit_grants, wallets
 from backend.wallets.lapses import end_lapsed
@@ -30,10 +29,7 @@ class WalletsWorker:
         """Work until ``stop`` is set; survive the loss of PostgreSQL."""
 
         async def act() -> None:
-            now = datetime.now(UTC)
-            await keep_wallets(self._database, now)
-            # Last, for no wallet waits for it
-            await forget_ended_budgets(self._database, now)
+            await keep_wallets(self._database, datetime.now(UTC))
 
         await every(EVERY_SECONDS, act, stop, name="wallets")
 

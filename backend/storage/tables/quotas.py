@@ -72,6 +72,7 @@ key_budget_holds = Table(
         ondelete="CASCADE",
     ),
     Index("ix_key_budget_holds_tenant_id", "tenant_id", "key_id"),
+    Index("ix_key_budget_holds_lapses_at", "lapses_at"),
     prefixes=["UNLOGGED"],
 )
 
