@@ -7,12 +7,14 @@ import fcntl
 import hashlib
 import shutil
 import subprocess
-from collections import deque
+from collections import defaultdict, deque
 from collections.abc import AsyncIterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager
 from importlib.metadata import version
+from itertools import chain
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import asyncpg
 
@@ -22,15 +24,24 @@ from backend.storage.database import Database
 from backend.storage.migrate import migrate
 from tests.support.paths import ROOT
 
+if TYPE_CHECKING:
+    from backend_client.types.catalog import Catalog
+
 QUICK = {
     "fsync": "off",
     "synchronous_commit": "off",
     "full_page_writes": "off",
     "max_wal_size": "256MB",  # its data may be in memory
+    # What each copy and each removal of a database goes through, of which none needs much
+    "shared_buffers": "32MB",
+    "io_method": "sync",  # to hand a read to a worker costs more than to read from memory
+    "file_copy_method": "clone",
 }
 """PostgreSQL without what only a power cut would need. Tests that kill it use none of this."""
 TEMPLATE = "farebox_template"
 """The migrated database in the data directory, which each test's own is copied from."""
+_WITH_CATALOG = "farebox_with_catalog"
+"""A copy of it in which the project's catalog is published, for tests with an API."""
 _AHEAD = 2
 
 
@@ -62,15 +73,20 @@ class Databases:
         self._url = url
         self._maker, self._making = maker, asyncio.Lock()
         self._remover, self._removing = remover, asyncio.Lock()
-        self._ahead: deque[asyncio.Task[str]] = deque()
+        self._ahead: defaultdict[str, deque[asyncio.Task[str]]] = defaultdict(deque)
         self._drops: set[asyncio.Task[None]] = set()
+        self._publishing: asyncio.Task[None] | None = None
 
     @asynccontextmanager
-    async def lend(self) -> AsyncIterator[str]:
-        """The address of a database for one test."""
-        while len(self._ahead) <= _AHEAD:
-            self._ahead.append(asyncio.create_task(self._create()))
-        name = await self._ahead.popleft()
+    async def lend(self, catalog: Catalog | None = None) -> AsyncIterator[str]:
+        """The address of a database for one test, with the catalog of all such tests or none."""
+        if catalog is not None and self._publishing is None:
+            self._publishing = asyncio.create_task(self._publish(catalog))
+        template = TEMPLATE if catalog is None else _WITH_CATALOG
+        ahead = self._ahead[template]
+        while len(ahead) <= _AHEAD:
+            ahead.append(asyncio.create_task(self._create(template)))
+        name = await ahead.popleft()
         yield with_name(self._url, name)
         drop = asyncio.create_task(self._drop(name))
         self._drops.add(drop)
@@ -78,13 +94,25 @@ class Databases:
 
     async def close(self) -> None:
         """Wait until nothing is under way."""
-        await asyncio.gather(*self._ahead, *self._drops)
+        await asyncio.gather(*chain(*self._ahead.values()), *self._drops)
 
-    async def _create(self) -> str:
+    async def _create(self, template: str) -> str:
+        if template == _WITH_CATALOG and self._publishing is not None:
+            await asyncio.shield(self._publishing)
         name = new_id("evt")
         async with self._making:
-            await self._maker.execute(_copied(name, TEMPLATE))
+            await self._maker.execute(_copied(name, template))
         return name
+
+    async def _publish(self, catalog: Catalog) -> None:
+        from backend.catalog.published import apply_catalog
+
+        async with self._making:
+            await self._maker.execute(_copied(_WITH_CATALOG, TEMPLATE))
+        database = Database(with_name(self._url, _WITH_CATALOG), pool_size=1)
+        async with database.begin() as connection:
+            await apply_catalog(connection, catalog)
+        await database.close()
 
     async def _drop(self, name: str) -> None:
         async with self._removing:
