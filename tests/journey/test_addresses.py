@@ -56,3 +56,44 @@ async def test_filters_of_events_are_in_the_address_and_a_link_into_them_is_kept
     await page.goto("/events/?source=nowhere")
     await expect(page.get_by_label("Source")).to_have_value("nowhere")
     assert page.url.endswith("source=nowhere")
+
+
+async def test_calls_between_two_times_are_in_the_address(page: Page) -> None:
+    await page.goto("/requests/?span=between&since=2020-01-01T00:00&until=2020-01-02T00:00")
+    await expect(page.get_by_label("From")).to_have_value("2020-01-01T00:00")
+    await page.get_by_label("To", exact=True).fill("2019-12-31T00:00")
+    await page.get_by_role("button", name="Find").click()
+    await expect(page.get_by_text("The end is not after the start.")).to_be_visible()
+    await page.get_by_label("To", exact=True).fill("2020-01-03T00:00")
+    await page.get_by_role("button", name="Find").click()
+    await page.wait_for_url("**until=2020-01-03T00%3A00")
+    await expect(page.get_by_text("The end is not after the start.")).to_be_hidden()
+    await page.get_by_role("combobox", name="Time").click()
+    await page.get_by_role("option", name="Last 30 days").click()
+    await page.wait_for_url("**/requests/?span=month")
+    await expect(page.get_by_label("From")).to_be_hidden()
+
+
+async def test_filters_of_the_audit_and_whose_it_is_are_in_the_address(page: Page) -> None:
+    await page.goto("/audit/?action=nothing.ever")
+    await expect(page.get_by_label("Action")).to_have_value("nothing.ever")
+    await expect(page.get_by_text("No entries")).to_be_visible()
+    await page.get_by_role("radio", name="Everybody").click()
+    await page.wait_for_url("**/audit/?action=nothing.ever&everybody=1")
+    await page.reload()
+    await expect(page.get_by_role("radio", name="Everybody")).to_be_checked()
+    await expect(page.get_by_label("Action")).to_have_value("nothing.ever")
+    await page.get_by_role("button", name="Clear").click()
+    await page.wait_for_url("**/audit/?everybody=1")
+    await expect(page.get_by_role("row").nth(1)).to_be_visible()
+
+
+async def test_what_is_looked_for_among_events_to_correct_is_in_the_address(page: Page) -> None:
+    await page.goto("/corrections/?tenant=nobody-is-called-so")
+    await page.get_by_label("Source").fill("nowhere")
+    await page.get_by_role("button", name="Find").click()
+    await expect(page.get_by_text("No matching event.")).to_be_visible()
+    await page.wait_for_url("**/corrections/?tenant=local&source=nowhere")
+    await page.reload()
+    await expect(page.get_by_label("Source")).to_have_value("nowhere")
+    await expect(page.get_by_text("No matching event.")).to_be_visible()

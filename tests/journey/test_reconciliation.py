@@ -70,6 +70,9 @@ async def test_a_discrepancy_is_decided(farebox: Farebox, page: Page) -> None:
     await expect(page.locator("#margin")).to_contain_text("rates unknown")
     await page.get_by_text("Open only").click()
     await expect(rows).to_have_count(4)
+    await expect(page).to_have_url(re.compile(r"imported=rec_\w+&all=1$"))
+    await page.reload()
+    await expect(rows).to_have_count(4)
     await expect(page.locator("#discrepancies")).to_contain_text("Before this installation.")
     async with page.expect_download() as downloading:
         await page.get_by_role("link", name="CSV").click()

@@ -7,10 +7,11 @@ from typing import Literal
 
 from starlette.requests import Request
 
-from portal.features.audit.question import audit_filter, question_of
+from portal.features.audit.question import AuditQuestion, audit_filter
 from portal.kit.form_problems import FormProblems
 from portal.session.downloads import CSV, Download, NothingToDownload, begun, download
 from portal.session.guard import Caller
+from portal.shared.filters.question import question_of
 
 _TYPES = {"csv": CSV, "jsonl": "application/jsonl"}
 
@@ -19,7 +20,7 @@ async def audit_file(
     file_format: Literal["csv", "jsonl"], caller: Caller, request: Request
 ) -> Download:
     """All entries that the filters let through, sent on as they come."""
-    question = question_of(request.query_params)
+    question = question_of(AuditQuestion, request.query_params)
     try:
         wanted = audit_filter(question, caller.me.tenant.time_zone)
     except FormProblems as problem:

@@ -8,10 +8,10 @@ from portal.features.audit.rows import AuditRow
 from portal.features.audit.state import Audit
 from portal.kit.blocks import card, empty, loading_rows
 from portal.kit.fields import pager, text_field
-from portal.kit.icon import icon
 from portal.kit.plain import csv_button, file_button
 from portal.kit.tables import moment, wide_table
 from portal.kit.vars import each, length, pick
+from portal.shared.filters.form import filter_form
 from portal.shell.feature import Page
 from portal.shell.loaded import loaded
 
@@ -34,6 +34,7 @@ def page() -> Page:
         ),
         lead="Who changed what, when and from where. Entries are never changed.",
         actions=_files(),
+        query=Audit.query,
     )
 
 
@@ -49,16 +50,17 @@ def _whose() -> rx.Component:
 
 def _files() -> rx.Component:
     return rx.flex(
-        csv_button("/downloads/audit.csv?" + Audit.downloads),
-        file_button("JSON lines", "/downloads/audit.jsonl?" + Audit.downloads),
+        csv_button("/downloads/audit.csv?" + Audit.query),
+        file_button("JSON lines", "/downloads/audit.jsonl?" + Audit.query),
         spacing="3",
         align="center",
     )
 
 
 def _filters() -> rx.Component:
-    return rx.form(
-        rx.grid(
+    return filter_form(
+        [],
+        [
             _field("action", "Action", Audit.question.action, hint="key, or key.create"),
             _field("actor", "Who", Audit.question.actor, hint="Id of a person or key"),
             _field("target", "To what", Audit.question.target, hint="Id"),
@@ -68,29 +70,10 @@ def _filters() -> rx.Component:
             ),
             _field("since", "From", Audit.question.since, kind="date"),
             _field("until", "To", Audit.question.until, kind="date"),
-            rx.flex(
-                rx.button(icon("search", size=16), "Find", type="submit", variant="soft"),
-                rx.cond(
-                    Audit.filtered,
-                    rx.button(
-                        "Clear",
-                        type="button",
-                        on_click=Audit.clear,
-                        variant="ghost",
-                        color_scheme="gray",
-                    ),
-                ),
-                align="center",
-                spacing="4",
-                padding_top="var(--space-5)",
-            ),
-            columns=rx.breakpoints(initial="2", md="4"),
-            spacing="3",
-            align="start",
-        ),
-        on_submit=Audit.search,
-        role="search",
-        aria_label="Filters",
+        ],
+        filtered=Audit.filtered,
+        clear=Audit.clear,
+        search=Audit.search,
     )
 
 

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
-from urllib.parse import urlencode
 from zoneinfo import ZoneInfo
 
 from backend_client.types.audit import AuditFilter
@@ -31,11 +29,6 @@ class AuditQuestion:
         return self != AuditQuestion()
 
 
-def question_of(written: Mapping[str, object]) -> AuditQuestion:
-    """The question of a form, or of an address."""
-    return AuditQuestion(**{name: str(written.get(name) or "").strip() for name in FIELDS})
-
-
 def audit_filter(question: AuditQuestion, time_zone: str) -> AuditFilter:
     """What the API is asked; days are those of the time zone.
 
@@ -51,13 +44,6 @@ def audit_filter(question: AuditQuestion, time_zone: str) -> AuditFilter:
         start=None if since is None else _begin(since, zone),
         end=None if until is None else _begin(until + timedelta(days=1), zone),
     )
-
-
-def address_query(question: AuditQuestion, *, everybody: bool) -> str:
-    """The query of the address that downloads what the question asks for."""
-    written = {name: getattr(question, name) for name in FIELDS}
-    kept = {name: value for name, value in written.items() if value}
-    return urlencode(kept | ({"everybody": "1"} if everybody else {}))
 
 
 def _day(field: str, text: str) -> date | None:

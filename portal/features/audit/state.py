@@ -3,22 +3,18 @@
 from __future__ import annotations
 
 from typing import Any
+from urllib.parse import urlencode
 
 from backend_client.types.audit import AuditEntry
 from backend_client.types.common import Page
-from portal.features.audit.question import (
-    FIELDS,
-    AuditQuestion,
-    address_query,
-    audit_filter,
-    question_of,
-)
+from portal.features.audit.question import FIELDS, AuditQuestion, audit_filter
 from portal.features.audit.rows import AuditRow, audit_rows
 from portal.kit.form_problems import FormProblems, problems_by_field
 from portal.kit.vars import computed
 from portal.session.guard import Caller, signed_in
 from portal.session.page import PageState
 from portal.session.state import Session
+from portal.shared.filters.question import address_query, question_of
 
 _PAGE = 50
 _NO_PROBLEMS = dict.fromkeys((*FIELDS, "form"), "")
@@ -37,9 +33,10 @@ class Audit(PageState, Session):
     _cursors: list[str | None] = [None]
 
     @computed
-    def downloads(self) -> str:
-        """The query of the addresses that download what is shown."""
-        return address_query(self.question, everybody=self.everybody)
+    def query(self) -> str:
+        """What is shown, as the query of an address: the page's, and those of its downloads."""
+        whose = {"everybody": "1"} if self.everybody else {}
+        return urlencode(address_query(self.question) | whose)
 
     @computed
     def filtered(self) -> bool:
@@ -48,14 +45,16 @@ class Audit(PageState, Session):
 
     @signed_in()
     async def load(self, caller: Caller) -> None:
-        """Load the first page."""
-        self.everybody = self.everybody and caller.me.is_operator
+        """Load what the address asks for."""
+        query = self.router.url.query_parameters
+        self.question = question_of(AuditQuestion, query)
+        self.everybody = query.get("everybody", "") == "1" and caller.me.is_operator
         await self._first(caller)
 
     @signed_in()
     async def search(self, caller: Caller, form: dict[str, Any]) -> None:
         """Show what the filters let through."""
-        self.question = question_of(form)
+        self.question = question_of(AuditQuestion, form)
         await self._first(caller)
 
     @signed_in()

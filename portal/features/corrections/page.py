@@ -56,6 +56,7 @@ def page() -> Page:
         ),
         lead="Void or amend a customer’s events. Earlier values are kept.",
         actions=rx.cond(Corrections.phase == "ready", customer_picker(Corrections)),
+        query=Corrections.query,
     )
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import uuid
 from collections.abc import Mapping
 from typing import Any
+from urllib.parse import urlencode
 
 from backend_client import ApiError, ClientError
 from backend_client.types.corrections import CorrectionBatch, CorrectionCreate, CorrectionResult
@@ -24,6 +25,7 @@ from portal.kit.choice import Choice
 from portal.kit.color import Color
 from portal.kit.facts import FactRow
 from portal.kit.form_problems import FormProblems, paths_of
+from portal.kit.vars import computed
 from portal.session.guard import Caller, signed_in
 from portal.session.page import PageState
 from portal.session.state import Session
@@ -86,6 +88,12 @@ class Corrections(CustomerState, PageState, Session):
     _cursors: list[str] = []
     _next: str | None = None
 
+    @computed
+    def query(self) -> str:
+        """The customer, and what was looked for, as the query of an address."""
+        shown = {"tenant": self.customer.slug, "source": self.source, "id": self.event_id}
+        return urlencode({name: value for name, value in shown.items() if value})
+
     @signed_in(operator=True)
     async def load(self, caller: Caller) -> Any:
         """Load the customer, and the event if the address names one."""
@@ -95,7 +103,7 @@ class Corrections(CustomerState, PageState, Session):
             for tenant in matching.items:
                 if id_or_slug in (tenant.id, tenant.slug):
                     self.customer = customer_of(tenant)
-        elif not self.customer.id:
+        if not self.customer.id:  # none is named, or none is called so
             self.customer = customer_of(caller.me.tenant)
         await self._turn_to_customer(caller)
         if query.get("source") or query.get("id"):

@@ -7,10 +7,12 @@ from datetime import UTC, datetime
 
 from starlette.requests import Request
 
-from portal.features.events.choice import WrongChoice, event_filter, from_query
 from portal.features.events.csv_file import event_lines, head_line
+from portal.features.events.question import EventQuestion, event_filter
+from portal.kit.form_problems import FormProblems
 from portal.session.downloads import Download, NothingToDownload, download
 from portal.session.guard import Caller
+from portal.shared.filters.question import SPANS, question_of
 from portal.shared.names import names_of
 
 EVENTS_AT_ONCE = 200
@@ -21,14 +23,13 @@ async def events_csv(caller: Caller, request: Request) -> Download:
     now = datetime.now(UTC)
     tenant = caller.me.tenant
     try:
-        question = event_filter(
-            from_query(request.query_params), now=now, time_zone=tenant.time_zone
-        )
-    except WrongChoice as problem:
+        question = question_of(EventQuestion, request.query_params, span=SPANS)
+        wanted = event_filter(question, now=now, time_zone=tenant.time_zone)
+    except FormProblems as problem:
         reason = f"There is nothing to download: {problem}"
         raise NothingToDownload(reason, status=422) from problem
     names = await names_of(caller)
-    pages = caller.client.events.list(limit=EVENTS_AT_ONCE, **question).pages()
+    pages = caller.client.events.list(limit=EVENTS_AT_ONCE, **wanted).pages()
     first = await anext(pages)  # what the API refuses is reported before the file begins
 
     async def lines() -> AsyncIterator[str]:

@@ -4,77 +4,57 @@ from __future__ import annotations
 
 import reflex as rx
 
-from portal.features.events.choice import SPANS
-from portal.features.events.state import ANY, Events
+from portal.features.events.state import Events
 from portal.kit.choice import Choice
 from portal.kit.fields import choice, text_field
-from portal.kit.icon import icon
-from portal.kit.vars import each, pick
+from portal.shared.filters.form import filter_form, offered
+from portal.shared.filters.question import SPANS
 
 
 def filters() -> rx.Component:
     """The form; what is chosen in it is what the list shows."""
-    return rx.form(
-        rx.grid(
+    question = Events.question
+    return filter_form(
+        [
             choice(
                 "Time",
-                Events.span,
-                Events.choose_span,
-                *[rx.select.item(name, value=key) for key, name in SPANS.items()],
+                question.span,
+                lambda span: Events.choose("span", span),
+                *[rx.select.item(name, value=span) for span, name in SPANS.items()],
             ),
-            _from("application", "Application", "Any application", Events.applications),
-            _from("key", "API key", "Any key", Events.keys),
-            _from("model", "Model", "Any model", Events.models),
-            _from("meter", "Meter", "Any meter", Events.meters),
-            columns=rx.breakpoints(initial="2", md="5"),
-            spacing="3",
-        ),
-        rx.grid(
+            _offered(
+                "application",
+                question.application,
+                "Application",
+                "Any application",
+                Events.applications,
+            ),
+            _offered("key", question.key, "API key", "Any key", Events.keys),
+            _offered("model", question.model, "Model", "Any model", Events.models),
+            _offered("meter", question.meter, "Meter", "Any meter", Events.meters),
+        ],
+        [
             rx.cond(
-                Events.span == "between",
+                question.span == "between",
                 rx.fragment(
-                    _field("since", "From", Events.since, kind="datetime-local"),
-                    _field("until", "To", Events.until, kind="datetime-local"),
+                    _field("since", "From", question.since, kind="datetime-local"),
+                    _field("until", "To", question.until, kind="datetime-local"),
                 ),
             ),
-            _field("source", "Source", Events.source, hint="Exact match"),
-            _field("event_id", "Event id", Events.event_id, hint="Exact match"),
-            _field("label", "Label", Events.label, hint="team=search"),
-            rx.flex(
-                rx.button(icon("search", size=16), "Find", type="submit", variant="soft"),
-                rx.cond(
-                    Events.filtered,
-                    rx.button(
-                        "Clear",
-                        type="button",
-                        on_click=Events.clear,
-                        variant="ghost",
-                        color_scheme="gray",
-                    ),
-                ),
-                align="center",
-                spacing="4",
-                padding_top="var(--space-5)",
-            ),
-            columns=rx.breakpoints(initial="2", md="4"),
-            spacing="3",
-            margin_top="var(--space-3)",
-            align="start",
-        ),
-        on_submit=Events.search,
-        role="search",
-        aria_label="Filters",
+            _field("source", "Source", question.source, hint="Exact match"),
+            _field("event_id", "Event id", question.event_id, hint="Exact match"),
+            _field("label", "Label", question.label, hint="team=search"),
+        ],
+        filtered=Events.filtered,
+        clear=Events.clear,
+        search=Events.search,
     )
 
 
-def _from(name: str, label: str, everything: str, offered: list[Choice]) -> rx.Component:
-    return choice(
-        label,
-        getattr(Events, name),
-        lambda value: Events.choose(name, value),
-        rx.select.item(everything, value=ANY),
-        each(offered, lambda choice: rx.select.item(choice.name, value=choice.id)),
-    )
+def _offered(
+    name: str, value: str, label: str, everything: str, choices: list[Choice]
+) -> rx.Component:
+    return offered(label, everything, value, lambda chosen: Events.choose(name, chosen), choices)
 
 
 def _field(
@@ -84,7 +64,7 @@ def _field(
         label,
         name,
         of="event",
-        problem=pick(Events.wrong_field == name, Events.wrong, ""),
+        problem=Events.problems[name],
         value=value,
         version=Events.cleared,
         type=kind,

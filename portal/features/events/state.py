@@ -12,20 +12,13 @@ from backend_client.types.corrections import Correction
 from backend_client.types.events import EventFilter, StoredEvent
 from backend_client.types.usage import Granularity, UsageDimension
 from portal import routes
-from portal.features.events.choice import (
-    SPANS,
-    EventChoice,
-    WrongChoice,
-    event_filter,
-    from_query,
-    lets_through,
-    to_query,
-)
 from portal.features.events.live import LiveEvents
+from portal.features.events.question import EventQuestion, event_filter, lets_through
 from portal.features.events.rows import SHOWN, models_and_meters, newest
 from portal.kit.choice import Choice
 from portal.kit.color import Color
 from portal.kit.facts import FactRow
+from portal.kit.form_problems import FormProblems, text_of
 from portal.kit.formatting import count
 from portal.kit.vars import computed
 from portal.session import polling
@@ -44,29 +37,20 @@ from portal.shared.events.rows import (
     identity,
     quantity_rows,
 )
+from portal.shared.filters.question import ANY, SPANS, address_query, question_of
 from portal.shared.names import names_of
 
-ANY = "*"
-"""What a list to choose from calls everything, since its entries can't be empty."""
-LISTS = frozenset({"application", "key", "model", "meter"})
+LISTS = frozenset({"span", "application", "key", "model", "meter"})
+WRITTEN = ("since", "until", "source", "event_id", "label")
+_NO_PROBLEMS = dict.fromkeys(WRITTEN, "")
 _OFFERED_FROM = timedelta(days=400)
 
 
 class Events(PageState, Session):
     """A page of events. The first one follows what comes in unless it is paused."""
 
-    span: str = "all"
-    since: str = ""
-    until: str = ""
-    application: str = ANY
-    key: str = ANY
-    model: str = ANY
-    meter: str = ANY
-    source: str = ""
-    event_id: str = ""
-    label: str = ""
-    wrong_field: str = ""
-    wrong: str = ""
+    question: EventQuestion = EventQuestion()
+    problems: dict[str, str] = _NO_PROBLEMS
     cleared: int = 0
 
     applications: list[Choice] = []
@@ -95,18 +79,18 @@ class Events(PageState, Session):
     _next: str | None = None
     _moved: bool = False
     _shown: list[StoredEvent] = []
-    _question: EventFilter = {}
+    _filter: EventFilter = {}
     _names: dict[str, str] = {}
 
     @computed
     def filtered(self) -> bool:
         """Whether the filters may keep anything out."""
-        return self._choice().filters
+        return self.question.is_filtered
 
     @computed
     def query(self) -> str:
         """What the filters let through, as the query of an address."""
-        return urlencode(to_query(self._choice()))
+        return urlencode(address_query(self.question))
 
     @computed
     def csv(self) -> str:
@@ -128,7 +112,7 @@ class Events(PageState, Session):
         """Load the page, and follow what is metered until the browser leaves it."""
         async with self:
             if query := dict(self.router.url.query_parameters):
-                self._choose(from_query(query))
+                self.question = question_of(EventQuestion, query, span=SPANS)
             self._to_first()
         async with LiveEvents(caller) as live:
 
@@ -151,34 +135,28 @@ class Events(PageState, Session):
         await self._load(caller)
 
     @signed_in()
-    async def choose_span(self, caller: Caller, span: str) -> Any:
-        """Choose how far back."""
-        if span in SPANS:
-            self.span = span
-            self._to_first()
-        return Events.look
-
-    @signed_in()
     async def choose(self, caller: Caller, name: str, value: str) -> Any:
         """Choose from one of the lists."""
         if name in LISTS:
-            setattr(self, name, value[:200])
+            chosen = {name: "" if value == ANY else value}
+            self.question = question_of(
+                EventQuestion, {**vars(self.question), **chosen}, span=SPANS
+            )
             self._to_first()
         return Events.look
 
     @signed_in()
     async def search(self, caller: Caller, form: dict[str, Any]) -> Any:
         """Look for what was written in the fields."""
-        for name in ("since", "until", "source", "event_id", "label"):
-            setattr(self, name, str(form.get(name) or "").strip()[:200])
+        written = {name: text_of(form, name) for name in WRITTEN}
+        self.question = question_of(EventQuestion, {**vars(self.question), **written}, span=SPANS)
         self._to_first()
         return Events.look
 
     @signed_in()
     async def clear(self, caller: Caller) -> Any:
         """Let everything through again."""
-        self._choose(EventChoice())
-        self.cleared += 1
+        self.question, self.cleared = EventQuestion(), self.cleared + 1
         self._to_first()
         return Events.look
 
@@ -196,10 +174,10 @@ class Events(PageState, Session):
         """Show the page after this one."""
         async with self:
             following = self._next
-            moved, question = self._moved and not self._cursors, self._question
+            moved, wanted = self._moved and not self._cursors, self._filter
         if moved:
             # What came in has moved the first page on; its end is no longer where it was
-            first = await caller.client.events.list(limit=SHOWN, **question).page()
+            first = await caller.client.events.list(limit=SHOWN, **wanted).page()
             following = first.next_cursor
         async with self:
             if following is not None:
@@ -230,30 +208,10 @@ class Events(PageState, Session):
         """Go back to the list."""
         self.opened = False
 
-    def _choice(self) -> EventChoice:
-        return EventChoice(
-            span=self.span,
-            since=self.since if self.span == "between" else "",
-            until=self.until if self.span == "between" else "",
-            application="" if self.application == ANY else self.application,
-            key="" if self.key == ANY else self.key,
-            model="" if self.model == ANY else self.model,
-            meter="" if self.meter == ANY else self.meter,
-            source=self.source,
-            event_id=self.event_id,
-            label=self.label,
-        )
-
-    def _choose(self, choice: EventChoice) -> None:
-        self.span, self.since, self.until = choice.span, choice.since, choice.until
-        self.application, self.key = choice.application or ANY, choice.key or ANY
-        self.model, self.meter = choice.model or ANY, choice.meter or ANY
-        self.source, self.event_id, self.label = choice.source, choice.event_id, choice.label
-
     def _to_first(self) -> None:
         self._cursors = []
         self.waiting = 0
-        self.wrong = self.wrong_field = ""
+        self.problems = _NO_PROBLEMS
 
     async def _offer(self, caller: Caller) -> datetime | None:
         """Load what can be chosen from; return when the newest event was received."""
@@ -274,24 +232,24 @@ class Events(PageState, Session):
     async def _load(self, caller: Caller) -> None:
         """Load the page that is shown, by what is chosen."""
         async with self:
-            choice, cursors = self._choice(), list(self._cursors)
+            question, cursors = self.question, list(self._cursors)
         zone = caller.me.tenant.time_zone
         try:
-            question = event_filter(choice, now=datetime.now(UTC), time_zone=zone)
-        except WrongChoice as wrong:
+            wanted = event_filter(question, now=datetime.now(UTC), time_zone=zone)
+        except FormProblems as problem:
             async with self:
-                self.wrong_field, self.wrong = wrong.field, str(wrong)
+                self.problems = {**_NO_PROBLEMS, **problem.by_field}
                 self._ready()
             return
         cursor = cursors[-1] if cursors else None
-        page = await caller.client.events.list(limit=SHOWN, cursor=cursor, **question).page()
+        page = await caller.client.events.list(limit=SHOWN, cursor=cursor, **wanted).page()
         async with self:
-            if (choice, cursors) == (self._choice(), self._cursors):
-                self._show(page, question, zone)
+            if (question, cursors) == (self.question, self._cursors):
+                self._show(page, wanted, zone)
                 self._ready()
 
-    def _show(self, page: Page[StoredEvent], question: EventFilter, zone: str) -> None:
-        self._shown, self._next, self._question = page.items, page.next_cursor, question
+    def _show(self, page: Page[StoredEvent], wanted: EventFilter, zone: str) -> None:
+        self._shown, self._next, self._filter = page.items, page.next_cursor, wanted
         self._moved = False
         self.older = page.next_cursor is not None
         self.number = len(self._cursors) + 1
@@ -303,9 +261,9 @@ class Events(PageState, Session):
         fresh = {
             identity(event): event
             for event in new
-            if identity(event) not in shown and lets_through(self._question, event)
+            if identity(event) not in shown and lets_through(self._filter, event)
         }
-        if not fresh or self.wrong:
+        if not fresh or any(self.problems.values()):
             return
         if self._cursors or self.paused:
             self.waiting += len(fresh)

@@ -41,6 +41,7 @@ def page() -> Page:
             _decision(),
         ),
         lead="Providers’ invoices and usage exports against what was metered, over all customers.",
+        query=Reconciliations.query,
     )
 
 

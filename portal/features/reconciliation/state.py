@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from typing import Any
+from urllib.parse import urlencode
 
 from backend_client import PATIENT
 from backend_client.types.reconciliation import (
@@ -20,6 +21,7 @@ from portal.features.reconciliation.rows import (
     margin_line,
 )
 from portal.features.reconciliation.upload import failures
+from portal.kit.vars import computed
 from portal.session.guard import Caller, signed_in
 from portal.session.page import PageState
 from portal.session.state import Session
@@ -43,26 +45,19 @@ class Reconciliations(PageState, Session):
     form_problem: str = ""
     failure: str = ""
 
-    _imported: str = ""
+    @computed
+    def query(self) -> str:
+        """The chosen import, and whether all of it is shown, as the query of an address."""
+        shown = {"imported": self.chosen, "all": "" if self.only_open else "1"}
+        return urlencode({name: value for name, value in shown.items() if value})
 
     @signed_in(operator=True)
     async def load(self, caller: Caller) -> None:
-        """Load the imports, what differs in the chosen one, the margin, and a month's drift."""
+        """Load what the address asks for: what has just been dropped, or was chosen."""
         view = self.router.url.query_parameters
         self.failure = failures.find(caller.me.user_id or "", view.get("failed", ""))
-        reconciliations = await caller.client.reconciliations.list().all()
-        self.imports = [import_row(reconciliation) for reconciliation in reconciliations]
-        # What has just been dropped; afterwards whatever is chosen
-        if (imported := view.get("imported", "")) != self._imported:
-            self._imported = self.chosen = imported
-        if self.chosen not in {reconciliation.id for reconciliation in reconciliations}:
-            self.chosen = reconciliations[0].id if reconciliations else ""
-        await self._load_rows(caller)
-        self.margin = [margin_line(row) for row in (await caller.client.margin.report()).rows]
-        self.drift = [
-            drift_line(model_drift) for model_drift in (await caller.client.drift.report()).models
-        ]
-        self._ready()
+        self.chosen, self.only_open = view.get("imported", ""), view.get("all", "") != "1"
+        await self._look(caller)
 
     @signed_in(operator=True)
     async def choose(self, caller: Caller, reconciliation_id: str) -> None:
@@ -77,16 +72,16 @@ class Reconciliations(PageState, Session):
         await self._load_rows(caller)
 
     @signed_in(operator=True)
-    async def match_again(self, caller: Caller) -> Any:
+    async def match_again(self, caller: Caller) -> None:
         """Compare the chosen import with what is metered now."""
         await caller.client.with_profile(PATIENT).reconciliations.rematch(self.chosen)
-        return Reconciliations.load
+        await self._look(caller)
 
     @signed_in(operator=True)
-    async def remove(self, caller: Caller, reconciliation_id: str) -> Any:
+    async def remove(self, caller: Caller, reconciliation_id: str) -> None:
         """Remove an import with its discrepancies and notes."""
         await caller.client.reconciliations.remove(reconciliation_id)
-        return Reconciliations.load
+        await self._look(caller)
 
     @signed_in(operator=True)
     async def open_decision(self, caller: Caller, discrepancy_id: str) -> None:
@@ -102,16 +97,29 @@ class Reconciliations(PageState, Session):
         self.deciding = ""
 
     @signed_in(operator=True)
-    async def decide(self, caller: Caller, form: dict[str, Any]) -> Any:
+    async def decide(self, caller: Caller, form: dict[str, Any]) -> None:
         """Keep what is made of the discrepancy, with the note."""
         note = str(form.get("note", "")).strip()
         if not note:
             self.form_problem = "A note is needed: it is what an auditor reads."
-            return None
+            return
         change = DiscrepancyChange(status=DiscrepancyStatus(str(form.get("status"))), note=note)
         await caller.client.reconciliations.discrepancies.update(self.chosen, self.deciding, change)
         self.deciding = ""
-        return Reconciliations.load
+        await self._look(caller)
+
+    async def _look(self, caller: Caller) -> None:
+        """Load the imports, what differs in the chosen one, the margin, and a month's drift."""
+        reconciliations = await caller.client.reconciliations.list().all()
+        self.imports = [import_row(reconciliation) for reconciliation in reconciliations]
+        if self.chosen not in {reconciliation.id for reconciliation in reconciliations}:
+            self.chosen = reconciliations[0].id if reconciliations else ""
+        await self._load_rows(caller)
+        self.margin = [margin_line(row) for row in (await caller.client.margin.report()).rows]
+        self.drift = [
+            drift_line(model_drift) for model_drift in (await caller.client.drift.report()).models
+        ]
+        self._ready()
 
     async def _load_rows(self, caller: Caller) -> None:
         if not self.chosen:

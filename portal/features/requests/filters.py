@@ -4,44 +4,50 @@ from __future__ import annotations
 
 import reflex as rx
 
-from portal.features.requests.question import OUTCOMES, SPANS
-from portal.features.requests.state import ANY, Requests
+from portal.features.requests.question import OUTCOMES
+from portal.features.requests.state import Requests
 from portal.kit.choice import Choice
 from portal.kit.fields import choice, text_field
-from portal.kit.icon import icon
-from portal.kit.vars import each, pick
+from portal.kit.vars import pick
+from portal.shared.filters.form import filter_form, offered
+from portal.shared.filters.question import ANY, SPANS
 
 
 def filters() -> rx.Component:
     """The form; what is chosen in it is what the list shows."""
     question = Requests.question
-    return rx.form(
-        rx.grid(
+    return filter_form(
+        [
             choice(
                 "Time",
                 question.span,
-                lambda value: Requests.choose("span", value),
+                lambda span: Requests.choose("span", span),
                 *[rx.select.item(name, value=span) for span, name in SPANS.items()],
             ),
             choice(
                 "Outcome",
                 pick(question.outcome == "", ANY, question.outcome),
-                lambda value: Requests.choose("outcome", value),
+                lambda outcome: Requests.choose("outcome", outcome),
                 rx.select.item("Any outcome", value=ANY),
                 *[rx.select.item(name, value=outcome) for outcome, name in OUTCOMES.items()],
             ),
-            _from(
+            _offered(
                 "application",
                 question.application,
                 "Application",
                 "Any application",
                 Requests.applications,
             ),
-            _from("key", question.key, "API key", "Any key", Requests.keys),
-            columns=rx.breakpoints(initial="2", md="4"),
-            spacing="3",
-        ),
-        rx.grid(
+            _offered("key", question.key, "API key", "Any key", Requests.keys),
+        ],
+        [
+            rx.cond(
+                question.span == "between",
+                rx.fragment(
+                    _field("since", "From", question.since, kind="datetime-local"),
+                    _field("until", "To", question.until, kind="datetime-local"),
+                ),
+            ),
             _field("model", "Model", question.model, hint="Exact match"),
             _field("code", "Code", question.code, hint="rate_limit_exceeded"),
             _field("slower", "At least, ms", question.slower, hint="2000"),
@@ -51,46 +57,22 @@ def filters() -> rx.Component:
                 Requests.operates,
                 _field("upstream", "Upstream", question.upstream, hint="Exact match"),
             ),
-            rx.flex(
-                rx.button(icon("search", size=16), "Find", type="submit", variant="soft"),
-                rx.cond(
-                    Requests.filtered,
-                    rx.button(
-                        "Clear",
-                        type="button",
-                        on_click=Requests.clear,
-                        variant="ghost",
-                        color_scheme="gray",
-                    ),
-                ),
-                align="center",
-                spacing="4",
-                padding_top="var(--space-5)",
-            ),
-            columns=rx.breakpoints(initial="2", md="4"),
-            spacing="3",
-            margin_top="var(--space-3)",
-            align="start",
-        ),
-        on_submit=Requests.search,
-        role="search",
-        aria_label="Filters",
+        ],
+        filtered=Requests.filtered,
+        clear=Requests.clear,
+        search=Requests.search,
     )
 
 
-def _from(
-    name: str, value: str, label: str, everything: str, offered: list[Choice]
+def _offered(
+    name: str, value: str, label: str, everything: str, choices: list[Choice]
 ) -> rx.Component:
-    return choice(
-        label,
-        pick(value == "", ANY, value),
-        lambda chosen: Requests.choose(name, chosen),
-        rx.select.item(everything, value=ANY),
-        each(offered, lambda choice: rx.select.item(choice.name, value=choice.id)),
-    )
+    return offered(label, everything, value, lambda chosen: Requests.choose(name, chosen), choices)
 
 
-def _field(name: str, label: str, value: str, *, hint: str) -> rx.Component:
+def _field(
+    name: str, label: str, value: str, *, hint: str = "", kind: str = "text"
+) -> rx.Component:
     return text_field(
         label,
         name,
@@ -98,6 +80,7 @@ def _field(name: str, label: str, value: str, *, hint: str) -> rx.Component:
         problem=Requests.problems[name],
         value=value,
         version=Requests.cleared,
+        type=kind,
         placeholder=hint,
         spell_check=False,
     )

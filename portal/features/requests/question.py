@@ -2,39 +2,36 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import asdict, dataclass, fields
-from datetime import datetime, timedelta
+from dataclasses import dataclass
+from datetime import datetime
 from typing import Final, get_args
 
 from backend_client.types.requests import RequestFilter, RequestOutcome
 from portal.kit.form_problems import FormProblems
+from portal.shared.filters.question import SPANS, label_of, times_of
 
-SPANS: Final = {
-    "all": "Any time",
-    "hour": "Last hour",
-    "day": "Last 24 hours",
-    "week": "Last 7 days",
-}
-_LENGTHS: Final = {
-    "hour": timedelta(hours=1),
-    "day": timedelta(days=1),
-    "week": timedelta(days=7),
-}
 OUTCOMES: Final[dict[RequestOutcome, str]] = {
     "completed": "Completed",
     "failed": "Failed",
     "aborted": "Left by its caller",
     "refused": "Refused",
 }
+ALLOWED: Final = {"span": frozenset(SPANS), "outcome": frozenset(get_args(RequestOutcome))}
+"""What an address can say of the lists that are the same for everybody."""
 _MOST_MS: Final = 10**9
 
 
 @dataclass(frozen=True)
 class RequestQuestion:
-    """The filters of the page; what is empty lets all through. ``slower`` is in milliseconds."""
+    """The filters of the page; what is empty lets all through. ``slower`` is in milliseconds.
+
+    ``since`` and ``until`` are times of the tenant's clock as a browser's field writes them, and
+    hold with the span ``between`` alone. ``label`` is written ``name=value``.
+    """
 
     span: str = "all"
+    since: str = ""
+    until: str = ""
     outcome: str = ""
     application: str = ""
     key: str = ""
@@ -51,35 +48,17 @@ class RequestQuestion:
         return self != RequestQuestion()
 
 
-def question_of(written: Mapping[str, object]) -> RequestQuestion:
-    """The question of an address, which anybody may have written."""
-    values = {
-        field.name: str(written[field.name]).strip()[:200]
-        for field in fields(RequestQuestion)
-        if written.get(field.name)
-    }
-    if values.get("span") not in SPANS:
-        values["span"] = "all"
-    if values.get("outcome", "") not in get_args(RequestOutcome):
-        values["outcome"] = ""
-    return RequestQuestion(**values)
-
-
-def address_query(question: RequestQuestion) -> dict[str, str]:
-    """A question as the query of an address; without what lets all through."""
-    usual = asdict(RequestQuestion())
-    return {name: value for name, value in asdict(question).items() if value != usual[name]}
-
-
-def request_filter(question: RequestQuestion, now: datetime) -> RequestFilter:
+def request_filter(question: RequestQuestion, *, now: datetime, time_zone: str) -> RequestFilter:
     """What the API is asked.
 
     Raises:
-        FormProblems: the time of a call is none, or the label has no value.
+        FormProblems: a time is none, the times are in the wrong order, the time of a call is none,
+            or the label has no value.
     """
-    wanted: RequestFilter = {}
-    if question.span in _LENGTHS:
-        wanted["start"] = now - _LENGTHS[question.span]
+    start, end = times_of(
+        question.span, question.since, question.until, now=now, time_zone=time_zone
+    )
+    wanted: RequestFilter = {"start": start, "end": end}
     for outcome in get_args(RequestOutcome):
         if outcome == question.outcome:
             wanted["outcome"] = [outcome]
@@ -96,17 +75,10 @@ def request_filter(question: RequestQuestion, now: datetime) -> RequestFilter:
     if question.request:
         wanted["request_id"] = question.request
     if question.label:
-        wanted["label"] = _label(question.label)
+        wanted["label"] = label_of(question.label)
     if question.slower:
         wanted["min_duration_ms"] = _milliseconds(question.slower)
     return wanted
-
-
-def _label(text: str) -> dict[str, str]:
-    name, sign, value = (part.strip() for part in text.partition("="))
-    if not sign or not name:
-        raise FormProblems({"label": "Write a label and its value, such as team=search."})
-    return {name: value}
 
 
 def _milliseconds(text: str) -> int:

@@ -2,32 +2,26 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Any
 from urllib.parse import urlencode
 
 from backend_client import NotFound
-from portal.features.requests.question import (
-    RequestQuestion,
-    address_query,
-    question_of,
-    request_filter,
-)
+from portal.features.requests.question import ALLOWED, RequestQuestion, request_filter
 from portal.features.requests.rows import RequestRow, fact_rows, request_row
 from portal.kit.choice import Choice
 from portal.kit.facts import FactRow
-from portal.kit.form_problems import FormProblems, problems_by_field
+from portal.kit.form_problems import FormProblems, problems_by_field, text_of
 from portal.kit.vars import computed
 from portal.session.guard import Caller, signed_in
 from portal.session.page import PageState
 from portal.session.state import Session
+from portal.shared.filters.question import ANY, address_query, question_of
 from portal.shared.names import names_of
 
-ANY = "*"
-"""What a list to choose from calls everything, since its entries can't be empty."""
 LISTS = frozenset({"span", "outcome", "application", "key"})
-WRITTEN = ("model", "upstream", "code", "slower", "request", "label")
+WRITTEN = ("since", "until", "model", "upstream", "code", "slower", "request", "label")
 _PAGE = 50
 _SHOWN = 8_000
 """Characters of a body: what a page holds is sent to the browser whole."""
@@ -77,7 +71,8 @@ class Requests(PageState, Session):
     async def load(self, caller: Caller) -> None:
         """Load what the address asks for."""
         query = dict(self.router.url.query_parameters)
-        self.question, self.call = question_of(query), ""
+        self._ask(query)
+        self.call = ""
         self._names = await names_of(caller)
         ids = [id_ for id_ in self._names if id_]
         self.applications = [Choice(id_, self._names[id_]) for id_ in ids if id_.startswith("app_")]
@@ -91,14 +86,14 @@ class Requests(PageState, Session):
         """Choose from one of the lists."""
         if name in LISTS:
             chosen = {name: "" if value == ANY else value}
-            self.question = question_of({**vars(self.question), **chosen})
+            self._ask({**vars(self.question), **chosen})
             await self._first(caller)
 
     @signed_in()
     async def search(self, caller: Caller, form: dict[str, Any]) -> None:
         """Look for what was written in the fields."""
-        written = {name: str(form.get(name) or "").strip()[:200] for name in WRITTEN}
-        self.question = replace(self.question, **written)
+        written = {name: text_of(form, name) for name in WRITTEN}
+        self._ask({**vars(self.question), **written})
         await self._first(caller)
 
     @signed_in()
@@ -136,6 +131,9 @@ class Requests(PageState, Session):
         """Go back to the list."""
         self.call = self.asked = self.answered = ""
 
+    def _ask(self, written: Mapping[str, object]) -> None:
+        self.question = question_of(RequestQuestion, written, **ALLOWED)
+
     async def _open(self, caller: Caller, call_id: str) -> None:
         self.call, self.missing, self.facts = call_id, False, []
         self.event_at = self.asked = self.answered = self.bodies_note = ""
@@ -169,12 +167,12 @@ class Requests(PageState, Session):
             self._ready()
 
     async def _read(self, caller: Caller) -> None:
-        question = request_filter(self.question, datetime.now(UTC))
-        if not caller.me.is_operator:
-            question.pop("upstream", None)
-        cursor = self._cursors[self.number - 1]
-        page = await caller.client.requests.list(limit=_PAGE, cursor=cursor, **question).page()
         zone = caller.me.tenant.time_zone
+        wanted = request_filter(self.question, now=datetime.now(UTC), time_zone=zone)
+        if not caller.me.is_operator:
+            wanted.pop("upstream", None)
+        cursor = self._cursors[self.number - 1]
+        page = await caller.client.requests.list(limit=_PAGE, cursor=cursor, **wanted).page()
         self.rows = [request_row(call, self._names, zone) for call in page.items]
         self.older = page.next_cursor is not None
         self._cursors = [*self._cursors[: self.number], page.next_cursor]

@@ -8,14 +8,10 @@ from typing import Any
 import pytest
 
 from backend_client.types.audit import AuditEntry
-from portal.features.audit.question import (
-    AuditQuestion,
-    address_query,
-    audit_filter,
-    question_of,
-)
+from portal.features.audit.question import AuditQuestion, audit_filter
 from portal.features.audit.rows import audit_rows
 from portal.kit.form_problems import FormProblems
+from portal.shared.filters.question import question_of
 
 pytestmark = pytest.mark.fast
 
@@ -34,7 +30,7 @@ def entry(**changes: Any) -> AuditEntry:
 
 
 def test_days_are_whole_and_of_the_time_zone() -> None:
-    question = question_of({"since": "2026-03-01", "until": "2026-03-02", "action": " key "})
+    question = question_of(AuditQuestion, {"since": "2026-03-01", "until": "2026-03-02", "action": " key "})
     wanted = audit_filter(question, "Europe/Berlin")
     assert wanted["action"] == "key"
     start, end = wanted["start"], wanted["end"]
@@ -47,12 +43,6 @@ def test_days_are_whole_and_of_the_time_zone() -> None:
     with pytest.raises(FormProblems) as problem:
         audit_filter(AuditQuestion(since="soon"), "UTC")
     assert set(problem.value.by_field) == {"since"}
-
-
-def test_a_download_has_the_filters_of_the_page() -> None:
-    question = AuditQuestion(actor="usr_1&x", tenant="ten_1")
-    assert address_query(question, everybody=True) == "actor=usr_1%26x&tenant=ten_1&everybody=1"
-    assert address_query(AuditQuestion(), everybody=False) == ""
 
 
 def test_an_entry_says_who_and_what() -> None:

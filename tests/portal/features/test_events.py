@@ -10,17 +10,10 @@ import pytest
 
 from backend_client.types.corrections import Correction
 from backend_client.types.events import StoredEvent
-from portal.features.events.choice import (
-    SPANS,
-    EventChoice,
-    WrongChoice,
-    event_filter,
-    from_query,
-    lets_through,
-    to_query,
-)
 from portal.features.events.csv_file import event_lines, head_line
+from portal.features.events.question import EventQuestion, event_filter, lets_through
 from portal.features.events.rows import SHOWN, models_and_meters, newest
+from portal.kit.form_problems import FormProblems
 from portal.shared.events.correction_rows import correction_row, data_changes
 from portal.shared.events.rows import event_json, event_row, fact_rows, quantity_rows
 
@@ -48,13 +41,13 @@ def event(**changes: object) -> StoredEvent:
 
 
 def question(**changes: str) -> dict[str, object]:
-    return dict(event_filter(EventChoice(**changes), now=NOW, time_zone="Europe/Berlin"))
+    return dict(event_filter(EventQuestion(**changes), now=NOW, time_zone="Europe/Berlin"))
 
 
 def test_nothing_chosen_asks_for_everything() -> None:
     assert question() == {"start": None, "end": None}
-    assert not EventChoice().filters
-    assert EventChoice(model="m").filters
+    assert not EventQuestion().is_filtered
+    assert EventQuestion(model="m").is_filtered
 
 
 def test_what_is_chosen_is_asked_for() -> None:
@@ -85,9 +78,9 @@ def test_what_is_chosen_is_asked_for() -> None:
     ],
 )
 def test_what_can_not_be_asked_names_its_field(chosen: dict[str, str], field: str) -> None:
-    with pytest.raises(WrongChoice) as raised:
+    with pytest.raises(FormProblems) as raised:
         question(**chosen)
-    assert raised.value.field == field
+    assert set(raised.value.by_field) == {field}
 
 
 @pytest.mark.parametrize(
@@ -116,17 +109,8 @@ def test_what_can_not_be_asked_names_its_field(chosen: dict[str, str], field: st
 def test_what_comes_in_passes_as_the_list_would_have_it(
     changes: dict[str, str], passes: bool
 ) -> None:
-    choice = event_filter(EventChoice(**changes), now=NOW, time_zone="Europe/Berlin")
+    choice = event_filter(EventQuestion(**changes), now=NOW, time_zone="Europe/Berlin")
     assert lets_through(choice, event()) is passes
-
-
-def test_a_choice_is_the_same_from_its_address() -> None:
-    choice = EventChoice("between", "a", "b", "app", "key", "m", "meter", "s", "e", "x=y")
-    assert from_query(to_query(choice)) == choice
-    assert to_query(EventChoice()) == {}
-    assert from_query({"span": "forever", "model": "m", "unknown": "1"}) == EventChoice(model="m")
-    assert len(from_query({"source": "s" * 999}).source) == 200
-    assert EventChoice().span in SPANS
 
 
 def test_an_event_in_a_row() -> None:

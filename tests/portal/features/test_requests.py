@@ -8,13 +8,8 @@ from typing import Any
 
 import pytest
 
-from backend_client.types.requests import LoggedRequest
-from portal.features.requests.question import (
-    RequestQuestion,
-    address_query,
-    question_of,
-    request_filter,
-)
+from backend_client.types.requests import LoggedRequest, RequestFilter
+from portal.features.requests.question import RequestQuestion, request_filter
 from portal.features.requests.rows import duration, fact_rows, request_row
 from portal.kit.form_problems import FormProblems
 
@@ -50,32 +45,33 @@ def call(**changes: Any) -> LoggedRequest:
     return LoggedRequest(**values | changes)
 
 
-def test_the_address_holds_what_was_chosen_and_nothing_that_it_should_not() -> None:
-    question = RequestQuestion(span="day", outcome="refused", key="key_1", slower="2000")
-    assert question_of(address_query(question)) == question
-    assert address_query(RequestQuestion()) == {}
-    strange = question_of({"span": "for ever", "outcome": "<b>", "unheard": "x", "model": " m "})
-    assert strange == RequestQuestion(model="m")
+def asked(**changes: str) -> RequestFilter:
+    return request_filter(RequestQuestion(**changes), now=NOW, time_zone="Europe/Berlin")
 
 
 def test_the_api_is_asked_for_what_was_chosen() -> None:
-    question = RequestQuestion(span="hour", outcome="failed", slower="2000", request="r")
-    assert request_filter(question, NOW) == {
+    assert asked(span="hour", outcome="failed", slower="2000", request="r") == {
         "start": NOW - timedelta(hours=1),
+        "end": None,
         "outcome": ["failed"],
         "min_duration_ms": 2000,
         "request_id": "r",
     }
     for wrong in ("soon", "-1", "1.5", "9" * 12, "²"):
         with pytest.raises(FormProblems) as problem:
-            request_filter(RequestQuestion(slower=wrong), NOW)
+            asked(slower=wrong)
         assert set(problem.value.by_field) == {"slower"}
-    labeled = request_filter(RequestQuestion(label=" team = a=b"), NOW)
-    assert labeled == {"label": {"team": "a=b"}}
+    assert asked(label=" team = a=b") == {"start": None, "end": None, "label": {"team": "a=b"}}
     for wrong in ("team", "=search"):
         with pytest.raises(FormProblems) as problem:
-            request_filter(RequestQuestion(label=wrong), NOW)
+            asked(label=wrong)
         assert set(problem.value.by_field) == {"label"}
+    between = asked(span="between", since="2026-03-01T00:00", until="2026-03-02T00:00")
+    assert between["start"] == datetime(2026, 2, 28, 23, tzinfo=UTC)
+    assert between["end"] == datetime(2026, 3, 1, 23, tzinfo=UTC)
+    with pytest.raises(FormProblems) as problem:
+        asked(span="between", since="soon")
+    assert set(problem.value.by_field) == {"since"}
 
 
 def test_a_row_says_what_a_call_used_or_why_it_came_to_nothing() -> None:
