@@ -97,7 +97,7 @@ async def test_many_budgets_take_as_many_statements_as_a_few(
     assert spent_by["team", "t5"] == spent_by[applications[5]] == Decimal("0.80005")
     assert spent_by["user", "t5"] == 0
     assert spent_by["user", "t1"] == sum(spent_by[each] for each in applications.values())
-    told = {(each["name"], each["percent"]) for each in data}
-    assert {(f"team=t{number}", 80) for number in applications} < told
-    assert ("user=t1", 100) in told
-    assert "user=t5" not in {name for name, _ in told}
+    notices = {(each["name"], each["percent"]) for each in data}
+    assert {(f"team=t{number}", 80) for number in applications} < notices
+    assert ("user=t1", 100) in notices
+    assert "user=t5" not in {name for name, _ in notices}

@@ -30,7 +30,9 @@ def entry(**changes: Any) -> AuditEntry:
 
 
 def test_days_are_whole_and_of_the_time_zone() -> None:
-    question = question_of(AuditQuestion, {"since": "2026-03-01", "until": "2026-03-02", "action": " key "})
+    question = question_of(
+        AuditQuestion, {"since": "2026-03-01", "until": "2026-03-02", "action": " key "}
+    )
     wanted = audit_filter(question, "Europe/Berlin")
     assert wanted["action"] == "key"
     start, end = wanted["start"], wanted["end"]

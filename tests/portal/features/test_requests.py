@@ -45,12 +45,12 @@ def call(**changes: Any) -> LoggedRequest:
     return LoggedRequest(**values | changes)
 
 
-def asked(**changes: str) -> RequestFilter:
+def wanted(**changes: str) -> RequestFilter:
     return request_filter(RequestQuestion(**changes), now=NOW, time_zone="Europe/Berlin")
 
 
 def test_the_api_is_asked_for_what_was_chosen() -> None:
-    assert asked(span="hour", outcome="failed", slower="2000", request="r") == {
+    assert wanted(span="hour", outcome="failed", slower="2000", request="r") == {
         "start": NOW - timedelta(hours=1),
         "end": None,
         "outcome": ["failed"],
@@ -59,18 +59,18 @@ def test_the_api_is_asked_for_what_was_chosen() -> None:
     }
     for wrong in ("soon", "-1", "1.5", "9" * 12, "²"):
         with pytest.raises(FormProblems) as problem:
-            asked(slower=wrong)
+            wanted(slower=wrong)
         assert set(problem.value.by_field) == {"slower"}
-    assert asked(label=" team = a=b") == {"start": None, "end": None, "label": {"team": "a=b"}}
+    assert wanted(label=" team = a=b") == {"start": None, "end": None, "label": {"team": "a=b"}}
     for wrong in ("team", "=search"):
         with pytest.raises(FormProblems) as problem:
-            asked(label=wrong)
+            wanted(label=wrong)
         assert set(problem.value.by_field) == {"label"}
-    between = asked(span="between", since="2026-03-01T00:00", until="2026-03-02T00:00")
+    between = wanted(span="between", since="2026-03-01T00:00", until="2026-03-02T00:00")
     assert between["start"] == datetime(2026, 2, 28, 23, tzinfo=UTC)
     assert between["end"] == datetime(2026, 3, 1, 23, tzinfo=UTC)
     with pytest.raises(FormProblems) as problem:
-        asked(span="between", since="soon")
+        wanted(span="between", since="soon")
     assert set(problem.value.by_field) == {"since"}
 
 
