@@ -8,11 +8,13 @@ import io
 import json
 from collections.abc import Awaitable, Callable, Iterator
 from datetime import UTC, datetime, timedelta
+from types import SimpleNamespace
 from typing import Any
 
 import httpx
 import pytest
 from fastapi import FastAPI
+from prometheus_client import CollectorRegistry
 from sqlalchemy import func, select, text, update
 
 from backend.gateway.request_log import log as request_log
@@ -308,6 +310,32 @@ async def test_no_call_waits_for_the_log_and_what_has_no_room_is_counted(
 
         await until(full)
     await logged(api, session, 3)
+
+
+async def test_calls_that_come_while_the_log_is_written_are_written_together(
+    database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """At one call after another each would else have a transaction of its own."""
+    monkeypatch.setattr(request_log, "_GROUP", 3)
+    entry: Any = SimpleNamespace(bodies=None)
+    written: list[int] = []
+
+    async def write(log: request_log.RequestLog, group: list[Entry]) -> None:
+        assert len(written) < 20, "the pass does not end"
+        written.append(len(group))
+        log._waiting.append(entry)
+
+    async def free(_: Entry) -> None:
+        return None
+
+    monkeypatch.setattr(request_log.RequestLog, "_write_group", write)
+    log = request_log.RequestLog(database, kept=False, price=free, registry=CollectorRegistry())
+    log._waiting = [entry] * 7
+    await log._write()
+    assert written == [3, 3, 1, 3]  # the last are of those that came meanwhile: a whole group
+    await log._write()
+    assert written[4:] == [1]
+    assert len(log._waiting) == 1
 
 
 async def test_a_call_that_can_not_be_priced_holds_up_no_other(

@@ -129,13 +129,21 @@ class RequestLog:
                 _log.exception("request_log.failed")
 
     async def _write(self) -> None:
-        """Write all that waits, in groups; what an outage interrupts waits on."""
+        """Write all that waits, in groups; what an outage interrupts waits on.
+
+        What comes meanwhile waits for the next pass, unless it fills a group: calls that come one
+        after another would else be written one after another.
+        """
         self._refused.clear()
-        while self._waiting:
-            group = self._waiting[:_GROUP]
+        due = len(self._waiting)
+        while due:
+            group = self._waiting[: min(due, _GROUP)]
             await self._write_group(group)
             del self._waiting[: len(group)]
             self._body_bytes -= sum(entry.bodies.size for entry in group if entry.bodies)
+            due -= len(group)
+            if not due and len(self._waiting) >= _GROUP:
+                due = _GROUP
 
     async def _write_group(self, group: list[Entry]) -> None:
         """Write entries together, or each alone: one that can't be written holds up no other."""
