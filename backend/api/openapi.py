@@ -7,6 +7,7 @@ from typing import Any
 from fastapi import FastAPI
 
 from backend.api.causes import causes
+from backend.api.document_models import read_models_by_annotation
 from backend.api.examples import add_examples
 from backend.api.field_texts import describe_fields
 from backend.api.gateway_answers import describe_answers
@@ -43,6 +44,7 @@ TAGS = {
 
 def described(app: FastAPI) -> dict[str, Any]:
     """The document of an app, in which errors have their media type, and their codes are listed."""
+    read_models_by_annotation()
     document = FastAPI.openapi(app)
     for item in document["paths"].values():
         for operation in item.values():

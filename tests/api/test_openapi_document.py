@@ -6,10 +6,15 @@ from typing import Any
 
 import pytest
 from fastapi import FastAPI
+from fastapi._compat import v2
 from jsonschema import Draft202012Validator
+from pydantic import BaseModel
 
+from backend.api.document_models import FASTAPIS_OWN, models_within
 from backend.api.export_schema import PROVIDER_EXPORT
 from backend.api.openapi import TAGS
+from backend_client.types.invoices import Invoice, LineEvents
+from backend_client.types.plans import Plan
 from tests.metering.reconciliation.exports import (
     anthropic_report,
     openai_costs,
@@ -43,6 +48,17 @@ def test_every_json_body_has_a_schema(engineless: FastAPI) -> None:
     }
     assert len(bodies) > 50
     assert not [operation for operation, schema in bodies.items() if not schema]
+
+
+@pytest.mark.parametrize("model", [Invoice, LineEvents, Plan])
+def test_models_are_those_that_fastapi_would_look_for(
+    model: type[BaseModel], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ours = models_within(model, set())
+    assert ours
+    monkeypatch.setattr(v2, "get_flat_models_from_model", FASTAPIS_OWN)
+    # It begins with a set of its own where it is given an empty one, and so is told of the model
+    assert ours | {model} == FASTAPIS_OWN(model, {model})
 
 
 OPENROUTER = {
