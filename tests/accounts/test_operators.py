@@ -14,7 +14,6 @@ from backend.accounts.authenticator import KNOWN_SECONDS
 from backend.accounts.operators import (
     PersonNamed,
     grant_operator,
-    in_group,
     list_operators,
     revoke_operator,
 )
@@ -94,30 +93,6 @@ async def make_tenant(
     answer = await api.post("/v1/tenants", headers=by, json=wanted)
     assert answer.status_code == 201, answer.text
     return dict(answer.json())
-
-
-@pytest.mark.fast
-@pytest.mark.parametrize(
-    ("claims", "claim", "has"),
-    [
-        ({"groups": ["a", "b"]}, "groups", True),
-        ({"groups": "b"}, "groups", True),
-        ({"groups": "ab"}, "groups", False),
-        ({"groups": ["ab"]}, "groups", False),
-        ({"groups": None}, "groups", False),
-        ({}, "groups", False),
-        ({"realm": {"roles": ["b"]}}, "realm.roles", True),
-        ({"realm": ["roles"]}, "realm.roles", False),
-        ({"https://x.example/roles": ["b"]}, "https://x.example/roles", True),
-        ({"groups": [["b"], {"b": 1}, 7]}, "groups", False),
-    ],
-    ids=str,
-)
-def test_a_claim_has_a_group_as_a_member_or_as_its_value(
-    claims: dict[str, object], claim: str, has: bool
-) -> None:
-    assert in_group(claims, claim, "b") is has
-    assert in_group({"operator": True}, "operator", "true")
 
 
 async def test_the_providers_group_makes_an_operator_until_the_next_sign_in_without_it(

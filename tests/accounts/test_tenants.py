@@ -10,7 +10,7 @@ from sqlalchemy import Table, func, insert, select
 
 from backend.accounts.tenants import UNTIED
 from backend.storage.database import Database
-from backend.storage.tables import metadata, usage_versions
+from backend.storage.tables import audit_entries, metadata, usage_versions
 from tests.accounts.conftest import Headers
 
 pytestmark = pytest.mark.engine
@@ -77,6 +77,16 @@ async def test_a_removed_tenant_leaves_no_row_behind_but_what_the_operator_did(
     gone = await api.delete(f"/v1/tenants/{tenant_id}", headers=operator)
     assert gone.status_code == 204
     assert await _rows_of(database, tenant_id) == {"audit_entries"}
+    async with database.begin() as connection:
+        rows = await connection.execute(
+            select(audit_entries.c.action, audit_entries.c.actor_kind)
+            .where(audit_entries.c.tenant_id == tenant_id)
+            .order_by(audit_entries.c.id)
+        )
+        assert [tuple(row) for row in rows] == [
+            ("tenant.create", "operator"),
+            ("tenant.delete", "operator"),
+        ]
     kept = await api.get(f"/v1/operator-audit?tenant={tenant_id}", headers=operator)
     assert [(entry["action"], entry["actor_kind"]) for entry in kept.json()["items"]] == [
         ("tenant.delete", "operator"),

@@ -44,12 +44,12 @@ class RetryingSender:
             for _ in range(lanes):
                 group.create_task(lane())
 
-    async def repeat_for_ever(self, chance: random.Random, size: int) -> None:
-        """Send what was acknowledged again and again, in other batches and in any order.
+    async def repeat(self, chance: random.Random, size: int, count: int) -> None:
+        """Send ``count`` acknowledged events again, in other batches of ``size`` and in any order.
 
-        As often as it is sent at all: more would only hold up what is not sent yet.
+        Never more than were acknowledged so far: it would only hold up what is not sent yet.
         """
-        while True:
+        while self.repeated < count:
             async with self._news:
                 await self._news.wait_for(lambda: len(self.acknowledged) > self.repeated)
             batch = chance.choices(self.acknowledged, k=size)  # some twice in one batch
@@ -96,7 +96,9 @@ class RetryingSender:
             if answer.status_code != 202:
                 assert answer.status_code in {429, 503}, answer.text
                 return False
-            assert answer.json()["rejected"] == 0, answer.text
+            verdict = answer.json()
+            assert verdict["rejected"] == 0, answer.text
+            assert verdict["accepted"] + verdict["duplicates"] == len(batch), answer.text
             return True
 
         await until(acknowledged, seconds=240)

@@ -24,6 +24,7 @@ from backend.storage.database import Database
 from backend.subscriptions.changes import start_subscription
 from tests.crash.sender import RetryingSender
 from tests.crash.test_kill_nine import (
+    BATCH,
     DAYS,
     EVENTS,
     QUARTERS,
@@ -81,14 +82,13 @@ async def test_what_is_told_to_stop_under_load_loses_and_doubles_nothing(
             statuses.append(await asyncio.to_thread(installation.terminate, name))
             installation.restart(name)
 
-    async with asyncio.TaskGroup() as group:
-        repeating = group.create_task(sender.repeat_for_ever(random.Random(7), 50))
-        async with asyncio.TaskGroup() as work:
-            work.create_task(sender.send(batches(tenant, application, datetime.now(UTC))))
-            work.create_task(stop_one_after_another())
-        await until_counted(installation.database_url, EVENTS)
-        repeating.cancel()
+    async with asyncio.TaskGroup() as work:
+        work.create_task(sender.send(batches(tenant, application, datetime.now(UTC))))
+        work.create_task(sender.repeat(random.Random(7), BATCH, EVENTS))
+        work.create_task(stop_one_after_another())
+    await until_counted(installation.database_url, EVENTS)
     await sender.close()
+    assert sender.repeated == EVENTS
     # Uvicorn lets the signal end it once all is done
     assert statuses == [{"worker": 0, "api": -signal.SIGTERM}[name] for name in STOPS.values()]
     assert installation.log("api").count("Application shutdown complete") == 2

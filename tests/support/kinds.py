@@ -6,6 +6,7 @@ A module's kind (``pytestmark``) is that of its tests that bear none themselves.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -60,13 +61,16 @@ def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool 
     """
     if config.option.markexpr != "fast":
         return None
-    if collection_path.is_dir():
-        files = list(collection_path.rglob("test_*.py"))
-    elif collection_path.match("test_*.py"):
-        files = [collection_path]
-    else:
-        return None
-    return not any("mark.fast" in file.read_text() for file in files) or None
+    if collection_path.is_dir() or collection_path.match("test_*.py"):
+        return collection_path not in _with_fast_tests(config.rootpath / "tests") or None
+    return None
+
+
+@cache
+def _with_fast_tests(tests: Path) -> frozenset[Path]:
+    """The files in a folder that name the mark, and the folders that they are in."""
+    files = {file for file in tests.rglob("test_*.py") if "mark.fast" in file.read_text()}
+    return frozenset(files).union(*(file.parents for file in files))
 
 
 def _starts_more(item: pytest.Item, kind: str) -> bool:
