@@ -17,6 +17,7 @@ from portal.documentation.guides import Reader, guides
 from portal.documentation.rendering import Sample, samples_of
 from tests.journey.conftest import Farebox, person_at
 from tests.journey.steps import ANSWER_MS
+from tests.support.go import ENVIRONMENT, go
 
 pytestmark = [pytest.mark.browser, pytest.mark.timeout(1800)]
 
@@ -123,20 +124,20 @@ async def key(farebox: Farebox, reader: Reader) -> str:
 async def test_a_sample_runs_as_it_is_shown(
     sample: Sample, reader: Reader, key: str, tmp_path: Path
 ) -> None:
-    program = RUN[sample.language][0]
-    if sample.language in COMPILED and shutil.which(program) is None:
-        pytest.skip(f"There is no {program} on this machine")
+    command = RUN[sample.language]
+    if sample.language == "go":
+        command = [str(go()), *command[1:]]
+    elif sample.language == "java" and shutil.which("java") is None:
+        pytest.skip("There is no Java on this machine")
     file = tmp_path / f"sample{SUFFIX[sample.language]}"
     file.write_text(reader.fill(sample.code))
     process = await asyncio.create_subprocess_exec(
-        *RUN[sample.language],
+        *command,
         str(file),
         env={
             **os.environ,
             "FAREBOX_API_KEY": key,
-            "GO111MODULE": "off",
-            "GOTOOLCHAIN": "local",
-            "GOCACHE": str(tmp_path / "cache"),
+            **ENVIRONMENT,
         },
         stdout=asyncio.subprocess.PIPE,
         stderr=asyncio.subprocess.PIPE,

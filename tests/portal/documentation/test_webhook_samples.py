@@ -20,6 +20,7 @@ from backend.outbox.channels.webhook import signed_headers
 from backend_client.types.notifications import NotificationEvent
 from backend_client.types.webhooks import CUSTOMER_EVENTS
 from portal.documentation.guides import FILES
+from tests.support.go import ENVIRONMENT, go
 from tests.support.node import node
 
 pytestmark = pytest.mark.slow
@@ -113,9 +114,6 @@ class Webhooks{rest}
 
 @pytest.mark.timeout(1800)  # Go compiles its own library first
 def test_go(tmp_path: Path) -> None:
-    go = shutil.which("go")
-    if go is None:
-        pytest.skip("There is no go on this machine")
     calls = "\n".join(
         f"\tcheck({text(secret)}, map[string]string{{{pairs(headers, ': ')}}}, {text(body)})"
         for secret, headers, body, _ in cases()
@@ -145,8 +143,7 @@ func main() {{
 """
     )
     files = [str(tmp_path / name) for name in ("webhooks.go", "check.go")]
-    settings = {"GO111MODULE": "off", "GOTOOLCHAIN": "local", "GOCACHE": str(tmp_path / "cache")}
-    assert ran([go, "run", *files], **settings) == wanted()
+    assert ran([str(go()), "run", *files], **ENVIRONMENT) == wanted()
 
 
 def pairs(headers: dict[str, str], between: str) -> str:

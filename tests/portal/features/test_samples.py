@@ -25,6 +25,7 @@ from portal.features.playground.samples import (
     python,
     shown_request,
 )
+from tests.support import go as tools
 from tests.support.node import node
 
 pytestmark = pytest.mark.slow
@@ -141,22 +142,21 @@ async def test_every_sample_runs_as_it_is_shown(api: tuple[str, type[Api]], tmp_
 async def test_a_compiled_sample_runs_as_it_is_shown(
     language: str, api: tuple[str, type[Api]], tmp_path: Path
 ) -> None:
-    program = shutil.which(language)
-    if program is None or (language == "java" and shutil.which("javac") is None):
-        pytest.skip(f"There is no {language} on this machine.")
+    if language == "java" and not (shutil.which("java") and shutil.which("javac")):
+        pytest.skip("There is no Java on this machine")
+    command = ["java"] if language == "java" else [str(tools.go()), "run"]
     url, seen = api
     body = BODY | {"user": '`quoted` \ufeff """ \\u0041'}
-    sample, arguments = (go, ["run"]) if language == "go" else (java, [])
+    sample = go if language == "go" else java
     file = tmp_path / ("ask.go" if language == "go" else "Ask.java")
     file.write_text(sample(ChatRequest(url, body, REMARK)), encoding="utf-8")
     process = await asyncio.create_subprocess_exec(
-        *(program, *arguments, str(file)),
+        *command,
+        str(file),
         env={
             **os.environ,
             "FAREBOX_API_KEY": "fb_live_of_a_test",
-            "GOCACHE": str(tmp_path / "cache"),
-            "GO111MODULE": "off",
-            "GOTOOLCHAIN": "local",
+            **tools.ENVIRONMENT,
         },
         stdout=asyncio.subprocess.PIPE,
         stderr=asyncio.subprocess.PIPE,
