@@ -42,8 +42,13 @@ def python(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture
 def environment(tmp_path: Path) -> dict[str, str]:
-    """Settings of an installation whose home is this test's own."""
-    return {"PATH": os.environ["PATH"], "FAREBOX_HOME": str(tmp_path / "home")}
+    """Settings of an installation whose home and ports are this test's own."""
+    return {
+        "PATH": os.environ["PATH"],
+        "FAREBOX_HOME": str(tmp_path / "home"),
+        "FAREBOX_PORTAL_PORT": str(free_port()),
+        "FAREBOX_API_PORT": str(free_port()),
+    }
 
 
 @asynccontextmanager
@@ -108,13 +113,12 @@ async def test_the_api_serves_without_extras(
     stream_name: str,
     tmp_path: Path,
 ) -> None:
-    port = free_port()
     environment |= {
         "DATABASE_URL": database_url,
         "NATS_URL": nats_url,
         "FAREBOX_STREAM_NAME": stream_name,
-        "FAREBOX_API_PORT": str(port),
     }
+    port = environment["FAREBOX_API_PORT"]
     log = tmp_path / "api.log"
     async with (
         running(python, "api", environment, log),

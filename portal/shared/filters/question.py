@@ -3,17 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping
-from dataclasses import asdict, fields
+from dataclasses import Field, asdict, fields
 from datetime import UTC, datetime, timedelta
-from typing import TYPE_CHECKING, Final, TypeVar
+from typing import Any, ClassVar, Final, Protocol, TypeVar
 from zoneinfo import ZoneInfo
 
 from portal.kit.form_problems import FormProblems
-
-if TYPE_CHECKING:
-    from _typeshed import DataclassInstance
-
-    Question = TypeVar("Question", bound=DataclassInstance)
 
 ANY: Final = "*"
 """What a list to choose from calls everything, since its entries can't be empty."""
@@ -34,6 +29,15 @@ _LENGTHS: Final = {
 }
 LONGEST: Final = 200
 """Characters of what is written in a filter."""
+
+
+class Filters(Protocol):
+    """A dataclass of texts; what it is without arguments lets everything through."""
+
+    __dataclass_fields__: ClassVar[dict[str, Field[Any]]]
+
+
+Question = TypeVar("Question", bound=Filters)
 
 
 def question_of(
@@ -57,7 +61,7 @@ def question_of(
     )
 
 
-def address_query(question: DataclassInstance) -> dict[str, str]:
+def address_query(question: Filters) -> dict[str, str]:
     """A question as the query of an address; without what lets all through."""
     usual = asdict(question.__class__())  # of a state's its class too; its type is a proxy
     return {name: value for name, value in asdict(question).items() if value != usual[name]}
