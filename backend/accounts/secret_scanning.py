@@ -22,6 +22,7 @@ from cryptography.hazmat.primitives.serialization import load_pem_public_key
 from backend.accounts.errors import ScannerKeysUnavailable, ScanSignatureWrong
 from backend.errors import MalformedRequest
 from backend.kit.remembered import Remembered
+from backend.kit.tls import tls_context
 
 IDENTIFIER_HEADER: Final = "github-public-key-identifier"
 SIGNATURE_HEADER: Final = "github-public-key-signature"
@@ -73,7 +74,7 @@ class SecretScanner:
 
     async def _fetch_keys(self) -> PublicKeys:
         try:
-            async with httpx.AsyncClient(timeout=10) as client:
+            async with httpx.AsyncClient(timeout=10, verify=tls_context()) as client:
                 answer = (await client.get(self._keys_url)).raise_for_status()
             if len(answer.content) > _LONGEST_KEYS_BYTES:
                 raise ValueError("the list of keys is too long")

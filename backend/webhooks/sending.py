@@ -12,6 +12,7 @@ import httpx
 
 from backend.kit.outgoing import AddressRefused, OutgoingUrl, checked_addresses, outgoing_url
 from backend.kit.retry_after import asked_wait
+from backend.kit.tls import provider_tls_context
 from backend.outbox.channels.webhook import beginning, signed_headers
 
 TIMEOUT_SECONDS: Final = 20.0
@@ -87,6 +88,7 @@ async def _post(
         timeout=httpx.Timeout(timeout_seconds, connect=timeout_seconds / _CONNECTING),
         follow_redirects=False,
         trust_env=False,
+        verify=provider_tls_context(),
     ) as http:
         for number, address in enumerate(addresses, 1):
             url = httpx.URL(outgoing.url)

@@ -18,6 +18,7 @@ from starlette.responses import JSONResponse, Response, StreamingResponse
 from starlette.types import Receive, Scope, Send
 
 from backend_client import ClientError, Unauthenticated
+from backend_client.tls import tls_context
 from portal.session.guard import callers, forwarded_for
 from portal.settings import PortalSettings
 
@@ -46,7 +47,8 @@ class Calls:
 
     def __init__(self, settings: PortalSettings) -> None:
         self._settings = settings
-        self._client = httpx.AsyncClient(timeout=httpx.Timeout(10.0, read=120.0))
+        timeout = httpx.Timeout(10.0, read=120.0)
+        self._client = httpx.AsyncClient(timeout=timeout, verify=tls_context())
 
     async def answer(self, request: Request) -> Response:
         """Return the API's answer as it comes in, or why there is none, as problem details."""

@@ -23,6 +23,7 @@ from starlette.responses import (
 from starlette.routing import Route
 
 from backend_client import ClientError
+from backend_client.tls import tls_context
 from portal import routes
 from portal.documentation.calls import METHODS, Calls
 from portal.documentation.guides import Guide, Reader, find_guide, guides
@@ -240,7 +241,7 @@ class Documentation:
         now = time.monotonic()
         if self._document is not None and now < self._document_until:
             return self._document
-        async with httpx.AsyncClient(timeout=_SPEC_SECONDS) as client:
+        async with httpx.AsyncClient(timeout=_SPEC_SECONDS, verify=tls_context()) as client:
             answer = await client.get(f"{self._settings.api_url}/openapi.json")
             answer.raise_for_status()
             document: dict[str, Any] = answer.json()

@@ -33,6 +33,7 @@ from backend_client import (
     ClientError,
     Unauthenticated,
 )
+from backend_client.tls import tls_context
 from backend_client.types.accounts import (
     InvitationAccept,
     LocalSessionCreate,
@@ -72,7 +73,11 @@ class AuthRoutes:
                 client_id=settings.oidc_client_id,
                 client_secret=secret.get_secret_value() if secret else None,
                 server_metadata_url=f"{settings.oidc_issuer}/.well-known/openid-configuration",
-                client_kwargs={"scope": settings.oidc_scopes, "code_challenge_method": "S256"},
+                client_kwargs={
+                    "scope": settings.oidc_scopes,
+                    "code_challenge_method": "S256",
+                    "verify": tls_context(),  # or each sign-in would read all certificates anew
+                },
             )
 
     def mount(self) -> Mount:
