@@ -13,7 +13,7 @@ from starlette.types import Message, Receive, Scope, Send
 
 from backend.accounts.principal import Principal
 from backend.api.errors import CallerLeft
-from backend.api.leaving import unless_left
+from backend.api.leaving import Watch, unless_left
 from backend.gateway import costs
 from backend.gateway.call import dropped_headers
 from backend.gateway.gateway import Gateway
@@ -34,9 +34,13 @@ async def serve(
     headers = dict(limit_headers(call.limited))
     if call.asked.stream:
         # Nothing was passed on yet, so that whoever leaves has nothing to pay for but the prompt
-        opening = gateway.open_stream(call)
-        relay = await unless_left(request.receive, opening, may_stop=lambda: True)
-        return Streamed(relay, headers | dropped_headers(call))
+        watch = Watch(request.receive)
+        try:
+            relay = await watch.unless_left(gateway.open_stream(call), may_stop=lambda: True)
+            return Streamed(relay, headers | dropped_headers(call), watch)
+        except BaseException:
+            watch.end()
+            raise
     answering = gateway.answer(call)
     answered, media_type, cost = await unless_left(
         request.receive, answering, may_stop=lambda: call.stops_when_left
@@ -50,67 +54,89 @@ async def serve(
 class Streamed(StreamingResponse):
     """Closes the provider's answer even if the caller disconnects before or during it.
 
-    While the provider is silent, a comment is sent every ``KEEP_ALIVE_SECONDS``.
+    While the provider is silent, a comment is sent every ``KEEP_ALIVE_SECONDS``. ``watch`` sees
+    whether the caller leaves, and is ended here.
     """
 
-    def __init__(self, relay: Relay, headers: Mapping[str, str]) -> None:
+    def __init__(self, relay: Relay, headers: Mapping[str, str], watch: Watch) -> None:
         super().__init__(
             relay.events,
             media_type=relay.media_type,
             headers={"x-accel-buffering": "no", **headers},
         )
         self._relay = relay
+        self._watch = watch
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve the answer (ASGI)."""
         try:
             # The framework's own way takes two tasks more, before the first byte
             with suppress(CallerLeft):
-                await unless_left(receive, self.stream_response(send), may_stop=lambda: True)
+                await self._watch.unless_left(self.stream_response(send), may_stop=lambda: True)
         finally:
+            self._watch.end()
             self._relay.abandon()
 
     async def stream_response(self, send: Send) -> None:
         """Send the answer, and comments into its silences."""
-        loop = asyncio.get_running_loop()
-        sent_at = loop.time()
-        under_way = False
-
-        async def noted(message: Message) -> None:
-            nonlocal sent_at, under_way
-            under_way = True
-            try:
-                await send(message)
-            finally:
-                under_way, sent_at = False, loop.time()
-
-        async def keep_alive() -> None:
-            while True:
-                silent = loop.time() - sent_at
-                if silent < KEEP_ALIVE_SECONDS:
-                    await asyncio.sleep(KEEP_ALIVE_SECONDS - silent)
-                elif under_way:  # the caller reads slowly: it is not the provider that is silent
-                    await asyncio.sleep(KEEP_ALIVE_SECONDS)
-                else:
-                    body: Message = {"type": "http.response.body", "body": KEEP_ALIVE}
-                    with suppress(OSError):  # the answer itself notices that the caller has gone
-                        await noted({**body, "more_body": True})
-
-        await noted(
+        sending = _Sending(send)
+        await sending.send(
             {
                 "type": "http.response.start",
                 "status": self.status_code,
                 "headers": self.raw_headers,
             }
         )
-        keeping = asyncio.create_task(keep_alive()) if self._relay.is_events else None
+        if self._relay.is_events:
+            sending.keep_alive()
         try:
             async for piece in self.body_iterator:
-                await noted({"type": "http.response.body", "body": piece, "more_body": True})
+                await sending.send({"type": "http.response.body", "body": piece, "more_body": True})
         finally:
-            if keeping is not None:
-                keeping.cancel()
-                await asyncio.wait({keeping})
+            await sending.end()
         if self._relay.is_cut:
             return  # without its end: the server closes the connection, which says so
-        await noted({"type": "http.response.body", "body": b"", "more_body": False})
+        await sending.send({"type": "http.response.body", "body": b"", "more_body": False})
+
+
+class _Sending:
+    """Sends an answer's messages, and comments where none went for a while."""
+
+    def __init__(self, send: Send) -> None:
+        self._send = send
+        self._loop = asyncio.get_running_loop()
+        self._sent_at = self._loop.time()
+        self._is_under_way = False
+        self._timer: asyncio.TimerHandle | None = None
+        """The next look at how long nothing was sent: no task, which few streams live to need."""
+        self._comment: asyncio.Task[None] | None = None
+
+    async def send(self, message: Message) -> None:
+        """Send a message (ASGI)."""
+        self._is_under_way = True
+        try:
+            await self._send(message)
+        finally:
+            self._is_under_way, self._sent_at = False, self._loop.time()
+
+    def keep_alive(self) -> None:
+        """Send comments from now on, until ``end``."""
+        silent = self._loop.time() - self._sent_at
+        if self._is_under_way:  # the caller reads slowly: it is not the provider that is silent
+            silent = 0.0
+        elif silent >= KEEP_ALIVE_SECONDS:
+            self._comment, silent = asyncio.create_task(self._send_comment()), 0.0
+        self._timer = self._loop.call_later(KEEP_ALIVE_SECONDS - silent, self.keep_alive)
+
+    async def end(self) -> None:
+        """Send no more comments."""
+        if self._timer is not None:
+            self._timer.cancel()
+        if self._comment is not None and not self._comment.done():
+            self._comment.cancel()
+            await asyncio.wait({self._comment})
+
+    async def _send_comment(self) -> None:
+        body: Message = {"type": "http.response.body", "body": KEEP_ALIVE, "more_body": True}
+        with suppress(OSError):  # the answer itself notices that the caller has gone
+            await self.send(body)

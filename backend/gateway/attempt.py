@@ -62,6 +62,8 @@ class Attempt:
         self._metrics = metrics
         self._began = time.monotonic()
         self._under_way = False
+        self._first_token_seconds: float | None = None
+        """How long the answer took to begin, until that is noted."""
 
     def begin(self) -> None:
         """Take a place among the upstream's calls."""
@@ -128,8 +130,14 @@ class Attempt:
             await response.aclose()
 
     def first_token(self) -> None:
-        """Note that the answer has begun."""
-        self._metrics.first_token(self.target, time.monotonic() - self._began)
+        """Take the time at which the answer has begun."""
+        self._first_token_seconds = time.monotonic() - self._began
+
+    def note_first_token(self) -> None:
+        """Note how long the answer took to begin, once its beginning has been passed on."""
+        seconds, self._first_token_seconds = self._first_token_seconds, None
+        if seconds is not None:
+            self._metrics.first_token(self.target, seconds)
 
     def succeed(self) -> None:
         """Note that the target answered well."""

@@ -37,6 +37,7 @@ class Incoming:
         self._heard = time.monotonic()
         self._rest: list[Event] = []
         self._is_over = False
+        self._is_noted = False
 
     async def begin(self) -> None:
         """Read until the caller can be given something; raises ``AttemptFailed``."""
@@ -67,6 +68,7 @@ class Incoming:
         Raises httpx's errors, ``TooLong``, and ``TimeoutError`` for a stream that is silent for too
         long or takes too long as a whole.
         """
+        self._attempt.note_first_token()
         if self._rest:
             rest, self._rest = self._rest, []
             yield rest
@@ -79,6 +81,11 @@ class Incoming:
                 self._heard = time.monotonic()
             yield events
 
+    @property
+    def is_closed(self) -> bool:
+        """Whether nothing is left for ``close`` to do: the stream has ended, and all has come."""
+        return self._is_noted and self._response.is_closed
+
     def resume(self) -> None:
         """Let ``events`` be iterated again, after its reader was canceled while it waited."""
         self._pieces = self._response.aiter_bytes()
@@ -86,6 +93,7 @@ class Incoming:
 
     def end(self, *, well: bool) -> None:
         """Note how the stream ended, once its caller has all of it."""
+        self._is_noted = True
         if well:
             hid_thoughts = self.reader.hid_thoughts
             if hid_thoughts is not None:
@@ -97,6 +105,7 @@ class Incoming:
 
     async def close(self) -> None:
         """Disconnect; a stream that has not ended was left by its caller."""
+        self._attempt.note_first_token()
         self._attempt.leave()
         await self._response.aclose()
 

@@ -62,7 +62,7 @@ def kept_limits(
     model: str,
 ) -> Iterable[KeptLimits]:
     """Yield those of an owner's limits that hold a call of a model."""
-    if limits != _UNLIMITED:
+    if vars(limits) != vars(_UNLIMITED):  # models themselves take ten times as long to compare
         yield KeptLimits(key_id, limits, Whose(owner))
     for each in of_models:
         if model in each.models:

@@ -51,6 +51,11 @@ class Answer:
             raise httpx.RemoteProtocolError("the answer has a coding that was not asked for")
 
     @property
+    def is_closed(self) -> bool:
+        """Whether the connection is given back, or has ended."""
+        return self._connection is None
+
+    @property
     def is_success(self) -> bool:
         """Whether the status is one of success: 2xx."""
         return 200 <= self.status_code < 300

@@ -46,6 +46,8 @@ class Relay:
         self._recorder = recorder
         self._cost = cost
         self._recorded = False
+        self._is_passed = False
+        """Whether all of it was passed on: the generator has nothing more to do."""
         self.is_cut = False
         """Whether it broke off where no event can say so."""
         self.events = self._relay()
@@ -78,7 +80,17 @@ class Relay:
             self._recorded = True
             self._hear(incoming.reader)
             self._recorder.record_later(self._call, "aborted")
+        if self._is_passed and self._is_closed:
+            return  # as most end: a task would have nothing to do
         self._recorder.spawn(self._close())
+
+    @property
+    def _is_closed(self) -> bool:
+        """Whether its answer, if one was opened, has ended and is closed."""
+        if not self._opening.done():
+            return False
+        incoming = self._opened()
+        return incoming is None or incoming.is_closed
 
     def _may_be_read_on(self) -> bool:
         if self._recorded or not self._call.may_think_unseen:
@@ -145,6 +157,7 @@ class Relay:
             return
         async for passed in self._answer(incoming):
             yield passed
+        self._is_passed = True
 
     async def _answer(self, incoming: Incoming) -> AsyncGenerator[bytes, None]:
         status: Status = "failed"

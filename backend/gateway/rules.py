@@ -110,6 +110,8 @@ def passes_nowhere(every: Iterable[UpstreamRules], document: Mapping[str, Any]) 
 
     What never gets there costs nothing, and is not to be held for.
     """
+    if "tools" not in document and FETCHING.isdisjoint(document):
+        return frozenset()
     left_out = [frozenset(apply_rules(rules, document)[1]) for rules in every]
     return frozenset(
         name

@@ -142,4 +142,5 @@ def in_order(targets: Iterable[Target], draw: Callable[[], float]) -> list[Targe
         # Efraimidis and Spirakis, Weighted random sampling with a reservoir, 2006
         return target.upstream.priority, -(draw() ** (1 / target.upstream.weight))
 
-    return sorted(targets, key=place)
+    listed = list(targets)
+    return listed if len(listed) < 2 else sorted(listed, key=place)

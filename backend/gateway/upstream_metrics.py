@@ -54,13 +54,21 @@ class UpstreamMetrics:
             registry=self.registry,
         )
 
+        # Finding them by their labels takes longer than counting
+        self._attempts_of: dict[tuple[str, str, Outcome], Counter] = {}
+        self._first_token_of: dict[tuple[str, str], Histogram] = {}
+
     def ended(self, target: Target, outcome: Outcome, detail: str = "") -> None:
         """Count an attempt; ``model`` is the upstream's own name, which the operator wrote.
 
         ``detail`` says why it failed.
         """
         upstream = target.upstream.name
-        self._attempts.labels(upstream, target.model, outcome).inc()
+        ended = upstream, target.model, outcome
+        attempts = self._attempts_of.get(ended)
+        if attempts is None:
+            attempts = self._attempts_of[ended] = self._attempts.labels(*ended)
+        attempts.inc()
         if outcome == "answered":
             self._tally.note_answer(upstream, target.model)
         elif outcome in FAILURES:
@@ -69,5 +77,9 @@ class UpstreamMetrics:
     def first_token(self, target: Target, seconds: float) -> None:
         """Note how long an answer took to begin."""
         upstream = target.upstream.name
-        self._first_token.labels(upstream, target.model).observe(seconds)
+        answering = upstream, target.model
+        times = self._first_token_of.get(answering)
+        if times is None:
+            times = self._first_token_of[answering] = self._first_token.labels(*answering)
+        times.observe(seconds)
         self._tally.note_first_token(upstream, target.model, seconds)

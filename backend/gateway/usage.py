@@ -314,9 +314,11 @@ def _sum(report: Mapping[str, Any], whole: Paths, beside: tuple[Paths, ...]) -> 
 
 def _first(report: Mapping[str, Any], paths: Paths) -> int | None:
     for path in paths:
-        value: object = report
-        for name in path.split("."):
-            value = _member(value, name)
+        value: object = report.get(path)
+        if "." in path:
+            value = report
+            for name in path.split("."):
+                value = _member(value, name)
         if (count := _count(value)) is not None:
             return count
     return None

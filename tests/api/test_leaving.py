@@ -9,7 +9,7 @@ import pytest
 from starlette.types import Message, Receive
 
 from backend.api.errors import CallerLeft
-from backend.api.leaving import unless_left
+from backend.api.leaving import Watch, unless_left
 
 pytestmark = pytest.mark.fast
 
@@ -149,3 +149,27 @@ async def test_one_that_is_canceled_after_its_caller_left_knows_of_the_other() -
     with pytest.raises(asyncio.CancelledError):
         await waiting
     assert asked_to_stop == [1]  # by whoever canceled it: a group of tasks counts on it
+
+
+async def test_one_watch_sees_to_one_piece_of_work_after_the_other() -> None:
+    left = asyncio.Event()
+
+    async def first() -> str:
+        await asyncio.sleep(0)
+        return "begun"
+
+    async def second() -> None:
+        left.set()
+        await asyncio.Event().wait()
+
+    before = asyncio.all_tasks()
+    watch = Watch(leaves_at(left))
+    assert await watch.unless_left(first(), may_stop=lambda: True) == "begun"
+    with pytest.raises(CallerLeft):
+        await watch.unless_left(second(), may_stop=lambda: True)
+    # And what begins only after the caller has left
+    with pytest.raises(CallerLeft):
+        await watch.unless_left(second(), may_stop=lambda: True)
+    watch.end()
+    await asyncio.sleep(0)
+    assert asyncio.all_tasks() == before
