@@ -30,7 +30,7 @@ async def test_it_returns_what_the_work_does_and_looks_no_longer() -> None:
     before = asyncio.all_tasks()
     assert await unless_left(leaves_at(asyncio.Event()), work(), may_stop=lambda: True) == "done"
     await asyncio.sleep(0)
-    assert asyncio.all_tasks() == before
+    assert asyncio.all_tasks() <= before  # of those, others may have ended
 
 
 async def test_it_raises_what_the_work_raises() -> None:
@@ -172,4 +172,4 @@ async def test_one_watch_sees_to_one_piece_of_work_after_the_other() -> None:
         await watch.unless_left(second(), may_stop=lambda: True)
     watch.end()
     await asyncio.sleep(0)
-    assert asyncio.all_tasks() == before
+    assert asyncio.all_tasks() <= before  # of those, others may have ended
