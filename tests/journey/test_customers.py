@@ -10,8 +10,12 @@ import pytest
 from oidc_provider_mock import User, run_server_in_thread
 from playwright.async_api import Browser, BrowserContext, Page, expect
 
+from backend.accounts.tenants import find_tenant
+from backend.metering.counting.labels import declare_label
+from backend.storage.database import Database
 from tests.journey.conftest import Farebox, browsing, installation
 from tests.journey.steps import visit
+from tests.journey.test_access import lacking
 
 pytestmark = [
     pytest.mark.browser,
@@ -123,6 +127,49 @@ async def test_a_seller_makes_a_customer_and_its_owner_comes_in(
         await page.reload()
         await expect(row).to_contain_text("Active")
         assert secret not in await page.content()
+
+        await page.get_by_role("button", name="Limits and budget of first key").click()
+        dialog = page.get_by_role("dialog", name="What bounds first key")
+        budget = dialog.get_by_label("Budget", exact=True)
+        await budget.fill("none")
+        await dialog.get_by_role("button", name="Save").click()
+        await expect(budget).to_have_attribute("aria-invalid", "true")
+        await budget.fill("25")
+        await dialog.get_by_label("Requests a minute").fill("60")
+        await dialog.get_by_role("button", name="Save").click()
+        await expect(row).to_contain_text("60 requests/min · $25.00 a month")
+        bounds = page.locator("#customer-bounds")
+        changes = bounds.get_by_role("button", name="Change what bounds")
+        await changes.click()
+        dialog = page.get_by_role("dialog", name="What bounds")
+        await dialog.get_by_label("Budget", exact=True).fill("30")
+        assert await lacking(page, whole=False) == []
+        await dialog.get_by_role("button", name="Save").click()
+        await expect(bounds).to_contain_text("of $30.00 this month")
+        await changes.click()
+        await expect(dialog.get_by_label("Budget", exact=True)).to_have_value("30")
+        await page.keyboard.press("Escape")
+        await expect(dialog).to_be_hidden()
+        await page.get_by_role("button", name="Budget of a label").click()
+        dialog = page.get_by_role("dialog", name="Give a label a budget")
+        await dialog.get_by_label("Label").fill("crew")
+        await dialog.get_by_label("Value").fill("night")
+        await dialog.get_by_label("Budget", exact=True).fill("5")
+        create = dialog.get_by_role("button", name="Create")
+        await create.click()
+        await expect(dialog.get_by_role("alert").filter(has_text="crew")).to_be_visible()
+        database = Database(selling.database_url, pool_size=1)
+        async with database.begin() as connection:
+            tenant = await find_tenant(connection, "sample-acme")
+            await declare_label(connection, tenant.id, "crew")
+        await database.close()
+        await create.click()
+        label = bounds.get_by_role("row", name="crew = night")
+        await expect(label).to_contain_text("of $5.00 this month")
+        await label.get_by_role("button", name="Remove the budget").click()
+        removal = page.get_by_role("alertdialog")
+        await removal.get_by_role("button", name="Remove it").click()
+        await expect(label).to_be_hidden()
 
         await open_tab(page, "Credit")
         await page.get_by_role("button", name="Grant credit").click()

@@ -14,12 +14,15 @@ from portal.shared.bounds.uses import budget_uses
 
 MOST = 20
 """Budgets of applications whose use is read, and of labels: each is a request."""
+MOST_WITHOUT = 100
+"""Applications without a budget that are shown, which can be given one."""
 
 
 @dataclass(frozen=True)
 class BoundRow:
-    """What bounds calls of an application, or of a label's value."""
+    """What bounds calls of an application, or of a label's value, whose ``id`` is the budget's."""
 
+    id: str
     name: str
     kind: str
     limits: str
@@ -49,11 +52,19 @@ async def read_bounds(
 def most_shown(
     applications: Sequence[Application], budgets: Sequence[LabelBudget]
 ) -> tuple[list[Application], list[LabelBudget], bool]:
-    """Those with a budget, then with limits alone, and labels' budgets; whether there are more."""
+    """Those with a budget, with limits alone and the rest in use, and labels' budgets.
+
+    And whether there are more.
+    """
     budgeted = [each for each in applications if each.budget is not None]
-    limited = [each for each in applications if each.budget is None and _limits(each)]
-    shown, labels = [*budgeted[:MOST], *limited[:MOST]], list(budgets[:MOST])
-    more = len(shown) < len(budgeted) + len(limited) or len(labels) < len(budgets)
+    others = [
+        each
+        for each in applications
+        if each.budget is None and (_limits(each) or each.archived_at is None)
+    ]
+    others.sort(key=lambda each: not _limits(each))
+    shown, labels = [*budgeted[:MOST], *others[:MOST_WITHOUT]], list(budgets[:MOST])
+    more = len(shown) < len(budgeted) + len(others) or len(labels) < len(budgets)
     return shown, labels, more
 
 
@@ -62,14 +73,16 @@ def bound_rows(
     budgets: Sequence[LabelBudget],
     uses: Mapping[str, KeyBudgetUse],
 ) -> list[BoundRow]:
-    """A row for each application with limits or a budget, and for each budget of a label."""
+    """A row for each application, and for each budget of a label."""
     return [
         *(
-            _row(each.name, "Application", limits, uses.get(each.id))
+            _row(each.id, each.name, "Application", _limits(each), uses.get(each.id))
             for each in applications
-            if (limits := _limits(each)) or each.budget
         ),
-        *(_row(f"{each.label} = {each.value}", "Label", "", uses.get(each.id)) for each in budgets),
+        *(
+            _row(each.id, f"{each.label} = {each.value}", "Label", "", uses.get(each.id))
+            for each in budgets
+        ),
     ]
 
 
@@ -77,8 +90,8 @@ def _limits(application: Application) -> str:
     return words.all_limits_text(application.limits, application.model_limits)
 
 
-def _row(name: str, kind: str, limits: str, use: KeyBudgetUse | None) -> BoundRow:
+def _row(row_id: str, name: str, kind: str, limits: str, use: KeyBudgetUse | None) -> BoundRow:
     if use is None:
-        return BoundRow(name, kind, limits, "")
-    over = use.remaining == 0
-    return BoundRow(name, kind, limits, words.budget_text(use), words.budget_part(use), over)
+        return BoundRow(row_id, name, kind, limits, "")
+    over, part = use.remaining == 0, words.budget_part(use)
+    return BoundRow(row_id, name, kind, limits, words.budget_text(use), part, over)

@@ -9,10 +9,12 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 from backend_client.types.accounts import ApiKeyCreate, InvitationCreate, Scope
+from backend_client.types.limits import LabelBudgetCreate
 from backend_client.types.plan_terms import OwnPrice
 from backend_client.types.subscriptions import SubscriptionChange
 from portal.kit.form_problems import FormProblems, checked, text_of
 from portal.shared.billing.details import FIELDS as BILLING_FIELDS
+from portal.shared.bounds import forms as bounds
 from portal.shared.credit.forms import FIELDS as CREDIT_FIELDS
 from portal.shared.credit.forms import by_field as credit_field
 
@@ -23,6 +25,7 @@ FIELDS = tuple(
             *("coupon", "prices", *BILLING_FIELDS, *CREDIT_FIELDS),
             *("amount", "method", "reference", "received", "reason", "line"),
             *("quantity", "unit_price", "tax_code", "start", "end"),
+            *("label", "value", *bounds.FIELDS),
         )
     )
 )
@@ -38,11 +41,17 @@ _OF_PATH = {
 }
 
 
+_BOUNDS = {"limits", "model_limits", "budget"}
+
+
 def by_field(problems: list[tuple[str, str]]) -> dict[str, str]:
     """The page's fields that problems are of, where the API calls them otherwise."""
     by_name: dict[str, str] = {}
     for path, why in problems:
         first = path.partition(".")[0]
+        if first in _BOUNDS:
+            by_name |= bounds.by_field([(path, why)])
+            continue
         name = _OF_PATH.get(first, first)
         if name == "top_up":
             by_name |= credit_field([(path, why)])
@@ -81,6 +90,14 @@ def key_from(form: Mapping[str, Any], now: datetime) -> ApiKeyCreate:
         "expires_at": now + timedelta(days=int(days)) if days.isdecimal() else None,
     }
     return checked(ApiKeyCreate, values, problems, by_field)
+
+
+def label_budget_from(form: Mapping[str, Any]) -> LabelBudgetCreate:
+    """The budget to give a label's value; raises ``FormProblems``."""
+    values = {"label": text_of(form, "label"), "value": text_of(form, "value")}
+    return checked(
+        LabelBudgetCreate, {**values, "budget": bounds.budget_from_form(form)}, {}, by_field
+    )
 
 
 def change_from(form: Mapping[str, Any], time_zone: str) -> SubscriptionChange:

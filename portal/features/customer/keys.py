@@ -11,8 +11,10 @@ from portal.features.customer.bounds import BoundRow, read_bounds
 from portal.features.customer.forms import GRACES, key_from
 from portal.features.customer.state import LOADS, CustomerPage
 from portal.kit.choice import Choice
-from portal.kit.formatting import ago, date
+from portal.kit.formatting import ago, date, fine_money
 from portal.session.guard import Caller, signed_in
+from portal.shared.bounds.words import all_limits_text
+from portal.shared.customer.state import Customer
 
 SCOPES = {
     Scope.INFERENCE: "Call models",
@@ -34,10 +36,16 @@ class KeyRow:
     used: str
     state: str
     works: bool
+    bounds: str = ""
 
 
-def key_row(key: ApiKey, names: dict[str, str], time_zone: str, now: datetime) -> KeyRow:
+def key_row(key: ApiKey, names: dict[str, str], customer: Customer, now: datetime) -> KeyRow:
     """A key as the list shows it; ``names`` are the applications'."""
+    time_zone = customer.time_zone
+    bounds = [all_limits_text(key.limits, key.model_limits)]
+    if key.budget is not None:
+        amount = fine_money(key.budget.amount, customer.currency)
+        bounds.append(f"{amount} a {key.budget.period}")
     ended = key.expires_at is not None and key.expires_at <= now
     state = "Revoked" if key.revoked_at else "Expired" if ended else "Active"
     return KeyRow(
@@ -50,6 +58,7 @@ def key_row(key: ApiKey, names: dict[str, str], time_zone: str, now: datetime) -
         used=ago(key.last_used_at, now) if key.last_used_at else "Never",
         state=state,
         works=state == "Active",
+        bounds=" · ".join(part for part in bounds if part),
     )
 
 
@@ -73,8 +82,7 @@ class KeysTab(CustomerPage):
         async with self:
             if self._is_about_another(tenant):
                 return
-            zone = self.customer.time_zone
-            rows = [key_row(key, names, zone, now) for key in keys]
+            rows = [key_row(key, names, self.customer, now) for key in keys]
             self.keys = sorted(rows, key=lambda row: not row.works)
             self.bounds, self.more_bounds = bounds, more
             self.applications = [Choice(name_id, name) for name_id, name in names.items()]

@@ -4,17 +4,17 @@ from __future__ import annotations
 
 import reflex as rx
 
-from portal.features.customer.bounds import BoundRow
+from portal.features.customer.bounds_state import BoundsOfCustomer
+from portal.features.customer.bounds_view import bounds_card, bounds_dialogs
 from portal.features.customer.forms import EXPIRIES, GRACES
 from portal.features.customer.keys import SCOPES, KeyRow, KeysTab
 from portal.kit.blocks import card, dialog_lead, empty, form_error
 from portal.kit.dialogs import confirmation, dialog, dialog_buttons
 from portal.kit.fields import labeled, select_field, text_field
 from portal.kit.icon import icon
-from portal.kit.tables import actions, remark, row_action, wide_table
+from portal.kit.tables import actions, row_action, wide_table
 from portal.kit.tick_box import tick_box
 from portal.kit.vars import each, length, pick
-from portal.shared.bounds.bar import budget_bar
 from portal.shared.once import shown_once
 
 
@@ -36,32 +36,10 @@ def keys_tab() -> rx.Component:
                 icon("plus", size=16), "Create key", on_click=KeysTab.open_create, variant="soft"
             ),
         ),
-        rx.cond(length(KeysTab.bounds) > 0, _bounds()),
+        bounds_card(),
         _create(),
         _rotate(),
-    )
-
-
-def _bounds() -> rx.Component:
-    return card(
-        wide_table(
-            "customer-bounds",
-            ("Of", "Kind", "Limits", "Budget"),
-            each(KeysTab.bounds, _bound),
-        ),
-        rx.cond(KeysTab.more_bounds, remark("And more than these, which the API lists.")),
-        heading="Limits and budgets",
-        margin_top="var(--space-5)",
-    )
-
-
-def _bound(row: BoundRow) -> rx.Component:
-    return rx.table.row(
-        rx.table.row_header_cell(row.name, overflow_wrap="anywhere", max_width="20rem"),
-        rx.table.cell(row.kind),
-        rx.table.cell(row.limits, max_width="20rem"),
-        rx.table.cell(rx.cond(row.used != "", budget_bar(row.used, row.part, row.over, row.name))),
-        vertical_align="top",
+        *bounds_dialogs(),
     )
 
 
@@ -70,6 +48,7 @@ def _row(key: KeyRow) -> rx.Component:
         rx.table.row_header_cell(
             rx.text(key.name, weight="medium"),
             rx.text(key.scopes, size="1", color_scheme="gray"),
+            rx.cond(key.bounds != "", rx.text(key.bounds, size="1", color_scheme="gray")),
         ),
         rx.table.cell(
             rx.code(key.shown, variant="ghost", color_scheme="gray", white_space="nowrap")
@@ -85,6 +64,11 @@ def _row(key: KeyRow) -> rx.Component:
 
 def _actions(key: KeyRow) -> rx.Component:
     return rx.flex(
+        row_action(
+            "Limits",
+            BoundsOfCustomer.open_bounds("key", key.id),
+            label="Limits and budget of " + key.name,
+        ),
         row_action("Rotate", KeysTab.open_rotate(key.id), label="Rotate " + key.name),
         confirmation(
             rx.button(

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from backend_client import NotFound, Unavailable
-from backend_client.types.accounts import Application
+from backend_client.types.accounts import ApiKey, Application, Scope
 from backend_client.types.limits import (
     KeyBudget,
     KeyBudgetUse,
@@ -28,11 +28,21 @@ from portal.features.applications.rows import (
     label_budget_row,
     use_rows,
 )
-from portal.features.customer.bounds import MOST, BoundRow, bound_rows, most_shown
+from portal.features.customer.bounds import (
+    MOST,
+    MOST_WITHOUT,
+    BoundRow,
+    bound_rows,
+    most_shown,
+)
+from portal.features.customer.forms import by_field as customer_field
+from portal.features.customer.forms import label_budget_from
+from portal.features.customer.keys import key_row
 from portal.kit.form_problems import FormProblems
 from portal.shared.bounds.forms import bounds_edit, model_limits_of
 from portal.shared.bounds.uses import AT_A_TIME, budget_uses
 from portal.shared.bounds.words import all_limits_text
+from portal.shared.customer.state import Customer
 
 pytestmark = pytest.mark.fast
 
@@ -176,12 +186,48 @@ def test_the_operator_sees_what_bounds_a_customers_calls() -> None:
         }
     )
     rows = bound_rows([free, limited], [of_search], {"app_limited": use})
+    spent = "$5.00 of $20.00 this month"
     assert rows == [
-        BoundRow(
-            "app_limited", "Application", "2 at a time", "$5.00 of $20.00 this month", 25, False
-        ),
-        BoundRow("team = search", "Label", "", ""),
+        BoundRow("app_free", "app_free", "Application", "", ""),
+        BoundRow("app_limited", "app_limited", "Application", "2 at a time", spent, 25, False),
+        BoundRow("lbd_1", "team = search", "Label", "", ""),
     ]
+
+
+def test_what_bounds_a_customers_key_is_in_its_row() -> None:
+    key = ApiKey(
+        id="key_1",
+        name="Web",
+        prefix="fbk_",
+        last_four="1234",
+        application_id="app_1",
+        scopes=[Scope.INFERENCE],
+        created_at=NOW,
+        models=None,
+        created_by=None,
+        expires_at=None,
+        revoked_at=None,
+        last_used_at=None,
+        limits=RateLimits(concurrent_requests=2),
+        budget=KeyBudget(amount=Decimal(25), period="month"),
+    )
+    customer = Customer(time_zone="UTC", currency="EUR")
+    row = key_row(key, {}, customer, NOW)
+    assert row.bounds == "2 at a time · €25.00 a month"
+    bare = key.model_copy(update={"limits": RateLimits(), "budget": None})
+    assert key_row(bare, {}, customer, NOW).bounds == ""
+
+
+def test_problems_of_a_customers_bounds_are_at_their_fields() -> None:
+    paths = [("limits.requests_per_minute", "x"), ("budget.amount", "y"), ("label", "none such")]
+    named = customer_field(paths)
+    assert named.keys() == {"requests", "budget", "label"}
+    assert named["label"] == "none such"
+    # The amount of a payment is another
+    assert customer_field([("amount", "too much")]) == {"amount": "too much"}
+    with pytest.raises(FormProblems) as wrong:
+        label_budget_from({"label": "team", "value": "a", "budget": "none"})
+    assert wrong.value.by_field.keys() == {"budget"}
 
 
 async def test_only_budgets_that_are_gone_are_excused() -> None:
@@ -222,10 +268,14 @@ def test_of_a_customer_with_many_bounds_some_are_shown_and_that_there_are_more()
         LabelBudget(id=f"lbd_{number}", label="team", value="a", budget=BUDGET, created_at=NOW)
         for number in range(MOST + 1)
     ]
-    shown, labels, more = most_shown([application("app_free"), *limited, *budgeted], budgets)
-    # What is used of a budget is worth more than a limit
-    assert shown == [*budgeted[:MOST], *limited[:MOST]]
+    free, gone = application("app_free"), application("app_gone", archived_at=NOW)
+    shown, labels, more = most_shown([gone, free, *limited, *budgeted], budgets)
+    # What is used of a budget is worth more than a limit; the rest can be given either
+    assert shown == [*budgeted[:MOST], *limited]
     assert (labels, more) == (budgets[:MOST], True)
+    assert most_shown([gone, free, *limited[:2]], []) == ([*limited[:2], free], [], False)
+    many = [application(f"app_{number}") for number in range(MOST_WITHOUT + 1)]
+    assert most_shown(many, []) == (many[:MOST_WITHOUT], [], True)
     assert most_shown([*limited[:2], *budgeted[:2]], budgets[:MOST])[2] is False
     assert most_shown([], budgets) == ([], budgets[:MOST], True)
 

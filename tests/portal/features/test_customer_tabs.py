@@ -65,6 +65,12 @@ class LateClient:
     def __iter__(self) -> Iterator[Any]:
         return iter(())
 
+    def __len__(self) -> int:
+        return 0
+
+    def __getitem__(self, part: slice) -> list[Any]:
+        return []
+
 
 @pytest.mark.parametrize("state", [BillingTab, CreditTab, KeysTab, PeopleTab, PlanTab, WebhooksTab])
 async def test_a_tab_shows_nothing_of_the_customer_before(
