@@ -7,7 +7,7 @@ import reflex as rx
 from portal.features.events.state import Events
 from portal.kit.choice import Choice
 from portal.kit.fields import choice, text_field
-from portal.shared.filters.form import filter_form, offered
+from portal.shared.filters.form import between, filter_form, offered
 from portal.shared.filters.question import SPANS
 
 
@@ -34,12 +34,10 @@ def filters() -> rx.Component:
             _offered("meter", question.meter, "Meter", "Any meter", Events.meters),
         ],
         [
-            rx.cond(
-                question.span == "between",
-                rx.fragment(
-                    _field("since", "From", question.since, kind="datetime-local"),
-                    _field("until", "To", question.until, kind="datetime-local"),
-                ),
+            between(
+                question.span,
+                _field("since", "From", question.since, kind="datetime-local"),
+                _field("until", "To", question.until, kind="datetime-local"),
             ),
             _field("source", "Source", question.source, hint="Exact match"),
             _field("event_id", "Event id", question.event_id, hint="Exact match"),

@@ -34,7 +34,7 @@ def page() -> Page:
             loaded(
                 Events,
                 rx.flex(
-                    filters(),
+                    card(filters()),
                     _list(),
                     refused_card(),
                     event_details(),

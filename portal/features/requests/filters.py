@@ -9,7 +9,7 @@ from portal.features.requests.state import Requests
 from portal.kit.choice import Choice
 from portal.kit.fields import choice, text_field
 from portal.kit.vars import pick
-from portal.shared.filters.form import filter_form, offered
+from portal.shared.filters.form import between, filter_form, offered
 from portal.shared.filters.question import ANY, SPANS
 
 
@@ -41,12 +41,10 @@ def filters() -> rx.Component:
             _offered("key", question.key, "API key", "Any key", Requests.keys),
         ],
         [
-            rx.cond(
-                question.span == "between",
-                rx.fragment(
-                    _field("since", "From", question.since, kind="datetime-local"),
-                    _field("until", "To", question.until, kind="datetime-local"),
-                ),
+            between(
+                question.span,
+                _field("since", "From", question.since, kind="datetime-local"),
+                _field("until", "To", question.until, kind="datetime-local"),
             ),
             _field("model", "Model", question.model, hint="Exact match"),
             _field("code", "Code", question.code, hint="rate_limit_exceeded"),

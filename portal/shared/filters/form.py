@@ -58,6 +58,15 @@ def offered(
     )
 
 
+def between(span: str, since: rx.Component, until: rx.Component) -> rx.Component:
+    """The fields of two times, which are there for the span ``between``; a row each on a phone."""
+    return rx.cond(span == "between", rx.fragment(_row_on_a_phone(since), _row_on_a_phone(until)))
+
+
+def _row_on_a_phone(field: rx.Component) -> rx.Component:
+    return rx.box(field, grid_column=rx.breakpoints(initial="1 / -1", sm="auto"), min_width="0")
+
+
 def _buttons(filtered: bool, clear: EventType[()]) -> rx.Component:
     return rx.flex(
         rx.button(icon("search", size=16), "Find", type="submit", variant="soft"),
