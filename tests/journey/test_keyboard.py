@@ -3,11 +3,21 @@
 from __future__ import annotations
 
 import re
+from collections.abc import AsyncIterator
 
+import asyncpg
 import pytest
 from playwright.async_api import Locator, Page, expect
 
+from backend_client.types.accounts import (
+    InvitationAccept,
+    InvitationCreate,
+    Role,
+    TenantCreate,
+)
+from tests.journey.conftest import Farebox, person_at
 from tests.journey.steps import ANSWER_MS
+from tests.support.waiting import until
 
 pytestmark = [pytest.mark.browser, pytest.mark.timeout(600)]
 
@@ -116,3 +126,52 @@ async def test_main_tasks_need_no_mouse(page: Page) -> None:
     await press(page, dialog.get_by_role("button", name="Done"))
     await expect(page.get_by_role("row", name="grace@mail.example")).to_be_visible()
     await expect(invite).to_be_focused()
+
+
+@pytest.fixture
+async def customer(farebox: Farebox) -> AsyncIterator[str]:
+    """A customer whose owner is the person at this machine for a while, by its name."""
+    async with person_at(farebox) as person:
+        wanted = TenantCreate(slug="changed-by-keyboard", name="Changed by keyboard")
+        tenant = await person.tenants.create(wanted)
+        invitation = await person.invitations.create(
+            InvitationCreate(role=Role.OWNER), tenant=tenant.id
+        )
+        await person.invitations.accept(InvitationAccept(secret=invitation.secret))
+    yield tenant.name
+    connection = await asyncpg.connect(farebox.database_url)
+    # By hand, since a customer keeps an owner: the other journeys' person has one organization
+    await connection.execute("DELETE FROM members WHERE tenant_id = $1", tenant.id)
+    await connection.close()
+
+
+async def test_a_plan_is_changed_without_a_mouse(page: Page, customer: str) -> None:
+    dialog = page.get_by_role("dialog")
+    switcher = page.get_by_role("button", name="Switch organization")
+    choice = dialog.get_by_role("button", name=customer)
+
+    async def is_offered() -> bool:
+        await page.goto("/")
+        await press(page, switcher)
+        await expect(dialog).to_be_visible()
+        return await choice.count() > 0
+
+    # What a session may act for is asked every few seconds
+    await until(is_offered)
+    await press(page, choice)
+    await expect(switcher).to_contain_text(customer)
+
+    await go(page, "Spend")
+    plan = page.locator("main")
+    await expect(plan).to_contain_text("Dear")
+    change = page.get_by_role("button", name="Change plan")
+    await press(page, change)
+    await press(page, dialog.get_by_role("button", name="Choose Dearer"))
+    # What it costs is said before it is confirmed; one may go back, and stay
+    await expect(dialog.locator("#plan-preview")).to_contain_text("Base")
+    await press(page, dialog.get_by_role("button", name="Back"))
+    await press(page, dialog.get_by_role("button", name="Choose Dearer"))
+    await press(page, dialog.get_by_role("button", name="Confirm the change"))
+    await expect(dialog).to_be_hidden()
+    await expect(plan).to_contain_text("Dearer")
+    await expect(change).to_be_focused()

@@ -46,6 +46,15 @@ LEAVE = """address => {
   window.__reactRouterDataRouter.navigate(address);
 }"""
 """Goes to a page, and marks the one that is left: its words may stand there a while longer."""
+SHOWS = """() => {
+  const head = document.querySelector("main:not([data-left]) h1")?.parentElement.parentElement;
+  const after = (element) =>
+    head.compareDocumentPosition(element) & Node.DOCUMENT_POSITION_FOLLOWING &&
+    !head.contains(element);
+  return Boolean(head) && [...document.querySelectorAll("main *")].some(
+    (element) => after(element) && element.textContent.trim());
+}"""
+"""Whether something stands below the page's heading: a page that is not there yet lacks nothing."""
 ASKING = {MODEL: "?model=smollm2-135m-instruct", CUSTOMER: "?tenant={0}", CLOCK: "?tenant={0}"}
 """What a page's address needs."""
 NOON = datetime(2031, 1, 1, 12, tzinfo=UTC)
@@ -126,6 +135,10 @@ async def shows_all(tab: Page, route: str) -> bool:
     return bool(arrived) and not await tab.locator("main .rt-Skeleton").count()
 
 
+async def shows(tab: Page) -> bool:
+    return bool(await tab.evaluate(SHOWS))
+
+
 async def comes_back(tab: Page, *, seconds: float = 60) -> None:
     """By its button, or by itself before that is pressed."""
     problem = tab.get_by_text(FAILED)
@@ -136,7 +149,9 @@ async def comes_back(tab: Page, *, seconds: float = 60) -> None:
         if await again.count():
             with suppress(BrowserError):
                 await again.first.click(timeout=1_000, no_wait_after=True)
-        return not (await problem.count() or await skeleton.count())
+        if await problem.count() or await skeleton.count():
+            return False
+        return await shows(tab)
 
     await tab.evaluate("window.kept = true")
     await until(is_back, seconds=seconds)
@@ -200,5 +215,6 @@ async def opened(context: BrowserContext, page: Page) -> list[Page]:
     firsts = [FIRST_BESIDE if FIRST in share else FIRST for share in SHARES]
     await asyncio.gather(*(tab.goto(f"{first}/") for tab, first in zip(tabs, firsts, strict=True)))
     for tab in tabs:
+        await until(partial(shows, tab))
         await expect(tab.locator("main .rt-Skeleton")).to_have_count(0)
     return tabs
