@@ -312,7 +312,7 @@ async def lacking_by_width(page: Page, name: str) -> dict[str, list[str]]:
 
 
 async def is_dark(page: Page) -> bool:
-    return await page.evaluate("matchMedia('(prefers-color-scheme: dark)').matches")
+    return bool(await page.evaluate("matchMedia('(prefers-color-scheme: dark)').matches"))
 
 
 async def lacking_in_the_end(page: Page) -> list[str]:

@@ -16,7 +16,7 @@ ASKS = "() => !window.dispatchEvent(new Event('fb-leaving', { cancelable: true }
 
 
 async def asks(page: Page) -> bool:
-    return await page.evaluate(ASKS)
+    return bool(await page.evaluate(ASKS))
 
 
 async def begin(page: Page, button: str) -> None:
