@@ -144,19 +144,20 @@ async def comes_back(tab: Page, *, seconds: float = 60) -> None:
     problem = tab.get_by_text(FAILED)
     again = tab.get_by_role("button", name="Try again")
     skeleton = tab.locator("main .rt-Skeleton")
+    # All tabs ask at once: one may fail once more before it is back
+    late = tab.locator("main").get_by_text("in time")
 
     async def is_back() -> bool:
         if await again.count():
             with suppress(BrowserError):
                 await again.first.click(timeout=1_000, no_wait_after=True)
-        if await problem.count() or await skeleton.count():
+        if await problem.count() or await skeleton.count() or await late.count():
             return False
         return await shows(tab)
 
     await tab.evaluate("window.kept = true")
     await until(is_back, seconds=seconds)
     assert await tab.evaluate("window.kept"), "It was loaded anew."
-    await expect(tab.locator("main")).not_to_contain_text("in time")
 
 
 async def test_every_page_says_that_a_frozen_api_does_not_answer_and_comes_back(
